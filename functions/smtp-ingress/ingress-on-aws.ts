@@ -14,7 +14,7 @@ import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
 import { awsClient, storageClients } from './intake/aws-clients.ts'
 import { messageRates } from './limits/rates.ts'
 import { logTo } from './log.ts'
-import { secretReader } from './tls/secret.ts'
+import { createSecretReader } from './tls/secret.ts'
 
 /**
  * @param write takes a line of log or metrics, with its line end
@@ -42,7 +42,7 @@ export function startIngressOnAws(
     write,
     ...storage,
     ...(secretArn && {
-      readCertificates: secretReader(new SecretsManagerClient(awsClient(4000)), secretArn),
+      readCertificates: createSecretReader(new SecretsManagerClient(awsClient(4000)), secretArn),
     }),
     rates,
     revocation: new RevocationChecker({

@@ -7,11 +7,11 @@ import { Metric } from '../../shared/contract/metrics.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { listen } from './connection/listen.ts'
 import { MailServer } from './connection/mail-server.ts'
-import { trustedProxies } from './connection/proxy.ts'
-import { CertificateWatch } from './dialogue/certificate-watch.ts'
-import { type Snapshots, WatchedConnectors } from './dialogue/connectors.ts'
-import { type DialogueParts, SessionDialogue } from './dialogue/dialogue.ts'
-import { healthServer } from './health.ts'
+import { trustedProxyMatcher } from './connection/proxy.ts'
+import { UnknownCertificateNotifier } from './dialogue/certificate-watch.ts'
+import { type SnapshotSource, WatchedConnectors } from './dialogue/connectors.ts'
+import { ConnectorSessionPolicy, type SessionPolicyParts } from './dialogue/dialogue.ts'
+import { createHealthServer } from './health.ts'
 import { Intake, type IntakeOptions } from './intake/intake.ts'
 import { messageMemory } from './intake/memory.ts'
 import { openSpool } from './intake/spool.ts'
@@ -20,13 +20,13 @@ import type { Rates } from './limits/rates.ts'
 import { type Log, logTo } from './log.ts'
 import { Metrics, writeMetrics } from './metrics.ts'
 import type { SessionOptions } from './protocol/session.ts'
-import { watchCertificateExpiry } from './tls/certificate-expiry.ts'
-import { type CertificatesOptions, OurCertificates } from './tls/certificates.ts'
+import { publishDaysLeft } from './tls/certificate-expiry.ts'
+import { ServedCertificates, type ServedCertificatesOptions } from './tls/certificates.ts'
 import { createTlsService, type TlsService } from './tls/service.ts'
 
 export interface IngressParts {
   environment: z.output<typeof IngressEnvironment>
-  snapshots: Snapshots
+  snapshots: SnapshotSource
   s3: Pick<S3Client, 'send'>
   /** Stores segments. Default: the SDK's client. */
   objects?: IntakeOptions['objects']
@@ -40,7 +40,7 @@ export interface IngressParts {
   /** Reads the secret with the ingress's certificates. Without it, they come from the environment. */
   readCertificates?(): Promise<string>
   /** Without it, the revocation of client certificates is not checked. */
-  revocation?: DialogueParts['revocation']
+  revocation?: SessionPolicyParts['revocation']
   /** Without it, message rates are not limited. */
   rates?: Rates
 }
@@ -58,15 +58,15 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const { SMTP_PORT, HEALTH_PORT, LISTEN_ADDRESS } = environment
   const log = logTo(write, now)
   const metrics = new Metrics()
-  const ours = await ourCertificates(parts, { metrics, log, now })
-  const tls = createTlsService({ ...ours.served, now })
+  const certificates = await openCertificates(parts, { metrics, log, now })
+  const tls = createTlsService({ ...certificates.served, now })
   const intake = await openIntake(parts, log)
   const connectors = new WatchedConnectors(parts.snapshots, log)
   const mail = mailServer({
     environment,
     connectors,
     intake,
-    certificates: new CertificateWatch(new NoticeQueue(parts.notices), metrics, log),
+    certificateNotifier: new UnknownCertificateNotifier(new NoticeQueue(parts.notices), metrics, log),
     rates,
     ...(parts.revocation && { revocation: parts.revocation }),
     tls,
@@ -75,22 +75,24 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     now,
   })
   let draining: Promise<void> | null = null
-  const health = healthServer(() => (draining === null ? faultOf(intake, connectors) : 'draining'))
-  const endExpiryWatch = watchCertificateExpiry({ expires: () => tls.expires, write, now })
-  ours.begin(tls)
+  const health = createHealthServer(() =>
+    draining === null ? unhealthyReason(intake, connectors) : 'draining',
+  )
+  const stopDaysLeftMetric = publishDaysLeft({ expiresAt: () => tls.expires, write, now })
+  certificates.begin(tls)
   const smtpPort = await mail.listen(SMTP_PORT, LISTEN_ADDRESS)
   const healthPort = await listen(health, HEALTH_PORT, LISTEN_ADDRESS)
   const gauges = () => ({ [Metric.connections]: mail.size })
-  const endMetrics = writeMetrics({ metrics, gauges, write, now })
+  const stopMetrics = writeMetrics({ metrics, gauges, write, now })
   log('info', 'listening', { smtpPort, healthPort })
   const drain = async () => {
     log('info', 'draining', { connections: mail.size })
     await mail.drain()
-    for (const part of [intake, connectors, rates, ours]) part.stop()
-    endExpiryWatch()
+    for (const part of [intake, connectors, rates, certificates]) part.stop()
+    stopDaysLeftMetric()
     health.close()
     health.closeAllConnections()
-    endMetrics()
+    stopMetrics()
   }
   return {
     smtpPort,
@@ -118,53 +120,53 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
   })
 }
 
-function mailServer(parts: DialogueParts & { tls: TlsService }): MailServer {
+function mailServer(parts: SessionPolicyParts & { tls: TlsService }): MailServer {
   const { environment, tls, log } = parts
   return new MailServer({
-    options: sessionOptions(environment),
+    sessionOptions: sessionOptions(environment),
     tls,
-    admission: new SessionCounts(admissionLimits(environment)),
-    isProxy: trustedProxies(environment.PROXY_TRUSTED_ADDRESSES),
-    dialogueWith: (peer) => new SessionDialogue(parts, peer),
+    connectionLimiter: new SessionCounts(admissionLimits(environment)),
+    isTrustedProxy: trustedProxyMatcher(environment.PROXY_TRUSTED_ADDRESSES),
+    createSessionPolicy: (peer) => new ConnectorSessionPolicy(parts, peer),
     log,
-    drainMs: environment.DRAIN_SECONDS * 1000,
-    maximumConnections: 2 * environment.MAX_CONNECTIONS + 100,
+    drainTimeoutMs: environment.DRAIN_SECONDS * 1000,
+    maxConnections: 2 * environment.MAX_CONNECTIONS + 100,
   })
 }
 
 /** Why the load balancer should send no new connections, or null. */
-function faultOf(intake: Intake, connectors: WatchedConnectors): string | null {
+function unhealthyReason(intake: Intake, connectors: WatchedConnectors): string | null {
   if (intake.isFailing) return 'storage is failing'
   return connectors.areFailing ? 'connectors cannot be read' : null
 }
 
 /** Certificates of the secret, or fixed ones of the environment. @throws Error when none can be served */
-async function ourCertificates(
+async function openCertificates(
   { environment, readCertificates }: IngressParts,
-  tools: Pick<CertificatesOptions, 'metrics' | 'log' | 'now'>,
-): Promise<Pick<OurCertificates, 'served' | 'begin' | 'stop'>> {
+  tools: Pick<ServedCertificatesOptions, 'metrics' | 'log' | 'now'>,
+): Promise<Pick<ServedCertificates, 'served' | 'begin' | 'stop'>> {
   const { MAIL_HOSTNAME: hostname, TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: privateKey } = environment
   if (certificate !== undefined && privateKey !== undefined)
     return { served: { certificate, privateKey }, begin() {}, stop() {} }
   if (readCertificates === undefined)
     throw new Error('TLS_SECRET_ARN is set, but there is no reader for the secret')
-  const everyMs = environment.TLS_SECRET_SECONDS * 1000
-  return OurCertificates.open({ ...tools, read: readCertificates, hostname, everyMs })
+  const readIntervalMs = environment.TLS_SECRET_SECONDS * 1000
+  return ServedCertificates.open({ ...tools, read: readCertificates, hostname, readIntervalMs })
 }
 
 const unlimited: Rates = { refuse: () => null, stop() {} }
 
 /** RFC 5321 sets no limit. A connection kept open between messages needs few. */
-const maximumIdleCommands = 100
+const maxIdleCommands = 100
 
 function sessionOptions(environment: z.output<typeof IngressEnvironment>): SessionOptions {
   return {
     hostname: environment.MAIL_HOSTNAME,
-    maximumSize: environment.MAX_MESSAGE_SIZE,
-    maximumRecipients: environment.MAX_RECIPIENTS,
-    maximumErrors: environment.MAX_ERRORS,
-    maximumIdleCommands,
-    maximumLine: environment.MAX_LINE_LENGTH,
-    unlawfulOctets: environment.UNLAWFUL_OCTETS,
+    maxMessageOctets: environment.MAX_MESSAGE_SIZE,
+    maxRecipients: environment.MAX_RECIPIENTS,
+    maxErrors: environment.MAX_ERRORS,
+    maxIdleCommands,
+    maxLineOctets: environment.MAX_LINE_LENGTH,
+    bareNewlines: environment.UNLAWFUL_OCTETS,
   }
 }

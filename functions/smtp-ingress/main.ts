@@ -9,7 +9,7 @@ const log = logTo(write)
 process.on('exit', write.flush)
 
 /** All state belongs to one session, so a bug in one session must not end the others. */
-function surviveFaults(): void {
+function logUncaughtErrors(): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (error: unknown) =>
       log('error', event, { cause: causeOf(error), stack: error instanceof Error ? error.stack : null }),
@@ -22,7 +22,7 @@ try {
   const ingress = await startIngressOnAws(readEnvironment(IngressEnvironment, process.env), write)
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => void ingress.drain().then(() => process.exit(0)))
-  surviveFaults()
+  logUncaughtErrors()
 } catch (error) {
   process.stderr.write(`smtp-ingress cannot start: ${errorMessage(error)}\n`)
   process.exit(1)

@@ -6,12 +6,12 @@ import type { Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 
 /** A reply that refuses, and the reason under which it is counted. */
-export interface Refused {
+export interface Refusal {
   reason: string
   reply: Reply
 }
 
-export const refused = (reason: string, code: number, enhanced: string, text: string): Refused => ({
+export const refusal = (reason: string, code: number, enhanced: string, text: string): Refusal => ({
   reason,
   reply: statusReply(code, enhanced, text),
 })
@@ -23,87 +23,92 @@ export function statusReply(code: number, enhanced: string, text: string): Reply
   return reply(code, enhanced.slice(2), text)
 }
 
-const tryLater = [451, '4.3.0', 'Requested action not taken: local error, try again later'] as const
+const localError = [451, '4.3.0', 'Requested action not taken: local error, try again later'] as const
 
 /** S3 or SQS failed; at MAIL while it fails, else at the end of data. */
-export const storageUnavailable = refused('StorageUnavailable', ...tryLater)
+export const storageUnavailable = refusal('StorageUnavailable', ...localError)
 /** The connectors cannot be read. */
-export const connectorsUnavailable = refused('ConnectorsUnavailable', ...tryLater)
+export const connectorsUnavailable = refusal('ConnectorsUnavailable', ...localError)
 /** A bug; the log has it at level `error`. */
-export const internalError = refused('InternalError', ...tryLater)
+export const internalError = refusal('InternalError', ...localError)
 /** At the greeting, while storage or connectors fail. */
-export const notInService = refused(
+export const serviceUnavailable = refusal(
   'StorageUnavailable',
   421,
   '4.3.2',
   'Service not available, try again later',
 )
 /** A message above the memory limit waited four minutes for an upload slot. */
-export const tooManyLargeMessages = refused(
+export const tooManyLargeMessages = refusal(
   'TooManyLargeMessages',
   452,
   '4.3.1',
   'Too many large messages at once, try again later',
 )
 /** The spool has no room for the message; at MAIL when the client announces its size. */
-export const insufficientSpool = refused(
+export const insufficientSpool = refusal(
   'InsufficientSpool',
   452,
   '4.3.1',
   'Insufficient system storage, try again later',
 )
 /** The disk of the task failed. */
-export const spoolUnavailable = refused('SpoolUnavailable', ...tryLater)
+export const spoolUnavailable = refusal('SpoolUnavailable', ...localError)
 /** `maximumConnectionsPerAddress` */
-export const tooManyConnections = refused(
+export const tooManyConnections = refusal(
   'TooManyConnections',
   421,
   '4.7.0',
   'Too many connections from your address, try again later',
 )
 /** `maximumConnectionRatePerAddress` */
-export const tooManyNewConnections = refused(
+export const tooManyNewConnections = refusal(
   'ConnectionRate',
   421,
   '4.7.0',
   'Too many connections per minute from your address, try again later',
 )
 /** `maximumConnections`: every session of the task is in use. */
-export const tooManySessions = refused(
+export const tooManySessions = refusal(
   'TooManySessions',
   421,
   '4.3.2',
   'Too many connections, try again later',
 )
 /** A bug during a session; the log has it at level `error`. */
-export const faultOfOurs = refused('InternalError', 421, '4.3.0', 'Local error, closing connection')
+export const internalErrorClosing = refusal('InternalError', 421, '4.3.0', 'Local error, closing connection')
 /** Never sent: the client has disconnected. */
-export const clientLeft = statusReply(...tryLater)
+export const clientDisconnected = statusReply(...localError)
 /** The facts of a resumed TLS session cannot be read. */
-export const uncertainTls = refused('UncertainTls', 421, '4.7.0', 'TLS session cannot be used, connect again')
+export const unknownTlsFacts = refusal(
+  'UncertainTls',
+  421,
+  '4.7.0',
+  'TLS session cannot be used, connect again',
+)
 /** A connector refuses a resumed TLS session, in which no certificate can be requested. */
-export const certificateNotAsked = refused(
+export const certificateNotRequested = refusal(
   'CertificateNotAsked',
   421,
   '4.7.0',
   'Resumed TLS session has no certificate, connect again',
 )
 /** At the end of data, with `bareNewlines: "Refuse"`. */
-export const unlawfulOctets = refused(
+export const messageHasBareNewlines = refusal(
   'UnlawfulOctets',
   550,
   '5.6.11',
   'Message contains a bare CR, a bare LF or a NUL',
 )
 /** More than 30 `Received` fields. */
-export const tooManyHops = refused('HopCountExceeded', 554, '5.4.14', 'Hop count exceeded')
+export const tooManyHops = refusal('HopCountExceeded', 554, '5.4.14', 'Hop count exceeded')
 /** An address has non-ASCII characters without SMTPUTF8 (RFC 6531 §3.5). */
-export const needsSmtpUtf8 = refused('NeedsSmtpUtf8', 550, '5.6.7', 'Address needs SMTPUTF8')
+export const needsSmtpUtf8 = refusal('NeedsSmtpUtf8', 550, '5.6.7', 'Address needs SMTPUTF8')
 
 /** The address of MAIL FROM. */
-export const senderTooLong = refused('AddressTooLong', 501, '5.1.7', 'Address exceeds 254 octets')
+export const senderTooLong = refusal('AddressTooLong', 501, '5.1.7', 'Address exceeds 254 octets')
 /** The address of RCPT TO. */
-export const recipientTooLong = refused('AddressTooLong', 501, '5.1.3', 'Address exceeds 254 octets')
+export const recipientTooLong = refusal('AddressTooLong', 501, '5.1.3', 'Address exceeds 254 octets')
 
 /** MAIL FROM is accepted. */
 export const accepted = statusReply(250, '2.1.0', 'Accepted')
@@ -112,7 +117,7 @@ export const recipientAccepted = statusReply(250, '2.1.5', 'Accepted')
 /** RSET. */
 export const flushed = statusReply(250, '2.0.0', 'Flushed')
 /** NOOP. */
-export const done = statusReply(250, '2.0.0', 'OK')
+export const noopDone = statusReply(250, '2.0.0', 'OK')
 /** HELP. */
 export const helpText = statusReply(214, '2.0.0', 'See RFC 5321')
 /** VRFY; the reply does not reveal whether the mailbox exists (RFC 5321 §3.5.3). */
@@ -125,81 +130,76 @@ export const cannotVerify = statusReply(
 export const readyForTls = statusReply(220, '2.0.0', 'Ready to start TLS')
 export const dataFollows = '354 End data with <CR><LF>.<CR><LF>'
 /** QUIT. */
-export const closing = statusReply(221, '2.0.0', 'Bye')
+export const quitReply = statusReply(221, '2.0.0', 'Bye')
 
 /** MAIL before HELO or EHLO. */
-export const needsGreeting = refused('BadSequence', 503, '5.5.1', 'Send HELO or EHLO first')
+export const needsGreeting = refusal('BadSequence', 503, '5.5.1', 'Send HELO or EHLO first')
 /** MAIL in a transaction. */
-export const alreadyMail = refused('BadSequence', 503, '5.5.1', 'Nested MAIL command')
+export const nestedMail = refusal('BadSequence', 503, '5.5.1', 'Nested MAIL command')
 /** RCPT or DATA without MAIL. */
-export const needsMail = refused('BadSequence', 503, '5.5.1', 'Need MAIL command')
+export const needsMail = refusal('BadSequence', 503, '5.5.1', 'Need MAIL command')
 /** DATA without an accepted recipient. */
-export const needsRecipient = refused('BadSequence', 503, '5.5.1', 'Need RCPT command')
+export const needsRecipient = refusal('BadSequence', 503, '5.5.1', 'Need RCPT command')
 /** STARTTLS under TLS. */
-export const alreadySecure = refused('BadSequence', 503, '5.5.1', 'TLS already active')
+export const tlsAlreadyActive = refusal('BadSequence', 503, '5.5.1', 'TLS already active')
 /** MAIL with REQUIRETLS in the clear (RFC 8689 §4.1). */
-export const requiresTls = refused('NeedsTls', 530, '5.7.0', 'REQUIRETLS needs TLS')
+export const requiresTls = refusal('NeedsTls', 530, '5.7.0', 'REQUIRETLS needs TLS')
 /** `maximumRecipients`; the client sends the others in its next transaction. */
-export const tooManyRecipients = refused('TooManyRecipients', 452, '4.5.3', 'Too many recipients')
+export const tooManyRecipients = refusal('TooManyRecipients', 452, '4.5.3', 'Too many recipients')
 /** A command of more than 4096 octets. */
-export const lineTooLong = refused('LineTooLong', 500, '5.5.6', 'Line too long')
+export const lineTooLong = refusal('LineTooLong', 500, '5.5.6', 'Line too long')
 /** More than 64 KiB without an end of line. */
-export const endlessLine = refused('LineTooLong', 421, '4.5.6', 'Line too long, closing connection')
+export const lineWithoutEnd = refusal('LineTooLong', 421, '4.5.6', 'Line too long, closing connection')
 /** A command ends in a bare LF. */
-export const bareLineFeed = refused('BareLineFeed', 500, '5.5.2', 'Line ends in a bare LF')
+export const bareLineFeed = refusal('BareLineFeed', 500, '5.5.2', 'Line ends in a bare LF')
 /** The client sent something before the greeting. */
-export const talksTooSoon = refused('TalksTooSoon', 421, '4.5.1', 'Client spoke before the greeting')
+export const spokeBeforeGreeting = refusal('TalksTooSoon', 421, '4.5.1', 'Client spoke before the greeting')
 /** The client sent something behind DATA before it had the 354 (RFC 2920 §3.1). */
-export const unauthorisedPipelining = refused(
-  'UnauthorisedPipelining',
-  421,
-  '4.5.1',
-  'Data sent before the 354 reply',
-)
+export const dataBefore354 = refusal('UnauthorisedPipelining', 421, '4.5.1', 'Data sent before the 354 reply')
 /** The client speaks HTTP. */
-export const noHttp = refused('NotSmtp', 421, '4.5.1', 'This is not an HTTP server')
+export const httpRequest = refusal('NotSmtp', 421, '4.5.1', 'This is not an HTTP server')
 /** The client starts a TLS handshake without STARTTLS. */
-export const noTlsYet = refused('NotSmtp', 421, '4.5.1', 'TLS handshake without STARTTLS')
+export const tlsWithoutStartTls = refusal('NotSmtp', 421, '4.5.1', 'TLS handshake without STARTTLS')
 /** `maximumErrors` replies of 4yz and 5yz since the last accepted message. */
-export const tooManyErrors = refused('TooManyErrors', 421, '4.7.0', 'Too many errors, closing connection')
+export const tooManyErrors = refusal('TooManyErrors', 421, '4.7.0', 'Too many errors, closing connection')
 /** More than 100 of NOOP, RSET, VRFY, HELP, HELO and EHLO since the last accepted message. */
-export const tooManyCommands = refused(
+export const tooManyCommands = refusal(
   'TooManyCommands',
   421,
   '4.7.0',
   'Too many commands without a message, closing connection',
 )
 /** The client was silent, or too slow (RFC 5321 §4.5.3.2.7). */
-export const timedOut = refused('TimedOut', 421, '4.4.2', 'Timeout, closing connection')
+export const timedOut = refusal('TimedOut', 421, '4.4.2', 'Timeout, closing connection')
 
 /** The task stops, and no message of this client is in flight. */
 export const shuttingDown = statusReply(421, '4.3.2', 'Service shutting down, try again later')
 
 /** `maximumMessageSize`; at MAIL when the client announces its size, else at the end of data. */
-export function tooLarge(maximum: number): Refused {
-  return refused('MessageTooLarge', 552, '5.3.4', `Message exceeds ${maximum} octets`)
+export function tooLarge(maxOctets: number): Refusal {
+  return refusal('MessageTooLarge', 552, '5.3.4', `Message exceeds ${maxOctets} octets`)
 }
 
 /** `maximumHeaderSize` */
-export function headerTooLarge(maximum: number): Refused {
-  return refused('HeaderTooLarge', 552, '5.3.4', `Message header exceeds ${maximum} octets`)
+export function headerTooLarge(maxOctets: number): Refusal {
+  return refusal('HeaderTooLarge', 552, '5.3.4', `Message header exceeds ${maxOctets} octets`)
 }
 
 /** `maximumLineLength` */
-export function messageLineTooLong(maximum: number): Refused {
+export function messageLineTooLong(maxOctets: number): Refusal {
   // RFC 5321 §4.5.3.1.9 has 500 for a too long line, but §4.3.2 does not allow 500 after the end of data. So the reply
   // is 550, for policy, with X.6.0: content errors without a code of their own (RFC 3463 §3.7).
-  return refused('MessageLineTooLong', 550, '5.6.0', `Message has a line of more than ${maximum} octets`)
+  return refusal('MessageLineTooLong', 550, '5.6.0', `Message has a line of more than ${maxOctets} octets`)
 }
 
 /** EHLO did not offer the parameter (RFC 5321 §4.1.1.11). */
-export function parameterUnknown(name: string): Refused {
-  return refused('ParameterUnknown', 555, '5.5.4', `Parameter ${name} is not recognized`)
+export function parameterUnknown(name: string): Refusal {
+  return refusal('ParameterUnknown', 555, '5.5.4', `Parameter ${name} is not recognized`)
 }
 
 /** More than 500 characters for ORCPT, 100 for ENVID (RFC 3461 §4.2, §4.4). */
-export function parameterTooLong(name: string): Refused {
-  return refused('ParameterTooLong', 501, '5.5.4', `Parameter ${name} is too long`)
+export function parameterTooLong(name: string): Refusal {
+  return refusal('ParameterTooLong', 501, '5.5.4', `Parameter ${name} is too long`)
 }
 
 /** The message is stored, and mailflow is responsible for it; the id is that of the message trace. */

@@ -1,13 +1,13 @@
 import * as rates from '../../functions/smtp-ingress/limits/rates.ts'
 import * as refusals from '../../functions/smtp-ingress/protocol/refusals.ts'
-import type { Refused } from '../../functions/smtp-ingress/replies.ts'
+import type { Refusal } from '../../functions/smtp-ingress/replies.ts'
 import * as replies from '../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import { docComments, parts } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 
-const sample = <T>(make: (value: T) => Refused | Reply, value: T): [string, Refused | Reply] => [
+const sample = <T>(make: (value: T) => Refusal | Reply, value: T): [string, Refusal | Reply] => [
   make.name,
   make(value),
 ]
@@ -20,9 +20,9 @@ const samples = [
   sample(replies.parameterUnknown, 'FUTURE'),
   sample(replies.parameterTooLong, 'ENVID'),
   sample(replies.queuedAs, '01KGH3Z9A0V4RRFFQ69G5FAVXX'),
-  sample(refusals.unlawfulControl, '\r'),
-  sample(refusals.wrongArguments, 'MAIL FROM:<address>'),
-  sample(refusals.wrongParameter, 'Bad message size syntax'),
+  sample(refusals.controlRefusal, '\r'),
+  sample(refusals.syntaxRefusal, 'MAIL FROM:<address>'),
+  sample(refusals.invalidParameter, 'Bad message size syntax'),
 ]
 
 /** The files that make the ingress's replies. */
@@ -36,14 +36,14 @@ interface Documented {
 }
 
 const isReply = (value: object): value is Reply => 'code' in value
-const isRefused = (value: object): value is Refused => 'reason' in value
+const isRefused = (value: object): value is Refusal => 'reason' in value
 
 const exported: [string, unknown][] = [...Object.entries({ ...replies, ...refusals, ...rates }), ...samples]
 
 /** Every reply that the ingress sends itself, by code; replies that connectors decide are not among them. */
 export const documentedReplies: readonly Documented[] = exported
   .flatMap(([name, value]): Documented[] => {
-    if (typeof value !== 'object' || value === null || value === replies.clientLeft) return []
+    if (typeof value !== 'object' || value === null || value === replies.clientDisconnected) return []
     const when = parts(comments.get(name)).text
     if (isRefused(value)) return [{ reply: value.reply, reason: value.reason, when }]
     return isReply(value) ? [{ reply: value, reason: null, when }] : []

@@ -3,8 +3,13 @@ import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { SessionCounts } from '../limits/admission.ts'
 import type { Log } from '../log.ts'
-import { type Dialogue, Session, type SessionOptions, type Wire } from '../protocol/session.ts'
-import type { Refused } from '../replies.ts'
+import {
+  Session,
+  type SessionOptions,
+  type SessionPolicy,
+  type SessionTransport,
+} from '../protocol/session.ts'
+import type { Refusal } from '../replies.ts'
 import type { TlsService } from '../tls/service.ts'
 import { FlowControl } from './flow-control.ts'
 import { SessionTimeouts } from './patience.ts'
@@ -16,22 +21,22 @@ export interface Peer {
 }
 
 /** Decisions of a session, with the events of its connection. */
-export interface ConnectedDialogue extends Dialogue {
+export interface ConnectionPolicy extends SessionPolicy {
   /** @returns null, or why the session is refused */
-  welcome(): Refused | null
+  checkGreeting(): Refusal | null
   /** @returns null, or why the session must end */
-  secured(socket: TLSSocket): Refused | null
-  handshakeFailed(error: Error): void
-  connectionFailed(error: Error): void
+  checkTlsSession(socket: TLSSocket): Refusal | null
+  recordHandshakeError(error: Error): void
+  recordConnectionError(error: Error): void
 }
 
 export interface ConnectionParts {
-  options: SessionOptions
+  sessionOptions: SessionOptions
   tls: TlsService
-  admission: Pick<SessionCounts, 'admit' | 'release'>
+  connectionLimiter: Pick<SessionCounts, 'admit' | 'release'>
   /** Whether this address is a load balancer that sends a PROXY protocol header. */
-  isProxy(address: string): boolean
-  dialogueWith(peer: Peer): ConnectedDialogue
+  isTrustedProxy(address: string): boolean
+  createSessionPolicy(peer: Peer): ConnectionPolicy
   log: Log
   /** The session has ended; the client may still read the last reply and close. */
   onEnd(connection: Connection): void
@@ -41,17 +46,17 @@ export interface ConnectionParts {
 /** RFC 5321 §4.3.1: a client waits for the greeting. One that does not is no mail server. */
 const greetingDelayMs = 100
 /** Octets read from a client under backpressure; OpenSSL hands over the same amount at once. */
-export const reading = { highWaterMark: 16 * 1024 }
+export const socketOptions = { highWaterMark: 16 * 1024 }
 /** Seconds for the PROXY protocol header. A load balancer sends it immediately. */
 const proxyHeaderTimeoutSeconds = 10
 
 interface Client {
   address: string
   session: Session
-  dialogue: ConnectedDialogue
+  policy: ConnectionPolicy
   timeouts: SessionTimeouts
   /** The connection limiter counts the session. */
-  isAdmitted: boolean
+  isCounted: boolean
 }
 
 type State =
@@ -61,12 +66,12 @@ type State =
   | { phase: 'Failed'; client: Client | null }
   | { phase: 'Closed' }
 
-export class Connection implements Wire {
+export class Connection implements SessionTransport {
   readonly #parts: ConnectionParts
   readonly #tcp: Socket
   /** TCP, or TLS on top of it. */
   #socket: Socket | TLSSocket
-  readonly #flow = new FlowControl()
+  readonly #flowControl = new FlowControl()
   #state: State = { phase: 'AwaitingProxyHeader', seconds: 0 }
 
   constructor(socket: Socket, parts: ConnectionParts) {
@@ -79,10 +84,10 @@ export class Connection implements Wire {
     const socket = this.#tcp
     socket.setNoDelay(true)
     this.#watch(socket)
-    const address = plainAddress(socket.remoteAddress)
+    const address = unmapIPv4(socket.remoteAddress)
     if (address === null) socket.destroy()
-    else if (this.#parts.isProxy(address)) this.#readProxyHeader(address)
-    else this.#open({ ip: address, port: socket.remotePort ?? 0 })
+    else if (this.#parts.isTrustedProxy(address)) this.#readProxyHeader(address)
+    else this.#startSession({ ip: address, port: socket.remotePort ?? 0 })
   }
 
   /** Must be called once a second. */
@@ -90,8 +95,8 @@ export class Connection implements Wire {
     const state = this.#state
     if (state.phase === 'AwaitingProxyHeader') {
       if (++state.seconds >= proxyHeaderTimeoutSeconds) this.#tcp.destroy()
-    } else if (this.#flow.tick()) this.#socket.destroy()
-    else if (this.#client && !this.#flow.isStalled) this.#checkTimeout(this.#client)
+    } else if (this.#flowControl.tick()) this.#socket.destroy()
+    else if (this.#client && !this.#flowControl.isStalled) this.#checkTimeout(this.#client)
   }
 
   /**
@@ -109,43 +114,43 @@ export class Connection implements Wire {
   }
 
   write(text: string): void {
-    if (this.#isOver || this.#socket.write(text, 'latin1')) return
-    this.#flow.stall(true, this.#socket)
+    if (this.#isClosing || this.#socket.write(text, 'latin1')) return
+    this.#flowControl.setStalled(true, this.#socket)
   }
 
-  hold(): void {
-    if (!this.#isOver) this.#flow.hold(true, this.#socket)
+  pauseReading(): void {
+    if (!this.#isClosing) this.#flowControl.setHeld(true, this.#socket)
   }
 
-  release(): void {
-    if (!this.#isOver) this.#flow.hold(false, this.#socket)
+  resumeReading(): void {
+    if (!this.#isClosing) this.#flowControl.setHeld(false, this.#socket)
   }
 
   /** What the client still sends is read and dropped: a TCP reset could destroy the last reply. */
   end(): void {
-    if (this.#isOver) return
-    this.#leave()
-    this.release()
+    if (this.#isClosing) return
+    this.#releaseConnection()
+    this.resumeReading()
     this.#socket.end()
     this.#parts.onEnd(this)
   }
 
-  secure(): void {
+  startTls(): void {
     const client = this.#client
     if (client === null) return
     this.#state = { phase: 'AwaitingHello', client }
     this.#tcp.removeAllListeners('data')
     let hello = Buffer.alloc(0)
-    const take = (octets: Buffer) => {
+    const onData = (octets: Buffer) => {
       hello = Buffer.concat([hello, octets])
-      const context = this.#contextFor(hello, client)
+      const context = this.#selectTlsContext(hello, client)
       if (context === null) return
-      this.#tcp.off('data', take)
+      this.#tcp.off('data', onData)
       this.#tcp.pause()
       this.#tcp.unshift(hello)
-      this.#shakeHands(context, client)
+      this.#startHandshake(context, client)
     }
-    this.#tcp.on('data', take)
+    this.#tcp.on('data', onData)
   }
 
   get #client(): Client | null {
@@ -153,102 +158,102 @@ export class Connection implements Wire {
   }
 
   /** Nothing more can be written. */
-  get #isOver(): boolean {
+  get #isClosing(): boolean {
     return this.#state.phase === 'Failed' || this.#state.phase === 'Closed'
   }
 
-  get #isShaking(): boolean {
+  get #isInHandshake(): boolean {
     return this.#state.phase === 'AwaitingHello' || this.#state.phase === 'Handshaking'
   }
 
   #watch(socket: Socket | TLSSocket): void {
-    socket.on('error', (error: Error) => this.#failed(error))
-    socket.on('end', () => this.#finished())
-    socket.on('close', () => this.#closed())
+    socket.on('error', (error: Error) => this.#handleError(error))
+    socket.on('end', () => this.#handleInputEnd())
+    socket.on('close', () => this.#handleClose())
   }
 
   /** @returns null when more octets are needed, or after an error that closed the connection */
-  #contextFor(hello: Buffer, { address, dialogue }: Client): SecureContext | null {
+  #selectTlsContext(hello: Buffer, { address, policy }: Client): SecureContext | null {
     try {
-      return this.#parts.tls.contextFor(hello, address)
+      return this.#parts.tls.contextForHello(hello, address)
     } catch (error) {
-      dialogue.failed(error)
+      policy.recordError(error)
       this.#tcp.destroy()
       return null
     }
   }
 
   /** Octets not yet read from the socket belong to the handshake. */
-  #shakeHands(secureContext: SecureContext, client: Client): void {
+  #startHandshake(secureContext: SecureContext, client: Client): void {
     const secured = new TLSSocket(this.#tcp, {
       isServer: true,
-      ...reading,
+      ...socketOptions,
       secureContext,
       requestCert: true,
       rejectUnauthorized: false,
     })
     this.#socket = secured
     this.#state = { phase: 'Handshaking', client }
-    secured.once('secure', () => this.#secured(secured))
+    secured.once('secure', () => this.#finishHandshake(secured))
     this.#watch(secured)
     // Node does not close the socket on TLS errors after the handshake; it only emits this event.
-    secured.on('_tlsError', (error: Error) => this.#failed(error))
+    secured.on('_tlsError', (error: Error) => this.#handleError(error))
   }
 
-  #secured(socket: TLSSocket): void {
+  #finishHandshake(socket: TLSSocket): void {
     if (this.#state.phase !== 'Handshaking') return
     const { client } = this.#state
     this.#state = { phase: 'Talking', client }
-    this.#listen(client.session)
-    client.session.secured(client.dialogue.secured(socket))
+    this.#attachSession(client.session)
+    client.session.finishHandshake(client.policy.checkTlsSession(socket))
   }
 
-  #open(peer: Peer, early: Buffer | null = null): void {
-    const dialogue = this.#parts.dialogueWith(peer)
-    const session = new Session(this.#parts.options, this, dialogue)
+  #startSession(peer: Peer, earlyOctets: Buffer | null = null): void {
+    const policy = this.#parts.createSessionPolicy(peer)
+    const session = new Session(this.#parts.sessionOptions, this, policy)
     const client: Client = {
       address: peer.ip,
       session,
-      dialogue,
+      policy,
       timeouts: new SessionTimeouts(),
-      isAdmitted: false,
+      isCounted: false,
     }
     this.#state = { phase: 'Talking', client }
-    this.#listen(session)
-    const refused = dialogue.welcome() ?? this.#admit(client)
-    if (early !== null) session.receive(early)
-    if (refused === null) setTimeout(() => session.greet(), greetingDelayMs)
-    else session.greet(refused)
+    this.#attachSession(session)
+    const refused = policy.checkGreeting() ?? this.#admit(client)
+    if (earlyOctets !== null) session.receive(earlyOctets)
+    if (refused === null) setTimeout(() => session.sendGreeting(), greetingDelayMs)
+    else session.sendGreeting(refused)
   }
 
-  #admit(client: Client): Refused | null {
-    const refused = this.#parts.admission.admit(client.address)
-    client.isAdmitted = refused === null
+  #admit(client: Client): Refusal | null {
+    const refused = this.#parts.connectionLimiter.admit(client.address)
+    client.isCounted = refused === null
     return refused
   }
 
   /** The session counts until it ends, not until the client has read its last reply and closed. */
-  #leave(): void {
+  #releaseConnection(): void {
     const client = this.#client
-    if (!client?.isAdmitted) return
-    client.isAdmitted = false
-    this.#parts.admission.release(client.address)
+    if (!client?.isCounted) return
+    client.isCounted = false
+    this.#parts.connectionLimiter.release(client.address)
   }
 
-  #listen(session: Session): void {
+  #attachSession(session: Session): void {
     this.#socket.on('data', (octets: Buffer) => session.receive(octets))
     this.#socket.on('drain', () => {
-      if (!this.#isOver) this.#flow.stall(false, this.#socket)
+      if (!this.#isClosing) this.#flowControl.setStalled(false, this.#socket)
     })
   }
 
   #readProxyHeader(proxy: string): void {
     let octets = Buffer.alloc(0)
-    const take = (chunk: Buffer) => {
+    const onData = (chunk: Buffer) => {
       octets = Buffer.concat([octets, chunk])
       const header = readProxyHeader(octets)
       if ('need' in header) return
-      this.#tcp.off('data', take)
+      this.#tcp.off('data', onData)
       if ('fault' in header) {
         this.#parts.log('warn', 'connection closed: no valid PROXY protocol header', {
           ip: proxy,
@@ -259,46 +264,46 @@ export class Connection implements Wire {
       }
       const rest = octets.subarray(header.length)
       const peer = header.source ?? { ip: proxy, port: this.#tcp.remotePort ?? 0 }
-      this.#open(peer, rest.length > 0 ? rest : null)
+      this.#startSession(peer, rest.length > 0 ? rest : null)
     }
-    this.#tcp.on('data', take)
+    this.#tcp.on('data', onData)
   }
 
   #checkTimeout({ session, timeouts }: Client): void {
     if (!timeouts.isTimedOut(session)) return
     if (session.phase === 'Handshake')
-      this.#failed(Object.assign(new Error('TLS handshake timed out'), { code: 'ETIMEDOUT' }))
+      this.#handleError(Object.assign(new Error('TLS handshake timed out'), { code: 'ETIMEDOUT' }))
     else if (session.phase === 'Ended') this.#socket.destroy()
     else session.timeOut()
   }
 
   /** One error arrives twice: from the TLS socket and from the TCP socket. */
-  #failed(error: Error): void {
-    if (this.#isOver) return
+  #handleError(error: Error): void {
+    if (this.#isClosing) return
     const client = this.#client
-    if (this.#isShaking) client?.dialogue.handshakeFailed(error)
-    else client?.dialogue.connectionFailed(error)
+    if (this.#isInHandshake) client?.policy.recordHandshakeError(error)
+    else client?.policy.recordConnectionError(error)
     this.#state = { phase: 'Failed', client }
     this.#tcp.destroy()
   }
 
   /** The client sends no more, but may still read. */
-  #finished(): void {
-    if (this.#state.phase === 'Talking') this.#state.client.session.finish()
+  #handleInputEnd(): void {
+    if (this.#state.phase === 'Talking') this.#state.client.session.endInput()
     else this.#tcp.destroy()
   }
 
-  #closed(): void {
+  #handleClose(): void {
     if (this.#state.phase === 'Closed') return
-    if (this.#isShaking) this.#failed(new Error('connection closed during the handshake'))
+    if (this.#isInHandshake) this.#handleError(new Error('connection closed during the handshake'))
     this.#client?.session.close()
-    this.#leave()
+    this.#releaseConnection()
     this.#state = { phase: 'Closed' }
     this.#parts.onClose(this)
   }
 }
 
 /** A dual-stack socket shows an IPv4 client as `::ffff:192.0.2.1`. Null when the client has already left. */
-function plainAddress(address: string | undefined): string | null {
+function unmapIPv4(address: string | undefined): string | null {
   return address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? null
 }

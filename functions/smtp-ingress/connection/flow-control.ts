@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 
 /** Seconds without the client reading anything that was written to it. */
-const stallSeconds = 300
+const stallTimeoutSeconds = 300
 
 /**
  * Backpressure: stops reading from a client while its session cannot take more, or while the client does not read
@@ -17,13 +17,13 @@ export class FlowControl {
   }
 
   /** @param isHeld the session cannot take more */
-  hold(isHeld: boolean, socket: Socket): void {
+  setHeld(isHeld: boolean, socket: Socket): void {
     this.#isHeld = isHeld
     this.#apply(socket)
   }
 
   /** @param isStalled written data stays unread */
-  stall(isStalled: boolean, socket: Socket): void {
+  setStalled(isStalled: boolean, socket: Socket): void {
     this.#isStalled = isStalled
     this.#apply(socket)
   }
@@ -31,7 +31,7 @@ export class FlowControl {
   /** Must be called once a second. @returns whether the client has read nothing for too long */
   tick(): boolean {
     this.#stalledSeconds = this.#isStalled ? this.#stalledSeconds + 1 : 0
-    return this.#stalledSeconds >= stallSeconds
+    return this.#stalledSeconds >= stallTimeoutSeconds
   }
 
   #apply(socket: Socket): void {

@@ -1,42 +1,42 @@
 /** The SMTP listener: holds all connections, drives their timeouts, and drains them on shutdown. */
 import { createServer, type Server } from 'node:net'
-import { Connection, type ConnectionParts, reading } from './connection.ts'
+import { Connection, type ConnectionParts, socketOptions } from './connection.ts'
 import { listen } from './listen.ts'
 
 export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
-  drainMs: number
+  drainTimeoutMs: number
   /** Open connections, including those refused or closing. The listener drops connections beyond it. */
-  maximumConnections: number
+  maxConnections: number
 }
 
 const tickMs = 1000
 /** Connections kept free for new clients. */
-const spare = 64
+const spareConnections = 64
 
 export class MailServer {
   readonly #server: Server
   readonly #connections = new Set<Connection>()
   /** Connections whose session has ended, oldest first. */
-  readonly #ended = new Set<Connection>()
-  readonly #drainMs: number
-  readonly #clock: NodeJS.Timeout
+  readonly #endedConnections = new Set<Connection>()
+  readonly #drainTimeoutMs: number
+  readonly #tickTimer: NodeJS.Timeout
 
-  constructor({ drainMs, maximumConnections, ...parts }: MailServerParts) {
-    this.#drainMs = drainMs
-    const onEnd = (connection: Connection) => this.#ended.add(connection)
+  constructor({ drainTimeoutMs, maxConnections, ...parts }: MailServerParts) {
+    this.#drainTimeoutMs = drainTimeoutMs
+    const onEnd = (connection: Connection) => this.#endedConnections.add(connection)
     const onClose = (connection: Connection) => {
       this.#connections.delete(connection)
-      this.#ended.delete(connection)
+      this.#endedConnections.delete(connection)
     }
-    this.#server = createServer({ ...reading, allowHalfOpen: true }, (socket) => {
+    this.#server = createServer({ ...socketOptions, allowHalfOpen: true }, (socket) => {
       const connection = new Connection(socket, { ...parts, onEnd, onClose })
       this.#connections.add(connection)
-      if (this.#connections.size > maximumConnections - spare) this.#makeRoom()
+      if (this.#connections.size > maxConnections - spareConnections) this.#closeOldestEnded()
       connection.start()
     })
-    this.#server.maxConnections = maximumConnections
-    this.#clock = setInterval(() => this.#tick(), tickMs).unref()
+    this.#server.maxConnections = maxConnections
+    this.#tickTimer = setInterval(() => this.#tick(), tickMs).unref()
   }
 
   /** @returns the port @throws Error when the port cannot be opened */
@@ -54,18 +54,18 @@ export class MailServer {
     for (const connection of this.#connections) connection.drain()
     const end = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy()
-    }, this.#drainMs)
+    }, this.#drainTimeoutMs)
     await closed
     clearTimeout(end)
-    clearInterval(this.#clock)
+    clearInterval(this.#tickTimer)
   }
 
   /** A connection whose session has ended must not block a new client. */
-  #makeRoom(): void {
-    const [first] = this.#ended
-    if (first === undefined) return
-    this.#ended.delete(first)
-    first.destroy()
+  #closeOldestEnded(): void {
+    const [oldest] = this.#endedConnections
+    if (oldest === undefined) return
+    this.#endedConnections.delete(oldest)
+    oldest.destroy()
   }
 
   #tick(): void {

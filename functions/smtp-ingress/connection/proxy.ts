@@ -19,18 +19,18 @@ export type ProxyHeader =
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 
 /** Signature, version and command, family and transport, length of the rest. */
-const fixedLength = 16
+const fixedOctets = 16
 
 /** Octets, including the fixed part. Load balancers add a few dozen octets to the addresses. */
-const longest = 4096
+const maxHeaderOctets = 4096
 
-const commands = new Map([
+const commandNames = new Map([
   [0x20, 'LOCAL'],
   [0x21, 'PROXY'],
 ])
 
 /** TCP over IPv4 and IPv6: octets of one address. */
-const families = new Map([
+const addressOctetsByFamily = new Map([
   [0x11, 4],
   [0x21, 16],
 ])
@@ -42,38 +42,38 @@ const checksumType = 0x03
  *   begin.
  */
 export function readProxyHeader(octets: Buffer): ProxyHeader {
-  const begun = octets.subarray(0, signature.length)
-  if (!begun.equals(signature.subarray(0, begun.length))) return { fault: 'no PROXY protocol header' }
-  const command = commands.get(octets[12] ?? 0x20)
+  const received = octets.subarray(0, signature.length)
+  if (!received.equals(signature.subarray(0, received.length))) return { fault: 'no PROXY protocol header' }
+  const command = commandNames.get(octets[12] ?? 0x20)
   if (!command) return { fault: 'PROXY protocol header has an unsupported version or command' }
-  if (octets.length < fixedLength) return { need: fixedLength }
-  const length = fixedLength + octets.readUInt16BE(14)
-  if (length > longest) return { fault: `PROXY protocol header is too long: ${length} octets` }
+  if (octets.length < fixedOctets) return { need: fixedOctets }
+  const length = fixedOctets + octets.readUInt16BE(14)
+  if (length > maxHeaderOctets) return { fault: `PROXY protocol header is too long: ${length} octets` }
   if (octets.length < length) return { need: length }
   return command === 'LOCAL' ? { source: null, length } : readSource(octets.subarray(0, length))
 }
 
 function readSource(header: Buffer): ProxyHeader {
-  const size = families.get(header[13] as number)
+  const size = addressOctetsByFamily.get(header[13] as number)
   if (!size) return { fault: 'PROXY protocol header is not for TCP over IP' }
   // Both addresses, then both ports.
-  const extensions = fixedLength + 2 * size + 4
+  const extensions = fixedOctets + 2 * size + 4
   if (header.length < extensions) return { fault: 'PROXY protocol header has no addresses' }
-  const fault = faultOfExtensions(header, extensions)
+  const fault = findExtensionFault(header, extensions)
   if (fault) return { fault }
-  const ip = addressOf(header.subarray(fixedLength, fixedLength + size))
-  const port = header.readUInt16BE(fixedLength + 2 * size)
+  const ip = readAddress(header.subarray(fixedOctets, fixedOctets + size))
+  const port = header.readUInt16BE(fixedOctets + 2 * size)
   return { source: { ip, port }, length: header.length }
 }
 
 /** Each extension has one octet of type, two of length, then the value. */
-function faultOfExtensions(header: Buffer, from: number): string | null {
+function findExtensionFault(header: Buffer, from: number): string | null {
   let position = from
   while (position < header.length) {
     const value = position + 3
     const end = value > header.length ? value : value + header.readUInt16BE(position + 1)
     if (end > header.length) return 'PROXY protocol header is truncated'
-    if (header[position] === checksumType && !hasChecksum(header, value, end))
+    if (header[position] === checksumType && !isChecksumValid(header, value, end))
       return 'PROXY protocol header has a wrong checksum'
     position = end
   }
@@ -81,14 +81,14 @@ function faultOfExtensions(header: Buffer, from: number): string | null {
 }
 
 /** The checksum covers the whole header, with zeros in place of the checksum. */
-function hasChecksum(header: Buffer, from: number, end: number): boolean {
+function isChecksumValid(header: Buffer, from: number, end: number): boolean {
   if (end - from !== 4) return false
-  const blank = Buffer.from(header).fill(0, from, end)
-  return crc32c(blank) === header.readUInt32BE(from)
+  const zeroed = Buffer.from(header).fill(0, from, end)
+  return crc32c(zeroed) === header.readUInt32BE(from)
 }
 
 /** CRC-32C: Castagnoli's polynomial, bits reversed. */
-const remainders = Uint32Array.from({ length: 256 }, (_, octet) => {
+const crcTable = Uint32Array.from({ length: 256 }, (_, octet) => {
   let remainder = octet
   for (let bit = 0; bit < 8; bit++)
     remainder = remainder & 1 ? (remainder >>> 1) ^ 0x82f63b78 : remainder >>> 1
@@ -97,13 +97,12 @@ const remainders = Uint32Array.from({ length: 256 }, (_, octet) => {
 
 export function crc32c(octets: Buffer): number {
   let remainder = 0xffffffff
-  for (const octet of octets)
-    remainder = (remainder >>> 8) ^ (remainders[(remainder ^ octet) & 0xff] as number)
+  for (const octet of octets) remainder = (remainder >>> 8) ^ (crcTable[(remainder ^ octet) & 0xff] as number)
   return (remainder ^ 0xffffffff) >>> 0
 }
 
 /** Converts an IPv4-mapped IPv6 address to IPv4 (RFC 4291 §2.5.5.2), as everywhere in the ingress. */
-function addressOf(octets: Buffer): string {
+function readAddress(octets: Buffer): string {
   const address = ipaddr.fromByteArray([...octets])
   if (!(address instanceof ipaddr.IPv6)) return address.toString()
   return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String()
@@ -114,9 +113,9 @@ function addressOf(octets: Buffer): string {
  * @param ranges in CIDR notation: `10.0.0.0/16`, `2001:db8::/56`
  * @throws Error naming the invalid range
  */
-export function trustedProxies(ranges: readonly string[]): (ip: string) => boolean {
-  const wrong = ranges.find((range) => !ipaddr.isValidCIDR(range))
-  if (wrong !== undefined) throw new Error(`"${wrong}" is not an IP range in CIDR notation`)
+export function trustedProxyMatcher(ranges: readonly string[]): (ip: string) => boolean {
+  const invalid = ranges.find((range) => !ipaddr.isValidCIDR(range))
+  if (invalid !== undefined) throw new Error(`"${invalid}" is not an IP range in CIDR notation`)
   const trusted = new IpRanges(ranges.map((range) => [range, true] as const))
   return (ip) => trusted.has(ip)
 }

@@ -10,9 +10,9 @@ import type { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 
-const refusedInSession = { consequence: 'RefusedInSession', heldUntil: null } as const
+const inSessionConsequence = { consequence: 'RefusedInSession', heldUntil: null } as const
 
-export class CertificateWatch {
+export class UnknownCertificateNotifier {
   readonly #notices: Pick<NoticeQueue, 'send'>
   readonly #metrics: Metrics
   readonly #log: Log
@@ -24,24 +24,24 @@ export class CertificateWatch {
   }
 
   /** Runs in the background: neither delays the reply nor fails it. */
-  refused(snapshot: Snapshot, session: Session, judgement: InboundJudgement): void {
-    this.#tell(snapshot, session, judgement).catch((error) => this.#lost(causeOf(error)))
+  notifyRefusal(snapshot: Snapshot, session: Session, judgement: InboundJudgement): void {
+    this.#sendNotices(snapshot, session, judgement).catch((error) => this.#recordFailure(causeOf(error)))
   }
 
-  async #tell(snapshot: Snapshot, session: Session, judgement: InboundJudgement): Promise<void> {
-    const notices = unknownTo(snapshot, session, judgement, refusedInSession)
+  async #sendNotices(snapshot: Snapshot, session: Session, judgement: InboundJudgement): Promise<void> {
+    const notices = unknownTo(snapshot, session, judgement, inSessionConsequence)
     await Promise.all(
       notices.map(async (notice) => {
         const { name } = notice.connector
         this.#metrics.count(Metric.unknownCertificates)
         this.#metrics.count(Metric.unknownCertificates, ['connector', asDimension(name)])
         const sent = await this.#notices.send(notice, session.at)
-        if (sent === 'Failed') this.#lost('the queue refused the job', name)
+        if (sent === 'Failed') this.#recordFailure('the queue refused the job', name)
       }),
     )
   }
 
-  #lost(cause: string, connector: string | null = null): void {
+  #recordFailure(cause: string, connector: string | null = null): void {
     this.#metrics.count(Metric.noticesFailed)
     this.#log('warn', 'the notice of an unknown certificate could not be sent', { connector, cause })
   }

@@ -9,15 +9,15 @@ import type { RevocationChecker } from '../../../shared/net/revocation/checker.t
  * @param authorities PEM, for each connector that requires the check; an empty list means the public roots
  * @param checker without it, the status is `Unknown`
  */
-export async function revocationOf(
+export async function checkClientRevocation(
   { chain }: ClientCertificate,
   authorities: readonly (readonly string[])[],
   checker: Pick<RevocationChecker, 'check'> | undefined,
   at: Date,
 ): Promise<Revocation> {
   const anchors = authorities.flatMap(anchorsOf)
-  const found = await checker?.check({ chain: certificatesOf(chain), anchors, at })
-  return found
-    ? { status: found.status, detail: found.detail }
+  const result = await checker?.check({ chain: certificatesOf(chain), anchors, at })
+  return result
+    ? { status: result.status, detail: result.detail }
     : { status: 'Unknown', detail: 'revocation is not checked here' }
 }

@@ -3,29 +3,29 @@ import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { Breaker, isTimeout } from '../breaker.ts'
 import type { Log } from '../log.ts'
 
-export interface Snapshots {
+export interface SnapshotSource {
   current(options: { maxAgeMs: number }): Promise<Snapshot>
 }
 
 /** Milliseconds. Enough for RCPT TO: evaluate-policy decides again with a current snapshot. */
-const snapshotAgeMs = 1000
+const maxSnapshotAgeMs = 1000
 
 /** Consecutive failed reads. One timeout counts as many. */
-const outage = 3
+const outageThreshold = 3
 
 export class WatchedConnectors {
-  readonly #snapshots: Snapshots
+  readonly #snapshots: SnapshotSource
   readonly #breaker: Breaker
   readonly #now: () => number
-  #known: { snapshot: Snapshot; since: number } | null = null
-  #reading: Promise<Snapshot> | null = null
+  #cached: { snapshot: Snapshot; readAt: number } | null = null
+  #pendingRead: Promise<Snapshot> | null = null
 
   /** @param now milliseconds of a monotonic clock */
-  constructor(snapshots: Snapshots, log: Log, now: () => number = () => performance.now()) {
+  constructor(snapshots: SnapshotSource, log: Log, now: () => number = () => performance.now()) {
     this.#snapshots = snapshots
     this.#now = now
     this.#breaker = new Breaker({
-      threshold: outage,
+      threshold: outageThreshold,
       probe: async () => void (await snapshots.current({ maxAgeMs: 0 })),
       pause: 1000,
       slowest: 30_000,
@@ -42,12 +42,12 @@ export class WatchedConnectors {
 
   /** Returns synchronously while the last read is fresh. @throws by rejection, when connectors cannot be read */
   current(): Snapshot | Promise<Snapshot> {
-    const since = this.#now()
-    if (this.#known && since - this.#known.since < snapshotAgeMs) return this.#known.snapshot
-    this.#reading ??= this.#read(since).finally(() => {
-      this.#reading = null
+    const readAt = this.#now()
+    if (this.#cached && readAt - this.#cached.readAt < maxSnapshotAgeMs) return this.#cached.snapshot
+    this.#pendingRead ??= this.#read(readAt).finally(() => {
+      this.#pendingRead = null
     })
-    return this.#reading
+    return this.#pendingRead
   }
 
   stop(): void {
@@ -55,16 +55,16 @@ export class WatchedConnectors {
   }
 
   /**
-   * Concurrent callers share one read and one failure. @param since when it began: the result is at least that fresh
+   * Concurrent callers share one read and one failure. @param readAt when it began: the result is at least that fresh
    */
-  async #read(since: number): Promise<Snapshot> {
+  async #read(readAt: number): Promise<Snapshot> {
     try {
       const snapshot = await this.#snapshots.current({ maxAgeMs: 0 })
-      this.#known = { snapshot, since }
+      this.#cached = { snapshot, readAt }
       this.#breaker.succeeded()
       return snapshot
     } catch (error) {
-      this.#breaker.failed(isTimeout(error) ? outage : 1)
+      this.#breaker.failed(isTimeout(error) ? outageThreshold : 1)
       throw error
     }
   }

@@ -18,7 +18,7 @@ import { type Admission as Admitted, admit } from '../../../shared/policy/admit.
 import { askingForRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
 import { type InboundJudgement, judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import type { ConnectedDialogue, Peer } from '../connection/connection.ts'
+import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { Unstored } from '../intake/jobs.ts'
 import type { Rates } from '../limits/rates.ts'
@@ -30,34 +30,34 @@ import type { Transaction } from '../protocol/session.ts'
 import type { MessageSink } from '../protocol/sink.ts'
 import {
   accepted,
-  certificateNotAsked,
-  clientLeft,
+  certificateNotRequested,
+  clientDisconnected,
   connectorsUnavailable,
   insufficientSpool,
   internalError,
+  messageHasBareNewlines,
   messageLineTooLong,
-  notInService,
   queuedAs,
-  type Refused,
+  type Refusal,
   recipientAccepted,
+  serviceUnavailable,
   spoolUnavailable,
   storageUnavailable,
   tooLarge,
-  uncertainTls,
-  unlawfulOctets,
+  unknownTlsFacts,
 } from '../replies.ts'
 import { handshakeFailure, type TlsService } from '../tls/service.ts'
-import type { CertificateWatch } from './certificate-watch.ts'
-import { revocationOf } from './client-revocation.ts'
+import type { UnknownCertificateNotifier } from './certificate-watch.ts'
+import { checkClientRevocation } from './client-revocation.ts'
 import type { WatchedConnectors } from './connectors.ts'
 import { newMessageId } from './message-id.ts'
 import { postmasterAddress } from './postmaster.ts'
 
-export interface DialogueParts {
+export interface SessionPolicyParts {
   environment: z.output<typeof IngressEnvironment>
   connectors: Pick<WatchedConnectors, 'current' | 'areFailing'>
   intake: Intake
-  certificates: CertificateWatch
+  certificateNotifier: UnknownCertificateNotifier
   rates: Rates
   /** Without it, revocation is not checked and every status is unknown. */
   revocation?: Pick<RevocationChecker, 'check'>
@@ -67,58 +67,58 @@ export interface DialogueParts {
   now(): Date
 }
 
-type Welcome = Extract<Admitted, { action: 'Accept' }>
+type RecipientAcceptance = Extract<Admitted, { action: 'Accept' }>
 
 /** How the connectors assess the sender: computed once for each MAIL, not at each RCPT. */
-interface Judged {
+interface SenderAssessment {
   snapshot: Snapshot
   session: Session
   judgement: InboundJudgement
 }
 
-export class SessionDialogue implements ConnectedDialogue {
-  readonly #parts: DialogueParts
+export class ConnectorSessionPolicy implements ConnectionPolicy {
+  readonly #parts: SessionPolicyParts
   readonly #peer: Peer
   #tls: TlsFacts = plaintext
   #isResumed = false
   #mailFrom: string | null = null
-  #judged: Judged | null = null
+  #assessment: SenderAssessment | null = null
   /** How the last recipient was accepted. It depends on the sender only, so it holds for all recipients. */
-  #admitted: Welcome | null = null
+  #acceptance: RecipientAcceptance | null = null
   /** A refusal of this MAIL was already passed to the certificate watch. */
-  #isWatched = false
+  #isNotified = false
   /** The rate limiter has counted this MAIL. */
   #isCounted = false
 
-  constructor(parts: DialogueParts, peer: Peer) {
+  constructor(parts: SessionPolicyParts, peer: Peer) {
     this.#parts = parts
     this.#peer = peer
   }
 
-  welcome(): Refused | null {
-    return this.#isFailing() ? notInService : null
+  checkGreeting(): Refusal | null {
+    return this.#isFailing() ? serviceUnavailable : null
   }
 
   /** Runs once a handshake, not once a message. RFC 3207 §4.2: state from before the handshake is discarded. */
-  secured(socket: TLSSocket): Refused | null {
+  checkTlsSession(socket: TLSSocket): Refusal | null {
     this.#mailFrom = null
-    this.#judged = null
-    this.#admitted = null
+    this.#assessment = null
+    this.#acceptance = null
     try {
       this.#tls = this.#parts.tls.facts(socket)
       this.#isResumed = socket.isSessionReused()
       return null
     } catch (error) {
       this.#parts.log('error', 'the facts of a TLS session cannot be determined', { cause: causeOf(error) })
-      return uncertainTls
+      return unknownTlsFacts
     }
   }
 
   mail({ envelope, size }: MailCommand): Reply {
     this.#mailFrom = envelope.mailFrom
-    this.#judged = null
-    this.#admitted = null
-    this.#isWatched = false
+    this.#assessment = null
+    this.#acceptance = null
+    this.#isNotified = false
     this.#isCounted = false
     const { environment, intake } = this.#parts
     if (this.#isFailing()) return this.#refuse(storageUnavailable)
@@ -128,36 +128,36 @@ export class SessionDialogue implements ConnectedDialogue {
 
   recipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
     const snapshot = this.#parts.connectors.current()
-    if (!(snapshot instanceof Promise)) return this.#consider(snapshot, recipient, mail)
+    if (!(snapshot instanceof Promise)) return this.#decideRecipient(snapshot, recipient, mail)
     return snapshot.then(
-      (snapshot) => this.#consider(snapshot, recipient, mail),
+      (snapshot) => this.#decideRecipient(snapshot, recipient, mail),
       (error) => this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error),
     )
   }
 
   data({ greeting, mail, recipients }: Transaction): MessageSink | Reply {
-    const began = performance.now()
+    const startedAt = performance.now()
     const { intake, environment, now } = this.#parts
-    const admitted = this.#admitted
-    const snapshot = this.#judged?.snapshot
-    if (admitted === null || snapshot === undefined) return this.#refuse(internalError)
+    const acceptance = this.#acceptance
+    const snapshot = this.#assessment?.snapshot
+    if (acceptance === null || snapshot === undefined) return this.#refuse(internalError)
     const at = now()
     const message: Unstored = {
       id: newMessageId(),
       receivedAt: at.toISOString(),
       source: { ...this.#peer, helo: greeting.name },
-      direction: admitted.direction,
-      attributedTo: admitted.attributedTo,
+      direction: acceptance.direction,
+      attributedTo: acceptance.attributedTo,
       tls: this.#tls,
       envelope: mail.envelope,
     }
-    const distinct = distinctRecipients(recipients, snapshot, environment.MAIL_HOSTNAME)
+    const distinct = uniqueRecipients(recipients, snapshot, environment.MAIL_HOSTNAME)
     const header = receivedHeader({
       helo: greeting.name,
       ip: this.#peer.ip,
       by: environment.MAIL_HOSTNAME,
       id: message.id,
-      esmtp: greeting.esmtp,
+      esmtp: greeting.isEsmtp,
       smtpUtf8: mail.envelope.smtpUtf8,
       tls: this.#tls,
       recipient: distinct.length === 1 ? (distinct[0]?.address ?? null) : null,
@@ -165,15 +165,15 @@ export class SessionDialogue implements ConnectedDialogue {
     })
     const incoming = intake.begin(Buffer.from(header), message, distinct)
     return {
-      get cut() {
+      get earlyRefusal() {
         return incoming.cut
       },
       write: (octets) => incoming.write(octets),
       end: async (fault) => {
-        const outcome = await incoming.end(fault && this.#faulty(fault))
-        if (outcome === null) return clientLeft
+        const outcome = await incoming.end(fault && this.#faultRefusal(fault))
+        if (outcome === null) return clientDisconnected
         if ('size' in outcome)
-          return this.#queued(message, distinct.length, outcome.size, performance.now() - began)
+          return this.#recordAccepted(message, distinct.length, outcome.size, performance.now() - startedAt)
         return this.#refuse(outcome, {}, outcome.cause)
       },
       abandon: () => {
@@ -185,11 +185,11 @@ export class SessionDialogue implements ConnectedDialogue {
     }
   }
 
-  refused(refused: Refused): void {
+  recordRefusal(refused: Refusal): void {
     this.#refuse(refused)
   }
 
-  failed(error: unknown): void {
+  recordError(error: unknown): void {
     this.#parts.log('error', 'session failed', {
       ip: this.#peer.ip,
       cause: causeOf(error),
@@ -198,11 +198,11 @@ export class SessionDialogue implements ConnectedDialogue {
   }
 
   /** The connection is gone, so there is no reply. */
-  connectionFailed(error: Error): void {
+  recordConnectionError(error: Error): void {
     this.#parts.log('info', 'connection failed', { ip: this.#peer.ip, cause: causeOf(error) })
   }
 
-  handshakeFailed(error: Error): void {
+  recordHandshakeError(error: Error): void {
     const cause = handshakeFailure(error)
     this.#parts.metrics.count(Metric.tlsHandshakesFailed)
     this.#parts.metrics.count(Metric.tlsHandshakesFailed, ['cause', cause])
@@ -213,13 +213,13 @@ export class SessionDialogue implements ConnectedDialogue {
     })
   }
 
-  #faulty(fault: DataFault): Refused {
+  #faultRefusal(fault: DataFault): Refusal {
     return fault === 'UnlawfulOctets'
-      ? unlawfulOctets
+      ? messageHasBareNewlines
       : messageLineTooLong(this.#parts.environment.MAX_LINE_LENGTH)
   }
 
-  #queued(message: Unstored, recipients: number, size: number, milliseconds: number): Reply {
+  #recordAccepted(message: Unstored, recipients: number, size: number, milliseconds: number): Reply {
     const { metrics, log } = this.#parts
     metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
     log('info', 'accepted', {
@@ -238,101 +238,104 @@ export class SessionDialogue implements ConnectedDialogue {
     return this.#parts.intake.isFailing || this.#parts.connectors.areFailing
   }
 
-  #consider(
+  #decideRecipient(
     snapshot: Snapshot,
     recipient: RecipientCommand['recipient'],
     mail: MailCommand,
   ): Reply | Promise<Reply> {
-    const asking = this.#askRevocation(snapshot, mail)
-    if (asking === null) return this.#admit(snapshot, recipient, mail)
-    return asking.then(() => this.#admit(snapshot, recipient, mail))
+    const pendingCheck = this.#checkRevocation(snapshot, mail)
+    if (pendingCheck === null) return this.#admitRecipient(snapshot, recipient, mail)
+    return pendingCheck.then(() => this.#admitRecipient(snapshot, recipient, mail))
   }
 
   /**
    * Runs once a session, and only when a connector would accept the mail because of its certificate. @returns null when
    * no check is needed
    */
-  #askRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
+  #checkRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
     const { revocation, log } = this.#parts
     const { clientCertificate } = this.#tls
-    if (!clientCertificate || clientCertificate.revocation || this.#judged?.snapshot === snapshot) return null
-    const asking = askingForRevocation(snapshot, this.#view(mail))
-    if (asking.length === 0) return null
-    const authorities = asking.map(({ certificateAuthorities }) => certificateAuthorities)
-    return revocationOf(clientCertificate, authorities, revocation, this.#parts.now()).then((found) => {
-      if (found.status !== 'Good')
-        log('warn', 'revocation check of a client certificate did not return Good', {
-          ip: this.#peer.ip,
-          fingerprint256: clientCertificate.fingerprint256,
-          connectors: asking.map(({ name }) => name),
-          ...found,
-        })
-      this.#tls = withRevocation(this.#tls, found)
-    })
+    if (!clientCertificate || clientCertificate.revocation || this.#assessment?.snapshot === snapshot)
+      return null
+    const checkingConnectors = askingForRevocation(snapshot, this.#policySession(mail))
+    if (checkingConnectors.length === 0) return null
+    const authorities = checkingConnectors.map(({ certificateAuthorities }) => certificateAuthorities)
+    return checkClientRevocation(clientCertificate, authorities, revocation, this.#parts.now()).then(
+      (result) => {
+        if (result.status !== 'Good')
+          log('warn', 'revocation check of a client certificate did not return Good', {
+            ip: this.#peer.ip,
+            fingerprint256: clientCertificate.fingerprint256,
+            connectors: checkingConnectors.map(({ name }) => name),
+            ...result,
+          })
+        this.#tls = withRevocation(this.#tls, result)
+      },
+    )
   }
 
-  #view({ envelope }: MailCommand): Session {
+  #policySession({ envelope }: MailCommand): Session {
     return { ip: this.#peer.ip, tls: this.#tls, mailFrom: envelope.mailFrom, at: this.#parts.now() }
   }
 
-  #admit(snapshot: Snapshot, recipient: RecipientCommand['recipient'], mail: MailCommand): Reply {
+  #admitRecipient(snapshot: Snapshot, recipient: RecipientCommand['recipient'], mail: MailCommand): Reply {
     const { environment, rates, now } = this.#parts
     const address = postmasterAddress(recipient.address, snapshot, environment.MAIL_HOSTNAME)
     const at = now()
-    if (this.#judged?.snapshot !== snapshot) {
-      const view = this.#view(mail)
-      this.#judged = { snapshot, session: view, judgement: judgeInbound(snapshot, view) }
+    if (this.#assessment?.snapshot !== snapshot) {
+      const session = this.#policySession(mail)
+      this.#assessment = { snapshot, session, judgement: judgeInbound(snapshot, session) }
     }
-    const { judgement } = this.#judged
-    const admitted = admit(snapshot, judgement, address)
-    if (this.#mayHaveCertificate() && dependsOnCertificate(judgement, admitted))
-      return this.#askAgain(recipient.address)
-    if (admitted.action === 'Refuse') {
-      this.#watch(this.#judged)
-      const { connector, explanation } = admitted
-      return this.#refuse(admitted, { recipient: recipient.address, connector, explanation })
+    const { judgement } = this.#assessment
+    const decision = admit(snapshot, judgement, address)
+    if (this.#couldPresentCertificate() && dependsOnCertificate(judgement, decision))
+      return this.#requestFullHandshake(recipient.address)
+    if (decision.action === 'Refuse') {
+      this.#notifyOnce(this.#assessment)
+      const { connector, explanation } = decision
+      return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
     }
     if (!this.#isCounted) {
-      const tooMany = rates.refuse(this.#peer.ip, matching(judgement), at.getTime())
+      const tooMany = rates.refuse(this.#peer.ip, matchingConnectors(judgement), at.getTime())
       if (tooMany)
         return this.#refuse(tooMany, { recipient: recipient.address, connector: tooMany.connector })
       this.#isCounted = true
     }
-    this.#admitted = admitted
+    this.#acceptance = decision
     return recipientAccepted
   }
 
   /**
    * In a resumed session the server requests no certificate; a full handshake might bring one and change the decision.
    */
-  #mayHaveCertificate(): boolean {
+  #couldPresentCertificate(): boolean {
     return this.#isResumed && this.#tls.clientCertificate === null
   }
 
-  #askAgain(recipient: string): Reply {
+  #requestFullHandshake(recipient: string): Reply {
     this.#parts.tls.refuseResumption(this.#peer.ip)
-    return this.#refuse(certificateNotAsked, { recipient })
+    return this.#refuse(certificateNotRequested, { recipient })
   }
 
   /** Once for each MAIL: evaluate-policy never sees what is refused here. */
-  #watch({ snapshot, session, judgement }: Judged): void {
-    if (this.#isWatched) return
-    this.#isWatched = true
-    this.#parts.certificates.refused(snapshot, session, judgement)
+  #notifyOnce({ snapshot, session, judgement }: SenderAssessment): void {
+    if (this.#isNotified) return
+    this.#isNotified = true
+    this.#parts.certificateNotifier.notifyRefusal(snapshot, session, judgement)
   }
 
   /** Counts and logs a refusal. Only the reply reaches the client. */
-  #refuse({ reason, reply }: Refused, of: Record<string, unknown> = {}, cause?: unknown): Reply {
+  #refuse({ reason, reply }: Refusal, fields: Record<string, unknown> = {}, cause?: unknown): Reply {
     const { metrics, log } = this.#parts
     metrics.count(Metric.refused, ['reason', reason])
-    if (faultsOfStorage.has(reason) && cause !== undefined) metrics.count(Metric.storageFailures)
+    if (storageFailureReasons.has(reason) && cause !== undefined) metrics.count(Metric.storageFailures)
     log(cause === undefined ? 'info' : 'error', 'refused', {
       reason,
       reply: formatReply(reply),
       ip: this.#peer.ip,
       tls: this.#tls.protocol,
       mailFrom: this.#mailFrom,
-      ...of,
+      ...fields,
       ...(cause === undefined ? {} : { cause: causeOf(cause) }),
     })
     return reply
@@ -340,7 +343,7 @@ export class SessionDialogue implements ConnectedDialogue {
 }
 
 /** Two spellings of one mailbox are one recipient. */
-function distinctRecipients(
+function uniqueRecipients(
   recipients: Transaction['recipients'],
   snapshot: Snapshot,
   hostname: string,
@@ -354,14 +357,14 @@ function distinctRecipients(
 }
 
 /** Includes violations whose mail would be accepted and held. */
-const dependsOnCertificate = ({ violation }: InboundJudgement, admitted: Admitted): boolean =>
-  violation !== null || (admitted.action === 'Refuse' && admitted.reason === 'RelayDenied')
+const dependsOnCertificate = ({ violation }: InboundJudgement, decision: Admitted): boolean =>
+  violation !== null || (decision.action === 'Refuse' && decision.reason === 'RelayDenied')
 
 /** Failures of S3, SQS or the task's disk. */
-const faultsOfStorage: ReadonlySet<string> = new Set(
+const storageFailureReasons: ReadonlySet<string> = new Set(
   [storageUnavailable, spoolUnavailable, insufficientSpool].map(({ reason }) => reason),
 )
 
 /** The connectors that match the sender. */
-const matching = ({ partner, attributedTo }: InboundJudgement) =>
+const matchingConnectors = ({ partner, attributedTo }: InboundJudgement) =>
   [partner, attributedTo].filter((connector) => connector !== null)

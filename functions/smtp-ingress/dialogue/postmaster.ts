@@ -12,13 +12,14 @@ export function postmasterAddress(address: string, snapshot: Snapshot, hostname:
 }
 
 /** Searched once for each snapshot: there may be many recipients and many domains. */
-const found = new WeakMap<Snapshot, string | null>()
+const postmasterDomains = new WeakMap<Snapshot, string | null>()
 
 function postmasterDomain(snapshot: Snapshot, hostname: string): string | null {
-  const known = found.get(snapshot)
-  if (known !== undefined) return known
+  const cached = postmasterDomains.get(snapshot)
+  if (cached !== undefined) return cached
   const domains = [...snapshot.acceptedDomains].sort()
-  const ours = domains.find((domain) => domainMatchesPattern(hostname, `*.${domain}`)) ?? domains[0] ?? null
-  found.set(snapshot, ours)
-  return ours
+  const ownDomain =
+    domains.find((domain) => domainMatchesPattern(hostname, `*.${domain}`)) ?? domains[0] ?? null
+  postmasterDomains.set(snapshot, ownDomain)
+  return ownDomain
 }

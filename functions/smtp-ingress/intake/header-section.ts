@@ -2,7 +2,7 @@
  * Checks the header section of a message as it arrives. The attacks: a mail loop between servers, and a huge header,
  * which every later component reads whole. The defence: hops and header octets are limited.
  */
-import { headerTooLarge, type Refused, tooManyHops } from '../replies.ts'
+import { headerTooLarge, type Refusal, tooManyHops } from '../replies.ts'
 
 /** RFC 5321 §6.3: more Received fields than this indicate a mail loop. */
 export const maximumHops = 30
@@ -29,7 +29,7 @@ export class HeaderSection {
    * message is header.
    * @returns null, or why the message is refused
    */
-  see(octets: Buffer): Refused | null {
+  see(octets: Buffer): Refusal | null {
     if (this.#isOver) return null
     const end = this.#endIn(octets)
     this.#isOver = end !== null

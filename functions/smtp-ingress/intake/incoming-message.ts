@@ -5,7 +5,7 @@
  * share of the task's memory, at any speed; the rest goes to a file. So no message is refused for lack of memory.
  */
 
-import { type Refused, tooLarge } from '../replies.ts'
+import { type Refusal, tooLarge } from '../replies.ts'
 import type { Buffers } from './buffers.ts'
 import { HeaderSection } from './header-section.ts'
 import type { MessageSpool } from './spool.ts'
@@ -93,7 +93,7 @@ export class IncomingMessage {
    * @param fault reported by the data reader
    * @returns null when abandoned; never rejects
    */
-  async end(fault: Refused | null): Promise<Outcome | null> {
+  async end(fault: Refusal | null): Promise<Outcome | null> {
     if (fault !== null) this.#refuse(fault)
     if (this.#spooled !== null) await this.#spill(0)
     if (this.#isAbandoned) return null

@@ -3,11 +3,11 @@
  * detected.
  */
 import { type ContentDigest, ContentDigester, type LargeContent } from '../../../shared/content/multipart.ts'
-import { insufficientSpool, type Refused, spoolUnavailable } from '../replies.ts'
+import { insufficientSpool, type Refusal, spoolUnavailable } from '../replies.ts'
 import { SpoolError, type SpoolFile } from './spool.ts'
 
 /** A refusal, and the internal error behind it, for the log only. */
-export interface Rejected extends Refused {
+export interface Rejected extends Refusal {
   cause?: unknown
 }
 

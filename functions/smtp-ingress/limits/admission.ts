@@ -4,7 +4,7 @@
  * ones a minute; an IPv6 client counts as its /64. The limit: a client with many addresses has as many shares. Then the
  * task's maximum protects it, and honest clients get 421 and retry.
  */
-import { type Refused, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
+import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
 import { BoundedMemory } from './bounded-memory.ts'
 import { clientNetwork } from './client-network.ts'
 
@@ -71,7 +71,7 @@ export class SessionCounts {
    * Counts a session of this address.
    * @returns null, and the session counts until `release`; or the refusal, and it does not count
    */
-  admit(address: string): Refused | null {
+  admit(address: string): Refusal | null {
     const name = clientNetwork(address)
     const now = this.#now()
     const client: Client = this.#present.get(name) ??
@@ -102,7 +102,7 @@ export class SessionCounts {
   }
 
   /** An address's own excess is reported first: it is the more precise reason. */
-  #refuse({ sessions, admitted }: Client): Refused | null {
+  #refuse({ sessions, admitted }: Client): Refusal | null {
     const { sessionsOfAddress, rateOfAddress } = this.#limits
     if (sessions >= sessionsOfAddress) return tooManyConnections
     if (rateOfAddress > 0 && admitted >= rateOfAddress) return tooManyNewConnections

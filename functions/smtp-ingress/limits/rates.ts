@@ -8,7 +8,7 @@
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Log } from '../log.ts'
-import { type Refused, refused } from '../replies.ts'
+import { type Refusal, refusal } from '../replies.ts'
 import { clientNetwork } from './client-network.ts'
 import { type SharedCounts, SharedRates } from './rates-shared.ts'
 
@@ -23,20 +23,20 @@ export interface Rates {
   stop(): void
 }
 
-export interface TooManyMessages extends Refused {
+export interface TooManyMessages extends Refusal {
   /** The connector whose limit was reached, for the log; null for an address's limit. */
   connector: string | null
 }
 
 /** A connector's `messageRateLimit`, over all tasks. */
-export const tooManyForConnector = refused(
+export const tooManyForConnector = refusal(
   'MessageRate',
   451,
   '4.7.0',
   'Too many messages per minute for this connector, try again later',
 )
 /** `maximumMessagesPerMinutePerAddress` */
-export const tooManyFromAddress = refused(
+export const tooManyFromAddress = refusal(
   'MessageRatePerAddress',
   451,
   '4.7.0',

@@ -6,20 +6,20 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { needsSmtpUtf8, type Refused, recipientTooLong, senderTooLong } from '../replies.ts'
+import { needsSmtpUtf8, type Refusal, recipientTooLong, senderTooLong } from '../replies.ts'
 import { readMailParameters, readRecipientParameters, upperCase } from './parameters.ts'
-import { type Path, readPath, unseen } from './path.ts'
+import { invisibleCharacter, type Path, readPath } from './path.ts'
 import {
   badHostName,
   badRecipient,
   badSender,
   commandNotOffered,
   commandUnknown,
+  controlRefusal,
   parametersNotUtf8,
   recipientNotUtf8,
   senderNotUtf8,
-  unlawfulControl,
-  wrongArguments,
+  syntaxRefusal,
 } from './refusals.ts'
 
 /** RFC 5321 §4.1.1.2; the envelope holds the parameters of RFC 1870, 3461, 6152, 6531 and 8689. */
@@ -49,12 +49,12 @@ export type Command =
   | { verb: 'HTTP' | 'TLS' }
 
 /** The text contains U+FFFD where the line is not UTF-8. */
-interface Line {
+interface CommandLine {
   text: string
   isAscii: boolean
   isUtf8: boolean
 }
-const replacement = '\ufffd'
+const replacementCharacter = '\ufffd'
 
 const httpMethods = new Set([
   'GET',
@@ -70,56 +70,56 @@ const httpMethods = new Set([
 ])
 
 /** Octets of the longest verb or HTTP method. */
-const longestVerb = 8
+const maxVerbLength = 8
 
 /** ASCII controls, and U+0080 to U+009F. */
-const control = /[^ -~\u00a0-\uffff]/
+const controlCharacter = /[^ -~\u00a0-\uffff]/
 
 /** RFC 5321 §4.5.3.1.2 */
-const longestHostName = 255
+const maxHostnameOctets = 255
 
 /** RFC 5321 §4.5.3.1.3: a path has 256 octets including its brackets. */
-const longestAddress = 254
+const maxAddressOctets = 254
 
 /**
  * @param octets a line without its CRLF
  * @returns the command, or the refusal
  */
-export function parseCommand(octets: Buffer): Command | Refused {
+export function parseCommand(octets: Buffer): Command | Refusal {
   // A handshake record (RFC 8446 §5.1).
   if (octets[0] === 0x16 && octets[1] === 0x03) return { verb: 'TLS' }
-  const line = lineOf(octets)
-  const verbEnd = endOfVerb(line.text)
-  const verb = verbEnd > longestVerb ? '' : upperCase(line.text.slice(0, verbEnd))
+  const line = decodeLine(octets)
+  const verbEnd = findVerbEnd(line.text)
+  const verb = verbEnd > maxVerbLength ? '' : upperCase(line.text.slice(0, verbEnd))
   if (httpMethods.has(verb) && line.text[verbEnd] === ' ') return { verb: 'HTTP' }
-  const found = control.exec(line.text)
-  return found ? unlawfulControl(found[0]) : read(verb, verbEnd, line)
+  const found = controlCharacter.exec(line.text)
+  return found ? controlRefusal(found[0]) : parseVerb(verb, verbEnd, line)
 }
 
-function lineOf(octets: Buffer): Line {
+function decodeLine(octets: Buffer): CommandLine {
   if (isAscii(octets)) return { text: octets.toString('latin1'), isAscii: true, isUtf8: true }
   return { text: octets.toString(), isAscii: false, isUtf8: isUtf8(octets) }
 }
 
-function endOfVerb(text: string): number {
+function findVerbEnd(text: string): number {
   const space = text.indexOf(' ')
   return space < 0 ? text.length : space
 }
 
-function read(verb: string, verbEnd: number, line: Line): Command | Refused {
+function parseVerb(verb: string, verbEnd: number, line: CommandLine): Command | Refusal {
   switch (verb) {
     case 'MAIL':
-      return readMail(line)
+      return parseMail(line)
     case 'RCPT':
-      return readRecipient(line)
+      return parseRecipient(line)
     case 'EHLO':
     case 'HELO':
-      return readGreeting(verb, withoutSpaces(line.text, verbEnd), line)
+      return parseGreeting(verb, trimSpaces(line.text, verbEnd), line)
     case 'DATA':
     case 'RSET':
     case 'QUIT':
     case 'STARTTLS':
-      return withoutSpaces(line.text, verbEnd) === '' ? { verb } : wrongArguments(verb)
+      return trimSpaces(line.text, verbEnd) === '' ? { verb } : syntaxRefusal(verb)
     case 'NOOP':
     case 'VRFY':
     case 'HELP':
@@ -133,18 +133,18 @@ function read(verb: string, verbEnd: number, line: Line): Command | Refused {
 }
 
 /** RFC 5321 §4.1.1.1, less strict: any name is accepted that can be stored and shown, since clients use many kinds. */
-function readGreeting(verb: 'EHLO' | 'HELO', name: string, line: Line): Command | Refused {
-  if (name === '') return wrongArguments(`${verb} hostname`)
-  const isWord = line.isUtf8 && !name.includes(' ') && !unseen.test(name)
-  return isWord && Buffer.byteLength(name) <= longestHostName ? { verb, name } : badHostName
+function parseGreeting(verb: 'EHLO' | 'HELO', name: string, line: CommandLine): Command | Refusal {
+  if (name === '') return syntaxRefusal(`${verb} hostname`)
+  const isWord = line.isUtf8 && !name.includes(' ') && !invisibleCharacter.test(name)
+  return isWord && Buffer.byteLength(name) <= maxHostnameOctets ? { verb, name } : badHostName
 }
 
-function readMail(line: Line): MailCommand | Refused {
-  const begin = behindKeyword(line.text, 'MAIL FROM:')
-  if (begin < 0) return wrongArguments('MAIL FROM:<address>')
+function parseMail(line: CommandLine): MailCommand | Refusal {
+  const begin = findPathStart(line.text, 'MAIL FROM:')
+  if (begin < 0) return syntaxRefusal('MAIL FROM:<address>')
   const path = readPath(line.text, begin)
   if (!path || (path.domainAt < 0 && path.address !== '')) return badSender
-  if (!line.isUtf8) return isGarbled(line, path) ? senderNotUtf8 : parametersNotUtf8
+  if (!line.isUtf8) return hasInvalidUtf8(line, path) ? senderNotUtf8 : parametersNotUtf8
   const { address, hasAsciiLocalPart } = withAsciiDomain(path, line)
   if (isTooLong(address)) return senderTooLong
   const parameters = readMailParameters(line.text, path.end)
@@ -155,12 +155,12 @@ function readMail(line: Line): MailCommand | Refused {
   return { verb: 'MAIL', envelope, size }
 }
 
-function readRecipient(line: Line): RecipientCommand | Refused {
-  const begin = behindKeyword(line.text, 'RCPT TO:')
-  if (begin < 0) return wrongArguments('RCPT TO:<address>')
+function parseRecipient(line: CommandLine): RecipientCommand | Refusal {
+  const begin = findPathStart(line.text, 'RCPT TO:')
+  if (begin < 0) return syntaxRefusal('RCPT TO:<address>')
   const path = readPath(line.text, begin)
   if (!path || (path.domainAt < 0 && path.address.toLowerCase() !== 'postmaster')) return badRecipient
-  if (!line.isUtf8) return isGarbled(line, path) ? recipientNotUtf8 : parametersNotUtf8
+  if (!line.isUtf8) return hasInvalidUtf8(line, path) ? recipientNotUtf8 : parametersNotUtf8
   const { address, hasAsciiLocalPart } = withAsciiDomain(path, line)
   if (isTooLong(address)) return recipientTooLong
   const parameters = readRecipientParameters(line.text, path.end)
@@ -172,20 +172,21 @@ function readRecipient(line: Line): RecipientCommand | Refused {
 /**
  * @returns where the path should begin, or -1. Allows spaces: RFC 5321 §3.3 forbids them, but some clients send them.
  */
-function behindKeyword(text: string, keyword: string): number {
+function findPathStart(text: string, keyword: string): number {
   if (upperCase(text.slice(0, keyword.length)) !== keyword) return -1
   let position = keyword.length
   while (text[position] === ' ') position++
   return position
 }
 
-const isGarbled = ({ text }: Line, path: Path): boolean => text.slice(0, path.end).includes(replacement)
+const hasInvalidUtf8 = ({ text }: CommandLine, path: Path): boolean =>
+  text.slice(0, path.end).includes(replacementCharacter)
 
 /**
  * Without SMTPUTF8 only A-labels may be relayed (RFC 6531 §3.2). An invalid domain stays unchanged, so that the refusal
  * shows what the client wrote.
  */
-function withAsciiDomain(path: Path, line: Line): { address: string; hasAsciiLocalPart: boolean } {
+function withAsciiDomain(path: Path, line: CommandLine): { address: string; hasAsciiLocalPart: boolean } {
   const { address, domainAt } = path
   if (line.isAscii || isAsciiText(address)) return { address, hasAsciiLocalPart: true }
   const local = address.slice(0, domainAt)
@@ -197,11 +198,11 @@ function withAsciiDomain(path: Path, line: Line): { address: string; hasAsciiLoc
 }
 
 const isTooLong = (address: string): boolean =>
-  address.length > longestAddress || Buffer.byteLength(address) > longestAddress
+  address.length > maxAddressOctets || Buffer.byteLength(address) > maxAddressOctets
 
 const isAsciiText = (text: string): boolean => !/[^ -~]/.test(text)
 
-function withoutSpaces(text: string, from: number): string {
+function trimSpaces(text: string, from: number): string {
   let begin = from
   let end = text.length
   while (text[begin] === ' ') begin++

@@ -12,47 +12,47 @@
 
 export interface DataReaderOptions {
   /** Octets of a line with its CRLF, at least 2. The dot that SMTP adds does not count (RFC 5321 §4.5.3.1.6). */
-  maximumLine: number
+  maxLineOctets: number
   /** What to do with a bare CR, a bare LF or a NUL. */
-  unlawfulOctets: 'Refuse' | 'Normalise'
+  bareNewlines: 'Refuse' | 'Normalise'
 }
 
 export type DataFault = 'UnlawfulOctets' | 'LineTooLong'
 
-type Take = (octets: Buffer) => void
+type ContentHandler = (octets: Buffer) => void
 
 /** How much of CR LF . CR LF was read: nothing, CR, CR LF, CR LF ., CR LF . CR, all. */
-type Progress = 'Text' | 'Return' | 'LineEnd' | 'Dot' | 'DotReturn' | 'End'
+type EndOfDataProgress = 'Text' | 'Return' | 'LineEnd' | 'Dot' | 'DotReturn' | 'End'
 
 const NUL = 0
 const LF = 10
 const CR = 13
 const DOT = 46
 
-const ending = '\r\n.\r\n'
+const endOfData = '\r\n.\r\n'
 
 /**
  * Matches, within a line, the octets that need attention: NUL, a CR not before LF, the CR of a line end before a dot,
  * an LF not after CR. One regular expression is four times as fast as a loop over octets.
  */
-const notable = /\0|\r(?!\n(?!\.))|(?<!\r)\n/g
+const specialOctets = /\0|\r(?!\n(?!\.))|(?<!\r)\n/g
 
 /** Octets normalised at a time. */
-const portion = 8192
+const normaliseChunkOctets = 8192
 
 /** Reads one message, in linear time for any octets and chunks. */
 export class DataReader {
-  readonly #maximumLine: number
+  readonly #maxLineOctets: number
   readonly #isNormalising: boolean
   #fault: DataFault | null = null
   /** Starts at a line start: a dot alone in the first line also ends the message. */
-  #progress: Progress = 'LineEnd'
+  #progress: EndOfDataProgress = 'LineEnd'
   /** Octets of the current line that were handed over. */
-  #line = 0
+  #lineOctets = 0
 
-  constructor({ maximumLine, unlawfulOctets }: DataReaderOptions) {
-    this.#maximumLine = maximumLine
-    this.#isNormalising = unlawfulOctets === 'Normalise'
+  constructor({ maxLineOctets, bareNewlines }: DataReaderOptions) {
+    this.#maxLineOctets = maxLineOctets
+    this.#isNormalising = bareNewlines === 'Normalise'
   }
 
   /** The first fault of the message; independent of how octets are split into chunks. */
@@ -65,71 +65,73 @@ export class DataReader {
    * possible. After a fault it continues to the end of data and still passes octets, so that they can be counted.
    * @returns where in the chunk the commands after the end of data begin, or -1
    */
-  read(chunk: Buffer, from: number, take: Take): number {
-    return this.#fault ? this.#skip(chunk, from, take) : this.#pass(chunk, from, take)
+  read(chunk: Buffer, from: number, onContent: ContentHandler): number {
+    return this.#fault
+      ? this.#readAfterFault(chunk, from, onContent)
+      : this.#readClean(chunk, from, onContent)
   }
 
   /** Content is unchanged except for dots, so parts of the chunk are passed without copying. */
-  #pass(chunk: Buffer, from: number, take: Take): number {
+  #readClean(chunk: Buffer, from: number, onContent: ContentHandler): number {
     const text = chunk.toString('latin1', from)
     let start = from
     let at = from
     while (at < chunk.length) {
       if (this.#progress === 'LineEnd' && chunk[at] !== DOT) this.#progress = 'Text'
-      if (this.#progress === 'Text') at = from + findNotable(text, at - from)
+      if (this.#progress === 'Text') at = from + findSpecialOctet(text, at - from)
       if (at === chunk.length) {
         if (chunk[at - 1] === LF) this.#progress = 'LineEnd'
         break
       }
       const octet = chunk[at] as number
-      if (isUnlawful(this.#progress, octet)) return this.#meetUnlawful(chunk, start, at, take)
+      if (isBareNewline(this.#progress, octet)) return this.#handleBareNewline(chunk, start, at, onContent)
       this.#progress = advance(this.#progress, octet)
       if (this.#progress === 'End') return at + 1
       if (this.#progress === 'Dot') {
-        this.#hand(chunk, start, at, take)
+        this.#emit(chunk, start, at, onContent)
         start = at + 1
       }
       at++
     }
-    if (this.#progress !== 'DotReturn') this.#hand(chunk, start, at, take)
+    if (this.#progress !== 'DotReturn') this.#emit(chunk, start, at, onContent)
     return -1
   }
 
   /** @param at the octet that reveals the fault */
-  #meetUnlawful(chunk: Buffer, start: number, at: number, take: Take): number {
-    if (this.#progress !== 'DotReturn') this.#hand(chunk, start, at, take)
-    if (this.#isNormalising) return this.#normalise(chunk, at, take)
+  #handleBareNewline(chunk: Buffer, start: number, at: number, onContent: ContentHandler): number {
+    if (this.#progress !== 'DotReturn') this.#emit(chunk, start, at, onContent)
+    if (this.#isNormalising) return this.#normalise(chunk, at, onContent)
     this.#fault ??= 'UnlawfulOctets'
-    return this.#skip(chunk, at, take)
+    return this.#readAfterFault(chunk, at, onContent)
   }
 
   /** Processes each octet, since any may need replacement. */
-  #normalise(chunk: Buffer, from: number, take: Take): number {
-    const normal = Buffer.allocUnsafe(2 * Math.min(portion, chunk.length - from) + 2)
+  #normalise(chunk: Buffer, from: number, onContent: ContentHandler): number {
+    const normalised = Buffer.allocUnsafe(2 * Math.min(normaliseChunkOctets, chunk.length - from) + 2)
     let length = 0
     for (let at = from; at < chunk.length; at++) {
       const octet = chunk[at] as number
-      if (length + 3 > normal.length) {
-        this.#hand(normal, 0, length, take)
+      if (length + 3 > normalised.length) {
+        this.#emit(normalised, 0, length, onContent)
         length = 0
       }
       const before = this.#progress
       this.#progress = advance(before, octet)
       if (this.#progress === 'End') {
-        this.#hand(normal, 0, length, take)
+        this.#emit(normalised, 0, length, onContent)
         return at + 1
       }
-      length = writeNormal(normal, length, before, octet)
+      length = writeNormalised(normalised, length, before, octet)
     }
-    this.#hand(normal, 0, length, take)
+    this.#emit(normalised, 0, length, onContent)
     return -1
   }
 
   /** Reads on after a fault. */
-  #skip(chunk: Buffer, from: number, take: Take): number {
+  #readAfterFault(chunk: Buffer, from: number, onContent: ContentHandler): number {
     const end = this.#findEnd(chunk, from)
     const stop = end < 0 ? chunk.length : end
-    if (stop > from) take(chunk.subarray(from, stop))
+    if (stop > from) onContent(chunk.subarray(from, stop))
     return end
   }
 
@@ -141,26 +143,26 @@ export class DataReader {
       if (this.#progress === 'End') return at
     }
     if (at === chunk.length) return -1
-    const found = chunk.indexOf(ending, at, 'latin1')
-    if (found >= 0) return found + ending.length
-    const tail = Math.max(at, chunk.length - ending.length + 1)
+    const found = chunk.indexOf(endOfData, at, 'latin1')
+    if (found >= 0) return found + endOfData.length
+    const tail = Math.max(at, chunk.length - endOfData.length + 1)
     for (const octet of chunk.subarray(tail)) this.#progress = advance(this.#progress, octet)
     return -1
   }
 
-  #hand(octets: Buffer, from: number, to: number, take: Take): void {
+  #emit(octets: Buffer, from: number, to: number, onContent: ContentHandler): void {
     if (from === to) return
-    this.#measure(octets, from, to)
-    take(octets.subarray(from, to))
+    this.#checkLineLength(octets, from, to)
+    onContent(octets.subarray(from, to))
   }
 
   /** Searches backwards from the longest allowed line end, then from there again: far fewer searches than lines. */
-  #measure(octets: Buffer, from: number, to: number): void {
+  #checkLineLength(octets: Buffer, from: number, to: number): void {
     if (this.#fault) return
-    let begin = from - this.#line
+    let begin = from - this.#lineOctets
     let searched = from
-    while (to - begin > this.#maximumLine) {
-      const furthest = begin + this.#maximumLine - 1
+    while (to - begin > this.#maxLineOctets) {
+      const furthest = begin + this.#maxLineOctets - 1
       const end = furthest < searched ? -1 : octets.lastIndexOf(LF, furthest)
       if (end < searched) {
         this.#fault ??= 'LineTooLong'
@@ -170,26 +172,26 @@ export class DataReader {
       searched = begin
     }
     const end = octets.lastIndexOf(LF, to - 1)
-    this.#line = to - (end < searched ? begin : end + 1)
+    this.#lineOctets = to - (end < searched ? begin : end + 1)
   }
 }
 
 /** @returns the length of `text` if there is none */
-function findNotable(text: string, from: number): number {
-  notable.lastIndex = from
-  return notable.test(text) ? notable.lastIndex - 1 : text.length
+function findSpecialOctet(text: string, from: number): number {
+  specialOctets.lastIndex = from
+  return specialOctets.test(text) ? specialOctets.lastIndex - 1 : text.length
 }
 
-function advance(progress: Progress, octet: number): Progress {
+function advance(progress: EndOfDataProgress, octet: number): EndOfDataProgress {
   if (octet === CR) return progress === 'Dot' ? 'DotReturn' : 'Return'
   if (octet === LF) return progress === 'Return' ? 'LineEnd' : progress === 'DotReturn' ? 'End' : 'Text'
   return octet === DOT && progress === 'LineEnd' ? 'Dot' : 'Text'
 }
 
 /** Whether `octet` is not allowed, or reveals that the CR before it was bare. */
-function isUnlawful(progress: Progress, octet: number): boolean {
-  const isBehindReturn = progress === 'Return' || progress === 'DotReturn'
-  return octet === NUL || (octet === LF) !== isBehindReturn
+function isBareNewline(progress: EndOfDataProgress, octet: number): boolean {
+  const isAfterCr = progress === 'Return' || progress === 'DotReturn'
+  return octet === NUL || (octet === LF) !== isAfterCr
 }
 
 /**
@@ -198,16 +200,21 @@ function isUnlawful(progress: Progress, octet: number): boolean {
  *   data
  * @returns the new length of the output
  */
-function writeNormal(normal: Buffer, length: number, before: Progress, octet: number): number {
+function writeNormalised(
+  normalised: Buffer,
+  length: number,
+  before: EndOfDataProgress,
+  octet: number,
+): number {
   let end = length
   if (octet === LF) {
-    if (before !== 'Return') normal[end++] = CR
-    normal[end++] = LF
+    if (before !== 'Return') normalised[end++] = CR
+    normalised[end++] = LF
     return end
   }
-  if (before === 'DotReturn') normal[end++] = CR
-  if (before === 'Return' || before === 'DotReturn') normal[end++] = LF
+  if (before === 'DotReturn') normalised[end++] = CR
+  if (before === 'Return' || before === 'DotReturn') normalised[end++] = LF
   const isKept = octet === CR ? before !== 'Dot' : octet === DOT ? before !== 'LineEnd' : octet !== NUL
-  if (isKept) normal[end++] = octet
+  if (isKept) normalised[end++] = octet
   return end
 }

@@ -4,8 +4,8 @@
  * xtext must decode to printable ASCII.
  */
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
-import { parameterTooLong, parameterUnknown, type Refused } from '../replies.ts'
-import { wrongParameter } from './refusals.ts'
+import { parameterTooLong, parameterUnknown, type Refusal } from '../replies.ts'
+import { invalidParameter } from './refusals.ts'
 
 export interface MailParameters {
   /** Octets (RFC 1870), or 0. */
@@ -21,44 +21,45 @@ export interface MailParameters {
 export type RecipientParameters = Pick<Recipient, 'notify' | 'orcpt'>
 
 /** Stores the value of one parameter, null if it has none, or returns the refusal. */
-type Take<Parameters> = (value: string | null, parameters: Parameters) => Refused | null
+type ParameterReader<Parameters> = (value: string | null, parameters: Parameters) => Refusal | null
 
 /** Characters (RFC 3461 §4.4, §4.2); an ENVID counts decoded. */
-const longestEnvid = 100
-const longestOrcpt = 500
+const maxEnvidLength = 100
+const maxOrcptLength = 500
 
-const flag =
-  <Key extends string>(name: string, key: Key): Take<Record<Key, boolean>> =>
+const flagReader =
+  <Key extends string>(name: string, key: Key): ParameterReader<Record<Key, boolean>> =>
   (value, parameters) => {
-    if (value !== null) return wrongParameter(`Invalid ${name} parameter. This flag does not accept a value`)
+    if (value !== null)
+      return invalidParameter(`Invalid ${name} parameter. This flag does not accept a value`)
     parameters[key] = true
     return null
   }
 
-const withValue =
+const valueReader =
   <Parameters>(
     name: string,
-    take: (value: string, parameters: Parameters) => Refused | null,
-  ): Take<Parameters> =>
+    readValue: (value: string, parameters: Parameters) => Refusal | null,
+  ): ParameterReader<Parameters> =>
   (value, parameters) =>
-    value ? take(value, parameters) : wrongParameter(`${name} parameter requires a value`)
+    value ? readValue(value, parameters) : invalidParameter(`${name} parameter requires a value`)
 
-const ofMail = new Map<string, Take<MailParameters>>([
-  ['SIZE', withValue('SIZE', takeSize)],
-  ['BODY', withValue('BODY', takeBody)],
-  ['SMTPUTF8', flag('SMTPUTF8', 'smtpUtf8')],
-  ['RET', withValue('RET', takeRet)],
-  ['ENVID', withValue('ENVID', takeEnvid)],
-  ['REQUIRETLS', flag('REQUIRETLS', 'requireTls')],
+const mailParameterReaders = new Map<string, ParameterReader<MailParameters>>([
+  ['SIZE', valueReader('SIZE', readSize)],
+  ['BODY', valueReader('BODY', readBody)],
+  ['SMTPUTF8', flagReader('SMTPUTF8', 'smtpUtf8')],
+  ['RET', valueReader('RET', readRet)],
+  ['ENVID', valueReader('ENVID', readEnvid)],
+  ['REQUIRETLS', flagReader('REQUIRETLS', 'requireTls')],
 ])
 
-const ofRecipients = new Map<string, Take<RecipientParameters>>([
-  ['NOTIFY', withValue('NOTIFY', takeNotify)],
-  ['ORCPT', withValue('ORCPT', takeOrcpt)],
+const recipientParameterReaders = new Map<string, ParameterReader<RecipientParameters>>([
+  ['NOTIFY', valueReader('NOTIFY', readNotify)],
+  ['ORCPT', valueReader('ORCPT', readOrcpt)],
 ])
 
 /** @param from the position after the path */
-export function readMailParameters(text: string, from: number): MailParameters | Refused {
+export function readMailParameters(text: string, from: number): MailParameters | Refusal {
   const parameters: MailParameters = {
     size: 0,
     eightBitMime: false,
@@ -67,104 +68,109 @@ export function readMailParameters(text: string, from: number): MailParameters |
     ret: null,
     envid: null,
   }
-  return read(text, from, ofMail, parameters) ?? parameters
+  return readParameters(text, from, mailParameterReaders, parameters) ?? parameters
 }
 
 /** @param from the position after the path */
-export function readRecipientParameters(text: string, from: number): RecipientParameters | Refused {
+export function readRecipientParameters(text: string, from: number): RecipientParameters | Refusal {
   const parameters: RecipientParameters = { notify: null, orcpt: null }
-  return read(text, from, ofRecipients, parameters) ?? parameters
+  return readParameters(text, from, recipientParameterReaders, parameters) ?? parameters
 }
 
-function read<Parameters>(
+function readParameters<Parameters>(
   text: string,
   from: number,
-  known: ReadonlyMap<string, Take<Parameters>>,
+  known: ReadonlyMap<string, ParameterReader<Parameters>>,
   parameters: Parameters,
-): Refused | null {
-  const given = new Set<string>()
+): Refusal | null {
+  const usedNames = new Set<string>()
   let position = from
   while (position < text.length) {
     if (text[position] === ' ') {
       position++
       continue
     }
-    const end = endOfWord(text, position)
-    const refused = takeOne(text.slice(position, end), known, given, parameters)
+    const end = findWordEnd(text, position)
+    const refused = readParameter(text.slice(position, end), known, usedNames, parameters)
     if (refused) return refused
     position = end
   }
   return null
 }
 
-function endOfWord(text: string, from: number): number {
+function findWordEnd(text: string, from: number): number {
   const end = text.indexOf(' ', from)
   return end < 0 ? text.length : end
 }
 
-function takeOne<Parameters>(
+function readParameter<Parameters>(
   word: string,
-  known: ReadonlyMap<string, Take<Parameters>>,
-  given: Set<string>,
+  known: ReadonlyMap<string, ParameterReader<Parameters>>,
+  usedNames: Set<string>,
   parameters: Parameters,
-): Refused | null {
-  const sign = word.indexOf('=')
-  const keyword = sign < 0 ? word : word.slice(0, sign)
+): Refusal | null {
+  const equalsAt = word.indexOf('=')
+  const keyword = equalsAt < 0 ? word : word.slice(0, equalsAt)
   const name = upperCase(keyword)
-  const take = known.get(name)
+  const reader = known.get(name)
   // RFC 5321 §4.1.2: a parameter name is letters, digits and hyphens. Other names are not repeated in the reply.
-  if (!take) return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(name) ? name : 'given')
-  if (given.has(name)) return wrongParameter(`Duplicate ${name} parameter`)
-  given.add(name)
-  return take(sign < 0 ? null : word.slice(sign + 1), parameters)
+  if (!reader) return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(name) ? name : 'given')
+  if (usedNames.has(name)) return invalidParameter(`Duplicate ${name} parameter`)
+  usedNames.add(name)
+  return reader(equalsAt < 0 ? null : word.slice(equalsAt + 1), parameters)
 }
 
 /** RFC 1870 §3 */
-function takeSize(value: string, parameters: MailParameters): Refused | null {
-  if (!/^\d{1,20}$/.test(value)) return wrongParameter('Bad message size syntax')
+function readSize(value: string, parameters: MailParameters): Refusal | null {
+  if (!/^\d{1,20}$/.test(value)) return invalidParameter('Bad message size syntax')
   parameters.size = Number(value)
   return null
 }
 
 /** RFC 6152 §2 */
-function takeBody(value: string, parameters: MailParameters): Refused | null {
+function readBody(value: string, parameters: MailParameters): Refusal | null {
   const body = upperCase(value)
   if (body !== '7BIT' && body !== '8BITMIME')
-    return wrongParameter('Invalid BODY parameter value. Must be 7BIT or 8BITMIME')
+    return invalidParameter('Invalid BODY parameter value. Must be 7BIT or 8BITMIME')
   parameters.eightBitMime = body === '8BITMIME'
   return null
 }
 
 /** RFC 3461 §4.3 */
-function takeRet(value: string, parameters: MailParameters): Refused | null {
+function readRet(value: string, parameters: MailParameters): Refusal | null {
   const ret = upperCase(value)
   if (ret !== 'FULL' && ret !== 'HDRS')
-    return wrongParameter('Invalid RET parameter value. Must be FULL or HDRS')
+    return invalidParameter('Invalid RET parameter value. Must be FULL or HDRS')
   parameters.ret = ret
   return null
 }
 
 /** RFC 3461 §4.4 */
-function takeEnvid(value: string, parameters: MailParameters): Refused | null {
-  if (value.length > longestEnvid * escapeLength) return parameterTooLong('ENVID')
+function readEnvid(value: string, parameters: MailParameters): Refusal | null {
+  if (value.length > maxEnvidLength * xtextEscapeLength) return parameterTooLong('ENVID')
   const envid = decodeXtext(value)
-  if (envid === null) return wrongParameter('Bad ENVID parameter syntax')
-  if (envid.length > longestEnvid) return parameterTooLong('ENVID')
+  if (envid === null) return invalidParameter('Bad ENVID parameter syntax')
+  if (envid.length > maxEnvidLength) return parameterTooLong('ENVID')
   parameters.envid = envid
   return null
 }
 
-type Notice = NonNullable<Recipient['notify']>[number]
-const notices: ReadonlySet<string> = new Set<Notice>(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'])
+type NotifyCondition = NonNullable<Recipient['notify']>[number]
+const notifyConditions: ReadonlySet<string> = new Set<NotifyCondition>([
+  'NEVER',
+  'SUCCESS',
+  'FAILURE',
+  'DELAY',
+])
 
 /** RFC 3461 §4.1 */
-function takeNotify(value: string, parameters: RecipientParameters): Refused | null {
-  const asked = upperCase(value).split(',')
-  if (!asked.every((notice) => notices.has(notice)))
-    return wrongParameter('NOTIFY parameter must be NEVER, SUCCESS, FAILURE, or DELAY')
-  if (asked.length > 1 && asked.includes('NEVER'))
-    return wrongParameter('NOTIFY=NEVER cannot be combined with other values')
-  parameters.notify = [...new Set(asked as Notice[])]
+function readNotify(value: string, parameters: RecipientParameters): Refusal | null {
+  const requested = upperCase(value).split(',')
+  if (!requested.every((condition) => notifyConditions.has(condition)))
+    return invalidParameter('NOTIFY parameter must be NEVER, SUCCESS, FAILURE, or DELAY')
+  if (requested.length > 1 && requested.includes('NEVER'))
+    return invalidParameter('NOTIFY=NEVER cannot be combined with other values')
+  parameters.notify = [...new Set(requested as NotifyCondition[])]
   return null
 }
 
@@ -172,31 +178,31 @@ function takeNotify(value: string, parameters: RecipientParameters): Refused | n
  * RFC 3461 §4.2, RFC 6533 §3: stored as written. Non-ASCII characters, which only the type `utf-8` allows, are escaped,
  * so that the value can be relayed without SMTPUTF8.
  */
-function takeOrcpt(value: string, parameters: RecipientParameters): Refused | null {
-  if (value.length > longestOrcpt) return parameterTooLong('ORCPT')
+function readOrcpt(value: string, parameters: RecipientParameters): Refusal | null {
+  if (value.length > maxOrcptLength) return parameterTooLong('ORCPT')
   const semicolon = value.indexOf(';')
   const type = value.slice(0, Math.max(semicolon, 0))
-  const given = value.slice(semicolon + 1)
-  const address = type.toLowerCase() === 'utf-8' ? escaped(given) : given
+  const writtenAddress = value.slice(semicolon + 1)
+  const address = type.toLowerCase() === 'utf-8' ? escapeNonAscii(writtenAddress) : writtenAddress
   if (!/^[a-z0-9!#$%&'*+/=?^_`{|}~-]+$/i.test(type) || !decodeXtext(address))
-    return wrongParameter('Bad ORCPT parameter syntax')
-  if (type.length + 1 + address.length > longestOrcpt) return parameterTooLong('ORCPT')
+    return invalidParameter('Bad ORCPT parameter syntax')
+  if (type.length + 1 + address.length > maxOrcptLength) return parameterTooLong('ORCPT')
   parameters.orcpt = `${type};${address}`
   return null
 }
 
-const escaped = (address: string): string =>
+const escapeNonAscii = (address: string): string =>
   address.replace(/[^ -~]/gu, (character) => `\\x{${character.codePointAt(0)?.toString(16).toUpperCase()}}`)
 
 /** RFC 3461 §4: printable ASCII without `=`, and `+` only before two hexadecimal digits. */
-const notXtext = /[^!-*,-<>-~]/
-const escapes = /\+([0-9A-F]{2})/g
-const escapeLength = 3
+const invalidXtext = /[^!-*,-<>-~]/
+const xtextEscapes = /\+([0-9A-F]{2})/g
+const xtextEscapeLength = 3
 
 function decodeXtext(value: string): string | null {
-  if (!notXtext.test(value)) return value
-  if (notXtext.test(value.replace(escapes, ''))) return null
-  const decoded = value.replace(escapes, (_, hexadecimal: string) =>
+  if (!invalidXtext.test(value)) return value
+  if (invalidXtext.test(value.replace(xtextEscapes, ''))) return null
+  const decoded = value.replace(xtextEscapes, (_, hexadecimal: string) =>
     String.fromCharCode(Number.parseInt(hexadecimal, 16)),
   )
   return isPrintable(decoded) ? decoded : null

@@ -24,27 +24,27 @@ const colon = 0x3a
 const at = 0x40
 const backslash = 0x5c
 
-const tableOf = (signs: string): Uint8Array => {
+const characterTable = (signs: string): Uint8Array => {
   const table = new Uint8Array(128)
   for (const sign of signs) table[sign.charCodeAt(0)] = 1
   return table
 }
 const alphanumeric = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 /** RFC 5322 §3.2.3 */
-const inAtoms = tableOf(`${alphanumeric}!#$%&'*+-/=?^_\`{|}~`)
+const atomCharacters = characterTable(`${alphanumeric}!#$%&'*+-/=?^_\`{|}~`)
 /** No RFC allows the underscore, but hostnames of real senders contain it. */
-const inLabels = tableOf(`${alphanumeric}_-`)
+const labelCharacters = characterTable(`${alphanumeric}_-`)
 
 /** RFC 1035 §2.3.4. A non-ASCII label is only measured as an A-label. */
-const longestLabel = 63
+const maxLabelLength = 63
 
 /** Octets of `[IPv6:` and the longest address. */
-const longestLiteral = 52
+const maxLiteralLength = 52
 
 /**
  * Bidirectional controls, zero-width characters, and spaces other than U+0020. ASCII controls are refused elsewhere.
  */
-export const unseen = /[\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
+export const invisibleCharacter = /[\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
 
 /**
  * @param text a line without ASCII controls
@@ -67,7 +67,7 @@ function readMailbox(text: string, from: number): Path | null {
   const end = hasDomain ? readDomainOrLiteral(text, localEnd + 1) : localEnd
   if (end < 0 || text[end] !== '>') return null
   const address = text.slice(begin, end)
-  if (unseen.test(address)) return null
+  if (invisibleCharacter.test(address)) return null
   return { address, domainAt: hasDomain ? localEnd + 1 - begin : -1, end: end + 1 }
 }
 
@@ -98,7 +98,7 @@ function readDotString(text: string, from: number): number {
     if (code === dot) {
       if (position === atomAt) return -1
       atomAt = position + 1
-    } else if (code < 128 && inAtoms[code] === 0) break
+    } else if (code < 128 && atomCharacters[code] === 0) break
   }
   return position === atomAt ? -1 : position
 }
@@ -130,7 +130,7 @@ function readDomain(text: string, from: number): number {
       labelAt = position + 1
       isAscii = true
     } else if (code >= 128) isAscii = false
-    else if (inLabels[code] === 0) break
+    else if (labelCharacters[code] === 0) break
   }
   return isLabel(text, labelAt, position, isAscii) ? position : -1
 }
@@ -138,7 +138,7 @@ function readDomain(text: string, from: number): number {
 function isLabel(text: string, from: number, end: number, isAscii: boolean): boolean {
   return (
     end > from &&
-    (!isAscii || end - from <= longestLabel) &&
+    (!isAscii || end - from <= maxLabelLength) &&
     text.charCodeAt(from) !== hyphen &&
     text.charCodeAt(end - 1) !== hyphen
   )
@@ -147,10 +147,10 @@ function isLabel(text: string, from: number, end: number, isAscii: boolean): boo
 /** RFC 5321 §4.1.3: IPv6 is the only registered tag. A scope (`%eth0`) has a meaning on one machine only. */
 function readLiteral(text: string, from: number): number {
   const end = text.indexOf(']', from)
-  if (end < 0 || end - from > longestLiteral) return -1
+  if (end < 0 || end - from > maxLiteralLength) return -1
   const literal = text.slice(from + 1, end)
-  const isLawful = /^ipv6:/i.test(literal)
+  const isValid = /^ipv6:/i.test(literal)
     ? isIPv6(literal.slice(5)) && !literal.includes('%')
     : isIPv4(literal)
-  return isLawful ? end + 1 : -1
+  return isValid ? end + 1 : -1
 }

@@ -7,33 +7,33 @@
 import type { Reply } from '../../../shared/contract/message.ts'
 import { mailboxOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import type { Refused } from '../replies.ts'
+import type { Refusal } from '../replies.ts'
 import {
-  alreadyMail,
-  alreadySecure,
   cannotVerify,
-  closing,
+  dataBefore354,
   dataFollows,
-  done,
-  faultOfOurs,
   flushed,
   helpText,
+  httpRequest,
+  internalErrorClosing,
   needsGreeting,
   needsMail,
   needsRecipient,
   needsSmtpUtf8,
-  noHttp,
-  noTlsYet,
+  nestedMail,
+  noopDone,
+  quitReply,
   readyForTls,
   recipientAccepted,
   requiresTls,
   shuttingDown,
-  talksTooSoon,
+  spokeBeforeGreeting,
   timedOut,
+  tlsAlreadyActive,
+  tlsWithoutStartTls,
   tooManyCommands,
   tooManyErrors,
   tooManyRecipients,
-  unauthorisedPipelining,
 } from '../replies.ts'
 import { Backlog } from './backlog.ts'
 import { type Command, type MailCommand, parseCommand, type RecipientCommand } from './command.ts'
@@ -42,48 +42,48 @@ import { LineReader } from './line-reader.ts'
 import type { MessageSink } from './sink.ts'
 
 /** What a session needs from its connection. */
-export interface Wire {
+export interface SessionTransport {
   write(text: string): void
   /** The client's next octets begin a TLS handshake. */
-  secure(): void
+  startTls(): void
   /** Stops reading, and closes the connection when everything is written. */
   end(): void
-  hold(): void
-  release(): void
+  pauseReading(): void
+  resumeReading(): void
 }
 
-export interface Greeting {
+export interface ClientGreeting {
   name: string
   /** EHLO instead of HELO. */
-  esmtp: boolean
+  isEsmtp: boolean
 }
 
 export interface Transaction {
-  greeting: Greeting
+  greeting: ClientGreeting
   mail: MailCommand
   /** In order of arrival, each mailbox once. */
   recipients: readonly RecipientCommand['recipient'][]
 }
 
 /** Decisions beyond the protocol. A reply below 300 accepts; 421 ends the session. */
-export interface Dialogue {
+export interface SessionPolicy {
   mail(mail: MailCommand): Reply | Promise<Reply>
   recipient(recipient: RecipientCommand, mail: MailCommand): Reply | Promise<Reply>
   data(transaction: Transaction): MessageSink | Reply
   /** Reports a refusal by the protocol itself. */
-  refused(refused: Refused): void
+  recordRefusal(refused: Refusal): void
   /** Reports an internal error that ends the session. */
-  failed(error: unknown): void
+  recordError(error: unknown): void
 }
 
 export interface SessionOptions extends DataReaderOptions {
   hostname: string
-  maximumSize: number
-  maximumRecipients: number
+  maxMessageOctets: number
+  maxRecipients: number
   /** Replies of 4xx and 5xx since the last accepted message. */
-  maximumErrors: number
+  maxErrors: number
   /** Commands since the last accepted message that do not advance a transaction. */
-  maximumIdleCommands: number
+  maxIdleCommands: number
 }
 
 const lineFeed = 10
@@ -91,18 +91,18 @@ const lineFeed = 10
 /** What the session waits for. In `Deciding` it works itself and does not wait for the client. */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
 
-interface IncomingMessage {
+interface DataPhase {
   sink: MessageSink
   reader: DataReader
 }
 
 type State =
   | { phase: Exclude<Phase, 'Data' | 'Deciding'> }
-  | { phase: 'Data'; message: IncomingMessage }
+  | { phase: 'Data'; message: DataPhase }
   | {
       phase: 'Deciding'
       /** The message being decided, or waiting for room. */
-      message: IncomingMessage | null
+      message: DataPhase | null
       /** Reading stops until there is room; then the message continues. */
       needsRoom: boolean
     }
@@ -114,30 +114,30 @@ interface OpenTransaction {
 }
 
 /** A reply, the text of a multiline reply, or a refusal. Null when not decided yet. */
-type Outcome = Reply | Refused | string | null
+type CommandOutcome = Reply | Refusal | string | null
 
 export class Session {
   readonly #options: SessionOptions
-  readonly #wire: Wire
-  readonly #dialogue: Dialogue
+  readonly #transport: SessionTransport
+  readonly #policy: SessionPolicy
   #state: State = { phase: 'Greeting' }
   #isSecure = false
   #isDraining = false
-  #isFinished = false
-  #greeting: Greeting | null = null
+  #isInputEnded = false
+  #greeting: ClientGreeting | null = null
   #transaction: OpenTransaction | null = null
   readonly #progress = { steps: 0, messages: 0, messageOctets: 0 }
   /** Since the last accepted message. */
-  #sinceMessage = { errors: 0, idleCommands: 0 }
-  readonly #lines = new LineReader()
+  #sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
+  readonly #lineReader = new LineReader()
   readonly #backlog = new Backlog()
-  #isHeld = false
-  #replies = ''
+  #isReadingPaused = false
+  #pendingReplies = ''
 
-  constructor(options: SessionOptions, wire: Wire, dialogue: Dialogue) {
+  constructor(options: SessionOptions, transport: SessionTransport, policy: SessionPolicy) {
     this.#options = options
-    this.#wire = wire
-    this.#dialogue = dialogue
+    this.#transport = transport
+    this.#policy = policy
   }
 
   get phase(): Phase {
@@ -164,10 +164,10 @@ export class Session {
   }
 
   /** Sends the greeting, or the refusal in its place. */
-  greet(refused: Refused | null = null): void {
+  sendGreeting(refusal: Refusal | null = null): void {
     if (this.phase !== 'Greeting') return
     this.#state = { phase: 'Command' }
-    this.#conclude(refused ?? (this.#isDraining ? shuttingDown : `220 ${this.#options.hostname} ESMTP`))
+    this.#applyOutcome(refusal ?? (this.#isDraining ? shuttingDown : `220 ${this.#options.hostname} ESMTP`))
     this.#flush()
   }
 
@@ -175,40 +175,40 @@ export class Session {
     const { phase } = this.#state
     if (phase === 'Ended' || phase === 'Handshake') return
     try {
-      if (phase === 'Greeting') this.#conclude(talksTooSoon)
-      else if (phase === 'Deciding') this.#keep(octets)
+      if (phase === 'Greeting') this.#applyOutcome(spokeBeforeGreeting)
+      else if (phase === 'Deciding') this.#addToBacklog(octets)
       else this.#process(octets)
       this.#flush()
     } catch (error) {
-      this.#fail(error)
+      this.#handleError(error)
     }
   }
 
   /** The client has closed its side. Earlier commands still get their replies (RFC 5321 §4.1.1.10). */
-  finish(): void {
-    this.#isFinished = true
-    if (this.phase !== 'Deciding') this.#hangUp()
+  endInput(): void {
+    this.#isInputEnded = true
+    if (this.phase !== 'Deciding') this.#closeConnection()
   }
 
   /** The handshake is complete. STARTTLS has discarded all earlier state (RFC 3207 §4.2). */
-  secured(refused: Refused | null = null): void {
+  finishHandshake(refusal: Refusal | null = null): void {
     if (this.phase !== 'Handshake') return
     this.#isSecure = true
     this.#progress.steps++
     this.#state = { phase: 'Command' }
-    if (refused !== null) this.#endNow(refused)
-    else if (this.#isDraining) this.#endNow(shuttingDown)
+    if (refusal !== null) this.#endWithOutcome(refusal)
+    else if (this.#isDraining) this.#endWithOutcome(shuttingDown)
   }
 
   /** The client has sent nothing for too long. */
   timeOut(): void {
-    this.#endNow(timedOut)
+    this.#endWithOutcome(timedOut)
   }
 
   /** The server shuts down: the client gets 421 as soon as none of its messages is in flight (RFC 5321 §3.8). */
   drain(): void {
     this.#isDraining = true
-    if (this.phase === 'Command') this.#endNow(shuttingDown)
+    if (this.phase === 'Command') this.#endWithOutcome(shuttingDown)
   }
 
   /** The connection is closed. */
@@ -217,31 +217,31 @@ export class Session {
     this.#state = { phase: 'Ended' }
     this.#transaction = null
     message?.sink.abandon()
-    this.#lines.clear()
+    this.#lineReader.clear()
     this.#backlog.drop()
   }
 
-  #hangUp(): void {
+  #closeConnection(): void {
     if (this.phase === 'Ended') return
     this.close()
-    this.#wire.end()
+    this.#transport.end()
   }
 
   /** After an exception the position in a line or message is unknown, so nothing more is read. */
-  #fail(error: unknown): void {
-    this.#dialogue.failed(error)
-    this.#endNow(faultOfOurs)
+  #handleError(error: unknown): void {
+    this.#policy.recordError(error)
+    this.#endWithOutcome(internalErrorClosing)
   }
 
-  #endNow(outcome: Reply | Refused): void {
+  #endWithOutcome(outcome: Reply | Refusal): void {
     if (this.phase === 'Ended') return
-    this.#conclude(outcome)
+    this.#applyOutcome(outcome)
     this.#flush()
   }
 
-  #keep(octets: Buffer): void {
+  #addToBacklog(octets: Buffer): void {
     this.#backlog.keep(octets)
-    this.#hold()
+    this.#updateBackpressure()
   }
 
   #process(octets: Buffer): void {
@@ -252,42 +252,42 @@ export class Session {
       else if (state.phase === 'Data') at = this.#readData(state.message, octets, at)
       else break
     }
-    if (at < octets.length && this.phase === 'Deciding') this.#keep(octets.subarray(at))
+    if (at < octets.length && this.phase === 'Deciding') this.#addToBacklog(octets.subarray(at))
   }
 
   /** Processes what arrived during a decision. */
-  #goOn(): void {
+  #continue(): void {
     this.#process(this.#backlog.take())
-    if (this.#isDraining && this.phase === 'Command') this.#endWith(shuttingDown)
-    this.#hold()
+    if (this.#isDraining && this.phase === 'Command') this.#endWithReply(shuttingDown)
+    this.#updateBackpressure()
     this.#flush()
-    if (this.#isFinished && this.phase !== 'Deciding') this.#hangUp()
+    if (this.#isInputEnded && this.phase !== 'Deciding') this.#closeConnection()
   }
 
   /** Applies backpressure while there is no room. */
-  #hold(): void {
+  #updateBackpressure(): void {
     const isFull = this.#backlog.isFull || (this.#state.phase === 'Deciding' && this.#state.needsRoom)
-    if (isFull === this.#isHeld) return
-    this.#isHeld = isFull
-    if (isFull) this.#wire.hold()
-    else this.#wire.release()
+    if (isFull === this.#isReadingPaused) return
+    this.#isReadingPaused = isFull
+    if (isFull) this.#transport.pauseReading()
+    else this.#transport.resumeReading()
   }
 
   #readLine(octets: Buffer, from: number): number {
     const end = octets.indexOf(lineFeed, from)
     if (end < 0) {
-      this.#conclude(this.#lines.keep(octets.subarray(from)))
+      this.#applyOutcome(this.#lineReader.addPart(octets.subarray(from)))
       return octets.length
     }
-    const line = this.#lines.finish(octets.subarray(from, end + 1))
+    const line = this.#lineReader.completeLine(octets.subarray(from, end + 1))
     this.#progress.steps++
     const command = line instanceof Uint8Array ? parseCommand(line) : line
-    this.#conclude('verb' in command ? this.#perform(command, octets.length > end + 1) : command)
+    this.#applyOutcome('verb' in command ? this.#execute(command, octets.length > end + 1) : command)
     return end + 1
   }
 
   /** @param isPipelined more octets were read after the command */
-  #perform(command: Command, isPipelined: boolean): Outcome {
+  #execute(command: Command, isPipelined: boolean): CommandOutcome {
     switch (command.verb) {
       case 'MAIL':
         return this.#startMail(command)
@@ -297,59 +297,59 @@ export class Session {
         return this.#startData(isPipelined)
       case 'EHLO':
       case 'HELO':
-        return this.#greetBack({ name: command.name, esmtp: command.verb === 'EHLO' })
+        return this.#handleHello({ name: command.name, isEsmtp: command.verb === 'EHLO' })
       case 'STARTTLS':
         return this.#startTls()
       case 'QUIT':
-        return closing
+        return quitReply
       case 'RSET':
         this.#transaction = null
-        return this.#idle(flushed)
+        return this.#countIdle(flushed)
       case 'NOOP':
-        return this.#idle(done)
+        return this.#countIdle(noopDone)
       case 'VRFY':
-        return this.#idle(cannotVerify)
+        return this.#countIdle(cannotVerify)
       case 'HELP':
-        return this.#idle(helpText)
+        return this.#countIdle(helpText)
       case 'HTTP':
-        return noHttp
+        return httpRequest
       case 'TLS':
-        return noTlsYet
+        return tlsWithoutStartTls
     }
   }
 
-  #greetBack(greeting: Greeting): Outcome {
+  #handleHello(greeting: ClientGreeting): CommandOutcome {
     this.#transaction = null
     this.#greeting = greeting
-    const { hostname, maximumSize } = this.#options
-    if (!greeting.esmtp) return this.#idle(`250 ${hostname}`)
+    const { hostname, maxMessageOctets } = this.#options
+    if (!greeting.isEsmtp) return this.#countIdle(`250 ${hostname}`)
     const keywords = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'DSN']
     keywords.push(this.#isSecure ? 'REQUIRETLS' : 'STARTTLS')
-    return this.#idle(`250-${keywords.join('\r\n250-')}\r\n250 SIZE ${maximumSize}`)
+    return this.#countIdle(`250-${keywords.join('\r\n250-')}\r\n250 SIZE ${maxMessageOctets}`)
   }
 
-  #startTls(): Outcome {
-    if (this.#isSecure) return alreadySecure
+  #startTls(): CommandOutcome {
+    if (this.#isSecure) return tlsAlreadyActive
     this.#transaction = null
     this.#greeting = null
     this.#backlog.drop()
     this.#state = { phase: 'Handshake' }
-    this.#say(formatReply(readyForTls))
+    this.#queueText(formatReply(readyForTls))
     this.#flush()
-    this.#wire.secure()
+    this.#transport.startTls()
     return null
   }
 
-  #startMail(mail: MailCommand): Outcome {
+  #startMail(mail: MailCommand): CommandOutcome {
     if (this.#greeting === null) return needsGreeting
-    if (this.#transaction !== null) return alreadyMail
+    if (this.#transaction !== null) return nestedMail
     if (mail.envelope.requireTls && !this.#isSecure) return requiresTls
-    return this.#decide(this.#dialogue.mail(mail), ({ code }) => {
+    return this.#applyDecision(this.#policy.mail(mail), ({ code }) => {
       if (code < 300) this.#transaction = { mail, recipients: new Map() }
     })
   }
 
-  #addRecipient(command: RecipientCommand): Outcome {
+  #addRecipient(command: RecipientCommand): CommandOutcome {
     if (this.#transaction === null) return needsMail
     const { mail, recipients } = this.#transaction
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return needsSmtpUtf8
@@ -358,20 +358,20 @@ export class Session {
       recipients.set(mailbox, command.recipient)
       return recipientAccepted
     }
-    if (recipients.size >= this.#options.maximumRecipients) return tooManyRecipients
-    return this.#decide(this.#dialogue.recipient(command, mail), ({ code }) => {
+    if (recipients.size >= this.#options.maxRecipients) return tooManyRecipients
+    return this.#applyDecision(this.#policy.recipient(command, mail), ({ code }) => {
       if (code < 300) recipients.set(mailbox, command.recipient)
     })
   }
 
   /** RFC 2920 §3.1: DATA ends a pipelined group. Octets after it would be a message without a 354. */
-  #startData(isPipelined: boolean): Outcome {
-    if (isPipelined) return unauthorisedPipelining
+  #startData(isPipelined: boolean): CommandOutcome {
+    if (isPipelined) return dataBefore354
     const greeting = this.#greeting
     if (this.#transaction === null || greeting === null) return needsMail
     const { mail, recipients } = this.#transaction
     if (recipients.size === 0) return needsRecipient
-    const sink = this.#dialogue.data({ greeting, mail, recipients: [...recipients.values()] })
+    const sink = this.#policy.data({ greeting, mail, recipients: [...recipients.values()] })
     if ('code' in sink) return sink
     this.#progress.messages++
     this.#progress.messageOctets = 0
@@ -379,7 +379,7 @@ export class Session {
     return dataFollows
   }
 
-  #readData(message: IncomingMessage, octets: Buffer, from: number): number {
+  #readData(message: DataPhase, octets: Buffer, from: number): number {
     const { sink, reader } = message
     let pending: Promise<void> | undefined
     const end = reader.read(octets, from, (content) => {
@@ -387,100 +387,100 @@ export class Session {
     })
     this.#progress.steps++
     this.#progress.messageOctets += (end < 0 ? octets.length : end) - from
-    if (sink.cut !== null) {
-      this.#dialogue.refused(sink.cut)
-      this.#endWith(sink.cut.reply)
+    if (sink.earlyRefusal !== null) {
+      this.#policy.recordRefusal(sink.earlyRefusal)
+      this.#endWithReply(sink.earlyRefusal.reply)
       return octets.length
     }
     if (end < 0) {
       if (pending !== undefined) this.#waitForRoom(message, pending)
       return octets.length
     }
-    this.#await(sink.end(reader.fault), message, ({ code }) => {
+    this.#awaitDecision(sink.end(reader.fault), message, ({ code }) => {
       this.#transaction = null
-      if (code < 300) this.#sinceMessage = { errors: 0, idleCommands: 0 }
+      if (code < 300) this.#sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
     })
     return end
   }
 
-  #waitForRoom(message: IncomingMessage, room: Promise<void>): void {
+  #waitForRoom(message: DataPhase, room: Promise<void>): void {
     const waiting: State = { phase: 'Deciding', message, needsRoom: true }
     this.#state = waiting
-    this.#hold()
+    this.#updateBackpressure()
     room
       .then(() => {
         if (this.#state !== waiting) return
         this.#state = { phase: 'Data', message }
-        this.#goOn()
+        this.#continue()
       })
-      .catch((error) => this.#fail(error))
+      .catch((error) => this.#handleError(error))
   }
 
   /** @returns the reply if it is known at once, so that pipelined replies go out together */
-  #decide(answer: Reply | Promise<Reply>, take: (answer: Reply) => void): Outcome {
-    if (answer instanceof Promise) {
-      this.#await(answer, null, take)
+  #applyDecision(reply: Reply | Promise<Reply>, apply: (reply: Reply) => void): CommandOutcome {
+    if (reply instanceof Promise) {
+      this.#awaitDecision(reply, null, apply)
       return null
     }
-    take(answer)
-    return answer
+    apply(reply)
+    return reply
   }
 
-  #await(answer: Promise<Reply>, message: IncomingMessage | null, take: (answer: Reply) => void): void {
+  #awaitDecision(reply: Promise<Reply>, message: DataPhase | null, apply: (reply: Reply) => void): void {
     const deciding: State = { phase: 'Deciding', message, needsRoom: false }
     this.#state = deciding
-    answer
-      .then((answer) => {
+    reply
+      .then((reply) => {
         if (this.#state !== deciding) return
         this.#state = { phase: 'Command' }
-        take(answer)
-        this.#conclude(answer)
-        this.#goOn()
+        apply(reply)
+        this.#applyOutcome(reply)
+        this.#continue()
       })
-      .catch((error) => this.#fail(error))
+      .catch((error) => this.#handleError(error))
   }
 
   /** Counts a command that does not advance a transaction. */
-  #idle(answer: Reply | string): Outcome {
-    return ++this.#sinceMessage.idleCommands > this.#options.maximumIdleCommands ? tooManyCommands : answer
+  #countIdle(reply: Reply | string): CommandOutcome {
+    return ++this.#sinceAcceptedMessage.idleCommands > this.#options.maxIdleCommands ? tooManyCommands : reply
   }
 
-  #conclude(outcome: Outcome): void {
+  #applyOutcome(outcome: CommandOutcome): void {
     if (outcome === null) return
-    if (typeof outcome === 'string') this.#say(outcome)
-    else if ('code' in outcome) this.#answer(outcome)
+    if (typeof outcome === 'string') this.#queueText(outcome)
+    else if ('code' in outcome) this.#sendReply(outcome)
     else {
-      this.#dialogue.refused(outcome)
-      this.#answer(outcome.reply)
+      this.#policy.recordRefusal(outcome)
+      this.#sendReply(outcome.reply)
     }
   }
 
-  #answer(answer: Reply): void {
-    if (answer.code === 421 || answer.code === 221) {
-      this.#endWith(answer)
+  #sendReply(reply: Reply): void {
+    if (reply.code === 421 || reply.code === 221) {
+      this.#endWithReply(reply)
       return
     }
-    this.#say(formatReply(answer))
-    if (answer.code >= 400 && ++this.#sinceMessage.errors >= this.#options.maximumErrors)
-      this.#conclude(tooManyErrors)
+    this.#queueText(formatReply(reply))
+    if (reply.code >= 400 && ++this.#sinceAcceptedMessage.errors >= this.#options.maxErrors)
+      this.#applyOutcome(tooManyErrors)
   }
 
-  #endWith(answer: Reply): void {
-    this.#say(formatReply(answer))
+  #endWithReply(reply: Reply): void {
+    this.#queueText(formatReply(reply))
     this.#flush()
     this.close()
-    this.#wire.end()
+    this.#transport.end()
   }
 
-  #say(text: string): void {
-    this.#replies += `${text}\r\n`
+  #queueText(text: string): void {
+    this.#pendingReplies += `${text}\r\n`
   }
 
   /** Replies to commands that came together go out together (RFC 2920 §3.2), under TLS as one record. */
   #flush(): void {
-    if (this.#replies === '') return
-    const replies = this.#replies
-    this.#replies = ''
-    this.#wire.write(replies)
+    if (this.#pendingReplies === '') return
+    const replies = this.#pendingReplies
+    this.#pendingReplies = ''
+    this.#transport.write(replies)
   }
 }

@@ -1,11 +1,11 @@
 /** Takes the content of a message during the data phase. */
 import type { Reply } from '../../../shared/contract/message.ts'
-import type { Refused } from '../replies.ts'
+import type { Refusal } from '../replies.ts'
 import type { DataFault } from './data-reader.ts'
 
 export interface MessageSink {
   /** Set once the client sends far more than allowed: reading stops, and this reply ends the session. */
-  readonly cut: Refused | null
+  readonly earlyRefusal: Refusal | null
   /**
    * Takes content: whole lines or parts, without the dots that SMTP adds. The caller reuses the octets, so they must be
    * copied. More calls may follow while a promise is pending.

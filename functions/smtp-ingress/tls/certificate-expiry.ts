@@ -5,23 +5,23 @@ import { dayMs } from '../../../shared/contract/durations.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import { Metrics } from '../metrics.ts'
 
-export interface CertificateExpiryOptions {
+export interface DaysLeftOptions {
   /** The expiry of what is currently served. */
-  expires(): Date
+  expiresAt(): Date
   /** Takes a line of metrics, with its line end. */
   write(line: string): void
   now(): Date
 }
 
-const everyMs = 60_000
+const intervalMs = 60_000
 
 /** @returns a function that stops it */
-export function watchCertificateExpiry({ expires, write, now }: CertificateExpiryOptions): () => void {
-  const tell = () => {
+export function publishDaysLeft({ expiresAt, write, now }: DaysLeftOptions): () => void {
+  const publish = () => {
     const at = now().getTime()
-    const daysLeft = Math.floor((expires().getTime() - at) / dayMs)
+    const daysLeft = Math.floor((expiresAt().getTime() - at) / dayMs)
     new Metrics().flush({ [Metric.certificateDaysLeft]: daysLeft }, at).forEach(write)
   }
-  const timer = setInterval(tell, everyMs).unref()
+  const timer = setInterval(publish, intervalMs).unref()
   return () => clearInterval(timer)
 }

@@ -20,50 +20,54 @@ import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 
 /** Node.js timers cannot wait for a month, so due dates are checked at least this often. */
-const longestWaitMs = 3_600_000
+const maxTimerMs = 3_600_000
 
-export interface CertificatesOptions {
+export interface ServedCertificatesOptions {
   /** The secret's text. Rejects when it cannot be read now. */
   read(): Promise<string>
   hostname: string
   /** Milliseconds between two reads, plus up to half of it at random, so that tasks do not read together. */
-  everyMs: number
+  readIntervalMs: number
   metrics: Metrics
   log: Log
   now(): Date
   /** From 0 to 1. */
-  chance?(): number
+  random?(): number
 }
 
-export interface Serving {
+export interface CertificateConsumer {
   use(certificates: CertificatesAndKeys): void
 }
 
-export class OurCertificates {
-  readonly #options: CertificatesOptions
+export class ServedCertificates {
+  readonly #options: ServedCertificatesOptions
   #secret: CertificateSecret
-  #serving: Serving | null = null
+  #consumer: CertificateConsumer | null = null
   #served: CertificatesAndKeys
-  #reading: NodeJS.Timeout | undefined
-  #switching: NodeJS.Timeout | undefined
+  #readTimer: NodeJS.Timeout | undefined
+  #switchTimer: NodeJS.Timeout | undefined
   /** Faults logged last; each is logged once. */
-  #said = ''
+  #loggedFaults = ''
 
-  private constructor(options: CertificatesOptions, secret: CertificateSecret, served: CertificatesAndKeys) {
+  private constructor(
+    options: ServedCertificatesOptions,
+    secret: CertificateSecret,
+    served: CertificatesAndKeys,
+  ) {
     this.#options = options
     this.#secret = secret
     this.#served = served
   }
 
   /** @throws Error in one line when the secret cannot be read, or nothing in it can be served */
-  static async open(options: CertificatesOptions): Promise<OurCertificates> {
+  static async open(options: ServedCertificatesOptions): Promise<ServedCertificates> {
     const secret = parseCertificateSecret(await options.read())
     const { hostname, now } = options
-    const choice = chooseCertificates(secret.set, { hostname, at: now(), prove })
+    const choice = chooseCertificates(secret.set, { hostname, at: now(), prove: assertUsable })
     // Mail under a certificate that some clients reject is better than no mail.
     if (choice.fault?.reason === 'Unusable')
       throw new Error(`certificates of the secret cannot be served: ${choice.fault.detail}`)
-    return new OurCertificates(options, secret, choice)
+    return new ServedCertificates(options, secret, choice)
   }
 
   get served(): CertificatesAndKeys {
@@ -71,17 +75,17 @@ export class OurCertificates {
   }
 
   /** Passes later certificates on. @throws as `use` */
-  begin(serving: Serving): void {
-    this.#serving = serving
+  begin(consumer: CertificateConsumer): void {
+    this.#consumer = consumer
     this.#logServed('serving certificates')
     // The next certificate may have become due since `open`.
     this.#apply()
-    this.#waitForReading()
+    this.#scheduleRead()
   }
 
   stop(): void {
-    clearTimeout(this.#reading)
-    clearTimeout(this.#switching)
+    clearTimeout(this.#readTimer)
+    clearTimeout(this.#switchTimer)
   }
 
   /** Reads the secret now. Never rejects. */
@@ -97,29 +101,29 @@ export class OurCertificates {
     this.#apply()
   }
 
-  #choice(): Choice {
+  #choose(): Choice {
     const { hostname, now } = this.#options
     const { set, refused } = this.#secret
-    const choice = chooseCertificates(set, { hostname, at: now(), prove })
+    const choice = chooseCertificates(set, { hostname, at: now(), prove: assertUsable })
     return { ...choice, refusedNext: choice.refusedNext ?? refused }
   }
 
   #apply(): void {
-    const choice = this.#choice()
-    if (this.#isFit(choice) && !this.#isServed(choice)) this.#use(choice)
-    this.#tell(choice)
-    this.#waitForSwitch()
+    const choice = this.#choose()
+    if (this.#isAcceptable(choice) && !this.#isServed(choice)) this.#switchTo(choice)
+    this.#reportFaults(choice)
+    this.#scheduleSwitch()
   }
 
   /** A faulty certificate may replace one that is faulty too, as at a start; an unusable one never. */
-  #isFit({ fault }: Choice): boolean {
+  #isAcceptable({ fault }: Choice): boolean {
     if (fault === null) return true
     const { hostname, now } = this.#options
     return fault.reason !== 'Unusable' && certificateFault(this.#served, { hostname, at: now() }) !== null
   }
 
-  #use({ certificate, privateKey }: CertificatesAndKeys): void {
-    this.#serving?.use({ certificate, privateKey })
+  #switchTo({ certificate, privateKey }: CertificatesAndKeys): void {
+    this.#consumer?.use({ certificate, privateKey })
     this.#served = { certificate, privateKey }
     this.#logServed('certificates switched: new sessions use these')
   }
@@ -129,16 +133,16 @@ export class OurCertificates {
   }
 
   /** Counted at every read, so that the alarm lasts as long as the fault; logged once. */
-  #tell({ state, fault, refusedNext, ...choice }: Choice): void {
+  #reportFaults({ state, fault, refusedNext, ...choice }: Choice): void {
     const { metrics, log } = this.#options
     const faults = [
       ...(fault ? [{ certificates: state, ...fault }] : []),
       ...(refusedNext ? [{ certificates: 'Next', ...refusedNext }] : []),
     ]
     for (const _ of faults) metrics.count(Metric.certificatesRefused)
-    const said = JSON.stringify(faults)
-    if (said === this.#said) return
-    this.#said = said
+    const faultsJson = JSON.stringify(faults)
+    if (faultsJson === this.#loggedFaults) return
+    this.#loggedFaults = faultsJson
     const isServed = this.#isServed(choice)
     for (const { certificates, reason, detail } of faults)
       log(
@@ -162,21 +166,21 @@ export class OurCertificates {
     })
   }
 
-  #waitForSwitch(): void {
-    clearTimeout(this.#switching)
-    const { until } = this.#choice()
+  #scheduleSwitch(): void {
+    clearTimeout(this.#switchTimer)
+    const { until } = this.#choose()
     if (until === null) return
     const wait = Math.max(0, until.getTime() - this.#options.now().getTime())
-    this.#switching = setTimeout(() => this.#apply(), Math.min(wait, longestWaitMs)).unref()
+    this.#switchTimer = setTimeout(() => this.#apply(), Math.min(wait, maxTimerMs)).unref()
   }
 
-  #waitForReading(): void {
-    const { everyMs, chance = Math.random } = this.#options
-    const again = () => void this.refresh().then(() => this.#waitForReading())
-    this.#reading = setTimeout(again, everyMs * (1 + chance() / 2)).unref()
+  #scheduleRead(): void {
+    const { readIntervalMs, random = Math.random } = this.#options
+    const readAgain = () => void this.refresh().then(() => this.#scheduleRead())
+    this.#readTimer = setTimeout(readAgain, readIntervalMs * (1 + random() / 2)).unref()
   }
 }
 
-function prove({ certificate, privateKey }: CertificatesAndKeys): void {
+function assertUsable({ certificate, privateKey }: CertificatesAndKeys): void {
   createSecureContext(serverTlsOptions(privateKey, certificate))
 }

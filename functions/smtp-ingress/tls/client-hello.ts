@@ -11,17 +11,17 @@ export type ClientHello =
   | 'Unreadable'
   | {
       /** The client offers TLS 1.3. */
-      isModern: boolean
+      supportsTls13: boolean
       /** Tickets offered for resumption (RFC 8446 §4.2.11). */
       tickets: Buffer[]
     }
 
-const maximumOctets = 16_384
+const maxHelloOctets = 16_384
 /** Clients use one record. Each record costs a pass over all octets so far. */
-const maximumRecords = 16
+const maxHelloRecords = 16
 
-const handshakeRecord = 22
-const clientHello = 1
+const handshakeRecordType = 22
+const clientHelloType = 1
 const supportedVersions = 43
 const preSharedKey = 41
 const tls13 = 0x0304
@@ -31,7 +31,7 @@ export function readClientHello(octets: Buffer): ClientHello {
   const message = firstMessage(octets)
   if (!Buffer.isBuffer(message)) return message
   try {
-    return readBody(new Reader(message))
+    return readBody(new VectorReader(message))
   } catch {
     return 'Unreadable'
   }
@@ -41,14 +41,14 @@ export function readClientHello(octets: Buffer): ClientHello {
 function firstMessage(octets: Buffer): Buffer | 'Incomplete' | 'Unreadable' {
   const fragments: Buffer[] = []
   let at = 0
-  while (fragments.length < maximumRecords && at <= maximumOctets) {
+  while (fragments.length < maxHelloRecords && at <= maxHelloOctets) {
     const header = octets.subarray(at, at + 5)
-    if (header.length > 0 && header[0] !== handshakeRecord) return 'Unreadable'
+    if (header.length > 0 && header[0] !== handshakeRecordType) return 'Unreadable'
     if (header.length > 1 && header[1] !== 3) return 'Unreadable'
     if (header.length < 5) return 'Incomplete'
     const end = at + 5 + header.readUInt16BE(3)
     fragments.push(octets.subarray(at + 5, end))
-    const message = wholeMessage(fragments)
+    const message = completeMessage(fragments)
     if (message !== 'Incomplete') return message
     if (end > octets.length) return 'Incomplete'
     at = end
@@ -56,43 +56,43 @@ function firstMessage(octets: Buffer): Buffer | 'Incomplete' | 'Unreadable' {
   return 'Unreadable'
 }
 
-function wholeMessage(fragments: readonly Buffer[]): Buffer | 'Incomplete' | 'Unreadable' {
+function completeMessage(fragments: readonly Buffer[]): Buffer | 'Incomplete' | 'Unreadable' {
   const length = fragments.reduce((sum, fragment) => sum + fragment.length, 0)
   if (length < 4) return 'Incomplete'
   const start = Buffer.concat(fragments.slice(0, 4), Math.min(length, 4))
-  if (start[0] !== clientHello) return 'Unreadable'
+  if (start[0] !== clientHelloType) return 'Unreadable'
   const whole = 4 + start.readUIntBE(1, 3)
-  if (whole > maximumOctets) return 'Unreadable'
+  if (whole > maxHelloOctets) return 'Unreadable'
   return length < whole ? 'Incomplete' : Buffer.concat(fragments, length).subarray(4, whole)
 }
 
-function readBody(hello: Reader): ClientHello {
+function readBody(hello: VectorReader): ClientHello {
   hello.take(2 + 32)
   hello.vector(1)
   hello.vector(2)
   hello.vector(1)
-  let isModern = false
+  let supportsTls13 = false
   let tickets: Buffer[] = []
-  const extensions = new Reader(hello.isAtEnd ? Buffer.alloc(0) : hello.vector(2))
+  const extensions = new VectorReader(hello.isAtEnd ? Buffer.alloc(0) : hello.vector(2))
   while (!extensions.isAtEnd) {
     const type = extensions.number(2)
-    const content = new Reader(extensions.vector(2))
-    if (type === supportedVersions) isModern = numbersIn(content.vector(1)).includes(tls13)
-    else if (type === preSharedKey) tickets = identitiesIn(content.vector(2))
+    const content = new VectorReader(extensions.vector(2))
+    if (type === supportedVersions) supportsTls13 = readNumbers(content.vector(1)).includes(tls13)
+    else if (type === preSharedKey) tickets = readIdentities(content.vector(2))
   }
-  return { isModern, tickets }
+  return { supportsTls13, tickets }
 }
 
-function numbersIn(list: Buffer): number[] {
-  const reader = new Reader(list)
+function readNumbers(list: Buffer): number[] {
+  const reader = new VectorReader(list)
   const numbers: number[] = []
   while (!reader.isAtEnd) numbers.push(reader.number(2))
   return numbers
 }
 
 /** Skips each ticket's age, which is irrelevant here. */
-function identitiesIn(list: Buffer): Buffer[] {
-  const reader = new Reader(list)
+function readIdentities(list: Buffer): Buffer[] {
+  const reader = new VectorReader(list)
   const identities: Buffer[] = []
   while (!reader.isAtEnd) {
     identities.push(reader.vector(2))
@@ -102,7 +102,7 @@ function identitiesIn(list: Buffer): Buffer[] {
 }
 
 /** @throws RangeError when a length exceeds the octets present */
-class Reader {
+class VectorReader {
   readonly #octets: Buffer
   #at = 0
 

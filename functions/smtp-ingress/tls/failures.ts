@@ -17,7 +17,7 @@ export type HandshakeFailure =
   | 'Other'
 
 /** Error codes that Node derives from OpenSSL's reasons, or system error codes. */
-const causes: readonly (readonly [pattern: RegExp, cause: HandshakeFailure])[] = [
+const causePatterns: readonly (readonly [pattern: RegExp, cause: HandshakeFailure])[] = [
   [/^ERR_SSL_(UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|NO_PROTOCOLS_AVAILABLE|LEGACY_.*)$/, 'OldProtocol'],
   [/^ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION$/, 'OldProtocol'],
   [
@@ -41,8 +41,8 @@ const causes: readonly (readonly [pattern: RegExp, cause: HandshakeFailure])[] =
 ]
 
 /** @param error from the socket; without a code the connection was closed */
-export function handshakeFailure(error: Error): HandshakeFailure {
+export function classifyHandshakeFailure(error: Error): HandshakeFailure {
   const { code } = error as NodeJS.ErrnoException
   if (code === undefined) return 'Closed'
-  return causes.find(([pattern]) => pattern.test(code))?.[1] ?? 'Other'
+  return causePatterns.find(([pattern]) => pattern.test(code))?.[1] ?? 'Other'
 }

@@ -2,14 +2,14 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 
 /** Milliseconds for all attempts of one read. */
-const patienceMs = 15_000
+const timeoutMs = 15_000
 
 /** @returns the secret's text; rejects with errors of Secrets Manager or the network, which never contain the secret */
-export const secretReader =
+export const createSecretReader =
   (secrets: Pick<SecretsManagerClient, 'send'>, arn: string): (() => Promise<string>) =>
   async () => {
     const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }), {
-      abortSignal: AbortSignal.timeout(patienceMs),
+      abortSignal: AbortSignal.timeout(timeoutMs),
     })
     return SecretString ?? ''
   }

@@ -17,19 +17,19 @@ import { type ServerIdentity, serverIdentities } from '../../../shared/tls/serve
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { validTo } from '../../../shared/tls/validity.ts'
 import { type ClientHello, readClientHello } from './client-hello.ts'
-import { holdsCertificate, openTicket, periodOf, type TicketKeys, ticketKeysOf } from './tickets.ts'
+import { deriveTicketKeys, holdsCertificate, openTicket, periodOf, type TicketKeys } from './tickets.ts'
 
-export { type HandshakeFailure, handshakeFailure } from './failures.ts'
+export { classifyHandshakeFailure as handshakeFailure, type HandshakeFailure } from './failures.ts'
 
 export interface TlsService {
   /** For a handshake whose ClientHello is not read: full, without tickets. */
-  context(): SecureContext
+  fullContext(): SecureContext
   /**
    * For the handshake that a client begins.
    * @param hello everything the client has sent since the reply to STARTTLS
    * @returns null when more octets are needed; at most about 16 KiB are
    */
-  contextFor(hello: Buffer, address: string): SecureContext | null
+  contextForHello(hello: Buffer, address: string): SecureContext | null
   /**
    * Stops resumption for this address. Used when a connector needs a certificate, but the client resumed a session
    * without one: it may have one by now, or another client may share the address.
@@ -58,11 +58,11 @@ export interface TlsServiceOptions extends CertificatesAndKeys {
 }
 
 /** Addresses without resumption, and milliseconds until it is allowed again. */
-const mostRefused = 10_000
-const refusedForMs = dayMs
+const maxRefusedAddresses = 10_000
+const resumptionRefusalMs = dayMs
 
 /** Real clients offer one or two. */
-const mostTickets = 4
+const maxTickets = 4
 
 /** @throws Error in one line, naming the fault of key or certificate */
 export function createTlsService(options: TlsServiceOptions): TlsService {
@@ -72,75 +72,75 @@ export function createTlsService(options: TlsServiceOptions): TlsService {
 class Service implements TlsService {
   readonly #options: TlsServiceOptions
   readonly #publicRoots: readonly string[]
-  #served: Served
-  #resumable: { period: number; keys: TicketKeys; context: SecureContext }
+  #active: ActiveContexts
+  #resumption: { period: number; keys: TicketKeys; context: SecureContext }
   /** Milliseconds since 1970 until which an address may not resume. */
-  readonly #refused = new RecentMap<string, number>(mostRefused)
+  readonly #refusedAddresses = new RecentMap<string, number>(maxRefusedAddresses)
 
   constructor(options: TlsServiceOptions) {
     this.#options = options
     this.#publicRoots = options.publicRoots ?? getCACertificates()
-    this.#served = this.#prepare(options)
-    this.#resumable = this.#newPeriod(this.#served, periodOf(options.now()))
+    this.#active = this.#createContexts(options)
+    this.#resumption = this.#startPeriod(this.#active, periodOf(options.now()))
   }
 
   get expires(): Date {
-    return this.#served.expires
+    return this.#active.expires
   }
 
   use(certificates: CertificatesAndKeys): void {
-    const served = this.#prepare(certificates)
-    this.#resumable = this.#newPeriod(served, periodOf(this.#options.now()))
-    this.#served = served
+    const active = this.#createContexts(certificates)
+    this.#resumption = this.#startPeriod(active, periodOf(this.#options.now()))
+    this.#active = active
   }
 
-  context(): SecureContext {
-    return this.#served.full
+  fullContext(): SecureContext {
+    return this.#active.fullContext
   }
 
-  contextFor(octets: Buffer, address: string): SecureContext | null {
+  contextForHello(octets: Buffer, address: string): SecureContext | null {
     const hello = readClientHello(octets)
     if (hello === 'Incomplete') return null
-    if (this.#isRefused(address)) return this.#served.full
-    const { keys, context } = this.#current()
-    return mayResume(hello, keys) ? context : this.#served.full
+    if (this.#isRefused(address)) return this.#active.fullContext
+    const { keys, context } = this.#currentPeriod()
+    return canResume(hello, keys) ? context : this.#active.fullContext
   }
 
   refuseResumption(address: string): void {
-    this.#refused.set(address, this.#options.now().getTime() + refusedForMs)
+    this.#refusedAddresses.set(address, this.#options.now().getTime() + resumptionRefusalMs)
   }
 
   facts(socket: TLSSocket): TlsFacts {
     if (socket.isSessionReused() && socket.getPeerX509Certificate())
       throw new Error('a session with a client certificate was resumed')
-    return tlsFacts(viewOf(socket), { publicRoots: this.#publicRoots, at: this.#options.now() })
+    return tlsFacts(tlsSocketView(socket), { publicRoots: this.#publicRoots, at: this.#options.now() })
   }
 
   #isRefused(address: string): boolean {
-    const until = this.#refused.get(address)
+    const until = this.#refusedAddresses.get(address)
     return until !== undefined && this.#options.now().getTime() < until
   }
 
   /** All tasks change keys at the same time; a ticket of the previous hour leads to a full handshake. */
-  #current() {
+  #currentPeriod() {
     const period = periodOf(this.#options.now())
-    if (period !== this.#resumable.period) this.#resumable = this.#newPeriod(this.#served, period)
-    return this.#resumable
+    if (period !== this.#resumption.period) this.#resumption = this.#startPeriod(this.#active, period)
+    return this.#resumption
   }
 
-  #newPeriod({ certificates, privateKeys }: Served, period: number) {
-    const keys = ticketKeysOf(privateKeys, period)
+  #startPeriod({ certificates, privateKeys }: ActiveContexts, period: number) {
+    const keys = deriveTicketKeys(privateKeys, period)
     return { period, keys, context: this.#newContext(certificates, keys) }
   }
 
-  #prepare({ privateKey, certificate }: CertificatesAndKeys): Served {
+  #createContexts({ privateKey, certificate }: CertificatesAndKeys): ActiveContexts {
     const identities = serverIdentities(privateKey, certificate)
     const certificates = { privateKey, certificate }
     return {
       certificates,
       privateKeys: identities.map(({ key }) => key).sort(),
-      expires: firstEnd(identities),
-      full: this.#newContext(certificates, null),
+      expires: earliestExpiry(identities),
+      fullContext: this.#newContext(certificates, null),
     }
   }
 
@@ -162,22 +162,22 @@ class Service implements TlsService {
 }
 
 /** Contexts of the certificates in use. */
-interface Served {
+interface ActiveContexts {
   certificates: CertificatesAndKeys
   /** PEM, in the same order in all tasks. */
   privateKeys: readonly string[]
   expires: Date
-  full: SecureContext
+  fullContext: SecureContext
 }
 
-function firstEnd(identities: readonly ServerIdentity[]): Date {
+function earliestExpiry(identities: readonly ServerIdentity[]): Date {
   const ends = identities.map(({ cert }) => validTo(new X509Certificate(cert)).getTime())
   return new Date(Math.min(...ends))
 }
 
 /** Whether OpenSSL may resume one of the offered sessions and issue tickets. */
-function mayResume(hello: Exclude<ClientHello, 'Incomplete'>, keys: TicketKeys): boolean {
-  if (hello === 'Unreadable' || !hello.isModern || hello.tickets.length > mostTickets) return false
+function canResume(hello: Exclude<ClientHello, 'Incomplete'>, keys: TicketKeys): boolean {
+  if (hello === 'Unreadable' || !hello.supportsTls13 || hello.tickets.length > maxTickets) return false
   return !hello.tickets.some((ticket) => {
     const session = openTicket(ticket, keys)
     return session !== null && holdsCertificate(session)
@@ -185,7 +185,7 @@ function mayResume(hello: Exclude<ClientHello, 'Incomplete'>, keys: TicketKeys):
 }
 
 /** Node sets `authorized` only for sockets of a tls.Server, so this reads OpenSSL's result. */
-function viewOf(socket: TLSSocket) {
+function tlsSocketView(socket: TLSSocket) {
   const { ssl } = socket as TLSSocket & { ssl: { verifyError(): { code: string } | null | undefined } }
   const fault = ssl.verifyError()
   return {

@@ -19,57 +19,57 @@ export type TicketKeys = Buffer
 export const periodOf = (at: Date): number => Math.floor(at.getTime() / ticketPeriodMs)
 
 /** @param privateKeys PEM, in the same order in all tasks */
-export function ticketKeysOf(privateKeys: readonly string[], period: number): TicketKeys {
+export function deriveTicketKeys(privateKeys: readonly string[], period: number): TicketKeys {
   const secret = Buffer.concat(
     privateKeys.map((key) => createPrivateKey(key).export({ type: 'pkcs8', format: 'der' })),
   )
   return Buffer.from(hkdfSync('sha256', secret, '', `mailflow session tickets ${period}`, 48))
 }
 
-const nameLength = 16
-const vectorLength = 16
-const codeLength = 32
+const keyNameOctets = 16
+const ivOctets = 16
+const macOctets = 32
 
 /**
  * @param ticket any octets
  * @returns the session inside (DER of OpenSSL's SSL_SESSION), or null when other keys made it
  */
 export function openTicket(ticket: Buffer, keys: TicketKeys): Buffer | null {
-  const sealed = ticket.length - codeLength
-  if (sealed <= nameLength + vectorLength) return null
-  if (!ticket.subarray(0, nameLength).equals(keys.subarray(0, 16))) return null
-  const code = createHmac('sha256', keys.subarray(16, 32)).update(ticket.subarray(0, sealed)).digest()
-  if (!timingSafeEqual(code, ticket.subarray(sealed))) return null
-  const vector = ticket.subarray(nameLength, nameLength + vectorLength)
-  const decipher = createDecipheriv('aes-128-cbc', keys.subarray(32, 48), vector)
+  const macStart = ticket.length - macOctets
+  if (macStart <= keyNameOctets + ivOctets) return null
+  if (!ticket.subarray(0, keyNameOctets).equals(keys.subarray(0, 16))) return null
+  const mac = createHmac('sha256', keys.subarray(16, 32)).update(ticket.subarray(0, macStart)).digest()
+  if (!timingSafeEqual(mac, ticket.subarray(macStart))) return null
+  const iv = ticket.subarray(keyNameOctets, keyNameOctets + ivOctets)
+  const decipher = createDecipheriv('aes-128-cbc', keys.subarray(32, 48), iv)
   return Buffer.concat([
-    decipher.update(ticket.subarray(nameLength + vectorLength, sealed)),
+    decipher.update(ticket.subarray(keyNameOctets + ivOctets, macStart)),
     decipher.final(),
   ])
 }
 
 /** The peer certificate's field in SSL_SESSION: context-specific, constructed, number 3. */
-const peerCertificate = 0xa3
-const sequence = 0x30
+const peerCertificateTag = 0xa3
+const sequenceTag = 0x30
 
 /**
  * Whether a session contains a client certificate.
  * @param session DER; true if it cannot be parsed
  */
 export function holdsCertificate(session: Buffer): boolean {
-  const [all] = elementsOf(session) ?? []
-  const fields = all?.tag === sequence ? elementsOf(all.content) : null
-  return fields?.some(({ tag }) => tag === peerCertificate) ?? true
+  const [sequenceElement] = parseElements(session) ?? []
+  const fields = sequenceElement?.tag === sequenceTag ? parseElements(sequenceElement.content) : null
+  return fields?.some(({ tag }) => tag === peerCertificateTag) ?? true
 }
 
-interface Element {
+interface DerElement {
   tag: number
   content: Buffer
 }
 
 /** @returns null when a length exceeds the octets present */
-function elementsOf(der: Buffer): Element[] | null {
-  const elements: Element[] = []
+function parseElements(der: Buffer): DerElement[] | null {
+  const elements: DerElement[] = []
   let at = 0
   while (at < der.length) {
     const tag = der[at] as number

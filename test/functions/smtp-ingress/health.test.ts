@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { after, test } from 'node:test'
-import { healthServer } from '../../../functions/smtp-ingress/health.ts'
+import { createHealthServer } from '../../../functions/smtp-ingress/health.ts'
 import { within } from '../../support/within.ts'
 
 let fault: string | null = null
-const server = healthServer(() => fault).listen(0, '127.0.0.1')
+const server = createHealthServer(() => fault).listen(0, '127.0.0.1')
 await once(server, 'listening')
 const { port } = server.address() as AddressInfo
 after(() => {

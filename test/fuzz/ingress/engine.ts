@@ -2,14 +2,14 @@
  * Plays a script to the session alone: without sockets and clocks, and with decisions made at once or later at random.
  */
 import type {
-  Dialogue,
   SessionOptions,
+  SessionPolicy,
+  SessionTransport,
   Transaction,
-  Wire,
 } from '../../../functions/smtp-ingress/protocol/session.ts'
 import { Session } from '../../../functions/smtp-ingress/protocol/session.ts'
 import type { MessageSink } from '../../../functions/smtp-ingress/protocol/sink.ts'
-import { type Refused, tooLarge, unlawfulOctets } from '../../../functions/smtp-ingress/replies.ts'
+import { messageHasBareNewlines, type Refusal, tooLarge } from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { reply } from '../../../shared/mail/reply.ts'
 import { Chance } from '../../support/chance.ts'
@@ -34,7 +34,7 @@ const decisions: Decisions = {
   recipient: ({ recipient }) => decide(recipient.address),
   data: ({ mail }) => (mail.envelope.mailFrom.startsWith('nodata') ? reply(451, '3.0', 'no data') : null),
   stored: ({ mail }, { fault }) => {
-    if (fault) return unlawfulOctets.reply
+    if (fault) return messageHasBareNewlines.reply
     return mail.envelope.mailFrom.startsWith('unstored') ? reply(451, '3.0', 'not stored') : taken
   },
   cut,
@@ -43,12 +43,12 @@ const decisions: Decisions = {
 function optionsFor(chance: Chance): SessionOptions {
   return {
     hostname: 'mx.ours.example',
-    maximumSize: 1_000_000,
-    maximumRecipients: chance.of([1, 3, 100]),
-    maximumErrors: chance.of([2, 20]),
-    maximumIdleCommands: chance.of([5, 100]),
-    maximumLine: chance.of([60, 1000, 65_536]),
-    unlawfulOctets: chance.of(['Refuse', 'Normalise']),
+    maxMessageOctets: 1_000_000,
+    maxRecipients: chance.of([1, 3, 100]),
+    maxErrors: chance.of([2, 20]),
+    maxIdleCommands: chance.of([5, 100]),
+    maxLineOctets: chance.of([60, 1000, 65_536]),
+    bareNewlines: chance.of(['Refuse', 'Normalise']),
   }
 }
 
@@ -75,7 +75,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await null
 }
 
-class Play implements Wire, Dialogue {
+class Play implements SessionTransport, SessionPolicy {
   readonly #script: Script
   readonly #chance: Chance
   readonly #options: SessionOptions
@@ -100,7 +100,7 @@ class Play implements Wire, Dialogue {
   }
 
   async run(): Promise<void> {
-    this.#session.greet()
+    this.#session.sendGreeting()
     const chunks = chunksOf(this.#script)
     // Some clients leave in the middle, during any decision.
     const left = this.#chance.happens(0.2)
@@ -138,7 +138,7 @@ class Play implements Wire, Dialogue {
   #shakeHands(): void {
     this.#wantsHandshake = false
     this.#segments.push({ octets: '', borders: new Set() })
-    this.#session.secured()
+    this.#session.finishHandshake()
     if (!this.#session.isSecure) throw new Objection('not secure after the handshake')
   }
 
@@ -190,9 +190,9 @@ class Play implements Wire, Dialogue {
     const end = this.#chance.of(['close', 'drain', 'timeOut', 'welcome', 'finish'] as const)
     if (end === 'drain') this.#session.drain()
     if (end === 'timeOut') this.#session.timeOut()
-    if (end === 'welcome') this.#session.greet()
+    if (end === 'welcome') this.#session.sendGreeting()
     if (end === 'finish') {
-      this.#session.finish()
+      this.#session.endInput()
       while (await this.#decideOne()) {}
       if (!this.#isEnded) throw new Objection('the session continues after the client half-closed')
     }
@@ -213,7 +213,7 @@ class Play implements Wire, Dialogue {
     this.#reader.read(text)
   }
 
-  secure(): void {
+  startTls(): void {
     this.#wantsHandshake = true
   }
 
@@ -223,12 +223,12 @@ class Play implements Wire, Dialogue {
     this.#wantsHandshake = false
   }
 
-  hold(): void {
+  pauseReading(): void {
     if (this.#isHeld) throw new Objection('held twice')
     this.#isHeld = true
   }
 
-  release(): void {
+  resumeReading(): void {
     if (!this.#isHeld) throw new Objection('released and not held')
     this.#isHeld = false
   }
@@ -237,7 +237,7 @@ class Play implements Wire, Dialogue {
     return this.#later(decisions.mail({ mail }) as Reply)
   }
 
-  recipient(...command: Parameters<Dialogue['recipient']>): Reply | Promise<Reply> {
+  recipient(...command: Parameters<SessionPolicy['recipient']>): Reply | Promise<Reply> {
     return this.#later(decisions.recipient(...command) as Reply)
   }
 
@@ -255,7 +255,7 @@ class Play implements Wire, Dialogue {
       message.end = end
     }
     return {
-      get cut() {
+      get earlyRefusal() {
         return message.length > cut.after ? { reason: 'MessageTooLarge', reply: cut.reply } : null
       },
       write: (octets) => {
@@ -283,11 +283,11 @@ class Play implements Wire, Dialogue {
     }
   }
 
-  failed(error: unknown): void {
+  recordError(error: unknown): void {
     throw error
   }
 
-  refused({ reason, reply: { code } }: Refused): void {
+  recordRefusal({ reason, reply: { code } }: Refusal): void {
     if (reason === '' || code < 400) throw new Objection(`refused with ${code}`)
   }
 

@@ -131,8 +131,8 @@ class Model {
     const line = this.#octets.slice(this.#at, end + 1)
     this.#at = end + 1
     // Whether the session ends before the end of the line depends on the chunks.
-    if (line.length > longestPassedOver && this.#mayEnd(replies.endlessLine.reply)) return false
-    if (line.charCodeAt(0) === handshakeRecord && this.#mayEnd(replies.noTlsYet.reply)) return false
+    if (line.length > longestPassedOver && this.#mayEnd(replies.lineWithoutEnd.reply)) return false
+    if (line.charCodeAt(0) === handshakeRecord && this.#mayEnd(replies.tlsWithoutStartTls.reply)) return false
     if (line.length > longestCommand) return this.#answer(replies.lineTooLong.reply)
     if (!line.endsWith('\r\n')) return this.#answer(replies.bareLineFeed.reply)
     return this.#command(line.slice(0, -2))
@@ -140,11 +140,11 @@ class Model {
 
   #unfinished(rest: string): boolean {
     if (rest.charCodeAt(0) === handshakeRecord) {
-      if (rest.length <= longestCommand) return this.#answer(replies.noTlsYet.reply)
+      if (rest.length <= longestCommand) return this.#answer(replies.tlsWithoutStartTls.reply)
       // A line longer than a command is not examined if it arrived at once.
-      if (this.#mayEnd(replies.noTlsYet.reply)) return false
+      if (this.#mayEnd(replies.tlsWithoutStartTls.reply)) return false
     }
-    if (rest.length > longestPassedOver) this.#answer(replies.endlessLine.reply)
+    if (rest.length > longestPassedOver) this.#answer(replies.lineWithoutEnd.reply)
     return false
   }
 
@@ -155,23 +155,23 @@ class Model {
       case 'EHLO':
       case 'HELO':
         this.#forget()
-        this.#greeting = { name: command.name, esmtp: command.verb === 'EHLO' }
+        this.#greeting = { name: command.name, isEsmtp: command.verb === 'EHLO' }
         return this.#idly(command.verb === 'EHLO' ? this.#ehlo() : `250 ${this.#options.hostname}`)
       case 'RSET':
         this.#forget()
         return this.#idly(formatReply(replies.flushed))
       case 'NOOP':
-        return this.#idly(formatReply(replies.done))
+        return this.#idly(formatReply(replies.noopDone))
       case 'VRFY':
         return this.#idly(formatReply(replies.cannotVerify))
       case 'HELP':
         return this.#idly(formatReply(replies.helpText))
       case 'QUIT':
-        return this.#answer(replies.closing)
+        return this.#answer(replies.quitReply)
       case 'HTTP':
-        return this.#answer(replies.noHttp.reply)
+        return this.#answer(replies.httpRequest.reply)
       case 'TLS':
-        return this.#answer(replies.noTlsYet.reply)
+        return this.#answer(replies.tlsWithoutStartTls.reply)
       case 'STARTTLS':
         return this.#startTls()
       case 'MAIL':
@@ -184,14 +184,14 @@ class Model {
   }
 
   #ehlo(): string {
-    const { hostname, maximumSize } = this.#options
+    const { hostname, maxMessageOctets: maximumSize } = this.#options
     const last = this.#isSecure ? 'REQUIRETLS' : 'STARTTLS'
     const keywords = `PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES DSN ${last}`.split(' ')
     return [...[hostname, ...keywords].map((word) => `250-${word}`), `250 SIZE ${maximumSize}`].join('\r\n')
   }
 
   #startTls(): boolean {
-    if (this.#isSecure) return this.#answer(replies.alreadySecure.reply)
+    if (this.#isSecure) return this.#answer(replies.tlsAlreadyActive.reply)
     this.#forget()
     this.#greeting = null
     this.#answer(replies.readyForTls)
@@ -207,7 +207,7 @@ class Model {
 
   #mailFrom(mail: Transaction['mail']): boolean {
     if (!this.#greeting) return this.#answer(replies.needsGreeting.reply)
-    if (this.#mail) return this.#answer(replies.alreadyMail.reply)
+    if (this.#mail) return this.#answer(replies.nestedMail.reply)
     if (mail.envelope.requireTls && !this.#isSecure) return this.#answer(replies.requiresTls.reply)
     if (this.#decided(this.#decisions.mail({ mail }))) this.#mail = mail
     return !this.#isEnded
@@ -219,7 +219,7 @@ class Model {
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return this.#answer(replies.needsSmtpUtf8.reply)
     const mailbox = mailboxOf(command.recipient.address)
     const isKnown = this.#recipients.has(mailbox)
-    if (!isKnown && this.#recipients.size === this.#options.maximumRecipients)
+    if (!isKnown && this.#recipients.size === this.#options.maxRecipients)
       return this.#answer(replies.tooManyRecipients.reply)
     const decision = isKnown ? replies.recipientAccepted : this.#decisions.recipient(command, mail)
     if (this.#decided(decision)) this.#recipients.set(mailbox, command.recipient)
@@ -229,7 +229,7 @@ class Model {
   #data(): boolean {
     const { borders } = this.#segments[this.#segment] as Segment
     if (this.#at < this.#octets.length) {
-      if (this.#mayEnd(replies.unauthorisedPipelining.reply)) return false
+      if (this.#mayEnd(replies.dataBefore354.reply)) return false
       if (borders && !borders.has(this.#at))
         throw new Objection('octets sent together with DATA were accepted')
     }
@@ -284,7 +284,7 @@ class Model {
 
   #idly(answer: string): boolean {
     this.#idle++
-    if (this.#idle > this.#options.maximumIdleCommands) return this.#answer(replies.tooManyCommands.reply)
+    if (this.#idle > this.#options.maxIdleCommands) return this.#answer(replies.tooManyCommands.reply)
     this.#take(answer)
     return true
   }
@@ -295,7 +295,7 @@ class Model {
 
   #weigh(reply: string): boolean {
     if (/^[24]21 /.test(reply)) this.#isEnded = true
-    else if (/^[45]/.test(reply) && ++this.#errors >= this.#options.maximumErrors)
+    else if (/^[45]/.test(reply) && ++this.#errors >= this.#options.maxErrors)
       this.#answer(replies.tooManyErrors.reply)
     return !this.#isEnded
   }

@@ -21,14 +21,14 @@ const alert = '\x15\x03'
 /** Seconds to wait for a required reply. */
 const patience = 20
 
-const optionsWith = (unlawfulOctets: SessionOptions['unlawfulOctets']): SessionOptions => ({
+const optionsWith = (unlawfulOctets: SessionOptions['bareNewlines']): SessionOptions => ({
   hostname: 'mx.ours.example',
-  maximumSize: 36_700_160,
-  maximumRecipients: 500,
-  maximumErrors,
-  maximumIdleCommands: 100,
-  maximumLine,
-  unlawfulOctets,
+  maxMessageOctets: 36_700_160,
+  maxRecipients: 500,
+  maxErrors: maximumErrors,
+  maxIdleCommands: 100,
+  maxLineOctets: maximumLine,
+  bareNewlines: unlawfulOctets,
 })
 
 /** Connectors and storage may decide anything. */
@@ -61,7 +61,7 @@ export class WireIngress {
     this.#options = options
   }
 
-  static async start(unlawfulOctets: SessionOptions['unlawfulOctets']): Promise<WireIngress> {
+  static async start(unlawfulOctets: SessionOptions['bareNewlines']): Promise<WireIngress> {
     const sessions = 10 * concurrency
     const ingress = await startTestIngress({
       settings: {

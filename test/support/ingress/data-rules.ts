@@ -18,7 +18,7 @@ export function readByTheRules(options: DataReaderOptions, octets: string): Read
   const message = found < 0 ? octets : octets.slice(0, found)
   const plain = `\r\n${message}`.replace(/\r\n\./g, '\r\n').slice(2)
   const content =
-    options.unlawfulOctets === 'Refuse'
+    options.bareNewlines === 'Refuse'
       ? plain
       : plain.replace(/\r\n|\r|\n|\0/g, (octet) => (octet === '\0' ? '' : '\r\n'))
   return { content, end, fault: faultByTheRules(options, end < 0 ? octets : octets.slice(0, end)) }
@@ -26,7 +26,7 @@ export function readByTheRules(options: DataReaderOptions, octets: string): Read
 
 /** Checks octet by octet. */
 function faultByTheRules(
-  { maximumLine, unlawfulOctets }: DataReaderOptions,
+  { maxLineOctets: maximumLine, bareNewlines: unlawfulOctets }: DataReaderOptions,
   octets: string,
 ): DataFault | null {
   const refuses = unlawfulOctets === 'Refuse'

@@ -2,14 +2,14 @@
  * A session without sockets: it records what the session writes and asks for; a test decides the policy's answers.
  */
 import {
-  type Dialogue,
   Session,
   type SessionOptions,
+  type SessionPolicy,
+  type SessionTransport,
   type Transaction,
-  type Wire,
 } from '../../../functions/smtp-ingress/protocol/session.ts'
 import type { MessageSink } from '../../../functions/smtp-ingress/protocol/sink.ts'
-import type { Refused } from '../../../functions/smtp-ingress/replies.ts'
+import type { Refusal } from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { reply } from '../../../shared/mail/reply.ts'
 
@@ -31,47 +31,47 @@ export class Talk {
   isHeld = false
   isEnded = false
   handshakes = 0
-  readonly refusals: Refused[] = []
+  readonly refusals: Refusal[] = []
   readonly failures: unknown[] = []
   readonly messages: Taken[] = []
-  answers: Partial<Dialogue> = {}
+  answers: Partial<SessionPolicy> = {}
   /** What the data of the next messages waits for. */
   room: Promise<void> | undefined
-  cut: Refused | null = null
+  cut: Refusal | null = null
   stored: (message: Taken) => Reply | Promise<Reply> = () => ok
 
   constructor(options: Partial<SessionOptions> = {}) {
-    const wire: Wire = {
+    const wire: SessionTransport = {
       write: (text) => {
         this.read += text
         this.writes++
       },
-      secure: () => void this.handshakes++,
+      startTls: () => void this.handshakes++,
       end: () => {
         this.isEnded = true
       },
-      hold: () => {
+      pauseReading: () => {
         this.isHeld = true
       },
-      release: () => {
+      resumeReading: () => {
         this.isHeld = false
       },
     }
-    const dialogue: Dialogue = {
+    const dialogue: SessionPolicy = {
       mail: (mail) => this.answers.mail?.(mail) ?? ok,
       recipient: (recipient, mail) => this.answers.recipient?.(recipient, mail) ?? ok,
       data: (transaction) => this.answers.data?.(transaction) ?? this.#sink(transaction),
-      refused: (refused) => void this.refusals.push(refused),
-      failed: (error) => void this.failures.push(error),
+      recordRefusal: (refused) => void this.refusals.push(refused),
+      recordError: (error) => void this.failures.push(error),
     }
     const defaults: SessionOptions = {
       hostname: 'mx.ours.example',
-      maximumSize: 1_000_000,
-      maximumRecipients: 100,
-      maximumErrors: 20,
-      maximumIdleCommands: 100,
-      maximumLine: 65_536,
-      unlawfulOctets: 'Refuse',
+      maxMessageOctets: 1_000_000,
+      maxRecipients: 100,
+      maxErrors: 20,
+      maxIdleCommands: 100,
+      maxLineOctets: 65_536,
+      bareNewlines: 'Refuse',
     }
     this.session = new Session({ ...defaults, ...options }, wire, dialogue)
   }
@@ -79,7 +79,7 @@ export class Talk {
   /** Starts a session and reads its greeting. */
   static begun(options: Partial<SessionOptions> = {}): Talk {
     const talk = new Talk(options)
-    talk.session.greet()
+    talk.session.sendGreeting()
     talk.says('EHLO client.example\r\n')
     return talk
   }
@@ -96,7 +96,7 @@ export class Talk {
     this.messages.push(taken)
     const talk = this
     return {
-      get cut() {
+      get earlyRefusal() {
         return talk.cut
       },
       write(octets) {

@@ -41,7 +41,7 @@ export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
     }
     const take = (octets: Buffer) => {
       hello = Buffer.concat([hello, octets])
-      const secureContext = tls.contextFor(hello, tcp.remoteAddress ?? '')
+      const secureContext = tls.contextForHello(hello, tcp.remoteAddress ?? '')
       if (secureContext === null) return
       tcp.off('data', take)
       tcp.pause()

@@ -5,35 +5,35 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { connect as connectTls, createSecureContext } from 'node:tls'
 import {
-  type ConnectedDialogue,
   Connection,
   type ConnectionParts,
+  type ConnectionPolicy,
 } from '../../../../functions/smtp-ingress/connection/connection.ts'
-import { type Refused, tooManySessions, uncertainTls } from '../../../../functions/smtp-ingress/replies.ts'
+import { type Refusal, tooManySessions, unknownTlsFacts } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import { selfSigned } from '../../../support/pki.ts'
 import { within } from '../../../support/within.ts'
 
 const ok = reply(250, '0.0', 'Ok')
-const dialogue: ConnectedDialogue = {
-  welcome: () => null,
-  secured: () => null,
-  handshakeFailed() {},
-  connectionFailed() {},
+const dialogue: ConnectionPolicy = {
+  checkGreeting: () => null,
+  checkTlsSession: () => null,
+  recordHandshakeError() {},
+  recordConnectionError() {},
   mail: () => ok,
   recipient: () => ok,
   data: () => ok,
-  refused() {},
-  failed() {},
+  recordRefusal() {},
+  recordError() {},
 }
 
 /** A connection limiter whose decision the test sets. */
 class Places {
   taken = 0
   released = 0
-  answer: Refused | null = null
+  answer: Refusal | null = null
 
-  admit(): Refused | null {
+  admit(): Refusal | null {
     this.taken++
     return this.answer
   }
@@ -67,23 +67,23 @@ async function serve(
   places = new Places(),
   isProxy = false,
   tls: Partial<ConnectionParts['tls']> = {},
-  said: Partial<ConnectedDialogue> = {},
+  said: Partial<ConnectionPolicy> = {},
 ): Promise<Served> {
   const { promise: closed, resolve: close } = Promise.withResolvers<void>()
   const parts: ConnectionParts = {
-    options: {
+    sessionOptions: {
       hostname: 'mx.ours.example',
-      maximumSize: 1_000_000,
-      maximumRecipients: 100,
-      maximumErrors: 20,
-      maximumIdleCommands: 100,
-      maximumLine: 65_536,
-      unlawfulOctets: 'Refuse',
+      maxMessageOctets: 1_000_000,
+      maxRecipients: 100,
+      maxErrors: 20,
+      maxIdleCommands: 100,
+      maxLineOctets: 65_536,
+      bareNewlines: 'Refuse',
     },
     tls: tls as ConnectionParts['tls'],
-    admission: places,
-    isProxy: () => isProxy,
-    dialogueWith: () => ({ ...dialogue, ...said }),
+    connectionLimiter: places,
+    isTrustedProxy: () => isProxy,
+    createSessionPolicy: () => ({ ...dialogue, ...said }),
     log() {},
     onEnd() {},
     onClose: () => close(),
@@ -184,8 +184,8 @@ test('a client that does not read is not read from, and is cut off after five mi
   await read(client)
   client.pause()
   fill(connection, socket)
-  connection.hold()
-  connection.release()
+  connection.pauseReading()
+  connection.resumeReading()
   assert.equal(socket.isPaused(), true)
   pass(299, connection)
   assert.equal(socket.destroyed, false)
@@ -229,7 +229,7 @@ test('a client that stops reading again gets a new five minutes', async () => {
 test('a client under backpressure is not read from until its session ends', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
-  connection.hold()
+  connection.pauseReading()
   assert.equal(socket.isPaused(), true)
   connection.end()
   assert.equal(socket.isPaused(), false)
@@ -255,7 +255,7 @@ test('a client that has not begun its handshake does not delay a drain', async (
 test('a client in its handshake during a drain gets 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const served = await serve(new Places(), false, {
-    contextFor() {
+    contextForHello() {
       queueMicrotask(() => served.connection.drain())
       return createSecureContext({ cert, key })
     },
@@ -268,7 +268,7 @@ test('a client in its handshake during a drain gets 421 under TLS', async () => 
 
 test('an exception while choosing a TLS context closes only that connection', async () => {
   const served = await serve(new Places(), false, {
-    contextFor() {
+    contextForHello() {
       throw new Error('internal')
     },
   })
@@ -281,8 +281,13 @@ test('an exception while choosing a TLS context closes only that connection', as
 test('a handshake without facts ends the session with 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const contextFor = () => createSecureContext({ cert, key })
-  const secured = () => uncertainTls
-  const served = await serve(new Places(), false, { contextFor }, { secured })
+  const secured = () => unknownTlsFacts
+  const served = await serve(
+    new Places(),
+    false,
+    { contextForHello: contextFor },
+    { checkTlsSession: secured },
+  )
   await startTls(served)
   const tls = connectTls({ socket: served.client, rejectUnauthorized: false })
   assert.equal(await read(tls), '421 4.7.0 TLS session cannot be used, connect again\r\n')

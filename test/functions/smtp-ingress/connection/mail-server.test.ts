@@ -3,43 +3,43 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import type { ConnectedDialogue } from '../../../../functions/smtp-ingress/connection/connection.ts'
+import type { ConnectionPolicy } from '../../../../functions/smtp-ingress/connection/connection.ts'
 import { MailServer } from '../../../../functions/smtp-ingress/connection/mail-server.ts'
 import { tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import { within } from '../../../support/within.ts'
 
 const ok = reply(250, '0.0', 'Ok')
-const dialogue: ConnectedDialogue = {
-  welcome: () => null,
-  secured: () => null,
-  handshakeFailed() {},
-  connectionFailed() {},
+const dialogue: ConnectionPolicy = {
+  checkGreeting: () => null,
+  checkTlsSession: () => null,
+  recordHandshakeError() {},
+  recordConnectionError() {},
   mail: () => ok,
   recipient: () => ok,
   data: () => ok,
-  refused() {},
-  failed() {},
+  recordRefusal() {},
+  recordError() {},
 }
 
 async function serverIn(context: TestContext, { maximumConnections = 100, isFull = false } = {}) {
   const server = new MailServer({
-    options: {
+    sessionOptions: {
       hostname: 'mx.ours.example',
-      maximumSize: 1_000_000,
-      maximumRecipients: 100,
-      maximumErrors: 20,
-      maximumIdleCommands: 100,
-      maximumLine: 65_536,
-      unlawfulOctets: 'Refuse',
+      maxMessageOctets: 1_000_000,
+      maxRecipients: 100,
+      maxErrors: 20,
+      maxIdleCommands: 100,
+      maxLineOctets: 65_536,
+      bareNewlines: 'Refuse',
     },
     tls: null as never,
-    admission: { admit: () => (isFull ? tooManySessions : null), release() {} },
-    isProxy: () => false,
-    dialogueWith: () => dialogue,
+    connectionLimiter: { admit: () => (isFull ? tooManySessions : null), release() {} },
+    isTrustedProxy: () => false,
+    createSessionPolicy: () => dialogue,
     log() {},
-    drainMs: 100,
-    maximumConnections,
+    drainTimeoutMs: 100,
+    maxConnections: maximumConnections,
   })
   const port = await server.listen(0, '127.0.0.1')
   const clients: Socket[] = []

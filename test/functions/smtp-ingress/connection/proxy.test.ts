@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import {
   crc32c,
   readProxyHeader,
-  trustedProxies,
+  trustedProxyMatcher,
 } from '../../../../functions/smtp-ingress/connection/proxy.ts'
 
 const signature = '0d0a0d0a000d0a515549540a'
@@ -175,7 +175,7 @@ describe('the checksum', () => {
 })
 
 describe('trusted proxies', () => {
-  const isTrusted = trustedProxies(['10.0.0.0/24', '10.0.1.7/32', '2001:db8:1::/64'])
+  const isTrusted = trustedProxyMatcher(['10.0.0.0/24', '10.0.1.7/32', '2001:db8:1::/64'])
   const rows: [ip: string, trusted: boolean][] = [
     ['10.0.0.1', true],
     ['10.0.0.255', true],
@@ -193,11 +193,11 @@ describe('trusted proxies', () => {
   for (const [ip, trusted] of rows)
     it(`${trusted ? 'include' : 'do not include'} "${ip}"`, () => assert.equal(isTrusted(ip), trusted))
 
-  it('are none by default', () => assert.equal(trustedProxies([])('10.0.0.1'), false))
+  it('are none by default', () => assert.equal(trustedProxyMatcher([])('10.0.0.1'), false))
 
   for (const range of ['10.0.0.1', '10.0.0.0/33', '2001:db8::/129', 'example.com', '', '10.0.0.0/'])
     it(`cannot be given as "${range}"`, () =>
-      assert.throws(() => trustedProxies(['10.0.0.0/8', range]), {
+      assert.throws(() => trustedProxyMatcher(['10.0.0.0/8', range]), {
         message: new RegExp(`^"${range}" is not an IP range`),
       }))
 })

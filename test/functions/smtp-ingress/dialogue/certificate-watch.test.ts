@@ -1,7 +1,7 @@
 /** Notices of unknown certificates whose mail is refused in session. The session never waits for them. */
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
-import { CertificateWatch } from '../../../../functions/smtp-ingress/dialogue/certificate-watch.ts'
+import { UnknownCertificateNotifier } from '../../../../functions/smtp-ingress/dialogue/certificate-watch.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import type { InboundConnector } from '../../../../shared/connectors/schema.ts'
 import { judgeInbound } from '../../../../shared/policy/inbound.ts'
@@ -164,12 +164,12 @@ test('a failing queue loses one notice, which is counted and logged; the next is
 test('an exception while sending a notice does not reach the session', async () => {
   const logged = Promise.withResolvers<unknown[]>()
   const fails = { send: () => assert.fail('no such thing') }
-  const watch = new CertificateWatch(fails, new Metrics(), (...line) => logged.resolve(line))
+  const watch = new UnknownCertificateNotifier(fails, new Metrics(), (...line) => logged.resolve(line))
   const rules = snapshot({
     inbound: [inbound({ restrictDomainsToCertificate: true, certificateFingerprints: ['cd'.repeat(32)] })],
   })
   const session = { ip: '192.0.2.1', tls: overTlsWith(), mailFrom: 'a@contoso.example', at: receivedAt }
-  watch.refused(rules, session, judgeInbound(rules, session))
+  watch.notifyRefusal(rules, session, judgeInbound(rules, session))
   assert.deepEqual(await logged.promise, [
     'warn',
     'the notice of an unknown certificate could not be sent',

@@ -1,7 +1,10 @@
 /** Which refusals count as storage failures, for the alarm. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DialogueParts, SessionDialogue } from '../../../../functions/smtp-ingress/dialogue/dialogue.ts'
+import {
+  ConnectorSessionPolicy,
+  type SessionPolicyParts,
+} from '../../../../functions/smtp-ingress/dialogue/dialogue.ts'
 import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
 import type { Rates } from '../../../../functions/smtp-ingress/limits/rates.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
@@ -27,13 +30,13 @@ const outcomes: [what: string, outcome: Outcome, alarming: number][] = [
 for (const [what, outcome, alarming] of outcomes)
   test(`${what} ${alarming === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
     const metrics = new Metrics()
-    const dialogue = new SessionDialogue(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
+    const dialogue = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')
     const rcpt = read('RCPT TO:<b@ours.example>', 'RCPT')
     dialogue.mail(mail)
     await dialogue.recipient(rcpt, mail)
     const sink = dialogue.data({
-      greeting: { name: 'client.example', esmtp: true },
+      greeting: { name: 'client.example', isEsmtp: true },
       mail,
       recipients: [rcpt.recipient],
     })
@@ -52,9 +55,9 @@ function read<V extends 'MAIL' | 'RCPT'>(line: string, verb: V) {
   return command as Extract<typeof command, { verb: V }>
 }
 
-function partsWith(outcome: Outcome, metrics: Metrics): DialogueParts {
+function partsWith(outcome: Outcome, metrics: Metrics): SessionPolicyParts {
   const incoming: Omit<MessageSink, 'end'> & { end(): Promise<Outcome> } = {
-    cut: null,
+    earlyRefusal: null,
     write: () => undefined,
     end: async () => outcome,
     abandon() {},
@@ -68,5 +71,5 @@ function partsWith(outcome: Outcome, metrics: Metrics): DialogueParts {
     metrics,
     log() {},
     now: () => receivedAt,
-  } as unknown as DialogueParts
+  } as unknown as SessionPolicyParts
 }

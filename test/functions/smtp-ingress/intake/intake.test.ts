@@ -15,7 +15,7 @@ import {
   type SpoolFile,
 } from '../../../../functions/smtp-ingress/intake/spool.ts'
 import type { SpooledContent } from '../../../../functions/smtp-ingress/intake/spooled-content.ts'
-import { unlawfulOctets } from '../../../../functions/smtp-ingress/replies.ts'
+import { messageHasBareNewlines } from '../../../../functions/smtp-ingress/replies.ts'
 import { partSize } from '../../../../shared/content/multipart.ts'
 import { objectsBySdk } from '../../../../shared/content/segment.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
@@ -171,7 +171,7 @@ test('a buffer is reused after a successful store, not after a failed one', asyn
     incoming.write(mail(500))
     await incoming.end(null)
   }
-  await take(unlawfulOctets)
+  await take(messageHasBareNewlines)
   await take({ size: 1 })
   await take({ size: 1 })
   assert.notEqual(seen[0], seen[1])
@@ -234,7 +234,7 @@ for (const octets of [1000, 2 * held])
     const { queue, bucket, spool, begin } = await intakeWith()
     const incoming = begin()
     await write(incoming, mail(octets))
-    assert.deepEqual(await incoming.end(unlawfulOctets), unlawfulOctets)
+    assert.deepEqual(await incoming.end(messageHasBareNewlines), messageHasBareNewlines)
     assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
     await givenBack(spool)
   })

@@ -35,8 +35,8 @@ function readThrough(options: DataReaderOptions, chunks: readonly Buffer[]): Rea
 
 const text = (taken: readonly Buffer[]) => Buffer.concat(taken).toString('latin1')
 
-const refuse: DataReaderOptions = { maximumLine: 1000, unlawfulOctets: 'Refuse' }
-const normalise: DataReaderOptions = { maximumLine: 1000, unlawfulOctets: 'Normalise' }
+const refuse: DataReaderOptions = { maxLineOctets: 1000, bareNewlines: 'Refuse' }
+const normalise: DataReaderOptions = { maxLineOctets: 1000, bareNewlines: 'Normalise' }
 
 describe('the reader agrees with the reference, however octets are split', () => {
   const part = fc.constantFrom('\r\n', '\r\n.', '\r\n.\r', '\r', '\n', '\0', '.', '..', 'a', 'é', 'bcdefg')
@@ -48,7 +48,7 @@ describe('the reader agrees with the reference, however octets are split', () =>
     test(unlawfulOctets, () => {
       fc.assert(
         fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maximumLine) => {
-          const options: DataReaderOptions = { maximumLine, unlawfulOctets }
+          const options: DataReaderOptions = { maxLineOctets: maximumLine, bareNewlines: unlawfulOctets }
           const read = readThrough(options, cut(bytes(octets), points))
           const expected = readByTheRules(options, octets)
           const isWhole = expected.end >= 0 && !expected.fault
@@ -172,7 +172,7 @@ describe('the cost is linear in octets', () => {
   ]
   for (const [name, octets, size] of costly)
     for (const options of [refuse, normalise])
-      test(`${name}: ${options.unlawfulOctets}`, async () => {
+      test(`${name}: ${options.bareNewlines}`, async () => {
         const reader = new DataReader(options)
         let length = 0
         const readAll = async () => {

@@ -140,13 +140,13 @@ test('a client that speaks before the greeting gets 421', () => {
   const talk = new Talk()
   assert.equal(talk.says('EHLO client.example\r\n'), '421 4.5.1 Client spoke before the greeting\r\n')
   assert.equal(talk.isEnded, true)
-  talk.session.greet()
+  talk.session.sendGreeting()
   assert.equal(talk.read, '421 4.5.1 Client spoke before the greeting\r\n', 'no greeting follows')
 })
 
 test('a refused client gets the reason instead of the greeting, and is counted', () => {
   const talk = new Talk()
-  talk.session.greet(tooManySessions)
+  talk.session.sendGreeting(tooManySessions)
   assert.ok(talk.read.startsWith('421 4.'))
   assert.deepEqual(talk.refusals, [tooManySessions])
 })
@@ -159,14 +159,14 @@ test('octets after STARTTLS and before the end of the handshake are dropped', ()
   )
   assert.equal(talk.says('RCPT TO:<b@ours.example>\r\n'), '')
   assert.equal(talk.handshakes, 1)
-  talk.session.secured()
+  talk.session.finishHandshake()
   assert.equal(talk.says('\r\n'), '500 5.5.2 Command not recognized\r\n')
 })
 
 test('a partial line before STARTTLS does not continue after the handshake', () => {
   const talk = Talk.begun()
   talk.says('STARTTLS\r\nMAIL FROM:<evil@elsewhere.example>')
-  talk.session.secured()
+  talk.session.finishHandshake()
   assert.equal(talk.says('NOOP\r\n'), '250 2.0.0 OK\r\n')
 })
 
@@ -179,7 +179,7 @@ for (const [what, said] of Object.entries({
     const talk = Talk.begun()
     talk.says(said)
     talk.says('STARTTLS\r\n')
-    talk.session.secured()
+    talk.session.finishHandshake()
     assert.match(talk.says('MAIL FROM:<c@elsewhere.example>\r\n'), /^503 5\.5\.1 Send HELO or EHLO first/)
     assert.match(talk.says('RCPT TO:<b@ours.example>\r\n'), /^503 5\.5\.1 Need MAIL/)
     assert.match(talk.says('DATA\r\n'), /^503 5\.5\.1 Need MAIL/)
@@ -198,7 +198,7 @@ test('a message sent together with DATA ends the session and is not read as comm
 })
 
 test('too many errors end the session; an accepted message resets the count', async () => {
-  const talk = Talk.begun({ maximumErrors: 3 })
+  const talk = Talk.begun({ maxErrors: 3 })
   talk.says('WHAT\r\nWHAT\r\n')
   talk.says(group)
   talk.says('.\r\n')
@@ -212,7 +212,7 @@ test('too many errors end the session; an accepted message resets the count', as
 })
 
 test('an accepted message resets the count of idle commands', async () => {
-  const talk = Talk.begun({ maximumIdleCommands: 3 })
+  const talk = Talk.begun({ maxIdleCommands: 3 })
   // EHLO is the first.
   talk.says('NOOP\r\nRSET\r\n')
   talk.says(group)
@@ -224,7 +224,7 @@ test('an accepted message resets the count of idle commands', async () => {
 })
 
 test('refused messages do not reset the count of errors', async () => {
-  const talk = Talk.begun({ maximumErrors: 3 })
+  const talk = Talk.begun({ maxErrors: 3 })
   talk.stored = () => reply(550, '6.0', 'No')
   for (let message = 0; message < 3; message++) {
     assert.equal(talk.isEnded, false)
@@ -249,7 +249,7 @@ test('octets of a message are a step, a partial command line is not', () => {
 })
 
 test('too many idle commands end the session', () => {
-  const talk = Talk.begun({ maximumIdleCommands: 5 })
+  const talk = Talk.begun({ maxIdleCommands: 5 })
   assert.equal(talk.says('NOOP\r\nRSET\r\nVRFY b\r\nHELP\r\n').split('\r\n').length, 5)
   assert.equal(
     talk.says('EHLO again.example\r\nNOOP\r\n'),
@@ -292,14 +292,14 @@ test('a draining session ends between messages, not within one', async () => {
 test('a session that begins during a drain gets 421, in the clear or after its handshake', () => {
   const talk = new Talk()
   talk.session.drain()
-  talk.session.greet()
+  talk.session.sendGreeting()
   assert.equal(talk.read, '421 4.3.2 Service shutting down, try again later\r\n')
 
   const secure = Talk.begun()
   secure.says('STARTTLS\r\n')
   secure.session.drain()
   assert.equal(secure.isEnded, false)
-  secure.session.secured()
+  secure.session.finishHandshake()
   assert.ok(secure.read.endsWith('421 4.3.2 Service shutting down, try again later\r\n'))
 })
 
@@ -368,7 +368,7 @@ test('a client that half-closes gets all its replies, then the session ends', as
   talk.stored = () => stored.promise
   talk.says(group)
   talk.says('Subject: x\r\n.\r\nNOOP\r\n')
-  talk.session.finish()
+  talk.session.endInput()
   assert.equal(talk.isEnded, false)
   stored.resolve(reply(250, '0.0', 'Stored'))
   await settled()
@@ -380,7 +380,7 @@ test('a client that half-closes within a message abandons it', () => {
   const talk = Talk.begun()
   talk.says(group)
   talk.says('Subject: x\r\n')
-  talk.session.finish()
+  talk.session.endInput()
   assert.deepEqual([talk.messages[0]?.end, talk.isEnded], ['Abandoned', true])
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { watchCertificateExpiry } from '../../../../functions/smtp-ingress/tls/certificate-expiry.ts'
+import { publishDaysLeft } from '../../../../functions/smtp-ingress/tls/certificate-expiry.ts'
 import { createTlsService } from '../../../../functions/smtp-ingress/tls/service.ts'
 import { createPki, daysFromNow } from '../../../support/pki.ts'
 
@@ -11,7 +11,7 @@ test('the days left are published every minute until stopped', (t) => {
   const told: unknown[] = []
   const expires = new Date(2 * day)
   const write = (line: string) => void told.push(JSON.parse(line).CertificateDaysLeft)
-  const end = watchCertificateExpiry({ expires: () => expires, write, now: () => new Date() })
+  const end = publishDaysLeft({ expiresAt: () => expires, write, now: () => new Date() })
   t.mock.timers.tick(120_000)
   assert.deepEqual(told, [1, 1])
   t.mock.timers.tick(2 * day)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
-import { OurCertificates } from '../../../../functions/smtp-ingress/tls/certificates.ts'
+import { ServedCertificates } from '../../../../functions/smtp-ingress/tls/certificates.ts'
 import type { CertificatesAndKeys } from '../../../../shared/tls/certificate-choice.ts'
 import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
 
@@ -23,13 +23,13 @@ async function open(secret: { text: string | Error }) {
   const metrics = new Metrics()
   const said: { level: string; message: string; [field: string]: unknown }[] = []
   const used: CertificatesAndKeys[] = []
-  const ours = await OurCertificates.open({
+  const ours = await ServedCertificates.open({
     async read() {
       if (secret.text instanceof Error) throw secret.text
       return secret.text
     },
     hostname: 'mx.ours.example',
-    everyMs: 3_600_000,
+    readIntervalMs: 3_600_000,
     metrics,
     log: (level, message, fields) => void said.push({ level, message, ...fields }),
     now: () => new Date(),

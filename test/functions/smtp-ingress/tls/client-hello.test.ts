@@ -58,7 +58,10 @@ const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]]
 
 for (const [name, octets, isModern, found] of read)
   test(`a ClientHello ${name} is read when complete, not before`, () => {
-    assert.deepEqual(readClientHello(octets), { isModern, tickets: found } satisfies ClientHello)
+    assert.deepEqual(readClientHello(octets), {
+      supportsTls13: isModern,
+      tickets: found,
+    } satisfies ClientHello)
     const end = octets.length - (name === 'with octets after it' ? 3 : 0)
     for (let length = 0; length < end; length++)
       assert.equal(readClientHello(octets.subarray(0, length)), 'Incomplete', `${length} octets`)

@@ -14,10 +14,10 @@ import {
   type TlsService,
 } from '../../../../functions/smtp-ingress/tls/service.ts'
 import {
+  deriveTicketKeys,
   holdsCertificate,
   openTicket,
   periodOf,
-  ticketKeysOf,
   ticketPeriodMs,
 } from '../../../../functions/smtp-ingress/tls/tickets.ts'
 import { type Seen, startTlsServer, type TlsServer } from '../../../support/ingress/tls-server.ts'
@@ -174,7 +174,7 @@ test('a session resumed with a certificate has no facts', async (t) => {
   const service = createTlsService(options)
   const blind = await startTlsServer({
     ...bound(service),
-    contextFor: () => service.contextFor(helloWithoutTickets, '192.0.2.1'),
+    contextForHello: () => service.contextForHello(helloWithoutTickets, '192.0.2.1'),
   })
   t.after(() => blind.close())
   const first = await handshake(partner, blind)
@@ -213,18 +213,18 @@ test('an address without resumption gets full handshakes for a day; other addres
 test('the number of addresses without resumption is bounded', async () => {
   const service = createTlsService(options)
   service.refuseResumption('127.0.0.1')
-  const none = service.context()
-  assert.equal(service.contextFor(helloWithoutTickets, '127.0.0.1'), none)
+  const none = service.fullContext()
+  assert.equal(service.contextForHello(helloWithoutTickets, '127.0.0.1'), none)
   for (let number = 0; number < 10_000; number++) service.refuseResumption(`2001:db8::${number}`)
-  assert.notEqual(service.contextFor(helloWithoutTickets, '127.0.0.1'), none)
-  assert.equal(service.contextFor(helloWithoutTickets, '2001:db8::0'), none)
+  assert.notEqual(service.contextForHello(helloWithoutTickets, '127.0.0.1'), none)
+  assert.equal(service.contextForHello(helloWithoutTickets, '2001:db8::0'), none)
 })
 
 test('refusing resumption again starts a new day and makes the address the last to be forgotten', () => {
   const begin = Date.now()
   let at = begin
   const service = createTlsService({ ...options, now: () => new Date(at) })
-  const isRefused = () => service.contextFor(helloWithoutTickets, '192.0.2.1') === service.context()
+  const isRefused = () => service.contextForHello(helloWithoutTickets, '192.0.2.1') === service.fullContext()
   service.refuseResumption('192.0.2.1')
   for (let number = 1; number < 10_000; number++) service.refuseResumption(`2001:db8::${number}`)
   at = begin + 43_200_000
@@ -306,22 +306,22 @@ async function acrossProcesses(first: number, second: number): Promise<boolean> 
 }
 
 test('ticket keys depend on private key and hour only', () => {
-  const keys = ticketKeysOf([ec.key], 1)
+  const keys = deriveTicketKeys([ec.key], 1)
   assert.equal(keys.length, 48)
-  assert.deepEqual(ticketKeysOf([ec.key], 1), keys)
+  assert.deepEqual(deriveTicketKeys([ec.key], 1), keys)
   const pkcs1 = createPrivateKey(rsa.key).export({ type: 'pkcs1', format: 'pem' }).toString()
-  assert.deepEqual(ticketKeysOf([pkcs1], 1), ticketKeysOf([rsa.key], 1))
+  assert.deepEqual(deriveTicketKeys([pkcs1], 1), deriveTicketKeys([rsa.key], 1))
   for (const others of [
-    ticketKeysOf([ec.key], 2),
-    ticketKeysOf([rsa.key], 1),
-    ticketKeysOf([ec.key, rsa.key], 1),
+    deriveTicketKeys([ec.key], 2),
+    deriveTicketKeys([rsa.key], 1),
+    deriveTicketKeys([ec.key, rsa.key], 1),
   ])
     for (const part of [0, 16, 32])
       assert.notDeepEqual(others.subarray(part, part + 16), keys.subarray(part, part + 16))
 })
 
 test('a ticket is opened with its own keys only, and only if unchanged', async () => {
-  const keys = ticketKeysOf([ec.key, rsa.key].sort(), periodOf(clock))
+  const keys = deriveTicketKeys([ec.key, rsa.key].sort(), periodOf(clock))
   const ticket = await ticketIn(ticketOf(await handshake(partner)))
   const session = openTicket(ticket, keys)
   assert.ok(session)
@@ -353,8 +353,8 @@ async function ticketIn(session: Buffer): Promise<Buffer> {
 }
 
 const bound = (service: TlsService): TlsService => ({
-  context: () => service.context(),
-  contextFor: service.contextFor.bind(service),
+  fullContext: () => service.fullContext(),
+  contextForHello: service.contextForHello.bind(service),
   refuseResumption: service.refuseResumption.bind(service),
   facts: service.facts.bind(service),
   expires: service.expires,
@@ -376,21 +376,21 @@ const [helloWithoutTickets, olderHello] = await Promise.all([helloOf({}), helloO
 test('the choice needs the whole ClientHello, in any number of pieces', () => {
   const service = createTlsService(options)
   for (let length = 0; length < helloWithoutTickets.length; length++)
-    assert.equal(service.contextFor(helloWithoutTickets.subarray(0, length), ''), null)
-  assert.notEqual(service.contextFor(helloWithoutTickets, ''), null)
-  assert.equal(service.contextFor(Buffer.from('EHLO mail.example\r\n'), ''), service.context())
-  assert.equal(service.contextFor(olderHello, ''), service.context())
+    assert.equal(service.contextForHello(helloWithoutTickets.subarray(0, length), ''), null)
+  assert.notEqual(service.contextForHello(helloWithoutTickets, ''), null)
+  assert.equal(service.contextForHello(Buffer.from('EHLO mail.example\r\n'), ''), service.fullContext())
+  assert.equal(service.contextForHello(olderHello, ''), service.fullContext())
 })
 
 test('a corrupted ClientHello never throws', async () => {
   const service = createTlsService(options)
   const hello = await helloOf({ session: ticketOf(await handshake(partner)), servername: 'mx.ours.example' })
-  assert.equal(service.contextFor(hello, ''), service.context())
+  assert.equal(service.contextForHello(hello, ''), service.fullContext())
   for (let at = 0; at < hello.length; at++)
     for (const octet of [0, 0xff]) {
       const changed = Buffer.from(hello)
       changed[at] = octet
-      assert.doesNotThrow(() => service.contextFor(changed, ''))
+      assert.doesNotThrow(() => service.contextForHello(changed, ''))
     }
 })
 
