@@ -3,45 +3,45 @@
  * load balancer. After a pause, a probe checks whether storage responds. If so, one more failure opens the breaker
  * again; one success closes it.
  */
-export interface BreakerOptions {
+export interface CircuitBreakerOptions {
   /** Consecutive failures that open the breaker. */
-  threshold: number
+  failureThreshold: number
   /** Resolves when storage responds. */
   probe(): Promise<void>
   /** Milliseconds before the first probe; doubles with each probe, up to the maximum. */
-  pause: number
-  slowest: number
+  initialDelayMs: number
+  maxDelayMs: number
   onChange?(isOpen: boolean): void
 }
 
-export class Breaker {
-  readonly #options: BreakerOptions
+export class CircuitBreaker {
+  readonly #options: CircuitBreakerOptions
   #failures = 0
-  #pause: number
+  #delayMs: number
   #open = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(options: BreakerOptions) {
+  constructor(options: CircuitBreakerOptions) {
     this.#options = options
-    this.#pause = options.pause
+    this.#delayMs = options.initialDelayMs
   }
 
   get isOpen(): boolean {
     return this.#open
   }
 
-  succeeded(): void {
+  recordSuccess(): void {
     this.#failures = 0
-    this.#pause = this.#options.pause
-    this.#set(false)
+    this.#delayMs = this.#options.initialDelayMs
+    this.#setOpen(false)
   }
 
-  /** @param times failed writes, or messages of one failed write */
-  failed(times = 1): void {
-    this.#failures += times
-    if (this.#failures >= this.#options.threshold && !this.#open) {
-      this.#set(true)
-      this.#probeLater()
+  /** @param count failed writes, or messages of one failed write */
+  recordFailures(count = 1): void {
+    this.#failures += count
+    if (this.#failures >= this.#options.failureThreshold && !this.#open) {
+      this.#setOpen(true)
+      this.#scheduleProbe()
     }
   }
 
@@ -49,23 +49,23 @@ export class Breaker {
     clearTimeout(this.#timer)
   }
 
-  #probeLater(): void {
+  #scheduleProbe(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#probe(), this.#pause).unref()
-    this.#pause = Math.min(this.#pause * 2, this.#options.slowest)
+    this.#timer = setTimeout(() => void this.#probe(), this.#delayMs).unref()
+    this.#delayMs = Math.min(this.#delayMs * 2, this.#options.maxDelayMs)
   }
 
   async #probe(): Promise<void> {
     try {
       await this.#options.probe()
     } catch {
-      return this.#probeLater()
+      return this.#scheduleProbe()
     }
     // Half open: the failure count stays, so the next failure opens the breaker at once.
-    this.#set(false)
+    this.#setOpen(false)
   }
 
-  #set(open: boolean): void {
+  #setOpen(open: boolean): void {
     if (this.#open === open) return
     this.#open = open
     this.#options.onChange?.(open)
@@ -73,4 +73,4 @@ export class Breaker {
 }
 
 /** All retries timed out. One such error counts as an outage: waiting for three would take too long. */
-export const isTimeout = (failure: unknown): boolean => (failure as Error | null)?.name === 'TimeoutError'
+export const isTimeout = (error: unknown): boolean => (error as Error | null)?.name === 'TimeoutError'

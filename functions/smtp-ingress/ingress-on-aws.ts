@@ -11,9 +11,9 @@ import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { RateTable } from '../../shared/transport/rates.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
-import { awsClient, storageClients } from './intake/aws-clients.ts'
-import { messageRates } from './limits/rates.ts'
-import { logTo } from './log.ts'
+import { awsClientOptions, createStorageClients } from './intake/aws-clients.ts'
+import { createMessageRateLimiter } from './limits/rates.ts'
+import { createLog } from './log.ts'
 import { createSecretReader } from './tls/secret.ts'
 
 /**
@@ -24,16 +24,16 @@ export function startIngressOnAws(
   environment: IngressParts['environment'],
   write: IngressParts['write'],
 ): Promise<Ingress> {
-  const documents = DynamoDBDocumentClient.from(new DynamoDBClient(awsClient(2500)))
-  const { sqs, ...storage } = storageClients(environment)
+  const documents = DynamoDBDocumentClient.from(new DynamoDBClient(awsClientOptions(2500)))
+  const { sqs, ...storage } = createStorageClients(environment)
   const probe = { QueueUrl: environment.EVALUATION_QUEUE_URL, AttributeNames: ['QueueArn' as const] }
-  const rates = messageRates({
+  const rates = createMessageRateLimiter({
     connectorCounts: new RateTable(documents, environment.TRANSPORT_TABLE, {
       counter: randomUUID(),
       patienceMs: 2500,
     }),
-    perAddress: environment.MAX_MESSAGES_PER_MINUTE_PER_ADDRESS,
-    log: logTo(write),
+    addressLimit: environment.MAX_MESSAGES_PER_MINUTE_PER_ADDRESS,
+    log: createLog(write),
     now: Date.now,
   })
   const { TLS_SECRET_ARN: secretArn } = environment
@@ -42,7 +42,7 @@ export function startIngressOnAws(
     write,
     ...storage,
     ...(secretArn && {
-      readCertificates: createSecretReader(new SecretsManagerClient(awsClient(4000)), secretArn),
+      readCertificates: createSecretReader(new SecretsManagerClient(awsClientOptions(4000)), secretArn),
     }),
     rates,
     revocation: new RevocationChecker({

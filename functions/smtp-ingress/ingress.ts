@@ -15,10 +15,10 @@ import { createHealthServer } from './health.ts'
 import { Intake, type IntakeOptions } from './intake/intake.ts'
 import { messageMemory } from './intake/memory.ts'
 import { openSpool } from './intake/spool.ts'
-import { admissionLimits, SessionCounts } from './limits/admission.ts'
-import type { Rates } from './limits/rates.ts'
-import { type Log, logTo } from './log.ts'
-import { Metrics, writeMetrics } from './metrics.ts'
+import { ConnectionLimiter, connectionLimits } from './limits/admission.ts'
+import type { MessageRateLimiter } from './limits/rates.ts'
+import { createLog, type Log } from './log.ts'
+import { Metrics, startMetricsWriter } from './metrics.ts'
 import type { SessionOptions } from './protocol/session.ts'
 import { publishDaysLeft } from './tls/certificate-expiry.ts'
 import { ServedCertificates, type ServedCertificatesOptions } from './tls/certificates.ts'
@@ -42,7 +42,7 @@ export interface IngressParts {
   /** Without it, the revocation of client certificates is not checked. */
   revocation?: SessionPolicyParts['revocation']
   /** Without it, message rates are not limited. */
-  rates?: Rates
+  rates?: MessageRateLimiter
 }
 
 export interface Ingress {
@@ -56,7 +56,7 @@ export interface Ingress {
 export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const { environment, write, now = () => new Date(), rates = unlimited } = parts
   const { SMTP_PORT, HEALTH_PORT, LISTEN_ADDRESS } = environment
-  const log = logTo(write, now)
+  const log = createLog(write, now)
   const metrics = new Metrics()
   const certificates = await openCertificates(parts, { metrics, log, now })
   const tls = createTlsService({ ...certificates.served, now })
@@ -83,7 +83,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const smtpPort = await mail.listen(SMTP_PORT, LISTEN_ADDRESS)
   const healthPort = await listen(health, HEALTH_PORT, LISTEN_ADDRESS)
   const gauges = () => ({ [Metric.connections]: mail.size })
-  const stopMetrics = writeMetrics({ metrics, gauges, write, now })
+  const stopMetrics = startMetricsWriter({ metrics, gauges, write, now })
   log('info', 'listening', { smtpPort, healthPort })
   const drain = async () => {
     log('info', 'draining', { connections: mail.size })
@@ -112,8 +112,8 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
     queue: parts.queue,
     probeQueue: parts.probeQueue,
     bucket: environment.CONTENT_BUCKET,
-    maximumSize: environment.MAX_MESSAGE_SIZE,
-    maximumHeaderSize: environment.MAX_HEADER_SIZE,
+    maxMessageOctets: environment.MAX_MESSAGE_SIZE,
+    maxHeaderOctets: environment.MAX_HEADER_SIZE,
     memory: messageMemory(environment.MEMORY_MIB, environment.MAX_CONNECTIONS),
     spool: await openSpool(environment),
     log,
@@ -125,7 +125,7 @@ function mailServer(parts: SessionPolicyParts & { tls: TlsService }): MailServer
   return new MailServer({
     sessionOptions: sessionOptions(environment),
     tls,
-    connectionLimiter: new SessionCounts(admissionLimits(environment)),
+    connectionLimiter: new ConnectionLimiter(connectionLimits(environment)),
     isTrustedProxy: trustedProxyMatcher(environment.PROXY_TRUSTED_ADDRESSES),
     createSessionPolicy: (peer) => new ConnectorSessionPolicy(parts, peer),
     log,
@@ -154,7 +154,7 @@ async function openCertificates(
   return ServedCertificates.open({ ...tools, read: readCertificates, hostname, readIntervalMs })
 }
 
-const unlimited: Rates = { refuse: () => null, stop() {} }
+const unlimited: MessageRateLimiter = { countMessage: () => null, stop() {} }
 
 /** RFC 5321 sets no limit. A connection kept open between messages needs few. */
 const maxIdleCommands = 100

@@ -5,7 +5,7 @@ export type Log = (
   fields?: Record<string, unknown>,
 ) => void
 
-export const logTo =
+export const createLog =
   (write: (line: string) => void, now = () => new Date()): Log =>
   (level, message, fields) =>
     write(
@@ -17,30 +17,32 @@ export function causeOf(error: unknown): string {
 }
 
 /** Milliseconds during which lines are collected. */
-const gatherMs = 10
+const collectMs = 10
 
 /**
  * Writes lines together, since each write to a pipe is a blocking system call. The first line after a pause goes out
  * with its turn of the event loop; later lines follow within ten milliseconds.
  */
-export function lineWriter(write: (lines: string) => void): ((line: string) => void) & { flush(): void } {
+export function createLineWriter(
+  write: (lines: string) => void,
+): ((line: string) => void) & { flush(): void } {
   let lines = ''
-  let isGathering = false
+  let isCollecting = false
   const flush = () => {
     if (lines === '') return
     write(lines)
     lines = ''
   }
-  const gather = () => {
-    isGathering = lines !== ''
+  const collect = () => {
+    isCollecting = lines !== ''
     flush()
-    if (isGathering) setTimeout(gather, gatherMs).unref()
+    if (isCollecting) setTimeout(collect, collectMs).unref()
   }
-  const take = (line: string) => {
+  const writeLine = (line: string) => {
     lines += line
-    if (isGathering) return
-    isGathering = true
-    setImmediate(gather)
+    if (isCollecting) return
+    isCollecting = true
+    setImmediate(collect)
   }
-  return Object.assign(take, { flush })
+  return Object.assign(writeLine, { flush })
 }

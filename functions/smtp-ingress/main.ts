@@ -2,10 +2,10 @@
 import { IngressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { startIngressOnAws } from './ingress-on-aws.ts'
-import { causeOf, lineWriter, logTo } from './log.ts'
+import { causeOf, createLineWriter, createLog } from './log.ts'
 
-const write = lineWriter((lines) => process.stdout.write(lines))
-const log = logTo(write)
+const write = createLineWriter((lines) => process.stdout.write(lines))
+const log = createLog(write)
 process.on('exit', write.flush)
 
 /** All state belongs to one session, so a bug in one session must not end the others. */

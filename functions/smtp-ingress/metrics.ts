@@ -41,9 +41,9 @@ export class Metrics {
   }
 }
 
-const everyMs = 10_000
+const flushIntervalMs = 10_000
 
-export interface WrittenMetrics {
+export interface MetricsWriterOptions {
   metrics: Metrics
   gauges(): Readonly<Record<string, number>>
   /** Takes a line with its line end. */
@@ -52,9 +52,9 @@ export interface WrittenMetrics {
 }
 
 /** Writes metrics every ten seconds. @returns a function that stops it and writes the rest */
-export function writeMetrics({ metrics, gauges, write, now }: WrittenMetrics): () => void {
+export function startMetricsWriter({ metrics, gauges, write, now }: MetricsWriterOptions): () => void {
   const flush = () => metrics.flush(gauges(), now().getTime()).forEach(write)
-  const timer = setInterval(flush, everyMs)
+  const timer = setInterval(flush, flushIntervalMs)
   return () => {
     clearInterval(timer)
     flush()

@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { BoundedMemory } from '../../functions/smtp-ingress/limits/bounded-memory.ts'
+import { BoundedMap } from '../../functions/smtp-ingress/limits/bounded-memory.ts'
 import { waivesTls } from '../../shared/mail/tls-required.ts'
 import { Frames, frame } from '../../shared/net/dns/frames.ts'
 import { readReply } from '../../shared/net/dns/message.ts'
@@ -194,8 +194,8 @@ const rows: Row[] = [
     what: 'rates: keys that are seen once',
     size: 250_000,
     of: (size) => () => {
-      const memory = new BoundedMemory<object>({ most: 1000 })
-      for (let key = 0; key < size; key++) memory.getOrMake(`${key}`, () => ({}))
+      const memory = new BoundedMap<object>({ maxKeys: 1000 })
+      for (let key = 0; key < size; key++) memory.getOrCreate(`${key}`, () => ({}))
     },
   },
   { what: 'CRL: revoked certificates', size: 25_000, of: revocations },

@@ -1,7 +1,7 @@
 /** One client connection: address, session, TLS and closing. */
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import type { SessionCounts } from '../limits/admission.ts'
+import type { ConnectionLimiter } from '../limits/admission.ts'
 import type { Log } from '../log.ts'
 import {
   Session,
@@ -33,7 +33,7 @@ export interface ConnectionPolicy extends SessionPolicy {
 export interface ConnectionParts {
   sessionOptions: SessionOptions
   tls: TlsService
-  connectionLimiter: Pick<SessionCounts, 'admit' | 'release'>
+  connectionLimiter: Pick<ConnectionLimiter, 'admit' | 'release'>
   /** Whether this address is a load balancer that sends a PROXY protocol header. */
   isTrustedProxy(address: string): boolean
   createSessionPolicy(peer: Peer): ConnectionPolicy

@@ -1,6 +1,6 @@
 /** Reads the connectors for sessions, and detects when they cannot be read. */
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import { Breaker, isTimeout } from '../breaker.ts'
+import { CircuitBreaker, isTimeout } from '../breaker.ts'
 import type { Log } from '../log.ts'
 
 export interface SnapshotSource {
@@ -15,7 +15,7 @@ const outageThreshold = 3
 
 export class WatchedConnectors {
   readonly #snapshots: SnapshotSource
-  readonly #breaker: Breaker
+  readonly #breaker: CircuitBreaker
   readonly #now: () => number
   #cached: { snapshot: Snapshot; readAt: number } | null = null
   #pendingRead: Promise<Snapshot> | null = null
@@ -24,11 +24,11 @@ export class WatchedConnectors {
   constructor(snapshots: SnapshotSource, log: Log, now: () => number = () => performance.now()) {
     this.#snapshots = snapshots
     this.#now = now
-    this.#breaker = new Breaker({
-      threshold: outageThreshold,
+    this.#breaker = new CircuitBreaker({
+      failureThreshold: outageThreshold,
       probe: async () => void (await snapshots.current({ maxAgeMs: 0 })),
-      pause: 1000,
-      slowest: 30_000,
+      initialDelayMs: 1000,
+      maxDelayMs: 30_000,
       onChange: (open) =>
         open
           ? log('error', 'connectors cannot be read: new connections are refused')
@@ -61,10 +61,10 @@ export class WatchedConnectors {
     try {
       const snapshot = await this.#snapshots.current({ maxAgeMs: 0 })
       this.#cached = { snapshot, readAt }
-      this.#breaker.succeeded()
+      this.#breaker.recordSuccess()
       return snapshot
     } catch (error) {
-      this.#breaker.failed(isTimeout(error) ? outageThreshold : 1)
+      this.#breaker.recordFailures(isTimeout(error) ? outageThreshold : 1)
       throw error
     }
   }

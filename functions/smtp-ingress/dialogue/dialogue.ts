@@ -20,8 +20,8 @@ import { type InboundJudgement, judgeInbound, type Session } from '../../../shar
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { Intake } from '../intake/intake.ts'
-import type { Unstored } from '../intake/jobs.ts'
-import type { Rates } from '../limits/rates.ts'
+import type { MessageWithoutContent } from '../intake/jobs.ts'
+import type { MessageRateLimiter } from '../limits/rates.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { MailCommand, RecipientCommand } from '../protocol/command.ts'
@@ -58,7 +58,7 @@ export interface SessionPolicyParts {
   connectors: Pick<WatchedConnectors, 'current' | 'areFailing'>
   intake: Intake
   certificateNotifier: UnknownCertificateNotifier
-  rates: Rates
+  rates: MessageRateLimiter
   /** Without it, revocation is not checked and every status is unknown. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
@@ -142,7 +142,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const snapshot = this.#assessment?.snapshot
     if (acceptance === null || snapshot === undefined) return this.#refuse(internalError)
     const at = now()
-    const message: Unstored = {
+    const message: MessageWithoutContent = {
       id: newMessageId(),
       receivedAt: at.toISOString(),
       source: { ...this.#peer, helo: greeting.name },
@@ -166,7 +166,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const incoming = intake.begin(Buffer.from(header), message, distinct)
     return {
       get earlyRefusal() {
-        return incoming.cut
+        return incoming.earlyRefusal
       },
       write: (octets) => incoming.write(octets),
       end: async (fault) => {
@@ -178,7 +178,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       },
       abandon: () => {
         // A client that was cut off has its own log line.
-        if (incoming.cut === null)
+        if (incoming.earlyRefusal === null)
           this.#parts.log('info', 'client disconnected during a message', { ip: this.#peer.ip })
         incoming.abandon()
       },
@@ -219,7 +219,12 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       : messageLineTooLong(this.#parts.environment.MAX_LINE_LENGTH)
   }
 
-  #recordAccepted(message: Unstored, recipients: number, size: number, milliseconds: number): Reply {
+  #recordAccepted(
+    message: MessageWithoutContent,
+    recipients: number,
+    size: number,
+    milliseconds: number,
+  ): Reply {
     const { metrics, log } = this.#parts
     metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
     log('info', 'accepted', {
@@ -296,7 +301,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
     }
     if (!this.#isCounted) {
-      const tooMany = rates.refuse(this.#peer.ip, matchingConnectors(judgement), at.getTime())
+      const tooMany = rates.countMessage(this.#peer.ip, matchingConnectors(judgement), at.getTime())
       if (tooMany)
         return this.#refuse(tooMany, { recipient: recipient.address, connector: tooMany.connector })
       this.#isCounted = true

@@ -13,15 +13,15 @@ import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { JobQueue } from '../../../shared/queues/job-queue.ts'
 
 /** Milliseconds to connect to AWS. */
-const connectMs = 2000
+const connectTimeoutMs = 2000
 
 /**
  * Milliseconds for one attempt. The largest S3 request is a part of a large message; several may share the bandwidth.
  */
-const s3Ms = 6000
-const sqsMs = 4000
+const s3TimeoutMs = 6000
+const sqsTimeoutMs = 4000
 
-export interface Storage {
+export interface StorageClients {
   /** Stores segments. */
   objects: ObjectStore
   queue: JobQueue<EvaluationJob>
@@ -29,16 +29,16 @@ export interface Storage {
   sqs: SQSClient
 }
 
-export function storageClients(environment: {
+export function createStorageClients(environment: {
   CONTENT_BUCKET: string
   EVALUATION_QUEUE_URL: string
-}): Storage {
+}): StorageClients {
   const { CONTENT_BUCKET: bucket, EVALUATION_QUEUE_URL: url } = environment
-  const s3 = new S3Client(awsClient(s3Ms))
-  const sqs = new SQSClient(awsClient(sqsMs))
+  const s3 = new S3Client(awsClientOptions(s3TimeoutMs))
+  const sqs = new SQSClient(awsClientOptions(sqsTimeoutMs))
   return {
-    objects: new ObjectPutter(s3, bucket, { connectMs, answerMs: s3Ms }),
-    queue: new JobQueue(new BatchSender(sqs, url, { connectMs, answerMs: sqsMs })),
+    objects: new ObjectPutter(s3, bucket, { connectMs: connectTimeoutMs, answerMs: s3TimeoutMs }),
+    queue: new JobQueue(new BatchSender(sqs, url, { connectMs: connectTimeoutMs, answerMs: sqsTimeoutMs })),
     s3,
     sqs,
   }
@@ -48,20 +48,20 @@ export function storageClients(environment: {
  * Connections to AWS stay open, enough for all concurrent commits. A request without a response is aborted, not only
  * warned about: a client waits ten minutes after its data (RFC 5321 §4.5.3.2.6), but a session that waits for storage
  * blocks another client.
- * @param patienceMs for one of three attempts, from the first octet of the request to the last of the response
+ * @param timeoutMs for one of three attempts, from the first octet of the request to the last of the response
  */
-export function awsClient(patienceMs: number) {
+export function awsClientOptions(timeoutMs: number) {
   const agents = { keepAlive: true, maxSockets: 128 }
   return {
     maxAttempts: 3,
     requestHandler: {
       httpAgent: new HttpAgent(agents),
       httpsAgent: new HttpsAgent(agents),
-      connectionTimeout: connectMs,
-      requestTimeout: patienceMs,
+      connectionTimeout: connectTimeoutMs,
+      requestTimeout: timeoutMs,
       throwOnRequestTimeout: true,
       // The SDK's request timeout ends when the response begins.
-      socketTimeout: patienceMs,
+      socketTimeout: timeoutMs,
     },
   }
 }

@@ -1,28 +1,28 @@
 /** Reuses buffers between messages: each new allocation costs a page fault for each page. */
-export class Buffers {
+export class BufferPool {
   readonly #free = new Map<number, Buffer[]>()
-  #left: number
+  #remainingOctets: number
 
-  /** @param kept octets of unused buffers to keep */
-  constructor(kept: number) {
-    this.#left = kept
+  /** @param maxUnusedOctets octets of unused buffers to keep */
+  constructor(maxUnusedOctets: number) {
+    this.#remainingOctets = maxUnusedOctets
   }
 
   /** @returns an uninitialised buffer of exactly this size */
   take(octets: number): Buffer {
     const buffer = this.#free.get(octets)?.pop()
     if (buffer === undefined) return Buffer.allocUnsafeSlow(octets)
-    this.#left += octets
+    this.#remainingOctets += octets
     return buffer
   }
 
   /** @param buffer the whole buffer; the caller must not use it again */
-  giveBack(buffer: Buffer): void {
+  release(buffer: Buffer): void {
     const { length } = buffer
-    if (length === 0 || length > this.#left) return
-    this.#left -= length
-    const alike = this.#free.get(length)
-    if (alike === undefined) this.#free.set(length, [buffer])
-    else alike.push(buffer)
+    if (length === 0 || length > this.#remainingOctets) return
+    this.#remainingOctets -= length
+    const sameSize = this.#free.get(length)
+    if (sameSize === undefined) this.#free.set(length, [buffer])
+    else sameSize.push(buffer)
   }
 }

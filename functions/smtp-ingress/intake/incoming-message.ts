@@ -6,41 +6,41 @@
  */
 
 import { type Refusal, tooLarge } from '../replies.ts'
-import type { Buffers } from './buffers.ts'
-import { HeaderSection } from './header-section.ts'
+import type { BufferPool } from './buffers.ts'
+import { HeaderSectionChecker } from './header-section.ts'
 import type { MessageSpool } from './spool.ts'
-import { type Rejected, SpooledContent, spoolFault } from './spooled-content.ts'
+import { type RefusalWithCause, SpooledContent, spoolRefusal } from './spooled-content.ts'
 
 /** Octets beyond the maximum that are read and dropped: many clients read the reply only after their last octet. */
-const swallowed = 8 * 1024 * 1024
+const maxDiscardedOctets = 8 * 1024 * 1024
 
 /** Octets of a message's first buffer; most messages fit. */
-const smallestBuffer = 8192
+const minBufferOctets = 8192
 
 /** Octets of each of the two buffers of a spooled message: one fills while the other is written. */
 const blockOctets = 32 * 1024
 
 /** Stored with this size, or refused. */
-export type Outcome = { size: number } | Rejected
+export type Outcome = { size: number } | RefusalWithCause
 
-export interface Limits {
+export interface MessageLimits {
   /** Octets the client may send. */
-  maximum: number
+  maxOctets: number
   /** Octets of the header section. */
-  maximumHeader: number
+  maxHeaderOctets: number
   /** Octets of a message in memory. */
-  held: number
+  maxHeldOctets: number
 }
 
-export interface Means {
-  buffers: Buffers
+export interface MessageResources {
+  buffers: BufferPool
   spool: MessageSpool
   /** Makes the content durable. Never rejects. */
   store(content: Buffer | SpooledContent): Promise<Outcome>
 }
 
 /** Few distinct sizes, so that later messages can reuse the buffers. */
-const capacityFor = (octets: number): number => Math.max(smallestBuffer, 2 ** Math.ceil(Math.log2(octets)))
+const bufferSizeFor = (octets: number): number => Math.max(minBufferOctets, 2 ** Math.ceil(Math.log2(octets)))
 
 const lineEnd = Buffer.from('\r\n')
 
@@ -48,31 +48,31 @@ const lineEnd = Buffer.from('\r\n')
  * White space at the start of a line continues the previous field (RFC 5322 §2.2.3). At the start of a message it would
  * continue our Received field. Such a message has no header, so an empty line is inserted.
  */
-const beginsFolded = (octets: Buffer): boolean => octets[0] === 0x20 || octets[0] === 0x09
+const startsWithWhiteSpace = (octets: Buffer): boolean => octets[0] === 0x20 || octets[0] === 0x09
 
 export class IncomingMessage {
-  readonly #limits: Limits
-  readonly #means: Means
-  readonly #section: HeaderSection
+  readonly #limits: MessageLimits
+  readonly #resources: MessageResources
+  readonly #headerSection: HeaderSectionChecker
   #buffer: Buffer
-  #filled: number
-  #received = 0
-  #spooled: SpooledContent | null = null
-  #refused: Rejected | null = null
+  #filledOctets: number
+  #receivedOctets = 0
+  #spooledContent: SpooledContent | null = null
+  #refusal: RefusalWithCause | null = null
   #isAbandoned = false
 
   /** @param header the fields that this hop prepends */
-  constructor(header: Buffer, limits: Limits, means: Means) {
+  constructor(header: Buffer, limits: MessageLimits, resources: MessageResources) {
     this.#limits = limits
-    this.#means = means
-    this.#section = new HeaderSection(limits.maximumHeader)
-    this.#buffer = means.buffers.take(capacityFor(header.length))
-    this.#filled = header.copy(this.#buffer)
+    this.#resources = resources
+    this.#headerSection = new HeaderSectionChecker(limits.maxHeaderOctets)
+    this.#buffer = resources.buffers.take(bufferSizeFor(header.length))
+    this.#filledOctets = header.copy(this.#buffer)
   }
 
   /** Set once the client has sent far more than allowed. */
-  get cut(): Rejected | null {
-    return this.#received > this.#limits.maximum + swallowed ? this.#refused : null
+  get earlyRefusal(): RefusalWithCause | null {
+    return this.#receivedOctets > this.#limits.maxOctets + maxDiscardedOctets ? this.#refusal : null
   }
 
   /**
@@ -80,13 +80,13 @@ export class IncomingMessage {
    * @returns a promise while the disk is behind; it never rejects
    */
   write(octets: Buffer): Promise<void> | undefined {
-    if (this.#received === 0 && beginsFolded(octets)) this.#endHeader()
-    this.#received += octets.length
-    if (this.#refused !== null || this.#isAbandoned) return undefined
-    const { maximum } = this.#limits
-    const refused = this.#received > maximum ? tooLarge(maximum) : this.#section.see(octets)
-    if (refused === null) return this.#keep(octets)
-    this.#refuse(refused)
+    if (this.#receivedOctets === 0 && startsWithWhiteSpace(octets)) this.#insertEmptyLine()
+    this.#receivedOctets += octets.length
+    if (this.#refusal !== null || this.#isAbandoned) return undefined
+    const { maxOctets } = this.#limits
+    const refusal = this.#receivedOctets > maxOctets ? tooLarge(maxOctets) : this.#headerSection.read(octets)
+    if (refusal === null) return this.#append(octets)
+    this.#refuse(refusal)
   }
 
   /**
@@ -95,91 +95,93 @@ export class IncomingMessage {
    */
   async end(fault: Refusal | null): Promise<Outcome | null> {
     if (fault !== null) this.#refuse(fault)
-    if (this.#spooled !== null) await this.#spill(0)
+    if (this.#spooledContent !== null) await this.#flushToSpool(0)
     if (this.#isAbandoned) return null
-    if (this.#refused !== null) return this.#refused
-    return this.#spooled === null ? this.#storeHeld() : this.#storeSpooled(this.#spooled)
+    if (this.#refusal !== null) return this.#refusal
+    return this.#spooledContent === null ? this.#storeBuffered() : this.#storeSpooled(this.#spooledContent)
   }
 
   /** The client has disconnected. A message still in the upload queue is not stored. */
   abandon(): void {
     this.#isAbandoned = true
-    this.#letGo()
+    this.#freeResources()
   }
 
   /** The message has no header: our field stands alone before an empty line. */
-  #endHeader(): void {
-    this.#section.see(lineEnd)
-    this.#keep(lineEnd)
+  #insertEmptyLine(): void {
+    this.#headerSection.read(lineEnd)
+    this.#append(lineEnd)
   }
 
   /** After a failed store the buffer may still be in use, so it is not reused. */
-  async #storeHeld(): Promise<Outcome> {
+  async #storeBuffered(): Promise<Outcome> {
     const buffer = this.#buffer
-    this.#buffer = nothing
-    const outcome = await this.#means.store(buffer.subarray(0, this.#filled))
-    if ('size' in outcome) this.#means.buffers.giveBack(buffer)
+    this.#buffer = emptyBuffer
+    const outcome = await this.#resources.store(buffer.subarray(0, this.#filledOctets))
+    if ('size' in outcome) this.#resources.buffers.release(buffer)
     return outcome
   }
 
   async #storeSpooled(content: SpooledContent): Promise<Outcome | null> {
-    const outcome = await this.#means.store(content)
+    const outcome = await this.#resources.store(content)
     content.discard()
     return this.#isAbandoned && !('size' in outcome) ? null : outcome
   }
 
-  #refuse(refused: Rejected): void {
-    this.#refused ??= refused
-    this.#letGo()
+  #refuse(refusal: RefusalWithCause): void {
+    this.#refusal ??= refusal
+    this.#freeResources()
   }
 
-  #letGo(): void {
-    this.#means.buffers.giveBack(this.#buffer)
-    this.#buffer = nothing
-    this.#filled = 0
-    this.#spooled?.discard()
+  #freeResources(): void {
+    this.#resources.buffers.release(this.#buffer)
+    this.#buffer = emptyBuffer
+    this.#filledOctets = 0
+    this.#spooledContent?.discard()
   }
 
   /** Copies instead of keeping: a client may send chunks so small that each costs more than its octets. */
-  #keep(octets: Buffer): Promise<void> | undefined {
+  #append(octets: Buffer): Promise<void> | undefined {
     let pending: Promise<void> | undefined
     for (let from = 0; ; ) {
-      const copied = octets.copy(this.#buffer, this.#filled, from)
-      this.#filled += copied
+      const copied = octets.copy(this.#buffer, this.#filledOctets, from)
+      this.#filledOctets += copied
       from += copied
       if (from === octets.length) return pending
       if (this.#canGrow()) this.#grow(octets.length - from)
-      else pending = this.#spill(blockOctets)
+      else pending = this.#flushToSpool(blockOctets)
     }
   }
 
   #canGrow(): boolean {
-    return this.#spooled === null && this.#buffer.length < this.#limits.held
+    return this.#spooledContent === null && this.#buffer.length < this.#limits.maxHeldOctets
   }
 
   #grow(octets: number): void {
-    const { buffers } = this.#means
-    const larger = buffers.take(Math.min(this.#limits.held, capacityFor(this.#filled + octets)))
-    this.#buffer.copy(larger, 0, 0, this.#filled)
-    buffers.giveBack(this.#buffer)
+    const { buffers } = this.#resources
+    const larger = buffers.take(
+      Math.min(this.#limits.maxHeldOctets, bufferSizeFor(this.#filledOctets + octets)),
+    )
+    this.#buffer.copy(larger, 0, 0, this.#filledOctets)
+    buffers.release(this.#buffer)
     this.#buffer = larger
   }
 
-  /** Writes the buffer to the disk. @param next size in octets of the buffer that replaces it */
-  async #spill(next: number): Promise<void> {
-    const { buffers, spool } = this.#means
+  /** Writes the buffer to the disk. @param nextOctets size in octets of the buffer that replaces it */
+  async #flushToSpool(nextOctets: number): Promise<void> {
+    const { buffers, spool } = this.#resources
     const buffer = this.#buffer
-    const octets = buffer.subarray(0, this.#filled)
-    this.#buffer = next === 0 ? nothing : buffers.take(next)
-    this.#filled = 0
-    this.#spooled ??= new SpooledContent(spool.file())
+    const octets = buffer.subarray(0, this.#filledOctets)
+    this.#buffer = nextOctets === 0 ? emptyBuffer : buffers.take(nextOctets)
+    this.#filledOctets = 0
+    this.#spooledContent ??= new SpooledContent(spool.createFile())
     try {
-      await this.#spooled.append(octets)
-      buffers.giveBack(buffer)
+      await this.#spooledContent.append(octets)
+      buffers.release(buffer)
     } catch (error) {
-      this.#refuse(spoolFault(error))
+      this.#refuse(spoolRefusal(error))
     }
   }
 }
 
-const nothing = Buffer.alloc(0)
+const emptyBuffer = Buffer.alloc(0)

@@ -5,17 +5,17 @@ import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference, Recipient } from '../../../shared/contract/message.ts'
 import { type JobQueue, JobRefusedError } from '../../../shared/queues/job-queue.ts'
-import { Breaker, isTimeout } from '../breaker.ts'
+import { CircuitBreaker, isTimeout } from '../breaker.ts'
 import type { Log } from '../log.ts'
 import { storageUnavailable, tooManyLargeMessages } from '../replies.ts'
-import { Buffers } from './buffers.ts'
+import { BufferPool } from './buffers.ts'
 import { GroupCommit } from './group-commit.ts'
-import { IncomingMessage, type Limits, type Outcome } from './incoming-message.ts'
-import type { Accepted, Unstored } from './jobs.ts'
+import { IncomingMessage, type MessageLimits, type Outcome } from './incoming-message.ts'
+import type { AcceptedMessage, MessageWithoutContent } from './jobs.ts'
 import type { MessageMemory } from './memory.ts'
 import { type MessageSpool, SpoolError } from './spool.ts'
-import { LineTooLongError, SpoolLine } from './spool-line.ts'
-import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
+import { UploadQueue, UploadQueueTimeout } from './spool-line.ts'
+import { type RefusalWithCause, type SpooledContent, spoolRefusal } from './spooled-content.ts'
 import { type Stores, storeMessages } from './store.ts'
 
 export interface IntakeOptions {
@@ -27,60 +27,64 @@ export interface IntakeOptions {
   probeQueue(): Promise<unknown>
   bucket: string
   /** Octets of a message. */
-  maximumSize: number
+  maxMessageOctets: number
   /** Octets of a header section. */
-  maximumHeaderSize: number
+  maxHeaderOctets: number
   memory: MessageMemory
   spool: MessageSpool
   log: Log
 }
 
 /** Consecutive messages that could not be stored. One timeout counts as many. */
-const outage = 3
+const outageThreshold = 3
 
 /**
  * Milliseconds in the upload queue. Together with the slowest upload this is less than the ten minutes a client waits
  * for the reply.
  */
-const patienceInLine = 4 * 60_000
+const uploadQueueTimeoutMs = 4 * 60_000
 
 /** Octets of unused buffers: enough for a thousand small messages. */
-const keptBuffers = 8 * 1024 * 1024
+const maxUnusedBufferOctets = 8 * 1024 * 1024
 
 export class Intake {
   readonly #options: IntakeOptions
-  readonly #limits: Limits
-  readonly #commits: GroupCommit<Accepted>
-  readonly #breaker: Breaker
-  readonly #line: SpoolLine
-  readonly #buffers = new Buffers(keptBuffers)
+  readonly #limits: MessageLimits
+  readonly #groupCommit: GroupCommit<AcceptedMessage>
+  readonly #breaker: CircuitBreaker
+  readonly #uploadQueue: UploadQueue
+  readonly #buffers = new BufferPool(maxUnusedBufferOctets)
 
   constructor(options: IntakeOptions) {
     this.#options = options
     const { objects, queue, bucket, memory } = options
     this.#limits = {
-      maximum: options.maximumSize,
-      maximumHeader: options.maximumHeaderSize,
-      held: memory.held,
+      maxOctets: options.maxMessageOctets,
+      maxHeaderOctets: options.maxHeaderOctets,
+      maxHeldOctets: memory.heldOctets,
     }
-    this.#line = new SpoolLine({ places: memory.uploads, bufferOctets: partSize, patience: patienceInLine })
+    this.#uploadQueue = new UploadQueue({
+      slots: memory.uploads,
+      bufferOctets: partSize,
+      timeoutMs: uploadQueueTimeoutMs,
+    })
     const segments = new SegmentWriter(objects, bucket)
-    this.#commits = new GroupCommit<Accepted>({
+    this.#groupCommit = new GroupCommit<AcceptedMessage>({
       write: (batch) => this.#write(batch, { segments, queue }),
       sizeOf: ({ content }) => (Buffer.isBuffer(content) ? content.length : 0),
-      maximumOctets: 4 * 1024 * 1024,
-      maximumItems: 200,
-      patience: 5,
-      concurrency: 16,
+      maxBatchOctets: 4 * 1024 * 1024,
+      maxBatchItems: 200,
+      maxWaitMs: 5,
+      maxConcurrentWrites: 16,
       // SQS takes ten messages in a batch request.
-      group: 10,
+      groupSize: 10,
     })
-    this.#breaker = new Breaker({
-      threshold: outage,
+    this.#breaker = new CircuitBreaker({
+      failureThreshold: outageThreshold,
       probe: () => this.#probe(),
-      pause: 1000,
-      slowest: 30_000,
-      onChange: (open) => this.#tell(open),
+      initialDelayMs: 1000,
+      maxDelayMs: 30_000,
+      onChange: (open) => this.#logOutageChange(open),
     })
   }
 
@@ -91,11 +95,11 @@ export class Intake {
 
   /** Whether a message of this size would fit now. @param octets 0 if unknown */
   hasRoomFor(octets: number): boolean {
-    return octets <= this.#limits.held || octets <= this.#options.spool.left
+    return octets <= this.#limits.maxHeldOctets || octets <= this.#options.spool.freeOctets
   }
 
   /** @param header the fields that this hop prepends */
-  begin(header: Buffer, message: Unstored, recipients: readonly Recipient[]): IncomingMessage {
+  begin(header: Buffer, message: MessageWithoutContent, recipients: readonly Recipient[]): IncomingMessage {
     return new IncomingMessage(header, this.#limits, {
       buffers: this.#buffers,
       spool: this.#options.spool,
@@ -109,15 +113,15 @@ export class Intake {
 
   async #store(
     content: Buffer | SpooledContent,
-    message: Unstored,
+    message: MessageWithoutContent,
     recipients: readonly Recipient[],
   ): Promise<Outcome> {
     try {
       const stored = Buffer.isBuffer(content) ? content : await this.#upload(content)
-      await this.#commits.commit({ message, recipients, content: stored })
+      await this.#groupCommit.commit({ message, recipients, content: stored })
       return { size: stored.length }
     } catch (error) {
-      return rejection(error)
+      return refusalFor(error)
     }
   }
 
@@ -125,24 +129,24 @@ export class Intake {
     const { s3, objects, bucket } = this.#options
     const { signal } = spooled
     const content = spooled.finish()
-    return this.#line.pass(async (buffer) => {
+    return this.#uploadQueue.runInSlot(async (buffer) => {
       if (this.isFailing) throw new Error('storage fails')
       try {
         return await storeLarge(content, { s3, objects, bucket, buffer, signal })
       } catch (error) {
         if (!(error instanceof SpoolError || signal.aborted))
-          this.#breaker.failed(isTimeout(error) ? outage : 1)
+          this.#breaker.recordFailures(isTimeout(error) ? outageThreshold : 1)
         throw error
       }
     }, signal)
   }
 
   /** Messages queued while the breaker opened fail at once; another attempt would only wait again. */
-  async #write(batch: readonly Accepted[], stores: Stores): Promise<(Error | null)[]> {
+  async #write(batch: readonly AcceptedMessage[], stores: Stores): Promise<(Error | null)[]> {
     if (this.isFailing) throw new Error('storage fails')
     const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))
-    if (failures.some(isAnswer)) this.#breaker.succeeded()
-    else this.#breaker.failed(failures.some(isTimeout) ? outage : failures.length)
+    if (failures.some(isStorageWorking)) this.#breaker.recordSuccess()
+    else this.#breaker.recordFailures(failures.some(isTimeout) ? outageThreshold : failures.length)
     return failures
   }
 
@@ -152,7 +156,7 @@ export class Intake {
     await probeQueue()
   }
 
-  #tell(open: boolean): void {
+  #logOutageChange(open: boolean): void {
     const { log } = this.#options
     if (open) log('error', 'storage fails: new connections are refused')
     else log('info', 'storage works: new connections are accepted again')
@@ -160,11 +164,11 @@ export class Intake {
 }
 
 /** Storage accepted the message, or rejected this message only: both show that it works. */
-const isAnswer = (failure: Error | null): boolean =>
+const isStorageWorking = (failure: Error | null): boolean =>
   failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)
 
-function rejection(error: unknown): Rejected {
-  if (error instanceof LineTooLongError) return tooManyLargeMessages
-  if (error instanceof SpoolError) return spoolFault(error)
+function refusalFor(error: unknown): RefusalWithCause {
+  if (error instanceof UploadQueueTimeout) return tooManyLargeMessages
+  if (error instanceof SpoolError) return spoolRefusal(error)
   return { ...storageUnavailable, cause: error }
 }

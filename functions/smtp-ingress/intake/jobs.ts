@@ -3,17 +3,20 @@ import { type EvaluationJob, inParts } from '../../../shared/contract/jobs.ts'
 import type { ContentReference, Message, Recipient } from '../../../shared/contract/message.ts'
 
 /** A message whose content is not stored yet. */
-export type Unstored = Omit<Message, 'content' | 'size'>
+export type MessageWithoutContent = Omit<Message, 'content' | 'size'>
 
-export interface Accepted {
-  message: Unstored
+export interface AcceptedMessage {
+  message: MessageWithoutContent
   recipients: readonly Recipient[]
   /** Octets to store, or the reference to a large message's stored object. */
   content: Buffer | ContentReference
 }
 
 /** Splits recipients so that each job fits one SQS message. */
-export function jobsFor({ message, recipients }: Accepted, content: ContentReference): EvaluationJob[] {
+export function buildEvaluationJobs(
+  { message, recipients }: AcceptedMessage,
+  content: ContentReference,
+): EvaluationJob[] {
   const stored = { ...message, size: content.length, content }
   return inParts(recipients).map((part) => ({ message: stored, recipients: part, notBefore: null }))
 }

@@ -10,18 +10,18 @@ const mebibyte = 1024 * kibibyte
  * Octets of one message in memory; with 1000 sessions, a quarter of a 1 GiB task. Smaller messages share the cost of a
  * segment; larger ones cost a file and an object each, about a millisecond.
  */
-const mostHeld = 256 * kibibyte
+const maxHeldOctets = 256 * kibibyte
 /** A spooled message holds two blocks in any case. */
-const leastHeld = 64 * kibibyte
+const minHeldOctets = 64 * kibibyte
 
 /** A part of a large message in flight, and its copy in TLS. */
 const uploadOctets = 2 * partSize
 /** More concurrent uploads would only share the bandwidth. */
-const mostUploads = 8
+const maxUploads = 8
 
 export interface MessageMemory {
   /** Octets of a message beyond which it goes to the spool. */
-  held: number
+  heldOctets: number
   /** Concurrent uploads of large messages from the spool. */
   uploads: number
 }
@@ -34,16 +34,16 @@ export interface MessageMemory {
  * @throws Error when so many sessions leave too little for messages
  */
 export function messageMemory(taskMebibytes: number | undefined, sessions: number): MessageMemory {
-  const memoryMebibytes = taskMebibytes ?? memoryOfProcess() / mebibyte
+  const memoryMebibytes = taskMebibytes ?? processMemoryOctets() / mebibyte
   const octets = mailMemory({ memoryMebibytes, maxSessions: sessions })
-  const each = Math.floor(octets / 2 / sessions)
+  const octetsPerSession = Math.floor(octets / 2 / sessions)
   return {
-    held: Math.min(mostHeld, Math.max(leastHeld, each)),
-    uploads: Math.min(mostUploads, Math.max(1, Math.floor(octets / 4 / uploadOctets))),
+    heldOctets: Math.min(maxHeldOctets, Math.max(minHeldOctets, octetsPerSession)),
+    uploads: Math.min(maxUploads, Math.max(1, Math.floor(octets / 4 / uploadOctets))),
   }
 }
 
-function memoryOfProcess(): number {
+function processMemoryOctets(): number {
   // 0 or an implausibly large number means no limit.
   return Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem())
 }

@@ -4,16 +4,16 @@
  * waits ten minutes for the reply to its end of data (RFC 5321 §4.5.3.2.6). So a message that waits too long is refused
  * with 452.
  */
-export interface SpoolLineOptions {
-  places: number
+export interface UploadQueueOptions {
+  slots: number
   /** Octets of the buffer of a slot. */
   bufferOctets: number
   /** Milliseconds to wait for a slot. */
-  patience: number
+  timeoutMs: number
 }
 
 /** Waited too long for an upload slot. */
-export class LineTooLongError extends Error {
+export class UploadQueueTimeout extends Error {
   override readonly name = 'LineTooLongError'
 
   constructor() {
@@ -21,16 +21,16 @@ export class LineTooLongError extends Error {
   }
 }
 
-export class SpoolLine {
-  readonly #options: SpoolLineOptions
-  #free: number
+export class UploadQueue {
+  readonly #options: UploadQueueOptions
+  #freeSlots: number
   #buffers: Buffer[] = []
   /** Each call admits one waiting upload; in order of arrival. */
-  readonly #waiting = new Set<() => void>()
+  readonly #waiters = new Set<() => void>()
 
-  constructor(options: SpoolLineOptions) {
+  constructor(options: UploadQueueOptions) {
     this.#options = options
-    this.#free = options.places
+    this.#freeSlots = options.slots
   }
 
   /**
@@ -38,33 +38,33 @@ export class SpoolLine {
    * still be in use, so it is not reused.
    * @throws after the timeout; the signal's reason when aborted in the queue; errors of the work
    */
-  async pass<T>(work: (buffer: Buffer) => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#enter(signal)
+  async runInSlot<T>(work: (buffer: Buffer) => Promise<T>, signal: AbortSignal): Promise<T> {
+    await this.#acquireSlot(signal)
     try {
       const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#options.bufferOctets)
       const result = await work(buffer)
       this.#buffers.push(buffer)
       return result
     } finally {
-      this.#leave()
+      this.#releaseSlot()
     }
   }
 
-  async #enter(signal: AbortSignal): Promise<void> {
+  async #acquireSlot(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (this.#free > 0) {
-      this.#free--
+    if (this.#freeSlots > 0) {
+      this.#freeSlots--
       return
     }
-    const { promise, resolve: enter, reject } = Promise.withResolvers<void>()
-    const leave = (reason: unknown) => {
-      this.#waiting.delete(enter)
+    const { promise, resolve: admit, reject } = Promise.withResolvers<void>()
+    const rejectWaiter = (reason: unknown) => {
+      this.#waiters.delete(admit)
       reject(reason)
     }
-    const timer = setTimeout(() => leave(new LineTooLongError()), this.#options.patience)
-    const aborted = () => leave(signal.reason)
+    const timer = setTimeout(() => rejectWaiter(new UploadQueueTimeout()), this.#options.timeoutMs)
+    const aborted = () => rejectWaiter(signal.reason)
     signal.addEventListener('abort', aborted)
-    this.#waiting.add(enter)
+    this.#waiters.add(admit)
     try {
       await promise
     } finally {
@@ -73,13 +73,13 @@ export class SpoolLine {
     }
   }
 
-  #leave(): void {
-    const [next] = this.#waiting
+  #releaseSlot(): void {
+    const [next] = this.#waiters
     if (next === undefined) {
-      this.#free++
+      this.#freeSlots++
       return
     }
-    this.#waiting.delete(next)
+    this.#waiters.delete(next)
     next()
   }
 }

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants
-const suffix = '.spool'
+const fileSuffix = '.spool'
 
 const mebibyte = 1024 * 1024
 
@@ -24,31 +24,31 @@ export interface SpoolEnvironment {
 /** @throws Error as `Spool.open`, and when the largest message would not fit */
 export async function openSpool(environment: SpoolEnvironment): Promise<Spool> {
   const { SPOOL_DIRECTORY: directory = join(tmpdir(), 'mailflow-spool') } = environment
-  const { SPOOL_MIB: mebibytes, MAX_MESSAGE_SIZE: largest } = environment
+  const { SPOOL_MIB: mebibytes, MAX_MESSAGE_SIZE: maxMessageOctets } = environment
   const octets = mebibytes * mebibyte
-  if (octets < largest + ownField)
-    throw new Error(`SPOOL_MIB: ${mebibytes} MiB are too few for a message of ${largest} octets`)
+  if (octets < maxMessageOctets + receivedFieldOctets)
+    throw new Error(`SPOOL_MIB: ${mebibytes} MiB are too few for a message of ${maxMessageOctets} octets`)
   return Spool.open(directory, octets)
 }
 
 /** Octets reserved for the Received field that the ingress prepends. */
-const ownField = 4096
+const receivedFieldOctets = 4096
 
 /** Holds large messages during the data phase. */
 export interface MessageSpool {
   /** Free octets. */
-  readonly left: number
+  readonly freeOctets: number
   /** Opens a new file. If that fails, the first `append` throws. */
-  file(): SpoolFile
+  createFile(): SpoolFile
 }
 
 export class Spool implements MessageSpool {
   readonly #directory: string
-  #left: number
+  #freeOctets: number
 
   private constructor(directory: string, octets: number) {
     this.#directory = directory
-    this.#left = octets
+    this.#freeOctets = octets
   }
 
   /**
@@ -61,8 +61,8 @@ export class Spool implements MessageSpool {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 })
       for (const name of await readdir(directory))
-        if (name.endsWith(suffix)) await unlink(join(directory, name)).catch(() => {})
-      const probe = spool.file()
+        if (name.endsWith(fileSuffix)) await unlink(join(directory, name)).catch(() => {})
+      const probe = spool.createFile()
       await probe.append(Buffer.of(0)).finally(() => probe.discard())
     } catch (error) {
       throw new Error(`spool directory ${directory}: ${(error as Error).message}`)
@@ -70,19 +70,19 @@ export class Spool implements MessageSpool {
     return spool
   }
 
-  get left(): number {
-    return this.#left
+  get freeOctets(): number {
+    return this.#freeOctets
   }
 
-  file(): SpoolFile {
+  createFile(): SpoolFile {
     return new SpoolFile(this.#directory, {
-      take: (octets) => {
-        if (octets > this.#left) return false
-        this.#left -= octets
+      reserve: (octets) => {
+        if (octets > this.#freeOctets) return false
+        this.#freeOctets -= octets
         return true
       },
-      giveBack: (octets) => {
-        this.#left += octets
+      release: (octets) => {
+        this.#freeOctets += octets
       },
     })
   }
@@ -96,33 +96,33 @@ export class SpoolError extends Error {
 
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause })
-    this.isFull = full.has((cause as NodeJS.ErrnoException)?.code)
+    this.isFull = fullDiskCodes.has((cause as NodeJS.ErrnoException)?.code)
   }
 }
 
 /** The octet count reports the same error as a full file system. */
-const noSpace = () => Object.assign(new Error('the spool is full'), { code: 'ENOSPC' })
+const fullDiskError = () => Object.assign(new Error('the spool is full'), { code: 'ENOSPC' })
 
-const full = new Set<unknown>(['ENOSPC', 'EDQUOT'])
+const fullDiskCodes = new Set<unknown>(['ENOSPC', 'EDQUOT'])
 
-interface Account {
+interface OctetAccount {
   /** @returns false, and takes nothing, when too few octets are free */
-  take(octets: number): boolean
-  giveBack(octets: number): void
+  reserve(octets: number): boolean
+  release(octets: number): void
 }
 
 /** An unlinked file. Operations run one after another, in call order. */
 export class SpoolFile {
-  readonly #account: Account
+  readonly #account: OctetAccount
   readonly #handle: Promise<FileHandle>
-  #last: Promise<unknown>
+  #lastOperation: Promise<unknown>
   #length = 0
   #discarded: Promise<void> | null = null
 
-  constructor(directory: string, account: Account) {
+  constructor(directory: string, account: OctetAccount) {
     this.#account = account
-    this.#handle = openNameless(directory)
-    this.#last = this.#handle
+    this.#handle = openUnlinked(directory)
+    this.#lastOperation = this.#handle
     // `append` reports the error.
     this.#handle.catch(() => {})
   }
@@ -134,38 +134,38 @@ export class SpoolFile {
   /** @param octets must not change until it resolves @throws SpoolError */
   async append(octets: Buffer): Promise<void> {
     if (this.#discarded !== null) throw new SpoolError('the file is discarded')
-    if (!this.#account.take(octets.length)) throw new SpoolError(noSpace())
+    if (!this.#account.reserve(octets.length)) throw new SpoolError(fullDiskError())
     const position = this.#length
     this.#length += octets.length
-    await this.#next((handle) => writeAll(handle, octets, position))
+    await this.#enqueue((handle) => writeAll(handle, octets, position))
   }
 
   /** Fills the buffer from a position on. @throws SpoolError */
   async read(into: Buffer, position: number): Promise<void> {
     if (this.#discarded !== null) throw new SpoolError('the file is discarded')
-    await this.#next((handle) => readAll(handle, into, position))
+    await this.#enqueue((handle) => readAll(handle, into, position))
   }
 
   /** Frees the space after all earlier operations. Never rejects. */
   discard(): Promise<void> {
-    this.#discarded ??= this.#next((handle) => handle.close())
+    this.#discarded ??= this.#enqueue((handle) => handle.close())
       .catch(() => {})
-      .then(() => this.#account.giveBack(this.#length))
+      .then(() => this.#account.release(this.#length))
     return this.#discarded
   }
 
-  #next(work: (handle: FileHandle) => Promise<void>): Promise<void> {
-    const turn = () => this.#handle.then(work)
-    const done = this.#last.then(turn, turn).catch((error) => {
+  #enqueue(work: (handle: FileHandle) => Promise<void>): Promise<void> {
+    const run = () => this.#handle.then(work)
+    const done = this.#lastOperation.then(run, run).catch((error) => {
       throw new SpoolError(error)
     })
-    this.#last = done
+    this.#lastOperation = done
     return done
   }
 }
 
 /** Creates the directory again if a cleaner of temporary files removed it. */
-async function openNameless(directory: string): Promise<FileHandle> {
+async function openUnlinked(directory: string): Promise<FileHandle> {
   try {
     return await openAndUnlink(directory)
   } catch (error) {
@@ -177,7 +177,7 @@ async function openNameless(directory: string): Promise<FileHandle> {
 
 /** The name may already be gone: a process that starts removes all names. */
 async function openAndUnlink(directory: string): Promise<FileHandle> {
-  const path = join(directory, randomUUID() + suffix)
+  const path = join(directory, randomUUID() + fileSuffix)
   const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
     await unlink(path)

@@ -7,14 +7,14 @@ import { insufficientSpool, type Refusal, spoolUnavailable } from '../replies.ts
 import { SpoolError, type SpoolFile } from './spool.ts'
 
 /** A refusal, and the internal error behind it, for the log only. */
-export interface Rejected extends Refusal {
+export interface RefusalWithCause extends Refusal {
   cause?: unknown
 }
 
 /** @param error thrown by the spool */
-export function spoolFault(error: unknown): Rejected {
-  const refused = error instanceof SpoolError && error.isFull ? insufficientSpool : spoolUnavailable
-  return { ...refused, cause: error }
+export function spoolRefusal(error: unknown): RefusalWithCause {
+  const refusal = error instanceof SpoolError && error.isFull ? insufficientSpool : spoolUnavailable
+  return { ...refusal, cause: error }
 }
 
 export class SpooledContent {

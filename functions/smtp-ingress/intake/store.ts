@@ -6,7 +6,7 @@ import type { SegmentWriter } from '../../../shared/content/segment.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
 import type { JobQueue } from '../../../shared/queues/job-queue.ts'
-import { type Accepted, jobsFor } from './jobs.ts'
+import { type AcceptedMessage, buildEvaluationJobs } from './jobs.ts'
 
 export interface Stores {
   segments: Pick<SegmentWriter, 'write'>
@@ -18,28 +18,30 @@ type Failure = Error | null
 /** @returns for each message null or its error; rejects when all fail */
 export async function storeMessages(
   { segments, queue }: Stores,
-  batch: readonly Accepted[],
+  batch: readonly AcceptedMessage[],
 ): Promise<Failure[]> {
   const contents = await storeContents(segments, batch)
-  const jobs = batch.map((accepted, index) => jobsFor(accepted, contents[index] as ContentReference))
-  const failures = await sendTwice(queue, jobs.flat())
+  const jobs = batch.map((accepted, index) =>
+    buildEvaluationJobs(accepted, contents[index] as ContentReference),
+  )
+  const failures = await sendWithRetry(queue, jobs.flat())
   let sent = 0
   return jobs.map(({ length }) => {
-    const own = failures.slice(sent, sent + length)
+    const messageFailures = failures.slice(sent, sent + length)
     sent += length
     // RFC 5321 has no reply for only some recipients, so one missing job fails the whole message. The client sends it
     // again, and recipients with a job may get it twice. A duplicate is better than a loss.
-    return own.find((failure) => failure !== null) ?? null
+    return messageFailures.find((failure) => failure !== null) ?? null
   })
 }
 
 /** @returns the content reference of each message */
 async function storeContents(
   segments: Stores['segments'],
-  batch: readonly Accepted[],
+  batch: readonly AcceptedMessage[],
 ): Promise<ContentReference[]> {
-  const held = batch.flatMap(({ content }) => (Buffer.isBuffer(content) ? [content] : []))
-  const written = held.length > 0 ? await segments.write(held) : []
+  const buffered = batch.flatMap(({ content }) => (Buffer.isBuffer(content) ? [content] : []))
+  const written = buffered.length > 0 ? await segments.write(buffered) : []
   let next = 0
   return batch.map(({ content }) =>
     Buffer.isBuffer(content) ? (written[next++] as ContentReference) : content,
@@ -47,14 +49,16 @@ async function storeContents(
 }
 
 /** SQS may accept part of a batch; the rest gets one retry. */
-async function sendTwice(queue: Stores['queue'], jobs: readonly EvaluationJob[]): Promise<Failure[]> {
+async function sendWithRetry(queue: Stores['queue'], jobs: readonly EvaluationJob[]): Promise<Failure[]> {
   const failures = await queue.trySend(jobs.map((job) => ({ job })))
-  const again = [...jobs.keys()].filter((index) => failures[index] !== null)
+  const failedIndexes = [...jobs.keys()].filter((index) => failures[index] !== null)
   // If all failed, that is an outage, which the SDK has already retried.
-  if (again.length === 0 || again.length === jobs.length) return failures
-  const second = await queue.trySend(again.map((index) => ({ job: jobs[index] as EvaluationJob })))
-  again.forEach((index, position) => {
-    failures[index] = second[position] ?? null
+  if (failedIndexes.length === 0 || failedIndexes.length === jobs.length) return failures
+  const retryFailures = await queue.trySend(
+    failedIndexes.map((index) => ({ job: jobs[index] as EvaluationJob })),
+  )
+  failedIndexes.forEach((index, position) => {
+    failures[index] = retryFailures[position] ?? null
   })
   return failures
 }

@@ -5,57 +5,57 @@
  * task's maximum protects it, and honest clients get 421 and retry.
  */
 import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
-import { BoundedMemory } from './bounded-memory.ts'
+import { BoundedMap } from './bounded-memory.ts'
 import { clientNetwork } from './client-network.ts'
 
-export interface AdmissionLimits {
-  sessions: number
-  sessionsOfAddress: number
+export interface ConnectionLimits {
+  maxSessions: number
+  maxSessionsPerAddress: number
   /** New sessions of an address in a minute; 0 means unlimited. */
-  rateOfAddress: number
+  maxNewSessionsPerMinute: number
 }
 
-export function admissionLimits(environment: {
+export function connectionLimits(environment: {
   MAX_CONNECTIONS: number
   MAX_CONNECTIONS_PER_ADDRESS: number
   MAX_CONNECTION_RATE_PER_ADDRESS: number
-}): AdmissionLimits {
+}): ConnectionLimits {
   return {
-    sessions: environment.MAX_CONNECTIONS,
-    sessionsOfAddress: environment.MAX_CONNECTIONS_PER_ADDRESS,
-    rateOfAddress: environment.MAX_CONNECTION_RATE_PER_ADDRESS,
+    maxSessions: environment.MAX_CONNECTIONS,
+    maxSessionsPerAddress: environment.MAX_CONNECTIONS_PER_ADDRESS,
+    maxNewSessionsPerMinute: environment.MAX_CONNECTION_RATE_PER_ADDRESS,
   }
 }
 
-const minute = 60_000
+const minuteMs = 60_000
 
 /**
  * Addresses without a session that are kept for their rate. Beyond it, the half that left first is forgotten: limits
  * for single addresses cannot stop a flood from so many, and no client is refused because of another's flood.
  */
-const rememberedAddresses = 65_536
+const maxIdleAddresses = 65_536
 
 /** An address's minute begins with its first session, and again with the first session after that minute. */
 interface Client {
   sessions: number
   /** Sessions admitted in the current minute. */
-  admitted: number
-  since: number
+  startedInMinute: number
+  minuteStart: number
 }
 
-export class SessionCounts {
-  readonly #limits: AdmissionLimits
+export class ConnectionLimiter {
+  readonly #limits: ConnectionLimits
   readonly #now: () => number
-  readonly #present = new Map<string, Client>()
+  readonly #connected = new Map<string, Client>()
   /** Addresses without a session. */
-  readonly #absent: BoundedMemory<Client>
+  readonly #idle: BoundedMap<Client>
   #sessions = 0
 
   /** @param now milliseconds of a monotonic clock */
-  constructor(limits: AdmissionLimits, now = () => performance.now(), remembered = rememberedAddresses) {
+  constructor(limits: ConnectionLimits, now = () => performance.now(), idleAddressLimit = maxIdleAddresses) {
     this.#limits = limits
     this.#now = now
-    this.#absent = new BoundedMemory({ most: remembered, maxAgeMs: minute, now })
+    this.#idle = new BoundedMap({ maxKeys: idleAddressLimit, maxAgeMs: minuteMs, now })
   }
 
   get sessions(): number {
@@ -64,7 +64,7 @@ export class SessionCounts {
 
   /** Addresses held. */
   get addresses(): number {
-    return this.#present.size + this.#absent.size
+    return this.#connected.size + this.#idle.size
   }
 
   /**
@@ -72,40 +72,41 @@ export class SessionCounts {
    * @returns null, and the session counts until `release`; or the refusal, and it does not count
    */
   admit(address: string): Refusal | null {
-    const name = clientNetwork(address)
+    const key = clientNetwork(address)
     const now = this.#now()
-    const client: Client = this.#present.get(name) ??
-      this.#absent.get(name) ?? { sessions: 0, admitted: 0, since: now }
-    if (now - client.since >= minute) {
-      client.admitted = 0
-      client.since = now
+    const client: Client = this.#connected.get(key) ??
+      this.#idle.get(key) ?? { sessions: 0, startedInMinute: 0, minuteStart: now }
+    if (now - client.minuteStart >= minuteMs) {
+      client.startedInMinute = 0
+      client.minuteStart = now
     }
-    const refused = this.#refuse(client)
-    if (refused !== null) return refused
+    const refusal = this.#checkLimits(client)
+    if (refusal !== null) return refusal
     client.sessions++
-    client.admitted++
+    client.startedInMinute++
     this.#sessions++
-    this.#absent.delete(name)
-    this.#present.set(name, client)
+    this.#idle.delete(key)
+    this.#connected.set(key, client)
     return null
   }
 
   /** Ends a counted session. */
   release(address: string): void {
-    const name = clientNetwork(address)
-    const client = this.#present.get(name)
+    const key = clientNetwork(address)
+    const client = this.#connected.get(key)
     if (client === undefined) return
     this.#sessions--
     if (--client.sessions > 0) return
-    this.#present.delete(name)
-    if (this.#limits.rateOfAddress > 0) this.#absent.set(name, client)
+    this.#connected.delete(key)
+    if (this.#limits.maxNewSessionsPerMinute > 0) this.#idle.set(key, client)
   }
 
   /** An address's own excess is reported first: it is the more precise reason. */
-  #refuse({ sessions, admitted }: Client): Refusal | null {
-    const { sessionsOfAddress, rateOfAddress } = this.#limits
-    if (sessions >= sessionsOfAddress) return tooManyConnections
-    if (rateOfAddress > 0 && admitted >= rateOfAddress) return tooManyNewConnections
-    return this.#sessions >= this.#limits.sessions ? tooManySessions : null
+  #checkLimits({ sessions, startedInMinute }: Client): Refusal | null {
+    const { maxSessionsPerAddress, maxNewSessionsPerMinute } = this.#limits
+    if (sessions >= maxSessionsPerAddress) return tooManyConnections
+    if (maxNewSessionsPerMinute > 0 && startedInMinute >= maxNewSessionsPerMinute)
+      return tooManyNewConnections
+    return this.#sessions >= this.#limits.maxSessions ? tooManySessions : null
   }
 }

@@ -1,6 +1,6 @@
-export interface MemoryBounds {
+export interface BoundedMapOptions {
   /** Keys held, two or more. */
-  most: number
+  maxKeys: number
   /** Milliseconds after which an unused key is forgotten; at most twice as long. */
   maxAgeMs?: number
   /** Milliseconds of a monotonic clock. */
@@ -12,66 +12,66 @@ export interface MemoryBounds {
  * full map forgets the least recently used half at once; finding single oldest keys would cost more than the counting.
  * The limit: keys beyond the bound are forgotten too early.
  */
-export class BoundedMemory<Value extends object> {
-  readonly #half: number
+export class BoundedMap<Value extends object> {
+  readonly #halfSize: number
   readonly #maxAgeMs: number
   readonly #now: () => number
-  #young = new Map<string, Value>()
-  #old = new Map<string, Value>()
-  #youngSince: number
+  #current = new Map<string, Value>()
+  #previous = new Map<string, Value>()
+  #currentSince: number
 
-  constructor({ most, maxAgeMs = Number.POSITIVE_INFINITY, now = () => 0 }: MemoryBounds) {
-    this.#half = Math.floor(most / 2)
+  constructor({ maxKeys, maxAgeMs = Number.POSITIVE_INFINITY, now = () => 0 }: BoundedMapOptions) {
+    this.#halfSize = Math.floor(maxKeys / 2)
     this.#maxAgeMs = maxAgeMs
     this.#now = now
-    this.#youngSince = now()
+    this.#currentSince = now()
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size
+    return this.#current.size + this.#previous.size
   }
 
   get(key: string): Value | undefined {
-    this.#forgetAged()
-    const young = this.#young.get(key)
-    if (young !== undefined) return young
-    const old = this.#old.get(key)
-    if (old !== undefined) this.set(key, old)
-    return old
+    this.#expire()
+    const current = this.#current.get(key)
+    if (current !== undefined) return current
+    const previous = this.#previous.get(key)
+    if (previous !== undefined) this.set(key, previous)
+    return previous
   }
 
-  /** @param make creates the value of an unknown key */
-  getOrMake(key: string, make: () => Value): Value {
-    const known = this.get(key)
-    if (known !== undefined) return known
-    const made = make()
-    this.set(key, made)
-    return made
+  /** @param create creates the value of an unknown key */
+  getOrCreate(key: string, create: () => Value): Value {
+    const existing = this.get(key)
+    if (existing !== undefined) return existing
+    const created = create()
+    this.set(key, created)
+    return created
   }
 
   set(key: string, value: Value): void {
-    this.#forgetAged()
+    this.#expire()
     this.delete(key)
-    if (this.#young.size >= this.#half) this.#forgetOld()
-    this.#young.set(key, value)
+    if (this.#current.size >= this.#halfSize) this.#rotate()
+    this.#current.set(key, value)
   }
 
   delete(key: string): void {
-    if (!this.#young.delete(key)) this.#old.delete(key)
+    if (!this.#current.delete(key)) this.#previous.delete(key)
   }
 
   *entries(): Generator<[key: string, value: Value]> {
-    yield* this.#young
-    yield* this.#old
+    yield* this.#current
+    yield* this.#previous
   }
 
-  #forgetAged(): void {
-    if (this.#now() - this.#youngSince >= this.#maxAgeMs) this.#forgetOld()
+  #expire(): void {
+    if (this.#now() - this.#currentSince >= this.#maxAgeMs) this.#rotate()
   }
 
-  #forgetOld(): void {
-    this.#old = this.#young
-    this.#young = new Map()
-    this.#youngSince = this.#now()
+  #rotate(): void {
+    this.#previous = this.#current
+    this.#current = new Map()
+    this.#currentSince = this.#now()
   }
 }

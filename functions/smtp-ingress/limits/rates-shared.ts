@@ -7,15 +7,15 @@
  */
 import type { Others } from '../../../shared/transport/rates.ts'
 import { causeOf, type Log } from '../log.ts'
-import { BoundedMemory } from './bounded-memory.ts'
+import { BoundedMap } from './bounded-memory.ts'
 import {
-  afterReport,
+  applyReport,
   emptyWindow,
   hasRoom,
-  isMuch,
-  isOverdue,
+  isReportOverdue,
+  isReportUrgent,
   minuteOf,
-  type Window,
+  type RateWindow,
 } from './rates-window.ts'
 
 /** Shares counts between processes. */
@@ -28,104 +28,105 @@ export interface SharedCounts {
   report(key: string, minute: number, taken: number): Promise<Others>
 }
 
-export interface SharedRatesOptions {
+export interface SharedRateCounterOptions {
   /** Null when this process alone counts these keys. */
   counts: SharedCounts | null
   /** Keys counted at once. */
-  most: number
+  maxKeys: number
   log: Log
   /** Milliseconds since 1970. */
   now(): number
 }
 
-interface Counted {
-  window: Window
+interface KeyCount {
+  window: RateWindow
   limit: number
   isReporting: boolean
 }
 
-export class SharedRates {
-  readonly #options: SharedRatesOptions
+export class SharedRateCounter {
+  readonly #options: SharedRateCounterOptions
   #minute = Number.NaN
   /** Counts of this minute and of the previous one. */
-  #counted: BoundedMemory<Counted>
-  #before: BoundedMemory<Counted>
+  #current: BoundedMap<KeyCount>
+  #previous: BoundedMap<KeyCount>
   #isFailing = false
 
-  constructor(options: SharedRatesOptions) {
+  constructor(options: SharedRateCounterOptions) {
     this.#options = options
-    this.#counted = new BoundedMemory({ most: options.most })
-    this.#before = new BoundedMemory({ most: options.most })
+    this.#current = new BoundedMap({ maxKeys: options.maxKeys })
+    this.#previous = new BoundedMap({ maxKeys: options.maxKeys })
   }
 
   /** @param at milliseconds since 1970 */
   hasRoom(key: string, limit: number, at: number): boolean {
-    this.#turnTo(at)
-    const counted = this.#counted.get(key)
-    return counted === undefined || hasRoom(counted.window, limit)
+    this.#startMinute(at)
+    const keyCount = this.#current.get(key)
+    return keyCount === undefined || hasRoom(keyCount.window, limit)
   }
 
   /** Counts a message. */
-  take(key: string, limit: number, at: number): void {
-    this.#turnTo(at)
-    const counted = this.#counted.getOrMake(key, () => this.#begin(key))
-    counted.window.own++
-    counted.limit = limit
-    if (isMuch(counted.window, limit) || isOverdue(counted.window, at)) this.#report(key, counted, at)
+  countMessage(key: string, limit: number, at: number): void {
+    this.#startMinute(at)
+    const keyCount = this.#current.getOrCreate(key, () => this.#startCount(key))
+    keyCount.window.ownCount++
+    keyCount.limit = limit
+    if (isReportUrgent(keyCount.window, limit) || isReportOverdue(keyCount.window, at))
+      this.#report(key, keyCount, at)
   }
 
   /** Runs once a second, to report messages that no later message reported. */
   tick(at: number): void {
-    this.#turnTo(at)
-    for (const [key, counted] of this.#counted.entries())
-      if (counted.window.own > counted.window.reported) this.#report(key, counted, at)
+    this.#startMinute(at)
+    for (const [key, keyCount] of this.#current.entries())
+      if (keyCount.window.ownCount > keyCount.window.reportedCount) this.#report(key, keyCount, at)
   }
 
   /** A process that counted the key in the previous minute is expected to count it now. */
-  #begin(key: string): Counted {
-    const counters = this.#before.get(key)?.window.others.counters ?? 0
+  #startCount(key: string): KeyCount {
+    const counters = this.#previous.get(key)?.window.others.counters ?? 0
     return { window: emptyWindow(counters), limit: 0, isReporting: false }
   }
 
   /** Unreported messages of a past minute affect no further decision. */
-  #turnTo(at: number): void {
+  #startMinute(at: number): void {
     const minute = minuteOf(at)
     if (minute === this.#minute) return
     this.#minute = minute
     // Without shared counts there are no other processes to expect.
-    if (this.#options.counts !== null) this.#before = this.#counted
-    this.#counted = new BoundedMemory({ most: this.#options.most })
+    if (this.#options.counts !== null) this.#previous = this.#current
+    this.#current = new BoundedMap({ maxKeys: this.#options.maxKeys })
   }
 
-  #report(key: string, counted: Counted, at: number): void {
+  #report(key: string, keyCount: KeyCount, at: number): void {
     const { counts } = this.#options
-    if (counts === null || counted.isReporting) return
-    const { own } = counted.window
-    counted.isReporting = true
-    counted.window.reportedAt = at
-    counts.report(key, this.#minute, own).then(
-      (others) => this.#reported(key, counted, own, others),
-      (error) => this.#failed(counted, error),
+    if (counts === null || keyCount.isReporting) return
+    const { ownCount } = keyCount.window
+    keyCount.isReporting = true
+    keyCount.window.reportedAt = at
+    counts.report(key, this.#minute, ownCount).then(
+      (others) => this.#applyReport(key, keyCount, ownCount, others),
+      (error) => this.#handleFailure(keyCount, error),
     )
   }
 
-  #reported(key: string, counted: Counted, reported: number, others: Others): void {
-    counted.isReporting = false
-    counted.window = afterReport(counted.window, reported, others)
-    this.#tell(null)
-    if (this.#counted.get(key) === counted && isMuch(counted.window, counted.limit))
-      this.#report(key, counted, this.#options.now())
+  #applyReport(key: string, keyCount: KeyCount, reportedCount: number, others: Others): void {
+    keyCount.isReporting = false
+    keyCount.window = applyReport(keyCount.window, reportedCount, others)
+    this.#logFailureChange(null)
+    if (this.#current.get(key) === keyCount && isReportUrgent(keyCount.window, keyCount.limit))
+      this.#report(key, keyCount, this.#options.now())
   }
 
   /** The next report follows a second later, however many messages arrive. */
-  #failed(counted: Counted, error: unknown): void {
-    counted.isReporting = false
-    counted.window.isFailing = true
-    this.#tell(error)
+  #handleFailure(keyCount: KeyCount, error: unknown): void {
+    keyCount.isReporting = false
+    keyCount.window.isFailing = true
+    this.#logFailureChange(error)
   }
 
   /** Logs once when reports begin to fail, and once when they work again. */
-  #tell(error: unknown): void {
+  #logFailureChange(error: unknown): void {
     const isFailing = error !== null
     if (isFailing === this.#isFailing) return
     this.#isFailing = isFailing

@@ -10,20 +10,20 @@ import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Log } from '../log.ts'
 import { type Refusal, refusal } from '../replies.ts'
 import { clientNetwork } from './client-network.ts'
-import { type SharedCounts, SharedRates } from './rates-shared.ts'
+import { type SharedCounts, SharedRateCounter } from './rates-shared.ts'
 
-export interface Rates {
+export interface MessageRateLimiter {
   /**
    * Counts a message: once for each transaction, when its first recipient is accepted.
    * @param connectors that match the sender; report-only ones have no limit
    * @param at milliseconds since 1970
    * @returns null, and it counts; or a temporary refusal, and it does not count
    */
-  refuse(ip: string, connectors: readonly InboundConnector[], at: number): TooManyMessages | null
+  countMessage(ip: string, connectors: readonly InboundConnector[], at: number): RateLimitRefusal | null
   stop(): void
 }
 
-export interface TooManyMessages extends Refusal {
+export interface RateLimitRefusal extends Refusal {
   /** The connector whose limit was reached, for the log; null for an address's limit. */
   connector: string | null
 }
@@ -43,51 +43,51 @@ export const tooManyFromAddress = refusal(
   'Too many messages per minute from your address, try again later',
 )
 
-export interface RatesOptions {
+export interface MessageRateLimiterOptions {
   /** Counts of connectors over all tasks: RateTable. */
   connectorCounts: SharedCounts
   /** Messages a minute from one address; 0 means unlimited. */
-  perAddress: number
+  addressLimit: number
   log: Log
   /** Milliseconds since 1970. */
   now(): number
 }
 
 /** Addresses counted at once: about ten megabytes, including the previous minute. */
-const mostAddresses = 32_768
+const maxAddresses = 32_768
 /** More connectors than any deployment has. */
-const mostConnectors = 65_536
+const maxConnectors = 65_536
 
 /** `stop` drops counts that are not reported yet. */
-export function messageRates(options: RatesOptions): Rates {
-  const { connectorCounts, perAddress, log, now } = options
-  const connectorRates = new SharedRates({
+export function createMessageRateLimiter(options: MessageRateLimiterOptions): MessageRateLimiter {
+  const { connectorCounts, addressLimit, log, now } = options
+  const connectorRates = new SharedRateCounter({
     counts: connectorCounts,
-    most: mostConnectors,
+    maxKeys: maxConnectors,
     log,
     now,
   })
-  const addressRates = new SharedRates({ counts: null, most: mostAddresses, log, now })
-  const ticking = setInterval(() => connectorRates.tick(now()), 1000).unref()
+  const addressRates = new SharedRateCounter({ counts: null, maxKeys: maxAddresses, log, now })
+  const ticker = setInterval(() => connectorRates.tick(now()), 1000).unref()
   return {
-    refuse(ip, connectors, at) {
-      const full = connectors.find((connector) => {
+    countMessage(ip, connectors, at) {
+      const exhausted = connectors.find((connector) => {
         const limit = limitOf(connector)
         return limit !== null && !connectorRates.hasRoom(connector.id, limit, at)
       })
-      if (full) return { ...tooManyForConnector, connector: full.id }
-      if (perAddress > 0) {
+      if (exhausted) return { ...tooManyForConnector, connector: exhausted.id }
+      if (addressLimit > 0) {
         const client = clientNetwork(ip)
-        if (!addressRates.hasRoom(client, perAddress, at)) return { ...tooManyFromAddress, connector: null }
-        addressRates.take(client, perAddress, at)
+        if (!addressRates.hasRoom(client, addressLimit, at)) return { ...tooManyFromAddress, connector: null }
+        addressRates.countMessage(client, addressLimit, at)
       }
       for (const connector of connectors) {
         const limit = limitOf(connector)
-        if (limit !== null) connectorRates.take(connector.id, limit, at)
+        if (limit !== null) connectorRates.countMessage(connector.id, limit, at)
       }
       return null
     },
-    stop: () => clearInterval(ticking),
+    stop: () => clearInterval(ticker),
   }
 }
 

@@ -1,6 +1,6 @@
 /** Octets that may wait while a command or message is decided, and the overhead counted for each chunk. */
-const mostWeight = 64 * 1024
-const chunkWeight = 128
+const maxWeightOctets = 64 * 1024
+const chunkOverheadOctets = 128
 
 /** Octets that the client sent ahead, until the session continues. */
 export class Backlog {
@@ -9,22 +9,22 @@ export class Backlog {
 
   /** The session should apply backpressure. */
   get isFull(): boolean {
-    return this.#weight > mostWeight
+    return this.#weight > maxWeightOctets
   }
 
-  keep(octets: Buffer): void {
+  add(octets: Buffer): void {
     this.#chunks.push(octets)
-    this.#weight += octets.length + chunkWeight
+    this.#weight += octets.length + chunkOverheadOctets
   }
 
   /** @returns all octets in order */
   take(): Buffer {
     const octets = Buffer.concat(this.#chunks)
-    this.drop()
+    this.clear()
     return octets
   }
 
-  drop(): void {
+  clear(): void {
     this.#chunks = []
     this.#weight = 0
   }

@@ -218,7 +218,7 @@ export class Session {
     this.#transaction = null
     message?.sink.abandon()
     this.#lineReader.clear()
-    this.#backlog.drop()
+    this.#backlog.clear()
   }
 
   #closeConnection(): void {
@@ -240,7 +240,7 @@ export class Session {
   }
 
   #addToBacklog(octets: Buffer): void {
-    this.#backlog.keep(octets)
+    this.#backlog.add(octets)
     this.#updateBackpressure()
   }
 
@@ -332,7 +332,7 @@ export class Session {
     if (this.#isSecure) return tlsAlreadyActive
     this.#transaction = null
     this.#greeting = null
-    this.#backlog.drop()
+    this.#backlog.clear()
     this.#state = { phase: 'Handshake' }
     this.#queueText(formatReply(readyForTls))
     this.#flush()

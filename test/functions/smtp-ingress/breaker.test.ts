@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Breaker } from '../../../functions/smtp-ingress/breaker.ts'
+import { CircuitBreaker } from '../../../functions/smtp-ingress/breaker.ts'
 
 /** Records changes of state. Probes succeed once `works` is set. */
 function observed() {
   const state = { works: false, probes: 0 }
   const changes: boolean[] = []
-  const breaker = new Breaker({
-    threshold: 3,
-    pause: 100,
-    slowest: 300,
+  const breaker = new CircuitBreaker({
+    failureThreshold: 3,
+    initialDelayMs: 100,
+    maxDelayMs: 300,
     probe: async () => {
       state.probes++
       if (!state.works) throw new Error('away')
@@ -21,13 +21,13 @@ function observed() {
 
 test('the breaker opens at the third consecutive failure; a success resets the count', () => {
   const { breaker, changes } = observed()
-  breaker.failed()
-  breaker.failed()
-  breaker.succeeded()
-  breaker.failed()
-  breaker.failed()
+  breaker.recordFailures()
+  breaker.recordFailures()
+  breaker.recordSuccess()
+  breaker.recordFailures()
+  breaker.recordFailures()
   assert.equal(breaker.isOpen, false)
-  breaker.failed()
+  breaker.recordFailures()
   assert.equal(breaker.isOpen, true)
   assert.deepEqual(changes, [true])
   breaker.stop()
@@ -35,10 +35,10 @@ test('the breaker opens at the third consecutive failure; a success resets the c
 
 test('the breaker opens when one write leaves three messages unstored', () => {
   const { breaker } = observed()
-  breaker.failed(2)
+  breaker.recordFailures(2)
   assert.equal(breaker.isOpen, false)
-  breaker.succeeded()
-  breaker.failed(3)
+  breaker.recordSuccess()
+  breaker.recordFailures(3)
   assert.equal(breaker.isOpen, true)
   breaker.stop()
 })
@@ -46,7 +46,7 @@ test('the breaker opens when one write leaves three messages unstored', () => {
 test('the breaker probes with growing pauses until storage works, then closes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observed()
-  for (let failure = 0; failure < 3; failure++) breaker.failed()
+  for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
   const probesAfter = async (ms: number) => {
     context.mock.timers.tick(ms)
     await Promise.resolve()
@@ -68,13 +68,13 @@ test('after a probe one failure opens the breaker again, and one success closes 
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state, changes } = observed()
   state.works = true
-  for (let failure = 0; failure < 3; failure++) breaker.failed()
+  for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
   context.mock.timers.tick(100)
   await Promise.resolve()
-  breaker.failed()
+  breaker.recordFailures()
   assert.equal(breaker.isOpen, true)
-  breaker.succeeded()
-  breaker.failed()
+  breaker.recordSuccess()
+  breaker.recordFailures()
   assert.equal(breaker.isOpen, false)
   assert.deepEqual(changes, [true, false, true, false])
 })
@@ -82,14 +82,14 @@ test('after a probe one failure opens the breaker again, and one success closes 
 test('a success resets the pause, and a stopped breaker sends no probes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observed()
-  for (let failure = 0; failure < 3; failure++) breaker.failed()
+  for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
   for (const pause of [100, 200, 300]) {
     context.mock.timers.tick(pause)
     await new Promise(setImmediate)
   }
   assert.equal(state.probes, 3)
-  breaker.succeeded()
-  for (let failure = 0; failure < 3; failure++) breaker.failed()
+  breaker.recordSuccess()
+  for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
   context.mock.timers.tick(100)
   assert.equal(state.probes, 4)
   await new Promise(setImmediate)

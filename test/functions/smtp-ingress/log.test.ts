@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lineWriter } from '../../../functions/smtp-ingress/log.ts'
+import { createLineWriter } from '../../../functions/smtp-ingress/log.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function writer() {
   const written: string[] = []
-  return { written, write: lineWriter((lines) => written.push(lines)) }
+  return { written, write: createLineWriter((lines) => written.push(lines)) }
 }
 
 test('the first line after a pause is written with all lines of its event loop turn', async () => {

@@ -1,7 +1,7 @@
 /** Message rate limits as clients see them, over tasks with a shared table. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { messageRates } from '../../../functions/smtp-ingress/limits/rates.ts'
+import { createMessageRateLimiter } from '../../../functions/smtp-ingress/limits/rates.ts'
 import type { SharedCounts } from '../../../functions/smtp-ingress/limits/rates-shared.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { RateTable } from '../../../shared/transport/rates.ts'
@@ -48,9 +48,9 @@ async function startTask(options: TestIngressOptions & { perAddress?: number }):
       return report
     },
   }
-  const rates = messageRates({
+  const rates = createMessageRateLimiter({
     connectorCounts,
-    perAddress: options.perAddress ?? 0,
+    addressLimit: options.perAddress ?? 0,
     log: (_level, message) => assert.fail(message),
     now: () => noon.getTime(),
   })

@@ -9,7 +9,7 @@ test('a process that starts and clears the spool does not affect files of runnin
   const directory = await mkdtemp(join(tmpdir(), 'spool-'))
   try {
     const running = await Spool.open(directory, 1_000_000)
-    const files = Array.from({ length: 200 }, () => running.file())
+    const files = Array.from({ length: 200 }, () => running.createFile())
     const starting = Array.from({ length: 50 }, () => Spool.open(directory, 1_000_000))
     const appended = files.map((file) => file.append(Buffer.from('text')))
     const outcomes = await Promise.allSettled([...starting, ...appended])
@@ -18,7 +18,7 @@ test('a process that starts and clears the spool does not affect files of runnin
       [],
     )
     await Promise.all(files.map((file) => file.discard()))
-    assert.equal(running.left, 1_000_000)
+    assert.equal(running.freeOctets, 1_000_000)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Ingress, startIngress } from '../../../functions/smtp-ingress/ingress.ts'
-import type { Rates } from '../../../functions/smtp-ingress/limits/rates.ts'
+import type { MessageRateLimiter } from '../../../functions/smtp-ingress/limits/rates.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { IngressEnvironment } from '../../../shared/contract/environment.ts'
 import { snapshot } from '../fixtures.ts'
@@ -32,7 +32,7 @@ export interface TestIngressOptions {
   /** A fixed time, for a test that must not cross an hour. */
   at?: Date
   /** Without it, the message rate is unlimited. */
-  rates?: Rates
+  rates?: MessageRateLimiter
   /** Without it, revocation is not checked. */
   revocation?: NonNullable<Parameters<typeof startIngress>[0]['revocation']>
   /** Reads the secret with the certificates, in place of those in the environment. */

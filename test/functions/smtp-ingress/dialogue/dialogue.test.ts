@@ -6,7 +6,7 @@ import {
   type SessionPolicyParts,
 } from '../../../../functions/smtp-ingress/dialogue/dialogue.ts'
 import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
-import type { Rates } from '../../../../functions/smtp-ingress/limits/rates.ts'
+import type { MessageRateLimiter } from '../../../../functions/smtp-ingress/limits/rates.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
 import type { MessageSink } from '../../../../functions/smtp-ingress/protocol/sink.ts'
@@ -62,7 +62,7 @@ function partsWith(outcome: Outcome, metrics: Metrics): SessionPolicyParts {
     end: async () => outcome,
     abandon() {},
   }
-  const rates: Rates = { refuse: () => null, stop() {} }
+  const rates: MessageRateLimiter = { countMessage: () => null, stop() {} }
   return {
     environment: { MAIL_HOSTNAME: 'mx.ours.example', MAX_MESSAGE_SIZE: 1_000_000 },
     connectors: { current: () => snapshot({}), areFailing: false },

@@ -16,10 +16,10 @@ function held(options: Partial<GroupCommitOptions<string>> = {}) {
       return new Promise((resolve) => held.push(resolve))
     },
     sizeOf: (item) => item.length,
-    maximumOctets: 1000,
-    maximumItems: 100,
-    patience: 1,
-    concurrency: 1,
+    maxBatchOctets: 1000,
+    maxBatchItems: 100,
+    maxWaitMs: 1,
+    maxConcurrentWrites: 1,
     ...options,
   })
   const letGo = () => held.shift()?.(batches.at(-1)?.map(() => null) ?? [])
@@ -50,7 +50,7 @@ test('items that arrive during a write go together in the next batch', async () 
 })
 
 test('several batches are written concurrently when items have waited long enough', async () => {
-  const { commits, batches, letGo } = held({ concurrency: 2, patience: 0 })
+  const { commits, batches, letGo } = held({ maxConcurrentWrites: 2, maxWaitMs: 0 })
   const first = commits.commit('a')
   await turn()
   const second = commits.commit('b')
@@ -62,11 +62,11 @@ test('several batches are written concurrently when items have waited long enoug
 })
 
 const limits: [name: string, options: Partial<GroupCommitOptions<string>>, batches: string[][]][] = [
-  ['items', { maximumItems: 2 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
-  ['octets', { maximumOctets: 7 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
+  ['items', { maxBatchItems: 2 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
+  ['octets', { maxBatchOctets: 7 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
   [
     'octets, which a single item may exceed',
-    { maximumOctets: 2 },
+    { maxBatchOctets: 2 },
     [['aaa'], ['bbb'], ['ccc'], ['ddd'], ['eee']],
   ],
 ]
@@ -85,7 +85,7 @@ for (const [name, options, expected] of limits)
   })
 
 test('written octets do not count for the next batch', async () => {
-  const { commits, batches, letGo } = held({ maximumOctets: 7 })
+  const { commits, batches, letGo } = held({ maxBatchOctets: 7 })
   const first = [commits.commit('aaa'), commits.commit('bbb')]
   await turn()
   letGo()
@@ -99,7 +99,7 @@ test('written octets do not count for the next batch', async () => {
 })
 
 test('during other writes, items that do not fill a group go with the next batch', async () => {
-  const { commits, batches, letGo } = held({ concurrency: 9, patience: 0, group: 3 })
+  const { commits, batches, letGo } = held({ maxConcurrentWrites: 9, maxWaitMs: 0, groupSize: 3 })
   const all = [commits.commit('a')]
   await turn()
   for (const item of ['b', 'c', 'd', 'e', 'f']) all.push(commits.commit(item))
@@ -110,14 +110,14 @@ test('during other writes, items that do not fill a group go with the next batch
 })
 
 test('without other writes, groups are not waited for', async () => {
-  const { commits, batches } = held({ group: 3 })
+  const { commits, batches } = held({ groupSize: 3 })
   for (const item of ['a', 'b', 'c', 'd']) void commits.commit(item)
   await turn()
   assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
 })
 
 test('the end of a write does not shorten the wait of later items', async () => {
-  const { commits, batches, letGo } = held({ concurrency: 2, patience: 60_000, maximumItems: 2 })
+  const { commits, batches, letGo } = held({ maxConcurrentWrites: 2, maxWaitMs: 60_000, maxBatchItems: 2 })
   void commits.commit('a')
   await turn()
   for (const item of ['b', 'c']) void commits.commit(item)
@@ -134,10 +134,10 @@ test('each item has its own outcome', async () => {
   const commits = new GroupCommit<string>({
     write: async (batch) => batch.map((item) => (item === 'bad' ? new Error('not this one') : null)),
     sizeOf: () => 1,
-    maximumOctets: 100,
-    maximumItems: 100,
-    patience: 1,
-    concurrency: 1,
+    maxBatchOctets: 100,
+    maxBatchItems: 100,
+    maxWaitMs: 1,
+    maxConcurrentWrites: 1,
   })
   const outcomes = await Promise.allSettled(['a', 'bad', 'b'].map((item) => commits.commit(item)))
   assert.deepEqual(
@@ -154,10 +154,10 @@ test('a failed write fails all its items and none of the next batch', async () =
       return batch.map(() => null)
     },
     sizeOf: () => 1,
-    maximumOctets: 100,
-    maximumItems: 2,
-    patience: 1,
-    concurrency: 1,
+    maxBatchOctets: 100,
+    maxBatchItems: 2,
+    maxWaitMs: 1,
+    maxConcurrentWrites: 1,
   })
   const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((item) => commits.commit(item)))
   assert.deepEqual(
@@ -185,11 +185,11 @@ test('each item is written once, in order, within the limits, and gets its outco
       const failed = new Set<number>()
       let [batches, atOnce] = [0, 0]
       const commits = new GroupCommit<{ serial: number; octets: number }>({
-        maximumOctets: bounds.octets,
-        maximumItems: bounds.items,
-        concurrency: bounds.writes,
-        group: bounds.group,
-        patience: bounds.waitMs,
+        maxBatchOctets: bounds.octets,
+        maxBatchItems: bounds.items,
+        maxConcurrentWrites: bounds.writes,
+        groupSize: bounds.group,
+        maxWaitMs: bounds.waitMs,
         sizeOf: ({ octets }) => octets,
         async write(batch) {
           const octets = batch.reduce((sum, item) => sum + item.octets, 0)

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { HeaderSection, maximumHops } from '../../../../functions/smtp-ingress/intake/header-section.ts'
+import { HeaderSectionChecker, maxHops } from '../../../../functions/smtp-ingress/intake/header-section.ts'
 
 /** @returns the reason of the refusal of a message in these pieces, or null */
 function seen(pieces: readonly Buffer[], maximum: number): string | null {
-  const section = new HeaderSection(maximum)
+  const section = new HeaderSectionChecker(maximum)
   for (const piece of pieces) {
-    const refused = section.see(piece)
+    const refused = section.read(piece)
     if (refused !== null) return refused.reason
   }
   return null
@@ -67,7 +67,7 @@ function judge(message: string, maximum: number): Set<string> {
   const section = head.length === message.length + 2 ? head.slice(2) : `${head}\r\n`.slice(2)
   const reasons = new Set<string>()
   if (section.length > maximum) reasons.add('HeaderTooLarge')
-  if (section.split('\r\n').filter((line) => /^received:/i.test(line)).length > maximumHops)
+  if (section.split('\r\n').filter((line) => /^received:/i.test(line)).length > maxHops)
     reasons.add('HopCountExceeded')
   return reasons
 }

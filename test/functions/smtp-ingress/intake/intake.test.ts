@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import { Buffers } from '../../../../functions/smtp-ingress/intake/buffers.ts'
+import { BufferPool } from '../../../../functions/smtp-ingress/intake/buffers.ts'
 import { IncomingMessage, type Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
 import { Intake, type IntakeOptions } from '../../../../functions/smtp-ingress/intake/intake.ts'
 import {
@@ -43,9 +43,9 @@ async function intakeWith(options: Partial<IntakeOptions> = {}) {
     queue,
     probeQueue: async () => {},
     bucket: 'content',
-    maximumSize,
-    maximumHeaderSize: 64 * kibibyte,
-    memory: { held, uploads: 2 },
+    maxMessageOctets: maximumSize,
+    maxHeaderOctets: 64 * kibibyte,
+    memory: { heldOctets: held, uploads: 2 },
     spool,
     log: () => {},
     ...options,
@@ -78,11 +78,11 @@ async function endOf(incoming: IncomingMessage): Promise<string | number | null>
   return 'size' in outcome ? outcome.size : outcome.reason
 }
 
-const cutOf = (incoming: IncomingMessage): string | null => incoming.cut?.reason ?? null
+const cutOf = (incoming: IncomingMessage): string | null => incoming.earlyRefusal?.reason ?? null
 
 /** Files are discarded in the background until the spool is free again. */
 async function givenBack(spool: Spool, octets = spoolOctets): Promise<void> {
-  while (spool.left < octets) await new Promise((resolve) => setImmediate(resolve))
+  while (spool.freeOctets < octets) await new Promise((resolve) => setImmediate(resolve))
 }
 
 function contentOf(bucket: MemoryBucket, { jobs }: MemoryQueue): Buffer {
@@ -155,7 +155,7 @@ test('concurrent messages in pieces are each stored as sent', async () => {
 })
 
 test('a buffer is reused after a successful store, not after a failed one', async () => {
-  const buffers = new Buffers(mebibyte)
+  const buffers = new BufferPool(mebibyte)
   const seen: ArrayBufferLike[] = []
   const take = async (outcome: Outcome) => {
     const store = async (content: Buffer | SpooledContent) => {
@@ -165,7 +165,7 @@ test('a buffer is reused after a successful store, not after a failed one', asyn
     const spool = await Spool.open(directory, spoolOctets)
     const incoming = new IncomingMessage(
       header,
-      { maximum: 1000, maximumHeader: 1000, held },
+      { maxOctets: 1000, maxHeaderOctets: 1000, maxHeldOctets: held },
       { buffers, spool, store },
     )
     incoming.write(mail(500))
@@ -283,15 +283,15 @@ test('a spool without room for the last octets refuses the message', async () =>
 /** A spool whose operations the test delays or fails with `before`. */
 class ToldSpool implements MessageSpool {
   before: (operation: 'append' | 'read') => Promise<void> = async () => {}
-  left = spoolOctets
+  freeOctets = spoolOctets
   readonly #spool: Spool
 
   constructor(spool: Spool) {
     this.#spool = spool
   }
 
-  file(): SpoolFile {
-    const file = this.#spool.file()
+  createFile(): SpoolFile {
+    const file = this.#spool.createFile()
     const { append, read } = file
     return Object.assign(file, {
       append: (octets: Buffer) => this.before('append').then(() => append.call(file, octets)),
@@ -422,7 +422,7 @@ test('an abandoned upload is aborted', async () => {
 })
 
 test('a message that waits four minutes for a slot is refused with TooManyLargeMessages', async (context) => {
-  const { bucket, begin } = await intakeWith({ memory: { held, uploads: 1 } })
+  const { bucket, begin } = await intakeWith({ memory: { heldOctets: held, uploads: 1 } })
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   bucket.before = async () => {
@@ -458,7 +458,7 @@ test('a large message of random octets is stored unchanged', async () => {
 })
 
 test('during an outage queued messages are refused without an attempt', async () => {
-  const { intake, bucket, spool, begin } = await intakeWith({ memory: { held, uploads: 1 } })
+  const { intake, bucket, spool, begin } = await intakeWith({ memory: { heldOctets: held, uploads: 1 } })
   const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   bucket.before = () => {

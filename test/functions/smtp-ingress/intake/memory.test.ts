@@ -14,7 +14,7 @@ const rows: [mebibytes: number, sessions: number, held: number, uploads: number]
 for (const [mebibytes, sessions, held, uploads] of rows)
   test(`${mebibytes} MiB with ${sessions} sessions give ${held} KiB for a message and ${uploads} uploads`, () =>
     assert.deepEqual(messageMemory(mebibytes, sessions), {
-      held: held * kibibyte,
+      heldOctets: held * kibibyte,
       uploads,
     } satisfies MessageMemory))
 
@@ -25,4 +25,4 @@ test('too little memory for the sessions is an error', () =>
   ))
 
 test('without a setting the memory of the system counts', () =>
-  assert.ok(messageMemory(undefined, 10).held >= 64 * kibibyte))
+  assert.ok(messageMemory(undefined, 10).heldOctets >= 64 * kibibyte))

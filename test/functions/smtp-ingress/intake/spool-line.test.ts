@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LineTooLongError, SpoolLine } from '../../../../functions/smtp-ingress/intake/spool-line.ts'
+import { UploadQueue, UploadQueueTimeout } from '../../../../functions/smtp-ingress/intake/spool-line.ts'
 
-const line = (places: number) => new SpoolLine({ places, bufferOctets: 8, patience: 1000 })
+const line = (places: number) => new UploadQueue({ slots: places, bufferOctets: 8, timeoutMs: 1000 })
 const nobody = new AbortController().signal
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** Work that ends when the test says so; records the order of starts. */
-function works(spoolLine: SpoolLine) {
+function works(spoolLine: UploadQueue) {
   const begun: string[] = []
   const buffers = new Map<string, Buffer>()
   const ends = new Map<string, { resolve(): void; reject(error: Error): void }>()
   const start = (name: string, signal = nobody) =>
-    spoolLine.pass(async (buffer) => {
+    spoolLine.runInSlot(async (buffer) => {
       begun.push(name)
       buffers.set(name, buffer)
       const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -69,7 +69,7 @@ test('work that waits too long times out, and the next one gets the slot', async
   context.mock.timers.tick(1)
   // The slot becomes free in the turn of the timeout: it must not go to the timed out work.
   end('a')?.resolve()
-  await assert.rejects(second, LineTooLongError)
+  await assert.rejects(second, UploadQueueTimeout)
   await first
   await turn()
   assert.deepEqual(begun, ['a', 'c'])

@@ -16,7 +16,7 @@ const isFault = (error: unknown) => error instanceof SpoolError && !error.isFull
 
 test('a file has no name, and only its owner can read the directory', async () => {
   const path = directory()
-  const file = (await Spool.open(path, 100)).file()
+  const file = (await Spool.open(path, 100)).createFile()
   await file.append(Buffer.from('mail'))
   assert.deepEqual(await readdir(path), [])
   assert.equal((await stat(path)).mode & 0o777, 0o700)
@@ -24,7 +24,7 @@ test('a file has no name, and only its owner can read the directory', async () =
 })
 
 test('appended octets can be read from any position during further appends', async () => {
-  const file = (await Spool.open(directory(), 100)).file()
+  const file = (await Spool.open(directory(), 100)).createFile()
   const appended = [file.append(Buffer.from('one, ')), file.append(Buffer.from('two, '))]
   const octets = Buffer.alloc(6)
   await file.read(octets, 3)
@@ -37,26 +37,26 @@ test('appended octets can be read from any position during further appends', asy
 
 test('all files together have a maximum of octets, and a discarded file frees its own', async () => {
   const spool = await Spool.open(directory(), 100)
-  const [first, second] = [spool.file(), spool.file()]
+  const [first, second] = [spool.createFile(), spool.createFile()]
   await first.append(Buffer.alloc(60))
   await assert.rejects(second.append(Buffer.alloc(41)), isFull)
   await second.append(Buffer.alloc(40))
-  assert.equal(spool.left, 0)
+  assert.equal(spool.freeOctets, 0)
   await Promise.all([first.discard(), first.discard()])
-  assert.equal(spool.left, 60)
+  assert.equal(spool.freeOctets, 60)
   await second.discard()
-  assert.equal(spool.left, 100)
+  assert.equal(spool.freeOctets, 100)
 })
 
 test('a discarded file rejects reads and appends', async () => {
   const spool = await Spool.open(directory(), 100)
-  const file = spool.file()
+  const file = spool.createFile()
   const first = file.append(Buffer.alloc(60))
   const discarded = file.discard()
   await assert.rejects(file.append(Buffer.alloc(10)), isFault)
   await assert.rejects(file.read(Buffer.alloc(10), 0), isFault)
   await Promise.all([first, discarded])
-  assert.equal(spool.left, 100)
+  assert.equal(spool.freeOctets, 100)
 })
 
 test('a discarded file is closed, so that the disk frees its octets', async () => {
@@ -69,7 +69,7 @@ test('a discarded file is closed, so that the disk frees its octets', async () =
         return false
       }
     }).length
-  const file = (await Spool.open(path, 100)).file()
+  const file = (await Spool.open(path, 100)).createFile()
   await file.append(Buffer.from('mail'))
   assert.equal(opened(), 1)
   await file.discard()
@@ -81,17 +81,17 @@ test('a file that cannot be opened rejects its append and occupies nothing', asy
   const spool = await Spool.open(path, 100)
   await rm(path, { recursive: true })
   await writeFile(path, '')
-  const file = spool.file()
+  const file = spool.createFile()
   await assert.rejects(file.append(Buffer.alloc(10)), isFault)
   await file.discard()
-  assert.equal(spool.left, 100)
+  assert.equal(spool.freeOctets, 100)
 })
 
 test('a removed directory is created again', async () => {
   const path = directory()
   const spool = await Spool.open(path, 100)
   await rm(path, { recursive: true })
-  const file = spool.file()
+  const file = spool.createFile()
   await file.append(Buffer.from('mail'))
   assert.equal((await stat(path)).mode & 0o777, 0o700)
   await file.discard()
@@ -125,7 +125,7 @@ const environment = { SPOOL_MIB: 64, MAX_MESSAGE_SIZE: 1_000_000 }
 
 test('the spool has the size that the environment sets', async () => {
   const spool = await openSpool({ ...environment, SPOOL_DIRECTORY: directory() })
-  assert.equal(spool.left, 64 * 1024 * 1024)
+  assert.equal(spool.freeOctets, 64 * 1024 * 1024)
 })
 
 test('a spool smaller than the largest message is an error at the start', async () => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type AdmissionLimits, SessionCounts } from '../../../../functions/smtp-ingress/limits/admission.ts'
+import {
+  ConnectionLimiter,
+  type ConnectionLimits,
+} from '../../../../functions/smtp-ingress/limits/admission.ts'
 import { clientNetwork } from '../../../../functions/smtp-ingress/limits/client-network.ts'
 
 const addresses: [ip: string, network: string][] = [
@@ -20,13 +23,18 @@ for (const [ip, network] of addresses)
   test(`"${ip}" counts as "${network}"`, () => assert.equal(clientNetwork(ip), network))
 
 /** A connection limiter with a clock that the test sets. */
-function counts(limits: Partial<AdmissionLimits> = {}, remembered?: number) {
+function counts(limits: Partial<ConnectionLimits> = {}, remembered?: number) {
   const clock = { now: 0 }
-  const all: AdmissionLimits = { sessions: 1000, sessionsOfAddress: 1000, rateOfAddress: 0, ...limits }
-  return { clock, counts: new SessionCounts(all, () => clock.now, remembered) }
+  const all: ConnectionLimits = {
+    maxSessions: 1000,
+    maxSessionsPerAddress: 1000,
+    maxNewSessionsPerMinute: 0,
+    ...limits,
+  }
+  return { clock, counts: new ConnectionLimiter(all, () => clock.now, remembered) }
 }
 
-const replyTo = (admission: SessionCounts, ip: string) => {
+const replyTo = (admission: ConnectionLimiter, ip: string) => {
   const refused = admission.admit(ip)
   return refused && `${refused.reply.code} ${refused.reply.enhanced} ${refused.reason}`
 }
@@ -39,7 +47,7 @@ const [ofAddress, inAll, ofRate] = [
 
 describe('concurrent sessions', () => {
   test('of an address have a maximum; other addresses have their own, and an ended session makes room', () => {
-    const { counts: admission } = counts({ sessionsOfAddress: 2 })
+    const { counts: admission } = counts({ maxSessionsPerAddress: 2 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     assert.equal(replyTo(admission, '::ffff:192.0.2.1'), null)
     assert.equal(replyTo(admission, '192.0.2.1'), ofAddress)
@@ -50,14 +58,14 @@ describe('concurrent sessions', () => {
   })
 
   test('of an IPv6 network are limited together', () => {
-    const { counts: admission } = counts({ sessionsOfAddress: 1 })
+    const { counts: admission } = counts({ maxSessionsPerAddress: 1 })
     assert.equal(replyTo(admission, '2001:db8::1'), null)
     assert.equal(replyTo(admission, '2001:db8::2:2'), ofAddress)
     assert.equal(replyTo(admission, '2001:db8:0:1::1'), null)
   })
 
   test('of all addresses have a maximum; an address over its own gets that reason', () => {
-    const { counts: admission } = counts({ sessions: 2, sessionsOfAddress: 2 })
+    const { counts: admission } = counts({ maxSessions: 2, maxSessionsPerAddress: 2 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     assert.equal(replyTo(admission, '192.0.2.1'), ofAddress)
@@ -67,7 +75,7 @@ describe('concurrent sessions', () => {
   })
 
   test('are not released when they were never admitted', () => {
-    const { counts: admission } = counts({ sessions: 1 })
+    const { counts: admission } = counts({ maxSessions: 1 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     admission.release('192.0.2.9')
     assert.equal(replyTo(admission, '192.0.2.2'), inAll)
@@ -80,7 +88,7 @@ describe('concurrent sessions', () => {
 
 describe('new sessions in a minute', () => {
   test('of an address are limited until its minute is over', () => {
-    const { counts: admission, clock } = counts({ rateOfAddress: 3 })
+    const { counts: admission, clock } = counts({ maxNewSessionsPerMinute: 3 })
     for (let session = 0; session < 3; session++) {
       assert.equal(replyTo(admission, '192.0.2.1'), null)
       admission.release('192.0.2.1')
@@ -93,7 +101,7 @@ describe('new sessions in a minute', () => {
   })
 
   test('are counted again in the next minute, even if an earlier session stays open', () => {
-    const { counts: admission, clock } = counts({ rateOfAddress: 1 })
+    const { counts: admission, clock } = counts({ maxNewSessionsPerMinute: 1 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
     clock.now = 60_000
@@ -111,7 +119,7 @@ describe('new sessions in a minute', () => {
   })
 
   test('are forgotten one to two minutes after the last session', () => {
-    const { counts: admission, clock } = counts({ rateOfAddress: 10 })
+    const { counts: admission, clock } = counts({ maxNewSessionsPerMinute: 10 })
     admission.admit('192.0.2.1')
     admission.release('192.0.2.1')
     const remembered = [59_999, 60_000, 119_999, 120_000].map((now) => {
@@ -125,7 +133,7 @@ describe('new sessions in a minute', () => {
 })
 
 describe('a flood of addresses', () => {
-  const flood = (admission: SessionCounts, size: number) => {
+  const flood = (admission: ConnectionLimiter, size: number) => {
     for (let client = 0; client < size; client++) {
       const ip = `10.${client >> 16}.${(client >> 8) & 255}.${client & 255}`
       assert.equal(admission.admit(ip), null)
@@ -134,7 +142,7 @@ describe('a flood of addresses', () => {
   }
 
   test('is kept up to a maximum, and the oldest addresses are forgotten first', () => {
-    const { counts: admission } = counts({ rateOfAddress: 1 }, 100)
+    const { counts: admission } = counts({ maxNewSessionsPerMinute: 1 }, 100)
     flood(admission, 1000)
     assert.ok(admission.addresses <= 100)
     assert.equal(replyTo(admission, '10.0.3.231'), ofRate)
@@ -142,14 +150,14 @@ describe('a flood of addresses', () => {
   })
 
   test('does not displace an address with a session', () => {
-    const { counts: admission } = counts({ rateOfAddress: 1 }, 100)
+    const { counts: admission } = counts({ maxNewSessionsPerMinute: 1 }, 100)
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     flood(admission, 1000)
     assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
   })
 
   test('of a million takes bounded memory', () => {
-    const { counts: admission } = counts({ rateOfAddress: 1 })
+    const { counts: admission } = counts({ maxNewSessionsPerMinute: 1 })
     flood(admission, 1_000_000)
     assert.ok(admission.addresses <= 65_536)
   })
@@ -157,7 +165,7 @@ describe('a flood of addresses', () => {
 
 test('for any sequence, the counts equal the open sessions', () => {
   const ips = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2', '2001:db8:1::1']
-  const limits: AdmissionLimits = { sessions: 5, sessionsOfAddress: 3, rateOfAddress: 6 }
+  const limits: ConnectionLimits = { maxSessions: 5, maxSessionsPerAddress: 3, maxNewSessionsPerMinute: 6 }
   const step = fc.record({ ip: fc.constantFrom(...ips), leaves: fc.boolean(), waits: fc.nat(20_000) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -171,9 +179,9 @@ test('for any sequence, the counts equal the open sessions', () => {
           const ofThis = open.filter((other) => clientNetwork(other) === clientNetwork(ip)).length
           const refused = admission.admit(ip)
           if (refused === null) open.push(ip)
-          assert.equal(refused?.reason === 'TooManyConnections', ofThis >= limits.sessionsOfAddress)
-          if (refused?.reason === 'TooManySessions') assert.equal(open.length, limits.sessions)
-          assert.ok(open.length <= limits.sessions)
+          assert.equal(refused?.reason === 'TooManyConnections', ofThis >= limits.maxSessionsPerAddress)
+          if (refused?.reason === 'TooManySessions') assert.equal(open.length, limits.maxSessions)
+          assert.ok(open.length <= limits.maxSessions)
         }
         assert.equal(admission.sessions, open.length)
         assert.ok(admission.addresses <= new Set(open.map(clientNetwork)).size + 2)

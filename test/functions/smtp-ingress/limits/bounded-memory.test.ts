@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { BoundedMemory } from '../../../../functions/smtp-ingress/limits/bounded-memory.ts'
+import { BoundedMap } from '../../../../functions/smtp-ingress/limits/bounded-memory.ts'
 
 describe('a bounded map', () => {
   const key = fc.integer({ min: 0, max: 30 }).map(String)
@@ -9,10 +9,10 @@ describe('a bounded map', () => {
   it('keeps the most recently used half of its keys, and never more than the maximum', () => {
     fc.assert(
       fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (asked, most) => {
-        const memory = new BoundedMemory<{ key: string }>({ most })
+        const memory = new BoundedMap<{ key: string }>({ maxKeys: most })
         const made: string[] = []
         for (const key of asked) {
-          const value = memory.getOrMake(key, () => {
+          const value = memory.getOrCreate(key, () => {
             made.push(key)
             return { key }
           })
@@ -30,7 +30,7 @@ describe('a bounded map', () => {
   })
 
   it('forgets a deleted key, recently used or not', () => {
-    const memory = new BoundedMemory<object>({ most: 4 })
+    const memory = new BoundedMap<object>({ maxKeys: 4 })
     for (const key of ['a', 'b', 'c']) memory.set(key, {})
     memory.delete('a')
     memory.delete('c')
@@ -43,7 +43,7 @@ describe('a bounded map', () => {
 
   it('forgets an unused key after one to two maximum ages', () => {
     let now = 0
-    const memory = new BoundedMemory<object>({ most: 10, maxAgeMs: 60, now: () => now })
+    const memory = new BoundedMap<object>({ maxKeys: 10, maxAgeMs: 60, now: () => now })
     memory.set('early', {})
     now = 59
     memory.set('late', {})
@@ -60,17 +60,17 @@ describe('a bounded map', () => {
   })
 
   it('creates the value of an unknown key once', () => {
-    const memory = new BoundedMemory<{ made: number }>({ most: 10 })
+    const memory = new BoundedMap<{ made: number }>({ maxKeys: 10 })
     let made = 0
     const make = () => ({ made: ++made })
     assert.equal(memory.get('a'), undefined)
-    assert.equal(memory.getOrMake('a', make), memory.getOrMake('a', make))
+    assert.equal(memory.getOrCreate('a', make), memory.getOrCreate('a', make))
     assert.equal(made, 1)
   })
 
   it('keeps no more than the maximum of a million keys', () => {
-    const memory = new BoundedMemory<object>({ most: 1000 })
-    for (let key = 0; key < 1_000_000; key++) memory.getOrMake(`${key}`, () => ({}))
+    const memory = new BoundedMap<object>({ maxKeys: 1000 })
+    for (let key = 0; key < 1_000_000; key++) memory.getOrCreate(`${key}`, () => ({}))
     assert.ok([...memory.entries()].length <= 1000)
   })
 })

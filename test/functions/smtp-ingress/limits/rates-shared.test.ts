@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { SharedRates } from '../../../../functions/smtp-ingress/limits/rates-shared.ts'
+import { SharedRateCounter } from '../../../../functions/smtp-ingress/limits/rates-shared.ts'
 import type { Others } from '../../../../shared/transport/rates.ts'
 
 /** Runs events in order of time, and at equal times in order of planning. */
@@ -70,7 +70,7 @@ async function simulate({
   const outcome: Outcome = { taken: new Map(), whenRefused: [], reports: [], log: [] }
   const rates = Array.from({ length: processes }, (_, index) => {
     outcome.reports.push(0)
-    return new SharedRates({
+    return new SharedRateCounter({
       counts: {
         report(_key, minute, taken) {
           outcome.reports[index] = (outcome.reports[index] ?? 0) + 1
@@ -85,7 +85,7 @@ async function simulate({
           return promise
         },
       },
-      most: 10,
+      maxKeys: 10,
       log: (level, message) => outcome.log.push(`${level}: ${message}`),
       now: () => schedule.now,
     })
@@ -99,7 +99,7 @@ async function simulate({
       const so = outcome.taken.get(minute) ?? 0
       const one = rates[process]
       if (!one?.hasRoom('contoso', limit, at)) return void outcome.whenRefused.push(so)
-      one.take('contoso', limit, at)
+      one.countMessage('contoso', limit, at)
       outcome.taken.set(minute, so + 1)
     })
   await schedule.run()
@@ -250,16 +250,16 @@ describe('processes with a shared count', () => {
 
 describe('a single process', () => {
   const alone = (most = 10) =>
-    new SharedRates({
+    new SharedRateCounter({
       counts: null,
-      most,
+      maxKeys: most,
       log: () => assert.fail('nothing should be logged'),
       now: () => 0,
     })
-  const takeable = (rates: SharedRates, key: string, limit: number, at: number): number => {
+  const takeable = (rates: SharedRateCounter, key: string, limit: number, at: number): number => {
     let taken = 0
     while (taken < 1000 && rates.hasRoom(key, limit, at)) {
-      rates.take(key, limit, at)
+      rates.countMessage(key, limit, at)
       taken++
     }
     return taken

@@ -1,32 +1,37 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
-  afterReport,
+  applyReport,
   emptyWindow,
   hasRoom,
-  isMuch,
-  isOverdue,
+  isReportOverdue,
+  isReportUrgent,
   minuteOf,
-  type Window,
+  type RateWindow,
 } from '../../../../functions/smtp-ingress/limits/rates-window.ts'
 
 const window = ({
   taken = 0,
   counters = 0,
   ...fields
-}: Partial<Omit<Window, 'others'>> & { taken?: number; counters?: number }): Window => ({
+}: Partial<Omit<RateWindow, 'others'>> & { taken?: number; counters?: number }): RateWindow => ({
   ...emptyWindow(),
   ...fields,
   others: { taken, counters },
 })
 
 describe('room for a message', () => {
-  const rows: { name: string; known: Window; limit: number; room: boolean }[] = [
+  const rows: { name: string; known: RateWindow; limit: number; room: boolean }[] = [
     { name: 'exists at first', known: emptyWindow(), limit: 1, room: true },
-    { name: 'exists below the limit', known: window({ own: 9 }), limit: 10, room: true },
-    { name: 'ends at the limit', known: window({ own: 10 }), limit: 10, room: false },
-    { name: 'is what others left over', known: window({ own: 4, taken: 5 }), limit: 10, room: true },
-    { name: 'ends when others used the rest', known: window({ own: 4, taken: 6 }), limit: 10, room: false },
+    { name: 'exists below the limit', known: window({ ownCount: 9 }), limit: 10, room: true },
+    { name: 'ends at the limit', known: window({ ownCount: 10 }), limit: 10, room: false },
+    { name: 'is what others left over', known: window({ ownCount: 4, taken: 5 }), limit: 10, room: true },
+    {
+      name: 'ends when others used the rest',
+      known: window({ ownCount: 4, taken: 6 }),
+      limit: 10,
+      room: false,
+    },
     {
       name: 'does not exist when others used the limit',
       known: window({ taken: 10 }),
@@ -35,7 +40,7 @@ describe('room for a message', () => {
     },
     {
       name: 'ends when the limit is lowered below the count',
-      known: window({ own: 8 }),
+      known: window({ ownCount: 8 }),
       limit: 5,
       room: false,
     },
@@ -44,80 +49,96 @@ describe('room for a message', () => {
 })
 
 describe('a response to a report', () => {
-  const asked = window({ own: 12, counters: 5, isFailing: true })
+  const asked = window({ ownCount: 12, counters: 5, isFailing: true })
   it('updates the counts of the others and what was reported', () =>
     assert.deepEqual(
-      afterReport(asked, 10, { taken: 30, counters: 9 }),
-      window({ own: 12, reported: 10, taken: 30, counters: 9 }),
+      applyReport(asked, 10, { taken: 30, counters: 9 }),
+      window({ ownCount: 12, reportedCount: 10, taken: 30, counters: 9 }),
     ))
   it('does not reduce the expected number of other processes', () =>
-    assert.equal(afterReport(asked, 10, { taken: 0, counters: 0 }).others.counters, 5))
+    assert.equal(applyReport(asked, 10, { taken: 0, counters: 0 }).others.counters, 5))
 })
 
 describe('a report is overdue', () => {
-  const rows: { name: string; known: Window; at: number; due: boolean }[] = [
-    { name: 'after the first message', known: window({ own: 1 }), at: 5, due: true },
+  const rows: { name: string; known: RateWindow; at: number; due: boolean }[] = [
+    { name: 'after the first message', known: window({ ownCount: 1 }), at: 5, due: true },
     { name: 'never without messages', known: emptyWindow(), at: 5, due: false },
     {
       name: 'never when all is reported',
-      known: window({ own: 3, reported: 3, reportedAt: 0 }),
+      known: window({ ownCount: 3, reportedCount: 3, reportedAt: 0 }),
       at: 9000,
       due: false,
     },
     {
       name: 'not within a second of the last',
-      known: window({ own: 4, reported: 3, reportedAt: 1 }),
+      known: window({ ownCount: 4, reportedCount: 3, reportedAt: 1 }),
       at: 1000,
       due: false,
     },
-    { name: 'after a second', known: window({ own: 4, reported: 3, reportedAt: 1 }), at: 1001, due: true },
+    {
+      name: 'after a second',
+      known: window({ ownCount: 4, reportedCount: 3, reportedAt: 1 }),
+      at: 1001,
+      due: true,
+    },
   ]
-  for (const { name, known, at, due } of rows) it(name, () => assert.equal(isOverdue(known, at), due))
+  for (const { name, known, at, due } of rows) it(name, () => assert.equal(isReportOverdue(known, at), due))
 })
 
 describe('a report is urgent', () => {
-  const rows: { name: string; known: Window; limit: number; much: boolean }[] = [
+  const rows: { name: string; known: RateWindow; limit: number; much: boolean }[] = [
     {
       name: 'after an eighth, when no other process is known',
-      known: window({ own: 10 }),
+      known: window({ ownCount: 10 }),
       limit: 80,
       much: true,
     },
-    { name: 'not after less than an eighth', known: window({ own: 9 }), limit: 80, much: false },
-    { name: 'after an eighth of the rest', known: window({ own: 45, reported: 40 }), limit: 80, much: true },
+    { name: 'not after less than an eighth', known: window({ ownCount: 9 }), limit: 80, much: false },
+    {
+      name: 'after an eighth of the rest',
+      known: window({ ownCount: 45, reportedCount: 40 }),
+      limit: 80,
+      much: true,
+    },
     {
       name: 'after half a share of more than four processes',
-      known: window({ own: 4, counters: 9 }),
+      known: window({ ownCount: 4, counters: 9 }),
       limit: 80,
       much: true,
     },
     {
       name: 'after half a share of what others left',
-      known: window({ own: 2, taken: 40, counters: 9 }),
+      known: window({ ownCount: 2, taken: 40, counters: 9 }),
       limit: 80,
       much: true,
     },
     {
       name: 'after each message near the limit',
-      known: window({ own: 1, taken: 78 }),
+      known: window({ ownCount: 1, taken: 78 }),
       limit: 80,
       much: true,
     },
     {
       name: 'after each message beyond the limit',
-      known: window({ own: 1, taken: 99 }),
+      known: window({ ownCount: 1, taken: 99 }),
       limit: 80,
       much: true,
     },
-    { name: 'never when all is reported', known: window({ own: 40, reported: 40 }), limit: 80, much: false },
+    {
+      name: 'never when all is reported',
+      known: window({ ownCount: 40, reportedCount: 40 }),
+      limit: 80,
+      much: false,
+    },
     {
       name: 'never after a failed report',
-      known: window({ own: 80, isFailing: true }),
+      known: window({ ownCount: 80, isFailing: true }),
       limit: 80,
       much: false,
     },
   ]
-  for (const { name, known, limit, much } of rows) it(name, () => assert.equal(isMuch(known, limit), much))
+  for (const { name, known, limit, much } of rows)
+    it(name, () => assert.equal(isReportUrgent(known, limit), much))
 })
 
 describe('a minute', () => {

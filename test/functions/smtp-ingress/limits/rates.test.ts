@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { messageRates } from '../../../../functions/smtp-ingress/limits/rates.ts'
+import { createMessageRateLimiter } from '../../../../functions/smtp-ingress/limits/rates.ts'
 import type { SharedCounts } from '../../../../functions/smtp-ingress/limits/rates-shared.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { inbound } from '../../../support/fixtures.ts'
@@ -22,9 +22,9 @@ function ratesOf(context: TestContext, { perAddress = 0, others = 0 } = {}) {
       return { taken: others, counters: others > 0 ? 1 : 0 }
     },
   }
-  const rates = messageRates({
+  const rates = createMessageRateLimiter({
     connectorCounts,
-    perAddress,
+    addressLimit: perAddress,
     log: (_level, message) => lines.push(message),
     now: () => 0,
   })
@@ -45,10 +45,10 @@ describe('a connector with a limit', () => {
     const { rates } = ratesOf(context)
     const connectors = [limited(3)]
     assert.equal(
-      taken(() => rates.refuse(ip, connectors, 0)),
+      taken(() => rates.countMessage(ip, connectors, 0)),
       3,
     )
-    const refused = rates.refuse(ip, connectors, minute - 1)
+    const refused = rates.countMessage(ip, connectors, minute - 1)
     assert.ok(refused)
     assert.equal(
       formatReply(refused.reply),
@@ -56,14 +56,14 @@ describe('a connector with a limit', () => {
     )
     assert.equal(refused.reason, 'MessageRate')
     assert.equal(refused.connector, 'id-contoso')
-    assert.equal(rates.refuse(ip, connectors, minute), null)
+    assert.equal(rates.countMessage(ip, connectors, minute), null)
   })
 
   it('counts messages from all addresses', (context) => {
     const { rates } = ratesOf(context)
     let host = 1
     assert.equal(
-      taken(() => rates.refuse(`192.0.2.${host++}`, [limited(5)], 0)),
+      taken(() => rates.countMessage(`192.0.2.${host++}`, [limited(5)], 0)),
       5,
     )
   })
@@ -71,10 +71,10 @@ describe('a connector with a limit', () => {
   it('accepts what other tasks left of its limit', async (context) => {
     const { rates } = ratesOf(context, { others: 7 })
     const connectors = [limited(10)]
-    assert.equal(rates.refuse(ip, connectors, 0), null)
+    assert.equal(rates.countMessage(ip, connectors, 0), null)
     await null
     assert.equal(
-      taken(() => rates.refuse(ip, connectors, 0)),
+      taken(() => rates.countMessage(ip, connectors, 0)),
       2,
     )
   })
@@ -82,11 +82,11 @@ describe('a connector with a limit', () => {
   it('is counted separately from others', (context) => {
     const { rates } = ratesOf(context)
     assert.equal(
-      taken(() => rates.refuse(ip, [limited(3)], 0)),
+      taken(() => rates.countMessage(ip, [limited(3)], 0)),
       3,
     )
     assert.equal(
-      taken(() => rates.refuse(ip, [limited(4, { name: 'Fabrikam' })], 0)),
+      taken(() => rates.countMessage(ip, [limited(4, { name: 'Fabrikam' })], 0)),
       4,
     )
   })
@@ -95,12 +95,12 @@ describe('a connector with a limit', () => {
     const { rates } = ratesOf(context)
     const [wide, narrow] = [limited(10), limited(2, { name: 'Ours' })]
     assert.equal(
-      taken(() => rates.refuse(ip, [wide, narrow], 0)),
+      taken(() => rates.countMessage(ip, [wide, narrow], 0)),
       2,
     )
-    assert.equal(rates.refuse(ip, [wide, narrow], 0)?.connector, 'id-ours')
+    assert.equal(rates.countMessage(ip, [wide, narrow], 0)?.connector, 'id-ours')
     assert.equal(
-      taken(() => rates.refuse(ip, [wide], 0)),
+      taken(() => rates.countMessage(ip, [wide], 0)),
       8,
     )
   })
@@ -117,7 +117,7 @@ describe('a connector with a limit', () => {
     it(`is not limited and causes no report when it is one ${name}`, (context) => {
       const { rates, reports } = ratesOf(context)
       assert.equal(
-        taken(() => rates.refuse(ip, [connector], 0)),
+        taken(() => rates.countMessage(ip, [connector], 0)),
         100,
       )
       assert.deepEqual(reports, [])
@@ -126,7 +126,7 @@ describe('a connector with a limit', () => {
   it('is reported by id at the first message; the rest follows within a second', async (context) => {
     context.mock.timers.enable({ apis: ['setInterval'] })
     const { rates, reports } = ratesOf(context)
-    for (let message = 0; message < 5; message++) rates.refuse(ip, [limited(1000)], 0)
+    for (let message = 0; message < 5; message++) rates.countMessage(ip, [limited(1000)], 0)
     await null
     assert.deepEqual(reports, [{ key: 'id-contoso', taken: 1 }])
     context.mock.timers.tick(1000)
@@ -140,24 +140,24 @@ describe('an address', () => {
   it('has its own limit, independent of connectors', (context) => {
     const { rates, reports } = ratesOf(context, { perAddress: 3 })
     assert.equal(
-      taken(() => rates.refuse(ip, [], 0)),
+      taken(() => rates.countMessage(ip, [], 0)),
       3,
     )
-    const refused = rates.refuse(ip, [limited(null)], 0)
+    const refused = rates.countMessage(ip, [limited(null)], 0)
     assert.ok(refused)
     assert.equal(
       formatReply(refused.reply),
       '451 4.7.0 Too many messages per minute from your address, try again later',
     )
     assert.deepEqual([refused.reason, refused.connector], ['MessageRatePerAddress', null])
-    assert.equal(rates.refuse('192.0.2.2', [], 0), null)
-    assert.equal(rates.refuse(ip, [], minute), null)
+    assert.equal(rates.countMessage('192.0.2.2', [], 0), null)
+    assert.equal(rates.countMessage(ip, [], minute), null)
     assert.deepEqual(reports, [])
   })
 
   it('is a /64 of IPv6, in any spelling', (context) => {
     const { rates } = ratesOf(context, { perAddress: 2 })
-    const ask = (from: string) => rates.refuse(from, [], 0)?.reason ?? null
+    const ask = (from: string) => rates.countMessage(from, [], 0)?.reason ?? null
     assert.deepEqual(
       ['2001:db8:0:1::1', '2001:DB8::1:2:3:4:5', '2001:db8:0:1:ffff::', '2001:db8:0:2::1'].map(ask),
       [null, null, 'MessageRatePerAddress', null],
@@ -173,12 +173,12 @@ describe('an address', () => {
     const { rates } = ratesOf(context, { perAddress: 2 })
     const connectors = [limited(5)]
     assert.equal(
-      taken(() => rates.refuse(ip, connectors, 0)),
+      taken(() => rates.countMessage(ip, connectors, 0)),
       2,
     )
     let host = 10
     assert.equal(
-      taken(() => rates.refuse(`192.0.2.${host++}`, connectors, 0)),
+      taken(() => rates.countMessage(`192.0.2.${host++}`, connectors, 0)),
       3,
     )
   })
@@ -186,11 +186,11 @@ describe('an address', () => {
   it('is not charged for messages that a connector defers', (context) => {
     const { rates } = ratesOf(context, { perAddress: 5 })
     assert.equal(
-      taken(() => rates.refuse(ip, [limited(2)], 0)),
+      taken(() => rates.countMessage(ip, [limited(2)], 0)),
       2,
     )
     assert.equal(
-      taken(() => rates.refuse(ip, [], 0)),
+      taken(() => rates.countMessage(ip, [], 0)),
       3,
     )
   })
