@@ -101,7 +101,7 @@ async function reportTo(
   dependencies: Dependencies,
 ): Promise<void> {
   const querySignal = AbortSignal.timeout(dnsTimeoutMs)
-  const answer = await dependencies.resolver.ask(recordName(counts.domain), 'TXT', querySignal)
+  const answer = await dependencies.resolver.query(recordName(counts.domain), 'TXT', querySignal)
   if (answer.kind === 'Failed') run.unasked += 1
   const places = answer.kind === 'Found' ? reportPlaces(answer.records) : []
   if (places.length === 0) return

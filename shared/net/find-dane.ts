@@ -33,7 +33,7 @@ export async function findDane(found: AddressedHost, resolver: Resolver): Promis
   for (const baseDomain of bases) {
     const name = `_${port}._tcp.${baseDomain}`
     if (name.length > longestName) continue
-    const answer = await resolver.ask(name, 'TLSA')
+    const answer = await resolver.query(name, 'TLSA')
     if (answer.kind === 'Failed') return failed(`TLSA records of ${baseDomain}`, answer)
     if (answer.kind === 'Found' && answer.secure) {
       const names = referenceNames(baseDomain, standsFor.length > 0 ? standsFor : [host])
@@ -53,7 +53,7 @@ async function baseDomains(
 ): Promise<readonly string[] | Dane> {
   if (expanded === host) return secure ? [host] : []
   if (secure) return unique([expanded, host])
-  const alias = await resolver.ask(host, 'CNAME')
+  const alias = await resolver.query(host, 'CNAME')
   if (alias.kind === 'Failed') return failed(`alias ${host}`, alias)
   return alias.kind === 'Found' && alias.secure ? [host] : []
 }

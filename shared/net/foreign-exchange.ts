@@ -86,7 +86,7 @@ async function addressesOf(
 ): Promise<string[] | ForeignFailure> {
   const answers = isIP(host)
     ? [{ kind: 'Found' as const, records: [host] }]
-    : await Promise.all([resolver.ask(host, 'A', signal), resolver.ask(host, 'AAAA', signal)])
+    : await Promise.all([resolver.query(host, 'A', signal), resolver.query(host, 'AAAA', signal)])
   const all = answers.map((answer) => (answer.kind === 'Found' ? answer.records : []))
   const allowed = all.map((some) => some.filter(addressFilter(privateNetworks)).slice(0, mostAddresses))
   if (allowed.flat().length > 0) return allowed.flat()

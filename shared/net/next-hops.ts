@@ -58,12 +58,12 @@ export async function findNextHops(
 /** A query that is late fails like one that no name server answers. */
 function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
   return {
-    ask: (name, type) =>
+    query: (name, type) =>
       new Promise((resolve, reject) => {
         const late = () => resolve({ kind: 'Failed', code: 'ETIMEOUT', bogus: false })
         if (signal.aborted) return late()
         signal.addEventListener('abort', late, { once: true })
-        resolver.ask(name, type, signal).then((answer) => {
+        resolver.query(name, type, signal).then((answer) => {
           signal.removeEventListener('abort', late)
           resolve(answer)
         }, reject)
@@ -80,7 +80,7 @@ const asHost = (smartHost: SmartHost): Host => ({
 })
 
 async function hopsOfDomain(domain: string, resolver: Resolver, options: RoutingOptions): Promise<NextHops> {
-  const answer = await resolver.ask(domain, 'MX')
+  const answer = await resolver.query(domain, 'MX')
   if (answer.kind === 'NoSuchName') return notFound(noSuchDomain(domain))
   if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer))
   const allowed = addressFilter(options.privateNetworks)
@@ -176,7 +176,7 @@ interface Addresses {
 
 /** IPv4 first: Lambda reaches IPv6 only in a VPC that has it. One address family suffices. */
 async function addressesOf(host: string, resolver: Resolver): Promise<Addresses> {
-  const answers = await Promise.all([resolver.ask(host, 'A'), resolver.ask(host, 'AAAA')])
+  const answers = await Promise.all([resolver.query(host, 'A'), resolver.query(host, 'AAAA')])
   const found = answers.filter((answer) => answer.kind === 'Found')
   const best = found.find(({ secure }) => secure) ?? found[0]
   const failed = answers.find((answer) => answer.kind === 'Failed')

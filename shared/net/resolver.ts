@@ -7,29 +7,35 @@
 import { randomInt } from 'node:crypto'
 import { getServers } from 'node:dns'
 import { type NameServerAddress, parseNameServers } from '../contract/name-server.ts'
-import type { DnsAnswer, RecordOf, RecordType, Resolver } from './dns/answer.ts'
-import { encodeQuery, isAskable, type Question, type Reply, readReply } from './dns/message.ts'
+import type { DnsAnswer, RecordData, RecordType, Resolver } from './dns/answer.ts'
+import { type DnsReply, decodeReply, encodeQuery, isValidName, type Question } from './dns/message.ts'
 import { type ChannelOptions, TlsChannel } from './dns/tls-channel.ts'
-import { askByDatagram, askByStream, type TransportFailure } from './dns/transport.ts'
+import { queryByTcp, queryByUdp, type TransportFailure } from './dns/transport.ts'
 
-export type { DnsAnswer, Exchange, RecordOf, RecordType, Resolver } from './dns/answer.ts'
+export type {
+  DnsAnswer,
+  MxRecord as Exchange,
+  RecordData as RecordOf,
+  RecordType,
+  Resolver,
+} from './dns/answer.ts'
 
-export interface Round {
+export interface QueryRound {
   /** Ignored for a server with TLS. */
-  by: 'Datagram' | 'Stream'
+  transport: 'Datagram' | 'Stream'
   /** Milliseconds for each query to each server. */
-  wait: number
+  timeoutMs: number
 }
 
 /** TCP last: a firewall may drop the datagrams of a server. */
-const patience: readonly Round[] = [
-  { by: 'Datagram', wait: 2_000 },
-  { by: 'Datagram', wait: 3_000 },
-  { by: 'Stream', wait: 5_000 },
+const defaultRounds: readonly QueryRound[] = [
+  { transport: 'Datagram', timeoutMs: 2_000 },
+  { transport: 'Datagram', timeoutMs: 3_000 },
+  { transport: 'Stream', timeoutMs: 5_000 },
 ]
 
 /** Aliases in a row, over all replies. */
-const mostAliases = 16
+const maxAliases = 16
 
 /**
  * @param servers in the form of `parseNameServers`; empty means those of the system
@@ -38,115 +44,116 @@ const mostAliases = 16
  */
 export function createResolver(
   servers: readonly string[],
-  rounds: readonly Round[] = patience,
+  rounds: readonly QueryRound[] = defaultRounds,
   channel: Partial<ChannelOptions> = {},
 ): Resolver {
   const addresses = parseNameServers(servers.length > 0 ? servers : getServers())
-  const line = new Line(
-    addresses.map((address) => serverAt(address, channel)),
+  const rotation = new ServerRotation(
+    addresses.map((address) => createNameServer(address, channel)),
     rounds,
   )
   return {
-    async ask<K extends RecordType>(name: string, type: K, signal?: AbortSignal) {
-      return (await resolve(line, { name, type }, signal ?? new AbortController().signal)) as DnsAnswer<
-        RecordOf[K]
+    async query<K extends RecordType>(name: string, type: K, signal?: AbortSignal) {
+      return (await resolve(rotation, { name, type }, signal ?? new AbortController().signal)) as DnsAnswer<
+        RecordData[K]
       >
     },
   }
 }
 
-type Answer = DnsAnswer<RecordOf[RecordType]>
+type Answer = DnsAnswer<RecordData[RecordType]>
 
 /** RFC 7672 §2.1.3: follows an alias without its target by another query; after an insecure alias all is insecure. */
-async function resolve(line: Line, question: Question, signal: AbortSignal): Promise<Answer> {
+async function resolve(rotation: ServerRotation, question: Question, signal: AbortSignal): Promise<Answer> {
   let { name } = question
   let secure = true
   for (let aliases = 0; ; ) {
-    if (!isAskable(name)) return failure('EBADNAME')
-    const reply = await line.ask({ ...question, name }, signal)
+    if (!isValidName(name)) return failedAnswer('EBADNAME')
+    const reply = await rotation.query({ ...question, name }, signal)
     if (reply.kind === 'Failed') return reply
     secure &&= reply.authentic
-    const found = follow(reply, name, question.type)
-    aliases += found.aliases
-    if (aliases > mostAliases) return failure('EBADRESP')
-    if (reply.rcode === nxDomain) return { kind: 'NoSuchName', secure }
-    if (found.records.length > 0) return { kind: 'Found', records: found.records, secure, name: found.name }
-    if (found.aliases === 0 || reply.negative) return { kind: 'NoData', secure }
-    name = found.name
+    const followed = followAliases(reply, name, question.type)
+    aliases += followed.aliases
+    if (aliases > maxAliases) return failedAnswer('EBADRESP')
+    if (reply.rcode === nxDomainRcode) return { kind: 'NoSuchName', secure }
+    if (followed.records.length > 0)
+      return { kind: 'Found', records: followed.records, secure, name: followed.name }
+    if (followed.aliases === 0 || reply.negative) return { kind: 'NoData', secure }
+    name = followed.name
   }
 }
 
-const nxDomain = 3
+const nxDomainRcode = 3
 
 /** Follows the aliases within one reply. */
-function follow(
-  { records }: Reply,
-  asked: string,
+function followAliases(
+  { records }: DnsReply,
+  queriedName: string,
   type: RecordType,
-): { name: string; aliases: number; records: RecordOf[RecordType][] } {
-  let name = asked.toLowerCase()
+): { name: string; aliases: number; records: RecordData[RecordType][] } {
+  let name = queriedName.toLowerCase()
   for (let aliases = 0; ; aliases += 1) {
-    const own = records.filter(({ owner }) => owner === name)
-    const wanted = own.filter((record) => record.type === type)
-    const alias = own.find((record) => record.type === 'CNAME')
-    if (wanted.length > 0 || alias === undefined || aliases > mostAliases)
-      return { name, aliases, records: wanted.map(({ data }) => data) }
+    const ownRecords = records.filter(({ owner }) => owner === name)
+    const matchingRecords = ownRecords.filter((record) => record.type === type)
+    const alias = ownRecords.find((record) => record.type === 'CNAME')
+    if (matchingRecords.length > 0 || alias === undefined || aliases > maxAliases)
+      return { name, aliases, records: matchingRecords.map(({ data }) => data) }
     name = alias.data as string
   }
 }
 
-const failure = (code: string, bogus = false): Extract<Answer, { kind: 'Failed' }> => ({
+const failedAnswer = (code: string, bogus = false): Extract<Answer, { kind: 'Failed' }> => ({
   kind: 'Failed',
   code,
   bogus,
 })
 
-type Told = (Reply & { kind: 'Answered' }) | Extract<Answer, { kind: 'Failed' }>
+type QueryResult = (DnsReply & { kind: 'Answered' }) | Extract<Answer, { kind: 'Failed' }>
 
-interface Server {
+interface NameServer {
   address: NameServerAddress
   /** Null for queries in the clear. */
   channel: TlsChannel | null
 }
 
-function serverAt(address: NameServerAddress, options: Partial<ChannelOptions>): Server {
+function createNameServer(address: NameServerAddress, options: Partial<ChannelOptions>): NameServer {
   const { tlsName } = address
   return { address, channel: tlsName === null ? null : new TlsChannel({ ...address, tlsName }, options) }
 }
 
 /** The servers in the order of their use. */
-class Line {
-  #servers: readonly Server[]
-  readonly #rounds: readonly Round[]
+class ServerRotation {
+  #servers: readonly NameServer[]
+  readonly #rounds: readonly QueryRound[]
 
-  constructor(servers: readonly Server[], rounds: readonly Round[]) {
+  constructor(servers: readonly NameServer[], rounds: readonly QueryRound[]) {
     this.#servers = servers
     this.#rounds = rounds
   }
 
   /** When none answers, a server's error reply is reported before a timeout: it says more. */
-  async ask(question: Question, signal: AbortSignal): Promise<Told> {
-    let refusal: Told | null = null
-    let silence = failure('ETIMEOUT')
-    let left = this.#servers
+  async query(question: Question, signal: AbortSignal): Promise<QueryResult> {
+    let refusal: QueryResult | null = null
+    let lastTimeout = failedAnswer('ETIMEOUT')
+    let remaining = this.#servers
     for (const round of this.#rounds) {
-      for (const server of left) {
-        const told = await askServer(server, question, round, signal)
-        if (told.kind === 'Answered' || (told.kind === 'Failed' && told.bogus)) {
+      for (const server of remaining) {
+        const result = await queryServer(server, question, round, signal)
+        if (result.kind === 'Answered' || (result.kind === 'Failed' && result.bogus)) {
           this.#prefer(server)
-          return told
+          return result
         }
-        if (told.kind === 'Failed') {
-          refusal = told
-          left = left.filter((each) => each !== server)
-        } else silence = failure(told.code)
+        if (result.kind === 'Failed') {
+          refusal = result
+          remaining = remaining.filter((each) => each !== server)
+        } else lastTimeout = failedAnswer(result.code)
       }
     }
-    return refusal ?? silence
+    return refusal ?? lastTimeout
   }
 
   /** Moves the servers that did not answer to the end. */
-  #prefer(server: Server): void {
+  #prefer(server: NameServer): void {
     if (this.#servers[0] === server) return
     const at = this.#servers.indexOf(server)
     this.#servers = [...this.#servers.slice(at), ...this.#servers.slice(0, at)]
@@ -154,101 +161,101 @@ class Line {
 }
 
 /** @returns `Failed` for the server's own error reply */
-async function askServer(
-  server: Server,
+async function queryServer(
+  server: NameServer,
   question: Question,
-  round: Round,
+  round: QueryRound,
   signal: AbortSignal,
-): Promise<Told | TransportFailure> {
+): Promise<QueryResult | TransportFailure> {
   const ask = (checkingDisabled = false) =>
-    askEitherWay(server, question, { checkingDisabled }, round, signal)
+    queryWithEdnsFallback(server, question, { checkingDisabled }, round, signal)
   const reply = await ask()
   if (reply.kind !== 'Answered' || isAnswer(reply)) return reply
-  if (reply.rcode === servFail) return diagnose(reply, ask)
-  return failure(codeOf(reply))
+  if (reply.rcode === servFailRcode) return diagnoseServFail(reply, ask)
+  return failedAnswer(errorCodeOf(reply))
 }
 
-const isAnswer = ({ rcode, conclusive, records }: Reply): boolean =>
-  rcode === nxDomain || (rcode === 0 && (conclusive || records.length > 0))
+const isAnswer = ({ rcode, conclusive, records }: DnsReply): boolean =>
+  rcode === nxDomainRcode || (rcode === 0 && (conclusive || records.length > 0))
 
-const servFail = 2
+const servFailRcode = 2
 
 /** RFC 8914 §4.7–4.13: DNSSEC failures, from bogus to a missing NSEC. */
-const isDnssec = (error: number): boolean => error >= 6 && error <= 12
+const isDnssecError = (error: number): boolean => error >= 6 && error <= 12
 
 /**
  * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error it does if the query succeeds with
  * checking disabled, and fails again without.
  */
-async function diagnose(
-  reply: Reply,
-  ask: (checkingDisabled?: boolean) => Promise<(Reply & { kind: 'Answered' }) | TransportFailure>,
-): Promise<Told | TransportFailure> {
-  if (reply.errors.some(isDnssec)) return failure('ESERVFAIL', true)
+async function diagnoseServFail(
+  reply: DnsReply,
+  ask: (checkingDisabled?: boolean) => Promise<(DnsReply & { kind: 'Answered' }) | TransportFailure>,
+): Promise<QueryResult | TransportFailure> {
+  if (reply.errors.some(isDnssecError)) return failedAnswer('ESERVFAIL', true)
   const unchecked = await ask(true)
-  if (unchecked.kind !== 'Answered' || !isAnswer(unchecked)) return failure('ESERVFAIL')
-  const again = await ask()
-  if (again.kind === 'Answered' && isAnswer(again)) return again
-  return failure('ESERVFAIL', again.kind === 'Answered' && again.rcode === servFail)
+  if (unchecked.kind !== 'Answered' || !isAnswer(unchecked)) return failedAnswer('ESERVFAIL')
+  const retried = await ask()
+  if (retried.kind === 'Answered' && isAnswer(retried)) return retried
+  return failedAnswer('ESERVFAIL', retried.kind === 'Answered' && retried.rcode === servFailRcode)
 }
 
-const codes = new Map([
+const codesByRcode = new Map([
   [1, 'EFORMERR'],
-  [servFail, 'ESERVFAIL'],
+  [servFailRcode, 'ESERVFAIL'],
   [4, 'ENOTIMP'],
   [5, 'EREFUSED'],
 ])
 
 /** A referral to other servers is no answer. */
-const codeOf = ({ rcode }: Reply): string =>
-  rcode === 0 ? 'EBADRESP' : (codes.get(rcode) ?? `rcode ${rcode}`)
+const errorCodeOf = ({ rcode }: DnsReply): string =>
+  rcode === 0 ? 'EBADRESP' : (codesByRcode.get(rcode) ?? `rcode ${rcode}`)
 
-type Spoken = (Reply & { kind: 'Answered' }) | TransportFailure
+type TransportResult = (DnsReply & { kind: 'Answered' }) | TransportFailure
 
 /** RFC 6891 §7: a server that does not support EDNS is queried without it. */
-async function askEitherWay(
-  server: Server,
+async function queryWithEdnsFallback(
+  server: NameServer,
   question: Question,
   options: { checkingDisabled: boolean },
-  round: Round,
+  round: QueryRound,
   signal: AbortSignal,
-): Promise<Spoken> {
-  const reply = await exchange(server, question, { ...options, edns: true }, round, signal)
-  if (reply.kind !== 'Answered' || !knowsNoEdns.has(reply.rcode)) return reply
-  return exchange(server, question, { ...options, edns: false }, round, signal)
+): Promise<TransportResult> {
+  const reply = await sendQuery(server, question, { ...options, edns: true }, round, signal)
+  if (reply.kind !== 'Answered' || !rcodesWithoutEdns.has(reply.rcode)) return reply
+  return sendQuery(server, question, { ...options, edns: false }, round, signal)
 }
 
 /** FORMERR, NOTIMP, BADVERS. */
-const knowsNoEdns = new Set([1, 4, 16])
+const rcodesWithoutEdns = new Set([1, 4, 16])
 
 /** Uses TCP when a datagram is too small for the answer, or only wrong datagrams arrive. */
-async function exchange(
-  { address, channel }: Server,
+async function sendQuery(
+  { address, channel }: NameServer,
   question: Question,
   options: { checkingDisabled: boolean; edns: boolean },
-  { by, wait }: Round,
+  { transport: by, timeoutMs: wait }: QueryRound,
   signal: AbortSignal,
-): Promise<Spoken> {
+): Promise<TransportResult> {
   const queryOf = (id: number) => ({
-    query: encodeQuery(question, { ...options, id, padded: channel !== null }),
-    read: (octets: Buffer) => readAnswer(octets, id, question),
+    query: encodeQuery(question, { ...options, id, isPadded: channel !== null }),
+    read: (octets: Buffer) => decodeAnswer(octets, id, question),
   })
-  if (channel) return unlessTruncated(await channel.ask(queryOf, wait, signal))
+  if (channel) return rejectTruncated(await channel.query(queryOf, wait, signal))
   const { query, read } = queryOf(randomInt(0x10000))
   if (by === 'Datagram') {
-    const told = await askByDatagram(address, query, read, wait, signal)
-    if (told.kind === 'Answered' ? !told.truncated : told.code === 'ETIMEOUT') return told
+    const result = await queryByUdp(address, query, read, wait, signal)
+    if (result.kind === 'Answered' ? !result.truncated : result.code === 'ETIMEOUT') return result
   }
-  return unlessTruncated(await askByStream(address, query, read, wait, signal))
+  return rejectTruncated(await queryByTcp(address, query, read, wait, signal))
 }
 
 /** @returns null for a message that does not belong to the query */
-function readAnswer(octets: Buffer, id: number, question: Question): Spoken | null {
-  const reply = readReply(octets, id, question)
+function decodeAnswer(octets: Buffer, id: number, question: Question): TransportResult | null {
+  const reply = decodeReply(octets, id, question)
   if (reply === 'OtherQuery') return null
   return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Answered', ...reply }
 }
 
 /** A reply over a stream must not be truncated. */
-const unlessTruncated = (told: Spoken): Spoken =>
-  told.kind === 'Answered' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told
+const rejectTruncated = (result: TransportResult): TransportResult =>
+  result.kind === 'Answered' && result.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : result

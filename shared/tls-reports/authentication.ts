@@ -67,7 +67,7 @@ type Lookup = (name: string, type: string) => Promise<string[][]>
 /** Answers like node:dns, as the package expects. */
 function keysBy(resolver: Resolver, signal: AbortSignal): Lookup {
   return async (name) => {
-    const answer = await resolver.ask(name, 'TXT', signal)
+    const answer = await resolver.query(name, 'TXT', signal)
     if (answer.kind === 'Found') return answer.records.map((record) => [forReports(record)])
     // A name that cannot be queried has no key.
     const fails = answer.kind === 'Failed' && answer.code !== 'EBADNAME'

@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { BoundedMap } from '../../functions/smtp-ingress/limits/bounded-memory.ts'
 import { waivesTls } from '../../shared/mail/tls-required.ts'
-import { Frames, frame } from '../../shared/net/dns/frames.ts'
-import { readReply } from '../../shared/net/dns/message.ts'
+import { encodeFrame, FrameReader } from '../../shared/net/dns/frames.ts'
+import { decodeReply } from '../../shared/net/dns/message.ts'
 import { readPolicy } from '../../shared/net/mta-sts/policy.ts'
 import { announcedId } from '../../shared/net/mta-sts/record.ts'
 import { outboundWarnings } from '../../shared/policy/warnings/warnings.ts'
@@ -105,7 +105,7 @@ function pointers(records: number): () => unknown {
   const header = Buffer.alloc(12)
   for (const [at, value] of [0x1234, 0x8180, 1, records + 1].entries()) header.writeUInt16BE(value, at * 2)
   const octets = Buffer.concat([header, question, record([0xc0, 12], chain), ...others])
-  return () => readReply(octets, 0x1234, { name: 'mx.partner.example', type: 'A' })
+  return () => decodeReply(octets, 0x1234, { name: 'mx.partner.example', type: 'A' })
 }
 
 const host = 'mx.partner.example'
@@ -130,10 +130,10 @@ const rows: Row[] = [
     what: 'DNS message: single octets',
     size: 16_000,
     of: (size) => {
-      const whole = [...frame(Buffer.alloc(size, 7))].map((octet) => Buffer.from([octet]))
+      const whole = [...encodeFrame(Buffer.alloc(size, 7))].map((octet) => Buffer.from([octet]))
       return () => {
-        const frames = new Frames()
-        for (const octet of whole) frames.take(octet)
+        const frames = new FrameReader()
+        for (const octet of whole) frames.read(octet)
       }
     },
   },

@@ -320,7 +320,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     })
 
     it('answers concurrent queries over one connection', async () => {
-      const { ask } = createResolver([names.byTls], [{ by: 'Stream', wait: 20_000 }])
+      const { query: ask } = createResolver([names.byTls], [{ transport: 'Stream', timeoutMs: 20_000 }])
       const domains = ['pinned', 'issuer', 'whole', 'changing', 'many', 'nothing']
       const answers = await Promise.all(domains.map((domain) => ask(`${domain}.${signedZone}`, 'MX')))
       assert.deepEqual(

@@ -54,7 +54,7 @@ export function fakeResolver(zone: Zone): FakeResolver {
   }
   return {
     asked,
-    ask: async (name, type) => {
+    query: async (name, type) => {
       asked.push(`${type} ${name}`)
       return answer(name, type, true)
     },
@@ -62,4 +62,4 @@ export function fakeResolver(zone: Zone): FakeResolver {
 }
 
 /** A resolver whose servers never respond. */
-export const silentResolver: Resolver = { ask: () => new Promise(() => {}) }
+export const silentResolver: Resolver = { query: () => new Promise(() => {}) }

@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises'
 import type { Resolver } from '../../../shared/net/resolver.ts'
 
 export const systemResolver: Resolver = {
-  async ask(name, type, signal) {
+  async query(name, type, signal) {
     if (type !== 'A' && type !== 'AAAA') return { kind: 'NoData', secure: false }
     try {
       const asked = lookup(name, { all: true, family: type === 'A' ? 4 : 6 })

@@ -1,5 +1,5 @@
 /** Gathers what DNS and the policy host publish for a domain now. */
-import type { DnsAnswer, Exchange, Resolver } from '../../../shared/net/dns/answer.ts'
+import type { DnsAnswer, MxRecord, Resolver } from '../../../shared/net/dns/answer.ts'
 import { type Fetched, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import { recordName } from '../../../shared/tls-reports/record.ts'
@@ -15,7 +15,7 @@ export interface HostFacts {
 }
 
 export interface DomainFacts {
-  mx: DnsAnswer<Exchange>
+  mx: DnsAnswer<MxRecord>
   /** TXT records of the domain itself. */
   txt: DnsAnswer<string>
   announcement: DnsAnswer<string>
@@ -46,14 +46,14 @@ export async function gatherDomainFacts(
 ): Promise<DomainFacts> {
   const policyHost = policyHostOf(domain)
   const [mx, txt, announcement, tlsRpt, policy, a, aaaa, signed, ...hostFacts] = await Promise.all([
-    resolver.ask(domain, 'MX'),
-    resolver.ask(domain, 'TXT'),
-    resolver.ask(announcementName(domain), 'TXT'),
-    resolver.ask(recordName(domain), 'TXT'),
+    resolver.query(domain, 'MX'),
+    resolver.query(domain, 'TXT'),
+    resolver.query(announcementName(domain), 'TXT'),
+    resolver.query(recordName(domain), 'TXT'),
     fetchPolicy(domain, { resolver, privateNetworks: anywhere, limits }),
-    resolver.ask(policyHost, 'A'),
-    resolver.ask(policyHost, 'AAAA'),
-    resolver.ask(signedZone, 'TXT'),
+    resolver.query(policyHost, 'A'),
+    resolver.query(policyHost, 'AAAA'),
+    resolver.query(signedZone, 'TXT'),
     ...hosts.map((host) => hostFactsOf(host, resolver)),
   ])
   const hasOneSpf = txt.kind === 'Found' && txt.records.filter(isSpf).length === 1
@@ -72,9 +72,9 @@ export async function gatherDomainFacts(
 
 async function hostFactsOf(host: string, resolver: Resolver): Promise<HostFacts> {
   const [a, aaaa, tlsa] = await Promise.all([
-    resolver.ask(host, 'A'),
-    resolver.ask(host, 'AAAA'),
-    resolver.ask(tlsaName(host), 'TLSA'),
+    resolver.query(host, 'A'),
+    resolver.query(host, 'AAAA'),
+    resolver.query(tlsaName(host), 'TLSA'),
   ])
   return { host, a, aaaa, tlsa }
 }

@@ -1,7 +1,7 @@
 /** Evaluates a domain's SPF record for the plan's senders as a receiver does (RFC 7208). */
 
 import { errorMessage } from '../../../shared/contract/error-message.ts'
-import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../../shared/net/dns/answer.ts'
+import type { DnsAnswer, RecordData, RecordType, Resolver } from '../../../shared/net/dns/answer.ts'
 import { ses } from '../publication-plan.ts'
 import { sesRecord } from '../zone-records.ts'
 
@@ -31,7 +31,7 @@ export const permissions = (
 
 async function permissionOfSes(domain: string, resolver: Resolver): Promise<Permission> {
   const sender = sesName
-  const address = firstAddress(await resolver.ask(sesRecord, 'TXT'))
+  const address = firstAddress(await resolver.query(sesRecord, 'TXT'))
   if (address !== null) return permission(domain, sender, address, resolver)
   return { sender, result: null, why: `its addresses cannot be read from ${sesRecord}` }
 }
@@ -82,8 +82,8 @@ async function recordsOf<K extends RecordType>(
   resolver: Resolver,
   name: string,
   type: K,
-): Promise<RecordOf[K][]> {
-  const answer = await resolver.ask(name, type)
+): Promise<RecordData[K][]> {
+  const answer = await resolver.query(name, type)
   if (answer.kind === 'Found') return answer.records
   throw dnsError(
     { Failed: answer.kind === 'Failed' ? answer.code : '', NoSuchName: 'ENOTFOUND', NoData: 'ENODATA' }[

@@ -1,15 +1,15 @@
 /** The DNS queries of routing and policies, and their results. */
 import type { TlsaRecord } from '../../tls/requirement.ts'
 
-export interface Exchange {
+export interface MxRecord {
   preference: number
   /** `.` is the root. */
   exchange: string
 }
 
 /** The data of one record, by type. */
-export interface RecordOf {
-  MX: Exchange
+export interface RecordData {
+  MX: MxRecord
   A: string
   AAAA: string
   CNAME: string
@@ -18,7 +18,7 @@ export interface RecordOf {
   TXT: string
 }
 
-export type RecordType = keyof RecordOf
+export type RecordType = keyof RecordData
 
 /** `secure`: the resolver proves the answer and all aliases to it by DNSSEC (the AD bit, RFC 4035 §3.2.3). */
 export type DnsAnswer<T> =
@@ -34,5 +34,5 @@ export type DnsAnswer<T> =
 
 export interface Resolver {
   /** Never throws. `ETIMEOUT` when the signal aborts first. */
-  ask<K extends RecordType>(name: string, type: K, signal?: AbortSignal): Promise<DnsAnswer<RecordOf[K]>>
+  query<K extends RecordType>(name: string, type: K, signal?: AbortSignal): Promise<DnsAnswer<RecordData[K]>>
 }

@@ -6,7 +6,7 @@
  */
 import packet from 'dns-packet'
 import type { TlsaRecord } from '../../tls/requirement.ts'
-import type { Exchange, RecordOf, RecordType } from './answer.ts'
+import type { MxRecord, RecordData, RecordType } from './answer.ts'
 
 export interface Question {
   name: string
@@ -18,17 +18,17 @@ export interface QueryOptions {
   /** RFC 4035 §3.2.2: the resolver answers even when validation fails. */
   checkingDisabled: boolean
   /** False for servers that do not support EDNS. */
-  edns: boolean
+  useEdns: boolean
   /** Hides the name's length, which encryption alone does not. */
-  padded: boolean
+  isPadded: boolean
 }
 
 /** Octets of a datagram that no network fragments. */
-const payloadSize = 1232
+const maxPayloadOctets = 1232
 
 /** RFC 8467 §4.1: octets; a query's length is a multiple. */
-const paddingBlock = 128
-const padding = 12
+const paddingBlockOctets = 128
+const paddingOption = 12
 
 /**
  * AD requests the result of validation (RFC 6840 §5.7), DO requests DNSSEC (RFC 4035 §4.9.1).
@@ -36,7 +36,7 @@ const padding = 12
  */
 export function encodeQuery(
   { name, type }: Question,
-  { id, checkingDisabled, edns, padded }: QueryOptions,
+  { id, checkingDisabled, useEdns: edns, isPadded: padded }: QueryOptions,
 ): Buffer {
   const encode = (options: { code: number; data: Buffer }[]) =>
     packet.encode({
@@ -46,26 +46,26 @@ export function encodeQuery(
         packet.RECURSION_DESIRED | packet.AUTHENTIC_DATA | (checkingDisabled ? packet.CHECKING_DISABLED : 0),
       questions: [{ name, type }],
       additionals: edns
-        ? [{ type: 'OPT', name: '.', udpPayloadSize: payloadSize, flags: packet.DNSSEC_OK, options }]
+        ? [{ type: 'OPT', name: '.', udpPayloadSize: maxPayloadOctets, flags: packet.DNSSEC_OK, options }]
         : [],
     })
   if (!padded) return encode([])
-  const { length } = encode([{ code: padding, data: Buffer.alloc(0) }])
-  return encode([{ code: padding, data: Buffer.alloc(-length & (paddingBlock - 1)) }])
+  const { length } = encode([{ code: paddingOption, data: Buffer.alloc(0) }])
+  return encode([{ code: paddingOption, data: Buffer.alloc(-length & (paddingBlockOctets - 1)) }])
 }
 
 /** RFC 1035 §2.3.4: labels of 1–63 octets, 253 characters in all; printable ASCII. */
-export function isAskable(name: string): boolean {
+export function isValidName(name: string): boolean {
   return name.length <= 253 && name.split('.').every((label) => /^[!-~]{1,63}$/.test(label))
 }
 
 /** One record of the answer section. */
 export type AnswerRecord = { owner: string } & (
   | { type: 'CNAME'; data: string }
-  | { type: Exclude<RecordType, 'CNAME'>; data: RecordOf[RecordType] }
+  | { type: Exclude<RecordType, 'CNAME'>; data: RecordData[RecordType] }
 )
 
-export interface Reply {
+export interface DnsReply {
   /** Includes the upper bits from EDNS. */
   rcode: number
   truncated: boolean
@@ -84,32 +84,32 @@ const typeNumbers: Record<RecordType, number> = { A: 1, CNAME: 5, MX: 15, TXT: 1
 const typesByNumber = new Map(
   Object.entries(typeNumbers).map(([type, number]) => [number, type as RecordType]),
 )
-const soa = 6
-const opt = 41
-const internet = 1
-const extendedError = 15
+const soaType = 6
+const optType = 41
+const internetClass = 1
+const extendedErrorOption = 15
 
 /** @returns `OtherQuery`: not a reply to this query; `Malformed`: a reply to it that cannot be read */
-export function readReply(
+export function decodeReply(
   octets: Buffer,
   id: number,
   question: Question,
-): Reply | 'OtherQuery' | 'Malformed' {
+): DnsReply | 'OtherQuery' | 'Malformed' {
   if (octets.length < 12 || octets.readUInt16BE(0) !== id) return 'OtherQuery'
   const flags = octets.readUInt16BE(2)
   if ((flags & 0xf800) !== 0x8000) return 'OtherQuery'
   try {
-    return readSections(octets, flags, question)
+    return decodeSections(octets, flags, question)
   } catch {
     return 'Malformed'
   }
 }
 
-function readSections(octets: Buffer, flags: number, question: Question): Reply | 'OtherQuery' {
+function decodeSections(octets: Buffer, flags: number, question: Question): DnsReply | 'OtherQuery' {
   const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) =>
     octets.readUInt16BE(at),
   ) as [number, number, number, number]
-  const reply: Reply = {
+  const reply: DnsReply = {
     rcode: flags & 0xf,
     truncated: (flags & packet.TRUNCATED_RESPONSE) !== 0,
     authentic: (flags & packet.AUTHENTIC_DATA) !== 0,
@@ -121,31 +121,31 @@ function readSections(octets: Buffer, flags: number, question: Question): Reply 
   // A server that cannot read the question may omit it.
   if (questions === 0 && reply.rcode !== 0) return reply
   if (questions !== 1) return 'OtherQuery'
-  let at = readQuestion(octets, question)
+  let at = matchQuestion(octets, question)
   if (at === null) return 'OtherQuery'
   if (reply.truncated) return reply
   for (let each = 0; each < answers + authorities + additionals; each += 1) {
-    const record = readRecord(octets, at)
+    const record = locateRecord(octets, at)
     at = record.end
-    if (each < answers) reply.records.push(...ofInterest(octets, record, question.type))
-    else if (each < answers + authorities) reply.negative ||= record.type === soa
-    else if (record.type === opt) readOptions(octets, record, reply)
+    if (each < answers) reply.records.push(...selectRecord(octets, record, question.type))
+    else if (each < answers + authorities) reply.negative ||= record.type === soaType
+    else if (record.type === optType) decodeOptions(octets, record, reply)
   }
   return reply
 }
 
 /** @returns the offset of its end, or null for another question */
-function readQuestion(octets: Buffer, { name, type }: Question): number | null {
-  const asked = packet.name.decode(octets, 12)
+function matchQuestion(octets: Buffer, { name, type }: Question): number | null {
+  const questionName = packet.name.decode(octets, 12)
   const at = 12 + packet.name.decode.bytes
   const same =
-    lower(asked) === lower(name) &&
+    toLowerAscii(questionName) === toLowerAscii(name) &&
     octets.readUInt16BE(at) === typeNumbers[type] &&
-    octets.readUInt16BE(at + 2) === internet
+    octets.readUInt16BE(at + 2) === internetClass
   return same ? at + 4 : null
 }
 
-interface Place {
+interface RecordLocation {
   owner: string
   type: number
   class: number
@@ -155,8 +155,8 @@ interface Place {
   end: number
 }
 
-function readRecord(octets: Buffer, begin: number): Place {
-  const owner = lower(packet.name.decode(octets, begin))
+function locateRecord(octets: Buffer, begin: number): RecordLocation {
+  const owner = toLowerAscii(packet.name.decode(octets, begin))
   const at = begin + packet.name.decode.bytes
   const length = at + 8
   const end = length + 2 + octets.readUInt16BE(length)
@@ -172,40 +172,45 @@ function readRecord(octets: Buffer, begin: number): Place {
 }
 
 /** @returns the record if its type was queried or it is an alias, else nothing */
-function ofInterest(octets: Buffer, place: Place, asked: RecordType): AnswerRecord[] {
-  const type = typesByNumber.get(place.type)
-  if (place.class !== internet || type === undefined || (type !== asked && type !== 'CNAME')) return []
-  return [{ owner: place.owner, type, data: readData(octets, place, type) } as AnswerRecord]
+function selectRecord(octets: Buffer, location: RecordLocation, queriedType: RecordType): AnswerRecord[] {
+  const type = typesByNumber.get(location.type)
+  if (location.class !== internetClass || type === undefined || (type !== queriedType && type !== 'CNAME'))
+    return []
+  return [{ owner: location.owner, type, data: decodeData(octets, location, type) } as AnswerRecord]
 }
 
-function readData(octets: Buffer, { length, end }: Place, type: RecordType): RecordOf[RecordType] {
+function decodeData(
+  octets: Buffer,
+  { length, end }: RecordLocation,
+  type: RecordType,
+): RecordData[RecordType] {
   // Pointers lead backwards, so the octets after the record are not necessary.
   const upToEnd = octets.subarray(0, end)
   const data = upToEnd.subarray(length + 2)
   switch (type) {
     case 'A':
     case 'AAAA':
-      return readAddress(upToEnd, length, type)
+      return decodeAddress(upToEnd, length, type)
     case 'CNAME':
-      return lower(packet.name.decode(upToEnd, length + 2))
+      return toLowerAscii(packet.name.decode(upToEnd, length + 2))
     case 'MX': {
-      const { preference, exchange } = packet.record('MX').decode(upToEnd, length) as Exchange
-      return { preference, exchange: lower(exchange) }
+      const { preference, exchange } = packet.record('MX').decode(upToEnd, length) as MxRecord
+      return { preference, exchange: toLowerAscii(exchange) }
     }
     case 'TLSA':
-      return readTlsa(data)
+      return decodeTlsa(data)
     case 'TXT':
-      return readText(data)
+      return decodeText(data)
   }
 }
 
-function readAddress(octets: Buffer, length: number, type: 'A' | 'AAAA'): string {
+function decodeAddress(octets: Buffer, length: number, type: 'A' | 'AAAA'): string {
   if (octets.length - length - 2 !== (type === 'A' ? 4 : 16)) throw new RangeError('not an address')
   return packet.record(type).decode(octets, length) as string
 }
 
 /** RFC 6698 §2.1. */
-function readTlsa(data: Buffer): TlsaRecord {
+function decodeTlsa(data: Buffer): TlsaRecord {
   return {
     usage: data.readUInt8(0),
     selector: data.readUInt8(1),
@@ -215,7 +220,7 @@ function readTlsa(data: Buffer): TlsaRecord {
 }
 
 /** RFC 1035 §3.3.14: strings, each with its length before it. */
-function readText(data: Buffer): string {
+function decodeText(data: Buffer): string {
   const strings: string[] = []
   for (let at = 0; at < data.length; ) {
     const end = at + 1 + data.readUInt8(at)
@@ -227,16 +232,16 @@ function readText(data: Buffer): string {
 }
 
 /** RFC 6891 §6.1.3: the TTL field holds the upper bits of the response code; RFC 8914 §2. */
-function readOptions(octets: Buffer, { ttl, length, end }: Place, reply: Reply): void {
+function decodeOptions(octets: Buffer, { ttl, length, end }: RecordLocation, reply: DnsReply): void {
   reply.rcode |= (ttl >>> 24) << 4
   for (let at = length + 2; at < end; ) {
     const next = at + 4 + octets.readUInt16BE(at + 2)
     if (next > end) throw new RangeError('cut short')
-    if (octets.readUInt16BE(at) === extendedError && next >= at + 6)
+    if (octets.readUInt16BE(at) === extendedErrorOption && next >= at + 6)
       reply.errors.push(octets.readUInt16BE(at + 4))
     at = next
   }
 }
 
 /** DNS ignores the case of ASCII letters only (RFC 1035 §2.3.3). */
-const lower = (name: string): string => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+const toLowerAscii = (name: string): string => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())

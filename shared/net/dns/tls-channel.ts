@@ -7,217 +7,230 @@
  */
 import { randomInt } from 'node:crypto'
 import { TlsConnection, type TlsServer } from './tls-connection.ts'
-import { type End, type Reader, settle, type TransportFailure } from './transport.ts'
+import { type Finish, type Reader, settleOnce, type TransportFailure } from './transport.ts'
 
 /** In milliseconds, except `now`. */
 export interface ChannelOptions {
   /** How long an idle connection stays open. */
-  idle: number
+  idleTimeoutMs: number
   /**
    * How long a connection that has answered before may be silent before it is dropped. Short, since the first query
    * after a freeze shorter than the idle time waits this long.
    */
-  doubt: number
+  silenceTimeoutMs: number
   /** The system clock: unlike a monotonic one, it advances while the function is frozen. */
   now: () => number
 }
 
-const usual: ChannelOptions = { idle: 5_000, doubt: 1_000, now: Date.now }
+const defaultOptions: ChannelOptions = { idleTimeoutMs: 5_000, silenceTimeoutMs: 1_000, now: Date.now }
 
 /** Unexpected messages before a connection is closed. */
-const mostUnsolicited = 32
+const maxUnsolicited = 32
 /** Abandoned queries on one connection whose replies may still arrive. */
-const mostAbandoned = 64
+const maxAbandoned = 64
 /** Pending queries: more than one worker's batch needs, and few enough to find a free identifier soon. */
-const mostQuestions = 1_000
+const maxPendingQueries = 1_000
 
-interface Open {
+interface PendingQuery {
   id: number
   query: Buffer
   /** Receives the message with its identifier. */
-  hear: (octets: Buffer) => void
+  onReply: (octets: Buffer) => void
   fail: (code: string) => void
-  answered: boolean
+  isAnswered: boolean
   /** The connection that it was last sent on. */
-  link: Link
+  link: ChannelConnection
   /** The link's count of replies when this query was sent. */
-  heardBefore: number
+  repliesBefore: number
   /** By the monotonic clock, in milliseconds. */
-  askedAt: number
+  sentAtMs: number
   /** Whether it was sent again after a connection without any reply. */
-  again: boolean
-  doubt: NodeJS.Timeout | undefined
+  isRetry: boolean
+  silenceTimer: NodeJS.Timeout | undefined
 }
 
 /** A connection and its state. */
-interface Link {
+interface ChannelConnection {
   connection: TlsConnection
-  underWay: Set<Open>
+  pending: Set<PendingQuery>
   /** Queries answered. */
-  heard: number
+  replies: number
   unsolicited: number
   /** Identifiers whose replies may still arrive; not used for other queries. */
   abandoned: Set<number>
   /** Start of the idle time; null while queries are pending. */
-  idleSince: number | null
-  retirement: NodeJS.Timeout | undefined
+  idleSinceMs: number | null
+  idleTimer: NodeJS.Timeout | undefined
 }
 
 /** At most one link exists, and all pending queries are on it. A broken link moves them to the next. */
 export class TlsChannel {
   readonly #server: TlsServer
   readonly #options: ChannelOptions
-  readonly #open = new Map<number, Open>()
-  #link: Link | null = null
+  readonly #pending = new Map<number, PendingQuery>()
+  #link: ChannelConnection | null = null
 
   constructor(server: TlsServer, options: Partial<ChannelOptions> = {}) {
     this.#server = server
-    this.#options = { ...usual, ...options }
+    this.#options = { ...defaultOptions, ...options }
   }
 
   /**
    * @param queryOf encodes the query with its identifier
    * @param read decodes the reply with that identifier; null when it does not match the query
-   * @param wait milliseconds in total
+   * @param timeoutMs milliseconds in total
    */
-  async ask<T>(
+  async query<T>(
     queryOf: (id: number) => { query: Buffer; read: Reader<T> },
-    wait: number,
+    timeoutMs: number,
     signal: AbortSignal,
   ): Promise<T | TransportFailure> {
-    if (this.#open.size >= mostQuestions) return { kind: 'Unanswered', code: 'EBUSY' }
-    let asked: Open | undefined
-    return settle<T>(
-      wait,
+    if (this.#pending.size >= maxPendingQueries) return { kind: 'Unanswered', code: 'EBUSY' }
+    let pendingQuery: PendingQuery | undefined
+    return settleOnce<T>(
+      timeoutMs,
       signal,
       (end) => {
-        const link = this.#usable()
+        const link = this.#usableLink()
         const id = this.#freeId(link)
         const { query, read } = queryOf(id)
-        asked = this.#begin(id, query, link, read, end)
+        pendingQuery = this.#start(id, query, link, read, end)
       },
-      () => asked && this.#end(asked),
+      () => pendingQuery && this.#finish(pendingQuery),
     )
   }
 
-  #begin<T>(id: number, query: Buffer, link: Link, read: Reader<T>, end: End<T>): Open {
-    const asked: Open = {
+  #start<T>(
+    id: number,
+    query: Buffer,
+    link: ChannelConnection,
+    read: Reader<T>,
+    end: Finish<T>,
+  ): PendingQuery {
+    const pendingQuery: PendingQuery = {
       id,
       query,
       link,
-      hear: (octets) => {
-        asked.answered = true
+      onReply: (octets) => {
+        pendingQuery.isAnswered = true
         end(read(octets) ?? { kind: 'Unanswered', code: 'EBADRESP' })
       },
       fail: (code) => end({ kind: 'Unanswered', code }),
-      answered: false,
-      heardBefore: 0,
-      askedAt: 0,
-      again: false,
-      doubt: undefined,
+      isAnswered: false,
+      repliesBefore: 0,
+      sentAtMs: 0,
+      isRetry: false,
+      silenceTimer: undefined,
     }
-    this.#open.set(id, asked)
-    this.#send(asked, link)
-    return asked
+    this.#pending.set(id, pendingQuery)
+    this.#send(pendingQuery, link)
+    return pendingQuery
   }
 
-  #freeId({ abandoned }: Link): number {
+  #freeId({ abandoned }: ChannelConnection): number {
     for (;;) {
       const id = randomInt(0x10000)
-      if (!this.#open.has(id) && !abandoned.has(id)) return id
+      if (!this.#pending.has(id) && !abandoned.has(id)) return id
     }
   }
 
   /** Returns the current link, unless it was idle so long that it may be broken. */
-  #usable(): Link {
+  #usableLink(): ChannelConnection {
     const link = this.#link
     if (link === null) return this.#connect()
-    if (link.idleSince === null) return link
-    const idle = this.#options.now() - link.idleSince
-    if (idle >= 0 && idle < this.#options.idle) return link
-    this.#retire(link)
+    if (link.idleSinceMs === null) return link
+    const idle = this.#options.now() - link.idleSinceMs
+    if (idle >= 0 && idle < this.#options.idleTimeoutMs) return link
+    this.#closeLink(link)
     return this.#connect()
   }
 
-  #connect(): Link {
-    const link: Link = {
+  #connect(): ChannelConnection {
+    const link: ChannelConnection = {
       connection: new TlsConnection(this.#server, {
-        message: (octets) => this.#hear(link, octets),
-        broken: (code) => this.#broken(link, code),
+        onMessage: (octets) => this.#onMessage(link, octets),
+        onBroken: (code) => this.#onBroken(link, code),
       }),
-      underWay: new Set(),
-      heard: 0,
+      pending: new Set(),
+      replies: 0,
       unsolicited: 0,
       abandoned: new Set(),
-      idleSince: null,
-      retirement: undefined,
+      idleSinceMs: null,
+      idleTimer: undefined,
     }
     this.#link = link
     return link
   }
 
-  #send(asked: Open, link: Link): void {
-    asked.link = link
-    asked.heardBefore = link.heard
-    asked.askedAt = performance.now()
-    link.underWay.add(asked)
-    link.idleSince = null
-    clearTimeout(link.retirement)
-    link.connection.hold(true)
-    link.connection.send(asked.query)
-    if (link.heard > 0) asked.doubt = setTimeout(() => this.#doubt(asked), this.#options.doubt)
+  #send(pendingQuery: PendingQuery, link: ChannelConnection): void {
+    pendingQuery.link = link
+    pendingQuery.repliesBefore = link.replies
+    pendingQuery.sentAtMs = performance.now()
+    link.pending.add(pendingQuery)
+    link.idleSinceMs = null
+    clearTimeout(link.idleTimer)
+    link.connection.keepProcessAlive(true)
+    link.connection.send(pendingQuery.query)
+    if (link.replies > 0)
+      pendingQuery.silenceTimer = setTimeout(
+        () => this.#checkSilence(pendingQuery),
+        this.#options.silenceTimeoutMs,
+      )
   }
 
-  #hear(link: Link, octets: Buffer): void {
+  #onMessage(link: ChannelConnection, octets: Buffer): void {
     const id = octets.length < 2 ? -1 : octets.readUInt16BE(0)
-    const asked = this.#open.get(id)
-    if (asked) {
-      link.heard += 1
-      asked.hear(octets)
+    const pendingQuery = this.#pending.get(id)
+    if (pendingQuery) {
+      link.replies += 1
+      pendingQuery.onReply(octets)
     } else if (!link.abandoned.delete(id)) {
       link.unsolicited += 1
-      if (link.unsolicited >= mostUnsolicited) this.#giveUp(link, 'EBADRESP')
+      if (link.unsolicited >= maxUnsolicited) this.#abandon(link, 'EBADRESP')
     }
   }
 
-  #doubt(asked: Open): void {
-    if (isSilent(asked)) this.#giveUp(asked.link, 'ETIMEOUT')
+  #checkSilence(pendingQuery: PendingQuery): void {
+    if (isLinkSilent(pendingQuery)) this.#abandon(pendingQuery.link, 'ETIMEOUT')
   }
 
   /** Runs after any result. */
-  #end(asked: Open): void {
-    const { link, id } = asked
-    clearTimeout(asked.doubt)
-    this.#open.delete(id)
-    link.underWay.delete(asked)
+  #finish(pendingQuery: PendingQuery): void {
+    const { link, id } = pendingQuery
+    clearTimeout(pendingQuery.silenceTimer)
+    this.#pending.delete(id)
+    link.pending.delete(pendingQuery)
     // A broken link has moved its queries already.
     if (this.#link !== link) return
-    if (!asked.answered) link.abandoned.add(id)
-    if (this.#isHopeless(asked)) this.#giveUp(link, 'ETIMEOUT')
-    else if (link.underWay.size === 0) this.#rest(link)
+    if (!pendingQuery.isAnswered) link.abandoned.add(id)
+    if (this.#isLinkBroken(pendingQuery)) this.#abandon(link, 'ETIMEOUT')
+    else if (link.pending.size === 0) this.#startIdle(link)
   }
 
   /** Whether the link caused the missing reply. */
-  #isHopeless(asked: Open): boolean {
-    if (asked.answered) return false
-    const waited = performance.now() - asked.askedAt
-    return asked.link.abandoned.size > mostAbandoned || (isSilent(asked) && waited >= this.#options.doubt)
+  #isLinkBroken(pendingQuery: PendingQuery): boolean {
+    if (pendingQuery.isAnswered) return false
+    const waited = performance.now() - pendingQuery.sentAtMs
+    return (
+      pendingQuery.link.abandoned.size > maxAbandoned ||
+      (isLinkSilent(pendingQuery) && waited >= this.#options.silenceTimeoutMs)
+    )
   }
 
   /** An idle link does not keep the process alive. */
-  #rest(link: Link): void {
-    link.connection.hold(false)
-    link.idleSince = this.#options.now()
-    link.retirement = setTimeout(() => this.#retire(link), this.#options.idle).unref()
+  #startIdle(link: ChannelConnection): void {
+    link.connection.keepProcessAlive(false)
+    link.idleSinceMs = this.#options.now()
+    link.idleTimer = setTimeout(() => this.#closeLink(link), this.#options.idleTimeoutMs).unref()
   }
 
-  #giveUp(link: Link, code: string): void {
+  #abandon(link: ChannelConnection, code: string): void {
     link.connection.close()
-    this.#broken(link, code)
+    this.#onBroken(link, code)
   }
 
-  #retire(link: Link): void {
-    clearTimeout(link.retirement)
+  #closeLink(link: ChannelConnection): void {
+    clearTimeout(link.idleTimer)
     link.connection.close()
     this.#link = null
   }
@@ -226,20 +239,21 @@ export class TlsChannel {
    * Sends the pending queries again on a new connection, if this one had verified the server. Without any reply on the
    * link, a query is sent again only once.
    */
-  #broken(link: Link, code: string): void {
-    this.#retire(link)
-    for (const asked of [...link.underWay]) {
-      clearTimeout(asked.doubt)
-      link.underWay.delete(asked)
-      if (!link.connection.isVerified || (asked.again && isSilent(asked))) {
-        asked.fail(code)
+  #onBroken(link: ChannelConnection, code: string): void {
+    this.#closeLink(link)
+    for (const pendingQuery of [...link.pending]) {
+      clearTimeout(pendingQuery.silenceTimer)
+      link.pending.delete(pendingQuery)
+      if (!link.connection.isVerified || (pendingQuery.isRetry && isLinkSilent(pendingQuery))) {
+        pendingQuery.fail(code)
         continue
       }
-      asked.again ||= isSilent(asked)
-      this.#send(asked, this.#link ?? this.#connect())
+      pendingQuery.isRetry ||= isLinkSilent(pendingQuery)
+      this.#send(pendingQuery, this.#link ?? this.#connect())
     }
   }
 }
 
 /** Whether no reply has arrived on the link since the query was sent. */
-const isSilent = ({ link, heardBefore }: Open): boolean => link.heard === heardBefore
+const isLinkSilent = ({ link, repliesBefore: heardBefore }: PendingQuery): boolean =>
+  link.replies === heardBefore

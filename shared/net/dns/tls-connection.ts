@@ -8,7 +8,7 @@ import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { dnsNames } from '../../tls/facts.ts'
 import { certificateHasName } from '../../tls/names.ts'
 import { cipherSuites } from '../../tls/suites.ts'
-import { Frames, frame } from './frames.ts'
+import { encodeFrame, FrameReader } from './frames.ts'
 
 export interface TlsServer {
   ip: string
@@ -17,18 +17,18 @@ export interface TlsServer {
 }
 
 export interface ConnectionEvents {
-  message(octets: Buffer): void
+  onMessage(octets: Buffer): void
   /** Called once, except after `close`. `code` is that of the system or of the certificate's fault. */
-  broken(code: string): void
+  onBroken(code: string): void
 }
 
 export class TlsConnection {
   readonly #socket: TLSSocket
   /** Queries to send after the server is verified; null from then on. */
-  #waiting: Buffer[] | null = []
-  #ended = false
+  #unsentQueries: Buffer[] | null = []
+  #isClosed = false
 
-  constructor({ ip, port, tlsName }: TlsServer, { message, broken }: ConnectionEvents) {
+  constructor({ ip, port, tlsName }: TlsServer, { onMessage: message, onBroken: broken }: ConnectionEvents) {
     const socket = connect({
       host: ip,
       port,
@@ -36,29 +36,29 @@ export class TlsConnection {
       minVersion: 'TLSv1.2',
       ciphers: cipherSuites.join(':'),
       rejectUnauthorized: true,
-      checkServerIdentity: (_, certificate) => misnamed(tlsName, certificate),
+      checkServerIdentity: (_, certificate) => checkCertificateName(tlsName, certificate),
     })
     const end = (code: string) => {
-      if (this.#ended) return
+      if (this.#isClosed) return
       this.close()
       broken(code)
     }
-    const frames = new Frames()
+    const frames = new FrameReader()
     socket.setNoDelay(true)
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'UNKNOWN'))
     socket.on('close', () => end('ECONNRESET'))
     socket.on('end', () => end('ECONNRESET'))
     socket.on('secureConnect', () => {
-      if (this.#ended) return
-      for (const query of this.#waiting ?? []) socket.write(frame(query))
-      this.#waiting = null
+      if (this.#isClosed) return
+      for (const query of this.#unsentQueries ?? []) socket.write(encodeFrame(query))
+      this.#unsentQueries = null
     })
     socket.on('data', (octets: Buffer) => {
       // No query was sent yet, and the server is not verified.
       if (!this.isVerified) return end('EBADRESP')
-      for (const each of frames.take(octets)) {
+      for (const each of frames.read(octets)) {
         // The handler of a message may have closed the connection.
-        if (this.#ended) return
+        if (this.#isClosed) return
         message(each)
       }
     })
@@ -67,28 +67,28 @@ export class TlsConnection {
 
   /** Whether the server's certificate is verified. */
   get isVerified(): boolean {
-    return this.#waiting === null
+    return this.#unsentQueries === null
   }
 
   send(query: Buffer): void {
-    if (this.#waiting) this.#waiting.push(query)
-    else this.#socket.write(frame(query))
+    if (this.#unsentQueries) this.#unsentQueries.push(query)
+    else this.#socket.write(encodeFrame(query))
   }
 
-  /** @param held whether the connection keeps the process alive */
-  hold(held: boolean): void {
-    if (held) this.#socket.ref()
+  /** @param isKept whether the connection keeps the process alive */
+  keepProcessAlive(isKept: boolean): void {
+    if (isKept) this.#socket.ref()
     else this.#socket.unref()
   }
 
   close(): void {
-    this.#ended = true
+    this.#isClosed = true
     this.#socket.destroy()
   }
 }
 
 /** RFC 8310 §8.1: only subject alternative names of type dNSName count. */
-function misnamed(expected: string, { subjectaltname }: PeerCertificate): Error | undefined {
+function checkCertificateName(expected: string, { subjectaltname }: PeerCertificate): Error | undefined {
   const subjectAltNames = dnsNames(subjectaltname ?? '')
   if (certificateHasName({ subjectAltNames, commonName: null }, [expected])) return undefined
   return Object.assign(new Error('another name'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })

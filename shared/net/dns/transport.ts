@@ -7,7 +7,7 @@
 import { createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
 import type { NameServerAddress } from '../../contract/name-server.ts'
-import { Frames, frame } from './frames.ts'
+import { encodeFrame, FrameReader } from './frames.ts'
 
 /** `code`: that of the system, or `ETIMEOUT`, `EBADRESP`. */
 export interface TransportFailure {
@@ -19,32 +19,32 @@ export interface TransportFailure {
 export type Reader<T> = (octets: Buffer) => T | null
 
 /** Wrong datagrams before the query is abandoned. */
-const mostGuesses = 32
+const maxWrongReplies = 32
 
-/** @param wait milliseconds */
-export function askByDatagram<T>(
+/** @param timeoutMs milliseconds */
+export function queryByUdp<T>(
   { ip, port }: NameServerAddress,
   query: Buffer,
   read: Reader<T>,
-  wait: number,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<T | TransportFailure> {
   const socket = createSocket(isIPv6(ip) ? 'udp6' : 'udp4')
-  return settle<T>(
-    wait,
+  return settleOnce<T>(
+    timeoutMs,
     signal,
     (end, isOpen) => {
-      let guesses = 0
-      socket.on('error', (error) => end(failed(error)))
+      let wrongReplies = 0
+      socket.on('error', (error) => end(transportFailure(error)))
       socket.on('message', (octets) => {
         const answer = read(octets)
         if (answer !== null) return end(answer)
-        guesses += 1
-        if (guesses >= mostGuesses) end({ kind: 'Unanswered', code: 'EBADRESP' })
+        wrongReplies += 1
+        if (wrongReplies >= maxWrongReplies) end({ kind: 'Unanswered', code: 'EBADRESP' })
       })
       // Also called with an error, and after the query has ended.
       socket.connect(port, ip, (error?: Error | null) => {
-        if (error) end(failed(error))
+        if (error) end(transportFailure(error))
         else if (isOpen()) socket.send(query)
       })
     },
@@ -53,59 +53,59 @@ export function askByDatagram<T>(
 }
 
 /** RFC 7766: over TCP, each message has its length in two octets before it. */
-export function askByStream<T>(
+export function queryByTcp<T>(
   { ip, port }: NameServerAddress,
   query: Buffer,
   read: Reader<T>,
-  wait: number,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<T | TransportFailure> {
   const socket = connect({ host: ip, port })
-  return settle<T>(
-    wait,
+  return settleOnce<T>(
+    timeoutMs,
     signal,
     (end) => {
-      const frames = new Frames()
-      socket.on('error', (error) => end(failed(error)))
+      const frames = new FrameReader()
+      socket.on('error', (error) => end(transportFailure(error)))
       socket.on('close', () => end({ kind: 'Unanswered', code: 'ECONNRESET' }))
       socket.on('data', (octets) => {
-        const [message] = frames.take(octets)
+        const [message] = frames.read(octets)
         if (message) end(read(message) ?? { kind: 'Unanswered', code: 'EBADRESP' })
       })
-      socket.write(frame(query))
+      socket.write(encodeFrame(query))
     },
     () => socket.destroy(),
   )
 }
 
-export type End<T> = (result: T | TransportFailure) => void
+export type Finish<T> = (result: T | TransportFailure) => void
 
 /** The first result counts; then everything is closed. */
-export function settle<T>(
-  wait: number,
+export function settleOnce<T>(
+  timeoutMs: number,
   signal: AbortSignal,
-  begin: (end: End<T>, isOpen: () => boolean) => void,
+  begin: (end: Finish<T>, isOpen: () => boolean) => void,
   close: () => void,
 ): Promise<T | TransportFailure> {
   return new Promise((resolve) => {
-    let ended = false
-    const late = () => end({ kind: 'Unanswered', code: 'ETIMEOUT' })
-    const timer = setTimeout(late, wait)
-    const end: End<T> = (result) => {
-      if (ended) return
-      ended = true
+    let isSettled = false
+    const onTimeout = () => end({ kind: 'Unanswered', code: 'ETIMEOUT' })
+    const timer = setTimeout(onTimeout, timeoutMs)
+    const end: Finish<T> = (result) => {
+      if (isSettled) return
+      isSettled = true
       clearTimeout(timer)
-      signal.removeEventListener('abort', late)
+      signal.removeEventListener('abort', onTimeout)
       close()
       resolve(result)
     }
-    signal.addEventListener('abort', late, { once: true })
-    if (signal.aborted) late()
-    else begin(end, () => !ended)
+    signal.addEventListener('abort', onTimeout, { once: true })
+    if (signal.aborted) onTimeout()
+    else begin(end, () => !isSettled)
   })
 }
 
-const failed = (error: Error): TransportFailure => ({
+const transportFailure = (error: Error): TransportFailure => ({
   kind: 'Unanswered',
   code: (error as NodeJS.ErrnoException).code ?? 'UNKNOWN',
 })

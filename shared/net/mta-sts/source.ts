@@ -86,7 +86,7 @@ export class MtaStsSource {
 
   async #announced(domain: string, signal: AbortSignal): Promise<Announced> {
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(longestLookup)])
-    const answer = await this.#options.resolver.ask(nameOfRecord(domain), 'TXT', inTime)
+    const answer = await this.#options.resolver.query(nameOfRecord(domain), 'TXT', inTime)
     if (answer.kind === 'Failed')
       return {
         kind: 'Unknown',

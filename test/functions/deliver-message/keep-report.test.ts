@@ -114,7 +114,7 @@ for (const [what, content, why] of [
     const kept = await keepReport(message({ mailFrom: 'a@sender.example' }), content, {
       reports,
       resolver: {
-        ask: async () => {
+        query: async () => {
           asked += 1
           return { kind: 'Failed', code: 'ETIMEOUT', bogus: false }
         },

@@ -65,7 +65,7 @@ for (const { name, code } of failures)
   })
 
 test('the resolver of mailflow distinguishes secure, bogus and failed responses', async () => {
-  const { ask } = createResolver([`127.0.0.1:${server.port}`])
+  const { query: ask } = createResolver([`127.0.0.1:${server.port}`])
   const proven = { kind: 'Found', records: ['127.0.0.12'], secure: true, name: 'proven.example' }
   assert.deepEqual(await ask('proven.example', 'A'), proven)
   assert.deepEqual(await ask('proven.example', 'MX'), { kind: 'NoData', secure: true })

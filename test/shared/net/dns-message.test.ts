@@ -5,8 +5,8 @@ import packet from 'dns-packet'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { parseNameServer, parseNameServers } from '../../../shared/contract/name-server.ts'
-import { Frames, frame } from '../../../shared/net/dns/frames.ts'
-import { type Question, readReply } from '../../../shared/net/dns/message.ts'
+import { encodeFrame, FrameReader } from '../../../shared/net/dns/frames.ts'
+import { decodeReply, type Question } from '../../../shared/net/dns/message.ts'
 
 const name = 'mx.partner.example'
 const id = 0x1234
@@ -35,7 +35,7 @@ const replies = (['A', 'AAAA', 'MX', 'TLSA', 'TXT', 'CNAME'] as const).map((type
 describe('a reply', () => {
   it('is decoded with its extended error', () => {
     for (const { question, octets } of replies) {
-      const reply = readReply(octets, id, question)
+      const reply = decodeReply(octets, id, question)
       assert.ok(typeof reply === 'object')
       assert.deepEqual([reply.records.length, reply.errors], [1, [6]])
     }
@@ -46,7 +46,7 @@ describe('a reply', () => {
       const other = Buffer.from(octets)
       // The class of the one answer, after header, question, name and type: here Chaosnet.
       other.writeUInt16BE(3, 12 + name.length + 2 + 4 + name.length + 2 + 2)
-      const reply = readReply(other, id, question)
+      const reply = decodeReply(other, id, question)
       assert.ok(typeof reply === 'object')
       assert.deepEqual(reply.records, [])
     }
@@ -55,7 +55,7 @@ describe('a reply', () => {
   it('cut anywhere is malformed or not a reply', () => {
     for (const { question, octets } of replies)
       for (let end = 0; end < octets.length; end += 1)
-        assert.equal(typeof readReply(octets.subarray(0, end), id, question), 'string', `${end}`)
+        assert.equal(typeof decodeReply(octets.subarray(0, end), id, question), 'string', `${end}`)
   })
 
   it('of random octets never throws', () => {
@@ -66,7 +66,7 @@ describe('a reply', () => {
         ({ question, octets }, changes) => {
           const changed = Buffer.from(octets)
           for (const [at, value] of changes) if (at < changed.length) changed[at] = value
-          const reply = readReply(changed, id, question)
+          const reply = decodeReply(changed, id, question)
           assert.ok(typeof reply === 'string' || reply.records.length <= 10)
         },
       ),
@@ -86,7 +86,7 @@ describe('a reply', () => {
         const asked = Buffer.from(question)
         asked.writeUInt8(type === 'A' ? 1 : 28, asked.length - 3)
         const answer = record(own, type === 'A' ? 1 : 28, data.length, data)
-        const reply = readReply(Buffer.concat([header(1), asked, answer]), id, { name, type } as Question)
+        const reply = decodeReply(Buffer.concat([header(1), asked, answer]), id, { name, type } as Question)
         assert.ok(typeof reply === 'object')
         assert.deepEqual(ipaddr.parse(reply.records[0]?.data as string).toByteArray(), data)
       }),
@@ -122,7 +122,7 @@ describe('a reply', () => {
       const type = ({ 52: 'TLSA', 16: 'TXT', 15: 'MX' } as const)[octets[3] ?? 0] ?? 'A'
       const asked = Buffer.from(question)
       asked.writeUInt8({ A: 1, TLSA: 52, TXT: 16, MX: 15 }[type], asked.length - 3)
-      assert.equal(readReply(Buffer.concat([header(1), asked, octets]), id, { name, type }), 'Malformed')
+      assert.equal(decodeReply(Buffer.concat([header(1), asked, octets]), id, { name, type }), 'Malformed')
     })
   }
 
@@ -137,7 +137,7 @@ describe('a reply', () => {
     const others = Array.from({ length: 4_000 }, () => record([0xc0 | (last >> 8), last & 255], 99, 0, []))
     const octets = Buffer.concat([header(4_001), question, carrier, ...others])
     assert.ok(octets.length < 65_536 && octets.length > 60_000)
-    const reply = readReply(octets, id, { name, type: 'A' })
+    const reply = decodeReply(octets, id, { name, type: 'A' })
     assert.ok(reply === 'Malformed' || typeof reply === 'object')
   })
 })
@@ -147,12 +147,12 @@ describe('messages in a stream', () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 })
     fc.assert(
       fc.property(messages, fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (sent, cuts) => {
-        const stream = Buffer.concat(sent.map((message) => frame(Buffer.from(message))))
-        const frames = new Frames()
+        const stream = Buffer.concat(sent.map((message) => encodeFrame(Buffer.from(message))))
+        const frames = new FrameReader()
         const received: Buffer[] = []
         for (let at = 0, cut = 0; at < stream.length; cut += 1) {
           const length = cuts[cut % cuts.length] ?? 1
-          received.push(...frames.take(stream.subarray(at, at + length)))
+          received.push(...frames.read(stream.subarray(at, at + length)))
           at += length
         }
         assert.deepEqual(
@@ -164,9 +164,9 @@ describe('messages in a stream', () => {
   })
 
   it('of the maximum length are read from single octets', () => {
-    const frames = new Frames()
-    const whole = frame(Buffer.alloc(65_535, 7))
-    const received = Array.from(whole, (octet) => frames.take(Buffer.from([octet]))).flat()
+    const frames = new FrameReader()
+    const whole = encodeFrame(Buffer.alloc(65_535, 7))
+    const received = Array.from(whole, (octet) => frames.read(Buffer.from([octet]))).flat()
     assert.deepEqual(
       received.map(({ length }) => length),
       [65_535],

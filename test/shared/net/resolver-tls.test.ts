@@ -11,7 +11,7 @@ import { TLSSocket, type TlsOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import packet from 'dns-packet'
 import type { ChannelOptions } from '../../../shared/net/dns/tls-channel.ts'
-import { createResolver, type Round } from '../../../shared/net/resolver.ts'
+import { createResolver, type QueryRound } from '../../../shared/net/resolver.ts'
 import { listen } from '../../support/listen.ts'
 import {
   type Answer,
@@ -29,9 +29,9 @@ const { AUTHENTIC_DATA, RECURSION_AVAILABLE, TRUNCATED_RESPONSE } = packet
 const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
 
 /** For tests without a timeout. */
-const patient: Round[] = [{ by: 'Datagram', wait: 10_000 }]
+const patient: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 10_000 }]
 /** Includes the time of a handshake. */
-const short: Round[] = [{ by: 'Datagram', wait: 400 }]
+const short: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 400 }]
 
 /** Sockets with which this process could have sent queries in the clear. */
 const clearSockets: string[] = []
@@ -73,7 +73,7 @@ const found = (owner = name, secure = true) => ({
 const failed = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
 
 const ask = ({ address }: { address: string }, rounds = patient, channel: Partial<ChannelOptions> = {}) =>
-  createResolver([address], rounds, channel).ask(name, 'A')
+  createResolver([address], rounds, channel).query(name, 'A')
 
 const connections = ({ asked }: NameServer) => [...new Set(asked.map(({ port }) => port))].length
 const ways = ({ asked }: NameServer) => asked.map(({ by }) => by)
@@ -112,9 +112,9 @@ describe('a name server with TLS', () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
     const names = ['a.example', 'somewhat-longer.partner.example', `${'a'.repeat(30)}.partner.example`]
-    await Promise.all(names.map((each) => resolver.ask(each, 'A')))
+    await Promise.all(names.map((each) => resolver.query(each, 'A')))
     assert.deepEqual([...new Set(server.asked.map(({ length }) => length))], [128])
-    await resolver.ask(`${'a'.repeat(63)}.${'b'.repeat(63)}.example`, 'A')
+    await resolver.query(`${'a'.repeat(63)}.${'b'.repeat(63)}.example`, 'A')
     assert.equal(server.asked.at(-1)?.length, 256)
   })
 
@@ -177,7 +177,10 @@ describe('a name server that is not verified', () => {
   for (const [what, tls, code] of rows) {
     it(`because it ${what} gets no query by any transport`, async () => {
       const server = await serve(answering, await tls())
-      assert.deepEqual(await ask(server, [...patient, { by: 'Stream', wait: 10_000 }]), failed(code))
+      assert.deepEqual(
+        await ask(server, [...patient, { transport: 'Stream', timeoutMs: 10_000 }]),
+        failed(code),
+      )
       // All queries under way have arrived.
       await server.idle()
       assert.deepEqual(server.asked, [])
@@ -193,7 +196,7 @@ describe('a name server that is not verified', () => {
   it('does not stop queries to the next one', async () => {
     const [wrong, well] = [await serve(answering, await selfSigned({ names: [own] })), await serve(answering)]
     const resolver = createResolver([wrong.address, well.address], patient)
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.deepEqual([wrong.asked.length, well.asked.length], [0, 1])
   })
 })
@@ -218,7 +221,7 @@ describe('a handshake', () => {
   })
 
   it('without a route fails', async () => {
-    const brief: Round[] = [{ by: 'Datagram', wait: 100 }]
+    const brief: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 100 }]
     assert.equal((await ask({ address: `tls://[fe80::1%nowhere]#${own}` }, brief)).kind, 'Failed')
   })
 
@@ -231,11 +234,11 @@ describe('a handshake', () => {
 
   it('with a silent server lasts until the query times out, each time on a new connection', async () => {
     const server = await bare(() => {})
-    const rounds: Round[] = [
-      { by: 'Datagram', wait: 200 },
-      { by: 'Stream', wait: 200 },
+    const rounds: QueryRound[] = [
+      { transport: 'Datagram', timeoutMs: 200 },
+      { transport: 'Stream', timeoutMs: 200 },
     ]
-    assert.deepEqual(await ask(server, rounds, { doubt: 50 }), failed('ETIMEOUT'))
+    assert.deepEqual(await ask(server, rounds, { silenceTimeoutMs: 50 }), failed('ETIMEOUT'))
     assert.equal(server.connections(), 2)
     assert.deepEqual(clearSockets, [])
   })
@@ -249,15 +252,15 @@ describe('a handshake', () => {
   it('is made once for concurrent queries', async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
-    await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.ask(`${n}.example`, 'A')))
+    await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.query(`${n}.example`, 'A')))
     assert.deepEqual([server.asked.length, connections(server)], [20, 1])
   })
 
   it('ends with the signal', async () => {
     const abort = new AbortController()
     const server = await bare(() => abort.abort())
-    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
-    assert.deepEqual(await resolver.ask(name, 'A', abort.signal), failed('ETIMEOUT'))
+    const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
+    assert.deepEqual(await resolver.query(name, 'A', abort.signal), failed('ETIMEOUT'))
   })
 })
 
@@ -279,7 +282,7 @@ describe('queries on one connection', () => {
     const names = Array.from({ length: 50 }, (_, n) => `${n}.example`)
     const server = await serve(together(50, (all) => all.toReversed()))
     const resolver = createResolver([server.address], patient)
-    const answers = await Promise.all(names.map((each) => resolver.ask(each, 'A')))
+    const answers = await Promise.all(names.map((each) => resolver.query(each, 'A')))
     assert.deepEqual(
       answers,
       names.map((each) => found(each)),
@@ -290,14 +293,16 @@ describe('queries on one connection', () => {
 
   it('do not wait for an unanswered one', async () => {
     const server = await serve((asked) => (asked.name === 'slow.example' ? [] : [of(asked)]))
-    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 600 }], { doubt: 300 })
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
-    const slow = resolver.ask('slow.example', 'A')
+    const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 600 }], {
+      silenceTimeoutMs: 300,
+    })
+    assert.deepEqual(await resolver.query(name, 'A'), found())
+    const slow = resolver.query('slow.example', 'A')
     for (let n = 0; n < 5; n += 1)
-      assert.deepEqual(await resolver.ask(`${n}.example`, 'A'), found(`${n}.example`))
+      assert.deepEqual(await resolver.query(`${n}.example`, 'A'), found(`${n}.example`))
     assert.deepEqual(await slow, failed('ETIMEOUT'))
     // The replies to other queries show that the server is reachable.
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.equal(connections(server), 1)
   })
 
@@ -311,10 +316,10 @@ describe('queries on one connection', () => {
       const answers = [a('late.example', '203.0.113.6')]
       return [...late.map((each) => ({ answers, id: each.id, ...questionOf(each) })), of(asked)]
     })
-    const resolver = createResolver([server.address], short, { doubt: 60_000 })
-    const answers = await Promise.all(Array.from({ length: 40 }, () => resolver.ask('late.example', 'A')))
+    const resolver = createResolver([server.address], short, { silenceTimeoutMs: 60_000 })
+    const answers = await Promise.all(Array.from({ length: 40 }, () => resolver.query('late.example', 'A')))
     assert.deepEqual(answers, Array(40).fill(failed('ETIMEOUT')))
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.deepEqual([late.length, connections(server)], [40, 1])
   })
 
@@ -328,10 +333,10 @@ describe('queries on one connection', () => {
 
   it('are limited, and fail at once beyond the limit', async () => {
     const server = await bare(() => {})
-    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
+    const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
     const abort = new AbortController()
-    const most = Array.from({ length: 1_000 }, () => resolver.ask(name, 'A', abort.signal))
-    assert.deepEqual(await resolver.ask(name, 'A'), failed('EBUSY'))
+    const most = Array.from({ length: 1_000 }, () => resolver.query(name, 'A', abort.signal))
+    assert.deepEqual(await resolver.query(name, 'A'), failed('EBUSY'))
     abort.abort()
     assert.deepEqual(await Promise.all(most), Array(1_000).fill(failed('ETIMEOUT')))
   })
@@ -373,7 +378,7 @@ describe('a connection', () => {
 
   it('with an endless message is closed when the query times out', async () => {
     const server = await serve(() => [Buffer.from([255, 255, 1, 2, 3])])
-    assert.deepEqual(await ask(server, short, { doubt: 50 }), failed('ETIMEOUT'))
+    assert.deepEqual(await ask(server, short, { silenceTimeoutMs: 50 }), failed('ETIMEOUT'))
   })
 
   it('that is reset is replaced, and the query is sent again', async () => {
@@ -402,7 +407,7 @@ describe('a connection', () => {
     })
     const resolver = createResolver([server.address], patient)
     const names = Array.from({ length: 6 }, (_, n) => `${n}.example`)
-    const answers = await Promise.all(names.map((each) => resolver.ask(each, 'A')))
+    const answers = await Promise.all(names.map((each) => resolver.query(each, 'A')))
     assert.deepEqual(
       answers,
       names.map((each) => found(each)),
@@ -415,27 +420,27 @@ describe('a connection', () => {
       await setTimeout(150)
       return [of(asked)]
     })
-    const resolver = createResolver([server.address], patient, { doubt: 50, idle: 50 })
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    const resolver = createResolver([server.address], patient, { silenceTimeoutMs: 50, idleTimeoutMs: 50 })
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.equal(connections(server), 1)
-    const used = createResolver([server.address], patient, { doubt: 60_000, idle: 50 })
-    for (let n = 0; n < 2; n += 1) assert.deepEqual(await used.ask(name, 'A'), found())
+    const used = createResolver([server.address], patient, { silenceTimeoutMs: 60_000, idleTimeoutMs: 50 })
+    for (let n = 0; n < 2; n += 1) assert.deepEqual(await used.query(name, 'A'), found())
     assert.equal(connections(server), 2)
   })
 
   it('is used again before its idle time ends', async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
-    for (let n = 0; n < 5; n += 1) assert.deepEqual(await resolver.ask(name, 'A'), found())
+    for (let n = 0; n < 5; n += 1) assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.equal(connections(server), 1)
   })
 
   it('is closed when it is idle', { timeout: 5_000 }, async () => {
     const server = await serve(answering)
-    const resolver = createResolver([server.address], patient, { idle: 50 })
-    await resolver.ask(name, 'A')
+    const resolver = createResolver([server.address], patient, { idleTimeoutMs: 50 })
+    await resolver.query(name, 'A')
     await server.idle()
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.equal(connections(server), 2)
   })
 
@@ -443,15 +448,15 @@ describe('a connection', () => {
     let clock = 1_000_000
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient, { now: () => clock })
-    await resolver.ask(name, 'A')
+    await resolver.query(name, 'A')
     clock += 4_999
-    await resolver.ask(name, 'A')
+    await resolver.query(name, 'A')
     assert.equal(connections(server), 1)
     clock += 5_000
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.equal(connections(server), 2)
     clock -= 1
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.equal(connections(server), 3)
   })
 
@@ -462,12 +467,14 @@ describe('a connection', () => {
       if (!dead) first.add(asked.port)
       return first.has(asked.port) && dead ? [] : [of(asked)]
     })
-    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }], { doubt: 50 })
-    await resolver.ask(name, 'A')
+    const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }], {
+      silenceTimeoutMs: 50,
+    })
+    await resolver.query(name, 'A')
     dead = true
     const names = ['a.example', 'b.example', 'c.example']
     assert.deepEqual(
-      await Promise.all(names.map((each) => resolver.ask(each, 'A'))),
+      await Promise.all(names.map((each) => resolver.query(each, 'A'))),
       names.map((each) => found(each)),
     )
     assert.equal(connections(server), 2)
@@ -476,17 +483,17 @@ describe('a connection', () => {
   it('that the server has closed is replaced without delay', async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
-    await resolver.ask(name, 'A')
+    await resolver.query(name, 'A')
     await server.hangUp()
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), found())
   })
 
   it('with many unanswered queries is closed', async () => {
     const server = await serve((asked) => (asked.name.startsWith('lost') ? [] : [of(asked)]))
-    const resolver = createResolver([server.address], short, { doubt: 60_000 })
-    await resolver.ask(name, 'A')
-    await Promise.all(Array.from({ length: 65 }, (_, n) => resolver.ask(`lost${n}.example`, 'A')))
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    const resolver = createResolver([server.address], short, { silenceTimeoutMs: 60_000 })
+    await resolver.query(name, 'A')
+    await Promise.all(Array.from({ length: 65 }, (_, n) => resolver.query(`lost${n}.example`, 'A')))
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.equal(connections(server), 2)
   })
 })

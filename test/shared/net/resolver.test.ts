@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import packet from 'dns-packet'
-import { createResolver, type DnsAnswer, type RecordType, type Round } from '../../../shared/net/resolver.ts'
+import {
+  createResolver,
+  type DnsAnswer,
+  type QueryRound,
+  type RecordType,
+} from '../../../shared/net/resolver.ts'
 import { type Answer, type NameServer, type Script, soa, startNameServer } from '../../support/name-server.ts'
 
 const name = 'mx.partner.example'
@@ -10,9 +15,9 @@ const { AUTHENTIC_DATA, AUTHORITATIVE_ANSWER, CHECKING_DISABLED, RECURSION_AVAIL
 const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
 
 /** Must be longer than a server needs on a busy machine; each silent server costs this time. */
-const rounds: Round[] = [
-  { by: 'Datagram', wait: 250 },
-  { by: 'Stream', wait: 250 },
+const rounds: QueryRound[] = [
+  { transport: 'Datagram', timeoutMs: 250 },
+  { transport: 'Stream', timeoutMs: 250 },
 ]
 
 const servers: NameServer[] = []
@@ -40,7 +45,7 @@ const failed = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus }
 
 async function ask(script: Script, type: RecordType = 'A', asked = name) {
   const server = await serve(script)
-  const answer: DnsAnswer<unknown> = await createResolver([server.address], rounds).ask(asked, type)
+  const answer: DnsAnswer<unknown> = await createResolver([server.address], rounds).query(asked, type)
   return { answer, server }
 }
 
@@ -78,7 +83,7 @@ describe('the resolver', () => {
   it('requests recursion and DNSSEC, each time with a new port and identifier', async () => {
     const server = await serve(() => [good])
     const resolver = createResolver([server.address], rounds)
-    for (let times = 0; times < 8; times += 1) await resolver.ask(name, 'A')
+    for (let times = 0; times < 8; times += 1) await resolver.query(name, 'A')
     for (const { flags, edns } of server.asked) {
       assert.equal(flags, packet.RECURSION_DESIRED | AUTHENTIC_DATA)
       assert.deepEqual(edns, { size: 1232, flags: packet.DNSSEC_OK })
@@ -89,7 +94,7 @@ describe('the resolver', () => {
 
   it('queries a server with an IPv6 address', async () => {
     const server = await serve(() => [good], '::1')
-    assert.deepEqual(await createResolver([server.address], rounds).ask(name, 'A'), found())
+    assert.deepEqual(await createResolver([server.address], rounds).query(name, 'A'), found())
   })
 
   it('reports an answer with the AD bit as proven', async () => {
@@ -128,7 +133,7 @@ describe('the resolver', () => {
       'ä.example',
       'a b.example',
     ])
-      assert.deepEqual(await resolver.ask(bad, 'A'), failed('EBADNAME'), bad)
+      assert.deepEqual(await resolver.query(bad, 'A'), failed('EBADNAME'), bad)
     assert.deepEqual(server.asked, [])
   })
 })
@@ -183,8 +188,8 @@ describe('a wrong message', () => {
         ? [good]
         : Array.from({ length: 40 }, (_, n) => ({ answers: [a(name, '203.0.113.6')], id: id ^ (n + 1) })),
     )
-    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
-    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
+    assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.deepEqual(ways(server), ['Datagram', 'Stream'])
   })
 
@@ -389,12 +394,12 @@ describe('a server that cannot answer', () => {
   it('since its port is closed fails at once', async () => {
     const server = await startNameServer(() => [])
     await server.stop()
-    assert.deepEqual(await createResolver([server.address]).ask(name, 'A'), failed('ECONNREFUSED'))
+    assert.deepEqual(await createResolver([server.address]).query(name, 'A'), failed('ECONNREFUSED'))
   })
 
   for (const address of ['255.255.255.255', 'fe80::1%nowhere']) {
     it(`since no route to ${address} exists fails without an exception`, async () => {
-      const answer = await createResolver([address], rounds).ask(name, 'A')
+      const answer = await createResolver([address], rounds).query(name, 'A')
       assert.equal(answer.kind, 'Failed')
     })
   }
@@ -402,7 +407,7 @@ describe('a server that cannot answer', () => {
   it('is abandoned when the signal aborts before the query is sent', async () => {
     const server = await serve(() => [good])
     const abort = new AbortController()
-    const answer = createResolver([server.address], rounds).ask(name, 'A', abort.signal)
+    const answer = createResolver([server.address], rounds).query(name, 'A', abort.signal)
     abort.abort()
     assert.deepEqual(await answer, failed('ETIMEOUT'))
   })
@@ -415,15 +420,15 @@ describe('a server that cannot answer', () => {
     })
     const answer = await createResolver(
       [server.address, server.address],
-      [{ by: 'Datagram', wait: 60_000 }],
-    ).ask(name, 'A', abort.signal)
+      [{ transport: 'Datagram', timeoutMs: 60_000 }],
+    ).query(name, 'A', abort.signal)
     assert.deepEqual(answer, failed('ETIMEOUT'))
     assert.equal(server.asked.length, 1)
   })
 
   it('gets no query when the signal has aborted before', async () => {
     const server = await serve(() => [good])
-    const answer = await createResolver([server.address], rounds).ask(name, 'A', AbortSignal.abort())
+    const answer = await createResolver([server.address], rounds).query(name, 'A', AbortSignal.abort())
     assert.deepEqual(answer, failed('ETIMEOUT'))
     assert.deepEqual(server.asked, [])
   })
@@ -469,7 +474,7 @@ describe('a bogus answer', () => {
   it('is not queried from another server, which might not validate', async () => {
     const [strict, careless] = [await serve(() => [{ rcode: 2, error: 6 }]), await serve(() => [good])]
     const resolver = createResolver([strict.address, careless.address], rounds)
-    assert.deepEqual(await resolver.ask(name, 'A'), failed('ESERVFAIL', true))
+    assert.deepEqual(await resolver.query(name, 'A'), failed('ESERVFAIL', true))
     assert.deepEqual(careless.asked, [])
   })
 })
@@ -478,19 +483,19 @@ describe('with several servers', () => {
   it('the next is queried when one fails, and comes first from then on', async () => {
     const [broken, well] = [await serve(() => [{ rcode: 5 }]), await serve(() => [good])]
     const resolver = createResolver([broken.address, well.address], rounds)
-    for (let times = 0; times < 3; times += 1) assert.deepEqual(await resolver.ask(name, 'A'), found())
+    for (let times = 0; times < 3; times += 1) assert.deepEqual(await resolver.query(name, 'A'), found())
     assert.deepEqual([broken.asked.length, well.asked.length], [1, 3])
   })
 
   it('the next is queried when one is silent', async () => {
     const [silent, well] = [await serve(() => []), await serve(() => [good])]
-    assert.deepEqual(await createResolver([silent.address, well.address], rounds).ask(name, 'A'), found())
+    assert.deepEqual(await createResolver([silent.address, well.address], rounds).query(name, 'A'), found())
     assert.deepEqual(ways(silent), ['Datagram'])
   })
 
   it('a refusal is reported rather than a timeout', async () => {
     const [broken, silent] = [await serve(() => [{ rcode: 5 }]), await serve(() => [])]
-    const answer = await createResolver([broken.address, silent.address], rounds).ask(name, 'A')
+    const answer = await createResolver([broken.address, silent.address], rounds).query(name, 'A')
     assert.deepEqual(answer, failed('EREFUSED'))
   })
 

@@ -61,7 +61,7 @@ beforeEach(async () => {
 const worker = () =>
   new MtaStsSource({
     store: new PolicyTable(database.documents, database.transportTable),
-    resolver: { ask: (name, type, signal) => resolver([]).ask(name, type, signal) },
+    resolver: { query: (name, type, signal) => resolver([]).query(name, type, signal) },
     privateNetworks: ['127.0.0.0/8'],
     now: () => clock,
     told: () => {},

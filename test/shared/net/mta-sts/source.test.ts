@@ -117,14 +117,14 @@ function worker(): MtaStsSource {
   return new MtaStsSource({
     store: shelf,
     resolver: {
-      ask: (name, type, signal) => {
+      query: (name, type, signal) => {
         asked.push(`${type} ${name}`)
         const zone = {
           txt: { [`_mta-sts.${domain}`]: txt },
           a: { [`mta-sts.${domain}`]: [address], 'mta-sts.sub.partner.example': [address] },
           fail: dnsFails === null ? {} : { [`TXT _mta-sts.${domain}`]: dnsFails },
         }
-        return fakeResolver(zone).ask(name, type, signal)
+        return fakeResolver(zone).query(name, type, signal)
       },
     },
     privateNetworks: ['127.0.0.0/8'],
