@@ -3,8 +3,8 @@
  * use one of its slots; other destinations run in parallel. Only its own mail waits for a destination that hangs, and
  * only while time is left: what has not begun by then returns to the queue.
  */
-import { findNextHops, type NextHops } from '../../shared/net/next-hops.ts'
-import { Sessions } from '../../shared/net/sessions.ts'
+import { findNextHops, type NextHopsResult } from '../../shared/net/next-hops.ts'
+import { BatchSessions } from '../../shared/net/sessions.ts'
 import type { Slot, Slots } from '../../shared/transport/slots.ts'
 import type { Reason } from './postpone.ts'
 import { slowHosts } from './slow.ts'
@@ -15,7 +15,7 @@ export interface BatchOptions {
   limitMs: number
   /** Milliseconds that must be left for an attempt to begin. */
   minRemainingMs: number
-  sessions?: Sessions
+  sessions?: BatchSessions
   /** Called when a slot cannot be acquired or released because of an error; the delivery goes on. */
   onFault(error: Error): void
 }
@@ -39,17 +39,17 @@ type Held = Slot | 'Unknown' | null
 
 export class Batch {
   readonly signal: AbortSignal
-  readonly sessions: Sessions
+  readonly sessions: BatchSessions
   readonly #options: BatchOptions
   readonly #startedAt = performance.now()
   readonly #lines = new Map<string, Line>()
   readonly #releases: Promise<void>[] = []
-  readonly #found = new Map<string, Promise<NextHops>>()
+  readonly #found = new Map<string, Promise<NextHopsResult>>()
 
   constructor(options: BatchOptions) {
     this.#options = options
     this.signal = AbortSignal.timeout(options.limitMs)
-    this.sessions = options.sessions ?? new Sessions()
+    this.sessions = options.sessions ?? new BatchSessions()
   }
 
   /**

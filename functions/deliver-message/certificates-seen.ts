@@ -5,7 +5,7 @@
  * only.
  */
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
-import type { SessionRecord, SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import type { ClientCredentials } from '../../shared/net/tls-client.ts'
 import type { Sighting } from '../../shared/tls/observed/observation.ts'
 import { seenOfPem, seenOfServer } from '../../shared/tls/observed/sighting.ts'
@@ -44,7 +44,7 @@ export function certificateWatch(
   return {
     session: (session: SessionRecord): void => sightings.add(ofServer(session, connector, now())),
     credentials:
-      (read: SmtpOptions['credentials']): SmtpOptions['credentials'] =>
+      (read: SmtpDeliveryOptions['readCredentials']): SmtpDeliveryOptions['readCredentials'] =>
       async (name) => {
         const credentials = await read(name)
         sightings.add(ofOurs(name, credentials, connector, now()))

@@ -9,7 +9,7 @@ import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claim, ClaimKey, Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import { positionOf, type Trace } from '../../shared/messages/trace.ts'
-import { deliverNowhere, type Mail, type Outcomes } from '../../shared/net/smtp-delivery.ts'
+import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
 import { type Dependencies as Outdating, withoutOutdated } from './outdated.ts'
 import { givenUp, type Dependencies as Postponing, postpone, type Reason } from './postpone.ts'
 
@@ -19,7 +19,7 @@ export interface Dependencies extends Postponing, Outdating {
   /** Returns the message's verified octets. */
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
-  transmit(route: DeliveryJob['route'], mail: Mail): Promise<Outcomes>
+  transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
   /** Runs the work when the destination queue reaches it, or returns why it cannot run now. */
   inTurn<T>(work: () => Promise<T>): Promise<T | Reason>
   /** Current version of the connectors. */
@@ -80,7 +80,7 @@ export async function deliverJob(given: DeliveryJob, dependencies: Dependencies)
       await postpone(job, begun, dependencies)
       return { ...nothing, handedBack, postponed: begun }
     }
-    const transmit: Dependencies['transmit'] = async (_, mail) => deliverNowhere(mail, answer)
+    const transmit: Dependencies['transmit'] = async (_, mail) => outcomesWithoutHop(mail, answer)
     begun = await attempt(job, Buffer.alloc(0), { ...dependencies, transmit })
   }
   const { claims, tried } = begun

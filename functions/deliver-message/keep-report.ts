@@ -9,7 +9,12 @@ import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
-import { type Mail, type Outcome, type Outcomes, withoutSession } from '../../shared/net/smtp-delivery.ts'
+import {
+  fieldsWithoutSession,
+  type OutboundMessage,
+  type Outcome,
+  type Outcomes,
+} from '../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../shared/policy/outbound.ts'
 import { verifySigner } from '../../shared/tls-reports/authentication.ts'
 import { excessReason, readReportMail } from '../../shared/tls-reports/read-mail.ts'
@@ -64,13 +69,13 @@ function isProven({ envelope: { mailFrom } }: Pick<Message, 'envelope'>, signedB
 }
 
 /** Returns the attempts for the trace. An ignored mail has no host, so that it causes no success DSN. */
-export function outcomesOfKept(kept: Kept, { recipients }: Pick<Mail, 'recipients'>): Outcomes {
+export function outcomesOfKept(kept: Kept, { recipients }: Pick<OutboundMessage, 'recipients'>): Outcomes {
   const host = kept.kind === 'Ignored' && !kept.told ? null : 'TLS reports'
   const outcome: Outcome = { ...withoutHop, host, ...attempted(kept) }
   return new Map(recipients.map(({ address }) => [address, outcome]))
 }
 
-const withoutHop = { ...withoutSession(opportunistic), policySource: null }
+const withoutHop = { ...fieldsWithoutSession(opportunistic), policySource: null }
 
 function attempted(kept: Kept): Pick<Outcome, 'outcome' | 'reply'> {
   switch (kept.kind) {

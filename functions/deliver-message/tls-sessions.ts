@@ -2,7 +2,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { Metric } from '../../shared/contract/metrics.ts'
-import type { Mail, SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import type { OutboundMessage, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import { countsOf } from '../../shared/tls-reports/applied-policy.ts'
 import type { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
@@ -13,12 +13,12 @@ const writeTimeoutMs = 10_000
 /** RFC 8460 §3: a session that carries a report must not appear in the next one. */
 export function sessionRecorder(
   tally: Tally,
-  { content }: Pick<Mail, 'content'>,
+  { content }: Pick<OutboundMessage, 'content'>,
   now: () => Date,
-): Pick<SmtpOptions, 'record'> {
+): Pick<SmtpDeliveryOptions, 'recordSession'> {
   if (carriesReport(content)) return {}
   return {
-    record(session) {
+    recordSession(session) {
       const at = now()
       tally.add(countsOf(session, at), at)
     },

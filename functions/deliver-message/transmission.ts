@@ -8,7 +8,12 @@ import type { SmtpRoute } from '../../shared/net/next-hops.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
-import { deliverBySmtp, type Mail, type Outcomes, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import {
+  deliverBySmtp,
+  type OutboundMessage,
+  type Outcomes,
+  type SmtpDeliveryOptions,
+} from '../../shared/net/smtp-delivery.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 import type { Batch } from './batch.ts'
 import { certificateWatch, type Sightings } from './certificates-seen.ts'
@@ -32,7 +37,7 @@ const now = (): Date => new Date()
 export class Transmission {
   readonly #policies: MtaStsSource
   readonly #revocation: RevocationChecker
-  readonly #smtp: Omit<SmtpOptions, 'signal'>
+  readonly #smtp: Omit<SmtpDeliveryOptions, 'signal'>
   readonly #ses: Omit<SesOptions, 'signal'>
   readonly #keeping: Omit<ReportDependencies, 'signal'>
 
@@ -48,14 +53,14 @@ export class Transmission {
     })
     this.#revocation = new RevocationChecker({ store: stores.revocations, resolver, privateNetworks, now })
     this.#smtp = {
-      name: environment.MAIL_HOSTNAME,
+      ehloName: environment.MAIL_HOSTNAME,
       resolver,
       privateNetworks,
       random: Math.random,
       timeouts: environment.SMTP_TIMEOUT_SECONDS,
       mtaSts: (domain, signal) => this.#policies.policyFor(domain, signal),
-      credentials: (name) => stores.certificates.read(name),
-      revocation: (chain, signal) => this.#revocation.ofSession(chain, signal),
+      readCredentials: (name) => stores.certificates.read(name),
+      checkRevocation: (chain, signal) => this.#revocation.ofSession(chain, signal),
     }
     this.#ses = {
       ses: stores.ses,
@@ -73,7 +78,7 @@ export class Transmission {
   }
 
   /** Makes one attempt. Never throws because of a next hop. */
-  async transmit(job: DeliveryJob, mail: Mail, tools: JobTools<BatchParts>): Promise<Outcomes> {
+  async transmit(job: DeliveryJob, mail: OutboundMessage, tools: JobTools<BatchParts>): Promise<Outcomes> {
     const { route } = job
     const { signal } = tools.batch.shared
     switch (route.kind) {
@@ -93,7 +98,7 @@ export class Transmission {
 
   async #keepReport(
     { message }: DeliveryJob,
-    mail: Mail,
+    mail: OutboundMessage,
     { batch, logger, metrics }: JobTools<BatchParts>,
   ): Promise<Outcomes> {
     const { signal } = batch.shared
@@ -105,15 +110,15 @@ export class Transmission {
   #bySmtp(
     route: SmtpRoute,
     job: DeliveryJob,
-    mail: Mail,
+    mail: OutboundMessage,
     { shared: { signal, find, sessions }, tally, sightings }: BatchParts,
   ): Promise<Outcomes> {
-    const { record } = sessionRecorder(tally, mail, now)
+    const { recordSession: record } = sessionRecorder(tally, mail, now)
     const watch = certificateWatch(sightings, job, now)
     return deliverBySmtp(route, mail, {
       ...this.#smtp,
-      credentials: watch.credentials(this.#smtp.credentials),
-      record(session) {
+      readCredentials: watch.credentials(this.#smtp.readCredentials),
+      recordSession(session) {
         record?.(session)
         watch.session(session)
       },

@@ -57,14 +57,14 @@ const certificates = new ClientCertificates(new SecretsManagerClient(clientDefau
 
 const options: Options = {
   smtp: {
-    name: environment.MAIL_HOSTNAME,
+    ehloName: environment.MAIL_HOSTNAME,
     resolver,
     privateNetworks: environment.PRIVATE_MX_NETWORKS,
     random: Math.random,
     timeouts,
     mtaSts: (domain, signal) => policies.policyFor(domain, signal),
-    credentials: (name) => certificates.read(name),
-    revocation: (chain, signal) => newRevocation().ofSession(chain, signal),
+    readCredentials: (name) => certificates.read(name),
+    checkRevocation: (chain, signal) => newRevocation().ofSession(chain, signal),
     ipv6: reachesIpv6(),
   },
   ses: {

@@ -7,7 +7,7 @@ import type { PolicySource } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Milestone, SessionOptions } from '../../shared/net/gated-connection.ts'
 import type { NextHop } from '../../shared/net/next-hops.ts'
-import { type Opening, openSession } from '../../shared/net/smtp-session.ts'
+import { openSession, type SessionOpening } from '../../shared/net/smtp-session.ts'
 import type { HopRequirement } from '../../shared/tls/requirement.ts'
 import {
   assessRevocation,
@@ -27,7 +27,7 @@ export interface Probe {
 export async function probe(hop: NextHop, options: SessionOptions): Promise<Probe> {
   const marks: Mark[] = []
   const observe = (milestone: Milestone) => marks.push({ milestone, at: performance.now() })
-  const opening = await openSession(hop, { ...options, observe })
+  const opening = await openSession(hop, { ...options, onMilestone: observe })
   if (opening.kind === 'Admitted') opening.session.close()
   const findings = findingsOf(phasesOf(marks, performance.now()), opening, hop, options)
   return {
@@ -81,7 +81,12 @@ function phasesOf(marks: readonly Mark[], ended: number): Phase[] {
   return phases.length > 0 ? phases : [{ step: 'Connect', durationMs: 0, reached: 'Dialled' }]
 }
 
-function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: SessionOptions): Reported[] {
+function findingsOf(
+  phases: Phase[],
+  opening: SessionOpening,
+  hop: NextHop,
+  options: SessionOptions,
+): Reported[] {
   const findings = phases.map((phase, index): Reported => {
     const { step, durationMs } = phase
     const isLast = index === phases.length - 1
@@ -105,7 +110,7 @@ const whatWorked = (step: Phase['step'], { ip, port }: NextHop): string =>
 
 function whyFailed(
   { reached }: Phase,
-  opening: Exclude<Opening, { kind: 'Admitted' }>,
+  opening: Exclude<SessionOpening, { kind: 'Admitted' }>,
   { signal }: SessionOptions,
 ): string {
   const why = `${whatFailed[reached]}: ${formatReply(opening.kind === 'Failed' ? opening.reply : opening.fault.reply)}`

@@ -9,7 +9,7 @@ import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import { plainEnvelope, untried } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
+import type { OutboundMessage, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { stepOf, timed } from './steps.ts'
 
 export interface TestMail {
@@ -25,7 +25,7 @@ export async function composeTestMail(
   { name, id }: OutboundConnector,
   tls: TlsRequirement,
   { from, recipients, hostname, at }: TestMail,
-): Promise<Mail> {
+): Promise<OutboundMessage> {
   const node = new MimeNode('text/plain; charset=utf-8', { newline: '\r\n' })
   node.setHeader({
     from: { name: 'mailflow validation', address: from },
@@ -53,8 +53,8 @@ export async function composeTestMail(
 
 /** Sends the test mail. It succeeds when it is accepted for every recipient. */
 export async function sendTestMail(
-  mail: Mail,
-  send: (mail: Mail) => Promise<Outcomes>,
+  mail: OutboundMessage,
+  send: (mail: OutboundMessage) => Promise<Outcomes>,
 ): Promise<ValidationStep> {
   const { value: outcomes, durationMs } = await timed(() => send(mail))
   const all = [...outcomes]

@@ -11,12 +11,12 @@ import type { Resolver } from '../../shared/net/resolver.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import {
   type AttemptPlan,
-  deliverOver,
-  type Mail,
-  optionsFor,
+  deliverToHops,
+  type OutboundMessage,
   planAttempt,
-  type SmtpOptions,
-  sessionFor,
+  type SmtpDeliveryOptions,
+  sessionOptionsFor,
+  withoutMtaStsForSmartHosts,
 } from '../../shared/net/smtp-delivery.ts'
 import { requirementOf, routeOf } from '../../shared/policy/outbound.ts'
 import { decideHop } from '../../shared/policy/transport-security.ts'
@@ -33,7 +33,7 @@ export interface Limits {
 }
 
 export interface Options {
-  smtp: Omit<SmtpOptions, 'signal'> & Pick<ResolveOptions, 'ipv6'> & { resolver: Resolver }
+  smtp: Omit<SmtpDeliveryOptions, 'signal'> & Pick<ResolveOptions, 'ipv6'> & { resolver: Resolver }
   ses: Omit<SesOptions, 'signal'>
   limits: Limits
 }
@@ -62,7 +62,7 @@ export async function validate(
   })
 }
 
-async function bySes(mail: Mail, { ses, limits }: Options): Promise<ValidationStep[]> {
+async function bySes(mail: OutboundMessage, { ses, limits }: Options): Promise<ValidationStep[]> {
   const detail = 'Amazon SES resolves and connects later, so neither host nor TLS session is known'
   const signal = AbortSignal.timeout(limits.whole)
   return [
@@ -73,16 +73,20 @@ async function bySes(mail: Mail, { ses, limits }: Options): Promise<ValidationSt
 
 async function bySmtp(
   route: SmtpRoute,
-  mail: Mail,
+  mail: OutboundMessage,
   { smtp: all, limits }: Options,
 ): Promise<ValidationStep[]> {
-  const smtp = optionsFor(route, all)
+  const smtp = withoutMtaStsForSmartHosts(route, all)
   const [resolveSignal, probeSignal, wholeSignal] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
     AbortSignal.timeout(ms),
   ) as [AbortSignal, AbortSignal, AbortSignal]
   const plan = await planAttempt(mail, { ...smtp, signal: resolveSignal })
   if ('kind' in plan) return [stepOf({ step: 'Resolve', succeeded: false, detail: formatReply(plan.reply) })]
-  const targets = await resolveTargets(route, { ...smtp, dane: plan.heeds.dane, signal: resolveSignal })
+  const targets = await resolveTargets(route, {
+    ...smtp,
+    dane: plan.publishedPolicies.dane,
+    signal: resolveSignal,
+  })
   const probed = await Promise.all(
     targets.map(async ({ step, hops }: Target) => {
       const probes = await Promise.all(
@@ -95,14 +99,19 @@ async function bySmtp(
   return [
     ...probed.flatMap(({ step, probes }) => [step, ...probes.flatMap(({ steps }) => steps)]),
     hop
-      ? await sendTestMail(mail, (it) => deliverOver([hop], it, { ...smtp, signal: wholeSignal }))
+      ? await sendTestMail(mail, (it) => deliverToHops([hop], it, { ...smtp, signal: wholeSignal }))
       : notSent('Not sent, since no host passed'),
   ]
 }
 
-async function probeHop(hop: NextHop, mail: Mail, plan: AttemptPlan, options: SmtpOptions): Promise<Probe> {
-  const decision = decideHop(mail.tls, plan.wish, { ...hop, domain: plan.domain }, plan.mtaSts)
-  if (decision.kind === 'Try') return probe(hop, sessionFor(hop, decision, plan, options))
+async function probeHop(
+  hop: NextHop,
+  mail: OutboundMessage,
+  plan: AttemptPlan,
+  options: SmtpDeliveryOptions,
+): Promise<Probe> {
+  const decision = decideHop(mail.tls, plan.senderTls, { ...hop, domain: plan.domain }, plan.mtaSts)
+  if (decision.kind === 'Try') return probe(hop, sessionOptionsFor(hop, decision, plan, options))
   const detail = formatReply(decision.fault.reply)
   const step = stepOf({ step: 'Resolve', host: hop.host, ip: hop.ip, succeeded: false, detail })
   return { hop, steps: [step], passed: false }

@@ -6,7 +6,7 @@
 import ipaddr from 'ipaddr.js'
 
 /** @param privateNetworks CIDRs */
-export function addressFilter(privateNetworks: readonly string[]): (ip: string) => boolean {
+export function createAddressFilter(privateNetworks: readonly string[]): (ip: string) => boolean {
   const networks = privateNetworks.map((cidr) => ipaddr.parseCIDR(cidr))
   return (ip) => {
     const address = ipaddr.process(ip)

@@ -17,28 +17,28 @@ import type { ClientCredentials } from './tls-client.ts'
 export class CredentialsError extends Error {}
 
 /** Milliseconds until a usable secret is read again. */
-const keptMs = 5 * minuteMs
+const cacheTtlMs = 5 * minuteMs
 /** Milliseconds until a secret that could not be read or used is read again. */
-const faultKeptMs = 30_000
+const failureCacheTtlMs = 30_000
 /** Milliseconds before a request to Secrets Manager times out. */
-const patienceMs = 10_000
+const requestTimeoutMs = 10_000
 
-interface Read {
+interface CacheEntry {
   /** Milliseconds since the epoch. */
-  until: number
-  credentials: Promise<Checked>
+  expiresAtMs: number
+  credentials: Promise<ValidatedCredentials>
 }
 
-interface Checked extends ClientCredentials {
-  from: Date
-  to: Date
+interface ValidatedCredentials extends ClientCredentials {
+  notBefore: Date
+  notAfter: Date
 }
 
 export class ClientCertificates {
   readonly #secrets: SecretsManagerClient
   readonly #now: () => Date
-  readonly #read = new Map<string, Read>()
-  readonly #last = new Map<string, Checked>()
+  readonly #cache = new Map<string, CacheEntry>()
+  readonly #lastValid = new Map<string, ValidatedCredentials>()
 
   constructor(secrets: SecretsManagerClient, now: () => Date = () => new Date()) {
     this.#secrets = secrets
@@ -50,56 +50,58 @@ export class ClientCertificates {
    * @throws CredentialsError when the secret is missing, unreadable or unusable
    */
   async read(name: string): Promise<ClientCredentials> {
-    const { certificate, privateKey, from, to } = await this.#recent(name)
+    const { certificate, privateKey, notBefore, notAfter } = await this.#readCached(name)
     const now = this.#now()
-    if (now > to) throw new CredentialsError(`holds a certificate that expired at ${to.toISOString()}`)
-    if (now < from) throw new CredentialsError(`holds a certificate that is valid from ${from.toISOString()}`)
+    if (now > notAfter)
+      throw new CredentialsError(`holds a certificate that expired at ${notAfter.toISOString()}`)
+    if (now < notBefore)
+      throw new CredentialsError(`holds a certificate that is valid from ${notBefore.toISOString()}`)
     return { certificate, privateKey }
   }
 
-  #recent(name: string): Promise<Checked> {
-    const known = this.#read.get(name)
+  #readCached(name: string): Promise<ValidatedCredentials> {
+    const cached = this.#cache.get(name)
     const now = this.#now().getTime()
-    if (known && now < known.until) return known.credentials
+    if (cached && now < cached.expiresAtMs) return cached.credentials
     const credentials = this.#fetch(name)
-    const read = { until: now + keptMs, credentials }
-    this.#read.set(name, read)
+    const entry = { expiresAtMs: now + cacheTtlMs, credentials }
+    this.#cache.set(name, entry)
     credentials.catch(() => {
-      read.until = now + faultKeptMs
+      entry.expiresAtMs = now + failureCacheTtlMs
     })
     return credentials
   }
 
-  async #fetch(name: string): Promise<Checked> {
-    const text = await this.#secret(name)
-    const last = this.#last.get(name)
+  async #fetch(name: string): Promise<ValidatedCredentials> {
+    const text = await this.#readSecret(name)
+    const lastValid = this.#lastValid.get(name)
     if (text === null) {
-      if (last) return last
+      if (lastValid) return lastValid
       throw new CredentialsError('cannot be read now: Secrets Manager does not answer')
     }
-    const checked = parseCredentials(text)
-    this.#last.set(name, checked)
-    return checked
+    const validated = parseCertificateSecret(text)
+    this.#lastValid.set(name, validated)
+    return validated
   }
 
   /** @returns null for a failure of the service that may pass */
-  async #secret(name: string): Promise<string | null> {
+  async #readSecret(name: string): Promise<string | null> {
     const SecretId = clientCertificateSecret(name)
     try {
       const answer = await this.#secrets.send(new GetSecretValueCommand({ SecretId }), {
-        abortSignal: AbortSignal.timeout(patienceMs),
+        abortSignal: AbortSignal.timeout(requestTimeoutMs),
       })
       return answer.SecretString ?? ''
     } catch (error) {
-      const fault = faults[error instanceof Error ? error.name : '']
-      if (fault === undefined) return null
-      throw new CredentialsError(fault)
+      const knownFault = faultsByErrorName[error instanceof Error ? error.name : '']
+      if (knownFault === undefined) return null
+      throw new CredentialsError(knownFault)
     }
   }
 }
 
 /** Faults that an administrator must fix, by the names of Secrets Manager's errors. */
-const faults: Readonly<Record<string, string>> = {
+const faultsByErrorName: Readonly<Record<string, string>> = {
   ResourceNotFoundException: 'does not exist',
   AccessDeniedException: 'cannot be read: this function has no permission',
   DecryptionFailure: 'cannot be decrypted: it must be encrypted with the key of Secrets Manager itself',
@@ -110,19 +112,19 @@ const faults: Readonly<Record<string, string>> = {
  * Parses a secret's JSON and checks the key against the certificate.
  * @throws CredentialsError
  */
-export function parseCredentials(text: string): Checked {
-  const { certificate, privateKey } = fieldsOf(text)
+export function parseCertificateSecret(text: string): ValidatedCredentials {
+  const { certificate, privateKey } = parseFields(text)
   const [leaf] = certificatesIn(certificate)
   if (leaf === undefined) throw new CredentialsError('has no PEM certificate in its field certificate')
-  const [parsed, key] = [certificateOf(leaf), keyOf(privateKey)]
+  const [parsed, key] = [parseCertificate(leaf), parsePrivateKey(privateKey)]
   if (!parsed.checkPrivateKey(key))
     throw new CredentialsError('has a private key that is not that of its first certificate')
-  proveUse({ certificate, privateKey })
-  return { certificate, privateKey, from: validFrom(parsed), to: validTo(parsed) }
+  assertUsableForTls({ certificate, privateKey })
+  return { certificate, privateKey, notBefore: validFrom(parsed), notAfter: validTo(parsed) }
 }
 
 /** OpenSSL also refuses keys that are too small and chains with an unreadable certificate. */
-function proveUse({ certificate, privateKey }: ClientCredentials): void {
+function assertUsableForTls({ certificate, privateKey }: ClientCredentials): void {
   try {
     createSecureContext({ cert: certificate, key: privateKey })
   } catch (error) {
@@ -131,7 +133,7 @@ function proveUse({ certificate, privateKey }: ClientCredentials): void {
   }
 }
 
-function fieldsOf(text: string): ClientCredentials {
+function parseFields(text: string): ClientCredentials {
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -144,7 +146,7 @@ function fieldsOf(text: string): ClientCredentials {
   return { certificate, privateKey }
 }
 
-function certificateOf(pem: string): X509Certificate {
+function parseCertificate(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem)
   } catch {
@@ -152,7 +154,7 @@ function certificateOf(pem: string): X509Certificate {
   }
 }
 
-function keyOf(pem: string): KeyObject {
+function parsePrivateKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem)
   } catch {

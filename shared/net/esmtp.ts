@@ -7,14 +7,14 @@ import { reply } from '../mail/reply.ts'
 export type Extensions = ReadonlyMap<string, string>
 
 /** The properties of a message that decide which extensions it needs. */
-export interface MailTraits {
+export interface MessageTraits {
   envelope: Envelope
   /** Of the content, in octets. */
   size: number
   /** Whether the content holds an octet above 127. */
-  eightBit: boolean
+  isEightBit: boolean
   /** Whether addresses or header fields are internationalised (RFC 6531). */
-  internationalised: boolean
+  isInternationalised: boolean
 }
 
 /** Parses a reply to EHLO. Its first line is the server's name; a reply to HELO has only that line. */
@@ -28,33 +28,33 @@ export function traitsOf(
   envelope: Envelope,
   recipients: readonly Pick<Recipient, 'address'>[],
   content: Buffer,
-): MailTraits {
+): MessageTraits {
   const addresses = [envelope.mailFrom, ...recipients.map(({ address }) => address)]
   const end = content.indexOf('\r\n\r\n')
   const header = end < 0 ? content : content.subarray(0, end)
   return {
     envelope,
     size: content.length,
-    eightBit: hasEightBit(content),
-    internationalised: addresses.some(isNonAscii) || (envelope.smtpUtf8 && hasEightBit(header)),
+    isEightBit: hasEightBit(content),
+    isInternationalised: addresses.some(hasNonAscii) || (envelope.smtpUtf8 && hasEightBit(header)),
   }
 }
 
 /** @returns a 5yz reply when the server does not support what the message needs, else null */
-export function unsupported(mail: MailTraits, extensions: Extensions): Reply | null {
+export function checkExtensions(mail: MessageTraits, extensions: Extensions): Reply | null {
   const limit = Number(extensions.get('SIZE') ?? 0)
   // RFC 8689 §4.2.1: the message may only be relayed to a server that supports REQUIRETLS; §5 exempts DSNs.
   if (mail.envelope.requireTls && mail.envelope.mailFrom !== '' && !extensions.has('REQUIRETLS'))
     return reply(550, '5.7.30', 'REQUIRETLS is requested but not supported by the next hop')
   // RFC 6531 §3.5.
-  if (mail.internationalised && !extensions.has('SMTPUTF8'))
+  if (mail.isInternationalised && !extensions.has('SMTPUTF8'))
     return reply(
       550,
       '5.6.7',
       'Internationalised addresses or header fields are not supported by the next hop',
     )
   // RFC 6152 §3: eight-bit content may only be sent to a server that announces 8BITMIME.
-  if (mail.eightBit && !extensions.has('8BITMIME'))
+  if (mail.isEightBit && !extensions.has('8BITMIME'))
     return reply(554, '5.6.3', 'Eight-bit content is not supported by the next hop')
   // RFC 1870 §5: zero means no fixed limit.
   if (limit > 0 && mail.size > limit)
@@ -67,37 +67,37 @@ export function unsupported(mail: MailTraits, extensions: Extensions): Reply | n
 }
 
 /** `MAIL FROM` with the parameters that the server supports. */
-export function mailCommand(mail: MailTraits, extensions: Extensions): string {
+export function formatMailCommand(mail: MessageTraits, extensions: Extensions): string {
   const { mailFrom, requireTls, dsn } = mail.envelope
   const parameters = [
     extensions.has('SIZE') && `SIZE=${mail.size}`,
-    extensions.has('8BITMIME') && (mail.eightBit || mail.envelope.eightBitMime) && 'BODY=8BITMIME',
-    mail.internationalised && 'SMTPUTF8',
+    extensions.has('8BITMIME') && (mail.isEightBit || mail.envelope.eightBitMime) && 'BODY=8BITMIME',
+    mail.isInternationalised && 'SMTPUTF8',
     requireTls && extensions.has('REQUIRETLS') && 'REQUIRETLS',
     extensions.has('DSN') && dsn.ret && `RET=${dsn.ret}`,
-    extensions.has('DSN') && dsn.envid && `ENVID=${toXtext(dsn.envid)}`,
+    extensions.has('DSN') && dsn.envid && `ENVID=${encodeXtext(dsn.envid)}`,
   ].filter(Boolean)
   return [`MAIL FROM:<${mailFrom}>`, ...parameters].join(' ')
 }
 
 /** RFC 3461 §5.2.1: a relay passes NOTIFY and ORCPT on unchanged. */
-export function recipientCommand(
+export function formatRecipientCommand(
   { address, notify, orcpt }: Pick<Recipient, 'address' | 'notify' | 'orcpt'>,
   extensions: Extensions,
 ): string {
   const parameters = extensions.has('DSN')
-    ? [notify && `NOTIFY=${notify.join(',')}`, orcpt && `ORCPT=${keepXtext(orcpt)}`].filter(Boolean)
+    ? [notify && `NOTIFY=${notify.join(',')}`, orcpt && `ORCPT=${sanitiseXtext(orcpt)}`].filter(Boolean)
     : []
   return [`RCPT TO:<${address}>`, ...parameters].join(' ')
 }
 
 /** RFC 3461 §4. */
-const toXtext = (text: string): string => text.replace(/[^!-~]|[+=]/gu, encode)
+const encodeXtext = (text: string): string => text.replace(/[^!-~]|[+=]/gu, encodeCharacter)
 
 /** Encodes only what cannot stand in a command: the value is xtext already. */
-const keepXtext = (text: string): string => text.replace(/[^!-~]/gu, encode)
+const sanitiseXtext = (text: string): string => text.replace(/[^!-~]/gu, encodeCharacter)
 
-function encode(character: string): string {
+function encodeCharacter(character: string): string {
   return [...Buffer.from(character)]
     .map((octet) => `+${octet.toString(16).toUpperCase().padStart(2, '0')}`)
     .join('')
@@ -105,4 +105,4 @@ function encode(character: string): string {
 
 const hasEightBit = (octets: Buffer): boolean => !isAscii(octets)
 
-const isNonAscii = (text: string): boolean => Buffer.byteLength(text) !== text.length
+const hasNonAscii = (text: string): boolean => Buffer.byteLength(text) !== text.length

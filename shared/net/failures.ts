@@ -14,30 +14,37 @@ export interface SmtpError extends Error {
 /** As far as known, the next hop accepted no part of the message. */
 export type FailedOutcome = Exclude<Attempt['outcome'], 'Delivered'>
 
-const unreachable = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES', 'EPERM', 'EHOSTDOWN'])
+const unreachableCodes = new Set([
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'EACCES',
+  'EPERM',
+  'EHOSTDOWN',
+])
 
 /** The server's reply when it gave one, else 4.4.315–4.4.318 by the kind of connection failure. */
-export function replyToError(error: SmtpError): Reply {
+export function replyForError(error: SmtpError): Reply {
   if (error.response) {
-    const answer = parseReply(error.response)
-    return answer && answer.code >= 400
-      ? answer
+    const serverReply = parseReply(error.response)
+    return serverReply && serverReply.code >= 400
+      ? serverReply
       : reply(451, '4.5.0', `Next hop did not speak SMTP: ${error.response.slice(0, 100)}`)
   }
   const code = causeOf(error)
-  if (code === 'ETIMEDOUT') return timedOut
+  if (code === 'ETIMEDOUT') return timedOutReply
   if (code === 'ECONNREFUSED') return reply(451, '4.4.316', 'Connection refused')
-  if (unreachable.has(code)) return reply(451, '4.4.317', `Next hop is unreachable: ${code}`)
+  if (unreachableCodes.has(code)) return reply(451, '4.4.317', `Next hop is unreachable: ${code}`)
   return reply(451, '4.4.318', `Connection closed by the next hop: ${code}`)
 }
 
-export const timedOut: Reply = reply(451, '4.4.315', 'Connection timed out')
+export const timedOutReply: Reply = reply(451, '4.4.315', 'Connection timed out')
 
 /** The most specific code of an error, else its message. */
 export function causeOf({ originalCode, code, message }: SmtpError): string {
   return originalCode ?? code ?? message
 }
 
-export function outcomeOf(answer: Reply): FailedOutcome {
-  return isPermanent(answer) ? 'PermanentFailure' : 'TemporaryFailure'
+export function outcomeOf(serverReply: Reply): FailedOutcome {
+  return isPermanent(serverReply) ? 'PermanentFailure' : 'TemporaryFailure'
 }

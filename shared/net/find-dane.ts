@@ -10,15 +10,15 @@ import { reply } from '../mail/reply.ts'
 import type { Dane } from '../policy/transport-security.ts'
 import type { DnsAnswer, Resolver } from './resolver.ts'
 
-export interface AddressedHost {
+export interface ResolvedHost {
   host: string
   port: number
   /** Whether DNSSEC proves its addresses and all aliases to them. */
   secure: boolean
   /** The owner name of the addresses: the host, or the last name of its alias chain. */
-  expanded: string
+  canonicalName: string
   /** The names of the domains whose MX records name the host; empty for a host from another source. */
-  standsFor: readonly string[]
+  mxDomains: readonly string[]
 }
 
 export const noDane: Dane = { kind: 'None' }
@@ -26,9 +26,9 @@ export const noDane: Dane = { kind: 'None' }
 /** Characters of a domain name (RFC 1035 §2.3.4). */
 const longestName = 253
 
-export async function findDane(found: AddressedHost, resolver: Resolver): Promise<Dane> {
-  const { host, port, standsFor } = found
-  const bases = await baseDomains(found, resolver)
+export async function findDane(found: ResolvedHost, resolver: Resolver): Promise<Dane> {
+  const { host, port, mxDomains } = found
+  const bases = await findBaseDomains(found, resolver)
   if ('kind' in bases) return bases
   for (const baseDomain of bases) {
     const name = `_${port}._tcp.${baseDomain}`
@@ -36,7 +36,7 @@ export async function findDane(found: AddressedHost, resolver: Resolver): Promis
     const answer = await resolver.query(name, 'TLSA')
     if (answer.kind === 'Failed') return failed(`TLSA records of ${baseDomain}`, answer)
     if (answer.kind === 'Found' && answer.secure) {
-      const names = referenceNames(baseDomain, standsFor.length > 0 ? standsFor : [host])
+      const names = referenceNames(baseDomain, mxDomains.length > 0 ? mxDomains : [host])
       return { kind: 'Records', baseDomain, names, records: answer.records }
     }
   }
@@ -47,12 +47,12 @@ export async function findDane(found: AddressedHost, resolver: Resolver): Promis
  * RFC 7672 §2.2.2, §2.2.3: when all aliases are proven, their target comes first. When only the first alias is proven,
  * only the host's own name counts.
  */
-async function baseDomains(
-  { host, secure, expanded }: AddressedHost,
+async function findBaseDomains(
+  { host, secure, canonicalName }: ResolvedHost,
   resolver: Resolver,
 ): Promise<readonly string[] | Dane> {
-  if (expanded === host) return secure ? [host] : []
-  if (secure) return unique([expanded, host])
+  if (canonicalName === host) return secure ? [host] : []
+  if (secure) return unique([canonicalName, host])
   const alias = await resolver.query(host, 'CNAME')
   if (alias.kind === 'Failed') return failed(`alias ${host}`, alias)
   return alias.kind === 'Found' && alias.secure ? [host] : []

@@ -5,7 +5,7 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { isIP, type Socket } from 'node:net'
 import { inOneLine } from '../mail/peer-words.ts'
-import { addressFilter } from './address-filter.ts'
+import { createAddressFilter } from './address-filter.ts'
 import type { Resolver } from './resolver.ts'
 
 export interface ForeignRequest {
@@ -88,7 +88,7 @@ async function addressesOf(
     ? [{ kind: 'Found' as const, records: [host] }]
     : await Promise.all([resolver.query(host, 'A', signal), resolver.query(host, 'AAAA', signal)])
   const all = answers.map((answer) => (answer.kind === 'Found' ? answer.records : []))
-  const allowed = all.map((some) => some.filter(addressFilter(privateNetworks)).slice(0, mostAddresses))
+  const allowed = all.map((some) => some.filter(createAddressFilter(privateNetworks)).slice(0, mostAddresses))
   if (allowed.flat().length > 0) return allowed.flat()
   if (all.flat().length > 0) return noAnswer(`${host} has no address that may be used`)
   const failed = answers.find((answer) => answer.kind === 'Failed')

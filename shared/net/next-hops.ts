@@ -10,7 +10,7 @@ import type { Reply } from '../contract/message.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
 import type { HopFacts } from '../policy/transport-security.ts'
-import { addressFilter } from './address-filter.ts'
+import { createAddressFilter } from './address-filter.ts'
 import { dnsFailed, findDane, noDane } from './find-dane.ts'
 import type { Endpoint } from './gated-connection.ts'
 import type { Exchange, Resolver } from './resolver.ts'
@@ -28,14 +28,14 @@ export interface RoutingOptions {
   signal: AbortSignal
 }
 
-export type NextHops = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFound'; reply: Reply }
+export type NextHopsResult = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFound'; reply: Reply }
 
 export type SmtpRoute = Extract<Route, { kind: 'Mx' | 'SmartHosts' }>
 
 /** Addresses and hosts per attempt (RFC 5321 §5.1 permits a limit). */
-const mostAddresses = 10
+const maxAddresses = 10
 /** Milliseconds for all DNS queries of an attempt: silent name servers must not use up the attempt's time. */
-const longestLookup = 30_000
+const lookupTimeoutMs = 30_000
 const smtpPort = 25
 
 /** @returns at most ten addresses in the order to try them; else a 4yz reply for a temporary failure, or 5yz */
@@ -43,28 +43,28 @@ export async function findNextHops(
   route: SmtpRoute,
   resolver: Resolver,
   options: RoutingOptions,
-): Promise<NextHops> {
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(longestLookup)])
-  const bounded = boundedBy(signal, resolver)
+): Promise<NextHopsResult> {
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(lookupTimeoutMs)])
+  const boundedResolver = withTimeout(signal, resolver)
   return route.kind === 'Mx'
-    ? hopsOfDomain(route.domain, bounded, options)
-    : hopsOf(shuffled(route.hosts, options.random).map(asHost), bounded, {
+    ? findHopsOfDomain(route.domain, boundedResolver, options)
+    : findHopsOfHosts(shuffle(route.hosts, options.random).map(toHost), boundedResolver, {
         ...options,
-        allowed: () => true,
-        otherwise: 'The smart hosts have no address',
+        isAllowed: () => true,
+        noAddressText: 'The smart hosts have no address',
       })
 }
 
 /** A query that is late fails like one that no name server answers. */
-function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
+function withTimeout(signal: AbortSignal, resolver: Resolver): Resolver {
   return {
     query: (name, type) =>
       new Promise((resolve, reject) => {
-        const late = () => resolve({ kind: 'Failed', code: 'ETIMEOUT', bogus: false })
-        if (signal.aborted) return late()
-        signal.addEventListener('abort', late, { once: true })
+        const onAbort = () => resolve({ kind: 'Failed', code: 'ETIMEOUT', bogus: false })
+        if (signal.aborted) return onAbort()
+        signal.addEventListener('abort', onAbort, { once: true })
         resolver.query(name, type, signal).then((answer) => {
-          signal.removeEventListener('abort', late)
+          signal.removeEventListener('abort', onAbort)
           resolve(answer)
         }, reject)
       }),
@@ -72,80 +72,93 @@ function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
 }
 
 /** The administrator names the host, so it needs no DNSSEC proof. */
-const asHost = (smartHost: SmartHost): Host => ({
+const toHost = (smartHost: SmartHost): HostToResolve => ({
   ...smartHost,
   foundBy: 'SmartHost',
   authentic: true,
-  standsFor: [],
+  mxDomains: [],
 })
 
-async function hopsOfDomain(domain: string, resolver: Resolver, options: RoutingOptions): Promise<NextHops> {
+async function findHopsOfDomain(
+  domain: string,
+  resolver: Resolver,
+  options: RoutingOptions,
+): Promise<NextHopsResult> {
   const answer = await resolver.query(domain, 'MX')
-  if (answer.kind === 'NoSuchName') return notFound(noSuchDomain(domain))
+  if (answer.kind === 'NoSuchName') return notFound(noSuchDomainReply(domain))
   if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer))
-  const allowed = addressFilter(options.privateNetworks)
-  if (answer.kind === 'NoData') return hopsOfImplicitMx(domain, resolver, { ...options, allowed })
+  const allowed = createAddressFilter(options.privateNetworks)
+  if (answer.kind === 'NoData')
+    return findHopsOfImplicitMx(domain, resolver, { ...options, isAllowed: allowed })
   if (isNullMx(answer.records)) return notFound(reply(556, '5.1.10', `${domain} accepts no mail (null MX)`))
-  const found = {
+  const mxFacts = {
     foundBy: 'Mx',
     port: smtpPort,
     authentic: answer.secure,
-    standsFor: answer.name === domain ? [domain] : [domain, answer.name],
+    mxDomains: answer.name === domain ? [domain] : [domain, answer.name],
   } as const
-  const hosts = exchangesInOrder(answer.records, options.random).map((host) => ({ ...found, host }))
-  const otherwise = `No mail exchanger of ${domain} has an address that may be used`
-  return hopsOf(hosts, resolver, { ...options, allowed, otherwise })
+  const hosts = sortMxHosts(answer.records, options.random).map((host) => ({ ...mxFacts, host }))
+  const noAddressText = `No mail exchanger of ${domain} has an address that may be used`
+  return findHopsOfHosts(hosts, resolver, { ...options, isAllowed: allowed, noAddressText })
 }
 
 /**
  * RFC 5321 §5.1: only without any MX record is the domain itself the mail exchanger. Hiding the records leads to no
  * other name, so they need no proof.
  */
-async function hopsOfImplicitMx(domain: string, resolver: Resolver, options: Choice): Promise<NextHops> {
-  const host = { host: domain, port: smtpPort, foundBy: 'Domain', authentic: true, standsFor: [] } as const
-  const { hops, failure, isFound } = await lookUp(host, resolver, options)
-  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
-  if (!isFound) return notFound(failure ?? noSuchDomain(domain))
+async function findHopsOfImplicitMx(
+  domain: string,
+  resolver: Resolver,
+  options: LookupOptions,
+): Promise<NextHopsResult> {
+  const host = { host: domain, port: smtpPort, foundBy: 'Domain', authentic: true, mxDomains: [] } as const
+  const { hops, failure, isFound } = await resolveHost(host, resolver, options)
+  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, maxAddresses) }
+  if (!isFound) return notFound(failure ?? noSuchDomainReply(domain))
   return notFound(reply(451, '4.4.312', `${domain} has no address that may be used`))
 }
 
 /** RFC 7505 §3: null MX is a single record with an empty exchange. Beside other records it is ignored. */
 function isNullMx(records: readonly Exchange[]): boolean {
-  return records.length > 0 && records.every(({ exchange }) => isRoot(exchange))
+  return records.length > 0 && records.every(({ exchange }) => isRootName(exchange))
 }
 
-const isRoot = (exchange: string): boolean => exchange === '' || exchange === '.'
+const isRootName = (exchange: string): boolean => exchange === '' || exchange === '.'
 
 /** RFC 5321 §5.1: by preference; equal preferences in random order. */
-function exchangesInOrder(records: readonly Exchange[], random: () => number): string[] {
-  const usable = shuffled(records, random).sort((one, other) => one.preference - other.preference)
-  const names = usable.map(({ exchange }) => (isRoot(exchange) ? null : normaliseDomain(exchange)))
+function sortMxHosts(records: readonly Exchange[], random: () => number): string[] {
+  const usable = shuffle(records, random).sort((one, other) => one.preference - other.preference)
+  const names = usable.map(({ exchange }) => (isRootName(exchange) ? null : normaliseDomain(exchange)))
   return [...new Set(names.filter((name) => name !== null))]
 }
 
-interface Host extends SmartHost, Pick<HopFacts, 'foundBy' | 'authentic'> {
+interface HostToResolve extends SmartHost, Pick<HopFacts, 'foundBy' | 'authentic'> {
   /** The names of the domain whose MX records name the host; its certificate may be for them too. */
-  standsFor: readonly string[]
+  mxDomains: readonly string[]
 }
 
-interface Choice extends Pick<RoutingOptions, 'dane'> {
-  allowed: (ip: string) => boolean
+interface LookupOptions extends Pick<RoutingOptions, 'dane'> {
+  isAllowed: (ip: string) => boolean
 }
 
-async function hopsOf(
-  hosts: readonly Host[],
+async function findHopsOfHosts(
+  hosts: readonly HostToResolve[],
   resolver: Resolver,
-  choice: Choice & { /** The reply's text when no host has a permitted address. */ otherwise: string },
-): Promise<NextHops> {
+  lookupOptions: LookupOptions & {
+    /** The reply's text when no host has a permitted address. */ noAddressText: string
+  },
+): Promise<NextHopsResult> {
   // Concurrently: a silent name server of one host must not delay the others.
-  const found = await Promise.all(hosts.slice(0, mostAddresses).map((host) => lookUp(host, resolver, choice)))
-  const failure = found.find((each) => each.failure !== null)?.failure ?? null
-  const hops = found.flatMap((each) => each.hops)
-  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
-  return notFound(failure ?? reply(451, '4.4.312', choice.otherwise))
+  const results = await Promise.all(
+    hosts.slice(0, maxAddresses).map((host) => resolveHost(host, resolver, lookupOptions)),
+  )
+  const failure = results.find((each) => each.failure !== null)?.failure ?? null
+  const hops = results.flatMap((each) => each.hops)
+  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, maxAddresses) }
+  return notFound(failure ?? reply(451, '4.4.312', lookupOptions.noAddressText))
 }
 
-interface LookedUp {
+interface LookupResult {
   hops: NextHop[]
   /** Set when a query failed, even if another succeeded. */
   failure: Reply | null
@@ -153,48 +166,48 @@ interface LookedUp {
   isFound: boolean
 }
 
-async function lookUp(
-  { host, port, foundBy, authentic, standsFor }: Host,
+async function resolveHost(
+  { host, port, foundBy, authentic, mxDomains }: HostToResolve,
   resolver: Resolver,
-  { dane, allowed }: Choice,
-): Promise<LookedUp> {
+  { dane, isAllowed: allowed }: LookupOptions,
+): Promise<LookupResult> {
   const common = { host, port, foundBy, authentic }
   if (isIP(host)) return { hops: [{ ...common, ip: host, dane: noDane }], failure: null, isFound: true }
-  const { ips, failure, proof } = await addressesOf(host, resolver)
+  const { ips, failure, proof } = await resolveAddresses(host, resolver)
   const usable = ips.filter(allowed)
   // An unproven MX record may be an attacker's: TLSA records of its host would prove nothing.
-  const asked = dane && authentic && usable.length > 0
-  const facts = asked ? await findDane({ host, port, standsFor, ...proof }, resolver) : noDane
-  return { hops: usable.map((ip) => ({ ...common, ip, dane: facts })), failure, isFound: ips.length > 0 }
+  const shouldQueryTlsa = dane && authentic && usable.length > 0
+  const daneResult = shouldQueryTlsa ? await findDane({ host, port, mxDomains, ...proof }, resolver) : noDane
+  return { hops: usable.map((ip) => ({ ...common, ip, dane: daneResult })), failure, isFound: ips.length > 0 }
 }
 
 interface Addresses {
   ips: string[]
   failure: Reply | null
-  proof: { secure: boolean; expanded: string }
+  proof: { secure: boolean; canonicalName: string }
 }
 
 /** IPv4 first: Lambda reaches IPv6 only in a VPC that has it. One address family suffices. */
-async function addressesOf(host: string, resolver: Resolver): Promise<Addresses> {
+async function resolveAddresses(host: string, resolver: Resolver): Promise<Addresses> {
   const answers = await Promise.all([resolver.query(host, 'A'), resolver.query(host, 'AAAA')])
-  const found = answers.filter((answer) => answer.kind === 'Found')
-  const best = found.find(({ secure }) => secure) ?? found[0]
+  const foundAnswers = answers.filter((answer) => answer.kind === 'Found')
+  const best = foundAnswers.find(({ secure }) => secure) ?? foundAnswers[0]
   const failed = answers.find((answer) => answer.kind === 'Failed')
   return {
-    ips: found.flatMap(({ records }) => records),
+    ips: foundAnswers.flatMap(({ records }) => records),
     failure: failed ? dnsFailed(`addresses of ${host}`, failed) : null,
-    proof: { secure: best?.secure ?? false, expanded: best?.name ?? host },
+    proof: { secure: best?.secure ?? false, canonicalName: best?.name ?? host },
   }
 }
 
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
+function shuffle<T>(items: readonly T[], random: () => number): T[] {
   return items
     .map((item) => ({ item, at: random() }))
     .sort((one, other) => one.at - other.at)
     .map(({ item }) => item)
 }
 
-const notFound = (answer: Reply): NextHops => ({ kind: 'NotFound', reply: answer })
+const notFound = (answer: Reply): NextHopsResult => ({ kind: 'NotFound', reply: answer })
 
-const noSuchDomain = (domain: string): Reply =>
+const noSuchDomainReply = (domain: string): Reply =>
   reply(550, '5.1.2', `${domain} does not exist or has no mail server`)

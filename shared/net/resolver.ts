@@ -220,9 +220,9 @@ async function queryWithEdnsFallback(
   round: QueryRound,
   signal: AbortSignal,
 ): Promise<TransportResult> {
-  const reply = await sendQuery(server, question, { ...options, edns: true }, round, signal)
+  const reply = await sendQuery(server, question, { ...options, useEdns: true }, round, signal)
   if (reply.kind !== 'Answered' || !rcodesWithoutEdns.has(reply.rcode)) return reply
-  return sendQuery(server, question, { ...options, edns: false }, round, signal)
+  return sendQuery(server, question, { ...options, useEdns: false }, round, signal)
 }
 
 /** FORMERR, NOTIMP, BADVERS. */
@@ -232,7 +232,7 @@ const rcodesWithoutEdns = new Set([1, 4, 16])
 async function sendQuery(
   { address, channel }: NameServer,
   question: Question,
-  options: { checkingDisabled: boolean; edns: boolean },
+  options: { checkingDisabled: boolean; useEdns: boolean },
   { transport: by, timeoutMs: wait }: QueryRound,
   signal: AbortSignal,
 ): Promise<TransportResult> {

@@ -9,7 +9,7 @@ import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { isEnforced } from '../policy/transport-security.ts'
 import { outcomeOf } from './failures.ts'
-import { type Mail, type Outcome, type Outcomes, withoutSession } from './smtp-delivery.ts'
+import { fieldsWithoutSession, type OutboundMessage, type Outcome, type Outcomes } from './smtp-delivery.ts'
 
 export interface SesOptions {
   ses: SESClient
@@ -19,20 +19,20 @@ export interface SesOptions {
 }
 
 /** The limit of SES for one call. */
-const mostDestinations = 50
+const maxDestinations = 50
 
 /** Never throws for an error from SES. */
-export async function deliverBySes(mail: Mail, options: SesOptions): Promise<Outcomes> {
-  const refusal = beyondSes(mail)
-  if (refusal) return outcomesFor(mail.recipients, { ...at(mail.tls), ...refusal })
+export async function deliverBySes(mail: OutboundMessage, options: SesOptions): Promise<Outcomes> {
+  const refusal = checkSesSupport(mail)
+  if (refusal) return outcomesFor(mail.recipients, { ...commonFields(mail.tls), ...refusal })
   const outcomes: Outcomes[] = []
-  for (let from = 0; from < mail.recipients.length; from += mostDestinations)
-    outcomes.push(await send(mail, mail.recipients.slice(from, from + mostDestinations), options))
-  return new Map(outcomes.flatMap((some) => [...some]))
+  for (let from = 0; from < mail.recipients.length; from += maxDestinations)
+    outcomes.push(await send(mail, mail.recipients.slice(from, from + maxDestinations), options))
+  return new Map(outcomes.flatMap((outcomesOfCall) => [...outcomesOfCall]))
 }
 
 /** Refuses what SES cannot guarantee. The API does not save such a connector either. */
-function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> | null {
+function checkSesSupport({ message, tls }: OutboundMessage): Pick<Outcome, 'outcome' | 'reply'> | null {
   // RFC 8689 §5: a DSN is sent without REQUIRETLS, but not in the clear.
   if (message.envelope.requireTls && message.envelope.mailFrom !== '')
     return {
@@ -44,23 +44,27 @@ function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> |
   return { outcome: 'TlsNotMet', reply: reply(451, '4.7.320', text) }
 }
 
-async function send(mail: Mail, recipients: readonly Recipient[], options: SesOptions): Promise<Outcomes> {
-  const { mailFrom, requireTls: asksForTls } = mail.message.envelope
+async function send(
+  mail: OutboundMessage,
+  recipients: readonly Recipient[],
+  options: SesOptions,
+): Promise<Outcomes> {
+  const { mailFrom, requireTls: isTlsRequested } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
   const command = new SendRawEmailCommand({
     // SES accepts no null reverse path; without Source it uses the From field, which mailflow's DSNs have.
     ...(mailFrom === '' ? {} : { Source: mailFrom }),
     Destinations: recipients.map(({ address }) => address),
     RawMessage: { Data: mail.content },
-    ConfigurationSetName: isEnforced(mail.tls) || asksForTls ? requireTls : optionalTls,
+    ConfigurationSetName: isEnforced(mail.tls) || isTlsRequested ? requireTls : optionalTls,
   })
   try {
     const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })
-    const taken = reply(250, '2.0.0', `Amazon SES accepted it as ${MessageId}`)
-    return outcomesFor(recipients, { ...at(mail.tls), outcome: 'Delivered', reply: taken })
+    const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${MessageId}`)
+    return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: 'Delivered', reply: acceptedReply })
   } catch (error) {
-    const answer = replyToSesError(error)
-    return outcomesFor(recipients, { ...at(mail.tls), outcome: outcomeOf(answer), reply: answer })
+    const answer = replyForSesError(error)
+    return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: outcomeOf(answer), reply: answer })
   }
 }
 
@@ -76,15 +80,15 @@ const permanentErrors = new Set([
  * Throttling, failures of SES or the network, and a paused or misconfigured account are temporary; a refusal of the
  * message itself is permanent.
  */
-function replyToSesError(error: unknown): Reply {
+function replyForSesError(error: unknown): Reply {
   const { name, message } = asError(error)
   const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
   return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.4.0', text)
 }
 
 /** SES does not show the next hop's address and TLS session. */
-const at = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({
-  ...withoutSession(tls),
+const commonFields = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({
+  ...fieldsWithoutSession(tls),
   host: 'Amazon SES',
 })
 

@@ -8,41 +8,41 @@ import { createHash } from 'node:crypto'
 import type { Reply } from '../contract/message.ts'
 import { isPermanent } from '../mail/reply.ts'
 import type { Endpoint, SessionOptions } from './gated-connection.ts'
-import { type Opening, openSession, type SmtpSession } from './smtp-session.ts'
+import { openSession, type SessionOpening, type SmtpSession } from './smtp-session.ts'
 
 /** A session lent to one message. `close` may return it for the next one. */
-export type Carrier = Pick<SmtpSession, 'passesDsnOn' | 'refuses' | 'send' | 'close'>
+export type LentSession = Pick<SmtpSession, 'supportsDsn' | 'findRefusal' | 'send' | 'close'>
 
-export type Opened = Opening<Carrier> & {
+export type BatchOpening = SessionOpening<LentSession> & {
   /** Whether the session or the failure comes from an earlier message. */
-  known?: boolean
+  isFromEarlier?: boolean
 }
 
-interface Kept {
-  opening: Extract<Opening, { kind: 'Admitted' }>
+interface IdleSession {
+  opening: Extract<SessionOpening, { kind: 'Admitted' }>
   /** Closes the session after the idle time. */
   timer: NodeJS.Timeout
 }
 
-interface Failure {
-  opening: Exclude<Opening, { kind: 'Admitted' }>
+interface CachedFailure {
+  opening: Exclude<SessionOpening, { kind: 'Admitted' }>
   /** By the monotonic clock, in milliseconds. */
-  at: number
+  foundAtMs: number
 }
 
 /** Milliseconds that an idle session stays open: it occupies a connection of the server. */
-const longestIdle = 2_000
+const maxIdleMs = 2_000
 
 /** Milliseconds for QUIT at the end of a batch. */
-const longestFarewell = 1_000
+const quitTimeoutMs = 1_000
 
-export class Sessions {
-  readonly #idle = new Map<string, Kept[]>()
-  readonly #failures = new Map<string, Failure>()
+export class BatchSessions {
+  readonly #idle = new Map<string, IdleSession[]>()
+  readonly #failures = new Map<string, CachedFailure>()
   readonly #open: typeof openSession
   /** All sessions that are not closed yet. */
-  readonly #live = new Set<SmtpSession>()
-  #ended = false
+  readonly #unclosed = new Set<SmtpSession>()
+  #isEnded = false
 
   constructor(open: typeof openSession = openSession) {
     this.#open = open
@@ -51,66 +51,66 @@ export class Sessions {
   /**
    * Like `openSession`, but returns an idle session or an earlier failure if there is one.
    * @param options its `signal` is that of the whole batch
-   * @param anew whether the session must not have carried a message
+   * @param mustBeNew whether the session must not have carried a message
    */
-  async open(hop: Endpoint, options: SessionOptions, anew = false): Promise<Opened> {
-    const key = keyOf(hop, options)
-    const kept = anew ? null : await this.#take(key)
-    if (kept) return { ...kept, session: this.#lend(key, kept), known: true }
+  async open(hop: Endpoint, options: SessionOptions, mustBeNew = false): Promise<BatchOpening> {
+    const key = sessionKey(hop, options)
+    const idle = mustBeNew ? null : await this.#takeIdle(key)
+    if (idle) return { ...idle, session: this.#lend(key, idle), isFromEarlier: true }
     const failure = this.#failures.get(key)
-    if (failure) return repeated(failure)
+    if (failure) return repeatFailure(failure)
     const opening = await this.#open(hop, options)
     if (opening.kind === 'Admitted') {
-      this.#live.add(opening.session)
-      void opening.session.closed.then(() => this.#live.delete(opening.session))
+      this.#unclosed.add(opening.session)
+      void opening.session.closed.then(() => this.#unclosed.delete(opening.session))
       return { ...opening, session: this.#lend(key, opening) }
     }
-    if (isLasting(opening) && !options.signal.aborted)
-      this.#failures.set(key, { opening, at: performance.now() })
+    if (isCacheable(opening) && !options.signal.aborted)
+      this.#failures.set(key, { opening, foundAtMs: performance.now() })
     return opening
   }
 
   /** Closes all sessions, those in use too. Waits a limited time for the servers. */
   async close(): Promise<void> {
-    this.#ended = true
+    this.#isEnded = true
     for (const { timer } of [...this.#idle.values()].flat()) clearTimeout(timer)
     this.#idle.clear()
-    const live = [...this.#live]
-    for (const session of live) session.close()
-    let late: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
-      late = setTimeout(resolve, longestFarewell)
+    const unclosed = [...this.#unclosed]
+    for (const session of unclosed) session.close()
+    let timeoutTimer: NodeJS.Timeout | undefined
+    const timeout = new Promise<void>((resolve) => {
+      timeoutTimer = setTimeout(resolve, quitTimeoutMs)
     })
-    await Promise.race([Promise.all(live.map(({ closed }) => closed)), patience])
-    clearTimeout(late)
+    await Promise.race([Promise.all(unclosed.map(({ closed }) => closed)), timeout])
+    clearTimeout(timeoutTimer)
   }
 
-  async #take(key: string): Promise<Kept['opening'] | null> {
+  async #takeIdle(key: string): Promise<IdleSession['opening'] | null> {
     for (let kept = this.#idle.get(key)?.pop(); kept; kept = this.#idle.get(key)?.pop()) {
       clearTimeout(kept.timer)
-      if (await kept.opening.session.ready()) return kept.opening
+      if (await kept.opening.session.prepareForNext()) return kept.opening
       kept.opening.session.close()
     }
     return null
   }
 
-  #lend(key: string, opening: Kept['opening']): Carrier {
+  #lend(key: string, opening: IdleSession['opening']): LentSession {
     const { session } = opening
-    let lent = true
+    let isLent = true
     return {
-      passesDsnOn: session.passesDsnOn,
-      refuses: (mail) => session.refuses(mail),
+      supportsDsn: session.supportsDsn,
+      findRefusal: (mail) => session.findRefusal(mail),
       send: (...message) => session.send(...message),
       close: () => {
-        if (lent) this.#giveBack(key, opening)
-        lent = false
+        if (isLent) this.#returnSession(key, opening)
+        isLent = false
       },
     }
   }
 
-  #giveBack(key: string, opening: Kept['opening']): void {
+  #returnSession(key: string, opening: IdleSession['opening']): void {
     const { session } = opening
-    if (this.#ended || !session.isIdle) {
+    if (this.#isEnded || !session.isIdle) {
       session.close()
       return
     }
@@ -119,31 +119,31 @@ export class Sessions {
     const timer = setTimeout(() => {
       kept.splice(kept.indexOf(entry), 1)
       session.close()
-    }, longestIdle)
+    }, maxIdleMs)
     const entry = { opening, timer }
     kept.push(entry)
   }
 }
 
 /** Covers all that decides the assessment of the session's TLS. A digest, since it includes credentials. */
-function keyOf({ host, ip, port }: Endpoint, options: SessionOptions): string {
-  const { name, serverName, enforced, trials = [], credentials = null } = options
-  const all = [host, ip, port, name, serverName, enforced, trials, credentials]
+function sessionKey({ host, ip, port }: Endpoint, options: SessionOptions): string {
+  const { ehloName: name, serverName, enforced, reportOnly = [], credentials = null } = options
+  const all = [host, ip, port, name, serverName, enforced, reportOnly, credentials]
   return createHash('sha256').update(JSON.stringify(all)).digest('base64')
 }
 
 /** A permanent refusal ends only its own message; the next message connects again. */
-function isLasting(opening: Failure['opening']): boolean {
+function isCacheable(opening: CachedFailure['opening']): boolean {
   return opening.kind === 'TlsNotMet' || !isPermanent(opening.reply)
 }
 
-function repeated({ opening, at }: Failure): Opened {
+function repeatFailure({ opening, foundAtMs: at }: CachedFailure): BatchOpening {
   const seconds = Math.round((performance.now() - at) / 1000)
-  const before = (reply: Reply): Reply => ({
+  const withNote = (reply: Reply): Reply => ({
     ...reply,
     text: `${reply.text} (found ${seconds} s before; no new connection was made)`,
   })
-  if (opening.kind === 'Failed') return { ...opening, reply: before(opening.reply), known: true }
+  if (opening.kind === 'Failed') return { ...opening, reply: withNote(opening.reply), isFromEarlier: true }
   const { fault } = opening
-  return { ...opening, fault: { ...fault, reply: before(fault.reply) }, known: true }
+  return { ...opening, fault: { ...fault, reply: withNote(fault.reply) }, isFromEarlier: true }
 }

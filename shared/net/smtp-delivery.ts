@@ -30,16 +30,16 @@ import {
 import { resultOfUndemanded, type ServerTls } from '../tls/server-certificate.ts'
 import { traitsOf } from './esmtp.ts'
 import { outcomeOf } from './failures.ts'
-import type { SessionOptions, Timeouts } from './gated-connection.ts'
+import type { SessionOptions, SmtpTimeouts } from './gated-connection.ts'
 import {
   findNextHops,
   type NextHop,
-  type NextHops,
+  type NextHopsResult,
   type RoutingOptions,
   type SmtpRoute,
 } from './next-hops.ts'
 import type { Resolver } from './resolver.ts'
-import type { Carrier, Opened } from './sessions.ts'
+import type { BatchOpening, LentSession } from './sessions.ts'
 import { openSession } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
@@ -49,7 +49,7 @@ export type Outcome = Omit<Attempt, 'number' | 'at' | 'durationMs'>
 /** By recipient address. */
 export type Outcomes = Map<string, Outcome>
 
-export interface Mail {
+export interface OutboundMessage {
   message: Pick<Message, 'envelope'>
   recipients: readonly Recipient[]
   /** The stored octets, ready to send. */
@@ -64,7 +64,7 @@ export interface SessionRecord {
   hop: NextHop
   mtaSts: MtaSts
   enforced: HopRequirement
-  trials: readonly Trial[]
+  reportOnly: readonly Trial[]
   /** Null for a host to which no session was opened. */
   tls: ServerTls | null
   result: TlsResult
@@ -72,21 +72,21 @@ export interface SessionRecord {
   reason: string | null
 }
 
-export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
+export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   /** The name in EHLO. */
-  name: string
+  ehloName: string
   resolver: Resolver
-  timeouts: Timeouts
+  timeouts: SmtpTimeouts
   /** Returns the domain's published policy (RFC 8461). Never throws. */
   mtaSts(domain: string, signal: AbortSignal): Promise<MtaSts>
   /** @throws Error with a message that follows the secret's name and says why it cannot be used */
-  credentials(name: string): Promise<ClientCredentials>
+  readCredentials(name: string): Promise<ClientCredentials>
   /** As in SessionOptions. */
-  revocation?: SessionOptions['revocation']
+  checkRevocation?: SessionOptions['checkRevocation']
   /** Called for each session, and for each host that its policy excludes. */
-  record?(session: SessionRecord): void
+  recordSession?(session: SessionRecord): void
   /** `openSession` by default. The last argument: whether the session must not have carried a message. */
-  open?(hop: NextHop, options: SessionOptions, anew?: boolean): Promise<Opened>
+  open?(hop: NextHop, options: SessionOptions, mustBeNew?: boolean): Promise<BatchOpening>
   /** `findNextHops` by default. */
   find?: typeof findNextHops
   /** The attempt's limit. */
@@ -94,164 +94,190 @@ export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
 }
 
 /** Never throws for a failure of the network or of a server. */
-export function deliverBySmtp(route: SmtpRoute, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
+export function deliverBySmtp(
+  route: SmtpRoute,
+  mail: OutboundMessage,
+  options: SmtpDeliveryOptions,
+): Promise<Outcomes> {
   const find = options.find ?? findNextHops
   return deliver(
     (dane) => find(route, options.resolver, { ...options, dane }),
     mail,
-    optionsFor(route, options),
+    withoutMtaStsForSmartHosts(route, options),
   )
 }
 
 /** A recipient domain's policy does not apply to an administrator's smart hosts, so it is not fetched. */
-export const optionsFor = <O extends Pick<SmtpOptions, 'mtaSts'>>({ kind }: SmtpRoute, options: O): O =>
-  kind === 'Mx' ? options : { ...options, mtaSts: async () => noMtaSts }
+export const withoutMtaStsForSmartHosts = <O extends Pick<SmtpDeliveryOptions, 'mtaSts'>>(
+  { kind }: SmtpRoute,
+  options: O,
+): O => (kind === 'Mx' ? options : { ...options, mtaSts: async () => noMtaSts })
 
 /** Like `deliverBySmtp`, with known next hops. */
-export function deliverOver(hops: readonly NextHop[], mail: Mail, options: SmtpOptions): Promise<Outcomes> {
+export function deliverToHops(
+  hops: readonly NextHop[],
+  mail: OutboundMessage,
+  options: SmtpDeliveryOptions,
+): Promise<Outcomes> {
   return deliver(async () => ({ kind: 'Found', hops: [...hops] }), mail, options)
 }
 
 /** What all hops of an attempt share. */
 export interface AttemptPlan {
-  wish: SenderWish
+  senderTls: SenderWish
   /** The recipients' domain. */
   domain: string
   /** Which published policies apply. */
-  heeds: { dane: boolean; mtaSts: boolean }
+  publishedPolicies: { dane: boolean; mtaSts: boolean }
   mtaSts: MtaSts
   credentials: ClientCredentials | null
 }
 
-interface Attempting {
-  mail: Mail
+interface AttemptContext {
+  mail: OutboundMessage
   plan: AttemptPlan
-  options: SmtpOptions
+  options: SmtpDeliveryOptions
 }
 
-async function deliver(find: Finding, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
-  const [recipients, unsendable] = partition(mail.recipients, ({ address }) => fitsCommand(address))
-  const refused = toEach(unsendable, nowhere(mail.tls, reply(501, '5.1.3', 'Address cannot be sent by SMTP')))
+async function deliver(
+  findHops: FindHops,
+  mail: OutboundMessage,
+  options: SmtpDeliveryOptions,
+): Promise<Outcomes> {
+  const [recipients, unsendable] = partition(mail.recipients, ({ address }) => isSafeInCommand(address))
+  const refused = forEachRecipient(
+    unsendable,
+    outcomeWithoutHop(mail.tls, reply(501, '5.1.3', 'Address cannot be sent by SMTP')),
+  )
   if (recipients.length === 0) return refused
-  return new Map([...refused, ...(await tryHops(find, { ...mail, recipients }, options))])
+  return new Map([...refused, ...(await tryHops(findHops, { ...mail, recipients }, options))])
 }
 
-type Finding = (dane: boolean) => Promise<NextHops>
+type FindHops = (dane: boolean) => Promise<NextHopsResult>
 
-async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
+async function tryHops(
+  findHops: FindHops,
+  mail: OutboundMessage,
+  options: SmtpDeliveryOptions,
+): Promise<Outcomes> {
   const { message, recipients, tls } = mail
-  const everywhere = (answer: Reply) => deliverNowhere(mail, answer)
-  if (!fitsCommand(message.envelope.mailFrom))
-    return everywhere(reply(501, '5.1.7', "Sender's address cannot be sent by SMTP"))
-  const wish = wishOf(mail)
-  const { dane } = heedsPublished(tls, wish)
-  const [found, plan] = await Promise.all([find(dane), planAttempt(mail, options, wish)])
-  if (found.kind === 'NotFound') return everywhere(found.reply)
-  if ('kind' in plan) return everywhere(plan.reply)
+  const outcomesWithReply = (answer: Reply) => outcomesWithoutHop(mail, answer)
+  if (!isSafeInCommand(message.envelope.mailFrom))
+    return outcomesWithReply(reply(501, '5.1.7', "Sender's address cannot be sent by SMTP"))
+  const senderTls = senderTlsOf(mail)
+  const { dane } = heedsPublished(tls, senderTls)
+  const [hopsResult, plan] = await Promise.all([findHops(dane), planAttempt(mail, options, senderTls)])
+  if (hopsResult.kind === 'NotFound') return outcomesWithReply(hopsResult.reply)
+  if ('kind' in plan) return outcomesWithReply(plan.reply)
   const failures: Outcome[] = []
-  for (const hop of found.hops) {
-    const tried = await tryHop(hop, { mail, plan, options })
-    if (tried instanceof Map) return tried
-    failures.push(tried)
+  for (const hop of hopsResult.hops) {
+    const result = await tryHop(hop, { mail, plan, options })
+    if (result instanceof Map) return result
+    failures.push(result)
     if (options.signal.aborted) break
   }
-  return toEach(recipients, conclude(failures))
+  return forEachRecipient(recipients, selectOutcome(failures))
 }
 
 /** Collects what the decision about the first host needs. Never throws. */
 export async function planAttempt(
-  mail: Mail,
-  options: SmtpOptions,
-  wish = wishOf(mail),
+  mail: OutboundMessage,
+  options: SmtpDeliveryOptions,
+  senderTls = senderTlsOf(mail),
 ): Promise<AttemptPlan | { kind: 'Failed'; reply: Reply }> {
   const { tls, recipients } = mail
-  const heeds = heedsPublished(tls, wish)
+  const publishedPolicies = heedsPublished(tls, senderTls)
   const domain = domainOf(recipients[0]?.address ?? '') ?? ''
   const [mtaSts, credentials] = await Promise.all([
-    heeds.mtaSts ? options.mtaSts(domain, options.signal) : noMtaSts,
+    publishedPolicies.mtaSts ? options.mtaSts(domain, options.signal) : noMtaSts,
     credentialsFor(tls, options),
   ])
-  if (credentials instanceof Error) return { kind: 'Failed', reply: unusable(tls, credentials) }
-  return { wish, domain, heeds, mtaSts, credentials }
+  if (credentials instanceof Error) return { kind: 'Failed', reply: credentialsReply(tls, credentials) }
+  return { senderTls, domain, publishedPolicies, mtaSts, credentials }
 }
 
-function wishOf({ message, content }: Pick<Mail, 'message' | 'content'>): SenderWish {
+function senderTlsOf({ message, content }: Pick<OutboundMessage, 'message' | 'content'>): SenderWish {
   const { requireTls, mailFrom } = message.envelope
   return { requireTls, tlsRequiredNo: waivesTls(content), isNotification: mailFrom === '' }
 }
 
-function unusable({ clientCertificate }: TlsRequirement, { message }: Error): Reply {
+function credentialsReply({ clientCertificate }: TlsRequirement, { message }: Error): Reply {
   const secret = clientCertificateSecret(clientCertificate ?? '')
   return reply(451, '4.3.5', `The secret ${secret} with the connector's client certificate ${message}`)
 }
 
 async function credentialsFor(
   { clientCertificate }: TlsRequirement,
-  options: SmtpOptions,
+  options: SmtpDeliveryOptions,
 ): Promise<ClientCredentials | Error | null> {
   if (clientCertificate === null) return null
-  return options.credentials(clientCertificate).catch((error: Error) => error)
+  return options.readCredentials(clientCertificate).catch((error: Error) => error)
 }
 
 /**
  * The outcome when no hop began a transaction. Unmet TLS comes first, since an administrator must act on it. A
  * temporary failure comes next, since that hop may still accept the message; else the last refusal counts.
  */
-export function conclude(failures: readonly Outcome[]): Outcome {
+export function selectOutcome(failures: readonly Outcome[]): Outcome {
   const order = ['TlsNotMet', 'TemporaryFailure', 'PermanentFailure']
   const worst = order.find((outcome) => failures.some((failure) => failure.outcome === outcome))
-  const found = failures.findLast(({ outcome }) => outcome === worst)
-  if (found === undefined) throw new Error('an attempt without a next hop has no failure to conclude from')
-  return found
+  const selected = failures.findLast(({ outcome }) => outcome === worst)
+  if (selected === undefined) throw new Error('an attempt without a next hop has no failure to conclude from')
+  return selected
 }
 
-async function tryHop(hop: NextHop, attempting: Attempting): Promise<Outcomes | Outcome> {
-  const { mail, plan } = attempting
-  const decision = decideHop(mail.tls, plan.wish, { ...hop, domain: plan.domain }, plan.mtaSts)
-  const at = placeOf(hop, decision)
+async function tryHop(hop: NextHop, context: AttemptContext): Promise<Outcomes | Outcome> {
+  const { mail, plan } = context
+  const decision = decideHop(mail.tls, plan.senderTls, { ...hop, domain: plan.domain }, plan.mtaSts)
+  const at = hopFields(hop, decision)
   if (decision.kind === 'Refuse') {
-    record(attempting, hop, decision, { tls: null, result: decision.fault.result, fault: decision.fault })
+    recordSession(context, hop, decision, { tls: null, result: decision.fault.result, fault: decision.fault })
     const { outcome, fault } = decision
     return { ...at, tls: null, tlsResult: fault.result, reportOnly: null, outcome, reply: fault.reply }
   }
-  const over = (anew: boolean) => tryOver(hop, decision, anew, attempting)
-  const tried = await over(false)
-  return tried === 'NotBegun' ? ((await over(true)) as Outcomes | Outcome) : tried
+  const over = (mustBeNew: boolean) => tryOverSession(hop, decision, mustBeNew, context)
+  const result = await over(false)
+  return result === 'NotBegun' ? ((await over(true)) as Outcomes | Outcome) : result
 }
 
 /** `NotBegun`: a session that had carried other messages did not begin this transaction. */
-async function tryOver(
+async function tryOverSession(
   hop: NextHop,
   decision: Extract<HopDecision, { kind: 'Try' }>,
-  anew: boolean,
-  attempting: Attempting,
+  mustBeNew: boolean,
+  context: AttemptContext,
 ): Promise<Outcomes | Outcome | 'NotBegun'> {
-  const { mail, plan, options } = attempting
-  const at = placeOf(hop, decision)
-  const opening = await open(hop, sessionFor(hop, decision, plan, options), anew, options)
+  const { mail, plan, options } = context
+  const at = hopFields(hop, decision)
+  const opening = await open(hop, sessionOptionsFor(hop, decision, plan, options), mustBeNew, options)
   if (opening.kind === 'Failed') {
     const outcome = outcomeOf(opening.reply)
     return { ...at, tls: null, tlsResult: null, reportOnly: null, outcome, reply: opening.reply }
   }
   const failed = opening.kind === 'TlsNotMet' ? opening.fault : null
-  const tried = opening.kind === 'Admitted' ? opening.tried : null
+  const reportOnlyFault = opening.kind === 'Admitted' ? opening.reportOnlyFault : null
   // A report-only fault is the result only when nothing is enforced.
-  const fault = failed ?? (forcesTls(decision.enforced) ? null : tried)
+  const fault = failed ?? (forcesTls(decision.enforced) ? null : reportOnlyFault)
   const tlsResult = fault?.result ?? resultOfUndemanded(opening.tls)
   // RFC 8460 counts sessions, not messages.
-  if (!opening.known) record(attempting, hop, decision, { tls: opening.tls, result: tlsResult, fault })
-  const tls = attemptTls(opening.tls, decision, failed, tried)
+  if (!opening.isFromEarlier)
+    recordSession(context, hop, decision, { tls: opening.tls, result: tlsResult, fault })
+  const tls = toAttemptTls(opening.tls, decision, failed, reportOnlyFault)
   if (opening.kind === 'TlsNotMet')
     return { ...at, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
-  const reportOnly = tried?.reply ?? null
-  const taken = await transact(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
-  return taken.notBegun && opening.known ? 'NotBegun' : taken.outcomes
+  const reportOnly = reportOnlyFault?.reply ?? null
+  const sendResult = await runTransaction(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
+  return sendResult.notBegun && opening.isFromEarlier ? 'NotBegun' : sendResult.outcomes
 }
 
-const open = (hop: NextHop, session: SessionOptions, anew: boolean, options: SmtpOptions): Promise<Opened> =>
-  options.open ? options.open(hop, session, anew) : openSession(hop, session)
+const open = (
+  hop: NextHop,
+  session: SessionOptions,
+  mustBeNew: boolean,
+  options: SmtpDeliveryOptions,
+): Promise<BatchOpening> => (options.open ? options.open(hop, session, mustBeNew) : openSession(hop, session))
 
-const placeOf = (hop: NextHop, decision: HopDecision) => ({
+const hopFields = (hop: NextHop, decision: HopDecision) => ({
   host: hop.host,
   ip: hop.ip,
   policy: decision.enforced.level,
@@ -259,110 +285,126 @@ const placeOf = (hop: NextHop, decision: HopDecision) => ({
   onTrial: (decision.kind === 'Try' && decision.trials[0]?.requirement.level) || null,
 })
 
-export function sessionFor(
+export function sessionOptionsFor(
   hop: NextHop,
   { enforced, trials }: Extract<HopDecision, { kind: 'Try' }>,
   { domain, credentials }: AttemptPlan,
-  { name, timeouts, signal, revocation }: SmtpOptions,
+  { ehloName: name, timeouts, signal, checkRevocation: revocation }: SmtpDeliveryOptions,
 ): SessionOptions {
   const serverName = isIP(hop.host) ? null : serverNameFor({ ...hop, domain })
-  const session = { name, timeouts, signal, enforced, trials, serverName, credentials }
-  return revocation ? { ...session, revocation } : session
+  const session = { ehloName: name, timeouts, signal, enforced, trials, serverName, credentials }
+  return revocation ? { ...session, checkRevocation: revocation } : session
 }
 
-function record(
-  { plan: { domain, mtaSts }, options }: Attempting,
+function recordSession(
+  { plan: { domain, mtaSts }, options }: AttemptContext,
   hop: NextHop,
   decision: HopDecision,
   { tls, result, fault }: { tls: ServerTls | null; result: TlsResult; fault: TlsFault | null },
 ): void {
   const trials = decision.kind === 'Try' ? decision.trials : []
   const reason = fault?.reply.text ?? null
-  options.record?.({ domain, hop, mtaSts, enforced: decision.enforced, trials, tls, result, reason })
+  options.recordSession?.({
+    domain,
+    hop,
+    mtaSts,
+    enforced: decision.enforced,
+    reportOnly: trials,
+    tls,
+    result,
+    reason,
+  })
 }
 
-async function transact(
-  session: Carrier,
-  { message, recipients, content }: Mail,
+async function runTransaction(
+  session: LentSession,
+  { message, recipients, content }: OutboundMessage,
   common: Omit<Outcome, 'outcome' | 'reply'>,
 ): Promise<{ outcomes: Outcomes | Outcome; notBegun: boolean }> {
   const traits = traitsOf(message.envelope, recipients, content)
   try {
-    const refusal = session.refuses(traits)
+    const refusal = session.findRefusal(traits)
     if (refusal)
       return {
         outcomes: { ...common, outcome: outcomeOf(refusal), reply: refusal },
         notBegun: false,
       }
-    const { replies, notBegun, unanswered } = await session.send(traits, recipients, content)
+    const { replies, isNotBegun: notBegun, unanswered } = await session.send(traits, recipients, content)
     const encrypted = common.tls !== null
-    const judged = [...replies].map(([address, answer]): [string, Outcome] => [
+    const outcomeEntries = [...replies].map(([address, answer]): [string, Outcome] => [
       address,
       {
         ...common,
-        dsnPassedOn: session.passesDsnOn,
+        dsnPassedOn: session.supportsDsn,
         ...(unanswered.includes(address) && { unanswered: true }),
-        ...judge(answer, encrypted),
+        ...toOutcome(answer, encrypted),
       },
     ])
-    return { outcomes: new Map(judged), notBegun }
+    return { outcomes: new Map(outcomeEntries), notBegun }
   } finally {
     session.close()
   }
 }
 
 /** RFC 3207 §4: 530 in the clear requires TLS. Opportunistic TLS that failed may succeed in a later attempt. */
-function judge(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' | 'reply'> {
+function toOutcome(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' | 'reply'> {
   if (answer.code < 300) return { outcome: 'Delivered', reply: answer }
-  const held = !encrypted && answer.code === 530
-  const kept = held
+  const isTlsRequired = !encrypted && answer.code === 530
+  const finalReply = isTlsRequired
     ? reply(451, '4.7.0', `Next hop requires TLS, which could not be established: ${answer.text}`)
     : answer
-  return { outcome: outcomeOf(kept), reply: kept }
+  return { outcome: outcomeOf(finalReply), reply: finalReply }
 }
 
-function attemptTls(
+function toAttemptTls(
   tls: ServerTls,
   { enforced, trials }: Extract<HopDecision, { kind: 'Try' }>,
   failed: TlsFault | null,
-  tried: TlsFault | null,
+  reportOnlyFault: TlsFault | null,
 ): AttemptTls | null {
   if (tls.kind !== 'Established') return null
   const { protocol, cipher, group, fingerprint256 } = tls
-  const watched = tried === null && trials.some(({ requirement }) => asksForVerification(requirement))
-  const verified = failed === null && (asksForVerification(enforced) || watched)
-  const notVerified = verified ? null : ((failed ?? tried)?.reply.text ?? whyNotVerified(tls.trustError))
+  const isReportOnlyVerified =
+    reportOnlyFault === null && trials.some(({ requirement }) => asksForVerification(requirement))
+  const verified = failed === null && (asksForVerification(enforced) || isReportOnlyVerified)
+  const notVerified = verified
+    ? null
+    : ((failed ?? reportOnlyFault)?.reply.text ?? notVerifiedReason(tls.trustError))
   const { revocation } = tls
   return {
     ...{ protocol, cipher, group, verified, notVerified, fingerprint256 },
-    ...(revocation && { revocation: { ...revocation, detail: inOneLine(revocation.detail, longestDetail) } }),
+    ...(revocation && {
+      revocation: { ...revocation, detail: inOneLine(revocation.detail, maxDetailLength) },
+    }),
   }
 }
 
 /** Characters of the revocation detail in the trace. */
-const longestDetail = 300
+const maxDetailLength = 300
 
-const whyNotVerified = (trustError: string | null): string =>
+const notVerifiedReason = (trustError: string | null): string =>
   trustError === null ? 'Not required' : `Not required; the certificate would not be trusted: ${trustError}`
 
 /** Excludes characters that would end the path, the command or the line. */
-function fitsCommand(address: string): boolean {
+function isSafeInCommand(address: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   return !/[\x00-\x1f\x7f<>]|^\s|\s$/.test(address)
 }
 
 /** The outcome without any next hop. */
-export const deliverNowhere = (
-  { recipients, tls }: Pick<Mail, 'recipients' | 'tls'>,
+export const outcomesWithoutHop = (
+  { recipients, tls }: Pick<OutboundMessage, 'recipients' | 'tls'>,
   answer: Reply,
-): Outcomes => toEach(recipients, nowhere(tls, answer))
+): Outcomes => forEachRecipient(recipients, outcomeWithoutHop(tls, answer))
 
-function nowhere(tls: TlsRequirement, answer: Reply): Outcome {
-  return { ...withoutSession(tls), host: null, outcome: outcomeOf(answer), reply: answer }
+function outcomeWithoutHop(tls: TlsRequirement, answer: Reply): Outcome {
+  return { ...fieldsWithoutSession(tls), host: null, outcome: outcomeOf(answer), reply: answer }
 }
 
 /** The TLS fields of an outcome without a session. */
-export const withoutSession = ({ level }: TlsRequirement): Omit<Outcome, 'host' | 'outcome' | 'reply'> => ({
+export const fieldsWithoutSession = ({
+  level,
+}: TlsRequirement): Omit<Outcome, 'host' | 'outcome' | 'reply'> => ({
   ip: null,
   tls: null,
   policy: level,
@@ -372,7 +414,7 @@ export const withoutSession = ({ level }: TlsRequirement): Omit<Outcome, 'host' 
   reportOnly: null,
 })
 
-const toEach = (recipients: readonly Recipient[], outcome: Outcome): Outcomes =>
+const forEachRecipient = (recipients: readonly Recipient[], outcome: Outcome): Outcomes =>
   new Map(recipients.map(({ address }) => [address, outcome]))
 
 function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {

@@ -6,80 +6,90 @@ import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { forcesTls, type HopRequirement, type TlsFault } from '../tls/requirement.ts'
 import { assessRevocation, assessServerTls, type ServerTls } from '../tls/server-certificate.ts'
-import { type MailTraits, unsupported } from './esmtp.ts'
+import { checkExtensions, type MessageTraits } from './esmtp.ts'
 import {
   type Endpoint,
-  establish,
+  establishConnection,
   type GatedConnection,
   type SessionOptions,
   type Transaction,
 } from './gated-connection.ts'
 
-export type Opening<Session = SmtpSession> =
+export type SessionOpening<Session = SmtpSession> =
   /** With the fault of the first report-only requirement that is not met. */
-  | { kind: 'Admitted'; session: Session; tls: ServerTls; tried: TlsFault | null }
+  | { kind: 'Admitted'; session: Session; tls: ServerTls; reportOnlyFault: TlsFault | null }
   /** The enforced requirement is not met. */
   | { kind: 'TlsNotMet'; fault: TlsFault; tls: ServerTls }
   /** No session was established; 4yz or 5yz. */
   | { kind: 'Failed'; reply: Reply }
 
 /** Connects, negotiates TLS and assesses it. An opportunistic session whose TLS fails starts again in the clear. */
-export async function openSession(hop: Endpoint, options: SessionOptions): Promise<Opening> {
+export async function openSession(hop: Endpoint, options: SessionOptions): Promise<SessionOpening> {
   const forced = forcesTls(options.enforced)
-  const first = await establish(hop, options, forced ? 'Required' : 'WhenOffered')
+  const first = await establishConnection(hop, options, forced ? 'Required' : 'WhenOffered')
   if (first.kind === 'Failed') return first
-  if (first.kind === 'Established') return admit(first.connection, first.tls, options)
-  if (forced) return notMet(options.enforced, first.tls)
-  const second = await establish(hop, options, 'Never')
+  if (first.kind === 'Established') return meetsTlsRequirement(first.connection, first.tls, options)
+  if (forced) return tlsNotMet(options.enforced, first.tls)
+  const second = await establishConnection(hop, options, 'Never')
   if (second.kind === 'Failed') return second
   return second.kind === 'Established'
-    ? admit(second.connection, first.tls, options)
-    : notMet(options.enforced, first.tls)
+    ? meetsTlsRequirement(second.connection, first.tls, options)
+    : tlsNotMet(options.enforced, first.tls)
 }
 
-async function admit(
+async function meetsTlsRequirement(
   connection: GatedConnection,
-  seen: ServerTls,
+  observedTls: ServerTls,
   options: SessionOptions,
-): Promise<Opening> {
-  const { enforced, trials = [] } = options
+): Promise<SessionOpening> {
+  const { enforced, reportOnly = [] } = options
   const at = new Date()
-  const ofEnforced = assessServerTls(enforced, seen, at)
-  const ofTrials = trials.map((trial) => trial.fault ?? assessServerTls(trial.requirement, seen, at))
-  const passed = trials.map(({ requirement }) => requirement).filter((_, index) => ofTrials[index] === null)
+  const enforcedFault = assessServerTls(enforced, observedTls, at)
+  const reportOnlyFaults = reportOnly.map(
+    (reportOnlyRequirement) =>
+      reportOnlyRequirement.fault ?? assessServerTls(reportOnlyRequirement.requirement, observedTls, at),
+  )
+  const metRequirements = reportOnly
+    .map(({ requirement }) => requirement)
+    .filter((_, index) => reportOnlyFaults[index] === null)
   // For a session that is refused anyway, revocation is not checked.
-  const asking = ofEnforced === null ? [enforced, ...passed].find(asksForRevocation) : undefined
-  const tls = asking ? await withRevocation(seen, asking, at, options) : seen
+  const requirementToCheck =
+    enforcedFault === null ? [enforced, ...metRequirements].find(needsRevocationCheck) : undefined
+  const tls = requirementToCheck
+    ? await addRevocation(observedTls, requirementToCheck, at, options)
+    : observedTls
   const revocationFault = (requirement: HopRequirement) =>
     'revocation' in tls && tls.revocation ? assessRevocation(requirement, tls.revocation) : null
-  const fault = ofEnforced ?? revocationFault(enforced)
+  const fault = enforcedFault ?? revocationFault(enforced)
   if (fault !== null) {
     connection.quit()
     return { kind: 'TlsNotMet', fault, tls }
   }
   // During the revocation check the server may have sent a reply or closed the connection.
-  const spoilt = connection.spoilt()
-  if (spoilt) return { kind: 'Failed', reply: spoilt }
-  const tried = trials.map(({ requirement }, index) => ofTrials[index] ?? revocationFault(requirement))
+  const unusableReason = connection.unusableReason()
+  if (unusableReason) return { kind: 'Failed', reply: unusableReason }
+  const tried = reportOnly.map(
+    ({ requirement }, index) => reportOnlyFaults[index] ?? revocationFault(requirement),
+  )
   const first = tried.find((found) => found !== null) ?? null
-  return { kind: 'Admitted', session: new SmtpSession(connection), tls, tried: first }
+  return { kind: 'Admitted', session: new SmtpSession(connection), tls, reportOnlyFault: first }
 }
 
-const asksForRevocation = ({ revocationCheck }: HopRequirement): boolean => revocationCheck !== 'None'
+const needsRevocationCheck = ({ revocationCheck }: HopRequirement): boolean => revocationCheck !== 'None'
 
 /** Runs before any command of a transaction. */
-async function withRevocation(
+async function addRevocation(
   tls: ServerTls,
   { certificateAuthorities: authorities }: HopRequirement,
   at: Date,
-  { revocation, signal }: SessionOptions,
+  { checkRevocation: revocation, signal }: SessionOptions,
 ): Promise<ServerTls> {
   if (tls.kind !== 'Established') return tls
   const found = await revocation?.({ chain: tls.chain, authorities, at }, signal)
   return { ...tls, revocation: found ?? { status: 'Unknown', detail: 'revocation is not checked here' } }
 }
 
-function notMet(enforced: HopRequirement, tls: ServerTls): Opening {
+function tlsNotMet(enforced: HopRequirement, tls: ServerTls): SessionOpening {
   const fallback: TlsFault = {
     reply: reply(451, '4.7.5', 'TLS could not be established'),
     result: 'validation-failure',
@@ -96,17 +106,17 @@ class SmtpSession {
   }
 
   /** @returns why the server cannot accept this message, or null */
-  refuses(mail: MailTraits): Reply | null {
-    return unsupported(mail, this.#connection.extensions)
+  findRefusal(mail: MessageTraits): Reply | null {
+    return checkExtensions(mail, this.#connection.extensions)
   }
 
   /** Whether the server supports DSN (RFC 3461), and so notifies the sender itself. */
-  get passesDsnOn(): boolean {
+  get supportsDsn(): boolean {
     return this.#connection.extensions.has('DSN')
   }
 
   /** Sends the message. One at a time. */
-  async send(mail: MailTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
+  async send(mail: MessageTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
     this.#connection.openGate(mail, recipients)
     try {
       return await this.#connection.send(mail, recipients, content)
@@ -121,8 +131,8 @@ class SmtpSession {
   }
 
   /** Resets a transaction that may be unfinished. @returns whether another may begin */
-  ready(): Promise<boolean> {
-    return this.#connection.ready()
+  prepareForNext(): Promise<boolean> {
+    return this.#connection.prepareForNext()
   }
 
   /** Sends QUIT without waiting. */

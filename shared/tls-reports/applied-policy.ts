@@ -63,7 +63,7 @@ interface Demand {
 }
 
 /** The requirement that the domain itself published, enforced or not. */
-function publishedDemand({ enforced, trials }: SessionRecord): Demand | undefined {
+function publishedDemand({ enforced, reportOnly: trials }: SessionRecord): Demand | undefined {
   return [{ requirement: enforced, fault: null }, ...trials].find(
     ({ requirement: { source } }) => source === 'Dane' || source === 'MtaSts',
   )

@@ -10,7 +10,7 @@ import { Batch } from '../../functions/deliver-message/batch.ts'
 import { type Dependencies, deliverJob } from '../../functions/deliver-message/deliver-job.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
-import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import { deliverBySmtp, type SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../shared/policy/outbound.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../support/dns.ts'
@@ -97,14 +97,14 @@ async function rate(target: Target, reuse: boolean, seconds: number): Promise<nu
 async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
   const slots = { acquire: async () => ({ release: async () => {} }) }
   const batch = new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onFault: fail })
-  const smtp: SmtpOptions = {
-    name: 'mail.ours.example',
+  const smtp: SmtpDeliveryOptions = {
+    ehloName: 'mail.ours.example',
     resolver: fakeResolver({ a: { [host]: ['127.0.0.1'] } }),
     privateNetworks: [],
     random: Math.random,
     timeouts: defaultTimeouts,
     mtaSts: async () => noMtaSts,
-    credentials: fail,
+    readCredentials: fail,
     find: batch.find,
     signal: batch.signal,
     ...(reuse && { open: (hop, options, anew) => batch.sessions.open(hop, options, anew) }),

@@ -147,13 +147,13 @@ async function send(
         tls: easy,
       },
       {
-        name: 'mail.ours.example',
+        ehloName: 'mail.ours.example',
         resolver: createResolver([server]),
         privateNetworks: ['127.0.0.0/8'],
         random: Math.random,
         timeouts: defaultTimeouts,
         mtaSts: async () => noMtaSts,
-        credentials: async () => assert.fail('no certificate of ours is asked for'),
+        readCredentials: async () => assert.fail('no certificate of ours is asked for'),
         find: async (...looked) => {
           const found = await findNextHops(...looked)
           return found.kind === 'NotFound'

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import { deliverOver, type Outcome, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import { deliverToHops, type Outcome, type SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { missing, Postfix, type PostfixOptions } from '../support/peers/peers.ts'
 import { createPki, daysFromNow, type Identity, type Pki, selfSigned } from '../support/pki.ts'
@@ -130,7 +130,7 @@ function requirement(level: Level, fields: Partial<TlsRequirement> = {}): TlsReq
 async function send(
   postfix: Postfix,
   tls: TlsRequirement,
-  credentials: SmtpOptions['credentials'] = async () => {
+  credentials: SmtpDeliveryOptions['readCredentials'] = async () => {
     throw new Error('no secret')
   },
 ): Promise<Outcome> {
@@ -144,11 +144,11 @@ async function send(
   } as const
   const address = `bob@${domain}`
   const mail = { message: message(), recipients: [recipient({ address })], content, tls }
-  const outcomes = await deliverOver(
+  const outcomes = await deliverToHops(
     [hop],
     mail,
     smtpOptions({
-      credentials,
+      readCredentials: credentials,
       signal: AbortSignal.timeout(60_000),
     }),
   )

@@ -6,7 +6,12 @@
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
-import { deliverBySmtp, type Mail, type Outcomes, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import {
+  deliverBySmtp,
+  type OutboundMessage,
+  type Outcomes,
+  type SmtpDeliveryOptions,
+} from '../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { message, outcome, receivedAt } from './fixtures.ts'
@@ -42,7 +47,7 @@ export const sender = 'a@elsewhere.example'
 
 interface Options {
   connectors: Snapshot
-  smtp: SmtpOptions
+  smtp: SmtpDeliveryOptions
   settings?: Settings
 }
 
@@ -118,7 +123,7 @@ export class Deployment {
   }
 
   async #attempt(
-    mail: Mail,
+    mail: OutboundMessage,
     route: Parameters<Ports['transmit']>[1]['route'],
     number: number,
   ): Promise<Outcomes> {
@@ -137,7 +142,7 @@ export class Deployment {
     return outcomes
   }
 
-  async #tell({ content, recipients }: Mail): Promise<Outcomes> {
+  async #tell({ content, recipients }: OutboundMessage): Promise<Outcomes> {
     const { parts } = readMultipart(content)
     const status = parts[1]?.text ?? ''
     const values = (name: string) =>

@@ -1,12 +1,12 @@
 /** Options of a delivery by SMTP, with defaults. */
 import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
-import type { SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import type { SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { fakeResolver } from './dns.ts'
 
 /** The resolver knows mx and other.partner.example, both on this machine. No secret holds a client certificate. */
-export const smtpOptions = (changes: Partial<SmtpOptions> = {}): SmtpOptions => ({
-  name: 'mail.ours.example',
+export const smtpOptions = (changes: Partial<SmtpDeliveryOptions> = {}): SmtpDeliveryOptions => ({
+  ehloName: 'mail.ours.example',
   resolver: fakeResolver({
     a: { 'mx.partner.example': ['127.0.0.1'], 'other.partner.example': ['127.0.0.1'] },
   }),
@@ -14,7 +14,7 @@ export const smtpOptions = (changes: Partial<SmtpOptions> = {}): SmtpOptions => 
   random: () => 0,
   timeouts: defaultTimeouts,
   mtaSts: async () => noMtaSts,
-  credentials: async () => {
+  readCredentials: async () => {
     throw new Error('no secret')
   },
   signal: AbortSignal.timeout(20_000),

@@ -74,7 +74,7 @@ export function session({
   const common = { domain, hop: nextHop, mtaSts, enforced: decision.enforced }
   if (decision.kind === 'Refuse') {
     const { result, reply } = decision.fault
-    return { ...common, trials: [], tls: null, result, reason: reply.text } satisfies SessionRecord
+    return { ...common, reportOnly: [], tls: null, result, reason: reply.text } satisfies SessionRecord
   }
   const trials = decision.trials.map(
     ({ fault, requirement }) => fault ?? assessServerTls(requirement, tls, at),
@@ -82,7 +82,7 @@ export function session({
   const fault = assessServerTls(decision.enforced, tls, at) ?? trials.find((found) => found !== null) ?? null
   return {
     ...common,
-    trials: decision.trials,
+    reportOnly: decision.trials,
     tls,
     result: fault?.result ?? resultOfUndemanded(tls),
     reason: fault?.reply.text ?? null,

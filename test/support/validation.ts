@@ -25,16 +25,16 @@ export function options(
 ): Options {
   return {
     smtp: {
-      name: 'mail.ours.example',
+      ehloName: 'mail.ours.example',
       resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'], 'other.partner.example': ['127.0.0.1'] } }),
       privateNetworks: [],
       random: () => 0,
       timeouts: patient,
       mtaSts: async () => noMtaSts,
-      credentials: async () => {
+      readCredentials: async () => {
         throw new Error('no secret')
       },
-      revocation: async () => ({ status: 'Good', detail: 'not revoked' }),
+      checkRevocation: async () => ({ status: 'Good', detail: 'not revoked' }),
       ipv6: false,
       ...changes.smtp,
     },

@@ -3,7 +3,7 @@
  * trust anchors, so the result is that of a delivery.
  */
 import { hostname } from 'node:os'
-import { type Endpoint, establish, type Milestone } from '../../../shared/net/gated-connection.ts'
+import { type Endpoint, establishConnection, type Milestone } from '../../../shared/net/gated-connection.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
 import type { Opening } from './facts.ts'
 
@@ -28,10 +28,10 @@ export async function openDeliverySession(
   let greeting: string | null = null
   let milliseconds: number | null = null
   const begun = performance.now()
-  const opened = await establish(
+  const opened = await establishConnection(
     endpoint,
     {
-      name: ownName(),
+      ehloName: ownName(),
       serverName,
       enforced: {
         ...opportunistic,
@@ -41,7 +41,7 @@ export async function openDeliverySession(
       },
       timeouts: { connect: timeout, greeting: timeout, command: timeout, data: timeout },
       signal: AbortSignal.timeout(steps * timeout),
-      observe(milestone, said) {
+      onMilestone(milestone, said) {
         reached = milestone
         if (milestone === 'Connected') milliseconds = Math.round(performance.now() - begun)
         if (milestone === 'Greeted') greeting ??= said

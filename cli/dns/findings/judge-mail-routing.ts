@@ -1,7 +1,7 @@
 /** Checks the domain's MX records and the addresses of its hosts. Pure. */
 
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { addressFilter } from '../../../shared/net/address-filter.ts'
+import { createAddressFilter } from '../../../shared/net/address-filter.ts'
 import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
 import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
@@ -77,7 +77,7 @@ function aliasFault(host: string, ...answers: readonly DnsAnswer<string>[]): str
 }
 
 function privateFault(addresses: readonly string[]): string[] {
-  const hidden = addresses.filter((address) => !addressFilter([])(address))
+  const hidden = addresses.filter((address) => !createAddressFilter([])(address))
   return hidden.length === 0
     ? []
     : [

@@ -14,7 +14,7 @@ import { RateLimiter } from '../../limits/rate-limiter.ts'
 import { normaliseDomain } from '../../mail/domain.ts'
 import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
-import { inTime } from '../in-time.ts'
+import { raceWithSignal } from '../in-time.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
 import type { KeptPolicy, KnownOfDomain, PolicyStore } from './policy-store.ts'
 import { announcedId } from './record.ts'
@@ -81,7 +81,7 @@ export class MtaStsSource {
 
   /** Waits for pending fetches, so that a frozen Lambda function does not lose them. */
   async settled(limitMs: number): Promise<void> {
-    await inTime(Promise.allSettled(this.#fetches.values()), AbortSignal.timeout(limitMs))
+    await raceWithSignal(Promise.allSettled(this.#fetches.values()), AbortSignal.timeout(limitMs))
   }
 
   async #announced(domain: string, signal: AbortSignal): Promise<Announced> {
@@ -100,7 +100,7 @@ export class MtaStsSource {
     if (fresh !== null && (fresh.policy === null || holds(fresh.policy, this.#now())))
       return { known: fresh, isCertain: true }
     // Another worker may have renewed an expired policy.
-    const read = await inTime(this.#read(domain), signal)
+    const read = await raceWithSignal(this.#read(domain), signal)
     return read ?? { known: this.#remembered.last(domain), isCertain: false }
   }
 
@@ -147,7 +147,7 @@ export class MtaStsSource {
     signal: AbortSignal,
   ): Promise<Found> {
     const limits = held === null ? [signal] : [signal, AbortSignal.timeout(patience)]
-    const found = await inTime(this.#fetchNew(domain, id), AbortSignal.any(limits))
+    const found = await raceWithSignal(this.#fetchNew(domain, id), AbortSignal.any(limits))
     return found ?? { kind: 'Failed', fault: fetchError('The policy host took too long') }
   }
 

@@ -13,7 +13,7 @@ import { type Link, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
 import type { Question } from '../../tls/revocation/told.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
-import { inTime } from '../in-time.ts'
+import { raceWithSignal } from '../in-time.ts'
 import { anchorsOf, certificatesOf } from './anchors.ts'
 import { askSource, type Place, placesOf } from './ask-source.ts'
 import type { KeptSource, RevocationStore, SourceKey } from './revocation-store.ts'
@@ -101,7 +101,7 @@ export class RevocationChecker {
 
   /** Waits for pending requests, so that a frozen Lambda function does not lose them. */
   async settled(limitMs: number): Promise<void> {
-    await inTime(Promise.allSettled(this.#asking.values()), AbortSignal.timeout(limitMs))
+    await raceWithSignal(Promise.allSettled(this.#asking.values()), AbortSignal.timeout(limitMs))
   }
 
   async #certificate(
@@ -137,10 +137,10 @@ export class RevocationChecker {
         if (isDecided(source)) decide()
       })
       running.push(asking)
-      await inTime(asking, AbortSignal.any([signal, AbortSignal.timeout(headStart)]))
+      await raceWithSignal(asking, AbortSignal.any([signal, AbortSignal.timeout(headStart)]))
       if (signal.aborted || [...answers.values()].some(isDecided)) break
     }
-    await inTime(Promise.race([decided, Promise.all(running)]), signal)
+    await raceWithSignal(Promise.race([decided, Promise.all(running)]), signal)
     return places
       .slice(0, running.length)
       .map((place) => answers.get(place) ?? silent(place, 'it has not answered yet'))
@@ -152,7 +152,7 @@ export class RevocationChecker {
     if (remembered && this.#now() < remembered.renewAt) return remembered.source
     const asking = this.#once(key, place, question)
     if (asking === null) return silent(place, 'too many requests are pending')
-    return (await inTime(asking, signal)) ?? silent(place, 'it has not answered yet')
+    return (await raceWithSignal(asking, signal)) ?? silent(place, 'it has not answered yet')
   }
 
   /** Joins a pending request with the same key. @returns null when too many are pending */

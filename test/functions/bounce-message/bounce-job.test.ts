@@ -10,7 +10,7 @@ import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { EvaluationJob as EvaluationJobSchema } from '../../../shared/contract/jobs.ts'
 import { type Envelope, plainEnvelope } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { traitsOf, unsupported } from '../../../shared/net/esmtp.ts'
+import { checkExtensions, traitsOf } from '../../../shared/net/esmtp.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, minutesLater, recipient } from '../../support/fixtures.ts'
 import { readMultipart } from '../../support/multipart.ts'
@@ -241,7 +241,7 @@ describe('a DSN can be transmitted', () => {
     await run({ ...given, message: { ...given.message, envelope }, recipients }, minutesLater(1))
     const { message: dsn, recipients: to } = evaluation.sent[0]?.job ?? assert.fail('nothing was sent')
     const traits = traitsOf(dsn.envelope, to, objects.get(dsn.id) ?? Buffer.of())
-    return unsupported(traits, new Map(extensions.map((name) => [name, '']))) === null
+    return checkExtensions(traits, new Map(extensions.map((name) => [name, '']))) === null
   }
   const rows: [what: string, mailFrom: string, extensions: string[], taken: boolean][] = [
     ['from an ASCII sender, to any server', 'a@ours.example', [], true],

@@ -5,7 +5,7 @@ import { givenUp, maxWaits } from '../../../functions/deliver-message/postpone.t
 import { isSlow, slowHosts, timedOutStatus } from '../../../functions/deliver-message/slow.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
-import { timedOut } from '../../../shared/net/failures.ts'
+import { timedOutReply } from '../../../shared/net/failures.ts'
 import { attempt, recipient } from '../../support/fixtures.ts'
 
 const after = (...attempts: (Attempt | null)[]) => ({
@@ -25,7 +25,7 @@ describe('mail is for slow hosts', () => {
   for (const [when, job, slow] of rows)
     it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isSlow(job), slow))
 
-  it('with the code of an attempt that timed out', () => assert.equal(timedOut.enhanced, timedOutStatus))
+  it('with the code of an attempt that timed out', () => assert.equal(timedOutReply.enhanced, timedOutStatus))
 
   it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob

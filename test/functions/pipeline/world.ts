@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { contentReference } from '../../../functions/bounce-message/bounce-job.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
-import type { Mail, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
+import type { OutboundMessage, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
 import { outcome } from '../../support/fixtures.ts'
@@ -247,7 +247,7 @@ export class World {
   }
 
   #transmit(
-    { recipients }: Mail,
+    { recipients }: OutboundMessage,
     { message, attempt, connectorsVersion }: DeliveryJob,
     version: number,
     worker: Worker,

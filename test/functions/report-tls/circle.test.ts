@@ -12,7 +12,7 @@ import { contentReference, sendReport } from '../../../functions/report-tls/send
 import { type Sent, sendReports } from '../../../functions/report-tls/send-reports.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { deliverOver, type SmtpOptions } from '../../../shared/net/smtp-delivery.ts'
+import { deliverToHops, type SmtpDeliveryOptions } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { type MtaSts, noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
@@ -75,14 +75,14 @@ async function send(
 ): Promise<void> {
   const { header = '', mtaSts = sts('testing', ['*.partner.example']) } = given
   const content = Buffer.from(`${header}Subject: x\r\n\r\nbody\r\n`)
-  const options: SmtpOptions = {
-    name: 'mx.ours.example',
+  const options: SmtpDeliveryOptions = {
+    ehloName: 'mx.ours.example',
     resolver: dns,
     privateNetworks: ['127.0.0.0/8'],
     random: () => 0,
     timeouts: { connect: 5000, greeting: 5000, command: 5000, data: 5000 },
     mtaSts: async () => mtaSts,
-    credentials: async () => assert.fail('no server requests a certificate'),
+    readCredentials: async () => assert.fail('no server requests a certificate'),
     signal: never,
     ...sessionRecorder(tally, { content }, () => sessionsAt),
   }
@@ -100,7 +100,7 @@ async function send(
     content,
     tls: opportunistic,
   }
-  const outcomes = await deliverOver([hop], mail, options)
+  const outcomes = await deliverToHops([hop], mail, options)
   assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
 }
 

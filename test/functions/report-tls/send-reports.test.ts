@@ -51,7 +51,7 @@ async function count(...domains: string[]): Promise<void> {
 }
 
 function reporting(zone: Zone | FakeResolver) {
-  const resolver = 'ask' in zone ? zone : fakeResolver(zone)
+  const resolver = 'query' in zone ? zone : fakeResolver(zone)
   const evaluation = recordingQueue<EvaluationJob>()
   const stored = new Map<string, Buffer>()
   const told: Told[] = []

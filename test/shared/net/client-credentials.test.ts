@@ -207,7 +207,7 @@ describe('a next hop that requires a client certificate', () => {
         { kind: 'SmartHosts', hosts: [{ host: smartHost, port: partner.port }] },
         { message: message(), recipients: [recipient()], content: Buffer.from('A: b\r\n\r\nc\r\n'), tls },
         smtpOptions({
-          credentials: (name): Promise<ClientCredentials> => certificates.read(name),
+          readCredentials: (name): Promise<ClientCredentials> => certificates.read(name),
           signal: AbortSignal.timeout(10_000),
         }),
       )

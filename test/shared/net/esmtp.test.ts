@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { mailCommand, parseExtensions, recipientCommand, traitsOf } from '../../../shared/net/esmtp.ts'
+import {
+  formatMailCommand,
+  formatRecipientCommand,
+  parseExtensions,
+  traitsOf,
+} from '../../../shared/net/esmtp.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 
 const envelopeWith = (envid: string | null) => ({
@@ -34,8 +39,11 @@ describe('commands', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const traits = traitsOf(envelopeWith(text), [], Buffer.alloc(0))
-        assert.match(mailCommand(traits, dsn), /^MAIL FROM:<a@elsewhere\.example>( ENVID=[!-*,-<>-~+]+)?$/)
-        const command = recipientCommand(recipient({ address: 'b@ours.example', orcpt: text }), dsn)
+        assert.match(
+          formatMailCommand(traits, dsn),
+          /^MAIL FROM:<a@elsewhere\.example>( ENVID=[!-*,-<>-~+]+)?$/,
+        )
+        const command = formatRecipientCommand(recipient({ address: 'b@ours.example', orcpt: text }), dsn)
         assert.match(command, /^RCPT TO:<b@ours\.example>( ORCPT=[!-~]+)?$/)
       }),
     )
@@ -44,10 +52,10 @@ describe('commands', () => {
   it('omit DSN parameters when DSN is not announced', () => {
     const none = parseExtensions('250 x')
     assert.equal(
-      mailCommand(traitsOf(envelopeWith('id'), [], Buffer.alloc(0)), none),
+      formatMailCommand(traitsOf(envelopeWith('id'), [], Buffer.alloc(0)), none),
       'MAIL FROM:<a@elsewhere.example>',
     )
-    const command = recipientCommand(recipient({ notify: ['NEVER'], orcpt: 'rfc822;x@y' }), none)
+    const command = formatRecipientCommand(recipient({ notify: ['NEVER'], orcpt: 'rfc822;x@y' }), none)
     assert.equal(command, 'RCPT TO:<b@ours.example>')
   })
 })
@@ -73,7 +81,7 @@ describe('the extensions that a message needs', () => {
   for (const [what, content, smtpUtf8, address, eightBit, internationalised] of rows) {
     it(`are ${what}`, () => {
       const traits = traitsOf({ ...message().envelope, smtpUtf8 }, [{ address }], content)
-      assert.deepEqual([traits.eightBit, traits.internationalised], [eightBit, internationalised])
+      assert.deepEqual([traits.isEightBit, traits.isInternationalised], [eightBit, internationalised])
     })
   }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { replyToError, type SmtpError } from '../../../shared/net/failures.ts'
+import { replyForError, type SmtpError } from '../../../shared/net/failures.ts'
 
 const rows: [what: string, fields: Partial<SmtpError>, said: string][] = [
   ['a connection that timed out', { code: 'ETIMEDOUT' }, '451 4.4.315 Connection timed out'],
@@ -45,5 +45,5 @@ const rows: [what: string, fields: Partial<SmtpError>, said: string][] = [
 describe('an attempt that failed by', () => {
   for (const [what, fields, said] of rows)
     it(`${what} becomes ${said}`, () =>
-      assert.equal(formatReply(replyToError(Object.assign(new Error('it broke'), fields))), said))
+      assert.equal(formatReply(replyForError(Object.assign(new Error('it broke'), fields))), said))
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { findNextHops, type NextHops, type SmtpRoute } from '../../../shared/net/next-hops.ts'
+import { findNextHops, type NextHopsResult, type SmtpRoute } from '../../../shared/net/next-hops.ts'
 import type { Dane } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 
@@ -35,7 +35,7 @@ const shownDane = (dane: Dane): string => {
   }
 }
 
-const shown = (found: NextHops): string | string[] =>
+const shown = (found: NextHopsResult): string | string[] =>
   found.kind === 'NotFound'
     ? formatReply(found.reply)
     : found.hops.map(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { findNextHops, type NextHops, type RoutingOptions } from '../../../shared/net/next-hops.ts'
+import { findNextHops, type NextHopsResult, type RoutingOptions } from '../../../shared/net/next-hops.ts'
 import { createResolver, type Resolver } from '../../../shared/net/resolver.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 import { type Answer, startNameServer } from '../../support/name-server.ts'
@@ -15,17 +15,21 @@ const options: RoutingOptions = {
   signal: AbortSignal.timeout(60_000),
 }
 
-const byMx = (zone: Zone, changes: Partial<RoutingOptions> = {}): Promise<NextHops> =>
+const byMx = (zone: Zone, changes: Partial<RoutingOptions> = {}): Promise<NextHopsResult> =>
   findNextHops({ kind: 'Mx', domain }, fakeResolver(zone), { ...options, ...changes })
 
-const bySmartHosts = (hosts: [string, number][], zone: Zone = {}, random = () => 0): Promise<NextHops> =>
+const bySmartHosts = (
+  hosts: [string, number][],
+  zone: Zone = {},
+  random = () => 0,
+): Promise<NextHopsResult> =>
   findNextHops(
     { kind: 'SmartHosts', hosts: hosts.map(([host, port]) => ({ host, port })) },
     fakeResolver(zone),
     { ...options, random },
   )
 
-const shown = (found: NextHops): string | string[] =>
+const shown = (found: NextHopsResult): string | string[] =>
   found.kind === 'NotFound'
     ? formatReply(found.reply)
     : found.hops.map(({ host, ip, port }) => `${host} ${ip} ${port}`)

@@ -4,7 +4,7 @@ import { SESClient } from '@aws-sdk/client-ses'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { deliverBySes } from '../../../shared/net/ses-delivery.ts'
-import type { Mail, Outcomes } from '../../../shared/net/smtp-delivery.ts'
+import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { queryError, sesTook } from '../../support/aws-answers.ts'
 import {
@@ -36,7 +36,10 @@ after(async () => {
   await service.stop()
 })
 
-const send = (fields: Partial<Mail> = {}, signal = AbortSignal.timeout(20_000)): Promise<Outcomes> =>
+const send = (
+  fields: Partial<OutboundMessage> = {},
+  signal = AbortSignal.timeout(20_000),
+): Promise<Outcomes> =>
   deliverBySes(
     {
       message: message(),

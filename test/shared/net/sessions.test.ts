@@ -5,12 +5,12 @@ import fc from 'fast-check'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
-import { Sessions } from '../../../shared/net/sessions.ts'
+import { BatchSessions } from '../../../shared/net/sessions.ts'
 import {
   deliverBySmtp,
   type Outcome,
   type SessionRecord,
-  type SmtpOptions,
+  type SmtpDeliveryOptions,
 } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -31,11 +31,11 @@ before(async () => {
   good = await pki.issue({ names: [smartHost] })
 })
 
-let sessions: Sessions
+let sessions: BatchSessions
 let records: SessionRecord[]
 let limit: AbortController
 beforeEach(() => {
-  sessions = new Sessions()
+  sessions = new BatchSessions()
   records = []
   limit = new AbortController()
 })
@@ -53,7 +53,7 @@ interface Sending {
   tls?: TlsRequirement
   addresses?: string[]
   octets?: Buffer
-  options?: Partial<SmtpOptions>
+  options?: Partial<SmtpDeliveryOptions>
 }
 
 async function sendAll(port: number, sending: Sending = {}): Promise<Map<string, Outcome>> {
@@ -68,8 +68,8 @@ async function sendAll(port: number, sending: Sending = {}): Promise<Map<string,
     },
     smtpOptions({
       timeouts: { ...defaultTimeouts, greeting: 300, command: 300, data: 300 },
-      credentials: async (name) => ({ certificate: name, privateKey: name }),
-      record: (session) => records.push(session),
+      readCredentials: async (name) => ({ certificate: name, privateKey: name }),
+      recordSession: (session) => records.push(session),
       open: (hop, options, anew) => sessions.open(hop, options, anew),
       signal: limit.signal,
       ...sending.options,
@@ -165,8 +165,8 @@ describe('messages of a batch for the same host under the same requirement', () 
   it('never share a session with another connector’s client certificate', () =>
     withPartner({}, async (partner) => {
       const own = await pki.issue({ names: ['mail.ours.example'] })
-      const credentials = async () => ({ certificate: String(own.cert), privateKey: String(own.key) })
-      const shown = { tls: encrypted({ clientCertificate: 'ours' }), options: { credentials } }
+      const readCredentials = async () => ({ certificate: String(own.cert), privateKey: String(own.key) })
+      const shown = { tls: encrypted({ clientCertificate: 'ours' }), options: { readCredentials } }
       await send(partner.port, shown)
       await send(partner.port)
       assert.equal(partner.connections(), 2)
@@ -360,7 +360,7 @@ describe('a used session', () => {
 })
 
 describe('the failure of a host', () => {
-  const rows: [string, PartnerOptions, Partial<SmtpOptions>, string][] = [
+  const rows: [string, PartnerOptions, Partial<SmtpDeliveryOptions>, string][] = [
     ['does not greet', { silentAt: 'greeting' }, {}, '451 4.4.315'],
     ['greets with 421', { greeting: '421 4.3.2 not now' }, {}, '421 4.3.2'],
     ['offers no TLS', { refuseStartTls: '454 4.7.0 not now' }, {}, '451 4.7.321'],
@@ -451,7 +451,7 @@ describe('for any conduct between messages', () => {
   it('each message is accepted once at most, and is Delivered exactly when the server confirmed it', async () => {
     await fc.assert(
       fc.asyncProperty(dice, fc.boolean(), async (throws, pipelining) => {
-        const pool = new Sessions()
+        const pool = new BatchSessions()
         /** Indexes in `received`. */
         const saidYes: number[] = []
         let thrown = 0
@@ -471,7 +471,7 @@ describe('for any conduct between messages', () => {
           },
         })
         try {
-          const open: SmtpOptions['open'] = (hop, options, anew) => pool.open(hop, options, anew)
+          const open: SmtpDeliveryOptions['open'] = (hop, options, anew) => pool.open(hop, options, anew)
           for (let number = 0; number < 8; number++) {
             const text = `Subject: ${number}\r\n\r\n`
             const outcome = await send(partner.port, { octets: Buffer.from(text), options: { open } })

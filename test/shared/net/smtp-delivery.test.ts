@@ -5,7 +5,12 @@ import type { SmartHost, TlsRequirement } from '../../../shared/contract/jobs.ts
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
-import { conclude, deliverBySmtp, type Outcome, type SmtpOptions } from '../../../shared/net/smtp-delivery.ts'
+import {
+  deliverBySmtp,
+  type Outcome,
+  type SmtpDeliveryOptions,
+  selectOutcome,
+} from '../../../shared/net/smtp-delivery.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
 import { createPki, daysFromNow, type Pki, selfSigned } from '../../support/pki.ts'
@@ -39,7 +44,7 @@ interface Sending {
   recipients?: Recipient[]
   envelope?: Partial<Envelope>
   octets?: Buffer
-  options?: Partial<SmtpOptions>
+  options?: Partial<SmtpDeliveryOptions>
 }
 
 async function send(hosts: SmartHost[], sending: Sending): Promise<Map<string, Outcome>> {
@@ -803,6 +808,6 @@ describe('the outcome of several failures', () => {
     ['the last of several', [failure('PermanentFailure', 'a'), failure('PermanentFailure', 'b')], 'b'],
   ]
   for (const [what, failures, host] of rows) {
-    it(`is ${what}`, () => assert.equal(conclude(failures).host, host))
+    it(`is ${what}`, () => assert.equal(selectOutcome(failures).host, host))
   }
 })

@@ -10,7 +10,7 @@ import type { ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import type { Mail, Outcomes } from '../../../shared/net/smtp-delivery.ts'
+import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
@@ -24,7 +24,7 @@ export interface Ports {
   read(reference: ContentReference): Promise<Buffer>
   store(octets: Buffer, reference: ContentReference): Promise<void>
   /** @param connectorsVersion the version when the worker began */
-  transmit(mail: Mail, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
+  transmit(mail: OutboundMessage, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
   /** The reason why a delivery cannot begin now. */
   whyNot(): Reason | null
   connectors(): Snapshot
@@ -89,7 +89,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
     dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit'>,
   ): Promise<void> {
     const { connectorsVersion } = dependencies
-    const transmit = (_: unknown, mail: Mail) => ports.transmit(mail, given, connectorsVersion)
+    const transmit = (_: unknown, mail: OutboundMessage) => ports.transmit(mail, given, connectorsVersion)
     const { busy } = await deliverJob(given, { ...dependencies, transmit })
     if (busy.length > 0) throw new Error('some recipients are busy')
   }

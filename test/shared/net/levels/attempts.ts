@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import tls from 'node:tls'
 import {
-  deliverOver,
-  type Mail,
+  deliverToHops,
+  type OutboundMessage,
   type Outcome,
-  type SmtpOptions,
+  type SmtpDeliveryOptions,
 } from '../../../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
@@ -31,8 +31,8 @@ export function serve(level: Level, misbehaviour: Misbehaviour): Promise<Hostile
   return startHostileServer((number) => ({ tls: { ...identity, ...settings }, ...conduct(number) }))
 }
 
-export type Circumstances = Pick<SmtpOptions, 'open' | 'record'> &
-  Partial<Pick<SmtpOptions, 'signal' | 'timeouts'>>
+export type Circumstances = Pick<SmtpDeliveryOptions, 'open' | 'recordSession'> &
+  Partial<Pick<SmtpDeliveryOptions, 'signal' | 'timeouts'>>
 
 export async function send(
   level: Level,
@@ -49,11 +49,11 @@ export async function send(
     authentic: level.authentic ?? false,
     dane: level.dane?.(world, certificate) ?? { kind: 'None' as const },
   }
-  const outcomes = await deliverOver([hop], mailAt(level), { ...options(level, stalls), ...circumstances })
+  const outcomes = await deliverToHops([hop], mailAt(level), { ...options(level, stalls), ...circumstances })
   return outcomes.get(address) ?? assert.fail('no outcome')
 }
 
-function mailAt(level: Level): Mail {
+function mailAt(level: Level): OutboundMessage {
   const original = message()
   return {
     message: { envelope: { ...original.envelope, requireTls: level.requireTls ?? false } },
@@ -80,7 +80,7 @@ const timeouts = (stalls: boolean) => {
   return { connect: 20_000, greeting: wait, command: wait, data: 20_000 }
 }
 
-function options(level: Level, stalls: boolean): SmtpOptions {
+function options(level: Level, stalls: boolean): SmtpDeliveryOptions {
   return smtpOptions({
     timeouts: timeouts(stalls),
     mtaSts: async () => level.mtaSts ?? noMtaSts,

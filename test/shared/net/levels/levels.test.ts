@@ -200,12 +200,12 @@ describe('Several report-only requirements', () => {
     it(`are each assessed with their own trust anchors when a server ${name}`, async () => {
       const records: SessionRecord[] = []
       const record = (session: SessionRecord) => void records.push(session)
-      const { outcome } = await attempt(both, misbehaviours[name], { record })
+      const { outcome } = await attempt(both, misbehaviours[name], { recordSession: record })
       const [session] = records
       assert.ok(session?.tls)
       const { tls } = session
       assert.deepEqual(
-        session.trials.map(
+        session.reportOnly.map(
           ({ requirement }) => assessServerTls(requirement, tls, new Date())?.reply.enhanced ?? null,
         ),
         faults,

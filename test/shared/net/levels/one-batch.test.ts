@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatReply } from '../../../../shared/mail/reply.ts'
-import { Sessions } from '../../../../shared/net/sessions.ts'
+import { BatchSessions } from '../../../../shared/net/sessions.ts'
 import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
 import { send, serve } from './attempts.ts'
 import { cellsOf, chapters, type LevelName, levelNames, type MisbehaviourName } from './expected.ts'
@@ -51,7 +51,7 @@ describe('one batch', { concurrency: 4 }, () => {
       it(`has the outcome of separate attempts for every level, ${order}, to a server that ${name}`, async () => {
         const misbehaviour = misbehaviours[name]
         const server = await serve(levels.Opportunistic, misbehaviour)
-        const sessions = new Sessions()
+        const sessions = new BatchSessions()
         try {
           for (const level of sequence) {
             const outcome = await send(levels[level], misbehaviour, server, {

@@ -121,7 +121,7 @@ async function attemptBy(route: SmtpRoute, exchanges: string[] = []): Promise<At
       privateNetworks: ['127.0.0.0/8'],
       timeouts: { connect: 2_000, greeting: 2_000, command: 2_000, data: 2_000 },
       mtaSts: (of, signal) => source.policyFor(of, signal),
-      record: (session) => sessions.push(session),
+      recordSession: (session) => sessions.push(session),
     }),
   )
   const [outcome] = outcomes.values()

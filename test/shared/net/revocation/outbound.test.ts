@@ -7,12 +7,12 @@ import type { RevocationCheck } from '../../../../shared/contract/revocation.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
 import { noStore } from '../../../../shared/net/revocation/revocation-store.ts'
-import { Sessions } from '../../../../shared/net/sessions.ts'
+import { BatchSessions } from '../../../../shared/net/sessions.ts'
 import {
   deliverBySmtp,
   type Outcome,
   type SessionRecord,
-  type SmtpOptions,
+  type SmtpDeliveryOptions,
 } from '../../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../../shared/policy/outbound.ts'
 import { fakeResolver } from '../../../support/dns.ts'
@@ -50,7 +50,7 @@ interface Case {
   /** Requests to responders and CRLs. */
   authorities?: Behaviour
   tls?: Partial<TlsRequirement>
-  options?: Partial<SmtpOptions>
+  options?: Partial<SmtpDeliveryOptions>
   /** TLSA records of the partner. */
   begun?: (partner: Partner) => void
 }
@@ -99,8 +99,8 @@ async function send({
         },
       },
       smtpOptions({
-        revocation: (chain, signal) => checker.ofSession(chain, signal),
-        record: (session) => records.push(session),
+        checkRevocation: (chain, signal) => checker.ofSession(chain, signal),
+        recordSession: (session) => records.push(session),
         ...options,
       }),
     )
@@ -231,7 +231,7 @@ describe('A next hop', () => {
     const sent = await send({
       certificate: 'good',
       revocationCheck: 'SoftFail',
-      options: { revocation },
+      options: { checkRevocation: revocation },
       begun: (started) => {
         partner = started
       },
@@ -242,8 +242,9 @@ describe('A next hop', () => {
   })
 
   it('gets nothing under HardFail when revocation is not checked', async () => {
-    const sessions = new Sessions()
-    const open: SmtpOptions['open'] = (hop, { revocation, ...session }) => sessions.open(hop, session)
+    const sessions = new BatchSessions()
+    const open: SmtpDeliveryOptions['open'] = (hop, { checkRevocation: revocation, ...session }) =>
+      sessions.open(hop, session)
     const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', options: { open } })
     assert.match(sent.outcome.reply.text, /revocation is not checked here/)
     nothingWasSent(sent)
