@@ -2,8 +2,8 @@
 
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
-import type { PolicyText } from '../../shared/net/mta-sts/policy.ts'
-import { publishedPolicy } from '../../shared/net/mta-sts/published.ts'
+import type { PolicyContent } from '../../shared/net/mta-sts/policy.ts'
+import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
 
 /** The value of `egress` for Amazon SES. */
 export const ses = 'ses'
@@ -25,7 +25,7 @@ export interface Wish {
 export interface Plan extends Wish {
   /** The published certificates; null when the gateway has published none. */
   certificates: readonly PublishedCertificate[] | null
-  policy: PolicyText & { text: string; id: string }
+  policy: PolicyContent & { text: string; id: string }
 }
 
 const defaultMaxAgeSeconds = 7 * daySeconds
@@ -36,13 +36,13 @@ export const minMaxAgeSeconds = daySeconds
 export function planOf(
   wish: Wish,
   certificates: readonly PublishedCertificate[] | null,
-  served: PolicyText | null,
+  served: PolicyContent | null,
 ): Plan {
   const kept = served?.mode === 'none' ? null : served
   const mode = wish.mode ?? (kept?.mode === 'enforce' ? 'enforce' : 'testing')
   const maxAge =
     wish.maxAgeSeconds ?? (kept && kept.maxAge >= minMaxAgeSeconds ? kept.maxAge : defaultMaxAgeSeconds)
   const mx = [...wish.hosts]
-  const policy = publishedPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge })
+  const policy = formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge })
   return { ...wish, certificates, policy: { mode, maxAge, mx, ...policy } }
 }

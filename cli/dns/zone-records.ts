@@ -1,6 +1,6 @@
 /** Builds the DNS records of a plan. Pure. */
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
-import { policyRecord } from '../../shared/net/mta-sts/published.ts'
+import { formatPolicyRecord } from '../../shared/net/mta-sts/published.ts'
 import { recordName } from '../../shared/tls-reports/record.ts'
 import { type Plan, ses, type Wish } from './publication-plan.ts'
 
@@ -50,7 +50,7 @@ export function zoneOf(plan: Plan): ZoneRecord[] {
   const { domain, hosts, certificates, policy } = plan
   const texts = [
     [domain, spfOf(plan)],
-    [announcementName(domain), policyRecord(policy)],
+    [announcementName(domain), formatPolicyRecord(policy)],
     [recordName(domain), tlsRptOf(plan)],
   ] as const
   return [

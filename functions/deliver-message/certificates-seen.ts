@@ -10,7 +10,11 @@ import type { ClientCredentials } from '../../shared/net/tls-client.ts'
 import type { Sighting } from '../../shared/tls/observed/observation.ts'
 import { seenOfPem, seenOfServer } from '../../shared/tls/observed/sighting.ts'
 import { asksForVerification } from '../../shared/tls/requirement.ts'
-import { type Noting, noteCertificate, type Tools } from '../../shared/transport/note-certificate.ts'
+import {
+  type LogAndMetrics,
+  type ObservationSinks,
+  recordObservedCertificate,
+} from '../../shared/transport/note-certificate.ts'
 
 /** Different certificates held at a time, more than a batch has sessions. */
 const maxObservations = 200
@@ -82,10 +86,10 @@ function ofOurs(
 /** Never rejects. */
 export async function writeSightings(
   sightings: Sightings,
-  noting: Noting,
+  noting: ObservationSinks,
   now: Date,
-  tools: Tools,
+  tools: LogAndMetrics,
 ): Promise<void> {
   const signal = AbortSignal.timeout(writeTimeoutMs)
-  await Promise.all(sightings.take().map((one) => noteCertificate(one, now, noting, tools, signal)))
+  await Promise.all(sightings.take().map((one) => recordObservedCertificate(one, now, noting, tools, signal)))
 }

@@ -18,14 +18,14 @@ import { ClientCertificates } from '../../shared/net/client-credentials.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
-import { changeTeller } from '../../shared/transport/change-events.ts'
+import { createChangePublisher } from '../../shared/transport/change-events.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
 /** The lease is as long as the function may run. The timeout is short: a missing slot must not delay mail. */
-const places = { leaseMs: 300_000, patienceMs: 2_000 }
+const places = { leaseMs: 300_000, timeoutMs: 2_000 }
 
 export type Stores = ReturnType<typeof connectStores>
 
@@ -48,12 +48,12 @@ export function connectStores(environment: DeliverEnvironment) {
     revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),
     slots: new Slots(documents, TRANSPORT_TABLE, {
       ...places,
-      most: environment.DELIVERIES_PER_DESTINATION,
+      maxSlots: environment.DELIVERIES_PER_DESTINATION,
     }),
     counters: new SessionCounters(documents, TRANSPORT_TABLE),
     observed: {
       table: new ObservedTable(documents, TRANSPORT_TABLE),
-      tell: changeTeller(new EventBridgeClient(clientDefaults)),
+      publish: createChangePublisher(new EventBridgeClient(clientDefaults)),
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),

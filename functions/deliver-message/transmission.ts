@@ -49,7 +49,7 @@ export class Transmission {
       resolver,
       privateNetworks,
       now,
-      told: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
+      onFault: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
     })
     this.#revocation = new RevocationChecker({ store: stores.revocations, resolver, privateNetworks, now })
     this.#smtp = {
@@ -60,7 +60,7 @@ export class Transmission {
       timeouts: environment.SMTP_TIMEOUT_SECONDS,
       mtaSts: (domain, signal) => this.#policies.policyFor(domain, signal),
       readCredentials: (name) => stores.certificates.read(name),
-      checkRevocation: (chain, signal) => this.#revocation.ofSession(chain, signal),
+      checkRevocation: (chain, signal) => this.#revocation.checkSession(chain, signal),
     }
     this.#ses = {
       ses: stores.ses,
@@ -93,7 +93,10 @@ export class Transmission {
 
   /** Waits for background fetches: a function that is frozen during a fetch loses it. */
   async settle(): Promise<void> {
-    await Promise.all([this.#policies.settled(settleTimeoutMs), this.#revocation.settled(settleTimeoutMs)])
+    await Promise.all([
+      this.#policies.waitForPending(settleTimeoutMs),
+      this.#revocation.waitForPending(settleTimeoutMs),
+    ])
   }
 
   async #keepReport(

@@ -16,7 +16,7 @@ import { Trace } from '../../shared/messages/trace.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { topicPublisher } from '../../shared/queues/topic.ts'
-import { changeTeller } from '../../shared/transport/change-events.ts'
+import { createChangePublisher } from '../../shared/transport/change-events.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { evaluateJob } from './evaluate-job.ts'
@@ -44,7 +44,7 @@ const notices = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEU
 const watch = {
   noting: {
     table: new ObservedTable(documents, environment.TRANSPORT_TABLE),
-    tell: changeTeller(new EventBridgeClient(clientDefaults)),
+    publish: createChangePublisher(new EventBridgeClient(clientDefaults)),
   },
   notices: new NoticeQueue(notices),
 }

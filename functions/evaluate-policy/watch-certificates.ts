@@ -13,11 +13,11 @@ import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { type Fate, knownTo, unknownTo } from '../../shared/policy/unknown-certificate.ts'
 import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { nameOfClient, seenOfClient } from '../../shared/tls/observed/sighting.ts'
-import { type Noting, noteCertificate } from '../../shared/transport/note-certificate.ts'
+import { type ObservationSinks, recordObservedCertificate } from '../../shared/transport/note-certificate.ts'
 import { isFirst } from './evaluate-job.ts'
 
 export interface CertificateWatch {
-  noting: Noting
+  noting: ObservationSinks
   notices: Pick<NoticeQueue, 'send'>
 }
 
@@ -57,7 +57,7 @@ export async function watchCertificates(
     const place = { kind: 'PartnerClient' as const, connector: { id, name }, domain: null, host }
     const certificate = seenOfClient(shown)
     const sighting = { place, certificate, verifiedBy: 'Connector' as const, at: session.at }
-    await noteCertificate(sighting, now, noting, { logger, metrics })
+    await recordObservedCertificate(sighting, now, noting, { logger, metrics })
   }
 
   async function tell(notice: CertificateNotice): Promise<void> {

@@ -35,7 +35,7 @@ const dependencies: Dependencies = {
   published: () => published.read(),
   connectors: () => connectors.everything(),
   async see(sighting) {
-    await table.see(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
+    await table.record(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
   },
   observations: () => list.all(now()),
   claims: new Claims<Told>(documents, environment.TRANSPORT_TABLE),

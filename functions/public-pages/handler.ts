@@ -9,7 +9,7 @@ import { PublishedCertificatesItem } from '../../shared/connectors-table/publish
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import { mtaStsSettings, PagesEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
-import { publishedPolicy } from '../../shared/net/mta-sts/published.ts'
+import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
 import { publicPages } from './pages.ts'
 
 const environment = readEnvironment(PagesEnvironment, process.env)
@@ -19,7 +19,7 @@ const mtaSts = mtaStsSettings(environment)
 export const handler = publicPages({
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   acceptedDomains: new ConnectorRepository(documents, environment.CONNECTORS_TABLE).acceptedDomains,
-  policy: mtaSts && publishedPolicy(mtaSts).text,
+  policy: mtaSts && formatPolicy(mtaSts).text,
   publisher: {
     organisation: environment.ORGANISATION,
     contact: environment.CONTACT_ADDRESS,

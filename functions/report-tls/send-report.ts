@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { type ContentReference, ownMessage, plainEnvelope, untried } from '../../shared/contract/message.ts'
-import type { ForeignOptions } from '../../shared/net/foreign-exchange.ts'
-import { askForeign } from '../../shared/net/foreign-https.ts'
+import type { UntrustedRequestOptions } from '../../shared/net/foreign-exchange.ts'
+import { fetchUntrusted } from '../../shared/net/foreign-https.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
 import type { ReportPlace } from '../../shared/tls-reports/record.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
@@ -21,7 +21,7 @@ export interface Dependencies {
   /** Stores octets and returns their location. */
   store(key: string, octets: Buffer): Promise<ContentReference>
   evaluation: Sender<EvaluationJob>
-  https: Pick<ForeignOptions, 'resolver' | 'privateNetworks'>
+  https: Pick<UntrustedRequestOptions, 'resolver' | 'privateNetworks'>
   /** Returns the seconds that a report waits, so that a day's reports do not delay other mail. */
   delaySeconds(): number
   /** Returns a new message id. */
@@ -53,11 +53,11 @@ async function byMail(report: TlsReport, to: string, dependencies: Dependencies)
 }
 
 /** Timeouts in milliseconds; `body` in octets. */
-const limits = { whole: 10_000, silence: 5_000, body: 65_536 }
+const limits = { totalMs: 10_000, idleTimeoutMs: 5_000, maxBodyOctets: 65_536 }
 
 async function byHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<Sending> {
   const body = await compressed(report)
-  const answer = await askForeign(
+  const answer = await fetchUntrusted(
     { ...https, limits },
     {
       host: url.hostname,

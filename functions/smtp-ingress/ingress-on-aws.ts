@@ -30,7 +30,7 @@ export function startIngressOnAws(
   const rates = createMessageRateLimiter({
     connectorCounts: new RateTable(documents, environment.TRANSPORT_TABLE, {
       counter: randomUUID(),
-      patienceMs: 2500,
+      timeoutMs: 2500,
     }),
     addressLimit: environment.MAX_MESSAGES_PER_MINUTE_PER_ADDRESS,
     log: createLog(write),
@@ -50,7 +50,7 @@ export function startIngressOnAws(
       privateNetworks: environment.PRIVATE_MX_NETWORKS,
       store: new RevocationTable(documents, environment.TRANSPORT_TABLE, 'ingress'),
       // CRLs take memory, which is needed for mail.
-      listsAtOnce: 1,
+      maxConcurrentCrls: 1,
       now: () => new Date(),
     }),
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),

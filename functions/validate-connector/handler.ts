@@ -12,7 +12,7 @@ import { ConnectorRepository } from '../../shared/connectors-table/repository.ts
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
 import { clientDefaults, onceOnly } from '../../shared/lambda/aws-clients.ts'
 import { ClientCertificates } from '../../shared/net/client-credentials.ts'
-import { readOnly } from '../../shared/net/mta-sts/policy-store.ts'
+import { readOnlyStore } from '../../shared/net/mta-sts/policy-store.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
@@ -37,11 +37,11 @@ const resolver = createResolver(environment.DNS_SERVERS)
 
 /** Reads stored policies and stores none: a validation must not affect deliveries. */
 const policies = new MtaStsSource({
-  store: readOnly(new PolicyTable(documents, environment.TRANSPORT_TABLE)),
+  store: readOnlyStore(new PolicyTable(documents, environment.TRANSPORT_TABLE)),
   resolver,
   privateNetworks: environment.PRIVATE_MX_NETWORKS,
   now: () => new Date(),
-  told: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
+  onFault: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
 })
 
 /** Each session gets a new checker: a validation must not use a cached revocation status. */
@@ -64,7 +64,7 @@ const options: Options = {
     timeouts,
     mtaSts: (domain, signal) => policies.policyFor(domain, signal),
     readCredentials: (name) => certificates.read(name),
-    checkRevocation: (chain, signal) => newRevocation().ofSession(chain, signal),
+    checkRevocation: (chain, signal) => newRevocation().checkSession(chain, signal),
     ipv6: reachesIpv6(),
   },
   ses: {

@@ -24,17 +24,17 @@ export interface ResolvedHost {
 export const noDane: Dane = { kind: 'None' }
 
 /** Characters of a domain name (RFC 1035 §2.3.4). */
-const longestName = 253
+const maxNameLength = 253
 
-export async function findDane(found: ResolvedHost, resolver: Resolver): Promise<Dane> {
-  const { host, port, mxDomains } = found
-  const bases = await findBaseDomains(found, resolver)
+export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): Promise<Dane> {
+  const { host, port, mxDomains } = resolvedHost
+  const bases = await findBaseDomains(resolvedHost, resolver)
   if ('kind' in bases) return bases
   for (const baseDomain of bases) {
     const name = `_${port}._tcp.${baseDomain}`
-    if (name.length > longestName) continue
+    if (name.length > maxNameLength) continue
     const answer = await resolver.query(name, 'TLSA')
-    if (answer.kind === 'Failed') return failed(`TLSA records of ${baseDomain}`, answer)
+    if (answer.kind === 'Failed') return failedDane(`TLSA records of ${baseDomain}`, answer)
     if (answer.kind === 'Found' && answer.secure) {
       const names = referenceNames(baseDomain, mxDomains.length > 0 ? mxDomains : [host])
       return { kind: 'Records', baseDomain, names, records: answer.records }
@@ -52,30 +52,31 @@ async function findBaseDomains(
   resolver: Resolver,
 ): Promise<readonly string[] | Dane> {
   if (canonicalName === host) return secure ? [host] : []
-  if (secure) return unique([canonicalName, host])
+  if (secure) return uniqueNames([canonicalName, host])
   const alias = await resolver.query(host, 'CNAME')
-  if (alias.kind === 'Failed') return failed(`alias ${host}`, alias)
+  if (alias.kind === 'Failed') return failedDane(`alias ${host}`, alias)
   return alias.kind === 'Found' && alias.secure ? [host] : []
 }
 
 /** RFC 7672 §3.2.2. */
-const referenceNames = (baseDomain: string, others: readonly string[]) => unique([baseDomain, ...others])
+const referenceNames = (baseDomain: string, otherNames: readonly string[]) =>
+  uniqueNames([baseDomain, ...otherNames])
 
 /** Drops what is no host name: it has no records and no certificate. */
-const unique = (names: readonly string[]): string[] => [
+const uniqueNames = (names: readonly string[]): string[] => [
   ...new Set(names.map(normaliseDomain).filter((name) => name !== null)),
 ]
 
 type Failure = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
 
-const failed = (what: string, failure: Failure): Dane => ({
+const failedDane = (what: string, failure: Failure): Dane => ({
   kind: 'Failed',
-  reply: dnsFailed(what, failure),
+  reply: dnsFailureReply(what, failure),
   bogus: failure.bogus,
 })
 
 /** A 4yz reply. */
-export const dnsFailed = (what: string, { code, bogus }: Failure): Reply =>
+export const dnsFailureReply = (what: string, { code, bogus }: Failure): Reply =>
   bogus
     ? reply(451, '4.7.324', `DNSSEC validation failed for the ${what}`)
     : reply(451, '4.4.312', `DNS failed for the ${what}: ${code}`)

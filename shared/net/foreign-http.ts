@@ -8,52 +8,52 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { normaliseDomain } from '../mail/domain.ts'
 import {
-  askAnyAddress,
-  type ForeignAnswer,
-  type ForeignOptions,
-  type ForeignRequest,
-  guard,
-  noAnswer,
+  destroyOnAbortOrTimeout,
+  fetchFromAnyAddress,
+  noResponse,
+  type UntrustedRequest,
+  type UntrustedRequestOptions,
+  type UntrustedResponse,
 } from './foreign-exchange.ts'
-import { askForeign } from './foreign-https.ts'
+import { fetchUntrusted } from './foreign-https.ts'
 
-const longestUrl = 2_048
-const firstFreePort = 1_024
+const maxUrlLength = 2_048
+const firstUnprivilegedPort = 1_024
 
 /**
  * Never throws. An https URL must use port 443.
- * @param asked method, headers and body
+ * @param requestSpec method, headers and body
  */
-export async function askUrl(
-  options: ForeignOptions,
+export async function fetchUntrustedUrl(
+  options: UntrustedRequestOptions,
   url: string,
-  asked: Omit<ForeignRequest, 'host' | 'path'>,
-): Promise<ForeignAnswer> {
-  const place = placeOf(url)
-  if (typeof place === 'string') return noAnswer(place)
-  const { host, path, port, secure } = place
-  if (secure) return askForeign(options, { ...asked, host, path })
-  return askAnyAddress(
+  requestSpec: Omit<UntrustedRequest, 'host' | 'path'>,
+): Promise<UntrustedResponse> {
+  const parts = parseUrl(url)
+  if (typeof parts === 'string') return noResponse(parts)
+  const { host, path, port, isHttps } = parts
+  if (isHttps) return fetchUntrusted(options, { ...requestSpec, host, path })
+  return fetchFromAnyAddress(
     options,
-    { ...asked, host, path },
+    { ...requestSpec, host, path },
     {
-      open: (address, signal) => open(address, port, options.limits.silence, signal),
-      endsWithConnection: true,
+      connectTo: (address, signal) => connectTo(address, port, options.limits.idleTimeoutMs, signal),
+      allowBodyWithoutLength: true,
       ...(port === 80 ? {} : { port }),
     },
   )
 }
 
-interface Place {
+interface UrlParts {
   host: string
   port: number
   path: string
-  secure: boolean
+  isHttps: boolean
 }
 
 /** @returns the URL's parts, or the reason why it is refused */
-function placeOf(text: string): Place | string {
-  const url = text.length <= longestUrl ? URL.parse(text) : null
+function parseUrl(text: string): UrlParts | string {
+  const url = text.length <= maxUrlLength ? URL.parse(text) : null
   if (!url) return 'not a URL'
   const { protocol, hostname, pathname, search } = url
   if (protocol !== 'http:' && protocol !== 'https:') return `${protocol.slice(0, 20)} URLs are refused`
@@ -61,17 +61,22 @@ function placeOf(text: string): Place | string {
   const address = hostname.replace(/^\[|\]$/g, '')
   const host = isIP(address) ? address : normaliseDomain(hostname)
   if (host === null) return 'a URL without a host name'
-  const secure = protocol === 'https:'
-  const usual = secure ? 443 : 80
-  const port = url.port === '' ? usual : Number(url.port)
-  if (port !== usual && (secure || port < firstFreePort)) return `port ${port} is refused`
-  return { host, port, path: `${pathname}${search}`, secure }
+  const isHttps = protocol === 'https:'
+  const defaultPort = isHttps ? 443 : 80
+  const port = url.port === '' ? defaultPort : Number(url.port)
+  if (port !== defaultPort && (isHttps || port < firstUnprivilegedPort)) return `port ${port} is refused`
+  return { host, port, path: `${pathname}${search}`, isHttps }
 }
 
-function open(address: string, port: number, silence: number, signal: AbortSignal): Promise<Socket> {
+function connectTo(
+  address: string,
+  port: number,
+  idleTimeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port, timeout: silence })
+    const socket = connect({ host: address, port, timeout: idleTimeoutMs })
     socket.once('connect', () => resolve(socket))
-    guard(socket, silence, signal, reject)
+    destroyOnAbortOrTimeout(socket, idleTimeoutMs, signal, reject)
   })
 }

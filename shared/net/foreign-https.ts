@@ -10,31 +10,34 @@ import { dnsNames } from '../tls/facts.ts'
 import { certificateHasName } from '../tls/names.ts'
 import { cipherSuites } from '../tls/suites.ts'
 import {
-  askAnyAddress,
-  type ForeignAnswer,
-  type ForeignFailure,
-  type ForeignLimits,
-  type ForeignOptions,
-  type ForeignRequest,
-  guard,
+  destroyOnAbortOrTimeout,
+  fetchFromAnyAddress,
+  type UntrustedFailure,
+  type UntrustedRequest,
+  type UntrustedRequestLimits,
+  type UntrustedRequestOptions,
+  type UntrustedResponse,
 } from './foreign-exchange.ts'
 
 const httpsPort = 443
 
 /** Never throws. */
-export const askForeign = (options: ForeignOptions, asked: ForeignRequest): Promise<ForeignAnswer> =>
-  askAnyAddress(options, asked, {
-    open: (address, signal) => openVerified(address, asked.host, options.limits, signal),
-    endsWithConnection: false,
+export const fetchUntrusted = (
+  options: UntrustedRequestOptions,
+  requestSpec: UntrustedRequest,
+): Promise<UntrustedResponse> =>
+  fetchFromAnyAddress(options, requestSpec, {
+    connectTo: (address, signal) => connectVerified(address, requestSpec.host, options.limits, signal),
+    allowBodyWithoutLength: false,
   })
 
 /** @returns a socket that has sent no data yet, or the certificate's fault; rejects when the handshake fails */
-function openVerified(
+function connectVerified(
   address: string,
   host: string,
-  { silence }: ForeignLimits,
+  { idleTimeoutMs: silence }: UntrustedRequestLimits,
   signal: AbortSignal,
-): Promise<TLSSocket | ForeignFailure> {
+): Promise<TLSSocket | UntrustedFailure> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: address,
@@ -48,10 +51,10 @@ function openVerified(
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })
-    guard(socket, silence, signal, reject)
+    destroyOnAbortOrTimeout(socket, silence, signal, reject)
     socket.on('close', () => reject(new Error('closed during the handshake')))
     socket.once('secureConnect', () => {
-      const fault = certificateFault(socket, host)
+      const fault = findCertificateFault(socket, host)
       if (fault === null) return resolve(socket)
       socket.destroy()
       resolve({ kind: 'Failed', cause: 'Certificate', detail: `${host} (${address}): ${fault}` })
@@ -60,7 +63,7 @@ function openVerified(
 }
 
 /** RFC 8461 §3.3: only subject alternative names of type dNSName count. */
-function certificateFault(socket: TLSSocket, host: string): string | null {
+function findCertificateFault(socket: TLSSocket, host: string): string | null {
   if (!socket.authorized) return `the certificate is not trusted: ${socket.authorizationError ?? 'UNKNOWN'}`
   const subjectAltNames = dnsNames(socket.getPeerX509Certificate()?.subjectAltName ?? '')
   if (certificateHasName({ subjectAltNames, commonName: null }, [host])) return null

@@ -22,7 +22,7 @@ import {
   parseExtensions,
 } from './esmtp.ts'
 import { causeOf, replyForError, type SmtpError, timedOutReply } from './failures.ts'
-import type { ChainToCheck } from './revocation/checker.ts'
+import type { EncodedChain } from './revocation/checker.ts'
 import { type ClientCredentials, clientTlsOptions, establishedTls } from './tls-client.ts'
 
 export interface Endpoint {
@@ -61,7 +61,7 @@ export interface SessionOptions {
   /** Shown when the next hop requests a client certificate. */
   credentials?: ClientCredentials | null
   /** Checks the chain's revocation. Never throws, and limits its own time. Without it, the status is undetermined. */
-  checkRevocation?: (question: ChainToCheck, signal: AbortSignal) => Promise<Revocation>
+  checkRevocation?: (question: EncodedChain, signal: AbortSignal) => Promise<Revocation>
   timeouts: SmtpTimeouts
   /** Ends the session at any point. */
   signal: AbortSignal

@@ -11,7 +11,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
 import type { HopFacts } from '../policy/transport-security.ts'
 import { createAddressFilter } from './address-filter.ts'
-import { dnsFailed, findDane, noDane } from './find-dane.ts'
+import { dnsFailureReply, findDane, noDane } from './find-dane.ts'
 import type { Endpoint } from './gated-connection.ts'
 import type { Exchange, Resolver } from './resolver.ts'
 
@@ -86,7 +86,7 @@ async function findHopsOfDomain(
 ): Promise<NextHopsResult> {
   const answer = await resolver.query(domain, 'MX')
   if (answer.kind === 'NoSuchName') return notFound(noSuchDomainReply(domain))
-  if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer))
+  if (answer.kind === 'Failed') return notFound(dnsFailureReply(`MX of ${domain}`, answer))
   const allowed = createAddressFilter(options.privateNetworks)
   if (answer.kind === 'NoData')
     return findHopsOfImplicitMx(domain, resolver, { ...options, isAllowed: allowed })
@@ -195,7 +195,7 @@ async function resolveAddresses(host: string, resolver: Resolver): Promise<Addre
   const failed = answers.find((answer) => answer.kind === 'Failed')
   return {
     ips: foundAnswers.flatMap(({ records }) => records),
-    failure: failed ? dnsFailed(`addresses of ${host}`, failed) : null,
+    failure: failed ? dnsFailureReply(`addresses of ${host}`, failed) : null,
     proof: { secure: best?.secure ?? false, canonicalName: best?.name ?? host },
   }
 }

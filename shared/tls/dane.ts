@@ -13,7 +13,7 @@ const taUsage = 2
 const eeUsage = 3
 const wholeCertificate = 0
 const publicKeyOnly = 1
-const full = 0
+const fullData = 0
 
 /** By matching type, weaker first (RFC 7671 §9). */
 const digests = new Map([
@@ -28,7 +28,7 @@ const maxKeys = 8
 export function isUsable({ usage, selector, matchingType, data }: TlsaRecord): boolean {
   if (usage !== taUsage && usage !== eeUsage) return false
   if (selector !== wholeCertificate && selector !== publicKeyOnly) return false
-  if (matchingType !== full) return digests.get(matchingType)?.digits === data.length
+  if (matchingType !== fullData) return digests.get(matchingType)?.digits === data.length
   return (selector === wholeCertificate ? readCertificate(data) : readKey(data)) !== null
 }
 
@@ -49,7 +49,7 @@ export function matchesTlsa(
   const [leaf] = presented
   if (leaf === undefined) return false
   const strongest = withoutWeakerDigests(records)
-  if (isNamedBy(leaf, associations(strongest, eeUsage))) return true
+  if (matchesAssociation(leaf, associations(strongest, eeUsage))) return true
   if (!certificateHasName(certificate, names)) return false
   const anchors = anchorsFor([leaf, ...presented.slice(1)], strongest)
   return anchors.length > 0 && chainsToForServers(chain, anchors.map(String), at)
@@ -63,22 +63,22 @@ function withoutWeakerDigests(records: readonly TlsaRecord[]): readonly TlsaReco
   const strongest = new Map<string, number>()
   const kind = ({ usage, selector }: TlsaRecord) => `${usage} ${selector}`
   for (const record of records)
-    strongest.set(kind(record), Math.max(strongest.get(kind(record)) ?? full, record.matchingType))
+    strongest.set(kind(record), Math.max(strongest.get(kind(record)) ?? fullData, record.matchingType))
   return records.filter(
-    (record) => record.matchingType === full || record.matchingType === strongest.get(kind(record)),
+    (record) => record.matchingType === fullData || record.matchingType === strongest.get(kind(record)),
   )
 }
 
 /** Each as `selector matchingType data`. */
-function associations(records: readonly TlsaRecord[], wanted: number): ReadonlySet<string> {
+function associations(records: readonly TlsaRecord[], usageOrSelector: number): ReadonlySet<string> {
   return new Set(
     records
-      .filter(({ usage }) => usage === wanted)
+      .filter(({ usage }) => usage === usageOrSelector)
       .map(({ selector, matchingType, data }) => `${selector} ${matchingType} ${data}`),
   )
 }
 
-function isNamedBy(certificate: X509Certificate, named: ReadonlySet<string>): boolean {
+function matchesAssociation(certificate: X509Certificate, named: ReadonlySet<string>): boolean {
   return named.size > 0 && associationsOf(certificate).some((association) => named.has(association))
 }
 
@@ -92,7 +92,7 @@ function associationsOf(certificate: X509Certificate): string[] {
     octets === null
       ? []
       : [
-          `${selector} ${full} ${octets.toString('hex')}`,
+          `${selector} ${fullData} ${octets.toString('hex')}`,
           ...[...digests].map(
             ([matchingType, { algorithm }]) =>
               `${selector} ${matchingType} ${createHash(algorithm).update(octets).digest('hex')}`,
@@ -113,7 +113,7 @@ function anchorsFor(
   const [leaf] = presented
   const named = associations(records, taUsage)
   const published = fullDataOf(records, wholeCertificate).map(readCertificate)
-  const anchors = [...presented.filter((each) => isNamedBy(each, named)), ...published].filter(
+  const anchors = [...presented.filter((each) => matchesAssociation(each, named)), ...published].filter(
     (each) => each !== null && (!each.raw.equals(leaf.raw) || isSelfSigned(leaf)),
   )
   return [...anchors, ...signedByKeys(presented, records)].filter((each) => each !== null)
@@ -127,9 +127,9 @@ function signedByKeys(
   presented: readonly X509Certificate[],
   records: readonly TlsaRecord[],
 ): X509Certificate[] {
-  const there = new Set(presented.flatMap((each) => keyOf(each)?.toString('hex') ?? []))
+  const presentedKeys = new Set(presented.flatMap((each) => keyOf(each)?.toString('hex') ?? []))
   const keys = fullDataOf(records, publicKeyOnly)
-    .filter((key) => !there.has(key))
+    .filter((key) => !presentedKeys.has(key))
     .slice(0, maxKeys)
     .map(readKey)
   return presented.filter(
@@ -137,12 +137,12 @@ function signedByKeys(
   )
 }
 
-const fullDataOf = (records: readonly TlsaRecord[], wanted: number): string[] => [
+const fullDataOf = (records: readonly TlsaRecord[], usageOrSelector: number): string[] => [
   ...new Set(
     records
       .filter(
         ({ usage, selector, matchingType }) =>
-          usage === taUsage && selector === wanted && matchingType === full,
+          usage === taUsage && selector === usageOrSelector && matchingType === fullData,
       )
       .map(({ data }) => data),
   ),
@@ -150,26 +150,26 @@ const fullDataOf = (records: readonly TlsaRecord[], wanted: number): string[] =>
 
 /** DER; null for an unknown key type. */
 const keyOf = (certificate: X509Certificate): Buffer | null =>
-  attempt(() => certificate.publicKey.export({ type: 'spki', format: 'der' }))
+  orNull(() => certificate.publicKey.export({ type: 'spki', format: 'der' }))
 
 const isSelfSigned = (certificate: X509Certificate): boolean =>
   certificate.checkIssued(certificate) && isSignedBy(certificate, certificate.publicKey)
 
 const isSignedBy = (certificate: X509Certificate, key: KeyObject): boolean =>
-  attempt(() => certificate.verify(key)) ?? false
+  orNull(() => certificate.verify(key)) ?? false
 
 /** Null unless the data are exactly one certificate in DER. */
 function readCertificate(data: string): X509Certificate | null {
   const der = Buffer.from(data, 'hex')
-  const certificate = attempt(() => new X509Certificate(der))
+  const certificate = orNull(() => new X509Certificate(der))
   return certificate?.raw.equals(der) ? certificate : null
 }
 
 const readKey = (data: string): KeyObject | null =>
-  attempt(() => createPublicKey({ key: Buffer.from(data, 'hex'), format: 'der', type: 'spki' }))
+  orNull(() => createPublicKey({ key: Buffer.from(data, 'hex'), format: 'der', type: 'spki' }))
 
 /** Null if OpenSSL cannot parse untrusted input. */
-function attempt<T>(read: () => T): T | null {
+function orNull<T>(read: () => T): T | null {
   try {
     return read()
   } catch {

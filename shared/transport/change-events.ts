@@ -6,11 +6,15 @@ export const changeEventSource = 'mailflow'
 export const changeEventType = 'Partner Certificate Changed'
 
 /** @throws when EventBridge does not accept the event before the signal */
-export type TellChange = (place: ObservedPlace, change: ObservedChange, signal: AbortSignal) => Promise<void>
+export type PublishChange = (
+  place: ObservedPlace,
+  change: ObservedChange,
+  signal: AbortSignal,
+) => Promise<void>
 
 /** Publishes to the account's default event bus in this Region. */
-export const changeTeller =
-  (events: Pick<EventBridgeClient, 'send'>): TellChange =>
+export const createChangePublisher =
+  (events: Pick<EventBridgeClient, 'send'>): PublishChange =>
   async (place, change, abortSignal) => {
     const entry = {
       Source: changeEventSource,
@@ -18,8 +22,8 @@ export const changeTeller =
       Time: new Date(change.at),
       Detail: JSON.stringify({ ...place, ...change }),
     }
-    const answer = await events.send(new PutEventsCommand({ Entries: [entry] }), { abortSignal })
+    const response = await events.send(new PutEventsCommand({ Entries: [entry] }), { abortSignal })
     // PutEvents responds with 200 even when it refuses an entry.
-    const failed = answer.Entries?.find(({ ErrorCode }) => ErrorCode !== undefined)
+    const failed = response.Entries?.find(({ ErrorCode }) => ErrorCode !== undefined)
     if (failed) throw new Error(`${failed.ErrorCode}: ${failed.ErrorMessage}`)
   }

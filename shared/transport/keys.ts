@@ -15,7 +15,7 @@ import type { ObservedKind, ObservedPlace } from '../tls/observed/observation.ts
 /** @param domain in comparable form */
 export const policyKey = (domain: string) => ({ pk: `policy#${domain}`, sk: 'mta-sts' })
 
-const sessionShards = 16
+const sessionShardCount = 16
 
 /**
  * The sessions of a day, by domain, policy and result. Writers choose a shard at random, so that no item outgrows
@@ -24,16 +24,16 @@ const sessionShards = 16
  * @param random in [0, 1)
  */
 export const sessionsPartition = (day: string, random: number): string =>
-  `sessions#${day}#${Math.floor(random * sessionShards)}`
+  `sessions#${day}#${Math.floor(random * sessionShardCount)}`
 
 /** @param day `YYYY-MM-DD` */
 export const sessionsPartitions = (day: string): string[] =>
-  Array.from({ length: sessionShards }, (_, shard) => `sessions#${day}#${shard}`)
+  Array.from({ length: sessionShardCount }, (_, shard) => `sessions#${day}#${shard}`)
 
-/** The claim on sending a day's report to one address. @param place digest of that address */
-export const sentReportKey = (day: string, domain: string, place: string) => ({
+/** The claim on sending a day's report to one address. @param addressDigest digest of that address */
+export const sentReportKey = (day: string, domain: string, addressDigest: string) => ({
   pk: `sent#${day}`,
-  sk: `${domain}#${place}`,
+  sk: `${domain}#${addressDigest}`,
 })
 
 /** The leases of the deliveries to a destination. */
@@ -52,16 +52,16 @@ export const rateKey = (connector: string, minute: number) => ({
 })
 
 /**
- * The revocation status from one source. @param fingerprint of the certificate @param place digest of the source's URL
+ * The revocation status from one source. @param fingerprint of the certificate @param urlDigest digest of the source's URL
  */
 export const revocationKey = (
-  asker: 'ingress' | 'delivery',
+  cacheOwner: 'ingress' | 'delivery',
   fingerprint: string,
   kind: string,
-  place: string,
+  urlDigest: string,
 ) => ({
-  pk: `revocation#${asker}#${fingerprint}`,
-  sk: `${kind}#${place}`,
+  pk: `revocation#${cacheOwner}#${fingerprint}`,
+  sk: `${kind}#${urlDigest}`,
 })
 
 export const observedPartition = (kind: ObservedKind): string => `observed#${kind}`
@@ -71,12 +71,12 @@ export const observedKey = ({ kind, connector, domain, host }: ObservedPlace) =>
   pk: observedPartition(kind),
   sk:
     connector === null
-      ? `~${shortened(domain ?? '')}#${shortened(host)}`
-      : `${connector.id}#${shortened(host)}`,
+      ? `~${shortenName(domain ?? '')}#${shortenName(host)}`
+      : `${connector.id}#${shortenName(host)}`,
 })
 
 /** The number of new hosts in a month, of a connector or of all without one. @param month `YYYY-MM` */
-export const observedRoomKey = (connector: string | null, month: string) => ({
+export const newHostCountKey = (connector: string | null, month: string) => ({
   pk: 'observed#room',
   sk: `${month}#${connector ?? '~'}`,
 })
@@ -88,7 +88,7 @@ export const expiryNoticeKey = (connector: string | null, fingerprint256: string
 })
 
 /** Octets. A sort key holds 1024. */
-const longestName = 255
+const maxNameOctets = 255
 
-const shortened = (name: string): string =>
-  Buffer.byteLength(name) <= longestName ? name : createHash('sha256').update(name).digest('hex')
+const shortenName = (name: string): string =>
+  Buffer.byteLength(name) <= maxNameOctets ? name : createHash('sha256').update(name).digest('hex')

@@ -3,66 +3,69 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { asDimension, Metric } from '../contract/metrics.ts'
 import type { ObservedChange, ObservedPlace, Sighting } from '../tls/observed/observation.ts'
-import type { TellChange } from './change-events.ts'
+import type { PublishChange } from './change-events.ts'
 import type { ObservedTable } from './observed-table.ts'
 
-export interface Noting {
-  table: Pick<ObservedTable, 'see'>
-  tell: TellChange
+export interface ObservationSinks {
+  table: Pick<ObservedTable, 'record'>
+  publish: PublishChange
 }
 
-export interface Tools {
+export interface LogAndMetrics {
   logger: Logger
   metrics: Metrics
 }
 
 /** Milliseconds. */
-const patience = 5_000
+const timeoutMs = 5_000
 
 /** Never rejects: a failure is logged and counted. */
-export async function noteCertificate(
-  sighting: Sighting,
+export async function recordObservedCertificate(
+  presented: Sighting,
   now: Date,
-  { table, tell }: Noting,
-  tools: Tools,
-  signal: AbortSignal = AbortSignal.timeout(patience),
+  { table, publish }: ObservationSinks,
+  tools: LogAndMetrics,
+  signal: AbortSignal = AbortSignal.timeout(timeoutMs),
 ): Promise<void> {
-  const { place, certificate } = sighting
-  const about = { ...place, connector: place.connector?.name, fingerprint256: certificate.fingerprint256 }
+  const { place, certificate } = presented
+  const context = { ...place, connector: place.connector?.name, fingerprint256: certificate.fingerprint256 }
   try {
-    const seen = await table.see(sighting, now, signal)
-    if (seen.kind === 'LimitReached')
-      return void tools.logger.warn('Observed certificate not recorded: too many new hosts this month', about)
-    if (seen.kind === 'Known' || seen.change === null) return
-    tools.logger.info('Observed certificate changed', { ...about, change: seen.change })
-    if (isToBeTold(place, seen.change)) await raise(place, seen.change, tell, tools, signal)
+    const result = await table.record(presented, now, signal)
+    if (result.kind === 'LimitReached')
+      return void tools.logger.warn(
+        'Observed certificate not recorded: too many new hosts this month',
+        context,
+      )
+    if (result.kind === 'Known' || result.change === null) return
+    tools.logger.info('Observed certificate changed', { ...context, change: result.change })
+    if (shouldPublish(place, result.change)) await reportChange(place, result.change, publish, tools, signal)
   } catch (error) {
     tools.metrics.addMetric(Metric.certificatesUnwritten, MetricUnit.Count, 1)
     tools.logger.warn('Observed certificate could not be recorded', {
-      ...about,
+      ...context,
       error: error as Error,
     })
   }
 }
 
 /** The organisation changes its own certificates itself; without a connector, no certificate was agreed. */
-const isToBeTold = ({ kind, connector }: ObservedPlace, { what }: ObservedChange): boolean =>
+const shouldPublish = ({ kind, connector }: ObservedPlace, { what }: ObservedChange): boolean =>
   kind !== 'Own' && connector !== null && !what.includes('Certificate')
 
 /** The table has the change already, so a lost event loses no information. */
-async function raise(
+async function reportChange(
   place: ObservedPlace,
   change: ObservedChange,
-  tell: TellChange,
-  { logger, metrics }: Tools,
+  publish: PublishChange,
+  { logger, metrics }: LogAndMetrics,
   signal: AbortSignal,
 ): Promise<void> {
-  const counted = metrics.singleMetric()
-  counted.clearDefaultDimensions()
-  counted.addDimensions({})
-  counted.addDimensions({ connector: asDimension(place.connector?.name ?? '') })
-  counted.addMetric(Metric.partnerCertificatesChanged, MetricUnit.Count, 1)
-  await tell(place, change, signal).catch((error: Error) =>
+  const changeMetrics = metrics.singleMetric()
+  changeMetrics.clearDefaultDimensions()
+  changeMetrics.addDimensions({})
+  changeMetrics.addDimensions({ connector: asDimension(place.connector?.name ?? '') })
+  changeMetrics.addMetric(Metric.partnerCertificatesChanged, MetricUnit.Count, 1)
+  await publish(place, change, signal).catch((error: Error) =>
     logger.warn('The event of a changed certificate could not be published', { host: place.host, error }),
   )
 }

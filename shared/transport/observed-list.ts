@@ -24,19 +24,19 @@ export interface AcceptedCertificate extends CertificateSummary {
 export class ObservedList {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
-  readonly #mostRead: number
+  readonly #maxReadItems: number
 
-  /** @param mostRead items read for one page at most */
-  constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 1000) {
+  /** @param maxReadItems items read for one page at most */
+  constructor(documents: DynamoDBDocumentClient, table: string, maxReadItems = 1000) {
     this.#documents = documents
     this.#table = table
-    this.#mostRead = mostRead
+    this.#maxReadItems = maxReadItems
   }
 
   /** Yields all observations, the organisation's own first. */
   async *all(now: Date): AsyncGenerator<Observation> {
     for (const kind of ObservedKind.options)
-      for await (const { observation } of this.#of(kind, { connector: null, after: null }, now))
+      for await (const { observation } of this.#query(kind, { connector: null, after: null }, now))
         yield observation
   }
 
@@ -47,7 +47,7 @@ export class ObservedList {
    */
   async page(
     connector: string | null,
-    wanted: (observation: Observation) => boolean,
+    isWanted: (observation: Observation) => boolean,
     { from, limit, now }: { from: ObservedPosition | null; limit: number; now: Date },
   ): Promise<ObservedPage> {
     const observations: Observation[] = []
@@ -56,11 +56,11 @@ export class ObservedList {
     let next: ObservedPosition | null = from
     for (const kind of kinds.slice(from === null ? 0 : kinds.indexOf(from.kind))) {
       const after = from?.kind === kind ? from.after : null
-      for await (const { observation, sk } of this.#of(kind, { connector, after }, now)) {
-        if (observations.length === limit || read >= this.#mostRead) return { observations, next }
+      for await (const { observation, sk } of this.#query(kind, { connector, after }, now)) {
+        if (observations.length === limit || read >= this.#maxReadItems) return { observations, next }
         read += 1
         next = { kind, after: sk }
-        if (wanted(observation)) observations.push(observation)
+        if (isWanted(observation)) observations.push(observation)
       }
     }
     return { observations, next: null }
@@ -69,14 +69,14 @@ export class ObservedList {
   /** @returns null when no accepted certificate is recorded */
   async lastAccepted(connector: string, now: Date): Promise<AcceptedCertificate | null> {
     let last: AcceptedCertificate | null = null
-    for await (const { observation } of this.#of('PartnerClient', { connector, after: null }, now)) {
+    for await (const { observation } of this.#query('PartnerClient', { connector, after: null }, now)) {
       const [latest] = observation.certificates
-      if (latest && (last === null || latest.lastSeen > last.lastSeen)) last = acceptedOf(latest)
+      if (latest && (last === null || latest.lastSeen > last.lastSeen)) last = toAcceptedCertificate(latest)
     }
     return last
   }
 
-  async *#of(
+  async *#query(
     kind: ObservedKind,
     { connector, after }: { connector: string | null; after: string | null },
     now: Date,
@@ -95,7 +95,7 @@ export class ObservedList {
   }
 }
 
-function acceptedOf({
+function toAcceptedCertificate({
   subject,
   issuer,
   subjectAltNames,

@@ -11,9 +11,9 @@ import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import { Observation, type ObservedChange, type Sighting } from '../tls/observed/observation.ts'
 import { observe } from '../tls/observed/observe.ts'
-import { observedKey, observedRoomKey } from './keys.ts'
+import { newHostCountKey, observedKey } from './keys.ts'
 
-export type Seen =
+export type RecordResult =
   /** `change`: from the certificate recorded before. */
   | { kind: 'Written'; change: ObservedChange | null }
   /** This process or another one wrote it within the hour. */
@@ -21,21 +21,21 @@ export type Seen =
   | { kind: 'LimitReached' }
 
 /** From the last observation. Longer than a year, for a partner that sends once a year. */
-const keptSeconds = 400 * daySeconds
+const retentionSeconds = 400 * daySeconds
 /** From the expiry of the certificate, for a host without a connector. */
-const strangerKeptSeconds = 30 * daySeconds
+const unknownHostRetentionSeconds = 30 * daySeconds
 
 /** New hosts in a month. */
-const mostPlaces = 500
+const maxNewHostsPerMonth = 500
 /** A month's counter must outlive the month. */
-const roomKeptSeconds = 62 * daySeconds
+const counterRetentionSeconds = 62 * daySeconds
 
 /** Tries when several writers collide; the last of them leaves it to the next hour. */
-const mostTries = 3
+const maxTries = 3
 
-const isNew = 'attribute_not_exists(pk)'
-const isAsRead = 'revision = :revision'
-const hasRoom = 'attribute_not_exists(places) OR places < :most'
+const newItemCondition = 'attribute_not_exists(pk)'
+const unchangedCondition = 'revision = :revision'
+const belowLimitCondition = 'attribute_not_exists(places) OR places < :most'
 
 interface Item {
   observation: Observation
@@ -45,7 +45,7 @@ interface Item {
 export class ObservedTable {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
-  readonly #written = new RateLimiter(1, hourMs)
+  readonly #writeLimiter = new RateLimiter(1, hourMs)
 
   constructor(documents: DynamoDBDocumentClient, table: string) {
     this.#documents = documents
@@ -53,27 +53,27 @@ export class ObservedTable {
   }
 
   /** @throws when the table fails or does not respond before the signal; the next observation tries again */
-  async see(sighting: Sighting, now: Date, signal: AbortSignal): Promise<Seen> {
-    const { pk, sk } = observedKey(sighting.place)
-    const key = `${pk} ${sk} ${sighting.certificate.fingerprint256}`
-    if (!this.#written.isLeft(key, now)) return { kind: 'Known' }
-    this.#written.take(key, now)
+  async record(presented: Sighting, now: Date, signal: AbortSignal): Promise<RecordResult> {
+    const { pk, sk } = observedKey(presented.place)
+    const key = `${pk} ${sk} ${presented.certificate.fingerprint256}`
+    if (!this.#writeLimiter.isLeft(key, now)) return { kind: 'Known' }
+    this.#writeLimiter.take(key, now)
     try {
-      return await this.#write(sighting, now, signal)
+      return await this.#write(presented, now, signal)
     } catch (error) {
-      this.#written.giveBack(key)
+      this.#writeLimiter.giveBack(key)
       throw error
     }
   }
 
-  async #write(sighting: Sighting, now: Date, abortSignal: AbortSignal): Promise<Seen> {
-    for (let tries = 0; tries < mostTries; tries += 1) {
-      const known = await this.#read(sighting, abortSignal)
-      const observed = observe(known?.observation ?? null, sighting)
+  async #write(presented: Sighting, now: Date, abortSignal: AbortSignal): Promise<RecordResult> {
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const stored = await this.#read(presented, abortSignal)
+      const observed = observe(stored?.observation ?? null, presented)
       if (observed === null) return { kind: 'Known' }
-      if (known === null && !(await this.#takeRoom(sighting, now, abortSignal)))
+      if (stored === null && !(await this.#reserveNewHost(presented, now, abortSignal)))
         return { kind: 'LimitReached' }
-      if (await this.#put(observed.observation, known?.revision ?? null, sighting, abortSignal))
+      if (await this.#put(observed.observation, stored?.revision ?? null, presented, abortSignal))
         return { kind: 'Written', change: observed.change }
     }
     return { kind: 'Known' }
@@ -94,9 +94,9 @@ export class ObservedTable {
     { place, certificate, at }: Sighting,
     abortSignal: AbortSignal,
   ): Promise<boolean> {
-    const kept = expiryAfter(at, keptSeconds)
-    const ended = expiryAfter(new Date(certificate.notAfter), strangerKeptSeconds)
-    const isStranger = place.kind === 'PartnerServer' && place.connector === null
+    const retentionEnd = expiryAfter(at, retentionSeconds)
+    const certificateRetentionEnd = expiryAfter(new Date(certificate.notAfter), unknownHostRetentionSeconds)
+    const hasNoConnector = place.kind === 'PartnerServer' && place.connector === null
     return unlessConditionFails(
       this.#documents.send(
         new PutCommand({
@@ -105,9 +105,9 @@ export class ObservedTable {
             ...observedKey(place),
             ...observation,
             revision: (revision ?? 0) + 1,
-            expiresAt: isStranger ? Math.min(kept, ended) : kept,
+            expiresAt: hasNoConnector ? Math.min(retentionEnd, certificateRetentionEnd) : retentionEnd,
           },
-          ConditionExpression: revision === null ? isNew : isAsRead,
+          ConditionExpression: revision === null ? newItemCondition : unchangedCondition,
           ...(revision !== null && { ExpressionAttributeValues: { ':revision': revision } }),
         }),
         { abortSignal },
@@ -115,19 +115,19 @@ export class ObservedTable {
     )
   }
 
-  async #takeRoom({ place }: Sighting, now: Date, abortSignal: AbortSignal): Promise<boolean> {
+  async #reserveNewHost({ place }: Sighting, now: Date, abortSignal: AbortSignal): Promise<boolean> {
     const month = now.toISOString().slice(0, 7)
     return unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
-          Key: observedRoomKey(place.connector?.id ?? null, month),
+          Key: newHostCountKey(place.connector?.id ?? null, month),
           UpdateExpression: 'SET expiresAt = :expiresAt ADD places :one',
-          ConditionExpression: hasRoom,
+          ConditionExpression: belowLimitCondition,
           ExpressionAttributeValues: {
             ':one': 1,
-            ':most': mostPlaces,
-            ':expiresAt': expiryAfter(now, roomKeptSeconds),
+            ':most': maxNewHostsPerMonth,
+            ':expiresAt': expiryAfter(now, counterRetentionSeconds),
           },
         }),
         { abortSignal },

@@ -6,16 +6,16 @@ import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } fr
 import { hourMs } from '../contract/durations.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import {
+  type DomainState,
+  emptyDomainState,
   FailedFetch,
-  KeptPolicy,
-  type KnownOfDomain,
-  nothingKnown,
   type PolicyStore,
+  StoredPolicy,
 } from '../net/mta-sts/policy-store.ts'
 import { policyKey } from './keys.ts'
 
 /** Milliseconds until an item without a policy expires. */
-const failureKept = hourMs
+const failureRetentionMs = hourMs
 
 export class PolicyTable implements PolicyStore {
   readonly #documents: DynamoDBDocumentClient
@@ -26,18 +26,18 @@ export class PolicyTable implements PolicyStore {
     this.#table = table
   }
 
-  async read(domain: string): Promise<KnownOfDomain> {
+  async read(domain: string): Promise<DomainState> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: policyKey(domain), ConsistentRead: true }),
     )
-    if (!Item) return nothingKnown
+    if (!Item) return emptyDomainState
     return {
-      policy: KeptPolicy.nullable().parse(Item.policy ?? null),
+      policy: StoredPolicy.nullable().parse(Item.policy ?? null),
       failure: FailedFetch.nullable().parse(Item.failure ?? null),
     }
   }
 
-  async keep(domain: string, policy: KeptPolicy): Promise<void> {
+  async savePolicy(domain: string, policy: StoredPolicy): Promise<void> {
     await unlessConditionFails(
       this.#documents.send(
         new PutCommand({
@@ -46,7 +46,7 @@ export class PolicyTable implements PolicyStore {
             ...policyKey(domain),
             policy,
             fetchedAt: policy.fetchedAt,
-            expiresAt: seconds(policy.validUntil),
+            expiresAt: toSeconds(policy.validUntil),
           },
           ConditionExpression: 'attribute_not_exists(fetchedAt) OR fetchedAt < :fetchedAt',
           ExpressionAttributeValues: { ':fetchedAt': policy.fetchedAt },
@@ -55,7 +55,7 @@ export class PolicyTable implements PolicyStore {
     )
   }
 
-  async noteFailure(domain: string, failure: FailedFetch): Promise<void> {
+  async saveFailure(domain: string, failure: FailedFetch): Promise<void> {
     await unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
@@ -67,7 +67,7 @@ export class PolicyTable implements PolicyStore {
           ExpressionAttributeValues: {
             ':failure': failure,
             ':at': failure.at,
-            ':until': seconds(failure.at + failureKept),
+            ':until': toSeconds(failure.at + failureRetentionMs),
           },
         }),
       ),
@@ -75,4 +75,4 @@ export class PolicyTable implements PolicyStore {
   }
 }
 
-const seconds = (milliseconds: number): number => Math.ceil(milliseconds / 1000)
+const toSeconds = (milliseconds: number): number => Math.ceil(milliseconds / 1000)

@@ -8,9 +8,9 @@ import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamod
 import { rateKey } from './keys.ts'
 
 /** What the other processes have written for a connector and minute. */
-export interface Others {
+export interface OtherCounts {
   /** Messages. */
-  taken: number
+  messages: number
   counters: number
 }
 
@@ -18,13 +18,13 @@ export interface RateTableOptions {
   /** Unique to this process, also over time. Letters, digits, `-` and `_`. */
   counter: string
   /** Milliseconds before a request to the table times out. */
-  patienceMs: number
+  timeoutMs: number
 }
 
 /** Seconds that an item outlives its minute. */
-const keptSeconds = 3600
+const retentionSeconds = 3600
 
-const attributeOf = (counter: string): string => `by#${counter}`
+const attributeName = (counter: string): string => `by#${counter}`
 
 export class RateTable {
   readonly #documents: DynamoDBDocumentClient
@@ -43,27 +43,27 @@ export class RateTable {
    * @param minute since 1970
    * @throws when the table fails or times out; the total may have been written
    */
-  async report(connector: string, minute: number, taken: number): Promise<Others> {
-    const own = attributeOf(this.#options.counter)
+  async report(connector: string, minute: number, taken: number): Promise<OtherCounts> {
+    const ownAttribute = attributeName(this.#options.counter)
     const command = new UpdateCommand({
       TableName: this.#table,
       Key: rateKey(connector, minute),
       UpdateExpression: 'SET #own = :taken, expiresAt = :expiresAt',
       // A write that timed out may arrive after the next one.
       ConditionExpression: 'attribute_not_exists(#own) OR #own <= :taken',
-      ExpressionAttributeNames: { '#own': own },
-      ExpressionAttributeValues: { ':taken': taken, ':expiresAt': (minute + 1) * 60 + keptSeconds },
+      ExpressionAttributeNames: { '#own': ownAttribute },
+      ExpressionAttributeValues: { ':taken': taken, ':expiresAt': (minute + 1) * 60 + retentionSeconds },
       ReturnValues: 'ALL_NEW',
     })
-    const abortSignal = AbortSignal.timeout(this.#options.patienceMs)
+    const abortSignal = AbortSignal.timeout(this.#options.timeoutMs)
     const { Attributes = {} } = await this.#documents.send(command, { abortSignal })
-    return othersIn(Attributes, own)
+    return sumOthers(Attributes, ownAttribute)
   }
 }
 
-function othersIn(attributes: Record<string, unknown>, own: string): Others {
-  const others = Object.entries(attributes).flatMap(([name, taken]) =>
-    name.startsWith('by#') && name !== own && typeof taken === 'number' ? [taken] : [],
+function sumOthers(attributes: Record<string, unknown>, ownAttribute: string): OtherCounts {
+  const otherTotals = Object.entries(attributes).flatMap(([name, taken]) =>
+    name.startsWith('by#') && name !== ownAttribute && typeof taken === 'number' ? [taken] : [],
   )
-  return { taken: others.reduce((sum, taken) => sum + taken, 0), counters: others.length }
+  return { messages: otherTotals.reduce((sum, taken) => sum + taken, 0), counters: otherTotals.length }
 }

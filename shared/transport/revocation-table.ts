@@ -4,42 +4,42 @@
  */
 import { createHash } from 'node:crypto'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
-import { KeptSource, type RevocationStore, type SourceKey } from '../net/revocation/revocation-store.ts'
+import { CachedSource, type RevocationStore, type SourceKey } from '../net/revocation/revocation-store.ts'
 import { revocationKey } from './keys.ts'
 
 export class RevocationTable implements RevocationStore {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
-  readonly #asker: 'ingress' | 'delivery'
+  readonly #owner: 'ingress' | 'delivery'
 
   /**
-   * @param asker namespace: results that the ingress caches at a client's request must not influence deliveries
+   * @param owner namespace: results that the ingress caches at a client's request must not influence deliveries
    */
-  constructor(documents: DynamoDBDocumentClient, table: string, asker: 'ingress' | 'delivery') {
+  constructor(documents: DynamoDBDocumentClient, table: string, owner: 'ingress' | 'delivery') {
     this.#documents = documents
     this.#table = table
-    this.#asker = asker
+    this.#owner = owner
   }
 
-  async read(key: SourceKey): Promise<KeptSource | null> {
+  async read(key: SourceKey): Promise<CachedSource | null> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: this.#keyOf(key) }),
-      inTime(),
+      requestOptions(),
     )
-    return Item ? KeptSource.parse(Item.kept) : null
+    return Item ? CachedSource.parse(Item.kept) : null
   }
 
-  async keep(key: SourceKey, kept: KeptSource): Promise<void> {
+  async save(key: SourceKey, kept: CachedSource): Promise<void> {
     const Item = { ...this.#keyOf(key), kept, expiresAt: Math.ceil(kept.validUntil / 1000) }
-    await this.#documents.send(new PutCommand({ TableName: this.#table, Item }), inTime())
+    await this.#documents.send(new PutCommand({ TableName: this.#table, Item }), requestOptions())
   }
 
   #keyOf({ fingerprint, kind, url }: SourceKey) {
-    return revocationKey(this.#asker, fingerprint, kind, createHash('sha256').update(url).digest('hex'))
+    return revocationKey(this.#owner, fingerprint, kind, createHash('sha256').update(url).digest('hex'))
   }
 }
 
 /** Milliseconds before a request to the table times out. */
-const patience = 1_000
+const timeoutMs = 1_000
 
-const inTime = () => ({ abortSignal: AbortSignal.timeout(patience) })
+const requestOptions = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) })

@@ -17,15 +17,15 @@ export interface Slot {
 
 export interface SlotOptions {
   /** Concurrent deliveries. */
-  most: number
+  maxSlots: number
   /** Milliseconds; longer than a delivery can take. */
   leaseMs: number
   /** Milliseconds before a request to the table times out. */
-  patienceMs: number
+  timeoutMs: number
 }
 
 /** Seconds between the end of an item's last lease and its expiry. */
-const keptSeconds = daySeconds
+const retentionSeconds = daySeconds
 
 export class Slots {
   readonly #documents: DynamoDBDocumentClient
@@ -43,15 +43,16 @@ export class Slots {
    * @throws when the table fails or times out
    */
   async acquire(destination: string, now: Date): Promise<Slot | null> {
-    const until = now.getTime() + this.#options.leaseMs
-    const lease = `${until}#${randomUUID()}`
-    const taken =
-      (await this.#add(destination, lease, until)) ||
-      ((await this.#removeEnded(destination, now)) && (await this.#add(destination, lease, until)))
-    return taken ? { release: () => this.#remove(destination, [lease]) } : null
+    const leaseEndMs = now.getTime() + this.#options.leaseMs
+    const lease = `${leaseEndMs}#${randomUUID()}`
+    const isAcquired =
+      (await this.#addLease(destination, lease, leaseEndMs)) ||
+      ((await this.#removeExpiredLeases(destination, now)) &&
+        (await this.#addLease(destination, lease, leaseEndMs)))
+    return isAcquired ? { release: () => this.#removeLeases(destination, [lease]) } : null
   }
 
-  #add(destination: string, lease: string, until: number): Promise<boolean> {
+  #addLease(destination: string, lease: string, leaseEndMs: number): Promise<boolean> {
     return unlessConditionFails(
       this.#update(destination, {
         UpdateExpression: 'ADD leases :added SET expiresAt = :expiresAt',
@@ -61,26 +62,26 @@ export class Slots {
         ExpressionAttributeValues: {
           ':added': new Set([lease]),
           ':lease': lease,
-          ':most': this.#options.most,
-          ':expiresAt': Math.ceil(until / 1000) + keptSeconds,
+          ':most': this.#options.maxSlots,
+          ':expiresAt': Math.ceil(leaseEndMs / 1000) + retentionSeconds,
         },
       }),
     )
   }
 
   /** @returns whether it removed any */
-  async #removeEnded(destination: string, now: Date): Promise<boolean> {
+  async #removeExpiredLeases(destination: string, now: Date): Promise<boolean> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: slotsKey(destination), ConsistentRead: true }),
-      this.#inTime(),
+      this.#requestOptions(),
     )
     const leases = (Item?.leases ?? new Set()) as ReadonlySet<string>
-    const ended = [...leases].filter((lease) => Number.parseInt(lease, 10) < now.getTime())
-    if (ended.length > 0) await this.#remove(destination, ended)
-    return ended.length > 0
+    const expired = [...leases].filter((lease) => Number.parseInt(lease, 10) < now.getTime())
+    if (expired.length > 0) await this.#removeLeases(destination, expired)
+    return expired.length > 0
   }
 
-  #remove(destination: string, leases: readonly string[]): Promise<void> {
+  #removeLeases(destination: string, leases: readonly string[]): Promise<void> {
     return this.#update(destination, {
       UpdateExpression: 'DELETE leases :removed',
       ExpressionAttributeValues: { ':removed': new Set(leases) },
@@ -95,10 +96,10 @@ export class Slots {
     >,
   ): Promise<void> {
     const command = new UpdateCommand({ TableName: this.#table, Key: slotsKey(destination), ...change })
-    await this.#documents.send(command, this.#inTime())
+    await this.#documents.send(command, this.#requestOptions())
   }
 
-  #inTime(): { abortSignal: AbortSignal } {
-    return { abortSignal: AbortSignal.timeout(this.#options.patienceMs) }
+  #requestOptions(): { abortSignal: AbortSignal } {
+    return { abortSignal: AbortSignal.timeout(this.#options.timeoutMs) }
   }
 }

@@ -13,8 +13,8 @@ import { BoundedMap } from '../../functions/smtp-ingress/limits/bounded-memory.t
 import { waivesTls } from '../../shared/mail/tls-required.ts'
 import { encodeFrame, FrameReader } from '../../shared/net/dns/frames.ts'
 import { decodeReply } from '../../shared/net/dns/message.ts'
-import { readPolicy } from '../../shared/net/mta-sts/policy.ts'
-import { announcedId } from '../../shared/net/mta-sts/record.ts'
+import { parsePolicy } from '../../shared/net/mta-sts/policy.ts'
+import { parseRecordId } from '../../shared/net/mta-sts/record.ts'
 import { outboundWarnings } from '../../shared/policy/warnings/warnings.ts'
 import { matchesTlsa } from '../../shared/tls/dane.ts'
 import { statusInCrl } from '../../shared/tls/revocation/crl.ts'
@@ -45,7 +45,7 @@ const text = (what: string, make: (size: number) => string): Row => ({
   size: 16_000,
   of: (size) => {
     const octets = Buffer.from(make(size))
-    return () => readPolicy(octets)
+    return () => parsePolicy(octets)
   },
 })
 
@@ -122,7 +122,7 @@ const rows: Row[] = [
   {
     what: 'MTA-STS record as large as DNS allows',
     size: 16_000,
-    of: (size) => () => announcedId([`v=STSv1;${' '.repeat(size)}x`, `v=STSv1${' '.repeat(size)}`]),
+    of: (size) => () => parseRecordId([`v=STSv1;${' '.repeat(size)}x`, `v=STSv1${' '.repeat(size)}`]),
   },
   ...mails,
   { what: 'DNS message: records that each name a way along many others', size: 1_000, of: pointers },

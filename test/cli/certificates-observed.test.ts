@@ -31,7 +31,7 @@ before(async () => {
       host: 'mx.stranger.example',
     }),
   ])
-    await table.see(one, one.at, AbortSignal.timeout(5_000))
+    await table.record(one, one.at, AbortSignal.timeout(5_000))
 })
 after(() => api.stop())
 

@@ -1,5 +1,5 @@
 /** Options for fetching the URLs in certificates from this machine. */
-import type { ForeignOptions } from '../../../shared/net/foreign-exchange.ts'
+import type { UntrustedRequestOptions } from '../../../shared/net/foreign-exchange.ts'
 import { systemResolver } from './system-resolver.ts'
 
 /**
@@ -20,8 +20,8 @@ export const reachableNetworks = [
  * @param timeout milliseconds for the whole request
  * @param body maximum octets of the response body
  */
-export const fetchOptions = (timeout: number, body: number): ForeignOptions => ({
+export const fetchOptions = (timeout: number, body: number): UntrustedRequestOptions => ({
   resolver: systemResolver,
   privateNetworks: reachableNetworks,
-  limits: { whole: timeout, silence: timeout, body },
+  limits: { totalMs: timeout, idleTimeoutMs: timeout, maxBodyOctets: body },
 })

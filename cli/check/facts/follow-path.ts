@@ -5,7 +5,7 @@
  * reaches.
  */
 import { X509Certificate } from 'node:crypto'
-import { askUrl } from '../../../shared/net/foreign-http.ts'
+import { fetchUntrustedUrl } from '../../../shared/net/foreign-http.ts'
 import { elements, only } from '../../../shared/tls/der.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { revocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'
@@ -65,7 +65,7 @@ const certificatesOf = (issuers: readonly IssuerFacts[]): X509Certificate[] =>
   issuers.flatMap(({ answer }) => (answer.kind === 'Found' ? answer.certificates : []))
 
 async function fetchCertificates(url: string, timeout: number): Promise<IssuerResult> {
-  const answer = await askUrl(fetchOptions(timeout, maxResponseOctets), url, { method: 'GET' })
+  const answer = await fetchUntrustedUrl(fetchOptions(timeout, maxResponseOctets), url, { method: 'GET' })
   if (answer.kind === 'Failed') return { kind: 'Failed', detail: answer.detail }
   if (answer.status !== 200) return { kind: 'Failed', detail: `HTTP status ${answer.status}` }
   const certificates = parseCertificates(answer.body).slice(0, maxCertificates)

@@ -1,6 +1,10 @@
 /** Fetches every CRL and queries every OCSP responder that the certificates of a path name. */
 import type { X509Certificate } from 'node:crypto'
-import { askSource, type Place, placesOf } from '../../../shared/net/revocation/ask-source.ts'
+import {
+  querySource,
+  type SourceLocation,
+  sourceLocationsOf,
+} from '../../../shared/net/revocation/ask-source.ts'
 import type { Path } from './certificate-path.ts'
 import type { SourceFacts } from './facts.ts'
 import { reachableNetworks } from './fetch-options.ts'
@@ -19,7 +23,7 @@ export async function askSources({ steps, anchor }: Path, at: Date, timeout: num
     // A root is never revoked; the trust store decides about it.
     return isTop(certificate, issuer)
       ? []
-      : [{ certificate, issuer, places: placesOf(certificate).slice(0, mostPlaces) }]
+      : [{ certificate, issuer, places: sourceLocationsOf(certificate).slice(0, mostPlaces) }]
   })
   const limited = limit(mostAtOnce)
   return Promise.all(
@@ -30,12 +34,12 @@ export async function askSources({ steps, anchor }: Path, at: Date, timeout: num
         issuer === null
           ? null
           : await Promise.all(
-              places.map((place: Place) =>
+              places.map((place: SourceLocation) =>
                 limited(() =>
-                  askSource(
+                  querySource(
                     place,
                     { certificate, issuer, at },
-                    { resolver: systemResolver, privateNetworks: reachableNetworks, whole: timeout },
+                    { resolver: systemResolver, privateNetworks: reachableNetworks, totalMs: timeout },
                   ),
                 ),
               ),

@@ -1,6 +1,6 @@
 /** Gathers what DNS and the policy host publish for a domain now. */
 import type { DnsAnswer, MxRecord, Resolver } from '../../../shared/net/dns/answer.ts'
-import { type Fetched, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
+import { type FetchResult, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import { recordName } from '../../../shared/tls-reports/record.ts'
 import type { Wish } from '../publication-plan.ts'
@@ -20,7 +20,7 @@ export interface DomainFacts {
   txt: DnsAnswer<string>
   announcement: DnsAnswer<string>
   tlsRpt: DnsAnswer<string>
-  policy: Fetched
+  policy: FetchResult
   /** A and AAAA answers for the policy host. */
   policyHost: readonly DnsAnswer<string>[]
   hosts: readonly HostFacts[]

@@ -2,9 +2,9 @@
 
 import { daySeconds } from '../../../shared/contract/durations.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import type { PolicyText } from '../../../shared/net/mta-sts/policy.ts'
-import { policyRecord, publishedPolicy } from '../../../shared/net/mta-sts/published.ts'
-import { announcedId } from '../../../shared/net/mta-sts/record.ts'
+import type { PolicyContent } from '../../../shared/net/mta-sts/policy.ts'
+import { formatPolicy, formatPolicyRecord } from '../../../shared/net/mta-sts/published.ts'
+import { parseRecordId } from '../../../shared/net/mta-sts/record.ts'
 import { isListed } from '../../../shared/policy/transport-security.ts'
 import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports/record.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
@@ -63,10 +63,10 @@ const silenceOf = (facts: DomainFacts) =>
 
 const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) => line !== '')
 
-const textOf = ({ mode, mx, maxAge }: PolicyText): string =>
+const textOf = ({ mode, mx, maxAge }: PolicyContent): string =>
   ['version: STSv1', `mode: ${mode}`, ...mx.map((host) => `mx: ${host}`), `max_age: ${maxAge}`].join('\n')
 
-function differencesOf({ policy, hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyText): string[] {
+function differencesOf({ policy, hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyContent): string[] {
   const uncovered = served.mode === 'none' ? [] : hosts.filter((host) => !isListed(host, served))
   return [
     ...(served.mode === policy.mode
@@ -86,7 +86,7 @@ function differencesOf({ policy, hosts, maxAgeSeconds: maxAge }: Plan, served: P
 }
 
 /** Returns warnings about content that is allowed and unwanted. */
-function warningsOf({ hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyText): string[] {
+function warningsOf({ hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyContent): string[] {
   if (served.mode === 'none') return []
   const others = served.mx.filter((pattern) => !hosts.some((host) => isListed(host, { mx: [pattern] })))
   return [
@@ -100,7 +100,7 @@ function warningsOf({ hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyText):
 }
 
 /** Warns about MX hosts that the policy does not list: senders must not deliver to them. */
-function uncoveredWords(served: PolicyText, mx: DomainFacts['mx']): string[] {
+function uncoveredWords(served: PolicyContent, mx: DomainFacts['mx']): string[] {
   const names = recordsIn(mx)
     .map(({ exchange }) => normaliseDomain(exchange))
     .filter((name) => name !== null)
@@ -110,7 +110,7 @@ function uncoveredWords(served: PolicyText, mx: DomainFacts['mx']): string[] {
     : [`The MX records name ${listed(uncovered)}, which the policy does not list.`]
 }
 
-const modeWords = ({ mode }: PolicyText): string[] =>
+const modeWords = ({ mode }: PolicyContent): string[] =>
   mode === 'testing'
     ? [
         'In mode testing, senders report failures and still deliver. When the reports show no failures, publish --mode enforce.',
@@ -132,7 +132,8 @@ export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding
     ...about,
     result,
     published,
-    wanted: result === 'MISSING' || result === 'DIFFERENT' ? [quotedText(policyRecord({ id: wanted }))] : [],
+    wanted:
+      result === 'MISSING' || result === 'DIFFERENT' ? [quotedText(formatPolicyRecord({ id: wanted }))] : [],
     says,
   })
   if (records.length === 0)
@@ -142,7 +143,7 @@ export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding
     )
   if (records.length > 1)
     return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8461 §3.1).')
-  const id = announcedId(records)
+  const id = parseRecordId(records)
   if (id === null)
     return of(
       'DIFFERENT',
@@ -162,8 +163,8 @@ export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding
   )
 }
 
-const idOf = ({ mode, mx, maxAge }: PolicyText): string =>
-  publishedPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge }).id
+const idOf = ({ mode, mx, maxAge }: PolicyContent): string =>
+  formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge }).id
 
 export function judgeTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding {
   const about = { record: 'TLS-RPT', name: recordName(plan.domain) }

@@ -1,7 +1,7 @@
 /** Checks whether a client certificate is revoked. */
 import type { ClientCertificate } from '../../../shared/contract/message.ts'
 import type { Revocation } from '../../../shared/contract/revocation.ts'
-import { anchorsOf, certificatesOf } from '../../../shared/net/revocation/anchors.ts'
+import { parseAnchors, parseChain } from '../../../shared/net/revocation/anchors.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 
 /**
@@ -15,8 +15,8 @@ export async function checkClientRevocation(
   checker: Pick<RevocationChecker, 'check'> | undefined,
   at: Date,
 ): Promise<Revocation> {
-  const anchors = authorities.flatMap(anchorsOf)
-  const result = await checker?.check({ chain: certificatesOf(chain), anchors, at })
+  const anchors = authorities.flatMap(parseAnchors)
+  const result = await checker?.check({ chain: parseChain(chain), anchors, at })
   return result
     ? { status: result.status, detail: result.detail }
     : { status: 'Unknown', detail: 'revocation is not checked here' }

@@ -5,7 +5,7 @@
  * are the clock's, so the end of one and the start of the next may together see twice the limit. While reports fail,
  * each process counts alone.
  */
-import type { Others } from '../../../shared/transport/rates.ts'
+import type { OtherCounts } from '../../../shared/transport/rates.ts'
 import { causeOf, type Log } from '../log.ts'
 import { BoundedMap } from './bounded-memory.ts'
 import {
@@ -25,7 +25,7 @@ export interface SharedCounts {
    * @param taken all messages of this minute that this process accepted
    * @throws when the report fails
    */
-  report(key: string, minute: number, taken: number): Promise<Others>
+  report(key: string, minute: number, taken: number): Promise<OtherCounts>
 }
 
 export interface SharedRateCounterOptions {
@@ -110,7 +110,7 @@ export class SharedRateCounter {
     )
   }
 
-  #applyReport(key: string, keyCount: KeyCount, reportedCount: number, others: Others): void {
+  #applyReport(key: string, keyCount: KeyCount, reportedCount: number, others: OtherCounts): void {
     keyCount.isReporting = false
     keyCount.window = applyReport(keyCount.window, reportedCount, others)
     this.#logFailureChange(null)

@@ -1,5 +1,5 @@
 /** Arithmetic of one minute of a shared count, as one of several processes sees it. */
-import type { Others } from '../../../shared/transport/rates.ts'
+import type { OtherCounts } from '../../../shared/transport/rates.ts'
 
 export interface RateWindow {
   /** Messages of this process. */
@@ -7,7 +7,7 @@ export interface RateWindow {
   /** How many of them were reported. */
   reportedCount: number
   /** Counts of the others at the last report. */
-  others: Others
+  others: OtherCounts
   /** When the last report began, in milliseconds since 1970. */
   reportedAt: number
   /** The last report failed. */
@@ -21,7 +21,7 @@ export const reportIntervalMs = 1000
 export const emptyWindow = (counters = 0): RateWindow => ({
   ownCount: 0,
   reportedCount: 0,
-  others: { taken: 0, counters },
+  others: { messages: 0, counters },
   reportedAt: Number.NEGATIVE_INFINITY,
   isFailing: false,
 })
@@ -31,17 +31,17 @@ export const minuteOf = (at: number): number => Math.floor(at / 60_000)
 
 /** @param limit messages of all processes together */
 export const hasRoom = ({ ownCount, others }: RateWindow, limit: number): boolean =>
-  ownCount + others.taken < limit
+  ownCount + others.messages < limit
 
 /** After a successful report. Other processes may not have reported yet, so their expected number does not shrink. */
 export const applyReport = (
   window: RateWindow,
   reportedCount: number,
-  { taken, counters }: Others,
+  { messages: taken, counters }: OtherCounts,
 ): RateWindow => ({
   ...window,
   reportedCount,
-  others: { taken, counters: Math.max(counters, window.others.counters) },
+  others: { messages: taken, counters: Math.max(counters, window.others.counters) },
   isFailing: false,
 })
 
@@ -59,6 +59,6 @@ export function isReportUrgent(
   limit: number,
 ): boolean {
   if (ownCount === reportedCount || isFailing) return false
-  const share = (limit - reportedCount - others.taken) / Math.max(4, others.counters + 1)
+  const share = (limit - reportedCount - others.messages) / Math.max(4, others.counters + 1)
   return ownCount - reportedCount >= Math.max(1, Math.floor(share / 2))
 }

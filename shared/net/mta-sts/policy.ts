@@ -7,15 +7,15 @@ import { visible } from '../../mail/peer-words.ts'
 import type { MtaStsPolicy } from '../../policy/transport-security.ts'
 
 /** The id is in the DNS record, not in the file. */
-export type PolicyText = Omit<MtaStsPolicy, 'id'>
+export type PolicyContent = Omit<MtaStsPolicy, 'id'>
 
-export type ReadPolicy =
-  | { kind: 'Policy'; policy: PolicyText }
+export type ParseResult =
+  | { kind: 'Policy'; policy: PolicyContent }
   /** `fault`: the wrong line or field, for people. */
   | { kind: 'Invalid'; fault: string }
 
 /** Seconds; RFC 8461 §3.2. */
-const longestAge = 31_557_600
+const maxAgeLimitSeconds = 31_557_600
 
 /** Stops before the value; `trim` removes its spaces. A pattern for them needs quadratic time for a line of spaces. */
 const fieldName = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):/
@@ -26,47 +26,47 @@ const hostPattern = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/i
  * RFC 8461 §3.2. Ignores empty lines; of a repeated field, the first counts.
  * @param octets as received
  */
-export function readPolicy(octets: Buffer): ReadPolicy {
-  const text = textOf(octets)
+export function parsePolicy(octets: Buffer): ParseResult {
+  const text = decodeUtf8(octets)
   if (text === null) return invalid('It is not UTF-8')
   const fields: [string, string][] = []
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue
     const name = fieldName.exec(line)?.[1]
-    if (name === undefined) return invalid(`Line ${index + 1} is not a field: ${quoted(line)}`)
+    if (name === undefined) return invalid(`Line ${index + 1} is not a field: ${quote(line)}`)
     fields.push([name, line.slice(name.length + 1).trim()])
   }
-  return policyOf(fields)
+  return policyFromFields(fields)
 }
 
-function policyOf(fields: readonly (readonly [string, string])[]): ReadPolicy {
-  const first = (wanted: string) => fields.find(([name]) => name === wanted)?.[1] ?? null
+function policyFromFields(fields: readonly (readonly [string, string])[]): ParseResult {
+  const first = (requestedName: string) => fields.find(([name]) => name === requestedName)?.[1] ?? null
   const version = first('version')
-  if (version !== 'STSv1') return invalid(wrong('version', version))
+  if (version !== 'STSv1') return invalid(invalidField('version', version))
   const mode = first('mode')
-  if (mode !== 'enforce' && mode !== 'testing' && mode !== 'none') return invalid(wrong('mode', mode))
+  if (mode !== 'enforce' && mode !== 'testing' && mode !== 'none') return invalid(invalidField('mode', mode))
   const age = first('max_age')
   const maxAge = age !== null && /^\d{1,10}$/.test(age) ? Number(age) : Number.NaN
-  if (!(maxAge <= longestAge)) return invalid(wrong('max_age', age))
+  if (!(maxAge <= maxAgeLimitSeconds)) return invalid(invalidField('max_age', age))
   const mx = new Set<string>()
   for (const [name, value] of fields) {
     if (name !== 'mx') continue
-    const pattern = comparable(value)
-    if (pattern === null) return invalid(wrong('mx', value))
+    const pattern = normalisePattern(value)
+    if (pattern === null) return invalid(invalidField('mx', value))
     mx.add(pattern)
   }
-  if (mx.size === 0 && mode !== 'none') return invalid(wrong('mx', null))
+  if (mx.size === 0 && mode !== 'none') return invalid(invalidField('mx', null))
   return { kind: 'Policy', policy: { mode, mx: [...mx], maxAge } }
 }
 
-function comparable(pattern: string): string | null {
+function normalisePattern(pattern: string): string | null {
   if (!hostPattern.test(pattern)) return null
   const wildcard = pattern.startsWith('*.')
   const host = normaliseDomain(wildcard ? pattern.slice(2) : pattern)
   return host === null || !wildcard ? host : `*.${host}`
 }
 
-function textOf(octets: Buffer): string | null {
+function decodeUtf8(octets: Buffer): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(octets)
   } catch {
@@ -74,9 +74,9 @@ function textOf(octets: Buffer): string | null {
   }
 }
 
-const invalid = (fault: string): ReadPolicy => ({ kind: 'Invalid', fault })
+const invalid = (fault: string): ParseResult => ({ kind: 'Invalid', fault })
 
-const wrong = (name: string, value: string | null): string =>
-  value === null ? `It has no ${name}` : `Its ${name} cannot be ${quoted(value)}`
+const invalidField = (name: string, value: string | null): string =>
+  value === null ? `It has no ${name}` : `Its ${name} cannot be ${quote(value)}`
 
-const quoted = (text: string): string => `"${visible(text.slice(0, 60))}"`
+const quote = (text: string): string => `"${visible(text.slice(0, 60))}"`

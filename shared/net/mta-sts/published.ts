@@ -13,7 +13,7 @@ export interface PublishedPolicy {
 const idLength = 20
 
 /** @returns `id`: a digest of the text, so it changes exactly when the policy does */
-export function publishedPolicy({ mode, mxHosts, maxAgeSeconds }: PublishedPolicy): {
+export function formatPolicy({ mode, mxHosts, maxAgeSeconds }: PublishedPolicy): {
   text: string
   id: string
 } {
@@ -24,4 +24,4 @@ export function publishedPolicy({ mode, mxHosts, maxAgeSeconds }: PublishedPolic
 }
 
 /** @returns the strings of the TXT record at `_mta-sts.DOMAIN` */
-export const policyRecord = ({ id }: { id: string }): string => `v=STSv1; id=${id};`
+export const formatPolicyRecord = ({ id }: { id: string }): string => `v=STSv1; id=${id};`

@@ -1,28 +1,28 @@
 /** Caches the known state of domains for some minutes, which saves a read for each message to a busy domain. */
 import { RecentMap } from '../../limits/recent-map.ts'
-import { type KnownOfDomain, nothingKnown } from './policy-store.ts'
+import { type DomainState, emptyDomainState } from './policy-store.ts'
 
-const keptMs = 300_000
-const mostDomains = 1_000
+const cacheTtlMs = 300_000
+const maxDomains = 1_000
 /** A policy with more patterns is not cached: its owner must not decide how much memory it takes. */
-const mostPatterns = 100
+const maxPatterns = 100
 
-export class Remembered {
-  readonly #domains = new RecentMap<string, { known: KnownOfDomain; at: number }>(mostDomains)
+export class PolicyCache {
+  readonly #domains = new RecentMap<string, { state: DomainState; cachedAtMs: number }>(maxDomains)
 
   /** @returns null when the state must be read from the store */
-  fresh(domain: string, now: number): KnownOfDomain | null {
-    const found = this.#domains.get(domain)
-    return found && now - found.at < keptMs ? found.known : null
+  getFresh(domain: string, now: number): DomainState | null {
+    const entry = this.#domains.get(domain)
+    return entry && now - entry.cachedAtMs < cacheTtlMs ? entry.state : null
   }
 
   /** Of any age. */
-  last(domain: string): KnownOfDomain {
-    return this.#domains.get(domain)?.known ?? nothingKnown
+  getLast(domain: string): DomainState {
+    return this.#domains.get(domain)?.state ?? emptyDomainState
   }
 
-  remember(domain: string, known: KnownOfDomain, now: number): void {
-    if ((known.policy?.mx.length ?? 0) > mostPatterns) this.#domains.delete(domain)
-    else this.#domains.set(domain, { known, at: now })
+  set(domain: string, state: DomainState, now: number): void {
+    if ((state.policy?.mx.length ?? 0) > maxPatterns) this.#domains.delete(domain)
+    else this.#domains.set(domain, { state, cachedAtMs: now })
   }
 }

@@ -13,43 +13,43 @@ import type { TlsResult } from '../../contract/tls-result.ts'
 import { RateLimiter } from '../../limits/rate-limiter.ts'
 import { normaliseDomain } from '../../mail/domain.ts'
 import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
-import type { ForeignOptions } from '../foreign-exchange.ts'
+import type { UntrustedRequestOptions } from '../foreign-exchange.ts'
 import { raceWithSignal } from '../in-time.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
-import type { KeptPolicy, KnownOfDomain, PolicyStore } from './policy-store.ts'
-import { announcedId } from './record.ts'
-import { Remembered } from './remembered.ts'
-import { holds, isDue, isPaused, later, withoutOver } from './timing.ts'
+import type { DomainState, PolicyStore, StoredPolicy } from './policy-store.ts'
+import { parseRecordId } from './record.ts'
+import { PolicyCache } from './remembered.ts'
+import { isRenewalDue, isRetryPaused, isValid, mergeLater, withoutExpired } from './timing.ts'
 
-export interface MtaStsOptions extends Omit<ForeignOptions, 'limits'> {
+export interface MtaStsOptions extends Omit<UntrustedRequestOptions, 'limits'> {
   store: PolicyStore
   now(): Date
   /** Logs a failure: a policy that is not renewed for long may be under attack (RFC 8461 §3.3). */
-  told(trouble: PolicyTrouble): void
+  onFault(policyFault: PolicyFault): void
 }
 
-export interface PolicyTrouble {
+export interface PolicyFault {
   domain: string
   /** For people. */
-  what: string
+  detail: string
   /** The mode of the policy that still applies. */
-  inForce: MtaStsPolicy['mode'] | null
+  activeMode: MtaStsPolicy['mode'] | null
 }
 
 /** Milliseconds for the DNS query. */
-const longestLookup = 15_000
+const lookupTimeoutMs = 15_000
 /** Milliseconds that an attempt waits for a new policy while an earlier one applies. */
-const patience = 10_000
+const newPolicyTimeoutMs = 10_000
 /** Cached as expired, so that the next call reads the store again. */
-const longAgo = 0
+const neverFresh = 0
 
-type Found = { kind: 'Policy'; policy: KeptPolicy } | { kind: 'Failed'; fault: Fault }
+type FetchOutcome = { kind: 'Policy'; policy: StoredPolicy } | { kind: 'Failed'; fault: Fault }
 
 export class MtaStsSource {
   readonly #options: MtaStsOptions
-  readonly #remembered = new Remembered()
-  readonly #fetches = new Map<string, Promise<Found>>()
-  readonly #tellings = new RateLimiter(1, hourMs)
+  readonly #cache = new PolicyCache()
+  readonly #fetches = new Map<string, Promise<FetchOutcome>>()
+  readonly #logLimiter = new RateLimiter(1, hourMs)
 
   constructor(options: MtaStsOptions) {
     this.#options = options
@@ -58,129 +58,138 @@ export class MtaStsSource {
   /** Never throws. Work that takes longer than the signal allows continues. */
   async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaSts> {
     const domain = normaliseDomain(recipientDomain)
-    if (domain === null || normaliseDomain(nameOfRecord(domain)) === null) return noMtaSts
-    const [announced, { known, isCertain }] = await Promise.all([
-      this.#announced(domain, signal),
-      this.#known(domain, signal),
+    if (domain === null || normaliseDomain(recordName(domain)) === null) return noMtaSts
+    const [record, { state, isCertain }] = await Promise.all([
+      this.#queryRecord(domain, signal),
+      this.#readState(domain, signal),
     ])
-    const { policy: held } = withoutOver(known, this.#now())
-    const without = (found: MtaSts) => (isCertain ? found : unknown)
-    if (announced.kind === 'Unknown')
-      return held
-        ? this.#unconfirmed(domain, known, held, announced.why)
-        : without(none(fetchError(announced.why)))
-    if (announced.id === null) return held ? this.#withdrawn(domain, held) : without(noMtaSts)
-    if (held?.id === announced.id) {
-      this.#renewIfDue(domain, known, held)
-      return inForce(held, known.failure)
+    const { policy: current } = withoutExpired(state, this.#now())
+    const ifCertain = (found: MtaSts) => (isCertain ? found : unknownPolicy)
+    if (record.kind === 'Unknown')
+      return current
+        ? this.#useUnconfirmed(domain, state, current, record.reason)
+        : ifCertain(noPolicy(fetchError(record.reason)))
+    if (record.id === null) return current ? this.#useWithdrawn(domain, current) : ifCertain(noMtaSts)
+    if (current?.id === record.id) {
+      this.#renewIfDue(domain, state, current)
+      return inForce(current, state.failure)
     }
-    const found = await this.#fetchInTime(domain, announced.id, held, signal)
-    if (found.kind === 'Policy') return inForce(found.policy)
-    return held ? inForce(held, found.fault) : without(none(found.fault))
+    const outcome = await this.#fetchInTime(domain, record.id, current, signal)
+    if (outcome.kind === 'Policy') return inForce(outcome.policy)
+    return current ? inForce(current, outcome.fault) : ifCertain(noPolicy(outcome.fault))
   }
 
   /** Waits for pending fetches, so that a frozen Lambda function does not lose them. */
-  async settled(limitMs: number): Promise<void> {
+  async waitForPending(limitMs: number): Promise<void> {
     await raceWithSignal(Promise.allSettled(this.#fetches.values()), AbortSignal.timeout(limitMs))
   }
 
-  async #announced(domain: string, signal: AbortSignal): Promise<Announced> {
-    const inTime = AbortSignal.any([signal, AbortSignal.timeout(longestLookup)])
-    const answer = await this.#options.resolver.query(nameOfRecord(domain), 'TXT', inTime)
+  async #queryRecord(domain: string, signal: AbortSignal): Promise<RecordLookup> {
+    const lookupSignal = AbortSignal.any([signal, AbortSignal.timeout(lookupTimeoutMs)])
+    const answer = await this.#options.resolver.query(recordName(domain), 'TXT', lookupSignal)
     if (answer.kind === 'Failed')
       return {
         kind: 'Unknown',
-        why: `DNS failed for the TXT record of ${nameOfRecord(domain)}: ${answer.code}`,
+        reason: `DNS failed for the TXT record of ${recordName(domain)}: ${answer.code}`,
       }
-    return { kind: 'Known', id: answer.kind === 'Found' ? announcedId(answer.records) : null }
+    return { kind: 'Known', id: answer.kind === 'Found' ? parseRecordId(answer.records) : null }
   }
 
-  async #known(domain: string, signal: AbortSignal): Promise<Reading> {
-    const fresh = this.#remembered.fresh(domain, this.#now())
-    if (fresh !== null && (fresh.policy === null || holds(fresh.policy, this.#now())))
-      return { known: fresh, isCertain: true }
+  async #readState(domain: string, signal: AbortSignal): Promise<StateReading> {
+    const cached = this.#cache.getFresh(domain, this.#now())
+    if (cached !== null && (cached.policy === null || isValid(cached.policy, this.#now())))
+      return { state: cached, isCertain: true }
     // Another worker may have renewed an expired policy.
-    const read = await raceWithSignal(this.#read(domain), signal)
-    return read ?? { known: this.#remembered.last(domain), isCertain: false }
+    const read = await raceWithSignal(this.#readStore(domain), signal)
+    return read ?? { state: this.#cache.getLast(domain), isCertain: false }
   }
 
-  async #read(domain: string): Promise<Reading> {
+  async #readStore(domain: string): Promise<StateReading> {
     try {
       const read = await this.#options.store.read(domain)
-      const known = withoutOver(later(this.#remembered.last(domain), read), this.#now())
-      this.#remembered.remember(domain, known, this.#now())
-      return { known, isCertain: true }
+      const state = withoutExpired(mergeLater(this.#cache.getLast(domain), read), this.#now())
+      this.#cache.set(domain, state, this.#now())
+      return { state, isCertain: true }
     } catch (error) {
-      const own = withoutOver(this.#remembered.last(domain), this.#now())
-      this.#tell(
+      const cached = withoutExpired(this.#cache.getLast(domain), this.#now())
+      this.#report(
         domain,
         `The MTA-STS policies cannot be read from the table: ${errorMessage(error)}`,
-        own.policy,
+        cached.policy,
       )
-      return { known: own, isCertain: false }
+      return { state: cached, isCertain: false }
     }
   }
 
   /** DNS does not say whether a new policy exists, but the policy host may. */
-  #unconfirmed(domain: string, known: KnownOfDomain, held: KeptPolicy, why: string): MtaSts {
-    this.#tellHourly(domain, why, held)
-    this.#renewIfDue(domain, known, held)
-    return inForce(held, fetchError(why))
+  #useUnconfirmed(domain: string, state: DomainState, current: StoredPolicy, reason: string): MtaSts {
+    this.#reportHourly(domain, reason, current)
+    this.#renewIfDue(domain, state, current)
+    return inForce(current, fetchError(reason))
   }
 
   /** RFC 8461 §3.1: a missing record removes no policy. It expires; mode `none` ends it at once. */
-  #withdrawn(domain: string, held: KeptPolicy): MtaSts {
-    this.#tellHourly(domain, `The TXT record at ${nameOfRecord(domain)} no longer exists`, held)
-    return inForce(held)
+  #useWithdrawn(domain: string, current: StoredPolicy): MtaSts {
+    this.#reportHourly(domain, `The TXT record at ${recordName(domain)} no longer exists`, current)
+    return inForce(current)
   }
 
   /** In the background: the attempt neither waits nor fails for it. */
-  #renewIfDue(domain: string, { failure }: KnownOfDomain, held: KeptPolicy): void {
+  #renewIfDue(domain: string, { failure }: DomainState, current: StoredPolicy): void {
     const now = this.#now()
-    if (isDue(held, now) && !isPaused(failure, held.id, now)) void this.#renew(domain, held.id)
+    if (isRenewalDue(current, now) && !isRetryPaused(failure, current.id, now))
+      void this.#renew(domain, current.id)
   }
 
   async #fetchInTime(
     domain: string,
     id: string,
-    held: KeptPolicy | null,
+    current: StoredPolicy | null,
     signal: AbortSignal,
-  ): Promise<Found> {
-    const limits = held === null ? [signal] : [signal, AbortSignal.timeout(patience)]
-    const found = await raceWithSignal(this.#fetchNew(domain, id), AbortSignal.any(limits))
-    return found ?? { kind: 'Failed', fault: fetchError('The policy host took too long') }
+  ): Promise<FetchOutcome> {
+    const limits = current === null ? [signal] : [signal, AbortSignal.timeout(newPolicyTimeoutMs)]
+    const outcome = await raceWithSignal(this.#fetchNew(domain, id), AbortSignal.any(limits))
+    return outcome ?? { kind: 'Failed', fault: fetchError('The policy host took too long') }
   }
 
-  #fetchNew(domain: string, id: string): Promise<Found> {
-    return this.#once(`${domain} ${id}`, () => this.#fetchUnless((known) => known.id === id, domain, id))
+  #fetchNew(domain: string, id: string): Promise<FetchOutcome> {
+    return this.#joinOrStart(`${domain} ${id}`, () =>
+      this.#fetchUnless((policy) => policy.id === id, domain, id),
+    )
   }
 
-  #renew(domain: string, id: string): Promise<Found> {
-    return this.#once(domain, () => this.#fetchUnless((known) => !isDue(known, this.#now()), domain, id))
+  #renew(domain: string, id: string): Promise<FetchOutcome> {
+    return this.#joinOrStart(domain, () =>
+      this.#fetchUnless((policy) => !isRenewalDue(policy, this.#now()), domain, id),
+    )
   }
 
   /** Never rejects. Joins a pending fetch with the same key. */
-  #once(key: string, fetch: () => Promise<Found>): Promise<Found> {
+  #joinOrStart(key: string, fetch: () => Promise<FetchOutcome>): Promise<FetchOutcome> {
     const begun = this.#fetches.get(key)
     if (begun !== undefined) return begun
     const fetching = fetch()
-      .catch((error): Found => ({ kind: 'Failed', fault: fetchError(errorMessage(error)) }))
+      .catch((error): FetchOutcome => ({ kind: 'Failed', fault: fetchError(errorMessage(error)) }))
       .finally(() => this.#fetches.delete(key))
     this.#fetches.set(key, fetching)
     return fetching
   }
 
-  /** @param isEnough whether a policy that another worker has fetched meanwhile suffices */
-  async #fetchUnless(isEnough: (policy: KeptPolicy) => boolean, domain: string, id: string): Promise<Found> {
-    const reading = await this.#read(domain)
-    const { known } = reading
+  /** @param isSufficient whether a policy that another worker has fetched meanwhile suffices */
+  async #fetchUnless(
+    isSufficient: (policy: StoredPolicy) => boolean,
+    domain: string,
+    id: string,
+  ): Promise<FetchOutcome> {
+    const reading = await this.#readStore(domain)
+    const { state } = reading
     const now = this.#now()
-    const { policy, failure } = known
-    if (policy !== null && isEnough(policy)) return { kind: 'Policy', policy }
-    if (failure !== null && isPaused(failure, id, now)) return { kind: 'Failed', fault: failure }
+    const { policy, failure } = state
+    if (policy !== null && isSufficient(policy)) return { kind: 'Policy', policy }
+    if (failure !== null && isRetryPaused(failure, id, now)) return { kind: 'Failed', fault: failure }
     const fetched = await fetchPolicy(domain, { ...this.#options, limits: fetchLimits })
-    if (fetched.kind === 'Failed') return this.#failed(domain, reading, { ...fetched, id })
-    return this.#fetched(domain, known, {
+    if (fetched.kind === 'Failed') return this.#storeFailure(domain, reading, { ...fetched, id })
+    return this.#storeFetched(domain, state, {
       ...fetched.policy,
       id,
       fetchedAt: now,
@@ -188,48 +197,52 @@ export class MtaStsSource {
     })
   }
 
-  async #fetched(domain: string, known: KnownOfDomain, policy: KeptPolicy): Promise<Found> {
-    this.#remembered.remember(domain, later(known, { policy, failure: null }), this.#now())
-    await this.#write(domain, policy, (store) => store.keep(domain, policy))
+  async #storeFetched(domain: string, state: DomainState, policy: StoredPolicy): Promise<FetchOutcome> {
+    this.#cache.set(domain, mergeLater(state, { policy, failure: null }), this.#now())
+    await this.#write(domain, policy, (store) => store.savePolicy(domain, policy))
     return { kind: 'Policy', policy }
   }
 
-  async #failed(
+  async #storeFailure(
     domain: string,
-    { known, isCertain }: Reading,
+    { state, isCertain }: StateReading,
     { id, result, detail }: { id: string; result: TlsResult; detail: string },
-  ): Promise<Found> {
+  ): Promise<FetchOutcome> {
     const now = this.#now()
     const failure = { id, at: now, result, detail }
-    const held = known.policy
+    const current = state.policy
     // What could not be read may exist: the next call reads again.
-    this.#remembered.remember(domain, { ...known, failure }, isCertain ? now : longAgo)
-    this.#tell(domain, detail, held)
-    await this.#write(domain, held, (store) => store.noteFailure(domain, failure))
+    this.#cache.set(domain, { ...state, failure }, isCertain ? now : neverFresh)
+    this.#report(domain, detail, current)
+    await this.#write(domain, current, (store) => store.saveFailure(domain, failure))
     return { kind: 'Failed', fault: failure }
   }
 
   async #write(
     domain: string,
-    held: KeptPolicy | null,
+    current: StoredPolicy | null,
     write: (store: PolicyStore) => Promise<void>,
   ): Promise<void> {
     try {
       await write(this.#options.store)
     } catch (error) {
-      this.#tell(domain, `The MTA-STS policies cannot be written to the table: ${errorMessage(error)}`, held)
+      this.#report(
+        domain,
+        `The MTA-STS policies cannot be written to the table: ${errorMessage(error)}`,
+        current,
+      )
     }
   }
 
-  #tellHourly(domain: string, what: string, held: KeptPolicy): void {
+  #reportHourly(domain: string, what: string, current: StoredPolicy): void {
     const now = this.#options.now()
-    if (held.mode === 'none' || !this.#tellings.isLeft(domain, now)) return
-    this.#tellings.take(domain, now)
-    this.#tell(domain, what, held)
+    if (current.mode === 'none' || !this.#logLimiter.isLeft(domain, now)) return
+    this.#logLimiter.take(domain, now)
+    this.#report(domain, what, current)
   }
 
-  #tell(domain: string, what: string, held: KeptPolicy | null): void {
-    this.#options.told({ domain, what, inForce: held?.mode ?? null })
+  #report(domain: string, what: string, current: StoredPolicy | null): void {
+    this.#options.onFault({ domain, detail: what, activeMode: current?.mode ?? null })
   }
 
   #now(): number {
@@ -237,12 +250,12 @@ export class MtaStsSource {
   }
 }
 
-type Announced =
+type RecordLookup =
   | { kind: 'Known'; id: string | null }
   /** DNS gave no answer. */
-  | { kind: 'Unknown'; why: string }
+  | { kind: 'Unknown'; reason: string }
 
-const nameOfRecord = (domain: string): string => `_mta-sts.${domain}`
+const recordName = (domain: string): string => `_mta-sts.${domain}`
 
 interface Fault {
   result: TlsResult
@@ -250,20 +263,20 @@ interface Fault {
 }
 
 /** A policy in mode `none` requires nothing, so its failed renewal is no fault (RFC 8461 §6). */
-const inForce = ({ id, mode, mx, maxAge }: KeptPolicy, fault: Fault | null = null): MtaSts => ({
+const inForce = ({ id, mode, mx, maxAge }: StoredPolicy, fault: Fault | null = null): MtaSts => ({
   kind: 'Policy',
   policy: { id, mode, mx, maxAge },
   fault: fault && mode !== 'none' ? { result: fault.result, detail: fault.detail } : null,
 })
 
 /** The stored state of a domain; `isCertain` is false when it could not be read and comes from the cache. */
-interface Reading {
-  known: KnownOfDomain
+interface StateReading {
+  state: DomainState
   isCertain: boolean
 }
 
-const unknown: MtaSts = { kind: 'Unknown' }
+const unknownPolicy: MtaSts = { kind: 'Unknown' }
 
-const none = ({ result, detail }: Fault): MtaSts => ({ kind: 'None', fault: { result, detail } })
+const noPolicy = ({ result, detail }: Fault): MtaSts => ({ kind: 'None', fault: { result, detail } })
 
 const fetchError = (detail: string) => ({ result: 'sts-policy-fetch-error' as const, detail })

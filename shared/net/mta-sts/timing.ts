@@ -1,39 +1,39 @@
 /** When a stored policy applies, and when it is fetched again. All times in milliseconds since the epoch. */
 import { dayMs, minuteMs } from '../../contract/durations.ts'
-import type { FailedFetch, KeptPolicy, KnownOfDomain } from './policy-store.ts'
+import type { DomainState, FailedFetch, StoredPolicy } from './policy-store.ts'
 
 /** RFC 8461 §3.3: at least five minutes for the same id. A new id may fix the fault, but does not remove the limit. */
-const pause = { sameId: 5 * minuteMs, otherId: minuteMs }
+const retryIntervalMs = { sameId: 5 * minuteMs, otherId: minuteMs }
 
-export const holds = ({ validUntil }: KeptPolicy, now: number): boolean => now < validUntil
+export const isValid = ({ validUntil }: StoredPolicy, now: number): boolean => now < validUntil
 
 /**
  * RFC 8461 §3.3, §10.2: long before the end, so that an attacker must suppress the renewal all that time. Daily; a
  * policy of less than two days at half its time.
  */
-export function isDue({ fetchedAt, maxAge }: KeptPolicy, now: number): boolean {
+export function isRenewalDue({ fetchedAt, maxAge }: StoredPolicy, now: number): boolean {
   return now - fetchedAt >= Math.min(dayMs, (maxAge * 1000) / 2)
 }
 
-export function isPaused(failure: FailedFetch | null, id: string, now: number): boolean {
+export function isRetryPaused(failure: FailedFetch | null, id: string, now: number): boolean {
   if (failure === null) return false
-  return now - failure.at < (failure.id === id ? pause.sameId : pause.otherId)
+  return now - failure.at < (failure.id === id ? retryIntervalMs.sameId : retryIntervalMs.otherId)
 }
 
 /** Merges two states of a domain: the later policy and the later failure. */
-export function later(one: KnownOfDomain, other: KnownOfDomain): KnownOfDomain {
-  const policy = latest(one.policy, other.policy, ({ fetchedAt }) => fetchedAt)
-  const failure = latest(one.failure, other.failure, ({ at }) => at)
-  const overcome = policy !== null && failure !== null && policy.fetchedAt > failure.at
-  return { policy, failure: overcome ? null : failure }
+export function mergeLater(first: DomainState, second: DomainState): DomainState {
+  const policy = latest(first.policy, second.policy, ({ fetchedAt }) => fetchedAt)
+  const failure = latest(first.failure, second.failure, ({ at }) => at)
+  const isFailureObsolete = policy !== null && failure !== null && policy.fetchedAt > failure.at
+  return { policy, failure: isFailureObsolete ? null : failure }
 }
 
-export const withoutOver = ({ policy, failure }: KnownOfDomain, now: number): KnownOfDomain => ({
-  policy: policy && holds(policy, now) ? policy : null,
+export const withoutExpired = ({ policy, failure }: DomainState, now: number): DomainState => ({
+  policy: policy && isValid(policy, now) ? policy : null,
   failure,
 })
 
-function latest<T>(one: T | null, other: T | null, at: (item: T) => number): T | null {
-  if (one === null || other === null) return one ?? other
-  return at(other) > at(one) ? other : one
+function latest<T>(first: T | null, second: T | null, at: (item: T) => number): T | null {
+  if (first === null || second === null) return first ?? second
+  return at(second) > at(first) ? second : first
 }

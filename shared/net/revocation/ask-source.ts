@@ -6,53 +6,61 @@ import { revocationEndpoints } from '../../tls/revocation/endpoints.ts'
 import { maxOcspOctets, ocspRequest, statusInOcsp } from '../../tls/revocation/ocsp.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import { type Question, type Told, unknown } from '../../tls/revocation/told.ts'
-import type { ForeignAnswer, ForeignOptions } from '../foreign-exchange.ts'
-import { askUrl } from '../foreign-http.ts'
+import type { UntrustedRequestOptions, UntrustedResponse } from '../foreign-exchange.ts'
+import { fetchUntrustedUrl } from '../foreign-http.ts'
 
-export type Place = Pick<RevocationSource, 'kind' | 'url'>
+export type SourceLocation = Pick<RevocationSource, 'kind' | 'url'>
 
-export type AskingOptions = Omit<ForeignOptions, 'limits'> & {
+export type QueryOptions = Omit<UntrustedRequestOptions, 'limits'> & {
   /** Milliseconds in total; the default permits a large CRL. */
-  whole?: number
+  totalMs?: number
 }
 
 /** Milliseconds: a CRL of some megabytes takes a while. */
-const longest = { Crl: 20_000, Ocsp: 10_000 }
-const silence = 5_000
-const largest = { Crl: maxCrlOctets, Ocsp: maxOcspOctets }
+const defaultTotalMs = { Crl: 20_000, Ocsp: 10_000 }
+const idleTimeoutMs = 5_000
+const maxOctets = { Crl: maxCrlOctets, Ocsp: maxOcspOctets }
 
 /** The certificate's OCSP responders, then its CRLs: OCSP responses are shorter. */
-export function placesOf(certificate: X509Certificate): Place[] {
+export function sourceLocationsOf(certificate: X509Certificate): SourceLocation[] {
   const { ocsp, crl } = revocationEndpoints(certificate)
   return [
-    ...ocsp.map((url): Place => ({ kind: 'Ocsp', url })),
-    ...crl.map((url): Place => ({ kind: 'Crl', url })),
+    ...ocsp.map((url): SourceLocation => ({ kind: 'Ocsp', url })),
+    ...crl.map((url): SourceLocation => ({ kind: 'Crl', url })),
   ]
 }
 
 /** Never throws. */
-export async function askSource(
-  place: Place,
+export async function querySource(
+  location: SourceLocation,
   question: Question,
-  options: AskingOptions,
+  options: QueryOptions,
 ): Promise<RevocationSource> {
-  const { status, detail, nextUpdate } = await told(place, question, options)
-  return { ...place, status, detail: inOneLine(detail, 250), nextUpdate }
+  const { status, detail, nextUpdate } = await fetchStatus(location, question, options)
+  return { ...location, status, detail: inOneLine(detail, 250), nextUpdate }
 }
 
-async function told(place: Place, question: Question, options: AskingOptions): Promise<Told> {
-  const body = place.kind === 'Ocsp' ? requestOf(question) : null
+async function fetchStatus(
+  location: SourceLocation,
+  question: Question,
+  options: QueryOptions,
+): Promise<Told> {
+  const body = location.kind === 'Ocsp' ? encodeRequest(question) : null
   if (body === undefined) return unknown('No OCSP request can be made for this certificate')
-  const { whole = longest[place.kind] } = options
-  const limits = { whole, silence: Math.min(silence, whole), body: largest[place.kind] }
-  const answer = await askUrl({ ...options, limits }, place.url, body === null ? get : { ...post, body })
-  return read(place, answer, question)
+  const { totalMs: whole = defaultTotalMs[location.kind] } = options
+  const limits = { totalMs: whole, idleTimeoutMs: Math.min(idleTimeoutMs, whole), maxBodyOctets: maxOctets[location.kind] }
+  const answer = await fetchUntrustedUrl(
+    { ...options, limits },
+    location.url,
+    body === null ? crlGet : { ...ocspPost, body },
+  )
+  return parseStatus(location, answer, question)
 }
 
-const get = { method: 'GET', headers: { Accept: 'application/pkix-crl' } } as const
-const post = { method: 'POST', headers: { 'Content-Type': 'application/ocsp-request' } } as const
+const crlGet = { method: 'GET', headers: { Accept: 'application/pkix-crl' } } as const
+const ocspPost = { method: 'POST', headers: { 'Content-Type': 'application/ocsp-request' } } as const
 
-function requestOf(question: Question): Buffer | undefined {
+function encodeRequest(question: Question): Buffer | undefined {
   try {
     return ocspRequest(question)
   } catch {
@@ -60,7 +68,7 @@ function requestOf(question: Question): Buffer | undefined {
   }
 }
 
-function read({ kind }: Place, answer: ForeignAnswer, question: Question): Told {
+function parseStatus({ kind }: SourceLocation, answer: UntrustedResponse, question: Question): Told {
   if (answer.kind === 'Failed') return unknown(answer.detail)
   if (answer.status !== 200) return unknown(`The server answered ${answer.status}`)
   return kind === 'Crl' ? statusInCrl(answer.body, question) : statusInOcsp(answer.body, question)

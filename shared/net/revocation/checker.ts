@@ -12,17 +12,17 @@ import { fingerprintOf } from '../../tls/fingerprint.ts'
 import { type Link, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
 import type { Question } from '../../tls/revocation/told.ts'
-import type { ForeignOptions } from '../foreign-exchange.ts'
+import type { UntrustedRequestOptions } from '../foreign-exchange.ts'
 import { raceWithSignal } from '../in-time.ts'
-import { anchorsOf, certificatesOf } from './anchors.ts'
-import { askSource, type Place, placesOf } from './ask-source.ts'
-import type { KeptSource, RevocationStore, SourceKey } from './revocation-store.ts'
-import { afterAsking, better, isDecided } from './timing.ts'
+import { parseAnchors, parseChain } from './anchors.ts'
+import { querySource, type SourceLocation, sourceLocationsOf } from './ask-source.ts'
+import type { CachedSource, RevocationStore, SourceKey } from './revocation-store.ts'
+import { chooseBetter, isDecisive, updateCached } from './timing.ts'
 
-export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'signal'> {
+export interface RevocationOptions extends Omit<UntrustedRequestOptions, 'limits' | 'signal'> {
   store: RevocationStore
   /** CRLs fetched at the same time: each may need forty megabytes of memory. The others wait. */
-  listsAtOnce?: number
+  maxConcurrentCrls?: number
   now(): Date
 }
 
@@ -46,7 +46,7 @@ export interface CheckedChain extends Revocation {
   certificates: CheckedCertificate[]
 }
 
-export interface ChainToCheck {
+export interface EncodedChain {
   /** As presented, leaf first, base64 DER. */
   chain: readonly string[]
   /**
@@ -58,133 +58,147 @@ export interface ChainToCheck {
 }
 
 /** Milliseconds for a whole chain. */
-export const patience = 3_000
+export const chainTimeoutMs = 3_000
 /** Milliseconds before the next source is asked at the same time. */
-const headStart = 1_000
+const nextSourceDelayMs = 1_000
 /** Sources per kind and certificate. */
-const mostPlaces = 2
-const mostRemembered = 1_000
+const maxSourcesPerKind = 2
+const maxCachedResults = 1_000
 /** Pending requests. */
-const mostAtOnce = 16
-const usualLists = 3
+const maxPendingRequests = 16
+const defaultConcurrentCrls = 3
 
 export class RevocationChecker {
   readonly #options: RevocationOptions
-  readonly #remembered = new RecentMap<string, KeptSource>(mostRemembered)
-  readonly #asking = new Map<string, Promise<RevocationSource>>()
-  readonly #lists: ReturnType<typeof concurrencyLimiter>
+  readonly #cache = new RecentMap<string, CachedSource>(maxCachedResults)
+  readonly #pending = new Map<string, Promise<RevocationSource>>()
+  readonly #crlLimiter: ReturnType<typeof concurrencyLimiter>
 
   constructor(options: RevocationOptions) {
     this.#options = options
-    this.#lists = concurrencyLimiter(options.listsAtOnce ?? usualLists)
+    this.#crlLimiter = concurrencyLimiter(options.maxConcurrentCrls ?? defaultConcurrentCrls)
   }
 
   /** Never throws. Requests that take longer continue, and the next call uses their results. */
-  async check({ chain, anchors, at }: ChainQuestion, ended?: AbortSignal): Promise<CheckedChain> {
-    if (chain.length === 0) return unreadable
-    const signal = AbortSignal.any([AbortSignal.timeout(patience), ...(ended ? [ended] : [])])
+  async check({ chain, anchors, at }: ChainQuestion, callerSignal?: AbortSignal): Promise<CheckedChain> {
+    if (chain.length === 0) return unreadableChain
+    const signal = AbortSignal.any([
+      AbortSignal.timeout(chainTimeoutMs),
+      ...(callerSignal ? [callerSignal] : []),
+    ])
     try {
       const links = linksOf(chain, anchors)
-      const certificates = await Promise.all(links.map((link) => this.#certificate(link, at, signal)))
-      return { ...ofChain(certificates), certificates }
+      const certificates = await Promise.all(links.map((link) => this.#checkCertificate(link, at, signal)))
+      return { ...combineCertificates(certificates), certificates }
     } catch {
-      return unreadable
+      return unreadableChain
     }
   }
 
   /** Like check, for the PEM and base64 of a session. */
-  async ofSession({ chain, authorities, at }: ChainToCheck, ended?: AbortSignal): Promise<Revocation> {
-    const anchors = anchorsOf(authorities)
-    const { status, detail } = await this.check({ chain: certificatesOf(chain), anchors, at }, ended)
+  async checkSession(
+    { chain, authorities, at }: EncodedChain,
+    callerSignal?: AbortSignal,
+  ): Promise<Revocation> {
+    const anchors = parseAnchors(authorities)
+    const { status, detail } = await this.check({ chain: parseChain(chain), anchors, at }, callerSignal)
     return { status, detail }
   }
 
   /** Waits for pending requests, so that a frozen Lambda function does not lose them. */
-  async settled(limitMs: number): Promise<void> {
-    await raceWithSignal(Promise.allSettled(this.#asking.values()), AbortSignal.timeout(limitMs))
+  async waitForPending(limitMs: number): Promise<void> {
+    await raceWithSignal(Promise.allSettled(this.#pending.values()), AbortSignal.timeout(limitMs))
   }
 
-  async #certificate(
+  async #checkCertificate(
     { certificate, issuer }: Link,
     at: Date,
     signal: AbortSignal,
   ): Promise<CheckedCertificate> {
-    const places = few(placesOf(certificate))
+    const locations = limitSources(sourceLocationsOf(certificate))
     const sources =
       issuer === null
-        ? places.map((place) => silent(place, 'its issuer is not known'))
-        : await this.#anyOf(places, { certificate, issuer, at }, signal)
+        ? locations.map((location) => withoutResult(location, 'its issuer is not known'))
+        : await this.#queryUntilDecisive(locations, { certificate, issuer, at }, signal)
     return {
       subject: (certificate.subject ?? '').replaceAll('\n', ', ').slice(0, 300).toWellFormed(),
       fingerprint256: fingerprintOf(certificate),
-      ...ofSources(sources),
+      ...combineSources(sources),
       sources,
     }
   }
 
   /** Asks one source after another, the next when one is slow or has no result, until one is decisive. */
-  async #anyOf(
-    places: readonly Place[],
+  async #queryUntilDecisive(
+    locations: readonly SourceLocation[],
     question: Question,
     signal: AbortSignal,
   ): Promise<RevocationSource[]> {
-    const answers = new Map<Place, RevocationSource>()
+    const answers = new Map<SourceLocation, RevocationSource>()
     const running: Promise<void>[] = []
     const { promise: decided, resolve: decide } = Promise.withResolvers<void>()
-    for (const place of places) {
-      const asking = this.#source(place, question, signal).then((source) => {
-        answers.set(place, source)
-        if (isDecided(source)) decide()
+    for (const location of locations) {
+      const pendingQuery = this.#querySource(location, question, signal).then((source) => {
+        answers.set(location, source)
+        if (isDecisive(source)) decide()
       })
-      running.push(asking)
-      await raceWithSignal(asking, AbortSignal.any([signal, AbortSignal.timeout(headStart)]))
-      if (signal.aborted || [...answers.values()].some(isDecided)) break
+      running.push(pendingQuery)
+      await raceWithSignal(pendingQuery, AbortSignal.any([signal, AbortSignal.timeout(nextSourceDelayMs)]))
+      if (signal.aborted || [...answers.values()].some(isDecisive)) break
     }
     await raceWithSignal(Promise.race([decided, Promise.all(running)]), signal)
-    return places
+    return locations
       .slice(0, running.length)
-      .map((place) => answers.get(place) ?? silent(place, 'it has not answered yet'))
+      .map((location) => answers.get(location) ?? withoutResult(location, 'it has not answered yet'))
   }
 
-  async #source(place: Place, question: Question, signal: AbortSignal): Promise<RevocationSource> {
-    const key = { ...place, fingerprint: fingerprintOf(question.certificate) }
-    const remembered = this.#remembered.get(nameOf(key))
-    if (remembered && this.#now() < remembered.renewAt) return remembered.source
-    const asking = this.#once(key, place, question)
-    if (asking === null) return silent(place, 'too many requests are pending')
-    return (await raceWithSignal(asking, signal)) ?? silent(place, 'it has not answered yet')
+  async #querySource(
+    location: SourceLocation,
+    question: Question,
+    signal: AbortSignal,
+  ): Promise<RevocationSource> {
+    const key = { ...location, fingerprint: fingerprintOf(question.certificate) }
+    const cachedResult = this.#cache.get(cacheKey(key))
+    if (cachedResult && this.#now() < cachedResult.renewAt) return cachedResult.source
+    const pendingQuery = this.#joinOrStart(key, location, question)
+    if (pendingQuery === null) return withoutResult(location, 'too many requests are pending')
+    return (await raceWithSignal(pendingQuery, signal)) ?? withoutResult(location, 'it has not answered yet')
   }
 
   /** Joins a pending request with the same key. @returns null when too many are pending */
-  #once(key: SourceKey, place: Place, question: Question): Promise<RevocationSource> | null {
-    const name = nameOf(key)
-    const begun = this.#asking.get(name)
+  #joinOrStart(
+    key: SourceKey,
+    location: SourceLocation,
+    question: Question,
+  ): Promise<RevocationSource> | null {
+    const name = cacheKey(key)
+    const begun = this.#pending.get(name)
     if (begun) return begun
-    if (this.#asking.size >= mostAtOnce) return null
-    const asking = this.#find(key, place, question).finally(() => this.#asking.delete(name))
-    this.#asking.set(name, asking)
-    return asking
+    if (this.#pending.size >= maxPendingRequests) return null
+    const pendingQuery = this.#refresh(key, location, question).finally(() => this.#pending.delete(name))
+    this.#pending.set(name, pendingQuery)
+    return pendingQuery
   }
 
-  async #find(key: SourceKey, place: Place, question: Question): Promise<RevocationSource> {
-    let isCertain = true
+  async #refresh(key: SourceKey, location: SourceLocation, question: Question): Promise<RevocationSource> {
+    let isStoreRead = true
     const read = await this.#options.store.read(key).catch(() => {
-      isCertain = false
+      isStoreRead = false
       return null
     })
-    const before = better(read, this.#remembered.get(nameOf(key)) ?? null, this.#now())
-    if (before !== null && this.#now() < before.renewAt) return this.#remember(key, before)
-    const ask = () => askSource(place, question, this.#options)
-    const heard = await (place.kind === 'Crl' ? this.#lists(ask) : ask())
-    const kept = afterAsking(heard, before, this.#now())
+    const previous = chooseBetter(read, this.#cache.get(cacheKey(key)) ?? null, this.#now())
+    if (previous !== null && this.#now() < previous.renewAt) return this.#cacheResult(key, previous)
+    const query = () => querySource(location, question, this.#options)
+    const result = await (location.kind === 'Crl' ? this.#crlLimiter(query) : query())
+    const cached = updateCached(result, previous, this.#now())
     // A missing result must not replace a stored one that could not be read.
-    if (isCertain || isDecided(kept.source)) await this.#options.store.keep(key, kept).catch(() => {})
-    return this.#remember(key, kept)
+    if (isStoreRead || isDecisive(cached.source)) await this.#options.store.save(key, cached).catch(() => {})
+    return this.#cacheResult(key, cached)
   }
 
-  #remember(key: SourceKey, kept: KeptSource): RevocationSource {
-    this.#remembered.set(nameOf(key), kept)
-    return kept.source
+  #cacheResult(key: SourceKey, cached: CachedSource): RevocationSource {
+    this.#cache.set(cacheKey(key), cached)
+    return cached.source
   }
 
   #now(): number {
@@ -192,28 +206,28 @@ export class RevocationChecker {
   }
 }
 
-const few = (places: readonly Place[]): Place[] =>
-  (['Ocsp', 'Crl'] as const).flatMap((wanted) =>
-    places.filter(({ kind }) => kind === wanted).slice(0, mostPlaces),
+const limitSources = (locations: readonly SourceLocation[]): SourceLocation[] =>
+  (['Ocsp', 'Crl'] as const).flatMap((wantedKind) =>
+    locations.filter(({ kind }) => kind === wantedKind).slice(0, maxSourcesPerKind),
   )
 
-const unreadable: CheckedChain = {
+const unreadableChain: CheckedChain = {
   status: 'Unknown',
   detail: 'the chain cannot be read',
   certificates: [],
 }
 
-const nameOf = ({ fingerprint, kind, url }: SourceKey): string => `${fingerprint} ${kind} ${url}`
+const cacheKey = ({ fingerprint, kind, url }: SourceKey): string => `${fingerprint} ${kind} ${url}`
 
-const silent = (place: Place, detail: string): RevocationSource => ({
-  ...place,
+const withoutResult = (location: SourceLocation, detail: string): RevocationSource => ({
+  ...location,
   status: 'Unknown',
   detail,
   nextUpdate: null,
 })
 
 /** Any decisive source counts, `Revoked` before `Good`. */
-function ofSources(sources: readonly RevocationSource[]): Revocation {
+function combineSources(sources: readonly RevocationSource[]): Revocation {
   const found =
     sources.find(({ status }) => status === 'Revoked') ?? sources.find(({ status }) => status === 'Good')
   if (found) return { status: found.status, detail: found.detail }
@@ -221,7 +235,7 @@ function ofSources(sources: readonly RevocationSource[]): Revocation {
   return { status: 'Unknown', detail: sources.map(({ url, detail }) => `${url}: ${detail}`).join('; ') }
 }
 
-function ofChain(certificates: readonly CheckedCertificate[]): Revocation {
+function combineCertificates(certificates: readonly CheckedCertificate[]): Revocation {
   const found =
     certificates.find(({ status }) => status === 'Revoked') ??
     certificates.find(({ status }) => status === 'Unknown')

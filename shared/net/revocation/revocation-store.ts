@@ -3,16 +3,16 @@ import { z } from 'zod'
 import { RevocationSource } from '../../tls/revocation/status.ts'
 
 /** Milliseconds since the epoch. */
-const instant = z.int().nonnegative()
+const epochMs = z.int().nonnegative()
 
-export const KeptSource = z.strictObject({
+export const CachedSource = z.strictObject({
   source: RevocationSource,
   /** Time of the next request. */
-  renewAt: instant,
+  renewAt: epochMs,
   /** Until then it counts when no newer result is available. */
-  validUntil: instant,
+  validUntil: epochMs,
 })
-export type KeptSource = z.infer<typeof KeptSource>
+export type CachedSource = z.infer<typeof CachedSource>
 
 export interface SourceKey extends Pick<RevocationSource, 'kind' | 'url'> {
   /** SHA-256 of the certificate. */
@@ -21,10 +21,10 @@ export interface SourceKey extends Pick<RevocationSource, 'kind' | 'url'> {
 
 export interface RevocationStore {
   /** @throws when it fails */
-  read(key: SourceKey): Promise<KeptSource | null>
+  read(key: SourceKey): Promise<CachedSource | null>
   /** @throws when it fails */
-  keep(key: SourceKey, kept: KeptSource): Promise<void>
+  save(key: SourceKey, kept: CachedSource): Promise<void>
 }
 
 /** Stores nothing: the checker's own cache is the only one. */
-export const noStore: RevocationStore = { read: async () => null, keep: async () => {} }
+export const noStore: RevocationStore = { read: async () => null, save: async () => {} }

@@ -2,40 +2,48 @@
 import { minuteMs } from '../../contract/durations.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import { isFinal } from '../../tls/revocation/told.ts'
-import type { KeptSource } from './revocation-store.ts'
+import type { CachedSource } from './revocation-store.ts'
 
 /** A response is valid for days, but a later revocation should be noticed. */
-const renewal = 60 * minuteMs
+const renewalIntervalMs = 60 * minuteMs
 /** A source without a result is asked again only then, so that not every message waits for its timeout. */
-const pause = 5 * minuteMs
+const retryIntervalMs = 5 * minuteMs
 
-export const isDecided = ({ status }: RevocationSource): boolean => status !== 'Unknown'
+export const isDecisive = ({ status }: RevocationSource): boolean => status !== 'Unknown'
 
 /**
  * The result to cache after a request. While it is valid, the previous result stays when the source gives none now, or
  * one from before the revocation.
  */
-export function afterAsking(heard: RevocationSource, before: KeptSource | null, now: number): KeptSource {
-  const isTakenBack = heard.status === 'Good' && before !== null && isFinal(before.source)
-  if (isDecided(heard) && !(isTakenBack && now < before.validUntil)) {
-    const renewAt = Math.min(now + renewal, endOf(heard, now))
-    return { source: heard, renewAt, validUntil: Math.max(renewAt, endOf(heard, now)) }
+export function updateCached(
+  result: RevocationSource,
+  previous: CachedSource | null,
+  now: number,
+): CachedSource {
+  const isReversal = result.status === 'Good' && previous !== null && isFinal(previous.source)
+  if (isDecisive(result) && !(isReversal && now < previous.validUntil)) {
+    const renewAt = Math.min(now + renewalIntervalMs, validUntilOf(result, now))
+    return { source: result, renewAt, validUntil: Math.max(renewAt, validUntilOf(result, now)) }
   }
-  if (before !== null && isDecided(before.source) && now < before.validUntil)
-    return { ...before, renewAt: Math.min(now + pause, before.validUntil) }
-  return { source: heard, renewAt: now + pause, validUntil: now + pause }
+  if (previous !== null && isDecisive(previous.source) && now < previous.validUntil)
+    return { ...previous, renewAt: Math.min(now + retryIntervalMs, previous.validUntil) }
+  return { source: result, renewAt: now + retryIntervalMs, validUntil: now + retryIntervalMs }
 }
 
 /** The better result of two workers: a decisive, valid one before a missing one. */
-export function better(one: KeptSource | null, other: KeptSource | null, now: number): KeptSource | null {
-  if (one === null || other === null) return one ?? other
-  const [decidesOne, decidesOther] = [one, other].map(
-    (kept) => isDecided(kept.source) && now < kept.validUntil,
+export function chooseBetter(
+  first: CachedSource | null,
+  second: CachedSource | null,
+  now: number,
+): CachedSource | null {
+  if (first === null || second === null) return first ?? second
+  const [isFirstDecisive, isSecondDecisive] = [first, second].map(
+    (kept) => isDecisive(kept.source) && now < kept.validUntil,
   )
-  if (decidesOne !== decidesOther) return decidesOne ? one : other
-  return other.renewAt > one.renewAt ? other : one
+  if (isFirstDecisive !== isSecondDecisive) return isFirstDecisive ? first : second
+  return second.renewAt > first.renewAt ? second : first
 }
 
 /** A result without an end is requested again soon. */
-const endOf = ({ nextUpdate }: RevocationSource, now: number): number =>
-  nextUpdate === null ? now + pause : Math.max(Date.parse(nextUpdate), now + minuteMs)
+const validUntilOf = ({ nextUpdate }: RevocationSource, now: number): number =>
+  nextUpdate === null ? now + retryIntervalMs : Math.max(Date.parse(nextUpdate), now + minuteMs)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { RecordFinding } from '../../../cli/dns/findings/record-finding.ts'
-import { publishedPolicy } from '../../../shared/net/mta-sts/published.ts'
+import { formatPolicy } from '../../../shared/net/mta-sts/published.ts'
 import {
   type DnsWorld,
   type Names,
@@ -23,7 +23,7 @@ let next: OwnCertificate
 let past: OwnCertificate
 
 const idOf = (mode: 'testing' | 'enforce' | 'none', mxHosts = [host], maxAgeSeconds = week): string =>
-  publishedPolicy({ mxHosts, mode, maxAgeSeconds }).id
+  formatPolicy({ mxHosts, mode, maxAgeSeconds }).id
 
 before(async () => {
   world = await startDnsWorld(domain)

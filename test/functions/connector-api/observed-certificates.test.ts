@@ -23,7 +23,7 @@ before(async () => {
     sighting(expiring('c', 10.5), daysAfter(-1, now), { connector: bank, host: 'mx2.bank.example' }),
     sighting(expiring('d', -1.5), daysAfter(-3, now), { connector: clinic, host: 'mx.clinic.example' }),
   ])
-    await table.see(one, one.at, AbortSignal.timeout(5_000))
+    await table.record(one, one.at, AbortSignal.timeout(5_000))
 })
 after(() => database.stop())
 

@@ -62,7 +62,11 @@ describe('deliver-message', () => {
   it('returns a job without a slot to the queue, and delivers it when a slot is free', async () => {
     const [connections, busy] = [partner.connections(), job(30)]
     const line = `127.0.0.1:${partner.port}`
-    const slots = new Slots(db.documents, db.transportTable, { most: 10, leaseMs: 60_000, patienceMs: 5_000 })
+    const slots = new Slots(db.documents, db.transportTable, {
+      maxSlots: 10,
+      leaseMs: 60_000,
+      timeoutMs: 5_000,
+    })
     const held = await Promise.all(Array.from({ length: 10 }, () => slots.acquire(line, new Date())))
     assert.deepEqual(await failedIds(busy), [])
     assert.equal(partner.connections(), connections)

@@ -10,7 +10,7 @@ it('the revocations of deliveries are separate from those of the ingress', async
   t.after(stop)
   const { revocations } = connectStores(readEnvironment(DeliverEnvironment, process.env))
   const url = 'http://ocsp.ca.example/'
-  await revocations.keep(
+  await revocations.save(
     { fingerprint: 'ab'.repeat(32), kind: 'Ocsp', url },
     {
       source: { kind: 'Ocsp', url, status: 'Good', detail: 'not revoked', nextUpdate: null },

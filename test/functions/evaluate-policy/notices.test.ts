@@ -83,7 +83,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
   const changes: ObservedChange[] = []
   const noting = {
     table,
-    async tell(_place: unknown, change: ObservedChange) {
+    async publish(_place: unknown, change: ObservedChange) {
       changes.push(change)
     },
   }
@@ -255,7 +255,7 @@ describe('a message', () => {
 
   test('is decided as usual when its certificate cannot be recorded', async () => {
     const it = unit()
-    it.table.see = () => Promise.reject(new Error('the table is down'))
+    it.table.record = () => Promise.reject(new Error('the table is down'))
     assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
   })
 })

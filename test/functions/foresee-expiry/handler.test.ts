@@ -66,7 +66,7 @@ async function seenAt(connector: { id: string; name: string }, { cert }: Identit
   const place: ObservedPlace = { kind: 'PartnerServer', connector, domain, host: `mx.${domain}` }
   const table = new ObservedTable(database.documents, database.transportTable)
   const at = new Date()
-  await table.see({ place, certificate, verifiedBy: 'Connector', at }, at, AbortSignal.timeout(5_000))
+  await table.record({ place, certificate, verifiedBy: 'Connector', at }, at, AbortSignal.timeout(5_000))
 }
 
 /** Runs the function and collects its notices and metrics. */

@@ -5,14 +5,14 @@ import { before, test } from 'node:test'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { type Dependencies, publicPages } from '../../../functions/public-pages/pages.ts'
 import type { PublishedCertificates } from '../../../shared/contract/certificates.ts'
-import { publishedPolicy } from '../../../shared/net/mta-sts/published.ts'
+import { formatPolicy } from '../../../shared/net/mta-sts/published.ts'
 import { describeCertificates } from '../../../shared/tls/published.ts'
 import { certificateWith } from '../../support/odd-certificates.ts'
 import { createPki } from '../../support/pki.ts'
 
 const hostname = 'mx.ours.example'
 const now = Date.parse('2026-11-29T12:00:00.000Z')
-const { text: policy } = publishedPolicy({ mode: 'enforce', mxHosts: [hostname], maxAgeSeconds: 604_800 })
+const { text: policy } = formatPolicy({ mode: 'enforce', mxHosts: [hostname], maxAgeSeconds: 604_800 })
 const publisher = {
   organisation: 'Ours, Inc.',
   contact: `postmaster@${hostname}`,

@@ -38,7 +38,7 @@ let tasks = 0
 async function startTask(options: TestIngressOptions & { perAddress?: number }): Promise<Task> {
   const table = new RateTable(database.documents, database.transportTable, {
     counter: `task-${tasks++}`,
-    patienceMs: 5000,
+    timeoutMs: 5000,
   })
   let last: Promise<unknown> = Promise.resolve()
   const connectorCounts: SharedCounts = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
-import { askUrl } from '../../../shared/net/foreign-http.ts'
+import { fetchUntrustedUrl } from '../../../shared/net/foreign-http.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { type Listening, listen } from '../../support/listen.ts'
 import { within } from '../../support/within.ts'
@@ -18,19 +18,19 @@ afterEach(async () => {
 /** @param answer called when a request has begun to arrive */
 async function ask(answer: (socket: Socket) => void, path = '/') {
   server = await listen(createServer((socket) => socket.once('data', () => answer(socket))))
-  const limits = { whole: 1_000, silence: 400, body: 100_000 }
+  const limits = { totalMs: 1_000, idleTimeoutMs: 400, maxBodyOctets: 100_000 }
   const options = { resolver: fakeResolver({}), privateNetworks: ['127.0.0.0/8'], limits }
-  return askUrl(options, `${server.url}${path}`, get)
+  return fetchUntrustedUrl(options, `${server.url}${path}`, get)
 }
 
 const without = (scheme: string) =>
-  askUrl(
+  fetchUntrustedUrl(
     {
       resolver: fakeResolver({
         a: { 'inside.example': ['10.0.0.1'], 'metadata.example': ['169.254.169.254'] },
       }),
       privateNetworks: [],
-      limits: { whole: 1_000, silence: 400, body: 1_000 },
+      limits: { totalMs: 1_000, idleTimeoutMs: 400, maxBodyOctets: 1_000 },
     },
     scheme,
     get,

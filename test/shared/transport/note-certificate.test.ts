@@ -5,9 +5,9 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import type { Metrics } from '@aws-lambda-powertools/metrics'
 import type { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import type { ObservedChange, ObservedPlace } from '../../../shared/tls/observed/observation.ts'
-import { changeTeller } from '../../../shared/transport/change-events.ts'
-import { noteCertificate } from '../../../shared/transport/note-certificate.ts'
-import type { Seen } from '../../../shared/transport/observed-table.ts'
+import { createChangePublisher } from '../../../shared/transport/change-events.ts'
+import { recordObservedCertificate } from '../../../shared/transport/note-certificate.ts'
+import type { RecordResult } from '../../../shared/transport/observed-table.ts'
 import { receivedAt } from '../../support/fixtures.ts'
 import { place, seenCertificate, sighting } from '../../support/observed.ts'
 
@@ -26,7 +26,7 @@ const changed = (...what: ObservedChange['what']): ObservedChange => ({
 
 /** Notes one certificate with a table that returns `seen`, and collects logs, metrics and events. */
 async function note(
-  seen: Seen | Error,
+  seen: RecordResult | Error,
   { where = {}, tellFails = false }: { where?: Partial<ObservedPlace>; tellFails?: boolean } = {},
 ) {
   const done: string[] = []
@@ -47,7 +47,12 @@ async function note(
     if (tellFails) throw new Error('away')
   }
   const given = sighting(seenCertificate('a'), receivedAt, where)
-  await noteCertificate(given, receivedAt, { table: { see }, tell }, { logger, metrics })
+  await recordObservedCertificate(
+    given,
+    receivedAt,
+    { table: { record: see }, publish: tell },
+    { logger, metrics },
+  )
   return done
 }
 
@@ -100,7 +105,7 @@ for (const [what, seen, options, expected] of [
     {},
     ['CertificatesUnwritten', 'warn: Observed certificate could not be recorded'],
   ],
-] as [string, Seen | Error, Parameters<typeof note>[1], string[]][])
+] as [string, RecordResult | Error, Parameters<typeof note>[1], string[]][])
   test(`for a certificate ${what}: ${expected.join(', ') || 'does nothing'}`, async () => {
     assert.deepEqual(await note(seen, options), expected)
   })
@@ -110,7 +115,7 @@ test('publishing rejects when EventBridge refuses the entry', async () => {
     send: async () => ({ FailedEntryCount: 1, Entries: [{ ErrorCode: 'Throttled', ErrorMessage: 'slow' }] }),
   } as unknown as EventBridgeClient
   await assert.rejects(
-    changeTeller(events)(place(), changed('Key'), AbortSignal.timeout(1000)),
+    createChangePublisher(events)(place(), changed('Key'), AbortSignal.timeout(1000)),
     /^Error: Throttled: slow$/,
   )
 })

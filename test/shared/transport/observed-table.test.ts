@@ -18,7 +18,7 @@ after(() => database.stop())
 const inTime = () => AbortSignal.timeout(5_000)
 const table = () => new ObservedTable(database.documents, database.transportTable)
 const list = (mostRead?: number) => new ObservedList(database.documents, database.transportTable, mostRead)
-const see = (one: Sighting, by = table()) => by.see(one, one.at, inTime())
+const see = (one: Sighting, by = table()) => by.record(one, one.at, inTime())
 const of = (id: string): Partial<ObservedPlace> => ({ connector: { id, name: id.toUpperCase() } })
 
 async function itemOf(where: Partial<ObservedPlace>) {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import {
+  emptyDomainState,
   type FailedFetch,
-  type KeptPolicy,
-  nothingKnown,
-  readOnly,
+  readOnlyStore,
+  type StoredPolicy,
 } from '../../../shared/net/mta-sts/policy-store.ts'
 import { policyKey } from '../../../shared/transport/keys.ts'
 import { PolicyTable } from '../../../shared/transport/policy-table.ts'
@@ -14,7 +14,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 const begin = Date.parse('2026-11-25T00:00:00Z')
 const hour = 3_600_000
 
-const kept = (fetchedAt: number, fields: Partial<KeptPolicy> = {}): KeptPolicy => ({
+const kept = (fetchedAt: number, fields: Partial<StoredPolicy> = {}): StoredPolicy => ({
   id: 'a1',
   mode: 'enforce',
   mx: ['mx.partner.example', '*.partner.example'],
@@ -53,46 +53,46 @@ const expiresAt = async () => {
 
 describe('the table of policies', () => {
   it('returns nothing for an unknown domain', async () =>
-    assert.deepEqual(await table.read(domain), nothingKnown))
+    assert.deepEqual(await table.read(domain), emptyDomainState))
 
   it('returns a stored policy, and sets its expiry for DynamoDB', async () => {
-    await table.keep(domain, kept(begin))
+    await table.savePolicy(domain, kept(begin))
     assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: null })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
-    assert.deepEqual(await table.read('other.example'), nothingKnown)
+    assert.deepEqual(await table.read('other.example'), emptyDomainState)
   })
 
   it('keeps the policy that was fetched later, in any order of writes', async () => {
-    await table.keep(domain, kept(begin + 1, { id: 'new' }))
-    await table.keep(domain, kept(begin, { id: 'old' }))
+    await table.savePolicy(domain, kept(begin + 1, { id: 'new' }))
+    await table.savePolicy(domain, kept(begin, { id: 'old' }))
     assert.equal((await table.read(domain)).policy?.id, 'new')
-    await table.keep(domain, kept(begin + 2, { id: 'newest', maxAge: 1, validUntil: begin + 3 }))
+    await table.savePolicy(domain, kept(begin + 2, { id: 'newest', maxAge: 1, validUntil: begin + 3 }))
     assert.equal((await table.read(domain)).policy?.id, 'newest')
   })
 
   it('stores a failure without a policy for an hour', async () => {
-    await table.noteFailure(domain, failed(begin))
+    await table.saveFailure(domain, failed(begin))
     assert.deepEqual(await table.read(domain), { policy: null, failure: failed(begin) })
     assert.equal(await expiresAt(), (begin + hour) / 1000)
   })
 
   it('stores a failure beside a policy without changing its expiry', async () => {
-    await table.keep(domain, kept(begin))
-    await table.noteFailure(domain, failed(begin + hour))
+    await table.savePolicy(domain, kept(begin))
+    await table.saveFailure(domain, failed(begin + hour))
     assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: failed(begin + hour) })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
   })
 
   it('removes a failure when a policy is fetched, and refuses an older one', async () => {
-    await table.noteFailure(domain, failed(begin))
-    await table.keep(domain, kept(begin + 1))
-    await table.noteFailure(domain, failed(begin))
+    await table.saveFailure(domain, failed(begin))
+    await table.savePolicy(domain, kept(begin + 1))
+    await table.saveFailure(domain, failed(begin))
     assert.deepEqual(await table.read(domain), { policy: kept(begin + 1), failure: null })
   })
 
   it('stores a policy of the maximum size', async () => {
     const mx = Array.from({ length: 8_000 }, (_, n) => `${n}.a`)
-    await table.keep(domain, kept(begin, { mx }))
+    await table.savePolicy(domain, kept(begin, { mx }))
     assert.equal((await table.read(domain)).policy?.mx.length, 8_000)
   })
 
@@ -107,10 +107,10 @@ describe('the table of policies', () => {
   })
 
   it('can be wrapped read-only', async () => {
-    await table.keep(domain, kept(begin))
-    const reader = readOnly(table)
-    await reader.keep(domain, kept(begin + 1, { id: 'new' }))
-    await reader.noteFailure(domain, failed(begin + 1))
+    await table.savePolicy(domain, kept(begin))
+    const reader = readOnlyStore(table)
+    await reader.savePolicy(domain, kept(begin + 1, { id: 'new' }))
+    await reader.saveFailure(domain, failed(begin + 1))
     assert.deepEqual(await reader.read(domain), { policy: kept(begin), failure: null })
   })
 })

@@ -24,7 +24,7 @@ const connector = () => `connector-${serial++}`
 const minute = Date.UTC(2026, 0, 15, 12) / 60_000
 
 const counter = (name: string) =>
-  new RateTable(db.documents, db.transportTable, { counter: name, patienceMs: 5000 })
+  new RateTable(db.documents, db.transportTable, { counter: name, timeoutMs: 5000 })
 
 describe('the message count of a minute', () => {
   it('includes the last total that each other process wrote', async () => {
@@ -82,7 +82,7 @@ describe('the message count of a minute', () => {
     const silent = await listenSilently()
     const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const documents = DynamoDBDocumentClient.from(client)
-    const mute = new RateTable(documents, 'transport', { counter: 'a', patienceMs: 50 })
+    const mute = new RateTable(documents, 'transport', { counter: 'a', timeoutMs: 50 })
     await assert.rejects(mute.report(connector(), minute, 1), /abort/i)
     client.destroy()
     await silent.stop()

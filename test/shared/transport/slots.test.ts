@@ -19,7 +19,7 @@ let serial = 0
 const destination = () => `partner-${serial++}.example`
 
 const slots = (most: number) =>
-  new Slots(db.documents, db.transportTable, { most, leaseMs: 60_000, patienceMs: 5_000 })
+  new Slots(db.documents, db.transportTable, { maxSlots: most, leaseMs: 60_000, timeoutMs: 5_000 })
 
 const all = <T>(count: number, each: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, each))
@@ -80,9 +80,9 @@ describe("a destination's slots", () => {
     const silent = await listenSilently()
     const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const mute = new Slots(DynamoDBDocumentClient.from(client), 'transport', {
-      most: 1,
+      maxSlots: 1,
       leaseMs: 60_000,
-      patienceMs: 50,
+      timeoutMs: 50,
     })
     await assert.rejects(mute.acquire(destination(), receivedAt), /abort/i)
     client.destroy()

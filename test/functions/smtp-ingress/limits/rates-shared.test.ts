@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { SharedRateCounter } from '../../../../functions/smtp-ingress/limits/rates-shared.ts'
-import type { Others } from '../../../../shared/transport/rates.ts'
+import type { OtherCounts } from '../../../../shared/transport/rates.ts'
 
 /** Runs events in order of time, and at equal times in order of planning. */
 class Schedule {
@@ -30,12 +30,12 @@ class Schedule {
 class Table {
   readonly #taken = new Map<string, number>()
 
-  report(process: number, minute: number, taken: number): Others {
+  report(process: number, minute: number, taken: number): OtherCounts {
     this.#taken.set(`${minute} ${process}`, taken)
     const others = [...this.#taken].filter(
       ([by]) => by.startsWith(`${minute} `) && by !== `${minute} ${process}`,
     )
-    return { taken: others.reduce((sum, [, taken]) => sum + taken, 0), counters: others.length }
+    return { messages: others.reduce((sum, [, taken]) => sum + taken, 0), counters: others.length }
   }
 }
 
@@ -74,7 +74,7 @@ async function simulate({
       counts: {
         report(_key, minute, taken) {
           outcome.reports[index] = (outcome.reports[index] ?? 0) + 1
-          const { promise, resolve, reject } = Promise.withResolvers<Others>()
+          const { promise, resolve, reject } = Promise.withResolvers<OtherCounts>()
           const isLost = fails(schedule.now)
           schedule.plan(schedule.now + roundTrip / 2, () => {
             const others = isLost ? null : table.report(index, minute, taken)

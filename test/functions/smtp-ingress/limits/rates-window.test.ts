@@ -17,7 +17,7 @@ const window = ({
 }: Partial<Omit<RateWindow, 'others'>> & { taken?: number; counters?: number }): RateWindow => ({
   ...emptyWindow(),
   ...fields,
-  others: { taken, counters },
+  others: { messages: taken, counters },
 })
 
 describe('room for a message', () => {
@@ -52,11 +52,11 @@ describe('a response to a report', () => {
   const asked = window({ ownCount: 12, counters: 5, isFailing: true })
   it('updates the counts of the others and what was reported', () =>
     assert.deepEqual(
-      applyReport(asked, 10, { taken: 30, counters: 9 }),
+      applyReport(asked, 10, { messages: 30, counters: 9 }),
       window({ ownCount: 12, reportedCount: 10, taken: 30, counters: 9 }),
     ))
   it('does not reduce the expected number of other processes', () =>
-    assert.equal(applyReport(asked, 10, { taken: 0, counters: 0 }).others.counters, 5))
+    assert.equal(applyReport(asked, 10, { messages: 0, counters: 0 }).others.counters, 5))
 })
 
 describe('a report is overdue', () => {

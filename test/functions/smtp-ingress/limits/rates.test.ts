@@ -19,7 +19,7 @@ function ratesOf(context: TestContext, { perAddress = 0, others = 0 } = {}) {
   const connectorCounts: SharedCounts = {
     async report(key, _minute, taken) {
       reports.push({ key, taken })
-      return { taken: others, counters: others > 0 ? 1 : 0 }
+      return { messages: others, counters: others > 0 ? 1 : 0 }
     },
   }
   const rates = createMessageRateLimiter({

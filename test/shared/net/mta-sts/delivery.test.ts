@@ -64,7 +64,7 @@ const worker = () =>
     resolver: { query: (name, type, signal) => resolver([]).query(name, type, signal) },
     privateNetworks: ['127.0.0.0/8'],
     now: () => clock,
-    told: () => {},
+    onFault: () => {},
   })
 
 const addresses: Record<string, string> = { [listed]: '127.3.0.1', [other]: '127.3.0.2' }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { before, describe, it } from 'node:test'
 import type { SecureContextOptions } from 'node:tls'
-import { type Fetched, fetchLimits, fetchPolicy } from '../../../../shared/net/mta-sts/fetch.ts'
+import { type FetchResult, fetchLimits, fetchPolicy } from '../../../../shared/net/mta-sts/fetch.ts'
 import { startBlackHole } from '../../../support/black-hole.ts'
 import { fakeResolver, type Zone } from '../../../support/dns.ts'
 import { createPki, daysFromNow, type Pki, selfSigned } from '../../../support/pki.ts'
@@ -61,7 +61,7 @@ const limitsFor = ({ source }: RegExp) => {
   return source.includes('not done within') ? littleTime : fetchLimits
 }
 
-const shown = (fetched: Fetched): string =>
+const shown = (fetched: FetchResult): string =>
   fetched.kind === 'Policy' ? fetched.policy.mode : `${fetched.result}: ${fetched.detail}`
 
 const text = policyText()

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { readPolicy } from '../../../../shared/net/mta-sts/policy.ts'
+import { parsePolicy } from '../../../../shared/net/mta-sts/policy.ts'
 
-const read = (text: string) => readPolicy(Buffer.from(text))
+const read = (text: string) => parsePolicy(Buffer.from(text))
 const lines = (...some: string[]) => some.join('\n')
 const usual = ['version: STSv1', 'mode: enforce', 'mx: mx.partner.example', 'max_age: 86400']
 const without = (field: string) => usual.filter((line) => !line.startsWith(field))
@@ -106,7 +106,7 @@ describe('refuses a policy, with the fault', () => {
 
   it('for octets that are not UTF-8', () => {
     const octets = Buffer.concat([Buffer.from(`${lines(...usual)}\ncomment: `), Buffer.from([0xff, 0xfe])])
-    assert.deepEqual(readPolicy(octets), { kind: 'Invalid', fault: 'It is not UTF-8' })
+    assert.deepEqual(parsePolicy(octets), { kind: 'Invalid', fault: 'It is not UTF-8' })
   })
 })
 
@@ -131,7 +131,7 @@ describe('any file of a policy host', () => {
           fc.uint8Array().map(Buffer.from),
         ),
         (octets) => {
-          const found = readPolicy(octets)
+          const found = parsePolicy(octets)
           if (found.kind === 'Invalid') return assert.ok(found.fault.length < 200)
           const { mode, mx, maxAge } = found.policy
           assert.ok(maxAge >= 0 && maxAge <= 31_557_600)

@@ -1,19 +1,19 @@
 /** The published policy, read back by the parser for other domains. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readPolicy } from '../../../../shared/net/mta-sts/policy.ts'
+import { parsePolicy } from '../../../../shared/net/mta-sts/policy.ts'
 import {
+  formatPolicy,
+  formatPolicyRecord,
   type PublishedPolicy,
-  policyRecord,
-  publishedPolicy,
 } from '../../../../shared/net/mta-sts/published.ts'
-import { announcedId } from '../../../../shared/net/mta-sts/record.ts'
+import { parseRecordId } from '../../../../shared/net/mta-sts/record.ts'
 
 const policy: PublishedPolicy = { mode: 'enforce', mxHosts: ['mx.ours.example'], maxAgeSeconds: 604_800 }
 
 test('writes the policy in the format of RFC 8461', () => {
   assert.equal(
-    publishedPolicy(policy).text,
+    formatPolicy(policy).text,
     'version: STSv1\r\nmode: enforce\r\nmx: mx.ours.example\r\nmax_age: 604800\r\n',
   )
 })
@@ -27,18 +27,18 @@ const policies: PublishedPolicy[] = [
 
 for (const each of policies)
   test(`senders parse ${JSON.stringify(each)} correctly`, () => {
-    const { text, id } = publishedPolicy(each)
+    const { text, id } = formatPolicy(each)
     const { mode, mxHosts: mx, maxAgeSeconds: maxAge } = each
-    assert.deepEqual(readPolicy(Buffer.from(text)), { kind: 'Policy', policy: { mode, mx, maxAge } })
-    assert.equal(announcedId([policyRecord({ id })]), id)
+    assert.deepEqual(parsePolicy(Buffer.from(text)), { kind: 'Policy', policy: { mode, mx, maxAge } })
+    assert.equal(parseRecordId([formatPolicyRecord({ id })]), id)
   })
 
 test('gives another id to another policy, and the same id for any order of hosts', () => {
-  const ids = policies.map((each) => publishedPolicy(each).id)
+  const ids = policies.map((each) => formatPolicy(each).id)
   assert.equal(new Set(ids).size, ids.length)
   const hosts = ['b.ours.example', 'a.ours.example', 'b.ours.example']
   assert.deepEqual(
-    publishedPolicy({ ...policy, mxHosts: hosts }),
-    publishedPolicy({ ...policy, mxHosts: ['a.ours.example', 'b.ours.example'] }),
+    formatPolicy({ ...policy, mxHosts: hosts }),
+    formatPolicy({ ...policy, mxHosts: ['a.ours.example', 'b.ours.example'] }),
   )
 })

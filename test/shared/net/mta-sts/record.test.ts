@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { announcedId } from '../../../../shared/net/mta-sts/record.ts'
+import { parseRecordId } from '../../../../shared/net/mta-sts/record.ts'
 
 describe('the TXT record at _mta-sts', () => {
   const rows: [records: string[], id: string | null][] = [
@@ -38,20 +38,20 @@ describe('the TXT record at _mta-sts', () => {
     [[`v=STSv1; id=a1; ${'b'.repeat(33)}=c`], null],
   ]
   for (const [records, id] of rows)
-    it(`${JSON.stringify(records)} announces ${id}`, () => assert.equal(announcedId(records), id))
+    it(`${JSON.stringify(records)} announces ${id}`, () => assert.equal(parseRecordId(records), id))
 
   it('announces only valid ids', () => {
     const field = fc.constantFrom('v=STSv1', 'id', '=', ';', ' ', 'a1', '\t', 'ü', 'id=b2')
     const text = fc.array(field, { maxLength: 12 }).map((parts) => parts.join(''))
     fc.assert(
       fc.property(fc.array(fc.oneof(text, fc.string()), { maxLength: 3 }), (records) => {
-        const id = announcedId(records)
+        const id = parseRecordId(records)
         assert.ok(id === null || /^[A-Za-z0-9]{1,32}$/.test(id))
       }),
     )
   })
 
   it('announces nothing when it has the maximum size', () => {
-    assert.equal(announcedId([`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`]), null)
+    assert.equal(parseRecordId([`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`]), null)
   })
 })

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import {
+  type DomainState,
+  emptyDomainState,
   type FailedFetch,
-  type KeptPolicy,
-  type KnownOfDomain,
-  nothingKnown,
   type PolicyStore,
+  type StoredPolicy,
 } from '../../../../shared/net/mta-sts/policy-store.ts'
-import { MtaStsSource, type PolicyTrouble } from '../../../../shared/net/mta-sts/source.ts'
+import { MtaStsSource, type PolicyFault } from '../../../../shared/net/mta-sts/source.ts'
 import { type MtaSts, noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { createPki } from '../../../support/pki.ts'
@@ -31,23 +31,23 @@ const domain = 'partner.example'
 
 /** Like the table: keeps what was fetched later. */
 class Shelf implements PolicyStore {
-  readonly known = new Map<string, KnownOfDomain>()
+  readonly known = new Map<string, DomainState>()
   reads = 0
   broken = false
 
-  async read(of: string): Promise<KnownOfDomain> {
+  async read(of: string): Promise<DomainState> {
     this.reads += 1
     if (this.broken) throw new Error('the table is away')
-    return this.known.get(of) ?? nothingKnown
+    return this.known.get(of) ?? emptyDomainState
   }
 
-  async keep(of: string, policy: KeptPolicy): Promise<void> {
+  async savePolicy(of: string, policy: StoredPolicy): Promise<void> {
     if (this.broken) throw new Error('the table is away')
     if ((this.known.get(of)?.policy?.fetchedAt ?? -1) < policy.fetchedAt)
       this.known.set(of, { policy, failure: null })
   }
 
-  async noteFailure(of: string, failure: FailedFetch): Promise<void> {
+  async saveFailure(of: string, failure: FailedFetch): Promise<void> {
     if (this.broken) throw new Error('the table is away')
     this.known.set(of, { policy: this.known.get(of)?.policy ?? null, failure })
   }
@@ -61,7 +61,7 @@ let dnsFails: string | null
 let shelf: Shelf
 let host: PolicyHost
 let strangers: PolicyHost
-let troubles: PolicyTrouble[]
+let troubles: PolicyFault[]
 let asked: string[]
 let address: string
 
@@ -129,7 +129,7 @@ function worker(): MtaStsSource {
     },
     privateNetworks: ['127.0.0.0/8'],
     now: () => new Date(clock),
-    told: (trouble) => troubles.push(trouble),
+    onFault: (trouble) => troubles.push(trouble),
   })
 }
 
@@ -257,7 +257,7 @@ describe('an announced policy', () => {
       assert.match(found.kind === 'None' ? (found.fault?.detail ?? '') : '', said)
       assert.equal(troubles.length, 1)
       assert.deepEqual({ ...troubles[0], what: '' }, { domain, what: '', inForce: null })
-      assert.match(troubles[0]?.what ?? '', said)
+      assert.match(troubles[0]?.detail ?? '', said)
     })
 
   it('is not fetched again by any worker for five minutes after a failure', async () => {
@@ -297,7 +297,7 @@ describe('an announced policy', () => {
     const found = await asking
     assert.equal(shown(found), 'sts-policy-fetch-error')
     release(policyText())
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     assert.equal(shown(await ask(source)), 'enforce a1')
     assert.equal(host.requests.length, 1)
   })
@@ -394,16 +394,16 @@ describe('a policy in force', () => {
         const found = await ask(worked)
         assert.equal(shown(found), 'enforce a1')
         assert.equal(faultOf(found), fault)
-        await worked.settled(5_000)
+        await worked.waitForPending(5_000)
       }
-      assert.match(troubles[0]?.what ?? '', said)
-      assert.equal(troubles[0]?.inForce, 'enforce')
+      assert.match(troubles[0]?.detail ?? '', said)
+      assert.equal(troubles[0]?.activeMode, 'enforce')
       clock = begin + week * 1000 - 1
       assert.equal(shown(await ask(source)), 'enforce a1')
-      await source.settled(5_000)
+      await source.waitForPending(5_000)
       clock += 1
       assert.notEqual(shown(await ask(source)), 'enforce a1')
-      await source.settled(5_000)
+      await source.waitForPending(5_000)
     })
 
   it('expires: without a record to none, without its host to a fault', async () => {
@@ -439,7 +439,7 @@ describe('a policy in force', () => {
     attempt.abort()
     assert.equal(shown(await asking), 'enforce a1')
     release(policyText({ mode: 'testing' }))
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     assert.equal(shown(await ask(source)), 'testing b2')
     assert.equal(host.requests.length, 1)
   })
@@ -463,7 +463,7 @@ describe('a policy in force', () => {
     assert.equal(shown(await ask(source)), 'enforce a1')
     serves({})
     release(policyText({ mx: ['mx.new.example'] }))
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     assert.equal(host.requests.length, 1)
     assert.equal(shelf.known.get(domain)?.policy?.validUntil, clock + week * 1000)
     const found = await ask(source)
@@ -475,10 +475,10 @@ describe('a policy in force', () => {
     clock += day
     const others = [source, worker(), worker()]
     await ask(source)
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     for (const other of others) {
       await ask(other)
-      await other.settled(5_000)
+      await other.waitForPending(5_000)
     }
     assert.equal(host.requests.length, 1)
   })
@@ -493,7 +493,7 @@ describe('a policy in force', () => {
     await ask(other)
     clock += minute
     await ask(one)
-    await one.settled(5_000)
+    await one.waitForPending(5_000)
     clock = begin + 240_000
     txt = []
     assert.equal(shown(await ask(other)), 'enforce b2')
@@ -510,9 +510,9 @@ describe('a policy in force', () => {
     assert.equal(shown(await ask(other)), 'enforce a1')
     clock += minute
     await ask(source)
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     await ask(other)
-    await other.settled(5_000)
+    await other.waitForPending(5_000)
     assert.equal(host.requests.length, 1)
   })
 
@@ -520,11 +520,11 @@ describe('a policy in force', () => {
     clock += day
     txt = []
     await ask(source)
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     assert.equal(host.requests.length, 0)
     dnsFails = 'ETIMEOUT'
     await ask(source)
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     assert.equal(host.requests.length, 1)
   })
 
@@ -535,16 +535,16 @@ describe('a policy in force', () => {
       const found = await ask(source)
       assert.equal(shown(found), 'enforce a1')
       assert.equal(faultOf(found), n === 0 ? null : 'sts-policy-fetch-error')
-      await source.settled(5_000)
+      await source.waitForPending(5_000)
       clock += minute
     }
     assert.equal(host.requests.length, 2)
     serves({})
     await ask(source)
-    await source.settled(5_000)
+    await source.waitForPending(5_000)
     assert.equal(faultOf(await ask(source)), null)
     assert.deepEqual(
-      troubles.map(({ inForce }) => inForce),
+      troubles.map(({ activeMode: inForce }) => inForce),
       ['enforce', 'enforce'],
     )
     assert.equal(shelf.known.get(domain)?.policy?.id, 'a1')
@@ -569,7 +569,9 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 0)
     assert.equal(shown(await ask(worker())), 'enforce a1')
     assert.equal(host.requests.length, 1)
-    assert.ok(troubles.some(({ what }) => /cannot be written to the table: the table is away/.test(what)))
+    assert.ok(
+      troubles.some(({ detail: what }) => /cannot be written to the table: the table is away/.test(what)),
+    )
   })
 })
 
@@ -580,7 +582,9 @@ describe('a table that fails', () => {
     const source = worker()
     for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'unknown')
     assert.equal(host.requests.length, 1)
-    assert.ok(troubles.some(({ what }) => /cannot be read from the table: the table is away/.test(what)))
+    assert.ok(
+      troubles.some(({ detail: what }) => /cannot be read from the table: the table is away/.test(what)),
+    )
     clock += 5 * minute
     serves({})
     for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'enforce a1')
@@ -643,11 +647,11 @@ describe('two concurrent workers', () => {
 describe('the end of a batch', () => {
   it('waits for pending fetches only, up to its limit', async () => {
     const source = worker()
-    await within(5_000, source.settled(60_000), 'the end with nothing under way')
+    await within(5_000, source.waitForPending(60_000), 'the end with nothing under way')
     const { begun, release } = holdsBack()
     const asking = ask(source)
     await begun
-    await within(5_000, source.settled(50), 'the end with a fetch under way')
+    await within(5_000, source.waitForPending(50), 'the end with a fetch under way')
     release(policyText())
     assert.equal(shown(await asking), 'enforce a1')
   })

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  emptyDomainState,
   type FailedFetch,
-  type KeptPolicy,
-  nothingKnown,
+  type StoredPolicy,
 } from '../../../../shared/net/mta-sts/policy-store.ts'
-import { Remembered } from '../../../../shared/net/mta-sts/remembered.ts'
-import { holds, isDue, isPaused, later } from '../../../../shared/net/mta-sts/timing.ts'
+import { PolicyCache } from '../../../../shared/net/mta-sts/remembered.ts'
+import { isRenewalDue, isRetryPaused, isValid, mergeLater } from '../../../../shared/net/mta-sts/timing.ts'
 
 const minute = 60_000
 const hour = 3_600_000
 const day = 86_400_000
 const begin = Date.parse('2026-11-25T00:00:00Z')
 
-const kept = (fields: Partial<KeptPolicy> = {}): KeptPolicy => {
+const kept = (fields: Partial<StoredPolicy> = {}): StoredPolicy => {
   const { maxAge = 604_800, fetchedAt = begin } = fields
   const validUntil = fetchedAt + maxAge * 1000
   return { id: 'a1', mode: 'enforce', mx: ['mx.partner.example'], maxAge, fetchedAt, validUntil, ...fields }
@@ -44,7 +44,7 @@ describe('a stored policy', () => {
   for (const [maxAge, age, inForce, due] of rows)
     it(`of ${maxAge} s, ${age} ms old, ${inForce ? 'applies' : 'has expired'}${due ? ' and is renewed' : ''}`, () => {
       const policy = kept({ maxAge })
-      assert.deepEqual([holds(policy, begin + age), isDue(policy, begin + age)], [inForce, due])
+      assert.deepEqual([isValid(policy, begin + age), isRenewalDue(policy, begin + age)], [inForce, due])
     })
 })
 
@@ -58,9 +58,9 @@ describe('after a failed fetch', () => {
   ]
   for (const [id, age, paused] of rows)
     it(`${id === 'a1' ? 'the same' : 'another'} id is ${paused ? 'not fetched' : 'fetched'} ${age} ms later`, () =>
-      assert.equal(isPaused(failed(), id, begin + age), paused))
+      assert.equal(isRetryPaused(failed(), id, begin + age), paused))
 
-  it('without a failure, nothing waits', () => assert.equal(isPaused(null, 'a1', begin), false))
+  it('without a failure, nothing waits', () => assert.equal(isRetryPaused(null, 'a1', begin), false))
 })
 
 describe('the states of two workers', () => {
@@ -70,14 +70,14 @@ describe('the states of two workers', () => {
   const between = failed({ at: begin + 1 })
   const late = failed({ at: begin + 2 * hour })
   const rows = [
-    [nothingKnown, nothingKnown, nothingKnown],
-    [{ policy: older, failure: null }, nothingKnown, { policy: older, failure: null }],
+    [emptyDomainState, emptyDomainState, emptyDomainState],
+    [{ policy: older, failure: null }, emptyDomainState, { policy: older, failure: null }],
     [
       { policy: older, failure: null },
       { policy: newer, failure: null },
       { policy: newer, failure: null },
     ],
-    [{ policy: older, failure: between }, nothingKnown, { policy: older, failure: between }],
+    [{ policy: older, failure: between }, emptyDomainState, { policy: older, failure: between }],
     [
       { policy: older, failure: between },
       { policy: newer, failure: null },
@@ -101,8 +101,8 @@ describe('the states of two workers', () => {
   ] as const
   for (const [index, [one, other, expected]] of rows.entries())
     it(`merge into the later policy and failure (${index})`, () => {
-      assert.deepEqual(later(one, other), expected)
-      assert.deepEqual(later(other, one), expected)
+      assert.deepEqual(mergeLater(one, other), expected)
+      assert.deepEqual(mergeLater(other, one), expected)
     })
 })
 
@@ -110,31 +110,31 @@ describe('the cache', () => {
   const known = { policy: kept(), failure: null }
 
   it('is fresh for five minutes, and keeps the state after that', () => {
-    const remembered = new Remembered()
-    remembered.remember('a.example', known, begin)
-    assert.equal(remembered.fresh('a.example', begin + 5 * minute - 1), known)
-    assert.equal(remembered.fresh('a.example', begin + 5 * minute), null)
-    assert.equal(remembered.last('a.example'), known)
-    assert.equal(remembered.last('b.example'), nothingKnown)
+    const remembered = new PolicyCache()
+    remembered.set('a.example', known, begin)
+    assert.equal(remembered.getFresh('a.example', begin + 5 * minute - 1), known)
+    assert.equal(remembered.getFresh('a.example', begin + 5 * minute), null)
+    assert.equal(remembered.getLast('a.example'), known)
+    assert.equal(remembered.getLast('b.example'), emptyDomainState)
   })
 
   it('holds the thousand domains used last', () => {
-    const remembered = new Remembered()
-    for (let n = 0; n < 1_000; n += 1) remembered.remember(`${n}.example`, known, begin)
-    remembered.remember('0.example', known, begin)
-    for (let n = 1_000; n < 1_999; n += 1) remembered.remember(`${n}.example`, known, begin)
-    assert.equal(remembered.fresh('0.example', begin), known)
-    assert.equal(remembered.fresh('999.example', begin), null)
-    assert.equal(remembered.fresh('1000.example', begin), known)
+    const remembered = new PolicyCache()
+    for (let n = 0; n < 1_000; n += 1) remembered.set(`${n}.example`, known, begin)
+    remembered.set('0.example', known, begin)
+    for (let n = 1_000; n < 1_999; n += 1) remembered.set(`${n}.example`, known, begin)
+    assert.equal(remembered.getFresh('0.example', begin), known)
+    assert.equal(remembered.getFresh('999.example', begin), null)
+    assert.equal(remembered.getFresh('1000.example', begin), known)
   })
 
   it('holds no policy of unlimited size', () => {
-    const remembered = new Remembered()
+    const remembered = new PolicyCache()
     const mx = Array.from({ length: 101 }, (_, n) => `mx${n}.example`)
-    remembered.remember('a.example', known, begin)
-    remembered.remember('a.example', { policy: kept({ mx }), failure: null }, begin)
-    assert.equal(remembered.fresh('a.example', begin), null)
-    remembered.remember('a.example', { policy: kept({ mx: mx.slice(1) }), failure: null }, begin)
-    assert.equal(remembered.fresh('a.example', begin)?.policy?.mx.length, 100)
+    remembered.set('a.example', known, begin)
+    remembered.set('a.example', { policy: kept({ mx }), failure: null }, begin)
+    assert.equal(remembered.getFresh('a.example', begin), null)
+    remembered.set('a.example', { policy: kept({ mx: mx.slice(1) }), failure: null }, begin)
+    assert.equal(remembered.getFresh('a.example', begin)?.policy?.mx.length, 100)
   })
 })

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckedChain, RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
 import {
-  type KeptSource,
+  type CachedSource,
   noStore,
   type RevocationStore,
   type SourceKey,
@@ -38,13 +38,13 @@ const asked = (cert: string) => ({
   at: now(),
 })
 
-function memory(): RevocationStore & { kept: Map<string, KeptSource> } {
-  const kept = new Map<string, KeptSource>()
+function memory(): RevocationStore & { kept: Map<string, CachedSource> } {
+  const kept = new Map<string, CachedSource>()
   const nameOf = ({ fingerprint, kind, url }: SourceKey) => `${fingerprint} ${kind} ${url}`
   return {
     kept,
     read: async (key) => kept.get(nameOf(key)) ?? null,
-    keep: async (key, source) => void kept.set(nameOf(key), source),
+    save: async (key, source) => void kept.set(nameOf(key), source),
   }
 }
 
@@ -270,7 +270,7 @@ describe('A result', () => {
 
   it('is found when the table fails', async () => {
     const broken = async () => Promise.reject(new Error('no table'))
-    assert.equal((await checker({ read: broken, keep: broken }).check(asked(await issue()))).status, 'Good')
+    assert.equal((await checker({ read: broken, save: broken }).check(asked(await issue()))).status, 'Good')
   })
 
   it('that is missing is requested again after five minutes', async () => {
@@ -296,7 +296,7 @@ describe('A result', () => {
     assert.equal(authority.requests.filter((request) => request.startsWith('GET')).length, 3)
     authority.behave({ crl: 'Honest' })
     authority.release()
-    await one.settled(5_000)
+    await one.waitForPending(5_000)
     for (const question of questions) assert.equal((await one.check(question)).status, 'Good')
   })
 
@@ -307,7 +307,7 @@ describe('A result', () => {
     const early = await one.check(asked(cert), AbortSignal.timeout(50))
     assert.equal(early.status, 'Unknown')
     authority.release()
-    await one.settled(2_000)
+    await one.waitForPending(2_000)
     authority.requests.length = 0
     assert.equal((await one.check(asked(cert))).status, 'Good')
     assert.deepEqual(authority.requests, [])

@@ -99,7 +99,7 @@ async function send({
         },
       },
       smtpOptions({
-        checkRevocation: (chain, signal) => checker.ofSession(chain, signal),
+        checkRevocation: (chain, signal) => checker.checkSession(chain, signal),
         recordSession: (session) => records.push(session),
         ...options,
       }),
