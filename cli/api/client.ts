@@ -1,6 +1,6 @@
 /** The commands' client of the HTTP API. Checks responses by a schema; an error response becomes a Fault. */
 import { z } from 'zod'
-import { percentEncoded } from '../../shared/aws/signature.ts'
+import { percentEncode } from '../../shared/aws/signature.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { Fault } from '../faults.ts'
@@ -130,7 +130,7 @@ export class ApiClient {
 }
 
 /** Encodes one part of a path or a query as AWS signatures require. */
-export const escaped = percentEncoded
+export const escaped = percentEncode
 
 /** @returns undefined for an empty body, and for one that is not JSON */
 function jsonOf(text: string): unknown {

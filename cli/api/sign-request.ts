@@ -21,7 +21,7 @@ export async function signRequest(request: ApiRequest, region: string): Promise<
       path: url.pathname,
       query: url.search.slice(1),
       headers: { ...headers, host: url.host, 'x-amz-content-sha256': payload },
-      payload,
+      payloadHash: payload,
     },
     identity,
     new Date(),

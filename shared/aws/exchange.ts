@@ -10,23 +10,23 @@ import {
   type RequestOptions,
 } from 'node:http'
 import { Agent as HttpsAgent, request as overHttps } from 'node:https'
-import { NoAnswerError } from './faults.ts'
+import { NoResponseError } from './faults.ts'
 
-export interface Place {
+export interface Origin {
   isSecure: boolean
   hostname: string
   /** Null for the scheme's default port. */
   port: number | null
 }
 
-export interface Patience {
+export interface RequestTimeouts {
   /** Milliseconds until the connection is established. */
   connectMs: number
   /** Milliseconds from the first octet of the request to the last octet of the response. */
-  answerMs: number
+  totalMs: number
 }
 
-export interface Request {
+export interface HttpRequest {
   method: string
   path: string
   headers: Readonly<Record<string, string>>
@@ -34,83 +34,85 @@ export interface Request {
   body: readonly Buffer[]
 }
 
-export interface Answer {
+export interface HttpResponse {
   status: number
   headers: IncomingHttpHeaders
   body: string
 }
 
-const mostConnections = 128
+const maxConnections = 128
 
 /** Octets of a response body. The longest expected response, ten refused jobs with long reasons, has a tenth of it. */
-const largestAnswer = 65_536
+const maxResponseOctets = 65_536
 
-export class Exchange {
-  readonly #place: Place
-  readonly #patience: Patience
-  readonly #request: typeof overHttp
-  readonly #kept: HttpAgent
-  readonly #once: HttpAgent
+export class HttpConnections {
+  readonly #origin: Origin
+  readonly #timeouts: RequestTimeouts
+  readonly #startRequest: typeof overHttp
+  readonly #keepAliveAgent: HttpAgent
+  readonly #singleUseAgent: HttpAgent
 
-  constructor(place: Place, patience: Patience) {
-    this.#place = place
-    this.#patience = patience
-    this.#request = place.isSecure ? overHttps : overHttp
-    const Agent = place.isSecure ? HttpsAgent : HttpAgent
-    this.#kept = new Agent({ keepAlive: true, maxSockets: mostConnections })
-    this.#once = new Agent({ keepAlive: false })
+  constructor(origin: Origin, timeouts: RequestTimeouts) {
+    this.#origin = origin
+    this.#timeouts = timeouts
+    this.#startRequest = origin.isSecure ? overHttps : overHttp
+    const Agent = origin.isSecure ? HttpsAgent : HttpAgent
+    this.#keepAliveAgent = new Agent({ keepAlive: true, maxSockets: maxConnections })
+    this.#singleUseAgent = new Agent({ keepAlive: false })
   }
 
   /**
-   * @param afresh whether to use a new connection for this request only
+   * @param useNewConnection whether to use a new connection for this request only
    * @throws NoAnswerError
    */
-  async send(request: Request, afresh: boolean): Promise<Answer> {
-    const agent = afresh ? this.#once : this.#kept
+  async send(request: HttpRequest, useNewConnection: boolean): Promise<HttpResponse> {
+    const agent = useNewConnection ? this.#singleUseAgent : this.#keepAliveAgent
     try {
       return await this.#send(request, agent)
     } catch (error) {
-      if (!afresh) this.#dropIdle()
+      if (!useNewConnection) this.#closeIdleConnections()
       throw error
     }
   }
 
   close(): void {
-    this.#kept.destroy()
-    this.#once.destroy()
+    this.#keepAliveAgent.destroy()
+    this.#singleUseAgent.destroy()
   }
 
-  #dropIdle(): void {
-    for (const sockets of Object.values(this.#kept.freeSockets))
+  #closeIdleConnections(): void {
+    for (const sockets of Object.values(this.#keepAliveAgent.freeSockets))
       for (const socket of sockets ?? []) socket.destroy()
   }
 
-  #send({ method, path, headers, body }: Request, agent: HttpAgent): Promise<Answer> {
-    const { hostname, port } = this.#place
-    const { connectMs, answerMs } = this.#patience
+  #send({ method, path, headers, body }: HttpRequest, agent: HttpAgent): Promise<HttpResponse> {
+    const { hostname, port } = this.#origin
+    const { connectMs, totalMs } = this.#timeouts
     const options: RequestOptions = { agent, hostname, port, method, path, headers }
     return new Promise((resolve, reject) => {
-      const request = this.#request(options)
-      const fail = (error: NoAnswerError) => {
-        clearTimeout(whole)
+      const request = this.#startRequest(options)
+      const fail = (error: NoResponseError) => {
+        clearTimeout(totalTimeout)
         reject(error)
         request.destroy()
       }
-      const giveUp = (ms: number, what: string) =>
-        setTimeout(() => fail(new NoAnswerError(`${what} within ${ms} ms`, 'ETIMEDOUT')), ms)
-      const whole = giveUp(answerMs, 'no answer')
-      request.on('error', (error) => fail(NoAnswerError.of(error)))
+      const startTimeout = (ms: number, failure: string) =>
+        setTimeout(() => fail(new NoResponseError(`${failure} within ${ms} ms`, 'ETIMEDOUT')), ms)
+      const totalTimeout = startTimeout(totalMs, 'no answer')
+      request.on('error', (error) => fail(NoResponseError.from(error)))
       request.on('socket', (socket) => {
         if (!socket.connecting) return
-        const connected = giveUp(connectMs, 'no connection')
-        socket.once('connect', () => clearTimeout(connected)).once('close', () => clearTimeout(connected))
+        const connectTimeout = startTimeout(connectMs, 'no connection')
+        socket
+          .once('connect', () => clearTimeout(connectTimeout))
+          .once('close', () => clearTimeout(connectTimeout))
       })
       request.on('response', (response) =>
-        collect(response, fail, (answer) => {
-          clearTimeout(whole)
-          resolve(answer)
+        readBody(response, fail, (httpResponse) => {
+          clearTimeout(totalTimeout)
+          resolve(httpResponse)
           // The service has refused the request: the rest of its body need not be sent.
-          if (answer.status >= 300 && !request.writableFinished) request.destroy()
+          if (httpResponse.status >= 300 && !request.writableFinished) request.destroy()
         }),
       )
       for (const part of body.slice(0, -1)) request.write(part)
@@ -119,18 +121,18 @@ export class Exchange {
   }
 }
 
-function collect(
+function readBody(
   response: IncomingMessage,
-  fail: (error: NoAnswerError) => void,
-  succeed: (answer: Answer) => void,
+  fail: (error: NoResponseError) => void,
+  succeed: (httpResponse: HttpResponse) => void,
 ): void {
   let body = ''
   response.setEncoding('utf8')
   response.on('data', (text: string) => {
     body += text
-    if (body.length > largestAnswer)
-      fail(new NoAnswerError(`a response of more than ${largestAnswer} octets`, 'EMSGSIZE'))
+    if (body.length > maxResponseOctets)
+      fail(new NoResponseError(`a response of more than ${maxResponseOctets} octets`, 'EMSGSIZE'))
   })
-  response.on('error', (error) => fail(NoAnswerError.of(error)))
+  response.on('error', (error) => fail(NoResponseError.from(error)))
   response.on('end', () => succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))
 }

@@ -6,38 +6,38 @@ export class ServiceError extends Error {
   override readonly name: string
   readonly status: number
   /** The service refused the signature's time. The clock has been corrected, so a retry can succeed. */
-  readonly isOfClock: boolean
+  readonly isClockSkew: boolean
 
-  constructor({ status, body }: { status: number; body: string }, isOfClock = false) {
-    const { code, message } = said(body)
+  constructor({ status, body }: { status: number; body: string }, isClockSkew = false) {
+    const { code, message } = parseErrorBody(body)
     super(message || `HTTP status ${status}`)
     this.name = code || `Http${status}`
     this.status = status
-    this.isOfClock = isOfClock
+    this.isClockSkew = isClockSkew
   }
 }
 
 /** Node's codes for a broken connection; the SDK names them `TimeoutError`. */
-const lost = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT']
-const unreachable = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
+const connectionLostCodes = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT']
+const unreachableCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
 
 /** No complete response arrived. The service may have executed the request. */
-export class NoAnswerError extends Error {
+export class NoResponseError extends Error {
   override readonly name: string
   readonly code: string
 
   constructor(message: string, code: string) {
     super(message)
     this.code = code
-    this.name = lost.includes(code) ? 'TimeoutError' : 'Error'
+    this.name = connectionLostCodes.includes(code) ? 'TimeoutError' : 'Error'
   }
 
-  static of(error: Error & { code?: string }): NoAnswerError {
-    return new NoAnswerError(error.message, error.code ?? '')
+  static from(error: Error & { code?: string }): NoResponseError {
+    return new NoResponseError(error.message, error.code ?? '')
   }
 }
 
-const throttled = [
+const throttlingErrors = [
   'BandwidthLimitExceeded',
   'KmsThrottled',
   'PriorRequestNotComplete',
@@ -50,31 +50,35 @@ const throttled = [
   'ThrottlingException',
   'TooManyRequestsException',
 ]
-const passing = ['RequestTimeout', 'RequestTimeoutException']
+const transientErrors = ['RequestTimeout', 'RequestTimeoutException']
 
-export type Prospect =
+export type ErrorClass =
   /** A retry fails the same way. */
   | 'Final'
   | 'Transient'
   /** The service limits the request rate. */
   | 'Throttled'
 
-export function prospectOf(error: unknown): Prospect {
-  if (error instanceof NoAnswerError)
-    return lost.includes(error.code) || unreachable.includes(error.code) ? 'Transient' : 'Final'
+export function classifyError(error: unknown): ErrorClass {
+  if (error instanceof NoResponseError)
+    return connectionLostCodes.includes(error.code) || unreachableCodes.includes(error.code)
+      ? 'Transient'
+      : 'Final'
   if (!(error instanceof ServiceError)) return 'Final'
-  if (error.status === 429 || throttled.includes(error.name)) return 'Throttled'
-  return error.status >= 500 || error.isOfClock || passing.includes(error.name) ? 'Transient' : 'Final'
+  if (error.status === 429 || throttlingErrors.includes(error.name)) return 'Throttled'
+  return error.status >= 500 || error.isClockSkew || transientErrors.includes(error.name)
+    ? 'Transient'
+    : 'Final'
 }
 
 /** S3 responds in XML, SQS in JSON; a proxy between may respond in any format. */
-function said(body: string): { code: string; message: string } {
-  if (body.startsWith('{')) return saidInJson(body)
+function parseErrorBody(body: string): { code: string; message: string } {
+  if (body.startsWith('{')) return parseJsonErrorBody(body)
   const element = (name: string) => new RegExp(`<${name}>([^<]{0,500})</${name}>`).exec(body)?.[1] ?? ''
   return { code: element('Code'), message: element('Message') }
 }
 
-function saidInJson(body: string): { code: string; message: string } {
+function parseJsonErrorBody(body: string): { code: string; message: string } {
   try {
     const { __type: type = '', message = '', Message = '' } = JSON.parse(body) as Record<string, unknown>
     const code = String(type).split('#').at(-1)?.split(':')[0] ?? ''

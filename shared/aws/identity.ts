@@ -10,21 +10,21 @@ export interface ProvidedCredentials extends Credentials {
 }
 
 /** Milliseconds between calls of the provider. It caches, and renews credentials that expire within five minutes. */
-const askEveryMs = 60_000
-const askAgainAfterMs = 1000
+const refreshIntervalMs = 60_000
+const retryIntervalMs = 1000
 
 /** Credentials that expire sooner may have expired when the request arrives. */
-const leastLeftMs = 10_000
+const minValidityMs = 10_000
 
-export class Identity {
-  readonly #provide: () => Promise<ProvidedCredentials>
+export class CredentialsCache {
+  readonly #provider: () => Promise<ProvidedCredentials>
   readonly #now: () => number
   #current: ProvidedCredentials | null = null
-  #askAt = 0
-  #asking: Promise<ProvidedCredentials> | null = null
+  #refreshAtMs = 0
+  #pendingRefresh: Promise<ProvidedCredentials> | null = null
 
-  constructor(provide: () => Promise<ProvidedCredentials>, now = Date.now) {
-    this.#provide = provide
+  constructor(provider: () => Promise<ProvidedCredentials>, now = Date.now) {
+    this.#provider = provider
     this.#now = now
   }
 
@@ -32,29 +32,29 @@ export class Identity {
   current(): Credentials | Promise<Credentials> {
     const now = this.#now()
     const current = this.#current
-    if (current === null || endOf(current) < now + leastLeftMs) return this.#ask()
+    if (current === null || expiryMsOf(current) < now + minValidityMs) return this.#refresh()
     // The current credentials are still valid. If the provider keeps failing until they expire, current() throws.
-    if (now >= this.#askAt) this.#ask().catch(() => {})
+    if (now >= this.#refreshAtMs) this.#refresh().catch(() => {})
     return current
   }
 
-  #ask(): Promise<ProvidedCredentials> {
-    this.#asking ??= this.#provide()
+  #refresh(): Promise<ProvidedCredentials> {
+    this.#pendingRefresh ??= this.#provider()
       .then((provided) => {
         this.#current = provided
-        this.#askAt = this.#now() + askEveryMs
+        this.#refreshAtMs = this.#now() + refreshIntervalMs
         return provided
       })
       .catch((error) => {
-        this.#askAt = this.#now() + askAgainAfterMs
+        this.#refreshAtMs = this.#now() + retryIntervalMs
         throw error
       })
       .finally(() => {
-        this.#asking = null
+        this.#pendingRefresh = null
       })
-    return this.#asking
+    return this.#pendingRefresh
   }
 }
 
-const endOf = ({ expiration }: ProvidedCredentials): number =>
+const expiryMsOf = ({ expiration }: ProvidedCredentials): number =>
   expiration?.getTime() ?? Number.POSITIVE_INFINITY

@@ -6,25 +6,25 @@ import {
   type SendMessageBatchResult,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
-import type { Patience } from './exchange.ts'
-import { Identity } from './identity.ts'
-import { type Chance, Service } from './service.ts'
-import { targetOf } from './target.ts'
+import type { RequestTimeouts } from './exchange.ts'
+import { CredentialsCache } from './identity.ts'
+import { type ClockAndRandom, ServiceClient } from './service.ts'
+import { resolveTarget } from './target.ts'
 
 export class BatchSender {
   readonly #sqs: SQSClient
   readonly #url: string
-  readonly #patience: Patience
-  readonly #chance: Chance | undefined
-  readonly #identity: Identity
-  #service: Service | null = null
+  readonly #timeouts: RequestTimeouts
+  readonly #clockAndRandom: ClockAndRandom | undefined
+  readonly #credentials: CredentialsCache
+  #client: ServiceClient | null = null
 
-  constructor(sqs: SQSClient, url: string, patience: Patience, chance?: Chance) {
+  constructor(sqs: SQSClient, url: string, timeouts: RequestTimeouts, clockAndRandom?: ClockAndRandom) {
     this.#sqs = sqs
     this.#url = url
-    this.#patience = patience
-    this.#chance = chance
-    this.#identity = new Identity(() => sqs.config.credentials())
+    this.#timeouts = timeouts
+    this.#clockAndRandom = clockAndRandom
+    this.#credentials = new CredentialsCache(() => sqs.config.credentials())
   }
 
   /**
@@ -32,50 +32,50 @@ export class BatchSender {
    * @throws ServiceError, NoAnswerError, SyntaxError, or the SDK's error when it finds no region or credentials
    */
   async send(entries: readonly SendMessageBatchRequestEntry[]): Promise<SendMessageBatchResult> {
-    const service = this.#service ?? (await this.#find())
+    const client = this.#client ?? (await this.#createClient())
     const body = Buffer.from(JSON.stringify({ QueueUrl: this.#url, Entries: entries }))
     const headers = {
       'content-length': String(body.length),
       'content-type': 'application/x-amz-json-1.0',
       'x-amz-target': 'AmazonSQS.SendMessageBatch',
     }
-    const request = { method: 'POST', path: '', headers, body: [body], payload: hash('sha256', body) }
-    const answer = await service.send(request)
-    return checked(JSON.parse(answer.body), entries)
+    const request = { method: 'POST', path: '', headers, body: [body], payloadHash: hash('sha256', body) }
+    const response = await client.send(request)
+    return verifyBodies(JSON.parse(response.body), entries)
   }
 
   close(): void {
-    this.#service?.close()
+    this.#client?.close()
   }
 
-  async #find(): Promise<Service> {
+  async #createClient(): Promise<ServiceClient> {
     const command = new SendMessageBatchCommand({
       QueueUrl: this.#url,
       Entries: [{ Id: '0', MessageBody: 'body' }],
     })
-    const target = await targetOf((command: SendMessageBatchCommand) => this.#sqs.send(command), command)
-    this.#service ??= new Service(target, this.#identity, this.#patience, this.#chance)
-    return this.#service
+    const target = await resolveTarget((command: SendMessageBatchCommand) => this.#sqs.send(command), command)
+    this.#client ??= new ServiceClient(target, this.#credentials, this.#timeouts, this.#clockAndRandom)
+    return this.#client
   }
 }
 
-function checked(
+function verifyBodies(
   { Successful = [], Failed = [] }: Partial<SendMessageBatchResult>,
   entries: readonly SendMessageBatchRequestEntry[],
 ): SendMessageBatchResult {
   const bodies = new Map(entries.map(({ Id, MessageBody }) => [Id, MessageBody]))
   const [intact, damaged] = [[], []] as [typeof Successful, typeof Successful]
-  for (const taken of Successful) {
-    const body = bodies.get(taken.Id)
+  for (const entry of Successful) {
+    const body = bodies.get(entry.Id)
     if (body === undefined) continue
-    const isIntact = taken.MD5OfMessageBody === hash('md5', body)
-    ;(isIntact ? intact : damaged).push(taken)
+    const isIntact = entry.MD5OfMessageBody === hash('md5', body)
+    ;(isIntact ? intact : damaged).push(entry)
   }
-  const refusals = damaged.map(({ Id }) => ({
+  const checksumFailures = damaged.map(({ Id }) => ({
     Id,
     Code: 'InvalidChecksum',
     Message: 'the body that the queue stored differs from the body sent',
     SenderFault: false,
   }))
-  return { Successful: intact, Failed: [...Failed, ...refusals] }
+  return { Successful: intact, Failed: [...Failed, ...checksumFailures] }
 }

@@ -1,51 +1,56 @@
 /** Requests to one AWS service: signed, tried up to three times, over connections that stay open. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Answer, Exchange, type Patience, type Request } from './exchange.ts'
-import { NoAnswerError, prospectOf, ServiceError } from './faults.ts'
-import type { Identity } from './identity.ts'
+import { HttpConnections, type HttpRequest, type HttpResponse, type RequestTimeouts } from './exchange.ts'
+import { classifyError, NoResponseError, ServiceError } from './faults.ts'
+import type { CredentialsCache } from './identity.ts'
 import { Signer } from './signature.ts'
 import type { Target } from './target.ts'
 
-export interface ServiceRequest extends Omit<Request, 'path'> {
+export interface ServiceRequest extends Omit<HttpRequest, 'path'> {
   /** Appended to the target's path. */
   path: string
   /** SHA-256 of the body in hexadecimal, or `UNSIGNED-PAYLOAD`. */
-  payload: string
+  payloadHash: string
 }
 
 /** Randomness and time, replaced in tests. */
-export interface Chance {
+export interface ClockAndRandom {
   /** In [0, 1). */
   random(): number
   now(): number
-  pause(ms: number): Promise<void>
+  sleep(ms: number): Promise<void>
 }
 
-const systemChance: Chance = { random: Math.random, now: Date.now, pause: (ms) => delay(ms) }
+const systemClockAndRandom: ClockAndRandom = { random: Math.random, now: Date.now, sleep: (ms) => delay(ms) }
 
-const mostTries = 3
+const maxTries = 3
 
 /** Upper bound of the first backoff in milliseconds; it doubles with each try. */
-const pauses = { Transient: 100, Throttled: 500 }
+const maxBackoffMs = { Transient: 100, Throttled: 500 }
 
 /** Milliseconds. AWS refuses a signature whose time is five minutes or more from its own. */
-const noticeableSkewMs = 4 * 60_000
+const minClockSkewMs = 4 * 60_000
 
-export class Service {
+export class ServiceClient {
   readonly target: Target
-  readonly #identity: Identity
-  readonly #chance: Chance
-  readonly #exchange: Exchange
+  readonly #credentials: CredentialsCache
+  readonly #clockAndRandom: ClockAndRandom
+  readonly #connections: HttpConnections
   readonly #signer: Signer
   readonly #host: string
   /** Milliseconds by which the service's clock is ahead of the local clock. */
-  #skewMs = 0
+  #clockSkewMs = 0
 
-  constructor(target: Target, identity: Identity, patience: Patience, chance: Chance = systemChance) {
+  constructor(
+    target: Target,
+    credentialsCache: CredentialsCache,
+    timeouts: RequestTimeouts,
+    clockAndRandom: ClockAndRandom = systemClockAndRandom,
+  ) {
     this.target = target
-    this.#identity = identity
-    this.#chance = chance
-    this.#exchange = new Exchange(target, patience)
+    this.#credentials = credentialsCache
+    this.#clockAndRandom = clockAndRandom
+    this.#connections = new HttpConnections(target, timeouts)
     this.#signer = new Signer(target)
     this.#host = target.port === null ? target.hostname : `${target.hostname}:${target.port}`
   }
@@ -55,37 +60,40 @@ export class Service {
    * @returns a 2xx response
    * @throws ServiceError, NoAnswerError: that of the last try
    */
-  async send(request: ServiceRequest): Promise<Answer> {
-    let afresh = false
+  async send(request: ServiceRequest): Promise<HttpResponse> {
+    let useNewConnection = false
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#try(request, afresh)
+        return await this.#try(request, useNewConnection)
       } catch (error) {
-        const prospect = prospectOf(error)
-        if (prospect === 'Final' || tries === mostTries) throw error
+        const errorClass = classifyError(error)
+        if (errorClass === 'Final' || tries === maxTries) throw error
         // A broken idle connection says nothing about the service: the request is repeated at once over a new one.
-        const isStale = !afresh && error instanceof NoAnswerError
-        if (!isStale) await this.#chance.pause(this.#chance.random() * pauses[prospect] * 2 ** (tries - 1))
-        afresh ||= error instanceof NoAnswerError
+        const isBrokenConnection = !useNewConnection && error instanceof NoResponseError
+        if (!isBrokenConnection)
+          await this.#clockAndRandom.sleep(
+            this.#clockAndRandom.random() * maxBackoffMs[errorClass] * 2 ** (tries - 1),
+          )
+        useNewConnection ||= error instanceof NoResponseError
       }
     }
   }
 
   close(): void {
-    this.#exchange.close()
+    this.#connections.close()
   }
 
-  async #try(request: ServiceRequest, afresh: boolean): Promise<Answer> {
-    const known = this.#identity.current()
-    const credentials = known instanceof Promise ? await known : known
+  async #try(request: ServiceRequest, useNewConnection: boolean): Promise<HttpResponse> {
+    const current = this.#credentials.current()
+    const credentials = current instanceof Promise ? await current : current
     const path = this.target.path + request.path
     const headers = { ...request.headers, host: this.#host }
-    const now = this.#chance.now()
-    const at = new Date(now + this.#skewMs)
+    const now = this.#clockAndRandom.now()
+    const at = new Date(now + this.#clockSkewMs)
     const signed = this.#signer.sign({ ...request, path, headers }, credentials, at)
-    const answer = await this.#exchange.send({ ...request, path, headers: signed }, afresh)
-    if (answer.status >= 200 && answer.status < 300) return answer
-    throw new ServiceError(answer, this.#setClockBy(answer, now, at.getTime()))
+    const response = await this.#connections.send({ ...request, path, headers: signed }, useNewConnection)
+    if (response.status >= 200 && response.status < 300) return response
+    throw new ServiceError(response, this.#correctClock(response, now, at.getTime()))
   }
 
   /**
@@ -93,10 +101,10 @@ export class Service {
    * @param at the time in its signature
    * @returns whether the service refused the signature for its time
    */
-  #setClockBy({ status, headers: { date } }: Answer, now: number, at: number): boolean {
-    const theirs = Date.parse(date ?? '')
-    if (status >= 500 || !(Math.abs(theirs - at) > noticeableSkewMs)) return false
-    this.#skewMs = theirs - now
+  #correctClock({ status, headers: { date } }: HttpResponse, now: number, at: number): boolean {
+    const serviceTimeMs = Date.parse(date ?? '')
+    if (status >= 500 || !(Math.abs(serviceTimeMs - at) > minClockSkewMs)) return false
+    this.#clockSkewMs = serviceTimeMs - now
     return true
   }
 }

@@ -11,13 +11,13 @@ export interface Credentials {
   sessionToken?: string | undefined
 }
 
-export interface Scope {
+export interface CredentialScope {
   region: string
   /** The service's name in the credential scope: `s3`, `sqs`, `execute-api`. */
   service: string
 }
 
-export interface Unsigned {
+export interface UnsignedRequest {
   method: string
   /** As on the wire, percent-encoded once. Only for S3 may a segment be `.` or `..`. */
   path: string
@@ -26,22 +26,22 @@ export interface Unsigned {
   /** Names in lower case, `host` included. Values have no leading, trailing or doubled white space. */
   headers: Readonly<Record<string, string>>
   /** SHA-256 of the body in hexadecimal, or `UNSIGNED-PAYLOAD`. */
-  payload: string
+  payloadHash: string
 }
 
 const algorithm = 'AWS4-HMAC-SHA256'
 
 export class Signer {
-  readonly #scope: Scope
-  #derived: { day: string; secret: string; key: KeyObject } | null = null
+  readonly #scope: CredentialScope
+  #cachedKey: { day: string; secret: string; key: KeyObject } | null = null
 
-  constructor(scope: Scope) {
+  constructor(scope: CredentialScope) {
     this.#scope = scope
   }
 
   /** @returns the request's headers and those of the signature */
   sign(
-    { method, path, query, headers, payload }: Unsigned,
+    { method, path, query, headers, payloadHash }: UnsignedRequest,
     credentials: Credentials,
     at: Date,
   ): Record<string, string> {
@@ -52,43 +52,43 @@ export class Signer {
     if (credentials.sessionToken !== undefined) signed['x-amz-security-token'] = credentials.sessionToken
     const names = Object.keys(signed).sort()
     const lines = names.map((name) => `${name}:${signed[name]}\n`).join('')
-    const canonicalPath = service === 's3' ? path : encodedAgain(path)
-    const canonicalQuery = query ? inOrder(query) : ''
-    const canonical = `${method}\n${canonicalPath}\n${canonicalQuery}\n${lines}\n${names.join(';')}\n${payload}`
-    const toSign = `${algorithm}\n${time}\n${scope}\n${hash('sha256', canonical)}`
-    const signature = createHmac('sha256', this.#keyOf(credentials, time.slice(0, 8)))
-      .update(toSign)
+    const canonicalPath = service === 's3' ? path : encodePathAgain(path)
+    const canonicalQuery = query ? sortParameters(query) : ''
+    const canonical = `${method}\n${canonicalPath}\n${canonicalQuery}\n${lines}\n${names.join(';')}\n${payloadHash}`
+    const stringToSign = `${algorithm}\n${time}\n${scope}\n${hash('sha256', canonical)}`
+    const signature = createHmac('sha256', this.#signingKey(credentials, time.slice(0, 8)))
+      .update(stringToSign)
       .digest('hex')
     signed.authorization = `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`
     return signed
   }
 
   /** Returns a KeyObject: with a Buffer, createHmac would create a KeyObject for each signature, its largest cost. */
-  #keyOf({ secretAccessKey: secret }: Credentials, day: string): KeyObject {
-    if (this.#derived?.day !== day || this.#derived.secret !== secret) {
+  #signingKey({ secretAccessKey: secret }: Credentials, day: string): KeyObject {
+    if (this.#cachedKey?.day !== day || this.#cachedKey.secret !== secret) {
       const { region, service } = this.#scope
       const octets = [day, region, service, 'aws4_request'].reduce<Buffer>(
         (key, part) => createHmac('sha256', key).update(part).digest(),
         Buffer.from(`AWS4${secret}`),
       )
-      this.#derived = { day, secret, key: createSecretKey(octets) }
+      this.#cachedKey = { day, secret, key: createSecretKey(octets) }
     }
-    return this.#derived.key
+    return this.#cachedKey.key
   }
 }
 
 /** Every service but S3 signs the path without empty segments and encoded twice. */
-const encodedAgain = (path: string): string =>
-  percentEncoded(path.replace(/\/{2,}/g, '/')).replace(/%2F/g, '/')
+const encodePathAgain = (path: string): string =>
+  percentEncode(path.replace(/\/{2,}/g, '/')).replace(/%2F/g, '/')
 
 /** Sorts the parameters by name, then by value, each with its `=`. */
-function inOrder(query: string): string {
+function sortParameters(query: string): string {
   const parameters = query.split('&')
   const parts = parameters.map((parameter) => /^([^=]*)=?(.*)$/s.exec(parameter)?.slice(1) ?? [])
   return (
     parts
       // A space sorts before every character that an encoded name can contain.
-      .map((each) => each.map((part) => percentEncoded(decodeURIComponent(part))).join(' '))
+      .map((each) => each.map((part) => percentEncode(decodeURIComponent(part))).join(' '))
       .sort()
       .map((parameter) => parameter.replace(' ', '='))
       .join('&')
@@ -96,7 +96,7 @@ function inOrder(query: string): string {
 }
 
 /** Encodes everything but the unreserved characters of RFC 3986 §2.3. */
-export const percentEncoded = (text: string): string =>
+export const percentEncode = (text: string): string =>
   encodeURIComponent(text).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -2,10 +2,10 @@
  * The endpoint and the signing scope that the SDK chooses for a command. The SDK has the rules for regions, configured
  * endpoints, addressing styles and queue URLs: a middleware captures its request before it is sent.
  */
-import type { Place } from './exchange.ts'
-import type { Scope } from './signature.ts'
+import type { Origin } from './exchange.ts'
+import type { CredentialScope } from './signature.ts'
 
-export interface Target extends Scope, Place {
+export interface Target extends CredentialScope, Origin {
   path: string
 }
 
@@ -28,7 +28,7 @@ interface Command {
 }
 
 /** Carries the captured request, and ends the SDK's handling of it before anything is sent. */
-class Met extends Error {
+class CapturedRequest extends Error {
   readonly request: SignedRequest
 
   constructor(request: SignedRequest) {
@@ -41,22 +41,22 @@ class Met extends Error {
  * @param send sends the command through the SDK
  * @throws the SDK's error when it finds no region, endpoint or credentials
  */
-export async function targetOf<C>(send: (command: C) => Promise<unknown>, command: C): Promise<Target> {
+export async function resolveTarget<C>(send: (command: C) => Promise<unknown>, command: C): Promise<Target> {
   const { middlewareStack } = command as Command
-  const meet = () => async (args: { request: unknown }) => {
-    throw new Met(args.request as SignedRequest)
+  const capture = () => async (args: { request: unknown }) => {
+    throw new CapturedRequest(args.request as SignedRequest)
   }
-  middlewareStack.add(meet, { step: 'deserialize', priority: 'low', name: 'meet' })
+  middlewareStack.add(capture, { step: 'deserialize', priority: 'low', name: 'meet' })
   try {
     await send(command)
   } catch (error) {
-    if (error instanceof Met) return readTarget(error.request)
+    if (error instanceof CapturedRequest) return parseTarget(error.request)
     throw error
   }
   throw new Error('the SDK sent the request without calling the capturing middleware')
 }
 
-function readTarget({ protocol, hostname, port, path, headers }: SignedRequest): Target {
+function parseTarget({ protocol, hostname, port, path, headers }: SignedRequest): Target {
   const [, region, service] =
     /Credential=[^,]*\/(?:\d{8})\/([^/,]+)\/([^/,]+)\/aws4_request,/.exec(headers.authorization ?? '') ?? []
   if (region === undefined || service === undefined)

@@ -37,8 +37,8 @@ export function createStorageClients(environment: {
   const s3 = new S3Client(awsClientOptions(s3TimeoutMs))
   const sqs = new SQSClient(awsClientOptions(sqsTimeoutMs))
   return {
-    objects: new ObjectPutter(s3, bucket, { connectMs: connectTimeoutMs, answerMs: s3TimeoutMs }),
-    queue: new JobQueue(new BatchSender(sqs, url, { connectMs: connectTimeoutMs, answerMs: sqsTimeoutMs })),
+    objects: new ObjectPutter(s3, bucket, { connectMs: connectTimeoutMs, totalMs: s3TimeoutMs }),
+    queue: new JobQueue(new BatchSender(sqs, url, { connectMs: connectTimeoutMs, totalMs: sqsTimeoutMs })),
     s3,
     sqs,
   }

@@ -48,7 +48,11 @@ async function fetchStatus(
   const body = location.kind === 'Ocsp' ? encodeRequest(question) : null
   if (body === undefined) return unknown('No OCSP request can be made for this certificate')
   const { totalMs: whole = defaultTotalMs[location.kind] } = options
-  const limits = { totalMs: whole, idleTimeoutMs: Math.min(idleTimeoutMs, whole), maxBodyOctets: maxOctets[location.kind] }
+  const limits = {
+    totalMs: whole,
+    idleTimeoutMs: Math.min(idleTimeoutMs, whole),
+    maxBodyOctets: maxOctets[location.kind],
+  }
   const answer = await fetchUntrustedUrl(
     { ...options, limits },
     location.url,

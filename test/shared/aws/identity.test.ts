@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Identity, type ProvidedCredentials } from '../../../shared/aws/identity.ts'
+import { CredentialsCache, type ProvidedCredentials } from '../../../shared/aws/identity.ts'
 
 const minute = 60_000
 
@@ -16,10 +16,10 @@ function world({ lifetime = 10 * minute } = {}) {
       ...(lifetime > 0 && { expiration: new Date(state.now + lifetime) }),
     }
   }
-  return { state, identity: new Identity(provide, () => state.now) }
+  return { state, identity: new CredentialsCache(provide, () => state.now) }
 }
 
-const idOf = async (identity: Identity) => (await identity.current()).accessKeyId
+const idOf = async (identity: CredentialsCache) => (await identity.current()).accessKeyId
 
 test('only the first request waits for credentials', async () => {
   const { state, identity } = world()

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { NoAnswerError, ServiceError } from '../../../shared/aws/faults.ts'
-import { Identity } from '../../../shared/aws/identity.ts'
-import { Service } from '../../../shared/aws/service.ts'
+import { NoResponseError, ServiceError } from '../../../shared/aws/faults.ts'
+import { CredentialsCache } from '../../../shared/aws/identity.ts'
+import { ServiceClient } from '../../../shared/aws/service.ts'
 import {
   answer,
   type Behaviour,
@@ -17,30 +17,30 @@ import { freePort } from '../../support/process.ts'
 import { within } from '../../support/within.ts'
 
 const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
-const identity = new Identity(async () => credentials)
+const identity = new CredentialsCache(async () => credentials)
 const started = Date.parse('2026-11-25T00:00:00Z')
 
 /** Short timeouts are for the tests of silence; the others must pass on a busy machine. */
 const soonMs = 50
 
 /** A service connected to the server. Its backoff is recorded and takes no time. */
-async function before(context: TestContext, script: Behaviour[], answerMs = 10_000) {
+async function before(context: TestContext, script: Behaviour[], totalMs = 10_000) {
   const server = await ScriptedServer.start(...script)
   const place = { isSecure: false, hostname: '127.0.0.1', port: server.port }
   const target = { ...place, path: '/bucket/', region: 'eu-central-1', service: 's3' }
   const patience = {
     connectMs: 10_000,
-    get answerMs() {
-      return server.script[0] === silence ? soonMs : answerMs
+    get totalMs() {
+      return server.script[0] === silence ? soonMs : totalMs
     },
   }
   const pauses: number[] = []
   const chance = {
     random: () => 0.1,
     now: () => started,
-    pause: async (ms: number) => void pauses.push(ms),
+    sleep: async (ms: number) => void pauses.push(ms),
   }
-  const service = new Service(target, identity, patience, chance)
+  const service = new ServiceClient(target, identity, patience, chance)
   context.after(() => {
     service.close()
     server.stop()
@@ -48,7 +48,7 @@ async function before(context: TestContext, script: Behaviour[], answerMs = 10_0
   return { server, service, pauses }
 }
 
-const noPause = { random: () => 0, now: () => started, pause: async () => {} }
+const noPause = { random: () => 0, now: () => started, sleep: async () => {} }
 
 const body = [Buffer.from('one'), Buffer.from('two')]
 const request = {
@@ -56,7 +56,7 @@ const request = {
   path: 'key',
   headers: { 'content-length': '6' },
   body,
-  payload: 'UNSIGNED-PAYLOAD',
+  payloadHash: 'UNSIGNED-PAYLOAD',
 }
 
 const fine = answer(200, 'fine')
@@ -115,7 +115,7 @@ for (const [name, behaviour] of passing) {
     const { server, service } = await before(t, [behaviour])
     await assert.rejects(
       service.send(request),
-      (error) => error instanceof ServiceError || error instanceof NoAnswerError,
+      (error) => error instanceof ServiceError || error instanceof NoResponseError,
     )
     assert.equal(server.seen.length, 3)
   })
@@ -149,7 +149,7 @@ test('stops reading a response that is too large', async (t) => {
 
 test('throws when the response is not HTTP', async (t) => {
   const { service } = await before(t, [notHttp])
-  await assert.rejects(service.send(request), NoAnswerError)
+  await assert.rejects(service.send(request), NoResponseError)
 })
 
 for (const [name, behaviour] of [
@@ -180,13 +180,13 @@ test('closes the connection after a timeout', async (t) => {
 test('tries three times when the connection is refused, and names the error', async () => {
   const port = await freePort()
   const target = { isSecure: false, hostname: '127.0.0.1', port, path: '/', region: 'r', service: 's3' }
-  const service = new Service(target, identity, { connectMs: 10_000, answerMs: 10_000 }, noPause)
+  const service = new ServiceClient(target, identity, { connectMs: 10_000, totalMs: 10_000 }, noPause)
   await assert.rejects(service.send(request), { code: 'ECONNREFUSED' })
   service.close()
 })
 
 /** Sends requests concurrently, so that as many connections are idle afterwards. */
-async function openConnections(service: Service, server: ScriptedServer, count: number): Promise<void> {
+async function openConnections(service: ServiceClient, server: ScriptedServer, count: number): Promise<void> {
   let release = () => {}
   const gate = new Promise<void>((resolve) => {
     release = resolve

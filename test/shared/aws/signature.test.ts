@@ -20,7 +20,7 @@ const published = [
     scope: { region: 'us-east-1', service: 'service' },
     credentials: ofSuite,
     at: '2015-08-30T12:36:00Z',
-    request: { method: 'GET', path: '/', headers: { host: 'example.amazonaws.com' }, payload: nothing },
+    request: { method: 'GET', path: '/', headers: { host: 'example.amazonaws.com' }, payloadHash: nothing },
     signature: '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31',
   },
   {
@@ -28,7 +28,7 @@ const published = [
     scope: { region: 'us-east-1', service: 'service' },
     credentials: ofSuite,
     at: '2015-08-30T12:36:00Z',
-    request: { method: 'POST', path: '/', headers: { host: 'example.amazonaws.com' }, payload: nothing },
+    request: { method: 'POST', path: '/', headers: { host: 'example.amazonaws.com' }, payloadHash: nothing },
     signature: '5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b',
   },
   {
@@ -41,7 +41,7 @@ const published = [
       path: '/',
       query: 'Param2=value2&Param1=value1',
       headers: { host: 'example.amazonaws.com' },
-      payload: nothing,
+      payloadHash: nothing,
     },
     signature: 'b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500',
   },
@@ -59,7 +59,7 @@ const published = [
         'x-amz-content-sha256': '44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072',
         'x-amz-storage-class': 'REDUCED_REDUNDANCY',
       },
-      payload: '44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072',
+      payloadHash: '44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072',
     },
     signature: '98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd',
   },
@@ -145,8 +145,8 @@ for (const service of ['s3', 'sqs', 'execute-api'])
     const signer = new Signer({ region, service })
     await fc.assert(
       fc.asyncProperty(requestsTo(service), queries, async ({ body, credentials, at, ...request }, query) => {
-        const payload = createHash('sha256').update(body).digest('hex')
-        const headers = { ...request.headers, host: 'service.example', 'x-amz-content-sha256': payload }
+        const payloadHash = createHash('sha256').update(body).digest('hex')
+        const headers = { ...request.headers, host: 'service.example', 'x-amz-content-sha256': payloadHash }
         const sdk = new SignatureV4({
           credentials: credentials as { accessKeyId: string; secretAccessKey: string },
           region,
@@ -165,15 +165,15 @@ for (const service of ['s3', 'sqs', 'execute-api'])
         }
         const expected: unknown = await sdk.sign(whole as never, { signingDate: at })
         const { headers: signed } = expected as { headers: unknown }
-        const ours = { ...request, query: queryText(query), headers, payload }
-        assert.deepEqual(signer.sign(ours, credentials, at), signed)
+        const unsigned = { ...request, query: queryText(query), headers, payloadHash }
+        assert.deepEqual(signer.sign(unsigned, credentials, at), signed)
       }),
     )
   })
 
 test('derives a new key for a new day and for new credentials', () => {
   const scope = { region: 'us-east-1', service: 's3' }
-  const request = { method: 'PUT', path: '/key', headers: { host: 'h' }, payload: nothing }
+  const request = { method: 'PUT', path: '/key', headers: { host: 'h' }, payloadHash: nothing }
   const signer = new Signer(scope)
   const days = ['2026-01-01T23:59:59Z', '2026-01-02T00:00:00Z', '2026-01-01T23:59:59Z'].map(
     (day) => new Date(day),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { PutObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { SendMessageBatchCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
-import { type Target, targetOf } from '../../../shared/aws/target.ts'
+import { resolveTarget, type Target } from '../../../shared/aws/target.ts'
 
 type Environment = Record<string, string>
 
@@ -76,7 +76,7 @@ for (const { name, config = {}, environment = {}, target } of ofS3)
     Object.assign(process.env, environment)
     const s3 = new S3Client({ credentials, ...(environment.AWS_REGION ? {} : { region }), ...config })
     const command = new PutObjectCommand({ Bucket: 'content', Key: 'key', Body: Buffer.alloc(0) })
-    const found = await targetOf((command: PutObjectCommand) => s3.send(command), command)
+    const found = await resolveTarget((command: PutObjectCommand) => s3.send(command), command)
     assert.partialDeepStrictEqual({ ...found, path: found.path.replace(/\?.*/, '') }, target)
   })
 
@@ -112,7 +112,7 @@ for (const { name, config = {}, url: QueueUrl = url, target } of ofSqs)
     const sqs = new SQSClient({ credentials, region, ...config })
     const command = new SendMessageBatchCommand({ QueueUrl, Entries: [{ Id: '0', MessageBody: 'x' }] })
     assert.partialDeepStrictEqual(
-      await targetOf((command: SendMessageBatchCommand) => sqs.send(command), command),
+      await resolveTarget((command: SendMessageBatchCommand) => sqs.send(command), command),
       target,
     )
   })
@@ -121,7 +121,7 @@ test("throws the SDK's error for missing configuration", async () => {
   const s3 = new S3Client({ region, credentials: async () => Promise.reject(new Error('no credentials')) })
   const command = new PutObjectCommand({ Bucket: 'content', Key: 'key' })
   await assert.rejects(
-    targetOf((command: PutObjectCommand) => s3.send(command), command),
+    resolveTarget((command: PutObjectCommand) => s3.send(command), command),
     /no credentials/,
   )
 })
