@@ -1,7 +1,7 @@
 /** `certificates`: shows the published certificates of this gateway. */
 import { z } from 'zod'
 import { type PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { attributesOf, utc } from '../../shared/tls/published-words.ts'
+import { attributesOf, utcText } from '../../shared/tls/published-words.ts'
 import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption } from '../command.ts'
 import { exit } from '../faults.ts'
@@ -27,7 +27,7 @@ export const certificates = command({
 
 function textOf({ hostname, changedAt, certificates, tlsaRecords, protocol }: PublishedCertificates): string {
   return [
-    `${printable(hostname)}, published since ${utc(changedAt)}`,
+    `${printable(hostname)}, published since ${utcText(changedAt)}`,
     ...certificates.flatMap((certificate) => ['', ...linesOf(certificate)]),
     '',
     'TLSA records (the zone must be signed with DNSSEC)',

@@ -7,9 +7,9 @@
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
 import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import type { ClientCredentials } from '../../shared/net/tls-client.ts'
-import type { Sighting } from '../../shared/tls/observed/observation.ts'
-import { seenOfPem, seenOfServer } from '../../shared/tls/observed/sighting.ts'
-import { asksForVerification } from '../../shared/tls/requirement.ts'
+import type { NewObservation } from '../../shared/tls/observed/observation.ts'
+import { recordOfPem, recordOfServer } from '../../shared/tls/observed/sighting.ts'
+import { requiresVerification } from '../../shared/tls/requirement.ts'
 import {
   type LogAndMetrics,
   type ObservationSinks,
@@ -23,16 +23,16 @@ const maxObservations = 200
 const writeTimeoutMs = 10_000
 
 export class Sightings {
-  readonly #seen = new Map<string, Sighting>()
+  readonly #seen = new Map<string, NewObservation>()
 
-  add(sighting: Sighting | null): void {
+  add(sighting: NewObservation | null): void {
     if (sighting === null || this.#seen.size >= maxObservations) return
-    const { place, certificate } = sighting
+    const { endpoint: place, certificate } = sighting
     this.#seen.set([place.connector?.id, place.host, certificate.fingerprint256].join(' '), sighting)
   }
 
   /** Returns the certificates since the last call. */
-  take(): Sighting[] {
+  take(): NewObservation[] {
     const all = [...this.#seen.values()]
     this.#seen.clear()
     return all
@@ -57,19 +57,19 @@ export function certificateWatch(
   }
 }
 
-type Connector = Sighting['place']['connector']
+type Connector = NewObservation['endpoint']['connector']
 
 function ofServer(
   { tls, result, enforced, hop, domain }: SessionRecord,
   connector: Connector,
   at: Date,
-): Sighting | null {
-  const verifiedBy = asksForVerification(enforced) ? enforced.source : null
+): NewObservation | null {
+  const verifiedBy = requiresVerification(enforced) ? enforced.source : null
   if (tls?.kind !== 'Established' || result !== 'success') return null
   if (connector === null && verifiedBy !== 'Dane' && verifiedBy !== 'MtaSts') return null
-  const certificate = seenOfServer(tls)
+  const certificate = recordOfServer(tls)
   const place = { kind: 'PartnerServer' as const, connector, domain, host: hop.host }
-  return certificate && { place, certificate, verifiedBy, at }
+  return certificate && { endpoint: place, certificate, verifiedBy, at }
 }
 
 function ofOurs(
@@ -77,10 +77,10 @@ function ofOurs(
   { certificate: pem }: ClientCredentials,
   connector: Connector,
   at: Date,
-): Sighting | null {
-  const certificate = seenOfPem(pem)
+): NewObservation | null {
+  const certificate = recordOfPem(pem)
   const place = { kind: 'Own' as const, connector, domain: null, host: clientCertificateSecret(name) }
-  return certificate && { place, certificate, verifiedBy: null, at }
+  return certificate && { endpoint: place, certificate, verifiedBy: null, at }
 }
 
 /** Never rejects. */

@@ -18,11 +18,11 @@ import {
 import { opportunistic } from '../../shared/policy/outbound.ts'
 import { verifySigner } from '../../shared/tls-reports/authentication.ts'
 import { excessReason, readReportMail } from '../../shared/tls-reports/read-mail.ts'
-import { type ReceivedReport, received } from '../../shared/tls-reports/received-report.ts'
+import { type ReceivedReport, toReceivedReport } from '../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 
 export interface Dependencies {
-  reports: Pick<ReceivedReports, 'keep'>
+  reports: Pick<ReceivedReports, 'put'>
   resolver: Resolver
   now(): Date
   retentionDays: number
@@ -50,11 +50,11 @@ export async function keepReport(
     const reading = await readReportMail(content)
     const report =
       reading.kind === 'Report'
-        ? received(reading.content, new Date(message.receivedAt), signer)
+        ? toReceivedReport(reading.content, new Date(message.receivedAt), signer)
         : reading.why
     if (typeof report === 'string')
       return { kind: 'Ignored', why: report, told: isProven(message, signer.signedBy) }
-    await reports.keep(report, expiryAfter(now(), retentionDays * daySeconds))
+    await reports.put(report, expiryAfter(now(), retentionDays * daySeconds))
     return { kind: 'Kept', report }
   } catch (error) {
     return { kind: 'Failed', why: errorMessage(error) }

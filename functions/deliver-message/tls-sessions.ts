@@ -42,7 +42,7 @@ export async function writeSessions(
   random: () => number,
   { logger, metrics }: { logger: Logger; metrics: Metrics },
 ): Promise<void> {
-  const counted = tally.take()
+  const counted = tally.drain()
   if (counted.length === 0) return
   const byResult = Map.groupBy(counted, ({ failure }) => failure?.result ?? 'success')
   for (const [result, some] of byResult) {

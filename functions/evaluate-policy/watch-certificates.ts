@@ -12,7 +12,7 @@ import { judgeMessage, sessionOf, type Verdict } from '../../shared/policy/evalu
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { type Fate, knownTo, unknownTo } from '../../shared/policy/unknown-certificate.ts'
 import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
-import { nameOfClient, seenOfClient } from '../../shared/tls/observed/sighting.ts'
+import { clientCertificateName, recordOfClient } from '../../shared/tls/observed/sighting.ts'
 import { type ObservationSinks, recordObservedCertificate } from '../../shared/transport/note-certificate.ts'
 import { isFirst } from './evaluate-job.ts'
 
@@ -53,10 +53,10 @@ export async function watchCertificates(
     { id, name, tlsSenderCertificateNames }: InboundConnector,
     shown: ClientCertificate,
   ): Promise<void> {
-    const host = nameOfClient(shown, tlsSenderCertificateNames)
-    const place = { kind: 'PartnerClient' as const, connector: { id, name }, domain: null, host }
-    const certificate = seenOfClient(shown)
-    const sighting = { place, certificate, verifiedBy: 'Connector' as const, at: session.at }
+    const host = clientCertificateName(shown, tlsSenderCertificateNames)
+    const endpoint = { kind: 'PartnerClient' as const, connector: { id, name }, domain: null, host }
+    const certificate = recordOfClient(shown)
+    const sighting = { endpoint, certificate, verifiedBy: 'Connector' as const, at: session.at }
     await recordObservedCertificate(sighting, now, noting, { logger, metrics })
   }
 

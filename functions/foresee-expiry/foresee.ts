@@ -11,7 +11,7 @@ import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { type ExpiryNotice, foresee, type Gauge, type InUse, usedAt } from '../../shared/policy/foresight.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
-import type { Observation, Sighting } from '../../shared/tls/observed/observation.ts'
+import type { NewObservation, Observation } from '../../shared/tls/observed/observation.ts'
 import { publishedAt } from '../../shared/tls/published.ts'
 import { expiryNoticeKey } from '../../shared/transport/keys.ts'
 import { announce } from './notice-text.ts'
@@ -26,7 +26,7 @@ export interface Dependencies {
   published(): Promise<PublishedCertificates | null>
   connectors(): Promise<{ inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }>
   /** Records a certificate that the ingress serves. */
-  see(sighting: Sighting): Promise<void>
+  see(sighting: NewObservation): Promise<void>
   observations(): AsyncIterable<Observation>
   claims: Claims<Told>
   /** @returns the SNS message id */

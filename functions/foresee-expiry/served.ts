@@ -1,8 +1,8 @@
 /** Maps the published certificates to what the ingress serves now and next. */
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Served } from '../../shared/policy/foresight.ts'
-import type { Sighting } from '../../shared/tls/observed/observation.ts'
-import { seenOfPem } from '../../shared/tls/observed/sighting.ts'
+import type { NewObservation } from '../../shared/tls/observed/observation.ts'
+import { recordOfPem } from '../../shared/tls/observed/sighting.ts'
 
 /** @param published state as of now */
 export function servedOf({ certificates }: PublishedCertificates): Served[] {
@@ -23,12 +23,12 @@ export function servedOf({ certificates }: PublishedCertificates): Served[] {
 }
 
 /** @param published state as of `at` */
-export function sightingsOf({ hostname, certificates }: PublishedCertificates, at: Date): Sighting[] {
+export function sightingsOf({ hostname, certificates }: PublishedCertificates, at: Date): NewObservation[] {
   return certificates
     .filter(({ state }) => state === 'Current')
     .flatMap(({ chain }) => {
-      const certificate = seenOfPem(chain)
-      const place = { kind: 'Own' as const, connector: null, domain: null, host: hostname }
-      return certificate === null ? [] : [{ place, certificate, verifiedBy: null, at }]
+      const certificate = recordOfPem(chain)
+      const endpoint = { kind: 'Own' as const, connector: null, domain: null, host: hostname }
+      return certificate === null ? [] : [{ endpoint, certificate, verifiedBy: null, at }]
     })
 }

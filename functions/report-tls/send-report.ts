@@ -9,7 +9,7 @@ import { type ContentReference, ownMessage, plainEnvelope, untried } from '../..
 import type { UntrustedRequestOptions } from '../../shared/net/foreign-exchange.ts'
 import { fetchUntrusted } from '../../shared/net/foreign-https.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
-import type { ReportPlace } from '../../shared/tls-reports/record.ts'
+import type { ReportDestination } from '../../shared/tls-reports/record.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
 import { compressed, type DkimKey, reportMail } from '../../shared/tls-reports/report-mail.ts'
 import type { Sending } from './send-reports.ts'
@@ -32,7 +32,7 @@ export interface Dependencies {
 /** @throws on an internal failure */
 export function sendReport(
   report: TlsReport,
-  place: ReportPlace,
+  place: ReportDestination,
   dependencies: Dependencies,
 ): Promise<Sending> {
   return place.kind === 'Mail'

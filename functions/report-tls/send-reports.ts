@@ -10,7 +10,12 @@ import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import type { DomainCounts, SessionCounters } from '../../shared/tls-reports/counters.ts'
-import { placeText, type ReportPlace, recordName, reportPlaces } from '../../shared/tls-reports/record.ts'
+import {
+  destinationText,
+  type ReportDestination,
+  recordName,
+  reportDestinations,
+} from '../../shared/tls-reports/record.ts'
 import { buildReport, type Reporter, type TlsReport } from '../../shared/tls-reports/report.ts'
 import { sentReportKey } from '../../shared/transport/keys.ts'
 
@@ -28,7 +33,7 @@ export interface Dependencies {
   resolver: Resolver
   reporter: Reporter
   /** @throws on an internal failure */
-  send(report: TlsReport, place: ReportPlace): Promise<Sending>
+  send(report: TlsReport, place: ReportDestination): Promise<Sending>
   now(): Date
   /** Whether there is time to begin another domain. */
   hasTime(): boolean
@@ -37,7 +42,7 @@ export interface Dependencies {
 }
 
 export type Told = { domain: string; place: string } & (
-  | { kind: 'Sent'; by: ReportPlace['kind'] }
+  | { kind: 'Sent'; by: ReportDestination['kind'] }
   | { kind: 'Undeliverable'; why: string }
   | { kind: 'Failed'; error: Error }
 )
@@ -103,7 +108,7 @@ async function reportTo(
   const querySignal = AbortSignal.timeout(dnsTimeoutMs)
   const answer = await dependencies.resolver.query(recordName(counts.domain), 'TXT', querySignal)
   if (answer.kind === 'Failed') run.unasked += 1
-  const places = answer.kind === 'Found' ? reportPlaces(answer.records) : []
+  const places = answer.kind === 'Found' ? reportDestinations(answer.records) : []
   if (places.length === 0) return
   const report = buildReport(counts, day, dependencies.reporter)
   await Promise.all(places.map((place) => sendOnce(report, place, run, dependencies)))
@@ -111,19 +116,19 @@ async function reportTo(
 
 async function sendOnce(
   report: TlsReport,
-  place: ReportPlace,
+  place: ReportDestination,
   run: Run,
   { claims, send, now, tell }: Dependencies,
 ): Promise<void> {
   const { day, domain } = report
   const at = now()
-  const key = sentReportKey(day, domain, digest(placeText(place)))
+  const key = sentReportKey(day, domain, digest(destinationText(place)))
   const claim = await claims.claim(key, at, leaseMs, expiryAfter(at, rememberedDays * daySeconds))
   if (claim.kind !== 'Claimed') {
     run.known += 1
     return
   }
-  const told = { domain, place: placeText(place) }
+  const told = { domain, place: destinationText(place) }
   try {
     const sending = await send(report, place)
     if (sending.kind === 'Undeliverable') {

@@ -15,8 +15,8 @@ import {
   type CertificateFault,
   type CertificatesAndKeys,
   certificateFault,
-  dueAt,
-  firstEnd,
+  earliestExpiry,
+  nextServedFrom,
 } from '../../shared/tls/certificate-choice.ts'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { certificatesIn } from '../../shared/tls/pem.ts'
@@ -86,7 +86,7 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
   const { now } = facts
   const { next } = set
   if (!next) return set
-  const due = dueAt(set, next)
+  const due = nextServedFrom(set, next)
   const isDue = due <= now
   const fault = certificateFault(next, { ...facts, at: isDue ? now : due })
   if (fault) refused.push({ certificates: 'Next', ...fault })
@@ -131,7 +131,7 @@ function withOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): 
   const { offer, now, noticeMs } = facts
   if (offer === null || !isNews(set, certificatesIn(offer.certificate))) return set
   const noticed = new Date(now.getTime() + noticeMs)
-  const end = firstEnd(set)
+  const end = earliestExpiry(set)
   const from = end !== null && end <= noticed ? now : noticed
   const fault = certificateFault(offer, { ...facts, at: from })
   if (fault) refused.push({ certificates: 'Offered', ...fault })

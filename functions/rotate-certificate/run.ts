@@ -2,7 +2,7 @@
 import type { PublishedRevision } from '../../shared/connectors-table/published-certificates.ts'
 import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
-import { type CertificatesAndKeys, dueAt } from '../../shared/tls/certificate-choice.ts'
+import { type CertificatesAndKeys, nextServedFrom } from '../../shared/tls/certificate-choice.ts'
 import { parseCertificateSecret } from '../../shared/tls/certificate-secret.ts'
 import { describeCertificates } from '../../shared/tls/published.ts'
 import { type News, newsSince, type Told, toldOf } from './news.ts'
@@ -64,12 +64,14 @@ async function rotateOnce(dependencies: Dependencies): Promise<Run> {
   const parsed = before && parseCertificateSecret(before.text)
   const set = parsed?.set ?? null
   // A secret with an unreadable part is not rewritten, since that would lose the part; its author must fix it.
-  const isWhole = parsed === null || parsed.refused === null
+  const isWhole = parsed === null || parsed.optionalFieldsFault === null
   const offer = isWhole ? await offered(dependencies, set) : null
   const facts = { hostname, prove: dependencies.prove, now: now(), noticeMs, published: known.published }
   const plan = planRotation({ ...facts, set, offer })
   const refused: Refusal[] = [
-    ...(parsed?.refused ? [{ certificates: 'Next' as const, ...parsed.refused }] : []),
+    ...(parsed?.optionalFieldsFault
+      ? [{ certificates: 'Next' as const, ...parsed.optionalFieldsFault }]
+      : []),
     ...plan.refused,
   ]
   const changed = isWhole && plan.set !== set
@@ -79,7 +81,7 @@ async function rotateOnce(dependencies: Dependencies): Promise<Run> {
   const description =
     known.published !== null && !plan.isServed
       ? known.published
-      : describeCertificates(served, { hostname, now: facts.now, before: known.published })
+      : describeCertificates(served, { hostname, now: facts.now, previous: known.published })
   if (description !== known.published && !(await published.write(description, known)))
     throw new Outrun('another run has published since')
   return { changed, refused, told: await tell(description, refused, turn, dependencies) }
@@ -104,7 +106,7 @@ function secretText(before: SecretVersion | null, set: IngressCertificates): str
 function asServed(set: IngressCertificates, isRefused: boolean): IngressCertificates {
   const { next } = set
   if (!next || isRefused) return { ...set, next: null }
-  return { ...set, next: { ...next, servedFrom: dueAt(set, next).toISOString() } }
+  return { ...set, next: { ...next, servedFrom: nextServedFrom(set, next).toISOString() } }
 }
 
 async function tell(

@@ -12,7 +12,12 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Recipient, Reply } from '../contract/message.ts'
 import type { Revocation } from '../contract/revocation.ts'
 import { parseReply, reply } from '../mail/reply.ts'
-import { asksForChain, forcesTls, type HopRequirement, type Trial } from '../tls/requirement.ts'
+import {
+  forcesTls,
+  type HopRequirement,
+  type ReportOnlyRequirement,
+  requiresChain,
+} from '../tls/requirement.ts'
 import type { ServerTls } from '../tls/server-certificate.ts'
 import {
   type Extensions,
@@ -55,7 +60,7 @@ export interface SessionOptions {
   /** Checked before a message is sent. */
   enforced: HopRequirement
   /** Report-only requirements: checked and reported, not enforced. */
-  reportOnly?: readonly Trial[]
+  reportOnly?: readonly ReportOnlyRequirement[]
   /** SNI; null for an address. */
   serverName: string | null
   /** Shown when the next hop requests a client certificate. */
@@ -502,8 +507,8 @@ export class GatedConnection {
  * ones, the public roots first: server-certificate.ts can verify a chain to other anchors later, but not to the roots.
  */
 function trustAnchorsFor({ enforced, reportOnly = [] }: SessionOptions): readonly string[] {
-  if (asksForChain(enforced)) return enforced.certificateAuthorities
-  const chainRequirements = reportOnly.map(({ requirement }) => requirement).filter(asksForChain)
+  if (requiresChain(enforced)) return enforced.certificateAuthorities
+  const chainRequirements = reportOnly.map(({ requirement }) => requirement).filter(requiresChain)
   const chosen =
     chainRequirements.find(({ certificateAuthorities }) => certificateAuthorities.length === 0) ??
     chainRequirements[0]

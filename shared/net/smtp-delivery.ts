@@ -21,13 +21,13 @@ import {
   serverNameFor,
 } from '../policy/transport-security.ts'
 import {
-  asksForVerification,
   forcesTls,
   type HopRequirement,
+  type ReportOnlyRequirement,
+  requiresVerification,
   type TlsFault,
-  type Trial,
 } from '../tls/requirement.ts'
-import { resultOfUndemanded, type ServerTls } from '../tls/server-certificate.ts'
+import { type ServerTls, unrequiredTlsResult } from '../tls/server-certificate.ts'
 import { traitsOf } from './esmtp.ts'
 import { outcomeOf } from './failures.ts'
 import type { SessionOptions, SmtpTimeouts } from './gated-connection.ts'
@@ -64,7 +64,7 @@ export interface SessionRecord {
   hop: NextHop
   mtaSts: MtaSts
   enforced: HopRequirement
-  reportOnly: readonly Trial[]
+  reportOnly: readonly ReportOnlyRequirement[]
   /** Null for a host to which no session was opened. */
   tls: ServerTls | null
   result: TlsResult
@@ -258,7 +258,7 @@ async function tryOverSession(
   const reportOnlyFault = opening.kind === 'Admitted' ? opening.reportOnlyFault : null
   // A report-only fault is the result only when nothing is enforced.
   const fault = failed ?? (forcesTls(decision.enforced) ? null : reportOnlyFault)
-  const tlsResult = fault?.result ?? resultOfUndemanded(opening.tls)
+  const tlsResult = fault?.result ?? unrequiredTlsResult(opening.tls)
   // RFC 8460 counts sessions, not messages.
   if (!opening.isFromEarlier)
     recordSession(context, hop, decision, { tls: opening.tls, result: tlsResult, fault })
@@ -365,8 +365,8 @@ function toAttemptTls(
   if (tls.kind !== 'Established') return null
   const { protocol, cipher, group, fingerprint256 } = tls
   const isReportOnlyVerified =
-    reportOnlyFault === null && trials.some(({ requirement }) => asksForVerification(requirement))
-  const verified = failed === null && (asksForVerification(enforced) || isReportOnlyVerified)
+    reportOnlyFault === null && trials.some(({ requirement }) => requiresVerification(requirement))
+  const verified = failed === null && (requiresVerification(enforced) || isReportOnlyVerified)
   const notVerified = verified
     ? null
     : ((failed ?? reportOnlyFault)?.reply.text ?? notVerifiedReason(tls.trustError))

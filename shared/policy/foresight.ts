@@ -6,7 +6,7 @@
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'
 import { domainMatchesPattern } from '../mail/domain.ts'
-import { daysLeft, noticeDue, useOf } from '../tls/observed/expiry.ts'
+import { certificateUse, daysLeft, noticeDue } from '../tls/observed/expiry.ts'
 import type { Observation, ObservedCertificate, ObservedKind } from '../tls/observed/observation.ts'
 
 /** A certificate of the ingress, by SHA-256, and its announced successor. */
@@ -91,7 +91,7 @@ export function usedAt(observation: Observation, known: Known, now: Date): InUse
   if (owner === null) return []
   const { id, name, connectorType } = owner.connector
   return observation.certificates
-    .filter((certificate) => useOf(certificate, observation, now) === 'InUse')
+    .filter((certificate) => certificateUse(certificate, observation, now) === 'InUse')
     .map((certificate) => ({
       observation,
       certificate,

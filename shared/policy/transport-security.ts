@@ -18,13 +18,13 @@ import type { TlsResult } from '../contract/tls-result.ts'
 import { reply } from '../mail/reply.ts'
 import { isUsable } from '../tls/dane.ts'
 import {
-  asksForChain,
   forcesTls,
   type HopRequirement,
   opportunistic,
+  type ReportOnlyRequirement,
+  requiresChain,
   type TlsaRecord,
   type TlsFault,
-  type Trial,
 } from '../tls/requirement.ts'
 
 /** What is known of a next hop before the connection. */
@@ -81,7 +81,7 @@ export interface SenderWish {
 
 export type HopDecision =
   /** The message is sent only if `enforced` is met; the other requirements are checked and recorded. */
-  | { kind: 'Try'; enforced: HopRequirement; trials: readonly Trial[] }
+  | { kind: 'Try'; enforced: HopRequirement; trials: readonly ReportOnlyRequirement[] }
   /** Nothing is sent to this host. */
   | {
       kind: 'Refuse'
@@ -122,14 +122,14 @@ function ofConnector(tls: TlsRequirement): HopRequirement {
     tlsa: [],
     certificateAuthorities: tls.certificateAuthorities,
     minimumTlsVersion: tls.minimumTlsVersion,
-    revocationCheck: asksForChain(tls) ? tls.revocationCheck : 'None',
+    revocationCheck: requiresChain(tls) ? tls.revocationCheck : 'None',
   }
 }
 
 /** The policies of the recipient's domain, as far as the connector allows them. */
 type Published =
-  | { kind: 'Nothing'; trials: Trial[] }
-  | { kind: 'Requirement'; requirement: HopRequirement; trials: Trial[] }
+  | { kind: 'Nothing'; trials: ReportOnlyRequirement[] }
+  | { kind: 'Requirement'; requirement: HopRequirement; trials: ReportOnlyRequirement[] }
   | {
       kind: 'Refused'
       outcome: 'TlsNotMet' | 'TemporaryFailure'
@@ -219,7 +219,8 @@ function inForce(
   if (isEnforced(tls)) return { kind: 'Try', enforced: own, trials: [] }
   // REQUIRETLS uses the connector's trust anchors even where the connector requires nothing itself.
   const open = own.level === 'Opportunistic' ? own : opportunistic
-  const trials: Trial[] = own.level === 'Opportunistic' ? [] : [{ requirement: own, fault: null }]
+  const trials: ReportOnlyRequirement[] =
+    own.level === 'Opportunistic' ? [] : [{ requirement: own, fault: null }]
   if (wish.tlsRequiredNo && !wish.requireTls)
     return { kind: 'Try', enforced: open, trials: [...trials, ...watched(published)] }
   switch (published.kind) {
@@ -238,7 +239,7 @@ function inForce(
 }
 
 /** What is not in force is only recorded. */
-function watched(published: Published): Trial[] {
+function watched(published: Published): ReportOnlyRequirement[] {
   switch (published.kind) {
     case 'Nothing':
       return published.trials
@@ -251,7 +252,7 @@ function watched(published: Published): Trial[] {
 
 /** RFC 8689 §4.2.1. */
 function withRequireTls(
-  policy: { enforced: HopRequirement; trials: readonly Trial[] },
+  policy: { enforced: HopRequirement; trials: readonly ReportOnlyRequirement[] },
   tls: TlsRequirement,
   wish: SenderWish,
   hop: HopFacts,

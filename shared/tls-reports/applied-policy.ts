@@ -10,7 +10,7 @@ import { inOneLine } from '../mail/peer-words.ts'
 import type { SessionRecord } from '../net/smtp-delivery.ts'
 import type { MtaStsPolicy } from '../policy/transport-security.ts'
 import type { HopRequirement, TlsaRecord, TlsFault } from '../tls/requirement.ts'
-import { assessServerTls, resultOfUndemanded, type ServerTls } from '../tls/server-certificate.ts'
+import { assessServerTls, type ServerTls, unrequiredTlsResult } from '../tls/server-certificate.ts'
 import { digestOf } from './digest.ts'
 
 /** RFC 8460 §4.4. */
@@ -46,38 +46,45 @@ export interface SessionCount {
  */
 export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
   const { hop, mtaSts } = session
-  const named = hop.foundBy === 'SmartHost' ? hop.host : session.domain
-  const domain = isIP(named) ? null : normaliseDomain(named)
+  const reportingName = hop.foundBy === 'SmartHost' ? hop.host : session.domain
+  const domain = isIP(reportingName) ? null : normaliseDomain(reportingName)
   // An unreadable cache is our own fault, so it is not reported.
   if (domain === null || mtaSts.kind === 'Unknown') return []
   const counts = publishedCount(session, domain, at) ?? unpublishedCount(session, domain)
   const fault = mtaSts.fault ?? null
   if (hop.foundBy === 'SmartHost' || fault === null) return counts
-  return [...counts, unobtainable(domain, mtaSts, fault)]
+  return [...counts, fetchFailureCount(domain, mtaSts, fault)]
 }
 
-interface Demand {
+interface CheckedRequirement {
   requirement: HopRequirement
   /** The fault found before the connection. */
   fault: TlsFault | null
 }
 
 /** The requirement that the domain itself published, enforced or not. */
-function publishedDemand({ enforced, reportOnly: trials }: SessionRecord): Demand | undefined {
+function publishedRequirement({
+  enforced,
+  reportOnly: trials,
+}: SessionRecord): CheckedRequirement | undefined {
   return [{ requirement: enforced, fault: null }, ...trials].find(
     ({ requirement: { source } }) => source === 'Dane' || source === 'MtaSts',
   )
 }
 
 function publishedCount(session: SessionRecord, domain: string, at: Date): SessionCount[] | null {
-  const demand = publishedDemand(session)
-  if (demand === undefined) return null
+  const checked = publishedRequirement(session)
+  if (checked === undefined) return null
   const policy =
-    demand.requirement.source === 'Dane' ? danePolicy(session.hop) : stsPolicy(domain, session.mtaSts)
-  return [{ domain, policy, failure: failureOf(session, found(session, demand, at)) }]
+    checked.requirement.source === 'Dane' ? danePolicy(session.hop) : stsPolicy(domain, session.mtaSts)
+  return [{ domain, policy, failure: failureOf(session, resultFor(session, checked, at)) }]
 }
 
-function found(session: SessionRecord, { requirement, fault }: Demand, at: Date): Found {
+function resultFor(
+  session: SessionRecord,
+  { requirement, fault }: CheckedRequirement,
+  at: Date,
+): FoundResult {
   if (session.tls === null) return { result: session.result, reason: session.reason }
   const assessed = fault ?? assessServerTls(requirement, session.tls, at)
   return assessed === null
@@ -85,7 +92,7 @@ function found(session: SessionRecord, { requirement, fault }: Demand, at: Date)
     : { result: assessed.result, reason: assessed.reply.text }
 }
 
-interface Found {
+interface FoundResult {
   result: TlsResult
   reason: string | null
 }
@@ -95,12 +102,12 @@ function unpublishedCount(session: SessionRecord, domain: string): SessionCount[
   const { tls } = session
   if (tls === null) return []
   const policy: AppliedPolicy = { type: 'no-policy-found', domain, strings: [], mxHosts: [] }
-  const result = resultOfUndemanded(tls)
+  const result = unrequiredTlsResult(tls)
   return [{ domain, policy, failure: failureOf(session, { result, reason: reasonOf(tls) }) }]
 }
 
 /** Also covers a cached policy that could not be renewed (RFC 8461 §6). */
-function unobtainable(
+function fetchFailureCount(
   domain: string,
   mtaSts: SessionRecord['mtaSts'],
   { result, detail }: { result: TlsResult; detail: string },
@@ -110,7 +117,7 @@ function unobtainable(
   return { domain, policy, failure }
 }
 
-function failureOf({ hop }: SessionRecord, { result, reason }: Found): Failure | null {
+function failureOf({ hop }: SessionRecord, { result, reason }: FoundResult): Failure | null {
   if (result === 'success') return null
   const host = isIP(hop.host) ? null : hop.host
   return { result, host, ip: hop.ip, reason: reason === null ? null : shortReason(reason) }

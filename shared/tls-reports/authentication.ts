@@ -10,7 +10,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import type { Resolver } from '../net/resolver.ts'
 import type { Authentication } from './received-report.ts'
 
-export type Verified =
+export type SignerVerification =
   /** `signedBy` is null unless `authenticated` is `pass`. */
   | { kind: 'Known'; authenticated: Authentication; signedBy: string | null }
   /** The DNS query for the key failed temporarily. */
@@ -23,14 +23,18 @@ const maxHeaderOctets = 262_144
 const keyTimeoutMs = 20_000
 
 /** @param mail the message's octets */
-export async function verifySigner(mail: Buffer, resolver: Resolver, signal: AbortSignal): Promise<Verified> {
+export async function verifySigner(
+  mail: Buffer,
+  resolver: Resolver,
+  signal: AbortSignal,
+): Promise<SignerVerification> {
   const header = headerOf(mail)
   const signatures = signaturesIn(header)
   if (signatures === 0) return { kind: 'Known', authenticated: 'none', signedBy: null }
   if (signatures > maxSignatures || header.length > maxHeaderOctets) return failed
   const verified = await verify(
     mail,
-    keysBy(resolver, AbortSignal.any([signal, AbortSignal.timeout(keyTimeoutMs)])),
+    keyLookup(resolver, AbortSignal.any([signal, AbortSignal.timeout(keyTimeoutMs)])),
   )
   if (verified === null || verified.fromFields !== 1 || verified.headerFrom.length !== 1) return failed
   const own = verified.results.filter(({ status }) => Boolean(status.aligned))
@@ -52,7 +56,7 @@ async function verify(mail: Buffer, resolver: Lookup): Promise<DKIMVerifyResult 
   return dkimVerify(mail, { resolver, rejectRsaSha1: true }).catch(() => null)
 }
 
-const failed: Verified = { kind: 'Known', authenticated: 'fail', signedBy: null }
+const failed: SignerVerification = { kind: 'Known', authenticated: 'fail', signedBy: null }
 
 function headerOf(mail: Buffer): string {
   const end = mail.indexOf('\r\n\r\n')
@@ -65,10 +69,10 @@ const signaturesIn = (header: string): number =>
 type Lookup = (name: string, type: string) => Promise<string[][]>
 
 /** Answers like node:dns, as the package expects. */
-function keysBy(resolver: Resolver, signal: AbortSignal): Lookup {
+function keyLookup(resolver: Resolver, signal: AbortSignal): Lookup {
   return async (name) => {
     const answer = await resolver.query(name, 'TXT', signal)
-    if (answer.kind === 'Found') return answer.records.map((record) => [forReports(record)])
+    if (answer.kind === 'Found') return answer.records.map((record) => [widenReportKey(record)])
     // A name that cannot be queried has no key.
     const fails = answer.kind === 'Failed' && answer.code !== 'EBADNAME'
     throw Object.assign(new Error(`no key at ${name}`), { code: fails ? answer.code : 'ENOTFOUND' })
@@ -76,7 +80,7 @@ function keysBy(resolver: Resolver, signal: AbortSignal): Lookup {
 }
 
 /** RFC 8460 §3: a key may be for reports alone (`s=tlsrpt`). The package accepts keys for mail only. */
-function forReports(record: string): string {
+function widenReportKey(record: string): string {
   return record.replace(/(^|;)(\s*s\s*=)([^;]*)/, (whole, before: string, tag: string, services: string) =>
     services.split(':').some((service) => service.trim().toLowerCase() === 'tlsrpt')
       ? `${before}${tag}*`

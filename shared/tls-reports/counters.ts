@@ -11,8 +11,8 @@ import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { sessionsPartition, sessionsPartitions } from '../transport/keys.ts'
 import { type AppliedPolicy, type Failure, failureId, policyId } from './applied-policy.ts'
-import { secondsOf } from './days.ts'
-import type { Counted } from './tally.ts'
+import { dayBounds } from './days.ts'
+import type { CountedSessions } from './tally.ts'
 
 /** A day's sessions with one domain. */
 export interface DomainCounts {
@@ -29,7 +29,7 @@ export interface PolicyCounts {
 }
 
 /** The number of sessions that were not stored, and the first error. */
-export interface Unwritten {
+export interface FailedWrites {
   sessions: number
   cause: Error
 }
@@ -54,7 +54,11 @@ export class SessionCounters {
    * @param random in [0, 1)
    * @returns null if all were stored; never throws
    */
-  async add(counted: readonly Counted[], random: number, signal: AbortSignal): Promise<Unwritten | null> {
+  async add(
+    counted: readonly CountedSessions[],
+    random: number,
+    signal: AbortSignal,
+  ): Promise<FailedWrites | null> {
     const slots = concurrencyLimiter(maxConcurrentWrites)
     const failed = await Promise.all(
       counted.map((count) =>
@@ -64,10 +68,10 @@ export class SessionCounters {
         ),
       ),
     )
-    const unwritten = failed.filter((each) => each !== null)
-    const [first] = unwritten
+    const failedWrites = failed.filter((each) => each !== null)
+    const [first] = failedWrites
     if (first === undefined) return null
-    return { sessions: unwritten.reduce((sum, { sessions }) => sum + sessions, 0), cause: first.cause }
+    return { sessions: failedWrites.reduce((sum, { sessions }) => sum + sessions, 0), cause: first.cause }
   }
 
   /** All domains of a day, sorted by name, read on demand. */
@@ -89,20 +93,20 @@ export class SessionCounters {
           items.push(head.next.value)
           head.next = await head.items.next()
         }
-      yield { domain, policies: addedUp(items) }
+      yield { domain, policies: addUp(items) }
     }
   }
 
-  async #add(count: Counted, random: number, signal: AbortSignal): Promise<void> {
+  async #add(count: CountedSessions, random: number, signal: AbortSignal): Promise<void> {
     const { day, domain, policy, failure, sessions } = count
-    const place = { pk: sessionsPartition(day, random), domain, day, signal }
+    const shard = { pk: sessionsPartition(day, random), domain, day, signal }
     const counter = failure === null ? 'successes' : 'failures'
-    const id = await this.#count(place, counter, sessions, [
+    const id = await this.#count(shard, counter, sessions, [
       { id: policyId(policy), described: { policy } },
       { id: `other-${policy.type}`, described: { policy: otherPolicy(policy, domain) } },
     ])
     if (failure === null) return
-    await this.#count(place, 'sessions', sessions, [
+    await this.#count(shard, 'sessions', sessions, [
       { id: `${id}#${failureId(failure)}`, described: { failure } },
       { id: `${id}#other-${failure.result}`, described: { failure: otherFailure(failure) } },
     ])
@@ -110,46 +114,46 @@ export class SessionCounters {
 
   /** Adds to the first counter if it exists or there is room for it, otherwise to the second. */
   async #count(
-    place: Place,
+    shard: CounterShard,
     counter: string,
     sessions: number,
-    [wanted, other]: [Thing, Thing],
+    [preferred, other]: [Counter, Counter],
   ): Promise<string> {
-    const { pk, domain } = place
-    const known = await this.#update(place, {
-      Key: { pk, sk: `${domain}#${wanted.id}` },
+    const { pk, domain } = shard
+    const known = await this.#update(shard, {
+      Key: { pk, sk: `${domain}#${preferred.id}` },
       UpdateExpression: 'ADD #counter :sessions',
       ConditionExpression: 'attribute_exists(pk)',
       ExpressionAttributeNames: { '#counter': counter },
       ExpressionAttributeValues: { ':sessions': sessions },
     })
-    if (known) return wanted.id
-    const thing = (await this.#hasRoom(place)) ? wanted : other
-    await this.#update(place, {
-      Key: { pk, sk: `${domain}#${thing.id}` },
+    if (known) return preferred.id
+    const counterToAdd = (await this.#hasRoom(shard)) ? preferred : other
+    await this.#update(shard, {
+      Key: { pk, sk: `${domain}#${counterToAdd.id}` },
       UpdateExpression: 'SET described = :described, expiresAt = :expiresAt ADD #counter :sessions',
       ExpressionAttributeNames: { '#counter': counter },
       ExpressionAttributeValues: {
-        ':described': thing.described,
-        ':expiresAt': expiryOf(place.day),
+        ':described': counterToAdd.described,
+        ':expiresAt': itemExpiry(shard.day),
         ':sessions': sessions,
       },
     })
-    return thing.id
+    return counterToAdd.id
   }
 
-  #hasRoom(place: Place): Promise<boolean> {
-    return this.#update(place, {
-      Key: { pk: place.pk, sk: `${place.domain}#` },
+  #hasRoom(shard: CounterShard): Promise<boolean> {
+    return this.#update(shard, {
+      Key: { pk: shard.pk, sk: `${shard.domain}#` },
       UpdateExpression: 'SET expiresAt = :expiresAt ADD places :one',
       ConditionExpression: 'attribute_not_exists(places) OR places < :most',
-      ExpressionAttributeValues: { ':one': 1, ':most': maxCounters, ':expiresAt': expiryOf(place.day) },
+      ExpressionAttributeValues: { ':one': 1, ':most': maxCounters, ':expiresAt': itemExpiry(shard.day) },
     })
   }
 
   /** @returns false when the condition does not hold */
   #update(
-    { signal }: Place,
+    { signal }: CounterShard,
     input: Omit<ConstructorParameters<typeof UpdateCommand>[0], 'TableName'>,
   ): Promise<boolean> {
     const command = new UpdateCommand({ ...input, TableName: this.#table })
@@ -166,14 +170,14 @@ export class SessionCounters {
   }
 }
 
-interface Place {
+interface CounterShard {
   pk: string
   domain: string
   day: string
   signal: AbortSignal
 }
 
-interface Thing {
+interface Counter {
   id: string
   described: { policy: AppliedPolicy } | { failure: Failure }
 }
@@ -196,11 +200,11 @@ const otherPolicy = ({ type }: AppliedPolicy, domain: string): AppliedPolicy => 
 
 const otherFailure = ({ result }: Failure): Failure => ({ result, host: null, ip: null, reason: null })
 
-const expiryOf = (day: string): number => secondsOf(day).end + retentionDays * daySeconds
+const itemExpiry = (day: string): number => dayBounds(day).end + retentionDays * daySeconds
 
 const domainIn = (sk: string): string => sk.slice(0, sk.indexOf('#'))
 
-function addedUp(items: readonly SessionItem[]): PolicyCounts[] {
+function addUp(items: readonly SessionItem[]): PolicyCounts[] {
   const policies = new Map<string, PolicyCounts>()
   const details = new Map<string, PolicyCounts['details'][number]>()
   for (const { sk, described, successes = 0, failures = 0 } of items) {

@@ -11,7 +11,7 @@ import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { inOneLine } from '../mail/peer-words.ts'
 import { type ReportContent, readReport } from './received-report.ts'
 
-export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
+export type ReadResult = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
 
 /**
  * Octets of a mail with a report. Parsing delays other deliveries. RFC 8460 §5.2 mentions ten megabytes as a usual
@@ -35,14 +35,14 @@ export function excessReason(mail: Buffer): string | null {
 }
 
 /** @param mail the message's octets */
-export async function readReportMail(mail: Buffer): Promise<Reading> {
+export async function readReportMail(mail: Buffer): Promise<ReadResult> {
   const excess = excessReason(mail)
-  return excess === null ? oneAtATime(() => takeApart(mail)) : noReport(excess)
+  return excess === null ? parseExclusive(() => parseMail(mail)) : noReport(excess)
 }
 
-const oneAtATime = concurrencyLimiter(1)
+const parseExclusive = concurrencyLimiter(1)
 
-async function takeApart(mail: Buffer): Promise<Reading> {
+async function parseMail(mail: Buffer): Promise<ReadResult> {
   let email: Email
   try {
     email = await PostalMime.parse(mail, {
@@ -66,7 +66,7 @@ function reportPart({ attachments, headers }: Email): Attachment | undefined {
   return attachments.find(({ mimeType }) => compressed.has(mimeType) || plain.has(mimeType))
 }
 
-async function readPart({ mimeType, content }: Attachment): Promise<Reading> {
+async function readPart({ mimeType, content }: Attachment): Promise<ReadResult> {
   const octets = Buffer.from(content as ArrayBuffer)
   let json: unknown
   try {
@@ -83,4 +83,4 @@ async function readPart({ mimeType, content }: Attachment): Promise<Reading> {
     : { kind: 'Report', content: read }
 }
 
-const noReport = (why: string): Reading => ({ kind: 'NoReport', why: inOneLine(why, 200) })
+const noReport = (why: string): ReadResult => ({ kind: 'NoReport', why: inOneLine(why, 200) })

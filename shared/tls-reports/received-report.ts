@@ -72,7 +72,7 @@ const maxSessions = 1e12
 
 /** One line of at most `length` characters. */
 const text = (length: number) => z.string().transform((value) => visible(inOneLine(value, length)))
-const optional = (length: number) =>
+const optionalText = (length: number) =>
   z.preprocess(
     (value) => (typeof value === 'string' && value !== '' ? visible(inOneLine(value, length)) : null),
     z.string().nullable(),
@@ -99,12 +99,12 @@ const FailureDetails = z
   .object({
     'result-type': text(64),
     'failed-session-count': sessions,
-    'sending-mta-ip': optional(64),
-    'receiving-mx-hostname': optional(255),
-    'receiving-ip': optional(64),
-    'receiving-mx-helo': optional(255),
-    'failure-reason-code': optional(300),
-    'additional-information': optional(500),
+    'sending-mta-ip': optionalText(64),
+    'receiving-mx-hostname': optionalText(255),
+    'receiving-ip': optionalText(64),
+    'receiving-mx-helo': optionalText(255),
+    'failure-reason-code': optionalText(300),
+    'additional-information': optionalText(500),
   })
   .transform((fields) => ({
     result: fields['result-type'],
@@ -149,7 +149,7 @@ const Policy = z
 const Report = z.object({
   'organization-name': text(200),
   'date-range': z.object({ 'start-datetime': instant, 'end-datetime': instant }),
-  'contact-info': optional(320),
+  'contact-info': optionalText(320),
   'report-id': text(300),
   policies: limitedList(Policy, limits.policies),
 })
@@ -209,7 +209,7 @@ const maxAgeDays = 31
 const maxFutureDays = 2
 
 /** @returns the report to store, or its fault */
-export function received(
+export function toReceivedReport(
   content: ReportContent,
   receivedAt: Date,
   { authenticated, signedBy }: Pick<ReportSummary, 'authenticated' | 'signedBy'>,

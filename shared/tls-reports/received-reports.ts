@@ -42,7 +42,7 @@ export class ReceivedReports {
    * Replaces an earlier copy of the same report.
    * @param expiresAt seconds since the epoch
    */
-  async keep(report: ReceivedReport, expiresAt: number): Promise<void> {
+  async put(report: ReceivedReport, expiresAt: number): Promise<void> {
     const Item = { ...receivedReportKey(report), ...report, expiresAt }
     await this.#documents.send(new PutCommand({ TableName: this.#table, Item }))
   }

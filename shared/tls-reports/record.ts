@@ -7,7 +7,7 @@
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 
-export type ReportPlace = { kind: 'Mail'; address: string } | { kind: 'Https'; url: string }
+export type ReportDestination = { kind: 'Mail'; address: string } | { kind: 'Https'; url: string }
 
 const maxDestinations = 5
 const maxUriLength = 1000
@@ -18,30 +18,32 @@ export const recordName = (domain: string): string => `_smtp._tls.${domain}`
  * @param records the TXT records, each with its strings joined
  * @returns empty if there is not exactly one record, or no usable destination in it
  */
-export function reportPlaces(records: readonly string[]): ReportPlace[] {
-  const ours = records.filter((record) => /^v=TLSRPTv1[ \t]*;/.test(record))
-  const [record] = ours
-  if (record === undefined || ours.length > 1) return []
+export function reportDestinations(records: readonly string[]): ReportDestination[] {
+  const tlsrptRecords = records.filter((record) => /^v=TLSRPTv1[ \t]*;/.test(record))
+  const [record] = tlsrptRecords
+  if (record === undefined || tlsrptRecords.length > 1) return []
   const fields = record
     .split(';')
     .map((field) => /^[ \t]*rua=(.*)$/s.exec(field)?.[1])
     .filter((value) => value !== undefined)
   const [value] = fields
   if (value === undefined || fields.length > 1) return []
-  const places = value
+  const uris = value
     .slice(0, maxUriLength * maxDestinations)
     .split(',')
     .slice(0, maxDestinations * 2)
-  const read = places.map((uri) => placeOf(uri.trim())).filter((place) => place !== null)
-  const distinct = new Map(read.map((place) => [placeText(place), place]))
+  const destinations = uris
+    .map((uri) => parseDestination(uri.trim()))
+    .filter((destination) => destination !== null)
+  const distinct = new Map(destinations.map((destination) => [destinationText(destination), destination]))
   return [...distinct.values()].slice(0, maxDestinations)
 }
 
 /** Text for logs, which also identifies a destination. */
-export const placeText = (place: ReportPlace): string =>
-  place.kind === 'Mail' ? `mailto:${place.address}` : place.url
+export const destinationText = (destination: ReportDestination): string =>
+  destination.kind === 'Mail' ? `mailto:${destination.address}` : destination.url
 
-function placeOf(uri: string): ReportPlace | null {
+function parseDestination(uri: string): ReportDestination | null {
   if (uri.length > maxUriLength) return null
   return /^mailto:/i.test(uri) ? mailbox(uri.slice('mailto:'.length)) : httpsUrl(uri)
 }
@@ -50,7 +52,7 @@ function placeOf(uri: string): ReportPlace | null {
 const localPart = /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
 
 /** Ignores header fields in `mailto:` (RFC 6068 §2): the record's owner must not write our header. */
-function mailbox(rest: string): ReportPlace | null {
+function mailbox(rest: string): ReportDestination | null {
   const text = decoded(rest.replace(/\?.*$/s, ''))
   const at = text?.lastIndexOf('@') ?? -1
   if (text === null || at < 0) return null
@@ -60,7 +62,7 @@ function mailbox(rest: string): ReportPlace | null {
   return { kind: 'Mail', address: `${local}@${domain}` }
 }
 
-function httpsUrl(uri: string): ReportPlace | null {
+function httpsUrl(uri: string): ReportDestination | null {
   if (!/^https:\/\//i.test(uri) || !URL.canParse(uri)) return null
   const url = new URL(uri)
   const isName = normaliseDomain(url.hostname) !== null && url.hostname.includes('.')

@@ -58,7 +58,7 @@ export async function reportMail(
     'tls-report-domain': domain,
     'tls-report-submitter': reporter.domain,
   })
-  mail.createChild('text/plain; charset=utf-8').setContent(humanPart(domain, day, reporter))
+  mail.createChild('text/plain; charset=utf-8').setContent(textPart(domain, day, reporter))
   mail
     .createChild('application/tlsrpt+gzip', { filename })
     .setHeader('content-transfer-encoding', 'base64')
@@ -67,7 +67,7 @@ export async function reportMail(
   return key === null ? octets : Buffer.concat([await signature(octets, key, at), octets])
 }
 
-function humanPart(domain: string, day: string, { organisation, domain: submitter }: Reporter): string {
+function textPart(domain: string, day: string, { organisation, domain: submitter }: Reporter): string {
   return [
     'This is a report on TLS in SMTP sessions with your mail servers.',
     'It is meant for programs: see RFC 8460.',

@@ -1,7 +1,7 @@
 /** Builds the report on a day's sessions with one domain (RFC 8460 §4.4). Pure. */
 import type { AppliedPolicy } from './applied-policy.ts'
 import type { DomainCounts, PolicyCounts } from './counters.ts'
-import { secondsOf } from './days.ts'
+import { dayBounds } from './days.ts'
 import { digestOf } from './digest.ts'
 
 export interface Reporter {
@@ -28,7 +28,7 @@ export interface TlsReport {
 
 export function buildReport(counts: DomainCounts, day: string, reporter: Reporter): TlsReport {
   const { domain } = counts
-  const { begin, end } = secondsOf(day)
+  const { begin, end } = dayBounds(day)
   const unique = digestOf([day, domain, reporter.domain])
   const id = `${day}.${unique}@${reporter.domain}`
   const report = {

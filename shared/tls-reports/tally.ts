@@ -3,7 +3,7 @@ import { failureId, policyId, type SessionCount } from './applied-policy.ts'
 import { dayOf } from './days.ts'
 
 /** Sessions of one day with the same policy and result. */
-export interface Counted extends SessionCount {
+export interface CountedSessions extends SessionCount {
   /** `YYYY-MM-DD`, UTC. */
   day: string
   sessions: number
@@ -13,14 +13,14 @@ export interface Counted extends SessionCount {
 const maxEntries = 1000
 
 export class Tally {
-  readonly #counted = new Map<string, Counted>()
+  readonly #counted = new Map<string, CountedSessions>()
 
   add(counts: readonly SessionCount[], at: Date): void {
     for (const count of counts) this.#add(count, dayOf(at))
   }
 
   /** Returns and resets the counts. */
-  take(): Counted[] {
+  drain(): CountedSessions[] {
     const all = [...this.#counted.values()]
     this.#counted.clear()
     return all

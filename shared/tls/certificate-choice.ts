@@ -30,7 +30,7 @@ export interface CertificateFault {
   detail: string
 }
 
-export interface Served {
+export interface ServingContext {
   /** The ingress's name in MX records. */
   hostname: string
   at: Date
@@ -38,20 +38,20 @@ export interface Served {
    * Tests whether OpenSSL accepts them.
    * @throws Error in one line
    */
-  prove?(certificates: CertificatesAndKeys): void
+  checkWithOpenSsl?(certificates: CertificatesAndKeys): void
 }
 
 /** @returns the first fault of any of them: an EC and an RSA certificate are served together or not at all */
 export function certificateFault(
   { certificate, privateKey }: CertificatesAndKeys,
-  { hostname, at, prove }: Served,
+  { hostname, at, checkWithOpenSsl }: ServingContext,
 ): CertificateFault | null {
   let identities: ServerIdentity[]
   try {
     identities = serverIdentities(privateKey, certificate)
-    prove?.({ certificate, privateKey })
+    checkWithOpenSsl?.({ certificate, privateKey })
   } catch (error) {
-    return { reason: 'Unusable', detail: inWordsOfTheSecret((error as Error).message) }
+    return { reason: 'Unusable', detail: withSecretFieldNames((error as Error).message) }
   }
   const chains = identities.map(({ cert }) => certificatesIn(cert).map((pem) => new X509Certificate(pem)))
   const given = certificatesIn(certificate).map((pem) => new X509Certificate(pem))
@@ -59,7 +59,7 @@ export function certificateFault(
   return faults.find((fault) => fault !== null) ?? chainFault(chains, given)
 }
 
-export interface Choice extends CertificatesAndKeys {
+export interface CertificateChoice extends CertificatesAndKeys {
   state: 'Current' | 'Next'
   /**
    * The fault of the chosen certificate. It is the only one: it may be better than none, and worse than the one served
@@ -67,22 +67,22 @@ export interface Choice extends CertificatesAndKeys {
    */
   fault: CertificateFault | null
   /** Why the announced certificate is not served, if there is one. */
-  refusedNext: CertificateFault | null
+  nextFault: CertificateFault | null
   /** The time at which the choice changes, if known. */
   until: Date | null
 }
 
-export function chooseCertificates(set: IngressCertificates, served: Served): Choice {
-  const { at } = served
+export function chooseCertificates(set: IngressCertificates, context: ServingContext): CertificateChoice {
+  const { at } = context
   const { certificate, privateKey, next } = set
   const current = { certificate, privateKey }
-  const fault = certificateFault(current, served)
-  const own = { ...current, state: 'Current', fault, refusedNext: null, until: null } as const
+  const fault = certificateFault(current, context)
+  const own = { ...current, state: 'Current', fault, nextFault: null, until: null } as const
   if (!next) return own
-  const from = dueAt(set, next)
+  const from = nextServedFrom(set, next)
   const isDue = from <= at
-  const refusedNext = certificateFault(next, { ...served, at: isDue ? at : from })
-  if (refusedNext !== null) return { ...own, refusedNext }
+  const nextFault = certificateFault(next, { ...context, at: isDue ? at : from })
+  if (nextFault !== null) return { ...own, nextFault }
   if (!isDue) return { ...own, until: from }
   const { certificate: following, privateKey: key } = next
   return {
@@ -90,13 +90,13 @@ export function chooseCertificates(set: IngressCertificates, served: Served): Ch
     privateKey: key,
     state: 'Next',
     fault: null,
-    refusedNext: null,
+    nextFault: null,
     until: null,
   }
 }
 
 /** The earliest expiry in a set; null if it cannot be read. */
-export function firstEnd({ certificate, privateKey }: CertificatesAndKeys): Date | null {
+export function earliestExpiry({ certificate, privateKey }: CertificatesAndKeys): Date | null {
   try {
     const ends = serverIdentities(privateKey, certificate).map(({ cert }) =>
       validTo(new X509Certificate(cert)).getTime(),
@@ -111,9 +111,9 @@ export function firstEnd({ certificate, privateKey }: CertificatesAndKeys): Date
  * The time at which the next certificate is served: its date, or the earlier expiry of the current one. All clients
  * that verify refuse an expired certificate; few refuse one that comes early.
  */
-export function dueAt(current: CertificatesAndKeys, next: { servedFrom: string }): Date {
+export function nextServedFrom(current: CertificatesAndKeys, next: { servedFrom: string }): Date {
   const announced = new Date(next.servedFrom)
-  const end = firstEnd(current)
+  const end = earliestExpiry(current)
   return end !== null && end < announced ? end : announced
 }
 
@@ -122,8 +122,12 @@ function dateFault(chain: readonly X509Certificate[], at: Date): CertificateFaul
     const [from, to] = [validFrom(certificate), validTo(certificate)]
     // An invalid date compares false.
     if (!(from <= at))
-      return { reason: 'NotYetValid', detail: `${named(certificate)} is valid from ${instant(from)}` }
-    if (!(at <= to)) return { reason: 'Expired', detail: `${named(certificate)} expires at ${instant(to)}` }
+      return {
+        reason: 'NotYetValid',
+        detail: `${subjectAndFingerprint(certificate)} is valid from ${isoText(from)}`,
+      }
+    if (!(at <= to))
+      return { reason: 'Expired', detail: `${subjectAndFingerprint(certificate)} expires at ${isoText(to)}` }
   }
   return null
 }
@@ -133,10 +137,13 @@ function leafFault([leaf]: readonly X509Certificate[], hostname: string): Certif
   const names = { subjectAltNames: dnsNames(leaf.subjectAltName ?? ''), commonName: commonNameOf(leaf) }
   if (!certificateHasName(names, [hostname])) {
     const found = names.subjectAltNames.slice(0, 5).join(', ') || names.commonName || 'no name'
-    return { reason: 'Name', detail: `${named(leaf)} is for ${found}, not for ${hostname}` }
+    return { reason: 'Name', detail: `${subjectAndFingerprint(leaf)} is for ${found}, not for ${hostname}` }
   }
   if (!allowsServerAuth(leaf))
-    return { reason: 'Purpose', detail: `${named(leaf)} is not for TLS servers (extended key usage)` }
+    return {
+      reason: 'Purpose',
+      detail: `${subjectAndFingerprint(leaf)} is not for TLS servers (extended key usage)`,
+    }
   return null
 }
 
@@ -152,22 +159,25 @@ function chainFault(
   const issuers = given.filter(({ ca, fingerprint256 }) => ca && !leaves.includes(fingerprint256))
   for (const issuer of issuers)
     if (!given.some((other) => other.fingerprint256 !== issuer.fingerprint256 && isIssuedBy(other, issuer)))
-      return { reason: 'Chain', detail: `${named(issuer)} has issued none of the certificates beside it` }
-  const lonely = chains.find(([leaf, above]) => leaf && !above && !isIssuedBy(leaf, leaf))?.[0]
-  if (lonely && issuers.length > 0)
+      return {
+        reason: 'Chain',
+        detail: `${subjectAndFingerprint(issuer)} has issued none of the certificates beside it`,
+      }
+  const withoutIssuer = chains.find(([leaf, above]) => leaf && !above && !isIssuedBy(leaf, leaf))?.[0]
+  if (withoutIssuer && issuers.length > 0)
     return {
       reason: 'Chain',
-      detail: `${named(lonely)} comes without its issuer, ${onOneLine(lonely.issuer)}`,
+      detail: `${subjectAndFingerprint(withoutIssuer)} comes without its issuer, ${onOneLine(withoutIssuer.issuer)}`,
     }
   return null
 }
 
 const onOneLine = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ').slice(0, 200)
 
-const named = ({ subject, fingerprint256 }: X509Certificate): string =>
+const subjectAndFingerprint = ({ subject, fingerprint256 }: X509Certificate): string =>
   `${onOneLine(subject)} (${fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase()})`
 
-const instant = (date: Date): string => (Number.isNaN(date.getTime()) ? 'no date' : date.toISOString())
+const isoText = (date: Date): string => (Number.isNaN(date.getTime()) ? 'no date' : date.toISOString())
 
-const inWordsOfTheSecret = (message: string): string =>
+const withSecretFieldNames = (message: string): string =>
   message.replaceAll('TLS_CERTIFICATE', 'certificate').replaceAll('TLS_PRIVATE_KEY', 'privateKey')

@@ -5,24 +5,24 @@ import type { CertificateFault } from './certificate-choice.ts'
 export interface CertificateSecret {
   set: IngressCertificates
   /** Why the optional fields are left out. A mistake in the next certificate must not disable the current one. */
-  refused: CertificateFault | null
+  optionalFieldsFault: CertificateFault | null
 }
 
-const optional = ['servedFrom', 'next', 'deprecated']
+const optionalFields = ['servedFrom', 'next', 'deprecated']
 
 /** @throws Error in one line that names the invalid fields, never their content */
 export function parseCertificateSecret(text: string): CertificateSecret {
   const json = parseJson(text)
-  const whole = IngressCertificates.safeParse(json)
-  if (whole.success) return { set: whole.data, refused: null }
-  const fields = whole.error.issues.map(({ path, code }) => `${path.join('.') || 'the whole'} (${code})`)
+  const parsed = IngressCertificates.safeParse(json)
+  if (parsed.success) return { set: parsed.data, optionalFieldsFault: null }
+  const fields = parsed.error.issues.map(({ path, code }) => `${path.join('.') || 'the whole'} (${code})`)
   const detail = `the secret has invalid fields: ${fields.join(', ')}`
-  const wrong = whole.error.issues.map(({ path }) => String(path[0]))
-  if (!wrong.every((field) => optional.includes(field))) throw new Error(detail)
-  const kept = Object.entries(json as object).filter(([field]) => !wrong.includes(field))
+  const invalidFields = parsed.error.issues.map(({ path }) => String(path[0]))
+  if (!invalidFields.every((field) => optionalFields.includes(field))) throw new Error(detail)
+  const remainingFields = Object.entries(json as object).filter(([field]) => !invalidFields.includes(field))
   return {
-    set: IngressCertificates.parse(Object.fromEntries(kept)),
-    refused: { reason: 'Unusable', detail },
+    set: IngressCertificates.parse(Object.fromEntries(remainingFields)),
+    optionalFieldsFault: { reason: 'Unusable', detail },
   }
 }
 

@@ -16,7 +16,7 @@ const clientAuth = '1.3.6.1.5.5.7.3.2'
 const anyPurpose = '2.5.29.37.0'
 
 /** A mail server's certificate is for servers or for clients, and its issuers must allow the same. */
-const either = [serverAuth, clientAuth]
+const mailPurposes = [serverAuth, clientAuth]
 
 /**
  * @param chain presented certificates, leaf first, base64 DER; parsed certificates are cached by array identity
@@ -24,7 +24,7 @@ const either = [serverAuth, clientAuth]
  * @param at the time at which every certificate on the path must be valid
  */
 export function chainsTo(chain: readonly string[], authorities: readonly string[], at: Date): boolean {
-  return leadsToFor(either, chain, authorities, at)
+  return chainsToForPurposes(mailPurposes, chain, authorities, at)
 }
 
 /** Like chainsTo, for servers only. */
@@ -33,7 +33,7 @@ export function chainsToForServers(
   authorities: readonly string[],
   at: Date,
 ): boolean {
-  return leadsToFor([serverAuth], chain, authorities, at)
+  return chainsToForPurposes([serverAuth], chain, authorities, at)
 }
 
 /** Like chainsTo, for clients only. */
@@ -42,10 +42,10 @@ export function chainsToForClients(
   authorities: readonly string[],
   at: Date,
 ): boolean {
-  return leadsToFor([clientAuth], chain, authorities, at)
+  return chainsToForPurposes([clientAuth], chain, authorities, at)
 }
 
-function leadsToFor(
+function chainsToForPurposes(
   purposes: readonly string[],
   chain: readonly string[],
   authorities: readonly string[],
@@ -54,7 +54,11 @@ function leadsToFor(
   const presented = readChain(chain)
   const anchors = readAuthorities(authorities).filter((anchor) => isValidAt(anchor, at))
   return purposes.some((purpose) =>
-    leadsTo(presented, anchors, (certificate) => isValidAt(certificate, at) && allows(certificate, purpose)),
+    reachesAnchor(
+      presented,
+      anchors,
+      (certificate) => isValidAt(certificate, at) && allowsPurpose(certificate, purpose),
+    ),
   )
 }
 
@@ -62,19 +66,19 @@ function leadsToFor(
  * Follows every matching issuer: of two with the same name and key, only one may lead further. Breadth first, so each
  * is reached with the fewest authorities below it.
  */
-function leadsTo(
+function reachesAnchor(
   presented: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
-  isGood: (certificate: X509Certificate) => boolean,
+  isUsable: (certificate: X509Certificate) => boolean,
 ): boolean {
   /** The number of authorities below each certificate. Grows during the loop. */
-  const followed = new Map(
+  const belowCounts = new Map(
     presented
       .slice(0, 1)
-      .filter(isGood)
+      .filter(isUsable)
       .map((leaf) => [leaf, 0]),
   )
-  for (const [certificate, below] of followed) {
+  for (const [certificate, below] of belowCounts) {
     const between = certificate === presented[0] ? 0 : below + 1
     if (anchors.some((anchor) => isSame(anchor, certificate))) return true
     if (
@@ -84,8 +88,8 @@ function leadsTo(
     )
       return true
     for (const issuer of issuersOf(certificate, presented))
-      if (!followed.has(issuer) && isGood(issuer) && pathLength(issuer.raw) >= between)
-        followed.set(issuer, between)
+      if (!belowCounts.has(issuer) && isUsable(issuer) && pathLength(issuer.raw) >= between)
+        belowCounts.set(issuer, between)
   }
   return false
 }
@@ -102,23 +106,23 @@ export function isAmbiguous(chain: readonly string[]): boolean {
   })
 }
 
-const chainsRead = new WeakMap<readonly string[], readonly X509Certificate[]>()
-const authoritiesRead = new WeakMap<readonly string[], readonly X509Certificate[]>()
-const issuersFound = new WeakMap<X509Certificate, readonly X509Certificate[]>()
+const parsedChains = new WeakMap<readonly string[], readonly X509Certificate[]>()
+const parsedAuthorities = new WeakMap<readonly string[], readonly X509Certificate[]>()
+const cachedIssuers = new WeakMap<X509Certificate, readonly X509Certificate[]>()
 
 function readChain(chain: readonly string[]): readonly X509Certificate[] {
-  const known = chainsRead.get(chain)
+  const known = parsedChains.get(chain)
   if (known) return known
   const certificates = chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
-  chainsRead.set(chain, certificates)
+  parsedChains.set(chain, certificates)
   return certificates
 }
 
 function readAuthorities(authorities: readonly string[]): readonly X509Certificate[] {
-  const known = authoritiesRead.get(authorities)
+  const known = parsedAuthorities.get(authorities)
   if (known) return known
   const certificates = authorities.map((pem) => new X509Certificate(pem))
-  authoritiesRead.set(authorities, certificates)
+  parsedAuthorities.set(authorities, certificates)
   return certificates
 }
 
@@ -127,25 +131,27 @@ function issuersOf(
   certificate: X509Certificate,
   presented: readonly X509Certificate[],
 ): readonly X509Certificate[] {
-  const known = issuersFound.get(certificate)
+  const known = cachedIssuers.get(certificate)
   if (known) return known
   const issuers = presented.filter((other) => other.ca && isIssuedBy(certificate, other))
-  issuersFound.set(certificate, issuers)
+  cachedIssuers.set(certificate, issuers)
   return issuers
 }
 
 /** RFC 5280 §4.2.1.12: without the extension every purpose is allowed. */
-function allows({ keyUsage }: X509Certificate, purpose: string): boolean {
+function allowsPurpose({ keyUsage }: X509Certificate, purpose: string): boolean {
   return !keyUsage || keyUsage.includes(purpose) || keyUsage.includes(anyPurpose)
 }
 
-export const allowsClientAuth = (certificate: X509Certificate): boolean => allows(certificate, clientAuth)
+export const allowsClientAuth = (certificate: X509Certificate): boolean =>
+  allowsPurpose(certificate, clientAuth)
 
-export const allowsServerAuth = (certificate: X509Certificate): boolean => allows(certificate, serverAuth)
+export const allowsServerAuth = (certificate: X509Certificate): boolean =>
+  allowsPurpose(certificate, serverAuth)
 
 /** Whether a mail server may use it, as server or client. */
 export const allowsMail = (certificate: X509Certificate): boolean =>
-  either.some((purpose) => allows(certificate, purpose))
+  mailPurposes.some((purpose) => allowsPurpose(certificate, purpose))
 
 function isValidAt(certificate: X509Certificate, at: Date): boolean {
   return validFrom(certificate) <= at && at <= validTo(certificate)

@@ -24,7 +24,7 @@ export const tags = {
  * The offset of the content of the element at `at`.
  * @throws RangeError for invalid or truncated DER
  */
-export function contentAt(der: Buffer, at: number): number {
+export function contentOffset(der: Buffer, at: number): number {
   const short = der.readUInt8(at + 1)
   const octets = short < 0x80 ? 0 : short - 0x80
   if (short === 0x80 || octets > 4) throw new RangeError('not DER')
@@ -35,8 +35,8 @@ export function contentAt(der: Buffer, at: number): number {
  * The offset after the element at `at`.
  * @throws RangeError for invalid or truncated DER
  */
-export function endAt(der: Buffer, at: number): number {
-  const begin = contentAt(der, at)
+export function endOffset(der: Buffer, at: number): number {
+  const begin = contentOffset(der, at)
   const octets = begin - at - 2
   const end = begin + (octets === 0 ? der.readUInt8(at + 1) : der.readUIntBE(at + 2, octets))
   if (end > der.length) throw new RangeError('cut short')
@@ -50,12 +50,12 @@ const maxElements = 500
  * Consecutive elements.
  * @throws RangeError for invalid or truncated DER, or too many elements
  */
-export function elements(der: Buffer): Element[] {
+export function readElements(der: Buffer): Element[] {
   const found: Element[] = []
   for (let at = 0; at < der.length; ) {
     if (found.length === maxElements) throw new RangeError('too many elements')
-    const end = endAt(der, at)
-    const content = der.subarray(contentAt(der, at), end)
+    const end = endOffset(der, at)
+    const content = der.subarray(contentOffset(der, at), end)
     found.push({ tag: der.readUInt8(at), content, whole: der.subarray(at, end) })
     at = end
   }
@@ -63,8 +63,8 @@ export function elements(der: Buffer): Element[] {
 }
 
 /** @throws RangeError for invalid or truncated DER, or unless there is exactly one element */
-export function only(der: Buffer): Element {
-  const [first, ...others] = elements(der)
+export function readOnlyElement(der: Buffer): Element {
+  const [first, ...others] = readElements(der)
   if (!first || others.length > 0) throw new RangeError('not one element')
   return first
 }

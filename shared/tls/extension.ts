@@ -1,5 +1,5 @@
 /** Reads certificate extensions (RFC 5280 §4.2) that Node does not expose. */
-import { elements, only, tags } from './der.ts'
+import { readElements, readOnlyElement, tags } from './der.ts'
 
 const extensions = 0xa3
 
@@ -10,10 +10,10 @@ const extensions = 0xa3
  * @throws RangeError for an invalid certificate
  */
 export function extensionOf(certificate: Buffer, id: string): Buffer | null {
-  const toBeSigned = elements(only(certificate).content)[0]
-  const list = elements(toBeSigned?.content ?? Buffer.alloc(0)).find(({ tag }) => tag === extensions)
-  for (const extension of list ? elements(only(list.content).content) : []) {
-    const parts = elements(extension.content)
+  const toBeSigned = readElements(readOnlyElement(certificate).content)[0]
+  const list = readElements(toBeSigned?.content ?? Buffer.alloc(0)).find(({ tag }) => tag === extensions)
+  for (const extension of list ? readElements(readOnlyElement(list.content).content) : []) {
+    const parts = readElements(extension.content)
     const [type] = parts
     if (type?.tag === tags.objectIdentifier && type.content.toString('hex') === id)
       return parts.at(-1)?.content ?? null

@@ -23,14 +23,14 @@ export type HandshakeView = Pick<
 > & { servername?: string | false | null }
 
 /** Trust anchors for certificates that OpenSSL's check does not decide. */
-export interface Trust {
+export interface TrustContext {
   /** PEM; the same array each time, since parsed certificates are cached by it. */
   publicRoots: readonly string[]
   at: Date
 }
 
 /** Call once for each handshake: Node gives the presented chain only with the first certificate. */
-export function tlsFacts(socket: HandshakeView, trust: Trust): TlsFacts {
+export function tlsFacts(socket: HandshakeView, trust: TrustContext): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()
   return {
@@ -48,11 +48,11 @@ export function tlsFacts(socket: HandshakeView, trust: Trust): TlsFacts {
 function readCertificate(
   certificate: X509Certificate,
   socket: HandshakeView,
-  trust: Trust,
+  trust: TrustContext,
 ): ClientCertificate | null {
   try {
     const chain = presentedChain(certificate)
-    return describeCertificate(certificate, chain, assess(certificate, chain, socket, trust))
+    return describeCertificate(certificate, chain, assessTrust(certificate, chain, socket, trust))
   } catch {
     return null
   }
@@ -68,11 +68,11 @@ type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth
  * That is safe only with a single path, since OpenSSL may have checked another. A name-constrained authority can issue
  * itself a certificate with its own name and key and without the constraint.
  */
-function assess(
+function assessTrust(
   certificate: X509Certificate,
   chain: readonly string[],
   { authorized, authorizationError }: HandshakeView,
-  { publicRoots, at }: Trust,
+  { publicRoots, at }: TrustContext,
 ): Assessment {
   if (authorized) return { trusted: true, trustError: null, clientAuth: true }
   const trustError = String(authorizationError ?? 'UNKNOWN').slice(0, 64)
@@ -89,16 +89,16 @@ function assess(
  */
 export function certificateFacts(
   chain: readonly [X509Certificate, ...X509Certificate[]],
-  { publicRoots, at }: Trust,
+  { publicRoots, at }: TrustContext,
 ): ClientCertificate {
   const encoded = chain.map(({ raw }) => raw.toString('base64'))
-  return describeCertificate(chain[0], encoded, foresee(chain, encoded, { publicRoots, at }))
+  return describeCertificate(chain[0], encoded, predictAssessment(chain, encoded, { publicRoots, at }))
 }
 
-function foresee(
+function predictAssessment(
   chain: readonly [X509Certificate, ...X509Certificate[]],
   encoded: readonly string[],
-  { publicRoots, at }: Trust,
+  { publicRoots, at }: TrustContext,
 ): Assessment {
   if (chainsToForClients(encoded, publicRoots, at))
     return { trusted: true, trustError: null, clientAuth: true }

@@ -2,7 +2,7 @@
  * Reads the path length constraint: the number of authorities allowed between an authority and an end certificate (RFC
  * 5280 §4.2.1.9).
  */
-import { elements, only, tags } from './der.ts'
+import { readElements, readOnlyElement, tags } from './der.ts'
 import { extensionOf } from './extension.ts'
 
 const basicConstraints = '551d13'
@@ -14,7 +14,9 @@ const basicConstraints = '551d13'
 export function pathLength(certificate: Buffer): number {
   try {
     const constraints = extensionOf(certificate, basicConstraints)
-    const limit = constraints && elements(only(constraints).content).find(({ tag }) => tag === tags.integer)
+    const limit =
+      constraints &&
+      readElements(readOnlyElement(constraints).content).find(({ tag }) => tag === tags.integer)
     return limit ? Number(`0x${limit.content.toString('hex')}`) : Number.POSITIVE_INFINITY
   } catch {
     return 0

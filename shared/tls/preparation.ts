@@ -42,17 +42,17 @@ export function preparationFor({ certificates }: PublishedCertificates): Prepara
 function changesOf(current: readonly PublishedCertificate[], next: readonly PublishedCertificate[]): Step[] {
   const added = (values: (of: readonly PublishedCertificate[]) => string[]) =>
     without(values(next), values(current))
-  const lost = without(namesOf(current), namesOf(next))
+  const removedNames = without(namesOf(current), namesOf(next))
   const steps = [
     step(
       'Have your mail server trust this root, too: the next certificate has a different root.',
       added(rootsOf),
     ),
     step('Let your mail server reach these addresses by HTTP, too.', added(addressesOf)),
-    ...(lost.length > 0
+    ...(removedNames.length > 0
       ? [
           step(
-            `If your connector names ${lost.join(' or ')}, replace it with one of these names at the change.`,
+            `If your connector names ${removedNames.join(' or ')}, replace it with one of these names at the change.`,
             namesOf(next),
           ),
         ]

@@ -12,15 +12,15 @@ const maxVerified = 10
 
 /** Leaf first. An unreadable certificate ends the list. */
 export function presentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
-  return along(leaf, maxCertificates, describeCertificate)
+  return walkChain(leaf, maxCertificates, describeCertificate)
 }
 
 /** Leaf first, base64 DER. */
 export function encodedChain(leaf: X509Certificate | undefined): string[] {
-  return along(leaf, maxVerified, ({ raw }) => raw.toString('base64'))
+  return walkChain(leaf, maxVerified, ({ raw }) => raw.toString('base64'))
 }
 
-function along<T>(
+function walkChain<T>(
   leaf: X509Certificate | undefined,
   maxLength: number,
   read: (each: X509Certificate) => T,

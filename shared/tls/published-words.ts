@@ -23,9 +23,9 @@ export function attributesOf(certificate: PublishedCertificate): Attribute[] {
       values: [`${certificate.keyType}, ${certificate.keyStrength} bits`],
     },
     { name: 'Issued by', values: [certificate.issuer] },
-    { name: 'Valid from', values: [utc(certificate.validFrom)] },
-    { name: 'Valid until', values: [utc(certificate.validUntil)] },
-    { name: 'Served', values: [servedOf(certificate)] },
+    { name: 'Valid from', values: [utcText(certificate.validFrom)] },
+    { name: 'Valid until', values: [utcText(certificate.validUntil)] },
+    { name: 'Served', values: [servedText(certificate)] },
     { name: 'Serial number', values: [certificate.serial], isCode: true },
     { name: 'SHA-256 of the certificate', values: [certificate.fingerprint256], isCode: true },
     { name: 'SHA-256 of its public key', values: [certificate.publicKeyFingerprint256], isCode: true },
@@ -34,13 +34,13 @@ export function attributesOf(certificate: PublishedCertificate): Attribute[] {
   ]
 }
 
-function servedOf({ state, servedFrom, servedUntil }: PublishedCertificate): string {
-  const from = servedFrom === null ? null : `from ${utc(servedFrom)}`
-  const until = servedUntil === null ? null : `until ${utc(servedUntil)}`
+function servedText({ state, servedFrom, servedUntil }: PublishedCertificate): string {
+  const from = servedFrom === null ? null : `from ${utcText(servedFrom)}`
+  const until = servedUntil === null ? null : `until ${utcText(servedUntil)}`
   const span = [from, until].filter((part) => part !== null).join(' ')
   if (span !== '') return span
   return state === 'Current' ? 'now' : 'unknown'
 }
 
 /** @param iso an instant */
-export const utc = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`
+export const utcText = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`

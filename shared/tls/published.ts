@@ -35,7 +35,7 @@ export interface DescribeOptions {
    * The previous description. Without other changes, its `changedAt` stays. It says since when each certificate is
    * served.
    */
-  before?: PublishedCertificates | null
+  previous?: PublishedCertificates | null
 }
 
 /** Previous certificates in the description; partners compare with the last one. */
@@ -50,7 +50,7 @@ const maxTextLength = 300
  */
 export function describeCertificates(
   set: CertificateSet | IngressCertificates,
-  { hostname, now, before = null }: DescribeOptions,
+  { hostname, now, previous: before = null }: DescribeOptions,
 ): PublishedCertificates {
   const { servedFrom = null, next } = set
   const current = describe('certificate', set.certificate, {
@@ -66,18 +66,18 @@ export function describeCertificates(
     .flatMap(({ certificate, servedUntil }, index) =>
       describe(`deprecated[${index}]`, certificate, { state: 'Deprecated', servedFrom: null, servedUntil }),
     )
-  const told = tell(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
-  const asOfNow = publishedAt(told, now)
+  const described = buildDescription(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
+  const asOfNow = publishedAt(described, now)
   if (before === null) return { ...asOfNow, changedAt: now.toISOString() }
   const known = publishedAt(before, now)
-  const certificates = asOfNow.certificates.map((each) => remembering(each, known.certificates))
+  const certificates = asOfNow.certificates.map((each) => withEarlierDate(each, known.certificates))
   const description = { ...asOfNow, certificates, changedAt: known.changedAt }
   if (isSame(description, known)) return known
   return { ...description, changedAt: now.toISOString() }
 }
 
 /** Keeps the certificate's earlier `servedFrom`: the secret has only one date for the whole set. */
-function remembering(
+function withEarlierDate(
   certificate: PublishedCertificate,
   known: readonly PublishedCertificate[],
 ): PublishedCertificate {
@@ -107,7 +107,7 @@ export function publishedAt(published: PublishedCertificates, now: Date): Publis
     if (each.state === 'Current') return { ...each, state: 'Deprecated', servedUntil: switchedAt }
     return each
   })
-  return tell(published.hostname, switchedAt, certificates)
+  return buildDescription(published.hostname, switchedAt, certificates)
 }
 
 /** A certificate that stays is served for longer than the others of its set. */
@@ -123,7 +123,7 @@ function servedSince(
 
 const order = ['Current', 'Next', 'Deprecated']
 
-function tell(
+function buildDescription(
   hostname: string,
   changedAt: string,
   given: readonly PublishedCertificate[],
@@ -151,26 +151,26 @@ const isSame = (...both: readonly [PublishedCertificates, PublishedCertificates]
   return one === other
 }
 
-type Served = Pick<PublishedCertificate, 'state' | 'servedFrom' | 'servedUntil'>
+type ServedDates = Pick<PublishedCertificate, 'state' | 'servedFrom' | 'servedUntil'>
 
-/** @param place the field of the secret */
-function describe(place: string, pem: string, served: Served): PublishedCertificate[] {
+/** @param field the field of the secret */
+function describe(field: string, pem: string, served: ServedDates): PublishedCertificate[] {
   const given = certificatesIn(pem).map((block, index) => {
     try {
       return new X509Certificate(block)
     } catch {
-      throw new Error(`${place}: certificate ${index + 1} in PEM cannot be read`)
+      throw new Error(`${field}: certificate ${index + 1} in PEM cannot be read`)
     }
   })
   const leaves = leavesOf(given)
-  if (leaves.length === 0) throw new Error(`${place}: holds no certificate in PEM`)
+  if (leaves.length === 0) throw new Error(`${field}: holds no certificate in PEM`)
   return leaves.map((leaf) => {
     const issuers = given.filter((other) => other !== leaf)
     try {
       return describeOne([leaf, ...issuersOf(leaf, issuers)], served)
     } catch (error) {
-      const name = wordsOf(leaf.subject)
-      throw new Error(`${place}: the certificate ${name} cannot be described: ${(error as Error).message}`)
+      const name = distinguishedNameText(leaf.subject)
+      throw new Error(`${field}: the certificate ${name} cannot be described: ${(error as Error).message}`)
     }
   })
 }
@@ -189,12 +189,12 @@ function leavesOf(given: readonly X509Certificate[]): X509Certificate[] {
 
 function describeOne(
   chain: readonly [X509Certificate, ...X509Certificate[]],
-  served: Served,
+  served: ServedDates,
 ): PublishedCertificate {
   const [leaf] = chain
   const top = chain.at(-1) ?? leaf
   const names = dnsNames(leaf.subjectAltName ?? '')
-  const subject = wordsOf(leaf.subject)
+  const subject = distinguishedNameText(leaf.subject)
   const endpoints = chain.map(revocationEndpoints)
   return {
     state: served.state,
@@ -203,7 +203,7 @@ function describeOne(
     subject,
     organization: attribute(leaf, 'subject', 'O'),
     organizationalUnit: attribute(leaf, 'subject', 'OU'),
-    issuer: wordsOf(leaf.issuer),
+    issuer: distinguishedNameText(leaf.issuer),
     rootIssuer: nameOfIssuer(top),
     ...keyOf(leaf),
     serial: leaf.serialNumber.slice(0, 64).toUpperCase(),
@@ -240,7 +240,7 @@ const nameOfIssuer = (top: X509Certificate): string =>
   attribute(top, 'issuer', 'CN') ??
   attribute(top, 'issuer', 'OU') ??
   attribute(top, 'issuer', 'O') ??
-  wordsOf(top.issuer)
+  distinguishedNameText(top.issuer)
 
 /** The last value is the most specific. Node's text form escapes with backslashes. */
 function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name: string): string | null {
@@ -249,7 +249,8 @@ function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name:
   return typeof value === 'string' && value !== '' ? bounded(value) : null
 }
 
-const wordsOf = (multiline: string | undefined): string => bounded((multiline ?? '').replaceAll('\n', ', '))
+const distinguishedNameText = (multiline: string | undefined): string =>
+  bounded((multiline ?? '').replaceAll('\n', ', '))
 
 const bounded = (text: string): string => visible(text.slice(0, maxTextLength))
 

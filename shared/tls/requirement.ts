@@ -30,7 +30,7 @@ export interface HopRequirement {
 }
 
 /** A requirement that is checked and recorded, not enforced. */
-export interface Trial {
+export interface ReportOnlyRequirement {
   requirement: HopRequirement
   /** The fault found before the connection. */
   fault: TlsFault | null
@@ -55,9 +55,9 @@ export const opportunistic: HopRequirement = {
 export const forcesTls = ({ level }: Pick<HopRequirement, 'level'>): boolean => level !== 'Opportunistic'
 
 /** Whether the next hop's identity is verified. */
-export const asksForVerification = ({ level }: Pick<HopRequirement, 'level'>): boolean =>
+export const requiresVerification = ({ level }: Pick<HopRequirement, 'level'>): boolean =>
   level !== 'Opportunistic' && level !== 'EncryptionOnly'
 
 /** Whether a chain to a trust anchor is required. */
-export const asksForChain = ({ level }: { level: TlsLevel }): boolean =>
+export const requiresChain = ({ level }: { level: TlsLevel }): boolean =>
   level === 'CertificateValidation' || level === 'DomainValidation'

@@ -83,7 +83,7 @@ export function assessRevocation(
 }
 
 /** The result for a TLS report without a requirement. */
-export function resultOfUndemanded(facts: ServerTls): TlsResult {
+export function unrequiredTlsResult(facts: ServerTls): TlsResult {
   if (facts.kind === 'NotOffered') return 'starttls-not-supported'
   return facts.kind === 'HandshakeFailed' ? 'validation-failure' : 'success'
 }
@@ -95,7 +95,7 @@ const fault = (detail: string, text: string, result: TlsResult): TlsFault => ({
 })
 
 const notOffered = (answer: string | null): TlsFault =>
-  fault('7.321', `STARTTLS is required but not available${quoted(answer)}`, 'starttls-not-supported')
+  fault('7.321', `STARTTLS is required but not available${quotedAnswer(answer)}`, 'starttls-not-supported')
 
 function assessVersion({ minimumTlsVersion }: HopRequirement, { protocol }: EstablishedTls): TlsFault | null {
   const accepted = minimumTlsVersion === 'TLSv1.3' ? ['TLSv1.3'] : ['TLSv1.2', 'TLSv1.3']
@@ -113,7 +113,7 @@ function assessCertificate(requirement: HopRequirement, facts: EstablishedTls, a
       return assessTrust(requirement, facts, at)
     case 'DomainValidation': {
       const found = assessTrust(requirement, facts, at) ?? assessName(requirement, facts)
-      return found && requirement.source === 'MtaSts' ? underMtaSts(found) : found
+      return found && requirement.source === 'MtaSts' ? withMtaStsCode(found) : found
     }
     case 'Dane':
       return assessTlsa(requirement, facts, at)
@@ -121,7 +121,7 @@ function assessCertificate(requirement: HopRequirement, facts: EstablishedTls, a
 }
 
 /** MTA-STS has one code for all certificate faults. */
-function underMtaSts({ reply: { text }, result }: TlsFault): TlsFault {
+function withMtaStsCode({ reply: { text }, result }: TlsFault): TlsFault {
   return fault('7.5', `MTA-STS: ${text}`, result)
 }
 
@@ -133,12 +133,12 @@ function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: 
 
 function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (isSame(requirement.certificateAuthorities, facts.trustedBy))
-    return facts.trusted ? null : untrusted(facts.trustError)
+    return facts.trusted ? null : untrustedFault(facts.trustError)
   // The handshake used the enforced requirement's anchors. Only a requirement that is not enforced has others.
   return requirement.certificateAuthorities.length > 0 &&
     chainsToForServers(facts.chain, requirement.certificateAuthorities, at)
     ? null
-    : untrusted("not issued by the requirement's own authorities")
+    : untrustedFault("not issued by the requirement's own authorities")
 }
 
 const isSame = (one: readonly string[], other: readonly string[]): boolean =>
@@ -153,13 +153,13 @@ function assessName({ names, source }: HopRequirement, facts: EstablishedTls): T
   return fault('7.325', `Certificate is for ${found}, not for ${wanted}`, 'certificate-host-mismatch')
 }
 
-const outOfDate = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
-function untrusted(trustError: string | null): TlsFault {
+function untrustedFault(trustError: string | null): TlsFault {
   const why = trustError ?? 'no reason given'
-  return outOfDate.has(why)
+  return dateErrorCodes.has(why)
     ? fault('7.322', `Certificate is out of date: ${why}`, 'certificate-expired')
     : fault('7.320', `Certificate is not trusted: ${why}`, 'certificate-not-trusted')
 }
 
-const quoted = (answer: string | null): string => (answer === null ? '' : `: ${answer}`)
+const quotedAnswer = (answer: string | null): string => (answer === null ? '' : `: ${answer}`)

@@ -27,11 +27,12 @@ const maxIssuers = 8
 export function serverIdentities(keys: string, certificates: string): ServerIdentity[] {
   const given = distinct(readCertificates(certificates))
   const pairs = readKeys(keys).map((key, index) => pairOf(key, index, given))
-  refuseSecondOfItsKind(pairs)
+  refuseDuplicateKeyType(pairs)
   const leaves = new Set(pairs.map(({ leaf }) => leaf))
   const others = given.filter((certificate) => !leaves.has(certificate))
-  const idle = others.find(({ ca }) => !ca)
-  if (idle) throw new Error(`TLS_PRIVATE_KEY: no key matches the certificate ${nameOf(idle)}`)
+  const unusedCertificate = others.find(({ ca }) => !ca)
+  if (unusedCertificate)
+    throw new Error(`TLS_PRIVATE_KEY: no key matches the certificate ${nameOf(unusedCertificate)}`)
   return pairs.map(({ key, leaf }) => ({
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     cert: [leaf, ...issuersOf(leaf, others)].map(String).join(''),
@@ -45,7 +46,7 @@ interface Pair {
 
 function pairOf(key: KeyObject, index: number, given: readonly X509Certificate[]): Pair {
   const [leaf, second] = given.filter((certificate) => certificate.checkPrivateKey(key))
-  const which = `key ${index + 1} (${kindOf(key)})`
+  const which = `key ${index + 1} (${keyTypeOf(key)})`
   if (!leaf) throw new Error(`TLS_CERTIFICATE: no certificate matches ${which} in TLS_PRIVATE_KEY`)
   if (second)
     throw new Error(
@@ -55,12 +56,12 @@ function pairOf(key: KeyObject, index: number, given: readonly X509Certificate[]
 }
 
 /** OpenSSL holds one certificate of each key type and would replace the first. */
-function refuseSecondOfItsKind(pairs: readonly Pair[]): void {
+function refuseDuplicateKeyType(pairs: readonly Pair[]): void {
   for (const [index, { key, leaf }] of pairs.entries()) {
-    const first = pairs.slice(0, index).find((other) => kindOf(other.key) === kindOf(key))
+    const first = pairs.slice(0, index).find((other) => keyTypeOf(other.key) === keyTypeOf(key))
     if (first)
       throw new Error(
-        `TLS_PRIVATE_KEY: the keys of ${nameOf(first.leaf)} and ${nameOf(leaf)} are both ${kindOf(key)}; give one key of each type`,
+        `TLS_PRIVATE_KEY: the keys of ${nameOf(first.leaf)} and ${nameOf(leaf)} are both ${keyTypeOf(key)}; give one key of each type`,
       )
   }
 }
@@ -108,7 +109,7 @@ const distinct = (certificates: readonly X509Certificate[]): X509Certificate[] =
   ...new Map(certificates.map((certificate) => [certificate.fingerprint256, certificate])).values(),
 ]
 
-const kindOf = (key: KeyObject): string => (key.asymmetricKeyType ?? 'unknown').toUpperCase()
+const keyTypeOf = (key: KeyObject): string => (key.asymmetricKeyType ?? 'unknown').toUpperCase()
 
 const nameOf = ({ subject, fingerprint256 }: X509Certificate): string =>
   `${(subject ?? '').replaceAll('\n', ', ')} (${fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase()})`

@@ -16,7 +16,7 @@ type CipherSuite = (typeof cipherSuites)[number]
 export function ianaNameOf(suite: CipherSuite): string {
   const [, authentication, cipher = ''] = /^ECDHE-(ECDSA|RSA)-(.+)$/.exec(suite) ?? []
   if (authentication === undefined) return suite
-  const words = cipher.replace(/^AES(\d+)-/, 'AES_$1_').replaceAll('-', '_')
+  const cipherName = cipher.replace(/^AES(\d+)-/, 'AES_$1_').replaceAll('-', '_')
   // OpenSSL omits the digest of ChaCha20 suites, which have only one.
-  return `TLS_ECDHE_${authentication}_WITH_${words}${words.includes('CHACHA20') ? '_SHA256' : ''}`
+  return `TLS_ECDHE_${authentication}_WITH_${cipherName}${cipherName.includes('CHACHA20') ? '_SHA256' : ''}`
 }

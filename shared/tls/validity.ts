@@ -8,15 +8,17 @@ type Dates = Pick<X509Certificate, 'validFrom' | 'validFromDate' | 'validTo' | '
 
 /** @returns an invalid Date if there is none: comparisons with it are false, and toISOString throws */
 export const validFrom = (certificate: Dates): Date =>
-  orNone(certificate.validFrom, certificate.validFromDate)
+  dateOrInvalid(certificate.validFrom, certificate.validFromDate)
 
 /** @returns like validFrom */
-export const validTo = (certificate: Dates): Date => orNone(certificate.validTo, certificate.validToDate)
+export const validTo = (certificate: Dates): Date =>
+  dateOrInvalid(certificate.validTo, certificate.validToDate)
 
 export const hasDates = (certificate: Dates): boolean =>
   !Number.isNaN(validFrom(certificate).getTime() + validTo(certificate).getTime())
 
 /** OpenSSL's ASN1_TIME_print writes this for an invalid date. */
-const none = 'Bad time value'
+const invalidDateText = 'Bad time value'
 
-const orNone = (text: string, date: Date): Date => (text.startsWith(none) ? new Date(Number.NaN) : date)
+const dateOrInvalid = (text: string, date: Date): Date =>
+  text.startsWith(invalidDateText) ? new Date(Number.NaN) : date

@@ -1,13 +1,13 @@
 /** The event on the account's event bus that reports a partner's changed certificate. */
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
-import type { ObservedChange, ObservedPlace } from '../tls/observed/observation.ts'
+import type { ObservedChange, ObservedEndpoint } from '../tls/observed/observation.ts'
 
 export const changeEventSource = 'mailflow'
 export const changeEventType = 'Partner Certificate Changed'
 
 /** @throws when EventBridge does not accept the event before the signal */
 export type PublishChange = (
-  place: ObservedPlace,
+  place: ObservedEndpoint,
   change: ObservedChange,
   signal: AbortSignal,
 ) => Promise<void>

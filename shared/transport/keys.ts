@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto'
 import { minuteMs } from '../contract/durations.ts'
-import type { ObservedKind, ObservedPlace } from '../tls/observed/observation.ts'
+import type { ObservedEndpoint, ObservedKind } from '../tls/observed/observation.ts'
 
 /** @param domain in comparable form */
 export const policyKey = (domain: string) => ({ pk: `policy#${domain}`, sk: 'mta-sts' })
@@ -67,7 +67,7 @@ export const revocationKey = (
 export const observedPartition = (kind: ObservedKind): string => `observed#${kind}`
 
 /** Sorts by connector; certificates without a connector come last. */
-export const observedKey = ({ kind, connector, domain, host }: ObservedPlace) => ({
+export const observedKey = ({ kind, connector, domain, host }: ObservedEndpoint) => ({
   pk: observedPartition(kind),
   sk:
     connector === null

@@ -2,7 +2,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { asDimension, Metric } from '../contract/metrics.ts'
-import type { ObservedChange, ObservedPlace, Sighting } from '../tls/observed/observation.ts'
+import type { NewObservation, ObservedChange, ObservedEndpoint } from '../tls/observed/observation.ts'
 import type { PublishChange } from './change-events.ts'
 import type { ObservedTable } from './observed-table.ts'
 
@@ -21,13 +21,13 @@ const timeoutMs = 5_000
 
 /** Never rejects: a failure is logged and counted. */
 export async function recordObservedCertificate(
-  presented: Sighting,
+  presented: NewObservation,
   now: Date,
   { table, publish }: ObservationSinks,
   tools: LogAndMetrics,
   signal: AbortSignal = AbortSignal.timeout(timeoutMs),
 ): Promise<void> {
-  const { place, certificate } = presented
+  const { endpoint: place, certificate } = presented
   const context = { ...place, connector: place.connector?.name, fingerprint256: certificate.fingerprint256 }
   try {
     const result = await table.record(presented, now, signal)
@@ -49,12 +49,12 @@ export async function recordObservedCertificate(
 }
 
 /** The organisation changes its own certificates itself; without a connector, no certificate was agreed. */
-const shouldPublish = ({ kind, connector }: ObservedPlace, { what }: ObservedChange): boolean =>
+const shouldPublish = ({ kind, connector }: ObservedEndpoint, { what }: ObservedChange): boolean =>
   kind !== 'Own' && connector !== null && !what.includes('Certificate')
 
 /** The table has the change already, so a lost event loses no information. */
 async function reportChange(
-  place: ObservedPlace,
+  place: ObservedEndpoint,
   change: ObservedChange,
   publish: PublishChange,
   { logger, metrics }: LogAndMetrics,

@@ -9,7 +9,7 @@ import { daySeconds, hourMs } from '../contract/durations.ts'
 import { expiryAfter } from '../dynamodb/expiry-after.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
-import { Observation, type ObservedChange, type Sighting } from '../tls/observed/observation.ts'
+import { type NewObservation, Observation, type ObservedChange } from '../tls/observed/observation.ts'
 import { observe } from '../tls/observed/observe.ts'
 import { newHostCountKey, observedKey } from './keys.ts'
 
@@ -53,8 +53,8 @@ export class ObservedTable {
   }
 
   /** @throws when the table fails or does not respond before the signal; the next observation tries again */
-  async record(presented: Sighting, now: Date, signal: AbortSignal): Promise<RecordResult> {
-    const { pk, sk } = observedKey(presented.place)
+  async record(presented: NewObservation, now: Date, signal: AbortSignal): Promise<RecordResult> {
+    const { pk, sk } = observedKey(presented.endpoint)
     const key = `${pk} ${sk} ${presented.certificate.fingerprint256}`
     if (!this.#writeLimiter.isLeft(key, now)) return { kind: 'Known' }
     this.#writeLimiter.take(key, now)
@@ -66,7 +66,7 @@ export class ObservedTable {
     }
   }
 
-  async #write(presented: Sighting, now: Date, abortSignal: AbortSignal): Promise<RecordResult> {
+  async #write(presented: NewObservation, now: Date, abortSignal: AbortSignal): Promise<RecordResult> {
     for (let tries = 0; tries < maxTries; tries += 1) {
       const stored = await this.#read(presented, abortSignal)
       const observed = observe(stored?.observation ?? null, presented)
@@ -79,7 +79,7 @@ export class ObservedTable {
     return { kind: 'Known' }
   }
 
-  async #read({ place }: Sighting, abortSignal: AbortSignal): Promise<Item | null> {
+  async #read({ endpoint: place }: NewObservation, abortSignal: AbortSignal): Promise<Item | null> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: observedKey(place), ConsistentRead: true }),
       { abortSignal },
@@ -91,7 +91,7 @@ export class ObservedTable {
   async #put(
     observation: Observation,
     revision: number | null,
-    { place, certificate, at }: Sighting,
+    { endpoint: place, certificate, at }: NewObservation,
     abortSignal: AbortSignal,
   ): Promise<boolean> {
     const retentionEnd = expiryAfter(at, retentionSeconds)
@@ -115,7 +115,11 @@ export class ObservedTable {
     )
   }
 
-  async #reserveNewHost({ place }: Sighting, now: Date, abortSignal: AbortSignal): Promise<boolean> {
+  async #reserveNewHost(
+    { endpoint: place }: NewObservation,
+    now: Date,
+    abortSignal: AbortSignal,
+  ): Promise<boolean> {
     const month = now.toISOString().slice(0, 7)
     return unlessConditionFails(
       this.#documents.send(

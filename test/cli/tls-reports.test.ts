@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { readReport, received } from '../../shared/tls-reports/received-report.ts'
+import { readReport, toReceivedReport } from '../../shared/tls-reports/received-report.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 
@@ -44,9 +44,9 @@ before(async () => {
     })
     assert.ok(typeof content !== 'string')
     const authenticated = signedBy === null ? 'none' : 'pass'
-    const report = received(content, new Date(now), { authenticated, signedBy })
+    const report = toReceivedReport(content, new Date(now), { authenticated, signedBy })
     assert.ok(typeof report !== 'string')
-    await reports.keep(report, 2_000_000_000)
+    await reports.put(report, 2_000_000_000)
     if (signedBy !== null) id = report.id
   }
 })

@@ -1,17 +1,17 @@
 /** Observed certificates, for tests that need no real ones. */
 import type {
+  CertificateRecord,
+  NewObservation,
   Observation,
   ObservedCertificate,
-  ObservedPlace,
-  SeenCertificate,
-  Sighting,
+  ObservedEndpoint,
 } from '../../shared/tls/observed/observation.ts'
 
 const dayMs = 86_400_000
 
 export const daysAfter = (days: number, at: Date): Date => new Date(at.getTime() + days * dayMs)
 
-export const place = (fields: Partial<ObservedPlace> = {}): ObservedPlace => ({
+export const place = (fields: Partial<ObservedEndpoint> = {}): ObservedEndpoint => ({
   kind: 'PartnerServer',
   connector: { id: 'c1', name: 'To the bank' },
   domain: 'bank.example',
@@ -20,7 +20,10 @@ export const place = (fields: Partial<ObservedPlace> = {}): ObservedPlace => ({
 })
 
 /** @param letter `a` to `f`: fills the fingerprint, and that of the key unless another is given */
-export const seenCertificate = (letter: string, fields: Partial<SeenCertificate> = {}): SeenCertificate => ({
+export const seenCertificate = (
+  letter: string,
+  fields: Partial<CertificateRecord> = {},
+): CertificateRecord => ({
   subject: 'CN=mx.bank.example',
   issuer: 'CN=Issuer One',
   subjectAltNames: ['mx.bank.example'],
@@ -34,13 +37,13 @@ export const seenCertificate = (letter: string, fields: Partial<SeenCertificate>
 })
 
 export const sighting = (
-  certificate: SeenCertificate,
+  certificate: CertificateRecord,
   at: Date,
-  where: Partial<ObservedPlace> = {},
-): Sighting => ({ place: place(where), certificate, verifiedBy: 'Connector', at })
+  where: Partial<ObservedEndpoint> = {},
+): NewObservation => ({ endpoint: place(where), certificate, verifiedBy: 'Connector', at })
 
 export const observation = (
-  certificates: readonly (Partial<ObservedCertificate> & Pick<SeenCertificate, 'fingerprint256'>)[],
+  certificates: readonly (Partial<ObservedCertificate> & Pick<CertificateRecord, 'fingerprint256'>)[],
   fields: Partial<Observation> = {},
 ): Observation => ({
   ...place(fields),

@@ -6,8 +6,8 @@ import { decideHop, type MtaSts, noMtaSts, type SenderWish } from '../../shared/
 import {
   assessServerTls,
   type EstablishedTls,
-  resultOfUndemanded,
   type ServerTls,
+  unrequiredTlsResult,
 } from '../../shared/tls/server-certificate.ts'
 
 /** When the handshake took place. */
@@ -84,7 +84,7 @@ export function session({
     ...common,
     reportOnly: decision.trials,
     tls,
-    result: fault?.result ?? resultOfUndemanded(tls),
+    result: fault?.result ?? unrequiredTlsResult(tls),
     reason: fault?.reply.text ?? null,
   } satisfies SessionRecord
 }

@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Reply } from '../../../shared/contract/message.ts'
 import type { Milestone } from '../../../shared/net/gated-connection.ts'
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
-import type { Told } from '../../../shared/tls/revocation/told.ts'
+import type { ReportedRevocation } from '../../../shared/tls/revocation/told.ts'
 import type { EstablishedTls, ServerTls } from '../../../shared/tls/server-certificate.ts'
 import type { Target } from '../target.ts'
 import type { Path } from './certificate-path.ts'
@@ -68,7 +68,7 @@ export interface CertificateFacts {
   readonly trust: Trust
   readonly issuers: readonly IssuerFacts[]
   readonly sources: readonly SourceFacts[]
-  readonly staple: Told | null
+  readonly staple: ReportedRevocation | null
 }
 
 /** OpenSSL's verdict, which deliveries use. For a file it is computed without a handshake. */

@@ -6,7 +6,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { fetchUntrustedUrl } from '../../../shared/net/foreign-http.ts'
-import { elements, only } from '../../../shared/tls/der.ts'
+import { readElements, readOnlyElement } from '../../../shared/tls/der.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { revocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'
 import { type Anchor, isSelfSigned, type Path, pathOf } from './certificate-path.ts'
@@ -94,8 +94,8 @@ const readPem = (octets: Buffer): X509Certificate[] =>
   certificatesIn(octets.toString('latin1')).map((pem) => new X509Certificate(pem))
 
 function readBag(octets: Buffer): X509Certificate[] {
-  const [, content] = elements(only(octets).content)
-  const signed = elements(only(content?.content ?? Buffer.alloc(0)).content)
+  const [, content] = readElements(readOnlyElement(octets).content)
+  const signed = readElements(readOnlyElement(content?.content ?? Buffer.alloc(0)).content)
   const certificates = signed.find(({ tag }) => tag === 0xa0)
-  return elements(certificates?.content ?? Buffer.alloc(0)).map(({ whole }) => new X509Certificate(whole))
+  return readElements(certificates?.content ?? Buffer.alloc(0)).map(({ whole }) => new X509Certificate(whole))
 }

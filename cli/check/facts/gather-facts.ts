@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { certificateFacts } from '../../../shared/tls/facts.ts'
 import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
-import { type Told, unknown } from '../../../shared/tls/revocation/told.ts'
+import { type ReportedRevocation, undetermined } from '../../../shared/tls/revocation/told.ts'
 import type { EstablishedTls } from '../../../shared/tls/server-certificate.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
 import { nameOf, type Target } from '../target.ts'
@@ -114,12 +114,12 @@ async function certificatesOf(
   }
 }
 
-function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Told {
+function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): ReportedRevocation {
   const certificate = steps[0]?.certificate
   const issuer = steps[1]?.certificate ?? anchor?.certificate
   return certificate && issuer
     ? statusInOcsp(staple, { certificate, issuer, at })
-    : unknown('it cannot be verified because the issuer of the certificate is unknown')
+    : undetermined('it cannot be verified because the issuer of the certificate is unknown')
 }
 
 /** Predicts OpenSSL's error for a handshake with these certificates. */

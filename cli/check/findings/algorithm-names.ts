@@ -1,6 +1,6 @@
 /** Names of signature algorithms and elliptic curves in findings. Pure. */
 import type { X509Certificate } from 'node:crypto'
-import { elements, only } from '../../../shared/tls/der.ts'
+import { readElements, readOnlyElement } from '../../../shared/tls/der.ts'
 
 /** RFC 8017 §A.2.3: the default digest, which the parameters omit. */
 const pssDefault = 'SHA-1'
@@ -22,11 +22,11 @@ export function signatureName({ raw, signatureAlgorithm, signatureAlgorithmOid }
 
 function pssDigest(certificate: Buffer): string {
   try {
-    const [, algorithm] = elements(only(certificate).content)
-    const [, parameters] = elements(algorithm?.content ?? Buffer.alloc(0))
-    const hash = elements(parameters?.content ?? Buffer.alloc(0)).find(({ tag }) => tag === 0xa0)
+    const [, algorithm] = readElements(readOnlyElement(certificate).content)
+    const [, parameters] = readElements(algorithm?.content ?? Buffer.alloc(0))
+    const hash = readElements(parameters?.content ?? Buffer.alloc(0)).find(({ tag }) => tag === 0xa0)
     if (!hash) return pssDefault
-    const [id] = elements(only(hash.content).content)
+    const [id] = readElements(readOnlyElement(hash.content).content)
     return digests[id?.content.toString('hex') ?? ''] ?? 'an unknown digest'
   } catch {
     return 'an unknown digest'

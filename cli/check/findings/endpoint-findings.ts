@@ -1,6 +1,6 @@
 /** Findings about the URLs in the certificates: revocation sources and issuer certificates. Pure. */
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
-import type { Told } from '../../../shared/tls/revocation/told.ts'
+import type { ReportedRevocation } from '../../../shared/tls/revocation/told.ts'
 import { timeOf } from '../../text/words.ts'
 import { isIssuedBy } from '../facts/certificate-path.ts'
 import type { CertificateFacts, IssuerFacts, SourceFacts, Trust } from '../facts/facts.ts'
@@ -84,7 +84,7 @@ function sourceFinding(
 const replace =
   'Get a new certificate for a new key and install it: clients that check revocation reject this one'
 
-const goodWords = ({ detail, nextUpdate }: Told): string =>
+const goodWords = ({ detail, nextUpdate }: ReportedRevocation): string =>
   [
     'fetched',
     'signature valid',
@@ -102,7 +102,7 @@ function adviceFor(detail: string, url: string): string {
   return `Allow this machine to reach ${at} (DNS, firewall). Every server that verifies needs this access`
 }
 
-function stapleFinding(staple: Told, subject: string): Finding {
+function stapleFinding(staple: ReportedRevocation, subject: string): Finding {
   switch (staple.status) {
     case 'Good':
       return ok('staple', `stapled OCSP response: ${goodWords(staple).replace('fetched, ', '')}`, subject)

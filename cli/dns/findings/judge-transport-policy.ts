@@ -6,7 +6,7 @@ import type { PolicyContent } from '../../../shared/net/mta-sts/policy.ts'
 import { formatPolicy, formatPolicyRecord } from '../../../shared/net/mta-sts/published.ts'
 import { parseRecordId } from '../../../shared/net/mta-sts/record.ts'
 import { isListed } from '../../../shared/policy/transport-security.ts'
-import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports/record.ts'
+import { destinationText, recordName, reportDestinations } from '../../../shared/tls-reports/record.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { minMaxAgeSeconds, type Plan } from '../publication-plan.ts'
 import {
@@ -181,7 +181,7 @@ export function judgeTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding 
   if (records.length === 0) return of('MISSING', 'Senders do not report TLS failures with your mail servers.')
   if (records.length > 1)
     return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8460 §3).')
-  const places = reportPlaces(records).map(placeText)
+  const places = reportDestinations(records).map(destinationText)
   if (places.length === 0)
     return of('DIFFERENT', 'It has no valid report destination: use rua=mailto:ADDRESS or an https URL.')
   const wanted = `mailto:${reportAddressOf(plan)}`.toLowerCase()

@@ -1,7 +1,7 @@
 /** `/certificates/observed`: the certificates that partners and this gateway present, and their changes. */
 import { z } from 'zod'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { daysLeft, useOf } from '../../../shared/tls/observed/expiry.ts'
+import { certificateUse, daysLeft } from '../../../shared/tls/observed/expiry.ts'
 import { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { type ObservedList, ObservedPosition } from '../../../shared/transport/observed-list.ts'
 import { cursorOf } from '../request.ts'
@@ -63,7 +63,8 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
         const expires = (observation: Observation): boolean =>
           expiringWithinDays === undefined ||
           observation.certificates.some(
-            (one) => useOf(one, observation, at) === 'InUse' && daysLeft(one, at) <= expiringWithinDays,
+            (one) =>
+              certificateUse(one, observation, at) === 'InUse' && daysLeft(one, at) <= expiringWithinDays,
           )
         const page = await observed.page(connector, expires, { from: cursor, limit, now: at })
         return listAnswer(
@@ -78,7 +79,7 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
 function described(observation: Observation, at: Date): z.output<typeof ObservedCertificates> {
   const certificates = observation.certificates.map((one) => ({
     ...one,
-    use: useOf(one, observation, at),
+    use: certificateUse(one, observation, at),
     daysLeft: daysLeft(one, at),
   }))
   return { ...observation, certificates }

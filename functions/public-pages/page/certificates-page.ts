@@ -1,7 +1,7 @@
 /** Builds the page that partners read before they set up TLS with us, and before a certificate changes. */
 import type { PublishedCertificate, PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { type Preparation, preparationFor, type Step } from '../../../shared/tls/preparation.ts'
-import { type Attribute, attributesOf, utc } from '../../../shared/tls/published-words.ts'
+import { type Attribute, attributesOf, utcText } from '../../../shared/tls/published-words.ts'
 import { documentOf } from './document.ts'
 import { type Html, html } from './html.ts'
 
@@ -139,4 +139,4 @@ const codeList = (texts: readonly string[]): Html =>
 
 const codeLine = (text: string): Html => html`<span><code>${text}</code></span>`
 
-const instant = (iso: string): Html => html`<time datetime="${iso}">${utc(iso)}</time>`
+const instant = (iso: string): Html => html`<time datetime="${iso}">${utcText(iso)}</time>`

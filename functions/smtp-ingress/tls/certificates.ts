@@ -7,8 +7,8 @@ import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import {
+  type CertificateChoice,
   type CertificatesAndKeys,
-  type Choice,
   certificateFault,
   chooseCertificates,
 } from '../../../shared/tls/certificate-choice.ts'
@@ -63,7 +63,7 @@ export class ServedCertificates {
   static async open(options: ServedCertificatesOptions): Promise<ServedCertificates> {
     const secret = parseCertificateSecret(await options.read())
     const { hostname, now } = options
-    const choice = chooseCertificates(secret.set, { hostname, at: now(), prove: assertUsable })
+    const choice = chooseCertificates(secret.set, { hostname, at: now(), checkWithOpenSsl: assertUsable })
     // Mail under a certificate that some clients reject is better than no mail.
     if (choice.fault?.reason === 'Unusable')
       throw new Error(`certificates of the secret cannot be served: ${choice.fault.detail}`)
@@ -101,11 +101,11 @@ export class ServedCertificates {
     this.#apply()
   }
 
-  #choose(): Choice {
+  #choose(): CertificateChoice {
     const { hostname, now } = this.#options
-    const { set, refused } = this.#secret
-    const choice = chooseCertificates(set, { hostname, at: now(), prove: assertUsable })
-    return { ...choice, refusedNext: choice.refusedNext ?? refused }
+    const { set, optionalFieldsFault: refused } = this.#secret
+    const choice = chooseCertificates(set, { hostname, at: now(), checkWithOpenSsl: assertUsable })
+    return { ...choice, nextFault: choice.nextFault ?? refused }
   }
 
   #apply(): void {
@@ -116,7 +116,7 @@ export class ServedCertificates {
   }
 
   /** A faulty certificate may replace one that is faulty too, as at a start; an unusable one never. */
-  #isAcceptable({ fault }: Choice): boolean {
+  #isAcceptable({ fault }: CertificateChoice): boolean {
     if (fault === null) return true
     const { hostname, now } = this.#options
     return fault.reason !== 'Unusable' && certificateFault(this.#served, { hostname, at: now() }) !== null
@@ -133,7 +133,7 @@ export class ServedCertificates {
   }
 
   /** Counted at every read, so that the alarm lasts as long as the fault; logged once. */
-  #reportFaults({ state, fault, refusedNext, ...choice }: Choice): void {
+  #reportFaults({ state, fault, nextFault: refusedNext, ...choice }: CertificateChoice): void {
     const { metrics, log } = this.#options
     const faults = [
       ...(fault ? [{ certificates: state, ...fault }] : []),

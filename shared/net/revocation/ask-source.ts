@@ -5,7 +5,7 @@ import { maxCrlOctets, statusInCrl } from '../../tls/revocation/crl.ts'
 import { revocationEndpoints } from '../../tls/revocation/endpoints.ts'
 import { maxOcspOctets, ocspRequest, statusInOcsp } from '../../tls/revocation/ocsp.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
-import { type Question, type Told, unknown } from '../../tls/revocation/told.ts'
+import { type ReportedRevocation, type RevocationQuery, undetermined } from '../../tls/revocation/told.ts'
 import type { UntrustedRequestOptions, UntrustedResponse } from '../foreign-exchange.ts'
 import { fetchUntrustedUrl } from '../foreign-http.ts'
 
@@ -33,7 +33,7 @@ export function sourceLocationsOf(certificate: X509Certificate): SourceLocation[
 /** Never throws. */
 export async function querySource(
   location: SourceLocation,
-  question: Question,
+  question: RevocationQuery,
   options: QueryOptions,
 ): Promise<RevocationSource> {
   const { status, detail, nextUpdate } = await fetchStatus(location, question, options)
@@ -42,11 +42,11 @@ export async function querySource(
 
 async function fetchStatus(
   location: SourceLocation,
-  question: Question,
+  question: RevocationQuery,
   options: QueryOptions,
-): Promise<Told> {
+): Promise<ReportedRevocation> {
   const body = location.kind === 'Ocsp' ? encodeRequest(question) : null
-  if (body === undefined) return unknown('No OCSP request can be made for this certificate')
+  if (body === undefined) return undetermined('No OCSP request can be made for this certificate')
   const { totalMs: whole = defaultTotalMs[location.kind] } = options
   const limits = {
     totalMs: whole,
@@ -64,7 +64,7 @@ async function fetchStatus(
 const crlGet = { method: 'GET', headers: { Accept: 'application/pkix-crl' } } as const
 const ocspPost = { method: 'POST', headers: { 'Content-Type': 'application/ocsp-request' } } as const
 
-function encodeRequest(question: Question): Buffer | undefined {
+function encodeRequest(question: RevocationQuery): Buffer | undefined {
   try {
     return ocspRequest(question)
   } catch {
@@ -72,8 +72,12 @@ function encodeRequest(question: Question): Buffer | undefined {
   }
 }
 
-function parseStatus({ kind }: SourceLocation, answer: UntrustedResponse, question: Question): Told {
-  if (answer.kind === 'Failed') return unknown(answer.detail)
-  if (answer.status !== 200) return unknown(`The server answered ${answer.status}`)
+function parseStatus(
+  { kind }: SourceLocation,
+  answer: UntrustedResponse,
+  question: RevocationQuery,
+): ReportedRevocation {
+  if (answer.kind === 'Failed') return undetermined(answer.detail)
+  if (answer.status !== 200) return undetermined(`The server answered ${answer.status}`)
   return kind === 'Crl' ? statusInCrl(answer.body, question) : statusInOcsp(answer.body, question)
 }

@@ -9,9 +9,9 @@ import type { X509Certificate } from 'node:crypto'
 import { concurrencyLimiter } from '../../limits/concurrency-limiter.ts'
 import { RecentMap } from '../../limits/recent-map.ts'
 import { fingerprintOf } from '../../tls/fingerprint.ts'
-import { type Link, linksOf } from '../../tls/revocation/links.ts'
+import { type ChainLink, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
-import type { Question } from '../../tls/revocation/told.ts'
+import type { RevocationQuery } from '../../tls/revocation/told.ts'
 import type { UntrustedRequestOptions } from '../foreign-exchange.ts'
 import { raceWithSignal } from '../in-time.ts'
 import { parseAnchors, parseChain } from './anchors.ts'
@@ -111,7 +111,7 @@ export class RevocationChecker {
   }
 
   async #checkCertificate(
-    { certificate, issuer }: Link,
+    { certificate, issuer }: ChainLink,
     at: Date,
     signal: AbortSignal,
   ): Promise<CheckedCertificate> {
@@ -131,7 +131,7 @@ export class RevocationChecker {
   /** Asks one source after another, the next when one is slow or has no result, until one is decisive. */
   async #queryUntilDecisive(
     locations: readonly SourceLocation[],
-    question: Question,
+    question: RevocationQuery,
     signal: AbortSignal,
   ): Promise<RevocationSource[]> {
     const answers = new Map<SourceLocation, RevocationSource>()
@@ -154,7 +154,7 @@ export class RevocationChecker {
 
   async #querySource(
     location: SourceLocation,
-    question: Question,
+    question: RevocationQuery,
     signal: AbortSignal,
   ): Promise<RevocationSource> {
     const key = { ...location, fingerprint: fingerprintOf(question.certificate) }
@@ -169,7 +169,7 @@ export class RevocationChecker {
   #joinOrStart(
     key: SourceKey,
     location: SourceLocation,
-    question: Question,
+    question: RevocationQuery,
   ): Promise<RevocationSource> | null {
     const name = cacheKey(key)
     const begun = this.#pending.get(name)
@@ -180,7 +180,11 @@ export class RevocationChecker {
     return pendingQuery
   }
 
-  async #refresh(key: SourceKey, location: SourceLocation, question: Question): Promise<RevocationSource> {
+  async #refresh(
+    key: SourceKey,
+    location: SourceLocation,
+    question: RevocationQuery,
+  ): Promise<RevocationSource> {
     let isStoreRead = true
     const read = await this.#options.store.read(key).catch(() => {
       isStoreRead = false

@@ -3,16 +3,16 @@ import { dayMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate } from './observation.ts'
 
 /** `Superseded`: another certificate was first seen after this one was last seen. `NotSeen`: not seen for a month. */
-export type Use = 'InUse' | 'Superseded' | 'NotSeen'
+export type CertificateUse = 'InUse' | 'Superseded' | 'NotSeen'
 
 /** Days without an observation after which a certificate counts as unused: the host is gone, or no mail goes there. */
 const unusedAfterDays = 30
 
-export function useOf(
+export function certificateUse(
   { lastSeen }: Pick<ObservedCertificate, 'lastSeen'>,
   { certificates }: Pick<Observation, 'certificates'>,
   now: Date,
-): Use {
+): CertificateUse {
   if (certificates.some(({ firstSeen }) => firstSeen > lastSeen)) return 'Superseded'
   return now.getTime() - Date.parse(lastSeen) > unusedAfterDays * dayMs ? 'NotSeen' : 'InUse'
 }
@@ -39,11 +39,11 @@ export function noticeDue(
 ): number | null {
   const { notBefore, notAfter, fingerprint256 } = certificate
   const left = (Date.parse(notAfter) - now.getTime()) / dayMs
-  const third = (Date.parse(notAfter) - Date.parse(notBefore)) / dayMs / 3
+  const renewalWindowDays = (Date.parse(notAfter) - Date.parse(notBefore)) / dayMs / 3
   const renewed = changes.some(
     ({ to, from, at }) => to.fingerprint256 === fingerprint256 && at < from.notAfter,
   )
-  const sooner = noticeDays.filter((days) => days <= third)
-  const days = renewed ? (sooner.length > 0 ? sooner : [third]) : noticeDays
+  const noticesInWindow = noticeDays.filter((days) => days <= renewalWindowDays)
+  const days = renewed ? (noticesInWindow.length > 0 ? noticesInWindow : [renewalWindowDays]) : noticeDays
   return days.findLast((each) => left <= each) ?? null
 }

@@ -12,7 +12,7 @@ export const ObservedKind = z.enum(['Own', 'PartnerServer', 'PartnerClient'])
 export type ObservedKind = z.infer<typeof ObservedKind>
 
 /** Where certificates are observed. A new one replaces an earlier one of the same endpoint. */
-export const ObservedPlace = z.strictObject({
+export const ObservedEndpoint = z.strictObject({
   kind: ObservedKind.describe(
     'Own: mailflow presents it. PartnerServer: a next hop presents it. PartnerClient: a sender presents it to an inbound connector that knows it',
   ),
@@ -24,19 +24,19 @@ export const ObservedPlace = z.strictObject({
       'name or address of the next hop; first name of the certificate of a sender; name of the ingress or of the secret',
     ),
 })
-export type ObservedPlace = z.infer<typeof ObservedPlace>
+export type ObservedEndpoint = z.infer<typeof ObservedEndpoint>
 
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/)
 
-export const SeenCertificate = CertificateSummary.extend({
+export const CertificateRecord = CertificateSummary.extend({
   keyType: z.string().nullable().describe('RSA, EC or another type; null if the key cannot be read'),
   publicKeyFingerprint256: fingerprint
     .nullable()
     .describe('SHA-256 of the public key; null if it cannot be read'),
 })
-export type SeenCertificate = z.infer<typeof SeenCertificate>
+export type CertificateRecord = z.infer<typeof CertificateRecord>
 
-export const ObservedCertificate = SeenCertificate.extend({
+export const ObservedCertificate = CertificateRecord.extend({
   verifiedBy: PolicySource.nullable().describe(
     'the source of the requirement to verify it, at the last observation; null: none',
   ),
@@ -45,7 +45,7 @@ export const ObservedCertificate = SeenCertificate.extend({
 })
 export type ObservedCertificate = z.infer<typeof ObservedCertificate>
 
-const Compared = ObservedCertificate.pick({
+const ComparedFields = ObservedCertificate.pick({
   fingerprint256: true,
   publicKeyFingerprint256: true,
   issuer: true,
@@ -57,12 +57,12 @@ export const ObservedChange = z.strictObject({
   what: z
     .array(z.enum(['Issuer', 'Key', 'Certificate']))
     .describe('Certificate: a new certificate with the same issuer and key'),
-  from: Compared,
-  to: Compared,
+  from: ComparedFields,
+  to: ComparedFields,
 })
 export type ObservedChange = z.infer<typeof ObservedChange>
 
-export const Observation = ObservedPlace.extend({
+export const Observation = ObservedEndpoint.extend({
   /** Last seen first. */
   certificates: z.array(ObservedCertificate).min(1),
   changes: z.array(ObservedChange).describe('the last few, latest first'),
@@ -70,9 +70,9 @@ export const Observation = ObservedPlace.extend({
 export type Observation = z.infer<typeof Observation>
 
 /** One observation of a certificate. */
-export interface Sighting {
-  place: ObservedPlace
-  certificate: SeenCertificate
+export interface NewObservation {
+  endpoint: ObservedEndpoint
+  certificate: CertificateRecord
   verifiedBy: PolicySource | null
   at: Date
 }

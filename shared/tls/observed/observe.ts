@@ -3,38 +3,38 @@
  * renewed. So several certificates may be in use, and a stored certificate that comes back is no change.
  */
 import { hourMs } from '../../contract/durations.ts'
-import type { Observation, ObservedCertificate, ObservedChange, Sighting } from './observation.ts'
+import type { NewObservation, Observation, ObservedCertificate, ObservedChange } from './observation.ts'
 
 /** Certificates stored for an endpoint. */
 const maxCertificates = 6
 const maxChanges = 5
 
-export interface Observed {
+export interface ObservationUpdate {
   observation: Observation
   /** Set if a certificate is new at an endpoint that had another. */
   change: ObservedChange | null
 }
 
 /** @returns null without news: the stored observation is less than an hour old, or newer */
-export function observe(known: Observation | null, sighting: Sighting): Observed | null {
-  const { place, certificate, verifiedBy, at } = sighting
+export function observe(known: Observation | null, newObservation: NewObservation): ObservationUpdate | null {
+  const { endpoint, certificate, verifiedBy, at } = newObservation
   const before = known?.certificates ?? []
   const same = before.find(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)
   if (same && at.getTime() - Date.parse(same.lastSeen) < hourMs) return null
-  const seen = at.toISOString()
+  const seenAt = at.toISOString()
   const now: ObservedCertificate = {
     ...certificate,
     verifiedBy,
-    firstSeen: same?.firstSeen ?? seen,
-    lastSeen: seen,
+    firstSeen: same?.firstSeen ?? seenAt,
+    lastSeen: seenAt,
   }
   const others = before.filter((other) => other !== same)
-  const change = same === undefined ? changeTo(now, predecessor(now, others, place.kind)) : null
+  const change = same === undefined ? changeTo(now, predecessor(now, others, endpoint.kind)) : null
   const certificates = [now, ...others].sort(latestFirst).slice(0, maxCertificates)
   // A late observation: all stored certificates were seen after it.
   if (!certificates.includes(now)) return null
   const changes = [...(change ? [change] : []), ...(known?.changes ?? [])].slice(0, maxChanges)
-  return { observation: { ...place, certificates, changes }, change }
+  return { observation: { ...endpoint, certificates, changes }, change }
 }
 
 const latestFirst = (one: ObservedCertificate, other: ObservedCertificate): number =>
@@ -44,7 +44,7 @@ const latestFirst = (one: ObservedCertificate, other: ObservedCertificate): numb
 function predecessor(
   { keyType, lastSeen }: ObservedCertificate,
   others: readonly ObservedCertificate[],
-  kind: Sighting['place']['kind'],
+  kind: NewObservation['endpoint']['kind'],
 ): ObservedCertificate | null {
   const earlier = others.filter((other) => other.lastSeen <= lastSeen)
   const alike = earlier.find((other) => other.keyType === keyType)
@@ -60,8 +60,8 @@ function changeTo(to: ObservedCertificate, from: ObservedCertificate | null): Ob
   return {
     at: to.firstSeen,
     what: what.length > 0 ? what : ['Certificate'],
-    from: compared(from),
-    to: compared(to),
+    from: comparedFieldsOf(from),
+    to: comparedFieldsOf(to),
   }
 }
 
@@ -71,7 +71,7 @@ const isSameKey = (one: ObservedCertificate, other: ObservedCertificate): boolea
   other.publicKeyFingerprint256 === null ||
   one.publicKeyFingerprint256 === other.publicKeyFingerprint256
 
-const compared = ({
+const comparedFieldsOf = ({
   fingerprint256,
   publicKeyFingerprint256,
   issuer,

@@ -10,15 +10,15 @@ import { anyNameMatches, presentedNames } from '../names.ts'
 import { certificatesIn } from '../pem.ts'
 import { describeCertificate } from '../presented-chain.ts'
 import type { EstablishedTls } from '../server-certificate.ts'
-import type { SeenCertificate } from './observation.ts'
+import type { CertificateRecord } from './observation.ts'
 
 /** @returns null if the next hop presented none, or none that can be read */
-export function seenOfServer({ certificates, chain }: EstablishedTls): SeenCertificate | null {
+export function recordOfServer({ certificates, chain }: EstablishedTls): CertificateRecord | null {
   const [summary] = certificates
   return summary === undefined ? null : { ...summary, ...keyOf(parsed(chain[0])) }
 }
 
-export function seenOfClient(certificate: ClientCertificate): SeenCertificate {
+export function recordOfClient(certificate: ClientCertificate): CertificateRecord {
   return { ...summaryOf(certificate), ...keyOf(parsed(certificate.chain[0])) }
 }
 
@@ -26,7 +26,7 @@ export function seenOfClient(certificate: ClientCertificate): SeenCertificate {
  * @param pem the certificate first, then any text
  * @returns null if it cannot be read
  */
-export function seenOfPem(pem: string): SeenCertificate | null {
+export function recordOfPem(pem: string): CertificateRecord | null {
   const [first] = certificatesIn(pem)
   try {
     const certificate = new X509Certificate(first ?? '')
@@ -40,7 +40,7 @@ export function seenOfPem(pem: string): SeenCertificate | null {
  * A name for a sender's certificate that survives renewals: alphabetically the first of its names that the connector
  * expects, otherwise of all its names. Address and HELO vary between a sender's servers.
  */
-export function nameOfClient(
+export function clientCertificateName(
   { subjectAltNames, commonName, fingerprint256 }: ClientCertificate,
   expected: readonly string[],
 ): string {
@@ -58,16 +58,18 @@ function parsed(der: string | undefined): X509Certificate | null {
 
 function keyOf(
   certificate: X509Certificate | null,
-): Pick<SeenCertificate, 'keyType' | 'publicKeyFingerprint256'> {
+): Pick<CertificateRecord, 'keyType' | 'publicKeyFingerprint256'> {
   try {
     const key = certificate?.publicKey
-    return key === undefined ? unreadable : { keyType: kindOf(key), publicKeyFingerprint256: digestOf(key) }
+    return key === undefined
+      ? unreadableKey
+      : { keyType: kindOf(key), publicKeyFingerprint256: digestOf(key) }
   } catch {
-    return unreadable
+    return unreadableKey
   }
 }
 
-const unreadable = { keyType: null, publicKeyFingerprint256: null }
+const unreadableKey = { keyType: null, publicKeyFingerprint256: null }
 
 const digestOf = (key: KeyObject): string =>
   createHash('sha256')

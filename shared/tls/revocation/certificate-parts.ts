@@ -1,6 +1,6 @@
 /** Reads from a certificate's DER (RFC 5280 §4.1) what revocation checks need and Node does not expose. */
 import type { X509Certificate } from 'node:crypto'
-import { elements, only } from '../der.ts'
+import { readElements, readOnlyElement } from '../der.ts'
 import { extensionOf } from '../extension.ts'
 
 export interface CertificateParts {
@@ -20,9 +20,9 @@ const signsLists = 0x02
 
 /** @throws RangeError for an invalid certificate */
 export function certificateParts({ raw }: Pick<X509Certificate, 'raw'>): CertificateParts {
-  const fields = elements(elements(only(raw).content)[0]?.content ?? Buffer.alloc(0))
+  const fields = readElements(readElements(readOnlyElement(raw).content)[0]?.content ?? Buffer.alloc(0))
   const [serial, , issuer, , subject, key] = fields[0]?.tag === version ? fields.slice(1) : fields
-  const bits = key && elements(key.content)[1]
+  const bits = key && readElements(key.content)[1]
   if (!serial || !issuer || !subject || !bits) throw new RangeError('not a certificate')
   return {
     serial: serial.content,
@@ -39,5 +39,5 @@ export function certificateParts({ raw }: Pick<X509Certificate, 'raw'>): Certifi
  */
 export function maySignLists({ raw }: Pick<X509Certificate, 'raw'>): boolean {
   const usage = extensionOf(raw, keyUsage)
-  return usage === null || ((only(usage).content[1] ?? 0) & signsLists) !== 0
+  return usage === null || ((readOnlyElement(usage).content[1] ?? 0) & signsLists) !== 0
 }

@@ -7,34 +7,41 @@
 import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Extensions, IssuingDistributionPoint, id_ce_issuingDistributionPoint } from '@peculiar/asn1-x509'
-import { contentAt, type Element, elements, endAt, only, tags } from '../der.ts'
+import { contentOffset, type Element, endOffset, readElements, readOnlyElement, tags } from '../der.ts'
 import { certificateParts, maySignLists } from './certificate-parts.ts'
 import { revocationEndpoints } from './endpoints.ts'
 import { isSignedBy } from './signature.ts'
-import { type Question, reasonOf, revoked, staleness, type Told, unknown } from './told.ts'
+import {
+  type ReportedRevocation,
+  type RevocationQuery,
+  reasonText,
+  reportRevoked,
+  stalenessFault,
+  undetermined,
+} from './told.ts'
 
 /** Octets. The largest CRLs of public authorities have some ten million. */
 export const maxCrlOctets = 20_000_000
 
 const deltaIndicator = '2.5.29.27'
 /** Extensions that may be critical. Scope and delta are evaluated; the others do not matter here. */
-const understood = new Set([id_ce_issuingDistributionPoint, deltaIndicator, '2.5.29.20', '2.5.29.35'])
+const knownExtensions = new Set([id_ce_issuingDistributionPoint, deltaIndicator, '2.5.29.20', '2.5.29.35'])
 
 /**
  * Never throws.
  * @param octets DER, or PEM as some servers send it
  */
-export function statusInCrl(octets: Buffer, question: Question): Told {
+export function statusInCrl(octets: Buffer, query: RevocationQuery): ReportedRevocation {
   try {
-    const list = readList(octets)
-    const fault = faultOf(list, question)
-    return fault === null ? lookUp(list, question) : unknown(`The CRL ${fault}`)
+    const list = parseCrl(octets)
+    const fault = crlFault(list, query)
+    return fault === null ? findEntry(list, query) : undetermined(`The CRL ${fault}`)
   } catch {
-    return unknown('The CRL cannot be read')
+    return undetermined('The CRL cannot be read')
   }
 }
 
-interface List {
+interface ParsedCrl {
   toBeSigned: Buffer
   algorithm: Buffer
   signature: Buffer
@@ -48,11 +55,11 @@ interface List {
   extensions: Buffer
 }
 
-function readList(octets: Buffer): List {
+function parseCrl(octets: Buffer): ParsedCrl {
   const der = octets[0] === tags.sequence ? octets : fromPem(octets)
-  const [toBeSigned, algorithm, signature] = elements(only(der).content)
+  const [toBeSigned, algorithm, signature] = readElements(readOnlyElement(der).content)
   if (!toBeSigned || !algorithm || !signature) throw new RangeError('not a list')
-  const fields = elements(toBeSigned.content)
+  const fields = readElements(toBeSigned.content)
   const [, issuer, thisUpdate, ...optional] = fields[0]?.tag === tags.integer ? fields.slice(1) : fields
   if (!issuer || !thisUpdate) throw new RangeError('not a list')
   const nextUpdate = optional.find(({ tag }) => tag === tags.utcTime || tag === tags.generalizedTime)
@@ -86,7 +93,7 @@ function dateOf({ tag, content }: Pick<Element, 'tag' | 'content'>): Date {
 }
 
 /** Why the CRL is unusable for the certificate, or null: a clause that follows `The CRL`. */
-function faultOf(list: List, { certificate, issuer, at }: Question): string | null {
+function crlFault(list: ParsedCrl, { certificate, issuer, at }: RevocationQuery): string | null {
   const { subject } = certificateParts(issuer)
   if (!list.issuer.equals(subject) && !list.issuer.equals(certificateParts(certificate).issuer))
     return "is not from the certificate's issuer"
@@ -94,23 +101,23 @@ function faultOf(list: List, { certificate, issuer, at }: Question): string | nu
   if (!isSignedBy(list.toBeSigned, list.algorithm, list.signature, issuer.publicKey))
     return "is not signed by the certificate's issuer"
   if (list.nextUpdate === null) return 'has no nextUpdate'
-  return staleness(list.thisUpdate, list.nextUpdate, at) ?? outOfScope(list.extensions, certificate)
+  return stalenessFault(list.thisUpdate, list.nextUpdate, at) ?? extensionFault(list.extensions, certificate)
 }
 
-function outOfScope(der: Buffer, certificate: X509Certificate): string | null {
+function extensionFault(der: Buffer, certificate: X509Certificate): string | null {
   const extensions = der.length > 0 ? AsnConvert.parse(der, Extensions) : new Extensions()
   // RFC 5280 §5.2: a CRL with an unknown critical extension must not be used.
-  const odd = extensions.find(({ critical, extnID }) => critical && !understood.has(extnID))
-  if (odd) return `has an unknown critical extension: ${odd.extnID}`
+  const unknownExtension = extensions.find(({ critical, extnID }) => critical && !knownExtensions.has(extnID))
+  if (unknownExtension) return `has an unknown critical extension: ${unknownExtension.extnID}`
   if (extensions.some(({ extnID }) => extnID === deltaIndicator)) return 'is a delta CRL'
   const point = extensions.find(({ extnID }) => extnID === id_ce_issuingDistributionPoint)
   return point
-    ? outsideOf(AsnConvert.parse(point.extnValue.buffer, IssuingDistributionPoint), certificate)
+    ? scopeFault(AsnConvert.parse(point.extnValue.buffer, IssuingDistributionPoint), certificate)
     : null
 }
 
 /** RFC 5280 §6.3.3 (b)(2). */
-function outsideOf(scope: IssuingDistributionPoint, certificate: X509Certificate): string | null {
+function scopeFault(scope: IssuingDistributionPoint, certificate: X509Certificate): string | null {
   if (scope.indirectCRL) return 'is an indirect CRL'
   if (scope.onlyContainsAttributeCerts) return 'covers attribute certificates only'
   if (scope.onlyContainsUserCerts && certificate.ca) return 'does not cover CA certificates'
@@ -124,50 +131,53 @@ function outsideOf(scope: IssuingDistributionPoint, certificate: X509Certificate
 }
 
 /** A CRL may have a hundred thousand entries, so no objects are allocated for the others. */
-function lookUp({ entries, nextUpdate }: List, { certificate }: Question): Told {
+function findEntry({ entries, nextUpdate }: ParsedCrl, { certificate }: RevocationQuery): ReportedRevocation {
   const { serial } = certificateParts(certificate)
   let found: number | null = null
   for (let at = 0; at < entries.length; ) {
-    const end = endAt(entries, at)
-    const begin = contentAt(entries, at)
-    const afterSerial = endAt(entries, begin)
-    if (hasOddity(entries, endAt(entries, afterSerial), end))
-      return unknown('The CRL has an entry with an unknown critical extension')
-    if (entries.compare(serial, 0, serial.length, contentAt(entries, begin), afterSerial) === 0) found = at
+    const end = endOffset(entries, at)
+    const begin = contentOffset(entries, at)
+    const afterSerial = endOffset(entries, begin)
+    if (hasUnknownCriticalExtension(entries, endOffset(entries, afterSerial), end))
+      return undetermined('The CRL has an entry with an unknown critical extension')
+    if (entries.compare(serial, 0, serial.length, contentOffset(entries, begin), afterSerial) === 0)
+      found = at
     at = end
   }
   const until = nextUpdate?.toISOString() ?? null
-  const good: Told = { status: 'Good', detail: 'not on the CRL', nextUpdate: until }
+  const good: ReportedRevocation = { status: 'Good', detail: 'not on the CRL', nextUpdate: until }
   if (found === null) return good
   const { since, reason } = readEntry(entries, found)
-  return reason === 'removeFromCRL' ? good : revoked(since, reason, nextUpdate)
+  return reason === 'removeFromCRL' ? good : reportRevoked(since, reason, nextUpdate)
 }
 
 /** RFC 5280 §5.3: an entry with an unknown critical extension makes the CRL unusable. */
-function hasOddity(entries: Buffer, from: number, end: number): boolean {
+function hasUnknownCriticalExtension(entries: Buffer, from: number, end: number): boolean {
   if (from >= end) return false
-  for (let at = contentAt(entries, from); at < end; at = endAt(entries, at)) {
-    const id = contentAt(entries, at)
-    const critical = endAt(entries, id)
-    if (entries[critical] === tags.boolean && !isUnderstood(entries, id)) return true
+  for (let at = contentOffset(entries, from); at < end; at = endOffset(entries, at)) {
+    const id = contentOffset(entries, at)
+    const critical = endOffset(entries, id)
+    if (entries[critical] === tags.boolean && !isKnownExtension(entries, id)) return true
   }
   return false
 }
 
 /** reasonCode 2.5.29.21 and invalidityDate 2.5.29.24: five octets of identifier with tag and length. */
-const isUnderstood = (entries: Buffer, id: number): boolean =>
+const isKnownExtension = (entries: Buffer, id: number): boolean =>
   entries.readUIntBE(id, 4) === 0x0603551d && (entries[id + 4] === 21 || entries[id + 4] === 24)
 
 const reasonCode = '551d15'
 
 function readEntry(entries: Buffer, at: number): { since: Date; reason: string } {
-  const [, date, extensions] = elements(only(entries.subarray(at, endAt(entries, at))).content)
+  const [, date, extensions] = readElements(
+    readOnlyElement(entries.subarray(at, endOffset(entries, at))).content,
+  )
   if (!date) throw new RangeError('not an entry')
-  for (const { content } of extensions ? elements(extensions.content) : []) {
-    const parts = elements(content)
+  for (const { content } of extensions ? readElements(extensions.content) : []) {
+    const parts = readElements(content)
     const value = parts.at(-1)?.content
     if (parts[0]?.content.toString('hex') === reasonCode && value)
-      return { since: dateOf(date), reason: reasonOf(only(value).content.readUInt8(0)) }
+      return { since: dateOf(date), reason: reasonText(readOnlyElement(value).content.readUInt8(0)) }
   }
   return { since: dateOf(date), reason: 'unspecified' }
 }

@@ -19,15 +19,15 @@ const maxAddresses = 8
 const maxUrlLength = 2_048
 
 /** Only HTTP, without invisible characters: few use LDAP, and no firewall allows it. */
-const isWeb = (url: string): boolean => url.length <= maxUrlLength && /^https?:\/\/[!-~]+$/i.test(url)
+const isHttpUrl = (url: string): boolean => url.length <= maxUrlLength && /^https?:\/\/[!-~]+$/i.test(url)
 
 export function revocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
   const access = accessOf(certificate)
-  const placesFor = (wanted: string) => access.flatMap(([method, url]) => (method === wanted ? [url] : []))
+  const addressesFor = (wanted: string) => access.flatMap(([method, url]) => (method === wanted ? [url] : []))
   return {
-    crl: crlOf(certificate).filter(isWeb).slice(0, maxAddresses),
-    ocsp: placesFor('OCSP').slice(0, maxAddresses),
-    issuers: placesFor('CA Issuers').slice(0, maxAddresses),
+    crl: crlOf(certificate).filter(isHttpUrl).slice(0, maxAddresses),
+    ocsp: addressesFor('OCSP').slice(0, maxAddresses),
+    issuers: addressesFor('CA Issuers').slice(0, maxAddresses),
   }
 }
 
@@ -36,7 +36,7 @@ function accessOf({ infoAccess }: X509Certificate): [method: string, url: string
   const lines = (infoAccess ?? '').split('\n')
   return lines.flatMap((line): [string, string][] => {
     const [, method, url] = /^(OCSP|CA Issuers) - URI:([^"\s]+)$/.exec(line) ?? []
-    return method !== undefined && url !== undefined && isWeb(url) ? [[method, url]] : []
+    return method !== undefined && url !== undefined && isHttpUrl(url) ? [[method, url]] : []
   })
 }
 

@@ -6,7 +6,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIssuedBy } from '../issued-by.ts'
 
-export interface Link {
+export interface ChainLink {
   certificate: X509Certificate
   /** Null if unknown. */
   issuer: X509Certificate | null
@@ -19,9 +19,9 @@ const maxLinks = 8
  * @param chain as presented, leaf first
  * @param anchors trust anchors, which are not checked
  */
-export function linksOf(chain: readonly X509Certificate[], anchors: readonly X509Certificate[]): Link[] {
+export function linksOf(chain: readonly X509Certificate[], anchors: readonly X509Certificate[]): ChainLink[] {
   const trusted = new Set(anchors.map(({ fingerprint256 }) => fingerprint256))
-  const links: Link[] = []
+  const links: ChainLink[] = []
   for (let at = chain[0] ?? null; at !== null && links.length < maxLinks; ) {
     const certificate = at
     if (trusted.has(certificate.fingerprint256) || isIssuedBy(certificate, certificate)) break

@@ -23,12 +23,19 @@ import {
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
 import { AlgorithmIdentifier } from '@peculiar/asn1-x509'
 import { dayMs } from '../../contract/durations.ts'
-import { elements, only } from '../der.ts'
+import { readElements, readOnlyElement } from '../der.ts'
 import { isIssuedBy } from '../issued-by.ts'
 import { validFrom, validTo } from '../validity.ts'
 import { certificateParts } from './certificate-parts.ts'
 import { isSignedBy } from './signature.ts'
-import { type Question, reasonOf, revoked, staleness, type Told, unknown } from './told.ts'
+import {
+  type ReportedRevocation,
+  type RevocationQuery,
+  reasonText,
+  reportRevoked,
+  stalenessFault,
+  undetermined,
+} from './told.ts'
 
 /** Octets. */
 export const maxOcspOctets = 65_536
@@ -52,7 +59,7 @@ const hashes: Readonly<Record<string, string>> = {
  * The OCSP request, DER. All responders support SHA-1 (RFC 5019 §2.1.1); security does not depend on it.
  * @throws RangeError for an invalid certificate
  */
-export function ocspRequest({ certificate, issuer }: Omit<Question, 'at'>): Buffer {
+export function ocspRequest({ certificate, issuer }: Omit<RevocationQuery, 'at'>): Buffer {
   const { subject, publicKey } = certificateParts(issuer)
   const reqCert = new CertID({
     // RFC 5019 §2.1.1 requires NULL parameters.
@@ -69,44 +76,47 @@ export function ocspRequest({ certificate, issuer }: Omit<Question, 'at'>): Buff
  * Never throws.
  * @param octets DER
  */
-export function statusInOcsp(octets: Buffer, question: Question): Told {
+export function statusInOcsp(octets: Buffer, query: RevocationQuery): ReportedRevocation {
   try {
     const { responseStatus, responseBytes } = AsnConvert.parse(octets, OCSPResponse)
     if (responseStatus !== OCSPResponseStatus.successful)
-      return unknown(`The responder answered ${OCSPResponseStatus[responseStatus] ?? responseStatus}`)
+      return undetermined(`The responder answered ${OCSPResponseStatus[responseStatus] ?? responseStatus}`)
     if (responseBytes?.responseType !== id_pkix_ocsp_basic)
-      return unknown('The OCSP response is not of type id-pkix-ocsp-basic')
+      return undetermined('The OCSP response is not of type id-pkix-ocsp-basic')
     const basic = Buffer.from(responseBytes.response.buffer)
-    if (!isSigned(basic, question))
-      return unknown('The OCSP response is not signed by the issuer or its delegate')
-    return statusIn(AsnConvert.parse(basic, BasicOCSPResponse).tbsResponseData, question)
+    if (!isSigned(basic, query))
+      return undetermined('The OCSP response is not signed by the issuer or its delegate')
+    return statusIn(AsnConvert.parse(basic, BasicOCSPResponse).tbsResponseData, query)
   } catch {
-    return unknown('The OCSP response cannot be read')
+    return undetermined('The OCSP response cannot be read')
   }
 }
 
-function statusIn({ responses, responseExtensions = [] }: ResponseData, question: Question): Told {
-  const single = responses.find(({ certID }) => isAbout(certID, question))
-  if (!single) return unknown('The OCSP response is about another certificate')
+function statusIn(
+  { responses, responseExtensions = [] }: ResponseData,
+  query: RevocationQuery,
+): ReportedRevocation {
+  const single = responses.find(({ certID }) => matchesCertId(certID, query))
+  if (!single) return undetermined('The OCSP response is about another certificate')
   // RFC 6960 §4.4 defines no critical extensions.
   if ([...responseExtensions, ...(single.singleExtensions ?? [])].some(({ critical }) => critical))
-    return unknown('The OCSP response has an unknown critical extension')
+    return undetermined('The OCSP response has an unknown critical extension')
   const { thisUpdate, nextUpdate } = single
   const until = nextUpdate ?? new Date(thisUpdate.getTime() + defaultValidityMs)
-  const stale = staleness(thisUpdate, until, question.at)
-  return stale === null ? told(single) : unknown(`The OCSP response ${stale}`)
+  const stale = stalenessFault(thisUpdate, until, query.at)
+  return stale === null ? statusOf(single) : undetermined(`The OCSP response ${stale}`)
 }
 
-function told({ certStatus, nextUpdate }: SingleResponse): Told {
+function statusOf({ certStatus, nextUpdate }: SingleResponse): ReportedRevocation {
   if (certStatus.revoked) {
     const { revocationTime, revocationReason } = certStatus.revoked
-    return revoked(revocationTime, reasonOf(revocationReason?.reason ?? 0), nextUpdate ?? null)
+    return reportRevoked(revocationTime, reasonText(revocationReason?.reason ?? 0), nextUpdate ?? null)
   }
-  if (certStatus.good === undefined) return unknown('The responder does not know the certificate')
+  if (certStatus.good === undefined) return undetermined('The responder does not know the certificate')
   return { status: 'Good', detail: 'not revoked', nextUpdate: nextUpdate?.toISOString() ?? null }
 }
 
-function isAbout(id: CertID, { certificate, issuer }: Question): boolean {
+function matchesCertId(id: CertID, { certificate, issuer }: RevocationQuery): boolean {
   const hash = hashes[id.hashAlgorithm.algorithm]
   if (hash === undefined) return false
   const { subject, publicKey } = certificateParts(issuer)
@@ -118,19 +128,19 @@ function isAbout(id: CertID, { certificate, issuer }: Question): boolean {
 }
 
 /** RFC 6960 §4.2.2.2: signed by the issuer, or by a delegate that the issuer itself certified. */
-function isSigned(basic: Buffer, { issuer, at }: Question): boolean {
-  const [toBeSigned, algorithm, signature, certificates] = elements(only(basic).content)
+function isSigned(basic: Buffer, { issuer, at }: RevocationQuery): boolean {
+  const [toBeSigned, algorithm, signature, certificates] = readElements(readOnlyElement(basic).content)
   if (!toBeSigned || !algorithm || !signature) return false
   const { responderID } = AsnConvert.parse(toBeSigned.whole, ResponseData)
-  const isBy = (signer: X509Certificate) =>
+  const isSignedByKeyOf = (signer: X509Certificate) =>
     isResponder(responderID, signer) &&
     isSignedBy(toBeSigned.whole, algorithm.whole, signature.content.subarray(1), signer.publicKey)
-  if (isBy(issuer)) return true
-  const enclosed = certificates ? elements(only(certificates.content).content) : []
+  if (isSignedByKeyOf(issuer)) return true
+  const enclosed = certificates ? readElements(readOnlyElement(certificates.content).content) : []
   return enclosed
     .slice(0, maxSigners)
     .map(({ whole }) => new X509Certificate(whole))
-    .some((signer) => isDelegate(signer, issuer, at) && isBy(signer))
+    .some((signer) => isDelegate(signer, issuer, at) && isSignedByKeyOf(signer))
 }
 
 function isResponder({ byName, byKey }: ResponderID, signer: X509Certificate): boolean {

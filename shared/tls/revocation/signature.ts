@@ -3,7 +3,7 @@
  * The attack: a forged response with a weak signature. The defence: MD5 and SHA-1 are refused.
  */
 import { constants, type KeyObject, verify } from 'node:crypto'
-import { elements, only, tags } from '../der.ts'
+import { readElements, readOnlyElement, tags } from '../der.ts'
 
 interface Scheme {
   /** Node's name; null if the key determines it. */
@@ -47,7 +47,7 @@ export function isSignedBy(octets: Buffer, algorithm: Buffer, signature: Buffer,
 }
 
 function schemeOf(algorithm: Buffer): Scheme | null {
-  const [id, parameters] = elements(only(algorithm).content)
+  const [id, parameters] = readElements(readOnlyElement(algorithm).content)
   if (id?.tag !== tags.objectIdentifier) return null
   const name = id.content.toString('hex')
   return name === rsaPss ? pssScheme(parameters?.content ?? Buffer.alloc(0)) : (schemes[name] ?? null)
@@ -55,16 +55,16 @@ function schemeOf(algorithm: Buffer): Scheme | null {
 
 /** RFC 4055 §3.1: the default hash is SHA-1, which is refused. */
 function pssScheme(parameters: Buffer): Scheme | null {
-  const fields = elements(parameters)
+  const fields = readElements(parameters)
   const field = (tag: number) => fields.find((each) => each.tag === tag)?.content
   const named = field(0xa0)
-  const [id] = named ? elements(only(named).content) : []
+  const [id] = named ? readElements(readOnlyElement(named).content) : []
   const hash = hashes[id?.content.toString('hex') ?? '']
   const salt = field(0xa2)
   if (hash === undefined) return null
   return {
     hash,
     keyType: ['rsa', 'rsa-pss'],
-    pss: { saltLength: salt ? Number(`0x${only(salt).content.toString('hex')}`) : 20 },
+    pss: { saltLength: salt ? Number(`0x${readOnlyElement(salt).content.toString('hex')}`) : 20 },
   }
 }

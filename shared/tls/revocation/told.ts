@@ -2,18 +2,22 @@
 import type { X509Certificate } from 'node:crypto'
 import type { RevocationSource } from './status.ts'
 
-export interface Question {
+export interface RevocationQuery {
   certificate: X509Certificate
   issuer: X509Certificate
   at: Date
 }
 
-export type Told = Pick<RevocationSource, 'status' | 'detail' | 'nextUpdate'>
+export type ReportedRevocation = Pick<RevocationSource, 'status' | 'detail' | 'nextUpdate'>
 
 /** Milliseconds of tolerated clock difference. */
 const clockToleranceMs = 300_000
 
-export const unknown = (detail: string): Told => ({ status: 'Unknown', detail, nextUpdate: null })
+export const undetermined = (detail: string): ReportedRevocation => ({
+  status: 'Unknown',
+  detail,
+  nextUpdate: null,
+})
 
 const onHold = 'certificateHold'
 
@@ -32,27 +36,27 @@ const reasons = [
   'aACompromise',
 ] as const
 
-export const reasonOf = (number: number): string => reasons[number] ?? 'unspecified'
+export const reasonText = (number: number): string => reasons[number] ?? 'unspecified'
 
-export const revoked = (since: Date, reason: string, nextUpdate: Date | null): Told => ({
+export const reportRevoked = (since: Date, reason: string, nextUpdate: Date | null): ReportedRevocation => ({
   status: 'Revoked',
   detail: `revoked on ${since.toISOString()}: ${reason}`,
   nextUpdate: nextUpdate?.toISOString() ?? null,
 })
 
 /** RFC 5280 §5.3.1: only a certificate on hold can become good again. Any other contradicting statement is older. */
-export const isFinal = ({ status, detail }: Pick<Told, 'status' | 'detail'>): boolean =>
+export const isFinal = ({ status, detail }: Pick<ReportedRevocation, 'status' | 'detail'>): boolean =>
   status === 'Revoked' && !detail.endsWith(`: ${onHold}`)
 
 /**
  * Checks whether a statement is valid at `at`.
  * @returns why not, or null
  */
-export function staleness(thisUpdate: Date, nextUpdate: Date, at: Date): string | null {
+export function stalenessFault(thisUpdate: Date, nextUpdate: Date, at: Date): string | null {
   if (!(thisUpdate.getTime() - clockToleranceMs <= at.getTime()))
-    return `has thisUpdate in the future: ${when(thisUpdate)}`
-  if (!(at.getTime() <= nextUpdate.getTime() + clockToleranceMs)) return `expired at ${when(nextUpdate)}`
+    return `has thisUpdate in the future: ${isoText(thisUpdate)}`
+  if (!(at.getTime() <= nextUpdate.getTime() + clockToleranceMs)) return `expired at ${isoText(nextUpdate)}`
   return null
 }
 
-const when = (date: Date): string => (Number.isNaN(date.getTime()) ? 'no date' : date.toISOString())
+const isoText = (date: Date): string => (Number.isNaN(date.getTime()) ? 'no date' : date.toISOString())

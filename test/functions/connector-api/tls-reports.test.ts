@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { readReport, received } from '../../../shared/tls-reports/received-report.ts'
+import { readReport, toReceivedReport } from '../../../shared/tls-reports/received-report.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -23,7 +23,10 @@ function report(day: string, organisation: string, domain: string) {
     ],
   })
   assert.ok(typeof content !== 'string')
-  const kept = received(content, new Date(`${day}T23:59:59Z`), { authenticated: 'none', signedBy: null })
+  const kept = toReceivedReport(content, new Date(`${day}T23:59:59Z`), {
+    authenticated: 'none',
+    signedBy: null,
+  })
   assert.ok(typeof kept !== 'string')
   return kept
 }
@@ -40,8 +43,8 @@ before(async () => {
       ['b', 'mx.ours.example'],
       ['c', 'notours.example'],
     ] as const)
-      await reports.keep(report(day, organisation, domain), 2_000_000_000)
-  await reports.keep(report('2025-11-20', 'old', 'ours.example'), 2_000_000_000)
+      await reports.put(report(day, organisation, domain), 2_000_000_000)
+  await reports.put(report('2025-11-20', 'old', 'ours.example'), 2_000_000_000)
 })
 after(() => database.stop())
 

@@ -64,7 +64,7 @@ describe('the certificate of a session', () => {
       const sightings = new Sightings()
       const watch = certificateWatch(sightings, { connector: by ?? undefined }, () => at)
       watch.session(session({ tls: shown, ...given }))
-      const found = sightings.take().map(({ place, verifiedBy }) => {
+      const found = sightings.take().map(({ endpoint: place, verifiedBy }) => {
         assert.deepEqual(place, {
           kind: 'PartnerServer',
           connector: by,
@@ -90,7 +90,7 @@ describe('the certificate of a session', () => {
     const sightings = new Sightings()
     certificateWatch(sightings, {}, () => at).session(session({ hop, tls }))
     assert.deepEqual(
-      sightings.take().map(({ place: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
+      sightings.take().map(({ endpoint: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
       [[null, 'partner.example', 'Dane']],
     )
   })

@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test'
 import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import type { ObservedPlace } from '../../../shared/tls/observed/observation.ts'
-import { seenOfPem } from '../../../shared/tls/observed/sighting.ts'
+import type { ObservedEndpoint } from '../../../shared/tls/observed/observation.ts'
+import { recordOfPem } from '../../../shared/tls/observed/sighting.ts'
 import { describeCertificates } from '../../../shared/tls/published.ts'
 import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
@@ -60,13 +60,17 @@ async function connectorNamed(name: string): Promise<{ id: string; name: string 
 
 /** Records a certificate as a delivery does. */
 async function seenAt(connector: { id: string; name: string }, { cert }: Identity): Promise<void> {
-  const certificate = seenOfPem(cert)
+  const certificate = recordOfPem(cert)
   assert.ok(certificate)
   const domain = `${connector.name.toLowerCase()}.example`
-  const place: ObservedPlace = { kind: 'PartnerServer', connector, domain, host: `mx.${domain}` }
+  const place: ObservedEndpoint = { kind: 'PartnerServer', connector, domain, host: `mx.${domain}` }
   const table = new ObservedTable(database.documents, database.transportTable)
   const at = new Date()
-  await table.record({ place, certificate, verifiedBy: 'Connector', at }, at, AbortSignal.timeout(5_000))
+  await table.record(
+    { endpoint: place, certificate, verifiedBy: 'Connector', at },
+    at,
+    AbortSignal.timeout(5_000),
+  )
 }
 
 /** Runs the function and collects its notices and metrics. */

@@ -80,7 +80,7 @@ async function count(day: string): Promise<void> {
   const tally = new Tally()
   tally.add(countsOf(session({}), at), at)
   const counters = new SessionCounters(database.documents, database.transportTable)
-  assert.equal(await counters.add(tally.take(), 0, new AbortController().signal), null)
+  assert.equal(await counters.add(tally.drain(), 0, new AbortController().signal), null)
 }
 
 /** Returns the metrics written since, by name. */
@@ -147,7 +147,7 @@ test('a day with many reports does not delay other mail', async () => {
       at,
     )
   const counters = new SessionCounters(database.documents, database.transportTable)
-  assert.equal(await counters.add(tally.take(), 0, new AbortController().signal), null)
+  assert.equal(await counters.add(tally.drain(), 0, new AbortController().signal), null)
   for (const domain of domains)
     zone.names[`_smtp._tls.${domain}`] = { TXT: [`v=TLSRPTv1; rua=mailto:tls@${domain}`] }
   assert.equal((await handler({ day: '2026-04-17' })).sent, 45)

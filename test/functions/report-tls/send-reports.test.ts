@@ -47,7 +47,7 @@ async function count(...domains: string[]): Promise<void> {
       at,
     )
   const counters = new SessionCounters(database.documents, database.transportTable)
-  assert.equal(await counters.add(tally.take(), 0.5, new AbortController().signal), null)
+  assert.equal(await counters.add(tally.drain(), 0.5, new AbortController().signal), null)
 }
 
 function reporting(zone: Zone | FakeResolver) {

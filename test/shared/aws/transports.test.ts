@@ -26,7 +26,7 @@ import { within } from '../../support/within.ts'
 const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const region = 'eu-central-1'
 const patience = { connectMs: 10_000, totalMs: 10_000 }
-const chance = { random: () => 0, now: Date.now, pause: async () => {} }
+const chance = { random: () => 0, now: Date.now, sleep: async () => {} }
 
 const emulators = await startEmulators(null)
 after(() => emulators.close())

@@ -20,7 +20,7 @@ const never = new AbortController().signal
 async function add(counts: readonly SessionCount[], on: Date, random = 0): Promise<void> {
   const tally = new Tally()
   tally.add(counts, on)
-  assert.equal(await counters.add(tally.take(), random, never), null)
+  assert.equal(await counters.add(tally.drain(), random, never), null)
 }
 
 async function read(day: string): Promise<DomainCounts[]> {
@@ -38,13 +38,13 @@ test('a tally adds up equal sessions and separates days', () => {
   const tally = new Tally()
   for (const counts of [success, success, mismatch]) tally.add(counts, at)
   tally.add(success, new Date('2026-02-04T00:00:00.000Z'))
-  const counted = tally.take().map(({ day, failure, sessions }) => [day, failure?.result ?? null, sessions])
+  const counted = tally.drain().map(({ day, failure, sessions }) => [day, failure?.result ?? null, sessions])
   assert.deepEqual(counted, [
     ['2026-02-03', null, 2],
     ['2026-02-03', 'certificate-host-mismatch', 1],
     ['2026-02-04', null, 1],
   ])
-  assert.deepEqual(tally.take(), [])
+  assert.deepEqual(tally.drain(), [])
 })
 
 test('counts of several writers in several shards are added up for each policy and fault', async () => {
@@ -117,7 +117,7 @@ test('a domain with ever new servers and policies does not fill the table, and n
       day,
     )
   }
-  assert.equal(await counters.add(tally.take(), 0, never), null)
+  assert.equal(await counters.add(tally.drain(), 0, never), null)
   const { Items = [] } = await database.documents.send(
     new ScanCommand({
       TableName: database.transportTable,
@@ -146,10 +146,10 @@ test('a table that fails or does not answer in time is returned as a fault and n
   const tally = new Tally()
   tally.add([...success, ...mismatch], at)
   tally.add(success, at)
-  const unwritten = await missing.add(tally.take(), 0, never)
+  const unwritten = await missing.add(tally.drain(), 0, never)
   assert.equal(unwritten?.sessions, 3)
   assert.match(unwritten?.cause.name ?? '', /ResourceNotFound/)
   tally.add(success, at)
-  const late = await counters.add(tally.take(), 0, AbortSignal.abort(new Error('too late')))
+  const late = await counters.add(tally.drain(), 0, AbortSignal.abort(new Error('too late')))
   assert.equal(late?.sessions, 1)
 })

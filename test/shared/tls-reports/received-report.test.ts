@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
-import { ReceivedReport, readReport, received } from '../../../shared/tls-reports/received-report.ts'
+import { ReceivedReport, readReport, toReceivedReport } from '../../../shared/tls-reports/received-report.ts'
 
 /** The example of RFC 8460 Appendix B, with common variations. */
 const example = {
@@ -56,7 +56,7 @@ const receivedAt = new Date('2026-02-04T06:00:00.000Z')
 function kept(json: unknown): ReceivedReport {
   const content = readReport(json)
   assert.ok(typeof content !== 'string', String(content))
-  const report = received(content, receivedAt, signer)
+  const report = toReceivedReport(content, receivedAt, signer)
   assert.ok(typeof report !== 'string', String(report))
   return ReceivedReport.parse(report)
 }
@@ -175,7 +175,7 @@ for (const [what, json, isKept] of days)
   test(`a report ${what} is ${isKept ? 'stored' : 'rejected'}`, () => {
     const content = readReport(json)
     assert.ok(typeof content !== 'string')
-    const report = received(content, receivedAt, signer)
+    const report = toReceivedReport(content, receivedAt, signer)
     assert.equal(typeof report !== 'string', isKept)
     if (typeof report === 'string') assert.match(report, /^date-range: /)
   })
@@ -183,8 +183,8 @@ for (const [what, json, isKept] of days)
 test('the same report has the same id, which no other signer can get', () => {
   const content = readReport(example)
   assert.ok(typeof content !== 'string')
-  const idOf = (...given: Parameters<typeof received>) => {
-    const report = received(...given)
+  const idOf = (...given: Parameters<typeof toReceivedReport>) => {
+    const report = toReceivedReport(...given)
     return typeof report === 'string' ? report : report.id
   }
   const later = new Date('2026-02-05T06:00:00.000Z')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports/record.ts'
+import { destinationText, recordName, reportDestinations } from '../../../shared/tls-reports/record.ts'
 
 /** The TXT records, and the destinations of reports. */
 const cases: [string, string[], string[]][] = [
@@ -48,12 +48,15 @@ const cases: [string, string[], string[]][] = [
 
 for (const [what, records, places] of cases)
   test(`${what} gives ${places.join(' and ') || 'no destination'}`, () => {
-    assert.deepEqual(reportPlaces(records).map(placeText), places)
+    assert.deepEqual(reportDestinations(records).map(destinationText), places)
   })
 
 test('only the first five of thousands of destinations are read', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mailto:a${index}@b.example`)
-  assert.deepEqual(reportPlaces([`v=TLSRPTv1; rua=${many.join(',')}`]).map(placeText), many.slice(0, 5))
+  assert.deepEqual(
+    reportDestinations([`v=TLSRPTv1; rua=${many.join(',')}`]).map(destinationText),
+    many.slice(0, 5),
+  )
 })
 
 test("the record's name is below the domain", () => {

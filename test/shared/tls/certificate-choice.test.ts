@@ -158,7 +158,13 @@ const set = (more: Partial<IngressCertificates>, current = of(ec)): IngressCerti
   ...more,
 })
 const chosen = (certificates: IngressCertificates, when = at) => {
-  const { certificate, until, fault, refusedNext, state } = chooseCertificates(certificates, {
+  const {
+    certificate,
+    until,
+    fault,
+    nextFault: refusedNext,
+    state,
+  } = chooseCertificates(certificates, {
     hostname,
     at: when,
   })

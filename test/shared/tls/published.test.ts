@@ -160,9 +160,9 @@ test('a millisecond before its date the next certificate is still the next', () 
 
 test('changedAt changes exactly when something else does', () => {
   const before = describeCertificates(set, { hostname, now })
-  const unchanged = describeCertificates(set, { hostname, now: eve, before })
+  const unchanged = describeCertificates(set, { hostname, now: eve, previous: before })
   assert.equal(unchanged.changedAt, now.toISOString())
-  const changed = describeCertificates({ ...set, next: switching }, { hostname, now: eve, before })
+  const changed = describeCertificates({ ...set, next: switching }, { hostname, now: eve, previous: before })
   assert.equal(changed.changedAt, eve.toISOString())
   assert.equal(publishedAt(changed, then).changedAt, switching.servedFrom)
 })
@@ -175,8 +175,8 @@ test('an unchanged description is returned itself, even if a store reordered its
       : value,
   )
   const withNext = { ...set, next: switching }
-  assert.equal(describeCertificates(withNext, { hostname, now: eve, before }), before)
-  assert.equal(describeCertificates(withNext, { hostname, now: eve, before: mixed }), mixed)
+  assert.equal(describeCertificates(withNext, { hostname, now: eve, previous: before }), before)
+  assert.equal(describeCertificates(withNext, { hostname, now: eve, previous: mixed }), mixed)
 })
 
 /** The secret after the switch, written some time later. */
@@ -190,7 +190,7 @@ test('a switch changes the description at its date, and not again when the secre
   const servedFrom = '2026-03-01T00:00:00.000Z'
   const before = tell({ servedFrom, next: switching })
   const halfAnHourLater = new Date(then.getTime() + 1_800_000)
-  const written = describeCertificates(afterwards, { hostname, now: halfAnHourLater, before })
+  const written = describeCertificates(afterwards, { hostname, now: halfAnHourLater, previous: before })
   assert.deepEqual(written, publishedAt(before, then))
   assert.equal(written.changedAt, switching.servedFrom)
   assert.deepEqual(
@@ -214,7 +214,7 @@ test('a certificate that stays is served since its first date, and is never depr
       servedFrom: next.servedFrom,
       deprecated: [{ certificate: both, servedUntil: next.servedFrom }],
     },
-    { hostname, now: then, before },
+    { hostname, now: then, previous: before },
   )
   for (const told of [read, written])
     assert.deepEqual(

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { Metrics } from '@aws-lambda-powertools/metrics'
 import type { EventBridgeClient } from '@aws-sdk/client-eventbridge'
-import type { ObservedChange, ObservedPlace } from '../../../shared/tls/observed/observation.ts'
+import type { ObservedChange, ObservedEndpoint } from '../../../shared/tls/observed/observation.ts'
 import { createChangePublisher } from '../../../shared/transport/change-events.ts'
 import { recordObservedCertificate } from '../../../shared/transport/note-certificate.ts'
 import type { RecordResult } from '../../../shared/transport/observed-table.ts'
@@ -27,7 +27,7 @@ const changed = (...what: ObservedChange['what']): ObservedChange => ({
 /** Notes one certificate with a table that returns `seen`, and collects logs, metrics and events. */
 async function note(
   seen: RecordResult | Error,
-  { where = {}, tellFails = false }: { where?: Partial<ObservedPlace>; tellFails?: boolean } = {},
+  { where = {}, tellFails = false }: { where?: Partial<ObservedEndpoint>; tellFails?: boolean } = {},
 ) {
   const done: string[] = []
   const log = (level: string) => (message: string) => void done.push(`${level}: ${message}`)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { GetCommand } from '@aws-sdk/lib-dynamodb'
-import type { ObservedPlace, Sighting } from '../../../shared/tls/observed/observation.ts'
+import type { NewObservation, ObservedEndpoint } from '../../../shared/tls/observed/observation.ts'
 import { observedKey } from '../../../shared/transport/keys.ts'
 import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
@@ -18,10 +18,10 @@ after(() => database.stop())
 const inTime = () => AbortSignal.timeout(5_000)
 const table = () => new ObservedTable(database.documents, database.transportTable)
 const list = (mostRead?: number) => new ObservedList(database.documents, database.transportTable, mostRead)
-const see = (one: Sighting, by = table()) => by.record(one, one.at, inTime())
-const of = (id: string): Partial<ObservedPlace> => ({ connector: { id, name: id.toUpperCase() } })
+const see = (one: NewObservation, by = table()) => by.record(one, one.at, inTime())
+const of = (id: string): Partial<ObservedEndpoint> => ({ connector: { id, name: id.toUpperCase() } })
 
-async function itemOf(where: Partial<ObservedPlace>) {
+async function itemOf(where: Partial<ObservedEndpoint>) {
   const Key = observedKey(place(where))
   const { Item } = await database.documents.send(new GetCommand({ TableName: database.transportTable, Key }))
   return Item
@@ -66,7 +66,7 @@ test("keeps a partner's certificate longer than a year, one without a connector 
   const stranger = { connector: null, domain: 'stranger.example', host: 'mx.stranger.example' }
   await see(sighting(seen, receivedAt, of('kept')))
   await see(sighting(seen, receivedAt, stranger))
-  const until = async (where: Partial<ObservedPlace>) =>
+  const until = async (where: Partial<ObservedEndpoint>) =>
     new Date((await itemOf(where))?.expiresAt * 1000).toISOString().slice(0, 10)
   assert.deepEqual([await until(of('kept')), await until(stranger)], ['2027-02-19', '2026-03-03'])
 })

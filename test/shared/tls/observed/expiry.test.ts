@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { daysLeft, noticeDue, useOf } from '../../../../shared/tls/observed/expiry.ts'
+import { certificateUse, daysLeft, noticeDue } from '../../../../shared/tls/observed/expiry.ts'
 import type { ObservedCertificate } from '../../../../shared/tls/observed/observation.ts'
 import { daysAfter, observation } from '../../../support/observed.ts'
 
@@ -46,7 +46,7 @@ for (const [what, certificates, uses] of [
       })),
     )
     assert.deepEqual(
-      seen.certificates.map((one) => useOf(one, seen, now)),
+      seen.certificates.map((one) => certificateUse(one, seen, now)),
       uses,
     )
   })

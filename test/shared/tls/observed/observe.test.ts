@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Observation, Sighting } from '../../../../shared/tls/observed/observation.ts'
+import type { NewObservation, Observation } from '../../../../shared/tls/observed/observation.ts'
 import { observe } from '../../../../shared/tls/observed/observe.ts'
 import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
 import { seenCertificate, sighting } from '../../../support/observed.ts'
 
 /** Applies one observation after the other. */
-function all(...sightings: Sighting[]) {
+function all(...sightings: NewObservation[]) {
   let known: Observation | null = null
   const changes: string[] = []
   for (const one of sightings) {

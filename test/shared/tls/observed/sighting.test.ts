@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import {
-  nameOfClient,
-  seenOfClient,
-  seenOfPem,
-  seenOfServer,
+  clientCertificateName,
+  recordOfClient,
+  recordOfPem,
+  recordOfServer,
 } from '../../../../shared/tls/observed/sighting.ts'
 import { clientCertificate } from '../../../support/fixtures.ts'
 import { createPki, fingerprintOf, withoutDates } from '../../../support/pki.ts'
@@ -26,7 +26,7 @@ for (const [kind, identity] of [
   ['RSA', rsa],
 ] as const)
   test(`a certificate with an ${kind} key is stored with its texts, dates and fingerprints`, () => {
-    const seen = seenOfPem(identity.cert)
+    const seen = recordOfPem(identity.cert)
     assert.equal(seen?.keyType, kind)
     assert.equal(seen?.fingerprint256, fingerprintOf(identity))
     assert.equal(seen?.publicKeyFingerprint256, keyDigest(identity.cert))
@@ -35,7 +35,7 @@ for (const [kind, identity] of [
   })
 
 test('the first certificate of a secret is stored, and nothing of a key', () => {
-  const seen = seenOfPem(`${ec.key}\n${ec.cert}\n${rsa.cert}`)
+  const seen = recordOfPem(`${ec.key}\n${ec.cert}\n${rsa.cert}`)
   assert.equal(seen?.fingerprint256, fingerprintOf(ec))
   assert.doesNotMatch(JSON.stringify(seen), /PRIVATE/)
 })
@@ -46,25 +46,25 @@ for (const [what, pem] of [
   ['a certificate without dates', withoutDates(ec.cert)],
 ] as const)
   test(`${what} is not stored`, () => {
-    assert.equal(seenOfPem(pem), null)
+    assert.equal(recordOfPem(pem), null)
   })
 
 test("a server's and a client's certificate are stored alike", () => {
-  const { keyType, publicKeyFingerprint256, ...summary } = seenOfPem(ec.cert) ?? assert.fail('unreadable')
+  const { keyType, publicKeyFingerprint256, ...summary } = recordOfPem(ec.cert) ?? assert.fail('unreadable')
   const chain = [new X509Certificate(ec.cert).raw.toString('base64')]
   const expected = { ...summary, keyType, publicKeyFingerprint256 }
-  assert.deepEqual(seenOfServer(established({ certificates: [summary], chain })), expected)
-  assert.deepEqual(seenOfClient(clientCertificate({ ...summary, chain })), expected)
-  assert.equal(seenOfServer(established({ certificates: [], chain: [] })), null)
+  assert.deepEqual(recordOfServer(established({ certificates: [summary], chain })), expected)
+  assert.deepEqual(recordOfClient(clientCertificate({ ...summary, chain })), expected)
+  assert.equal(recordOfServer(established({ certificates: [], chain: [] })), null)
 })
 
 test('the key is unknown if the chain was too large for the job', () => {
-  const { keyType, publicKeyFingerprint256 } = seenOfClient(clientCertificate({ chain: [] }))
+  const { keyType, publicKeyFingerprint256 } = recordOfClient(clientCertificate({ chain: [] }))
   assert.deepEqual([keyType, publicKeyFingerprint256], [null, null])
 })
 
 test('texts are cut, and invisible characters replaced', () => {
-  const seen = seenOfClient(
+  const seen = recordOfClient(
     clientCertificate({
       subject: `CN=\u202e${'x'.repeat(5000)}`,
       subjectAltNames: Array(500).fill('a.example'),
@@ -96,5 +96,5 @@ for (const [what, names, commonName, expected, name] of [
 ] as const)
   test(`a sender's certificate is identified by ${what}`, () => {
     const given = clientCertificate({ subjectAltNames: [...names], commonName })
-    assert.equal(nameOfClient(given, expected), name)
+    assert.equal(clientCertificateName(given, expected), name)
   })

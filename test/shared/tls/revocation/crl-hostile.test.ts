@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { before, it } from 'node:test'
 import { maxCrlOctets, statusInCrl } from '../../../../shared/tls/revocation/crl.ts'
-import type { Question } from '../../../../shared/tls/revocation/told.ts'
+import type { RevocationQuery } from '../../../../shared/tls/revocation/told.ts'
 import { createPki } from '../../../support/pki.ts'
 
-let question: Question
+let question: RevocationQuery
 before(async () => {
   const authority = await createPki('The CA')
   const { cert } = await authority.issue({ names: ['mx.bank.example'] })
