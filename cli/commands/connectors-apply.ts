@@ -1,6 +1,6 @@
 /** `connectors apply`: makes the gateway's configuration match a file. */
 import { faultText } from '../../shared/contract/schema-faults.ts'
-import { counted } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
 import { applyChanges, labelOf } from '../connectors/apply-changes.ts'
 import { weakened } from '../connectors/change-consequences.ts'
@@ -71,9 +71,9 @@ function conclusion(changes: readonly Change[], dryRun: boolean): string {
   const less = changes.filter((change) => change.kind === 'Replace' && weakened(change.fields).length > 0)
   const demanding = less.length === 0 ? '' : ` (${less.length} with weaker requirements)`
   const done = [
-    counted(count('Create'), 'new', 'new'),
-    `${counted(count('Replace'), 'changed', 'changed')}${demanding}`,
-    counted(count('Remove'), 'removed', 'removed'),
+    countText(count('Create'), 'new', 'new'),
+    `${countText(count('Replace'), 'changed', 'changed')}${demanding}`,
+    countText(count('Remove'), 'removed', 'removed'),
   ].join(', ')
   return `${dryRun ? 'Dry run, nothing was written' : 'Applied'}: ${done}${leftAlone}.`
 }

@@ -1,6 +1,6 @@
 /** `connectors import-exchange`: converts Exchange Online's connectors to a file for `connectors apply`. */
 
-import { counted } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/words.ts'
 import { command } from '../command.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { type Notice, noticesText, type Weight } from '../exchange-import/import-notices.ts'
@@ -68,9 +68,9 @@ function summaryOf(
   notices: readonly Notice[],
 ): string {
   const written = [
-    counted(inboundConnectors?.length ?? 0, 'inbound connector'),
-    counted(outboundConnectors?.length ?? 0, 'outbound connector'),
-    counted(acceptedDomains?.length ?? 0, 'accepted domain'),
+    countText(inboundConnectors?.length ?? 0, 'inbound connector'),
+    countText(outboundConnectors?.length ?? 0, 'outbound connector'),
+    countText(acceptedDomains?.length ?? 0, 'accepted domain'),
   ].join(', ')
   const weights = grave
     .map((weight) => [weight, notices.filter((notice) => notice.weight === weight).length] as const)

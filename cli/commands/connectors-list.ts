@@ -1,6 +1,6 @@
 /** `connectors list`: lists all connectors in a table. */
 
-import { counted, firstOf } from '../../shared/policy/words.ts'
+import { countText, firstNames } from '../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
 import { everyConnector, type Found } from '../connectors/find-connectors.ts'
 import { inboundConnectors, outboundConnectors } from '../connectors/kinds.ts'
@@ -50,7 +50,7 @@ function domainsOf(domains: unknown, { allAcceptedDomains }: Fields): string {
   return firstThree([...(allAcceptedDomains === true ? ['accepted domains'] : []), ...(domains as string[])])
 }
 
-const firstThree = (all: readonly string[]): string => firstOf(all, 3)
+const firstThree = (all: readonly string[]): string => firstNames(all, 3)
 
 function inboundDemands(fields: Fields): string {
   const demands = [
@@ -68,7 +68,7 @@ function knownBy(fields: Fields): string[] {
   const pinned = fields.certificateFingerprints as string[]
   return [
     ...(fields.tlsSenderCertificateNames as string[]),
-    ...(pinned.length > 0 ? [counted(pinned.length, 'pinned certificate')] : []),
+    ...(pinned.length > 0 ? [countText(pinned.length, 'pinned certificate')] : []),
     ...(fields.senderIpAddresses as string[]),
   ]
 }

@@ -1,6 +1,6 @@
 /** `retry`: requests the next attempt for deferred mail at once. */
 import { z } from 'zod'
-import { counted } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
 import { command, jsonOption } from '../command.ts'
@@ -76,6 +76,6 @@ async function retryAll(api: ApiClient, { kind, connector }: Found) {
 function textOf({ one, name, requested, messages }: Awaited<ReturnType<typeof retryAll>>): string {
   const whose = `${one} "${printable(name)}"`
   if (requested === 0) return `${whose}: no deferred mail.`
-  const what = `${counted(requested, 'recipient')} of ${counted(messages, 'message')}`
+  const what = `${countText(requested, 'recipient')} of ${countText(messages, 'message')}`
   return `${whose}: requested the next attempt now for ${what}.`
 }

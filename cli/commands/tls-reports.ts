@@ -1,6 +1,6 @@
 /** `tls-reports`: shows the TLS reports (RFC 8460) that other organisations sent. */
 import { z } from 'zod'
-import { counted } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/words.ts'
 import { type ApiClient, escaped } from '../api/client.ts'
 import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption, type World } from '../command.ts'
@@ -131,7 +131,7 @@ function reportText(report: Report): string {
       ? []
       : [
           '',
-          `Not stored: ${counted(omitted.policies, 'policy', 'policies')}, ${counted(omitted.failures, 'failure')}.`,
+          `Not stored: ${countText(omitted.policies, 'policy', 'policies')}, ${countText(omitted.failures, 'failure')}.`,
         ]),
   ].join('\n')
 }
@@ -153,7 +153,7 @@ function policyLines({
 }: Report['policies'][number]): string[] {
   const what = policyNames[type] ?? printable(type)
   return [
-    `${printable(domain)}${acceptedDomain ? '' : ' (not accepted)'}, ${what}: ${counted(successfulSessions, 'successful session')}, ${failedSessions} failed`,
+    `${printable(domain)}${acceptedDomain ? '' : ' (not accepted)'}, ${what}: ${countText(successfulSessions, 'successful session')}, ${failedSessions} failed`,
     ...strings.map((text) => `    ${printable(text)}`),
     ...failures.flatMap(failureLines),
   ]

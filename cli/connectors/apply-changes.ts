@@ -1,6 +1,6 @@
 /** Executes a plan write by write. Each write replaces only the version that the plan was made from. */
 import { z } from 'zod'
-import { counted } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
 import { Refusal } from '../api/problem.ts'
@@ -52,7 +52,7 @@ function stopped(error: unknown, change: Change, done: number, of: number): unkn
   if (!(error instanceof Fault)) return error
   const what = `${change.of.one} "${labelOf(change)}"`
   const meanwhile = error instanceof Refusal && changedMeanwhile.has(error.status)
-  const so = `${counted(done, 'change')} of ${of} had been written before. ${meanwhile ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
+  const so = `${countText(done, 'change')} of ${of} had been written before. ${meanwhile ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
   return new Fault(
     meanwhile ? `${what}: changed by someone else in the meantime` : `${what}: ${error.message}`,
     meanwhile ? [error.message, ...error.lines, so] : [...error.lines, so],

@@ -5,7 +5,7 @@
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { selectOutbound } from '../../shared/policy/outbound.ts'
 import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
-import type { Surroundings } from '../../shared/policy/warnings/warning.ts'
+import type { OtherConnectors } from '../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../shared/policy/warnings/warnings.ts'
 import { acceptedDomains, inboundConnectors, type Kind, type KindName, kinds, type Wanted } from './kinds.ts'
 import type { Change } from './plan-changes.ts'
@@ -54,23 +54,23 @@ function stateAfter(changes: readonly Change[], present: Present): State {
   return Object.fromEntries(entries)
 }
 
-const surroundingsOf = (state: State): Surroundings => ({
+const surroundingsOf = (state: State): OtherConnectors => ({
   inbound: state.inboundConnectors.map(stored<InboundConnector>),
   outbound: state.outboundConnectors.map(stored<OutboundConnector>),
   acceptedDomains: state[acceptedDomains.name].map(({ key }) => ({ domain: key })),
 })
 
-function looksAt(kind: Kind, one: Wanted, all: Surroundings, now: Date) {
+function looksAt(kind: Kind, one: Wanted, all: OtherConnectors, now: Date) {
   if (kind === acceptedDomains) return unrouted(one.key, all)
   if (kind === inboundConnectors)
     return inboundWarnings(stored<InboundConnector>(one), all, now, 'WhatWeakens')
   return outboundWarnings(stored<OutboundConnector>(one), all, now, 'WhatWeakens')
 }
 
-const compiled = new WeakMap<Surroundings, Snapshot>()
+const compiled = new WeakMap<OtherConnectors, Snapshot>()
 
 /** Accepted mail without a route is deferred silently: its senders get a DSN only after 24 hours. */
-function unrouted(domain: string, all: Surroundings) {
+function unrouted(domain: string, all: OtherConnectors) {
   const snapshot = compiled.get(all) ?? compileSnapshot({ ...all, version: 0 })
   compiled.set(all, snapshot)
   if (selectOutbound(snapshot, domain) !== null) return []

@@ -9,7 +9,7 @@ import { AcceptedDomainInput } from '../../shared/connectors/schema.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { counted } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/words.ts'
 import { Fault } from '../faults.ts'
 import { acceptedDomains, type Configuration, type Kind, kinds, type Wanted } from './kinds.ts'
 import { offsetOf, type Path } from './yaml-offset.ts'
@@ -53,7 +53,7 @@ function contentOf(document: ReturnType<typeof parseDocument>, name: string): un
 }
 
 const faultyFile = (name: string, faults: readonly string[]): Fault =>
-  new Fault(`${name} has ${counted(faults.length, 'error')}; no request was sent to the API`, faults)
+  new Fault(`${name} has ${countText(faults.length, 'error')}; no request was sent to the API`, faults)
 
 type Locate = (path: Path) => number
 

@@ -1,6 +1,6 @@
 /** Formats the trace of one message: how it was received, and each recipient's decision, attempts and DSNs. */
 
-import { counted } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/words.ts'
 import { indented } from '../text/table.ts'
 import { printable, timeOf } from '../text/words.ts'
 import { consideredText } from './considered-connectors.ts'
@@ -16,7 +16,7 @@ export function messageText(entry: Entry): string {
     `  Received   ${timeOf(receivedAt)}, ${from}, ${session}`,
     ...(tls.clientCertificate === null ? [] : certificateLines(tls.clientCertificate)),
     `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'own organisation' : 'from outside'})`,
-    `  Size       ${counted(size, 'octet')}`,
+    `  Size       ${countText(size, 'octet')}`,
     ...recipients.flatMap((recipient) => ['', ...recipientLines(recipient)]),
   ].join('\n')
 }
@@ -50,7 +50,7 @@ function recipientLines({
           indented(printable(wasHeld.explanation), 13),
         ]),
     ...(verdict === null ? ['  Not decided yet.'] : verdictLines(verdict)),
-    ...(attemptsOmitted > 0 ? [`  (${counted(attemptsOmitted, 'earlier attempt')} not shown)`] : []),
+    ...(attemptsOmitted > 0 ? [`  (${countText(attemptsOmitted, 'earlier attempt')} not shown)`] : []),
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
       ({ kind, message, state: reached }) =>

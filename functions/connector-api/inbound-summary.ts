@@ -1,7 +1,7 @@
 /** Describes the result of an inbound validation to the administrator. Pure. */
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
-import { counted, firstOf } from '../../shared/policy/words.ts'
+import { countText, firstNames } from '../../shared/policy/words.ts'
 
 /** `NotIdentified`: an OnPremises connector did not identify the client as one of our own servers. */
 export type Failure = Reason | 'NotIdentified'
@@ -31,12 +31,12 @@ export function summaryOf(
 ): string {
   const span =
     lookedBackTo === null
-      ? `in ${counted(days, 'day')}`
+      ? `in ${countText(days, 'day')}`
       : `since ${lookedBackTo} (the search ran out of time before it covered all days)`
   const found =
     messages === 0
-      ? `No message came from ${firstOf(connector.senderDomains, 3)} ${span}, so nothing is known.`
-      : `Of ${counted(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(clause).join('')}.`
+      ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so nothing is known.`
+      : `Of ${countText(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(clause).join('')}.`
   return refusesInSession(connector) ? `${found} ${notSeen}` : found
 }
 

@@ -11,7 +11,7 @@ import type { Message } from '../../shared/contract/message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { type History, type HistoryPosition, type IndexRow, isWithin } from '../../shared/messages/history.ts'
 import { consideredInbound } from '../../shared/policy/explain/considered-inbound.ts'
-import { judgeInbound } from '../../shared/policy/inbound.ts'
+import { evaluateInbound } from '../../shared/policy/inbound.ts'
 import { bestPattern } from '../../shared/policy/order.ts'
 import { compileSnapshot } from '../../shared/policy/snapshot.ts'
 import { type FailingMessages, type Failure, summaryOf } from './inbound-summary.ts'
@@ -95,7 +95,7 @@ function judgeOf(connector: InboundConnector): Judge {
   return (message, ip) => {
     const { tls, envelope, receivedAt } = message
     const session = { ip, tls, mailFrom: envelope.mailFrom, at: new Date(receivedAt) }
-    const judgement = judgeInbound(alone, session)
+    const judgement = evaluateInbound(alone, session)
     if (judgement.violation) return judgement.violation
     if (connector.connectorType === 'Partner' || judgement.attributedTo) return null
     const [finding] = consideredInbound(alone, session, judgement, 1)

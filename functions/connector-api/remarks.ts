@@ -1,7 +1,7 @@
 /** Collects the warnings about a connector that was just saved, compared with all other connectors. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
-import type { Surroundings, Warning } from '../../shared/policy/warnings/warning.ts'
+import type { OtherConnectors, Warning } from '../../shared/policy/warnings/warning.ts'
 
 /** The connector is saved already, and the client waits for the response. */
 const timeoutMs = 5_000
@@ -13,17 +13,17 @@ export interface RemarksDependencies {
 }
 
 /** Returns the warnings about one connector (shared/policy/warnings/). Pure. */
-type Look<Stored> = (connector: Stored, all: Surroundings | null, now: Date) => Warning[]
+type Look<Stored> = (connector: Stored, all: OtherConnectors | null, now: Date) => Warning[]
 
 /** When the other connectors cannot be read, a warning says so; the connector stays saved. */
 export function remarksOn<Stored>(
-  repository: Pick<ConnectorRepository, 'everything'>,
+  repository: Pick<ConnectorRepository, 'readAll'>,
   look: Look<Stored>,
   { logger, now }: RemarksDependencies,
 ): (connector: Stored) => Promise<Warning[]> {
-  const everything = async (): Promise<Surroundings | null> => {
+  const everything = async (): Promise<OtherConnectors | null> => {
     try {
-      return await withTimeout(repository.everything())
+      return await withTimeout(repository.readAll())
     } catch (error) {
       logger.error('A saved connector could not be compared with the others', error as Error)
       return null

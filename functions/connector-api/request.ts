@@ -1,6 +1,6 @@
 /** Parses a request. Malformed input is refused here, before anything is looked up. */
 import { z } from 'zod'
-import type { Expected } from '../../shared/connectors-table/repository.ts'
+import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 
@@ -26,7 +26,7 @@ export const entityTag = ({ version }: { version: number }): string => `"${versi
  * @returns null without the header
  * @throws Problem 400
  */
-export function readIfMatch(value: string | undefined): Expected | null {
+export function readIfMatch(value: string | undefined): ExpectedVersions | null {
   if (value === undefined) return null
   if (value.trim() === '*') return 'any'
   const tags = value.split(',').map((tag) => tag.trim())

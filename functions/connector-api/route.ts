@@ -3,7 +3,7 @@
  */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { z } from 'zod'
-import type { Expected } from '../../shared/connectors-table/repository.ts'
+import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
 import { readBody, readJson, readOptionalJson } from '../../shared/http-api/json-body.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 import { readIfMatch, readQuery } from './request.ts'
@@ -38,7 +38,7 @@ export interface RouteRequest<Query, Body> {
   query: Query
   body: Body
   /** Null where If-Match is optional and absent. */
-  ifMatch: Expected | null
+  ifMatch: ExpectedVersions | null
 }
 
 export interface Route extends Description {

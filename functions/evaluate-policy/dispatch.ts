@@ -3,7 +3,7 @@ import { type BounceJob, type DeliveryJob, type EvaluationJob, inParts } from '.
 import type { Message, Recipient } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Bounce, Defer, Deliver, Verdict } from '../../shared/policy/evaluate.ts'
-import { isToldOf, noticeOfSuccess } from '../../shared/policy/notification.ts'
+import { shouldNotifySender, successDsnKind } from '../../shared/policy/notification.ts'
 import { maxDelayMs } from '../../shared/policy/schedule.ts'
 
 export interface Dispatch {
@@ -35,7 +35,7 @@ export function dispatch(
       ...bounceJobs(
         message,
         'failed',
-        bounces.filter(({ recipient }) => isToldOf('failed', message, recipient)),
+        bounces.filter(({ recipient }) => shouldNotifySender('failed', message, recipient)),
         now,
       ),
       ...bounceJobs(
@@ -59,8 +59,8 @@ export function noticesOfSuccess(
   now: Date,
 ): BounceJob[] {
   const noticed = recipients.flatMap((recipient) => {
-    const kind = noticeOfSuccess(recipient, isKeptHere(recipient.address))
-    return kind !== null && isToldOf(kind, message, recipient) ? [{ kind, recipient }] : []
+    const kind = successDsnKind(recipient, isKeptHere(recipient.address))
+    return kind !== null && shouldNotifySender(kind, message, recipient) ? [{ kind, recipient }] : []
   })
   return grouped(noticed, ({ kind }) => kind).flatMap((group) => {
     const { kind } = group[0]

@@ -8,9 +8,13 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ClientCertificate } from '../../shared/contract/message.ts'
 import { asDimension, Metric } from '../../shared/contract/metrics.ts'
-import { judgeMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
+import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
-import { type Fate, knownTo, unknownTo } from '../../shared/policy/unknown-certificate.ts'
+import {
+  connectorsKnowing,
+  type MailOutcome,
+  unknownCertificateNotices,
+} from '../../shared/policy/unknown-certificate.ts'
 import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { clientCertificateName, recordOfClient } from '../../shared/tls/observed/sighting.ts'
 import { type ObservationSinks, recordObservedCertificate } from '../../shared/transport/note-certificate.ts'
@@ -40,10 +44,12 @@ export async function watchCertificates(
   if (clientCertificate === null || message.source === null || verdicts.length === 0) return
   const session = sessionOf(message, message.source.ip)
   try {
-    const judgement = judgeMessage(snapshot, message)
+    const judgement = evaluateInboundForMessage(snapshot, message)
     await Promise.all([
-      ...knownTo(session, judgement).map((connector) => remember(connector, clientCertificate)),
-      ...unknownTo(snapshot, session, judgement, fateOf(verdicts)).map((notice) => tell(notice)),
+      ...connectorsKnowing(session, judgement).map((connector) => remember(connector, clientCertificate)),
+      ...unknownCertificateNotices(snapshot, session, judgement, fateOf(verdicts)).map((notice) =>
+        tell(notice),
+      ),
     ])
   } catch (error) {
     logger.error("A message's certificate could not be checked for notices", error as Error)
@@ -69,7 +75,7 @@ export async function watchCertificates(
   }
 }
 
-function fateOf(verdicts: readonly Verdict[]): Fate {
+function fateOf(verdicts: readonly Verdict[]): MailOutcome {
   const held = verdicts.filter((verdict) => verdict.action === 'Defer')
   const last = Math.max(...held.map(({ expiresAt }) => expiresAt.getTime()))
   return held.length === 0

@@ -9,7 +9,13 @@ import type { PublishedCertificates } from '../../shared/contract/certificates.t
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
-import { type ExpiryNotice, foresee, type Gauge, type InUse, usedAt } from '../../shared/policy/foresight.ts'
+import {
+  type CertificateInUse,
+  type ExpiryGauge,
+  type ExpiryNotice,
+  findCertificatesInUse,
+  findExpiringCertificates,
+} from '../../shared/policy/foresight.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import type { NewObservation, Observation } from '../../shared/tls/observed/observation.ts'
 import { publishedAt } from '../../shared/tls/published.ts'
@@ -38,7 +44,7 @@ export interface Dependencies {
 export interface Run {
   /** Number of places where certificates were observed. */
   places: number
-  gauges: Gauge[]
+  gauges: ExpiryGauge[]
   told: number
   /** Notices that another run published or is publishing. */
   known: number
@@ -65,13 +71,13 @@ export async function runForesight(now: Date, dependencies: Dependencies): Promi
     connectors: await dependencies.connectors(),
     served: published ? servedOf(published) : [],
   }
-  const inUse: InUse[] = []
+  const inUse: CertificateInUse[] = []
   let places = 0
   for await (const observation of dependencies.observations()) {
     places += 1
-    inUse.push(...usedAt(observation, known, now))
+    inUse.push(...findCertificatesInUse(observation, known, now))
   }
-  const { gauges, notices } = foresee(inUse, now)
+  const { gauges, notices } = findExpiringCertificates(inUse, now)
   const run: Run = { places, gauges, told: 0, known: 0, failed: 0, left: 0 }
   for (const notice of notices) await tellOnce(notice, now, run, dependencies)
   return run

@@ -10,7 +10,7 @@ import { ForesightEnvironment, readEnvironment } from '../../shared/contract/env
 import { asDimension, Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { Claims } from '../../shared/messages/claims.ts'
-import type { ExpiryNotice, Gauge } from '../../shared/policy/foresight.ts'
+import type { ExpiryGauge, ExpiryNotice } from '../../shared/policy/foresight.ts'
 import { topicPublisher } from '../../shared/queues/topic.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
@@ -33,7 +33,7 @@ const now = () => new Date()
 
 const dependencies: Dependencies = {
   published: () => published.read(),
-  connectors: () => connectors.everything(),
+  connectors: () => connectors.readAll(),
   async see(sighting) {
     await table.record(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
   },
@@ -76,7 +76,7 @@ function tell(notice: ExpiryNotice, failure: Error | null): void {
 }
 
 /** Without certificates no metric is published: any value would look healthy. */
-function gauge(gauges: readonly Gauge[]): void {
+function gauge(gauges: readonly ExpiryGauge[]): void {
   const sides = Map.groupBy(gauges, ({ observedAs }) =>
     observedAs === 'Own' ? Metric.ownCertificateDaysLeft : Metric.partnerCertificateDaysLeft,
   )
@@ -91,4 +91,4 @@ function gauge(gauges: readonly Gauge[]): void {
   }
 }
 
-const least = (gauges: readonly Gauge[]): number => Math.min(...gauges.map(({ daysLeft }) => daysLeft))
+const least = (gauges: readonly ExpiryGauge[]): number => Math.min(...gauges.map(({ daysLeft }) => daysLeft))

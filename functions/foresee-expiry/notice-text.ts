@@ -1,7 +1,7 @@
 /** A notice that a certificate expires: a text for the administrator, followed by JSON for programs. Pure. */
 import { visible } from '../../shared/mail/peer-words.ts'
 import type { Consequence, ExpiryNotice } from '../../shared/policy/foresight.ts'
-import { counted, firstOf } from '../../shared/policy/words.ts'
+import { countText, firstNames } from '../../shared/policy/words.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import { summaryText } from '../../shared/tls/certificate-summary.ts'
 
@@ -41,7 +41,7 @@ const maxHosts = 20
 function subjectOf(notice: ExpiryNotice): string {
   const { connector, hosts, daysLeft } = notice
   const whose = connector === null ? `ingress ${hosts[0]}` : `connector "${connector.name}"`
-  const subject = `mailflow: ${daysLeft < 0 ? 'EXPIRED' : `${counted(daysLeft, 'day')} left`}: certificate of ${whose}`
+  const subject = `mailflow: ${daysLeft < 0 ? 'EXPIRED' : `${countText(daysLeft, 'day')} left`}: certificate of ${whose}`
   const plain = subject.replace(/[^ -~]/g, '?')
   return plain.length > maxSubjectLength ? `${plain.slice(0, maxSubjectLength - 3)}...` : plain
 }
@@ -50,7 +50,7 @@ function opening({ observedAs, connector, certificate, daysLeft }: ExpiryNotice)
   const when =
     daysLeft < 0
       ? `expired on ${certificate.notAfter}`
-      : `expires in ${counted(daysLeft, 'day')}, on ${certificate.notAfter}`
+      : `expires in ${countText(daysLeft, 'day')}, on ${certificate.notAfter}`
   const name = connector === null ? '' : `"${connector.name}"`
   switch (observedAs) {
     case 'Own':
@@ -66,7 +66,7 @@ function opening({ observedAs, connector, certificate, daysLeft }: ExpiryNotice)
 
 const facts = (notice: ExpiryNotice): string =>
   [
-    `Observed at   ${firstOf(notice.hosts, maxHosts)}, last ${notice.certificate.lastSeen}`,
+    `Observed at   ${firstNames(notice.hosts, maxHosts)}, last ${notice.certificate.lastSeen}`,
     `Consequence   ${consequences[notice.consequence]}`,
   ].join('\n')
 

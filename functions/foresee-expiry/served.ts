@@ -1,11 +1,11 @@
 /** Maps the published certificates to what the ingress serves now and next. */
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
-import type { Served } from '../../shared/policy/foresight.ts'
+import type { ServedCertificate } from '../../shared/policy/foresight.ts'
 import type { NewObservation } from '../../shared/tls/observed/observation.ts'
 import { recordOfPem } from '../../shared/tls/observed/sighting.ts'
 
 /** @param published state as of now */
-export function servedOf({ certificates }: PublishedCertificates): Served[] {
+export function servedOf({ certificates }: PublishedCertificates): ServedCertificate[] {
   return certificates
     .filter(({ state }) => state === 'Current')
     .map(({ fingerprint256, keyType }) => {

@@ -18,7 +18,7 @@ import { domainMatchesPattern } from '../../shared/mail/domain.ts'
 import type { TestMail } from './test-mail.ts'
 
 export interface Dependencies {
-  outbound: Pick<OutboundConnectors, 'get' | 'keepValidation'>
+  outbound: Pick<OutboundConnectors, 'get' | 'saveValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
   validate(connector: OutboundConnector, testMail: TestMail): Promise<OutboundValidation>
   /** Host name of this gateway. */
@@ -62,7 +62,7 @@ async function answer(
     failed: validation.steps.filter(({ succeeded }) => !succeeded),
     durationMs: validation.durationMs,
   })
-  if (await outbound.keepValidation(connector.id, validation)) return validation
+  if (await outbound.saveValidation(connector.id, validation)) return validation
   await existing(connector.id, outbound)
   throw new Problem(
     409,

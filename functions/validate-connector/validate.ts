@@ -3,7 +3,11 @@
  * hop, and sends a test mail over the first that passes. A step that times out has failed.
  */
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
-import { keepable, type OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
+import {
+  type OutboundValidation,
+  toStorable,
+  type ValidationStep,
+} from '../../shared/connectors/validation.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { NextHop, SmtpRoute } from '../../shared/net/next-hops.ts'
@@ -53,7 +57,7 @@ export async function validate(
     route.kind === 'Mx' || route.kind === 'SmartHosts'
       ? await bySmtp(route, mail, options)
       : await bySes(mail, options)
-  return keepable({
+  return toStorable({
     at: testMail.at.toISOString(),
     succeeded: steps.every(({ succeeded }) => succeeded),
     connectorVersion: connector.version,

@@ -6,9 +6,9 @@
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { comparableName } from '../connectors/comparable-name.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
-import type { ConnectorsTable, Kind } from './table.ts'
+import type { ConnectorsTable, ItemKind } from './table.ts'
 
-const leftOverAfterMs = 60_000
+const abandonedAfterMs = 60_000
 
 interface Reservation {
   owner: string
@@ -16,16 +16,16 @@ interface Reservation {
 }
 
 const isFree = 'attribute_not_exists(pk)'
-const isOurs = '#owner = :id'
+const isOwnedByConnector = '#owner = :id'
 const isUnchanged = '#owner = :leftOver AND #at = :since'
 
-export class Names {
+export class NameReservations {
   readonly #table: ConnectorsTable
-  readonly #kind: Kind
+  readonly #kind: ItemKind
   readonly #pk: string
   readonly #now: () => number
 
-  constructor(table: ConnectorsTable, kind: Kind, now: () => number) {
+  constructor(table: ConnectorsTable, kind: ItemKind, now: () => number) {
     this.#table = table
     this.#kind = kind
     this.#pk = `${kind}-name`
@@ -34,8 +34,12 @@ export class Names {
 
   /** @returns whether the connector `id` may have the name */
   async reserve(name: string, id: string): Promise<boolean> {
-    const ours = { condition: `${isFree} OR ${isOurs}`, names: { '#owner': 'owner' }, values: { ':id': id } }
-    return (await this.#put(name, id, ours)) || this.#takeOver(name, id)
+    const write = {
+      condition: `${isFree} OR ${isOwnedByConnector}`,
+      names: { '#owner': 'owner' },
+      values: { ':id': id },
+    }
+    return (await this.#put(name, id, write)) || this.#takeAbandoned(name, id)
   }
 
   /** Deletes the reservation if the connector `id` holds it. */
@@ -45,7 +49,7 @@ export class Names {
         new DeleteCommand({
           TableName: this.#table.name,
           Key: { pk: this.#pk, sk: comparableName(name) },
-          ConditionExpression: isOurs,
+          ConditionExpression: isOwnedByConnector,
           ExpressionAttributeNames: { '#owner': 'owner' },
           ExpressionAttributeValues: { ':id': id },
         }),
@@ -53,10 +57,10 @@ export class Names {
     )
   }
 
-  async #takeOver(name: string, id: string): Promise<boolean> {
+  async #takeAbandoned(name: string, id: string): Promise<boolean> {
     const found = (await this.#table.get(this.#pk, comparableName(name))) as Reservation | undefined
     if (!found) return this.reserve(name, id)
-    if (this.#now() - found.at < leftOverAfterMs || (await this.#bears(found.owner, name))) return false
+    if (this.#now() - found.at < abandonedAfterMs || (await this.#hasName(found.owner, name))) return false
     return this.#put(name, id, {
       condition: isUnchanged,
       names: { '#owner': 'owner', '#at': 'at' },
@@ -64,7 +68,7 @@ export class Names {
     })
   }
 
-  async #bears(owner: string, name: string): Promise<boolean> {
+  async #hasName(owner: string, name: string): Promise<boolean> {
     const connector = await this.#table.get(this.#kind, owner)
     return connector !== undefined && comparableName(String(connector.name)) === comparableName(name)
   }

@@ -17,11 +17,11 @@ import type {
 import type { OutboundValidation } from '../connectors/validation.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
-import { Names } from './names.ts'
-import { ConnectorsTable, type Kind, withoutKeys } from './table.ts'
+import { NameReservations } from './names.ts'
+import { ConnectorsTable, type ItemKind, withoutKeys } from './table.ts'
 
 /** The result of a write. `version` counts an item's writes and is its entity tag. */
-export type Saved<T> =
+export type SaveResult<T> =
   | { kind: 'Saved'; value: T }
   | { kind: 'NotFound' }
   /** The item has another version than the writer expected. */
@@ -31,10 +31,10 @@ export type Saved<T> =
   /** It exceeds the size of a table item. */
   | { kind: 'TooLarge' }
 
-export type Removed = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 'VersionMismatch' }
+export type RemoveResult = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 'VersionMismatch' }
 
 /** The versions that a writer may replace; `any` accepts every version. */
-export type Expected = readonly number[] | 'any'
+export type ExpectedVersions = readonly number[] | 'any'
 
 /** Octets of JSON. DynamoDB allows 400 KB an item and counts less than JSON does. */
 const maxItemOctets = 390_000
@@ -42,19 +42,19 @@ const maxItemOctets = 390_000
 const isNew = 'attribute_not_exists(pk)'
 const isAtVersion = '#version = :seen'
 
-interface Stamps {
+interface ServerFields {
   version: number
   createdAt: string
   updatedAt: string
 }
 
 /** Items of one kind by sort key, with optimistic concurrency. */
-class Items<T extends Stamps> {
+class VersionedItems<T extends ServerFields> {
   readonly #table: ConnectorsTable
-  readonly #kind: Kind
+  readonly #kind: ItemKind
   readonly #now: () => number
 
-  constructor(table: ConnectorsTable, kind: Kind, now: () => number) {
+  constructor(table: ConnectorsTable, kind: ItemKind, now: () => number) {
     this.#table = table
     this.#kind = kind
     this.#now = now
@@ -66,47 +66,50 @@ class Items<T extends Stamps> {
   }
 
   /** @returns `VersionMismatch` when the item exists */
-  async insert(key: string, fields: Omit<T, keyof Stamps>): Promise<Saved<T>> {
+  async insert(key: string, fields: Omit<T, keyof ServerFields>): Promise<SaveResult<T>> {
     const at = new Date(this.#now()).toISOString()
     return this.#put(key, { ...fields, createdAt: at, updatedAt: at, version: 1 } as T, null)
   }
 
-  async replace(key: string, fields: Omit<T, keyof Stamps>, seen: T): Promise<Saved<T>> {
+  async replace(key: string, fields: Omit<T, keyof ServerFields>, current: T): Promise<SaveResult<T>> {
     const updatedAt = new Date(this.#now()).toISOString()
-    const value = { ...fields, createdAt: seen.createdAt, updatedAt, version: seen.version + 1 } as T
-    return this.#put(key, value, seen.version)
+    const value = { ...fields, createdAt: current.createdAt, updatedAt, version: current.version + 1 } as T
+    return this.#put(key, value, current.version)
   }
 
-  async remove(key: string, expected: Expected): Promise<{ removed: Removed; was: T | null }> {
-    const was = await this.get(key)
-    if (!was) return { removed: { kind: 'NotFound' }, was }
-    if (!isExpected(was, expected)) return { removed: { kind: 'VersionMismatch' }, was }
+  async remove(
+    key: string,
+    expected: ExpectedVersions,
+  ): Promise<{ removed: RemoveResult; previous: T | null }> {
+    const previous = await this.get(key)
+    if (!previous) return { removed: { kind: 'NotFound' }, previous }
+    if (!isExpected(previous, expected)) return { removed: { kind: 'VersionMismatch' }, previous }
     const done = await unlessConditionFails(
       this.#table.documents.send(
         new DeleteCommand({
           TableName: this.#table.name,
           Key: { pk: this.#kind, sk: key },
-          ...onlyAtVersion(was.version),
+          ...onlyAtVersion(previous.version),
         }),
       ),
     )
-    if (!done) return { removed: { kind: 'VersionMismatch' }, was }
+    if (!done) return { removed: { kind: 'VersionMismatch' }, previous }
     await this.#table.bumpVersion()
-    return { removed: { kind: 'Removed' }, was }
+    return { removed: { kind: 'Removed' }, previous }
   }
 
   page(after: string | null, limit: number) {
     return this.#table.page<T>(this.#kind, after, limit)
   }
 
-  async #put(key: string, value: T, seen: number | null): Promise<Saved<T>> {
+  async #put(key: string, value: T, current: number | null): Promise<SaveResult<T>> {
     if (Buffer.byteLength(JSON.stringify(value)) > maxItemOctets) return { kind: 'TooLarge' }
     const done = await unlessConditionFails(
       this.#table.documents.send(
         new PutCommand({
           TableName: this.#table.name,
           Item: { pk: this.#kind, sk: key, ...value },
-          ...(seen === null ? { ConditionExpression: isNew } : onlyAtVersion(seen)),
+          ...(current === null ? { ConditionExpression: isNew } : onlyAtVersion(current)),
         }),
       ),
     )
@@ -116,30 +119,30 @@ class Items<T extends Stamps> {
   }
 }
 
-const onlyAtVersion = (seen: number) => ({
+const onlyAtVersion = (current: number) => ({
   ConditionExpression: isAtVersion,
   ExpressionAttributeNames: { '#version': 'version' },
-  ExpressionAttributeValues: { ':seen': seen },
+  ExpressionAttributeValues: { ':seen': current },
 })
 
-const isExpected = ({ version }: Stamps, expected: Expected): boolean =>
+const isExpected = ({ version }: ServerFields, expected: ExpectedVersions): boolean =>
   expected === 'any' || expected.includes(version)
 
-interface Named extends Stamps {
+interface NamedItem extends ServerFields {
   id: string
   name: string
 }
 
 /** Connectors of one direction. `added` holds the fields that the server sets. */
-export class Connectors<T extends Named, Input extends { name: string }> {
-  readonly #items: Items<T>
-  readonly #names: Names
-  readonly #added: object
+export class Connectors<T extends NamedItem, Input extends { name: string }> {
+  readonly #items: VersionedItems<T>
+  readonly #names: NameReservations
+  readonly #serverFields: object
 
-  constructor(table: ConnectorsTable, kind: Kind, now: () => number, added: object) {
-    this.#items = new Items(table, kind, now)
-    this.#names = new Names(table, kind, now)
-    this.#added = added
+  constructor(table: ConnectorsTable, kind: ItemKind, now: () => number, serverFields: object) {
+    this.#items = new VersionedItems(table, kind, now)
+    this.#names = new NameReservations(table, kind, now)
+    this.#serverFields = serverFields
   }
 
   get(id: string): Promise<T | null> {
@@ -150,7 +153,7 @@ export class Connectors<T extends Named, Input extends { name: string }> {
     return this.#items.page(after, limit)
   }
 
-  async create(input: Input): Promise<Saved<T>> {
+  async create(input: Input): Promise<SaveResult<T>> {
     const id = ulid()
     if (!(await this.#names.reserve(input.name, id))) return { kind: 'NameTaken' }
     const saved = await this.#items.insert(id, this.#fields(id, input))
@@ -158,24 +161,24 @@ export class Connectors<T extends Named, Input extends { name: string }> {
     return saved
   }
 
-  async replace(id: string, input: Input, expected: Expected): Promise<Saved<T>> {
-    const seen = await this.#items.get(id)
-    if (!seen) return { kind: 'NotFound' }
-    if (!isExpected(seen, expected)) return { kind: 'VersionMismatch' }
+  async replace(id: string, input: Input, expected: ExpectedVersions): Promise<SaveResult<T>> {
+    const current = await this.#items.get(id)
+    if (!current) return { kind: 'NotFound' }
+    if (!isExpected(current, expected)) return { kind: 'VersionMismatch' }
     if (!(await this.#names.reserve(input.name, id))) return { kind: 'NameTaken' }
-    const saved = await this.#items.replace(id, this.#fields(id, input), seen)
-    if (saved.kind === 'Saved') await this.#releaseUnless(seen.name, input.name, id)
+    const saved = await this.#items.replace(id, this.#fields(id, input), current)
+    if (saved.kind === 'Saved') await this.#releaseUnless(current.name, input.name, id)
     return saved
   }
 
-  async remove(id: string, expected: Expected): Promise<Removed> {
-    const { removed, was } = await this.#items.remove(id, expected)
-    if (removed.kind === 'Removed' && was) await this.#names.release(was.name, id)
+  async remove(id: string, expected: ExpectedVersions): Promise<RemoveResult> {
+    const { removed, previous } = await this.#items.remove(id, expected)
+    if (removed.kind === 'Removed' && previous) await this.#names.release(previous.name, id)
     return removed
   }
 
-  #fields(id: string, input: Input): Omit<T, keyof Stamps> {
-    return { id, ...input, ...this.#added } as unknown as Omit<T, keyof Stamps>
+  #fields(id: string, input: Input): Omit<T, keyof ServerFields> {
+    return { id, ...input, ...this.#serverFields } as unknown as Omit<T, keyof ServerFields>
   }
 
   async #releaseUnless(oldName: string, newName: string, id: string): Promise<void> {
@@ -197,7 +200,7 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
    * changes.
    * @returns false when the connector is no longer the version that was validated
    */
-  keepValidation(id: string, validation: OutboundValidation): Promise<boolean> {
+  saveValidation(id: string, validation: OutboundValidation): Promise<boolean> {
     const { ExpressionAttributeNames, ExpressionAttributeValues, ...condition } = onlyAtVersion(
       validation.connectorVersion,
     )
@@ -218,10 +221,10 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
 
 /** The accepted domains, in comparable form (shared/mail/domain.ts). */
 export class AcceptedDomains {
-  readonly #items: Items<AcceptedDomain>
+  readonly #items: VersionedItems<AcceptedDomain>
 
   constructor(table: ConnectorsTable, now: () => number) {
-    this.#items = new Items(table, 'accepted-domain', now)
+    this.#items = new VersionedItems(table, 'accepted-domain', now)
   }
 
   get(domain: string): Promise<AcceptedDomain | null> {
@@ -233,22 +236,22 @@ export class AcceptedDomains {
   }
 
   /** @returns `VersionMismatch` when the domain exists */
-  create(domain: string, input: AcceptedDomainInput): Promise<Saved<AcceptedDomain>> {
+  create(domain: string, input: AcceptedDomainInput): Promise<SaveResult<AcceptedDomain>> {
     return this.#items.insert(domain, { domain, ...input })
   }
 
   async replace(
     domain: string,
     input: AcceptedDomainInput,
-    expected: Expected,
-  ): Promise<Saved<AcceptedDomain>> {
-    const seen = await this.#items.get(domain)
-    if (!seen) return { kind: 'NotFound' }
-    if (!isExpected(seen, expected)) return { kind: 'VersionMismatch' }
-    return this.#items.replace(domain, { domain, ...input }, seen)
+    expected: ExpectedVersions,
+  ): Promise<SaveResult<AcceptedDomain>> {
+    const current = await this.#items.get(domain)
+    if (!current) return { kind: 'NotFound' }
+    if (!isExpected(current, expected)) return { kind: 'VersionMismatch' }
+    return this.#items.replace(domain, { domain, ...input }, current)
   }
 
-  async remove(domain: string, expected: Expected): Promise<Removed> {
+  async remove(domain: string, expected: ExpectedVersions): Promise<RemoveResult> {
     return (await this.#items.remove(domain, expected)).removed
   }
 }
@@ -270,12 +273,12 @@ export class ConnectorRepository {
   }
 
   /** Reads all connectors and accepted domains consistently. */
-  everything(): Promise<Omit<ConnectorSet, 'version'>> {
-    return readEverything(this.#table)
+  readAll(): Promise<Omit<ConnectorSet, 'version'>> {
+    return readAllConnectors(this.#table)
   }
 }
 
-async function readEverything(table: ConnectorsTable): Promise<Omit<ConnectorSet, 'version'>> {
+async function readAllConnectors(table: ConnectorsTable): Promise<Omit<ConnectorSet, 'version'>> {
   const [inbound, outbound, acceptedDomains] = await Promise.all([
     table.all<InboundConnector>('inbound-connector'),
     table.all<OutboundConnector>('outbound-connector'),
@@ -285,9 +288,9 @@ async function readEverything(table: ConnectorsTable): Promise<Omit<ConnectorSet
 }
 
 /** A writer may die between its write and the version's increment, so an older snapshot is loaded again in any case. */
-const longestUseMs = 60_000
+const maxSnapshotAgeMs = 60_000
 
-interface Load {
+interface SnapshotLoad {
   version: number
   snapshot: Promise<Snapshot>
   startedAt: number
@@ -297,7 +300,7 @@ interface Load {
 export class SnapshotReader {
   readonly #table: ConnectorsTable
   readonly #now: () => number
-  #load: Load | null = null
+  #load: SnapshotLoad | null = null
   #versionRead: { version: Promise<number>; startedAt: number } | null = null
 
   /** @param now ms of a monotonic clock: an age must not become negative */
@@ -316,8 +319,9 @@ export class SnapshotReader {
     // The version is read before the load: a write in between causes one more load, never a missed one.
     const version = await this.#version(maxAgeMs)
     const load = this.#load
-    if (load && load.version >= version && this.#now() - load.startedAt < longestUseMs) return load.snapshot
-    return this.#begin(version).snapshot
+    if (load && load.version >= version && this.#now() - load.startedAt < maxSnapshotAgeMs)
+      return load.snapshot
+    return this.#startLoad(version).snapshot
   }
 
   #version(maxAgeMs: number): Promise<number> {
@@ -332,8 +336,8 @@ export class SnapshotReader {
     return read.version
   }
 
-  #begin(version: number): Load {
-    const load: Load = { version, snapshot: this.#compile(version), startedAt: this.#now() }
+  #startLoad(version: number): SnapshotLoad {
+    const load: SnapshotLoad = { version, snapshot: this.#compile(version), startedAt: this.#now() }
     this.#load = load
     load.snapshot.catch(() => {
       if (this.#load === load) this.#load = null
@@ -342,9 +346,9 @@ export class SnapshotReader {
   }
 
   async #compile(version: number): Promise<Snapshot> {
-    const { inbound, outbound, acceptedDomains } = await readEverything(this.#table)
+    const { inbound, outbound, acceptedDomains } = await readAllConnectors(this.#table)
     // No decision depends on a validation's result, and many would take memory.
-    const bare = outbound.map((connector) => ({ ...connector, validation: null }))
-    return compileSnapshot({ version, inbound, outbound: bare, acceptedDomains })
+    const withoutValidation = outbound.map((connector) => ({ ...connector, validation: null }))
+    return compileSnapshot({ version, inbound, outbound: withoutValidation, acceptedDomains })
   }
 }

@@ -12,7 +12,7 @@ import {
 import { queryItems } from '../dynamodb/query-items.ts'
 import { readVersion, versionKey } from './version.ts'
 
-export type Kind = 'inbound-connector' | 'outbound-connector' | 'accepted-domain'
+export type ItemKind = 'inbound-connector' | 'outbound-connector' | 'accepted-domain'
 
 export class ConnectorsTable {
   readonly documents: DynamoDBDocumentClient
@@ -48,7 +48,7 @@ export class ConnectorsTable {
   }
 
   /** Reads all items of a kind consistently. They are not parsed, since only the repository writes them. */
-  async all<T>(kind: Kind): Promise<T[]> {
+  async all<T>(kind: ItemKind): Promise<T[]> {
     const items = queryItems(this.documents, this.#queryOf(kind))
     return Array.fromAsync(items, (item) => withoutKeys<T>(item))
   }
@@ -59,7 +59,7 @@ export class ConnectorsTable {
    * @returns at most `limit` items, fewer when they are large; `last` is set only when more follow
    */
   async page<T>(
-    kind: Kind,
+    kind: ItemKind,
     after: string | null,
     limit: number,
   ): Promise<{ items: T[]; last: string | null }> {
@@ -68,11 +68,11 @@ export class ConnectorsTable {
       new QueryCommand({ ...this.#queryOf(kind), ExclusiveStartKey: start, Limit: limit + 1 }),
     )
     const items = (Items ?? []).slice(0, limit)
-    const more = (Items ?? []).length > limit || LastEvaluatedKey !== undefined
-    return { items: items.map((item) => withoutKeys<T>(item)), last: more ? items.at(-1)?.sk : null }
+    const hasMore = (Items ?? []).length > limit || LastEvaluatedKey !== undefined
+    return { items: items.map((item) => withoutKeys<T>(item)), last: hasMore ? items.at(-1)?.sk : null }
   }
 
-  #queryOf(kind: Kind): QueryCommandInput {
+  #queryOf(kind: ItemKind): QueryCommandInput {
     return {
       TableName: this.name,
       KeyConditionExpression: 'pk = :kind',

@@ -29,12 +29,12 @@ const DomainPattern = z
   .transform((value, context) => {
     const pattern = normaliseDomainPattern(value.trim())
     if (pattern !== null) return pattern
-    context.addIssue({ code: 'custom', message: whyNot(value, 'a domain, "*.domain" or "*"') })
+    context.addIssue({ code: 'custom', message: patternFault(value, 'a domain, "*.domain" or "*"') })
     return z.NEVER
   })
 
 /** Administrators write wildcards that other systems accept. */
-function whyNot(value: string, kind: string): string {
+function patternFault(value: string, kind: string): string {
   const rest = value.trim().replace(/^\*(\.|$)/, '')
   const wildcard = rest.includes('*') ? ': a wildcard is the whole first label' : ''
   return `"${value}" is not ${kind}${wildcard}`
@@ -47,14 +47,14 @@ const CertificateName = z
   .transform((value, context) => {
     const pattern = normaliseDomainPattern(value.trim())
     if (pattern !== null && pattern !== '*') return pattern
-    context.addIssue({ code: 'custom', message: whyNot(value, 'a host name or "*.domain"') })
+    context.addIssue({ code: 'custom', message: patternFault(value, 'a host name or "*.domain"') })
     return z.NEVER
   })
 
 const IpRange = z
   .string()
   .max(64)
-  .refine(isRange, {
+  .refine(isIpRange, {
     error: (issue) => `"${String(issue.input)}" is not an IP address or a CIDR range`,
   })
 
@@ -102,8 +102,8 @@ const mode = z
   .enum(['Enforce', 'ReportOnly'])
   .default('Enforce')
   .describe('ReportOnly: evaluated and recorded, not enforced')
-const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(1000).superRefine(onceEach)
-const kept = 'stored, without effect yet'
+const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(1000).superRefine(refuseDuplicates)
+const storedOnly = 'stored, without effect yet'
 
 const InboundFields = z.strictObject({
   name,
@@ -164,7 +164,7 @@ const InboundFields = z.strictObject({
     .nullable()
     .default(null)
     .describe('messages a minute, over all tasks; further ones are deferred in session. null: unlimited'),
-  treatMessagesAsInternal: z.boolean().default(false).describe(kept),
+  treatMessagesAsInternal: z.boolean().default(false).describe(storedOnly),
   comment,
 })
 
@@ -177,45 +177,45 @@ const inboundRules: SpanningRule<Inbound>[] = [
   {
     at: 'restrictDomainsToIpAddresses',
     reads: ['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'],
-    broken: (it) => it.restrictDomainsToCertificate && it.restrictDomainsToIpAddresses,
+    isBroken: (it) => it.restrictDomainsToCertificate && it.restrictDomainsToIpAddresses,
     message: 'cannot be set together with restrictDomainsToCertificate',
   },
   {
     at: 'restrictDomainsToCertificate',
     reads: ['restrictDomainsToCertificate', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    broken: (it) => it.restrictDomainsToCertificate && !identifiesByCertificate(it),
+    isBroken: (it) => it.restrictDomainsToCertificate && !identifiesByCertificate(it),
     message: 'needs tlsSenderCertificateNames or certificateFingerprints',
   },
   {
     at: 'restrictDomainsToIpAddresses',
     reads: ['restrictDomainsToIpAddresses', 'senderIpAddresses'],
-    broken: (it) => it.restrictDomainsToIpAddresses && it.senderIpAddresses.length === 0,
+    isBroken: (it) => it.restrictDomainsToIpAddresses && it.senderIpAddresses.length === 0,
     message: 'needs senderIpAddresses',
   },
   {
     at: 'requireTls',
     reads: ['requireTls', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    broken: (it) => identifiesByCertificate(it) && !it.requireTls,
+    isBroken: (it) => identifiesByCertificate(it) && !it.requireTls,
     message: 'must be true when the connector names a certificate',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['requireTls', 'minimumTlsVersion'],
-    broken: (it) => it.minimumTlsVersion === 'TLSv1.3' && !it.requireTls,
+    isBroken: (it) => it.minimumTlsVersion === 'TLSv1.3' && !it.requireTls,
     message: 'TLSv1.3 needs requireTls, without which mail in the clear is accepted',
   },
   ...(['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const).map(
     (restriction): SpanningRule<Inbound> => ({
       at: restriction,
       reads: ['connectorType', restriction],
-      broken: (it) => it.connectorType === 'OnPremises' && it[restriction],
+      isBroken: (it) => it.connectorType === 'OnPremises' && it[restriction],
       message: 'is for Partner connectors only',
     }),
   ),
   {
     at: 'senderIpAddresses',
     reads: ['connectorType', 'senderIpAddresses', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    broken: (it) =>
+    isBroken: (it) =>
       it.connectorType === 'OnPremises' && !identifiesByCertificate(it) && it.senderIpAddresses.length === 0,
     message:
       'an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
@@ -223,7 +223,7 @@ const inboundRules: SpanningRule<Inbound>[] = [
   {
     at: 'treatMessagesAsInternal',
     reads: ['connectorType', 'treatMessagesAsInternal'],
-    broken: (it) => it.connectorType === 'Partner' && it.treatMessagesAsInternal,
+    isBroken: (it) => it.connectorType === 'Partner' && it.treatMessagesAsInternal,
     message: 'is for OnPremises connectors only',
   },
 ]
@@ -293,62 +293,62 @@ const outboundRules: SpanningRule<Outbound>[] = [
   {
     at: 'allAcceptedDomains',
     reads: ['connectorType', 'allAcceptedDomains'],
-    broken: (it) => it.allAcceptedDomains && it.connectorType !== 'OnPremises',
+    isBroken: (it) => it.allAcceptedDomains && it.connectorType !== 'OnPremises',
     message: 'is for OnPremises connectors only',
   },
   {
     at: 'recipientDomains',
     reads: ['recipientDomains', 'allAcceptedDomains'],
-    broken: (it) => it.recipientDomains.length === 0 && !it.allAcceptedDomains,
+    isBroken: (it) => it.recipientDomains.length === 0 && !it.allAcceptedDomains,
     message: 'needs at least one domain, unless allAcceptedDomains is true',
   },
   {
     at: 'smartHosts',
     reads: ['route', 'smartHosts'],
-    broken: (it) => it.route === 'SmartHosts' && it.smartHosts.length === 0,
+    isBroken: (it) => it.route === 'SmartHosts' && it.smartHosts.length === 0,
     message: 'needs at least one host when route is SmartHosts',
   },
   {
     at: 'smartHosts',
     reads: ['route', 'smartHosts'],
-    broken: (it) => it.route !== 'SmartHosts' && it.smartHosts.length > 0,
+    isBroken: (it) => it.route !== 'SmartHosts' && it.smartHosts.length > 0,
     message: (it) => `must be empty when route is ${it.route}`,
   },
   {
     at: 'tlsDomain',
     reads: ['tlsSettings', 'tlsDomain'],
-    broken: (it) => it.tlsSettings === 'DomainValidation' && it.tlsDomain === null,
+    isBroken: (it) => it.tlsSettings === 'DomainValidation' && it.tlsDomain === null,
     message: 'is needed when tlsSettings is DomainValidation',
   },
   {
     at: 'tlsDomain',
     reads: ['tlsSettings', 'tlsDomain'],
-    broken: (it) => it.tlsSettings !== 'DomainValidation' && it.tlsDomain !== null,
+    isBroken: (it) => it.tlsSettings !== 'DomainValidation' && it.tlsDomain !== null,
     message: 'must be null unless tlsSettings is DomainValidation',
   },
   {
     at: 'tlsSettings',
     reads: ['route', 'tlsSettings'],
-    broken: (it) => it.route === 'Ses' && it.tlsSettings !== null && it.tlsSettings !== 'EncryptionOnly',
+    isBroken: (it) => it.route === 'Ses' && it.tlsSettings !== null && it.tlsSettings !== 'EncryptionOnly',
     message: (it) =>
       `Amazon SES can require TLS but cannot verify the partner's certificate, so ${it.tlsSettings} needs route Mx or SmartHosts`,
   },
   {
     at: 'clientCertificate',
     reads: ['route', 'clientCertificate'],
-    broken: (it) => it.route === 'Ses' && it.clientCertificate !== null,
+    isBroken: (it) => it.route === 'Ses' && it.clientCertificate !== null,
     message: 'Amazon SES does not present your certificate to the next hop',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['route', 'minimumTlsVersion'],
-    broken: (it) => it.route === 'Ses' && it.minimumTlsVersion === 'TLSv1.3',
+    isBroken: (it) => it.route === 'Ses' && it.minimumTlsVersion === 'TLSv1.3',
     message: 'Amazon SES does not let a sender choose TLSv1.3 as the minimum',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['tlsSettings', 'minimumTlsVersion'],
-    broken: (it) => it.minimumTlsVersion === 'TLSv1.3' && it.tlsSettings === null,
+    isBroken: (it) => it.minimumTlsVersion === 'TLSv1.3' && it.tlsSettings === null,
     message: 'TLSv1.3 needs tlsSettings, without which mail is sent in the clear where TLS fails',
   },
 ]
@@ -384,7 +384,7 @@ export const AcceptedDomain = z.strictObject({ domain: z.string(), ...AcceptedDo
 export type AcceptedDomain = z.output<typeof AcceptedDomain>
 
 /** Accepts whole addresses only: other software reads `10/8`, `010.0.0.0/8` or a zone in different ways. */
-function isRange(value: string): boolean {
+function isIpRange(value: string): boolean {
   const [address = '', bits = '0', ...rest] = value.split('/')
   const family = address.includes('%') ? 0 : isIP(address)
   const maxPrefixLength = family === 4 ? 32 : 128
@@ -392,7 +392,7 @@ function isRange(value: string): boolean {
 }
 
 /** A repeated value is probably a typing mistake. The values are in comparable form here. */
-function onceEach(values: readonly string[], context: z.core.$RefinementCtx): void {
+function refuseDuplicates(values: readonly string[], context: z.core.$RefinementCtx): void {
   const seen = new Set<string>()
   for (const [index, value] of values.entries()) {
     const comparable = value.trim().toLowerCase()

@@ -9,7 +9,7 @@ export interface SpanningRule<T> {
   at: keyof T & string
   /** Every field that `broken` reads. */
   reads: readonly (keyof T & string)[]
-  broken(value: T): boolean
+  isBroken(value: T): boolean
   message: string | ((value: T) => string)
 }
 
@@ -20,8 +20,8 @@ export function withSpanningRules<T extends z.ZodObject>(
   return schema.superRefine(
     (value, context) => {
       const unreadable = new Set(context.issues.map(({ path }) => path?.[0]))
-      for (const { at, reads, broken, message } of rules) {
-        if (reads.some((field) => unreadable.has(field)) || !broken(value)) continue
+      for (const { at, reads, isBroken, message } of rules) {
+        if (reads.some((field) => unreadable.has(field)) || !isBroken(value)) continue
         const text = typeof message === 'string' ? message : message(value)
         context.addIssue({ code: 'custom', path: [at], message: text })
       }

@@ -74,9 +74,9 @@ const maxValidationOctets = 70_000
 export const maxHosts = 20
 
 /** Removes the least useful parts until the validation is small enough to store. */
-export function keepable(validation: OutboundValidation): OutboundValidation {
-  const kept = cuts.find((cut) => octetsOf(cut(validation)) <= maxValidationOctets)
-  return kept ? kept(validation) : shortest(validation)
+export function toStorable(validation: OutboundValidation): OutboundValidation {
+  const fitting = cuts.find((cut) => octetsOf(cut(validation)) <= maxValidationOctets)
+  return fitting ? fitting(validation) : smallestCut(validation)
 }
 
 type Cut = (validation: OutboundValidation) => OutboundValidation
@@ -88,7 +88,7 @@ const withCertificates =
     steps: validation.steps.map((step) => ({ ...step, certificates: step.certificates.slice(0, count) })),
   })
 
-const shortest: Cut = (validation) => {
+const smallestCut: Cut = (validation) => {
   const bare = withCertificates(0)(validation)
   return { ...bare, steps: bare.steps.map((step) => ({ ...step, detail: step.detail.slice(0, 40) })) }
 }

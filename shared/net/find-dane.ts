@@ -7,7 +7,7 @@
 import type { Reply } from '../contract/message.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
-import type { Dane } from '../policy/transport-security.ts'
+import type { DaneState } from '../policy/transport-security.ts'
 import type { DnsAnswer, Resolver } from './resolver.ts'
 
 export interface ResolvedHost {
@@ -21,12 +21,12 @@ export interface ResolvedHost {
   mxDomains: readonly string[]
 }
 
-export const noDane: Dane = { kind: 'None' }
+export const noDane: DaneState = { kind: 'None' }
 
 /** Characters of a domain name (RFC 1035 §2.3.4). */
 const maxNameLength = 253
 
-export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): Promise<Dane> {
+export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): Promise<DaneState> {
   const { host, port, mxDomains } = resolvedHost
   const bases = await findBaseDomains(resolvedHost, resolver)
   if ('kind' in bases) return bases
@@ -50,7 +50,7 @@ export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): 
 async function findBaseDomains(
   { host, secure, canonicalName }: ResolvedHost,
   resolver: Resolver,
-): Promise<readonly string[] | Dane> {
+): Promise<readonly string[] | DaneState> {
   if (canonicalName === host) return secure ? [host] : []
   if (secure) return uniqueNames([canonicalName, host])
   const alias = await resolver.query(host, 'CNAME')
@@ -69,7 +69,7 @@ const uniqueNames = (names: readonly string[]): string[] => [
 
 type Failure = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
 
-const failedDane = (what: string, failure: Failure): Dane => ({
+const failedDane = (what: string, failure: Failure): DaneState => ({
   kind: 'Failed',
   reply: dnsFailureReply(what, failure),
   bogus: failure.bogus,

@@ -14,11 +14,11 @@ import { waivesTls } from '../mail/tls-required.ts'
 import {
   decideHop,
   type HopDecision,
-  heedsPublished,
-  type MtaSts,
+  type MtaStsState,
   noMtaSts,
-  type SenderWish,
+  type SenderRequest,
   serverNameFor,
+  usesPublishedPolicies,
 } from '../policy/transport-security.ts'
 import {
   forcesTls,
@@ -62,7 +62,7 @@ export interface SessionRecord {
   /** The recipients' domain. */
   domain: string
   hop: NextHop
-  mtaSts: MtaSts
+  mtaSts: MtaStsState
   enforced: HopRequirement
   reportOnly: readonly ReportOnlyRequirement[]
   /** Null for a host to which no session was opened. */
@@ -78,7 +78,7 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   resolver: Resolver
   timeouts: SmtpTimeouts
   /** Returns the domain's published policy (RFC 8461). Never throws. */
-  mtaSts(domain: string, signal: AbortSignal): Promise<MtaSts>
+  mtaSts(domain: string, signal: AbortSignal): Promise<MtaStsState>
   /** @throws Error with a message that follows the secret's name and says why it cannot be used */
   readCredentials(name: string): Promise<ClientCredentials>
   /** As in SessionOptions. */
@@ -124,12 +124,12 @@ export function deliverToHops(
 
 /** What all hops of an attempt share. */
 export interface AttemptPlan {
-  senderTls: SenderWish
+  senderTls: SenderRequest
   /** The recipients' domain. */
   domain: string
   /** Which published policies apply. */
   publishedPolicies: { dane: boolean; mtaSts: boolean }
-  mtaSts: MtaSts
+  mtaSts: MtaStsState
   credentials: ClientCredentials | null
 }
 
@@ -165,7 +165,7 @@ async function tryHops(
   if (!isSafeInCommand(message.envelope.mailFrom))
     return outcomesWithReply(reply(501, '5.1.7', "Sender's address cannot be sent by SMTP"))
   const senderTls = senderTlsOf(mail)
-  const { dane } = heedsPublished(tls, senderTls)
+  const { dane } = usesPublishedPolicies(tls, senderTls)
   const [hopsResult, plan] = await Promise.all([findHops(dane), planAttempt(mail, options, senderTls)])
   if (hopsResult.kind === 'NotFound') return outcomesWithReply(hopsResult.reply)
   if ('kind' in plan) return outcomesWithReply(plan.reply)
@@ -186,7 +186,7 @@ export async function planAttempt(
   senderTls = senderTlsOf(mail),
 ): Promise<AttemptPlan | { kind: 'Failed'; reply: Reply }> {
   const { tls, recipients } = mail
-  const publishedPolicies = heedsPublished(tls, senderTls)
+  const publishedPolicies = usesPublishedPolicies(tls, senderTls)
   const domain = domainOf(recipients[0]?.address ?? '') ?? ''
   const [mtaSts, credentials] = await Promise.all([
     publishedPolicies.mtaSts ? options.mtaSts(domain, options.signal) : noMtaSts,
@@ -196,7 +196,7 @@ export async function planAttempt(
   return { senderTls, domain, publishedPolicies, mtaSts, credentials }
 }
 
-function senderTlsOf({ message, content }: Pick<OutboundMessage, 'message' | 'content'>): SenderWish {
+function senderTlsOf({ message, content }: Pick<OutboundMessage, 'message' | 'content'>): SenderRequest {
   const { requireTls, mailFrom } = message.envelope
   return { requireTls, tlsRequiredNo: waivesTls(content), isNotification: mailFrom === '' }
 }
@@ -282,12 +282,12 @@ const hopFields = (hop: NextHop, decision: HopDecision) => ({
   ip: hop.ip,
   policy: decision.enforced.level,
   policySource: decision.enforced.source,
-  onTrial: (decision.kind === 'Try' && decision.trials[0]?.requirement.level) || null,
+  onTrial: (decision.kind === 'Try' && decision.reportOnlyRequirements[0]?.requirement.level) || null,
 })
 
 export function sessionOptionsFor(
   hop: NextHop,
-  { enforced, trials }: Extract<HopDecision, { kind: 'Try' }>,
+  { enforced, reportOnlyRequirements: trials }: Extract<HopDecision, { kind: 'Try' }>,
   { domain, credentials }: AttemptPlan,
   { ehloName: name, timeouts, signal, checkRevocation: revocation }: SmtpDeliveryOptions,
 ): SessionOptions {
@@ -302,7 +302,7 @@ function recordSession(
   decision: HopDecision,
   { tls, result, fault }: { tls: ServerTls | null; result: TlsResult; fault: TlsFault | null },
 ): void {
-  const trials = decision.kind === 'Try' ? decision.trials : []
+  const trials = decision.kind === 'Try' ? decision.reportOnlyRequirements : []
   const reason = fault?.reply.text ?? null
   options.recordSession?.({
     domain,
@@ -358,7 +358,7 @@ function toOutcome(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' |
 
 function toAttemptTls(
   tls: ServerTls,
-  { enforced, trials }: Extract<HopDecision, { kind: 'Try' }>,
+  { enforced, reportOnlyRequirements: trials }: Extract<HopDecision, { kind: 'Try' }>,
   failed: TlsFault | null,
   reportOnlyFault: TlsFault | null,
 ): AttemptTls | null {

@@ -3,26 +3,30 @@ import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { reply } from '../mail/reply.ts'
-import type { InboundJudgement } from './inbound.ts'
+import type { InboundEvaluation } from './inbound.ts'
 import type { Reason } from './reasons.ts'
 import type { Snapshot } from './snapshot.ts'
-import { revocationUnknown } from './violation.ts'
+import { revocationUndeterminedReply } from './violation.ts'
 
-export type Admission =
+export type RcptResult =
   | { action: 'Accept'; direction: 'Originating' | 'Incoming'; attributedTo: string | null }
   | { action: 'Refuse'; reply: Reply; reason: Reason; connector: string | null; explanation: string }
 
 /**
  * Accepts a violation of a connector with `onViolation: Defer`: evaluate-policy holds the message, and an administrator
  * can release it. Only the organisation's own servers may send to a recipient outside the accepted domains.
- * @param judgement the evaluation of the sender, the same for every recipient
+ * @param evaluation the evaluation of the sender, the same for every recipient
  */
-export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: string): Admission {
-  const { violation, attributedTo, doubtful, unreadableSender } = judgement
+export function admitRecipient(
+  snapshot: Snapshot,
+  evaluation: InboundEvaluation,
+  rcptTo: string,
+): RcptResult {
+  const { violation, attributedTo, revocationUndetermined, unreadableSender } = evaluation
   if (unreadableSender) {
     return {
       action: 'Refuse',
-      reply: badSender,
+      reply: badSenderReply,
       reason: 'UnreadableSender',
       connector: null,
       explanation: 'The reverse path names no valid domain, so no connector can match it.',
@@ -35,17 +39,17 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
   if (domainOf(rcptTo) === null) {
     return {
       action: 'Refuse',
-      reply: notRoutable,
+      reply: notRoutableReply,
       reason: 'NotRoutable',
       connector: null,
       explanation: `${rcptTo} names no domain, so no connector can match it.`,
     }
   }
   if (attributedTo === null && !isAcceptedRecipient(snapshot, rcptTo)) {
-    if (doubtful !== null) return puttingOff(doubtful, rcptTo)
+    if (revocationUndetermined !== null) return deferForRevocation(revocationUndetermined, rcptTo)
     return {
       action: 'Refuse',
-      reply: relayDenied,
+      reply: relayDeniedReply,
       reason: 'RelayDenied',
       connector: null,
       explanation: `${rcptTo} is in no accepted domain, and no OnPremises connector identifies the sender's server.`,
@@ -58,21 +62,21 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
   }
 }
 
-const puttingOff = ({ id, name }: InboundConnector, rcptTo: string): Admission => ({
+const deferForRevocation = ({ id, name }: InboundConnector, rcptTo: string): RcptResult => ({
   action: 'Refuse',
-  reply: revocationUnknown,
+  reply: revocationUndeterminedReply,
   reason: 'RelayDenied',
   connector: id,
   explanation: `${rcptTo} is in no accepted domain, and connector "${name}" cannot determine whether the certificate of the sender's server is revoked.`,
 })
 
 /** RFC 3463 §3.2: bad sender's mailbox address syntax. */
-export const badSender = reply(553, '1.7', 'Sender address has no valid domain')
+export const badSenderReply = reply(553, '1.7', 'Sender address has no valid domain')
 
 /** RFC 3463 §3.2: bad destination system address. */
-export const notRoutable = reply(550, '1.2', 'Recipient has no domain name')
+export const notRoutableReply = reply(550, '1.2', 'Recipient has no domain name')
 
-export const relayDenied = reply(550, '7.64', 'Relay access denied')
+export const relayDeniedReply = reply(550, '7.64', 'Relay access denied')
 
 export function isAcceptedRecipient(snapshot: Snapshot, address: string): boolean {
   const domain = domainOf(address)

@@ -10,27 +10,36 @@ import type { ClientCertificate } from '../contract/message.ts'
 import { visible } from '../mail/peer-words.ts'
 import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
-import { firstOf } from './words.ts'
+import { firstNames } from './words.ts'
 
 /** `at` is the instant at which the certificate must be valid. */
-export interface Presented {
+export interface PresentedCertificate {
   certificate: ClientCertificate
   /** In comparable form. */
   names: readonly string[]
   at: Date
 }
 
-export function present(certificate: ClientCertificate | null, at: Date): Presented | null {
+export function toPresentedCertificate(
+  certificate: ClientCertificate | null,
+  at: Date,
+): PresentedCertificate | null {
   return certificate && { certificate, names: presentedNames(certificate), at }
 }
 
 /** True for a certificate that is known, within its dates and not revoked. */
-export function identifies(connector: InboundConnector, presented: Presented | null): boolean {
-  return isKnown(connector, presented) && !isDisowned(connector, presented.certificate)
+export function identifiesClient(
+  connector: InboundConnector,
+  presented: PresentedCertificate | null,
+): boolean {
+  return isKnownCertificate(connector, presented) && !hasRevocationFault(connector, presented.certificate)
 }
 
 /** Ignores revocation. */
-export function isKnown(connector: InboundConnector, presented: Presented | null): presented is Presented {
+export function isKnownCertificate(
+  connector: InboundConnector,
+  presented: PresentedCertificate | null,
+): presented is PresentedCertificate {
   if (presented === null || !isInDates(presented)) return false
   if (isPinned(connector, presented)) return true
   return (
@@ -39,22 +48,22 @@ export function isKnown(connector: InboundConnector, presented: Presented | null
 }
 
 /** One clause for each fault of a certificate that does not identify its client. */
-export function certificateFaults(connector: InboundConnector, presented: Presented): string[] {
+export function certificateFaults(connector: InboundConnector, presented: PresentedCertificate): string[] {
   const { certificate, names } = presented
   const { tlsSenderCertificateNames: expected, certificateFingerprints: pinned } = connector
   const faults: string[] = []
   if (presented.at > new Date(certificate.notAfter)) faults.push(`expired on ${certificate.notAfter}`)
   if (presented.at < new Date(certificate.notBefore)) faults.push(`not valid before ${certificate.notBefore}`)
-  const disowned = revocationFault(connector, certificate)
-  if (disowned !== null) faults.push(disowned)
+  const revocationText = revocationFault(connector, certificate)
+  if (revocationText !== null) faults.push(revocationText)
   if (isPinned(connector, presented)) return faults
   if (expected.length > 0) {
-    const distrusted = distrust(connector, presented)
-    if (distrusted !== null)
-      faults.push(`issued by ${issuerOf(certificate)}, which is not trusted (${distrusted})`)
+    const trustFault = trustFaultOf(connector, presented)
+    if (trustFault !== null)
+      faults.push(`issued by ${issuerOf(certificate)}, which is not trusted (${trustFault})`)
     if (!isForPurpose(connector, presented)) faults.push('not issued for client authentication')
     if (!hasName(connector, presented))
-      faults.push(`presented names ${listed(names)}, expected ${listed(expected)}`)
+      faults.push(`presented names ${listText(names)}, expected ${listText(expected)}`)
   }
   if (pinned.length > 0)
     faults.push(`fingerprint ${certificate.fingerprint256} is not among the ${pinned.length} pinned`)
@@ -62,12 +71,15 @@ export function certificateFaults(connector: InboundConnector, presented: Presen
 }
 
 /** True if only the revocation is undetermined, and the connector requires `HardFail`. */
-export const isDoubtful = (connector: InboundConnector, presented: Presented | null): boolean =>
-  isKnown(connector, presented) &&
+export const isRevocationUndetermined = (
+  connector: InboundConnector,
+  presented: PresentedCertificate | null,
+): boolean =>
+  isKnownCertificate(connector, presented) &&
   presented.certificate.revocation?.status !== 'Revoked' &&
-  isDisowned(connector, presented.certificate)
+  hasRevocationFault(connector, presented.certificate)
 
-const isDisowned = (connector: InboundConnector, certificate: ClientCertificate): boolean =>
+const hasRevocationFault = (connector: InboundConnector, certificate: ClientCertificate): boolean =>
   revocationFault(connector, certificate) !== null
 
 /** `HardFail` treats a check that was not made in the session like one without an answer. */
@@ -82,17 +94,22 @@ function revocationFault(
   return `revocation undetermined (${why})`
 }
 
-function isInDates({ certificate, at }: Presented): boolean {
+function isInDates({ certificate, at }: PresentedCertificate): boolean {
   return new Date(certificate.notBefore) <= at && at <= new Date(certificate.notAfter)
 }
 
-const isPinned = ({ certificateFingerprints }: InboundConnector, { certificate }: Presented): boolean =>
-  certificateFingerprints.includes(certificate.fingerprint256)
+const isPinned = (
+  { certificateFingerprints }: InboundConnector,
+  { certificate }: PresentedCertificate,
+): boolean => certificateFingerprints.includes(certificate.fingerprint256)
 
-const hasName = ({ tlsSenderCertificateNames }: InboundConnector, { names }: Presented): boolean =>
+const hasName = ({ tlsSenderCertificateNames }: InboundConnector, { names }: PresentedCertificate): boolean =>
   anyNameMatches(names, tlsSenderCertificateNames)
 
-function isTrusted({ certificateAuthorities }: InboundConnector, { certificate, at }: Presented): boolean {
+function isTrusted(
+  { certificateAuthorities }: InboundConnector,
+  { certificate, at }: PresentedCertificate,
+): boolean {
   return certificateAuthorities.length > 0
     ? chainsTo(certificate.chain, certificateAuthorities, at)
     : certificate.trusted
@@ -102,7 +119,7 @@ function isTrusted({ certificateAuthorities }: InboundConnector, { certificate, 
  * Checks the path by which the certificate is trusted. `clientAuth` is OpenSSL's result for the path to the public
  * roots only.
  */
-function isForPurpose(connector: InboundConnector, { certificate, at }: Presented): boolean {
+function isForPurpose(connector: InboundConnector, { certificate, at }: PresentedCertificate): boolean {
   const { requireClientAuthEku, certificateAuthorities: own } = connector
   if (!requireClientAuthEku) return true
   return own.length > 0 && chainsTo(certificate.chain, own, at)
@@ -110,17 +127,17 @@ function isForPurpose(connector: InboundConnector, { certificate, at }: Presente
     : certificate.clientAuth
 }
 
-const outOfDates = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 /**
  * The reason why the issuer is not trusted, or null when it is. A certificate outside its dates is checked at its
  * nearest valid day, since its dates are a fault of their own.
  */
-function distrust(connector: InboundConnector, presented: Presented): string | null {
+function trustFaultOf(connector: InboundConnector, presented: PresentedCertificate): string | null {
   const { certificate } = presented
   const own = connector.certificateAuthorities.length
-  if (own === 0 && !isInDates(presented) && outOfDates.has(certificate.trustError ?? '')) return null
-  if (isTrusted(connector, { ...presented, at: nearestDate(presented) })) return null
+  if (own === 0 && !isInDates(presented) && dateErrorCodes.has(certificate.trustError ?? '')) return null
+  if (isTrusted(connector, { ...presented, at: nearestValidDate(presented) })) return null
   if (own === 0) return certificate.trustError ?? 'no public root'
   if (certificate.chain.length === 0) return 'the chain that came with it is too large to be read'
   return own === 1
@@ -128,17 +145,17 @@ function distrust(connector: InboundConnector, presented: Presented): string | n
     : `it leads to none of the connector's ${own} own authorities`
 }
 
-function nearestDate({ certificate, at }: Presented): Date {
+function nearestValidDate({ certificate, at }: PresentedCertificate): Date {
   const [first, last] = [new Date(certificate.notBefore), new Date(certificate.notAfter)]
   return at > last ? last : at < first ? first : at
 }
 
-const issuerOf = ({ issuer }: ClientCertificate): string => named(issuer) || 'an unnamed authority'
+const issuerOf = ({ issuer }: ClientCertificate): string => subjectText(issuer) || 'an unnamed authority'
 
 /**
  * The subject comes from outside and goes into replies, traces and mail. So it is bounded, without control characters.
  */
-export const named = (subject: string): string => visible(subject.slice(0, 200))
+export const subjectText = (subject: string): string => visible(subject.slice(0, 200))
 
 /** Bounded, because a certificate may hold a hundred names, and the text goes into jobs. */
-export const listed = (names: readonly string[], maxNames = 5): string => `[${firstOf(names, maxNames)}]`
+export const listText = (names: readonly string[], maxNames = 5): string => `[${firstNames(names, maxNames)}]`

@@ -7,16 +7,16 @@ import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
 import type { Revocation } from '../contract/revocation.ts'
 import { inOneLine } from '../mail/peer-words.ts'
-import { judgeInbound, type Session } from './inbound.ts'
+import { evaluateInbound, type Session } from './inbound.ts'
 import type { Snapshot } from './snapshot.ts'
-import { knownTo } from './unknown-certificate.ts'
+import { connectorsKnowing } from './unknown-certificate.ts'
 
 /** The connectors that would accept the session's certificate if it were not revoked, and that check revocation. */
-export function askingForRevocation(snapshot: Snapshot, session: Session): InboundConnector[] {
+export function connectorsCheckingRevocation(snapshot: Snapshot, session: Session): InboundConnector[] {
   const { clientCertificate } = session.tls
   if (clientCertificate === null || clientCertificate.revocation) return []
-  const good = { ...session, tls: withRevocation(session.tls, { status: 'Good', detail: '' }) }
-  return knownTo(good, judgeInbound(snapshot, good)).filter(
+  const sessionIfNotRevoked = { ...session, tls: withRevocation(session.tls, { status: 'Good', detail: '' }) }
+  return connectorsKnowing(sessionIfNotRevoked, evaluateInbound(snapshot, sessionIfNotRevoked)).filter(
     ({ revocationCheck }) => revocationCheck !== 'None',
   )
 }

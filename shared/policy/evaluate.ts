@@ -8,22 +8,22 @@ import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, formatReply, reply } from '../mail/reply.ts'
-import { badSender, notRoutable, relayDenied } from './admit.ts'
+import { badSenderReply, notRoutableReply, relayDeniedReply } from './admit.ts'
 import {
   type ConnectorViolation,
-  type InboundJudgement,
-  judgeInbound,
-  nobody,
+  evaluateInbound,
+  type InboundEvaluation,
+  noConnector,
   type Session,
 } from './inbound.ts'
-import { isToldOf } from './notification.ts'
+import { shouldNotifySender } from './notification.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
 import { mayReturnContent } from './returned-content.ts'
 import {
   defaultDelayNotificationHours,
   defaultExpirationHours,
-  nextQuarter,
+  nextQuarterHour,
   retryDelayMs,
 } from './schedule.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -77,7 +77,7 @@ export interface Bounce extends Decided {
 
 export type Verdict = Deliver | Defer | Bounce
 
-export interface Evaluation {
+export interface EvaluationInput {
   snapshot: Snapshot
   settings: Settings
   message: Message
@@ -95,33 +95,35 @@ export function evaluate({
   recipients,
   now,
   retry = false,
-}: Evaluation): Verdict[] {
-  const inbound = judgeMessage(snapshot, message)
+}: EvaluationInput): Verdict[] {
+  const inbound = evaluateInboundForMessage(snapshot, message)
   return recipients.map((recipient) =>
     decide({ snapshot, settings, message, inbound, recipient, now, retry }),
   )
 }
 
 /** Evaluates the inbound connectors for a message. None applies to a message that mailflow made, such as a DSN. */
-export function judgeMessage(snapshot: Snapshot, message: Message): InboundJudgement {
-  return message.source === null ? nobody : judgeInbound(snapshot, sessionOf(message, message.source.ip))
+export function evaluateInboundForMessage(snapshot: Snapshot, message: Message): InboundEvaluation {
+  return message.source === null
+    ? noConnector
+    : evaluateInbound(snapshot, sessionOf(message, message.source.ip))
 }
 
 export function sessionOf(message: Message, ip: string): Session {
   return { ip, tls: message.tls, mailFrom: message.envelope.mailFrom, at: new Date(message.receivedAt) }
 }
 
-interface Case {
+interface RecipientInput {
   snapshot: Snapshot
   settings: Settings
   message: Message
-  inbound: InboundJudgement
+  inbound: InboundEvaluation
   recipient: Recipient
   now: Date
   retry: boolean
 }
 
-function decide(input: Case): Verdict {
+function decide(input: RecipientInput): Verdict {
   const domain = domainOf(input.recipient.address)
   const outbound = domain === null ? null : selectOutbound(input.snapshot, domain)
   const verdict = decideFor(input, domain, outbound)
@@ -130,23 +132,28 @@ function decide(input: Case): Verdict {
     : verdict
 }
 
-function decideFor(input: Case, domain: string | null, outbound: OutboundConnector | null): Verdict {
+function decideFor(
+  input: RecipientInput,
+  domain: string | null,
+  outbound: OutboundConnector | null,
+): Verdict {
   const { snapshot, message, inbound, recipient } = input
-  const common = describe(input, outbound)
+  const common = commonFieldsOf(input, outbound)
 
-  if (recipient.lastAttempt?.outcome === 'PermanentFailure') return refused(common, recipient.lastAttempt)
+  if (recipient.lastAttempt?.outcome === 'PermanentFailure')
+    return bounceRefused(common, recipient.lastAttempt)
   if (inbound.unreadableSender)
-    return bounce(common, 'UnreadableSender', badSender, 'The sender names no valid domain.')
-  if (inbound.violation) return violated(input, inbound.violation, common, outbound)
+    return bounce(common, 'UnreadableSender', badSenderReply, 'The sender names no valid domain.')
+  if (inbound.violation) return applyViolation(input, inbound.violation, common, outbound)
   if (domain === null)
-    return bounce(common, 'NotRoutable', notRoutable, `${recipient.address} names no domain.`)
+    return bounce(common, 'NotRoutable', notRoutableReply, `${recipient.address} names no domain.`)
   const accepted = snapshot.acceptedDomains.has(domain)
-  const ours = message.source === null || inbound.attributedTo !== null
-  if (!accepted && !ours)
+  const isOwn = message.source === null || inbound.attributedTo !== null
+  if (!accepted && !isOwn)
     return bounce(
       common,
       'RelayDenied',
-      relayDenied,
+      relayDeniedReply,
       `${domain} is not an accepted domain, and no OnPremises connector identifies the sender's server.`,
     )
   if (accepted && isReportAddress(recipient.address, input.settings))
@@ -156,37 +163,40 @@ function decideFor(input: Case, domain: string | null, outbound: OutboundConnect
       null,
       domain,
     )
-  if (accepted && outbound === null) return unrouted(input, common, domain)
+  if (accepted && outbound === null) return holdUnrouted(input, common, domain)
   return deliverOrRetry(input, common, outbound, domain)
 }
 
-type Common = Pick<Decided, 'recipient' | 'connectors' | 'reportOnly' | 'decidedBy'>
+type CommonFields = Pick<Decided, 'recipient' | 'connectors' | 'reportOnly' | 'decidedBy'>
 
-function describe({ inbound, recipient }: Case, outbound: OutboundConnector | null): Common {
-  const takesPart = inbound.violation?.connector ?? inbound.partner ?? inbound.attributedTo
+function commonFieldsOf(
+  { inbound, recipient }: RecipientInput,
+  outbound: OutboundConnector | null,
+): CommonFields {
+  const inboundConnector = inbound.violation?.connector ?? inbound.partner ?? inbound.attributedTo
   return {
     recipient,
-    connectors: { inbound: takesPart?.id ?? null, outbound: outbound?.id ?? null },
-    reportOnly: inbound.reported?.reason ?? null,
+    connectors: { inbound: inboundConnector?.id ?? null, outbound: outbound?.id ?? null },
+    reportOnly: inbound.reportedViolation?.reason ?? null,
     decidedBy: outbound?.name ?? null,
   }
 }
 
-function bounce(common: Common, reason: Reason, answer: Reply, explanation: string): Bounce {
+function bounce(common: CommonFields, reason: Reason, answer: Reply, explanation: string): Bounce {
   return { ...common, action: 'Bounce', reason, reply: answer, explanation }
 }
 
-function refused(common: Common, attempt: Attempt): Bounce {
-  const said = formatReply(attempt.reply)
+function bounceRefused(common: CommonFields, attempt: Attempt): Bounce {
+  const replyText = formatReply(attempt.reply)
   return attempt.host === null
-    ? bounce(common, 'NoNextHop', attempt.reply, `There is no next hop for the message: ${said}.`)
-    : bounce(common, 'RefusedByNextHop', attempt.reply, failedBecause(attempt))
+    ? bounce(common, 'NoNextHop', attempt.reply, `There is no next hop for the message: ${replyText}.`)
+    : bounce(common, 'RefusedByNextHop', attempt.reply, attemptExplanation(attempt))
 }
 
-function violated(
-  input: Case,
+function applyViolation(
+  input: RecipientInput,
   { connector, reason, postQueue, explanation }: ConnectorViolation,
-  common: Common,
+  common: CommonFields,
   outbound: OutboundConnector | null,
 ): Verdict {
   const decided = { ...common, decidedBy: connector.name }
@@ -194,76 +204,81 @@ function violated(
   return hold(input, decided, outbound, {
     reason,
     explanation,
-    heldWith: asTemporary(postQueue),
-    endsWith: postQueue,
+    deferralReply: toTemporaryReply(postQueue),
+    finalReply: postQueue,
   })
 }
 
-function unrouted(input: Case, common: Common, domain: string): Verdict {
+function holdUnrouted(input: RecipientInput, common: CommonFields, domain: string): Verdict {
   const text = `No outbound connector routes the accepted domain ${domain}`
   return hold(input, common, null, {
     reason: 'NoRouteForAcceptedDomain',
     explanation: `${text}, and its MX would bring the mail back to mailflow.`,
-    heldWith: reply(451, '4.317', text),
-    endsWith: expired(text),
+    deferralReply: reply(451, '4.317', text),
+    finalReply: expiredReply(text),
   })
 }
 
-interface Hold {
+interface HoldReason {
   reason: Reason
   explanation: string
-  heldWith: Reply
-  endsWith: Reply
+  deferralReply: Reply
+  finalReply: Reply
 }
 
 /** Defers without an attempt. Each quarter of an hour the message is decided again by the connectors of that moment. */
-function hold(input: Case, common: Common, outbound: OutboundConnector | null, why: Hold): Verdict {
+function hold(
+  input: RecipientInput,
+  common: CommonFields,
+  outbound: OutboundConnector | null,
+  why: HoldReason,
+): Verdict {
   const expiresAt = expiryOf(input.message, outbound)
-  if (input.now >= expiresAt) return bounce(common, why.reason, why.endsWith, why.explanation)
-  const due = nextQuarter(new Date(input.message.receivedAt), input.now)
+  if (input.now >= expiresAt) return bounce(common, why.reason, why.finalReply, why.explanation)
+  const dueAt = nextQuarterHour(new Date(input.message.receivedAt), input.now)
   return defer(
     input,
     common,
     { reason: why.reason, explanation: why.explanation },
-    why.heldWith,
-    due,
+    why.deferralReply,
+    dueAt,
     expiresAt,
   )
 }
 
 function deliverOrRetry(
-  input: Case,
-  common: Common,
+  input: RecipientInput,
+  common: CommonFields,
   outbound: OutboundConnector | null,
   domain: string,
 ): Verdict {
   const { recipient, message, now } = input
   const attempt = recipient.lastAttempt
   if (attempt === null) return deliver(input, common, outbound, domain)
-  if (attempt.outcome === 'TlsNotMet' && outbound !== null && bouncesAtOnce(outbound))
-    return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), failedBecause(attempt))
+  if (attempt.outcome === 'TlsNotMet' && outbound !== null && shouldBounceAtOnce(outbound))
+    return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), attemptExplanation(attempt))
   const expiresAt = expiryOf(message, outbound)
-  if (now >= expiresAt) return giveUp(common, attempt)
-  const due = new Date(
+  if (now >= expiresAt) return bounceExpired(common, attempt)
+  const dueAt = new Date(
     Date.parse(attempt.at) + attempt.durationMs + retryDelayMs(recipient.attempts, message.id),
   )
-  if (input.retry || now >= due) return deliver(input, common, outbound, domain)
+  if (input.retry || now >= dueAt) return deliver(input, common, outbound, domain)
   const reason = attempt.outcome === 'TlsNotMet' ? 'OutboundTlsNotMet' : 'RetryLater'
-  const why = { reason, explanation: failedBecause(attempt) } as const
-  return defer(input, common, why, attempt.reply, due, expiresAt)
+  const why = { reason, explanation: attemptExplanation(attempt) } as const
+  return defer(input, common, why, attempt.reply, dueAt, expiresAt)
 }
 
 /** The mode is checked because it may have changed since the attempt. */
-const bouncesAtOnce = ({ mode, tlsSettings, onTlsFailure }: OutboundConnector): boolean =>
+const shouldBounceAtOnce = ({ mode, tlsSettings, onTlsFailure }: OutboundConnector): boolean =>
   mode === 'Enforce' && tlsSettings !== null && onTlsFailure === 'Bounce'
 
-function giveUp(common: Common, attempt: Attempt): Bounce {
+function bounceExpired(common: CommonFields, attempt: Attempt): Bounce {
   if (attempt.outcome === 'TlsNotMet')
-    return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), failedBecause(attempt))
-  return bounce(common, 'Expired', expired(formatReply(attempt.reply)), failedBecause(attempt))
+    return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), attemptExplanation(attempt))
+  return bounce(common, 'Expired', expiredReply(formatReply(attempt.reply)), attemptExplanation(attempt))
 }
 
-function failedBecause(attempt: Attempt): string {
+function attemptExplanation(attempt: Attempt): string {
   const where = attempt.host === null ? '' : ` at ${attempt.host}`
   return `Attempt ${attempt.number}${where} ended with ${formatReply(attempt.reply)}.`
 }
@@ -271,9 +286,14 @@ function failedBecause(attempt: Attempt): string {
 export const isReportAddress = (address: string, { tlsReportAddress }: Settings): boolean =>
   tlsReportAddress?.toLowerCase() === address.toLowerCase()
 
-function deliver(input: Case, common: Common, outbound: OutboundConnector | null, domain: string): Deliver {
+function deliver(
+  input: RecipientInput,
+  common: CommonFields,
+  outbound: OutboundConnector | null,
+  domain: string,
+): Deliver {
   const { settings, recipient } = input
-  if (isReportAddress(recipient.address, settings)) return keepReport(input, common, domain)
+  if (isReportAddress(recipient.address, settings)) return storeReport(input, common, domain)
   const fallback: Route = settings.defaultRoute === 'Ses' ? { kind: 'Ses' } : { kind: 'Mx', domain }
   return {
     ...common,
@@ -281,7 +301,7 @@ function deliver(input: Case, common: Common, outbound: OutboundConnector | null
     reason: outbound ? 'ConnectorMatched' : 'DefaultRoute',
     explanation: outbound
       ? `Outbound connector "${outbound.name}" applies to ${domain}.`
-      : `No outbound connector matches ${domain}: default route ${settings.defaultRoute}, ${openly[settings.defaultRoute]}.`,
+      : `No outbound connector matches ${domain}: default route ${settings.defaultRoute}, ${defaultTlsDescription[settings.defaultRoute]}.`,
     route: outbound ? routeOf(outbound, domain) : fallback,
     tls: outbound ? requirementOf(outbound) : opportunistic,
     destination: domain,
@@ -289,12 +309,12 @@ function deliver(input: Case, common: Common, outbound: OutboundConnector | null
   }
 }
 
-const openly = {
+const defaultTlsDescription = {
   Mx: 'TLS as the domain publishes it (DANE, MTA-STS), otherwise opportunistic',
   Ses: 'opportunistic TLS',
 } as const
 
-function keepReport({ recipient }: Case, common: Common, domain: string): Deliver {
+function storeReport({ recipient }: RecipientInput, common: CommonFields, domain: string): Deliver {
   return {
     ...common,
     action: 'Deliver',
@@ -308,11 +328,11 @@ function keepReport({ recipient }: Case, common: Common, domain: string): Delive
 }
 
 function defer(
-  { message, recipient, now, settings }: Case,
-  common: Common,
+  { message, recipient, now, settings }: RecipientInput,
+  common: CommonFields,
   why: Pick<Decided, 'reason' | 'explanation'>,
   answer: Reply,
-  due: Date,
+  dueAt: Date,
   expiresAt: Date,
 ): Defer {
   const waited = now.getTime() - Date.parse(message.receivedAt)
@@ -321,12 +341,12 @@ function defer(
     ...why,
     action: 'Defer',
     reply: answer,
-    until: due < expiresAt ? due : expiresAt,
+    until: dueAt < expiresAt ? dueAt : expiresAt,
     expiresAt,
     notifyDelay:
       waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * hourMs &&
       !recipient.delayNotified &&
-      isToldOf('delayed', message, recipient),
+      shouldNotifySender('delayed', message, recipient),
   }
 }
 
@@ -335,9 +355,9 @@ function expiryOf(message: Message, outbound: OutboundConnector | null): Date {
   return new Date(Date.parse(message.receivedAt) + hours * hourMs)
 }
 
-const expired = (text: string): Reply => reply(451, '4.7', `Message expired: ${text}`)
+const expiredReply = (text: string): Reply => reply(451, '4.7', `Message expired: ${text}`)
 
-const asTemporary = (answer: Reply): Reply => ({
+const toTemporaryReply = (answer: Reply): Reply => ({
   code: 451,
   enhanced: answer.enhanced.replace(/^5/, '4'),
   text: answer.text,

@@ -10,14 +10,14 @@ import { certificateUse, daysLeft, noticeDue } from '../tls/observed/expiry.ts'
 import type { Observation, ObservedCertificate, ObservedKind } from '../tls/observed/observation.ts'
 
 /** A certificate of the ingress, by SHA-256, and its announced successor. */
-export interface Served {
+export interface ServedCertificate {
   fingerprint256: string
   successor: { fingerprint256: string; servedFrom: string; notAfter: string } | null
 }
 
-export interface Known {
+export interface ExpiryContext {
   connectors: { inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }
-  served: readonly Served[]
+  served: readonly ServedCertificate[]
 }
 
 /** What happens to mail when the certificate expires. */
@@ -33,9 +33,9 @@ export type Consequence =
   | 'RecordedOnly'
   | 'Nothing'
 
-const stopsNothing: readonly Consequence[] = ['AsTlsaSays', 'RecordedOnly', 'Nothing']
+const harmlessConsequences: readonly Consequence[] = ['AsTlsaSays', 'RecordedOnly', 'Nothing']
 
-export interface Gauge {
+export interface ExpiryGauge {
   observedAs: ObservedKind
   /** The connector's name. */
   connector: string | null
@@ -57,36 +57,41 @@ export interface ExpiryNotice {
   newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
 }
 
-export interface Foresight {
-  gauges: Gauge[]
+export interface CertificateExpiry {
+  gauges: ExpiryGauge[]
   /** By expiry, the earliest first. */
   notices: ExpiryNotice[]
 }
 
-export interface InUse {
+export interface CertificateInUse {
   observation: Observation
   certificate: ObservedCertificate
   connector: ExpiryNotice['connector']
   consequence: Consequence
 }
 
-export function foresee(inUse: readonly InUse[], now: Date): Foresight {
+export function findExpiringCertificates(inUse: readonly CertificateInUse[], now: Date): CertificateExpiry {
   const gauges = inUse.map(({ observation, certificate, connector, consequence }) => ({
     observedAs: observation.kind,
     connector: connector?.name ?? null,
     daysLeft: daysLeft(certificate, now),
-    stopsMail: !stopsNothing.includes(consequence),
+    stopsMail: !harmlessConsequences.includes(consequence),
   }))
   const sameCertificate = Map.groupBy(inUse, ({ observation, connector, certificate }) =>
     [observation.kind, connector?.id, certificate.fingerprint256].join(' '),
   )
-  const notices = [...sameCertificate.values()].flatMap((places) => noticeOf(places, inUse, now))
+  const notices = [...sameCertificate.values()].flatMap((uses) => noticeOf(uses, inUse, now))
   return { gauges, notices: notices.sort((one, other) => one.daysLeft - other.daysLeft) }
 }
 
 /** Called for each observation, so that the many observations of unrelated servers are skipped at once. */
-export function usedAt(observation: Observation, known: Known, now: Date): InUse[] {
-  if (observation.kind === 'Own' && observation.connector === null) return servedAt(observation, known.served)
+export function findCertificatesInUse(
+  observation: Observation,
+  known: ExpiryContext,
+  now: Date,
+): CertificateInUse[] {
+  if (observation.kind === 'Own' && observation.connector === null)
+    return findOwnCertificatesInUse(observation, known.served)
   const owner = ownerOf(observation, known.connectors)
   if (owner === null) return []
   const { id, name, connectorType } = owner.connector
@@ -101,7 +106,10 @@ export function usedAt(observation: Observation, known: Known, now: Date): InUse
 }
 
 /** A certificate whose successor is served in time needs no notice. */
-function servedAt(observation: Observation, served: readonly Served[]): InUse[] {
+function findOwnCertificatesInUse(
+  observation: Observation,
+  served: readonly ServedCertificate[],
+): CertificateInUse[] {
   return observation.certificates
     .filter(({ fingerprint256, notAfter }) =>
       served.some(
@@ -122,24 +130,25 @@ type Owner =
   | { side: 'Own' | 'PartnerServer'; connector: OutboundConnector }
   | { side: 'PartnerClient'; connector: InboundConnector }
 
-function ownerOf(observation: Observation, { inbound, outbound }: Known['connectors']): Owner | null {
-  const isIt = ({ id, enabled }: InboundConnector | OutboundConnector) =>
+function ownerOf(observation: Observation, { inbound, outbound }: ExpiryContext['connectors']): Owner | null {
+  const isObservedConnector = ({ id, enabled }: InboundConnector | OutboundConnector) =>
     enabled && id === observation.connector?.id
   if (observation.kind === 'PartnerClient') {
-    const connector = inbound.find(isIt)
+    const connector = inbound.find(isObservedConnector)
     return connector === undefined ? null : { side: 'PartnerClient', connector }
   }
-  const connector = outbound.find(isIt)
+  const connector = outbound.find(isObservedConnector)
   const side = observation.kind
   if (connector === undefined) return null
-  const concerns = side === 'Own' ? isShown(observation, connector) : isPartner(observation, connector)
-  return concerns ? { side, connector } : null
+  const isRelevant =
+    side === 'Own' ? isPresented(observation, connector) : isAgreedPartner(observation, connector)
+  return isRelevant ? { side, connector } : null
 }
 
-const isShown = ({ host }: Observation, { clientCertificate }: OutboundConnector): boolean =>
+const isPresented = ({ host }: Observation, { clientCertificate }: OutboundConnector): boolean =>
   clientCertificate !== null && clientCertificateSecret(clientCertificate) === host
 
-function isPartner(
+function isAgreedPartner(
   { domain }: Observation,
   { route, allAcceptedDomains, recipientDomains }: OutboundConnector,
 ): boolean {
@@ -152,13 +161,13 @@ function consequenceOf(owner: Owner, { verifiedBy }: ObservedCertificate): Conse
     case 'Own':
       return 'MailWaits'
     case 'PartnerServer':
-      return ofNextHop(owner.connector, verifiedBy)
+      return nextHopConsequence(owner.connector, verifiedBy)
     case 'PartnerClient':
-      return ofSender(owner.connector)
+      return senderConsequence(owner.connector)
   }
 }
 
-function ofNextHop(
+function nextHopConsequence(
   { tlsSettings, mode, onTlsFailure }: OutboundConnector,
   verifiedBy: ObservedCertificate['verifiedBy'],
 ): Consequence {
@@ -169,7 +178,7 @@ function ofNextHop(
   return verifies ? 'RecordedOnly' : 'Nothing'
 }
 
-function ofSender({
+function senderConsequence({
   connectorType,
   mode,
   onViolation,
@@ -182,29 +191,35 @@ function ofSender({
 }
 
 /** One notice for each certificate, on however many hosts. */
-function noticeOf(places: readonly InUse[], all: readonly InUse[], now: Date): ExpiryNotice[] {
-  const due = places.flatMap(({ certificate, observation }) => noticeDue(certificate, observation, now) ?? [])
-  const [first] = places
-  if (first === undefined || due.length === 0) return []
+function noticeOf(
+  uses: readonly CertificateInUse[],
+  all: readonly CertificateInUse[],
+  now: Date,
+): ExpiryNotice[] {
+  const dueDays = uses.flatMap(
+    ({ certificate, observation }) => noticeDue(certificate, observation, now) ?? [],
+  )
+  const [first] = uses
+  if (first === undefined || dueDays.length === 0) return []
   const { certificate, connector, consequence, observation } = first
   return [
     {
       observedAs: observation.kind,
       connector,
-      hosts: places.map((place) => place.observation.host).sort(),
+      hosts: uses.map((use) => use.observation.host).sort(),
       certificate,
-      days: Math.min(...due),
+      days: Math.min(...dueDays),
       daysLeft: daysLeft(certificate, now),
       consequence,
-      newer: newerThan(first, all),
+      newer: findNewer(first, all),
     },
   ]
 }
 
 /** Looks at the same host, and at certificates that share a name. */
-function newerThan(
-  { observation, certificate, connector }: InUse,
-  all: readonly InUse[],
+function findNewer(
+  { observation, certificate, connector }: CertificateInUse,
+  all: readonly CertificateInUse[],
 ): ExpiryNotice['newer'] {
   const names = new Set(certificate.subjectAltNames)
   const newer = all.filter(
@@ -215,7 +230,7 @@ function newerThan(
       (other.observation.host === observation.host ||
         other.certificate.subjectAltNames.some((name) => names.has(name))),
   )
-  const last = newer.reduce<InUse | null>(
+  const last = newer.reduce<CertificateInUse | null>(
     (best, other) => (best && best.certificate.notAfter >= other.certificate.notAfter ? best : other),
     null,
   )

@@ -7,7 +7,12 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
-import { identifies, isDoubtful, type Presented, present } from './client-certificate.ts'
+import {
+  identifiesClient,
+  isRevocationUndetermined,
+  type PresentedCertificate,
+  toPresentedCertificate,
+} from './client-certificate.ts'
 import { bestPattern, specificity } from './order.ts'
 import {
   compileRule,
@@ -29,22 +34,22 @@ export interface Session {
   at: Date
 }
 
-export interface InboundJudgement {
+export interface InboundEvaluation {
   /** The enforced Partner connector for the sender's domain, or else the one that only reports. */
   partner: InboundConnector | null
   /** The Partner connector for the sender's domain that only reports. */
-  trial: InboundConnector | null
+  reportOnlyPartner: InboundConnector | null
   /** The OnPremises connector that identifies the client as the organisation's own server. */
   attributedTo: InboundConnector | null
   /** The violation of an enforced connector. */
   violation: ConnectorViolation | null
   /** The violation of a connector that only reports. */
-  reported: ConnectorViolation | null
+  reportedViolation: ConnectorViolation | null
   /**
    * The OnPremises connector that would identify the client if its certificate's revocation were determined. Null when
    * another connector identifies it.
    */
-  doubtful: InboundConnector | null
+  revocationUndetermined: InboundConnector | null
   /** The reverse path has no valid domain, so no connector can match. */
   unreadableSender: boolean
 }
@@ -56,40 +61,41 @@ export type ConnectorViolation = Violation & { connector: InboundConnector }
  * the connector with the most specific sender domain, then the most restrictions, then the first name. Enforced
  * connectors and those that only report are selected separately, so that the latter never replace the former.
  */
-export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudgement {
-  const peer = peerOf(session)
-  if (peer.domain === null && !hasNoDomain(session.mailFrom)) return { ...nobody, unreadableSender: true }
-  const enforced = first(matchesByDomain(snapshot.partners.Enforce, peer.domain))
-  const trial = first(matchesByDomain(snapshot.partners.ReportOnly, peer.domain))
-  const attributedTo = attribute(snapshot.onPremises, peer)
+export function evaluateInbound(snapshot: Snapshot, session: Session): InboundEvaluation {
+  const client = clientSessionOf(session)
+  if (client.domain === null && !validlyLacksDomain(session.mailFrom))
+    return { ...noConnector, unreadableSender: true }
+  const enforced = first(matchesByDomain(snapshot.partners.Enforce, client.domain))
+  const trial = first(matchesByDomain(snapshot.partners.ReportOnly, client.domain))
+  const attributedTo = findOwnConnector(snapshot.onPremises, client)
   const violations = [enforced, trial, attributedTo].flatMap((rule) => {
-    const violation = rule && findViolation(rule, peer)
+    const violation = rule && findViolation(rule, client)
     return violation ? [{ ...violation, connector: rule.connector }] : []
   })
   return {
     partner: (enforced ?? trial)?.connector ?? null,
-    trial: trial?.connector ?? null,
+    reportOnlyPartner: trial?.connector ?? null,
     attributedTo: attributedTo?.connector ?? null,
     violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
-    reported: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
-    doubtful: attributedTo === null ? doubtfulOwner(snapshot.onPremises, peer) : null,
+    reportedViolation: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
+    revocationUndetermined: attributedTo === null ? findUndeterminedOwner(snapshot.onPremises, client) : null,
     unreadableSender: false,
   }
 }
 
-export const nobody: InboundJudgement = {
+export const noConnector: InboundEvaluation = {
   partner: null,
-  trial: null,
+  reportOnlyPartner: null,
   attributedTo: null,
   violation: null,
-  reported: null,
-  doubtful: null,
+  reportedViolation: null,
+  revocationUndetermined: null,
   unreadableSender: false,
 }
 
 /** Checks one connector, whether or not it is enabled, enforced or selected. */
 export function violationOf(connector: InboundConnector, session: Session): Violation | null {
-  return findViolation(compileRule(connector, 0), peerOf(session))
+  return findViolation(compileRule(connector, 0), clientSessionOf(session))
 }
 
 /** How an OnPremises connector identifies the session's client, or null when it does not. */
@@ -97,61 +103,68 @@ export function identifiedBy(
   connector: InboundConnector,
   session: Session,
 ): 'Certificate' | 'Address' | null {
-  if (identifies(connector, peerOf(session).presented)) return 'Certificate'
+  if (identifiesClient(connector, clientSessionOf(session).presented)) return 'Certificate'
   return compileRule(connector, 0).ranges.has(session.ip) ? 'Address' : null
 }
 
 /** The null reverse path and address literals validly belong to no domain. */
-const hasNoDomain = (mailFrom: string): boolean => mailFrom === '' || addressLiteral.test(mailFrom)
+const validlyLacksDomain = (mailFrom: string): boolean => mailFrom === '' || addressLiteral.test(mailFrom)
 
 /** RFC 5321 §4.1.3: an IPv4 address, or a tag such as `IPv6:` and its value. A host name in brackets is not one. */
 const addressLiteral = /@\[(?:[\d.]+|[A-Za-z\d-]+:[^[\]\\]+)\]$/
 
-interface Peer extends Session {
+interface ClientSession extends Session {
   domain: string | null
-  presented: Presented | null
+  presented: PresentedCertificate | null
 }
 
-const peerOf = (session: Session): Peer => ({
+const clientSessionOf = (session: Session): ClientSession => ({
   ...session,
   domain: domainOf(session.mailFrom),
-  presented: present(session.tls.clientCertificate, session.at),
+  presented: toPresentedCertificate(session.tls.clientCertificate, session.at),
 })
 
 /**
  * Certificate first, then address, as Exchange attributes mail of a hybrid organisation. A connector that only reports
  * counts when no enforced one identifies the client, so that it relaxes nothing in force.
  */
-function attribute(onPremises: OnPremises, peer: Peer): InboundRule | null {
-  const known = [...knownByCertificate(onPremises, peer)]
-  const atAddress = [...onPremises.byAddress.holding(peer.ip)]
-  const by = (rules: InboundRule[], mode: InboundConnector['mode']) =>
-    foremost(
+function findOwnConnector(onPremises: OnPremises, client: ClientSession): InboundRule | null {
+  const rulesByCertificate = [...findByCertificate(onPremises, client)]
+  const rulesByAddress = [...onPremises.byAddress.valuesFor(client.ip)]
+  const highestOf = (rules: InboundRule[], mode: InboundConnector['mode']) =>
+    highestRanked(
       rules.filter(({ connector }) => connector.mode === mode),
-      peer,
+      client,
     )
   return (
-    by(known, 'Enforce') ?? by(atAddress, 'Enforce') ?? by(known, 'ReportOnly') ?? by(atAddress, 'ReportOnly')
+    highestOf(rulesByCertificate, 'Enforce') ??
+    highestOf(rulesByAddress, 'Enforce') ??
+    highestOf(rulesByCertificate, 'ReportOnly') ??
+    highestOf(rulesByAddress, 'ReportOnly')
   )
 }
 
 /** Enforced connectors only. */
-function doubtfulOwner(onPremises: OnPremises, peer: Peer): InboundConnector | null {
-  const { presented } = peer
+function findUndeterminedOwner(onPremises: OnPremises, client: ClientSession): InboundConnector | null {
+  const { presented } = client
   if (presented === null) return null
-  const doubtful = [...candidates(onPremises, presented)].filter(
-    ({ connector }) => connector.mode === 'Enforce' && isDoubtful(connector, presented),
+  const undeterminedRules = [...certificateCandidates(onPremises, presented)].filter(
+    ({ connector }) => connector.mode === 'Enforce' && isRevocationUndetermined(connector, presented),
   )
-  return foremost(doubtful, peer)?.connector ?? null
+  return highestRanked(undeterminedRules, client)?.connector ?? null
 }
 
 /** The index only finds candidates. */
-function* knownByCertificate(onPremises: OnPremises, { presented }: Peer): Generator<InboundRule> {
+function* findByCertificate(onPremises: OnPremises, { presented }: ClientSession): Generator<InboundRule> {
   if (presented === null) return
-  for (const rule of candidates(onPremises, presented)) if (identifies(rule.connector, presented)) yield rule
+  for (const rule of certificateCandidates(onPremises, presented))
+    if (identifiesClient(rule.connector, presented)) yield rule
 }
 
-function* candidates({ byFingerprint, byName, byParent }: OnPremises, presented: Presented) {
+function* certificateCandidates(
+  { byFingerprint, byName, byParent }: OnPremises,
+  presented: PresentedCertificate,
+) {
   yield* byFingerprint.get(presented.certificate.fingerprint256) ?? []
   for (const name of presented.names) {
     yield* byName.get(name) ?? []
@@ -161,10 +174,10 @@ function* candidates({ byFingerprint, byName, byParent }: OnPremises, presented:
 }
 
 /** The rule with the most specific domain for the sender, then the lowest rank. */
-function foremost(rules: Iterable<InboundRule>, peer: Peer): InboundRule | null {
+function highestRanked(rules: Iterable<InboundRule>, client: ClientSession): InboundRule | null {
   let best: { rule: InboundRule; specific: number } | null = null
   for (const rule of rules) {
-    const specific = specificityFor(rule, peer)
+    const specific = specificityFor(rule, client)
     if (specific === null) continue
     if (
       best === null ||
@@ -177,7 +190,7 @@ function foremost(rules: Iterable<InboundRule>, peer: Peer): InboundRule | null 
 }
 
 /** An identified server may send DSNs, whose reverse path belongs to no domain. */
-function specificityFor({ connector }: InboundRule, { mailFrom, domain }: Peer): number | null {
+function specificityFor({ connector }: InboundRule, { mailFrom, domain }: ClientSession): number | null {
   if (mailFrom === '') return 0
   const pattern = bestPattern(connector.senderDomains, domain)
   return pattern === null ? null : specificity(pattern)

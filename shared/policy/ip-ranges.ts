@@ -12,7 +12,7 @@ interface Range<T> {
   last: string
   values: T[]
   /** The narrowest range around this one. */
-  around: Range<T> | null
+  enclosing: Range<T> | null
 }
 
 export class IpRanges<T> {
@@ -20,23 +20,23 @@ export class IpRanges<T> {
 
   /** @param entries `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`, as the connector schema takes them */
   constructor(entries: Iterable<readonly [range: string, value: T]>) {
-    this.#ranges = nested(merged(entries))
+    this.#ranges = linkEnclosing(mergeRanges(entries))
   }
 
   /** The values of every range that holds the address, the narrowest range first. */
-  *holding(ip: string): Generator<T> {
+  *valuesFor(ip: string): Generator<T> {
     if (this.#ranges.length === 0) return
-    const address = keyOfAddress(ip)
+    const address = addressKey(ip)
     if (address === null) return
-    for (let range = this.#lastBeginningBy(address); range !== null; range = range.around)
+    for (let range = this.#lastStartingAtOrBefore(address); range !== null; range = range.enclosing)
       if (address <= range.last) yield* range.values
   }
 
   has(ip: string): boolean {
-    return !this.holding(ip).next().done
+    return !this.valuesFor(ip).next().done
   }
 
-  #lastBeginningBy(address: string): Range<T> | null {
+  #lastStartingAtOrBefore(address: string): Range<T> | null {
     let [low, high] = [0, this.#ranges.length]
     while (low < high) {
       const middle = (low + high) >>> 1
@@ -48,24 +48,24 @@ export class IpRanges<T> {
 }
 
 /** Sorts by first address, wide before narrow, and merges equal ranges. */
-function merged<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
+function mergeRanges<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
   const byBounds = new Map<string, Range<T>>()
   for (const [text, value] of entries) {
     const { first, last } = boundsOf(text)
     const known = byBounds.get(first + last)
     if (known) known.values.push(value)
-    else byBounds.set(first + last, { first, last, values: [value], around: null })
+    else byBounds.set(first + last, { first, last, values: [value], enclosing: null })
   }
   return [...byBounds.values()].sort(
     (one, other) => compare(one.first, other.first) || compare(other.last, one.last),
   )
 }
 
-function nested<T>(ranges: Range<T>[]): Range<T>[] {
+function linkEnclosing<T>(ranges: Range<T>[]): Range<T>[] {
   const open: Range<T>[] = []
   for (const range of ranges) {
     while (open.length > 0 && (open.at(-1) as Range<T>).last < range.first) open.pop()
-    range.around = open.at(-1) ?? null
+    range.enclosing = open.at(-1) ?? null
     open.push(range)
   }
   return ranges
@@ -77,38 +77,38 @@ function nested<T>(ranges: Range<T>[]): Range<T>[] {
  */
 function boundsOf(text: string): { first: string; last: string } {
   const [written = '', bits] = text.split('/')
-  const parsed = ipaddr.parse(unabridged(written))
+  const parsed = ipaddr.parse(expandLeadingZeros(written))
   const mapped = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && Number(bits ?? 128) >= 96
   const address = mapped ? parsed.toIPv4Address() : parsed
   const octets = address.toByteArray()
   const prefix = bits === undefined ? octets.length * 8 : Number(bits) - (mapped ? 96 : 0)
-  const filledWith = (fill: number) =>
+  const withHostBits = (fill: number) =>
     octets.map((octet, index) => {
       const mask = (0xff << (8 - Math.min(8, Math.max(0, prefix - index * 8)))) & 0xff
       return (octet & mask) | (fill & ~mask)
     })
-  return { first: keyOf(filledWith(0)), last: keyOf(filledWith(0xff)) }
+  return { first: octetsKey(withHostBits(0)), last: octetsKey(withHostBits(0xff)) }
 }
 
 /** Reads an IPv4 address mapped into IPv6 as the IPv4 address. The first branch is a fast path. */
-function keyOfAddress(ip: string): string | null {
-  if (isIPv4(ip)) return keyOfIPv4(ip)
+function addressKey(ip: string): string | null {
+  if (isIPv4(ip)) return ipv4Key(ip)
   try {
-    return keyOf(ipaddr.process(unabridged(ip)).toByteArray())
+    return octetsKey(ipaddr.process(expandLeadingZeros(ip)).toByteArray())
   } catch {
     return null
   }
 }
 
 /** `::192.0.2.1` is a deprecated IPv6 address (RFC 4291 §2.5.5.1). The parser would read it as the IPv4 address. */
-const unabridged = (ip: string): string => ip.replace(/^::(?=\d+\.)/, '0::')
+const expandLeadingZeros = (ip: string): string => ip.replace(/^::(?=\d+\.)/, '0::')
 
-function keyOfIPv4(ip: string): string {
+function ipv4Key(ip: string): string {
   const number = ip.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
   return `4${number.toString(16).padStart(8, '0')}`
 }
 
-const keyOf = (octets: number[]): string =>
+const octetsKey = (octets: number[]): string =>
   `${octets.length === 4 ? 4 : 6}${Buffer.from(octets).toString('hex')}`
 
 const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)

@@ -15,31 +15,31 @@ const conditionOf: Record<DsnKind, Condition> = {
 }
 
 /** Without NOTIFY a failure must be reported, a delay may be, a success must not (RFC 3461 §4.1, §5.2.2). */
-const unasked: ReadonlySet<Condition> = new Set(['FAILURE', 'DELAY'])
+const notifiedByDefault: ReadonlySet<Condition> = new Set(['FAILURE', 'DELAY'])
 
-export function isToldOf(
+export function shouldNotifySender(
   kind: DsnKind,
   { envelope }: Pick<Message, 'envelope'>,
   { notify }: Pick<Recipient, 'notify'>,
 ): boolean {
   const condition = conditionOf[kind]
   if (envelope.mailFrom === '') return false
-  return notify === null ? unasked.has(condition) : notify.includes(condition)
+  return notify === null ? notifiedByDefault.has(condition) : notify.includes(condition)
 }
 
 /**
  * The kind of success DSN for a delivered recipient, or null. A next hop with the DSN extension got NOTIFY and sends
  * the DSN itself. A next hop without it confirms nothing, so the DSN says `relayed`. A report that mailflow stores is
  * `delivered` (RFC 3461 §5.2.1–5.2.3).
- * @param isKeptHere whether mailflow is the final destination
+ * @param isFinalDestination whether mailflow is the final destination
  */
-export function noticeOfSuccess(
+export function successDsnKind(
   { lastAttempt }: Pick<Recipient, 'lastAttempt'>,
-  isKeptHere: boolean,
+  isFinalDestination: boolean,
 ): Extract<DsnKind, 'relayed' | 'delivered'> | null {
   if (lastAttempt?.outcome !== 'Delivered') return null
   // Without a host nothing was delivered: a mail to the report address that holds no report.
   if (lastAttempt.host === null) return null
-  if (isKeptHere) return 'delivered'
+  if (isFinalDestination) return 'delivered'
   return lastAttempt.dsnPassedOn === true ? null : 'relayed'
 }

@@ -25,24 +25,27 @@ export function specificity(pattern: string): number {
   return pattern.startsWith('*.') ? pattern.length : Number.POSITIVE_INFINITY
 }
 
-const checks: readonly RevocationCheck[] = ['None', 'SoftFail', 'HardFail']
+const revocationChecks: readonly RevocationCheck[] = ['None', 'SoftFail', 'HardFail']
 
 /** -1 to 1; 0 is the default. */
 export const revocationRank = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
-  checks.indexOf(revocationCheck) - 1
+  revocationChecks.indexOf(revocationCheck) - 1
 
 /** Less than any requirement, so that it only decides between equals. */
-const lesser = 1 / 4
+const tieBreakWeight = 1 / 4
 
-const asksForCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
+const requiresCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
   restrictDomainsToCertificate || connectorType === 'OnPremises'
 
 /** The number of requirements for a sender; more comes first. */
-export function restrictions(connector: InboundConnector): number {
-  return flags(connector) + (asksForCertificate(connector) ? revocationRank(connector) * lesser : 0)
+export function restrictionCount(connector: InboundConnector): number {
+  return (
+    restrictionFlags(connector) +
+    (requiresCertificate(connector) ? revocationRank(connector) * tieBreakWeight : 0)
+  )
 }
 
-function flags(connector: InboundConnector): number {
+function restrictionFlags(connector: InboundConnector): number {
   return [
     connector.requireTls,
     connector.restrictDomainsToCertificate,
@@ -53,30 +56,30 @@ function flags(connector: InboundConnector): number {
 }
 
 export function byRestrictionsThenName(one: InboundConnector, other: InboundConnector): number {
-  return restrictions(other) - restrictions(one) || byName(one, other)
+  return restrictionCount(other) - restrictionCount(one) || byName(one, other)
 }
 
-const levels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
+const tlsLevels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
 /**
  * The strength of the requirements for a next hop. More comes first, so that a second connector never weakens the
  * first.
  */
-export function demand(connector: OutboundConnector): number {
+export function requirementStrength(connector: OutboundConnector): number {
   const { tlsSettings, minimumTlsVersion } = connector
-  const level = levels.indexOf(tlsSettings)
+  const level = tlsLevels.indexOf(tlsSettings)
   const session = level * 2 + Number(minimumTlsVersion === 'TLSv1.3')
-  return session + (level >= 2 ? revocationRank(connector) * lesser : 0)
+  return session + (level >= 2 ? revocationRank(connector) * tieBreakWeight : 0)
 }
 
-export function byDemandThenName(one: OutboundConnector, other: OutboundConnector): number {
-  return demand(other) - demand(one) || byName(one, other)
+export function byStrengthThenName(one: OutboundConnector, other: OutboundConnector): number {
+  return requirementStrength(other) - requirementStrength(one) || byName(one, other)
 }
 
-type Named = { name: string; id: string }
+type NamedItem = { name: string; id: string }
 
 /** Code point order is the same everywhere, unlike a locale's. */
-export function byName(one: Named, other: Named): number {
+export function byName(one: NamedItem, other: NamedItem): number {
   return compare(one.name, other.name) || compare(one.id, other.id)
 }
 

@@ -1,7 +1,7 @@
 /** Selects the outbound connector for a recipient, and its requirement for the next hop. */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
-import { first, matchesByName, type Snapshot } from './snapshot.ts'
+import { first, matchesExceptCatchAll, type Snapshot } from './snapshot.ts'
 
 /**
  * Order: exact domain, the longest wildcard, `allAcceptedDomains`, `*`; then the most requirements; then name. For an
@@ -9,17 +9,17 @@ import { first, matchesByName, type Snapshot } from './snapshot.ts'
  * reports is selected only where no enforced one matches, so that it never weakens what is in force.
  */
 export function selectOutbound(snapshot: Snapshot, domain: string): OutboundConnector | null {
-  return first(outboundInOrder(snapshot, domain))
+  return first(outboundByPrecedence(snapshot, domain))
 }
 
 /** Every connector that matches the domain, in order of precedence. One may come twice. */
-export function* outboundInOrder(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
+export function* outboundByPrecedence(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
   const accepted = snapshot.acceptedDomains.has(domain)
   for (const mode of ['Enforce', 'ReportOnly'] as const) {
-    const { byDomain, allAcceptedDomains, everyoneBySmartHost } = snapshot.outbound[mode]
-    yield* matchesByName(byDomain, domain)
+    const { byDomain, allAcceptedDomains, catchAllBySmartHost: everyoneBySmartHost } = snapshot.outbound[mode]
+    yield* matchesExceptCatchAll(byDomain, domain)
     if (accepted) yield* allAcceptedDomains
-    yield* accepted ? everyoneBySmartHost : byDomain.everyone
+    yield* accepted ? everyoneBySmartHost : byDomain.catchAll
   }
 }
 

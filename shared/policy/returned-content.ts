@@ -6,30 +6,34 @@
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Message, Recipient } from '../contract/message.ts'
-import type { InboundJudgement } from './inbound.ts'
+import type { InboundEvaluation } from './inbound.ts'
 
-interface Bounced {
+interface BounceContext {
   message: Pick<Message, 'envelope' | 'attributedTo'>
-  inbound: InboundJudgement
+  inbound: InboundEvaluation
   outbound: OutboundConnector | null
   recipient: Pick<Recipient, 'lastAttempt'>
 }
 
-export function mayReturnContent({ message, inbound, outbound, recipient }: Bounced): boolean {
+export function mayReturnContent({ message, inbound, outbound, recipient }: BounceContext): boolean {
   const { dsn, requireTls } = message.envelope
   return (
     dsn.ret === 'FULL' &&
     !requireTls &&
-    !wasProtectedIn(message, inbound) &&
+    !wasProtectedInbound(message, inbound) &&
     (outbound === null || outbound.tlsSettings === null) &&
     (recipient.lastAttempt === null || recipient.lastAttempt.policy === 'Opportunistic')
   )
 }
 
 /** Connectors that only report count too: the administrator intends to protect that mail. */
-function wasProtectedIn({ attributedTo }: Pick<Message, 'attributedTo'>, inbound: InboundJudgement): boolean {
-  const tookPart = [inbound.partner, inbound.trial, inbound.attributedTo]
+function wasProtectedInbound(
+  { attributedTo }: Pick<Message, 'attributedTo'>,
+  inbound: InboundEvaluation,
+): boolean {
+  const connectors = [inbound.partner, inbound.reportOnlyPartner, inbound.attributedTo]
   return (
-    tookPart.some((connector) => connector?.requireTls) || attributedTo !== (inbound.attributedTo?.id ?? null)
+    connectors.some((connector) => connector?.requireTls) ||
+    attributedTo !== (inbound.attributedTo?.id ?? null)
   )
 }

@@ -4,7 +4,7 @@
  */
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { IpRanges } from './ip-ranges.ts'
-import { byDemandThenName, byName, byRestrictionsThenName } from './order.ts'
+import { byName, byRestrictionsThenName, byStrengthThenName } from './order.ts'
 
 export interface Snapshot {
   version: number
@@ -30,14 +30,14 @@ export interface DomainIndex<T> {
   exact: ReadonlyMap<string, readonly T[]>
   /** `*.example.com` is stored under `example.com`. */
   wildcard: ReadonlyMap<string, readonly T[]>
-  everyone: readonly T[]
+  catchAll: readonly T[]
 }
 
 export interface OutboundIndex {
   byDomain: DomainIndex<OutboundConnector>
   allAcceptedDomains: readonly OutboundConnector[]
   /** Connectors for `*` that may deliver an accepted domain, because they do not use its MX. */
-  everyoneBySmartHost: readonly OutboundConnector[]
+  catchAllBySmartHost: readonly OutboundConnector[]
 }
 
 export interface OnPremises {
@@ -61,7 +61,7 @@ export interface ConnectorSet {
 
 export function compileSnapshot({ version, inbound, outbound, acceptedDomains }: ConnectorSet): Snapshot {
   const rules = inbound.filter(isEnabled).sort(byRestrictionsThenName).map(compileRule)
-  const enabledOutbound = outbound.filter(isEnabled).sort(byDemandThenName)
+  const enabledOutbound = outbound.filter(isEnabled).sort(byStrengthThenName)
   const partners = rules.filter(isPartner)
   return {
     version,
@@ -87,11 +87,11 @@ const recipientDomains = (connector: OutboundConnector): readonly string[] => co
 export function compileRule(connector: InboundConnector, rank: number): InboundRule {
   const { senderIpAddresses } = connector
   const ranges =
-    senderIpAddresses.length === 0 ? nowhere : new IpRanges(senderIpAddresses.map((range) => [range, null]))
+    senderIpAddresses.length === 0 ? noRanges : new IpRanges(senderIpAddresses.map((range) => [range, null]))
   return { connector, ranges, rank }
 }
 
-const nowhere = new IpRanges<unknown>([])
+const noRanges = new IpRanges<unknown>([])
 
 const byMode = <T>(compile: (mode: InboundConnector['mode']) => T): ByMode<T> => ({
   Enforce: compile('Enforce'),
@@ -108,7 +108,7 @@ function compileOutbound(connectors: readonly OutboundConnector[]): OutboundInde
   return {
     byDomain,
     allAcceptedDomains: connectors.filter(({ allAcceptedDomains }) => allAcceptedDomains),
-    everyoneBySmartHost: byDomain.everyone.filter(({ route }) => route === 'SmartHosts'),
+    catchAllBySmartHost: byDomain.catchAll.filter(({ route }) => route === 'SmartHosts'),
   }
 }
 
@@ -135,12 +135,12 @@ export const parentOf = (name: string): string => name.slice(name.indexOf('.') +
 
 /** The connectors for a domain: exact, then the longest wildcard, then `*`. */
 export function* matchesByDomain<T>(index: DomainIndex<T>, domain: string | null): Generator<T> {
-  if (domain !== null) yield* matchesByName(index, domain)
-  yield* index.everyone
+  if (domain !== null) yield* matchesExceptCatchAll(index, domain)
+  yield* index.catchAll
 }
 
 /** Like matchesByDomain, without `*`. */
-export function* matchesByName<T>({ exact, wildcard }: DomainIndex<T>, domain: string): Generator<T> {
+export function* matchesExceptCatchAll<T>({ exact, wildcard }: DomainIndex<T>, domain: string): Generator<T> {
   const named = exact.get(domain)
   if (named) yield* named
   for (let suffix = domain; ; ) {
@@ -160,15 +160,15 @@ function indexByDomain<T>(
 ): DomainIndex<T> {
   const exact = new Map<string, T[]>()
   const wildcard = new Map<string, T[]>()
-  const everyone: T[] = []
+  const catchAll: T[] = []
   for (const connector of connectors) {
     for (const pattern of new Set(patterns(connector))) {
-      if (pattern === '*') everyone.push(connector)
+      if (pattern === '*') catchAll.push(connector)
       else if (pattern.startsWith('*.')) append(wildcard, pattern.slice(2), connector)
       else append(exact, pattern, connector)
     }
   }
-  return { exact, wildcard, everyone }
+  return { exact, wildcard, catchAll }
 }
 
 function append<T>(map: Map<string, T[]>, key: string, value: T): void {

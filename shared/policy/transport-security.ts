@@ -37,10 +37,10 @@ export interface HopFacts {
   foundBy: 'Mx' | 'Domain' | 'SmartHost'
   /** Whether DNSSEC or the administrator proves that mail for the domain goes to this host. */
   authentic: boolean
-  dane: Dane
+  dane: DaneState
 }
 
-export type Dane =
+export type DaneState =
   /** Not queried, not signed, or proven not to exist. */
   | { kind: 'None' }
   /**
@@ -60,7 +60,7 @@ export interface MtaStsPolicy {
   maxAge: number
 }
 
-export type MtaSts =
+export type MtaStsState =
   /** No policy is in force. `fault`: one is announced, but the fetch failed. */
   | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
   /** `fault`: the check for a newer policy failed. */
@@ -68,9 +68,9 @@ export type MtaSts =
   /** The cached policy cannot be read. */
   | { kind: 'Unknown'; fault?: null }
 
-export const noMtaSts: MtaSts = { kind: 'None', fault: null }
+export const noMtaSts: MtaStsState = { kind: 'None', fault: null }
 
-export interface SenderWish {
+export interface SenderRequest {
   /** REQUIRETLS parameter of MAIL FROM. */
   requireTls: boolean
   /** Header field `TLS-Required: No`, ignored with REQUIRETLS (RFC 8689 §4.1). */
@@ -81,7 +81,7 @@ export interface SenderWish {
 
 export type HopDecision =
   /** The message is sent only if `enforced` is met; the other requirements are checked and recorded. */
-  | { kind: 'Try'; enforced: HopRequirement; trials: readonly ReportOnlyRequirement[] }
+  | { kind: 'Try'; enforced: HopRequirement; reportOnlyRequirements: readonly ReportOnlyRequirement[] }
   /** Nothing is sent to this host. */
   | {
       kind: 'Refuse'
@@ -90,10 +90,20 @@ export type HopDecision =
       fault: TlsFault
     }
 
-export function decideHop(tls: TlsRequirement, wish: SenderWish, hop: HopFacts, mtaSts: MtaSts): HopDecision {
-  const decision = inForce(tls, ofConnector(tls), ofDomain(tls, hop, mtaSts), wish)
-  return wish.requireTls && decision.kind === 'Try'
-    ? withRequireTls(decision, tls, wish, hop, mtaSts)
+export function decideHop(
+  tls: TlsRequirement,
+  senderRequest: SenderRequest,
+  hop: HopFacts,
+  mtaSts: MtaStsState,
+): HopDecision {
+  const decision = applyPrecedence(
+    tls,
+    connectorRequirement(tls),
+    publishedRequirement(tls, hop, mtaSts),
+    senderRequest,
+  )
+  return senderRequest.requireTls && decision.kind === 'Try'
+    ? applyRequireTls(decision, tls, senderRequest, hop, mtaSts)
     : decision
 }
 
@@ -103,18 +113,21 @@ export function serverNameFor({ host, dane }: HopFacts): string {
 }
 
 /** Whether DANE and MTA-STS can affect the decision; if not, no lookup is needed. */
-export function heedsPublished(tls: TlsRequirement, wish: SenderWish): { dane: boolean; mtaSts: boolean } {
-  const open = !isEnforced(tls) || wish.requireTls
+export function usesPublishedPolicies(
+  tls: TlsRequirement,
+  senderRequest: SenderRequest,
+): { dane: boolean; mtaSts: boolean } {
+  const canApply = !isEnforced(tls) || senderRequest.requireTls
   return {
-    dane: open && tls.smtpDaneMode === 'Opportunistic',
-    mtaSts: open && (tls.mtaStsMode === 'Opportunistic' || wish.requireTls),
+    dane: canApply && tls.smtpDaneMode === 'Opportunistic',
+    mtaSts: canApply && (tls.mtaStsMode === 'Opportunistic' || senderRequest.requireTls),
   }
 }
 
 export const isEnforced = ({ level, mode }: Pick<TlsRequirement, 'level' | 'mode'>): boolean =>
   level !== 'Opportunistic' && mode === 'Enforce'
 
-function ofConnector(tls: TlsRequirement): HopRequirement {
+function connectorRequirement(tls: TlsRequirement): HopRequirement {
   return {
     level: tls.level,
     source: tls.level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
@@ -127,9 +140,9 @@ function ofConnector(tls: TlsRequirement): HopRequirement {
 }
 
 /** The policies of the recipient's domain, as far as the connector allows them. */
-type Published =
-  | { kind: 'Nothing'; trials: ReportOnlyRequirement[] }
-  | { kind: 'Requirement'; requirement: HopRequirement; trials: ReportOnlyRequirement[] }
+type PublishedRequirement =
+  | { kind: 'Nothing'; reportOnlyRequirements: ReportOnlyRequirement[] }
+  | { kind: 'Requirement'; requirement: HopRequirement; reportOnlyRequirements: ReportOnlyRequirement[] }
   | {
       kind: 'Refused'
       outcome: 'TlsNotMet' | 'TemporaryFailure'
@@ -137,14 +150,17 @@ type Published =
       fault: TlsFault
     }
 
-function ofDomain(tls: TlsRequirement, hop: HopFacts, mtaSts: MtaSts): Published {
-  const sts = tls.mtaStsMode === 'None' ? noPolicy : ofMtaSts(hop, mtaSts)
+function publishedRequirement(tls: TlsRequirement, hop: HopFacts, mtaSts: MtaStsState): PublishedRequirement {
+  const sts = tls.mtaStsMode === 'None' ? noPolicy : mtaStsRequirement(hop, mtaSts)
   if (tls.smtpDaneMode === 'None' || hop.dane.kind === 'None') return sts
-  if (hop.dane.kind === 'Failed') return danesFailure(hop.dane)
+  if (hop.dane.kind === 'Failed') return daneFailure(hop.dane)
   const dane = usableRecords(tls, hop)
-  if (dane !== null) return demand({ ...opportunistic, ...dane, source: 'Dane' })
+  if (dane !== null) return requirementOnly({ ...opportunistic, ...dane, source: 'Dane' })
   return sts.kind === 'Nothing'
-    ? { ...demand({ ...opportunistic, level: 'EncryptionOnly', source: 'Dane' }), trials: sts.trials }
+    ? {
+        ...requirementOnly({ ...opportunistic, level: 'EncryptionOnly', source: 'Dane' }),
+        reportOnlyRequirements: sts.reportOnlyRequirements,
+      }
     : sts
 }
 
@@ -157,11 +173,15 @@ function usableRecords(
   return tlsa.length > 0 ? { level: 'Dane', names: dane.names, tlsa } : null
 }
 
-const noPolicy: Published = { kind: 'Nothing', trials: [] }
+const noPolicy: PublishedRequirement = { kind: 'Nothing', reportOnlyRequirements: [] }
 
-const demand = (requirement: HopRequirement) => ({ kind: 'Requirement' as const, requirement, trials: [] })
+const requirementOnly = (requirement: HopRequirement) => ({
+  kind: 'Requirement' as const,
+  requirement,
+  reportOnlyRequirements: [],
+})
 
-function danesFailure({ reply, bogus }: Extract<Dane, { kind: 'Failed' }>): Published {
+function daneFailure({ reply, bogus }: Extract<DaneState, { kind: 'Failed' }>): PublishedRequirement {
   return {
     kind: 'Refused',
     outcome: bogus ? 'TlsNotMet' : 'TemporaryFailure',
@@ -170,7 +190,7 @@ function danesFailure({ reply, bogus }: Extract<Dane, { kind: 'Failed' }>): Publ
   }
 }
 
-function ofMtaSts(hop: HopFacts, mtaSts: MtaSts): Published {
+function mtaStsRequirement(hop: HopFacts, mtaSts: MtaStsState): PublishedRequirement {
   if (hop.foundBy === 'SmartHost' || mtaSts.kind === 'None') return noPolicy
   const requirement: HopRequirement = {
     ...opportunistic,
@@ -179,11 +199,12 @@ function ofMtaSts(hop: HopFacts, mtaSts: MtaSts): Published {
     names: [hop.host],
   }
   if (mtaSts.kind === 'Unknown')
-    return { kind: 'Refused', outcome: 'TemporaryFailure', requirement, fault: unreadable(hop) }
+    return { kind: 'Refused', outcome: 'TemporaryFailure', requirement, fault: policyUnreadable(hop) }
   if (mtaSts.policy.mode === 'none') return noPolicy
-  const fault = isListed(hop.host, mtaSts.policy) ? null : notListed(hop)
-  if (mtaSts.policy.mode === 'testing') return { kind: 'Nothing', trials: [{ requirement, fault }] }
-  return fault ? { kind: 'Refused', outcome: 'TlsNotMet', requirement, fault } : demand(requirement)
+  const fault = isListed(hop.host, mtaSts.policy) ? null : hostNotListed(hop)
+  if (mtaSts.policy.mode === 'testing')
+    return { kind: 'Nothing', reportOnlyRequirements: [{ requirement, fault }] }
+  return fault ? { kind: 'Refused', outcome: 'TlsNotMet', requirement, fault } : requirementOnly(requirement)
 }
 
 /** RFC 8461 §4.1. */
@@ -194,12 +215,12 @@ export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolea
 }
 
 /** A cached policy may be in force although the domain announces none now. So nothing is sent as if there were none. */
-const unreadable = ({ domain }: HopFacts): TlsFault => ({
+const policyUnreadable = ({ domain }: HopFacts): TlsFault => ({
   reply: reply(451, '3.0', `The cached MTA-STS policy of ${domain}, if any, cannot be read now`),
   result: 'sts-policy-fetch-error',
 })
 
-function notListed({ host, domain }: HopFacts): TlsFault {
+function hostNotListed({ host, domain }: HopFacts): TlsFault {
   return {
     reply: reply(
       451,
@@ -210,24 +231,36 @@ function notListed({ host, domain }: HopFacts): TlsFault {
   }
 }
 
-function inForce(
+function applyPrecedence(
   tls: TlsRequirement,
-  own: HopRequirement,
-  published: Published,
-  wish: SenderWish,
+  connectorOwn: HopRequirement,
+  published: PublishedRequirement,
+  senderRequest: SenderRequest,
 ): HopDecision {
-  if (isEnforced(tls)) return { kind: 'Try', enforced: own, trials: [] }
+  if (isEnforced(tls)) return { kind: 'Try', enforced: connectorOwn, reportOnlyRequirements: [] }
   // REQUIRETLS uses the connector's trust anchors even where the connector requires nothing itself.
-  const open = own.level === 'Opportunistic' ? own : opportunistic
-  const trials: ReportOnlyRequirement[] =
-    own.level === 'Opportunistic' ? [] : [{ requirement: own, fault: null }]
-  if (wish.tlsRequiredNo && !wish.requireTls)
-    return { kind: 'Try', enforced: open, trials: [...trials, ...watched(published)] }
+  const fallback = connectorOwn.level === 'Opportunistic' ? connectorOwn : opportunistic
+  const reportOnlyRequirements: ReportOnlyRequirement[] =
+    connectorOwn.level === 'Opportunistic' ? [] : [{ requirement: connectorOwn, fault: null }]
+  if (senderRequest.tlsRequiredNo && !senderRequest.requireTls)
+    return {
+      kind: 'Try',
+      enforced: fallback,
+      reportOnlyRequirements: [...reportOnlyRequirements, ...asReportOnly(published)],
+    }
   switch (published.kind) {
     case 'Nothing':
-      return { kind: 'Try', enforced: open, trials: [...trials, ...published.trials] }
+      return {
+        kind: 'Try',
+        enforced: fallback,
+        reportOnlyRequirements: [...reportOnlyRequirements, ...published.reportOnlyRequirements],
+      }
     case 'Requirement':
-      return { kind: 'Try', enforced: published.requirement, trials: [...trials, ...published.trials] }
+      return {
+        kind: 'Try',
+        enforced: published.requirement,
+        reportOnlyRequirements: [...reportOnlyRequirements, ...published.reportOnlyRequirements],
+      }
     case 'Refused':
       return {
         kind: 'Refuse',
@@ -239,31 +272,35 @@ function inForce(
 }
 
 /** What is not in force is only recorded. */
-function watched(published: Published): ReportOnlyRequirement[] {
+function asReportOnly(published: PublishedRequirement): ReportOnlyRequirement[] {
   switch (published.kind) {
     case 'Nothing':
-      return published.trials
+      return published.reportOnlyRequirements
     case 'Requirement':
-      return [{ requirement: published.requirement, fault: null }, ...published.trials]
+      return [{ requirement: published.requirement, fault: null }, ...published.reportOnlyRequirements]
     case 'Refused':
       return [{ requirement: published.requirement, fault: published.fault }]
   }
 }
 
 /** RFC 8689 §4.2.1. */
-function withRequireTls(
-  policy: { enforced: HopRequirement; trials: readonly ReportOnlyRequirement[] },
+function applyRequireTls(
+  policy: { enforced: HopRequirement; reportOnlyRequirements: readonly ReportOnlyRequirement[] },
   tls: TlsRequirement,
-  wish: SenderWish,
+  senderRequest: SenderRequest,
   hop: HopFacts,
-  mtaSts: MtaSts,
+  mtaSts: MtaStsState,
 ): HopDecision {
-  const { enforced, trials } = policy
-  if (wish.isNotification)
+  const { enforced, reportOnlyRequirements } = policy
+  if (senderRequest.isNotification)
     return forcesTls(enforced)
       ? { kind: 'Try', ...policy }
-      : { kind: 'Try', enforced: { ...enforced, level: 'EncryptionOnly', source: 'RequireTls' }, trials }
-  if (!hop.authentic && !isVouchedFor(hop, mtaSts)) return refuseUnproven(hop, enforced, mtaSts)
+      : {
+          kind: 'Try',
+          enforced: { ...enforced, level: 'EncryptionOnly', source: 'RequireTls' },
+          reportOnlyRequirements,
+        }
+  if (!hop.authentic && !isListedByPolicy(hop, mtaSts)) return refuseUnprovenHost(hop, enforced, mtaSts)
   if (enforced.level === 'Dane' || enforced.level === 'DomainValidation') return { kind: 'Try', ...policy }
   // A connector with EncryptionOnly does not say how to verify the host.
   const dane = enforced.level === 'EncryptionOnly' ? usableRecords(tls, hop) : null
@@ -272,23 +309,27 @@ function withRequireTls(
     ...(dane ?? { level: 'DomainValidation', names: [hop.host] }),
     source: 'RequireTls',
   }
-  return { kind: 'Try', enforced: verified, trials }
+  return { kind: 'Try', enforced: verified, reportOnlyRequirements }
 }
 
-const isVouchedFor = ({ host }: HopFacts, mtaSts: MtaSts): boolean =>
+const isListedByPolicy = ({ host }: HopFacts, mtaSts: MtaStsState): boolean =>
   mtaSts.kind === 'Policy' && mtaSts.policy.mode !== 'none' && isListed(host, mtaSts.policy)
 
 /**
  * An attacker that forges MX records could receive the mail over its own TLS. If the policy fetch failed, a later
  * attempt may succeed.
  */
-function refuseUnproven({ host, domain }: HopFacts, enforced: HopRequirement, mtaSts: MtaSts): HopDecision {
+function refuseUnprovenHost(
+  { host, domain }: HopFacts,
+  enforced: HopRequirement,
+  mtaSts: MtaStsState,
+): HopDecision {
   const why = `REQUIRETLS: neither DNSSEC nor an MTA-STS policy proves that ${host} is a mail server of ${domain}`
-  const mayPass = mtaSts.kind === 'None' && mtaSts.fault !== null
+  const isTemporary = mtaSts.kind === 'None' && mtaSts.fault !== null
   return {
     kind: 'Refuse',
-    outcome: mayPass ? 'TlsNotMet' : 'PermanentFailure',
+    outcome: isTemporary ? 'TlsNotMet' : 'PermanentFailure',
     enforced: { ...enforced, level: 'DomainValidation', source: 'RequireTls', names: [host] },
-    fault: { reply: reply(mayPass ? 451 : 550, '7.10', why), result: 'validation-failure' },
+    fault: { reply: reply(isTemporary ? 451 : 550, '7.10', why), result: 'validation-failure' },
   }
 }

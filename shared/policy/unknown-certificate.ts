@@ -9,42 +9,55 @@ import { domainOf } from '../mail/address.ts'
 import { visible } from '../mail/peer-words.ts'
 import { summaryOf } from '../tls/certificate-summary.ts'
 import { anyNameMatches } from '../tls/names.ts'
-import { certificateFaults, identifies, isDoubtful, type Presented, present } from './client-certificate.ts'
-import type { ConnectorViolation, InboundJudgement, Session } from './inbound.ts'
+import {
+  certificateFaults,
+  identifiesClient,
+  isRevocationUndetermined,
+  type PresentedCertificate,
+  toPresentedCertificate,
+} from './client-certificate.ts'
+import type { ConnectorViolation, InboundEvaluation, Session } from './inbound.ts'
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
 /** The connectors that accepted the mail by its certificate. */
-export function knownTo(session: Session, judgement: InboundJudgement): InboundConnector[] {
-  const presented = present(session.tls.clientCertificate, session.at)
-  const { partner, trial, attributedTo, violation, reported } = judgement
-  const asked = [partner, trial].filter((connector) => connector?.restrictDomainsToCertificate)
-  const taking = new Set([...asked, attributedTo].filter((connector) => connector !== null))
-  for (const broken of [violation, reported]) if (broken) taking.delete(broken.connector)
-  return [...taking].filter((connector) => identifies(connector, presented))
+export function connectorsKnowing(session: Session, evaluation: InboundEvaluation): InboundConnector[] {
+  const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
+  const {
+    partner,
+    reportOnlyPartner: trial,
+    attributedTo,
+    violation,
+    reportedViolation: reported,
+  } = evaluation
+  const restricted = [partner, trial].filter((connector) => connector?.restrictDomainsToCertificate)
+  const accepting = new Set([...restricted, attributedTo].filter((connector) => connector !== null))
+  for (const broken of [violation, reported]) if (broken) accepting.delete(broken.connector)
+  return [...accepting].filter((connector) => identifiesClient(connector, presented))
 }
 
 /** What happens to mail that violates an enforced connector by its certificate. The caller decides it. */
-export type Fate = Pick<CertificateNotice, 'consequence' | 'heldUntil'>
+export type MailOutcome = Pick<CertificateNotice, 'consequence' | 'heldUntil'>
 
 /** One notice for each connector that requires a certificate and does not know the one presented. */
-export function unknownTo(
+export function unknownCertificateNotices(
   snapshot: Snapshot,
   session: Session,
-  judgement: InboundJudgement,
-  violated: Fate,
+  evaluation: InboundEvaluation,
+  violationOutcome: MailOutcome,
 ): CertificateNotice[] {
-  const presented = present(session.tls.clientCertificate, session.at)
+  const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
   if (presented === null) return []
-  const { violation, reported } = judgement
-  const isOwnersFault = judgement.attributedTo === null && judgement.doubtful === null
-  const own = isOwnersFault ? namesake(snapshot, session, presented) : null
-  const notice = (connector: InboundConnector, fate: Fate) => noticeOf(connector, presented, session, fate)
+  const { violation, reportedViolation: reported } = evaluation
+  const mayBeOwnServer = evaluation.attributedTo === null && evaluation.revocationUndetermined === null
+  const own = mayBeOwnServer ? connectorNaming(snapshot, session, presented) : null
+  const notice = (connector: InboundConnector, outcome: MailOutcome) =>
+    noticeOf(connector, presented, session, outcome)
   // A known certificate with undetermined revocation needs no decision by the administrator.
-  const isAbout = (broken: ConnectorViolation | null): broken is ConnectorViolation =>
-    isAboutCertificate(broken) && !isDoubtful(broken.connector, presented)
+  const needsNotice = (broken: ConnectorViolation | null): broken is ConnectorViolation =>
+    isAboutCertificate(broken) && !isRevocationUndetermined(broken.connector, presented)
   return [
-    ...(isAbout(violation) ? [notice(violation.connector, violated)] : []),
-    ...(isAbout(reported)
+    ...(needsNotice(violation) ? [notice(violation.connector, violationOutcome)] : []),
+    ...(needsNotice(reported)
       ? [notice(reported.connector, { consequence: 'RecordedOnly', heldUntil: null })]
       : []),
     ...(own === null ? [] : [notice(own, { consequence: 'RelayDenied', heldUntil: null })]),
@@ -58,10 +71,10 @@ const isAboutCertificate = (violation: ConnectorViolation | null): violation is 
  * The OnPremises connector of the sender's domain that names the certificate but does not know it, for example because
  * it expired. Certificates with other names are unrelated and get no notice.
  */
-function namesake(
+function connectorNaming(
   { onPremises }: Snapshot,
   { mailFrom }: Session,
-  presented: Presented,
+  presented: PresentedCertificate,
 ): InboundConnector | null {
   for (const { connector } of matchesByDomain(onPremises.byDomain, domainOf(mailFrom)))
     if (anyNameMatches(presented.names, connector.tlsSenderCertificateNames)) return connector
@@ -73,9 +86,9 @@ const maxReasonLength = 1000
 
 function noticeOf(
   connector: InboundConnector,
-  presented: Presented,
+  presented: PresentedCertificate,
   { mailFrom, ip, at }: Session,
-  fate: Fate,
+  outcome: MailOutcome,
 ): CertificateNotice {
   const { id, name, connectorType, mode, onViolation } = connector
   const senderDomain = domainOf(mailFrom)
@@ -85,8 +98,8 @@ function noticeOf(
     connector: { id, name: visible(name), connectorType, mode, onViolation },
     presented: summaryOf(presented.certificate),
     why: visible(certificateFaults(connector, presented).join('; ')).slice(0, maxReasonLength),
-    vouchedFor: isVouchedFor(connector, presented),
-    ...fate,
+    vouchedFor: isTrustedForDomain(connector, presented),
+    ...outcome,
     remedies: remedies(connector, presented, senderDomain),
     senderDomain,
     ip,
@@ -95,12 +108,12 @@ function noticeOf(
 }
 
 /** Checks the certificate as if the connector listed its name: dates, issuer and purpose must meet the requirements. */
-function isVouchedFor(connector: InboundConnector, presented: Presented): boolean {
+function isTrustedForDomain(connector: InboundConnector, presented: PresentedCertificate): boolean {
   // `*` is no domain, and no name ends with it.
   const isWithin = (name: string) =>
     connector.senderDomains.some((domain) => `.${name}`.endsWith(`.${domain.replace('*.', '')}`))
   const names = presented.names.filter(isWithin)
-  return names.length > 0 && identifies({ ...connector, tlsSenderCertificateNames: names }, presented)
+  return names.length > 0 && identifiesClient({ ...connector, tlsSenderCertificateNames: names }, presented)
 }
 
 type Remedy = CertificateNotice['remedies'][number]
@@ -108,7 +121,7 @@ type Remedy = CertificateNotice['remedies'][number]
 /** The additions to the connector that would make it know the certificate. */
 function remedies(
   connector: InboundConnector,
-  { certificate, names, at }: Presented,
+  { certificate, names, at }: PresentedCertificate,
   senderDomain: string | null,
 ): Remedy[] {
   const own = names.find((name) => name === senderDomain || name.endsWith(`.${senderDomain}`)) ?? names[0]
@@ -116,6 +129,6 @@ function remedies(
   if (connector.tlsSenderCertificateNames.length > 0 && own !== undefined)
     possible.unshift({ field: 'tlsSenderCertificateNames', add: own })
   return possible.filter(({ field, add }) =>
-    identifies({ ...connector, [field]: [...connector[field], add] }, { certificate, names, at }),
+    identifiesClient({ ...connector, [field]: [...connector[field], add] }, { certificate, names, at }),
   )
 }

@@ -7,11 +7,11 @@ import type { Reply, TlsFacts } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import {
   certificateFaults,
-  identifies,
-  isDoubtful,
-  listed,
-  named,
-  type Presented,
+  identifiesClient,
+  isRevocationUndetermined,
+  listText,
+  type PresentedCertificate,
+  subjectText,
 } from './client-certificate.ts'
 import type { Reason } from './reasons.ts'
 import type { InboundRule } from './snapshot.ts'
@@ -28,13 +28,13 @@ export interface Violation {
 /** The first requirement that the session does not meet. */
 export function findViolation(
   { connector, ranges }: InboundRule,
-  peer: { ip: string; tls: TlsFacts; presented: Presented | null },
+  peer: { ip: string; tls: TlsFacts; presented: PresentedCertificate | null },
 ): Violation | null {
   const { tls } = peer
   if (connector.requireTls && !tls.negotiated) return tlsMissing(connector)
   if (connector.requireTls && connector.minimumTlsVersion === 'TLSv1.3' && tls.protocol !== 'TLSv1.3')
     return tlsTooOld(connector, tls.protocol)
-  if (connector.restrictDomainsToCertificate && !identifies(connector, peer.presented))
+  if (connector.restrictDomainsToCertificate && !identifiesClient(connector, peer.presented))
     return certificateRestricted(connector, peer.presented)
   if (connector.restrictDomainsToIpAddresses && !ranges.has(peer.ip))
     return addressRestricted(connector, peer.ip)
@@ -62,41 +62,47 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
 }
 
 /** Temporary, because the check may succeed later: the client keeps the message. */
-export const revocationUnknown = reply(
+export const revocationUndeterminedReply = reply(
   451,
   '7.51',
   'Cannot determine now whether the client certificate is revoked',
 )
 
-const restricted = reply(550, '7.51', 'Sender domain is restricted to its own servers')
+const restrictedReply = reply(550, '7.51', 'Sender domain is restricted to its own servers')
 
-function certificateRestricted(connector: InboundConnector, presented: Presented | null): Violation {
+function certificateRestricted(
+  connector: InboundConnector,
+  presented: PresentedCertificate | null,
+): Violation {
   return {
     reason: 'InboundCertificateRestriction',
-    inSession: isDoubtful(connector, presented) ? revocationUnknown : restricted,
-    postQueue: restricted,
-    explanation: `Connector "${connector.name}" ${whyNotIdentified(connector, presented)}.`,
+    inSession: isRevocationUndetermined(connector, presented) ? revocationUndeterminedReply : restrictedReply,
+    postQueue: restrictedReply,
+    explanation: `Connector "${connector.name}" ${identificationFault(connector, presented)}.`,
   }
 }
 
 /** A clause that follows a connector's name. */
-export function whyNotIdentified(connector: InboundConnector, presented: Presented | null): string {
+export function identificationFault(
+  connector: InboundConnector,
+  presented: PresentedCertificate | null,
+): string {
   const { tlsSenderCertificateNames: names, certificateFingerprints: pinned } = connector
   const expected = [
-    names.length > 0 ? `a certificate for ${listed(names)}` : '',
-    pinned.length > 0 ? `the certificate with fingerprint ${listed(pinned, 2)}` : '',
+    names.length > 0 ? `a certificate for ${listText(names)}` : '',
+    pinned.length > 0 ? `the certificate with fingerprint ${listText(pinned, 2)}` : '',
   ]
   const accepts = `accepts only ${expected.filter(Boolean).join(' or ')}`
   if (presented === null) return `${accepts}; none was presented`
-  const subject = named(presented.certificate.subject)
+  const subject = subjectText(presented.certificate.subject)
   return `${accepts}; presented was ${subject}: ${certificateFaults(connector, presented).join('; ')}`
 }
 
 function addressRestricted(connector: InboundConnector, ip: string): Violation {
   return {
     reason: 'InboundAddressRestriction',
-    inSession: restricted,
-    postQueue: restricted,
+    inSession: restrictedReply,
+    postQueue: restrictedReply,
     explanation: `Connector "${connector.name}" accepts only its listed addresses; the message came from ${ip}.`,
   }
 }

@@ -1,17 +1,17 @@
 /** Numbers and lists for sentences. */
 
 /** `1 message`, `2 messages`. */
-export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
+export const countText = (count: number, singular: string, plural = `${singular}s`): string =>
   `${count} ${count === 1 ? singular : plural}`
 
 /** The first names, and the number of the others: `a, b, c and 2 more`. */
-export function firstOf(names: readonly string[], maxNames: number): string {
+export function firstNames(names: readonly string[], maxNames: number): string {
   const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : ''
   return `${names.slice(0, maxNames).join(', ')}${more}`
 }
 
 /** For prose: `a, b and c`. */
-export function few(names: readonly string[], maxNames = 3): string {
-  if (names.length < 2 || names.length > maxNames) return firstOf(names, maxNames)
+export function proseList(names: readonly string[], maxNames = 3): string {
+  if (names.length < 2 || names.length > maxNames) return firstNames(names, maxNames)
   return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }

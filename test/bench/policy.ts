@@ -5,10 +5,10 @@
  */
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { admit } from '../../shared/policy/admit.ts'
+import { admitRecipient } from '../../shared/policy/admit.ts'
 import { evaluate, sessionOf } from '../../shared/policy/evaluate.ts'
 import { explainer } from '../../shared/policy/explain/explain.ts'
-import { judgeInbound } from '../../shared/policy/inbound.ts'
+import { evaluateInbound } from '../../shared/policy/inbound.ts'
 import { type ConnectorSet, compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
 import { inboundWarnings } from '../../shared/policy/warnings/warnings.ts'
 import { chainsTo } from '../../shared/tls/chain.ts'
@@ -35,8 +35,8 @@ const work = new Map<string, Decide>([
   [
     'judgement at RCPT TO',
     (snapshot, { message, recipient }) => {
-      const judgement = judgeInbound(snapshot, sessionOf(message, message.source?.ip ?? ''))
-      return admit(snapshot, judgement, recipient.address).action
+      const judgement = evaluateInbound(snapshot, sessionOf(message, message.source?.ip ?? ''))
+      return admitRecipient(snapshot, judgement, recipient.address).action
     },
   ],
   [

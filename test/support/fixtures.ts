@@ -59,7 +59,7 @@ export function connectorsIn({ partners, onPremises, outbound, disabled }: Snaps
   return new Map(all.map((connector) => [connector.id, connector]))
 }
 
-const inIndex = <T>({ exact, wildcard, everyone }: DomainIndex<T>): T[] =>
+const inIndex = <T>({ exact, wildcard, catchAll: everyone }: DomainIndex<T>): T[] =>
   [...exact.values(), ...wildcard.values(), everyone].flat()
 
 export const overTls: TlsFacts = {

@@ -2,7 +2,12 @@
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import type { SessionRecord } from '../../shared/net/smtp-delivery.ts'
 import { opportunistic as noConnector } from '../../shared/policy/outbound.ts'
-import { decideHop, type MtaSts, noMtaSts, type SenderWish } from '../../shared/policy/transport-security.ts'
+import {
+  decideHop,
+  type MtaStsState,
+  noMtaSts,
+  type SenderRequest,
+} from '../../shared/policy/transport-security.ts'
 import {
   assessServerTls,
   type EstablishedTls,
@@ -45,13 +50,13 @@ export const connector = (fields: Partial<TlsRequirement> = {}): TlsRequirement 
 
 export interface Given {
   hop?: Partial<SessionRecord['hop']>
-  mtaSts?: MtaSts
+  mtaSts?: MtaStsState
   connector?: TlsRequirement
-  wish?: Partial<SenderWish>
+  wish?: Partial<SenderRequest>
   tls?: ServerTls
 }
 
-const nothing: SenderWish = { requireTls: false, tlsRequiredNo: false, isNotification: false }
+const nothing: SenderRequest = { requireTls: false, tlsRequiredNo: false, isNotification: false }
 
 export function session({
   hop,
@@ -76,13 +81,13 @@ export function session({
     const { result, reply } = decision.fault
     return { ...common, reportOnly: [], tls: null, result, reason: reply.text } satisfies SessionRecord
   }
-  const trials = decision.trials.map(
+  const trials = decision.reportOnlyRequirements.map(
     ({ fault, requirement }) => fault ?? assessServerTls(requirement, tls, at),
   )
   const fault = assessServerTls(decision.enforced, tls, at) ?? trials.find((found) => found !== null) ?? null
   return {
     ...common,
-    reportOnly: decision.trials,
+    reportOnly: decision.reportOnlyRequirements,
     tls,
     result: fault?.result ?? unrequiredTlsResult(tls),
     reason: fault?.reply.text ?? null,

@@ -1,6 +1,6 @@
 /** `/accepted-domains`: a collection keyed by domain name. */
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
-import type { AcceptedDomains, Expected } from '../../../shared/connectors-table/repository.ts'
+import type { AcceptedDomains, ExpectedVersions } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { type Answer, type Route, route } from '../route.ts'
@@ -93,7 +93,7 @@ async function replace(
   domains: AcceptedDomains,
   domain: string,
   body: AcceptedDomainInput,
-  ifMatch: Expected,
+  ifMatch: ExpectedVersions,
 ): Promise<Answer> {
   const saved = await domains.replace(domain, body, ifMatch)
   // RFC 9110 §13.1.1: If-Match fails when there is no resource; only a PUT without it creates.

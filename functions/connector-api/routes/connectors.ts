@@ -8,9 +8,9 @@ import {
 } from '../../../shared/connectors/schema.ts'
 import type {
   ConnectorRepository,
-  Expected,
-  Removed,
-  Saved,
+  ExpectedVersions,
+  RemoveResult,
+  SaveResult,
 } from '../../../shared/connectors-table/repository.ts'
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
@@ -58,9 +58,9 @@ export function connectorRoutes(repository: ConnectorRepository, remarks: Remark
 interface Connectors<Stored, Input> {
   get(id: string): Promise<Stored | null>
   page(after: string | null, limit: number): Promise<{ items: Stored[]; last: string | null }>
-  create(input: Input): Promise<Saved<Stored>>
-  replace(id: string, input: Input, expected: Expected): Promise<Saved<Stored>>
-  remove(id: string, expected: Expected): Promise<Removed>
+  create(input: Input): Promise<SaveResult<Stored>>
+  replace(id: string, input: Input, expected: ExpectedVersions): Promise<SaveResult<Stored>>
+  remove(id: string, expected: ExpectedVersions): Promise<RemoveResult>
 }
 
 interface Kind<Input extends z.ZodType, Stored extends z.ZodType> {

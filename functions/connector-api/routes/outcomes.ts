@@ -1,5 +1,5 @@
 /** Turns the result of a write into a response. */
-import type { Removed, Saved } from '../../../shared/connectors-table/repository.ts'
+import type { RemoveResult, SaveResult } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { entityTag } from '../request.ts'
 import type { Answer } from '../route.ts'
@@ -17,7 +17,7 @@ export const created = <T extends { version: number }>(value: T, location: strin
 })
 
 /** @throws Problem unless it was saved */
-export function savedOrProblem<T>(saved: Saved<T>, what: string): T {
+export function savedOrProblem<T>(saved: SaveResult<T>, what: string): T {
   switch (saved.kind) {
     case 'Saved':
       return saved.value
@@ -37,7 +37,7 @@ export function savedOrProblem<T>(saved: Saved<T>, what: string): T {
 }
 
 /** @throws Problem unless it was removed */
-export function removedOrProblem(removed: Removed, what: string): Answer {
+export function removedOrProblem(removed: RemoveResult, what: string): Answer {
   if (removed.kind === 'Removed') return { status: 204 }
   throw removed.kind === 'NotFound' ? notFound(what) : changed(what)
 }

@@ -3,9 +3,9 @@
  * them.
  */
 import { asDimension, Metric } from '../../../shared/contract/metrics.ts'
-import type { InboundJudgement, Session } from '../../../shared/policy/inbound.ts'
+import type { InboundEvaluation, Session } from '../../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import { unknownTo } from '../../../shared/policy/unknown-certificate.ts'
+import { unknownCertificateNotices } from '../../../shared/policy/unknown-certificate.ts'
 import type { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -24,12 +24,12 @@ export class UnknownCertificateNotifier {
   }
 
   /** Runs in the background: neither delays the reply nor fails it. */
-  notifyRefusal(snapshot: Snapshot, session: Session, judgement: InboundJudgement): void {
+  notifyRefusal(snapshot: Snapshot, session: Session, judgement: InboundEvaluation): void {
     this.#sendNotices(snapshot, session, judgement).catch((error) => this.#recordFailure(causeOf(error)))
   }
 
-  async #sendNotices(snapshot: Snapshot, session: Session, judgement: InboundJudgement): Promise<void> {
-    const notices = unknownTo(snapshot, session, judgement, inSessionConsequence)
+  async #sendNotices(snapshot: Snapshot, session: Session, judgement: InboundEvaluation): Promise<void> {
+    const notices = unknownCertificateNotices(snapshot, session, judgement, inSessionConsequence)
     await Promise.all(
       notices.map(async (notice) => {
         const { name } = notice.connector

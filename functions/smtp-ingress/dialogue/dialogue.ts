@@ -14,9 +14,9 @@ import { mailboxOf } from '../../../shared/mail/address.ts'
 import { receivedHeader } from '../../../shared/mail/received.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
-import { type Admission as Admitted, admit } from '../../../shared/policy/admit.ts'
-import { askingForRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
-import { type InboundJudgement, judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
+import { type RcptResult as Admitted, admitRecipient } from '../../../shared/policy/admit.ts'
+import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
+import { evaluateInbound, type InboundEvaluation, type Session } from '../../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { Intake } from '../intake/intake.ts'
@@ -73,7 +73,7 @@ type RecipientAcceptance = Extract<Admitted, { action: 'Accept' }>
 interface SenderAssessment {
   snapshot: Snapshot
   session: Session
-  judgement: InboundJudgement
+  judgement: InboundEvaluation
 }
 
 export class ConnectorSessionPolicy implements ConnectionPolicy {
@@ -262,7 +262,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const { clientCertificate } = this.#tls
     if (!clientCertificate || clientCertificate.revocation || this.#assessment?.snapshot === snapshot)
       return null
-    const checkingConnectors = askingForRevocation(snapshot, this.#policySession(mail))
+    const checkingConnectors = connectorsCheckingRevocation(snapshot, this.#policySession(mail))
     if (checkingConnectors.length === 0) return null
     const authorities = checkingConnectors.map(({ certificateAuthorities }) => certificateAuthorities)
     return checkClientRevocation(clientCertificate, authorities, revocation, this.#parts.now()).then(
@@ -289,10 +289,10 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const at = now()
     if (this.#assessment?.snapshot !== snapshot) {
       const session = this.#policySession(mail)
-      this.#assessment = { snapshot, session, judgement: judgeInbound(snapshot, session) }
+      this.#assessment = { snapshot, session, judgement: evaluateInbound(snapshot, session) }
     }
     const { judgement } = this.#assessment
-    const decision = admit(snapshot, judgement, address)
+    const decision = admitRecipient(snapshot, judgement, address)
     if (this.#couldPresentCertificate() && dependsOnCertificate(judgement, decision))
       return this.#requestFullHandshake(recipient.address)
     if (decision.action === 'Refuse') {
@@ -362,7 +362,7 @@ function uniqueRecipients(
 }
 
 /** Includes violations whose mail would be accepted and held. */
-const dependsOnCertificate = ({ violation }: InboundJudgement, decision: Admitted): boolean =>
+const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: Admitted): boolean =>
   violation !== null || (decision.action === 'Refuse' && decision.reason === 'RelayDenied')
 
 /** Failures of S3, SQS or the task's disk. */
@@ -371,5 +371,5 @@ const storageFailureReasons: ReadonlySet<string> = new Set(
 )
 
 /** The connectors that match the sender. */
-const matchingConnectors = ({ partner, attributedTo }: InboundJudgement) =>
+const matchingConnectors = ({ partner, attributedTo }: InboundEvaluation) =>
   [partner, attributedTo].filter((connector) => connector !== null)

@@ -12,7 +12,7 @@ import { errorMessage } from '../../contract/error-message.ts'
 import type { TlsResult } from '../../contract/tls-result.ts'
 import { RateLimiter } from '../../limits/rate-limiter.ts'
 import { normaliseDomain } from '../../mail/domain.ts'
-import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
+import { type MtaStsPolicy, type MtaStsState, noMtaSts } from '../../policy/transport-security.ts'
 import type { UntrustedRequestOptions } from '../foreign-exchange.ts'
 import { raceWithSignal } from '../in-time.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
@@ -56,7 +56,7 @@ export class MtaStsSource {
   }
 
   /** Never throws. Work that takes longer than the signal allows continues. */
-  async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaSts> {
+  async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaStsState> {
     const domain = normaliseDomain(recipientDomain)
     if (domain === null || normaliseDomain(recordName(domain)) === null) return noMtaSts
     const [record, { state, isCertain }] = await Promise.all([
@@ -64,7 +64,7 @@ export class MtaStsSource {
       this.#readState(domain, signal),
     ])
     const { policy: current } = withoutExpired(state, this.#now())
-    const ifCertain = (found: MtaSts) => (isCertain ? found : unknownPolicy)
+    const ifCertain = (found: MtaStsState) => (isCertain ? found : unknownPolicy)
     if (record.kind === 'Unknown')
       return current
         ? this.#useUnconfirmed(domain, state, current, record.reason)
@@ -122,14 +122,14 @@ export class MtaStsSource {
   }
 
   /** DNS does not say whether a new policy exists, but the policy host may. */
-  #useUnconfirmed(domain: string, state: DomainState, current: StoredPolicy, reason: string): MtaSts {
+  #useUnconfirmed(domain: string, state: DomainState, current: StoredPolicy, reason: string): MtaStsState {
     this.#reportHourly(domain, reason, current)
     this.#renewIfDue(domain, state, current)
     return inForce(current, fetchError(reason))
   }
 
   /** RFC 8461 §3.1: a missing record removes no policy. It expires; mode `none` ends it at once. */
-  #useWithdrawn(domain: string, current: StoredPolicy): MtaSts {
+  #useWithdrawn(domain: string, current: StoredPolicy): MtaStsState {
     this.#reportHourly(domain, `The TXT record at ${recordName(domain)} no longer exists`, current)
     return inForce(current)
   }
@@ -263,7 +263,7 @@ interface Fault {
 }
 
 /** A policy in mode `none` requires nothing, so its failed renewal is no fault (RFC 8461 §6). */
-const inForce = ({ id, mode, mx, maxAge }: StoredPolicy, fault: Fault | null = null): MtaSts => ({
+const inForce = ({ id, mode, mx, maxAge }: StoredPolicy, fault: Fault | null = null): MtaStsState => ({
   kind: 'Policy',
   policy: { id, mode, mx, maxAge },
   fault: fault && mode !== 'none' ? { result: fault.result, detail: fault.detail } : null,
@@ -275,8 +275,8 @@ interface StateReading {
   isCertain: boolean
 }
 
-const unknownPolicy: MtaSts = { kind: 'Unknown' }
+const unknownPolicy: MtaStsState = { kind: 'Unknown' }
 
-const noPolicy = ({ result, detail }: Fault): MtaSts => ({ kind: 'None', fault: { result, detail } })
+const noPolicy = ({ result, detail }: Fault): MtaStsState => ({ kind: 'None', fault: { result, detail } })
 
 const fetchError = (detail: string) => ({ result: 'sts-policy-fetch-error' as const, detail })

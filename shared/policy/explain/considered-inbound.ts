@@ -3,35 +3,35 @@
  */
 import type { InboundConnector } from '../../connectors/schema.ts'
 import { domainOf } from '../../mail/address.ts'
-import { listed, named, present } from '../client-certificate.ts'
-import { type InboundJudgement, identifiedBy, type Session, violationOf } from '../inbound.ts'
+import { listText, subjectText, toPresentedCertificate } from '../client-certificate.ts'
+import { type InboundEvaluation, identifiedBy, type Session, violationOf } from '../inbound.ts'
 import { bestPattern } from '../order.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
-import { whyNotIdentified } from '../violation.ts'
-import { counted } from '../words.ts'
+import { identificationFault } from '../violation.ts'
+import { countText } from '../words.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
-import { inboundOrder, outranked } from './precedence.ts'
+import { inboundOrder, outrankedFinding } from './precedence.ts'
 
 /** @param maxConnectors length of the list; connectors that take part are listed in any case */
 export function consideredInbound(
   snapshot: Snapshot,
   session: Session,
-  judgement: InboundJudgement,
+  evaluation: InboundEvaluation,
   maxConnectors: number,
 ): Considered[] {
-  if (judgement.unreadableSender) return []
+  if (evaluation.unreadableSender) return []
   const domain = domainOf(session.mailFrom)
-  const takePart = [judgement.partner, judgement.trial, judgement.attributedTo]
-  const connectors = distinct(inboundInOrder(snapshot, session, domain), maxConnectors, takePart)
+  const involved = [evaluation.partner, evaluation.reportOnlyPartner, evaluation.attributedTo]
+  const connectors = distinct(inboundByPrecedence(snapshot, session, domain), maxConnectors, involved)
   return connectors.map((connector) => ({
     direction: 'Inbound',
     ...identityOf(connector),
     pattern: bestPattern(connector.senderDomains, domain),
-    ...inboundFinding(connector, session, judgement, domain),
+    ...inboundFinding(connector, session, evaluation, domain),
   }))
 }
 
-function* inboundInOrder(
+function* inboundByPrecedence(
   { partners, onPremises, disabled }: Snapshot,
   { mailFrom }: Session,
   domain: string | null,
@@ -39,36 +39,39 @@ function* inboundInOrder(
   for (const { connector } of matchesByDomain(partners.Enforce, domain)) yield connector
   for (const { connector } of matchesByDomain(partners.ReportOnly, domain)) yield connector
   // Iterated once for each mode: there may be thousands, and only the first few are listed.
-  const ours = () => (mailFrom === '' ? onPremises.rules : matchesByDomain(onPremises.byDomain, domain))
+  const onPremisesMatches = () =>
+    mailFrom === '' ? onPremises.rules : matchesByDomain(onPremises.byDomain, domain)
   for (const mode of ['Enforce', 'ReportOnly'] as const)
-    for (const { connector } of ours()) if (connector.mode === mode) yield connector
+    for (const { connector } of onPremisesMatches()) if (connector.mode === mode) yield connector
   yield* matchesByDomain(disabled.inbound, domain)
 }
 
 function inboundFinding(
   connector: InboundConnector,
   session: Session,
-  judgement: InboundJudgement,
+  evaluation: InboundEvaluation,
   domain: string | null,
 ): Finding {
   if (!connector.enabled) return disabled
   if (connector.connectorType === 'OnPremises')
-    return onPremisesFinding(connector, session, judgement, domain)
-  const winner = connector.mode === 'Enforce' ? judgement.partner : judgement.trial
-  if (winner !== null && winner.id !== connector.id) return outranked(winner, connector, domain, inboundOrder)
+    return onPremisesFinding(connector, session, evaluation, domain)
+  const winner = connector.mode === 'Enforce' ? evaluation.partner : evaluation.reportOnlyPartner
+  if (winner !== null && winner.id !== connector.id)
+    return outrankedFinding(winner, connector, domain, inboundOrder)
   const why =
-    violationOf(connector, session)?.explanation ?? `${whatIsMet(connector, session)}${howMany(connector)}`
+    violationOf(connector, session)?.explanation ??
+    `${metRequirementsText(connector, session)}${rateLimitText(connector)}`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
 
 function onPremisesFinding(
   connector: InboundConnector,
   session: Session,
-  { attributedTo }: InboundJudgement,
+  { attributedTo }: InboundEvaluation,
   domain: string | null,
 ): Finding {
   const by = identifiedBy(connector, session)
-  if (by === null) return { outcome: 'NotIdentified', why: whyUnknown(connector, session) }
+  if (by === null) return { outcome: 'NotIdentified', why: notIdentifiedText(connector, session) }
   if (attributedTo !== null && attributedTo.id !== connector.id) {
     if (attributedTo.mode !== connector.mode)
       return { outcome: 'Outranked', why: `"${attributedTo.name}" is enforced, and this one only reports.` }
@@ -77,30 +80,32 @@ function onPremisesFinding(
         outcome: 'Outranked',
         why: `"${attributedTo.name}" identifies the certificate, which takes precedence over an address.`,
       }
-    return outranked(attributedTo, connector, domain, inboundOrder)
+    return outrankedFinding(attributedTo, connector, domain, inboundOrder)
   }
   const violation = violationOf(connector, session)
   if (violation)
     return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why: violation.explanation }
   const how = by === 'Certificate' ? 'its certificate' : `its address ${session.ip}`
-  const why = `The client is identified by ${how} as the organisation's own server: relay is granted.${howMany(connector)}`
+  const why = `The client is identified by ${how} as the organisation's own server: relay is granted.${rateLimitText(connector)}`
   return { outcome: 'Grants', why }
 }
 
-function whyUnknown(connector: InboundConnector, session: Session): string {
+function notIdentifiedText(connector: InboundConnector, session: Session): string {
   const { senderIpAddresses, tlsSenderCertificateNames, certificateFingerprints } = connector
   const reasons: string[] = []
   if (tlsSenderCertificateNames.length + certificateFingerprints.length > 0)
-    reasons.push(`it ${whyNotIdentified(connector, present(session.tls.clientCertificate, session.at))}`)
-  if (senderIpAddresses.length > 0) reasons.push(`${session.ip} is not in ${listed(senderIpAddresses)}`)
+    reasons.push(
+      `it ${identificationFault(connector, toPresentedCertificate(session.tls.clientCertificate, session.at))}`,
+    )
+  if (senderIpAddresses.length > 0) reasons.push(`${session.ip} is not in ${listText(senderIpAddresses)}`)
   return `It does not identify the client: ${reasons.join('; ')}.`
 }
 
-function whatIsMet(connector: InboundConnector, { tls, ip }: Session): string {
+function metRequirementsText(connector: InboundConnector, { tls, ip }: Session): string {
   const met: string[] = []
   if (connector.requireTls) met.push(`TLS (${tls.protocol ?? 'of unknown version'})`)
   if (connector.restrictDomainsToCertificate)
-    met.push(`the certificate (${named(tls.clientCertificate?.subject ?? '')})`)
+    met.push(`the certificate (${subjectText(tls.clientCertificate?.subject ?? '')})`)
   if (connector.restrictDomainsToIpAddresses) met.push(`the address (${ip})`)
   return met.length === 0
     ? 'It requires nothing of a session.'
@@ -108,7 +113,7 @@ function whatIsMet(connector: InboundConnector, { tls, ip }: Session): string {
 }
 
 /** Only the ingress counts messages, so later decisions ignore the limit. */
-function howMany({ mode, messageRateLimit }: InboundConnector): string {
+function rateLimitText({ mode, messageRateLimit }: InboundConnector): string {
   if (mode !== 'Enforce' || !messageRateLimit) return ''
-  return ` The ingress accepts ${counted(messageRateLimit, 'message')} a minute under this connector.`
+  return ` The ingress accepts ${countText(messageRateLimit, 'message')} a minute under this connector.`
 }

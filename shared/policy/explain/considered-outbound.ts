@@ -1,10 +1,10 @@
 /** Lists the outbound connectors considered for a recipient, from the indexes that the decision uses. */
 import type { OutboundConnector } from '../../connectors/schema.ts'
-import { listed } from '../client-certificate.ts'
-import { outboundInOrder, selectOutbound } from '../outbound.ts'
+import { listText } from '../client-certificate.ts'
+import { outboundByPrecedence, selectOutbound } from '../outbound.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
-import { outboundOrder, outranked, patternOf } from './precedence.ts'
+import { outboundOrder, outrankedFinding, patternOf } from './precedence.ts'
 
 /** @param maxConnectors length of the list */
 export function consideredOutbound(snapshot: Snapshot, domain: string, maxConnectors: number): Considered[] {
@@ -19,8 +19,8 @@ export function consideredOutbound(snapshot: Snapshot, domain: string, maxConnec
 }
 
 function* outboundCandidates(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
-  yield* outboundInOrder(snapshot, domain)
-  for (const mode of ['Enforce', 'ReportOnly'] as const) yield* snapshot.outbound[mode].byDomain.everyone
+  yield* outboundByPrecedence(snapshot, domain)
+  for (const mode of ['Enforce', 'ReportOnly'] as const) yield* snapshot.outbound[mode].byDomain.catchAll
   const { byDomain, allAcceptedDomains } = snapshot.disabled.outbound
   yield* matchesByDomain(byDomain, domain)
   if (snapshot.acceptedDomains.has(domain)) yield* allAcceptedDomains
@@ -33,7 +33,7 @@ function outboundFinding(
   accepted: boolean,
 ): Finding {
   if (!connector.enabled) return disabled
-  if (leadsBack(connector, domain, accepted))
+  if (causesLoop(connector, domain, accepted))
     return {
       outcome: 'NotApplicable',
       why: `${domain} is an accepted domain, and without smart hosts this connector would bring the mail back to mailflow.`,
@@ -41,27 +41,27 @@ function outboundFinding(
   if (winner !== null && connector.id !== winner.id) {
     if (connector.mode !== winner.mode)
       return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this one only reports.` }
-    return outranked(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
+    return outrankedFinding(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
   }
-  const why = `It sends mail for ${domain} ${wayOf(connector)}, ${tlsOf(connector)}.`
+  const why = `It sends mail for ${domain} ${routeText(connector)}, ${tlsText(connector)}.`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
 
-const leadsBack = (connector: OutboundConnector, domain: string, accepted: boolean): boolean =>
+const causesLoop = (connector: OutboundConnector, domain: string, accepted: boolean): boolean =>
   accepted && connector.route !== 'SmartHosts' && patternOf(connector, domain, accepted) === '*'
 
-function wayOf({ route, smartHosts }: OutboundConnector): string {
+function routeText({ route, smartHosts }: OutboundConnector): string {
   if (route === 'Mx') return 'by MX'
   if (route === 'Ses') return 'by Amazon SES'
-  return `by smart host ${listed(smartHosts.map(({ host, port }) => `${host}:${port}`))}`
+  return `by smart host ${listText(smartHosts.map(({ host, port }) => `${host}:${port}`))}`
 }
 
-function tlsOf(connector: OutboundConnector): string {
+function tlsText(connector: OutboundConnector): string {
   const { tlsSettings, tlsDomain, minimumTlsVersion, revocationCheck, mode } = connector
   if (tlsSettings === null) return 'with opportunistic TLS'
   const name = tlsDomain === null ? '' : ` as ${tlsDomain}`
-  const trial = mode === 'ReportOnly' ? ', recorded and not enforced' : ''
+  const reportOnlyText = mode === 'ReportOnly' ? ', recorded and not enforced' : ''
   const isDefault = revocationCheck === 'SoftFail' || tlsSettings === 'EncryptionOnly'
   const revocation = isDefault ? '' : `, with revocationCheck ${revocationCheck}`
-  return `with ${tlsSettings}${name} over ${minimumTlsVersion} or later${revocation}${trial}`
+  return `with ${tlsSettings}${name} over ${minimumTlsVersion} or later${revocation}${reportOnlyText}`
 }

@@ -33,12 +33,12 @@ export const identityOf = ({ id, name, connectorType, mode }: InboundConnector |
 })
 
 /** Removes duplicates and keeps the order: the first items up to the limit, then those that take part. */
-export function distinct<T>(items: Iterable<T>, maxItems: number, takePart: readonly (T | null)[]): T[] {
+export function distinct<T>(items: Iterable<T>, maxItems: number, alwaysListed: readonly (T | null)[]): T[] {
   const found = new Set<T>()
   for (const item of items) {
     if (found.size === maxItems) break
     found.add(item)
   }
-  for (const item of takePart) if (item !== null) found.add(item)
+  for (const item of alwaysListed) if (item !== null) found.add(item)
   return [...found]
 }

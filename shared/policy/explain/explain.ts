@@ -6,16 +6,16 @@ import type { Route, TlsRequirement } from '../../contract/jobs.ts'
 import { type Message, plainEnvelope, type Reply, type TlsFacts, untried } from '../../contract/message.ts'
 import { domainOf } from '../../mail/address.ts'
 import { reply } from '../../mail/reply.ts'
-import { admit } from '../admit.ts'
-import { evaluate, judgeMessage, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
-import type { InboundJudgement } from '../inbound.ts'
+import { admitRecipient } from '../admit.ts'
+import { evaluate, evaluateInboundForMessage, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
+import type { InboundEvaluation } from '../inbound.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Considered } from './considered.ts'
 import { consideredInbound } from './considered-inbound.ts'
 import { consideredOutbound } from './considered-outbound.ts'
 
 /** A hypothetical message. */
-export interface Question {
+export interface HypotheticalMessage {
   /** Empty for the null reverse path. */
   mailFrom: string
   rcptTo: readonly string[]
@@ -47,51 +47,61 @@ const maxConnectorsInTrace = 10
 /** Connectors in one answer, over all recipients: a Lambda function's response is at most 6 MB. */
 const maxConnectorsInResponse = 1000
 
-export function explain(snapshot: Snapshot, settings: Settings, question: Question, now: Date): Explanation {
-  const message = hypothetical(question, now)
-  const judgement = judgeMessage(snapshot, message)
-  const recipients = question.rcptTo.map(untried)
+export function explain(
+  snapshot: Snapshot,
+  settings: Settings,
+  hypotheticalMessage: HypotheticalMessage,
+  now: Date,
+): Explanation {
+  const message = toMessage(hypotheticalMessage, now)
+  const evaluation = evaluateInboundForMessage(snapshot, message)
+  const recipients = hypotheticalMessage.rcptTo.map(untried)
   const verdicts = evaluate({ snapshot, settings, message, recipients, now })
   const maxOutbound = Math.min(maxConnectorsInAnswer, Math.floor(maxConnectorsInResponse / recipients.length))
   return {
-    considered: inboundOf(snapshot, message, judgement, maxConnectorsInAnswer),
+    considered: inboundConsideredFor(snapshot, message, evaluation, maxConnectorsInAnswer),
     recipients: verdicts.map((verdict) => {
       const { address } = verdict.recipient
-      const leaves = verdict.action === 'Deliver'
+      const isDelivered = verdict.action === 'Deliver'
       return {
         address,
-        inSession: answerTo(snapshot, judgement, address),
+        inSession: rcptReply(snapshot, evaluation, address),
         verdict,
-        route: leaves ? verdict.route : null,
-        tls: leaves ? verdict.tls : null,
-        considered: outboundOf(snapshot, verdict, maxOutbound),
+        route: isDelivered ? verdict.route : null,
+        tls: isDelivered ? verdict.tls : null,
+        considered: outboundConsideredFor(snapshot, verdict, maxOutbound),
       }
     }),
   }
 }
 
-type Explained = Pick<Verdict, 'recipient' | 'reason'>
+type ExplainedVerdict = Pick<Verdict, 'recipient' | 'reason'>
 
 /** Explains the verdicts of one message: for each recipient the connectors considered, inbound ones first. */
-export function explainer(snapshot: Snapshot, message: Message): (verdict: Explained) => Considered[] {
-  const inbound = inboundOf(snapshot, message, judgeMessage(snapshot, message), maxConnectorsInTrace)
-  return (verdict) => [...inbound, ...outboundOf(snapshot, verdict, maxConnectorsInTrace)]
+export function explainer(snapshot: Snapshot, message: Message): (verdict: ExplainedVerdict) => Considered[] {
+  const inbound = inboundConsideredFor(
+    snapshot,
+    message,
+    evaluateInboundForMessage(snapshot, message),
+    maxConnectorsInTrace,
+  )
+  return (verdict) => [...inbound, ...outboundConsideredFor(snapshot, verdict, maxConnectorsInTrace)]
 }
 
-function inboundOf(
+function inboundConsideredFor(
   snapshot: Snapshot,
   message: Message,
-  judgement: InboundJudgement,
+  evaluation: InboundEvaluation,
   maxConnectors: number,
 ): Considered[] {
   if (message.source === null) return []
-  return consideredInbound(snapshot, sessionOf(message, message.source.ip), judgement, maxConnectors)
+  return consideredInbound(snapshot, sessionOf(message, message.source.ip), evaluation, maxConnectors)
 }
 
 /** A report that mailflow stores uses no outbound connector. */
-function outboundOf(
+function outboundConsideredFor(
   snapshot: Snapshot,
-  { recipient, reason }: Explained,
+  { recipient, reason }: ExplainedVerdict,
   maxConnectors: number,
 ): Considered[] {
   const domain = reason === 'TlsReport' ? null : domainOf(recipient.address)
@@ -101,12 +111,12 @@ function outboundOf(
 /** The ingress's reply to an accepted RCPT TO. */
 const accepted = reply(250, '1.5', 'Accepted')
 
-function answerTo(snapshot: Snapshot, judgement: InboundJudgement, address: string): Reply {
-  const admission = admit(snapshot, judgement, address)
-  return admission.action === 'Refuse' ? admission.reply : accepted
+function rcptReply(snapshot: Snapshot, evaluation: InboundEvaluation, address: string): Reply {
+  const rcptResult = admitRecipient(snapshot, evaluation, address)
+  return rcptResult.action === 'Refuse' ? rcptResult.reply : accepted
 }
 
-function hypothetical({ mailFrom, ip, tls }: Question, now: Date): Message {
+function toMessage({ mailFrom, ip, tls }: HypotheticalMessage, now: Date): Message {
   return {
     id: '00000000000000000000000000',
     receivedAt: now.toISOString(),

@@ -1,51 +1,58 @@
 /** Explains why one connector takes precedence over another, by the order of order.ts and outbound.ts. */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
-import { bestPattern, demand, restrictions, specificity } from '../order.ts'
+import { bestPattern, requirementStrength, restrictionCount, specificity } from '../order.ts'
 import type { Finding } from './considered.ts'
 
 /** Sort key of a connector for one domain; the higher one takes precedence, compared field by field. */
-interface Order {
+interface PrecedenceKey {
   pattern: string | null
   specificity: number
-  demand: number
+  strength: number
 }
 
-export const inboundOrder = (connector: InboundConnector, domain: string | null): Order => {
+export const inboundOrder = (connector: InboundConnector, domain: string | null): PrecedenceKey => {
   const pattern = bestPattern(connector.senderDomains, domain)
   return {
     pattern,
     specificity: pattern === null ? -1 : specificity(pattern),
-    demand: restrictions(connector),
+    strength: restrictionCount(connector),
   }
 }
 
-export function outboundOrder(connector: OutboundConnector, domain: string, accepted: boolean): Order {
+export function outboundOrder(
+  connector: OutboundConnector,
+  domain: string,
+  accepted: boolean,
+): PrecedenceKey {
   const pattern = patternOf(connector, domain, accepted)
   // Less specific than any name, more specific than `*`.
   const specific = pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
-  return { pattern, specificity: specific, demand: demand(connector) }
+  return { pattern, specificity: specific, strength: requirementStrength(connector) }
 }
 
-export function outranked<C extends { name: string }>(
+export function outrankedFinding<C extends { name: string }>(
   winner: C,
   loser: C,
   domain: string | null,
-  orderOf: (connector: C, domain: string | null) => Order,
+  orderOf: (connector: C, domain: string | null) => PrecedenceKey,
 ): Finding {
-  return { outcome: 'Outranked', why: `"${winner.name}" ${because(winner, loser, domain, orderOf)}.` }
+  return {
+    outcome: 'Outranked',
+    why: `"${winner.name}" ${precedenceReason(winner, loser, domain, orderOf)}.`,
+  }
 }
 
 /** A clause that follows the winner's name. */
-export function because<C>(
+export function precedenceReason<C>(
   winner: C,
   loser: C,
   domain: string | null,
-  orderOf: (connector: C, domain: string | null) => Order,
+  orderOf: (connector: C, domain: string | null) => PrecedenceKey,
 ): string {
   const [first, second] = [orderOf(winner, domain), orderOf(loser, domain)]
   if (first.specificity !== second.specificity)
     return `is for ${first.pattern}, which is more specific than ${second.pattern}`
-  return first.demand !== second.demand ? 'has stricter requirements' : 'comes first by name'
+  return first.strength !== second.strength ? 'has stricter requirements' : 'comes first by name'
 }
 
 /** The pattern for which an outbound connector matches a domain. */

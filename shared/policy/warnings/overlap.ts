@@ -5,15 +5,15 @@
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { plaintext } from '../../contract/message.ts'
 import { inboundOrder, outboundOrder } from '../explain/precedence.ts'
-import { judgeInbound } from '../inbound.ts'
-import { demand, restrictions, revocationRank } from '../order.ts'
-import { outboundInOrder } from '../outbound.ts'
+import { evaluateInbound } from '../inbound.ts'
+import { requirementStrength, restrictionCount, revocationRank } from '../order.ts'
+import { outboundByPrecedence } from '../outbound.ts'
 import { compileSnapshot, matchesByDomain } from '../snapshot.ts'
-import { shareIdentity } from './identity.ts'
-import { readsAuthoritiesOutbound } from './own.ts'
-import { overlapsWith } from './shared-domains.ts'
-import type { Extent, Surroundings, Warning } from './warning.ts'
-import { describe, type Selected } from './who-wins.ts'
+import { canIdentifySameClient } from './identity.ts'
+import { unverifiedReasonOutbound } from './own.ts'
+import { findOverlaps } from './shared-domains.ts'
+import type { OtherConnectors, Warning, WarningScope } from './warning.ts'
+import { describeOverlaps, type Selected } from './who-wins.ts'
 
 /**
  * Compares Partner with Partner connectors of the same mode, and OnPremises with OnPremises connectors. Other pairs
@@ -21,61 +21,65 @@ import { describe, type Selected } from './who-wins.ts'
  */
 export function inboundOverlaps(
   connector: InboundConnector,
-  all: Surroundings,
+  all: OtherConnectors,
   now: Date,
-  extent: Extent,
+  extent: WarningScope,
 ): Warning[] {
   const { connectorType, mode, senderDomains } = connector
-  const rivals = all.inbound.filter(
+  const others = all.inbound.filter(
     (other) =>
-      isRival(connector, other) &&
+      isOtherEnabled(connector, other) &&
       other.connectorType === connectorType &&
       (connectorType === 'OnPremises' || other.mode === mode),
   )
-  const claims = senderDomains.map((pattern, index) => ({ pattern, path: `senderDomains[${index}]` }))
-  return describe(
+  const fieldPatterns = senderDomains.map((pattern, index) => ({ pattern, path: `senderDomains[${index}]` }))
+  return describeOverlaps(
     connector,
-    overlapsWith(claims, rivals, (other) => other.senderDomains),
+    findOverlaps(fieldPatterns, others, (other) => other.senderDomains),
     {
       select: (other, domain) =>
         connectorType === 'Partner'
           ? firstPartner(connector, other, domain)
-          : firstOfOurs(connector, other, domain, now),
+          : firstOnPremises(connector, other, domain, now),
       orderOf: inboundOrder,
-      demandOf: restrictions,
-      demandsAll: demandsAllInbound,
+      strengthOf: restrictionCount,
+      requiresAll: requiresAllInbound,
     },
     extent,
   )
 }
 
-export function outboundOverlaps(connector: OutboundConnector, all: Surroundings, extent: Extent): Warning[] {
+export function outboundOverlaps(
+  connector: OutboundConnector,
+  all: OtherConnectors,
+  extent: WarningScope,
+): Warning[] {
   const accepted = all.acceptedDomains.map(({ domain }) => domain)
   const isAccepted = new Set(accepted)
-  const claims = [
+  const fieldPatterns = [
     ...connector.recipientDomains.map((pattern, index) => ({ pattern, path: `recipientDomains[${index}]` })),
     ...(connector.allAcceptedDomains
       ? accepted.map((pattern) => ({ pattern, path: 'allAcceptedDomains' }))
       : []),
   ]
-  const rivals = all.outbound.filter((other) => isRival(connector, other))
+  const others = all.outbound.filter((other) => isOtherEnabled(connector, other))
   const patternsOf = ({ recipientDomains, allAcceptedDomains }: OutboundConnector) =>
     allAcceptedDomains ? [...recipientDomains, ...accepted] : recipientDomains
-  return describe(
+  return describeOverlaps(
     connector,
-    overlapsWith(claims, rivals, patternsOf),
+    findOverlaps(fieldPatterns, others, patternsOf),
     {
       select: (other, domain) => firstOutbound(connector, other, domain, isAccepted.has(domain)),
       orderOf: (it, domain) => outboundOrder(it, domain ?? '', isAccepted.has(domain ?? '')),
-      demandOf: demand,
-      demandsAll: demandsAllOutbound,
+      strengthOf: requirementStrength,
+      requiresAll: requiresAllOutbound,
     },
     extent,
   )
 }
 
 /** Compares each requirement, not their number: a certificate instead of an address is one lost and one gained. */
-function demandsAllInbound(one: InboundConnector, other: InboundConnector): boolean {
+function requiresAllInbound(one: InboundConnector, other: InboundConnector): boolean {
   const flags = ['requireTls', 'restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const
   return (
     flags.every((flag) => one[flag] || !other[flag]) &&
@@ -85,12 +89,12 @@ function demandsAllInbound(one: InboundConnector, other: InboundConnector): bool
   )
 }
 
-const demandsAllOutbound = (one: OutboundConnector, other: OutboundConnector): boolean =>
-  demand(one) >= demand(other) &&
+const requiresAllOutbound = (one: OutboundConnector, other: OutboundConnector): boolean =>
+  requirementStrength(one) >= requirementStrength(other) &&
   one.minimumTlsVersion >= other.minimumTlsVersion &&
-  (revocationRank(one) >= revocationRank(other) || readsAuthoritiesOutbound(other) !== null)
+  (revocationRank(one) >= revocationRank(other) || unverifiedReasonOutbound(other) !== null)
 
-const isRival = <C extends InboundConnector | OutboundConnector>(connector: C, other: C): boolean =>
+const isOtherEnabled = <C extends InboundConnector | OutboundConnector>(connector: C, other: C): boolean =>
   other.enabled && other.id !== connector.id
 
 function firstPartner(
@@ -98,26 +102,26 @@ function firstPartner(
   other: InboundConnector,
   domain: string,
 ): Selected<InboundConnector> {
-  const { partners } = compileSnapshot({ ...nothing, inbound: [one, other] })
+  const { partners } = compileSnapshot({ ...emptySet, inbound: [one, other] })
   return firstOfBoth([...matchesByDomain(partners[one.mode], domain)].map(({ connector }) => connector))
 }
 
 /** The selection needs a client that both identify, so both get the same address. */
-function firstOfOurs(
+function firstOnPremises(
   one: InboundConnector,
   other: InboundConnector,
   domain: string,
   at: Date,
 ): Selected<InboundConnector> {
-  if (!shareIdentity(one, other)) return null
-  const peer = {
+  if (!canIdentifySameClient(one, other)) return null
+  const sharedIdentity = {
     senderIpAddresses: ['127.0.0.1'],
     tlsSenderCertificateNames: [],
     certificateFingerprints: [],
   }
-  const inbound = [one, other].map((connector) => ({ ...connector, ...peer }))
+  const inbound = [one, other].map((connector) => ({ ...connector, ...sharedIdentity }))
   const session = { ip: '127.0.0.1', tls: plaintext, mailFrom: `postmaster@${domain}`, at }
-  const known = judgeInbound(compileSnapshot({ ...nothing, inbound }), session).attributedTo
+  const known = evaluateInbound(compileSnapshot({ ...emptySet, inbound }), session).attributedTo
   return [one, other].find(({ id }) => id === known?.id) ?? null
 }
 
@@ -128,11 +132,11 @@ function firstOutbound(
   accepted: boolean,
 ): Selected<OutboundConnector> {
   const acceptedDomains = accepted ? [{ domain }] : []
-  const snapshot = compileSnapshot({ ...nothing, outbound: [one, other], acceptedDomains })
-  return firstOfBoth([...outboundInOrder(snapshot, domain)])
+  const snapshot = compileSnapshot({ ...emptySet, outbound: [one, other], acceptedDomains })
+  return firstOfBoth([...outboundByPrecedence(snapshot, domain)])
 }
 
-const nothing = { version: 0, inbound: [], outbound: [], acceptedDomains: [] }
+const emptySet = { version: 0, inbound: [], outbound: [], acceptedDomains: [] }
 
 const firstOfBoth = <C>(inOrder: readonly C[]): Selected<C> =>
   new Set(inOrder).size < 2 ? null : (inOrder[0] ?? null)

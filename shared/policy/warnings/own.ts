@@ -5,10 +5,10 @@ import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../
 import { dayMs } from '../../contract/durations.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
 import { bestPattern } from '../order.ts'
-import { few } from '../words.ts'
+import { proseList } from '../words.ts'
 import type { Warning } from './warning.ts'
 
-export function notInForce({ enabled, mode }: InboundConnector | OutboundConnector): Warning[] {
+export function notEnforcedWarning({ enabled, mode }: InboundConnector | OutboundConnector): Warning[] {
   if (!enabled) return [{ path: 'enabled', message: 'nothing is enforced: the connector is disabled' }]
   if (mode === 'Enforce') return []
   return [
@@ -19,43 +19,43 @@ export function notInForce({ enabled, mode }: InboundConnector | OutboundConnect
   ]
 }
 
-export function inboundTraps(connector: InboundConnector, now: Date): Warning[] {
+export function inboundOwnWarnings(connector: InboundConnector, now: Date): Warning[] {
   return [
-    ...(connector.connectorType === 'Partner' ? partnerTraps(connector) : []),
-    ...authorityTraps(connector, readsAuthoritiesInbound(connector), now),
-    ...purposeTrap(connector),
-    ...revocationTrap(connector, readsCertificateInbound(connector)),
-    ...rateTrap(connector),
-    ...connector.senderIpAddresses.flatMap((range, index) => wideRange(connector, range, index)),
+    ...(connector.connectorType === 'Partner' ? partnerWarnings(connector) : []),
+    ...authorityWarnings(connector, unverifiedReasonInbound(connector), now),
+    ...purposeWarning(connector),
+    ...revocationWarning(connector, uncheckedReasonInbound(connector)),
+    ...rateLimitWarning(connector),
+    ...connector.senderIpAddresses.flatMap((range, index) => wideRangeWarning(connector, range, index)),
   ]
 }
 
-export function outboundTraps(
+export function outboundOwnWarnings(
   connector: OutboundConnector,
   acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
   now: Date,
 ): Warning[] {
   return [
-    ...opportunisticTrap(connector),
-    ...unseenTrialTrap(connector),
-    ...everyoneTrap(connector),
-    ...loopTrap(connector, acceptedDomains),
-    ...authorityTraps(connector, readsAuthoritiesOutbound(connector), now),
-    ...revocationTrap(connector, readsAuthoritiesOutbound(connector)),
+    ...opportunisticWarning(connector),
+    ...unseenReportOnlyWarning(connector),
+    ...catchAllWarning(connector),
+    ...loopWarning(connector, acceptedDomains),
+    ...authorityWarnings(connector, unverifiedReasonOutbound(connector), now),
+    ...revocationWarning(connector, unverifiedReasonOutbound(connector)),
   ]
 }
 
-function partnerTraps(connector: InboundConnector): Warning[] {
+function partnerWarnings(connector: InboundConnector): Warning[] {
   const { requireTls, restrictDomainsToCertificate, restrictDomainsToIpAddresses } = connector
   const warnings: Warning[] = []
   const add = (path: string, message: string) => warnings.push({ path, message })
-  const everyone = connector.senderDomains.indexOf('*')
-  const demands = requireTls || restrictDomainsToCertificate || restrictDomainsToIpAddresses
-  if (!demands) add('requireTls', 'the connector requires nothing: mail in the clear is accepted')
-  if (demands && everyone >= 0 && connector.mode === 'Enforce')
+  const catchAllIndex = connector.senderDomains.indexOf('*')
+  const hasRequirements = requireTls || restrictDomainsToCertificate || restrictDomainsToIpAddresses
+  if (!hasRequirements) add('requireTls', 'the connector requires nothing: mail in the clear is accepted')
+  if (hasRequirements && catchAllIndex >= 0 && connector.mode === 'Enforce')
     add(
-      `senderDomains[${everyone}]`,
-      `mail from every sender that ${whatIsMissed(connector)} is ${connector.onViolation === 'Defer' ? 'held' : 'refused'}`,
+      `senderDomains[${catchAllIndex}]`,
+      `mail from every sender that ${missedRequirementText(connector)} is ${connector.onViolation === 'Defer' ? 'held' : 'refused'}`,
     )
   if (!restrictDomainsToCertificate)
     for (const field of ['tlsSenderCertificateNames', 'certificateFingerprints'] as const)
@@ -72,7 +72,7 @@ function partnerTraps(connector: InboundConnector): Warning[] {
   return warnings
 }
 
-function whatIsMissed(connector: InboundConnector): string {
+function missedRequirementText(connector: InboundConnector): string {
   if (connector.restrictDomainsToCertificate) return 'does not present the certificate'
   if (connector.restrictDomainsToIpAddresses) return 'does not come from the listed addresses'
   return `does not use TLS${connector.minimumTlsVersion === 'TLSv1.3' ? ' 1.3' : ''}`
@@ -81,7 +81,7 @@ function whatIsMissed(connector: InboundConnector): string {
 /** Exchange accepts no IPv4 range wider than /24; one site gets a /48 of IPv6. */
 const minPrefixLength = { 4: 24, 6: 48 }
 
-function wideRange({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
+function wideRangeWarning({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
   const { family, prefix } = familyOf(range)
   if (prefix >= minPrefixLength[family]) return []
   const size = family === 4 ? `${2 ** (32 - prefix)} addresses` : `a /${prefix} of IPv6`
@@ -105,11 +105,11 @@ function familyOf(range: string): { family: 4 | 6; prefix: number } {
   return mapped ? { family: 4, prefix: prefix - 96 } : { family: 6, prefix }
 }
 
-const readsAuthoritiesInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
+const unverifiedReasonInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
   tlsSenderCertificateNames.length > 0 ? null : 'tlsSenderCertificateNames is empty'
 
 /** @returns why no certificate is checked, or null */
-function readsCertificateInbound(connector: InboundConnector): string | null {
+function uncheckedReasonInbound(connector: InboundConnector): string | null {
   const { connectorType, restrictDomainsToCertificate } = connector
   if (connectorType === 'Partner')
     return restrictDomainsToCertificate ? null : 'restrictDomainsToCertificate is false'
@@ -117,28 +117,30 @@ function readsCertificateInbound(connector: InboundConnector): string | null {
   return named > 0 ? null : 'the connector identifies its servers by address'
 }
 
-/** @param unread why no certificate is checked, or null */
-function revocationTrap(
+/** @param unusedReason why no certificate is checked, or null */
+function revocationWarning(
   { revocationCheck }: InboundConnector | OutboundConnector,
-  unread: string | null,
+  unusedReason: string | null,
 ): Warning[] {
-  if (revocationCheck !== 'HardFail' || unread === null) return []
-  return [{ path: 'revocationCheck', message: `has no effect: ${unread}` }]
+  if (revocationCheck !== 'HardFail' || unusedReason === null) return []
+  return [{ path: 'revocationCheck', message: `has no effect: ${unusedReason}` }]
 }
 
 /** An administrator who sets requireClientAuthEku may believe that a certificate is required. */
-function purposeTrap(connector: InboundConnector): Warning[] {
+function purposeWarning(connector: InboundConnector): Warning[] {
   const { connectorType, requireClientAuthEku, restrictDomainsToCertificate } = connector
   if (!requireClientAuthEku) return []
-  const unread =
+  const unusedReason =
     connectorType === 'Partner' && !restrictDomainsToCertificate
       ? 'restrictDomainsToCertificate is false, so any certificate or none is accepted'
-      : readsAuthoritiesInbound(connector)
-  return unread === null ? [] : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unread}` }]
+      : unverifiedReasonInbound(connector)
+  return unusedReason === null
+    ? []
+    : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unusedReason}` }]
 }
 
 /** Any client that the connector does not exclude uses up the partner's limit. */
-function rateTrap(connector: InboundConnector): Warning[] {
+function rateLimitWarning(connector: InboundConnector): Warning[] {
   const { connectorType, mode, messageRateLimit, senderDomains, onViolation } = connector
   if (!messageRateLimit || mode !== 'Enforce' || connectorType === 'OnPremises') return []
   const add = (message: string): Warning[] => [{ path: 'messageRateLimit', message }]
@@ -153,21 +155,22 @@ function rateTrap(connector: InboundConnector): Warning[] {
 }
 
 /** @returns why no certificate is verified, or null */
-export const readsAuthoritiesOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
+export const unverifiedReasonOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
   tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
     ? null
     : `tlsSettings is ${tlsSettings}`
 
-/** @param unread why no certificate is verified, or null */
-function authorityTraps(
+/** @param unusedReason why no certificate is verified, or null */
+function authorityWarnings(
   { certificateAuthorities }: InboundConnector | OutboundConnector,
-  unread: string | null,
+  unusedReason: string | null,
   now: Date,
 ): Warning[] {
   if (certificateAuthorities.length === 0) return []
-  if (unread !== null) return [{ path: 'certificateAuthorities', message: `has no effect: ${unread}` }]
+  if (unusedReason !== null)
+    return [{ path: 'certificateAuthorities', message: `has no effect: ${unusedReason}` }]
   return certificateAuthorities.flatMap((pem, index) => {
-    const message = outOfDate(new X509Certificate(pem), now)
+    const message = validityWarning(new X509Certificate(pem), now)
     return message === null ? [] : [{ path: `certificateAuthorities[${index}]`, message }]
   })
 }
@@ -175,7 +178,7 @@ function authorityTraps(
 /** Enough time to get the next certificate from the partner. */
 const expiryWarningMs = 30 * dayMs
 
-function outOfDate(certificate: X509Certificate, now: Date): string | null {
+function validityWarning(certificate: X509Certificate, now: Date): string | null {
   const { subject } = certificate
   const [from, to] = [validFrom(certificate), validTo(certificate)]
   const name = subject?.replaceAll('\n', ', ').slice(0, 200) || 'the authority'
@@ -186,7 +189,7 @@ function outOfDate(certificate: X509Certificate, now: Date): string | null {
   return `${name} expires on ${day(to)}; from then on no certificate that it issued is trusted`
 }
 
-function opportunisticTrap({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
+function opportunisticWarning({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
   if (connectorType !== 'Partner' || tlsSettings !== null) return []
   const where = route === 'SmartHosts' ? 'a smart host' : 'a server'
   return [
@@ -197,12 +200,12 @@ function opportunisticTrap({ connectorType, tlsSettings, route }: OutboundConnec
   ]
 }
 
-function unseenTrialTrap({ mode, route, tlsSettings }: OutboundConnector): Warning[] {
+function unseenReportOnlyWarning({ mode, route, tlsSettings }: OutboundConnector): Warning[] {
   if (mode !== 'ReportOnly' || route !== 'Ses' || tlsSettings === null) return []
   return [{ path: 'mode', message: 'reports nothing: Amazon SES does not report how it delivers' }]
 }
 
-function everyoneTrap({
+function catchAllWarning({
   recipientDomains,
   tlsSettings,
   tlsDomain,
@@ -220,7 +223,7 @@ function everyoneTrap({
 }
 
 /** The MX of an accepted domain is usually mailflow. */
-function loopTrap(
+function loopWarning(
   { recipientDomains, allAcceptedDomains, route }: OutboundConnector,
   acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
 ): Warning[] {
@@ -233,7 +236,7 @@ function loopTrap(
   return [
     {
       path: 'route',
-      message: `${few(looping)}: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers`,
+      message: `${proseList(looping)}: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers`,
     },
   ]
 }

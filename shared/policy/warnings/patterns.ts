@@ -1,16 +1,16 @@
 /** Indexes the domain patterns of one connector to find those that overlap with another's pattern. */
 
-export class Patterns {
+export class PatternIndex {
   /** The domain itself, or `*`. */
   readonly #exact = new Set<string>()
   /** `*.example.com` is stored as `example.com`. */
   readonly #wildcard = new Set<string>()
   /** The patterns at or below a domain. */
   readonly #below = new Map<string, string[]>()
-  readonly #everyone: boolean
+  readonly #hasCatchAll: boolean
 
   constructor(patterns: readonly string[]) {
-    this.#everyone = patterns.includes('*')
+    this.#hasCatchAll = patterns.includes('*')
     for (const pattern of new Set(patterns)) {
       if (pattern === '*') continue
       const domain = domainOfPattern(pattern)
@@ -26,7 +26,7 @@ export class Patterns {
 
   /** The patterns that match some domain that the other pattern matches too. */
   *overlapping(other: string): Generator<string> {
-    if (this.#everyone) yield '*'
+    if (this.#hasCatchAll) yield '*'
     if (other === '*') {
       for (const domain of this.#exact) yield domain
       for (const domain of this.#wildcard) yield `*.${domain}`
@@ -56,14 +56,14 @@ function suffixes(domain: string): string[] {
 }
 
 /** The intersection of two overlapping patterns, which is the narrower one. */
-export function narrower(one: string, other: string): string {
+export function narrowerPattern(one: string, other: string): string {
   if (one === '*') return other
   if (other === '*' || !one.startsWith('*.')) return one
   return !other.startsWith('*.') || other.length > one.length ? other : one
 }
 
 /** A domain that stands for all domains that only the pattern matches: no connector names it exactly. */
-export function exampleOf(pattern: string): string {
+export function exampleDomain(pattern: string): string {
   if (pattern === '*') return anyLabel
   return pattern.startsWith('*.') ? `${anyLabel}.${pattern.slice(2)}` : pattern
 }

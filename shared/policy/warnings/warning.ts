@@ -8,10 +8,10 @@ export const Warning = z.strictObject({
 export type Warning = z.output<typeof Warning>
 
 /** All connectors and accepted domains, with or without the connector in question. */
-export type Surroundings = Omit<ConnectorSet, 'version'>
+export type OtherConnectors = Omit<ConnectorSet, 'version'>
 
 /**
  * `WhatWeakens` leaves out overlaps where the more specific connector requires all that the other does: domain patterns
  * are meant for that. The answer to one write includes them; in a list of hundreds they would hide what matters.
  */
-export type Extent = 'Everything' | 'WhatWeakens'
+export type WarningScope = 'Everything' | 'WhatWeakens'

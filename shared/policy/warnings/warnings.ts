@@ -3,43 +3,43 @@
  * saved, and the answer lists the warnings. They are few, so that they are read.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
-import { counted } from '../words.ts'
+import { countText } from '../words.ts'
 import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
-import { inboundTraps, notInForce, outboundTraps } from './own.ts'
-import { unprotectedFrom, unprotectedTo } from './pair.ts'
-import type { Extent, Surroundings, Warning } from './warning.ts'
+import { inboundOwnWarnings, notEnforcedWarning, outboundOwnWarnings } from './own.ts'
+import { unprotectedInbound, unprotectedOutbound } from './pair.ts'
+import type { OtherConnectors, Warning, WarningScope } from './warning.ts'
 
 /** @param all null when the other connectors could not be read: a warning then says that they were not compared */
 export function inboundWarnings(
   connector: InboundConnector,
-  all: Surroundings | null,
+  all: OtherConnectors | null,
   now: Date,
-  extent: Extent = 'Everything',
+  scope: WarningScope = 'Everything',
 ): Warning[] {
-  if (!connector.enabled) return notInForce(connector)
+  if (!connector.enabled) return notEnforcedWarning(connector)
   return limitWarnings([
-    ...notInForce(connector),
+    ...notEnforcedWarning(connector),
     ...(all
-      ? [...unprotectedTo(connector, all), ...inboundOverlaps(connector, all, now, extent)]
+      ? [...unprotectedOutbound(connector, all), ...inboundOverlaps(connector, all, now, scope)]
       : notCompared),
-    ...inboundTraps(connector, now),
+    ...inboundOwnWarnings(connector, now),
   ])
 }
 
 /** @param all as for inboundWarnings */
 export function outboundWarnings(
   connector: OutboundConnector,
-  all: Surroundings | null,
+  all: OtherConnectors | null,
   now: Date,
-  extent: Extent = 'Everything',
+  scope: WarningScope = 'Everything',
 ): Warning[] {
-  if (!connector.enabled) return notInForce(connector)
+  if (!connector.enabled) return notEnforcedWarning(connector)
   return limitWarnings([
-    ...notInForce(connector),
+    ...notEnforcedWarning(connector),
     ...(all
-      ? [...unprotectedFrom(connector, all), ...outboundOverlaps(connector, all, extent)]
+      ? [...unprotectedInbound(connector, all), ...outboundOverlaps(connector, all, scope)]
       : notCompared),
-    ...outboundTraps(connector, all?.acceptedDomains ?? [], now),
+    ...outboundOwnWarnings(connector, all?.acceptedDomains ?? [], now),
   ])
 }
 
@@ -57,6 +57,6 @@ function limitWarnings(warnings: Warning[]): Warning[] {
   if (warnings.length <= maxWarnings) return warnings
   return [
     ...warnings.slice(0, maxWarnings),
-    { path: '', message: `and ${counted(warnings.length - maxWarnings, 'more warning')}` },
+    { path: '', message: `and ${countText(warnings.length - maxWarnings, 'more warning')}` },
   ]
 }

@@ -11,7 +11,7 @@ import { InboundConnector, OutboundConnector } from '../../../shared/connectors/
 import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
 import { TraceEntry } from '../../../shared/messages/entry.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import { relayDenied } from '../../../shared/policy/admit.ts'
+import { relayDeniedReply } from '../../../shared/policy/admit.ts'
 import { type Answered, type Asked, apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
@@ -480,7 +480,7 @@ describe('/messages', () => {
         connectors: { inbound: contoso, outbound: null },
         decidedBy: null,
         reportOnly: null,
-        reply: relayDenied,
+        reply: relayDeniedReply,
       } as const
       await trace.recordVerdict(received, verdict, circumstances, 4_000_000_000)
     }

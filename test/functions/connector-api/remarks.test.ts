@@ -69,7 +69,7 @@ test('the comparison waits five seconds for a silent store', async ({ mock }) =>
   mock.timers.enable({ apis: ['setTimeout'] })
   const errors: unknown[] = []
   const logger = { error: (_: string, error: unknown) => errors.push(error) } as unknown as Logger
-  const remarks = remarksOn({ everything: () => new Promise(() => {}) }, outboundWarnings, {
+  const remarks = remarksOn({ readAll: () => new Promise(() => {}) }, outboundWarnings, {
     logger,
     now: () => 0,
   })

@@ -6,7 +6,7 @@ import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Message } from '../../../shared/contract/message.ts'
 import { History, type HistoryPosition } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import { relayDenied } from '../../../shared/policy/admit.ts'
+import { relayDeniedReply } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -55,7 +55,7 @@ const verdict = (address: string, fields: object): Verdict =>
     connectors: { inbound: null, outbound: null },
     decidedBy: null,
     reportOnly: null,
-    reply: relayDenied,
+    reply: relayDeniedReply,
     until: new Date(now + 600_000),
     expiresAt: new Date(now + 86_400_000),
     notifyDelay: false,

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { type Kept, keepReport, outcomesOfKept } from '../../../functions/deliver-message/keep-report.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { noticeOfSuccess } from '../../../shared/policy/notification.ts'
+import { successDsnKind } from '../../../shared/policy/notification.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { buildReport } from '../../../shared/tls-reports/report.ts'
 import { type DkimKey, reportMail } from '../../../shared/tls-reports/report-mail.ts'
@@ -143,7 +143,7 @@ test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for i
   const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })
   const noticeOf = (kept: Kept) => {
     const outcome = outcomesOfKept(kept, { recipients: [to] }).get(to.address)
-    return noticeOfSuccess({ lastAttempt: attempt(outcome) }, true)
+    return successDsnKind({ lastAttempt: attempt(outcome) }, true)
   }
   assert.equal(noticeOf(await keep(await mail())), 'delivered')
   assert.equal(noticeOf(await keep(letter)), null)

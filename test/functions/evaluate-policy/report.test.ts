@@ -4,7 +4,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import { reportNotice, reportVerdict } from '../../../functions/evaluate-policy/report.ts'
 import type { Message, PolicySource } from '../../../shared/contract/message.ts'
-import { relayDenied } from '../../../shared/policy/admit.ts'
+import { relayDeniedReply } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
 import { attempt, certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
@@ -34,7 +34,7 @@ function counted(
     explanation: '',
     connectors: { inbound: null, outbound: null },
     decidedBy: null,
-    reply: relayDenied,
+    reply: relayDeniedReply,
     until: receivedAt,
   } as unknown as Verdict
   reportVerdict(of, verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })

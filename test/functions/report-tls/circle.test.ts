@@ -14,7 +14,7 @@ import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { deliverToHops, type SmtpDeliveryOptions } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
-import { type MtaSts, noMtaSts } from '../../../shared/policy/transport-security.ts'
+import { type MtaStsState, noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { dayBefore } from '../../../shared/tls-reports/days.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
@@ -71,7 +71,7 @@ async function send(
   tally: Tally,
   partner: Partner,
   host: string,
-  given: { header?: string; mtaSts?: MtaSts } = {},
+  given: { header?: string; mtaSts?: MtaStsState } = {},
 ): Promise<void> {
   const { header = '', mtaSts = sts('testing', ['*.partner.example']) } = given
   const content = Buffer.from(`${header}Subject: x\r\n\r\nbody\r\n`)

@@ -6,7 +6,7 @@ import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 import { noStore } from '../../../shared/net/revocation/revocation-store.ts'
-import { judgeInbound } from '../../../shared/policy/inbound.ts'
+import { evaluateInbound } from '../../../shared/policy/inbound.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { inbound, snapshot } from '../../support/fixtures.ts'
 import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/ingress.ts'
@@ -121,7 +121,7 @@ describe('A client whose certificate is revoked', () => {
     const wire = await session('revoked')
     const { tls, envelope, source } = await job(wire, 'held')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Revoked')
-    const judged = judgeInbound(snapshot({ inbound: connectors }), {
+    const judged = evaluateInbound(snapshot({ inbound: connectors }), {
       ip: source?.ip ?? '',
       tls,
       mailFrom: envelope.mailFrom,
@@ -134,13 +134,13 @@ describe('A client whose certificate is revoked', () => {
   it('is accepted by a report-only connector, which reports it', async () => {
     const wire = await session('revoked')
     const { tls } = await job(wire, 'trial')
-    const judged = judgeInbound(snapshot({ inbound: connectors }), {
+    const judged = evaluateInbound(snapshot({ inbound: connectors }), {
       ip: '192.0.2.1',
       tls,
       mailFrom: 'a@trial.example',
       at: new Date(),
     })
-    assert.match(judged.reported?.explanation ?? '', /: revoked \(/)
+    assert.match(judged.reportedViolation?.explanation ?? '', /: revoked \(/)
     wire.destroy()
   })
 

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import {
-  keepable,
   maxHosts,
   OutboundValidation,
+  toStorable,
   type ValidationStep,
 } from '../../../shared/connectors/validation.ts'
 import type { CertificateSummary } from '../../../shared/contract/certificate.ts'
@@ -74,19 +74,19 @@ function largest(): OutboundValidation {
 describe('a validation', () => {
   it('is stored whole if it fits', () => {
     const steps = Array.from({ length: maxHosts }, () => step({ certificates: [certificate(5, 60)] }))
-    assert.deepEqual(keepable(validation(steps)), validation(steps))
+    assert.deepEqual(toStorable(validation(steps)), validation(steps))
   })
 
   it("keeps the host's certificate rather than those of its authorities", () => {
     const chain = [certificate(3, 100), certificate(20, 255), certificate(20, 255)]
-    const kept = keepable(validation(Array.from({ length: maxHosts }, () => step({ certificates: chain }))))
+    const kept = toStorable(validation(Array.from({ length: maxHosts }, () => step({ certificates: chain }))))
     assert.ok(kept.steps.every(({ certificates }) => certificates.length === 1))
     assert.deepEqual(kept.steps[0]?.certificates[0], chain[0])
   })
 
   it('keeps every step and its result, whatever its size', () => {
     const { steps } = largest()
-    const kept = keepable(largest())
+    const kept = toStorable(largest())
     const outline = (some: readonly ValidationStep[]) =>
       some.map(({ step: name, succeeded }) => [name, succeeded])
     assert.deepEqual(outline(kept.steps), outline(steps))
@@ -108,7 +108,7 @@ describe('a validation', () => {
             certificates: Array(chain).fill(certificate(names, length)),
           }),
         )
-        assert.ok(octets(keepable(validation(steps))) <= 70_000)
+        assert.ok(octets(toStorable(validation(steps))) <= 70_000)
       }),
     )
   })
@@ -127,7 +127,7 @@ describe('a validation', () => {
       certificateAuthorities: Array(Math.min(20, Math.floor(32_768 / cert.length))).fill(cert),
       comment: '\ud83d\udcec'.repeat(512),
     })
-    const item = octets({ ...connector, validation: keepable(largest()) })
+    const item = octets({ ...connector, validation: toStorable(largest()) })
     assert.ok(item > 300_000 && item <= 400 * 1024, `${item} octets`)
   })
 })

@@ -16,7 +16,7 @@ import {
 } from '../../../shared/messages/history.ts'
 import { attemptKey, dsnKey } from '../../../shared/messages/keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import { relayDenied } from '../../../shared/policy/admit.ts'
+import { relayDeniedReply } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
@@ -54,7 +54,7 @@ const verdict = (address: string, fields: Partial<Verdict> = {}): Verdict =>
     connectors: { inbound: null, outbound: 'id-northwind' },
     decidedBy: null,
     reportOnly: null,
-    reply: relayDenied,
+    reply: relayDeniedReply,
     until: now,
     expiresAt: now,
     ...fields,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { findNextHops, type NextHopsResult, type SmtpRoute } from '../../../shared/net/next-hops.ts'
-import type { Dane } from '../../../shared/policy/transport-security.ts'
+import type { DaneState } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 
 const domain = 'partner.example'
@@ -20,7 +20,7 @@ async function look(zone: Zone, route = byMx, dane = true) {
   return { found, tlsaAsked: resolver.asked.filter((question) => question.startsWith('TLSA ')), resolver }
 }
 
-const shownDane = (dane: Dane): string => {
+const shownDane = (dane: DaneState): string => {
   switch (dane.kind) {
     case 'None':
       return 'none'

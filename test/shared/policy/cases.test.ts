@@ -7,8 +7,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { admit } from '../../../shared/policy/admit.ts'
-import { judgeMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
+import { admitRecipient } from '../../../shared/policy/admit.ts'
+import { evaluateInboundForMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, explainer } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -59,7 +59,7 @@ function checkConsidered(row: Case, { explanation }: Verdict, considered: Consid
 /** What is refused in session is never delivered later; what is accepted does not bounce at the first decision. */
 function checkSession(row: Case, given: Snapshot, verdict: Verdict): void {
   if (row.expected.inSession === null) return
-  const admission = admit(given, judgeMessage(given, messageOf(row)), addressOf(row))
+  const admission = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
   const answer = admission.action === 'Refuse' ? formatReply(admission.reply) : accepted
   assert.equal(answer, row.expected.inSession)
   if (admission.action === 'Refuse') assert.notEqual(verdict.action, 'Deliver')

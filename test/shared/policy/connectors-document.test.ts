@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { admit, isAcceptedRecipient } from '../../../shared/policy/admit.ts'
-import { judgeMessage, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
+import { admitRecipient, isAcceptedRecipient } from '../../../shared/policy/admit.ts'
+import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
 import { identifiedBy, violationOf } from '../../../shared/policy/inbound.ts'
 import { retryDelayMs } from '../../../shared/policy/schedule.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -65,7 +65,7 @@ function saidInCases() {
     const verdict = decide(row, given)
     if (verdict.action !== 'Deliver')
       found.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
-    const admission = admit(given, judgeMessage(given, messageOf(row)), addressOf(row))
+    const admission = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
     if (admission.action === 'Refuse')
       found.push({ reason: admission.reason, kind: 'inSession', reply: formatReply(admission.reply) })
   }
@@ -249,7 +249,7 @@ describe('the diagram of verdicts', () => {
 /** @param verdict of which only the connector is looked at that takes the recipient */
 function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
-  const judgement = judgeMessage(given, message)
+  const judgement = evaluateInboundForMessage(given, message)
   const { attempts, lastAttempt } = recipientOf(row)
   const outboundId = verdict.connectors.outbound
   const outbound = connectorsOf(row).find(({ id }) => id === outboundId)

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { foresee, type InUse, type Known, usedAt } from '../../../shared/policy/foresight.ts'
+import {
+  type CertificateInUse,
+  type ExpiryContext,
+  findCertificatesInUse,
+  findExpiringCertificates,
+} from '../../../shared/policy/foresight.ts'
 import type { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { inbound, outbound } from '../../support/fixtures.ts'
 import { daysAfter, observation } from '../../support/observed.ts'
@@ -41,11 +46,11 @@ const known = (
   }: {
     out?: readonly Partial<OutboundConnector>[]
     into?: readonly Partial<InboundConnector>[]
-    served?: Known['served']
+    served?: ExpiryContext['served']
   } = {},
-): InUse[] => {
+): CertificateInUse[] => {
   const connectors = { inbound: into.map(inbound), outbound: out.map(outbound) }
-  return observations.flatMap((one) => usedAt(one, { connectors, served }, now))
+  return observations.flatMap((one) => findCertificatesInUse(one, { connectors, served }, now))
 }
 
 describe("a next hop's certificate", () => {
@@ -69,7 +74,10 @@ describe("a next hop's certificate", () => {
     ['nothing, with DANE of its host', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
   ] as const)
     test(`of a connector that requires ${what} has the consequence ${consequence}`, () => {
-      const { gauges, notices } = foresee(known([shown(verifiedBy)], { out: [{ ...bank, ...fields }] }), now)
+      const { gauges, notices } = findExpiringCertificates(
+        known([shown(verifiedBy)], { out: [{ ...bank, ...fields }] }),
+        now,
+      )
       assert.deepEqual(gauges, [
         { observedAs: 'PartnerServer', connector: 'To the bank', daysLeft: 10, stopsMail },
       ])
@@ -87,7 +95,7 @@ describe("a next hop's certificate", () => {
   ] as [string, Partial<OutboundConnector>][])
     test(`${what} is ignored`, () => {
       const seen = known([shown()], { out: [{ ...bank, ...fields }] })
-      assert.deepEqual(foresee(seen, now), { gauges: [], notices: [] })
+      assert.deepEqual(findExpiringCertificates(seen, now), { gauges: [], notices: [] })
     })
 
   for (const [what, fields] of [
@@ -100,12 +108,12 @@ describe("a next hop's certificate", () => {
   ] as [string, Partial<OutboundConnector>][])
     test(`of a connector for ${what} counts`, () => {
       const seen = known([shown()], { out: [{ ...bank, ...fields }] })
-      assert.equal(foresee(seen, now).notices.length, 1)
+      assert.equal(findExpiringCertificates(seen, now).notices.length, 1)
     })
 
   test('observed because of published policies alone is ignored', () => {
     const stranger = observation([expiring('a', 3)], { connector: null })
-    assert.deepEqual(foresee(known([stranger]), now), { gauges: [], notices: [] })
+    assert.deepEqual(findExpiringCertificates(known([stranger]), now), { gauges: [], notices: [] })
   })
 
   test('that is no longer presented is ignored', () => {
@@ -114,7 +122,7 @@ describe("a next hop's certificate", () => {
       expiring('a', 3, { lastSeen: day(-3) }),
     ])
     const gone = observation([expiring('c', 3, { lastSeen: day(-31) })], { host: 'gone.bank.example' })
-    const { gauges, notices } = foresee(known([seen, gone]), now)
+    const { gauges, notices } = findExpiringCertificates(known([seen, gone]), now)
     assert.deepEqual(
       gauges.map(({ daysLeft }) => daysLeft),
       [90],
@@ -126,7 +134,7 @@ describe("a next hop's certificate", () => {
     const seen = ['mx2', 'mx1'].map((host) =>
       observation([expiring('a', 3)], { host: `${host}.bank.example` }),
     )
-    const { notices } = foresee(known(seen), now)
+    const { notices } = findExpiringCertificates(known(seen), now)
     assert.deepEqual(
       notices.map(({ hosts }) => hosts),
       [['mx1.bank.example', 'mx2.bank.example']],
@@ -139,7 +147,7 @@ describe("a next hop's certificate", () => {
       observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
       observation([expiring('c', 200, { subjectAltNames: ['other.example'] })], { host: 'mx3.bank.example' }),
     ]
-    const { notices } = foresee(known(seen), now)
+    const { notices } = findExpiringCertificates(known(seen), now)
     assert.deepEqual(
       notices.map(({ newer }) => newer),
       [{ fingerprint256: 'b'.repeat(64), notAfter: day(90), firstSeen: day(-100), host: 'mx2.bank.example' }],
@@ -151,7 +159,7 @@ describe("a next hop's certificate", () => {
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
     assert.deepEqual(
-      foresee(known(seen), now).notices.map(({ daysLeft, days }) => [daysLeft, days]),
+      findExpiringCertificates(known(seen), now).notices.map(({ daysLeft, days }) => [daysLeft, days]),
       [
         [2, 3],
         [10, 14],
@@ -175,7 +183,7 @@ describe("a sender's certificate", () => {
   ] as [string, Partial<InboundConnector>, string][])
     test(`${what} has the consequence ${consequence}`, () => {
       const seen = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
-      const { notices } = foresee(known([seen], { into: [{ ...fromBank, ...fields }] }), now)
+      const { notices } = findExpiringCertificates(known([seen], { into: [{ ...fromBank, ...fields }] }), now)
       assert.deepEqual(
         notices.map((one) => [one.observedAs, one.consequence]),
         [['PartnerClient', consequence]],
@@ -190,7 +198,7 @@ describe('our own certificate', () => {
     domain: null,
     host: 'mx.ours.example',
   })
-  const served = (letter: string, servedFrom?: string): Known['served'][number] => ({
+  const served = (letter: string, servedFrom?: string): ExpiryContext['served'][number] => ({
     fingerprint256: letter.repeat(64),
     successor:
       servedFrom === undefined ? null : { fingerprint256: 'd'.repeat(64), servedFrom, notAfter: day(400) },
@@ -198,7 +206,7 @@ describe('our own certificate', () => {
 
   test('counts while the ingress serves it, unless its successor is served in time', () => {
     const seen = known([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
-    const { gauges, notices } = foresee(seen, now)
+    const { gauges, notices } = findExpiringCertificates(seen, now)
     assert.deepEqual(
       notices.map((one) => [one.certificate.fingerprint256[0], one.connector, one.consequence]),
       [
@@ -213,7 +221,7 @@ describe('our own certificate', () => {
   })
 
   test('is ignored when the ingress no longer serves it', () => {
-    assert.deepEqual(foresee(known([ingress]), now), { gauges: [], notices: [] })
+    assert.deepEqual(findExpiringCertificates(known([ingress]), now), { gauges: [], notices: [] })
   })
 
   const shown = observation([expiring('a', 10)], {
@@ -223,7 +231,10 @@ describe('our own certificate', () => {
   })
 
   test('counts while a connector presents it', () => {
-    const { notices } = foresee(known([shown], { out: [{ ...bank, clientCertificate: 'ours' }] }), now)
+    const { notices } = findExpiringCertificates(
+      known([shown], { out: [{ ...bank, clientCertificate: 'ours' }] }),
+      now,
+    )
     assert.deepEqual(
       notices.map(({ hosts, consequence }) => [hosts, consequence]),
       [[['mailflow/client-certificates/ours'], 'MailWaits']],
@@ -232,6 +243,9 @@ describe('our own certificate', () => {
 
   test('is ignored when no connector names it any more', () => {
     for (const clientCertificate of [null, 'other'])
-      assert.deepEqual(foresee(known([shown], { out: [{ ...bank, clientCertificate }] }), now).notices, [])
+      assert.deepEqual(
+        findExpiringCertificates(known([shown], { out: [{ ...bank, clientCertificate }] }), now).notices,
+        [],
+      )
   })
 })

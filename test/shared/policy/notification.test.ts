@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { DsnKind } from '../../../shared/contract/jobs.ts'
 import type { Recipient } from '../../../shared/contract/message.ts'
-import { isToldOf, noticeOfSuccess } from '../../../shared/policy/notification.ts'
+import { shouldNotifySender, successDsnKind } from '../../../shared/policy/notification.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
 
 describe('the sender gets a DSN', () => {
@@ -18,7 +18,9 @@ describe('the sender gets a DSN', () => {
     [['SUCCESS', 'FAILURE', 'DELAY'], 'failed delayed relayed delivered'],
   ]
   const toldOf = (mailFrom: string, notify: Recipient['notify']) =>
-    DsnKind.options.filter((kind) => isToldOf(kind, message({ mailFrom }), recipient({ notify }))).join(' ')
+    DsnKind.options
+      .filter((kind) => shouldNotifySender(kind, message({ mailFrom }), recipient({ notify })))
+      .join(' ')
   for (const [notify, kinds] of rows)
     test(`for ${kinds || 'nothing'} with NOTIFY=${notify ?? ''}`, () => {
       assert.equal(toldOf('a@ours.example', notify), kinds)
@@ -39,5 +41,5 @@ describe('after delivery', () => {
     ['a failed attempt causes no success DSN', recipient({ lastAttempt: attempt() }), false, null],
     ['a recipient without an attempt causes no success DSN', recipient(), true, null],
   ]
-  for (const [who, of, kept, notice] of rows) test(who, () => assert.equal(noticeOfSuccess(of, kept), notice))
+  for (const [who, of, kept, notice] of rows) test(who, () => assert.equal(successDsnKind(of, kept), notice))
 })

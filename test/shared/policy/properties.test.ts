@@ -5,13 +5,13 @@ import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { admit } from '../../../shared/policy/admit.ts'
-import { evaluate, judgeMessage } from '../../../shared/policy/evaluate.ts'
-import { explain, type Question } from '../../../shared/policy/explain/explain.ts'
-import { judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
+import { admitRecipient } from '../../../shared/policy/admit.ts'
+import { evaluate, evaluateInboundForMessage } from '../../../shared/policy/evaluate.ts'
+import { explain, type HypotheticalMessage } from '../../../shared/policy/explain/explain.ts'
+import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
 import { requirementOf, selectOutbound } from '../../../shared/policy/outbound.ts'
 import { compileSnapshot, type Snapshot } from '../../../shared/policy/snapshot.ts'
-import { revocationUnknown } from '../../../shared/policy/violation.ts'
+import { revocationUndeterminedReply } from '../../../shared/policy/violation.ts'
 import { chainsTo } from '../../../shared/tls/chain.ts'
 import { message, outbound, recipient } from '../../support/fixtures.ts'
 import {
@@ -38,7 +38,7 @@ const compile = ({ acceptedDomains, ...connectors }: Connectors): Snapshot =>
     acceptedDomains: acceptedDomains.map((domain) => ({ domain })),
   })
 
-const anyQuestion: fc.Arbitrary<Question> = fc
+const anyQuestion: fc.Arbitrary<HypotheticalMessage> = fc
   .record({
     from: anySender,
     ip: anyIp,
@@ -52,7 +52,7 @@ const anyQuestion: fc.Arbitrary<Question> = fc
     rcptTo: to.map((domain) => `b@${domain}`),
   }))
 
-const messageFor = ({ mailFrom, ip, tls }: Question) =>
+const messageFor = ({ mailFrom, ip, tls }: HypotheticalMessage) =>
   message({ receivedAt: receivedAt.toISOString(), mailFrom, tls, source: { ip, port: 0, helo: '' } })
 
 const idOf = (connector: { id: string } | null) => connector?.id ?? null
@@ -67,7 +67,12 @@ describe('the selection agrees with the plain reference implementation for any c
   test('for partners, enforced and report-only', () =>
     fc.assert(
       fc.property(anyConnectors, anySender, anyIp, anyTls, (connectors, { mailFrom, sender }, ip, tls) => {
-        const { partner, trial } = judgeInbound(compile(connectors), { mailFrom, ip, tls, at: receivedAt })
+        const { partner, reportOnlyPartner: trial } = evaluateInbound(compile(connectors), {
+          mailFrom,
+          ip,
+          tls,
+          at: receivedAt,
+        })
         const enforced = referencePartner(connectors.inbound, 'Enforce', sender)
         const tried = referencePartner(connectors.inbound, 'ReportOnly', sender)
         assert.equal(idOf(partner), idOf(enforced ?? tried))
@@ -85,7 +90,7 @@ describe('the selection agrees with the plain reference implementation for any c
     fc.assert(
       fc.property(ours, anySender, anyIp, anyTls, (inbound, { mailFrom, sender }, ip, tls) => {
         const session: Session = { mailFrom, ip, tls, at: receivedAt }
-        const { attributedTo } = judgeInbound(
+        const { attributedTo } = evaluateInbound(
           compile({ inbound, outbound: [], acceptedDomains: [] }),
           session,
         )
@@ -195,7 +200,7 @@ describe('the more specific connector is selected', () => {
         const partner = { ...given, connectorType: 'Partner', mode: 'Enforce', enabled: true } as const
         const exact = { ...partner, senderDomains: [domain], id: 'exact' }
         const rules = compile({ ...connectors, inbound: [...inbound, exact] })
-        assert.equal(judgeMessage(rules, messageFor(question)).partner?.id, 'exact')
+        assert.equal(evaluateInboundForMessage(rules, messageFor(question)).partner?.id, 'exact')
       }),
       runs,
     ))
@@ -242,7 +247,7 @@ describe('forced TLS cannot be circumvented', () => {
     fc.assert(
       fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
         const rules = compile(connectors)
-        const violation = judgeMessage(rules, messageFor(question)).violation
+        const violation = evaluateInboundForMessage(rules, messageFor(question)).violation
         fc.pre(violation?.connector.connectorType === 'Partner')
         violations += 1
         const reduced = { ...question, tls: reduce(question.tls) }
@@ -251,7 +256,10 @@ describe('forced TLS cannot be circumvented', () => {
           assert.notEqual(verdict.action, 'Deliver')
           if (violation.connector.onViolation !== 'Bounce') continue
           // Undetermined revocation defers instead.
-          assert.ok(inSession.code >= 500 || inSession === revocationUnknown, formatReply(inSession))
+          assert.ok(
+            inSession.code >= 500 || inSession === revocationUndeterminedReply,
+            formatReply(inSession),
+          )
         }
       }),
       runs,
@@ -267,9 +275,9 @@ describe('forced TLS cannot be circumvented', () => {
           senderIpAddresses: it.connectorType === 'OnPremises' ? [] : it.senderIpAddresses,
         }))
         const rules = compile({ ...connectors, inbound })
-        fc.pre(judgeMessage(rules, messageFor(question)).attributedTo === null)
+        fc.pre(evaluateInboundForMessage(rules, messageFor(question)).attributedTo === null)
         const reduced = { ...question, tls: reduce(question.tls) }
-        assert.equal(judgeMessage(rules, messageFor(reduced)).attributedTo, null)
+        assert.equal(evaluateInboundForMessage(rules, messageFor(reduced)).attributedTo, null)
       }),
       runs,
     ))
@@ -278,9 +286,12 @@ describe('forced TLS cannot be circumvented', () => {
     fc.assert(
       fc.property(anyConnectors, anyQuestion, anyCertificate, (connectors, question, clientCertificate) => {
         const rules = compile(connectors)
-        const before = judgeMessage(rules, messageFor(question)).partner
+        const before = evaluateInboundForMessage(rules, messageFor(question)).partner
         const tls = { ...question.tls, clientCertificate }
-        assert.equal(judgeMessage(rules, messageFor({ ...question, tls })).partner?.id, before?.id)
+        assert.equal(
+          evaluateInboundForMessage(rules, messageFor({ ...question, tls })).partner?.id,
+          before?.id,
+        )
       }),
       runs,
     ))
@@ -339,7 +350,7 @@ describe('forced TLS cannot be circumvented', () => {
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
         const more = withMore(connectors, { ...one, mode: 'ReportOnly' }, { ...other, mode: 'ReportOnly' })
         const [before, after] = [connectors, more].map((it) =>
-          judgeMessage(compile(it), messageFor(question)),
+          evaluateInboundForMessage(compile(it), messageFor(question)),
         )
         if (before?.attributedTo?.mode === 'Enforce')
           assert.equal(after?.attributedTo?.id, before.attributedTo.id)
@@ -379,10 +390,10 @@ test('an explanation never contradicts the decision', () =>
         now: receivedAt,
       })
       const explained = explain(rules, settings, question, receivedAt)
-      const judgement = judgeMessage(rules, given)
+      const judgement = evaluateInboundForMessage(rules, given)
       for (const [index, { address, inSession, verdict, considered }] of explained.recipients.entries()) {
         assert.deepEqual(verdict, verdicts[index])
-        const admission = admit(rules, judgement, address)
+        const admission = admitRecipient(rules, judgement, address)
         assert.equal(admission.action === 'Accept', inSession.code === 250)
         if (admission.action === 'Accept') assert.notEqual(verdict.action, 'Bounce')
         else {

@@ -3,11 +3,11 @@ import { describe, it } from 'node:test'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Revocation, RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { admit } from '../../../shared/policy/admit.ts'
-import { askingForRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
-import { judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
+import { admitRecipient } from '../../../shared/policy/admit.ts'
+import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
+import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
 import { selectOutbound } from '../../../shared/policy/outbound.ts'
-import { unknownTo } from '../../../shared/policy/unknown-certificate.ts'
+import { unknownCertificateNotices } from '../../../shared/policy/unknown-certificate.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { assessRevocation } from '../../../shared/tls/server-certificate.ts'
 import {
@@ -61,7 +61,7 @@ describe("a partner's certificate", () => {
   for (const [revocationCheck, heard, inSession, why] of rows)
     it(`with ${revocationCheck} and status ${heard} is answered ${inSession ?? 'with acceptance'}`, () => {
       const connectors = snapshot({ inbound: [restricting({ revocationCheck })] })
-      const { violation } = judgeInbound(connectors, session(heard))
+      const { violation } = evaluateInbound(connectors, session(heard))
       assert.equal(violation && formatReply(violation.inSession), inSession)
       if (violation === null) return
       assert.ok(violation.explanation.endsWith(`: ${why}.`), violation.explanation)
@@ -70,7 +70,7 @@ describe("a partner's certificate", () => {
 
   it('is refused permanently when it has another fault too', () => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
-    const { violation } = judgeInbound(connectors, session('Unknown', { trusted: false, trustError: 'X' }))
+    const { violation } = evaluateInbound(connectors, session('Unknown', { trusted: false, trustError: 'X' }))
     assert.equal(violation && formatReply(violation.inSession), restricted)
   })
 
@@ -81,8 +81,8 @@ describe("a partner's certificate", () => {
       certificateFingerprints: [fingerprint256],
     })
     const connectors = snapshot({ inbound: [connector] })
-    assert.equal(judgeInbound(connectors, session('Good', { fingerprint256 })).violation, null)
-    assert.notEqual(judgeInbound(connectors, session('Revoked', { fingerprint256 })).violation, null)
+    assert.equal(evaluateInbound(connectors, session('Good', { fingerprint256 })).violation, null)
+    assert.notEqual(evaluateInbound(connectors, session('Revoked', { fingerprint256 })).violation, null)
   })
 })
 
@@ -97,21 +97,24 @@ describe('our own server', () => {
   for (const [revocationCheck, heard, expected] of rows)
     it(`with ${revocationCheck} and status ${heard} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
       const connectors = snapshot({ inbound: [own({ revocationCheck })] })
-      const judgement = judgeInbound(connectors, session(heard))
-      const admission = admit(connectors, judgement, 'b@elsewhere.example')
+      const judgement = evaluateInbound(connectors, session(heard))
+      const admission = admitRecipient(connectors, judgement, 'b@elsewhere.example')
       assert.equal(admission.action === 'Refuse' ? formatReply(admission.reply) : null, expected)
     })
 
   it('is identified by its address, whatever the status of its certificate', () => {
     const known = own({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
-    const { attributedTo, doubtful } = judgeInbound(snapshot({ inbound: [known] }), session('Revoked'))
+    const { attributedTo, revocationUndetermined: doubtful } = evaluateInbound(
+      snapshot({ inbound: [known] }),
+      session('Revoked'),
+    )
     assert.deepEqual([attributedTo?.name, doubtful], ['Own', null])
   })
 })
 
 describe('revocation is checked', () => {
   const asking = (connectors: InboundConnector[], of: Session) =>
-    askingForRevocation(snapshot({ inbound: connectors }), of).map(({ name }) => name)
+    connectorsCheckingRevocation(snapshot({ inbound: connectors }), of).map(({ name }) => name)
 
   const rows: { what: string; connectors: InboundConnector[]; of?: Session; expected: string[] }[] = [
     {
@@ -164,7 +167,7 @@ describe('the administrator', () => {
   const noticesOf = (heard: Heard) => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
     const of = session(heard)
-    return unknownTo(connectors, of, judgeInbound(connectors, of), fate)
+    return unknownCertificateNotices(connectors, of, evaluateInbound(connectors, of), fate)
   }
 
   it('gets a notice of a revoked certificate, without remedies', () => {
@@ -197,7 +200,7 @@ describe('a next hop', () => {
 describe('between equal connectors', () => {
   it('the inbound connector with the stricter revocation check is selected', () => {
     const connectors = [restricting({ name: 'A' }), restricting({ name: 'B', revocationCheck: 'HardFail' })]
-    assert.equal(judgeInbound(snapshot({ inbound: connectors }), session('Good')).partner?.name, 'B')
+    assert.equal(evaluateInbound(snapshot({ inbound: connectors }), session('Good')).partner?.name, 'B')
   })
 
   it('the outbound connector with the stricter revocation check is selected if it verifies certificates', () => {

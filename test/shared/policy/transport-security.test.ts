@@ -4,25 +4,25 @@ import { describe, it, test } from 'node:test'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply, reply } from '../../../shared/mail/reply.ts'
 import {
-  type Dane,
+  type DaneState,
   decideHop,
   type HopDecision,
   type HopFacts,
-  heedsPublished,
   isEnforced,
   isListed,
-  type MtaSts,
   type MtaStsPolicy,
+  type MtaStsState,
   noMtaSts,
-  type SenderWish,
+  type SenderRequest,
   serverNameFor,
+  usesPublishedPolicies,
 } from '../../../shared/policy/transport-security.ts'
 import type { HopRequirement, TlsaRecord } from '../../../shared/tls/requirement.ts'
 
 const host = 'mx.partner.example'
 const usable: TlsaRecord = { usage: 3, selector: 1, matchingType: 1, data: 'ab'.repeat(32) }
 const unusable: TlsaRecord = { ...usable, usage: 1 }
-const records = (...tlsa: TlsaRecord[]): Dane => ({
+const records = (...tlsa: TlsaRecord[]): DaneState => ({
   kind: 'Records',
   baseDomain: host,
   names: [host, 'partner.example'],
@@ -35,9 +35,9 @@ const danes = {
   'unusable records': records(unusable),
   'records fail': { kind: 'Failed', reply: reply(451, '4.312', 'DNS failed'), bogus: false },
   'records are bogus': { kind: 'Failed', reply: reply(451, '7.324', 'DNSSEC'), bogus: true },
-} satisfies Record<string, Dane>
+} satisfies Record<string, DaneState>
 
-const policy = (mode: MtaStsPolicy['mode'], mx: string): MtaSts => ({
+const policy = (mode: MtaStsPolicy['mode'], mx: string): MtaStsState => ({
   kind: 'Policy',
   policy: { id: '1', mode, mx: [mx], maxAge: 86_400 },
 })
@@ -51,9 +51,9 @@ const policies = {
   'testing, not listed': policy('testing', 'mx.elsewhere.example'),
   enforce: policy('enforce', '*.partner.example'),
   'enforce, not listed': policy('enforce', 'mx.elsewhere.example'),
-} satisfies Record<string, MtaSts>
+} satisfies Record<string, MtaStsState>
 
-const nothing: SenderWish = { requireTls: false, tlsRequiredNo: false, isNotification: false }
+const nothing: SenderRequest = { requireTls: false, tlsRequiredNo: false, isNotification: false }
 const wishes = {
   nothing,
   REQUIRETLS: { ...nothing, requireTls: true },
@@ -62,7 +62,7 @@ const wishes = {
   'a DSN': { ...nothing, isNotification: true },
   'a DSN with REQUIRETLS': { ...nothing, isNotification: true, requireTls: true },
   'a DSN with TLS-Required: No': { ...nothing, isNotification: true, tlsRequiredNo: true },
-} satisfies Record<string, SenderWish>
+} satisfies Record<string, SenderRequest>
 
 const levels = ['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'] as const
 type Level = (typeof levels)[number]
@@ -82,7 +82,7 @@ function connector(level: Level, fields: Partial<TlsRequirement> = {}): TlsRequi
   }
 }
 
-function facts(dane: Dane, fields: Partial<HopFacts> = {}): HopFacts {
+function facts(dane: DaneState, fields: Partial<HopFacts> = {}): HopFacts {
   return { domain: 'partner.example', host, foundBy: 'Mx', authentic: true, dane, ...fields }
 }
 
@@ -91,7 +91,7 @@ const inWords = ({ level, source }: HopRequirement): string => `${level} by ${so
 function decisionInWords(decision: HopDecision): string {
   if (decision.kind === 'Refuse')
     return `${decision.outcome}: ${formatReply(decision.fault.reply).slice(0, 10).trim()}`
-  const watched = decision.trials.map(
+  const watched = decision.reportOnlyRequirements.map(
     ({ requirement, fault }) => `${inWords(requirement)}${fault ? ` (${fault.reply.enhanced})` : ''}`,
   )
   const also = watched.length > 0 ? `, watching ${watched.join(' and ')}` : ''
@@ -220,9 +220,9 @@ describe('the requirement in force', () => {
 
 interface Combination {
   tls: TlsRequirement
-  wish: SenderWish
+  wish: SenderRequest
   hop: HopFacts
-  mtaSts: MtaSts
+  mtaSts: MtaStsState
   decision: HopDecision
 }
 
@@ -380,16 +380,16 @@ describe('in every combination', () => {
       assert.equal(decision.kind, without.kind)
       assert.deepEqual(decision.enforced, without.enforced)
       if (decision.kind === 'Try' && without.kind === 'Try') {
-        assert.deepEqual(decision.trials.slice(1), without.trials)
-        assert.deepEqual(decision.trials[0], { requirement: ownOf(tls), fault: null })
+        assert.deepEqual(decision.reportOnlyRequirements.slice(1), without.reportOnlyRequirements)
+        assert.deepEqual(decision.reportOnlyRequirements[0], { requirement: ownOf(tls), fault: null })
       }
     },
   )
   property(
     'a lookup that is not needed does not affect the decision',
-    ({ tls, wish }) => Object.values(heedsPublished(tls, wish)).includes(false),
+    ({ tls, wish }) => Object.values(usesPublishedPolicies(tls, wish)).includes(false),
     (each) => {
-      const heeds = heedsPublished(each.tls, each.wish)
+      const heeds = usesPublishedPolicies(each.tls, each.wish)
       const decision = again(each, {
         ...(!heeds.dane && { hop: { ...each.hop, dane: danes['no DANE'] } }),
         ...(!heeds.mtaSts && { mtaSts: noMtaSts }),
@@ -443,7 +443,7 @@ test("the server name is the TLSA base domain, or else the host's own name (RFC 
     authentic: true,
     dane: { kind: 'None' },
   }
-  const alias: Dane = {
+  const alias: DaneState = {
     kind: 'Records',
     baseDomain: 'mx.hub.example',
     names: ['mx.hub.example'],

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { CertificateNotice } from '../../../shared/contract/jobs.ts'
 import { type ClientCertificate, plaintext } from '../../../shared/contract/message.ts'
-import { identifies, present } from '../../../shared/policy/client-certificate.ts'
-import { judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
-import { knownTo, unknownTo } from '../../../shared/policy/unknown-certificate.ts'
+import { identifiesClient, toPresentedCertificate } from '../../../shared/policy/client-certificate.ts'
+import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
+import { connectorsKnowing, unknownCertificateNotices } from '../../../shared/policy/unknown-certificate.ts'
 import {
   clientCertificate,
   inbound,
@@ -51,7 +51,7 @@ const held = { consequence: 'Held', heldUntil: '2026-01-16T12:00:00.000Z' } as c
 
 function notices(connectors: InboundConnector[], given: Session) {
   const rules = snapshot({ inbound: connectors })
-  return unknownTo(rules, given, judgeInbound(rules, given), held)
+  return unknownCertificateNotices(rules, given, evaluateInbound(rules, given), held)
 }
 
 describe('a notice of an unknown certificate is sent', () => {
@@ -247,9 +247,9 @@ describe('the connector would know the certificate after adding', () => {
         notice?.remedies.map(({ add }) => add),
         expected,
       )
-      const presented = present(given.tls.clientCertificate, given.at)
+      const presented = toPresentedCertificate(given.tls.clientCertificate, given.at)
       for (const { field, add } of notice?.remedies ?? [])
-        assert.ok(identifies({ ...connector, [field]: [...connector[field], add] }, presented), field)
+        assert.ok(identifiesClient({ ...connector, [field]: [...connector[field], add] }, presented), field)
     })
 })
 
@@ -277,7 +277,9 @@ describe('a certificate is known', () => {
   for (const [name, connectors, given, expected] of rows)
     test(name, () =>
       assert.deepEqual(
-        knownTo(given, judgeInbound(snapshot({ inbound: connectors }), given)).map((one) => one.name),
+        connectorsKnowing(given, evaluateInbound(snapshot({ inbound: connectors }), given)).map(
+          (one) => one.name,
+        ),
         expected,
       ),
     )
@@ -289,9 +291,11 @@ test('no certificate is both known and unknown to one connector', () => {
   for (const fields of [{}, other, expired, ours, { trusted: false }])
     for (const mailFrom of ['a@contoso.example', fromOurs, '']) {
       const given = presenting(fields, mailFrom)
-      const judgement = judgeInbound(rules, given)
-      const known = knownTo(given, judgement).map(({ id }) => id)
-      const unknown = unknownTo(rules, given, judgement, held).map(({ connector }) => connector.id)
+      const judgement = evaluateInbound(rules, given)
+      const known = connectorsKnowing(given, judgement).map(({ id }) => id)
+      const unknown = unknownCertificateNotices(rules, given, judgement, held).map(
+        ({ connector }) => connector.id,
+      )
       assert.deepEqual(
         known.filter((id) => unknown.includes(id)),
         [],
@@ -301,4 +305,4 @@ test('no certificate is both known and unknown to one connector', () => {
 })
 
 test('the fixture is a certificate that its connector knows', () =>
-  assert.ok(identifies(contoso(), present(clientCertificate(), receivedAt))))
+  assert.ok(identifiesClient(contoso(), toPresentedCertificate(clientCertificate(), receivedAt))))

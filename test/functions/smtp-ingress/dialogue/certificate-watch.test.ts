@@ -4,7 +4,7 @@ import { afterEach, test } from 'node:test'
 import { UnknownCertificateNotifier } from '../../../../functions/smtp-ingress/dialogue/certificate-watch.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import type { InboundConnector } from '../../../../shared/connectors/schema.ts'
-import { judgeInbound } from '../../../../shared/policy/inbound.ts'
+import { evaluateInbound } from '../../../../shared/policy/inbound.ts'
 import { inbound, overTlsWith, receivedAt, snapshot } from '../../../support/fixtures.ts'
 import { startTestIngress, type TestIngress, Wire } from '../../../support/ingress/ingress.ts'
 import { fingerprintOf, type Identity, selfSigned } from '../../../support/pki.ts'
@@ -169,7 +169,7 @@ test('an exception while sending a notice does not reach the session', async () 
     inbound: [inbound({ restrictDomainsToCertificate: true, certificateFingerprints: ['cd'.repeat(32)] })],
   })
   const session = { ip: '192.0.2.1', tls: overTlsWith(), mailFrom: 'a@contoso.example', at: receivedAt }
-  watch.notifyRefusal(rules, session, judgeInbound(rules, session))
+  watch.notifyRefusal(rules, session, evaluateInbound(rules, session))
   assert.deepEqual(await logged.promise, [
     'warn',
     'the notice of an unknown certificate could not be sent',

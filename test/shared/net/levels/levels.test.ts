@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
 import { formatReply, reply } from '../../../../shared/mail/reply.ts'
 import type { Outcome, SessionRecord } from '../../../../shared/net/smtp-delivery.ts'
-import type { MtaSts } from '../../../../shared/policy/transport-security.ts'
+import type { MtaStsState } from '../../../../shared/policy/transport-security.ts'
 import { assessServerTls } from '../../../../shared/tls/server-certificate.ts'
 import { host } from '../../../support/hostile-certificates.ts'
 import { type Conversation, ehloReply, type Peer } from '../../../support/hostile-server.ts'
@@ -132,7 +132,7 @@ for (const { title, subject, rows } of chapters)
   })
 
 describe('An attempt makes no connection for', () => {
-  const unlisted: MtaSts = {
+  const unlisted: MtaStsState = {
     kind: 'Policy',
     policy: { id: '1', mode: 'enforce', mx: ['mx.elsewhere.example'], maxAge: 86_400 },
   }

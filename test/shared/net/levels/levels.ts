@@ -1,7 +1,7 @@
 /** The TLS levels of outbound mail, as input of attempts. */
 import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
 import type { PolicySource, TlsLevel } from '../../../../shared/contract/message.ts'
-import type { Dane, MtaSts } from '../../../../shared/policy/transport-security.ts'
+import type { DaneState, MtaStsState } from '../../../../shared/policy/transport-security.ts'
 import type { TlsaRecord } from '../../../../shared/tls/requirement.ts'
 import {
   type CertificateName,
@@ -20,8 +20,8 @@ export interface Level {
   /** The CA of the mail server's certificates. */
   authority: 'Public' | 'Own'
   tls?: (world: CertificateWorld) => Partial<TlsRequirement>
-  dane?: (world: CertificateWorld, presented: CertificateName) => Dane
-  mtaSts?: MtaSts
+  dane?: (world: CertificateWorld, presented: CertificateName) => DaneState
+  mtaSts?: MtaStsState
   authentic?: boolean
   requireTls?: boolean
   /** Header fields to add. */
@@ -36,12 +36,12 @@ const byConnector = (level: Exclude<TlsLevel, 'Dane'>) => ({
 
 const nothing = { policy: 'Opportunistic', source: 'Opportunistic', authority: 'Public' } as const
 
-const policyOf = (mode: 'enforce' | 'testing'): MtaSts => ({
+const policyOf = (mode: 'enforce' | 'testing'): MtaStsState => ({
   kind: 'Policy',
   policy: { id: '1', mode, mx: [host], maxAge: 86_400 },
 })
 
-const records = (...tlsa: TlsaRecord[]): Dane => ({
+const records = (...tlsa: TlsaRecord[]): DaneState => ({
   kind: 'Records',
   baseDomain: host,
   names: [host, 'partner.example'],
@@ -49,7 +49,7 @@ const records = (...tlsa: TlsaRecord[]): Dane => ({
 })
 
 /** Pins the presented key, except that of an attacker's certificate for the same name. */
-const pinned = ({ underPublic }: CertificateWorld, presented: CertificateName): Dane => {
+const pinned = ({ underPublic }: CertificateWorld, presented: CertificateName): DaneState => {
   const key = presented === 'otherPublic' ? 'good' : presented
   return records({ usage: 3, selector: 1, matchingType: 1, data: keyDigest(underPublic[key]) })
 }

@@ -9,7 +9,7 @@ import {
   type StoredPolicy,
 } from '../../../../shared/net/mta-sts/policy-store.ts'
 import { MtaStsSource, type PolicyFault } from '../../../../shared/net/mta-sts/source.ts'
-import { type MtaSts, noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import { type MtaStsState, noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { createPki } from '../../../support/pki.ts'
 import {
@@ -136,10 +136,10 @@ function worker(): MtaStsSource {
 const ask = (source: MtaStsSource, of = domain, signal = AbortSignal.timeout(20_000)) =>
   source.policyFor(of, signal)
 
-const faultOf = (mtaSts: MtaSts): string | null => mtaSts.fault?.result ?? null
+const faultOf = (mtaSts: MtaStsState): string | null => mtaSts.fault?.result ?? null
 
 /** Returns `enforce a1`, `none`, or the fault's result. */
-const shown = (mtaSts: MtaSts): string => {
+const shown = (mtaSts: MtaStsState): string => {
   if (mtaSts.kind === 'Policy') return `${mtaSts.policy.mode} ${mtaSts.policy.id}`
   return mtaSts.kind === 'Unknown' ? 'unknown' : (mtaSts.fault?.result ?? 'none')
 }
@@ -188,7 +188,7 @@ describe('an announced policy', () => {
     it(`is fetched, stored and used: ${mode}`, async () => {
       serves({ mode, mx: ['mx.partner.example', '*.backup.example'] })
       const source = worker()
-      const expected: MtaSts = {
+      const expected: MtaStsState = {
         kind: 'Policy',
         policy: { id: 'a1', mode, mx: ['mx.partner.example', '*.backup.example'], maxAge: week },
         fault: null,

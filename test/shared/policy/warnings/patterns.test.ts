@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { domainMatchesPattern } from '../../../../shared/mail/domain.ts'
-import { exampleOf, narrower, Patterns } from '../../../../shared/policy/warnings/patterns.ts'
+import { exampleDomain, narrowerPattern, PatternIndex } from '../../../../shared/policy/warnings/patterns.ts'
 
 /** Few labels, so that patterns often overlap. */
 const domain = fc
@@ -17,14 +17,14 @@ const pattern = fc.oneof(
 /** Two patterns overlap if both match one of these domains: the domain of either, or an unnamed one below it. */
 const meet = (one: string, other: string): boolean =>
   [one, other]
-    .flatMap((it) => [exampleOf(it), it.replace('*.', '')])
+    .flatMap((it) => [exampleDomain(it), it.replace('*.', '')])
     .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
 
 describe('the patterns of a connector', () => {
   test('finds exactly the patterns that overlap with another', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
-        const found = [...new Patterns(patterns).overlapping(other)]
+        const found = [...new PatternIndex(patterns).overlapping(other)]
         assert.deepEqual(found.toSorted(), patterns.filter((mine) => meet(mine, other)).toSorted())
       }),
       { numRuns: 2000 },
@@ -35,10 +35,10 @@ describe('the patterns of a connector', () => {
     fc.assert(
       fc.property(pattern, pattern, (one, other) => {
         fc.pre(meet(one, other))
-        const both = narrower(one, other)
-        assert.equal(narrower(other, one), both)
+        const both = narrowerPattern(one, other)
+        assert.equal(narrowerPattern(other, one), both)
         for (const it of [one, other])
-          assert.ok(domainMatchesPattern(exampleOf(both), it), `${both} in ${it}`)
+          assert.ok(domainMatchesPattern(exampleDomain(both), it), `${both} in ${it}`)
       }),
       { numRuns: 2000 },
     )
