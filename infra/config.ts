@@ -1,6 +1,6 @@
 /** The settings of a deployment: the `mailflow` object in the context of cdk.json, parsed once. */
 import { z } from 'zod'
-import { mailMemory } from '../shared/contract/ingress-memory.ts'
+import { mailMemoryOctets } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 
 /** Content must outlive its job, which can stay this long on a queue or dead-letter queue. */
@@ -327,7 +327,7 @@ export const Config = z
   .superRefine(({ ingress }, context) => {
     const { maximumConnections: sessions } = ingress
     try {
-      mailMemory({ memoryMebibytes: ingressMemory(ingress), maxSessions: sessions })
+      mailMemoryOctets({ memoryMebibytes: ingressMemory(ingress), maxSessions: sessions })
     } catch (error) {
       const message = `${(error as Error).message}; a larger cpu gives more memory, up to 1024`
       context.addIssue({ code: 'custom', path: ['ingress', 'maximumConnections'], message })

@@ -1,5 +1,5 @@
 /** Formats values that several outputs share. */
-import { inOneLine } from '../../shared/mail/peer-words.ts'
+import { toSingleLine } from '../../shared/mail/peer-words.ts'
 
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
@@ -7,4 +7,4 @@ export const jsonText = (value: unknown): string => `${JSON.stringify(value, nul
 export const timeOf = (iso: string): string => iso.replace('T', ' ').replace(/\.\d+/, '')
 
 /** Makes untrusted text (names, replies, addresses) safe for a terminal. */
-export const printable = (text: string): string => inOneLine(text, Number.POSITIVE_INFINITY)
+export const printable = (text: string): string => toSingleLine(text, Number.POSITIVE_INFINITY)

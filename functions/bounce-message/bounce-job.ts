@@ -2,22 +2,27 @@
 import { createHash } from 'node:crypto'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
-import { type ContentReference, ownMessage, plainEnvelope, untried } from '../../shared/contract/message.ts'
+import {
+  basicEnvelope,
+  type ContentReference,
+  createOwnMessage,
+  newRecipient,
+} from '../../shared/contract/message.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn/dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/keys.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
 
 /** The stored result of a notification. */
-export interface Sent {
+export interface SentDsn {
   /** Message id of the DSN. */
   dsn: string
 }
 
-export interface Dependencies {
-  claims: Claims<Sent>
-  evaluation: Sender<EvaluationJob>
+export interface BounceDependencies {
+  claims: Claims<SentDsn>
+  evaluation: JobSender<EvaluationJob>
   /** Reads the header section of a stored message. */
   readHeaders(content: ContentReference): Promise<Buffer>
   /** Reads the whole message. */
@@ -41,38 +46,43 @@ const leaseMs = 90_000
 export async function bounceJob(
   job: BounceJob,
   now: Date,
-  dependencies: Dependencies,
+  dependencies: BounceDependencies,
 ): Promise<string | null> {
   if (job.message.envelope.mailFrom === '') return null
-  const { mine, sent } = await claimAll(job, now, dependencies)
+  const { unreported: mine, reportedByDsn: sent } = await claimAll(job, now, dependencies)
   if (mine.length === 0) return null
-  const earlier = coveringDsn(job, mine, sent)
-  const dsn = earlier ?? (await sendDsn({ ...job, recipients: mine }, now, dependencies))
-  for (const { recipient } of mine) await dependencies.claims.complete(keyOf(job, recipient.address), { dsn })
-  return earlier === null ? dsn : null
+  const earlierDsn = findEarlierDsn(job, mine, sent)
+  const dsn = earlierDsn ?? (await sendDsn({ ...job, recipients: mine }, now, dependencies))
+  for (const { recipient } of mine)
+    await dependencies.claims.complete(claimKeyOf(job, recipient.address), { dsn })
+  return earlierDsn === null ? dsn : null
 }
 
-type Reported = BounceJob['recipients'][number]
+type ReportedRecipient = BounceJob['recipients'][number]
 
-interface Claimed {
+interface ClaimedRecipients {
   /** Recipients without a known notification. */
-  mine: Reported[]
+  unreported: ReportedRecipient[]
   /** The other recipients by the DSN that reported them. */
-  sent: Map<string, Reported[]>
+  reportedByDsn: Map<string, ReportedRecipient[]>
 }
 
 async function claimAll(
   job: BounceJob,
   now: Date,
-  { claims, retentionDays }: Dependencies,
-): Promise<Claimed> {
+  { claims, retentionDays }: BounceDependencies,
+): Promise<ClaimedRecipients> {
   const expiresAt = expiryAfter(now, retentionDays * daySeconds)
-  const claimed: Claimed = { mine: [], sent: new Map() }
+  const claimed: ClaimedRecipients = { unreported: [], reportedByDsn: new Map() }
   for (const reported of job.recipients) {
-    const claim = await claims.claim(keyOf(job, reported.recipient.address), now, leaseMs, expiresAt)
+    const claim = await claims.claim(claimKeyOf(job, reported.recipient.address), now, leaseMs, expiresAt)
     if (claim.kind === 'Busy') throw new Error(`another worker is sending the DSN for ${job.message.id}`)
-    if (claim.kind === 'Claimed') claimed.mine.push(reported)
-    else claimed.sent.set(claim.result.dsn, [...(claimed.sent.get(claim.result.dsn) ?? []), reported])
+    if (claim.kind === 'Claimed') claimed.unreported.push(reported)
+    else
+      claimed.reportedByDsn.set(claim.result.dsn, [
+        ...(claimed.reportedByDsn.get(claim.result.dsn) ?? []),
+        reported,
+      ])
   }
   return claimed
 }
@@ -82,28 +92,32 @@ async function claimAll(
  * The DSN's id depends on its recipients: it covered either these and the completed ones, or the whole job, of which
  * other DSNs may have reported some recipients in the meantime.
  */
-function coveringDsn(job: BounceJob, mine: readonly Reported[], sent: Claimed['sent']): string | null {
-  const ofAll = dsnId(job)
+function findEarlierDsn(
+  job: BounceJob,
+  mine: readonly ReportedRecipient[],
+  sent: ClaimedRecipients['reportedByDsn'],
+): string | null {
+  const idOfAll = dsnId(job)
   for (const [id, others] of sent)
-    if (id === ofAll || id === dsnId({ ...job, recipients: [...others, ...mine] })) return id
+    if (id === idOfAll || id === dsnId({ ...job, recipients: [...others, ...mine] })) return id
   return null
 }
 
-async function sendDsn(job: BounceJob, now: Date, dependencies: Dependencies): Promise<string> {
-  const dsn = buildDsn(job, dependencies.hostname, await originalOf(job, dependencies))
+async function sendDsn(job: BounceJob, now: Date, dependencies: BounceDependencies): Promise<string> {
+  const dsn = buildDsn(job, dependencies.hostname, await readOriginal(job, dependencies))
   const content = await dependencies.store(dsn.id, dsn.octets)
-  await dependencies.evaluation.send([{ job: evaluationOf(dsn, content, job, now) }])
+  await dependencies.evaluation.send([{ job: evaluationJobOf(dsn, content, job, now) }])
   return dsn.id
 }
 
 /** Content is deleted after a time. A DSN without it still reports the failure. */
-async function originalOf(
+async function readOriginal(
   { message: { content }, returnsContent = false }: BounceJob,
-  { read, readHeaders, maxReturnedOctets }: Dependencies,
+  { read, readHeaders, maxReturnedOctets }: BounceDependencies,
 ): Promise<Parameters<typeof buildDsn>[2]> {
-  const whole = returnsContent && content.length <= maxReturnedOctets
+  const isWhole = returnsContent && content.length <= maxReturnedOctets
   try {
-    return whole
+    return isWhole
       ? { kind: 'Message', octets: await read(content) }
       : { kind: 'Headers', octets: await readHeaders(content) }
   } catch (error) {
@@ -112,18 +126,18 @@ async function originalOf(
   }
 }
 
-const keyOf = ({ message, kind }: BounceJob, address: string) => dsnKey(message.id, address, kind)
+const claimKeyOf = ({ message, kind }: BounceJob, address: string) => dsnKey(message.id, address, kind)
 
-function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: Date): EvaluationJob {
+function evaluationJobOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: Date): EvaluationJob {
   const address = job.message.envelope.mailFrom
   const envelope = {
-    ...plainEnvelope(''),
+    ...basicEnvelope(''),
     smtpUtf8: dsn.smtpUtf8,
     eightBitMime: dsn.eightBit,
     requireTls: job.message.envelope.requireTls,
   }
-  const message = ownMessage({ id: dsn.id, madeAt: now, envelope, content })
-  return { message, recipients: [untried(address)], notBefore: null }
+  const message = createOwnMessage({ id: dsn.id, madeAt: now, envelope, content })
+  return { message, recipients: [newRecipient(address)], notBefore: null }
 }
 
 /**

@@ -14,7 +14,7 @@ import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { headerSection } from '../../shared/mail/header-section.ts'
 import { Claims } from '../../shared/messages/claims.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
-import { bounceJob, contentReference, type Dependencies, type Sent } from './bounce-job.ts'
+import { type BounceDependencies, bounceJob, contentReference, type SentDsn } from './bounce-job.ts'
 
 // Cold start.
 
@@ -24,8 +24,8 @@ const maxHeaderSectionOctets = 65_536
 const environment = readEnvironment(BounceEnvironment, process.env)
 const s3 = new S3Client(clientDefaults)
 const reader = new ContentReader(s3)
-const dependencies: Dependencies = {
-  claims: new Claims<Sent>(
+const dependencies: BounceDependencies = {
+  claims: new Claims<SentDsn>(
     DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults)),
     environment.MESSAGES_TABLE,
   ),

@@ -9,7 +9,7 @@ import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { problemJson } from '../../shared/http-api/problem.ts'
 import { requestLog } from '../../shared/http-api/request-log.ts'
 import type { History } from '../../shared/messages/history.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
 import { openApi } from './openapi.ts'
 import { type Answer, type Route, route } from './route.ts'
 import { router } from './router.ts'
@@ -26,7 +26,7 @@ import { validateInboundRoute } from './routes/validate-inbound.ts'
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
-  evaluation: Sender<EvaluationJob>
+  evaluation: JobSender<EvaluationJob>
   explain: Omit<ExplainDependencies, 'now'>
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']

@@ -9,7 +9,12 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
 import type { Message } from '../../shared/contract/message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
-import { type History, type HistoryPosition, type IndexRow, isWithin } from '../../shared/messages/history.ts'
+import {
+  type History,
+  type HistoryPosition,
+  type IndexRow,
+  isWithinSpan,
+} from '../../shared/messages/history.ts'
 import { consideredInbound } from '../../shared/policy/explain/considered-inbound.ts'
 import { evaluateInbound } from '../../shared/policy/inbound.ts'
 import { bestPattern } from '../../shared/policy/order.ts'
@@ -61,7 +66,7 @@ export async function validateInbound(
   do {
     const step = await history.find(span, isFrom(connector), next, messagesPerStep)
     const messages = await history.messages(step.found.map(({ before }) => before))
-    for (const message of messages.filter((message) => isWithin(message, span)).sort(newestFirst))
+    for (const message of messages.filter((message) => isWithinSpan(message, span)).sort(newestFirst))
       if (message.source !== null) tally.add(message, judge(message, message.source.ip))
     next = step.stoppedAt
   } while (next !== null && now() - until.getTime() < maxSearchMs)

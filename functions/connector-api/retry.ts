@@ -5,14 +5,19 @@
  * way is not repeated. The timer that comes later finds its attempt claimed.
  */
 import { hourMs, minuteMs } from '../../shared/contract/durations.ts'
-import { type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
-import type { History, HistoryPosition, IndexRow, Undertaking } from '../../shared/messages/history.ts'
+import { type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
+import type {
+  History,
+  HistoryPosition,
+  IndexRow,
+  MessageWithRecipients,
+} from '../../shared/messages/history.ts'
 import type { RecipientState } from '../../shared/messages/trace.ts'
-import type { Outgoing, Sender } from '../../shared/queues/job-queue.ts'
+import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 
 export interface Dependencies {
-  history: Pick<History, 'find' | 'undertaking'>
-  evaluation: Sender<EvaluationJob>
+  history: Pick<History, 'find' | 'messageWithRecipients'>
+  evaluation: JobSender<EvaluationJob>
   /** Milliseconds since the epoch. */
   now: () => number
 }
@@ -26,7 +31,7 @@ export type MessageRetry =
 /** @returns null when there is no such message */
 export async function retryMessage(id: string, dependencies: Dependencies): Promise<MessageRetry | null> {
   const { history, evaluation, now } = dependencies
-  const undertaking = await history.undertaking(id)
+  const undertaking = await history.messageWithRecipients(id)
   if (!undertaking) return null
   const deferred = deferredOf(undertaking, () => true)
   if (deferred.length === 0) {
@@ -89,7 +94,7 @@ async function retryAll(
   connector: string,
   { history, evaluation, now }: Dependencies,
 ): Promise<number[]> {
-  const undertakings = await Promise.all(found.map(({ before }) => history.undertaking(before)))
+  const undertakings = await Promise.all(found.map(({ before }) => history.messageWithRecipients(before)))
   const at = now()
   // The index is eventually consistent: it says only which messages to read.
   const retries = undertakings
@@ -102,18 +107,20 @@ async function retryAll(
   return retries.map(({ deferred }) => deferred.length)
 }
 
-type Taken = Undertaking['recipients'][number]
+type Taken = MessageWithRecipients['recipients'][number]
 
-const deferredOf = ({ recipients }: Undertaking, concerns: (taken: Taken) => boolean) =>
+const deferredOf = ({ recipients }: MessageWithRecipients, concerns: (taken: Taken) => boolean) =>
   recipients
     .filter((taken) => taken.state === 'Deferred' && concerns(taken))
     .map(({ recipient }) => recipient)
 
 function jobs(
-  { message }: Undertaking,
+  { message }: MessageWithRecipients,
   deferred: ReturnType<typeof deferredOf>,
   at: number,
-): Outgoing<EvaluationJob>[] {
+): OutgoingJob<EvaluationJob>[] {
   const notBefore = new Date(at).toISOString()
-  return inParts(deferred).map((recipients) => ({ job: { message, recipients, notBefore, retry: true } }))
+  return splitForJobs(deferred).map((recipients) => ({
+    job: { message, recipients, notBefore, retry: true },
+  }))
 }

@@ -6,8 +6,8 @@
 import { findNextHops, type NextHopsResult } from '../../shared/net/next-hops.ts'
 import { BatchSessions } from '../../shared/net/sessions.ts'
 import type { Slot, Slots } from '../../shared/transport/slots.ts'
-import type { Reason } from './postpone.ts'
-import { slowHosts } from './slow.ts'
+import type { PostponeReason } from './postpone.ts'
+import { slowHostsDestination } from './slow.ts'
 
 export interface BatchOptions {
   slots: Pick<Slots, 'acquire'>
@@ -17,34 +17,34 @@ export interface BatchOptions {
   minRemainingMs: number
   sessions?: BatchSessions
   /** Called when a slot cannot be acquired or released because of an error; the delivery goes on. */
-  onFault(error: Error): void
+  onError(error: Error): void
 }
 
-export interface Place {
+export interface QueueEntry {
   /** Runs the work after the earlier records of its destination, or returns why it cannot run. */
-  inTurn<T>(work: () => Promise<T>): Promise<T | Reason>
+  runExclusive<T>(work: () => Promise<T>): Promise<T | PostponeReason>
   /** Releases the destination's slot after the last record. */
   leave(): void
 }
 
-interface Line {
+interface DestinationQueue {
   destination: string
-  members: number
-  last: Promise<unknown>
-  slot: Promise<Held> | null
+  jobCount: number
+  tail: Promise<unknown>
+  slot: Promise<AcquiredSlot> | null
 }
 
 /** `Unknown`: the table failed. Null: no slot is free. */
-type Held = Slot | 'Unknown' | null
+type AcquiredSlot = Slot | 'Unknown' | null
 
 export class Batch {
   readonly signal: AbortSignal
   readonly sessions: BatchSessions
   readonly #options: BatchOptions
   readonly #startedAt = performance.now()
-  readonly #lines = new Map<string, Line>()
+  readonly #queues = new Map<string, DestinationQueue>()
   readonly #releases: Promise<void>[] = []
-  readonly #found = new Map<string, Promise<NextHopsResult>>()
+  readonly #nextHops = new Map<string, Promise<NextHopsResult>>()
 
   constructor(options: BatchOptions) {
     this.#options = options
@@ -57,27 +57,27 @@ export class Batch {
    * @param destination key of the destination queue
    * @param slow whether it also needs a slot of the slow hosts
    */
-  join(destination: string, slow = false): Place {
-    const line = this.#lines.get(destination) ?? {
+  enqueue(destination: string, slow = false): QueueEntry {
+    const queue = this.#queues.get(destination) ?? {
       destination,
-      members: 0,
-      last: Promise.resolve(),
+      jobCount: 0,
+      tail: Promise.resolve(),
       slot: null,
     }
-    this.#lines.set(destination, line)
-    line.members += 1
-    let left = false
+    this.#queues.set(destination, queue)
+    queue.jobCount += 1
+    let hasLeft = false
     return {
-      inTurn: (work) => {
-        const done = line.last.then(
-          async () => (await this.#whyNot(line)) ?? (slow ? this.#amongSlow(work) : work()),
+      runExclusive: (work) => {
+        const result = queue.tail.then(
+          async () => (await this.#reasonNotToRun(queue)) ?? (slow ? this.#runAsSlowHost(work) : work()),
         )
-        line.last = done.catch(() => undefined)
-        return done
+        queue.tail = result.catch(() => undefined)
+        return result
       },
       leave: () => {
-        if (!left) this.#leave(line)
-        left = true
+        if (!hasLeft) this.#exitQueue(queue)
+        hasLeft = true
       },
     }
   }
@@ -85,9 +85,9 @@ export class Batch {
   /** Like `findNextHops`, but looks each route up once for all records. */
   find: typeof findNextHops = (route, resolver, options) => {
     const key = JSON.stringify([route, options.dane])
-    const found = this.#found.get(key) ?? findNextHops(route, resolver, options)
-    this.#found.set(key, found)
-    return found
+    const nextHops = this.#nextHops.get(key) ?? findNextHops(route, resolver, options)
+    this.#nextHops.set(key, nextHops)
+    return nextHops
   }
 
   /** Closes sessions and releases slots. */
@@ -95,14 +95,14 @@ export class Batch {
     await Promise.all([this.sessions.close(), ...this.#releases])
   }
 
-  async #whyNot(line: Line): Promise<Reason | null> {
+  async #reasonNotToRun(queue: DestinationQueue): Promise<PostponeReason | null> {
     if (this.#remainingMs < this.#options.minRemainingMs) return 'NoTime'
-    line.slot ??= this.#acquire(line.destination)
-    return (await line.slot) === null ? 'NoSlot' : null
+    queue.slot ??= this.#acquire(queue.destination)
+    return (await queue.slot) === null ? 'NoSlot' : null
   }
 
-  async #amongSlow<T>(work: () => Promise<T>): Promise<T | Reason> {
-    const slot = await this.#acquire(slowHosts)
+  async #runAsSlowHost<T>(work: () => Promise<T>): Promise<T | PostponeReason> {
+    const slot = await this.#acquire(slowHostsDestination)
     if (slot === null) return 'NoSlotForSlowHost'
     try {
       return await work()
@@ -115,23 +115,23 @@ export class Batch {
     return this.#options.limitMs - (performance.now() - this.#startedAt)
   }
 
-  #acquire(destination: string): Promise<Held> {
+  #acquire(destination: string): Promise<AcquiredSlot> {
     return this.#options.slots.acquire(destination, new Date()).catch((error: Error) => {
-      this.#options.onFault(error)
+      this.#options.onError(error)
       return 'Unknown' as const
     })
   }
 
-  #leave(line: Line): void {
-    line.members -= 1
-    if (line.members > 0) return
-    this.#lines.delete(line.destination)
-    this.#releases.push(this.#release(line.slot))
+  #exitQueue(queue: DestinationQueue): void {
+    queue.jobCount -= 1
+    if (queue.jobCount > 0) return
+    this.#queues.delete(queue.destination)
+    this.#releases.push(this.#release(queue.slot))
   }
 
-  async #release(slot: Held | Promise<Held> | null): Promise<void> {
-    const held = await slot
-    if (held === null || held === 'Unknown') return
-    await held.release().catch(this.#options.onFault)
+  async #release(slot: AcquiredSlot | Promise<AcquiredSlot> | null): Promise<void> {
+    const acquired = await slot
+    if (acquired === null || acquired === 'Unknown') return
+    await acquired.release().catch(this.#options.onError)
   }
 }

@@ -22,36 +22,39 @@ const maxObservations = 200
 /** Milliseconds; the function has that much time left after its last attempt. */
 const writeTimeoutMs = 10_000
 
-export class Sightings {
-  readonly #seen = new Map<string, NewObservation>()
+export class ObservedCertificates {
+  readonly #observations = new Map<string, NewObservation>()
 
-  add(sighting: NewObservation | null): void {
-    if (sighting === null || this.#seen.size >= maxObservations) return
-    const { endpoint: place, certificate } = sighting
-    this.#seen.set([place.connector?.id, place.host, certificate.fingerprint256].join(' '), sighting)
+  add(observation: NewObservation | null): void {
+    if (observation === null || this.#observations.size >= maxObservations) return
+    const { endpoint, certificate } = observation
+    this.#observations.set(
+      [endpoint.connector?.id, endpoint.host, certificate.fingerprint256].join(' '),
+      observation,
+    )
   }
 
   /** Returns the certificates since the last call. */
   take(): NewObservation[] {
-    const all = [...this.#seen.values()]
-    this.#seen.clear()
+    const all = [...this.#observations.values()]
+    this.#observations.clear()
     return all
   }
 }
 
 /** Observes the sessions of a job, and the client certificate presented in them. */
 export function certificateWatch(
-  sightings: Sightings,
+  observations: ObservedCertificates,
   { connector = null }: { connector?: Connector | undefined },
   now: () => Date,
 ) {
   return {
-    session: (session: SessionRecord): void => sightings.add(ofServer(session, connector, now())),
+    session: (session: SessionRecord): void => observations.add(observeServer(session, connector, now())),
     credentials:
       (read: SmtpDeliveryOptions['readCredentials']): SmtpDeliveryOptions['readCredentials'] =>
       async (name) => {
         const credentials = await read(name)
-        sightings.add(ofOurs(name, credentials, connector, now()))
+        observations.add(observeOwn(name, credentials, connector, now()))
         return credentials
       },
   }
@@ -59,7 +62,7 @@ export function certificateWatch(
 
 type Connector = NewObservation['endpoint']['connector']
 
-function ofServer(
+function observeServer(
   { tls, result, enforced, hop, domain }: SessionRecord,
   connector: Connector,
   at: Date,
@@ -68,28 +71,32 @@ function ofServer(
   if (tls?.kind !== 'Established' || result !== 'success') return null
   if (connector === null && verifiedBy !== 'Dane' && verifiedBy !== 'MtaSts') return null
   const certificate = recordOfServer(tls)
-  const place = { kind: 'PartnerServer' as const, connector, domain, host: hop.host }
-  return certificate && { endpoint: place, certificate, verifiedBy, at }
+  const endpoint = { kind: 'PartnerServer' as const, connector, domain, host: hop.host }
+  return certificate && { endpoint, certificate, verifiedBy, at }
 }
 
-function ofOurs(
+function observeOwn(
   name: string,
   { certificate: pem }: ClientCredentials,
   connector: Connector,
   at: Date,
 ): NewObservation | null {
   const certificate = recordOfPem(pem)
-  const place = { kind: 'Own' as const, connector, domain: null, host: clientCertificateSecret(name) }
-  return certificate && { endpoint: place, certificate, verifiedBy: null, at }
+  const endpoint = { kind: 'Own' as const, connector, domain: null, host: clientCertificateSecret(name) }
+  return certificate && { endpoint, certificate, verifiedBy: null, at }
 }
 
 /** Never rejects. */
-export async function writeSightings(
-  sightings: Sightings,
-  noting: ObservationSinks,
+export async function writeObservedCertificates(
+  observations: ObservedCertificates,
+  recording: ObservationSinks,
   now: Date,
   tools: LogAndMetrics,
 ): Promise<void> {
   const signal = AbortSignal.timeout(writeTimeoutMs)
-  await Promise.all(sightings.take().map((one) => recordObservedCertificate(one, now, noting, tools, signal)))
+  await Promise.all(
+    observations
+      .take()
+      .map((observation) => recordObservedCertificate(observation, now, recording, tools, signal)),
+  )
 }

@@ -4,16 +4,16 @@ import { DeliverEnvironment, readEnvironment } from '../../shared/contract/envir
 import { DeliveryJob } from '../../shared/contract/jobs.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { Tally } from '../../shared/tls-reports/tally.ts'
-import { Batch, type Place } from './batch.ts'
-import { Sightings, writeSightings } from './certificates-seen.ts'
+import { Batch, type QueueEntry } from './batch.ts'
+import { ObservedCertificates, writeObservedCertificates } from './certificates-seen.ts'
 import { deliverJob } from './deliver-job.ts'
-import { lineOf } from './line.ts'
+import { destinationKey } from './line.ts'
 import { countDelivery, logDelivery } from './observe.ts'
-import { SesPlaces } from './ses-place.ts'
-import { isSlow } from './slow.ts'
+import { SesSlots } from './ses-place.ts'
+import { isForSlowHosts } from './slow.ts'
 import { connectStores } from './stores.ts'
-import { writeSessions } from './tls-sessions.ts'
-import { type BatchParts, Transmission } from './transmission.ts'
+import { writeSessionCounts } from './tls-sessions.ts'
+import { type BatchContext, Transmission } from './transmission.ts'
 
 // AWS calls this.
 
@@ -34,31 +34,31 @@ const environment = readEnvironment(DeliverEnvironment, process.env)
 const logger = new Logger({ serviceName: 'deliver-message' })
 const stores = connectStores(environment)
 const transmission = new Transmission(environment, stores, logger)
-const sesPlaces = new SesPlaces()
+const sesSlots = new SesSlots()
 
 // Batches and records.
 
-interface BatchState extends BatchParts {
+interface BatchState extends BatchContext {
   connectorsVersion: number
 }
 
 /** When the connectors' version cannot be read, nothing is sent and the batch comes back. */
 async function beforeBatch(): Promise<BatchState> {
-  const onFault = (error: Error) =>
+  const onError = (error: Error) =>
     logger.warn('The slots of a destination could not be read or released', error)
   // Created first: the batch's time counts from here.
-  const shared = new Batch({ ...limits, slots: stores.slots, onFault })
+  const shared = new Batch({ ...limits, slots: stores.slots, onError })
   const connectorsVersion = await stores.readConnectorsVersion()
-  return { connectorsVersion, shared, tally: new Tally(), sightings: new Sightings() }
+  return { connectorsVersion, shared, tally: new Tally(), observations: new ObservedCertificates() }
 }
 
 async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Promise<void> {
-  const place = placeFor(job, tools.batch)
+  const entry = enqueueJob(job, tools.batch)
   try {
     const delivery = await deliverJob(job, {
-      ...stores.ofJobs,
+      ...stores.deliverDependencies,
       connectorsVersion: tools.batch.connectorsVersion,
-      inTurn: place.inTurn,
+      runExclusive: entry.runExclusive,
       transmit: (_route, mail) => transmission.transmit(job, mail, tools),
       now: () => new Date(),
       random: Math.random,
@@ -69,23 +69,25 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     if (delivery.busy.length > 0)
       throw new Error(`another worker holds ${delivery.busy.length} recipients; the job comes back for them`)
   } finally {
-    place.leave()
+    entry.leave()
   }
 }
 
-function placeFor(job: DeliveryJob, { shared }: BatchState): Place {
-  const line = lineOf(job.route)
-  return line === null ? sesPlaces.placeFor(job.message.content.length) : shared.join(line, isSlow(job))
+function enqueueJob(job: DeliveryJob, { shared }: BatchState): QueueEntry {
+  const key = destinationKey(job.route)
+  return key === null
+    ? sesSlots.slotFor(job.message.content.length)
+    : shared.enqueue(key, isForSlowHosts(job))
 }
 
 async function afterBatch(
-  { shared, tally, sightings }: BatchState,
+  { shared, tally, observations }: BatchState,
   tools: Pick<JobTools, 'logger' | 'metrics'>,
 ): Promise<void> {
   await Promise.all([
     shared.end(),
     transmission.settle(),
-    writeSessions(tally, stores.counters, Math.random, tools),
-    writeSightings(sightings, stores.observed, new Date(), tools),
+    writeSessionCounts(tally, stores.counters, Math.random, tools),
+    writeObservedCertificates(observations, stores.observed, new Date(), tools),
   ])
 }

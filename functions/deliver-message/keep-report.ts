@@ -21,7 +21,7 @@ import { excessReason, readReportMail } from '../../shared/tls-reports/read-mail
 import { type ReceivedReport, toReceivedReport } from '../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 
-export interface Dependencies {
+export interface StoreReportDependencies {
   reports: Pick<ReceivedReports, 'put'>
   resolver: Resolver
   now(): Date
@@ -29,21 +29,21 @@ export interface Dependencies {
   signal: AbortSignal
 }
 
-export type Kept =
+export type StoreReportResult =
   | { kind: 'Kept'; report: ReceivedReport }
   /** `told`: the sender gets a DSN. */
-  | { kind: 'Ignored'; why: string; told: boolean }
+  | { kind: 'Ignored'; why: string; isSenderNotified: boolean }
   /** It is tried again. */
   | { kind: 'Failed'; why: string }
 
 /** Never throws. */
-export async function keepReport(
+export async function storeReport(
   message: Pick<Message, 'receivedAt' | 'envelope'>,
   content: Buffer,
-  { reports, resolver, now, retentionDays, signal }: Dependencies,
-): Promise<Kept> {
-  const tooMuch = excessReason(content)
-  if (tooMuch !== null) return { kind: 'Ignored', why: tooMuch, told: false }
+  { reports, resolver, now, retentionDays, signal }: StoreReportDependencies,
+): Promise<StoreReportResult> {
+  const limitFault = excessReason(content)
+  if (limitFault !== null) return { kind: 'Ignored', why: limitFault, isSenderNotified: false }
   try {
     const signer = await verifySigner(content, resolver, signal)
     if (signer.kind === 'Unknown') return { kind: 'Failed', why: signer.why }
@@ -53,7 +53,11 @@ export async function keepReport(
         ? toReceivedReport(reading.content, new Date(message.receivedAt), signer)
         : reading.why
     if (typeof report === 'string')
-      return { kind: 'Ignored', why: report, told: isProven(message, signer.signedBy) }
+      return {
+        kind: 'Ignored',
+        why: report,
+        isSenderNotified: isAuthenticatedSender(message, signer.signedBy),
+      }
     await reports.put(report, expiryAfter(now(), retentionDays * daySeconds))
     return { kind: 'Kept', report }
   } catch (error) {
@@ -62,29 +66,35 @@ export async function keepReport(
 }
 
 /** A DSN goes to the reverse path, so the signature must be for its domain. */
-function isProven({ envelope: { mailFrom } }: Pick<Message, 'envelope'>, signedBy: string | null): boolean {
+function isAuthenticatedSender(
+  { envelope: { mailFrom } }: Pick<Message, 'envelope'>,
+  signedBy: string | null,
+): boolean {
   const domain = domainOf(mailFrom)
   if (signedBy === null || domain === null) return false
   return domain === signedBy || domain.endsWith(`.${signedBy}`)
 }
 
 /** Returns the attempts for the trace. An ignored mail has no host, so that it causes no success DSN. */
-export function outcomesOfKept(kept: Kept, { recipients }: Pick<OutboundMessage, 'recipients'>): Outcomes {
-  const host = kept.kind === 'Ignored' && !kept.told ? null : 'TLS reports'
-  const outcome: Outcome = { ...withoutHop, host, ...attempted(kept) }
+export function outcomesOfReport(
+  result: StoreReportResult,
+  { recipients }: Pick<OutboundMessage, 'recipients'>,
+): Outcomes {
+  const host = result.kind === 'Ignored' && !result.isSenderNotified ? null : 'TLS reports'
+  const outcome: Outcome = { ...outcomeWithoutHop, host, ...attemptResult(result) }
   return new Map(recipients.map(({ address }) => [address, outcome]))
 }
 
-const withoutHop = { ...fieldsWithoutSession(opportunistic), policySource: null }
+const outcomeWithoutHop = { ...fieldsWithoutSession(opportunistic), policySource: null }
 
-function attempted(kept: Kept): Pick<Outcome, 'outcome' | 'reply'> {
-  switch (kept.kind) {
+function attemptResult(result: StoreReportResult): Pick<Outcome, 'outcome' | 'reply'> {
+  switch (result.kind) {
     case 'Kept':
-      return { outcome: 'Delivered', reply: reply(250, '2.0.0', `Stored as report ${kept.report.id}`) }
+      return { outcome: 'Delivered', reply: reply(250, '2.0.0', `Stored as report ${result.report.id}`) }
     case 'Ignored':
-      return kept.told
-        ? { outcome: 'PermanentFailure', reply: reply(554, '5.6.0', `Not a TLS report: ${kept.why}`) }
-        : { outcome: 'Delivered', reply: reply(250, '2.0.0', `Ignored: not a TLS report: ${kept.why}`) }
+      return result.isSenderNotified
+        ? { outcome: 'PermanentFailure', reply: reply(554, '5.6.0', `Not a TLS report: ${result.why}`) }
+        : { outcome: 'Delivered', reply: reply(250, '2.0.0', `Ignored: not a TLS report: ${result.why}`) }
     case 'Failed':
       return { outcome: 'TemporaryFailure', reply: reply(451, '4.3.0', 'The report cannot be stored now') }
   }

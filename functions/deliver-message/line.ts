@@ -9,12 +9,12 @@ import type { Route } from '../../shared/contract/jobs.ts'
 const maxKeyLength = 300
 
 /** @returns null without a queue: SES scales by itself, and a TLS report is stored here */
-export function lineOf(route: Route): string | null {
+export function destinationKey(route: Route): string | null {
   switch (route.kind) {
     case 'Mx':
       return route.domain
     case 'SmartHosts':
-      return shortened(
+      return shortenKey(
         route.hosts
           .map(({ host, port }) => `${host}:${port}`)
           .sort()
@@ -25,6 +25,6 @@ export function lineOf(route: Route): string | null {
   }
 }
 
-function shortened(name: string): string {
+function shortenKey(name: string): string {
   return name.length <= maxKeyLength ? name : createHash('sha256').update(name).digest('hex')
 }

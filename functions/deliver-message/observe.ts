@@ -7,11 +7,19 @@ import { Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
-import type { Kept } from './keep-report.ts'
+import type { StoreReportResult } from './keep-report.ts'
 
 /** Logs one line for the attempt. Replies are logged, the message's content is not. */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
-  const { tried, known, leasesExpired, busy, unwritten, handedBack, postponed } = delivery
+  const {
+    triedNow: tried,
+    triedBefore: known,
+    leasesExpired,
+    busy,
+    unwritten,
+    handedBack,
+    postponed,
+  } = delivery
   const first = tried[0]?.attempt
   logger.info(postponed === null ? 'Delivery attempted' : 'Delivery postponed', {
     messageId: job.message.id,
@@ -42,16 +50,16 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
 export function countDelivery(
   metrics: Metrics,
   job: DeliveryJob,
-  { tried, leasesExpired, handedBack, postponed }: Delivery,
+  { triedNow: tried, leasesExpired, handedBack, postponed }: Delivery,
 ): void {
   const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
   const failed = tried.length - delivered.length
   const unanswered = tried.filter(({ attempt }) => attempt.unanswered).length
-  const reported = tried.filter(({ attempt }) => attempt.reportOnly !== null).length
+  const reportOnly = tried.filter(({ attempt }) => attempt.reportOnly !== null).length
   if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
   if (unanswered > 0) metrics.addMetric(Metric.repliesLost, MetricUnit.Count, unanswered)
-  if (reported > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reported)
-  const unusable = tried.filter(isForWantOfCertificate).length
+  if (reportOnly > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reportOnly)
+  const unusable = tried.filter(lacksClientCertificate).length
   if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
   if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
@@ -66,24 +74,32 @@ export function countDelivery(
 }
 
 /** The administrator must fix it: no host was contacted. */
-const isForWantOfCertificate = ({ attempt: { host, reply } }: Delivery['tried'][number]): boolean =>
+const lacksClientCertificate = ({ attempt: { host, reply } }: Delivery['triedNow'][number]): boolean =>
   host === null && reply.enhanced === '4.3.5'
 
-export function countKept(logger: Logger, metrics: Metrics, messageId: string, kept: Kept): void {
-  switch (kept.kind) {
+export function countReport(
+  logger: Logger,
+  metrics: Metrics,
+  messageId: string,
+  result: StoreReportResult,
+): void {
+  switch (result.kind) {
     case 'Kept': {
-      const { id, organisation, authenticated, signedBy } = kept.report
+      const { id, organisation, authenticated, signedBy } = result.report
       logger.info('A TLS report was stored', { messageId, id, organisation, authenticated, signedBy })
       const counted = metrics.singleMetric().addDimension('authenticated', authenticated)
       counted.addMetric(Metric.tlsReportsReceived, MetricUnit.Count, 1)
       return
     }
     case 'Ignored':
-      logger.warn('A message to the address for TLS reports has no TLS report', { messageId, why: kept.why })
+      logger.warn('A message to the address for TLS reports has no TLS report', {
+        messageId,
+        why: result.why,
+      })
       metrics.addMetric(Metric.tlsReportsIgnored, MetricUnit.Count, 1)
       return
     case 'Failed':
-      logger.warn('A TLS report could not be stored and is tried again', { messageId, why: kept.why })
+      logger.warn('A TLS report could not be stored and is tried again', { messageId, why: result.why })
   }
 }
 

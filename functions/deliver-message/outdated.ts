@@ -5,15 +5,15 @@
  * attempt has not begun. If its bounce was never recorded, its lease expires, and a worker that waited for that would
  * send under old connectors.
  */
-import { type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
+import { type DeliveryJob, type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../shared/contract/message.ts'
-import type { Claims, Forestalled } from '../../shared/messages/claims.ts'
+import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
 
-export interface Dependencies {
-  claims: Claims<Attempt | Forestalled>
-  evaluation: Sender<EvaluationJob>
+export interface StaleDependencies {
+  claims: Claims<Attempt | Cancelled>
+  evaluation: JobSender<EvaluationJob>
   now(): Date
 }
 
@@ -21,31 +21,31 @@ export interface Dependencies {
  * Seconds. While connectors change constantly, decision and delivery must not return jobs to each other at full
  * speed.
  */
-const pauseSeconds = 2
+const redecisionDelaySeconds = 2
 
 /**
  * @param connectorsVersion current version of the connectors
  * @returns the recipients to continue with; the others are decided again
  */
-export async function withoutOutdated(
+export async function returnStaleDecisions(
   { message, recipients, attempt, connectorsVersion: decidedBy }: DeliveryJob,
   connectorsVersion: number,
-  { claims, evaluation, now }: Dependencies,
+  { claims, evaluation, now }: StaleDependencies,
 ): Promise<Recipient[]> {
   if (decidedBy === connectorsVersion) return recipients
-  const asked = await Promise.all(
+  const checked = await Promise.all(
     recipients.map(async (recipient) => ({
       recipient,
       begun: await claims.isBegun(attemptKey(message.id, recipient.address, attempt)),
     })),
   )
-  const outdated = asked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)
+  const stale = checked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)
   const notBefore = now().toISOString()
   await evaluation.send(
-    inParts(outdated).map((part) => ({
+    splitForJobs(stale).map((part) => ({
       job: { message, recipients: part, notBefore, retry: true },
-      delaySeconds: pauseSeconds,
+      delaySeconds: redecisionDelaySeconds,
     })),
   )
-  return asked.filter(({ begun }) => begun).map(({ recipient }) => recipient)
+  return checked.filter(({ begun }) => begun).map(({ recipient }) => recipient)
 }

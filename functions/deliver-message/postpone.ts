@@ -6,9 +6,9 @@
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
 
-export type Reason =
+export type PostponeReason =
   /** The batch has too little time left. */
   | 'NoTime'
   /** All slots of the destination are in use. */
@@ -16,27 +16,36 @@ export type Reason =
   /** All slots of the slow hosts are in use. */
   | 'NoSlotForSlowHost'
 
-export interface Dependencies {
-  delivery: Sender<DeliveryJob>
+export interface PostponeDependencies {
+  delivery: JobSender<DeliveryJob>
   /** In [0, 1). */
   random(): number
 }
 
 /** About five minutes in all. */
 export const maxWaits = 10
-const longestPauseSeconds = 60
+const maxBackoffSeconds = 60
 
 /** @throws when the queue fails; the job then comes back by itself */
-export async function postpone(job: DeliveryJob, reason: Reason, dependencies: Dependencies): Promise<void> {
+export async function postpone(
+  job: DeliveryJob,
+  reason: PostponeReason,
+  dependencies: PostponeDependencies,
+): Promise<void> {
   const { delivery, random } = dependencies
   const { waits = 0 } = job
   if (reason === 'NoTime') return delivery.send([{ job, group: job.destination }])
-  const again = { ...job, waits: waits + 1 }
-  return delivery.send([{ job: again, delaySeconds: pauseSeconds(waits, random()), group: job.destination }])
+  const nextJob = { ...job, waits: waits + 1 }
+  return delivery.send([
+    { job: nextJob, delaySeconds: backoffSeconds(waits, random()), group: job.destination },
+  ])
 }
 
 /** Returns the reply for a job that has waited too long, or null. RFC 3463 §3.5: X.4.5 is congestion. */
-export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason): Reply | null {
+export function replyWhenGivenUp(
+  { waits = 0, destination }: DeliveryJob,
+  reason: PostponeReason,
+): Reply | null {
   if (reason === 'NoTime' || waits < maxWaits) return null
   if (reason === 'NoSlotForSlowHost')
     return reply(
@@ -48,7 +57,7 @@ export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason)
 }
 
 /** Doubles with each wait, with jitter so that jobs do not return at the same time. */
-function pauseSeconds(waits: number, chance: number): number {
-  const longest = Math.min(longestPauseSeconds, 2 ** (waits + 1))
-  return Math.ceil(longest * (0.5 + chance / 2))
+function backoffSeconds(waits: number, random: number): number {
+  const maxSeconds = Math.min(maxBackoffSeconds, 2 ** (waits + 1))
+  return Math.ceil(maxSeconds * (0.5 + random / 2))
 }

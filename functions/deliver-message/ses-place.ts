@@ -4,15 +4,15 @@
  * are read and sent a few at a time. The limit: small ones are not counted.
  */
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
-import type { Place } from './batch.ts'
+import type { QueueEntry } from './batch.ts'
 import { maxPreloadOctets } from './deliver-job.ts'
 
 /** Shared by all batches of a function, which handles one at a time. */
-export class SesPlaces {
+export class SesSlots {
   readonly #large = concurrencyLimiter(3)
 
   /** @param octets size of the message */
-  placeFor(octets: number): Place {
-    return { inTurn: octets > maxPreloadOctets ? this.#large : (work) => work(), leave: () => {} }
+  slotFor(octets: number): QueueEntry {
+    return { runExclusive: octets > maxPreloadOctets ? this.#large : (work) => work(), leave: () => {} }
   }
 }

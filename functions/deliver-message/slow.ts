@@ -8,18 +8,18 @@
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 
 /** Cannot be the name of a domain or a smart host. */
-export const slowHosts = 'slow hosts'
+export const slowHostsDestination = 'slow hosts'
 
 /** Milliseconds. */
-const long = 30_000
+const slowAttemptMs = 30_000
 
 /** Enhanced status code of an attempt that timed out. */
 export const timedOutStatus = '4.4.315'
 
-export function isSlow({ recipients }: Pick<DeliveryJob, 'recipients'>): boolean {
+export function isForSlowHosts({ recipients }: Pick<DeliveryJob, 'recipients'>): boolean {
   return recipients.some(
     ({ lastAttempt }) =>
       lastAttempt !== null &&
-      (lastAttempt.durationMs >= long || lastAttempt.reply.enhanced === timedOutStatus),
+      (lastAttempt.durationMs >= slowAttemptMs || lastAttempt.reply.enhanced === timedOutStatus),
   )
 }

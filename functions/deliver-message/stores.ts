@@ -11,8 +11,8 @@ import { ContentReader } from '../../shared/content/reader.ts'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../shared/contract/message.ts'
-import { clientDefaults, onceOnly } from '../../shared/lambda/aws-clients.ts'
-import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
+import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
+import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ClientCertificates } from '../../shared/net/client-credentials.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -25,7 +25,7 @@ import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
 /** The lease is as long as the function may run. The timeout is short: a missing slot must not delay mail. */
-const places = { leaseMs: 300_000, timeoutMs: 2_000 }
+const slotOptions = { leaseMs: 300_000, timeoutMs: 2_000 }
 
 export type Stores = ReturnType<typeof connectStores>
 
@@ -36,8 +36,8 @@ export function connectStores(environment: DeliverEnvironment) {
   const { CONNECTORS_TABLE, MESSAGES_TABLE, TRANSPORT_TABLE } = environment
   return {
     /** Dependencies of `deliverJob`. */
-    ofJobs: {
-      claims: new Claims<Attempt | Forestalled>(documents, MESSAGES_TABLE),
+    deliverDependencies: {
+      claims: new Claims<Attempt | Cancelled>(documents, MESSAGES_TABLE),
       trace: new Trace(documents, MESSAGES_TABLE),
       evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
       delivery: new JobQueue<DeliveryJob>(queues, environment.DELIVERY_QUEUE_URL),
@@ -47,7 +47,7 @@ export function connectStores(environment: DeliverEnvironment) {
     policies: new PolicyTable(documents, TRANSPORT_TABLE),
     revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),
     slots: new Slots(documents, TRANSPORT_TABLE, {
-      ...places,
+      ...slotOptions,
       maxSlots: environment.DELIVERIES_PER_DESTINATION,
     }),
     counters: new SessionCounters(documents, TRANSPORT_TABLE),
@@ -58,6 +58,6 @@ export function connectStores(environment: DeliverEnvironment) {
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
     // A request repeated after a lost response creates a duplicate. The queue repeats attempts.
-    ses: new SESClient(onceOnly),
+    ses: new SESClient(singleAttempt),
   }
 }

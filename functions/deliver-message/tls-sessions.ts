@@ -29,14 +29,14 @@ export function sessionRecorder(
 const maxHeaderOctets = 262_144
 
 function carriesReport(content: Buffer): boolean {
-  const head = content.subarray(0, maxHeaderOctets)
-  const end = head.indexOf('\r\n\r\n')
-  const header = head.subarray(0, end < 0 ? head.length : end).toString('latin1')
+  const start = content.subarray(0, maxHeaderOctets)
+  const end = start.indexOf('\r\n\r\n')
+  const header = start.subarray(0, end < 0 ? start.length : end).toString('latin1')
   return /^tls-report-domain[ \t]*:/im.test(header)
 }
 
 /** Never throws: sessions that cannot be written are counted in a metric. */
-export async function writeSessions(
+export async function writeSessionCounts(
   tally: Tally,
   counters: Pick<SessionCounters, 'add'>,
   random: () => number,
@@ -45,8 +45,8 @@ export async function writeSessions(
   const counted = tally.drain()
   if (counted.length === 0) return
   const byResult = Map.groupBy(counted, ({ failure }) => failure?.result ?? 'success')
-  for (const [result, some] of byResult) {
-    const sessions = some.reduce((sum, { sessions }) => sum + sessions, 0)
+  for (const [result, counts] of byResult) {
+    const sessions = counts.reduce((sum, { sessions }) => sum + sessions, 0)
     const metric = metrics.singleMetric().addDimension('result', result)
     metric.addMetric(Metric.tlsResults, MetricUnit.Count, sessions)
   }

@@ -16,17 +16,21 @@ import {
 } from '../../shared/net/smtp-delivery.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 import type { Batch } from './batch.ts'
-import { certificateWatch, type Sightings } from './certificates-seen.ts'
-import { keepReport, outcomesOfKept, type Dependencies as ReportDependencies } from './keep-report.ts'
-import { countKept } from './observe.ts'
+import { certificateWatch, type ObservedCertificates } from './certificates-seen.ts'
+import {
+  outcomesOfReport,
+  type StoreReportDependencies as ReportDependencies,
+  storeReport,
+} from './keep-report.ts'
+import { countReport } from './observe.ts'
 import type { Stores } from './stores.ts'
 import { sessionRecorder } from './tls-sessions.ts'
 
 /** The state that the attempts of one batch share. */
-export interface BatchParts {
+export interface BatchContext {
   shared: Batch
   tally: Tally
-  sightings: Sightings
+  observations: ObservedCertificates
 }
 
 /** Timeout for policies and revocations that are still being fetched at the end of a batch. */
@@ -39,7 +43,7 @@ export class Transmission {
   readonly #revocation: RevocationChecker
   readonly #smtp: Omit<SmtpDeliveryOptions, 'signal'>
   readonly #ses: Omit<SesOptions, 'signal'>
-  readonly #keeping: Omit<ReportDependencies, 'signal'>
+  readonly #reportDependencies: Omit<ReportDependencies, 'signal'>
 
   constructor(environment: DeliverEnvironment, stores: Stores, logger: Logger) {
     const resolver = createResolver(environment.DNS_SERVERS)
@@ -49,7 +53,7 @@ export class Transmission {
       resolver,
       privateNetworks,
       now,
-      onFault: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
+      onFault: (fault) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...fault }),
     })
     this.#revocation = new RevocationChecker({ store: stores.revocations, resolver, privateNetworks, now })
     this.#smtp = {
@@ -69,7 +73,7 @@ export class Transmission {
         optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,
       },
     }
-    this.#keeping = {
+    this.#reportDependencies = {
       reports: stores.reports,
       resolver,
       now,
@@ -78,16 +82,16 @@ export class Transmission {
   }
 
   /** Makes one attempt. Never throws because of a next hop. */
-  async transmit(job: DeliveryJob, mail: OutboundMessage, tools: JobTools<BatchParts>): Promise<Outcomes> {
+  async transmit(job: DeliveryJob, mail: OutboundMessage, tools: JobTools<BatchContext>): Promise<Outcomes> {
     const { route } = job
     const { signal } = tools.batch.shared
     switch (route.kind) {
       case 'Ses':
         return deliverBySes(mail, { ...this.#ses, signal })
       case 'TlsReports':
-        return this.#keepReport(job, mail, tools)
+        return this.#storeReport(job, mail, tools)
       default:
-        return this.#bySmtp(route, job, mail, tools.batch)
+        return this.#transmitBySmtp(route, job, mail, tools.batch)
     }
   }
 
@@ -99,25 +103,25 @@ export class Transmission {
     ])
   }
 
-  async #keepReport(
+  async #storeReport(
     { message }: DeliveryJob,
     mail: OutboundMessage,
-    { batch, logger, metrics }: JobTools<BatchParts>,
+    { batch, logger, metrics }: JobTools<BatchContext>,
   ): Promise<Outcomes> {
     const { signal } = batch.shared
-    const kept = await keepReport(message, mail.content, { ...this.#keeping, signal })
-    countKept(logger, metrics, message.id, kept)
-    return outcomesOfKept(kept, mail)
+    const result = await storeReport(message, mail.content, { ...this.#reportDependencies, signal })
+    countReport(logger, metrics, message.id, result)
+    return outcomesOfReport(result, mail)
   }
 
-  #bySmtp(
+  #transmitBySmtp(
     route: SmtpRoute,
     job: DeliveryJob,
     mail: OutboundMessage,
-    { shared: { signal, find, sessions }, tally, sightings }: BatchParts,
+    { shared: { signal, find, sessions }, tally, observations }: BatchContext,
   ): Promise<Outcomes> {
     const { recordSession: record } = sessionRecorder(tally, mail, now)
-    const watch = certificateWatch(sightings, job, now)
+    const watch = certificateWatch(observations, job, now)
     return deliverBySmtp(route, mail, {
       ...this.#smtp,
       readCredentials: watch.credentials(this.#smtp.readCredentials),
@@ -127,7 +131,7 @@ export class Transmission {
       },
       signal,
       find,
-      open: (hop, options, anew) => sessions.open(hop, options, anew),
+      open: (hop, options, forceNew) => sessions.open(hop, options, forceNew),
     })
   }
 }

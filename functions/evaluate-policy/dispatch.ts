@@ -1,5 +1,10 @@
 /** Turns verdicts into jobs. Pure. */
-import { type BounceJob, type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
+import {
+  type BounceJob,
+  type DeliveryJob,
+  type EvaluationJob,
+  splitForJobs,
+} from '../../shared/contract/jobs.ts'
 import type { Message, Recipient } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Bounce, Defer, Deliver, Verdict } from '../../shared/policy/evaluate.ts'
@@ -8,12 +13,12 @@ import { maxDelayMs } from '../../shared/policy/schedule.ts'
 
 export interface Dispatch {
   delivery: DeliveryJob[]
-  evaluation: Delayed[]
+  evaluation: DelayedJob[]
   bounce: BounceJob[]
 }
 
 /** A job and its SQS delay, 0–900 seconds. */
-export interface Delayed {
+export interface DelayedJob {
   job: EvaluationJob
   delaySeconds: number
 }
@@ -50,38 +55,38 @@ export function dispatch(
 
 /**
  * Builds success DSNs for accepted messages, where the sender requested them.
- * @param isKeptHere whether mail to an address is stored on this system
+ * @param isStoredHere whether mail to an address is stored on this system
  */
-export function noticesOfSuccess(
+export function successDsnJobs(
   message: Message,
   recipients: readonly Recipient[],
-  isKeptHere: (address: string) => boolean,
+  isStoredHere: (address: string) => boolean,
   now: Date,
 ): BounceJob[] {
-  const noticed = recipients.flatMap((recipient) => {
-    const kind = successDsnKind(recipient, isKeptHere(recipient.address))
+  const notified = recipients.flatMap((recipient) => {
+    const kind = successDsnKind(recipient, isStoredHere(recipient.address))
     return kind !== null && shouldNotifySender(kind, message, recipient) ? [{ kind, recipient }] : []
   })
-  return grouped(noticed, ({ kind }) => kind).flatMap((group) => {
+  return groupByKey(notified, ({ kind }) => kind).flatMap((group) => {
     const { kind } = group[0]
     const reported = group.map(({ recipient }) => ({
       recipient,
-      reply: recipient.lastAttempt?.reply ?? taken,
-      explanation: kind === 'delivered' ? 'It is stored on this system.' : relayedTo(recipient),
+      reply: recipient.lastAttempt?.reply ?? defaultReply,
+      explanation: kind === 'delivered' ? 'It is stored on this system.' : relayedExplanation(recipient),
       connector: null,
       willRetryUntil: null,
     }))
-    return inParts(reported).map((part) => ({ message, kind, at: now.toISOString(), recipients: part }))
+    return splitForJobs(reported).map((part) => ({ message, kind, at: now.toISOString(), recipients: part }))
   })
 }
 
-const taken = reply(250, '2.0.0', 'Ok')
+const defaultReply = reply(250, '2.0.0', 'Ok')
 
-const relayedTo = ({ lastAttempt }: Recipient): string =>
+const relayedExplanation = ({ lastAttempt }: Recipient): string =>
   `${lastAttempt?.host ?? 'The next mail server'} accepted it and does not confirm delivery.`
 
 /** Delays a job until its time has come, in steps that SQS allows. */
-export function putBack(job: EvaluationJob, now: Date): Delayed | null {
+export function delayUntilDue(job: EvaluationJob, now: Date): DelayedJob | null {
   if (job.notBefore === null) return null
   const remaining = Date.parse(job.notBefore) - now.getTime()
   return remaining > 0 ? { job, delaySeconds: delaySeconds(remaining) } : null
@@ -92,12 +97,12 @@ function deliveryJobs(
   deliveries: readonly Deliver[],
   connectorsVersion: number,
 ): DeliveryJob[] {
-  const shared = ({ destination, route, tls, attempt }: Deliver) =>
+  const groupKey = ({ destination, route, tls, attempt }: Deliver) =>
     JSON.stringify([destination, route, tls, attempt])
-  return grouped(deliveries, shared).flatMap((group) => {
+  return groupByKey(deliveries, groupKey).flatMap((group) => {
     const { destination, route, tls, attempt } = group[0]
     const connector = connectorOf(group[0])
-    const parts = inParts(group.map(({ recipient }) => recipient))
+    const parts = splitForJobs(group.map(({ recipient }) => recipient))
     return parts.map((recipients) => ({
       message,
       recipients,
@@ -117,18 +122,18 @@ const connectorOf = ({ connectors, decidedBy }: Deliver): DeliveryJob['connector
     ? undefined
     : { id: connectors.outbound, name: decidedBy }
 
-function deferredJobs(message: Message, deferrals: readonly Defer[], now: Date): Delayed[] {
-  return grouped(deferrals, ({ until }) => until.toISOString()).flatMap((group) => {
+function deferredJobs(message: Message, deferrals: readonly Defer[], now: Date): DelayedJob[] {
+  return groupByKey(deferrals, ({ until }) => until.toISOString()).flatMap((group) => {
     const { until } = group[0]
     const delay = delaySeconds(until.getTime() - now.getTime())
-    return inParts(group.map(recipientAfter)).map((recipients) => ({
+    return splitForJobs(group.map(recipientAfterDeferral)).map((recipients) => ({
       job: { message, recipients, notBefore: until.toISOString() },
       delaySeconds: delay,
     }))
   })
 }
 
-const recipientAfter = ({ recipient, notifyDelay }: Defer): Recipient => ({
+const recipientAfterDeferral = ({ recipient, notifyDelay }: Defer): Recipient => ({
   ...recipient,
   delayNotified: recipient.delayNotified || notifyDelay,
 })
@@ -142,13 +147,13 @@ function bounceJobs(
   const reported = verdicts.map((verdict) => ({
     recipient: verdict.recipient,
     reply: verdict.reply,
-    explanation: toldToSender(verdict),
+    explanation: explanationForSender(verdict),
     connector: verdict.decidedBy,
     willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
   }))
   // Everyone who reads the DSN reads the returned content, so one protected recipient protects all.
   const returnsContent = verdicts.every((verdict) => verdict.action === 'Bounce' && verdict.mayReturnContent)
-  return inParts(reported).map((recipients) => ({
+  return splitForJobs(reported).map((recipients) => ({
     message,
     kind,
     at: now.toISOString(),
@@ -161,14 +166,14 @@ function bounceJobs(
  * An attacker may have forged the sender. The text of the attacker's certificate is for the administrator, in the
  * trace: in a DSN it would let the attacker send text of their choice to a third party.
  */
-function toldToSender({ reason, explanation }: Bounce | Defer): string {
+function explanationForSender({ reason, explanation }: Bounce | Defer): string {
   return reason === 'InboundCertificateRestriction'
     ? "The server that sent it did not present a certificate that is known for the sender's domain."
     : explanation
 }
 
 /** Groups items by key, in order of first appearance. */
-function grouped<T>(items: readonly T[], key: (item: T) => string): [T, ...T[]][] {
+function groupByKey<T>(items: readonly T[], key: (item: T) => string): [T, ...T[]][] {
   const groups = new Map<string, [T, ...T[]]>()
   for (const item of items) {
     const group = groups.get(key(item))

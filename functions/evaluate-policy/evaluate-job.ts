@@ -3,22 +3,22 @@ import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
-import type { Claims, Forestalled } from '../../shared/messages/claims.ts'
+import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
-import { type Circumstances, positionOf, type Trace } from '../../shared/messages/trace.ts'
+import { type DecisionContext, jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { evaluate, isReportAddress, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
 import { explainer } from '../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
-import { type Dispatch, dispatch, noticesOfSuccess, putBack } from './dispatch.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
+import { type Dispatch, delayUntilDue, dispatch, successDsnJobs } from './dispatch.ts'
 
-export interface Dependencies {
+export interface EvaluateDependencies {
   trace: Trace
-  claims: Claims<Attempt | Forestalled>
+  claims: Claims<Attempt | Cancelled>
   queues: {
-    evaluation: Sender<EvaluationJob>
-    delivery: Sender<DeliveryJob>
-    bounce: Sender<BounceJob>
+    evaluation: JobSender<EvaluationJob>
+    delivery: JobSender<DeliveryJob>
+    bounce: JobSender<BounceJob>
   }
   settings: Settings
   retentionDays: number
@@ -33,51 +33,55 @@ export async function evaluateJob(
   job: EvaluationJob,
   snapshot: Snapshot,
   now: Date,
-  dependencies: Dependencies,
+  dependencies: EvaluateDependencies,
 ): Promise<Verdict[]> {
   const { trace, queues, settings } = dependencies
-  const early = putBack(job, now)
-  if (early) {
-    await queues.evaluation.send([early])
+  const delayed = delayUntilDue(job, now)
+  if (delayed) {
+    await queues.evaluation.send([delayed])
     return []
   }
   const { message } = job
-  const recipients = await notOvertaken(job, trace)
-  const [arrived, open] = byArrival(recipients)
-  await recordArrived(message, arrived, trace)
-  const verdicts = evaluate({ snapshot, settings, message, recipients: open, now, retry: job.retry })
+  const recipients = await filterOvertaken(job, trace)
+  const [delivered, undecided] = splitByDelivery(recipients)
+  await recordDelivered(message, delivered, trace)
+  const verdicts = evaluate({ snapshot, settings, message, recipients: undecided, now, retry: job.retry })
   const circumstances = {
     at: now,
     connectorsVersion: snapshot.version,
     considered: explainer(snapshot, message),
   }
-  const followed = await record(message, verdicts, circumstances, dependencies)
-  const { bounce, ...rest } = dispatch(message, followed, now, snapshot.version)
-  const isKeptHere = (address: string) => isReportAddress(address, settings)
-  const notices = noticesOfSuccess(message, arrived, isKeptHere, now)
+  const executed = await record(message, verdicts, circumstances, dependencies)
+  const { bounce, ...rest } = dispatch(message, executed, now, snapshot.version)
+  const isStoredHere = (address: string) => isReportAddress(address, settings)
+  const notices = successDsnJobs(message, delivered, isStoredHere, now)
   await send(queues, { ...rest, bounce: [...bounce, ...notices] })
-  if (!isFirst(job)) await markDecided(job, recipients, trace)
-  return followed
+  if (!isFirstJob(job)) await markDecided(job, recipients, trace)
+  return executed
 }
 
 /** Separates recipients whose message was accepted, which may need a success DSN, from those to decide about. */
-function byArrival(recipients: readonly Recipient[]): [arrived: Recipient[], open: Recipient[]] {
-  const { arrived = [], open = [] } = Object.groupBy(recipients, ({ lastAttempt }) =>
-    lastAttempt?.outcome === 'Delivered' ? 'arrived' : 'open',
+function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipient[], undecided: Recipient[]] {
+  const { delivered = [], undecided = [] } = Object.groupBy(recipients, ({ lastAttempt }) =>
+    lastAttempt?.outcome === 'Delivered' ? 'delivered' : 'undecided',
   )
-  return [arrived, open]
+  return [delivered, undecided]
 }
 
 /**
  * The worker that made the attempt may die before it writes the outcome or the state. Once this job is marked as
  * decided, no other job settles the recipient: the attempt is not repeated, or its second outcome is overtaken.
  */
-async function recordArrived({ id }: Message, arrived: readonly Recipient[], trace: Trace): Promise<void> {
-  await Promise.all(arrived.map(({ address }) => trace.recordDelivered(id, address)))
+async function recordDelivered(
+  { id }: Message,
+  delivered: readonly Recipient[],
+  trace: Trace,
+): Promise<void> {
+  await Promise.all(delivered.map(({ address }) => trace.recordDelivered(id, address)))
 }
 
 /** A message's first job needs no progress check and no mark: the attempt that it would repeat is claimed by number. */
-export const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
+export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 /**
@@ -85,13 +89,13 @@ export const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
  * for two reasons: clocks differ, so an earlier timer may have a later time; and after a delivery was returned, the
  * request is the only job of its recipients.
  */
-async function notOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
-  if (isFirst(job)) return job.recipients
+async function filterOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
+  if (isFirstJob(job)) return job.recipients
   const addresses = job.recipients.map(({ address }) => address)
   const progress = await trace.progress(job.message.id, addresses)
   return job.recipients.filter(({ address, attempts }) => {
     const decided = progress.get(address)?.decided ?? ''
-    return decided < (job.retry ? positionOf(attempts + 1, null) : positionOf(attempts, job.notBefore))
+    return decided < (job.retry ? jobPosition(attempts + 1, null) : jobPosition(attempts, job.notBefore))
   })
 }
 
@@ -102,7 +106,7 @@ async function markDecided(
 ): Promise<void> {
   await Promise.all(
     recipients.map(({ address, attempts }) =>
-      trace.recordDecided(job.message.id, address, positionOf(attempts, job.notBefore)),
+      trace.recordDecided(job.message.id, address, jobPosition(attempts, job.notBefore)),
     ),
   )
 }
@@ -114,43 +118,43 @@ async function markDecided(
 async function record(
   message: Message,
   verdicts: readonly Verdict[],
-  circumstances: Circumstances,
-  { trace, claims, retentionDays }: Dependencies,
+  circumstances: DecisionContext,
+  { trace, claims, retentionDays }: EvaluateDependencies,
 ): Promise<Verdict[]> {
   const expiresAt = expiryAfter(new Date(message.receivedAt), retentionDays * daySeconds)
-  const first = verdicts.some(({ recipient }) => recipient.attempts === 0)
-  if (first) await trace.recordMessage(message, expiresAt)
-  const followed = await Promise.all(
+  const isFirstDecision = verdicts.some(({ recipient }) => recipient.attempts === 0)
+  if (isFirstDecision) await trace.recordMessage(message, expiresAt)
+  const executed = await Promise.all(
     verdicts.map(async (verdict) =>
       verdict.action === 'Bounce' &&
-      !(await isForestalled(message, verdict.recipient, claims, circumstances.at, expiresAt))
+      !(await cancelNextAttempt(message, verdict.recipient, claims, circumstances.at, expiresAt))
         ? trace.recordedBounce(message.id, verdict)
         : trace.recordVerdict(message, verdict, circumstances, expiresAt),
     ),
   )
-  return followed.filter((verdict) => verdict !== null)
+  return executed.filter((verdict) => verdict !== null)
 }
 
 /** Longer than Lambda's maximum run time (15 minutes), so that no worker begins an attempt while it is cancelled. */
-const forestallMs = 16 * minuteMs
+const cancellationLeaseMs = 16 * minuteMs
 
 /**
  * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other rules or before the
  * message expired. If a worker has begun that attempt, its outcome is decided instead.
  */
-function isForestalled(
+function cancelNextAttempt(
   message: Message,
   { address, attempts }: Recipient,
-  claims: Claims<Attempt | Forestalled>,
+  claims: Claims<Attempt | Cancelled>,
   now: Date,
   expiresAt: number,
 ): Promise<boolean> {
   const key = attemptKey(message.id, address, attempts + 1)
-  return claims.forestall(key, { outcome: 'Forestalled' }, now, forestallMs, expiresAt)
+  return claims.cancel(key, { outcome: 'Forestalled' }, now, cancellationLeaseMs, expiresAt)
 }
 
 async function send(
-  queues: Dependencies['queues'],
+  queues: EvaluateDependencies['queues'],
   { delivery, evaluation, bounce }: Dispatch,
 ): Promise<void> {
   await Promise.all([

@@ -10,8 +10,8 @@ import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '
 import type { Attempt } from '../../shared/contract/message.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
-import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
-import { NoticeDays } from '../../shared/messages/notice-days.ts'
+import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
+import { DailyNoticeLimit } from '../../shared/messages/notice-days.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
@@ -20,7 +20,7 @@ import { createChangePublisher } from '../../shared/transport/change-events.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { evaluateJob } from './evaluate-job.ts'
-import { type NoticeDependencies, type Published, raiseNotice } from './raise-notice.ts'
+import { type NoticeDependencies, type PublishedNotice, publishNotice } from './raise-notice.ts'
 import { reportNotice, reportVerdict } from './report.ts'
 import { watchCertificates } from './watch-certificates.ts'
 
@@ -31,7 +31,7 @@ const sqs = new SQSClient(clientDefaults)
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 const dependencies = {
   trace: new Trace(documents, environment.MESSAGES_TABLE),
-  claims: new Claims<Attempt | Forestalled>(documents, environment.MESSAGES_TABLE),
+  claims: new Claims<Attempt | Cancelled>(documents, environment.MESSAGES_TABLE),
   queues: {
     evaluation: new JobQueue<EvaluationJob>(sqs, environment.EVALUATION_QUEUE_URL),
     delivery: new JobQueue(sqs, environment.DELIVERY_QUEUE_URL),
@@ -40,20 +40,20 @@ const dependencies = {
   settings: decisionSettings(environment),
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
-const notices = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEUE_URL)
+const noticeJobs = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEUE_URL)
 const watch = {
-  noting: {
+  recording: {
     table: new ObservedTable(documents, environment.TRANSPORT_TABLE),
     publish: createChangePublisher(new EventBridgeClient(clientDefaults)),
   },
-  notices: new NoticeQueue(notices),
+  notices: new NoticeQueue(noticeJobs),
 }
-const raising: NoticeDependencies = {
-  days: new NoticeDays(documents, environment.MESSAGES_TABLE),
-  claims: new Claims<Published>(documents, environment.MESSAGES_TABLE),
+const noticeDependencies: NoticeDependencies = {
+  days: new DailyNoticeLimit(documents, environment.MESSAGES_TABLE),
+  claims: new Claims<PublishedNotice>(documents, environment.MESSAGES_TABLE),
   accepted: new ObservedList(documents, environment.TRANSPORT_TABLE),
   publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
-  evaluation: notices,
+  evaluation: noticeJobs,
 }
 
 // AWS calls this. Each batch reads the connectors again; if that fails, the batch comes back and nothing is decided. The
@@ -64,7 +64,7 @@ export const handler = sqsHandler({
   beforeBatch: async () => ({ now: new Date(), snapshot: await connectors.current() }),
   async process(job, { batch: { now, snapshot }, logger, metrics }) {
     const tools = { logger, metrics }
-    if ('kind' in job) return reportNotice(job, await raiseNotice(job, now, raising), tools)
+    if ('kind' in job) return reportNotice(job, await publishNotice(job, now, noticeDependencies), tools)
     const verdicts = await evaluateJob(job, snapshot, now, dependencies)
     for (const verdict of verdicts) reportVerdict(job.message, verdict, tools)
     await watchCertificates(job, verdicts, snapshot, now, watch, tools)

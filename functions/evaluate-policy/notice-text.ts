@@ -6,14 +6,14 @@ import { summaryText } from '../../shared/tls/certificate-summary.ts'
 import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 
 /** @param accepted the last certificate that the connector accepted, or null */
-export function announce(notice: CertificateNotice, accepted: AcceptedCertificate | null): Announcement {
-  const { failures: _failures, ...said } = notice
+export function formatNotice(notice: CertificateNotice, accepted: AcceptedCertificate | null): Announcement {
+  const { failures: _failures, ...data } = notice
   const paragraphs = [
     ...opening(notice),
-    ...presentedNow(notice.presented),
-    ...acceptedBefore(notice.presented, accepted),
-    ...whatToDo(notice),
-    JSON.stringify({ ...said, accepted }, null, 2),
+    ...presentedParagraphs(notice.presented),
+    ...acceptedParagraphs(notice.presented, accepted),
+    ...instructions(notice),
+    JSON.stringify({ ...data, accepted }, null, 2),
   ]
   return {
     subject: subjectOf(notice),
@@ -25,20 +25,20 @@ export function announce(notice: CertificateNotice, accepted: AcceptedCertificat
 const maxSubjectLength = 100
 
 function subjectOf({ connector }: CertificateNotice): string {
-  const before = 'mailflow: unknown certificate at connector "'
+  const prefix = 'mailflow: unknown certificate at connector "'
   const name = connector.name.replace(/[^ -~]/g, '?')
-  const maxNameLength = maxSubjectLength - before.length - 1
-  return `${before}${name.length > maxNameLength ? `${name.slice(0, maxNameLength - 3)}...` : name}"`
+  const maxNameLength = maxSubjectLength - prefix.length - 1
+  return `${prefix}${name.length > maxNameLength ? `${name.slice(0, maxNameLength - 3)}...` : name}"`
 }
 
-const vouched = "yes: a trusted authority issued it for a name of the connector's sender domains"
-const notVouched = 'no: anyone can create such a certificate'
+const trustedText = "yes: a trusted authority issued it for a name of the connector's sender domains"
+const untrustedText = 'no: anyone can create such a certificate'
 
 function opening(notice: CertificateNotice): string[] {
   const { connector, why, vouchedFor, at, ip, senderDomain } = notice
   const lines = [
     `Fault          ${why}`,
-    `Vouched for    ${vouchedFor ? vouched : notVouched}`,
+    `Vouched for    ${vouchedFor ? trustedText : untrustedText}`,
     `Consequence    ${consequence(notice)}`,
     `Presented      ${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`,
   ]
@@ -60,25 +60,25 @@ function consequence({ consequence, heldUntil, connector }: CertificateNotice): 
   }
 }
 
-const presentedNow = (presented: CertificateSummary): string[] => [
+const presentedParagraphs = (presented: CertificateSummary): string[] => [
   'Presented certificate:',
   summaryText(presented),
 ]
 
-function acceptedBefore(presented: CertificateSummary, accepted: AcceptedCertificate | null): string[] {
+function acceptedParagraphs(presented: CertificateSummary, accepted: AcceptedCertificate | null): string[] {
   if (accepted === null) return ['Last accepted certificate: none on record.']
   if (accepted.fingerprint256 === presented.fingerprint256)
     return [`It is the certificate that was accepted before, last on ${accepted.lastSeen}.`]
   return [`Last accepted certificate, on ${accepted.lastSeen}:`, summaryText(accepted)]
 }
 
-function whatToDo(notice: CertificateNotice): string[] {
-  const whose = notice.connector.connectorType === 'Partner' ? "the partner's" : "your own server's"
+function instructions(notice: CertificateNotice): string[] {
+  const owner = notice.connector.connectorType === 'Partner' ? "the partner's" : "your own server's"
   return [
     notice.remedies.length === 0
-      ? `The connector cannot accept this certificate. If it is ${whose}, ask for a valid one.`
+      ? `The connector cannot accept this certificate. If it is ${owner}, ask for a valid one.`
       : [
-          `If it is ${whose}, and you have confirmed its SHA-256 in another way than mail, add to the connector`,
+          `If it is ${owner}, and you have confirmed its SHA-256 in another way than mail, add to the connector`,
           `(${notice.connector.id}) ${notice.remedies.length === 1 ? 'this entry' : 'one of these entries'}:`,
           ...notice.remedies.map(({ field, add }) => `  ${field}: ${add}`),
         ].join('\n'),

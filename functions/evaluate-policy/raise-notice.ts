@@ -8,26 +8,26 @@ import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { noticeKey } from '../../shared/messages/keys.ts'
-import type { NoticeDays } from '../../shared/messages/notice-days.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
+import type { DailyNoticeLimit } from '../../shared/messages/notice-days.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import type { ObservedList } from '../../shared/transport/observed-list.ts'
-import { announce } from './notice-text.ts'
+import { formatNotice } from './notice-text.ts'
 
 export interface NoticeDependencies {
-  days: Pick<NoticeDays, 'admits'>
-  claims: Claims<Published>
+  days: Pick<DailyNoticeLimit, 'allows'>
+  claims: Claims<PublishedNotice>
   accepted: Pick<ObservedList, 'lastAccepted'>
   /** @returns the SNS message id */
   publish(announcement: Announcement): Promise<string>
-  evaluation: Sender<CertificateNotice>
+  evaluation: JobSender<CertificateNotice>
 }
 
-export interface Published {
+export interface PublishedNotice {
   published: string
 }
 
-export type Raised =
+export type NoticeResult =
   /** `accepted`: fingerprint of the last accepted certificate, or null. */
   | { kind: 'Published'; id: string; accepted: string | null }
   /** It was published today. */
@@ -42,46 +42,46 @@ export type Raised =
 /** Longer than publishing can take. */
 const leaseMs = 30_000
 
-const pauseSeconds = 900
+const retryDelaySeconds = 900
 /** One day of retries. */
 const maxFailures = 96
 
-const keptSeconds = 3 * daySeconds
+const ttlSeconds = 3 * daySeconds
 
 /** @throws Error when the claim cannot be read, or the notice cannot be sent to the queue again */
-export async function raiseNotice(
+export async function publishNotice(
   notice: CertificateNotice,
   now: Date,
   { days, claims, accepted, publish, evaluation }: NoticeDependencies,
-): Promise<Raised> {
+): Promise<NoticeResult> {
   const connector = notice.connector.id
   const { fingerprint256 } = notice.presented
   const day = now.toISOString().slice(0, 10)
-  const expiresAt = expiryAfter(now, keptSeconds)
-  if (!(await days.admits(notice, day, expiresAt))) return { kind: 'TooMany' }
+  const expiresAt = expiryAfter(now, ttlSeconds)
+  if (!(await days.allows(notice, day, expiresAt))) return { kind: 'TooMany' }
   const key = noticeKey(connector, fingerprint256, day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }
   if (claim.kind === 'Busy') return { kind: 'Busy' }
-  const known = await accepted.lastAccepted(connector, now)
-  const announcement = announce(notice, known)
+  const lastAccepted = await accepted.lastAccepted(connector, now)
+  const announcement = formatNotice(notice, lastAccepted)
   let id: string
   try {
     id = await publish(announcement)
   } catch (cause) {
-    return putBack(notice, cause, evaluation)
+    return requeueNotice(notice, cause, evaluation)
   }
   await claims.complete(key, { published: id })
-  return { kind: 'Published', id, accepted: known?.fingerprint256 ?? null }
+  return { kind: 'Published', id, accepted: lastAccepted?.fingerprint256 ?? null }
 }
 
-async function putBack(
+async function requeueNotice(
   notice: CertificateNotice,
   cause: unknown,
-  evaluation: Sender<CertificateNotice>,
-): Promise<Raised> {
+  evaluation: JobSender<CertificateNotice>,
+): Promise<NoticeResult> {
   const failures = notice.failures + 1
   if (failures >= maxFailures) return { kind: 'GivenUp', cause }
-  await evaluation.send([{ job: { ...notice, failures }, delaySeconds: pauseSeconds }])
+  await evaluation.send([{ job: { ...notice, failures }, delaySeconds: retryDelaySeconds }])
   return { kind: 'Later', cause }
 }

@@ -3,13 +3,13 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Message } from '../../shared/contract/message.ts'
-import { asDimension, Metric } from '../../shared/contract/metrics.ts'
+import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
-import type { Raised } from './raise-notice.ts'
+import type { NoticeResult } from './raise-notice.ts'
 
-const forcedTls: ReadonlySet<Reason> = new Set<Reason>([
+const forcedTlsReasons: ReadonlySet<Reason> = new Set<Reason>([
   'InboundTlsRequired',
   'InboundTlsVersion',
   'InboundCertificateRestriction',
@@ -38,11 +38,11 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   const byAction = tools.metrics.singleMetric()
   byAction.addDimension('action', action)
   byAction.addMetric(Metric.verdicts, MetricUnit.Count, 1)
-  if (action !== 'Deliver' && forcedTls.has(reason))
-    count(isOfOthers(verdict) ? Metric.publishedTlsFailures : Metric.forcedTlsFailures)
+  if (action !== 'Deliver' && forcedTlsReasons.has(reason))
+    count(isPublishedRequirement(verdict) ? Metric.publishedTlsFailures : Metric.forcedTlsFailures)
   if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)
   if (reportOnly !== null) count(Metric.reportOnlyViolations)
-  if (action === 'Bounce' && isOursFromNobody(message)) {
+  if (action === 'Bounce' && isOwnWithNullReversePath(message)) {
     count(Metric.ownMailUndelivered)
     tools.logger.warn('A message of this deployment from <> bounced, and no DSN reports that', {
       messageId: message.id,
@@ -53,28 +53,32 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
 }
 
 /** A domain's published policy may not match its own servers. That is no reason to alarm the administrator. */
-function isOfOthers({ reason, recipient: { lastAttempt } }: Verdict): boolean {
+function isPublishedRequirement({ reason, recipient: { lastAttempt } }: Verdict): boolean {
   const source = lastAttempt?.policySource ?? null
   return reason === 'OutboundTlsNotMet' && source !== null && source !== 'Connector'
 }
 
 /** True for a DSN or a TLS report. */
-const isOursFromNobody = ({ source, envelope }: Message): boolean =>
+const isOwnWithNullReversePath = ({ source, envelope }: Message): boolean =>
   source === null && envelope.mailFrom === ''
 
-export function reportNotice(notice: CertificateNotice, raised: Raised, { logger, metrics }: Tools): void {
+export function reportNotice(
+  notice: CertificateNotice,
+  result: NoticeResult,
+  { logger, metrics }: Tools,
+): void {
   const { connector, presented, why, consequence } = notice
   const about = {
     connector: connector.name,
     fingerprint256: presented.fingerprint256,
     why,
     consequence,
-    outcome: raised.kind,
+    outcome: result.kind,
   }
-  if (raised.kind === 'Published') countPublished(notice, raised.accepted, metrics)
-  if (!('cause' in raised)) return void logger.info('notice', about)
+  if (result.kind === 'Published') countPublished(notice, result.accepted, metrics)
+  if (!('cause' in result)) return void logger.info('notice', about)
   metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
-  logger.error('A notice could not be published', { ...about, error: raised.cause as Error })
+  logger.error('A notice could not be published', { ...about, error: result.cause as Error })
 }
 
 /** The certificates are metadata of the record: as dimensions, each would create a metric. */
@@ -84,7 +88,7 @@ function countPublished(
   metrics: Metrics,
 ): void {
   const metric = metrics.singleMetric()
-  metric.addDimension('connector', asDimension(connector.name))
+  metric.addDimension('connector', dimensionValue(connector.name))
   metric.addMetadata('accepted', accepted ?? 'none')
   metric.addMetadata('presented', presented.fingerprint256)
   metric.addMetric(Metric.noticesPublished, MetricUnit.Count, 1)

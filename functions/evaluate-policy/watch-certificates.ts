@@ -7,7 +7,7 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ClientCertificate } from '../../shared/contract/message.ts'
-import { asDimension, Metric } from '../../shared/contract/metrics.ts'
+import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
 import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import {
@@ -18,10 +18,10 @@ import {
 import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { clientCertificateName, recordOfClient } from '../../shared/tls/observed/sighting.ts'
 import { type ObservationSinks, recordObservedCertificate } from '../../shared/transport/note-certificate.ts'
-import { isFirst } from './evaluate-job.ts'
+import { isFirstJob } from './evaluate-job.ts'
 
 export interface CertificateWatch {
-  noting: ObservationSinks
+  recording: ObservationSinks
   notices: Pick<NoticeQueue, 'send'>
 }
 
@@ -36,7 +36,7 @@ export async function watchCertificates(
   verdicts: readonly Verdict[],
   snapshot: Snapshot,
   now: Date,
-  { noting, notices }: CertificateWatch,
+  { recording, notices }: CertificateWatch,
   { logger, metrics }: Tools,
 ): Promise<void> {
   const { message } = job
@@ -46,36 +46,38 @@ export async function watchCertificates(
   try {
     const judgement = evaluateInboundForMessage(snapshot, message)
     await Promise.all([
-      ...connectorsKnowing(session, judgement).map((connector) => remember(connector, clientCertificate)),
-      ...unknownCertificateNotices(snapshot, session, judgement, fateOf(verdicts)).map((notice) =>
-        tell(notice),
+      ...connectorsKnowing(session, judgement).map((connector) =>
+        recordCertificate(connector, clientCertificate),
+      ),
+      ...unknownCertificateNotices(snapshot, session, judgement, consequenceOf(verdicts)).map((notice) =>
+        sendNotice(notice),
       ),
     ])
   } catch (error) {
     logger.error("A message's certificate could not be checked for notices", error as Error)
   }
 
-  async function remember(
+  async function recordCertificate(
     { id, name, tlsSenderCertificateNames }: InboundConnector,
-    shown: ClientCertificate,
+    presented: ClientCertificate,
   ): Promise<void> {
-    const host = clientCertificateName(shown, tlsSenderCertificateNames)
+    const host = clientCertificateName(presented, tlsSenderCertificateNames)
     const endpoint = { kind: 'PartnerClient' as const, connector: { id, name }, domain: null, host }
-    const certificate = recordOfClient(shown)
-    const sighting = { endpoint, certificate, verifiedBy: 'Connector' as const, at: session.at }
-    await recordObservedCertificate(sighting, now, noting, { logger, metrics })
+    const certificate = recordOfClient(presented)
+    const observation = { endpoint, certificate, verifiedBy: 'Connector' as const, at: session.at }
+    await recordObservedCertificate(observation, now, recording, { logger, metrics })
   }
 
-  async function tell(notice: CertificateNotice): Promise<void> {
+  async function sendNotice(notice: CertificateNotice): Promise<void> {
     // A held message is decided many times; it counts once.
-    if (isFirst(job)) countUnknown(notice.connector.name, metrics)
+    if (isFirstJob(job)) countUnknown(notice.connector.name, metrics)
     if ((await notices.send(notice, now)) !== 'Failed') return
     metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
     logger.error('The queue did not accept a notice of an unknown certificate', { notice })
   }
 }
 
-function fateOf(verdicts: readonly Verdict[]): MailOutcome {
+function consequenceOf(verdicts: readonly Verdict[]): MailOutcome {
   const held = verdicts.filter((verdict) => verdict.action === 'Defer')
   const last = Math.max(...held.map(({ expiresAt }) => expiresAt.getTime()))
   return held.length === 0
@@ -91,6 +93,6 @@ function countUnknown(connector: string, metrics: Metrics): void {
   const metric = metrics.singleMetric()
   metric.clearDefaultDimensions()
   metric.addDimensions({})
-  metric.addDimensions({ connector: asDimension(connector) })
+  metric.addDimensions({ connector: dimensionValue(connector) })
   metric.addMetric(Metric.unknownCertificates, MetricUnit.Count, 1)
 }

@@ -6,8 +6,8 @@ import { SNSClient } from '@aws-sdk/client-sns'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
-import { ForesightEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
-import { asDimension, Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { ExpiryWatchEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { dimensionValue, Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { Claims } from '../../shared/messages/claims.ts'
 import type { ExpiryGauge, ExpiryNotice } from '../../shared/policy/foresight.ts'
@@ -18,7 +18,7 @@ import { type Dependencies, type Run, runForesight, type Told } from './foresee.
 
 // Runs at cold start.
 
-const environment = readEnvironment(ForesightEnvironment, process.env)
+const environment = readEnvironment(ExpiryWatchEnvironment, process.env)
 const logger = new Logger({ serviceName: 'foresee-expiry' })
 const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'foresee-expiry' })
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
@@ -85,7 +85,7 @@ function gauge(gauges: readonly ExpiryGauge[]): void {
     if (stopping.length > 0) metrics.addMetric(name, MetricUnit.NoUnit, least(stopping))
     for (const [connector, some] of Map.groupBy(all, (one) => one.connector)) {
       if (connector === null) continue
-      const metric = metrics.singleMetric().addDimension('connector', asDimension(connector))
+      const metric = metrics.singleMetric().addDimension('connector', dimensionValue(connector))
       metric.addMetric(name, MetricUnit.NoUnit, least(some))
     }
   }

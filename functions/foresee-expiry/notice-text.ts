@@ -1,5 +1,5 @@
 /** A notice that a certificate expires: a text for the administrator, followed by JSON for programs. Pure. */
-import { visible } from '../../shared/mail/peer-words.ts'
+import { replaceInvisible } from '../../shared/mail/peer-words.ts'
 import type { Consequence, ExpiryNotice } from '../../shared/policy/foresight.ts'
 import { countText, firstNames } from '../../shared/policy/words.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
@@ -29,9 +29,9 @@ export function announce(given: ExpiryNotice): Announcement {
 
 const withVisibleNames = ({ connector, hosts, newer, ...rest }: ExpiryNotice): ExpiryNotice => ({
   ...rest,
-  connector: connector && { ...connector, name: visible(connector.name) },
-  hosts: hosts.map(visible),
-  newer: newer && { ...newer, host: visible(newer.host) },
+  connector: connector && { ...connector, name: replaceInvisible(connector.name) },
+  hosts: hosts.map(replaceInvisible),
+  newer: newer && { ...newer, host: replaceInvisible(newer.host) },
 })
 
 const maxSubjectLength = 100

@@ -5,10 +5,15 @@
  */
 import { createHash } from 'node:crypto'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
-import { type ContentReference, ownMessage, plainEnvelope, untried } from '../../shared/contract/message.ts'
+import {
+  basicEnvelope,
+  type ContentReference,
+  createOwnMessage,
+  newRecipient,
+} from '../../shared/contract/message.ts'
 import type { UntrustedRequestOptions } from '../../shared/net/foreign-exchange.ts'
 import { fetchUntrusted } from '../../shared/net/foreign-https.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { ReportDestination } from '../../shared/tls-reports/record.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
 import { compressed, type DkimKey, reportMail } from '../../shared/tls-reports/report-mail.ts'
@@ -20,7 +25,7 @@ export interface Dependencies {
   dkimKey(): Promise<DkimKey | null>
   /** Stores octets and returns their location. */
   store(key: string, octets: Buffer): Promise<ContentReference>
-  evaluation: Sender<EvaluationJob>
+  evaluation: JobSender<EvaluationJob>
   https: Pick<UntrustedRequestOptions, 'resolver' | 'privateNetworks'>
   /** Returns the seconds that a report waits, so that a day's reports do not delay other mail. */
   delaySeconds(): number
@@ -46,8 +51,8 @@ async function byMail(report: TlsReport, to: string, dependencies: Dependencies)
   const id = dependencies.id(at)
   const octets = await reportMail(report, { id, to, at }, reporter, await dkimKey())
   const content = await store(`reports/${id}`, octets)
-  const message = ownMessage({ id, madeAt: at, envelope: plainEnvelope(''), content })
-  const job = { message, recipients: [untried(to)], notBefore: null }
+  const message = createOwnMessage({ id, madeAt: at, envelope: basicEnvelope(''), content })
+  const job = { message, recipients: [newRecipient(to)], notBefore: null }
   await evaluation.send([{ job, delaySeconds: dependencies.delaySeconds() }])
   return { kind: 'Sent' }
 }

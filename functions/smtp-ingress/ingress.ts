@@ -1,7 +1,7 @@
 /** Assembles the ingress: starts its listeners and stops them. */
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { z } from 'zod'
-import { objectsBySdk } from '../../shared/content/segment.ts'
+import { sdkObjectStore } from '../../shared/content/segment.ts'
 import type { IngressEnvironment } from '../../shared/contract/environment.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
@@ -108,7 +108,7 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
   const { environment } = parts
   return new Intake({
     s3: parts.s3,
-    objects: parts.objects ?? objectsBySdk(parts.s3, environment.CONTENT_BUCKET),
+    objects: parts.objects ?? sdkObjectStore(parts.s3, environment.CONTENT_BUCKET),
     queue: parts.queue,
     probeQueue: parts.probeQueue,
     bucket: environment.CONTENT_BUCKET,
@@ -167,6 +167,6 @@ function sessionOptions(environment: z.output<typeof IngressEnvironment>): Sessi
     maxErrors: environment.MAX_ERRORS,
     maxIdleCommands,
     maxLineOctets: environment.MAX_LINE_LENGTH,
-    bareNewlines: environment.UNLAWFUL_OCTETS,
+    bareNewlines: environment.BARE_NEWLINES,
   }
 }

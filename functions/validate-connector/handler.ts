@@ -10,7 +10,7 @@ import { SESClient } from '@aws-sdk/client-ses'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
-import { clientDefaults, onceOnly } from '../../shared/lambda/aws-clients.ts'
+import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
 import { ClientCertificates } from '../../shared/net/client-credentials.ts'
 import { readOnlyStore } from '../../shared/net/mta-sts/policy-store.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
@@ -68,7 +68,7 @@ const options: Options = {
     ipv6: reachesIpv6(),
   },
   ses: {
-    ses: new SESClient(onceOnly),
+    ses: new SESClient(singleAttempt),
     configurationSets: {
       requireTls: environment.SES_CONFIGURATION_SET_REQUIRE_TLS,
       optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,

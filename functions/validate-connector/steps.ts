@@ -1,6 +1,6 @@
 /** Builds the reported steps of a validation. */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
-import { inOneLine } from '../../shared/mail/peer-words.ts'
+import { toSingleLine } from '../../shared/mail/peer-words.ts'
 
 const maxDetailLength = 300
 
@@ -14,7 +14,7 @@ export function stepOf(reported: Reported): ValidationStep {
     host,
     ip,
     succeeded,
-    detail: inOneLine(detail, maxDetailLength),
+    detail: toSingleLine(detail, maxDetailLength),
     durationMs: Math.max(0, Math.round(durationMs)),
     tls: reported.tls ?? null,
     certificates: reported.certificates ?? [],

@@ -7,7 +7,7 @@ import { ulid } from 'ulid'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
-import { plainEnvelope, untried } from '../../shared/contract/message.ts'
+import { basicEnvelope, newRecipient } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { OutboundMessage, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { stepOf, timed } from './steps.ts'
@@ -47,8 +47,8 @@ export async function composeTestMail(
       '',
     ].join('\r\n'),
   )
-  const message = { envelope: plainEnvelope(from) }
-  return { message, recipients: recipients.map(untried), content: await node.build(), tls }
+  const message = { envelope: basicEnvelope(from) }
+  return { message, recipients: recipients.map(newRecipient), content: await node.build(), tls }
 }
 
 /** Sends the test mail. It succeeds when it is accepted for every recipient. */

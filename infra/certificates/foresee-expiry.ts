@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Construct } from 'constructs'
-import { foresightHour } from '../../shared/contract/foresight-schedule.ts'
+import { expiryWatchHour } from '../../shared/contract/foresight-schedule.ts'
 import type { Config } from '../config.ts'
 import type { Notices } from '../notices-topic.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -34,7 +34,7 @@ export class ForeseeExpiry extends Construct {
     notices.grantPublish(this.handler)
     new Rule(this, 'Schedule', {
       description: 'When certificates are checked for expiry',
-      schedule: Schedule.cron({ minute: '0', hour: String(foresightHour) }),
+      schedule: Schedule.cron({ minute: '0', hour: String(expiryWatchHour) }),
       targets: [new LambdaFunction(this.handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) })],
     })
   }

@@ -14,7 +14,7 @@ import type { ContentReference } from '../contract/message.ts'
 import type { ObjectStore } from './segment.ts'
 
 /** Octets of every part but the last: the minimum of S3, since a part is in memory during its upload. */
-export const partSize = 5 * 1024 * 1024
+export const partOctets = 5 * 1024 * 1024
 
 /** Digest of a content at receipt. Uploads are compared with it, which detects a disk that returns wrong data. */
 export interface ContentDigest {
@@ -33,8 +33,8 @@ export class ContentDigester {
   update(octets: Buffer): void {
     this.#sha256.update(octets)
     for (let from = 0; from < octets.length; ) {
-      const part = Math.floor(this.#length / partSize)
-      const piece = octets.subarray(from, from + (part + 1) * partSize - this.#length)
+      const part = Math.floor(this.#length / partOctets)
+      const piece = octets.subarray(from, from + (part + 1) * partOctets - this.#length)
       this.#parts[part] = crc32(piece, this.#parts[part] ?? 0)
       this.#length += piece.length
       from += piece.length
@@ -53,7 +53,7 @@ export interface LargeContent extends ContentDigest {
 }
 
 /** The resources for one upload. */
-export interface Sending {
+export interface UploadOptions {
   s3: Pick<S3Client, 'send'>
   /** Stores a content that fits one part. */
   objects: ObjectStore
@@ -67,22 +67,25 @@ export interface Sending {
  * Stores a content as one object. When it resolves, the content is durable. When it rejects, uploaded parts are being
  * removed; the bucket's lifecycle removes the rest.
  */
-export async function storeLarge(content: LargeContent, sending: Sending): Promise<ContentReference> {
-  const { bucket } = sending
+export async function storeLargeContent(
+  content: LargeContent,
+  options: UploadOptions,
+): Promise<ContentReference> {
+  const { bucket } = options
   const key = `messages/${ulid()}`
-  if (content.length <= partSize) await putWhole(key, content, sending)
-  else await putInParts({ Bucket: bucket, Key: key }, content, sending)
+  if (content.length <= partOctets) await putWhole(key, content, options)
+  else await putInParts({ Bucket: bucket, Key: key }, content, options)
   return { bucket, key, offset: 0, length: content.length, sha256: content.sha256.toString('hex') }
 }
 
-interface Target {
+interface ObjectTarget {
   Bucket: string
   Key: string
 }
 
 /** S3 compares what it receives with what was sent; this compares what is sent with what was received. */
-async function putWhole(key: string, content: LargeContent, sending: Sending): Promise<void> {
-  const { objects, buffer, signal } = sending
+async function putWhole(key: string, content: LargeContent, options: UploadOptions): Promise<void> {
+  const { objects, buffer, signal } = options
   const octets = buffer.subarray(0, content.length)
   await content.read(octets, 0)
   if (crc32(octets) !== content.parts[0]) throw new Error('the spool returned other octets than were written')
@@ -90,8 +93,12 @@ async function putWhole(key: string, content: LargeContent, sending: Sending): P
   await objects.put(key, [octets])
 }
 
-async function putInParts(target: Target, content: LargeContent, sending: Sending): Promise<void> {
-  const { s3 } = sending
+async function putInParts(
+  target: ObjectTarget,
+  content: LargeContent,
+  options: UploadOptions,
+): Promise<void> {
+  const { s3 } = options
   // S3 checks part checksums only if the upload was created with them.
   const { UploadId } = await s3.send(
     new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }),
@@ -99,7 +106,7 @@ async function putInParts(target: Target, content: LargeContent, sending: Sendin
   if (UploadId === undefined) throw new Error('S3 returned no id for a multipart upload')
   const upload = { ...target, UploadId }
   try {
-    const Parts = await sendParts(upload, content, sending)
+    const Parts = await sendParts(upload, content, options)
     await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }))
   } catch (error) {
     // S3 charges for parts of unfinished uploads. The caller does not wait for their removal.
@@ -109,28 +116,28 @@ async function putInParts(target: Target, content: LargeContent, sending: Sendin
 }
 
 async function sendParts(
-  upload: Target & { UploadId: string },
+  upload: ObjectTarget & { UploadId: string },
   content: LargeContent,
-  { s3, buffer, signal }: Sending,
+  { s3, buffer, signal }: UploadOptions,
 ): Promise<CompletedPart[]> {
-  const sent: CompletedPart[] = []
+  const completed: CompletedPart[] = []
   for (const [index, checksum] of content.parts.entries()) {
-    const from = index * partSize
-    const Body = buffer.subarray(0, Math.min(partSize, content.length - from))
+    const from = index * partOctets
+    const Body = buffer.subarray(0, Math.min(partOctets, content.length - from))
     await content.read(Body, from)
     signal.throwIfAborted()
-    const part = { PartNumber: index + 1, ChecksumCRC32: base64Of(checksum) }
+    const part = { PartNumber: index + 1, ChecksumCRC32: encodeChecksum(checksum) }
     const { ETag, ChecksumCRC32 } = await s3.send(new UploadPartCommand({ ...upload, ...part, Body }), {
       abortSignal: signal,
     })
     // CompleteMultipartUpload must repeat the checksum of every part, as S3 returned it.
-    sent.push({ PartNumber: part.PartNumber, ETag, ChecksumCRC32 })
+    completed.push({ PartNumber: part.PartNumber, ETag, ChecksumCRC32 })
   }
-  return sent
+  return completed
 }
 
 /** S3's format: four octets, big-endian, in base64. */
-function base64Of(checksum: number): string {
+function encodeChecksum(checksum: number): string {
   const octets = Buffer.alloc(4)
   octets.writeUInt32BE(checksum)
   return octets.toString('base64')

@@ -26,7 +26,7 @@ export class ContentReader {
    */
   async read(reference: ContentReference): Promise<Buffer> {
     const body = await this.#get(reference)
-    const content = await octetsOf(body, reference)
+    const content = await readAll(body, reference)
     if (hash('sha256', content) !== reference.sha256)
       throw new ContentMismatchError(reference, 'SHA-256 differs')
     return content
@@ -38,7 +38,7 @@ export class ContentReader {
    */
   async stream(reference: ContentReference): Promise<Readable> {
     const body = await this.#get(reference)
-    const verified = verify(reference)
+    const verified = verifyingTransform(reference)
     body.on('error', (error) => verified.destroy(error))
     return body.pipe(verified)
   }
@@ -58,7 +58,7 @@ export class ContentReader {
 }
 
 /** Collecting chunks and joining them afterwards would need twice the memory. */
-async function octetsOf(body: Readable, reference: ContentReference): Promise<Buffer> {
+async function readAll(body: Readable, reference: ContentReference): Promise<Buffer> {
   const content = Buffer.allocUnsafe(reference.length)
   let length = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -69,7 +69,7 @@ async function octetsOf(body: Readable, reference: ContentReference): Promise<Bu
   return content
 }
 
-function verify(reference: ContentReference): Transform {
+function verifyingTransform(reference: ContentReference): Transform {
   const digest = createHash('sha256')
   let length = 0
   return new Transform({

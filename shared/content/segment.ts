@@ -10,7 +10,11 @@ export interface ObjectStore {
 }
 
 /** Returns the references of contents that are concatenated in one object, in their order. */
-export function referTo(bucket: string, key: string, contents: readonly Buffer[]): ContentReference[] {
+export function segmentReferences(
+  bucket: string,
+  key: string,
+  contents: readonly Buffer[],
+): ContentReference[] {
   let offset = 0
   return contents.map((content) => {
     const reference = { bucket, key, offset, length: content.length, sha256: hash('sha256', content) }
@@ -31,17 +35,17 @@ export class SegmentWriter {
   /** Stores contents as one object. When it resolves, all are durable; when it rejects, none may be used. */
   async write(contents: readonly Buffer[]): Promise<ContentReference[]> {
     const key = `segments/${newUlid()}`
-    const references = referTo(this.#bucket, key, contents)
+    const references = segmentReferences(this.#bucket, key, contents)
     await this.#objects.put(key, contents)
     return references
   }
 }
 
 /** Uses the SDK, which needs an object's octets in one buffer. */
-export const objectsBySdk = (s3: Pick<S3Client, 'send'>, bucket: string): ObjectStore => ({
+export const sdkObjectStore = (s3: Pick<S3Client, 'send'>, bucket: string): ObjectStore => ({
   async put(Key, parts) {
-    const [only] = parts
-    const Body = parts.length === 1 && only ? only : Buffer.concat(parts)
+    const [single] = parts
+    const Body = parts.length === 1 && single ? single : Buffer.concat(parts)
     await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body }))
   },
 })

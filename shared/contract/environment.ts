@@ -22,7 +22,7 @@ const seconds = z.number().positive().max(240)
 const port = z.coerce.number().int().min(1).max(65535)
 
 /** CIDRs of IPv4 and IPv6, comma separated. */
-const networks = commaSeparated.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
+const cidrList = commaSeparated.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
 
 /** 0 means no limit. */
 const optionalLimit = z.coerce.number().int().min(0).default(0)
@@ -62,7 +62,7 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** Messages of one address in a minute; 0 means no limit. */
   MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: optionalLimit,
   /** How the ingress treats a message with a bare CR, a bare LF or a NUL. */
-  UNLAWFUL_OCTETS: z.enum(['Refuse', 'Normalise']).default('Refuse'),
+  BARE_NEWLINES: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**
    * Octets of a message line with its CRLF. RFC 5321 §4.5.3.1.6 requires at least 1000; §4.5.3.1 recommends no limit.
    */
@@ -72,7 +72,7 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** Refused commands and messages, since the session's last accepted message, that end a session. */
   MAX_ERRORS: z.coerce.number().int().min(1).max(1000).default(20),
   /** Load balancers that send the PROXY protocol; empty means none. */
-  PROXY_TRUSTED_ADDRESSES: networks,
+  PROXY_TRUSTED_ADDRESSES: cidrList,
   /** Where large messages are kept while they arrive. The default is a folder for temporary files. */
   SPOOL_DIRECTORY: z.string().min(1).optional(),
   /** Maximum size of the spool, in MiB. */
@@ -194,7 +194,7 @@ export const BounceEnvironment = z.object({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
-export const ForesightEnvironment = ConnectorsEnvironment.extend({
+export const ExpiryWatchEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   /** The topic for notices of certificates that expire. */
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),

@@ -1,2 +1,2 @@
 /** UTC hour of the daily search for certificates that expire. */
-export const foresightHour = 6
+export const expiryWatchHour = 6

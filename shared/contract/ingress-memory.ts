@@ -24,7 +24,7 @@ export interface IngressTaskSize {
  * Returns the octets that the program and all sessions leave.
  * @throws Error when they leave less than a task needs for mail
  */
-export function mailMemory({ memoryMebibytes, maxSessions: sessions }: IngressTaskSize): number {
+export function mailMemoryOctets({ memoryMebibytes, maxSessions: sessions }: IngressTaskSize): number {
   const octets = Math.floor(memoryMebibytes * mebibyte - programOctets - sessions * sessionOctets)
   if (octets >= minMailOctets) return octets
   throw new Error(`${Math.floor(memoryMebibytes)} MiB of memory are not enough for ${sessions} sessions`)

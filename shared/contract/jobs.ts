@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
-import { partsWithin } from './parts.ts'
+import { splitIntoParts } from './parts.ts'
 import { RevocationCheck } from './revocation.ts'
 
 export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
@@ -147,8 +147,8 @@ export type CertificateNotice = z.infer<typeof CertificateNotice>
 export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
 
 /** Recipients of one job, and octets of their JSON. The rest of the largest job still fits. */
-const partOfJob = { items: 100, octets: 120_000 }
+const jobPartLimits = { items: 100, octets: 120_000 }
 
 /** Cuts recipients, in order, into parts that fit a queue message. */
-export const inParts = <T>(items: readonly T[]): [T, ...T[]][] =>
-  partsWithin(partOfJob, items, (item) => Buffer.byteLength(JSON.stringify(item)))
+export const splitForJobs = <T>(items: readonly T[]): [T, ...T[]][] =>
+  splitIntoParts(jobPartLimits, items, (item) => Buffer.byteLength(JSON.stringify(item)))

@@ -46,7 +46,7 @@ export const TlsFacts = z.strictObject({
 export type TlsFacts = z.infer<typeof TlsFacts>
 
 /** A session without TLS. */
-export const plaintext: TlsFacts = {
+export const noTls: TlsFacts = {
   negotiated: false,
   protocol: null,
   cipher: null,
@@ -79,7 +79,7 @@ export const Envelope = z.strictObject({
 export type Envelope = z.infer<typeof Envelope>
 
 /** Returns an envelope without extensions. */
-export const plainEnvelope = (mailFrom: string): Envelope => ({
+export const basicEnvelope = (mailFrom: string): Envelope => ({
   mailFrom,
   smtpUtf8: false,
   eightBitMime: false,
@@ -106,18 +106,18 @@ export const Message = z.strictObject({
 export type Message = z.infer<typeof Message>
 
 /** Returns a message that this deployment makes itself. */
-export const ownMessage = (
-  own: Pick<Message, 'id' | 'envelope' | 'content'> & { madeAt: Date },
+export const createOwnMessage = (
+  fields: Pick<Message, 'id' | 'envelope' | 'content'> & { madeAt: Date },
 ): Message => ({
-  id: own.id,
-  receivedAt: own.madeAt.toISOString(),
+  id: fields.id,
+  receivedAt: fields.madeAt.toISOString(),
   source: null,
   direction: 'Originating',
   attributedTo: null,
-  tls: plaintext,
-  envelope: own.envelope,
-  size: own.content.length,
-  content: own.content,
+  tls: noTls,
+  envelope: fields.envelope,
+  size: fields.content.length,
+  content: fields.content,
 })
 
 /** An SMTP reply (RFC 5321 §4.2) with its enhanced status code (RFC 3463). */
@@ -203,7 +203,7 @@ export const Recipient = z.strictObject({
 export type Recipient = z.infer<typeof Recipient>
 
 /** Returns a recipient without attempts and without DSN parameters. */
-export const untried = (address: string): Recipient => ({
+export const newRecipient = (address: string): Recipient => ({
   address,
   notify: null,
   orcpt: null,

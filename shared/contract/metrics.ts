@@ -98,4 +98,4 @@ export const Metric = {
 } as const
 
 /** Returns a valid CloudWatch dimension value: printable ASCII that does not begin with a colon. */
-export const asDimension = (name: string): string => name.replace(/[^ -~]|^:/g, '?')
+export const dimensionValue = (name: string): string => name.replace(/[^ -~]|^:/g, '?')

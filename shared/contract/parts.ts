@@ -4,7 +4,7 @@ export interface PartLimits {
 }
 
 /** Cuts a list, in order, into parts within both limits. An item above the limit is a part by itself. */
-export function partsWithin<T>(
+export function splitIntoParts<T>(
   limits: PartLimits,
   items: readonly T[],
   octetsOf: (item: T) => number,
@@ -12,14 +12,14 @@ export function partsWithin<T>(
   const parts: [T, ...T[]][] = []
   let octets = 0
   for (const item of items) {
-    const size = octetsOf(item)
+    const itemOctets = octetsOf(item)
     const part = parts.at(-1)
-    if (part && part.length < limits.items && octets + size <= limits.octets) {
+    if (part && part.length < limits.items && octets + itemOctets <= limits.octets) {
       part.push(item)
-      octets += size
+      octets += itemOctets
     } else {
       parts.push([item])
-      octets = size
+      octets = itemOctets
     }
   }
   return parts

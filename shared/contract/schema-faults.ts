@@ -1,6 +1,6 @@
 /** Turns a schema's issues into faults: a path and a message each. */
 import type { z } from 'zod'
-import { faultInWords } from './fault-words.ts'
+import { faultMessage } from './fault-words.ts'
 
 /** `path` is dotted, with indexes in brackets: `smartHosts[0].port`. It is empty for the whole input. */
 export interface Fault {
@@ -16,15 +16,15 @@ export function faultsOf(error: z.core.$ZodError): Fault[] {
   return error.issues.flatMap((issue): Fault[] => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({
-        path: dotted([...issue.path, key]),
+        path: formatPath([...issue.path, key]),
         message: 'is not a known field',
       }))
-    return [{ path: dotted(issue.path), message: faultInWords(issue) }]
+    return [{ path: formatPath(issue.path), message: faultMessage(issue) }]
   })
 }
 
 /** Formats a path as `Fault.path` describes it. */
-export function dotted(path: readonly PropertyKey[]): string {
+export function formatPath(path: readonly PropertyKey[]): string {
   return path
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('')

@@ -1,6 +1,6 @@
 /** Names of the secrets that administrators create and units read. */
 
-const clientCertificates = 'mailflow/client-certificates/'
+const clientCertificatePrefix = 'mailflow/client-certificates/'
 
 /** The secret of the client certificate that an outbound connector names; `*` matches all of them. */
-export const clientCertificateSecret = (name: string): string => `${clientCertificates}${name}`
+export const clientCertificateSecret = (name: string): string => `${clientCertificatePrefix}${name}`

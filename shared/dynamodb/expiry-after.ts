@@ -1,3 +1,3 @@
 /** @returns the time for DynamoDB's TTL, in seconds since the epoch */
-export const expiryAfter = (from: Date, keptSeconds: number): number =>
-  Math.floor(from.getTime() / 1000) + keptSeconds
+export const expiryAfter = (from: Date, ttlSeconds: number): number =>
+  Math.floor(from.getTime() / 1000) + ttlSeconds

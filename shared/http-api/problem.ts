@@ -31,20 +31,20 @@ export function problemJson(logger: Logger): MiddlewareObj<APIGatewayProxyEventV
     onError(request) {
       const { error, event } = request
       if (!(error instanceof Problem)) logger.error('The request failed', error as Error)
-      const problem = error instanceof Problem ? error : faultOfOurs(error)
-      request.response = resultOf(problem, event.requestContext?.requestId)
+      const problem = error instanceof Problem ? error : serverProblem(error)
+      request.response = problemResponse(problem, event.requestContext?.requestId)
     },
   }
 }
 
-function faultOfOurs(error: unknown): Problem {
-  if (!isPassing(error))
+function serverProblem(error: unknown): Problem {
+  if (!isTransient(error))
     return new Problem(500, 'The request failed because of an internal error. The log names the cause.')
   return new Problem(503, 'The database does not respond. Try again.', { headers: { 'retry-after': '1' } })
 }
 
 /** Whether an AWS client's error may pass soon: throttling, a server error, the network. */
-function isPassing(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { $fault, $retryable, code, name } = error as Record<string, unknown>
   return (
@@ -55,7 +55,10 @@ function isPassing(error: unknown): boolean {
   )
 }
 
-function resultOf({ status, message, errors, headers }: Problem, instance: string | undefined): Result {
+function problemResponse(
+  { status, message, errors, headers }: Problem,
+  instance: string | undefined,
+): Result {
   return {
     statusCode: status,
     headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },

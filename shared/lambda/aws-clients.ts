@@ -16,7 +16,7 @@ export const clientDefaults = {
  * For calls that the client must not repeat, since each may create a duplicate. One try, with a longer timeout, because
  * after a timeout the result is unknown.
  */
-export const onceOnly = {
+export const singleAttempt = {
   maxAttempts: 1,
   requestHandler: { ...clientDefaults.requestHandler, requestTimeout: 60_000, socketTimeout: 60_000 },
 } as const

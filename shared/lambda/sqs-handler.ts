@@ -10,7 +10,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { z } from 'zod'
 import { metricNamespace } from '../contract/metrics.ts'
 import { parseJson } from '../contract/parse-json.ts'
-import { dotted } from '../contract/schema-faults.ts'
+import { formatPath } from '../contract/schema-faults.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 
 /** What the processing of one record may use. */
@@ -49,10 +49,10 @@ const maxConcurrentRecords = 10
  */
 const timeoutEarlyMs = 0
 
-type Handle = (event: SQSEvent, context?: Context) => Promise<SQSBatchResponse>
+type SqsHandler = (event: SQSEvent, context?: Context) => Promise<SQSBatchResponse>
 
 /** @returns the Lambda handler; its response names the records that come back */
-export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandlerOptions<T, B>): Handle {
+export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandlerOptions<T, B>): SqsHandler {
   const logger = new Logger({ serviceName: options.unit })
   const metrics = new Metrics({ namespace: metricNamespace, serviceName: options.unit })
   const flush = () => {
@@ -79,12 +79,12 @@ async function processBatch<T extends z.ZodType, B>(
     tools.logger.error('The batch could not be prepared; its records come back', error as Error)
     return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
   }
-  const slots = concurrencyLimiter(maxConcurrentRecords)
+  const limiter = concurrencyLimiter(maxConcurrentRecords)
   const processor = new BatchProcessor(EventType.SQS)
   try {
     return await processPartialResponse(
       event,
-      (record: SQSRecord) => slots(() => processRecord(options, record, { ...tools, batch })),
+      (record: SQSRecord) => limiter(() => processRecord(options, record, { ...tools, batch })),
       processor,
       { throwOnFullBatchFailure: false },
     )
@@ -115,13 +115,13 @@ function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   const parsed = schema.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues
-    .flatMap(nearest)
-    .map(({ path, code }) => `${dotted(path) || 'body'} (${code})`)
+    .flatMap(nearestFaults)
+    .map(({ path, code }) => `${formatPath(path) || 'body'} (${code})`)
   throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
 }
 
 /** For a queue with several kinds of jobs: returns the faults against the kind that the body matches best. */
-function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+function nearestFaults(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const [fewest] = [...issue.errors].sort((one, other) => one.length - other.length)
   return fewest?.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] })) ?? [issue]

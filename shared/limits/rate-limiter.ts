@@ -2,7 +2,7 @@
 export class RateLimiter {
   readonly #maxEvents: number
   readonly #windowMs: number
-  readonly #taken = new Map<string, number>()
+  readonly #counts = new Map<string, number>()
   #window = Number.NaN
 
   /** @param maxEvents maximum in a window for each key */
@@ -11,24 +11,24 @@ export class RateLimiter {
     this.#windowMs = windowMs
   }
 
-  isLeft(key: string, now: Date): boolean {
-    this.#turnTo(now)
-    return (this.#taken.get(key) ?? 0) < this.#maxEvents
+  isAllowed(key: string, now: Date): boolean {
+    this.#startWindow(now)
+    return (this.#counts.get(key) ?? 0) < this.#maxEvents
   }
 
   take(key: string, now: Date): void {
-    this.#turnTo(now)
-    this.#taken.set(key, (this.#taken.get(key) ?? 0) + 1)
+    this.#startWindow(now)
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
   }
 
   giveBack(key: string): void {
-    this.#taken.set(key, (this.#taken.get(key) ?? 1) - 1)
+    this.#counts.set(key, (this.#counts.get(key) ?? 1) - 1)
   }
 
-  #turnTo(now: Date): void {
+  #startWindow(now: Date): void {
     const window = Math.floor(now.getTime() / this.#windowMs)
     if (window === this.#window) return
     this.#window = window
-    this.#taken.clear()
+    this.#counts.clear()
   }
 }

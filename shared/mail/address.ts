@@ -14,5 +14,5 @@ export function domainOf(address: string): string | null {
  * Returns the same text for two spellings of one mailbox. Only ASCII letters lose their case: other letters may share a
  * lower-case form with a different letter, as the kelvin sign does with K.
  */
-export const mailboxOf = (address: string): string =>
+export const comparableMailbox = (address: string): string =>
   address.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())

@@ -4,30 +4,30 @@
  */
 import { domainToASCII } from 'node:url'
 
-const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
+const labelPattern = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
 /**
  * domainToASCII parses a URL's host: it stops at a slash, decodes a percent sign and skips tabs. A longer text could
  * become a partner's name.
  */
-const neverInNames = /[^\P{Cc}]|[ /\\?#%:@[\]]/u
+const forbiddenCharacters = /[^\P{Cc}]|[ /\\?#%:@[\]]/u
 
 /**
  * Names that domainToASCII only lower-cases: ASCII, no label that could be Punycode, and a last label that cannot end
  * an IPv4 address. Nearly all names match, and this test costs a tenth of the conversion.
  */
-const plain = /^(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*[a-z][a-z0-9_-]{0,62}(?<!-)$/i
+const simpleName = /^(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*[a-z][a-z0-9_-]{0,62}(?<!-)$/i
 
 /** Returns the comparable form of a domain name, or null (RFC 1035 §2.3.4: labels of 1–63 octets, 253 in all). */
 export function normaliseDomain(name: string): string | null {
-  if (name.length <= 253 && plain.test(name) && !name.includes('--')) return name.toLowerCase()
-  if (neverInNames.test(name)) return null
+  if (name.length <= 253 && simpleName.test(name) && !name.includes('--')) return name.toLowerCase()
+  if (forbiddenCharacters.test(name)) return null
   // The trailing dot is removed last: domainToASCII turns an ideographic full stop into one.
   const ascii = domainToASCII(name).toLowerCase().replace(/\.$/, '')
   if (ascii === '' || ascii.length > 253) return null
   // domainToASCII reads `127.1` or `0x7f000001` as an IPv4 address; a mail domain is never one.
   if (/^[\d.]+$/.test(ascii)) return null
-  return ascii.split('.').every((part) => label.test(part)) ? ascii : null
+  return ascii.split('.').every((part) => labelPattern.test(part)) ? ascii : null
 }
 
 /** Returns the comparable form of `example.com`, `*.example.com` or `*`, or null. */

@@ -7,6 +7,6 @@ const crlf = Buffer.from('\r\n')
 export function headerSection(octets: Buffer): Buffer {
   if (octets.subarray(0, 2).equals(crlf)) return octets.subarray(0, 0)
   const end = octets.indexOf('\r\n\r\n')
-  const last = end < 0 ? octets.lastIndexOf(crlf) : end
-  return octets.subarray(0, last < 0 ? 0 : last + 2)
+  const lastLineEnd = end < 0 ? octets.lastIndexOf(crlf) : end
+  return octets.subarray(0, lastLineEnd < 0 ? 0 : lastLineEnd + 2)
 }

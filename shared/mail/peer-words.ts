@@ -5,14 +5,14 @@
  * visible text stays, and so do letters that look like others.
  */
 /** Controls, bidirectional controls, line and paragraph separators. */
-const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
+const layoutCharacters = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
 
 /** Also zero-width formats, surrogates and unassigned code points. */
-const invisible = /[\p{C}\p{Zl}\p{Zp}]/gu
+const invisibleCharacters = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /** @param maxLength maximum length of the result, in UTF-16 code units */
-export const inOneLine = (text: string, maxLength: number): string =>
-  text.replace(moving, ' ').trim().slice(0, maxLength).toWellFormed()
+export const toSingleLine = (text: string, maxLength: number): string =>
+  text.replace(layoutCharacters, ' ').trim().slice(0, maxLength).toWellFormed()
 
 /** The result is as long as the text. */
-export const visible = (text: string): string => text.replace(invisible, '?')
+export const replaceInvisible = (text: string): string => text.replace(invisibleCharacters, '?')

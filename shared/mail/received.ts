@@ -6,7 +6,7 @@
 import { isIPv6 } from 'node:net'
 import type { TlsFacts } from '../contract/message.ts'
 
-export interface Hop {
+export interface ReceivedFields {
   helo: string
   ip: string
   /** The ingress's name. */
@@ -21,19 +21,19 @@ export interface Hop {
 }
 
 /** Returns the header field with its final CRLF. */
-export function receivedHeader(hop: Hop): string {
+export function receivedHeader(fields: ReceivedFields): string {
   const lines = [
-    `Received: from ${heloName(hop.helo)} (${addressLiteral(hop.ip)})`,
-    ...tlsComments(hop.tls),
-    `\tby ${hop.by} with ${protocol(hop)} id ${hop.id}`,
-    ...forClause(hop),
-    ...tlsClause(hop.tls),
+    `Received: from ${printableHelo(fields.helo)} (${addressLiteral(fields.ip)})`,
+    ...tlsComments(fields.tls),
+    `\tby ${fields.by} with ${protocol(fields)} id ${fields.id}`,
+    ...forClause(fields),
+    ...tlsClause(fields.tls),
   ]
-  return `${lines.join('\r\n')};\r\n\t${hop.at.toUTCString().replace('GMT', '+0000')}\r\n`
+  return `${lines.join('\r\n')};\r\n\t${fields.at.toUTCString().replace('GMT', '+0000')}\r\n`
 }
 
 /** RFC 3848 §1 and RFC 6531 §4.3. TLS starts after EHLO, so a session with TLS is ESMTP. */
-function protocol({ esmtp, smtpUtf8, tls }: Hop): string {
+function protocol({ esmtp, smtpUtf8, tls }: ReceivedFields): string {
   if (!esmtp && !tls.negotiated) return 'SMTP'
   return `${smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${tls.negotiated ? 'S' : ''}`
 }
@@ -43,8 +43,10 @@ function tlsClause({ negotiated, cipher }: TlsFacts): string[] {
   return negotiated && cipher !== null ? [`\ttls ${cipher}`] : []
 }
 
-function forClause(hop: Hop): string[] {
-  return hop.recipient !== null && mayBeWritten(hop.recipient, hop) ? [`\tfor <${hop.recipient}>`] : []
+function forClause(fields: ReceivedFields): string[] {
+  return fields.recipient !== null && isPrintableAddress(fields.recipient, fields)
+    ? [`\tfor <${fields.recipient}>`]
+    : []
 }
 
 /** The facts that the tls clause cannot hold, in the format of other servers that tools can read. */
@@ -52,7 +54,7 @@ function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFac
   if (!negotiated) return []
   const session = `\t(using ${protocol} with cipher ${cipher})`
   if (clientCertificate === null) return [session]
-  const name = commentText(clientCertificate.commonName ?? clientCertificate.subject)
+  const name = toCommentText(clientCertificate.commonName ?? clientCertificate.subject)
   return [
     session,
     `\t(client certificate "${name}", ${clientCertificate.trusted ? 'verified' : 'not verified'})`,
@@ -60,7 +62,7 @@ function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFac
 }
 
 /** Repeats a domain or an address literal unchanged, and nothing else. */
-function heloName(helo: string): string {
+function printableHelo(helo: string): string {
   return /^(?=.{1,255}$)(\[[0-9a-z.:]+\]|[0-9a-z_]([0-9a-z_.-]*[0-9a-z_])?)$/i.test(helo) ? helo : 'unknown'
 }
 
@@ -69,10 +71,10 @@ function addressLiteral(ip: string): string {
   return isIPv6(ip) ? `[IPv6:${ip}]` : `[${ip}]`
 }
 
-function commentText(value: string): string {
+function toCommentText(value: string): string {
   return value.replace(/[^ !#-'*-[\]-~]/g, '?').slice(0, 100)
 }
 
-function mayBeWritten(address: string, { smtpUtf8 }: Hop): boolean {
+function isPrintableAddress(address: string, { smtpUtf8 }: ReceivedFields): boolean {
   return smtpUtf8 ? /^[^\p{Cc}\s<>]+$/u.test(address) : /^[!-;=?-~]+$/.test(address)
 }

@@ -1,6 +1,6 @@
 /** Builds and parses SMTP replies. One function checks that code and enhanced status code agree (RFC 3463 §2). */
 import type { Reply } from '../contract/message.ts'
-import { inOneLine } from './peer-words.ts'
+import { toSingleLine } from './peer-words.ts'
 
 /** Characters. A next hop's text travels in jobs, traces and DSNs. */
 const maxTextLength = 500
@@ -15,7 +15,7 @@ export function reply(code: number, enhanced: string, text: string): Reply {
   const digit = String(Math.floor(code / 100))
   const full = enhanced.split('.').length === 3 ? enhanced : `${digit}.${enhanced}`
   if (!full.startsWith(`${digit}.`)) throw new Error(`reply ${code} has status ${full} of another class`)
-  return { code, enhanced: full, text: inOneLine(text, maxTextLength) }
+  return { code, enhanced: full, text: toSingleLine(text, maxTextLength) }
 }
 
 /** Returns the reply as one protocol line, without CRLF. */
@@ -23,12 +23,12 @@ export function formatReply({ code, enhanced, text }: Reply): string {
   return [code, enhanced, text].filter((part) => part !== '').join(' ')
 }
 
-export const isPermanent = (answer: Reply): boolean => answer.code >= 500
+export const isPermanent = (smtpReply: Reply): boolean => smtpReply.code >= 500
 
 /** Returns the final form of a temporary reply, once a message expires: 4.7.321 becomes 5.7.321. */
-export function asPermanent(answer: Reply): Reply {
-  if (isPermanent(answer)) return answer
-  return { code: 550, enhanced: answer.enhanced.replace(/^4/, '5'), text: answer.text }
+export function asPermanent(smtpReply: Reply): Reply {
+  if (isPermanent(smtpReply)) return smtpReply
+  return { code: 550, enhanced: smtpReply.enhanced.replace(/^4/, '5'), text: smtpReply.text }
 }
 
 const enhancedPattern = /^([245])\.(\d{1,3})\.(\d{1,3})\s+/
@@ -40,6 +40,6 @@ export function parseReply(raw: string): Reply | null {
   if (!code) return null
   const texts = lines.map((line) => line.slice(4))
   const enhanced = enhancedPattern.exec(texts[0] ?? '')?.[0].trim() ?? ''
-  const text = inOneLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '), maxTextLength)
+  const text = toSingleLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '), maxTextLength)
   return { code, enhanced: enhanced.startsWith(String(Math.floor(code / 100))) ? enhanced : '', text }
 }

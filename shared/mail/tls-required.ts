@@ -6,15 +6,15 @@
 /** Octets. */
 const maxHeaderOctets = 262_144
 
-const field = /^tls-required[ \t]*:[ \t]*no[ \t]*$/i
+const tlsRequiredNo = /^tls-required[ \t]*:[ \t]*no[ \t]*$/i
 
 /** Whether the header section has `TLS-Required: No` once. A repeated field or another value does not count. */
 export function waivesTls(content: Buffer): boolean {
-  const head = content.subarray(0, maxHeaderOctets)
-  const end = head.indexOf('\r\n\r\n')
-  if (end < 0 && head.length < content.length) return false
-  const header = head.subarray(0, end < 0 ? head.length : end + 2).toString('latin1')
+  const start = content.subarray(0, maxHeaderOctets)
+  const end = start.indexOf('\r\n\r\n')
+  if (end < 0 && start.length < content.length) return false
+  const header = start.subarray(0, end < 0 ? start.length : end + 2).toString('latin1')
   const fields = header.replace(/\r\n(?=[ \t])/g, '').split('\r\n')
-  const named = fields.filter((line) => /^tls-required[ \t]*:/i.test(line))
-  return named.length === 1 && field.test(named[0] as string)
+  const tlsRequiredFields = fields.filter((line) => /^tls-required[ \t]*:/i.test(line))
+  return tlsRequiredFields.length === 1 && tlsRequiredNo.test(tlsRequiredFields[0] as string)
 }

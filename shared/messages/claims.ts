@@ -17,7 +17,7 @@ export type Claim<Result> =
   | { kind: 'Done'; result: Result }
 
 /** Replaces an attempt when the recipient is settled before the attempt begins. The table stores this word. */
-export interface Forestalled {
+export interface Cancelled {
   outcome: 'Forestalled'
 }
 
@@ -27,11 +27,11 @@ export interface ClaimKey {
 }
 
 const isFree = 'attribute_not_exists(pk)'
-const leaseRanOut = 'leaseUntil < :now'
+const leaseHasExpired = 'leaseUntil < :now'
 /** Only a cancelled claim has both a result and a lease; the result of an effect has no lease. */
-const isForestalled = '(attribute_exists(#result) AND attribute_exists(leaseUntil))'
+const isCancelled = '(attribute_exists(#result) AND attribute_exists(leaseUntil))'
 /** The SDK repeats a write whose response was lost; the repetition must match its own item. */
-const isMine = 'holder = :holder'
+const isOwnHolder = 'holder = :holder'
 
 export class Claims<Result extends object> {
   readonly #documents: DynamoDBDocumentClient
@@ -48,17 +48,17 @@ export class Claims<Result extends object> {
    */
   async claim(key: ClaimKey, now: Date, leaseMs: number, expiresAt: number): Promise<Claim<Result>> {
     const holder = randomUUID()
-    const before = await this.#put(
+    const previous = await this.#put(
       new PutCommand({
         TableName: this.#table,
         Item: { ...key, holder, leaseUntil: now.getTime() + leaseMs, expiresAt },
-        ConditionExpression: `${isFree} OR ${leaseRanOut} OR ${isMine}`,
+        ConditionExpression: `${isFree} OR ${leaseHasExpired} OR ${isOwnHolder}`,
         ExpressionAttributeValues: { ':now': now.getTime(), ':holder': holder },
         ReturnValues: 'ALL_OLD',
       }),
     )
-    if (before === 'taken') return this.#read(key)
-    return { kind: 'Claimed', leaseExpired: before !== null && before.holder !== holder }
+    if (previous === 'taken') return this.#read(key)
+    return { kind: 'Claimed', leaseExpired: previous !== null && previous.holder !== holder }
   }
 
   /**
@@ -68,7 +68,7 @@ export class Claims<Result extends object> {
    * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
    * @returns false when the effect has begun
    */
-  async forestall(
+  async cancel(
     key: ClaimKey,
     result: Result,
     now: Date,
@@ -76,16 +76,16 @@ export class Claims<Result extends object> {
     expiresAt: number,
   ): Promise<boolean> {
     const holder = randomUUID()
-    const before = await this.#put(
+    const previous = await this.#put(
       new PutCommand({
         TableName: this.#table,
         Item: { ...key, holder, result, leaseUntil: now.getTime() + leaseMs, expiresAt },
-        ConditionExpression: `${isFree} OR ${isForestalled} OR ${isMine}`,
+        ConditionExpression: `${isFree} OR ${isCancelled} OR ${isOwnHolder}`,
         ExpressionAttributeNames: { '#result': 'result' },
         ExpressionAttributeValues: { ':holder': holder },
       }),
     )
-    return before !== 'taken'
+    return previous !== 'taken'
   }
 
   /** Whether a worker has begun the effect. A cancelled effect has not begun. */

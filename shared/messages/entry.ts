@@ -18,7 +18,7 @@ import {
 import { TlsResult } from '../contract/tls-result.ts'
 import { formatReply } from '../mail/reply.ts'
 import { Considered } from '../policy/explain/considered.ts'
-import type { Forestalled } from './claims.ts'
+import type { Cancelled } from './claims.ts'
 
 export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] as const
 
@@ -73,7 +73,7 @@ export const VerdictEntry = z.strictObject({
 })
 
 /** Defaults for entries of an earlier release. */
-const unexplained = { at: null, connectorsVersion: null, reply: null, considered: [] }
+const emptyExplanation = { at: null, connectorsVersion: null, reply: null, considered: [] }
 
 const RecipientEntry = z.strictObject({
   address: z.string(),
@@ -129,7 +129,7 @@ export interface TraceItem {
   givenUpAt?: string | null
   firstHeld?: RecipientEntry['firstHeld']
   leaseUntil?: number
-  result?: Attempt | Forestalled | { dsn: string }
+  result?: Attempt | Cancelled | { dsn: string }
 }
 
 /** Attempts shown of one message: about 3 MB of JSON, well below the limit of a Lambda response. */
@@ -139,35 +139,35 @@ const maxAttemptsShown = 8000
 export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
   const message = items.find(({ sk }) => sk === 'message')?.message
   if (!message) return null
-  const attempts = groupByAddress(items.filter(wasMade), 'attempt#', attemptOf)
+  const attempts = groupByAddress(items.filter(isNotCancelled), 'attempt#', attemptOf)
   const notifications = groupByAddress(items, 'dsn#', notificationOf)
   const recipients = items.filter(({ sk }) => sk.startsWith('recipient#'))
   const maxShown = Math.ceil(maxAttemptsShown / Math.max(1, recipients.length))
   return {
-    ...headOf(message),
+    ...messageFields(message),
     envelope: { ...message.envelope, rcptTo: recipients.map(addressOf) },
     recipients: recipients.map((item) => {
-      const made = attempts.get(addressOf(item)) ?? []
+      const attemptsMade = attempts.get(addressOf(item)) ?? []
       return {
         address: addressOf(item),
         state: item.state ?? 'Pending',
-        verdict: item.verdict ? { ...unexplained, ...item.verdict } : null,
+        verdict: item.verdict ? { ...emptyExplanation, ...item.verdict } : null,
         until: item.until ?? null,
         givenUpAt: item.givenUpAt ?? null,
         firstHeld: item.firstHeld ?? null,
-        attempts: made.slice(-maxShown),
-        attemptsOmitted: Math.max(0, made.length - maxShown),
+        attempts: attemptsMade.slice(-maxShown),
+        attemptsOmitted: Math.max(0, attemptsMade.length - maxShown),
         notifications: notifications.get(addressOf(item)) ?? [],
       }
     }),
   }
 }
 
-function headOf({ id, receivedAt, direction, attributedTo, source, tls, size }: Message) {
-  return { id, receivedAt, direction, attributedTo, source, tls: withoutChain(tls), size }
+function messageFields({ id, receivedAt, direction, attributedTo, source, tls, size }: Message) {
+  return { id, receivedAt, direction, attributedTo, source, tls: omitChain(tls), size }
 }
 
-function withoutChain(tls: TlsFacts): TraceEntry['tls'] {
+function omitChain(tls: TlsFacts): TraceEntry['tls'] {
   if (tls.clientCertificate === null) return { ...tls, clientCertificate: null }
   const { chain: _chain, ...clientCertificate } = tls.clientCertificate
   return { ...tls, clientCertificate }
@@ -191,7 +191,7 @@ function groupByAddress<T>(
 }
 
 /** A cancelled attempt was never made. */
-const wasMade = ({ result }: TraceItem): boolean =>
+const isNotCancelled = ({ result }: TraceItem): boolean =>
   !(result && 'outcome' in result && result.outcome === 'Forestalled')
 
 /** `attempt#ADDRESS#00001`; the address may hold a `#`. */
@@ -200,10 +200,13 @@ function attemptOf({ sk, result, leaseUntil }: TraceItem): { address: string; va
   const number = Number(sk.slice(end + 1))
   const address = sk.slice('attempt#'.length, end)
   if (result && 'reply' in result) return { address, value: endedAttempt(result) }
-  return { address, value: { ...nothingYet, number, leaseUntil: new Date(leaseUntil ?? 0).toISOString() } }
+  return {
+    address,
+    value: { ...inProgressAttempt, number, leaseUntil: new Date(leaseUntil ?? 0).toISOString() },
+  }
 }
 
-const nothingYet = {
+const inProgressAttempt = {
   at: null,
   outcome: 'InProgress',
   host: null,
@@ -224,7 +227,7 @@ function endedAttempt({
   reportOnly,
   tls,
   dsnPassedOn: _,
-  unanswered: _told,
+  unanswered: _unanswered,
   ...attempt
 }: Attempt): AttemptEntry {
   const { policySource = null, onTrial = null, tlsResult = null } = attempt as Partial<Attempt>
@@ -236,12 +239,13 @@ function endedAttempt({
     tlsResult,
     tls: session,
     reply: formatReply(reply),
-    reportOnly: reportOnlyOf(reportOnly),
+    reportOnly: formatOptionalReply(reportOnly),
     leaseUntil: null,
   }
 }
 
-const reportOnlyOf = (reply: Reply | null): string | null => (reply === null ? null : formatReply(reply))
+const formatOptionalReply = (reply: Reply | null): string | null =>
+  reply === null ? null : formatReply(reply)
 
 /** `dsn#KIND#ADDRESS`. */
 function notificationOf({ sk, result }: TraceItem) {

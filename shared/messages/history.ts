@@ -16,12 +16,12 @@ import { bucketsOfDay, byTime, messageKey, recipientKey } from './keys.ts'
 import type { RecipientState } from './trace.ts'
 
 /** Times of receipt, from `since` inclusive to `until` exclusive. */
-export interface Span {
+export interface TimeSpan {
   since: Date
   until: Date
 }
 
-export interface HistoryFilter extends Span {
+export interface HistoryFilter extends TimeSpan {
   sender: AddressFilter | null
   /** One recipient must match this together with `state` and `connector`. */
   recipient: AddressFilter | null
@@ -44,14 +44,14 @@ export interface HistoryPage {
 }
 
 /** Positions of messages; the messages are not loaded. */
-export interface Found {
+export interface FoundMessages {
   found: HistoryPosition[]
   /** Start of the next search, or null at the end of the span. */
   stoppedAt: HistoryPosition | null
 }
 
 /** A message and the states of its recipients, for a worker that continues with them. */
-export interface Undertaking {
+export interface MessageWithRecipients {
   message: Message
   recipients: { recipient: Recipient; state: RecipientState; connectors: string[] }[]
 }
@@ -123,14 +123,15 @@ export class History {
   /** @returns null when there is no such message, or when it has been deleted */
   async entry(id: string): Promise<TraceEntry | null> {
     const items: TraceItem[] = []
-    const ofMessage = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': id } }
-    for await (const item of this.#query<TraceItem>({ ...ofMessage, ConsistentRead: true })) items.push(item)
+    const messageQuery = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': id } }
+    for await (const item of this.#query<TraceItem>({ ...messageQuery, ConsistentRead: true }))
+      items.push(item)
     const entry = traceEntry(items)
-    return entry && this.#withStatesOfDsns(entry)
+    return entry && this.#addDsnStates(entry)
   }
 
   /** A DSN is a message to the sender. No DSN reports its failure, so its state is shown with the recipient. */
-  async #withStatesOfDsns(entry: TraceEntry): Promise<TraceEntry> {
+  async #addDsnStates(entry: TraceEntry): Promise<TraceEntry> {
     const { envelope, recipients } = entry
     const dsns = new Set(
       recipients.flatMap(({ notifications }) => notifications.flatMap(({ message }) => message ?? [])),
@@ -156,7 +157,7 @@ export class History {
    * Reads consistently, without the attempts, which may be many.
    * @returns null when there is no such message, or when it has been deleted
    */
-  async undertaking(id: string): Promise<Undertaking | null> {
+  async messageWithRecipients(id: string): Promise<MessageWithRecipients | null> {
     const items: TraceItem[] = []
     const query = {
       // Sort keys put attempts and DSNs before the message, and recipients after it.
@@ -184,12 +185,12 @@ export class History {
     const parts: ClaimKey[][] = []
     for (let start = 0; start < keys.length; start += maxBatchGetKeys)
       parts.push(keys.slice(start, start + maxBatchGetKeys))
-    return (await Promise.all(parts.map((part) => this.#itemsOfRequest<T>(part)))).flat()
+    return (await Promise.all(parts.map((part) => this.#batchGet<T>(part)))).flat()
   }
 
-  async #itemsOfRequest<T>(given: readonly ClaimKey[]): Promise<T[]> {
+  async #batchGet<T>(requested: readonly ClaimKey[]): Promise<T[]> {
     const items: T[] = []
-    let keys: Record<string, unknown>[] = given.map((key) => ({ ...key }))
+    let keys: Record<string, unknown>[] = requested.map((key) => ({ ...key }))
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
         new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys } } }),
@@ -206,12 +207,12 @@ export class History {
     const entries: TraceEntry[] = []
     let size = 0
     for (let start = 0; start < found.length; start += maxConcurrentEntries) {
-      const some = found.slice(start, start + maxConcurrentEntries)
-      const loaded = await Promise.all(some.map(({ before }) => this.entry(before)))
-      const wanted = loaded.filter((entry) => entry !== null && isWithin(entry, filter)) as TraceEntry[]
-      entries.push(...wanted)
-      size += JSON.stringify(wanted).length
-      const last = some.at(-1)
+      const batch = found.slice(start, start + maxConcurrentEntries)
+      const loaded = await Promise.all(batch.map(({ before }) => this.entry(before)))
+      const matching = loaded.filter((entry) => entry !== null && isWithinSpan(entry, filter)) as TraceEntry[]
+      entries.push(...matching)
+      size += JSON.stringify(matching).length
+      const last = batch.at(-1)
       if (size > maxPageOctets && last && last !== found.at(-1)) return { entries, next: last }
     }
     return { entries, next: stoppedAt }
@@ -222,11 +223,11 @@ export class History {
    * @param from end of the previous search, null for the first
    */
   async find(
-    span: Span,
+    span: TimeSpan,
     matches: (row: IndexRow) => boolean,
     from: HistoryPosition | null,
     limit: number,
-  ): Promise<Found> {
+  ): Promise<FoundMessages> {
     const found: HistoryPosition[] = []
     let rows = 0
     let current = null as HistoryPosition | null
@@ -243,7 +244,7 @@ export class History {
   }
 
   async *#rows(
-    { since, until }: Span,
+    { since, until }: TimeSpan,
     from: HistoryPosition | null,
   ): AsyncGenerator<{ day: string; row: IndexRow }> {
     const low = idPrefix(since.getTime() - idSkewMs)
@@ -253,7 +254,7 @@ export class History {
       const end = from?.day === day && from.before < high ? from.before : high
       if (end < low) return
       const shards = bucketsOfDay(day).map((bucket) => this.#shard(bucket, low, end))
-      for await (const row of newestFirst(shards)) yield { day, row }
+      for await (const row of mergeNewestFirst(shards)) yield { day, row }
     }
   }
 
@@ -275,7 +276,7 @@ export class History {
 }
 
 /** Merges generators that each yield in descending order, and starts all of them at once. */
-export async function* newestFirst<T extends { order: string }>(
+export async function* mergeNewestFirst<T extends { order: string }>(
   shards: AsyncGenerator<T>[],
 ): AsyncGenerator<T> {
   const heads = await Promise.all(shards.map(async (shard) => ({ shard, next: await shard.next() })))
@@ -300,5 +301,5 @@ function daysBetween(since: Date, until: Date): string[] {
   return days
 }
 
-export const isWithin = ({ receivedAt }: { receivedAt: string }, { since, until }: Span): boolean =>
+export const isWithinSpan = ({ receivedAt }: { receivedAt: string }, { since, until }: TimeSpan): boolean =>
   Date.parse(receivedAt) >= since.getTime() && Date.parse(receivedAt) < until.getTime()

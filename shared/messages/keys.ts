@@ -21,15 +21,15 @@ export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
   sk: `dsn#${kind}#${address}`,
 })
 
-const certificates = (connector: string) => `certificates#${connector}`
+const certificatesPartition = (connector: string) => `certificates#${connector}`
 
 /** @param day `YYYY-MM-DD` */
 export const noticeKey = (connector: string, fingerprint256: string, day: string) => ({
-  pk: certificates(connector),
+  pk: certificatesPartition(connector),
   sk: `notice#${day}#${fingerprint256}`,
 })
-export const noticesOfDayKey = (connector: string, day: string, vouchedFor: boolean) => ({
-  pk: certificates(connector),
+export const dailyNoticesKey = (connector: string, day: string, vouchedFor: boolean) => ({
+  pk: certificatesPartition(connector),
   sk: `notices#${day}#${vouchedFor ? 'vouchedFor' : 'anybody'}`,
 })
 

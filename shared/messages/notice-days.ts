@@ -6,15 +6,15 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import type { CertificateNotice } from '../contract/jobs.ts'
-import { noticesOfDayKey } from './keys.ts'
+import { dailyNoticesKey } from './keys.ts'
 
 const maxNoticesPerDay = 10
 
 const isFirst = 'attribute_not_exists(certificates)'
-const isAmongThem = 'contains(certificates, :one)'
+const isIncluded = 'contains(certificates, :one)'
 const hasRoom = 'size(certificates) < :most'
 
-export class NoticeDays {
+export class DailyNoticeLimit {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
 
@@ -28,7 +28,7 @@ export class NoticeDays {
    * @param day `YYYY-MM-DD`
    * @param expiresAt seconds since the epoch
    */
-  async admits(
+  async allows(
     { connector, presented: { fingerprint256 }, vouchedFor }: CertificateNotice,
     day: string,
     expiresAt: number,
@@ -37,9 +37,9 @@ export class NoticeDays {
       await this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
-          Key: noticesOfDayKey(connector.id, day, vouchedFor),
+          Key: dailyNoticesKey(connector.id, day, vouchedFor),
           UpdateExpression: 'ADD certificates :set SET expiresAt = :expiresAt',
-          ConditionExpression: `${isFirst} OR ${isAmongThem} OR ${hasRoom}`,
+          ConditionExpression: `${isFirst} OR ${isIncluded} OR ${hasRoom}`,
           ExpressionAttributeValues: {
             ':set': new Set([fingerprint256]),
             ':one': fingerprint256,

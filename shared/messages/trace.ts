@@ -20,7 +20,7 @@ import { indexKeys, messageKey, recipientKey } from './keys.ts'
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 
 /** The state after a verdict. `Delivered` comes from an attempt. */
-const stateOf = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
+const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
 
 export interface Progress {
   state: RecipientState
@@ -33,19 +33,19 @@ export interface Progress {
  * before the timers that follow it, and an earlier timer before a later one.
  * @param notBefore time of a timer, null for an outcome
  */
-export function positionOf(attempts: number, notBefore: string | null): string {
+export function jobPosition(attempts: number, notBefore: string | null): string {
   return `${String(attempts).padStart(5, '0')}#${notBefore ?? ''}`
 }
 
 /** The time of a verdict, the connectors' version behind it, and the connectors that were evaluated. */
-export interface Circumstances {
+export interface DecisionContext {
   at: Date
   connectorsVersion: number
   considered(verdict: Verdict): Considered[]
 }
 
 const notFinal = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred))'
-const notOvertaken = '(attribute_not_exists(attempts) OR attempts <= :attempts)'
+const hasNoLaterAttempt = '(attribute_not_exists(attempts) OR attempts <= :attempts)'
 const openStates = { ':pending': 'Pending', ':deferred': 'Deferred' }
 
 export class Trace {
@@ -72,13 +72,13 @@ export class Trace {
   async recordVerdict(
     message: Message,
     verdict: Verdict,
-    { at, connectorsVersion, considered }: Circumstances,
+    { at, connectorsVersion, considered }: DecisionContext,
     expiresAt: number,
   ): Promise<Verdict | null> {
     const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy } = verdict
     const keys = indexKeys(message.id, message.receivedAt, recipient.address)
-    const recorded = await this.#updateOpen(message.id, recipient.address, {
-      state: stateOf[action],
+    const recorded = await this.#updateUnsettled(message.id, recipient.address, {
+      state: stateAfterVerdict[action],
       verdict: {
         action,
         reason,
@@ -122,7 +122,12 @@ export class Trace {
   }
 
   async recordDelivered(messageId: string, address: string): Promise<void> {
-    await this.#updateOpen(messageId, address, { state: 'Delivered', until: null, givenUpAt: null, address })
+    await this.#updateUnsettled(messageId, address, {
+      state: 'Delivered',
+      until: null,
+      givenUpAt: null,
+      address,
+    })
   }
 
   /** Records that the results of the job at this position have been sent on. Positions only increase. */
@@ -166,7 +171,11 @@ export class Trace {
     return found
   }
 
-  async #updateOpen(messageId: string, address: string, fields: Record<string, unknown>): Promise<boolean> {
+  async #updateUnsettled(
+    messageId: string,
+    address: string,
+    fields: Record<string, unknown>,
+  ): Promise<boolean> {
     const names = Object.keys(fields)
     try {
       await this.#documents.send(
@@ -174,7 +183,7 @@ export class Trace {
           TableName: this.#table,
           Key: recipientKey(messageId, address),
           UpdateExpression: `SET ${names.map(assignment).join(', ')}`,
-          ConditionExpression: names.includes('attempts') ? `${notFinal} AND ${notOvertaken}` : notFinal,
+          ConditionExpression: names.includes('attempts') ? `${notFinal} AND ${hasNoLaterAttempt}` : notFinal,
           ExpressionAttributeNames: { '#state': 'state', ...mapKeys(names, (name) => [`#${name}`, name]) },
           ExpressionAttributeValues: {
             ...openStates,
@@ -195,10 +204,10 @@ const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 
 /** Fields that keep their first value. */
-const kept = new Set(['firstHeld'])
+const writeOnceFields = new Set(['firstHeld'])
 
 const assignment = (name: string): string =>
-  kept.has(name) ? `#${name} = if_not_exists(#${name}, :${name})` : `#${name} = :${name}`
+  writeOnceFields.has(name) ? `#${name} = if_not_exists(#${name}, :${name})` : `#${name} = :${name}`
 
 function mapKeys<T>(names: readonly string[], entry: (name: string) => [string, T]): Record<string, T> {
   return Object.fromEntries(names.map(entry))

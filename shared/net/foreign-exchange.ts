@@ -4,7 +4,7 @@
  */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { isIP, type Socket } from 'node:net'
-import { inOneLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-words.ts'
 import { createAddressFilter } from './address-filter.ts'
 import type { Resolver } from './resolver.ts'
 
@@ -217,7 +217,7 @@ function describeFailure(
 ): string {
   if (signal.aborted) return `not done within ${whole / 1000} s`
   const { code, message } = error as Error & { code?: string }
-  return inOneLine(message || (code ?? 'failed'), 150)
+  return toSingleLine(message || (code ?? 'failed'), 150)
 }
 
 export const noResponse = (detail: string): UntrustedFailure => ({

@@ -8,7 +8,7 @@ import type { Attempt, AttemptTls, Message, Recipient, Reply } from '../contract
 import { clientCertificateSecret } from '../contract/secrets.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { domainOf } from '../mail/address.ts'
-import { inOneLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-words.ts'
 import { reply } from '../mail/reply.ts'
 import { waivesTls } from '../mail/tls-required.ts'
 import {
@@ -374,7 +374,7 @@ function toAttemptTls(
   return {
     ...{ protocol, cipher, group, verified, notVerified, fingerprint256 },
     ...(revocation && {
-      revocation: { ...revocation, detail: inOneLine(revocation.detail, maxDetailLength) },
+      revocation: { ...revocation, detail: toSingleLine(revocation.detail, maxDetailLength) },
     }),
   }
 }

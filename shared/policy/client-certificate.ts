@@ -7,7 +7,7 @@
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
-import { visible } from '../mail/peer-words.ts'
+import { replaceInvisible } from '../mail/peer-words.ts'
 import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
 import { firstNames } from './words.ts'
@@ -88,9 +88,9 @@ function revocationFault(
   { revocation }: ClientCertificate,
 ): string | null {
   if (revocationCheck === 'None') return null
-  if (revocation?.status === 'Revoked') return `revoked (${visible(revocation.detail)})`
+  if (revocation?.status === 'Revoked') return `revoked (${replaceInvisible(revocation.detail)})`
   if (revocationCheck === 'SoftFail' || revocation?.status === 'Good') return null
-  const why = revocation ? visible(revocation.detail) : 'it was not checked in the session'
+  const why = revocation ? replaceInvisible(revocation.detail) : 'it was not checked in the session'
   return `revocation undetermined (${why})`
 }
 
@@ -155,7 +155,7 @@ const issuerOf = ({ issuer }: ClientCertificate): string => subjectText(issuer) 
 /**
  * The subject comes from outside and goes into replies, traces and mail. So it is bounded, without control characters.
  */
-export const subjectText = (subject: string): string => visible(subject.slice(0, 200))
+export const subjectText = (subject: string): string => replaceInvisible(subject.slice(0, 200))
 
 /** Bounded, because a certificate may hold a hundred names, and the text goes into jobs. */
 export const listText = (names: readonly string[], maxNames = 5): string => `[${firstNames(names, maxNames)}]`

@@ -6,7 +6,7 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
 import type { Revocation } from '../contract/revocation.ts'
-import { inOneLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-words.ts'
 import { evaluateInbound, type Session } from './inbound.ts'
 import type { Snapshot } from './snapshot.ts'
 import { connectorsKnowing } from './unknown-certificate.ts'
@@ -27,6 +27,6 @@ const maxDetailLength = 300
 export function withRevocation(tls: TlsFacts, { status, detail }: Revocation): TlsFacts {
   const { clientCertificate } = tls
   if (clientCertificate === null) return tls
-  const revocation = { status, detail: inOneLine(detail, maxDetailLength) }
+  const revocation = { status, detail: toSingleLine(detail, maxDetailLength) }
   return { ...tls, clientCertificate: { ...clientCertificate, revocation } }
 }

@@ -6,7 +6,7 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { domainOf } from '../mail/address.ts'
-import { visible } from '../mail/peer-words.ts'
+import { replaceInvisible } from '../mail/peer-words.ts'
 import { summaryOf } from '../tls/certificate-summary.ts'
 import { anyNameMatches } from '../tls/names.ts'
 import {
@@ -95,9 +95,9 @@ function noticeOf(
   return {
     kind: 'UnknownCertificate',
     at: at.toISOString(),
-    connector: { id, name: visible(name), connectorType, mode, onViolation },
+    connector: { id, name: replaceInvisible(name), connectorType, mode, onViolation },
     presented: summaryOf(presented.certificate),
-    why: visible(certificateFaults(connector, presented).join('; ')).slice(0, maxReasonLength),
+    why: replaceInvisible(certificateFaults(connector, presented).join('; ')).slice(0, maxReasonLength),
     vouchedFor: isTrustedForDomain(connector, presented),
     ...outcome,
     remedies: remedies(connector, presented, senderDomain),

@@ -11,22 +11,22 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { asError } from '../contract/error-message.ts'
-import { partsWithin } from '../contract/parts.ts'
+import { splitIntoParts } from '../contract/parts.ts'
 
 export type BatchEntry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
 
 /** The result of a batch. An entry in neither list was not accepted. */
-export interface BatchAnswer {
+export interface BatchResponse {
   Successful?: Partial<SendMessageBatchResultEntry>[] | undefined
   Failed?: Partial<BatchResultErrorEntry>[] | undefined
 }
 
 /** Sends batches to a queue. */
 export interface BatchTransport {
-  send(entries: readonly BatchEntry[]): Promise<BatchAnswer>
+  send(entries: readonly BatchEntry[]): Promise<BatchResponse>
 }
 
-export interface Outgoing<Job> {
+export interface OutgoingJob<Job> {
   job: Job
   /** 0–900. */
   delaySeconds?: number
@@ -34,17 +34,17 @@ export interface Outgoing<Job> {
   group?: string
 }
 
-export type Sender<Job> = Pick<JobQueue<Job>, 'send'>
+export type JobSender<Job> = Pick<JobQueue<Job>, 'send'>
 
 /** The queue replied and did not accept this job. */
 export class JobRefusedError extends Error {
   override readonly name = 'JobRefusedError'
   /** True when the job itself is invalid, so that a retry cannot succeed. */
-  readonly isSendersFault: boolean
+  readonly isInvalidJob: boolean
 
   constructor({ Code, Message, SenderFault }: Partial<BatchResultErrorEntry>) {
     super(`queue refused a job: ${Code} ${Message ?? ''}`.trim())
-    this.isSendersFault = SenderFault ?? false
+    this.isInvalidJob = SenderFault ?? false
   }
 }
 
@@ -56,24 +56,24 @@ export class JobQueue<Job> {
 
   constructor(sqs: SQSClient, url: string)
   constructor(transport: BatchTransport)
-  constructor(by: SQSClient | BatchTransport, url?: string) {
-    this.#transport = url === undefined ? (by as BatchTransport) : bySdk(by as SQSClient, url)
+  constructor(client: SQSClient | BatchTransport, url?: string) {
+    this.#transport = url === undefined ? (client as BatchTransport) : sdkTransport(client as SQSClient, url)
   }
 
   /**
    * Sends every job, in as few requests as SQS allows.
    * @throws Error when a job was not accepted; the caller must then retry its own job
    */
-  async send(outgoing: readonly Outgoing<Job>[]): Promise<void> {
+  async send(outgoing: readonly OutgoingJob<Job>[]): Promise<void> {
     const failures = await this.trySend(outgoing)
     const first = failures.find((failure) => failure !== null)
     if (first) throw first
   }
 
   /** @returns for each job null, or the reason why the queue does not have it */
-  async trySend(outgoing: readonly Outgoing<Job>[]): Promise<(Error | null)[]> {
+  async trySend(outgoing: readonly OutgoingJob<Job>[]): Promise<(Error | null)[]> {
     const entries = outgoing.map(toEntry)
-    const parts = partsWithin(batchLimits, entries, ({ MessageBody }) => Buffer.byteLength(MessageBody))
+    const parts = splitIntoParts(batchLimits, entries, ({ MessageBody }) => Buffer.byteLength(MessageBody))
     const batches = await Promise.all(parts.map((batch) => this.#sendBatch(batch)))
     const failures = new Map(batches.flat())
     return entries.map(({ Id }) => failures.get(Id) ?? null)
@@ -81,12 +81,12 @@ export class JobQueue<Job> {
 
   async #sendBatch(entries: BatchEntry[]): Promise<[string, Error][]> {
     try {
-      const answer = await this.#transport.send(entries)
-      const taken = new Set(answer.Successful?.map(({ Id }) => Id))
-      const refused = new Map(answer.Failed?.map((entry) => [entry.Id, new JobRefusedError(entry)]))
+      const response = await this.#transport.send(entries)
+      const accepted = new Set(response.Successful?.map(({ Id }) => Id))
+      const refused = new Map(response.Failed?.map((entry) => [entry.Id, new JobRefusedError(entry)]))
       // SQS must name each job. A job that it does not name counts as not accepted.
       return entries
-        .filter(({ Id }) => !taken.has(Id))
+        .filter(({ Id }) => !accepted.has(Id))
         .map(({ Id }) => [Id, refused.get(Id) ?? new Error('the queue did not confirm a job')])
     } catch (error) {
       return entries.map(({ Id }) => [Id, asError(error)])
@@ -94,13 +94,13 @@ export class JobQueue<Job> {
   }
 }
 
-function bySdk(sqs: SQSClient, url: string): BatchTransport {
+function sdkTransport(sqs: SQSClient, url: string): BatchTransport {
   return {
     send: (entries) => sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: [...entries] })),
   }
 }
 
-function toEntry<Job>({ job, delaySeconds, group }: Outgoing<Job>, index: number): BatchEntry {
+function toEntry<Job>({ job, delaySeconds, group }: OutgoingJob<Job>, index: number): BatchEntry {
   return {
     Id: String(index),
     MessageBody: JSON.stringify(job).replace(

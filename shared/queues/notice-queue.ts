@@ -14,7 +14,7 @@ import type { JobQueue } from './job-queue.ts'
 const maxPerConnector = 10
 const maxInAll = 20
 
-export type Sent =
+export type NoticeSendResult =
   | 'Sent'
   /** It was sent within the hour. */
   | 'Known'
@@ -24,27 +24,28 @@ export type Sent =
 
 export class NoticeQueue {
   readonly #queue: Pick<JobQueue<CertificateNotice>, 'trySend'>
-  readonly #once = new RateLimiter(1, hourMs)
-  readonly #ofConnector = new RateLimiter(maxPerConnector, hourMs)
-  readonly #inAll = new RateLimiter(maxInAll, minuteMs)
+  readonly #perCertificate = new RateLimiter(1, hourMs)
+  readonly #perConnector = new RateLimiter(maxPerConnector, hourMs)
+  readonly #overall = new RateLimiter(maxInAll, minuteMs)
 
   constructor(queue: Pick<JobQueue<CertificateNotice>, 'trySend'>) {
     this.#queue = queue
   }
 
-  async send(notice: CertificateNotice, now: Date): Promise<Sent> {
+  async send(notice: CertificateNotice, now: Date): Promise<NoticeSendResult> {
     const { connector, presented, vouchedFor } = notice
     const key = `${connector.id}#${presented.fingerprint256}`
-    const share = `${vouchedFor}`
-    const ofConnector = `${connector.id}#${share}`
-    if (!this.#once.isLeft(key, now)) return 'Known'
-    if (!this.#ofConnector.isLeft(ofConnector, now) || !this.#inAll.isLeft(share, now)) return 'TooMany'
-    this.#once.take(key, now)
-    this.#ofConnector.take(ofConnector, now)
-    this.#inAll.take(share, now)
+    const trustClass = `${vouchedFor}`
+    const connectorKey = `${connector.id}#${trustClass}`
+    if (!this.#perCertificate.isAllowed(key, now)) return 'Known'
+    if (!this.#perConnector.isAllowed(connectorKey, now) || !this.#overall.isAllowed(trustClass, now))
+      return 'TooMany'
+    this.#perCertificate.take(key, now)
+    this.#perConnector.take(connectorKey, now)
+    this.#overall.take(trustClass, now)
     const [failure] = await this.#queue.trySend([{ job: notice }])
     if (failure === null) return 'Sent'
-    this.#once.giveBack(key)
+    this.#perCertificate.giveBack(key)
     return 'Failed'
   }
 }

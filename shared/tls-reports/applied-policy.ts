@@ -6,7 +6,7 @@
 import { isIP } from 'node:net'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { normaliseDomain } from '../mail/domain.ts'
-import { inOneLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-words.ts'
 import type { SessionRecord } from '../net/smtp-delivery.ts'
 import type { MtaStsPolicy } from '../policy/transport-security.ts'
 import type { HopRequirement, TlsaRecord, TlsFault } from '../tls/requirement.ts'
@@ -159,7 +159,7 @@ const maxReasonLength = 200
 const boundedStrings = (strings: readonly string[]): string[] =>
   strings.slice(0, maxStrings).map((text) => text.slice(0, maxStringLength))
 
-const shortReason = (text: string): string => inOneLine(text, maxReasonLength)
+const shortReason = (text: string): string => toSingleLine(text, maxReasonLength)
 
 export const policyId = ({ type, domain, strings, mxHosts }: AppliedPolicy): string =>
   digestOf([type, domain, strings, mxHosts])

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { dayMs } from '../contract/durations.ts'
 import { normaliseDomain } from '../mail/domain.ts'
-import { inOneLine, visible } from '../mail/peer-words.ts'
+import { replaceInvisible, toSingleLine } from '../mail/peer-words.ts'
 import { dayOf } from './days.ts'
 
 /** `pass`: DKIM signature for the `From` domain. `fail`: other signature. */
@@ -71,10 +71,12 @@ const limits = { policies: 50, failuresOfPolicy: 100, failures: 200, strings: 30
 const maxSessions = 1e12
 
 /** One line of at most `length` characters. */
-const text = (length: number) => z.string().transform((value) => visible(inOneLine(value, length)))
+const text = (length: number) =>
+  z.string().transform((value) => replaceInvisible(toSingleLine(value, length)))
 const optionalText = (length: number) =>
   z.preprocess(
-    (value) => (typeof value === 'string' && value !== '' ? visible(inOneLine(value, length)) : null),
+    (value) =>
+      typeof value === 'string' && value !== '' ? replaceInvisible(toSingleLine(value, length)) : null,
     z.string().nullable(),
   )
 const sessions = z.int().min(0).max(maxSessions)

@@ -1,6 +1,6 @@
 /** Summarises a certificate for people. Its texts come from its owner, so they are bounded and made visible here. */
 import type { CertificateSummary } from '../contract/certificate.ts'
-import { visible } from '../mail/peer-words.ts'
+import { replaceInvisible } from '../mail/peer-words.ts'
 
 const maxNames = 20
 /** Characters. */
@@ -34,4 +34,4 @@ export function summaryText(certificate: CertificateSummary): string {
   ].join('\n')
 }
 
-const bounded = (text: string): string => visible(text.slice(0, maxNameLength))
+const bounded = (text: string): string => replaceInvisible(text.slice(0, maxNameLength))

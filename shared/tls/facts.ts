@@ -4,7 +4,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
+import { type ClientCertificate, noTls, type TlsFacts } from '../contract/message.ts'
 import { allowsClientAuth, allowsMail, chainsTo, chainsToForClients, isAmbiguous } from './chain.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
@@ -34,7 +34,7 @@ export function tlsFacts(socket: HandshakeView, trust: TrustContext): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()
   return {
-    ...plaintext,
+    ...noTls,
     negotiated: true,
     protocol: socket.getProtocol(),
     cipher,

@@ -10,7 +10,7 @@ import {
   type PublishedCertificate,
   PublishedCertificates,
 } from '../contract/certificates.ts'
-import { visible } from '../mail/peer-words.ts'
+import { replaceInvisible } from '../mail/peer-words.ts'
 import { commonNameOf, dnsNames } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { certificatesIn } from './pem.ts'
@@ -252,6 +252,6 @@ function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name:
 const distinguishedNameText = (multiline: string | undefined): string =>
   bounded((multiline ?? '').replaceAll('\n', ', '))
 
-const bounded = (text: string): string => visible(text.slice(0, maxTextLength))
+const bounded = (text: string): string => replaceInvisible(text.slice(0, maxTextLength))
 
 const distinct = (values: readonly string[]): string[] => [...new Set(values)]

@@ -7,7 +7,7 @@
 import type { CertificateSummary } from '../contract/certificate.ts'
 import type { Revocation } from '../contract/revocation.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
-import { inOneLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-words.ts'
 import { reply } from '../mail/reply.ts'
 import { chainsToForServers } from './chain.ts'
 import { matchesTlsa } from './dane.ts'
@@ -71,7 +71,7 @@ export function assessRevocation(
   { revocationCheck }: Pick<HopRequirement, 'revocationCheck'>,
   { status, detail }: Revocation,
 ): TlsFault | null {
-  const why = inOneLine(detail, maxDetailLength)
+  const why = toSingleLine(detail, maxDetailLength)
   if (revocationCheck === 'None' || status === 'Good') return null
   if (status === 'Revoked') return fault('7.320', `Certificate is revoked: ${why}`, 'certificate-not-trusted')
   if (revocationCheck === 'SoftFail') return null

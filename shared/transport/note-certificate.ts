@@ -1,7 +1,7 @@
 /** Records an observed certificate, and publishes an event when a partner's issuer or key has changed. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
-import { asDimension, Metric } from '../contract/metrics.ts'
+import { dimensionValue, Metric } from '../contract/metrics.ts'
 import type { NewObservation, ObservedChange, ObservedEndpoint } from '../tls/observed/observation.ts'
 import type { PublishChange } from './change-events.ts'
 import type { ObservedTable } from './observed-table.ts'
@@ -63,7 +63,7 @@ async function reportChange(
   const changeMetrics = metrics.singleMetric()
   changeMetrics.clearDefaultDimensions()
   changeMetrics.addDimensions({})
-  changeMetrics.addDimensions({ connector: asDimension(place.connector?.name ?? '') })
+  changeMetrics.addDimensions({ connector: dimensionValue(place.connector?.name ?? '') })
   changeMetrics.addMetric(Metric.partnerCertificatesChanged, MetricUnit.Count, 1)
   await publish(place, change, signal).catch((error: Error) =>
     logger.warn('The event of a changed certificate could not be published', { host: place.host, error }),

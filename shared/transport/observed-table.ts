@@ -56,7 +56,7 @@ export class ObservedTable {
   async record(presented: NewObservation, now: Date, signal: AbortSignal): Promise<RecordResult> {
     const { pk, sk } = observedKey(presented.endpoint)
     const key = `${pk} ${sk} ${presented.certificate.fingerprint256}`
-    if (!this.#writeLimiter.isLeft(key, now)) return { kind: 'Known' }
+    if (!this.#writeLimiter.isAllowed(key, now)) return { kind: 'Known' }
     this.#writeLimiter.take(key, now)
     try {
       return await this.#write(presented, now, signal)

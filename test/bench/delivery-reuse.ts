@@ -96,7 +96,7 @@ async function rate(target: Target, reuse: boolean, seconds: number): Promise<nu
 
 async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
   const slots = { acquire: async () => ({ release: async () => {} }) }
-  const batch = new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onFault: fail })
+  const batch = new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onError: fail })
   const smtp: SmtpDeliveryOptions = {
     ehloName: 'mail.ours.example',
     resolver: fakeResolver({ a: { [host]: ['127.0.0.1'] } }),
@@ -112,10 +112,10 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
   const job = jobTo(port, ca)
   const deliveries = await Promise.all(
     Array.from({ length: batchSize }, async () => {
-      const place = batch.join(job.destination)
+      const place = batch.enqueue(job.destination)
       const delivery = await deliverJob(job, {
         ...edge,
-        inTurn: place.inTurn,
+        runExclusive: place.runExclusive,
         transmit: (route, mail) => (route.kind === 'SmartHosts' ? deliverBySmtp(route, mail, smtp) : fail()),
       })
       place.leave()
@@ -123,7 +123,7 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
     }),
   )
   await batch.end()
-  const attempts = deliveries.flatMap(({ tried }) => tried.map(({ attempt }) => attempt))
+  const attempts = deliveries.flatMap(({ triedNow: tried }) => tried.map(({ attempt }) => attempt))
   const sound = attempts.filter(({ outcome, tls }) => outcome === 'Delivered' && tls?.verified)
   if (sound.length !== batchSize) throw new Error(`not delivered: ${JSON.stringify(attempts[0])}`)
   return sound.length

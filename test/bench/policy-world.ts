@@ -1,7 +1,7 @@
 /** Connectors of every kind in any number, and messages that match them or not. */
 import { X509Certificate } from 'node:crypto'
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
-import { type Message, plaintext, type Recipient } from '../../shared/contract/message.ts'
+import { type Message, noTls, type Recipient } from '../../shared/contract/message.ts'
 import type { ConnectorSet } from '../../shared/policy/snapshot.ts'
 import { inbound, message, outbound, overTls, overTlsWith, recipient } from '../support/fixtures.ts'
 import { createPki } from '../support/pki.ts'
@@ -143,7 +143,7 @@ export function mailFor(partners: number, count: number): Mail[] {
       case 0:
         return { message: mail(fromPartner, ip, certified), recipient: toOurs }
       case 1:
-        return { message: mail(fromPartner, ip, below(2) ? plaintext : overTls), recipient: toOurs }
+        return { message: mail(fromPartner, ip, below(2) ? noTls : overTls), recipient: toOurs }
       case 2:
         return { message: mail(elsewhere, ip, below(2) ? certified : overTls), recipient: toOurs }
       default: {

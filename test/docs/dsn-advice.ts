@@ -1,7 +1,7 @@
 import { advice } from '../../shared/mail/dsn/advice.ts'
 import { code, page, table } from './markdown.ts'
 
-const rows = advice.map(({ code: detail, source, ruleHere, happened, remedy }) => [
+const rows = advice.map(({ code: detail, source, ownDecisionOnly: ruleHere, happened, remedy }) => [
   [code(detail), source, ruleHere && 'by a connector here'].filter(Boolean).join(', '),
   happened,
   remedy,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
-import { plainEnvelope, plaintext, untried } from '../../shared/contract/message.ts'
+import { basicEnvelope, newRecipient, noTls } from '../../shared/contract/message.ts'
 import { judge } from './judge.ts'
 import { Kept, type Told } from './kept.ts'
 import { type Ending, Ledger, reversePath } from './ledger.ts'
@@ -39,12 +39,12 @@ function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: r
       source: null,
       direction: 'Incoming',
       attributedTo: null,
-      tls: plaintext,
-      envelope: plainEnvelope(reversePath(0, by)),
+      tls: noTls,
+      envelope: basicEnvelope(reversePath(0, by)),
       size: octets.length,
       content: { bucket: 'content', key, offset: 0, length: octets.length, sha256: hash('sha256', octets) },
     }
-    const recipients = [untried('b@ours.example')]
+    const recipients = [newRecipient('b@ours.example')]
     kept.take(JSON.stringify({ message, recipients, notBefore: null })).told = told
   }
   return judge({ messages: 1, ledger, kept, kills, contentOf: () => sent })

@@ -1,14 +1,14 @@
 /** The daily expiry watch: schedule, permissions, and the publishers of change events. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { foresightHour } from '../../shared/contract/foresight-schedule.ts'
+import { expiryWatchHour } from '../../shared/contract/foresight-schedule.ts'
 import { changeEventSource } from '../../shared/transport/change-events.ts'
 import { type Json, many, ofType, text } from '../support/synthesis.ts'
 
 const rule = () => ofType('AWS::Events::Rule').find(({ id }) => id.startsWith('Foresight'))?.Properties
 
 test('only a daily schedule invokes the function', () => {
-  assert.equal(rule().ScheduleExpression, `cron(0 ${foresightHour} * * ? *)`)
+  assert.equal(rule().ScheduleExpression, `cron(0 ${expiryWatchHour} * * ? *)`)
   assert.match(text(rule().Targets[0].Arn), /^<ForesightFunction\w+\.Arn>$/)
   const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
     text(Properties.FunctionName).includes('ForesightFunction'),

@@ -6,7 +6,7 @@ import {
   BounceEnvironment,
   DeliverEnvironment,
   EvaluateEnvironment,
-  ForesightEnvironment,
+  ExpiryWatchEnvironment,
   IngressEnvironment,
   PagesEnvironment,
   ReportEnvironment,
@@ -24,7 +24,7 @@ const functions: [string, z.ZodObject][] = [
   ['ValidationFunction', ValidateEnvironment],
   ['ReportsFunction', ReportEnvironment],
   ['PagesFunction', PagesEnvironment],
-  ['ForesightFunction', ForesightEnvironment],
+  ['ForesightFunction', ExpiryWatchEnvironment],
   ['RotationFunction', RotateEnvironment],
 ]
 

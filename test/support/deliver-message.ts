@@ -1,5 +1,5 @@
 /** The function deliver-message as AWS calls it, with its environment and its services in this process. */
-import { referTo } from '../../shared/content/segment.ts'
+import { segmentReferences } from '../../shared/content/segment.ts'
 import type { DeliveryJob, Route } from '../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../shared/contract/message.ts'
 import { opportunistic } from '../../shared/policy/outbound.ts'
@@ -45,7 +45,7 @@ export async function startDeliverMessage(variables: Record<string, string> = {}
     store(octets) {
       const key = `segments/${storage.objects.size}`
       storage.objects.set(key, octets)
-      return referTo('content', key, [octets])[0] as ContentReference
+      return segmentReferences('content', key, [octets])[0] as ContentReference
     },
     job: (number, content, fields) => ({
       message: message({

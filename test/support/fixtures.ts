@@ -5,11 +5,11 @@ import {
   type Attempt,
   type ClientCertificate,
   type Message,
-  plaintext,
+  noTls,
   type Recipient,
   type TlsFacts,
 } from '../../shared/contract/message.ts'
-import type { Circumstances } from '../../shared/messages/trace.ts'
+import type { DecisionContext } from '../../shared/messages/trace.ts'
 import type { Outcome } from '../../shared/net/smtp-delivery.ts'
 import { compileSnapshot, type DomainIndex, type Snapshot } from '../../shared/policy/snapshot.ts'
 import { summaryOf } from '../../shared/tls/certificate-summary.ts'
@@ -104,7 +104,7 @@ export function message(fields: Partial<Message> & { mailFrom?: string } = {}): 
     source: { ip: '192.0.2.1', port: 40_000, helo: 'client.example' },
     direction: 'Incoming',
     attributedTo: null,
-    tls: plaintext,
+    tls: noTls,
     envelope: {
       mailFrom,
       smtpUtf8: false,
@@ -159,7 +159,7 @@ export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
 })
 
 /** Circumstances of a verdict at `receivedAt`, by the first version of the connectors, with none considered. */
-export const circumstances: Circumstances = { at: receivedAt, connectorsVersion: 1, considered: () => [] }
+export const circumstances: DecisionContext = { at: receivedAt, connectorsVersion: 1, considered: () => [] }
 
 /** A notice about a certificate for mx1.contoso.example that was presented and refused at `receivedAt`. */
 export function certificateNotice({

@@ -12,7 +12,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
-import type { Outgoing } from '../../shared/queues/job-queue.ts'
+import type { OutgoingJob } from '../../shared/queues/job-queue.ts'
 
 /** CRC-32 as S3 has it: the most significant octet first. */
 function checksumOf(octets: Buffer): string {
@@ -104,7 +104,7 @@ export class MemoryQueue {
   refuse: (job: EvaluationJob, call: number) => boolean = () => false
   refusal = new Error('not taken')
 
-  async trySend(outgoing: readonly Outgoing<EvaluationJob>[]): Promise<(Error | null)[]> {
+  async trySend(outgoing: readonly OutgoingJob<EvaluationJob>[]): Promise<(Error | null)[]> {
     const call = ++this.calls
     try {
       await this.before()
@@ -124,7 +124,7 @@ export class MemoryNotices {
   readonly taken: CertificateNotice[] = []
   before: () => Promise<void> = async () => {}
 
-  async trySend(outgoing: readonly Outgoing<CertificateNotice>[]): Promise<(Error | null)[]> {
+  async trySend(outgoing: readonly OutgoingJob<CertificateNotice>[]): Promise<(Error | null)[]> {
     try {
       await this.before()
     } catch (error) {

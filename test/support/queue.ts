@@ -1,11 +1,11 @@
 /** A queue that records what was sent. */
-import type { Outgoing, Sender } from '../../shared/queues/job-queue.ts'
+import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 
-export interface RecordingQueue<Job> extends Sender<Job> {
+export interface RecordingQueue<Job> extends JobSender<Job> {
   /** Everything sent and not yet taken, in order. */
-  sent: Outgoing<Job>[]
+  sent: OutgoingJob<Job>[]
   /** Returns what was sent since the last call. */
-  take(): Outgoing<Job>[]
+  take(): OutgoingJob<Job>[]
   /** Makes the next send fail. */
   failOnce(): void
 }

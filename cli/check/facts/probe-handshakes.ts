@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { inOneLine } from '../../../shared/mail/peer-words.ts'
+import { toSingleLine } from '../../../shared/mail/peer-words.ts'
 import type { Endpoint } from '../../../shared/net/gated-connection.ts'
 import { clientTlsOptions } from '../../../shared/net/tls-client.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
@@ -56,7 +56,7 @@ async function attempt(endpoint: Endpoint, asking: Asking, options: ConnectionOp
 
 const causeOf = (error: unknown): string => {
   const { code, message } = error as { code?: string; message?: string }
-  return inOneLine(code ?? message ?? String(error), 100)
+  return toSingleLine(code ?? message ?? String(error), 100)
 }
 
 /** @param observe called with the socket before its handshake */
@@ -102,7 +102,7 @@ async function readyForTls(socket: Socket): Promise<void> {
   for (const command of [null, `EHLO ${ownName()}`, 'STARTTLS']) {
     if (command !== null) socket.write(`${command}\r\n`)
     const reply = await Promise.race([replyFrom(socket), closed(socket)])
-    if (!/^2/.test(reply)) throw new Error(inOneLine(reply, 100))
+    if (!/^2/.test(reply)) throw new Error(toSingleLine(reply, 100))
   }
 }
 

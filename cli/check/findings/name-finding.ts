@@ -1,6 +1,6 @@
 /** The finding about the names in a certificate. Pure. */
 import type { X509Certificate } from 'node:crypto'
-import { visible } from '../../../shared/mail/peer-words.ts'
+import { replaceInvisible } from '../../../shared/mail/peer-words.ts'
 import { commonNameOf, dnsNames } from '../../../shared/tls/facts.ts'
 import { type CertificateNames, certificateHasName } from '../../../shared/tls/names.ts'
 import type { CertificateFacts, Trust } from '../facts/facts.ts'
@@ -56,6 +56,6 @@ const mostNames = 10
 function shownNames({ subjectAltNames, commonName }: CertificateNames): string {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
   const more = names.length - mostNames
-  const shown = names.slice(0, mostNames).map((name) => visible(name.slice(0, 255)))
+  const shown = names.slice(0, mostNames).map((name) => replaceInvisible(name.slice(0, 255)))
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ') || 'no name'
 }

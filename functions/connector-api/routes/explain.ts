@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
-import { ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { VerdictEntry } from '../../../shared/messages/entry.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
@@ -137,10 +137,10 @@ function recipientAnswer({ address, inSession, verdict, route, tls, considered }
 const revocation = { status: 'Good', detail: 'assumed' } as const
 
 function factsOf(tls: z.output<typeof Tls>, trust: Parameters<typeof certificateFacts>[1]): TlsFacts {
-  if (!tls.negotiated) return plaintext
+  if (!tls.negotiated) return noTls
   const { protocol = 'TLSv1.3', clientCertificate } = tls
   return {
-    ...plaintext,
+    ...noTls,
     negotiated: true,
     protocol,
     forwardSecrecy: true,

@@ -2,7 +2,7 @@
  * Sends notices of unknown client certificates. The ingress refuses their mail in session, so no other component sees
  * them.
  */
-import { asDimension, Metric } from '../../../shared/contract/metrics.ts'
+import { dimensionValue, Metric } from '../../../shared/contract/metrics.ts'
 import type { InboundEvaluation, Session } from '../../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { unknownCertificateNotices } from '../../../shared/policy/unknown-certificate.ts'
@@ -34,7 +34,7 @@ export class UnknownCertificateNotifier {
       notices.map(async (notice) => {
         const { name } = notice.connector
         this.#metrics.count(Metric.unknownCertificates)
-        this.#metrics.count(Metric.unknownCertificates, ['connector', asDimension(name)])
+        this.#metrics.count(Metric.unknownCertificates, ['connector', dimensionValue(name)])
         const sent = await this.#notices.send(notice, session.at)
         if (sent === 'Failed') this.#recordFailure('the queue refused the job', name)
       }),

@@ -3,14 +3,14 @@ import type { TLSSocket } from 'node:tls'
 import type { z } from 'zod'
 import type { IngressEnvironment } from '../../../shared/contract/environment.ts'
 import {
-  plaintext,
+  newRecipient,
+  noTls,
   type Recipient,
   type Reply,
   type TlsFacts,
-  untried,
 } from '../../../shared/contract/message.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
-import { mailboxOf } from '../../../shared/mail/address.ts'
+import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { receivedHeader } from '../../../shared/mail/received.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
@@ -79,7 +79,7 @@ interface SenderAssessment {
 export class ConnectorSessionPolicy implements ConnectionPolicy {
   readonly #parts: SessionPolicyParts
   readonly #peer: Peer
-  #tls: TlsFacts = plaintext
+  #tls: TlsFacts = noTls
   #isResumed = false
   #mailFrom: string | null = null
   #assessment: SenderAssessment | null = null
@@ -356,7 +356,7 @@ function uniqueRecipients(
   const distinct = new Map<string, Recipient>()
   for (const { address, notify, orcpt } of recipients) {
     const resolved = postmasterAddress(address, snapshot, hostname)
-    distinct.set(mailboxOf(resolved), { ...untried(resolved), notify, orcpt })
+    distinct.set(comparableMailbox(resolved), { ...newRecipient(resolved), notify, orcpt })
   }
   return [...distinct.values()]
 }

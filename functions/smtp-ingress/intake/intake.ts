@@ -1,6 +1,6 @@
 /** Receives messages and makes them durable. Replies, metrics and logs are the session policy's task. */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { partSize, storeLarge } from '../../../shared/content/multipart.ts'
+import { partOctets, storeLargeContent } from '../../../shared/content/multipart.ts'
 import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference, Recipient } from '../../../shared/contract/message.ts'
@@ -65,7 +65,7 @@ export class Intake {
     }
     this.#uploadQueue = new UploadQueue({
       slots: memory.uploads,
-      bufferOctets: partSize,
+      bufferOctets: partOctets,
       timeoutMs: uploadQueueTimeoutMs,
     })
     const segments = new SegmentWriter(objects, bucket)
@@ -132,7 +132,7 @@ export class Intake {
     return this.#uploadQueue.runInSlot(async (buffer) => {
       if (this.isFailing) throw new Error('storage fails')
       try {
-        return await storeLarge(content, { s3, objects, bucket, buffer, signal })
+        return await storeLargeContent(content, { s3, objects, bucket, buffer, signal })
       } catch (error) {
         if (!(error instanceof SpoolError || signal.aborted))
           this.#breaker.recordFailures(isTimeout(error) ? outageThreshold : 1)
@@ -165,7 +165,7 @@ export class Intake {
 
 /** Storage accepted the message, or rejected this message only: both show that it works. */
 const isStorageWorking = (failure: Error | null): boolean =>
-  failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)
+  failure === null || (failure instanceof JobRefusedError && failure.isInvalidJob)
 
 function refusalFor(error: unknown): RefusalWithCause {
   if (error instanceof UploadQueueTimeout) return tooManyLargeMessages

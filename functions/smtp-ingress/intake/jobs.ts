@@ -1,5 +1,5 @@
 /** Builds the evaluation jobs of an accepted message. */
-import { type EvaluationJob, inParts } from '../../../shared/contract/jobs.ts'
+import { type EvaluationJob, splitForJobs } from '../../../shared/contract/jobs.ts'
 import type { ContentReference, Message, Recipient } from '../../../shared/contract/message.ts'
 
 /** A message whose content is not stored yet. */
@@ -18,5 +18,5 @@ export function buildEvaluationJobs(
   content: ContentReference,
 ): EvaluationJob[] {
   const stored = { ...message, size: content.length, content }
-  return inParts(recipients).map((part) => ({ message: stored, recipients: part, notBefore: null }))
+  return splitForJobs(recipients).map((part) => ({ message: stored, recipients: part, notBefore: null }))
 }

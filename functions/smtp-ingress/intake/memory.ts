@@ -1,7 +1,7 @@
 /** Divides the task's memory for mail into fixed shares, so that no message has to reserve any. */
 import { totalmem } from 'node:os'
-import { partSize } from '../../../shared/content/multipart.ts'
-import { mailMemory } from '../../../shared/contract/ingress-memory.ts'
+import { partOctets } from '../../../shared/content/multipart.ts'
+import { mailMemoryOctets } from '../../../shared/contract/ingress-memory.ts'
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
@@ -15,7 +15,7 @@ const maxHeldOctets = 256 * kibibyte
 const minHeldOctets = 64 * kibibyte
 
 /** A part of a large message in flight, and its copy in TLS. */
-const uploadOctets = 2 * partSize
+const uploadOctets = 2 * partOctets
 /** More concurrent uploads would only share the bandwidth. */
 const maxUploads = 8
 
@@ -35,7 +35,7 @@ export interface MessageMemory {
  */
 export function messageMemory(taskMebibytes: number | undefined, sessions: number): MessageMemory {
   const memoryMebibytes = taskMebibytes ?? processMemoryOctets() / mebibyte
-  const octets = mailMemory({ memoryMebibytes, maxSessions: sessions })
+  const octets = mailMemoryOctets({ memoryMebibytes, maxSessions: sessions })
   const octetsPerSession = Math.floor(octets / 2 / sessions)
   return {
     heldOctets: Math.min(maxHeldOctets, Math.max(minHeldOctets, octetsPerSession)),

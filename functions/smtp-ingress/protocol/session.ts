@@ -5,7 +5,7 @@
  * handshake discards all earlier octets and state. Errors, idle commands and unread octets are counted.
  */
 import type { Reply } from '../../../shared/contract/message.ts'
-import { mailboxOf } from '../../../shared/mail/address.ts'
+import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import type { Refusal } from '../replies.ts'
 import {
@@ -353,7 +353,7 @@ export class Session {
     if (this.#transaction === null) return needsMail
     const { mail, recipients } = this.#transaction
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return needsSmtpUtf8
-    const mailbox = mailboxOf(command.recipient.address)
+    const mailbox = comparableMailbox(command.recipient.address)
     if (recipients.has(mailbox)) {
       recipients.set(mailbox, command.recipient)
       return recipientAccepted

@@ -12,17 +12,17 @@ export interface Advice {
   remedy: string
 }
 
-interface Row extends Advice {
+interface AdviceRow extends Advice {
   /** `subject.detail`; `*` matches any detail, alone it matches any code. */
   code: string
   /** Limits the row to attempts for which this source required TLS. */
   source?: PolicySource
   /** Limits the row to decisions of this system: a next hop with connectors may use the same code. */
-  ruleHere?: true
+  ownDecisionOnly?: true
 }
 
 /** The first row that matches counts. docs/dsns.md has the same order. */
-export const advice: readonly Row[] = [
+export const advice: readonly AdviceRow[] = [
   {
     code: '7.320',
     happened: "The recipient's mail server presented a certificate that is not trusted or has been revoked.",
@@ -84,7 +84,7 @@ export const advice: readonly Row[] = [
   },
   {
     code: '7.10',
-    ruleHere: true,
+    ownDecisionOnly: true,
     happened:
       'Your message reached this system without the encryption agreed for mail from your organisation.',
     remedy:
@@ -99,14 +99,14 @@ export const advice: readonly Row[] = [
   },
   {
     code: '7.51',
-    ruleHere: true,
+    ownDecisionOnly: true,
     happened: 'Your message did not come from a server that may send mail for your organisation.',
     remedy:
       'Your mail administrator can have the certificate or the address of your server added to this system.',
   },
   {
     code: '7.64',
-    ruleHere: true,
+    ownDecisionOnly: true,
     happened: 'This system does not relay mail to that address from the server that sent it.',
     remedy: 'Your mail administrator can say which server to use instead.',
   },
@@ -245,20 +245,23 @@ export const advice: readonly Row[] = [
 /**
  * @param enhanced enhanced status code of the reply; empty when the next hop gave none
  * @param source what required TLS in the last attempt
- * @param byNextHop whether the reply came from a next hop
+ * @param isFromNextHop whether the reply came from a next hop
  */
-export function adviceFor(enhanced: string, source: PolicySource | null, byNextHop: boolean): Advice {
+export function adviceFor(enhanced: string, source: PolicySource | null, isFromNextHop: boolean): Advice {
   const [, subject = '', detail = ''] = enhanced.split('.')
   const codes = [`${subject}.${detail}`, `${subject}.*`, '*']
-  const fits = advice.find(
-    (row) => codes.includes(row.code) && (row.source ?? source) === source && !(row.ruleHere && byNextHop),
+  const match = advice.find(
+    (row) =>
+      codes.includes(row.code) &&
+      (row.source ?? source) === source &&
+      !(row.ownDecisionOnly && isFromNextHop),
   )
-  if (fits === undefined) throw new Error('the table of advice lacks a last row that matches every code')
-  return fits
+  if (match === undefined) throw new Error('the table of advice lacks a last row that matches every code')
+  return match
 }
 
 /** Codes of attempts and rules whose TLS requirement was not met. */
-const aboutTls = new Set(['7.5', '7.10', '7.30', '7.320', '7.321', '7.322', '7.323', '7.324', '7.325', '4.8'])
+const tlsCodes = new Set(['7.5', '7.10', '7.30', '7.320', '7.321', '7.322', '7.323', '7.324', '7.325', '4.8'])
 
-export const isAboutTls = (enhanced: string): boolean =>
-  aboutTls.has(enhanced.slice(enhanced.indexOf('.') + 1))
+export const isTlsCode = (enhanced: string): boolean =>
+  tlsCodes.has(enhanced.slice(enhanced.indexOf('.') + 1))

@@ -5,12 +5,12 @@
  */
 import { createHash } from 'node:crypto'
 import type { BounceJob } from '../../contract/jobs.ts'
-import { multipart, type Part, plainEncoding } from './mime.ts'
-import type { Form } from './recipients.ts'
-import { type Original, returnedPart } from './returned.ts'
+import { identityEncoding, type MimePart, multipart } from './mime.ts'
+import type { AddressForm } from './recipients.ts'
+import { type OriginalContent, returnedPart } from './returned.ts'
 import { deliveryStatus } from './status.ts'
-import { isAscii, mailDate, oneLine } from './text.ts'
-import { subjects, wordsFor } from './words.ts'
+import { isAscii, mailDate, toOneLine } from './text.ts'
+import { dsnText, subjects } from './words.ts'
 
 export interface Dsn {
   id: string
@@ -25,15 +25,19 @@ export interface Dsn {
  * @param original what is left of the message; null when its content is deleted
  * @throws Error for a message from `<>`
  */
-export function buildDsn(job: BounceJob, hostname: string, original: Omit<Original, 'smtpUtf8'> | null): Dsn {
+export function buildDsn(
+  job: BounceJob,
+  hostname: string,
+  original: Omit<OriginalContent, 'smtpUtf8'> | null,
+): Dsn {
   const { mailFrom, smtpUtf8 } = job.message.envelope
   if (mailFrom === '') throw new Error(`no DSN can be built for ${job.message.id}: it is from <>`)
   const id = dsnId(job)
   // A non-ASCII sender can only be reached by SMTPUTF8. An ASCII sender may be on a server without it.
-  const form: Form = isAscii(mailFrom) ? 'Ascii' : 'Utf8'
+  const addressForm: AddressForm = isAscii(mailFrom) ? 'Ascii' : 'Utf8'
   const headers = [
     `From: Mail Delivery System <postmaster@${hostname}>`,
-    `To: <${oneLine(mailFrom)}>`,
+    `To: <${toOneLine(mailFrom)}>`,
     `Subject: ${subjects[job.kind]}`,
     `Date: ${mailDate(job.at)}`,
     `Message-ID: <${id}@${hostname}>`,
@@ -41,31 +45,31 @@ export function buildDsn(job: BounceJob, hostname: string, original: Omit<Origin
     'Auto-Submitted: auto-replied',
   ]
   const parts = [
-    wordsPart(wordsFor(job, hostname)),
-    statusPart(deliveryStatus(job, hostname, form), form),
-    ...(original === null ? [] : [returnedPart({ ...original, smtpUtf8 }, form)]),
+    textPart(dsnText(job, hostname)),
+    statusPart(deliveryStatus(job, hostname, addressForm), addressForm),
+    ...(original === null ? [] : [returnedPart({ ...original, smtpUtf8 }, addressForm)]),
   ]
   const octets = multipart('report; report-type=delivery-status', `=_${id}`, headers, parts)
   return {
     id,
     octets,
-    smtpUtf8: form === 'Utf8',
+    smtpUtf8: addressForm === 'Utf8',
     eightBit: parts.some(({ encoding }) => encoding === '8bit'),
   }
 }
 
-const wordsPart = (text: string): Part => ({
+const textPart = (text: string): MimePart => ({
   type: 'text/plain; charset=utf-8',
   encoding: 'quoted-printable',
   octets: Buffer.from(text),
 })
 
 /** RFC 6533 §4.4: content of ASCII only keeps the traditional type. */
-function statusPart(text: string, form: Form): Part {
+function statusPart(text: string, addressForm: AddressForm): MimePart {
   const octets = Buffer.from(text)
-  const encoding = plainEncoding(octets) ?? 'quoted-printable'
-  const global = form === 'Utf8' && encoding !== '7bit'
-  return { type: global ? 'message/global-delivery-status' : 'message/delivery-status', encoding, octets }
+  const encoding = identityEncoding(octets) ?? 'quoted-printable'
+  const isGlobal = addressForm === 'Utf8' && encoding !== '7bit'
+  return { type: isGlobal ? 'message/global-delivery-status' : 'message/delivery-status', encoding, octets }
 }
 
 /**
@@ -73,12 +77,12 @@ function statusPart(text: string, form: Form): Part {
  * The first ten characters are the time of the original ULID.
  */
 export function dsnId({ message, kind, recipients }: BounceJob): string {
-  const reported = recipients.map(({ recipient }) => recipient.address).sort()
+  const addresses = recipients.map(({ recipient }) => recipient.address).sort()
   const digest = createHash('sha256')
-    .update(JSON.stringify([message.id, kind, reported]))
+    .update(JSON.stringify([message.id, kind, addresses]))
     .digest()
-  const random = Array.from(digest.subarray(0, 16), (octet) => crockford[octet & 31]).join('')
-  return message.id.slice(0, 10) + random
+  const suffix = Array.from(digest.subarray(0, 16), (octet) => crockfordAlphabet[octet & 31]).join('')
+  return message.id.slice(0, 10) + suffix
 }
 
-const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const crockfordAlphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'

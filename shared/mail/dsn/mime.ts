@@ -1,7 +1,7 @@
 /** Builds a multipart from parts with their encodings (RFC 2046 §5.1, RFC 6522). */
 import { encode, wrap } from 'nodemailer/lib/qp'
 
-export interface Part {
+export interface MimePart {
   type: string
   encoding: '7bit' | '8bit' | 'quoted-printable'
   /** Lines end in CRLF. */
@@ -9,9 +9,9 @@ export interface Part {
 }
 
 /** @param boundary must be unpredictable for the authors of the parts */
-export function multipart(subtype: string, boundary: string, headers: string[], parts: Part[]): Buffer {
+export function multipart(subtype: string, boundary: string, headers: string[], parts: MimePart[]): Buffer {
   const eightBit = parts.some(({ encoding }) => encoding === '8bit')
-  const head = [
+  const header = [
     ...headers,
     'MIME-Version: 1.0',
     `Content-Type: multipart/${subtype}; boundary="${boundary}"`,
@@ -20,15 +20,19 @@ export function multipart(subtype: string, boundary: string, headers: string[], 
     '',
   ].join('\r\n')
   return Buffer.concat([
-    Buffer.from(head),
-    ...parts.flatMap((part) => [Buffer.from(`--${boundary}\r\n${headOf(part)}`), bodyOf(part), crlf]),
+    Buffer.from(header),
+    ...parts.flatMap((part) => [
+      Buffer.from(`--${boundary}\r\n${partHeader(part)}`),
+      encodedBody(part),
+      crlf,
+    ]),
     Buffer.from(`--${boundary}--\r\n`),
   ])
 }
 
 const crlf = Buffer.from('\r\n')
 
-const headOf = ({ type, encoding }: Part): string =>
+const partHeader = ({ type, encoding }: MimePart): string =>
   [
     `Content-Type: ${type}`,
     ...(encoding === '7bit' ? [] : [`Content-Transfer-Encoding: ${encoding}`]),
@@ -36,15 +40,15 @@ const headOf = ({ type, encoding }: Part): string =>
     '',
   ].join('\r\n')
 
-const bodyOf = ({ encoding, octets }: Part): Buffer =>
-  encoding === 'quoted-printable' ? Buffer.from(wrap(withoutBareEnds(encode(octets)))) : octets
+const encodedBody = ({ encoding, octets }: MimePart): Buffer =>
+  encoding === 'quoted-printable' ? Buffer.from(wrap(encodeBareNewlines(encode(octets)))) : octets
 
 /** The encoder does not encode a bare CR or LF. */
-const withoutBareEnds = (text: string): string =>
+const encodeBareNewlines = (text: string): string =>
   text.replace(/\r(?!\n)/g, '=0D').replace(/(?<!\r)\n/g, '=0A')
 
 /** Returns the encoding that octets need without a change, or null when there is none (RFC 2045 §2.7, §2.8). */
-export function plainEncoding(octets: Buffer): '7bit' | '8bit' | null {
+export function identityEncoding(octets: Buffer): '7bit' | '8bit' | null {
   let length = 0
   let eightBit = false
   for (let index = 0; index < octets.length; index++) {

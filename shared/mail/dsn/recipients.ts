@@ -1,13 +1,13 @@
 /** Recipients as a DSN writes them: RFC 3461 §4.2 and §6.3, RFC 6533 §3. */
-import { visible } from '../peer-words.ts'
-import { asciiLine, embedded, isAscii } from './text.ts'
+import { replaceInvisible } from '../peer-words.ts'
+import { escapeCharacters, isAscii, toAsciiLine } from './text.ts'
 
 /** `Ascii` passes every server; `Utf8` needs SMTPUTF8. */
-export type Form = 'Ascii' | 'Utf8'
+export type AddressForm = 'Ascii' | 'Utf8'
 
 /** Returns type and address of the recipient in RCPT. */
-export function finalRecipient(address: string, form: Form): string {
-  if (isAscii(address)) return `rfc822; ${asciiLine(address)}`
+export function finalRecipient(address: string, form: AddressForm): string {
+  if (isAscii(address)) return `rfc822; ${toAsciiLine(address)}`
   return `utf-8; ${utf8Address(address, form)}`
 }
 
@@ -16,19 +16,19 @@ export function finalRecipient(address: string, form: Form): string {
  * field in UTF-8 does not need; invalid escapes (RFC 6533) stay unchanged.
  * @param orcpt `type;xtext`
  */
-export function originalRecipient(orcpt: string, form: Form): string {
-  const end = orcpt.indexOf(';')
-  const type = orcpt.slice(0, end)
-  const given = fromXtext(orcpt.slice(end + 1))
-  const isUtf8 = type.toLowerCase() === 'utf-8' && isUnitext(given)
-  return `${asciiLine(type)};${isUtf8 ? utf8Address(fromUnitext(given), form) : asciiLine(given)}`
+export function originalRecipient(orcpt: string, form: AddressForm): string {
+  const separator = orcpt.indexOf(';')
+  const type = orcpt.slice(0, separator)
+  const decoded = fromXtext(orcpt.slice(separator + 1))
+  const isUtf8 = type.toLowerCase() === 'utf-8' && isUnitext(decoded)
+  return `${toAsciiLine(type)};${isUtf8 ? utf8Address(fromUnitext(decoded), form) : toAsciiLine(decoded)}`
 }
 
-const utf8Address = (address: string, form: Form): string =>
-  form === 'Utf8' ? visible(address) : utf8AddrXtext(address)
+const utf8Address = (address: string, form: AddressForm): string =>
+  form === 'Utf8' ? replaceInvisible(address) : utf8AddrXtext(address)
 
 /** utf-8-addr-xtext: printable ASCII without backslash, plus sign and equals sign; the rest is escaped. */
-const utf8AddrXtext = (address: string): string => embedded(address, /[^!-~]|[\\+=]/gu)
+const utf8AddrXtext = (address: string): string => escapeCharacters(address, /[^!-~]|[\\+=]/gu)
 
 /** RFC 3461 §4. */
 export const fromXtext = (text: string): string =>
@@ -36,17 +36,17 @@ export const fromXtext = (text: string): string =>
     Buffer.from(hexadecimal.replaceAll('+', ''), 'hex').toString(),
   )
 
-const embeddedCharacter = /\\x\{(10[0-9A-F]{4}|[0-9A-F]{2,5})\}/gi
+const escapedCharacter = /\\x\{(10[0-9A-F]{4}|[0-9A-F]{2,5})\}/gi
 
 /** Whether every character that a utf-8-addr-unitext excludes is escaped. */
 const isUnitext = (text: string): boolean => {
-  const rest = text.replace(embeddedCharacter, '')
+  const rest = text.replace(escapedCharacter, '')
   return /^[!-*,-<>-[\]-~\u0080-\u{10ffff}]*$/u.test(rest) && fromUnitext(text).includes('@')
 }
 
 const fromUnitext = (text: string): string =>
   text
-    .replace(embeddedCharacter, (_, hexadecimal: string) =>
+    .replace(escapedCharacter, (_, hexadecimal: string) =>
       String.fromCodePoint(Number.parseInt(hexadecimal, 16)),
     )
     .toWellFormed()

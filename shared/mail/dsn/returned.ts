@@ -6,10 +6,10 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { headerSection } from '../header-section.ts'
-import { type Part, plainEncoding } from './mime.ts'
-import type { Form } from './recipients.ts'
+import { identityEncoding, type MimePart } from './mime.ts'
+import type { AddressForm } from './recipients.ts'
 
-export interface Original {
+export interface OriginalContent {
   /** `Message`: the whole message. */
   kind: 'Headers' | 'Message'
   octets: Buffer
@@ -17,16 +17,17 @@ export interface Original {
   smtpUtf8: boolean
 }
 
-export function returnedPart(original: Original, form: Form): Part {
+export function returnedPart(original: OriginalContent, form: AddressForm): MimePart {
   const { kind, octets } = original
-  const whole = kind === 'Message' ? wholeMessage(original, form) : null
+  const wholePart = kind === 'Message' ? wholeMessagePart(original, form) : null
   return (
-    whole ?? headersOnly({ ...original, octets: kind === 'Message' ? headerSection(octets) : octets }, form)
+    wholePart ??
+    headersPart({ ...original, octets: kind === 'Message' ? headerSection(octets) : octets }, form)
   )
 }
 
-function wholeMessage({ octets, smtpUtf8 }: Original, form: Form): Part | null {
-  const encoding = plainEncoding(octets)
+function wholeMessagePart({ octets, smtpUtf8 }: OriginalContent, form: AddressForm): MimePart | null {
+  const encoding = identityEncoding(octets)
   if (encoding === '7bit') return { type: 'message/rfc822', encoding, octets }
   return encoding === '8bit' && form === 'Utf8' && isUtf8(headerSection(octets))
     ? { type: smtpUtf8 ? 'message/global' : 'message/rfc822', encoding, octets }
@@ -34,12 +35,12 @@ function wholeMessage({ octets, smtpUtf8 }: Original, form: Form): Part | null {
 }
 
 /** RFC 6522 §4 allows quoted-printable for eight-bit headers; RFC 6533 §4.3 has a type for headers in UTF-8. */
-function headersOnly({ octets, smtpUtf8 }: Original, form: Form): Part {
-  const encoding = plainEncoding(octets)
+function headersPart({ octets, smtpUtf8 }: OriginalContent, form: AddressForm): MimePart {
+  const encoding = identityEncoding(octets)
   if (encoding === '7bit') return { type: 'text/rfc822-headers', encoding, octets }
   if (!isUtf8(octets))
     return { type: 'text/rfc822-headers; charset=unknown-8bit', encoding: 'quoted-printable', octets }
   if (!smtpUtf8) return { type: 'text/rfc822-headers; charset=utf-8', encoding: 'quoted-printable', octets }
-  const native = form === 'Utf8' && encoding === '8bit'
-  return { type: 'message/global-headers', encoding: native ? '8bit' : 'quoted-printable', octets }
+  const isEightBit = form === 'Utf8' && encoding === '8bit'
+  return { type: 'message/global-headers', encoding: isEightBit ? '8bit' : 'quoted-printable', octets }
 }

@@ -3,19 +3,19 @@ import { isIP } from 'node:net'
 import type { BounceJob } from '../../contract/jobs.ts'
 import { normaliseDomain } from '../domain.ts'
 import { formatReply } from '../reply.ts'
-import { type Form, finalRecipient, originalRecipient } from './recipients.ts'
-import { asciiLine, mailDate, utf8Line } from './text.ts'
+import { type AddressForm, finalRecipient, originalRecipient } from './recipients.ts'
+import { mailDate, toAsciiLine, toUtf8Line } from './text.ts'
 
-type Reported = BounceJob['recipients'][number]
+type ReportedRecipient = BounceJob['recipients'][number]
 
 /** Returns the fields of the message, then a group of fields for each recipient. */
-export function deliveryStatus(job: BounceJob, hostname: string, form: Form): string {
+export function deliveryStatus(job: BounceJob, hostname: string, form: AddressForm): string {
   const { envelope, receivedAt, source } = job.message
   const groups = [
     [
-      ...(envelope.dsn.envid === null ? [] : [`Original-Envelope-Id: ${asciiLine(envelope.dsn.envid)}`]),
+      ...(envelope.dsn.envid === null ? [] : [`Original-Envelope-Id: ${toAsciiLine(envelope.dsn.envid)}`]),
       `Reporting-MTA: dns; ${hostname}`,
-      ...(source === null ? [] : [`Received-From-MTA: dns; ${asciiLine(source.helo)} (${source.ip})`]),
+      ...(source === null ? [] : [`Received-From-MTA: dns; ${toAsciiLine(source.helo)} (${source.ip})`]),
       `Arrival-Date: ${mailDate(receivedAt)}`,
     ],
     ...job.recipients.map((reported) => recipientFields(reported, job, form)),
@@ -24,9 +24,9 @@ export function deliveryStatus(job: BounceJob, hostname: string, form: Form): st
 }
 
 function recipientFields(
-  { recipient, reply, willRetryUntil }: Reported,
+  { recipient, reply, willRetryUntil }: ReportedRecipient,
   { kind }: BounceJob,
-  form: Form,
+  form: AddressForm,
 ): string[] {
   const { orcpt, address, lastAttempt } = recipient
   // RFC 3464 §2.3.4. A reply without an enhanced status code gets the class of its code.
@@ -38,7 +38,7 @@ function recipientFields(
     `Action: ${kind}`,
     `Status: ${status}`,
     ...remoteMta(lastAttempt?.host ?? null),
-    `Diagnostic-Code: smtp; ${form === 'Utf8' ? utf8Line(diagnostic) : asciiLine(diagnostic)}`,
+    `Diagnostic-Code: smtp; ${form === 'Utf8' ? toUtf8Line(diagnostic) : toAsciiLine(diagnostic)}`,
     // RFC 3464 §2.3.7: only when an attempt was made.
     ...(lastAttempt ? [`Last-Attempt-Date: ${mailDate(lastAttempt.at)}`] : []),
     ...(kind === 'delayed' && willRetryUntil !== null

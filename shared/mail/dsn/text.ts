@@ -5,21 +5,21 @@ const maxUtf8Length = 240
 
 /** Returns one line. A line break in text from outside would forge the lines that follow. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-export const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
+export const toOneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
 
 /** RFC 6533 §3: writes each character of the set as `\x{HEX}`. */
-export const embedded = (text: string, characters: RegExp): string =>
+export const escapeCharacters = (text: string, characters: RegExp): string =>
   text.replace(characters, (character) => {
     const hexadecimal = character.codePointAt(0)?.toString(16).toUpperCase() ?? ''
     return `\\x{${hexadecimal.padStart(2, '0')}}`
   })
 
 /** Returns one line of ASCII with a limited length. */
-export const asciiLine = (text: string, maxLength = 900): string =>
-  embedded(oneLine(text), /[^ -~]/gu).slice(0, maxLength)
+export const toAsciiLine = (text: string, maxLength = 900): string =>
+  escapeCharacters(toOneLine(text), /[^ -~]/gu).slice(0, maxLength)
 
 /** Returns one line of UTF-8 with a limited length. */
-export const utf8Line = (text: string): string => oneLine(text).slice(0, maxUtf8Length).toWellFormed()
+export const toUtf8Line = (text: string): string => toOneLine(text).slice(0, maxUtf8Length).toWellFormed()
 
 export const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length
 

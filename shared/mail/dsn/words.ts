@@ -2,12 +2,12 @@
 import type { BounceJob, DsnKind } from '../../contract/jobs.ts'
 import type { Attempt, PolicySource, Reply } from '../../contract/message.ts'
 import { domainOf } from '../address.ts'
-import { visible } from '../peer-words.ts'
+import { replaceInvisible } from '../peer-words.ts'
 import { formatReply } from '../reply.ts'
-import { type Advice, adviceFor, isAboutTls } from './advice.ts'
-import { mailDate, oneLine } from './text.ts'
+import { type Advice, adviceFor, isTlsCode } from './advice.ts'
+import { mailDate, toOneLine } from './text.ts'
 
-type Reported = BounceJob['recipients'][number]
+type ReportedRecipient = BounceJob['recipients'][number]
 
 export const subjects: Record<DsnKind, string> = {
   failed: 'Undelivered mail returned to sender',
@@ -25,22 +25,22 @@ const openings: Record<DsnKind, string> = {
   delivered: 'Your message was delivered to the recipients below.',
 }
 
-export function wordsFor(job: BounceJob, hostname: string): string {
+export function dsnText(job: BounceJob, hostname: string): string {
   const { message, kind, recipients } = job
   return [
     `This is the mail system at ${hostname}.`,
     '',
     openings[kind],
     `It was received on ${mailDate(message.receivedAt)} and is known here as ${message.id}.`,
-    ...recipients.flatMap((reported) => ['', ...aboutRecipient(reported, kind)]),
+    ...recipients.flatMap((reported) => ['', ...recipientLines(reported, kind)]),
     '',
   ].join('\r\n')
 }
 
-function aboutRecipient(reported: Reported, kind: DsnKind): string[] {
+function recipientLines(reported: ReportedRecipient, kind: DsnKind): string[] {
   const { recipient, reply, explanation, willRetryUntil } = reported
   const lines = [
-    ...(kind === 'failed' || kind === 'delayed' ? whatToDo(reported, kind) : []),
+    ...(kind === 'failed' || kind === 'delayed' ? adviceLines(reported, kind) : []),
     ...(kind === 'delayed' && willRetryUntil !== null
       ? [`It will be tried until ${mailDate(willRetryUntil)}.`]
       : []),
@@ -48,31 +48,34 @@ function aboutRecipient(reported: Reported, kind: DsnKind): string[] {
     explanation,
     formatReply(reply),
   ]
-  return [`<${visible(recipient.address)}>`, ...lines.map((line) => `  ${oneLine(line)}`)]
+  return [`<${replaceInvisible(recipient.address)}>`, ...lines.map((line) => `  ${toOneLine(line)}`)]
 }
 
-function whatToDo(reported: Reported, kind: 'failed' | 'delayed'): string[] {
+function adviceLines(reported: ReportedRecipient, kind: 'failed' | 'delayed'): string[] {
   return [
-    ...causes(reported).flatMap(({ happened, remedy }, index, all) =>
+    ...adviceOf(reported).flatMap(({ happened, remedy }, index, all) =>
       index < all.length - 1 ? [happened] : [happened, remedy],
     ),
-    ...whoDemands(reported),
+    ...requirementLines(reported),
     ...(kind === 'failed' ? ['Then you can send the message again.'] : []),
   ]
 }
 
 /** Returns why delivery failed; for an expired message, also why the last attempt failed. */
-function causes({ recipient: { lastAttempt }, reply }: Reported): Advice[] {
+function adviceOf({ recipient: { lastAttempt }, reply }: ReportedRecipient): Advice[] {
   const source = lastAttempt?.policySource ?? null
-  const advice = adviceFor(reply.enhanced, source, isNextHops(reply, lastAttempt))
-  if (lastAttempt === null || reply.enhanced !== expired) return [advice]
-  return [advice, adviceFor(lastAttempt.reply.enhanced, source, isNextHops(lastAttempt.reply, lastAttempt))]
+  const advice = adviceFor(reply.enhanced, source, isNextHopReply(reply, lastAttempt))
+  if (lastAttempt === null || reply.enhanced !== expiredStatus) return [advice]
+  return [
+    advice,
+    adviceFor(lastAttempt.reply.enhanced, source, isNextHopReply(lastAttempt.reply, lastAttempt)),
+  ]
 }
 
-const expired = '4.4.7'
+const expiredStatus = '4.4.7'
 
 /** Whether the reply may come from a next hop. TLS failures are found by this system. */
-const isNextHops = ({ code, text }: Reply, attempt: Attempt | null): boolean =>
+const isNextHopReply = ({ code, text }: Reply, attempt: Attempt | null): boolean =>
   attempt !== null &&
   attempt.host !== null &&
   attempt.outcome !== 'TlsNotMet' &&
@@ -80,14 +83,18 @@ const isNextHops = ({ code, text }: Reply, attempt: Attempt | null): boolean =>
   attempt.reply.text === text
 
 /** Returns what required the TLS that was not met, or else the connector that decided. */
-function whoDemands({ recipient, reply, connector }: Reported): string[] {
+function requirementLines({ recipient, reply, connector }: ReportedRecipient): string[] {
   const { address, lastAttempt } = recipient
   const domain = domainOf(address) ?? "the recipient's domain"
-  if (reply.enhanced.endsWith('.7.30') || (isAboutTls(reply.enhanced) && isFrom('RequireTls', lastAttempt)))
+  if (
+    reply.enhanced.endsWith('.7.30') ||
+    (isTlsCode(reply.enhanced) && hasPolicySource('RequireTls', lastAttempt))
+  )
     return ['You or your mail program required this (REQUIRETLS).']
   if (lastAttempt?.outcome === 'TlsNotMet') {
-    if (isFrom('Dane', lastAttempt)) return [`The domain ${domain} requires this by its DNS records (DANE).`]
-    if (isFrom('MtaSts', lastAttempt))
+    if (hasPolicySource('Dane', lastAttempt))
+      return [`The domain ${domain} requires this by its DNS records (DANE).`]
+    if (hasPolicySource('MtaSts', lastAttempt))
       return [`The domain ${domain} requires this by its published policy (MTA-STS).`]
   }
   return connector === null
@@ -95,4 +102,5 @@ function whoDemands({ recipient, reply, connector }: Reported): string[] {
     : [`The rule that decided is connector "${connector}"; your mail administrator can say more.`]
 }
 
-const isFrom = (source: PolicySource, attempt: Attempt | null): boolean => attempt?.policySource === source
+const hasPolicySource = (source: PolicySource, attempt: Attempt | null): boolean =>
+  attempt?.policySource === source

@@ -1,6 +1,6 @@
 /** Fetches a domain's current policy from its policy host (RFC 8461 §3.3). */
 import type { TlsResult } from '../../contract/tls-result.ts'
-import { inOneLine } from '../../mail/peer-words.ts'
+import { toSingleLine } from '../../mail/peer-words.ts'
 import type { UntrustedRequestLimits, UntrustedRequestOptions } from '../foreign-exchange.ts'
 import { fetchUntrusted } from '../foreign-https.ts'
 import { type PolicyContent, parsePolicy } from './policy.ts'
@@ -52,5 +52,5 @@ export async function fetchPolicy(domain: string, options: UntrustedRequestOptio
 const fetchFailed = (result: FetchFault, detail: string): FetchResult => ({
   kind: 'Failed',
   result,
-  detail: inOneLine(detail, 250),
+  detail: toSingleLine(detail, 250),
 })

@@ -3,7 +3,7 @@
  * to the bundle.
  */
 import { normaliseDomain } from '../../mail/domain.ts'
-import { visible } from '../../mail/peer-words.ts'
+import { replaceInvisible } from '../../mail/peer-words.ts'
 import type { MtaStsPolicy } from '../../policy/transport-security.ts'
 
 /** The id is in the DNS record, not in the file. */
@@ -79,4 +79,4 @@ const invalid = (fault: string): ParseResult => ({ kind: 'Invalid', fault })
 const invalidField = (name: string, value: string | null): string =>
   value === null ? `It has no ${name}` : `Its ${name} cannot be ${quote(value)}`
 
-const quote = (text: string): string => `"${visible(text.slice(0, 60))}"`
+const quote = (text: string): string => `"${replaceInvisible(text.slice(0, 60))}"`

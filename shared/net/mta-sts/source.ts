@@ -236,7 +236,7 @@ export class MtaStsSource {
 
   #reportHourly(domain: string, what: string, current: StoredPolicy): void {
     const now = this.#options.now()
-    if (current.mode === 'none' || !this.#logLimiter.isLeft(domain, now)) return
+    if (current.mode === 'none' || !this.#logLimiter.isAllowed(domain, now)) return
     this.#logLimiter.take(domain, now)
     this.#report(domain, what, current)
   }

@@ -1,6 +1,6 @@
 /** Fetches one CRL or queries one OCSP responder about one certificate, without a cache. */
 import type { X509Certificate } from 'node:crypto'
-import { inOneLine } from '../../mail/peer-words.ts'
+import { toSingleLine } from '../../mail/peer-words.ts'
 import { maxCrlOctets, statusInCrl } from '../../tls/revocation/crl.ts'
 import { revocationEndpoints } from '../../tls/revocation/endpoints.ts'
 import { maxOcspOctets, ocspRequest, statusInOcsp } from '../../tls/revocation/ocsp.ts'
@@ -37,7 +37,7 @@ export async function querySource(
   options: QueryOptions,
 ): Promise<RevocationSource> {
   const { status, detail, nextUpdate } = await fetchStatus(location, question, options)
-  return { ...location, status, detail: inOneLine(detail, 250), nextUpdate }
+  return { ...location, status, detail: toSingleLine(detail, 250), nextUpdate }
 }
 
 async function fetchStatus(

@@ -3,7 +3,13 @@
  * sent or stored. The trace of a real message uses the same functions.
  */
 import type { Route, TlsRequirement } from '../../contract/jobs.ts'
-import { type Message, plainEnvelope, type Reply, type TlsFacts, untried } from '../../contract/message.ts'
+import {
+  basicEnvelope,
+  type Message,
+  newRecipient,
+  type Reply,
+  type TlsFacts,
+} from '../../contract/message.ts'
 import { domainOf } from '../../mail/address.ts'
 import { reply } from '../../mail/reply.ts'
 import { admitRecipient } from '../admit.ts'
@@ -55,7 +61,7 @@ export function explain(
 ): Explanation {
   const message = toMessage(hypotheticalMessage, now)
   const evaluation = evaluateInboundForMessage(snapshot, message)
-  const recipients = hypotheticalMessage.rcptTo.map(untried)
+  const recipients = hypotheticalMessage.rcptTo.map(newRecipient)
   const verdicts = evaluate({ snapshot, settings, message, recipients, now })
   const maxOutbound = Math.min(maxConnectorsInAnswer, Math.floor(maxConnectorsInResponse / recipients.length))
   return {
@@ -124,7 +130,7 @@ function toMessage({ mailFrom, ip, tls }: HypotheticalMessage, now: Date): Messa
     direction: 'Incoming',
     attributedTo: null,
     tls,
-    envelope: plainEnvelope(mailFrom),
+    envelope: basicEnvelope(mailFrom),
     size: 0,
     content: { bucket: '', key: '', offset: 0, length: 0, sha256: '0'.repeat(64) },
   }

@@ -3,7 +3,7 @@
  * takes precedence.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
-import { plaintext } from '../../contract/message.ts'
+import { noTls } from '../../contract/message.ts'
 import { inboundOrder, outboundOrder } from '../explain/precedence.ts'
 import { evaluateInbound } from '../inbound.ts'
 import { requirementStrength, restrictionCount, revocationRank } from '../order.ts'
@@ -120,7 +120,7 @@ function firstOnPremises(
     certificateFingerprints: [],
   }
   const inbound = [one, other].map((connector) => ({ ...connector, ...sharedIdentity }))
-  const session = { ip: '127.0.0.1', tls: plaintext, mailFrom: `postmaster@${domain}`, at }
+  const session = { ip: '127.0.0.1', tls: noTls, mailFrom: `postmaster@${domain}`, at }
   const known = evaluateInbound(compileSnapshot({ ...emptySet, inbound }), session).attributedTo
   return [one, other].find(({ id }) => id === known?.id) ?? null
 }

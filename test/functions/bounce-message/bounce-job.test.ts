@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import {
+  type BounceDependencies,
   bounceJob,
   contentReference,
-  type Dependencies,
-  type Sent,
+  type SentDsn,
 } from '../../../functions/bounce-message/bounce-job.ts'
 import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { EvaluationJob as EvaluationJobSchema } from '../../../shared/contract/jobs.ts'
-import { type Envelope, plainEnvelope } from '../../../shared/contract/message.ts'
+import { basicEnvelope, type Envelope } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { checkExtensions, traitsOf } from '../../../shared/net/esmtp.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -27,11 +27,11 @@ const missing = async (): Promise<never> => {
   throw Object.assign(new Error('The specified key does not exist.'), { name: 'NoSuchKey' })
 }
 
-function unit(fields: Partial<Dependencies> = {}) {
+function unit(fields: Partial<BounceDependencies> = {}) {
   const evaluation = recordingQueue<EvaluationJob>()
   const objects = new Map<string, Buffer>()
-  const claims = new Claims<Sent>(database.documents, database.messagesTable)
-  const dependencies: Dependencies = {
+  const claims = new Claims<SentDsn>(database.documents, database.messagesTable)
+  const dependencies: BounceDependencies = {
     claims,
     evaluation,
     readHeaders: async () => Buffer.from('Subject: Hello\r\n'),
@@ -161,7 +161,7 @@ test('a message from <> gets no DSN, whatever the job says', async () => {
 })
 
 describe('the DSN returns', () => {
-  const returned = async (given: Partial<BounceJob>, fields: Partial<Dependencies> = {}) => {
+  const returned = async (given: Partial<BounceJob>, fields: Partial<BounceDependencies> = {}) => {
     const { run, objects } = unit(fields)
     const dsn = await run({ ...job(), ...given }, minutesLater(1))
     return readMultipart(objects.get(dsn ?? '') ?? assert.fail('nothing was stored')).parts[2]
@@ -207,7 +207,7 @@ describe('the envelope of a DSN', () => {
 
   test('asks for no extension and forwards no extension of the message', async () => {
     assert.deepEqual(await envelopeOf({ dsn: { ret: 'FULL', envid: 'x' }, eightBitMime: true }), {
-      ...plainEnvelope(''),
+      ...basicEnvelope(''),
       to: [['a@ours.example', null]],
     })
   })

@@ -250,7 +250,7 @@ describe('retrying for a connector', () => {
     await trace.recordDelivered(id, 'settled@ours.example')
     const history = {
       find: async () => ({ found: [{ day: '2026-02-03', before: id }], stoppedAt: null }),
-      undertaking: (of: string) => stored.undertaking(of),
+      messageWithRecipients: (of: string) => stored.messageWithRecipients(of),
     }
     const retried = await retryConnector(connector, null, { history, evaluation, now: () => now })
     assert.deepEqual(retried, { recipients: 1, messages: 1, next: null })

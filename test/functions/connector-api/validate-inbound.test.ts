@@ -5,7 +5,7 @@ import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
 import { InboundValidation, validateInbound } from '../../../functions/connector-api/inbound-validation.ts'
 import type { InboundConnector, InboundConnectorInput } from '../../../shared/connectors/schema.ts'
-import { type Message, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { type Message, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
@@ -100,7 +100,7 @@ describe('validating an inbound connector', () => {
   test('reports how much received mail would pass, and why the rest would not', async () => {
     const ids: string[] = []
     for (const days of [6, 5, 4, 3, 2, 1.5, 1])
-      ids.unshift(await came({ days, tls: plaintext, ip: `192.0.2.${days * 2}` }))
+      ids.unshift(await came({ days, tls: noTls, ip: `192.0.2.${days * 2}` }))
     await came({ days: 2 })
     await came({ days: 3, to: ['b@ours.example', 'c@ours.example', 'd@ours.example'] })
     const { created, ...validation } = await validate()
@@ -126,7 +126,7 @@ describe('validating an inbound connector', () => {
   })
 
   test('evaluates a connector as enforced, even if it is disabled or report only', async () => {
-    await came({ tls: plaintext })
+    await came({ tls: noTls })
     const states = [{ enabled: false }, { enabled: true, mode: 'ReportOnly' as const }, { enabled: true }]
     for (const state of states) {
       const validation = await validate(state)
@@ -228,7 +228,7 @@ describe('validating an inbound connector', () => {
 
   test('reports which clients an OnPremises connector does not identify, and what their TLS lacks', async () => {
     await came({ ip: '192.0.2.1' })
-    await came({ ip: '192.0.2.2', tls: plaintext })
+    await came({ ip: '192.0.2.2', tls: noTls })
     await came({ ip: '198.51.100.7' })
     const validation = await validate({
       connectorType: 'OnPremises',

@@ -28,7 +28,7 @@ const batch = (fields: Partial<BatchOptions> = {}) =>
     slots: places(1),
     limitMs: 1_000,
     minRemainingMs: 0,
-    onFault: (error) => assert.fail(error),
+    onError: (error) => assert.fail(error),
     ...fields,
   })
 
@@ -52,8 +52,8 @@ describe('the records of one batch', () => {
     const one = batch({ slots })
     const order: string[] = []
     const records = ['first', 'second', 'third'].map(async (name) => {
-      const place = one.join('partner.example')
-      await place.inTurn(async () => {
+      const place = one.enqueue('partner.example')
+      await place.runExclusive(async () => {
         order.push(`${name} begins`)
         await Promise.resolve()
         order.push(`${name} ends`)
@@ -73,17 +73,17 @@ describe('the records of one batch', () => {
   it('run in parallel for different destinations', async () => {
     const one = batch({ slots: places(2) })
     const slow = task('slow')
-    const hanging = one.join('slow.example').inTurn(slow.run)
+    const hanging = one.enqueue('slow.example').runExclusive(slow.run)
     await slow.begun
-    assert.equal(await one.join('fast.example').inTurn(async () => 'fast'), 'fast')
+    assert.equal(await one.enqueue('fast.example').runExclusive(async () => 'fast'), 'fast')
     slow.end()
     assert.equal(await hanging, 'slow')
   })
 
   it('continue after a failed record', async () => {
     const one = batch()
-    const first = one.join('partner.example').inTurn(() => Promise.reject(new Error('lost')))
-    const second = one.join('partner.example').inTurn(async () => 'done')
+    const first = one.enqueue('partner.example').runExclusive(() => Promise.reject(new Error('lost')))
+    const second = one.enqueue('partner.example').runExclusive(async () => 'done')
     await assert.rejects(first, /lost/)
     assert.equal(await second, 'done')
   })
@@ -92,7 +92,7 @@ describe('the records of one batch', () => {
     const slots = places(0)
     const one = batch({ slots })
     const results = await Promise.all(
-      [1, 2, 3].map(() => one.join('partner.example').inTurn(() => assert.fail('begun'))),
+      [1, 2, 3].map(() => one.enqueue('partner.example').runExclusive(() => assert.fail('begun'))),
     )
     assert.deepEqual(results, ['NoSlot', 'NoSlot', 'NoSlot'])
     assert.deepEqual(slots.asked, ['partner.example'])
@@ -101,7 +101,7 @@ describe('the records of one batch', () => {
   it('do not begin with too little time, and then take no slot', async () => {
     const slots = places(1)
     const one = batch({ slots, limitMs: 100, minRemainingMs: 101 })
-    assert.equal(await one.join('partner.example').inTurn(() => assert.fail('begun')), 'NoTime')
+    assert.equal(await one.enqueue('partner.example').runExclusive(() => assert.fail('begun')), 'NoTime')
     assert.deepEqual(slots.asked, [])
   })
 
@@ -110,8 +110,8 @@ describe('the records of one batch', () => {
     const until = () =>
       new Promise<string>((resolve) => one.signal.addEventListener('abort', () => resolve('late')))
     const [first, second] = await Promise.all([
-      one.join('partner.example').inTurn(until),
-      one.join('partner.example').inTurn(() => assert.fail('begun')),
+      one.enqueue('partner.example').runExclusive(until),
+      one.enqueue('partner.example').runExclusive(() => assert.fail('begun')),
     ])
     assert.deepEqual([first, second], ['late', 'NoTime'])
   })
@@ -120,9 +120,9 @@ describe('the records of one batch', () => {
     const faults: string[] = []
     const one = batch({
       slots: { acquire: () => Promise.reject(new Error('throttled')) },
-      onFault: ({ message }) => faults.push(message),
+      onError: ({ message }) => faults.push(message),
     })
-    assert.equal(await one.join('partner.example').inTurn(async () => 'done'), 'done')
+    assert.equal(await one.enqueue('partner.example').runExclusive(async () => 'done'), 'done')
     assert.deepEqual(faults, ['throttled'])
   })
 
@@ -130,10 +130,10 @@ describe('the records of one batch', () => {
     const faults: string[] = []
     const one = batch({
       slots: { acquire: async () => ({ release: () => Promise.reject(new Error('the table is down')) }) },
-      onFault: ({ message }) => faults.push(message),
+      onError: ({ message }) => faults.push(message),
     })
-    const place = one.join('partner.example')
-    await place.inTurn(async () => 'done')
+    const place = one.enqueue('partner.example')
+    await place.runExclusive(async () => 'done')
     place.leave()
     await one.end()
     assert.deepEqual(faults, ['the table is down'])

@@ -5,7 +5,10 @@
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { certificateWatch, Sightings } from '../../../functions/deliver-message/certificates-seen.ts'
+import {
+  certificateWatch,
+  ObservedCertificates,
+} from '../../../functions/deliver-message/certificates-seen.ts'
 import { type EventEntry, eventsServer } from '../../../infra/local/aws/events.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
@@ -61,7 +64,7 @@ describe('the certificate of a session', () => {
     ['without a certificate that can be parsed', connector, { tls: established() }, 'nothing'],
   ] as const)
     test(`${what}: ${kept}`, () => {
-      const sightings = new Sightings()
+      const sightings = new ObservedCertificates()
       const watch = certificateWatch(sightings, { connector: by ?? undefined }, () => at)
       watch.session(session({ tls: shown, ...given }))
       const found = sightings.take().map(({ endpoint: place, verifiedBy }) => {
@@ -87,7 +90,7 @@ describe('the certificate of a session', () => {
       dane: { kind: 'Records' as const, baseDomain: 'mx.partner.example', names, records },
     }
     const tls = { ...shown, chain: [raw.toString('base64')] }
-    const sightings = new Sightings()
+    const sightings = new ObservedCertificates()
     certificateWatch(sightings, {}, () => at).session(session({ hop, tls }))
     assert.deepEqual(
       sightings.take().map(({ endpoint: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
@@ -96,7 +99,7 @@ describe('the certificate of a session', () => {
   })
 
   test('a batch holds at most 200', () => {
-    const sightings = new Sightings()
+    const sightings = new ObservedCertificates()
     const watch = certificateWatch(sightings, { connector }, () => at)
     for (let index = 0; index < 300; index++)
       watch.session(session({ tls: shown, hop: { host: `mx${index}.partner.example` } }))

@@ -10,9 +10,9 @@ import {
 import { maxWaits } from '../../../functions/deliver-message/postpone.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
-import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
+import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey, recipientKey } from '../../../shared/messages/keys.ts'
-import { positionOf, Trace } from '../../../shared/messages/trace.ts'
+import { jobPosition, Trace } from '../../../shared/messages/trace.ts'
 import type { Outcome } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -65,7 +65,7 @@ interface Worker extends Dependencies {
 function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies> = {}): Worker {
   const transmitted: string[][] = []
   return {
-    claims: new Claims<Attempt | Forestalled>(db.documents, db.messagesTable),
+    claims: new Claims<Attempt | Cancelled>(db.documents, db.messagesTable),
     trace: new Trace(db.documents, db.messagesTable),
     evaluation: recordingQueue<EvaluationJob>(),
     read: async () => Buffer.from('octets'),
@@ -73,7 +73,7 @@ function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies>
       transmitted.push(recipients.map(({ address }) => address))
       return new Map(recipients.map(({ address }) => [address, outcomes[address] ?? delivered]))
     },
-    inTurn: (work) => work(),
+    runExclusive: (work) => work(),
     delivery: recordingQueue<DeliveryJob>(),
     now: () => receivedAt,
     random: () => 0,
@@ -89,7 +89,8 @@ const state = async (job: DeliveryJob, address: string): Promise<unknown> => {
   return (await db.documents.send(new GetCommand({ TableName: db.messagesTable, Key }))).Item?.state
 }
 
-const addressesOf = (tried: Delivery['tried']): string[] => tried.map(({ recipient: { address } }) => address)
+const addressesOf = (tried: Delivery['triedNow']): string[] =>
+  tried.map(({ recipient: { address } }) => address)
 
 class Died extends Error {}
 const dies = async (): Promise<never> => {
@@ -129,7 +130,7 @@ describe('a delivery job', () => {
         return new Map([['a@partner.example', failed]])
       }
       const one = worker({}, { now: () => new Date(at), transmit })
-      const { tried } = await deliverJob(jobFor(['a@partner.example']), one)
+      const { triedNow: tried } = await deliverJob(jobFor(['a@partner.example']), one)
       assert.equal(tried[0]?.attempt.durationMs, durationMs)
     }
   })
@@ -169,7 +170,7 @@ describe('a delivery job', () => {
       ...job,
       recipients: job.recipients.map((each) => ({ ...each, notify: ['SUCCESS' as const] })),
     }
-    class Forgetful extends Claims<Attempt | Forestalled> {
+    class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
     }
     const one = worker({}, { claims: new Forgetful(db.documents, db.messagesTable) })
@@ -186,7 +187,7 @@ describe('a delivery job', () => {
     const delivery = await deliverJob(job, second)
     assert.deepEqual(second.transmitted, [])
     assert.deepEqual(
-      [addressesOf(delivery.tried), addressesOf(delivery.known)],
+      [addressesOf(delivery.triedNow), addressesOf(delivery.triedBefore)],
       [[], ['a@partner.example', 'b@partner.example']],
     )
     assert.deepEqual(second.evaluation.take(), first.evaluation.take())
@@ -210,7 +211,7 @@ describe('a delivery job', () => {
 
   it('names a recipient that another worker is trying, and still serves the others', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const elsewhere = new Claims<Attempt | Forestalled>(db.documents, db.messagesTable)
+    const elsewhere = new Claims<Attempt | Cancelled>(db.documents, db.messagesTable)
     await elsewhere.claim(attemptKey(job.message.id, 'a@partner.example', 1), receivedAt, leaseMs, 2 ** 31)
     const one = worker({})
     const delivery = await deliverJob(job, one)
@@ -252,13 +253,13 @@ describe('a delivery job', () => {
             read += 1
             return Buffer.from('octets')
           },
-          inTurn: async (work) => {
+          runExclusive: async (work) => {
             atTurn.push(read)
             return work()
           },
         },
       )
-      assert.equal((await deliverJob(job, one)).tried.length, 1)
+      assert.equal((await deliverJob(job, one)).triedNow.length, 1)
       assert.deepEqual({ atTurn, read }, { atTurn: [held], read: 1 })
     })
 
@@ -270,7 +271,7 @@ describe('a delivery job', () => {
 })
 
 describe('a job that has waited long for a slot', () => {
-  const fullHouse = { inTurn: async () => 'NoSlot' as const }
+  const fullHouse = { runExclusive: async () => 'NoSlot' as const }
 
   it('fails like an attempt, which is decided like any other', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits }
@@ -351,7 +352,7 @@ describe('a worker that dies', () => {
 
   it('does not leave a delivery unrecorded because its result could not be written', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    class Forgetful extends Claims<Attempt | Forestalled> {
+    class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
     }
     const one = worker(
@@ -366,7 +367,7 @@ describe('a worker that dies', () => {
 
   it('does not try a delivered recipient again, even if the result was never written', async () => {
     const job = jobFor(['a@partner.example'])
-    class Forgetful extends Claims<Attempt | Forestalled> {
+    class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
     }
     await deliverJob(job, worker({}, { claims: new Forgetful(db.documents, db.messagesTable) }))
@@ -382,15 +383,15 @@ describe('a worker that dies', () => {
       const Item = { ...recipientKey(job.message.id, address), address, state: 'Deferred', decided }
       return db.documents.send(new PutCommand({ TableName: db.messagesTable, Item }))
     }
-    class Forgetful extends Claims<Attempt | Forestalled> {
+    class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
     }
     const claims = new Forgetful(db.documents, db.messagesTable)
-    await decide(positionOf(1, receivedAt.toISOString()))
+    await decide(jobPosition(1, receivedAt.toISOString()))
     await deliverJob(job, worker({ [address]: failed }, { claims }))
     const again = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
     assert.equal((await deliverJob(job, again)).leasesExpired, 1, 'its outcome was not decided')
-    await decide(positionOf(2, null))
+    await decide(jobPosition(2, null))
     const later = worker({}, { now: () => minutesLater(20) })
     const delivery = await deliverJob(job, later)
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
@@ -401,7 +402,7 @@ describe('a worker that dies', () => {
       const job = jobFor(['a@partner.example', 'b@partner.example'])
       const one = worker({})
       const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
-      await one.claims.forestall(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+      await one.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
       return { job, one }
     }
     const settle = (job: DeliveryJob) =>
@@ -433,7 +434,7 @@ describe('a worker that dies', () => {
         ['a@partner.example'],
       )
       const later = await deliverJob(job, { ...one, now: () => minutesLater(7) })
-      assert.deepEqual(addressesOf(later.tried), ['a@partner.example'])
+      assert.deepEqual(addressesOf(later.triedNow), ['a@partner.example'])
       assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     })
   })
@@ -459,7 +460,7 @@ describe('a delivery job after a change of connectors', () => {
       ],
     )
     assert.deepEqual(
-      (await deliverJob(job, worker({}))).tried.map(({ attempt }) => attempt.outcome),
+      (await deliverJob(job, worker({}))).triedNow.map(({ attempt }) => attempt.outcome),
       ['Delivered', 'Delivered'],
       'no worker had claimed its attempt',
     )
@@ -476,7 +477,7 @@ describe('a delivery job after a change of connectors', () => {
     await assert.rejects(deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, dying), Died)
     const one = worker({}, changed)
     const delivery = await deliverJob(job, one)
-    assert.deepEqual(addressesOf(delivery.known), ['a@partner.example'])
+    assert.deepEqual(addressesOf(delivery.triedBefore), ['a@partner.example'])
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     assert.deepEqual(
       one.evaluation.take().map(({ job: sent }) => sent.recipients.map(({ address }) => address)),
@@ -489,7 +490,7 @@ describe('a delivery job after a change of connectors', () => {
     const job = jobFor(['a@partner.example'])
     const one = worker({}, { ...changed, now: () => minutesLater(30) })
     const key = attemptKey(job.message.id, 'a@partner.example', 1)
-    await one.claims.forestall(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+    await one.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
     const delivery = await deliverJob(job, one)
     assert.deepEqual([one.transmitted, delivery.busy, delivery.handedBack], [[], [], 1])
   })

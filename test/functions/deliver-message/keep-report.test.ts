@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { type Kept, keepReport, outcomesOfKept } from '../../../functions/deliver-message/keep-report.ts'
+import {
+  outcomesOfReport,
+  type StoreReportResult,
+  storeReport,
+} from '../../../functions/deliver-message/keep-report.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { successDsnKind } from '../../../shared/policy/notification.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
@@ -52,7 +56,7 @@ function keep(
   content: Buffer,
   { zone = published, mailFrom = 'tlsrpt@mx.sender.example', store = reports } = {},
 ) {
-  return keepReport(message({ receivedAt: at.toISOString(), mailFrom }), content, {
+  return storeReport(message({ receivedAt: at.toISOString(), mailFrom }), content, {
     reports: store,
     resolver: fakeResolver(zone),
     now: () => at,
@@ -62,8 +66,8 @@ function keep(
 }
 
 /** The attempt as the trace shows it. */
-function traced(kept: Kept): string {
-  const outcome = outcomesOfKept(kept, { recipients: [recipient({ address: 'tlsrpt@ours.example' })] }).get(
+function traced(kept: StoreReportResult): string {
+  const outcome = outcomesOfReport(kept, { recipients: [recipient({ address: 'tlsrpt@ours.example' })] }).get(
     'tlsrpt@ours.example',
   )
   return outcome ? `${outcome.outcome} ${formatReply(outcome.reply)}` : 'none'
@@ -111,7 +115,7 @@ for (const [what, content, why] of [
 ] as const)
   test(`a mail with too many ${what} is not parsed, even if it is signed`, async () => {
     let asked = 0
-    const kept = await keepReport(message({ mailFrom: 'a@sender.example' }), content, {
+    const kept = await storeReport(message({ mailFrom: 'a@sender.example' }), content, {
       reports,
       resolver: {
         query: async () => {
@@ -141,8 +145,8 @@ const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nI
 
 test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for ignored mail', async () => {
   const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })
-  const noticeOf = (kept: Kept) => {
-    const outcome = outcomesOfKept(kept, { recipients: [to] }).get(to.address)
+  const noticeOf = (kept: StoreReportResult) => {
+    const outcome = outcomesOfReport(kept, { recipients: [to] }).get(to.address)
     return successDsnKind({ lastAttempt: attempt(outcome) }, true)
   }
   assert.equal(noticeOf(await keep(await mail())), 'delivered')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { lineOf } from '../../../functions/deliver-message/line.ts'
+import { destinationKey } from '../../../functions/deliver-message/line.ts'
 import type { Route } from '../../../shared/contract/jobs.ts'
 
 const [one, other] = [
@@ -26,12 +26,12 @@ describe('the destination key of a job', () => {
     ['is null by SES', { kind: 'Ses' }, null],
     ['is null for a stored report', { kind: 'TlsReports' }, null],
   ]
-  for (const [whose, route, line] of rows) it(whose, () => assert.equal(lineOf(route), line))
+  for (const [whose, route, line] of rows) it(whose, () => assert.equal(destinationKey(route), line))
 
   it('is short for any number of smart hosts', () => {
-    const line = lineOf({ kind: 'SmartHosts', hosts: many })
+    const line = destinationKey({ kind: 'SmartHosts', hosts: many })
     assert.match(line ?? '', /^[0-9a-f]{64}$/)
-    assert.equal(lineOf({ kind: 'SmartHosts', hosts: many.toReversed() }), line)
-    assert.notEqual(lineOf({ kind: 'SmartHosts', hosts: many.slice(1) }), line)
+    assert.equal(destinationKey({ kind: 'SmartHosts', hosts: many.toReversed() }), line)
+    assert.notEqual(destinationKey({ kind: 'SmartHosts', hosts: many.slice(1) }), line)
   })
 })

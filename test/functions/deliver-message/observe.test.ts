@@ -4,7 +4,7 @@ import { Metrics } from '@aws-lambda-powertools/metrics'
 import type { Delivery } from '../../../functions/deliver-message/deliver-job.ts'
 import { countDelivery, protectionOf } from '../../../functions/deliver-message/observe.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
-import { type Attempt, untried } from '../../../shared/contract/message.ts'
+import { type Attempt, newRecipient } from '../../../shared/contract/message.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { attempt } from '../../support/fixtures.ts'
 
@@ -38,11 +38,11 @@ describe('a delivery counts as', () => {
 function counted(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
   const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
   const delivery: Delivery = {
-    tried: attempts.map((fields) => ({
-      recipient: untried('a@partner.example'),
+    triedNow: attempts.map((fields) => ({
+      recipient: newRecipient('a@partner.example'),
       attempt: attempt(fields),
     })),
-    known: [],
+    triedBefore: [],
     leasesExpired: 0,
     unwritten: [],
     handedBack: 0,

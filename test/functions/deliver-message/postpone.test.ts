@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { givenUp, maxWaits, postpone, type Reason } from '../../../functions/deliver-message/postpone.ts'
+import {
+  maxWaits,
+  type PostponeReason,
+  postpone,
+  replyWhenGivenUp,
+} from '../../../functions/deliver-message/postpone.ts'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
@@ -18,7 +23,7 @@ const job = (waits?: number): DeliveryJob => ({
   ...(waits === undefined ? {} : { waits }),
 })
 
-async function put(given: DeliveryJob, reason: Reason, chance = 0) {
+async function put(given: DeliveryJob, reason: PostponeReason, chance = 0) {
   const delivery = recordingQueue<DeliveryJob>()
   await postpone(given, reason, { delivery, random: () => chance })
   return { delivered: delivery.take() }
@@ -45,9 +50,9 @@ describe('a job that has not begun', () => {
   })
 
   it('fails temporarily after a long wait, with the code of congestion', () => {
-    assert.equal(givenUp(job(maxWaits - 1), 'NoSlot'), null)
-    assert.equal(givenUp(job(maxWaits), 'NoTime'), null)
-    const answer = givenUp(job(maxWaits), 'NoSlot')
+    assert.equal(replyWhenGivenUp(job(maxWaits - 1), 'NoSlot'), null)
+    assert.equal(replyWhenGivenUp(job(maxWaits), 'NoTime'), null)
+    const answer = replyWhenGivenUp(job(maxWaits), 'NoSlot')
     assert.equal(
       answer && formatReply(answer),
       '451 4.4.5 All slots for deliveries to partner.example are in use',

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Batch } from '../../../functions/deliver-message/batch.ts'
-import { givenUp, maxWaits } from '../../../functions/deliver-message/postpone.ts'
-import { isSlow, slowHosts, timedOutStatus } from '../../../functions/deliver-message/slow.ts'
+import { maxWaits, replyWhenGivenUp } from '../../../functions/deliver-message/postpone.ts'
+import {
+  isForSlowHosts,
+  slowHostsDestination,
+  timedOutStatus,
+} from '../../../functions/deliver-message/slow.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { timedOutReply } from '../../../shared/net/failures.ts'
@@ -23,16 +27,16 @@ describe('mail is for slow hosts', () => {
     ['when that holds for one of its recipients', after(null, failed(270_000, '4.4.2')), true],
   ]
   for (const [when, job, slow] of rows)
-    it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isSlow(job), slow))
+    it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isForSlowHosts(job), slow))
 
   it('with the code of an attempt that timed out', () => assert.equal(timedOutReply.enhanced, timedOutStatus))
 
   it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
-    const answer = givenUp(job, 'NoSlotForSlowHost')
+    const answer = replyWhenGivenUp(job, 'NoSlotForSlowHost')
     assert.equal(answer?.enhanced, '4.4.5')
-    assert.equal(isSlow(after(failed(0, answer?.enhanced ?? ''))), false)
-    assert.equal(givenUp({ ...job, waits: maxWaits - 1 }, 'NoSlotForSlowHost'), null)
+    assert.equal(isForSlowHosts(after(failed(0, answer?.enhanced ?? ''))), false)
+    assert.equal(replyWhenGivenUp({ ...job, waits: maxWaits - 1 }, 'NoSlotForSlowHost'), null)
   })
 })
 
@@ -54,7 +58,7 @@ function table() {
 }
 
 const batchAt = (slots: ReturnType<typeof table>['slots']) =>
-  new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onFault: assert.fail })
+  new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onError: assert.fail })
 
 describe('slow hosts', () => {
   it('have as many slots together as one destination, and block no others', async () => {
@@ -62,27 +66,30 @@ describe('slow hosts', () => {
     const hang = Promise.withResolvers<void>()
     const batches = Array.from({ length: 5 }, () => batchAt(slots))
     const held = batches.map(async (batch, number) => {
-      const place = batch.join(`n${number}.evil.example`, true)
-      const result = await place.inTurn(() => hang.promise)
+      const place = batch.enqueue(`n${number}.evil.example`, true)
+      const result = await place.runExclusive(() => hang.promise)
       place.leave()
       return result
     })
     assert.deepEqual(await Promise.all(held.slice(2)), Array(3).fill('NoSlotForSlowHost'))
-    assert.equal(taken.get(slowHosts), 2)
+    assert.equal(taken.get(slowHostsDestination), 2)
     const other = batchAt(slots)
-    assert.equal(await other.join('n9.evil.example').inTurn(async () => 'first attempt'), 'first attempt')
+    assert.equal(
+      await other.enqueue('n9.evil.example').runExclusive(async () => 'first attempt'),
+      'first attempt',
+    )
     hang.resolve()
     await Promise.all(held)
     await Promise.all(batches.map((batch) => batch.end()))
-    assert.equal(taken.get(slowHosts), 0)
+    assert.equal(taken.get(slowHostsDestination), 0)
   })
 
   it('release their slot when the work fails', async () => {
     const { taken, slots } = table()
     const batch = batchAt(slots)
-    const place = batch.join('evil.example', true)
+    const place = batch.enqueue('evil.example', true)
     await assert.rejects(
-      place.inTurn(() => Promise.reject(new Error('lost'))),
+      place.runExclusive(() => Promise.reject(new Error('lost'))),
       /lost/,
     )
     place.leave()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
-import { writeSessions } from '../../../functions/deliver-message/tls-sessions.ts'
+import { writeSessionCounts } from '../../../functions/deliver-message/tls-sessions.ts'
 import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
 import type { DeliveryJob, Route } from '../../../shared/contract/jobs.ts'
 import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
@@ -92,7 +92,7 @@ test('a failed write of the counts is counted and throws nothing', async () => {
   tally.add(countsOf(session({}), at), at)
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   const missing = new SessionCounters(database.documents, 'no-such-table')
-  await writeSessions(tally, missing, () => 0, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+  await writeSessionCounts(tally, missing, () => 0, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
   const stored = metrics.serializeMetrics()
   assert.equal(stored.SessionsUncounted, 2)
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { GetCommand } from '@aws-sdk/lib-dynamodb'
-import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../../shared/contract/message.ts'
-import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
+import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey, recipientKey } from '../../../shared/messages/keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -42,9 +42,9 @@ function unit() {
     bounce: recordingQueue<BounceJob>(),
   }
   const trace = new Trace(database.documents, database.messagesTable)
-  const claims = new Claims<Attempt | Forestalled>(database.documents, database.messagesTable)
+  const claims = new Claims<Attempt | Cancelled>(database.documents, database.messagesTable)
   const settings = { defaultRoute: 'Mx' } as const
-  const dependencies: Dependencies = { trace, claims, queues, settings, retentionDays: 90 }
+  const dependencies: EvaluateDependencies = { trace, claims, queues, settings, retentionDays: 90 }
   const run = (given: EvaluationJob, now: Date, rules = connectors) =>
     evaluateJob(given, rules, now, dependencies)
   return { ...queues, trace, claims, run }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { announce } from '../../../functions/evaluate-policy/notice-text.ts'
+import { formatNotice } from '../../../functions/evaluate-policy/notice-text.ts'
 import type { CertificateNotice } from '../../../shared/contract/jobs.ts'
 import { summaryOf } from '../../../shared/tls/certificate-summary.ts'
 import type { AcceptedCertificate } from '../../../shared/transport/observed-list.ts'
@@ -12,10 +12,10 @@ const accepted: AcceptedCertificate = {
   lastSeen: '2026-01-14T09:00:00.000Z',
 }
 const text = (fields: Partial<CertificateNotice>, last: AcceptedCertificate | null = accepted): string =>
-  announce(certificateNotice({ ...(fields as object) }), last).text
+  formatNotice(certificateNotice({ ...(fields as object) }), last).text
 
 test('a notice reads as a mail, with its data as JSON below', () => {
-  const announcement = announce(certificateNotice(), accepted)
+  const announcement = formatNotice(certificateNotice(), accepted)
   const [words, data = ''] = announcement.text.split(/^(?=\{$)/m)
   assert.equal(announcement.subject, 'mailflow: unknown certificate at connector "Contoso"')
   assert.deepEqual(announcement.attributes, { kind: 'UnknownCertificate', connector: 'Contoso' })
@@ -112,7 +112,7 @@ test('the subject is valid for SNS with any connector name', () =>
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 }), (name) => {
       const notice = certificateNotice()
-      const { subject } = announce({ ...notice, connector: { ...notice.connector, name } }, null)
+      const { subject } = formatNotice({ ...notice, connector: { ...notice.connector, name } }, null)
       assert.match(subject, /^mailflow: unknown certificate at connector "[ -~]+"$/)
       assert.ok(subject.length <= 100)
     }),

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
-import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
-import { type Published, raiseNotice } from '../../../functions/evaluate-policy/raise-notice.ts'
+import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import { type PublishedNotice, publishNotice } from '../../../functions/evaluate-policy/raise-notice.ts'
 import { watchCertificates } from '../../../functions/evaluate-policy/watch-certificates.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type {
@@ -14,8 +14,8 @@ import type {
   EvaluationJob,
 } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ClientCertificate } from '../../../shared/contract/message.ts'
-import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
-import { NoticeDays } from '../../../shared/messages/notice-days.ts'
+import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
+import { DailyNoticeLimit } from '../../../shared/messages/notice-days.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
 import type { Announcement } from '../../../shared/queues/topic.ts'
@@ -71,9 +71,9 @@ function unit(fields: Partial<InboundConnector> = {}) {
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
-  const dependencies: Dependencies = {
+  const dependencies: EvaluateDependencies = {
     trace: new Trace(documents, messagesTable),
-    claims: new Claims<Attempt | Forestalled>(documents, messagesTable),
+    claims: new Claims<Attempt | Cancelled>(documents, messagesTable),
     queues,
     settings: { defaultRoute: 'Mx' },
     retentionDays: 90,
@@ -133,7 +133,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
         verdicts,
         rules,
         now,
-        { noting, notices: told },
+        { recording: noting, notices: told },
         { logger, metrics: counting },
       )
       return verdicts.map(({ action, reason }) => `${action} ${reason}`)
@@ -148,9 +148,9 @@ function unit(fields: Partial<InboundConnector> = {}) {
   }
 
   function raising(notice: CertificateNotice, now: Date) {
-    return raiseNotice(notice, now, {
-      days: new NoticeDays(documents, messagesTable),
-      claims: new Claims<Published>(documents, messagesTable),
+    return publishNotice(notice, now, {
+      days: new DailyNoticeLimit(documents, messagesTable),
+      claims: new Claims<PublishedNotice>(documents, messagesTable),
       accepted,
       async publish(announcement) {
         if (away.topic) throw new Error('the topic is down')
@@ -322,16 +322,16 @@ describe('notices of one certificate', () => {
   test('whose worker died are published by the copy that comes back', async () => {
     const it = unit()
     const notice = certificateNotice({ connector: it.connector.id })
-    const claims = new Claims<Published>(database.documents, database.messagesTable)
+    const claims = new Claims<PublishedNotice>(database.documents, database.messagesTable)
     claims.complete = () => Promise.reject(new Error('died'))
     const dying = {
-      days: new NoticeDays(database.documents, database.messagesTable),
+      days: new DailyNoticeLimit(database.documents, database.messagesTable),
       claims,
       accepted: it.accepted,
       publish: () => Promise.resolve('lost'),
       evaluation: it.noticeQueue,
     }
-    await assert.rejects(raiseNotice(notice, receivedAt, dying), /died/)
+    await assert.rejects(publishNotice(notice, receivedAt, dying), /died/)
     assert.equal((await it.raising(notice, minutesLater(1))).kind, 'Published')
   })
 })

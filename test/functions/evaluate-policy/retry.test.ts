@@ -5,7 +5,7 @@ import { retryMessage } from '../../../functions/connector-api/retry.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { type BounceJob, type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
-import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
+import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { History } from '../../../shared/messages/history.ts'
 import { attemptKey } from '../../../shared/messages/keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
@@ -50,7 +50,7 @@ function deployment() {
     bounce: recordingQueue<BounceJob>(),
   }
   const trace = new Trace(database.documents, database.messagesTable)
-  const claims = new Claims<Attempt | Forestalled>(database.documents, database.messagesTable)
+  const claims = new Claims<Attempt | Cancelled>(database.documents, database.messagesTable)
   const history = new History(database.documents, database.messagesTable)
   const settings = { defaultRoute: 'Mx' } as const
   const run = (job: EvaluationJob, now: Date, connectors: Snapshot = accepting) =>

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { dispatch } from '../../../functions/evaluate-policy/dispatch.ts'
-import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, type DeliveryJob, type EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../../shared/contract/message.ts'
-import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
+import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -25,9 +25,9 @@ function unit() {
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
-  const dependencies: Dependencies = {
+  const dependencies: EvaluateDependencies = {
     trace: new Trace(database.documents, database.messagesTable),
-    claims: new Claims<Attempt | Forestalled>(database.documents, database.messagesTable),
+    claims: new Claims<Attempt | Cancelled>(database.documents, database.messagesTable),
     queues,
     settings: { defaultRoute: 'Mx', tlsReportAddress: reportAddress },
     retentionDays: 90,

@@ -8,7 +8,7 @@ import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.t
 import type { ContentReference } from '../../../shared/contract/message.ts'
 import type { OutboundMessage, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import type { Outgoing } from '../../../shared/queues/job-queue.ts'
+import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
 import { outcome } from '../../support/fixtures.ts'
 import { type Entry, Queues, type Unit } from '../../support/pipeline/queues.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
@@ -225,7 +225,7 @@ export class World {
     return answer
   }
 
-  #send(unit: Unit, outgoing: readonly Outgoing<unknown>[], { entry }: Worker): void {
+  #send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[], { entry }: Worker): void {
     for (const { job, delaySeconds = 0 } of outgoing) {
       const { number } = this.queues.send(unit, job, this.#now + delaySeconds * 1000)
       this.#say(`job ${number} is sent to ${unit} in ${delaySeconds} s`)

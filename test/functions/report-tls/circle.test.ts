@@ -6,8 +6,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
-import { keepReport } from '../../../functions/deliver-message/keep-report.ts'
-import { sessionRecorder, writeSessions } from '../../../functions/deliver-message/tls-sessions.ts'
+import { storeReport } from '../../../functions/deliver-message/keep-report.ts'
+import { sessionRecorder, writeSessionCounts } from '../../../functions/deliver-message/tls-sessions.ts'
 import { contentReference, sendReport } from '../../../functions/report-tls/send-report.ts'
 import { type Sent, sendReports } from '../../../functions/report-tls/send-reports.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
@@ -114,7 +114,7 @@ test('the partner receives what was counted', async () => {
     await send(tally, secure, 'mx3.partner.example', { mtaSts: noMtaSts })
     // RFC 8460 §3: a session that carries a report does not count.
     await send(tally, secure, 'mx1.partner.example', { header: 'TLS-Report-Domain: partner.example\r\n' })
-    await writeSessions(tally, counters, () => batch / 3, tools)
+    await writeSessionCounts(tally, counters, () => batch / 3, tools)
   }
 
   const evaluation = recordingQueue<EvaluationJob>()
@@ -146,7 +146,7 @@ test('the partner receives what was counted', async () => {
   const [sent] = evaluation.take()
   assert.equal(sent?.job.recipients[0]?.address, 'tlsrpt@partner.example')
 
-  const kept = await keepReport(
+  const kept = await storeReport(
     { ...sent.job.message, envelope: sent.job.message.envelope },
     stored.get(sent.job.message.content.key) ?? Buffer.alloc(0),
     {

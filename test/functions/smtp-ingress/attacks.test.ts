@@ -22,7 +22,7 @@ async function ingressWith(options: TestIngressOptions): Promise<TestIngress> {
 
 before(async () => {
   ingress = await ingressWith({})
-  normalising = await ingressWith({ settings: { UNLAWFUL_OCTETS: 'Normalise' } })
+  normalising = await ingressWith({ settings: { BARE_NEWLINES: 'Normalise' } })
 })
 after(() => Promise.all([...running].map((each) => each.drain())))
 

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { after, afterEach, test } from 'node:test'
 import fc from 'fast-check'
-import { partSize } from '../../../shared/content/multipart.ts'
+import { partOctets } from '../../../shared/content/multipart.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { inbound } from '../../support/fixtures.ts'
@@ -303,7 +303,7 @@ test('a 30 MB message becomes its own object, uploaded in bounded parts, and rea
     ...Array.from({ length: 6 }, () => 'UploadPart'),
     'CompleteMultipartUpload',
   ])
-  assert.equal(ingress.bucket.largestBody, partSize)
+  assert.equal(ingress.bucket.largestBody, partOctets)
   assert.equal(job.message.content.offset, 0)
   const content = await contentOf(ingress, job)
   assert.deepEqual(content.subarray(content.length - largeEnd.length), largeEnd)

@@ -7,7 +7,7 @@ import { parseCommand, type RecipientCommand } from '../../../functions/smtp-ing
 import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
 import * as replies from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
-import { mailboxOf } from '../../../shared/mail/address.ts'
+import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { type Reading, readByTheRules } from '../../support/ingress/data-rules.ts'
 
@@ -217,7 +217,7 @@ class Model {
     const mail = this.#mail
     if (!mail) return this.#answer(replies.needsMail.reply)
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return this.#answer(replies.needsSmtpUtf8.reply)
-    const mailbox = mailboxOf(command.recipient.address)
+    const mailbox = comparableMailbox(command.recipient.address)
     const isKnown = this.#recipients.has(mailbox)
     if (!isKnown && this.#recipients.size === this.#options.maxRecipients)
       return this.#answer(replies.tooManyRecipients.reply)

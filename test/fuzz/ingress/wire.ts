@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
-import { mailboxOf } from '../../../shared/mail/address.ts'
+import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { Chance } from '../../support/chance.ts'
 import { startTestIngress, type TestIngress } from '../../support/ingress/ingress.ts'
 import { type Decisions, follow, Objection, type Seen, type SeenMessage } from './model.ts'
@@ -67,7 +67,7 @@ export class WireIngress {
       settings: {
         MAX_ERRORS: maximumErrors,
         MAX_LINE_LENGTH: maximumLine,
-        UNLAWFUL_OCTETS: unlawfulOctets,
+        BARE_NEWLINES: unlawfulOctets,
         MAX_CONNECTIONS: sessions,
         MAX_CONNECTIONS_PER_ADDRESS: sessions,
         MAX_CONNECTION_RATE_PER_ADDRESS: 0,
@@ -178,7 +178,7 @@ async function together(
 function mailboxes(recipients: Transaction['recipients']): string {
   const wishes = new Map<string, unknown>()
   for (const { address, notify, orcpt } of recipients) {
-    const mailbox = mailboxOf(address)
+    const mailbox = comparableMailbox(address)
     wishes.set(mailbox === 'postmaster' ? 'postmaster@ours.example' : mailbox, { notify, orcpt })
   }
   return JSON.stringify([...wishes])

@@ -7,7 +7,7 @@ import { InvocationError } from '../../../infra/local/lambda/function.ts'
 import { type InvokeServer, startInvokeServer } from '../../../infra/local/lambda/invoke-server.ts'
 import { nextTime, readSchedules, startSchedule } from '../../../infra/local/lambda/schedule.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
-import { foresightHour } from '../../../shared/contract/foresight-schedule.ts'
+import { expiryWatchHour } from '../../../shared/contract/foresight-schedule.ts'
 import { reportHours } from '../../../shared/contract/report-schedule.ts'
 import { assemble } from '../../support/synthesis.ts'
 import { within } from '../../support/within.ts'
@@ -28,7 +28,7 @@ test("the stack's schedules are read", () => {
   const [reports, foresight] = [of('ReportsFunction'), of('ForesightFunction')]
   assert.deepEqual(reports?.hours, [...reportHours])
   assert.ok((reports?.minute ?? -1) >= 0 && (reports?.minute ?? 60) < 60)
-  assert.deepEqual([foresight?.hours, foresight?.minute], [[foresightHour], 0])
+  assert.deepEqual([foresight?.hours, foresight?.minute], [[expiryWatchHour], 0])
 })
 
 for (const expression of [

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ContentMismatchError, ContentReader } from '../../../shared/content/reader.ts'
-import { objectsBySdk, referTo, SegmentWriter } from '../../../shared/content/segment.ts'
+import { SegmentWriter, sdkObjectStore, segmentReferences } from '../../../shared/content/segment.ts'
 import { MemoryBucket } from '../../support/memory-storage.ts'
 
 test('any contents of a segment read back identical: whole, as a stream, and their start', async () => {
@@ -14,7 +14,9 @@ test('any contents of a segment read back identical: whole, as a stream, and the
   await fc.assert(
     fc.asyncProperty(contents, async (all) => {
       const bucket = new MemoryBucket()
-      const references = await new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content').write(all)
+      const references = await new SegmentWriter(sdkObjectStore(bucket.client, 'content'), 'content').write(
+        all,
+      )
       const reader = new ContentReader(bucket.client)
       assert.deepEqual(await Promise.all(references.map((reference) => reader.read(reference))), all)
       const streams = references.map(async (reference) => buffer(await reader.stream(reference)))
@@ -40,7 +42,7 @@ test('two segments never share a key', async () => {
 })
 
 test('a segment returns the location of each content', () => {
-  const references = referTo('b', 'k', [Buffer.from('one'), Buffer.from('three')])
+  const references = segmentReferences('b', 'k', [Buffer.from('one'), Buffer.from('three')])
   assert.deepEqual(
     references.map(({ offset, length }) => [offset, length]),
     [
@@ -58,7 +60,7 @@ const damages: [name: string, damage: (object: Buffer) => Buffer, fault: RegExp]
 for (const [name, damage, fault] of damages)
   test(`content that was ${name} is never delivered as the message`, async () => {
     const bucket = new MemoryBucket()
-    const [reference] = await new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content').write([
+    const [reference] = await new SegmentWriter(sdkObjectStore(bucket.client, 'content'), 'content').write([
       Buffer.from('content'),
     ])
     assert.ok(reference)

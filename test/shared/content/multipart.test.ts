@@ -4,14 +4,14 @@ import fc from 'fast-check'
 import {
   ContentDigester,
   type LargeContent,
-  partSize,
-  storeLarge,
+  partOctets,
+  storeLargeContent,
 } from '../../../shared/content/multipart.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
-import { objectsBySdk } from '../../../shared/content/segment.ts'
+import { sdkObjectStore } from '../../../shared/content/segment.ts'
 import { MemoryBucket } from '../../support/memory-storage.ts'
 
-const buffer = Buffer.alloc(partSize)
+const buffer = Buffer.alloc(partOctets)
 
 function digestOf(octets: Buffer) {
   const digester = new ContentDigester()
@@ -26,18 +26,18 @@ const lying = (octets: Buffer, lies = octets): LargeContent => ({
 })
 
 function send(bucket: MemoryBucket, content: LargeContent, signal = new AbortController().signal) {
-  const objects = objectsBySdk(bucket.client, 'content')
-  return storeLarge(content, { s3: bucket.client, objects, bucket: 'content', buffer, signal })
+  const objects = sdkObjectStore(bucket.client, 'content')
+  return storeLargeContent(content, { s3: bucket.client, objects, bucket: 'content', buffer, signal })
 }
 
 const part = (number: number) => Array.from({ length: number }, () => 'UploadPart')
 
 const sizes: [octets: number, operations: string[]][] = [
   [1, ['PutObject']],
-  [partSize, ['PutObject']],
-  [partSize + 1, ['CreateMultipartUpload', ...part(2), 'CompleteMultipartUpload']],
-  [3 * partSize - 1, ['CreateMultipartUpload', ...part(3), 'CompleteMultipartUpload']],
-  [3 * partSize, ['CreateMultipartUpload', ...part(3), 'CompleteMultipartUpload']],
+  [partOctets, ['PutObject']],
+  [partOctets + 1, ['CreateMultipartUpload', ...part(2), 'CompleteMultipartUpload']],
+  [3 * partOctets - 1, ['CreateMultipartUpload', ...part(3), 'CompleteMultipartUpload']],
+  [3 * partOctets, ['CreateMultipartUpload', ...part(3), 'CompleteMultipartUpload']],
 ]
 
 for (const [octets, operations] of sizes)
@@ -46,12 +46,12 @@ for (const [octets, operations] of sizes)
     const content = Buffer.alloc(octets, 'large mail, ')
     const reference = await send(bucket, lying(content))
     assert.deepEqual(bucket.operations, operations)
-    assert.ok(bucket.largestBody <= partSize)
+    assert.ok(bucket.largestBody <= partOctets)
     assert.ok((await new ContentReader(bucket.client).read(reference)).equals(content))
   })
 
 test('the digest does not depend on how the content was cut', () => {
-  const content = Buffer.alloc(partSize + 70_000, 'large mail, ')
+  const content = Buffer.alloc(partOctets + 70_000, 'large mail, ')
   const cuts = fc.array(fc.nat(content.length), { maxLength: 8 })
   fc.assert(
     fc.property(cuts, (cuts) => {
@@ -68,7 +68,7 @@ test('the digest does not depend on how the content was cut', () => {
 
 const lies: [octets: number, fault: string][] = [
   [1_000_000, 'the spool returned other octets than were written'],
-  [partSize + 5, 'BadDigest'],
+  [partOctets + 5, 'BadDigest'],
 ]
 
 for (const [octets, fault] of lies)
@@ -94,7 +94,7 @@ for (const [operation, removed] of failures)
       if (name === operation) throw new Error('away')
       if (name === 'AbortMultipartUpload') await new Promise(() => {})
     }
-    await assert.rejects(send(bucket, lying(Buffer.alloc(2 * partSize))), { message: 'away' })
+    await assert.rejects(send(bucket, lying(Buffer.alloc(2 * partOctets))), { message: 'away' })
     assert.equal(bucket.operations.at(-1), removed ? 'AbortMultipartUpload' : operation)
   })
 
@@ -104,7 +104,7 @@ test('a cancelled upload stops between parts', async () => {
   bucket.after = async (name) => {
     if (name === 'UploadPart') unwanted.abort()
   }
-  const sending = send(bucket, lying(Buffer.alloc(3 * partSize)), unwanted.signal)
+  const sending = send(bucket, lying(Buffer.alloc(3 * partOctets)), unwanted.signal)
   await assert.rejects(sending, { name: 'AbortError' })
   assert.deepEqual(bucket.operations, ['CreateMultipartUpload', 'UploadPart', 'AbortMultipartUpload'])
 })

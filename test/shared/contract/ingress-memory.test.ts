@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mailMemory } from '../../../shared/contract/ingress-memory.ts'
+import { mailMemoryOctets } from '../../../shared/contract/ingress-memory.ts'
 
 const mebibyte = 1024 * 1024
 
 test('the smallest task has memory for a thousand sessions', () =>
-  assert.equal(mailMemory({ memoryMebibytes: 512, maxSessions: 1000 }), (512 - 208 - 187.5) * mebibyte))
+  assert.equal(mailMemoryOctets({ memoryMebibytes: 512, maxSessions: 1000 }), (512 - 208 - 187.5) * mebibyte))
 
 const faults: [memoryMebibytes: number, sessions: number, message: RegExp][] = [
   [512, 5000, /^512 MiB of memory are not enough for 5000 sessions$/],
@@ -14,4 +14,4 @@ const faults: [memoryMebibytes: number, sessions: number, message: RegExp][] = [
 
 for (const [memoryMebibytes, sessions, message] of faults)
   test(`${sessions} sessions are too many for ${memoryMebibytes} MiB`, () =>
-    assert.throws(() => mailMemory({ memoryMebibytes, maxSessions: sessions }), { message }))
+    assert.throws(() => mailMemoryOctets({ memoryMebibytes, maxSessions: sessions }), { message }))

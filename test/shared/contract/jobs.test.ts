@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EvaluationQueueJob, inParts } from '../../../shared/contract/jobs.ts'
+import { EvaluationQueueJob, splitForJobs } from '../../../shared/contract/jobs.ts'
 import { certificateNotice, message, recipient } from '../../support/fixtures.ts'
 
 const mail = { message: message(), recipients: [recipient()], notBefore: null }
@@ -22,7 +22,7 @@ for (const [name, body, isJob] of bodies)
 
 test('parts hold at most a hundred items, in their order', () => {
   const items = Array.from({ length: 250 }, (_, index) => index)
-  const parts = inParts(items)
+  const parts = splitForJobs(items)
   assert.deepEqual(
     parts.map((part) => part.length),
     [100, 100, 50],
@@ -32,7 +32,7 @@ test('parts hold at most a hundred items, in their order', () => {
 
 test('parts hold at most the octets of a job, and a larger item is a part by itself', () => {
   const sizes = [50_000, 50_000, 50_000, 200_000, 10]
-  const parts = inParts(sizes.map((size) => '\u00e9'.repeat(size / 2)))
+  const parts = splitForJobs(sizes.map((size) => '\u00e9'.repeat(size / 2)))
   assert.deepEqual(
     parts.map((part) => part.length),
     [2, 1, 1, 1],
@@ -40,5 +40,5 @@ test('parts hold at most the octets of a job, and a larger item is a part by its
 })
 
 test('an empty list has no parts', () => {
-  assert.deepEqual(inParts([]), [])
+  assert.deepEqual(splitForJobs([]), [])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inOneLine, visible } from '../../../shared/mail/peer-words.ts'
+import { replaceInvisible, toSingleLine } from '../../../shared/mail/peer-words.ts'
 
 const rows: [name: string, text: string, shown: string][] = [
   ['plain text unchanged', 'CN=mail.contoso.example, O=Contoso', 'CN=mail.contoso.example, O=Contoso'],
@@ -13,7 +13,7 @@ const rows: [name: string, text: string, shown: string][] = [
   ['terminal escapes as ?', '\u001b[2Jgone', '?[2Jgone'],
 ]
 for (const [name, text, shown] of rows)
-  test(`a name from a peer shows ${name}`, () => assert.equal(visible(text), shown))
+  test(`a name from a peer shows ${name}`, () => assert.equal(replaceInvisible(text), shown))
 
 const lines: [name: string, text: string, line: string][] = [
   ['is one line', ' a\r\n\tb ', 'a b'],
@@ -22,4 +22,4 @@ const lines: [name: string, text: string, line: string][] = [
   ['is not cut inside a character', '012345678\u{1f600}', '012345678\ufffd'],
 ]
 for (const [name, text, line] of lines)
-  test(`prose from a peer ${name}`, () => assert.equal(inOneLine(text, 10), line))
+  test(`prose from a peer ${name}`, () => assert.equal(toSingleLine(text, 10), line))

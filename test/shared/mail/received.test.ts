@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { plaintext } from '../../../shared/contract/message.ts'
-import { type Hop, receivedHeader } from '../../../shared/mail/received.ts'
+import { noTls } from '../../../shared/contract/message.ts'
+import { type ReceivedFields, receivedHeader } from '../../../shared/mail/received.ts'
 import { overTls, overTlsWith } from '../../support/fixtures.ts'
 
-const hop = (fields: Partial<Hop> = {}): Hop => ({
+const hop = (fields: Partial<ReceivedFields> = {}): ReceivedFields => ({
   helo: 'client.example',
   ip: '192.0.2.1',
   by: 'mx.ours.example',
   id: '01KF0CVZT0ABCDEFGHJKMNPQRS',
   esmtp: true,
   smtpUtf8: false,
-  tls: plaintext,
+  tls: noTls,
   recipient: null,
   at: new Date('2026-01-05T12:00:00Z'),
   ...fields,
 })
 
-const lines = (fields: Partial<Hop>) => receivedHeader(hop(fields)).split('\r\n')
+const lines = (fields: Partial<ReceivedFields>) => receivedHeader(hop(fields)).split('\r\n')
 
 test('the header of a TLS session names protocol, cipher and client certificate', () => {
   assert.deepEqual(lines({ tls: overTlsWith({ trusted: false }), recipient: 'b@ours.example' }), [
@@ -51,7 +51,7 @@ test('the header of a session in the clear has no TLS clause', () => {
   ])
 })
 
-const protocols: [fields: Partial<Hop>, protocol: string][] = [
+const protocols: [fields: Partial<ReceivedFields>, protocol: string][] = [
   [{ esmtp: false }, 'SMTP'],
   [{}, 'ESMTP'],
   [{ tls: overTls }, 'ESMTPS'],

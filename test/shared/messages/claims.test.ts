@@ -54,8 +54,8 @@ test('a completed claim keeps its result and is never granted again', async () =
 
 test('an effect that has not begun can be cancelled, more than once', async () => {
   const key = nextKey()
-  assert.equal(await claims.forestall(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt), true)
-  assert.equal(await claims.forestall(key, { reply: 'never' }, minutesLater(4), leaseMs, expiresAt), true)
+  assert.equal(await claims.cancel(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt), true)
+  assert.equal(await claims.cancel(key, { reply: 'never' }, minutesLater(4), leaseMs, expiresAt), true)
   assert.deepEqual(await claims.claim(key, minutesLater(9), leaseMs, expiresAt), {
     kind: 'Done',
     result: { reply: 'never' },
@@ -64,7 +64,7 @@ test('an effect that has not begun can be cancelled, more than once', async () =
 
 test('a cancellation without a successor blocks the effect for one lease only', async () => {
   const key = nextKey()
-  await claims.forestall(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt)
+  await claims.cancel(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt)
   assert.deepEqual(await claims.claim(key, minutesLater(7), leaseMs, expiresAt), {
     kind: 'Claimed',
     leaseExpired: true,
@@ -75,7 +75,7 @@ test('a cancellation without a successor blocks the effect for one lease only', 
 test('an effect that has begun cannot be cancelled, even after its lease', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, 1, expiresAt)
-  const forestall = () => claims.forestall(key, { reply: 'never' }, minutesLater(60), leaseMs, expiresAt)
+  const forestall = () => claims.cancel(key, { reply: 'never' }, minutesLater(60), leaseMs, expiresAt)
   assert.equal(await forestall(), false)
   await claims.complete(key, { reply: '250 2.0.0 Ok' })
   assert.equal(await forestall(), false)

@@ -11,7 +11,7 @@ import {
   History,
   type HistoryFilter,
   type HistoryPosition,
-  newestFirst,
+  mergeNewestFirst,
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
 import { attemptKey, dsnKey } from '../../../shared/messages/keys.ts'
@@ -323,14 +323,14 @@ describe('the state of a message for a retry', () => {
     await record(received, verdict('b@ours.example', { action: 'Defer', recipient: known, connectors }))
     await claims.claim(attemptKey(received.id, 'b@ours.example', 1), now, 60_000, expiresAt)
     await claims.claim(dsnKey(received.id, 'b@ours.example', 'delayed'), now, 60_000, expiresAt)
-    assert.deepEqual(await history.undertaking(received.id), {
+    assert.deepEqual(await history.messageWithRecipients(received.id), {
       message: received,
       recipients: [{ recipient: known, state: 'Deferred', connectors: ['id-contoso', 'id-northwind'] }],
     })
   })
 
   test('is null for an unknown message', async () => {
-    assert.equal(await history.undertaking('01ARZ3NDEKTSV4RRFFQ69G5FAV'), null)
+    assert.equal(await history.messageWithRecipients('01ARZ3NDEKTSV4RRFFQ69G5FAV'), null)
   })
 })
 
@@ -375,7 +375,7 @@ test('a merge keeps every row and the descending order', async () => {
         for (const order of [...list].sort().reverse()) yield { order }
       })
       const merged: string[] = []
-      for await (const { order } of newestFirst(generators)) merged.push(order)
+      for await (const { order } of mergeNewestFirst(generators)) merged.push(order)
       assert.deepEqual(merged, lists.flat().sort().reverse())
     }),
   )

@@ -1,7 +1,7 @@
 /** The limit of notices for each day. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { NoticeDays } from '../../../shared/messages/notice-days.ts'
+import { DailyNoticeLimit } from '../../../shared/messages/notice-days.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { certificateNotice } from '../../support/fixtures.ts'
 
@@ -14,9 +14,9 @@ after(() => database.stop())
 const fingerprint = (index: number): string => index.toString(16).padStart(64, '0')
 
 test('a day of a connector allows ten certificates, and gives them the same answer each time', async () => {
-  const days = new NoticeDays(database.documents, database.messagesTable)
+  const days = new DailyNoticeLimit(database.documents, database.messagesTable)
   const admits = (index: number, day = '2026-01-15', connector = 'c6') =>
-    days.admits(certificateNotice({ connector, fingerprint256: fingerprint(index) }), day, 2_000_000_000)
+    days.allows(certificateNotice({ connector, fingerprint256: fingerprint(index) }), day, 2_000_000_000)
   const first: boolean[] = []
   for (let index = 0; index < 12; index++) first.push(await admits(index))
   assert.deepEqual(first, [...Array(10).fill(true), false, false])
@@ -25,9 +25,9 @@ test('a day of a connector allows ten certificates, and gives them the same answ
 })
 
 test('untrusted certificates do not use up the limit of certificates from a trusted CA', async () => {
-  const days = new NoticeDays(database.documents, database.messagesTable)
+  const days = new DailyNoticeLimit(database.documents, database.messagesTable)
   const admits = (index: number, vouchedFor: boolean) =>
-    days.admits(
+    days.allows(
       certificateNotice({ connector: 'c8', fingerprint256: fingerprint(index), vouchedFor }),
       '2026-01-15',
       2_000_000_000,

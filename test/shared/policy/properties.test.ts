@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { type ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { type ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient } from '../../../shared/policy/admit.ts'
 import { evaluate, evaluateInboundForMessage } from '../../../shared/policy/evaluate.ts'
@@ -225,7 +225,7 @@ describe('forced TLS cannot be circumvented', () => {
   const less: fc.Arbitrary<(facts: TlsFacts) => TlsFacts> = fc
     .subarray(
       [
-        () => plaintext,
+        () => noTls,
         (facts: TlsFacts) => ({ ...facts, negotiated: false }),
         (facts: TlsFacts) => ({ ...facts, protocol: null }),
         (facts: TlsFacts) => ({ ...facts, protocol: 'TLSv1.2' }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { CertificateNotice } from '../../../shared/contract/jobs.ts'
-import { type ClientCertificate, plaintext } from '../../../shared/contract/message.ts'
+import { type ClientCertificate, noTls } from '../../../shared/contract/message.ts'
 import { identifiesClient, toPresentedCertificate } from '../../../shared/policy/client-certificate.ts'
 import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
 import { connectorsKnowing, unknownCertificateNotices } from '../../../shared/policy/unknown-certificate.ts'
@@ -91,7 +91,7 @@ describe('a notice of an unknown certificate is sent', () => {
       [['Ours', 'RelayDenied']],
     ],
     ['not for a session without a certificate', [contoso()], session(overTls), []],
-    ['not for a session without TLS', [contoso()], session(plaintext), []],
+    ['not for a session without TLS', [contoso()], session(noTls), []],
     ['not for a known certificate', [contoso()], presenting(), []],
     ['not if no connector requires a certificate', [inbound()], presenting(other), []],
     ['not if the connector is disabled', [contoso({ enabled: false })], presenting(other), []],

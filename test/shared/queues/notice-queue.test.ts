@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CertificateNotice } from '../../../shared/contract/jobs.ts'
-import { NoticeQueue, type Sent } from '../../../shared/queues/notice-queue.ts'
+import { NoticeQueue, type NoticeSendResult } from '../../../shared/queues/notice-queue.ts'
 import { certificateNotice, minutesLater, receivedAt } from '../../support/fixtures.ts'
 
 function queue() {
@@ -23,7 +23,7 @@ const of = (connector: string, index: number, vouchedFor = false) =>
 
 test('one certificate of one connector is sent once an hour', async () => {
   const { notices, jobs } = queue()
-  const sent: Sent[] = []
+  const sent: NoticeSendResult[] = []
   for (const minutes of [0, 1, 59, 60]) sent.push(await notices.send(of('one', 1), minutesLater(minutes)))
   assert.deepEqual(sent, ['Sent', 'Known', 'Known', 'Sent'])
   assert.equal(await notices.send(of('two', 1), minutesLater(60)), 'Sent')
@@ -47,7 +47,7 @@ test('untrusted certificates at every connector leave the limit of certificates 
 
 test('any number of connectors sends at most twenty notices in a minute', async () => {
   const { notices, jobs } = queue()
-  const sent: Sent[] = []
+  const sent: NoticeSendResult[] = []
   for (let index = 0; index < 30; index++) sent.push(await notices.send(of(`${index}`, 1), receivedAt))
   assert.deepEqual([jobs.length, sent.slice(20).every((one) => one === 'TooMany')], [20, true])
   assert.equal(await notices.send(of('29', 1), minutesLater(1)), 'Sent')

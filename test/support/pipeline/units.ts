@@ -3,7 +3,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
 import { retryMessage } from '../../../functions/connector-api/retry.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
-import type { Reason } from '../../../functions/deliver-message/postpone.ts'
+import type { PostponeReason } from '../../../functions/deliver-message/postpone.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
@@ -13,20 +13,20 @@ import { Trace } from '../../../shared/messages/trace.ts'
 import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import type { Outgoing } from '../../../shared/queues/job-queue.ts'
+import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
 import type { Unit } from './queues.ts'
 import type { Command } from './table.ts'
 
 /** Everything that a worker can do outside itself. Each call is a step. */
 export interface Ports {
   request(command: Command): Promise<unknown>
-  send(unit: Unit, outgoing: readonly Outgoing<unknown>[]): Promise<void>
+  send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[]): Promise<void>
   read(reference: ContentReference): Promise<Buffer>
   store(octets: Buffer, reference: ContentReference): Promise<void>
   /** @param connectorsVersion the version when the worker began */
   transmit(mail: OutboundMessage, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
   /** The reason why a delivery cannot begin now. */
-  whyNot(): Reason | null
+  whyNot(): PostponeReason | null
   connectors(): Snapshot
   now(): Date
   settings?: Settings
@@ -57,7 +57,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
         claims: new Claims(documents, table),
         delivery: queue(ports, 'deliver'),
         read: ports.read,
-        inTurn: async (work) => ports.whyNot() ?? work(),
+        runExclusive: async (work) => ports.whyNot() ?? work(),
         now: ports.now,
         random: () => 0,
         connectorsVersion: ports.connectors().version,
@@ -96,6 +96,6 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
 }
 
 const queue = (ports: Ports, unit: Unit) => ({
-  send: (outgoing: readonly Outgoing<unknown>[]) =>
+  send: (outgoing: readonly OutgoingJob<unknown>[]) =>
     outgoing.length === 0 ? Promise.resolve() : ports.send(unit, outgoing),
 })

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { type ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { type ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { certificate, contosoCa, receivedAt } from '../../shared/policy/cases/notation.ts'
 import { clientCertificate, inbound, outbound, overTls } from '../fixtures.ts'
@@ -176,7 +176,7 @@ export const anyCertificate: fc.Arbitrary<ClientCertificate> = fc.oneof(
 )
 
 export const anyTls: fc.Arbitrary<TlsFacts> = fc.oneof(
-  { weight: 1, arbitrary: fc.constant(plaintext) },
+  { weight: 1, arbitrary: fc.constant(noTls) },
   {
     weight: 4,
     arbitrary: fc

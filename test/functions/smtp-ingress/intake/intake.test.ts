@@ -16,8 +16,8 @@ import {
 } from '../../../../functions/smtp-ingress/intake/spool.ts'
 import type { SpooledContent } from '../../../../functions/smtp-ingress/intake/spooled-content.ts'
 import { messageHasBareNewlines } from '../../../../functions/smtp-ingress/replies.ts'
-import { partSize } from '../../../../shared/content/multipart.ts'
-import { objectsBySdk } from '../../../../shared/content/segment.ts'
+import { partOctets } from '../../../../shared/content/multipart.ts'
+import { sdkObjectStore } from '../../../../shared/content/segment.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import { MemoryBucket, MemoryQueue } from '../../../support/memory-storage.ts'
 
@@ -39,7 +39,7 @@ async function intakeWith(options: Partial<IntakeOptions> = {}) {
   const spool = await Spool.open(directory, spoolOctets)
   const intake = new Intake({
     s3: bucket.client,
-    objects: objectsBySdk(bucket.client, 'content'),
+    objects: sdkObjectStore(bucket.client, 'content'),
     queue,
     probeQueue: async () => {},
     bucket: 'content',
@@ -96,7 +96,7 @@ function contentOf(bucket: MemoryBucket, { jobs }: MemoryQueue): Buffer {
 
 const sizes = fc.oneof(
   fc.nat(20_000),
-  fc.constantFrom(held, partSize).chain((edge) => fc.integer({ min: edge - 100, max: edge + 100 })),
+  fc.constantFrom(held, partOctets).chain((edge) => fc.integer({ min: edge - 100, max: edge + 100 })),
   fc.integer({ min: held, max: 7 * mebibyte }),
 )
 

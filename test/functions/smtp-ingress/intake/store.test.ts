@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { storeMessages } from '../../../../functions/smtp-ingress/intake/store.ts'
-import { objectsBySdk, SegmentWriter } from '../../../../shared/content/segment.ts'
+import { SegmentWriter, sdkObjectStore } from '../../../../shared/content/segment.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import { MemoryBucket, MemoryQueue } from '../../../support/memory-storage.ts'
 
@@ -19,7 +19,7 @@ const accepted = (mailFrom: string, recipients = 1) => {
 function stores() {
   const bucket = new MemoryBucket()
   const queue = new MemoryQueue()
-  return { bucket, queue, segments: new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content') }
+  return { bucket, queue, segments: new SegmentWriter(sdkObjectStore(bucket.client, 'content'), 'content') }
 }
 
 test('a job that the queue refuses once is sent again, and only that job', async () => {

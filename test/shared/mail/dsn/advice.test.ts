@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { advice, adviceFor, isAboutTls } from '../../../../shared/mail/dsn/advice.ts'
+import { advice, adviceFor, isTlsCode } from '../../../../shared/mail/dsn/advice.ts'
 
 const root = join(import.meta.dirname, '../../../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -75,7 +75,7 @@ test('a code with rows for one TLS source also has a row for the others', () => 
     const own = adviceFor(`5.${code}`, source ?? null, false)
     const others = adviceFor(`5.${code}`, 'Connector', false)
     assert.notEqual(own.happened, others.happened)
-    assert.equal(isAboutTls(`4.${code}`), true)
+    assert.equal(isTlsCode(`4.${code}`), true)
   }
 })
 

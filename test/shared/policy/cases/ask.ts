@@ -1,7 +1,7 @@
 /** Puts a case to the functions that decide. */
 import assert from 'node:assert/strict'
 import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
-import { type Message, plaintext, type Recipient } from '../../../../shared/contract/message.ts'
+import { type Message, noTls, type Recipient } from '../../../../shared/contract/message.ts'
 import { evaluate, type Settings, type Verdict } from '../../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
 import { message, recipient, snapshot } from '../../../support/fixtures.ts'
@@ -27,7 +27,7 @@ export const addressOf = ({ to = 'b@ours.example' }: Case): string => to
 export function messageOf({
   from = 'a@elsewhere.example',
   ip = '192.0.2.1',
-  tls = plaintext,
+  tls = noTls,
   madeHere,
 }: Case): Message {
   const source = madeHere ? null : { ip, port: 40_000, helo: 'client.example' }

@@ -8,7 +8,7 @@ import type { InboundConnector, OutboundConnector } from '../../../../shared/con
 import {
   type Attempt,
   type ClientCertificate,
-  plaintext,
+  noTls,
   type Recipient,
   type TlsFacts,
 } from '../../../../shared/contract/message.ts'
@@ -125,7 +125,7 @@ export const onlyFrom = (...senderIpAddresses: string[]): Partial<InboundConnect
 
 // Sessions
 
-export const inTheClear = plaintext
+export const inTheClear = noTls
 export const tls13 = overTls
 export const tls12: TlsFacts = { ...overTls, protocol: 'TLSv1.2' }
 
