@@ -28,7 +28,7 @@ const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeco
     .prefault({})
 
 /** A unit with a fixed timeout, since limits in its code depend on it. */
-const fixedUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
+const fixedTimeoutUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
   z
     .strictObject({
       /** Invocations at once. */
@@ -92,7 +92,7 @@ const Ingress = z.strictObject({
    * CRLF, which breaks its DKIM signatures.
    * @default Refuse
    */
-  unlawfulOctets: z.enum(['Refuse', 'Normalise']).default('Refuse'),
+  bareNewlines: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**
    * Octets in a line of a message. RFC 5321 §4.5.3.1.6 allows 1000, but servers send and accept longer lines.
    * @default 65536
@@ -114,12 +114,12 @@ const Ingress = z.strictObject({
 
 /** Checks each server, and then the list as a whole. */
 const NameServers = z
-  .array(z.string().superRefine((value, context) => asIssue(() => parseNameServer(value), context)))
+  .array(z.string().superRefine((value, context) => addIssueOnThrow(() => parseNameServer(value), context)))
   .superRefine((values, context) => {
-    if (context.issues.length === 0) asIssue(() => parseNameServers(values), context)
+    if (context.issues.length === 0) addIssueOnThrow(() => parseNameServers(values), context)
   })
 
-function asIssue(parse: () => unknown, context: z.RefinementCtx): void {
+function addIssueOnThrow(parse: () => unknown, context: z.RefinementCtx): void {
   try {
     parse()
   } catch (error) {
@@ -301,17 +301,17 @@ export const Config = z
           .prefault({})
           .transform((settings) => ({ ...settings, timeoutSeconds: 300 })),
         /** The function limits itself to 25 seconds, and API Gateway to 29. */
-        validate: fixedUnit(29, 5),
+        validate: fixedTimeoutUnit(29, 5),
         /** The timeout must be less than the 90 seconds of a claim on a DSN. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),
         /** A reader of a page waits no longer. */
-        pages: fixedUnit(10, 10),
+        pages: fixedTimeoutUnit(10, 10),
         /** The lease for notifying partners lasts two minutes. */
-        rotate: fixedUnit(60, 2),
+        rotate: fixedTimeoutUnit(60, 2),
         /** A claim on a report lasts 20 minutes. */
-        report: fixedUnit(900, 2),
-        foresight: fixedUnit(300, 1),
+        report: fixedTimeoutUnit(900, 2),
+        expiryWatch: fixedTimeoutUnit(300, 1),
       })
       .prefault({}),
     /**
@@ -340,7 +340,7 @@ export const Config = z
       message: 'set either this or certificate.acm: one of them names the certificates',
     },
   )
-  .refine(signsForItself, {
+  .refine(hasMatchingDkimDomain, {
     path: ['tlsReporting', 'dkim', 'domain'],
     message: "must be the domain of the reports' address, or one above it",
   })
@@ -360,7 +360,7 @@ export function reporterOf({ hostname, tlsReporting }: Pick<Config, 'hostname' |
   return { organisation, address, dkim }
 }
 
-function signsForItself(config: Pick<Config, 'hostname' | 'tlsReporting'>): boolean {
+function hasMatchingDkimDomain(config: Pick<Config, 'hostname' | 'tlsReporting'>): boolean {
   const { address, dkim } = reporterOf(config)
   return dkim === undefined || `.${address.slice(address.lastIndexOf('@') + 1)}`.endsWith(`.${dkim.domain}`)
 }
@@ -374,14 +374,14 @@ export class ConfigurationError extends Error {}
 export function readConfig(settings: unknown): Config {
   const parsed = Config.safeParse(settings)
   if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map(
+  const issues = parsed.error.issues.map(
     (issue) => `${['mailflow', ...issue.path].join('.')}: ${issue.message}`,
   )
-  throw new ConfigurationError(`cdk.json context: ${faults.join('; ')}`)
+  throw new ConfigurationError(`cdk.json context: ${issues.join('; ')}`)
 }
 
 /** Sets the environment variables on which decisions depend besides connectors. */
-export function tellDecisionSettings(
+export function setDecisionEnvironment(
   { defaultRoute, delayNotificationHours, tlsReportAddress }: Config,
   unit: { addEnvironment(name: string, value: string): unknown },
 ): void {

@@ -41,7 +41,7 @@ export function buildApp(options: CreateAppOptions = {}): App {
     builtinCloudFormationValidation: options.validate ?? true,
     ...(options.outdir !== undefined && { outdir: options.outdir }),
   })
-  const config = readConfig(merged(app.node.tryGetContext('mailflow'), options.mailflow))
+  const config = readConfig(mergeSettings(app.node.tryGetContext('mailflow'), options.mailflow))
   const stack = new MailflowStack(app, 'Mailflow', config)
   for (const name of exampleSettings(config))
     Validations.of(stack).addWarning(
@@ -52,6 +52,6 @@ export function buildApp(options: CreateAppOptions = {}): App {
 }
 
 /** `--context mailflow=…` gives text, which the parser then refuses. */
-function merged(settings: unknown, overrides: CreateAppOptions['mailflow']): unknown {
+function mergeSettings(settings: unknown, overrides: CreateAppOptions['mailflow']): unknown {
   return typeof settings === 'object' ? { ...settings, ...overrides } : settings
 }

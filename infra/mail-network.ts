@@ -53,7 +53,7 @@ export class MailNetwork extends Construct {
   }
 
   /** Creates fixed public addresses, one per zone, and the output `<id>es` with the given description. */
-  static addresses(scope: Construct, id: string, description: string): CfnEIP[] {
+  static createAddresses(scope: Construct, id: string, description: string): CfnEIP[] {
     const zones = Array.from({ length: availabilityZones }, (_, zone) => zone + 1)
     const addresses = zones.map((zone) => new CfnEIP(scope, `${id}${zone}`, { domain: 'vpc' }))
     const value = addresses.map((address) => address.ref).join(' ')
@@ -89,7 +89,7 @@ export class MailNetwork extends Construct {
   private natGateways() {
     const description =
       'Addresses of outgoing mail: add a PTR record for each, and give them to partners that filter by address'
-    const addresses = MailNetwork.addresses(this, 'EgressAddress', description)
+    const addresses = MailNetwork.createAddresses(this, 'EgressAddress', description)
     const eipAllocationIds = addresses.map((address) => address.attrAllocationId)
     return { natGateways: availabilityZones, natGatewayProvider: NatProvider.gateway({ eipAllocationIds }) }
   }

@@ -1,6 +1,6 @@
 import { Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
-import { ForeseeExpiry } from './certificates/foresee-expiry.ts'
+import { WatchExpiry } from './certificates/foresee-expiry.ts'
 import { RotateCertificate } from './certificates/rotate-certificate.ts'
 import { TlsCertificate } from './certificates/tls-certificate.ts'
 import type { Config } from './config.ts'
@@ -12,7 +12,7 @@ import { ValidateConnector } from './delivery/validate-connector.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
 import { MailNetwork } from './mail-network.ts'
 import { Monitoring } from './monitoring/monitoring.ts'
-import { Notices } from './notices-topic.ts'
+import { NoticesTopic } from './notices-topic.ts'
 import { PublicPages } from './pages/public-pages.ts'
 import { EvaluatePolicy } from './policy/evaluate-policy.ts'
 import { MailQueues } from './queues/mail-queues.ts'
@@ -34,7 +34,7 @@ export class MailflowStack extends Stack {
     const connectors = new ConnectorsTable(this, 'Connectors')
     const transport = new TransportTable(this, 'Transport')
     const certificate = new TlsCertificate(this, 'Certificate', config)
-    const notices = new Notices(this, 'Notices', config)
+    const notices = new NoticesTopic(this, 'Notices', config)
 
     const ingress = new SmtpIngress(this, 'Ingress', {
       config,
@@ -71,7 +71,7 @@ export class MailflowStack extends Stack {
       transport,
     })
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
-    const foresight = new ForeseeExpiry(this, 'Foresight', { config, connectors, transport, notices })
+    const foresight = new WatchExpiry(this, 'Foresight', { config, connectors, transport, notices })
     const api = new ConnectorApi(this, 'Api', {
       config,
       queues,

@@ -11,7 +11,7 @@ import type { Unit } from './unit.ts'
  * Topic of notices to administrators: an alarm has a number, a notice has names and fingerprints. Only units of this
  * account publish, so the AWS managed key suffices.
  */
-export class Notices extends Construct {
+export class NoticesTopic extends Construct {
   private readonly topic: Topic
 
   constructor(scope: Construct, id: string, { alarmEmail }: Config) {

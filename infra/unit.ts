@@ -31,7 +31,7 @@ export interface UnitFunctionProps {
    * Allows the function to send messages that invoke it again, once per attempt. Lambda otherwise stops a loop after
    * sixteen invocations.
    */
-  readonly goesRound?: boolean
+  readonly allowRecursiveInvocation?: boolean
   /** @default the function runs outside any VPC */
   readonly network?: { vpc: IVpc; vpcSubnets: SubnetSelection; securityGroups: ISecurityGroup[] }
 }
@@ -49,12 +49,12 @@ export class UnitFunction extends NodejsFunction implements Unit {
       handler: 'handler',
       projectRoot: repositoryRoot,
       depsLockFilePath: join(repositoryRoot, 'package-lock.json'),
-      bundling: { ...bundling, ...knownSources(scope, props.unit) },
+      bundling: { ...bundling, ...reusableAsset(scope, props.unit) },
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: props.memoryMiB ?? 512,
       timeout: Duration.seconds(props.limits.timeoutSeconds),
-      ...(props.goesRound && { recursiveLoop: RecursiveLoop.ALLOW }),
+      ...(props.allowRecursiveInvocation && { recursiveLoop: RecursiveLoop.ALLOW }),
       ...(props.config.reserveConcurrency && { reservedConcurrentExecutions: props.limits.concurrency }),
       environment: { NODE_OPTIONS: '--enable-source-maps' },
       role,
@@ -75,7 +75,7 @@ export class UnitLogs extends LogGroup {
 /** Context key: its value is a digest of all sources. With the same digest, CDK uses an earlier bundle again. */
 export const sourcesContext = 'mailflow:sources'
 
-function knownSources(scope: Construct, unit: string): Pick<BundlingOptions, 'assetHash'> {
+function reusableAsset(scope: Construct, unit: string): Pick<BundlingOptions, 'assetHash'> {
   const digest: unknown = scope.node.tryGetContext(sourcesContext)
   return typeof digest === 'string' ? { assetHash: `${digest}-${unit}` } : {}
 }

@@ -11,8 +11,8 @@ import { requestLog } from '../../shared/http-api/request-log.ts'
 import type { History } from '../../shared/messages/history.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import { openApi } from './openapi.ts'
-import { type Answer, type Route, route } from './route.ts'
-import { router } from './router.ts'
+import { type Route, type RouteResponse, route } from './route.ts'
+import { createRouter } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
 import { connectorRoutes } from './routes/connectors.ts'
@@ -41,7 +41,7 @@ export type Api = (
   context?: Context,
 ) => Promise<APIGatewayProxyStructuredResultV2>
 
-export function connectorApi({
+export function createConnectorApi({
   repository,
   history,
   evaluation,
@@ -52,8 +52,8 @@ export function connectorApi({
   logger,
   now = Date.now,
 }: Dependencies): Api {
-  const answer = router(
-    withOpenApi([
+  const routeRequest = createRouter(
+    addOpenApiRoute([
       ...connectorRoutes(repository, { logger, now }),
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
@@ -66,7 +66,7 @@ export function connectorApi({
     ]),
   )
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
-    async (event: APIGatewayProxyEventV2) => resultOf(await answer(event)),
+    async (event: APIGatewayProxyEventV2) => toGatewayResult(await routeRequest(event)),
   )
     .use(requestLog(logger, now))
     .use(problemJson(logger))
@@ -74,9 +74,9 @@ export function connectorApi({
 }
 
 /** Routes that validate-connector serves, because only that function may reach port 25. */
-const servedElsewhere = [validateOutboundConnector]
+const routesOfOtherFunctions = [validateOutboundConnector]
 
-function withOpenApi(routes: readonly Route[]): Route[] {
+function addOpenApiRoute(routes: readonly Route[]): Route[] {
   const description = {
     method: 'GET',
     path: '/openapi.json',
@@ -84,20 +84,20 @@ function withOpenApi(routes: readonly Route[]): Route[] {
     answers: { 200: z.unknown() },
   } as const
   let document: unknown
-  const own = route(description, async () => {
-    document ??= openApi([...all, ...servedElsewhere])
+  const openApiRoute = route(description, async () => {
+    document ??= openApi([...allRoutes, ...routesOfOtherFunctions])
     return { status: 200, body: document }
   })
-  const all = [...routes, own]
-  return all
+  const allRoutes = [...routes, openApiRoute]
+  return allRoutes
 }
 
-function resultOf({ status, headers, body }: Answer): APIGatewayProxyStructuredResultV2 {
-  const always = { 'cache-control': 'no-store', ...headers }
-  if (body === undefined) return { statusCode: status, headers: always }
+function toGatewayResult({ status, headers, body }: RouteResponse): APIGatewayProxyStructuredResultV2 {
+  const commonHeaders = { 'cache-control': 'no-store', ...headers }
+  if (body === undefined) return { statusCode: status, headers: commonHeaders }
   return {
     statusCode: status,
-    headers: { 'content-type': 'application/json', ...always },
+    headers: { 'content-type': 'application/json', ...commonHeaders },
     body: JSON.stringify(body),
   }
 }

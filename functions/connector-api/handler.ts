@@ -12,13 +12,13 @@ import { History } from '../../shared/messages/history.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
-import { connectorApi } from './api.ts'
+import { createConnectorApi } from './api.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 
-export const handler = connectorApi({
+export const handler = createConnectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
   history: new History(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),

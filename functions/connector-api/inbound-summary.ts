@@ -4,10 +4,10 @@ import type { Reason } from '../../shared/policy/reasons.ts'
 import { countText, firstNames } from '../../shared/policy/words.ts'
 
 /** `NotIdentified`: an OnPremises connector did not identify the client as one of our own servers. */
-export type Failure = Reason | 'NotIdentified'
+export type FailureReason = Reason | 'NotIdentified'
 
 export interface FailingMessages {
-  reason: Failure
+  reason: FailureReason
   count: number
   explanation: string
   latest: string
@@ -16,40 +16,41 @@ export interface FailingMessages {
   ip: string
 }
 
-interface Seen {
+interface ValidationCounts {
   messages: number
   passing: number
   failing: readonly FailingMessages[]
 }
 
-/** @param lookedBackTo where the search stopped when its time ran out; null when it covered all days */
+/** @param searchedBackTo where the search stopped when its time ran out; null when it covered all days */
 export function summaryOf(
   connector: InboundConnector,
   days: number,
-  lookedBackTo: string | null,
-  { messages, passing, failing }: Seen,
+  searchedBackTo: string | null,
+  { messages, passing, failing }: ValidationCounts,
 ): string {
   const span =
-    lookedBackTo === null
+    searchedBackTo === null
       ? `in ${countText(days, 'day')}`
-      : `since ${lookedBackTo} (the search ran out of time before it covered all days)`
+      : `since ${searchedBackTo} (the search ran out of time before it covered all days)`
   const found =
     messages === 0
       ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so nothing is known.`
-      : `Of ${countText(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(clause).join('')}.`
-  return refusesInSession(connector) ? `${found} ${notSeen}` : found
+      : `Of ${countText(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(failureText).join('')}.`
+  return refusesInSession(connector) ? `${found} ${refusedNotCounted}` : found
 }
 
 /** Without this sentence, a connector that refuses everything would seem to pass everything. */
-const notSeen = 'Messages that the connector refused in session are not stored, so they are not counted.'
+const refusedNotCounted =
+  'Messages that the connector refused in session are not stored, so they are not counted.'
 
 const refusesInSession = ({ enabled, mode, onViolation }: InboundConnector): boolean =>
   enabled && mode === 'Enforce' && onViolation === 'Bounce'
 
-const clause = ({ reason, count, latest, ip }: FailingMessages): string =>
-  `; ${count} ${faults[reason] ?? `would fail by ${reason}`}, ${count === 1 ? '' : 'the latest '}on ${latest} from ${ip}`
+const failureText = ({ reason, count, latest, ip }: FailingMessages): string =>
+  `; ${count} ${faultTexts[reason] ?? `would fail by ${reason}`}, ${count === 1 ? '' : 'the latest '}on ${latest} from ${ip}`
 
-const faults: Partial<Record<Failure, string>> = {
+const faultTexts: Partial<Record<FailureReason, string>> = {
   InboundTlsRequired: 'came without TLS',
   InboundTlsVersion: 'came over a TLS version below the minimum',
   InboundCertificateRestriction: 'came without an accepted certificate',

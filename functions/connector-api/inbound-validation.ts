@@ -19,9 +19,9 @@ import { consideredInbound } from '../../shared/policy/explain/considered-inboun
 import { evaluateInbound } from '../../shared/policy/inbound.ts'
 import { bestPattern } from '../../shared/policy/order.ts'
 import { compileSnapshot } from '../../shared/policy/snapshot.ts'
-import { type FailingMessages, type Failure, summaryOf } from './inbound-summary.ts'
+import { type FailingMessages, type FailureReason, summaryOf } from './inbound-summary.ts'
 
-const Failing = z.strictObject({
+const FailingGroup = z.strictObject({
   reason: z.string().describe('the first requirement that the messages do not meet'),
   count: z.int().positive(),
   explanation: z.string().describe('of the latest message'),
@@ -35,7 +35,7 @@ export const InboundValidation = z.strictObject({
   until: z.iso.datetime(),
   messages: z.int().nonnegative().describe('number of messages from senderDomains; each counts once'),
   passing: z.int().nonnegative().describe('number that the connector would accept'),
-  failing: z.array(Failing).describe('most frequent first'),
+  failing: z.array(FailingGroup).describe('most frequent first'),
   complete: z.boolean().describe('false when the search ran out of time before it covered all days'),
   summary: z.string().describe('a sentence for the administrator'),
 })
@@ -60,31 +60,31 @@ export async function validateInbound(
 ): Promise<InboundValidation> {
   const until = new Date(now())
   const span = { since: new Date(until.getTime() - days * dayMs), until }
-  const judge = judgeOf(connector)
+  const check = createCheck(connector)
   const tally = new Tally()
   let next: HistoryPosition | null = null
   do {
-    const step = await history.find(span, isFrom(connector), next, messagesPerStep)
+    const step = await history.find(span, isFromSenderDomain(connector), next, messagesPerStep)
     const messages = await history.messages(step.found.map(({ before }) => before))
     for (const message of messages.filter((message) => isWithinSpan(message, span)).sort(newestFirst))
-      if (message.source !== null) tally.add(message, judge(message, message.source.ip))
+      if (message.source !== null) tally.add(message, check(message, message.source.ip))
     next = step.stoppedAt
   } while (next !== null && now() - until.getTime() < maxSearchMs)
-  const seen = { messages: tally.messages, passing: tally.passing, failing: tally.failing() }
-  const lookedBackTo = next === null ? null : new Date(decodeTime(next.before)).toISOString()
+  const counts = { messages: tally.messages, passing: tally.passing, failing: tally.failing() }
+  const searchedBackTo = next === null ? null : new Date(decodeTime(next.before)).toISOString()
   return {
     connector: connector.id,
     since: span.since.toISOString(),
     until: until.toISOString(),
-    messages: seen.messages,
-    passing: seen.passing,
-    failing: seen.failing.map(({ ip: _ip, ...failing }) => failing),
+    messages: counts.messages,
+    passing: counts.passing,
+    failing: counts.failing.map(({ ip: _ip, ...failing }) => failing),
     complete: next === null,
-    summary: summaryOf(connector, days, lookedBackTo, seen),
+    summary: summaryOf(connector, days, searchedBackTo, counts),
   }
 }
 
-const isFrom =
+const isFromSenderDomain =
   ({ senderDomains }: InboundConnector) =>
   ({ sender }: IndexRow): boolean =>
     bestPattern(senderDomains, domainOf(sender)) !== null
@@ -92,18 +92,18 @@ const isFrom =
 const newestFirst = (one: Message, other: Message): number => (one.id < other.id ? 1 : -1)
 
 /** Returns the violation of a message, or null when it passes. */
-type Judge = (message: Message, ip: string) => { reason: Failure; explanation: string } | null
+type CheckMessage = (message: Message, ip: string) => { reason: FailureReason; explanation: string } | null
 
-function judgeOf(connector: InboundConnector): Judge {
-  const inForce = { ...connector, enabled: true, mode: 'Enforce' as const }
-  const alone = compileSnapshot({ version: 0, inbound: [inForce], outbound: [], acceptedDomains: [] })
+function createCheck(connector: InboundConnector): CheckMessage {
+  const enforced = { ...connector, enabled: true, mode: 'Enforce' as const }
+  const snapshot = compileSnapshot({ version: 0, inbound: [enforced], outbound: [], acceptedDomains: [] })
   return (message, ip) => {
     const { tls, envelope, receivedAt } = message
     const session = { ip, tls, mailFrom: envelope.mailFrom, at: new Date(receivedAt) }
-    const judgement = evaluateInbound(alone, session)
-    if (judgement.violation) return judgement.violation
-    if (connector.connectorType === 'Partner' || judgement.attributedTo) return null
-    const [finding] = consideredInbound(alone, session, judgement, 1)
+    const evaluation = evaluateInbound(snapshot, session)
+    if (evaluation.violation) return evaluation.violation
+    if (connector.connectorType === 'Partner' || evaluation.attributedTo) return null
+    const [finding] = consideredInbound(snapshot, session, evaluation, 1)
     return {
       reason: 'NotIdentified',
       explanation: finding?.why ?? 'The connector does not identify the client.',
@@ -115,19 +115,19 @@ function judgeOf(connector: InboundConnector): Judge {
 class Tally {
   messages = 0
   passing = 0
-  readonly #failing = new Map<Failure, FailingMessages>()
+  readonly #failing = new Map<FailureReason, FailingMessages>()
 
-  add({ id, receivedAt, source }: Message, fault: ReturnType<Judge>): void {
+  add({ id, receivedAt, source }: Message, fault: ReturnType<CheckMessage>): void {
     this.messages++
     if (fault === null) {
       this.passing++
       return
     }
     const { reason, explanation } = fault
-    const known = this.#failing.get(reason)
-    if (known) {
-      known.count++
-      if (known.messages.length < maxExamples) known.messages.push(id)
+    const group = this.#failing.get(reason)
+    if (group) {
+      group.count++
+      if (group.messages.length < maxExamples) group.messages.push(id)
     } else {
       const first = {
         reason,

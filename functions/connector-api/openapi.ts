@@ -12,7 +12,7 @@ import { OutboundValidation, OutboundValidationInput } from '../../shared/connec
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { TraceEntry } from '../../shared/messages/entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
-import type { Description } from './route.ts'
+import type { RouteDescription } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
 import {
   InboundConnectorList,
@@ -72,7 +72,7 @@ const outputs = {
 
 type JsonSchema = Record<string, unknown>
 
-export function openApi(routes: readonly Description[]) {
+export function openApi(routes: readonly RouteDescription[]) {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) }
@@ -94,7 +94,7 @@ export function openApi(routes: readonly Description[]) {
   }
 }
 
-function operation(route: Description) {
+function operation(route: RouteDescription) {
   return {
     summary: route.summary,
     operationId: operationId(route),
@@ -107,7 +107,7 @@ function operation(route: Description) {
 }
 
 /** `GET /inbound-connectors/{id}` is `getInboundConnectorsById`. */
-function operationId({ method, path }: Description): string {
+function operationId({ method, path }: RouteDescription): string {
   const words = path
     .replaceAll(/\{(\w+)\}/g, 'by-$1')
     .split(/\W+/)
@@ -115,7 +115,7 @@ function operationId({ method, path }: Description): string {
   return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 }
 
-function pathParameters({ path }: Description) {
+function pathParameters({ path }: RouteDescription) {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -124,7 +124,7 @@ function pathParameters({ path }: Description) {
   }))
 }
 
-function queryParameters({ query }: Description) {
+function queryParameters({ query }: RouteDescription) {
   if (!query) return []
   const { properties = {} } = jsonSchema(query, 'input') as { properties?: Record<string, JsonSchema> }
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
@@ -135,14 +135,14 @@ function queryParameters({ query }: Description) {
   }))
 }
 
-function headerParameters({ ifMatch }: Description) {
+function headerParameters({ ifMatch }: RouteDescription) {
   if (!ifMatch) return []
   const description = 'the ETag of a GET, POST or PUT, or * for any version'
   const required = ifMatch === 'required'
   return [{ name: 'If-Match', in: 'header', required, description, schema: { type: 'string' } }]
 }
 
-function answers({ answers }: Description) {
+function answers({ answers }: RouteDescription) {
   return mapValues(answers, (schema) =>
     schema
       ? { description: 'Success', content: json(reference(schema)) }
@@ -151,7 +151,7 @@ function answers({ answers }: Description) {
 }
 
 /** Adds the statuses that each kind of input can cause to those of the route. */
-function problems({ query, body, ifMatch, problems = [] }: Description) {
+function problems({ query, body, ifMatch, problems = [] }: RouteDescription) {
   const statuses = new Set<number>([400, ...problems])
   if (!query && !body && !ifMatch) statuses.delete(400)
   if (body) for (const status of [413, 415, 422]) statuses.add(status)
@@ -185,6 +185,6 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
   return rest
 }
 
-function mapValues<T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+function mapValues<T, U>(record: Record<string, T>, transform: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, transform(value)]))
 }

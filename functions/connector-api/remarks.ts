@@ -6,22 +6,22 @@ import type { OtherConnectors, Warning } from '../../shared/policy/warnings/warn
 /** The connector is saved already, and the client waits for the response. */
 const timeoutMs = 5_000
 
-export interface RemarksDependencies {
+export interface WarningDependencies {
   logger: Logger
   /** Milliseconds since the epoch. */
   now: () => number
 }
 
 /** Returns the warnings about one connector (shared/policy/warnings/). Pure. */
-type Look<Stored> = (connector: Stored, all: OtherConnectors | null, now: Date) => Warning[]
+type FindWarnings<Stored> = (connector: Stored, all: OtherConnectors | null, now: Date) => Warning[]
 
 /** When the other connectors cannot be read, a warning says so; the connector stays saved. */
-export function remarksOn<Stored>(
+export function createWarningFinder<Stored>(
   repository: Pick<ConnectorRepository, 'readAll'>,
-  look: Look<Stored>,
-  { logger, now }: RemarksDependencies,
+  findWarnings: FindWarnings<Stored>,
+  { logger, now }: WarningDependencies,
 ): (connector: Stored) => Promise<Warning[]> {
-  const everything = async (): Promise<OtherConnectors | null> => {
+  const readAllConnectors = async (): Promise<OtherConnectors | null> => {
     try {
       return await withTimeout(repository.readAll())
     } catch (error) {
@@ -29,7 +29,7 @@ export function remarksOn<Stored>(
       return null
     }
   }
-  return async (connector) => look(connector, await everything(), new Date(now()))
+  return async (connector) => findWarnings(connector, await readAllConnectors(), new Date(now()))
 }
 
 async function withTimeout<T>(result: Promise<T>): Promise<T> {

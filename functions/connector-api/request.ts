@@ -5,7 +5,7 @@ import { faultsOf } from '../../shared/contract/schema-faults.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 
 /** @throws Problem 400 naming every invalid parameter */
-export function readQuery<T extends z.ZodType>(schema: T, rawQueryString: string): z.output<T> {
+export function parseQuery<T extends z.ZodType>(schema: T, rawQueryString: string): z.output<T> {
   const parameters = new URLSearchParams(rawQueryString)
   const names = [...parameters.keys()]
   const repeated = names.filter((name, index) => names.indexOf(name) !== index)
@@ -26,7 +26,7 @@ export const entityTag = ({ version }: { version: number }): string => `"${versi
  * @returns null without the header
  * @throws Problem 400
  */
-export function readIfMatch(value: string | undefined): ExpectedVersions | null {
+export function parseIfMatch(value: string | undefined): ExpectedVersions | null {
   if (value === undefined) return null
   if (value.trim() === '*') return 'any'
   const tags = value.split(',').map((tag) => tag.trim())
@@ -36,12 +36,12 @@ export function readIfMatch(value: string | undefined): ExpectedVersions | null 
 }
 
 /** Parses an opaque cursor: the position where the previous page ended. */
-export function cursorOf<T extends z.ZodType>(position: T) {
+export function cursorSchema<T extends z.ZodType>(positionSchema: T) {
   return z
     .string()
     .max(1000)
     .transform((text, context): z.output<T> => {
-      const parsed = position.safeParse(decode(text))
+      const parsed = positionSchema.safeParse(decodeCursor(text))
       if (parsed.success) return parsed.data
       context.addIssue({ code: 'custom', message: 'is not a cursor of this list' })
       return z.NEVER
@@ -49,10 +49,10 @@ export function cursorOf<T extends z.ZodType>(position: T) {
     .describe('nextCursor of the previous page')
 }
 
-export const writeCursor = (position: unknown): string =>
+export const encodeCursor = (position: unknown): string =>
   Buffer.from(JSON.stringify(position)).toString('base64url')
 
-function decode(text: string): unknown {
+function decodeCursor(text: string): unknown {
   try {
     return JSON.parse(Buffer.from(text, 'base64url').toString())
   } catch {

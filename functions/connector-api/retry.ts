@@ -41,7 +41,7 @@ export async function retryMessage(id: string, dependencies: Dependencies): Prom
     }))
     return { kind: 'NothingDeferred', states }
   }
-  await evaluation.send(jobs(undertaking, deferred, now()))
+  await evaluation.send(retryJobs(undertaking, deferred, now()))
   return { kind: 'Requested', recipients: deferred.map(({ address }) => address) }
 }
 
@@ -70,26 +70,32 @@ export async function retryConnector(
   dependencies: Dependencies,
 ): Promise<ConnectorRetry> {
   const { history, now } = dependencies
-  const begun = now()
+  const startedAt = now()
   // The clock of the ingress that received a message may run ahead of this one.
-  const span = { since: new Date(begun - maxDeferralMs), until: new Date(begun + minuteMs) }
-  const isHeld = ({ state, connectors }: IndexRow) => state === 'Deferred' && connectors.includes(connector)
+  const span = { since: new Date(startedAt - maxDeferralMs), until: new Date(startedAt + minuteMs) }
+  const isDeferredByConnector = ({ state, connectors }: IndexRow) =>
+    state === 'Deferred' && connectors.includes(connector)
   const retried: ConnectorRetry = { recipients: 0, messages: 0, next: from }
   do {
-    const { found, stoppedAt } = await history.find(span, isHeld, retried.next, messagesPerSearch)
+    const { found, stoppedAt } = await history.find(
+      span,
+      isDeferredByConnector,
+      retried.next,
+      messagesPerSearch,
+    )
     for (let start = 0; start < found.length; start += messagesPerBatch) {
-      const some = found.slice(start, start + messagesPerBatch)
-      const requested = await retryAll(some, connector, dependencies)
+      const batch = found.slice(start, start + messagesPerBatch)
+      const requested = await retryMessages(batch, connector, dependencies)
       retried.recipients += requested.reduce((sum, recipients) => sum + recipients, 0)
       retried.messages += requested.filter((recipients) => recipients > 0).length
     }
     retried.next = stoppedAt
-  } while (retried.next !== null && now() - begun < maxRunMs)
+  } while (retried.next !== null && now() - startedAt < maxRunMs)
   return retried
 }
 
 /** @returns the number of requested recipients of each message */
-async function retryAll(
+async function retryMessages(
   found: readonly HistoryPosition[],
   connector: string,
   { history, evaluation, now }: Dependencies,
@@ -103,18 +109,21 @@ async function retryAll(
       undertaking,
       deferred: deferredOf(undertaking, ({ connectors }) => connectors.includes(connector)),
     }))
-  await evaluation.send(retries.flatMap(({ undertaking, deferred }) => jobs(undertaking, deferred, at)))
+  await evaluation.send(retries.flatMap(({ undertaking, deferred }) => retryJobs(undertaking, deferred, at)))
   return retries.map(({ deferred }) => deferred.length)
 }
 
-type Taken = MessageWithRecipients['recipients'][number]
+type TrackedRecipient = MessageWithRecipients['recipients'][number]
 
-const deferredOf = ({ recipients }: MessageWithRecipients, concerns: (taken: Taken) => boolean) =>
+const deferredOf = (
+  { recipients }: MessageWithRecipients,
+  isSelected: (tracked: TrackedRecipient) => boolean,
+) =>
   recipients
-    .filter((taken) => taken.state === 'Deferred' && concerns(taken))
+    .filter((tracked) => tracked.state === 'Deferred' && isSelected(tracked))
     .map(({ recipient }) => recipient)
 
-function jobs(
+function retryJobs(
   { message }: MessageWithRecipients,
   deferred: ReturnType<typeof deferredOf>,
   at: number,

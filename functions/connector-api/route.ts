@@ -6,9 +6,9 @@ import { z } from 'zod'
 import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
 import { readBody, readJson, readOptionalJson } from '../../shared/http-api/json-body.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
-import { readIfMatch, readQuery } from './request.ts'
+import { parseIfMatch, parseQuery } from './request.ts'
 
-export interface Answer {
+export interface RouteResponse {
   status: number
   headers?: Record<string, string>
   body?: unknown
@@ -16,7 +16,7 @@ export interface Answer {
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-export interface Description<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
+export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   method: Method
   /** Path template; `{name}` is a parameter. */
   path: string
@@ -41,24 +41,24 @@ export interface RouteRequest<Query, Body> {
   ifMatch: ExpectedVersions | null
 }
 
-export interface Route extends Description {
-  run(event: APIGatewayProxyEventV2, parameter: string): Promise<Answer>
+export interface Route extends RouteDescription {
+  run(event: APIGatewayProxyEventV2, parameter: string): Promise<RouteResponse>
 }
 
-const nothing = z.strictObject({})
+const emptyQuery = z.strictObject({})
 
 /** Validates the input in the order 400 (query), 415, 413, 400 (body), 428, 422, then calls `handle`. */
-export function route<Query extends z.ZodType = typeof nothing, Body extends z.ZodType = z.ZodUndefined>(
-  description: Description<Query, Body>,
-  handle: (request: RouteRequest<z.output<Query>, z.output<Body>>) => Promise<Answer>,
+export function route<Query extends z.ZodType = typeof emptyQuery, Body extends z.ZodType = z.ZodUndefined>(
+  description: RouteDescription<Query, Body>,
+  handle: (request: RouteRequest<z.output<Query>, z.output<Body>>) => Promise<RouteResponse>,
 ): Route {
   return {
     ...description,
     async run(event, parameter) {
-      const query = readQuery(description.query ?? nothing, event.rawQueryString ?? '') as z.output<Query>
-      const read = description.bodyOptional ? readOptionalJson : readJson
-      const json = description.body && read(event)
-      const ifMatch = readIfMatch(event.headers['if-match'])
+      const query = parseQuery(description.query ?? emptyQuery, event.rawQueryString ?? '') as z.output<Query>
+      const readJsonBody = description.bodyOptional ? readOptionalJson : readJson
+      const json = description.body && readJsonBody(event)
+      const ifMatch = parseIfMatch(event.headers['if-match'])
       if (description.ifMatch === 'required' && ifMatch === null)
         throw new Problem(428, 'If-Match is missing. Send the ETag of a GET in it.')
       const body = (description.body && readBody(description.body, json)) as z.output<Body>

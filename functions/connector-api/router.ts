@@ -1,21 +1,23 @@
 /** Finds the route for a request. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { Problem } from '../../shared/http-api/problem.ts'
-import type { Answer, Route } from './route.ts'
+import type { Route, RouteResponse } from './route.ts'
 
 /** @throws Problem 404 for an unknown path, 405 for another method, 400 for wrong percent-encoding */
-export function router(routes: readonly Route[]): (event: APIGatewayProxyEventV2) => Promise<Answer> {
+export function createRouter(
+  routes: readonly Route[],
+): (event: APIGatewayProxyEventV2) => Promise<RouteResponse> {
   return async (event) => {
     const { method } = event.requestContext.http
-    const here = routes.flatMap((route) => {
+    const matching = routes.flatMap((route) => {
       const parameter = parameterOf(route.path, event.rawPath)
       return parameter === null ? [] : [{ route, parameter }]
     })
-    if (here.length === 0)
+    if (matching.length === 0)
       throw new Problem(404, 'No resource has this path. GET /openapi.json lists all paths.')
-    const asked = here.find(({ route }) => route.method === method)
-    if (asked) return asked.route.run(event, asked.parameter)
-    const allow = here.map(({ route }) => route.method).join(', ')
+    const match = matching.find(({ route }) => route.method === method)
+    if (match) return match.route.run(event, match.parameter)
+    const allow = matching.map(({ route }) => route.method).join(', ')
     throw new Problem(405, `This path allows only ${allow}.`, { headers: { allow } })
   }
 }

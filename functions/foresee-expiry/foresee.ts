@@ -20,11 +20,11 @@ import type { Announcement } from '../../shared/queues/topic.ts'
 import type { NewObservation, Observation } from '../../shared/tls/observed/observation.ts'
 import { publishedAt } from '../../shared/tls/published.ts'
 import { expiryNoticeKey } from '../../shared/transport/keys.ts'
-import { announce } from './notice-text.ts'
-import { servedOf, sightingsOf } from './served.ts'
+import { expiryAnnouncement } from './notice-text.ts'
+import { observationsOfServed, servedCertificatesOf } from './served.ts'
 
 /** Stored with the claim of a published notice; `published` is its SNS message id. */
-export interface Told {
+export interface SentNotice {
   published: string
 }
 
@@ -32,25 +32,25 @@ export interface Dependencies {
   published(): Promise<PublishedCertificates | null>
   connectors(): Promise<{ inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }>
   /** Records a certificate that the ingress serves. */
-  see(sighting: NewObservation): Promise<void>
+  recordServed(sighting: NewObservation): Promise<void>
   observations(): AsyncIterable<Observation>
-  claims: Claims<Told>
+  claims: Claims<SentNotice>
   /** @returns the SNS message id */
   publish(announcement: Announcement): Promise<string>
   /** Called for each notice; `failure` is null when it was published. */
-  tell(notice: ExpiryNotice, failure: Error | null): void
+  logNotice(notice: ExpiryNotice, failure: Error | null): void
 }
 
-export interface Run {
+export interface ExpiryRun {
   /** Number of places where certificates were observed. */
-  places: number
+  locations: number
   gauges: ExpiryGauge[]
-  told: number
+  published: number
   /** Notices that another run published or is publishing. */
-  known: number
+  alreadyPublished: number
   failed: number
   /** Notices left to the next run. */
-  left: number
+  leftToNextRun: number
 }
 
 /** Notices of one run; an administrator reads no more in a day. */
@@ -60,52 +60,53 @@ const maxNotices = 50
 const leaseMs = 30_000
 
 /** A claim outlives its certificate, so that no notice is repeated. */
-const rememberedSeconds = 400 * daySeconds
+const claimTtlSeconds = 400 * daySeconds
 
 /** @throws when observations, connectors or published certificates cannot be read */
-export async function runForesight(now: Date, dependencies: Dependencies): Promise<Run> {
-  const kept = await dependencies.published()
-  const published = kept && publishedAt(kept, now)
-  for (const sighting of published ? sightingsOf(published, now) : []) await dependencies.see(sighting)
+export async function watchExpiry(now: Date, dependencies: Dependencies): Promise<ExpiryRun> {
+  const stored = await dependencies.published()
+  const published = stored && publishedAt(stored, now)
+  for (const sighting of published ? observationsOfServed(published, now) : [])
+    await dependencies.recordServed(sighting)
   const known = {
     connectors: await dependencies.connectors(),
-    served: published ? servedOf(published) : [],
+    served: published ? servedCertificatesOf(published) : [],
   }
   const inUse: CertificateInUse[] = []
-  let places = 0
+  let locations = 0
   for await (const observation of dependencies.observations()) {
-    places += 1
+    locations += 1
     inUse.push(...findCertificatesInUse(observation, known, now))
   }
   const { gauges, notices } = findExpiringCertificates(inUse, now)
-  const run: Run = { places, gauges, told: 0, known: 0, failed: 0, left: 0 }
-  for (const notice of notices) await tellOnce(notice, now, run, dependencies)
+  const run: ExpiryRun = { locations, gauges, published: 0, alreadyPublished: 0, failed: 0, leftToNextRun: 0 }
+  for (const notice of notices) await publishOnce(notice, now, run, dependencies)
   return run
 }
 
-async function tellOnce(
+async function publishOnce(
   notice: ExpiryNotice,
   now: Date,
-  run: Run,
-  { claims, publish, tell }: Dependencies,
+  run: ExpiryRun,
+  { claims, publish, logNotice }: Dependencies,
 ): Promise<void> {
-  if (run.told + run.failed >= maxNotices) {
-    run.left += 1
+  if (run.published + run.failed >= maxNotices) {
+    run.leftToNextRun += 1
     return
   }
   const key = expiryNoticeKey(notice.connector?.id ?? null, notice.certificate.fingerprint256, notice.days)
-  const expiresAt = expiryAfter(now, rememberedSeconds)
+  const expiresAt = expiryAfter(now, claimTtlSeconds)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind !== 'Claimed') {
-    run.known += 1
+    run.alreadyPublished += 1
     return
   }
   try {
-    await claims.complete(key, { published: await publish(announce(notice)) })
-    run.told += 1
-    tell(notice, null)
+    await claims.complete(key, { published: await publish(expiryAnnouncement(notice)) })
+    run.published += 1
+    logNotice(notice, null)
   } catch (error) {
     run.failed += 1
-    tell(notice, error as Error)
+    logNotice(notice, error as Error)
   }
 }

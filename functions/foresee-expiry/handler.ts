@@ -14,7 +14,7 @@ import type { ExpiryGauge, ExpiryNotice } from '../../shared/policy/foresight.ts
 import { topicPublisher } from '../../shared/queues/topic.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
-import { type Dependencies, type Run, runForesight, type Told } from './foresee.ts'
+import { type Dependencies, type ExpiryRun, type SentNotice, watchExpiry } from './foresee.ts'
 
 // Runs at cold start.
 
@@ -24,8 +24,8 @@ const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'foresee-
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const published = new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE)
 const connectors = new ConnectorRepository(documents, environment.CONNECTORS_TABLE)
-const table = new ObservedTable(documents, environment.TRANSPORT_TABLE)
-const list = new ObservedList(documents, environment.TRANSPORT_TABLE)
+const observedTable = new ObservedTable(documents, environment.TRANSPORT_TABLE)
+const observedList = new ObservedList(documents, environment.TRANSPORT_TABLE)
 
 const recordTimeoutMs = 10_000
 
@@ -34,22 +34,22 @@ const now = () => new Date()
 const dependencies: Dependencies = {
   published: () => published.read(),
   connectors: () => connectors.readAll(),
-  async see(sighting) {
-    await table.record(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
+  async recordServed(sighting) {
+    await observedTable.record(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
   },
-  observations: () => list.all(now()),
-  claims: new Claims<Told>(documents, environment.TRANSPORT_TABLE),
+  observations: () => observedList.all(now()),
+  claims: new Claims<SentNotice>(documents, environment.TRANSPORT_TABLE),
   publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
-  tell,
+  logNotice,
 }
 
 // Called by AWS.
 
 /** @throws when a read or a notice failed; Lambda then repeats the run */
-export async function handler(): Promise<Omit<Run, 'gauges'>> {
+export async function handler(): Promise<Omit<ExpiryRun, 'gauges'>> {
   try {
-    const { gauges, ...run } = await runForesight(now(), dependencies)
-    gauge(gauges)
+    const { gauges, ...run } = await watchExpiry(now(), dependencies)
+    publishGauges(gauges)
     logger.info('Certificates checked for expiry', { ...run, inUse: gauges.length })
     if (run.failed > 0) throw new Error(`${run.failed} notices could not be published`)
     return run
@@ -58,10 +58,10 @@ export async function handler(): Promise<Omit<Run, 'gauges'>> {
   }
 }
 
-function tell(notice: ExpiryNotice, failure: Error | null): void {
+function logNotice(notice: ExpiryNotice, failure: Error | null): void {
   const { observedAs, connector, hosts, certificate, daysLeft, consequence } = notice
   const { fingerprint256, notAfter } = certificate
-  const about = {
+  const fields = {
     observedAs,
     connector: connector?.name,
     hosts,
@@ -70,25 +70,26 @@ function tell(notice: ExpiryNotice, failure: Error | null): void {
     daysLeft,
     consequence,
   }
-  if (failure === null) return void logger.warn('A certificate expires', about)
+  if (failure === null) return void logger.warn('A certificate expires', fields)
   metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
-  logger.error('A notice could not be published', { ...about, error: failure })
+  logger.error('A notice could not be published', { ...fields, error: failure })
 }
 
 /** Without certificates no metric is published: any value would look healthy. */
-function gauge(gauges: readonly ExpiryGauge[]): void {
+function publishGauges(gauges: readonly ExpiryGauge[]): void {
   const sides = Map.groupBy(gauges, ({ observedAs }) =>
     observedAs === 'Own' ? Metric.ownCertificateDaysLeft : Metric.partnerCertificateDaysLeft,
   )
   for (const [name, all] of sides) {
     const stopping = all.filter(({ stopsMail }) => stopsMail)
-    if (stopping.length > 0) metrics.addMetric(name, MetricUnit.NoUnit, least(stopping))
-    for (const [connector, some] of Map.groupBy(all, (one) => one.connector)) {
+    if (stopping.length > 0) metrics.addMetric(name, MetricUnit.NoUnit, minDaysLeft(stopping))
+    for (const [connector, group] of Map.groupBy(all, (one) => one.connector)) {
       if (connector === null) continue
       const metric = metrics.singleMetric().addDimension('connector', dimensionValue(connector))
-      metric.addMetric(name, MetricUnit.NoUnit, least(some))
+      metric.addMetric(name, MetricUnit.NoUnit, minDaysLeft(group))
     }
   }
 }
 
-const least = (gauges: readonly ExpiryGauge[]): number => Math.min(...gauges.map(({ daysLeft }) => daysLeft))
+const minDaysLeft = (gauges: readonly ExpiryGauge[]): number =>
+  Math.min(...gauges.map(({ daysLeft }) => daysLeft))

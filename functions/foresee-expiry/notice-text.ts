@@ -5,15 +5,15 @@ import { countText, firstNames } from '../../shared/policy/words.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import { summaryText } from '../../shared/tls/certificate-summary.ts'
 
-export function announce(given: ExpiryNotice): Announcement {
-  const notice = withVisibleNames(given)
+export function expiryAnnouncement(original: ExpiryNotice): Announcement {
+  const notice = withVisibleNames(original)
   const { connector } = notice
   const paragraphs = [
-    opening(notice),
-    facts(notice),
+    openingText(notice),
+    factsText(notice),
     summaryText(notice.certificate),
     newer(notice),
-    whatToDo(notice),
+    instructions(notice),
     JSON.stringify(
       { kind: 'CertificateExpires', ...notice, hosts: notice.hosts.slice(0, maxHosts) },
       null,
@@ -40,13 +40,13 @@ const maxHosts = 20
 /** The days left come first: mail clients cut long subjects. */
 function subjectOf(notice: ExpiryNotice): string {
   const { connector, hosts, daysLeft } = notice
-  const whose = connector === null ? `ingress ${hosts[0]}` : `connector "${connector.name}"`
-  const subject = `mailflow: ${daysLeft < 0 ? 'EXPIRED' : `${countText(daysLeft, 'day')} left`}: certificate of ${whose}`
-  const plain = subject.replace(/[^ -~]/g, '?')
-  return plain.length > maxSubjectLength ? `${plain.slice(0, maxSubjectLength - 3)}...` : plain
+  const owner = connector === null ? `ingress ${hosts[0]}` : `connector "${connector.name}"`
+  const subject = `mailflow: ${daysLeft < 0 ? 'EXPIRED' : `${countText(daysLeft, 'day')} left`}: certificate of ${owner}`
+  const ascii = subject.replace(/[^ -~]/g, '?')
+  return ascii.length > maxSubjectLength ? `${ascii.slice(0, maxSubjectLength - 3)}...` : ascii
 }
 
-function opening({ observedAs, connector, certificate, daysLeft }: ExpiryNotice): string {
+function openingText({ observedAs, connector, certificate, daysLeft }: ExpiryNotice): string {
   const when =
     daysLeft < 0
       ? `expired on ${certificate.notAfter}`
@@ -64,13 +64,13 @@ function opening({ observedAs, connector, certificate, daysLeft }: ExpiryNotice)
   }
 }
 
-const facts = (notice: ExpiryNotice): string =>
+const factsText = (notice: ExpiryNotice): string =>
   [
     `Observed at   ${firstNames(notice.hosts, maxHosts)}, last ${notice.certificate.lastSeen}`,
-    `Consequence   ${consequences[notice.consequence]}`,
+    `Consequence   ${consequenceTexts[notice.consequence]}`,
   ].join('\n')
 
-const consequences: Readonly<Record<Consequence, string>> = {
+const consequenceTexts: Readonly<Record<Consequence, string>> = {
   SendersDistrust: 'senders that verify our certificate defer or bounce their mail to us',
   MailWaits: 'mail through the connector is deferred, and bounces when it is too old',
   MailReturns: 'mail through the connector bounces at once',
@@ -89,7 +89,7 @@ const newer = ({ newer, observedAs, connector }: ExpiryNotice): string =>
     : `A newer certificate was observed, valid until ${newer.notAfter}: ${newer.fingerprint256}, at ${newer.host} since ${newer.firstSeen}. ` +
       `This one is still presented, too, perhaps by another server of the same name.`
 
-function whatToDo({ observedAs, connector, hosts }: ExpiryNotice): string {
+function instructions({ observedAs, connector, hosts }: ExpiryNotice): string {
   const heading = observedAs === 'Own' ? 'One of our certificates expires' : "A partner's certificate expires"
   const more = `More: docs/runbook.md, "${heading}".`
   if (observedAs === 'Own') {

@@ -5,7 +5,7 @@ import type { NewObservation } from '../../shared/tls/observed/observation.ts'
 import { recordOfPem } from '../../shared/tls/observed/sighting.ts'
 
 /** @param published state as of now */
-export function servedOf({ certificates }: PublishedCertificates): ServedCertificate[] {
+export function servedCertificatesOf({ certificates }: PublishedCertificates): ServedCertificate[] {
   return certificates
     .filter(({ state }) => state === 'Current')
     .map(({ fingerprint256, keyType }) => {
@@ -23,7 +23,10 @@ export function servedOf({ certificates }: PublishedCertificates): ServedCertifi
 }
 
 /** @param published state as of `at` */
-export function sightingsOf({ hostname, certificates }: PublishedCertificates, at: Date): NewObservation[] {
+export function observationsOfServed(
+  { hostname, certificates }: PublishedCertificates,
+  at: Date,
+): NewObservation[] {
   return certificates
     .filter(({ state }) => state === 'Current')
     .flatMap(({ chain }) => {

@@ -10,13 +10,13 @@ export interface Content {
   /** Seconds that caches may keep it; 0 forbids caching. */
   maxAge: number
   /** Scripts of other origins may read it (CORS). */
-  isForAll?: boolean
+  allowsAllOrigins?: boolean
   headers?: Record<string, string>
 }
 
 type Result = APIGatewayProxyStructuredResultV2
 
-export function resultOf(method: string, content: Content): Result {
+export function toGatewayResult(method: string, content: Content): Result {
   const { status, body, type } = content
   const headers = {
     ...headersOf(content),
@@ -28,16 +28,16 @@ export function resultOf(method: string, content: Content): Result {
 
 /** Evaluates If-None-Match (RFC 9110 §13.1.2). @returns null when the content must be sent */
 export function notModified({ headers }: APIGatewayProxyEventV2, content: Content): Result | null {
-  const asked = headers['if-none-match']
-  if (asked === undefined || content.status !== 200) return null
-  const tags = asked.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  const ifNoneMatch = headers['if-none-match']
+  if (ifNoneMatch === undefined || content.status !== 200) return null
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
   return tags.includes(entityTag(content)) ? { statusCode: 304, headers: headersOf(content) } : null
 }
 
 const headersOf = (content: Content) => ({
   'cache-control': content.maxAge > 0 ? `public, max-age=${content.maxAge}` : 'no-store',
   ...(content.status === 200 && { etag: entityTag(content) }),
-  ...(content.isForAll && { 'access-control-allow-origin': '*' }),
+  ...(content.allowsAllOrigins && { 'access-control-allow-origin': '*' }),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'strict-transport-security': 'max-age=31536000',

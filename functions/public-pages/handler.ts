@@ -10,13 +10,13 @@ import { ConnectorRepository } from '../../shared/connectors-table/repository.ts
 import { mtaStsSettings, PagesEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
-import { publicPages } from './pages.ts'
+import { createPublicPages } from './pages.ts'
 
 const environment = readEnvironment(PagesEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const mtaSts = mtaStsSettings(environment)
 
-export const handler = publicPages({
+export const handler = createPublicPages({
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   acceptedDomains: new ConnectorRepository(documents, environment.CONNECTORS_TABLE).acceptedDomains,
   policy: mtaSts && formatPolicy(mtaSts).text,

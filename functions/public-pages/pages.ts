@@ -12,7 +12,7 @@ import type { PublishedCertificates } from '../../shared/contract/certificates.t
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { publishedAt } from '../../shared/tls/published.ts'
-import { type Content, notModified, resultOf } from './answer.ts'
+import { type Content, notModified, toGatewayResult } from './answer.ts'
 import { certificatesPage, type Publisher } from './page/certificates-page.ts'
 import { messagePage } from './page/document.ts'
 
@@ -27,24 +27,24 @@ export interface Dependencies {
   now?: () => number
 }
 
-export type Pages = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
+export type PagesHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
 
-const keptMs = 15_000
+const cacheTtlMs = 15_000
 /** Seconds that browsers and proxies may cache a response. */
-const usualAge = 300
+const defaultMaxAgeSeconds = 300
 
-export function publicPages(dependencies: Dependencies): Pages {
+export function createPublicPages(dependencies: Dependencies): PagesHandler {
   const { logger, now = Date.now } = dependencies
-  const read = rememberingFor(keptMs, now, () => dependencies.published.read())
+  const read = cacheResult(cacheTtlMs, now, () => dependencies.published.read())
   return async (event) => {
     const { method } = event.requestContext.http
-    if (method !== 'GET' && method !== 'HEAD') return resultOf(method, onlyRead)
+    if (method !== 'GET' && method !== 'HEAD') return toGatewayResult(method, methodNotAllowed)
     try {
       const content = await contentFor(event, read, { ...dependencies, now })
-      return notModified(event, content) ?? resultOf(method, content)
+      return notModified(event, content) ?? toGatewayResult(method, content)
     } catch (error) {
       logger.error('The page could not be created', error as Error)
-      return resultOf(method, faultOfOurs)
+      return toGatewayResult(method, temporarilyUnavailable)
     }
   }
 }
@@ -57,9 +57,9 @@ async function contentFor(
   const { rawPath: path } = event
   if (path === '/.well-known/mta-sts.txt') return policyFor(hostOf(event), policy, acceptedDomains)
   const fingerprint = /^\/certificates\/([0-9a-f]{64})\.pem$/.exec(path)?.[1]
-  if (path !== '/' && path !== '/certificates.json' && fingerprint === undefined) return nothingHere
+  if (path !== '/' && path !== '/certificates.json' && fingerprint === undefined) return notFoundContent
   const stored = await read()
-  if (!stored) return nothingYet
+  if (!stored) return notPublishedYet
   const published = publishedAt(stored, new Date(now()))
   if (fingerprint !== undefined) return chainOf(published, fingerprint)
   const maxAge = secondsToChange(published, now())
@@ -70,22 +70,22 @@ async function contentFor(
         type: 'application/json',
         body: JSON.stringify(published, null, 2),
         maxAge,
-        isForAll: true,
+        allowsAllOrigins: true,
       }
 }
 
 function chainOf({ certificates }: PublishedCertificates, fingerprint: string): Content {
   const found = certificates.find(({ fingerprint256 }) => fingerprint256 === fingerprint)
-  if (!found) return nothingHere
+  if (!found) return notFoundContent
   const type = 'application/pem-certificate-chain'
-  return { status: 200, type, body: found.chain, maxAge: daySeconds, isForAll: true }
+  return { status: 200, type, body: found.chain, maxAge: daySeconds, allowsAllOrigins: true }
 }
 
 /** A cached page must expire before the next certificate is served. */
 function secondsToChange({ certificates }: PublishedCertificates, now: number): number {
   const next = certificates.find(({ state }) => state === 'Next')?.servedFrom
-  if (!next) return usualAge
-  return Math.max(0, Math.min(usualAge, Math.floor((Date.parse(next) - now) / 1000)))
+  if (!next) return defaultMaxAgeSeconds
+  return Math.max(0, Math.min(defaultMaxAgeSeconds, Math.floor((Date.parse(next) - now) / 1000)))
 }
 
 /**
@@ -100,9 +100,15 @@ async function policyFor(
   if (policy === null) return noPolicy
   if (host.startsWith('mta-sts.')) {
     const domain = normaliseDomain(host.slice('mta-sts.'.length))
-    if (domain === null || !(await acceptedDomains.get(domain))) return notOurDomain
+    if (domain === null || !(await acceptedDomains.get(domain))) return domainNotAccepted
   }
-  return { status: 200, type: 'text/plain; charset=utf-8', body: policy, maxAge: usualAge, isForAll: true }
+  return {
+    status: 200,
+    type: 'text/plain; charset=utf-8',
+    body: policy,
+    maxAge: defaultMaxAgeSeconds,
+    allowsAllOrigins: true,
+  }
 }
 
 /** Drops the port, which clients send only when it is not 443. */
@@ -111,20 +117,20 @@ function hostOf({ headers, requestContext }: APIGatewayProxyEventV2): string {
 }
 
 /** Caches the result of `call` for `ms` milliseconds. A failure is not cached. Concurrent requests share one call. */
-function rememberingFor<T>(ms: number, now: () => number, call: () => Promise<T>): () => Promise<T> {
+function cacheResult<T>(ms: number, now: () => number, call: () => Promise<T>): () => Promise<T> {
   let last: { value: Promise<T>; at: number } | null = null
   return () => {
     if (last !== null && now() - last.at < ms) return last.value
-    const asked = { value: call(), at: now() }
-    last = asked
-    asked.value.catch(() => {
-      if (last === asked) last = null
+    const pending = { value: call(), at: now() }
+    last = pending
+    pending.value.catch(() => {
+      if (last === pending) last = null
     })
-    return asked.value
+    return pending.value
   }
 }
 
-const words = (
+const messageContent = (
   status: number,
   title: string,
   text: string,
@@ -137,15 +143,17 @@ const words = (
   headers,
 })
 
-const nothingHere = words(404, 'Page not found', 'The path “/” shows our certificates.')
-const nothingYet = words(
+const notFoundContent = messageContent(404, 'Page not found', 'The path “/” shows our certificates.')
+const notPublishedYet = messageContent(
   404,
   'Nothing is published yet',
   'Our certificates are published within an hour of the deployment. Try again then.',
 )
-const noPolicy = words(404, 'No policy', 'No MTA-STS policy is published here.')
-const notOurDomain = words(404, 'No policy', 'This gateway receives no mail for this domain.')
-const onlyRead = words(405, 'Method not allowed', 'These pages allow only GET and HEAD.', {
+const noPolicy = messageContent(404, 'No policy', 'No MTA-STS policy is published here.')
+const domainNotAccepted = messageContent(404, 'No policy', 'This gateway receives no mail for this domain.')
+const methodNotAllowed = messageContent(405, 'Method not allowed', 'These pages allow only GET and HEAD.', {
   allow: 'GET, HEAD',
 })
-const faultOfOurs = words(503, 'Temporarily unavailable', 'Try again in a minute.', { 'retry-after': '60' })
+const temporarilyUnavailable = messageContent(503, 'Temporarily unavailable', 'Try again in a minute.', {
+  'retry-after': '60',
+})

@@ -22,16 +22,16 @@ import { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import { dayBefore, dayOf } from '../../shared/tls-reports/days.ts'
 import { readDkimKey } from './dkim-secret.ts'
 import { contentReference, type Dependencies as SendDependencies, sendReport } from './send-report.ts'
-import { type Run, type Sent, sendReports, type Told } from './send-reports.ts'
+import { type ReportedResult, type ReportRun, type SentReport, sendReports } from './send-reports.ts'
 
 /**
  * A scheduled event names no day. A manual invocation may name one: `{"day":"2026-02-03"}`. A day that has not ended
  * needs `"unfinished":true`, since sessions after the run are in no report.
  */
-const Asked = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
+const ReportEvent = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
 
 /** Spreads reports by mail: at most `aSecond` a second, up to the largest delay of SQS. */
-const pace = { aSecond: 20, maxDelaySeconds: 900 }
+const pace = { perSecond: 20, maxDelaySeconds: 900 }
 
 /** Milliseconds that must be left to begin another domain, so that those under way can end. */
 const minRemainingMs = 90_000
@@ -54,10 +54,10 @@ const reporter = {
 }
 
 const counters = new SessionCounters(documents, environment.TRANSPORT_TABLE)
-const claims = new Claims<Sent>(documents, environment.TRANSPORT_TABLE)
+const claims = new Claims<SentReport>(documents, environment.TRANSPORT_TABLE)
 const now = () => new Date()
 
-const sending: Omit<SendDependencies, 'dkimKey' | 'delaySeconds'> = {
+const sendDependencies: Omit<SendDependencies, 'dkimKey' | 'delaySeconds'> = {
   reporter,
   async store(key, octets) {
     const content = contentReference(environment.CONTENT_BUCKET, key, octets)
@@ -76,29 +76,33 @@ const sending: Omit<SendDependencies, 'dkimKey' | 'delaySeconds'> = {
 export async function handler(
   event: unknown,
   context?: Pick<Context, 'getRemainingTimeInMillis'>,
-): Promise<Run> {
-  const { day = dayBefore(now()), unfinished } = Asked.parse(event ?? {})
+): Promise<ReportRun> {
+  const { day = dayBefore(now()), unfinished } = ReportEvent.parse(event ?? {})
   if (day >= dayOf(now()) && !unfinished)
     throw new Error(`${day} has not ended. Pass "unfinished": true to report it now`)
   const hour = now().getUTCHours()
-  const isLast = hour >= (reportHours.at(-1) ?? 0)
-  let handedIn = 0
-  const delaySeconds = () => Math.min(pace.maxDelaySeconds, Math.floor(handedIn++ / pace.aSecond))
-  const key = dkim === null ? null : once(() => readDkimKey(secrets, dkim))
+  const isLastRun = hour >= (reportHours.at(-1) ?? 0)
+  let queuedReports = 0
+  const delaySeconds = () => Math.min(pace.maxDelaySeconds, Math.floor(queuedReports++ / pace.perSecond))
+  const key = dkim === null ? null : cacheOnce(() => readDkimKey(secrets, dkim))
   try {
     const run = await sendReports(day, {
       counters,
       claims,
       resolver,
       reporter,
-      send: (report, place) =>
-        sendReport(report, place, { ...sending, delaySeconds, dkimKey: async () => key?.() ?? null }),
+      send: (report, destination) =>
+        sendReport(report, destination, {
+          ...sendDependencies,
+          delaySeconds,
+          dkimKey: async () => key?.() ?? null,
+        }),
       now,
       hasTime: () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > minRemainingMs,
-      tell: (told) => tell(told, isLast),
+      onResult: (result) => tell(result, isLastRun),
     })
     logger.info('TLS reports sent', { day, ...run })
-    if (run.cutShort && isLast) {
+    if (run.cutShort && isLastRun) {
       logger.error('The run ran out of time before all TLS reports were sent', { day })
       metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
     }
@@ -109,24 +113,34 @@ export async function handler(
 }
 
 /** Counts failures only in the day's last run, since a later run may still send the report. */
-function tell({ domain, place, ...told }: Told, isLast: boolean): void {
-  switch (told.kind) {
+function tell({ domain, destination, ...result }: ReportedResult, isLastRun: boolean): void {
+  switch (result.kind) {
     case 'Sent': {
-      const by = told.by === 'Mail' ? 'mail' : 'https'
+      const by = result.by === 'Mail' ? 'mail' : 'https'
       metrics.singleMetric().addDimension('by', by).addMetric(Metric.tlsReportsSent, MetricUnit.Count, 1)
       return
     }
     case 'Undeliverable':
-      logger.warn('A TLS report was not accepted', { domain, place, why: told.why, isLast })
-      if (isLast) metrics.addMetric(Metric.tlsReportsUndeliverable, MetricUnit.Count, 1)
+      logger.warn('A TLS report was not accepted', {
+        domain,
+        place: destination,
+        why: result.reason,
+        isLast: isLastRun,
+      })
+      if (isLastRun) metrics.addMetric(Metric.tlsReportsUndeliverable, MetricUnit.Count, 1)
       return
     case 'Failed':
-      logger.error('A TLS report could not be sent', { domain, place, isLast, error: told.error })
-      if (isLast) metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
+      logger.error('A TLS report could not be sent', {
+        domain,
+        place: destination,
+        isLast: isLastRun,
+        error: result.error,
+      })
+      if (isLastRun) metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
   }
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+function cacheOnce<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined
   return () => {
     made ??= make()

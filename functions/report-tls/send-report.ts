@@ -17,7 +17,7 @@ import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { ReportDestination } from '../../shared/tls-reports/record.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
 import { compressed, type DkimKey, reportMail } from '../../shared/tls-reports/report-mail.ts'
-import type { Sending } from './send-reports.ts'
+import type { SendResult } from './send-reports.ts'
 
 export interface Dependencies {
   reporter: Reporter
@@ -37,15 +37,15 @@ export interface Dependencies {
 /** @throws on an internal failure */
 export function sendReport(
   report: TlsReport,
-  place: ReportDestination,
+  destination: ReportDestination,
   dependencies: Dependencies,
-): Promise<Sending> {
-  return place.kind === 'Mail'
-    ? byMail(report, place.address, dependencies)
-    : byHttps(report, new URL(place.url), dependencies)
+): Promise<SendResult> {
+  return destination.kind === 'Mail'
+    ? sendByMail(report, destination.address, dependencies)
+    : sendByHttps(report, new URL(destination.url), dependencies)
 }
 
-async function byMail(report: TlsReport, to: string, dependencies: Dependencies): Promise<Sending> {
+async function sendByMail(report: TlsReport, to: string, dependencies: Dependencies): Promise<SendResult> {
   const { reporter, dkimKey, store, evaluation } = dependencies
   const at = dependencies.now()
   const id = dependencies.id(at)
@@ -60,7 +60,7 @@ async function byMail(report: TlsReport, to: string, dependencies: Dependencies)
 /** Timeouts in milliseconds; `body` in octets. */
 const limits = { totalMs: 10_000, idleTimeoutMs: 5_000, maxBodyOctets: 65_536 }
 
-async function byHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<Sending> {
+async function sendByHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<SendResult> {
   const body = await compressed(report)
   const answer = await fetchUntrusted(
     { ...https, limits },
@@ -76,10 +76,10 @@ async function byHttps(report: TlsReport, url: URL, { https }: Dependencies): Pr
       body,
     },
   )
-  if (answer.kind === 'Failed') return { kind: 'Undeliverable', why: answer.detail }
+  if (answer.kind === 'Failed') return { kind: 'Undeliverable', reason: answer.detail }
   return answer.status >= 200 && answer.status < 300
     ? { kind: 'Sent' }
-    : { kind: 'Undeliverable', why: `${url.hostname} answered ${answer.status}` }
+    : { kind: 'Undeliverable', reason: `${url.hostname} answered ${answer.status}` }
 }
 
 /** Describes the object that holds a report's octets. */

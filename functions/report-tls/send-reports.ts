@@ -20,35 +20,35 @@ import { buildReport, type Reporter, type TlsReport } from '../../shared/tls-rep
 import { sentReportKey } from '../../shared/transport/keys.ts'
 
 /** Stored with the claim of a sent report. */
-export interface Sent {
+export interface SentReport {
   at: string
 }
 
 /** `Undeliverable`: the destination does not accept the report; its owner must fix that. */
-export type Sending = { kind: 'Sent' } | { kind: 'Undeliverable'; why: string }
+export type SendResult = { kind: 'Sent' } | { kind: 'Undeliverable'; reason: string }
 
 export interface Dependencies {
   counters: Pick<SessionCounters, 'domains'>
-  claims: Claims<Sent>
+  claims: Claims<SentReport>
   resolver: Resolver
   reporter: Reporter
   /** @throws on an internal failure */
-  send(report: TlsReport, place: ReportDestination): Promise<Sending>
+  send(report: TlsReport, destination: ReportDestination): Promise<SendResult>
   now(): Date
   /** Whether there is time to begin another domain. */
   hasTime(): boolean
   /** Called for each report, sent or not. */
-  tell(told: Told): void
+  onResult(told: ReportedResult): void
 }
 
-export type Told = { domain: string; place: string } & (
+export type ReportedResult = { domain: string; destination: string } & (
   | { kind: 'Sent'; by: ReportDestination['kind'] }
-  | { kind: 'Undeliverable'; why: string }
+  | { kind: 'Undeliverable'; reason: string }
   | { kind: 'Failed'; error: Error }
 )
 
 /** The counts of one run. */
-export interface Run {
+export interface ReportRun {
   domains: number
   sent: number
   /** Reports that another run sent or is sending. */
@@ -64,14 +64,14 @@ export interface Run {
 /** Longer than the function may run, and shorter than the time between two runs. */
 const leaseMs = 20 * minuteMs
 /** Days that a claim is stored. */
-const rememberedDays = 10
-const domainsAtOnce = 20
+const claimTtlDays = 10
+const maxConcurrentDomains = 20
 /** Milliseconds; a silent name server must not use up the run. */
 const dnsTimeoutMs = 5_000
 
 /** @throws when the counters or the claims cannot be read */
-export async function sendReports(day: string, dependencies: Dependencies): Promise<Run> {
-  const run: Run = {
+export async function sendReports(day: string, dependencies: Dependencies): Promise<ReportRun> {
+  const run: ReportRun = {
     domains: 0,
     sent: 0,
     known: 0,
@@ -81,71 +81,71 @@ export async function sendReports(day: string, dependencies: Dependencies): Prom
     cutShort: false,
   }
   const running = new Set<Promise<void>>()
-  let fault: unknown
+  let firstError: unknown
   for await (const counts of dependencies.counters.domains(day)) {
     run.cutShort = !dependencies.hasTime()
-    if (run.cutShort || fault !== undefined) break
+    if (run.cutShort || firstError !== undefined) break
     run.domains += 1
     const work = reportTo(counts, day, run, dependencies)
       .catch((error: unknown) => {
-        fault ??= error
+        firstError ??= error
       })
       .finally(() => running.delete(work))
     running.add(work)
-    if (running.size >= domainsAtOnce) await Promise.race(running)
+    if (running.size >= maxConcurrentDomains) await Promise.race(running)
   }
   await Promise.all(running)
-  if (fault !== undefined) throw fault
+  if (firstError !== undefined) throw firstError
   return run
 }
 
 async function reportTo(
   counts: DomainCounts,
   day: string,
-  run: Run,
+  run: ReportRun,
   dependencies: Dependencies,
 ): Promise<void> {
   const querySignal = AbortSignal.timeout(dnsTimeoutMs)
   const answer = await dependencies.resolver.query(recordName(counts.domain), 'TXT', querySignal)
   if (answer.kind === 'Failed') run.unasked += 1
-  const places = answer.kind === 'Found' ? reportDestinations(answer.records) : []
-  if (places.length === 0) return
+  const destinations = answer.kind === 'Found' ? reportDestinations(answer.records) : []
+  if (destinations.length === 0) return
   const report = buildReport(counts, day, dependencies.reporter)
-  await Promise.all(places.map((place) => sendOnce(report, place, run, dependencies)))
+  await Promise.all(destinations.map((destination) => sendOnce(report, destination, run, dependencies)))
 }
 
 async function sendOnce(
   report: TlsReport,
-  place: ReportDestination,
-  run: Run,
-  { claims, send, now, tell }: Dependencies,
+  destination: ReportDestination,
+  run: ReportRun,
+  { claims, send, now, onResult }: Dependencies,
 ): Promise<void> {
   const { day, domain } = report
   const at = now()
-  const key = sentReportKey(day, domain, digest(destinationText(place)))
-  const claim = await claims.claim(key, at, leaseMs, expiryAfter(at, rememberedDays * daySeconds))
+  const key = sentReportKey(day, domain, digest(destinationText(destination)))
+  const claim = await claims.claim(key, at, leaseMs, expiryAfter(at, claimTtlDays * daySeconds))
   if (claim.kind !== 'Claimed') {
     run.known += 1
     return
   }
-  const told = { domain, place: destinationText(place) }
+  const result = { domain, destination: destinationText(destination) }
   try {
-    const sending = await send(report, place)
+    const sending = await send(report, destination)
     if (sending.kind === 'Undeliverable') {
       run.undeliverable += 1
-      return tell({ ...told, ...sending })
+      return onResult({ ...result, ...sending })
     }
   } catch (error) {
     run.failed += 1
-    return tell({
-      ...told,
+    return onResult({
+      ...result,
       kind: 'Failed',
       error: asError(error),
     })
   }
   await claims.complete(key, { at: at.toISOString() })
   run.sent += 1
-  tell({ ...told, kind: 'Sent', by: place.kind })
+  onResult({ ...result, kind: 'Sent', by: destination.kind })
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 20)

@@ -19,7 +19,7 @@ export class AcmCertificates {
   }
 
   /** @returns the current certificates in PEM, without issuers and keys; empty when ACM has issued none */
-  async issued(): Promise<string[]> {
+  async currentCertificates(): Promise<string[]> {
     const answers = await Promise.all(
       this.#arns.map((CertificateArn) => this.#acm.send(new GetCertificateCommand({ CertificateArn }))),
     )
@@ -43,13 +43,13 @@ export class AcmCertificates {
     const { Certificate = '', CertificateChain = '', PrivateKey = '' } = answer
     return {
       certificate: [Certificate, CertificateChain].map((pem) => pem.trim()).join('\n'),
-      privateKey: decrypted(PrivateKey, passphrase, arn),
+      privateKey: decryptKey(PrivateKey, passphrase, arn),
     }
   }
 }
 
 /** @throws Error that contains nothing of the key */
-function decrypted(key: string, passphrase: string, arn: string): string {
+function decryptKey(key: string, passphrase: string, arn: string): string {
   try {
     return createPrivateKey({ key, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString().trim()
   } catch {

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 
-const Request = z.object({
+const CustomResourceRequest = z.object({
   RequestType: z.enum(['Create', 'Update', 'Delete']),
   ResponseURL: z.url({ protocol: /^https$/, hostname: /\.amazonaws\.com(\.cn)?$/ }),
   StackId: z.string(),
@@ -19,14 +19,14 @@ const responseTimeoutMs = 10_000
  * Runs `work`, and sends its outcome to the response URL of a deployment's event. A deletion runs nothing.
  * @throws what `work` throws, when the event is not a deployment's
  */
-export async function forWhomeverAsks<T>(
+export async function respondToDeployment<T>(
   event: unknown,
   work: () => Promise<T>,
   send: typeof fetch = fetch,
 ): Promise<T | null> {
-  const asked = Request.safeParse(event)
-  if (!asked.success) return work()
-  const { ResponseURL, RequestType, ...request } = asked.data
+  const parsed = CustomResourceRequest.safeParse(event)
+  if (!parsed.success) return work()
+  const { ResponseURL, RequestType, ...request } = parsed.data
   let outcome: { Status: string; Reason: string }
   let result: T | null = null
   try {
@@ -36,11 +36,11 @@ export async function forWhomeverAsks<T>(
     outcome = { Status: 'FAILED', Reason: (error as Error).message.slice(0, 1000) }
   }
   const body = JSON.stringify({ ...request, ...outcome, PhysicalResourceId: 'certificates' })
-  const answer = await send(ResponseURL, {
+  const response = await send(ResponseURL, {
     method: 'PUT',
     body,
     signal: AbortSignal.timeout(responseTimeoutMs),
   })
-  if (!answer.ok) throw new Error(`CloudFormation did not accept the response: HTTP ${answer.status}`)
+  if (!response.ok) throw new Error(`CloudFormation did not accept the response: HTTP ${response.status}`)
   return result
 }

@@ -16,11 +16,11 @@ import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { topicPublisher } from '../../shared/queues/topic.ts'
 import { serverTlsOptions } from '../../shared/tls/server-options.ts'
 import { AcmCertificates } from './acm.ts'
-import { forWhomeverAsks } from './deployment.ts'
-import type { News } from './news.ts'
-import { type Dependencies, type Run, rotate } from './run.ts'
+import { respondToDeployment } from './deployment.ts'
+import type { CertificateChange } from './news.ts'
+import { type Dependencies, type RotationRun, rotate } from './run.ts'
 import { CertificateSecretStore } from './secret.ts'
-import { ToldItem } from './told.ts'
+import { NotificationItem } from './told.ts'
 
 // Runs at cold start.
 
@@ -36,9 +36,9 @@ const dependencies: Dependencies = {
   secret: new CertificateSecretStore(new SecretsManagerClient(clientDefaults), environment.TLS_SECRET_ARN),
   authority: arns.length === 0 ? null : new AcmCertificates(new ACMClient(clientDefaults), arns),
   published: new PublishedCertificatesItem(documents, table),
-  told: new ToldItem(documents, table),
-  tellEvent,
-  async tellPartners(notice) {
+  notifications: new NotificationItem(documents, table),
+  putEvent,
+  async notifyPartners(notice) {
     await publish(notice)
   },
   prove: ({ certificate, privateKey }) => void createSecureContext(serverTlsOptions(privateKey, certificate)),
@@ -50,15 +50,15 @@ const dependencies: Dependencies = {
 // Called by AWS.
 
 /** Does everything that is due, for any event. @throws when something cannot be read or written */
-export const handler = (event?: unknown): Promise<Run | null> => forWhomeverAsks(event, run)
+export const handler = (event?: unknown): Promise<RotationRun | null> => respondToDeployment(event, run)
 
-async function run(): Promise<Run> {
+async function run(): Promise<RotationRun> {
   try {
     const run = await rotate(dependencies)
     for (const refusal of run.refused) logger.error('An ingress certificate is refused', { ...refusal })
     if (run.refused.length > 0)
       metrics.addMetric(Metric.certificatesRefused, MetricUnit.Count, run.refused.length)
-    logger.info('Ingress certificates checked', { changed: run.changed, told: run.told })
+    logger.info('Ingress certificates checked', { changed: run.changed, told: run.notifications })
     return run
   } finally {
     if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
@@ -66,7 +66,7 @@ async function run(): Promise<Run> {
 }
 
 /** @throws when the event bus does not accept it */
-async function tellEvent({ detailType, detail }: News): Promise<void> {
+async function putEvent({ detailType, detail }: CertificateChange): Promise<void> {
   const entry = { Source: 'mailflow', DetailType: detailType, Detail: JSON.stringify(detail) }
   const { Entries = [] } = await events.send(new PutEventsCommand({ Entries: [entry] }))
   // PutEvents returns 200 even when an entry failed.

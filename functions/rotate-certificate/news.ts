@@ -4,14 +4,14 @@ import type { Announcement } from '../../shared/queues/topic.ts'
 import type { Refusal } from './plan.ts'
 
 /** The state that the last notices described. */
-export interface Told {
+export interface NotifiedState {
   /** State of each certificate, by its fingerprint. */
   states: Readonly<Record<string, string>>
   /** Text about refused certificates; empty when none is. */
   refused: string
 }
 
-export interface News {
+export interface CertificateChange {
   detailType:
     | 'Certificate Announced'
     | 'Certificate Switched'
@@ -23,84 +23,92 @@ export interface News {
 }
 
 /** When only one of two certificates changes, the other is Current and Next at once; it is stored as Current. */
-export const toldOf = (published: PublishedCertificates, refused: readonly Refusal[]): Told => ({
+export const notifiedStateOf = (
+  published: PublishedCertificates,
+  refused: readonly Refusal[],
+): NotifiedState => ({
   states: Object.fromEntries(
     published.certificates.map(({ fingerprint256, state }) => [fingerprint256, state]).toReversed(),
   ),
-  refused: refusedInWords(refused),
+  refused: refusalText(refused),
 })
 
-/** @param told null before the first notices: certificates served then cause none */
-export function newsSince(
-  told: Told | null,
+/** @param notified null before the first notices: certificates served then cause none */
+export function changesSince(
+  notified: NotifiedState | null,
   published: PublishedCertificates,
   refused: readonly Refusal[],
-): News[] {
+): CertificateChange[] {
   const { hostname, certificates } = published
-  const were = told?.states ?? {}
+  const previousStates = notified?.states ?? {}
   const inState = (state: string) => certificates.filter((each) => each.state === state)
   const current = inState('Current')
-  const stays = ({ fingerprint256 }: PublishedCertificate) =>
+  const isStillCurrent = ({ fingerprint256 }: PublishedCertificate) =>
     current.some((each) => each.fingerprint256 === fingerprint256)
-  const next = inState('Next').filter((each) => !stays(each))
-  const announced = next.some(({ fingerprint256 }) => were[fingerprint256] !== 'Next')
-  const switched = told === null ? [] : current.filter((each) => were[each.fingerprint256] !== 'Current')
+  const next = inState('Next').filter((each) => !isStillCurrent(each))
+  const announced = next.some(({ fingerprint256 }) => previousStates[fingerprint256] !== 'Next')
+  const switched =
+    notified === null ? [] : current.filter((each) => previousStates[each.fingerprint256] !== 'Current')
   const known = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
-  const withdrawn = Object.keys(were).filter((one) => were[one] === 'Next' && !known.has(one))
-  const words = refusedInWords(refused)
+  const withdrawn = Object.keys(previousStates).filter(
+    (one) => previousStates[one] === 'Next' && !known.has(one),
+  )
+  const currentRefusalText = refusalText(refused)
   return [
-    ...(withdrawn.length > 0 && next.length === 0 ? [withdrawal(hostname, withdrawn, current)] : []),
-    ...(switched.length > 0 ? [switching(hostname, switched)] : []),
-    ...(announced ? [announcement(hostname, next)] : []),
-    ...(words !== '' && words !== (told?.refused ?? '') ? [refusal(hostname, refused)] : []),
+    ...(withdrawn.length > 0 && next.length === 0 ? [withdrawnChange(hostname, withdrawn, current)] : []),
+    ...(switched.length > 0 ? [switchedChange(hostname, switched)] : []),
+    ...(announced ? [announcedChange(hostname, next)] : []),
+    ...(currentRefusalText !== '' && currentRefusalText !== (notified?.refused ?? '')
+      ? [refusedChange(hostname, refused)]
+      : []),
   ]
 }
 
-function announcement(hostname: string, next: readonly PublishedCertificate[]): News {
+function announcedChange(hostname: string, next: readonly PublishedCertificate[]): CertificateChange {
   const from = next[0]?.servedFrom ?? null
   const text = `From ${instant(from)} on, the mail server ${hostname} presents a new certificate. Until then it presents the current one.`
   return {
     detailType: 'Certificate Announced',
-    detail: { hostname, servedFrom: from, certificates: next.map(inEvent) },
+    detail: { hostname, servedFrom: from, certificates: next.map(eventFields) },
     notice: notice('Announced', `${hostname}: new TLS certificate from ${day(from)}`, [
       text,
-      described(next),
-      whatToDo(hostname, next, `before ${instant(from)}`),
+      certificateTexts(next),
+      instructions(hostname, next, `before ${instant(from)}`),
     ]),
   }
 }
 
 /** @param current the certificates that became current */
-function switching(hostname: string, current: readonly PublishedCertificate[]): News {
+function switchedChange(hostname: string, current: readonly PublishedCertificate[]): CertificateChange {
   const from = current[0]?.servedFrom ?? null
   return {
     detailType: 'Certificate Switched',
-    detail: { hostname, servedFrom: from, certificates: current.map(inEvent) },
+    detail: { hostname, servedFrom: from, certificates: current.map(eventFields) },
     notice: notice('Switched', `${hostname}: the new TLS certificate is in use`, [
       `The mail server ${hostname} presents a new certificate since ${instant(from)}. The previous one is no longer presented.`,
-      described(current),
-      whatToDo(hostname, current, 'now, if you have not'),
+      certificateTexts(current),
+      instructions(hostname, current, 'now, if you have not'),
     ]),
   }
 }
 
-function withdrawal(
+function withdrawnChange(
   hostname: string,
   fingerprints: readonly string[],
   current: readonly PublishedCertificate[],
-): News {
+): CertificateChange {
   return {
     detailType: 'Certificate Withdrawn',
     detail: { hostname, fingerprints },
     notice: notice('Withdrawn', `${hostname}: the announced TLS certificate is withdrawn`, [
       `The mail server ${hostname} will not present the announced certificate (SHA-256 ${fingerprints.join(', ')}). It keeps the current one.`,
-      described(current),
+      certificateTexts(current),
       'What to do: nothing. Another certificate is announced before it is presented.',
     ]),
   }
 }
 
-const refusal = (hostname: string, refused: readonly Refusal[]): News => ({
+const refusedChange = (hostname: string, refused: readonly Refusal[]): CertificateChange => ({
   detailType: 'Certificate Refused',
   detail: { hostname, refused },
   notice: null,
@@ -112,7 +120,7 @@ const notice = (kind: string, subject: string, paragraphs: readonly string[]): A
   attributes: { kind },
 })
 
-function described(certificates: readonly PublishedCertificate[]): string {
+function certificateTexts(certificates: readonly PublishedCertificate[]): string {
   return certificates
     .map((each) =>
       [
@@ -129,7 +137,7 @@ function described(certificates: readonly PublishedCertificate[]): string {
     .join('\n\n')
 }
 
-function whatToDo(hostname: string, certificates: readonly PublishedCertificate[], when: string): string {
+function instructions(hostname: string, certificates: readonly PublishedCertificate[], when: string): string {
   const distinct = (of: (one: PublishedCertificate) => readonly string[]) => [
     ...new Set(certificates.flatMap(of)),
   ]
@@ -145,7 +153,7 @@ function whatToDo(hostname: string, certificates: readonly PublishedCertificate[
   ].join('\n')
 }
 
-const inEvent = (each: PublishedCertificate) => ({
+const eventFields = (each: PublishedCertificate) => ({
   certificateName: each.certificateName,
   issuer: each.issuer,
   rootIssuer: each.rootIssuer,
@@ -158,7 +166,7 @@ const inEvent = (each: PublishedCertificate) => ({
 })
 
 /** Two refusals with the same text count as one. */
-const refusedInWords = (refused: readonly Refusal[]): string =>
+const refusalText = (refused: readonly Refusal[]): string =>
   refused.map(({ certificates, reason, detail }) => `${certificates} ${reason} ${detail}`).join('; ')
 
 const day = (at: string | null): string => at?.slice(0, 10) ?? 'now'

@@ -52,7 +52,7 @@ export interface Plan {
 }
 
 /** How long, and how many, deprecated certificates are published. */
-const deprecatedMs = 90 * dayMs
+const deprecatedRetentionMs = 90 * dayMs
 const maxDeprecated = 4
 
 /** Secrets Manager allows 65536 octets; the rest is for other fields. */
@@ -62,17 +62,17 @@ const maxSecretOctets = 60_000
 export function planRotation(facts: Facts): Plan {
   const { now } = facts
   const refused: Refusal[] = []
-  const filled = facts.set ?? firstOf(facts)
+  const filled = facts.set ?? fillEmptySecret(facts)
   const switched = switchWhenDue(filled, facts, refused)
   const fault = certificateFault(switched, { ...facts, at: now })
   if (fault) refused.push({ certificates: 'Current', ...fault })
-  const isServed = fault === null || goneFrom(switched, facts).length === 0
-  const replaced = isServed ? withReplaced(switched, facts) : switched
-  const offered = withOffer(replaced, facts, refused)
-  return { set: withoutOld(offered, now), refused, isServed }
+  const isServed = fault === null || replacedCertificates(switched, facts).length === 0
+  const replaced = isServed ? deprecateReplaced(switched, facts) : switched
+  const offered = announceOffer(replaced, facts, refused)
+  return { set: dropOldDeprecated(offered, now), refused, isServed }
 }
 
-function firstOf(facts: Facts): IngressCertificates {
+function fillEmptySecret(facts: Facts): IngressCertificates {
   const { offer, now } = facts
   if (offer === null) throw new Error('the secret is empty, and there is no certificate to fill it with')
   const fault = certificateFault(offer, { ...facts, at: now })
@@ -105,19 +105,22 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
  * An administrator may overwrite a certificate in the secret. It is still published as current, so it becomes
  * deprecated.
  */
-function withReplaced(set: IngressCertificates, facts: Facts): IngressCertificates {
-  const gone = goneFrom(set, facts)
-  if (gone.length === 0) return set
+function deprecateReplaced(set: IngressCertificates, facts: Facts): IngressCertificates {
+  const replacedOnes = replacedCertificates(set, facts)
+  if (replacedOnes.length === 0) return set
   const servedUntil = facts.now.toISOString()
   return {
     ...set,
     servedFrom: servedUntil,
-    deprecated: [{ certificate: gone.map(({ chain }) => chain).join('\n'), servedUntil }, ...set.deprecated],
+    deprecated: [
+      { certificate: replacedOnes.map(({ chain }) => chain).join('\n'), servedUntil },
+      ...set.deprecated,
+    ],
   }
 }
 
 /** Returns certificates that are published as current and are no longer in the secret. */
-function goneFrom(set: IngressCertificates, { now, published }: Facts): PublishedCertificate[] {
+function replacedCertificates(set: IngressCertificates, { now, published }: Facts): PublishedCertificate[] {
   if (published === null) return []
   const known = new Set(
     [set.certificate, ...set.deprecated.map(({ certificate }) => certificate)].flatMap(fingerprintsIn),
@@ -127,12 +130,12 @@ function goneFrom(set: IngressCertificates, { now, published }: Facts): Publishe
   )
 }
 
-function withOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): IngressCertificates {
+function announceOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): IngressCertificates {
   const { offer, now, noticeMs } = facts
-  if (offer === null || !isNews(set, certificatesIn(offer.certificate))) return set
-  const noticed = new Date(now.getTime() + noticeMs)
+  if (offer === null || !isNewer(set, certificatesIn(offer.certificate))) return set
+  const afterNotice = new Date(now.getTime() + noticeMs)
   const end = earliestExpiry(set)
-  const from = end !== null && end <= noticed ? now : noticed
+  const from = end !== null && end <= afterNotice ? now : afterNotice
   const fault = certificateFault(offer, { ...facts, at: from })
   if (fault) refused.push({ certificates: 'Offered', ...fault })
   return fault ? set : { ...set, next: { ...offer, servedFrom: from.toISOString() } }
@@ -143,7 +146,7 @@ function withOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): 
  * current of its key type. So a replacement by an administrator is not undone by the certificate that it replaced.
  * @param offered PEM, with any issuers among them
  */
-export function isNews(set: IngressCertificates, offered: readonly string[]): boolean {
+export function isNewer(set: IngressCertificates, offered: readonly string[]): boolean {
   const known = new Set(
     [
       set.certificate,
@@ -154,18 +157,18 @@ export function isNews(set: IngressCertificates, offered: readonly string[]): bo
   const latest = leavesOf(set.next ?? set)
   const leaves = offered.map((pem) => new X509Certificate(pem)).filter(({ ca }) => !ca)
   const isOlder = (leaf: X509Certificate) =>
-    latest.some((ours) => kindOf(ours) === kindOf(leaf) && validFrom(leaf) < validFrom(ours))
+    latest.some((current) => keyTypeOf(current) === keyTypeOf(leaf) && validFrom(leaf) < validFrom(current))
   return leaves.some((leaf) => !known.has(fingerprintOf(leaf))) && !leaves.some(isOlder)
 }
 
-function withoutOld(set: IngressCertificates, now: Date): IngressCertificates {
-  const young = set.deprecated
-    .filter(({ servedUntil }) => now.getTime() - Date.parse(servedUntil) < deprecatedMs)
+function dropOldDeprecated(set: IngressCertificates, now: Date): IngressCertificates {
+  const recent = set.deprecated
+    .filter(({ servedUntil }) => now.getTime() - Date.parse(servedUntil) < deprecatedRetentionMs)
     .filter(({ certificate }) => fingerprintsIn(certificate).length > 0)
     .slice(0, maxDeprecated)
   // The next certificate must fit; the oldest deprecated ones give way.
-  while (young.length > 0 && octetsOf({ ...set, deprecated: young }) > maxSecretOctets) young.pop()
-  return young.length === set.deprecated.length ? set : { ...set, deprecated: young }
+  while (recent.length > 0 && octetsOf({ ...set, deprecated: recent }) > maxSecretOctets) recent.pop()
+  return recent.length === set.deprecated.length ? set : { ...set, deprecated: recent }
 }
 
 const octetsOf = (set: IngressCertificates): number => Buffer.byteLength(JSON.stringify(set))
@@ -178,7 +181,7 @@ function leavesOf({ certificate, privateKey }: CertificatesAndKeys): X509Certifi
   }
 }
 
-const kindOf = ({ publicKey }: X509Certificate): string => publicKey.asymmetricKeyType ?? ''
+const keyTypeOf = ({ publicKey }: X509Certificate): string => publicKey.asymmetricKeyType ?? ''
 
 /** Returns the fingerprints of all readable certificates in a PEM text. */
 function fingerprintsIn(text: string): string[] {

@@ -5,10 +5,10 @@ import type { Announcement } from '../../shared/queues/topic.ts'
 import { type CertificatesAndKeys, nextServedFrom } from '../../shared/tls/certificate-choice.ts'
 import { parseCertificateSecret } from '../../shared/tls/certificate-secret.ts'
 import { describeCertificates } from '../../shared/tls/published.ts'
-import { type News, newsSince, type Told, toldOf } from './news.ts'
-import { isNews, planRotation, type Refusal } from './plan.ts'
-import { Outrun, type SecretVersion } from './secret.ts'
-import type { Turn } from './told.ts'
+import { type CertificateChange, changesSince, type NotifiedState, notifiedStateOf } from './news.ts'
+import { isNewer, planRotation, type Refusal } from './plan.ts'
+import { ConcurrentUpdateError, type SecretVersion } from './secret.ts'
+import type { NotificationState } from './told.ts'
 
 export interface Dependencies {
   secret: {
@@ -16,18 +16,18 @@ export interface Dependencies {
     replace(before: SecretVersion | null, text: string): Promise<void>
   }
   /** Null where an administrator fills the secret. */
-  authority: { issued(): Promise<string[]>; export(): Promise<CertificatesAndKeys> } | null
+  authority: { currentCertificates(): Promise<string[]>; export(): Promise<CertificatesAndKeys> } | null
   published: {
     readRevision(): Promise<PublishedRevision>
     write(published: PublishedCertificates, before: PublishedRevision): Promise<boolean>
   }
-  told: {
-    read(): Promise<Turn>
-    claim(turn: Turn, now: Date): Promise<boolean>
-    write(told: Told, turn: Turn): Promise<void>
+  notifications: {
+    read(): Promise<NotificationState>
+    claim(turn: NotificationState, now: Date): Promise<boolean>
+    write(told: NotifiedState, turn: NotificationState): Promise<void>
   }
-  tellEvent(news: News): Promise<void>
-  tellPartners(notice: Announcement): Promise<void>
+  putEvent(news: CertificateChange): Promise<void>
+  notifyPartners(notice: Announcement): Promise<void>
   /** Checks that OpenSSL accepts them. @throws Error of one line */
   prove(certificates: CertificatesAndKeys): void
   hostname: string
@@ -35,38 +35,38 @@ export interface Dependencies {
   now(): Date
 }
 
-export interface Run {
+export interface RotationRun {
   /** Whether the run changed the secret. */
   changed: boolean
   refused: Refusal[]
-  told: News['detailType'][]
+  notifications: CertificateChange['detailType'][]
 }
 
 /** Attempts of one run, when concurrent runs write first. */
 const maxAttempts = 4
 
 /** @throws Error when a read or a write fails; completed steps stay valid, and the next run continues */
-export async function rotate(dependencies: Dependencies): Promise<Run> {
+export async function rotate(dependencies: Dependencies): Promise<RotationRun> {
   for (let attempt = 1; ; attempt++)
     try {
       return await rotateOnce(dependencies)
     } catch (error) {
-      if (!(error instanceof Outrun) || attempt === maxAttempts) throw error
+      if (!(error instanceof ConcurrentUpdateError) || attempt === maxAttempts) throw error
     }
 }
 
-async function rotateOnce(dependencies: Dependencies): Promise<Run> {
-  const { secret, published, told, hostname, noticeMs, now } = dependencies
+async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
+  const { secret, published, notifications: told, hostname, noticeMs, now } = dependencies
   // The order matters: a run that read an old secret read an old revision, too, so its write below fails.
-  const turn = await told.read()
-  const known = await published.readRevision()
+  const notified = await told.read()
+  const revision = await published.readRevision()
   const before = await secret.read()
   const parsed = before && parseCertificateSecret(before.text)
   const set = parsed?.set ?? null
   // A secret with an unreadable part is not rewritten, since that would lose the part; its author must fix it.
-  const isWhole = parsed === null || parsed.optionalFieldsFault === null
-  const offer = isWhole ? await offered(dependencies, set) : null
-  const facts = { hostname, prove: dependencies.prove, now: now(), noticeMs, published: known.published }
+  const isFullyReadable = parsed === null || parsed.optionalFieldsFault === null
+  const offer = isFullyReadable ? await fetchOffer(dependencies, set) : null
+  const facts = { hostname, prove: dependencies.prove, now: now(), noticeMs, published: revision.published }
   const plan = planRotation({ ...facts, set, offer })
   const refused: Refusal[] = [
     ...(parsed?.optionalFieldsFault
@@ -74,26 +74,26 @@ async function rotateOnce(dependencies: Dependencies): Promise<Run> {
       : []),
     ...plan.refused,
   ]
-  const changed = isWhole && plan.set !== set
+  const changed = isFullyReadable && plan.set !== set
   if (changed) await secret.replace(before, secretText(before, plan.set))
   const isRefused = plan.refused.some(({ certificates }) => certificates === 'Next')
-  const served = asServed(isWhole ? plan.set : (set ?? plan.set), isRefused)
+  const served = servedSet(isFullyReadable ? plan.set : (set ?? plan.set), isRefused)
   const description =
-    known.published !== null && !plan.isServed
-      ? known.published
-      : describeCertificates(served, { hostname, now: facts.now, previous: known.published })
-  if (description !== known.published && !(await published.write(description, known)))
-    throw new Outrun('another run has published since')
-  return { changed, refused, told: await tell(description, refused, turn, dependencies) }
+    revision.published !== null && !plan.isServed
+      ? revision.published
+      : describeCertificates(served, { hostname, now: facts.now, previous: revision.published })
+  if (description !== revision.published && !(await published.write(description, revision)))
+    throw new ConcurrentUpdateError('another run has published since')
+  return { changed, refused, notifications: await notify(description, refused, notified, dependencies) }
 }
 
 /** Returns what the authority has and the secret has not; exports a key only then. */
-async function offered(
+async function fetchOffer(
   { authority }: Dependencies,
   set: IngressCertificates | null,
 ): Promise<CertificatesAndKeys | null> {
   if (authority === null) return null
-  if (set !== null && !isNews(set, await authority.issued())) return null
+  if (set !== null && !isNewer(set, await authority.currentCertificates())) return null
   return authority.export()
 }
 
@@ -103,26 +103,26 @@ function secretText(before: SecretVersion | null, set: IngressCertificates): str
 }
 
 /** Returns what the ingress serves: it ignores a refused next certificate. */
-function asServed(set: IngressCertificates, isRefused: boolean): IngressCertificates {
+function servedSet(set: IngressCertificates, isRefused: boolean): IngressCertificates {
   const { next } = set
   if (!next || isRefused) return { ...set, next: null }
   return { ...set, next: { ...next, servedFrom: nextServedFrom(set, next).toISOString() } }
 }
 
-async function tell(
+async function notify(
   published: PublishedCertificates,
   refused: readonly Refusal[],
-  turn: Turn,
-  { told, tellEvent, tellPartners, now }: Dependencies,
-): Promise<News['detailType'][]> {
-  const news = newsSince(turn.told, published, refused)
-  const known = toldOf(published, refused)
-  if (JSON.stringify(known) === JSON.stringify(turn.told)) return []
-  if (!(await told.claim(turn, now()))) return []
+  lastNotified: NotificationState,
+  { notifications, putEvent, notifyPartners, now }: Dependencies,
+): Promise<CertificateChange['detailType'][]> {
+  const news = changesSince(lastNotified.told, published, refused)
+  const known = notifiedStateOf(published, refused)
+  if (JSON.stringify(known) === JSON.stringify(lastNotified.told)) return []
+  if (!(await notifications.claim(lastNotified, now()))) return []
   for (const one of news) {
-    await tellEvent(one)
-    if (one.notice) await tellPartners(one.notice)
+    await putEvent(one)
+    if (one.notice) await notifyPartners(one.notice)
   }
-  await told.write(known, turn)
+  await notifications.write(known, lastNotified)
   return news.map(({ detailType }) => detailType)
 }

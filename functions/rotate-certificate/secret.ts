@@ -18,13 +18,17 @@ export interface SecretVersion {
 }
 
 /** Thrown when the secret has changed since it was read. */
-export class Outrun extends Error {}
+export class ConcurrentUpdateError extends Error {}
 
-const current = 'AWSCURRENT'
-const pending = 'AWSPENDING'
+const currentLabel = 'AWSCURRENT'
+const pendingLabel = 'AWSPENDING'
 
 /** Errors of Secrets Manager when the label is on another version, or the version is gone. */
-const outrun = ['InvalidParameterException', 'InvalidRequestException', 'ResourceNotFoundException']
+const concurrentUpdateErrors = [
+  'InvalidParameterException',
+  'InvalidRequestException',
+  'ResourceNotFoundException',
+]
 
 export class CertificateSecretStore {
   readonly #secrets: Pick<SecretsManagerClient, 'send'>
@@ -53,35 +57,35 @@ export class CertificateSecretStore {
   }
 
   /**
-   * @param before the version that the text was made from; null for the first
+   * @param previous the version that the text was made from; null for the first
    * @throws Outrun when that is no longer the current one
    */
-  async replace(before: SecretVersion | null, text: string): Promise<void> {
+  async replace(previous: SecretVersion | null, text: string): Promise<void> {
     const version = randomUUID()
     await this.#secrets.send(
       new PutSecretValueCommand({
         SecretId: this.#arn,
         ClientRequestToken: version,
         SecretString: text,
-        VersionStages: [before === null ? current : pending],
+        VersionStages: [previous === null ? currentLabel : pendingLabel],
       }),
     )
-    if (before !== null) await this.#makeCurrent(version, before.version)
+    if (previous !== null) await this.#makeCurrent(version, previous.version)
   }
 
-  async #makeCurrent(version: string, before: string): Promise<void> {
+  async #makeCurrent(version: string, previous: string): Promise<void> {
     try {
       await this.#secrets.send(
         new UpdateSecretVersionStageCommand({
           SecretId: this.#arn,
-          VersionStage: current,
+          VersionStage: currentLabel,
           MoveToVersionId: version,
-          RemoveFromVersionId: before,
+          RemoveFromVersionId: previous,
         }),
       )
     } catch (error) {
       const { name, message } = error as Error
-      throw outrun.includes(name) ? new Outrun(`${name}: ${message}`) : error
+      throw concurrentUpdateErrors.includes(name) ? new ConcurrentUpdateError(`${name}: ${message}`) : error
     }
   }
 }

@@ -6,7 +6,7 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
 import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
-import type { Told } from './news.ts'
+import type { NotifiedState } from './news.ts'
 
 const key = { pk: 'certificates', sk: 'told' }
 
@@ -19,12 +19,12 @@ const Item = z.object({
 /** Longer than publishing all notices takes. */
 const leaseMs = 120_000
 
-export interface Turn {
-  told: Told | null
+export interface NotificationState {
+  told: NotifiedState | null
   turn: number
 }
 
-export class ToldItem {
+export class NotificationItem {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
 
@@ -33,7 +33,7 @@ export class ToldItem {
     this.#table = table
   }
 
-  async read(): Promise<Turn> {
+  async read(): Promise<NotificationState> {
     const { Item: found } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
@@ -42,7 +42,7 @@ export class ToldItem {
   }
 
   /** @returns false when another run holds the lease, or has completed since */
-  claim({ turn }: Turn, now: Date): Promise<boolean> {
+  claim({ turn }: NotificationState, now: Date): Promise<boolean> {
     return unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
@@ -62,7 +62,7 @@ export class ToldItem {
   }
 
   /** Stores the state and ends the lease. */
-  async write(told: Told, { turn }: Turn): Promise<void> {
+  async write(told: NotifiedState, { turn }: NotificationState): Promise<void> {
     await this.#documents.send(
       new PutCommand({ TableName: this.#table, Item: { ...key, told, turn: turn + 1 } }),
     )

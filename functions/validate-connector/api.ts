@@ -30,13 +30,13 @@ export interface Dependencies {
 
 type Api = (event: APIGatewayProxyEventV2, context?: Context) => Promise<APIGatewayProxyStructuredResultV2>
 
-export function validationApi(dependencies: Dependencies): Api {
+export function createValidationApi(dependencies: Dependencies): Api {
   const { logger, now = Date.now } = dependencies
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
     async (event: APIGatewayProxyEventV2) => ({
       statusCode: 200,
       headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-      body: JSON.stringify(await answer(event, dependencies)),
+      body: JSON.stringify(await validateRequest(event, dependencies)),
     }),
   )
     .use(requestLog(logger, now))
@@ -45,16 +45,16 @@ export function validationApi(dependencies: Dependencies): Api {
 }
 
 /** @throws Problem 404, 409, and those of an invalid body */
-async function answer(
+async function validateRequest(
   event: APIGatewayProxyEventV2,
   dependencies: Dependencies,
 ): Promise<OutboundValidation> {
   const { outbound, validate, hostname, logger, now = Date.now } = dependencies
   const body = readBody(validateOutboundConnector.body, readOptionalJson(event))
-  const connector = await existing(event.pathParameters?.id ?? '', outbound)
+  const connector = await findConnector(event.pathParameters?.id ?? '', outbound)
   const recipients = body.recipients ?? [defaultRecipient(connector)]
-  await assertTaken(connector, recipients, dependencies)
-  const from = await sender(dependencies)
+  await assertRecipientsMatch(connector, recipients, dependencies)
+  const from = await testMailSender(dependencies)
   const validation = await validate(connector, { from, recipients, hostname, at: new Date(now()) })
   logger.info('Outbound connector validated', {
     connector: connector.id,
@@ -63,14 +63,14 @@ async function answer(
     durationMs: validation.durationMs,
   })
   if (await outbound.saveValidation(connector.id, validation)) return validation
-  await existing(connector.id, outbound)
+  await findConnector(connector.id, outbound)
   throw new Problem(
     409,
     'The connector changed during its validation, so the result is not stored. Validate it again.',
   )
 }
 
-async function existing(id: string, outbound: Dependencies['outbound']): Promise<OutboundConnector> {
+async function findConnector(id: string, outbound: Dependencies['outbound']): Promise<OutboundConnector> {
   const connector = z.ulid().safeParse(id).success ? await outbound.get(id) : null
   if (connector === null) throw new Problem(404, 'There is no such outbound connector.')
   return connector
@@ -80,13 +80,13 @@ async function existing(id: string, outbound: Dependencies['outbound']): Promise
 function defaultRecipient({ recipientDomains }: OutboundConnector): string {
   const domain = recipientDomains.find((pattern) => !pattern.startsWith('*'))
   if (domain !== undefined) return `postmaster@${domain}`
-  throw notValid([
+  throw invalidBody([
     { path: 'recipients', message: 'is required, since the connector names no domain without a wildcard' },
   ])
 }
 
 /** With route Mx each domain has its own hosts; a validation covers one domain. */
-async function assertTaken(
+async function assertRecipientsMatch(
   connector: OutboundConnector,
   recipients: readonly string[],
   { acceptedDomains }: Dependencies,
@@ -96,7 +96,7 @@ async function assertTaken(
   for (const [index, address] of recipients.entries()) {
     const path = `recipients[${index}]`
     const domain = domainOf(address) ?? ''
-    if (!(await takes(connector, domain, acceptedDomains)))
+    if (!(await isDomainOfConnector(connector, domain, acceptedDomains)))
       faults.push({ path, message: `${domain} is not a domain of this connector` })
     else if (connector.route === 'Mx' && domain !== first)
       faults.push({
@@ -104,10 +104,10 @@ async function assertTaken(
         message: 'has another domain than the first; with route Mx, validate one domain at a time',
       })
   }
-  if (faults.length > 0) throw notValid(faults)
+  if (faults.length > 0) throw invalidBody(faults)
 }
 
-async function takes(
+async function isDomainOfConnector(
   { recipientDomains, allAcceptedDomains }: OutboundConnector,
   domain: string,
   acceptedDomains: Dependencies['acceptedDomains'],
@@ -116,7 +116,7 @@ async function takes(
   return allAcceptedDomains && (await acceptedDomains.get(domain)) !== null
 }
 
-async function sender({ acceptedDomains }: Dependencies): Promise<string> {
+async function testMailSender({ acceptedDomains }: Dependencies): Promise<string> {
   const { items } = await acceptedDomains.page(null, 1)
   const domain = items[0]?.domain
   if (domain !== undefined) return `mailflow-validation@${domain}`
@@ -126,4 +126,5 @@ async function sender({ acceptedDomains }: Dependencies): Promise<string> {
   )
 }
 
-const notValid = (errors: readonly Fault[]): Problem => new Problem(422, 'The body is not valid.', { errors })
+const invalidBody = (errors: readonly Fault[]): Problem =>
+  new Problem(422, 'The body is not valid.', { errors })

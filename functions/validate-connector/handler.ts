@@ -18,7 +18,7 @@ import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { noStore } from '../../shared/net/revocation/revocation-store.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
-import { validationApi } from './api.ts'
+import { createValidationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
 
 /**
@@ -45,7 +45,7 @@ const policies = new MtaStsSource({
 })
 
 /** Each session gets a new checker: a validation must not use a cached revocation status. */
-const newRevocation = () =>
+const createRevocationChecker = () =>
   new RevocationChecker({
     store: noStore,
     resolver,
@@ -64,8 +64,8 @@ const options: Options = {
     timeouts,
     mtaSts: (domain, signal) => policies.policyFor(domain, signal),
     readCredentials: (name) => certificates.read(name),
-    checkRevocation: (chain, signal) => newRevocation().checkSession(chain, signal),
-    ipv6: reachesIpv6(),
+    checkRevocation: (chain, signal) => createRevocationChecker().checkSession(chain, signal),
+    ipv6: hasIpv6(),
   },
   ses: {
     ses: new SESClient(singleAttempt),
@@ -77,7 +77,7 @@ const options: Options = {
   limits,
 }
 
-export const handler = validationApi({
+export const handler = createValidationApi({
   outbound: repository.outbound,
   acceptedDomains: repository.acceptedDomains,
   validate: (connector, testMail) => validate(connector, testMail, options),
@@ -86,7 +86,7 @@ export const handler = validationApi({
 })
 
 /** A link-local address (fe80::/10) reaches no other network. */
-function reachesIpv6(): boolean {
+function hasIpv6(): boolean {
   const addresses = Object.values(networkInterfaces()).flatMap((some) => some ?? [])
   return addresses.some(
     ({ family, internal, address }) => family === 'IPv6' && !internal && !/^fe[89ab]/i.test(address),

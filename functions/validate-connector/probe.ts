@@ -15,7 +15,7 @@ import {
   type EstablishedTls,
   type ServerTls,
 } from '../../shared/tls/server-certificate.ts'
-import { type Reported, stepOf } from './steps.ts'
+import { type ReportedStep, stepOf } from './steps.ts'
 
 export interface Probe {
   hop: NextHop
@@ -25,11 +25,11 @@ export interface Probe {
 }
 
 export async function probe(hop: NextHop, options: SessionOptions): Promise<Probe> {
-  const marks: Mark[] = []
-  const observe = (milestone: Milestone) => marks.push({ milestone, at: performance.now() })
+  const times: MilestoneTime[] = []
+  const observe = (milestone: Milestone) => times.push({ milestone, at: performance.now() })
   const opening = await openSession(hop, { ...options, onMilestone: observe })
   if (opening.kind === 'Admitted') opening.session.close()
-  const findings = findingsOf(phasesOf(marks, performance.now()), opening, hop, options)
+  const findings = findingsOf(phasesOf(times, performance.now()), opening, hop, options)
   return {
     hop,
     passed: opening.kind === 'Admitted',
@@ -37,7 +37,7 @@ export async function probe(hop: NextHop, options: SessionOptions): Promise<Prob
   }
 }
 
-interface Mark {
+interface MilestoneTime {
   milestone: Milestone
   /** Milliseconds. */
   at: number
@@ -51,7 +51,7 @@ interface Phase {
   reached: Milestone
 }
 
-const stepsOf: Readonly<Record<Milestone, Phase['step']>> = {
+const stepByMilestone: Readonly<Record<Milestone, Phase['step']>> = {
   Dialled: 'Connect',
   Connected: 'Ehlo',
   Greeted: 'Ehlo',
@@ -59,7 +59,7 @@ const stepsOf: Readonly<Record<Milestone, Phase['step']>> = {
   Secured: 'StartTls',
 }
 
-const whatFailed: Readonly<Record<Milestone, string>> = {
+const failureTexts: Readonly<Record<Milestone, string>> = {
   Dialled: 'The connection failed',
   Connected: 'The greeting failed',
   Greeted: 'EHLO failed',
@@ -68,11 +68,11 @@ const whatFailed: Readonly<Record<Milestone, string>> = {
 }
 
 /** Each phase lasts until the next begins, the last until the session was opened or failed. */
-function phasesOf(marks: readonly Mark[], ended: number): Phase[] {
+function phasesOf(times: readonly MilestoneTime[], ended: number): Phase[] {
   const phases: Phase[] = []
-  for (const [index, { milestone, at }] of marks.entries()) {
-    const durationMs = (marks[index + 1]?.at ?? ended) - at
-    const step = stepsOf[milestone]
+  for (const [index, { milestone, at }] of times.entries()) {
+    const durationMs = (times[index + 1]?.at ?? ended) - at
+    const step = stepByMilestone[milestone]
     const phase = phases.at(-1)
     if (phase?.step === step)
       Object.assign(phase, { reached: milestone, durationMs: phase.durationMs + durationMs })
@@ -86,43 +86,43 @@ function findingsOf(
   opening: SessionOpening,
   hop: NextHop,
   options: SessionOptions,
-): Reported[] {
-  const findings = phases.map((phase, index): Reported => {
+): ReportedStep[] {
+  const findings = phases.map((phase, index): ReportedStep => {
     const { step, durationMs } = phase
     const isLast = index === phases.length - 1
     if (step === 'StartTls' && opening.kind !== 'Failed')
-      return { ...startTls(opening.tls, options.enforced), durationMs }
+      return { ...startTlsStep(opening.tls, options.enforced), durationMs }
     if (isLast && opening.kind !== 'Admitted')
-      return { step, durationMs, succeeded: false, detail: whyFailed(phase, opening, options) }
+      return { step, durationMs, succeeded: false, detail: failureText(phase, opening, options) }
     if (step === 'StartTls')
       return { step, durationMs, succeeded: false, detail: 'TLS failed; retried in the clear' }
-    return { step, durationMs, succeeded: true, detail: whatWorked(step, hop) }
+    return { step, durationMs, succeeded: true, detail: successText(step, hop) }
   })
   if (opening.kind === 'Failed') return findings
   const offered = phases.some(({ step }) => step === 'StartTls')
-  if (!offered && opening.kind === 'Admitted') findings.push(startTls(opening.tls, options.enforced))
-  if (opening.tls.kind === 'Established') findings.push(...certificate(opening.tls, options.enforced))
+  if (!offered && opening.kind === 'Admitted') findings.push(startTlsStep(opening.tls, options.enforced))
+  if (opening.tls.kind === 'Established') findings.push(...certificateSteps(opening.tls, options.enforced))
   return findings
 }
 
-const whatWorked = (step: Phase['step'], { ip, port }: NextHop): string =>
+const successText = (step: Phase['step'], { ip, port }: NextHop): string =>
   step === 'Connect' ? `Connected to ${ip}, port ${port}` : 'The server sent its greeting and accepted EHLO'
 
-function whyFailed(
+function failureText(
   { reached }: Phase,
   opening: Exclude<SessionOpening, { kind: 'Admitted' }>,
   { signal }: SessionOptions,
 ): string {
-  const why = `${whatFailed[reached]}: ${formatReply(opening.kind === 'Failed' ? opening.reply : opening.fault.reply)}`
+  const why = `${failureTexts[reached]}: ${formatReply(opening.kind === 'Failed' ? opening.reply : opening.fault.reply)}`
   return signal.aborted ? `${why}; it timed out` : why
 }
 
 /** Reports whether TLS meets the connector's requirement, apart from the certificate. */
-function startTls(tls: ServerTls, requirement: HopRequirement): Reported {
+function startTlsStep(tls: ServerTls, requirement: HopRequirement): ReportedStep {
   const step = 'StartTls'
-  const fault = weakness(tls, requirement)
+  const fault = sessionFault(tls, requirement)
   if (tls.kind !== 'Established') {
-    const detail = fault === null ? inTheClear(tls) : formatReply(fault.reply)
+    const detail = fault === null ? inTheClearText(tls) : formatReply(fault.reply)
     return { step, succeeded: fault === null, detail }
   }
   const { protocol, cipher, group } = tls
@@ -131,12 +131,12 @@ function startTls(tls: ServerTls, requirement: HopRequirement): Reported {
 }
 
 /** Returns what is wrong with the session, regardless of its certificate. */
-function weakness(tls: ServerTls, requirement: HopRequirement) {
+function sessionFault(tls: ServerTls, requirement: HopRequirement) {
   const level = requirement.level === 'Opportunistic' ? 'Opportunistic' : 'EncryptionOnly'
   return assessServerTls({ ...requirement, level }, tls, new Date())
 }
 
-function inTheClear(tls: Exclude<ServerTls, EstablishedTls>): string {
+function inTheClearText(tls: Exclude<ServerTls, EstablishedTls>): string {
   const why =
     tls.kind === 'HandshakeFailed'
       ? `The TLS handshake failed (${tls.cause})`
@@ -144,16 +144,16 @@ function inTheClear(tls: Exclude<ServerTls, EstablishedTls>): string {
   return `${why}: mail goes in the clear, since tlsSettings is null`
 }
 
-function certificate(tls: EstablishedTls, requirement: HopRequirement): Reported[] {
-  if (weakness(tls, requirement) !== null) return []
+function certificateSteps(tls: EstablishedTls, requirement: HopRequirement): ReportedStep[] {
+  if (sessionFault(tls, requirement) !== null) return []
   const fault =
     assessServerTls(requirement, tls, new Date()) ??
     (tls.revocation ? assessRevocation(requirement, tls.revocation) : null)
-  const detail = fault ? formatReply(fault.reply) : `${goodEnough(tls, requirement)}${revocationOf(tls)}`
+  const detail = fault ? formatReply(fault.reply) : `${acceptedText(tls, requirement)}${revocationText(tls)}`
   return [{ step: 'Certificate', succeeded: fault === null, detail, certificates: [...tls.certificates] }]
 }
 
-const bySource: Readonly<Record<PolicySource, string>> = {
+const sourceTexts: Readonly<Record<PolicySource, string>> = {
   Connector: '',
   Dane: ', as DANE requires',
   MtaSts: ', as the MTA-STS policy requires',
@@ -161,23 +161,23 @@ const bySource: Readonly<Record<PolicySource, string>> = {
   Opportunistic: '',
 }
 
-function revocationOf({ revocation }: EstablishedTls): string {
+function revocationText({ revocation }: EstablishedTls): string {
   if (!revocation) return ''
   const { status, detail } = revocation
   return status === 'Good' ? `; revocation: ${detail}` : `; revocation: undetermined (${detail})`
 }
 
-function goodEnough(
+function acceptedText(
   { trusted, trustError, certificates }: EstablishedTls,
   requirement: HopRequirement,
 ): string {
   const { level, names, source } = requirement
   const until = certificates[0] ? `, until ${certificates[0].notAfter}` : ''
   if (level === 'DomainValidation')
-    return `Trusted, and its name matches ${names.join(' or ')}${bySource[source]}${until}`
+    return `Trusted, and its name matches ${names.join(' or ')}${sourceTexts[source]}${until}`
   if (level === 'Dane') return `A TLSA record of ${names[0]} matches it${until}`
   if (level === 'CertificateValidation') return `Trusted${until}`
   const setting = level === 'Opportunistic' ? 'null' : level
-  const would = trusted ? `It is trusted${until}` : `It would not be trusted: ${trustError}`
-  return `Any certificate is accepted, since tlsSettings is ${setting}. ${would}`
+  const trustText = trusted ? `It is trusted${until}` : `It would not be trusted: ${trustError}`
+  return `Any certificate is accepted, since tlsSettings is ${setting}. ${trustText}`
 }

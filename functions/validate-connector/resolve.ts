@@ -9,7 +9,7 @@ import {
   type SmtpRoute,
 } from '../../shared/net/next-hops.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
-import { stepOf, timed } from './steps.ts'
+import { measureDuration, stepOf } from './steps.ts'
 
 export interface ResolveOptions extends RoutingOptions {
   resolver: Resolver
@@ -17,13 +17,13 @@ export interface ResolveOptions extends RoutingOptions {
   ipv6: boolean
 }
 
-export interface Target {
+export interface ResolvedTarget {
   step: ValidationStep
   hops: NextHop[]
 }
 
 /** @returns at most `mostHosts` hops in total, in the order in which a delivery would try those of one target */
-export async function resolveTargets(route: SmtpRoute, options: ResolveOptions): Promise<Target[]> {
+export async function resolveTargets(route: SmtpRoute, options: ResolveOptions): Promise<ResolvedTarget[]> {
   const routes: SmtpRoute[] =
     route.kind === 'Mx'
       ? [route]
@@ -32,16 +32,18 @@ export async function resolveTargets(route: SmtpRoute, options: ResolveOptions):
   return limitHops(targets, route)
 }
 
-async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise<Target> {
+async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise<ResolvedTarget> {
   const host = route.kind === 'Mx' ? route.domain : (route.hosts[0]?.host ?? null)
-  const { value: found, durationMs } = await timed(() => findNextHops(route, options.resolver, options))
+  const { value: found, durationMs } = await measureDuration(() =>
+    findNextHops(route, options.resolver, options),
+  )
   const common = { step: 'Resolve', host, durationMs } as const
   if (found.kind === 'NotFound')
     return { step: stepOf({ ...common, succeeded: false, detail: formatReply(found.reply) }), hops: [] }
-  const { hops, passedOver } = options.ipv6 ? { hops: found.hops, passedOver: 0 } : withoutIpv6(found.hops)
+  const { hops, skipped } = options.ipv6 ? { hops: found.hops, skipped: 0 } : withoutIpv6(found.hops)
   const detail = [
-    describe(hops, host),
-    ...(passedOver > 0 ? [`${passedOver} IPv6 addresses are skipped: this function has no IPv6`] : []),
+    describeHops(hops, host),
+    ...(skipped > 0 ? [`${skipped} IPv6 addresses are skipped: this function has no IPv6`] : []),
   ].join('. ')
   return { step: stepOf({ ...common, succeeded: true, detail }), hops }
 }
@@ -49,25 +51,25 @@ async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise
 /**
  * A delivery tries IPv4 first, and IPv6 is unreachable here. A host with IPv6 only stays, to fail as in a delivery.
  */
-function withoutIpv6(hops: readonly NextHop[]): { hops: NextHop[]; passedOver: number } {
+function withoutIpv6(hops: readonly NextHop[]): { hops: NextHop[]; skipped: number } {
   const reachable = new Set(hops.filter(({ ip }) => !isIPv6(ip)).map(({ host }) => host))
   const kept = hops.filter(({ host, ip }) => !isIPv6(ip) || !reachable.has(host))
-  return { hops: kept, passedOver: hops.length - kept.length }
+  return { hops: kept, skipped: hops.length - kept.length }
 }
 
-function describe(hops: readonly NextHop[], asked: string | null): string {
+function describeHops(hops: readonly NextHop[], asked: string | null): string {
   if (asked !== null && isIP(asked)) return 'An IP address; no lookup needed'
   return hops.map(({ host, ip }) => (host === asked ? ip : `${host} ${ip}`)).join(', ')
 }
 
 /** Reports what was not tried, since its state is unknown. */
-function limitHops(targets: Target[], route: SmtpRoute): Target[] {
+function limitHops(targets: ResolvedTarget[], route: SmtpRoute): ResolvedTarget[] {
   const all = targets.flatMap(({ hops }) => hops)
-  const unasked = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - maxHosts)
-  if (unasked === 0 && all.length <= maxHosts) return targets
+  const unresolved = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - maxHosts)
+  if (unresolved === 0 && all.length <= maxHosts) return targets
   const kept = new Set(all.slice(0, maxHosts))
   const untried = [
-    ...(unasked > 0 ? [`${unasked} smart hosts`] : []),
+    ...(unresolved > 0 ? [`${unresolved} smart hosts`] : []),
     ...(all.length > maxHosts ? [`${all.length - maxHosts} addresses`] : []),
   ].join(' and ')
   const detail = `A validation tries at most ${maxHosts} addresses; ${untried} were not tried`

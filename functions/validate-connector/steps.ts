@@ -4,10 +4,10 @@ import { toSingleLine } from '../../shared/mail/peer-words.ts'
 
 const maxDetailLength = 300
 
-export type Reported = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
+export type ReportedStep = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
 
 /** The detail may quote a server, so it is put on one line and shortened. */
-export function stepOf(reported: Reported): ValidationStep {
+export function stepOf(reported: ReportedStep): ValidationStep {
   const { step, host = null, ip = null, succeeded, detail, durationMs = 0 } = reported
   return {
     step,
@@ -22,8 +22,8 @@ export function stepOf(reported: Reported): ValidationStep {
 }
 
 /** Runs a task and measures its duration in milliseconds. */
-export async function timed<T>(task: () => Promise<T>): Promise<{ value: T; durationMs: number }> {
-  const begun = performance.now()
+export async function measureDuration<T>(task: () => Promise<T>): Promise<{ value: T; durationMs: number }> {
+  const startedAt = performance.now()
   const value = await task()
-  return { value, durationMs: performance.now() - begun }
+  return { value, durationMs: performance.now() - startedAt }
 }

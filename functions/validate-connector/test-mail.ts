@@ -10,7 +10,7 @@ import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import { basicEnvelope, newRecipient } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { OutboundMessage, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
-import { stepOf, timed } from './steps.ts'
+import { measureDuration, stepOf } from './steps.ts'
 
 export interface TestMail {
   /** An address of an accepted domain. */
@@ -56,7 +56,7 @@ export async function sendTestMail(
   mail: OutboundMessage,
   send: (mail: OutboundMessage) => Promise<Outcomes>,
 ): Promise<ValidationStep> {
-  const { value: outcomes, durationMs } = await timed(() => send(mail))
+  const { value: outcomes, durationMs } = await measureDuration(() => send(mail))
   const all = [...outcomes]
   const [, first] = all[0] ?? []
   return stepOf({
@@ -64,7 +64,7 @@ export async function sendTestMail(
     host: first?.host ?? null,
     ip: first?.ip ?? null,
     succeeded: all.every(([, { outcome }]) => outcome === 'Delivered'),
-    detail: describe(all),
+    detail: describeOutcomes(all),
     durationMs,
     tls: first?.tls
       ? { protocol: first.tls.protocol, cipher: first.tls.cipher, group: first.tls.group }
@@ -73,11 +73,13 @@ export async function sendTestMail(
 }
 
 /** Failures come first, since the text may be shortened. */
-function describe(outcomes: readonly [string, Outcome][]): string {
+function describeOutcomes(outcomes: readonly [string, Outcome][]): string {
   const failed = outcomes.filter(([, { outcome }]) => outcome !== 'Delivered')
-  const taken = outcomes.filter(([, { outcome }]) => outcome === 'Delivered')
-  return [...failed, ...taken].map(([address, { reply }]) => `${address}: ${formatReply(reply)}`).join('; ')
+  const accepted = outcomes.filter(([, { outcome }]) => outcome === 'Delivered')
+  return [...failed, ...accepted]
+    .map(([address, { reply }]) => `${address}: ${formatReply(reply)}`)
+    .join('; ')
 }
 
-export const notSent = (detail: string): ValidationStep =>
+export const notSentStep = (detail: string): ValidationStep =>
   stepOf({ step: 'TestMail', succeeded: false, detail })

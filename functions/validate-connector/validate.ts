@@ -25,9 +25,9 @@ import {
 import { requirementOf, routeOf } from '../../shared/policy/outbound.ts'
 import { decideHop } from '../../shared/policy/transport-security.ts'
 import { type Probe, probe } from './probe.ts'
-import { type ResolveOptions, resolveTargets, type Target } from './resolve.ts'
+import { type ResolvedTarget, type ResolveOptions, resolveTargets } from './resolve.ts'
 import { stepOf } from './steps.ts'
-import { composeTestMail, notSent, sendTestMail, type TestMail } from './test-mail.ts'
+import { composeTestMail, notSentStep, sendTestMail, type TestMail } from './test-mail.ts'
 
 /** Milliseconds from the start: for the name resolution, for all probes, for the whole validation. */
 export interface Limits {
@@ -48,25 +48,25 @@ export async function validate(
   testMail: TestMail,
   options: Options,
 ): Promise<OutboundValidation> {
-  const begun = performance.now()
+  const startedAt = performance.now()
   // The validation enforces the requirement in every mode.
   const requirement = { ...requirementOf(connector), mode: 'Enforce' as const }
   const mail = await composeTestMail(connector, requirement, testMail)
   const route = routeOf(connector, domainOf(testMail.recipients[0] ?? '') ?? '')
   const steps =
     route.kind === 'Mx' || route.kind === 'SmartHosts'
-      ? await bySmtp(route, mail, options)
-      : await bySes(mail, options)
+      ? await validateBySmtp(route, mail, options)
+      : await validateBySes(mail, options)
   return toStorable({
     at: testMail.at.toISOString(),
     succeeded: steps.every(({ succeeded }) => succeeded),
     connectorVersion: connector.version,
-    durationMs: Math.round(performance.now() - begun),
+    durationMs: Math.round(performance.now() - startedAt),
     steps,
   })
 }
 
-async function bySes(mail: OutboundMessage, { ses, limits }: Options): Promise<ValidationStep[]> {
+async function validateBySes(mail: OutboundMessage, { ses, limits }: Options): Promise<ValidationStep[]> {
   const detail = 'Amazon SES resolves and connects later, so neither host nor TLS session is known'
   const signal = AbortSignal.timeout(limits.whole)
   return [
@@ -75,7 +75,7 @@ async function bySes(mail: OutboundMessage, { ses, limits }: Options): Promise<V
   ]
 }
 
-async function bySmtp(
+async function validateBySmtp(
   route: SmtpRoute,
   mail: OutboundMessage,
   { smtp: all, limits }: Options,
@@ -92,7 +92,7 @@ async function bySmtp(
     signal: resolveSignal,
   })
   const probed = await Promise.all(
-    targets.map(async ({ step, hops }: Target) => {
+    targets.map(async ({ step, hops }: ResolvedTarget) => {
       const probes = await Promise.all(
         hops.map((hop) => probeHop(hop, mail, plan, { ...smtp, signal: probeSignal })),
       )
@@ -104,7 +104,7 @@ async function bySmtp(
     ...probed.flatMap(({ step, probes }) => [step, ...probes.flatMap(({ steps }) => steps)]),
     hop
       ? await sendTestMail(mail, (it) => deliverToHops([hop], it, { ...smtp, signal: wholeSignal }))
-      : notSent('Not sent, since no host passed'),
+      : notSentStep('Not sent, since no host passed'),
   ]
 }
 

@@ -4,30 +4,30 @@ import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Construct } from 'constructs'
 import { expiryWatchHour } from '../../shared/contract/foresight-schedule.ts'
 import type { Config } from '../config.ts'
-import type { Notices } from '../notices-topic.ts'
+import type { NoticesTopic } from '../notices-topic.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
 
-export interface ForeseeExpiryProps {
+export interface WatchExpiryProps {
   readonly config: Config
   readonly connectors: ConnectorsTable
   readonly transport: TransportTable
-  readonly notices: Notices
+  readonly notices: NoticesTopic
 }
 
 /** Checks every day which observed certificates expire soon, and publishes notices. */
-export class ForeseeExpiry extends Construct {
+export class WatchExpiry extends Construct {
   readonly handler: UnitFunction
 
-  constructor(scope: Construct, id: string, props: ForeseeExpiryProps) {
+  constructor(scope: Construct, id: string, props: WatchExpiryProps) {
     super(scope, id)
     const { config, connectors, transport, notices } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'foresee-expiry',
       description: 'Publishes notices of certificates that expire soon',
       config,
-      limits: config.functions.foresight,
+      limits: config.functions.expiryWatch,
     })
     connectors.grantRead(this.handler)
     transport.grantObserving(this.handler)

@@ -18,7 +18,7 @@ export interface RotateCertificateProps {
 }
 
 /** A run does everything that is due, so the next hour's run retries what failed. */
-const retries = { retryAttempts: 2, maxEventAge: Duration.hours(1) }
+const retryOptions = { retryAttempts: 2, maxEventAge: Duration.hours(1) }
 
 /** Announces the ingress's next certificate, switches to it at its date, and notifies partners. */
 export class RotateCertificate extends Construct {
@@ -44,14 +44,14 @@ export class RotateCertificate extends Construct {
     grantCertificateEvents(this.handler)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('NOTICE_DAYS', String(config.certificate.noticeDays))
-    this.notices = this.tellPartners()
-    this.target = new LambdaFunction(this.handler, retries)
+    this.notices = this.createNoticesTopic()
+    this.target = new LambdaFunction(this.handler, retryOptions)
     new Rule(this, 'Schedule', {
       description: 'When the certificates of the ingress are checked: each hour',
       schedule: Schedule.cron({ minute: '17' }),
       targets: [this.target],
     })
-    if (this.acmArns.length > 0) this.heedAcm(this.acmArns)
+    if (this.acmArns.length > 0) this.watchAcm(this.acmArns)
   }
 
   /**
@@ -70,7 +70,7 @@ export class RotateCertificate extends Construct {
     reader.node.addDependency(run)
   }
 
-  private heedAcm(arns: readonly string[]): void {
+  private watchAcm(arns: readonly string[]): void {
     new Rule(this, 'Renewed', {
       description: 'ACM has issued or renewed a certificate of the ingress',
       eventPattern: {
@@ -83,7 +83,7 @@ export class RotateCertificate extends Construct {
     })
   }
 
-  private tellPartners(): ITopic {
+  private createNoticesTopic(): ITopic {
     const topic = new Topic(this, 'Notices', {
       enforceSSL: true,
       masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),

@@ -23,7 +23,7 @@ export class TlsCertificate extends Construct {
     const { tlsSecretArn, tlsSecretKeyArn } = config
     this.keyArn = tlsSecretKeyArn
     this.acmArns = tlsSecretArn === undefined ? new AcmCertificates(this, 'Acm', config).arns : []
-    this.secretArn = tlsSecretArn ?? this.ownSecret()
+    this.secretArn = tlsSecretArn ?? this.createSecret()
   }
 
   /** Lets the unit read certificates and keys. */
@@ -48,7 +48,7 @@ export class TlsCertificate extends Construct {
   }
 
   /** The secret has no value: rotate-certificate fills it before the first task starts. */
-  private ownSecret(): string {
+  private createSecret(): string {
     const secret = new CfnSecret(this, 'Secret', {
       description: 'Certificates of the SMTP ingress with their private keys, written by rotate-certificate',
       ...(this.keyArn && { kmsKeyId: this.keyArn }),

@@ -4,7 +4,7 @@ import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Construct } from 'constructs'
-import { type Config, tellDecisionSettings } from '../config.ts'
+import { type Config, setDecisionEnvironment } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -66,7 +66,7 @@ export class ConnectorApi extends Construct {
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
     queues.evaluation.grantSend(this.handler)
-    tellDecisionSettings(config, this.handler)
+    setDecisionEnvironment(config, this.handler)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
     // One permission covers the whole API: one per route would exceed the size limit of the function's policy.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })

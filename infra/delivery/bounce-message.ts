@@ -23,7 +23,7 @@ export class BounceMessage extends Construct {
       description: 'Sends DSNs to the senders of messages',
       config,
       limits: config.functions.bounce,
-      goesRound: true,
+      allowRecursiveInvocation: true,
     })
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('MAX_RETURNED_SIZE', String(config.maximumReturnedSize))

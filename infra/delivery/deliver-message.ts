@@ -31,7 +31,7 @@ export class DeliverMessage extends Construct {
       description: 'Transmits a message to its next hop by SMTP or SES',
       config,
       limits: config.functions.deliver,
-      goesRound: true,
+      allowRecursiveInvocation: true,
       memoryMiB: 1024,
       ...outboundMail.placement,
     })
@@ -45,10 +45,13 @@ export class DeliverMessage extends Construct {
     // A job that cannot start now goes back to the queue.
     queues.delivery.grantSend(this.handler)
     queues.delivery.consume(this.handler)
-    this.tellLimits(config.functions.deliver)
+    this.setLimitEnvironment(config.functions.deliver)
   }
 
-  private tellLimits({ concurrencyPerDestination, smtpTimeouts }: Config['functions']['deliver']): void {
+  private setLimitEnvironment({
+    concurrencyPerDestination,
+    smtpTimeouts,
+  }: Config['functions']['deliver']): void {
     const { connect, greeting, command, data } = smtpTimeouts
     this.handler.addEnvironment('DELIVERIES_PER_DESTINATION', String(concurrencyPerDestination))
     this.handler.addEnvironment('SMTP_TIMEOUT_SECONDS', [connect, greeting, command, data].join(','))

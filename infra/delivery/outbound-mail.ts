@@ -25,20 +25,20 @@ export class OutboundMail extends Construct {
     super(scope, id)
     this.config = config
     this.ses = new SesConfiguration(this, 'Ses')
-    this.placement = deliversInVpc(config) ? { network: this.inside(network) } : {}
+    this.placement = deliversInVpc(config) ? { network: this.vpcPlacement(network) } : {}
   }
 
   /** Lets the function send, by SES and by SMTP. */
   grantSend(sender: UnitFunction): void {
     const { hostname, sesIdentityArns } = this.config
     sender.addEnvironment('MAIL_HOSTNAME', hostname)
-    this.tellNetworks(sender)
+    this.setNetworkEnvironment(sender)
     this.ses.grantSend(sender, sesIdentityArns)
     this.grantClientCertificates(sender)
   }
 
   /** Sets the resolvers, and the private networks that MX records may name. */
-  tellNetworks(unit: UnitFunction): void {
+  setNetworkEnvironment(unit: UnitFunction): void {
     const { dnsServers, privateMxNetworks } = this.config
     unit.addEnvironment('DNS_SERVERS', dnsServers.join(','))
     unit.addEnvironment('PRIVATE_MX_NETWORKS', privateMxNetworks.join(','))
@@ -64,7 +64,7 @@ export class OutboundMail extends Construct {
     )
   }
 
-  private inside({ vpc, privateSubnets }: MailNetwork) {
+  private vpcPlacement({ vpc, privateSubnets }: MailNetwork) {
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Outbound mail' })
     return { vpc, vpcSubnets: privateSubnets, securityGroups: [securityGroup] }
   }

@@ -5,7 +5,7 @@ import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { UnitFunction } from '../unit.ts'
 
-const anyIdentity =
+const anyIdentityReason =
   'The organisation verifies domains without a deployment; sesIdentityArns limits the identities.'
 
 /**
@@ -31,7 +31,7 @@ export class SesConfiguration extends Construct {
     const identities = identityArns.length > 0 ? identityArns : [this.arn('identity', '*')]
     acknowledge(
       sender.permissions,
-      anyIdentity,
+      anyIdentityReason,
       'IAM5[Resource::arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*]',
     )
     const sets = [this.requireTls, this.optionalTls]

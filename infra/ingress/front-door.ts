@@ -20,18 +20,18 @@ import { healthPort, smtpPort } from './ports.ts'
 const idleTimeout = Duration.minutes(11)
 
 /** The load balancer: port 25, fixed addresses, and connections that show the client's address to a task. */
-export class FrontDoor extends Construct {
+export class MailLoadBalancer extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
   readonly securityGroup: SecurityGroup
   /** CIDRs of the subnets that contain the balancer's addresses. */
-  readonly ownNetworks: readonly string[]
+  readonly balancerNetworks: readonly string[]
 
   constructor(scope: Construct, id: string, network: MailNetwork, config: Config) {
     super(scope, id)
-    this.securityGroup = this.openToTheWorld(network)
+    this.securityGroup = this.createSecurityGroup(network)
     this.balancer = this.createBalancer(network)
-    this.ownNetworks = network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
+    this.balancerNetworks = network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
     this.targets = this.createTargets(network, config)
     this.balancer.addListener('Smtp', {
       port: 25,
@@ -44,13 +44,13 @@ export class FrontDoor extends Construct {
   }
 
   /** Forwards connections to the service's tasks, which accept them only from here. */
-  leadTo(service: FargateService): void {
+  forwardTo(service: FargateService): void {
     service.attachToNetworkTargetGroup(this.targets)
     for (const port of [smtpPort, healthPort])
       service.connections.allowFrom(this.securityGroup, Port.tcp(port))
   }
 
-  private openToTheWorld({ vpc }: MailNetwork): SecurityGroup {
+  private createSecurityGroup({ vpc }: MailNetwork): SecurityGroup {
     const group = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'SMTP from the internet' })
     group.addIngressRule(Peer.anyIpv4(), Port.tcp(25), 'Any mail server may send us mail')
     acknowledge(group, 'A mail exchanger accepts connections from any mail server, on port 25 only.', 'EC23')
@@ -59,7 +59,7 @@ export class FrontDoor extends Construct {
 
   private createBalancer({ vpc }: MailNetwork): NetworkLoadBalancer {
     const description = 'Addresses for the A record that the MX record names'
-    const addresses = MailNetwork.addresses(this, 'MxAddress', description)
+    const addresses = MailNetwork.createAddresses(this, 'MxAddress', description)
     const balancer = new NetworkLoadBalancer(this, 'Balancer', {
       vpc,
       internetFacing: true,

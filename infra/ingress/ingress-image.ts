@@ -16,10 +16,10 @@ export function ingressImage(): ContainerImage {
     file: dockerfile,
     platform: Platform.LINUX_ARM64,
     ignoreMode: IgnoreMode.DOCKER,
-    exclude: ignoreLines(readFileSync(join(repositoryRoot, `${dockerfile}.dockerignore`), 'utf8')),
+    exclude: parseIgnoreFile(readFileSync(join(repositoryRoot, `${dockerfile}.dockerignore`), 'utf8')),
   })
 }
 
-function ignoreLines(text: string): string[] {
+function parseIgnoreFile(text: string): string[] {
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }

@@ -12,7 +12,7 @@ import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
-import { FrontDoor } from './front-door.ts'
+import { MailLoadBalancer } from './front-door.ts'
 import { IngressTask } from './ingress-task.ts'
 
 export interface SmtpIngressProps {
@@ -27,7 +27,7 @@ export interface SmtpIngressProps {
 
 /** Accepts mail: the load balancer and a scaling number of tasks. */
 export class SmtpIngress extends Construct {
-  readonly frontDoor: FrontDoor
+  readonly loadBalancer: MailLoadBalancer
   readonly service: FargateService
 
   constructor(scope: Construct, id: string, props: SmtpIngressProps) {
@@ -35,10 +35,10 @@ export class SmtpIngress extends Construct {
     const { config, network } = props
     const task = this.createTask(props)
     this.service = this.createService(network, task)
-    this.frontDoor = new FrontDoor(this, 'FrontDoor', network, config)
-    this.frontDoor.leadTo(this.service)
+    this.loadBalancer = new MailLoadBalancer(this, 'FrontDoor', network, config)
+    this.loadBalancer.forwardTo(this.service)
     if (config.ingress.proxyProtocol)
-      task.addEnvironment('PROXY_TRUSTED_ADDRESSES', this.frontDoor.ownNetworks.join(','))
+      task.addEnvironment('PROXY_TRUSTED_ADDRESSES', this.loadBalancer.balancerNetworks.join(','))
     this.scale(config)
   }
 

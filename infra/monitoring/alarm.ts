@@ -21,7 +21,7 @@ export interface AlarmProps {
   /** Consecutive periods that must breach. @default 1 */
   readonly periods?: number
   /** How missing data counts. @default not breaching, since the metrics count events */
-  readonly missing?: TreatMissingData
+  readonly missingData?: TreatMissingData
 }
 
 /** An alarm whose description states its effect and its runbook entry. */
@@ -34,7 +34,7 @@ export class Alarm extends CloudWatchAlarm {
       threshold: props.threshold,
       comparisonOperator: props.comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods: props.periods ?? 1,
-      treatMissingData: props.missing ?? TreatMissingData.NOT_BREACHING,
+      treatMissingData: props.missingData ?? TreatMissingData.NOT_BREACHING,
     })
     if (topic) this.addAlarmAction(new SnsAction(topic))
     if (topic) this.addOkAction(new SnsAction(topic))

@@ -14,7 +14,7 @@ import { functionMetric, ingressMetric } from '../mail-metric.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
-import type { Monitored } from './monitored.ts'
+import type { MonitoredParts } from './monitored.ts'
 
 const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOperator
 
@@ -22,7 +22,7 @@ const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOpera
 export class Alarms extends Construct {
   private readonly topic: ITopic | undefined
 
-  constructor(scope: Construct, id: string, parts: Monitored, topic?: ITopic) {
+  constructor(scope: Construct, id: string, parts: MonitoredParts, topic?: ITopic) {
     super(scope, id)
     this.topic = topic
     this.watchIngress(parts)
@@ -33,19 +33,19 @@ export class Alarms extends Construct {
     this.watchExpiry()
   }
 
-  private watchIngress({ config, ingress }: Monitored): void {
+  private watchIngress({ config, ingress }: MonitoredParts): void {
     const minute = Duration.minutes(1)
     this.add('NoHealthyTasks', {
       title: 'No healthy ingress task',
       impact: 'No mail can be received; senders retry, most for days, so mail is late rather than lost.',
-      metric: ingress.frontDoor.targets.metrics.healthyHostCount({
+      metric: ingress.loadBalancer.targets.metrics.healthyHostCount({
         statistic: Stats.MAXIMUM,
         period: minute,
       }),
       threshold: 1,
       comparison: LESS_THAN_THRESHOLD,
       periods: 2,
-      missing: TreatMissingData.BREACHING,
+      missingData: TreatMissingData.BREACHING,
     })
     this.add('TooFewTasks', {
       title: 'Too few ingress tasks',
@@ -88,7 +88,7 @@ export class Alarms extends Construct {
     })
   }
 
-  private watchQueues({ queues }: Monitored): void {
+  private watchQueues({ queues }: MonitoredParts): void {
     this.watchQueue('Evaluation', queues.evaluation, 30, {
       dead: 'Accepted messages are neither delivered nor bounced, and their senders get no DSN.',
       late: 'New mail waits for its evaluation, so all mail is late.',
@@ -123,7 +123,7 @@ export class Alarms extends Construct {
     })
   }
 
-  private watchFunctions({ functions, api, pages }: Monitored): void {
+  private watchFunctions({ functions, api, pages }: MonitoredParts): void {
     this.watchErrors(
       'evaluate-policy',
       functions.evaluate,
@@ -250,7 +250,7 @@ export class Alarms extends Construct {
 }
 
 /** Container Insights counts tasks that run; ECS's own metrics do not. */
-function runningTasks({ cluster, serviceName }: Monitored['ingress']['service']): IMetric {
+function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['service']): IMetric {
   return new CloudWatchMetric({
     namespace: 'ECS/ContainerInsights',
     metricName: 'RunningTaskCount',
@@ -274,7 +274,7 @@ function certificatesRefused(): IMetric {
   })
 }
 
-function throttles(functions: Monitored['functions']): IMetric {
+function throttles(functions: MonitoredParts['functions']): IMetric {
   const named = Object.entries(functions).map(([name, handler]) => [
     name,
     handler.metricThrottles({ statistic: Stats.SUM }),

@@ -13,7 +13,7 @@ import { Construct } from 'constructs'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { TlsResult } from '../../shared/contract/tls-result.ts'
 import { functionMetric, ingressMetric } from '../mail-metric.ts'
-import type { Monitored } from './monitored.ts'
+import type { MonitoredParts } from './monitored.ts'
 
 const width = 12
 
@@ -21,35 +21,35 @@ type MailMetric = typeof ingressMetric
 
 /** One page in the order of a message's path; the infrastructure follows. */
 export class MailDashboard extends Construct {
-  constructor(scope: Construct, id: string, parts: Monitored) {
+  constructor(scope: Construct, id: string, parts: MonitoredParts) {
     super(scope, id)
     new Dashboard(this, 'Dashboard', {
       defaultInterval: Duration.hours(12),
       widgets: [
         [heading('Mail')],
-        arriving(parts),
-        decided(),
-        leaving(),
+        arrivalWidgets(parts),
+        decisionWidgets(),
+        deliveryWidgets(),
         [heading('Infrastructure')],
-        queues(parts),
-        units(parts),
+        queueWidgets(parts),
+        functionWidgets(parts),
       ],
     })
   }
 }
 
-function arriving({ ingress }: Monitored): IWidget[] {
+function arrivalWidgets({ ingress }: MonitoredParts): IWidget[] {
   return [
     graph(
       'Messages accepted, by TLS',
-      counts(ingressMetric, Metric.messagesAccepted, 'tls', 'negotiated', 'plaintext'),
+      metricsByDimension(ingressMetric, Metric.messagesAccepted, 'tls', 'negotiated', 'plaintext'),
     ),
     graph('Refused or failed at the ingress', [
       ingressMetric(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
-      byDimension(Metric.refused, 'reason', 'Refused:'),
+      searchByDimension(Metric.refused, 'reason', 'Refused:'),
       ingressMetric(Metric.storageFailures, { label: 'Could not be stored' }),
     ]),
-    graph('TLS handshakes failed, by cause', [byDimension(Metric.tlsHandshakesFailed, 'cause', '')]),
+    graph('TLS handshakes failed, by cause', [searchByDimension(Metric.tlsHandshakesFailed, 'cause', '')]),
     graph('SMTP sessions in a task', [
       ingressMetric(Metric.connections, { statistic: Stats.AVERAGE, label: 'Average' }),
       ingressMetric(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Maximum' }),
@@ -58,10 +58,13 @@ function arriving({ ingress }: Monitored): IWidget[] {
   ]
 }
 
-function decided(): IWidget[] {
+function decisionWidgets(): IWidget[] {
   const metric = functionMetric.bind(null, 'evaluate-policy')
   return [
-    graph('Recipients decided', counts(metric, Metric.verdicts, 'action', 'Deliver', 'Defer', 'Bounce')),
+    graph(
+      'Recipients decided',
+      metricsByDimension(metric, Metric.verdicts, 'action', 'Deliver', 'Defer', 'Bounce'),
+    ),
     graph('TLS policy', [
       metric(Metric.forcedTlsFailures, { label: 'Forced TLS not met' }),
       metric(Metric.publishedTlsFailures, { label: 'DANE, MTA-STS or REQUIRETLS not met' }),
@@ -72,64 +75,75 @@ function decided(): IWidget[] {
       metric(Metric.unroutedRecipients, { label: 'No route' }),
     ]),
     graph('Days until a certificate expires', [
-      expiry(Metric.partnerCertificateDaysLeft, { label: 'Verified partner certificates' }),
-      expiry(Metric.ownCertificateDaysLeft, { label: 'Our certificates' }),
+      expiryMetric(Metric.partnerCertificateDaysLeft, { label: 'Verified partner certificates' }),
+      expiryMetric(Metric.ownCertificateDaysLeft, { label: 'Our certificates' }),
       ingressMetric(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ingress certificate' }),
     ]),
     graph('Changed certificates', [
-      byDimension(Metric.partnerCertificatesChanged, 'connector', ''),
+      searchByDimension(Metric.partnerCertificatesChanged, 'connector', ''),
       ...['evaluate-policy', 'deliver-message'].map((unit) =>
         functionMetric(unit, Metric.certificatesUnwritten, { label: `Not recorded (${unit})` }),
       ),
     ]),
     graph('Unknown certificates', [
-      byDimension(Metric.unknownCertificates, 'connector', ''),
+      searchByDimension(Metric.unknownCertificates, 'connector', ''),
       ingressMetric(Metric.noticesFailed, { label: 'Notices not sent (ingress)' }),
       metric(Metric.noticesFailed, { label: 'Notices not published' }),
     ]),
   ]
 }
 
-const expiry = (metric: string, options: MetricOptions) =>
+const expiryMetric = (metric: string, options: MetricOptions) =>
   functionMetric('foresee-expiry', metric, {
     statistic: Stats.MINIMUM,
     period: Duration.days(1),
     ...options,
   })
 
-function leaving(): IWidget[] {
+function deliveryWidgets(): IWidget[] {
   const metric = functionMetric.bind(null, 'deliver-message')
   const bounceMetric = functionMetric.bind(null, 'bounce-message')
   const reportMetric = functionMetric.bind(null, 'report-tls')
   return [
     graph(
       'Recipients delivered, by TLS',
-      counts(metric, Metric.delivered, 'tls', 'verified', 'encrypted', 'plaintext', 'unknown'),
+      metricsByDimension(metric, Metric.delivered, 'tls', 'verified', 'encrypted', 'plaintext', 'unknown'),
     ),
     graph('Attempts failed, DSNs sent', [
       metric(Metric.attemptsFailed, { label: 'Attempts failed' }),
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
       metric(Metric.repliesLost, { label: 'Message sent, no reply' }),
       metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
-      ...counts(metric, Metric.postponed, 'reason', 'NoSlot', 'NoSlotForSlowHost', 'NoTime'),
+      ...metricsByDimension(metric, Metric.postponed, 'reason', 'NoSlot', 'NoSlotForSlowHost', 'NoTime'),
       functionMetric('evaluate-policy', Metric.ownMailUndelivered, {
         label: 'DSNs and reports not delivered',
       }),
-      ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed', 'relayed', 'delivered'),
+      ...metricsByDimension(
+        bounceMetric,
+        Metric.dsnsSent,
+        'kind',
+        'failed',
+        'delayed',
+        'relayed',
+        'delivered',
+      ),
     ]),
-    graph('TLS sessions, by result', counts(metric, Metric.tlsResults, 'result', ...TlsResult.options)),
+    graph(
+      'TLS sessions, by result',
+      metricsByDimension(metric, Metric.tlsResults, 'result', ...TlsResult.options),
+    ),
     graph('TLS reports', [
-      ...counts(reportMetric, Metric.tlsReportsSent, 'by', 'mail', 'https'),
+      ...metricsByDimension(reportMetric, Metric.tlsReportsSent, 'by', 'mail', 'https'),
       reportMetric(Metric.tlsReportsFailed, { label: 'Not sent' }),
       reportMetric(Metric.tlsReportsUndeliverable, { label: 'Not accepted' }),
-      ...counts(metric, Metric.tlsReportsReceived, 'authenticated', 'pass', 'fail', 'none'),
+      ...metricsByDimension(metric, Metric.tlsReportsReceived, 'authenticated', 'pass', 'fail', 'none'),
       metric(Metric.tlsReportsIgnored, { label: 'Mail without a report' }),
       metric(Metric.sessionsUncounted, { label: 'Sessions not counted' }),
     ]),
   ]
 }
 
-function queues({ queues: { evaluation, delivery, bounce } }: Monitored): IWidget[] {
+function queueWidgets({ queues: { evaluation, delivery, bounce } }: MonitoredParts): IWidget[] {
   const stages = Object.entries({ evaluation, delivery, bounce })
   return [
     graph(
@@ -143,7 +157,7 @@ function queues({ queues: { evaluation, delivery, bounce } }: Monitored): IWidge
   ]
 }
 
-function units({ functions }: Monitored): IWidget[] {
+function functionWidgets({ functions }: MonitoredParts): IWidget[] {
   const named = Object.entries(functions)
   return [
     graph(
@@ -158,13 +172,13 @@ function units({ functions }: Monitored): IWidget[] {
 }
 
 /** Reasons and connectors are not known in advance, so the expression searches for them. */
-function byDimension(metricName: string, dimension: string, label: string): IMetric {
+function searchByDimension(metricName: string, dimension: string, label: string): IMetric {
   const expression = `SEARCH('{${metricNamespace},${dimension}} MetricName="${metricName}"', 'Sum', 300)`
   return new MathExpression({ expression, usingMetrics: {}, label, period: Duration.minutes(5) })
 }
 
 /** Returns one metric per value of the dimension. */
-function counts(
+function metricsByDimension(
   metric: MailMetric,
   name: string,
   dimension: string,

@@ -6,7 +6,7 @@ import type { MailQueues } from '../queues/mail-queues.ts'
 import type { UnitFunction } from '../unit.ts'
 
 /** The parts that the dashboard and the alarms watch. */
-export interface Monitored {
+export interface MonitoredParts {
   readonly config: Config
   readonly ingress: SmtpIngress
   readonly queues: MailQueues

@@ -5,11 +5,11 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
 import { Alarms } from './alarms.ts'
 import { MailDashboard } from './mail-dashboard.ts'
-import type { Monitored } from './monitored.ts'
+import type { MonitoredParts } from './monitored.ts'
 
 /** The dashboard, the alarms, and the topic that they notify. */
 export class Monitoring extends Construct {
-  constructor(scope: Construct, id: string, parts: Monitored) {
+  constructor(scope: Construct, id: string, parts: MonitoredParts) {
     super(scope, id)
     new MailDashboard(this, 'Dashboard', parts)
     new Alarms(this, 'Alarms', parts, this.topic(parts.config.alarmEmail))

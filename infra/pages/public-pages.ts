@@ -41,7 +41,7 @@ export class PublicPages extends Construct {
       memoryMiB: 256,
     })
     connectors.grantPublic(this.handler)
-    this.tell(config, notices)
+    this.setEnvironment(config, notices)
     this.api = new HttpApi(this, 'Api', {
       createDefaultStage: false,
       ipAddressType: IpAddressType.DUAL_STACK,
@@ -58,7 +58,7 @@ export class PublicPages extends Construct {
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('PagesUrl')
   }
 
-  private tell(config: Config, { topicArn }: ITopic): void {
+  private setEnvironment(config: Config, { topicArn }: ITopic): void {
     const { organisation, address } = reporterOf(config)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('ORGANISATION', organisation)

@@ -1,7 +1,7 @@
 import { Construct } from 'constructs'
 import { grantCertificateEvents } from '../certificates/certificate-events.ts'
-import { type Config, tellDecisionSettings } from '../config.ts'
-import type { Notices } from '../notices-topic.ts'
+import { type Config, setDecisionEnvironment } from '../config.ts'
+import type { NoticesTopic } from '../notices-topic.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
@@ -14,7 +14,7 @@ export interface EvaluatePolicyProps {
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
   readonly transport: TransportTable
-  readonly notices: Notices
+  readonly notices: NoticesTopic
 }
 
 /** Decides for each recipient: deliver, defer or bounce. No other unit decides. */
@@ -29,9 +29,9 @@ export class EvaluatePolicy extends Construct {
       description: 'Decides for each recipient: deliver, defer or bounce',
       config,
       limits: config.functions.evaluate,
-      goesRound: true,
+      allowRecursiveInvocation: true,
     })
-    tellDecisionSettings(config, this.handler)
+    setDecisionEnvironment(config, this.handler)
     connectors.grantRead(this.handler)
     messages.grantTrace(this.handler)
     transport.grantObserving(this.handler)

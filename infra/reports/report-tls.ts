@@ -34,19 +34,19 @@ export class ReportTls extends Construct {
       limits: config.functions.report,
       ...outboundMail.placement,
     })
-    outboundMail.tellNetworks(this.handler)
+    outboundMail.setNetworkEnvironment(this.handler)
     transport.grantReporting(this.handler)
     content.grantWrite(this.handler)
     queues.evaluation.grantSend(this.handler)
-    this.introduce(config)
+    this.setReporterEnvironment(config)
     new Rule(this, 'Schedule', {
       description: 'When the reports on the previous day are sent, and retried',
-      schedule: Schedule.cron({ minute: String(minuteOf(config)), hour: reportHours.join(',') }),
+      schedule: Schedule.cron({ minute: String(scheduleMinute(config)), hour: reportHours.join(',') }),
       targets: [new LambdaFunction(this.handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) })],
     })
   }
 
-  private introduce(config: Config): void {
+  private setReporterEnvironment(config: Config): void {
     const { organisation, address, dkim } = reporterOf(config)
     this.handler.addEnvironment('TLS_REPORTER_ORGANISATION', organisation)
     this.handler.addEnvironment('TLS_REPORTER_ADDRESS', address)
@@ -64,5 +64,5 @@ export class ReportTls extends Construct {
 }
 
 /** Spreads deployments over the hour (RFC 8460 §4.1), each always at the same minute. */
-const minuteOf = ({ hostname }: Config): number =>
+const scheduleMinute = ({ hostname }: Config): number =>
   createHash('sha256').update(hostname).digest().readUInt16BE(0) % 60

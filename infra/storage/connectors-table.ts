@@ -14,25 +14,25 @@ export class ConnectorsTable extends Construct {
   /** Lets the unit load a snapshot. */
   grantRead(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit check whether connectors have changed. */
   grantVersion(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['version'] }, 'GetItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit read public data: our certificates, and whether a domain is accepted. */
   grantPublic(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['certificates', 'accepted-domain'] }, 'GetItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit administer connectors. */
   grantReadWrite(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit read outbound connectors and accepted domains, and store validation results. */
@@ -45,16 +45,16 @@ export class ConnectorsTable extends Construct {
       { partitions: [outbound], attributes: ['version', 'validation'] },
       'UpdateItem',
     )
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit publish our certificates. */
   grantPublishing(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['certificates'] }, 'GetItem', 'PutItem', 'UpdateItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
-  private tell(unit: Unit): void {
+  private setTableEnvironment(unit: Unit): void {
     unit.addEnvironment('CONNECTORS_TABLE', this.table.tableName)
   }
 }

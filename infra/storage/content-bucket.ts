@@ -13,7 +13,7 @@ import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 
-const wholeBucket =
+const allObjectsReason =
   'A key holds a ULID made when the message arrives, so only all keys of this one bucket can be named.'
 
 /**
@@ -69,7 +69,7 @@ export class ContentBucket extends Construct {
     unit.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({ actions, resources: [this.bucket.arnForObjects('*')] }),
     )
-    acknowledge(unit.permissions, wholeBucket, `IAM5[Resource::<${this.logicalId}.Arn>/*]`)
+    acknowledge(unit.permissions, allObjectsReason, `IAM5[Resource::<${this.logicalId}.Arn>/*]`)
     unit.addEnvironment('CONTENT_BUCKET', this.bucket.bucketName)
   }
 

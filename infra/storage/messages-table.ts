@@ -29,7 +29,7 @@ export class MessagesTable extends Construct {
   grantClaims(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
     unit.addEnvironment('TRACE_RETENTION_DAYS', String(this.retentionDays))
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit claim side effects and write the trace. */
@@ -42,10 +42,10 @@ export class MessagesTable extends Construct {
   grantHistory(unit: Unit): void {
     this.table.grantCalls(unit, 'Query', 'BatchGetItem')
     this.table.grantIndexQuery(unit, byTime)
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
-  private tell(unit: Unit): void {
+  private setTableEnvironment(unit: Unit): void {
     unit.addEnvironment('MESSAGES_TABLE', this.table.tableName)
   }
 }

@@ -19,53 +19,53 @@ export class TransportTable extends Construct {
   /** Lets the unit cache policies, count sessions, claim slots, and store received reports. */
   grantDelivery(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit read cached policies, but not cache new ones. */
   grantPolicies(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'policy#', 'GetItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit read session counts, and claim the reports on them. */
   grantReporting(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'sessions#', 'Query')
     this.table.grantCallsUnder(unit, 'sent#', 'GetItem', 'PutItem', 'UpdateItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit read received reports. */
   grantReceivedReports(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'report#', 'GetItem', 'Query')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit cache the revocation status of clients' certificates. */
   grantClientRevocation(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'revocation#ingress#', 'GetItem', 'PutItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit count the messages of a minute. */
   grantRates(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'rate#', 'UpdateItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit read observed certificates. */
   grantObserved(unit: Unit): void {
     this.table.grantCallsUnder(unit, observed, 'Query')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
   /** Lets the unit record and read observed certificates. */
   grantObserving(unit: Unit): void {
     this.table.grantCallsUnder(unit, observed, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
-    this.tell(unit)
+    this.setTableEnvironment(unit)
   }
 
-  private tell(unit: Unit): void {
+  private setTableEnvironment(unit: Unit): void {
     unit.addEnvironment('TRANSPORT_TABLE', this.table.tableName)
   }
 }

@@ -12,7 +12,7 @@ import {
   SubjectAlternativeNameExtension,
 } from '@peculiar/x509'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import { publicPages } from '../../functions/public-pages/pages.ts'
+import { createPublicPages } from '../../functions/public-pages/pages.ts'
 import { type ApiServer, startApiServer } from '../../infra/local/api-server.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { describeCertificates } from '../../shared/tls/published.ts'
@@ -33,7 +33,7 @@ let told: PublishedCertificates
 before(async () => {
   if (skip) return
   told = await publishedHere()
-  const pages = publicPages({
+  const pages = createPublicPages({
     published: { read: async () => told },
     acceptedDomains: { get: async () => null },
     policy: null,

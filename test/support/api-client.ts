@@ -2,7 +2,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { connectorApi } from '../../functions/connector-api/api.ts'
+import { createConnectorApi } from '../../functions/connector-api/api.ts'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -40,7 +40,7 @@ export function apiOver(
     error: (message: string, error: Error) => logged.push({ level: 'error', message, error }),
   } as unknown as Logger
   const evaluation = recordingQueue<EvaluationJob>()
-  const api = connectorApi({
+  const api = createConnectorApi({
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
     evaluation,

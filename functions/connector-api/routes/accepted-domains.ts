@@ -3,15 +3,15 @@ import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/
 import type { AcceptedDomains, ExpectedVersions } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { type Answer, type Route, route } from '../route.ts'
-import { KeyedList, keyedListHandler, listOf } from './lists.ts'
-import { created, found, notFound, removedOrProblem, savedOrProblem } from './outcomes.ts'
+import { type Route, type RouteResponse, route } from '../route.ts'
+import { KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
+import { createdResponse, notFoundProblem, okResponse, removedResponse, savedValue } from './outcomes.ts'
 
 export const AcceptedDomainList = listOf(AcceptedDomain)
 
-const what = 'accepted domain'
-const all = '/accepted-domains'
-const one = `${all}/{domain}`
+const resourceName = 'accepted domain'
+const listPath = '/accepted-domains'
+const itemPath = `${listPath}/{domain}`
 
 export const acceptedDomainRoutes = (domains: AcceptedDomains): Route[] => [
   listRoute(domains),
@@ -24,9 +24,9 @@ const listRoute = (domains: AcceptedDomains): Route =>
   route(
     {
       method: 'GET',
-      path: all,
+      path: listPath,
       summary: 'List accepted domains',
-      query: KeyedList,
+      query: KeyedListQuery,
       answers: { 200: AcceptedDomainList },
     },
     keyedListHandler(domains),
@@ -36,15 +36,15 @@ const readRoute = (domains: AcceptedDomains): Route =>
   route(
     {
       method: 'GET',
-      path: one,
+      path: itemPath,
       summary: 'Read an accepted domain',
       answers: { 200: AcceptedDomain },
       problems: [404],
     },
     async ({ parameter }) => {
-      const domain = await domains.get(knownName(parameter))
-      if (!domain) throw notFound(what)
-      return found(domain)
+      const domain = await domains.get(existingDomain(parameter))
+      if (!domain) throw notFoundProblem(resourceName)
+      return okResponse(domain)
     },
   )
 
@@ -52,7 +52,7 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
   route(
     {
       method: 'PUT',
-      path: one,
+      path: itemPath,
       summary: 'Accept a domain (without If-Match), or replace its comment (with If-Match)',
       body: AcceptedDomainInput,
       ifMatch: 'optional',
@@ -60,8 +60,10 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
       problems: [412, 428],
     },
     async ({ parameter, body, ifMatch }) => {
-      const domain = newName(parameter)
-      return ifMatch === null ? accept(domains, domain, body) : replace(domains, domain, body, ifMatch)
+      const domain = newDomain(parameter)
+      return ifMatch === null
+        ? createDomain(domains, domain, body)
+        : replaceDomain(domains, domain, body, ifMatch)
     },
   )
 
@@ -69,45 +71,49 @@ const removeRoute = (domains: AcceptedDomains): Route =>
   route(
     {
       method: 'DELETE',
-      path: one,
+      path: itemPath,
       summary: 'Remove an accepted domain',
       ifMatch: 'required',
       answers: { 204: null },
       problems: [404],
     },
     async ({ parameter, ifMatch }) =>
-      removedOrProblem(await domains.remove(knownName(parameter), ifMatch ?? []), what),
+      removedResponse(await domains.remove(existingDomain(parameter), ifMatch ?? []), resourceName),
   )
 
-async function accept(domains: AcceptedDomains, domain: string, body: AcceptedDomainInput): Promise<Answer> {
+async function createDomain(
+  domains: AcceptedDomains,
+  domain: string,
+  body: AcceptedDomainInput,
+): Promise<RouteResponse> {
   const saved = await domains.create(domain, body)
   if (saved.kind === 'VersionMismatch')
     throw new Problem(
       428,
       `${domain} is accepted already. To replace it, send If-Match with the ETag of a GET.`,
     )
-  return created(savedOrProblem(saved, what), `${all}/${domain}`)
+  return createdResponse(savedValue(saved, resourceName), `${listPath}/${domain}`)
 }
 
-async function replace(
+async function replaceDomain(
   domains: AcceptedDomains,
   domain: string,
   body: AcceptedDomainInput,
   ifMatch: ExpectedVersions,
-): Promise<Answer> {
+): Promise<RouteResponse> {
   const saved = await domains.replace(domain, body, ifMatch)
   // RFC 9110 §13.1.1: If-Match fails when there is no resource; only a PUT without it creates.
   if (saved.kind === 'NotFound') throw new Problem(412, `${domain} is not accepted yet. Leave If-Match out.`)
-  return found(savedOrProblem(saved, what))
+  return okResponse(savedValue(saved, resourceName))
 }
 
-function knownName(text: string): string {
+function existingDomain(text: string): string {
   const domain = normaliseDomain(text)
-  if (domain === null) throw notFound(what)
+  if (domain === null) throw notFoundProblem(resourceName)
   return domain
 }
 
-function newName(text: string): string {
+function newDomain(text: string): string {
   const domain = normaliseDomain(text)
   if (domain !== null) return domain
   throw new Problem(422, 'The path does not name a domain.', {

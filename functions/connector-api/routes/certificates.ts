@@ -21,12 +21,12 @@ export const certificatesRoute = ({ published, now }: CertificateDependencies): 
       problems: [404],
     },
     async () => {
-      const told = await published.read()
-      if (!told)
+      const stored = await published.read()
+      if (!stored)
         throw new Problem(
           404,
           'No certificate is published yet. The first is published within an hour of a deployment.',
         )
-      return { status: 200, body: publishedAt(told, new Date(now())) }
+      return { status: 200, body: publishedAt(stored, new Date(now())) }
     },
   )

@@ -14,24 +14,24 @@ import type {
 } from '../../../shared/connectors-table/repository.ts'
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
-import { type RemarksDependencies, remarksOn } from '../remarks.ts'
+import { createWarningFinder, type WarningDependencies } from '../remarks.ts'
 import { type Route, route } from '../route.ts'
-import { isId, KeyedList, keyedListHandler, listOf } from './lists.ts'
-import { created, found, notFound, removedOrProblem, savedOrProblem } from './outcomes.ts'
+import { isUlid, KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
+import { createdResponse, notFoundProblem, okResponse, removedResponse, savedValue } from './outcomes.ts'
 
 export const InboundConnectorList = listOf(InboundConnector)
 export const OutboundConnectorList = listOf(OutboundConnector)
 
 /** Fields that the response to a write adds to the connector. */
-const savedFields = {
+const writeResponseFields = {
   warnings: z
     .array(Warning)
     .describe('what to check before relying on the connector; it is saved in any case'),
 }
-export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...savedFields })
-export const SavedOutboundConnector = z.strictObject({ ...OutboundConnector.shape, ...savedFields })
+export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...writeResponseFields })
+export const SavedOutboundConnector = z.strictObject({ ...OutboundConnector.shape, ...writeResponseFields })
 
-export function connectorRoutes(repository: ConnectorRepository, remarks: RemarksDependencies): Route[] {
+export function connectorRoutes(repository: ConnectorRepository, remarks: WarningDependencies): Route[] {
   const { inbound, outbound } = repository
   return [
     ...routesFor({
@@ -41,7 +41,7 @@ export function connectorRoutes(repository: ConnectorRepository, remarks: Remark
       saved: SavedInboundConnector,
       list: InboundConnectorList,
       connectors: inbound,
-      remarks: remarksOn(repository, inboundWarnings, remarks),
+      findWarnings: createWarningFinder(repository, inboundWarnings, remarks),
     }),
     ...routesFor({
       kind: 'outbound',
@@ -50,12 +50,12 @@ export function connectorRoutes(repository: ConnectorRepository, remarks: Remark
       saved: SavedOutboundConnector,
       list: OutboundConnectorList,
       connectors: outbound,
-      remarks: remarksOn(repository, outboundWarnings, remarks),
+      findWarnings: createWarningFinder(repository, outboundWarnings, remarks),
     }),
   ]
 }
 
-interface Connectors<Stored, Input> {
+interface ConnectorStore<Stored, Input> {
   get(id: string): Promise<Stored | null>
   page(after: string | null, limit: number): Promise<{ items: Stored[]; last: string | null }>
   create(input: Input): Promise<SaveResult<Stored>>
@@ -63,20 +63,27 @@ interface Connectors<Stored, Input> {
   remove(id: string, expected: ExpectedVersions): Promise<RemoveResult>
 }
 
-interface Kind<Input extends z.ZodType, Stored extends z.ZodType> {
+interface ConnectorKind<Input extends z.ZodType, Stored extends z.ZodType> {
   kind: 'inbound' | 'outbound'
   input: Input
   stored: Stored
   /** Schema of the response to a write. */
   saved: z.ZodType
   list: z.ZodType
-  connectors: Connectors<z.output<Stored> & { id: string; version: number }, z.output<Input>>
-  remarks(connector: z.output<Stored>): Promise<Warning[]>
+  connectors: ConnectorStore<z.output<Stored> & { id: string; version: number }, z.output<Input>>
+  findWarnings(connector: z.output<Stored>): Promise<Warning[]>
 }
 
-function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind<Input, Stored>): Route[] {
-  const all = `/${kind.kind}-connectors`
-  const resource: Resource = { ...kind, what: `${kind.kind} connector`, all, one: `${all}/{id}` }
+function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(
+  kind: ConnectorKind<Input, Stored>,
+): Route[] {
+  const listPath = `/${kind.kind}-connectors`
+  const resource: Resource = {
+    ...kind,
+    resourceName: `${kind.kind} connector`,
+    listPath,
+    itemPath: `${listPath}/{id}`,
+  }
   return [
     listRoute(resource),
     createRoute(resource),
@@ -87,77 +94,106 @@ function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind
 }
 
 /** Connectors of either kind. `routesFor` has checked that schemas and table agree. */
-interface Resource extends Kind<z.ZodType, z.ZodType> {
+interface Resource extends ConnectorKind<z.ZodType, z.ZodType> {
   /** Name of one resource, for texts. */
-  what: string
+  resourceName: string
   /** The path of the list. */
-  all: string
+  listPath: string
   /** The path of one connector. */
-  one: string
+  itemPath: string
 }
 
-const listRoute = ({ what, all, list, connectors }: Resource): Route =>
+const listRoute = ({ resourceName, listPath, list, connectors }: Resource): Route =>
   route(
-    { method: 'GET', path: all, summary: `List ${what}s`, query: KeyedList, answers: { 200: list } },
+    {
+      method: 'GET',
+      path: listPath,
+      summary: `List ${resourceName}s`,
+      query: KeyedListQuery,
+      answers: { 200: list },
+    },
     keyedListHandler(connectors),
   )
 
-const createRoute = ({ what, all, input, saved, connectors, remarks }: Resource): Route =>
+const createRoute = ({
+  resourceName,
+  listPath,
+  input,
+  saved,
+  connectors,
+  findWarnings: remarks,
+}: Resource): Route =>
   route(
     {
       method: 'POST',
-      path: all,
-      summary: `Create an ${what}`,
+      path: listPath,
+      summary: `Create an ${resourceName}`,
       body: input,
       answers: { 201: saved },
       problems: [409],
     },
     async ({ body }) => {
-      const connector = savedOrProblem(await connectors.create(body), what)
-      return created({ ...connector, warnings: await remarks(connector) }, `${all}/${connector.id}`)
+      const connector = savedValue(await connectors.create(body), resourceName)
+      return createdResponse(
+        { ...connector, warnings: await remarks(connector) },
+        `${listPath}/${connector.id}`,
+      )
     },
   )
 
-const readRoute = ({ what, one, stored, connectors }: Resource): Route =>
+const readRoute = ({ resourceName, itemPath, stored, connectors }: Resource): Route =>
   route(
-    { method: 'GET', path: one, summary: `Read an ${what}`, answers: { 200: stored }, problems: [404] },
+    {
+      method: 'GET',
+      path: itemPath,
+      summary: `Read an ${resourceName}`,
+      answers: { 200: stored },
+      problems: [404],
+    },
     async ({ parameter }) => {
-      const connector = isId(parameter) ? await connectors.get(parameter) : null
-      if (!connector) throw notFound(what)
-      return found(connector)
+      const connector = isUlid(parameter) ? await connectors.get(parameter) : null
+      if (!connector) throw notFoundProblem(resourceName)
+      return okResponse(connector)
     },
   )
 
-const replaceRoute = ({ what, one, input, saved, connectors, remarks }: Resource): Route =>
+const replaceRoute = ({
+  resourceName,
+  itemPath,
+  input,
+  saved,
+  connectors,
+  findWarnings: remarks,
+}: Resource): Route =>
   route(
     {
       method: 'PUT',
-      path: one,
-      summary: `Replace an ${what}`,
+      path: itemPath,
+      summary: `Replace an ${resourceName}`,
       body: input,
       ifMatch: 'required',
       answers: { 200: saved },
       problems: [404, 409],
     },
     async ({ parameter, body, ifMatch }) => {
-      if (!isId(parameter)) throw notFound(what)
-      const connector = savedOrProblem(await connectors.replace(parameter, body, ifMatch ?? []), what)
-      return found({ ...connector, warnings: await remarks(connector) })
+      if (!isUlid(parameter)) throw notFoundProblem(resourceName)
+      const connector = savedValue(await connectors.replace(parameter, body, ifMatch ?? []), resourceName)
+      return okResponse({ ...connector, warnings: await remarks(connector) })
     },
   )
 
-const removeRoute = ({ what, one, connectors }: Resource): Route =>
+const removeRoute = ({ resourceName, itemPath, connectors }: Resource): Route =>
   route(
     {
       method: 'DELETE',
-      path: one,
-      summary: `Remove an ${what}`,
+      path: itemPath,
+      summary: `Remove an ${resourceName}`,
       ifMatch: 'required',
       answers: { 204: null },
       problems: [404],
     },
     async ({ parameter, ifMatch }) => {
-      if (!isId(parameter)) throw notFound(what)
-      return removedOrProblem(await connectors.remove(parameter, ifMatch ?? []), what)
+      if (!isUlid(parameter)) throw notFoundProblem(resourceName)
+      return removedResponse(await connectors.remove(parameter, ifMatch ?? []), resourceName)
     },
   )

@@ -21,13 +21,13 @@ const CertificateChain = z
   .string()
   .max(65_536)
   .transform((text, context): Chain => {
-    const chain = readChain(text)
+    const chain = parseChain(text)
     if (typeof chain !== 'string') return chain
     context.addIssue({ code: 'custom', message: chain })
     return z.NEVER
   })
 
-const Tls = z
+const TlsInput = z
   .strictObject({
     negotiated: z.boolean(),
     protocol: z.enum(['TLSv1.2', 'TLSv1.3']).optional().describe('TLSv1.3 when left out'),
@@ -55,7 +55,7 @@ export const ExplanationInput = z.strictObject({
     .string()
     .refine((text) => isIP(text) !== 0, 'is not an IP address')
     .describe('address of the client'),
-  tls: Tls.default({ negotiated: false }),
+  tls: TlsInput.default({ negotiated: false }),
 })
 
 export const ExplanationAnswer = z.strictObject({
@@ -106,7 +106,7 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
     async ({ body }) => {
       const at = new Date(now())
       const connectors = await snapshot()
-      const tls = factsOf(body.tls, { publicRoots, at })
+      const tls = tlsFactsOf(body.tls, { publicRoots, at })
       const { considered, recipients } = explain(connectors, settings, { ...body, tls }, at)
       const answer: z.input<typeof ExplanationAnswer> = {
         at: at.toISOString(),
@@ -134,9 +134,9 @@ function recipientAnswer({ address, inSession, verdict, route, tls, considered }
 }
 
 /** No revocation check runs for a hypothetical message. */
-const revocation = { status: 'Good', detail: 'assumed' } as const
+const assumedRevocation = { status: 'Good', detail: 'assumed' } as const
 
-function factsOf(tls: z.output<typeof Tls>, trust: Parameters<typeof certificateFacts>[1]): TlsFacts {
+function tlsFactsOf(tls: z.output<typeof TlsInput>, trust: Parameters<typeof certificateFacts>[1]): TlsFacts {
   if (!tls.negotiated) return noTls
   const { protocol = 'TLSv1.3', clientCertificate } = tls
   return {
@@ -145,7 +145,7 @@ function factsOf(tls: z.output<typeof Tls>, trust: Parameters<typeof certificate
     protocol,
     forwardSecrecy: true,
     clientCertificate: clientCertificate
-      ? { ...certificateFacts(clientCertificate, trust), revocation }
+      ? { ...certificateFacts(clientCertificate, trust), revocation: assumedRevocation }
       : null,
   }
 }
@@ -157,17 +157,17 @@ function withoutChain(certificate: ClientCertificate | null) {
 }
 
 /** @returns the chain, or why the text is invalid */
-function readChain(text: string): Chain | string {
+function parseChain(text: string): Chain | string {
   const blocks = certificatesIn(text)
   if (blocks.length === 0) return 'holds no certificate in PEM'
   if (blocks.length > maxCertificates) return `holds more than ${maxCertificates} certificates`
-  const read = blocks.map(readCertificate)
-  const broken = read.indexOf(null)
-  return broken < 0 ? (read as Chain) : `certificate ${broken + 1} cannot be read`
+  const read = blocks.map(parseCertificate)
+  const invalidIndex = read.indexOf(null)
+  return invalidIndex < 0 ? (read as Chain) : `certificate ${invalidIndex + 1} cannot be read`
 }
 
 /** OpenSSL accepts certificates with invalid dates. */
-function readCertificate(block: string): X509Certificate | null {
+function parseCertificate(block: string): X509Certificate | null {
   try {
     const certificate = new X509Certificate(block)
     return hasDates(certificate) ? certificate : null

@@ -1,7 +1,7 @@
 /** Shared parts of all lists: queries, cursors and pages. */
 import { z } from 'zod'
-import { cursorOf, writeCursor } from '../request.ts'
-import type { Answer } from '../route.ts'
+import { cursorSchema, encodeCursor } from '../request.ts'
+import type { RouteResponse } from '../route.ts'
 
 export const limitUpTo = (maxLimit: number, defaultLimit: number) =>
   z.coerce
@@ -13,15 +13,15 @@ export const limitUpTo = (maxLimit: number, defaultLimit: number) =>
     .describe('maximum number of entries of a page')
 
 /** Cursor of a search through the message trace. */
-export const historyCursor = cursorOf(
+export const historyCursor = cursorSchema(
   z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{26}$/) }),
 )
 
-export const isId = (text: string): boolean => z.ulid().safeParse(text).success
+export const isUlid = (text: string): boolean => z.ulid().safeParse(text).success
 
 /** Query of a list that is sorted by key. */
-export const KeyedList = z.strictObject({
-  cursor: cursorOf(z.string().min(1).max(255)).optional(),
+export const KeyedListQuery = z.strictObject({
+  cursor: cursorSchema(z.string().min(1).max(255)).optional(),
   limit: limitUpTo(200, 100),
 })
 
@@ -31,12 +31,16 @@ export const listOf = <T extends z.ZodType>(item: T) =>
 /** Returns a handler that answers with one page of a list sorted by key. */
 export const keyedListHandler =
   (list: { page(after: string | null, limit: number): Promise<{ items: unknown[]; last: string | null }> }) =>
-  async ({ query: { cursor, limit } }: { query: z.output<typeof KeyedList> }): Promise<Answer> => {
+  async ({
+    query: { cursor, limit },
+  }: {
+    query: z.output<typeof KeyedListQuery>
+  }): Promise<RouteResponse> => {
     const { items, last } = await list.page(cursor ?? null, limit)
     return listAnswer(items, last)
   }
 
 export const listAnswer = (items: readonly unknown[], next: unknown) => ({
   status: 200,
-  body: { items, nextCursor: next === null ? null : writeCursor(next) },
+  body: { items, nextCursor: next === null ? null : encodeCursor(next) },
 })

@@ -10,8 +10,8 @@ import {
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
 import { type Route, route } from '../route.ts'
-import { historyCursor, isId, limitUpTo, listAnswer, listOf } from './lists.ts'
-import { notFound } from './outcomes.ts'
+import { historyCursor, isUlid, limitUpTo, listAnswer, listOf } from './lists.ts'
+import { notFoundProblem } from './outcomes.ts'
 
 export const MessageList = listOf(TraceEntry)
 
@@ -81,8 +81,8 @@ export function messageRoutes(history: History, now: () => number): Route[] {
         problems: [404],
       },
       async ({ parameter }) => {
-        const entry = isId(parameter) ? await history.entry(parameter) : null
-        if (!entry) throw notFound('message')
+        const entry = isUlid(parameter) ? await history.entry(parameter) : null
+        if (!entry) throw notFoundProblem('message')
         return { status: 200, body: entry }
       },
     ),
@@ -93,11 +93,11 @@ export function messageRoutes(history: History, now: () => number): Route[] {
 function filterOf(query: z.output<typeof MessageQuery>, now: number): HistoryFilter {
   const until = query.until ?? new Date(now)
   const since = query.since ?? new Date(until.getTime() - defaultSpanMs)
-  if (since >= until) throw badSpan('must be earlier than until')
-  if (until.getTime() - since.getTime() > maxSpanMs) throw badSpan('must be at most 31 days before until')
+  if (since >= until) throw invalidSpan('must be earlier than until')
+  if (until.getTime() - since.getTime() > maxSpanMs) throw invalidSpan('must be at most 31 days before until')
   const { sender = null, recipient = null, state = null, connector = null } = query
   return { since, until, sender, recipient, state, connector }
 }
 
-const badSpan = (message: string): Problem =>
+const invalidSpan = (message: string): Problem =>
   new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })

@@ -4,7 +4,7 @@ import { Problem } from '../../../shared/http-api/problem.ts'
 import { certificateUse, daysLeft } from '../../../shared/tls/observed/expiry.ts'
 import { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { type ObservedList, ObservedPosition } from '../../../shared/transport/observed-list.ts'
-import { cursorOf } from '../request.ts'
+import { cursorSchema } from '../request.ts'
 import { type Route, route } from '../route.ts'
 import { limitUpTo, listAnswer, listOf } from './lists.ts'
 
@@ -33,7 +33,7 @@ const ObservedQuery = z.strictObject({
     .describe(
       'only entries with a certificate in use that expires within this number of days, or has expired',
     ),
-  cursor: cursorOf(ObservedPosition).optional(),
+  cursor: cursorSchema(ObservedPosition).optional(),
   // A hundred entries with the longest certificates fit into the largest response of Lambda.
   limit: limitUpTo(100, 50),
 })
@@ -68,7 +68,7 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
           )
         const page = await observed.page(connector, expires, { from: cursor, limit, now: at })
         return listAnswer(
-          page.observations.map((observation) => described(observation, at)),
+          page.observations.map((observation) => withUse(observation, at)),
           page.next,
         )
       },
@@ -76,7 +76,7 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
   ]
 }
 
-function described(observation: Observation, at: Date): z.output<typeof ObservedCertificates> {
+function withUse(observation: Observation, at: Date): z.output<typeof ObservedCertificates> {
   const certificates = observation.certificates.map((one) => ({
     ...one,
     use: certificateUse(one, observation, at),

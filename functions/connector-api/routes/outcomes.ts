@@ -2,29 +2,32 @@
 import type { RemoveResult, SaveResult } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { entityTag } from '../request.ts'
-import type { Answer } from '../route.ts'
+import type { RouteResponse } from '../route.ts'
 
-export const found = <T extends { version: number }>(value: T): Answer => ({
+export const okResponse = <T extends { version: number }>(value: T): RouteResponse => ({
   status: 200,
   headers: { etag: entityTag(value) },
   body: value,
 })
 
-export const created = <T extends { version: number }>(value: T, location: string): Answer => ({
-  ...found(value),
+export const createdResponse = <T extends { version: number }>(
+  value: T,
+  location: string,
+): RouteResponse => ({
+  ...okResponse(value),
   status: 201,
   headers: { etag: entityTag(value), location },
 })
 
 /** @throws Problem unless it was saved */
-export function savedOrProblem<T>(saved: SaveResult<T>, what: string): T {
+export function savedValue<T>(saved: SaveResult<T>, resourceName: string): T {
   switch (saved.kind) {
     case 'Saved':
       return saved.value
     case 'NotFound':
-      throw notFound(what)
+      throw notFoundProblem(resourceName)
     case 'VersionMismatch':
-      throw changed(what)
+      throw versionMismatch(resourceName)
     case 'NameTaken':
       throw new Problem(409, 'Another connector has this name.', {
         errors: [{ path: 'name', message: 'is taken; letter case is ignored' }],
@@ -37,12 +40,13 @@ export function savedOrProblem<T>(saved: SaveResult<T>, what: string): T {
 }
 
 /** @throws Problem unless it was removed */
-export function removedOrProblem(removed: RemoveResult, what: string): Answer {
+export function removedResponse(removed: RemoveResult, resourceName: string): RouteResponse {
   if (removed.kind === 'Removed') return { status: 204 }
-  throw removed.kind === 'NotFound' ? notFound(what) : changed(what)
+  throw removed.kind === 'NotFound' ? notFoundProblem(resourceName) : versionMismatch(resourceName)
 }
 
-export const notFound = (what: string): Problem => new Problem(404, `There is no such ${what}.`)
+export const notFoundProblem = (resourceName: string): Problem =>
+  new Problem(404, `There is no such ${resourceName}.`)
 
-const changed = (what: string): Problem =>
-  new Problem(412, `The version of the ${what} is not the one in If-Match. GET it again.`)
+const versionMismatch = (resourceName: string): Problem =>
+  new Problem(412, `The version of the ${resourceName} is not the one in If-Match. GET it again.`)

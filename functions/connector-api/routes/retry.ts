@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { writeCursor } from '../request.ts'
+import { encodeCursor } from '../request.ts'
 import { type Dependencies, type MessageRetry, retryConnector, retryMessage } from '../retry.ts'
 import { type Route, route } from '../route.ts'
-import { historyCursor, isId } from './lists.ts'
-import { notFound } from './outcomes.ts'
+import { historyCursor, isUlid } from './lists.ts'
+import { notFoundProblem } from './outcomes.ts'
 
 export const MessageRetryRequested = z.strictObject({
   requested: z.int().positive().describe('number of recipients'),
@@ -35,44 +35,44 @@ export function retryRoutes({ inbound, outbound }: ConnectorRepository, dependen
         problems: [404, 409],
       },
       async ({ parameter }) => {
-        const retried = isId(parameter) ? await retryMessage(parameter, dependencies) : null
-        if (!retried) throw notFound('message')
-        if (retried.kind === 'NothingDeferred') throw nothingDeferred(retried)
+        const retried = isUlid(parameter) ? await retryMessage(parameter, dependencies) : null
+        if (!retried) throw notFoundProblem('message')
+        if (retried.kind === 'NothingDeferred') throw nothingDeferredProblem(retried)
         const { recipients } = retried
         return { status: 202, body: { requested: recipients.length, recipients } }
       },
     ),
-    ofConnectors('inbound', (id) => inbound.get(id), dependencies),
-    ofConnectors('outbound', (id) => outbound.get(id), dependencies),
+    connectorRetryRoute('inbound', (id) => inbound.get(id), dependencies),
+    connectorRetryRoute('outbound', (id) => outbound.get(id), dependencies),
   ]
 }
 
-function ofConnectors(
+function connectorRetryRoute(
   kind: 'inbound' | 'outbound',
   get: (id: string) => Promise<unknown>,
   dependencies: Dependencies,
 ): Route {
-  const what = `${kind} connector`
+  const resourceName = `${kind} connector`
   return route(
     {
       method: 'POST',
       path: `/${kind}-connectors/{id}/retry`,
-      summary: `Retry now the deferred recipients that an ${what} applies to`,
+      summary: `Retry now the deferred recipients that an ${resourceName} applies to`,
       query: ConnectorRetryQuery,
       answers: { 202: ConnectorRetryRequested },
       problems: [404],
     },
     async ({ parameter, query }) => {
-      if (!isId(parameter) || (await get(parameter)) === null) throw notFound(what)
+      if (!isUlid(parameter) || (await get(parameter)) === null) throw notFoundProblem(resourceName)
       const retried = await retryConnector(parameter, query.cursor ?? null, dependencies)
       const { recipients, messages, next } = retried
-      const nextCursor = next === null ? null : writeCursor(next)
+      const nextCursor = next === null ? null : encodeCursor(next)
       return { status: 202, body: { requested: recipients, messages, nextCursor } }
     },
   )
 }
 
-function nothingDeferred({ states }: Extract<MessageRetry, { kind: 'NothingDeferred' }>): Problem {
+function nothingDeferredProblem({ states }: Extract<MessageRetry, { kind: 'NothingDeferred' }>): Problem {
   const detail =
     states.length === 0
       ? 'The message is not evaluated yet.'

@@ -6,10 +6,10 @@ import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { ReceivedReport, ReportedPolicy, ReportSummary } from '../../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports, ReportFilter } from '../../../shared/tls-reports/received-reports.ts'
-import { cursorOf } from '../request.ts'
+import { cursorSchema } from '../request.ts'
 import { type Route, route } from '../route.ts'
 import { limitUpTo, listAnswer, listOf } from './lists.ts'
-import { notFound } from './outcomes.ts'
+import { notFoundProblem } from './outcomes.ts'
 
 const acceptedDomain = z
   .boolean()
@@ -30,8 +30,8 @@ const domain = z
   .string()
   .max(255)
   .transform((text, context): string => {
-    const comparable = normaliseDomain(text)
-    if (comparable !== null) return comparable
+    const normalised = normaliseDomain(text)
+    if (normalised !== null) return normalised
     context.addIssue({ code: 'custom', message: 'is not a domain' })
     return z.NEVER
   })
@@ -42,7 +42,7 @@ const ReportQuery = z.strictObject({
     .describe('a policy domain: one of our domains, or the name of one of our mail servers'),
   since: day.optional().describe(`first day of the reports, UTC; default: ${defaultDays} days before until`),
   until: day.optional().describe('last day of the reports, UTC; default: today'),
-  cursor: cursorOf(z.strictObject({ day: z.iso.date(), after: z.string().max(100) })).optional(),
+  cursor: cursorSchema(z.strictObject({ day: z.iso.date(), after: z.string().max(100) })).optional(),
   limit: limitUpTo(200, 50),
 })
 
@@ -69,7 +69,7 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
         const { acceptedDomains } = await snapshot()
         const items = page.reports.map((report) => ({
           ...report,
-          acceptedDomain: report.domains.some((name) => liesWithin(name, acceptedDomains)),
+          acceptedDomain: report.domains.some((name) => isWithinDomains(name, acceptedDomains)),
         }))
         return listAnswer(items, page.next)
       },
@@ -84,11 +84,11 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
       },
       async ({ parameter }) => {
         const report = await reports.get(parameter)
-        if (!report) throw notFound('report')
+        if (!report) throw notFoundProblem('report')
         const { acceptedDomains } = await snapshot()
         const policies = report.policies.map((policy) => ({
           ...policy,
-          acceptedDomain: liesWithin(policy.domain, acceptedDomains),
+          acceptedDomain: isWithinDomains(policy.domain, acceptedDomains),
         }))
         return { status: 200, body: { ...report, policies } }
       },
@@ -101,17 +101,17 @@ function filterOf(query: z.output<typeof ReportQuery>, now: number): ReportFilte
   const until = query.until ?? new Date(now).toISOString().slice(0, 10)
   const defaultSince = new Date(Date.parse(until) - defaultDays * dayMs).toISOString().slice(0, 10)
   const since = query.since ?? defaultSince
-  if (since > until) throw badSpan('must not be later than until')
+  if (since > until) throw invalidSpan('must not be later than until')
   if (Date.parse(until) - Date.parse(since) > maxDays * dayMs)
-    throw badSpan(`must be at most ${maxDays} days before until`)
+    throw invalidSpan(`must be at most ${maxDays} days before until`)
   return { since, until, domain: query.domain ?? null }
 }
 
-const badSpan = (message: string): Problem =>
+const invalidSpan = (message: string): Problem =>
   new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })
 
 /** Also matches names below an accepted domain, such as those of MX hosts. */
-function liesWithin(name: string, acceptedDomains: ReadonlySet<string>): boolean {
+function isWithinDomains(name: string, acceptedDomains: ReadonlySet<string>): boolean {
   for (let rest = name; rest !== ''; rest = rest.slice(rest.indexOf('.') + 1)) {
     if (acceptedDomains.has(rest)) return true
     if (!rest.includes('.')) return false

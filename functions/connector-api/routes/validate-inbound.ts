@@ -3,18 +3,18 @@ import { z } from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type Dependencies, InboundValidation, validateInbound } from '../inbound-validation.ts'
 import { type Route, route } from '../route.ts'
-import { isId } from './lists.ts'
-import { notFound } from './outcomes.ts'
+import { isUlid } from './lists.ts'
+import { notFoundProblem } from './outcomes.ts'
 
 const defaultDays = 7
 const maxDays = 30
-const whatDays = `days to look back; default: ${defaultDays}`
+const daysDescription = `days to look back; default: ${defaultDays}`
 
 const ValidationQuery = z.strictObject({
-  days: z.coerce.number().int().min(1).max(maxDays).optional().describe(whatDays),
+  days: z.coerce.number().int().min(1).max(maxDays).optional().describe(daysDescription),
 })
 export const InboundValidationInput = z.strictObject({
-  days: z.int().min(1).max(maxDays).optional().describe(whatDays),
+  days: z.int().min(1).max(maxDays).optional().describe(daysDescription),
 })
 
 export function validateInboundRoute({ inbound }: ConnectorRepository, dependencies: Dependencies): Route {
@@ -30,8 +30,8 @@ export function validateInboundRoute({ inbound }: ConnectorRepository, dependenc
       problems: [404],
     },
     async ({ parameter, query, body }) => {
-      const connector = isId(parameter) ? await inbound.get(parameter) : null
-      if (!connector) throw notFound('inbound connector')
+      const connector = isUlid(parameter) ? await inbound.get(parameter) : null
+      if (!connector) throw notFoundProblem('inbound connector')
       const days = body.days ?? query.days ?? defaultDays
       return { status: 200, body: await validateInbound(connector, days, dependencies) }
     },

@@ -16,21 +16,22 @@ export interface Publisher {
 
 export function certificatesPage(published: PublishedCertificates, publisher: Publisher): string {
   const { hostname, certificates } = published
-  const of = (state: PublishedCertificate['state']) => certificates.filter((each) => each.state === state)
+  const inState = (state: PublishedCertificate['state']) =>
+    certificates.filter((each) => each.state === state)
   return documentOf(
     `TLS certificates of ${hostname}`,
     html`<header>
 <h1>TLS certificates of ${hostname}</h1>
-<p>${whoReceives(hostname, publisher)} mail at <strong>${hostname}</strong>, port 25, with STARTTLS. This page is for
+<p>${receiverText(hostname, publisher)} mail at <strong>${hostname}</strong>, port 25, with STARTTLS. This page is for
 administrators whose mail servers require TLS with us. It says which certificates we present, what you have to do, and
 what will change when.</p>
-<p class="soft">Last changed ${instant(published.changedAt)}. For programs: <a href="certificates.json">certificates.json</a></p>
+<p class="soft">Last changed ${timeElement(published.changedAt)}. For programs: <a href="certificates.json">certificates.json</a></p>
 </header>
 <main>
 ${preparationSection(preparationFor(published))}
-${certificateSection('Current', of('Current'))}
-${certificateSection('Next', of('Next'), of('Current'))}
-${certificateSection('Deprecated', of('Deprecated'))}
+${certificateSection('Current', inState('Current'))}
+${certificateSection('Next', inState('Next'), inState('Current'))}
+${certificateSection('Deprecated', inState('Deprecated'))}
 ${protocolSection(published)}
 ${tlsaSection(published)}
 ${noticeSection(publisher)}
@@ -39,7 +40,7 @@ ${noticeSection(publisher)}
 }
 
 /** Without a configured organisation, its default is the host name, and the page says "We". */
-const whoReceives = (hostname: string, { organisation }: Publisher): string =>
+const receiverText = (hostname: string, { organisation }: Publisher): string =>
   organisation === hostname ? 'We receive' : `${organisation} receives`
 
 function preparationSection({ changesAt, beforeChange, always }: Preparation): Html {
@@ -49,7 +50,7 @@ ${
   changesAt === null
     ? html`<p>No change of our certificates is announced.</p>`
     : html`<div class="card next">
-<h3>Before ${instant(changesAt)}, when the next certificate is served instead of the current one</h3>
+<h3>Before ${timeElement(changesAt)}, when the next certificate is served instead of the current one</h3>
 ${
   beforeChange.length === 0
     ? html`<p>Nothing: root, addresses, name and key stay as they are.</p>`
@@ -66,22 +67,22 @@ const stepItem = ({ text, items }: Step): Html =>
   html`<li>${text}${codeList(items)}</li>
 `
 
-/** @param before certificates of the previous section; those are not described again */
+/** @param previous certificates of the previous section; those are not described again */
 function certificateSection(
   state: PublishedCertificate['state'],
   certificates: readonly PublishedCertificate[],
-  before: readonly PublishedCertificate[] = [],
+  previous: readonly PublishedCertificate[] = [],
 ): Html {
   if (certificates.length === 0) return html``
-  const wasServed = ({ fingerprint256 }: PublishedCertificate) =>
-    before.some((other) => other.fingerprint256 === fingerprint256)
+  const isAlreadyServed = ({ fingerprint256 }: PublishedCertificate) =>
+    previous.some((other) => other.fingerprint256 === fingerprint256)
   return html`<section>
 <h2>${state} ${certificates.length > 1 ? 'certificates' : 'certificate'}</h2>
-${certificates.map((each) => (wasServed(each) ? staysLine(each) : certificateCard(each)))}
+${certificates.map((each) => (isAlreadyServed(each) ? unchangedLine(each) : certificateCard(each)))}
 </section>`
 }
 
-const staysLine = (certificate: PublishedCertificate): Html =>
+const unchangedLine = (certificate: PublishedCertificate): Html =>
   html`<p>The certificate ${shortName(certificate)} stays as it is.</p>
 `
 
@@ -139,4 +140,4 @@ const codeList = (texts: readonly string[]): Html =>
 
 const codeLine = (text: string): Html => html`<span><code>${text}</code></span>`
 
-const instant = (iso: string): Html => html`<time datetime="${iso}">${utcText(iso)}</time>`
+const timeElement = (iso: string): Html => html`<time datetime="${iso}">${utcText(iso)}</time>`

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb'
-import { remarksOn } from '../../../functions/connector-api/remarks.ts'
+import { createWarningFinder } from '../../../functions/connector-api/remarks.ts'
 import type { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { apiOver } from '../../support/api-client.ts'
@@ -69,7 +69,7 @@ test('the comparison waits five seconds for a silent store', async ({ mock }) =>
   mock.timers.enable({ apis: ['setTimeout'] })
   const errors: unknown[] = []
   const logger = { error: (_: string, error: unknown) => errors.push(error) } as unknown as Logger
-  const remarks = remarksOn({ readAll: () => new Promise(() => {}) }, outboundWarnings, {
+  const remarks = createWarningFinder({ readAll: () => new Promise(() => {}) }, outboundWarnings, {
     logger,
     now: () => 0,
   })

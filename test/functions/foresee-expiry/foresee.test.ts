@@ -1,7 +1,7 @@
 /** Runs over many days with a real table: when notices are published, and that each is published once. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Dependencies, runForesight, type Told } from '../../../functions/foresee-expiry/foresee.ts'
+import { type Dependencies, type SentNotice, watchExpiry } from '../../../functions/foresee-expiry/foresee.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import type { Announcement } from '../../../shared/queues/topic.ts'
 import type { Observation } from '../../../shared/tls/observed/observation.ts'
@@ -22,7 +22,7 @@ function unit(daysToExpiry: readonly number[]) {
   const id = `c${units++}`
   const published: string[] = []
   const failures: (string | null)[] = []
-  const claims = new Claims<Told>(database.documents, database.transportTable)
+  const claims = new Claims<SentNotice>(database.documents, database.transportTable)
   const seen = (now: Date): Observation[] =>
     daysToExpiry.map((days, index) =>
       observation(
@@ -49,7 +49,7 @@ function unit(daysToExpiry: readonly number[]) {
           inbound: [],
           outbound: [outbound({ id, name: 'To the bank', recipientDomains: ['bank.example'] })],
         }),
-        see: async () => assert.fail('no certificate of the ingress is published'),
+        recordServed: async () => assert.fail('no certificate of the ingress is published'),
         async *observations() {
           yield* seen(now)
         },
@@ -59,9 +59,9 @@ function unit(daysToExpiry: readonly number[]) {
           published.push(subject)
           return 'n1'
         },
-        tell: (_notice, failure) => void failures.push(failure?.message ?? null),
+        logNotice: (_notice, failure) => void failures.push(failure?.message ?? null),
       }
-      return runForesight(now, dependencies)
+      return watchExpiry(now, dependencies)
     },
     told: () => published.splice(0).map((subject) => /(\d+ days?|EXPIRED)/.exec(subject)?.[0]),
   }
@@ -97,8 +97,8 @@ test('the repeated run publishes a notice that the topic did not accept', async 
   assert.equal((await it.run(0)).failed, 1)
   it.topicIsAway = false
   // Lambda waits a minute before it repeats a run.
-  assert.equal((await it.run(0, 60)).told, 1)
-  assert.equal((await it.run(0, 120)).known, 1)
+  assert.equal((await it.run(0, 60)).published, 1)
+  assert.equal((await it.run(0, 120)).alreadyPublished, 1)
   assert.deepEqual([it.told(), it.failures], [['10 days'], ['the topic is away', null]])
 })
 
@@ -115,8 +115,8 @@ test('a notice is published again when its run crashed before completing the cla
 test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next', async () => {
   const it = unit(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
   const first = await it.run(0)
-  assert.deepEqual([first.told, first.left], [50, 10])
+  assert.deepEqual([first.published, first.leftToNextRun], [50, 10])
   assert.equal(it.told()[0], '23 days')
   const second = await it.run(0, 60)
-  assert.deepEqual([second.told, second.known, second.left], [10, 50, 0])
+  assert.deepEqual([second.published, second.alreadyPublished, second.leftToNextRun], [10, 50, 0])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { announce } from '../../../functions/foresee-expiry/notice-text.ts'
+import { expiryAnnouncement } from '../../../functions/foresee-expiry/notice-text.ts'
 import type { Consequence, ExpiryNotice } from '../../../shared/policy/foresight.ts'
 import type { ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { observation } from '../../support/observed.ts'
@@ -21,7 +21,7 @@ const notice = (fields: Partial<ExpiryNotice> = {}): ExpiryNotice => ({
 })
 
 test('the notice names connector, hosts, expiry, issuer and consequence', () => {
-  const { subject, text, attributes } = announce(notice())
+  const { subject, text, attributes } = expiryAnnouncement(notice())
   assert.equal(subject, 'mailflow: 10 days left: certificate of connector "To the bank"')
   assert.deepEqual(attributes, { kind: 'CertificateExpires', connector: 'To the bank' })
   for (const expected of [
@@ -84,18 +84,20 @@ for (const [what, fields, expected] of [
   ],
 ] as [string, Partial<ExpiryNotice>, RegExp][])
   test(`the notice describes ${what}`, () => {
-    const { subject, text } = announce(notice(fields))
+    const { subject, text } = expiryAnnouncement(notice(fields))
     assert.match(`${subject}\n${text}`, expected)
   })
 
 for (const consequence of ['AsTlsaSays', 'RecordedOnly', 'Nothing'] as Consequence[])
   test(`the notice with ${consequence} says whether mail stops`, () => {
-    assert.match(announce(notice({ consequence })).text, /no mail stops|nothing changes/)
+    assert.match(expiryAnnouncement(notice({ consequence })).text, /no mail stops|nothing changes/)
   })
 
 test('a long connector name with control characters fits the subject and adds no line', () => {
   const name = `To the bank\u202e\nFrom: nobody ${'x'.repeat(200)}`
-  const { subject, text } = announce(notice({ connector: { ...partner, name }, hosts: Array(500).fill('h') }))
+  const { subject, text } = expiryAnnouncement(
+    notice({ connector: { ...partner, name }, hosts: Array(500).fill('h') }),
+  )
   assert.ok(subject.length <= 100)
   assert.match(subject, /^[ -~]+$/)
   assert.doesNotMatch(text, /\u202e|\nFrom:/)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { before, test } from 'node:test'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { type Dependencies, publicPages } from '../../../functions/public-pages/pages.ts'
+import { createPublicPages, type Dependencies } from '../../../functions/public-pages/pages.ts'
 import type { PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { formatPolicy } from '../../../shared/net/mta-sts/published.ts'
 import { describeCertificates } from '../../../shared/tls/published.ts'
@@ -52,7 +52,7 @@ function pagesWith({
 }: Around = {}) {
   const errors: unknown[] = []
   const lookedUp: string[] = []
-  const pages = publicPages({
+  const pages = createPublicPages({
     published: { read },
     acceptedDomains: {
       get: async (domain: string) => {

@@ -9,7 +9,7 @@ import { Metrics } from '@aws-lambda-powertools/metrics'
 import { storeReport } from '../../../functions/deliver-message/keep-report.ts'
 import { sessionRecorder, writeSessionCounts } from '../../../functions/deliver-message/tls-sessions.ts'
 import { contentReference, sendReport } from '../../../functions/report-tls/send-report.ts'
-import { type Sent, sendReports } from '../../../functions/report-tls/send-reports.ts'
+import { type SentReport, sendReports } from '../../../functions/report-tls/send-reports.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { deliverToHops, type SmtpDeliveryOptions } from '../../../shared/net/smtp-delivery.ts'
@@ -121,7 +121,7 @@ test('the partner receives what was counted', async () => {
   const stored = new Map<string, Buffer>()
   const run = await sendReports(dayBefore(runAt), {
     counters,
-    claims: new Claims<Sent>(ours.documents, ours.transportTable),
+    claims: new Claims<SentReport>(ours.documents, ours.transportTable),
     resolver: dns,
     reporter,
     send: (report, place) =>
@@ -140,7 +140,7 @@ test('the partner receives what was counted', async () => {
       }),
     now: () => runAt,
     hasTime: () => true,
-    tell: () => {},
+    onResult: () => {},
   })
   assert.equal(run.sent, 1)
   const [sent] = evaluation.take()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, beforeEach, type TestContext, test } from 'node:test'
-import type { Run } from '../../../functions/report-tls/send-reports.ts'
+import type { ReportRun } from '../../../functions/report-tls/send-reports.ts'
 import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
 import type { Zone } from '../../../infra/local/dns/zone.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
@@ -34,7 +34,7 @@ let database: TestDynamoDb
 let dns: DnsServer
 let secrets: FakeSecrets
 let storage: FakeS3AndSqs
-let handler: (event?: unknown, context?: { getRemainingTimeInMillis(): number }) => Promise<Run>
+let handler: (event?: unknown, context?: { getRemainingTimeInMillis(): number }) => Promise<ReportRun>
 
 before(async () => {
   database = await startDynamoDb()

@@ -3,7 +3,12 @@ import { buffer } from 'node:stream/consumers'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { contentReference, sendReport } from '../../../functions/report-tls/send-report.ts'
-import { type Run, type Sent, sendReports, type Told } from '../../../functions/report-tls/send-reports.ts'
+import {
+  type ReportedResult,
+  type ReportRun,
+  type SentReport,
+  sendReports,
+} from '../../../functions/report-tls/send-reports.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
@@ -54,7 +59,7 @@ function reporting(zone: Zone | FakeResolver) {
   const resolver = 'query' in zone ? zone : fakeResolver(zone)
   const evaluation = recordingQueue<EvaluationJob>()
   const stored = new Map<string, Buffer>()
-  const told: Told[] = []
+  const told: ReportedResult[] = []
   let ids = 0
   return {
     evaluation,
@@ -62,11 +67,11 @@ function reporting(zone: Zone | FakeResolver) {
     told,
     resolver,
     /** @param later hours after the first run */
-    run: (later = 0, hasTime = () => true): Promise<Run> => {
+    run: (later = 0, hasTime = () => true): Promise<ReportRun> => {
       const now = () => new Date(begin + later * hour)
       return sendReports(day, {
         counters: new SessionCounters(database.documents, database.transportTable),
-        claims: new Claims<Sent>(database.documents, database.transportTable),
+        claims: new Claims<SentReport>(database.documents, database.transportTable),
         resolver,
         reporter,
         send: (report, place) =>
@@ -85,7 +90,7 @@ function reporting(zone: Zone | FakeResolver) {
           }),
         now,
         hasTime,
-        tell: (one) => told.push(one),
+        onResult: (one) => told.push(one),
       })
     },
   }
@@ -94,7 +99,7 @@ function reporting(zone: Zone | FakeResolver) {
 const record = (domain: string, rua: string): Zone => ({
   txt: { [`_smtp._tls.${domain}`]: [`v=TLSRPTv1; rua=${rua}`] },
 })
-const none: Run = {
+const none: ReportRun = {
   domains: 0,
   sent: 0,
   known: 0,
@@ -192,13 +197,13 @@ test('a failing table ends the run', async () => {
   await assert.rejects(
     sendReports(day, {
       counters: new SessionCounters(database.documents, database.transportTable),
-      claims: new Claims<Sent>(database.documents, 'no-such-table'),
+      claims: new Claims<SentReport>(database.documents, 'no-such-table'),
       resolver,
       reporter,
       send: async () => assert.fail('nothing was claimed'),
       now: () => new Date(begin),
       hasTime: () => true,
-      tell: () => {},
+      onResult: () => {},
     }),
     { name: 'ResourceNotFoundException' },
   )

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { forWhomeverAsks } from '../../../functions/rotate-certificate/deployment.ts'
+import { respondToDeployment } from '../../../functions/rotate-certificate/deployment.ts'
 
 const event = {
   RequestType: 'Create',
@@ -28,7 +28,7 @@ function listener(status = 200) {
 
 test('a deployment gets SUCCESS when the work is done', async () => {
   const { heard, send } = listener()
-  assert.equal(await forWhomeverAsks(event, async () => 'done', send), 'done')
+  assert.equal(await respondToDeployment(event, async () => 'done', send), 'done')
   assert.deepEqual(heard, [
     { url: event.ResponseURL, method: 'PUT', body: { ...answer, Status: 'SUCCESS', Reason: '' } },
   ])
@@ -37,13 +37,17 @@ test('a deployment gets SUCCESS when the work is done', async () => {
 test('a deployment gets FAILED with the reason', async () => {
   const { heard, send } = listener()
   const work = () => Promise.reject(new Error('the secret is not JSON'))
-  await forWhomeverAsks({ ...event, RequestType: 'Update' }, work, send)
+  await respondToDeployment({ ...event, RequestType: 'Update' }, work, send)
   assert.deepEqual(heard[0]?.body, { ...answer, Status: 'FAILED', Reason: 'the secret is not JSON' })
 })
 
 test('the removal of a stack runs nothing and gets SUCCESS', async () => {
   const { heard, send } = listener()
-  await forWhomeverAsks({ ...event, RequestType: 'Delete' }, () => Promise.reject(new Error('never')), send)
+  await respondToDeployment(
+    { ...event, RequestType: 'Delete' },
+    () => Promise.reject(new Error('never')),
+    send,
+  )
   assert.deepEqual(heard[0]?.body, { ...answer, Status: 'SUCCESS', Reason: '' })
 })
 
@@ -63,9 +67,9 @@ const others: [string, unknown][] = [
 for (const [who, asked] of others)
   test(`${who} runs the work and gets no response`, async () => {
     const { heard, send } = listener()
-    assert.equal(await forWhomeverAsks(asked, async () => 'done', send), 'done')
+    assert.equal(await respondToDeployment(asked, async () => 'done', send), 'done')
     await assert.rejects(
-      forWhomeverAsks(asked, () => Promise.reject(new Error('no')), send),
+      respondToDeployment(asked, () => Promise.reject(new Error('no')), send),
       /^Error: no$/,
     )
     assert.deepEqual(heard, [])
@@ -74,7 +78,7 @@ for (const [who, asked] of others)
 test('a response that CloudFormation does not accept is an error, so that it is retried', async () => {
   const { send } = listener(403)
   await assert.rejects(
-    forWhomeverAsks(event, async () => null, send),
+    respondToDeployment(event, async () => null, send),
     /did not accept the response: HTTP 403/,
   )
 })

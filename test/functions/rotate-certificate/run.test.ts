@@ -10,10 +10,13 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb'
 import { AcmCertificates } from '../../../functions/rotate-certificate/acm.ts'
-import type { News } from '../../../functions/rotate-certificate/news.ts'
+import type { CertificateChange } from '../../../functions/rotate-certificate/news.ts'
 import { type Dependencies, rotate } from '../../../functions/rotate-certificate/run.ts'
-import { CertificateSecretStore, Outrun } from '../../../functions/rotate-certificate/secret.ts'
-import { ToldItem } from '../../../functions/rotate-certificate/told.ts'
+import {
+  CertificateSecretStore,
+  ConcurrentUpdateError,
+} from '../../../functions/rotate-certificate/secret.ts'
+import { NotificationItem } from '../../../functions/rotate-certificate/told.ts'
 import { OwnSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import type { Announcement } from '../../../shared/queues/topic.ts'
@@ -51,7 +54,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
     await dynamodb.documents.send(
       new DeleteCommand({ TableName: dynamodb.connectorsTable, Key: { pk: 'certificates', sk } }),
     )
-  const events: News[] = []
+  const events: CertificateChange[] = []
   const notices: Announcement[] = []
   const clock = { now: Date.now() }
   const published = new PublishedCertificatesItem(dynamodb.documents, dynamodb.connectorsTable)
@@ -59,9 +62,9 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
     secret: new CertificateSecretStore(secrets, arn),
     authority: null,
     published,
-    told: new ToldItem(dynamodb.documents, dynamodb.connectorsTable),
-    tellEvent: async (news) => void events.push(news),
-    tellPartners: async (notice) => void notices.push(notice),
+    notifications: new NotificationItem(dynamodb.documents, dynamodb.connectorsTable),
+    putEvent: async (news) => void events.push(news),
+    notifyPartners: async (notice) => void notices.push(notice),
     prove() {},
     hostname,
     noticeMs: 7 * day,
@@ -124,8 +127,8 @@ test('a next certificate in the secret is announced once, and switched with a no
   await run()
   const servedFrom = new Date(clock.now + 3 * day).toISOString()
   await put({ ...of(one), note: 'ours', next: { ...of(two), servedFrom } })
-  assert.deepEqual((await run()).told, ['Certificate Announced'])
-  assert.deepEqual((await run()).told, [])
+  assert.deepEqual((await run()).notifications, ['Certificate Announced'])
+  assert.deepEqual((await run()).notifications, [])
   assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
   clock.now = Date.parse(servedFrom)
   assert.deepEqual(await run(), { changed: true, refused: [], told: ['Certificate Switched'] })
@@ -155,12 +158,12 @@ test('a certificate that stays causes no notice, neither before the switch nor a
   const servedFrom = new Date(clock.now + 3 * day).toISOString()
   const set = { ...both(one), next: { ...both(two), servedFrom } }
   await put(set)
-  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  assert.deepEqual((await run()).notifications, ['Certificate Announced'])
   const former = { certificate: three.cert, servedUntil: new Date(clock.now - 40 * day).toISOString() }
   await put({ ...set, deprecated: [former] })
-  assert.deepEqual((await run()).told, [])
+  assert.deepEqual((await run()).notifications, [])
   clock.now = Date.parse(servedFrom)
-  assert.deepEqual((await run()).told, ['Certificate Switched'])
+  assert.deepEqual((await run()).notifications, ['Certificate Switched'])
   for (const { detail } of events) {
     const { certificates } = detail as { certificates: { keyType: string }[] }
     assert.deepEqual(
@@ -181,11 +184,11 @@ test('an empty secret is filled from ACM; a renewal is announced, and its key ex
   assert.ok(createPrivateKey(held().privateKey).equals(createPrivateKey(one.key)))
   assert.deepEqual((await run()).changed, false)
   state.identity = two
-  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  assert.deepEqual((await run()).notifications, ['Certificate Announced'])
   await run()
   assert.equal(state.exports, 2)
   clock.now += 7 * day
-  assert.deepEqual((await run()).told, ['Certificate Switched'])
+  assert.deepEqual((await run()).notifications, ['Certificate Switched'])
   assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
   assert.equal(state.exports, 2)
 })
@@ -218,7 +221,7 @@ test('a refused replacement of the current certificate is not published', async 
     assert.deepEqual([held(), await states()], [certificates, ['Current CN=one']])
   }
   await put(of(two))
-  assert.deepEqual((await run()).told, ['Certificate Switched'])
+  assert.deepEqual((await run()).notifications, ['Certificate Switched'])
   assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
   assert.deepEqual(types(), ['Certificate Refused', 'Certificate Refused', 'Certificate Switched'])
 })
@@ -239,9 +242,9 @@ test('an announced certificate that disappears is withdrawn; a replacement is an
   await put({ ...of(one), next: { ...of(two), servedFrom } })
   await run()
   await put({ ...of(one), next: { ...of(three), servedFrom } })
-  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  assert.deepEqual((await run()).notifications, ['Certificate Announced'])
   await put(of(one))
-  assert.deepEqual((await run()).told, ['Certificate Withdrawn'])
+  assert.deepEqual((await run()).notifications, ['Certificate Withdrawn'])
 })
 
 test('concurrent runs write one value and send one notice', async () => {
@@ -286,7 +289,7 @@ test('a value made from an old version does not replace the current one', async 
   const store = new CertificateSecretStore(secrets, arn)
   const before = await store.read()
   await put(of(two))
-  await assert.rejects(store.replace(before, JSON.stringify(of(three))), Outrun)
+  await assert.rejects(store.replace(before, JSON.stringify(of(three))), ConcurrentUpdateError)
   assert.equal(held().certificate, two.cert)
   await store.replace(await store.read(), JSON.stringify(of(three)))
   const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }))
@@ -297,7 +300,7 @@ test('a later run sends a failed notice when the lease of the failed run has exp
   const sent: Announcement[] = []
   let fails = true
   const { run, put, clock } = await deployment(of(one), {
-    async tellPartners(notice) {
+    async notifyPartners(notice) {
       if (fails) throw new Error('the topic is away')
       sent.push(notice)
     },
@@ -306,9 +309,9 @@ test('a later run sends a failed notice when the lease of the failed run has exp
   await put({ ...of(one), next: { ...of(two), servedFrom: new Date(clock.now + day).toISOString() } })
   await assert.rejects(run(), /the topic is away/)
   fails = false
-  assert.deepEqual((await run()).told, [])
+  assert.deepEqual((await run()).notifications, [])
   clock.now += 3_600_000
-  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  assert.deepEqual((await run()).notifications, ['Certificate Announced'])
   assert.equal(sent.length, 1)
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { validationApi } from '../../../functions/validate-connector/api.ts'
+import { createValidationApi } from '../../../functions/validate-connector/api.ts'
 import { type Options, validate } from '../../../functions/validate-connector/validate.ts'
 import { OutboundConnector, type OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors-table/repository.ts'
@@ -45,7 +45,7 @@ async function ask(id: string, { json, body, meanwhile, ...asked }: Asked = {}) 
     info: (message: string, fields: object) => logged.push({ message, ...fields }),
     error: (message: string, error: Error) => logged.push({ message, error }),
   } as unknown as Logger
-  const api = validationApi({
+  const api = createValidationApi({
     outbound: repository.outbound,
     acceptedDomains: repository.acceptedDomains,
     validate: async (connector, testMail) => {
