@@ -4,7 +4,7 @@ import type { ApiClient } from './api/client.ts'
 import type { ExitStatus } from './faults.ts'
 
 /** The process around a command. Tests pass their own. */
-export interface World {
+export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   out(text: string): void
   err(text: string): void
@@ -22,7 +22,7 @@ export interface Option {
   readonly value?: string
   /** The value is optional: the next argument is the value only if it matches. */
   readonly optional?: RegExp
-  readonly says: string
+  readonly description: string
 }
 export type Options = Readonly<Record<string, Option>>
 
@@ -35,10 +35,10 @@ export type Values<O extends Options> = {
       : string | undefined
 }
 
-export interface Call<O extends Options> {
+export interface CommandInvocation<O extends Options> {
   readonly values: Values<O>
   readonly positionals: readonly string[]
-  readonly world: World
+  readonly io: Io
   readonly api: ApiClient
 }
 
@@ -47,38 +47,40 @@ export interface Command<O extends Options = Options> {
   readonly name: string
   readonly summary: string
   /** Positional arguments as the help shows them, such as `[ID]`, and their minimum and maximum number. */
-  readonly takes?: { readonly shown: string; readonly least: number; readonly most: number }
+  readonly positionalUsage?: { readonly usage: string; readonly minCount: number; readonly maxCount: number }
   /** Required options, as the usage line shows them. */
-  readonly needs?: string
+  readonly requiredOptions?: string
   readonly options: O
   /** Whether the command uses the API and so takes `apiOptions`. */
   readonly usesApi: boolean
   /** Text below the options in the help. */
   readonly details?: string
-  run(call: Call<O>): Promise<ExitStatus>
+  run(call: CommandInvocation<O>): Promise<ExitStatus>
 }
 
 /** Checks that `run` reads only the described options, then drops the option type. */
-export const command = <const O extends Options>(described: Command<O>): Command =>
-  described as unknown as Command
+export const defineCommand = <const O extends Options>(spec: Command<O>): Command =>
+  spec as unknown as Command
 
-export const jsonOption = { json: { type: 'boolean', says: 'print JSON' } } as const
+export const jsonOption = { json: { type: 'boolean', description: 'print JSON' } } as const
 
 export const apiOptions = {
   api: {
     type: 'string',
     value: 'URL',
-    says: "the API's address (default: MAILFLOW_API, else http://127.0.0.1:8080)",
+    description: "the API's address (default: MAILFLOW_API, else http://127.0.0.1:8080)",
   },
-  token: { type: 'string', value: 'TOKEN', says: 'send this bearer token (default: MAILFLOW_TOKEN)' },
+  token: { type: 'string', value: 'TOKEN', description: 'send this bearer token (default: MAILFLOW_TOKEN)' },
   sign: {
     type: 'boolean',
-    says: 'sign requests with AWS credentials; on by default for *.execute-api.*.amazonaws.com',
+    description: 'sign requests with AWS credentials; on by default for *.execute-api.*.amazonaws.com',
   },
-  region: { type: 'string', value: 'REGION', says: 'the AWS region to sign for; implies --sign' },
+  region: { type: 'string', value: 'REGION', description: 'the AWS region to sign for; implies --sign' },
 } as const satisfies Options
 
-export const helpOption = { help: { type: 'boolean', says: 'print this help' } } as const satisfies Options
+export const helpOption = {
+  help: { type: 'boolean', description: 'print this help' },
+} as const satisfies Options
 
 /** Converts options to the form that node:util's parseArgs takes. */
 export function parseArgsOptions(options: Options): ParseArgsOptionsConfig {

@@ -1,11 +1,11 @@
 /** Errors that end a command. Their texts are written for the person at the terminal. */
 
 /** Exit statuses. Scripts rely on these numbers. */
-export const exit = { ok: 0, fault: 1, usage: 2, differs: 3 } as const
-export type ExitStatus = (typeof exit)[keyof typeof exit]
+export const exitStatus = { ok: 0, failure: 1, usage: 2, differences: 3 } as const
+export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus]
 
 /** Reports a wrong file, or an API that fails or is unreachable. `lines` are printed below the message. */
-export class Fault extends Error {
+export class CommandError extends Error {
   readonly lines: readonly string[]
 
   constructor(message: string, lines: readonly string[] = []) {
@@ -15,4 +15,4 @@ export class Fault extends Error {
 }
 
 /** Reports wrong arguments or options. */
-export class UsageFault extends Error {}
+export class UsageError extends Error {}

@@ -1,14 +1,14 @@
 /** Builds the texts of --help. */
 import { apiOptions, type Command, helpOption, type Options } from './command.ts'
-import { aligned } from './text/table.ts'
+import { alignColumns } from './text/table.ts'
 
-export function helpOfAll(commands: readonly Command[]): string {
+export function generalHelp(commands: readonly Command[]): string {
   const rows = commands.map(({ name, summary }) => [`  ${name}`, summary])
   return `Manages a mailflow gateway: connectors, decisions and messages.
 
   npx mailflow COMMAND [OPTION …]
 
-${aligned(rows)}
+${alignColumns(rows)}
 
 Run "npx mailflow COMMAND --help" for the options of one command.
 
@@ -16,7 +16,7 @@ Exit status: 0 success, 1 failure, 2 wrong arguments, 3 differences found ("conn
 `
 }
 
-export function helpOf(command: Command): string {
+export function commandHelp(command: Command): string {
   const { options, details, summary } = command
   return [
     `${summary}.\n\n  ${usageOf(command)}\n`,
@@ -25,15 +25,21 @@ export function helpOf(command: Command): string {
   ].join('\n')
 }
 
-export function usageOf({ name, takes, needs, options, usesApi }: Command): string {
+export function usageOf({
+  name,
+  positionalUsage: takes,
+  requiredOptions: needs,
+  options,
+  usesApi,
+}: Command): string {
   const optional = usesApi || Object.keys(options).length > 0 ? '[OPTION …]' : undefined
-  return ['npx mailflow', name, takes?.shown, needs, optional].filter(Boolean).join(' ')
+  return ['npx mailflow', name, takes?.usage, needs, optional].filter(Boolean).join(' ')
 }
 
 function optionLines(options: Options): string {
-  const rows = Object.entries(options).map(([name, { short, value, optional, says }]) => {
+  const rows = Object.entries(options).map(([name, { short, value, optional, description: says }]) => {
     const shown = optional ? ` [${value}]` : value === undefined ? '' : ` ${value}`
     return [`  ${short === undefined ? '' : `-${short}, `}--${name}${shown}`, says]
   })
-  return `${aligned(rows)}\n`
+  return `${alignColumns(rows)}\n`
 }

@@ -1,52 +1,52 @@
 /** Parses the arguments, runs the command and returns its exit status. */
 import { parseArgs } from 'node:util'
 import { errorMessage } from '../shared/contract/error-message.ts'
-import { apiAt } from './api/address.ts'
+import { createApiClient } from './api/address.ts'
 import {
   apiOptions,
   type Command,
   helpOption,
+  type Io,
   type Options,
   parseArgsOptions,
   type Values,
-  type World,
 } from './command.ts'
 import { commands } from './commands.ts'
-import { type ExitStatus, exit, Fault, UsageFault } from './faults.ts'
-import { helpOf, helpOfAll, usageOf } from './help.ts'
+import { CommandError, type ExitStatus, exitStatus, UsageError } from './faults.ts'
+import { commandHelp, generalHelp, usageOf } from './help.ts'
 
-export async function run(args: readonly string[], world: World): Promise<ExitStatus> {
+export async function run(args: readonly string[], io: Io): Promise<ExitStatus> {
   try {
-    return await dispatch(args, world)
+    return await dispatch(args, io)
   } catch (error) {
-    if (error instanceof UsageFault) {
-      world.err(`mailflow: ${error.message}\n`)
-      return exit.usage
+    if (error instanceof UsageError) {
+      io.err(`mailflow: ${error.message}\n`)
+      return exitStatus.usage
     }
-    if (!(error instanceof Fault)) throw error
-    world.err(`mailflow: ${[error.message, ...error.lines.map((line) => `  ${line}`)].join('\n')}\n`)
-    return exit.fault
+    if (!(error instanceof CommandError)) throw error
+    io.err(`mailflow: ${[error.message, ...error.lines.map((line) => `  ${line}`)].join('\n')}\n`)
+    return exitStatus.failure
   }
 }
 
-async function dispatch(args: readonly string[], world: World): Promise<ExitStatus> {
+async function dispatch(args: readonly string[], io: Io): Promise<ExitStatus> {
   const [first] = args
   if (first === undefined || first === '--help' || first === 'help') {
-    const wanted = args[1] === undefined ? undefined : commandOf(args.slice(1))
-    world.out(wanted ? helpOf(wanted.command) : helpOfAll(commands))
-    return first === undefined ? exit.usage : exit.ok
+    const topic = args[1] === undefined ? undefined : findCommand(args.slice(1))
+    io.out(topic ? commandHelp(topic.command) : generalHelp(commands))
+    return first === undefined ? exitStatus.usage : exitStatus.ok
   }
-  const { command, rest } = commandOf(args)
+  const { command, rest } = findCommand(args)
   const { values, positionals } = parse(command, rest)
   if (values.help) {
-    world.out(helpOf(command))
-    return exit.ok
+    io.out(commandHelp(command))
+    return exitStatus.ok
   }
-  refuseWrongCount(command, positionals)
-  return command.run({ values, positionals, world, api: apiAt(values, world.env) })
+  checkArgumentCount(command, positionals)
+  return command.run({ values, positionals, io, api: createApiClient(values, io.env) })
 }
 
-function commandOf(args: readonly string[]): { command: Command; rest: readonly string[] } {
+function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
   for (const words of [2, 1]) {
     const name = args.slice(0, words).join(' ')
     const command = commands.find((one) => one.name === name)
@@ -54,41 +54,41 @@ function commandOf(args: readonly string[]): { command: Command; rest: readonly 
   }
   const group = commands.filter(({ name }) => name.startsWith(`${args[0]} `))
   if (args[0]?.startsWith('-'))
-    throw new UsageFault(`put ${args[0]} after the command; the commands are ${listed(commands)}`)
+    throw new UsageError(`put ${args[0]} after the command; the commands are ${commandNames(commands)}`)
   if (group.length === 0)
-    throw new UsageFault(`unknown command "${args[0]}"; the commands are ${listed(commands)}`)
+    throw new UsageError(`unknown command "${args[0]}"; the commands are ${commandNames(commands)}`)
   if (args[1] === undefined || args[1] === '--help')
-    throw new UsageFault(`incomplete command "${args[0]}"; the commands are ${listed(group)}`)
-  throw new UsageFault(`unknown command "${args[0]} ${args[1]}"; the commands are ${listed(group)}`)
+    throw new UsageError(`incomplete command "${args[0]}"; the commands are ${commandNames(group)}`)
+  throw new UsageError(`unknown command "${args[0]} ${args[1]}"; the commands are ${commandNames(group)}`)
 }
 
-const listed = (some: readonly Command[]): string => some.map(({ name }) => name).join(', ')
+const commandNames = (some: readonly Command[]): string => some.map(({ name }) => name).join(', ')
 
 /** @throws UsageFault naming the wrong option */
 function parse(command: Command, args: readonly string[]) {
   const options: Options = { ...command.options, ...(command.usesApi && apiOptions), ...helpOption }
   try {
     const { values, positionals } = parseArgs({
-      args: withOptionalValues(args, options),
+      args: fillOptionalValues(args, options),
       options: parseArgsOptions(options),
       allowPositionals: true,
     })
-    return { values: { ...absent(options), ...values } as Values<Options>, positionals }
+    return { values: { ...defaultValues(options), ...values } as Values<Options>, positionals }
   } catch (error) {
     // The rest of Node's message explains how to pass an argument that begins with a dash.
-    throw new UsageFault(`${errorMessage(error).split('. To specify')[0]} (usage: ${usageOf(command)})`)
+    throw new UsageError(`${errorMessage(error).split('. To specify')[0]} (usage: ${usageOf(command)})`)
   }
 }
 
 /** Gives an option with an optional value an empty value when the next argument does not match. */
-function withOptionalValues(args: readonly string[], options: Options): string[] {
+function fillOptionalValues(args: readonly string[], options: Options): string[] {
   return args.flatMap((arg, index) => {
     const optional = arg.startsWith('--') ? options[arg.slice(2)]?.optional : undefined
     return optional && !optional.test(args[index + 1] ?? '') ? [`${arg}=`] : [arg]
   })
 }
 
-const absent = (options: Options): Record<string, boolean | string[] | undefined> =>
+const defaultValues = (options: Options): Record<string, boolean | string[] | undefined> =>
   Object.fromEntries(
     Object.entries(options).map(([name, { type, multiple }]) => [
       name,
@@ -96,10 +96,11 @@ const absent = (options: Options): Record<string, boolean | string[] | undefined
     ]),
   )
 
-function refuseWrongCount(command: Command, positionals: readonly string[]): void {
-  const { least, most } = command.takes ?? { least: 0, most: 0 }
-  const surplus = positionals[most]
-  if (surplus !== undefined)
-    throw new UsageFault(`unexpected argument "${surplus}" (usage: ${usageOf(command)})`)
-  if (positionals.length < least) throw new UsageFault(`an argument is missing (usage: ${usageOf(command)})`)
+function checkArgumentCount(command: Command, positionals: readonly string[]): void {
+  const { minCount, maxCount } = command.positionalUsage ?? { minCount: 0, maxCount: 0 }
+  const unexpected = positionals[maxCount]
+  if (unexpected !== undefined)
+    throw new UsageError(`unexpected argument "${unexpected}" (usage: ${usageOf(command)})`)
+  if (positionals.length < minCount)
+    throw new UsageError(`an argument is missing (usage: ${usageOf(command)})`)
 }

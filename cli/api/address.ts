@@ -3,10 +3,10 @@
  * address, reads the credentials. Defence: credentials are sent over TLS only, except to loopback. An AWS signature is
  * valid for one host, and redirects are not followed.
  */
-import { Fault, UsageFault } from '../faults.ts'
+import { CommandError, UsageError } from '../faults.ts'
 import { ApiClient, type Authorise } from './client.ts'
 
-interface Given {
+interface ApiOptions {
   readonly api?: string
   readonly token?: string
   readonly sign?: boolean
@@ -22,42 +22,42 @@ const localApi = 'http://127.0.0.1:8080'
  * @throws UsageFault for an invalid address
  * @throws Fault when credentials would be sent in the clear
  */
-export function apiAt(given: Given, env: Environment): ApiClient {
-  const base = baseOf(given.api ?? (env.MAILFLOW_API || localApi))
-  const authorise = authorisation(base, given, env)
+export function createApiClient(given: ApiOptions, env: Environment): ApiClient {
+  const base = parseBaseUrl(given.api ?? (env.MAILFLOW_API || localApi))
+  const authorise = chooseAuthorisation(base, given, env)
   if (authorise !== null && base.protocol === 'http:' && !isLoopback(base.hostname))
-    throw new Fault(
+    throw new CommandError(
       `credentials are not sent to ${base.origin}, which does not use TLS; give an https address`,
     )
   return new ApiClient(base, authorise ?? (async (request) => request.headers))
 }
 
-function baseOf(text: string): URL {
+function parseBaseUrl(text: string): URL {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new UsageFault(`"${text}" is not an API address; examples: https://api.example, ${localApi}`)
+    throw new UsageError(`"${text}" is not an API address; examples: https://api.example, ${localApi}`)
   if (url.username !== '' || url.search !== '' || url.hash !== '')
-    throw new UsageFault("the API's address must not contain a user name, query or fragment")
+    throw new UsageError("the API's address must not contain a user name, query or fragment")
   return url
 }
 
 /** Matches `https://ID.execute-api.REGION.amazonaws.com`, and `.cn` in China. */
-const gateway = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/
+const apiGatewayHost = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/
 
-function authorisation(base: URL, given: Given, env: Environment): Authorise | null {
+function chooseAuthorisation(base: URL, given: ApiOptions, env: Environment): Authorise | null {
   const token = given.token ?? env.MAILFLOW_TOKEN
   if (token && (given.sign || given.region !== undefined) && given.token !== undefined)
-    throw new UsageFault('--token cannot be used with --sign or --region')
-  const region = given.region ?? gateway.exec(base.hostname)?.[1]
-  const wantsSignature = given.sign === true || given.region !== undefined
-  if (token && !wantsSignature) return withToken(token)
-  if (region === undefined && !wantsSignature) return null
-  const signFor = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION
-  if (!signFor) throw new UsageFault('--sign needs a region: use --region or set AWS_REGION')
-  return async (request) => (await import('./sign-request.ts')).signRequest(request, signFor)
+    throw new UsageError('--token cannot be used with --sign or --region')
+  const region = given.region ?? apiGatewayHost.exec(base.hostname)?.[1]
+  const shouldSign = given.sign === true || given.region !== undefined
+  if (token && !shouldSign) return bearerToken(token)
+  if (region === undefined && !shouldSign) return null
+  const signingRegion = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION
+  if (!signingRegion) throw new UsageError('--sign needs a region: use --region or set AWS_REGION')
+  return async (request) => (await import('./sign-request.ts')).signRequest(request, signingRegion)
 }
 
-const withToken =
+const bearerToken =
   (token: string): Authorise =>
   async ({ headers }) => ({ ...headers, authorization: `Bearer ${token}` })
 

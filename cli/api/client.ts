@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { percentEncode } from '../../shared/aws/signature.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
-import { Fault } from '../faults.ts'
-import { faultOf } from './problem.ts'
+import { CommandError } from '../faults.ts'
+import { toApiError } from './problem.ts'
 
 export interface ApiRequest {
   readonly method: string
@@ -18,7 +18,7 @@ export type Authorise = (request: ApiRequest) => Promise<Readonly<Record<string,
 
 export type Query = Readonly<Record<string, string | number | null | undefined>>
 
-interface Asked {
+interface RequestOptions {
   readonly query?: Query
   readonly body?: unknown
   /** Sent as If-Match: the version to replace or remove. */
@@ -43,21 +43,21 @@ export class ApiClient {
     this.#authorise = authorise
   }
 
-  get<T extends z.ZodType>(answer: T, path: string, query: Query = {}): Promise<z.output<T>> {
-    return this.#ask(answer, 'GET', path, { query })
+  get<T extends z.ZodType>(schema: T, path: string, query: Query = {}): Promise<z.output<T>> {
+    return this.#request(schema, 'GET', path, { query })
   }
 
-  post<T extends z.ZodType>(answer: T, path: string, body: unknown, query: Query = {}): Promise<z.output<T>> {
-    return this.#ask(answer, 'POST', path, { body, query })
+  post<T extends z.ZodType>(schema: T, path: string, body: unknown, query: Query = {}): Promise<z.output<T>> {
+    return this.#request(schema, 'POST', path, { body, query })
   }
 
   /** @param version the version to replace; undefined creates the entry */
-  put<T extends z.ZodType>(answer: T, path: string, body: unknown, version?: number): Promise<z.output<T>> {
-    return this.#ask(answer, 'PUT', path, { body, ...(version !== undefined && { version }) })
+  put<T extends z.ZodType>(schema: T, path: string, body: unknown, version?: number): Promise<z.output<T>> {
+    return this.#request(schema, 'PUT', path, { body, ...(version !== undefined && { version }) })
   }
 
   async delete(path: string, version: number): Promise<void> {
-    await this.#ask(z.unknown(), 'DELETE', path, { version })
+    await this.#request(z.unknown(), 'DELETE', path, { version })
   }
 
   /** Yields every entry of a list; fetches the next page when it is needed. */
@@ -76,11 +76,11 @@ export class ApiClient {
     } while (cursor !== null)
   }
 
-  async #ask<T extends z.ZodType>(
+  async #request<T extends z.ZodType>(
     schema: T,
     method: string,
     path: string,
-    { query = {}, body, version }: Asked,
+    { query = {}, body, version }: RequestOptions,
   ): Promise<z.output<T>> {
     const request: ApiRequest = {
       method,
@@ -93,10 +93,10 @@ export class ApiClient {
       body: body === undefined ? undefined : JSON.stringify(body),
     }
     const { status, ok, json } = await this.#send(request)
-    if (!ok) throw faultOf(status, json, `${method} ${path}`)
+    if (!ok) throw toApiError(status, json, `${method} ${path}`)
     const parsed = schema.safeParse(json)
     if (parsed.success) return parsed.data
-    throw new Fault(`unexpected response to ${method} ${path}`, [
+    throw new CommandError(`unexpected response to ${method} ${path}`, [
       ...faultsOf(parsed.error).slice(0, 5).map(faultText),
       `Check that ${this.#base.href} is the API of a mailflow gateway of this version.`,
     ])
@@ -113,9 +113,9 @@ export class ApiClient {
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       })
-      return { status: response.status, ok: response.ok, json: jsonOf(await response.text()) }
+      return { status: response.status, ok: response.ok, json: parseJson(await response.text()) }
     } catch (error) {
-      throw unreachable(this.#base, error)
+      throw unreachableError(this.#base, error)
     }
   }
 
@@ -123,17 +123,17 @@ export class ApiClient {
     const url = new URL(`${this.#base.href.replace(/\/$/, '')}${path}`)
     url.search = Object.entries(query)
       .filter(([, value]) => value !== undefined && value !== null)
-      .map(([name, value]) => `${escaped(name)}=${escaped(String(value))}`)
+      .map(([name, value]) => `${encodeUrlPart(name)}=${encodeUrlPart(String(value))}`)
       .join('&')
     return url
   }
 }
 
 /** Encodes one part of a path or a query as AWS signatures require. */
-export const escaped = percentEncode
+export const encodeUrlPart = percentEncode
 
 /** @returns undefined for an empty body, and for one that is not JSON */
-function jsonOf(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -141,14 +141,14 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function unreachable(base: URL, error: unknown): Fault {
+function unreachableError(base: URL, error: unknown): CommandError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = String((cause as { code?: unknown } | null)?.code ?? '')
   if (code === 'ECONNREFUSED')
-    return new Fault(`connection refused by ${base.href}`, [
+    return new CommandError(`connection refused by ${base.href}`, [
       'Start the gateway on this machine (npm start), or give the API address: --api URL, or MAILFLOW_API.',
     ])
   if (error instanceof Error && error.name === 'TimeoutError')
-    return new Fault(`request to ${base.href} timed out after ${timeoutMs / 1000} seconds`)
-  return new Fault(`cannot reach ${base.href}: ${errorMessage(cause)}`)
+    return new CommandError(`request to ${base.href} timed out after ${timeoutMs / 1000} seconds`)
+  return new CommandError(`cannot reach ${base.href}: ${errorMessage(cause)}`)
 }

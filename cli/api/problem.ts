@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { faultText } from '../../shared/contract/schema-faults.ts'
-import { Fault } from '../faults.ts'
+import { CommandError } from '../faults.ts'
 
 const ProblemDetails = z.object({
   title: z.string().optional(),
@@ -12,10 +12,10 @@ const ProblemDetails = z.object({
 })
 
 /** API Gateway's own error body. Its field name differs in case. */
-const GatewayAnswer = z.object({ message: z.string().nullish(), Message: z.string().nullish() })
+const GatewayError = z.object({ message: z.string().nullish(), Message: z.string().nullish() })
 
 /** An error response. Callers use `status` to handle some errors. */
-export class Refusal extends Fault {
+export class ApiError extends CommandError {
   readonly status: number
 
   constructor(status: number, message: string, lines: readonly string[]) {
@@ -26,9 +26,9 @@ export class Refusal extends Fault {
 
 /**
  * @param json the response body, undefined when it is not JSON
- * @param asked method and path of the request
+ * @param target method and path of the request
  */
-export function faultOf(status: number, json: unknown, asked: string): Refusal {
+export function toApiError(status: number, json: unknown, target: string): ApiError {
   const problem = ProblemDetails.safeParse(json)
   const title = STATUS_CODES[status] ?? `status ${status}`
   if (problem.success && (problem.data.title !== undefined || problem.data.detail !== undefined)) {
@@ -36,11 +36,11 @@ export function faultOf(status: number, json: unknown, asked: string): Refusal {
     const message = [problem.data.title ?? title, detail].filter(Boolean).join(': ')
     // The request id finds the log entry. Only a server error needs it.
     const request = status >= 500 && instance !== undefined ? [`Search the API's log for ${instance}.`] : []
-    return new Refusal(status, message, [...errors.map(faultText), ...request])
+    return new ApiError(status, message, [...errors.map(faultText), ...request])
   }
-  const gateway = GatewayAnswer.safeParse(json).data
-  const said = gateway?.message ?? gateway?.Message
-  return new Refusal(status, `${asked}: ${status} ${said ?? title}`, [...hintsFor(status)])
+  const gateway = GatewayError.safeParse(json).data
+  const gatewayMessage = gateway?.message ?? gateway?.Message
+  return new ApiError(status, `${target}: ${status} ${gatewayMessage ?? title}`, [...hintsFor(status)])
 }
 
 function hintsFor(status: number): string[] {

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers'
 import { Signer } from '../../shared/aws/signature.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
-import { Fault } from '../faults.ts'
+import { CommandError } from '../faults.ts'
 import type { ApiRequest } from './client.ts'
 
 const credentials = fromNodeProviderChain()
@@ -12,7 +12,7 @@ const credentials = fromNodeProviderChain()
 export async function signRequest(request: ApiRequest, region: string): Promise<Record<string, string>> {
   const { url, method, headers, body = '' } = request
   const identity = await credentials().catch((error: unknown) => {
-    throw new Fault(`no AWS credentials to sign the request: ${errorMessage(error)}`)
+    throw new CommandError(`no AWS credentials to sign the request: ${errorMessage(error)}`)
   })
   const payload = hash('sha256', body)
   const { host: _host, ...signed } = new Signer({ region, service: 'execute-api' }).sign(

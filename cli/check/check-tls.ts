@@ -8,12 +8,12 @@
  *    finding, and each `…-findings.ts` assesses one part of the facts.
  * 3. `findings-text.ts` formats the findings. `--json` prints them unchanged.
  */
-import type { World } from '../command.ts'
+import type { Io } from '../command.ts'
 import { type GatherOptions, gatherFileFacts, gatherServerFacts } from './facts/gather-facts.ts'
 import { readChain } from './facts/read-certificates.ts'
-import { trustStore } from './facts/trust-store.ts'
+import { loadTrustStore } from './facts/trust-store.ts'
 import type { Finding } from './findings/finding.ts'
-import { judgeFacts } from './findings/judge-facts.ts'
+import { assessFacts } from './findings/judge-facts.ts'
 import type { Target } from './target.ts'
 
 export interface CheckOptions {
@@ -26,20 +26,20 @@ export interface CheckOptions {
 }
 
 /** @throws Fault for the file of authorities; every problem of the server is a finding */
-export async function checkServer(target: Target, options: CheckOptions, world: World): Promise<Finding[]> {
-  return judgeFacts(await gatherServerFacts(target, await gatherOptions(options, world)))
+export async function checkServer(target: Target, options: CheckOptions, io: Io): Promise<Finding[]> {
+  return assessFacts(await gatherServerFacts(target, await gatherOptions(options, io)))
 }
 
 /**
  * @param file holds certificates, leaf first; `-` is standard input
  * @throws Fault for a file without certificates; every problem of a certificate is a finding
  */
-export async function checkFile(file: string, options: CheckOptions, world: World): Promise<Finding[]> {
-  const gathering = await gatherOptions(options, world)
-  return judgeFacts(await gatherFileFacts(await readChain(file, world), gathering))
+export async function checkFile(file: string, options: CheckOptions, io: Io): Promise<Finding[]> {
+  const gathering = await gatherOptions(options, io)
+  return assessFacts(await gatherFileFacts(await readChain(file, io), gathering))
 }
 
-async function gatherOptions(options: CheckOptions, world: World): Promise<GatherOptions> {
+async function gatherOptions(options: CheckOptions, io: Io): Promise<GatherOptions> {
   const { serverName, authorities, timeoutMs: timeout } = options
-  return { serverName, timeout, store: await trustStore(authorities, world), at: new Date(world.now()) }
+  return { serverName, timeout, store: await loadTrustStore(authorities, io), at: new Date(io.now()) }
 }

@@ -1,14 +1,14 @@
 /** `certificates observed`: lists certificates that partners and this gateway present, with their expiry. */
 import { z } from 'zod'
-import { knownAnswer } from '../api/known-answer.ts'
-import { command, jsonOption } from '../command.ts'
+import { parseResponse } from '../api/known-answer.ts'
+import { defineCommand, jsonOption } from '../command.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
-import { exit, UsageFault } from '../faults.ts'
+import { exitStatus, UsageError } from '../faults.ts'
 import { table } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
-const Place = z.object({
+const ObservedHost = z.object({
   kind: z.string(),
   connector: z.object({ name: z.string() }).nullable(),
   domain: z.string().nullable(),
@@ -27,25 +27,25 @@ const Place = z.object({
     z.object({ at: z.string(), what: z.array(z.string()), to: z.object({ fingerprint256: z.string() }) }),
   ),
 })
-type Place = z.output<typeof Place>
+type ObservedHost = z.output<typeof ObservedHost>
 
 /** Entries of one page. */
 const maxPageSize = 100
 
-export const observedCertificates = command({
+export const observedCertificates = defineCommand({
   name: 'certificates observed',
   summary: 'List observed certificates of partners and this gateway, with the days left',
   usesApi: true,
   options: {
-    connector: { type: 'string', value: 'NAME', says: 'only certificates of this connector (name or id)' },
+    connector: { type: 'string', value: 'NAME', description: 'only certificates of this connector (name or id)' },
     'expiring-within': {
       type: 'string',
       value: 'DAYS',
-      says: 'only certificates in use that expire within this many days, or have expired',
+      description: 'only certificates in use that expire within this many days, or have expired',
     },
     all: {
       type: 'boolean',
-      says: 'include certificates that were superseded, or not observed for 30 days',
+      description: 'include certificates that were superseded, or not observed for 30 days',
     },
     ...jsonOption,
   },
@@ -53,42 +53,42 @@ export const observedCertificates = command({
 Certificates of next hops and senders, and this gateway's client certificates, are recorded when mail uses them. The
 ingress's own certificates are listed too; "npx mailflow certificates" shows more about them.
 `,
-  async run({ values, world, api }) {
+  async run({ values, io, api }) {
     const { connector, all, json } = values
-    const within = daysOf(values['expiring-within'])
+    const within = parseDays(values['expiring-within'])
     const connectors = connector === undefined ? [undefined] : await findConnectors(api, connector)
     const found: unknown[] = []
     for (const one of connectors) {
       const query = { connector: one?.connector.id, expiringWithinDays: within }
-      for await (const place of api.list(z.unknown(), '/certificates/observed', query, maxPageSize))
-        found.push(place)
+      for await (const entry of api.list(z.unknown(), '/certificates/observed', query, maxPageSize))
+        found.push(entry)
     }
     if (json) {
-      world.out(jsonText(found))
-      return exit.ok
+      io.out(jsonText(found))
+      return exitStatus.ok
     }
-    const rows = found.flatMap((one) => rowsOf(knownAnswer(Place, one, 'certificate'), all, within))
-    world.out(rows.length === 0 ? 'No certificates found.\n' : `${table(heading, rows)}\n`)
-    return exit.ok
+    const rows = found.flatMap((one) => rowsOf(parseResponse(ObservedHost, one, 'certificate'), all, within))
+    io.out(rows.length === 0 ? 'No certificates found.\n' : `${table(heading, rows)}\n`)
+    return exitStatus.ok
   },
 })
 
 /** @throws UsageFault */
-function daysOf(text: string | undefined): string | undefined {
+function parseDays(text: string | undefined): string | undefined {
   if (text === undefined || /^\d{1,4}$/.test(text)) return text
-  throw new UsageFault(`--expiring-within ${text}: not a number of days from 0 to 9999`)
+  throw new UsageError(`--expiring-within ${text}: not a number of days from 0 to 9999`)
 }
 
 const heading = ['Owner', 'Connector', 'Host', 'Left', 'Expires', 'Observed', 'Changed', 'Issuer', 'SHA-256']
 
-const whose: Readonly<Record<string, string>> = {
+const ownerText: Readonly<Record<string, string>> = {
   Own: 'gateway',
   PartnerServer: 'next hop',
   PartnerClient: 'sender',
 }
 
 function rowsOf(
-  { kind, connector, domain, host, certificates, changes }: Place,
+  { kind, connector, domain, host, certificates, changes }: ObservedHost,
   all: boolean,
   within: string | undefined,
 ): string[][] {
@@ -100,7 +100,7 @@ function rowsOf(
     .map(({ issuer, fingerprint256, notAfter, lastSeen, use, daysLeft }) => {
       const change = changes.find(({ to }) => to.fingerprint256 === fingerprint256)
       return [
-        whose[kind] ?? printable(kind),
+        ownerText[kind] ?? printable(kind),
         connector === null
           ? domain === null
             ? ''
@@ -111,7 +111,7 @@ function rowsOf(
         notAfter.slice(0, 10),
         use === 'InUse'
           ? lastSeen.slice(0, 10)
-          : `${lastSeen.slice(0, 10)} (${seenWords[use] ?? printable(use)})`,
+          : `${lastSeen.slice(0, 10)} (${useText[use] ?? printable(use)})`,
         change === undefined ? '' : `${change.at.slice(0, 10)} ${change.what.join(', ')}`,
         printable(issuer),
         fingerprint256,
@@ -119,7 +119,7 @@ function rowsOf(
     })
 }
 
-const seenWords: Readonly<Record<string, string>> = {
+const useText: Readonly<Record<string, string>> = {
   Superseded: 'superseded',
   NotSeen: 'not observed since',
 }

@@ -2,26 +2,28 @@
 import { z } from 'zod'
 import { type PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { attributesOf, utcText } from '../../shared/tls/published-words.ts'
-import { knownAnswer } from '../api/known-answer.ts'
-import { command, jsonOption } from '../command.ts'
-import { exit } from '../faults.ts'
-import { aligned } from '../text/table.ts'
+import { parseResponse } from '../api/known-answer.ts'
+import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus } from '../faults.ts'
+import { alignColumns } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
 
 /** Ignores unknown fields, so that newer gateways work. */
-const Told = PublishedCertificates.loose()
+const LoosePublishedCertificates = PublishedCertificates.loose()
 
-export const certificates = command({
+export const certificates = defineCommand({
   name: 'certificates',
   summary: 'Show the published certificates of this gateway: current, next and deprecated',
   usesApi: true,
   options: jsonOption,
-  async run({ values, world, api }) {
+  async run({ values, io, api }) {
     const answer = await api.get(z.unknown(), '/certificates')
-    world.out(
-      values.json ? jsonText(answer) : `${textOf(knownAnswer(Told, answer, 'published certificates'))}\n`,
+    io.out(
+      values.json
+        ? jsonText(answer)
+        : `${textOf(parseResponse(LoosePublishedCertificates, answer, 'published certificates'))}\n`,
     )
-    return exit.ok
+    return exitStatus.ok
   },
 })
 
@@ -44,7 +46,7 @@ function linesOf(certificate: PublishedCertificate): string[] {
   const rows = attributesOf(certificate).flatMap(({ name, values }) =>
     values.map((value, index) => [index === 0 ? name : '', printable(value)]),
   )
-  const text = aligned(rows)
+  const text = alignColumns(rows)
     .split('\n')
     .map((line) => `  ${line}`)
   return [`${certificate.state}: ${printable(certificate.certificateName)}`, ...text]

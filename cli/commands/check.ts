@@ -2,35 +2,35 @@
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import type { CheckOptions } from '../check/check-tls.ts'
 import { findingsText } from '../check/findings-text.ts'
-import { targetOf } from '../check/target.ts'
-import { command, jsonOption } from '../command.ts'
-import { exit, UsageFault } from '../faults.ts'
+import { parseTarget } from '../check/target.ts'
+import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus, UsageError } from '../faults.ts'
 import { jsonText } from '../text/words.ts'
 
 const defaultTimeoutSeconds = '10'
 const maxTimeoutSeconds = 300
 
-export const check = command({
+export const check = defineCommand({
   name: 'check',
   summary: "Check a mail server's TLS and certificate, and whether this machine can verify it",
-  takes: { shown: 'HOST[:PORT]', least: 0, most: 1 },
+  positionalUsage: { usage: 'HOST[:PORT]', minCount: 0, maxCount: 1 },
   usesApi: false,
   options: {
     certificate: {
       type: 'string',
       value: 'FILE',
-      says: 'check the certificate and chain in this file instead of a server',
+      description: 'check the certificate and chain in this file instead of a server',
     },
     servername: {
       type: 'string',
       value: 'NAME',
-      says: 'the name that the certificate must have (default: HOST)',
+      description: 'the name that the certificate must have (default: HOST)',
     },
-    ca: { type: 'string', value: 'FILE', says: 'also trust the certificate authorities in this file' },
+    ca: { type: 'string', value: 'FILE', description: 'also trust the certificate authorities in this file' },
     timeout: {
       type: 'string',
       value: 'SECONDS',
-      says: `timeout of each step (default: ${defaultTimeoutSeconds})`,
+      description: `timeout of each step (default: ${defaultTimeoutSeconds})`,
     },
     ...jsonOption,
   },
@@ -43,34 +43,34 @@ Each line is OK, WARN or FAIL; the text after the arrow says what to do. FAIL me
 server rejects it. The exit status is 1 when a line fails. With --json each line is an object: check, subject, result,
 seen, advice.
 `,
-  async run({ values, positionals: [host], world }) {
+  async run({ values, positionals: [host], io }) {
     const { certificate, servername, ca, timeout, json } = values
     if ((host === undefined) === (certificate === undefined))
-      throw new UsageFault('check needs HOST[:PORT] or --certificate FILE')
-    const target = host === undefined ? null : targetOf(host)
+      throw new UsageError('check needs HOST[:PORT] or --certificate FILE')
+    const target = host === undefined ? null : parseTarget(host)
     const options: CheckOptions = {
-      serverName: servername === undefined ? null : nameGiven(servername),
+      serverName: servername === undefined ? null : parseServerName(servername),
       authorities: ca,
       timeoutMs: parseTimeoutSeconds(timeout ?? defaultTimeoutSeconds) * 1000,
     }
     // Loaded here because loading is slow and no other command needs it.
     const { checkFile, checkServer } = await import('../check/check-tls.ts')
     const findings = target
-      ? await checkServer(target, options, world)
-      : await checkFile(certificate ?? '', options, world)
-    world.out(json ? jsonText(findings) : findingsText(findings))
-    return findings.some(({ result }) => result === 'FAIL') ? exit.fault : exit.ok
+      ? await checkServer(target, options, io)
+      : await checkFile(certificate ?? '', options, io)
+    io.out(json ? jsonText(findings) : findingsText(findings))
+    return findings.some(({ result }) => result === 'FAIL') ? exitStatus.failure : exitStatus.ok
   },
 })
 
-function nameGiven(text: string): string {
+function parseServerName(text: string): string {
   const name = normaliseDomain(text)
-  if (name === null) throw new UsageFault(`--servername ${text}: not a host name; example: mx.example.com`)
+  if (name === null) throw new UsageError(`--servername ${text}: not a host name; example: mx.example.com`)
   return name
 }
 
 function parseTimeoutSeconds(text: string): number {
   const seconds = Number(text)
   if (/^\d+$/.test(text) && seconds >= 1 && seconds <= maxTimeoutSeconds) return seconds
-  throw new UsageFault(`--timeout ${text}: not a number of seconds from 1 to ${maxTimeoutSeconds}`)
+  throw new UsageError(`--timeout ${text}: not a number of seconds from 1 to ${maxTimeoutSeconds}`)
 }

@@ -1,35 +1,35 @@
 /** `connectors apply`: makes the gateway's configuration match a file. */
 import { faultText } from '../../shared/contract/schema-faults.ts'
 import { countText } from '../../shared/policy/words.ts'
-import { command, jsonOption } from '../command.ts'
+import { defineCommand, jsonOption } from '../command.ts'
 import { applyChanges, labelOf } from '../connectors/apply-changes.ts'
-import { weakened } from '../connectors/change-consequences.ts'
-import { type Warning, warningsOf } from '../connectors/configuration-warnings.ts'
+import { weakenedRequirements } from '../connectors/change-consequences.ts'
+import { type ConfigurationWarning, collectWarnings } from '../connectors/configuration-warnings.ts'
 import { diffText } from '../connectors/diff-text.ts'
 import { type Change, isWritten, planChanges } from '../connectors/plan-changes.ts'
 import { readConfiguration } from '../connectors/read-configuration.ts'
-import { readPresent } from '../connectors/read-present.ts'
-import { exit, UsageFault } from '../faults.ts'
+import { readCurrentConfiguration } from '../connectors/read-present.ts'
+import { exitStatus, UsageError } from '../faults.ts'
 import { readText } from '../input/read-file.ts'
 import { jsonText, printable } from '../text/words.ts'
 
-export const applyConnectors = command({
+export const applyConnectors = defineCommand({
   name: 'connectors apply',
   summary: 'Make the connectors and accepted domains match a file',
-  needs: '-f FILE',
+  requiredOptions: '-f FILE',
   usesApi: true,
   options: {
     file: {
       type: 'string',
       short: 'f',
       value: 'FILE',
-      says: 'the file, YAML or JSON; - is standard input',
+      description: 'the file, YAML or JSON; - is standard input',
     },
     'dry-run': {
       type: 'boolean',
-      says: 'show the differences and write nothing; exit status 3 if there are any',
+      description: 'show the differences and write nothing; exit status 3 if there are any',
     },
-    prune: { type: 'boolean', says: 'remove what the gateway has and the file does not' },
+    prune: { type: 'boolean', description: 'remove what the gateway has and the file does not' },
     ...jsonOption,
   },
   details: `
@@ -42,48 +42,51 @@ The warnings are those of the gateway about the resulting configuration; a dry r
 The order of writing is accepted domains, inbound, outbound; removals come last. The command stops with an error when
 a connector was changed by someone else since it was read.
 `,
-  async run({ values, world, api }) {
-    if (values.file === undefined) throw new UsageFault('connectors apply requires -f FILE')
-    const { text, name } = await readText(values.file, world)
+  async run({ values, io, api }) {
+    if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')
+    const { text, name } = await readText(values.file, io)
     const file = readConfiguration(text, name)
-    const present = await readPresent(api)
+    const present = await readCurrentConfiguration(api)
     const changes = planChanges(file, present, values.prune)
-    const warnings = warningsOf(changes, present, new Date(world.now()))
-    const say = values.json ? () => {} : world.out
-    say(`${diffText(changes)}\n\n`)
-    for (const warning of warnings) world.err(`${warningText(warning)}\n`)
+    const warnings = collectWarnings(changes, present, new Date(io.now()))
+    const print = values.json ? () => {} : io.out
+    print(`${diffText(changes)}\n\n`)
+    for (const warning of warnings) io.err(`${warningText(warning)}\n`)
     const dryRun = values['dry-run']
     if (!dryRun) await applyChanges(api, changes)
-    say(`${conclusion(changes, dryRun)}\n`)
-    if (values.json) world.out(jsonText(report(changes, !dryRun, warnings)))
-    return dryRun && changes.some(isWritten) ? exit.differs : exit.ok
+    print(`${summaryText(changes, dryRun)}\n`)
+    if (values.json) io.out(jsonText(report(changes, !dryRun, warnings)))
+    return dryRun && changes.some(isWritten) ? exitStatus.differences : exitStatus.ok
   },
 })
 
-const warningText = (warning: Warning): string =>
+const warningText = (warning: ConfigurationWarning): string =>
   `warning: ${warning.of} "${printable(warning.name)}": ${printable(faultText(warning))}`
 
-function conclusion(changes: readonly Change[], dryRun: boolean): string {
+function summaryText(changes: readonly Change[], dryRun: boolean): string {
   const count = (...kinds: Change['kind'][]) => changes.filter(({ kind }) => kinds.includes(kind)).length
-  const left = count('NotInFile')
-  const leftAlone = left === 0 ? '' : `; ${left} not in the file, kept`
-  if (!changes.some(isWritten)) return `No differences${leftAlone}.`
-  const less = changes.filter((change) => change.kind === 'Replace' && weakened(change.fields).length > 0)
-  const demanding = less.length === 0 ? '' : ` (${less.length} with weaker requirements)`
-  const done = [
+  const notInFileCount = count('NotInFile')
+  const notInFileText = notInFileCount === 0 ? '' : `; ${notInFileCount} not in the file, kept`
+  if (!changes.some(isWritten)) return `No differences${notInFileText}.`
+  const weakenedChanges = changes.filter(
+    (change) => change.kind === 'Replace' && weakenedRequirements(change.fields).length > 0,
+  )
+  const weakenedText =
+    weakenedChanges.length === 0 ? '' : ` (${weakenedChanges.length} with weaker requirements)`
+  const countsText = [
     countText(count('Create'), 'new', 'new'),
-    `${countText(count('Replace'), 'changed', 'changed')}${demanding}`,
+    `${countText(count('Replace'), 'changed', 'changed')}${weakenedText}`,
     countText(count('Remove'), 'removed', 'removed'),
   ].join(', ')
-  return `${dryRun ? 'Dry run, nothing was written' : 'Applied'}: ${done}${leftAlone}.`
+  return `${dryRun ? 'Dry run, nothing was written' : 'Applied'}: ${countsText}${notInFileText}.`
 }
 
-function report(changes: readonly Change[], applied: boolean, warnings: readonly Warning[]) {
+function report(changes: readonly Change[], applied: boolean, warnings: readonly ConfigurationWarning[]) {
   return {
     applied,
     changes: changes.map((change) => ({
       kind: change.kind,
-      of: change.of.name,
+      of: change.entryKind.name,
       name: labelOf(change),
       ...(change.kind === 'Replace' && { fields: change.fields }),
     })),

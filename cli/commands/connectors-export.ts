@@ -1,10 +1,10 @@
 /** `connectors export`: writes the gateway's configuration as a file for `connectors apply`. */
-import { command } from '../command.ts'
-import { readPresent } from '../connectors/read-present.ts'
+import { defineCommand } from '../command.ts'
+import { readCurrentConfiguration } from '../connectors/read-present.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
-import { exit } from '../faults.ts'
+import { exitStatus } from '../faults.ts'
 
-export const exportConnectors = command({
+export const exportConnectors = defineCommand({
   name: 'connectors export',
   summary: 'Write all connectors and accepted domains as a file for "connectors apply"',
   usesApi: true,
@@ -13,8 +13,10 @@ export const exportConnectors = command({
 The file goes to standard output. It omits fields that have their default value, except those that decide security.
 Applying the file at once changes nothing.
 `,
-  async run({ world, api }) {
-    world.out(writeConfiguration(await readPresent(api), 'For: npx mailflow connectors apply -f FILE'))
-    return exit.ok
+  async run({ io, api }) {
+    io.out(
+      writeConfiguration(await readCurrentConfiguration(api), 'For: npx mailflow connectors apply -f FILE'),
+    )
+    return exitStatus.ok
   },
 })

@@ -1,30 +1,30 @@
 /** `connectors get`: shows one connector. */
-import { command, jsonOption } from '../command.ts'
-import { type Found, findConnectors } from '../connectors/find-connectors.ts'
+import { defineCommand, jsonOption } from '../command.ts'
+import { type FoundConnector, findConnectors } from '../connectors/find-connectors.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
-import { exit } from '../faults.ts'
-import { jsonText, timeOf } from '../text/words.ts'
+import { exitStatus } from '../faults.ts'
+import { formatTime, jsonText } from '../text/words.ts'
 
-export const getConnector = command({
+export const getConnector = defineCommand({
   name: 'connectors get',
   summary: 'Show a connector in the file format of "connectors apply"',
-  takes: { shown: 'NAME|ID', least: 1, most: 1 },
+  positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: jsonOption,
   details: `
 When an inbound and an outbound connector have the same name, both are shown. --json prints the API's responses as a
 list.
 `,
-  async run({ values, positionals: [nameOrId = ''], world, api }) {
+  async run({ values, positionals: [nameOrId = ''], io, api }) {
     const found = await findConnectors(api, nameOrId)
-    if (values.json) world.out(jsonText(found.map(({ connector }) => connector.answer)))
-    else world.out(found.map(textOf).join('\n'))
-    return exit.ok
+    if (values.json) io.out(jsonText(found.map(({ connector }) => connector.response)))
+    else io.out(found.map(textOf).join('\n'))
+    return exitStatus.ok
   },
 })
 
-function textOf({ kind, connector }: Found): string {
-  const { createdAt, updatedAt, version } = connector.answer
-  const times = `created ${timeOf(String(createdAt))}, changed ${timeOf(String(updatedAt))}`
+function textOf({ kind, connector }: FoundConnector): string {
+  const { createdAt, updatedAt, version } = connector.response
+  const times = `created ${formatTime(String(createdAt))}, changed ${formatTime(String(updatedAt))}`
   return writeConfiguration({ [kind.name]: [connector] }, `id ${connector.id}, version ${version}, ${times}`)
 }

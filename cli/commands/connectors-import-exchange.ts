@@ -1,19 +1,19 @@
 /** `connectors import-exchange`: converts Exchange Online's connectors to a file for `connectors apply`. */
 
 import { countText } from '../../shared/policy/words.ts'
-import { command } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { type Notice, noticesText, type Weight } from '../exchange-import/import-notices.ts'
 import { importObjects } from '../exchange-import/import-objects.ts'
 import { readExport } from '../exchange-import/read-export.ts'
-import { exit } from '../faults.ts'
+import { exitStatus } from '../faults.ts'
 import { readOctets } from '../input/read-file.ts'
 import { printable } from '../text/words.ts'
 
-export const importExchange = command({
+export const importExchange = defineCommand({
   name: 'connectors import-exchange',
   summary: 'Convert an export of Exchange Online\'s connectors to a file for "connectors apply"',
-  takes: { shown: 'FILE …', least: 1, most: Number.POSITIVE_INFINITY },
+  positionalUsage: { usage: 'FILE …', minCount: 1, maxCount: Number.POSITIVE_INFINITY },
   usesApi: false,
   options: {},
   details: `
@@ -27,37 +27,37 @@ The connectors go to standard output. Notices about settings that were not impor
 standard error. Before you apply the file, read the notices "Left out", "Disabled" and "Weaker than in Exchange". The
 file repeats them above the connector.
 `,
-  async run({ positionals, world }) {
+  async run({ positionals, io }) {
     const files = await Promise.all(
-      positionals.map(async (name) => readExport(await readOctets(name, world), name)),
+      positionals.map(async (name) => readExport(await readOctets(name, io), name)),
     )
-    const { configuration, notices, saidOf } = importObjects(files.flat())
-    const heading = [`Imported from Exchange: ${positionals.join(', ')}`, ...leftOut(notices)].join('\n')
-    world.out(writeConfiguration(configuration, heading, (one) => graveText(saidOf.get(one) ?? [])))
-    world.err(noticesText(notices))
-    world.err(`${summaryOf(configuration, notices)}\n`)
+    const { configuration, notices, noticesByEntry: saidOf } = importObjects(files.flat())
+    const heading = [`Imported from Exchange: ${positionals.join(', ')}`, ...leftOutLines(notices)].join('\n')
+    io.out(writeConfiguration(configuration, heading, (one) => importantNoticesText(saidOf.get(one) ?? [])))
+    io.err(noticesText(notices))
+    io.err(`${summaryOf(configuration, notices)}\n`)
     if (configuration.acceptedDomains === null || configuration.acceptedDomains.length === 0)
-      world.err(`${withoutDomains}\n`)
-    return exit.ok
+      io.err(`${noAcceptedDomainText}\n`)
+    return exitStatus.ok
   },
 })
 
-const withoutDomains =
+const noAcceptedDomainText =
   'No accepted domain was imported. The gateway accepts mail from outside only for accepted domains; if it does not have yours yet, export them too: Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json'
 
-const grave: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
+const importantWeights: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
 
 /** The file repeats these notices, because standard error is not kept. */
-const graveText = (notices: readonly Notice[]): string =>
+const importantNoticesText = (notices: readonly Notice[]): string =>
   notices
-    .filter(({ weight }) => grave.includes(weight))
-    .map(({ weight, says }) => printable(`${weight}: ${says}`))
+    .filter(({ weight }) => importantWeights.includes(weight))
+    .map(({ weight, text: says }) => printable(`${weight}: ${says}`))
     .join('\n')
 
-const leftOut = (notices: readonly Notice[]): string[] =>
+const leftOutLines = (notices: readonly Notice[]): string[] =>
   notices
     .filter(({ weight }) => weight === 'Left out')
-    .map(({ about, says }) => printable(`Left out: ${about}: ${says}`))
+    .map(({ about, text: says }) => printable(`Left out: ${about}: ${says}`))
 
 function summaryOf(
   {
@@ -72,7 +72,7 @@ function summaryOf(
     countText(outboundConnectors?.length ?? 0, 'outbound connector'),
     countText(acceptedDomains?.length ?? 0, 'accepted domain'),
   ].join(', ')
-  const weights = grave
+  const weights = importantWeights
     .map((weight) => [weight, notices.filter((notice) => notice.weight === weight).length] as const)
     .filter(([, count]) => count > 0)
     .map(([weight, count]) => `${count} × ${weight}`)

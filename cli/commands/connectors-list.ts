@@ -1,45 +1,45 @@
 /** `connectors list`: lists all connectors in a table. */
 
 import { countText, firstNames } from '../../shared/policy/words.ts'
-import { command, jsonOption } from '../command.ts'
-import { everyConnector, type Found } from '../connectors/find-connectors.ts'
+import { defineCommand, jsonOption } from '../command.ts'
+import { type FoundConnector, readAllConnectors } from '../connectors/find-connectors.ts'
 import { inboundConnectors, outboundConnectors } from '../connectors/kinds.ts'
-import { exit } from '../faults.ts'
+import { exitStatus } from '../faults.ts'
 import { table } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
 
-export const listConnectors = command({
+export const listConnectors = defineCommand({
   name: 'connectors list',
   summary: 'List the connectors of both directions',
   usesApi: true,
   options: jsonOption,
-  async run({ values, world, api }) {
-    const all = await everyConnector(api)
-    if (values.json) world.out(jsonText(asJson(all)))
-    else if (all.length === 0) world.out('No connectors found.\n')
-    else world.out(`${table(heading, all.map(row))}\n`)
-    return exit.ok
+  async run({ values, io, api }) {
+    const all = await readAllConnectors(api)
+    if (values.json) io.out(jsonText(toJson(all)))
+    else if (all.length === 0) io.out('No connectors found.\n')
+    else io.out(`${table(heading, all.map(row))}\n`)
+    return exitStatus.ok
   },
 })
 
 const heading = ['Direction', 'Name', 'Type', 'State', 'Domains', 'Requires']
 
-const asJson = (all: readonly Found[]) =>
+const toJson = (all: readonly FoundConnector[]) =>
   Object.fromEntries(
     [inboundConnectors, outboundConnectors].map((kind) => [
       kind.name,
-      all.filter((one) => one.kind === kind).map(({ connector }) => connector.answer),
+      all.filter((one) => one.kind === kind).map(({ connector }) => connector.response),
     ]),
   )
 
-function row({ kind, connector: { label, fields } }: Found): string[] {
+function row({ kind, connector: { label, fields } }: FoundConnector): string[] {
   return [
     kind === inboundConnectors ? 'inbound' : 'outbound',
     printable(label),
     String(fields.connectorType),
     fields.enabled === false ? 'disabled' : fields.mode === 'ReportOnly' ? 'report only' : 'enforced',
     domainsOf(kind === inboundConnectors ? fields.senderDomains : fields.recipientDomains, fields),
-    kind === inboundConnectors ? inboundDemands(fields) : outboundDemands(fields),
+    kind === inboundConnectors ? inboundRequirements(fields) : outboundRequirements(fields),
   ]
 }
 
@@ -52,19 +52,19 @@ function domainsOf(domains: unknown, { allAcceptedDomains }: Fields): string {
 
 const firstThree = (all: readonly string[]): string => firstNames(all, 3)
 
-function inboundDemands(fields: Fields): string {
-  const demands = [
+function inboundRequirements(fields: Fields): string {
+  const requirements = [
     fields.requireTls === true ? (fields.minimumTlsVersion === 'TLSv1.3' ? 'TLSv1.3' : 'TLS') : '',
     fields.restrictDomainsToCertificate === true ? 'certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'address' : '',
   ].filter(Boolean)
-  const held = demands.length > 0 && fields.onViolation === 'Defer' ? ', else deferred' : ''
-  const relay = fields.connectorType === 'OnPremises' ? `; may relay: ${firstThree(knownBy(fields))}` : ''
-  return `${demands.join(', ') || 'nothing'}${held}${relay}`
+  const deferralText = requirements.length > 0 && fields.onViolation === 'Defer' ? ', else deferred' : ''
+  const relay = fields.connectorType === 'OnPremises' ? `; may relay: ${firstThree(identifiers(fields))}` : ''
+  return `${requirements.join(', ') || 'nothing'}${deferralText}${relay}`
 }
 
 /** Auditors ask which servers an OnPremises connector allows to relay. */
-function knownBy(fields: Fields): string[] {
+function identifiers(fields: Fields): string[] {
   const pinned = fields.certificateFingerprints as string[]
   return [
     ...(fields.tlsSenderCertificateNames as string[]),
@@ -73,7 +73,7 @@ function knownBy(fields: Fields): string[] {
   ]
 }
 
-function outboundDemands({ tlsSettings, tlsDomain, minimumTlsVersion }: Fields): string {
+function outboundRequirements({ tlsSettings, tlsDomain, minimumTlsVersion }: Fields): string {
   if (tlsSettings === null) return 'nothing (opportunistic TLS)'
   const level = tlsDomain === null ? String(tlsSettings) : `${tlsSettings} ${tlsDomain}`
   return minimumTlsVersion === 'TLSv1.3' ? `${level}, TLSv1.3` : level

@@ -2,12 +2,12 @@
 import { z } from 'zod'
 import { OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
 import type { ApiClient } from '../api/client.ts'
-import { Refusal } from '../api/problem.ts'
-import { command, jsonOption } from '../command.ts'
-import { type Found, findConnectors } from '../connectors/find-connectors.ts'
+import { ApiError } from '../api/problem.ts'
+import { defineCommand, jsonOption } from '../command.ts'
+import { type FoundConnector, findConnectors } from '../connectors/find-connectors.ts'
 import { inboundConnectors } from '../connectors/kinds.ts'
-import { exit, Fault, UsageFault } from '../faults.ts'
-import { indented } from '../text/table.ts'
+import { CommandError, exitStatus, UsageError } from '../faults.ts'
+import { indentParagraph } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
 
 /** The fields of an inbound validation that the command prints. */
@@ -29,22 +29,22 @@ interface Result {
   readonly succeeded: boolean
 }
 
-export const validateConnector = command({
+export const validateConnector = defineCommand({
   name: 'connectors validate',
   summary: 'Validate an outbound connector by a test mail, an inbound one by received mail',
-  takes: { shown: 'NAME|ID', least: 1, most: 1 },
+  positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: {
     to: {
       type: 'string',
       value: 'ADDRESS',
       multiple: true,
-      says: 'outbound: recipient of the test mail (default: postmaster of its first domain); may be repeated',
+      description: 'outbound: recipient of the test mail (default: postmaster of its first domain); may be repeated',
     },
     days: {
       type: 'string',
       value: 'N',
-      says: 'inbound: check mail of the last N days, 1 to 30 (default: 7)',
+      description: 'inbound: check mail of the last N days, 1 to 30 (default: 7)',
     },
     ...jsonOption,
   },
@@ -54,31 +54,31 @@ with the connector. Inbound: the current connector is evaluated for the mail of 
 report only. When an inbound and an outbound connector have the same name, both are validated. The exit status is 1
 when a step fails, or when the connector would refuse received mail.
 `,
-  async run({ values, positionals: [nameOrId = ''], world, api }) {
-    const days = daysOf(values.days)
+  async run({ values, positionals: [nameOrId = ''], io, api }) {
+    const days = parseDays(values.days)
     const results: Result[] = []
     for (const found of await findConnectors(api, nameOrId))
       results.push(
         found.kind === inboundConnectors
-          ? await inbound(api, found, days)
-          : await outbound(api, found, values.to),
+          ? await validateInbound(api, found, days)
+          : await validateOutbound(api, found, values.to),
       )
-    if (values.json) world.out(jsonText(results.map(({ json }) => json)))
-    else world.out(results.map(({ text }) => text).join('\n'))
-    return results.every(({ succeeded }) => succeeded) ? exit.ok : exit.fault
+    if (values.json) io.out(jsonText(results.map(({ json }) => json)))
+    else io.out(results.map(({ text }) => text).join('\n'))
+    return results.every(({ succeeded }) => succeeded) ? exitStatus.ok : exitStatus.failure
   },
 })
 
-function daysOf(text: string | undefined): number | undefined {
+function parseDays(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const days = Number(text)
   if (/^\d+$/.test(text) && days >= 1 && days <= 30) return days
-  throw new UsageFault(`--days ${text}: not a number from 1 to 30`)
+  throw new UsageError(`--days ${text}: not a number from 1 to 30`)
 }
 
-async function inbound(
+async function validateInbound(
   api: ApiClient,
-  { kind, connector }: Found,
+  { kind, connector }: FoundConnector,
   days: number | undefined,
 ): Promise<Result> {
   const json = await api.post(
@@ -89,22 +89,26 @@ async function inbound(
   const faults = json.failing.map(({ reason, count, explanation, messages }) =>
     [
       `  ${count} × ${reason}, for example ${messages.slice(0, 2).join(', ')}`,
-      indented(printable(explanation), 4),
+      indentParagraph(printable(explanation), 4),
     ].join('\n'),
   )
-  const heading = `${kind.one} "${printable(connector.label)}"`
+  const heading = `${kind.singular} "${printable(connector.label)}"`
   return {
     json,
-    text: `${[heading, indented(printable(json.summary), 2), ...faults].join('\n')}\n`,
+    text: `${[heading, indentParagraph(printable(json.summary), 2), ...faults].join('\n')}\n`,
     succeeded: json.failing.length === 0,
   }
 }
 
-async function outbound(api: ApiClient, { kind, connector }: Found, to: readonly string[]): Promise<Result> {
+async function validateOutbound(
+  api: ApiClient,
+  { kind, connector }: FoundConnector,
+  to: readonly string[],
+): Promise<Result> {
   const body = to.length > 0 ? { recipients: to } : {}
-  const json = await api.post(OutboundValidation, `${connector.path}/validate`, body).catch(sayTo)
+  const json = await api.post(OutboundValidation, `${connector.path}/validate`, body).catch(addRecipientHint)
   const verdict = json.succeeded ? 'validated, every step succeeded' : 'NOT validated'
-  const heading = `${kind.one} "${printable(connector.label)}": ${verdict}, ${json.durationMs} ms`
+  const heading = `${kind.singular} "${printable(connector.label)}": ${verdict}, ${json.durationMs} ms`
   return {
     json,
     text: `${[heading, ...json.steps.map(stepText)].join('\n')}\n`,
@@ -113,9 +117,12 @@ async function outbound(api: ApiClient, { kind, connector }: Found, to: readonly
 }
 
 /** Adds the option's name: the API's error names its field `recipients`. */
-function sayTo(error: unknown): never {
-  if (!(error instanceof Refusal) || error.status !== 422) throw error
-  throw new Fault(error.message, [...error.lines, 'Give the recipient of the test mail: --to ADDRESS.'])
+function addRecipientHint(error: unknown): never {
+  if (!(error instanceof ApiError) || error.status !== 422) throw error
+  throw new CommandError(error.message, [
+    ...error.lines,
+    'Give the recipient of the test mail: --to ADDRESS.',
+  ])
 }
 
 function stepText({ step, host, ip, succeeded, detail, durationMs, certificates }: ValidationStep): string {
@@ -126,6 +133,6 @@ function stepText({ step, host, ip, succeeded, detail, durationMs, certificates 
   ])
   return [
     `  ${succeeded ? 'ok    ' : 'FAILED'} ${printable(where.join(' '))}, ${durationMs} ms`,
-    ...[detail, ...chain].map((line) => indented(printable(line), 9)),
+    ...[detail, ...chain].map((line) => indentParagraph(printable(line), 9)),
   ].join('\n')
 }

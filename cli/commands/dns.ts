@@ -1,46 +1,46 @@
 /** `dns`: shows the DNS records to publish for an accepted domain, and checks the published ones. */
-import { command, jsonOption } from '../command.ts'
+import { defineCommand, jsonOption } from '../command.ts'
 import { checkDomain } from '../dns/check-domain.ts'
-import { type Result, worst } from '../dns/findings/record-finding.ts'
-import { readResolver, readWish } from '../dns/read-options.ts'
+import { type Result, worstResult } from '../dns/findings/record-finding.ts'
+import { readDnsOptions, readResolver } from '../dns/read-options.ts'
 import { reportJson, reportText } from '../dns/report.ts'
-import { type ExitStatus, exit } from '../faults.ts'
+import { type ExitStatus, exitStatus } from '../faults.ts'
 import { jsonText } from '../text/words.ts'
 
-export const dns = command({
+export const dns = defineCommand({
   name: 'dns',
   summary: 'Show the DNS records to publish for a domain, and check the published ones',
-  takes: { shown: 'DOMAIN', least: 1, most: 1 },
+  positionalUsage: { usage: 'DOMAIN', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: {
     host: {
       type: 'string',
       value: 'HOST',
       multiple: true,
-      says: "a host in the MX records (default: the gateway's host name); may be repeated",
+      description: "a host in the MX records (default: the gateway's host name); may be repeated",
     },
-    'report-address': { type: 'string', value: 'ADDRESS', says: 'the address for TLS reports (TLS-RPT)' },
+    'report-address': { type: 'string', value: 'ADDRESS', description: 'the address for TLS reports (TLS-RPT)' },
     mode: {
       type: 'string',
       value: 'testing|enforce',
-      says: 'mode of the MTA-STS policy (default: as published, else testing)',
+      description: 'mode of the MTA-STS policy (default: as published, else testing)',
     },
     'max-age': {
       type: 'string',
       value: 'DAYS',
-      says: 'max_age of the MTA-STS policy (default: as published, else 7)',
+      description: 'max_age of the MTA-STS policy (default: as published, else 7)',
     },
     egress: {
       type: 'string',
       value: 'ADDRESS|ses',
       multiple: true,
-      says: 'an IP address that sends mail, or ses for Amazon SES (default: ses); may be repeated',
+      description: 'an IP address that sends mail, or ses for Amazon SES (default: ses); may be repeated',
     },
     'dns-server': {
       type: 'string',
       value: 'ADDRESS',
       multiple: true,
-      says: "resolver, such as tls://9.9.9.9#dns.quad9.net (default: the system's); may be repeated",
+      description: "resolver, such as tls://9.9.9.9#dns.quad9.net (default: the system's); may be repeated",
     },
     ...jsonOption,
   },
@@ -48,16 +48,16 @@ export const dns = command({
 The command changes nothing. The exit status is 3 when a record is missing or different, and 1 when DNS gave no answer.
 Senders use TLSA records only in a signed zone. Only a validating resolver shows whether a zone is signed: --dns-server.
 `,
-  async run({ values, positionals: [domain = ''], world, api }) {
-    const wish = readWish(domain, values)
+  async run({ values, positionals: [domain = ''], io, api }) {
+    const settings = readDnsOptions(domain, values)
     const resolver = readResolver(values['dns-server'])
-    const { plan, findings } = await checkDomain(wish, { api, resolver, now: new Date(world.now()) })
-    world.out(values.json ? jsonText(reportJson(plan, findings)) : reportText(plan, findings))
-    return statusOf(worst(findings.map(({ result }) => result)))
+    const { plan, findings } = await checkDomain(settings, { api, resolver, now: new Date(io.now()) })
+    io.out(values.json ? jsonText(reportJson(plan, findings)) : reportText(plan, findings))
+    return statusOf(worstResult(findings.map(({ result }) => result)))
   },
 })
 
 function statusOf(result: Result): ExitStatus {
-  if (result === 'MISSING' || result === 'DIFFERENT') return exit.differs
-  return result === 'UNKNOWN' ? exit.fault : exit.ok
+  if (result === 'MISSING' || result === 'DIFFERENT') return exitStatus.differences
+  return result === 'UNKNOWN' ? exitStatus.failure : exitStatus.ok
 }

@@ -1,76 +1,76 @@
 /** `explain`: shows the decision about a message that is not sent, and its reason. */
 import { z } from 'zod'
 import { certificatesIn } from '../../shared/tls/pem.ts'
-import { knownAnswer } from '../api/known-answer.ts'
-import { command, jsonOption, type World } from '../command.ts'
-import { exit, Fault, UsageFault } from '../faults.ts'
+import { parseResponse } from '../api/known-answer.ts'
+import { defineCommand, type Io, jsonOption } from '../command.ts'
+import { CommandError, exitStatus, UsageError } from '../faults.ts'
 import { readText } from '../input/read-file.ts'
 import { jsonText } from '../text/words.ts'
 import { Explanation, explanationText } from '../trace/explanation.ts'
 
 const protocols = /^TLSv1\.[23]$/
 
-export const explain = command({
+export const explain = defineCommand({
   name: 'explain',
   summary: 'Show the decision for a message that is not sent, and the connectors that determine it',
-  needs: '--from ADDRESS --to ADDRESS --ip ADDRESS',
+  requiredOptions: '--from ADDRESS --to ADDRESS --ip ADDRESS',
   usesApi: true,
   options: {
     from: {
       type: 'string',
       value: 'ADDRESS',
-      says: 'the sender (reverse path); <> is the empty reverse path of a DSN',
+      description: 'the sender (reverse path); <> is the empty reverse path of a DSN',
     },
-    to: { type: 'string', multiple: true, value: 'ADDRESS', says: 'a recipient; may be repeated' },
-    ip: { type: 'string', value: 'ADDRESS', says: 'the IP address of the client' },
+    to: { type: 'string', multiple: true, value: 'ADDRESS', description: 'a recipient; may be repeated' },
+    ip: { type: 'string', value: 'ADDRESS', description: 'the IP address of the client' },
     tls: {
       type: 'string',
       value: 'TLSv1.2|TLSv1.3',
       // The command takes no positional arguments, so the next argument is the version.
       optional: /^[^-]/,
-      says: 'the client uses TLS of this version (default: TLSv1.3)',
+      description: 'the client uses TLS of this version (default: TLSv1.3)',
     },
     certificate: {
       type: 'string',
       value: 'FILE.pem',
-      says: 'the client presents this certificate and chain; implies --tls',
+      description: 'the client presents this certificate and chain; implies --tls',
     },
     ...jsonOption,
   },
-  async run({ values, world, api }) {
+  async run({ values, io, api }) {
     const { from, to, ip, tls, certificate } = values
     if (from === undefined || to.length === 0 || ip === undefined)
-      throw new UsageFault('explain needs --from, --to and --ip')
+      throw new UsageError('explain needs --from, --to and --ip')
     const answer = await api.post(z.unknown(), '/explain', {
       mailFrom: from === '<>' ? '' : from,
       rcptTo: to,
       ip,
-      tls: await tlsOf(tls, certificate, world),
+      tls: await tlsParameters(tls, certificate, io),
     })
-    world.out(
+    io.out(
       values.json
         ? jsonText(answer)
-        : `${explanationText(knownAnswer(Explanation, answer, 'explanation'))}\n`,
+        : `${explanationText(parseResponse(Explanation, answer, 'explanation'))}\n`,
     )
-    return exit.ok
+    return exitStatus.ok
   },
 })
 
-async function tlsOf(tls: string | undefined, certificate: string | undefined, world: World) {
+async function tlsParameters(tls: string | undefined, certificate: string | undefined, io: Io) {
   if (tls === undefined && certificate === undefined) return { negotiated: false }
   if (tls && !protocols.test(tls))
-    throw new UsageFault(`--tls ${tls}: not a supported version; use TLSv1.2 or TLSv1.3`)
+    throw new UsageError(`--tls ${tls}: not a supported version; use TLSv1.2 or TLSv1.3`)
   return {
     negotiated: true,
     ...(tls && { protocol: tls }),
-    ...(certificate !== undefined && { clientCertificate: await certificatesOf(certificate, world) }),
+    ...(certificate !== undefined && { clientCertificate: await readClientCertificates(certificate, io) }),
   }
 }
 
 /** Returns only the certificates: the file may also hold a private key, which must not be sent. */
-async function certificatesOf(file: string, world: World): Promise<string> {
-  const { text, name } = await readText(file, world)
+async function readClientCertificates(file: string, io: Io): Promise<string> {
+  const { text, name } = await readText(file, io)
   const blocks = certificatesIn(text)
-  if (blocks.length === 0) throw new Fault(`${name} contains no PEM certificate`)
+  if (blocks.length === 0) throw new CommandError(`${name} contains no PEM certificate`)
   return `${blocks.join('\n')}\n`
 }

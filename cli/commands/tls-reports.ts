@@ -1,13 +1,13 @@
 /** `tls-reports`: shows the TLS reports (RFC 8460) that other organisations sent. */
 import { z } from 'zod'
 import { countText } from '../../shared/policy/words.ts'
-import { type ApiClient, escaped } from '../api/client.ts'
-import { knownAnswer } from '../api/known-answer.ts'
-import { command, jsonOption, type World } from '../command.ts'
-import { exit } from '../faults.ts'
+import { type ApiClient, encodeUrlPart } from '../api/client.ts'
+import { parseResponse } from '../api/known-answer.ts'
+import { defineCommand, type Io, jsonOption } from '../command.ts'
+import { exitStatus } from '../faults.ts'
 import { parseInstant } from '../input/parse-instant.ts'
-import { indented, table } from '../text/table.ts'
-import { jsonText, printable, timeOf } from '../text/words.ts'
+import { indentParagraph, table } from '../text/table.ts'
+import { formatTime, jsonText, printable } from '../text/words.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const Summary = z.object({
@@ -54,33 +54,33 @@ const Report = Summary.omit({ acceptedDomain: true }).extend({
 })
 type Report = z.output<typeof Report>
 
-export const tlsReports = command({
+export const tlsReports = defineCommand({
   name: 'tls-reports',
   summary: 'List TLS reports received from other organisations, latest day first, or show one',
-  takes: { shown: '[ID]', least: 0, most: 1 },
+  positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {
     domain: {
       type: 'string',
       value: 'DOMAIN',
-      says: 'an accepted domain, or the name of one of its mail servers',
+      description: 'an accepted domain, or the name of one of its mail servers',
     },
     since: {
       type: 'string',
       value: 'DAY',
-      says: 'first reported day (default: 30 days before --until)',
+      description: 'first reported day (default: 30 days before --until)',
     },
-    until: { type: 'string', value: 'DAY', says: 'last reported day (default: today)' },
+    until: { type: 'string', value: 'DAY', description: 'last reported day (default: today)' },
     ...jsonOption,
   },
   details: `
 DAY is a UTC date (2026-02-03), or a number of days ago (3d). The period is at most 92 days. A report without a valid
 signature of its sender's domain may be forged.
 `,
-  async run({ values, positionals: [id], world, api }) {
-    if (id !== undefined) return showOne(api, id, values.json, world)
+  async run({ values, positionals: [id], io, api }) {
+    if (id !== undefined) return showOne(api, id, values.json, io)
     const day = (option: '--since' | '--until', text: string | undefined) =>
-      text === undefined ? undefined : parseInstant(option, text, world.now()).slice(0, 10)
+      text === undefined ? undefined : parseInstant(option, text, io.now()).slice(0, 10)
     const query = {
       domain: values.domain,
       since: day('--since', values.since),
@@ -88,17 +88,17 @@ signature of its sender's domain may be forged.
     }
     const found: unknown[] = []
     for await (const report of api.list(z.unknown(), '/tls-reports', query)) found.push(report)
-    if (values.json) world.out(jsonText(found))
-    else if (found.length === 0) world.out('No reports found.\n')
-    else world.out(`${listText(found.map((one) => knownAnswer(Summary, one, 'report')))}\n`)
-    return exit.ok
+    if (values.json) io.out(jsonText(found))
+    else if (found.length === 0) io.out('No reports found.\n')
+    else io.out(`${listText(found.map((one) => parseResponse(Summary, one, 'report')))}\n`)
+    return exitStatus.ok
   },
 })
 
-async function showOne(api: ApiClient, id: string, json: boolean, world: World) {
-  const answer = await api.get(z.unknown(), `/tls-reports/${escaped(id)}`)
-  world.out(json ? jsonText(answer) : `${reportText(knownAnswer(Report, answer, 'report'))}\n`)
-  return exit.ok
+async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
+  const answer = await api.get(z.unknown(), `/tls-reports/${encodeUrlPart(id)}`)
+  io.out(json ? jsonText(answer) : `${reportText(parseResponse(Report, answer, 'report'))}\n`)
+  return exitStatus.ok
 }
 
 function listText(reports: readonly Summary[]): string {
@@ -124,8 +124,8 @@ function reportText(report: Report): string {
     `  Reporter   ${printable(organisation)}${contact === null ? '' : ` (${printable(contact)})`}`,
     `  Signed     ${signatureOf(report)}`,
     `  Report id  ${printable(reportId)}`,
-    `  Period     ${timeOf(begin)} to ${timeOf(end)}`,
-    `  Received   ${timeOf(receivedAt)}`,
+    `  Period     ${formatTime(begin)} to ${formatTime(end)}`,
+    `  Received   ${formatTime(receivedAt)}`,
     ...policies.flatMap((policy) => ['', ...policyLines(policy)]),
     ...(omitted.policies + omitted.failures === 0
       ? []
@@ -173,6 +173,6 @@ function failureLines({
   const from = sendingIp === null ? '' : `, from ${printable(sendingIp)}`
   return [
     `  ${sessions} × ${printable(result)}${where}${from}`,
-    ...[reason, information].flatMap((text) => (text === null ? [] : [indented(printable(text), 6)])),
+    ...[reason, information].flatMap((text) => (text === null ? [] : [indentParagraph(printable(text), 6)])),
   ]
 }

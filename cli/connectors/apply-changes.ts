@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import { countText } from '../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
-import { escaped } from '../api/client.ts'
-import { Refusal } from '../api/problem.ts'
-import { Fault } from '../faults.ts'
+import { encodeUrlPart } from '../api/client.ts'
+import { ApiError } from '../api/problem.ts'
+import { CommandError } from '../faults.ts'
 import { acceptedDomains } from './kinds.ts'
 import { type Change, inOrderOfWriting } from './plan-changes.ts'
 
@@ -18,7 +18,7 @@ export async function applyChanges(api: ApiClient, changes: readonly Change[]): 
     try {
       await write(api, change)
     } catch (error) {
-      throw stopped(error, change, done, writes.length)
+      throw applyError(error, change, done, writes.length)
     }
   }
 }
@@ -26,35 +26,35 @@ export async function applyChanges(api: ApiClient, changes: readonly Change[]): 
 async function write(api: ApiClient, change: Change): Promise<void> {
   switch (change.kind) {
     case 'Create': {
-      const { of, wanted } = change
+      const { entryKind: of, desired: wanted } = change
       if (of === acceptedDomains)
-        await api.put(z.unknown(), `${of.path}/${escaped(wanted.key)}`, wanted.fields)
+        await api.put(z.unknown(), `${of.path}/${encodeUrlPart(wanted.key)}`, wanted.fields)
       else await api.post(z.unknown(), of.path, wanted.fields)
       return
     }
     case 'Replace': {
-      const { existing, wanted } = change
+      const { current: existing, desired: wanted } = change
       await api.put(z.unknown(), existing.path, wanted.fields, existing.version)
       return
     }
     case 'Remove':
-      await api.delete(change.existing.path, change.existing.version)
+      await api.delete(change.current.path, change.current.version)
   }
 }
 
 export const labelOf = (change: Change): string =>
-  'wanted' in change ? change.wanted.label : change.existing.label
+  'desired' in change ? change.desired.label : change.current.label
 
 /** Statuses of a concurrent change: 412 (RFC 9110 §13.1.1), a name already taken, a missing entry. */
-const changedMeanwhile = new Set([404, 409, 412, 428])
+const conflictStatuses = new Set([404, 409, 412, 428])
 
-function stopped(error: unknown, change: Change, done: number, of: number): unknown {
-  if (!(error instanceof Fault)) return error
-  const what = `${change.of.one} "${labelOf(change)}"`
-  const meanwhile = error instanceof Refusal && changedMeanwhile.has(error.status)
-  const so = `${countText(done, 'change')} of ${of} had been written before. ${meanwhile ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
-  return new Fault(
-    meanwhile ? `${what}: changed by someone else in the meantime` : `${what}: ${error.message}`,
-    meanwhile ? [error.message, ...error.lines, so] : [...error.lines, so],
+function applyError(error: unknown, change: Change, done: number, total: number): unknown {
+  if (!(error instanceof CommandError)) return error
+  const what = `${change.entryKind.singular} "${labelOf(change)}"`
+  const isConflict = error instanceof ApiError && conflictStatuses.has(error.status)
+  const progress = `${countText(done, 'change')} of ${total} had been written before. ${isConflict ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
+  return new CommandError(
+    isConflict ? `${what}: changed by someone else in the meantime` : `${what}: ${error.message}`,
+    isConflict ? [error.message, ...error.lines, progress] : [...error.lines, progress],
   )
 }

@@ -1,35 +1,35 @@
 /** Describes the effect of removed or weaker rules, such as mail in the clear, or mail that stops. */
-import type { Fields, Kind } from './kinds.ts'
+import type { EntryKind, Fields } from './kinds.ts'
 import type { FieldChange } from './plan-changes.ts'
 
-export function consequenceOfRemoving(kind: Kind, fields: Fields): string {
+export function removalEffect(kind: EntryKind, fields: Fields): string {
   switch (kind.name) {
     case 'acceptedDomains':
       return 'Mail from outside for this domain will be refused.'
     case 'inboundConnectors':
-      return inbound(fields)
+      return inboundRemovalEffect(fields)
     case 'outboundConnectors':
-      return outbound(fields)
+      return outboundRemovalEffect(fields)
   }
 }
 
-function inbound(fields: Fields): string {
-  const idle = idleness(fields)
+function inboundRemovalEffect(fields: Fields): string {
+  const idle = noEffectReason(fields)
   if (idle !== null) return idle
   const domains = listed(fields.senderDomains)
   if (fields.connectorType === 'OnPremises')
     return `The servers that it identifies may no longer relay (${domains}).`
-  const demands = [
+  const requirements = [
     fields.requireTls === true ? 'TLS' : '',
     fields.restrictDomainsToCertificate === true ? 'a listed certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'a listed address' : '',
   ].filter(Boolean)
-  if (demands.length === 0) return `It requires nothing of mail from ${domains}.`
-  return `It no longer requires ${demands.join(' and ')} of mail from ${domains}.`
+  if (requirements.length === 0) return `It requires nothing of mail from ${domains}.`
+  return `It no longer requires ${requirements.join(' and ')} of mail from ${domains}.`
 }
 
-function outbound(fields: Fields): string {
-  const idle = idleness(fields)
+function outboundRemovalEffect(fields: Fields): string {
+  const idle = noEffectReason(fields)
   if (idle !== null) return idle
   const domains =
     fields.allAcceptedDomains === true ? 'the accepted domains' : listed(fields.recipientDomains)
@@ -45,7 +45,7 @@ const routeText = ({ route, smartHosts }: Fields): string =>
     ? `its smart hosts (${(smartHosts as { host: string }[]).map(({ host }) => host).join(', ')})`
     : `this connector (${route})`
 
-function idleness({ enabled, mode }: Fields): string | null {
+function noEffectReason({ enabled, mode }: Fields): string | null {
   if (enabled === false) return 'It is disabled, so mail is not affected.'
   return mode === 'ReportOnly' ? 'It is report only, so mail is not affected.' : null
 }
@@ -53,7 +53,7 @@ function idleness({ enabled, mode }: Fields): string | null {
 const listed = (domains: unknown): string => (domains as string[]).join(', ')
 
 /** Values of each field, from the weakest requirement to the strongest. */
-const demands: Readonly<Record<string, readonly unknown[]>> = {
+const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {
   enabled: [false, true],
   allAcceptedDomains: [false, true],
   mode: ['ReportOnly', 'Enforce'],
@@ -67,26 +67,26 @@ const demands: Readonly<Record<string, readonly unknown[]>> = {
 }
 
 /** @returns a sentence for each change that weakens a requirement */
-export const weakened = (changes: readonly FieldChange[]): string[] =>
+export const weakenedRequirements = (changes: readonly FieldChange[]): string[] =>
   changes.flatMap((change) => {
-    const gone = goneDomains(change)
+    const gone = removedDomains(change)
     if (gone.length > 0) return [`${gone.join(', ')}: no longer covered by this connector`]
-    return demandsLess(change) ? [`${change.field} is weaker than before`] : []
+    return isWeaker(change) ? [`${change.field} is weaker than before`] : []
   })
 
-function demandsLess({ field, from, to }: FieldChange): boolean {
+function isWeaker({ field, from, to }: FieldChange): boolean {
   // An empty list means that the connector trusts the public authorities.
   if (field === 'certificateAuthorities')
     return (from as unknown[]).length > 0 && (to as unknown[]).length === 0
-  if (field === 'messageRateLimit') return mostOf(to) > mostOf(from)
-  const order = demands[field] ?? []
+  if (field === 'messageRateLimit') return limitValue(to) > limitValue(from)
+  const order = strengthOrder[field] ?? []
   return order.indexOf(to) < order.indexOf(from)
 }
 
 /** Null means no limit. */
-const mostOf = (limit: unknown): number => (limit === null ? Number.POSITIVE_INFINITY : Number(limit))
+const limitValue = (limit: unknown): number => (limit === null ? Number.POSITIVE_INFINITY : Number(limit))
 
-function goneDomains({ field, from, to }: FieldChange): string[] {
+function removedDomains({ field, from, to }: FieldChange): string[] {
   if (field !== 'senderDomains' && field !== 'recipientDomains') return []
   return (from as string[]).filter((domain) => !(to as string[]).includes(domain))
 }

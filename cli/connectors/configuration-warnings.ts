@@ -7,11 +7,18 @@ import { selectOutbound } from '../../shared/policy/outbound.ts'
 import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
 import type { OtherConnectors } from '../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../shared/policy/warnings/warnings.ts'
-import { acceptedDomains, inboundConnectors, type Kind, type KindName, kinds, type Wanted } from './kinds.ts'
+import {
+  acceptedDomains,
+  type DesiredEntry,
+  type EntryKind,
+  type EntryKindName,
+  entryKinds,
+  inboundConnectors,
+} from './kinds.ts'
 import type { Change } from './plan-changes.ts'
-import type { Existing, Present } from './read-present.ts'
+import type { CurrentConfiguration, CurrentEntry } from './read-present.ts'
 
-export interface Warning {
+export interface ConfigurationWarning {
   /** The kind in words, such as `inbound connector`. */
   readonly of: string
   readonly name: string
@@ -20,59 +27,68 @@ export interface Warning {
 }
 
 /** The whole configuration of the gateway, current or planned. */
-type State = Readonly<Record<KindName, readonly Wanted[]>>
+type ConfigurationState = Readonly<Record<EntryKindName, readonly DesiredEntry[]>>
 
 /** @returns all warnings about written entries, and new warnings about the others */
-export function warningsOf(changes: readonly Change[], present: Present, now: Date): Warning[] {
-  const isWritten = new Set(changes.flatMap((change) => ('wanted' in change ? [change.wanted] : [])))
+export function collectWarnings(
+  changes: readonly Change[],
+  present: CurrentConfiguration,
+  now: Date,
+): ConfigurationWarning[] {
+  const writtenEntries = new Set(changes.flatMap((change) => ('desired' in change ? [change.desired] : [])))
   const after = stateAfter(changes, present)
-  const before = surroundingsOf(present)
-  const then = surroundingsOf(after)
-  return kinds.flatMap((kind) =>
+  const currentSurroundings = surroundingsOf(present)
+  const plannedSurroundings = surroundingsOf(after)
+  return entryKinds.flatMap((kind) =>
     after[kind.name].flatMap((one) => {
-      const known = isWritten.has(one) ? [] : looksAt(kind, one, before, now)
-      return looksAt(kind, one, then, now)
-        .filter(({ path, message }) => !known.some((old) => old.path === path && old.message === message))
-        .map(({ path, message }) => ({ of: kind.one, name: one.label, path, message }))
+      const previousWarnings = writtenEntries.has(one)
+        ? []
+        : warningsAbout(kind, one, currentSurroundings, now)
+      return warningsAbout(kind, one, plannedSurroundings, now)
+        .filter(
+          ({ path, message }) =>
+            !previousWarnings.some((old) => old.path === path && old.message === message),
+        )
+        .map(({ path, message }) => ({ of: kind.singular, name: one.label, path, message }))
     }),
   )
 }
 
-function stateAfter(changes: readonly Change[], present: Present): State {
-  const entries = kinds.map((kind) => {
-    const ofKind = changes.filter(({ of }) => of === kind)
+function stateAfter(changes: readonly Change[], present: CurrentConfiguration): ConfigurationState {
+  const entries = entryKinds.map((kind) => {
+    const ofKind = changes.filter(({ entryKind: of }) => of === kind)
     const gone = new Set(
       ofKind.flatMap((change) =>
-        'existing' in change && change.kind !== 'Unchanged' && change.kind !== 'NotInFile'
-          ? [change.existing]
+        'current' in change && change.kind !== 'Unchanged' && change.kind !== 'NotInFile'
+          ? [change.current]
           : [],
       ),
     )
-    const written = ofKind.flatMap((change) => ('wanted' in change ? [change.wanted] : []))
+    const written = ofKind.flatMap((change) => ('desired' in change ? [change.desired] : []))
     return [kind.name, [...present[kind.name].filter((one) => !gone.has(one)), ...written]]
   })
   return Object.fromEntries(entries)
 }
 
-const surroundingsOf = (state: State): OtherConnectors => ({
-  inbound: state.inboundConnectors.map(stored<InboundConnector>),
-  outbound: state.outboundConnectors.map(stored<OutboundConnector>),
+const surroundingsOf = (state: ConfigurationState): OtherConnectors => ({
+  inbound: state.inboundConnectors.map(toStoredConnector<InboundConnector>),
+  outbound: state.outboundConnectors.map(toStoredConnector<OutboundConnector>),
   acceptedDomains: state[acceptedDomains.name].map(({ key }) => ({ domain: key })),
 })
 
-function looksAt(kind: Kind, one: Wanted, all: OtherConnectors, now: Date) {
-  if (kind === acceptedDomains) return unrouted(one.key, all)
+function warningsAbout(kind: EntryKind, one: DesiredEntry, all: OtherConnectors, now: Date) {
+  if (kind === acceptedDomains) return unroutedWarnings(one.key, all)
   if (kind === inboundConnectors)
-    return inboundWarnings(stored<InboundConnector>(one), all, now, 'WhatWeakens')
-  return outboundWarnings(stored<OutboundConnector>(one), all, now, 'WhatWeakens')
+    return inboundWarnings(toStoredConnector<InboundConnector>(one), all, now, 'WhatWeakens')
+  return outboundWarnings(toStoredConnector<OutboundConnector>(one), all, now, 'WhatWeakens')
 }
 
-const compiled = new WeakMap<OtherConnectors, Snapshot>()
+const snapshots = new WeakMap<OtherConnectors, Snapshot>()
 
 /** Accepted mail without a route is deferred silently: its senders get a DSN only after 24 hours. */
-function unrouted(domain: string, all: OtherConnectors) {
-  const snapshot = compiled.get(all) ?? compileSnapshot({ ...all, version: 0 })
-  compiled.set(all, snapshot)
+function unroutedWarnings(domain: string, all: OtherConnectors) {
+  const snapshot = snapshots.get(all) ?? compileSnapshot({ ...all, version: 0 })
+  snapshots.set(all, snapshot)
   if (selectOutbound(snapshot, domain) !== null) return []
   return [
     {
@@ -83,11 +99,15 @@ function unrouted(domain: string, all: OtherConnectors) {
 }
 
 /** Converts to the stored form. A new connector gets placeholders for what the gateway assigns. */
-function stored<T extends InboundConnector | OutboundConnector>({ key, fields, ...rest }: Wanted): T {
+function toStoredConnector<T extends InboundConnector | OutboundConnector>({
+  key,
+  fields,
+  ...rest
+}: DesiredEntry): T {
   const epoch = new Date(0).toISOString()
   return {
     ...fields,
-    id: (rest as Partial<Existing>).id ?? key,
+    id: (rest as Partial<CurrentEntry>).id ?? key,
     version: 1,
     createdAt: epoch,
     updatedAt: epoch,

@@ -1,57 +1,61 @@
 /** Formats a plan: new entries, changed fields, removals and their effect. */
 import { X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
-import { indented } from '../text/table.ts'
+import { indentParagraph } from '../text/table.ts'
 import { printable } from '../text/words.ts'
-import { consequenceOfRemoving, weakened } from './change-consequences.ts'
-import { defaultsOf, type Fields, type Kind, kinds } from './kinds.ts'
+import { removalEffect, weakenedRequirements } from './change-consequences.ts'
+import { defaultsOf, type EntryKind, entryKinds, type Fields } from './kinds.ts'
 import type { Change } from './plan-changes.ts'
 
 export function diffText(changes: readonly Change[]): string {
-  return kinds
-    .map((kind) => [kind, changes.filter(({ of }) => of === kind)] as const)
+  return entryKinds
+    .map((kind) => [kind, changes.filter(({ entryKind: of }) => of === kind)] as const)
     .filter(([, ofKind]) => ofKind.length > 0)
-    .map(([kind, ofKind]) => [`${kind.one}s`, ...ofKind.map(changeText)].join('\n'))
+    .map(([kind, ofKind]) => [`${kind.singular}s`, ...ofKind.map(changeText)].join('\n'))
     .join('\n\n')
 }
 
 function changeText(change: Change): string {
   switch (change.kind) {
     case 'Create':
-      return [line('+', change.wanted.label, 'new'), ...settings(change.of, change.wanted.fields)].join('\n')
+      return [
+        formatLine('+', change.desired.label, 'new'),
+        ...settingLines(change.entryKind, change.desired.fields),
+      ].join('\n')
     case 'Replace':
       return [
-        line('~', change.wanted.label, 'changed'),
-        ...change.fields.flatMap(({ field, from, to }) => fieldText(field, from, to)),
-        ...weakened(change.fields).map((sentence) => indented(sentence, 6)),
+        formatLine('~', change.desired.label, 'changed'),
+        ...change.fields.flatMap(({ field, from, to }) => fieldLines(field, from, to)),
+        ...weakenedRequirements(change.fields).map((sentence) => indentParagraph(sentence, 6)),
       ].join('\n')
     case 'Unchanged':
-      return line('=', change.existing.label, 'unchanged')
+      return formatLine('=', change.current.label, 'unchanged')
     case 'NotInFile':
-      return line('?', change.existing.label, 'not in the file, kept (--prune removes it)')
+      return formatLine('?', change.current.label, 'not in the file, kept (--prune removes it)')
     case 'Remove':
       return [
-        line('-', change.existing.label, 'not in the file, removed'),
-        indented(consequenceOfRemoving(change.of, change.existing.fields), 6),
+        formatLine('-', change.current.label, 'not in the file, removed'),
+        indentParagraph(removalEffect(change.entryKind, change.current.fields), 6),
       ].join('\n')
   }
 }
 
-const line = (sign: string, label: string, what: string): string => `  ${sign} ${printable(label)}: ${what}`
+const formatLine = (sign: string, label: string, what: string): string =>
+  `  ${sign} ${printable(label)}: ${what}`
 
 /** Lists the fields that differ from their defaults. */
-function settings(kind: Kind, fields: Fields): string[] {
+function settingLines(kind: EntryKind, fields: Fields): string[] {
   const defaults = defaultsOf(kind)
   return Object.entries(fields)
     .filter(([name, value]) => name !== 'name' && JSON.stringify(value) !== JSON.stringify(defaults[name]))
-    .map(([name, value]) => `      ${name}: ${shown(value)}`)
+    .map(([name, value]) => `      ${name}: ${formatValue(value)}`)
 }
 
 /** Shows a long list by its added and removed items. */
-function fieldText(field: string, from: unknown, to: unknown): string[] {
-  const both = `      ${field}: ${shown(from)} → ${shown(to)}`
+function fieldLines(field: string, from: unknown, to: unknown): string[] {
+  const both = `      ${field}: ${formatValue(from)} → ${formatValue(to)}`
   if (!Array.isArray(from) || !Array.isArray(to) || both.length <= 110) return [both]
-  const [old, now] = [from.map(shownItem), to.map(shownItem)]
+  const [old, now] = [from.map(formatItem), to.map(formatItem)]
   const lines = [
     ...old.filter((item) => !now.includes(item)).map((item) => `        - ${item}`),
     ...now.filter((item) => !old.includes(item)).map((item) => `        + ${item}`),
@@ -59,12 +63,12 @@ function fieldText(field: string, from: unknown, to: unknown): string[] {
   return [`      ${field}:${lines.length === 0 ? ' order changed' : ''}`, ...lines]
 }
 
-function shown(value: unknown): string {
-  if (!Array.isArray(value)) return shownItem(value)
-  return value.length === 0 ? 'none' : value.map(shownItem).join(', ')
+function formatValue(value: unknown): string {
+  if (!Array.isArray(value)) return formatItem(value)
+  return value.length === 0 ? 'none' : value.map(formatItem).join(', ')
 }
 
-function shownItem(value: unknown): string {
+function formatItem(value: unknown): string {
   if (value === null) return 'null'
   if (value === '') return '""'
   if (typeof value === 'string')

@@ -1,13 +1,13 @@
 /** Finds connectors by id, or by name without regard to letter case. */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import type { ApiClient } from '../api/client.ts'
-import { Fault } from '../faults.ts'
-import { directions, type Kind } from './kinds.ts'
-import { type Existing, readKind } from './read-present.ts'
+import { CommandError } from '../faults.ts'
+import { connectorKinds, type EntryKind } from './kinds.ts'
+import { type CurrentEntry, readEntries } from './read-present.ts'
 
-export interface Found {
-  readonly kind: Kind
-  readonly connector: Existing
+export interface FoundConnector {
+  readonly kind: EntryKind
+  readonly connector: CurrentEntry
 }
 
 /**
@@ -15,18 +15,22 @@ export interface Found {
  * @returns one or two
  * @throws Fault when no connector matches
  */
-export async function findConnectors(api: ApiClient, nameOrId: string): Promise<Found[]> {
-  const all = await everyConnector(api)
+export async function findConnectors(api: ApiClient, nameOrId: string): Promise<FoundConnector[]> {
+  const all = await readAllConnectors(api)
   const byId = all.filter(({ connector }) => connector.id === nameOrId)
   const found =
     byId.length > 0 ? byId : all.filter(({ connector }) => connector.key === comparableName(nameOrId))
   if (found.length > 0) return found
-  throw new Fault(`no connector "${nameOrId}"`, ['To list the connectors: npx mailflow connectors list'])
+  throw new CommandError(`no connector "${nameOrId}"`, [
+    'To list the connectors: npx mailflow connectors list',
+  ])
 }
 
-export async function everyConnector(api: ApiClient): Promise<Found[]> {
+export async function readAllConnectors(api: ApiClient): Promise<FoundConnector[]> {
   const lists = await Promise.all(
-    directions.map(async (kind) => (await readKind(api, kind)).map((connector) => ({ kind, connector }))),
+    connectorKinds.map(async (kind) =>
+      (await readEntries(api, kind)).map((connector) => ({ kind, connector })),
+    ),
   )
   return lists.flat()
 }

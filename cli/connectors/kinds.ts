@@ -6,46 +6,46 @@ import {
   OutboundConnectorInput,
 } from '../../shared/connectors/schema.ts'
 
-export type KindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundConnectors'
+export type EntryKindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundConnectors'
 
-export interface Kind {
+export interface EntryKind {
   /** The name of the file's section. */
-  readonly name: KindName
+  readonly name: EntryKindName
   /** The singular, in words. */
-  readonly one: string
+  readonly singular: string
   readonly path: string
   /** The API's schema for input. */
   readonly input: z.ZodObject
 }
 
-export const acceptedDomains: Kind = {
+export const acceptedDomains: EntryKind = {
   name: 'acceptedDomains',
-  one: 'accepted domain',
+  singular: 'accepted domain',
   path: '/accepted-domains',
   input: AcceptedDomainInput,
 }
-export const inboundConnectors: Kind = {
+export const inboundConnectors: EntryKind = {
   name: 'inboundConnectors',
-  one: 'inbound connector',
+  singular: 'inbound connector',
   path: '/inbound-connectors',
   input: InboundConnectorInput,
 }
-export const outboundConnectors: Kind = {
+export const outboundConnectors: EntryKind = {
   name: 'outboundConnectors',
-  one: 'outbound connector',
+  singular: 'outbound connector',
   path: '/outbound-connectors',
   input: OutboundConnectorInput,
 }
 
-export const directions = [inboundConnectors, outboundConnectors] as const
+export const connectorKinds = [inboundConnectors, outboundConnectors] as const
 /** The order of writing: accepted domains before the connectors that restrict their mail. */
-export const kinds = [acceptedDomains, ...directions] as const
+export const entryKinds = [acceptedDomains, ...connectorKinds] as const
 
 /** The API's input fields of one entry, validated, with defaults. */
 export type Fields = Readonly<Record<string, unknown>>
 
 /** One entry as a file describes it. */
-export interface Wanted {
+export interface DesiredEntry {
   /** Identifies the entry within its kind: a connector's name in comparable form, or a domain. */
   readonly key: string
   /** The name as written. */
@@ -54,10 +54,10 @@ export interface Wanted {
 }
 
 /** The content of a file. Null means that the section is missing; an empty list removes entries with --prune. */
-export type Configuration = Readonly<Record<KindName, readonly Wanted[] | null>>
+export type Configuration = Readonly<Record<EntryKindName, readonly DesiredEntry[] | null>>
 
 /** Returns the default values of the API's fields. */
-export const defaultsOf = ({ input }: Kind): Fields =>
+export const defaultsOf = ({ input }: EntryKind): Fields =>
   Object.fromEntries(
     Object.entries(input.shape).flatMap(([name, field]) => {
       const parsed = field.safeParse(undefined)

@@ -1,7 +1,7 @@
 /** Computes the changes that make the gateway's configuration match a file. Pure. */
 import { isDeepStrictEqual } from 'node:util'
-import { type Configuration, type Fields, type Kind, kinds, type Wanted } from './kinds.ts'
-import type { Existing, Present } from './read-present.ts'
+import { type Configuration, type DesiredEntry, type EntryKind, entryKinds, type Fields } from './kinds.ts'
+import type { CurrentConfiguration, CurrentEntry } from './read-present.ts'
 
 export interface FieldChange {
   readonly field: string
@@ -10,42 +10,47 @@ export interface FieldChange {
 }
 
 export type Change =
-  | { readonly kind: 'Create'; readonly of: Kind; readonly wanted: Wanted }
+  | { readonly kind: 'Create'; readonly entryKind: EntryKind; readonly desired: DesiredEntry }
   | {
       readonly kind: 'Replace'
-      readonly of: Kind
-      readonly wanted: Wanted
-      readonly existing: Existing
+      readonly entryKind: EntryKind
+      readonly desired: DesiredEntry
+      readonly current: CurrentEntry
       readonly fields: readonly FieldChange[]
     }
-  | { readonly kind: 'Unchanged'; readonly of: Kind; readonly existing: Existing }
-  | { readonly kind: 'Remove'; readonly of: Kind; readonly existing: Existing }
+  | { readonly kind: 'Unchanged'; readonly entryKind: EntryKind; readonly current: CurrentEntry }
+  | { readonly kind: 'Remove'; readonly entryKind: EntryKind; readonly current: CurrentEntry }
   /** The file does not name the entry, and it stays. */
-  | { readonly kind: 'NotInFile'; readonly of: Kind; readonly existing: Existing }
+  | { readonly kind: 'NotInFile'; readonly entryKind: EntryKind; readonly current: CurrentEntry }
 
 /** Orders changes by kind in the order of writing, then in the file's order; entries not in the file come last. */
-export function planChanges(file: Configuration, present: Present, prune: boolean): Change[] {
-  return kinds.flatMap((kind) => {
-    const wanted = file[kind.name]
-    return wanted === null ? [] : planOf(kind, wanted, present[kind.name], prune)
+export function planChanges(file: Configuration, current: CurrentConfiguration, prune: boolean): Change[] {
+  return entryKinds.flatMap((kind) => {
+    const desired = file[kind.name]
+    return desired === null ? [] : planOf(kind, desired, current[kind.name], prune)
   })
 }
 
-function planOf(of: Kind, wanted: readonly Wanted[], present: readonly Existing[], prune: boolean): Change[] {
-  const there = new Map(present.map((one) => [one.key, one]))
-  const inFile = new Set(wanted.map(({ key }) => key))
-  const rest = present.filter(({ key }) => !inFile.has(key))
+function planOf(
+  entryKind: EntryKind,
+  desired: readonly DesiredEntry[],
+  currentEntries: readonly CurrentEntry[],
+  prune: boolean,
+): Change[] {
+  const currentByKey = new Map(currentEntries.map((one) => [one.key, one]))
+  const inFile = new Set(desired.map(({ key }) => key))
+  const rest = currentEntries.filter(({ key }) => !inFile.has(key))
   return [
-    ...wanted.map((one) => changeOf(of, one, there.get(one.key))),
-    ...rest.map((existing): Change => ({ kind: prune ? 'Remove' : 'NotInFile', of, existing })),
+    ...desired.map((one) => changeOf(entryKind, one, currentByKey.get(one.key))),
+    ...rest.map((current): Change => ({ kind: prune ? 'Remove' : 'NotInFile', entryKind, current })),
   ]
 }
 
-function changeOf(of: Kind, wanted: Wanted, existing: Existing | undefined): Change {
-  if (existing === undefined) return { kind: 'Create', of, wanted }
-  const fields = difference(existing.fields, wanted.fields)
-  if (fields.length === 0) return { kind: 'Unchanged', of, existing }
-  return { kind: 'Replace', of, wanted, existing, fields }
+function changeOf(entryKind: EntryKind, desired: DesiredEntry, current: CurrentEntry | undefined): Change {
+  if (current === undefined) return { kind: 'Create', entryKind, desired }
+  const fields = difference(current.fields, desired.fields)
+  if (fields.length === 0) return { kind: 'Unchanged', entryKind, current }
+  return { kind: 'Replace', entryKind, desired, current, fields }
 }
 
 function difference(from: Fields, to: Fields): FieldChange[] {

@@ -10,13 +10,19 @@ import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { countText } from '../../shared/policy/words.ts'
-import { Fault } from '../faults.ts'
-import { acceptedDomains, type Configuration, type Kind, kinds, type Wanted } from './kinds.ts'
+import { CommandError } from '../faults.ts'
+import {
+  acceptedDomains,
+  type Configuration,
+  type DesiredEntry,
+  type EntryKind,
+  entryKinds,
+} from './kinds.ts'
 import { offsetOf, type Path } from './yaml-offset.ts'
 
-interface Mistake {
+interface FileFault {
   readonly offset: number
-  readonly says: string
+  readonly message: string
 }
 
 /** Limits YAML aliases. Attack: nested aliases expand to billions of nodes (billion laughs). */
@@ -29,17 +35,17 @@ const maxAliases = 1000
 export function readConfiguration(text: string, name: string): Configuration {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const at = ({ offset, says }: Mistake) => `${name}:${lines.linePos(offset).line}: ${says}`
+  const withLine = ({ offset, message }: FileFault) => `${name}:${lines.linePos(offset).line}: ${message}`
   const broken = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
     offset: pos[0],
-    says: message,
+    message,
   }))
-  if (broken.length > 0) throw faultyFile(name, broken.map(at))
-  const { configuration, mistakes } = check(contentOf(document, name), (path) =>
+  if (broken.length > 0) throw invalidFileError(name, broken.map(withLine))
+  const { configuration, faults } = checkContent(contentOf(document, name), (path) =>
     offsetOf(document.contents, path),
   )
-  if (!isMap(document.contents) || mistakes.length > 0)
-    throw faultyFile(name, mistakes.toSorted((a, b) => a.offset - b.offset).map(at))
+  if (!isMap(document.contents) || faults.length > 0)
+    throw invalidFileError(name, faults.toSorted((a, b) => a.offset - b.offset).map(withLine))
   return configuration
 }
 
@@ -48,67 +54,75 @@ function contentOf(document: ReturnType<typeof parseDocument>, name: string): un
   try {
     return document.toJS({ maxAliasCount: maxAliases })
   } catch (error) {
-    throw faultyFile(name, [errorMessage(error)])
+    throw invalidFileError(name, [errorMessage(error)])
   }
 }
 
-const faultyFile = (name: string, faults: readonly string[]): Fault =>
-  new Fault(`${name} has ${countText(faults.length, 'error')}; no request was sent to the API`, faults)
+const invalidFileError = (name: string, faults: readonly string[]): CommandError =>
+  new CommandError(`${name} has ${countText(faults.length, 'error')}; no request was sent to the API`, faults)
 
 type Locate = (path: Path) => number
 
-function check(content: unknown, locate: Locate): { configuration: Configuration; mistakes: Mistake[] } {
-  const mistakes: Mistake[] = []
-  const sections = sectionsOf(content, locate, mistakes)
-  const read = (kind: Kind) => readSection(kind, sections[kind.name], locate, mistakes)
-  const configuration = Object.fromEntries(kinds.map((kind) => [kind.name, read(kind)])) as Configuration
-  return { configuration, mistakes }
+function checkContent(
+  content: unknown,
+  locate: Locate,
+): { configuration: Configuration; faults: FileFault[] } {
+  const faults: FileFault[] = []
+  const sections = sectionsOf(content, locate, faults)
+  const read = (kind: EntryKind) => readSection(kind, sections[kind.name], locate, faults)
+  const configuration = Object.fromEntries(entryKinds.map((kind) => [kind.name, read(kind)])) as Configuration
+  return { configuration, faults }
 }
 
-const known = kinds.map(({ name }) => name)
+const sectionNames = entryKinds.map(({ name }) => name)
 
-function sectionsOf(content: unknown, locate: Locate, mistakes: Mistake[]): Record<string, unknown> {
+function sectionsOf(content: unknown, locate: Locate, faults: FileFault[]): Record<string, unknown> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    mistakes.push({ offset: 0, says: `the file is not a map with the sections ${known.join(', ')}` })
+    faults.push({ offset: 0, message: `the file is not a map with the sections ${sectionNames.join(', ')}` })
     return {}
   }
   for (const key of Object.keys(content))
-    if (!known.some((name) => name === key))
-      mistakes.push({
+    if (!sectionNames.some((name) => name === key))
+      faults.push({
         offset: locate([key]),
-        says: `unknown section "${key}"; the sections are ${known.join(', ')}`,
+        message: `unknown section "${key}"; the sections are ${sectionNames.join(', ')}`,
       })
   return content as Record<string, unknown>
 }
 
-function readSection(kind: Kind, section: unknown, locate: Locate, mistakes: Mistake[]): Wanted[] | null {
+function readSection(
+  kind: EntryKind,
+  section: unknown,
+  locate: Locate,
+  faults: FileFault[],
+): DesiredEntry[] | null {
   if (section === undefined) return null
   if (!Array.isArray(section)) {
     // An empty section is ambiguous: with --prune it would remove every entry.
-    const says =
+    const message =
       section === null ? 'is empty; write [] for no entries, or remove the section' : 'is not a list'
-    mistakes.push({ offset: locate([kind.name]), says: `${kind.name} ${says}` })
+    faults.push({ offset: locate([kind.name]), message: `${kind.name} ${message}` })
     return null
   }
-  refuseTwice(kind, section, locate, mistakes)
+  reportDuplicates(kind, section, locate, faults)
   return section
-    .map((entry, index) => readEntry(kind, entry, index, locate, mistakes))
+    .map((entry, index) => readEntry(kind, entry, index, locate, faults))
     .filter((one) => one !== null)
 }
 
 function readEntry(
-  kind: Kind,
+  kind: EntryKind,
   entry: unknown,
   index: number,
   locate: Locate,
-  mistakes: Mistake[],
-): Wanted | null {
+  faults: FileFault[],
+): DesiredEntry | null {
   const parsed = schemaOf(kind).safeParse(entry)
-  if (parsed.success) return wantedOf(kind, parsed.data)
+  if (parsed.success) return toDesiredEntry(kind, parsed.data)
   const title = titleOf(kind, entry, index)
   for (const fault of faultsOf(parsed.error)) {
-    const offset = locate([kind.name, index, ...segmentsOf(fault.path)])
-    mistakes.push({ offset, says: `${title}: ${faultText(fault)}` })
+    const offset = locate([kind.name, index, ...parsePath(fault.path)])
+    faults.push({ offset, message: `${title}: ${faultText(fault)}` })
   }
   return null
 }
@@ -126,10 +140,10 @@ const AcceptedDomainEntry = z.preprocess(
   z.strictObject({ domain: DomainName, ...AcceptedDomainInput.shape }),
 )
 
-const schemaOf = (kind: Kind): z.ZodType => (kind === acceptedDomains ? AcceptedDomainEntry : kind.input)
+const schemaOf = (kind: EntryKind): z.ZodType => (kind === acceptedDomains ? AcceptedDomainEntry : kind.input)
 
 /** @param parsed the output of the kind's schema */
-export function wantedOf(kind: Kind, parsed: unknown): Wanted {
+export function toDesiredEntry(kind: EntryKind, parsed: unknown): DesiredEntry {
   const fields = parsed as Record<string, unknown>
   if (kind !== acceptedDomains)
     return { key: comparableName(String(fields.name)), label: String(fields.name), fields }
@@ -137,19 +151,19 @@ export function wantedOf(kind: Kind, parsed: unknown): Wanted {
   return { key: String(domain), label: String(domain), fields: rest }
 }
 
-function titleOf({ one }: Kind, entry: unknown, index: number): string {
+function titleOf({ singular: one }: EntryKind, entry: unknown, index: number): string {
   const label = labelOf(entry)
   return label === undefined ? `${one} ${index + 1}` : `${one} "${label}"`
 }
 
 /** Compares names before validation, so that other faults do not hide a duplicate. */
-function refuseTwice(kind: Kind, section: unknown[], locate: Locate, mistakes: Mistake[]): void {
+function reportDuplicates(kind: EntryKind, section: unknown[], locate: Locate, faults: FileFault[]): void {
   const keys = section.map(keyOf)
   for (const [index, key] of keys.entries()) {
     const first = keys.indexOf(key)
     if (key === null || first === index) continue
-    const says = `${titleOf(kind, section[index], index)}: duplicate of entry ${first + 1} of ${kind.name}`
-    mistakes.push({ offset: locate([kind.name, index, 'name']), says })
+    const message = `${titleOf(kind, section[index], index)}: duplicate of entry ${first + 1} of ${kind.name}`
+    faults.push({ offset: locate([kind.name, index, 'name']), message })
   }
 }
 
@@ -165,7 +179,7 @@ function labelOf(entry: unknown): string | undefined {
 }
 
 /** Splits `smartHosts[0].port` into `smartHosts`, 0 and `port`. */
-const segmentsOf = (path: string): Path =>
+const parsePath = (path: string): Path =>
   [...path.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, index, key]) =>
     index === undefined ? (key ?? '') : Number(index),
   )

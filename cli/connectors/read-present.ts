@@ -2,36 +2,42 @@
 import { z } from 'zod'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import type { ApiClient } from '../api/client.ts'
-import { escaped } from '../api/client.ts'
-import { Fault } from '../faults.ts'
-import { acceptedDomains, type Kind, type KindName, kinds, type Wanted } from './kinds.ts'
-import { wantedOf } from './read-configuration.ts'
+import { encodeUrlPart } from '../api/client.ts'
+import { CommandError } from '../faults.ts'
+import {
+  acceptedDomains,
+  type DesiredEntry,
+  type EntryKind,
+  type EntryKindName,
+  entryKinds,
+} from './kinds.ts'
+import { toDesiredEntry } from './read-configuration.ts'
 
 /** One entry of the gateway. `answer` is the API's response, with the fields that the server assigns. */
-export interface Existing extends Wanted {
+export interface CurrentEntry extends DesiredEntry {
   readonly path: string
   readonly version: number
   readonly id: string | null
-  readonly answer: Readonly<Record<string, unknown>>
+  readonly response: Readonly<Record<string, unknown>>
 }
 
-export type Present = Readonly<Record<KindName, readonly Existing[]>>
+export type CurrentConfiguration = Readonly<Record<EntryKindName, readonly CurrentEntry[]>>
 
 /** Fields that the server assigns. */
-const Kept = z.looseObject({ version: z.int().positive(), id: z.string().optional() })
-const keptFields = ['id', 'createdAt', 'updatedAt', 'version', 'validation', 'warnings']
+const ServerFields = z.looseObject({ version: z.int().positive(), id: z.string().optional() })
+const serverFieldNames = ['id', 'createdAt', 'updatedAt', 'version', 'validation', 'warnings']
 
-export async function readPresent(api: ApiClient): Promise<Present> {
+export async function readCurrentConfiguration(api: ApiClient): Promise<CurrentConfiguration> {
   const [acceptedDomains, inboundConnectors, outboundConnectors] = await Promise.all(
-    kinds.map((kind) => readKind(api, kind)),
+    entryKinds.map((kind) => readEntries(api, kind)),
   )
-  return { acceptedDomains, inboundConnectors, outboundConnectors } as Present
+  return { acceptedDomains, inboundConnectors, outboundConnectors } as CurrentConfiguration
 }
 
 /** Returns the entries sorted by name. */
-export async function readKind(api: ApiClient, kind: Kind): Promise<Existing[]> {
-  const all: Existing[] = []
-  for await (const answer of api.list(Kept, kind.path)) all.push(existingOf(kind, answer))
+export async function readEntries(api: ApiClient, kind: EntryKind): Promise<CurrentEntry[]> {
+  const all: CurrentEntry[] = []
+  for await (const response of api.list(ServerFields, kind.path)) all.push(toCurrentEntry(kind, response))
   return all.sort((a, b) => (a.key < b.key ? -1 : 1))
 }
 
@@ -39,16 +45,18 @@ export async function readKind(api: ApiClient, kind: Kind): Promise<Existing[]> 
  * Rejects unknown fields, because writing the entry would lose them.
  * @throws Fault
  */
-function existingOf(kind: Kind, answer: z.output<typeof Kept>): Existing {
-  const fields = Object.fromEntries(Object.entries(answer).filter(([name]) => !keptFields.includes(name)))
+function toCurrentEntry(kind: EntryKind, response: z.output<typeof ServerFields>): CurrentEntry {
+  const fields = Object.fromEntries(
+    Object.entries(response).filter(([name]) => !serverFieldNames.includes(name)),
+  )
   const { domain, ...rest } = fields
   const parsed = kind.input.safeParse(kind === acceptedDomains ? rest : fields)
   if (!parsed.success)
-    throw new Fault(
-      `cannot read the gateway's ${kind.one} "${String(fields.name ?? domain)}": it differs from what this version expects`,
+    throw new CommandError(
+      `cannot read the gateway's ${kind.singular} "${String(fields.name ?? domain)}": it differs from what this version expects`,
       [...faultsOf(parsed.error).map(faultText), 'Use the mailflow command of the deployed version.'],
     )
-  const wanted = wantedOf(kind, kind === acceptedDomains ? { domain, ...parsed.data } : parsed.data)
-  const path = `${kind.path}/${escaped(answer.id ?? String(domain))}`
-  return { ...wanted, path, version: answer.version, id: answer.id ?? null, answer }
+  const wanted = toDesiredEntry(kind, kind === acceptedDomains ? { domain, ...parsed.data } : parsed.data)
+  const path = `${kind.path}/${encodeUrlPart(response.id ?? String(domain))}`
+  return { ...wanted, path, version: response.version, id: response.id ?? null, response }
 }

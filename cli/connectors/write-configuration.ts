@@ -4,20 +4,27 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { Document, isNode } from 'yaml'
-import { acceptedDomains, type Configuration, defaultsOf, type Kind, kinds, type Wanted } from './kinds.ts'
+import {
+  acceptedDomains,
+  type Configuration,
+  type DesiredEntry,
+  defaultsOf,
+  type EntryKind,
+  entryKinds,
+} from './kinds.ts'
 
 const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 
 /**
  * @param heading the comment at the beginning of the file
- * @param remarkOn returns the comment above an entry; empty for none
+ * @param commentAbove returns the comment above an entry; empty for none
  */
 export function writeConfiguration(
   configuration: Partial<Configuration>,
   heading: string,
-  remarkOn: (wanted: Wanted) => string = () => '',
+  commentAbove: (wanted: DesiredEntry) => string = () => '',
 ): string {
-  const sections = kinds.flatMap((kind) => {
+  const sections = entryKinds.flatMap((kind) => {
     const wanted = configuration[kind.name] ?? null
     return wanted === null ? [] : [{ kind, wanted }]
   })
@@ -27,14 +34,14 @@ export function writeConfiguration(
   for (const { kind, wanted } of sections)
     for (const [index, one] of wanted.entries()) {
       const node = document.getIn([kind.name, index], true)
-      if (isNode(node) && remarkOn(one) !== '') node.commentBefore = commentOf(remarkOn(one))
+      if (isNode(node) && commentAbove(one) !== '') node.commentBefore = commentOf(commentAbove(one))
     }
   return document.toString({ lineWidth: 0 })
 }
 
 const commentOf = (text: string): string => text.replace(/^/gm, ' ')
 
-function entryOf(kind: Kind, { label, fields }: Wanted): unknown {
+function entryOf(kind: EntryKind, { label, fields }: DesiredEntry): unknown {
   const defaults = defaultsOf(kind)
   const chosen = Object.entries(fields).filter(
     ([name, value]) => alwaysWritten.includes(name) || !isDeepStrictEqual(value, defaults[name]),

@@ -10,7 +10,7 @@ export function offsetOf(root: ParsedNode | null, path: Path): number {
   for (const segment of path) {
     // A fault inside an aliased value is reported at the alias.
     if (isAlias(node)) break
-    const found = step(node, segment)
+    const found = findChild(node, segment)
     if (found === null) break
     offset = found.offset
     node = found.node
@@ -18,7 +18,7 @@ export function offsetOf(root: ParsedNode | null, path: Path): number {
   return offset
 }
 
-function step(node: unknown, segment: string | number): { node: unknown; offset: number } | null {
+function findChild(node: unknown, segment: string | number): { node: unknown; offset: number } | null {
   if (isSeq(node) && typeof segment === 'number') {
     const item = node.items[segment]
     return isNode(item) && item.range ? { node: item, offset: item.range[0] } : null

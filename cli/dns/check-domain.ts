@@ -13,19 +13,19 @@ import type { Resolver } from '../../shared/net/dns/answer.ts'
 import type { ApiClient } from '../api/client.ts'
 import { gatherDomainFacts } from './facts/domain-facts.ts'
 import { gatherGatewayFacts } from './facts/gateway-facts.ts'
-import { judgeDomain } from './findings/judge-domain.ts'
+import { assessDomain } from './findings/judge-domain.ts'
 import type { RecordFinding } from './findings/record-finding.ts'
-import { type Plan, planOf, type Wish } from './publication-plan.ts'
+import { createPlan, type DnsOptions, type Plan } from './publication-plan.ts'
 
 /** @throws Fault when the gateway does not respond, or neither it nor the options name a host */
 export async function checkDomain(
-  wish: Wish,
+  options: DnsOptions,
   { api, resolver, now }: { api: ApiClient; resolver: Resolver; now: Date },
 ): Promise<{ plan: Plan; findings: RecordFinding[] }> {
-  const gateway = await gatherGatewayFacts(api, wish)
-  const whole = { ...wish, hosts: gateway.hosts }
-  const facts = await gatherDomainFacts(whole, resolver)
+  const gateway = await gatherGatewayFacts(api, options)
+  const resolvedOptions = { ...options, hosts: gateway.hosts }
+  const facts = await gatherDomainFacts(resolvedOptions, resolver)
   const served = facts.policy.kind === 'Policy' ? facts.policy.policy : null
-  const plan = planOf(whole, gateway.certificates, served)
-  return { plan, findings: judgeDomain(plan, facts, gateway.accepted, now) }
+  const plan = createPlan(resolvedOptions, gateway.certificates, served)
+  return { plan, findings: assessDomain(plan, facts, gateway.accepted, now) }
 }

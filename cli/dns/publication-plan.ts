@@ -6,10 +6,10 @@ import type { PolicyContent } from '../../shared/net/mta-sts/policy.ts'
 import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
 
 /** The value of `egress` for Amazon SES. */
-export const ses = 'ses'
+export const sesSender = 'ses'
 
 /** The parsed options. Null means: as published, or the default. */
-export interface Wish {
+export interface DnsOptions {
   /** In comparable form, like the hosts. */
   domain: string
   /** Hosts of the MX records; empty for the gateway's own name. */
@@ -22,7 +22,7 @@ export interface Wish {
   egress: readonly string[]
 }
 
-export interface Plan extends Wish {
+export interface Plan extends DnsOptions {
   /** The published certificates; null when the gateway has published none. */
   certificates: readonly PublishedCertificate[] | null
   policy: PolicyContent & { text: string; id: string }
@@ -33,15 +33,16 @@ const defaultMaxAgeSeconds = 7 * daySeconds
 export const minMaxAgeSeconds = daySeconds
 
 /** @param served the policy that the policy host serves; the plan keeps its values unless an option changes them */
-export function planOf(
-  wish: Wish,
+export function createPlan(
+  wish: DnsOptions,
   certificates: readonly PublishedCertificate[] | null,
   served: PolicyContent | null,
 ): Plan {
-  const kept = served?.mode === 'none' ? null : served
-  const mode = wish.mode ?? (kept?.mode === 'enforce' ? 'enforce' : 'testing')
+  const current = served?.mode === 'none' ? null : served
+  const mode = wish.mode ?? (current?.mode === 'enforce' ? 'enforce' : 'testing')
   const maxAge =
-    wish.maxAgeSeconds ?? (kept && kept.maxAge >= minMaxAgeSeconds ? kept.maxAge : defaultMaxAgeSeconds)
+    wish.maxAgeSeconds ??
+    (current && current.maxAge >= minMaxAgeSeconds ? current.maxAge : defaultMaxAgeSeconds)
   const mx = [...wish.hosts]
   const policy = formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge })
   return { ...wish, certificates, policy: { mode, maxAge, mx, ...policy } }

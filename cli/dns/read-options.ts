@@ -6,10 +6,10 @@ import { domainOf } from '../../shared/mail/address.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import type { Resolver } from '../../shared/net/dns/answer.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
-import { Fault, UsageFault } from '../faults.ts'
-import { ses, type Wish } from './publication-plan.ts'
+import { CommandError, UsageError } from '../faults.ts'
+import { type DnsOptions, sesSender } from './publication-plan.ts'
 
-interface Given {
+interface RawOptions {
   readonly host: readonly string[]
   readonly mode: string | undefined
   readonly 'max-age': string | undefined
@@ -18,50 +18,50 @@ interface Given {
 }
 
 /** @throws UsageFault naming the wrong option */
-export function readWish(text: string, given: Given): Wish {
+export function readDnsOptions(text: string, given: RawOptions): DnsOptions {
   const domain = normaliseDomain(text)
-  if (domain === null) throw new UsageFault(`"${text}" is not a domain name`)
+  if (domain === null) throw new UsageError(`"${text}" is not a domain name`)
   return {
     domain,
-    hosts: given.host.map(hostOf),
-    mode: modeOf(given.mode),
-    maxAgeSeconds: maxAgeOf(given['max-age']),
-    reportAddress: addressOf(given['report-address']),
-    egress: given.egress.length > 0 ? given.egress.map(egressOf) : [ses],
+    hosts: given.host.map(parseHost),
+    mode: parseMode(given.mode),
+    maxAgeSeconds: parseMaxAge(given['max-age']),
+    reportAddress: parseReportAddress(given['report-address']),
+    egress: given.egress.length > 0 ? given.egress.map(parseEgress) : [sesSender],
   }
 }
 
-function hostOf(text: string): string {
+function parseHost(text: string): string {
   const host = normaliseDomain(text)
-  if (host === null) throw new UsageFault(`--host ${text}: not a host name`)
+  if (host === null) throw new UsageError(`--host ${text}: not a host name`)
   return host
 }
 
-function modeOf(text: string | undefined): Wish['mode'] {
+function parseMode(text: string | undefined): DnsOptions['mode'] {
   if (text === undefined || text === 'testing' || text === 'enforce') return text ?? null
-  throw new UsageFault(`--mode ${text}: not a mode; use testing or enforce`)
+  throw new UsageError(`--mode ${text}: not a mode; use testing or enforce`)
 }
 
 /** RFC 8461 §3.2: max_age is at most a year. */
-const mostDays = 365
+const maxPolicyDays = 365
 
-function maxAgeOf(text: string | undefined): number | null {
+function parseMaxAge(text: string | undefined): number | null {
   if (text === undefined) return null
   const days = Number(text)
-  if (/^\d+$/.test(text) && days >= 1 && days <= mostDays) return days * daySeconds
-  throw new UsageFault(`--max-age ${text}: not a number of days from 1 to ${mostDays}`)
+  if (/^\d+$/.test(text) && days >= 1 && days <= maxPolicyDays) return days * daySeconds
+  throw new UsageError(`--max-age ${text}: not a number of days from 1 to ${maxPolicyDays}`)
 }
 
-function addressOf(text: string | undefined): string | null {
+function parseReportAddress(text: string | undefined): string | null {
   if (text === undefined) return null
   if (domainOf(text) === null || text.startsWith('@'))
-    throw new UsageFault(`--report-address ${text}: not an email address`)
+    throw new UsageError(`--report-address ${text}: not an email address`)
   return text
 }
 
-function egressOf(text: string): string {
-  if (text !== ses && isIP(text) === 0)
-    throw new UsageFault(`--egress ${text}: neither an IP address nor ${ses}`)
+function parseEgress(text: string): string {
+  if (text !== sesSender && isIP(text) === 0)
+    throw new UsageError(`--egress ${text}: neither an IP address nor ${sesSender}`)
   return text
 }
 
@@ -73,8 +73,8 @@ export function readResolver(servers: readonly string[]): Resolver {
   try {
     return createResolver(servers)
   } catch (error) {
-    if (servers.length > 0) throw new UsageFault(`--dns-server: ${errorMessage(error)}`)
-    throw new Fault(`cannot use the resolver of this machine: ${errorMessage(error)}`, [
+    if (servers.length > 0) throw new UsageError(`--dns-server: ${errorMessage(error)}`)
+    throw new CommandError(`cannot use the resolver of this machine: ${errorMessage(error)}`, [
       'Give a resolver with --dns-server.',
     ])
   }

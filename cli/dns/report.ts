@@ -1,18 +1,18 @@
 /** Formats the records to publish and the findings, as text and as JSON. */
-import { aligned, indented } from '../text/table.ts'
+import { alignColumns, indentParagraph } from '../text/table.ts'
 import { printable } from '../text/words.ts'
 import type { RecordFinding } from './findings/record-finding.ts'
 import type { Plan } from './publication-plan.ts'
-import { policyAddress, zoneOf } from './zone-records.ts'
+import { policyUrl, zoneRecords } from './zone-records.ts'
 
 export function reportText(plan: Plan, findings: readonly RecordFinding[]): string {
-  const rows = zoneOf(plan).map(({ name, type, value }) => [name, `IN ${type}`, value])
+  const rows = zoneRecords(plan).map(({ name, type, value }) => [name, `IN ${type}`, value])
   return [
     `To publish for ${plan.domain}:`,
     '',
-    indent(aligned(rows), 2),
+    indent(alignColumns(rows), 2),
     '',
-    `  ${policyAddress(plan.domain)}`,
+    `  ${policyUrl(plan.domain)}`,
     indent(plan.policy.text.trimEnd(), 4),
     '',
     'Findings:',
@@ -36,14 +36,14 @@ function findingText({ record, name, result, published, wanted, says }: RecordFi
   return [
     `  ${result.padEnd(margin - 2)}${record} of ${name}`,
     ...(result === 'OK' ? [] : [...values('is', published), ...values('should', wanted)]),
-    ...says.map((sentence) => indented(printable(sentence), margin)),
+    ...says.map((sentence) => indentParagraph(printable(sentence), margin)),
   ].join('\n')
 }
 
 export const reportJson = (plan: Plan, findings: readonly RecordFinding[]) => ({
   domain: plan.domain,
   hosts: plan.hosts,
-  records: zoneOf(plan),
-  policy: { url: policyAddress(plan.domain), text: plan.policy.text, id: plan.policy.id },
+  records: zoneRecords(plan),
+  policy: { url: policyUrl(plan.domain), text: plan.policy.text, id: plan.policy.id },
   checks: findings,
 })

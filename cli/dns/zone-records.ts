@@ -2,10 +2,10 @@
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
 import { formatPolicyRecord } from '../../shared/net/mta-sts/published.ts'
 import { recordName } from '../../shared/tls-reports/record.ts'
-import { type Plan, ses, type Wish } from './publication-plan.ts'
+import { type DnsOptions, type Plan, sesSender } from './publication-plan.ts'
 
 /** The name of the SPF record of Amazon SES. */
-export const sesRecord = 'amazonses.com'
+export const sesSpfName = 'amazonses.com'
 
 /** A line of a zone file. */
 export interface ZoneRecord {
@@ -15,30 +15,29 @@ export interface ZoneRecord {
 }
 
 export const tlsaName = (host: string): string => `_25._tcp.${host}`
-export const announcementName = (domain: string): string => `_mta-sts.${domain}`
+export const mtaStsRecordName = (domain: string): string => `_mta-sts.${domain}`
 export const policyHostOf = (domain: string): string => `mta-sts.${domain}`
-export const policyAddress = (domain: string): string =>
-  `https://${policyHostOf(domain)}/.well-known/mta-sts.txt`
+export const policyUrl = (domain: string): string => `https://${policyHostOf(domain)}/.well-known/mta-sts.txt`
 
-export const mxOf = ({ hosts }: Plan): string[] => hosts.map((host) => `10 ${host}.`)
+export const mxValues = ({ hosts }: Plan): string[] => hosts.map((host) => `10 ${host}.`)
 
 /** SPF mechanisms for each sender in the plan (RFC 7208 §4.6). */
-export const spfTerms = ({ egress }: Pick<Wish, 'egress'>): string[] =>
+export const spfTerms = ({ egress }: Pick<DnsOptions, 'egress'>): string[] =>
   egress.map((sender) =>
-    sender === ses ? `include:${sesRecord}` : `${sender.includes(':') ? 'ip6' : 'ip4'}:${sender}`,
+    sender === sesSender ? `include:${sesSpfName}` : `${sender.includes(':') ? 'ip6' : 'ip4'}:${sender}`,
   )
 
-export const spfOf = (plan: Plan): string => `v=spf1 ${spfTerms(plan).join(' ')} -all`
+export const spfValue = (plan: Plan): string => `v=spf1 ${spfTerms(plan).join(' ')} -all`
 
 export const reportAddressOf = ({ reportAddress, domain }: Plan): string =>
   reportAddress ?? `tls-reports@${domain}`
 
 /** RFC 8460 §3: separator characters in an address must be percent-encoded. */
-export const tlsRptOf = (plan: Plan): string =>
+export const tlsRptValue = (plan: Plan): string =>
   `v=TLSRPTv1; rua=mailto:${reportAddressOf(plan).replaceAll(/[%,!;?]/g, encodeURIComponent)}`
 
 /** Returns one record for each key: a renewed certificate may keep the key. */
-export const tlsaOf = (certificates: readonly PublishedCertificate[]): string[] => [
+export const tlsaValues = (certificates: readonly PublishedCertificate[]): string[] => [
   ...new Set(certificates.map(({ publicKeyFingerprint256 }) => `3 1 1 ${publicKeyFingerprint256}`)),
 ]
 
@@ -46,18 +45,22 @@ export const tlsaOf = (certificates: readonly PublishedCertificate[]): string[] 
 export const servedOf = (certificates: readonly PublishedCertificate[]): PublishedCertificate[] =>
   certificates.filter(({ state }) => state !== 'Deprecated')
 
-export function zoneOf(plan: Plan): ZoneRecord[] {
+export function zoneRecords(plan: Plan): ZoneRecord[] {
   const { domain, hosts, certificates, policy } = plan
   const texts = [
-    [domain, spfOf(plan)],
-    [announcementName(domain), formatPolicyRecord(policy)],
-    [recordName(domain), tlsRptOf(plan)],
+    [domain, spfValue(plan)],
+    [mtaStsRecordName(domain), formatPolicyRecord(policy)],
+    [recordName(domain), tlsRptValue(plan)],
   ] as const
   return [
-    ...mxOf(plan).map((value) => ({ name: domain, type: 'MX', value })),
+    ...mxValues(plan).map((value) => ({ name: domain, type: 'MX', value })),
     ...texts.map(([name, value]) => ({ name, type: 'TXT', value: quotedText(value) })),
     ...hosts.flatMap((host) =>
-      tlsaOf(servedOf(certificates ?? [])).map((value) => ({ name: tlsaName(host), type: 'TLSA', value })),
+      tlsaValues(servedOf(certificates ?? [])).map((value) => ({
+        name: tlsaName(host),
+        type: 'TLSA',
+        value,
+      })),
     ),
   ].map((record) => ({ ...record, name: `${record.name}.` }))
 }

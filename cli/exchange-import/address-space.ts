@@ -3,8 +3,8 @@
  * `SenderDomains` of Get-InboundConnector has this form. Plain domains are address spaces too.
  */
 import { normaliseDomainPattern } from '../../shared/mail/domain.ts'
-import type { Settings } from './exchange-settings.ts'
-import type { Remarks, Weight } from './import-notices.ts'
+import type { ExchangeSettings } from './exchange-settings.ts'
+import type { NoticeCollector, Weight } from './import-notices.ts'
 
 /**
  * @param weight the weight of the notice about an omitted domain
@@ -12,27 +12,29 @@ import type { Remarks, Weight } from './import-notices.ts'
  */
 export function domainPatterns(
   setting: string,
-  settings: Settings,
+  settings: ExchangeSettings,
   weight: 'Note' | 'Weaker than in Exchange',
-  remarks: Remarks,
+  collector: NoticeCollector,
 ): string[] {
   const values = settings.list(setting)
-  return [...new Set(values.flatMap((value) => patternOf(setting, value, weight, remarks)))]
+  return [...new Set(values.flatMap((value) => patternOf(setting, value, weight, collector)))]
 }
 
 const addressSpace = /^(?:(?<type>\w+):)?(?<address>.*?)(?:;(?<cost>\d+))?$/
 
-function patternOf(setting: string, value: string, weight: Weight, remarks: Remarks): string[] {
+function patternOf(setting: string, value: string, weight: Weight, collector: NoticeCollector): string[] {
   const { type = 'smtp', address = '', cost = '1' } = addressSpace.exec(value)?.groups ?? {}
   if (type.toLowerCase() !== 'smtp') {
-    remarks.note(`${setting} "${value}" is not an SMTP domain and is omitted.`)
+    collector.note(`${setting} "${value}" is not an SMTP domain and is omitted.`)
     return []
   }
   if (cost !== '1')
-    remarks.note(`${setting} "${value}": its cost is ignored; here the most specific domain has precedence.`)
+    collector.note(
+      `${setting} "${value}": its cost is ignored; here the most specific domain has precedence.`,
+    )
   const pattern = address === '--' ? null : normaliseDomainPattern(address.trim())
   if (pattern !== null) return [pattern]
-  remarks.add(
+  collector.add(
     weight,
     address === '--'
       ? `${setting} "${value}" means every accepted domain, which mailflow does not support; list those domains.`

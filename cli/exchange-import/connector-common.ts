@@ -1,16 +1,16 @@
 /** Imports the settings that Exchange's inbound and outbound connectors share. */
 import type { z } from 'zod'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
-import type { directions, Wanted } from '../connectors/kinds.ts'
-import { wantedOf } from '../connectors/read-configuration.ts'
-import type { Settings } from './exchange-settings.ts'
-import type { Notice, Remarks } from './import-notices.ts'
+import type { connectorKinds, DesiredEntry } from '../connectors/kinds.ts'
+import { toDesiredEntry } from '../connectors/read-configuration.ts'
+import type { ExchangeSettings } from './exchange-settings.ts'
+import type { Notice, NoticeCollector } from './import-notices.ts'
 
 /** The result of importing one object; `wanted` is null when it is left out. */
-export interface Imported {
+export interface ImportedObject {
   /** The object's title, for messages. */
   readonly about: string
-  readonly wanted: Wanted | null
+  readonly entry: DesiredEntry | null
   readonly notices: readonly Notice[]
 }
 
@@ -52,93 +52,101 @@ const administrative = [
 export const maxNameLength = 64
 const maxCommentLength = 1024
 
-export function commonFields(settings: Settings, remarks: Remarks) {
+export function commonFields(settings: ExchangeSettings, collector: NoticeCollector) {
   const type = settings.choice('ConnectorType', connectorTypes)
   if (type === null)
-    remarks.note('ConnectorType is missing; it is imported as Partner, which is the default of Exchange.')
+    collector.note('ConnectorType is missing; it is imported as Partner, which is the default of Exchange.')
   if (type === 'Unknown')
-    remarks.add(
+    collector.add(
       'Left out',
       `ConnectorType "${settings.text('ConnectorType')}" is neither Partner nor OnPremises.`,
     )
   return {
-    name: nameOf(settings, remarks),
+    name: nameOf(settings, collector),
     connectorType: type ?? 'Partner',
     enabled: settings.flag('Enabled') ?? true,
-    comment: commentOf(settings, remarks),
+    comment: commentOf(settings, collector),
   }
 }
 
 /** The title for messages. */
-export const titleOf = (one: string, settings: Settings): string =>
+export const titleOf = (one: string, settings: ExchangeSettings): string =>
   `${one} "${settings.text('Name') ?? settings.text('Identity') ?? 'without a name'}"`
 
-function nameOf(settings: Settings, remarks: Remarks): string {
+function nameOf(settings: ExchangeSettings, collector: NoticeCollector): string {
   const given = settings.text('Name') ?? settings.text('Identity') ?? ''
   const name = given
     .replace(/\p{Cc}/gu, ' ')
     .slice(0, maxNameLength)
     .trim()
   if (name !== given)
-    remarks.note(
+    collector.note(
       `the name is changed to "${name}": at most ${maxNameLength} characters, no control characters.`,
     )
   return name
 }
 
-function commentOf(settings: Settings, remarks: Remarks): string {
+function commentOf(settings: ExchangeSettings, collector: NoticeCollector): string {
   const comment = settings.text('Comment') ?? ''
-  if (comment.length > maxCommentLength) remarks.note(`Comment is cut at ${maxCommentLength} characters.`)
+  if (comment.length > maxCommentLength) collector.note(`Comment is cut at ${maxCommentLength} characters.`)
   return comment.slice(0, maxCommentLength)
 }
 
 /** An export of selected properties omits others, which may contain requirements. */
-export function remarkOnMissing(settings: Settings, decisive: readonly string[], remarks: Remarks): void {
+export function noticeMissing(
+  settings: ExchangeSettings,
+  decisive: readonly string[],
+  collector: NoticeCollector,
+): void {
   const missing = decisive.filter((setting) => !settings.has(setting))
   if (missing.length > 0)
-    remarks.add(
+    collector.add(
       'Weaker than in Exchange',
       `the export does not contain ${missing.join(', ')}; their requirements, if any, are not imported. Export whole connectors.`,
     )
 }
 
 /** A setting in use in Exchange that mailflow does not have. */
-export interface Uncarried {
+export interface UnsupportedSetting {
   readonly setting: string
-  readonly says: string
+  readonly text: string
 }
 
 /** Adds a notice for each setting that is in use and not supported, and for each unknown setting. */
-export function remarkOnRest(settings: Settings, uncarried: readonly Uncarried[], remarks: Remarks): void {
-  for (const { setting, says } of uncarried)
+export function noticeUnsupported(
+  settings: ExchangeSettings,
+  unsupported: readonly UnsupportedSetting[],
+  collector: NoticeCollector,
+): void {
+  for (const { setting, text } of unsupported)
     if (
       settings.flag(setting) === true ||
       (settings.flag(setting) === null && settings.list(setting).length > 0)
     )
-      remarks.note(`${setting} is not imported: ${says}`)
+      collector.note(`${setting} is not imported: ${text}`)
   for (const name of administrative) settings.text(name)
   for (const [name, value] of settings.unread())
-    remarks.note(`${name} (${value.slice(0, 60)}) is an unknown setting and is not imported.`)
+    collector.note(`${name} (${value.slice(0, 60)}) is an unknown setting and is not imported.`)
 }
 
 /**
  * Validates by the API's schema, so the file contains nothing that the API would refuse. An object that is left out has
  * only the notices that say so.
  */
-export function checked(
-  kind: (typeof directions)[number],
+export function validateImport(
+  kind: (typeof connectorKinds)[number],
   fields: Readonly<Record<string, unknown>>,
-  remarks: Remarks,
-): Imported {
+  collector: NoticeCollector,
+): ImportedObject {
   const parsed = kind.input.safeParse(fields)
-  if (!parsed.success && remarks.leftOut().length === 0) remarks.add('Left out', wordsOf(parsed.error))
-  const { about, notices } = remarks
-  const leftOut = remarks.leftOut()
-  if (!parsed.success || leftOut.length > 0) return { about, wanted: null, notices: leftOut }
-  return { about, wanted: wantedOf(kind, parsed.data), notices }
+  if (!parsed.success && collector.leftOut().length === 0) collector.add('Left out', faultsText(parsed.error))
+  const { about, notices } = collector
+  const leftOut = collector.leftOut()
+  if (!parsed.success || leftOut.length > 0) return { about, entry: null, notices: leftOut }
+  return { about, entry: toDesiredEntry(kind, parsed.data), notices }
 }
 
-const wordsOf = (error: z.core.$ZodError): string =>
+const faultsText = (error: z.core.$ZodError): string =>
   `${faultsOf(error)
     .map(({ path, message }) => `${path} ${message}`)
     .join('; ')}.`

@@ -4,13 +4,13 @@
  * Letter case does not count.
  */
 
-export class Settings {
+export class ExchangeSettings {
   readonly #values: Map<string, { name: string; value: unknown }>
-  readonly #asked = new Set<string>()
+  readonly #readNames = new Set<string>()
 
   constructor(object: Readonly<Record<string, unknown>>) {
     this.#values = new Map(
-      Object.entries(object).map(([name, value]) => [name.toLowerCase(), { name, value: unwrapped(value) }]),
+      Object.entries(object).map(([name, value]) => [name.toLowerCase(), { name, value: unwrapList(value) }]),
     )
   }
 
@@ -59,7 +59,7 @@ export class Settings {
   /** Returns names and values of settings that are not empty and were not read. */
   unread(): [string, string][] {
     return [...this.#values]
-      .filter(([key, { value }]) => !this.#asked.has(key) && !key.includes('@') && saysSomething(value))
+      .filter(([key, { value }]) => !this.#readNames.has(key) && !key.includes('@') && isSet(value))
       .map(([, { name, value }]) => [
         name,
         Array.isArray(value) ? value.map(textOf).join(', ') : (textOf(value) ?? ''),
@@ -67,13 +67,13 @@ export class Settings {
   }
 
   #value(name: string): unknown {
-    this.#asked.add(name.toLowerCase())
+    this.#readNames.add(name.toLowerCase())
     return this.#values.get(name.toLowerCase())?.value
   }
 }
 
 /** Unwraps a list of Windows PowerShell. `textOf` unwraps enumerations. */
-function unwrapped(value: unknown): unknown {
+function unwrapList(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const entries = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toLowerCase(), inner]))
   return Array.isArray(entries.value) ? entries.value : value
@@ -90,6 +90,6 @@ function textOf(value: unknown): string | null {
   return textFields.map((field) => textOf(fields[field])).find((text) => text !== null) ?? null
 }
 
-const saysSomething = (value: unknown): boolean =>
+const isSet = (value: unknown): boolean =>
   value !== false &&
   (Array.isArray(value) ? value.length > 0 : textOf(value) !== null && textOf(value) !== 'False')

@@ -17,11 +17,11 @@ export interface Notice {
   readonly weight: Weight
   /** `inbound connector "Contoso"` */
   readonly about: string
-  readonly says: string
+  readonly text: string
 }
 
 /** Collects the notices about one object. */
-export class Remarks {
+export class NoticeCollector {
   readonly notices: Notice[] = []
   readonly about: string
 
@@ -29,12 +29,12 @@ export class Remarks {
     this.about = about
   }
 
-  add(weight: Weight, says: string): void {
-    this.notices.push({ weight, about: this.about, says })
+  add(weight: Weight, text: string): void {
+    this.notices.push({ weight, about: this.about, text })
   }
 
-  note(says: string): void {
-    this.add('Note', says)
+  note(text: string): void {
+    this.add('Note', text)
   }
 
   leftOut(): Notice[] {
@@ -48,7 +48,7 @@ export function noticesText(notices: readonly Notice[]): string {
     printable(about),
     ...some
       .toSorted((a, b) => weights.indexOf(a.weight) - weights.indexOf(b.weight))
-      .map(({ weight, says }) => `  ${weight}: ${printable(says)}`),
+      .map(({ weight, text }) => `  ${weight}: ${printable(text)}`),
   ])
   return lines.map((line) => `${line}\n`).join('')
 }

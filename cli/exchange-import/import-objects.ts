@@ -1,15 +1,17 @@
 /** Converts Exchange's objects to a configuration with notices. */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
-import type { Configuration, KindName, Wanted } from '../connectors/kinds.ts'
-import { type Imported, maxNameLength } from './connector-common.ts'
-import type { Settings } from './exchange-settings.ts'
+import type { Configuration, DesiredEntry, EntryKindName } from '../connectors/kinds.ts'
+import { type ImportedObject, maxNameLength } from './connector-common.ts'
+import type { ExchangeSettings } from './exchange-settings.ts'
 import { importAcceptedDomain } from './import-accepted-domain.ts'
 import { importInbound } from './import-inbound.ts'
 import type { Notice } from './import-notices.ts'
 import { importOutbound } from './import-outbound.ts'
 import type { ExchangeObject, ObjectKind } from './read-export.ts'
 
-const importers: Readonly<Record<ObjectKind, { section: KindName; read(settings: Settings): Imported }>> = {
+const importers: Readonly<
+  Record<ObjectKind, { section: EntryKindName; read(settings: ExchangeSettings): ImportedObject }>
+> = {
   Inbound: { section: 'inboundConnectors', read: importInbound },
   Outbound: { section: 'outboundConnectors', read: importOutbound },
   AcceptedDomain: { section: 'acceptedDomains', read: importAcceptedDomain },
@@ -19,39 +21,39 @@ interface ImportResult {
   readonly configuration: Configuration
   readonly notices: readonly Notice[]
   /** Notices of each entry in the configuration. */
-  readonly saidOf: ReadonlyMap<Wanted, readonly Notice[]>
+  readonly noticesByEntry: ReadonlyMap<DesiredEntry, readonly Notice[]>
 }
 
 /** Omits a section without objects, so that applying the file does not change it. */
 export function importObjects(objects: readonly ExchangeObject[]): ImportResult {
-  const sections: Record<KindName, Wanted[] | null> = {
+  const sections: Record<EntryKindName, DesiredEntry[] | null> = {
     acceptedDomains: null,
     inboundConnectors: null,
     outboundConnectors: null,
   }
   const notices: Notice[] = []
-  const saidOf = new Map<Wanted, readonly Notice[]>()
-  for (const { kind, settings } of eachOnce(objects)) {
+  const noticesByEntry = new Map<DesiredEntry, readonly Notice[]>()
+  for (const { kind, settings } of removeDuplicates(objects)) {
     const { section, read } = importers[kind]
-    const { about, wanted, notices: said } = read(settings)
+    const { about, entry: wanted, notices: objectNotices } = read(settings)
     sections[section] ??= []
-    notices.push(...said)
+    notices.push(...objectNotices)
     if (wanted === null) continue
-    const named = withNameOfItsOwn(wanted, sections[section])
+    const named = withUniqueName(wanted, sections[section])
     sections[section].push(named)
-    saidOf.set(named, said)
+    noticesByEntry.set(named, objectNotices)
     if (named !== wanted)
       notices.push({
         weight: 'Note',
         about,
-        says: `another connector has this name; it is renamed to "${named.label}".`,
+        text: `another connector has this name; it is renamed to "${named.label}".`,
       })
   }
-  return { configuration: sections, notices, saidOf }
+  return { configuration: sections, notices, noticesByEntry }
 }
 
 /** Removes duplicates: two files may contain the same object. */
-function eachOnce(objects: readonly ExchangeObject[]): ExchangeObject[] {
+function removeDuplicates(objects: readonly ExchangeObject[]): ExchangeObject[] {
   const identities = objects.map(({ settings }) => settings.text('Guid'))
   return objects.filter((_, index) => {
     const guid = identities[index] ?? null
@@ -60,7 +62,7 @@ function eachOnce(objects: readonly ExchangeObject[]): ExchangeObject[] {
 }
 
 /** Makes names unique: Exchange also identifies connectors by GUID, mailflow only by name. */
-function withNameOfItsOwn(wanted: Wanted, others: readonly Wanted[]): Wanted {
+function withUniqueName(wanted: DesiredEntry, others: readonly DesiredEntry[]): DesiredEntry {
   const isTaken = (label: string) => others.some(({ key }) => key === comparableName(label))
   if (!isTaken(wanted.label)) return wanted
   const numbered = (number: number) => `${wanted.label.slice(0, maxNameLength - 5)} (${number})`

@@ -1,24 +1,24 @@
 /** Reads files that `Get-InboundConnector | ConvertTo-Json > FILE` and similar commands write. */
-import { Fault } from '../faults.ts'
-import { Settings } from './exchange-settings.ts'
+import { CommandError } from '../faults.ts'
+import { ExchangeSettings } from './exchange-settings.ts'
 
 export type ObjectKind = 'Inbound' | 'Outbound' | 'AcceptedDomain'
 
 export interface ExchangeObject {
   readonly kind: ObjectKind
-  readonly settings: Settings
+  readonly settings: ExchangeSettings
 }
 
-const howToWrite = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-File FILE'
+const writeAdvice = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-File FILE'
 
 /** @throws Fault naming the file and the number of the wrong object */
 export function readExport(octets: Buffer, name: string): ExchangeObject[] {
   const objects = listOf(parse(decode(octets, name), name))
-  if (objects.length === 0) throw new Fault(`${name} contains no connector`)
+  if (objects.length === 0) throw new CommandError(`${name} contains no connector`)
   return objects.map((object, index) => {
     if (typeof object !== 'object' || object === null || Array.isArray(object))
-      throw new Fault(`${name}: item ${index + 1} is not an object`)
-    const settings = new Settings(object as Record<string, unknown>)
+      throw new CommandError(`${name}: item ${index + 1} is not an object`)
+    const settings = new ExchangeSettings(object as Record<string, unknown>)
     return { kind: kindOf(settings, `${name}: item ${index + 1}`), settings }
   })
 }
@@ -34,7 +34,7 @@ function decode(octets: Buffer, name: string): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(octets)
   } catch {
-    throw new Fault(`${name} is neither UTF-8 nor UTF-16 with a byte order mark`, [howToWrite])
+    throw new CommandError(`${name} is neither UTF-8 nor UTF-16 with a byte order mark`, [writeAdvice])
   }
 }
 
@@ -42,7 +42,7 @@ function parse(text: string, name: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Fault(`${name} is not JSON`, [howToWrite])
+    throw new CommandError(`${name} is not JSON`, [writeAdvice])
   }
 }
 
@@ -54,12 +54,12 @@ function listOf(json: unknown): unknown[] {
   return json === null ? [] : [json]
 }
 
-function kindOf(settings: Settings, where: string): ObjectKind {
+function kindOf(settings: ExchangeSettings, where: string): ObjectKind {
   if (settings.has('SenderDomains') || settings.has('TlsSenderCertificateName')) return 'Inbound'
   if (settings.has('UseMXRecord') || settings.has('RecipientDomains')) return 'Outbound'
   if (settings.has('DomainName') && settings.has('DomainType')) return 'AcceptedDomain'
   const server = settings.has('AddressSpaces') || settings.has('Bindings')
-  throw new Fault(`${where} is neither an inbound nor an outbound connector`, [
+  throw new CommandError(`${where} is neither an inbound nor an outbound connector`, [
     server
       ? "It looks like a Send or Receive connector of Exchange Server; only Exchange Online's connectors are supported."
       : 'Use the output of Get-InboundConnector, Get-OutboundConnector or Get-AcceptedDomain.',

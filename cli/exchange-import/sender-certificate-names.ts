@@ -4,33 +4,33 @@
  * itself is added.
  */
 import { normaliseDomainPattern } from '../../shared/mail/domain.ts'
-import type { Settings } from './exchange-settings.ts'
-import type { Remarks } from './import-notices.ts'
+import type { ExchangeSettings } from './exchange-settings.ts'
+import type { NoticeCollector } from './import-notices.ts'
 
 const setting = 'TlsSenderCertificateName'
 
 /** @returns an empty list without a supported name */
-export function certificateNames(settings: Settings, remarks: Remarks): string[] {
+export function certificateNames(settings: ExchangeSettings, collector: NoticeCollector): string[] {
   const text = settings.text(setting)
   if (text === null) return []
   const subject = /^<I>.*<S>(.*)$/is.exec(text)?.[1]
-  if (subject === undefined) return namesOf(text, text, remarks)
+  if (subject === undefined) return namesOf(text, text, collector)
   const commonName = /(?:^|,)\s*CN=([^,]+)/i.exec(subject)?.[1] ?? ''
-  remarks.add(
+  collector.add(
     'Weaker than in Exchange',
     `${setting} also names the issuer; here any public authority is accepted. Add the issuer's certificate to certificateAuthorities.`,
   )
-  return namesOf(commonName, text, remarks)
+  return namesOf(commonName, text, collector)
 }
 
-function namesOf(name: string, given: string, remarks: Remarks): string[] {
+function namesOf(name: string, given: string, collector: NoticeCollector): string[] {
   const pattern = normaliseDomainPattern(name.trim())
   if (pattern === null || pattern === '*') {
-    remarks.note(`${setting} "${given}" is not a host name or "*.domain" and is omitted.`)
+    collector.note(`${setting} "${given}" is not a host name or "*.domain" and is omitted.`)
     return []
   }
   if (!pattern.startsWith('*.')) return [pattern]
-  remarks.note(
+  collector.note(
     `${setting} "${pattern}": ${pattern.slice(2)} is added, because "*." matches one label here; add deeper subdomains yourself.`,
   )
   return [pattern, pattern.slice(2)]

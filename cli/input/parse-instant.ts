@@ -1,6 +1,6 @@
 /** Parses times that people type. */
 import { dayMs, hourMs, minuteMs } from '../../shared/contract/durations.ts'
-import { UsageFault } from '../faults.ts'
+import { UsageError } from '../faults.ts'
 
 const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs }
 
@@ -16,5 +16,5 @@ export function parseInstant(option: string, text: string, now: number): string 
   const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/i.exec(text)
   const time = iso ? Date.parse(`${iso[1]}T${iso[2] ?? '00:00'}${iso[3] ?? 'Z'}`) : Number.NaN
   if (!Number.isNaN(time)) return new Date(time).toISOString()
-  throw new UsageFault(`${option} ${text}: not a time; examples: 2026-02-03T11:00:00Z, 2h (two hours ago)`)
+  throw new UsageError(`${option} ${text}: not a time; examples: 2026-02-03T11:00:00Z, 2h (two hours ago)`)
 }

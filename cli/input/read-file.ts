@@ -1,26 +1,26 @@
 /** Reads the files that a command's arguments name. */
 import { readFile } from 'node:fs/promises'
-import type { World } from '../command.ts'
-import { Fault } from '../faults.ts'
+import type { Io } from '../command.ts'
+import { CommandError } from '../faults.ts'
 
 /** @param name the file's name, or `-` for standard input */
-export async function readText(name: string, world: World): Promise<{ text: string; name: string }> {
-  const octets = await readOctets(name, world)
+export async function readText(name: string, io: Io): Promise<{ text: string; name: string }> {
+  const octets = await readOctets(name, io)
   const shown = name === '-' ? 'standard input' : name
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(octets), name: shown }
   } catch {
-    throw new Fault(`${shown} is not UTF-8 text`)
+    throw new CommandError(`${shown} is not UTF-8 text`)
   }
 }
 
-export async function readOctets(name: string, world: World): Promise<Buffer> {
-  if (name === '-') return world.readInput()
+export async function readOctets(name: string, io: Io): Promise<Buffer> {
+  if (name === '-') return io.readInput()
   try {
     return await readFile(name)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a directory' : code
-    throw new Fault(`cannot read ${name}: ${why}`)
+    throw new CommandError(`cannot read ${name}: ${why}`)
   }
 }

@@ -1,9 +1,9 @@
 /** Formats text in columns and paragraphs. */
 
 /** Pads each column to its longest cell, two spaces apart. No cell is cut, so that users can copy it. */
-export function aligned(rows: readonly (readonly string[])[]): string {
+export function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
-    (so, row) => row.map((cell, column) => Math.max(so[column] ?? 0, cell.length)),
+    (maxWidths, row) => row.map((cell, column) => Math.max(maxWidths[column] ?? 0, cell.length)),
     [],
   )
   return rows
@@ -17,10 +17,10 @@ export function aligned(rows: readonly (readonly string[])[]): string {
 }
 
 export const table = (heading: readonly string[], rows: readonly (readonly string[])[]): string =>
-  aligned([heading, ...rows])
+  alignColumns([heading, ...rows])
 
 /** Breaks text at spaces into lines of at most `width` characters. A longer word has its own line. */
-export function wrapped(text: string, width: number): string[] {
+export function wrapText(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.replaceAll(/\s+/g, ' ').trim().split(' ')) {
     const last = lines.at(-1)
@@ -32,7 +32,7 @@ export function wrapped(text: string, width: number): string[] {
 }
 
 /** Wraps a paragraph and indents each line by `by` columns. */
-export const indented = (text: string, by: number, width = 110): string =>
-  wrapped(text, width - by)
-    .map((line) => `${' '.repeat(by)}${line}`)
+export const indentParagraph = (text: string, columns: number, width = 110): string =>
+  wrapText(text, width - columns)
+    .map((line) => `${' '.repeat(columns)}${line}`)
     .join('\n')

@@ -4,7 +4,7 @@ import { toSingleLine } from '../../shared/mail/peer-words.ts'
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 /** Shortens an ISO 8601 time to `2026-02-03 11:00:00Z`. */
-export const timeOf = (iso: string): string => iso.replace('T', ' ').replace(/\.\d+/, '')
+export const formatTime = (iso: string): string => iso.replace('T', ' ').replace(/\.\d+/, '')
 
 /** Makes untrusted text (names, replies, addresses) safe for a terminal. */
 export const printable = (text: string): string => toSingleLine(text, Number.POSITIVE_INFINITY)

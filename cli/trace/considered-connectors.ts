@@ -1,9 +1,9 @@
 /** Formats the considered connectors in order, with the outcome of each. */
 import { z } from 'zod'
-import { indented } from '../text/table.ts'
+import { indentParagraph } from '../text/table.ts'
 import { printable } from '../text/words.ts'
 
-export const Considered = z.object({
+export const ConsideredConnector = z.object({
   direction: z.string(),
   connector: z.string(),
   name: z.string(),
@@ -13,7 +13,7 @@ export const Considered = z.object({
   outcome: z.string(),
   why: z.string(),
 })
-export type Considered = z.output<typeof Considered>
+export type ConsideredConnector = z.output<typeof ConsideredConnector>
 
 const outcomes: Readonly<Record<string, string>> = {
   Decides: 'decides',
@@ -25,15 +25,18 @@ const outcomes: Readonly<Record<string, string>> = {
   Disabled: 'disabled',
 }
 
-/** @param by columns of indentation */
-export function consideredText(considered: readonly Considered[], by: number): string[] {
-  const indent = ' '.repeat(by)
+/** @param columns columns of indentation */
+export function consideredConnectorsText(
+  considered: readonly ConsideredConnector[],
+  columns: number,
+): string[] {
+  const indent = ' '.repeat(columns)
   return considered.flatMap(({ name, connectorType, pattern, outcome, why }, index) => {
     const kind = pattern === null ? connectorType : `${connectorType}, ${pattern}`
-    const became = outcomes[outcome] ?? outcome
+    const outcomeText = outcomes[outcome] ?? outcome
     return [
-      `${indent}${index + 1}. "${printable(name)}" (${kind}): ${became}`,
-      indented(printable(why), by + 3),
+      `${indent}${index + 1}. "${printable(name)}" (${kind}): ${outcomeText}`,
+      indentParagraph(printable(why), columns + 3),
     ]
   })
 }

@@ -1,8 +1,8 @@
 /** Formats an explanation: the verdict first, then the considered connectors with their reasons. */
 import { z } from 'zod'
-import { indented } from '../text/table.ts'
+import { indentParagraph } from '../text/table.ts'
 import { printable } from '../text/words.ts'
-import { Considered, consideredText } from './considered-connectors.ts'
+import { ConsideredConnector, consideredConnectorsText } from './considered-connectors.ts'
 import { certificateText } from './session-words.ts'
 import { ClientCertificate, Verdict } from './trace-entry.ts'
 
@@ -25,13 +25,13 @@ const Recipient = z.object({
   verdict: Verdict,
   route: Route.nullable(),
   tls: Requirement.nullable(),
-  considered: z.array(Considered),
+  considered: z.array(ConsideredConnector),
 })
 
 export const Explanation = z.object({
   connectorsVersion: z.int(),
   clientCertificate: ClientCertificate.nullable(),
-  considered: z.array(Considered),
+  considered: z.array(ConsideredConnector),
   recipients: z.array(Recipient),
 })
 export type Explanation = z.output<typeof Explanation>
@@ -42,10 +42,10 @@ export function explanationText({ recipients, considered, clientCertificate }: E
     ...(clientCertificate === null
       ? []
       : ['Client certificate:', ...certificateText(clientCertificate).map((text) => `  ${text}`), '']),
-    ...listed('Inbound connectors', considered),
+    ...connectorLines('Inbound connectors', considered),
     ...recipients.flatMap(({ address, considered: outbound }) => [
       '',
-      ...listed(`Outbound connectors for ${printable(address)}`, outbound),
+      ...connectorLines(`Outbound connectors for ${printable(address)}`, outbound),
     ]),
   ].join('\n')
 }
@@ -61,14 +61,14 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
   const { action, reason, explanation, reply, reportOnly } = verdict
   return [
     `${printable(address)}: ${actions[action] ?? action} (${reason})`,
-    indented(printable(explanation), 2),
+    indentParagraph(printable(explanation), 2),
     `  Reply to RCPT TO: ${printable(inSession)}`,
     ...(reply === null ? [] : [`  Reply in the DSN: ${printable(reply)}`]),
     ...(reportOnly === null ? [] : [`  Report only, would be refused: ${printable(reportOnly)}`]),
     ...(route === null
       ? []
       : [
-          `  It would be sent ${routeText(route)}, ${tls === null ? 'with the TLS of Amazon SES' : demandText(tls)}.`,
+          `  It would be sent ${routeText(route)}, ${tls === null ? 'with the TLS of Amazon SES' : requirementText(tls)}.`,
         ]),
   ]
 }
@@ -79,14 +79,19 @@ function routeText({ kind, domain, hosts = [] }: z.output<typeof Route>): string
   return 'by Amazon SES'
 }
 
-function demandText({ level, mode, tlsDomain, minimumTlsVersion }: z.output<typeof Requirement>): string {
+function requirementText({
+  level,
+  mode,
+  tlsDomain,
+  minimumTlsVersion,
+}: z.output<typeof Requirement>): string {
   if (level === 'Opportunistic') return 'over TLS if offered, else in the clear'
   const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
-  const demanded = `${level}${name}, ${minimumTlsVersion} or later`
-  return mode === 'ReportOnly' ? `with ${demanded} (report only)` : `only with ${demanded}`
+  const requirement = `${level}${name}, ${minimumTlsVersion} or later`
+  return mode === 'ReportOnly' ? `with ${requirement} (report only)` : `only with ${requirement}`
 }
 
-function listed(title: string, considered: readonly Considered[]): string[] {
+function connectorLines(title: string, considered: readonly ConsideredConnector[]): string[] {
   if (considered.length === 0) return [`${title}: none applies.`]
-  return [`${title}, in order of precedence:`, ...consideredText(considered, 2)]
+  return [`${title}, in order of precedence:`, ...consideredConnectorsText(considered, 2)]
 }

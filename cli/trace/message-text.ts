@@ -1,19 +1,26 @@
 /** Formats the trace of one message: how it was received, and each recipient's decision, attempts and DSNs. */
 
 import { countText } from '../../shared/policy/words.ts'
-import { indented } from '../text/table.ts'
-import { printable, timeOf } from '../text/words.ts'
-import { consideredText } from './considered-connectors.ts'
-import { cameIn, certificateText, demandOf, leftBy, senderText, shownBy } from './session-words.ts'
-import type { Attempt, Entry, Recipient, Verdict } from './trace-entry.ts'
+import { indentParagraph } from '../text/table.ts'
+import { formatTime, printable } from '../text/words.ts'
+import { consideredConnectorsText } from './considered-connectors.ts'
+import {
+  certificateText,
+  inboundSessionText,
+  outboundSessionText,
+  presentedCertificateText,
+  requirementText,
+  senderText,
+} from './session-words.ts'
+import type { Attempt, Recipient, TraceEntry, Verdict } from './trace-entry.ts'
 
-export function messageText(entry: Entry): string {
+export function messageText(entry: TraceEntry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry
   const from = source === null ? 'created by this gateway' : `from ${source.ip} (${printable(source.helo)})`
-  const session = tls.negotiated ? `${tls.protocol}, ${tls.cipher}` : cameIn(entry)
+  const session = tls.negotiated ? `${tls.protocol}, ${tls.cipher}` : inboundSessionText(entry)
   return [
     `Message ${id}`,
-    `  Received   ${timeOf(receivedAt)}, ${from}, ${session}`,
+    `  Received   ${formatTime(receivedAt)}, ${from}, ${session}`,
     ...(tls.clientCertificate === null ? [] : certificateLines(tls.clientCertificate)),
     `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'own organisation' : 'from outside'})`,
     `  Size       ${countText(size, 'octet')}`,
@@ -21,7 +28,7 @@ export function messageText(entry: Entry): string {
   ].join('\n')
 }
 
-function certificateLines(certificate: NonNullable<Entry['tls']['clientCertificate']>): string[] {
+function certificateLines(certificate: NonNullable<TraceEntry['tls']['clientCertificate']>): string[] {
   const [first, ...rest] = certificateText(certificate)
   return [`  Presented  ${first}`, ...rest.map((text) => `             ${text}`)]
 }
@@ -37,29 +44,29 @@ function recipientLines({
   attemptsOmitted,
   notifications,
 }: Recipient) {
-  const waits = until === null ? '' : `, next decision at ${timeOf(until)}`
-  const ends = givenUpAt === null ? '' : `, bounces at ${timeOf(givenUpAt)}`
+  const nextDecision = until === null ? '' : `, next decision at ${formatTime(until)}`
+  const bounceTime = givenUpAt === null ? '' : `, bounces at ${formatTime(givenUpAt)}`
   // While the recipient is still held, the decision already gives the same reason.
-  const wasHeld = firstHeld !== null && firstHeld.reason !== verdict?.reason ? firstHeld : null
+  const earlierHold = firstHeld !== null && firstHeld.reason !== verdict?.reason ? firstHeld : null
   return [
-    `${printable(address)}: ${state}${waits}${ends}`,
-    ...(wasHeld === null
+    `${printable(address)}: ${state}${nextDecision}${bounceTime}`,
+    ...(earlierHold === null
       ? []
       : [
-          `  First held (${wasHeld.reason}) at ${timeOf(wasHeld.at)}`,
-          indented(printable(wasHeld.explanation), 13),
+          `  First held (${earlierHold.reason}) at ${formatTime(earlierHold.at)}`,
+          indentParagraph(printable(earlierHold.explanation), 13),
         ]),
     ...(verdict === null ? ['  Not decided yet.'] : verdictLines(verdict)),
     ...(attemptsOmitted > 0 ? [`  (${countText(attemptsOmitted, 'earlier attempt')} not shown)`] : []),
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
-      ({ kind, message, state: reached }) =>
-        `  DSN to the sender (${told.get(kind) ?? kind}): ${message ?? 'not created yet'}${reached === null ? '' : `, ${reached}`}`,
+      ({ kind, message, state: dsnState }) =>
+        `  DSN to the sender (${dsnKindText.get(kind) ?? kind}): ${message ?? 'not created yet'}${dsnState === null ? '' : `, ${dsnState}`}`,
     ),
   ]
 }
 
-const told = new Map([
+const dsnKindText = new Map([
   ['failed', 'failed'],
   ['delayed', 'delayed'],
   ['relayed', 'relayed'],
@@ -76,16 +83,16 @@ function verdictLines({
   connectorsVersion,
   considered,
 }: Verdict) {
-  const when = at === null ? '' : ` at ${timeOf(at)}`
+  const when = at === null ? '' : ` at ${formatTime(at)}`
   const version = connectorsVersion === null ? '' : `, connectors version ${connectorsVersion}`
   return [
     `  Decision   ${action} (${reason})${when}${version}`,
-    indented(printable(explanation), 13),
+    indentParagraph(printable(explanation), 13),
     ...(reply === null ? [] : [`  Reply      ${printable(reply)}`]),
     ...(reportOnly === null ? [] : [`  ReportOnly would be refused: ${printable(reportOnly)}`]),
     ...(considered.length === 0
       ? []
-      : ['  Considered connectors, in order of precedence:', ...consideredText(considered, 4)]),
+      : ['  Considered connectors, in order of precedence:', ...consideredConnectorsText(considered, 4)]),
   ]
 }
 
@@ -93,15 +100,19 @@ function attemptLines(attempt: Attempt): string[] {
   const { number, at, outcome, host, ip, reply, reportOnly, durationMs, leaseUntil } = attempt
   if (outcome === 'InProgress')
     return [
-      `  Attempt ${number}  in progress${leaseUntil === null ? '' : `, until ${timeOf(leaseUntil)} at most`}`,
+      `  Attempt ${number}  in progress${leaseUntil === null ? '' : `, until ${formatTime(leaseUntil)} at most`}`,
     ]
   const where =
-    host === null ? 'no server was reached' : `${host}${ip === null ? '' : ` (${ip})`}, ${leftBy(attempt)}`
+    host === null
+      ? 'no server was reached'
+      : `${host}${ip === null ? '' : ` (${ip})`}, ${outboundSessionText(attempt)}`
   return [
-    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${timeOf(at)}`}, ${where}`,
-    `             ${demandOf(attempt)}${durationMs === null ? '' : `; duration ${durationMs} ms`}`,
-    ...shownBy(attempt).map((line) => indented(line, 13)),
-    ...(reply === null ? [] : [indented(printable(reply), 13)]),
-    ...(reportOnly === null ? [] : [indented(`report only, would be refused: ${printable(reportOnly)}`, 13)]),
+    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${formatTime(at)}`}, ${where}`,
+    `             ${requirementText(attempt)}${durationMs === null ? '' : `; duration ${durationMs} ms`}`,
+    ...presentedCertificateText(attempt).map((line) => indentParagraph(line, 13)),
+    ...(reply === null ? [] : [indentParagraph(printable(reply), 13)]),
+    ...(reportOnly === null
+      ? []
+      : [indentParagraph(`report only, would be refused: ${printable(reportOnly)}`, 13)]),
   ]
 }

@@ -1,19 +1,19 @@
 /** Formats a session or an attempt in a few words. */
-import { printable, timeOf } from '../text/words.ts'
-import type { Attempt, ClientCertificate, Entry } from './trace-entry.ts'
+import { formatTime, printable } from '../text/words.ts'
+import type { Attempt, ClientCertificate, TraceEntry } from './trace-entry.ts'
 
 export const senderText = (mailFrom: string): string => (mailFrom === '' ? '<>' : printable(mailFrom))
 
 /** Describes how a message was received. */
-export function cameIn({ source, tls }: Entry): string {
+export function inboundSessionText({ source, tls }: TraceEntry): string {
   if (source === null) return 'created here'
   return tls.negotiated ? (tls.protocol ?? 'TLS') : 'in the clear'
 }
 
 /** Describes the session of an attempt. A message that was not sent must not read like one sent in the clear. */
-export function leftBy({ tls, host, outcome }: Attempt): string {
+export function outboundSessionText({ tls, host, outcome }: Attempt): string {
   if (host === 'Amazon SES') return 'by Amazon SES'
-  const session = tls === null ? sessionWithoutTls(outcome) : sessionOver(tls)
+  const session = tls === null ? sessionWithoutTls(outcome) : tlsSessionText(tls)
   return outcome === 'TlsNotMet' ? `${session}, not sent` : session
 }
 
@@ -22,13 +22,13 @@ function sessionWithoutTls(outcome: string): string {
   return outcome === 'Delivered' ? 'in the clear' : 'without TLS'
 }
 
-function sessionOver({ protocol, cipher, group, verified }: NonNullable<Attempt['tls']>): string {
+function tlsSessionText({ protocol, cipher, group, verified }: NonNullable<Attempt['tls']>): string {
   const words = [protocol, cipher, ...(group === null ? [] : [group])]
   return [...words, `certificate ${verified ? 'verified' : 'not verified'}`].join(', ')
 }
 
 /** Describes the presented certificate, and why it was not verified. */
-export function shownBy({ tls }: Attempt): string[] {
+export function presentedCertificateText({ tls }: Attempt): string[] {
   if (tls === null || tls.fingerprint256 === null) return []
   const why = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
   return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; '), ...revocationText(tls)]
@@ -50,7 +50,7 @@ const sources: Readonly<Record<string, string>> = {
 }
 
 /** Describes the TLS requirement of an attempt and its source. */
-export function demandOf({ policy, policySource, onTrial }: Attempt): string {
+export function requirementText({ policy, policySource, onTrial }: Attempt): string {
   if (policy === null || policy === 'Opportunistic')
     return onTrial === null ? 'TLS was not required' : `${onTrial} was report only`
   const source = sources[policySource ?? '']
@@ -63,7 +63,7 @@ export function certificateText(certificate: ClientCertificate): string[] {
   return [
     `${printable(subject)}, issued by ${printable(issuer)}`,
     ...(subjectAltNames.length > 0 ? [`names ${subjectAltNames.map(printable).join(', ')}`] : []),
-    `valid from ${timeOf(notBefore)} to ${timeOf(notAfter)}`,
+    `valid from ${formatTime(notBefore)} to ${formatTime(notAfter)}`,
     trusted
       ? 'issued by a trusted authority'
       : `not issued by a public authority (${trustError ?? 'unknown'})`,

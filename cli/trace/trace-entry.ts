@@ -1,6 +1,6 @@
 /** The fields of a message's trace that are printed. Others are ignored, so that newer gateways work. */
 import { z } from 'zod'
-import { Considered } from './considered-connectors.ts'
+import { ConsideredConnector } from './considered-connectors.ts'
 
 /** Null when revocation was not checked. */
 const Revocation = z.object({ status: z.string(), detail: z.string() }).nullable().default(null)
@@ -41,7 +41,7 @@ export const Verdict = z.object({
   at: z.string().nullable().default(null),
   connectorsVersion: z.int().nullable().default(null),
   reply: z.string().nullable().default(null),
-  considered: z.array(Considered).default([]),
+  considered: z.array(ConsideredConnector).default([]),
 })
 export type Verdict = z.output<typeof Verdict>
 
@@ -80,7 +80,7 @@ export const ClientCertificate = z.object({
 })
 export type ClientCertificate = z.output<typeof ClientCertificate>
 
-export const Entry = z.object({
+export const TraceEntry = z.object({
   id: z.string(),
   receivedAt: z.string(),
   direction: z.string(),
@@ -96,4 +96,4 @@ export const Entry = z.object({
   size: z.int(),
   recipients: z.array(Recipient),
 })
-export type Entry = z.output<typeof Entry>
+export type TraceEntry = z.output<typeof TraceEntry>

@@ -1,5 +1,5 @@
 import { commands } from '../../cli/commands.ts'
-import { helpOf, helpOfAll } from '../../cli/help.ts'
+import { commandHelp, generalHelp } from '../../cli/help.ts'
 import { page } from './markdown.ts'
 
 const block = (text: string): string => `\`\`\`text\n${text.trim()}\n\`\`\``
@@ -9,6 +9,6 @@ export const commandsPage = (): string =>
     'Commands',
     '`cli/`',
     'What `npx mailflow --help` and `npx mailflow COMMAND --help` print. [The command line](../command-line.md) says when to use which.',
-    block(helpOfAll(commands)),
-    ...commands.map((command) => `## ${command.name}\n\n${block(helpOf(command))}`),
+    block(generalHelp(commands)),
+    ...commands.map((command) => `## ${command.name}\n\n${block(commandHelp(command))}`),
   )

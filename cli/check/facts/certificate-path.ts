@@ -10,13 +10,13 @@ export interface Anchor {
   /** The trust store's name, for messages. */
   readonly store: string
   /** False when only this machine trusts it. */
-  readonly everywhere: boolean
+  readonly isTrustedElsewhere: boolean
 }
 
 export interface Step {
   readonly certificate: X509Certificate
   /** `Fetched`: from the issuer URL in the certificate below. */
-  readonly from: 'Presented' | 'Fetched'
+  readonly origin: 'Presented' | 'Fetched'
 }
 
 export interface Path {
@@ -26,20 +26,20 @@ export interface Path {
 }
 
 /** No real path is longer. */
-const mostSteps = 10
+const maxPathLength = 10
 
 /** Prefers an anchor to a presented certificate, like OpenSSL. */
-export function pathOf(
+export function buildPath(
   presented: readonly [X509Certificate, ...X509Certificate[]],
   fetched: readonly X509Certificate[],
   anchors: readonly Anchor[],
   at: Date,
 ): Path {
-  const steps: Step[] = [{ certificate: presented[0], from: 'Presented' }]
+  const steps: Step[] = [{ certificate: presented[0], origin: 'Presented' }]
   for (;;) {
     const { certificate } = steps.at(-1) as Step
     const anchor = anchorOf(certificate, anchors, at)
-    if (anchor || isSelfSigned(certificate) || steps.length === mostSteps) return { steps, anchor }
+    if (anchor || isSelfSigned(certificate) || steps.length === maxPathLength) return { steps, anchor }
     const next =
       issuerOf(certificate, presented, 'Presented', steps, at) ??
       issuerOf(certificate, fetched, 'Fetched', steps, at)
@@ -59,7 +59,7 @@ function anchorOf(certificate: X509Certificate, anchors: readonly Anchor[], at: 
 function issuerOf(
   certificate: X509Certificate,
   among: readonly X509Certificate[],
-  from: Step['from'],
+  from: Step['origin'],
   steps: readonly Step[],
   at: Date,
 ): Step | null {
@@ -67,7 +67,7 @@ function issuerOf(
     (other) => isIssuedBy(certificate, other) && !steps.some((step) => isSame(step.certificate, other)),
   )
   const found = fitting.find((other) => isValidAt(other, at)) ?? fitting[0]
-  return found ? { certificate: found, from } : null
+  return found ? { certificate: found, origin: from } : null
 }
 
 export const isSame = (one: X509Certificate, other: X509Certificate): boolean =>

@@ -5,9 +5,9 @@
 import { hostname } from 'node:os'
 import { type Endpoint, establishConnection, type Milestone } from '../../../shared/net/gated-connection.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
-import type { Opening } from './facts.ts'
+import type { SessionAttempt } from './facts.ts'
 
-export interface Asking {
+export interface SessionOptions {
   /** SNI; null for none. */
   readonly serverName: string | null
   /** PEM; empty means the public roots alone. */
@@ -17,21 +17,21 @@ export interface Asking {
 }
 
 /** Connection, greeting, EHLO, STARTTLS, handshake, EHLO. */
-const steps = 6
+const stepCount = 6
 
 /** Never throws. */
 export async function openDeliverySession(
   endpoint: Endpoint,
-  { serverName, roots, timeout }: Asking,
-): Promise<Opening> {
+  { serverName, roots, timeout }: SessionOptions,
+): Promise<SessionAttempt> {
   let reached: Milestone = 'Dialled'
   let greeting: string | null = null
   let milliseconds: number | null = null
-  const begun = performance.now()
+  const startedAt = performance.now()
   const opened = await establishConnection(
     endpoint,
     {
-      ehloName: ownName(),
+      ehloName: ehloName(),
       serverName,
       enforced: {
         ...opportunistic,
@@ -40,10 +40,10 @@ export async function openDeliverySession(
         certificateAuthorities: roots,
       },
       timeouts: { connect: timeout, greeting: timeout, command: timeout, data: timeout },
-      signal: AbortSignal.timeout(steps * timeout),
+      signal: AbortSignal.timeout(stepCount * timeout),
       onMilestone(milestone, said) {
         reached = milestone
-        if (milestone === 'Connected') milliseconds = Math.round(performance.now() - begun)
+        if (milestone === 'Connected') milliseconds = Math.round(performance.now() - startedAt)
         if (milestone === 'Greeted') greeting ??= said
       },
     },
@@ -54,14 +54,14 @@ export async function openDeliverySession(
     ip: endpoint.ip,
     reached,
     greeting,
-    milliseconds,
+    connectMs: milliseconds,
     outcome:
       opened.kind === 'Failed' ? { kind: 'Failed', reply: opened.reply } : { kind: 'Tls', tls: opened.tls },
   }
 }
 
 /** RFC 5321 §4.1.4: a machine without a domain name uses an address literal. */
-export function ownName(): string {
+export function ehloName(): string {
   const name = hostname()
   return name.includes('.') ? name : '[127.0.0.1]'
 }

@@ -22,34 +22,34 @@ export interface ServerFacts {
   readonly target: Target
   readonly addresses: Addresses
   /** In the order of the attempts. Only the last can be past `Dialled`. */
-  readonly openings: readonly Opening[]
+  readonly attempts: readonly SessionAttempt[]
   /** Null when the extra handshakes were not tried. */
-  readonly extra: Extra | null
+  readonly probes: HandshakeProbes | null
 }
 
 export type Addresses =
   | { readonly kind: 'Given' }
   | { readonly kind: 'Found'; readonly ips: readonly string[] }
   /** `exchanges`: the MX hosts, if the name is a mail domain. */
-  | { readonly kind: 'Failed'; readonly cause: string; readonly exchanges: readonly string[] }
+  | { readonly kind: 'Failed'; readonly cause: string; readonly mxHosts: readonly string[] }
 
 /** One session, opened like a delivery. */
-export interface Opening {
+export interface SessionAttempt {
   readonly ip: string
   readonly reached: Milestone
   /** The greeting; null when none came. */
   readonly greeting: string | null
   /** Duration of the TCP connect. */
-  readonly milliseconds: number | null
+  readonly connectMs: number | null
   readonly outcome:
     | { readonly kind: 'Failed'; readonly reply: Reply }
     | { readonly kind: 'Tls'; readonly tls: ServerTls }
 }
 
 /** Results of handshakes that a delivery never makes. */
-export interface Extra {
+export interface HandshakeProbes {
   /** With TLS 1.0 and 1.1 only; after a failure with any version and cipher suite. */
-  readonly old: Handshake
+  readonly legacyTls: Handshake
   /** The stapled OCSP response (RFC 6066 §8), DER; null for none. */
   readonly staple: Buffer | null
 }
@@ -59,7 +59,7 @@ export type Handshake =
   /** The server or OpenSSL aborted the handshake. */
   | { readonly kind: 'Refused'; readonly cause: string }
   /** The connection failed before the handshake. */
-  | { readonly kind: 'Untried'; readonly cause: string }
+  | { readonly kind: 'NotTested'; readonly cause: string }
 
 export interface CertificateFacts {
   /** In the server's order, leaf first. Never empty. */
@@ -83,9 +83,9 @@ export interface Trust {
 /** The result of fetching an issuer URL (RFC 5280 §4.2.2.1). */
 export interface IssuerFacts {
   /** The certificate that names the URL. */
-  readonly of: X509Certificate
+  readonly certificate: X509Certificate
   readonly url: string
-  readonly answer:
+  readonly result:
     | { readonly kind: 'Found'; readonly certificates: readonly X509Certificate[] }
     | { readonly kind: 'Failed'; readonly detail: string }
 }
@@ -94,7 +94,7 @@ export interface IssuerFacts {
 export interface SourceFacts {
   readonly certificate: X509Certificate
   /** The number of URLs. */
-  readonly places: number
+  readonly urlCount: number
   /** Null when the issuer is unknown, so no URL was fetched. */
   readonly sources: readonly RevocationSource[] | null
 }

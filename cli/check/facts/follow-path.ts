@@ -9,7 +9,7 @@ import { fetchUntrustedUrl } from '../../../shared/net/foreign-http.ts'
 import { readElements, readOnlyElement } from '../../../shared/tls/der.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { revocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'
-import { type Anchor, isSelfSigned, type Path, pathOf } from './certificate-path.ts'
+import { type Anchor, buildPath, isSelfSigned, type Path } from './certificate-path.ts'
 import type { IssuerFacts } from './facts.ts'
 import { fetchOptions } from './fetch-options.ts'
 
@@ -21,7 +21,7 @@ const maxCertificates = 20
 /** Issuers fetched one after another. */
 const maxRounds = 4
 
-type IssuerResult = IssuerFacts['answer']
+type IssuerResult = IssuerFacts['result']
 
 /** Follows a chain to a root, fetches missing issuers, and fetches every issuer URL of the path. */
 export async function followPath(
@@ -30,26 +30,26 @@ export async function followPath(
   at: Date,
   timeout: number,
 ): Promise<{ path: Path; issuers: IssuerFacts[] }> {
-  const answers = new Map<string, Promise<IssuerResult>>()
-  const ask = (url: string): Promise<IssuerResult> => {
-    const asked = answers.get(url) ?? fetchCertificates(url, timeout)
-    answers.set(url, asked)
-    return asked
+  const results = new Map<string, Promise<IssuerResult>>()
+  const fetchOnce = (url: string): Promise<IssuerResult> => {
+    const result = results.get(url) ?? fetchCertificates(url, timeout)
+    results.set(url, result)
+    return result
   }
   let issuers: IssuerFacts[] = []
-  let path = pathOf(presented, [], anchors, at)
+  let path = buildPath(presented, [], anchors, at)
   for (let round = 0; round < maxRounds; round += 1) {
     issuers = await Promise.all(
       path.steps
         .flatMap(({ certificate }) =>
           revocationEndpoints(certificate)
             .issuers.slice(0, maxUrls)
-            .map((url) => ({ of: certificate, url })),
+            .map((url) => ({ certificate, url })),
         )
-        .map(async ({ of, url }) => ({ of, url, answer: await ask(url) })),
+        .map(async ({ certificate, url }) => ({ certificate, url, result: await fetchOnce(url) })),
     )
     if (isComplete(path)) break
-    const longer = pathOf(presented, certificatesOf(issuers), anchors, at)
+    const longer = buildPath(presented, certificatesOf(issuers), anchors, at)
     if (longer.steps.length === path.steps.length) return { path: longer, issuers }
     path = longer
   }
@@ -62,7 +62,7 @@ const isComplete = ({ steps, anchor }: Path): boolean => {
 }
 
 const certificatesOf = (issuers: readonly IssuerFacts[]): X509Certificate[] =>
-  issuers.flatMap(({ answer }) => (answer.kind === 'Found' ? answer.certificates : []))
+  issuers.flatMap(({ result: answer }) => (answer.kind === 'Found' ? answer.certificates : []))
 
 async function fetchCertificates(url: string, timeout: number): Promise<IssuerResult> {
   const answer = await fetchUntrustedUrl(fetchOptions(timeout, maxResponseOctets), url, { method: 'GET' })

@@ -5,15 +5,15 @@ import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
 import { type ReportedRevocation, undetermined } from '../../../shared/tls/revocation/told.ts'
 import type { EstablishedTls } from '../../../shared/tls/server-certificate.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
-import { nameOf, type Target } from '../target.ts'
+import { expectedNameOf, type Target } from '../target.ts'
 import type { Path } from './certificate-path.ts'
 import { openDeliverySession } from './delivery-session.ts'
-import type { CertificateFacts, Extra, Facts, Opening, ServerFacts, Trust } from './facts.ts'
+import type { CertificateFacts, Facts, HandshakeProbes, ServerFacts, SessionAttempt, Trust } from './facts.ts'
 import { followPath } from './follow-path.ts'
 import { hostAddresses, maxAddresses } from './host-addresses.ts'
-import { probeAnyTls, probeLegacyTls, requestStaple } from './probe-handshakes.ts'
+import { connectAnyVersion, probeLegacyTls, requestStaple } from './probe-handshakes.ts'
 import type { CertificateChain } from './read-certificates.ts'
-import { askSources } from './revocation-sources.ts'
+import { querySources } from './revocation-sources.ts'
 import type { TrustStore } from './trust-store.ts'
 
 export interface GatherOptions {
@@ -28,23 +28,24 @@ export interface GatherOptions {
 /** Never throws. */
 export async function gatherServerFacts(target: Target, options: GatherOptions): Promise<Facts> {
   const { at, timeout } = options
-  const expected = options.serverName ?? nameOf(target)
+  const expected = options.serverName ?? expectedNameOf(target)
   const addresses = await hostAddresses(target.host, timeout)
-  const openings = await openFirst(ipsOf(target, addresses), target, expected, options)
+  const openings = await openSessions(ipsOf(target, addresses), target, expected, options)
   const opening = openings.at(-1)
   const extra = opening ? await probeHandshakes(opening, target, expected, timeout) : null
   const tls = opening?.outcome.kind === 'Tls' ? opening.outcome.tls : null
   return {
     at,
     expected,
-    server: { target, addresses, openings, extra },
-    certificates: tls?.kind === 'Established' ? await presentedBy(tls, options, extra?.staple ?? null) : null,
+    server: { target, addresses, attempts: openings, probes: extra },
+    certificates:
+      tls?.kind === 'Established' ? await gatherPresented(tls, options, extra?.staple ?? null) : null,
   }
 }
 
 /** Never throws. */
 export async function gatherFileFacts(presented: CertificateChain, options: GatherOptions): Promise<Facts> {
-  const certificates = await certificatesOf(presented, null, options, null)
+  const certificates = await gatherCertificates(presented, null, options, null)
   return { at: options.at, server: null, expected: options.serverName, certificates }
 }
 
@@ -54,15 +55,18 @@ function ipsOf({ host }: Target, addresses: ServerFacts['addresses']): readonly 
 }
 
 /** Tries addresses like a delivery, until one accepts the connection. */
-async function openFirst(
+async function openSessions(
   ips: readonly string[],
   { host, port }: Target,
   serverName: string | null,
   { store, timeout }: GatherOptions,
-): Promise<Opening[]> {
-  const openings: Opening[] = []
+): Promise<SessionAttempt[]> {
+  const openings: SessionAttempt[] = []
   for (const ip of ips) {
-    const opening = await openDeliverySession({ host, ip, port }, { serverName, roots: store.given, timeout })
+    const opening = await openDeliverySession(
+      { host, ip, port },
+      { serverName, roots: store.authorities, timeout },
+    )
     openings.push(opening)
     if (opening.reached !== 'Dialled') break
   }
@@ -70,33 +74,33 @@ async function openFirst(
 }
 
 async function probeHandshakes(
-  { ip, outcome }: Opening,
+  { ip, outcome }: SessionAttempt,
   { host, port }: Target,
   serverName: string | null,
   timeout: number,
-): Promise<Extra | null> {
+): Promise<HandshakeProbes | null> {
   const endpoint = { host, ip, port }
   if (outcome.kind !== 'Tls' || outcome.tls.kind === 'NotOffered') return null
   if (outcome.tls.kind === 'HandshakeFailed')
-    return { old: await probeAnyTls(endpoint, { serverName, timeout }), staple: null }
+    return { legacyTls: await connectAnyVersion(endpoint, { serverName, timeout }), staple: null }
   // Not in parallel: some servers limit concurrent connections from one address.
   const old = await probeLegacyTls(endpoint, { serverName, timeout })
-  return { old, staple: await requestStaple(endpoint, { serverName, timeout }) }
+  return { legacyTls: old, staple: await requestStaple(endpoint, { serverName, timeout }) }
 }
 
-async function presentedBy(
+async function gatherPresented(
   tls: EstablishedTls,
   options: GatherOptions,
   staple: Buffer | null,
 ): Promise<CertificateFacts | null> {
   const [leaf, ...others] = tls.chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
   if (!leaf) return null
-  return certificatesOf([leaf, ...others], tls, options, staple)
+  return gatherCertificates([leaf, ...others], tls, options, staple)
 }
 
-async function certificatesOf(
+async function gatherCertificates(
   presented: CertificateChain,
-  served: EstablishedTls | null,
+  established: EstablishedTls | null,
   options: GatherOptions,
   staple: Buffer | null,
 ): Promise<CertificateFacts> {
@@ -104,12 +108,12 @@ async function certificatesOf(
   const { path, issuers } = await followPath(presented, store.anchors, at, timeout)
   return {
     presented,
-    trust: served
-      ? { trusted: served.trusted, error: served.trustError, tls: served }
-      : trustOfFile(path, options, presented),
+    trust: established
+      ? { trusted: established.trusted, error: established.trustError, tls: established }
+      : predictTrust(path, options, presented),
     path,
     issuers,
-    sources: await askSources(path, at, timeout),
+    sources: await querySources(path, at, timeout),
     staple: staple && readStaple(staple, path, at),
   }
 }
@@ -123,7 +127,7 @@ function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Reported
 }
 
 /** Predicts OpenSSL's error for a handshake with these certificates. */
-function trustOfFile(
+function predictTrust(
   { steps, anchor }: Path,
   { store, at }: GatherOptions,
   presented: CertificateChain,

@@ -15,7 +15,7 @@ export async function hostAddresses(host: string, timeout: number): Promise<Addr
     const found = await withTimeout(timeout, lookup(host, { all: true, order: 'ipv4first' }))
     return { kind: 'Found', ips: [...new Set(found.map(({ address }) => address))] }
   } catch (error) {
-    return { kind: 'Failed', cause: causeText(error), exchanges: await mxHostsOf(host, timeout) }
+    return { kind: 'Failed', cause: causeText(error), mxHosts: await mxHostsOf(host, timeout) }
   }
 }
 

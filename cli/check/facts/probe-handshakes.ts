@@ -10,30 +10,30 @@ import { toSingleLine } from '../../../shared/mail/peer-words.ts'
 import type { Endpoint } from '../../../shared/net/gated-connection.ts'
 import { clientTlsOptions } from '../../../shared/net/tls-client.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
-import { ownName } from './delivery-session.ts'
+import { ehloName } from './delivery-session.ts'
 import type { Handshake } from './facts.ts'
 
-interface Asking {
+interface ProbeOptions {
   readonly serverName: string | null
   /** Milliseconds for the whole attempt. */
   readonly timeout: number
 }
 
-const weakest = 'ALL:@SECLEVEL=0'
+const anyCipher = 'ALL:@SECLEVEL=0'
 
 /** Tests whether the server accepts TLS 1.0 or 1.1. */
-export const probeLegacyTls = (endpoint: Endpoint, asking: Asking): Promise<Handshake> =>
-  attempt(endpoint, asking, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: weakest })
+export const probeLegacyTls = (endpoint: Endpoint, probe: ProbeOptions): Promise<Handshake> =>
+  tryHandshake(endpoint, probe, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: anyCipher })
 
 /** Tests whether the server accepts any version and cipher suite. */
-export const probeAnyTls = (endpoint: Endpoint, asking: Asking): Promise<Handshake> =>
-  attempt(endpoint, asking, { minVersion: 'TLSv1', ciphers: weakest })
+export const connectAnyVersion = (endpoint: Endpoint, probe: ProbeOptions): Promise<Handshake> =>
+  tryHandshake(endpoint, probe, { minVersion: 'TLSv1', ciphers: anyCipher })
 
 /** Returns the stapled OCSP response, DER; null for none. Never throws. */
-export async function requestStaple(endpoint: Endpoint, asking: Asking): Promise<Buffer | null> {
+export async function requestStaple(endpoint: Endpoint, probe: ProbeOptions): Promise<Buffer | null> {
   let staple: Buffer | null = null
-  const usual = clientTlsOptions(opportunistic, [], null)
-  await secured(endpoint, asking, { ...usual, requestOCSP: true }, (socket) => {
+  const defaultOptions = clientTlsOptions(opportunistic, [], null)
+  await performHandshake(endpoint, probe, { ...defaultOptions, requestOCSP: true }, (socket) => {
     socket.once('OCSPResponse', (response) => {
       staple = response
     })
@@ -41,16 +41,20 @@ export async function requestStaple(endpoint: Endpoint, asking: Asking): Promise
   return staple
 }
 
-async function attempt(endpoint: Endpoint, asking: Asking, options: ConnectionOptions): Promise<Handshake> {
-  let begun = false
+async function tryHandshake(
+  endpoint: Endpoint,
+  probe: ProbeOptions,
+  options: ConnectionOptions,
+): Promise<Handshake> {
+  let hasStarted = false
   try {
-    return await secured(endpoint, asking, options, () => {
-      begun = true
+    return await performHandshake(endpoint, probe, options, () => {
+      hasStarted = true
     })
   } catch (error) {
     const cause = causeOf(error)
     // A timeout does not show which versions the server accepts.
-    return begun && cause !== 'ETIMEDOUT' ? { kind: 'Refused', cause } : { kind: 'Untried', cause }
+    return hasStarted && cause !== 'ETIMEDOUT' ? { kind: 'Refused', cause } : { kind: 'NotTested', cause }
   }
 }
 
@@ -60,9 +64,9 @@ const causeOf = (error: unknown): string => {
 }
 
 /** @param observe called with the socket before its handshake */
-async function secured(
+async function performHandshake(
   { ip, port }: Endpoint,
-  { serverName, timeout }: Asking,
+  { serverName, timeout }: ProbeOptions,
   options: ConnectionOptions,
   observe: (socket: TLSSocket) => void,
 ): Promise<Handshake & { kind: 'Done' }> {
@@ -74,7 +78,7 @@ async function secured(
     timeout,
   )
   try {
-    await readyForTls(socket)
+    await startTls(socket)
     const tls = connectTls({
       ...options,
       socket,
@@ -83,7 +87,7 @@ async function secured(
     })
     tls.on('error', () => {})
     observe(tls)
-    await Promise.race([once(tls, 'secureConnect'), closed(tls), closed(socket)])
+    await Promise.race([once(tls, 'secureConnect'), rejectOnClose(tls), rejectOnClose(socket)])
     const done = {
       kind: 'Done',
       protocol: tls.getProtocol() ?? '',
@@ -97,11 +101,11 @@ async function secured(
   }
 }
 
-async function readyForTls(socket: Socket): Promise<void> {
-  await Promise.race([once(socket, 'connect'), closed(socket)])
-  for (const command of [null, `EHLO ${ownName()}`, 'STARTTLS']) {
+async function startTls(socket: Socket): Promise<void> {
+  await Promise.race([once(socket, 'connect'), rejectOnClose(socket)])
+  for (const command of [null, `EHLO ${ehloName()}`, 'STARTTLS']) {
     if (command !== null) socket.write(`${command}\r\n`)
-    const reply = await Promise.race([replyFrom(socket), closed(socket)])
+    const reply = await Promise.race([replyFrom(socket), rejectOnClose(socket)])
     if (!/^2/.test(reply)) throw new Error(toSingleLine(reply, 100))
   }
 }
@@ -122,7 +126,7 @@ async function replyFrom(socket: Socket): Promise<string> {
 }
 
 /** Rejects when the connection ends, with its error if there is one. */
-function closed(socket: Socket): Promise<never> {
+function rejectOnClose(socket: Socket): Promise<never> {
   return new Promise((_, reject) => {
     const end = () => reject(socket.errored ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
     if (socket.closed) end()

@@ -1,8 +1,8 @@
 /** Reads certificates from a file: PEM, or one in DER. */
 import { X509Certificate } from 'node:crypto'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
-import type { World } from '../../command.ts'
-import { Fault } from '../../faults.ts'
+import type { Io } from '../../command.ts'
+import { CommandError } from '../../faults.ts'
 import { readOctets } from '../../input/read-file.ts'
 
 /** Certificates in the file's order; never empty. */
@@ -16,10 +16,10 @@ const maxFileOctets = 10 * 1024 * 1024
  * @param name the file's name, or `-` for standard input
  * @throws Fault naming the file and the unreadable certificate
  */
-export async function readCertificates(name: string, world: World): Promise<CertificateChain> {
-  const octets = await readOctets(name, world)
+export async function readCertificates(name: string, io: Io): Promise<CertificateChain> {
+  const octets = await readOctets(name, io)
   const shown = name === '-' ? 'standard input' : name
-  if (octets.length > maxFileOctets) throw new Fault(`${shown} is larger than ${maxFileOctets} octets`)
+  if (octets.length > maxFileOctets) throw new CommandError(`${shown} is larger than ${maxFileOctets} octets`)
   const blocks = certificatesIn(octets.toString('latin1'))
   const [first, ...others] = blocks.length > 0 ? blocks.map(readPem(shown)) : [readDer(octets, shown)]
   if (first === undefined) throw noCertificateError(shown)
@@ -30,7 +30,7 @@ const readPem = (shown: string) => (block: string, index: number) => {
   try {
     return new X509Certificate(block)
   } catch {
-    throw new Fault(`${shown}: cannot read PEM certificate ${index + 1}`)
+    throw new CommandError(`${shown}: cannot read PEM certificate ${index + 1}`)
   }
 }
 
@@ -46,13 +46,14 @@ function readDer(octets: Buffer, shown: string): X509Certificate {
 const maxChainLength = 20
 
 /** @throws Fault like readCertificates, and for a collection instead of a chain */
-export async function readChain(name: string, world: World): Promise<CertificateChain> {
-  const chain = await readCertificates(name, world)
+export async function readChain(name: string, io: Io): Promise<CertificateChain> {
+  const chain = await readCertificates(name, io)
   if (chain.length > maxChainLength)
-    throw new Fault(
+    throw new CommandError(
       `${name} contains ${chain.length} certificates; give one chain, leaf first, of at most ${maxChainLength}`,
     )
   return chain
 }
 
-const noCertificateError = (shown: string): Fault => new Fault(`${shown} contains no PEM or DER certificate`)
+const noCertificateError = (shown: string): CommandError =>
+  new CommandError(`${shown} contains no PEM or DER certificate`)

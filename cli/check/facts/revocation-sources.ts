@@ -11,31 +11,35 @@ import { reachableNetworks } from './fetch-options.ts'
 import { systemResolver } from './system-resolver.ts'
 
 /** URLs of one certificate. */
-const mostPlaces = 8
+const maxUrls = 8
 /** Bounds memory: a CRL may have several megabytes. */
-const mostAtOnce = 6
+const maxConcurrent = 6
 
 /** Returns one entry for each certificate except the root, leaf first. Never throws. */
-export async function askSources({ steps, anchor }: Path, at: Date, timeout: number): Promise<SourceFacts[]> {
+export async function querySources(
+  { steps, anchor }: Path,
+  at: Date,
+  timeout: number,
+): Promise<SourceFacts[]> {
   const certificates = steps.map(({ certificate }) => certificate)
   const asked = certificates.flatMap((certificate, index) => {
     const issuer = certificates[index + 1] ?? anchor?.certificate ?? null
     // A root is never revoked; the trust store decides about it.
     return isTop(certificate, issuer)
       ? []
-      : [{ certificate, issuer, places: sourceLocationsOf(certificate).slice(0, mostPlaces) }]
+      : [{ certificate, issuer, urlCount: sourceLocationsOf(certificate).slice(0, maxUrls) }]
   })
-  const limited = limit(mostAtOnce)
+  const limiter = createConcurrencyLimiter(maxConcurrent)
   return Promise.all(
-    asked.map(async ({ certificate, issuer, places }) => ({
+    asked.map(async ({ certificate, issuer, urlCount }) => ({
       certificate,
-      places: places.length,
+      urlCount: urlCount.length,
       sources:
         issuer === null
           ? null
           : await Promise.all(
-              places.map((place: SourceLocation) =>
-                limited(() =>
+              urlCount.map((place: SourceLocation) =>
+                limiter(() =>
                   querySource(
                     place,
                     { certificate, issuer, at },
@@ -53,11 +57,11 @@ const isTop = (certificate: X509Certificate, issuer: X509Certificate | null): bo
   (issuer === null && certificate.checkIssued(certificate))
 
 /** Limits the number of concurrent tasks; others wait. */
-function limit(most: number): <T>(task: () => Promise<T>) => Promise<T> {
+function createConcurrencyLimiter(max: number): <T>(task: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []
   return async (task) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    if (running >= max) await new Promise<void>((resolve) => waiting.push(resolve))
     running += 1
     try {
       return await task()

@@ -1,31 +1,31 @@
 /** Builds the trust store: the roots of deliveries and those from --ca. */
 import { X509Certificate } from 'node:crypto'
 import { getCACertificates } from 'node:tls'
-import type { World } from '../../command.ts'
+import type { Io } from '../../command.ts'
 import type { Anchor } from './certificate-path.ts'
 import { readCertificates } from './read-certificates.ts'
 
 export interface TrustStore {
   readonly anchors: readonly Anchor[]
   /** PEM, for the handshake; empty means the public roots alone. */
-  readonly given: readonly string[]
+  readonly authorities: readonly string[]
 }
 
 /**
  * @param file additional authorities, PEM or DER
  * @throws Fault for a file without a certificate
  */
-export async function trustStore(file: string | undefined, world: World): Promise<TrustStore> {
-  const known = publicRoots()
-  if (file === undefined) return { anchors: known, given: [] }
-  const own = (await readCertificates(file, world)).map((certificate) => ({
+export async function loadTrustStore(file: string | undefined, io: Io): Promise<TrustStore> {
+  const roots = publicRoots()
+  if (file === undefined) return { anchors: roots, authorities: [] }
+  const additional = (await readCertificates(file, io)).map((certificate) => ({
     certificate,
     store: file,
-    everywhere: true,
+    isTrustedElsewhere: true,
   }))
   return {
-    anchors: [...own, ...known],
-    given: [...own, ...known].map(({ certificate }) => certificate.toString()),
+    anchors: [...additional, ...roots],
+    authorities: [...additional, ...roots].map(({ certificate }) => certificate.toString()),
   }
 }
 
@@ -39,5 +39,5 @@ function publicRoots(): Anchor[] {
   ]
 }
 
-const anchorsOf = (pems: readonly string[], store: string, everywhere: boolean): Anchor[] =>
-  pems.map((pem) => ({ certificate: new X509Certificate(pem), store, everywhere }))
+const anchorsOf = (pems: readonly string[], store: string, isTrustedElsewhere: boolean): Anchor[] =>
+  pems.map((pem) => ({ certificate: new X509Certificate(pem), store, isTrustedElsewhere }))

@@ -4,7 +4,7 @@ import { dayMs } from '../../../shared/contract/durations.ts'
 import { allowsClientAuth, allowsServerAuth } from '../../../shared/tls/chain.ts'
 import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
-import { timeOf } from '../../text/words.ts'
+import { formatTime } from '../../text/words.ts'
 import { isSelfSigned } from '../facts/certificate-path.ts'
 import type { CertificateFacts } from '../facts/facts.ts'
 import { curveName, signatureName } from './algorithm-names.ts'
@@ -17,7 +17,7 @@ const warningDays = [3, 14, 30] as const
 export function certificateFindings({ presented, path, trust }: CertificateFacts, at: Date): Finding[] {
   const used = path.steps.map(({ certificate }) => certificate)
   const isUsed = new Set(used.map(({ fingerprint256 }) => fingerprint256))
-  const idle = presented.filter(({ fingerprint256 }) => !isUsed.has(fingerprint256))
+  const unused = presented.filter(({ fingerprint256 }) => !isUsed.has(fingerprint256))
   return [
     ...used.flatMap((certificate, index) => [
       identityFinding(certificate),
@@ -27,11 +27,11 @@ export function certificateFindings({ presented, path, trust }: CertificateFacts
       ...(index === 0 ? [purposeFinding(certificate, trust.tls !== null)] : []),
     ]),
     // Unused certificates may have expired or be weak, so only their identity is shown.
-    ...distinct(idle).map(identityFinding),
+    ...unique(unused).map(identityFinding),
   ]
 }
 
-const distinct = (certificates: readonly X509Certificate[]): X509Certificate[] => [
+const unique = (certificates: readonly X509Certificate[]): X509Certificate[] => [
   ...new Map(certificates.map((each) => [each.fingerprint256, each])).values(),
 ]
 
@@ -51,9 +51,10 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
   if (!hasDates(certificate))
     return fail('dates', 'the dates cannot be read', 'Have the certificate reissued', subject)
   const [from, to] = [validFrom(certificate), validTo(certificate)]
-  const span = `from ${timeOf(from.toISOString())} until ${timeOf(to.toISOString())}`
+  const span = `from ${formatTime(from.toISOString())} until ${formatTime(to.toISOString())}`
   const left = (to.getTime() - at.getTime()) / dayMs
-  if (left < 0) return fail('dates', `expired ${days(-left)} ago: ${span}`, renew(certificate), subject)
+  if (left < 0)
+    return fail('dates', `expired ${days(-left)} ago: ${span}`, renewalAdvice(certificate), subject)
   if (from > at)
     return fail(
       'dates',
@@ -65,16 +66,17 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
   const notice = warningDays.find((most) => left <= most)
   return notice === undefined
     ? ok('dates', seen, subject)
-    : warn('dates', seen, urgency[notice](certificate), subject)
+    : warn('dates', seen, adviceByDays[notice](certificate), subject)
 }
 
-const urgency: Record<(typeof warningDays)[number], (certificate: X509Certificate) => string> = {
-  3: (certificate) => `${renew(certificate)} today`,
-  14: (certificate) => `${renew(certificate)} now: automatic renewal should have replaced it already`,
-  30: (certificate) => `${renew(certificate)} within two weeks, or check that automatic renewal works`,
+const adviceByDays: Record<(typeof warningDays)[number], (certificate: X509Certificate) => string> = {
+  3: (certificate) => `${renewalAdvice(certificate)} today`,
+  14: (certificate) => `${renewalAdvice(certificate)} now: automatic renewal should have replaced it already`,
+  30: (certificate) =>
+    `${renewalAdvice(certificate)} within two weeks, or check that automatic renewal works`,
 }
 
-const renew = ({ ca }: X509Certificate): string =>
+const renewalAdvice = ({ ca }: X509Certificate): string =>
   ca ? 'Serve the newer certificate of this authority' : 'Renew it and reload the server'
 
 const days = (number: number): string =>

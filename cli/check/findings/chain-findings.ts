@@ -1,13 +1,13 @@
 /** Findings about the chain: order, missing certificates, root, trust. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { validTo } from '../../../shared/tls/validity.ts'
-import { timeOf } from '../../text/words.ts'
+import { formatTime } from '../../text/words.ts'
 import { type Anchor, isOfSameAuthority, isSame, isSelfSigned } from '../facts/certificate-path.ts'
 import type { CertificateFacts, IssuerFacts, Trust } from '../facts/facts.ts'
 import { shortName, subjectOf } from './certificate-names.ts'
 import { deferralByTls } from './connector-deferral.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
-import { openSslReason } from './openssl-reasons.ts'
+import { explainOpenSslError } from './openssl-reasons.ts'
 
 export function chainFindings(facts: CertificateFacts, at: Date): Finding[] {
   return [chainFinding(facts), rootFinding(facts, at), trustFinding(facts.trust, at)]
@@ -20,7 +20,7 @@ function chainFinding(facts: CertificateFacts): Finding {
   if (facts.trust.trusted) return orderFinding(facts, sent)
   // A server need not send the root.
   const missing = path.steps
-    .filter(({ from, certificate }) => from === 'Fetched' && !isSelfSigned(certificate))
+    .filter(({ origin: from, certificate }) => from === 'Fetched' && !isSelfSigned(certificate))
     .map(({ certificate }) => certificate)
   if (missing.length > 0)
     return fail(
@@ -29,12 +29,16 @@ function chainFinding(facts: CertificateFacts): Finding {
       'Append the missing certificates to the certificate file of the server: few clients fetch them',
     )
   const top = path.steps.at(-1)?.certificate
-  if (top && !path.anchor && !isSelfSigned(top)) return endsEarly(top, facts, sent)
+  if (top && !path.anchor && !isSelfSigned(top)) return incompleteChainFinding(top, facts, sent)
   return orderFinding(facts, sent)
 }
 
 /** The chain ends below a root: either an intermediate certificate is missing, or the root is unknown. */
-function endsEarly(top: X509Certificate, { presented, path }: CertificateFacts, sent: string): Finding {
+function incompleteChainFinding(
+  top: X509Certificate,
+  { presented, path }: CertificateFacts,
+  sent: string,
+): Finding {
   const subject = subjectOf(top)
   const issuer = shortName(top.issuer)
   const namesake = namesakeOf(top, presented)
@@ -62,16 +66,16 @@ function endsEarly(top: X509Certificate, { presented, path }: CertificateFacts, 
 const namesakeOf = (top: X509Certificate, presented: readonly X509Certificate[]) =>
   presented.find((other) => !isSame(other, top) && top.checkIssued(other))
 
-const mostNamed = 4
+const maxNames = 4
 
 function quoted(certificates: readonly X509Certificate[]): string {
   const names = [...new Set(certificates.map((each) => `"${subjectOf(each)}"`))]
-  const more = names.length - mostNamed
-  return [...names.slice(0, mostNamed), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+  const more = names.length - maxNames
+  return [...names.slice(0, maxNames), ...(more > 0 ? [`${more} more`] : [])].join(', ')
 }
 
 function whereFound(fetched: readonly X509Certificate[], issuers: readonly IssuerFacts[]): string {
-  const urls = issuers.flatMap(({ url, answer }) =>
+  const urls = issuers.flatMap(({ url, result: answer }) =>
     answer.kind === 'Found' && answer.certificates.some((each) => fetched.some((one) => isSame(one, each)))
       ? [url]
       : [],
@@ -80,33 +84,35 @@ function whereFound(fetched: readonly X509Certificate[], issuers: readonly Issue
 }
 
 function orderFinding({ presented, path }: CertificateFacts, sent: string): Finding {
-  const used = path.steps.filter(({ from }) => from === 'Presented').map(({ certificate }) => certificate)
+  const used = path.steps
+    .filter(({ origin: from }) => from === 'Presented')
+    .map(({ certificate }) => certificate)
   const needed = path.anchor ? [...used, path.anchor.certificate] : used
   // Cross-certificates are fine: they serve clients that know only the older root.
-  const idle = presented.filter((each) => !needed.some((one) => isOfSameAuthority(one, each)))
-  const places = used.map((each) => presented.findIndex((one) => isSame(one, each)))
-  const inOrder = places.every((place, index) => index === 0 || place > (places[index - 1] ?? 0))
+  const unused = presented.filter((each) => !needed.some((one) => isOfSameAuthority(one, each)))
+  const positions = used.map((each) => presented.findIndex((one) => isSame(one, each)))
+  const inOrder = positions.every((position, index) => index === 0 || position > (positions[index - 1] ?? 0))
   if (!inOrder)
     return warn(
       'chain',
       `${sent}, complete, but not in order: ${quoted(presented)}`,
       'Put each issuer directly after the certificate that it issued (RFC 8446 §4.4.2): old clients rely on the order',
     )
-  if (idle.length > 0)
+  if (unused.length > 0)
     return warn(
       'chain',
-      `${sent}, complete, but ${quoted(idle)} is not needed`,
+      `${sent}, complete, but ${quoted(unused)} is not needed`,
       'Remove it, unless an old client needs it for another path to a root',
     )
   return ok('chain', `${sent}, complete and in order`)
 }
 
 /** Where private authorities are configured. */
-const ownRoot = 'with --ca here, or certificateAuthorities in the connector'
+const privateRootAdvice = 'with --ca here, or certificateAuthorities in the connector'
 
 function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Finding {
   const { anchor, steps } = path
-  if (anchor) return anchored(anchor, at)
+  if (anchor) return anchorFinding(anchor, at)
   // OpenSSL finds more paths than certificate-path.ts.
   if (trust.trusted) return ok('root', 'OpenSSL found a root in the trust store')
   const top = steps.at(-1)?.certificate
@@ -114,7 +120,7 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
     return fail(
       'root',
       'the certificate is self-signed',
-      `Use a certificate of an authority that both sides trust, or trust this certificate ${ownRoot}`,
+      `Use a certificate of an authority that both sides trust, or trust this certificate ${privateRootAdvice}`,
     )
   const broken = top !== undefined && namesakeOf(top, presented) !== undefined
   if (top && !isSelfSigned(top) && (broken || steps.length === 1))
@@ -123,22 +129,22 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
       `no root was reached: the chain ends at "${subjectOf(top)}"`,
       broken
         ? 'See the chain line'
-        : `See the chain line; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${ownRoot}`,
+        : `See the chain line; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${privateRootAdvice}`,
     )
   const name = top && isSelfSigned(top) ? subjectOf(top) : shortName(top?.issuer)
   return fail(
     'root',
     `"${name}" is not in the trust store`,
-    `If you trust that authority, add its root certificate ${ownRoot}; else use a certificate of a public authority`,
+    `If you trust that authority, add its root certificate ${privateRootAdvice}; else use a certificate of a public authority`,
   )
 }
 
-function anchored({ certificate, store, everywhere }: Anchor, at: Date): Finding {
+function anchorFinding({ certificate, store, isTrustedElsewhere: everywhere }: Anchor, at: Date): Finding {
   const seen = `"${subjectOf(certificate)}" is in the trust store (${store})`
   if (validTo(certificate) < at)
     return fail(
       'root',
-      `${seen}, but expired on ${timeOf(validTo(certificate).toISOString())}`,
+      `${seen}, but expired on ${formatTime(validTo(certificate).toISOString())}`,
       'Ask the authority for its new root, and for a certificate issued under it',
     )
   return everywhere
@@ -156,7 +162,7 @@ function trustFinding(trust: Trust, at: Date): Finding {
       'trust',
       trust.tls ? 'OpenSSL trusts the chain, and so does a delivery' : 'the chain is trusted',
     )
-  const { words, advice } = openSslReason(trust.error)
+  const { text: words, advice } = explainOpenSslError(trust.error)
   const seen = `${words} (${trust.error ?? 'no reason given'})`
   return fail('trust', `${seen}${deferralByTls('CertificateValidation', [], trust, at)}`, advice)
 }

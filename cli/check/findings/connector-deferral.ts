@@ -11,21 +11,23 @@ export function deferralByTls(
   { tls }: Trust,
   at: Date,
 ): string {
-  const demands = { ...opportunistic, level, names, source: 'Connector' } as const
-  const fault = tls && assessServerTls({ ...demands, certificateAuthorities: tls.trustedBy }, tls, at)
+  const requirement = { ...opportunistic, level, names, source: 'Connector' } as const
+  const fault = tls && assessServerTls({ ...requirement, certificateAuthorities: tls.trustedBy }, tls, at)
   return fault ? `; a connector with ${level} defers mail with ${fault.reply.enhanced}` : ''
 }
 
-const checks: readonly RevocationCheck[] = ['SoftFail', 'HardFail']
+const revocationChecks: readonly RevocationCheck[] = ['SoftFail', 'HardFail']
 
 /** Does the same for revocation. */
 export function deferralByRevocation(revocation: Revocation): string {
-  const refusing = checks.flatMap((revocationCheck) => {
+  const deferring = revocationChecks.flatMap((revocationCheck) => {
     const fault = assessRevocation({ revocationCheck }, revocation)
     return fault ? [{ revocationCheck, code: fault.reply.enhanced }] : []
   })
-  const names = refusing.map(({ revocationCheck }) => revocationCheck).join(' or ')
-  return refusing[0] ? `; a connector with revocationCheck ${names} defers mail with ${refusing[0].code}` : ''
+  const names = deferring.map(({ revocationCheck }) => revocationCheck).join(' or ')
+  return deferring[0]
+    ? `; a connector with revocationCheck ${names} defers mail with ${deferring[0].code}`
+    : ''
 }
 
 /** Combines the results of a chain like a delivery: one source with a result decides about its certificate. */
@@ -41,7 +43,7 @@ export function chainRevocation(facts: readonly SourceFacts[]): Revocation {
   )
 }
 
-function ofCertificate({ places, sources }: SourceFacts): Revocation {
+function ofCertificate({ urlCount: places, sources }: SourceFacts): Revocation {
   if (places === 0) return { status: 'Good', detail: 'it names no CRL and no OCSP responder' }
   const found =
     sources?.find(({ status }) => status === 'Revoked') ?? sources?.find(({ status }) => status === 'Good')

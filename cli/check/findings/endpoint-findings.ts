@@ -1,7 +1,7 @@
 /** Findings about the URLs in the certificates: revocation sources and issuer certificates. Pure. */
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
 import type { ReportedRevocation } from '../../../shared/tls/revocation/told.ts'
-import { timeOf } from '../../text/words.ts'
+import { formatTime } from '../../text/words.ts'
 import { isIssuedBy } from '../facts/certificate-path.ts'
 import type { CertificateFacts, IssuerFacts, SourceFacts, Trust } from '../facts/facts.ts'
 import { subjectOf } from './certificate-names.ts'
@@ -13,7 +13,7 @@ export function revocationFindings({ sources, staple, presented, trust }: Certif
   return [
     ...(staple && leaf ? [stapleFinding(staple, subjectOf(leaf))] : []),
     ...sources.flatMap(sourceFindings),
-    ...(sources.some(({ places }) => places > 0) ? [verdictFinding(sources, trust)] : []),
+    ...(sources.some(({ urlCount: places }) => places > 0) ? [verdictFinding(sources, trust)] : []),
   ]
 }
 
@@ -25,7 +25,7 @@ function verdictFinding(sources: readonly SourceFacts[], { tls }: Trust): Findin
   return (status === 'Revoked' ? fail : warn)('revocation', seen, 'See the ocsp and crl lines')
 }
 
-function sourceFindings({ certificate, places, sources }: SourceFacts): Finding[] {
+function sourceFindings({ certificate, urlCount: places, sources }: SourceFacts): Finding[] {
   const subject = subjectOf(certificate)
   if (places === 0)
     return [
@@ -46,8 +46,9 @@ function sourceFindings({ certificate, places, sources }: SourceFacts): Finding[
       ),
     ]
   // A verifier needs only one source that answers.
-  const another = (source: RevocationSource) => sources.find((one) => one !== source && one.status === 'Good')
-  return sources.map((source) => sourceFinding(source, subject, another(source)))
+  const alternative = (source: RevocationSource) =>
+    sources.find((one) => one !== source && one.status === 'Good')
+  return sources.map((source) => sourceFinding(source, subject, alternative(source)))
 }
 
 const checkOf: Readonly<Record<RevocationSource['kind'], Check>> = { Crl: 'crl', Ocsp: 'ocsp' }
@@ -55,21 +56,21 @@ const checkOf: Readonly<Record<RevocationSource['kind'], Check>> = { Crl: 'crl',
 function sourceFinding(
   source: RevocationSource,
   subject: string,
-  another: RevocationSource | undefined,
+  alternative: RevocationSource | undefined,
 ): Finding {
   const { kind, url, status, detail } = source
   const check = checkOf[kind]
   switch (status) {
     case 'Good':
-      return ok(check, `${url}: ${goodWords(source)}`, subject)
+      return ok(check, `${url}: ${goodText(source)}`, subject)
     case 'Revoked':
-      return fail(check, `${url}: ${detail}`, replace, subject)
+      return fail(check, `${url}: ${detail}`, replaceAdvice, subject)
     case 'Unknown':
-      return another
+      return alternative
         ? warn(
             check,
             `${url}: ${detail}`,
-            `${adviceFor(detail, url)}. Until then clients can use ${another.url}`,
+            `${adviceFor(detail, url)}. Until then clients can use ${alternative.url}`,
             subject,
           )
         : fail(
@@ -81,22 +82,22 @@ function sourceFinding(
   }
 }
 
-const replace =
+const replaceAdvice =
   'Get a new certificate for a new key and install it: clients that check revocation reject this one'
 
-const goodWords = ({ detail, nextUpdate }: ReportedRevocation): string =>
+const goodText = ({ detail, nextUpdate }: ReportedRevocation): string =>
   [
     'fetched',
     'signature valid',
-    nextUpdate === null ? 'without nextUpdate' : `fresh until ${timeOf(nextUpdate)}`,
+    nextUpdate === null ? 'without nextUpdate' : `fresh until ${formatTime(nextUpdate)}`,
     detail,
   ].join(', ')
 
 /** Details that begin with "The" describe a response that came but is unusable. */
-const wasAnswered = (detail: string): boolean => /^The /.test(detail)
+const isResponseProblem = (detail: string): boolean => /^The /.test(detail)
 
 function adviceFor(detail: string, url: string): string {
-  if (wasAnswered(detail)) return 'The authority must fix this, unless a proxy sent the response'
+  if (isResponseProblem(detail)) return 'The authority must fix this, unless a proxy sent the response'
   const { host = url, protocol = 'http:', port = '' } = URL.parse(url) ?? {}
   const at = port === '' ? `${host}, port ${protocol === 'https:' ? 443 : 80}` : host
   return `Allow this machine to reach ${at} (DNS, firewall). Every server that verifies needs this access`
@@ -105,9 +106,9 @@ function adviceFor(detail: string, url: string): string {
 function stapleFinding(staple: ReportedRevocation, subject: string): Finding {
   switch (staple.status) {
     case 'Good':
-      return ok('staple', `stapled OCSP response: ${goodWords(staple).replace('fetched, ', '')}`, subject)
+      return ok('staple', `stapled OCSP response: ${goodText(staple).replace('fetched, ', '')}`, subject)
     case 'Revoked':
-      return fail('staple', `stapled OCSP response: ${staple.detail}`, replace, subject)
+      return fail('staple', `stapled OCSP response: ${staple.detail}`, replaceAdvice, subject)
     case 'Unknown':
       return warn(
         'staple',
@@ -121,7 +122,7 @@ function stapleFinding(staple: ReportedRevocation, subject: string): Finding {
 /** These URLs matter only when a server omits an intermediate certificate. */
 export const issuerFindings = ({ issuers }: CertificateFacts): Finding[] => issuers.map(issuerFinding)
 
-function issuerFinding({ of, url, answer }: IssuerFacts): Finding {
+function issuerFinding({ certificate: of, url, result: answer }: IssuerFacts): Finding {
   const subject = subjectOf(of)
   if (answer.kind === 'Failed')
     return warn(

@@ -44,7 +44,7 @@ export const ok = (check: Check, seen: string, subject?: string): Finding => ({
   advice: null,
 })
 
-const wrong =
+const findingFactory =
   (result: Result) =>
   (check: Check, seen: string, advice: string, subject?: string): Finding => ({
     check,
@@ -54,5 +54,5 @@ const wrong =
     advice,
   })
 
-export const warn = wrong('WARN')
-export const fail = wrong('FAIL')
+export const warn = findingFactory('WARN')
+export const fail = findingFactory('FAIL')

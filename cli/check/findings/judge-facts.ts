@@ -8,7 +8,7 @@ import type { Finding } from './finding.ts'
 import { nameFinding } from './name-finding.ts'
 import { serverFindings } from './server-findings.ts'
 
-export function judgeFacts({ at, server, certificates, expected }: Facts): Finding[] {
+export function assessFacts({ at, server, certificates, expected }: Facts): Finding[] {
   return [
     ...(server ? serverFindings(server) : []),
     ...(certificates

@@ -19,8 +19,8 @@ export function nameFinding(
     subjectAltNames: dnsNames(leaf?.subjectAltName ?? ''),
     commonName: leaf ? commonNameOf(leaf) : null,
   }
-  const shown = shownNames(names)
-  if (expected === null) return unnamed(leaf, shown, trust)
+  const shown = namesText(names)
+  if (expected === null) return uncomparedFinding(leaf, shown, trust)
   if (!certificateHasName(names, [expected]))
     return fail(
       'name',
@@ -36,7 +36,7 @@ export function nameFinding(
   return ok('name', `for ${expected}${shown === expected ? '' : ` (${shown})`}`)
 }
 
-function unnamed(leaf: X509Certificate | undefined, shown: string, { tls }: Trust): Finding {
+function uncomparedFinding(leaf: X509Certificate | undefined, shown: string, { tls }: Trust): Finding {
   if (!tls)
     return ok(
       'name',
@@ -50,12 +50,12 @@ function unnamed(leaf: X509Certificate | undefined, shown: string, { tls }: Trus
   )
 }
 
-const mostNames = 10
+const maxNames = 10
 
 /** Shows names as written, also invalid host names. */
-function shownNames({ subjectAltNames, commonName }: CertificateNames): string {
+function namesText({ subjectAltNames, commonName }: CertificateNames): string {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
-  const more = names.length - mostNames
-  const shown = names.slice(0, mostNames).map((name) => replaceInvisible(name.slice(0, 255)))
+  const more = names.length - maxNames
+  const shown = names.slice(0, maxNames).map((name) => replaceInvisible(name.slice(0, 255)))
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ') || 'no name'
 }

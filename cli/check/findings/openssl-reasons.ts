@@ -1,54 +1,54 @@
 /** Explains OpenSSL's reasons not to trust a chain (its manual: X509_STORE_CTX_get_error). Pure. */
 
-interface Words {
-  readonly words: string
+interface OpenSslExplanation {
+  readonly text: string
   readonly advice: string
 }
 
 const seeAbove = 'See the lines above that FAIL'
 const seeRoot = 'See the chain and root lines'
 
-const reasons: Readonly<Record<string, Words>> = {
-  UNABLE_TO_GET_ISSUER_CERT: { words: 'the issuer of a certificate is unknown', advice: seeRoot },
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: { words: 'the issuer of a certificate is unknown', advice: seeRoot },
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { words: 'the issuer of the certificate is unknown', advice: seeRoot },
-  DEPTH_ZERO_SELF_SIGNED_CERT: { words: 'the certificate is self-signed', advice: seeRoot },
-  SELF_SIGNED_CERT_IN_CHAIN: { words: 'the root at the top of the chain is not trusted', advice: seeRoot },
-  CERT_UNTRUSTED: { words: 'the root is not trusted for this purpose', advice: seeRoot },
-  CERT_HAS_EXPIRED: { words: 'a certificate has expired', advice: 'See the dates lines' },
-  CERT_NOT_YET_VALID: { words: 'a certificate is not valid yet', advice: 'See the dates lines' },
+const reasons: Readonly<Record<string, OpenSslExplanation>> = {
+  UNABLE_TO_GET_ISSUER_CERT: { text: 'the issuer of a certificate is unknown', advice: seeRoot },
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: { text: 'the issuer of a certificate is unknown', advice: seeRoot },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { text: 'the issuer of the certificate is unknown', advice: seeRoot },
+  DEPTH_ZERO_SELF_SIGNED_CERT: { text: 'the certificate is self-signed', advice: seeRoot },
+  SELF_SIGNED_CERT_IN_CHAIN: { text: 'the root at the top of the chain is not trusted', advice: seeRoot },
+  CERT_UNTRUSTED: { text: 'the root is not trusted for this purpose', advice: seeRoot },
+  CERT_HAS_EXPIRED: { text: 'a certificate has expired', advice: 'See the dates lines' },
+  CERT_NOT_YET_VALID: { text: 'a certificate is not valid yet', advice: 'See the dates lines' },
   ERROR_IN_CERT_NOT_BEFORE_FIELD: {
-    words: 'the dates of a certificate cannot be read',
+    text: 'the dates of a certificate cannot be read',
     advice: 'See the dates lines',
   },
   ERROR_IN_CERT_NOT_AFTER_FIELD: {
-    words: 'the dates of a certificate cannot be read',
+    text: 'the dates of a certificate cannot be read',
     advice: 'See the dates lines',
   },
   CERT_SIGNATURE_FAILURE: {
-    words: 'a signature is wrong',
+    text: 'a signature is wrong',
     advice: 'The certificates do not belong together: install the chain from the certificate authority again',
   },
-  CERT_CHAIN_TOO_LONG: { words: 'the chain is too long', advice: 'Serve a shorter one' },
+  CERT_CHAIN_TOO_LONG: { text: 'the chain is too long', advice: 'Serve a shorter one' },
   INVALID_CA: {
-    words: 'a certificate was issued by one that is not a certificate authority',
+    text: 'a certificate was issued by one that is not a certificate authority',
     advice: 'Serve the chain from the certificate authority',
   },
   PATH_LENGTH_EXCEEDED: {
-    words: 'an issuing authority is not allowed below its parent (path length)',
+    text: 'an issuing authority is not allowed below its parent (path length)',
     advice: 'The authority must issue the certificate from another intermediate',
   },
   INVALID_PURPOSE: {
-    words: 'a certificate is not for servers',
+    text: 'a certificate is not for servers',
     advice: 'Get a certificate with the extended key usage serverAuth',
   },
-  CERT_REJECTED: { words: 'the root rejects this purpose', advice: seeRoot },
+  CERT_REJECTED: { text: 'the root rejects this purpose', advice: seeRoot },
   UNSPECIFIED: {
-    words: 'OpenSSL refuses a key or a signature as too weak, or a constraint is violated',
+    text: 'OpenSSL refuses a key or a signature as too weak, or a constraint is violated',
     advice: 'See the key and signature lines',
   },
 }
 
-export function openSslReason(error: string | null): Words {
-  return reasons[error ?? ''] ?? { words: 'OpenSSL does not trust the chain', advice: seeAbove }
+export function explainOpenSslError(error: string | null): OpenSslExplanation {
+  return reasons[error ?? ''] ?? { text: 'OpenSSL does not trust the chain', advice: seeAbove }
 }

@@ -2,12 +2,17 @@
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { hasForwardSecrecy } from '../../../shared/tls/facts.ts'
 import type { EstablishedTls, ServerTls } from '../../../shared/tls/server-certificate.ts'
-import type { Extra, Handshake, Opening, ServerFacts } from '../facts/facts.ts'
-import { shownTarget } from '../target.ts'
+import type { Handshake, HandshakeProbes, ServerFacts, SessionAttempt } from '../facts/facts.ts'
+import { targetText } from '../target.ts'
 import { curveName } from './algorithm-names.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
-export function serverFindings({ target, addresses, openings, extra }: ServerFacts): Finding[] {
+export function serverFindings({
+  target,
+  addresses,
+  attempts: openings,
+  probes: extra,
+}: ServerFacts): Finding[] {
   const [last] = openings.slice(-1)
   const connected = last !== undefined && last.reached !== 'Dialled'
   return [
@@ -21,7 +26,7 @@ export function serverFindings({ target, addresses, openings, extra }: ServerFac
 function addressFindings(host: string, addresses: ServerFacts['addresses']): Finding[] {
   if (addresses.kind === 'Given') return []
   if (addresses.kind === 'Found') return [ok('address', `${host} is ${addresses.ips.join(', ')}`)]
-  const { cause, exchanges } = addresses
+  const { cause, mxHosts: exchanges } = addresses
   const advice =
     exchanges.length > 0
       ? `This is a mail domain; check its MX host${exchanges.length > 1 ? 's' : ''} ${exchanges.join(', ')} instead`
@@ -29,19 +34,23 @@ function addressFindings(host: string, addresses: ServerFacts['addresses']): Fin
   return [fail('address', `no address found for ${host}: ${cause}`, advice)]
 }
 
-const reached = ({ ip, milliseconds }: Opening, port: number): Finding =>
+const reached = ({ ip, connectMs: milliseconds }: SessionAttempt, port: number): Finding =>
   ok('connection', `connected to ${ip}, port ${port}, in ${milliseconds} ms`)
 
-function unreachable({ ip, outcome }: Opening, port: number, wrong: typeof fail): Finding {
+function unreachable({ ip, outcome }: SessionAttempt, port: number, findingOf: typeof fail): Finding {
   const why = outcome.kind === 'Failed' ? outcome.reply : null
   const advice =
     why?.enhanced === '4.4.316'
       ? `No server accepts connections on port ${port}: check the port, the server and its firewall`
       : `Check the address and the firewalls; many networks block outgoing port 25`
-  return wrong('connection', `${ip}, port ${port}: ${why?.text ?? 'failed'}`, advice)
+  return findingOf('connection', `${ip}, port ${port}: ${why?.text ?? 'failed'}`, advice)
 }
 
-function sessionFindings(opening: Opening, target: ServerFacts['target'], extra: Extra | null): Finding[] {
+function sessionFindings(
+  opening: SessionAttempt,
+  target: ServerFacts['target'],
+  extra: HandshakeProbes | null,
+): Finding[] {
   const { greeting, outcome } = opening
   if (greeting === null) return [fail('greeting', whyFailed(opening), adviceForSilence(target.port))]
   const greeted = ok('greeting', greeting)
@@ -50,7 +59,7 @@ function sessionFindings(opening: Opening, target: ServerFacts['target'], extra:
       greeted,
       fail(
         'starttls',
-        `${lost[opening.reached] ?? 'failed'}: ${formatReply(outcome.reply)}`,
+        `${failedSteps[opening.reached] ?? 'failed'}: ${formatReply(outcome.reply)}`,
         'See the log of the server',
       ),
     ]
@@ -58,20 +67,25 @@ function sessionFindings(opening: Opening, target: ServerFacts['target'], extra:
 }
 
 /** The step that failed, by the last milestone reached. */
-const lost: Partial<Record<Opening['reached'], string>> = {
+const failedSteps: Partial<Record<SessionAttempt['reached'], string>> = {
   Greeted: 'EHLO failed',
   TlsAsked: 'STARTTLS failed',
   Secured: 'EHLO over TLS failed',
 }
 
-const whyFailed = ({ outcome }: Opening): string => (outcome.kind === 'Failed' ? outcome.reply.text : 'none')
+const whyFailed = ({ outcome }: SessionAttempt): string =>
+  outcome.kind === 'Failed' ? outcome.reply.text : 'none'
 
 const adviceForSilence = (port: number): string =>
   port === 465
     ? 'Port 465 uses TLS from the first octet (implicit TLS); use port 25 for mail between servers'
     : 'A mail server greets with 220: check the port, and whether the server blocks the address of this machine'
 
-function tlsFindings(tls: ServerTls, target: ServerFacts['target'], extra: Extra | null): Finding[] {
+function tlsFindings(
+  tls: ServerTls,
+  target: ServerFacts['target'],
+  extra: HandshakeProbes | null,
+): Finding[] {
   switch (tls.kind) {
     case 'NotOffered':
       return [
@@ -86,15 +100,15 @@ function tlsFindings(tls: ServerTls, target: ServerFacts['target'], extra: Extra
         fail(
           'starttls',
           `offered, but the handshake failed: ${tls.cause}`,
-          adviceForHandshake(tls.cause, extra?.old),
+          adviceForHandshake(tls.cause, extra?.legacyTls),
         ),
       ]
     case 'Established':
       return [
-        ok('starttls', `offered, handshake with ${shownTarget(target)} succeeded`),
+        ok('starttls', `offered, handshake with ${targetText(target)} succeeded`),
         ok('protocol', tls.protocol),
         cipherFinding(tls),
-        ...(extra ? [oldFinding(extra.old)] : []),
+        ...(extra ? [legacyTlsFinding(extra.legacyTls)] : []),
         ...(tls.chain.length > 0 ? [] : [noCertificate]),
       ]
   }
@@ -107,26 +121,27 @@ const noCertificate = fail(
   'Install a PEM certificate on the server, with its key and intermediate certificates',
 )
 
-const ours =
+const requiredTls =
   'TLS 1.2 or 1.3 with forward secrecy and authenticated encryption (ECDHE or DHE, with AES-GCM or ChaCha20-Poly1305)'
 
-/** @param any the handshake that allowed every version and cipher suite of OpenSSL */
-function adviceForHandshake(cause: string, any: Handshake | undefined): string {
+/** @param anyHandshake the handshake that allowed every version and cipher suite of OpenSSL */
+function adviceForHandshake(cause: string, anyHandshake: Handshake | undefined): string {
   if (/CERTIFICATE_REQUIRED/.test(cause))
     return 'The server requires a client certificate: set clientCertificate in the connector'
-  return any?.kind === 'Done' && isWeak(any)
-    ? `The server accepts ${any.protocol} with ${any.cipher}, which is too weak for mailflow. Enable ${ours}`
-    : `The server must support ${ours}, with a matching certificate; see its log for the reason, for example a missing client certificate`
+  return anyHandshake?.kind === 'Done' && isWeak(anyHandshake)
+    ? `The server accepts ${anyHandshake.protocol} with ${anyHandshake.cipher}, which is too weak for mailflow. Enable ${requiredTls}`
+    : `The server must support ${requiredTls}, with a matching certificate; see its log for the reason, for example a missing client certificate`
 }
 
 const isWeak = ({ protocol, cipher }: { protocol: string; cipher: string }): boolean =>
   protocol !== 'TLSv1.3' &&
   !(protocol === 'TLSv1.2' && hasForwardSecrecy(cipher) && /_GCM_|CHACHA20/.test(cipher))
 
-const unnamed = (cipher: string): string => (cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group')
+const unknownGroupName = (cipher: string): string =>
+  cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group'
 
 function cipherFinding({ protocol, cipher, group }: EstablishedTls): Finding {
-  const seen = `${cipher}, key exchange ${group === null ? unnamed(cipher) : (curveName[group] ?? group)}`
+  const seen = `${cipher}, key exchange ${group === null ? unknownGroupName(cipher) : (curveName[group] ?? group)}`
   return protocol === 'TLSv1.3' || hasForwardSecrecy(cipher)
     ? ok('cipher', `${seen}, forward secrecy`)
     : fail(
@@ -136,7 +151,7 @@ function cipherFinding({ protocol, cipher, group }: EstablishedTls): Finding {
       )
 }
 
-function oldFinding(old: Handshake): Finding {
+function legacyTlsFinding(old: Handshake): Finding {
   switch (old.kind) {
     case 'Done':
       return warn(
@@ -146,7 +161,7 @@ function oldFinding(old: Handshake): Finding {
       )
     case 'Refused':
       return ok('older', `TLS 1.0 and 1.1 are refused (${old.cause})`)
-    case 'Untried':
+    case 'NotTested':
       return warn(
         'older',
         `not tested: ${old.cause}`,

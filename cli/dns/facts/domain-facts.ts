@@ -3,9 +3,9 @@ import type { DnsAnswer, MxRecord, Resolver } from '../../../shared/net/dns/answ
 import { type FetchResult, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import { recordName } from '../../../shared/tls-reports/record.ts'
-import type { Wish } from '../publication-plan.ts'
-import { announcementName, policyHostOf, tlsaName } from '../zone-records.ts'
-import { isSpf, type Permission, permissions } from './spf-evaluation.ts'
+import type { DnsOptions } from '../publication-plan.ts'
+import { mtaStsRecordName, policyHostOf, tlsaName } from '../zone-records.ts'
+import { evaluateSpf, isSpf, type SpfResult } from './spf-evaluation.ts'
 
 export interface HostFacts {
   host: string
@@ -18,16 +18,16 @@ export interface DomainFacts {
   mx: DnsAnswer<MxRecord>
   /** TXT records of the domain itself. */
   txt: DnsAnswer<string>
-  announcement: DnsAnswer<string>
+  mtaStsRecord: DnsAnswer<string>
   tlsRpt: DnsAnswer<string>
   policy: FetchResult
   /** A and AAAA answers for the policy host. */
   policyHost: readonly DnsAnswer<string>[]
   hosts: readonly HostFacts[]
   /** SPF results of each sender in the plan; empty without exactly one SPF record. */
-  permissions: readonly Permission[]
+  spfResults: readonly SpfResult[]
   /** Whether the resolver sets the AD bit for a zone that is known to be signed. */
-  vouches: boolean
+  isResolverValidating: boolean
 }
 
 /** This zone has been signed since 2010, and its answer is short. */
@@ -36,21 +36,21 @@ const signedZone = 'arpa'
 /**
  * Allows every address: the administrator's names may lead into the own network, or to a gateway on this machine.
  */
-const anywhere = ['0.0.0.0/0', '::/0']
+const allNetworks = ['0.0.0.0/0', '::/0']
 const limits = { ...fetchLimits, whole: 20_000, silence: 10_000 }
 
 /** Never throws. */
 export async function gatherDomainFacts(
-  { domain, hosts, egress }: Wish,
+  { domain, hosts, egress }: DnsOptions,
   resolver: Resolver,
 ): Promise<DomainFacts> {
   const policyHost = policyHostOf(domain)
-  const [mx, txt, announcement, tlsRpt, policy, a, aaaa, signed, ...hostFacts] = await Promise.all([
+  const [mx, txt, mtaStsRecord, tlsRpt, policy, a, aaaa, signed, ...hostFacts] = await Promise.all([
     resolver.query(domain, 'MX'),
     resolver.query(domain, 'TXT'),
-    resolver.query(announcementName(domain), 'TXT'),
+    resolver.query(mtaStsRecordName(domain), 'TXT'),
     resolver.query(recordName(domain), 'TXT'),
-    fetchPolicy(domain, { resolver, privateNetworks: anywhere, limits }),
+    fetchPolicy(domain, { resolver, privateNetworks: allNetworks, limits }),
     resolver.query(policyHost, 'A'),
     resolver.query(policyHost, 'AAAA'),
     resolver.query(signedZone, 'TXT'),
@@ -60,13 +60,13 @@ export async function gatherDomainFacts(
   return {
     mx,
     txt,
-    announcement,
+    mtaStsRecord,
     tlsRpt,
     policy,
     policyHost: [a, aaaa],
     hosts: hostFacts,
-    permissions: hasOneSpf ? await permissions(domain, egress, resolver) : [],
-    vouches: (signed.kind !== 'Failed' && signed.secure) || (mx.kind !== 'Failed' && mx.secure),
+    spfResults: hasOneSpf ? await evaluateSpf(domain, egress, resolver) : [],
+    isResolverValidating: (signed.kind !== 'Failed' && signed.secure) || (mx.kind !== 'Failed' && mx.secure),
   }
 }
 

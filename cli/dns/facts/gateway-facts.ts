@@ -1,10 +1,10 @@
 /** Gathers from the API what the gateway publishes, and whether it accepts the domain. */
 import { z } from 'zod'
 import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { type ApiClient, escaped } from '../../api/client.ts'
-import { Refusal } from '../../api/problem.ts'
-import { Fault } from '../../faults.ts'
-import type { Wish } from '../publication-plan.ts'
+import { type ApiClient, encodeUrlPart } from '../../api/client.ts'
+import { ApiError } from '../../api/problem.ts'
+import { CommandError } from '../../faults.ts'
+import type { DnsOptions } from '../publication-plan.ts'
 
 export interface GatewayFacts {
   /** Hosts of the MX records; the gateway's own name when the options name none. */
@@ -16,29 +16,34 @@ export interface GatewayFacts {
 }
 
 /** The fields that are read. Others are ignored, so that newer gateways work. */
-const Published = z.object({ hostname: z.string(), certificates: z.array(PublishedCertificate.loose()) })
+const CertificatesResponse = z.object({
+  hostname: z.string(),
+  certificates: z.array(PublishedCertificate.loose()),
+})
 
 /** @throws Fault when neither the gateway nor the options name a host */
 export async function gatherGatewayFacts(
   api: ApiClient,
-  { domain, hosts: named }: Pick<Wish, 'domain' | 'hosts'>,
+  { domain, hosts: named }: Pick<DnsOptions, 'domain' | 'hosts'>,
 ): Promise<GatewayFacts> {
-  const published = await orNull(api.get(Published, '/certificates'))
-  const accepted = (await orNull(api.get(z.unknown(), `/accepted-domains/${escaped(domain)}`))) !== null
+  const published = await nullIfNotFound(api.get(CertificatesResponse, '/certificates'))
+  const accepted =
+    (await nullIfNotFound(api.get(z.unknown(), `/accepted-domains/${encodeUrlPart(domain)}`))) !== null
   const hosts = named.length > 0 ? [...new Set(named)] : published === null ? [] : [published.hostname]
   if (hosts.length === 0)
-    throw new Fault('the gateway has not published its certificates yet, so its host name is unknown', [
-      'Give the host name of the MX records: --host HOST.',
-    ])
+    throw new CommandError(
+      'the gateway has not published its certificates yet, so its host name is unknown',
+      ['Give the host name of the MX records: --host HOST.'],
+    )
   return { hosts, certificates: published?.certificates ?? null, accepted }
 }
 
 /** Returns null for a 404. */
-async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+async function nullIfNotFound<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof Refusal && error.status === 404) return null
+    if (error instanceof ApiError && error.status === 404) return null
     throw error
   }
 }

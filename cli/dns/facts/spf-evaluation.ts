@@ -2,15 +2,15 @@
 
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { DnsAnswer, RecordData, RecordType, Resolver } from '../../../shared/net/dns/answer.ts'
-import { ses } from '../publication-plan.ts'
-import { sesRecord } from '../zone-records.ts'
+import { sesSender } from '../publication-plan.ts'
+import { sesSpfName } from '../zone-records.ts'
 
-export interface Permission {
+export interface SpfResult {
   /** `Amazon SES`, or an IP address that sends mail. */
   sender: string
   /** RFC 7208 §2.6, such as `pass`; null when the sender's addresses are unknown. */
   result: string | null
-  why: string
+  reason: string
 }
 
 export const sesName = 'Amazon SES'
@@ -18,22 +18,22 @@ export const sesName = 'Amazon SES'
 export const isSpf = (record: string): boolean => /^v=spf1(?: |$)/i.test(record)
 
 /** @param egress IP addresses, and `ses` for Amazon SES */
-export const permissions = (
+export const evaluateSpf = (
   domain: string,
   egress: readonly string[],
   resolver: Resolver,
-): Promise<Permission[]> =>
+): Promise<SpfResult[]> =>
   Promise.all(
     egress.map((sender) =>
-      sender === ses ? permissionOfSes(domain, resolver) : permission(domain, sender, sender, resolver),
+      sender === sesSender ? evaluateSes(domain, resolver) : evaluateSender(domain, sender, sender, resolver),
     ),
   )
 
-async function permissionOfSes(domain: string, resolver: Resolver): Promise<Permission> {
+async function evaluateSes(domain: string, resolver: Resolver): Promise<SpfResult> {
   const sender = sesName
-  const address = firstAddress(await resolver.query(sesRecord, 'TXT'))
-  if (address !== null) return permission(domain, sender, address, resolver)
-  return { sender, result: null, why: `its addresses cannot be read from ${sesRecord}` }
+  const address = firstAddress(await resolver.query(sesSpfName, 'TXT'))
+  if (address !== null) return evaluateSender(domain, sender, address, resolver)
+  return { sender, result: null, reason: `its addresses cannot be read from ${sesSpfName}` }
 }
 
 /** Returns any address of Amazon SES. */
@@ -42,12 +42,12 @@ function firstAddress(answer: DnsAnswer<string>): string | null {
   return /[ +]ip4:(\d{1,3}(?:\.\d{1,3}){3})/i.exec(record ?? '')?.[1] ?? null
 }
 
-async function permission(
+async function evaluateSender(
   domain: string,
   sender: string,
   ip: string,
   resolver: Resolver,
-): Promise<Permission> {
+): Promise<SpfResult> {
   // Loaded here because loading is slow and no other command needs it.
   const { spf } = await import('mailauth/lib/spf/index.js')
   try {
@@ -57,22 +57,26 @@ async function permission(
       helo: domain,
       mta: domain,
       maxElapsedTime: 20_000,
-      resolver: (name: string, type: string) => asNodeAnswers(resolver, name, type),
+      resolver: (name: string, type: string) => nodeDnsAnswers(resolver, name, type),
     })
-    return { sender, result: status.result, why: (status.comment || '').replace(`${domain}: `, '') }
+    return { sender, result: status.result, reason: (status.comment || '').replace(`${domain}: `, '') }
   } catch (error) {
-    return { sender, result: 'temperror', why: errorMessage(error) }
+    return { sender, result: 'temperror', reason: errorMessage(error) }
   }
 }
 
 /** Answers in the form of node:dns. PTR is not queried, as RFC 7208 §5.5 recommends. */
-async function asNodeAnswers(resolver: Resolver, name: string, type: string): Promise<string[] | string[][]> {
+async function nodeDnsAnswers(
+  resolver: Resolver,
+  name: string,
+  type: string,
+): Promise<string[] | string[][]> {
   if (type === 'TXT') return (await recordsOf(resolver, name, type)).map((text) => [text])
   if (type === 'A' || type === 'AAAA') return recordsOf(resolver, name, type)
   if (type !== 'MX') throw dnsError('ENODATA')
-  const exchanges = await recordsOf(resolver, name, type)
+  const mxRecords = await recordsOf(resolver, name, type)
   // The library takes node:dns objects, although its types allow only strings.
-  return exchanges.map(({ preference, exchange }) => ({
+  return mxRecords.map(({ preference, exchange }) => ({
     priority: preference,
     exchange,
   })) as unknown as string[]

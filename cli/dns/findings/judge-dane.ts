@@ -7,11 +7,14 @@ import { certificatesIn } from '../../../shared/tls/pem.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
-import { servedOf, tlsaName, tlsaOf } from '../zone-records.ts'
+import { servedOf, tlsaName, tlsaValues } from '../zone-records.ts'
 import { listed } from './judge-mail-routing.ts'
-import { type RecordFinding, type Result, recordsIn, unanswered } from './record-finding.ts'
+import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
 
-export function judgeDnssec({ domain }: Plan, { mx, hosts, vouches }: DomainFacts): RecordFinding {
+export function assessDnssec(
+  { domain }: Plan,
+  { mx, hosts, isResolverValidating: vouches }: DomainFacts,
+): RecordFinding {
   const about = { record: 'DNSSEC', name: domain }
   const unsigned = [
     ...(mx.kind !== 'Failed' && !mx.secure ? [domain] : []),
@@ -37,17 +40,17 @@ const isSigned = ({ a, aaaa }: HostFacts): boolean => {
 }
 
 /** @param now the time at which certificates must be valid */
-export function judgeTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFinding {
+export function assessTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFinding {
   const { host, tlsa } = facts
   const about = { record: 'TLSA', name: tlsaName(host) }
-  if (tlsa.kind === 'Failed') return unanswered(about, tlsa)
-  const records = recordsIn(tlsa)
+  if (tlsa.kind === 'Failed') return failedQueryFinding(about, tlsa)
+  const records = recordsOf(tlsa)
   const published = records.map(textOf)
   const of = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
     result,
     published,
-    wanted: result === 'OK' || result === 'UNKNOWN' ? [] : tlsaOf(servedOf(plan.certificates ?? [])),
+    wanted: result === 'OK' || result === 'UNKNOWN' ? [] : tlsaValues(servedOf(plan.certificates ?? [])),
     says,
   })
   if (plan.certificates === null)
@@ -86,16 +89,16 @@ function compare(
   now: Date,
 ): { faults: string[]; notes: string[] } {
   const usable = records.filter(isUsable)
-  const unnamed = servedOf(certificates).filter((each) => !isNamed(each, usable, host, now))
-  const faults = unnamed.map(faultOf)
+  const unmatched = servedOf(certificates).filter((each) => !hasMatchingRecord(each, usable, host, now))
+  const faults = unmatched.map(faultOf)
   const superfluous = records.filter(
-    (record) => !certificates.some((each) => isNamed(each, [record].filter(isUsable), host, now)),
+    (record) => !certificates.some((each) => hasMatchingRecord(each, [record].filter(isUsable), host, now)),
   )
-  const past = certificates.filter(({ state }) => state === 'Deprecated')
-  const outdated = records.filter(
+  const deprecated = certificates.filter(({ state }) => state === 'Deprecated')
+  const obsolete = records.filter(
     (record) =>
       !superfluous.includes(record) &&
-      !servedOf(certificates).some((each) => isNamed(each, [record], host, now)),
+      !servedOf(certificates).some((each) => hasMatchingRecord(each, [record], host, now)),
   )
   return {
     faults,
@@ -105,16 +108,16 @@ function compare(
         : [
             `It matches no certificate of this gateway and can be removed: ${listed(superfluous.map(textOf))}.`,
           ]),
-      ...(past.length === 0 || outdated.length === 0
+      ...(deprecated.length === 0 || obsolete.length === 0
         ? []
         : [
-            `It matches a certificate that is no longer served and can be removed: ${listed(outdated.map(textOf))}.`,
+            `It matches a certificate that is no longer served and can be removed: ${listed(obsolete.map(textOf))}.`,
           ]),
     ],
   }
 }
 
-function isNamed(
+function hasMatchingRecord(
   { chain, subjectAltNames, validFrom }: PublishedCertificate,
   records: readonly TlsaRecord[],
   host: string,
@@ -135,7 +138,7 @@ function faultOf({ state, keyType, certificateName, servedFrom }: PublishedCerti
 }
 
 /** MTA-STS and a partner's DomainValidation require the host's name; DANE with 3 1 1 does not. */
-export function judgeNames({ certificates }: Plan, host: string): RecordFinding {
+export function assessNames({ certificates }: Plan, host: string): RecordFinding {
   const about = { record: 'Certificate', name: host }
   const of = (result: Result, ...says: string[]) => ({ ...about, result, published: [], wanted: [], says })
   if (certificates === null)

@@ -5,20 +5,20 @@ import { createAddressFilter } from '../../../shared/net/address-filter.ts'
 import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
 import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
-import { mxOf } from '../zone-records.ts'
-import { type RecordFinding, recordsIn, unanswered } from './record-finding.ts'
+import { mxValues } from '../zone-records.ts'
+import { failedQueryFinding, type RecordFinding, recordsOf } from './record-finding.ts'
 
-export function judgeMx(plan: Plan, { mx }: DomainFacts): RecordFinding {
+export function assessMx(plan: Plan, { mx }: DomainFacts): RecordFinding {
   const about = { record: 'MX', name: plan.domain }
-  if (mx.kind === 'Failed') return unanswered(about, mx)
-  const published = recordsIn(mx)
+  if (mx.kind === 'Failed') return failedQueryFinding(about, mx)
+  const published = recordsOf(mx)
     .toSorted((one, other) => one.preference - other.preference)
     .map(({ preference, exchange }) => `${preference} ${exchange === '.' ? '.' : `${exchange}.`}`)
   const faults = mxFaults(plan, mx)
-  const says = [...faults, ...(mx.kind === 'Found' ? aliasWords(plan.domain, mx.name) : [])]
+  const says = [...faults, ...(mx.kind === 'Found' ? aliasText(plan.domain, mx.name) : [])]
   const isThere = mx.kind === 'Found'
   const result = !isThere ? 'MISSING' : faults.length > 0 ? 'DIFFERENT' : 'OK'
-  return { ...about, result, published, wanted: result === 'OK' ? [] : mxOf(plan), says }
+  return { ...about, result, published, wanted: result === 'OK' ? [] : mxValues(plan), says }
 }
 
 function mxFaults({ hosts, domain }: Plan, mx: DomainFacts['mx']): string[] {
@@ -27,32 +27,32 @@ function mxFaults({ hosts, domain }: Plan, mx: DomainFacts['mx']): string[] {
     return [
       'Without an MX record, senders deliver to the addresses of the domain itself, if it has any (RFC 5321 §5.1).',
     ]
-  const exchanges = [...new Set(mx.records.map(({ exchange }) => exchange))]
-  if (exchanges.includes('.'))
-    return exchanges.length === 1
+  const mxHosts = [...new Set(mx.records.map(({ exchange }) => exchange))]
+  if (mxHosts.includes('.'))
+    return mxHosts.length === 1
       ? ['It is a null MX (RFC 7505): the domain accepts no mail, and senders bounce mail at once.']
       : ['There is a null MX (.) and other MX records, which RFC 7505 §3 forbids: senders may bounce mail.']
-  const known = exchanges.map((exchange) => [exchange, normaliseDomain(exchange)] as const)
-  const elsewhere = known.filter(([, name]) => name === null || !hosts.includes(name)).map(([text]) => text)
-  const absent = hosts.filter((host) => !known.some(([, name]) => name === host))
+  const known = mxHosts.map((exchange) => [exchange, normaliseDomain(exchange)] as const)
+  const otherHosts = known.filter(([, name]) => name === null || !hosts.includes(name)).map(([text]) => text)
+  const missingHosts = hosts.filter((host) => !known.some(([, name]) => name === host))
   return [
-    ...(elsewhere.length === 0
+    ...(otherHosts.length === 0
       ? []
       : [
-          `Mail ${absent.length === hosts.length ? 'bypasses' : 'can bypass'} this gateway by ${listed(elsewhere)}: no connector applies there.`,
+          `Mail ${missingHosts.length === hosts.length ? 'bypasses' : 'can bypass'} this gateway by ${listed(otherHosts)}: no connector applies there.`,
         ]),
-    ...(absent.length === 0 ? [] : [`The MX records do not include ${listed(absent)}.`]),
+    ...(missingHosts.length === 0 ? [] : [`The MX records do not include ${listed(missingHosts)}.`]),
   ]
 }
 
-const aliasWords = (asked: string, found: string): string[] =>
+const aliasText = (asked: string, found: string): string[] =>
   asked === found ? [] : [`${asked} is an alias (CNAME); the records belong to ${found}.`]
 
-export function judgeAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
+export function assessAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
   const about = { record: 'Address', name: host }
-  const published = [...recordsIn(a), ...recordsIn(aaaa)]
+  const published = [...recordsOf(a), ...recordsOf(aaaa)]
   const failed = [a, aaaa].find((answer) => answer.kind === 'Failed')
-  if (failed && published.length === 0) return unanswered(about, failed)
+  if (failed && published.length === 0) return failedQueryFinding(about, failed)
   if (published.length === 0)
     return {
       ...about,

@@ -1,24 +1,24 @@
 /** Checks that the SPF record (RFC 7208) permits the hosts that send the domain's mail. Pure. */
 
 import type { DomainFacts } from '../facts/domain-facts.ts'
-import { isSpf, type Permission, sesName } from '../facts/spf-evaluation.ts'
+import { isSpf, type SpfResult, sesName } from '../facts/spf-evaluation.ts'
 import type { Plan } from '../publication-plan.ts'
-import { quotedText, spfOf, spfTerms } from '../zone-records.ts'
-import { type RecordFinding, recordsIn, unanswered } from './record-finding.ts'
+import { quotedText, spfTerms, spfValue } from '../zone-records.ts'
+import { failedQueryFinding, type RecordFinding, recordsOf } from './record-finding.ts'
 
-export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordFinding {
+export function assessSpf(plan: Plan, { txt, spfResults: permissions }: DomainFacts): RecordFinding {
   const about = { record: 'SPF', name: plan.domain }
-  if (txt.kind === 'Failed') return unanswered(about, txt)
-  const records = recordsIn(txt).filter(isSpf)
+  if (txt.kind === 'Failed') return failedQueryFinding(about, txt)
+  const records = recordsOf(txt).filter(isSpf)
   const [record, ...others] = records
   const published = records.map(quotedText)
-  const anew = [quotedText(spfOf(plan))]
+  const newRecord = [quotedText(spfValue(plan))]
   if (record === undefined)
     return {
       ...about,
       result: 'MISSING',
       published,
-      wanted: anew,
+      wanted: newRecord,
       says: ['Receivers cannot distinguish your mail from forged mail.'],
     }
   if (others.length > 0)
@@ -26,7 +26,7 @@ export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordF
       ...about,
       result: 'DIFFERENT',
       published,
-      wanted: anew,
+      wanted: newRecord,
       says: [
         `There are ${records.length} SPF records. With several records, SPF fails with permerror (RFC 7208 §4.5): merge them into one.`,
       ],
@@ -38,20 +38,20 @@ export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordF
       ...about,
       result: wrong.every(isHarmless) ? 'WARN' : 'DIFFERENT',
       published,
-      wanted: [quotedText(amended(record, plan))],
+      wanted: [quotedText(amendRecord(record, plan))],
       says: wrong.map(faultOf),
     }
-  const everybody = /[ ]\+?all(?: |$)/i.test(record)
+  const permitsAll = /[ ]\+?all(?: |$)/i.test(record)
     ? ['It ends with +all, which permits any host to send mail for your domain. Use "-all".']
     : []
   return {
     ...about,
-    result: unknown.length > 0 ? 'UNKNOWN' : everybody.length > 0 ? 'WARN' : 'OK',
+    result: unknown.length > 0 ? 'UNKNOWN' : permitsAll.length > 0 ? 'WARN' : 'OK',
     published,
     wanted: [],
     says: [
-      ...unknown.map(({ sender, why }) => `Cannot check whether it permits ${sender}: ${why}.`),
-      ...everybody,
+      ...unknown.map(({ sender, reason: why }) => `Cannot check whether it permits ${sender}: ${why}.`),
+      ...permitsAll,
     ],
   }
 }
@@ -60,10 +60,10 @@ export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordF
  * Amazon SES uses a domain of Amazon, or the identity's MAIL FROM domain, as the envelope's domain. Receivers check the
  * record of that domain.
  */
-const isHarmless = ({ sender, result }: Permission): boolean => sender === sesName && result !== 'permerror'
+const isHarmless = ({ sender, result }: SpfResult): boolean => sender === sesName && result !== 'permerror'
 
-function faultOf(permission: Permission): string {
-  const { sender, result, why } = permission
+function faultOf(permission: SpfResult): string {
+  const { sender, result, reason: why } = permission
   if (result === 'permerror') return `Receivers cannot evaluate it: ${why}.`
   const fault = `It does not permit ${sender} (the result is ${result}).`
   return isHarmless(permission)
@@ -72,11 +72,11 @@ function faultOf(permission: Permission): string {
 }
 
 /** Inserts the missing senders before `all` or `redirect`. A record that has them and still fails is replaced. */
-function amended(record: string, plan: Plan): string {
+function amendRecord(record: string, plan: Plan): string {
   const terms = record.split(' ').filter((term) => term !== '')
-  const ours = spfTerms(plan).filter((term) => !terms.some((each) => each.toLowerCase() === term))
-  if (ours.length === 0) return spfOf(plan)
+  const missingTerms = spfTerms(plan).filter((term) => !terms.some((each) => each.toLowerCase() === term))
+  if (missingTerms.length === 0) return spfValue(plan)
   const end = terms.findIndex((term) => /^(?:[-+~?]?all|redirect=.*)$/i.test(term))
   const at = end < 0 ? terms.length : end
-  return [...terms.slice(0, at), ...ours, ...terms.slice(at)].join(' ')
+  return [...terms.slice(0, at), ...missingTerms, ...terms.slice(at)].join(' ')
 }

@@ -10,23 +10,23 @@ import { destinationText, recordName, reportDestinations } from '../../../shared
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { minMaxAgeSeconds, type Plan } from '../publication-plan.ts'
 import {
-  announcementName,
-  policyAddress,
+  mtaStsRecordName,
   policyHostOf,
+  policyUrl,
   quotedText,
   reportAddressOf,
-  tlsRptOf,
+  tlsRptValue,
 } from '../zone-records.ts'
 import { listed } from './judge-mail-routing.ts'
-import { type RecordFinding, type Result, recordsIn, unanswered } from './record-finding.ts'
+import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
 
-export function judgePolicy(plan: Plan, facts: DomainFacts): RecordFinding {
+export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
   const { policy, mx } = facts
-  const about = { record: 'MTA-STS policy', name: policyAddress(plan.domain) }
+  const about = { record: 'MTA-STS policy', name: policyUrl(plan.domain) }
   const wanted = linesOf(plan.policy.text)
   if (policy.kind === 'Failed') {
-    const silence = silenceOf(facts)
-    if (silence) return unanswered(about, silence)
+    const silence = dnsFailureOf(facts)
+    if (silence) return failedQueryFinding(about, silence)
     const host = policyHostOf(plan.domain)
     return {
       ...about,
@@ -44,21 +44,21 @@ export function judgePolicy(plan: Plan, facts: DomainFacts): RecordFinding {
   }
   const served = policy.policy
   const differences = differencesOf(plan, served)
-  const warnings = [...warningsOf(plan, served), ...uncoveredWords(served, mx)]
+  const warnings = [...warningsOf(plan, served), ...uncoveredMxWarnings(served, mx)]
   const result = differences.length > 0 ? 'DIFFERENT' : warnings.length > 0 ? 'WARN' : 'OK'
   return {
     ...about,
     result,
     published: linesOf(textOf(served)),
     wanted: result === 'DIFFERENT' ? wanted : [],
-    says: [...differences, ...warnings, ...(result === 'OK' ? modeWords(served) : [])],
+    says: [...differences, ...warnings, ...(result === 'OK' ? modeNotes(served) : [])],
   }
 }
 
 const hasAddress = ({ policyHost }: DomainFacts): boolean => policyHost.some(({ kind }) => kind === 'Found')
 
 /** Returns the DNS failure that makes the policy unknown. */
-const silenceOf = (facts: DomainFacts) =>
+const dnsFailureOf = (facts: DomainFacts) =>
   hasAddress(facts) ? undefined : facts.policyHost.find((answer) => answer.kind === 'Failed')
 
 const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) => line !== '')
@@ -100,8 +100,8 @@ function warningsOf({ hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyConten
 }
 
 /** Warns about MX hosts that the policy does not list: senders must not deliver to them. */
-function uncoveredWords(served: PolicyContent, mx: DomainFacts['mx']): string[] {
-  const names = recordsIn(mx)
+function uncoveredMxWarnings(served: PolicyContent, mx: DomainFacts['mx']): string[] {
+  const names = recordsOf(mx)
     .map(({ exchange }) => normaliseDomain(exchange))
     .filter((name) => name !== null)
   const uncovered = served.mode === 'none' ? [] : names.filter((name) => !isListed(name, served))
@@ -110,7 +110,7 @@ function uncoveredWords(served: PolicyContent, mx: DomainFacts['mx']): string[] 
     : [`The MX records name ${listed(uncovered)}, which the policy does not list.`]
 }
 
-const modeWords = ({ mode }: PolicyContent): string[] =>
+const modeNotes = ({ mode }: PolicyContent): string[] =>
   mode === 'testing'
     ? [
         'In mode testing, senders report failures and still deliver. When the reports show no failures, publish --mode enforce.',
@@ -118,16 +118,16 @@ const modeWords = ({ mode }: PolicyContent): string[] =>
     : []
 
 /** The id must change with the policy: senders fetch the policy again only when the id changes. */
-export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding {
-  const { announcement, policy } = facts
-  const name = announcementName(plan.domain)
+export function assessMtaStsRecord(plan: Plan, facts: DomainFacts): RecordFinding {
+  const { mtaStsRecord: announcement, policy } = facts
+  const name = mtaStsRecordName(plan.domain)
   const about = { record: 'MTA-STS', name }
-  if (announcement.kind === 'Failed') return unanswered(about, announcement)
-  const records = recordsIn(announcement).filter((record) => /^v=STSv1/i.test(record))
+  if (announcement.kind === 'Failed') return failedQueryFinding(about, announcement)
+  const records = recordsOf(announcement).filter((record) => /^v=STSv1/i.test(record))
   const published = records.map(quotedText)
   const served = policy.kind === 'Policy' ? policy.policy : null
-  const isRight = served !== null && differencesOf(plan, served).length === 0
-  const wanted = isRight ? idOf(served) : plan.policy.id
+  const isCorrect = served !== null && differencesOf(plan, served).length === 0
+  const wanted = isCorrect ? idOf(served) : plan.policy.id
   const of = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
     result,
@@ -149,8 +149,8 @@ export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding
       'DIFFERENT',
       'Its syntax is wrong, so senders ignore it: it needs v=STSv1 and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
     )
-  if (silenceOf(facts)) return of('UNKNOWN', 'The policy cannot be fetched, so the id cannot be checked.')
-  if (!isRight) return of('DIFFERENT', `The policy must be changed; then the id must become ${wanted}.`)
+  if (dnsFailureOf(facts)) return of('UNKNOWN', 'The policy cannot be fetched, so the id cannot be checked.')
+  if (!isCorrect) return of('DIFFERENT', `The policy must be changed; then the id must become ${wanted}.`)
   if (id === wanted) return of('OK')
   if (id.length === wanted.length && /^[0-9a-f]+$/.test(id))
     return of(
@@ -166,25 +166,26 @@ export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding
 const idOf = ({ mode, mx, maxAge }: PolicyContent): string =>
   formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge }).id
 
-export function judgeTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding {
+export function assessTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding {
   const about = { record: 'TLS-RPT', name: recordName(plan.domain) }
-  if (tlsRpt.kind === 'Failed') return unanswered(about, tlsRpt)
-  const records = recordsIn(tlsRpt).filter((record) => /^v=TLSRPTv1/i.test(record))
+  if (tlsRpt.kind === 'Failed') return failedQueryFinding(about, tlsRpt)
+  const records = recordsOf(tlsRpt).filter((record) => /^v=TLSRPTv1/i.test(record))
   const published = records.map(quotedText)
   const of = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
     result,
     published,
-    wanted: result === 'OK' ? [] : [quotedText(tlsRptOf(plan))],
+    wanted: result === 'OK' ? [] : [quotedText(tlsRptValue(plan))],
     says,
   })
   if (records.length === 0) return of('MISSING', 'Senders do not report TLS failures with your mail servers.')
   if (records.length > 1)
     return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8460 §3).')
-  const places = reportDestinations(records).map(destinationText)
-  if (places.length === 0)
+  const destinations = reportDestinations(records).map(destinationText)
+  if (destinations.length === 0)
     return of('DIFFERENT', 'It has no valid report destination: use rua=mailto:ADDRESS or an https URL.')
   const wanted = `mailto:${reportAddressOf(plan)}`.toLowerCase()
-  if (plan.reportAddress === null || places.some((place) => place.toLowerCase() === wanted)) return of('OK')
-  return of('DIFFERENT', `Reports go to ${listed(places)}, not to ${plan.reportAddress}.`)
+  if (plan.reportAddress === null || destinations.some((place) => place.toLowerCase() === wanted))
+    return of('OK')
+  return of('DIFFERENT', `Reports go to ${listed(destinations)}, not to ${plan.reportAddress}.`)
 }

@@ -20,12 +20,12 @@ export interface RecordFinding {
   says: readonly string[]
 }
 
-type Failed = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
+type FailedAnswer = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
 
 /** A failed query. A bogus answer (DNSSEC) is `DIFFERENT`, since every validating resolver rejects it. */
-export function unanswered(
+export function failedQueryFinding(
   about: Pick<RecordFinding, 'record' | 'name'>,
-  { code, bogus }: Failed,
+  { code, bogus }: FailedAnswer,
 ): RecordFinding {
   return {
     ...about,
@@ -41,9 +41,9 @@ export function unanswered(
 }
 
 /** Returns the records, or an empty list. */
-export const recordsIn = <T>(answer: DnsAnswer<T>): T[] => (answer.kind === 'Found' ? answer.records : [])
+export const recordsOf = <T>(answer: DnsAnswer<T>): T[] => (answer.kind === 'Found' ? answer.records : [])
 
-export function worst(results: readonly Result[]): Result {
+export function worstResult(results: readonly Result[]): Result {
   const order: readonly Result[] = ['DIFFERENT', 'MISSING', 'UNKNOWN', 'WARN']
   return order.find((result) => results.includes(result)) ?? 'OK'
 }

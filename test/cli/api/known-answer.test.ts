@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { knownAnswer } from '../../../cli/api/known-answer.ts'
-import { Fault } from '../../../cli/faults.ts'
+import { parseResponse } from '../../../cli/api/known-answer.ts'
+import { CommandError } from '../../../cli/faults.ts'
 import { Explanation } from '../../../cli/trace/explanation.ts'
 
 test('a response of another version causes an error that names the missing fields', () => {
   const answer = { connectorsVersion: 1, clientCertificate: null, considered: [{}], recipients: 'none' }
   assert.throws(
-    () => knownAnswer(Explanation, answer, 'explanation'),
+    () => parseResponse(Explanation, answer, 'explanation'),
     (error) => {
-      assert.ok(error instanceof Fault)
+      assert.ok(error instanceof CommandError)
       assert.equal(
         error.message,
         'cannot read the explanation from the API: it differs from what this version expects',

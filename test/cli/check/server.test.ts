@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { targetOf } from '../../../cli/check/target.ts'
+import { parseTarget } from '../../../cli/check/target.ts'
 import { checked, identityOf } from '../../support/cli/check.ts'
 import { startTestIngress } from '../../support/ingress/ingress.ts'
 import { createPki } from '../../support/pki.ts'
@@ -235,5 +235,5 @@ describe('HOST[:PORT]', () => {
     ['[2001:db8::1]', '2001:db8::1', 25],
     ['[2001:db8::1]:2525', '2001:db8::1', 2525],
   ]
-  for (const [text, host, port] of rows) test(text, () => assert.deepEqual(targetOf(text), { host, port }))
+  for (const [text, host, port] of rows) test(text, () => assert.deepEqual(parseTarget(text), { host, port }))
 })

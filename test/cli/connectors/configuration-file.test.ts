@@ -3,16 +3,16 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { type Configuration, inboundConnectors, outboundConnectors } from '../../../cli/connectors/kinds.ts'
 import { planChanges } from '../../../cli/connectors/plan-changes.ts'
-import { readConfiguration, wantedOf } from '../../../cli/connectors/read-configuration.ts'
+import { readConfiguration, toDesiredEntry } from '../../../cli/connectors/read-configuration.ts'
 import { writeConfiguration } from '../../../cli/connectors/write-configuration.ts'
-import { Fault } from '../../../cli/faults.ts'
+import { CommandError } from '../../../cli/faults.ts'
 
 /** Returns the lines below the message. */
 function faultsOf(text: string): readonly string[] {
   try {
     readConfiguration(text, 'c.yaml')
   } catch (error) {
-    if (error instanceof Fault) return error.lines
+    if (error instanceof CommandError) return error.lines
     throw error
   }
   return []
@@ -198,10 +198,10 @@ const configuration = fc
     ({ inbound, outbound }): Configuration => ({
       acceptedDomains: null,
       inboundConnectors: inbound.map((one) =>
-        wantedOf(inboundConnectors, inboundConnectors.input.parse(one)),
+        toDesiredEntry(inboundConnectors, inboundConnectors.input.parse(one)),
       ),
       outboundConnectors: outbound.map((one) =>
-        wantedOf(outboundConnectors, outboundConnectors.input.parse(one)),
+        toDesiredEntry(outboundConnectors, outboundConnectors.input.parse(one)),
       ),
     }),
   )

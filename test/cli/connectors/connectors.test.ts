@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { parse } from 'yaml'
-import type { Warning } from '../../../cli/connectors/configuration-warnings.ts'
+import type { ConfigurationWarning } from '../../../cli/connectors/configuration-warnings.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
 import { outboundInput } from '../../support/connectors.ts'
@@ -297,7 +297,7 @@ outboundConnectors:
     const dry = JSON.parse((await apply(odd, '--dry-run', '--json')).out).warnings
     const { warnings } = JSON.parse((await apply(odd, '--json')).out)
     assert.deepEqual(dry, warnings)
-    const saved: Warning[] = []
+    const saved: ConfigurationWarning[] = []
     for (const direction of ['inbound', 'outbound'])
       for (const { id, createdAt, updatedAt, version, validation, ...json } of (
         await api.ask(`GET /${direction}-connectors`)

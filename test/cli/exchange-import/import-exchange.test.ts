@@ -21,7 +21,10 @@ function imported(object: object) {
     readExport(Buffer.from(JSON.stringify(object)), 'test.json'),
   )
   const [one] = configuration.inboundConnectors ?? configuration.outboundConnectors ?? []
-  return { fields: one?.fields ?? null, notices: notices.map(({ weight, says }) => `${weight}: ${says}`) }
+  return {
+    fields: one?.fields ?? null,
+    notices: notices.map(({ weight, text: says }) => `${weight}: ${says}`),
+  }
 }
 
 const inbound = (fields: object) => ({

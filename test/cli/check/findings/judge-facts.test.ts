@@ -4,9 +4,9 @@ import 'reflect-metadata'
 import { webcrypto, X509Certificate } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { X509CertificateGenerator } from '@peculiar/x509'
-import type { Facts, Opening, ServerFacts } from '../../../../cli/check/facts/facts.ts'
+import type { Facts, ServerFacts, SessionAttempt } from '../../../../cli/check/facts/facts.ts'
 import { signatureName } from '../../../../cli/check/findings/algorithm-names.ts'
-import { judgeFacts } from '../../../../cli/check/findings/judge-facts.ts'
+import { assessFacts } from '../../../../cli/check/findings/judge-facts.ts'
 import { findingsText } from '../../../../cli/check/findings-text.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import type { EstablishedTls } from '../../../../shared/tls/server-certificate.ts'
@@ -27,21 +27,21 @@ const tls: EstablishedTls = {
   certificates: [],
 }
 
-const opening = (fields: Partial<Opening> = {}): Opening => ({
+const opening = (fields: Partial<SessionAttempt> = {}): SessionAttempt => ({
   ip: '192.0.2.1',
   reached: 'Secured',
   greeting: '220 mx.bank.example ESMTP',
-  milliseconds: 3,
+  connectMs: 3,
   outcome: { kind: 'Tls', tls },
   ...fields,
 })
 
-const unreached = (ip: string, detail: string, text: string): Opening =>
+const unreached = (ip: string, detail: string, text: string): SessionAttempt =>
   opening({
     ip,
     reached: 'Dialled',
     greeting: null,
-    milliseconds: null,
+    connectMs: null,
     outcome: { kind: 'Failed', reply: reply(451, detail, text) },
   })
 
@@ -53,19 +53,19 @@ const linesOf = (server: Partial<ServerFacts>): string[] => {
     server: {
       target: { host: 'mx.bank.example', port: 25 },
       addresses: { kind: 'Found', ips: ['192.0.2.1', '2001:db8::1'] },
-      openings: [opening()],
-      extra: null,
+      attempts: [opening()],
+      probes: null,
       ...server,
     },
   }
-  return findingsText(judgeFacts(facts)).trimEnd().split('\n')
+  return findingsText(assessFacts(facts)).trimEnd().split('\n')
 }
 
 describe('a finding', () => {
   const rows: [string, Partial<ServerFacts>, string[]][] = [
     [
       'warns about one unreachable address of two',
-      { openings: [unreached('192.0.2.1', '4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })] },
+      { attempts: [unreached('192.0.2.1', '4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })] },
       [
         'OK    address     mx.bank.example is 192.0.2.1, 2001:db8::1',
         'WARN  connection  192.0.2.1, port 25: Connection timed out → Check the address and the firewalls; many networks block outgoing port 25',
@@ -75,7 +75,7 @@ describe('a finding', () => {
     [
       'fails when no address is reachable',
       {
-        openings: [
+        attempts: [
           unreached('192.0.2.1', '4.316', 'Connection refused'),
           unreached('2001:db8::1', '4.317', 'Next hop is unreachable: ENETUNREACH'),
         ],
@@ -95,9 +95,9 @@ describe('a finding', () => {
         addresses: {
           kind: 'Failed',
           cause: 'no such name',
-          exchanges: ['mx1.bank.example', 'mx2.bank.example'],
+          mxHosts: ['mx1.bank.example', 'mx2.bank.example'],
         },
-        openings: [],
+        attempts: [],
       },
       [
         'FAIL  address  no address found for bank.example: no such name → This is a mail domain; check its MX hosts mx1.bank.example, mx2.bank.example instead',
@@ -108,7 +108,7 @@ describe('a finding', () => {
       {
         target: { host: '192.0.2.1', port: 465 },
         addresses: { kind: 'Given' },
-        openings: [
+        attempts: [
           opening({
             reached: 'Connected',
             greeting: null,
@@ -127,7 +127,7 @@ describe('a finding', () => {
 
   test('fails without a readable certificate', () => {
     const bare = opening({ outcome: { kind: 'Tls', tls: { ...tls, chain: [] } } })
-    const line = linesOf({ openings: [bare] }).find((each) => each.includes(' certificate '))
+    const line = linesOf({ attempts: [bare] }).find((each) => each.includes(' certificate '))
     assert.match(
       line ?? '',
       /^FAIL .*the server presented no readable certificate → Install a PEM certificate/,
@@ -135,9 +135,9 @@ describe('a finding', () => {
   })
 
   test('warns when the old versions could not be tested', () => {
-    const extra = { old: { kind: 'Untried', cause: '421 too many' }, staple: null } as const
+    const extra = { legacyTls: { kind: 'NotTested', cause: '421 too many' }, staple: null } as const
     assert.ok(
-      linesOf({ extra }).includes(
+      linesOf({ probes: extra }).includes(
         'WARN  older       not tested: 421 too many → Run the check again later; some servers limit connections',
       ),
     )
@@ -145,7 +145,7 @@ describe('a finding', () => {
 
   test('fails for a key exchange without forward secrecy', () => {
     const weak = { ...tls, protocol: 'TLSv1.2', cipher: 'TLS_RSA_WITH_AES_256_GCM_SHA384', group: null }
-    const line = linesOf({ openings: [opening({ outcome: { kind: 'Tls', tls: weak } })] }).find((each) =>
+    const line = linesOf({ attempts: [opening({ outcome: { kind: 'Tls', tls: weak } })] }).find((each) =>
       each.includes('cipher'),
     )
     assert.match(line ?? '', /^FAIL .*no forward secrecy → .*Prefer ECDHE$/)
