@@ -37,7 +37,11 @@ export const observedCertificates = defineCommand({
   summary: 'List observed certificates of partners and this gateway, with the days left',
   usesApi: true,
   options: {
-    connector: { type: 'string', value: 'NAME', description: 'only certificates of this connector (name or id)' },
+    connector: {
+      type: 'string',
+      value: 'NAME',
+      description: 'only certificates of this connector (name or id)',
+    },
     'expiring-within': {
       type: 'string',
       value: 'DAYS',

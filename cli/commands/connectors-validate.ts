@@ -39,7 +39,8 @@ export const validateConnector = defineCommand({
       type: 'string',
       value: 'ADDRESS',
       multiple: true,
-      description: 'outbound: recipient of the test mail (default: postmaster of its first domain); may be repeated',
+      description:
+        'outbound: recipient of the test mail (default: postmaster of its first domain); may be repeated',
     },
     days: {
       type: 'string',

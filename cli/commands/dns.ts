@@ -19,7 +19,11 @@ export const dns = defineCommand({
       multiple: true,
       description: "a host in the MX records (default: the gateway's host name); may be repeated",
     },
-    'report-address': { type: 'string', value: 'ADDRESS', description: 'the address for TLS reports (TLS-RPT)' },
+    'report-address': {
+      type: 'string',
+      value: 'ADDRESS',
+      description: 'the address for TLS reports (TLS-RPT)',
+    },
     mode: {
       type: 'string',
       value: 'testing|enforce',

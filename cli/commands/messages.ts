@@ -35,7 +35,11 @@ export const messages = defineCommand({
     },
     recipient: { type: 'string', value: 'ADDRESS', description: 'an address or a domain' },
     state: { type: 'string', value: 'STATE', description: 'Pending, Delivered, Deferred or Bounced' },
-    connector: { type: 'string', value: 'NAME|ID', description: 'only messages that this connector was applied to' },
+    connector: {
+      type: 'string',
+      value: 'NAME|ID',
+      description: 'only messages that this connector was applied to',
+    },
     limit: { type: 'string', value: 'N', description: `list at most N messages (default: ${defaultLimit})` },
     all: { type: 'boolean', description: 'list all messages' },
     ...jsonOption,

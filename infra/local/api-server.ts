@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import type { APIGatewayEventRequestContextV2, APIGatewayProxyEventV2WithRequestContext } from 'aws-lambda'
 import { z } from 'zod'
 import { parse } from './aws/resources.ts'
-import { causeOf, StartError } from './start-error.ts'
+import { firstErrorLine, StartError } from './start-error.ts'
 import { accountId, type Resolver, resourcesOfType, type Template } from './template.ts'
 
 export interface Route {
@@ -100,7 +100,7 @@ function decodeSegment(segment: string): string {
   }
 }
 
-export interface ServerOptions {
+export interface ApiServerOptions {
   /** 0 chooses a free port. */
   readonly port: number
   /** The option that gave the port, for messages. */
@@ -113,13 +113,13 @@ export interface ServerOptions {
 export async function startApiServer(
   routes: readonly Route[],
   invoke: Invoke,
-  { port, option, isPublic = false }: ServerOptions,
+  { port, option, isPublic = false }: ApiServerOptions,
   onError: (message: string) => void,
 ): Promise<ApiServer> {
   const server = createServer((request, response) => {
     serve({ routes, invoke, isPublic }, request, response).catch((error: unknown) => {
-      onError(causeOf(error))
-      send(response, 500, { 'content-type': 'application/json' }, '{"message":"Internal Server Error"}')
+      onError(firstErrorLine(error))
+      respond(response, 500, { 'content-type': 'application/json' }, '{"message":"Internal Server Error"}')
     })
   })
   await listen(server, port, option)
@@ -154,13 +154,13 @@ async function serve(
   const url = new URL(`http://127.0.0.1${request.url ?? '/'}`)
   // Attack: a web page points its own name at 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
   if (!isPublic && !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
-    return send(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
+    return respond(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
   const matched = matchRoute(routes, request.method ?? 'GET', url.pathname)
   if (matched === null)
-    return send(response, 404, { 'content-type': 'application/json' }, '{"message":"Not Found"}')
+    return respond(response, 404, { 'content-type': 'application/json' }, '{"message":"Not Found"}')
   const body = await buffer(request)
   const event = toEvent(matched, request, url, body)
-  await answer(response, await invoke(matched.route.functionArn, event))
+  await sendResult(response, await invoke(matched.route.functionArn, event))
 }
 
 function toEvent(
@@ -230,7 +230,7 @@ function queryOf(url: URL): Record<string, string> | null {
   return Object.fromEntries(names.map((name) => [name, url.searchParams.getAll(name).join(',')]))
 }
 
-const Structured = z.object({
+const StructuredResult = z.object({
   statusCode: z.number(),
   headers: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
   cookies: z.array(z.string()).default([]),
@@ -239,13 +239,13 @@ const Structured = z.object({
 })
 
 /** Payload format 2.0: a result without `statusCode` is the JSON body of a 200. */
-async function answer(response: ServerResponse, result: unknown): Promise<void> {
-  const parsed = Structured.safeParse(result)
+async function sendResult(response: ServerResponse, result: unknown): Promise<void> {
+  const parsed = StructuredResult.safeParse(result)
   if (!parsed.success)
-    return send(response, 200, { 'content-type': 'application/json' }, JSON.stringify(result ?? null))
+    return respond(response, 200, { 'content-type': 'application/json' }, JSON.stringify(result ?? null))
   const { statusCode, headers, cookies, body, isBase64Encoded } = parsed.data
   const setCookie = cookies.length > 0 ? { 'set-cookie': cookies } : {}
-  send(
+  respond(
     response,
     statusCode,
     { ...headers, ...setCookie },
@@ -253,7 +253,7 @@ async function answer(response: ServerResponse, result: unknown): Promise<void> 
   )
 }
 
-function send(
+function respond(
   response: ServerResponse,
   status: number,
   headers: Record<string, string | number | boolean | string[]>,

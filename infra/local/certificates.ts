@@ -24,7 +24,7 @@ export interface KeyPair {
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-const extensible = true
+const isExtractable = true
 
 /** Issues certificates for this machine. With a directory, authority and certificates are reused at the next start. */
 export class LocalAuthority {
@@ -39,7 +39,7 @@ export class LocalAuthority {
   /** @param directory stores keys and certificates; null keeps them in memory */
   static async open(directory: string | null): Promise<LocalAuthority> {
     const make = () => selfSigned('mailflow local CA', { authority: true })
-    return new LocalAuthority(await kept(directory, 'authority', make), directory)
+    return new LocalAuthority(await loadOrCreate(directory, 'authority', make), directory)
   }
 
   /** PEM. */
@@ -49,17 +49,17 @@ export class LocalAuthority {
 
   /** Issues a certificate for a host name, for TLS servers and clients, valid for a year. */
   issue(name: string): Promise<KeyPair> {
-    return kept(this.#directory, name, () => issueFrom(this.#authority, name))
+    return loadOrCreate(this.#directory, name, () => issueFrom(this.#authority, name))
   }
 
   /** Issues another certificate for the name, which is not stored. */
-  issueAnew(name: string): Promise<KeyPair> {
+  issueUncached(name: string): Promise<KeyPair> {
     return issueFrom(this.#authority, name)
   }
 }
 
 export async function selfSigned(name: string, { authority = false } = {}): Promise<KeyPair> {
-  const keys = (await webcrypto.subtle.generateKey(algorithm, extensible, [
+  const keys = (await webcrypto.subtle.generateKey(algorithm, isExtractable, [
     'sign',
     'verify',
   ])) as webcrypto.CryptoKeyPair
@@ -80,7 +80,7 @@ export async function selfSigned(name: string, { authority = false } = {}): Prom
 }
 
 async function issueFrom(authority: KeyPair, name: string): Promise<KeyPair> {
-  const keys = (await webcrypto.subtle.generateKey(algorithm, extensible, [
+  const keys = (await webcrypto.subtle.generateKey(algorithm, isExtractable, [
     'sign',
     'verify',
   ])) as webcrypto.CryptoKeyPair
@@ -119,7 +119,11 @@ async function toPem(certificate: X509Certificate, privateKey: webcrypto.CryptoK
   return { certificate: certificate.toString('pem'), privateKey: PemConverter.encode(key, 'PRIVATE KEY') }
 }
 
-async function kept(directory: string | null, name: string, make: () => Promise<KeyPair>): Promise<KeyPair> {
+async function loadOrCreate(
+  directory: string | null,
+  name: string,
+  make: () => Promise<KeyPair>,
+): Promise<KeyPair> {
   if (directory === null) return make()
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const [certificateFile, keyFile] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)]

@@ -7,7 +7,7 @@ import { StartError } from './start-error.ts'
 export interface Folders {
   readonly temporary: string
   /** The state directory, else the temporary folder. */
-  readonly kept: string
+  readonly persistent: string
   readonly logs: Logs
 }
 
@@ -17,14 +17,14 @@ export function openFolders(stateDirectory: string | null, atStop: (close: () =>
   // The folder holds private keys, so it is removed even when the process exits early.
   process.once('exit', remove)
   atStop(remove)
-  const kept = stateDirectory === null ? temporary : resolve(stateDirectory)
-  const logs = join(kept, 'logs')
+  const persistent = stateDirectory === null ? temporary : resolve(stateDirectory)
+  const logs = join(persistent, 'logs')
   try {
     mkdirSync(logs, { recursive: true })
   } catch (error) {
     throw new StartError(`--state ${stateDirectory}: ${(error as Error).message}`)
   }
-  return { temporary, kept, logs: new Logs(logs) }
+  return { temporary, persistent, logs: new Logs(logs) }
 }
 
 /** Opens one log file for each unit, `<name>.log`. */

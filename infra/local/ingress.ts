@@ -8,7 +8,7 @@ import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { parse } from './aws/resources.ts'
-import { causeOf, StartError } from './start-error.ts'
+import { firstErrorLine, StartError } from './start-error.ts'
 import { type Resolver, resourcesOfType, type Template } from './template.ts'
 
 const Container = z.object({
@@ -137,7 +137,7 @@ export class Ingress {
     const deadline = Date.now() + startTimeoutMs
     while (!(await this.#healthy())) {
       if (child.exitCode !== null || child.signalCode !== null)
-        throw new StartError(`the ingress did not start: ${faultIn(Buffer.concat(errors).toString())}`)
+        throw new StartError(`the ingress did not start: ${errorLine(Buffer.concat(errors).toString())}`)
       if (Date.now() > deadline)
         throw new StartError(`the ingress did not become healthy within ${startTimeoutMs / 1000} s`)
       await delay(50)
@@ -158,18 +158,18 @@ export class Ingress {
   /** Starts the process again, like ECS. */
   async #restart(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     if (this.#stopping) return
-    const died = this.#process.pid
+    const previousPid = this.#process.pid
     this.#process = this.#spawn()
     const { onRestart } = this.#options
     try {
       await this.#untilHealthy()
       onRestart(
-        `the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; restarted as pid ${this.pid}`,
+        `the ingress (pid ${previousPid}) ended by ${signal ?? `code ${code}`}; restarted as pid ${this.pid}`,
       )
       this.#process.once('exit', (nextCode, nextSignal) => this.#restart(nextCode, nextSignal))
     } catch (error) {
       onRestart(
-        `the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; restart failed: ${causeOf(error)}`,
+        `the ingress (pid ${previousPid}) ended by ${signal ?? `code ${code}`}; restart failed: ${firstErrorLine(error)}`,
       )
       await delay(restartDelayMs)
       await this.#restart(code, signal)
@@ -178,7 +178,7 @@ export class Ingress {
 }
 
 /** Finds the error line in a Node.js crash report. */
-function faultIn(output: string): string {
+function errorLine(output: string): string {
   const lines = output.split('\n').filter((line) => line.trim() !== '')
   return (
     lines.find((line) => /^\w*Error\b/.test(line)) ??

@@ -23,17 +23,17 @@ import { repositoryRoot } from '../repository.ts'
 import { isAlive } from './is-alive.ts'
 
 const cache = join(repositoryRoot, 'node_modules', '.cache', 'mailflow')
-const bundled = ['{functions,shared}/**/*.ts', 'infra/unit.ts', 'package-lock.json', 'tsconfig.json']
-const synthesised = ['infra/*.ts', 'infra/!(local)/**/*.ts', 'cdk.json']
+const bundledFiles = ['{functions,shared}/**/*.ts', 'infra/unit.ts', 'package-lock.json', 'tsconfig.json']
+const synthesisFiles = ['infra/*.ts', 'infra/!(local)/**/*.ts', 'cdk.json']
 /** The number of cached folders. */
-const mostKept = 3
+const maxFolders = 3
 
 /** Returns the digest of the bundled sources: the same digest means the same bundles. */
-export const sourcesDigest = (): string => digestOf(bundled)
+export const sourcesDigest = (): string => digestOf(bundledFiles)
 
 /** Returns the digest of infra/ and settings. With the bundles, they determine the template. */
 export const templateDigest = (settings: Readonly<Record<string, unknown>>): string =>
-  digestOf(synthesised, settings)
+  digestOf(synthesisFiles, settings)
 
 function digestOf(patterns: readonly string[], ...more: unknown[]): string {
   const digest = createHash('sha256').update(JSON.stringify(more))
@@ -42,13 +42,13 @@ function digestOf(patterns: readonly string[], ...more: unknown[]): string {
   return digest.digest('hex').slice(0, 32)
 }
 
-export const keptFolder = (sources: string): string => join(cache, sources)
+export const cacheFolder = (sources: string): string => join(cache, sources)
 
 /** Marks the folder as used by this process, so that no other process removes it meanwhile. */
-export function useKept(sources: string): void {
-  const folder = keptFolder(sources)
+export function useCacheFolder(sources: string): void {
+  const folder = cacheFolder(sources)
   const mark = join(folder, `used-by-${process.pid}`)
-  whereWritable(() => {
+  ignoreNoPermission(() => {
     mkdirSync(folder, { recursive: true })
     utimesSync(folder, new Date(), new Date())
     writeFileSync(mark, '')
@@ -59,32 +59,32 @@ export function useKept(sources: string): void {
 
 /** Links cached bundles into an assembly folder before synthesis, so that CDK does not bundle again. */
 export function linkBundles(sources: string, assembly: string): void {
-  for (const name of bundlesIn(keptFolder(sources)))
-    symlinkSync(join(keptFolder(sources), name), join(assembly, name), 'junction')
+  for (const name of bundlesIn(cacheFolder(sources)))
+    symlinkSync(join(cacheFolder(sources), name), join(assembly, name), 'junction')
 }
 
 /** Caches the bundles of an assembly. */
-export function keepBundles(sources: string, assembly: string): void {
-  const folder = keptFolder(sources)
+export function cacheBundles(sources: string, assembly: string): void {
+  const folder = cacheFolder(sources)
   const known = new Set(bundlesIn(folder))
   for (const name of bundlesIn(assembly).filter((bundle) => !known.has(bundle)))
-    writeWhole(join(folder, name), (copy) => cpSync(join(assembly, name), copy, { recursive: true }))
+    writeAtomically(join(folder, name), (copy) => cpSync(join(assembly, name), copy, { recursive: true }))
 }
 
 /** @returns null for a cache miss */
-export function readKept(sources: string, name: string): string | null {
-  const file = join(keptFolder(sources), name)
+export function readCached(sources: string, name: string): string | null {
+  const file = join(cacheFolder(sources), name)
   return existsSync(file) ? readFileSync(file, 'utf8') : null
 }
 
-export function keep(sources: string, name: string, text: string): void {
-  writeWhole(join(keptFolder(sources), name), (copy) => writeFileSync(copy, text))
+export function writeCached(sources: string, name: string, text: string): void {
+  writeAtomically(join(cacheFolder(sources), name), (copy) => writeFileSync(copy, text))
 }
 
 /** Writes atomically: other processes may write, read and remove at the same time. */
-function writeWhole(path: string, write: (copy: string) => void): void {
+function writeAtomically(path: string, write: (copy: string) => void): void {
   const copy = `${path}.${process.pid}.new`
-  whereWritable(() => {
+  ignoreNoPermission(() => {
     write(copy)
     try {
       renameSync(copy, path)
@@ -96,7 +96,7 @@ function writeWhole(path: string, write: (copy: string) => void): void {
 }
 
 /** Ignores missing write permission: then the next start is not faster. */
-function whereWritable(write: () => void): void {
+function ignoreNoPermission(write: () => void): void {
   try {
     write()
   } catch (error) {
@@ -114,7 +114,7 @@ function removeUnused(used: string): void {
     .filter((folder) => folder !== used && !isUsed(folder))
     .map((folder) => ({ folder, at: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .toSorted((one, other) => other.at - one.at)
-  for (const { folder } of others.slice(mostKept - 1)) rmSync(folder, { recursive: true, force: true })
+  for (const { folder } of others.slice(maxFolders - 1)) rmSync(folder, { recursive: true, force: true })
 }
 
 const isUsed = (folder: string): boolean =>

@@ -3,17 +3,17 @@
  * listens. SIGINT, SIGTERM and SIGHUP stop it; SIGUSR2 kills every Lambda worker that runs an invocation.
  */
 import { runDemo } from './demo/demo.ts'
-import { startDemoWorld } from './demo/partners.ts'
+import { startDemoPartners } from './demo/partners.ts'
 import { emptyZone, readZone, type Zone } from './dns/zone.ts'
 import { help, type Options, parseOptions } from './options.ts'
-import { type OpenWorld, type Runner, startRunner, type World } from './runner.ts'
-import { causeOf } from './start-error.ts'
+import { type PartnerNetwork, type Runner, type StartPartners, startRunner } from './runner.ts'
+import { firstErrorLine } from './start-error.ts'
 
 const notify = (message: string) => process.stderr.write(`mailflow: ${message}\n`)
 const interruption = new AbortController()
 const interrupted = interruption.signal
 /** Milliseconds within which terminal, shell and npm may forward the same signal. */
-const oneSignal = 500
+const sameSignalMs = 500
 
 try {
   const options = parseOptions(process.argv.slice(2))
@@ -23,26 +23,29 @@ try {
   if (error === interrupted.reason) process.exit(0)
   // Errors during a stop are expected; the stop ends the process.
   if (!interrupted.aborted) {
-    notify(causeOf(error))
+    notify(firstErrorLine(error))
     process.exit(1)
   }
 }
 
 async function run(options: Options): Promise<void> {
-  heedSignals()
-  heedNpm()
+  handleSignals()
+  watchNpm()
   const own = options.zoneFile === null ? emptyZone : readZone(options.zoneFile)
   if (!options.demo)
     return void (await start(options, async () => ({ zone: own, close: async () => undefined })))
   const runner = await start(options, async (authority) => {
-    const world = await startDemoWorld(authority)
-    return { ...world, zone: overlay(world.zone, own) }
+    const network = await startDemoPartners(authority)
+    return { ...network, zone: mergeZones(network.zone, own) }
   })
   process.stdout.write(await runDemo(runner.endpoints, runner.authority))
 }
 
-async function start<W extends World>(options: Options, openWorld: OpenWorld<W>): Promise<Runner<W>> {
-  const runner = await startRunner(options, openWorld, notify, interrupted)
+async function start<W extends PartnerNetwork>(
+  options: Options,
+  startPartners: StartPartners<W>,
+): Promise<Runner<W>> {
+  const runner = await startRunner(options, startPartners, notify, interrupted)
   interrupted.addEventListener('abort', () => void runner.stop().then(() => process.exit(0)))
   process.on('SIGUSR2', () => notify(`SIGUSR2: killed ${runner.crashWorkers()} running Lambda workers`))
   process.stdout.write(`mailflow ready ${JSON.stringify(runner.endpoints)}\n`)
@@ -50,7 +53,7 @@ async function start<W extends World>(options: Options, openWorld: OpenWorld<W>)
 }
 
 /** The user's zone has precedence. */
-function overlay(below: Zone, above: Zone): Zone {
+function mergeZones(below: Zone, above: Zone): Zone {
   return { names: { ...below.names, ...above.names }, ports: { ...below.ports, ...above.ports } }
 }
 
@@ -61,21 +64,21 @@ function interrupt(cause: string): void {
 }
 
 /** Stops at a signal; a second signal exits at once. */
-function heedSignals(): void {
+function handleSignals(): void {
   let first = Number.POSITIVE_INFINITY
-  const heed = (signal: NodeJS.Signals) => {
+  const handle = (signal: NodeJS.Signals) => {
     const now = performance.now()
-    if (now - first > oneSignal) process.exit(1)
+    if (now - first > sameSignalMs) process.exit(1)
     first = Math.min(first, now)
     interrupt(signal)
   }
-  process.on('SIGINT', heed).on('SIGTERM', heed).on('SIGHUP', heed)
+  process.on('SIGINT', handle).on('SIGTERM', handle).on('SIGHUP', handle)
   // A closed terminal must not interrupt the stop.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
 /** Watches the parent process: some shells of npm do not forward signals. */
-function heedNpm(): void {
+function watchNpm(): void {
   if (process.env.npm_lifecycle_event !== 'start') return
   const parent = process.ppid
   const watch = setInterval(() => {

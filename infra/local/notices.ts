@@ -18,7 +18,7 @@ const Envelope = z.object({ Subject: z.string().nullable(), Message: z.string(),
  * @param file receives each whole notice
  * @param notify receives one line for each notice
  */
-export async function readNotices(
+export async function startNoticeReader(
   { sqs, sns }: Clients,
   topics: readonly string[],
   file: Writable,
@@ -36,10 +36,14 @@ export async function readNotices(
     reportsBatchItemFailures: false,
     concurrency: 1,
   }
-  return startPoller(sqs, source, (event) => show(event, file, notify), notify)
+  return startPoller(sqs, source, (event) => showNotices(event, file, notify), notify)
 }
 
-async function show({ Records }: SQSEvent, file: Writable, notify: (line: string) => void): Promise<void> {
+async function showNotices(
+  { Records }: SQSEvent,
+  file: Writable,
+  notify: (line: string) => void,
+): Promise<void> {
   for (const { body } of Records) {
     const { Subject, Message, Timestamp } = Envelope.parse(JSON.parse(body))
     const subject = Subject ?? 'notice'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { causeOf, StartError } from './start-error.ts'
+import { firstErrorLine, StartError } from './start-error.ts'
 
 /** Port 0 chooses a free port. */
 export interface Options {
@@ -51,7 +51,7 @@ export function parseOptions(args: readonly string[]): Options | 'Help' {
     pagesPort: port('--pages-port', values['pages-port']),
     dnsPort: port('--dns-port', values['dns-port']),
   }
-  refuseOnePortTwice({
+  rejectDuplicatePorts({
     '--smtp-port': ports.smtpPort,
     '--api-port': ports.apiPort,
     '--pages-port': ports.pagesPort,
@@ -85,7 +85,7 @@ function parse(args: readonly string[]) {
       },
     }).values
   } catch (error) {
-    throw new StartError(`${causeOf(error)} (the options are ${usage})`)
+    throw new StartError(`${firstErrorLine(error)} (the options are ${usage})`)
   }
 }
 
@@ -93,7 +93,7 @@ function readSettings(file: string): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch (error) {
-    const cause = error instanceof z.ZodError ? 'not a JSON object' : causeOf(error)
+    const cause = error instanceof z.ZodError ? 'not a JSON object' : firstErrorLine(error)
     throw new StartError(`--settings ${file}: ${cause}`)
   }
 }
@@ -104,7 +104,7 @@ function port(option: string, value: string): number {
   throw new StartError(`${option} ${value}: not a port number from 0 to 65535`)
 }
 
-function refuseOnePortTwice(ports: Readonly<Record<string, number>>): void {
+function rejectDuplicatePorts(ports: Readonly<Record<string, number>>): void {
   for (const [option, number] of Object.entries(ports)) {
     const other = Object.keys(ports).find((name) => name !== option && ports[name] === number)
     if (number !== 0 && other !== undefined)

@@ -22,16 +22,16 @@ import {
 import { startInvokeServer } from './lambda/invoke-server.ts'
 import { startPoller } from './lambda/poller.ts'
 import { readSchedules, startSchedule } from './lambda/schedule.ts'
-import { readNotices } from './notices.ts'
+import { startNoticeReader } from './notices.ts'
 import type { Options } from './options.ts'
 import { lockState, restoreSnapshot, saveSnapshot } from './state.ts'
 import { type Assembly, synthesise } from './synthesise.ts'
 import { Resolver, resourcesOfType, type Template } from './template.ts'
 
-export interface Runner<W extends World> {
+export interface Runner<W extends PartnerNetwork> {
   readonly endpoints: Endpoints
   readonly authority: LocalAuthority
-  readonly world: W
+  readonly network: W
   /** Kills every Lambda worker that runs an invocation; returns their number. */
   crashWorkers(): number
   /** Stops accepting mail, waits for running work, and saves the state if there is a state directory. */
@@ -39,13 +39,13 @@ export interface Runner<W extends World> {
 }
 
 /** The partners' network: its DNS zone, and servers to close when the runner stops. */
-export interface World {
+export interface PartnerNetwork {
   readonly zone: Zone
   close(): Promise<void>
 }
 
 /** Starts the partners' servers, which may need certificates of the local authority. */
-export type OpenWorld<W extends World> = (authority: LocalAuthority) => Promise<W>
+export type StartPartners<W extends PartnerNetwork> = (authority: LocalAuthority) => Promise<W>
 
 /** Milliseconds that running invocations may take when the runner stops. */
 const drainTimeoutMs = 10_000
@@ -55,7 +55,7 @@ interface Context {
   /** Prints an error or an event, one line each. */
   readonly notify: (line: string) => void
   /** Registers a function that stops a part. The part that started last stops first. */
-  readonly atStop: (close: () => Promise<unknown> | unknown) => void
+  readonly onStop: (close: () => Promise<unknown> | unknown) => void
 }
 
 /**
@@ -64,14 +64,14 @@ interface Context {
  * @param interrupted cancels the start
  * @throws StartError with one line when a part cannot start; the signal's reason when the start was cancelled
  */
-export async function startRunner<W extends World>(
+export async function startRunner<W extends PartnerNetwork>(
   options: Options,
-  openWorld: OpenWorld<W>,
+  startPartners: StartPartners<W>,
   notify: (line: string) => void,
   interrupted: AbortSignal,
 ): Promise<Runner<W>> {
   const closers: (() => Promise<unknown> | unknown)[] = []
-  const atStop = (close: () => Promise<unknown> | unknown) => {
+  const onStop = (close: () => Promise<unknown> | unknown) => {
     closers.push(close)
     interrupted.throwIfAborted()
   }
@@ -79,24 +79,24 @@ export async function startRunner<W extends World>(
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    return { ...(await start({ options, notify, atStop }, openWorld)), stop }
+    return { ...(await start({ options, notify, onStop }, startPartners)), stop }
   } catch (error) {
     await stop()
     throw interrupted.aborted ? interrupted.reason : error
   }
 }
 
-async function start<W extends World>(
+async function start<W extends PartnerNetwork>(
   context: Context,
-  openWorld: OpenWorld<W>,
+  startPartners: StartPartners<W>,
 ): Promise<Omit<Runner<W>, 'stop'>> {
-  const { options, atStop } = context
-  const folders = openFolders(options.stateDirectory, atStop)
-  if (options.stateDirectory !== null) atStop(lockState(folders.kept))
+  const { options, onStop } = context
+  const folders = openFolders(options.stateDirectory, onStop)
+  if (options.stateDirectory !== null) onStop(lockState(folders.persistent))
   const smtpPort = await choosePorts(options)
-  const certificates = join(folders.kept, 'certificates')
+  const certificates = join(folders.persistent, 'certificates')
   const authority = await LocalAuthority.open(certificates)
-  const { world, dns } = await startWorld(context, () => openWorld(authority))
+  const { network, dns } = await startNetwork(context, () => startPartners(authority))
   const aws = await startAws(context, folders)
   const stack = await openStack(context, { folders, dns, aws })
   const ingressEnvironment = readIngressEnvironment(stack.template, stack.resolver)
@@ -110,7 +110,7 @@ async function start<W extends World>(
     )
   const { functions, servers } = await startHandlers(context, {
     logs: folders.logs,
-    zone: world.zone,
+    zone: network.zone,
     aws,
     stack,
     base,
@@ -119,7 +119,7 @@ async function start<W extends World>(
     throw error
   })
   // Registered last, so that the ingress stops first.
-  atStop(stopIngress)
+  onStop(stopIngress)
   const ingress = await starting
 
   const endpoints: Endpoints = {
@@ -134,7 +134,7 @@ async function start<W extends World>(
     logs: folders.logs.directory,
     pids: { runner: process.pid, ingress: ingress.process.pid },
   }
-  return { authority, world, endpoints, crashWorkers: () => functions.set.crash() }
+  return { authority, network, endpoints, crashWorkers: () => functions.set.crash() }
 }
 
 /** @param environments the environments of all units */
@@ -149,15 +149,15 @@ async function choosePorts({ smtpPort, apiPort, pagesPort }: Options): Promise<n
   return chosen
 }
 
-async function startWorld<W extends World>(
-  { options, atStop }: Context,
-  openWorld: () => Promise<W>,
-): Promise<{ world: W; dns: DnsServer }> {
-  const world = await openWorld()
-  atStop(() => world.close())
-  const dns = await startDnsServer(world.zone, options.dnsPort)
-  atStop(() => dns.close())
-  return { world, dns }
+async function startNetwork<W extends PartnerNetwork>(
+  { options, onStop }: Context,
+  startPartners: () => Promise<W>,
+): Promise<{ network: W; dns: DnsServer }> {
+  const network = await startPartners()
+  onStop(() => network.close())
+  const dns = await startDnsServer(network.zone, options.dnsPort)
+  onStop(() => dns.close())
+  return { network, dns }
 }
 
 interface Aws {
@@ -167,13 +167,16 @@ interface Aws {
   readonly environment: Readonly<Record<string, string>>
 }
 
-async function startAws({ options, notify, atStop }: Context, { kept, logs }: Folders): Promise<Aws> {
+async function startAws(
+  { options, notify, onStop }: Context,
+  { persistent: kept, logs }: Folders,
+): Promise<Aws> {
   const emulators = await startEmulators(
     options.stateDirectory === null ? null : kept,
     options.secretsDirectory,
     logEvents(logs, notify),
   )
-  atStop(() => emulators.close())
+  onStop(() => emulators.close())
   return { emulators, clients: connect(emulators), environment: runtimeEnvironment(emulators) }
 }
 
@@ -194,7 +197,7 @@ interface Stack extends Assembly {
 
 /** Synthesises the template, creates its resources, and restores their content from the last stop. */
 async function openStack(
-  { options, notify, atStop }: Context,
+  { options, notify, onStop }: Context,
   { folders, dns, aws: { clients, emulators } }: { folders: Folders; dns: DnsServer; aws: Aws },
 ): Promise<Stack> {
   const assembly = await synthesise({ ...localSettings, ...options.settings }, folders.temporary)
@@ -202,11 +205,11 @@ async function openStack(
   const resolver = new Resolver(template)
   const resources = await createResources(template, resolver, clients)
   if (options.stateDirectory !== null) {
-    await restoreSnapshot(folders.kept, emulators.queues, clients.s3)
-    atStop(() => saveSnapshot(folders.kept, emulators.queues, clients.s3, resources.buckets))
+    await restoreSnapshot(folders.persistent, emulators.queues, clients.s3)
+    onStop(() => saveSnapshot(folders.persistent, emulators.queues, clients.s3, resources.buckets))
   }
-  const notices = await readNotices(clients, resources.topics, folders.logs.open('notices'), notify)
-  atStop(() => notices.stop())
+  const notices = await startNoticeReader(clients, resources.topics, folders.logs.open('notices'), notify)
+  onStop(() => notices.stop())
   return { ...assembly, template, resolver, resources }
 }
 
@@ -252,23 +255,23 @@ interface FunctionsOptions {
 
 /** Starts the functions, each with one execution environment, then their queues and schedules. */
 async function startFunctions(
-  { notify, atStop }: Context,
+  { notify, onStop }: Context,
   { logs, zone, aws, stack, base }: FunctionsOptions,
 ): Promise<Functions> {
   const { template, resolver, resources } = stack
   registerFunctions(template, resolver)
   const definitions = readFunctions(template, resolver, stack.assets, base, zone.ports)
   const set = new FunctionSet(definitions, (name) => logs.open(name))
-  atStop(() => set.stop())
+  onStop(() => set.stop())
   await set.warm()
   const invoke = (arn: string, event: unknown) => set.invoke(arn, event)
   const pollers = readEventSources(template, resolver, definitions, resources.queues).map(
     ({ target, source }) =>
       startPoller(aws.clients.sqs, source, (event) => invoke(target.arn, event), notify),
   )
-  const drained = () => Promise.all(pollers.map((poller) => poller.stop()))
-  atStop(() => Promise.race([drained(), delay(drainTimeoutMs, undefined, { ref: false })]))
-  for (const schedule of readSchedules(template, resolver)) atStop(startSchedule(schedule, invoke, notify))
+  const drain = () => Promise.all(pollers.map((poller) => poller.stop()))
+  onStop(() => Promise.race([drain(), delay(drainTimeoutMs, undefined, { ref: false })]))
+  for (const schedule of readSchedules(template, resolver)) onStop(startSchedule(schedule, invoke, notify))
   return { definitions, set, invoke }
 }
 
@@ -286,7 +289,7 @@ interface Servers {
 
 /** Starts both HTTP APIs and Lambda's Invoke API, and waits for the functions that a deployment invokes. */
 async function startServers(
-  { options, notify, atStop }: Context,
+  { options, notify, onStop }: Context,
   { definitions, invoke }: Functions,
   { template, resolver }: Stack,
 ): Promise<Servers> {
@@ -298,14 +301,14 @@ async function startServers(
     const found = definitions.find((one) => one.name === name)
     return found === undefined ? null : invoke(found.arn, event)
   })
-  atStop(() => invocations.close())
+  onStop(() => invocations.close())
   const routes = Map.groupBy(readRoutes(template, resolver), ({ authorization }) =>
     authorization === 'NONE' ? 'pages' : 'api',
   )
   const serve = async (which: 'api' | 'pages', port: number) => {
     const at = { port, option: `--${which}-port`, isPublic: which === 'pages' }
     const server = await startApiServer(routes.get(which) ?? [], invoke, at, notify)
-    atStop(() => server.close())
+    onStop(() => server.close())
     return server
   }
   const api = await serve('api', options.apiPort)

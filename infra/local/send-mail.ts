@@ -1,7 +1,7 @@
 /** Sends one message by SMTP. */
 import { createTransport } from 'nodemailer'
 import type { KeyPair } from './certificates.ts'
-import { causeOf } from './start-error.ts'
+import { firstErrorLine } from './start-error.ts'
 
 export interface Mail {
   readonly from: string
@@ -10,7 +10,7 @@ export interface Mail {
   readonly text: string
 }
 
-export interface Sending {
+export interface SendOptions {
   /** `host:port`. */
   readonly server: string
   /** `Required` fails without STARTTLS. */
@@ -20,14 +20,17 @@ export interface Sending {
 }
 
 /** The server's last reply, or the error. */
-export interface Sent {
+export interface SendResult {
   readonly accepted: boolean
   readonly reply: string
   /** The message's id, when the reply names one. */
   readonly id: string | null
 }
 
-export async function sendMail(mail: Mail, { server, tls, clientCertificate }: Sending): Promise<Sent> {
+export async function sendMail(
+  mail: Mail,
+  { server, tls, clientCertificate }: SendOptions,
+): Promise<SendResult> {
   const [host, port] = server.split(':')
   const transport = createTransport({
     host: host ?? '127.0.0.1',
@@ -46,7 +49,7 @@ export async function sendMail(mail: Mail, { server, tls, clientCertificate }: S
     return { accepted: true, reply: response, id: idIn(response) }
   } catch (error) {
     const { response } = error as { response?: string }
-    return { accepted: false, reply: response ?? causeOf(error), id: null }
+    return { accepted: false, reply: response ?? firstErrorLine(error), id: null }
   } finally {
     transport.close()
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { sendMail } from './send-mail.ts'
-import { causeOf } from './start-error.ts'
+import { firstErrorLine } from './start-error.ts'
 
 const usage = 'usage: send.ts --from ADDRESS --to ADDRESS [OPTION …] (--help lists the options)'
 
@@ -34,7 +34,7 @@ try {
   if (values.help) process.stdout.write(help)
   else process.exitCode = await send(values)
 } catch (error) {
-  console.error(causeOf(error))
+  console.error(firstErrorLine(error))
   process.exitCode = 2
 }
 

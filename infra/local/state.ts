@@ -62,11 +62,11 @@ export async function restoreSnapshot(directory: string, queues: QueueStore, s3:
 
 function messagesOf(queue: ReturnType<QueueStore['listQueues']>[number]): StoredMessage[] {
   const { ready, delayed, inflight } = queue.inspectMessages()
-  const returning = inflight.map(({ message, visibilityDeadline }) => ({
+  const inFlight = inflight.map(({ message, visibilityDeadline }) => ({
     ...message,
     delayUntil: visibilityDeadline,
   }))
-  return [...ready, ...delayed, ...returning]
+  return [...ready, ...delayed, ...inFlight]
 }
 
 async function saveObjects(folder: string, s3: S3Client, bucket: string): Promise<void> {

@@ -3,14 +3,14 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import {
-  keep,
-  keepBundles,
-  keptFolder,
+  cacheBundles,
+  cacheFolder,
   linkBundles,
-  readKept,
+  readCached,
   sourcesDigest,
   templateDigest,
-  useKept,
+  useCacheFolder,
+  writeCached,
 } from './kept.ts'
 import { StartError } from './start-error.ts'
 import type { Template } from './template.ts'
@@ -40,28 +40,28 @@ const AssetManifest = z.object({
 export async function synthesise(settings: Record<string, unknown>, directory: string): Promise<Assembly> {
   const sources = sourcesDigest()
   const name = `template-${templateDigest(settings)}.json`
-  useKept(sources)
-  const kept = readKept(sources, name)
-  if (kept !== null) return assemblyOf(kept, keptFolder(sources), sources)
+  useCacheFolder(sources)
+  const cached = readCached(sources, name)
+  if (cached !== null) return assemblyOf(cached, cacheFolder(sources), sources)
   const outdir = mkdtempSync(join(directory, 'assembly-'))
   linkBundles(sources, outdir)
   const text = await buildAssembly(settings, outdir, sources)
-  keepBundles(sources, outdir)
-  keep(sources, name, text)
-  return assemblyOf(text, readKept(sources, name) === null ? outdir : keptFolder(sources), sources)
+  cacheBundles(sources, outdir)
+  writeCached(sources, name, text)
+  return assemblyOf(text, readCached(sources, name) === null ? outdir : cacheFolder(sources), sources)
 }
 
-interface Kept {
+interface CachedAssembly {
   readonly template: Template
   readonly assets: readonly (readonly [objectKey: string, folder: string])[]
 }
 
 function assemblyOf(text: string, folder: string, sources: string): Assembly {
-  const { template, assets } = JSON.parse(text) as Kept
+  const { template, assets } = JSON.parse(text) as CachedAssembly
   return {
     template,
     assets: new Map(assets.map(([objectKey, name]) => [objectKey, join(folder, name)])),
-    compileCache: join(keptFolder(sources), 'compiled'),
+    compileCache: join(cacheFolder(sources), 'compiled'),
   }
 }
 
@@ -74,7 +74,7 @@ async function buildAssembly(
   // Loaded only here, because loading the CDK takes half a second.
   const { buildApp } = await import('../create-app.ts')
   const { sourcesContext } = await import('../unit.ts')
-  const [stack, ...others] = quietly(() =>
+  const [stack, ...others] = withoutStderr(() =>
     buildApp({ outdir, mailflow: settings, validate: false, context: { [sourcesContext]: sources } }).synth(),
   ).stacks
   if (stack === undefined || others.length > 0) throw new StartError('the app must hold exactly one stack')
@@ -84,18 +84,18 @@ async function buildAssembly(
   const assets = Object.values(manifest.files).flatMap(({ source, destinations }) =>
     Object.values(destinations).map(({ objectKey }) => [objectKey, basename(source.path)] as const),
   )
-  return JSON.stringify({ template: stack.template as Template, assets } satisfies Kept)
+  return JSON.stringify({ template: stack.template as Template, assets } satisfies CachedAssembly)
 }
 
 /** Hides CDK's output about each bundle on stderr, unless the work fails. */
-function quietly<T>(work: () => T): T {
+function withoutStderr<T>(work: () => T): T {
   const write = process.stderr.write
-  const said: string[] = []
-  process.stderr.write = (chunk: string | Uint8Array) => said.push(chunk.toString()) > 0
+  const output: string[] = []
+  process.stderr.write = (chunk: string | Uint8Array) => output.push(chunk.toString()) > 0
   try {
     return work()
   } catch (error) {
-    write.call(process.stderr, said.join(''))
+    write.call(process.stderr, output.join(''))
     throw error
   } finally {
     process.stderr.write = write

@@ -37,7 +37,7 @@ export function resourcesOfType(template: Template, type: string): [string, Reco
 /** Resolves intrinsic functions in template values. */
 export class Resolver {
   readonly #template: Template
-  readonly #known = new Map<string, Attributes>()
+  readonly #attributesById = new Map<string, Attributes>()
 
   constructor(template: Template) {
     this.#template = template
@@ -45,7 +45,7 @@ export class Resolver {
 
   /** Registers the attributes of a resource. */
   register(logicalId: string, attributes: Attributes): void {
-    this.#known.set(logicalId, attributes)
+    this.#attributesById.set(logicalId, attributes)
   }
 
   /**
@@ -90,7 +90,7 @@ export class Resolver {
   #attribute(logicalId: string, attribute: string): string {
     const pseudo = pseudoParameters[logicalId]
     if (pseudo !== undefined && attribute === 'Ref') return pseudo
-    const value = this.#known.get(logicalId)?.[attribute]
+    const value = this.#attributesById.get(logicalId)?.[attribute]
     if (value !== undefined) return value
     const type = this.#template.Resources[logicalId]?.Type ?? 'not in the template'
     throw new StartError(

@@ -8,7 +8,7 @@ import dynalite from 'dynalite'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
 import { type EventEntry, eventsServer } from './events.ts'
-import { OwnSecrets, secretsServer } from './secrets.ts'
+import { CreatedSecrets, secretsServer } from './secrets.ts'
 
 type Stores = NonNullable<BuildAppOptions['stores']>
 
@@ -26,7 +26,7 @@ export interface Emulators {
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
   /** Secrets created on this machine. */
-  readonly secrets: OwnSecrets
+  readonly secrets: CreatedSecrets
   close(): Promise<void>
 }
 
@@ -45,8 +45,8 @@ export async function startEmulators(
   const endpoint = await queuesTopicsAndObjects.listen({ port: 0, host: '127.0.0.1' })
   const tables = await startTables(stateDirectory)
   const mail = await startSes()
-  const own = new OwnSecrets(stateDirectory === null ? null : join(stateDirectory, 'secrets'))
-  const secrets = secretsServer(secretsDirectory, own).listen(0, '127.0.0.1')
+  const createdSecrets = new CreatedSecrets(stateDirectory === null ? null : join(stateDirectory, 'secrets'))
+  const secrets = secretsServer(secretsDirectory, createdSecrets).listen(0, '127.0.0.1')
   const events = eventsServer(onEvent).listen(0, '127.0.0.1')
   await Promise.all([once(secrets, 'listening'), once(events, 'listening')])
   return {
@@ -61,7 +61,7 @@ export async function startEmulators(
     },
     queues: stores.sqsStore,
     objects: stores.s3Store,
-    secrets: own,
+    secrets: createdSecrets,
     close: async () => {
       await Promise.all([
         queuesTopicsAndObjects.close(),

@@ -12,7 +12,7 @@ import { z } from 'zod'
 import { clientCertificateSecret } from '../../../shared/contract/secrets.ts'
 import { accountId, region } from '../template.ts'
 
-const ownName = /^[\w+=.@-]+(\/[\w+=.@-]+)*$/
+const secretNamePattern = /^[\w+=.@-]+(\/[\w+=.@-]+)*$/
 const current = 'AWSCURRENT'
 const previous = 'AWSPREVIOUS'
 
@@ -24,7 +24,7 @@ const Versions = z.object({
 type Versions = z.output<typeof Versions>
 
 /** An error with Secrets Manager's name and message. */
-class Refusal extends Error {
+class SecretsError extends Error {
   override readonly name: string
 
   constructor(name: string, message: string) {
@@ -34,7 +34,7 @@ class Refusal extends Error {
 }
 
 /** Secrets created on this machine, with versions and staging labels. */
-export class OwnSecrets {
+export class CreatedSecrets {
   readonly #secrets = new Map<string, Versions>()
   readonly #directory: string | null
 
@@ -69,7 +69,7 @@ export class OwnSecrets {
     const versions = this.#read(name) ?? { texts: {}, stages: {} }
     const known = versions.texts[version]
     if (known !== undefined && known !== text)
-      throw new Refusal('ResourceExistsException', `A version ${version} exists, with another value.`)
+      throw new SecretsError('ResourceExistsException', `A version ${version} exists, with another value.`)
     if (known !== undefined) return labelsOf(versions, version)
     versions.texts[version] = text
     // The first version always becomes the current one.
@@ -82,12 +82,12 @@ export class OwnSecrets {
   move(name: string, stage: string, to: string, from: string | undefined): void {
     const versions = this.#read(name)
     if (versions?.texts[to] === undefined)
-      throw new Refusal('ResourceNotFoundException', `There is no version ${to}.`)
-    const holder = versions.stages[stage]
-    if (holder !== undefined && holder !== from && holder !== to)
-      throw new Refusal(
+      throw new SecretsError('ResourceNotFoundException', `There is no version ${to}.`)
+    const labelledVersion = versions.stages[stage]
+    if (labelledVersion !== undefined && labelledVersion !== from && labelledVersion !== to)
+      throw new SecretsError(
         'InvalidParameterException',
-        `Staging label ${stage} is on version ${holder}, which RemoveFromVersionId does not name.`,
+        `Staging label ${stage} is on version ${labelledVersion}, which RemoveFromVersionId does not name.`,
       )
     moveLabel(versions, stage, to)
     this.#write(name, versions)
@@ -115,7 +115,7 @@ export class OwnSecrets {
 }
 
 const labelsOf = ({ stages }: Versions, version: string): string[] =>
-  Object.entries(stages).flatMap(([label, holder]) => (holder === version ? [label] : []))
+  Object.entries(stages).flatMap(([label, labelledVersion]) => (labelledVersion === version ? [label] : []))
 
 function moveLabel({ stages }: Versions, label: string, to: string): void {
   const from = stages[label]
@@ -135,14 +135,14 @@ const Request = z.object({
 type Request = z.output<typeof Request>
 
 /** @param directory holds the files; null for none */
-export function secretsServer(directory: string | null, own = new OwnSecrets(null)): Server {
+export function secretsServer(directory: string | null, created = new CreatedSecrets(null)): Server {
   return createServer(async (request, response) => {
     const answer = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
     try {
       const [, call = ''] = String(request.headers['x-amz-target']).split('.')
-      const asked = Request.parse(await json(request).catch(() => ({})))
-      answer(200, await answerTo(call, asked, directory, own))
+      const input = Request.parse(await json(request).catch(() => ({})))
+      answer(200, await handleCall(call, input, directory, created))
     } catch (error) {
       const { name, message } = error as Error
       answer(400, { __type: name, message })
@@ -150,36 +150,39 @@ export function secretsServer(directory: string | null, own = new OwnSecrets(nul
   })
 }
 
-async function answerTo(
+async function handleCall(
   call: string,
-  asked: Request,
+  input: Request,
   directory: string | null,
-  own: OwnSecrets,
+  created: CreatedSecrets,
 ): Promise<object> {
-  const name = nameOf(asked.SecretId)
+  const name = nameOf(input.SecretId)
   const reference = { ARN: `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}-local1`, Name: name }
-  const isOwn = own.has(name)
-  if (call === 'GetSecretValue' && isOwn) {
-    const { text, version, stages } = own.get(name, asked.VersionStage) ?? unknown(name)
+  const isCreated = created.has(name)
+  if (call === 'GetSecretValue' && isCreated) {
+    const { text, version, stages } = created.get(name, input.VersionStage) ?? notFound(name)
     return { ...reference, SecretString: text, VersionId: version, VersionStages: stages }
   }
   if (call === 'GetSecretValue') {
-    const text = (await contentOf(name, directory)) ?? unknown(name)
+    const text = (await contentOf(name, directory)) ?? notFound(name)
     return { ...reference, SecretString: text, VersionStages: [current] }
   }
-  if (!isOwn) return unknown(name)
+  if (!isCreated) return notFound(name)
   if (call === 'PutSecretValue') {
-    const { SecretString: text, ClientRequestToken: version, VersionStages: stages } = asked
-    return { ...reference, VersionId: version, VersionStages: own.put(name, text, version, stages) }
+    const { SecretString: text, ClientRequestToken: version, VersionStages: stages } = input
+    return { ...reference, VersionId: version, VersionStages: created.put(name, text, version, stages) }
   }
   if (call !== 'UpdateSecretVersionStage')
-    throw new Refusal('InvalidRequestException', `${call} is not supported by the local runner.`)
-  own.move(name, asked.VersionStage ?? '', asked.MoveToVersionId, asked.RemoveFromVersionId)
+    throw new SecretsError('InvalidRequestException', `${call} is not supported by the local runner.`)
+  created.move(name, input.VersionStage ?? '', input.MoveToVersionId, input.RemoveFromVersionId)
   return reference
 }
 
-function unknown(name: string): never {
-  throw new Refusal('ResourceNotFoundException', `Secrets Manager can't find the specified secret ${name}.`)
+function notFound(name: string): never {
+  throw new SecretsError(
+    'ResourceNotFoundException',
+    `Secrets Manager can't find the specified secret ${name}.`,
+  )
 }
 
 /** Returns the name: an ARN appends a hyphen and six characters. */
@@ -187,7 +190,8 @@ const nameOf = (id: string): string =>
   id.startsWith('arn:') ? id.replace(/^arn:.*:secret:/, '').replace(/-[A-Za-z0-9]{6}$/, '') : id
 
 async function contentOf(name: string, directory: string | null): Promise<string | null> {
-  const isPath = ownName.test(name) && !name.split('/').some((part) => part === '.' || part === '..')
+  const isPath =
+    secretNamePattern.test(name) && !name.split('/').some((part) => part === '.' || part === '..')
   if (directory === null || !isPath) return null
   const file = `${name.replace(clientCertificateSecret(''), '')}.json`
   return readFile(join(directory, file), 'utf8').catch(() => null)

@@ -2,10 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LocalAuthority } from '../certificates.ts'
 import type { Endpoints } from '../endpoints.ts'
-import { type Sending, type Sent, sendMail } from '../send-mail.ts'
+import { type SendOptions, type SendResult, sendMail } from '../send-mail.ts'
 import { ApiClient } from './api-client.ts'
 import { mailboxName } from './partners.ts'
-import { howToGoOn, type Row, renderTable } from './report.ts'
+import { nextSteps, type Row, renderTable } from './report.ts'
 import { type Step, seed, steps } from './scenario.ts'
 import type { MessageTrace } from './trace.ts'
 
@@ -15,27 +15,27 @@ const timeoutMs = 45_000
 /** @returns the text to print: the table, unless an earlier state was found, and the next commands to try */
 export async function runDemo(endpoints: Endpoints, authority: LocalAuthority): Promise<string> {
   const api = new ApiClient(endpoints.api)
-  if (!(await seed(api, authority))) return howToGoOn(endpoints, null)
+  if (!(await seed(api, authority))) return nextSteps(endpoints, null)
   const startedAt = new Date()
   const deadline = Date.now() + timeoutMs
   const rows: Row[] = []
   const sent = await Promise.all(steps.map((step) => send(step, endpoints, authority)))
   for (const [index, step] of steps.entries()) {
-    const answer = sent[index] as Sent
+    const answer = sent[index] as SendResult
     const trace = answer.id === null ? null : await waitUntilSettled(api, answer.id, deadline)
     rows.push({ step, answer, trace })
   }
   const notification = await waitForDsn(api, startedAt, deadline)
   const names = await connectorNames(api)
-  return [renderTable(rows, notification, names), howToGoOn(endpoints, rows[0]?.answer.id ?? null)].join('\n')
+  return [renderTable(rows, notification, names), nextSteps(endpoints, rows[0]?.answer.id ?? null)].join('\n')
 }
 
-async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority): Promise<Sent> {
-  const { from, to, shows } = step
-  const sending: Sending = {
+async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority): Promise<SendResult> {
+  const { from, to, demonstrates: shows } = step
+  const sending: SendOptions = {
     server: endpoints.smtp,
-    tls: step.as === 'Plain' ? 'None' : 'Required',
-    ...(step.as === 'OurServer' && { clientCertificate: await authority.issue(mailboxName) }),
+    tls: step.session === 'Plain' ? 'None' : 'Required',
+    ...(step.session === 'OurServer' && { clientCertificate: await authority.issue(mailboxName) }),
   }
   return sendMail({ from, to, subject: shows, text: `This message shows: ${shows}.` }, sending)
 }

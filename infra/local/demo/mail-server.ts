@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { SMTPServer, type SMTPServerSession } from 'smtp-server'
 import type { KeyPair } from '../certificates.ts'
 
-export interface Received {
+export interface ReceivedMessage {
   readonly from: string
   readonly to: readonly string[]
   /** Null for a message received in the clear. */
@@ -15,13 +15,13 @@ export interface Received {
 
 export interface MailServer {
   readonly port: number
-  readonly received: readonly Received[]
+  readonly received: readonly ReceivedMessage[]
   close(): Promise<void>
 }
 
 /** @param tls null for a server without STARTTLS */
 export async function startMailServer(name: string, tls: KeyPair | null): Promise<MailServer> {
-  const received: Received[] = []
+  const received: ReceivedMessage[] = []
   const server = new SMTPServer({
     name,
     authOptional: true,
@@ -46,7 +46,7 @@ export async function startMailServer(name: string, tls: KeyPair | null): Promis
   }
 }
 
-function envelopeOf(session: SMTPServerSession): Omit<Received, 'content'> {
+function envelopeOf(session: SMTPServerSession): Omit<ReceivedMessage, 'content'> {
   const { mailFrom, rcptTo } = session.envelope
   const { tlsOptions } = session as { tlsOptions?: { version?: string } | false }
   return {

@@ -4,21 +4,21 @@
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { type KeyPair, type LocalAuthority, selfSigned } from '../certificates.ts'
-import type { World } from '../runner.ts'
+import type { PartnerNetwork } from '../runner.ts'
 import { startMailServer } from './mail-server.ts'
 
 /** The host name of the mailbox server for ours.example, behind the gateway. */
 export const mailboxName = 'mailbox.ours.example'
 
 /** Partners with a certificate of the local authority. The last two are for manual tests. */
-const orderly = ['bank.example', 'northwind.example', 'contoso.example']
+const trustedPartners = ['bank.example', 'northwind.example', 'contoso.example']
 
-export async function startDemoWorld(authority: LocalAuthority): Promise<World> {
+export async function startDemoPartners(authority: LocalAuthority): Promise<PartnerNetwork> {
   const named = async (name: string) => startMailServer(name, await authority.issue(name))
   const mailbox = await named(mailboxName)
   const paper = await startMailServer('mx.paper.example', null)
   const workshop = await startMailServer('mx.workshop.example', await selfSigned('mx.workshop.example'))
-  const others = await Promise.all(orderly.map((domain) => named(`mx.${domain}`)))
+  const others = await Promise.all(trustedPartners.map((domain) => named(`mx.${domain}`)))
   const archiveCertificate = await selfSigned('mx.archive.example')
   const archive = await startMailServer('mx.archive.example', archiveCertificate)
   const servers = [mailbox, paper, workshop, ...others, archive]
@@ -42,7 +42,7 @@ export async function startDemoWorld(authority: LocalAuthority): Promise<World> 
         'mx.museum.example': { A: [address(archiveAddress)], secure: true },
         '_25._tcp.mx.museum.example': { TLSA: [tlsaOf(await selfSigned('mx.museum.example'))], secure: true },
         ...Object.fromEntries(
-          orderly.flatMap((domain, index) => [
+          trustedPartners.flatMap((domain, index) => [
             [domain, { MX: [[10, `mx.${domain}`]] }],
             [`mx.${domain}`, { A: [address(3 + index)] }],
           ]),

@@ -1,14 +1,14 @@
 /** Formats the demo's results for a first-time user, in at most 110 columns. */
 import { dirname, join } from 'node:path'
 import type { Endpoints } from '../endpoints.ts'
-import type { Sent } from '../send-mail.ts'
+import type { SendResult } from '../send-mail.ts'
 import { mailboxName } from './partners.ts'
 import type { Step } from './scenario.ts'
 import type { MessageTrace, RecipientTrace } from './trace.ts'
 
 export interface Row {
   readonly step: Step
-  readonly answer: Sent
+  readonly answer: SendResult
   /** Null for a refused message, or one that is not decided in time. */
   readonly trace: MessageTrace | null
 }
@@ -28,7 +28,7 @@ const legend = wrap(
 )
 
 export function renderTable(rows: readonly Row[], notification: MessageTrace | null, names: Names): string {
-  const blocks = rows.map((row, index) => block(index + 1, cellsOf(row, names), whyOf(row)))
+  const blocks = rows.map((row, index) => block(index + 1, cellsOf(row, names), explanationOf(row)))
   const last =
     notification === null
       ? []
@@ -50,12 +50,12 @@ function line(cells: readonly string[]): string {
 }
 
 function cellsOf({ step, answer, trace }: Row, names: Names): string[] {
-  const cameIn = step.as === 'Plain' ? 'in the clear' : (trace?.tls.protocol ?? 'TLS')
-  const who = `${step.from} → ${step.to}`
-  if (!answer.accepted) return [who, cameIn, step.refusedBy ?? '', 'Refused', 'not accepted']
+  const cameIn = step.session === 'Plain' ? 'in the clear' : (trace?.tls.protocol ?? 'TLS')
+  const route = `${step.from} → ${step.to}`
+  if (!answer.accepted) return [route, cameIn, step.refusedBy ?? '', 'Refused', 'not accepted']
   const recipient = trace?.recipients[0]
-  if (trace === null || recipient === undefined) return [who, cameIn, '', 'Undecided', '']
-  return [who, cameIn, connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
+  if (trace === null || recipient === undefined) return [route, cameIn, '', 'Undecided', '']
+  return [route, cameIn, connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
 }
 
 /** Returns the partner's connector: that of the own mail server is the same on every line. */
@@ -65,8 +65,8 @@ function connectorOf(
   names: Names,
 ): string {
   const { inbound = null, outbound = null } = verdict?.connectors ?? {}
-  const telling = direction === 'Incoming' ? (inbound ?? outbound) : outbound
-  if (telling !== null) return names.get(telling) ?? telling
+  const connectorId = direction === 'Incoming' ? (inbound ?? outbound) : outbound
+  if (connectorId !== null) return names.get(connectorId) ?? connectorId
   return attempts.at(-1)?.policySource === 'Dane' ? 'none, but DANE' : 'none'
 }
 
@@ -79,18 +79,18 @@ function howItLeft({ state, attempts }: RecipientTrace): string {
   return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
 }
 
-function whyOf({ step, answer, trace }: Row): string {
-  if (!answer.accepted) return `${sentence(step.shows)} Reply: ${answer.reply}`
+function explanationOf({ step, answer, trace }: Row): string {
+  if (!answer.accepted) return `${sentence(step.demonstrates)} Reply: ${answer.reply}`
   const recipient = trace?.recipients[0]
   const reply = recipient?.attempts.at(-1)?.reply
-  if (recipient?.state === 'Delivered' || reply === undefined) return sentence(step.shows)
-  return `${sentence(step.shows)} Result: ${outcomeOf(reply)}`
+  if (recipient?.state === 'Delivered' || reply === undefined) return sentence(step.demonstrates)
+  return `${sentence(step.demonstrates)} Result: ${outcomeOf(reply)}`
 }
 
 /** Puts the reply of the other server, if there is one, after the gateway's own reply. */
 function outcomeOf(reply: string): string {
-  const [, ours, theirs] = /^(.+): (\d{3}[ -].*)$/s.exec(reply) ?? []
-  return ours === undefined ? reply : `${ours}. Reply of the partner: ${theirs}`
+  const [, ownReply, partnerReply] = /^(.+): (\d{3}[ -].*)$/s.exec(reply) ?? []
+  return ownReply === undefined ? reply : `${ownReply}. Reply of the partner: ${partnerReply}`
 }
 
 function sentence(text: string): string {
@@ -99,9 +99,9 @@ function sentence(text: string): string {
 
 function notificationCells(trace: MessageTrace, names: Names): string[] {
   const recipient = trace.recipients[0]
-  const who = `<> → ${trace.envelope.rcptTo[0] ?? ''}`
-  if (recipient === undefined) return [who, 'generated', '', 'Undecided', '']
-  return [who, 'generated', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
+  const route = `<> → ${trace.envelope.rcptTo[0] ?? ''}`
+  if (recipient === undefined) return [route, 'generated', '', 'Undecided', '']
+  return [route, 'generated', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
 }
 
 const notificationWhy = 'The DSN (delivery status notification) to Ann: her message to the vault bounced.'
@@ -121,11 +121,11 @@ function wrap(text: string, width: number): string[] {
  * Returns commands to copy. `npx node` is the Node.js of this repository.
  * @param id the id of a demo message; null when the demo sent none, because an earlier state exists
  */
-export function howToGoOn(endpoints: Endpoints, id: string | null): string {
+export function nextSteps(endpoints: Endpoints, id: string | null): string {
   const port = endpoints.smtp.split(':')[1]
   const api = endpoints.api === defaultApi ? '' : ` --api ${endpoints.api}`
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
-  return `${id === null ? keptState : ''}Send another message in the clear (the reply contains the message id):
+  return `${id === null ? existingStateText : ''}Send another message in the clear (the reply contains the message id):
   npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
 Send as the own mail server, which its certificate identifies and which may relay:
   npx node infra/local/send.ts --port ${port} --from ann@ours.example --to teller@bank.example \\
@@ -152,7 +152,7 @@ Press Ctrl-C to stop.
 /** The command line's default. */
 const defaultApi = 'http://127.0.0.1:8080'
 
-const keptState = `
+const existingStateText = `
 The state directory already has a configuration, so the demo changes nothing and sends no messages.
 
 `

@@ -9,9 +9,9 @@ export interface Step {
   readonly from: string
   readonly to: string
   /** The client's session: in the clear, over TLS, or over TLS with the mailbox server's certificate. */
-  readonly as: 'Plain' | 'Tls' | 'OurServer'
+  readonly session: 'Plain' | 'Tls' | 'OurServer'
   /** The behaviour that the message demonstrates. */
-  readonly shows: string
+  readonly demonstrates: string
   /** The connector that refuses the message in session. A refused message has no trace to read it from. */
   readonly refusedBy?: string
 }
@@ -20,63 +20,64 @@ export const steps: readonly Step[] = [
   {
     from: 'bob@paper.example',
     to: 'ann@ours.example',
-    as: 'Plain',
-    shows: 'no connector requires TLS from paper.example, so its mail is accepted in the clear',
+    session: 'Plain',
+    demonstrates: 'no connector requires TLS from paper.example, so its mail is accepted in the clear',
   },
   {
     from: 'teller@bank.example',
     to: 'ann@ours.example',
-    as: 'Tls',
-    shows: 'a connector requires TLS from the bank, and the client uses it',
+    session: 'Tls',
+    demonstrates: 'a connector requires TLS from the bank, and the client uses it',
   },
   {
     from: 'teller@bank.example',
     to: 'ann@ours.example',
-    as: 'Plain',
-    shows: 'a connector requires TLS from the bank, and this client does not use it',
+    session: 'Plain',
+    demonstrates: 'a connector requires TLS from the bank, and this client does not use it',
     refusedBy: 'From the bank',
   },
   {
     from: 'ann@ours.example',
     to: 'bob@paper.example',
-    as: 'OurServer',
-    shows: 'opportunistic TLS: the server offers no STARTTLS, so the message is sent in the clear',
+    session: 'OurServer',
+    demonstrates: 'opportunistic TLS: the server offers no STARTTLS, so the message is sent in the clear',
   },
   {
     from: 'ann@ours.example',
     to: 'eve@workshop.example',
-    as: 'OurServer',
-    shows: 'opportunistic TLS: the certificate is self-signed, but TLS is used anyway',
+    session: 'OurServer',
+    demonstrates: 'opportunistic TLS: the certificate is self-signed, but TLS is used anyway',
   },
   {
     from: 'ann@ours.example',
     to: 'fay@archive.example',
-    as: 'OurServer',
-    shows: 'DANE: the signed zone has a TLSA record, and the certificate matches it',
+    session: 'OurServer',
+    demonstrates: 'DANE: the signed zone has a TLSA record, and the certificate matches it',
   },
   {
     from: 'ann@ours.example',
     to: 'max@museum.example',
-    as: 'OurServer',
-    shows: 'DANE: the certificate does not match the TLSA record, so the message is deferred',
+    session: 'OurServer',
+    demonstrates: 'DANE: the certificate does not match the TLSA record, so the message is deferred',
   },
   {
     from: 'ann@ours.example',
     to: 'teller@bank.example',
-    as: 'OurServer',
-    shows: 'forced TLS: the certificate has the required authority and name',
+    session: 'OurServer',
+    demonstrates: 'forced TLS: the certificate has the required authority and name',
   },
   {
     from: 'ann@ours.example',
     to: 'dr@clinic.example',
-    as: 'OurServer',
-    shows: 'forced TLS: the server offers no STARTTLS, so the message is deferred, not sent in the clear',
+    session: 'OurServer',
+    demonstrates:
+      'forced TLS: the server offers no STARTTLS, so the message is deferred, not sent in the clear',
   },
   {
     from: 'ann@ours.example',
     to: 'guard@vault.example',
-    as: 'OurServer',
-    shows:
+    session: 'OurServer',
+    demonstrates:
       'forced TLS: the certificate does not have the required name and authority, and this connector bounces',
   },
 ]

@@ -91,11 +91,11 @@ function decode(query: Buffer): packet.Packet | null {
 }
 
 function udpLimit(query: packet.Packet): number {
-  return Math.max(minUdpOctets, optionsOf(query)?.udpPayloadSize ?? minUdpOctets)
+  return Math.max(minUdpOctets, ednsOptionsOf(query)?.udpPayloadSize ?? minUdpOctets)
 }
 
 /** Finds the OPT record: only a query with EDNS gets EDNS in its answer (RFC 6891 §6.1.1). */
-const optionsOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
+const ednsOptionsOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
 
 /** RFC 8914 §2. */
 function extendedErrors(error: number | undefined): { code: number; data: Buffer }[] {
@@ -119,7 +119,7 @@ function answer(zone: Zone, query: packet.Packet): packet.Reply {
     questions: query.questions,
     answers: answers.map(encodable),
     authorities: answers.length === 0 ? [startOfAuthority] : [],
-    additionals: optionsOf(query) ? [{ type: 'OPT', name: '.', options: extendedErrors(error) }] : [],
+    additionals: ednsOptionsOf(query) ? [{ type: 'OPT', name: '.', options: extendedErrors(error) }] : [],
   }
 }
 

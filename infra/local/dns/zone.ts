@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { causeOf, StartError } from '../start-error.ts'
+import { firstErrorLine, StartError } from '../start-error.ts'
 
 const port = z.int().min(1).max(65_535)
 const hexadecimal = z.string().regex(/^([0-9a-f]{2})+$/i, 'not hexadecimal')
@@ -36,7 +36,7 @@ export const Zone = z.strictObject({
    */
   ports: z
     .record(
-      z.string().refine(isPlace, 'neither an address nor address:port'),
+      z.string().refine(isAddressOrEndpoint, 'neither an address nor address:port'),
       z.union([port, z.string().refine(isEndpoint)]),
     )
     .default({}),
@@ -70,7 +70,7 @@ export function readZone(file: string): Zone {
   try {
     return parseZone(JSON.parse(readFileSync(file, 'utf8')))
   } catch (error) {
-    throw new StartError(`--zone ${file}: ${causeOf(error)}`)
+    throw new StartError(`--zone ${file}: ${firstErrorLine(error)}`)
   }
 }
 
@@ -138,7 +138,7 @@ function normalise(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
 }
 
-function isPlace(value: string): boolean {
+function isAddressOrEndpoint(value: string): boolean {
   const [, six, four, endpointPort = '25'] = /^(?:\[(.+)\]|([\d.]+)):(\d{1,5})$/.exec(value) ?? []
   if (six === undefined && four === undefined) return isIP(value) !== 0
   return (

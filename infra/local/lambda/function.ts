@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
-import { causeOf } from '../start-error.ts'
+import { firstErrorLine } from '../start-error.ts'
 import type { EnvironmentData, Invocation, Report } from './bootstrap.ts'
 
 export interface FunctionDefinition extends EnvironmentData {
@@ -17,7 +17,7 @@ export interface FunctionDefinition extends EnvironmentData {
 export class InvocationError extends Error {}
 
 /** Milliseconds to create an execution environment. Most invocations take less. */
-const timeToMakeMs = 100
+const creationTimeMs = 100
 
 interface Environment {
   readonly worker: Worker
@@ -32,7 +32,7 @@ export class LambdaFunction {
   /** Events that wait for the concurrency limit. */
   readonly #waiting: (() => void)[] = []
   /** Events that wait for a busy environment. */
-  readonly #heirs: ((environment: Environment) => void)[] = []
+  readonly #environmentWaiters: ((environment: Environment) => void)[] = []
   #running = 0
 
   /** @param log receives the function's stdout and stderr */
@@ -54,7 +54,7 @@ export class LambdaFunction {
 
   /** @throws InvocationError */
   async invoke(event: unknown): Promise<unknown> {
-    while (this.#running >= this.#definition.concurrency) await this.#room()
+    while (this.#running >= this.#definition.concurrency) await this.#waitForSlot()
     this.#running += 1
     try {
       return await this.#invokeIn(await this.#environment(), event)
@@ -83,29 +83,29 @@ export class LambdaFunction {
     if (idle !== undefined) return idle
     if (this.#busy.size === 0) return this.#create()
     return new Promise((resolve) => {
-      const inherit = (environment: Environment) => {
+      const take = (environment: Environment) => {
         clearTimeout(timer)
         resolve(environment)
       }
       const timer = setTimeout(() => {
-        this.#heirs.splice(this.#heirs.indexOf(inherit), 1)
+        this.#environmentWaiters.splice(this.#environmentWaiters.indexOf(take), 1)
         resolve(this.#create())
-      }, timeToMakeMs)
-      this.#heirs.push(inherit)
+      }, creationTimeMs)
+      this.#environmentWaiters.push(take)
     })
   }
 
   #release(environment: Environment): void {
-    const heir = this.#heirs.shift()
-    if (heir === undefined) this.#idle.push(environment)
-    else heir(environment)
+    const waiter = this.#environmentWaiters.shift()
+    if (waiter === undefined) this.#idle.push(environment)
+    else waiter(environment)
   }
 
   /** Kills every environment that runs an invocation, like a lost host. Returns their number. */
   crash(): number {
-    const victims = [...this.#busy]
-    for (const { worker } of victims) void worker.terminate()
-    return victims.length
+    const killed = [...this.#busy]
+    for (const { worker } of killed) void worker.terminate()
+    return killed.length
   }
 
   async stop(): Promise<void> {
@@ -113,7 +113,7 @@ export class LambdaFunction {
     await Promise.all(environments.map(({ worker }) => worker.terminate()))
   }
 
-  #room(): Promise<void> {
+  #waitForSlot(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
@@ -130,11 +130,11 @@ export class LambdaFunction {
     worker.stderr.pipe(this.#log, { end: false })
     const created = { worker, ready: this.#untilReady(worker) }
     created.ready.catch(() => undefined)
-    worker.once('exit', () => this.#forget(created))
+    worker.once('exit', () => this.#removeIdle(created))
     return created
   }
 
-  #forget(environment: Environment): void {
+  #removeIdle(environment: Environment): void {
     const index = this.#idle.indexOf(environment)
     if (index >= 0) this.#idle.splice(index, 1)
   }
@@ -178,7 +178,7 @@ export class LambdaFunction {
       }
       const onError = (error: unknown) => {
         settle()
-        reject(new InvocationError(`${this.name}: ${causeOf(error)}`))
+        reject(new InvocationError(`${this.name}: ${firstErrorLine(error)}`))
       }
       const onExit = () => {
         settle()

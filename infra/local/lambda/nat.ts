@@ -12,8 +12,8 @@ export type Translation = Readonly<Record<string, number | string>>
 
 /** Returns the real destination of a connection. */
 export function translate(rules: Translation, host: string, port: number): { host: string; port: number } {
-  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  const target = rules[place] ?? (port === 25 ? rules[host] : undefined)
+  const key = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const target = rules[key] ?? (port === 25 ? rules[host] : undefined)
   if (target === undefined) return { host, port }
   if (typeof target === 'number') return { host, port: target }
   const [address = host, mapped] = target.split(':')

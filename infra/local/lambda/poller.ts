@@ -8,7 +8,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
-import { causeOf } from '../start-error.ts'
+import { firstErrorLine } from '../start-error.ts'
 import { region } from '../template.ts'
 
 export interface EventSource {
@@ -31,7 +31,7 @@ export interface Poller {
 const maxMessagesPerCall = 10
 
 /** Milliseconds between a failed receive and the next. */
-const pauseAfterFault = 1000
+const retryDelayMs = 1000
 
 type Invoke = (event: SQSEvent) => Promise<unknown>
 
@@ -46,7 +46,7 @@ export function startPoller(
   const running = new Set<Promise<void>>()
   const start = (batch: readonly Message[]) => {
     const invocation = processBatch(sqs, source, invoke, batch)
-      .catch((error: unknown) => onError(causeOf(error)))
+      .catch((error: unknown) => onError(firstErrorLine(error)))
       .finally(() => running.delete(invocation))
     running.add(invocation)
   }
@@ -57,8 +57,8 @@ export function startPoller(
         else start(await receiveBatch(sqs, source, stopping.signal))
       } catch (error) {
         if (stopping.signal.aborted) return
-        onError(`${source.queueUrl}: ${causeOf(error)}`)
-        await delay(pauseAfterFault, undefined, { signal: stopping.signal }).catch(() => undefined)
+        onError(`${source.queueUrl}: ${firstErrorLine(error)}`)
+        await delay(retryDelayMs, undefined, { signal: stopping.signal }).catch(() => undefined)
       }
     }
   })()

@@ -2,7 +2,7 @@
 import type { ScheduledEvent } from 'aws-lambda'
 import { z } from 'zod'
 import { parse } from '../aws/resources.ts'
-import { causeOf, StartError } from '../start-error.ts'
+import { firstErrorLine, StartError } from '../start-error.ts'
 import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
 
 export interface Schedule {
@@ -66,7 +66,9 @@ export function startSchedule(
   const wait = (last: Date) => {
     const at = nextTime(schedule, new Date(Math.max(last.getTime(), Date.now())))
     timer = setTimeout(() => {
-      invoke(schedule.functionArn, eventAt(schedule, at)).catch((error: unknown) => onError(causeOf(error)))
+      invoke(schedule.functionArn, eventAt(schedule, at)).catch((error: unknown) =>
+        onError(firstErrorLine(error)),
+      )
       wait(at)
     }, at.getTime() - Date.now())
     timer.unref()

@@ -17,7 +17,7 @@ import {
   ConcurrentUpdateError,
 } from '../../../functions/rotate-certificate/secret.ts'
 import { NotificationItem } from '../../../functions/rotate-certificate/told.ts'
-import { OwnSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
+import { CreatedSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import type { Announcement } from '../../../shared/queues/topic.ts'
 import { startDynamoDb } from '../../support/dynamodb.ts'
@@ -40,7 +40,7 @@ const of = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
 const day = 86_400_000
 
 const dynamodb = await startDynamoDb()
-const own = new OwnSecrets(null)
+const own = new CreatedSecrets(null)
 const server = await listen(secretsServer(null, own))
 const secrets = new SecretsManagerClient({ endpoint: server.url, ...testAccount })
 after(() => Promise.all([dynamodb.stop(), server.stop()]))

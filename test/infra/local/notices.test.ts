@@ -10,7 +10,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import type { Clients } from '../../../infra/local/aws/clients.ts'
 import { type Emulators, startEmulators } from '../../../infra/local/aws/emulators.ts'
 import { createResources, type Resources } from '../../../infra/local/aws/resources.ts'
-import { readNotices } from '../../../infra/local/notices.ts'
+import { startNoticeReader } from '../../../infra/local/notices.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
 import { within } from '../../support/within.ts'
 
@@ -51,7 +51,7 @@ test('a topic of the template has the ARN that units publish to', () => {
 test('a notice is printed at once in one line, and written completely to the file', async () => {
   const file = new PassThrough({ encoding: 'utf8' })
   const told: string[] = []
-  const reader = await readNotices(clients, resources.topics, file, (line) => told.push(line))
+  const reader = await startNoticeReader(clients, resources.topics, file, (line) => told.push(line))
   await clients.sns.send(
     new PublishCommand({
       TopicArn: resources.topics[0],

@@ -3,18 +3,18 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { OwnSecrets } from '../../../infra/local/aws/secrets.ts'
+import { CreatedSecrets } from '../../../infra/local/aws/secrets.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
 after(() => rmSync(directory, { recursive: true }))
 
 test('a created secret survives a restart with its current version', () => {
-  const secrets = new OwnSecrets(directory)
+  const secrets = new CreatedSecrets(directory)
   secrets.create('mailflow/tls', 'one')
   secrets.put('mailflow/tls', 'two', 'v2', ['AWSPENDING'])
   assert.equal(secrets.get('mailflow/tls')?.text, 'one')
   secrets.move('mailflow/tls', 'AWSCURRENT', 'v2', 'first')
-  const again = new OwnSecrets(directory)
+  const again = new CreatedSecrets(directory)
   again.create('arn:aws:secretsmanager:us-east-1:000000000000:secret:mailflow/tls-AbCdEf', 'three')
   const { text, stages } = again.get('mailflow/tls') ?? {}
   assert.deepEqual([text, stages?.sort()], ['two', ['AWSCURRENT', 'AWSPENDING']])
@@ -26,7 +26,7 @@ test('only the owner may read the file of a secret', () => {
 })
 
 test('a label moves only from the version that has it', () => {
-  const secrets = new OwnSecrets(null)
+  const secrets = new CreatedSecrets(null)
   secrets.create('x', 'one')
   secrets.put('x', 'two', 'v2', ['AWSPENDING'])
   secrets.put('x', 'three', 'v3', ['AWSPENDING'])
@@ -38,7 +38,7 @@ test('a label moves only from the version that has it', () => {
 })
 
 test('a version accepts the same value again and refuses another', () => {
-  const secrets = new OwnSecrets(null)
+  const secrets = new CreatedSecrets(null)
   secrets.create('x', null)
   assert.equal(secrets.get('x'), null)
   assert.deepEqual(secrets.put('x', 'one', 'v1', ['AWSPENDING']).sort(), ['AWSCURRENT', 'AWSPENDING'])

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import { keptFolder, linkBundles, sourcesDigest } from '../../../infra/local/kept.ts'
+import { cacheFolder, linkBundles, sourcesDigest } from '../../../infra/local/kept.ts'
 import { synthesise } from '../../../infra/local/synthesise.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-synthesise-'))
@@ -17,7 +17,7 @@ test('a second start uses the stored synthesis with the bundles that the templat
   assert.deepEqual(readdirSync(folder), made, 'CDK synthesises once')
   const bundles = [...second.assets.values()].filter((path) => existsSync(join(path, 'index.mjs')))
   assert.ok(bundles.length >= 5, 'the functions have no bundles')
-  for (const path of bundles) assert.equal(dirname(path), keptFolder(sourcesDigest()))
+  for (const path of bundles) assert.equal(dirname(path), cacheFolder(sourcesDigest()))
 })
 
 test('other settings give another template with the same bundles', async () => {
