@@ -69,7 +69,7 @@ const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
 ]
 
 /** Files that share a process only to load common imports once. */
-const mostTogether = 10
+const maxFilesPerProcess = 10
 
 /** The files of each process, in the order in which processes start. */
 export function processesFor(files: readonly string[]): string[][] {
@@ -85,7 +85,7 @@ export function processesFor(files: readonly string[]): string[][] {
 }
 
 const chunks = (files: readonly string[]): string[][] => {
-  const count = Math.ceil(files.length / mostTogether)
+  const count = Math.ceil(files.length / maxFilesPerProcess)
   const size = Math.ceil(files.length / count)
   return Array.from({ length: count }, (_, index) => files.slice(index * size, (index + 1) * size))
 }

@@ -156,7 +156,7 @@ const together = concurrencyLimiter(4)
 let hasFailed = false
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 process.exitCode = (await runAll(names.map((name) => parts[name]?.(paths) as Part))) ? 0 : 1
-process.stdout.write(`\n${inWords(total)}\n`)
+process.stdout.write(`\n${asText(total)}\n`)
 
 /** Starts programs in the order of the parts, a few at a time. When one fails, no other starts. */
 async function runAll(all: readonly Part[]): Promise<boolean> {
@@ -194,7 +194,7 @@ async function runPart(
   const isGood = ended.every(Boolean)
   if (begun === 0) return isGood
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
-  const counted = counts.passed + counts.failed + counts.skipped > 0 ? `: ${inWords(counts)}` : ''
+  const counted = counts.passed + counts.failed + counts.skipped > 0 ? `: ${asText(counts)}` : ''
   process.stdout.write(`${title} ${isGood ? 'passed' : 'FAILED'} in ${seconds} s${counted}\n`)
   return isGood
 }
@@ -240,6 +240,6 @@ function add(sum: Counts, { passed, failed, skipped }: Counts): void {
   sum.skipped += skipped
 }
 
-function inWords({ passed, failed, skipped }: Counts): string {
+function asText({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`
 }

@@ -25,14 +25,14 @@ const hangs = 'hanging.example'
 const smtpTimeouts = { connect: 3, greeting: 6, command: 6, data: 12 }
 /** Threads that the runner gives a function. A fifth of them may serve one destination: by default 10 of 50. */
 const threads = availableParallelism() * 4
-export const usualPlaces = Math.max(1, Math.round(threads / 5))
+export const defaultSlots = Math.max(1, Math.round(threads / 5))
 
 export interface HangingOptions {
   rounds: number
   /** Messages a second to each partner. */
   perSecond: number
   /** Concurrent deliveries to one destination. */
-  places: number
+  slots: number
 }
 
 /** Each run has its own runner, so that no job of the last run waits in its queues. */
@@ -109,8 +109,8 @@ async function startWorld(concurrencyPerDestination: number): Promise<World> {
   }
 }
 
-async function run(withHanging: boolean, { perSecond, places }: HangingOptions): Promise<Times> {
-  const world = await startWorld(places)
+async function run(withHanging: boolean, { perSecond, slots }: HangingOptions): Promise<Times> {
+  const world = await startWorld(slots)
   try {
     // Sends both kinds of mail: the thread created for the first hanging message delays the others once.
     await sendAll(world, withHanging, 2 * perSecond, 20)
@@ -160,12 +160,12 @@ async function sendBy(client: SmtpClient, domain: string, name: string): Promise
 }
 
 /** Other load on the machine disturbs some rounds: the fastest round counts. */
-const least = (rounds: readonly Times[]): number => Math.min(...rounds.map(({ p99 }) => p99))
+const smallest = (rounds: readonly Times[]): number => Math.min(...rounds.map(({ p99 }) => p99))
 
 function report(
   without: readonly Times[],
   with_: readonly Times[],
-  { perSecond, places }: HangingOptions,
+  { perSecond, slots }: HangingOptions,
 ): string {
   const row = (which: keyof Times) => {
     const [one = 0, other = 0] = [without, with_].map((all) => median(all.map((times) => times[which])))
@@ -173,12 +173,12 @@ function report(
   }
   const { connect, greeting } = smtpTimeouts
   return [
-    `${partners} partners, ${messagesEach} messages each at ${perSecond}/s, ${threads} workers, ${places} places a destination; timeouts ${connect} s to connect, ${greeting} s for the greeting; ${without.length} rounds, medians.`,
+    `${partners} partners, ${messagesEach} messages each at ${perSecond}/s, ${threads} workers, ${slots} places a destination; timeouts ${connect} s to connect, ${greeting} s for the greeting; ${without.length} rounds, medians.`,
     '',
     '| from 250 to the partner | twenty partners | and one that hangs | ratio |',
     '|---|---:|---:|---:|',
     row('p50'),
     row('p99'),
-    `| least p99 of a round | ${Math.round(least(without))} ms | ${Math.round(least(with_))} ms | ${(least(with_) / least(without)).toFixed(2)} |`,
+    `| least p99 of a round | ${Math.round(smallest(without))} ms | ${Math.round(smallest(with_))} ms | ${(smallest(with_) / smallest(without)).toFixed(2)} |`,
   ].join('\n')
 }

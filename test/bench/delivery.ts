@@ -4,7 +4,7 @@
  */
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { measureHanging, usualPlaces } from './delivery-hanging.ts'
+import { defaultSlots, measureHanging } from './delivery-hanging.ts'
 import { measureReuse } from './delivery-reuse.ts'
 
 const { values } = parseArgs({
@@ -14,7 +14,7 @@ const { values } = parseArgs({
     /** Messages a second to each of the twenty partners. */
     rate: { type: 'string', default: '2' },
     /** Concurrent deliveries to one destination. */
-    places: { type: 'string', default: String(usualPlaces) },
+    slots: { type: 'string', default: String(defaultSlots) },
     only: { type: 'string' },
   },
 })
@@ -22,8 +22,8 @@ const rounds = Number(values.rounds)
 
 if (values.only !== 'hanging') console.log(await measureReuse(rounds, Number(values.seconds)))
 if (values.only !== 'reuse') {
-  const [perSecond, places] = [Number(values.rate), Number(values.places)]
-  console.log(`\n${await measureHanging({ rounds, perSecond, places })}`)
+  const [perSecond, slots] = [Number(values.rate), Number(values.slots)]
+  console.log(`\n${await measureHanging({ rounds, perSecond, slots })}`)
 }
 const load = loadavg()[0]?.toFixed(1)
 console.log(

@@ -16,7 +16,7 @@ import { endWithThisProcess, hostname, type Program, stopProcess } from './mailf
 export const harakaVersion = '3.3.4'
 
 /** Milliseconds until it must send its greeting. */
-const patience = 30_000
+const timeoutMs = 30_000
 
 const home = join(import.meta.dirname, '../../node_modules/.cache/mailflow-bench/haraka')
 const installed = join(home, 'node_modules/Haraka')
@@ -66,7 +66,7 @@ export async function startHaraka(identity: Identity, nodes: number): Promise<Pr
     await stopProcess(child)
     rmSync(folder, { recursive: true, force: true })
   }
-  for (const deadline = performance.now() + patience; !(await greets(port)); await delay(50)) {
+  for (const deadline = performance.now() + timeoutMs; !(await greets(port)); await delay(50)) {
     if (child.exitCode === null && performance.now() < deadline) continue
     await stop()
     throw new Error(`Haraka does not start: ${log.trim()}`)

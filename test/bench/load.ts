@@ -37,11 +37,11 @@ export interface LoadResult extends Tally {
 }
 
 /** Milliseconds until a missing reply is a failure. */
-const patience = 30_000
+const timeoutMs = 30_000
 /** Milliseconds before a failed session begins again. */
 const pauseAfterFailure = 100
 /** Number of sessions opened at once before a load begins. */
-const openedAtOnce = 25
+const maxConcurrentOpens = 25
 const failuresWhileOpening = 10
 
 /**
@@ -93,7 +93,7 @@ export class LoadRun {
       for (const slot of left) while (!(await slot.open())) this.#allowFailure()
     }
     try {
-      await Promise.all(Array.from({ length: openedAtOnce }, opener))
+      await Promise.all(Array.from({ length: maxConcurrentOpens }, opener))
     } finally {
       clearInterval(watch)
     }
@@ -132,7 +132,7 @@ export class LoadRun {
   }
 
   /** Called when a slot has nothing more to do. */
-  rests(): void {
+  finish(): void {
     if (--this.#active === 0) this.#finished()
   }
 
@@ -198,7 +198,8 @@ class Slot {
 
   watch(now: number): void {
     const session = this.#session
-    if (session?.isWaiting && now - session.since > patience) session.fail(`silent for ${patience / 1000} s`)
+    if (session?.isWaiting && now - session.since > timeoutMs)
+      session.fail(`silent for ${timeoutMs / 1000} s`)
   }
 
   #connect(): void {
@@ -242,7 +243,7 @@ class Slot {
 
   #rest(): void {
     this.#isActive = false
-    this.#run.rests()
+    this.#run.finish()
   }
 
   #failed(): void {

@@ -37,7 +37,7 @@ export interface Measured {
 
 /** Milliseconds that a queue may take to become empty. */
 const drainLimit = 30_000
-const looksEvery = 250
+const sampleIntervalMs = 250
 
 /**
  * @param watchMemory whether to sample the server's memory all the time, which costs processor time; otherwise one
@@ -55,8 +55,8 @@ export async function measure(
   const look = () => {
     memory = Math.max(memory, proportionalSetSize(server.pid))
   }
-  const looks = watchMemory ? setInterval(look, looksEvery) : undefined
-  const result = await generators.run().finally(() => clearInterval(looks))
+  const samples = watchMemory ? setInterval(look, sampleIntervalMs) : undefined
+  const result = await generators.run().finally(() => clearInterval(samples))
   const queuedAtEnd = server.queued?.() ?? 0
   look()
   const queuedAfter = await drained(server)

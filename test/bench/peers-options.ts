@@ -2,10 +2,10 @@
 import { parseArgs } from 'node:util'
 import type { Mode } from './load.ts'
 
-const usualServers = ['mailflow', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
-const servers = [...usualServers, 'mailflow-before', 'postfix-hold'] as const
+const defaultServers = ['mailflow', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
+const servers = [...defaultServers, 'mailflow-before', 'postfix-hold'] as const
 /** `mailflow-before` comes with --before. */
-const namable = servers.filter((name) => name !== 'mailflow-before')
+const selectable = servers.filter((name) => name !== 'mailflow-before')
 export type ServerName = (typeof servers)[number]
 
 /** One kind of load. Its servers alternate. */
@@ -30,14 +30,14 @@ export interface Options {
   /** Another checkout, whose ingress is measured beside this one's. */
   before: string | undefined
   /** The smallest acceptable median ratio of this checkout's rate to the other's, over all kinds of load. */
-  least: number
+  minRatio: number
 }
 
 export const usage = `npm run bench:peers -- [flags]
   --rounds N        rounds of each measurement (3)
   --seconds N       seconds of each measurement (5)
   --connections N   sessions at once; several numbers with commas between them are measured one after the other (100,400)
-  --only WORDS      commas between them, of these: ${namable.join(', ')};
+  --only WORDS      commas between them, of these: ${selectable.join(', ')};
                     4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole, but for
                     postfix-hold, which is measured only when named.
   --before DIR      measures the ingress of another checkout in turns with this one's, and no other server; exits with 1
@@ -62,7 +62,7 @@ export function parseOptions(args: string[]): Options {
       group: { type: 'string', default: 'X25519' },
       profile: { type: 'string' },
       before: { type: 'string' },
-      least: { type: 'string', default: '0.95' },
+      minRatio: { type: 'string', default: '0.95' },
     },
   })
   const words = values.only.flatMap((value) => value.split(',')).filter(Boolean)
@@ -82,14 +82,14 @@ export function parseOptions(args: string[]): Options {
     group: values.group,
     profile: values.profile,
     before: values.before,
-    least: ratioOf(values.least),
+    minRatio: ratioOf(values.minRatio),
   }
 }
 
 const sizes = ['4', '50'] as const
 const modes = ['persistent', 'connection'] as const
 const protections = ['tls', 'plain'] as const
-const allWords: readonly string[] = [...namable, ...sizes, ...modes, ...protections]
+const allWords: readonly string[] = [...selectable, ...sizes, ...modes, ...protections]
 
 function chosen<T extends string>(kind: readonly T[], words: readonly string[]): T[] {
   const named = kind.filter((word) => words.includes(word))
@@ -97,7 +97,7 @@ function chosen<T extends string>(kind: readonly T[], words: readonly string[]):
 }
 
 const serversOf = (words: readonly string[]): ServerName[] =>
-  servers.some((name) => words.includes(name)) ? chosen(servers, words) : [...usualServers]
+  servers.some((name) => words.includes(name)) ? chosen(servers, words) : [...defaultServers]
 
 const cellsOf = (words: readonly string[], connections: readonly number[]): Cell[] =>
   chosen(modes, words).flatMap((mode) =>

@@ -13,8 +13,8 @@ function section({ cell, rounds, memory }: Results): string {
     '|---|---:|---:|---:|---:|---:|---:|---:|---:|',
   ]
   const rows = [...rounds].map(([server, measured]) => row(names[server], measured, memory.get(server)))
-  const remarks = [...rounds].flatMap(([server, measured]) => remarksOn(names[server], measured))
-  return [`### ${titleOf(cell)}`, '', ...head, ...rows, ...remarks.map((remark) => `\n${remark}`)].join('\n')
+  const notes = [...rounds].flatMap(([server, measured]) => notesOn(names[server], measured))
+  return [`### ${titleOf(cell)}`, '', ...head, ...rows, ...notes.map((note) => `\n${note}`)].join('\n')
 }
 
 function row(name: string, rounds: readonly Measured[], memory = Number.NaN): string {
@@ -44,7 +44,7 @@ function row(name: string, rounds: readonly Measured[], memory = Number.NaN): st
 }
 
 /** Notes to the row: what its figures do not show, and what makes them uncertain. */
-function remarksOn(name: string, rounds: readonly Measured[]): string[] {
+function notesOn(name: string, rounds: readonly Measured[]): string[] {
   const errors = [...countErrors(rounds)].map(([cause, times]) => `${times} × ${cause}`)
   const queued = Math.max(...rounds.map(({ queuedAtEnd }) => queuedAtEnd))
   const left = Math.max(...rounds.map(({ queuedAfter }) => queuedAfter))

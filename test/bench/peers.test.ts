@@ -108,7 +108,7 @@ test('a row has medians, a range, the largest memory and all errors; a ratio com
 })
 
 test('with another checkout only its ingress and this one are measured', () => {
-  const { servers, before, least } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
+  const { servers, before, minRatio: least } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
   assert.deepEqual([servers, before, least], [['mailflow', 'mailflow-before'], '/elsewhere', 0.95])
   assert.throws(() => parseOptions(['--before', '/elsewhere', '--least', 'much']), /--least: much/)
 })

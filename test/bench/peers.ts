@@ -49,7 +49,7 @@ async function run(options: Options): Promise<void> {
   } finally {
     if (results.length > 0) console.log(`${conditions(options, results, loadBefore)}\n\n${report(results)}`)
   }
-  if (options.before !== undefined) compare(results, options.least)
+  if (options.before !== undefined) compare(results, options.minRatio)
 }
 
 function compare(results: readonly Results[], least: number): void {
@@ -75,7 +75,7 @@ async function measureCell(cell: Cell, options: Options, generators: Generators)
   }
   for (const [name, server] of servers) await once(name, server, true)
   for (let round = 0; round < options.rounds; round++)
-    for (const [name, server] of turned(servers, round)) {
+    for (const [name, server] of rotate(servers, round)) {
       const measured = await once(name, server)
       rounds.get(name)?.push(measured)
       tell(`${titleOf(cell)}, round ${round + 1}, ${name}: ${Math.round(measured.perSecond)}/s`)
@@ -85,7 +85,7 @@ async function measureCell(cell: Cell, options: Options, generators: Generators)
 }
 
 /** Rotates the list, so that each round begins with another server. */
-function turned<T>(all: readonly T[], by: number): T[] {
+function rotate<T>(all: readonly T[], by: number): T[] {
   const first = by % all.length
   return [...all.slice(first), ...all.slice(0, first)]
 }
@@ -150,14 +150,14 @@ function conditions(options: Options, results: readonly Results[], loadBefore: s
     'CPU: user and system time of all processes of a server, from /proc: what their living threads ran, and what those that ended left to their parent, until the queue is empty. What the kernel does on its own, such as writing to disk, is not in it.',
     'Memory: the sum of the proportional set sizes (PSS) of all processes of a server, at its most of four looks a second in the run left out, and of one at the end of each other.',
     `The load: ${generators === 1 ? 'one process' : `${generators} processes`}; its column is how much of one processor the busiest used.`,
-    ...remarks(options, results),
+    ...notes(options, results),
   ]
     .map((line) => `- ${line}`)
     .join('\n')
 }
 
 /** Notes on each server that was measured. */
-function remarks({ servers }: Options, results: readonly Results[]): string[] {
+function notes({ servers }: Options, results: readonly Results[]): string[] {
   const has = (start: string) => servers.some((name) => name.startsWith(start))
   const ours = results.flatMap(({ rounds }) => [...rounds].filter(([name]) => name.startsWith('mailflow')))
   const storage = median(ours.flatMap(([, rounds]) => rounds.map((one) => one.storageProcessor)))

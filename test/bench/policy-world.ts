@@ -132,7 +132,7 @@ export function mailFor(partners: number, count: number): Mail[] {
     const domain = domainOf(index)
     const certified = overTlsWith({ subjectAltNames: [`mail.${domain}`, domain] })
     const elsewhere = `someone${number}@mail.elsewhere${below(1000)}.example`
-    const toOurs = recipient({ address: `user${number}@ours${below(20)}.example` })
+    const toOwnDomain = recipient({ address: `user${number}@ours${below(20)}.example` })
     const toPartner = recipient({
       address: `user${number}@${below(2) ? 'mail.' : ''}${domainOf(below(partners))}`,
     })
@@ -141,11 +141,11 @@ export function mailFor(partners: number, count: number): Mail[] {
     const ip = `198.51.100.${below(256)}`
     switch (number % 4) {
       case 0:
-        return { message: mail(fromPartner, ip, certified), recipient: toOurs }
+        return { message: mail(fromPartner, ip, certified), recipient: toOwnDomain }
       case 1:
-        return { message: mail(fromPartner, ip, below(2) ? noTls : overTls), recipient: toOurs }
+        return { message: mail(fromPartner, ip, below(2) ? noTls : overTls), recipient: toOwnDomain }
       case 2:
-        return { message: mail(elsewhere, ip, below(2) ? certified : overTls), recipient: toOurs }
+        return { message: mail(elsewhere, ip, below(2) ? certified : overTls), recipient: toOwnDomain }
       default: {
         const tens = index - (index % 10)
         const gateway = overTlsWith({ subjectAltNames: [`gateway${tens + 3}.ours0.example`] })

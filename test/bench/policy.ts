@@ -52,19 +52,19 @@ const work = new Map<string, Decide>([
 ])
 
 console.log(`Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model}, load ${load()}\n`)
-const worlds = sizes.map(prepare)
+const setups = sizes.map(prepare)
 decisions()
 await chains()
 console.log(`\nload ${load()} at the end`)
 
-interface World {
+interface PolicySetup {
   size: number
   snapshot: Snapshot
   mail: Mail[]
 }
 
 /** Work after a change of the connectors: compiling. Work before a write: the comparison with all others. */
-function prepare(size: number): World {
+function prepare(size: number): PolicySetup {
   if (size === sizes[0])
     head('connectors', 'their heap', 'compiled in', 'heap of the snapshot', 'warnings on save', 'for `*`')
   const empty = heapUsed()
@@ -87,9 +87,9 @@ function decisions(): void {
   const times = new Map<string, number[]>()
   const measure = (forMs: number, keep: boolean) => {
     for (const [kind, decide] of work)
-      for (const world of worlds) {
-        const time = nanoseconds(decide, world, forMs)
-        const key = `${kind} ${world.size}`
+      for (const setup of setups) {
+        const time = nanoseconds(decide, setup, forMs)
+        const key = `${kind} ${setup.size}`
         if (keep) times.set(key, [...(times.get(key) ?? []), time])
       }
   }
@@ -104,7 +104,7 @@ function decisions(): void {
   }
 }
 
-function nanoseconds(decide: Decide, { snapshot, mail }: World, forMs: number): number {
+function nanoseconds(decide: Decide, { snapshot, mail }: PolicySetup, forMs: number): number {
   let [made, answered, microseconds] = [0, 0, 0]
   const before = process.threadCpuUsage()
   while (microseconds < forMs * 1000) {

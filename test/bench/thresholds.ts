@@ -110,9 +110,9 @@ function pointers(records: number): () => unknown {
 
 const host = 'mx.partner.example'
 const root = await createPki('Root')
-const stranger = await createPki('Stranger')
+const unknownClient = await createPki('Stranger')
 const path = [(await root.issue({ names: [host] })).cert, root.ca].map((pem) => new X509Certificate(pem))
-const presented = [...path, ...Array.from({ length: 7 }, () => new X509Certificate(stranger.ca))]
+const presented = [...path, ...Array.from({ length: 7 }, () => new X509Certificate(unknownClient.ca))]
 const chain = presented.map(({ raw }) => raw.toString('base64'))
 const judged = (records: Parameters<typeof matchesTlsa>[0]) => () =>
   matchesTlsa(records, chain, { subjectAltNames: [host], commonName: null }, [host], new Date())
@@ -228,7 +228,7 @@ function revocations(entries: number): () => unknown {
 }
 
 /** Milliseconds of processor time below which the clock is too coarse. */
-const shortest = 20
+const minMeasurableMs = 20
 const rounds = 5
 
 /** The smallest processor time of several rounds, in milliseconds. */
@@ -246,7 +246,7 @@ async function measured(work: () => unknown): Promise<number> {
     for (let time = 0; time < times; time++) await work()
     const { user, system } = process.cpuUsage(begun)
     const took = (user + system) / 1000
-    if (took >= shortest) return took / times
+    if (took >= minMeasurableMs) return took / times
   }
 }
 

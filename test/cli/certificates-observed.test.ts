@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
-import { daysAfter, seenCertificate, sighting } from '../support/observed.ts'
+import { daysAfter, observedCertificate, sighting } from '../support/observed.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
 let api: HttpApi
@@ -15,7 +15,7 @@ before(async () => {
   const bank = { id: body.id, name: 'To the bank' }
   const table = new ObservedTable(api.database.documents, api.database.transportTable)
   const expiring = (letter: string, days: number, issuer = 'CN=Issuer One') =>
-    seenCertificate(letter, { notAfter: daysAfter(days, now).toISOString(), issuer })
+    observedCertificate(letter, { notAfter: daysAfter(days, now).toISOString(), issuer })
   for (const one of [
     sighting(expiring('a', 2), daysAfter(-9, now), { connector: bank }),
     sighting(expiring('b', 80, 'CN=Two\u202e'), daysAfter(-1, now), { connector: bank }),

@@ -46,7 +46,7 @@ function headOf(group: readonly LevelName[], groups: readonly LevelName[][]): st
 function rowOf(row: Row, groups: readonly LevelName[][]): string[] {
   const cells = cellsOf(row)
   const shown = groups.map(([first]) => cell(cells[levelNames.indexOf(first as LevelName)] ?? ''))
-  return [row.does.join('; ').replaceAll('*', '\\*'), ...shown]
+  return [row.misbehaviours.join('; ').replaceAll('*', '\\*'), ...shown]
 }
 
 function section({ title, subject, rows }: Chapter): string {

@@ -14,7 +14,7 @@ const marker = Buffer.from('Subject: ')
 const maxBeginningOctets = 64 * 1024
 
 /** An object: complete for a segment, whose ranges are messages; digests for a large message. */
-export class Stored {
+export class StoredObject {
   readonly #whole: Hash = createHash('sha256')
   readonly #behind: Hash = createHash('sha256')
   readonly #keepsAll: boolean
@@ -55,9 +55,9 @@ export class Stored {
 }
 
 export class DigestingStorage {
-  readonly objects = new Map<string, Stored>()
+  readonly objects = new Map<string, StoredObject>()
   readonly jobs: EvaluationJob[] = []
-  readonly #uploads = new Map<string, Stored>()
+  readonly #uploads = new Map<string, StoredObject>()
   endpoint = ''
   stop = async () => {}
 
@@ -99,7 +99,7 @@ export class DigestingStorage {
       this.#uploads.delete(upload ?? '')
       return ''
     }
-    const stored = upload === null ? new Stored(key.startsWith('segments/')) : this.#uploads.get(upload)
+    const stored = upload === null ? new StoredObject(key.startsWith('segments/')) : this.#uploads.get(upload)
     if (!stored) throw new Error('NoSuchUpload')
     for await (const chunk of request) stored.add(chunk as Buffer)
     if (upload === null) this.#keep(key, stored)
@@ -107,12 +107,12 @@ export class DigestingStorage {
   }
 
   #begin(key: string): string {
-    this.#uploads.set(key, new Stored(false))
+    this.#uploads.set(key, new StoredObject(false))
     const result = `<Key>${key}</Key><UploadId>${key}</UploadId>`
     return `<InitiateMultipartUploadResult>${result}</InitiateMultipartUploadResult>`
   }
 
-  #keep(key: string, stored: Stored): void {
+  #keep(key: string, stored: StoredObject): void {
     stored.finish()
     this.objects.set(key, stored)
   }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import { basicEnvelope, newRecipient, noTls } from '../../shared/contract/message.ts'
-import { judge } from './judge.ts'
-import { Kept, type Told } from './kept.ts'
+import { compareWithStorage } from './judge.ts'
+import { type Confirmation, StoredData } from './kept.ts'
 import { type Ending, Ledger, reversePath } from './ledger.ts'
 
 const sent = Buffer.from('Subject: x\r\n\r\ntext\r\n')
@@ -12,7 +12,7 @@ const ids = ['01M88EV8ZZXD71ZM11XA5TFVP7', '01M88EV8ZZ4HB43JYRAAEK1W96'] as cons
 interface Stored {
   id?: string
   by?: number
-  told?: Told
+  told?: Confirmation
   text?: string
   trace?: string
   isMissing?: boolean
@@ -22,7 +22,7 @@ interface Stored {
 /** One message, its tries and the jobs from them. */
 function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: readonly number[] = []) {
   const ledger = new Ledger()
-  const kept = new Kept()
+  const kept = new StoredData()
   ledger.tries.set(
     0,
     endings.map((ending, index) => ({ began: 10_000 * index, ended: 10_000 * index + 5000, ending })),
@@ -45,16 +45,16 @@ function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: r
       content: { bucket: 'content', key, offset: 0, length: octets.length, sha256: hash('sha256', octets) },
     }
     const recipients = [newRecipient('b@ours.example')]
-    kept.take(JSON.stringify({ message, recipients, notBefore: null })).told = told
+    kept.take(JSON.stringify({ message, recipients, notBefore: null })).confirmation = told
   }
-  return judge({ messages: 1, ledger, kept, kills, contentOf: () => sent })
+  return compareWithStorage({ messages: 1, ledger, stored: kept, kills, contentOf: () => sent })
 }
 
 const accepted: Ending = { kind: 'Accepted', id: ids[0] }
 const acceptedLater: Ending = { kind: 'Accepted', id: ids[1] }
 const deferred: Ending = { kind: 'Deferred', reply: '451 4.3.0 x' }
 const closed: Ending = { kind: 'Closed' }
-const lost: Told = { fault: 'AnswerLost' }
+const lost: Confirmation = { fault: 'AnswerLost' }
 const later: Stored = { id: ids[1], by: 1 }
 
 const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp | null, kills?: number[]][] =

@@ -1,20 +1,20 @@
 /** Compares what the client saw with what is stored. */
 import { hash } from 'node:crypto'
 import { EvaluationJob } from '../../shared/contract/jobs.ts'
-import type { Kept, KeptJob } from './kept.ts'
+import type { StoredData, StoredJob } from './kept.ts'
 import { type Ledger, readReversePath, type Try } from './ledger.ts'
 
 export interface Evidence {
   messages: number
   ledger: Ledger
-  kept: Pick<Kept, 'objects' | 'jobs' | 'findings'>
+  stored: Pick<StoredData, 'objects' | 'jobs' | 'findings'>
   /** When a process of the ingress was killed, in ms of `performance.now`. */
   kills: readonly number[]
   /** Content as sent. */
   contentOf(message: number): Buffer
 }
 
-export interface Judgement {
+export interface Comparison {
   /** Violations; empty when all is well. */
   findings: string[]
   accepted: number
@@ -24,15 +24,15 @@ export interface Judgement {
   tries: Map<string, number>
 }
 
-interface Known extends KeptJob {
+interface IdentifiedJob extends StoredJob {
   id: string
 }
 
 /** Milliseconds from the kill of a process until its client has noticed the closed connection. */
 const maxNoticeMs = 2000
 
-export function judge(evidence: Evidence): Judgement {
-  const { messages, ledger, kept } = evidence
+export function compareWithStorage(evidence: Evidence): Comparison {
+  const { messages, ledger, stored: kept } = evidence
   const findings = [...kept.findings]
   const duplicates = new Map<string, number>()
   const endings = new Map<string, number>()
@@ -47,7 +47,7 @@ export function judge(evidence: Evidence): Judgement {
       add(endings, attempt.ending.kind)
       if (attempt.ending.kind === 'Refused' || attempt.ending.kind === 'Silent')
         findings.push(`message ${message}, try ${number}: ${JSON.stringify(attempt.ending)}`)
-      judgeTry(`message ${message}, try ${number}`, attempt, jobs.get(`${message}.${number}`) ?? [], {
+      compareTry(`message ${message}, try ${number}`, attempt, jobs.get(`${message}.${number}`) ?? [], {
         kills: evidence.kills,
         findings,
         duplicates,
@@ -58,8 +58,11 @@ export function judge(evidence: Evidence): Judgement {
 }
 
 /** Parses jobs as evaluate-policy does. @returns the jobs of each try */
-function readJobs({ kept, messages, contentOf }: Evidence, findings: string[]): Map<string, Known[]> {
-  const jobs = new Map<string, Known[]>()
+function readJobs(
+  { stored: kept, messages, contentOf }: Evidence,
+  findings: string[],
+): Map<string, IdentifiedJob[]> {
+  const jobs = new Map<string, IdentifiedJob[]>()
   for (const job of kept.jobs) {
     const parsed = EvaluationJob.safeParse(JSON.parse(job.body))
     if (!parsed.success) {
@@ -84,7 +87,7 @@ function readJobs({ kept, messages, contentOf }: Evidence, findings: string[]): 
 
 function contentFault(
   { id, size, content }: EvaluationJob['message'],
-  objects: Kept['objects'],
+  objects: StoredData['objects'],
   sent: Buffer,
 ): string | null {
   const object = objects.get(`${content.bucket}/${content.key}`)
@@ -101,40 +104,43 @@ function contentFault(
     : `before its content there is ${JSON.stringify(trace)}`
 }
 
-interface Court {
+interface Findings {
   kills: readonly number[]
   findings: string[]
   duplicates: Map<string, number>
 }
 
-function judgeTry(name: string, attempt: Try, jobs: readonly Known[], court: Court): void {
+function compareTry(name: string, attempt: Try, jobs: readonly IdentifiedJob[], context: Findings): void {
   const { ending } = attempt
   const ids = new Set(jobs.map(({ id }) => id))
-  if (ids.size > 1) court.findings.push(`${name} has jobs of ${ids.size} messages`)
-  const kill = court.kills.find((at) => at >= attempt.began && at <= attempt.ended)
-  if (ending.kind === 'Closed' && !wasKilled(attempt, court.kills))
-    court.findings.push(`${name}: its connection was closed although no process had been killed`)
+  if (ids.size > 1) context.findings.push(`${name} has jobs of ${ids.size} messages`)
+  const kill = context.kills.find((at) => at >= attempt.began && at <= attempt.ended)
+  if (ending.kind === 'Closed' && !wasKilled(attempt, context.kills))
+    context.findings.push(`${name}: its connection was closed although no process had been killed`)
   if (ending.kind === 'Accepted' && !ids.has(ending.id))
-    court.findings.push(`${name} was accepted as ${ending.id}, but there is no such job`)
-  if (ending.kind === 'Accepted' && !jobs.some(mayBeKnown))
-    court.findings.push(`${name} was accepted without a confirmation of the queue`)
+    context.findings.push(`${name} was accepted as ${ending.id}, but there is no such job`)
+  if (ending.kind === 'Accepted' && !jobs.some(isConfirmed))
+    context.findings.push(`${name} was accepted without a confirmation of the queue`)
   // One job of an accepted try is no duplicate: one whose response arrived, if any.
   const surplus = [...jobs]
     .sort((one, other) => rank(one) - rank(other))
     .slice(ending.kind === 'Accepted' ? 1 : 0)
   for (const job of surplus) {
-    if (typeof job.told === 'object')
-      add(court.duplicates, `the queue's response was lost: ${job.told.fault}`)
+    if (typeof job.confirmation === 'object')
+      add(context.duplicates, `the queue's response was lost: ${job.confirmation.fault}`)
     else if (ending.kind === 'Closed' && kill !== undefined)
-      add(court.duplicates, 'the process was killed before its reply')
-    else court.findings.push(`${name} (${ending.kind}) has a job without a cause: ${job.id}, ${job.told}`)
+      add(context.duplicates, 'the process was killed before its reply')
+    else
+      context.findings.push(
+        `${name} (${ending.kind}) has a job without a cause: ${job.id}, ${job.confirmation}`,
+      )
   }
 }
 
-const mayBeKnown = ({ told }: KeptJob) =>
+const isConfirmed = ({ confirmation: told }: StoredJob) =>
   told === 'Taken' || (typeof told === 'object' && told.fault === 'response too late')
 
-const rank = ({ told }: KeptJob) => (typeof told === 'object' ? 1 : 0)
+const rank = ({ confirmation: told }: StoredJob) => (typeof told === 'object' ? 1 : 0)
 
 /** A session may have been idle, or in its greeting, when its process was killed. */
 const wasKilled = ({ began, ended }: Try, kills: readonly number[]) =>

@@ -2,22 +2,22 @@
 import { createHash } from 'node:crypto'
 
 /** What the queue told the ingress about a job that it accepted. */
-export type Told =
+export type Confirmation =
   | 'Pending'
   | 'Taken'
   /** No confirmation: the injected fault, or a client that was gone. */
   | { fault: string }
 
-export interface KeptJob {
+export interface StoredJob {
   body: string
   /** Milliseconds of `performance.now`. */
   at: number
-  told: Told
+  confirmation: Confirmation
 }
 
-export class Kept {
+export class StoredData {
   readonly objects = new Map<string, Buffer>()
-  readonly jobs: KeptJob[] = []
+  readonly jobs: StoredJob[] = []
   /** Requests that no correct client sends. */
   readonly findings: string[] = []
   /** Keys of objects that the ingress knows to be stored. */
@@ -46,12 +46,16 @@ export class Kept {
     return tagOf(octets)
   }
 
-  /** @param named the parts by number, with their tags @returns whether the object exists now */
-  complete(key: string, upload: string, named: readonly (readonly [number: number, tag: string])[]): boolean {
+  /** @param namedParts the parts by number, with their tags @returns whether the object exists now */
+  complete(
+    key: string,
+    upload: string,
+    namedParts: readonly (readonly [number: number, tag: string])[],
+  ): boolean {
     const parts = this.#uploads.get(upload)
     // It was completed and the response was lost: S3 repeats the response.
     if (!parts) return this.objects.has(key)
-    const found = named.map(([number, tag]) => {
+    const found = namedParts.map(([number, tag]) => {
       const part = parts.get(number)
       return part && tagOf(part) === tag ? part : null
     })
@@ -73,11 +77,11 @@ export class Kept {
     this.#acknowledged.add(key)
   }
 
-  take(body: string): KeptJob {
+  take(body: string): StoredJob {
     const { bucket, key } = JSON.parse(body).message.content
     if (!this.#acknowledged.has(`${bucket}/${key}`))
       this.findings.push(`a job came before its content was known to be stored: ${body}`)
-    const job: KeptJob = { body, at: performance.now(), told: 'Pending' }
+    const job: StoredJob = { body, at: performance.now(), confirmation: 'Pending' }
     this.jobs.push(job)
     return job
   }

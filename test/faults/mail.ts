@@ -1,9 +1,9 @@
 /** The messages of a run. Each follows from its number and the run's seed, so none has to be kept. */
-import { Chance } from '../support/chance.ts'
+import { Random } from '../support/chance.ts'
 
 /** Content as it must be stored, after the field that the ingress adds. */
 export function contentOf(seed: number, number: number): Buffer {
-  const chance = new Chance(seed, number, 1)
+  const chance = new Random(seed, number, 1)
   const head = `From: a@elsewhere.example\r\nTo: b@ours.example\r\nSubject: message ${number} of ${seed}\r\n\r\n`
   const parts = [head]
   const size = sizeOf(number, chance)
@@ -18,7 +18,7 @@ export function contentOf(seed: number, number: number): Buffer {
 }
 
 /** Mostly small; some are stored as separate objects, and some of these in several parts. */
-function sizeOf(number: number, chance: Chance): number {
+function sizeOf(number: number, chance: Random): number {
   if (number % 4000 === 3999) return chance.between(6_000_000, 12_000_000)
   if (number % 1000 === 499) return chance.between(1_048_576, 4_000_000)
   if (number % 200 === 24) return chance.between(50_000, 200_000)
@@ -26,7 +26,7 @@ function sizeOf(number: number, chance: Chance): number {
 }
 
 /** Lines that begin with a dot, that are one dot or empty, and octets above 127. */
-function lineOf(chance: Chance): string {
+function lineOf(chance: Random): string {
   const text = chance.number().toString(36).repeat(chance.between(0, 7))
   return `${chance.weighted<string>({ '.': 0.1, '..': 0.05, '.\r\n': 0.05, é: 0.05 }, '')}${text}\r\n`
 }

@@ -5,15 +5,15 @@
  * when anything is missing, wrong, or stored twice without a reason.
  */
 import { parseArgs } from 'node:util'
-import { Chance } from '../support/chance.ts'
+import { Random } from '../support/chance.ts'
 import { selfSigned } from '../support/pki.ts'
 import { freePort } from '../support/process.ts'
 import { IngressProcess } from './ingress-process.ts'
-import { type Judgement, judge } from './judge.ts'
-import { Kept } from './kept.ts'
+import { type Comparison, compareWithStorage } from './judge.ts'
+import { StoredData } from './kept.ts'
 import { Ledger } from './ledger.ts'
 import { contentOf } from './mail.ts'
-import { Plan } from './plan.ts'
+import { FaultPlan } from './plan.ts'
 import { Sender } from './sender.ts'
 import { FaultyStorage } from './storage.ts'
 
@@ -37,8 +37,8 @@ function wholeNumber(name: string, text: string): number {
 
 console.log(`seed ${seed}: ${messages} messages, ${sessions} sessions, ${kills} kills`)
 
-const kept = new Kept()
-const storage = await FaultyStorage.start(kept, new Plan(seed))
+const kept = new StoredData()
+const storage = await FaultyStorage.start(kept, new FaultPlan(seed))
 const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
 const port = await freePort()
 const ingress = new IngressProcess({
@@ -74,10 +74,10 @@ await killing
 storage.isCalm = true
 const code = await ingress.stop()
 await storage.stop()
-const judgement = judge({
+const judgement = compareWithStorage({
   messages,
   ledger,
-  kept,
+  stored: kept,
   kills: ingress.kills,
   contentOf: (message) => contentOf(seed, message),
 })
@@ -89,7 +89,7 @@ process.exit(judgement.findings.length === 0 ? 0 : 1)
 
 /** @returns for each kill, in order, the number of completed messages at which it is due */
 function killsDue(): number[] {
-  const chance = new Chance(seed, 5)
+  const chance = new Random(seed, 5)
   return Array.from({ length: kills }, (_, index) =>
     Math.floor(((index + chance.number()) * messages) / kills),
   )
@@ -106,7 +106,7 @@ function seconds(): string {
   return ((performance.now() - began) / 1000).toFixed(0)
 }
 
-function report({ findings, accepted, duplicates, tries }: Judgement): string {
+function report({ findings, accepted, duplicates, tries }: Comparison): string {
   const sorted = (counts: ReadonlyMap<string, number>) =>
     [...counts].sort(([one], [other]) => one.localeCompare(other))
   const rows = [
@@ -114,7 +114,7 @@ function report({ findings, accepted, duplicates, tries }: Judgement): string {
     ['seconds', seconds()],
     ['kills', String(ingress.kills.length)],
     ...sorted(tries).map(([kind, count]) => [`tries: ${kind}`, String(count)]),
-    ['sessions refused or closed before a message', String(sender.turnedAway)],
+    ['sessions refused or closed before a message', String(sender.refusedSessions)],
     ...sorted(storage.faults).map(([fault, count]) => [`faults: ${fault}`, String(count)]),
     ['jobs', String(kept.jobs.length)],
     ...sorted(duplicates).map(([cause, count]) => [`duplicates: ${cause}`, String(count)]),

@@ -134,7 +134,7 @@ async function run(pid: number): Promise<void> {
   )
   const replies = Promise.all(ending.map((each) => reply(each, each.number % 10 <= 6 ? 0 : 50)))
   await Promise.all(stopped)
-  await small('while large messages arrive')
+  await sendSmallMessage('while large messages arrive')
   const answers = await replies
   console.log(`${ending.length} messages of ${megabytes} MB got replies after ${seconds(began)} s`)
   const accepted = ending.filter((_, index) => answers[index]?.startsWith('250 '))
@@ -145,9 +145,9 @@ async function run(pid: number): Promise<void> {
     others.length === late.length,
     `messages were refused: ${others.find((answer) => !late.includes(answer))}`,
   )
-  judge(accepted)
+  checkStored(accepted)
   for (const { sender } of stopping) sender.destroy()
-  await small('after them')
+  await sendSmallMessage('after them')
   const last = await LargeSender.greet(port)
   const answer = await last.send('last@elsewhere.example', mails[0]?.octets ?? Buffer.alloc(0), {
     pace: 0,
@@ -163,7 +163,7 @@ async function run(pid: number): Promise<void> {
 }
 
 /** A small message must be accepted soon. */
-async function small(when: string): Promise<void> {
+async function sendSmallMessage(when: string): Promise<void> {
   const began = performance.now()
   const sender = await LargeSender.greet(port)
   const answer = await sender.send('small@elsewhere.example', Buffer.from('Subject: small\r\n\r\nText\r\n'), {
@@ -176,7 +176,7 @@ async function small(when: string): Promise<void> {
 }
 
 /** Every message accepted with 250 has one job, and its octets are those sent. */
-function judge(sent: readonly { number: number; mail: (typeof mails)[number] }[]): void {
+function checkStored(sent: readonly { number: number; mail: (typeof mails)[number] }[]): void {
   const jobs = new Map(storage.jobs.map((job) => [job.message.envelope.mailFrom, job.message.content]))
   for (const { number, mail } of sent) {
     const content = jobs.get(`m${number}@elsewhere.example`)

@@ -1,5 +1,5 @@
 /** The fault of each request. It depends only on the run's seed and the request's number. */
-import { Chance } from '../support/chance.ts'
+import { Random } from '../support/chance.ts'
 
 /** Faults after which the ingress cannot know that its request was executed. It was. */
 export const afterTheFact = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const
@@ -27,12 +27,12 @@ export interface Planned {
   /** Milliseconds before the response. */
   delay: number
   /** For other random choices. */
-  chance: Chance
+  chance: Random
 }
 
 export type Service = 'S3' | 'SQS' | 'DynamoDB'
 
-const calm: Partial<Record<Fault, number>> = {
+const calmWeights: Partial<Record<Fault, number>> = {
   Refused: 0.01,
   RequestCut: 0.01,
   ErrorBefore: 0.01,
@@ -45,19 +45,19 @@ const calm: Partial<Record<Fault, number>> = {
 }
 
 /** Additional faults of batches. */
-const entries: Partial<Record<Fault, number>> = {
+const batchWeights: Partial<Record<Fault, number>> = {
   EntriesRefused: 0.02,
   EntriesUnnamed: 0.02,
   EntryDamaged: 0.01,
 }
 
 /** Requests from the start of one storm to the next, and requests in a storm. */
-const stormEvery = 800
-const stormLasts = 40
+const stormPeriodRequests = 800
+const stormRequests = 40
 /** Factor of the probability of faults in a storm. */
 const stormFactor = 8
 
-export class Plan {
+export class FaultPlan {
   readonly #seed: number
   readonly #requests = { S3: 0, SQS: 0, DynamoDB: 0 }
 
@@ -67,10 +67,10 @@ export class Plan {
 
   next(service: Service): Planned {
     const number = this.#requests[service]++
-    const chance = new Chance(this.#seed, service.length, number, 2)
-    const weights = service === 'SQS' ? { ...calm, ...entries } : calm
+    const chance = new Random(this.#seed, service.length, number, 2)
+    const weights = service === 'SQS' ? { ...calmWeights, ...batchWeights } : calmWeights
     const fault = chance.weighted<Fault>(
-      isStorm(this.#seed, service, number) ? stormy(weights) : weights,
+      isStorm(this.#seed, service, number) ? stormWeights(weights) : weights,
       'None',
     )
     return {
@@ -83,14 +83,14 @@ export class Plan {
 
 function isStorm(seed: number, service: Service, number: number): boolean {
   if (service === 'DynamoDB') return false
-  const period = Math.floor(number / stormEvery)
-  const begin = new Chance(seed, service.length, period, 3).between(0, stormEvery - stormLasts)
-  const at = (number % stormEvery) - begin
-  return at >= 0 && at < stormLasts
+  const period = Math.floor(number / stormPeriodRequests)
+  const begin = new Random(seed, service.length, period, 3).between(0, stormPeriodRequests - stormRequests)
+  const at = (number % stormPeriodRequests) - begin
+  return at >= 0 && at < stormRequests
 }
 
 /** A late response holds a session for seconds, so storms do not increase it. */
-const stormy = ({
+const stormWeights = ({
   Late = 0,
   ...weights
 }: Partial<Record<Fault, number>>): Partial<Record<Fault, number>> => ({
@@ -98,7 +98,7 @@ const stormy = ({
   Late,
 })
 
-function delayOf(fault: Fault, chance: Chance): number {
+function delayOf(fault: Fault, chance: Random): number {
   if (fault === 'Late') return chance.between(7000, 9000)
   return fault === 'Slow' ? chance.between(100, 1000) : chance.between(0, 8)
 }

@@ -1,6 +1,6 @@
 /** A sending server with many sessions: it sends each message until it is accepted or refused permanently. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Chance } from '../support/chance.ts'
+import { Random } from '../support/chance.ts'
 import { ClientSession, ClosedError, SilentError } from './client.ts'
 import { type Ending, type Ledger, reversePath } from './ledger.ts'
 import { contentOf, stuffed } from './mail.ts'
@@ -16,7 +16,7 @@ export interface SenderOptions {
 }
 
 /** Milliseconds before a deferred message is tried again. */
-const pause = 50
+const retryDelayMs = 50
 
 export class Sender {
   readonly #options: SenderOptions
@@ -24,7 +24,7 @@ export class Sender {
   #next = 0
   #done = 0
   /** Refused greetings, and sessions that ended before a message began. */
-  turnedAway = 0
+  refusedSessions = 0
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -40,34 +40,34 @@ export class Sender {
   }
 
   async #work(index: number): Promise<void> {
-    const chance = new Chance(this.#options.seed, index, 4)
+    const chance = new Random(this.#options.seed, index, 4)
     while (!this.#isDone) {
       const session = ClientSession.open(this.#options.port)
       try {
         if (await begin(session, chance)) await this.#sendSome(session, chance)
-        else this.turnedAway++
+        else this.refusedSessions++
       } catch (error) {
         if (!(error instanceof ClosedError) && !(error instanceof SilentError)) throw error
-        this.turnedAway++
+        this.refusedSessions++
       }
       session.close()
-      if (!this.#isDone) await delay(pause * (1 + chance.number()))
+      if (!this.#isDone) await delay(retryDelayMs * (1 + chance.number()))
     }
   }
 
   /** Sends the messages of one session. */
-  async #sendSome(session: ClientSession, chance: Chance): Promise<void> {
+  async #sendSome(session: ClientSession, chance: Random): Promise<void> {
     for (let left = chance.between(1, 60); left > 0 && session.isOpen && !this.#isDone; left--) {
       const message = this.#take()
       if (message === null) {
-        await delay(pause)
+        await delay(retryDelayMs)
         continue
       }
       const ending = await this.#try(session, message, chance)
       if (ending.kind === 'Accepted' || ending.kind === 'Refused') this.#options.onProgress(++this.#done)
       else {
         this.#again.push(message)
-        await delay(pause)
+        await delay(retryDelayMs)
       }
     }
     if (session.isOpen) await session.command('QUIT')
@@ -77,7 +77,7 @@ export class Sender {
     return this.#again.shift() ?? (this.#next < this.#options.messages ? this.#next++ : null)
   }
 
-  async #try(session: ClientSession, message: number, chance: Chance): Promise<Ending> {
+  async #try(session: ClientSession, message: number, chance: Random): Promise<Ending> {
     const { ledger, seed } = this.#options
     const number = ledger.begin(message)
     const octets = stuffed(contentOf(seed, message))
@@ -91,7 +91,7 @@ export class Sender {
 }
 
 /** @returns whether the server accepts mail */
-async function begin(session: ClientSession, chance: Chance): Promise<boolean> {
+async function begin(session: ClientSession, chance: Random): Promise<boolean> {
   if (!(await session.reply()).startsWith('220')) return false
   await session.command('EHLO client.elsewhere.example')
   if (!chance.happens(0.2)) return true
@@ -102,7 +102,7 @@ async function begin(session: ClientSession, chance: Chance): Promise<boolean> {
 }
 
 /** @returns the deciding reply: the first refusal, or the last reply */
-async function send(session: ClientSession, from: string, octets: Buffer, chance: Chance): Promise<string> {
+async function send(session: ClientSession, from: string, octets: Buffer, chance: Random): Promise<string> {
   const commands = [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']
   const isPipelined = chance.happens(0.5)
   if (isPipelined) session.write(commands.map((line) => `${line}\r\n`).join(''))
@@ -110,9 +110,9 @@ async function send(session: ClientSession, from: string, octets: Buffer, chance
   for (const command of commands) {
     if (!isPipelined && refused !== null) break
     const reply = await (isPipelined ? session.reply() : session.command(command))
-    const isTaken = reply.startsWith(command === 'DATA' ? '354' : '250')
-    if (command === 'DATA' && isTaken && refused !== null) await session.command('.')
-    if (!isTaken) refused ??= reply
+    const isAccepted = reply.startsWith(command === 'DATA' ? '354' : '250')
+    if (command === 'DATA' && isAccepted && refused !== null) await session.command('.')
+    if (!isAccepted) refused ??= reply
     if (reply.startsWith('421')) return leave(session, refused ?? reply)
   }
   if (refused !== null) {
@@ -131,7 +131,7 @@ function leave(session: ClientSession, reply: string): string {
 }
 
 /** Cuts the octets at random places, mostly not at all. */
-async function writeInPieces(session: ClientSession, octets: Buffer, chance: Chance): Promise<void> {
+async function writeInPieces(session: ClientSession, octets: Buffer, chance: Random): Promise<void> {
   let from = 0
   for (let cuts = chance.happens(0.25) ? chance.between(1, 5) : 0; cuts > 0; cuts--) {
     const to = chance.between(from, octets.length)

@@ -8,15 +8,15 @@ import type { Socket } from 'node:net'
 import { crc32 } from 'node:zlib'
 import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
-import type { Kept, KeptJob } from './kept.ts'
-import { afterTheFact, type Fault, type Plan, type Planned, type Service } from './plan.ts'
+import type { StoredData, StoredJob } from './kept.ts'
+import { afterTheFact, type Fault, type FaultPlan, type Planned, type Service } from './plan.ts'
 
 interface Answer {
   status: number
   headers: Record<string, string>
   body: string
   /** The jobs and the object that this response confirms as stored. */
-  jobs: KeptJob[]
+  jobs: StoredJob[]
   key?: string
 }
 
@@ -24,21 +24,21 @@ interface Answer {
 const clientTimeoutMs = 2500
 
 export class FaultyStorage {
-  readonly kept: Kept
+  readonly kept: StoredData
   /** How often each fault occurred. */
   readonly faults = new Map<string, number>()
   /** Stops all faults. */
   isCalm = false
   endpoint = ''
   stop = async () => {}
-  readonly #plan: Plan
+  readonly #plan: FaultPlan
 
-  private constructor(kept: Kept, plan: Plan) {
+  private constructor(kept: StoredData, plan: FaultPlan) {
     this.kept = kept
     this.#plan = plan
   }
 
-  static async start(kept: Kept, plan: Plan): Promise<FaultyStorage> {
+  static async start(kept: StoredData, plan: FaultPlan): Promise<FaultyStorage> {
     const storage = new FaultyStorage(kept, plan)
     const server = createServer((request, response) => void storage.#meet(request, response))
     server.keepAliveTimeout = 60_000
@@ -119,7 +119,7 @@ export class FaultyStorage {
   #batch(entries: SqsEntry[], { fault, chance }: Planned): Answer {
     const Successful: object[] = []
     const Failed: object[] = []
-    const jobs: KeptJob[] = []
+    const jobs: StoredJob[] = []
     for (const entry of entries) {
       const { Id, MessageBody } = entry
       const isMet = chance.happens(0.4)
@@ -130,7 +130,7 @@ export class FaultyStorage {
       if (fault === 'EntriesUnnamed' && isMet && chance.happens(0.5)) continue
       const job = this.kept.take(MessageBody)
       const isDamaged = fault === 'EntryDamaged' && isMet
-      if (isMet && (fault === 'EntriesUnnamed' || isDamaged)) job.told = { fault }
+      if (isMet && (fault === 'EntriesUnnamed' || isDamaged)) job.confirmation = { fault }
       else jobs.push(job)
       if (isMet && fault === 'EntriesUnnamed') continue
       Successful.push(takenEntry(entry, isDamaged ? 'damaged' : MessageBody))
@@ -226,11 +226,11 @@ const reset = (socket: Socket | null): void => void socket?.resetAndDestroy()
 
 /** Records for each job whether the ingress was told that it was accepted. */
 function follow(
-  jobs: readonly KeptJob[],
+  jobs: readonly StoredJob[],
   { fault, response, began }: { fault: Fault; response: ServerResponse; began: number },
 ): void {
-  const told = (said: KeptJob['told']) => {
-    for (const job of jobs) if (job.told === 'Pending') job.told = said
+  const told = (said: StoredJob['confirmation']) => {
+    for (const job of jobs) if (job.confirmation === 'Pending') job.confirmation = said
   }
   if ((afterTheFact as readonly Fault[]).includes(fault)) told({ fault })
   response.once('finish', () =>

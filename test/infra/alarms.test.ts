@@ -40,11 +40,11 @@ test('each section of the runbook has the parts Meaning, See and Do', () => {
       assert.ok(section.includes(`\n${part}`), title)
 })
 
-const ours = ofType('AWS::CloudWatch::Alarm').filter(
+const mailflowAlarms = ofType('AWS::CloudWatch::Alarm').filter(
   ({ Properties }) => Properties.Namespace === metricNamespace,
 )
 
-for (const { Properties } of ours) {
+for (const { Properties } of mailflowAlarms) {
   const { MetricName, Dimensions = [] } = Properties
   const unit = Dimensions[0]?.Value ?? 'smtp-ingress'
   test(`${unit} counts ${MetricName}, which an alarm watches`, () => {
@@ -63,7 +63,7 @@ test('functions count under the dimension that alarms and dashboard read', async
   const handler = sqsHandler({ job: z.unknown(), unit: 'evaluate-policy', process: countOne })
   await handler({ Records: [{ messageId: '1', body: '{}' } as SQSRecord] })
   const [metric] = written.mock.calls.flatMap(({ arguments: [line] }) => embeddedMetrics(line))
-  const alarm = ours.find(({ Properties }) => Properties.MetricName === Metric.forcedTlsFailures)
+  const alarm = mailflowAlarms.find(({ Properties }) => Properties.MetricName === Metric.forcedTlsFailures)
   assert.deepEqual(metric, {
     namespace: alarm?.Properties.Namespace,
     dimensions: alarm?.Properties.Dimensions.map(({ Name, Value }: Json) => [Name, Value]),
@@ -74,7 +74,7 @@ test('the ingress counts under the dimensions that alarms and dashboard read', (
   const metrics = new IngressMetrics()
   metrics.count(Metric.storageFailures)
   const [metric] = metrics.flush({}, 0).flatMap(embeddedMetrics)
-  const alarm = ours.find(({ Properties }) => Properties.MetricName === Metric.storageFailures)
+  const alarm = mailflowAlarms.find(({ Properties }) => Properties.MetricName === Metric.storageFailures)
   assert.deepEqual(metric, { namespace: alarm?.Properties.Namespace, dimensions: [] })
   assert.equal(alarm?.Properties.Dimensions, undefined)
 })

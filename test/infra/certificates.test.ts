@@ -4,8 +4,8 @@ import { readConfig } from '../../infra/config.ts'
 import { deployments, type Json, many, ofType, only, resources, text } from '../support/synthesis.ts'
 
 const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123'
-const byHand = { tlsSecretArn }
-const byAcm = deployments['with certificates of ACM'] ?? {}
+const withAdministratorSecret = { tlsSecretArn }
+const withAcmCertificates = deployments['with certificates of ACM'] ?? {}
 
 /** Returns `role action resource` of calls to the secret, its certificates and their items. */
 function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
@@ -18,17 +18,17 @@ function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
       ),
     )
     .filter((grant) => actions.test(grant))
-    .map(plain)
+    .map(withoutHashes)
     .sort()
 }
 
 /** Drops the digits that the CDK adds to names. */
-const plain = (value: string): string => value.replace(/(?<=[A-Za-z])[0-9A-F]{8}(?=[>. ]|$)/g, '')
+const withoutHashes = (value: string): string => value.replace(/(?<=[A-Za-z])[0-9A-F]{8}(?=[>. ]|$)/g, '')
 
 test('the task reads the secret, and only rotation writes it', () => {
   for (const [mailflow, secret] of [
-    [byHand, tlsSecretArn],
-    [byAcm, '<CertificateSecret>'],
+    [withAdministratorSecret, tlsSecretArn],
+    [withAcmCertificates, '<CertificateSecret>'],
   ] as const)
     assert.deepEqual(grants(mailflow, /secretsmanager:(?!.*client-certificates)/), [
       `IngressTaskTaskRole secretsmanager:GetSecretValue ${secret}`,
@@ -39,8 +39,8 @@ test('the task reads the secret, and only rotation writes it', () => {
 })
 
 test('only rotation exports certificates, and only those of the stack', () => {
-  assert.deepEqual(grants(byHand, / acm:/), [])
-  assert.deepEqual(grants(byAcm, / acm:/), [
+  assert.deepEqual(grants(withAdministratorSecret, / acm:/), [])
+  assert.deepEqual(grants(withAcmCertificates, / acm:/), [
     'RotationFunctionRole acm:ExportCertificate <CertificateAcmEC>',
     'RotationFunctionRole acm:ExportCertificate <CertificateAcmRSA>',
     'RotationFunctionRole acm:GetCertificate <CertificateAcmEC>',
@@ -49,7 +49,9 @@ test('only rotation exports certificates, and only those of the stack', () => {
 })
 
 test('certificates of ACM are for the host name, exportable, one per key type, and validated in the given zone', () => {
-  const made = ofType('AWS::CertificateManager::Certificate', byAcm).map(({ Properties }) => Properties)
+  const made = ofType('AWS::CertificateManager::Certificate', withAcmCertificates).map(
+    ({ Properties }) => Properties,
+  )
   assert.deepEqual(
     made.map((one) => [one.KeyAlgorithm, one.CertificateExport, one.ValidationMethod, one.DomainName]),
     ['EC_prime256v1', 'RSA_2048'].map((kind) => [kind, 'ENABLED', 'DNS', 'mail.example.com']),
@@ -58,22 +60,22 @@ test('certificates of ACM are for the host name, exportable, one per key type, a
     assert.deepEqual(DomainValidationOptions, [
       { DomainName: 'mail.example.com', HostedZoneId: 'Z0123456789ABCDEFGHIJ' },
     ])
-  const withoutZone = { ...byAcm, certificate: { acm: { keyAlgorithms: ['RSA'] } } }
+  const withoutZone = { ...withAcmCertificates, certificate: { acm: { keyAlgorithms: ['RSA'] } } }
   const { Properties } = only('AWS::CertificateManager::Certificate', withoutZone)
   assert.deepEqual([Properties.KeyAlgorithm, Properties.DomainValidationOptions], ['RSA_2048', undefined])
 })
 
 test('the template contains no value of the secret, and the secret outlives the stack', () => {
-  const { Properties, DeletionPolicy } = only('AWS::SecretsManager::Secret', byAcm)
+  const { Properties, DeletionPolicy } = only('AWS::SecretsManager::Secret', withAcmCertificates)
   assert.deepEqual(
     [Properties.SecretString, Properties.GenerateSecretString, DeletionPolicy],
     [undefined, undefined, 'Retain'],
   )
-  assert.deepEqual(ofType('AWS::SecretsManager::Secret', byHand), [])
+  assert.deepEqual(ofType('AWS::SecretsManager::Secret', withAdministratorSecret), [])
 })
 
 test('in a deployment rotation runs after it gets its permissions and before the service starts', () => {
-  for (const mailflow of [byHand, byAcm]) {
+  for (const mailflow of [withAdministratorSecret, withAcmCertificates]) {
     const all: Json[] = resources(mailflow)
     const run = all.find(({ Type }) => Type === 'AWS::CloudFormation::CustomResource')
     assert.match(text(run.Properties.ServiceToken), /^<RotationFunction\w+\.Arn>$/)
@@ -88,11 +90,11 @@ test('rotation runs each hour, and when ACM has issued or renewed a certificate 
     ofType('AWS::Events::Rule', mailflow)
       .filter(({ id }) => id.startsWith('Rotation'))
       .map(({ Properties }) => Properties)
-  const [hourly, ...others] = rules(byHand)
+  const [hourly, ...others] = rules(withAdministratorSecret)
   assert.deepEqual([hourly.ScheduleExpression, others], ['cron(17 * * * ? *)', []])
-  const renewed = rules(byAcm).find(({ EventPattern }) => EventPattern)
+  const renewed = rules(withAcmCertificates).find(({ EventPattern }) => EventPattern)
   assert.deepEqual(
-    { ...renewed.EventPattern, resources: renewed.EventPattern.resources.map(text).map(plain) },
+    { ...renewed.EventPattern, resources: renewed.EventPattern.resources.map(text).map(withoutHashes) },
     {
       source: ['aws.acm'],
       'detail-type': ['ACM Certificate Available'],
@@ -100,7 +102,8 @@ test('rotation runs each hour, and when ACM has issued or renewed a certificate 
       detail: { Action: ['ISSUANCE', 'RENEWAL'] },
     },
   )
-  for (const { Targets } of rules(byAcm)) assert.match(text(Targets[0].Arn), /^<RotationFunction\w+\.Arn>$/)
+  for (const { Targets } of rules(withAcmCertificates))
+    assert.match(text(Targets[0].Arn), /^<RotationFunction\w+\.Arn>$/)
 })
 
 test('rotation writes only published certificates to the connectors table', () => {
@@ -117,7 +120,7 @@ test('rotation writes only published certificates to the connectors table', () =
 const common = { hostname: 'mx.ours.example' }
 const wrong: [string, object, RegExp][] = [
   ['neither a secret nor ACM', {}, /mailflow\.tlsSecretArn: set either this or certificate\.acm/],
-  ['both', { ...byHand, certificate: { acm: {} } }, /set either this or certificate\.acm/],
+  ['both', { ...withAdministratorSecret, certificate: { acm: {} } }, /set either this or certificate\.acm/],
   [
     'a kind twice',
     { certificate: { acm: { keyAlgorithms: ['EC', 'EC'] } } },
@@ -129,7 +132,7 @@ const wrong: [string, object, RegExp][] = [
     { certificate: { acm: { hostedZoneId: 'ours.example' } } },
     /must be the id of a hosted zone/,
   ],
-  ['a notice of a year', { ...byHand, certificate: { noticeDays: 365 } }, /noticeDays/],
+  ['a notice of a year', { ...withAdministratorSecret, certificate: { noticeDays: 365 } }, /noticeDays/],
 ]
 
 for (const [what, settings, fault] of wrong)

@@ -47,7 +47,7 @@ test('the function reads connectors and changes none', () => {
 })
 
 test('only units that observe or rotate certificates put events, with the source mailflow only', () => {
-  const telling = ofType('AWS::IAM::Policy').flatMap(({ Properties }) =>
+  const eventGrants = ofType('AWS::IAM::Policy').flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.filter(({ Action }: Json) =>
       many(Action).includes('events:PutEvents'),
     ).map(({ Resource, Condition }: Json) => [
@@ -57,7 +57,7 @@ test('only units that observe or rotate certificates put events, with the source
     ]),
   )
   const condition = { 'ForAllValues:StringEquals': { 'events:source': changeEventSource } }
-  assert.deepEqual(telling.sort(), [
+  assert.deepEqual(eventGrants.sort(), [
     ['DeliveryFunctionRole', 'event-bus/default', condition],
     ['PolicyFunctionRole', 'event-bus/default', condition],
     ['RotationFunctionRole', 'event-bus/default', condition],

@@ -44,10 +44,10 @@ for (const [name, mailflow] of Object.entries(deployments)) {
   })
 
   test(`no role of a deployment ${name} reaches an unscoped resource without a reason`, () => {
-    const unexplained = grants(mailflow)
+    const withoutReason = grants(mailflow)
       .filter(({ resource }) => resource.includes('*'))
       .filter((grant) => !unscoped.some((allowed) => covers(allowed, grant)))
-    assert.deepEqual(unexplained, [])
+    assert.deepEqual(withoutReason, [])
   })
 
   test(`no role of a deployment ${name} has a managed policy`, () => {

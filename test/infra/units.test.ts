@@ -72,12 +72,12 @@ test('settings reach the units that need them', () => {
 
 test('settings of DSNs reach the functions that decide, explain and write them', () => {
   const mailflow = { delayNotificationHours: 0.5, maximumReturnedSize: 5000 }
-  const told = (name: string) =>
+  const environmentOf = (name: string) =>
     ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties.Environment
       .Variables
   for (const name of ['PolicyFunction', 'ApiFunction'])
-    assert.equal(told(name)?.DELAY_NOTIFICATION_HOURS, '0.5', name)
-  assert.equal(told('BounceFunction')?.MAX_RETURNED_SIZE, '5000')
+    assert.equal(environmentOf(name)?.DELAY_NOTIFICATION_HOURS, '0.5', name)
+  assert.equal(environmentOf('BounceFunction')?.MAX_RETURNED_SIZE, '5000')
 })
 
 test('every function runs on Node 24 and arm64', () => {
@@ -95,12 +95,12 @@ test('every function runs on Node 24 and arm64', () => {
 function assertAgrees(schema: z.ZodObject, environment: Record<string, Json>): void {
   const unknown = Object.keys(environment).filter((name) => !(name in schema.shape))
   assert.deepEqual(unknown, [])
-  const values = Object.entries(environment).map(([name, value]) => [name, standIn(name, value)])
+  const values = Object.entries(environment).map(([name, value]) => [name, sampleValue(name, value)])
   assert.doesNotThrow(() => readEnvironment(schema, Object.fromEntries(values)))
 }
 
 /** Returns a value such as CloudFormation puts in place of a reference. */
-function standIn(name: string, value: Json): string {
+function sampleValue(name: string, value: Json): string {
   if (typeof value === 'string') return value
   if (name.endsWith('_ARN')) return 'arn:aws:sns:eu-west-1:123456789012:topic'
   return name.endsWith('_URL') ? 'https://sqs.eu-west-1.amazonaws.com/123456789012/queue' : text(value)

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   type ClientTls,
@@ -134,7 +134,7 @@ before(
     partners = await startPartner()
     runner = await startRunner(zone(), ['--no-demo'], launchTrusting(publicCa.ca))
     api = new Api(runner.endpoints)
-    await setUpOurMailboxes(api, mailboxes)
+    await setUpMailboxServer(api, mailboxes)
     for (const each of cases)
       connectors.set(
         each.name,

@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type HoldingPartner, startHoldingPartner } from '../support/local/holding-partner.ts'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, until } from '../support/local/runner.ts'
 
 let runner: Running
@@ -21,7 +21,7 @@ before(
     mailbox = await startHoldingPartner()
     runner = await startRunner({ names: {} })
     api = new Api(runner.endpoints)
-    await setUpOurMailboxes(api, mailbox)
+    await setUpMailboxServer(api, mailbox)
   },
   { timeout: 120_000 },
 )
@@ -45,7 +45,7 @@ test('the ingress that is killed during DATA accepts nothing and restarts', asyn
   client.write('Subject: half.\r\n\r\nhalf of')
   process.kill(runner.endpoints.pids.ingress ?? 0, 'SIGKILL')
   assert.equal(await client.reply(), '', 'the connection ends without an answer')
-  const line = await runner.complaint(/the ingress \(pid \d+\) ended by SIGKILL; restarted as pid \d+/)
+  const line = await runner.stderrLine(/the ingress \(pid \d+\) ended by SIGKILL; restarted as pid \d+/)
   assert.ok(line.includes(`pid ${runner.endpoints.pids.ingress})`))
 
   await api.settled(idIn(await send('whole')), ['Delivered'])
@@ -71,7 +71,7 @@ test('the ingress that is killed under load loses no message accepted with 250',
   )
   const unanswered = names.filter((name) => !replies.get(name)?.startsWith('250'))
   await until(() =>
-    runner.complaints.filter((line) => /ended by SIGKILL; restarted/.test(line)).length >= 2 ? true : null,
+    runner.stderrLines.filter((line) => /ended by SIGKILL; restarted/.test(line)).length >= 2 ? true : null,
   )
   assert.ok(unanswered.length > 0, 'the ingress died under load')
   // Like a client's queue: a message without a reply is sent again.
@@ -92,7 +92,7 @@ test('the ingress that is killed under load loses no message accepted with 250',
 
 /** The current pid of the ingress, from the ready line or the last restart. */
 function ingressPid(): number {
-  const restarts = runner.complaints.map((line) => /restarted as pid (\d+)/.exec(line)?.[1]).filter(Boolean)
+  const restarts = runner.stderrLines.map((line) => /restarted as pid (\d+)/.exec(line)?.[1]).filter(Boolean)
   return Number(restarts.at(-1) ?? runner.endpoints.pids.ingress)
 }
 
@@ -110,7 +110,7 @@ test('a worker that is killed inside SMTP transactions loses nothing and duplica
   }
   const dying = await inFlight()
   process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
-  await runner.complaint(/SIGUSR2: killed [1-9]\d* running Lambda workers/)
+  await runner.stderrLine(/SIGUSR2: killed [1-9]\d* running Lambda workers/)
   await mailbox.abandoned(names.length)
   mailbox.holding = false
   await letTimePass(dying)
@@ -130,7 +130,7 @@ test('workers that are killed at any moment lose nothing and duplicate only coun
   timeout: 90_000,
 }, async (t) => {
   const leasesBefore = metric('LeasesExpired')
-  const complaintsBefore = runner.complaints.length
+  const complaintsBefore = runner.stderrLines.length
   const names = Array.from({ length: 30 }, (_, index) => `storm-${index}`)
   let answered = 0
   const ids = await Promise.all(
@@ -143,7 +143,7 @@ test('workers that are killed at any moment lose nothing and duplicate only coun
   )
   await untilAllArrive(ids)
   const copies = names.reduce((sum, name) => sum + timesIn(mailbox.answered, name) - 1, 0)
-  const killed = runner.complaints
+  const killed = runner.stderrLines
     .slice(complaintsBefore)
     .reduce((sum, line) => sum + Number(/SIGUSR2: killed (\d+)/.exec(line)?.[1] ?? 0), 0)
   const counted = metric('LeasesExpired') - leasesBefore

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   idIn,
@@ -87,7 +87,7 @@ async function setUp(): Promise<void> {
     tlsSettings: 'DomainValidation',
     tlsDomain,
   })
-  await setUpOurMailboxes(api, partners.mailbox)
+  await setUpMailboxServer(api, partners.mailbox)
   await api.create('inbound', {
     name: 'our server',
     connectorType: 'OnPremises',
@@ -318,8 +318,8 @@ test('DSNs follow the NOTIFY, RET and ENVID parameters of the sender', async () 
   assert.match(failure, /Action: failed\r\nStatus: 5\.1\.1/)
   assert.equal(failure.match(/^Final-Recipient:/gm)?.length, 1)
   assert.doesNotMatch(failure, /quiet@|first line/)
-  const told = await until(async () => {
-    const { recipients } = await api.call<Told>('GET', `/messages/${id}`)
+  const dsns = await until(async () => {
+    const { recipients } = await api.call<NotificationTrace>('GET', `/messages/${id}`)
     const notifications = recipients.flatMap(({ address, notifications: of }) =>
       of.map(({ kind, state }) => `${address} ${kind} ${state}`),
     )
@@ -327,10 +327,10 @@ test('DSNs follow the NOTIFY, RET and ENVID parameters of the sender', async () 
       ? notifications.toSorted()
       : null
   })
-  assert.deepEqual(told, ['kept@strict.example relayed Delivered', 'unknown@strict.example failed Delivered'])
+  assert.deepEqual(dsns, ['kept@strict.example relayed Delivered', 'unknown@strict.example failed Delivered'])
 })
 
-interface Told {
+interface NotificationTrace {
   recipients: { address: string; notifications: { kind: string; state: string | null }[] }[]
 }
 

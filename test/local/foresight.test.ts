@@ -104,7 +104,7 @@ test('a certificate that expires in 10 days is shown, with one notice', async ()
   const again = await foresee()
   assert.deepEqual([again.told, again.known], [0, 1])
   const heading = 'mailflow: 10 days left: certificate of connector "To the hoster"'
-  await runner.complaint(/10 days left: certificate of connector "To the hoster"/)
+  await runner.stderrLine(/10 days left: certificate of connector "To the hoster"/)
   const notices = logged('notices')
   assert.equal(notices.split(heading).length - 1, 1)
   for (const expected of [fingerprintOf(old), 'First Authority', 'mail by the connector waits'])
@@ -125,7 +125,7 @@ test('a certificate of another authority causes an event and ends the warning', 
     changes.map(({ what }) => what),
     [['Issuer', 'Key']],
   )
-  await runner.complaint(/event: Partner Certificate Changed/)
+  await runner.stderrLine(/event: Partner Certificate Changed/)
   const [event, ...others] = logged('events')
     .trimEnd()
     .split('\n')

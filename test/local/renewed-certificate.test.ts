@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
@@ -32,7 +32,7 @@ before(
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
     const client = new DynamoDBClient({ region: 'us-east-1', credentials, endpoint: dynamodb })
     accepted = new ObservedList(DynamoDBDocumentClient.from(client), tables.transport ?? '')
-    await setUpOurMailboxes(api, mailbox)
+    await setUpMailboxServer(api, mailbox)
   },
   { timeout: 120_000 },
 )
@@ -59,7 +59,7 @@ const send = (domain: string, identity: Identity, subject = 'hello'): Promise<st
 
 /** Returns the text of the one notice about this connector, and the JSON at its end. */
 async function noticeOf(connector: string) {
-  await runner.complaint(new RegExp(`unknown certificate at connector "${connector}"`))
+  await runner.stderrLine(new RegExp(`unknown certificate at connector "${connector}"`))
   const notices = readFileSync(join(runner.endpoints.logs, 'notices.log'), 'utf8').split(
     /^(?=\S+Z mailflow: )/m,
   )

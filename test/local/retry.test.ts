@@ -1,7 +1,7 @@
 /** Tests validation and retry end to end after a connector is corrected. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -47,7 +47,7 @@ test('validation shows held mail, and a retry delivers it after its connector is
     senderDomains: ['bank.example'],
     onViolation: 'Defer',
   })
-  const mailboxes = await setUpOurMailboxes(api, mailbox, { tlsSettings: 'EncryptionOnly' })
+  const mailboxes = await setUpMailboxServer(api, mailbox, { tlsSettings: 'EncryptionOnly' })
   const id = await deferred()
 
   const path = `/inbound-connectors/${bank}`

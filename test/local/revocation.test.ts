@@ -5,7 +5,7 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   idIn,
@@ -38,7 +38,7 @@ before(
       servers.push(await startPartner({ tls: sending[which] }))
     runner = await startRunner(zone())
     api = new Api(runner.endpoints)
-    await setUpOurMailboxes(api, mailboxes)
+    await setUpMailboxServer(api, mailboxes)
     await api.create('inbound', {
       name: 'Our server',
       connectorType: 'OnPremises',
@@ -128,14 +128,14 @@ test('the next session uses the cached status without another query', async () =
 })
 
 test('undetermined revocation is refused with 451 by HardFail and accepted by SoftFail', async () => {
-  authority.behave({ ocsp: 'Busy', crl: 'Busy' })
+  authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
   const unheard = await authority.issue({ names })
   const strict = await send('a@strict.example', 'ann@ours.example', unheard)
   assert.equal(strict.reply, '451 4.7.51 Cannot determine now whether the client certificate is revoked')
   const { reply } = await send('a@bank.example', 'ann@ours.example', unheard)
   const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
   assert.equal(trace.tls.clientCertificate?.revocation?.status, 'Unknown')
-  authority.behave({ ocsp: 'Honest', crl: 'Honest' })
+  authority.setBehaviour({ ocsp: 'Honest', crl: 'Honest' })
 })
 
 test('mail to a server whose certificate is revoked is deferred, and nothing is sent', async () => {

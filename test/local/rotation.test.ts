@@ -146,7 +146,7 @@ test('the ingress switches the certificate at its date under load, and page, API
   assert.deepEqual((await rotate()).told, ['Certificate Switched'])
   assert.deepEqual(await states(), [`Current ${next}`, `Deprecated ${old}`])
   assert.deepEqual([(await held()).certificate, (await held()).next], [renewed.certificate, null])
-  await runner.complaint(/new TLS certificate is in use/)
+  await runner.stderrLine(/new TLS certificate is in use/)
 })
 
 test('a next certificate for another name is rejected with a reason, and the old one is still served', {
@@ -182,7 +182,7 @@ test('no private key is in any log, notice, event or response', async () => {
     ...globSync(`${runner.endpoints.logs}/*`).map((file) => readFileSync(file, 'utf8')),
     JSON.stringify(await api.call('GET', '/certificates')),
     ...(await Promise.all(['', 'certificates.json'].map(pageOf))),
-    runner.complaints.join('\n'),
+    runner.stderrLines.join('\n'),
     runner.output.join('\n'),
   ].join('\n')
   assert.ok(written.includes('Certificate Announced'))

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { listenSilently } from '../support/listen.ts'
 import { launch, runToEnd, startRunner } from '../support/local/runner.ts'
-import { folderOfTests, leftIn, temporaryFolder } from '../support/local/temporary-folder.ts'
+import { folderOfTests, remainingIn, temporaryFolder } from '../support/local/temporary-folder.ts'
 import { within } from '../support/within.ts'
 
 const folder = folderOfTests()
@@ -62,12 +62,13 @@ test('an interrupted start leaves no files behind', async () => {
   const temporary = temporaryFolder(folder, 'interrupted')
   const watcher = watch(temporary)
   const runner = launch(['--smtp-port', '0', '--api-port', '0', '--no-demo'], temporary)
-  while (leftIn(temporary).length === 0) await within(30_000, once(watcher, 'change'), 'a temporary folder')
+  while (remainingIn(temporary).length === 0)
+    await within(30_000, once(watcher, 'change'), 'a temporary folder')
   watcher.close()
   const ended = once(runner, 'exit')
   runner.kill('SIGINT')
   assert.deepEqual(await ended, [0, null])
-  assert.deepEqual(leftIn(temporary), [])
+  assert.deepEqual(remainingIn(temporary), [])
 })
 
 test('the demo prints a line for every decision, and commands to try', { timeout: 90_000 }, async (t) => {

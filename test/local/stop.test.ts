@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isAlive } from '../../infra/local/is-alive.ts'
-import { ourMailboxes } from '../support/local/our-mailboxes.ts'
+import { mailboxConnector } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   idIn,
@@ -18,7 +18,7 @@ import {
   startRunner,
   until,
 } from '../support/local/runner.ts'
-import { folderOfTests, leftIn, temporaryFolder } from '../support/local/temporary-folder.ts'
+import { folderOfTests, remainingIn, temporaryFolder } from '../support/local/temporary-folder.ts'
 import { startPartner } from '../support/smtp-partner.ts'
 
 const folder = folderOfTests()
@@ -29,10 +29,10 @@ test('SIGHUP causes a clean stop, also when several processes forward it', async
   t.after(() => runner.stop())
   const ended = once(runner.process, 'exit')
   runner.process.kill('SIGHUP')
-  await runner.complaint(/^mailflow: SIGHUP: stopping/)
+  await runner.stderrLine(/^mailflow: SIGHUP: stopping/)
   runner.process.kill('SIGTERM')
   assert.deepEqual(await ended, [0, null])
-  assert.deepEqual(leftIn(temporary), [])
+  assert.deepEqual(remainingIn(temporary), [])
   assert.ok(!isAlive(runner.endpoints.pids.ingress ?? assert.fail('the ingress has an id')))
 })
 
@@ -51,7 +51,7 @@ test('a second signal exits at once during a message, and still cleans up', asyn
     return runner.process.exitCode
   })
   assert.deepEqual(await ended, [1, null])
-  assert.deepEqual(leftIn(temporary), [])
+  assert.deepEqual(remainingIn(temporary), [])
   assert.equal(await client.reply(), '', 'the connection ended: the ingress is gone')
 })
 
@@ -83,7 +83,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   // No connector routes ours.example yet, so the message stays in the queue.
   const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
   assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
-  const connector = ourMailboxes(mailbox, { name: 'Our mailboxes' })
+  const connector = mailboxConnector(mailbox, { name: 'Our mailboxes' })
   await api.create('outbound', connector)
   assert.equal(await first.stop(), 0)
   endWaiting(join(state, 'snapshot', 'queues.json'))

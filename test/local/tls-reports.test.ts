@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { testAccount } from '../support/lambda.ts'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
@@ -55,7 +55,7 @@ before(
     mailbox = await startPartner()
     runner = await startRunner(zone, ['--no-demo', '--settings', settings, '--secrets', folder])
     api = new Api(runner.endpoints)
-    await setUpOurMailboxes(api, { host: 'relay.hub.example', port: mailbox.port }, { tlsSettings: null })
+    await setUpMailboxServer(api, { host: 'relay.hub.example', port: mailbox.port }, { tlsSettings: null })
   },
   { timeout: 120_000 },
 )

@@ -133,7 +133,7 @@ interface Sent {
 async function send(
   domain: string,
   behaviour: PartnerOptions = { tls: good },
-  server = names.telling,
+  server = names.explaining,
 ): Promise<Sent> {
   const partner = await startPartner(behaviour)
   try {
@@ -287,7 +287,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     ['broken', 'a host for whose records no server can answer', 'TemporaryFailure Dane Dane clear 4.4.312'],
   ]
   for (const [domain, what, expected] of untried) {
-    for (const kind of ['telling', 'taciturn'] as const) {
+    for (const kind of ['explaining', 'terse'] as const) {
       it(`does not connect for ${what}, by a resolver that is ${kind}`, async () => {
         const sent = await send(`${domain}.${signedZone}`, { tls: good }, names[kind])
         assert.equal(shown(sent), expected, formatReply(sent.outcome.reply))

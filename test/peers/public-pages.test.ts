@@ -115,14 +115,14 @@ interface Look {
 /** @returns the page, and the browser's console messages and further requests */
 async function open({ width, colorScheme = 'light', media = 'screen' }: Look) {
   const page = await browser.newPage()
-  const complaints: string[] = []
-  page.on('console', (message) => complaints.push(message.text()))
-  page.on('pageerror', (error) => complaints.push(error.message))
-  page.on('request', (request) => complaints.push(request.url()))
+  const browserMessages: string[] = []
+  page.on('console', (message) => browserMessages.push(message.text()))
+  page.on('pageerror', (error) => browserMessages.push(error.message))
+  page.on('request', (request) => browserMessages.push(request.url()))
   await page.setViewportSize({ width, height: 800 })
   await page.emulateMedia({ colorScheme, media })
   await page.goto(`http://127.0.0.1:${server.port}/`)
-  return { page, complaints }
+  return { page, complaints: browserMessages }
 }
 
 /** Every visible piece of text with its colours as numbers from 0 to 255, and its size in pixels. */
@@ -202,11 +202,11 @@ describe('the certificates page in Chromium', { skip }, () => {
   })
 
   it('runs no script, requests nothing else, and violates no rule of its content security policy', async () => {
-    const { page, complaints } = await open({ width: 390 })
+    const { page, complaints: browserMessages } = await open({ width: 390 })
     assert.equal(await page.locator('script, link, img, iframe, object, embed, form').count(), 0)
     assert.equal(await page.title(), `TLS certificates of ${hostname}`)
     assert.deepEqual(
-      complaints.filter((text) => !text.endsWith('/favicon.ico')),
+      browserMessages.filter((text) => !text.endsWith('/favicon.ico')),
       [`http://127.0.0.1:${server.port}/`],
     )
     await page.close()

@@ -1,7 +1,7 @@
 /** swaks as a partner's client. It sends to the real ingress, and its transcript shows the replies. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, startRunner } from '../support/local/runner.ts'
 import { missing, swaks } from '../support/peers/peers.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -32,7 +32,7 @@ after(async () => {
 })
 
 async function setUp(): Promise<void> {
-  await setUpOurMailboxes(api, { host: 'mailbox.ours.example', port: 25 })
+  await setUpMailboxServer(api, { host: 'mailbox.ours.example', port: 25 })
   await api.create('inbound', {
     name: 'Bank',
     connectorType: 'Partner',

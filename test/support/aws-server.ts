@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
-export interface Seen {
+export interface ReceivedRequest {
   method: string
   path: string
   headers: Record<string, string>
@@ -12,11 +12,11 @@ export interface Seen {
 }
 
 /** How the server treats one request. */
-export type Behaviour = (socket: Socket, request: Seen) => void
+export type Behaviour = (socket: Socket, request: ReceivedRequest) => void
 
 export function answer(
   status: number,
-  body: string | ((request: Seen) => string) = '',
+  body: string | ((request: ReceivedRequest) => string) = '',
   headers: Record<string, string> = {},
 ): Behaviour {
   return (socket, request) => {
@@ -30,12 +30,12 @@ export function answer(
 export const silence: Behaviour = () => {}
 export const reset: Behaviour = (socket) => socket.resetAndDestroy()
 export const close: Behaviour = (socket) => socket.end()
-export const halfAnAnswer: Behaviour = (socket) =>
+export const halfResponse: Behaviour = (socket) =>
   socket.end('HTTP/1.1 200 OK\r\netag: "1"\r\ncontent-length: 100\r\n\r\n{"Successful":')
 export const notHttp: Behaviour = (socket) => socket.end('220 mail.example ESMTP\r\n')
 
 export class ScriptedServer {
-  readonly seen: Seen[] = []
+  readonly seen: ReceivedRequest[] = []
   /** One behaviour for each request in order; the last one also serves all later requests. */
   script: Behaviour[]
   /** Runs before the request has been read completely. */

@@ -1,7 +1,7 @@
 /** A random number generator with a seed: the same seed gives the same numbers. */
 
 /** Mulberry32: good enough to spread faults, and a seed of 32 bits. */
-export class Chance {
+export class Random {
   #state: number
 
   /** @param parts the seed */
@@ -22,8 +22,8 @@ export class Chance {
   }
 
   /** A whole number of at least `least` and below `limit`. */
-  between(least: number, limit: number): number {
-    return least + Math.floor(this.number() * (limit - least))
+  between(min: number, limit: number): number {
+    return min + Math.floor(this.number() * (limit - min))
   }
 
   happens(probability: number): boolean {

@@ -24,7 +24,7 @@ export interface Zone {
 
 export interface FakeResolver extends Resolver {
   /** Every query so far, such as `MX partner.example`. */
-  readonly asked: string[]
+  readonly queries: string[]
 }
 
 /** A name in no table does not exist. A name in another table has no records of this type. */
@@ -40,7 +40,7 @@ export function fakeResolver(zone: Zone): FakeResolver {
       tlsa[name]?.map(([usage, selector, matchingType, data]) => ({ usage, selector, matchingType, data })),
     TXT: (name) => txt[name],
   }
-  const asked: string[] = []
+  const queries: string[] = []
   const answer = <K extends RecordType>(name: string, type: K, proven: boolean): DnsAnswer<RecordOf[K]> => {
     const code = fail[name] ?? fail[`${type} ${name}`]
     if (code !== undefined)
@@ -53,9 +53,9 @@ export function fakeResolver(zone: Zone): FakeResolver {
     return known.has(name) ? { kind: 'NoData', secure: soFar } : { kind: 'NoSuchName', secure: soFar }
   }
   return {
-    asked,
+    queries,
     query: async (name, type) => {
-      asked.push(`${type} ${name}`)
+      queries.push(`${type} ${name}`)
       return answer(name, type, true)
     },
   }

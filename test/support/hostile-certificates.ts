@@ -18,7 +18,7 @@ export const host = 'mx.partner.example'
 export type Certificates = Awaited<ReturnType<typeof made>>
 export type CertificateName = keyof Certificates
 
-export interface CertificateWorld {
+export interface HostileCertificates {
   /** An authority whose root is in every trust store. */
   publicAuthority: Pki
   /** The partner's own authority. Only the connector names it. */
@@ -30,12 +30,12 @@ export interface CertificateWorld {
   publicRoots: string[]
 }
 
-export async function createCertificateWorld(): Promise<CertificateWorld> {
-  const [publicAuthority, otherPublic, ownAuthority, stranger] = await Promise.all(
+export async function createHostileCertificates(): Promise<HostileCertificates> {
+  const [publicAuthority, otherPublic, ownAuthority, unrelated] = await Promise.all(
     ['Public CA', 'Other public CA', 'Own CA', 'Stranger CA'].map(createPki),
   )
-  if (!publicAuthority || !otherPublic || !ownAuthority || !stranger) throw new Error('no authorities')
-  const others = { otherPublic, own: ownAuthority, stranger }
+  if (!publicAuthority || !otherPublic || !ownAuthority || !unrelated) throw new Error('no authorities')
+  const others = { otherPublic, own: ownAuthority, unrelated: unrelated }
   const [underPublic, underOwn] = await Promise.all([
     made(publicAuthority, others),
     made(ownAuthority, others),
@@ -47,14 +47,14 @@ export async function createCertificateWorld(): Promise<CertificateWorld> {
 interface Others {
   otherPublic: Pki
   own: Pki
-  stranger: Pki
+  unrelated: Pki
 }
 
-async function made(root: Pki, { otherPublic, own, stranger }: Others) {
+async function made(root: Pki, { otherPublic, own, unrelated }: Others) {
   const intermediate = await root.subordinate('Intermediate')
   const late = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
   const expired = await root.subordinate('Expired intermediate', late)
-  const poser = await root.subordinate(host, { isAuthority: false })
+  const impostor = await root.subordinate(host, { isAuthority: false })
   const names = [host]
   const issued = async (options: LeafOptions, by: Pki = intermediate, top: Pki = root): Promise<Identity> =>
     withRoot(await by.issue(options), top)
@@ -62,7 +62,7 @@ async function made(root: Pki, { otherPublic, own, stranger }: Others) {
   return {
     good: await issued({ names }),
     selfSigned: await selfSigned({ names }),
-    strangers: await issued({ names }, stranger, stranger),
+    unrelated: await issued({ names }, unrelated, unrelated),
     expired: await issued({ names, ...late }),
     notYetValid: await issued({ names, notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
     otherName: await issued({ names: ['mx.somebody-else.example'] }),
@@ -74,11 +74,11 @@ async function made(root: Pki, { otherPublic, own, stranger }: Others) {
     wildcardWithin: await issued({ names: ['m*.partner.example'] }),
     nameWithNul: await issued({ names: [`${host}\0.attacker.example`] }),
     nameWithComma: await issued({ names: [`attacker.example, DNS:${host}`] }),
-    longChain: withRoot({ ...alone, cert: withStrangers(alone.cert, stranger.ca, 60) }, root),
-    endlessChain: withRoot({ ...alone, cert: withStrangers(alone.cert, stranger.ca, 400) }, root),
+    longChain: withRoot({ ...alone, cert: withUnrelated(alone.cert, unrelated.ca, 60) }, root),
+    endlessChain: withRoot({ ...alone, cert: withUnrelated(alone.cert, unrelated.ca, 400) }, root),
     withoutIntermediate: withRoot({ ...alone, cert: firstOf(alone.cert) }, root),
     expiredIntermediate: await issued({ names }, expired),
-    leafAsAuthority: await issued({ names }, poser),
+    leafAsAuthority: await issued({ names }, impostor),
     clientOnly: await issued({ names, purposes: ['clientAuth'] }),
     weakKey: await issued({ names, rsa: 1024 }),
     otherPublic: await issued({ names }, otherPublic, otherPublic),
@@ -107,8 +107,8 @@ async function undatedOf(names: string[], by: Pki, root: Pki): Promise<Identity>
 }
 
 /** Appends unrelated certificates to a chain. */
-const withStrangers = (chain: string, stranger: string, count: number): string =>
-  [chain, ...Array<string>(count).fill(stranger)].join('\n')
+const withUnrelated = (chain: string, unrelated: string, count: number): string =>
+  [chain, ...Array<string>(count).fill(unrelated)].join('\n')
 
 const withRoot = ({ cert, key }: Identity, { ca }: Pki): Identity => ({ cert: `${cert}\n${ca}`, key })
 

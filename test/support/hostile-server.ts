@@ -11,7 +11,7 @@ import { listen } from './listen.ts'
 export type Reaction = string | null | ((peer: Peer) => void | Promise<void>)
 
 /** Where the server departs from the protocol. It follows the protocol everywhere else. */
-export interface Conduct {
+export interface ServerScript {
   greeting?: Reaction
   /** Reaction to EHLO without TLS. */
   ehlo?: Reaction
@@ -27,11 +27,11 @@ export interface Conduct {
   keywords?: readonly string[]
   keywordsOverTls?: readonly string[]
   tls?: SecureContextOptions
-  demandsCertificate?: boolean
+  requiresClientCertificate?: boolean
 }
 
 /** What the server recorded of one connection. */
-export interface Conversation {
+export interface RecordedConnection {
   /** Every octet from the client, as it came over the network. */
   wire: Buffer
   /** What the client sent over TLS, decrypted. */
@@ -46,33 +46,35 @@ export interface Conversation {
 
 export interface HostileServer {
   port: number
-  conversations: readonly Conversation[]
+  connections: readonly RecordedConnection[]
   stop(): Promise<void>
 }
 
 export const readyForTls = '220 2.0.0 Ready to start TLS\r\n'
 
-const usualKeywords = ['PIPELINING', 'SIZE 1000000', '8BITMIME']
+const defaultKeywords = ['PIPELINING', 'SIZE 1000000', '8BITMIME']
 
-/** @param conduct the script of a connection, by its number from 1 */
-export async function startHostileServer(conduct: (connection: number) => Conduct): Promise<HostileServer> {
-  const conversations: Conversation[] = []
+/** @param script the script of a connection, by its number from 1 */
+export async function startHostileServer(
+  script: (connection: number) => ServerScript,
+): Promise<HostileServer> {
+  const connections: RecordedConnection[] = []
   const pairs = new Pairs()
   const server: Server = createServer({ noDelay: true }, (socket) => {
-    const conversation: Conversation = {
+    const recorded: RecordedConnection = {
       wire: Buffer.alloc(0),
       decrypted: Buffer.alloc(0),
       serverName: null,
       received: [],
       fault: null,
     }
-    conversations.push(conversation)
-    new Peer(socket, conduct(conversations.length), conversation, pairs).greet()
+    connections.push(recorded)
+    new Peer(socket, script(connections.length), recorded, pairs).greet()
   })
   const { port, stop } = await listen(server)
   return {
     port,
-    conversations,
+    connections,
     async stop() {
       pairs.close()
       await stop()
@@ -83,8 +85,8 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
 /** The client, as the hostile server sees it. */
 export class Peer {
   readonly #plain: Socket
-  readonly #conduct: Conduct
-  readonly #conversation: Conversation
+  readonly #script: ServerScript
+  readonly #recorded: RecordedConnection
   readonly #pairs: Pairs
   #tls: TLSSocket | null = null
   /** Octets from the client that are not a complete line yet. */
@@ -95,14 +97,14 @@ export class Peer {
   /** Waits for octets that are not a command. */
   #awaited: ((octets: Buffer) => void) | null = null
 
-  constructor(socket: Socket, conduct: Conduct, conversation: Conversation, pairs: Pairs) {
+  constructor(socket: Socket, script: ServerScript, recorded: RecordedConnection, pairs: Pairs) {
     this.#plain = socket
     this.#pairs = pairs
-    this.#conduct = conduct
-    this.#conversation = conversation
+    this.#script = script
+    this.#recorded = recorded
     socket.on('error', () => {})
     socket.on('data', (octets) => {
-      conversation.wire = Buffer.concat([conversation.wire, octets])
+      recorded.wire = Buffer.concat([recorded.wire, octets])
       if (this.#forTls === null) this.#take(octets)
       else if (Array.isArray(this.#forTls)) this.#forTls.push(octets)
       else this.#forTls(octets)
@@ -110,7 +112,7 @@ export class Peer {
   }
 
   greet(): void {
-    this.#react(this.#conduct.greeting, '220 mx.partner.example ESMTP')
+    this.#react(this.#script.greeting, '220 mx.partner.example ESMTP')
   }
 
   get encrypted(): boolean {
@@ -118,7 +120,7 @@ export class Peer {
   }
 
   /** Sends one or more lines as a reply. */
-  say(lines: string): void {
+  reply(lines: string): void {
     this.write(`${lines}\r\n`)
   }
 
@@ -171,7 +173,7 @@ export class Peer {
   }
 
   /** Accepts STARTTLS and waits for the client's part of the handshake. */
-  async agree(said = readyForTls): Promise<void> {
+  async acceptStartTls(said = readyForTls): Promise<void> {
     this.write(said)
     await this.next()
   }
@@ -182,29 +184,29 @@ export class Peer {
     this.#pending = Buffer.alloc(0)
     this.#forTls = []
     this.#secure().catch((fault) => {
-      this.#conversation.fault = fault
+      this.#recorded.fault = fault
     })
   }
 
   async #secure(): Promise<void> {
     const [near, far] = await this.#pairs.next()
     join(this.#plain, near)
-    const { tls = {}, demandsCertificate = false, secured: act } = this.#conduct
-    const conversation = this.#conversation
+    const { tls = {}, requiresClientCertificate = false, secured: act } = this.#script
+    const recorded = this.#recorded
     const secured = new TLSSocket(far, {
       isServer: true,
       secureContext: createSecureContext(tls),
-      requestCert: demandsCertificate,
-      rejectUnauthorized: demandsCertificate,
+      requestCert: requiresClientCertificate,
+      rejectUnauthorized: requiresClientCertificate,
     })
     this.#tls = secured
     secured.on('error', () => far.destroy())
     secured.on('data', (octets) => {
-      conversation.decrypted = Buffer.concat([conversation.decrypted, octets])
+      recorded.decrypted = Buffer.concat([recorded.decrypted, octets])
       this.#take(octets)
     })
     secured.once('secure', () => {
-      conversation.serverName = (secured as { servername?: string | false }).servername || null
+      recorded.serverName = (secured as { servername?: string | false }).servername || null
       if (act !== undefined) this.#react(act, '')
     })
     if (Array.isArray(this.#forTls)) for (const octets of this.#forTls) near.write(octets)
@@ -252,23 +254,23 @@ export class Peer {
     const stuffed = this.#pending.subarray(0, end + 2).toString('latin1')
     this.#pending = this.#pending.subarray(end + 5)
     this.#inData = false
-    this.#conversation.received.push({
+    this.#recorded.received.push({
       content: Buffer.from(stuffed.replace(/^\./gm, ''), 'latin1'),
       encrypted: this.#tls !== null,
     })
-    this.say('250 2.0.0 taken')
+    this.reply('250 2.0.0 taken')
     return true
   }
 
   #command(line: string): void {
     const word = /^[A-Z]*/.exec(line)?.[0] ?? ''
-    if (word === 'DATA' && this.#conduct.data === undefined) this.#inData = true
-    this.#react(this.#reactionTo(word), this.#usual(word))
+    if (word === 'DATA' && this.#script.data === undefined) this.#inData = true
+    this.#react(this.#reactionTo(word), this.#followProtocol(word))
     if (word === 'QUIT') this.close()
   }
 
   #reactionTo(word: string): Reaction | undefined {
-    const { ehlo, ehloOverTls, helo, startTls = () => this.startTls(), mail, data } = this.#conduct
+    const { ehlo, ehloOverTls, helo, startTls = () => this.startTls(), mail, data } = this.#script
     const encrypted = this.#tls !== null
     const reactions: Record<string, Reaction | undefined> = {
       EHLO: encrypted ? ehloOverTls : ehlo,
@@ -280,9 +282,11 @@ export class Peer {
     return reactions[word]
   }
 
-  #usual(word: string): string {
-    const { keywords = [...usualKeywords, 'STARTTLS'], keywordsOverTls = [...usualKeywords, 'REQUIRETLS'] } =
-      this.#conduct
+  #followProtocol(word: string): string {
+    const {
+      keywords = [...defaultKeywords, 'STARTTLS'],
+      keywordsOverTls = [...defaultKeywords, 'REQUIRETLS'],
+    } = this.#script
     switch (word) {
       case 'EHLO':
         return ehloReply(this.#tls === null ? keywords : keywordsOverTls)
@@ -303,10 +307,10 @@ export class Peer {
   #react(reaction: Reaction | undefined, usual: string): void {
     const chosen = reaction === undefined ? usual : reaction
     if (chosen === null) return
-    if (typeof chosen === 'string') return void this.say(chosen)
+    if (typeof chosen === 'string') return void this.reply(chosen)
     const act = async () => chosen(this)
     act().catch((fault) => {
-      this.#conversation.fault = fault
+      this.#recorded.fault = fault
       this.#plain.destroy()
     })
   }

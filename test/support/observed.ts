@@ -20,7 +20,7 @@ export const place = (fields: Partial<ObservedEndpoint> = {}): ObservedEndpoint 
 })
 
 /** @param letter `a` to `f`: fills the fingerprint, and that of the key unless another is given */
-export const seenCertificate = (
+export const observedCertificate = (
   letter: string,
   fields: Partial<CertificateRecord> = {},
 ): CertificateRecord => ({
@@ -48,7 +48,7 @@ export const observation = (
 ): Observation => ({
   ...place(fields),
   certificates: certificates.map((one) => ({
-    ...seenCertificate(one.fingerprint256.charAt(0)),
+    ...observedCertificate(one.fingerprint256.charAt(0)),
     verifiedBy: 'Connector',
     firstSeen: '2026-01-01T00:00:00.000Z',
     lastSeen: '2026-01-15T00:00:00.000Z',

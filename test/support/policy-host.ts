@@ -58,7 +58,7 @@ async function place(server: Server, requests: PolicyHost['requests']): Promise<
   const { port, connections, stop } = await listen(server)
   hosts += 1
   const address = `127.1.${Math.floor(hosts / 250)}.${1 + (hosts % 250)}`
-  lead(`${address}:443`, port)
+  redirect(`${address}:443`, port)
   return {
     address,
     port,
@@ -72,7 +72,7 @@ async function place(server: Server, requests: PolicyHost['requests']): Promise<
 }
 
 /** Redirects another endpoint, such as `[::1]:443`, to a port of 127.0.0.1. */
-export function lead(from: string, port: number): void {
+export function redirect(from: string, port: number): void {
   rules[from] = `127.0.0.1:${port}`
 }
 

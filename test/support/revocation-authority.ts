@@ -45,7 +45,7 @@ export interface RevocationAuthority {
   /** Removes the revocation. */
   unrevoke(pem: string): void
   /** Sets the behaviour of both authorities' responders. */
-  behave(how: { crl?: Behaviour; ocsp?: Behaviour }): void
+  setBehaviour(how: { crl?: Behaviour; ocsp?: Behaviour }): void
   /** Sends the correct response to every request that waits. */
   release(): void
   /** Requests, such as `GET /issuing.crl` and `POST /issuing/ocsp`. */
@@ -161,7 +161,7 @@ export async function startRevocationAuthority({
     unrevoke(certificate) {
       revoked.splice(0, Infinity, ...revoked.filter((each) => each.certificate !== certificate))
     },
-    behave(how) {
+    setBehaviour(how) {
       Object.assign(behaviour, how)
     },
     release() {

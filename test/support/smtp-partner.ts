@@ -21,7 +21,7 @@ export interface PartnerOptions {
   /** Where it stops responding, with the connection open. */
   silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL' | 'message' | 'QUIT'
   /** Refuses a client without a certificate, or with one that `tls.ca` did not issue. */
-  demandsCertificate?: boolean
+  requiresClientCertificate?: boolean
   /** Its own reply to a command; `null` closes the connection instead. */
   answer?: (command: string) => string | null | undefined
   /** The reply to the message; `null` closes the connection instead. */
@@ -178,7 +178,13 @@ class Session {
   }
 
   #startTls(): boolean {
-    const { tls, refuseStartTls, injected = '', breakHandshake, demandsCertificate = false } = this.#options
+    const {
+      tls,
+      refuseStartTls,
+      injected = '',
+      breakHandshake,
+      requiresClientCertificate = false,
+    } = this.#options
     if (refuseStartTls || !tls) {
       this.#say(refuseStartTls ?? '502 5.5.1 not here')
       if (refuseStartTls?.startsWith('421')) this.#socket.end()
@@ -196,16 +202,16 @@ class Session {
     this.#socket = new TLSSocket(plain, {
       isServer: true,
       secureContext: createSecureContext(tls),
-      requestCert: demandsCertificate,
-      rejectUnauthorized: demandsCertificate,
+      requestCert: requiresClientCertificate,
+      rejectUnauthorized: requiresClientCertificate,
     })
-    if (demandsCertificate) this.#socket.once('secure', () => this.#refuseStranger())
+    if (requiresClientCertificate) this.#socket.once('secure', () => this.#refuseUnknownClient())
     this.#listen(this.#socket)
     return false
   }
 
   /** `tls.Server` does this itself; the owner of a bare TLSSocket has to. */
-  #refuseStranger(): void {
+  #refuseUnknownClient(): void {
     const { _handle } = this.#socket as unknown as { _handle: { verifyError(): Error | null } | null }
     if (_handle?.verifyError()) this.#socket.destroy()
   }

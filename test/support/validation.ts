@@ -17,8 +17,8 @@ export const testMail = {
 }
 
 /** Timeouts shorter than a silent server, and longer than any that responds. */
-export const hasty = { connect: 1_000, greeting: 1_000, command: 1_000, data: 1_000 }
-export const patient = { connect: 10_000, greeting: 10_000, command: 10_000, data: 10_000 }
+export const shortTimeouts = { connect: 1_000, greeting: 1_000, command: 1_000, data: 1_000 }
+export const longTimeouts = { connect: 10_000, greeting: 10_000, command: 10_000, data: 10_000 }
 
 export function options(
   changes: { smtp?: Partial<Options['smtp']>; limits?: Partial<Options['limits']> } = {},
@@ -29,7 +29,7 @@ export function options(
       resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'], 'other.partner.example': ['127.0.0.1'] } }),
       privateNetworks: [],
       random: () => 0,
-      timeouts: patient,
+      timeouts: longTimeouts,
       mtaSts: async () => noMtaSts,
       readCredentials: async () => {
         throw new Error('no secret')

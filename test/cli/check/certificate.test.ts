@@ -30,7 +30,7 @@ before(async () => {
   writeFileSync(rootFile, authority.root.ca)
   good = await issue({ names, notAfter: daysFromNow(100.5) })
 })
-beforeEach(() => authority.behave({ crl: 'Honest', ocsp: 'Honest' }))
+beforeEach(() => authority.setBehaviour({ crl: 'Honest', ocsp: 'Honest' }))
 after(async () => {
   await authority.stop()
   rmSync(folder, { recursive: true })
@@ -158,11 +158,11 @@ describe('revocation', () => {
   test('fails if one source reports it, whatever the other does', async () => {
     const identity = await issue({ names })
     authority.revoke(identity.cert)
-    authority.behave({ ocsp: 'Unreachable' })
+    authority.setBehaviour({ ocsp: 'Unreachable' })
     const byCrl = await trusting(identity)
     assert.match(byCrl.line('crl', host), /^FAIL .*revoked on/)
     assert.match(byCrl.line('ocsp', host), /^FAIL .*Until then no other source is available/)
-    authority.behave({ ocsp: 'Honest', crl: 'Stale' })
+    authority.setBehaviour({ ocsp: 'Honest', crl: 'Stale' })
     const byOcsp = await trusting(identity)
     assert.match(byOcsp.line('ocsp', host), /^FAIL .*revoked on/)
   })
@@ -179,51 +179,52 @@ describe('revocation', () => {
   })
 
   const fix = /→ The authority must fix this, unless a proxy sent the response\. /
-  const rows: [string, Parameters<RevocationAuthority['behave']>[0], 'crl' | 'ocsp', RegExp, RegExp][] = [
-    ['a stale CRL', { crl: 'Stale' }, 'crl', /The CRL expired at \d{4}-\S+Z /, fix],
-    ['a stale OCSP answer', { ocsp: 'Stale' }, 'ocsp', /The OCSP response expired at \d{4}-\S+Z /, fix],
+  const rows: [string, Parameters<RevocationAuthority['setBehaviour']>[0], 'crl' | 'ocsp', RegExp, RegExp][] =
     [
-      'a CRL with a wrong signature',
-      { crl: 'WrongSignature' },
-      'crl',
-      /is not signed by the certificate's issuer/,
-      fix,
-    ],
-    [
-      'an OCSP answer with a wrong signature',
-      { ocsp: 'WrongSignature' },
-      'ocsp',
-      /is not signed by the issuer or its delegate/,
-      fix,
-    ],
-    ['something else than a CRL', { crl: 'Garbage' }, 'crl', /The CRL cannot be read/, fix],
-    [
-      'something else than an OCSP answer',
-      { ocsp: 'Garbage' },
-      'ocsp',
-      /The OCSP response cannot be read/,
-      fix,
-    ],
-    ['an HTTP error', { crl: 'Busy' }, 'crl', /The server answered 503/, fix],
-    ['an OCSP responder that is busy', { ocsp: 'Busy' }, 'ocsp', /The responder answered tryLater/, fix],
-    [
-      'an OCSP responder that cannot be reached',
-      { ocsp: 'Unreachable' },
-      'ocsp',
-      /127\.0\.0\.1 \(127\.0\.0\.1\): \S+/,
-      /→ Allow this machine to reach 127\.0\.0\.1:\d+ \(DNS, firewall\)\. /,
-    ],
-    [
-      'a server that is too slow',
-      { crl: 'Silent' },
-      'crl',
-      /no answer within 1 s|not done within 1 s/,
-      /→ Allow this machine to reach 127\.0\.0\.1:\d+ \(DNS, firewall\)\. /,
-    ],
-  ]
+      ['a stale CRL', { crl: 'Stale' }, 'crl', /The CRL expired at \d{4}-\S+Z /, fix],
+      ['a stale OCSP answer', { ocsp: 'Stale' }, 'ocsp', /The OCSP response expired at \d{4}-\S+Z /, fix],
+      [
+        'a CRL with a wrong signature',
+        { crl: 'WrongSignature' },
+        'crl',
+        /is not signed by the certificate's issuer/,
+        fix,
+      ],
+      [
+        'an OCSP answer with a wrong signature',
+        { ocsp: 'WrongSignature' },
+        'ocsp',
+        /is not signed by the issuer or its delegate/,
+        fix,
+      ],
+      ['something else than a CRL', { crl: 'Garbage' }, 'crl', /The CRL cannot be read/, fix],
+      [
+        'something else than an OCSP answer',
+        { ocsp: 'Garbage' },
+        'ocsp',
+        /The OCSP response cannot be read/,
+        fix,
+      ],
+      ['an HTTP error', { crl: 'Busy' }, 'crl', /The server answered 503/, fix],
+      ['an OCSP responder that is busy', { ocsp: 'Busy' }, 'ocsp', /The responder answered tryLater/, fix],
+      [
+        'an OCSP responder that cannot be reached',
+        { ocsp: 'Unreachable' },
+        'ocsp',
+        /127\.0\.0\.1 \(127\.0\.0\.1\): \S+/,
+        /→ Allow this machine to reach 127\.0\.0\.1:\d+ \(DNS, firewall\)\. /,
+      ],
+      [
+        'a server that is too slow',
+        { crl: 'Silent' },
+        'crl',
+        /no answer within 1 s|not done within 1 s/,
+        /→ Allow this machine to reach 127\.0\.0\.1:\d+ \(DNS, firewall\)\. /,
+      ],
+    ]
   for (const [what, behaviour, check, cause, advice] of rows)
     test(`is a warning with advice for ${what} while another source answers`, async () => {
-      authority.behave(behaviour)
+      authority.setBehaviour(behaviour)
       // Only the silent server needs a short timeout.
       const seen = await trusting(good, '--timeout', behaviour.crl === 'Silent' ? '1' : '30')
       const line = seen.line(check, host)
@@ -234,7 +235,7 @@ describe('revocation', () => {
     })
 
   test('fails when no source answers', async () => {
-    authority.behave({ crl: 'Stale', ocsp: 'Unreachable' })
+    authority.setBehaviour({ crl: 'Stale', ocsp: 'Unreachable' })
     const seen = await trusting(good)
     for (const check of ['crl', 'ocsp'])
       assert.match(seen.line(check, host), /^FAIL .*\. Until then no other source is available$/)

@@ -126,7 +126,7 @@ describe('a line fails for a server that', () => {
     ],
     [
       'requires a client certificate',
-      { tls: { ...tls, ca: identity.cert }, demandsCertificate: true },
+      { tls: { ...tls, ca: identity.cert }, requiresClientCertificate: true },
       'starttls',
       /^FAIL .*handshake failed: ERR_SSL_\S*CERTIFICATE_REQUIRED → The server requires a client certificate: set clientCertificate in the connector$/,
     ],

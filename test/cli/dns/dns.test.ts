@@ -4,11 +4,11 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import type { RecordFinding } from '../../../cli/dns/findings/record-finding.ts'
 import { formatPolicy } from '../../../shared/net/mta-sts/published.ts'
 import {
-  type DnsWorld,
+  type DnsSetup,
   type Names,
   type OwnCertificate,
   ownCertificate,
-  startDnsWorld,
+  startDnsSetup,
 } from '../../support/cli/dns-world.ts'
 import { policyText } from '../../support/policy-host.ts'
 
@@ -16,7 +16,7 @@ const domain = 'ours.example'
 const host = 'mx.ours.example'
 const week = 604_800
 
-let world: DnsWorld
+let world: DnsSetup
 let current: OwnCertificate
 let rsa: OwnCertificate
 let next: OwnCertificate
@@ -26,7 +26,7 @@ const idOf = (mode: 'testing' | 'enforce' | 'none', mxHosts = [host], maxAgeSeco
   formatPolicy({ mxHosts, mode, maxAgeSeconds }).id
 
 before(async () => {
-  world = await startDnsWorld(domain)
+  world = await startDnsSetup(domain)
   current = await ownCertificate(world.pki, { names: [host] })
   rsa = await ownCertificate(world.pki, { names: [host], rsa: true })
   next = await ownCertificate(world.pki, { names: [host] }, 'Next')
@@ -134,7 +134,7 @@ test('reports every record as missing and prints what to publish when nothing is
 interface Case {
   of: string
   names?: Names
-  change?: (around: DnsWorld['around']) => void
+  change?: (around: DnsSetup['around']) => void
   args?: string[]
   result: RecordFinding['result']
   says?: RegExp
@@ -144,7 +144,7 @@ interface Case {
 
 const tlsa =
   (recordOf: (each: OwnCertificate) => string | null) =>
-  ({ names }: DnsWorld['around']) => {
+  ({ names }: DnsSetup['around']) => {
     names[`_25._tcp.${host}`] = { TLSA: [current, rsa, next].map(recordOf).filter((text) => text !== null) }
   }
 

@@ -30,7 +30,7 @@ test('GET /certificates returns the published certificates in their current stat
     ['One', 'Two'].map((commonName) => pki.issue({ names: ['mx.ours.example'], commonName })),
   )
   assert.ok(first && second)
-  const told = describeCertificates(
+  const expected = describeCertificates(
     {
       certificate: first.cert,
       next: { certificate: second.cert, servedFrom: switched.toISOString() },
@@ -38,12 +38,12 @@ test('GET /certificates returns the published certificates in their current stat
     },
     { hostname: 'mx.ours.example', now: published },
   )
-  await new PublishedCertificatesItem(database.documents, database.connectorsTable).write(told, {
+  await new PublishedCertificatesItem(database.documents, database.connectorsTable).write(expected, {
     revision: 0,
   })
   const before = await ask('GET /certificates')
   assert.equal(before.status, 200)
-  assert.deepEqual(before.body, told)
+  assert.deepEqual(before.body, expected)
   now = switched.getTime()
   const { body } = await ask('GET /certificates')
   assert.deepEqual(

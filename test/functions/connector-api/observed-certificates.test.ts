@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { daysAfter, seenCertificate, sighting } from '../../support/observed.ts'
+import { daysAfter, observedCertificate, sighting } from '../../support/observed.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
 const bank = { id: '01KF0CVZT00000000000000001', name: 'To the bank' }
@@ -16,7 +16,7 @@ before(async () => {
   ask = apiOver(database.documents, () => now.getTime()).ask
   const table = new ObservedTable(database.documents, database.transportTable)
   const expiring = (letter: string, days: number) =>
-    seenCertificate(letter, { notAfter: daysAfter(days, now).toISOString() })
+    observedCertificate(letter, { notAfter: daysAfter(days, now).toISOString() })
   for (const one of [
     sighting(expiring('a', 2), daysAfter(-9, now), { connector: bank, host: 'mx1.bank.example' }),
     sighting(expiring('b', 80), daysAfter(-1, now), { connector: bank, host: 'mx1.bank.example' }),
@@ -36,14 +36,14 @@ describe('GET /certificates/observed', () => {
     assert.equal(status, 200)
     assert.equal(body.nextCursor, null)
     // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
-    const told = body.items.map(({ connector, host, certificates, changes }: any) => [
+    const rows = body.items.map(({ connector, host, certificates, changes }: any) => [
       connector.name,
       host,
       // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
       certificates.map(({ fingerprint256, use, daysLeft }: any) => [fingerprint256[0], use, daysLeft]),
       changes.length,
     ])
-    assert.deepEqual(told, [
+    assert.deepEqual(rows, [
       [
         'To the bank',
         'mx1.bank.example',

@@ -27,7 +27,7 @@ before(async () => {
 after(() => database.stop())
 beforeEach(() => api.evaluation.take())
 
-let made = 0
+let messageCount = 0
 
 /** Writes a message with its recipients to the trace, received so many hours ago. */
 async function received(
@@ -35,7 +35,7 @@ async function received(
   recipients: Record<string, Partial<Pick<Verdict, 'action' | 'connectors'>>>,
 ): Promise<Message> {
   const at = now - hoursAgo * 3_600_000
-  const id = `${encodeTime(at, 10)}${String(made++).padStart(16, '0')}`
+  const id = `${encodeTime(at, 10)}${String(messageCount++).padStart(16, '0')}`
   const sent = message({ id, receivedAt: new Date(at).toISOString() })
   await trace.recordMessage(sent, 4_000_000_000)
   for (const [address, fields] of Object.entries(recipients))
@@ -43,13 +43,13 @@ async function received(
   return sent
 }
 
-const tried = (address: string) =>
+const triedRecipient = (address: string) =>
   recipient({ address, lastAttempt: attempt({ number: 3 }), delayNotified: true })
 
 const verdict = (address: string, fields: object): Verdict =>
   ({
     action: 'Defer',
-    recipient: tried(address),
+    recipient: triedRecipient(address),
     reason: 'RetryLater',
     explanation: 'Attempt 3 ended with 451 4.3.0 Try again later.',
     connectors: { inbound: null, outbound: null },
@@ -82,7 +82,7 @@ describe('POST /messages/{id}/retry', () => {
     assert.deepEqual(jobs(), [
       {
         message: sent,
-        recipients: [tried('a@ours.example'), tried('d@ours.example')],
+        recipients: [triedRecipient('a@ours.example'), triedRecipient('d@ours.example')],
         notBefore: '2026-02-03T12:00:00.000Z',
         retry: true,
       },
@@ -217,11 +217,11 @@ for (const { kind, other, input } of kinds)
 describe('retrying for a connector', () => {
   const evaluation = recordingQueue<EvaluationJob>()
   const connector = '01KGH3Z00000000000000000ZZ'
-  const held = { connectors: { inbound: connector, outbound: null } }
-  const everyone = Array.from({ length: 30 }, (_, n) => `r${String(n).padStart(2, '0')}@ours.example`)
+  const byConnector = { connectors: { inbound: connector, outbound: null } }
+  const allRecipients = Array.from({ length: 30 }, (_, n) => `r${String(n).padStart(2, '0')}@ours.example`)
 
   before(async () => {
-    for (const [n, address] of everyone.entries()) await received(1 + n, { [address]: held })
+    for (const [n, address] of allRecipients.entries()) await received(1 + n, { [address]: byConnector })
   })
 
   test('stops when its time is over, and all calls together request each recipient once', async () => {
@@ -231,22 +231,25 @@ describe('retrying for a connector', () => {
     do {
       let clock = now
       // The time is over after five readings of the clock.
-      const hurried = { history, evaluation, now: () => (clock += 2_000) }
+      const shortOfTime = { history, evaluation, now: () => (clock += 2_000) }
       const retried: Awaited<ReturnType<typeof retryConnector>> = await retryConnector(
         connector,
         from,
-        hurried,
+        shortOfTime,
       )
       calls.push(retried.recipients)
       from = retried.next
     } while (from !== null)
     assert(calls.length > 2, `${calls}`)
-    assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), everyone)
+    assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), allRecipients)
   })
 
   test('trusts the table, not the index, which may be stale', async () => {
     const stored = new History(database.documents, database.messagesTable)
-    const { id } = await received(1, { 'settled@ours.example': held, 'waiting@ours.example': held })
+    const { id } = await received(1, {
+      'settled@ours.example': byConnector,
+      'waiting@ours.example': byConnector,
+    })
     await trace.recordDelivered(id, 'settled@ours.example')
     const history = {
       find: async () => ({ found: [{ day: '2026-02-03', before: id }], stoppedAt: null }),

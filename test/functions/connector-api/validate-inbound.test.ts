@@ -36,9 +36,9 @@ beforeEach(async () => {
     await database.documents.send(new DeleteCommand({ TableName: 'messages', Key: { pk, sk } }))
 })
 
-let made = 0
+let messageCount = 0
 
-interface Came {
+interface ReceivedFields {
   from?: string
   ip?: string
   tls?: TlsFacts
@@ -48,9 +48,14 @@ interface Came {
 }
 
 /** Puts a message into the trace. @returns its id */
-async function came({ from = 'a@contoso.example', days = 1, to = ['b@ours.example'], ...fields }: Came = {}) {
+async function receiveMessage({
+  from = 'a@contoso.example',
+  days = 1,
+  to = ['b@ours.example'],
+  ...fields
+}: ReceivedFields = {}) {
   const { ip = '192.0.2.1', tls = overTls, source = { ip, port: 40_000, helo: 'client.example' } } = fields
-  const id = `${encodeTime(now - days * dayMs, 10)}${String(made++).padStart(16, '0')}`
+  const id = `${encodeTime(now - days * dayMs, 10)}${String(messageCount++).padStart(16, '0')}`
   const received: Message = message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from })
   await trace.recordMessage(received, 4_000_000_000)
   for (const address of to)
@@ -100,9 +105,9 @@ describe('validating an inbound connector', () => {
   test('reports how much received mail would pass, and why the rest would not', async () => {
     const ids: string[] = []
     for (const days of [6, 5, 4, 3, 2, 1.5, 1])
-      ids.unshift(await came({ days, tls: noTls, ip: `192.0.2.${days * 2}` }))
-    await came({ days: 2 })
-    await came({ days: 3, to: ['b@ours.example', 'c@ours.example', 'd@ours.example'] })
+      ids.unshift(await receiveMessage({ days, tls: noTls, ip: `192.0.2.${days * 2}` }))
+    await receiveMessage({ days: 2 })
+    await receiveMessage({ days: 3, to: ['b@ours.example', 'c@ours.example', 'd@ours.example'] })
     const { created, ...validation } = await validate()
     const summary = `Of 9 messages in 7 days, 2 would pass; 7 came without TLS, the latest on ${daysAgo(1)} from 192.0.2.2.`
     assert.deepEqual(validation, {
@@ -126,7 +131,7 @@ describe('validating an inbound connector', () => {
   })
 
   test('evaluates a connector as enforced, even if it is disabled or report only', async () => {
-    await came({ tls: noTls })
+    await receiveMessage({ tls: noTls })
     const states = [{ enabled: false }, { enabled: true, mode: 'ReportOnly' as const }, { enabled: true }]
     for (const state of states) {
       const validation = await validate(state)
@@ -142,9 +147,9 @@ describe('validating an inbound connector', () => {
       'a@mail.contoso.example',
       'a@elsewhere.example',
     ])
-      await came({ from })
-    await came({ from: '' })
-    await came({ from: '', source: null })
+      await receiveMessage({ from })
+    await receiveMessage({ from: '' })
+    await receiveMessage({ from: '', source: null })
     const rows = [
       { senderDomains: ['contoso.example'], messages: 2 },
       { senderDomains: ['*.contoso.example'], messages: 3 },
@@ -162,7 +167,7 @@ describe('validating an inbound connector', () => {
   ]
   for (const { name, query, json, messages } of spans)
     test(`looks back ${name}`, async () => {
-      for (const days of [1, 3, 6.99, 7.01, 30.01]) await came({ days })
+      for (const days of [1, 3, 6.99, 7.01, 30.01]) await receiveMessage({ days })
       assert.equal((await validate({}, query, json)).messages, messages)
     })
 
@@ -173,10 +178,10 @@ describe('validating an inbound connector', () => {
       minimumTlsVersion: 'TLSv1.3' as const,
     }
     const good = { notAfter: daysAgo(-30) }
-    await came({ tls: overTlsWith(good), days: 5 })
-    await came({ tls: overTlsWith({ ...good, subjectAltNames: ['mail.contoso.test'] }), days: 4 })
-    await came({ days: 3, ip: '192.0.2.3' })
-    await came({ tls: { ...overTls, protocol: 'TLSv1.2' }, days: 2, ip: '192.0.2.2' })
+    await receiveMessage({ tls: overTlsWith(good), days: 5 })
+    await receiveMessage({ tls: overTlsWith({ ...good, subjectAltNames: ['mail.contoso.test'] }), days: 4 })
+    await receiveMessage({ days: 3, ip: '192.0.2.3' })
+    await receiveMessage({ tls: { ...overTls, protocol: 'TLSv1.2' }, days: 2, ip: '192.0.2.2' })
     const validation = await validate(restricted)
     assert.deepEqual(counts(validation), {
       messages: 4,
@@ -194,8 +199,8 @@ describe('validating an inbound connector', () => {
   })
 
   test('names the client address of a message that is not from a listed address', async () => {
-    await came({ ip: '192.0.2.9' })
-    await came({ ip: '198.51.100.7' })
+    await receiveMessage({ ip: '192.0.2.9' })
+    await receiveMessage({ ip: '198.51.100.7' })
     const { summary, ...validation } = await validate({
       restrictDomainsToIpAddresses: true,
       senderIpAddresses: ['192.0.2.0/24'],
@@ -216,8 +221,8 @@ describe('validating an inbound connector', () => {
       const dates = { notBefore: daysAgo(1), notAfter: daysAgo(-30) }
       return overTlsWith({ ...dates, trusted: false, trustError: 'UNKNOWN', chain: [raw.toString('base64')] })
     }
-    await came({ tls: await presented(own), days: 0.5 })
-    await came({ tls: await presented(other), days: 0.5 })
+    await receiveMessage({ tls: await presented(own), days: 0.5 })
+    await receiveMessage({ tls: await presented(other), days: 0.5 })
     const validation = await validate({
       restrictDomainsToCertificate: true,
       tlsSenderCertificateNames: ['mail.contoso.example'],
@@ -227,9 +232,9 @@ describe('validating an inbound connector', () => {
   })
 
   test('reports which clients an OnPremises connector does not identify, and what their TLS lacks', async () => {
-    await came({ ip: '192.0.2.1' })
-    await came({ ip: '192.0.2.2', tls: noTls })
-    await came({ ip: '198.51.100.7' })
+    await receiveMessage({ ip: '192.0.2.1' })
+    await receiveMessage({ ip: '192.0.2.2', tls: noTls })
+    await receiveMessage({ ip: '198.51.100.7' })
     const validation = await validate({
       connectorType: 'OnPremises',
       senderDomains: ['contoso.example'],
@@ -246,7 +251,7 @@ describe('validating an inbound connector', () => {
   })
 
   test('reports that nothing is known without mail', async () => {
-    await came({ from: 'a@elsewhere.example' })
+    await receiveMessage({ from: 'a@elsewhere.example' })
     const { summary, messages, complete } = await validate(
       { senderDomains: ['*.contoso.example'] },
       '?days=1',
@@ -269,7 +274,7 @@ describe('validating an inbound connector', () => {
   })
 
   test('reports how far back it searched when its time is over', async () => {
-    for (const days of [1, 2, 3, 4, 5]) await came({ days })
+    for (const days of [1, 2, 3, 4, 5]) await receiveMessage({ days })
     let clock = now - 5_000
     const history = new History(database.documents, database.messagesTable, 1)
     const validation = await validateInbound(inbound(), 7, { history, now: () => (clock += 5_000) })

@@ -19,7 +19,7 @@ import { type DeliverMessage, smartHost, startDeliverMessage } from '../../suppo
 import type { TestDynamoDb } from '../../support/dynamodb.ts'
 import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
 import { type Listening, listen } from '../../support/listen.ts'
-import { seenCertificate } from '../../support/observed.ts'
+import { observedCertificate } from '../../support/observed.ts'
 import { createPki, fingerprintOf, type Identity } from '../../support/pki.ts'
 import { startPartner } from '../../support/smtp-partner.ts'
 import {
@@ -35,7 +35,7 @@ import {
 const connector = { id: 'c1', name: 'To the partner' }
 
 describe('the certificate of a session', () => {
-  const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = seenCertificate('a')
+  const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = observedCertificate('a')
   const shown = established({
     names: { subjectAltNames: ['mx.partner.example', 'agreed.example'], commonName: null },
     certificates: [summary],

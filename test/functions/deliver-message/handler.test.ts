@@ -86,7 +86,7 @@ describe('deliver-message', () => {
     const pki = await createPki()
     secrets.keepIdentity('ours', await pki.issue({ names: ['mail.ours.example'] }))
     const tls = { ...(await pki.issue({ names: ['mx.partner.example'] })), ca: pki.ca }
-    const strict = await startPartner({ tls, demandsCertificate: true })
+    const strict = await startPartner({ tls, requiresClientCertificate: true })
     try {
       const route = smartHost('127.0.0.1', strict.port)
       const forced = { ...opportunistic, level: 'EncryptionOnly' } as const

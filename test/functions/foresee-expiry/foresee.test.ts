@@ -16,14 +16,14 @@ before(async () => {
 })
 after(() => database.stop())
 
-let units = 0
+let watchCount = 0
 /** A connector whose certificates are observed every day. */
-function unit(daysToExpiry: readonly number[]) {
-  const id = `c${units++}`
+function createWatch(daysToExpiry: readonly number[]) {
+  const id = `c${watchCount++}`
   const published: string[] = []
   const failures: (string | null)[] = []
   const claims = new Claims<SentNotice>(database.documents, database.transportTable)
-  const seen = (now: Date): Observation[] =>
+  const observationsAt = (now: Date): Observation[] =>
     daysToExpiry.map((days, index) =>
       observation(
         [
@@ -40,7 +40,7 @@ function unit(daysToExpiry: readonly number[]) {
     published,
     failures,
     claims,
-    topicIsAway: false,
+    isTopicUnavailable: false,
     async run(days: number, seconds = 0) {
       const now = new Date(daysAfter(days, start).getTime() + seconds * 1000)
       const dependencies: Dependencies = {
@@ -51,11 +51,11 @@ function unit(daysToExpiry: readonly number[]) {
         }),
         recordServed: async () => assert.fail('no certificate of the ingress is published'),
         async *observations() {
-          yield* seen(now)
+          yield* observationsAt(now)
         },
         claims,
         async publish({ subject }: Announcement) {
-          if (it.topicIsAway) throw new Error('the topic is away')
+          if (it.isTopicUnavailable) throw new Error('the topic is away')
           published.push(subject)
           return 'n1'
         },
@@ -69,7 +69,7 @@ function unit(daysToExpiry: readonly number[]) {
 }
 
 test('a certificate causes one notice each at 30, 14 and 3 days, for any number of runs', async () => {
-  const it = unit([40])
+  const it = createWatch([40])
   const told: [day: number, what: string | undefined][] = []
   for (let day = 0; day <= 45; day++) {
     await it.run(day)
@@ -84,7 +84,7 @@ test('a certificate causes one notice each at 30, 14 and 3 days, for any number 
 })
 
 test('missed days cause one notice', async () => {
-  const it = unit([40])
+  const it = createWatch([40])
   await it.run(0)
   await it.run(38)
   await it.run(39)
@@ -92,10 +92,10 @@ test('missed days cause one notice', async () => {
 })
 
 test('the repeated run publishes a notice that the topic did not accept', async () => {
-  const it = unit([10.5])
-  it.topicIsAway = true
+  const it = createWatch([10.5])
+  it.isTopicUnavailable = true
   assert.equal((await it.run(0)).failed, 1)
-  it.topicIsAway = false
+  it.isTopicUnavailable = false
   // Lambda waits a minute before it repeats a run.
   assert.equal((await it.run(0, 60)).published, 1)
   assert.equal((await it.run(0, 120)).alreadyPublished, 1)
@@ -103,7 +103,7 @@ test('the repeated run publishes a notice that the topic did not accept', async 
 })
 
 test('a notice is published again when its run crashed before completing the claim', async () => {
-  const it = unit([10.5])
+  const it = createWatch([10.5])
   const complete = it.claims.complete
   it.claims.complete = () => Promise.reject(new Error('died'))
   assert.equal((await it.run(0)).failed, 1)
@@ -113,7 +113,7 @@ test('a notice is published again when its run crashed before completing the cla
 })
 
 test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next', async () => {
-  const it = unit(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
+  const it = createWatch(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
   const first = await it.run(0)
   assert.deepEqual([first.published, first.leftToNextRun], [50, 10])
   assert.equal(it.told()[0], '23 days')

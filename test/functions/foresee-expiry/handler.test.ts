@@ -59,7 +59,7 @@ async function connectorNamed(name: string): Promise<{ id: string; name: string 
 }
 
 /** Records a certificate as a delivery does. */
-async function seenAt(connector: { id: string; name: string }, { cert }: Identity): Promise<void> {
+async function recordObservation(connector: { id: string; name: string }, { cert }: Identity): Promise<void> {
   const certificate = recordOfPem(cert)
   assert.ok(certificate)
   const domain = `${connector.name.toLowerCase()}.example`
@@ -81,14 +81,14 @@ async function run(work: () => Promise<unknown> = handler) {
   console.log = (line: string) => lines.push(line)
   try {
     const outcome = await work().catch((error: Error) => error.message)
-    return { outcome, told: topic.requests.map((request) => request.get('Subject') ?? '') }
+    return { outcome, subjects: topic.requests.map((request) => request.get('Subject') ?? '') }
   } finally {
     console.log = log
   }
 }
 
 /** Values by dimension `connector`; `all` without it. */
-function measured(name: string): Record<string, number> {
+function metricValues(name: string): Record<string, number> {
   const found = lines.filter((line) => line.includes(`"${name}"`)).map((line) => JSON.parse(line))
   return Object.fromEntries(found.map((line) => [line.connector ?? 'all', line[name]]))
 }
@@ -98,30 +98,30 @@ const expiringIn = (days: number) =>
 
 test("a partner's certificate that expires in 10 days causes one notice, and a metric in each run", async () => {
   const [bank, clinic] = [await connectorNamed('Bank'), await connectorNamed('Clinic')]
-  await seenAt(bank, await expiringIn(10))
-  await seenAt(clinic, await expiringIn(90))
+  await recordObservation(bank, await expiringIn(10))
+  await recordObservation(clinic, await expiringIn(90))
   const first = await run()
-  assert.deepEqual(first.told, ['mailflow: 10 days left: certificate of connector "Bank"'])
-  assert.deepEqual(measured('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
+  assert.deepEqual(first.subjects, ['mailflow: 10 days left: certificate of connector "Bank"'])
+  assert.deepEqual(metricValues('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
   const second = await run()
-  assert.deepEqual(second.told, [])
-  assert.deepEqual(second.outcome, { places: 2, told: 0, known: 1, failed: 0, left: 0 })
-  assert.deepEqual(measured('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
+  assert.deepEqual(second.subjects, [])
+  assert.deepEqual(second.outcome, { places: 2, subjects: 0, known: 1, failed: 0, left: 0 })
+  assert.deepEqual(metricValues('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
 })
 
 test('concurrent runs publish one notice per certificate', async () => {
-  await seenAt(await connectorNamed('Shop'), await expiringIn(2))
-  const { told } = await run(() => Promise.all([handler(), handler(), handler()]))
-  assert.deepEqual(told, ['mailflow: 2 days left: certificate of connector "Shop"'])
+  await recordObservation(await connectorNamed('Shop'), await expiringIn(2))
+  const { subjects } = await run(() => Promise.all([handler(), handler(), handler()]))
+  assert.deepEqual(subjects, ['mailflow: 2 days left: certificate of connector "Shop"'])
 })
 
 test('a run fails, and is repeated, when the topic does not accept a notice', async () => {
-  await seenAt(await connectorNamed('Court'), await expiringIn(20))
+  await recordObservation(await connectorNamed('Court'), await expiringIn(20))
   topic.answer = () => ({ status: 403, body: queryError('AuthorizationError') })
-  const { outcome, told } = await run()
+  const { outcome, subjects } = await run()
   topic.answer = publish
-  assert.deepEqual([outcome, told.length], ['1 notices could not be published', 1])
-  assert.deepEqual(measured('NoticesFailed'), { all: 1 })
+  assert.deepEqual([outcome, subjects.length], ['1 notices could not be published', 1])
+  assert.deepEqual(metricValues('NoticesFailed'), { all: 1 })
 })
 
 test('a certificate that the ingress serves causes a notice unless its successor is announced', async () => {
@@ -137,12 +137,15 @@ test('a certificate that the ingress serves causes a notice unless its successor
     )
   const successor = await expiringIn(100)
   await publish({ certificate: successor.cert, servedFrom: daysFromNow(5).toISOString() })
-  assert.ok(!(await run()).told.some((subject) => subject.includes('ingress')))
-  assert.deepEqual(measured('OwnCertificateDaysLeft'), {})
+  assert.ok(!(await run()).subjects.some((subject) => subject.includes('ingress')))
+  assert.deepEqual(metricValues('OwnCertificateDaysLeft'), {})
   await publish(null)
-  const { told } = await run()
-  assert.ok(told.includes('mailflow: 12 days left: certificate of ingress mx.ours.example'), told.join())
-  assert.deepEqual(measured('OwnCertificateDaysLeft'), { all: 12 })
+  const { subjects } = await run()
+  assert.ok(
+    subjects.includes('mailflow: 12 days left: certificate of ingress mx.ours.example'),
+    subjects.join(),
+  )
+  assert.deepEqual(metricValues('OwnCertificateDaysLeft'), { all: 12 })
   const all = await Array.fromAsync(
     new ObservedList(database.documents, database.transportTable).all(new Date()),
   )

@@ -1,14 +1,14 @@
 /** Reproducible random numbers: the same seed gives the same run. */
-export interface Chance {
+export interface Random {
   /** Returns true with this probability. */
-  of(probability: number): boolean
+  happens(probability: number): boolean
   /** Returns an integer from 0, below the limit. */
-  below(limit: number): number
+  integerBelow(limit: number): number
   oneOf<T>(items: readonly T[]): T
 }
 
 /** Marsaglia's xorshift32. */
-export function chance(seed: number): Chance {
+export function createRandom(seed: number): Random {
   let state = Math.imul(seed + 1, 0x9e3779b1) | 1
   const next = (): number => {
     state ^= state << 13
@@ -18,8 +18,8 @@ export function chance(seed: number): Chance {
   }
   const below = (limit: number) => Math.floor(next() * limit)
   return {
-    of: (probability) => next() < probability,
-    below,
+    happens: (probability) => next() < probability,
+    integerBelow: below,
     oneOf: (items) => items[below(items.length)] as (typeof items)[number],
   }
 }

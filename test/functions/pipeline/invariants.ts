@@ -4,7 +4,7 @@ import type { History } from './simulation.ts'
 import type { Notification, Transmission, Witness } from './witness.ts'
 import { maxFaults } from './world.ts'
 
-interface Case {
+interface RecipientCase {
   history: History
   recipient: Recipient
   state: string | undefined
@@ -16,7 +16,7 @@ interface Case {
 }
 
 /** Each rule is about one recipient of the message. */
-const ofRecipients: Record<string, (given: Case) => boolean> = {
+const recipientRules: Record<string, (given: RecipientCase) => boolean> = {
   'a recipient ends as Delivered or Bounced': ({ state }) => state === 'Delivered' || state === 'Bounced',
   'no message is Delivered that no next hop accepted': ({ state, delivered }) =>
     state !== 'Delivered' || delivered.length > 0,
@@ -29,7 +29,7 @@ const ofRecipients: Record<string, (given: Case) => boolean> = {
   'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
     transmissions.every(({ order }) => failed.every((told) => order < told.order)),
   'the sender gets a failure DSN when it requested one': ({ history, recipient, state, failed }) =>
-    failed.length > 0 === (state === 'Bounced' && wantsDsn(history, recipient)),
+    failed.length > 0 === (state === 'Bounced' && requestsFailureDsn(history, recipient)),
   // A duplicate sent after an unknown first attempt may have reached a server that supports DSN.
   'the sender gets a success DSN when it requested one and no next hop sends it': ({
     history,
@@ -39,19 +39,19 @@ const ofRecipients: Record<string, (given: Case) => boolean> = {
     relayed,
   }) =>
     relayed.length > 0
-      ? wantsWordOfSuccess(history, recipient) &&
+      ? requestsSuccessDsn(history, recipient) &&
         state === 'Delivered' &&
         delivered.some(({ dsnPassedOn }) => !dsnPassedOn)
-      : !wantsWordOfSuccess(history, recipient) ||
+      : !requestsSuccessDsn(history, recipient) ||
         state !== 'Delivered' ||
         delivered.some(({ dsnPassedOn }) => dsnPassedOn),
-  'one DSN reports a success': ({ relayed }) => toldOnce(relayed),
-  'one DSN reports a failure': ({ failed }) => toldOnce(failed),
-  'one DSN reports a delay': ({ delayed }) => toldOnce(delayed),
+  'one DSN reports a success': ({ relayed }) => isNotifiedOnce(relayed),
+  'one DSN reports a failure': ({ failed }) => isNotifiedOnce(failed),
+  'one DSN reports a delay': ({ delayed }) => isNotifiedOnce(delayed),
 }
 
 /** Each rule is about a whole run. */
-const ofRuns: Record<string, (history: History) => boolean> = {
+const runRules: Record<string, (history: History) => boolean> = {
   'the queues run empty': ({ ended }) => ended,
   'no job becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
   'a job reports no recipient again that its own DSN reported, if any of that was written': ({ witness }) =>
@@ -61,7 +61,9 @@ const ofRuns: Record<string, (history: History) => boolean> = {
   'no message leaves under older connectors, except an attempt that a worker began and did not end': ({
     witness,
   }) =>
-    witness.transmissions.filter(({ outdated }) => outdated).every((made) => wasBegunBefore(made, witness)),
+    witness.transmissions
+      .filter(({ stale: outdated }) => outdated)
+      .every((made) => hadBegunBefore(made, witness)),
   'the octets read are those stored': ({ witness }) => witness.mismatches.length === 0,
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
@@ -79,16 +81,16 @@ const ofRuns: Record<string, (history: History) => boolean> = {
 }
 
 /** @returns each rule that the run breaks */
-export function broken(history: History): string[] {
+export function brokenRules(history: History): string[] {
   const cases = history.recipients.map((recipient) => caseOf(history, recipient))
-  const wrong = Object.entries(ofRecipients).flatMap(([sentence, holds]) =>
+  const wrong = Object.entries(recipientRules).flatMap(([sentence, holds]) =>
     cases.filter((given) => !holds(given)).map(({ recipient }) => `${sentence}: not ${recipient.address}`),
   )
-  const wrongAtAll = Object.entries(ofRuns).filter(([, holds]) => !holds(history))
+  const wrongAtAll = Object.entries(runRules).filter(([, holds]) => !holds(history))
   return [...wrong, ...wrongAtAll.map(([sentence]) => sentence)]
 }
 
-function caseOf(history: History, recipient: Recipient): Case {
+function caseOf(history: History, recipient: Recipient): RecipientCase {
   const { message, witness, state } = history
   const { address } = recipient
   const transmissions = witness.transmissions.filter(
@@ -108,13 +110,13 @@ function caseOf(history: History, recipient: Recipient): Case {
 }
 
 /** RFC 3461 §4.1. */
-const wantsDsn = ({ message }: History, { notify }: Recipient): boolean =>
+const requestsFailureDsn = ({ message }: History, { notify }: Recipient): boolean =>
   message.envelope.mailFrom !== '' && !notify?.includes('NEVER')
 
-const wantsWordOfSuccess = ({ message }: History, { notify }: Recipient): boolean =>
+const requestsSuccessDsn = ({ message }: History, { notify }: Recipient): boolean =>
   message.envelope.mailFrom !== '' && (notify?.includes('SUCCESS') ?? false)
 
-const wasBegunBefore = (made: Transmission, { claims }: Witness): boolean =>
+const hadBegunBefore = (made: Transmission, { claims }: Witness): boolean =>
   claims.some(
     ({ message, address, attempt, worker }) =>
       message === made.message &&
@@ -127,7 +129,7 @@ const wasBegunBefore = (made: Transmission, { claims }: Witness): boolean =>
  * A DSN that is sent twice is one message. If a worker died before it wrote anything about its DSN, no other worker
  * knows of it, so another is sent.
  */
-function toldOnce(notifications: readonly Notification[]): boolean {
+function isNotifiedOnce(notifications: readonly Notification[]): boolean {
   const known = notifications.filter(({ written }) => written !== null)
   return new Set(known.map(({ dsn }) => dsn)).size <= 1
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { MemoryTable } from '../../support/pipeline/table.ts'
-import { broken } from './invariants.ts'
+import { brokenRules } from './invariants.ts'
 import { type Mode, modes, simulate } from './simulation.ts'
 import type { Setting } from './world.ts'
 
@@ -15,7 +15,7 @@ const runs = Number(process.env.PIPELINE_SEEDS ?? 10)
 /** A failure lists all events of the run; the same mode and seed reproduce it. */
 async function allHolds(name: string, mode: Mode, seed: number, table: Setting['table']): Promise<void> {
   const history = await simulate(mode, seed, table)
-  const wrong = broken(history)
+  const wrong = brokenRules(history)
   assert.deepEqual(wrong, [], [`${name}, seed ${seed}:`, ...wrong, '', ...history.log].join('\n'))
 }
 

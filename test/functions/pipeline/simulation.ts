@@ -3,9 +3,9 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Message, Recipient } from '../../../shared/contract/message.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { inbound, message, outbound, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
-import { type Chance, chance } from './chance.ts'
+import { createRandom, type Random } from './chance.ts'
 import type { Witness } from './witness.ts'
-import { type Faults, type Setting, stored, World } from './world.ts'
+import { type Faults, type Setting, SimulatedDeployment, storedContent } from './world.ts'
 
 export interface Mode extends Partial<Faults> {
   /** Whether a connector holds the message from the start. */
@@ -17,13 +17,13 @@ export const modes: Record<string, Mode> = {
   'when jobs come twice': { duplicates: 0.3 },
   'when workers die': { deaths: 0.05 },
   'when workers die and jobs come twice': { deaths: 0.04, duplicates: 0.2 },
-  'when bounce workers die': { deaths: 0.2, mortal: ['bounce'] },
+  'when bounce workers die': { deaths: 0.2, mortalUnits: ['bounce'] },
   'when requests or responses are lost': { failures: 0.05 },
   'when connectors change': { changes: 0.02, deaths: 0.02, duplicates: 0.15, failures: 0.01 },
   'when connectors change and evaluation workers die': {
     changes: 0.15,
     deaths: 0.15,
-    mortal: ['evaluate'],
+    mortalUnits: ['evaluate'],
     duplicates: 0.4,
   },
   'when connectors change often and all other faults occur': {
@@ -41,10 +41,10 @@ export const modes: Record<string, Mode> = {
     retries: 0.05,
   },
   'while a connector holds the message': { held: true, deaths: 0.04, duplicates: 0.2 },
-  'while the message expires and jobs come twice': { hurried: true, duplicates: 0.5 },
-  'while the message expires and workers die': { hurried: true, deaths: 0.05, duplicates: 0.2 },
+  'while the message expires and jobs come twice': { expiresSoon: true, duplicates: 0.5 },
+  'while the message expires and workers die': { expiresSoon: true, deaths: 0.05, duplicates: 0.2 },
   'while the message expires and connectors change': {
-    hurried: true,
+    expiresSoon: true,
     changes: 0.02,
     deaths: 0.02,
     duplicates: 0.4,
@@ -57,7 +57,7 @@ export const modes: Record<string, Mode> = {
   },
   'when destinations are busy, connectors change and the message expires': {
     postponements: 0.8,
-    hurried: true,
+    expiresSoon: true,
     changes: 0.02,
     duplicates: 0.2,
     retries: 0.02,
@@ -83,7 +83,7 @@ export const modes: Record<string, Mode> = {
     duplicates: 0.2,
   },
   'while the message expires and an administrator retries': {
-    hurried: true,
+    expiresSoon: true,
     retries: 0.1,
     deaths: 0.03,
     duplicates: 0.3,
@@ -93,13 +93,13 @@ export const modes: Record<string, Mode> = {
 const noFaults: Faults = {
   duplicates: 0,
   deaths: 0,
-  mortal: ['evaluate', 'deliver', 'bounce', 'retry'],
+  mortalUnits: ['evaluate', 'deliver', 'bounce', 'retry'],
   failures: 0,
   postponements: 0,
   changes: 0,
   retries: 0,
   skewMs: 0,
-  hurried: false,
+  expiresSoon: false,
 }
 
 export interface History {
@@ -122,20 +122,20 @@ const holding = connectors({
   inbound: [inbound({ senderDomains: ['elsewhere.example'], onViolation: 'Defer' })],
 })
 const refusing = connectors({ inbound: [inbound({ senderDomains: ['elsewhere.example'] })] })
-const impatient = connectors({ outbound: [{ ...toNorthwind, onTlsFailure: 'Bounce' }] })
+const bouncingOnTlsFailure = connectors({ outbound: [{ ...toNorthwind, onTlsFailure: 'Bounce' }] })
 
 export async function simulate(mode: Mode, seed: number, table: Setting['table']): Promise<History> {
   const { held = false, ...given } = mode
   const faults = { ...noFaults, ...given }
-  const dice = chance(seed)
-  const { sent, recipients, octets } = mail(seed, dice)
-  const world = new World({
-    chance: dice,
+  const random = createRandom(seed)
+  const { sent, recipients, octets } = mail(seed, random)
+  const world = new SimulatedDeployment({
+    chance: random,
     faults,
     table,
     connectors: held ? holding : delivering,
-    others: [delivering, refusing, impatient, holding],
-    now: receivedAt.getTime() + (held ? 0 : ageMs(faults, dice)),
+    others: [delivering, refusing, bouncingOnTlsFailure, holding],
+    now: receivedAt.getTime() + (held ? 0 : ageMs(faults, random)),
   })
   world.accept({ message: sent, recipients, notBefore: null }, octets)
   await world.run()
@@ -145,24 +145,24 @@ export async function simulate(mode: Mode, seed: number, table: Setting['table']
     witness: world.witness,
     deadLetters: world.queues.deadLetters.length,
     ended: world.queues.nextVisible() === null,
-    state: await statesIn(table, sent, recipients, world.witness),
+    state: await readStates(table, sent, recipients, world.witness),
     log: world.log,
   }
 }
 
 /** Some senders are null, some use NOTIFY=NEVER, some request success DSNs. */
-function mail(seed: number, dice: Chance) {
+function mail(seed: number, random: Random) {
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
-  const { content, octets } = stored(id)
-  const mailFrom = dice.of(0.1) ? '' : 'a@elsewhere.example'
+  const { content, octets } = storedContent(id)
+  const mailFrom = random.happens(0.1) ? '' : 'a@elsewhere.example'
   const sent = message({ id, content, size: octets.length, mailFrom })
   const recipients = Array.from({ length: 1 + (seed % 3) }, (_, index) =>
-    recipient({ address: `r${index}@northwind.example`, notify: dice.oneOf(wishes) }),
+    recipient({ address: `r${index}@northwind.example`, notify: random.oneOf(notifyValues) }),
   )
   return { sent, recipients, octets }
 }
 
-const wishes: readonly Recipient['notify'][] = [
+const notifyValues: readonly Recipient['notify'][] = [
   ...Array<null>(6).fill(null),
   ['NEVER'],
   ['SUCCESS', 'FAILURE'],
@@ -170,12 +170,12 @@ const wishes: readonly Recipient['notify'][] = [
 ]
 
 /** Half of the messages are new; the others expire soon, after twelve hours. */
-function ageMs({ hurried }: Faults, dice: Chance): number {
-  if (!hurried && dice.of(0.5)) return 0
-  return (12 * 60 - dice.below(hurried ? 7 : 40)) * 60_000
+function ageMs({ expiresSoon: hurried }: Faults, random: Random): number {
+  if (!hurried && random.happens(0.5)) return 0
+  return (12 * 60 - random.integerBelow(hurried ? 7 : 40)) * 60_000
 }
 
-async function statesIn(
+async function readStates(
   table: Setting['table'],
   { id }: Message,
   recipients: readonly Recipient[],

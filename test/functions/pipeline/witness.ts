@@ -12,7 +12,7 @@ export interface Transmission {
   /** Whether the next hop got the NOTIFY parameters. */
   dsnPassedOn: boolean
   /** Whether connectors had changed since the decision when its worker began. */
-  outdated: boolean
+  stale: boolean
   worker: string
   /** Whether its worker lived to write the result. */
   written: boolean
@@ -45,12 +45,12 @@ export class Witness {
   readonly claims: { message: string; address: string; attempt: number; worker: string }[] = []
   #order = 0
 
-  transmitted(transmission: Omit<Transmission, 'order' | 'written'>): void {
+  recordTransmission(transmission: Omit<Transmission, 'order' | 'written'>): void {
     this.transmissions.push({ ...transmission, order: ++this.#order, written: false })
   }
 
   /** @param octets the DSN's content, which names its recipients */
-  notified(dsn: string, octets: Buffer, job: number): void {
+  recordNotification(dsn: string, octets: Buffer, job: number): void {
     const text = octets.toString()
     const kind = /^Action: (failed|delayed|relayed|delivered)/m.exec(text)?.[1] as Notification['kind']
     for (const [, address = ''] of text.matchAll(/^Final-Recipient: rfc822; (\S+)/gm))
@@ -58,7 +58,7 @@ export class Witness {
   }
 
   /** Looks for writes that complete a claim, after they have taken effect. */
-  wrote(command: Command, worker: string): void {
+  recordWrite(command: Command, worker: string): void {
     const { input } = command
     if (operation(command) === 'PutCommand') this.#claimed(input.Item as PutItem, worker)
     if (operation(command) !== 'UpdateCommand') return

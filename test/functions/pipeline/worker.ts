@@ -6,9 +6,9 @@ import { type Entry, timeoutMs } from '../../support/pipeline/queues.ts'
 
 interface Step {
   name: string
-  make(): unknown
-  answer(value: unknown): void
-  refuse(error: unknown): void
+  execute(): unknown
+  resolve(value: unknown): void
+  reject(error: unknown): void
 }
 
 export type Ending = 'Done' | 'Failed'
@@ -29,7 +29,7 @@ export class Worker {
   /** What the product's code awaits. */
   step<T>(name: string, make: () => T): Promise<Awaited<T>> {
     return new Promise((resolve, reject) => {
-      this.#steps.push({ name, make, answer: (value) => resolve(value as Awaited<T>), refuse: reject })
+      this.#steps.push({ name, execute: make, resolve: (value) => resolve(value as Awaited<T>), reject })
     })
   }
 
@@ -51,7 +51,7 @@ export class Worker {
   }
 
   /** Executes one of the steps it waits for; there are several when the code awaits them together. */
-  take(choose: (steps: readonly Step[]) => Step): Step {
+  takeStep(choose: (steps: readonly Step[]) => Step): Step {
     const chosen = choose(this.#steps)
     this.#steps = this.#steps.filter((step) => step !== chosen)
     return chosen
@@ -59,7 +59,7 @@ export class Worker {
 }
 
 /** Executes a step and returns its outcome. */
-export async function make({ make, answer, refuse }: Step): Promise<void> {
+export async function make({ execute: make, resolve: answer, reject: refuse }: Step): Promise<void> {
   try {
     answer(await make())
   } catch (error) {
@@ -67,19 +67,19 @@ export async function make({ make, answer, refuse }: Step): Promise<void> {
   }
 }
 
-export const lostAnswers = [
+export const lostResponses = [
   'refused',
   'done without a response',
   'done twice, since its first response was lost',
 ] as const
 
 /** A request that is lost, whose response is lost, or whose first response is lost, so that it is repeated. */
-export async function lose(step: Step, how: (typeof lostAnswers)[number]): Promise<void> {
+export async function loseRequest(step: Step, how: (typeof lostResponses)[number]): Promise<void> {
   try {
-    if (how !== 'refused') await step.make()
+    if (how !== 'refused') await step.execute()
     if (how === 'done twice, since its first response was lost') return make(step)
-    step.refuse(new Error('the request had no response'))
+    step.reject(new Error('the request had no response'))
   } catch (error) {
-    step.refuse(error)
+    step.reject(error)
   }
 }

@@ -13,9 +13,9 @@ import { outcome } from '../../support/fixtures.ts'
 import { type Entry, Queues, type Unit } from '../../support/pipeline/queues.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 import { type Ports, work } from '../../support/pipeline/units.ts'
-import type { Chance } from './chance.ts'
+import type { Random } from './chance.ts'
 import { Witness } from './witness.ts'
-import { lose, lostAnswers, make, Worker } from './worker.ts'
+import { loseRequest, lostResponses, make, Worker } from './worker.ts'
 
 /** Probabilities of each step, unless the comment says otherwise. */
 export interface Faults {
@@ -24,7 +24,7 @@ export interface Faults {
   /** A worker dies. */
   deaths: number
   /** The functions whose workers may die. */
-  mortal: readonly Unit[]
+  mortalUnits: readonly Unit[]
   /** A request or its response is lost. */
   failures: number
   /** A delivery cannot begin now. */
@@ -36,11 +36,11 @@ export interface Faults {
   /** Largest difference between a worker's clock and the time, in either direction. */
   skewMs: number
   /** Next hops are mostly slow and duplicates come soon, for a message that expires soon. */
-  hurried: boolean
+  expiresSoon: boolean
 }
 
 export interface Setting {
-  chance: Chance
+  chance: Random
   faults: Faults
   table: { send(command: Command): unknown }
   connectors: Snapshot
@@ -55,12 +55,12 @@ const maxRetries = 10
 const maxStepsWithChanges = 3_000
 const maxSteps = 20_000
 
-export class World {
+export class SimulatedDeployment {
   readonly queues = new Queues()
   readonly witness = new Witness()
   readonly log: string[] = []
-  readonly #setting: Setting
-  readonly #chance: Chance
+  readonly #settings: Setting
+  readonly #chance: Random
   readonly #contents = new Map<string, Buffer>()
   #workers: Worker[] = []
   #accepted = ''
@@ -70,7 +70,7 @@ export class World {
   #retriesLeft = maxRetries
 
   constructor(setting: Setting) {
-    this.#setting = setting
+    this.#settings = setting
     this.#chance = setting.chance
     this.#now = setting.now
     this.#connectors = setting.connectors
@@ -85,20 +85,20 @@ export class World {
   /** @returns at the end of the work, or after too many steps */
   async run(): Promise<void> {
     for (let step = 0; step < maxSteps; step++) {
-      await this.#thoughts()
+      await this.#waitUntilIdle()
       this.#retire()
-      if (step < maxStepsWithChanges && this.#chance.of(this.#setting.faults.changes))
+      if (step < maxStepsWithChanges && this.#chance.happens(this.#settings.faults.changes))
         this.#changeConnectors()
-      if (this.#retriesLeft > 0 && this.#chance.of(this.#setting.faults.retries)) this.#retry()
+      if (this.#retriesLeft > 0 && this.#chance.happens(this.#settings.faults.retries)) this.#retry()
       if (!(await this.#proceed())) return
     }
-    this.#say('there is no end of it')
+    this.#logEvent('there is no end of it')
   }
 
   /** Executes one event. @returns false when none is possible any more */
   async #proceed(): Promise<boolean> {
     const entries = this.queues.visible(this.#now)
-    if (entries.length > 0 && (this.#workers.length === 0 || this.#chance.of(0.25)))
+    if (entries.length > 0 && (this.#workers.length === 0 || this.#chance.happens(0.25)))
       this.#begin(this.#chance.oneOf(entries))
     else if (this.#workers.length > 0) await this.#advance(this.#chance.oneOf(this.#workers))
     else return this.#wait()
@@ -113,53 +113,53 @@ export class World {
 
   #begin(entry: Entry): void {
     if (this.queues.receive(entry, this.#now)) this.#start(entry)
-    else this.#say(`job ${entry.number} is a dead letter`)
+    else this.#logEvent(`job ${entry.number} is a dead letter`)
   }
 
   #start(entry: Entry): void {
     const worker = new Worker(entry, this.#now)
-    this.#say(`${worker.name} begins to ${entry.unit}`)
+    this.#logEvent(`${worker.name} begins to ${entry.unit}`)
     this.#workers.push(worker)
     if (entry.unit === 'evaluate') this.witness.evaluations.push(JSON.parse(entry.body).message.id)
     worker.run(
       () => work(entry.unit, entry.body, this.#portsOf(worker)),
-      (error) => this.#say(`${worker.name} failed: ${error}`),
+      (error) => this.#logEvent(`${worker.name} failed: ${error}`),
     )
   }
 
   async #advance(worker: Worker): Promise<void> {
-    const { deaths, mortal, failures } = this.#setting.faults
+    const { deaths, mortalUnits: mortal, failures } = this.#settings.faults
     if (this.#now > worker.deadline) return this.#die(worker)
     if (mortal.includes(worker.entry.unit) && this.#fault(deaths)) return this.#die(worker)
-    const step = worker.take((steps) => this.#chance.oneOf(steps))
+    const step = worker.takeStep((steps) => this.#chance.oneOf(steps))
     const isTransmission = step.name.startsWith('transmit')
-    this.#now += this.#chance.below(isTransmission ? this.#transmissionMs() : 20)
+    this.#now += this.#chance.integerBelow(isTransmission ? this.#transmissionMs() : 20)
     if (isTransmission || !this.#fault(failures)) {
-      this.#say(`${worker.name}: ${step.name}`)
+      this.#logEvent(`${worker.name}: ${step.name}`)
       return make(step)
     }
-    const how = this.#chance.oneOf(lostAnswers)
-    this.#say(`${worker.name}: ${step.name} is ${how}`)
-    return lose(step, how)
+    const how = this.#chance.oneOf(lostResponses)
+    this.#logEvent(`${worker.name}: ${step.name} is ${how}`)
+    return loseRequest(step, how)
   }
 
   #transmissionMs(): number {
-    return this.#chance.of(this.#setting.faults.hurried ? 0.8 : 0.3) ? 200_000 : 5_000
+    return this.#chance.happens(this.#settings.faults.expiresSoon ? 0.8 : 0.3) ? 200_000 : 5_000
   }
 
   #die(worker: Worker): void {
-    this.#say(`${worker.name} dies`)
+    this.#logEvent(`${worker.name} dies`)
     this.#workers = this.#workers.filter((other) => other !== worker)
   }
 
   #fault(probability: number): boolean {
-    if (this.#faultsLeft === 0 || !this.#chance.of(probability)) return false
+    if (this.#faultsLeft === 0 || !this.#chance.happens(probability)) return false
     this.#faultsLeft--
     return true
   }
 
   /** Resolves when every worker waits for a step or has ended. */
-  async #thoughts(): Promise<void> {
+  async #waitUntilIdle(): Promise<void> {
     do await new Promise((resolve) => setImmediate(resolve))
     while (this.#workers.some(({ isThinking }) => isThinking))
   }
@@ -169,37 +169,37 @@ export class World {
     this.#workers = this.#workers.filter(({ ending }) => ending === null)
     for (const { ending, entry } of ended) {
       if (ending === 'Failed') continue
-      if (this.#fault(this.#setting.faults.duplicates)) this.#comeAgain(entry)
+      if (this.#fault(this.#settings.faults.duplicates)) this.#duplicate(entry)
       else this.queues.delete(entry)
     }
   }
 
-  #comeAgain(entry: Entry): void {
-    const [soon, late] = this.#setting.faults.hurried ? [5_000, 120_000] : [60_000, 1_200_000]
-    entry.visibleAt = this.#now + this.#chance.below(this.#chance.of(0.5) ? soon : late)
-    this.#say(`job ${entry.number} is going to come again`)
+  #duplicate(entry: Entry): void {
+    const [soon, late] = this.#settings.faults.expiresSoon ? [5_000, 120_000] : [60_000, 1_200_000]
+    entry.visibleAt = this.#now + this.#chance.integerBelow(this.#chance.happens(0.5) ? soon : late)
+    this.#logEvent(`job ${entry.number} is going to come again`)
   }
 
   #changeConnectors(): void {
-    const changed = this.#chance.oneOf(this.#setting.others)
+    const changed = this.#chance.oneOf(this.#settings.others)
     this.#connectors = { ...changed, version: this.#connectors.version + 1 }
-    this.#say(`connectors are now those numbered ${this.#setting.others.indexOf(changed)}`)
+    this.#logEvent(`connectors are now those numbered ${this.#settings.others.indexOf(changed)}`)
   }
 
   /** Runs now, with the next timer, or before another; sometimes twice at once. */
   #retry(): void {
-    const soon = this.#now + this.#chance.below(900_000)
+    const soon = this.#now + this.#chance.integerBelow(900_000)
     const at = this.#chance.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, soon])
-    for (let times = this.#chance.of(0.5) ? 1 : 2; times > 0; times--) {
+    for (let times = this.#chance.happens(0.5) ? 1 : 2; times > 0; times--) {
       this.#retriesLeft--
       const { number } = this.queues.send('retry', this.#accepted, at)
-      this.#say(`an administrator is going to ask for a retry, as job ${number}`)
+      this.#logEvent(`an administrator is going to ask for a retry, as job ${number}`)
     }
   }
 
   #portsOf(worker: Worker): Ports {
-    const { skewMs } = this.#setting.faults
-    const skew = skewMs === 0 ? 0 : this.#chance.below(2 * skewMs) - skewMs
+    const { skewMs } = this.#settings.faults
+    const skew = skewMs === 0 ? 0 : this.#chance.integerBelow(2 * skewMs) - skewMs
     return {
       request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
       send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
@@ -211,7 +211,7 @@ export class World {
       transmit: (mail, job, version) =>
         worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
       whyNot: () =>
-        this.#chance.of(this.#setting.faults.postponements)
+        this.#chance.happens(this.#settings.faults.postponements)
           ? this.#chance.oneOf(['NoSlot', 'NoSlot', 'NoTime'])
           : null,
       connectors: () => this.#connectors,
@@ -220,15 +220,15 @@ export class World {
   }
 
   async #request(command: Command, worker: Worker): Promise<unknown> {
-    const answer = await this.#setting.table.send(command)
-    this.witness.wrote(command, worker.name)
+    const answer = await this.#settings.table.send(command)
+    this.witness.recordWrite(command, worker.name)
     return answer
   }
 
   #send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[], { entry }: Worker): void {
     for (const { job, delaySeconds = 0 } of outgoing) {
       const { number } = this.queues.send(unit, job, this.#now + delaySeconds * 1000)
-      this.#say(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
+      this.#logEvent(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
       if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
       if (entry.unit === 'retry') this.witness.retries++
       if (entry.unit === 'deliver' && (job as EvaluationJob).retry) this.witness.handedBack++
@@ -236,7 +236,11 @@ export class World {
   }
 
   #notify({ message }: EvaluationJob, { number }: Entry): void {
-    this.witness.notified(message.id, this.#contents.get(message.content.key) ?? Buffer.of(), number)
+    this.witness.recordNotification(
+      message.id,
+      this.#contents.get(message.content.key) ?? Buffer.of(),
+      number,
+    )
   }
 
   #read({ key, sha256 }: ContentReference): Buffer {
@@ -255,31 +259,31 @@ export class World {
     const outdated = connectorsVersion !== version
     return new Map(
       recipients.map(({ address }) => {
-        const outcome = this.#chance.oneOf(answers)
+        const outcome = this.#chance.oneOf(outcomes)
         const delivered = outcome === 'Delivered'
-        const dsnPassedOn = this.#chance.of(0.5)
-        this.witness.transmitted({
+        const dsnPassedOn = this.#chance.happens(0.5)
+        this.witness.recordTransmission({
           message: message.id,
           address,
           attempt,
           delivered,
           dsnPassedOn,
-          outdated,
+          stale: outdated,
           worker: worker.name,
         })
-        this.#say(`${address} by attempt ${attempt}: ${outcome}`)
-        return [address, { ...answered(outcome), dsnPassedOn }]
+        this.#logEvent(`${address} by attempt ${attempt}: ${outcome}`)
+        return [address, { ...outcomeOf(outcome), dsnPassedOn }]
       }),
     )
   }
 
-  #say(what: string): void {
+  #logEvent(what: string): void {
     this.log.push(`${new Date(this.#now).toISOString()} ${what}`)
   }
 }
 
 /** Next hops often fail: half of the attempts must be repeated. */
-const answers: readonly Outcome['outcome'][] = [
+const outcomes: readonly Outcome['outcome'][] = [
   ...Array<'TemporaryFailure'>(5).fill('TemporaryFailure'),
   ...Array<'Delivered'>(3).fill('Delivered'),
   'PermanentFailure',
@@ -293,13 +297,13 @@ const replies: Record<Outcome['outcome'], Outcome['reply']> = {
   TlsNotMet: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
 }
 
-const answered = (how: Outcome['outcome']): Outcome => outcome({ outcome: how, reply: replies[how] })
+const outcomeOf = (how: Outcome['outcome']): Outcome => outcome({ outcome: how, reply: replies[how] })
 
 const describe = (command: Command): string =>
   `${operation(command)} ${(command.input.Item ?? command.input.Key)?.sk ?? ''}`
 
 /** A message's octets and their location. */
-export function stored(id: string): { content: ContentReference; octets: Buffer } {
+export function storedContent(id: string): { content: ContentReference; octets: Buffer } {
   const octets = Buffer.from('Subject: to be carried through\r\n\r\n')
   return { content: contentReference('content', id, octets), octets }
 }

@@ -19,7 +19,7 @@ const publisher = {
   topicArn: 'arn:aws:sns:eu-west-1:123456789012:Notices',
 }
 
-let told: PublishedCertificates
+let published: PublishedCertificates
 
 before(async () => {
   const pki = await createPki('Root of All')
@@ -27,7 +27,7 @@ before(async () => {
     pki.issue({ names: [hostname] }),
     pki.issue({ names: [hostname], rsa: true }),
   ])
-  told = describeCertificates(
+  published = describeCertificates(
     {
       certificate: current.cert,
       next: { certificate: next.cert, servedFrom: '2026-11-29T12:02:00.000Z' },
@@ -37,7 +37,7 @@ before(async () => {
   )
 })
 
-interface Around {
+interface PagesOptions {
   clock?: { now: number }
   read?: () => Promise<PublishedCertificates | null>
   policy?: string | null
@@ -46,10 +46,10 @@ interface Around {
 
 function pagesWith({
   clock = { now },
-  read = async () => told,
+  read = async () => published,
   policy: text = policy,
   organisation = publisher.organisation,
-}: Around = {}) {
+}: PagesOptions = {}) {
   const errors: unknown[] = []
   const lookedUp: string[] = []
   const pages = createPublicPages({
@@ -102,10 +102,14 @@ test('the page shows what a partner needs to know of each certificate', async ()
     fingerprint256,
     publicKeyFingerprint256,
     serial,
-  } of told.certificates)
+  } of published.certificates)
     for (const value of [rootIssuer, certificateName, fingerprint256, publicKeyFingerprint256, serial])
       assert.ok(body.includes(value), value)
-  for (const value of [...told.tlsaRecords, ...told.protocol.cipherSuites, ...told.protocol.groups])
+  for (const value of [
+    ...published.tlsaRecords,
+    ...published.protocol.cipherSuites,
+    ...published.protocol.groups,
+  ])
     assert.ok(body.includes(value), value)
   assert.match(body, /2026-11-29 12:02 UTC/)
 })
@@ -118,13 +122,13 @@ test('the page names the organisation that receives mail', async () => {
 
 test('certificates.json follows the contract and may be read from other origins', async () => {
   const answer = await ask('/certificates.json')
-  assert.deepEqual(JSON.parse(answer.body ?? ''), told)
+  assert.deepEqual(JSON.parse(answer.body ?? ''), published)
   assert.equal(headersOf(answer)['content-type'], 'application/json')
   assert.equal(headersOf(answer)['access-control-allow-origin'], '*')
 })
 
 test('each certificate is served in PEM with its issuers, under its fingerprint', async () => {
-  for (const { fingerprint256, chain } of told.certificates) {
+  for (const { fingerprint256, chain } of published.certificates) {
     const answer = await ask(`/certificates/${fingerprint256}.pem`)
     assert.equal(answer.statusCode, 200)
     assert.equal(answer.body, chain)
@@ -181,7 +185,7 @@ for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
     assert.match(answer.body ?? '', /allow only GET and HEAD/)
   })
 
-const nowhere = [
+const unknownPaths = [
   '/index.html',
   '/certificates',
   '/certificates/',
@@ -191,7 +195,7 @@ const nowhere = [
   '/"><script>alert(1)</script>',
   '/%3Cscript%3Ealert(1)%3C/script%3E',
 ]
-for (const path of nowhere)
+for (const path of unknownPaths)
   test(`${path} gets 404 without any text of the request`, async () => {
     const answer = await ask(path, { headers: { 'user-agent': '<script>', referer: '<script>' } })
     assert.equal(answer.statusCode, 404)
@@ -213,7 +217,7 @@ test('a failing store gets 503, the cause is logged only, and the next request r
   let fails = true
   const read = async () => {
     if (fails) throw new Error('the table is gone')
-    return told
+    return published
   }
   const { ask: failing, errors } = pagesWith({ read })
   const answer = await failing('/')
@@ -230,7 +234,7 @@ test('a thousand requests cost one read in fifteen seconds', async () => {
   const clock = { now }
   const read = async () => {
     reads += 1
-    return told
+    return published
   }
   const { ask: busy } = pagesWith({ clock, read })
   await Promise.all(Array.from({ length: 1000 }, () => busy('/certificates.json')))

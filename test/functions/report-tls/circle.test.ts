@@ -28,20 +28,22 @@ import { recordingQueue } from '../../support/queue.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 import { sts } from '../../support/tls-sessions.ts'
 
-let ours: TestDynamoDb
-let theirs: TestDynamoDb
-let secure: Partner
-let plain: Partner
+let senderDatabase: TestDynamoDb
+let partnerDatabase: TestDynamoDb
+let tlsServer: Partner
+let plaintextServer: Partner
 before(async () => {
   const { cert, key } = await (await createPki()).issue({ names: ['mx1.partner.example'] })
-  ;[ours, theirs, secure, plain] = await Promise.all([
+  ;[senderDatabase, partnerDatabase, tlsServer, plaintextServer] = await Promise.all([
     startDynamoDb(),
     startDynamoDb(),
     startPartner({ tls: { cert, key } }),
     startPartner(),
   ])
 })
-after(() => Promise.all([ours.stop(), theirs.stop(), secure.stop(), plain.stop()]))
+after(() =>
+  Promise.all([senderDatabase.stop(), partnerDatabase.stop(), tlsServer.stop(), plaintextServer.stop()]),
+)
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const key = {
@@ -105,15 +107,15 @@ async function send(
 }
 
 test('the partner receives what was counted', async () => {
-  const counters = new SessionCounters(ours.documents, ours.transportTable)
+  const counters = new SessionCounters(senderDatabase.documents, senderDatabase.transportTable)
   for (let batch = 0; batch < 3; batch++) {
     const tally = new Tally()
-    await send(tally, secure, 'mx1.partner.example')
-    await send(tally, plain, 'mx2.partner.example')
-    await send(tally, plain, 'mx2.partner.example')
-    await send(tally, secure, 'mx3.partner.example', { mtaSts: noMtaSts })
+    await send(tally, tlsServer, 'mx1.partner.example')
+    await send(tally, plaintextServer, 'mx2.partner.example')
+    await send(tally, plaintextServer, 'mx2.partner.example')
+    await send(tally, tlsServer, 'mx3.partner.example', { mtaSts: noMtaSts })
     // RFC 8460 §3: a session that carries a report does not count.
-    await send(tally, secure, 'mx1.partner.example', { header: 'TLS-Report-Domain: partner.example\r\n' })
+    await send(tally, tlsServer, 'mx1.partner.example', { header: 'TLS-Report-Domain: partner.example\r\n' })
     await writeSessionCounts(tally, counters, () => batch / 3, tools)
   }
 
@@ -121,7 +123,7 @@ test('the partner receives what was counted', async () => {
   const stored = new Map<string, Buffer>()
   const run = await sendReports(dayBefore(runAt), {
     counters,
-    claims: new Claims<SentReport>(ours.documents, ours.transportTable),
+    claims: new Claims<SentReport>(senderDatabase.documents, senderDatabase.transportTable),
     resolver: dns,
     reporter,
     send: (report, place) =>
@@ -150,7 +152,7 @@ test('the partner receives what was counted', async () => {
     { ...sent.job.message, envelope: sent.job.message.envelope },
     stored.get(sent.job.message.content.key) ?? Buffer.alloc(0),
     {
-      reports: new ReceivedReports(theirs.documents, theirs.transportTable),
+      reports: new ReceivedReports(partnerDatabase.documents, partnerDatabase.transportTable),
       resolver: dns,
       now: () => runAt,
       retentionDays: 90,
@@ -159,7 +161,7 @@ test('the partner receives what was counted', async () => {
   )
   assert.equal(kept.kind, 'Kept')
 
-  const { ask } = apiOver(theirs.documents, () => runAt.getTime())
+  const { ask } = apiOver(partnerDatabase.documents, () => runAt.getTime())
   await ask('PUT /accepted-domains/partner.example', { json: { comment: '' } })
   const list = await ask('GET /tls-reports?domain=partner.example')
   const [listed] = list.body.items

@@ -24,7 +24,7 @@ import { session } from '../../support/tls-sessions.ts'
 
 const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
 const hour = 3_600_000
-const begin = Date.parse('2026-02-04T01:10:00.000Z')
+const firstRunMs = Date.parse('2026-02-04T01:10:00.000Z')
 
 let database: TestDynamoDb
 let pki: Pki
@@ -59,16 +59,16 @@ function reporting(zone: Zone | FakeResolver) {
   const resolver = 'query' in zone ? zone : fakeResolver(zone)
   const evaluation = recordingQueue<EvaluationJob>()
   const stored = new Map<string, Buffer>()
-  const told: ReportedResult[] = []
+  const results: ReportedResult[] = []
   let ids = 0
   return {
     evaluation,
     stored,
-    told,
+    told: results,
     resolver,
     /** @param later hours after the first run */
     run: (later = 0, hasTime = () => true): Promise<ReportRun> => {
-      const now = () => new Date(begin + later * hour)
+      const now = () => new Date(firstRunMs + later * hour)
       return sendReports(day, {
         counters: new SessionCounters(database.documents, database.transportTable),
         claims: new Claims<SentReport>(database.documents, database.transportTable),
@@ -90,7 +90,7 @@ function reporting(zone: Zone | FakeResolver) {
           }),
         now,
         hasTime,
-        onResult: (one) => told.push(one),
+        onResult: (one) => results.push(one),
       })
     },
   }
@@ -133,7 +133,7 @@ test('no report goes to a domain without a TLSRPT record, nor about a domain wit
   const { run, evaluation, resolver } = reporting(record('other.example', 'mailto:a@other.example'))
   assert.deepEqual(await run(), { ...none, domains: 1 })
   assert.deepEqual(evaluation.take(), [])
-  assert.deepEqual((resolver as FakeResolver).asked, ['TXT _smtp._tls.silent.example'])
+  assert.deepEqual((resolver as FakeResolver).queries, ['TXT _smtp._tls.silent.example'])
 })
 
 test('each destination gets each report once, for any number of runs', async () => {
@@ -152,12 +152,14 @@ test('each destination gets each report once, for any number of runs', async () 
 
 test('the next run sends only the report that the queue did not accept', async () => {
   await count('partner.example')
-  const { run, evaluation, told } = reporting(
-    record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
-  )
+  const {
+    run,
+    evaluation,
+    told: results,
+  } = reporting(record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'))
   evaluation.failOnce()
   assert.deepEqual(await run(), { ...none, domains: 1, sent: 1, failed: 1 })
-  assert.deepEqual(told.map(({ kind }) => kind).sort(), ['Failed', 'Sent'])
+  assert.deepEqual(results.map(({ kind }) => kind).sort(), ['Failed', 'Sent'])
   assert.deepEqual(await run(0.1), { ...none, domains: 1, known: 2 }, 'the claim is still valid')
   assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1, known: 1 })
   assert.deepEqual(
@@ -173,8 +175,8 @@ test('the next run queries again a record whose query failed', async () => {
   await count('partner.example')
   const failing = reporting({ fail: { '_smtp._tls.partner.example': 'ESERVFAIL' } })
   assert.deepEqual(await failing.run(), { ...none, domains: 1, unasked: 1 })
-  const mended = reporting(record('partner.example', 'mailto:a@partner.example'))
-  assert.deepEqual(await mended.run(1), { ...none, domains: 1, sent: 1 })
+  const fixed = reporting(record('partner.example', 'mailto:a@partner.example'))
+  assert.deepEqual(await fixed.run(1), { ...none, domains: 1, sent: 1 })
 })
 
 test('a run that runs out of time leaves the rest to the next', async () => {
@@ -201,7 +203,7 @@ test('a failing table ends the run', async () => {
       resolver,
       reporter,
       send: async () => assert.fail('nothing was claimed'),
-      now: () => new Date(begin),
+      now: () => new Date(firstRunMs),
       hasTime: () => true,
       onResult: () => {},
     }),
@@ -235,7 +237,7 @@ describe('a report by HTTPS', () => {
   })
 
   test('is posted once, in the format of the attachment', async () => {
-    const { run, told } = reporting(at())
+    const { run, told: results } = reporting(at())
     assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
     assert.deepEqual(
       host.requests.map(({ method, path, host }) => `${method} ${host} ${path}`),
@@ -246,7 +248,7 @@ describe('a report by HTTPS', () => {
     assert.equal(report['organization-name'], 'Ours')
     assert.equal(report.policies[0].summary['total-successful-session-count'], 1)
     assert.deepEqual(await run(1), { ...none, domains: 1, known: 1 })
-    assert.deepEqual(told, [
+    assert.deepEqual(results, [
       {
         domain: 'partner.example',
         place: 'https://reports.partner.example/v1/tlsrpt?key=1',
@@ -257,10 +259,10 @@ describe('a report by HTTPS', () => {
   })
 
   test('is sent again by a later run when it was not accepted', async () => {
-    const { run, told } = reporting(at())
+    const { run, told: results } = reporting(at())
     answer = (_, response) => response.writeHead(503).end()
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
-    assert.match(JSON.stringify(told), /reports\.partner\.example answered 503/)
+    assert.match(JSON.stringify(results), /reports\.partner\.example answered 503/)
     answer = (_, response) => response.writeHead(200).end('thanks')
     assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1 })
   })
@@ -274,16 +276,16 @@ describe('a report by HTTPS', () => {
 
   test('is not posted to a private network', async () => {
     for (const [later, address] of ['10.0.0.1', '169.254.169.254', '192.168.1.1'].entries()) {
-      const { run, told } = reporting(at(address))
+      const { run, told: results } = reporting(at(address))
       assert.equal((await run(later)).undeliverable, 1)
-      assert.match(JSON.stringify(told), /no address that may be used/)
+      assert.match(JSON.stringify(results), /no address that may be used/)
     }
   })
 
   test('is not posted to a server with a certificate for another name', async () => {
-    const { run, told } = reporting(at(host.address, 'other.example'))
+    const { run, told: results } = reporting(at(host.address, 'other.example'))
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
-    assert.match(JSON.stringify(told), /the certificate is for reports\.partner\.example/)
+    assert.match(JSON.stringify(results), /the certificate is for reports\.partner\.example/)
     assert.deepEqual(host.requests, [])
   })
 })

@@ -17,38 +17,38 @@ const answer = {
   PhysicalResourceId: 'certificates',
 }
 
-function listener(status = 200) {
-  const heard: { url: string; method: string | undefined; body: unknown }[] = []
+function recordingFetch(status = 200) {
+  const requests: { url: string; method: string | undefined; body: unknown }[] = []
   const send = (async (url: string, { method, body }: RequestInit) => {
-    heard.push({ url, method, body: JSON.parse(String(body)) })
+    requests.push({ url, method, body: JSON.parse(String(body)) })
     return new Response(null, { status })
   }) as typeof fetch
-  return { heard, send }
+  return { heard: requests, send }
 }
 
 test('a deployment gets SUCCESS when the work is done', async () => {
-  const { heard, send } = listener()
+  const { heard: requests, send } = recordingFetch()
   assert.equal(await respondToDeployment(event, async () => 'done', send), 'done')
-  assert.deepEqual(heard, [
+  assert.deepEqual(requests, [
     { url: event.ResponseURL, method: 'PUT', body: { ...answer, Status: 'SUCCESS', Reason: '' } },
   ])
 })
 
 test('a deployment gets FAILED with the reason', async () => {
-  const { heard, send } = listener()
+  const { heard: requests, send } = recordingFetch()
   const work = () => Promise.reject(new Error('the secret is not JSON'))
   await respondToDeployment({ ...event, RequestType: 'Update' }, work, send)
-  assert.deepEqual(heard[0]?.body, { ...answer, Status: 'FAILED', Reason: 'the secret is not JSON' })
+  assert.deepEqual(requests[0]?.body, { ...answer, Status: 'FAILED', Reason: 'the secret is not JSON' })
 })
 
 test('the removal of a stack runs nothing and gets SUCCESS', async () => {
-  const { heard, send } = listener()
+  const { heard: requests, send } = recordingFetch()
   await respondToDeployment(
     { ...event, RequestType: 'Delete' },
     () => Promise.reject(new Error('never')),
     send,
   )
-  assert.deepEqual(heard[0]?.body, { ...answer, Status: 'SUCCESS', Reason: '' })
+  assert.deepEqual(requests[0]?.body, { ...answer, Status: 'SUCCESS', Reason: '' })
 })
 
 const others: [string, unknown][] = [
@@ -64,19 +64,19 @@ const others: [string, unknown][] = [
   ],
 ]
 
-for (const [who, asked] of others)
-  test(`${who} runs the work and gets no response`, async () => {
-    const { heard, send } = listener()
+for (const [what, asked] of others)
+  test(`${what} runs the work and gets no response`, async () => {
+    const { heard: requests, send } = recordingFetch()
     assert.equal(await respondToDeployment(asked, async () => 'done', send), 'done')
     await assert.rejects(
       respondToDeployment(asked, () => Promise.reject(new Error('no')), send),
       /^Error: no$/,
     )
-    assert.deepEqual(heard, [])
+    assert.deepEqual(requests, [])
   })
 
 test('a response that CloudFormation does not accept is an error, so that it is retried', async () => {
-  const { send } = listener(403)
+  const { send } = recordingFetch(403)
   await assert.rejects(
     respondToDeployment(event, async () => null, send),
     /did not accept the response: HTTP 403/,

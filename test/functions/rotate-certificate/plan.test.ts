@@ -37,7 +37,7 @@ const set = (
   deprecated: [],
   ...more,
 })
-const told = (certificates: IngressCertificates, days = 0) =>
+const publishedFor = (certificates: IngressCertificates, days = 0) =>
   describeCertificates(certificates, { hostname, now: new Date(at(days)) })
 
 const plan = (facts: Partial<Facts>) =>
@@ -60,7 +60,10 @@ test('an empty secret without an acceptable certificate is an error', () => {
 test('without changes the secret stays the same object', () => {
   for (const certificates of [set(a), set(a, { next: { ...of(b), servedFrom: at(1) } })])
     for (const offer of [null, of(a)])
-      assert.equal(plan({ set: certificates, offer, published: told(certificates) }).set, certificates)
+      assert.equal(
+        plan({ set: certificates, offer, published: publishedFor(certificates) }).set,
+        certificates,
+      )
 })
 
 test('a renewed certificate is announced, and served after the notice period', () => {
@@ -109,8 +112,8 @@ test('a next certificate is served at its date; an invalid one is refused and st
   const good = plan({ set: set(a, { next: { ...of(b), servedFrom: at(-1) } }) })
   assert.deepEqual([good.set.certificate, good.set.servedFrom, good.set.next], [b.cert, at(-1), null])
   const bad = set(a, { next: { ...of(wrong), servedFrom: at(-1) } })
-  const { set: kept, refused } = plan({ set: bad })
-  assert.equal(kept, bad)
+  const { set: after, refused } = plan({ set: bad })
+  assert.equal(after, bad)
   assert.deepEqual(
     refused.map(({ certificates, reason }) => [certificates, reason]),
     [['Next', 'Name']],
@@ -126,7 +129,7 @@ test('the successor is served early when the current certificate expires before'
 })
 
 test('a published certificate that an administrator replaced becomes deprecated', () => {
-  const published = told(set([a, rsaA], { servedFrom: at(-50) }), -1)
+  const published = publishedFor(set([a, rsaA], { servedFrom: at(-50) }), -1)
   const { set: after } = plan({ set: set([b, rsaA], { servedFrom: at(-50) }), published })
   assert.equal(after.servedFrom, at(0))
   assert.deepEqual(
@@ -134,13 +137,13 @@ test('a published certificate that an administrator replaced becomes deprecated'
     [at(0)],
   )
   assert.equal(after.deprecated[0]?.certificate.replace(/\s/g, ''), a.cert.replace(/\s/g, ''))
-  const again = plan({ set: after, published: told(after), now: new Date(at(1)) })
+  const again = plan({ set: after, published: publishedFor(after), now: new Date(at(1)) })
   assert.equal(again.set, after)
 })
 
 test('a switch at its date does not count as a replacement', () => {
   const announced = set(a, { next: { ...of(b), servedFrom: at(1) } })
-  const { set: after } = plan({ set: announced, published: told(announced), now: new Date(at(2)) })
+  const { set: after } = plan({ set: announced, published: publishedFor(announced), now: new Date(at(2)) })
   assert.deepEqual(after.deprecated, [{ certificate: a.cert, servedUntil: at(1) }])
 })
 
@@ -158,8 +161,8 @@ test('a next certificate that OpenSSL rejects never replaces the current one', (
   const prove = ({ certificate }: { certificate: string }) => {
     if (certificate === b.cert) throw new Error('ee key too small')
   }
-  const { set: kept, refused } = plan({ set: due, prove })
-  assert.equal(kept, due)
+  const { set: after, refused } = plan({ set: due, prove })
+  assert.equal(after, due)
   assert.deepEqual(refused, [{ certificates: 'Next', reason: 'Unusable', detail: 'ee key too small' }])
 })
 
@@ -177,11 +180,11 @@ test('deprecated certificates with large chains are dropped to fit the secret', 
     certificate: large(identity),
     servedUntil: at(-index - 1),
   }))
-  const { set: kept } = plan({ set: set(a, { deprecated, next: { ...of(b), servedFrom: at(0) } }) })
-  assert.equal(kept.certificate, b.cert)
-  assert.ok(Buffer.byteLength(JSON.stringify(kept)) <= 65_536)
+  const { set: after } = plan({ set: set(a, { deprecated, next: { ...of(b), servedFrom: at(0) } }) })
+  assert.equal(after.certificate, b.cert)
+  assert.ok(Buffer.byteLength(JSON.stringify(after)) <= 65_536)
   assert.deepEqual(
-    kept.deprecated.map(({ certificate }) => certificate),
+    after.deprecated.map(({ certificate }) => certificate),
     [a.cert, ...deprecated.slice(0, 3).map(({ certificate }) => certificate)],
   )
   const huge = deprecated.map((each) => ({ ...each, certificate: each.certificate.repeat(2) }))

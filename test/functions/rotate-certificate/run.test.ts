@@ -40,8 +40,8 @@ const of = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
 const day = 86_400_000
 
 const dynamodb = await startDynamoDb()
-const own = new CreatedSecrets(null)
-const server = await listen(secretsServer(null, own))
+const localSecrets = new CreatedSecrets(null)
+const server = await listen(secretsServer(null, localSecrets))
 const secrets = new SecretsManagerClient({ endpoint: server.url, ...testAccount })
 after(() => Promise.all([dynamodb.stop(), server.stop()]))
 
@@ -49,7 +49,7 @@ after(() => Promise.all([dynamodb.stop(), server.stop()]))
 async function deployment(secret: object | null, more: Partial<Dependencies> = {}) {
   const name = `tls-${randomUUID()}`
   const arn = `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`
-  own.create(name, secret && JSON.stringify(secret))
+  localSecrets.create(name, secret && JSON.stringify(secret))
   for (const sk of ['published', 'told'])
     await dynamodb.documents.send(
       new DeleteCommand({ TableName: dynamodb.connectorsTable, Key: { pk: 'certificates', sk } }),
@@ -79,7 +79,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
     notices,
     dependencies,
     run: () => rotate(dependencies),
-    held: () => JSON.parse(own.get(name)?.text ?? 'null'),
+    storedSecret: () => JSON.parse(localSecrets.get(name)?.text ?? 'null'),
     put: (text: object) =>
       secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify(text) })),
     states: async () =>
@@ -115,15 +115,18 @@ function acm(identity: Identity) {
 }
 
 test('the first run publishes the certificates without a notice', async () => {
-  const { run, states, events, notices, held } = await deployment(of(one))
+  const { run, states, events, notices, storedSecret } = await deployment(of(one))
   assert.deepEqual(await run(), { changed: false, refused: [], told: [] })
   assert.deepEqual(await states(), ['Current CN=one'])
   assert.deepEqual([events, notices], [[], []])
-  assert.deepEqual(held(), of(one))
+  assert.deepEqual(storedSecret(), of(one))
 })
 
 test('a next certificate in the secret is announced once, and switched with a notice at its date', async () => {
-  const { run, states, types, notices, put, clock, held } = await deployment({ ...of(one), note: 'ours' })
+  const { run, states, types, notices, put, clock, storedSecret } = await deployment({
+    ...of(one),
+    note: 'ours',
+  })
   await run()
   const servedFrom = new Date(clock.now + 3 * day).toISOString()
   await put({ ...of(one), note: 'ours', next: { ...of(two), servedFrom } })
@@ -134,7 +137,10 @@ test('a next certificate in the secret is announced once, and switched with a no
   assert.deepEqual(await run(), { changed: true, refused: [], told: ['Certificate Switched'] })
   assert.deepEqual(await run(), { changed: false, refused: [], told: [] })
   assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
-  assert.deepEqual([held().certificate, held().next, held().note], [two.cert, null, 'ours'])
+  assert.deepEqual(
+    [storedSecret().certificate, storedSecret().next, storedSecret().note],
+    [two.cert, null, 'ours'],
+  )
   assert.deepEqual(types(), ['Certificate Announced', 'Certificate Switched'])
   const [announced, switched] = notices
   assert.equal(announced?.subject, `${hostname}: new TLS certificate from ${servedFrom.slice(0, 10)}`)
@@ -178,10 +184,10 @@ test('a certificate that stays causes no notice, neither before the switch nor a
 
 test('an empty secret is filled from ACM; a renewal is announced, and its key exported once', async () => {
   const { authority, state } = acm(one)
-  const { run, states, clock, held } = await deployment(null, { authority })
+  const { run, states, clock, storedSecret } = await deployment(null, { authority })
   assert.equal((await run()).changed, true)
-  assert.deepEqual([held().certificate.trim(), state.exports], [one.cert.trim(), 1])
-  assert.ok(createPrivateKey(held().privateKey).equals(createPrivateKey(one.key)))
+  assert.deepEqual([storedSecret().certificate.trim(), state.exports], [one.cert.trim(), 1])
+  assert.ok(createPrivateKey(storedSecret().privateKey).equals(createPrivateKey(one.key)))
   assert.deepEqual((await run()).changed, false)
   state.identity = two
   assert.deepEqual((await run()).notifications, ['Certificate Announced'])
@@ -209,7 +215,7 @@ test('a refused certificate causes one event and no notice to partners', async (
 })
 
 test('a refused replacement of the current certificate is not published', async () => {
-  const { run, put, states, types, held } = await deployment(of(one))
+  const { run, put, states, types, storedSecret } = await deployment(of(one))
   await run()
   const bad = { certificate: two.cert, privateKey: one.key }
   for (const certificates of [of(wrong), bad]) {
@@ -218,7 +224,7 @@ test('a refused replacement of the current certificate is not published', async 
       (await run()).refused.map(({ certificates }) => certificates),
       ['Current'],
     )
-    assert.deepEqual([held(), await states()], [certificates, ['Current CN=one']])
+    assert.deepEqual([storedSecret(), await states()], [certificates, ['Current CN=one']])
   }
   await put(of(two))
   assert.deepEqual((await run()).notifications, ['Certificate Switched'])
@@ -227,12 +233,12 @@ test('a refused replacement of the current certificate is not published', async 
 })
 
 test('an invalid next certificate is refused and stays in the secret', async () => {
-  const slip = { ...of(one), next: of(two), deprecated: [] }
+  const invalidNext = { ...of(one), next: of(two), deprecated: [] }
   const { authority } = acm(three)
-  const { run, held } = await deployment(slip, { authority })
+  const { run, storedSecret } = await deployment(invalidNext, { authority })
   const { changed, refused } = await run()
   assert.deepEqual([changed, refused.map(({ certificates }) => certificates)], [false, ['Next']])
-  assert.deepEqual(held(), slip)
+  assert.deepEqual(storedSecret(), invalidNext)
 })
 
 test('an announced certificate that disappears is withdrawn; a replacement is announced', async () => {
@@ -249,7 +255,7 @@ test('an announced certificate that disappears is withdrawn; a replacement is an
 
 test('concurrent runs write one value and send one notice', async () => {
   const { authority, state } = acm(one)
-  const { run, held, types, notices, states, clock } = await deployment(of(one), { authority })
+  const { run, storedSecret, types, notices, states, clock } = await deployment(of(one), { authority })
   await run()
   state.identity = two
   const announcing = await Promise.all(Array.from({ length: 6 }, run))
@@ -258,14 +264,14 @@ test('concurrent runs write one value and send one notice', async () => {
   const switching = await Promise.all(Array.from({ length: 6 }, run))
   assert.equal(switching.filter(({ changed }) => changed).length, 1)
   await run()
-  assert.deepEqual(held().deprecated.length, 1)
+  assert.deepEqual(storedSecret().deprecated.length, 1)
   assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
   assert.deepEqual([types(), notices.length], [['Certificate Announced', 'Certificate Switched'], 2])
 })
 
 test('a run does not undo a concurrent write of an administrator', async () => {
   const { authority } = acm(two)
-  const { dependencies, put, held, name } = await deployment(of(one), { authority })
+  const { dependencies, put, storedSecret, name } = await deployment(of(one), { authority })
   const { secret } = dependencies
   let isFirst = true
   const outrun: Dependencies = {
@@ -280,17 +286,17 @@ test('a run does not undo a concurrent write of an administrator', async () => {
     },
   }
   await rotate(outrun)
-  assert.equal(held().certificate, three.cert)
-  assert.deepEqual(own.get(name)?.stages.includes('AWSCURRENT'), true)
+  assert.equal(storedSecret().certificate, three.cert)
+  assert.deepEqual(localSecrets.get(name)?.stages.includes('AWSCURRENT'), true)
 })
 
 test('a value made from an old version does not replace the current one', async () => {
-  const { arn, put, held } = await deployment(of(one))
+  const { arn, put, storedSecret } = await deployment(of(one))
   const store = new CertificateSecretStore(secrets, arn)
   const before = await store.read()
   await put(of(two))
   await assert.rejects(store.replace(before, JSON.stringify(of(three))), ConcurrentUpdateError)
-  assert.equal(held().certificate, two.cert)
+  assert.equal(storedSecret().certificate, two.cert)
   await store.replace(await store.read(), JSON.stringify(of(three)))
   const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }))
   assert.equal(JSON.parse(SecretString).certificate, three.cert)
@@ -317,7 +323,7 @@ test('a later run sends a failed notice when the lease of the failed run has exp
 
 test('a certificate of ACM that OpenSSL rejects is refused, and nothing changes', async () => {
   const { authority } = acm(two)
-  const { run, held } = await deployment(of(one), {
+  const { run, storedSecret } = await deployment(of(one), {
     authority,
     prove({ certificate }) {
       if (certificate.includes(two.cert.slice(100, 200))) throw new Error('key too small')
@@ -328,5 +334,5 @@ test('a certificate of ACM that OpenSSL rejects is refused, and nothing changes'
     [refused, changed],
     [[{ certificates: 'Offered', reason: 'Unusable', detail: 'key too small' }], false],
   )
-  assert.deepEqual(held(), of(one))
+  assert.deepEqual(storedSecret(), of(one))
 })

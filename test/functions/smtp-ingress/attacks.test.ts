@@ -168,7 +168,7 @@ describe('commands after the end of data', () => {
 })
 
 describe('octets that are not SMTP', () => {
-  const strangers: [name: string, octets: Buffer, reply: string][] = [
+  const otherProtocols: [name: string, octets: Buffer, reply: string][] = [
     [
       'an HTTP request',
       Buffer.from('GET / HTTP/1.1\r\nHost: mx\r\n\r\n'),
@@ -180,7 +180,7 @@ describe('octets that are not SMTP', () => {
       '421 4.5.1 TLS handshake without STARTTLS',
     ],
   ]
-  for (const [name, octets, reply] of strangers)
+  for (const [name, octets, reply] of otherProtocols)
     test(`${name} gets a reply that says so, and the session ends`, async () => {
       const wire = await Wire.open(ingress.smtpPort)
       await wire.reply()

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { CircuitBreaker } from '../../../functions/smtp-ingress/breaker.ts'
 
 /** Records changes of state. Probes succeed once `works` is set. */
-function observed() {
+function observedBreaker() {
   const state = { works: false, probes: 0 }
   const changes: boolean[] = []
   const breaker = new CircuitBreaker({
@@ -20,7 +20,7 @@ function observed() {
 }
 
 test('the breaker opens at the third consecutive failure; a success resets the count', () => {
-  const { breaker, changes } = observed()
+  const { breaker, changes } = observedBreaker()
   breaker.recordFailures()
   breaker.recordFailures()
   breaker.recordSuccess()
@@ -34,7 +34,7 @@ test('the breaker opens at the third consecutive failure; a success resets the c
 })
 
 test('the breaker opens when one write leaves three messages unstored', () => {
-  const { breaker } = observed()
+  const { breaker } = observedBreaker()
   breaker.recordFailures(2)
   assert.equal(breaker.isOpen, false)
   breaker.recordSuccess()
@@ -45,7 +45,7 @@ test('the breaker opens when one write leaves three messages unstored', () => {
 
 test('the breaker probes with growing pauses until storage works, then closes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
-  const { breaker, state } = observed()
+  const { breaker, state } = observedBreaker()
   for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
   const probesAfter = async (ms: number) => {
     context.mock.timers.tick(ms)
@@ -66,7 +66,7 @@ test('the breaker probes with growing pauses until storage works, then closes', 
 
 test('after a probe one failure opens the breaker again, and one success closes it for good', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
-  const { breaker, state, changes } = observed()
+  const { breaker, state, changes } = observedBreaker()
   state.works = true
   for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
   context.mock.timers.tick(100)
@@ -81,7 +81,7 @@ test('after a probe one failure opens the breaker again, and one success closes 
 
 test('a success resets the pause, and a stopped breaker sends no probes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
-  const { breaker, state } = observed()
+  const { breaker, state } = observedBreaker()
   for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
   for (const pause of [100, 200, 300]) {
     context.mock.timers.tick(pause)

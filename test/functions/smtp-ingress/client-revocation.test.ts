@@ -17,15 +17,15 @@ import { within } from '../../support/within.ts'
 let authority: RevocationAuthority
 let connectors: InboundConnector[]
 let ingress: TestIngress
-const known: Record<'good' | 'revoked' | 'stranger' | 'own', Identity> = {} as never
+const identities: Record<'good' | 'revoked' | 'stranger' | 'own', Identity> = {} as never
 
 before(async () => {
   authority = await startRevocationAuthority()
   for (const name of ['good', 'revoked'] as const)
-    known[name] = await authority.issue({ names: ['mail.bank.example'] })
-  known.stranger = await authority.issue({ names: ['mail.stranger.example'] })
-  known.own = await authority.issue({ names: ['mailbox.ours.example'] })
-  authority.revoke(known.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
+    identities[name] = await authority.issue({ names: ['mail.bank.example'] })
+  identities.stranger = await authority.issue({ names: ['mail.stranger.example'] })
+  identities.own = await authority.issue({ names: ['mailbox.ours.example'] })
+  authority.revoke(identities.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
   const partner = (domain: string, fields: Partial<InboundConnector>) =>
     inbound({
       name: domain,
@@ -54,7 +54,7 @@ before(async () => {
 after(() => authority.stop())
 
 beforeEach(async () => {
-  authority.behave({ ocsp: 'Honest', crl: 'Honest' })
+  authority.setBehaviour({ ocsp: 'Honest', crl: 'Honest' })
   authority.requests.length = 0
   const checker = new RevocationChecker({
     resolver: fakeResolver({}),
@@ -70,13 +70,13 @@ beforeEach(async () => {
 })
 afterEach(() => ingress.drain())
 
-async function session(shown: keyof typeof known | null): Promise<Wire> {
+async function openSession(shown: keyof typeof identities | null): Promise<Wire> {
   const wire = await Wire.greet(ingress.smtpPort)
-  await wire.startTls(shown ? known[shown] : {})
+  await wire.startTls(shown ? identities[shown] : {})
   return wire
 }
 
-async function rcpt(wire: Wire, domain: string, to = 'b@accepted.example'): Promise<string> {
+async function sendRcpt(wire: Wire, domain: string, to = 'b@accepted.example'): Promise<string> {
   await wire.command('RSET')
   await wire.command(`MAIL FROM:<a@${domain}.example>`)
   return wire.command(`RCPT TO:<${to}>`)
@@ -100,8 +100,8 @@ const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
 describe('A client whose certificate is revoked', () => {
   for (const domain of ['softfail', 'hardfail'])
     it(`is refused by ${domain}, and the log gives the reason`, async () => {
-      const wire = await session('revoked')
-      assert.equal(await rcpt(wire, domain), restricted)
+      const wire = await openSession('revoked')
+      assert.equal(await sendRcpt(wire, domain), restricted)
       const line = await ingress.logged('refused')
       assert.match(
         String(line.explanation),
@@ -111,14 +111,14 @@ describe('A client whose certificate is revoked', () => {
     })
 
   it('is accepted with revocation check None, and no request is sent', async () => {
-    const wire = await session('revoked')
-    assert.match(await rcpt(wire, 'none'), /^250 /)
+    const wire = await openSession('revoked')
+    assert.match(await sendRcpt(wire, 'none'), /^250 /)
     assert.deepEqual(authority.requests, [])
     wire.destroy()
   })
 
   it('has its mail held where the connector holds, and the job leads to the same decision', async () => {
-    const wire = await session('revoked')
+    const wire = await openSession('revoked')
     const { tls, envelope, source } = await job(wire, 'held')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Revoked')
     const judged = evaluateInbound(snapshot({ inbound: connectors }), {
@@ -132,7 +132,7 @@ describe('A client whose certificate is revoked', () => {
   })
 
   it('is accepted by a report-only connector, which reports it', async () => {
-    const wire = await session('revoked')
+    const wire = await openSession('revoked')
     const { tls } = await job(wire, 'trial')
     const judged = evaluateInbound(snapshot({ inbound: connectors }), {
       ip: '192.0.2.1',
@@ -145,8 +145,8 @@ describe('A client whose certificate is revoked', () => {
   })
 
   it('causes a notice that proposes no change to the connector', async () => {
-    const wire = await session('revoked')
-    await rcpt(wire, 'softfail')
+    const wire = await openSession('revoked')
+    await sendRcpt(wire, 'softfail')
     const [notice] = ingress.notices.taken
     assert.match(notice?.why ?? '', /^revoked \(/)
     assert.deepEqual(notice?.remedies, [])
@@ -155,10 +155,10 @@ describe('A client whose certificate is revoked', () => {
 })
 
 describe('A client without a usable CRL or OCSP response', () => {
-  beforeEach(() => authority.behave({ ocsp: 'Busy', crl: 'Busy' }))
+  beforeEach(() => authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' }))
 
   it('is accepted by SoftFail; job and log record it', async () => {
-    const wire = await session('good')
+    const wire = await openSession('good')
     const { tls } = await job(wire, 'softfail')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Unknown')
     assert.match(tls.clientCertificate?.revocation?.detail ?? '', /tryLater/)
@@ -168,28 +168,28 @@ describe('A client without a usable CRL or OCSP response', () => {
   })
 
   it('is deferred by HardFail without a notice', async () => {
-    const wire = await session('good')
-    assert.match(await rcpt(wire, 'hardfail'), /^451 4\.7\.51 /)
+    const wire = await openSession('good')
+    assert.match(await sendRcpt(wire, 'hardfail'), /^451 4\.7\.51 /)
     assert.deepEqual(ingress.notices.taken, [])
     wire.destroy()
   })
 
   it('may not relay while HardFail cannot check', async () => {
-    const wire = await session('own')
-    assert.match(await rcpt(wire, 'ours', 'b@elsewhere.example'), /^451 4\.7\.51 /)
+    const wire = await openSession('own')
+    assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^451 4\.7\.51 /)
     wire.destroy()
   })
 
   it('may relay once OCSP responds', async () => {
-    authority.behave({ ocsp: 'Honest' })
-    const wire = await session('own')
-    assert.match(await rcpt(wire, 'ours', 'b@elsewhere.example'), /^250 /)
+    authority.setBehaviour({ ocsp: 'Honest' })
+    const wire = await openSession('own')
+    assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^250 /)
     wire.destroy()
   })
 
   it('delays one reply of the session by at most three seconds', async (context) => {
-    authority.behave({ ocsp: 'Silent', crl: 'Silent' })
-    const wire = await session('good')
+    authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
+    const wire = await openSession('good')
     const threeSeconds: AbortController[] = []
     const { timeout } = AbortSignal
     context.mock.method(AbortSignal, 'timeout', (milliseconds: number) => {
@@ -198,7 +198,7 @@ describe('A client without a usable CRL or OCSP response', () => {
       threeSeconds.push(controller)
       return controller.signal
     })
-    const first = rcpt(wire, 'softfail')
+    const first = sendRcpt(wire, 'softfail')
     const untilAsked = async () => {
       while (authority.requests.length === 0) await new Promise(setImmediate)
     }
@@ -208,8 +208,8 @@ describe('A client without a usable CRL or OCSP response', () => {
     assert.equal(threeSeconds.length, 1)
     threeSeconds[0]?.abort(new DOMException('three seconds have passed', 'TimeoutError'))
     assert.match(await first, /^250 /)
-    assert.match(await rcpt(wire, 'softfail'), /^250 /)
-    assert.match(await rcpt(wire, 'trial'), /^250 /)
+    assert.match(await sendRcpt(wire, 'softfail'), /^250 /)
+    assert.match(await sendRcpt(wire, 'trial'), /^250 /)
     assert.equal(threeSeconds.length, 1)
     wire.destroy()
   })
@@ -217,8 +217,8 @@ describe('A client without a usable CRL or OCSP response', () => {
 
 describe('No request is sent', () => {
   it('about an untrusted certificate, whatever its names', async () => {
-    const wire = await session('stranger')
-    assert.equal(await rcpt(wire, 'softfail'), restricted)
+    const wire = await openSession('stranger')
+    assert.equal(await sendRcpt(wire, 'softfail'), restricted)
     const { tls } = await job(wire, 'elsewhere')
     assert.equal(tls.clientCertificate?.revocation, undefined)
     assert.deepEqual(authority.requests, [])
@@ -226,14 +226,14 @@ describe('No request is sent', () => {
   })
 
   it('about a partner\u2019s certificate for mail from other domains', async () => {
-    const wire = await session('good')
+    const wire = await openSession('good')
     await job(wire, 'elsewhere')
     assert.deepEqual(authority.requests, [])
     wire.destroy()
   })
 
   it('before RCPT', async () => {
-    const wire = await session('good')
+    const wire = await openSession('good')
     await wire.command('MAIL FROM:<a@softfail.example>')
     assert.deepEqual(authority.requests, [])
     assert.match(await wire.command('RCPT TO:<b@accepted.example>'), /^250 /)
@@ -242,9 +242,9 @@ describe('No request is sent', () => {
   })
 
   it('twice in one session', async () => {
-    const wire = await session('good')
+    const wire = await openSession('good')
     for (const domain of ['softfail', 'hardfail', 'softfail'])
-      assert.match(await rcpt(wire, domain), /^250 /, domain)
+      assert.match(await sendRcpt(wire, domain), /^250 /, domain)
     assert.equal(authority.requests.filter((path) => path.includes('issuing')).length, 1)
     wire.destroy()
   })

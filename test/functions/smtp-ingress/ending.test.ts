@@ -8,10 +8,10 @@ import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/
 import { within } from '../../support/within.ts'
 
 /** Milliseconds after which a wait in a test fails. */
-const patienceMs = 10_000
-const closing = (socket: Socket) =>
+const timeoutMs = 10_000
+const untilClosed = (socket: Socket) =>
   within(
-    patienceMs,
+    timeoutMs,
     new Promise<void>((resolve) => socket.once('close', () => resolve())),
     'the end of the connection',
   )
@@ -23,10 +23,10 @@ before(async () => {
 after(() => ingress.drain())
 
 /** @returns everything read, once it includes this text */
-async function until(socket: Socket, text: string): Promise<string> {
+async function readUntil(socket: Socket, text: string): Promise<string> {
   let read = ''
   while (!read.includes(text)) {
-    const [octets] = await within(patienceMs, once(socket, 'data'), JSON.stringify(text))
+    const [octets] = await within(timeoutMs, once(socket, 'data'), JSON.stringify(text))
     read += octets
   }
   return read
@@ -34,39 +34,39 @@ async function until(socket: Socket, text: string): Promise<string> {
 
 async function open(): Promise<Socket> {
   const socket = connect({ port: ingress.smtpPort, host: '127.0.0.1', allowHalfOpen: true })
-  await until(socket, '220 ')
+  await readUntil(socket, '220 ')
   return socket
 }
 
-async function secured(socket: Socket): Promise<TLSSocket> {
+async function startTls(socket: Socket): Promise<TLSSocket> {
   socket.write('EHLO client.example\r\nSTARTTLS\r\n')
-  await until(socket, 'Ready')
+  await readUntil(socket, 'Ready')
   const tls = connectTls({ socket, rejectUnauthorized: false })
-  await within(patienceMs, once(tls, 'secureConnect'), 'the end of the handshake')
+  await within(timeoutMs, once(tls, 'secureConnect'), 'the end of the handshake')
   return tls
 }
 
 for (const how of ['in the clear', 'under TLS'])
   test(`a client that half-closes after its message, ${how}, still gets the reply`, async () => {
     const tcp = await open()
-    const socket = how === 'under TLS' ? await secured(tcp) : tcp
+    const socket = how === 'under TLS' ? await startTls(tcp) : tcp
     socket.write(
       'EHLO client.example\r\nMAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n',
     )
-    await until(socket, '354 ')
+    await readUntil(socket, '354 ')
     const { promise: stored, resolve: store } = Promise.withResolvers<void>()
     const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
     ingress.queue.before = () => {
       ask()
       return stored
     }
-    const closed = closing(socket)
+    const closed = untilClosed(socket)
     socket.end('Subject: x\r\n\r\nlast line\r\n.\r\n')
-    await within(patienceMs, asked, 'the job in the queue')
+    await within(timeoutMs, asked, 'the job in the queue')
     // Time for the FIN to arrive before the message is stored; nothing else is on this connection.
     await new Promise((resolve) => setTimeout(resolve, 50))
     store()
-    assert.match(await until(socket, '\r\n'), /^250 2\.0\.0 Ok: queued as /)
+    assert.match(await readUntil(socket, '\r\n'), /^250 2\.0\.0 Ok: queued as /)
     await closed
     tcp.destroy()
   })
@@ -84,10 +84,10 @@ test('invalid TLS records after the handshake close the connection', async () =>
   for (const socket of [client, near, far]) socket.on('error', () => {})
   near.pipe(far, { end: false })
   far.pipe(near, { end: false })
-  await until(client, '220 ')
-  const tls = await secured(client)
+  await readUntil(client, '220 ')
+  const tls = await startTls(client)
   tls.on('error', () => {})
-  const closed = closing(far)
+  const closed = untilClosed(far)
   far.write('NOOP\r\n')
   await closed
   for (const socket of [tls, client, near]) socket.destroy()
@@ -107,10 +107,13 @@ test('a client that stays after its session does not block a new client', async 
     })
     socket.on('error', () => {})
     staying.push(socket)
-    await within(patienceMs, Promise.race([once(socket, 'data'), once(socket, 'close')]), 'data or close')
+    await within(timeoutMs, Promise.race([once(socket, 'data'), once(socket, 'close')]), 'data or close')
   }
   const honest = connect(crowded.smtpPort, '127.0.0.1')
-  assert.match(await Promise.race([until(honest, '\r\n'), once(honest, 'close').then(() => 'cut')]), /^220 /)
+  assert.match(
+    await Promise.race([readUntil(honest, '\r\n'), once(honest, 'close').then(() => 'cut')]),
+    /^220 /,
+  )
   for (const socket of [honest, ...staying]) socket.destroy()
   await crowded.drain()
 })
@@ -135,5 +138,5 @@ test('a draining server waits for messages in flight, and cuts them off at the e
   assert.equal(isCut, false)
   context.mock.timers.tick(1)
   assert.equal(await cut, null)
-  await within(patienceMs, drained, 'the end of the drain')
+  await within(timeoutMs, drained, 'the end of the drain')
 })

@@ -24,7 +24,7 @@ const proxied = Buffer.concat([
 ])
 
 /** @returns the response to these octets, each sent in its own packet, until the server closes */
-async function answerTo(...packets: (string | Buffer)[]): Promise<string> {
+async function responseTo(...packets: (string | Buffer)[]): Promise<string> {
   const socket = connect(port, '127.0.0.1').setNoDelay(true)
   let answer = ''
   socket.on('data', (octets) => {
@@ -42,7 +42,7 @@ async function answerTo(...packets: (string | Buffer)[]): Promise<string> {
 
 const octetByOctet = (octets: Buffer) => [...octets].map((octet) => Buffer.of(octet))
 
-const asked: [how: string, packets: (string | Buffer)[]][] = [
+const requests: [how: string, packets: (string | Buffer)[]][] = [
   ['without a header', [get]],
   ['in pieces', ['GET /hea', 'lth HTTP/1.1\r\nHost: task\r\nConnection: close\r\n', '\r\n']],
   ['after a LOCAL header', [local, get]],
@@ -51,27 +51,27 @@ const asked: [how: string, packets: (string | Buffer)[]][] = [
   ['after a PROXY header', [Buffer.concat([proxied, Buffer.from(get)])]],
 ]
 
-for (const [how, packets] of asked)
+for (const [how, packets] of requests)
   test(`the health check works when sent ${how}`, async () => {
     fault = null
-    assert.match(await answerTo(...packets), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(3\r\n)?ok\n/)
+    assert.match(await responseTo(...packets), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(3\r\n)?ok\n/)
     fault = 'storage is failing'
-    assert.match(await answerTo(...packets), /^HTTP\/1\.1 503 [\s\S]*storage is failing\n/)
+    assert.match(await responseTo(...packets), /^HTTP\/1\.1 503 [\s\S]*storage is failing\n/)
   })
 
 test('one connection serves several requests', async () => {
   fault = null
   const keepAlive = get.replace('Connection: close\r\n', '')
-  assert.equal((await answerTo(local, keepAlive, keepAlive, get)).match(/HTTP\/1\.1 200 /g)?.length, 3)
+  assert.equal((await responseTo(local, keepAlive, keepAlive, get)).match(/HTTP\/1\.1 200 /g)?.length, 3)
 })
 
 test('other paths and methods get 404', async () => {
-  assert.match(await answerTo(get.replace('/health', '/')), /^HTTP\/1\.1 404 /)
-  assert.match(await answerTo(get.replace('GET', 'POST')), /^HTTP\/1\.1 404 /)
+  assert.match(await responseTo(get.replace('/health', '/')), /^HTTP\/1\.1 404 /)
+  assert.match(await responseTo(get.replace('GET', 'POST')), /^HTTP\/1\.1 404 /)
 })
 
 test('a broken header closes the connection without a response', async () =>
-  assert.equal(await answerTo(Buffer.from('\r\n\r\nGET / HTTP/1.1\r\n\r\n')), ''))
+  assert.equal(await responseTo(Buffer.from('\r\n\r\nGET / HTTP/1.1\r\n\r\n')), ''))
 
 test('a silent client times out after five seconds', async (context) => {
   const connected = once(server, 'connection')

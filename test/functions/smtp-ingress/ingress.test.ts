@@ -375,14 +375,14 @@ test('while storage fails, new clients get 421 and the health check fails; both 
   const wire = await Wire.greet(ingress.smtpPort)
   for (let time = 0; time < 3; time++) assert.match(await wire.send('Subject: x\r\n'), /^451 4\.3\.0 /)
   assert.equal(await health(), '503 storage is failing\n')
-  const turnedAway = await Wire.open(ingress.smtpPort)
-  assert.equal(await turnedAway.reply(), '421 4.3.2 Service not available, try again later')
-  assert.equal(await turnedAway.line(), null)
+  const refusedClient = await Wire.open(ingress.smtpPort)
+  assert.equal(await refusedClient.reply(), '421 4.3.2 Service not available, try again later')
+  assert.equal(await refusedClient.line(), null)
   assert.match(await wire.command('MAIL FROM:<a@elsewhere.example>'), /^451 4\.3\.0 /)
   failing = false
   await probed.opened
-  const welcome = await Wire.greet(ingress.smtpPort)
-  assert.match(await welcome.send('Subject: x\r\n'), /^250 /)
+  const acceptedClient = await Wire.greet(ingress.smtpPort)
+  assert.match(await acceptedClient.send('Subject: x\r\n'), /^250 /)
   assert.equal(await health(), '200 ok\n')
 })
 

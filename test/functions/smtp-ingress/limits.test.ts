@@ -23,7 +23,7 @@ afterEach(async () => {
 })
 
 /** A session in its data phase. */
-async function inData({ smtpPort }: TestIngress): Promise<Wire> {
+async function openDataPhase({ smtpPort }: TestIngress): Promise<Wire> {
   const wire = await Wire.greet(smtpPort)
   for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
     await wire.command(command)
@@ -48,12 +48,12 @@ function operations({ bucket }: TestIngress) {
 }
 
 /** A header and whole lines, of about this many octets. */
-const octets = (count: number) =>
+const mailOfSize = (count: number) =>
   Buffer.from(`Subject: x\r\n\r\n${`${'0123456789'.repeat(7)}abcdef\r\n`.repeat(Math.ceil(count / 78))}`)
 const mebibyte = 1024 * 1024
 
 /** @returns the sum of this metric */
-async function counted(ingress: TestIngress, metric: string, reason?: string): Promise<number> {
+async function sumOf(ingress: TestIngress, metric: string, reason?: string): Promise<number> {
   await ingress.drain()
   running.delete(ingress)
   const lines = ingress.lines.filter(
@@ -85,9 +85,9 @@ test('messages wait on the disk for slow storage, and none is refused for lack o
   const ingress = await ingressWith({ MEMORY_MIB: 512, MAX_CONNECTIONS: 1000 })
   const { promise: written, resolve: write } = Promise.withResolvers<void>()
   ingress.bucket.before = () => written
-  const sessions = await Promise.all(Array.from({ length: 24 }, () => inData(ingress)))
+  const sessions = await Promise.all(Array.from({ length: 24 }, () => openDataPhase(ingress)))
   const replies = sessions.map((wire) => {
-    wire.write(octets(mebibyte - 1000))
+    wire.write(mailOfSize(mebibyte - 1000))
     return wire.command('.')
   })
   write()
@@ -100,8 +100,8 @@ test('a message whose announced size exceeds the free spool is refused at MAIL',
   const wire = await Wire.greet(ingress.smtpPort)
   const announce = () => wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
   assert.match(await announce(), /^250 /)
-  const other = await inData(ingress)
-  other.write(octets(9 * mebibyte))
+  const other = await openDataPhase(ingress)
+  other.write(mailOfSize(9 * mebibyte))
   // Octets reach the disk, and count, a little later.
   let answer = ''
   while (!answer.startsWith('452')) {
@@ -114,8 +114,8 @@ test('a message whose announced size exceeds the free spool is refused at MAIL',
 
 test('a client that disconnects during a large message frees its room in the spool', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 60_000_000, SPOOL_MIB: 64 })
-  const leaving = await inData(ingress)
-  leaving.write(octets(9 * mebibyte))
+  const leaving = await openDataPhase(ingress)
+  leaving.write(mailOfSize(9 * mebibyte))
   const wire = await Wire.greet(ingress.smtpPort)
   const announce = async () => {
     await wire.command('RSET')
@@ -136,12 +136,12 @@ test('a client that disconnects during a large message frees its room in the spo
 
 test('a message over the maximum is read to its end; far beyond it, the session ends', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
-  const wire = await inData(ingress)
-  wire.write(octets(2_100_000))
+  const wire = await openDataPhase(ingress)
+  wire.write(mailOfSize(2_100_000))
   assert.equal(await wire.command('.'), '552 5.3.4 Message exceeds 2000000 octets')
   for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
     await wire.command(command)
-  wire.write(octets(2_100_000 + 8 * mebibyte))
+  wire.write(mailOfSize(2_100_000 + 8 * mebibyte))
   assert.equal(await wire.reply(), '552 5.3.4 Message exceeds 2000000 octets')
   assert.equal(await wire.line(), null)
   assert.equal(ingress.queue.calls, 0)
@@ -158,7 +158,7 @@ test('the reply to a large message that failed does not wait for the removal of 
     if (operation === 'AbortMultipartUpload') await new Promise(() => {})
   }
   const wire = await Wire.greet(ingress.smtpPort)
-  assert.match(await wire.send(octets(12 * mebibyte)), /^451 4\.3\.0 /)
+  assert.match(await wire.send(mailOfSize(12 * mebibyte)), /^451 4\.3\.0 /)
 })
 
 test('an address has a maximum of sessions, and gets one when another ends', async () => {
@@ -184,27 +184,27 @@ test('new sessions of an address in a minute are limited, including those alread
       await (await Wire.open(ingress.smtpPort)).reply(),
       '421 4.7.0 Too many connections per minute from your address, try again later',
     )
-  assert.equal(await counted(ingress, 'Refused', 'ConnectionRate'), 2)
+  assert.equal(await sumOf(ingress, 'Refused', 'ConnectionRate'), 2)
 })
 
 for (const size of [1000, 3 * mebibyte])
   test(`a client that disconnects after ${size} octets of a message is logged, not counted`, async () => {
     const ingress = await ingressWith()
-    const wire = await inData(ingress)
-    wire.write(octets(size))
+    const wire = await openDataPhase(ingress)
+    wire.write(mailOfSize(size))
     wire.destroy()
     const { level, ip } = await ingress.logged('client disconnected during a message')
     assert.deepEqual({ level, ip }, { level: 'info', ip: '127.0.0.1' })
-    assert.equal(await counted(ingress, 'Refused'), 0)
+    assert.equal(await sumOf(ingress, 'Refused'), 0)
   })
 
 test('a reset connection during a message is logged, not counted', async () => {
   const ingress = await ingressWith()
-  const wire = await inData(ingress)
-  wire.write(octets(1000))
+  const wire = await openDataPhase(ingress)
+  wire.write(mailOfSize(1000))
   wire.reset()
   await ingress.logged('client disconnected during a message')
-  assert.equal(await counted(ingress, 'Refused'), 0)
+  assert.equal(await sumOf(ingress, 'Refused'), 0)
 })
 
 test('a reset within an established TLS session is no failed handshake', async () => {
@@ -214,7 +214,7 @@ test('a reset within an established TLS session is no failed handshake', async (
   await wire.command('MAIL FROM:<a@elsewhere.example>')
   wire.reset()
   await ingress.logged('connection failed')
-  assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 0)
+  assert.equal(await sumOf(ingress, 'TlsHandshakesFailed'), 0)
   assert.equal(ingress.lines.filter(({ message }) => message === 'connection failed').length, 1)
 })
 
@@ -233,7 +233,7 @@ for (const [how, end] of endings)
     wire.write(Buffer.from(how === 'an alert' ? '' : '1603010200010001fc0303', 'hex'))
     end(wire)
     assert.equal((await ingress.logged('TLS handshake failed')).ip, '127.0.0.1')
-    assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 1)
+    assert.equal(await sumOf(ingress, 'TlsHandshakesFailed'), 1)
   })
 
 for (const isSendersFault of [true, false])
@@ -258,31 +258,33 @@ test('a hundred commands without a message get replies, and the next ends the se
 })
 
 /** Concurrent commits to storage. */
-const atOnce = 16
+const concurrentCommits = 16
 
 test('during an outage queued messages are refused without an attempt', async () => {
   const ingress = await ingressWith()
   const events = operations(ingress)
-  const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
+  const { promise: timeout, reject: failStorage } = Promise.withResolvers<void>()
   ingress.bucket.after = () => timeout
   const replies: Promise<string>[] = []
-  const wires = await Promise.all(Array.from({ length: atOnce + 4 }, () => Wire.greet(ingress.smtpPort)))
-  for (const wire of wires.splice(0, atOnce)) {
+  const wires = await Promise.all(
+    Array.from({ length: concurrentCommits + 4 }, () => Wire.greet(ingress.smtpPort)),
+  )
+  for (const wire of wires.splice(0, concurrentCommits)) {
     replies.push(wire.send('Subject: x\r\n'))
     await events.next('PutObject')
   }
   for (const wire of wires) replies.push(wire.send('Subject: x\r\n'))
   // A whole session gives the earlier messages time to arrive.
   await Wire.greet(ingress.smtpPort)
-  giveUp(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
+  failStorage(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   for (const reply of await Promise.all(replies)) assert.match(reply, /^451 4\.3\.0 /)
-  assert.equal(ingress.bucket.operations.length, atOnce)
+  assert.equal(ingress.bucket.operations.length, concurrentCommits)
 })
 
 test('a data phase without octets for three minutes ends the session with 421', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
-  const wire = await inData(ingress)
+  const wire = await openDataPhase(ingress)
   wire.write('Subject: x\r\n')
   context.mock.timers.tick(181_000)
   assert.equal(await wire.reply(), '421 4.4.2 Timeout, closing connection')
@@ -300,7 +302,7 @@ test('a handshake of one minute closes the connection without a reply, and is co
   wire.write(Buffer.from('1603010200010001fc0303', 'hex'))
   context.mock.timers.tick(2_000)
   assert.equal(await wire.line(), null, 'a reply in the clear would break TLS')
-  assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 1)
+  assert.equal(await sumOf(ingress, 'TlsHandshakesFailed'), 1)
   const [ofCause] = ingress.lines.filter((line) => 'TlsHandshakesFailed' in line && 'cause' in line)
   assert.deepEqual([ofCause?.cause, ofCause?.TlsHandshakesFailed], ['TimedOut', 1])
 })

@@ -29,10 +29,10 @@ import { firstLine } from '../../support/process.ts'
 import { within } from '../../support/within.ts'
 
 /** @returns exit code and signal */
-const ending = (child: ChildProcess): Promise<unknown[]> =>
+const untilExit = (child: ChildProcess): Promise<unknown[]> =>
   within(60_000, once(child, 'close'), 'the end of the process')
 
-const services: SilentService[] = []
+const services: ServiceRelay[] = []
 
 after(() => {
   for (const service of services) service.close()
@@ -59,7 +59,7 @@ test('messages arrive by SMTP and are stored in bucket and queue; SIGTERM exits 
     assert.ok(content.endsWith(`+0000\r\nSubject: hello\r\n\r\n${text}`))
     await sqs.send(new PurgeQueueCommand({ QueueUrl }))
   }
-  const exited = ending(child)
+  const exited = untilExit(child)
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
 })
@@ -78,7 +78,7 @@ test('on SIGTERM idle sessions get 421, a message is finished, and metrics are w
   amidMessage.write('Subject: slow\r\n\r\nfirst line\r\n')
   const shaking = await Wire.greet(port)
   assert.match(await shaking.command('STARTTLS'), /^220 /)
-  const closed = ending(child)
+  const closed = untilExit(child)
   child.kill('SIGTERM')
   assert.match(await idle.reply(), /^421 4\.3\.2 Service shutting down/)
   assert.equal(await idle.line(), null)
@@ -105,7 +105,7 @@ test('the deployed bundle accepts mail', async () => {
     const child = start(await settings(), bundle)
     const { smtpPort } = JSON.parse(await firstLine(child))
     assert.match(await (await Wire.greet(smtpPort)).send('Subject: x\r\n'), /^250 /)
-    const closed = ending(child)
+    const closed = untilExit(child)
     child.kill('SIGTERM')
     assert.deepEqual(await closed, [0, null])
   } finally {
@@ -128,14 +128,14 @@ test('an address has a maximum of messages a minute over all its sessions', asyn
     const { smtpPort } = JSON.parse(await firstLine(child))
     const wires = await Promise.all(Array.from({ length: 2 }, () => Wire.greet(smtpPort)))
     const began = minute()
-    const heard: string[] = []
-    for (let message = 0; message < 5; message++) for (const wire of wires) heard.push(await begun(wire))
+    const received: string[] = []
+    for (let message = 0; message < 5; message++) for (const wire of wires) received.push(await begun(wire))
     child.kill('SIGTERM')
-    return minute() === began ? heard : null
+    return minute() === began ? received : null
   }
   // Ten messages take less than a minute, so a new minute begins at most once.
-  const heard = (await replies()) ?? (await replies())
-  assert.deepEqual(heard, [
+  const received = (await replies()) ?? (await replies())
+  assert.deepEqual(received, [
     ...Array(5).fill('250 2.1.5 Accepted'),
     ...Array(5).fill('451 4.7.0 Too many messages per minute from your address, try again later'),
   ])
@@ -153,7 +153,7 @@ async function withSecret(name: string): Promise<Record<string, string>> {
   return { ...others, TLS_SECRET_ARN: arnOf(name), TLS_SECRET_SECONDS: '1' }
 }
 
-async function shown(port: number): Promise<string> {
+async function presentedSubject(port: number): Promise<string> {
   const wire = await Wire.greet(port)
   const socket = await wire.startTls({ ca: pki.ca, rejectUnauthorized: true, servername: 'mx.ours.example' })
   const { subject = '' } = socket.getPeerX509Certificate() ?? {}
@@ -167,22 +167,22 @@ test('the process reads its secret again and serves the next certificate from it
   secrets.create(arnOf('tls'), JSON.stringify(current))
   const child = start(await withSecret('tls'))
   const smtpPort = Number((await new TaskLog(child).next('listening')).smtpPort)
-  assert.equal(await shown(smtpPort), 'CN=old')
+  assert.equal(await presentedSubject(smtpPort), 'CN=old')
   const servedFrom = new Date(Date.now() + 1000).toISOString()
   const next = { certificate: renewed.cert, privateKey: renewed.key, servedFrom }
   secrets.put('tls', JSON.stringify({ ...current, next }), 'second', undefined)
   const untilRenewed = async () => {
-    while ((await shown(smtpPort)) !== 'CN=renewed');
+    while ((await presentedSubject(smtpPort)) !== 'CN=renewed');
   }
   await within(20_000, untilRenewed(), 'the next certificate')
-  const closed = ending(child)
+  const closed = untilExit(child)
   child.kill('SIGTERM')
   assert.deepEqual(await closed, [0, null])
 })
 
 /** A relay to a service that can accept requests without responding. */
-class SilentService {
-  isSilent = false
+class ServiceRelay {
+  isUnresponsive = false
   readonly #server = createServer((socket) => this.#take(socket))
   readonly #sockets = new Set<Socket>()
   readonly #behind: number
@@ -191,8 +191,8 @@ class SilentService {
     this.#behind = Number(new URL(endpoint).port)
   }
 
-  static async before(endpoint: string): Promise<SilentService> {
-    const service = new SilentService(endpoint)
+  static async before(endpoint: string): Promise<ServiceRelay> {
+    const service = new ServiceRelay(endpoint)
     service.#server.listen(0, '127.0.0.1')
     await once(service.#server, 'listening')
     services.push(service)
@@ -211,18 +211,18 @@ class SilentService {
   #take(socket: Socket): void {
     this.#sockets.add(socket)
     socket.on('error', () => {})
-    if (this.isSilent) return void socket.resume()
+    if (this.isUnresponsive) return void socket.resume()
     const behind = connect(this.#behind, '127.0.0.1')
     behind.on('error', () => socket.destroy())
     socket.pipe(behind).pipe(socket)
   }
 }
 
-interface Hanging {
+interface UnresponsiveCase {
   service: string
   behind: string
   /** The environment that points the process to the relay. */
-  leadTo(endpoint: string): Record<string, string> | Promise<Record<string, string>>
+  environmentFor(endpoint: string): Record<string, string> | Promise<Record<string, string>>
   /** Sends a command that needs the service. @returns the reply */
   use(client: Wire): Promise<string>
   reason: string
@@ -236,13 +236,13 @@ const storage = {
   use: sendMessage,
 }
 
-const hanging: Hanging[] = [
-  { service: 'S3', behind: endpoint, leadTo: (url) => ({ AWS_ENDPOINT_URL_S3: url }), ...storage },
+const unresponsiveCases: UnresponsiveCase[] = [
+  { service: 'S3', behind: endpoint, environmentFor: (url) => ({ AWS_ENDPOINT_URL_S3: url }), ...storage },
   {
     service: 'SQS',
     behind: endpoint,
     // The SDK uses the host in the queue's URL, so the queue is created through the relay.
-    async leadTo(url) {
+    async environmentFor(url) {
       const own = new SQSClient({ ...client, endpoint: url })
       const { QueueUrl = '' } = await own.send(new CreateQueueCommand({ QueueName: 'behind-the-relay' }))
       own.destroy()
@@ -253,7 +253,7 @@ const hanging: Hanging[] = [
   {
     service: 'DynamoDB',
     behind: dynamodb.endpoint,
-    leadTo: (url) => ({ AWS_ENDPOINT_URL_DYNAMODB: url }),
+    environmentFor: (url) => ({ AWS_ENDPOINT_URL_DYNAMODB: url }),
     async use(client) {
       await client.command('MAIL FROM:<a@elsewhere.example>')
       return client.command('RCPT TO:<b@ours.example>')
@@ -265,11 +265,11 @@ const hanging: Hanging[] = [
 
 // Concurrent: each waits for timeouts of the process.
 describe('a service that accepts requests without responding', { concurrency: true }, () => {
-  for (const { service, behind, leadTo, use, reason, recovered } of hanging)
+  for (const { service, behind, environmentFor, use, reason, recovered } of unresponsiveCases)
     test(`${service}: every client gets 451, the health check fails, and both recover`, async () => {
-      const door = await SilentService.before(behind)
-      const child = start({ ...(await settings()), ...(await leadTo(door.endpoint)) })
-      door.isSilent = true
+      const relay = await ServiceRelay.before(behind)
+      const child = start({ ...(await settings()), ...(await environmentFor(relay.endpoint)) })
+      relay.isUnresponsive = true
       const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
       const { smtpPort, healthPort } = JSON.parse((await once(log, 'line'))[0])
       const health = async () => (await fetch(`http://127.0.0.1:${healthPort}/health`)).text()
@@ -281,7 +281,7 @@ describe('a service that accepts requests without responding', { concurrency: tr
       await within(60_000, untilUnhealthy(), '/health with a reason')
       assert.equal(await health(), `${reason}\n`)
       assert.match(await (await Wire.open(smtpPort)).reply(), /^421 4\.3\.2 /)
-      door.isSilent = false
+      relay.isUnresponsive = false
       const untilRecovered = async () => {
         for await (const line of log) if (JSON.parse(line).message === recovered) break
       }
@@ -306,7 +306,7 @@ test('mail continues when the log has no reader, and after an uncaught exception
   assert.deepEqual([level, message, cause], ['error', 'uncaughtException', 'Error: internal'])
   child.stdout?.destroy()
   for (let time = 0; time < 3; time++) assert.match(await sendMessage(wire), /^250 /)
-  const exited = ending(child)
+  const exited = untilExit(child)
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
@@ -319,7 +319,7 @@ async function takenPort(): Promise<string> {
 }
 
 type Environment = Record<string, string>
-const faults: [name: string, environment: () => Environment | Promise<Environment>, line: RegExp][] = [
+const startFailures: [name: string, environment: () => Environment | Promise<Environment>, line: RegExp][] = [
   ['nothing set', () => ({}), /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
   [
     'an invalid key',
@@ -369,14 +369,14 @@ const faults: [name: string, environment: () => Environment | Promise<Environmen
 
 // Concurrent: each starts a process.
 describe('a process that cannot start', { concurrency: true }, () => {
-  for (const [name, environment, line] of faults)
+  for (const [name, environment, line] of startFailures)
     test(`prints the reason in one line and exits with 1: ${name}`, async () => {
       const child = start(await environment())
       let errors = ''
       child.stderr?.on('data', (text) => {
         errors += text
       })
-      assert.deepEqual(await ending(child), [1, null])
+      assert.deepEqual(await untilExit(child), [1, null])
       assert.match(errors, line)
     })
 })

@@ -17,34 +17,34 @@ const both = (ec: Identity, rsa: Identity) => ({
   certificate: `${ec.cert}\n${rsa.cert}`,
   privateKey: `${ec.key}\n${rsa.key}`,
 })
-const connectionsASecond = 20
+const connectionsPerSecond = 20
 /** Milliseconds that a timer may be late on a busy machine. */
-const late = 300
+const timerToleranceMs = 300
 
 interface Session {
   /** Start and end of the handshake. */
-  begun: number
-  shaken: number
+  handshakeStart: number
+  handshakeEnd: number
   /** Subject of the server's certificate. */
-  shown: string
+  presented: string
 }
 
 async function sendOne(port: number, ciphers: object): Promise<Session> {
   const wire = await Wire.greet(port)
   await wire.command('STARTTLS')
-  const begun = Date.now()
+  const handshakeStart = Date.now()
   const socket = await wire.secure({
     ca: pki.ca,
     rejectUnauthorized: true,
     servername: 'mx.ours.example',
     ...ciphers,
   })
-  const shaken = Date.now()
-  const shown = socket.getPeerX509Certificate()?.subject ?? ''
+  const handshakeEnd = Date.now()
+  const presented = socket.getPeerX509Certificate()?.subject ?? ''
   await wire.command('EHLO client.example')
   assert.match(await wire.send('Subject: x\r\n\r\ntext\r\n'), /^250 /)
   await wire.command('QUIT')
-  return { begun, shaken, shown }
+  return { handshakeStart, handshakeEnd, presented }
 }
 
 /** Clients with TLS 1.3, with TLS 1.2, and with RSA only, in turn. */
@@ -59,7 +59,7 @@ async function underLoad(port: number, milliseconds: number, clients: object[] =
   const end = Date.now() + milliseconds
   for (let number = 0; Date.now() < end; number++) {
     sessions.push(sendOne(port, clients[number % clients.length] ?? {}))
-    await delay(1000 / connectionsASecond)
+    await delay(1000 / connectionsPerSecond)
   }
   const settled = await Promise.allSettled(sessions)
   return {
@@ -89,12 +89,12 @@ test('the next certificate is served at its date: no handshake fails, no session
   const { failed, sessions } = await underLoad(ingress.smtpPort, 5000)
   assert.deepEqual(failed, [])
   assert.ok(sessions.length >= 50, `${sessions.length} sessions`)
-  for (const { shaken, begun, shown } of sessions) {
-    if (shaken < servedFrom) assert.equal(shown, 'CN=old')
-    if (begun > servedFrom + late) assert.equal(shown, 'CN=renewed')
+  for (const { handshakeEnd, handshakeStart, presented } of sessions) {
+    if (handshakeEnd < servedFrom) assert.equal(presented, 'CN=old')
+    if (handshakeStart > servedFrom + timerToleranceMs) assert.equal(presented, 'CN=renewed')
   }
-  assert.ok(sessions.some(({ shown }) => shown === 'CN=old'))
-  assert.ok(sessions.some(({ shown }) => shown === 'CN=renewed'))
+  assert.ok(sessions.some(({ presented }) => presented === 'CN=old'))
+  assert.ok(sessions.some(({ presented }) => presented === 'CN=renewed'))
   for (const reply of await Promise.all(finish.map((end) => end()))) assert.match(reply, /^250 /)
   const failures = ingress.lines.filter(({ level }) => level === 'error' || level === 'warn')
   assert.deepEqual(failures, [])
@@ -111,7 +111,7 @@ test('a next certificate for another name is refused with its reason, and the ol
   const finish = await inFlight(ingress.smtpPort)
   const { failed, sessions } = await underLoad(ingress.smtpPort, 3500, kinds.slice(0, 2))
   assert.deepEqual(failed, [])
-  assert.deepEqual([...new Set(sessions.map(({ shown }) => shown))], ['CN=old'])
+  assert.deepEqual([...new Set(sessions.map(({ presented }) => presented))], ['CN=old'])
   assert.match(await finish(), /^250 /)
   const { certificates, reason, detail } = await ingress.logged(
     'certificates are refused: the previous ones stay in use',

@@ -11,7 +11,7 @@ import { fingerprintOf, selfSigned } from '../../support/pki.ts'
 import { within } from '../../support/within.ts'
 
 /** Milliseconds after which a wait in a test fails. */
-const patienceMs = 10_000
+const timeoutMs = 10_000
 
 const partner = await selfSigned({ names: ['mail.fabrikam.example'] })
 const restricted = (name: string, onViolation: 'Bounce' | 'Defer') =>
@@ -51,10 +51,10 @@ async function begin(options: ConnectionOptions = {}, { smtpPort }: TestIngress 
   const socket = await shaking
   socket.on('session', resolve)
   await wire.command('EHLO client.example')
-  return { wire, socket, ticket: () => within(patienceMs, ticket, 'a ticket') }
+  return { wire, socket, ticket: () => within(timeoutMs, ticket, 'a ticket') }
 }
 
-async function rcpt({ wire }: Session, from = 'a@fabrikam.example'): Promise<string> {
+async function sendRcpt({ wire }: Session, from = 'a@fabrikam.example'): Promise<string> {
   await wire.command(`MAIL FROM:<${from}>`)
   return wire.command('RCPT TO:<b@ours.example>')
 }
@@ -73,10 +73,10 @@ test('a session without a certificate is resumed, and its message has the TLS fa
 
 test('a client with a certificate proves it in every session, since none is resumed', async () => {
   const first = await begin(partner)
-  assert.match(await rcpt(first), /^250 /)
+  assert.match(await sendRcpt(first), /^250 /)
   const second = await begin({ ...partner, session: await first.ticket() })
   assert.equal(second.socket.isSessionReused(), false)
-  assert.match(await rcpt(second), /^250 /)
+  assert.match(await sendRcpt(second), /^250 /)
   for (const { wire } of [first, second]) wire.destroy()
 })
 
@@ -84,20 +84,20 @@ test('a client that has a certificate since its last session is asked for it, an
   const session = await (await begin()).ticket()
   const early = await begin({ ...partner, session })
   assert.equal(early.socket.isSessionReused(), true)
-  assert.match(await rcpt(early), /^4\d1 4\.7\.0 /, 'temporary')
+  assert.match(await sendRcpt(early), /^4\d1 4\.7\.0 /, 'temporary')
   const next = await begin({ ...partner, session })
   assert.equal(next.socket.isSessionReused(), false)
-  assert.match(await rcpt(next), /^250 /)
+  assert.match(await sendRcpt(next), /^250 /)
 })
 
 test('mail that would be held for lack of a certificate is deferred in a resumed session', async (t) => {
   const own = await start()
   t.after(() => own.drain())
   const strange = await begin({}, own)
-  assert.match(await rcpt(strange, 'a@contoso.example'), /^250 /, 'accepted and held')
+  assert.match(await sendRcpt(strange, 'a@contoso.example'), /^250 /, 'accepted and held')
   const resumed = await begin({ session: await strange.ticket() }, own)
   assert.equal(resumed.socket.isSessionReused(), true)
-  assert.match(await rcpt(resumed, 'a@contoso.example'), /^4\d1 4\.7\.0 /)
+  assert.match(await sendRcpt(resumed, 'a@contoso.example'), /^4\d1 4\.7\.0 /)
   strange.wire.destroy()
 })
 
@@ -113,7 +113,7 @@ test('a decision that no certificate would change is made in a resumed session',
 })
 
 test('a ClientHello octet by octet is read', async () => {
-  const { socket, tcp } = await tapped((octets, write) => {
+  const { socket, tcp } = await connectTapped((octets, write) => {
     for (const octet of octets) write(Buffer.of(octet))
   })
   assert.equal(socket.getProtocol(), 'TLSv1.3')
@@ -129,9 +129,9 @@ describe('invalid TLS closes the connection', { concurrency: true }, () => {
   for (const [name, octets] of broken)
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
       test(`${name}, in ${maxVersion}`, async () => {
-        const { tcp } = await tapped(undefined, { maxVersion })
+        const { tcp } = await connectTapped(undefined, { maxVersion })
         tcp.write(octets)
-        await within(patienceMs, once(tcp, 'close'), 'the end of the connection')
+        await within(timeoutMs, once(tcp, 'close'), 'the end of the connection')
       })
 })
 
@@ -141,7 +141,7 @@ test('renegotiation in TLS 1.2 is refused', async () => {
   const { promise, resolve } = Promise.withResolvers<Error | null>()
   socket.renegotiate({}, resolve)
   socket.once('error', resolve)
-  assert.match(String(await within(patienceMs, promise, 'a refusal')), /no.renegotiation/i)
+  assert.match(String(await within(timeoutMs, promise, 'a refusal')), /no.renegotiation/i)
   session.wire.destroy()
 })
 
@@ -149,7 +149,7 @@ test('renegotiation in TLS 1.2 is refused', async () => {
  * TLS over a TCP connection that the test controls.
  * @param pass writes the client's octets; default: all at once
  */
-async function tapped(
+async function connectTapped(
   pass?: (octets: Buffer, write: (octets: Buffer) => void) => void,
   options: ConnectionOptions = {},
 ): Promise<{ socket: TLSSocket; tcp: Socket }> {
@@ -165,12 +165,12 @@ async function tapped(
   far.on('data', (octets) => (pass ? pass(octets, write) : write(octets)))
   tcp.on('data', (octets) => far.write(octets))
   const socket = connect({ socket: near, rejectUnauthorized: false, ...options }).on('error', () => {})
-  await within(patienceMs, once(socket, 'secureConnect'), 'the end of the handshake')
+  await within(timeoutMs, once(socket, 'secureConnect'), 'the end of the handshake')
   return { socket, tcp }
 }
 
 /** Waits for a whole reply. */
 async function replyOn(tcp: Socket): Promise<void> {
   for (let read = ''; !/^\d{3} .*\r\n$/m.test(read); )
-    read += (await within(patienceMs, once(tcp, 'data'), 'a reply'))[0]
+    read += (await within(timeoutMs, once(tcp, 'data'), 'a reply'))[0]
 }

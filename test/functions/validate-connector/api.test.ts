@@ -32,7 +32,7 @@ after(async () => {
   await database.stop()
 })
 
-interface Asked {
+interface RequestOptions {
   json?: unknown
   body?: string
   /** Runs after the connector is read and before the result is stored. */
@@ -40,7 +40,7 @@ interface Asked {
   options?: Options
 }
 
-async function ask(id: string, { json, body, meanwhile, ...asked }: Asked = {}) {
+async function ask(id: string, { json, body, meanwhile, ...asked }: RequestOptions = {}) {
   const logger = {
     info: (message: string, fields: object) => logged.push({ message, ...fields }),
     error: (message: string, error: Error) => logged.push({ message, error }),
@@ -72,11 +72,11 @@ async function ask(id: string, { json, body, meanwhile, ...asked }: Asked = {}) 
   return { status: result.statusCode, headers: result.headers, body: JSON.parse(result.body ?? 'null') }
 }
 
-let made = 0
+let connectorCount = 0
 
 const toPartner = (fields: Partial<OutboundConnectorInput> = {}): OutboundConnectorInput =>
   outboundInput({
-    name: `Connector ${++made}`,
+    name: `Connector ${++connectorCount}`,
     route: 'SmartHosts',
     smartHosts: [{ host: smartHost, port: partner.port }],
     tlsSettings: 'DomainValidation',
@@ -186,56 +186,56 @@ describe('the result', () => {
 
 describe('the recipient of the test mail', () => {
   const rows: {
-    who: string
+    what: string
     fields?: Partial<OutboundConnectorInput>
     json?: unknown
     expected: string[] | { status: number; errors: [string, RegExp][] }
   }[] = [
     {
-      who: 'is the postmaster of the first domain without a wildcard',
+      what: 'is the postmaster of the first domain without a wildcard',
       fields: { recipientDomains: ['*.northwind.example', 'contoso.example', 'fabrikam.example'] },
       expected: ['postmaster@contoso.example'],
     },
     {
-      who: 'is required where every domain has a wildcard',
+      what: 'is required where every domain has a wildcard',
       fields: { recipientDomains: ['*.northwind.example'] },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      who: 'is required where a connector is for all accepted domains',
+      what: 'is required where a connector is for all accepted domains',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      who: 'may be given in the body',
+      what: 'may be given in the body',
       json: { recipients: ['ann@NORTHWIND.example', 'bob+test@northwind.example'] },
       expected: ['ann@northwind.example', 'bob+test@northwind.example'],
     },
     {
-      who: 'may be under a wildcard',
+      what: 'may be under a wildcard',
       fields: { recipientDomains: ['*.northwind.example'] },
       json: { recipients: ['ann@mail.northwind.example'] },
       expected: ['ann@mail.northwind.example'],
     },
     {
-      who: 'may be of an accepted domain where the connector is for all of them',
+      what: 'may be of an accepted domain where the connector is for all of them',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       json: { recipients: ['ann@ours.example'] },
       expected: ['ann@ours.example'],
     },
     {
-      who: 'must be in a domain of the connector',
+      what: 'must be in a domain of the connector',
       json: { recipients: ['ann@northwind.example', 'b@elsewhere.example'] },
       expected: { status: 422, errors: [['recipients[1]', /elsewhere\.example is not a domain of this/]] },
     },
     {
-      who: 'must be in one domain with route Mx',
+      what: 'must be in one domain with route Mx',
       fields: { route: 'Mx', smartHosts: [], recipientDomains: ['*'] },
       json: { recipients: ['a@one.example', 'b@two.example'] },
       expected: { status: 422, errors: [['recipients[1]', /one domain at a time/]] },
     },
     {
-      who: 'must be a valid address',
+      what: 'must be a valid address',
       json: {
         recipients: ['a@b@northwind.example', 'x', '"a b"@northwind.example', 'a\r\nDATA@northwind.example'],
       },
@@ -245,23 +245,23 @@ describe('the recipient of the test mail', () => {
       },
     },
     {
-      who: 'must not be an empty list',
+      what: 'must not be an empty list',
       json: { recipients: [] },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      who: 'must not be a list of more than ten',
+      what: 'must not be a list of more than ten',
       json: { recipients: Array.from({ length: 11 }, (_, n) => `u${n}@northwind.example`) },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      who: 'is refused under an unknown field',
+      what: 'is refused under an unknown field',
       json: { recipient: 'ann@northwind.example' },
       expected: { status: 422, errors: [['recipient', /is not a known field/]] },
     },
   ]
-  for (const { who, fields, json, expected } of rows)
-    it(who, async () => {
+  for (const { what, fields, json, expected } of rows)
+    it(what, async () => {
       const { id } = await create(fields)
       const before = partner.received.length
       const { status, body } = await ask(id, { json })

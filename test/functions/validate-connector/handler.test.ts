@@ -48,10 +48,12 @@ after(async () => {
   await database.stop()
 })
 
-let made = 0
+let connectorCount = 0
 
 async function validated(input: Partial<OutboundConnectorInput>): Promise<OutboundValidation> {
-  const saved = await repository.outbound.create(outboundInput({ name: `Connector ${++made}`, ...input }))
+  const saved = await repository.outbound.create(
+    outboundInput({ name: `Connector ${++connectorCount}`, ...input }),
+  )
   assert.ok(saved.kind === 'Saved')
   const { id } = saved.value
   const { statusCode, body } = await handler({

@@ -11,10 +11,10 @@ import { createPki, daysFromNow, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 import {
   detailOf,
-  hasty,
+  longTimeouts,
   options,
   outline,
-  patient,
+  shortTimeouts,
   smartHost,
   testMail,
   toPartners,
@@ -27,7 +27,7 @@ const tls: Record<'good' | 'wrongName' | 'expired' | 'untrusted' | 'old', Secure
 
 before(async () => {
   pki = await createPki()
-  const stranger = await createPki('Another authority')
+  const otherAuthority = await createPki('Another authority')
   tls.good = await pki.issue({ names: [smartHost, 'also.partner.example'] })
   tls.wrongName = await pki.issue({ names: ['mx.other.example'] })
   tls.expired = await pki.issue({
@@ -35,7 +35,7 @@ before(async () => {
     notBefore: daysFromNow(-30),
     notAfter: daysFromNow(-1),
   })
-  tls.untrusted = await stranger.issue({ names: [smartHost] })
+  tls.untrusted = await otherAuthority.issue({ names: [smartHost] })
   tls.old = { ...tls.good, maxVersion: 'TLSv1.2' }
 })
 
@@ -140,62 +140,62 @@ describe('a partner', () => {
     behaviour: () => PartnerOptions
     fields?: Partial<OutboundConnector>
     expected: string
-    says: RegExp
+    expectedText: RegExp
   }[] = [
     {
       does: 'offers no STARTTLS',
       behaviour: () => ({}),
       expected: 'Resolve Connect Ehlo !StartTls !TestMail',
-      says: /^451 4\.7\.321 STARTTLS is required but not available: 502 5\.5\.1 not here$/,
+      expectedText: /^451 4\.7\.321 STARTTLS is required but not available: 502 5\.5\.1 not here$/,
     },
     {
       does: 'refuses STARTTLS',
       behaviour: () => ({ tls: tls.good, refuseStartTls: '454 4.7.0 not now' }),
       expected: 'Resolve Connect Ehlo !StartTls !TestMail',
-      says: /^451 4\.7\.321 .*: 454 4\.7\.0 not now$/,
+      expectedText: /^451 4\.7\.321 .*: 454 4\.7\.0 not now$/,
     },
     {
       does: 'breaks the handshake',
       behaviour: () => ({ tls: tls.good, breakHandshake: true }),
       expected: 'Resolve Connect Ehlo !StartTls !TestMail',
-      says: /^451 4\.7\.5 TLS handshake failed: /,
+      expectedText: /^451 4\.7\.5 TLS handshake failed: /,
     },
     {
       does: 'has only TLS 1.2 where 1.3 is required',
       behaviour: () => ({ tls: tls.old }),
       fields: { minimumTlsVersion: 'TLSv1.3' },
       expected: 'Resolve Connect Ehlo !StartTls !TestMail',
-      says: /^451 4\.7\.5 /,
+      expectedText: /^451 4\.7\.5 /,
     },
     {
       does: 'has a certificate for another name',
       behaviour: () => ({ tls: tls.wrongName }),
       expected: 'Resolve Connect Ehlo StartTls !Certificate !TestMail',
-      says: /^451 4\.7\.325 Certificate is for mx\.other\.example, not for \*\.partner\.example$/,
+      expectedText: /^451 4\.7\.325 Certificate is for mx\.other\.example, not for \*\.partner\.example$/,
     },
     {
       does: 'has an expired certificate',
       behaviour: () => ({ tls: tls.expired }),
       expected: 'Resolve Connect Ehlo StartTls !Certificate !TestMail',
-      says: /^451 4\.7\.322 Certificate is out of date: CERT_HAS_EXPIRED$/,
+      expectedText: /^451 4\.7\.322 Certificate is out of date: CERT_HAS_EXPIRED$/,
     },
     {
       does: 'has a certificate of another authority',
       behaviour: () => ({ tls: tls.untrusted }),
       expected: 'Resolve Connect Ehlo StartTls !Certificate !TestMail',
-      says: /^451 4\.7\.320 Certificate is not trusted: /,
+      expectedText: /^451 4\.7\.320 Certificate is not trusted: /,
     },
     {
       does: 'greets with a refusal',
       behaviour: () => ({ greeting: '554 5.7.1 you are on a list' }),
       expected: 'Resolve Connect !Ehlo !TestMail',
-      says: /^The greeting failed: 554 5\.7\.1 you are on a list$/,
+      expectedText: /^The greeting failed: 554 5\.7\.1 you are on a list$/,
     },
     {
       does: 'knows no EHLO',
       behaviour: () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),
       expected: 'Resolve Connect !Ehlo !TestMail',
-      says: /^EHLO failed: 451 4\.7\.321 .*502 5\.5\.1 what\?$/,
+      expectedText: /^EHLO failed: 451 4\.7\.321 .*502 5\.5\.1 what\?$/,
     },
     {
       does: 'refuses the recipient',
@@ -204,16 +204,16 @@ describe('a partner', () => {
         answer: (line) => (line.startsWith('RCPT') ? '550 5.1.1 No such user here' : undefined),
       }),
       expected: 'Resolve Connect Ehlo StartTls Certificate !TestMail',
-      says: /^postmaster@northwind\.example: 550 5\.1\.1 No such user here$/,
+      expectedText: /^postmaster@northwind\.example: 550 5\.1\.1 No such user here$/,
     },
   ]
-  for (const { does, behaviour, fields, expected, says } of faults)
+  for (const { does, behaviour, fields, expected, expectedText } of faults)
     for (const mode of ['Enforce', 'ReportOnly'] as const)
       it(`that ${does} fails in that step, in mode ${mode}`, async () => {
         const { validation, partner } = await validateOne(behaviour(), forced({ ...fields, mode }))
         assert.equal(outline(validation), expected)
         assert.equal(validation.succeeded, false)
-        assert.match(validation.steps.find(({ succeeded }) => !succeeded)?.detail ?? '', says)
+        assert.match(validation.steps.find(({ succeeded }) => !succeeded)?.detail ?? '', expectedText)
         assert.equal(partner.received.length, 0)
         const clear = partner.wire().toString('latin1')
         assert.doesNotMatch(clear, /MAIL FROM|DATA/, 'nothing of a message in the clear')
@@ -272,28 +272,28 @@ describe('a partner whose certificate is revoked', () => {
 })
 
 describe('a partner that stops responding', { concurrency: true }, () => {
-  const stalls: { at: PartnerOptions['silentAt']; expected: string; says: RegExp }[] = [
+  const stalls: { at: PartnerOptions['silentAt']; expected: string; expectedText: RegExp }[] = [
     {
       at: 'greeting',
       expected: 'Resolve Connect !Ehlo !TestMail',
-      says: /^The greeting failed: .*timed out/,
+      expectedText: /^The greeting failed: .*timed out/,
     },
-    { at: 'EHLO', expected: 'Resolve Connect !Ehlo !TestMail', says: /^EHLO failed: .*timed out/ },
-    { at: 'STARTTLS', expected: 'Resolve Connect Ehlo !StartTls !TestMail', says: /ETIMEDOUT/ },
+    { at: 'EHLO', expected: 'Resolve Connect !Ehlo !TestMail', expectedText: /^EHLO failed: .*timed out/ },
+    { at: 'STARTTLS', expected: 'Resolve Connect Ehlo !StartTls !TestMail', expectedText: /ETIMEDOUT/ },
     {
       at: 'handshake',
       expected: 'Resolve Connect Ehlo !StartTls !TestMail',
-      says: /handshake failed: ETIMEDOUT/,
+      expectedText: /handshake failed: ETIMEDOUT/,
     },
   ]
-  for (const { at, expected, says } of stalls) {
+  for (const { at, expected, expectedText } of stalls) {
     it(`at ${at} fails after the timeout of the step`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
-      const validating = validateOne(behaviour, forced(), { smtp: { timeouts: hasty } })
+      const validating = validateOne(behaviour, forced(), { smtp: { timeouts: shortTimeouts } })
       const { validation } = await within(30_000, validating, 'the validation')
       assert.equal(outline(validation), expected)
       const failed = validation.steps.find(({ succeeded }) => !succeeded)
-      assert.match(failed?.detail ?? '', says)
+      assert.match(failed?.detail ?? '', expectedText)
       assert.ok((failed?.durationMs ?? 0) >= 900, `${failed?.durationMs}`)
     })
 
@@ -312,7 +312,7 @@ describe('a partner that stops responding', { concurrency: true }, () => {
     await withPartners([{ tls: tls.good }], async (partner) => {
       const connector = toPartners([hole, partner], forced())
       const validation = await validated(connector, {
-        smtp: { timeouts: { ...patient, connect: hasty.connect } },
+        smtp: { timeouts: { ...longTimeouts, connect: shortTimeouts.connect } },
       })
       assert.equal(outline(validation), 'Resolve !Connect Resolve Connect Ehlo StartTls Certificate TestMail')
       assert.equal(detailOf(validation, 'Connect'), 'The connection failed: 451 4.4.315 Connection timed out')
@@ -322,7 +322,7 @@ describe('a partner that stops responding', { concurrency: true }, () => {
 
   it('in the middle of the test mail fails in that step', async () => {
     const behaviour: PartnerOptions = { tls: tls.good, silentAt: 'MAIL', extensions: [] }
-    const { validation } = await validateOne(behaviour, forced(), { smtp: { timeouts: hasty } })
+    const { validation } = await validateOne(behaviour, forced(), { smtp: { timeouts: shortTimeouts } })
     assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
     assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315/)
   })
@@ -354,7 +354,10 @@ describe('a validation and a delivery under Enforce', () => {
     'has another name': () => ({ tls: tls.wrongName }),
     'has an expired certificate': () => ({ tls: tls.expired }),
     'has another authority': () => ({ tls: tls.untrusted }),
-    'requires a client certificate': () => ({ tls: { ...tls.good, ca: pki.ca }, demandsCertificate: true }),
+    'requires a client certificate': () => ({
+      tls: { ...tls.good, ca: pki.ca },
+      requiresClientCertificate: true,
+    }),
     'greets with 421': () => ({ greeting: '421 4.3.2 busy' }),
     'refuses the sender': () => ({
       tls: tls.good,
@@ -438,32 +441,37 @@ describe('a connector that does not check certificates', () => {
     )
   })
 
-  const opportunistic: { does: string; behaviour: () => PartnerOptions; expected: string; says: RegExp }[] = [
+  const opportunistic: {
+    does: string
+    behaviour: () => PartnerOptions
+    expected: string
+    expectedText: RegExp
+  }[] = [
     {
       does: 'offers no STARTTLS',
       behaviour: () => ({}),
       expected: 'Resolve Connect Ehlo StartTls TestMail',
-      says: /^STARTTLS is not available: mail goes in the clear, since tlsSettings is null$/,
+      expectedText: /^STARTTLS is not available: mail goes in the clear, since tlsSettings is null$/,
     },
     {
       does: 'breaks the handshake',
       behaviour: () => ({ tls: tls.good, breakHandshake: true }),
       expected: 'Resolve Connect Ehlo StartTls Connect Ehlo TestMail',
-      says: /^The TLS handshake failed \(.+\): mail goes in the clear/,
+      expectedText: /^The TLS handshake failed \(.+\): mail goes in the clear/,
     },
     {
       does: 'has TLS',
       behaviour: () => ({ tls: tls.untrusted }),
       expected: passed,
-      says: /^TLSv1\.3, /,
+      expectedText: /^TLSv1\.3, /,
     },
   ]
-  for (const { does, behaviour, expected, says } of opportunistic)
+  for (const { does, behaviour, expected, expectedText } of opportunistic)
     it(`passes and reports the TLS of the mail when the partner ${does}`, async () => {
       const { validation } = await validateOne(behaviour(), { certificateAuthorities: [pki.ca] })
       assert.equal(outline(validation), expected)
       assert.equal(validation.succeeded, true)
-      assert.match(detailOf(validation, 'StartTls') ?? '', says)
+      assert.match(detailOf(validation, 'StartTls') ?? '', expectedText)
     })
 
   it('fails when the retry in the clear after broken TLS fails', async () => {

@@ -12,20 +12,21 @@ import type { MessageSink } from '../../../functions/smtp-ingress/protocol/sink.
 import { messageHasBareNewlines, type Refusal, tooLarge } from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { reply } from '../../../shared/mail/reply.ts'
-import { Chance } from '../../support/chance.ts'
-import { type Decisions, follow, Objection, type Segment } from './model.ts'
+import { Random } from '../../support/chance.ts'
+import { compareWithModel, type Decisions, ModelMismatch, type Segment } from './model.ts'
 import { ReplyReader } from './replies.ts'
 import { chunksOf, type Script } from './scripts.ts'
 
 const taken = reply(250, '0.0', 'accepted')
-const words: [word: string, reply: Reply][] = [
+const decisionsByPrefix: [word: string, reply: Reply][] = [
   ['late', reply(451, '3.0', 'later')],
   ['never', reply(550, '7.1', 'never')],
   ['bye', reply(421, '3.2', 'bye')],
 ]
 
 /** Decides by the local part, so that model and session decide alike. */
-const decide = (address: string): Reply => words.find(([word]) => address.startsWith(word))?.[1] ?? taken
+const decide = (address: string): Reply =>
+  decisionsByPrefix.find(([word]) => address.startsWith(word))?.[1] ?? taken
 
 const cut = { after: 3000, reply: tooLarge(3000).reply }
 
@@ -40,7 +41,7 @@ const decisions: Decisions = {
   cut,
 }
 
-function optionsFor(chance: Chance): SessionOptions {
+function optionsFor(chance: Random): SessionOptions {
   return {
     hostname: 'mx.ours.example',
     maxMessageOctets: 1_000_000,
@@ -59,43 +60,43 @@ interface Message {
   end: 'Ended' | 'Abandoned' | null
 }
 
-interface Said {
+interface ClientSegment {
   octets: string
   borders: Set<number>
 }
 
 /** @throws Objection, or any exception of the session */
-export async function playToEngine(script: Script): Promise<void> {
+export async function playToSession(script: Script): Promise<void> {
   const play = new Play(script)
   await play.run()
 }
 
 /** Waits for the effects of resolved promises. */
-async function settled(): Promise<void> {
+async function settlePromises(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await null
 }
 
 class Play implements SessionTransport, SessionPolicy {
   readonly #script: Script
-  readonly #chance: Chance
+  readonly #random: Random
   readonly #options: SessionOptions
   readonly #session: Session
   readonly #reader = new ReplyReader()
   readonly #messages: Message[] = []
-  readonly #segments: Said[] = [{ octets: '', borders: new Set() }]
+  readonly #segments: ClientSegment[] = [{ octets: '', borders: new Set() }]
   /** Pending decisions. */
-  #undecided: (() => void)[] = []
+  #pendingDecisions: (() => void)[] = []
   /** Grows with every input of the session. */
-  #turn = 0
-  #isHeld = false
+  #inputCount = 0
+  #isReadingPaused = false
   #isEnded = false
   #isClosed = false
-  #wantsHandshake = false
+  #needsHandshake = false
 
   constructor(script: Script) {
     this.#script = script
-    this.#chance = new Chance(script.seed)
-    this.#options = optionsFor(this.#chance)
+    this.#random = new Random(script.seed)
+    this.#options = optionsFor(this.#random)
     this.#session = new Session(this.#options, this, this)
   }
 
@@ -103,52 +104,52 @@ class Play implements SessionTransport, SessionPolicy {
     this.#session.sendGreeting()
     const chunks = chunksOf(this.#script)
     // Some clients leave in the middle, during any decision.
-    const left = this.#chance.happens(0.2)
-      ? this.#chance.between(0, chunks.length + 1)
+    const leavingIndex = this.#random.happens(0.2)
+      ? this.#random.between(0, chunks.length + 1)
       : Number.POSITIVE_INFINITY
     for (const [index, chunk] of chunks.entries()) {
-      if (index === left) return this.#finish()
+      if (index === leavingIndex) return this.#finish()
       if (this.#isEnded) break
-      if (this.#wantsHandshake) this.#shakeHands()
-      while (this.#isHeld || this.#chance.happens(0.3)) if (!(await this.#decideOne())) break
-      if (this.#isHeld) throw new Objection('backpressure without a pending decision')
+      if (this.#needsHandshake) this.#finishHandshake()
+      while (this.#isReadingPaused || this.#random.happens(0.3)) if (!(await this.#decideOne())) break
+      if (this.#isReadingPaused) throw new ModelMismatch('backpressure without a pending decision')
       if (this.#isEnded) break
-      if (this.#wantsHandshake) this.#shakeHands()
-      this.#say(chunk)
-      await settled()
+      if (this.#needsHandshake) this.#finishHandshake()
+      this.#send(chunk)
+      await settlePromises()
       this.#check()
     }
-    if (left === chunks.length) return this.#finish()
+    if (leavingIndex === chunks.length) return this.#finish()
     while (await this.#decideOne()) this.#check()
-    this.#judge()
+    this.#compareWithModel()
     await this.#finish()
   }
 
-  #say(chunk: string): void {
-    const segment = this.#segments.at(-1) as Said
+  #send(chunk: string): void {
+    const segment = this.#segments.at(-1) as ClientSegment
     segment.octets += chunk
     segment.borders.add(segment.octets.length)
     const octets = Buffer.from(chunk, 'latin1')
-    this.#turn++
+    this.#inputCount++
     this.#session.receive(octets)
     // The connection reuses the octets. Only during a decision may the session keep them without a copy.
     if (this.#session.phase !== 'Deciding') octets.fill(0x2e)
   }
 
-  #shakeHands(): void {
-    this.#wantsHandshake = false
+  #finishHandshake(): void {
+    this.#needsHandshake = false
     this.#segments.push({ octets: '', borders: new Set() })
     this.#session.finishHandshake()
-    if (!this.#session.isSecure) throw new Objection('not secure after the handshake')
+    if (!this.#session.isSecure) throw new ModelMismatch('not secure after the handshake')
   }
 
   /** @returns whether a decision was pending */
   async #decideOne(): Promise<boolean> {
-    const decide = this.#undecided.shift()
+    const decide = this.#pendingDecisions.shift()
     if (!decide) return false
-    this.#turn++
+    this.#inputCount++
     decide()
-    await settled()
+    await settlePromises()
     return true
   }
 
@@ -156,30 +157,31 @@ class Play implements SessionTransport, SessionPolicy {
   #check(): void {
     if (this.#isEnded) return
     const isDeciding = this.#session.phase === 'Deciding'
-    if (isDeciding && this.#undecided.length === 0) throw new Objection('deciding without a pending decision')
-    if (!isDeciding && this.#isHeld) throw new Objection('backpressure without a decision')
-    if (this.#wantsHandshake !== (this.#session.phase === 'Handshake'))
-      throw new Objection(`phase ${this.#session.phase} does not match the handshake`)
+    if (isDeciding && this.#pendingDecisions.length === 0)
+      throw new ModelMismatch('deciding without a pending decision')
+    if (!isDeciding && this.#isReadingPaused) throw new ModelMismatch('backpressure without a decision')
+    if (this.#needsHandshake !== (this.#session.phase === 'Handshake'))
+      throw new ModelMismatch(`phase ${this.#session.phase} does not match the handshake`)
   }
 
-  #judge(): void {
+  #compareWithModel(): void {
     const { replies, isWhole } = this.#reader
     const segments: Segment[] = this.#segments
-    const seen = follow(this.#options, decisions, segments, replies)
-    if (seen.wantsMore || !isWhole) throw new Objection('a reply is missing')
-    if (seen.isEnded !== this.#isEnded) throw new Objection('session and model disagree about the end')
-    if (seen.wantsHandshake !== this.#wantsHandshake)
-      throw new Objection('session and model disagree about a handshake')
+    const result = compareWithModel(this.#options, decisions, segments, replies)
+    if (result.needsMore || !isWhole) throw new ModelMismatch('a reply is missing')
+    if (result.isEnded !== this.#isEnded) throw new ModelMismatch('session and model disagree about the end')
+    if (result.needsHandshake !== this.#needsHandshake)
+      throw new ModelMismatch('session and model disagree about a handshake')
     const ended = this.#messages.filter(({ end }) => end === 'Ended')
-    if (ended.length !== seen.messages.length)
-      throw new Objection(`${ended.length} messages instead of ${seen.messages.length}`)
-    for (const [index, { transaction, reading }] of seen.messages.entries()) {
+    if (ended.length !== result.messages.length)
+      throw new ModelMismatch(`${ended.length} messages instead of ${result.messages.length}`)
+    for (const [index, { transaction, reading }] of result.messages.entries()) {
       const message = ended[index] as Message
       if (JSON.stringify(message.transaction) !== JSON.stringify(transaction))
-        throw new Objection(`envelope ${JSON.stringify(message.transaction)}`)
+        throw new ModelMismatch(`envelope ${JSON.stringify(message.transaction)}`)
       const content = Buffer.concat(message.octets).toString('latin1')
       if (!reading.fault && content !== reading.content)
-        throw new Objection(
+        throw new ModelMismatch(
           `content ${JSON.stringify(content)} instead of ${JSON.stringify(reading.content)}`,
         )
     }
@@ -187,58 +189,58 @@ class Play implements SessionTransport, SessionPolicy {
 
   /** After any end of the session, nothing may remain. */
   async #finish(): Promise<void> {
-    const end = this.#chance.of(['close', 'drain', 'timeOut', 'welcome', 'finish'] as const)
+    const end = this.#random.of(['close', 'drain', 'timeOut', 'welcome', 'finish'] as const)
     if (end === 'drain') this.#session.drain()
     if (end === 'timeOut') this.#session.timeOut()
     if (end === 'welcome') this.#session.sendGreeting()
     if (end === 'finish') {
       this.#session.endInput()
       while (await this.#decideOne()) {}
-      if (!this.#isEnded) throw new Objection('the session continues after the client half-closed')
+      if (!this.#isEnded) throw new ModelMismatch('the session continues after the client half-closed')
     }
-    while (this.#chance.happens(0.5) && (await this.#decideOne())) {}
+    while (this.#random.happens(0.5) && (await this.#decideOne())) {}
     this.#session.close()
     this.#isClosed = true
     this.#session.receive(Buffer.from('NOOP\r\n'))
     while (await this.#decideOne()) {}
-    if (this.#session.phase !== 'Ended') throw new Objection(`${this.#session.phase} after its end`)
+    if (this.#session.phase !== 'Ended') throw new ModelMismatch(`${this.#session.phase} after its end`)
     if (this.#messages.some(({ end }) => end === null))
-      throw new Objection('a message is neither ended nor abandoned')
-    if (!this.#reader.isWhole) throw new Objection('half a reply at the end')
+      throw new ModelMismatch('a message is neither ended nor abandoned')
+    if (!this.#reader.isWhole) throw new ModelMismatch('half a reply at the end')
   }
 
   write(text: string): void {
-    if (this.#isEnded || this.#isClosed) throw new Objection(`written after the end: ${text}`)
-    if (text === '') throw new Objection('an empty write')
+    if (this.#isEnded || this.#isClosed) throw new ModelMismatch(`written after the end: ${text}`)
+    if (text === '') throw new ModelMismatch('an empty write')
     this.#reader.read(text)
   }
 
   startTls(): void {
-    this.#wantsHandshake = true
+    this.#needsHandshake = true
   }
 
   end(): void {
-    if (this.#isEnded) throw new Objection('ended twice')
+    if (this.#isEnded) throw new ModelMismatch('ended twice')
     this.#isEnded = true
-    this.#wantsHandshake = false
+    this.#needsHandshake = false
   }
 
   pauseReading(): void {
-    if (this.#isHeld) throw new Objection('held twice')
-    this.#isHeld = true
+    if (this.#isReadingPaused) throw new ModelMismatch('held twice')
+    this.#isReadingPaused = true
   }
 
   resumeReading(): void {
-    if (!this.#isHeld) throw new Objection('released and not held')
-    this.#isHeld = false
+    if (!this.#isReadingPaused) throw new ModelMismatch('released and not held')
+    this.#isReadingPaused = false
   }
 
   mail(mail: Transaction['mail']): Reply | Promise<Reply> {
-    return this.#later(decisions.mail({ mail }) as Reply)
+    return this.#decideNowOrLater(decisions.mail({ mail }) as Reply)
   }
 
   recipient(...command: Parameters<SessionPolicy['recipient']>): Reply | Promise<Reply> {
-    return this.#later(decisions.recipient(...command) as Reply)
+    return this.#decideNowOrLater(decisions.recipient(...command) as Reply)
   }
 
   data(transaction: Transaction): MessageSink | Reply {
@@ -251,7 +253,7 @@ class Play implements SessionTransport, SessionPolicy {
     const settle = (end: 'Ended' | 'Abandoned') => {
       // A complete message may be abandoned: its reply is no longer needed.
       if (message.end === 'Ended' && end === 'Abandoned') return
-      if (message.end !== null) throw new Objection(`${end} and ${message.end}`)
+      if (message.end !== null) throw new ModelMismatch(`${end} and ${message.end}`)
       message.end = end
     }
     return {
@@ -259,14 +261,14 @@ class Play implements SessionTransport, SessionPolicy {
         return message.length > cut.after ? { reason: 'MessageTooLarge', reply: cut.reply } : null
       },
       write: (octets) => {
-        if (message.end !== null) throw new Objection('written to a message after its end')
-        if (waitsSince !== null && waitsSince !== this.#turn)
-          throw new Objection('written while there is no room')
+        if (message.end !== null) throw new ModelMismatch('written to a message after its end')
+        if (waitsSince !== null && waitsSince !== this.#inputCount)
+          throw new ModelMismatch('written while there is no room')
         message.octets.push(Buffer.from(octets))
         message.length += octets.length
-        if (!this.#chance.happens(0.2)) return undefined
+        if (!this.#random.happens(0.2)) return undefined
         const pending = this.#wait()
-        const turn = this.#turn
+        const turn = this.#inputCount
         waitsSince = turn
         room = pending
         return pending.then(() => {
@@ -277,7 +279,7 @@ class Play implements SessionTransport, SessionPolicy {
         settle('Ended')
         await room
         const expected = { content: '', end: 0, fault }
-        return this.#later(decisions.stored(transaction, expected) as Reply)
+        return this.#decideNowOrLater(decisions.stored(transaction, expected) as Reply)
       },
       abandon: () => settle('Abandoned'),
     }
@@ -288,14 +290,14 @@ class Play implements SessionTransport, SessionPolicy {
   }
 
   recordRefusal({ reason, reply: { code } }: Refusal): void {
-    if (reason === '' || code < 400) throw new Objection(`refused with ${code}`)
+    if (reason === '' || code < 400) throw new ModelMismatch(`refused with ${code}`)
   }
 
-  #later(answer: Reply): Reply | Promise<Reply> {
-    return this.#chance.happens(0.5) ? answer : this.#wait().then(() => answer)
+  #decideNowOrLater(answer: Reply): Reply | Promise<Reply> {
+    return this.#random.happens(0.5) ? answer : this.#wait().then(() => answer)
   }
 
   #wait(): Promise<void> {
-    return new Promise((resolve) => this.#undecided.push(resolve))
+    return new Promise((resolve) => this.#pendingDecisions.push(resolve))
   }
 }

@@ -2,7 +2,7 @@
 
 const open = ['EHLO client.example\r\n', 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n']
 
-export const keptScripts: readonly string[][] = [
+export const knownScripts: readonly string[][] = [
   // SMTP smuggling.
   ...['\n.\n', '\n.\r\n', '\r\n.\n', '\r\n.\r', '\r.\r', '\r\n\0.\r\n', '\r\n.\0\r\n', '\r\r\n.\r\n'].map(
     (ending) => [

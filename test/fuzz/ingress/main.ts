@@ -6,10 +6,10 @@
  */
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
-import { playToEngine } from './engine.ts'
-import { keptScripts } from './kept.ts'
+import { playToSession } from './engine.ts'
+import { knownScripts } from './kept.ts'
 import { grammar, mutations, type Script } from './scripts.ts'
-import { type Failure, type WireCounts, WireIngress } from './wire.ts'
+import { type Failure, FuzzedIngress, type IngressCounts } from './wire.ts'
 
 const { values } = parseArgs({
   options: {
@@ -26,29 +26,30 @@ const rounds = 10
 const seed = wholeNumber('--seed', values.seed)
 const sessions = wholeNumber('FUZZ_SESSIONS', process.env.FUZZ_SESSIONS ?? '100000')
 /** Octets by which memory may grow between the second round and the last. */
-const margin = 12 * 1024 * 1024
+const maxHeapGrowth = 12 * 1024 * 1024
 
 for (const event of ['unhandledRejection', 'uncaughtException'] as const)
   process.on(event, (error) => fail(`${event}: ${error instanceof Error ? error.stack : error}`))
 
 console.log(`seed ${seed}: ${sessions} sessions`)
-const wires = [await WireIngress.start('Refuse'), await WireIngress.start('Normalise')] as const
+const wires = [await FuzzedIngress.start('Refuse'), await FuzzedIngress.start('Normalise')] as const
 const began = performance.now()
 const chosenRounds =
   values.round === undefined ? [...Array(rounds).keys()] : [wholeNumber('--round', values.round)]
 const chosenKinds = kinds.filter((kind) => values.kind === undefined || values.kind === kind)
-let early: number | null = null
+let heapAfterWarmUp: number | null = null
 await playKept()
 for (const round of chosenRounds) {
   for (const kind of chosenKinds) await play(kind, round)
   console.log(`round ${round}: ${((performance.now() - began) / 1000).toFixed(0)} s, ${inMiB(heap())} MiB`)
-  if (round === 1) early = heap()
+  if (round === 1) heapAfterWarmUp = heap()
 }
-const late = heap()
-if (early !== null && late > early + margin) fail(`memory grew from ${inMiB(early)} to ${inMiB(late)} MiB`)
+const finalHeap = heap()
+if (heapAfterWarmUp !== null && finalHeap > heapAfterWarmUp + maxHeapGrowth)
+  fail(`memory grew from ${inMiB(heapAfterWarmUp)} to ${inMiB(finalHeap)} MiB`)
 if (chosenKinds.includes('wire')) await leaveEarly()
 for (const wire of wires) await wire.stop().catch((error) => fail(String(error)))
-const sum = (what: keyof WireCounts) => wires.reduce((total, { counts }) => total + counts[what], 0)
+const sum = (what: keyof IngressCounts) => wires.reduce((total, { counts }) => total + counts[what], 0)
 console.log(`${sum('handshakes')} sessions over TLS, ${sum('stored')} messages stored by the real ingress`)
 process.exit(0)
 
@@ -59,10 +60,10 @@ function wholeNumber(name: string, text: string): number {
 }
 
 async function playKept(): Promise<void> {
-  for (const pieces of keptScripts)
-    for (let chance = 0; chance < 200; chance++) {
-      const script: Script = { pieces, cuts: [], seed: chance }
-      await playToEngine(script).catch((error) => fail(`${show(script)}\n${error}`))
+  for (const pieces of knownScripts)
+    for (let playSeed = 0; playSeed < 200; playSeed++) {
+      const script: Script = { pieces, cuts: [], seed: playSeed }
+      await playToSession(script).catch((error) => fail(`${formatScript(script)}\n${error}`))
     }
 }
 
@@ -70,7 +71,7 @@ async function play(kind: Kind, round: number): Promise<void> {
   const share = kind === 'wire' ? 0.1 : 0.45
   const numRuns = Math.max(1, Math.round((sessions * share) / rounds))
   if (kind === 'wire') return playToWire(numRuns, round)
-  const property = fc.asyncProperty(kind === 'grammar' ? grammar : mutations, playToEngine)
+  const property = fc.asyncProperty(kind === 'grammar' ? grammar : mutations, playToSession)
   const { path } = values
   const result = await fc.check(property, {
     seed: seed + round,
@@ -81,7 +82,7 @@ async function play(kind: Kind, round: number): Promise<void> {
   const [script] = result.counterexample ?? []
   fail(
     [
-      script === undefined ? 'no script' : show(script),
+      script === undefined ? 'no script' : formatScript(script),
       String(result.errorInstance).slice(0, 2000),
       `reproduce: npm run fuzz:ingress -- --seed ${seed} --round ${round} --kind ${kind} --path ${result.counterexamplePath}`,
     ].join('\n'),
@@ -104,12 +105,12 @@ async function leaveEarly(): Promise<void> {
 function report(failure: Failure | null, again: string): void {
   if (failure)
     fail(
-      `${show(failure.script)}\n${failure.error}\nreproduce: npm run fuzz:ingress -- --seed ${seed} ${again}`,
+      `${formatScript(failure.script)}\n${failure.error}\nreproduce: npm run fuzz:ingress -- --seed ${seed} ${again}`,
     )
 }
 
 /** Shortens long runs of one character to their length. */
-function show(script: Script): string {
+function formatScript(script: Script): string {
   return JSON.stringify(script).replace(/(.)\1{20,}/g, (run, octet) => `${octet}{${run.length}}`)
 }
 

@@ -29,48 +29,48 @@ export interface Decisions {
   cut: { after: number; reply: Reply } | null
 }
 
-export interface SeenMessage {
+export interface ModelMessage {
   transaction: Transaction
   reading: Reading
   /** The reply to the end of data. */
   reply: string
 }
 
-export interface Seen {
+export interface ModelResult {
   /** Required replies are missing. */
-  wantsMore: boolean
-  wantsHandshake: boolean
+  needsMore: boolean
+  needsHandshake: boolean
   /** Octets in the clear after STARTTLS. */
-  unheard: string
+  injectedOctets: string
   isEnded: boolean
-  messages: SeenMessage[]
+  messages: ModelMessage[]
 }
 
-export class Objection extends Error {}
-class Missing extends Error {}
+export class ModelMismatch extends Error {}
+class MissingReply extends Error {}
 
 /** RFC 8446 §5.1 */
 const handshakeRecord = 22
-const longestCommand = 4096
-const longestPassedOver = 64 * 1024
+const maxCommandOctets = 4096
+const maxSkippedOctets = 64 * 1024
 const anyDecision = /^(?:250|4\d\d|5\d\d) [245]\.\d+\.\d+ /
 
 type Pattern = string | RegExp
 
-export function follow(
+export function compareWithModel(
   options: SessionOptions,
   decisions: Decisions,
   segments: readonly Segment[],
   read: readonly string[],
-): Seen {
+): ModelResult {
   const model = new Model(options, decisions, segments, read)
   try {
     model.run()
   } catch (error) {
-    if (!(error instanceof Missing)) throw error
-    return model.seen(true)
+    if (!(error instanceof MissingReply)) throw error
+    return model.result(true)
   }
-  return model.seen(false)
+  return model.result(false)
 }
 
 class Model {
@@ -80,16 +80,16 @@ class Model {
   readonly #read: readonly string[]
   #segment = 0
   #at = 0
-  #taken = 0
+  #consumed = 0
   #isSecure = false
   #isEnded = false
-  #wantsHandshake = false
+  #needsHandshake = false
   #greeting: Transaction['greeting'] | null = null
   #mail: Transaction['mail'] | null = null
   #recipients = new Map<string, RecipientCommand['recipient']>()
   #errors = 0
-  #idle = 0
-  readonly #messages: SeenMessage[] = []
+  #idleCommands = 0
+  readonly #messages: ModelMessage[] = []
 
   constructor(
     options: SessionOptions,
@@ -103,21 +103,21 @@ class Model {
     this.#read = read
   }
 
-  seen(wantsMore: boolean): Seen {
+  result(needsMore: boolean): ModelResult {
     return {
-      wantsMore,
-      wantsHandshake: this.#wantsHandshake,
-      unheard: this.#wantsHandshake ? this.#octets.slice(this.#at) : '',
+      needsMore,
+      needsHandshake: this.#needsHandshake,
+      injectedOctets: this.#needsHandshake ? this.#octets.slice(this.#at) : '',
       isEnded: this.#isEnded,
       messages: this.#messages,
     }
   }
 
   run(): void {
-    this.#take(`220 ${this.#options.hostname} ESMTP`)
+    this.#expectReply(`220 ${this.#options.hostname} ESMTP`)
     while (this.#line()) {}
-    const surplus = this.#read[this.#taken]
-    if (surplus !== undefined) throw new Objection(`unexpected reply: ${surplus}`)
+    const surplus = this.#read[this.#consumed]
+    if (surplus !== undefined) throw new ModelMismatch(`unexpected reply: ${surplus}`)
   }
 
   get #octets(): string {
@@ -131,47 +131,48 @@ class Model {
     const line = this.#octets.slice(this.#at, end + 1)
     this.#at = end + 1
     // Whether the session ends before the end of the line depends on the chunks.
-    if (line.length > longestPassedOver && this.#mayEnd(replies.lineWithoutEnd.reply)) return false
-    if (line.charCodeAt(0) === handshakeRecord && this.#mayEnd(replies.tlsWithoutStartTls.reply)) return false
-    if (line.length > longestCommand) return this.#answer(replies.lineTooLong.reply)
-    if (!line.endsWith('\r\n')) return this.#answer(replies.bareLineFeed.reply)
+    if (line.length > maxSkippedOctets && this.#endsWithReply(replies.lineWithoutEnd.reply)) return false
+    if (line.charCodeAt(0) === handshakeRecord && this.#endsWithReply(replies.tlsWithoutStartTls.reply))
+      return false
+    if (line.length > maxCommandOctets) return this.#expectExactReply(replies.lineTooLong.reply)
+    if (!line.endsWith('\r\n')) return this.#expectExactReply(replies.bareLineFeed.reply)
     return this.#command(line.slice(0, -2))
   }
 
   #unfinished(rest: string): boolean {
     if (rest.charCodeAt(0) === handshakeRecord) {
-      if (rest.length <= longestCommand) return this.#answer(replies.tlsWithoutStartTls.reply)
+      if (rest.length <= maxCommandOctets) return this.#expectExactReply(replies.tlsWithoutStartTls.reply)
       // A line longer than a command is not examined if it arrived at once.
-      if (this.#mayEnd(replies.tlsWithoutStartTls.reply)) return false
+      if (this.#endsWithReply(replies.tlsWithoutStartTls.reply)) return false
     }
-    if (rest.length > longestPassedOver) this.#answer(replies.lineWithoutEnd.reply)
+    if (rest.length > maxSkippedOctets) this.#expectExactReply(replies.lineWithoutEnd.reply)
     return false
   }
 
   #command(line: string): boolean {
     const command = parseCommand(Buffer.from(line, 'latin1'))
-    if (!('verb' in command)) return this.#answer(command.reply)
+    if (!('verb' in command)) return this.#expectExactReply(command.reply)
     switch (command.verb) {
       case 'EHLO':
       case 'HELO':
         this.#forget()
         this.#greeting = { name: command.name, isEsmtp: command.verb === 'EHLO' }
-        return this.#idly(command.verb === 'EHLO' ? this.#ehlo() : `250 ${this.#options.hostname}`)
+        return this.#idleReply(command.verb === 'EHLO' ? this.#ehlo() : `250 ${this.#options.hostname}`)
       case 'RSET':
         this.#forget()
-        return this.#idly(formatReply(replies.flushed))
+        return this.#idleReply(formatReply(replies.flushed))
       case 'NOOP':
-        return this.#idly(formatReply(replies.noopDone))
+        return this.#idleReply(formatReply(replies.noopDone))
       case 'VRFY':
-        return this.#idly(formatReply(replies.cannotVerify))
+        return this.#idleReply(formatReply(replies.cannotVerify))
       case 'HELP':
-        return this.#idly(formatReply(replies.helpText))
+        return this.#idleReply(formatReply(replies.helpText))
       case 'QUIT':
-        return this.#answer(replies.quitReply)
+        return this.#expectExactReply(replies.quitReply)
       case 'HTTP':
-        return this.#answer(replies.httpRequest.reply)
+        return this.#expectExactReply(replies.httpRequest.reply)
       case 'TLS':
-        return this.#answer(replies.tlsWithoutStartTls.reply)
+        return this.#expectExactReply(replies.tlsWithoutStartTls.reply)
       case 'STARTTLS':
         return this.#startTls()
       case 'MAIL':
@@ -184,19 +185,21 @@ class Model {
   }
 
   #ehlo(): string {
-    const { hostname, maxMessageOctets: maximumSize } = this.#options
+    const { hostname, maxMessageOctets } = this.#options
     const last = this.#isSecure ? 'REQUIRETLS' : 'STARTTLS'
     const keywords = `PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES DSN ${last}`.split(' ')
-    return [...[hostname, ...keywords].map((word) => `250-${word}`), `250 SIZE ${maximumSize}`].join('\r\n')
+    return [...[hostname, ...keywords].map((word) => `250-${word}`), `250 SIZE ${maxMessageOctets}`].join(
+      '\r\n',
+    )
   }
 
   #startTls(): boolean {
-    if (this.#isSecure) return this.#answer(replies.tlsAlreadyActive.reply)
+    if (this.#isSecure) return this.#expectExactReply(replies.tlsAlreadyActive.reply)
     this.#forget()
     this.#greeting = null
-    this.#answer(replies.readyForTls)
+    this.#expectExactReply(replies.readyForTls)
     if (this.#segments[this.#segment + 1] === undefined) {
-      this.#wantsHandshake = true
+      this.#needsHandshake = true
       return false
     }
     this.#segment++
@@ -206,66 +209,67 @@ class Model {
   }
 
   #mailFrom(mail: Transaction['mail']): boolean {
-    if (!this.#greeting) return this.#answer(replies.needsGreeting.reply)
-    if (this.#mail) return this.#answer(replies.nestedMail.reply)
-    if (mail.envelope.requireTls && !this.#isSecure) return this.#answer(replies.requiresTls.reply)
-    if (this.#decided(this.#decisions.mail({ mail }))) this.#mail = mail
+    if (!this.#greeting) return this.#expectExactReply(replies.needsGreeting.reply)
+    if (this.#mail) return this.#expectExactReply(replies.nestedMail.reply)
+    if (mail.envelope.requireTls && !this.#isSecure) return this.#expectExactReply(replies.requiresTls.reply)
+    if (this.#isAccepted(this.#decisions.mail({ mail }))) this.#mail = mail
     return !this.#isEnded
   }
 
   #recipient(command: RecipientCommand): boolean {
     const mail = this.#mail
-    if (!mail) return this.#answer(replies.needsMail.reply)
-    if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return this.#answer(replies.needsSmtpUtf8.reply)
+    if (!mail) return this.#expectExactReply(replies.needsMail.reply)
+    if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8)
+      return this.#expectExactReply(replies.needsSmtpUtf8.reply)
     const mailbox = comparableMailbox(command.recipient.address)
     const isKnown = this.#recipients.has(mailbox)
     if (!isKnown && this.#recipients.size === this.#options.maxRecipients)
-      return this.#answer(replies.tooManyRecipients.reply)
+      return this.#expectExactReply(replies.tooManyRecipients.reply)
     const decision = isKnown ? replies.recipientAccepted : this.#decisions.recipient(command, mail)
-    if (this.#decided(decision)) this.#recipients.set(mailbox, command.recipient)
+    if (this.#isAccepted(decision)) this.#recipients.set(mailbox, command.recipient)
     return !this.#isEnded
   }
 
   #data(): boolean {
     const { borders } = this.#segments[this.#segment] as Segment
     if (this.#at < this.#octets.length) {
-      if (this.#mayEnd(replies.dataBefore354.reply)) return false
+      if (this.#endsWithReply(replies.dataBefore354.reply)) return false
       if (borders && !borders.has(this.#at))
-        throw new Objection('octets sent together with DATA were accepted')
+        throw new ModelMismatch('octets sent together with DATA were accepted')
     }
-    if (!this.#mail || !this.#greeting) return this.#answer(replies.needsMail.reply)
-    if (this.#recipients.size === 0) return this.#answer(replies.needsRecipient.reply)
+    if (!this.#mail || !this.#greeting) return this.#expectExactReply(replies.needsMail.reply)
+    if (this.#recipients.size === 0) return this.#expectExactReply(replies.needsRecipient.reply)
     const transaction: Transaction = {
       greeting: this.#greeting,
       mail: this.#mail,
       recipients: [...this.#recipients.values()],
     }
     const refused = this.#decisions.data(transaction)
-    if (refused) return this.#answer(refused)
-    this.#take(replies.dataFollows)
+    if (refused) return this.#expectExactReply(refused)
+    this.#expectReply(replies.dataFollows)
     return this.#message(transaction)
   }
 
   #message(transaction: Transaction): boolean {
     const rest = this.#octets.slice(this.#at)
     const reading = readByTheRules(this.#options, rest)
-    if (this.#isCut(reading, reading.end < 0 ? rest.length : reading.end) || reading.end < 0) return false
+    if (this.#isCutOff(reading, reading.end < 0 ? rest.length : reading.end) || reading.end < 0) return false
     this.#at += reading.end
     const decision = this.#decisions.stored(transaction, reading)
-    const reply = this.#take(decision ? formatReply(decision) : anyDecision)
+    const reply = this.#expectReply(decision ? formatReply(decision) : anyDecision)
     this.#messages.push({ transaction, reading, reply })
     this.#forget()
-    if (reply.startsWith('2')) this.#errors = this.#idle = 0
-    return this.#weigh(reply)
+    if (reply.startsWith('2')) this.#errors = this.#idleCommands = 0
+    return this.#countReply(reply)
   }
 
   /** For a message with a fault, or without an end, the number of octets passed on is not exactly known. */
-  #isCut(reading: Reading, octets: number): boolean {
+  #isCutOff(reading: Reading, octets: number): boolean {
     const { cut } = this.#decisions
     if (!cut || Math.max(octets, reading.content.length) <= cut.after) return false
     if (reading.fault || reading.end < 0 || reading.content.length <= cut.after)
-      return this.#mayEnd(cut.reply)
-    this.#take(formatReply(cut.reply))
+      return this.#endsWithReply(cut.reply)
+    this.#expectReply(formatReply(cut.reply))
     this.#isEnded = true
     return true
   }
@@ -276,45 +280,46 @@ class Model {
   }
 
   /** @returns whether it was accepted */
-  #decided(decision: Reply | null): boolean {
-    const reply = this.#take(decision ? formatReply(decision) : anyDecision)
-    this.#weigh(reply)
+  #isAccepted(decision: Reply | null): boolean {
+    const reply = this.#expectReply(decision ? formatReply(decision) : anyDecision)
+    this.#countReply(reply)
     return reply.startsWith('2')
   }
 
-  #idly(answer: string): boolean {
-    this.#idle++
-    if (this.#idle > this.#options.maxIdleCommands) return this.#answer(replies.tooManyCommands.reply)
-    this.#take(answer)
+  #idleReply(answer: string): boolean {
+    this.#idleCommands++
+    if (this.#idleCommands > this.#options.maxIdleCommands)
+      return this.#expectExactReply(replies.tooManyCommands.reply)
+    this.#expectReply(answer)
     return true
   }
 
-  #answer(answer: Reply): boolean {
-    return this.#weigh(this.#take(formatReply(answer)))
+  #expectExactReply(answer: Reply): boolean {
+    return this.#countReply(this.#expectReply(formatReply(answer)))
   }
 
-  #weigh(reply: string): boolean {
+  #countReply(reply: string): boolean {
     if (/^[24]21 /.test(reply)) this.#isEnded = true
     else if (/^[45]/.test(reply) && ++this.#errors >= this.#options.maxErrors)
-      this.#answer(replies.tooManyErrors.reply)
+      this.#expectExactReply(replies.tooManyErrors.reply)
     return !this.#isEnded
   }
 
   /** Consumes the next reply if it is this one, which ends the session. */
-  #mayEnd(reply: Reply): boolean {
-    if (this.#read[this.#taken] !== formatReply(reply)) return false
-    this.#taken++
+  #endsWithReply(reply: Reply): boolean {
+    if (this.#read[this.#consumed] !== formatReply(reply)) return false
+    this.#consumed++
     this.#isEnded = true
     return true
   }
 
-  #take(expected: Pattern): string {
-    const reply = this.#read[this.#taken]
-    if (reply === undefined) throw new Missing()
+  #expectReply(expected: Pattern): string {
+    const reply = this.#read[this.#consumed]
+    if (reply === undefined) throw new MissingReply()
     const isExpected = typeof expected === 'string' ? reply === expected : expected.test(reply)
     if (!isExpected)
-      throw new Objection(`read ${JSON.stringify(reply)} instead of ${JSON.stringify(String(expected))}`)
-    this.#taken++
+      throw new ModelMismatch(`read ${JSON.stringify(reply)} instead of ${JSON.stringify(String(expected))}`)
+    this.#consumed++
     return reply
   }
 }

@@ -13,7 +13,7 @@ export interface Script {
 }
 
 /** Known abuses of CR, LF, dots and NUL. */
-const tricks = fc.constantFrom(
+const specialSequences = fc.constantFrom(
   '\r\n',
   '\n',
   '\r',
@@ -106,14 +106,17 @@ const simple = fc.constantFrom(
   '\n',
 )
 const text = fc
-  .array(fc.oneof(tricks, fc.constantFrom('Subject: x\r\n', '\r\n', 'text', '\r\n.', 'Received: x\r\n')), {
-    maxLength: 12,
-  })
+  .array(
+    fc.oneof(specialSequences, fc.constantFrom('Subject: x\r\n', '\r\n', 'text', '\r\n.', 'Received: x\r\n')),
+    {
+      maxLength: 12,
+    },
+  )
   .map((parts) => parts.join(''))
 const message = fc
   .tuple(text, fc.constantFrom('\r\n.\r\n', '\r\n.\r\n', '\r\n.\r\n', '\n.\r\n', ''))
   .map((parts) => parts.join(''))
-const long = fc
+const longLine = fc
   .tuple(
     fc.constantFrom('NOOP ', 'x', '\x16', '.'),
     fc.constantFrom(990, 4090, 4096, 9000, 70_000),
@@ -124,7 +127,7 @@ const long = fc
 const transaction = fc
   .tuple(mail, fc.array(recipient, { minLength: 1, maxLength: 3 }), message)
   .map(([from, to, body]) => [from + to.join(''), 'DATA\r\n', body])
-const good = fc
+const validTransaction = fc
   .tuple(
     fc.constantFrom('', '', ' SIZE=100', ' BODY=8BITMIME SMTPUTF8', ' REQUIRETLS', ' RET=HDRS ENVID=x'),
     fc.constantFrom('', '', ' NOTIFY=NEVER', ' NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b'),
@@ -141,13 +144,13 @@ const commands = fc
   .array(
     fc.oneof(
       { arbitrary: one(simple), weight: 6 },
-      { arbitrary: good, weight: 8 },
+      { arbitrary: validTransaction, weight: 8 },
       { arbitrary: transaction, weight: 4 },
       { arbitrary: one(mail), weight: 2 },
       { arbitrary: one(recipient), weight: 2 },
       { arbitrary: one(message), weight: 1 },
-      { arbitrary: one(long), weight: 1 },
-      { arbitrary: one(fc.string({ unit: 'binary', maxLength: 20 }).map(narrow)), weight: 1 },
+      { arbitrary: one(longLine), weight: 1 },
+      { arbitrary: one(fc.string({ unit: 'binary', maxLength: 20 }).map(latin1)), weight: 1 },
     ),
     { maxLength: 10 },
   )
@@ -164,42 +167,42 @@ const change = (index: number, pieces: string[], to: (piece: string) => string |
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   // Replaces an octet.
   fc.tuple(at, at, fc.nat(255)).map(
-    ([piece, place, octet]): Mutation =>
+    ([piece, position, octet]): Mutation =>
       (pieces) =>
-        change(piece, pieces, (text) => replaced(text, place, 1, String.fromCharCode(octet))),
+        change(piece, pieces, (text) => replaced(text, position, 1, String.fromCharCode(octet))),
   ),
   // Inserts octets.
-  fc.tuple(at, at, tricks).map(
-    ([piece, place, trick]): Mutation =>
+  fc.tuple(at, at, specialSequences).map(
+    ([piece, position, trick]): Mutation =>
       (pieces) =>
-        change(piece, pieces, (text) => replaced(text, place, 0, trick)),
+        change(piece, pieces, (text) => replaced(text, position, 0, trick)),
   ),
   // Replaces line ends.
-  fc.tuple(at, tricks).map(
+  fc.tuple(at, specialSequences).map(
     ([piece, trick]): Mutation =>
       (pieces) =>
         change(piece, pieces, (text) => text.replaceAll('\r\n', trick)),
   ),
   // Removes or repeats octets.
   fc.tuple(at, at, fc.nat(20)).map(
-    ([piece, place, length]): Mutation =>
+    ([piece, position, length]): Mutation =>
       (pieces) =>
-        change(piece, pieces, (text) => replaced(text, place, length, '')),
+        change(piece, pieces, (text) => replaced(text, position, length, '')),
   ),
   fc.tuple(at, at, fc.nat(20)).map(
-    ([piece, place, length]): Mutation =>
+    ([piece, position, length]): Mutation =>
       (pieces) =>
         change(piece, pieces, (text) =>
-          replaced(text, place, 0, text.slice(place % (text.length + 1)).slice(0, length)),
+          replaced(text, position, 0, text.slice(position % (text.length + 1)).slice(0, length)),
         ),
   ),
   // Cuts, joins, repeats, drops or swaps pieces.
   fc.tuple(at, at).map(
-    ([piece, place]): Mutation =>
+    ([piece, position]): Mutation =>
       (pieces) =>
         change(piece, pieces, (text) => [
-          text.slice(0, place % (text.length + 1)),
-          text.slice(place % (text.length + 1)),
+          text.slice(0, position % (text.length + 1)),
+          text.slice(position % (text.length + 1)),
         ]),
   ),
   at.map(
@@ -238,13 +241,13 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   ),
 )
 
-function replaced(text: string, place: number, length: number, by: string): string {
-  const from = place % (text.length + 1)
+function replaced(text: string, position: number, length: number, by: string): string {
+  const from = position % (text.length + 1)
   return text.slice(0, from) + by + text.slice(from + length)
 }
 
 /** One character for each octet. */
-function narrow(text: string): string {
+function latin1(text: string): string {
   return Buffer.from(text).toString('latin1')
 }
 
@@ -274,24 +277,24 @@ function readTranscripts(): string[][] {
 
 function piecesOf(transcript: string): string[] {
   const pieces: string[] = []
-  let isFresh = true
+  let startsNewPiece = true
   for (const step of transcript.split('\n')) {
     const [, times, line] = /^C(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
     if (line === undefined) {
-      if (step !== '') isFresh = true
+      if (step !== '') startsNewPiece = true
       continue
     }
     const octets = `${unescaped(line)}\r\n`.repeat(Math.min(Number(times ?? 1), 200))
-    if (isFresh) pieces.push(octets)
+    if (startsNewPiece) pieces.push(octets)
     else pieces[pieces.length - 1] += octets
-    isFresh = false
+    startsNewPiece = false
   }
   return pieces
 }
 
 function unescaped(line: string): string {
   const escapes: Record<string, string> = { r: '\r', n: '\n', '0': '\0', '\\': '\\' }
-  return narrow(
+  return latin1(
     line.replace(/\\(?:([rn0\\])|x([0-7][0-9a-f]))/g, (_, letter: string, hexadecimal: string) =>
       letter ? (escapes[letter] ?? '') : String.fromCharCode(Number.parseInt(hexadecimal, 16)),
     ),

@@ -5,30 +5,36 @@ import { connect as connectTls } from 'node:tls'
 import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
-import { Chance } from '../../support/chance.ts'
+import { Random } from '../../support/chance.ts'
 import { startTestIngress, type TestIngress } from '../../support/ingress/ingress.ts'
-import { type Decisions, follow, Objection, type Seen, type SeenMessage } from './model.ts'
+import {
+  compareWithModel,
+  type Decisions,
+  type ModelMessage,
+  ModelMismatch,
+  type ModelResult,
+} from './model.ts'
 import { ReplyReader } from './replies.ts'
 import { chunksOf, type Script } from './scripts.ts'
 
-const maximumErrors = 20
-const maximumLine = 65_536
-const maximumHops = 30
+const maxErrors = 20
+const maxLineOctets = 65_536
+const maxHops = 30
 /** Concurrent sessions. */
 const concurrency = 50
 /** The beginning of an alert record (RFC 8446 §5.1); no reply contains it. */
 const alert = '\x15\x03'
 /** Seconds to wait for a required reply. */
-const patience = 20
+const timeoutSeconds = 20
 
-const optionsWith = (unlawfulOctets: SessionOptions['bareNewlines']): SessionOptions => ({
+const optionsWith = (bareNewlines: SessionOptions['bareNewlines']): SessionOptions => ({
   hostname: 'mx.ours.example',
   maxMessageOctets: 36_700_160,
   maxRecipients: 500,
-  maxErrors: maximumErrors,
+  maxErrors,
   maxIdleCommands: 100,
-  maxLineOctets: maximumLine,
-  bareNewlines: unlawfulOctets,
+  maxLineOctets,
+  bareNewlines,
 })
 
 /** Connectors and storage may decide anything. */
@@ -40,7 +46,7 @@ const decisions: Decisions = {
   cut: null,
 }
 
-export interface WireCounts {
+export interface IngressCounts {
   handshakes: number
   stored: number
 }
@@ -50,8 +56,8 @@ export interface Failure {
   error: unknown
 }
 
-export class WireIngress {
-  readonly counts: WireCounts = { handshakes: 0, stored: 0 }
+export class FuzzedIngress {
+  readonly counts: IngressCounts = { handshakes: 0, stored: 0 }
   readonly #ingress: TestIngress
 
   readonly #options: SessionOptions
@@ -61,31 +67,31 @@ export class WireIngress {
     this.#options = options
   }
 
-  static async start(unlawfulOctets: SessionOptions['bareNewlines']): Promise<WireIngress> {
+  static async start(bareNewlines: SessionOptions['bareNewlines']): Promise<FuzzedIngress> {
     const sessions = 10 * concurrency
     const ingress = await startTestIngress({
       settings: {
-        MAX_ERRORS: maximumErrors,
-        MAX_LINE_LENGTH: maximumLine,
-        BARE_NEWLINES: unlawfulOctets,
+        MAX_ERRORS: maxErrors,
+        MAX_LINE_LENGTH: maxLineOctets,
+        BARE_NEWLINES: bareNewlines,
         MAX_CONNECTIONS: sessions,
         MAX_CONNECTIONS_PER_ADDRESS: sessions,
         MAX_CONNECTION_RATE_PER_ADDRESS: 0,
       },
     })
-    return new WireIngress(ingress, optionsWith(unlawfulOctets))
+    return new FuzzedIngress(ingress, optionsWith(bareNewlines))
   }
 
   /** @returns the first failed script and its error, or null */
   async play(scripts: readonly Script[]): Promise<Failure | null> {
     let accepted = 0
-    const failure = await together(scripts, async (script) => {
+    const failure = await runConcurrently(scripts, async (script) => {
       const messages = await this.#playOne(script)
       accepted += messages
     })
     const { bucket, queue, lines } = this.#ingress
     if (!failure && queue.jobs.length !== accepted)
-      throw new Objection(`${queue.jobs.length} messages stored, ${accepted} accepted`)
+      throw new ModelMismatch(`${queue.jobs.length} messages stored, ${accepted} accepted`)
     this.counts.stored += accepted
     queue.jobs.length = 0
     bucket.objects.clear()
@@ -96,7 +102,7 @@ export class WireIngress {
 
   /** Like `play`, with clients that disconnect early. Messages in flight may be stored, so this must run last. */
   leave(scripts: readonly Script[]): Promise<Failure | null> {
-    return together(scripts, (script) =>
+    return runConcurrently(scripts, (script) =>
       new Client(this.#ingress.smtpPort, script, this.#options).leaveEarly(),
     )
   }
@@ -107,7 +113,9 @@ export class WireIngress {
     await this.#ingress.drain()
     const took = performance.now() - began
     if (took > 3000)
-      throw new Objection(`sessions continued for ${Math.round(took)} ms after their clients disconnected`)
+      throw new ModelMismatch(
+        `sessions continued for ${Math.round(took)} ms after their clients disconnected`,
+      )
   }
 
   /** @returns how many messages were accepted */
@@ -124,39 +132,40 @@ export class WireIngress {
     }
   }
 
-  async #isStored({ transaction, reading, reply }: SeenMessage, isSecure: boolean): Promise<boolean> {
+  async #isStored({ transaction, reading, reply }: ModelMessage, isSecure: boolean): Promise<boolean> {
     const head = `\r\n${reading.content}`.split('\r\n\r\n', 1)[0] ?? ''
     const hops = head.match(/\r\nreceived:/gi)?.length ?? 0
-    const refusals = [...(reading.fault ? ['550 5.6.'] : []), ...(hops > maximumHops ? ['554 5.4.14 '] : [])]
+    const refusals = [...(reading.fault ? ['550 5.6.'] : []), ...(hops > maxHops ? ['554 5.4.14 '] : [])]
     const expected = refusals.length > 0 ? refusals : ['250 2.0.0 Ok: queued as ']
     if (!expected.some((begin) => reply.startsWith(begin)))
-      throw new Objection(`${reply} instead of ${expected.join(' or ')}`)
+      throw new ModelMismatch(`${reply} instead of ${expected.join(' or ')}`)
     if (!reply.startsWith('250')) return false
     const id = reply.slice(-26)
     const jobs = this.#ingress.queue.jobs.filter(({ message }) => message.id === id)
     const [job] = jobs
-    if (!job || jobs.length !== 1) throw new Objection(`${jobs.length} jobs for message ${id}`)
+    if (!job || jobs.length !== 1) throw new ModelMismatch(`${jobs.length} jobs for message ${id}`)
     const { message, recipients } = job
     if (JSON.stringify(message.envelope) !== JSON.stringify(transaction.mail.envelope))
-      throw new Objection(`envelope ${JSON.stringify(message.envelope)}`)
+      throw new ModelMismatch(`envelope ${JSON.stringify(message.envelope)}`)
     if (mailboxes(recipients) !== mailboxes(transaction.recipients))
-      throw new Objection(`to ${mailboxes(recipients)} instead of ${mailboxes(transaction.recipients)}`)
+      throw new ModelMismatch(`to ${mailboxes(recipients)} instead of ${mailboxes(transaction.recipients)}`)
     if (message.source?.helo !== transaction.greeting.name)
-      throw new Objection(`HELO name ${message.source?.helo}`)
-    if (message.tls.negotiated && !isSecure) throw new Objection('the job has TLS for a session in the clear')
+      throw new ModelMismatch(`HELO name ${message.source?.helo}`)
+    if (message.tls.negotiated && !isSecure)
+      throw new ModelMismatch('the job has TLS for a session in the clear')
     const octets = await new ContentReader(this.#ingress.bucket.client).read(message.content)
     const content = octets.toString('latin1')
     const [trace = ''] = /^Received: from [^\r]*(?:\r\n\t[^\r]+)*\r\n/.exec(content) ?? []
     // White space at the start of a message must not continue our Received field.
     const sent = /^[ \t]/.test(reading.content) ? `\r\n${reading.content}` : reading.content
     if (content.slice(trace.length) !== sent || !trace.includes(` id ${id}`))
-      throw new Objection(`content ${JSON.stringify(content)}`)
+      throw new ModelMismatch(`content ${JSON.stringify(content)}`)
     return true
   }
 }
 
 /** Limits concurrent sessions. */
-async function together(
+async function runConcurrently(
   scripts: readonly Script[],
   play: (script: Script) => Promise<void>,
 ): Promise<Failure | null> {
@@ -176,17 +185,17 @@ async function together(
 
 /** Unique mailboxes; postmaster without a domain belongs to the only accepted domain (RFC 5321 §4.5.1). */
 function mailboxes(recipients: Transaction['recipients']): string {
-  const wishes = new Map<string, unknown>()
+  const parametersByMailbox = new Map<string, unknown>()
   for (const { address, notify, orcpt } of recipients) {
     const mailbox = comparableMailbox(address)
-    wishes.set(mailbox === 'postmaster' ? 'postmaster@ours.example' : mailbox, { notify, orcpt })
+    parametersByMailbox.set(mailbox === 'postmaster' ? 'postmaster@ours.example' : mailbox, { notify, orcpt })
   }
-  return JSON.stringify([...wishes])
+  return JSON.stringify([...parametersByMailbox])
 }
 
 class Client {
   readonly #options: SessionOptions
-  readonly #chance: Chance
+  readonly #random: Random
   readonly #chunks: string[]
   readonly #segments = [{ octets: '' }]
   readonly #reader = new ReplyReader()
@@ -195,16 +204,16 @@ class Client {
   #socket: Socket
   #isClosed = false
   /** The server has read octets sent in the clear after STARTTLS as the client's handshake. */
-  #isAlerted = false
+  #hasTlsAlert = false
   #failure: unknown = null
-  #wake: () => void = () => {}
+  #wakeUp: () => void = () => {}
   /** Octets of this segment whose required replies have arrived. */
-  #answered = 0
+  #answeredOctets = 0
 
   constructor(port: number, script: Script, options: SessionOptions) {
     this.#options = options
-    this.#chance = new Chance(script.seed, 6)
-    const opening = this.#chance.happens(0.75) ? ['EHLO client.example\r\n', 'STARTTLS\r\n'] : []
+    this.#random = new Random(script.seed, 6)
+    const opening = this.#random.happens(0.75) ? ['EHLO client.example\r\n', 'STARTTLS\r\n'] : []
     this.#chunks = chunksOf({ ...script, pieces: [...opening, ...script.pieces] })
     this.#tcp = connect(port, '127.0.0.1')
     this.#socket = this.#tcp
@@ -216,19 +225,19 @@ class Client {
   }
 
   /** @param leaveAt chunks to send before the client disconnects */
-  async play(leaveAt = Number.POSITIVE_INFINITY): Promise<Seen> {
-    let seen = await this.#settled()
+  async play(leaveAt = Number.POSITIVE_INFINITY): Promise<ModelResult> {
+    let result = await this.#waitForReplies()
     for (const [index, chunk] of this.#chunks.entries()) {
-      if (index === leaveAt) return seen
-      if (seen.isEnded || this.#isClosed || this.#isAlerted) break
-      if (seen.wantsHandshake) {
-        if (!(await this.#shakeHands(seen))) return seen
-        seen = await this.#settled()
+      if (index === leaveAt) return result
+      if (result.isEnded || this.#isClosed || this.#hasTlsAlert) break
+      if (result.needsHandshake) {
+        if (!(await this.#startTls(result))) return result
+        result = await this.#waitForReplies()
       }
-      this.#say(chunk)
-      if (this.#shouldWait()) seen = await this.#settled()
+      this.#send(chunk)
+      if (this.#shouldWait()) result = await this.#waitForReplies()
     }
-    return this.#settled()
+    return this.#waitForReplies()
   }
 
   leave(): void {
@@ -237,84 +246,86 @@ class Client {
 
   /** Closes both directions, one direction, or resets the connection. */
   async leaveEarly(): Promise<void> {
-    await this.play(this.#chance.between(0, this.#chunks.length + 1))
-    const way = this.#chance.of(['destroy', 'end', 'reset'] as const)
+    await this.play(this.#random.between(0, this.#chunks.length + 1))
+    const way = this.#random.of(['destroy', 'end', 'reset'] as const)
     if (way === 'destroy') this.leave()
     else if (way === 'reset') this.#tcp.resetAndDestroy()
     else {
       this.#socket.end()
-      while (!this.#isClosed) await this.#news()
+      while (!this.#isClosed) await this.#waitForEvent()
     }
   }
 
   /** Waits where another kind of octets may follow; otherwise at random. */
   #shouldWait(): boolean {
-    const said = this.#segments.at(-1)?.octets.slice(this.#answered) ?? ''
-    return /starttls/i.test(said) || this.#chance.happens(/data *\r\n$/i.test(said) ? 0.95 : 0.5)
+    const sentText = this.#segments.at(-1)?.octets.slice(this.#answeredOctets) ?? ''
+    return /starttls/i.test(sentText) || this.#random.happens(/data *\r\n$/i.test(sentText) ? 0.95 : 0.5)
   }
 
-  #say(chunk: string): void {
+  #send(chunk: string): void {
     const segment = this.#segments.at(-1)
     if (segment) segment.octets += chunk
     this.#socket.write(chunk, 'latin1')
   }
 
   /** Waits for all required replies. */
-  async #settled(): Promise<Seen> {
+  async #waitForReplies(): Promise<ModelResult> {
     for (;;) {
       if (this.#failure) throw this.#failure
-      const seen = follow(this.#options, decisions, this.#segments, this.#reader.replies)
-      if (this.#isAlerted) {
-        if (seen.wantsHandshake && seen.unheard !== '') return seen
-        throw new Objection('a TLS alert without octets after STARTTLS')
+      const result = compareWithModel(this.#options, decisions, this.#segments, this.#reader.replies)
+      if (this.#hasTlsAlert) {
+        if (result.needsHandshake && result.injectedOctets !== '') return result
+        throw new ModelMismatch('a TLS alert without octets after STARTTLS')
       }
-      const isDone = !seen.wantsMore && this.#reader.isWhole
-      if (this.#isClosed && !seen.isEnded) throw new Objection('closed without a final reply')
+      const isDone = !result.needsMore && this.#reader.isWhole
+      if (this.#isClosed && !result.isEnded) throw new ModelMismatch('closed without a final reply')
       if (isDone) {
-        this.#answered = this.#segments.at(-1)?.octets.length ?? 0
-        return seen
+        this.#answeredOctets = this.#segments.at(-1)?.octets.length ?? 0
+        return result
       }
-      if (this.#isClosed) throw new Objection('closed before all required replies')
-      await this.#news()
+      if (this.#isClosed) throw new ModelMismatch('closed before all required replies')
+      await this.#waitForEvent()
     }
   }
 
   /** Counts ticks instead of time: a stopped process causes no timeout. */
-  async #news(): Promise<void> {
+  async #waitForEvent(): Promise<void> {
     let ticks = 0
     let clock: NodeJS.Timeout | undefined
     await new Promise<void>((resolve, reject) => {
-      this.#wake = resolve
+      this.#wakeUp = resolve
       clock = setInterval(() => {
-        if (++ticks === patience) reject(this.#hangs())
+        if (++ticks === timeoutSeconds) reject(this.#timeoutError())
       }, 1000)
     }).finally(() => clearInterval(clock))
   }
 
-  #hangs(): Objection {
+  #timeoutError(): ModelMismatch {
     const { replies } = this.#reader
-    const said = JSON.stringify(this.#segments.map(({ octets }) => octets.slice(-200)))
-    return new Objection(`no reply after ${replies.length} replies, the last ${replies.at(-1)}, to ${said}`)
+    const sentText = JSON.stringify(this.#segments.map(({ octets }) => octets.slice(-200)))
+    return new ModelMismatch(
+      `no reply after ${replies.length} replies, the last ${replies.at(-1)}, to ${sentText}`,
+    )
   }
 
   /** @returns whether TLS is established; octets in the clear may have broken the handshake */
-  async #shakeHands({ unheard }: Seen): Promise<boolean> {
-    const bare = this.#socket
-    bare.removeAllListeners('data').removeAllListeners('close')
-    const secured = connectTls({ socket: bare, rejectUnauthorized: false })
+  async #startTls({ injectedOctets }: ModelResult): Promise<boolean> {
+    const plainSocket = this.#socket
+    plainSocket.removeAllListeners('data').removeAllListeners('close')
+    const secured = connectTls({ socket: plainSocket, rejectUnauthorized: false })
     this.#socket = secured
     try {
       await Promise.race([
         once(secured, 'secureConnect'),
-        once(secured, 'close').then(() => Promise.reject(new Objection('closed during the handshake'))),
+        once(secured, 'close').then(() => Promise.reject(new ModelMismatch('closed during the handshake'))),
       ])
     } catch (error) {
       this.#isClosed = true
-      if (unheard !== '') return false
-      throw new Objection(`handshake failed: ${error}`)
+      if (injectedOctets !== '') return false
+      throw new ModelMismatch(`handshake failed: ${error}`)
     }
     this.#segments.push({ octets: '' })
-    this.#answered = 0
+    this.#answeredOctets = 0
     this.#listen()
     return true
   }
@@ -324,17 +335,17 @@ class Client {
       try {
         const text = octets.toString('latin1')
         const [replies = '', ...alerts] = this.isSecure ? [text] : text.split(alert)
-        this.#isAlerted ||= alerts.length > 0
+        this.#hasTlsAlert ||= alerts.length > 0
         this.#reader.read(replies)
       } catch (error) {
         this.#failure ??= error
       }
-      this.#wake()
+      this.#wakeUp()
     })
     this.#socket.on('error', () => {})
     this.#socket.on('close', () => {
       this.#isClosed = true
-      this.#wake()
+      this.#wakeUp()
     })
   }
 }

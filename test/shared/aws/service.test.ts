@@ -7,7 +7,7 @@ import {
   answer,
   type Behaviour,
   close,
-  halfAnAnswer,
+  halfResponse,
   notHttp,
   reset,
   ScriptedServer,
@@ -90,7 +90,7 @@ test('sends successive requests over one connection', async (t) => {
 const passing: [name: string, behaviour: Behaviour][] = [
   ['a reset instead of a response', reset],
   ['a close instead of a response', close],
-  ['an incomplete response', halfAnAnswer],
+  ['an incomplete response', halfResponse],
   ['silence', silence],
   ['a 500', answer(500, xml('InternalError'))],
   ['a 503 of S3', answer(503, xml('SlowDown'))],

@@ -18,7 +18,7 @@ import { startEmulators } from '../../../infra/local/aws/emulators.ts'
 import { ObjectPutter } from '../../../shared/aws/put-object.ts'
 import { BatchSender } from '../../../shared/aws/send-batch.ts'
 import { JobQueue } from '../../../shared/queues/job-queue.ts'
-import { answer, type Behaviour, ScriptedServer, type Seen } from '../../support/aws-server.ts'
+import { answer, type Behaviour, type ReceivedRequest, ScriptedServer } from '../../support/aws-server.ts'
 import { listen } from '../../support/listen.ts'
 import { selfSigned } from '../../support/pki.ts'
 import { within } from '../../support/within.ts'
@@ -109,7 +109,7 @@ test('sends the same path and checksum for an object as the SDK', async (t) => {
   const { server, objects, s3 } = await scripted(t, answer(200))
   await objects.put('segments/key', [Buffer.from('one'), Buffer.from('two')])
   await s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'segments/key', Body: 'onetwo' }))
-  const [ours, sdks] = server.seen as [Seen, Seen]
+  const [ours, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
   assert.equal(ours.method, sdks.method)
   assert.equal(ours.path, sdks.path.replace(/\?.*/, ''))
   for (const header of [
@@ -131,7 +131,7 @@ test('sends a batch like the SDK', async (t) => {
   const Entries = [{ Id: '0', MessageBody: '{"a":"ü"}', DelaySeconds: 3, MessageGroupId: 'g' }]
   await sender.send(Entries)
   await sqs.send(new SendMessageBatchCommand({ QueueUrl: `${server.endpoint}/0/q`, Entries }))
-  const [ours, sdks] = server.seen as [Seen, Seen]
+  const [ours, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
   assert.deepEqual([ours.method, ours.path], [sdks.method, sdks.path])
   assert.deepEqual(JSON.parse(ours.body.toString()), JSON.parse(sdks.body.toString()))
   for (const header of ['host', 'x-amz-target', 'content-type'])

@@ -225,7 +225,7 @@ describe('a next hop that requires a client certificate', () => {
     for (const [what, name, answer, received] of rows)
       it(`by ${version} ${what}`, async () => {
         const tls = { ...partnersOwn, minVersion: version, maxVersion: version }
-        const partner = await startPartner({ tls, demandsCertificate: true })
+        const partner = await startPartner({ tls, requiresClientCertificate: true })
         try {
           const outcome = await send(partner, requirement(name))
           assert.ok(formatReply(outcome.reply).startsWith(answer), formatReply(outcome.reply))

@@ -17,7 +17,7 @@ async function look(zone: Zone, route = byMx, dane = true) {
     random: () => 0,
     signal: AbortSignal.timeout(10_000),
   })
-  return { found, tlsaAsked: resolver.asked.filter((question) => question.startsWith('TLSA ')), resolver }
+  return { found, tlsaAsked: resolver.queries.filter((question) => question.startsWith('TLSA ')), resolver }
 }
 
 const shownDane = (dane: DaneState): string => {
@@ -371,7 +371,7 @@ describe('a smart host', () => {
   it('given as an address has none, without a query', async () => {
     const { found, resolver } = await look({}, bySmartHost('10.0.0.1'))
     assert.deepEqual(shown(found), ['10.0.0.1 10.0.0.1 authentic, none'])
-    assert.deepEqual(resolver.asked, [])
+    assert.deepEqual(resolver.queries, [])
   })
 })
 

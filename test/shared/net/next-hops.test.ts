@@ -67,7 +67,7 @@ describe('name servers that do not answer', () => {
   it('are queried for ten MX hosts at most', async () => {
     const resolver = fakeResolver({ mx: { [domain]: exchanges } })
     await findNextHops({ kind: 'Mx', domain }, resolver, options)
-    assert.equal(resolver.asked.filter((question) => question.startsWith('A ')).length, 10)
+    assert.equal(resolver.queries.filter((question) => question.startsWith('A ')).length, 10)
   })
 })
 

@@ -111,7 +111,10 @@ const hangsUpOnStartTls = (): PartnerOptions => ({
   tls: certificates.good ?? {},
   answer: (line) => (line === 'STARTTLS' ? null : undefined),
 })
-const demandsCertificate = (): PartnerOptions => ({ tls: certificates.good ?? {}, demandsCertificate: true })
+const demandsCertificate = (): PartnerOptions => ({
+  tls: certificates.good ?? {},
+  requiresClientCertificate: true,
+})
 
 describe('forced TLS', () => {
   const enforced: Level[] = ['EncryptionOnly', 'CertificateValidation', 'DomainValidation']

@@ -13,7 +13,7 @@ import type { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, explainer } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
-import { addressOf, compile, connectorsOf, decide, messageOf, settingsOf } from './cases/ask.ts'
+import { addressOf, compile, connectorsOf, decideCase, messageOf, settingsOf } from './cases/ask.ts'
 import { chapters } from './cases/chapters.ts'
 import { accepted, type Case, type Outcomes, receivedAt } from './cases/notation.ts'
 
@@ -32,7 +32,7 @@ function check(row: Case): void {
   const connectors = connectorsOf(row)
   for (const order of [connectors, connectors.toReversed()]) {
     const given = compile(row, order)
-    const verdict = decide(row, given)
+    const verdict = decideCase(row, given)
     const considered = explainer(given, messageOf(row))(verdict)
     checkVerdict(row, given, verdict)
     checkConsidered(row, verdict, considered)
@@ -42,7 +42,7 @@ function check(row: Case): void {
 }
 
 function checkVerdict(row: Case, given: Snapshot, verdict: Verdict): void {
-  assert.equal(inWords(verdict), row.expected.verdict)
+  assert.equal(verdictText(verdict), row.expected.verdict)
   if (verdict.action !== 'Deliver') assert.match(formatReply(verdict.reply), /^([45])\d\d \1\.\d+\.\d+ /)
   const { inbound, outbound } = verdict.connectors
   assert.equal(nameOf(given, inbound), expectedInbound(row), 'the inbound connector of the verdict')
@@ -51,9 +51,9 @@ function checkVerdict(row: Case, given: Snapshot, verdict: Verdict): void {
 
 function checkConsidered(row: Case, { explanation }: Verdict, considered: Considered[]): void {
   assert.deepEqual(outcomes(considered, 'Inbound'), Object.entries(row.inbound ?? {}))
-  assert.deepEqual(outcomes(considered, 'Outbound'), Object.entries(row.outbound ?? ordinary(row)))
-  const said = [explanation, ...considered.map(({ why }) => why)].join('\n')
-  assert.ok(said.includes(row.why ?? ''), said)
+  assert.deepEqual(outcomes(considered, 'Outbound'), Object.entries(row.outbound ?? defaultOutbound(row)))
+  const explanations = [explanation, ...considered.map(({ why }) => why)].join('\n')
+  assert.ok(explanations.includes(row.why ?? ''), explanations)
 }
 
 /** What is refused in session is never delivered later; what is accepted does not bounce at the first decision. */
@@ -95,7 +95,7 @@ function expectedInbound({ decidedBy, inbound = {} }: Case): string | null {
 }
 
 const expectedOutbound = (row: Case): string | null =>
-  firstOf(row.outbound ?? ordinary(row), ['Decides', 'Reports'])
+  firstOf(row.outbound ?? defaultOutbound(row), ['Decides', 'Reports'])
 
 function firstOf(connectors: Outcomes, outcomes: Outcomes[string][]): string | null {
   const names = outcomes.flatMap((outcome) =>
@@ -108,17 +108,17 @@ function outcomes(considered: Considered[], direction: string) {
   return considered.filter((it) => it.direction === direction).map(({ name, outcome }) => [name, outcome])
 }
 
-const ordinary = (row: Case): Outcomes =>
+const defaultOutbound = (row: Case): Outcomes =>
   row.mailboxes !== false && addressOf(row).endsWith('@ours.example') ? { Mailboxes: 'Decides' } : {}
 
 /** `Deliver ConnectorMatched by MX of northwind.example with EncryptionOnly`, `Bounce RelayDenied: 550 5.7.64 …` */
-function inWords(verdict: Verdict): string {
+function verdictText(verdict: Verdict): string {
   const { action, reason, reportOnly } = verdict
   const trial = reportOnly ? ` (would refuse: ${reportOnly})` : ''
   switch (verdict.action) {
     case 'Deliver': {
       const again = verdict.attempt === 1 ? '' : `, attempt ${verdict.attempt}`
-      return `${action} ${reason} ${wayOf(verdict.route)} with ${tlsOf(verdict.tls)}${again}${trial}`
+      return `${action} ${reason} ${routeText(verdict.route)} with ${tlsText(verdict.tls)}${again}${trial}`
     }
     case 'Defer': {
       const told = verdict.notifyDelay ? ', the sender is notified' : ''
@@ -129,14 +129,14 @@ function inWords(verdict: Verdict): string {
   }
 }
 
-function wayOf(route: Route): string {
+function routeText(route: Route): string {
   if (route.kind === 'Mx') return `by MX of ${route.domain}`
   if (route.kind === 'Ses') return 'by SES'
   if (route.kind === 'TlsReports') return 'stored as a report on TLS'
   return `by ${route.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
 }
 
-function tlsOf({
+function tlsText({
   level,
   mode,
   tlsDomain,

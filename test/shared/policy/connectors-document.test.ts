@@ -12,7 +12,15 @@ import { retryDelayMs } from '../../../shared/policy/schedule.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { type HopRequirement, opportunistic } from '../../../shared/tls/requirement.ts'
 import { assessServerTls, type ServerTls } from '../../../shared/tls/server-certificate.ts'
-import { addressOf, compile, connectorsOf, decide, isInbound, messageOf, recipientOf } from './cases/ask.ts'
+import {
+  addressOf,
+  compile,
+  connectorsOf,
+  decideCase,
+  isInbound,
+  messageOf,
+  recipientOf,
+} from './cases/ask.ts'
 import { chapters } from './cases/chapters.ts'
 import { type Case, receivedAt } from './cases/notation.ts'
 
@@ -62,7 +70,7 @@ function saidInCases() {
   const found: { reason: string; kind: 'inSession' | Verdict['action']; reply: string }[] = []
   for (const row of cases) {
     const given = compile(row, connectorsOf(row))
-    const verdict = decide(row, given)
+    const verdict = decideCase(row, given)
     if (verdict.action !== 'Deliver')
       found.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
     const admission = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
@@ -229,7 +237,7 @@ describe('the diagram of verdicts', () => {
   test('leads every case to its verdict', () => {
     for (const row of cases) {
       const given = compile(row, connectorsOf(row))
-      const verdict = decide(row, given)
+      const verdict = decideCase(row, given)
       const leaf = follow(verdicts, questions(row, given, verdict), passed)
       const [action, reasons = ''] = leaf.split(': ')
       assert.equal(verdict.action, action, row.name)

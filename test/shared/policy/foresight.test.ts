@@ -112,8 +112,8 @@ describe("a next hop's certificate", () => {
     })
 
   test('observed because of published policies alone is ignored', () => {
-    const stranger = observation([expiring('a', 3)], { connector: null })
-    assert.deepEqual(findExpiringCertificates(known([stranger]), now), { gauges: [], notices: [] })
+    const unrelatedServer = observation([expiring('a', 3)], { connector: null })
+    assert.deepEqual(findExpiringCertificates(known([unrelatedServer]), now), { gauges: [], notices: [] })
   })
 
   test('that is no longer presented is ignored', () => {

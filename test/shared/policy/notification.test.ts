@@ -17,27 +17,27 @@ describe('the sender gets a DSN', () => {
     [['SUCCESS', 'DELAY'], 'delayed relayed delivered'],
     [['SUCCESS', 'FAILURE', 'DELAY'], 'failed delayed relayed delivered'],
   ]
-  const toldOf = (mailFrom: string, notify: Recipient['notify']) =>
+  const dsnKinds = (mailFrom: string, notify: Recipient['notify']) =>
     DsnKind.options
       .filter((kind) => shouldNotifySender(kind, message({ mailFrom }), recipient({ notify })))
       .join(' ')
   for (const [notify, kinds] of rows)
     test(`for ${kinds || 'nothing'} with NOTIFY=${notify ?? ''}`, () => {
-      assert.equal(toldOf('a@ours.example', notify), kinds)
-      assert.equal(toldOf('', notify), '', 'the sender <> gets no DSN')
+      assert.equal(dsnKinds('a@ours.example', notify), kinds)
+      assert.equal(dsnKinds('', notify), '', 'the sender <> gets no DSN')
     })
 })
 
 describe('after delivery', () => {
-  const taken = (dsnPassedOn?: boolean) =>
+  const delivered = (dsnPassedOn?: boolean) =>
     recipient({
       lastAttempt: attempt({ outcome: 'Delivered', ...(dsnPassedOn === undefined ? {} : { dsnPassedOn }) }),
     })
   const rows: [who: string, of: Recipient, kept: boolean, notice: string | null][] = [
-    ['a next hop with the DSN extension sends the DSN itself', taken(true), false, null],
-    ['a next hop without it causes a relayed DSN', taken(false), false, 'relayed'],
-    ['a next hop such as SES, which does not say, causes a relayed DSN', taken(), false, 'relayed'],
-    ['a report that mailflow stores causes a delivered DSN', taken(), true, 'delivered'],
+    ['a next hop with the DSN extension sends the DSN itself', delivered(true), false, null],
+    ['a next hop without it causes a relayed DSN', delivered(false), false, 'relayed'],
+    ['a next hop such as SES, which does not say, causes a relayed DSN', delivered(), false, 'relayed'],
+    ['a report that mailflow stores causes a delivered DSN', delivered(), true, 'delivered'],
     ['a failed attempt causes no success DSN', recipient({ lastAttempt: attempt() }), false, null],
     ['a recipient without an attempt causes no success DSN', recipient(), true, null],
   ]

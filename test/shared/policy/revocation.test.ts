@@ -31,14 +31,17 @@ const own = (fields: Partial<InboundConnector> = {}) =>
     ...fields,
   })
 
-type Heard = Revocation['status'] | 'not checked'
+type RevocationResult = Revocation['status'] | 'not checked'
 
-function session(heard: Heard, certificate = {}): Session {
+function session(revocationResult: RevocationResult, certificate = {}): Session {
   const tls = {
     ...overTls,
     clientCertificate: clientCertificate({ subjectAltNames: names, trusted: true, ...certificate }),
   }
-  const known = heard === 'not checked' ? tls : withRevocation(tls, { status: heard, detail: 'as was said' })
+  const known =
+    revocationResult === 'not checked'
+      ? tls
+      : withRevocation(tls, { status: revocationResult, detail: 'as was said' })
   return { ip: '192.0.2.1', tls: known, mailFrom: 'a@contoso.example', at: receivedAt }
 }
 
@@ -46,7 +49,7 @@ const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
 const later = '451 4.7.51 Cannot determine now whether the client certificate is revoked'
 
 describe("a partner's certificate", () => {
-  const rows: [RevocationCheck, Heard, string | null, string][] = [
+  const rows: [RevocationCheck, RevocationResult, string | null, string][] = [
     ['None', 'Revoked', null, ''],
     ['None', 'Unknown', null, ''],
     ['SoftFail', 'Good', null, ''],
@@ -58,10 +61,10 @@ describe("a partner's certificate", () => {
     ['HardFail', 'Unknown', later, 'revocation undetermined (as was said)'],
     ['HardFail', 'not checked', later, 'revocation undetermined (it was not checked in the session)'],
   ]
-  for (const [revocationCheck, heard, inSession, why] of rows)
-    it(`with ${revocationCheck} and status ${heard} is answered ${inSession ?? 'with acceptance'}`, () => {
+  for (const [revocationCheck, revocationResult, inSession, why] of rows)
+    it(`with ${revocationCheck} and status ${revocationResult} is answered ${inSession ?? 'with acceptance'}`, () => {
       const connectors = snapshot({ inbound: [restricting({ revocationCheck })] })
-      const { violation } = evaluateInbound(connectors, session(heard))
+      const { violation } = evaluateInbound(connectors, session(revocationResult))
       assert.equal(violation && formatReply(violation.inSession), inSession)
       if (violation === null) return
       assert.ok(violation.explanation.endsWith(`: ${why}.`), violation.explanation)
@@ -87,17 +90,17 @@ describe("a partner's certificate", () => {
 })
 
 describe('our own server', () => {
-  const rows: [RevocationCheck, Heard, string | null][] = [
+  const rows: [RevocationCheck, RevocationResult, string | null][] = [
     ['SoftFail', 'Unknown', null],
     ['SoftFail', 'Revoked', '550 5.7.64 Relay access denied'],
     ['HardFail', 'Good', null],
     ['HardFail', 'Unknown', later],
     ['HardFail', 'Revoked', '550 5.7.64 Relay access denied'],
   ]
-  for (const [revocationCheck, heard, expected] of rows)
-    it(`with ${revocationCheck} and status ${heard} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
+  for (const [revocationCheck, revocationResult, expected] of rows)
+    it(`with ${revocationCheck} and status ${revocationResult} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
       const connectors = snapshot({ inbound: [own({ revocationCheck })] })
-      const judgement = evaluateInbound(connectors, session(heard))
+      const judgement = evaluateInbound(connectors, session(revocationResult))
       const admission = admitRecipient(connectors, judgement, 'b@elsewhere.example')
       assert.equal(admission.action === 'Refuse' ? formatReply(admission.reply) : null, expected)
     })
@@ -163,11 +166,11 @@ describe('revocation is checked', () => {
 })
 
 describe('the administrator', () => {
-  const fate = { consequence: 'RefusedInSession', heldUntil: null } as const
-  const noticesOf = (heard: Heard) => {
+  const outcome = { consequence: 'RefusedInSession', heldUntil: null } as const
+  const noticesOf = (revocationResult: RevocationResult) => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
-    const of = session(heard)
-    return unknownCertificateNotices(connectors, of, evaluateInbound(connectors, of), fate)
+    const of = session(revocationResult)
+    return unknownCertificateNotices(connectors, of, evaluateInbound(connectors, of), outcome)
   }
 
   it('gets a notice of a revoked certificate, without remedies', () => {

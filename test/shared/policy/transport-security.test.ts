@@ -29,7 +29,7 @@ const records = (...tlsa: TlsaRecord[]): DaneState => ({
   records: tlsa,
 })
 
-const danes = {
+const daneStates = {
   'no DANE': { kind: 'None' },
   'usable records': records(usable, unusable),
   'unusable records': records(unusable),
@@ -54,7 +54,7 @@ const policies = {
 } satisfies Record<string, MtaStsState>
 
 const nothing: SenderRequest = { requireTls: false, tlsRequiredNo: false, isNotification: false }
-const wishes = {
+const senderRequests = {
   nothing,
   REQUIRETLS: { ...nothing, requireTls: true },
   'TLS-Required: No': { ...nothing, tlsRequiredNo: true },
@@ -86,23 +86,23 @@ function facts(dane: DaneState, fields: Partial<HopFacts> = {}): HopFacts {
   return { domain: 'partner.example', host, foundBy: 'Mx', authentic: true, dane, ...fields }
 }
 
-const inWords = ({ level, source }: HopRequirement): string => `${level} by ${source}`
+const requirementText = ({ level, source }: HopRequirement): string => `${level} by ${source}`
 
 function decisionInWords(decision: HopDecision): string {
   if (decision.kind === 'Refuse')
     return `${decision.outcome}: ${formatReply(decision.fault.reply).slice(0, 10).trim()}`
   const watched = decision.reportOnlyRequirements.map(
-    ({ requirement, fault }) => `${inWords(requirement)}${fault ? ` (${fault.reply.enhanced})` : ''}`,
+    ({ requirement, fault }) => `${requirementText(requirement)}${fault ? ` (${fault.reply.enhanced})` : ''}`,
   )
   const also = watched.length > 0 ? `, watching ${watched.join(' and ')}` : ''
-  return `${inWords(decision.enforced)}${also}`
+  return `${requirementText(decision.enforced)}${also}`
 }
 
 type Row = [
   tls: TlsRequirement,
-  dane: keyof typeof danes,
+  dane: keyof typeof daneStates,
   mtaSts: keyof typeof policies,
-  wish: keyof typeof wishes,
+  wish: keyof typeof senderRequests,
   expected: string,
   fields?: Partial<HopFacts>,
 ]
@@ -212,7 +212,7 @@ describe('the requirement in force', () => {
     const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' on trial' : ''}`
     const from = fields ? `, ${Object.entries(fields).flat().join(' ')}` : ''
     it(`${by}, ${dane}, ${mtaSts}, ${wish}${from}: ${expected}`, () => {
-      const decision = decideHop(tls, wishes[wish], facts(danes[dane], fields), policies[mtaSts])
+      const decision = decideHop(tls, senderRequests[wish], facts(daneStates[dane], fields), policies[mtaSts])
       assert.equal(decisionInWords(decision), expected)
     })
   }
@@ -235,11 +235,11 @@ function* combinations(): Generator<Combination> {
       for (const smtpDaneMode of modes)
         for (const mtaStsMode of modes) {
           const tls = connector(level, { mode, smtpDaneMode, mtaStsMode })
-          for (const dane of Object.values(danes))
+          for (const dane of Object.values(daneStates))
             for (const authentic of booleans)
               for (const foundBy of ['Mx', 'Domain', 'SmartHost'] as const)
                 for (const mtaSts of Object.values(policies))
-                  for (const wish of Object.values(wishes)) {
+                  for (const wish of Object.values(senderRequests)) {
                     const hop = facts(dane, { authentic, foundBy })
                     yield { tls, wish, hop, mtaSts, decision: decideHop(tls, wish, hop, mtaSts) }
                   }
@@ -278,14 +278,14 @@ const ownOf = ({
   revocationCheck: verifies(level) ? revocationCheck : 'None',
 })
 
-/** @param concerns selects the combinations of the property; there must be some */
+/** @param appliesTo selects the combinations of the property; there must be some */
 function property(
   name: string,
-  concerns: (combination: Combination) => boolean,
+  appliesTo: (combination: Combination) => boolean,
   holds: (combination: Combination) => void,
 ): void {
   test(name, () => {
-    const concerned = all.filter(concerns)
+    const concerned = all.filter(appliesTo)
     assert.ok(concerned.length > 20, `it is about ${concerned.length} combinations`)
     for (const combination of concerned) {
       try {
@@ -297,9 +297,9 @@ function property(
   })
 }
 
-const sure = ({ decision }: Combination): boolean => decision.kind === 'Try'
-const waives = ({ wish }: Combination): boolean => wish.tlsRequiredNo && !wish.requireTls
-const speaks = ({ tls }: Combination): boolean => tls.smtpDaneMode === 'Opportunistic' && !isEnforced(tls)
+const isTry = ({ decision }: Combination): boolean => decision.kind === 'Try'
+const waivesTls = ({ wish }: Combination): boolean => wish.tlsRequiredNo && !wish.requireTls
+const usesDane = ({ tls }: Combination): boolean => tls.smtpDaneMode === 'Opportunistic' && !isEnforced(tls)
 
 describe('in every combination', () => {
   property(
@@ -309,7 +309,7 @@ describe('in every combination', () => {
   )
   property(
     'REQUIRETLS can only raise an enforced connector requirement',
-    (each) => isEnforced(each.tls) && each.wish.requireTls && sure(each),
+    (each) => isEnforced(each.tls) && each.wish.requireTls && isTry(each),
     ({ tls, decision: { enforced } }) => {
       assert.ok(strength[enforced.level] >= strength[tls.level])
       assert.equal(enforced.minimumTlsVersion, tls.minimumTlsVersion)
@@ -318,24 +318,24 @@ describe('in every combination', () => {
       if (tls.level === 'DomainValidation') assert.deepEqual(enforced, ownOf(tls))
     },
   )
-  property('TLS-Required: No refuses nothing', waives, (each) => assert.ok(sure(each)))
+  property('TLS-Required: No refuses nothing', waivesTls, (each) => assert.ok(isTry(each)))
   property(
     'TLS-Required: No leaves only an enforced connector requirement in force',
-    (each) => waives(each) && !isEnforced(each.tls),
+    (each) => waivesTls(each) && !isEnforced(each.tls),
     ({ decision }) => assert.equal(decision.enforced.level, 'Opportunistic'),
   )
   property(
     'REQUIRETLS is never opportunistic, and verifies the next hop unless the message is a notification',
-    (each) => each.wish.requireTls && sure(each),
+    (each) => each.wish.requireTls && isTry(each),
     ({ wish, decision: { enforced } }) =>
       assert.ok(
         wish.isNotification ? strength[enforced.level] >= 1 : strength[enforced.level] === 3,
-        inWords(enforced),
+        requirementText(enforced),
       ),
   )
   property(
     'REQUIRETLS refuses a host that is not proven to be the domain’s',
-    (each) => each.wish.requireTls && !each.wish.isNotification && sure(each),
+    (each) => each.wish.requireTls && !each.wish.isNotification && isTry(each),
     ({ hop, mtaSts }) =>
       assert.ok(hop.authentic || (mtaSts.kind === 'Policy' && isListed(hop.host, mtaSts.policy))),
   )
@@ -350,20 +350,21 @@ describe('in every combination', () => {
   )
   property(
     'usable records take precedence over any MTA-STS policy',
-    (each) => each.hop.dane === danes['usable records'] && speaks(each) && !waives(each) && sure(each),
+    (each) =>
+      each.hop.dane === daneStates['usable records'] && usesDane(each) && !waivesTls(each) && isTry(each),
     ({ decision }) => {
-      assert.equal(inWords(decision.enforced), 'Dane by Dane')
+      assert.equal(requirementText(decision.enforced), 'Dane by Dane')
       assert.deepEqual(decision.enforced.tlsa, [usable])
     },
   )
   property(
     'failed or bogus record lookups refuse the host',
-    (each) => each.hop.dane.kind === 'Failed' && speaks(each) && !waives(each),
+    (each) => each.hop.dane.kind === 'Failed' && usesDane(each) && !waivesTls(each),
     ({ decision }) => assert.equal(decision.kind, 'Refuse'),
   )
-  property('a published policy never weakens the requirement in force', sure, (each) => {
+  property('a published policy never weakens the requirement in force', isTry, (each) => {
     const without = again(each, {
-      hop: facts(danes['no DANE'], { ...each.hop, dane: danes['no DANE'] }),
+      hop: facts(daneStates['no DANE'], { ...each.hop, dane: daneStates['no DANE'] }),
       mtaSts: noMtaSts,
     })
     if (without.kind === 'Try')
@@ -391,7 +392,7 @@ describe('in every combination', () => {
     (each) => {
       const heeds = usesPublishedPolicies(each.tls, each.wish)
       const decision = again(each, {
-        ...(!heeds.dane && { hop: { ...each.hop, dane: danes['no DANE'] } }),
+        ...(!heeds.dane && { hop: { ...each.hop, dane: daneStates['no DANE'] } }),
         ...(!heeds.mtaSts && { mtaSts: noMtaSts }),
       })
       assert.deepEqual(each.decision, decision)

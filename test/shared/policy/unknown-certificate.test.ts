@@ -47,11 +47,11 @@ const other = {
 const expired = { notAfter: '2026-01-01T00:00:00.000Z' }
 const ours = { subject: 'CN=mail.ours.example', subjectAltNames: ['mail.ours.example'] }
 const fromOurs = 'a@ours.example'
-const held = { consequence: 'Held', heldUntil: '2026-01-16T12:00:00.000Z' } as const
+const heldOutcome = { consequence: 'Held', heldUntil: '2026-01-16T12:00:00.000Z' } as const
 
 function notices(connectors: InboundConnector[], given: Session) {
   const rules = snapshot({ inbound: connectors })
-  return unknownCertificateNotices(rules, given, evaluateInbound(rules, given), held)
+  return unknownCertificateNotices(rules, given, evaluateInbound(rules, given), heldOutcome)
 }
 
 describe('a notice of an unknown certificate is sent', () => {
@@ -147,7 +147,7 @@ test('a notice is a job with the connector, the certificate and the reason', () 
     },
     why: 'presented names [mx1.contoso.example], expected [mail.contoso.example]',
     vouchedFor: true,
-    ...held,
+    ...heldOutcome,
     remedies: [
       { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example' },
       { field: 'certificateFingerprints', add: 'cd'.repeat(32) },
@@ -293,7 +293,7 @@ test('no certificate is both known and unknown to one connector', () => {
       const given = presenting(fields, mailFrom)
       const judgement = evaluateInbound(rules, given)
       const known = connectorsKnowing(given, judgement).map(({ id }) => id)
-      const unknown = unknownCertificateNotices(rules, given, judgement, held).map(
+      const unknown = unknownCertificateNotices(rules, given, judgement, heldOutcome).map(
         ({ connector }) => connector.id,
       )
       assert.deepEqual(

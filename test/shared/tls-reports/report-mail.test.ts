@@ -235,7 +235,7 @@ describe('the mail', async () => {
       authenticated: 'none',
       signedBy: null,
     })
-    assert.deepEqual(resolver.asked, [])
+    assert.deepEqual(resolver.queries, [])
   })
 
   test('with a thousand signatures causes no DNS query', async () => {
@@ -245,7 +245,7 @@ describe('the mail', async () => {
       mail,
     ])
     await verifySigner(many, resolver, never)
-    assert.deepEqual(resolver.asked, [])
+    assert.deepEqual(resolver.queries, [])
   })
 })
 

@@ -12,9 +12,9 @@ const now = new Date()
 const firstOf = (pem: string) => new X509Certificate(pem)
 const root = await createPki('Root')
 const twin = firstOf(await root.twin())
-const stranger = await createPki('Stranger')
+const unrelatedCa = await createPki('Stranger')
 const middle = await root.subordinate('Middle')
-const authority = { root: firstOf(root.ca), middle: firstOf(middle.ca), stranger: firstOf(stranger.ca) }
+const authority = { root: firstOf(root.ca), middle: firstOf(middle.ca), unrelatedCa: firstOf(unrelatedCa.ca) }
 const leaf = firstOf((await middle.issue({ names: [host] })).cert)
 const direct = firstOf((await root.issue({ names: [host] })).cert)
 const lasting = firstOf((await middle.issue({ names: [host], notAfter: daysFromNow(90) })).cert)
@@ -105,7 +105,10 @@ describe('records of usage 2', () => {
       assert.equal(matches([record(`2 ${form}`, authority.middle)], path.slice(0, 2)), true)
     })
     it(`match no unrelated certificate by ${form}, even if it is in the chain`, () =>
-      assert.equal(matches([record(`2 ${form}`, authority.stranger)], [...path, authority.stranger]), false))
+      assert.equal(
+        matches([record(`2 ${form}`, authority.unrelatedCa)], [...path, authority.unrelatedCa]),
+        false,
+      ))
     it(`match no certificate by ${form} that has issued nothing`, () => {
       assert.equal(matches([record(`2 ${form}`, leaf)], path), false)
       assert.equal(matches([record(`2 ${form}`, leaf)], [leaf, leaf, ...path.slice(1)]), false)
@@ -133,7 +136,7 @@ describe('records of usage 2', () => {
   }
 
   it('match nothing with a key that has signed nothing in the chain', () =>
-    assert.equal(matches([record('2 1 0', authority.stranger)], path), false))
+    assert.equal(matches([record('2 1 0', authority.unrelatedCa)], path), false))
   it('match nothing with an authority of the same name and another key', async () => {
     const other = firstOf((await createPki('Root')).ca)
     for (const form of forms) assert.equal(matches([record(`2 ${form}`, other)], path.slice(0, 2)), false)
@@ -194,19 +197,19 @@ describe('among several records', () => {
       true,
     ],
     ['a repeated record counts once', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
-    ['no match is not enough', [record('3 1 1', direct), record('2 0 1', authority.stranger)], false],
+    ['no match is not enough', [record('3 1 1', direct), record('2 0 1', authority.unrelatedCa)], false],
     ['the weaker digest does not count', [record('3 1 1', leaf), record('3 1 2', direct)], false],
     ['the stronger digest counts', [record('3 1 1', direct), record('3 1 2', leaf)], true],
     ['the weaker digest counts for another selector', [record('3 1 1', leaf), record('3 0 2', direct)], true],
     [
       'the weaker digest counts for another usage',
-      [record('3 1 1', leaf), record('2 1 2', authority.stranger)],
+      [record('3 1 1', leaf), record('2 1 2', authority.unrelatedCa)],
       true,
     ],
     ['full data count beside the stronger digest', [record('3 1 0', leaf), record('3 1 2', direct)], true],
     [
       'the weaker digest of an issuer does not count',
-      [record('2 0 1', authority.root), record('2 0 2', authority.stranger)],
+      [record('2 0 1', authority.root), record('2 0 2', authority.unrelatedCa)],
       false,
     ],
   ]
@@ -275,7 +278,7 @@ describe('a record', () => {
 })
 
 describe('as many records as a DNS message holds', () => {
-  const chain = [...path, ...Array.from({ length: 7 }, () => authority.stranger)]
+  const chain = [...path, ...Array.from({ length: 7 }, () => authority.unrelatedCa)]
   it('are evaluated when they are digests', () => {
     const records = Array.from({ length: 1_500 }, (_, n) => ({
       ...record(n % 2 ? '2 0 1' : '3 1 1', leaf),

@@ -129,7 +129,7 @@ for (const [name, options, commonName] of commonNames)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.commonName], [true, commonName])
   })
 
-const untrusted: [name: string, client: () => Promise<Identity>, fault: string][] = [
+const untrustedClients: [name: string, client: () => Promise<Identity>, fault: string][] = [
   ['self-signed', () => selfSigned({ names: ['a.example'] }), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
   ['expired', () => pki.issue({ names: ['a.example'], notAfter: daysFromNow(-0.5) }), 'CERT_HAS_EXPIRED'],
   [
@@ -166,7 +166,7 @@ const untrusted: [name: string, client: () => Promise<Identity>, fault: string][
   ],
 ]
 
-for (const [name, client, fault] of untrusted)
+for (const [name, client, fault] of untrustedClients)
   test(`a certificate that is ${name} is recorded as not trusted, as predicted: ${fault}`, async () => {
     const identity = await client()
     const { clientCertificate } = await factsFor(identity)

@@ -24,11 +24,11 @@ const [ec, rsa, later] = await Promise.all([
 ])
 const now = new Date('2026-11-29T12:00:00.000Z')
 const set = { certificate: ec.cert, deprecated: [] }
-const tell = (more: Partial<Parameters<typeof describeCertificates>[0]> = {}, at = now) =>
+const describe = (more: Partial<Parameters<typeof describeCertificates>[0]> = {}, at = now) =>
   describeCertificates({ ...set, ...more }, { hostname, now: at })
 
 test('a certificate is described with all that a partner compares', () => {
-  const told = tell({ servedFrom: '2026-01-02T03:04:05.000Z' })
+  const told = describe({ servedFrom: '2026-01-02T03:04:05.000Z' })
   const leaf = new X509Certificate(ec.cert)
   const [certificate, ...others] = told.certificates
   assert.deepEqual(others, [])
@@ -64,12 +64,14 @@ test('a certificate is described with all that a partner compares', () => {
 })
 
 test('the description matches the schema', () => {
-  assert.doesNotThrow(() => PublishedCertificates.parse(tell()))
+  assert.doesNotThrow(() => PublishedCertificates.parse(describe()))
 })
 
 test('keys in the same text are not published', () => {
   const next = { certificate: `${later.key}\n${later.cert}`, servedFrom: '2026-12-01T00:00:00.000Z' }
-  const told = JSON.stringify(tell({ certificate: `${ec.cert}\n${ec.key}\n${rsa.key}\n${rsa.cert}`, next }))
+  const told = JSON.stringify(
+    describe({ certificate: `${ec.cert}\n${ec.key}\n${rsa.key}\n${rsa.cert}`, next }),
+  )
   assert.equal(JSON.parse(told).certificates.length, 3)
   for (const { key } of [ec, rsa, later]) {
     assert.ok(!told.includes('PRIVATE KEY'))
@@ -81,7 +83,7 @@ test('the chain begins with the certificate and holds its issuers, in any given 
   const [leaf, issuer] = [ec.cert, ec.cert].map(
     (pem, index) => pem.split(/(?<=-----END CERTIFICATE-----)/)[index],
   )
-  const [certificate] = tell({ certificate: `${issuer}\n${leaf}` }).certificates
+  const [certificate] = describe({ certificate: `${issuer}\n${leaf}` }).certificates
   const chain = certificate?.chain.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []
   assert.deepEqual(
     chain.map((pem) => new X509Certificate(pem).subject),
@@ -90,7 +92,7 @@ test('the chain begins with the certificate and holds its issuers, in any given 
 })
 
 test('an ECDSA and an RSA certificate are described side by side', () => {
-  const told = tell({ certificate: `${ec.cert}\n${rsa.cert}` })
+  const told = describe({ certificate: `${ec.cert}\n${rsa.cert}` })
   assert.deepEqual(
     told.certificates.map(({ state, keyType, keyStrength }) => [state, keyType, keyStrength]),
     [
@@ -103,13 +105,13 @@ test('an ECDSA and an RSA certificate are described side by side', () => {
 
 test('a self-signed certificate is described although it is marked as an authority', async () => {
   const own = await createPki('mx.ours.example')
-  const [certificate] = tell({ certificate: own.ca }).certificates
+  const [certificate] = describe({ certificate: own.ca }).certificates
   assert.equal(certificate?.certificateName, hostname)
   assert.equal(certificate?.rootIssuer, hostname)
 })
 
 test('TLSA records name the keys of the current and the next certificate, not of deprecated ones', () => {
-  const told = tell({
+  const told = describe({
     next: { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' },
     deprecated: [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }],
   })
@@ -122,7 +124,7 @@ test('TLSA records name the keys of the current and the next certificate, not of
 
 test('a key that stays has one TLSA record', () => {
   const next = { certificate: ec.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
-  assert.equal(tell({ next }).tlsaRecords.length, 1)
+  assert.equal(describe({ next }).tlsaRecords.length, 1)
 })
 
 const switching = { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
@@ -130,8 +132,11 @@ const eve = new Date('2026-12-09T23:59:59.999Z')
 const then = new Date('2026-12-10T00:00:00.000Z')
 
 for (const [name, told] of [
-  ['when it is described after its date', tell({ next: switching, deprecated: former() }, then)],
-  ['when it was described before', publishedAt(tell({ next: switching, deprecated: former() }, eve), then)],
+  ['when it is described after its date', describe({ next: switching, deprecated: former() }, then)],
+  [
+    'when it was described before',
+    publishedAt(describe({ next: switching, deprecated: former() }, eve), then),
+  ],
 ] as const)
   test(`the next certificate becomes the current one at its date, ${name}`, () => {
     assert.deepEqual(
@@ -150,7 +155,7 @@ function former() {
 }
 
 test('a millisecond before its date the next certificate is still the next', () => {
-  const told = tell({ next: switching }, eve)
+  const told = describe({ next: switching }, eve)
   assert.equal(publishedAt(told, eve), told)
   assert.deepEqual(
     told.certificates.map(({ state }) => state),
@@ -168,7 +173,7 @@ test('changedAt changes exactly when something else does', () => {
 })
 
 test('an unchanged description is returned itself, even if a store reordered its fields', () => {
-  const before = tell({ next: switching })
+  const before = describe({ next: switching })
   const mixed = JSON.parse(JSON.stringify(before), (_, value) =>
     value && typeof value === 'object' && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).reverse())
@@ -188,7 +193,7 @@ const afterwards = {
 
 test('a switch changes the description at its date, and not again when the secret is written', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
-  const before = tell({ servedFrom, next: switching })
+  const before = describe({ servedFrom, next: switching })
   const halfAnHourLater = new Date(then.getTime() + 1_800_000)
   const written = describeCertificates(afterwards, { hostname, now: halfAnHourLater, previous: before })
   assert.deepEqual(written, publishedAt(before, then))
@@ -206,7 +211,7 @@ test('a certificate that stays is served since its first date, and is never depr
   const servedFrom = '2026-03-01T00:00:00.000Z'
   const both = `${ec.cert}\n${rsa.cert}`
   const next = { certificate: `${later.cert}\n${rsa.cert}`, servedFrom: switching.servedFrom }
-  const before = tell({ certificate: both, servedFrom, next })
+  const before = describe({ certificate: both, servedFrom, next })
   const read = publishedAt(before, then)
   const written = describeCertificates(
     {
@@ -246,7 +251,7 @@ test('the addresses of the whole chain are listed, each once', async () => {
       ],
     },
   })
-  const [certificate] = tell({ certificate: leaf }).certificates
+  const [certificate] = describe({ certificate: leaf }).certificates
   assert.deepEqual(certificate?.crlAddresses, [
     'http://crl.ca.example/middle.crl',
     'http://crl.ca.example/root.crl',
@@ -265,11 +270,11 @@ const subjects: [subject: string, told: Record<string, string | null>][] = [
 
 for (const [subject, expected] of subjects)
   test(`the subject ${JSON.stringify(subject)} is described as ${JSON.stringify(expected)}`, async () => {
-    const [certificate] = tell({ certificate: await certificateWith({ subject }) }).certificates
+    const [certificate] = describe({ certificate: await certificateWith({ subject }) }).certificates
     assert.deepEqual({ ...certificate, ...expected }, certificate)
   })
 
-const unreadable: [name: string, set: Parameters<typeof tell>[0], fault: RegExp][] = [
+const unreadable: [name: string, set: Parameters<typeof describe>[0], fault: RegExp][] = [
   ['a text without PEM', { certificate: 'nothing' }, /^Error: certificate: holds no certificate in PEM$/],
   [
     'PEM with invalid content',
@@ -294,9 +299,9 @@ const unreadable: [name: string, set: Parameters<typeof tell>[0], fault: RegExp]
 ]
 
 for (const [name, more, fault] of unreadable)
-  test(`${name} is an error that names its field`, () => assert.throws(() => tell(more), fault))
+  test(`${name} is an error that names its field`, () => assert.throws(() => describe(more), fault))
 
 test("without alternative names the common name is the certificate's name", async () => {
   const { cert } = await selfSigned({ names: [], commonName: 'old.ours.example' })
-  assert.equal(tell({ certificate: cert }).certificates[0]?.certificateName, 'old.ours.example')
+  assert.equal(describe({ certificate: cert }).certificates[0]?.certificateName, 'old.ours.example')
 })

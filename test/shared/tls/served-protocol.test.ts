@@ -50,7 +50,7 @@ for (const [keyTypes, identities] of served) {
   server.on('tlsClientError', () => {})
   const { port, stop } = await listen(server)
   after(stop)
-  const told = servedProtocol(keyTypes)
+  const publishedProtocol = servedProtocol(keyTypes)
   const which = `with ${keyTypes.join(' and ')}`
 
   test(`the published suites are exactly those that a client gets, ${which}`, async () => {
@@ -69,12 +69,12 @@ for (const [keyTypes, identities] of served) {
         )
       }),
     )
-    assert.deepEqual(present(agreed).sort(), [...told.cipherSuites].sort())
+    assert.deepEqual(present(agreed).sort(), [...publishedProtocol.cipherSuites].sort())
   })
 
   test(`a client that supports everything gets the first published suite, ${which}`, async () => {
-    const [first] = told.cipherSuites
-    const firstOld = told.cipherSuites.find((name) => name.includes('_WITH_'))
+    const [first] = publishedProtocol.cipherSuites
+    const firstOld = publishedProtocol.cipherSuites.find((name) => name.includes('_WITH_'))
     const suiteOf = (maxVersion: 'TLSv1.3' | 'TLSv1.2') =>
       agreedWith(port, { maxVersion }, (socket) => socket.getCipher().standardName)
     assert.equal(await suiteOf('TLSv1.3'), first)
@@ -85,7 +85,7 @@ for (const [keyTypes, identities] of served) {
     const agreed = await Promise.all(
       everyGroup.map((group) => agreedWith(port, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
     )
-    assert.deepEqual(present(agreed), told.groups)
+    assert.deepEqual(present(agreed), publishedProtocol.groups)
   })
 
   test(`the published versions are exactly those that a client gets, ${which}`, async () => {
@@ -103,7 +103,7 @@ for (const [keyTypes, identities] of served) {
         ),
       ),
     )
-    assert.deepEqual(present(agreed), told.versions)
+    assert.deepEqual(present(agreed), publishedProtocol.versions)
   })
 }
 

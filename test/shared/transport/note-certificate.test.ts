@@ -9,7 +9,7 @@ import { createChangePublisher } from '../../../shared/transport/change-events.t
 import { recordObservedCertificate } from '../../../shared/transport/note-certificate.ts'
 import type { RecordResult } from '../../../shared/transport/observed-table.ts'
 import { receivedAt } from '../../support/fixtures.ts'
-import { place, seenCertificate, sighting } from '../../support/observed.ts'
+import { observedCertificate, place, sighting } from '../../support/observed.ts'
 
 const compared = {
   fingerprint256: 'a'.repeat(64),
@@ -46,7 +46,7 @@ async function note(
     done.push('told')
     if (tellFails) throw new Error('away')
   }
-  const given = sighting(seenCertificate('a'), receivedAt, where)
+  const given = sighting(observedCertificate('a'), receivedAt, where)
   await recordObservedCertificate(
     given,
     receivedAt,

@@ -35,13 +35,13 @@ export interface Around {
   accepted: readonly string[]
 }
 
-export interface DnsWorld {
+export interface DnsSetup {
   around: Around
   policyAddress: string
   pki: Pki
   dns(...args: string[]): Promise<Ended>
   /** Every query that the name server received, as `TYPE name`. */
-  asked(): string[]
+  queries(): string[]
   stop(): Promise<void>
 }
 
@@ -49,7 +49,7 @@ const types = ['MX', 'TXT', 'A', 'AAAA', 'CNAME', 'TLSA'] as const
 type Type = (typeof types)[number]
 
 /** @param domain the domain of the policy host */
-export async function startDnsWorld(domain: string): Promise<DnsWorld> {
+export async function startDnsSetup(domain: string): Promise<DnsSetup> {
   const pki = await createPki('Root of tests')
   trust(pki.ca)
   const identity = await pki.issue({ names: [`mta-sts.${domain}`] })
@@ -62,7 +62,7 @@ export async function startDnsWorld(domain: string): Promise<DnsWorld> {
     answerOf(around, name.toLowerCase(), type as Type),
   ])
   const api = await answering(({ url = '' }) => apiAnswer(around, url))
-  const world: DnsWorld = {
+  const world: DnsSetup = {
     get around() {
       return around
     },
@@ -73,7 +73,7 @@ export async function startDnsWorld(domain: string): Promise<DnsWorld> {
     pki,
     dns: (...args) =>
       mailflow(['dns', ...args, '--dns-server', server.address], { env: { MAILFLOW_API: api.url } }),
-    asked: () => server.asked.map(({ type, name }) => `${type} ${name}`),
+    queries: () => server.asked.map(({ type, name }) => `${type} ${name}`),
     async stop() {
       api.stop()
       await Promise.all([server.stop(), policyHost.stop()])

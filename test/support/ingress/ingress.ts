@@ -96,7 +96,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     for (;;) {
       const line = lines.find((line) => line.message === message)
       if (line) return line
-      await within(patienceMs, once(news, 'line'), `the line "${message}"`)
+      await within(timeoutMs, once(news, 'line'), `the line "${message}"`)
     }
   }
   return {
@@ -112,7 +112,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
 }
 
 /** Milliseconds after which a test stops waiting. */
-const patienceMs = 30_000
+const timeoutMs = 30_000
 
 /** One SMTP connection as octets. */
 export class Wire {
@@ -177,7 +177,7 @@ export class Wire {
     const secured = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...options })
     this.#socket = secured
     this.#listen()
-    await within(patienceMs, once(secured, 'secureConnect'), 'the end of the handshake')
+    await within(timeoutMs, once(secured, 'secureConnect'), 'the end of the handshake')
     return secured
   }
 
@@ -221,7 +221,7 @@ export class Wire {
     const more = new Promise<void>((resolve) => {
       this.#wake = resolve
     })
-    return within(patienceMs, more, what)
+    return within(timeoutMs, more, what)
   }
 
   #cut(end: number): string {

@@ -16,14 +16,14 @@ import { reply } from '../../../shared/mail/reply.ts'
 const ok = reply(250, '0.0', 'Ok')
 
 /** A received message. */
-export interface Taken {
+export interface ReceivedMessage {
   transaction: Transaction
   content: Buffer
   fault: string | null
   end: 'Ended' | 'Abandoned' | null
 }
 
-export class Talk {
+export class SessionDriver {
   readonly session: Session
   /** Everything that the session wrote. */
   read = ''
@@ -33,12 +33,12 @@ export class Talk {
   handshakes = 0
   readonly refusals: Refusal[] = []
   readonly failures: unknown[] = []
-  readonly messages: Taken[] = []
+  readonly messages: ReceivedMessage[] = []
   answers: Partial<SessionPolicy> = {}
   /** What the data of the next messages waits for. */
   room: Promise<void> | undefined
   cut: Refusal | null = null
-  stored: (message: Taken) => Reply | Promise<Reply> = () => ok
+  stored: (message: ReceivedMessage) => Reply | Promise<Reply> = () => ok
 
   constructor(options: Partial<SessionOptions> = {}) {
     const wire: SessionTransport = {
@@ -77,36 +77,36 @@ export class Talk {
   }
 
   /** Starts a session and reads its greeting. */
-  static begun(options: Partial<SessionOptions> = {}): Talk {
-    const talk = new Talk(options)
-    talk.session.sendGreeting()
-    talk.says('EHLO client.example\r\n')
-    return talk
+  static greeted(options: Partial<SessionOptions> = {}): SessionDriver {
+    const driver = new SessionDriver(options)
+    driver.session.sendGreeting()
+    driver.send('EHLO client.example\r\n')
+    return driver
   }
 
   /** @returns the immediate reply */
-  says(text: string): string {
+  send(text: string): string {
     const before = this.read.length
     this.session.receive(Buffer.from(text, 'latin1'))
     return this.read.slice(before)
   }
 
   #sink(transaction: Transaction): MessageSink {
-    const taken: Taken = { transaction, content: Buffer.alloc(0), fault: null, end: null }
+    const taken: ReceivedMessage = { transaction, content: Buffer.alloc(0), fault: null, end: null }
     this.messages.push(taken)
-    const talk = this
+    const driver = this
     return {
       get earlyRefusal() {
-        return talk.cut
+        return driver.cut
       },
       write(octets) {
         taken.content = Buffer.concat([taken.content, octets])
-        return talk.room
+        return driver.room
       },
       async end(fault) {
         taken.fault = fault
         taken.end = 'Ended'
-        return fault === null ? talk.stored(taken) : reply(550, '6.11', fault)
+        return fault === null ? driver.stored(taken) : reply(550, '6.11', fault)
       },
       abandon() {
         taken.end = 'Abandoned'

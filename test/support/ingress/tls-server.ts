@@ -7,7 +7,7 @@ import { createTlsService, handshakeFailure } from '../../../functions/smtp-ingr
 import type { TlsFacts } from '../../../shared/contract/message.ts'
 
 /** The server's view of one handshake. */
-export type Seen =
+export type HandshakeResult =
   | { kind: 'Facts'; facts: TlsFacts; resumed: boolean }
   | { kind: 'NoFacts'; why: string }
   | { kind: 'Failed'; cause: string; code: string | undefined }
@@ -15,18 +15,18 @@ export type Seen =
 export interface TlsServer {
   port: number
   /** Handshakes in the order in which they ended. */
-  seen: Seen[]
+  handshakes: HandshakeResult[]
   /** Returns the next handshake, past or future. */
-  next(): Promise<Seen>
+  next(): Promise<HandshakeResult>
   close(): void
 }
 
 export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
-  const seen: Seen[] = []
+  const handshakes: HandshakeResult[] = []
   let wake = () => {}
   let taken = 0
-  const tell = (what: Seen) => {
-    seen.push(what)
+  const tell = (what: HandshakeResult) => {
+    handshakes.push(what)
     wake()
   }
   const server = createServer((tcp) => {
@@ -68,10 +68,10 @@ export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
-    seen,
+    handshakes,
     async next() {
-      while (seen.length <= taken) await new Promise<void>((resolve) => (wake = resolve))
-      return seen[taken++] as Seen
+      while (handshakes.length <= taken) await new Promise<void>((resolve) => (wake = resolve))
+      return handshakes[taken++] as HandshakeResult
     },
     close: () => void server.close(),
   }

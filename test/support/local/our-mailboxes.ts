@@ -8,7 +8,7 @@ interface Server {
 }
 
 /** The connector that routes mail for accepted domains to a server. */
-export const ourMailboxes = ({ host = '127.0.0.1', port }: Server, changes: object = {}) => ({
+export const mailboxConnector = ({ host = '127.0.0.1', port }: Server, changes: object = {}) => ({
   name: 'our mailboxes',
   connectorType: 'OnPremises',
   allAcceptedDomains: true,
@@ -21,7 +21,7 @@ export const ourMailboxes = ({ host = '127.0.0.1', port }: Server, changes: obje
  * Accepts mail for ours.example and routes it to the server.
  * @returns the connector's id
  */
-export async function setUpOurMailboxes(api: Api, server: Server, changes: object = {}): Promise<string> {
+export async function setUpMailboxServer(api: Api, server: Server, changes: object = {}): Promise<string> {
   await api.call('PUT', '/accepted-domains/ours.example', {})
-  return api.create('outbound', ourMailboxes(server, changes))
+  return api.create('outbound', mailboxConnector(server, changes))
 }

@@ -17,11 +17,11 @@ export interface Running {
   readonly endpoints: Endpoints
   readonly process: ChildProcess
   /** Lines of stderr so far. */
-  readonly complaints: string[]
+  readonly stderrLines: string[]
   /** Lines of stdout after the ready line so far. */
   readonly output: string[]
   /** Resolves with the first line of stderr, past or future, that matches. */
-  complaint(pattern: RegExp): Promise<string>
+  stderrLine(pattern: RegExp): Promise<string>
   /** Sends SIGTERM and resolves with the exit code. */
   stop(): Promise<number | null>
 }
@@ -48,26 +48,28 @@ export async function startRunner(
     process.off('exit', kill)
     rmSync(folder, { recursive: true })
   })
-  const complaints: string[] = []
+  const stderrLines: string[] = []
   const output: string[] = []
   const errors = createInterface({ input: child.stderr as NonNullable<typeof child.stderr> })
-  errors.on('line', (line) => complaints.push(line))
+  errors.on('line', (line) => stderrLines.push(line))
   const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })
   const ready = new Promise<Endpoints>((resolve, reject) => {
     lines.on('line', (line) => {
       if (line.startsWith('mailflow ready ')) resolve(JSON.parse(line.slice('mailflow ready '.length)))
       else output.push(line)
     })
-    child.once('exit', (code) => reject(new Error(`the runner ended with ${code}: ${complaints.join('\n')}`)))
+    child.once('exit', (code) =>
+      reject(new Error(`the runner ended with ${code}: ${stderrLines.join('\n')}`)),
+    )
   })
   return {
     endpoints: await ready,
     process: child,
-    complaints,
+    stderrLines,
     output,
-    complaint: async (pattern) => {
+    stderrLine: async (pattern) => {
       for (;;) {
-        const found = complaints.find((line) => pattern.test(line))
+        const found = stderrLines.find((line) => pattern.test(line))
         if (found !== undefined) return found
         await once(errors, 'line')
       }

@@ -17,5 +17,5 @@ export function temporaryFolder(folder: string, name: string): string {
   return temporary
 }
 
-export const leftIn = (temporary: string): string[] =>
+export const remainingIn = (temporary: string): string[] =>
   readdirSync(temporary).filter((name) => name.startsWith('mailflow-'))

@@ -27,9 +27,9 @@ export interface Zones {
 
 export interface NameServers {
   /** A resolver that reports why an answer does not validate (RFC 8914). */
-  telling: string
+  explaining: string
   /** A resolver that reports only the failure. */
-  taciturn: string
+  terse: string
   /** The first resolver, over TLS. */
   byTls: string
   stop(): Promise<void>
@@ -53,16 +53,16 @@ export async function startNameServers(zones: Zones, tls: Identity & { name: str
     writeFileSync(join(folder, 'tls.pem'), tls.cert)
     writeFileSync(join(folder, 'tls.key'), tls.key, { mode: 0o600 })
     const tlsPort = await freePort()
-    const resolve = async (telling: boolean): Promise<string> => {
+    const resolve = async (explaining: boolean): Promise<string> => {
       const own = await freePort()
       const file = join(folder, `unbound-${own}.conf`)
-      const options = { folder, port: own, authority: port, anchor, telling }
-      writeFileSync(file, unbound({ ...options, tlsPort: telling ? tlsPort : null }))
+      const options = { folder, port: own, authority: port, anchor, explaining: explaining }
+      writeFileSync(file, unbound({ ...options, tlsPort: explaining ? tlsPort : null }))
       running.push(await Daemon.start('unbound', ['-d', '-c', file], /start of service/))
       return `127.0.0.1:${own}`
     }
     const byTls = `tls://127.0.0.1:${tlsPort}#${tls.name}`
-    return { telling: await resolve(true), taciturn: await resolve(false), byTls, stop }
+    return { explaining: await resolve(true), terse: await resolve(false), byTls, stop }
   } catch (error) {
     await stop()
     throw error
@@ -130,13 +130,13 @@ interface UnboundOptions {
   port: number
   authority: number
   anchor: string
-  telling: boolean
+  explaining: boolean
   /** Null without TLS. */
   tlsPort: number | null
 }
 
 /** Only the signed zone has a trust anchor. All other zones count as unsigned. */
-function unbound({ folder, port, authority, anchor, telling, tlsPort }: UnboundOptions): string {
+function unbound({ folder, port, authority, anchor, explaining, tlsPort }: UnboundOptions): string {
   const stub = (zone: string) => `stub-zone:\n  name: ${zone}.\n  stub-addr: 127.0.0.1@${authority}\n`
   const tls = `  interface: 127.0.0.1@${tlsPort}
   tls-port: ${tlsPort}
@@ -155,7 +155,7 @@ function unbound({ folder, port, authority, anchor, telling, tlsPort }: UnboundO
   do-ip6: no
   do-not-query-localhost: no
   module-config: "validator iterator"
-  ede: ${telling ? 'yes' : 'no'}
+  ede: ${explaining ? 'yes' : 'no'}
   trust-anchor: "${anchor}"
 ${tlsPort === null ? '' : tls}remote-control:
   control-enable: no

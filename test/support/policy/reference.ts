@@ -19,7 +19,11 @@ export function referencePartner(
   const candidates = connectors
     .filter((it) => it.enabled && it.connectorType === 'Partner' && it.mode === mode)
     .filter((it) => specificFor(it, sender) > 0)
-  return highest(candidates, (it) => [specificFor(it, sender), asked(it), askedOfRevocation(it)])
+  return highest(candidates, (it) => [
+    specificFor(it, sender),
+    requirementCount(it),
+    revocationStrictness(it),
+  ])
 }
 
 /** @param trusts whether an authority that the connector trusts has issued the certificate */
@@ -41,8 +45,8 @@ export function referenceAttribution(
       const known = ours.filter((it) => it.mode === mode && knows(it))
       const found = highest(known, (it) => [
         sender === 'nullReversePath' ? 0 : specificFor(it, sender),
-        asked(it),
-        askedOfRevocation(it),
+        requirementCount(it),
+        revocationStrictness(it),
       ])
       if (found) return found
     }
@@ -61,8 +65,8 @@ export function referenceOutbound(
     )
     if (byName > 0) return byName
     if (it.allAcceptedDomains && isAccepted) return 0.75
-    const takesEveryone = it.recipientDomains.includes('*') && (!isAccepted || it.route === 'SmartHosts')
-    return takesEveryone ? 0.5 : 0
+    const matchesEveryDomain = it.recipientDomains.includes('*') && (!isAccepted || it.route === 'SmartHosts')
+    return matchesEveryDomain ? 0.5 : 0
   }
   for (const mode of ['Enforce', 'ReportOnly']) {
     const candidates = connectors.filter((it) => it.enabled && it.mode === mode && specific(it) > 0)
@@ -81,7 +85,7 @@ const level = ({ tlsSettings }: OutboundConnector): number =>
   [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'].indexOf(tlsSettings)
 
 /** The number of requirements that a connector has of a sender. */
-function asked(it: InboundConnector): number {
+function requirementCount(it: InboundConnector): number {
   let count = 0
   if (it.requireTls) count += 1
   if (it.minimumTlsVersion === 'TLSv1.3') count += 1
@@ -92,7 +96,7 @@ function asked(it: InboundConnector): number {
 }
 
 /** Revocation counts only where a certificate is checked. */
-const askedOfRevocation = (it: InboundConnector): number =>
+const revocationStrictness = (it: InboundConnector): number =>
   it.connectorType === 'OnPremises' || it.restrictDomainsToCertificate ? strictness(it) : 1
 
 const strictness = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
@@ -168,13 +172,13 @@ function highest<C extends { name: string }>(
 ): C | null {
   let best: C | null = null
   for (const connector of connectors) {
-    if (best === null || goesBefore(rankOf(connector), connector.name, rankOf(best), best.name))
+    if (best === null || precedes(rankOf(connector), connector.name, rankOf(best), best.name))
       best = connector
   }
   return best
 }
 
-function goesBefore(rank: number[], name: string, other: number[], otherName: string): boolean {
+function precedes(rank: number[], name: string, other: number[], otherName: string): boolean {
   for (const [index, value] of rank.entries()) {
     const against = other[index] as number
     if (value !== against) return value > against

@@ -15,7 +15,7 @@ import { selfSigned } from '../../../support/pki.ts'
 import { within } from '../../../support/within.ts'
 
 const ok = reply(250, '0.0', 'Ok')
-const dialogue: ConnectionPolicy = {
+const acceptingPolicy: ConnectionPolicy = {
   checkGreeting: () => null,
   checkTlsSession: () => null,
   recordHandshakeError() {},
@@ -28,14 +28,14 @@ const dialogue: ConnectionPolicy = {
 }
 
 /** A connection limiter whose decision the test sets. */
-class Places {
+class FakeLimiter {
   taken = 0
   released = 0
-  answer: Refusal | null = null
+  refusal: Refusal | null = null
 
   admit(): Refusal | null {
     this.taken++
-    return this.answer
+    return this.refusal
   }
 
   release(): void {
@@ -44,7 +44,7 @@ class Places {
 }
 
 /** Milliseconds after which a wait in a test fails. */
-const patienceMs = 10_000
+const timeoutMs = 10_000
 
 const servers = new Set<Server>()
 const sockets = new Set<Socket>()
@@ -58,16 +58,16 @@ interface Served {
   /** The server side. */
   socket: Socket
   client: Socket
-  places: Places
+  limiter: FakeLimiter
   /** Resolves when the connection is closed. */
   ended(): Promise<void>
 }
 
 async function serve(
-  places = new Places(),
+  limiter = new FakeLimiter(),
   isProxy = false,
   tls: Partial<ConnectionParts['tls']> = {},
-  said: Partial<ConnectionPolicy> = {},
+  policyOverrides: Partial<ConnectionPolicy> = {},
 ): Promise<Served> {
   const { promise: closed, resolve: close } = Promise.withResolvers<void>()
   const parts: ConnectionParts = {
@@ -81,9 +81,9 @@ async function serve(
       bareNewlines: 'Refuse',
     },
     tls: tls as ConnectionParts['tls'],
-    connectionLimiter: places,
+    connectionLimiter: limiter,
     isTrustedProxy: () => isProxy,
-    createSessionPolicy: () => ({ ...dialogue, ...said }),
+    createSessionPolicy: () => ({ ...acceptingPolicy, ...policyOverrides }),
     log() {},
     onEnd() {},
     onClose: () => close(),
@@ -100,70 +100,70 @@ async function serve(
   for (const end of [client, socket]) sockets.add(end)
   const connection = new Connection(socket, parts)
   connection.start()
-  const ended = () => within(patienceMs, closed, 'the end of the connection')
-  return { connection, socket, client, places, ended }
+  const ended = () => within(timeoutMs, closed, 'the end of the connection')
+  return { connection, socket, client, limiter, ended }
 }
 
 async function read(client: Socket): Promise<string> {
-  const [octets] = await within(patienceMs, once(client, 'data'), 'octets from the server')
+  const [octets] = await within(timeoutMs, once(client, 'data'), 'octets from the server')
   return String(octets)
 }
 
-function pass(seconds: number, connection: Connection): void {
+function tickSeconds(seconds: number, connection: Connection): void {
   for (let second = 0; second < seconds; second++) connection.tick()
 }
 
 /** Writes until the server stops reading from a client that does not read. */
-function fill(connection: Connection, socket: Socket): void {
+function fillUntilPaused(connection: Connection, socket: Socket): void {
   for (let written = 0; !socket.isPaused(); written++) {
     assert.ok(written < 100, 'the server stops reading')
     connection.write('x'.repeat(1_000_000))
   }
 }
 
-const partings: [how: string, part: (client: Socket) => void][] = [
+const clientEndings: [how: string, part: (client: Socket) => void][] = [
   ['that says QUIT and closes', (client) => client.end('QUIT\r\n')],
   ['that closes without QUIT', (client) => client.end()],
   ['that is reset', (client) => client.resetAndDestroy()],
 ]
-for (const [how, part] of partings)
+for (const [how, endClient] of clientEndings)
   test(`a session ${how} is released once`, async () => {
-    const { client, places, ended } = await serve()
+    const { client, limiter, ended } = await serve()
     assert.match(await read(client), /^220 /)
-    part(client)
+    endClient(client)
     client.resume()
     await ended()
-    assert.deepEqual([places.taken, places.released], [1, 1])
+    assert.deepEqual([limiter.taken, limiter.released], [1, 1])
   })
 
 test('a refused client is released before it closes', async () => {
-  const { client, places } = await serve()
+  const { client, limiter } = await serve()
   client.write('EHLO client.example\r\n')
   assert.match(await read(client), /^421 4\.5\.1 /)
-  assert.deepEqual([places.taken, places.released], [1, 1])
+  assert.deepEqual([limiter.taken, limiter.released], [1, 1])
   client.destroy()
 })
 
 test('a client that the limiter refused is not released', async () => {
-  const places = new Places()
-  places.answer = tooManySessions
-  const { client, ended } = await serve(places)
+  const limiter = new FakeLimiter()
+  limiter.refusal = tooManySessions
+  const { client, ended } = await serve(limiter)
   assert.match(await read(client), /^421 4\.3\.2 /)
   client.destroy()
   await ended()
-  assert.deepEqual([places.taken, places.released], [1, 0])
+  assert.deepEqual([limiter.taken, limiter.released], [1, 0])
 })
 
 test('a missing PROXY protocol header times out after ten seconds', async () => {
-  const { connection, socket, ended } = await serve(new Places(), true)
-  pass(9, connection)
+  const { connection, socket, ended } = await serve(new FakeLimiter(), true)
+  tickSeconds(9, connection)
   assert.equal(socket.destroyed, false)
-  pass(1, connection)
+  tickSeconds(1, connection)
   await ended()
 })
 
 test('a connection without its header closes at once when the server drains', async () => {
-  const { connection, ended } = await serve(new Places(), true)
+  const { connection, ended } = await serve(new FakeLimiter(), true)
   connection.drain()
   await ended()
 })
@@ -173,9 +173,9 @@ test('a client that stays after its session is cut off after ten seconds', async
   await read(client)
   client.write('QUIT\r\n')
   assert.match(await read(client), /^221 /)
-  pass(10, connection)
+  tickSeconds(10, connection)
   assert.equal(socket.destroyed, false)
-  pass(1, connection)
+  tickSeconds(1, connection)
   await ended()
 })
 
@@ -183,13 +183,13 @@ test('a client that does not read is not read from, and is cut off after five mi
   const { connection, socket, client, ended } = await serve()
   await read(client)
   client.pause()
-  fill(connection, socket)
+  fillUntilPaused(connection, socket)
   connection.pauseReading()
   connection.resumeReading()
   assert.equal(socket.isPaused(), true)
-  pass(299, connection)
+  tickSeconds(299, connection)
   assert.equal(socket.destroyed, false)
-  pass(1, connection)
+  tickSeconds(1, connection)
   await ended()
 })
 
@@ -197,13 +197,13 @@ test('a client that reads again is read from again', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   client.pause()
-  fill(connection, socket)
-  pass(299, connection)
-  const drained = within(patienceMs, once(socket, 'drain'), 'drain')
+  fillUntilPaused(connection, socket)
+  tickSeconds(299, connection)
+  const drained = within(timeoutMs, once(socket, 'drain'), 'drain')
   client.resume()
   await drained
   assert.equal(socket.isPaused(), false)
-  pass(299, connection)
+  tickSeconds(299, connection)
   assert.equal(socket.destroyed, false)
   client.destroy()
 })
@@ -213,16 +213,16 @@ test('a client that stops reading again gets a new five minutes', async () => {
   await read(client)
   for (let times = 0; times < 2; times++) {
     client.pause()
-    fill(connection, socket)
-    pass(299, connection)
+    fillUntilPaused(connection, socket)
+    tickSeconds(299, connection)
     assert.equal(socket.destroyed, false)
     if (times > 0) break
-    const drained = within(patienceMs, once(socket, 'drain'), 'drain')
+    const drained = within(timeoutMs, once(socket, 'drain'), 'drain')
     client.resume()
     await drained
-    pass(1, connection)
+    tickSeconds(1, connection)
   }
-  pass(1, connection)
+  tickSeconds(1, connection)
   await ended()
 })
 
@@ -254,7 +254,7 @@ test('a client that has not begun its handshake does not delay a drain', async (
 
 test('a client in its handshake during a drain gets 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
-  const served = await serve(new Places(), false, {
+  const served = await serve(new FakeLimiter(), false, {
     contextForHello() {
       queueMicrotask(() => served.connection.drain())
       return createSecureContext({ cert, key })
@@ -267,7 +267,7 @@ test('a client in its handshake during a drain gets 421 under TLS', async () => 
 })
 
 test('an exception while choosing a TLS context closes only that connection', async () => {
-  const served = await serve(new Places(), false, {
+  const served = await serve(new FakeLimiter(), false, {
     contextForHello() {
       throw new Error('internal')
     },
@@ -275,23 +275,18 @@ test('an exception while choosing a TLS context closes only that connection', as
   await startTls(served)
   served.client.write(Buffer.from([22, 3, 1]))
   await served.ended()
-  assert.deepEqual([served.places.taken, served.places.released], [1, 1])
+  assert.deepEqual([served.limiter.taken, served.limiter.released], [1, 1])
 })
 
 test('a handshake without facts ends the session with 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
-  const contextFor = () => createSecureContext({ cert, key })
-  const secured = () => unknownTlsFacts
-  const served = await serve(
-    new Places(),
-    false,
-    { contextForHello: contextFor },
-    { checkTlsSession: secured },
-  )
+  const contextForHello = () => createSecureContext({ cert, key })
+  const checkTlsSession = () => unknownTlsFacts
+  const served = await serve(new FakeLimiter(), false, { contextForHello }, { checkTlsSession })
   await startTls(served)
   const tls = connectTls({ socket: served.client, rejectUnauthorized: false })
   assert.equal(await read(tls), '421 4.7.0 TLS session cannot be used, connect again\r\n')
-  await within(patienceMs, once(tls, 'end'), 'the end of the session')
-  assert.equal(served.places.released, 1)
+  await within(timeoutMs, once(tls, 'end'), 'the end of the session')
+  assert.equal(served.limiter.released, 1)
   tls.destroy()
 })

@@ -10,7 +10,7 @@ import { reply } from '../../../../shared/mail/reply.ts'
 import { within } from '../../../support/within.ts'
 
 const ok = reply(250, '0.0', 'Ok')
-const dialogue: ConnectionPolicy = {
+const acceptingPolicy: ConnectionPolicy = {
   checkGreeting: () => null,
   checkTlsSession: () => null,
   recordHandshakeError() {},
@@ -22,7 +22,7 @@ const dialogue: ConnectionPolicy = {
   recordError() {},
 }
 
-async function serverIn(context: TestContext, { maximumConnections = 100, isFull = false } = {}) {
+async function startServer(context: TestContext, { maxConnections = 100, isFull = false } = {}) {
   const server = new MailServer({
     sessionOptions: {
       hostname: 'mx.ours.example',
@@ -36,10 +36,10 @@ async function serverIn(context: TestContext, { maximumConnections = 100, isFull
     tls: null as never,
     connectionLimiter: { admit: () => (isFull ? tooManySessions : null), release() {} },
     isTrustedProxy: () => false,
-    createSessionPolicy: () => dialogue,
+    createSessionPolicy: () => acceptingPolicy,
     log() {},
     drainTimeoutMs: 100,
-    maxConnections: maximumConnections,
+    maxConnections,
   })
   const port = await server.listen(0, '127.0.0.1')
   const clients: Socket[] = []
@@ -51,34 +51,34 @@ async function serverIn(context: TestContext, { maximumConnections = 100, isFull
   const open = async (): Promise<[client: Socket, told: string]> => {
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {})
     clients.push(client)
-    const told = Promise.race([
+    const received = Promise.race([
       once(client, 'data').then(([octets]) => String(octets)),
       once(client, 'end').then(() => ''),
       once(client, 'close').then(() => ''),
     ])
-    return [client, await within(10_000, told, 'octets from the server')]
+    return [client, await within(10_000, received, 'octets from the server')]
   }
   /** Waits at most ten seconds for this number of connections. */
-  const size = async (expected: number): Promise<number> => {
+  const waitForSize = async (expected: number): Promise<number> => {
     const until = performance.now() + 10_000
     while (server.size !== expected && performance.now() < until) await new Promise(setImmediate)
     return server.size
   }
-  return { server, open, size }
+  return { server, open, size: waitForSize }
 }
 
 test('the size counts open connections only', async (context) => {
-  const { server, open, size } = await serverIn(context)
+  const { server, open, size: waitForSize } = await startServer(context)
   const [[first], [second]] = [await open(), await open(), await open()]
   assert.equal(server.size, 3)
   first?.resetAndDestroy()
-  assert.equal(await size(2), 2)
+  assert.equal(await waitForSize(2), 2)
   second?.end()
-  assert.equal(await size(1), 1)
+  assert.equal(await waitForSize(1), 1)
 })
 
 test('connections never exceed the maximum, whatever the state of their sessions', async (context) => {
-  const { server, open } = await serverIn(context, { maximumConnections: 3 })
+  const { server, open } = await startServer(context, { maxConnections: 3 })
   for (let count = 0; count < 3; count++) assert.match((await open())[1], /^220 /)
   assert.equal((await open())[1], '')
   assert.equal(server.size, 3)
@@ -86,18 +86,18 @@ test('connections never exceed the maximum, whatever the state of their sessions
 
 test('the connection whose session ended first makes room; those already closed do not count', async (context) => {
   // Above the spare connections, each new one cuts one off.
-  const { open, size } = await serverIn(context, { maximumConnections: 64 + 4, isFull: true })
+  const { open, size: waitForSize } = await startServer(context, { maxConnections: 64 + 4, isFull: true })
   const clients: Socket[] = []
   for (let count = 0; count < 4; count++) {
-    const [client, told] = await open()
-    assert.match(told, /^421 4\.3\.2 /)
+    const [client, received] = await open()
+    assert.match(received, /^421 4\.3\.2 /)
     clients.push(client)
   }
   clients[0]?.destroy()
   clients[1]?.destroy()
-  assert.equal(await size(2), 2)
+  assert.equal(await waitForSize(2), 2)
   for (let count = 0; count < 2; count++) await open()
-  assert.equal(await size(4), 4)
+  assert.equal(await waitForSize(4), 4)
   await open()
-  assert.equal(await size(4), 4)
+  assert.equal(await waitForSize(4), 4)
 })

@@ -6,8 +6,8 @@ import {
 } from '../../../../functions/smtp-ingress/connection/patience.ts'
 
 /** @returns the second of the timeout, or null when there is none within `seconds` */
-function endsAt(seconds: number, at: (second: number) => Partial<SessionProgress>): number | null {
-  const patience = new SessionTimeouts()
+function timeoutSecond(seconds: number, at: (second: number) => Partial<SessionProgress>): number | null {
+  const timeouts = new SessionTimeouts()
   for (let second = 0; second <= seconds; second++) {
     const progress: SessionProgress = {
       phase: 'Command',
@@ -16,14 +16,14 @@ function endsAt(seconds: number, at: (second: number) => Partial<SessionProgress
       messageOctets: 0,
       ...at(second),
     }
-    if (patience.isTimedOut(progress)) return second
+    if (timeouts.isTimedOut(progress)) return second
   }
   return null
 }
 
 const hour = 3600
 
-const silences: [phase: SessionProgress['phase'], seconds: number | null][] = [
+const phaseTimeouts: [phase: SessionProgress['phase'], seconds: number | null][] = [
   ['Greeting', 60],
   ['Command', 300],
   ['Data', 180],
@@ -31,40 +31,40 @@ const silences: [phase: SessionProgress['phase'], seconds: number | null][] = [
   ['Deciding', null],
   ['Ended', 10],
 ]
-for (const [phase, seconds] of silences)
+for (const [phase, seconds] of phaseTimeouts)
   test(`a silent client in ${phase} times out ${seconds === null ? 'never' : `after ${seconds} s`}`, () =>
     assert.equal(
-      endsAt(hour, () => ({ phase })),
+      timeoutSecond(hour, () => ({ phase })),
       seconds,
     ))
 
 test('only a whole step restarts the timeout', () => {
   assert.equal(
-    endsAt(hour, (second) => ({ steps: Math.floor(second / 299) })),
+    timeoutSecond(hour, (second) => ({ steps: Math.floor(second / 299) })),
     null,
   )
   assert.equal(
-    endsAt(hour, (second) => ({ steps: second < 299 ? 0 : 1 })),
+    timeoutSecond(hour, (second) => ({ steps: second < 299 ? 0 : 1 })),
     599,
   )
 })
 
 test('the server\u2019s own time does not count', () =>
   assert.equal(
-    endsAt(hour, (second) => ({ phase: second % 200 === 199 ? 'Deciding' : 'Command' })),
+    timeoutSecond(hour, (second) => ({ phase: second % 200 === 199 ? 'Deciding' : 'Command' })),
     null,
   ))
 
 test('a message may be slow for ten minutes, and must average 10 KiB/s afterwards', () => {
-  const crawling = (rate: number) =>
-    endsAt(2 * hour, (second) => ({ phase: 'Data', steps: second, messageOctets: second * rate }))
-  assert.equal(crawling(1), 600)
-  assert.equal(crawling(10_239), 600)
-  assert.equal(crawling(10_300), null)
+  const timeoutAtRate = (rate: number) =>
+    timeoutSecond(2 * hour, (second) => ({ phase: 'Data', steps: second, messageOctets: second * rate }))
+  assert.equal(timeoutAtRate(1), 600)
+  assert.equal(timeoutAtRate(10_239), 600)
+  assert.equal(timeoutAtRate(10_300), null)
 })
 
 test('each message has its own ten minutes, even directly after another', () =>
   assert.equal(
-    endsAt(hour, (second) => ({ phase: 'Data', steps: second, messages: Math.floor(second / 500) })),
+    timeoutSecond(hour, (second) => ({ phase: 'Data', steps: second, messages: Math.floor(second / 500) })),
     null,
   ))

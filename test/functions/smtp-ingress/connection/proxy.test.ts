@@ -21,9 +21,9 @@ function header(command: number, family: number, block: string): Buffer {
 }
 
 /** 198.51.100.7:51234 to 192.0.2.1:25 */
-const overIPv4 = 'c6336407c0000201c8220019'
+const ipv4Addresses = 'c6336407c0000201c8220019'
 /** [2001:db8::7]:51234 to [2001:db8::1]:25 */
-const overIPv6 = '20010db800000000000000000000000720010db8000000000000000000000001c8220019'
+const ipv6Addresses = '20010db800000000000000000000000720010db8000000000000000000000001c8220019'
 const mapped = '00000000000000000000ffffc633640720010db8000000000000000000000001c8220019'
 const extension = (type: number, value: Buffer) =>
   Buffer.concat([Buffer.from([type, value.length >> 8, value.length & 0xff]), value]).toString('hex')
@@ -44,24 +44,24 @@ const peer = { ip: '198.51.100.7', port: 51234 }
 const peer6 = { ip: '2001:db8::7', port: 51234 }
 
 describe('a PROXY protocol header', () => {
-  const taken: [what: string, octets: Buffer, source: { ip: string; port: number } | null][] = [
-    ['over IPv4', header(0x21, 0x11, overIPv4), peer],
-    ['over IPv6', header(0x21, 0x21, overIPv6), peer6],
+  const validHeaders: [what: string, octets: Buffer, source: { ip: string; port: number } | null][] = [
+    ['over IPv4', header(0x21, 0x11, ipv4Addresses), peer],
+    ['over IPv6', header(0x21, 0x21, ipv6Addresses), peer6],
     ['with an IPv4-mapped IPv6 address', header(0x21, 0x21, mapped), peer],
-    ['with extensions', header(0x21, 0x11, `${overIPv4}${extensions}`), peer],
-    ['with an empty extension', header(0x21, 0x11, `${overIPv4}040000`), peer],
-    ['with a checksum', withChecksum(header(0x21, 0x11, overIPv4)), peer],
+    ['with extensions', header(0x21, 0x11, `${ipv4Addresses}${extensions}`), peer],
+    ['with an empty extension', header(0x21, 0x11, `${ipv4Addresses}040000`), peer],
+    ['with a checksum', withChecksum(header(0x21, 0x11, ipv4Addresses)), peer],
     [
       'over IPv6 with a checksum after extensions',
-      withChecksum(header(0x21, 0x21, `${overIPv6}${extensions}`)),
+      withChecksum(header(0x21, 0x21, `${ipv6Addresses}${extensions}`)),
       peer6,
     ],
-    ['of maximum length', header(0x21, 0x11, `${overIPv4}040fe1${'00'.repeat(0xfe1)}`), peer],
+    ['of maximum length', header(0x21, 0x11, `${ipv4Addresses}040fe1${'00'.repeat(0xfe1)}`), peer],
     ['of the load balancer itself', header(0x20, 0x00, ''), null],
-    ['of the load balancer itself, with addresses', header(0x20, 0x11, overIPv4), null],
+    ['of the load balancer itself, with addresses', header(0x20, 0x11, ipv4Addresses), null],
     ['of the load balancer itself, with invalid addresses', header(0x20, 0x31, 'ff'), null],
   ]
-  for (const [what, octets, source] of taken) {
+  for (const [what, octets, source] of validHeaders) {
     it(`${what} is read without the octets after it`, () => {
       assert.deepEqual(readProxyHeader(octets), { source, length: octets.length })
       const more = Buffer.concat([octets, Buffer.from('EHLO a\r\n')])
@@ -76,13 +76,13 @@ describe('a PROXY protocol header', () => {
     })
   }
 
-  const damaged = (octets: Buffer, at: number) => {
+  const withFlippedBit = (octets: Buffer, at: number) => {
     const copy = Buffer.from(octets)
     copy[at] = (copy[at] as number) ^ 1
     return copy
   }
-  const twice = withChecksum(withChecksum(header(0x21, 0x11, overIPv4)))
-  const refused: [what: string, octets: Buffer, fault: RegExp][] = [
+  const twice = withChecksum(withChecksum(header(0x21, 0x11, ipv4Addresses)))
+  const invalidHeaders: [what: string, octets: Buffer, fault: RegExp][] = [
     [
       'of version 1',
       Buffer.from('PROXY TCP4 198.51.100.7 192.0.2.1 51234 25\r\n'),
@@ -92,36 +92,44 @@ describe('a PROXY protocol header', () => {
     ['that is an empty line', Buffer.from('\r\nEHLO'), /^no PROXY protocol header/],
     [
       'with a wrong last octet of the signature',
-      damaged(header(0x21, 0x11, overIPv4), 11),
+      withFlippedBit(header(0x21, 0x11, ipv4Addresses), 11),
       /^no PROXY protocol header/,
     ],
-    ['of version 1 in binary', header(0x11, 0x11, overIPv4), /version or command/],
-    ['of version 3', header(0x31, 0x11, overIPv4), /version or command/],
-    ['with an unknown command', header(0x22, 0x11, overIPv4), /version or command/],
-    ['over UDP', header(0x21, 0x12, overIPv4), /not for TCP/],
-    ['over UDP and IPv6', header(0x21, 0x22, overIPv6), /not for TCP/],
+    ['of version 1 in binary', header(0x11, 0x11, ipv4Addresses), /version or command/],
+    ['of version 3', header(0x31, 0x11, ipv4Addresses), /version or command/],
+    ['with an unknown command', header(0x22, 0x11, ipv4Addresses), /version or command/],
+    ['over UDP', header(0x21, 0x12, ipv4Addresses), /not for TCP/],
+    ['over UDP and IPv6', header(0x21, 0x22, ipv6Addresses), /not for TCP/],
     ['over a Unix socket', header(0x21, 0x31, '00'.repeat(216)), /not for TCP/],
-    ['of an unknown family', header(0x21, 0x00, overIPv4), /not for TCP/],
+    ['of an unknown family', header(0x21, 0x00, ipv4Addresses), /not for TCP/],
     ['without addresses', header(0x21, 0x11, ''), /no addresses/],
-    ['that ends within its addresses', header(0x21, 0x11, overIPv4.slice(0, -2)), /no addresses/],
-    ['over IPv6 with IPv4 addresses', header(0x21, 0x21, overIPv4), /no addresses/],
-    ['with an extension of one octet', header(0x21, 0x11, `${overIPv4}04`), /truncated/],
-    ['with an extension of two octets', header(0x21, 0x11, `${overIPv4}0400`), /truncated/],
-    ['with an extension longer than the header', header(0x21, 0x11, `${overIPv4}040002ff`), /truncated/],
-    ['with a checksum of another length', header(0x21, 0x11, `${overIPv4}0300020000`), /checksum/],
-    ['with a truncated checksum', header(0x21, 0x11, `${overIPv4}0300040000000000`.slice(0, -2)), /checksum/],
-    ['whose checksum is damaged', damaged(withChecksum(header(0x21, 0x11, overIPv4)), 34), /checksum/],
+    ['that ends within its addresses', header(0x21, 0x11, ipv4Addresses.slice(0, -2)), /no addresses/],
+    ['over IPv6 with IPv4 addresses', header(0x21, 0x21, ipv4Addresses), /no addresses/],
+    ['with an extension of one octet', header(0x21, 0x11, `${ipv4Addresses}04`), /truncated/],
+    ['with an extension of two octets', header(0x21, 0x11, `${ipv4Addresses}0400`), /truncated/],
+    ['with an extension longer than the header', header(0x21, 0x11, `${ipv4Addresses}040002ff`), /truncated/],
+    ['with a checksum of another length', header(0x21, 0x11, `${ipv4Addresses}0300020000`), /checksum/],
+    [
+      'with a truncated checksum',
+      header(0x21, 0x11, `${ipv4Addresses}0300040000000000`.slice(0, -2)),
+      /checksum/,
+    ],
+    [
+      'whose checksum is damaged',
+      withFlippedBit(withChecksum(header(0x21, 0x11, ipv4Addresses)), 34),
+      /checksum/,
+    ],
     [
       'whose address does not match its checksum',
-      damaged(withChecksum(header(0x21, 0x11, overIPv4)), 17),
+      withFlippedBit(withChecksum(header(0x21, 0x11, ipv4Addresses)), 17),
       /checksum/,
     ],
     ['whose first of two checksums is wrong', twice, /checksum/],
-    ['that is too long', header(0x21, 0x11, `${overIPv4}040fe2${'00'.repeat(0xfe2)}`), /: 4097 octets/],
+    ['that is too long', header(0x21, 0x11, `${ipv4Addresses}040fe2${'00'.repeat(0xfe2)}`), /: 4097 octets/],
     ['that announces 64 KiB', header(0x21, 0x11, '00'.repeat(0xffff)).subarray(0, 16), /65551 octets/],
     ['of the load balancer itself that is too long', header(0x20, 0, '00'.repeat(0xfff)), /4111 octets/],
   ]
-  for (const [what, octets, fault] of refused)
+  for (const [what, octets, fault] of invalidHeaders)
     it(`${what} is refused`, () => {
       const found = readProxyHeader(octets)
       assert.ok('fault' in found, JSON.stringify(found))
@@ -149,7 +157,7 @@ describe('a PROXY protocol header', () => {
   })
 
   it('with a checksum is refused when any bit is changed', () => {
-    const octets = withChecksum(header(0x21, 0x21, `${overIPv6}${extensions}`))
+    const octets = withChecksum(header(0x21, 0x21, `${ipv6Addresses}${extensions}`))
     for (let at = 0; at < octets.length; at++)
       for (let bit = 0; bit < 8; bit++) {
         const copy = Buffer.from(octets)

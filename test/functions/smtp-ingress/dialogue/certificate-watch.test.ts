@@ -37,14 +37,14 @@ async function openWith({ smtpPort }: TestIngress, identity?: Identity): Promise
 }
 
 /** @returns the reply to RCPT */
-async function knock(wire: Wire, from = 'a@contoso.example', to = 'b@ours.example'): Promise<string> {
+async function sendRcpt(wire: Wire, from = 'a@contoso.example', to = 'b@ours.example'): Promise<string> {
   await wire.command('RSET')
   await wire.command(`MAIL FROM:<${from}>`)
   return wire.command(`RCPT TO:<${to}>`)
 }
 
 /** @returns the sum of this metric: without dimensions, or for the connector */
-async function counted(ingress: TestIngress, metric: string, connector?: string): Promise<number> {
+async function countOf(ingress: TestIngress, metric: string, connector?: string): Promise<number> {
   await ingress.drain()
   running.delete(ingress)
   const lines = ingress.lines.filter((line) => metric in line && line.connector === connector)
@@ -55,9 +55,9 @@ test('one notice is sent, however many messages and recipients are refused', asy
   const ingress = await ingressFor()
   for (let session = 0; session < 2; session++) {
     const wire = await openWith(ingress, stranger)
-    assert.equal(await knock(wire), refused)
+    assert.equal(await sendRcpt(wire), refused)
     assert.equal(await wire.command('RCPT TO:<c@ours.example>'), refused)
-    assert.equal(await knock(wire), refused)
+    assert.equal(await sendRcpt(wire), refused)
     wire.destroy()
   }
   assert.deepEqual(
@@ -71,18 +71,18 @@ test('one notice is sent, however many messages and recipients are refused', asy
     [['Contoso', fingerprintOf(stranger), 'RefusedInSession', 'contoso.example', '127.0.0.1']],
   )
   assert.deepEqual(ingress.queue.jobs, [])
-  assert.equal(await counted(ingress, 'UnknownCertificates'), 4)
+  assert.equal(await countOf(ingress, 'UnknownCertificates'), 4)
 })
 
 test('refusals are also counted for each connector', async () => {
   const ingress = await ingressFor()
   const wire = await openWith(ingress, stranger)
-  await knock(wire)
+  await sendRcpt(wire)
   wire.destroy()
-  assert.equal(await counted(ingress, 'UnknownCertificates', 'Contoso'), 1)
+  assert.equal(await countOf(ingress, 'UnknownCertificates', 'Contoso'), 1)
 })
 
-const silent: [string, Partial<InboundConnector>, Identity | undefined, reply: string][] = [
+const withoutNotice: [string, Partial<InboundConnector>, Identity | undefined, reply: string][] = [
   ['without a certificate', {}, undefined, refused],
   [
     'with one that the connector knows',
@@ -97,11 +97,11 @@ const silent: [string, Partial<InboundConnector>, Identity | undefined, reply: s
     '250 2.1.5 Accepted',
   ],
 ]
-for (const [name, fields, identity, reply] of silent)
+for (const [name, fields, identity, reply] of withoutNotice)
   test(`no notice is sent for a session ${name}`, async () => {
     const ingress = await ingressFor(fields)
     const wire = await openWith(ingress, identity)
-    assert.equal(await knock(wire), reply)
+    assert.equal(await sendRcpt(wire), reply)
     wire.destroy()
     assert.deepEqual(ingress.notices.taken, [])
   })
@@ -116,7 +116,10 @@ test('a notice is sent when our own server is refused relay because of an untrus
     tlsSenderCertificateNames: ['mail.ours.example'],
   })
   const wire = await openWith(ingress, await selfSigned({ names: ['mail.ours.example'] }))
-  assert.equal(await knock(wire, 'a@ours.example', 'b@elsewhere.example'), '550 5.7.64 Relay access denied')
+  assert.equal(
+    await sendRcpt(wire, 'a@ours.example', 'b@elsewhere.example'),
+    '550 5.7.64 Relay access denied',
+  )
   wire.destroy()
   assert.deepEqual(
     ingress.notices.taken.map(({ connector, consequence }) => [connector.name, consequence]),
@@ -131,19 +134,19 @@ test('a flood of new certificates causes ten notices for a connector, and each i
   )
   for (const identity of strangers) {
     const wire = await openWith(ingress, identity)
-    assert.equal(await knock(wire), refused)
+    assert.equal(await sendRcpt(wire), refused)
     wire.destroy()
   }
   assert.equal(ingress.notices.taken.length, 10)
-  assert.equal(await counted(ingress, 'UnknownCertificates'), 25)
+  assert.equal(await countOf(ingress, 'UnknownCertificates'), 25)
 })
 
 test('a queue without a response does not delay the client', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => new Promise(() => {})
   const wire = await openWith(ingress, stranger)
-  assert.equal(await knock(wire), refused)
-  assert.equal(await knock(wire, 'a@elsewhere.example'), '250 2.1.5 Accepted')
+  assert.equal(await sendRcpt(wire), refused)
+  assert.equal(await sendRcpt(wire, 'a@elsewhere.example'), '250 2.1.5 Accepted')
   wire.destroy()
 })
 
@@ -151,14 +154,14 @@ test('a failing queue loses one notice, which is counted and logged; the next is
   const ingress = await ingressFor()
   ingress.notices.before = () => Promise.reject(new Error('the queue is away'))
   const wire = await openWith(ingress, stranger)
-  assert.equal(await knock(wire), refused)
+  assert.equal(await sendRcpt(wire), refused)
   const line = await ingress.logged('the notice of an unknown certificate could not be sent')
   assert.deepEqual([line.level, line.connector], ['warn', 'Contoso'])
   ingress.notices.before = async () => {}
-  assert.equal(await knock(wire), refused)
+  assert.equal(await sendRcpt(wire), refused)
   wire.destroy()
   assert.equal(ingress.notices.taken.length, 1)
-  assert.equal(await counted(ingress, 'NoticesFailed'), 1)
+  assert.equal(await countOf(ingress, 'NoticesFailed'), 1)
 })
 
 test('an exception while sending a notice does not reach the session', async () => {

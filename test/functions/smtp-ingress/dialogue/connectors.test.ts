@@ -6,7 +6,7 @@ import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
 import { snapshot } from '../../../support/fixtures.ts'
 
 /** Reads that the test completes one by one, and a clock. */
-function watched(context: TestContext) {
+function controlledConnectors(context: TestContext) {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const clock = { now: 0 }
   const readings: PromiseWithResolvers<Snapshot>[] = []
@@ -30,22 +30,22 @@ function watched(context: TestContext) {
   const read = async (): Promise<Snapshot> => {
     const compiled = snapshot({})
     readings.at(-1)?.resolve(compiled)
-    await turn()
+    await nextTurn()
     return compiled
   }
   const fail = async (error = new Error('away')) => {
     const asked = Promise.resolve(connectors.current())
     readings.at(-1)?.reject(error)
     await assert.rejects(asked, error)
-    await turn()
+    await nextTurn()
   }
   return { connectors, clock, readings, ages, logged, read, fail }
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve))
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
 test('a snapshot is valid for one second from the start of its read, then it is read again', async (t) => {
-  const { connectors, clock, readings, ages, read } = watched(t)
+  const { connectors, clock, readings, ages, read } = controlledConnectors(t)
   const asked = connectors.current()
   clock.now = 900
   const first = await read()
@@ -63,7 +63,7 @@ test('a snapshot is valid for one second from the start of its read, then it is 
 })
 
 test('concurrent callers share one read and one failure', async (t) => {
-  const { connectors, readings, logged } = watched(t)
+  const { connectors, readings, logged } = controlledConnectors(t)
   const asked = [connectors.current(), connectors.current(), connectors.current(), connectors.current()]
   assert.equal(readings.length, 1)
   readings[0]?.reject(new Error('away'))
@@ -73,7 +73,7 @@ test('concurrent callers share one read and one failure', async (t) => {
 })
 
 test('three consecutive failed reads are an outage, which a successful probe ends', async (t) => {
-  const { connectors, readings, logged, read, fail } = watched(t)
+  const { connectors, readings, logged, read, fail } = controlledConnectors(t)
   for (let times = 0; times < 3; times++) {
     assert.equal(connectors.areFailing, false)
     await fail()
@@ -90,7 +90,7 @@ test('three consecutive failed reads are an outage, which a successful probe end
 })
 
 test('a successful read resets the failure count and ends an outage', async (t) => {
-  const { connectors, clock, read, fail } = watched(t)
+  const { connectors, clock, read, fail } = controlledConnectors(t)
   const succeed = async () => {
     const asked = connectors.current()
     await read()
@@ -110,13 +110,13 @@ test('a successful read resets the failure count and ends an outage', async (t) 
 })
 
 test('one timed out read is an outage', async (t) => {
-  const { connectors, fail } = watched(t)
+  const { connectors, fail } = controlledConnectors(t)
   await fail(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   assert.equal(connectors.areFailing, true)
 })
 
 test('while reads fail, the last snapshot is not used longer than one second', async (t) => {
-  const { connectors, clock, read, fail } = watched(t)
+  const { connectors, clock, read, fail } = controlledConnectors(t)
   const asked = connectors.current()
   await read()
   await asked

@@ -27,8 +27,8 @@ const outcomes: [what: string, outcome: Outcome, alarming: number][] = [
   ['a full upload queue', tooManyLargeMessages, 0],
   ['a stored message', { size: 10 }, 0],
 ]
-for (const [what, outcome, alarming] of outcomes)
-  test(`${what} ${alarming === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
+for (const [what, outcome, failureCount] of outcomes)
+  test(`${what} ${failureCount === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
     const metrics = new Metrics()
     const dialogue = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')
@@ -45,7 +45,7 @@ for (const [what, outcome, alarming] of outcomes)
     const counts = metrics.take().filter(({ metric }) => metric === 'StorageFailures')
     assert.equal(
       counts.reduce((sum, { count }) => sum + count, 0),
-      alarming,
+      failureCount,
     )
   })
 

@@ -22,42 +22,42 @@ function held(options: Partial<GroupCommitOptions<string>> = {}) {
     maxConcurrentWrites: 1,
     ...options,
   })
-  const letGo = () => held.shift()?.(batches.at(-1)?.map(() => null) ?? [])
-  return { commits, batches, letGo }
+  const finishWrite = () => held.shift()?.(batches.at(-1)?.map(() => null) ?? [])
+  return { commits, batches, letGo: finishWrite }
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve))
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
 test('an idle group commit writes all items of one event loop turn together', async () => {
   const { commits, batches } = held()
   void commits.commit('a')
   void commits.commit('b')
   assert.deepEqual(batches, [])
-  await turn()
+  await nextTurn()
   assert.deepEqual(batches, [['a', 'b']])
 })
 
 test('items that arrive during a write go together in the next batch', async () => {
-  const { commits, batches, letGo } = held()
+  const { commits, batches, letGo: finishWrite } = held()
   const first = commits.commit('a')
-  await turn()
+  await nextTurn()
   const others = ['b', 'c', 'd'].map((item) => commits.commit(item))
-  letGo()
+  finishWrite()
   await first
-  letGo()
+  finishWrite()
   await Promise.all(others)
   assert.deepEqual(batches, [['a'], ['b', 'c', 'd']])
 })
 
 test('several batches are written concurrently when items have waited long enough', async () => {
-  const { commits, batches, letGo } = held({ maxConcurrentWrites: 2, maxWaitMs: 0 })
+  const { commits, batches, letGo: finishWrite } = held({ maxConcurrentWrites: 2, maxWaitMs: 0 })
   const first = commits.commit('a')
-  await turn()
+  await nextTurn()
   const second = commits.commit('b')
-  while (batches.length < 2) await turn()
+  while (batches.length < 2) await nextTurn()
   assert.deepEqual(batches, [['a'], ['b']])
-  letGo()
-  letGo()
+  finishWrite()
+  finishWrite()
   await Promise.all([first, second])
 })
 
@@ -73,25 +73,25 @@ const limits: [name: string, options: Partial<GroupCommitOptions<string>>, batch
 
 for (const [name, options, expected] of limits)
   test(`a batch has a maximum of ${name}`, async () => {
-    const { commits, batches, letGo } = held(options)
+    const { commits, batches, letGo: finishWrite } = held(options)
     const all = Promise.all(['aaa', 'bbb', 'ccc', 'ddd', 'eee'].map((item) => commits.commit(item)))
     while (batches.flat().length < 5) {
-      await turn()
-      letGo()
+      await nextTurn()
+      finishWrite()
     }
-    letGo()
+    finishWrite()
     await all
     assert.deepEqual(batches, expected)
   })
 
 test('written octets do not count for the next batch', async () => {
-  const { commits, batches, letGo } = held({ maxBatchOctets: 7 })
+  const { commits, batches, letGo: finishWrite } = held({ maxBatchOctets: 7 })
   const first = [commits.commit('aaa'), commits.commit('bbb')]
-  await turn()
-  letGo()
+  await nextTurn()
+  finishWrite()
   await Promise.all(first)
   for (const item of ['c', 'd']) void commits.commit(item)
-  await turn()
+  await nextTurn()
   assert.deepEqual(batches, [
     ['aaa', 'bbb'],
     ['c', 'd'],
@@ -99,34 +99,42 @@ test('written octets do not count for the next batch', async () => {
 })
 
 test('during other writes, items that do not fill a group go with the next batch', async () => {
-  const { commits, batches, letGo } = held({ maxConcurrentWrites: 9, maxWaitMs: 0, groupSize: 3 })
+  const {
+    commits,
+    batches,
+    letGo: finishWrite,
+  } = held({ maxConcurrentWrites: 9, maxWaitMs: 0, groupSize: 3 })
   const all = [commits.commit('a')]
-  await turn()
+  await nextTurn()
   for (const item of ['b', 'c', 'd', 'e', 'f']) all.push(commits.commit(item))
-  while (batches.length < 3) await turn()
+  while (batches.length < 3) await nextTurn()
   assert.deepEqual(batches, [['a'], ['b', 'c', 'd'], ['e', 'f']])
-  for (const _ of batches) letGo()
+  for (const _ of batches) finishWrite()
   await Promise.all(all)
 })
 
 test('without other writes, groups are not waited for', async () => {
   const { commits, batches } = held({ groupSize: 3 })
   for (const item of ['a', 'b', 'c', 'd']) void commits.commit(item)
-  await turn()
+  await nextTurn()
   assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
 })
 
 test('the end of a write does not shorten the wait of later items', async () => {
-  const { commits, batches, letGo } = held({ maxConcurrentWrites: 2, maxWaitMs: 60_000, maxBatchItems: 2 })
+  const {
+    commits,
+    batches,
+    letGo: finishWrite,
+  } = held({ maxConcurrentWrites: 2, maxWaitMs: 60_000, maxBatchItems: 2 })
   void commits.commit('a')
-  await turn()
+  await nextTurn()
   for (const item of ['b', 'c']) void commits.commit(item)
   void commits.commit('d')
-  letGo()
-  await turn()
+  finishWrite()
+  await nextTurn()
   assert.deepEqual(batches, [['a'], ['b', 'c']])
-  letGo()
-  await turn()
+  finishWrite()
+  await nextTurn()
   assert.deepEqual(batches.at(-1), ['d'])
 })
 
@@ -198,7 +206,7 @@ test('each item is written once, in order, within the limits, and gets its outco
           assert.ok(++atOnce <= bounds.writes)
           written.push(...batch.map(({ serial }) => serial))
           const { turns = 0, fails = false } = writes[batches++ % writes.length] ?? {}
-          for (let count = 0; count < turns; count++) await turn()
+          for (let count = 0; count < turns; count++) await nextTurn()
           atOnce--
           if (!fails) return batch.map(() => null)
           for (const { serial } of batch) failed.add(serial)
@@ -207,7 +215,7 @@ test('each item is written once, in order, within the limits, and gets its outco
       })
       const outcomes: Promise<boolean>[] = []
       for (const [serial, [octets, turns]] of arrivals.entries()) {
-        for (let count = 0; count < turns; count++) await turn()
+        for (let count = 0; count < turns; count++) await nextTurn()
         outcomes.push(
           commits.commit({ serial, octets }).then(
             () => true,

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { HeaderSectionChecker, maxHops } from '../../../../functions/smtp-ingress/intake/header-section.ts'
 
 /** @returns the reason of the refusal of a message in these pieces, or null */
-function seen(pieces: readonly Buffer[], maximum: number): string | null {
+function refusalReason(pieces: readonly Buffer[], maximum: number): string | null {
   const section = new HeaderSectionChecker(maximum)
   for (const piece of pieces) {
     const refused = section.read(piece)
@@ -51,9 +51,9 @@ const rows: [what: string, message: string, maximum: number, reason: string | nu
 for (const [what, message, maximum, reason] of rows)
   test(`${what}: ${reason ?? 'accepted'}, whole and octet by octet`, () => {
     const octets = Buffer.from(message)
-    assert.equal(seen([octets], maximum), reason)
+    assert.equal(refusalReason([octets], maximum), reason)
     assert.equal(
-      seen(
+      refusalReason(
         Array.from(octets, (octet) => Buffer.of(octet)),
         maximum,
       ),
@@ -62,7 +62,7 @@ for (const [what, message, maximum, reason] of rows)
   })
 
 /** Applies RFC 5322 §2.1 to the whole message at once. */
-function judge(message: string, maximum: number): Set<string> {
+function expectedReasons(message: string, maximum: number): Set<string> {
   const [head = ''] = `\r\n${message}`.split('\r\n\r\n', 1)
   const section = head.length === message.length + 2 ? head.slice(2) : `${head}\r\n`.slice(2)
   const reasons = new Set<string>()
@@ -83,8 +83,8 @@ test('the result does not depend on how a message is split', () => {
       const octets = Buffer.from(message)
       const edges = [0, ...cuts.filter((cut) => cut < octets.length).sort((a, b) => a - b), octets.length]
       const pieces = edges.slice(1).map((edge, index) => octets.subarray(edges[index], edge))
-      const reasons = judge(message, maximum)
-      const reason = seen(pieces, maximum)
+      const reasons = expectedReasons(message, maximum)
+      const reason = refusalReason(pieces, maximum)
       assert.ok(reason === null ? reasons.size === 0 : reasons.has(reason), `${reason}, not ${[...reasons]}`)
     }),
     { numRuns: 500 },

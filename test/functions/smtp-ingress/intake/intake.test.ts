@@ -23,8 +23,8 @@ import { MemoryBucket, MemoryQueue } from '../../../support/memory-storage.ts'
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
-const held = 128 * kibibyte
-const maximumSize = 8 * mebibyte
+const heldOctets = 128 * kibibyte
+const maxMessageOctets = 8 * mebibyte
 const spoolOctets = 64 * mebibyte
 
 const directory = await mkdtemp(join(tmpdir(), 'intake-test-'))
@@ -43,9 +43,9 @@ async function intakeWith(options: Partial<IntakeOptions> = {}) {
     queue,
     probeQueue: async () => {},
     bucket: 'content',
-    maxMessageOctets: maximumSize,
+    maxMessageOctets,
     maxHeaderOctets: 64 * kibibyte,
-    memory: { heldOctets: held, uploads: 2 },
+    memory: { heldOctets, uploads: 2 },
     spool,
     log: () => {},
     ...options,
@@ -72,16 +72,16 @@ async function write(incoming: IncomingMessage, octets: Buffer, piece = 64 * kib
 }
 
 /** @returns the reason of the refusal, or the stored octets */
-async function endOf(incoming: IncomingMessage): Promise<string | number | null> {
+async function outcomeOf(incoming: IncomingMessage): Promise<string | number | null> {
   const outcome = await incoming.end(null)
   if (outcome === null) return null
   return 'size' in outcome ? outcome.size : outcome.reason
 }
 
-const cutOf = (incoming: IncomingMessage): string | null => incoming.earlyRefusal?.reason ?? null
+const earlyRefusalOf = (incoming: IncomingMessage): string | null => incoming.earlyRefusal?.reason ?? null
 
 /** Files are discarded in the background until the spool is free again. */
-async function givenBack(spool: Spool, octets = spoolOctets): Promise<void> {
+async function untilSpoolFree(spool: Spool, octets = spoolOctets): Promise<void> {
   while (spool.freeOctets < octets) await new Promise((resolve) => setImmediate(resolve))
 }
 
@@ -96,8 +96,8 @@ function contentOf(bucket: MemoryBucket, { jobs }: MemoryQueue): Buffer {
 
 const sizes = fc.oneof(
   fc.nat(20_000),
-  fc.constantFrom(held, partOctets).chain((edge) => fc.integer({ min: edge - 100, max: edge + 100 })),
-  fc.integer({ min: held, max: 7 * mebibyte }),
+  fc.constantFrom(heldOctets, partOctets).chain((edge) => fc.integer({ min: edge - 100, max: edge + 100 })),
+  fc.integer({ min: heldOctets, max: 7 * mebibyte }),
 )
 
 test('a message of any size in any pieces is stored unchanged, and the spool is free afterwards', async () => {
@@ -107,13 +107,13 @@ test('a message of any size in any pieces is stored unchanged, and the spool is 
       const sent = mail(octets)
       const incoming = begin()
       await write(incoming, sent, piece)
-      assert.equal(await endOf(incoming), header.length + octets)
+      assert.equal(await outcomeOf(incoming), header.length + octets)
       assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
       bucket.objects.clear()
     }),
     { numRuns: 25 },
   )
-  await givenBack(spool)
+  await untilSpoolFree(spool)
 })
 
 test('concurrent messages in pieces are each stored as sent', async () => {
@@ -135,7 +135,7 @@ test('concurrent messages in pieces are each stored as sent', async () => {
             await incoming.write(content.subarray(from, from + piece))
             await new Promise((resolve) => setImmediate(resolve))
           }
-          assert.equal(await endOf(incoming), header.length + octets)
+          assert.equal(await outcomeOf(incoming), header.length + octets)
           return createHash('sha256').update(header).update(content).digest('hex')
         }),
       )
@@ -165,7 +165,7 @@ test('a buffer is reused after a successful store, not after a failed one', asyn
     const spool = await Spool.open(directory, spoolOctets)
     const incoming = new IncomingMessage(
       header,
-      { maxOctets: 1000, maxHeaderOctets: 1000, maxHeldOctets: held },
+      { maxOctets: 1000, maxHeaderOctets: 1000, maxHeldOctets: heldOctets },
       { buffers, spool, store },
     )
     incoming.write(mail(500))
@@ -183,7 +183,7 @@ test('a message in a hundred thousand pieces takes no more memory than its octet
   const sent = mail(100_000)
   const incoming = begin()
   for (const octet of sent) assert.equal(incoming.write(Buffer.of(octet)), undefined)
-  assert.equal(await endOf(incoming), header.length + sent.length)
+  assert.equal(await outcomeOf(incoming), header.length + sent.length)
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
 })
 
@@ -193,14 +193,14 @@ test('writes continue without waiting for the disk, and so does the end', async 
   const incoming = begin()
   for (let from = 0; from < sent.length; from += 10_000)
     void incoming.write(sent.subarray(from, from + 10_000))
-  assert.equal(await endOf(incoming), header.length + sent.length)
+  assert.equal(await outcomeOf(incoming), header.length + sent.length)
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
 })
 
 const hops = (count: number) => 'Received: from x by y\r\n'.repeat(count)
 
 const refused: [what: string, sent: Buffer, reason: string][] = [
-  ['more octets than it may have', mail(maximumSize + 1), 'MessageTooLarge'],
+  ['more octets than it may have', mail(maxMessageOctets + 1), 'MessageTooLarge'],
   ['a header section that is too long', Buffer.alloc(64 * kibibyte + 1, 'X: y\r\n'), 'HeaderTooLarge'],
   ['too many hops', Buffer.from(`${hops(31)}\r\nText\r\n`), 'HopCountExceeded'],
   [
@@ -215,38 +215,38 @@ for (const [what, sent, reason] of refused)
     const { queue, bucket, spool, begin } = await intakeWith()
     const incoming = begin()
     await write(incoming, sent)
-    await givenBack(spool)
+    await untilSpoolFree(spool)
     await write(incoming, mail(1000))
-    assert.equal(cutOf(incoming), null)
-    assert.equal(await endOf(incoming), reason)
+    assert.equal(earlyRefusalOf(incoming), null)
+    assert.equal(await outcomeOf(incoming), reason)
     assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
   })
 
 test('a message of maximum size is accepted', async () => {
   const { begin } = await intakeWith()
   const incoming = begin()
-  await write(incoming, mail(maximumSize))
-  assert.equal(await endOf(incoming), header.length + maximumSize)
+  await write(incoming, mail(maxMessageOctets))
+  assert.equal(await outcomeOf(incoming), header.length + maxMessageOctets)
 })
 
-for (const octets of [1000, 2 * held])
+for (const octets of [1000, 2 * heldOctets])
   test(`a message of ${octets} octets with a fault is not stored, and its first fault is returned`, async () => {
     const { queue, bucket, spool, begin } = await intakeWith()
     const incoming = begin()
     await write(incoming, mail(octets))
     assert.deepEqual(await incoming.end(messageHasBareNewlines), messageHasBareNewlines)
     assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
-    await givenBack(spool)
+    await untilSpoolFree(spool)
   })
 
 test('a client is cut off eight MiB beyond the maximum', async () => {
   const { begin } = await intakeWith()
   const incoming = begin()
-  await write(incoming, mail(maximumSize + 8 * mebibyte))
-  assert.equal(cutOf(incoming), null)
+  await write(incoming, mail(maxMessageOctets + 8 * mebibyte))
+  assert.equal(earlyRefusalOf(incoming), null)
   await write(incoming, mail(1))
-  assert.equal(cutOf(incoming), 'MessageTooLarge')
-  assert.equal(await endOf(incoming), 'MessageTooLarge')
+  assert.equal(earlyRefusalOf(incoming), 'MessageTooLarge')
+  assert.equal(await outcomeOf(incoming), 'MessageTooLarge')
 })
 
 test('a full spool refuses exactly the message that does not fit', async () => {
@@ -255,33 +255,33 @@ test('a full spool refuses exactly the message that does not fit', async () => {
   const [first, second, small] = [begin(), begin(), begin()]
   await write(first, mail(1.5 * mebibyte))
   assert.deepEqual(
-    [intake.hasRoomFor(0), intake.hasRoomFor(held), intake.hasRoomFor(mebibyte)],
+    [intake.hasRoomFor(0), intake.hasRoomFor(heldOctets), intake.hasRoomFor(mebibyte)],
     [true, true, false],
   )
   await write(second, mail(mebibyte))
-  assert.equal(await endOf(second), 'InsufficientSpool')
-  await givenBack(spool, mebibyte / 2)
+  assert.equal(await outcomeOf(second), 'InsufficientSpool')
+  await untilSpoolFree(spool, mebibyte / 2)
   await write(small, mail(1000))
-  assert.equal(typeof (await endOf(small)), 'number')
-  assert.equal(typeof (await endOf(first)), 'number')
-  await givenBack(spool, 2 * mebibyte)
+  assert.equal(typeof (await outcomeOf(small)), 'number')
+  assert.equal(typeof (await outcomeOf(first)), 'number')
+  await untilSpoolFree(spool, 2 * mebibyte)
   const third = begin()
   await write(third, mail(1.5 * mebibyte))
-  assert.equal(typeof (await endOf(third)), 'number')
+  assert.equal(typeof (await outcomeOf(third)), 'number')
 })
 
 test('a spool without room for the last octets refuses the message', async () => {
-  const spool = await Spool.open(directory, held + 1000)
+  const spool = await Spool.open(directory, heldOctets + 1000)
   const { begin, queue } = await intakeWith({ spool })
   const incoming = begin()
-  await write(incoming, mail(held - header.length + 2000))
-  assert.equal(await endOf(incoming), 'InsufficientSpool')
+  await write(incoming, mail(heldOctets - header.length + 2000))
+  assert.equal(await outcomeOf(incoming), 'InsufficientSpool')
   assert.equal(queue.calls, 0)
-  await givenBack(spool, held + 1000)
+  await untilSpoolFree(spool, heldOctets + 1000)
 })
 
 /** A spool whose operations the test delays or fails with `before`. */
-class ToldSpool implements MessageSpool {
+class ControlledSpool implements MessageSpool {
   before: (operation: 'append' | 'read') => Promise<void> = async () => {}
   freeOctets = spoolOctets
   readonly #spool: Spool
@@ -302,12 +302,12 @@ class ToldSpool implements MessageSpool {
 }
 
 test('the client gets backpressure while the disk is behind', async () => {
-  const told = new ToldSpool(await Spool.open(directory, spoolOctets))
+  const controlledSpool = new ControlledSpool(await Spool.open(directory, spoolOctets))
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
-  told.before = () => opened
-  const { begin } = await intakeWith({ spool: told })
+  controlledSpool.before = () => opened
+  const { begin } = await intakeWith({ spool: controlledSpool })
   const incoming = begin()
-  assert.equal(incoming.write(mail(held - header.length)), undefined)
+  assert.equal(incoming.write(mail(heldOctets - header.length)), undefined)
   const pending = incoming.write(mail(10))
   assert.ok(pending instanceof Promise)
   let isHeldBack = true
@@ -318,17 +318,17 @@ test('the client gets backpressure while the disk is behind', async () => {
   assert.equal(isHeldBack, true)
   open()
   await pending
-  assert.equal(await endOf(incoming), held + 10)
+  assert.equal(await outcomeOf(incoming), heldOctets + 10)
 })
 
 for (const operation of ['append', 'read'] as const)
   test(`a disk that fails at ${operation} refuses large messages with its cause, and is no storage outage`, async () => {
     const spool = await Spool.open(directory, spoolOctets)
-    const told = new ToldSpool(spool)
+    const controlledSpool = new ControlledSpool(spool)
     const cause = Object.assign(new Error('i/o error'), { code: 'EIO' })
-    const { intake, begin } = await intakeWith({ spool: told })
+    const { intake, begin } = await intakeWith({ spool: controlledSpool })
     for (let time = 0; time < 4; time++) {
-      told.before = async (name) => {
+      controlledSpool.before = async (name) => {
         if (name === operation) throw new SpoolError(cause)
       }
       const incoming = begin()
@@ -341,8 +341,8 @@ for (const operation of ['append', 'read'] as const)
     assert.equal(intake.isFailing, false)
     const small = begin()
     await write(small, mail(1000))
-    assert.equal(await endOf(small), header.length + 1000)
-    await givenBack(spool)
+    assert.equal(await outcomeOf(small), header.length + 1000)
+    await untilSpoolFree(spool)
   })
 
 test('large messages that cannot be stored are refused, their uploads aborted, and soon count as an outage', async () => {
@@ -354,12 +354,12 @@ test('large messages that cannot be stored are refused, their uploads aborted, a
     assert.equal(intake.isFailing, false)
     const incoming = begin()
     await write(incoming, mail(6 * mebibyte))
-    assert.equal(await endOf(incoming), 'StorageUnavailable')
+    assert.equal(await outcomeOf(incoming), 'StorageUnavailable')
     assert.equal(bucket.operations.at(-1), 'AbortMultipartUpload')
   }
   assert.equal(intake.isFailing, true)
   assert.equal(queue.calls, 0)
-  await givenBack(spool)
+  await untilSpoolFree(spool)
   intake.stop()
 })
 
@@ -370,8 +370,8 @@ for (const octets of [1000, mebibyte])
     await write(incoming, mail(octets))
     incoming.abandon()
     await write(incoming, mail(octets))
-    assert.equal(await endOf(incoming), null)
-    await givenBack(spool)
+    assert.equal(await outcomeOf(incoming), null)
+    await untilSpoolFree(spool)
     assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
   })
 
@@ -390,13 +390,13 @@ test('concurrent uploads never exceed the slots, and an abandoned message leaves
       return incoming
     }),
   )
-  const outcomes = messages.slice(0, 2).map(endOf)
+  const outcomes = messages.slice(0, 2).map(outcomeOf)
   await reached
   // Later, since the disk might have finished any of them first.
-  outcomes.push(...messages.slice(2).map(endOf))
+  outcomes.push(...messages.slice(2).map(outcomeOf))
   const small = begin()
   await write(small, mail(1000))
-  const smallOutcome = endOf(small)
+  const smallOutcome = outcomeOf(small)
   messages[2]?.abandon()
   assert.equal(await outcomes[2], null)
   // Two large messages, and the segment, which does not need a slot.
@@ -405,7 +405,7 @@ test('concurrent uploads never exceed the slots, and an abandoned message leaves
   assert.equal(await smallOutcome, header.length + 1000)
   for (const index of [0, 1, 3]) assert.equal(await outcomes[index], header.length + mebibyte)
   assert.equal(queue.jobs.length, 4)
-  await givenBack(spool)
+  await untilSpoolFree(spool)
 })
 
 test('an abandoned upload is aborted', async () => {
@@ -415,14 +415,14 @@ test('an abandoned upload is aborted', async () => {
     if (operation === 'UploadPart') incoming.abandon()
   }
   await write(incoming, mail(7 * mebibyte))
-  assert.equal(await endOf(incoming), null)
+  assert.equal(await outcomeOf(incoming), null)
   assert.deepEqual(bucket.operations, ['CreateMultipartUpload', 'UploadPart', 'AbortMultipartUpload'])
   assert.equal(queue.calls, 0)
-  await givenBack(spool)
+  await untilSpoolFree(spool)
 })
 
 test('a message that waits four minutes for a slot is refused with TooManyLargeMessages', async (context) => {
-  const { bucket, begin } = await intakeWith({ memory: { heldOctets: held, uploads: 1 } })
+  const { bucket, begin } = await intakeWith({ memory: { heldOctets, uploads: 1 } })
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   bucket.before = async () => {
@@ -431,11 +431,11 @@ test('a message that waits four minutes for a slot is refused with TooManyLargeM
   }
   const [first, second] = [begin(), begin()]
   for (const incoming of [first, second]) await write(incoming, mail(mebibyte))
-  const outcome = endOf(first)
+  const outcome = outcomeOf(first)
   await reached
   context.mock.timers.enable({ apis: ['setTimeout'] })
   let late: string | number | null = 0
-  void endOf(second).then((outcome) => {
+  void outcomeOf(second).then((outcome) => {
     late = outcome
   })
   // The end of the message is first written to the file, which takes real time.
@@ -453,13 +453,13 @@ test('a large message of random octets is stored unchanged', async () => {
   const sent = Buffer.concat([Buffer.from('X: y\r\n\r\n'), randomBytes(6 * mebibyte)])
   const incoming = begin()
   await write(incoming, sent, 16_384)
-  assert.equal(await endOf(incoming), header.length + sent.length)
+  assert.equal(await outcomeOf(incoming), header.length + sent.length)
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
 })
 
 test('during an outage queued messages are refused without an attempt', async () => {
-  const { intake, bucket, spool, begin } = await intakeWith({ memory: { heldOctets: held, uploads: 1 } })
-  const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
+  const { intake, bucket, spool, begin } = await intakeWith({ memory: { heldOctets, uploads: 1 } })
+  const { promise: timeout, reject: failUpload } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   bucket.before = () => {
     reach()
@@ -467,16 +467,16 @@ test('during an outage queued messages are refused without an attempt', async ()
   }
   const messages = [begin(), begin(), begin()]
   for (const incoming of messages) await write(incoming, mail(mebibyte))
-  const outcomes = messages.map(endOf)
+  const outcomes = messages.map(outcomeOf)
   await reached
-  giveUp(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
+  failUpload(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   assert.deepEqual(
     await Promise.all(outcomes),
     messages.map(() => 'StorageUnavailable'),
   )
   assert.equal(bucket.operations.length, 1)
   assert.equal(intake.isFailing, true)
-  await givenBack(spool)
+  await untilSpoolFree(spool)
   intake.stop()
 })
 
@@ -491,7 +491,7 @@ test('clients that disconnect during uploads are no outage', async () => {
       throw Object.assign(new Error('Request aborted'), { name: 'AbortError' })
     }
     await write(incoming, mail(6 * mebibyte))
-    assert.equal(await endOf(incoming), null)
+    assert.equal(await outcomeOf(incoming), null)
   }
   assert.equal(intake.isFailing, false)
 })
@@ -507,7 +507,7 @@ test('an outage ends when bucket and queue respond to a probe', async (context) 
   for (let time = 0; time < 3; time++) {
     const incoming = begin()
     await write(incoming, mail(1000))
-    assert.equal(await endOf(incoming), 'StorageUnavailable')
+    assert.equal(await outcomeOf(incoming), 'StorageUnavailable')
   }
   const failsAfterProbe = async (answers: typeof works) => {
     Object.assign(works, answers)
@@ -525,7 +525,7 @@ test('three consecutive unstored messages are an outage, in one batch or several
   const send = async (count: number) => {
     const messages = Array.from({ length: count }, begin)
     for (const incoming of messages) await write(incoming, mail(1000))
-    return Promise.all(messages.map(endOf))
+    return Promise.all(messages.map(outcomeOf))
   }
   const isAway = () => Promise.reject(new Error('away'))
   for (let time = 0; time < 3; time++) {
@@ -549,7 +549,7 @@ test('one timed out batch is an outage', async () => {
   bucket.before = () => Promise.reject(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   const incoming = begin()
   await write(incoming, mail(1000))
-  assert.equal(await endOf(incoming), 'StorageUnavailable')
+  assert.equal(await outcomeOf(incoming), 'StorageUnavailable')
   assert.equal(intake.isFailing, true)
   intake.stop()
 })

@@ -34,12 +34,12 @@ function counts(limits: Partial<ConnectionLimits> = {}, remembered?: number) {
   return { clock, counts: new ConnectionLimiter(all, () => clock.now, remembered) }
 }
 
-const replyTo = (admission: ConnectionLimiter, ip: string) => {
+const admitReply = (admission: ConnectionLimiter, ip: string) => {
   const refused = admission.admit(ip)
   return refused && `${refused.reply.code} ${refused.reply.enhanced} ${refused.reason}`
 }
 
-const [ofAddress, inAll, ofRate] = [
+const [addressRefusal, totalRefusal, rateRefusal] = [
   '421 4.7.0 TooManyConnections',
   '421 4.3.2 TooManySessions',
   '421 4.7.0 ConnectionRate',
@@ -48,41 +48,41 @@ const [ofAddress, inAll, ofRate] = [
 describe('concurrent sessions', () => {
   test('of an address have a maximum; other addresses have their own, and an ended session makes room', () => {
     const { counts: admission } = counts({ maxSessionsPerAddress: 2 })
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
-    assert.equal(replyTo(admission, '::ffff:192.0.2.1'), null)
-    assert.equal(replyTo(admission, '192.0.2.1'), ofAddress)
-    assert.equal(replyTo(admission, '192.0.2.2'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '::ffff:192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), addressRefusal)
+    assert.equal(admitReply(admission, '192.0.2.2'), null)
     admission.release('192.0.2.1')
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
     assert.equal(admission.sessions, 3)
   })
 
   test('of an IPv6 network are limited together', () => {
     const { counts: admission } = counts({ maxSessionsPerAddress: 1 })
-    assert.equal(replyTo(admission, '2001:db8::1'), null)
-    assert.equal(replyTo(admission, '2001:db8::2:2'), ofAddress)
-    assert.equal(replyTo(admission, '2001:db8:0:1::1'), null)
+    assert.equal(admitReply(admission, '2001:db8::1'), null)
+    assert.equal(admitReply(admission, '2001:db8::2:2'), addressRefusal)
+    assert.equal(admitReply(admission, '2001:db8:0:1::1'), null)
   })
 
   test('of all addresses have a maximum; an address over its own gets that reason', () => {
     const { counts: admission } = counts({ maxSessions: 2, maxSessionsPerAddress: 2 })
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
-    assert.equal(replyTo(admission, '192.0.2.1'), ofAddress)
-    assert.equal(replyTo(admission, '192.0.2.2'), inAll)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), addressRefusal)
+    assert.equal(admitReply(admission, '192.0.2.2'), totalRefusal)
     admission.release('192.0.2.1')
-    assert.equal(replyTo(admission, '192.0.2.2'), null)
+    assert.equal(admitReply(admission, '192.0.2.2'), null)
   })
 
   test('are not released when they were never admitted', () => {
     const { counts: admission } = counts({ maxSessions: 1 })
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
     admission.release('192.0.2.9')
-    assert.equal(replyTo(admission, '192.0.2.2'), inAll)
+    assert.equal(admitReply(admission, '192.0.2.2'), totalRefusal)
     admission.release('192.0.2.1')
     admission.release('192.0.2.1')
-    assert.equal(replyTo(admission, '192.0.2.2'), null)
-    assert.equal(replyTo(admission, '192.0.2.3'), inAll)
+    assert.equal(admitReply(admission, '192.0.2.2'), null)
+    assert.equal(admitReply(admission, '192.0.2.3'), totalRefusal)
   })
 })
 
@@ -90,23 +90,23 @@ describe('new sessions in a minute', () => {
   test('of an address are limited until its minute is over', () => {
     const { counts: admission, clock } = counts({ maxNewSessionsPerMinute: 3 })
     for (let session = 0; session < 3; session++) {
-      assert.equal(replyTo(admission, '192.0.2.1'), null)
+      assert.equal(admitReply(admission, '192.0.2.1'), null)
       admission.release('192.0.2.1')
     }
     clock.now = 59_999
-    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
-    assert.equal(replyTo(admission, '192.0.2.2'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), rateRefusal)
+    assert.equal(admitReply(admission, '192.0.2.2'), null)
     clock.now = 60_000
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
   })
 
   test('are counted again in the next minute, even if an earlier session stays open', () => {
     const { counts: admission, clock } = counts({ maxNewSessionsPerMinute: 1 })
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
-    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), rateRefusal)
     clock.now = 60_000
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
-    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), rateRefusal)
   })
 
   test('cause no entry for closed sessions when there is no limit', () => {
@@ -145,15 +145,15 @@ describe('a flood of addresses', () => {
     const { counts: admission } = counts({ maxNewSessionsPerMinute: 1 }, 100)
     flood(admission, 1000)
     assert.ok(admission.addresses <= 100)
-    assert.equal(replyTo(admission, '10.0.3.231'), ofRate)
-    assert.equal(replyTo(admission, '10.0.0.1'), null)
+    assert.equal(admitReply(admission, '10.0.3.231'), rateRefusal)
+    assert.equal(admitReply(admission, '10.0.0.1'), null)
   })
 
   test('does not displace an address with a session', () => {
     const { counts: admission } = counts({ maxNewSessionsPerMinute: 1 }, 100)
-    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(admitReply(admission, '192.0.2.1'), null)
     flood(admission, 1000)
-    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
+    assert.equal(admitReply(admission, '192.0.2.1'), rateRefusal)
   })
 
   test('of a million takes bounded memory', () => {

@@ -8,8 +8,8 @@ describe('a bounded map', () => {
 
   it('keeps the most recently used half of its keys, and never more than the maximum', () => {
     fc.assert(
-      fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (asked, most) => {
-        const memory = new BoundedMap<{ key: string }>({ maxKeys: most })
+      fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (asked, maxKeys) => {
+        const memory = new BoundedMap<{ key: string }>({ maxKeys })
         const made: string[] = []
         for (const key of asked) {
           const value = memory.getOrCreate(key, () => {
@@ -18,10 +18,10 @@ describe('a bounded map', () => {
           })
           assert.equal(value.key, key)
           const keys = [...memory.entries()].map(([key]) => key)
-          assert.ok(keys.length <= most)
+          assert.ok(keys.length <= maxKeys)
           assert.equal(new Set(keys).size, memory.size)
         }
-        const lately = [...new Set(asked.toReversed())].slice(0, Math.floor(most / 2))
+        const lately = [...new Set(asked.toReversed())].slice(0, Math.floor(maxKeys / 2))
         const before = made.length
         for (const key of lately.toReversed()) assert.equal(memory.get(key)?.key, key)
         assert.equal(made.length, before)

@@ -53,7 +53,7 @@ interface Outcome {
   /** Accepted messages in each minute. */
   taken: Map<number, number>
   /** For each refused message: messages accepted before in its minute. */
-  whenRefused: number[]
+  acceptedWhenRefused: number[]
   reports: number[]
   log: string[]
 }
@@ -67,7 +67,7 @@ async function simulate({
 }: Flood): Promise<Outcome> {
   const schedule = new Schedule()
   const table = new Table()
-  const outcome: Outcome = { taken: new Map(), whenRefused: [], reports: [], log: [] }
+  const outcome: Outcome = { taken: new Map(), acceptedWhenRefused: [], reports: [], log: [] }
   const rates = Array.from({ length: processes }, (_, index) => {
     outcome.reports.push(0)
     return new SharedRateCounter({
@@ -98,7 +98,7 @@ async function simulate({
       const minute = Math.floor(at / 60_000)
       const so = outcome.taken.get(minute) ?? 0
       const one = rates[process]
-      if (!one?.hasRoom('contoso', limit, at)) return void outcome.whenRefused.push(so)
+      if (!one?.hasRoom('contoso', limit, at)) return void outcome.acceptedWhenRefused.push(so)
       one.countMessage('contoso', limit, at)
       outcome.taken.set(minute, so + 1)
     })
@@ -107,7 +107,7 @@ async function simulate({
 }
 
 /** The maximum number of arrivals at one process within this many milliseconds. */
-function mostWithin(arrivals: Flood['arrivals'], process: number, milliseconds: number): number {
+function maxArrivalsWithin(arrivals: Flood['arrivals'], process: number, milliseconds: number): number {
   const times = arrivals.filter((one) => one.process === process).map(({ at }) => at)
   return Math.max(
     0,
@@ -139,13 +139,13 @@ describe('processes with a shared count', () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { taken } = await simulate(flood)
-        const besides = Array.from(
+        const allowedExcess = Array.from(
           { length: flood.processes },
           (_, process) =>
             Math.max(1, Math.floor(flood.limit / 8)) +
-            mostWithin(flood.arrivals, process, 2 * flood.roundTrip),
+            maxArrivalsWithin(flood.arrivals, process, 2 * flood.roundTrip),
         ).reduce((sum, one) => sum + one, 0)
-        for (const count of taken.values()) assert.ok(count < flood.limit + besides, `${count} taken`)
+        for (const count of taken.values()) assert.ok(count < flood.limit + allowedExcess, `${count} taken`)
       }),
       { numRuns: 150 },
     )
@@ -154,8 +154,8 @@ describe('processes with a shared count', () => {
   it('refuse no message below the limit', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
-        const { whenRefused } = await simulate(flood)
-        for (const taken of whenRefused) assert.ok(taken >= flood.limit, `refused after ${taken}`)
+        const { acceptedWhenRefused } = await simulate(flood)
+        for (const taken of acceptedWhenRefused) assert.ok(taken >= flood.limit, `refused after ${taken}`)
       }),
       { numRuns: 150 },
     )
@@ -249,14 +249,14 @@ describe('processes with a shared count', () => {
 })
 
 describe('a single process', () => {
-  const alone = (most = 10) =>
+  const alone = (maxKeys = 10) =>
     new SharedRateCounter({
       counts: null,
-      maxKeys: most,
+      maxKeys,
       log: () => assert.fail('nothing should be logged'),
       now: () => 0,
     })
-  const takeable = (rates: SharedRateCounter, key: string, limit: number, at: number): number => {
+  const countUntilFull = (rates: SharedRateCounter, key: string, limit: number, at: number): number => {
     let taken = 0
     while (taken < 1000 && rates.hasRoom(key, limit, at)) {
       rates.countMessage(key, limit, at)
@@ -267,28 +267,28 @@ describe('a single process', () => {
 
   it('counts each key and each minute separately', () => {
     const rates = alone()
-    assert.equal(takeable(rates, 'a', 3, 0), 3)
-    assert.equal(takeable(rates, 'b', 5, 59_999), 5)
-    assert.equal(takeable(rates, 'a', 3, 59_999), 0)
-    assert.equal(takeable(rates, 'a', 3, 60_000), 3)
+    assert.equal(countUntilFull(rates, 'a', 3, 0), 3)
+    assert.equal(countUntilFull(rates, 'b', 5, 59_999), 5)
+    assert.equal(countUntilFull(rates, 'a', 3, 59_999), 0)
+    assert.equal(countUntilFull(rates, 'a', 3, 60_000), 3)
   })
 
   it('applies a limit that changes within the minute', () => {
     const rates = alone()
-    assert.equal(takeable(rates, 'a', 3, 0), 3)
-    assert.equal(takeable(rates, 'a', 5, 1), 2)
-    assert.equal(takeable(rates, 'a', 4, 2), 0)
+    assert.equal(countUntilFull(rates, 'a', 3, 0), 3)
+    assert.equal(countUntilFull(rates, 'a', 5, 1), 2)
+    assert.equal(countUntilFull(rates, 'a', 4, 2), 0)
   })
 
   it('works when the clock is set back', () => {
     const rates = alone()
-    assert.equal(takeable(rates, 'a', 3, 120_000), 3)
-    assert.equal(takeable(rates, 'a', 3, 0), 3)
+    assert.equal(countUntilFull(rates, 'a', 3, 120_000), 3)
+    assert.equal(countUntilFull(rates, 'a', 3, 0), 3)
   })
 
   it('forgets the least recently counted key when there are too many', () => {
     const rates = alone(4)
-    for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) takeable(rates, key, 1, 0)
+    for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) countUntilFull(rates, key, 1, 0)
     const isKnown = (key: string) => !rates.hasRoom(key, 1, 0)
     assert.deepEqual(['e', 'd', 'a', 'b', 'c'].filter(isKnown), ['e', 'd', 'a'])
   })

@@ -13,7 +13,7 @@ interface Report {
   taken: number
 }
 
-function ratesOf(context: TestContext, { perAddress = 0, others = 0 } = {}) {
+function rateLimiterFor(context: TestContext, { addressLimit = 0, others = 0 } = {}) {
   const reports: Report[] = []
   const lines: string[] = []
   const connectorCounts: SharedCounts = {
@@ -24,7 +24,7 @@ function ratesOf(context: TestContext, { perAddress = 0, others = 0 } = {}) {
   }
   const rates = createMessageRateLimiter({
     connectorCounts,
-    addressLimit: perAddress,
+    addressLimit,
     log: (_level, message) => lines.push(message),
     now: () => 0,
   })
@@ -32,7 +32,7 @@ function ratesOf(context: TestContext, { perAddress = 0, others = 0 } = {}) {
   return { rates, reports, lines }
 }
 
-const limited = (messageRateLimit: number | null, fields: Parameters<typeof inbound>[0] = {}) =>
+const limitedConnector = (messageRateLimit: number | null, fields: Parameters<typeof inbound>[0] = {}) =>
   inbound({ messageRateLimit, ...fields })
 
 /** @returns how many of a hundred messages are accepted */
@@ -42,8 +42,8 @@ function taken(ask: () => unknown): number {
 
 describe('a connector with a limit', () => {
   it('accepts that many messages a minute and defers the rest in session', (context) => {
-    const { rates } = ratesOf(context)
-    const connectors = [limited(3)]
+    const { rates } = rateLimiterFor(context)
+    const connectors = [limitedConnector(3)]
     assert.equal(
       taken(() => rates.countMessage(ip, connectors, 0)),
       3,
@@ -60,17 +60,17 @@ describe('a connector with a limit', () => {
   })
 
   it('counts messages from all addresses', (context) => {
-    const { rates } = ratesOf(context)
+    const { rates } = rateLimiterFor(context)
     let host = 1
     assert.equal(
-      taken(() => rates.countMessage(`192.0.2.${host++}`, [limited(5)], 0)),
+      taken(() => rates.countMessage(`192.0.2.${host++}`, [limitedConnector(5)], 0)),
       5,
     )
   })
 
   it('accepts what other tasks left of its limit', async (context) => {
-    const { rates } = ratesOf(context, { others: 7 })
-    const connectors = [limited(10)]
+    const { rates } = rateLimiterFor(context, { others: 7 })
+    const connectors = [limitedConnector(10)]
     assert.equal(rates.countMessage(ip, connectors, 0), null)
     await null
     assert.equal(
@@ -80,20 +80,20 @@ describe('a connector with a limit', () => {
   })
 
   it('is counted separately from others', (context) => {
-    const { rates } = ratesOf(context)
+    const { rates } = rateLimiterFor(context)
     assert.equal(
-      taken(() => rates.countMessage(ip, [limited(3)], 0)),
+      taken(() => rates.countMessage(ip, [limitedConnector(3)], 0)),
       3,
     )
     assert.equal(
-      taken(() => rates.countMessage(ip, [limited(4, { name: 'Fabrikam' })], 0)),
+      taken(() => rates.countMessage(ip, [limitedConnector(4, { name: 'Fabrikam' })], 0)),
       4,
     )
   })
 
   it('does not count a message that another connector defers', (context) => {
-    const { rates } = ratesOf(context)
-    const [wide, narrow] = [limited(10), limited(2, { name: 'Ours' })]
+    const { rates } = rateLimiterFor(context)
+    const [wide, narrow] = [limitedConnector(10), limitedConnector(2, { name: 'Ours' })]
     assert.equal(
       taken(() => rates.countMessage(ip, [wide, narrow], 0)),
       2,
@@ -106,16 +106,16 @@ describe('a connector with a limit', () => {
   })
 
   const without: { name: string; connector: ReturnType<typeof inbound> }[] = [
-    { name: 'that has no limit', connector: limited(null) },
-    { name: 'that is report only', connector: limited(1, { mode: 'ReportOnly' }) },
+    { name: 'that has no limit', connector: limitedConnector(null) },
+    { name: 'that is report only', connector: limitedConnector(1, { mode: 'ReportOnly' }) },
     {
       name: 'stored before limits existed',
-      connector: { ...limited(null), messageRateLimit: undefined } as never,
+      connector: { ...limitedConnector(null), messageRateLimit: undefined } as never,
     },
   ]
   for (const { name, connector } of without)
     it(`is not limited and causes no report when it is one ${name}`, (context) => {
-      const { rates, reports } = ratesOf(context)
+      const { rates, reports } = rateLimiterFor(context)
       assert.equal(
         taken(() => rates.countMessage(ip, [connector], 0)),
         100,
@@ -125,8 +125,8 @@ describe('a connector with a limit', () => {
 
   it('is reported by id at the first message; the rest follows within a second', async (context) => {
     context.mock.timers.enable({ apis: ['setInterval'] })
-    const { rates, reports } = ratesOf(context)
-    for (let message = 0; message < 5; message++) rates.countMessage(ip, [limited(1000)], 0)
+    const { rates, reports } = rateLimiterFor(context)
+    for (let message = 0; message < 5; message++) rates.countMessage(ip, [limitedConnector(1000)], 0)
     await null
     assert.deepEqual(reports, [{ key: 'id-contoso', taken: 1 }])
     context.mock.timers.tick(1000)
@@ -138,12 +138,12 @@ describe('a connector with a limit', () => {
 
 describe('an address', () => {
   it('has its own limit, independent of connectors', (context) => {
-    const { rates, reports } = ratesOf(context, { perAddress: 3 })
+    const { rates, reports } = rateLimiterFor(context, { addressLimit: 3 })
     assert.equal(
       taken(() => rates.countMessage(ip, [], 0)),
       3,
     )
-    const refused = rates.countMessage(ip, [limited(null)], 0)
+    const refused = rates.countMessage(ip, [limitedConnector(null)], 0)
     assert.ok(refused)
     assert.equal(
       formatReply(refused.reply),
@@ -156,7 +156,7 @@ describe('an address', () => {
   })
 
   it('is a /64 of IPv6, in any spelling', (context) => {
-    const { rates } = ratesOf(context, { perAddress: 2 })
+    const { rates } = rateLimiterFor(context, { addressLimit: 2 })
     const ask = (from: string) => rates.countMessage(from, [], 0)?.reason ?? null
     assert.deepEqual(
       ['2001:db8:0:1::1', '2001:DB8::1:2:3:4:5', '2001:db8:0:1:ffff::', '2001:db8:0:2::1'].map(ask),
@@ -170,8 +170,8 @@ describe('an address', () => {
   })
 
   it('does not use up a connector\u2019s limit with deferred messages', (context) => {
-    const { rates } = ratesOf(context, { perAddress: 2 })
-    const connectors = [limited(5)]
+    const { rates } = rateLimiterFor(context, { addressLimit: 2 })
+    const connectors = [limitedConnector(5)]
     assert.equal(
       taken(() => rates.countMessage(ip, connectors, 0)),
       2,
@@ -184,9 +184,9 @@ describe('an address', () => {
   })
 
   it('is not charged for messages that a connector defers', (context) => {
-    const { rates } = ratesOf(context, { perAddress: 5 })
+    const { rates } = rateLimiterFor(context, { addressLimit: 5 })
     assert.equal(
-      taken(() => rates.countMessage(ip, [limited(2)], 0)),
+      taken(() => rates.countMessage(ip, [limitedConnector(2)], 0)),
       2,
     )
     assert.equal(

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
-import { answer, parsed } from '../../../support/ingress/lines.ts'
+import { parseAccepted, replyTo } from '../../../support/ingress/lines.ts'
 
 describe('a command', () => {
   const taken: [line: string, command: object][] = [
@@ -49,7 +49,7 @@ describe('a command', () => {
     ['\x16\x03', { verb: 'TLS' }],
   ]
   for (const [line, command] of taken)
-    it(`${JSON.stringify(line)} is accepted`, () => assert.deepEqual(parsed(line), command))
+    it(`${JSON.stringify(line)} is accepted`, () => assert.deepEqual(parseAccepted(line), command))
 
   const unknown = '500 5.5.2 Command not recognized'
   const refused: [line: string, reply: string][] = [
@@ -110,7 +110,7 @@ describe('a command', () => {
     ['X\u0001\r', '500 5.5.2 Command contains a control character'],
   ]
   for (const [line, reply] of refused)
-    it(`${JSON.stringify(line.slice(0, 60))} gets ${reply}`, () => assert.equal(answer(line), reply))
+    it(`${JSON.stringify(line.slice(0, 60))} gets ${reply}`, () => assert.equal(replyTo(line), reply))
 
   const garbled: [what: string, octets: string, reply: string][] = [
     ['a verb', 'QU\xc3T', unknown],
@@ -142,10 +142,10 @@ describe('a command', () => {
   ]
   for (const [what, octets, reply] of garbled)
     it(`gets ${reply} when ${what} is not UTF-8`, () =>
-      assert.equal(answer(Buffer.from(octets, 'latin1')), reply))
+      assert.equal(replyTo(Buffer.from(octets, 'latin1')), reply))
 
   it('without meaning for the session may contain any octets but controls', () => {
-    assert.deepEqual(parsed(Buffer.from('NOOP \xfc\xff', 'latin1')), { verb: 'NOOP' })
+    assert.deepEqual(parseAccepted(Buffer.from('NOOP \xfc\xff', 'latin1')), { verb: 'NOOP' })
   })
 
   it('does not share memory with the octets it was parsed from', () => {
@@ -259,12 +259,12 @@ describe('any line', () => {
           taken++
           const { mailFrom, smtpUtf8 } = found.envelope
           assert.match(mailFrom, /^[^\p{Cc}\p{Bidi_Control}]*$/u)
-          const again = parsed(`MAIL FROM:<${mailFrom}>${smtpUtf8 ? ' SMTPUTF8' : ''}`)
+          const again = parseAccepted(`MAIL FROM:<${mailFrom}>${smtpUtf8 ? ' SMTPUTF8' : ''}`)
           assert.equal('envelope' in again && again.envelope.mailFrom, mailFrom)
         } else if (found.verb === 'RCPT') {
           taken++
           const { address, notify, orcpt } = found.recipient
-          const again = parsed(
+          const again = parseAccepted(
             `RCPT TO:<${address}>${notify ? ` NOTIFY=${notify}` : ''}${orcpt ? ` ORCPT=${orcpt}` : ''}`,
           )
           assert.deepEqual(again, found)

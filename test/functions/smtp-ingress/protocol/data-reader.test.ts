@@ -44,11 +44,11 @@ describe('the reader agrees with the reference, however octets are split', () =>
     .tuple(fc.array(part, { maxLength: 14 }), fc.constantFrom('', '\r\n.\r\n'))
     .map(([parts, ending]) => parts.join('') + ending)
   const cuts = fc.array(fc.nat(40), { maxLength: 10 })
-  for (const unlawfulOctets of ['Refuse', 'Normalise'] as const)
-    test(unlawfulOctets, () => {
+  for (const bareNewlines of ['Refuse', 'Normalise'] as const)
+    test(bareNewlines, () => {
       fc.assert(
-        fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maximumLine) => {
-          const options: DataReaderOptions = { maxLineOctets: maximumLine, bareNewlines: unlawfulOctets }
+        fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maxLineOctets) => {
+          const options: DataReaderOptions = { maxLineOctets, bareNewlines }
           const read = readThrough(options, cut(bytes(octets), points))
           const expected = readByTheRules(options, octets)
           const isWhole = expected.end >= 0 && !expected.fault

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { answer, parsed } from '../../../support/ingress/lines.ts'
+import { parseAccepted, replyTo } from '../../../support/ingress/lines.ts'
 
 describe('parameters of MAIL', () => {
   const nothing = {
@@ -40,7 +40,7 @@ describe('parameters of MAIL', () => {
   ]
   for (const [parameters, meaning] of taken)
     it(`${JSON.stringify(parameters.slice(0, 60))} are accepted`, () => {
-      const command = parsed(`MAIL FROM:<a@b.example>${parameters}`)
+      const command = parseAccepted(`MAIL FROM:<a@b.example>${parameters}`)
       assert.ok('envelope' in command)
       const { dsn, ...envelope } = command.envelope
       assert.deepEqual({ size: command.size, ...envelope, ...dsn }, { ...nothing, ...meaning })
@@ -98,7 +98,7 @@ describe('parameters of MAIL', () => {
   ]
   for (const [parameters, reply] of refused)
     it(`${JSON.stringify(parameters.slice(0, 60))} get ${reply}`, () =>
-      assert.equal(answer(`MAIL FROM:<a@b.example> ${parameters}`), reply))
+      assert.equal(replyTo(`MAIL FROM:<a@b.example> ${parameters}`), reply))
 })
 
 describe('parameters of RCPT', () => {
@@ -119,7 +119,7 @@ describe('parameters of RCPT', () => {
   ]
   for (const [parameters, notify, orcpt] of taken)
     it(`${JSON.stringify(parameters.slice(0, 60))} are accepted`, () => {
-      const command = parsed(`RCPT TO:<b@ours.example>${parameters}`)
+      const command = parseAccepted(`RCPT TO:<b@ours.example>${parameters}`)
       assert.ok('recipient' in command)
       assert.deepEqual(command.recipient, { address: 'b@ours.example', notify, orcpt })
     })
@@ -157,5 +157,5 @@ describe('parameters of RCPT', () => {
   ]
   for (const [parameters, reply] of refused)
     it(`${JSON.stringify(parameters.slice(0, 60))} get ${reply}`, () =>
-      assert.equal(answer(`RCPT TO:<b@ours.example> ${parameters}`), reply))
+      assert.equal(replyTo(`RCPT TO:<b@ours.example> ${parameters}`), reply))
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { answer, parsed } from '../../../support/ingress/lines.ts'
+import { parseAccepted, replyTo } from '../../../support/ingress/lines.ts'
 
 const local = (octets: number) => 'a'.repeat(octets)
 /** A domain of this many octets. */
@@ -52,18 +52,18 @@ describe('a path', () => {
   ]
   for (const [path, address, needsSmtpUtf8 = false] of taken) {
     it(`${path.slice(0, 70)} is a valid recipient`, () =>
-      assert.deepEqual(parsed(`RCPT TO:${path}`), {
+      assert.deepEqual(parseAccepted(`RCPT TO:${path}`), {
         verb: 'RCPT',
         recipient: { address, notify: null, orcpt: null },
         needsSmtpUtf8,
       }))
 
     it(`${path.slice(0, 70)} is a valid sender`, () => {
-      const command = parsed(`MAIL FROM:${path} SMTPUTF8`)
+      const command = parseAccepted(`MAIL FROM:${path} SMTPUTF8`)
       assert.equal('envelope' in command && command.envelope.mailFrom, address)
-      if (needsSmtpUtf8) assert.equal(answer(`MAIL FROM:${path}`), '550 5.6.7 Address needs SMTPUTF8')
+      if (needsSmtpUtf8) assert.equal(replyTo(`MAIL FROM:${path}`), '550 5.6.7 Address needs SMTPUTF8')
       else
-        assert.deepEqual(parsed(`MAIL FROM:${path}`), {
+        assert.deepEqual(parseAccepted(`MAIL FROM:${path}`), {
           ...command,
           envelope: { ...envelope, mailFrom: address },
         })
@@ -78,7 +78,7 @@ describe('a path', () => {
   }
 
   it('may be null for a sender', () =>
-    assert.deepEqual(parsed('MAIL FROM:<>'), {
+    assert.deepEqual(parseAccepted('MAIL FROM:<>'), {
       verb: 'MAIL',
       envelope: { ...envelope, mailFrom: '' },
       size: 0,
@@ -86,7 +86,7 @@ describe('a path', () => {
 
   for (const name of ['postmaster', 'Postmaster', 'POSTMASTER'])
     it(`may be ${name} for a recipient`, () => {
-      const command = parsed(`RCPT TO:<${name}>`)
+      const command = parseAccepted(`RCPT TO:<${name}>`)
       assert.equal('recipient' in command && command.recipient.address, name)
     })
 
@@ -97,7 +97,7 @@ describe('a path', () => {
     'Mail From:<a@b.example>  ',
   ])
     it(`is found in ${JSON.stringify(line)}`, () => {
-      const command = parsed(line)
+      const command = parseAccepted(line)
       assert.equal('envelope' in command && command.envelope.mailFrom, 'a@b.example')
     })
 
@@ -191,12 +191,12 @@ describe('a path', () => {
   ]
   for (const path of refused)
     it(`cannot be ${JSON.stringify(path.slice(0, 70))}`, () => {
-      assert.equal(answer(`MAIL FROM:${path} SMTPUTF8`), badSender)
-      assert.equal(answer(`RCPT TO:${path}`), badRecipient)
+      assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), badSender)
+      assert.equal(replyTo(`RCPT TO:${path}`), badRecipient)
     })
 
-  it('cannot be null for a recipient', () => assert.equal(answer('RCPT TO:<>'), badRecipient))
-  it('cannot be postmaster for a sender', () => assert.equal(answer('MAIL FROM:<postmaster>'), badSender))
+  it('cannot be null for a recipient', () => assert.equal(replyTo('RCPT TO:<>'), badRecipient))
+  it('cannot be postmaster for a sender', () => assert.equal(replyTo('MAIL FROM:<postmaster>'), badSender))
 
   const tooLong: string[] = [
     `<${local(191)}@${domain(63)}>`,
@@ -208,8 +208,8 @@ describe('a path', () => {
   ]
   for (const path of tooLong)
     it(`of ${Buffer.byteLength(path)} octets is too long: ${path.slice(0, 10)}…`, () => {
-      assert.equal(answer(`MAIL FROM:${path} SMTPUTF8`), '501 5.1.7 Address exceeds 254 octets')
-      assert.equal(answer(`RCPT TO:${path}`), '501 5.1.3 Address exceeds 254 octets')
+      assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), '501 5.1.7 Address exceeds 254 octets')
+      assert.equal(replyTo(`RCPT TO:${path}`), '501 5.1.3 Address exceeds 254 octets')
     })
 
   const elsewhere: [line: string, reply: string][] = [
@@ -227,5 +227,5 @@ describe('a path', () => {
     ['RCPT\u00a0TO:<a@b.example>', '500 5.5.2 Command not recognized'],
   ]
   for (const [line, reply] of elsewhere)
-    it(`is not found in ${JSON.stringify(line)}`, () => assert.equal(answer(line), reply))
+    it(`is not found in ${JSON.stringify(line)}`, () => assert.equal(replyTo(line), reply))
 })

@@ -8,18 +8,18 @@ const day = 86_400_000
 
 test('the days left are published every minute until stopped', (t) => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: 0 })
-  const told: unknown[] = []
+  const published: unknown[] = []
   const expires = new Date(2 * day)
-  const write = (line: string) => void told.push(JSON.parse(line).CertificateDaysLeft)
+  const write = (line: string) => void published.push(JSON.parse(line).CertificateDaysLeft)
   const end = publishDaysLeft({ expiresAt: () => expires, write, now: () => new Date() })
   t.mock.timers.tick(120_000)
-  assert.deepEqual(told, [1, 1])
+  assert.deepEqual(published, [1, 1])
   t.mock.timers.tick(2 * day)
-  assert.equal(told.at(-1), -1)
+  assert.equal(published.at(-1), -1)
   end()
-  const { length } = told
+  const { length } = published
   t.mock.timers.tick(day)
-  assert.equal(told.length, length)
+  assert.equal(published.length, length)
 })
 
 test('the first of two certificates to expire counts', async () => {

@@ -7,7 +7,7 @@ import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
 
 const pki = await createPki()
 const names = ['mx.ours.example']
-const [one, two, wrongName, over, small] = await Promise.all([
+const [one, two, wrongName, expired, small] = await Promise.all([
   pki.issue({ names, commonName: 'one' }),
   pki.issue({ names, commonName: 'two' }),
   pki.issue({ names: ['mail.ours.example'], commonName: 'wrong' }),
@@ -21,9 +21,9 @@ const in7Days = daysFromNow(7).toISOString()
 /** @param secret whose text is read each time; an Error is thrown */
 async function open(secret: { text: string | Error }) {
   const metrics = new Metrics()
-  const said: { level: string; message: string; [field: string]: unknown }[] = []
+  const logged: { level: string; message: string; [field: string]: unknown }[] = []
   const used: CertificatesAndKeys[] = []
-  const ours = await ServedCertificates.open({
+  const served = await ServedCertificates.open({
     async read() {
       if (secret.text instanceof Error) throw secret.text
       return secret.text
@@ -31,26 +31,33 @@ async function open(secret: { text: string | Error }) {
     hostname: 'mx.ours.example',
     readIntervalMs: 3_600_000,
     metrics,
-    log: (level, message, fields) => void said.push({ level, message, ...fields }),
+    log: (level, message, fields) => void logged.push({ level, message, ...fields }),
     now: () => new Date(),
   })
   const isUsed = ({ cert }: Identity) => used.at(-1)?.certificate === cert
   const counts = () => Object.fromEntries(metrics.take().map(({ metric, count }) => [metric, count]))
-  return { ours, said, used, isUsed, counts, begin: () => ours.begin({ use: (it) => void used.push(it) }) }
+  return {
+    ours: served,
+    said: logged,
+    used,
+    isUsed,
+    counts,
+    begin: () => served.begin({ use: (it) => void used.push(it) }),
+  }
 }
 
 test('the secret\u2019s certificate is served, and a new current one from the next read', async () => {
   const secret = { text: text(one) }
-  const { ours, used, isUsed, said, begin } = await open(secret)
-  assert.equal(ours.served.certificate, one.cert)
+  const { ours: served, used, isUsed, said: logged, begin } = await open(secret)
+  assert.equal(served.served.certificate, one.cert)
   begin()
-  await ours.refresh()
+  await served.refresh()
   assert.equal(used.length, 0)
   secret.text = text(two)
-  await ours.refresh()
+  await served.refresh()
   assert.ok(isUsed(two))
-  assert.equal(said.at(-1)?.message, 'certificates switched: new sessions use these')
-  ours.stop()
+  assert.equal(logged.at(-1)?.message, 'certificates switched: new sessions use these')
+  served.stop()
 })
 
 const failing: [string, string | Error][] = [
@@ -62,22 +69,22 @@ const failing: [string, string | Error][] = [
 for (const [what, fault] of failing)
   test(`when ${what}, the served certificate stays; this is logged and counted, and the next read recovers`, async () => {
     const secret: { text: string | Error } = { text: text(one) }
-    const { ours, used, isUsed, said, counts, begin } = await open(secret)
+    const { ours: served, used, isUsed, said: logged, counts, begin } = await open(secret)
     begin()
     secret.text = fault
-    await ours.refresh()
+    await served.refresh()
     assert.equal(used.length, 0)
-    assert.equal(said.at(-1)?.message, 'certificates cannot be read: the previous ones stay in use')
+    assert.equal(logged.at(-1)?.message, 'certificates cannot be read: the previous ones stay in use')
     assert.deepEqual(counts(), { CertificateReadsFailed: 1 })
     secret.text = text(two)
-    await ours.refresh()
+    await served.refresh()
     assert.ok(isUsed(two))
-    ours.stop()
+    served.stop()
   })
 
 const refusals: [string, () => string, string][] = [
   ['a current certificate for another name', () => text(wrongName), 'Name'],
-  ['an expired current certificate', () => text(over), 'Expired'],
+  ['an expired current certificate', () => text(expired), 'Expired'],
   ['a current certificate with another key', () => text({ cert: two.cert, key: one.key }), 'Unusable'],
   [
     'a next certificate for another name',
@@ -90,20 +97,20 @@ const refusals: [string, () => string, string][] = [
 for (const [what, bad, reason] of refusals)
   test(`${what} is refused: logged once, counted at every read, and the served certificate stays`, async () => {
     const secret = { text: text(one) }
-    const { ours, used, said, counts, begin } = await open(secret)
+    const { ours: served, used, said: logged, counts, begin } = await open(secret)
     begin()
     secret.text = bad()
-    await ours.refresh()
-    await ours.refresh()
+    await served.refresh()
+    await served.refresh()
     assert.equal(used.length, 0)
-    const errors = said.filter(({ level }) => level === 'error')
+    const errors = logged.filter(({ level }) => level === 'error')
     assert.deepEqual(
       errors.map(({ message, reason }) => [message, reason]),
       [['certificates are refused: the previous ones stay in use', reason]],
     )
     assert.deepEqual(counts(), { CertificatesRefused: 2 })
-    assert.doesNotMatch(JSON.stringify(said), /PRIVATE KEY|MII|MIG/)
-    ours.stop()
+    assert.doesNotMatch(JSON.stringify(logged), /PRIVATE KEY|MII|MIG/)
+    served.stop()
   })
 
 /** Simulates time. @returns a function that gives the time this many milliseconds from now */
@@ -115,95 +122,101 @@ function simulatedClock(context: TestContext): (milliseconds: number) => string 
 test('the next certificate is served from its date, even when the secret cannot be read', async (context) => {
   const servedFrom = simulatedClock(context)(300)
   const secret: { text: string | Error } = { text: text(one, { next: { ...pair(two), servedFrom } }) }
-  const { ours, used, isUsed, begin } = await open(secret)
+  const { ours: served, used, isUsed, begin } = await open(secret)
   begin()
   secret.text = new Error('away')
-  await ours.refresh()
+  await served.refresh()
   context.mock.timers.tick(299)
   assert.equal(used.length, 0)
   context.mock.timers.tick(1)
   assert.ok(isUsed(two))
   // Moving it to the current certificate in the secret changes nothing.
   secret.text = text(two)
-  await ours.refresh()
+  await served.refresh()
   assert.equal(used.length, 1)
-  ours.stop()
+  served.stop()
 })
 
 test('a withdrawn next certificate is not served', async (context) => {
   const servedFrom = simulatedClock(context)(200)
   const secret = { text: text(one, { next: { ...pair(two), servedFrom } }) }
-  const { ours, used, begin } = await open(secret)
+  const { ours: served, used, begin } = await open(secret)
   begin()
   secret.text = text(one)
-  await ours.refresh()
+  await served.refresh()
   context.mock.timers.tick(300)
   assert.equal(used.length, 0)
-  ours.stop()
+  served.stop()
 })
 
 test('a process starts with an expired certificate, since no mail would be worse, and logs it', async () => {
-  const { ours, said, counts, begin } = await open({ text: text(over) })
+  const { ours: served, said: logged, counts, begin } = await open({ text: text(expired) })
   begin()
-  assert.equal(ours.served.certificate, over.cert)
+  assert.equal(served.served.certificate, expired.cert)
   assert.deepEqual(
-    said.filter(({ level }) => level === 'error').map(({ message, reason }) => [message, reason]),
+    logged.filter(({ level }) => level === 'error').map(({ message, reason }) => [message, reason]),
     [['certificates are faulty but served, since there are no others', 'Expired']],
   )
   assert.deepEqual(counts(), { CertificatesRefused: 1 })
-  ours.stop()
+  served.stop()
 })
 
 test('the replacement of an expired certificate is served even with a fault', async () => {
-  const secret = { text: text(over) }
-  const { ours, used, said, begin } = await open(secret)
+  const secret = { text: text(expired) }
+  const { ours: served, used, said: logged, begin } = await open(secret)
   begin()
   for (const [current, message] of [
     [wrongName, 'certificates are faulty but served, since there are no others'],
     [one, 'certificates switched: new sessions use these'],
   ] as const) {
     secret.text = text(current)
-    await ours.refresh()
+    await served.refresh()
     assert.equal(used.at(-1)?.certificate, current.cert)
-    assert.equal(said.at(-1)?.message, message)
+    assert.equal(logged.at(-1)?.message, message)
   }
   secret.text = text({ cert: two.cert, key: one.key })
-  await ours.refresh()
+  await served.refresh()
   assert.equal(used.length, 2)
-  ours.stop()
+  served.stop()
 })
 
 test('a next certificate that becomes due during the start is served from the start', async (context) => {
   const servedFrom = simulatedClock(context)(100)
-  const { ours, isUsed, begin } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
-  assert.equal(ours.served.certificate, one.cert)
+  const {
+    ours: served,
+    isUsed,
+    begin,
+  } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
+  assert.equal(served.served.certificate, one.cert)
   context.mock.timers.tick(100)
   begin()
   assert.ok(isUsed(two))
-  ours.stop()
+  served.stop()
 })
 
 test('a process starts with the next certificate when the current one has expired', async () => {
-  const { ours } = await open({ text: text(over, { next: { ...pair(two), servedFrom: in7Days } }) })
-  assert.equal(ours.served.certificate, two.cert)
+  const { ours: served } = await open({
+    text: text(expired, { next: { ...pair(two), servedFrom: in7Days } }),
+  })
+  assert.equal(served.served.certificate, two.cert)
 })
 
 test('a next certificate that OpenSSL rejects is refused, at its date and at a later start', async () => {
   const servedFrom = new Date(Date.now() - 1000).toISOString()
   const secret = { text: text(one, { next: { ...pair(small), servedFrom } }) }
-  const { ours, used, said, begin } = await open(secret)
+  const { ours: served, used, said: logged, begin } = await open(secret)
   begin()
-  assert.equal(ours.served.certificate, one.cert)
-  await ours.refresh()
+  assert.equal(served.served.certificate, one.cert)
+  await served.refresh()
   assert.equal(used.length, 0)
   assert.deepEqual(
-    said.filter(({ level }) => level === 'error').map(({ certificates, reason }) => [certificates, reason]),
+    logged.filter(({ level }) => level === 'error').map(({ certificates, reason }) => [certificates, reason]),
     [['Next', 'Unusable']],
   )
-  ours.stop()
+  served.stop()
 })
 
-const noStart: [string, string | Error, RegExp][] = [
+const startFailures: [string, string | Error, RegExp][] = [
   ['the secret cannot be read', new Error('Secrets Manager is away'), /^Secrets Manager is away$/],
   [
     'the key belongs to another certificate',
@@ -213,7 +226,7 @@ const noStart: [string, string | Error, RegExp][] = [
   ['the secret is not JSON', 'x', /JSON/],
 ]
 
-for (const [what, secret, message] of noStart)
+for (const [what, secret, message] of startFailures)
   test(`no process starts when ${what}`, async () => {
     await assert.rejects(open({ text: secret }), { message })
   })

@@ -20,7 +20,7 @@ import {
   periodOf,
   ticketPeriodMs,
 } from '../../../../functions/smtp-ingress/tls/tickets.ts'
-import { type Seen, startTlsServer, type TlsServer } from '../../../support/ingress/tls-server.ts'
+import { type HandshakeResult, startTlsServer, type TlsServer } from '../../../support/ingress/tls-server.ts'
 import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
 import { firstLine } from '../../../support/process.ts'
 import { within } from '../../../support/within.ts'
@@ -53,7 +53,7 @@ interface Outcome {
   presented: string
   /** The group of the key exchange. */
   group: string | undefined
-  seen: Seen
+  observed: HandshakeResult
   /** The last ticket. */
   session: Buffer | undefined
 }
@@ -79,12 +79,12 @@ async function handshake(client: ConnectionOptions = {}, { port, next } = server
   })
   socket.resume()
   await closed(socket)
-  return { presented, group, seen: await next(), session }
+  return { presented, group, observed: await next(), session }
 }
 
-const factsOf = ({ seen }: Outcome) => {
-  assert.ok(seen.kind === 'Facts', `no facts: ${JSON.stringify(seen)}`)
-  return seen
+const factsOf = ({ observed }: Outcome) => {
+  assert.ok(observed.kind === 'Facts', `no facts: ${JSON.stringify(observed)}`)
+  return observed
 }
 const resumed = (outcome: Outcome) => factsOf(outcome).resumed
 const ticketOf = ({ session }: Outcome): Buffer => {
@@ -179,7 +179,10 @@ test('a session resumed with a certificate has no facts', async (t) => {
   t.after(() => blind.close())
   const first = await handshake(partner, blind)
   const second = await handshake({ session: ticketOf(first) }, blind)
-  assert.deepEqual(second.seen, { kind: 'NoFacts', why: 'a session with a client certificate was resumed' })
+  assert.deepEqual(second.observed, {
+    kind: 'NoFacts',
+    why: 'a session with a client certificate was resumed',
+  })
 })
 
 test('a ticket of the previous hour leads to a full handshake and a new ticket', async () => {
@@ -419,13 +422,17 @@ const failing: [name: string, cause: string, meet: (server: TlsServer) => Promis
   ['the alert internal_error', 'Alert', afterServerHello(alert(80))],
 ]
 
-for (const [name, cause, meet] of failing)
+for (const [name, cause, act] of failing)
   test(`a handshake that ends with ${name} counts as ${cause}`, async (t) => {
     const own = await startTlsServer(createTlsService(options))
     t.after(() => own.close())
-    await meet(own)
-    const seen = await own.next()
-    assert.deepEqual([seen.kind, 'cause' in seen && seen.cause], ['Failed', cause], JSON.stringify(seen))
+    await act(own)
+    const observed = await own.next()
+    assert.deepEqual(
+      [observed.kind, 'cause' in observed && observed.cause],
+      ['Failed', cause],
+      JSON.stringify(observed),
+    )
   })
 
 test('reset, timeout and unknown error codes are classified', () => {

@@ -9,13 +9,13 @@ import {
 } from '../../../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
-import { createCertificateWorld, host } from '../../../support/hostile-certificates.ts'
+import { createHostileCertificates, host } from '../../../support/hostile-certificates.ts'
 import { type HostileServer, startHostileServer } from '../../../support/hostile-server.ts'
 import { smtpOptions } from '../../../support/smtp-options.ts'
-import { certificatesAt, type Level } from './levels.ts'
+import { certificatesFor, type Level } from './levels.ts'
 import type { Misbehaviour } from './misbehaviours.ts'
 
-const world = await createCertificateWorld()
+const world = await createHostileCertificates()
 // Affects the whole process; each test file has its own.
 tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...world.publicRoots])
 
@@ -27,18 +27,18 @@ export const contentAt = ({ header = '' }: Level): Buffer =>
 /** Starts a server with this misbehaviour, and certificates of the CA that the level trusts. */
 export function serve(level: Level, misbehaviour: Misbehaviour): Promise<HostileServer> {
   const { conduct = () => ({}), certificate = 'good', tls: settings } = misbehaviour
-  const identity = certificatesAt(level, world)[certificate]
+  const identity = certificatesFor(level, world)[certificate]
   return startHostileServer((number) => ({ tls: { ...identity, ...settings }, ...conduct(number) }))
 }
 
-export type Circumstances = Pick<SmtpDeliveryOptions, 'open' | 'recordSession'> &
+export type AttemptOverrides = Pick<SmtpDeliveryOptions, 'open' | 'recordSession'> &
   Partial<Pick<SmtpDeliveryOptions, 'signal' | 'timeouts'>>
 
 export async function send(
   level: Level,
   misbehaviour: Misbehaviour,
   { port }: Pick<HostileServer, 'port'>,
-  circumstances: Circumstances = {},
+  circumstances: AttemptOverrides = {},
 ): Promise<Outcome> {
   const { certificate = 'good', stalls = false } = misbehaviour
   const hop = {

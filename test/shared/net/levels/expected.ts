@@ -33,7 +33,7 @@ export type LevelName = (typeof levelNames)[number]
  * and not enforced.
  */
 export interface Row<Name extends string = string> {
-  does: readonly Name[]
+  misbehaviours: readonly Name[]
   /** In the order of `levelNames`. */
   cells: string
   /** The result type in a TLS report (RFC 8460); null without a TLS result. */
@@ -47,9 +47,9 @@ export interface Chapter<Name extends string = string> {
   rows: readonly Row<Name>[]
 }
 
-const everywhere = (cell: string): string => levelNames.map(() => cell).join(' ')
+const atAllLevels = (cell: string): string => levelNames.map(() => cell).join(' ')
 /** The same cell at all levels except REQUIRETLS. */
-const everywhereBut = (cell: string, requireTls: string): string =>
+const atAllLevelsExceptRequireTls = (cell: string, requireTls: string): string =>
   levelNames.map((name) => (name === 'REQUIRETLS' ? requireTls : cell)).join(' ')
 
 const chapter = <const Name extends string>(
@@ -59,9 +59,9 @@ const chapter = <const Name extends string>(
 ): Chapter<Name> => ({ title, subject, rows })
 
 const startTls = chapter('Before the handshake', 'The server', [
-  { does: ['does nothing wrong'], result: null, cells: everywhere('tls') },
+  { misbehaviours: ['does nothing wrong'], result: null, cells: atAllLevels('tls') },
   {
-    does: [
+    misbehaviours: [
       'offers no STARTTLS',
       'has STARTTLS overwritten on the way',
       'does not support EHLO',
@@ -84,12 +84,12 @@ const startTls = chapter('Before the handshake', 'The server', [
       4.7.321 4.7.321 4.7.321 4.7.321 clear/4.7.321 clear/4.7.321`,
   },
   {
-    does: ['supports STARTTLS without offering it'],
+    misbehaviours: ['supports STARTTLS without offering it'],
     result: 'starttls-not-supported',
     cells: 'clear tls tls tls tls tls tls clear/4.7.321 tls tls tls tls clear/4.7.321 clear/4.7.321',
   },
   {
-    does: [
+    misbehaviours: [
       'writes starttls in lower case',
       'sends 220 in pieces',
       'injects a reply to EHLO after 220',
@@ -98,7 +98,7 @@ const startTls = chapter('Before the handshake', 'The server', [
       'injects half a line after 220',
     ],
     result: null,
-    cells: everywhere('tls'),
+    cells: atAllLevels('tls'),
   },
 ])
 
@@ -107,7 +107,7 @@ const handshakeFails = `clear 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 clear/4.7.5
 
 const handshake = chapter('In the handshake', 'The server', [
   {
-    does: [
+    misbehaviours: [
       'answers STARTTLS with 250',
       'closes in the handshake',
       'resets in the handshake',
@@ -129,13 +129,13 @@ const handshake = chapter('In the handshake', 'The server', [
     cells: handshakeFails,
   },
   {
-    does: ['breaks TLS at first, then requires it'],
+    misbehaviours: ['breaks TLS at first, then requires it'],
     result: 'validation-failure',
     cells: `4.7.0 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.0/4.7.5
       4.7.5 4.7.5 4.7.5 4.7.5 4.7.0/4.7.5 4.7.0/4.7.5`,
   },
   {
-    does: ['has TLS 1.2 at most', 'negotiates again after the handshake'],
+    misbehaviours: ['has TLS 1.2 at most', 'negotiates again after the handshake'],
     result: 'validation-failure',
     cells: 'tls tls tls tls tls 4.7.5 tls tls tls tls tls tls tls tls',
   },
@@ -143,7 +143,7 @@ const handshake = chapter('In the handshake', 'The server', [
 
 const certificate = chapter('In the certificate', 'The certificate', [
   {
-    does: [
+    misbehaviours: [
       'is self-signed',
       'is of an unknown CA',
       'lacks its intermediate',
@@ -157,13 +157,13 @@ const certificate = chapter('In the certificate', 'The certificate', [
       tls 4.7.323 tls 4.7.320 tls/4.7.320 tls`,
   },
   {
-    does: ['is expired', 'is not valid yet', 'has an expired intermediate'],
+    misbehaviours: ['is expired', 'is not valid yet', 'has an expired intermediate'],
     result: 'certificate-expired',
     cells: `tls tls 4.7.322 4.7.322 4.7.322 tls 4.7.5 tls/4.7.5
       tls 4.7.323 tls 4.7.322 tls/4.7.322 tls`,
   },
   {
-    does: [
+    misbehaviours: [
       'is for another name',
       'is for *.mx.partner.example',
       'is for m*.partner.example',
@@ -177,43 +177,43 @@ const certificate = chapter('In the certificate', 'The certificate', [
   },
   {
     // RFC 7672 §3.2.2: the domain itself is a reference name too.
-    does: ['is for *.example'],
+    misbehaviours: ['is for *.example'],
     result: 'certificate-host-mismatch',
     cells: 'tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.325 tls/4.7.325 tls',
   },
   {
-    does: ['has its name in the CN only'],
+    misbehaviours: ['has its name in the CN only'],
     result: 'certificate-host-mismatch',
     cells: 'tls tls tls tls tls tls 4.7.5 tls/4.7.5 tls tls tls tls tls tls',
   },
   {
-    does: ['is for *.partner.example'],
+    misbehaviours: ['is for *.partner.example'],
     result: null,
-    cells: everywhere('tls'),
+    cells: atAllLevels('tls'),
   },
   {
-    does: ['has a key of 1024 bits'],
+    misbehaviours: ['has a key of 1024 bits'],
     result: 'certificate-not-trusted',
     cells: 'tls tls 4.7.320 4.7.320 4.7.320 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.320 tls/4.7.320 tls',
   },
   {
-    does: ['is of another public CA, for another key'],
+    misbehaviours: ['is of another public CA, for another key'],
     result: 'certificate-not-trusted',
     cells: 'tls tls tls tls 4.7.320 tls tls tls 4.7.323 4.7.323 tls tls tls tls/4.7.323',
   },
   {
     // Only the first ten certificates are read; the root is not among them.
-    does: ['is followed by sixty unrelated certificates'],
+    misbehaviours: ['is followed by sixty unrelated certificates'],
     result: null,
     cells: 'tls tls tls tls tls tls tls tls tls 4.7.323 tls tls tls tls',
   },
   {
-    does: ['is followed by more than fit the handshake'],
+    misbehaviours: ['is followed by more than fit the handshake'],
     result: 'validation-failure',
     cells: handshakeFails,
   },
   {
-    does: ["is of the partner's own CA"],
+    misbehaviours: ["is of the partner's own CA"],
     result: 'certificate-not-trusted',
     cells: 'tls tls 4.7.320 4.7.320 tls tls 4.7.5 tls/4.7.5 tls 4.7.323 tls 4.7.320 tls/4.7.320 tls',
   },
@@ -221,44 +221,53 @@ const certificate = chapter('In the certificate', 'The certificate', [
 
 const overTls = chapter('Over TLS', 'The server', [
   {
-    does: [
+    misbehaviours: [
       'closes after the handshake',
       'cuts the connection after the handshake',
       'resets after the handshake',
       'floods EHLO over TLS',
     ],
     result: null,
-    cells: everywhere('4.4.318'),
+    cells: atAllLevels('4.4.318'),
   },
-  { does: ['stalls at EHLO over TLS'], result: null, cells: everywhere('4.4.315') },
-  { does: ['sends 421 after the handshake'], result: null, cells: everywhere('4.7.1') },
-  { does: ['refuses EHLO over TLS temporarily'], result: null, cells: everywhere('4.3.2') },
-  { does: ['refuses EHLO over TLS permanently'], result: null, cells: everywhere('5.7.1') },
+  { misbehaviours: ['stalls at EHLO over TLS'], result: null, cells: atAllLevels('4.4.315') },
+  { misbehaviours: ['sends 421 after the handshake'], result: null, cells: atAllLevels('4.7.1') },
+  { misbehaviours: ['refuses EHLO over TLS temporarily'], result: null, cells: atAllLevels('4.3.2') },
+  { misbehaviours: ['refuses EHLO over TLS permanently'], result: null, cells: atAllLevels('5.7.1') },
   {
-    does: [
+    misbehaviours: [
       'does not support EHLO over TLS',
       'announces nothing over TLS',
       'announces REQUIRETLS in the clear only',
     ],
     result: 'success',
-    cells: everywhereBut('tls', '5.7.30'),
+    cells: atAllLevelsExceptRequireTls('tls', '5.7.30'),
   },
-  { does: ['sends an unexpected reply over TLS'], result: null, cells: everywhere('4.5.0') },
+  { misbehaviours: ['sends an unexpected reply over TLS'], result: null, cells: atAllLevels('4.5.0') },
   {
-    does: ['replies 250 to DATA', 'replies to the message before receiving it'],
+    misbehaviours: ['replies 250 to DATA', 'replies to the message before receiving it'],
     result: 'success',
-    cells: everywhere('4.5.0'),
+    cells: atAllLevels('4.5.0'),
   },
-  { does: ['announces STARTTLS again over TLS'], result: null, cells: everywhere('tls') },
+  { misbehaviours: ['announces STARTTLS again over TLS'], result: null, cells: atAllLevels('tls') },
 ])
 
 const noSession = chapter('Without a session', 'The server', [
-  { does: ['stalls at the greeting', 'stalls at EHLO'], result: null, cells: everywhere('4.4.315') },
-  { does: ['greets with 554'], result: null, cells: everywhere('5.3.2') },
   {
-    does: ['resets before the greeting', 'floods the greeting', 'floods EHLO', 'floods EHLO with one line'],
+    misbehaviours: ['stalls at the greeting', 'stalls at EHLO'],
     result: null,
-    cells: everywhere('4.4.318'),
+    cells: atAllLevels('4.4.315'),
+  },
+  { misbehaviours: ['greets with 554'], result: null, cells: atAllLevels('5.3.2') },
+  {
+    misbehaviours: [
+      'resets before the greeting',
+      'floods the greeting',
+      'floods EHLO',
+      'floods EHLO with one line',
+    ],
+    result: null,
+    cells: atAllLevels('4.4.318'),
   },
 ])
 

@@ -8,12 +8,12 @@ import { formatReply } from '../../../../shared/mail/reply.ts'
 import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
 import type { CertificateName } from '../../../support/hostile-certificates.ts'
 import {
-  type Conduct,
-  type Conversation,
   ehloReply,
   type Peer,
   type Reaction,
+  type RecordedConnection,
   readyForTls,
+  type ServerScript,
 } from '../../../support/hostile-server.ts'
 import { contentAt, send, serve } from './attempts.ts'
 import { cellsOf, chapters, levelNames } from './expected.ts'
@@ -50,7 +50,7 @@ const speech = fc.record({ said: fc.array(fragments, { maxLength: 4 }), ending: 
 type Speech = typeof speech extends fc.Arbitrary<infer T> ? T : never
 
 /** Correct conduct with this weight. */
-const usually = (weight: number) =>
+const mostlyCorrect = (weight: number) =>
   fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: speech })
 
 const certificates: CertificateName[] = [
@@ -65,13 +65,13 @@ const certificates: CertificateName[] = [
 const cases = fc.record({
   level: fc.constantFrom(...levelNames),
   certificate: fc.constantFrom(...certificates),
-  greeting: usually(6),
-  ehlo: usually(2),
-  helo: usually(2),
-  startTls: usually(2),
-  secured: usually(4),
-  ehloOverTls: usually(2),
-  mail: usually(4),
+  greeting: mostlyCorrect(6),
+  ehlo: mostlyCorrect(2),
+  helo: mostlyCorrect(2),
+  startTls: mostlyCorrect(2),
+  secured: mostlyCorrect(4),
+  ehloOverTls: mostlyCorrect(2),
+  mail: mostlyCorrect(4),
 })
 type Case = typeof cases extends fc.Arbitrary<infer T> ? T : never
 
@@ -87,14 +87,14 @@ function reaction({ said, ending }: Speech): Reaction {
 
 function misbehaviourOf({ level: _, certificate, ...points }: Case): Misbehaviour {
   const said = Object.entries(points).filter(([, each]) => each !== undefined)
-  const conduct: Conduct = Object.fromEntries(said.map(([at, each]) => [at, reaction(each as Speech)]))
+  const conduct: ServerScript = Object.fromEntries(said.map(([at, each]) => [at, reaction(each as Speech)]))
   return { conduct: () => conduct, certificate }
 }
 
 /** Whether the table expects a delivery over TLS with this certificate. */
-function isTakenAt({ level, certificate }: Case): boolean {
+function isDeliveryExpected({ level, certificate }: Case): boolean {
   const rows = chapters.flatMap((chapter) => [...chapter.rows])
-  const row = rows.find(({ does }) =>
+  const row = rows.find(({ misbehaviours: does }) =>
     (does as readonly (keyof typeof misbehaviours)[]).some((name) =>
       certificate === 'good'
         ? name === 'does nothing wrong'
@@ -105,7 +105,7 @@ function isTakenAt({ level, certificate }: Case): boolean {
   return cellsOf(row)[levelNames.indexOf(level)]?.startsWith('tls') ?? false
 }
 
-function check(tried: Case, outcome: Outcome, conversations: readonly Conversation[]): void {
+function check(tried: Case, outcome: Outcome, conversations: readonly RecordedConnection[]): void {
   const level = levels[tried.level]
   const received = conversations.flatMap((each) => each.received)
   assert.ok(outcome.reply.code >= 200 && outcome.reply.code <= 599)
@@ -117,7 +117,7 @@ function check(tried: Case, outcome: Outcome, conversations: readonly Conversati
   assert.equal(conversations.length, 1)
   for (const conversation of conversations) assertHarmless(conversation)
   assert.ok(received.every(({ encrypted }) => encrypted))
-  if (!isTakenAt(tried)) {
+  if (!isDeliveryExpected(tried)) {
     assert.equal(received.length, 0, 'sent to a server that was not verified')
     for (const { decrypted } of conversations)
       assert.doesNotMatch(decrypted.toString('latin1'), /MAIL|RCPT|4711/)
@@ -141,7 +141,7 @@ describe(`attempts to random servers (FUZZ_SEED=${seed})`, () => {
         const server = await serve(levels[tried.level], misbehaviour)
         try {
           const outcome = await send(levels[tried.level], misbehaviour, server, { timeouts })
-          check(tried, outcome, server.conversations)
+          check(tried, outcome, server.connections)
           outcomes.set(outcome.outcome, (outcomes.get(outcome.outcome) ?? 0) + 1)
         } catch (cause) {
           throw new Error(`case ${index} of seed ${seed}: ${JSON.stringify(tried)}`, { cause })

@@ -10,8 +10,8 @@ import type { Outcome, SessionRecord } from '../../../../shared/net/smtp-deliver
 import type { MtaStsState } from '../../../../shared/policy/transport-security.ts'
 import { assessServerTls } from '../../../../shared/tls/server-certificate.ts'
 import { host } from '../../../support/hostile-certificates.ts'
-import { type Conversation, ehloReply, type Peer } from '../../../support/hostile-server.ts'
-import { type Circumstances, contentAt, send, serve } from './attempts.ts'
+import { ehloReply, type Peer, type RecordedConnection } from '../../../support/hostile-server.ts'
+import { type AttemptOverrides, contentAt, send, serve } from './attempts.ts'
 import { cellsOf, chapters, levelNames, type MisbehaviourName, type Row } from './expected.ts'
 import { type Level, levels } from './levels.ts'
 import { type Misbehaviour, misbehaviours } from './misbehaviours.ts'
@@ -19,21 +19,25 @@ import { assertHarmless, opening } from './wire.ts'
 
 interface Cell {
   outcome: Outcome
-  conversations: readonly Conversation[]
+  conversations: readonly RecordedConnection[]
 }
 
-async function attempt(level: Level, misbehaviour: Misbehaviour, under: Circumstances = {}): Promise<Cell> {
+async function attempt(
+  level: Level,
+  misbehaviour: Misbehaviour,
+  under: AttemptOverrides = {},
+): Promise<Cell> {
   const server = await serve(level, misbehaviour)
   try {
     const outcome = await send(level, misbehaviour, server, under)
-    return { outcome, conversations: server.conversations }
+    return { outcome, conversations: server.connections }
   } finally {
     await server.stop()
   }
 }
 
 /** In the notation of the table. */
-function inWords({ outcome, conversations }: Cell): string {
+function toCellText({ outcome, conversations }: Cell): string {
   const received = conversations.flatMap((each) => each.received)
   const how = received[0]?.encrypted ? 'tls' : 'clear'
   const what = outcome.outcome === 'Delivered' ? how : outcome.reply.enhanced
@@ -41,13 +45,13 @@ function inWords({ outcome, conversations }: Cell): string {
 }
 
 /** RFC 3463: class 2 is success, 4 temporary, 5 permanent. TlsNotMet is separate. */
-function outcomeFor(what: string): Outcome['outcome'] {
+function expectedOutcome(what: string): Outcome['outcome'] {
   if (what === 'tls' || what === 'clear') return 'Delivered'
   if (/^4\.7\.(?![01]$)/.test(what)) return 'TlsNotMet'
   return what.startsWith('5') ? 'PermanentFailure' : 'TemporaryFailure'
 }
 
-function resultFor(cell: string, result: TlsResult | null): TlsResult | null {
+function expectedResult(cell: string, result: TlsResult | null): TlsResult | null {
   if (cell.includes('4.7.323')) return 'tlsa-invalid'
   return cell === 'tls' ? 'success' : result
 }
@@ -55,11 +59,11 @@ function resultFor(cell: string, result: TlsResult | null): TlsResult | null {
 function check(cell: Cell, expected: string, level: Level, result: TlsResult | null): void {
   const { outcome, conversations } = cell
   const [what = ''] = expected.split('/')
-  assert.equal(inWords(cell), expected, formatReply(outcome.reply))
-  assert.equal(outcome.outcome, outcomeFor(what))
+  assert.equal(toCellText(cell), expected, formatReply(outcome.reply))
+  assert.equal(outcome.outcome, expectedOutcome(what))
   if (outcome.outcome === 'TlsNotMet') assert.equal(outcome.reply.code, 451)
   assert.deepEqual([outcome.policy, outcome.policySource], [level.policy, level.source])
-  assert.equal(outcome.tlsResult, resultFor(expected, result))
+  assert.equal(outcome.tlsResult, expectedResult(expected, result))
   if (level.source === 'MtaSts' && what === '4.7.5')
     assert.equal(outcome.reply.text.startsWith('MTA-STS: '), result?.startsWith('certificate-'))
   assert.equal(outcome.tls !== null && outcome.outcome === 'Delivered', what === 'tls')
@@ -76,7 +80,7 @@ function check(cell: Cell, expected: string, level: Level, result: TlsResult | n
 }
 
 /** Asserts that nothing of the message is in the clear, unless the level permits it. */
-function checkWire(conversation: Conversation, what: string): void {
+function checkWire(conversation: RecordedConnection, what: string): void {
   const { wire, decrypted, received, fault } = conversation
   assert.equal(fault, null)
   if (what !== 'clear' && what !== '4.7.0') assertHarmless(conversation)
@@ -89,9 +93,9 @@ function checkWire(conversation: Conversation, what: string): void {
 }
 
 /** Concurrent cells: few that need the processor, many that only wait. */
-const limits = { busy: limiter(12), waiting: limiter(100) }
+const limits = { busy: concurrencyLimiter(12), waiting: concurrencyLimiter(100) }
 
-function limiter(most: number) {
+function concurrencyLimiter(most: number) {
   let free = most
   const waiting: (() => void)[] = []
   return async <T>(work: () => Promise<T>): Promise<T> => {
@@ -110,7 +114,7 @@ function limiter(most: number) {
 async function checkRow(name: MisbehaviourName, row: Row): Promise<void> {
   const expected = cellsOf(row)
   const limited = misbehaviours[name].stalls ? limits.waiting : limits.busy
-  const faults = await Promise.all(
+  const failures = await Promise.all(
     levelNames.map(async (levelName, column) => {
       const cell = await limited(() => attempt(levels[levelName], misbehaviours[name]))
       try {
@@ -121,14 +125,14 @@ async function checkRow(name: MisbehaviourName, row: Row): Promise<void> {
       }
     }),
   )
-  const found = faults.filter((fault) => fault !== null)
+  const found = failures.filter((fault) => fault !== null)
   assert.equal(found.length, 0, found.join('\n'))
 }
 
 for (const { title, subject, rows } of chapters)
   describe(title, { concurrency: 100 }, () => {
     for (const row of rows as readonly Row<MisbehaviourName>[])
-      for (const name of row.does) it(`${subject} ${name}`, () => checkRow(name, row))
+      for (const name of row.misbehaviours) it(`${subject} ${name}`, () => checkRow(name, row))
   })
 
 describe('An attempt makes no connection for', () => {
@@ -196,7 +200,7 @@ describe('Several report-only requirements', () => {
     ['is self-signed', ['4.7.320', '4.7.5']],
     ['offers no STARTTLS', ['4.7.321', '4.7.321']],
   ]
-  for (const [name, faults] of seen)
+  for (const [name, failures] of seen)
     it(`are each assessed with their own trust anchors when a server ${name}`, async () => {
       const records: SessionRecord[] = []
       const record = (session: SessionRecord) => void records.push(session)
@@ -208,21 +212,28 @@ describe('Several report-only requirements', () => {
         session.reportOnly.map(
           ({ requirement }) => assessServerTls(requirement, tls, new Date())?.reply.enhanced ?? null,
         ),
-        faults,
+        failures,
       )
-      assert.equal(outcome.reportOnly?.enhanced ?? null, faults.find((fault) => fault !== null) ?? null)
+      assert.equal(outcome.reportOnly?.enhanced ?? null, failures.find((fault) => fault !== null) ?? null)
     })
 })
 
 describe('An enforced and a report-only requirement', () => {
-  const onTrial: Pick<Level, 'tls'> = {
+  const reportOnlyLevel: Pick<Level, 'tls'> = {
     tls: (world) => ({ ...levels['own CAs'].tls?.(world), mode: 'ReportOnly' }),
   }
   const rows: [string, Level, MisbehaviourName, string | null, TlsResult, boolean][] = [
-    ['DANE 3 1 1', { ...levels['DANE 3 1 1'], ...onTrial }, 'is self-signed', '4.7.320', 'success', true],
+    [
+      'DANE 3 1 1',
+      { ...levels['DANE 3 1 1'], ...reportOnlyLevel },
+      'is self-signed',
+      '4.7.320',
+      'success',
+      true,
+    ],
     [
       'MTA-STS',
-      { ...levels['MTA-STS enforce'], ...onTrial },
+      { ...levels['MTA-STS enforce'], ...reportOnlyLevel },
       'does nothing wrong',
       '4.7.320',
       'success',
@@ -230,7 +241,7 @@ describe('An enforced and a report-only requirement', () => {
     ],
     [
       'DANE unusable',
-      { ...levels['DANE unusable'], ...onTrial },
+      { ...levels['DANE unusable'], ...reportOnlyLevel },
       'does nothing wrong',
       '4.7.320',
       'success',
@@ -238,7 +249,7 @@ describe('An enforced and a report-only requirement', () => {
     ],
     [
       'DANE unusable',
-      { ...levels['DANE unusable'], ...onTrial },
+      { ...levels['DANE unusable'], ...reportOnlyLevel },
       "is of the partner's own CA",
       null,
       'success',
@@ -246,13 +257,20 @@ describe('An enforced and a report-only requirement', () => {
     ],
     [
       'nothing',
-      { ...levels.Opportunistic, ...onTrial },
+      { ...levels.Opportunistic, ...reportOnlyLevel },
       'does nothing wrong',
       '4.7.320',
       'certificate-not-trusted',
       false,
     ],
-    ['nothing', { ...levels.Opportunistic, ...onTrial }, "is of the partner's own CA", null, 'success', true],
+    [
+      'nothing',
+      { ...levels.Opportunistic, ...reportOnlyLevel },
+      "is of the partner's own CA",
+      null,
+      'success',
+      true,
+    ],
   ]
   for (const [what, level, name, reportOnly, result, verified] of rows)
     it(`are reported separately: ${what} enforced, own CAs report-only, a server that ${name}`, async () => {
@@ -302,6 +320,6 @@ describe('A server that trickles', () => {
 describe('the table', () => {
   it('has a cell for every level', () => {
     for (const { rows } of chapters)
-      for (const row of rows) assert.equal(cellsOf(row).length, levelNames.length, row.does[0])
+      for (const row of rows) assert.equal(cellsOf(row).length, levelNames.length, row.misbehaviours[0])
   })
 })

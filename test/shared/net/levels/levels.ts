@@ -6,8 +6,8 @@ import type { TlsaRecord } from '../../../../shared/tls/requirement.ts'
 import {
   type CertificateName,
   type Certificates,
-  type CertificateWorld,
   certificateDigest,
+  type HostileCertificates,
   host,
   keyDigest,
 } from '../../../support/hostile-certificates.ts'
@@ -19,8 +19,8 @@ export interface Level {
   source: PolicySource
   /** The CA of the mail server's certificates. */
   authority: 'Public' | 'Own'
-  tls?: (world: CertificateWorld) => Partial<TlsRequirement>
-  dane?: (world: CertificateWorld, presented: CertificateName) => DaneState
+  tls?: (world: HostileCertificates) => Partial<TlsRequirement>
+  dane?: (world: HostileCertificates, presented: CertificateName) => DaneState
   mtaSts?: MtaStsState
   authentic?: boolean
   requireTls?: boolean
@@ -34,7 +34,7 @@ const byConnector = (level: Exclude<TlsLevel, 'Dane'>) => ({
   authority: 'Public' as const,
 })
 
-const nothing = { policy: 'Opportunistic', source: 'Opportunistic', authority: 'Public' } as const
+const opportunistic = { policy: 'Opportunistic', source: 'Opportunistic', authority: 'Public' } as const
 
 const policyOf = (mode: 'enforce' | 'testing'): MtaStsState => ({
   kind: 'Policy',
@@ -49,13 +49,13 @@ const records = (...tlsa: TlsaRecord[]): DaneState => ({
 })
 
 /** Pins the presented key, except that of an attacker's certificate for the same name. */
-const pinned = ({ underPublic }: CertificateWorld, presented: CertificateName): DaneState => {
+const pinned = ({ underPublic }: HostileCertificates, presented: CertificateName): DaneState => {
   const key = presented === 'otherPublic' ? 'good' : presented
   return records({ usage: 3, selector: 1, matchingType: 1, data: keyDigest(underPublic[key]) })
 }
 
 export const levels: Record<LevelName, Level> = {
-  Opportunistic: nothing,
+  Opportunistic: opportunistic,
   EncryptionOnly: { ...byConnector('EncryptionOnly'), tls: () => ({ level: 'EncryptionOnly' }) },
   CertificateValidation: {
     ...byConnector('CertificateValidation'),
@@ -84,7 +84,7 @@ export const levels: Record<LevelName, Level> = {
     authority: 'Public',
     mtaSts: policyOf('enforce'),
   },
-  'MTA-STS testing': { ...nothing, mtaSts: policyOf('testing') },
+  'MTA-STS testing': { ...opportunistic, mtaSts: policyOf('testing') },
   'DANE 3 1 1': { policy: 'Dane', source: 'Dane', authority: 'Public', authentic: true, dane: pinned },
   'DANE 2 0 1': {
     policy: 'Dane',
@@ -109,11 +109,11 @@ export const levels: Record<LevelName, Level> = {
     requireTls: true,
   },
   ReportOnly: {
-    ...nothing,
+    ...opportunistic,
     tls: () => ({ level: 'DomainValidation', tlsDomain: host, mode: 'ReportOnly' }),
   },
   'TLS-Required: No': {
-    ...nothing,
+    ...opportunistic,
     authentic: true,
     dane: pinned,
     mtaSts: policyOf('enforce'),
@@ -121,5 +121,7 @@ export const levels: Record<LevelName, Level> = {
   },
 }
 
-export const certificatesAt = (level: Level, { underPublic, underOwn }: CertificateWorld): Certificates =>
-  level.authority === 'Own' ? underOwn : underPublic
+export const certificatesFor = (
+  level: Level,
+  { underPublic, underOwn }: HostileCertificates,
+): Certificates => (level.authority === 'Own' ? underOwn : underPublic)

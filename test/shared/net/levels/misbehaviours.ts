@@ -1,21 +1,23 @@
 /** The hostile server's conduct for each row of the table. */
 import type { SecureContextOptions } from 'node:tls'
 import type { CertificateName } from '../../../support/hostile-certificates.ts'
-import { type Conduct, ehloReply, type Peer, readyForTls } from '../../../support/hostile-server.ts'
+import { ehloReply, type Peer, readyForTls, type ServerScript } from '../../../support/hostile-server.ts'
 import type { MisbehaviourName } from './expected.ts'
 
 export interface Misbehaviour {
   /** By the connection's number, from 1. */
-  conduct?: (connection: number) => Conduct
+  conduct?: (connection: number) => ServerScript
   certificate?: CertificateName
   tls?: Omit<SecureContextOptions, 'cert' | 'key'>
   /** The client waits until its timeout. */
   stalls?: boolean
 }
 
-const always = (conduct: Conduct): Misbehaviour => ({ conduct: () => conduct })
+const always = (conduct: ServerScript): Misbehaviour => ({ conduct: () => conduct })
 /** Later connections are served correctly. */
-const atFirst = (conduct: Conduct): Misbehaviour => ({ conduct: (number) => (number === 1 ? conduct : {}) })
+const onFirstConnection = (conduct: ServerScript): Misbehaviour => ({
+  conduct: (number) => (number === 1 ? conduct : {}),
+})
 const refusing = (startTls: string): Misbehaviour => always({ startTls })
 const presenting = (certificate: CertificateName): Misbehaviour => ({ certificate })
 
@@ -23,17 +25,17 @@ const alert = (description: number) => Buffer.from([21, 3, 3, 0, 2, 2, descripti
 const alerting = (description: number): Misbehaviour =>
   always({
     startTls: async (peer) => {
-      await peer.agree()
+      await peer.acceptStartTls()
       peer.writeInTheClear(alert(description))
       peer.close()
     },
   })
 
 /** Replies 220 to STARTTLS, then does something else. */
-const instead =
+const afterReady =
   (act: (peer: Peer) => void | Promise<void>) =>
   async (peer: Peer): Promise<void> => {
-    await peer.agree()
+    await peer.acceptStartTls()
     await act(peer)
   }
 
@@ -41,8 +43,8 @@ const injecting = (octets: string): Misbehaviour =>
   always({ startTls: (peer) => peer.startTls(`${readyForTls}${octets}`) })
 
 /** Otherwise OpenSSL refuses the server's own configuration. */
-const lax = { ciphers: 'DEFAULT:@SECLEVEL=0' } as const
-const old = { ...lax, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
+const withoutSecurityLevel = { ciphers: 'DEFAULT:@SECLEVEL=0' } as const
+const old = { ...withoutSecurityLevel, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
 const tls12 = { maxVersion: 'TLSv1.2' } as const
 
 export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
@@ -60,14 +62,14 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   }),
   'answers STARTTLS with 250': always({
     startTls: async (peer) => {
-      await peer.agree('250 2.0.0 OK\r\n')
-      peer.say('500 5.5.2 Syntax error')
+      await peer.acceptStartTls('250 2.0.0 OK\r\n')
+      peer.reply('500 5.5.2 Syntax error')
     },
   }),
   'answers STARTTLS with 354': refusing('354 go on'),
   'answers STARTTLS with 421': always({
     startTls: (peer) => {
-      peer.say('421 4.3.2 Closing')
+      peer.reply('421 4.3.2 Closing')
       peer.close()
     },
   }),
@@ -78,12 +80,12 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'answers STARTTLS with 503': refusing('503 5.5.1 Bad sequence'),
   'answers STARTTLS with 554': refusing('554 5.7.0 No'),
   'answers STARTTLS with garbage': refusing('\0\xff\x16\x03\x01 TLS?'),
-  'answers STARTTLS with a flood': atFirst({ startTls: (peer) => peer.flood('220-Ready\r\n') }),
-  'stalls at STARTTLS': { ...atFirst({ startTls: null }), stalls: true },
-  'closes at STARTTLS': atFirst({ startTls: (peer) => peer.close() }),
-  'resets at STARTTLS': atFirst({ startTls: (peer) => peer.reset() }),
-  'answers STARTTLS before the command': atFirst({
-    ehlo: (peer) => peer.say(`${ehloReply(['STARTTLS'])}\r\n220 2.0.0 Ready to start TLS`),
+  'answers STARTTLS with a flood': onFirstConnection({ startTls: (peer) => peer.flood('220-Ready\r\n') }),
+  'stalls at STARTTLS': { ...onFirstConnection({ startTls: null }), stalls: true },
+  'closes at STARTTLS': onFirstConnection({ startTls: (peer) => peer.close() }),
+  'resets at STARTTLS': onFirstConnection({ startTls: (peer) => peer.reset() }),
+  'answers STARTTLS before the command': onFirstConnection({
+    ehlo: (peer) => peer.reply(`${ehloReply(['STARTTLS'])}\r\n220 2.0.0 Ready to start TLS`),
   }),
   'writes starttls in lower case': always({ keywords: ['8bitmime', 'starttls'] }),
   'sends 220 in pieces': always({
@@ -97,16 +99,18 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'injects a refusal after 220': injecting('554 5.7.1 Go away\r\n'),
   'injects half a line after 220': injecting('250-SIZE 1'),
 
-  'closes in the handshake': always({ startTls: instead((peer) => peer.close()) }),
-  'resets in the handshake': always({ startTls: instead((peer) => peer.reset()) }),
-  'stalls in the handshake': { ...always({ startTls: instead(() => {}) }), stalls: true },
+  'closes in the handshake': always({ startTls: afterReady((peer) => peer.close()) }),
+  'resets in the handshake': always({ startTls: afterReady((peer) => peer.reset()) }),
+  'stalls in the handshake': { ...always({ startTls: afterReady(() => {}) }), stalls: true },
   'trickles in the handshake': {
-    ...always({ startTls: instead((peer) => peer.trickle(Buffer.from([22, 3, 3, 0xff, 0xff, 2, 0, 0xff]))) }),
+    ...always({
+      startTls: afterReady((peer) => peer.trickle(Buffer.from([22, 3, 3, 0xff, 0xff, 2, 0, 0xff]))),
+    }),
     stalls: true,
   },
   'answers the handshake in the clear': always({
-    startTls: instead((peer) => {
-      peer.say('500 5.5.2 Syntax error')
+    startTls: afterReady((peer) => {
+      peer.reply('500 5.5.2 Syntax error')
       peer.close()
     }),
   }),
@@ -116,23 +120,23 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'has TLS 1.1 at most': { tls: old },
   'has TLS 1.2 at most': { tls: tls12 },
   'shares no cipher suite': { tls: { ...tls12, ciphers: 'ECDHE-ECDSA-AES128-SHA256' } },
-  'requires a client certificate': always({ demandsCertificate: true }),
-  'requires a client certificate in TLS 1.2': { ...always({ demandsCertificate: true }), tls: tls12 },
+  'requires a client certificate': always({ requiresClientCertificate: true }),
+  'requires a client certificate in TLS 1.2': { ...always({ requiresClientCertificate: true }), tls: tls12 },
   'breaks TLS at first, then offers none': {
     conduct: (number) =>
       number === 1
-        ? { startTls: instead((peer) => peer.reset()) }
+        ? { startTls: afterReady((peer) => peer.reset()) }
         : { keywords: ['8BITMIME'], startTls: '502 5.5.1 Not implemented' },
   },
   'breaks TLS at first, then requires it': {
     conduct: (number) =>
       number === 1
-        ? { startTls: instead((peer) => peer.reset()) }
+        ? { startTls: afterReady((peer) => peer.reset()) }
         : { mail: '530 5.7.0 Must issue a STARTTLS command first' },
   },
 
   'is self-signed': presenting('selfSigned'),
-  'is of an unknown CA': presenting('strangers'),
+  'is of an unknown CA': presenting('unrelated'),
   'is expired': presenting('expired'),
   'is not valid yet': presenting('notYetValid'),
   'is for another name': presenting('otherName'),
@@ -147,12 +151,12 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'is followed by sixty unrelated certificates': presenting('longChain'),
   'is followed by more than fit the handshake': presenting('endlessChain'),
   'lacks its intermediate': presenting('withoutIntermediate'),
-  'has no dates': { certificate: 'undated', tls: lax },
-  'has an intermediate without dates': { certificate: 'undatedIntermediate', tls: lax },
+  'has no dates': { certificate: 'undated', tls: withoutSecurityLevel },
+  'has an intermediate without dates': { certificate: 'undatedIntermediate', tls: withoutSecurityLevel },
   'has an expired intermediate': presenting('expiredIntermediate'),
   'is issued by a certificate that is no CA': presenting('leafAsAuthority'),
   'is for clients only': presenting('clientOnly'),
-  'has a key of 1024 bits': { certificate: 'weakKey', tls: lax },
+  'has a key of 1024 bits': { certificate: 'weakKey', tls: withoutSecurityLevel },
   'is of another public CA, for another key': presenting('otherPublic'),
   "is of the partner's own CA": presenting('own'),
 
@@ -161,7 +165,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'resets after the handshake': always({ secured: (peer) => peer.reset() }),
   'sends 421 after the handshake': always({
     secured: (peer) => {
-      peer.say('421 4.7.1 No client certificate presented')
+      peer.reply('421 4.7.1 No client certificate presented')
       peer.close()
     },
   }),
@@ -175,7 +179,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'stalls at EHLO over TLS': { ...always({ ehloOverTls: null }), stalls: true },
   'refuses EHLO over TLS temporarily': always({
     ehloOverTls: (peer) => {
-      peer.say('421 4.3.2 Closing')
+      peer.reply('421 4.3.2 Closing')
       peer.close()
     },
   }),
@@ -186,7 +190,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'does not support EHLO over TLS': always({ ehloOverTls: '502 5.5.1 Not implemented' }),
   'floods EHLO over TLS': always({ ehloOverTls: (peer) => peer.flood('250-A\r\n') }),
   'sends an unexpected reply over TLS': always({
-    ehloOverTls: (peer) => peer.say(`${ehloReply(['8BITMIME', 'REQUIRETLS'])}\r\n250 2.1.0 OK`),
+    ehloOverTls: (peer) => peer.reply(`${ehloReply(['8BITMIME', 'REQUIRETLS'])}\r\n250 2.1.0 OK`),
   }),
   'replies 250 to DATA': always({ data: '250 2.1.0 OK' }),
   'replies to the message before receiving it': always({ data: '354 go on\r\n250 2.0.0 taken' }),

@@ -17,12 +17,12 @@ const names = levelNames.filter((name) => levels[name].authority === 'Public')
 
 function expectedAt(name: LevelName, misbehaviour: MisbehaviourName): string {
   const rows = chapters.flatMap((chapter) => [...chapter.rows])
-  const row = rows.find(({ does }) => (does as readonly string[]).includes(misbehaviour))
+  const row = rows.find(({ misbehaviours: does }) => (does as readonly string[]).includes(misbehaviour))
   assert.ok(row)
   return cellsOf(row)[levelNames.indexOf(name)] ?? ''
 }
 
-function inWords({ outcome, tls, reply, reportOnly }: Outcome): string {
+function toCellText({ outcome, tls, reply, reportOnly }: Outcome): string {
   const what = outcome !== 'Delivered' ? reply.enhanced : tls === null ? 'clear' : 'tls'
   return reportOnly ? `${what}/${reportOnly.enhanced}` : what
 }
@@ -57,13 +57,17 @@ describe('one batch', { concurrency: 4 }, () => {
             const outcome = await send(levels[level], misbehaviour, server, {
               open: (hop, options, anew) => sessions.open(hop, options, anew),
             })
-            assert.equal(inWords(outcome), expectedAt(level, name), `${level}: ${formatReply(outcome.reply)}`)
+            assert.equal(
+              toCellText(outcome),
+              expectedAt(level, name),
+              `${level}: ${formatReply(outcome.reply)}`,
+            )
           }
         } finally {
           await sessions.close()
           await server.stop()
         }
-        const received = server.conversations.flatMap((each) => each.received)
+        const received = server.connections.flatMap((each) => each.received)
         const expected = sequence.map((level) => expectedAt(level, name).split('/')[0])
         for (const [how, encrypted] of [
           ['tls', true],
@@ -74,6 +78,6 @@ describe('one batch', { concurrency: 4 }, () => {
             expected.filter((what) => what === how).length,
             how,
           )
-        assert.ok(server.conversations.length < 2 * sequence.length)
+        assert.ok(server.connections.length < 2 * sequence.length)
       })
 })

@@ -1,6 +1,6 @@
 /** Checks the octets of a session that must not send mail in the clear. */
 import assert from 'node:assert/strict'
-import type { Conversation } from '../../../support/hostile-server.ts'
+import type { RecordedConnection } from '../../../support/hostile-server.ts'
 
 const commands = String.raw`(?:(?:EHLO|HELO) mail\.ours\.example\r\n|STARTTLS\r\n|QUIT\r\n)*`
 
@@ -8,7 +8,7 @@ const commands = String.raw`(?:(?:EHLO|HELO) mail\.ours\.example\r\n|STARTTLS\r\
 export const opening = new RegExp(`^${commands}$`)
 
 /** Asserts that only those commands and then TLS records were sent. */
-export function assertHarmless({ wire }: Pick<Conversation, 'wire'>): void {
+export function assertHarmless({ wire }: Pick<RecordedConnection, 'wire'>): void {
   const [before = ''] = new RegExp(`^${commands}`).exec(wire.toString('latin1')) ?? []
   assertRecords(wire.subarray(before.length))
 }

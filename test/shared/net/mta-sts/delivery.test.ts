@@ -12,10 +12,10 @@ import { message, recipient } from '../../../support/fixtures.ts'
 import { createPki, daysFromNow, type Identity, type Pki, selfSigned } from '../../../support/pki.ts'
 import {
   type Answering,
-  lead,
   type PolicyHost,
   plainText,
   policyText,
+  redirect,
   startPolicyHost,
   trust,
 } from '../../../support/policy-host.ts'
@@ -82,7 +82,7 @@ const resolver = (exchanges: readonly string[]) =>
 /** A mail server behind port 25 of a host. */
 async function serve(host: string, tls?: Identity): Promise<Partner> {
   const partner = await startPartner(tls ? { tls } : {})
-  lead(`${addresses[host]}:25`, partner.port)
+  redirect(`${addresses[host]}:25`, partner.port)
   partners.push(partner)
   return partner
 }
@@ -258,7 +258,7 @@ describe('a smart host', () => {
   it("is not subject to the recipient domain's policy, so none is fetched", async (t) => {
     t.after(stopPartners)
     const partner = await serve(other)
-    lead(`${addresses[other]}:${partner.port}`, partner.port)
+    redirect(`${addresses[other]}:${partner.port}`, partner.port)
     const { outcome } = await attemptBy({ kind: 'SmartHosts', hosts: [{ host: other, port: partner.port }] })
     assert.equal(outcome.outcome, 'Delivered')
     assert.equal(policyHost.connections(), 0)

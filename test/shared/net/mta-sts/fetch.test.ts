@@ -8,10 +8,10 @@ import { fakeResolver, type Zone } from '../../../support/dns.ts'
 import { createPki, daysFromNow, type Pki, selfSigned } from '../../../support/pki.ts'
 import {
   type Answering,
-  lead,
   type PolicyHost,
   plainText,
   policyText,
+  redirect,
   startBareHost,
   startPolicyHost,
   trust,
@@ -346,7 +346,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
 
   it('may be IPv6 only', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
-      lead('[::1]:443', host.port)
+      redirect('[::1]:443', host.port)
       assert.equal(shown(await fetchFrom([], {}, { a: {}, aaaa: { [name]: ['::1'] } })), 'enforce')
     })
   })
@@ -426,7 +426,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
 
   it('leads to a failure when it drops packets', async () => {
     const hole = await startBlackHole()
-    lead('127.2.0.1:443', hole.port)
+    redirect('127.2.0.1:443', hole.port)
     assert.match(
       shown(await fetchFrom(['127.2.0.1'], { limits: littleSilence })),
       /^sts-policy-fetch-error: .*no answer within 0.4 s/,

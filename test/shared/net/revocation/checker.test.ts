@@ -78,7 +78,7 @@ describe('A chain', () => {
 
   for (const ocsp of ['Stale', 'WrongSignature', 'Garbage', 'Busy', 'Unreachable'] satisfies Behaviour[])
     it(`is looked up in CRLs when responders are ${ocsp}`, async () => {
-      authority.behave({ ocsp })
+      authority.setBehaviour({ ocsp })
       const cert = await issue()
       authority.revoke(cert)
       const found = await checker().check(asked(cert))
@@ -87,7 +87,7 @@ describe('A chain', () => {
     })
 
   it('is looked up in CRLs when responders are silent for a second', async (t) => {
-    authority.behave({ ocsp: 'Silent' })
+    authority.setBehaviour({ ocsp: 'Silent' })
     const question = asked(await issue())
     const clock = simulateTimeouts(t)
     const checking = checker().check(question)
@@ -101,12 +101,12 @@ describe('A chain', () => {
   })
 
   it("accepts the issuer's delegated responder", async () => {
-    authority.behave({ ocsp: 'Delegated', crl: 'Busy' })
+    authority.setBehaviour({ ocsp: 'Delegated', crl: 'Busy' })
     assert.equal((await checker().check(asked(await issue()))).status, 'Good')
   })
 
   it('is undetermined when no source has a result, and lists their errors', async () => {
-    authority.behave({ ocsp: 'Busy', crl: 'Busy' })
+    authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
     const { status, detail } = await checker().check(asked(await issue()))
     assert.equal(status, 'Unknown')
     assert.equal(
@@ -116,7 +116,7 @@ describe('A chain', () => {
   })
 
   it('is undetermined after three seconds when every source is silent', async (t) => {
-    authority.behave({ ocsp: 'Silent', crl: 'Silent' })
+    authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
     const question = asked(await issue())
     const clock = simulateTimeouts(t)
     let isOver = false
@@ -136,7 +136,7 @@ describe('A chain', () => {
   })
 
   it("ends with its caller's signal", async (t) => {
-    authority.behave({ ocsp: 'Silent', crl: 'Silent' })
+    authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
     const question = asked(await issue())
     simulateTimeouts(t)
     const caller = new AbortController()
@@ -206,7 +206,7 @@ describe('A result', () => {
     const cert = await issue()
     authority.revoke(cert)
     await one.check(asked(cert))
-    authority.behave({ ocsp: 'Unreachable', crl: 'Unreachable' })
+    authority.setBehaviour({ ocsp: 'Unreachable', crl: 'Unreachable' })
     later = 6 * 24 * 60 * minute
     assert.equal((await one.check(asked(cert))).status, 'Revoked')
     later = 8 * 24 * 60 * minute
@@ -239,7 +239,7 @@ describe('A result', () => {
     const cert = await issue()
     authority.revoke(cert)
     await checker(store).check(asked(cert))
-    authority.behave({ ocsp: 'Unreachable', crl: 'Unreachable' })
+    authority.setBehaviour({ ocsp: 'Unreachable', crl: 'Unreachable' })
     later = 61 * minute
     const unreadable = { ...store, read: async () => Promise.reject(new Error('throttled')) }
     assert.equal((await checker(unreadable).check(asked(cert))).status, 'Unknown')
@@ -252,7 +252,7 @@ describe('A result', () => {
     authority.revoke(cert)
     const one = checker(store)
     await one.check(asked(cert))
-    authority.behave({ ocsp: 'Unreachable', crl: 'Unreachable' })
+    authority.setBehaviour({ ocsp: 'Unreachable', crl: 'Unreachable' })
     later = 61 * minute
     store.kept.clear()
     assert.equal((await checker(store).check(asked(cert))).status, 'Unknown')
@@ -274,12 +274,12 @@ describe('A result', () => {
   })
 
   it('that is missing is requested again after five minutes', async () => {
-    authority.behave({ ocsp: 'Busy', crl: 'Busy' })
+    authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
     const one = checker()
     const cert = await issue()
     await one.check(asked(cert))
     authority.requests.length = 0
-    authority.behave({ ocsp: 'Honest' })
+    authority.setBehaviour({ ocsp: 'Honest' })
     later = 4 * minute
     assert.equal((await one.check(asked(cert))).status, 'Unknown')
     assert.deepEqual(authority.requests, [])
@@ -288,20 +288,20 @@ describe('A result', () => {
   })
 
   it('from many CRLs is fetched a few at a time, to limit memory', async () => {
-    authority.behave({ ocsp: 'Busy', crl: 'Silent' })
+    authority.setBehaviour({ ocsp: 'Busy', crl: 'Silent' })
     const one = checker()
     const questions = await Promise.all(Array.from({ length: 8 }, async () => asked(await issue())))
     const early = questions.map((question) => one.check(question, AbortSignal.timeout(500)))
     assert.ok((await Promise.all(early)).every(({ status }) => status === 'Unknown'))
     assert.equal(authority.requests.filter((request) => request.startsWith('GET')).length, 3)
-    authority.behave({ crl: 'Honest' })
+    authority.setBehaviour({ crl: 'Honest' })
     authority.release()
     await one.waitForPending(5_000)
     for (const question of questions) assert.equal((await one.check(question)).status, 'Good')
   })
 
   it('that arrives late is used by the next call', async () => {
-    authority.behave({ ocsp: 'Silent', crl: 'Busy' })
+    authority.setBehaviour({ ocsp: 'Silent', crl: 'Busy' })
     const one = checker()
     const cert = await issue()
     const early = await one.check(asked(cert), AbortSignal.timeout(50))

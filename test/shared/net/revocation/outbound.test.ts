@@ -71,7 +71,7 @@ async function send({
   options,
   begun,
 }: Case): Promise<Sent> {
-  authority.behave({ ocsp: authorities, crl: authorities })
+  authority.setBehaviour({ ocsp: authorities, crl: authorities })
   authority.requests.length = 0
   const partner = await startPartner({ tls: identities[certificate] })
   begun?.(partner)

@@ -1,12 +1,12 @@
 import {
+  acceptedAndDelivered,
   type Case,
   type Chapter,
   contosoMail,
-  onlyFrom,
   partner,
-  showing,
-  taken,
+  requiringAddresses,
   tls13,
+  tlsWithCertificate,
   wrongAddress,
 } from './notation.ts'
 
@@ -53,11 +53,11 @@ export const addresses: Chapter = {
     ...rows.map(
       ([name, ranges, ip, isIn]): Case => ({
         name: `${ip} is ${isIn ? '' : 'not '}in ${ranges.join(' and ')}: ${name}`,
-        connectors: [partner('contoso.example', onlyFrom(...ranges))],
+        connectors: [partner('contoso.example', requiringAddresses(...ranges))],
         from,
         ip,
         tls: tls13,
-        expected: isIn ? taken : wrongAddress,
+        expected: isIn ? acceptedAndDelivered : wrongAddress,
         inbound: contoso,
       }),
     ),
@@ -66,25 +66,25 @@ export const addresses: Chapter = {
       connectors: [partner('contoso.example', { senderIpAddresses: ['198.51.100.0/24'] })],
       from,
       tls: tls13,
-      expected: taken,
+      expected: acceptedAndDelivered,
       inbound: contoso,
     },
     {
       name: 'a certificate does not replace the address',
       connectors: [
         partner('contoso.example', {
-          ...onlyFrom('198.51.100.0/24'),
+          ...requiringAddresses('198.51.100.0/24'),
           tlsSenderCertificateNames: ['mail.contoso.example'],
         }),
       ],
       from,
-      tls: showing(contosoMail),
+      tls: tlsWithCertificate(contosoMail),
       expected: wrongAddress,
       inbound: contoso,
     },
     {
       name: "the explanation contains the client's address",
-      connectors: [partner('contoso.example', onlyFrom('198.51.100.0/24'))],
+      connectors: [partner('contoso.example', requiringAddresses('198.51.100.0/24'))],
       from,
       ip: '203.0.113.9',
       tls: tls13,
@@ -94,14 +94,14 @@ export const addresses: Chapter = {
     },
     {
       name: 'an address restriction without TLS is met in the clear',
-      connectors: [partner('contoso.example', { ...onlyFrom('192.0.2.0/24'), requireTls: false })],
+      connectors: [partner('contoso.example', { ...requiringAddresses('192.0.2.0/24'), requireTls: false })],
       from,
-      expected: taken,
+      expected: acceptedAndDelivered,
       inbound: contoso,
     },
     {
       name: 'an address restriction for all domains applies to the null reverse path too',
-      connectors: [partner('*', onlyFrom('198.51.100.0/24'))],
+      connectors: [partner('*', requiringAddresses('198.51.100.0/24'))],
       from: '',
       tls: tls13,
       expected: wrongAddress,

@@ -47,7 +47,7 @@ export const settingsOf = ({ defaultRoute = 'Mx', tlsReportAddress = null }: Cas
   tlsReportAddress,
 })
 
-export function decide(row: Case, given: Snapshot): Verdict {
+export function decideCase(row: Case, given: Snapshot): Verdict {
   const { minutes = 0, retry = false } = row
   const now = new Date(receivedAt.getTime() + minutes * 60_000)
   const [verdict] = evaluate({

@@ -1,22 +1,22 @@
 import {
   accepted,
+  acceptedAndDelivered,
+  afterSession,
   type Chapter,
   certificate,
   contosoMail,
-  later,
+  defers,
   mustStartTls,
-  onlyFrom,
-  onlyWithCertificate,
   ourServer,
+  outboundTo,
   partner,
   publicCa,
   relayDenied,
-  showing,
-  taken,
+  requiringAddresses,
+  requiringCertificate,
   tls12,
   tls13,
-  toward,
-  waits,
+  tlsWithCertificate,
 } from './notation.ts'
 
 const hold = { onViolation: 'Defer' } as const
@@ -28,9 +28,9 @@ const restricted = 'Sender domain is restricted to its own servers'
 
 const inTheClear = { connectors: [partner('contoso.example', hold)], from, inbound: contoso }
 const anotherCertificate = {
-  connectors: [partner('contoso.example', { ...hold, ...onlyWithCertificate('mail.contoso.example') })],
+  connectors: [partner('contoso.example', { ...hold, ...requiringCertificate('mail.contoso.example') })],
   from,
-  tls: showing(renamed),
+  tls: tlsWithCertificate(renamed),
   inbound: contoso,
 }
 
@@ -40,7 +40,7 @@ export const deferAndHold: Chapter = {
     {
       name: 'mail in the clear is accepted and held',
       ...inTheClear,
-      expected: waits('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
+      expected: defers('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
       name: 'with onViolation Bounce it is refused',
@@ -55,33 +55,33 @@ export const deferAndHold: Chapter = {
       from,
       tls: tls12,
       inbound: contoso,
-      expected: waits('InboundTlsVersion until +15:00: 451 4.7.10 Encryption needed: TLSv1.3 or later'),
+      expected: defers('InboundTlsVersion until +15:00: 451 4.7.10 Encryption needed: TLSv1.3 or later'),
     },
     {
       name: 'a wrong address is held',
-      connectors: [partner('contoso.example', { ...hold, ...onlyFrom('198.51.100.0/24') })],
+      connectors: [partner('contoso.example', { ...hold, ...requiringAddresses('198.51.100.0/24') })],
       from,
       tls: tls13,
       inbound: contoso,
-      expected: waits(`InboundAddressRestriction until +15:00: 451 4.7.51 ${restricted}`),
+      expected: defers(`InboundAddressRestriction until +15:00: 451 4.7.51 ${restricted}`),
     },
     {
       name: 'mail is held after the partner renewed its certificate with another name, which the explanation quotes',
       ...anotherCertificate,
-      expected: waits(`InboundCertificateRestriction until +15:00: 451 4.7.51 ${restricted}`),
+      expected: defers(`InboundCertificateRestriction until +15:00: 451 4.7.51 ${restricted}`),
       why: 'presented names [mx7.contoso.example], expected [mail.contoso.example]',
     },
     {
       name: 'it is decided again each quarter of an hour since receipt',
       ...anotherCertificate,
       minutes: 31,
-      expected: later(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
+      expected: afterSession(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
     },
     {
       name: 'exactly at a quarter the next one applies',
       ...anotherCertificate,
       minutes: 30,
-      expected: later(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
+      expected: afterSession(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
     },
     {
       name: 'the held mail is delivered after the administrator adds the new name',
@@ -89,11 +89,11 @@ export const deferAndHold: Chapter = {
       connectors: [
         partner('contoso.example', {
           ...hold,
-          ...onlyWithCertificate('mail.contoso.example', 'mx7.contoso.example'),
+          ...requiringCertificate('mail.contoso.example', 'mx7.contoso.example'),
         }),
       ],
       minutes: 45,
-      expected: later(taken.verdict),
+      expected: afterSession(acceptedAndDelivered.verdict),
     },
     {
       name: 'the held mail is delivered after the administrator pins the new certificate',
@@ -101,12 +101,12 @@ export const deferAndHold: Chapter = {
       connectors: [
         partner('contoso.example', {
           ...hold,
-          ...onlyWithCertificate('mail.contoso.example'),
+          ...requiringCertificate('mail.contoso.example'),
           certificateFingerprints: [renamed.fingerprint256],
         }),
       ],
       minutes: 45,
-      expected: later(taken.verdict),
+      expected: afterSession(acceptedAndDelivered.verdict),
     },
     {
       name: 'the held mail is delivered after the connector is disabled',
@@ -114,7 +114,7 @@ export const deferAndHold: Chapter = {
       connectors: [partner('contoso.example', { ...hold, enabled: false })],
       inbound: { 'From contoso.example': 'Disabled' },
       minutes: 45,
-      expected: later(taken.verdict),
+      expected: afterSession(acceptedAndDelivered.verdict),
     },
     {
       name: 'the held mail is delivered after the connector is set to ReportOnly',
@@ -122,36 +122,36 @@ export const deferAndHold: Chapter = {
       connectors: [partner('contoso.example', { ...hold, mode: 'ReportOnly' })],
       inbound: { 'From contoso.example': 'Reports' },
       minutes: 45,
-      expected: later(`${taken.verdict} (would refuse: InboundTlsRequired)`),
+      expected: afterSession(`${acceptedAndDelivered.verdict} (would refuse: InboundTlsRequired)`),
     },
     {
       name: 'the held mail bounces after the connector is set to Bounce',
       ...inTheClear,
       connectors: [partner('contoso.example')],
       minutes: 45,
-      expected: later('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
+      expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
       name: 'a request for the next attempt does not change a violation',
       ...inTheClear,
       minutes: 1,
       retry: true,
-      expected: later('Defer InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
+      expected: afterSession('Defer InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
       name: 'a certificate that was valid in the session stays valid while the mail is held',
-      connectors: [partner('contoso.example', { ...hold, ...onlyWithCertificate('mail.contoso.example') })],
+      connectors: [partner('contoso.example', { ...hold, ...requiringCertificate('mail.contoso.example') })],
       from,
       inbound: contoso,
-      tls: showing({ ...contosoMail, notAfter: new Date(Date.now() + 60_000).toISOString() }),
+      tls: tlsWithCertificate({ ...contosoMail, notAfter: new Date(Date.now() + 60_000).toISOString() }),
       minutes: 120,
-      expected: later(taken.verdict),
+      expected: afterSession(acceptedAndDelivered.verdict),
     },
     {
       name: 'the sender is notified after four hours',
       ...inTheClear,
       minutes: 240,
-      expected: later(
+      expected: afterSession(
         'Defer InboundTlsRequired until +255:00, the sender is notified: 451 4.7.10 Encryption needed',
       ),
     },
@@ -159,14 +159,14 @@ export const deferAndHold: Chapter = {
       name: 'the sender is not notified before four hours',
       ...inTheClear,
       minutes: 239,
-      expected: later('Defer InboundTlsRequired until +240:00: 451 4.7.10 Encryption needed'),
+      expected: afterSession('Defer InboundTlsRequired until +240:00: 451 4.7.10 Encryption needed'),
     },
     {
       name: 'the sender is notified only once',
       ...inTheClear,
       minutes: 255,
       recipient: { delayNotified: true },
-      expected: later('Defer InboundTlsRequired until +270:00: 451 4.7.10 Encryption needed'),
+      expected: afterSession('Defer InboundTlsRequired until +270:00: 451 4.7.10 Encryption needed'),
     },
     {
       name: 'the sender <> is never notified',
@@ -174,27 +174,27 @@ export const deferAndHold: Chapter = {
       from: '',
       inbound: { 'From *': 'Decides' },
       minutes: 240,
-      expected: later('Defer InboundTlsRequired until +255:00: 451 4.7.10 Encryption needed'),
+      expected: afterSession('Defer InboundTlsRequired until +255:00: 451 4.7.10 Encryption needed'),
     },
     {
       name: 'it is held until it expires',
       ...inTheClear,
       minutes: day - 1,
       recipient: { delayNotified: true },
-      expected: later('Defer InboundTlsRequired until +1440:00: 451 4.7.10 Encryption needed'),
+      expected: afterSession('Defer InboundTlsRequired until +1440:00: 451 4.7.10 Encryption needed'),
     },
     {
       name: 'it bounces after a day',
       ...inTheClear,
       minutes: day,
-      expected: later('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
+      expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
       name: "the recipient's outbound connector may set another expiry",
       ...inTheClear,
       connectors: [
         partner('contoso.example', hold),
-        toward('ours.example', {
+        outboundTo('ours.example', {
           route: 'SmartHosts',
           smartHosts: [{ host: 'mbx.ours.example', port: 25 }],
           expirationHours: 12,
@@ -202,14 +202,14 @@ export const deferAndHold: Chapter = {
       ],
       outbound: { 'To ours.example': 'Decides', Mailboxes: 'Outranked' },
       minutes: 12 * 60,
-      expected: later('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
+      expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
       name: "our own server's relayed mail in the clear is held too",
       connectors: [ourServer({ ...hold, senderIpAddresses: ['192.0.2.1'] })],
       to: 'b@northwind.example',
       inbound: { 'Our server': 'Decides' },
-      expected: waits('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
+      expected: defers('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
       name: 'nothing is held for a foreign domain: relay is denied in session',
@@ -223,7 +223,7 @@ export const deferAndHold: Chapter = {
     {
       name: 'an accepted domain without a route is held too',
       mailboxes: false,
-      expected: waits(
+      expected: defers(
         'NoRouteForAcceptedDomain until +15:00: 451 4.4.317 No outbound connector routes the accepted domain ours.example',
       ),
       why: 'and its MX would bring the mail back to mailflow',
@@ -241,7 +241,7 @@ export const deferAndHold: Chapter = {
       name: 'an accepted domain without a route bounces after a day',
       mailboxes: false,
       minutes: day,
-      expected: later(
+      expected: afterSession(
         'Bounce NoRouteForAcceptedDomain: 451 4.4.7 Message expired: No outbound connector routes the accepted domain ours.example',
       ),
     },

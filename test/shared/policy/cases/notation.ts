@@ -82,7 +82,7 @@ export const ourServer = (fields: Partial<InboundConnector>): InboundConnector =
   inbound({ name: 'Our server', connectorType: 'OnPremises', senderDomains: ['*'], ...fields })
 
 /** To a partner, with the name "To northwind.example", by MX with opportunistic TLS. */
-export function toward(
+export function outboundTo(
   domains: string | string[],
   fields: Partial<OutboundConnector> = {},
 ): OutboundConnector {
@@ -97,28 +97,28 @@ export const mailboxes = (fields: Partial<OutboundConnector> = {}): OutboundConn
     connectorType: 'OnPremises',
     recipientDomains: [],
     allAcceptedDomains: true,
-    ...by('mbx.ours.example'),
+    ...viaSmartHosts('mbx.ours.example'),
     ...fields,
   })
 
-export const by = (...hosts: string[]): Pick<OutboundConnector, 'route' | 'smartHosts'> => ({
+export const viaSmartHosts = (...hosts: string[]): Pick<OutboundConnector, 'route' | 'smartHosts'> => ({
   route: 'SmartHosts',
   smartHosts: hosts.map((host) => ({ host, port: 25 })),
 })
 
 /** Requires a certificate with one of these names. */
-export const onlyWithCertificate = (...names: string[]): Partial<InboundConnector> => ({
+export const requiringCertificate = (...names: string[]): Partial<InboundConnector> => ({
   tlsSenderCertificateNames: names,
   restrictDomainsToCertificate: true,
 })
 
 /** Requires this certificate. */
-export const onlyPinned = (...certificates: ClientCertificate[]): Partial<InboundConnector> => ({
+export const requiringPinned = (...certificates: ClientCertificate[]): Partial<InboundConnector> => ({
   certificateFingerprints: certificates.map(({ fingerprint256 }) => fingerprint256),
   restrictDomainsToCertificate: true,
 })
 
-export const onlyFrom = (...senderIpAddresses: string[]): Partial<InboundConnector> => ({
+export const requiringAddresses = (...senderIpAddresses: string[]): Partial<InboundConnector> => ({
   senderIpAddresses,
   restrictDomainsToIpAddresses: true,
 })
@@ -130,7 +130,7 @@ export const tls13 = overTls
 export const tls12: TlsFacts = { ...overTls, protocol: 'TLSv1.2' }
 
 /** TLS in which the client presented a certificate. */
-export const showing = (clientCertificate: ClientCertificate, tls = tls13): TlsFacts => ({
+export const tlsWithCertificate = (clientCertificate: ClientCertificate, tls = tls13): TlsFacts => ({
   ...tls,
   clientCertificate,
 })
@@ -142,7 +142,7 @@ export const receivedAt = new Date(Math.floor(Date.now() / 1000) * 1000)
 export const publicCa = await createPki('Public CA')
 /** Not among the public roots. */
 export const contosoCa = await createPki('Contoso CA')
-export const strangeCa = await createPki('Strange CA')
+export const untrustedCa = await createPki('Strange CA')
 
 /** One array, because parsed certificates are cached by array identity. */
 const publicRoots = [publicCa.ca]
@@ -195,14 +195,14 @@ const toMailboxes = 'Deliver ConnectorMatched by mbx.ours.example:25 with opport
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
 
 /** Accepted, and delivered to our mailboxes. */
-export const taken: Expected = { inSession: accepted, verdict: toMailboxes }
+export const acceptedAndDelivered: Expected = { inSession: accepted, verdict: toMailboxes }
 
 export const mustStartTls: Expected = {
   inSession: '530 5.7.0 Must issue a STARTTLS command first',
   verdict: 'Bounce InboundTlsRequired: 550 5.7.10 Encryption needed',
 }
 
-export const tooOld: Expected = {
+export const tlsVersionTooOld: Expected = {
   inSession: '550 5.7.10 Encryption needed: TLSv1.3 or later',
   verdict: 'Bounce InboundTlsVersion: 550 5.7.10 Encryption needed: TLSv1.3 or later',
 }
@@ -233,16 +233,19 @@ export const notRoutable: Expected = {
 }
 
 /** Accepted; the case is about how it leaves. */
-export const leaves = (verdict: string): Expected => ({ inSession: accepted, verdict: `Deliver ${verdict}` })
+export const delivers = (verdict: string): Expected => ({
+  inSession: accepted,
+  verdict: `Deliver ${verdict}`,
+})
 
 /** Accepted, and not delivered now. */
-export const waits = (verdict: string): Expected => ({ inSession: accepted, verdict: `Defer ${verdict}` })
+export const defers = (verdict: string): Expected => ({ inSession: accepted, verdict: `Defer ${verdict}` })
 
 /** Decided after the session. */
-export const later = (verdict: string): Expected => ({ inSession: null, verdict })
+export const afterSession = (verdict: string): Expected => ({ inSession: null, verdict })
 
 /** Accepted, with what a report-only connector would have refused. */
-export const reported = (reason: string): Expected => ({
+export const reportedOnly = (reason: string): Expected => ({
   inSession: accepted,
   verdict: `${toMailboxes} (would refuse: ${reason})`,
 })

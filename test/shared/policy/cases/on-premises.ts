@@ -1,32 +1,32 @@
 import {
   accepted,
+  acceptedAndDelivered,
   type Chapter,
   certificate,
   contosoCa,
   contosoMail,
-  leaves,
+  delivers,
   mustStartTls,
-  onlyWithCertificate,
   ourServer,
   partner,
   publicCa,
   relayDenied,
+  requiringCertificate,
   selfSignedCertificate,
-  showing,
-  strangeCa,
-  taken,
   tls12,
   tls13,
-  tooOld,
+  tlsVersionTooOld,
+  tlsWithCertificate,
+  untrustedCa,
   wrongAddress,
   wrongCertificate,
 } from './notation.ts'
 
 const to = 'b@foreign.example'
-const sent = leaves('DefaultRoute by MX of foreign.example with opportunistic TLS')
+const sent = delivers('DefaultRoute by MX of foreign.example with opportunistic TLS')
 const ours = await certificate(publicCa, 'exchange.ours.example')
 const wild = await certificate(publicCa, '*.ours.example')
-const strange = await certificate(strangeCa, 'exchange.ours.example')
+const strange = await certificate(untrustedCa, 'exchange.ours.example')
 const selfSigned = await selfSignedCertificate('exchange.ours.example')
 const own = await certificate(contosoCa, 'exchange.ours.example')
 const forServers = await certificate(publicCa, 'exchange.ours.example', { purposes: ['serverAuth'] })
@@ -42,9 +42,9 @@ export const onPremises: Chapter = {
     { name: 'an unknown client may not relay', to, expected: relayDenied },
     {
       name: 'a partner may not relay, whatever it presents',
-      connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example'))],
+      connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example'))],
       from: 'a@contoso.example',
-      tls: showing(contosoMail),
+      tls: tlsWithCertificate(contosoMail),
       to,
       expected: relayDenied,
       inbound: { 'From contoso.example': 'Decides' },
@@ -93,7 +93,7 @@ export const onPremises: Chapter = {
       name: 'mail to our own mailboxes is accepted from an unknown client',
       connectors: [byAddress],
       ip: '203.0.113.5',
-      expected: taken,
+      expected: acceptedAndDelivered,
       ...unknown,
     },
     {
@@ -121,7 +121,7 @@ export const onPremises: Chapter = {
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' })],
       tls: tls12,
       to,
-      expected: tooOld,
+      expected: tlsVersionTooOld,
       inbound: { 'Our server': 'Decides' },
     },
     // Identified by certificate.
@@ -129,7 +129,7 @@ export const onPremises: Chapter = {
       name: 'our own server is identified by its certificate from any address',
       connectors: [byCertificate],
       ip: '203.0.113.5',
-      tls: showing(ours),
+      tls: tlsWithCertificate(ours),
       to,
       expected: sent,
       ...granted,
@@ -147,7 +147,7 @@ export const onPremises: Chapter = {
     {
       name: 'a certificate of an untrusted authority may not relay',
       connectors: [byCertificate],
-      tls: showing(strange),
+      tls: tlsWithCertificate(strange),
       to,
       expected: relayDenied,
       ...unknown,
@@ -155,7 +155,7 @@ export const onPremises: Chapter = {
     {
       name: 'a certificate for another name may not relay',
       connectors: [byCertificate],
-      tls: showing(contosoMail),
+      tls: tlsWithCertificate(contosoMail),
       to,
       expected: relayDenied,
       ...unknown,
@@ -163,7 +163,7 @@ export const onPremises: Chapter = {
     {
       name: 'a wildcard certificate may relay',
       connectors: [byCertificate],
-      tls: showing(wild),
+      tls: tlsWithCertificate(wild),
       to,
       expected: sent,
       ...granted,
@@ -171,7 +171,7 @@ export const onPremises: Chapter = {
     {
       name: 'a connector for a wildcard may grant relay',
       connectors: [ourServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
-      tls: showing(ours),
+      tls: tlsWithCertificate(ours),
       to,
       expected: sent,
       ...granted,
@@ -179,7 +179,7 @@ export const onPremises: Chapter = {
     {
       name: 'a fingerprint may grant relay',
       connectors: [ourServer({ certificateFingerprints: [selfSigned.fingerprint256] })],
-      tls: showing(selfSigned),
+      tls: tlsWithCertificate(selfSigned),
       to,
       expected: sent,
       ...granted,
@@ -192,7 +192,7 @@ export const onPremises: Chapter = {
           certificateAuthorities: [contosoCa.ca],
         }),
       ],
-      tls: showing(own),
+      tls: tlsWithCertificate(own),
       to,
       expected: sent,
       ...granted,
@@ -202,7 +202,7 @@ export const onPremises: Chapter = {
       connectors: [
         ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], requireClientAuthEku: true }),
       ],
-      tls: showing(forServers),
+      tls: tlsWithCertificate(forServers),
       to,
       expected: relayDenied,
       ...unknown,
@@ -212,7 +212,7 @@ export const onPremises: Chapter = {
       connectors: [
         ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], senderIpAddresses: ['192.0.2.1'] }),
       ],
-      tls: showing(strange),
+      tls: tlsWithCertificate(strange),
       to,
       expected: sent,
       ...granted,
@@ -225,7 +225,7 @@ export const onPremises: Chapter = {
         ourServer({ name: 'A by address', senderIpAddresses: ['192.0.2.1'] }),
         ourServer({ name: 'B by certificate', tlsSenderCertificateNames: ['exchange.ours.example'] }),
       ],
-      tls: showing(ours),
+      tls: tlsWithCertificate(ours),
       to,
       expected: sent,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
@@ -242,7 +242,7 @@ export const onPremises: Chapter = {
         ourServer({ name: 'B by certificate', tlsSenderCertificateNames: ['exchange.ours.example'] }),
       ],
       from: 'ann@ours.example',
-      tls: showing(ours),
+      tls: tlsWithCertificate(ours),
       to,
       expected: sent,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
@@ -340,7 +340,7 @@ export const onPremises: Chapter = {
     // Restrictions take precedence over relay.
     {
       name: "a partner's connector applies to our own server too",
-      connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example')), byAddress],
+      connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example')), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
       to,
@@ -390,7 +390,7 @@ export const onPremises: Chapter = {
       name: 'our own server may send to our own mailboxes',
       connectors: [byAddress],
       tls: tls13,
-      expected: { inSession: accepted, verdict: taken.verdict },
+      expected: { inSession: accepted, verdict: acceptedAndDelivered.verdict },
       ...granted,
     },
   ],

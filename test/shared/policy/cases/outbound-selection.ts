@@ -1,13 +1,13 @@
 import {
-  by,
   type Case,
   type Chapter,
-  leaves,
+  delivers,
   mailboxes,
   type Outcomes,
   ourServer,
+  outboundTo,
   tls13,
-  toward,
+  viaSmartHosts,
 } from './notation.ts'
 
 const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
@@ -31,13 +31,13 @@ interface Row {
 const rows: Row[] = [
   {
     name: 'a connector matches its exact domain',
-    connectors: [toward('northwind.example', forced)],
+    connectors: [outboundTo('northwind.example', forced)],
     outbound: { 'To northwind.example': 'Decides' },
     leaves: 'EncryptionOnly',
   },
   {
     name: 'letter case, dots and U-labels make no difference',
-    connectors: [toward('BÜCHER.example.', forced)],
+    connectors: [outboundTo('BÜCHER.example.', forced)],
     to: 'b@xn--BCHER-kva.Example',
     mx: 'xn--bcher-kva.example',
     outbound: { 'To BÜCHER.example.': 'Decides' },
@@ -45,7 +45,7 @@ const rows: Row[] = [
   },
   {
     name: 'a domain does not match its subdomains',
-    connectors: [toward('northwind.example', checked), toward('*', forced)],
+    connectors: [outboundTo('northwind.example', checked), outboundTo('*', forced)],
     to: 'b@sales.northwind.example',
     mx: 'sales.northwind.example',
     outbound: { 'To *': 'Decides' },
@@ -53,26 +53,26 @@ const rows: Row[] = [
   },
   {
     name: 'a wildcard matches the domain itself too',
-    connectors: [toward('*.northwind.example', forced)],
+    connectors: [outboundTo('*.northwind.example', forced)],
     outbound: { 'To *.northwind.example': 'Decides' },
     leaves: 'EncryptionOnly',
   },
   {
     name: 'a wildcard matches only whole labels',
-    connectors: [toward('*.wind.example', checked), toward('*', forced)],
+    connectors: [outboundTo('*.wind.example', checked), outboundTo('*', forced)],
     outbound: { 'To *': 'Decides' },
     leaves: 'EncryptionOnly',
   },
   {
     name: 'the exact domain takes precedence over a wildcard with stricter requirements',
-    connectors: [toward('*.northwind.example', checked), toward('northwind.example', forced)],
+    connectors: [outboundTo('*.northwind.example', checked), outboundTo('northwind.example', forced)],
     outbound: { 'To northwind.example': 'Decides', 'To *.northwind.example': 'Outranked' },
     leaves: 'EncryptionOnly',
     why: 'is for northwind.example, which is more specific than *.northwind.example',
   },
   {
     name: 'the longer wildcard takes precedence over the shorter',
-    connectors: [toward('*.example', checked), toward('*.northwind.example', forced)],
+    connectors: [outboundTo('*.example', checked), outboundTo('*.northwind.example', forced)],
     to: 'b@sales.northwind.example',
     mx: 'sales.northwind.example',
     outbound: { 'To *.northwind.example': 'Decides', 'To *.example': 'Outranked' },
@@ -80,21 +80,21 @@ const rows: Row[] = [
   },
   {
     name: 'any wildcard takes precedence over `*`',
-    connectors: [toward('*', checked), toward('*.example', forced)],
+    connectors: [outboundTo('*', checked), outboundTo('*.example', forced)],
     outbound: { 'To *.example': 'Decides', 'To *': 'Outranked' },
     leaves: 'EncryptionOnly',
   },
   {
     name: '`*` decides if no connector is more specific',
-    connectors: [toward('contoso.example', checked), toward('*', forced)],
+    connectors: [outboundTo('contoso.example', checked), outboundTo('*', forced)],
     outbound: { 'To *': 'Decides' },
     leaves: 'EncryptionOnly',
   },
   {
     name: 'the stricter requirements take precedence for one domain, so that a second connector weakens nothing',
     connectors: [
-      toward('northwind.example', { name: 'A' }),
-      toward('northwind.example', { name: 'B', ...forced }),
+      outboundTo('northwind.example', { name: 'A' }),
+      outboundTo('northwind.example', { name: 'B', ...forced }),
     ],
     outbound: { B: 'Decides', A: 'Outranked' },
     leaves: 'EncryptionOnly',
@@ -103,8 +103,8 @@ const rows: Row[] = [
   {
     name: 'certificate validation is stricter than TLS',
     connectors: [
-      toward('northwind.example', { name: 'A', ...forced }),
-      toward('northwind.example', { name: 'B', ...checked }),
+      outboundTo('northwind.example', { name: 'A', ...forced }),
+      outboundTo('northwind.example', { name: 'B', ...checked }),
     ],
     outbound: { B: 'Decides', A: 'Outranked' },
     leaves: 'CertificateValidation',
@@ -112,8 +112,8 @@ const rows: Row[] = [
   {
     name: 'name validation is stricter than certificate validation',
     connectors: [
-      toward('northwind.example', { name: 'A', ...checked, minimumTlsVersion: 'TLSv1.3' }),
-      toward('northwind.example', {
+      outboundTo('northwind.example', { name: 'A', ...checked, minimumTlsVersion: 'TLSv1.3' }),
+      outboundTo('northwind.example', {
         name: 'B',
         tlsSettings: 'DomainValidation',
         tlsDomain: 'mx.northwind.example',
@@ -125,8 +125,8 @@ const rows: Row[] = [
   {
     name: 'TLSv1.3 is stricter at the same level',
     connectors: [
-      toward('northwind.example', { name: 'A', ...forced }),
-      toward('northwind.example', { name: 'B', ...forced, minimumTlsVersion: 'TLSv1.3' }),
+      outboundTo('northwind.example', { name: 'A', ...forced }),
+      outboundTo('northwind.example', { name: 'B', ...forced, minimumTlsVersion: 'TLSv1.3' }),
     ],
     outbound: { B: 'Decides', A: 'Outranked' },
     leaves: 'EncryptionOnly over TLSv1.3',
@@ -134,8 +134,8 @@ const rows: Row[] = [
   {
     name: 'the first name takes precedence among equals',
     connectors: [
-      toward('northwind.example', { name: 'B', ...checked }),
-      toward('northwind.example', { name: 'A', ...checked }),
+      outboundTo('northwind.example', { name: 'B', ...checked }),
+      outboundTo('northwind.example', { name: 'A', ...checked }),
     ],
     outbound: { A: 'Decides', B: 'Outranked' },
     leaves: 'CertificateValidation',
@@ -144,47 +144,47 @@ const rows: Row[] = [
   {
     name: 'the type, Partner or OnPremises, makes no difference',
     connectors: [
-      toward('northwind.example', { name: 'A', connectorType: 'OnPremises', ...forced }),
-      toward('northwind.example', { name: 'B', ...forced }),
+      outboundTo('northwind.example', { name: 'A', connectorType: 'OnPremises', ...forced }),
+      outboundTo('northwind.example', { name: 'B', ...forced }),
     ],
     outbound: { A: 'Decides', B: 'Outranked' },
     leaves: 'EncryptionOnly',
   },
   {
     name: 'a disabled connector does not exclude another',
-    connectors: [toward('northwind.example', { ...checked, enabled: false }), toward('*', forced)],
+    connectors: [outboundTo('northwind.example', { ...checked, enabled: false }), outboundTo('*', forced)],
     outbound: { 'To *': 'Decides', 'To northwind.example': 'Disabled' },
     leaves: 'EncryptionOnly',
   },
   {
     name: 'a connector for all accepted domains does not match foreign ones',
-    connectors: [mailboxes(checked), toward('*', forced)],
+    connectors: [mailboxes(checked), outboundTo('*', forced)],
     outbound: { 'To *': 'Decides' },
     leaves: 'EncryptionOnly',
   },
 ]
 
-const wayIn = by('mbx2.ours.example')
+const wayIn = viaSmartHosts('mbx2.ours.example')
 
 /** To an accepted domain, by the smart host mbx.ours.example unless the row says otherwise. */
 const ours: Row[] = [
   {
     name: 'all accepted domains take precedence over `*`',
-    connectors: [mailboxes(forced), toward('*', { ...by('relay.example'), ...checked })],
+    connectors: [mailboxes(forced), outboundTo('*', { ...viaSmartHosts('relay.example'), ...checked })],
     outbound: { Mailboxes: 'Decides', 'To *': 'Outranked' },
     leaves: 'EncryptionOnly',
     why: '"Mailboxes" is for allAcceptedDomains, which is more specific than *.',
   },
   {
     name: 'a wildcard takes precedence over all accepted domains',
-    connectors: [mailboxes(checked), toward('*.ours.example', { ...wayIn, ...forced })],
+    connectors: [mailboxes(checked), outboundTo('*.ours.example', { ...wayIn, ...forced })],
     outbound: { 'To *.ours.example': 'Decides', Mailboxes: 'Outranked' },
     host: 'mbx2.ours.example',
     leaves: 'EncryptionOnly',
   },
   {
     name: 'the exact domain takes precedence over all accepted domains',
-    connectors: [mailboxes(checked), toward('ours.example', { ...wayIn, ...forced })],
+    connectors: [mailboxes(checked), outboundTo('ours.example', { ...wayIn, ...forced })],
     outbound: { 'To ours.example': 'Decides', Mailboxes: 'Outranked' },
     host: 'mbx2.ours.example',
     leaves: 'EncryptionOnly',
@@ -193,7 +193,7 @@ const ours: Row[] = [
     name: 'a connector for all accepted domains and for one by name counts by the name',
     connectors: [
       mailboxes({ recipientDomains: ['ours.example'], ...forced }),
-      toward('*.ours.example', { ...wayIn, ...checked }),
+      outboundTo('*.ours.example', { ...wayIn, ...checked }),
     ],
     outbound: { Mailboxes: 'Decides', 'To *.ours.example': 'Outranked' },
     leaves: 'EncryptionOnly',
@@ -214,14 +214,14 @@ const toForeign = (row: Row): Case => {
     tls: tls13,
     to,
     inbound: { Office: 'Grants' },
-    expected: leaves(`ConnectorMatched by MX of ${mx} with ${row.leaves}`),
+    expected: delivers(`ConnectorMatched by MX of ${mx} with ${row.leaves}`),
   }
 }
 
 const toOurs = (row: Row): Case => ({
   ...common(row),
   connectors: row.connectors,
-  expected: leaves(`ConnectorMatched by ${row.host ?? 'mbx.ours.example'}:25 with ${row.leaves}`),
+  expected: delivers(`ConnectorMatched by ${row.host ?? 'mbx.ours.example'}:25 with ${row.leaves}`),
 })
 
 const common = ({ name, outbound, why }: Row) => ({ name, mailboxes: false, outbound, ...(why && { why }) })

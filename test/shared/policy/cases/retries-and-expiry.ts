@@ -1,24 +1,27 @@
 import {
+  afterSession,
   type Case,
   type Chapter,
   failed,
-  later,
   noStartTls,
   ourServer,
+  outboundTo,
   temporaryFailure,
   tls13,
-  toward,
 } from './notation.ts'
 
 const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
 const day = 24 * 60
-const forced = toward('northwind.example', { tlsSettings: 'EncryptionOnly' })
-const forcedOrBounce = toward('northwind.example', { tlsSettings: 'EncryptionOnly', onTlsFailure: 'Bounce' })
-const checked = toward('northwind.example', { tlsSettings: 'CertificateValidation' })
+const forced = outboundTo('northwind.example', { tlsSettings: 'EncryptionOnly' })
+const forcedOrBounce = outboundTo('northwind.example', {
+  tlsSettings: 'EncryptionOnly',
+  onTlsFailure: 'Bounce',
+})
+const checked = outboundTo('northwind.example', { tlsSettings: 'CertificateValidation' })
 
 const sending = { from: 'ann@ours.example', tls: tls13, to: 'b@northwind.example' }
 const plain = { ...sending, connectors: [office], inbound: { Office: 'Grants' } } as const
-const withConnector = (connector: ReturnType<typeof toward>) =>
+const withConnector = (connector: ReturnType<typeof outboundTo>) =>
   ({
     ...sending,
     connectors: [office, connector],
@@ -29,9 +32,9 @@ const byDefault = (attempt: number) =>
   `Deliver DefaultRoute by MX of northwind.example with opportunistic TLS, attempt ${attempt}`
 const bySelf = (level: string, attempt: number) =>
   `Deliver ConnectorMatched by MX of northwind.example with ${level}, attempt ${attempt}`
-const wait = (until: string) => later(`Defer RetryLater until +${until}: 451 4.3.0 Try again later`)
+const wait = (until: string) => afterSession(`Defer RetryLater until +${until}: 451 4.3.0 Try again later`)
 const waitForTls = (until: string) =>
-  later(`Defer OutboundTlsNotMet until +${until}: 451 4.7.321 STARTTLS not offered`)
+  afterSession(`Defer OutboundTlsNotMet until +${until}: 451 4.7.321 STARTTLS not offered`)
 
 const rows: Case[] = [
   // Times. Jitter shortens a wait by up to a tenth.
@@ -48,7 +51,7 @@ const rows: Case[] = [
     ...plain,
     after: failed(0, 1, temporaryFailure),
     minutes: 1,
-    expected: later(byDefault(2)),
+    expected: afterSession(byDefault(2)),
   },
   {
     name: 'the second attempt is followed by a wait of four minutes',
@@ -62,7 +65,7 @@ const rows: Case[] = [
     ...plain,
     after: failed(1, 2, temporaryFailure),
     minutes: 5,
-    expected: later(byDefault(3)),
+    expected: afterSession(byDefault(3)),
   },
   {
     name: 'the third attempt is followed by a wait of a quarter of an hour',
@@ -76,7 +79,7 @@ const rows: Case[] = [
     ...plain,
     after: failed(20, 4, temporaryFailure),
     minutes: 35,
-    expected: later(byDefault(5)),
+    expected: afterSession(byDefault(5)),
   },
   {
     name: 'the wait starts at the end of a slow attempt',
@@ -91,7 +94,7 @@ const rows: Case[] = [
     after: failed(0, 1, temporaryFailure),
     minutes: 0.1,
     retry: true,
-    expected: later(byDefault(2)),
+    expected: afterSession(byDefault(2)),
   },
   {
     name: "an administrator's request keeps TLS forced",
@@ -99,7 +102,7 @@ const rows: Case[] = [
     after: failed(20, 4, noStartTls),
     minutes: 21,
     retry: true,
-    expected: later(bySelf('EncryptionOnly', 5)),
+    expected: afterSession(bySelf('EncryptionOnly', 5)),
   },
   {
     name: "an administrator's request has no effect after expiry",
@@ -107,7 +110,7 @@ const rows: Case[] = [
     after: failed(day - 1, 97, temporaryFailure),
     minutes: day,
     retry: true,
-    expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
+    expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   // Verdicts.
   {
@@ -122,14 +125,14 @@ const rows: Case[] = [
     ...withConnector(forced),
     after: failed(0, 1, noStartTls),
     minutes: 1,
-    expected: later(bySelf('EncryptionOnly', 2)),
+    expected: afterSession(bySelf('EncryptionOnly', 2)),
   },
   {
     name: 'onTlsFailure Bounce bounces at once',
     ...withConnector(forcedOrBounce),
     after: failed(0, 1, noStartTls),
     minutes: 0.1,
-    expected: later('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
+    expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
     name: 'onTlsFailure Bounce does not apply to other failures',
@@ -143,7 +146,7 @@ const rows: Case[] = [
     ...withConnector(checked),
     after: failed(0, 1, noStartTls),
     minutes: 1,
-    expected: later(bySelf('CertificateValidation', 2)),
+    expected: afterSession(bySelf('CertificateValidation', 2)),
   },
   {
     name: 'a permanent refusal is not tried again',
@@ -152,7 +155,7 @@ const rows: Case[] = [
       outcome: 'PermanentFailure',
       reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
     }),
-    expected: later('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
+    expected: afterSession('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
     why: 'Attempt 1 at mx.northwind.example ended with 550 5.1.1 No such user.',
   },
   {
@@ -163,7 +166,7 @@ const rows: Case[] = [
       reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
     }),
     retry: true,
-    expected: later('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
+    expected: afterSession('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
   },
   {
     name: 'a domain that announces no mail server bounces',
@@ -173,7 +176,7 @@ const rows: Case[] = [
       host: null,
       reply: { code: 556, enhanced: '5.1.10', text: 'accepts no mail' },
     }),
-    expected: later('Bounce NoNextHop: 556 5.1.10 accepts no mail'),
+    expected: afterSession('Bounce NoNextHop: 556 5.1.10 accepts no mail'),
   },
   // Expiry
   {
@@ -189,34 +192,34 @@ const rows: Case[] = [
     ...plain,
     after: failed(day - 5, 97, temporaryFailure),
     minutes: day,
-    expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
+    expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
     name: 'a connector may set an expiry of twelve hours',
-    ...withConnector(toward('northwind.example', { expirationHours: 12 })),
+    ...withConnector(outboundTo('northwind.example', { expirationHours: 12 })),
     after: failed(700, 50, temporaryFailure),
     minutes: 720,
-    expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
+    expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
     name: 'a message is tried until its expiry',
-    ...withConnector(toward('northwind.example', { expirationHours: 12 })),
+    ...withConnector(outboundTo('northwind.example', { expirationHours: 12 })),
     after: failed(700, 50, temporaryFailure),
     minutes: 719,
-    expected: later(bySelf('opportunistic TLS', 51)),
+    expected: afterSession(bySelf('opportunistic TLS', 51)),
   },
   {
     name: 'a message bounces with the TLS reason if forced TLS was not met for a day',
     ...withConnector(forced),
     after: failed(day - 5, 97, noStartTls),
     minutes: day,
-    expected: later('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
+    expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
     name: 'a message that was never tried is tried, however late',
     ...plain,
     minutes: day + 60,
-    expected: later('Deliver DefaultRoute by MX of northwind.example with opportunistic TLS'),
+    expected: afterSession('Deliver DefaultRoute by MX of northwind.example with opportunistic TLS'),
   },
   // Notification of the sender.
   {

@@ -1,16 +1,16 @@
 import {
+  acceptedAndDelivered,
   type Chapter,
   contosoMail,
   inTheClear,
   mustStartTls,
-  onlyFrom,
-  onlyWithCertificate,
   partner,
-  showing,
-  taken,
+  requiringAddresses,
+  requiringCertificate,
   tls12,
   tls13,
-  tooOld,
+  tlsVersionTooOld,
+  tlsWithCertificate,
 } from './notation.ts'
 
 const from = 'a@contoso.example'
@@ -20,12 +20,12 @@ const of13 = { minimumTlsVersion: 'TLSv1.3' } as const
 export const tls: Chapter = {
   title: 'TLS: the requirements for a session',
   cases: [
-    { name: 'an unknown sender needs no TLS', tls: inTheClear, expected: taken },
-    { name: 'an unknown sender may use TLS', tls: tls13, expected: taken },
+    { name: 'an unknown sender needs no TLS', tls: inTheClear, expected: acceptedAndDelivered },
+    { name: 'an unknown sender may use TLS', tls: tls13, expected: acceptedAndDelivered },
     {
       name: 'an unknown sender may present a certificate',
-      tls: showing({ ...contosoMail, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }),
-      expected: taken,
+      tls: tlsWithCertificate({ ...contosoMail, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }),
+      expected: acceptedAndDelivered,
     },
     {
       name: 'a session without TLS does not meet required TLS',
@@ -41,7 +41,7 @@ export const tls: Chapter = {
       connectors: [partner('contoso.example')],
       from,
       tls: tls12,
-      expected: taken,
+      expected: acceptedAndDelivered,
       inbound: contoso,
       why: 'Its requirements are met: TLS (TLSv1.2).',
     },
@@ -50,7 +50,7 @@ export const tls: Chapter = {
       connectors: [partner('contoso.example')],
       from,
       tls: tls13,
-      expected: taken,
+      expected: acceptedAndDelivered,
       inbound: contoso,
     },
     {
@@ -58,7 +58,7 @@ export const tls: Chapter = {
       connectors: [partner('contoso.example', { requireTls: false })],
       from,
       tls: inTheClear,
-      expected: taken,
+      expected: acceptedAndDelivered,
       inbound: contoso,
     },
     {
@@ -66,7 +66,7 @@ export const tls: Chapter = {
       connectors: [partner('contoso.example', of13)],
       from,
       tls: tls13,
-      expected: taken,
+      expected: acceptedAndDelivered,
       inbound: contoso,
     },
     {
@@ -74,7 +74,7 @@ export const tls: Chapter = {
       connectors: [partner('contoso.example', of13)],
       from,
       tls: tls12,
-      expected: tooOld,
+      expected: tlsVersionTooOld,
       inbound: contoso,
       why: 'Connector "From contoso.example" requires TLSv1.3, and the message came over TLSv1.2.',
     },
@@ -83,7 +83,7 @@ export const tls: Chapter = {
       connectors: [partner('contoso.example', of13)],
       from,
       tls: { ...tls13, protocol: null },
-      expected: tooOld,
+      expected: tlsVersionTooOld,
       inbound: contoso,
       why: 'came over an unknown version',
     },
@@ -97,7 +97,7 @@ export const tls: Chapter = {
     },
     {
       name: 'a session without TLS is asked for STARTTLS if a certificate is required',
-      connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example'))],
+      connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example'))],
       from,
       tls: inTheClear,
       expected: mustStartTls,
@@ -105,15 +105,15 @@ export const tls: Chapter = {
     },
     {
       name: 'a certificate over TLSv1.2 is refused for its version if TLSv1.3 is required',
-      connectors: [partner('contoso.example', { ...of13, ...onlyWithCertificate('mail.contoso.example') })],
+      connectors: [partner('contoso.example', { ...of13, ...requiringCertificate('mail.contoso.example') })],
       from,
-      tls: showing(contosoMail, tls12),
-      expected: tooOld,
+      tls: tlsWithCertificate(contosoMail, tls12),
+      expected: tlsVersionTooOld,
       inbound: contoso,
     },
     {
       name: 'a session without TLS from a wrong address is asked for STARTTLS',
-      connectors: [partner('contoso.example', onlyFrom('198.51.100.0/24'))],
+      connectors: [partner('contoso.example', requiringAddresses('198.51.100.0/24'))],
       from,
       tls: inTheClear,
       expected: mustStartTls,
@@ -139,14 +139,14 @@ export const tls: Chapter = {
       connectors: [partner('contoso.example')],
       from: '',
       tls: inTheClear,
-      expected: taken,
+      expected: acceptedAndDelivered,
     },
     {
       name: 'a DSN made by mailflow has no session, so no requirement applies',
       connectors: [partner('*')],
       madeHere: true,
       from: '',
-      expected: { ...taken, inSession: null },
+      expected: { ...acceptedAndDelivered, inSession: null },
     },
   ],
 }

@@ -1,12 +1,12 @@
 import {
+  acceptedAndDelivered,
   type Case,
   type Chapter,
   notRoutable,
-  onlyWithCertificate,
   ourServer,
   partner,
   relayDenied,
-  taken,
+  requiringCertificate,
   tls13,
   unreadableSender,
 } from './notation.ts'
@@ -92,7 +92,7 @@ export const unreadable: Chapter = {
     },
     {
       name: "the violation of a partner's connector is reported first",
-      connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example'))],
+      connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example'))],
       from: 'a@contoso.example',
       tls: tls13,
       to: 'b@[192.0.2.9]',
@@ -107,7 +107,7 @@ export const unreadable: Chapter = {
       name: 'a recipient in capitals with a final dot is in an accepted domain',
       to: 'b@OURS.example.',
       outbound: { Mailboxes: 'Decides' },
-      expected: taken,
+      expected: acceptedAndDelivered,
     },
     {
       name: 'letters that only look alike are foreign',

@@ -5,16 +5,16 @@ import { explainer } from '../../../../shared/policy/explain/explain.ts'
 import { inbound, message, overTlsWith, receivedAt, recipient, snapshot } from '../../../support/fixtures.ts'
 
 /** Characters in a certificate that could move or hide the surrounding text. */
-const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u
+const unsafeCharacters = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u
 
-const words: [name: string, subject: string][] = [
+const subjects: [name: string, subject: string][] = [
   ['a change of direction', 'CN=\u202emoc.osotnoc'],
   ['a line separator', 'CN=a\u2028It was delivered.'],
   ['a terminal escape sequence', 'CN=a\u009b2J'],
   ['a surrogate pair at the cut', `CN=${'a'.repeat(196)}\u{1f600}`],
 ]
 
-for (const [name, subject] of words)
+for (const [name, subject] of subjects)
   test(`${name} in a subject or an issuer does not reach explanations`, () => {
     const contoso = inbound({
       senderDomains: ['contoso.example'],
@@ -42,13 +42,13 @@ for (const [name, subject] of words)
         recipients: [recipient()],
         now: receivedAt,
       })
-      const said = [
+      const explanations = [
         verdict?.explanation ?? '',
         ...(verdict ? explainer(connectors, mail)(verdict) : []).map(({ why }) => why),
       ]
-      assert.match(said.join(' '), /CN=/)
-      for (const text of said) {
-        assert.doesNotMatch(text, moving)
+      assert.match(explanations.join(' '), /CN=/)
+      for (const text of explanations) {
+        assert.doesNotMatch(text, unsafeCharacters)
         assert.ok(text.isWellFormed())
       }
     }

@@ -18,7 +18,7 @@ const among = (others: {
   acceptedDomains: (others.accepted ?? ['ours.example']).map((domain) => ({ domain })),
 })
 
-const spoken = (warnings: Warning[]): string[] =>
+const warningTexts = (warnings: Warning[]): string[] =>
   warnings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
 
 /** Connectors that cause no warnings beside each other. */
@@ -390,7 +390,7 @@ describe('an inbound connector', () => {
     },
   ]
   for (const { name, saved, others = {}, warnings } of rows)
-    test(name, () => assert.deepEqual(spoken(inboundWarnings(saved, among(others), now)), warnings))
+    test(name, () => assert.deepEqual(warningTexts(inboundWarnings(saved, among(others), now)), warnings))
 })
 
 describe('an outbound connector', () => {
@@ -560,7 +560,7 @@ describe('an outbound connector', () => {
     },
   ]
   for (const { name, saved, others = {}, warnings } of rows)
-    test(name, () => assert.deepEqual(spoken(outboundWarnings(saved, among(others), now)), warnings))
+    test(name, () => assert.deepEqual(warningTexts(outboundWarnings(saved, among(others), now)), warnings))
 })
 
 describe('certificate authorities', () => {
@@ -598,17 +598,20 @@ describe('certificate authorities', () => {
   for (const { name, at, says } of rows)
     test(name, () => {
       const saved = { ...from({ ...names, certificateAuthorities: [ca] }) }
-      assert.deepEqual(spoken(inboundWarnings(saved, among({ outbound: [to()] }), daysFromNow(at))), says())
+      assert.deepEqual(
+        warningTexts(inboundWarnings(saved, among({ outbound: [to()] }), daysFromNow(at))),
+        says(),
+      )
     })
 
   test('that no check uses cause a warning in either direction', () => {
     const others = among({ inbound: [from()], outbound: [to()] })
     assert.deepEqual(
-      spoken(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
+      warningTexts(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
       ['certificateAuthorities: has no effect: tlsSenderCertificateNames is empty'],
     )
     const outward = to({ certificateAuthorities: [ca], tlsSettings: 'EncryptionOnly' })
-    assert.deepEqual(spoken(outboundWarnings(outward, others, daysFromNow(40))), [
+    assert.deepEqual(warningTexts(outboundWarnings(outward, others, daysFromNow(40))), [
       'certificateAuthorities: has no effect: tlsSettings is EncryptionOnly',
     ])
   })
@@ -623,7 +626,7 @@ describe('the number of warnings is limited', () => {
   })
 
   test('reports what could not be compared, and still checks the connector alone', () => {
-    assert.deepEqual(spoken(outboundWarnings(to({ tlsSettings: null }), null, now)), [
+    assert.deepEqual(warningTexts(outboundWarnings(to({ tlsSettings: null }), null, now)), [
       'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
       'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
     ])
@@ -640,7 +643,7 @@ describe('the number of warnings is limited', () => {
       tlsSettings: 'DomainValidation',
       tlsDomain: 'a.example',
     })
-    const warnings = spoken(outboundWarnings(wide, all, now))
+    const warnings = warningTexts(outboundWarnings(wide, all, now))
     assert.match(
       warnings[0] ?? '',
       /^recipientDomains\[0\]: for p0\.example "Partner 0" takes precedence over "All": .* and 496 more$/,
@@ -651,17 +654,20 @@ describe('the number of warnings is limited', () => {
 
 describe('with WhatWeakens', () => {
   const wide = from({ senderDomains: ['*.contoso.example'] })
-  const quietly = (saved: InboundConnector) => {
+  const weakeningWarnings = (saved: InboundConnector) => {
     const all = among({ inbound: [wide], outbound: [to({ recipientDomains: ['*.contoso.example'] })] })
-    return spoken(inboundWarnings(saved, all, now, 'WhatWeakens'))
+    return warningTexts(inboundWarnings(saved, all, now, 'WhatWeakens'))
   }
 
   test('a more specific connector that requires as much causes no warning', () => {
-    assert.deepEqual(quietly(from({ name: 'Mail', senderDomains: ['mail.contoso.example'] })), [])
+    assert.deepEqual(weakeningWarnings(from({ name: 'Mail', senderDomains: ['mail.contoso.example'] })), [])
   })
 
   test('a connector that requires less causes a warning', () => {
     const laxer = from({ name: 'Mail', senderDomains: ['mail.contoso.example'], requireTls: false })
-    assert.match(quietly(laxer).join(), /"Mail" takes precedence over "In": .*, and requires less than "In"/)
+    assert.match(
+      weakeningWarnings(laxer).join(),
+      /"Mail" takes precedence over "In": .*, and requires less than "In"/,
+    )
   })
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { NewObservation, Observation } from '../../../../shared/tls/observed/observation.ts'
 import { observe } from '../../../../shared/tls/observed/observe.ts'
 import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
-import { seenCertificate, sighting } from '../../../support/observed.ts'
+import { observedCertificate, sighting } from '../../../support/observed.ts'
 
 /** Applies one observation after the other. */
 function all(...sightings: NewObservation[]) {
@@ -21,7 +21,7 @@ function all(...sightings: NewObservation[]) {
 }
 
 const hours = (count: number): Date => minutesLater(count * 60)
-const a = seenCertificate('a')
+const a = observedCertificate('a')
 
 test('the first certificate of a place is no change', () => {
   const { known, changes } = all(sighting(a, receivedAt))
@@ -52,7 +52,7 @@ for (const [what, next, expected] of [
   ['with an unreadable key', { keyType: null, publicKeyFingerprint256: null }, 'Certificate'],
 ] as const)
   test(`a certificate ${what} is the change ${expected}`, () => {
-    const b = seenCertificate('b', next)
+    const b = observedCertificate('b', next)
     const { known, changes } = all(sighting(a, receivedAt), sighting(b, hours(1)))
     assert.deepEqual(changes, ['seen', expected])
     const [change] = known?.changes ?? []
@@ -68,7 +68,7 @@ for (const [what, next, expected] of [
   })
 
 test('different servers behind one name are one change, not one each time', () => {
-  const b = seenCertificate('b')
+  const b = observedCertificate('b')
   const { changes } = all(
     ...[0, 1, 2, 3, 4, 5].map((hour) => sighting(hour % 2 === 0 ? a : b, hours(hour * 2))),
   )
@@ -77,7 +77,7 @@ test('different servers behind one name are one change, not one each time', () =
 
 test('a place stores the latest six certificates and five changes', () => {
   const { known } = all(
-    ...[...'0123456789'].map((letter, index) => sighting(seenCertificate(letter), hours(index))),
+    ...[...'0123456789'].map((letter, index) => sighting(observedCertificate(letter), hours(index))),
   )
   assert.deepEqual(
     known?.certificates.map(({ fingerprint256 }) => fingerprint256.charAt(0)).join(''),
@@ -87,7 +87,7 @@ test('a place stores the latest six certificates and five changes', () => {
 })
 
 test('a late observation is stored with its time, and causes no change', () => {
-  const { known, changes } = all(sighting(seenCertificate('b'), hours(5)), sighting(a, hours(1)))
+  const { known, changes } = all(sighting(observedCertificate('b'), hours(5)), sighting(a, hours(1)))
   assert.deepEqual(changes, ['seen', 'seen'])
   assert.deepEqual(
     known?.certificates.map(({ lastSeen }) => lastSeen),
@@ -97,8 +97,8 @@ test('a late observation is stored with its time, and causes no change', () => {
 
 test("the ingress's certificates of two key types do not replace each other", () => {
   const own = { kind: 'Own' as const, connector: null, domain: null, host: 'mx.ours.example' }
-  const rsa = seenCertificate('b', { keyType: 'RSA' })
-  const renewed = seenCertificate('c', { keyType: 'RSA' })
+  const rsa = observedCertificate('b', { keyType: 'RSA' })
+  const renewed = observedCertificate('c', { keyType: 'RSA' })
   const { known, changes } = all(
     sighting(a, hours(0), own),
     sighting(rsa, hours(0), own),

@@ -24,7 +24,7 @@ const now = new Date()
 let authority: Pki
 let other: Pki
 let leaf: string
-let stranger: string
+let otherLeaf: string
 before(async () => {
   authority = await createPki('The CA')
   other = await createPki('The CA')
@@ -34,7 +34,7 @@ before(async () => {
       extensions: [new CRLDistributionPointsExtension([own])],
     })
   ).cert
-  stranger = (await authority.issue({ names: ['mx.other.example'] })).cert
+  otherLeaf = (await authority.issue({ names: ['mx.other.example'] })).cert
 })
 
 const ask = (octets: Buffer, certificate = leaf, issuer = authority.ca, at = now) =>
@@ -60,8 +60,8 @@ const integer = Buffer.from([0x02, 1, 5])
 describe('a CRL', () => {
   it('that does not list a certificate makes it good until its next update', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
-    const told = ask(await crlOf(authority, { revoked: [{ certificate: stranger }], nextUpdate }))
-    assert.deepEqual(told, {
+    const reported = ask(await crlOf(authority, { revoked: [{ certificate: otherLeaf }], nextUpdate }))
+    assert.deepEqual(reported, {
       status: 'Good',
       detail: 'not on the CRL',
       nextUpdate: '2099-01-02T03:04:05.000Z',
@@ -74,10 +74,10 @@ describe('a CRL', () => {
 
   it('that lists a certificate gives date and reason of the revocation', async () => {
     const since = new Date('2026-03-04T05:06:07Z')
-    const revoked = [{ certificate: stranger }, { certificate: leaf, at: since, reason: 1 }]
-    const told = ask(await crlOf(authority, { revoked }))
-    assert.equal(told.status, 'Revoked')
-    assert.equal(told.detail, 'revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
+    const revoked = [{ certificate: otherLeaf }, { certificate: leaf, at: since, reason: 1 }]
+    const reported = ask(await crlOf(authority, { revoked }))
+    assert.equal(reported.status, 'Revoked')
+    assert.equal(reported.detail, 'revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
   })
 
   it('may be written in PEM', async () => {
@@ -92,43 +92,43 @@ describe('a CRL', () => {
     assert.equal(ask(await listed({ revoked: [{ certificate: leaf, reason: 8 }] })).status, 'Good')
   })
 
-  const scopes: { about: string; fields: () => Partial<IssuingDistributionPoint>; told: RegExp }[] = [
+  const scopes: { about: string; fields: () => Partial<IssuingDistributionPoint>; reported: RegExp }[] = [
     {
       about: "the certificate's distribution point",
       fields: () => ({ distributionPoint: at('http://x.example/', own) }),
-      told: /^Revoked/,
+      reported: /^Revoked/,
     },
-    { about: 'end certificates', fields: () => ({ onlyContainsUserCerts: true }), told: /^Revoked/ },
+    { about: 'end certificates', fields: () => ({ onlyContainsUserCerts: true }), reported: /^Revoked/ },
     {
       about: 'another distribution point',
       fields: () => ({ distributionPoint: at('http://ca.example/8.crl') }),
-      told: /^Unknown The CRL covers other certificates of the issuer/,
+      reported: /^Unknown The CRL covers other certificates of the issuer/,
     },
     {
       about: 'authorities',
       fields: () => ({ onlyContainsCACerts: true }),
-      told: /^Unknown The CRL covers CA certificates only/,
+      reported: /^Unknown The CRL covers CA certificates only/,
     },
     {
       about: 'attribute certificates',
       fields: () => ({ onlyContainsAttributeCerts: true }),
-      told: /^Unknown The CRL covers attribute certificates only/,
+      reported: /^Unknown The CRL covers attribute certificates only/,
     },
     {
       about: 'several issuers',
       fields: () => ({ indirectCRL: true }),
-      told: /^Unknown The CRL is an indirect CRL/,
+      reported: /^Unknown The CRL is an indirect CRL/,
     },
     {
       about: 'some reasons',
       fields: () => ({ onlySomeReasons: new Reason(2) }),
-      told: /^Unknown The CRL covers some reasons only/,
+      reported: /^Unknown The CRL covers some reasons only/,
     },
   ]
-  for (const { about, fields, told } of scopes)
-    it(`about ${about} gives ${told.source.slice(1, 8)}`, async () => {
+  for (const { about, fields, reported } of scopes)
+    it(`about ${about} gives ${reported.source.slice(1, 8)}`, async () => {
       const { status, detail } = ask(await listed({ extensions: [scope(fields())] }))
-      assert.match(`${status} ${detail}`, told)
+      assert.match(`${status} ${detail}`, reported)
     })
 
   it('about end certificates does not cover an authority', async () => {
@@ -140,7 +140,7 @@ describe('a CRL', () => {
     assert.match(ask(list, below.ca).detail, /does not cover CA certificates/)
   })
 
-  const useless: { what: string; list: () => Promise<Buffer>; detail: RegExp }[] = [
+  const unusable: { what: string; list: () => Promise<Buffer>; detail: RegExp }[] = [
     {
       what: 'of another issuer',
       list: async () => crlOf(await createPki('Another CA'), { revoked: [] }),
@@ -154,8 +154,8 @@ describe('a CRL', () => {
     {
       what: 'changed in transit',
       list: async () => {
-        const list = await crlOf(authority, { revoked: [{ certificate: stranger }] })
-        const entry = list.indexOf(Buffer.from(new X509Certificate(stranger).serialNumber, 'hex'))
+        const list = await crlOf(authority, { revoked: [{ certificate: otherLeaf }] })
+        const entry = list.indexOf(Buffer.from(new X509Certificate(otherLeaf).serialNumber, 'hex'))
         list[entry + 3] = (list[entry + 3] ?? 0) ^ 1
         return list
       },
@@ -191,7 +191,7 @@ describe('a CRL', () => {
       list: () =>
         listed({
           revoked: [
-            { certificate: stranger, extensions: [extension('1.2.3.4', integer, true)] },
+            { certificate: otherLeaf, extensions: [extension('1.2.3.4', integer, true)] },
             { certificate: leaf },
           ],
         }),
@@ -205,12 +205,12 @@ describe('a CRL', () => {
     { what: 'that is a web page', list: async () => Buffer.from('<html>'), detail: /cannot be read/ },
     { what: 'that is empty', list: async () => Buffer.alloc(0), detail: /cannot be read/ },
   ]
-  for (const { what, list, detail } of useless)
+  for (const { what, list, detail } of unusable)
     it(`${what} is unusable`, async () => {
-      const told = ask(await list())
-      assert.equal(told.status, 'Unknown')
-      assert.match(told.detail, detail)
-      assert.equal(told.nextUpdate, null)
+      const reported = ask(await list())
+      assert.equal(reported.status, 'Unknown')
+      assert.match(reported.detail, detail)
+      assert.equal(reported.nextUpdate, null)
     })
 
   it('of an issuer that may not sign CRLs is unusable', async () => {
@@ -230,9 +230,9 @@ describe('a CRL', () => {
   it('is usable until five minutes after its end', async () => {
     const nextUpdate = new Date('2026-05-01T00:00:00Z')
     const list = await listed({ thisUpdate: new Date('2026-04-24T00:00:00Z'), nextUpdate })
-    const told = (moment: string) => ask(list, leaf, authority.ca, new Date(moment)).status
-    assert.equal(told('2026-05-01T00:05:00Z'), 'Revoked')
-    assert.equal(told('2026-05-01T00:05:01Z'), 'Unknown')
+    const reported = (moment: string) => ask(list, leaf, authority.ca, new Date(moment)).status
+    assert.equal(reported('2026-05-01T00:05:00Z'), 'Revoked')
+    assert.equal(reported('2026-05-01T00:05:01Z'), 'Unknown')
   })
 
   it('may reach beyond 2049, where the date format changes', async () => {
@@ -247,8 +247,8 @@ it('searches a hundred thousand entries', {
   const folder = mkdtempSync(join(tmpdir(), 'crl-'))
   try {
     const list = hugeList(folder, 100_000)
-    const told = ask(list.octets, list.certificate, list.certificate)
-    assert.equal(told.status, 'Good')
+    const reported = ask(list.octets, list.certificate, list.certificate)
+    assert.equal(reported.status, 'Good')
     assert.ok(list.octets.length > 3_000_000)
   } finally {
     rmSync(folder, { recursive: true })

@@ -30,8 +30,8 @@ describe('the links of a chain', () => {
   })
 
   it('do not depend on the order of the chain or on other certificates', async () => {
-    const stranger = await createPki('Stranger')
-    assert.deepEqual(links([leaf, root.ca, stranger.ca, middle.ca], [root.ca]), whole)
+    const unrelatedCa = await createPki('Stranger')
+    assert.deepEqual(links([leaf, root.ca, unrelatedCa.ca, middle.ca], [root.ca]), whole)
   })
 
   it('hold nothing above the trust anchor', () => {

@@ -20,11 +20,11 @@ import {
 const now = new Date()
 let authority: Pki
 let leaf: string
-let stranger: string
+let otherLeaf: string
 before(async () => {
   authority = await createPki('The CA')
   leaf = (await authority.issue({ names: ['mx.bank.example'] })).cert
-  stranger = (await authority.issue({ names: ['mx.other.example'] })).cert
+  otherLeaf = (await authority.issue({ names: ['mx.other.example'] })).cert
 })
 
 const question = (at = now) => ({
@@ -32,7 +32,7 @@ const question = (at = now) => ({
   issuer: new X509Certificate(authority.ca),
   at,
 })
-const told = (octets: Buffer, at = now) => statusInOcsp(octets, question(at))
+const statusOf = (octets: Buffer, at = now) => statusInOcsp(octets, question(at))
 const answer = (options: Partial<OcspOptions> = {}, by = authority) =>
   ocspAnswer(by, { certificate: leaf, ...options })
 const signer = async (pki: Pki, options: AuthorityOptions) => {
@@ -43,7 +43,7 @@ const signer = async (pki: Pki, options: AuthorityOptions) => {
 describe('an OCSP response', () => {
   it('good is valid until its nextUpdate', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
-    assert.deepEqual(told(await answer({ nextUpdate })), {
+    assert.deepEqual(statusOf(await answer({ nextUpdate })), {
       status: 'Good',
       detail: 'not revoked',
       nextUpdate: '2099-01-02T03:04:05.000Z',
@@ -51,7 +51,7 @@ describe('an OCSP response', () => {
   })
 
   it('revoked gives date and reason', async () => {
-    const { status, detail } = told(
+    const { status, detail } = statusOf(
       await answer({ status: 'revoked', revokedAt: new Date('2026-03-04T05:06:07Z'), reason: 1 }),
     )
     assert.deepEqual([status, detail], ['Revoked', 'revoked on 2026-03-04T05:06:07.000Z: keyCompromise'])
@@ -71,13 +71,13 @@ describe('an OCSP response', () => {
   ]
   for (const { what, options } of counted)
     it(`${what} is usable`, async () => {
-      assert.equal(told(await answer({ ...(await options()), status: 'revoked' })).status, 'Revoked')
+      assert.equal(statusOf(await answer({ ...(await options()), status: 'revoked' })).status, 'Revoked')
     })
 
   it('without nextUpdate is valid for a day', async () => {
     const thisUpdate = new Date('2026-05-01T00:00:00Z')
     const endless = await answer({ thisUpdate, nextUpdate: null })
-    const holds = (at: string) => told(endless, new Date(at))
+    const holds = (at: string) => statusOf(endless, new Date(at))
     assert.deepEqual(holds('2026-05-02T00:00:00Z'), {
       status: 'Good',
       detail: 'not revoked',
@@ -86,7 +86,7 @@ describe('an OCSP response', () => {
     assert.equal(holds('2026-05-02T00:06:00Z').status, 'Unknown')
   })
 
-  const useless: { what: string; answer: () => Promise<Buffer>; detail: RegExp }[] = [
+  const unusable: { what: string; answer: () => Promise<Buffer>; detail: RegExp }[] = [
     {
       what: 'that does not know the certificate',
       answer: () => answer({ status: 'unknown' }),
@@ -94,7 +94,7 @@ describe('an OCSP response', () => {
     },
     {
       what: 'about another certificate',
-      answer: () => answer({ certificate: stranger }),
+      answer: () => answer({ certificate: otherLeaf }),
       detail: /is about another certificate/,
     },
     {
@@ -164,21 +164,21 @@ describe('an OCSP response', () => {
     { what: 'that is a web page', answer: async () => Buffer.from('<html>'), detail: /cannot be read/ },
     { what: 'that is empty', answer: async () => Buffer.alloc(0), detail: /cannot be read/ },
   ]
-  for (const { what, answer: made, detail } of useless)
+  for (const { what, answer: made, detail } of unusable)
     it(`${what} is unusable`, async () => {
-      const { status, detail: found, nextUpdate } = told(await made())
+      const { status, detail: found, nextUpdate } = statusOf(await made())
       assert.deepEqual([status, nextUpdate], ['Unknown', null])
       assert.match(found, detail)
     })
 
   it('with one changed octet gives the same status or none', async () => {
     const octets = await answer({ status: 'revoked' })
-    const unchanged = told(octets)
+    const unchanged = statusOf(octets)
     let silenced = 0
     for (const index of octets.keys()) {
       const changed = Buffer.from(octets)
       changed[index] = (changed[index] ?? 0) ^ 1
-      const found = told(changed)
+      const found = statusOf(changed)
       if (found.status === 'Unknown') silenced += 1
       else assert.deepEqual(found, unchanged, `octet ${index}`)
     }
