@@ -1,7 +1,7 @@
 /** Describes a command: name, arguments, options, action. Parsing and help use the same description. */
 import type { ParseArgsOptionsConfig } from 'node:util'
-import type { ApiClient } from './api/client.ts'
-import type { ExitStatus } from './faults.ts'
+import type { ApiClient } from './api/api-client.ts'
+import type { ExitStatus } from './command-error.ts'
 
 /** The process around a command. Tests pass their own. */
 export interface Io {

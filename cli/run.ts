@@ -1,7 +1,7 @@
 /** Parses the arguments, runs the command and returns its exit status. */
 import { parseArgs } from 'node:util'
 import { errorMessage } from '../shared/contract/error-message.ts'
-import { createApiClient } from './api/address.ts'
+import { createApiClient } from './api/create-api-client.ts'
 import {
   apiOptions,
   type Command,
@@ -11,8 +11,8 @@ import {
   parseArgsOptions,
   type Values,
 } from './command.ts'
+import { CommandError, type ExitStatus, exitStatus, UsageError } from './command-error.ts'
 import { commands } from './commands.ts'
-import { CommandError, type ExitStatus, exitStatus, UsageError } from './faults.ts'
 import { commandHelp, generalHelp, usageOf } from './help.ts'
 
 export async function run(args: readonly string[], io: Io): Promise<ExitStatus> {

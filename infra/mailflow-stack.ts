@@ -1,8 +1,8 @@
 import { Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
-import { WatchExpiry } from './certificates/foresee-expiry.ts'
 import { RotateCertificate } from './certificates/rotate-certificate.ts'
 import { TlsCertificate } from './certificates/tls-certificate.ts'
+import { WatchExpiry } from './certificates/watch-expiry.ts'
 import type { Config } from './config.ts'
 import { ConnectorApi } from './connectors/connector-api.ts'
 import { BounceMessage } from './delivery/bounce-message.ts'
@@ -71,7 +71,7 @@ export class MailflowStack extends Stack {
       transport,
     })
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
-    const foresight = new WatchExpiry(this, 'Foresight', { config, connectors, transport, notices })
+    const expiryWatch = new WatchExpiry(this, 'ExpiryWatch', { config, connectors, transport, notices })
     const api = new ConnectorApi(this, 'Api', {
       config,
       queues,
@@ -91,7 +91,7 @@ export class MailflowStack extends Stack {
       api: api.handler,
       validate: validate.handler,
       report: report.handler,
-      foresight: foresight.handler,
+      expiryWatch: expiryWatch.handler,
       rotate: rotate.handler,
     }
     new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api, pages })

@@ -38,7 +38,7 @@ const sharing: readonly (readonly string[])[] = [
   all.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
   // These tests share a runner.
   [
-    'test/local/foresight.test.ts',
+    'test/local/expiry-watch.test.ts',
     'test/local/public-pages.test.ts',
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',

@@ -1,10 +1,10 @@
 /** Signs requests for API Gateway (AWS Signature Version 4) with the credentials of the AWS CLI. */
 import { hash } from 'node:crypto'
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers'
-import { Signer } from '../../shared/aws/signature.ts'
+import { Signer } from '../../shared/aws/signer.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
-import { CommandError } from '../faults.ts'
-import type { ApiRequest } from './client.ts'
+import { CommandError } from '../command-error.ts'
+import type { ApiRequest } from './api-client.ts'
 
 const credentials = fromNodeProviderChain()
 

@@ -12,8 +12,8 @@ import type { Io } from '../command.ts'
 import { type GatherOptions, gatherFileFacts, gatherServerFacts } from './facts/gather-facts.ts'
 import { readChain } from './facts/read-certificates.ts'
 import { loadTrustStore } from './facts/trust-store.ts'
+import { assessFacts } from './findings/assess-facts.ts'
 import type { Finding } from './findings/finding.ts'
-import { assessFacts } from './findings/judge-facts.ts'
 import type { Target } from './target.ts'
 
 export interface CheckOptions {

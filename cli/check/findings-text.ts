@@ -1,5 +1,5 @@
 /** Formats findings, one line each, so that `grep FAIL` works. */
-import { printable } from '../text/words.ts'
+import { printable } from '../text/format.ts'
 import type { Finding, Result } from './findings/finding.ts'
 
 export function findingsText(findings: readonly Finding[]): string {

@@ -1,7 +1,7 @@
 /** Parses the target: `HOST`, `HOST:PORT`, an IPv4 address, or an IPv6 address in brackets. */
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { UsageError } from '../faults.ts'
+import { UsageError } from '../command-error.ts'
 
 export interface Target {
   /** A name in comparable form, or an IP address. */

@@ -1,11 +1,11 @@
 /** `certificates observed`: lists certificates that partners and this gateway present, with their expiry. */
 import { z } from 'zod'
-import { parseResponse } from '../api/known-answer.ts'
+import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
-import { exitStatus, UsageError } from '../faults.ts'
+import { jsonText, printable } from '../text/format.ts'
 import { table } from '../text/table.ts'
-import { jsonText, printable } from '../text/words.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const ObservedHost = z.object({

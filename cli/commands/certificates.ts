@@ -1,12 +1,12 @@
 /** `certificates`: shows the published certificates of this gateway. */
 import { z } from 'zod'
 import { type PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { attributesOf, utcText } from '../../shared/tls/published-words.ts'
-import { parseResponse } from '../api/known-answer.ts'
+import { attributesOf, utcText } from '../../shared/tls/published-attributes.ts'
+import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, jsonOption } from '../command.ts'
-import { exitStatus } from '../faults.ts'
+import { exitStatus } from '../command-error.ts'
+import { jsonText, printable } from '../text/format.ts'
 import { alignColumns } from '../text/table.ts'
-import { jsonText, printable } from '../text/words.ts'
 
 /** Ignores unknown fields, so that newer gateways work. */
 const LoosePublishedCertificates = PublishedCertificates.loose()

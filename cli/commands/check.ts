@@ -4,8 +4,8 @@ import type { CheckOptions } from '../check/check-tls.ts'
 import { findingsText } from '../check/findings-text.ts'
 import { parseTarget } from '../check/target.ts'
 import { defineCommand, jsonOption } from '../command.ts'
-import { exitStatus, UsageError } from '../faults.ts'
-import { jsonText } from '../text/words.ts'
+import { exitStatus, UsageError } from '../command-error.ts'
+import { jsonText } from '../text/format.ts'
 
 const defaultTimeoutSeconds = '10'
 const maxTimeoutSeconds = 300

@@ -1,17 +1,17 @@
 /** `connectors apply`: makes the gateway's configuration match a file. */
 import { faultText } from '../../shared/contract/schema-faults.ts'
-import { countText } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus, UsageError } from '../command-error.ts'
 import { applyChanges, labelOf } from '../connectors/apply-changes.ts'
-import { weakenedRequirements } from '../connectors/change-consequences.ts'
+import { weakenedRequirements } from '../connectors/change-effects.ts'
 import { type ConfigurationWarning, collectWarnings } from '../connectors/configuration-warnings.ts'
 import { diffText } from '../connectors/diff-text.ts'
 import { type Change, isWritten, planChanges } from '../connectors/plan-changes.ts'
 import { readConfiguration } from '../connectors/read-configuration.ts'
-import { readCurrentConfiguration } from '../connectors/read-present.ts'
-import { exitStatus, UsageError } from '../faults.ts'
+import { readCurrentConfiguration } from '../connectors/read-current-configuration.ts'
 import { readText } from '../input/read-file.ts'
-import { jsonText, printable } from '../text/words.ts'
+import { jsonText, printable } from '../text/format.ts'
 
 export const applyConnectors = defineCommand({
   name: 'connectors apply',

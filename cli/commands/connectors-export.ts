@@ -1,8 +1,8 @@
 /** `connectors export`: writes the gateway's configuration as a file for `connectors apply`. */
 import { defineCommand } from '../command.ts'
-import { readCurrentConfiguration } from '../connectors/read-present.ts'
+import { exitStatus } from '../command-error.ts'
+import { readCurrentConfiguration } from '../connectors/read-current-configuration.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
-import { exitStatus } from '../faults.ts'
 
 export const exportConnectors = defineCommand({
   name: 'connectors export',

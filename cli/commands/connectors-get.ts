@@ -1,9 +1,9 @@
 /** `connectors get`: shows one connector. */
 import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus } from '../command-error.ts'
 import { type FoundConnector, findConnectors } from '../connectors/find-connectors.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
-import { exitStatus } from '../faults.ts'
-import { formatTime, jsonText } from '../text/words.ts'
+import { formatTime, jsonText } from '../text/format.ts'
 
 export const getConnector = defineCommand({
   name: 'connectors get',

@@ -1,14 +1,14 @@
 /** `connectors import-exchange`: converts Exchange Online's connectors to a file for `connectors apply`. */
 
-import { countText } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
 import { defineCommand } from '../command.ts'
+import { exitStatus } from '../command-error.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { type Notice, noticesText, type Weight } from '../exchange-import/import-notices.ts'
 import { importObjects } from '../exchange-import/import-objects.ts'
 import { readExport } from '../exchange-import/read-export.ts'
-import { exitStatus } from '../faults.ts'
 import { readOctets } from '../input/read-file.ts'
-import { printable } from '../text/words.ts'
+import { printable } from '../text/format.ts'
 
 export const importExchange = defineCommand({
   name: 'connectors import-exchange',

@@ -1,12 +1,12 @@
 /** `connectors list`: lists all connectors in a table. */
 
-import { countText, firstNames } from '../../shared/policy/words.ts'
+import { countText, firstNames } from '../../shared/policy/text-lists.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus } from '../command-error.ts'
+import { inboundConnectors, outboundConnectors } from '../connectors/entry-kinds.ts'
 import { type FoundConnector, readAllConnectors } from '../connectors/find-connectors.ts'
-import { inboundConnectors, outboundConnectors } from '../connectors/kinds.ts'
-import { exitStatus } from '../faults.ts'
+import { jsonText, printable } from '../text/format.ts'
 import { table } from '../text/table.ts'
-import { jsonText, printable } from '../text/words.ts'
 
 export const listConnectors = defineCommand({
   name: 'connectors list',

@@ -1,14 +1,14 @@
 /** `connectors validate`: validates an outbound connector by a test mail, an inbound one by received mail. */
 import { z } from 'zod'
 import { OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
-import type { ApiClient } from '../api/client.ts'
-import { ApiError } from '../api/problem.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { ApiError } from '../api/api-error.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { CommandError, exitStatus, UsageError } from '../command-error.ts'
+import { inboundConnectors } from '../connectors/entry-kinds.ts'
 import { type FoundConnector, findConnectors } from '../connectors/find-connectors.ts'
-import { inboundConnectors } from '../connectors/kinds.ts'
-import { CommandError, exitStatus, UsageError } from '../faults.ts'
+import { jsonText, printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { jsonText, printable } from '../text/words.ts'
 
 /** The fields of an inbound validation that the command prints. */
 const InboundValidation = z.looseObject({

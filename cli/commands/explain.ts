@@ -1,11 +1,11 @@
 /** `explain`: shows the decision about a message that is not sent, and its reason. */
 import { z } from 'zod'
 import { certificatesIn } from '../../shared/tls/pem.ts'
-import { parseResponse } from '../api/known-answer.ts'
+import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption } from '../command.ts'
-import { CommandError, exitStatus, UsageError } from '../faults.ts'
+import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { readText } from '../input/read-file.ts'
-import { jsonText } from '../text/words.ts'
+import { jsonText } from '../text/format.ts'
 import { Explanation, explanationText } from '../trace/explanation.ts'
 
 const protocols = /^TLSv1\.[23]$/

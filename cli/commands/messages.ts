@@ -1,17 +1,17 @@
 /** `messages`: lists messages, or shows the trace of one. */
 import { z } from 'zod'
 import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
-import type { ApiClient, Query } from '../api/client.ts'
-import { encodeUrlPart } from '../api/client.ts'
-import { parseResponse } from '../api/known-answer.ts'
+import type { ApiClient, Query } from '../api/api-client.ts'
+import { encodeUrlPart } from '../api/api-client.ts'
+import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption } from '../command.ts'
+import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
-import { CommandError, exitStatus, UsageError } from '../faults.ts'
 import { parseInstant } from '../input/parse-instant.ts'
+import { formatTime, jsonText, printable } from '../text/format.ts'
 import { table } from '../text/table.ts'
-import { formatTime, jsonText, printable } from '../text/words.ts'
 import { messageText } from '../trace/message-text.ts'
-import { inboundSessionText, outboundSessionText, senderText } from '../trace/session-words.ts'
+import { inboundSessionText, outboundSessionText, senderText } from '../trace/session-text.ts'
 import { type Attempt, TraceEntry, type Verdict } from '../trace/trace-entry.ts'
 
 const defaultLimit = 50

@@ -1,12 +1,12 @@
 /** `retry`: requests the next attempt for deferred mail at once. */
 import { z } from 'zod'
-import { countText } from '../../shared/policy/words.ts'
-import type { ApiClient } from '../api/client.ts'
-import { encodeUrlPart } from '../api/client.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { encodeUrlPart } from '../api/api-client.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus, UsageError } from '../command-error.ts'
 import { type FoundConnector, findConnectors } from '../connectors/find-connectors.ts'
-import { exitStatus, UsageError } from '../faults.ts'
-import { jsonText, printable } from '../text/words.ts'
+import { jsonText, printable } from '../text/format.ts'
 
 export const retry = defineCommand({
   name: 'retry',

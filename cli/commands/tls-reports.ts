@@ -1,13 +1,13 @@
 /** `tls-reports`: shows the TLS reports (RFC 8460) that other organisations sent. */
 import { z } from 'zod'
-import { countText } from '../../shared/policy/words.ts'
-import { type ApiClient, encodeUrlPart } from '../api/client.ts'
-import { parseResponse } from '../api/known-answer.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
+import { type ApiClient, encodeUrlPart } from '../api/api-client.ts'
+import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption } from '../command.ts'
-import { exitStatus } from '../faults.ts'
+import { exitStatus } from '../command-error.ts'
 import { parseInstant } from '../input/parse-instant.ts'
+import { formatTime, jsonText, printable } from '../text/format.ts'
 import { indentParagraph, table } from '../text/table.ts'
-import { formatTime, jsonText, printable } from '../text/words.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const Summary = z.object({

@@ -1,11 +1,11 @@
 /** Executes a plan write by write. Each write replaces only the version that the plan was made from. */
 import { z } from 'zod'
-import { countText } from '../../shared/policy/words.ts'
-import type { ApiClient } from '../api/client.ts'
-import { encodeUrlPart } from '../api/client.ts'
-import { ApiError } from '../api/problem.ts'
-import { CommandError } from '../faults.ts'
-import { acceptedDomains } from './kinds.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { encodeUrlPart } from '../api/api-client.ts'
+import { ApiError } from '../api/api-error.ts'
+import { CommandError } from '../command-error.ts'
+import { acceptedDomains } from './entry-kinds.ts'
 import { type Change, inOrderOfWriting } from './plan-changes.ts'
 
 /**

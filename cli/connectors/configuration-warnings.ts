@@ -14,9 +14,9 @@ import {
   type EntryKindName,
   entryKinds,
   inboundConnectors,
-} from './kinds.ts'
+} from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
-import type { CurrentConfiguration, CurrentEntry } from './read-present.ts'
+import type { CurrentConfiguration, CurrentEntry } from './read-current-configuration.ts'
 
 export interface ConfigurationWarning {
   /** The kind in words, such as `inbound connector`. */

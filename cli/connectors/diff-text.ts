@@ -1,10 +1,10 @@
 /** Formats a plan: new entries, changed fields, removals and their effect. */
 import { X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
+import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { printable } from '../text/words.ts'
-import { removalEffect, weakenedRequirements } from './change-consequences.ts'
-import { defaultsOf, type EntryKind, entryKinds, type Fields } from './kinds.ts'
+import { removalEffect, weakenedRequirements } from './change-effects.ts'
+import { defaultsOf, type EntryKind, entryKinds, type Fields } from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
 
 export function diffText(changes: readonly Change[]): string {

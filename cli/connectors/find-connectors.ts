@@ -1,9 +1,9 @@
 /** Finds connectors by id, or by name without regard to letter case. */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
-import type { ApiClient } from '../api/client.ts'
-import { CommandError } from '../faults.ts'
-import { connectorKinds, type EntryKind } from './kinds.ts'
-import { type CurrentEntry, readEntries } from './read-present.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { CommandError } from '../command-error.ts'
+import { connectorKinds, type EntryKind } from './entry-kinds.ts'
+import { type CurrentEntry, readEntries } from './read-current-configuration.ts'
 
 export interface FoundConnector {
   readonly kind: EntryKind

@@ -1,7 +1,13 @@
 /** Computes the changes that make the gateway's configuration match a file. Pure. */
 import { isDeepStrictEqual } from 'node:util'
-import { type Configuration, type DesiredEntry, type EntryKind, entryKinds, type Fields } from './kinds.ts'
-import type { CurrentConfiguration, CurrentEntry } from './read-present.ts'
+import {
+  type Configuration,
+  type DesiredEntry,
+  type EntryKind,
+  entryKinds,
+  type Fields,
+} from './entry-kinds.ts'
+import type { CurrentConfiguration, CurrentEntry } from './read-current-configuration.ts'
 
 export interface FieldChange {
   readonly field: string

@@ -9,15 +9,15 @@ import { AcceptedDomainInput } from '../../shared/connectors/schema.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { countText } from '../../shared/policy/words.ts'
-import { CommandError } from '../faults.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
+import { CommandError } from '../command-error.ts'
 import {
   acceptedDomains,
   type Configuration,
   type DesiredEntry,
   type EntryKind,
   entryKinds,
-} from './kinds.ts'
+} from './entry-kinds.ts'
 import { offsetOf, type Path } from './yaml-offset.ts'
 
 interface FileFault {

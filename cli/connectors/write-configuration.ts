@@ -11,7 +11,7 @@ import {
   defaultsOf,
   type EntryKind,
   entryKinds,
-} from './kinds.ts'
+} from './entry-kinds.ts'
 
 const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 

@@ -10,10 +10,10 @@
  * 4. `report.ts` prints plan and findings, as text or as JSON.
  */
 import type { Resolver } from '../../shared/net/dns/answer.ts'
-import type { ApiClient } from '../api/client.ts'
+import type { ApiClient } from '../api/api-client.ts'
 import { gatherDomainFacts } from './facts/domain-facts.ts'
 import { gatherGatewayFacts } from './facts/gateway-facts.ts'
-import { assessDomain } from './findings/judge-domain.ts'
+import { assessDomain } from './findings/assess-domain.ts'
 import type { RecordFinding } from './findings/record-finding.ts'
 import { createPlan, type DnsOptions, type Plan } from './publication-plan.ts'
 

@@ -6,7 +6,7 @@ import { domainOf } from '../../shared/mail/address.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import type { Resolver } from '../../shared/net/dns/answer.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
-import { CommandError, UsageError } from '../faults.ts'
+import { CommandError, UsageError } from '../command-error.ts'
 import { type DnsOptions, sesSender } from './publication-plan.ts'
 
 interface RawOptions {

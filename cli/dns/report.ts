@@ -1,6 +1,7 @@
 /** Formats the records to publish and the findings, as text and as JSON. */
+
+import { printable } from '../text/format.ts'
 import { alignColumns, indentParagraph } from '../text/table.ts'
-import { printable } from '../text/words.ts'
 import type { RecordFinding } from './findings/record-finding.ts'
 import type { Plan } from './publication-plan.ts'
 import { policyUrl, zoneRecords } from './zone-records.ts'

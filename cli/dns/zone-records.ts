@@ -1,7 +1,7 @@
 /** Builds the DNS records of a plan. Pure. */
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
 import { formatPolicyRecord } from '../../shared/net/mta-sts/published.ts'
-import { recordName } from '../../shared/tls-reports/record.ts'
+import { recordName } from '../../shared/tls-reports/report-destinations.ts'
 import { type DnsOptions, type Plan, sesSender } from './publication-plan.ts'
 
 /** The name of the SPF record of Amazon SES. */

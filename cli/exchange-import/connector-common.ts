@@ -1,7 +1,7 @@
 /** Imports the settings that Exchange's inbound and outbound connectors share. */
 import type { z } from 'zod'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
-import type { connectorKinds, DesiredEntry } from '../connectors/kinds.ts'
+import type { connectorKinds, DesiredEntry } from '../connectors/entry-kinds.ts'
 import { toDesiredEntry } from '../connectors/read-configuration.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import type { Notice, NoticeCollector } from './import-notices.ts'

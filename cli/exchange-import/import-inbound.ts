@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { domainMatchesPattern, normaliseDomain } from '../../shared/mail/domain.ts'
-import { inboundConnectors } from '../connectors/kinds.ts'
+import { inboundConnectors } from '../connectors/entry-kinds.ts'
 import { domainPatterns } from './address-space.ts'
 import {
   commonFields,

@@ -1,7 +1,7 @@
 /**
  * Notices of an import. The risk is a requirement that silently disappears, so weaker settings have their own weight.
  */
-import { printable } from '../text/words.ts'
+import { printable } from '../text/format.ts'
 
 /** `Left out`: not in the file. `Disabled`: in the file with `enabled: false`. */
 const weights = [

@@ -1,6 +1,6 @@
 /** Converts Exchange's objects to a configuration with notices. */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
-import type { Configuration, DesiredEntry, EntryKindName } from '../connectors/kinds.ts'
+import type { Configuration, DesiredEntry, EntryKindName } from '../connectors/entry-kinds.ts'
 import { type ImportedObject, maxNameLength } from './connector-common.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import { importAcceptedDomain } from './import-accepted-domain.ts'

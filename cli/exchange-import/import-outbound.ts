@@ -1,7 +1,7 @@
 /** Imports the output of Get-OutboundConnector: the route and its TLS requirement. */
 import { isIP } from 'node:net'
 import { normaliseDomain, normaliseDomainPattern } from '../../shared/mail/domain.ts'
-import { outboundConnectors } from '../connectors/kinds.ts'
+import { outboundConnectors } from '../connectors/entry-kinds.ts'
 import { domainPatterns } from './address-space.ts'
 import {
   commonFields,

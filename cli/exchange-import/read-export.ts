@@ -1,5 +1,5 @@
 /** Reads files that `Get-InboundConnector | ConvertTo-Json > FILE` and similar commands write. */
-import { CommandError } from '../faults.ts'
+import { CommandError } from '../command-error.ts'
 import { ExchangeSettings } from './exchange-settings.ts'
 
 export type ObjectKind = 'Inbound' | 'Outbound' | 'AcceptedDomain'

@@ -1,6 +1,6 @@
 /** Parses times that people type. */
 import { dayMs, hourMs, minuteMs } from '../../shared/contract/durations.ts'
-import { UsageError } from '../faults.ts'
+import { UsageError } from '../command-error.ts'
 
 const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs }
 

@@ -1,7 +1,7 @@
 /** Reads the files that a command's arguments name. */
 import { readFile } from 'node:fs/promises'
 import type { Io } from '../command.ts'
-import { CommandError } from '../faults.ts'
+import { CommandError } from '../command-error.ts'
 
 /** @param name the file's name, or `-` for standard input */
 export async function readText(name: string, io: Io): Promise<{ text: string; name: string }> {

@@ -1,7 +1,7 @@
 /** Formats the considered connectors in order, with the outcome of each. */
 import { z } from 'zod'
+import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { printable } from '../text/words.ts'
 
 export const ConsideredConnector = z.object({
   direction: z.string(),

@@ -1,9 +1,9 @@
 /** Formats an explanation: the verdict first, then the considered connectors with their reasons. */
 import { z } from 'zod'
+import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { printable } from '../text/words.ts'
 import { ConsideredConnector, consideredConnectorsText } from './considered-connectors.ts'
-import { certificateText } from './session-words.ts'
+import { certificateText } from './session-text.ts'
 import { ClientCertificate, Verdict } from './trace-entry.ts'
 
 const Route = z.object({

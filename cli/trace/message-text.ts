@@ -1,8 +1,8 @@
 /** Formats the trace of one message: how it was received, and each recipient's decision, attempts and DSNs. */
 
-import { countText } from '../../shared/policy/words.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
+import { formatTime, printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { formatTime, printable } from '../text/words.ts'
 import { consideredConnectorsText } from './considered-connectors.ts'
 import {
   certificateText,
@@ -11,7 +11,7 @@ import {
   presentedCertificateText,
   requirementText,
   senderText,
-} from './session-words.ts'
+} from './session-text.ts'
 import type { Attempt, Recipient, TraceEntry, Verdict } from './trace-entry.ts'
 
 export function messageText(entry: TraceEntry): string {

@@ -11,7 +11,7 @@ import {
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn/dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
-import { dsnKey } from '../../shared/messages/keys.ts'
+import { dsnKey } from '../../shared/messages/message-keys.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 
 /** The stored result of a notification. */

@@ -1,7 +1,7 @@
 /** Describes the result of an inbound validation to the administrator. Pure. */
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
-import { countText, firstNames } from '../../shared/policy/words.ts'
+import { countText, firstNames } from '../../shared/policy/text-lists.ts'
 
 /** `NotIdentified`: an OnPremises connector did not identify the client as one of our own servers. */
 export type FailureReason = Reason | 'NotIdentified'

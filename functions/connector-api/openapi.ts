@@ -10,7 +10,7 @@ import {
 } from '../../shared/connectors/schema.ts'
 import { OutboundValidation, OutboundValidationInput } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { TraceEntry } from '../../shared/messages/entry.ts'
+import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import type { RouteDescription } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'

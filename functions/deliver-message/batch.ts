@@ -3,11 +3,12 @@
  * use one of its slots; other destinations run in parallel. Only its own mail waits for a destination that hangs, and
  * only while time is left: what has not begun by then returns to the queue.
  */
+
+import { BatchSessions } from '../../shared/net/batch-sessions.ts'
 import { findNextHops, type NextHopsResult } from '../../shared/net/next-hops.ts'
-import { BatchSessions } from '../../shared/net/sessions.ts'
 import type { Slot, Slots } from '../../shared/transport/slots.ts'
 import type { PostponeReason } from './postpone.ts'
-import { slowHostsDestination } from './slow.ts'
+import { slowHostsDestination } from './slow-hosts.ts'
 
 export interface BatchOptions {
   slots: Pick<Slots, 'acquire'>

@@ -7,16 +7,16 @@ import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Recipient } from '../../shared/contract/message.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Cancelled, Claim, ClaimKey, Claims } from '../../shared/messages/claims.ts'
-import { attemptKey } from '../../shared/messages/keys.ts'
+import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
-import { type StaleDependencies as Outdating, returnStaleDecisions } from './outdated.ts'
 import {
   type PostponeReason,
   type PostponeDependencies as Postponing,
   postpone,
   replyWhenGivenUp,
 } from './postpone.ts'
+import { type StaleDependencies as Outdating, returnStaleDecisions } from './return-stale-decisions.ts'
 
 export interface Dependencies extends Postponing, Outdating {
   claims: Claims<Attempt | Cancelled>

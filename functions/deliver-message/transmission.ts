@@ -16,13 +16,13 @@ import {
 } from '../../shared/net/smtp-delivery.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 import type { Batch } from './batch.ts'
-import { certificateWatch, type ObservedCertificates } from './certificates-seen.ts'
+import { countReport } from './log-delivery.ts'
+import { certificateWatch, type ObservedCertificates } from './observed-certificates.ts'
 import {
   outcomesOfReport,
   type StoreReportDependencies as ReportDependencies,
   storeReport,
-} from './keep-report.ts'
-import { countReport } from './observe.ts'
+} from './store-report.ts'
 import type { Stores } from './stores.ts'
 import { sessionRecorder } from './tls-sessions.ts'
 

@@ -4,7 +4,7 @@ import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contrac
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
-import { attemptKey } from '../../shared/messages/keys.ts'
+import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { type DecisionContext, jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { evaluate, isReportAddress, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
 import { explainer } from '../../shared/policy/explain/explain.ts'

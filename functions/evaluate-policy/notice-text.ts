@@ -1,7 +1,7 @@
 /** Writes a notice as a mail to the administrator, followed by JSON for programs. Pure. */
 import type { CertificateSummary } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
-import type { Announcement } from '../../shared/queues/topic.ts'
+import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import { summaryText } from '../../shared/tls/certificate-summary.ts'
 import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 

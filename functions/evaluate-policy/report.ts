@@ -7,7 +7,7 @@ import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
-import type { NoticeResult } from './raise-notice.ts'
+import type { NoticeResult } from './publish-notice.ts'
 
 const forcedTlsReasons: ReadonlySet<Reason> = new Set<Reason>([
   'InboundTlsRequired',

@@ -16,8 +16,11 @@ import {
   unknownCertificateNotices,
 } from '../../shared/policy/unknown-certificate.ts'
 import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
-import { clientCertificateName, recordOfClient } from '../../shared/tls/observed/sighting.ts'
-import { type ObservationSinks, recordObservedCertificate } from '../../shared/transport/note-certificate.ts'
+import { clientCertificateName, recordOfClient } from '../../shared/tls/observed/certificate-record.ts'
+import {
+  type ObservationSinks,
+  recordObservedCertificate,
+} from '../../shared/transport/record-observed-certificate.ts'
 import { isFirstJob } from './evaluate-job.ts'
 
 export interface CertificateWatch {

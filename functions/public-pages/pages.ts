@@ -11,10 +11,10 @@ import type { AcceptedDomains } from '../../shared/connectors-table/repository.t
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { publishedAt } from '../../shared/tls/published.ts'
-import { type Content, notModified, toGatewayResult } from './answer.ts'
+import { publishedAt } from '../../shared/tls/describe-certificates.ts'
 import { certificatesPage, type Publisher } from './page/certificates-page.ts'
 import { messagePage } from './page/document.ts'
+import { type Content, notModified, toGatewayResult } from './response.ts'
 
 export interface Dependencies {
   published: Pick<PublishedCertificatesItem, 'read'>

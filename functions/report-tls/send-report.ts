@@ -11,11 +11,11 @@ import {
   createOwnMessage,
   newRecipient,
 } from '../../shared/contract/message.ts'
-import type { UntrustedRequestOptions } from '../../shared/net/foreign-exchange.ts'
-import { fetchUntrusted } from '../../shared/net/foreign-https.ts'
+import { fetchUntrusted } from '../../shared/net/untrusted-https.ts'
+import type { UntrustedRequestOptions } from '../../shared/net/untrusted-request.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
-import type { ReportDestination } from '../../shared/tls-reports/record.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
+import type { ReportDestination } from '../../shared/tls-reports/report-destinations.ts'
 import { compressed, type DkimKey, reportMail } from '../../shared/tls-reports/report-mail.ts'
 import type { SendResult } from './send-reports.ts'
 

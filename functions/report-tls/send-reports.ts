@@ -10,13 +10,13 @@ import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import type { DomainCounts, SessionCounters } from '../../shared/tls-reports/counters.ts'
+import { buildReport, type Reporter, type TlsReport } from '../../shared/tls-reports/report.ts'
 import {
   destinationText,
   type ReportDestination,
   recordName,
   reportDestinations,
-} from '../../shared/tls-reports/record.ts'
-import { buildReport, type Reporter, type TlsReport } from '../../shared/tls-reports/report.ts'
+} from '../../shared/tls-reports/report-destinations.ts'
 import { sentReportKey } from '../../shared/transport/keys.ts'
 
 /** Stored with the claim of a sent report. */

@@ -18,9 +18,9 @@ import {
   earliestExpiry,
   nextServedFrom,
 } from '../../shared/tls/certificate-choice.ts'
+import { publishedAt } from '../../shared/tls/describe-certificates.ts'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { certificatesIn } from '../../shared/tls/pem.ts'
-import { publishedAt } from '../../shared/tls/published.ts'
 import { serverIdentities } from '../../shared/tls/server-identity.ts'
 import { validFrom } from '../../shared/tls/validity.ts'
 

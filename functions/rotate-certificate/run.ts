@@ -1,14 +1,19 @@
 /** One run: updates the secret, publishes the certificates, and notifies partners. */
 import type { PublishedRevision } from '../../shared/connectors-table/published-certificates.ts'
 import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
-import type { Announcement } from '../../shared/queues/topic.ts'
+import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import { type CertificatesAndKeys, nextServedFrom } from '../../shared/tls/certificate-choice.ts'
 import { parseCertificateSecret } from '../../shared/tls/certificate-secret.ts'
-import { describeCertificates } from '../../shared/tls/published.ts'
-import { type CertificateChange, changesSince, type NotifiedState, notifiedStateOf } from './news.ts'
+import { describeCertificates } from '../../shared/tls/describe-certificates.ts'
+import {
+  type CertificateChange,
+  changesSince,
+  type NotifiedState,
+  notifiedStateOf,
+} from './certificate-changes.ts'
+import { ConcurrentUpdateError, type SecretVersion } from './certificate-secret-store.ts'
+import type { NotificationState } from './notification-item.ts'
 import { isNewer, planRotation, type Refusal } from './plan.ts'
-import { ConcurrentUpdateError, type SecretVersion } from './secret.ts'
-import type { NotificationState } from './told.ts'
 
 export interface Dependencies {
   secret: {

@@ -8,13 +8,13 @@ import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
-import { RateTable } from '../../shared/transport/rates.ts'
+import { RateTable } from '../../shared/transport/rate-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
 import { awsClientOptions, createStorageClients } from './intake/aws-clients.ts'
-import { createMessageRateLimiter } from './limits/rates.ts'
+import { createMessageRateLimiter } from './limits/message-rate-limiter.ts'
 import { createLog } from './log.ts'
-import { createSecretReader } from './tls/secret.ts'
+import { createSecretReader } from './tls/secret-reader.ts'
 
 /**
  * @param write takes a line of log or metrics, with its line end

@@ -95,7 +95,7 @@ export const certificateNotRequested = refusal(
 )
 /** At the end of data, with `bareNewlines: "Refuse"`. */
 export const messageHasBareNewlines = refusal(
-  'UnlawfulOctets',
+  'BareNewlines',
   550,
   '5.6.11',
   'Message contains a bare CR, a bare LF or a NUL',

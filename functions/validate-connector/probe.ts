@@ -8,13 +8,13 @@ import { formatReply } from '../../shared/mail/reply.ts'
 import type { Milestone, SessionOptions } from '../../shared/net/gated-connection.ts'
 import type { NextHop } from '../../shared/net/next-hops.ts'
 import { openSession, type SessionOpening } from '../../shared/net/smtp-session.ts'
-import type { HopRequirement } from '../../shared/tls/requirement.ts'
 import {
   assessRevocation,
   assessServerTls,
   type EstablishedTls,
   type ServerTls,
-} from '../../shared/tls/server-certificate.ts'
+} from '../../shared/tls/assess-server-tls.ts'
+import type { HopRequirement } from '../../shared/tls/requirement.ts'
 import { type ReportedStep, stepOf } from './steps.ts'
 
 export interface Probe {

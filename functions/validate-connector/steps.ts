@@ -1,6 +1,6 @@
 /** Builds the reported steps of a validation. */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
-import { toSingleLine } from '../../shared/mail/peer-words.ts'
+import { toSingleLine } from '../../shared/mail/peer-text.ts'
 
 const maxDetailLength = 300
 

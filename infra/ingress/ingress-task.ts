@@ -89,7 +89,7 @@ function environment(config: Config): Record<string, string> {
     MAX_CONNECTIONS_PER_ADDRESS: String(ingress.maximumConnectionsPerAddress),
     MAX_CONNECTION_RATE_PER_ADDRESS: String(ingress.maximumConnectionRatePerAddress),
     MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: String(ingress.maximumMessagesPerMinutePerAddress),
-    UNLAWFUL_OCTETS: ingress.bareNewlines,
+    BARE_NEWLINES: ingress.bareNewlines,
     MAX_LINE_LENGTH: String(ingress.maximumLineLength),
     MAX_HEADER_SIZE: String(ingress.maximumHeaderSize),
     MAX_ERRORS: String(ingress.maximumErrors),

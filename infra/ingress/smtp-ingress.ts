@@ -12,8 +12,8 @@ import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
-import { MailLoadBalancer } from './front-door.ts'
 import { IngressTask } from './ingress-task.ts'
+import { MailLoadBalancer } from './mail-load-balancer.ts'
 
 export interface SmtpIngressProps {
   readonly config: Config

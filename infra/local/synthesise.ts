@@ -11,7 +11,7 @@ import {
   templateDigest,
   useCacheFolder,
   writeCached,
-} from './kept.ts'
+} from './bundle-cache.ts'
 import { StartError } from './start-error.ts'
 import type { Template } from './template.ts'
 

@@ -14,7 +14,7 @@ import { functionMetric, ingressMetric } from '../mail-metric.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
-import type { MonitoredParts } from './monitored.ts'
+import type { MonitoredParts } from './monitored-parts.ts'
 
 const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOperator
 
@@ -143,8 +143,8 @@ export class Alarms extends Construct {
     )
     this.watchErrors('report-tls', functions.report, 'Other domains get our TLS reports late or not at all.')
     this.watchErrors(
-      'foresee-expiry',
-      functions.foresight,
+      'watch-expiry',
+      functions.expiryWatch,
       'Notices of certificates that expire soon are missing; mail flows on until one expires.',
     )
     this.watchErrors(
@@ -225,7 +225,7 @@ export class Alarms extends Construct {
 
   private watchExpiry(): void {
     const daysLeft = (metric: string) =>
-      functionMetric('foresee-expiry', metric, { statistic: Stats.MINIMUM, period: Duration.days(1) })
+      functionMetric('watch-expiry', metric, { statistic: Stats.MINIMUM, period: Duration.days(1) })
     this.add('PartnerCertificateExpires', {
       title: "A partner's certificate expires",
       impact:

@@ -13,7 +13,7 @@ import { Construct } from 'constructs'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { TlsResult } from '../../shared/contract/tls-result.ts'
 import { functionMetric, ingressMetric } from '../mail-metric.ts'
-import type { MonitoredParts } from './monitored.ts'
+import type { MonitoredParts } from './monitored-parts.ts'
 
 const width = 12
 
@@ -94,7 +94,7 @@ function decisionWidgets(): IWidget[] {
 }
 
 const expiryMetric = (metric: string, options: MetricOptions) =>
-  functionMetric('foresee-expiry', metric, {
+  functionMetric('watch-expiry', metric, {
     statistic: Stats.MINIMUM,
     period: Duration.days(1),
     ...options,

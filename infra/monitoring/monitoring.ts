@@ -5,7 +5,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
 import { Alarms } from './alarms.ts'
 import { MailDashboard } from './mail-dashboard.ts'
-import type { MonitoredParts } from './monitored.ts'
+import type { MonitoredParts } from './monitored-parts.ts'
 
 /** The dashboard, the alarms, and the topic that they notify. */
 export class Monitoring extends Construct {

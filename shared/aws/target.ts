@@ -2,8 +2,8 @@
  * The endpoint and the signing scope that the SDK chooses for a command. The SDK has the rules for regions, configured
  * endpoints, addressing styles and queue URLs: a middleware captures its request before it is sent.
  */
-import type { Origin } from './exchange.ts'
-import type { CredentialScope } from './signature.ts'
+import type { Origin } from './http-connections.ts'
+import type { CredentialScope } from './signer.ts'
 
 export interface Target extends CredentialScope, Origin {
   path: string

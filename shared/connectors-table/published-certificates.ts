@@ -21,7 +21,7 @@ export class PublishedCertificatesItem {
   }
 
   /**
-   * Reads consistently what was written. `publishedAt` (shared/tls/published.ts) adapts it to the present time.
+   * Reads consistently what was written. `publishedAt` (shared/tls/describe-certificates.ts) adapts it to the present time.
    * @returns null before anything was published
    * @throws when the table fails or the item does not match the schema
    */

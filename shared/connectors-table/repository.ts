@@ -17,8 +17,8 @@ import type {
 import type { OutboundValidation } from '../connectors/validation.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
-import { NameReservations } from './names.ts'
-import { ConnectorsTable, type ItemKind, withoutKeys } from './table.ts'
+import { ConnectorsTable, type ItemKind, withoutKeys } from './connectors-table.ts'
+import { NameReservations } from './name-reservations.ts'
 
 /** The result of a write. `version` counts an item's writes and is its entity tag. */
 export type SaveResult<T> =

@@ -1,6 +1,6 @@
 /** Turns a schema's issues into faults: a path and a message each. */
 import type { z } from 'zod'
-import { faultMessage } from './fault-words.ts'
+import { faultMessage } from './fault-message.ts'
 
 /** `path` is dotted, with indexes in brackets: `smartHosts[0].port`. It is empty for the whole input. */
 export interface Fault {

@@ -1,6 +1,6 @@
 /** Builds and parses SMTP replies. One function checks that code and enhanced status code agree (RFC 3463 §2). */
 import type { Reply } from '../contract/message.ts'
-import { toSingleLine } from './peer-words.ts'
+import { toSingleLine } from './peer-text.ts'
 
 /** Characters. A next hop's text travels in jobs, traces and DSNs. */
 const maxTextLength = 500

@@ -11,9 +11,9 @@ import { queryItems } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import type { ClaimKey } from './claims.ts'
-import { type TraceEntry, type TraceItem, traceEntry } from './entry.ts'
-import { bucketsOfDay, byTime, messageKey, recipientKey } from './keys.ts'
+import { bucketsOfDay, byTime, messageKey, recipientKey } from './message-keys.ts'
 import type { RecipientState } from './trace.ts'
+import { type TraceEntry, type TraceItem, traceEntry } from './trace-entry.ts'
 
 /** Times of receipt, from `since` inclusive to `until` exclusive. */
 export interface TimeSpan {

@@ -15,7 +15,7 @@ import type { Message } from '../contract/message.ts'
 import { formatReply } from '../mail/reply.ts'
 import type { Verdict } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
-import { indexKeys, messageKey, recipientKey } from './keys.ts'
+import { indexKeys, messageKey, recipientKey } from './message-keys.ts'
 
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 

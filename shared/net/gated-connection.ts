@@ -12,13 +12,13 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Recipient, Reply } from '../contract/message.ts'
 import type { Revocation } from '../contract/revocation.ts'
 import { parseReply, reply } from '../mail/reply.ts'
+import type { ServerTls } from '../tls/assess-server-tls.ts'
 import {
   forcesTls,
   type HopRequirement,
   type ReportOnlyRequirement,
   requiresChain,
 } from '../tls/requirement.ts'
-import type { ServerTls } from '../tls/server-certificate.ts'
 import {
   type Extensions,
   formatMailCommand,
@@ -26,8 +26,8 @@ import {
   type MessageTraits,
   parseExtensions,
 } from './esmtp.ts'
-import { causeOf, replyForError, type SmtpError, timedOutReply } from './failures.ts'
 import type { EncodedChain } from './revocation/checker.ts'
+import { causeOf, replyForError, type SmtpError, timedOutReply } from './smtp-errors.ts'
 import { type ClientCredentials, clientTlsOptions, establishedTls } from './tls-client.ts'
 
 export interface Endpoint {

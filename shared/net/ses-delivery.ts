@@ -8,8 +8,8 @@ import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { isEnforced } from '../policy/transport-security.ts'
-import { outcomeOf } from './failures.ts'
 import { fieldsWithoutSession, type OutboundMessage, type Outcome, type Outcomes } from './smtp-delivery.ts'
+import { outcomeOf } from './smtp-errors.ts'
 
 export interface SesOptions {
   ses: SESClient

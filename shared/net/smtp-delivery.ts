@@ -8,9 +8,9 @@ import type { Attempt, AttemptTls, Message, Recipient, Reply } from '../contract
 import { clientCertificateSecret } from '../contract/secrets.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { domainOf } from '../mail/address.ts'
-import { toSingleLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-text.ts'
 import { reply } from '../mail/reply.ts'
-import { waivesTls } from '../mail/tls-required.ts'
+import { waivesTls } from '../mail/waives-tls.ts'
 import {
   decideHop,
   type HopDecision,
@@ -20,6 +20,7 @@ import {
   serverNameFor,
   usesPublishedPolicies,
 } from '../policy/transport-security.ts'
+import { type ServerTls, unrequiredTlsResult } from '../tls/assess-server-tls.ts'
 import {
   forcesTls,
   type HopRequirement,
@@ -27,9 +28,8 @@ import {
   requiresVerification,
   type TlsFault,
 } from '../tls/requirement.ts'
-import { type ServerTls, unrequiredTlsResult } from '../tls/server-certificate.ts'
+import type { BatchOpening, LentSession } from './batch-sessions.ts'
 import { traitsOf } from './esmtp.ts'
-import { outcomeOf } from './failures.ts'
 import type { SessionOptions, SmtpTimeouts } from './gated-connection.ts'
 import {
   findNextHops,
@@ -39,7 +39,7 @@ import {
   type SmtpRoute,
 } from './next-hops.ts'
 import type { Resolver } from './resolver.ts'
-import type { BatchOpening, LentSession } from './sessions.ts'
+import { outcomeOf } from './smtp-errors.ts'
 import { openSession } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
 

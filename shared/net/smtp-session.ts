@@ -4,8 +4,8 @@
  */
 import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
+import { assessRevocation, assessServerTls, type ServerTls } from '../tls/assess-server-tls.ts'
 import { forcesTls, type HopRequirement, type TlsFault } from '../tls/requirement.ts'
-import { assessRevocation, assessServerTls, type ServerTls } from '../tls/server-certificate.ts'
 import { checkExtensions, type MessageTraits } from './esmtp.ts'
 import {
   type Endpoint,

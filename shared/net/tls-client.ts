@@ -1,11 +1,11 @@
 /** TLS as a client of SMTP servers: the options offered, and the session established. */
 import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import type { EstablishedTls } from '../tls/assess-server-tls.ts'
 import { commonNameOf, dnsNames } from '../tls/facts.ts'
 import { fingerprintOf } from '../tls/fingerprint.ts'
 import { encodedChain, presentedChain } from '../tls/presented-chain.ts'
 import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
-import type { EstablishedTls } from '../tls/server-certificate.ts'
 import { cipherSuites } from '../tls/suites.ts'
 
 /** Finite-field DHE too, unlike on the ingress: some partners support nothing else, and the server bears its cost. */

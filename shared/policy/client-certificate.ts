@@ -7,10 +7,10 @@
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
-import { replaceInvisible } from '../mail/peer-words.ts'
+import { replaceInvisible } from '../mail/peer-text.ts'
 import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
-import { firstNames } from './words.ts'
+import { firstNames } from './text-lists.ts'
 
 /** `at` is the instant at which the certificate must be valid. */
 export interface PresentedCertificate {

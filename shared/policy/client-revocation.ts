@@ -6,7 +6,7 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
 import type { Revocation } from '../contract/revocation.ts'
-import { toSingleLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-text.ts'
 import { evaluateInbound, type Session } from './inbound.ts'
 import type { Snapshot } from './snapshot.ts'
 import { connectorsKnowing } from './unknown-certificate.ts'

@@ -8,7 +8,7 @@ import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, formatReply, reply } from '../mail/reply.ts'
-import { badSenderReply, notRoutableReply, relayDeniedReply } from './admit.ts'
+import { badSenderReply, notRoutableReply, relayDeniedReply } from './admit-recipient.ts'
 import {
   type ConnectorViolation,
   evaluateInbound,

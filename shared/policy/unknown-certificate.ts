@@ -6,7 +6,7 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { domainOf } from '../mail/address.ts'
-import { replaceInvisible } from '../mail/peer-words.ts'
+import { replaceInvisible } from '../mail/peer-text.ts'
 import { summaryOf } from '../tls/certificate-summary.ts'
 import { anyNameMatches } from '../tls/names.ts'
 import {

@@ -6,11 +6,11 @@
 import { isIP } from 'node:net'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { normaliseDomain } from '../mail/domain.ts'
-import { toSingleLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-text.ts'
 import type { SessionRecord } from '../net/smtp-delivery.ts'
 import type { MtaStsPolicy } from '../policy/transport-security.ts'
+import { assessServerTls, type ServerTls, unrequiredTlsResult } from '../tls/assess-server-tls.ts'
 import type { HopRequirement, TlsaRecord, TlsFault } from '../tls/requirement.ts'
-import { assessServerTls, type ServerTls, unrequiredTlsResult } from '../tls/server-certificate.ts'
 import { digestOf } from './digest.ts'
 
 /** RFC 8460 §4.4. */

@@ -8,7 +8,7 @@ import { gunzip } from 'node:zlib'
 import PostalMime, { type Attachment, type Email } from 'postal-mime'
 import { errorMessage } from '../contract/error-message.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
-import { toSingleLine } from '../mail/peer-words.ts'
+import { toSingleLine } from '../mail/peer-text.ts'
 import { type ReportContent, readReport } from './received-report.ts'
 
 export type ReadResult = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }

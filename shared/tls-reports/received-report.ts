@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { dayMs } from '../contract/durations.ts'
 import { normaliseDomain } from '../mail/domain.ts'
-import { replaceInvisible, toSingleLine } from '../mail/peer-words.ts'
+import { replaceInvisible, toSingleLine } from '../mail/peer-text.ts'
 import { dayOf } from './days.ts'
 
 /** `pass`: DKIM signature for the `From` domain. `fail`: other signature. */

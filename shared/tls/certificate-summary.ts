@@ -1,6 +1,6 @@
 /** Summarises a certificate for people. Its texts come from its owner, so they are bounded and made visible here. */
 import type { CertificateSummary } from '../contract/certificate.ts'
-import { replaceInvisible } from '../mail/peer-words.ts'
+import { replaceInvisible } from '../mail/peer-text.ts'
 
 const maxNames = 20
 /** Characters. */

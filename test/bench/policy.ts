@@ -5,7 +5,7 @@
  */
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { admitRecipient } from '../../shared/policy/admit.ts'
+import { admitRecipient } from '../../shared/policy/admit-recipient.ts'
 import { evaluate, sessionOf } from '../../shared/policy/evaluate.ts'
 import { explainer } from '../../shared/policy/explain/explain.ts'
 import { evaluateInbound } from '../../shared/policy/inbound.ts'
@@ -13,7 +13,7 @@ import { type ConnectorSet, compileSnapshot, type Snapshot } from '../../shared/
 import { inboundWarnings } from '../../shared/policy/warnings/warnings.ts'
 import { chainsTo } from '../../shared/tls/chain.ts'
 import { minutesLater } from '../support/fixtures.ts'
-import { connectorSet, type Mail, mailFor, privateChains, saved } from './policy-world.ts'
+import { connectorSet, type Mail, mailFor, privateChains, saved } from './policy-fixtures.ts'
 
 const { values } = parseArgs({
   options: {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { describeCertificates } from '../../shared/tls/published.ts'
+import { describeCertificates } from '../../shared/tls/describe-certificates.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 import { certificateWith } from '../support/odd-certificates.ts'
 

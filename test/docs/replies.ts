@@ -1,4 +1,4 @@
-import * as rates from '../../functions/smtp-ingress/limits/rates.ts'
+import * as rates from '../../functions/smtp-ingress/limits/message-rate-limiter.ts'
 import * as refusals from '../../functions/smtp-ingress/protocol/refusals.ts'
 import type { Refusal } from '../../functions/smtp-ingress/replies.ts'
 import * as replies from '../../functions/smtp-ingress/replies.ts'

@@ -1,5 +1,5 @@
 /** The messages of a run. Each follows from its number and the run's seed, so none has to be kept. */
-import { Random } from '../support/chance.ts'
+import { Random } from '../support/random.ts'
 
 /** Content as it must be stored, after the field that the ingress adds. */
 export function contentOf(seed: number, number: number): Buffer {

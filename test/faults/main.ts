@@ -5,17 +5,17 @@
  * when anything is missing, wrong, or stored twice without a reason.
  */
 import { parseArgs } from 'node:util'
-import { Random } from '../support/chance.ts'
 import { selfSigned } from '../support/pki.ts'
 import { freePort } from '../support/process.ts'
+import { Random } from '../support/random.ts'
+import { type Comparison, compareWithStorage } from './compare.ts'
 import { IngressProcess } from './ingress-process.ts'
-import { type Comparison, compareWithStorage } from './judge.ts'
-import { StoredData } from './kept.ts'
 import { Ledger } from './ledger.ts'
 import { contentOf } from './mail.ts'
 import { FaultPlan } from './plan.ts'
 import { Sender } from './sender.ts'
 import { FaultyStorage } from './storage.ts'
+import { StoredData } from './stored-data.ts'
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 /** The fault of each request. It depends only on the run's seed and the request's number. */
-import { Random } from '../support/chance.ts'
+import { Random } from '../support/random.ts'
 
 /** Faults after which the ingress cannot know that its request was executed. It was. */
 export const afterTheFact = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const

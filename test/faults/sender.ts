@@ -1,6 +1,6 @@
 /** A sending server with many sessions: it sends each message until it is accepted or refused permanently. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Random } from '../support/chance.ts'
+import { Random } from '../support/random.ts'
 import { ClientSession, ClosedError, SilentError } from './client.ts'
 import { type Ending, type Ledger, reversePath } from './ledger.ts'
 import { contentOf, stuffed } from './mail.ts'

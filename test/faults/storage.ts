@@ -8,8 +8,8 @@ import type { Socket } from 'node:net'
 import { crc32 } from 'node:zlib'
 import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
-import type { StoredData, StoredJob } from './kept.ts'
 import { afterTheFact, type Fault, type FaultPlan, type Planned, type Service } from './plan.ts'
+import type { StoredData, StoredJob } from './stored-data.ts'
 
 interface Answer {
   status: number

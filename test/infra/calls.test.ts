@@ -32,9 +32,9 @@ const units: { unit: string; entry: string; role: string; neverCalled?: string[]
     neverCalled: ['secretsmanager:GetSecretValue'],
   },
   {
-    unit: 'foresee-expiry',
+    unit: 'watch-expiry',
     entry: 'handler.ts',
-    role: 'ForesightFunctionRole',
+    role: 'ExpiryWatchFunctionRole',
     // Other functions write connectors and published certificates.
     neverCalled: ['dynamodb:DeleteItem'],
   },

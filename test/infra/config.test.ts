@@ -30,7 +30,7 @@ test('two settings suffice; the others have safe defaults', () => {
     maximumConnectionsPerAddress: 200,
     maximumConnectionRatePerAddress: 600,
     maximumMessagesPerMinutePerAddress: 0,
-    unlawfulOctets: 'Refuse',
+    bareNewlines: 'Refuse',
     maximumLineLength: 65_536,
     maximumHeaderSize: 262_144,
     maximumErrors: 20,
@@ -76,11 +76,7 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     /mailflow\.ingress\.cpu: must be 256, 512 or 1024: .* more mail means more tasks \(maximumTasks\)/,
   ],
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
-  [
-    'an unknown handling of bare newlines',
-    { ingress: { unlawfulOctets: 'Keep' } },
-    /ingress\.unlawfulOctets: /,
-  ],
+  ['an unknown handling of bare newlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [
     'a content retention below the queue retention',
     { contentRetentionDays: 7 },

@@ -112,7 +112,7 @@ test('each publisher of notices may use only its topic', () => {
     .filter(({ action }) => action.startsWith('sns:'))
     .map(({ role, action, resource }) => `${role} ${action} ${resource}`.replace(/[0-9A-F]{8}\b/g, ''))
   assert.deepEqual([...new Set(sns)].sort(), [
-    'ForesightFunctionRole sns:Publish <NoticesTopic>',
+    'ExpiryWatchFunctionRole sns:Publish <NoticesTopic>',
     'PolicyFunctionRole sns:Publish <NoticesTopic>',
     'RotationFunctionRole sns:Publish <RotationNotices>',
   ])

@@ -5,7 +5,7 @@ import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { linkBundles, sourcesDigest } from '../../infra/local/kept.ts'
+import { linkBundles, sourcesDigest } from '../../infra/local/bundle-cache.ts'
 import { sourcesContext } from '../../infra/unit.ts'
 import { assemble, deployments, type Json } from '../support/synthesis.ts'
 

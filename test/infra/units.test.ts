@@ -24,7 +24,7 @@ const functions: [string, z.ZodObject][] = [
   ['ValidationFunction', ValidateEnvironment],
   ['ReportsFunction', ReportEnvironment],
   ['PagesFunction', PagesEnvironment],
-  ['ForesightFunction', ExpiryWatchEnvironment],
+  ['ExpiryWatchFunction', ExpiryWatchEnvironment],
   ['RotationFunction', RotateEnvironment],
 ]
 

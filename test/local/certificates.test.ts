@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import {
   Api,
   type ClientTls,

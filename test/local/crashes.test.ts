@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type HoldingPartner, startHoldingPartner } from '../support/local/holding-partner.ts'
-import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, until } from '../support/local/runner.ts'
 
 let runner: Running

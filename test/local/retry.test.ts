@@ -1,7 +1,7 @@
 /** Tests validation and retry end to end after a connector is corrected. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'

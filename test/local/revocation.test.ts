@@ -5,7 +5,7 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import {
   Api,
   idIn,

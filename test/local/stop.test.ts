@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isAlive } from '../../infra/local/is-alive.ts'
-import { mailboxConnector } from '../support/local/our-mailboxes.ts'
+import { mailboxConnector } from '../support/local/mailbox-server.ts'
 import {
   Api,
   idIn,

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { testAccount } from '../support/lambda.ts'
-import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 

@@ -15,7 +15,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { createPublicPages } from '../../functions/public-pages/pages.ts'
 import { type ApiServer, startApiServer } from '../../infra/local/api-server.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { describeCertificates } from '../../shared/tls/published.ts'
+import { describeCertificates } from '../../shared/tls/describe-certificates.ts'
 import { certificateWith } from '../support/odd-certificates.ts'
 import { missing } from '../support/peers/peers.ts'
 

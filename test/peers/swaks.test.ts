@@ -1,7 +1,7 @@
 /** swaks as a partner's client. It sends to the real ingress, and its transcript shows the replies. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { setUpMailboxServer } from '../support/local/our-mailboxes.ts'
+import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import { Api, idIn, type Running, startRunner } from '../support/local/runner.ts'
 import { missing, swaks } from '../support/peers/peers.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'

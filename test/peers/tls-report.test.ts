@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { verifySigner } from '../../shared/tls-reports/authentication.ts'
 import { readReportMail } from '../../shared/tls-reports/read-mail.ts'
 import { buildReport } from '../../shared/tls-reports/report.ts'
 import { reportMail } from '../../shared/tls-reports/report-mail.ts'
+import { verifySigner } from '../../shared/tls-reports/verify-signer.ts'
 import { fakeResolver } from '../support/dns.ts'
 
 /** Debian's own interpreter, which has python3-dkim. */

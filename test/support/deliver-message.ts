@@ -1,5 +1,5 @@
 /** The function deliver-message as AWS calls it, with its environment and its services in this process. */
-import { segmentReferences } from '../../shared/content/segment.ts'
+import { segmentReferences } from '../../shared/content/segment-writer.ts'
 import type { DeliveryJob, Route } from '../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../shared/contract/message.ts'
 import { opportunistic } from '../../shared/policy/outbound.ts'

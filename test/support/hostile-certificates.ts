@@ -35,7 +35,7 @@ export async function createHostileCertificates(): Promise<HostileCertificates> 
     ['Public CA', 'Other public CA', 'Own CA', 'Stranger CA'].map(createPki),
   )
   if (!publicAuthority || !otherPublic || !ownAuthority || !unrelated) throw new Error('no authorities')
-  const others = { otherPublic, own: ownAuthority, unrelated: unrelated }
+  const others = { otherPublic, own: ownAuthority, unrelated }
   const [underPublic, underOwn] = await Promise.all([
     made(publicAuthority, others),
     made(ownAuthority, others),

@@ -13,7 +13,7 @@ import {
   type EstablishedTls,
   type ServerTls,
   unrequiredTlsResult,
-} from '../../shared/tls/server-certificate.ts'
+} from '../../shared/tls/assess-server-tls.ts'
 
 /** When the handshake took place. */
 export const at = new Date('2026-02-03T12:00:00.000Z')

@@ -2,9 +2,9 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Reply } from '../../../shared/contract/message.ts'
 import type { Milestone } from '../../../shared/net/gated-connection.ts'
+import type { EstablishedTls, ServerTls } from '../../../shared/tls/assess-server-tls.ts'
+import type { ReportedRevocation } from '../../../shared/tls/revocation/reported-revocation.ts'
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
-import type { ReportedRevocation } from '../../../shared/tls/revocation/told.ts'
-import type { EstablishedTls, ServerTls } from '../../../shared/tls/server-certificate.ts'
 import type { Target } from '../target.ts'
 import type { Path } from './certificate-path.ts'
 

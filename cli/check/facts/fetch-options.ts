@@ -1,5 +1,5 @@
 /** Options for fetching the URLs in certificates from this machine. */
-import type { UntrustedRequestOptions } from '../../../shared/net/foreign-exchange.ts'
+import type { UntrustedRequestOptions } from '../../../shared/net/untrusted-request.ts'
 import { systemResolver } from './system-resolver.ts'
 
 /**

@@ -5,7 +5,7 @@
  * reaches.
  */
 import { X509Certificate } from 'node:crypto'
-import { fetchUntrustedUrl } from '../../../shared/net/foreign-http.ts'
+import { fetchUntrustedUrl } from '../../../shared/net/untrusted-http.ts'
 import { readElements, readOnlyElement } from '../../../shared/tls/der.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { revocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'

@@ -1,9 +1,9 @@
 /** Gathers the facts about a server or a file. */
 import { X509Certificate } from 'node:crypto'
+import type { EstablishedTls } from '../../../shared/tls/assess-server-tls.ts'
 import { certificateFacts } from '../../../shared/tls/facts.ts'
 import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
-import { type ReportedRevocation, undetermined } from '../../../shared/tls/revocation/told.ts'
-import type { EstablishedTls } from '../../../shared/tls/server-certificate.ts'
+import { type ReportedRevocation, undetermined } from '../../../shared/tls/revocation/reported-revocation.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
 import { expectedNameOf, type Target } from '../target.ts'
 import type { Path } from './certificate-path.ts'

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import type { Io } from '../../command.ts'
-import { CommandError } from '../../faults.ts'
+import { CommandError } from '../../command-error.ts'
 import { readOctets } from '../../input/read-file.ts'
 
 /** Certificates in the file's order; never empty. */

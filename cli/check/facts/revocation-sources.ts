@@ -4,7 +4,7 @@ import {
   querySource,
   type SourceLocation,
   sourceLocationsOf,
-} from '../../../shared/net/revocation/ask-source.ts'
+} from '../../../shared/net/revocation/query-source.ts'
 import type { Path } from './certificate-path.ts'
 import type { SourceFacts } from './facts.ts'
 import { reachableNetworks } from './fetch-options.ts'

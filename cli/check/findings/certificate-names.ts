@@ -1,6 +1,6 @@
 /** Names of certificates and issuers in findings. Pure. */
 import type { X509Certificate } from 'node:crypto'
-import { printable } from '../../text/words.ts'
+import { printable } from '../../text/format.ts'
 
 /** Returns a name that is short enough for the beginning of a line. */
 export function subjectOf(certificate: X509Certificate): string {

@@ -1,7 +1,7 @@
 /** Determines, by the functions of a delivery, whether a connector would defer mail because of a finding. Pure. */
 import type { Revocation, RevocationCheck } from '../../../shared/contract/revocation.ts'
+import { assessRevocation, assessServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
-import { assessRevocation, assessServerTls } from '../../../shared/tls/server-certificate.ts'
 import type { SourceFacts, Trust } from '../facts/facts.ts'
 
 /** @returns a text to append to the finding; empty if mail would be sent, or there was no session */

@@ -1,7 +1,8 @@
 /** Findings about the URLs in the certificates: revocation sources and issuer certificates. Pure. */
+
+import type { ReportedRevocation } from '../../../shared/tls/revocation/reported-revocation.ts'
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
-import type { ReportedRevocation } from '../../../shared/tls/revocation/told.ts'
-import { formatTime } from '../../text/words.ts'
+import { formatTime } from '../../text/format.ts'
 import { isIssuedBy } from '../facts/certificate-path.ts'
 import type { CertificateFacts, IssuerFacts, SourceFacts, Trust } from '../facts/facts.ts'
 import { subjectOf } from './certificate-names.ts'

@@ -1,7 +1,7 @@
 /** Findings about the connection to a server and its TLS, without the certificate. Pure. */
 import { formatReply } from '../../../shared/mail/reply.ts'
+import type { EstablishedTls, ServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import { hasForwardSecrecy } from '../../../shared/tls/facts.ts'
-import type { EstablishedTls, ServerTls } from '../../../shared/tls/server-certificate.ts'
 import type { Handshake, HandshakeProbes, ServerFacts, SessionAttempt } from '../facts/facts.ts'
 import { targetText } from '../target.ts'
 import { curveName } from './algorithm-names.ts'

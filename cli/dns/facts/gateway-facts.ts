@@ -1,9 +1,9 @@
 /** Gathers from the API what the gateway publishes, and whether it accepts the domain. */
 import { z } from 'zod'
 import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { type ApiClient, encodeUrlPart } from '../../api/client.ts'
-import { ApiError } from '../../api/problem.ts'
-import { CommandError } from '../../faults.ts'
+import { type ApiClient, encodeUrlPart } from '../../api/api-client.ts'
+import { ApiError } from '../../api/api-error.ts'
+import { CommandError } from '../../command-error.ts'
 import type { DnsOptions } from '../publication-plan.ts'
 
 export interface GatewayFacts {

@@ -5,7 +5,13 @@ import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { type Route, type RouteResponse, route } from '../route.ts'
 import { KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
-import { createdResponse, notFoundProblem, okResponse, removedResponse, savedValue } from './outcomes.ts'
+import {
+  createdResponse,
+  notFoundProblem,
+  okResponse,
+  removedResponse,
+  savedValue,
+} from './write-responses.ts'
 
 export const AcceptedDomainList = listOf(AcceptedDomain)
 

@@ -14,10 +14,16 @@ import type {
 } from '../../../shared/connectors-table/repository.ts'
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
-import { createWarningFinder, type WarningDependencies } from '../remarks.ts'
+import { createWarningFinder, type WarningDependencies } from '../connector-warnings.ts'
 import { type Route, route } from '../route.ts'
 import { isUlid, KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
-import { createdResponse, notFoundProblem, okResponse, removedResponse, savedValue } from './outcomes.ts'
+import {
+  createdResponse,
+  notFoundProblem,
+  okResponse,
+  removedResponse,
+  savedValue,
+} from './write-responses.ts'
 
 export const InboundConnectorList = listOf(InboundConnector)
 export const OutboundConnectorList = listOf(OutboundConnector)

@@ -2,16 +2,16 @@
 import { z } from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { RecipientStates, TraceEntry } from '../../../shared/messages/entry.ts'
 import {
   type AddressFilter,
   type History,
   type HistoryFilter,
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
+import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { type Route, route } from '../route.ts'
 import { historyCursor, isUlid, limitUpTo, listAnswer, listOf } from './lists.ts'
-import { notFoundProblem } from './outcomes.ts'
+import { notFoundProblem } from './write-responses.ts'
 
 export const MessageList = listOf(TraceEntry)
 

@@ -6,7 +6,7 @@ import { encodeCursor } from '../request.ts'
 import { type Dependencies, type MessageRetry, retryConnector, retryMessage } from '../retry.ts'
 import { type Route, route } from '../route.ts'
 import { historyCursor, isUlid } from './lists.ts'
-import { notFoundProblem } from './outcomes.ts'
+import { notFoundProblem } from './write-responses.ts'
 
 export const MessageRetryRequested = z.strictObject({
   requested: z.int().positive().describe('number of recipients'),

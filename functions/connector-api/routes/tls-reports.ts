@@ -9,7 +9,7 @@ import type { ReceivedReports, ReportFilter } from '../../../shared/tls-reports/
 import { cursorSchema } from '../request.ts'
 import { type Route, route } from '../route.ts'
 import { limitUpTo, listAnswer, listOf } from './lists.ts'
-import { notFoundProblem } from './outcomes.ts'
+import { notFoundProblem } from './write-responses.ts'
 
 const acceptedDomain = z
   .boolean()

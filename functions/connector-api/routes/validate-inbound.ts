@@ -4,7 +4,7 @@ import type { ConnectorRepository } from '../../../shared/connectors-table/repos
 import { type Dependencies, InboundValidation, validateInbound } from '../inbound-validation.ts'
 import { type Route, route } from '../route.ts'
 import { isUlid } from './lists.ts'
-import { notFoundProblem } from './outcomes.ts'
+import { notFoundProblem } from './write-responses.ts'
 
 const defaultDays = 7
 const maxDays = 30

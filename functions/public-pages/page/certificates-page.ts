@@ -1,7 +1,7 @@
 /** Builds the page that partners read before they set up TLS with us, and before a certificate changes. */
 import type { PublishedCertificate, PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { type Preparation, preparationFor, type Step } from '../../../shared/tls/preparation.ts'
-import { type Attribute, attributesOf, utcText } from '../../../shared/tls/published-words.ts'
+import { type Attribute, attributesOf, utcText } from '../../../shared/tls/published-attributes.ts'
 import { documentOf } from './document.ts'
 import { type Html, html } from './html.ts'
 

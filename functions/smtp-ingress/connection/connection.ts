@@ -1,7 +1,7 @@
 /** One client connection: address, session, TLS and closing. */
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import type { ConnectionLimiter } from '../limits/admission.ts'
+import type { ConnectionLimiter } from '../limits/connection-limiter.ts'
 import type { Log } from '../log.ts'
 import {
   Session,
@@ -10,10 +10,10 @@ import {
   type SessionTransport,
 } from '../protocol/session.ts'
 import type { Refusal } from '../replies.ts'
-import type { TlsService } from '../tls/service.ts'
+import type { TlsService } from '../tls/tls-service.ts'
 import { FlowControl } from './flow-control.ts'
-import { SessionTimeouts } from './patience.ts'
-import { readProxyHeader } from './proxy.ts'
+import { readProxyHeader } from './proxy-protocol.ts'
+import { SessionTimeouts } from './session-timeouts.ts'
 
 export interface Peer {
   ip: string

@@ -6,8 +6,8 @@
  */
 
 import { type Refusal, tooLarge } from '../replies.ts'
-import type { BufferPool } from './buffers.ts'
-import { HeaderSectionChecker } from './header-section.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import { HeaderSectionChecker } from './header-section-checker.ts'
 import type { MessageSpool } from './spool.ts'
 import { type RefusalWithCause, SpooledContent, spoolRefusal } from './spooled-content.ts'
 

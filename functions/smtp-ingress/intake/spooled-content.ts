@@ -2,7 +2,11 @@
  * A large message in the spool. Its digest is computed from the octets received, so a disk that returns other octets is
  * detected.
  */
-import { type ContentDigest, ContentDigester, type LargeContent } from '../../../shared/content/multipart.ts'
+import {
+  type ContentDigest,
+  ContentDigester,
+  type LargeContent,
+} from '../../../shared/content/large-content.ts'
 import { insufficientSpool, type Refusal, spoolUnavailable } from '../replies.ts'
 import { SpoolError, type SpoolFile } from './spool.ts'
 

@@ -17,7 +17,7 @@ export interface DataReaderOptions {
   bareNewlines: 'Refuse' | 'Normalise'
 }
 
-export type DataFault = 'UnlawfulOctets' | 'LineTooLong'
+export type DataFault = 'BareNewlines' | 'LineTooLong'
 
 type ContentHandler = (octets: Buffer) => void
 
@@ -101,7 +101,7 @@ export class DataReader {
   #handleBareNewline(chunk: Buffer, start: number, at: number, onContent: ContentHandler): number {
     if (this.#progress !== 'DotReturn') this.#emit(chunk, start, at, onContent)
     if (this.#isNormalising) return this.#normalise(chunk, at, onContent)
-    this.#fault ??= 'UnlawfulOctets'
+    this.#fault ??= 'BareNewlines'
     return this.#readAfterFault(chunk, at, onContent)
   }
 

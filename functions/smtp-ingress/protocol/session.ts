@@ -39,7 +39,7 @@ import { Backlog } from './backlog.ts'
 import { type Command, type MailCommand, parseCommand, type RecipientCommand } from './command.ts'
 import { DataReader, type DataReaderOptions } from './data-reader.ts'
 import { LineReader } from './line-reader.ts'
-import type { MessageSink } from './sink.ts'
+import type { MessageSink } from './message-sink.ts'
 
 /** What a session needs from its connection. */
 export interface SessionTransport {

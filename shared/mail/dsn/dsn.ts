@@ -5,12 +5,12 @@
  */
 import { createHash } from 'node:crypto'
 import type { BounceJob } from '../../contract/jobs.ts'
-import { identityEncoding, type MimePart, multipart } from './mime.ts'
+import { deliveryStatus } from './delivery-status.ts'
+import { dsnText, subjects } from './dsn-text.ts'
+import { isAscii, mailDate, toOneLine } from './field-text.ts'
+import { identityEncoding, type MimePart, multipart } from './multipart.ts'
 import type { AddressForm } from './recipients.ts'
-import { type OriginalContent, returnedPart } from './returned.ts'
-import { deliveryStatus } from './status.ts'
-import { isAscii, mailDate, toOneLine } from './text.ts'
-import { dsnText, subjects } from './words.ts'
+import { type OriginalContent, returnedPart } from './returned-part.ts'
 
 export interface Dsn {
   id: string

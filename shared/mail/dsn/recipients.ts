@@ -1,6 +1,6 @@
 /** Recipients as a DSN writes them: RFC 3461 §4.2 and §6.3, RFC 6533 §3. */
-import { replaceInvisible } from '../peer-words.ts'
-import { escapeCharacters, isAscii, toAsciiLine } from './text.ts'
+import { replaceInvisible } from '../peer-text.ts'
+import { escapeCharacters, isAscii, toAsciiLine } from './field-text.ts'
 
 /** `Ascii` passes every server; `Utf8` needs SMTPUTF8. */
 export type AddressForm = 'Ascii' | 'Utf8'

@@ -1,8 +1,8 @@
 /** Fetches a domain's current policy from its policy host (RFC 8461 §3.3). */
 import type { TlsResult } from '../../contract/tls-result.ts'
-import { toSingleLine } from '../../mail/peer-words.ts'
-import type { UntrustedRequestLimits, UntrustedRequestOptions } from '../foreign-exchange.ts'
-import { fetchUntrusted } from '../foreign-https.ts'
+import { toSingleLine } from '../../mail/peer-text.ts'
+import { fetchUntrusted } from '../untrusted-https.ts'
+import type { UntrustedRequestLimits, UntrustedRequestOptions } from '../untrusted-request.ts'
 import { type PolicyContent, parsePolicy } from './policy.ts'
 
 export type FetchResult =

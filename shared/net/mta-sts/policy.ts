@@ -3,7 +3,7 @@
  * to the bundle.
  */
 import { normaliseDomain } from '../../mail/domain.ts'
-import { replaceInvisible } from '../../mail/peer-words.ts'
+import { replaceInvisible } from '../../mail/peer-text.ts'
 import type { MtaStsPolicy } from '../../policy/transport-security.ts'
 
 /** The id is in the DNS record, not in the file. */

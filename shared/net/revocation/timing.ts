@@ -1,7 +1,7 @@
 /** How long a source's result counts, and when it is requested again. All times in milliseconds since the epoch. */
 import { minuteMs } from '../../contract/durations.ts'
+import { isFinal } from '../../tls/revocation/reported-revocation.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
-import { isFinal } from '../../tls/revocation/told.ts'
 import type { CachedSource } from './revocation-store.ts'
 
 /** A response is valid for days, but a later revocation should be noticed. */

@@ -7,8 +7,8 @@ import { listText, subjectText, toPresentedCertificate } from '../client-certifi
 import { type InboundEvaluation, identifiedBy, type Session, violationOf } from '../inbound.ts'
 import { bestPattern } from '../order.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
+import { countText } from '../text-lists.ts'
 import { identificationFault } from '../violation.ts'
-import { countText } from '../words.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outrankedFinding } from './precedence.ts'
 

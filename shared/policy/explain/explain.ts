@@ -12,7 +12,7 @@ import {
 } from '../../contract/message.ts'
 import { domainOf } from '../../mail/address.ts'
 import { reply } from '../../mail/reply.ts'
-import { admitRecipient } from '../admit.ts'
+import { admitRecipient } from '../admit-recipient.ts'
 import { evaluate, evaluateInboundForMessage, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
 import type { InboundEvaluation } from '../inbound.ts'
 import type { Snapshot } from '../snapshot.ts'

@@ -10,10 +10,10 @@ import { requirementStrength, restrictionCount, revocationRank } from '../order.
 import { outboundByPrecedence } from '../outbound.ts'
 import { compileSnapshot, matchesByDomain } from '../snapshot.ts'
 import { canIdentifySameClient } from './identity.ts'
-import { unverifiedReasonOutbound } from './own.ts'
+import { describeOverlaps, type Selected } from './precedence.ts'
 import { findOverlaps } from './shared-domains.ts'
+import { unverifiedReasonOutbound } from './single-connector.ts'
 import type { OtherConnectors, Warning, WarningScope } from './warning.ts'
-import { describeOverlaps, type Selected } from './who-wins.ts'
 
 /**
  * Compares Partner with Partner connectors of the same mode, and OnPremises with OnPremises connectors. Other pairs

@@ -1,5 +1,5 @@
 /** Finds the domains that a connector shares with others. */
-import { narrowerPattern, PatternIndex } from './patterns.ts'
+import { narrowerPattern, PatternIndex } from './pattern-index.ts'
 
 /** A pattern of the connector, and its field. */
 export interface FieldPattern {

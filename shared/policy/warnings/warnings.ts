@@ -3,10 +3,10 @@
  * saved, and the answer lists the warnings. They are few, so that they are read.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
-import { countText } from '../words.ts'
+import { countText } from '../text-lists.ts'
+import { unprotectedInbound, unprotectedOutbound } from './counterpart.ts'
 import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
-import { inboundOwnWarnings, notEnforcedWarning, outboundOwnWarnings } from './own.ts'
-import { unprotectedInbound, unprotectedOutbound } from './pair.ts'
+import { inboundOwnWarnings, notEnforcedWarning, outboundOwnWarnings } from './single-connector.ts'
 import type { OtherConnectors, Warning, WarningScope } from './warning.ts'
 
 /** @param all null when the other connectors could not be read: a warning then says that they were not compared */

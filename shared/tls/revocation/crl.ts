@@ -10,7 +10,6 @@ import { Extensions, IssuingDistributionPoint, id_ce_issuingDistributionPoint } 
 import { contentOffset, type Element, endOffset, readElements, readOnlyElement, tags } from '../der.ts'
 import { certificateParts, maySignLists } from './certificate-parts.ts'
 import { revocationEndpoints } from './endpoints.ts'
-import { isSignedBy } from './signature.ts'
 import {
   type ReportedRevocation,
   type RevocationQuery,
@@ -18,7 +17,8 @@ import {
   reportRevoked,
   stalenessFault,
   undetermined,
-} from './told.ts'
+} from './reported-revocation.ts'
+import { isSignedBy } from './signature.ts'
 
 /** Octets. The largest CRLs of public authorities have some ten million. */
 export const maxCrlOctets = 20_000_000

@@ -27,7 +27,6 @@ import { readElements, readOnlyElement } from '../der.ts'
 import { isIssuedBy } from '../issued-by.ts'
 import { validFrom, validTo } from '../validity.ts'
 import { certificateParts } from './certificate-parts.ts'
-import { isSignedBy } from './signature.ts'
 import {
   type ReportedRevocation,
   type RevocationQuery,
@@ -35,7 +34,8 @@ import {
   reportRevoked,
   stalenessFault,
   undetermined,
-} from './told.ts'
+} from './reported-revocation.ts'
+import { isSignedBy } from './signature.ts'
 
 /** Octets. */
 export const maxOcspOctets = 65_536

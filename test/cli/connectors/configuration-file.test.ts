@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Configuration, inboundConnectors, outboundConnectors } from '../../../cli/connectors/kinds.ts'
+import { CommandError } from '../../../cli/command-error.ts'
+import {
+  type Configuration,
+  inboundConnectors,
+  outboundConnectors,
+} from '../../../cli/connectors/entry-kinds.ts'
 import { planChanges } from '../../../cli/connectors/plan-changes.ts'
 import { readConfiguration, toDesiredEntry } from '../../../cli/connectors/read-configuration.ts'
 import { writeConfiguration } from '../../../cli/connectors/write-configuration.ts'
-import { CommandError } from '../../../cli/faults.ts'
 
 /** Returns the lines below the message. */
 function faultsOf(text: string): readonly string[] {

@@ -9,7 +9,7 @@ import {
   type OwnCertificate,
   ownCertificate,
   startDnsSetup,
-} from '../../support/cli/dns-world.ts'
+} from '../../support/cli/dns-setup.ts'
 import { policyText } from '../../support/policy-host.ts'
 
 const domain = 'ours.example'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
-import { describeCertificates } from '../../../shared/tls/published.ts'
+import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
 import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki } from '../../support/pki.ts'

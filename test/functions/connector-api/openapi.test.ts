@@ -7,7 +7,7 @@ import {
   InboundConnectorInput,
   OutboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
-import { TraceEntry } from '../../../shared/messages/entry.ts'
+import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 

@@ -5,7 +5,7 @@ import { ConnectorRepository } from '../../../shared/connectors-table/repository
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey } from '../../../shared/messages/keys.ts'
+import { attemptKey } from '../../../shared/messages/message-keys.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { Slots } from '../../../shared/transport/slots.ts'
 import { type DeliverMessage, smartHost, startDeliverMessage } from '../../support/deliver-message.ts'

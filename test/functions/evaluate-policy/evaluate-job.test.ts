@@ -5,7 +5,7 @@ import { type EvaluateDependencies, evaluateJob } from '../../../functions/evalu
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey, recipientKey } from '../../../shared/messages/keys.ts'
+import { attemptKey, recipientKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {

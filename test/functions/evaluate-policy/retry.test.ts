@@ -7,7 +7,7 @@ import { type BounceJob, type DeliveryJob, EvaluationJob } from '../../../shared
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { History } from '../../../shared/messages/history.ts'
-import { attemptKey } from '../../../shared/messages/keys.ts'
+import { attemptKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'

@@ -1,8 +1,8 @@
 /** Rules that hold for every run, and which run breaks them. */
 import type { Recipient } from '../../../shared/contract/message.ts'
+import { maxFaults } from './deployment.ts'
 import type { History } from './simulation.ts'
 import type { Notification, Transmission, Witness } from './witness.ts'
-import { maxFaults } from './world.ts'
 
 interface RecipientCase {
   history: History

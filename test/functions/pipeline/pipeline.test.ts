@@ -6,9 +6,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { MemoryTable } from '../../support/pipeline/table.ts'
+import type { Setting } from './deployment.ts'
 import { brokenRules } from './invariants.ts'
 import { type Mode, modes, simulate } from './simulation.ts'
-import type { Setting } from './world.ts'
 
 const runs = Number(process.env.PIPELINE_SEEDS ?? 10)
 

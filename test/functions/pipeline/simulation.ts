@@ -3,9 +3,9 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Message, Recipient } from '../../../shared/contract/message.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { inbound, message, outbound, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
-import { createRandom, type Random } from './chance.ts'
+import { type Faults, type Setting, SimulatedDeployment, storedContent } from './deployment.ts'
+import { createRandom, type Random } from './random.ts'
 import type { Witness } from './witness.ts'
-import { type Faults, type Setting, SimulatedDeployment, storedContent } from './world.ts'
 
 export interface Mode extends Partial<Faults> {
   /** Whether a connector holds the message from the start. */

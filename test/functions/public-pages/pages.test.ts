@@ -6,7 +6,7 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { createPublicPages, type Dependencies } from '../../../functions/public-pages/pages.ts'
 import type { PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { formatPolicy } from '../../../shared/net/mta-sts/published.ts'
-import { describeCertificates } from '../../../shared/tls/published.ts'
+import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
 import { certificateWith } from '../../support/odd-certificates.ts'
 import { createPki } from '../../support/pki.ts'
 

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { type Facts, planRotation } from '../../../functions/rotate-certificate/plan.ts'
 import type { IngressCertificates } from '../../../shared/contract/certificates.ts'
-import { describeCertificates } from '../../../shared/tls/published.ts'
+import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
 import { createPki, daysFromNow, type Identity } from '../../support/pki.ts'
 
 const hostname = 'mx.ours.example'

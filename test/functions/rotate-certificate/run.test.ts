@@ -10,16 +10,16 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb'
 import { AcmCertificates } from '../../../functions/rotate-certificate/acm.ts'
-import type { CertificateChange } from '../../../functions/rotate-certificate/news.ts'
-import { type Dependencies, rotate } from '../../../functions/rotate-certificate/run.ts'
+import type { CertificateChange } from '../../../functions/rotate-certificate/certificate-changes.ts'
 import {
   CertificateSecretStore,
   ConcurrentUpdateError,
-} from '../../../functions/rotate-certificate/secret.ts'
-import { NotificationItem } from '../../../functions/rotate-certificate/told.ts'
+} from '../../../functions/rotate-certificate/certificate-secret-store.ts'
+import { NotificationItem } from '../../../functions/rotate-certificate/notification-item.ts'
+import { type Dependencies, rotate } from '../../../functions/rotate-certificate/run.ts'
 import { CreatedSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
-import type { Announcement } from '../../../shared/queues/topic.ts'
+import type { Announcement } from '../../../shared/queues/topic-publisher.ts'
 import { startDynamoDb } from '../../support/dynamodb.ts'
 import { testAccount } from '../../support/lambda.ts'
 import { listen } from '../../support/listen.ts'

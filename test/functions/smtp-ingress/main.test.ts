@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, describe, test } from 'node:test'
 import { CreateQueueCommand, PurgeQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { ContentReader } from '../../../shared/content/reader.ts'
+import { ContentReader } from '../../../shared/content/content-reader.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Wire } from '../../support/ingress/ingress.ts'
 import {

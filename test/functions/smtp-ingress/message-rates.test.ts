@@ -1,10 +1,10 @@
 /** Message rate limits as clients see them, over tasks with a shared table. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { createMessageRateLimiter } from '../../../functions/smtp-ingress/limits/rates.ts'
-import type { SharedCounts } from '../../../functions/smtp-ingress/limits/rates-shared.ts'
+import { createMessageRateLimiter } from '../../../functions/smtp-ingress/limits/message-rate-limiter.ts'
+import type { SharedCounts } from '../../../functions/smtp-ingress/limits/shared-rate-counter.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
-import { RateTable } from '../../../shared/transport/rates.ts'
+import { RateTable } from '../../../shared/transport/rate-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { inbound } from '../../support/fixtures.ts'
 import {

@@ -6,7 +6,7 @@ test('counts of one dimension are one line of embedded metric format, and start 
   const metrics = new Metrics()
   metrics.count('Refused', ['reason', 'RelayDenied'])
   metrics.count('Refused', ['reason', 'RelayDenied'])
-  metrics.count('Refused', ['reason', 'UnlawfulOctets'])
+  metrics.count('Refused', ['reason', 'BareNewlines'])
   metrics.count('StorageFailures')
   const directive = (dimensions: string[], ...names: string[]) => ({
     Timestamp: 5,
@@ -23,7 +23,7 @@ test('counts of one dimension are one line of embedded metric format, and start 
     [
       { _aws: directive([], 'Connections', 'StorageFailures'), Connections: 7, StorageFailures: 1 },
       { _aws: directive(['reason'], 'Refused'), reason: 'RelayDenied', Refused: 2 },
-      { _aws: directive(['reason'], 'Refused'), reason: 'UnlawfulOctets', Refused: 1 },
+      { _aws: directive(['reason'], 'Refused'), reason: 'BareNewlines', Refused: 1 },
     ],
   )
   assert.equal(metrics.flush({}, 6).length, 0)

@@ -6,10 +6,10 @@
  */
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
-import { playToSession } from './engine.ts'
-import { knownScripts } from './kept.ts'
+import { type Failure, FuzzedIngress, type IngressCounts } from './fuzzed-ingress.ts'
+import { knownScripts } from './known-scripts.ts'
 import { grammar, mutations, type Script } from './scripts.ts'
-import { type Failure, FuzzedIngress, type IngressCounts } from './wire.ts'
+import { playToSession } from './session-player.ts'
 
 const { values } = parseArgs({
   options: {

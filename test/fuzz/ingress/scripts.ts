@@ -268,7 +268,7 @@ export const mutations = scriptsOf(mutated)
 
 /** The client's octets between two replies, for each transcript. */
 function readTranscripts(): string[][] {
-  const folder = join(import.meta.dirname, '../../dialogs')
+  const folder = join(import.meta.dirname, '../../transcripts')
   return globSync('*.smtp', { cwd: folder })
     .sort()
     .map((file) => piecesOf(readFileSync(join(folder, file), 'utf8')))

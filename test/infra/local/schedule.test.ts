@@ -7,7 +7,7 @@ import { InvocationError } from '../../../infra/local/lambda/function.ts'
 import { type InvokeServer, startInvokeServer } from '../../../infra/local/lambda/invoke-server.ts'
 import { nextTime, readSchedules, startSchedule } from '../../../infra/local/lambda/schedule.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
-import { expiryWatchHour } from '../../../shared/contract/foresight-schedule.ts'
+import { expiryWatchHour } from '../../../shared/contract/expiry-watch-schedule.ts'
 import { reportHours } from '../../../shared/contract/report-schedule.ts'
 import { assemble } from '../../support/synthesis.ts'
 import { within } from '../../support/within.ts'
@@ -25,10 +25,10 @@ test("the stack's schedules are read", () => {
   for (const id of Object.keys(template.Resources)) resolver.register(id, { Ref: id, Arn: `arn:${id}` })
   const schedules = readSchedules(template, resolver)
   const of = (name: string) => schedules.find(({ functionArn }) => functionArn.startsWith(`arn:${name}`))
-  const [reports, foresight] = [of('ReportsFunction'), of('ForesightFunction')]
+  const [reports, expiryWatch] = [of('ReportsFunction'), of('ExpiryWatchFunction')]
   assert.deepEqual(reports?.hours, [...reportHours])
   assert.ok((reports?.minute ?? -1) >= 0 && (reports?.minute ?? 60) < 60)
-  assert.deepEqual([foresight?.hours, foresight?.minute], [[expiryWatchHour], 0])
+  assert.deepEqual([expiryWatch?.hours, expiryWatch?.minute], [[expiryWatchHour], 0])
 })
 
 for (const expression of [

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import { cacheFolder, linkBundles, sourcesDigest } from '../../../infra/local/kept.ts'
+import { cacheFolder, linkBundles, sourcesDigest } from '../../../infra/local/bundle-cache.ts'
 import { synthesise } from '../../../infra/local/synthesise.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-synthesise-'))

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ContentMismatchError, ContentReader } from '../../../shared/content/reader.ts'
-import { SegmentWriter, sdkObjectStore, segmentReferences } from '../../../shared/content/segment.ts'
+import { ContentMismatchError, ContentReader } from '../../../shared/content/content-reader.ts'
+import { SegmentWriter, sdkObjectStore, segmentReferences } from '../../../shared/content/segment-writer.ts'
 import { MemoryBucket } from '../../support/memory-storage.ts'
 
 test('any contents of a segment read back identical: whole, as a stream, and their start', async () => {

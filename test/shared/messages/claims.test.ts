@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey } from '../../../shared/messages/keys.ts'
+import { attemptKey } from '../../../shared/messages/message-keys.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { minutesLater, receivedAt } from '../../support/fixtures.ts'
 

@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import { encodeTime } from 'ulid'
 import type { Attempt, Message } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { TraceEntry } from '../../../shared/messages/entry.ts'
 import {
   addressMatches,
   History,
@@ -14,9 +13,10 @@ import {
   mergeNewestFirst,
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
-import { attemptKey, dsnKey } from '../../../shared/messages/keys.ts'
+import { attemptKey, dsnKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import { relayDeniedReply } from '../../../shared/policy/admit.ts'
+import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
+import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'

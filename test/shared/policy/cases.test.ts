@@ -7,15 +7,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { admitRecipient } from '../../../shared/policy/admit.ts'
+import { admitRecipient } from '../../../shared/policy/admit-recipient.ts'
 import { evaluateInboundForMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, explainer } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
-import { addressOf, compile, connectorsOf, decideCase, messageOf, settingsOf } from './cases/ask.ts'
 import { chapters } from './cases/chapters.ts'
 import { accepted, type Case, type Outcomes, receivedAt } from './cases/notation.ts'
+import { addressOf, compile, connectorsOf, decideCase, messageOf, settingsOf } from './cases/run-case.ts'
 
 for (const { title, cases } of chapters)
   describe(title, () => {

@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { admitRecipient, isAcceptedRecipient } from '../../../shared/policy/admit.ts'
+import { admitRecipient, isAcceptedRecipient } from '../../../shared/policy/admit-recipient.ts'
 import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
 import { identifiedBy, violationOf } from '../../../shared/policy/inbound.ts'
 import { retryDelayMs } from '../../../shared/policy/schedule.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { assessServerTls, type ServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import { type HopRequirement, opportunistic } from '../../../shared/tls/requirement.ts'
-import { assessServerTls, type ServerTls } from '../../../shared/tls/server-certificate.ts'
+import { chapters } from './cases/chapters.ts'
+import { type Case, receivedAt } from './cases/notation.ts'
 import {
   addressOf,
   compile,
@@ -20,9 +22,7 @@ import {
   isInbound,
   messageOf,
   recipientOf,
-} from './cases/ask.ts'
-import { chapters } from './cases/chapters.ts'
-import { type Case, receivedAt } from './cases/notation.ts'
+} from './cases/run-case.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -143,7 +143,7 @@ describe('the table of TLS codes', () => {
       rowsOf(2, /^`4\.7\./).map(([code]) => unquoted(code)),
       Object.keys(facts),
     )
-    const codes = read('shared/tls/server-certificate.ts').matchAll(/fault\('([\d.]+)'/g)
+    const codes = read('shared/tls/assess-server-tls.ts').matchAll(/fault\('([\d.]+)'/g)
     const all = new Set([...codes].map(([, code]) => `4.${code}`))
     assert.deepEqual([...all].toSorted(), Object.keys(facts).toSorted())
   })

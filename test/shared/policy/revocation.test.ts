@@ -3,13 +3,13 @@ import { describe, it } from 'node:test'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Revocation, RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { admitRecipient } from '../../../shared/policy/admit.ts'
+import { admitRecipient } from '../../../shared/policy/admit-recipient.ts'
 import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
 import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
 import { selectOutbound } from '../../../shared/policy/outbound.ts'
 import { unknownCertificateNotices } from '../../../shared/policy/unknown-certificate.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
-import { assessRevocation } from '../../../shared/tls/server-certificate.ts'
+import { assessRevocation } from '../../../shared/tls/assess-server-tls.ts'
 import {
   clientCertificate,
   inbound,

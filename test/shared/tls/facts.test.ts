@@ -338,12 +338,12 @@ for (const { name, client, trusted, clientAuth, constrained = false } of purpose
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
     if (trusted) assert.equal(clientCertificate?.clientAuth, clientAuth)
-    const foreseen = certificateFacts(chainOf(identity), trust)
+    const predicted = certificateFacts(chainOf(identity), trust)
     assert.deepEqual(
-      [foreseen.trusted, foreseen.trustError === null],
+      [predicted.trusted, predicted.trustError === null],
       [trusted || constrained, trusted || constrained],
     )
-    assert.equal(foreseen.clientAuth, clientCertificate?.clientAuth)
+    assert.equal(predicted.clientAuth, clientCertificate?.clientAuth)
   })
 
 test('excessive names are cut, and long ones match nothing', async () => {

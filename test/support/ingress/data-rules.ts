@@ -26,25 +26,25 @@ export function readByTheRules(options: DataReaderOptions, octets: string): Read
 
 /** Checks octet by octet. */
 function faultByTheRules(
-  { maxLineOctets: maximumLine, bareNewlines: unlawfulOctets }: DataReaderOptions,
+  { maxLineOctets, bareNewlines }: DataReaderOptions,
   octets: string,
 ): DataFault | null {
-  const refuses = unlawfulOctets === 'Refuse'
+  const refuses = bareNewlines === 'Refuse'
   let behind = '\r\n'
   let line = 0
   for (const octet of octets) {
     const isBareReturn = behind.endsWith('\r') && octet !== '\n'
     const isBareLineFeed = !behind.endsWith('\r') && octet === '\n'
-    if (refuses && (octet === '\0' || isBareReturn || isBareLineFeed)) return 'UnlawfulOctets'
+    if (refuses && (octet === '\0' || isBareReturn || isBareLineFeed)) return 'BareNewlines'
     const isDotOfSmtp = behind.endsWith('\r\n') && octet === '.'
     behind += octet
     if (isBareReturn) {
-      if (line + 1 > maximumLine) return 'LineTooLong'
+      if (line + 1 > maxLineOctets) return 'LineTooLong'
       line = 0
     }
     if (isDotOfSmtp || octet === '\0') continue
     line += isBareLineFeed ? 2 : 1
-    if (line > maximumLine) return 'LineTooLong'
+    if (line > maxLineOctets) return 'LineTooLong'
     if (octet === '\n') line = 0
   }
   return null

@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { TlsService } from '../../../functions/smtp-ingress/tls/service.ts'
-import { createTlsService, handshakeFailure } from '../../../functions/smtp-ingress/tls/service.ts'
+import type { TlsService } from '../../../functions/smtp-ingress/tls/tls-service.ts'
+import { createTlsService, handshakeFailure } from '../../../functions/smtp-ingress/tls/tls-service.ts'
 import type { TlsFacts } from '../../../shared/contract/message.ts'
 
 /** The server's view of one handshake. */

@@ -56,7 +56,7 @@ export async function startNameServers(zones: Zones, tls: Identity & { name: str
     const resolve = async (explaining: boolean): Promise<string> => {
       const own = await freePort()
       const file = join(folder, `unbound-${own}.conf`)
-      const options = { folder, port: own, authority: port, anchor, explaining: explaining }
+      const options = { folder, port: own, authority: port, anchor, explaining }
       writeFileSync(file, unbound({ ...options, tlsPort: explaining ? tlsPort : null }))
       running.push(await Daemon.start('unbound', ['-d', '-c', file], /start of service/))
       return `127.0.0.1:${own}`

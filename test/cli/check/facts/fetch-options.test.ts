@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fetchOptions } from '../../../../cli/check/facts/fetch-options.ts'
-import { fetchUntrustedUrl } from '../../../../shared/net/foreign-http.ts'
+import { fetchUntrustedUrl } from '../../../../shared/net/untrusted-http.ts'
 
 for (const host of ['169.254.169.254', '[fe80::1]', '0.0.0.0', '[::ffff:169.254.169.254]', '0xa9fea9fe'])
   test(`nothing is fetched from ${host}, even if a certificate names it`, async () => {

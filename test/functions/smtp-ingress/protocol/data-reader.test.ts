@@ -111,7 +111,7 @@ describe('a false end of data does not end the message, however octets are split
     test(JSON.stringify(ending), () => {
       for (const points of cuts) {
         const refused = readThrough(refuse, cut(octets, points))
-        assert.deepEqual({ ...refused, content: null }, { content: null, end, fault: 'UnlawfulOctets' })
+        assert.deepEqual({ ...refused, content: null }, { content: null, end, fault: 'BareNewlines' })
         const { content, ...rest } = readThrough(normalise, cut(octets, points))
         assert.deepEqual(rest, { end, fault: null })
         assert.equal(content.endsWith(isEnd ? '\r\n' : `${smuggled}\r\n`), true)
@@ -145,7 +145,7 @@ test('a line counts with CRLF and without the dot that SMTP adds; the first faul
     [`.${'a'.repeat(998)}\r\n`, null],
     [`.${'a'.repeat(999)}\r\n`, 'LineTooLong'],
     [`${'a'.repeat(999)}\r\n\0\r\n`, 'LineTooLong'],
-    [`\0${'a'.repeat(999)}\r\n`, 'UnlawfulOctets'],
+    [`\0${'a'.repeat(999)}\r\n`, 'BareNewlines'],
   ]
   for (const [line, fault] of lines)
     for (const cuts of [[], [500, 999, 1000, 1001]]) {

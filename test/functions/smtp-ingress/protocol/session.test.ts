@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../../shared/contract/message.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
-import { SessionDriver, settled } from '../../../support/ingress/talk.ts'
+import { SessionDriver, settled } from '../../../support/ingress/session-driver.ts'
 
 const pipelinedTransaction = 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n'
 const pipelinedReplies = '250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n'

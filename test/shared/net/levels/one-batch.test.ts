@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatReply } from '../../../../shared/mail/reply.ts'
-import { BatchSessions } from '../../../../shared/net/sessions.ts'
+import { BatchSessions } from '../../../../shared/net/batch-sessions.ts'
 import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
 import { send, serve } from './attempts.ts'
 import { cellsOf, chapters, type LevelName, levelNames, type MisbehaviourName } from './expected.ts'

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { PolicyCache } from '../../../../shared/net/mta-sts/policy-cache.ts'
 import {
   emptyDomainState,
   type FailedFetch,
   type StoredPolicy,
 } from '../../../../shared/net/mta-sts/policy-store.ts'
-import { PolicyCache } from '../../../../shared/net/mta-sts/remembered.ts'
 import { isRenewalDue, isRetryPaused, isValid, mergeLater } from '../../../../shared/net/mta-sts/timing.ts'
 
 const minute = 60_000

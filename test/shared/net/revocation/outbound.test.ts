@@ -5,9 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
 import type { RevocationCheck } from '../../../../shared/contract/revocation.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
+import { BatchSessions } from '../../../../shared/net/batch-sessions.ts'
 import { RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
 import { noStore } from '../../../../shared/net/revocation/revocation-store.ts'
-import { BatchSessions } from '../../../../shared/net/sessions.ts'
 import {
   deliverBySmtp,
   type Outcome,

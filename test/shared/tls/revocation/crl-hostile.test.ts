@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { before, it } from 'node:test'
 import { maxCrlOctets, statusInCrl } from '../../../../shared/tls/revocation/crl.ts'
-import type { RevocationQuery } from '../../../../shared/tls/revocation/told.ts'
+import type { RevocationQuery } from '../../../../shared/tls/revocation/reported-revocation.ts'
 import { createPki } from '../../../support/pki.ts'
 
 let question: RevocationQuery

@@ -1,0 +1,53 @@
+/** Turns error responses of the API (RFC 9457) and of API Gateway into a Fault. */
+import { STATUS_CODES } from 'node:http'
+import { z } from 'zod'
+import { faultText } from '../../shared/contract/schema-faults.ts'
+import { CommandError } from '../command-error.ts'
+
+const ProblemDetails = z.object({
+  title: z.string().optional(),
+  detail: z.string().optional(),
+  instance: z.string().optional(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).default([]),
+})
+
+/** API Gateway's own error body. Its field name differs in case. */
+const GatewayError = z.object({ message: z.string().nullish(), Message: z.string().nullish() })
+
+/** An error response. Callers use `status` to handle some errors. */
+export class ApiError extends CommandError {
+  readonly status: number
+
+  constructor(status: number, message: string, lines: readonly string[]) {
+    super(message, lines)
+    this.status = status
+  }
+}
+
+/**
+ * @param json the response body, undefined when it is not JSON
+ * @param target method and path of the request
+ */
+export function toApiError(status: number, json: unknown, target: string): ApiError {
+  const problem = ProblemDetails.safeParse(json)
+  const title = STATUS_CODES[status] ?? `status ${status}`
+  if (problem.success && (problem.data.title !== undefined || problem.data.detail !== undefined)) {
+    const { detail, errors, instance } = problem.data
+    const message = [problem.data.title ?? title, detail].filter(Boolean).join(': ')
+    // The request id finds the log entry. Only a server error needs it.
+    const request = status >= 500 && instance !== undefined ? [`Search the API's log for ${instance}.`] : []
+    return new ApiError(status, message, [...errors.map(faultText), ...request])
+  }
+  const gateway = GatewayError.safeParse(json).data
+  const gatewayMessage = gateway?.message ?? gateway?.Message
+  return new ApiError(status, `${target}: ${status} ${gatewayMessage ?? title}`, [...hintsFor(status)])
+}
+
+function hintsFor(status: number): string[] {
+  if (status === 401) return ['The API requires a token: use --token, or set MAILFLOW_TOKEN.']
+  if (status === 403)
+    return [
+      'The API requires a request signed by an authorised AWS identity: use --region, and set AWS credentials.',
+    ]
+  return []
+}

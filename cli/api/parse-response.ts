@@ -1,0 +1,17 @@
+/** Checks API responses before they are printed as text, so that a missing field is an error. */
+import type { z } from 'zod'
+import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
+import { CommandError } from '../command-error.ts'
+
+/**
+ * @param what names the response in messages
+ * @throws Fault naming each field that is wrong
+ */
+export function parseResponse<T extends z.ZodType>(schema: T, response: unknown, what: string): z.output<T> {
+  const parsed = schema.safeParse(response)
+  if (parsed.success) return parsed.data
+  throw new CommandError(`cannot read the ${what} from the API: it differs from what this version expects`, [
+    ...faultsOf(parsed.error).slice(0, 5).map(faultText),
+    'Use --json to print the response unchanged.',
+  ])
+}

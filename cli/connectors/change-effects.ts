@@ -1,0 +1,92 @@
+/** Describes the effect of removed or weaker rules, such as mail in the clear, or mail that stops. */
+import type { EntryKind, Fields } from './entry-kinds.ts'
+import type { FieldChange } from './plan-changes.ts'
+
+export function removalEffect(kind: EntryKind, fields: Fields): string {
+  switch (kind.name) {
+    case 'acceptedDomains':
+      return 'Mail from outside for this domain will be refused.'
+    case 'inboundConnectors':
+      return inboundRemovalEffect(fields)
+    case 'outboundConnectors':
+      return outboundRemovalEffect(fields)
+  }
+}
+
+function inboundRemovalEffect(fields: Fields): string {
+  const idle = noEffectReason(fields)
+  if (idle !== null) return idle
+  const domains = listed(fields.senderDomains)
+  if (fields.connectorType === 'OnPremises')
+    return `The servers that it identifies may no longer relay (${domains}).`
+  const requirements = [
+    fields.requireTls === true ? 'TLS' : '',
+    fields.restrictDomainsToCertificate === true ? 'a listed certificate' : '',
+    fields.restrictDomainsToIpAddresses === true ? 'a listed address' : '',
+  ].filter(Boolean)
+  if (requirements.length === 0) return `It requires nothing of mail from ${domains}.`
+  return `It no longer requires ${requirements.join(' and ')} of mail from ${domains}.`
+}
+
+function outboundRemovalEffect(fields: Fields): string {
+  const idle = noEffectReason(fields)
+  if (idle !== null) return idle
+  const domains =
+    fields.allAcceptedDomains === true ? 'the accepted domains' : listed(fields.recipientDomains)
+  const forced =
+    fields.tlsSettings === null
+      ? ''
+      : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear.`
+  return `Mail to ${domains} is no longer sent by ${routeText(fields)}.${forced}`
+}
+
+const routeText = ({ route, smartHosts }: Fields): string =>
+  route === 'SmartHosts'
+    ? `its smart hosts (${(smartHosts as { host: string }[]).map(({ host }) => host).join(', ')})`
+    : `this connector (${route})`
+
+function noEffectReason({ enabled, mode }: Fields): string | null {
+  if (enabled === false) return 'It is disabled, so mail is not affected.'
+  return mode === 'ReportOnly' ? 'It is report only, so mail is not affected.' : null
+}
+
+const listed = (domains: unknown): string => (domains as string[]).join(', ')
+
+/** Values of each field, from the weakest requirement to the strongest. */
+const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {
+  enabled: [false, true],
+  allAcceptedDomains: [false, true],
+  mode: ['ReportOnly', 'Enforce'],
+  requireTls: [false, true],
+  restrictDomainsToCertificate: [false, true],
+  restrictDomainsToIpAddresses: [false, true],
+  requireClientAuthEku: [false, true],
+  minimumTlsVersion: ['TLSv1.2', 'TLSv1.3'],
+  revocationCheck: ['None', 'SoftFail', 'HardFail'],
+  tlsSettings: [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'],
+}
+
+/** @returns a sentence for each change that weakens a requirement */
+export const weakenedRequirements = (changes: readonly FieldChange[]): string[] =>
+  changes.flatMap((change) => {
+    const gone = removedDomains(change)
+    if (gone.length > 0) return [`${gone.join(', ')}: no longer covered by this connector`]
+    return isWeaker(change) ? [`${change.field} is weaker than before`] : []
+  })
+
+function isWeaker({ field, from, to }: FieldChange): boolean {
+  // An empty list means that the connector trusts the public authorities.
+  if (field === 'certificateAuthorities')
+    return (from as unknown[]).length > 0 && (to as unknown[]).length === 0
+  if (field === 'messageRateLimit') return limitValue(to) > limitValue(from)
+  const order = strengthOrder[field] ?? []
+  return order.indexOf(to) < order.indexOf(from)
+}
+
+/** Null means no limit. */
+const limitValue = (limit: unknown): number => (limit === null ? Number.POSITIVE_INFINITY : Number(limit))
+
+function removedDomains({ field, from, to }: FieldChange): string[] {
+  if (field !== 'senderDomains' && field !== 'recipientDomains') return []
+  return (from as string[]).filter((domain) => !(to as string[]).includes(domain))
+}

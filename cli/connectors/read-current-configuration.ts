@@ -1,0 +1,62 @@
+/** Reads the gateway's current configuration from its API. */
+import { z } from 'zod'
+import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { encodeUrlPart } from '../api/api-client.ts'
+import { CommandError } from '../command-error.ts'
+import {
+  acceptedDomains,
+  type DesiredEntry,
+  type EntryKind,
+  type EntryKindName,
+  entryKinds,
+} from './entry-kinds.ts'
+import { toDesiredEntry } from './read-configuration.ts'
+
+/** One entry of the gateway. `answer` is the API's response, with the fields that the server assigns. */
+export interface CurrentEntry extends DesiredEntry {
+  readonly path: string
+  readonly version: number
+  readonly id: string | null
+  readonly response: Readonly<Record<string, unknown>>
+}
+
+export type CurrentConfiguration = Readonly<Record<EntryKindName, readonly CurrentEntry[]>>
+
+/** Fields that the server assigns. */
+const ServerFields = z.looseObject({ version: z.int().positive(), id: z.string().optional() })
+const serverFieldNames = ['id', 'createdAt', 'updatedAt', 'version', 'validation', 'warnings']
+
+export async function readCurrentConfiguration(api: ApiClient): Promise<CurrentConfiguration> {
+  const [acceptedDomains, inboundConnectors, outboundConnectors] = await Promise.all(
+    entryKinds.map((kind) => readEntries(api, kind)),
+  )
+  return { acceptedDomains, inboundConnectors, outboundConnectors } as CurrentConfiguration
+}
+
+/** Returns the entries sorted by name. */
+export async function readEntries(api: ApiClient, kind: EntryKind): Promise<CurrentEntry[]> {
+  const all: CurrentEntry[] = []
+  for await (const response of api.list(ServerFields, kind.path)) all.push(toCurrentEntry(kind, response))
+  return all.sort((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+/**
+ * Rejects unknown fields, because writing the entry would lose them.
+ * @throws Fault
+ */
+function toCurrentEntry(kind: EntryKind, response: z.output<typeof ServerFields>): CurrentEntry {
+  const fields = Object.fromEntries(
+    Object.entries(response).filter(([name]) => !serverFieldNames.includes(name)),
+  )
+  const { domain, ...rest } = fields
+  const parsed = kind.input.safeParse(kind === acceptedDomains ? rest : fields)
+  if (!parsed.success)
+    throw new CommandError(
+      `cannot read the gateway's ${kind.singular} "${String(fields.name ?? domain)}": it differs from what this version expects`,
+      [...faultsOf(parsed.error).map(faultText), 'Use the mailflow command of the deployed version.'],
+    )
+  const wanted = toDesiredEntry(kind, kind === acceptedDomains ? { domain, ...parsed.data } : parsed.data)
+  const path = `${kind.path}/${encodeUrlPart(response.id ?? String(domain))}`
+  return { ...wanted, path, version: response.version, id: response.id ?? null, response }
+}

@@ -1,0 +1,195 @@
+/** Checks the MTA-STS policy and record (RFC 8461), and the TLS-RPT record (RFC 8460). Pure. */
+
+import { daySeconds } from '../../../shared/contract/durations.ts'
+import { normaliseDomain } from '../../../shared/mail/domain.ts'
+import type { PolicyContent } from '../../../shared/net/mta-sts/policy.ts'
+import { formatPolicy, formatPolicyRecord } from '../../../shared/net/mta-sts/published.ts'
+import { parseRecordId } from '../../../shared/net/mta-sts/record.ts'
+import { isListed } from '../../../shared/policy/transport-security.ts'
+import {
+  destinationText,
+  recordName,
+  reportDestinations,
+} from '../../../shared/tls-reports/report-destinations.ts'
+import type { DomainFacts } from '../facts/domain-facts.ts'
+import { minMaxAgeSeconds, type Plan } from '../publication-plan.ts'
+import {
+  mtaStsRecordName,
+  policyHostOf,
+  policyUrl,
+  quotedText,
+  reportAddressOf,
+  tlsRptValue,
+} from '../zone-records.ts'
+import { listed } from './assess-mail-routing.ts'
+import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
+
+export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
+  const { policy, mx } = facts
+  const about = { record: 'MTA-STS policy', name: policyUrl(plan.domain) }
+  const wanted = linesOf(plan.policy.text)
+  if (policy.kind === 'Failed') {
+    const silence = dnsFailureOf(facts)
+    if (silence) return failedQueryFinding(about, silence)
+    const host = policyHostOf(plan.domain)
+    return {
+      ...about,
+      result: policy.result === 'sts-policy-fetch-error' ? 'MISSING' : 'DIFFERENT',
+      published: [],
+      wanted,
+      says: [
+        `${policy.detail.replace(/\.$/, '')}.`,
+        'Without a policy, senders do not enforce TLS.',
+        ...(hasAddress(facts)
+          ? []
+          : [`Make ${host} an alias (CNAME) of the host that serves it; see docs/certificates.md.`]),
+      ],
+    }
+  }
+  const served = policy.policy
+  const differences = differencesOf(plan, served)
+  const warnings = [...warningsOf(plan, served), ...uncoveredMxWarnings(served, mx)]
+  const result = differences.length > 0 ? 'DIFFERENT' : warnings.length > 0 ? 'WARN' : 'OK'
+  return {
+    ...about,
+    result,
+    published: linesOf(textOf(served)),
+    wanted: result === 'DIFFERENT' ? wanted : [],
+    says: [...differences, ...warnings, ...(result === 'OK' ? modeNotes(served) : [])],
+  }
+}
+
+const hasAddress = ({ policyHost }: DomainFacts): boolean => policyHost.some(({ kind }) => kind === 'Found')
+
+/** Returns the DNS failure that makes the policy unknown. */
+const dnsFailureOf = (facts: DomainFacts) =>
+  hasAddress(facts) ? undefined : facts.policyHost.find((answer) => answer.kind === 'Failed')
+
+const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) => line !== '')
+
+const textOf = ({ mode, mx, maxAge }: PolicyContent): string =>
+  ['version: STSv1', `mode: ${mode}`, ...mx.map((host) => `mx: ${host}`), `max_age: ${maxAge}`].join('\n')
+
+function differencesOf({ policy, hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyContent): string[] {
+  const uncovered = served.mode === 'none' ? [] : hosts.filter((host) => !isListed(host, served))
+  return [
+    ...(served.mode === policy.mode
+      ? []
+      : [
+          `Its mode is ${served.mode}; it should be ${policy.mode}.${served.mode === 'none' ? ' This policy requires nothing.' : ''}`,
+        ]),
+    ...(uncovered.length === 0
+      ? []
+      : [
+          `It does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders that use MTA-STS deliver no mail there' : ''}.`,
+        ]),
+    ...(maxAge === null || served.maxAge === maxAge
+      ? []
+      : [`Its max_age is ${served.maxAge} seconds; it should be ${maxAge}.`]),
+  ]
+}
+
+/** Returns warnings about content that is allowed and unwanted. */
+function warningsOf({ hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyContent): string[] {
+  if (served.mode === 'none') return []
+  const others = served.mx.filter((pattern) => !hosts.some((host) => isListed(host, { mx: [pattern] })))
+  return [
+    ...(others.length === 0 ? [] : [`It also lists ${listed(others)}, which is not a host of this gateway.`]),
+    ...(maxAge !== null || served.maxAge >= minMaxAgeSeconds
+      ? []
+      : [
+          `Its max_age is ${served.maxAge} seconds: an attacker who blocks the policy host for that long disables the policy. Use ${7 * daySeconds} or more.`,
+        ]),
+  ]
+}
+
+/** Warns about MX hosts that the policy does not list: senders must not deliver to them. */
+function uncoveredMxWarnings(served: PolicyContent, mx: DomainFacts['mx']): string[] {
+  const names = recordsOf(mx)
+    .map(({ exchange }) => normaliseDomain(exchange))
+    .filter((name) => name !== null)
+  const uncovered = served.mode === 'none' ? [] : names.filter((name) => !isListed(name, served))
+  return uncovered.length === 0
+    ? []
+    : [`The MX records name ${listed(uncovered)}, which the policy does not list.`]
+}
+
+const modeNotes = ({ mode }: PolicyContent): string[] =>
+  mode === 'testing'
+    ? [
+        'In mode testing, senders report failures and still deliver. When the reports show no failures, publish --mode enforce.',
+      ]
+    : []
+
+/** The id must change with the policy: senders fetch the policy again only when the id changes. */
+export function assessMtaStsRecord(plan: Plan, facts: DomainFacts): RecordFinding {
+  const { mtaStsRecord: announcement, policy } = facts
+  const name = mtaStsRecordName(plan.domain)
+  const about = { record: 'MTA-STS', name }
+  if (announcement.kind === 'Failed') return failedQueryFinding(about, announcement)
+  const records = recordsOf(announcement).filter((record) => /^v=STSv1/i.test(record))
+  const published = records.map(quotedText)
+  const served = policy.kind === 'Policy' ? policy.policy : null
+  const isCorrect = served !== null && differencesOf(plan, served).length === 0
+  const wanted = isCorrect ? idOf(served) : plan.policy.id
+  const of = (result: Result, ...says: string[]): RecordFinding => ({
+    ...about,
+    result,
+    published,
+    wanted:
+      result === 'MISSING' || result === 'DIFFERENT' ? [quotedText(formatPolicyRecord({ id: wanted }))] : [],
+    says,
+  })
+  if (records.length === 0)
+    return of(
+      'MISSING',
+      'Without this record, senders do not fetch the policy. Publish the policy first, then this record.',
+    )
+  if (records.length > 1)
+    return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8461 §3.1).')
+  const id = parseRecordId(records)
+  if (id === null)
+    return of(
+      'DIFFERENT',
+      'Its syntax is wrong, so senders ignore it: it needs v=STSv1 and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
+    )
+  if (dnsFailureOf(facts)) return of('UNKNOWN', 'The policy cannot be fetched, so the id cannot be checked.')
+  if (!isCorrect) return of('DIFFERENT', `The policy must be changed; then the id must become ${wanted}.`)
+  if (id === wanted) return of('OK')
+  if (id.length === wanted.length && /^[0-9a-f]+$/.test(id))
+    return of(
+      'DIFFERENT',
+      `The id ${id} does not match the served policy. Until it changes, senders use the policy that they have cached.`,
+    )
+  return of(
+    'WARN',
+    `The id ${id} was not generated by mailflow, so it is unknown whether it changed with the policy. Mailflow would use ${wanted}.`,
+  )
+}
+
+const idOf = ({ mode, mx, maxAge }: PolicyContent): string =>
+  formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge }).id
+
+export function assessTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding {
+  const about = { record: 'TLS-RPT', name: recordName(plan.domain) }
+  if (tlsRpt.kind === 'Failed') return failedQueryFinding(about, tlsRpt)
+  const records = recordsOf(tlsRpt).filter((record) => /^v=TLSRPTv1/i.test(record))
+  const published = records.map(quotedText)
+  const of = (result: Result, ...says: string[]): RecordFinding => ({
+    ...about,
+    result,
+    published,
+    wanted: result === 'OK' ? [] : [quotedText(tlsRptValue(plan))],
+    says,
+  })
+  if (records.length === 0) return of('MISSING', 'Senders do not report TLS failures with your mail servers.')
+  if (records.length > 1)
+    return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8460 §3).')
+  const destinations = reportDestinations(records).map(destinationText)
+  if (destinations.length === 0)
+    return of('DIFFERENT', 'It has no valid report destination: use rua=mailto:ADDRESS or an https URL.')
+  const wanted = `mailto:${reportAddressOf(plan)}`.toLowerCase()
+  if (plan.reportAddress === null || destinations.some((place) => place.toLowerCase() === wanted))
+    return of('OK')
+  return of('DIFFERENT', `Reports go to ${listed(destinations)}, not to ${plan.reportAddress}.`)
+}

@@ -1,0 +1,73 @@
+/** Formats a session or an attempt in a few words. */
+import { formatTime, printable } from '../text/format.ts'
+import type { Attempt, ClientCertificate, TraceEntry } from './trace-entry.ts'
+
+export const senderText = (mailFrom: string): string => (mailFrom === '' ? '<>' : printable(mailFrom))
+
+/** Describes how a message was received. */
+export function inboundSessionText({ source, tls }: TraceEntry): string {
+  if (source === null) return 'created here'
+  return tls.negotiated ? (tls.protocol ?? 'TLS') : 'in the clear'
+}
+
+/** Describes the session of an attempt. A message that was not sent must not read like one sent in the clear. */
+export function outboundSessionText({ tls, host, outcome }: Attempt): string {
+  if (host === 'Amazon SES') return 'by Amazon SES'
+  const session = tls === null ? sessionWithoutTls(outcome) : tlsSessionText(tls)
+  return outcome === 'TlsNotMet' ? `${session}, not sent` : session
+}
+
+function sessionWithoutTls(outcome: string): string {
+  if (outcome === 'TlsNotMet') return 'no TLS'
+  return outcome === 'Delivered' ? 'in the clear' : 'without TLS'
+}
+
+function tlsSessionText({ protocol, cipher, group, verified }: NonNullable<Attempt['tls']>): string {
+  const words = [protocol, cipher, ...(group === null ? [] : [group])]
+  return [...words, `certificate ${verified ? 'verified' : 'not verified'}`].join(', ')
+}
+
+/** Describes the presented certificate, and why it was not verified. */
+export function presentedCertificateText({ tls }: Attempt): string[] {
+  if (tls === null || tls.fingerprint256 === null) return []
+  const why = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
+  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; '), ...revocationText(tls)]
+}
+
+/** Returns nothing for a good certificate. */
+function revocationText({ revocation }: Pick<ClientCertificate, 'revocation'>): string[] {
+  if (revocation === null || revocation.status === 'Good') return []
+  const found = revocation.status === 'Revoked' ? 'revoked' : 'revocation undetermined'
+  return [`${found}: ${printable(revocation.detail)}`]
+}
+
+/** The source of a TLS requirement, in words. Newer gateways may have other sources. */
+const sources: Readonly<Record<string, string>> = {
+  Connector: 'the connector',
+  Dane: "the next hop's TLSA records",
+  MtaSts: "the recipient domain's MTA-STS policy",
+  RequireTls: "the sender's REQUIRETLS",
+}
+
+/** Describes the TLS requirement of an attempt and its source. */
+export function requirementText({ policy, policySource, onTrial }: Attempt): string {
+  if (policy === null || policy === 'Opportunistic')
+    return onTrial === null ? 'TLS was not required' : `${onTrial} was report only`
+  const source = sources[policySource ?? '']
+  return source === undefined ? `${policy} was required` : `${policy} was required by ${source}`
+}
+
+export function certificateText(certificate: ClientCertificate): string[] {
+  const { subject, subjectAltNames, issuer, fingerprint256, notBefore, notAfter, trusted, trustError } =
+    certificate
+  return [
+    `${printable(subject)}, issued by ${printable(issuer)}`,
+    ...(subjectAltNames.length > 0 ? [`names ${subjectAltNames.map(printable).join(', ')}`] : []),
+    `valid from ${formatTime(notBefore)} to ${formatTime(notAfter)}`,
+    trusted
+      ? 'issued by a trusted authority'
+      : `not issued by a public authority (${trustError ?? 'unknown'})`,
+    ...revocationText(certificate),
+    `SHA-256 ${fingerprint256}`,
+  ]
+}

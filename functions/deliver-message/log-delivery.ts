@@ -1,0 +1,114 @@
+/** Writes deliveries to logs and metrics. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { DeliveryJob } from '../../shared/contract/jobs.ts'
+import type { Attempt } from '../../shared/contract/message.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
+import { formatReply } from '../../shared/mail/reply.ts'
+import { isEnforced } from '../../shared/policy/transport-security.ts'
+import type { Delivery } from './deliver-job.ts'
+import type { StoreReportResult } from './store-report.ts'
+
+/** Logs one line for the attempt. Replies are logged, the message's content is not. */
+export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
+  const {
+    triedNow: tried,
+    triedBefore: known,
+    leasesExpired,
+    busy,
+    unwritten,
+    handedBack,
+    postponed,
+  } = delivery
+  const first = tried[0]?.attempt
+  logger.info(postponed === null ? 'Delivery attempted' : 'Delivery postponed', {
+    messageId: job.message.id,
+    attempt: job.attempt,
+    destination: job.destination,
+    route: job.route.kind,
+    tlsLevel: job.tls.level,
+    tlsMode: job.tls.mode,
+    host: first?.host,
+    ip: first?.ip,
+    tls: first?.tls,
+    reportOnly: first?.reportOnly ? formatReply(first.reportOnly) : null,
+    durationMs: first?.durationMs,
+    recipients: tried.map(({ recipient, attempt }) => ({
+      address: recipient.address,
+      outcome: attempt.outcome,
+      reply: formatReply(attempt.reply),
+    })),
+    knownBefore: known.length,
+    leasesExpired,
+    busy: busy.length,
+    handedBack,
+    postponed,
+  })
+  for (const error of unwritten) logger.error('The result of an attempt could not be recorded', error)
+}
+
+export function countDelivery(
+  metrics: Metrics,
+  job: DeliveryJob,
+  { triedNow: tried, leasesExpired, handedBack, postponed }: Delivery,
+): void {
+  const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
+  const failed = tried.length - delivered.length
+  const unanswered = tried.filter(({ attempt }) => attempt.unanswered).length
+  const reportOnly = tried.filter(({ attempt }) => attempt.reportOnly !== null).length
+  if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
+  if (unanswered > 0) metrics.addMetric(Metric.repliesLost, MetricUnit.Count, unanswered)
+  if (reportOnly > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reportOnly)
+  const unusable = tried.filter(lacksClientCertificate).length
+  if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
+  if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
+  if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
+  if (postponed !== null)
+    metrics.singleMetric().addDimension('reason', postponed).addMetric(Metric.postponed, MetricUnit.Count, 1)
+  if (job.route.kind === 'TlsReports') return
+  for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
+    const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length
+    if (count > 0)
+      metrics.singleMetric().addDimension('tls', tls).addMetric(Metric.delivered, MetricUnit.Count, count)
+  }
+}
+
+/** The administrator must fix it: no host was contacted. */
+const lacksClientCertificate = ({ attempt: { host, reply } }: Delivery['triedNow'][number]): boolean =>
+  host === null && reply.enhanced === '4.3.5'
+
+export function countReport(
+  logger: Logger,
+  metrics: Metrics,
+  messageId: string,
+  result: StoreReportResult,
+): void {
+  switch (result.kind) {
+    case 'Kept': {
+      const { id, organisation, authenticated, signedBy } = result.report
+      logger.info('A TLS report was stored', { messageId, id, organisation, authenticated, signedBy })
+      const counted = metrics.singleMetric().addDimension('authenticated', authenticated)
+      counted.addMetric(Metric.tlsReportsReceived, MetricUnit.Count, 1)
+      return
+    }
+    case 'Ignored':
+      logger.warn('A message to the address for TLS reports has no TLS report', {
+        messageId,
+        why: result.why,
+      })
+      metrics.addMetric(Metric.tlsReportsIgnored, MetricUnit.Count, 1)
+      return
+    case 'Failed':
+      logger.warn('A TLS report could not be stored and is tried again', { messageId, why: result.why })
+  }
+}
+
+/** SES does not show its session: with TLS required it was encrypted, otherwise that is unknown. */
+export function protectionOf(
+  { tls }: Pick<Attempt, 'tls'>,
+  job: Pick<DeliveryJob, 'route' | 'tls'>,
+): 'verified' | 'encrypted' | 'plaintext' | 'unknown' {
+  if (tls !== null) return tls.verified ? 'verified' : 'encrypted'
+  if (job.route.kind !== 'Ses') return 'plaintext'
+  return isEnforced(job.tls) ? 'encrypted' : 'unknown'
+}

@@ -1,0 +1,102 @@
+/**
+ * Collects observed certificates during a batch and writes them at its end. No delivery depends on it. Recorded are
+ * the certificates of servers under a connector; of other servers only those that DANE or MTA-STS verified, since
+ * they belong to no partner. A certificate that failed a requirement may be an impostor's, so it is in the trace
+ * only.
+ */
+import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
+import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
+import type { ClientCredentials } from '../../shared/net/tls-client.ts'
+import { recordOfPem, recordOfServer } from '../../shared/tls/observed/certificate-record.ts'
+import type { NewObservation } from '../../shared/tls/observed/observation.ts'
+import { requiresVerification } from '../../shared/tls/requirement.ts'
+import {
+  type LogAndMetrics,
+  type ObservationSinks,
+  recordObservedCertificate,
+} from '../../shared/transport/record-observed-certificate.ts'
+
+/** Different certificates held at a time, more than a batch has sessions. */
+const maxObservations = 200
+
+/** Milliseconds; the function has that much time left after its last attempt. */
+const writeTimeoutMs = 10_000
+
+export class ObservedCertificates {
+  readonly #observations = new Map<string, NewObservation>()
+
+  add(observation: NewObservation | null): void {
+    if (observation === null || this.#observations.size >= maxObservations) return
+    const { endpoint, certificate } = observation
+    this.#observations.set(
+      [endpoint.connector?.id, endpoint.host, certificate.fingerprint256].join(' '),
+      observation,
+    )
+  }
+
+  /** Returns the certificates since the last call. */
+  take(): NewObservation[] {
+    const all = [...this.#observations.values()]
+    this.#observations.clear()
+    return all
+  }
+}
+
+/** Observes the sessions of a job, and the client certificate presented in them. */
+export function certificateWatch(
+  observations: ObservedCertificates,
+  { connector = null }: { connector?: Connector | undefined },
+  now: () => Date,
+) {
+  return {
+    session: (session: SessionRecord): void => observations.add(observeServer(session, connector, now())),
+    credentials:
+      (read: SmtpDeliveryOptions['readCredentials']): SmtpDeliveryOptions['readCredentials'] =>
+      async (name) => {
+        const credentials = await read(name)
+        observations.add(observeOwn(name, credentials, connector, now()))
+        return credentials
+      },
+  }
+}
+
+type Connector = NewObservation['endpoint']['connector']
+
+function observeServer(
+  { tls, result, enforced, hop, domain }: SessionRecord,
+  connector: Connector,
+  at: Date,
+): NewObservation | null {
+  const verifiedBy = requiresVerification(enforced) ? enforced.source : null
+  if (tls?.kind !== 'Established' || result !== 'success') return null
+  if (connector === null && verifiedBy !== 'Dane' && verifiedBy !== 'MtaSts') return null
+  const certificate = recordOfServer(tls)
+  const endpoint = { kind: 'PartnerServer' as const, connector, domain, host: hop.host }
+  return certificate && { endpoint, certificate, verifiedBy, at }
+}
+
+function observeOwn(
+  name: string,
+  { certificate: pem }: ClientCredentials,
+  connector: Connector,
+  at: Date,
+): NewObservation | null {
+  const certificate = recordOfPem(pem)
+  const endpoint = { kind: 'Own' as const, connector, domain: null, host: clientCertificateSecret(name) }
+  return certificate && { endpoint, certificate, verifiedBy: null, at }
+}
+
+/** Never rejects. */
+export async function writeObservedCertificates(
+  observations: ObservedCertificates,
+  recording: ObservationSinks,
+  now: Date,
+  tools: LogAndMetrics,
+): Promise<void> {
+  const signal = AbortSignal.timeout(writeTimeoutMs)
+  await Promise.all(
+    observations
+      .take()
+      .map((observation) => recordObservedCertificate(observation, now, recording, tools, signal)),
+  )
+}

@@ -1,0 +1,51 @@
+/**
+ * A delivery may wait for hours: for a slow destination, after a worker died, in a dead-letter queue. If connectors
+ * have changed in the meantime, mail must not leave under their old requirements, so it is decided again. Only an
+ * attempt that a worker has begun continues: its outcome is unknown, and no other job would find it. A cancelled
+ * attempt has not begun. If its bounce was never recorded, its lease expires, and a worker that waited for that would
+ * send under old connectors.
+ */
+import { type DeliveryJob, type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
+import type { Attempt, Recipient } from '../../shared/contract/message.ts'
+import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
+import { attemptKey } from '../../shared/messages/message-keys.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
+
+export interface StaleDependencies {
+  claims: Claims<Attempt | Cancelled>
+  evaluation: JobSender<EvaluationJob>
+  now(): Date
+}
+
+/**
+ * Seconds. While connectors change constantly, decision and delivery must not return jobs to each other at full
+ * speed.
+ */
+const redecisionDelaySeconds = 2
+
+/**
+ * @param connectorsVersion current version of the connectors
+ * @returns the recipients to continue with; the others are decided again
+ */
+export async function returnStaleDecisions(
+  { message, recipients, attempt, connectorsVersion: decidedBy }: DeliveryJob,
+  connectorsVersion: number,
+  { claims, evaluation, now }: StaleDependencies,
+): Promise<Recipient[]> {
+  if (decidedBy === connectorsVersion) return recipients
+  const checked = await Promise.all(
+    recipients.map(async (recipient) => ({
+      recipient,
+      begun: await claims.isBegun(attemptKey(message.id, recipient.address, attempt)),
+    })),
+  )
+  const stale = checked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)
+  const notBefore = now().toISOString()
+  await evaluation.send(
+    splitForJobs(stale).map((part) => ({
+      job: { message, recipients: part, notBefore, retry: true },
+      delaySeconds: redecisionDelaySeconds,
+    })),
+  )
+  return checked.filter(({ begun }) => begun).map(({ recipient }) => recipient)
+}

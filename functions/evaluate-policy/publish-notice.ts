@@ -1,0 +1,87 @@
+/**
+ * Handles a notice in evaluate-policy: publishes it once for each connector, certificate and day. If publishing fails,
+ * the notice is sent to the queue again as a new job. A topic that is down must put nothing into the dead-letter queue
+ * of mail.
+ */
+import { daySeconds } from '../../shared/contract/durations.ts'
+import type { CertificateNotice } from '../../shared/contract/jobs.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
+import type { Claims } from '../../shared/messages/claims.ts'
+import type { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
+import { noticeKey } from '../../shared/messages/message-keys.ts'
+import type { JobSender } from '../../shared/queues/job-queue.ts'
+import type { Announcement } from '../../shared/queues/topic-publisher.ts'
+import type { ObservedList } from '../../shared/transport/observed-list.ts'
+import { formatNotice } from './notice-text.ts'
+
+export interface NoticeDependencies {
+  days: Pick<DailyNoticeLimit, 'allows'>
+  claims: Claims<PublishedNotice>
+  accepted: Pick<ObservedList, 'lastAccepted'>
+  /** @returns the SNS message id */
+  publish(announcement: Announcement): Promise<string>
+  evaluation: JobSender<CertificateNotice>
+}
+
+export interface PublishedNotice {
+  published: string
+}
+
+export type NoticeResult =
+  /** `accepted`: fingerprint of the last accepted certificate, or null. */
+  | { kind: 'Published'; id: string; accepted: string | null }
+  /** It was published today. */
+  | { kind: 'Known' }
+  /** Another worker is publishing it. If that worker dies, its own job returns to the queue. */
+  | { kind: 'Busy' }
+  /** The day's limit of notices is reached. */
+  | { kind: 'TooMany' }
+  /** Publishing failed: it is tried again, or given up after a day. */
+  | { kind: 'Later' | 'GivenUp'; cause: unknown }
+
+/** Longer than publishing can take. */
+const leaseMs = 30_000
+
+const retryDelaySeconds = 900
+/** One day of retries. */
+const maxFailures = 96
+
+const ttlSeconds = 3 * daySeconds
+
+/** @throws Error when the claim cannot be read, or the notice cannot be sent to the queue again */
+export async function publishNotice(
+  notice: CertificateNotice,
+  now: Date,
+  { days, claims, accepted, publish, evaluation }: NoticeDependencies,
+): Promise<NoticeResult> {
+  const connector = notice.connector.id
+  const { fingerprint256 } = notice.presented
+  const day = now.toISOString().slice(0, 10)
+  const expiresAt = expiryAfter(now, ttlSeconds)
+  if (!(await days.allows(notice, day, expiresAt))) return { kind: 'TooMany' }
+  const key = noticeKey(connector, fingerprint256, day)
+  const claim = await claims.claim(key, now, leaseMs, expiresAt)
+  if (claim.kind === 'Done') return { kind: 'Known' }
+  if (claim.kind === 'Busy') return { kind: 'Busy' }
+  const lastAccepted = await accepted.lastAccepted(connector, now)
+  const announcement = formatNotice(notice, lastAccepted)
+  let id: string
+  try {
+    id = await publish(announcement)
+  } catch (cause) {
+    return requeueNotice(notice, cause, evaluation)
+  }
+  await claims.complete(key, { published: id })
+  return { kind: 'Published', id, accepted: lastAccepted?.fingerprint256 ?? null }
+}
+
+async function requeueNotice(
+  notice: CertificateNotice,
+  cause: unknown,
+  evaluation: JobSender<CertificateNotice>,
+): Promise<NoticeResult> {
+  const failures = notice.failures + 1
+  if (failures >= maxFailures) return { kind: 'GivenUp', cause }
+  await evaluation.send([{ job: { ...notice, failures }, delaySeconds: retryDelaySeconds }])
+  return { kind: 'Later', cause }
+}

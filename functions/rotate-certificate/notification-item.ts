@@ -1,0 +1,70 @@
+/**
+ * Stores what the last notices described, with a lease for the run that sends notices. Concurrent runs must not both
+ * send them, and a run that dies must not lose them. So the state is written after the notices: a notice may come
+ * twice, and none is lost.
+ */
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { z } from 'zod'
+import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
+import type { NotifiedState } from './certificate-changes.ts'
+
+const key = { pk: 'certificates', sk: 'told' }
+
+const Item = z.object({
+  told: z.object({ states: z.record(z.string(), z.string()), refused: z.string() }).optional(),
+  /** Counts completed runs, so that a run with an old state gets no lease. */
+  turn: z.number().default(0),
+})
+
+/** Longer than publishing all notices takes. */
+const leaseMs = 120_000
+
+export interface NotificationState {
+  told: NotifiedState | null
+  turn: number
+}
+
+export class NotificationItem {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  async read(): Promise<NotificationState> {
+    const { Item: found } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    )
+    const { told = null, turn } = Item.parse(found ?? {})
+    return { told, turn }
+  }
+
+  /** @returns false when another run holds the lease, or has completed since */
+  claim({ turn }: NotificationState, now: Date): Promise<boolean> {
+    return unlessConditionFails(
+      this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: key,
+          UpdateExpression: 'SET leaseUntil = :until',
+          ConditionExpression:
+            '(attribute_not_exists(leaseUntil) OR leaseUntil < :now) AND (attribute_not_exists(turn) OR turn = :turn)',
+          ExpressionAttributeValues: {
+            ':until': now.getTime() + leaseMs,
+            ':now': now.getTime(),
+            ':turn': turn,
+          },
+        }),
+      ),
+    )
+  }
+
+  /** Stores the state and ends the lease. */
+  async write(told: NotifiedState, { turn }: NotificationState): Promise<void> {
+    await this.#documents.send(
+      new PutCommand({ TableName: this.#table, Item: { ...key, told, turn: turn + 1 } }),
+    )
+  }
+}

@@ -1,0 +1,49 @@
+/** Divides the task's memory for mail into fixed shares, so that no message has to reserve any. */
+import { totalmem } from 'node:os'
+import { partOctets } from '../../../shared/content/large-content.ts'
+import { mailMemoryOctets } from '../../../shared/contract/ingress-memory.ts'
+
+const kibibyte = 1024
+const mebibyte = 1024 * kibibyte
+
+/**
+ * Octets of one message in memory; with 1000 sessions, a quarter of a 1 GiB task. Smaller messages share the cost of a
+ * segment; larger ones cost a file and an object each, about a millisecond.
+ */
+const maxHeldOctets = 256 * kibibyte
+/** A spooled message holds two blocks in any case. */
+const minHeldOctets = 64 * kibibyte
+
+/** A part of a large message in flight, and its copy in TLS. */
+const uploadOctets = 2 * partOctets
+/** More concurrent uploads would only share the bandwidth. */
+const maxUploads = 8
+
+export interface MessageMemory {
+  /** Octets of a message beyond which it goes to the spool. */
+  heldOctets: number
+  /** Concurrent uploads of large messages from the spool. */
+  uploads: number
+}
+
+/**
+ * Half of the memory is for messages of all sessions, a quarter for uploads of large ones. The last quarter is for
+ * copies in segments and uncollected garbage.
+ * @param taskMebibytes memory of the whole task; default: what the system gives this process
+ * @param sessions the maximum number of sessions
+ * @throws Error when so many sessions leave too little for messages
+ */
+export function messageMemory(taskMebibytes: number | undefined, sessions: number): MessageMemory {
+  const memoryMebibytes = taskMebibytes ?? processMemoryOctets() / mebibyte
+  const octets = mailMemoryOctets({ memoryMebibytes, maxSessions: sessions })
+  const octetsPerSession = Math.floor(octets / 2 / sessions)
+  return {
+    heldOctets: Math.min(maxHeldOctets, Math.max(minHeldOctets, octetsPerSession)),
+    uploads: Math.min(maxUploads, Math.max(1, Math.floor(octets / 4 / uploadOctets))),
+  }
+}
+
+function processMemoryOctets(): number {
+  // 0 or an implausibly large number means no limit.
+  return Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem())
+}

@@ -1,0 +1,112 @@
+/**
+ * Connection limiter, for the task and for each address. The attack: one client takes all sessions, or opens
+ * connections endlessly to cause handshakes. The defence: an address has a maximum of concurrent sessions and of new
+ * ones a minute; an IPv6 client counts as its /64. The limit: a client with many addresses has as many shares. Then the
+ * task's maximum protects it, and honest clients get 421 and retry.
+ */
+import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
+import { BoundedMap } from './bounded-map.ts'
+import { clientNetwork } from './client-network.ts'
+
+export interface ConnectionLimits {
+  maxSessions: number
+  maxSessionsPerAddress: number
+  /** New sessions of an address in a minute; 0 means unlimited. */
+  maxNewSessionsPerMinute: number
+}
+
+export function connectionLimits(environment: {
+  MAX_CONNECTIONS: number
+  MAX_CONNECTIONS_PER_ADDRESS: number
+  MAX_CONNECTION_RATE_PER_ADDRESS: number
+}): ConnectionLimits {
+  return {
+    maxSessions: environment.MAX_CONNECTIONS,
+    maxSessionsPerAddress: environment.MAX_CONNECTIONS_PER_ADDRESS,
+    maxNewSessionsPerMinute: environment.MAX_CONNECTION_RATE_PER_ADDRESS,
+  }
+}
+
+const minuteMs = 60_000
+
+/**
+ * Addresses without a session that are kept for their rate. Beyond it, the half that left first is forgotten: limits
+ * for single addresses cannot stop a flood from so many, and no client is refused because of another's flood.
+ */
+const maxIdleAddresses = 65_536
+
+/** An address's minute begins with its first session, and again with the first session after that minute. */
+interface Client {
+  sessions: number
+  /** Sessions admitted in the current minute. */
+  startedInMinute: number
+  minuteStart: number
+}
+
+export class ConnectionLimiter {
+  readonly #limits: ConnectionLimits
+  readonly #now: () => number
+  readonly #connected = new Map<string, Client>()
+  /** Addresses without a session. */
+  readonly #idle: BoundedMap<Client>
+  #sessions = 0
+
+  /** @param now milliseconds of a monotonic clock */
+  constructor(limits: ConnectionLimits, now = () => performance.now(), idleAddressLimit = maxIdleAddresses) {
+    this.#limits = limits
+    this.#now = now
+    this.#idle = new BoundedMap({ maxKeys: idleAddressLimit, maxAgeMs: minuteMs, now })
+  }
+
+  get sessions(): number {
+    return this.#sessions
+  }
+
+  /** Addresses held. */
+  get addresses(): number {
+    return this.#connected.size + this.#idle.size
+  }
+
+  /**
+   * Counts a session of this address.
+   * @returns null, and the session counts until `release`; or the refusal, and it does not count
+   */
+  admit(address: string): Refusal | null {
+    const key = clientNetwork(address)
+    const now = this.#now()
+    const client: Client = this.#connected.get(key) ??
+      this.#idle.get(key) ?? { sessions: 0, startedInMinute: 0, minuteStart: now }
+    if (now - client.minuteStart >= minuteMs) {
+      client.startedInMinute = 0
+      client.minuteStart = now
+    }
+    const refusal = this.#checkLimits(client)
+    if (refusal !== null) return refusal
+    client.sessions++
+    client.startedInMinute++
+    this.#sessions++
+    this.#idle.delete(key)
+    this.#connected.set(key, client)
+    return null
+  }
+
+  /** Ends a counted session. */
+  release(address: string): void {
+    const key = clientNetwork(address)
+    const client = this.#connected.get(key)
+    if (client === undefined) return
+    this.#sessions--
+    if (--client.sessions > 0) return
+    this.#connected.delete(key)
+    if (this.#limits.maxNewSessionsPerMinute > 0) this.#idle.set(key, client)
+  }
+
+  /** An address's own excess is reported first: it is the more precise reason. */
+  #checkLimits({ sessions, startedInMinute }: Client): Refusal | null {
+    const { maxSessionsPerAddress, maxNewSessionsPerMinute } = this.#limits
+    if (sessions >= maxSessionsPerAddress) return tooManyConnections
+    if (maxNewSessionsPerMinute > 0 && startedInMinute >= maxNewSessionsPerMinute)
+      return tooManyNewConnections
+    return this.#sessions >= this.#limits.maxSessions ? tooManySessions : null
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Rate limiter for messages of a connector and of an address. The attack: a server sends more than the systems behind
+ * can handle, or uses up the gateway. The defence: a message beyond a limit is deferred at its first recipient, so the
+ * sender keeps it; an accepted message is never refused later. A connector's limit holds over all tasks and is counted
+ * in the transport table. An address's limit holds within a task: strangers must not cause table writes. The limit: the
+ * shared count lets some excess pass, and a sender that matches a connector can use up its limit. Restricting the
+ * connector's domains to a certificate or to addresses prevents that.
+ */
+import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import type { Log } from '../log.ts'
+import { type Refusal, refusal } from '../replies.ts'
+import { clientNetwork } from './client-network.ts'
+import { type SharedCounts, SharedRateCounter } from './shared-rate-counter.ts'
+
+export interface MessageRateLimiter {
+  /**
+   * Counts a message: once for each transaction, when its first recipient is accepted.
+   * @param connectors that match the sender; report-only ones have no limit
+   * @param at milliseconds since 1970
+   * @returns null, and it counts; or a temporary refusal, and it does not count
+   */
+  countMessage(ip: string, connectors: readonly InboundConnector[], at: number): RateLimitRefusal | null
+  stop(): void
+}
+
+export interface RateLimitRefusal extends Refusal {
+  /** The connector whose limit was reached, for the log; null for an address's limit. */
+  connector: string | null
+}
+
+/** A connector's `messageRateLimit`, over all tasks. */
+export const tooManyForConnector = refusal(
+  'MessageRate',
+  451,
+  '4.7.0',
+  'Too many messages per minute for this connector, try again later',
+)
+/** `maximumMessagesPerMinutePerAddress` */
+export const tooManyFromAddress = refusal(
+  'MessageRatePerAddress',
+  451,
+  '4.7.0',
+  'Too many messages per minute from your address, try again later',
+)
+
+export interface MessageRateLimiterOptions {
+  /** Counts of connectors over all tasks: RateTable. */
+  connectorCounts: SharedCounts
+  /** Messages a minute from one address; 0 means unlimited. */
+  addressLimit: number
+  log: Log
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** Addresses counted at once: about ten megabytes, including the previous minute. */
+const maxAddresses = 32_768
+/** More connectors than any deployment has. */
+const maxConnectors = 65_536
+
+/** `stop` drops counts that are not reported yet. */
+export function createMessageRateLimiter(options: MessageRateLimiterOptions): MessageRateLimiter {
+  const { connectorCounts, addressLimit, log, now } = options
+  const connectorRates = new SharedRateCounter({
+    counts: connectorCounts,
+    maxKeys: maxConnectors,
+    log,
+    now,
+  })
+  const addressRates = new SharedRateCounter({ counts: null, maxKeys: maxAddresses, log, now })
+  const ticker = setInterval(() => connectorRates.tick(now()), 1000).unref()
+  return {
+    countMessage(ip, connectors, at) {
+      const exhausted = connectors.find((connector) => {
+        const limit = limitOf(connector)
+        return limit !== null && !connectorRates.hasRoom(connector.id, limit, at)
+      })
+      if (exhausted) return { ...tooManyForConnector, connector: exhausted.id }
+      if (addressLimit > 0) {
+        const client = clientNetwork(ip)
+        if (!addressRates.hasRoom(client, addressLimit, at)) return { ...tooManyFromAddress, connector: null }
+        addressRates.countMessage(client, addressLimit, at)
+      }
+      for (const connector of connectors) {
+        const limit = limitOf(connector)
+        if (limit !== null) connectorRates.countMessage(connector.id, limit, at)
+      }
+      return null
+    },
+    stop: () => clearInterval(ticker),
+  }
+}
+
+/** Connectors stored before this setting existed do not have it. */
+const limitOf = ({ mode, messageRateLimit }: InboundConnector): number | null =>
+  mode === 'Enforce' ? (messageRateLimit ?? null) : null

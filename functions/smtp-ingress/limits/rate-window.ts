@@ -1,0 +1,64 @@
+/** Arithmetic of one minute of a shared count, as one of several processes sees it. */
+import type { OtherCounts } from '../../../shared/transport/rate-table.ts'
+
+export interface RateWindow {
+  /** Messages of this process. */
+  ownCount: number
+  /** How many of them were reported. */
+  reportedCount: number
+  /** Counts of the others at the last report. */
+  others: OtherCounts
+  /** When the last report began, in milliseconds since 1970. */
+  reportedAt: number
+  /** The last report failed. */
+  isFailing: boolean
+}
+
+/** Milliseconds after which even a single message is reported. */
+export const reportIntervalMs = 1000
+
+/** @param counters other processes expected to count */
+export const emptyWindow = (counters = 0): RateWindow => ({
+  ownCount: 0,
+  reportedCount: 0,
+  others: { messages: 0, counters },
+  reportedAt: Number.NEGATIVE_INFINITY,
+  isFailing: false,
+})
+
+/** Minutes since 1970. */
+export const minuteOf = (at: number): number => Math.floor(at / 60_000)
+
+/** @param limit messages of all processes together */
+export const hasRoom = ({ ownCount, others }: RateWindow, limit: number): boolean =>
+  ownCount + others.messages < limit
+
+/** After a successful report. Other processes may not have reported yet, so their expected number does not shrink. */
+export const applyReport = (
+  window: RateWindow,
+  reportedCount: number,
+  { messages: taken, counters }: OtherCounts,
+): RateWindow => ({
+  ...window,
+  reportedCount,
+  others: { messages: taken, counters: Math.max(counters, window.others.counters) },
+  isFailing: false,
+})
+
+/** Whether a second has passed with unreported messages. */
+export const isReportOverdue = ({ ownCount, reportedCount, reportedAt }: RateWindow, at: number): boolean =>
+  ownCount > reportedCount && at - reportedAt >= reportIntervalMs
+
+/**
+ * Whether to report now: half of this process's share of the remainder is used. A share assumes at least four
+ * processes, since a new process knows of no others. So unreported messages are at most an eighth of the limit, and
+ * fewer near the limit.
+ */
+export function isReportUrgent(
+  { ownCount, reportedCount, others, isFailing }: RateWindow,
+  limit: number,
+): boolean {
+  if (ownCount === reportedCount || isFailing) return false
+  const share = (limit - reportedCount - others.messages) / Math.max(4, others.counters + 1)
+  return ownCount - reportedCount >= Math.max(1, Math.floor(share / 2))
+}

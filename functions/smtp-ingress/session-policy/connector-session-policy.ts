@@ -1,0 +1,375 @@
+/** Decides on replies by connectors, rate limits and storage, and counts and logs the outcome. */
+import type { TLSSocket } from 'node:tls'
+import type { z } from 'zod'
+import type { IngressEnvironment } from '../../../shared/contract/environment.ts'
+import {
+  newRecipient,
+  noTls,
+  type Recipient,
+  type Reply,
+  type TlsFacts,
+} from '../../../shared/contract/message.ts'
+import { Metric } from '../../../shared/contract/metrics.ts'
+import { comparableMailbox } from '../../../shared/mail/address.ts'
+import { receivedHeader } from '../../../shared/mail/received-header.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
+import { type RcptResult as Admitted, admitRecipient } from '../../../shared/policy/admit-recipient.ts'
+import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
+import { evaluateInbound, type InboundEvaluation, type Session } from '../../../shared/policy/inbound.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
+import type { MessageWithoutContent } from '../intake/evaluation-jobs.ts'
+import type { Intake } from '../intake/intake.ts'
+import type { MessageRateLimiter } from '../limits/message-rate-limiter.ts'
+import { causeOf, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { MailCommand, RecipientCommand } from '../protocol/command.ts'
+import type { DataFault } from '../protocol/data-reader.ts'
+import type { MessageSink } from '../protocol/message-sink.ts'
+import type { Transaction } from '../protocol/session.ts'
+import {
+  accepted,
+  certificateNotRequested,
+  clientDisconnected,
+  connectorsUnavailable,
+  insufficientSpool,
+  internalError,
+  messageHasBareNewlines,
+  messageLineTooLong,
+  queuedAs,
+  type Refusal,
+  recipientAccepted,
+  serviceUnavailable,
+  spoolUnavailable,
+  storageUnavailable,
+  tooLarge,
+  unknownTlsFacts,
+} from '../replies.ts'
+import { handshakeFailure, type TlsService } from '../tls/tls-service.ts'
+import { checkClientRevocation } from './client-revocation.ts'
+import { newMessageId } from './message-id.ts'
+import { postmasterAddress } from './postmaster.ts'
+import type { UnknownCertificateNotifier } from './unknown-certificate-notifier.ts'
+import type { WatchedConnectors } from './watched-connectors.ts'
+
+export interface SessionPolicyParts {
+  environment: z.output<typeof IngressEnvironment>
+  connectors: Pick<WatchedConnectors, 'current' | 'areFailing'>
+  intake: Intake
+  certificateNotifier: UnknownCertificateNotifier
+  rates: MessageRateLimiter
+  /** Without it, revocation is not checked and every status is unknown. */
+  revocation?: Pick<RevocationChecker, 'check'>
+  tls: Pick<TlsService, 'facts' | 'refuseResumption'>
+  metrics: Metrics
+  log: Log
+  now(): Date
+}
+
+type RecipientAcceptance = Extract<Admitted, { action: 'Accept' }>
+
+/** How the connectors assess the sender: computed once for each MAIL, not at each RCPT. */
+interface SenderAssessment {
+  snapshot: Snapshot
+  session: Session
+  judgement: InboundEvaluation
+}
+
+export class ConnectorSessionPolicy implements ConnectionPolicy {
+  readonly #parts: SessionPolicyParts
+  readonly #peer: Peer
+  #tls: TlsFacts = noTls
+  #isResumed = false
+  #mailFrom: string | null = null
+  #assessment: SenderAssessment | null = null
+  /** How the last recipient was accepted. It depends on the sender only, so it holds for all recipients. */
+  #acceptance: RecipientAcceptance | null = null
+  /** A refusal of this MAIL was already passed to the certificate watch. */
+  #isNotified = false
+  /** The rate limiter has counted this MAIL. */
+  #isCounted = false
+
+  constructor(parts: SessionPolicyParts, peer: Peer) {
+    this.#parts = parts
+    this.#peer = peer
+  }
+
+  checkGreeting(): Refusal | null {
+    return this.#isFailing() ? serviceUnavailable : null
+  }
+
+  /** Runs once a handshake, not once a message. RFC 3207 §4.2: state from before the handshake is discarded. */
+  checkTlsSession(socket: TLSSocket): Refusal | null {
+    this.#mailFrom = null
+    this.#assessment = null
+    this.#acceptance = null
+    try {
+      this.#tls = this.#parts.tls.facts(socket)
+      this.#isResumed = socket.isSessionReused()
+      return null
+    } catch (error) {
+      this.#parts.log('error', 'the facts of a TLS session cannot be determined', { cause: causeOf(error) })
+      return unknownTlsFacts
+    }
+  }
+
+  mail({ envelope, size }: MailCommand): Reply {
+    this.#mailFrom = envelope.mailFrom
+    this.#assessment = null
+    this.#acceptance = null
+    this.#isNotified = false
+    this.#isCounted = false
+    const { environment, intake } = this.#parts
+    if (this.#isFailing()) return this.#refuse(storageUnavailable)
+    if (size > environment.MAX_MESSAGE_SIZE) return this.#refuse(tooLarge(environment.MAX_MESSAGE_SIZE))
+    return intake.hasRoomFor(size) ? accepted : this.#refuse(insufficientSpool)
+  }
+
+  recipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
+    const snapshot = this.#parts.connectors.current()
+    if (!(snapshot instanceof Promise)) return this.#decideRecipient(snapshot, recipient, mail)
+    return snapshot.then(
+      (snapshot) => this.#decideRecipient(snapshot, recipient, mail),
+      (error) => this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error),
+    )
+  }
+
+  data({ greeting, mail, recipients }: Transaction): MessageSink | Reply {
+    const startedAt = performance.now()
+    const { intake, environment, now } = this.#parts
+    const acceptance = this.#acceptance
+    const snapshot = this.#assessment?.snapshot
+    if (acceptance === null || snapshot === undefined) return this.#refuse(internalError)
+    const at = now()
+    const message: MessageWithoutContent = {
+      id: newMessageId(),
+      receivedAt: at.toISOString(),
+      source: { ...this.#peer, helo: greeting.name },
+      direction: acceptance.direction,
+      attributedTo: acceptance.attributedTo,
+      tls: this.#tls,
+      envelope: mail.envelope,
+    }
+    const distinct = uniqueRecipients(recipients, snapshot, environment.MAIL_HOSTNAME)
+    const header = receivedHeader({
+      helo: greeting.name,
+      ip: this.#peer.ip,
+      by: environment.MAIL_HOSTNAME,
+      id: message.id,
+      esmtp: greeting.isEsmtp,
+      smtpUtf8: mail.envelope.smtpUtf8,
+      tls: this.#tls,
+      recipient: distinct.length === 1 ? (distinct[0]?.address ?? null) : null,
+      at,
+    })
+    const incoming = intake.begin(Buffer.from(header), message, distinct)
+    return {
+      get earlyRefusal() {
+        return incoming.earlyRefusal
+      },
+      write: (octets) => incoming.write(octets),
+      end: async (fault) => {
+        const outcome = await incoming.end(fault && this.#faultRefusal(fault))
+        if (outcome === null) return clientDisconnected
+        if ('size' in outcome)
+          return this.#recordAccepted(message, distinct.length, outcome.size, performance.now() - startedAt)
+        return this.#refuse(outcome, {}, outcome.cause)
+      },
+      abandon: () => {
+        // A client that was cut off has its own log line.
+        if (incoming.earlyRefusal === null)
+          this.#parts.log('info', 'client disconnected during a message', { ip: this.#peer.ip })
+        incoming.abandon()
+      },
+    }
+  }
+
+  recordRefusal(refused: Refusal): void {
+    this.#refuse(refused)
+  }
+
+  recordError(error: unknown): void {
+    this.#parts.log('error', 'session failed', {
+      ip: this.#peer.ip,
+      cause: causeOf(error),
+      stack: error instanceof Error ? error.stack : null,
+    })
+  }
+
+  /** The connection is gone, so there is no reply. */
+  recordConnectionError(error: Error): void {
+    this.#parts.log('info', 'connection failed', { ip: this.#peer.ip, cause: causeOf(error) })
+  }
+
+  recordHandshakeError(error: Error): void {
+    const cause = handshakeFailure(error)
+    this.#parts.metrics.count(Metric.tlsHandshakesFailed)
+    this.#parts.metrics.count(Metric.tlsHandshakesFailed, ['cause', cause])
+    this.#parts.log('info', 'TLS handshake failed', {
+      ip: this.#peer.ip,
+      reason: cause,
+      cause: causeOf(error),
+    })
+  }
+
+  #faultRefusal(fault: DataFault): Refusal {
+    return fault === 'BareNewlines'
+      ? messageHasBareNewlines
+      : messageLineTooLong(this.#parts.environment.MAX_LINE_LENGTH)
+  }
+
+  #recordAccepted(
+    message: MessageWithoutContent,
+    recipients: number,
+    size: number,
+    milliseconds: number,
+  ): Reply {
+    const { metrics, log } = this.#parts
+    metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
+    log('info', 'accepted', {
+      id: message.id,
+      mailFrom: message.envelope.mailFrom,
+      recipients,
+      size,
+      ip: this.#peer.ip,
+      tls: message.tls.protocol,
+      ms: Math.round(milliseconds),
+    })
+    return queuedAs(message.id)
+  }
+
+  #isFailing(): boolean {
+    return this.#parts.intake.isFailing || this.#parts.connectors.areFailing
+  }
+
+  #decideRecipient(
+    snapshot: Snapshot,
+    recipient: RecipientCommand['recipient'],
+    mail: MailCommand,
+  ): Reply | Promise<Reply> {
+    const pendingCheck = this.#checkRevocation(snapshot, mail)
+    if (pendingCheck === null) return this.#admitRecipient(snapshot, recipient, mail)
+    return pendingCheck.then(() => this.#admitRecipient(snapshot, recipient, mail))
+  }
+
+  /**
+   * Runs once a session, and only when a connector would accept the mail because of its certificate. @returns null when
+   * no check is needed
+   */
+  #checkRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
+    const { revocation, log } = this.#parts
+    const { clientCertificate } = this.#tls
+    if (!clientCertificate || clientCertificate.revocation || this.#assessment?.snapshot === snapshot)
+      return null
+    const checkingConnectors = connectorsCheckingRevocation(snapshot, this.#policySession(mail))
+    if (checkingConnectors.length === 0) return null
+    const authorities = checkingConnectors.map(({ certificateAuthorities }) => certificateAuthorities)
+    return checkClientRevocation(clientCertificate, authorities, revocation, this.#parts.now()).then(
+      (result) => {
+        if (result.status !== 'Good')
+          log('warn', 'revocation check of a client certificate did not return Good', {
+            ip: this.#peer.ip,
+            fingerprint256: clientCertificate.fingerprint256,
+            connectors: checkingConnectors.map(({ name }) => name),
+            ...result,
+          })
+        this.#tls = withRevocation(this.#tls, result)
+      },
+    )
+  }
+
+  #policySession({ envelope }: MailCommand): Session {
+    return { ip: this.#peer.ip, tls: this.#tls, mailFrom: envelope.mailFrom, at: this.#parts.now() }
+  }
+
+  #admitRecipient(snapshot: Snapshot, recipient: RecipientCommand['recipient'], mail: MailCommand): Reply {
+    const { environment, rates, now } = this.#parts
+    const address = postmasterAddress(recipient.address, snapshot, environment.MAIL_HOSTNAME)
+    const at = now()
+    if (this.#assessment?.snapshot !== snapshot) {
+      const session = this.#policySession(mail)
+      this.#assessment = { snapshot, session, judgement: evaluateInbound(snapshot, session) }
+    }
+    const { judgement } = this.#assessment
+    const decision = admitRecipient(snapshot, judgement, address)
+    if (this.#couldPresentCertificate() && dependsOnCertificate(judgement, decision))
+      return this.#requestFullHandshake(recipient.address)
+    if (decision.action === 'Refuse') {
+      this.#notifyOnce(this.#assessment)
+      const { connector, explanation } = decision
+      return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
+    }
+    if (!this.#isCounted) {
+      const tooMany = rates.countMessage(this.#peer.ip, matchingConnectors(judgement), at.getTime())
+      if (tooMany)
+        return this.#refuse(tooMany, { recipient: recipient.address, connector: tooMany.connector })
+      this.#isCounted = true
+    }
+    this.#acceptance = decision
+    return recipientAccepted
+  }
+
+  /**
+   * In a resumed session the server requests no certificate; a full handshake might bring one and change the decision.
+   */
+  #couldPresentCertificate(): boolean {
+    return this.#isResumed && this.#tls.clientCertificate === null
+  }
+
+  #requestFullHandshake(recipient: string): Reply {
+    this.#parts.tls.refuseResumption(this.#peer.ip)
+    return this.#refuse(certificateNotRequested, { recipient })
+  }
+
+  /** Once for each MAIL: evaluate-policy never sees what is refused here. */
+  #notifyOnce({ snapshot, session, judgement }: SenderAssessment): void {
+    if (this.#isNotified) return
+    this.#isNotified = true
+    this.#parts.certificateNotifier.notifyRefusal(snapshot, session, judgement)
+  }
+
+  /** Counts and logs a refusal. Only the reply reaches the client. */
+  #refuse({ reason, reply }: Refusal, fields: Record<string, unknown> = {}, cause?: unknown): Reply {
+    const { metrics, log } = this.#parts
+    metrics.count(Metric.refused, ['reason', reason])
+    if (storageFailureReasons.has(reason) && cause !== undefined) metrics.count(Metric.storageFailures)
+    log(cause === undefined ? 'info' : 'error', 'refused', {
+      reason,
+      reply: formatReply(reply),
+      ip: this.#peer.ip,
+      tls: this.#tls.protocol,
+      mailFrom: this.#mailFrom,
+      ...fields,
+      ...(cause === undefined ? {} : { cause: causeOf(cause) }),
+    })
+    return reply
+  }
+}
+
+/** Two spellings of one mailbox are one recipient. */
+function uniqueRecipients(
+  recipients: Transaction['recipients'],
+  snapshot: Snapshot,
+  hostname: string,
+): Recipient[] {
+  const distinct = new Map<string, Recipient>()
+  for (const { address, notify, orcpt } of recipients) {
+    const resolved = postmasterAddress(address, snapshot, hostname)
+    distinct.set(comparableMailbox(resolved), { ...newRecipient(resolved), notify, orcpt })
+  }
+  return [...distinct.values()]
+}
+
+/** Includes violations whose mail would be accepted and held. */
+const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: Admitted): boolean =>
+  violation !== null || (decision.action === 'Refuse' && decision.reason === 'RelayDenied')
+
+/** Failures of S3, SQS or the task's disk. */
+const storageFailureReasons: ReadonlySet<string> = new Set(
+  [storageUnavailable, spoolUnavailable, insufficientSpool].map(({ reason }) => reason),
+)
+
+/** The connectors that match the sender. */
+const matchingConnectors = ({ partner, attributedTo }: InboundEvaluation) =>
+  [partner, attributedTo].filter((connector) => connector !== null)

@@ -1,0 +1,71 @@
+/** Reads the connectors for sessions, and detects when they cannot be read. */
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { CircuitBreaker, isTimeout } from '../circuit-breaker.ts'
+import type { Log } from '../log.ts'
+
+export interface SnapshotSource {
+  current(options: { maxAgeMs: number }): Promise<Snapshot>
+}
+
+/** Milliseconds. Enough for RCPT TO: evaluate-policy decides again with a current snapshot. */
+const maxSnapshotAgeMs = 1000
+
+/** Consecutive failed reads. One timeout counts as many. */
+const outageThreshold = 3
+
+export class WatchedConnectors {
+  readonly #snapshots: SnapshotSource
+  readonly #breaker: CircuitBreaker
+  readonly #now: () => number
+  #cached: { snapshot: Snapshot; readAt: number } | null = null
+  #pendingRead: Promise<Snapshot> | null = null
+
+  /** @param now milliseconds of a monotonic clock */
+  constructor(snapshots: SnapshotSource, log: Log, now: () => number = () => performance.now()) {
+    this.#snapshots = snapshots
+    this.#now = now
+    this.#breaker = new CircuitBreaker({
+      failureThreshold: outageThreshold,
+      probe: async () => void (await snapshots.current({ maxAgeMs: 0 })),
+      initialDelayMs: 1000,
+      maxDelayMs: 30_000,
+      onChange: (open) =>
+        open
+          ? log('error', 'connectors cannot be read: new connections are refused')
+          : log('info', 'connectors can be read: new connections are accepted again'),
+    })
+  }
+
+  get areFailing(): boolean {
+    return this.#breaker.isOpen
+  }
+
+  /** Returns synchronously while the last read is fresh. @throws by rejection, when connectors cannot be read */
+  current(): Snapshot | Promise<Snapshot> {
+    const readAt = this.#now()
+    if (this.#cached && readAt - this.#cached.readAt < maxSnapshotAgeMs) return this.#cached.snapshot
+    this.#pendingRead ??= this.#read(readAt).finally(() => {
+      this.#pendingRead = null
+    })
+    return this.#pendingRead
+  }
+
+  stop(): void {
+    this.#breaker.stop()
+  }
+
+  /**
+   * Concurrent callers share one read and one failure. @param readAt when it began: the result is at least that fresh
+   */
+  async #read(readAt: number): Promise<Snapshot> {
+    try {
+      const snapshot = await this.#snapshots.current({ maxAgeMs: 0 })
+      this.#cached = { snapshot, readAt }
+      this.#breaker.recordSuccess()
+      return snapshot
+    } catch (error) {
+      this.#breaker.recordFailures(isTimeout(error) ? outageThreshold : 1)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/** Publishes notices of certificates that expire, before mail stops. A schedule invokes it daily. */
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SNSClient } from '@aws-sdk/client-sns'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
+import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
+import { ExpiryWatchEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { dimensionValue, Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { Claims } from '../../shared/messages/claims.ts'
+import type { ExpiryGauge, ExpiryNotice } from '../../shared/policy/certificate-expiry.ts'
+import { topicPublisher } from '../../shared/queues/topic-publisher.ts'
+import { ObservedList } from '../../shared/transport/observed-list.ts'
+import { ObservedTable } from '../../shared/transport/observed-table.ts'
+import { type Dependencies, type ExpiryRun, type SentNotice, watchExpiry } from './watch-expiry.ts'
+
+// Runs at cold start.
+
+const environment = readEnvironment(ExpiryWatchEnvironment, process.env)
+const logger = new Logger({ serviceName: 'watch-expiry' })
+const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'watch-expiry' })
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const published = new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE)
+const connectors = new ConnectorRepository(documents, environment.CONNECTORS_TABLE)
+const observedTable = new ObservedTable(documents, environment.TRANSPORT_TABLE)
+const observedList = new ObservedList(documents, environment.TRANSPORT_TABLE)
+
+const recordTimeoutMs = 10_000
+
+const now = () => new Date()
+
+const dependencies: Dependencies = {
+  published: () => published.read(),
+  connectors: () => connectors.readAll(),
+  async recordServed(sighting) {
+    await observedTable.record(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
+  },
+  observations: () => observedList.all(now()),
+  claims: new Claims<SentNotice>(documents, environment.TRANSPORT_TABLE),
+  publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
+  logNotice,
+}
+
+// Called by AWS.
+
+/** @throws when a read or a notice failed; Lambda then repeats the run */
+export async function handler(): Promise<Omit<ExpiryRun, 'gauges'>> {
+  try {
+    const { gauges, ...run } = await watchExpiry(now(), dependencies)
+    publishGauges(gauges)
+    logger.info('Certificates checked for expiry', { ...run, inUse: gauges.length })
+    if (run.failed > 0) throw new Error(`${run.failed} notices could not be published`)
+    return run
+  } finally {
+    if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
+  }
+}
+
+function logNotice(notice: ExpiryNotice, failure: Error | null): void {
+  const { observedAs, connector, hosts, certificate, daysLeft, consequence } = notice
+  const { fingerprint256, notAfter } = certificate
+  const fields = {
+    observedAs,
+    connector: connector?.name,
+    hosts,
+    fingerprint256,
+    notAfter,
+    daysLeft,
+    consequence,
+  }
+  if (failure === null) return void logger.warn('A certificate expires', fields)
+  metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
+  logger.error('A notice could not be published', { ...fields, error: failure })
+}
+
+/** Without certificates no metric is published: any value would look healthy. */
+function publishGauges(gauges: readonly ExpiryGauge[]): void {
+  const sides = Map.groupBy(gauges, ({ observedAs }) =>
+    observedAs === 'Own' ? Metric.ownCertificateDaysLeft : Metric.partnerCertificateDaysLeft,
+  )
+  for (const [name, all] of sides) {
+    const stopping = all.filter(({ stopsMail }) => stopsMail)
+    if (stopping.length > 0) metrics.addMetric(name, MetricUnit.NoUnit, minDaysLeft(stopping))
+    for (const [connector, group] of Map.groupBy(all, (one) => one.connector)) {
+      if (connector === null) continue
+      const metric = metrics.singleMetric().addDimension('connector', dimensionValue(connector))
+      metric.addMetric(name, MetricUnit.NoUnit, minDaysLeft(group))
+    }
+  }
+}
+
+const minDaysLeft = (gauges: readonly ExpiryGauge[]): number =>
+  Math.min(...gauges.map(({ daysLeft }) => daysLeft))

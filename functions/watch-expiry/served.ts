@@ -1,0 +1,37 @@
+/** Maps the published certificates to what the ingress serves now and next. */
+import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type { ServedCertificate } from '../../shared/policy/certificate-expiry.ts'
+import { recordOfPem } from '../../shared/tls/observed/certificate-record.ts'
+import type { NewObservation } from '../../shared/tls/observed/observation.ts'
+
+/** @param published state as of now */
+export function servedCertificatesOf({ certificates }: PublishedCertificates): ServedCertificate[] {
+  return certificates
+    .filter(({ state }) => state === 'Current')
+    .map(({ fingerprint256, keyType }) => {
+      const next = certificates.find((other) => other.state === 'Next' && other.keyType === keyType)
+      const successor =
+        next?.servedFrom == null
+          ? null
+          : {
+              fingerprint256: next.fingerprint256,
+              servedFrom: next.servedFrom,
+              notAfter: next.validUntil,
+            }
+      return { fingerprint256, successor }
+    })
+}
+
+/** @param published state as of `at` */
+export function observationsOfServed(
+  { hostname, certificates }: PublishedCertificates,
+  at: Date,
+): NewObservation[] {
+  return certificates
+    .filter(({ state }) => state === 'Current')
+    .flatMap(({ chain }) => {
+      const certificate = recordOfPem(chain)
+      const endpoint = { kind: 'Own' as const, connector: null, domain: null, host: hostname }
+      return certificate === null ? [] : [{ endpoint, certificate, verifiedBy: null, at }]
+    })
+}

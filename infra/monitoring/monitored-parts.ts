@@ -1,0 +1,21 @@
+import type { Config } from '../config.ts'
+import type { ConnectorApi } from '../connectors/connector-api.ts'
+import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
+import type { PublicPages } from '../pages/public-pages.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
+import type { UnitFunction } from '../unit.ts'
+
+/** The parts that the dashboard and the alarms watch. */
+export interface MonitoredParts {
+  readonly config: Config
+  readonly ingress: SmtpIngress
+  readonly queues: MailQueues
+  readonly functions: Readonly<
+    Record<
+      'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report' | 'expiryWatch' | 'rotate',
+      UnitFunction
+    >
+  >
+  readonly api: ConnectorApi
+  readonly pages: PublicPages
+}

@@ -1,0 +1,138 @@
+/**
+ * HTTP requests over connections that stay open. An idle connection may break unnoticed. A request that fails on one
+ * closes the other idle connections; the caller then repeats it over a new connection.
+ */
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as overHttp,
+  type RequestOptions,
+} from 'node:http'
+import { Agent as HttpsAgent, request as overHttps } from 'node:https'
+import { NoResponseError } from './errors.ts'
+
+export interface Origin {
+  isSecure: boolean
+  hostname: string
+  /** Null for the scheme's default port. */
+  port: number | null
+}
+
+export interface RequestTimeouts {
+  /** Milliseconds until the connection is established. */
+  connectMs: number
+  /** Milliseconds from the first octet of the request to the last octet of the response. */
+  totalMs: number
+}
+
+export interface HttpRequest {
+  method: string
+  path: string
+  headers: Readonly<Record<string, string>>
+  /** Written one after another, without copying them into one buffer. */
+  body: readonly Buffer[]
+}
+
+export interface HttpResponse {
+  status: number
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+const maxConnections = 128
+
+/** Octets of a response body. The longest expected response, ten refused jobs with long reasons, has a tenth of it. */
+const maxResponseOctets = 65_536
+
+export class HttpConnections {
+  readonly #origin: Origin
+  readonly #timeouts: RequestTimeouts
+  readonly #startRequest: typeof overHttp
+  readonly #keepAliveAgent: HttpAgent
+  readonly #singleUseAgent: HttpAgent
+
+  constructor(origin: Origin, timeouts: RequestTimeouts) {
+    this.#origin = origin
+    this.#timeouts = timeouts
+    this.#startRequest = origin.isSecure ? overHttps : overHttp
+    const Agent = origin.isSecure ? HttpsAgent : HttpAgent
+    this.#keepAliveAgent = new Agent({ keepAlive: true, maxSockets: maxConnections })
+    this.#singleUseAgent = new Agent({ keepAlive: false })
+  }
+
+  /**
+   * @param useNewConnection whether to use a new connection for this request only
+   * @throws NoAnswerError
+   */
+  async send(request: HttpRequest, useNewConnection: boolean): Promise<HttpResponse> {
+    const agent = useNewConnection ? this.#singleUseAgent : this.#keepAliveAgent
+    try {
+      return await this.#send(request, agent)
+    } catch (error) {
+      if (!useNewConnection) this.#closeIdleConnections()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#keepAliveAgent.destroy()
+    this.#singleUseAgent.destroy()
+  }
+
+  #closeIdleConnections(): void {
+    for (const sockets of Object.values(this.#keepAliveAgent.freeSockets))
+      for (const socket of sockets ?? []) socket.destroy()
+  }
+
+  #send({ method, path, headers, body }: HttpRequest, agent: HttpAgent): Promise<HttpResponse> {
+    const { hostname, port } = this.#origin
+    const { connectMs, totalMs } = this.#timeouts
+    const options: RequestOptions = { agent, hostname, port, method, path, headers }
+    return new Promise((resolve, reject) => {
+      const request = this.#startRequest(options)
+      const fail = (error: NoResponseError) => {
+        clearTimeout(totalTimeout)
+        reject(error)
+        request.destroy()
+      }
+      const startTimeout = (ms: number, failure: string) =>
+        setTimeout(() => fail(new NoResponseError(`${failure} within ${ms} ms`, 'ETIMEDOUT')), ms)
+      const totalTimeout = startTimeout(totalMs, 'no answer')
+      request.on('error', (error) => fail(NoResponseError.from(error)))
+      request.on('socket', (socket) => {
+        if (!socket.connecting) return
+        const connectTimeout = startTimeout(connectMs, 'no connection')
+        socket
+          .once('connect', () => clearTimeout(connectTimeout))
+          .once('close', () => clearTimeout(connectTimeout))
+      })
+      request.on('response', (response) =>
+        readBody(response, fail, (httpResponse) => {
+          clearTimeout(totalTimeout)
+          resolve(httpResponse)
+          // The service has refused the request: the rest of its body need not be sent.
+          if (httpResponse.status >= 300 && !request.writableFinished) request.destroy()
+        }),
+      )
+      for (const part of body.slice(0, -1)) request.write(part)
+      request.end(body.at(-1))
+    })
+  }
+}
+
+function readBody(
+  response: IncomingMessage,
+  fail: (error: NoResponseError) => void,
+  succeed: (httpResponse: HttpResponse) => void,
+): void {
+  let body = ''
+  response.setEncoding('utf8')
+  response.on('data', (text: string) => {
+    body += text
+    if (body.length > maxResponseOctets)
+      fail(new NoResponseError(`a response of more than ${maxResponseOctets} octets`, 'EMSGSIZE'))
+  })
+  response.on('error', (error) => fail(NoResponseError.from(error)))
+  response.on('end', () => succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))
+}

@@ -1,0 +1,115 @@
+/** Requests to one AWS service: signed, tried up to three times, over connections that stay open. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { CredentialsCache } from './credentials-cache.ts'
+import { classifyError, NoResponseError, ServiceError } from './errors.ts'
+import {
+  HttpConnections,
+  type HttpRequest,
+  type HttpResponse,
+  type RequestTimeouts,
+} from './http-connections.ts'
+import { Signer } from './signer.ts'
+import type { Target } from './target.ts'
+
+export interface ServiceRequest extends Omit<HttpRequest, 'path'> {
+  /** Appended to the target's path. */
+  path: string
+  /** SHA-256 of the body in hexadecimal, or `UNSIGNED-PAYLOAD`. */
+  payloadHash: string
+}
+
+/** Randomness and time, replaced in tests. */
+export interface ClockAndRandom {
+  /** In [0, 1). */
+  random(): number
+  now(): number
+  sleep(ms: number): Promise<void>
+}
+
+const systemClockAndRandom: ClockAndRandom = { random: Math.random, now: Date.now, sleep: (ms) => delay(ms) }
+
+const maxTries = 3
+
+/** Upper bound of the first backoff in milliseconds; it doubles with each try. */
+const maxBackoffMs = { Transient: 100, Throttled: 500 }
+
+/** Milliseconds. AWS refuses a signature whose time is five minutes or more from its own. */
+const minClockSkewMs = 4 * 60_000
+
+export class ServiceClient {
+  readonly target: Target
+  readonly #credentials: CredentialsCache
+  readonly #clockAndRandom: ClockAndRandom
+  readonly #connections: HttpConnections
+  readonly #signer: Signer
+  readonly #host: string
+  /** Milliseconds by which the service's clock is ahead of the local clock. */
+  #clockSkewMs = 0
+
+  constructor(
+    target: Target,
+    credentialsCache: CredentialsCache,
+    timeouts: RequestTimeouts,
+    clockAndRandom: ClockAndRandom = systemClockAndRandom,
+  ) {
+    this.target = target
+    this.#credentials = credentialsCache
+    this.#clockAndRandom = clockAndRandom
+    this.#connections = new HttpConnections(target, timeouts)
+    this.#signer = new Signer(target)
+    this.#host = target.port === null ? target.hostname : `${target.hostname}:${target.port}`
+  }
+
+  /**
+   * Only for idempotent requests: a request without a response is sent again.
+   * @returns a 2xx response
+   * @throws ServiceError, NoAnswerError: that of the last try
+   */
+  async send(request: ServiceRequest): Promise<HttpResponse> {
+    let useNewConnection = false
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#try(request, useNewConnection)
+      } catch (error) {
+        const errorClass = classifyError(error)
+        if (errorClass === 'Final' || tries === maxTries) throw error
+        // A broken idle connection says nothing about the service: the request is repeated at once over a new one.
+        const isBrokenConnection = !useNewConnection && error instanceof NoResponseError
+        if (!isBrokenConnection)
+          await this.#clockAndRandom.sleep(
+            this.#clockAndRandom.random() * maxBackoffMs[errorClass] * 2 ** (tries - 1),
+          )
+        useNewConnection ||= error instanceof NoResponseError
+      }
+    }
+  }
+
+  close(): void {
+    this.#connections.close()
+  }
+
+  async #try(request: ServiceRequest, useNewConnection: boolean): Promise<HttpResponse> {
+    const current = this.#credentials.current()
+    const credentials = current instanceof Promise ? await current : current
+    const path = this.target.path + request.path
+    const headers = { ...request.headers, host: this.#host }
+    const now = this.#clockAndRandom.now()
+    const at = new Date(now + this.#clockSkewMs)
+    const signed = this.#signer.sign({ ...request, path, headers }, credentials, at)
+    const response = await this.#connections.send({ ...request, path, headers: signed }, useNewConnection)
+    if (response.status >= 200 && response.status < 300) return response
+    throw new ServiceError(response, this.#correctClock(response, now, at.getTime()))
+  }
+
+  /**
+   * @param now local time in milliseconds when the request was signed
+   * @param at the time in its signature
+   * @returns whether the service refused the signature for its time
+   */
+  #correctClock({ status, headers: { date } }: HttpResponse, now: number, at: number): boolean {
+    const serviceTimeMs = Date.parse(date ?? '')
+    if (status >= 500 || !(Math.abs(serviceTimeMs - at) > minClockSkewMs)) return false
+    this.#clockSkewMs = serviceTimeMs - now
+    return true
+  }
+}

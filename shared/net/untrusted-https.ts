@@ -1,0 +1,71 @@
+/**
+ * HTTPS requests to a server named by an untrusted domain. The attack: the name leads into the deployment's network or
+ * to a metadata service; another server answers; it redirects, never ends or never answers; the response
+ * is cut short. The defence: only public addresses and listed networks; the certificate is verified for the name before
+ * an octet is sent; no redirects; no proxies from the environment; limits on time and size. The limit: an attacker who
+ * gets a certificate for the name is trusted.
+ */
+import { connect, type TLSSocket } from 'node:tls'
+import { dnsNames } from '../tls/facts.ts'
+import { certificateHasName } from '../tls/names.ts'
+import { cipherSuites } from '../tls/suites.ts'
+import {
+  destroyOnAbortOrTimeout,
+  fetchFromAnyAddress,
+  type UntrustedFailure,
+  type UntrustedRequest,
+  type UntrustedRequestLimits,
+  type UntrustedRequestOptions,
+  type UntrustedResponse,
+} from './untrusted-request.ts'
+
+const httpsPort = 443
+
+/** Never throws. */
+export const fetchUntrusted = (
+  options: UntrustedRequestOptions,
+  requestSpec: UntrustedRequest,
+): Promise<UntrustedResponse> =>
+  fetchFromAnyAddress(options, requestSpec, {
+    connectTo: (address, signal) => connectVerified(address, requestSpec.host, options.limits, signal),
+    allowBodyWithoutLength: false,
+  })
+
+/** @returns a socket that has sent no data yet, or the certificate's fault; rejects when the handshake fails */
+function connectVerified(
+  address: string,
+  host: string,
+  { idleTimeoutMs: silence }: UntrustedRequestLimits,
+  signal: AbortSignal,
+): Promise<TLSSocket | UntrustedFailure> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host: address,
+      port: httpsPort,
+      servername: host,
+      minVersion: 'TLSv1.2',
+      ciphers: cipherSuites.join(':'),
+      ALPNProtocols: ['http/1.1'],
+      timeout: silence,
+      // Verified after the handshake, so that a bad certificate differs from a broken connection.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+    })
+    destroyOnAbortOrTimeout(socket, silence, signal, reject)
+    socket.on('close', () => reject(new Error('closed during the handshake')))
+    socket.once('secureConnect', () => {
+      const fault = findCertificateFault(socket, host)
+      if (fault === null) return resolve(socket)
+      socket.destroy()
+      resolve({ kind: 'Failed', cause: 'Certificate', detail: `${host} (${address}): ${fault}` })
+    })
+  })
+}
+
+/** RFC 8461 §3.3: only subject alternative names of type dNSName count. */
+function findCertificateFault(socket: TLSSocket, host: string): string | null {
+  if (!socket.authorized) return `the certificate is not trusted: ${socket.authorizationError ?? 'UNKNOWN'}`
+  const subjectAltNames = dnsNames(socket.getPeerX509Certificate()?.subjectAltName ?? '')
+  if (certificateHasName({ subjectAltNames, commonName: null }, [host])) return null
+  return `the certificate is for ${subjectAltNames.slice(0, 3).join(', ') || 'no name'}`
+}

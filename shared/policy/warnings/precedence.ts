@@ -1,0 +1,107 @@
+/** Describes in few sentences which of two overlapping connectors takes precedence, and whether it requires less. */
+import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { precedenceReason } from '../explain/precedence.ts'
+import { proseList } from '../text-lists.ts'
+import { exampleDomain } from './pattern-index.ts'
+import type { Overlap } from './shared-domains.ts'
+import type { Warning, WarningScope } from './warning.ts'
+
+/** The selected connector; null when not both match the domain. */
+export type Selected<C> = C | null
+
+export interface Comparison<C> {
+  /** Selects one of the two connectors for a domain. */
+  select(other: C, domain: string): Selected<C>
+  orderOf: Parameters<typeof precedenceReason<C>>[3]
+  strengthOf(connector: C): number
+  requiresAll(one: C, other: C): boolean
+}
+
+interface ComparedOverlap<C> extends Overlap<C> {
+  winner: C
+  loser: C
+  why: string
+  /** Both patterns are equally specific. */
+  isEquallySpecific: boolean
+  /** The winner requires less than the loser does. */
+  isWeaker: boolean
+  /** The winner is more specific and requires all that the loser does: domain patterns are meant for that. */
+  isIntended: boolean
+}
+
+/** Bounds the cost: each comparison is a selection. */
+const maxComparisons = 500
+
+export function describeOverlaps<C extends InboundConnector | OutboundConnector>(
+  connector: C,
+  overlaps: readonly Overlap<C>[],
+  comparison: Comparison<C>,
+  scope: WarningScope,
+): Warning[] {
+  const ordered = overlaps.toSorted((one, other) => Number(other.isIdentical) - Number(one.isIdentical))
+  const decided = ordered
+    .slice(0, maxComparisons)
+    .map((overlap) => compareOverlap(connector, overlap, comparison))
+    .filter((it) => it !== null)
+    .filter(({ isIntended }) => scope === 'Everything' || !isIntended)
+  const warnings = [...Map.groupBy(decided, groupKey).values()]
+    .sort((one, other) => Number(other[0]?.isWeaker) - Number(one[0]?.isWeaker))
+    .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
+  const omittedCount = ordered.length - maxComparisons
+  if (omittedCount <= 0) return warnings
+  const message = `overlaps with others in ${omittedCount} more domains, which were not compared`
+  return [...warnings, { path: '', message }]
+}
+
+/** @returns null when the two do not both match the domain */
+function compareOverlap<C extends InboundConnector | OutboundConnector>(
+  connector: C,
+  overlap: Overlap<C>,
+  { select, orderOf, strengthOf, requiresAll }: Comparison<C>,
+): ComparedOverlap<C> | null {
+  const { other, pattern } = overlap
+  const domain = exampleDomain(pattern)
+  const winner = select(other, domain)
+  if (winner === null) return null
+  const loser = winner === other ? connector : other
+  const sameMode = winner.mode === loser.mode
+  const isEquallySpecific = orderOf(winner, domain).specificity === orderOf(loser, domain).specificity
+  return {
+    ...overlap,
+    winner,
+    loser,
+    why: sameMode
+      ? precedenceReason(winner, loser, domain, orderOf)
+      : 'is enforced, and the other only reports',
+    isEquallySpecific,
+    isWeaker: strengthOf(winner) < strengthOf(loser),
+    isIntended: !isEquallySpecific && sameMode && requiresAll(winner, loser),
+  }
+}
+
+/**
+ * Groups overlaps that one sentence describes: a general connector and many particular ones. Two equally specific
+ * connectors get their own sentence.
+ */
+function groupKey<C extends InboundConnector | OutboundConnector>(it: ComparedOverlap<C>): string {
+  const field = it.path.split('[')[0]
+  const { other, winner, loser, isWeaker, isEquallySpecific } = it
+  return [field, winner === other, winner.mode, loser.mode, isWeaker, isEquallySpecific && other.id].join(' ')
+}
+
+function sentence<C extends InboundConnector | OutboundConnector>(
+  group: readonly ComparedOverlap<C>[],
+): string {
+  const [{ pattern, winner, loser, why, isWeaker }, ...more] = group as [
+    ComparedOverlap<C>,
+    ...ComparedOverlap<C>[],
+  ]
+  const others = more.map((it) => `${it.pattern} ("${it.other.name}")`)
+  return [
+    `for ${domainText(pattern)} "${winner.name}" takes precedence over "${loser.name}": it ${why}`,
+    ...(isWeaker ? [`, and requires less than "${loser.name}"`] : []),
+    ...(others.length > 0 ? [`; the same for ${proseList(others)}`] : []),
+  ].join('')
+}
+
+const domainText = (pattern: string): string => (pattern === '*' ? 'every other domain' : pattern)

@@ -1,0 +1,242 @@
+/** Warnings about one connector alone. */
+import { X509Certificate } from 'node:crypto'
+import ipaddr from 'ipaddr.js'
+import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { dayMs } from '../../contract/durations.ts'
+import { validFrom, validTo } from '../../tls/validity.ts'
+import { bestPattern } from '../order.ts'
+import { proseList } from '../text-lists.ts'
+import type { Warning } from './warning.ts'
+
+export function notEnforcedWarning({ enabled, mode }: InboundConnector | OutboundConnector): Warning[] {
+  if (!enabled) return [{ path: 'enabled', message: 'nothing is enforced: the connector is disabled' }]
+  if (mode === 'Enforce') return []
+  return [
+    {
+      path: 'mode',
+      message: 'nothing is enforced: the connector is only evaluated and recorded',
+    },
+  ]
+}
+
+export function inboundOwnWarnings(connector: InboundConnector, now: Date): Warning[] {
+  return [
+    ...(connector.connectorType === 'Partner' ? partnerWarnings(connector) : []),
+    ...authorityWarnings(connector, unverifiedReasonInbound(connector), now),
+    ...purposeWarning(connector),
+    ...revocationWarning(connector, uncheckedReasonInbound(connector)),
+    ...rateLimitWarning(connector),
+    ...connector.senderIpAddresses.flatMap((range, index) => wideRangeWarning(connector, range, index)),
+  ]
+}
+
+export function outboundOwnWarnings(
+  connector: OutboundConnector,
+  acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
+  now: Date,
+): Warning[] {
+  return [
+    ...opportunisticWarning(connector),
+    ...unseenReportOnlyWarning(connector),
+    ...catchAllWarning(connector),
+    ...loopWarning(connector, acceptedDomains),
+    ...authorityWarnings(connector, unverifiedReasonOutbound(connector), now),
+    ...revocationWarning(connector, unverifiedReasonOutbound(connector)),
+  ]
+}
+
+function partnerWarnings(connector: InboundConnector): Warning[] {
+  const { requireTls, restrictDomainsToCertificate, restrictDomainsToIpAddresses } = connector
+  const warnings: Warning[] = []
+  const add = (path: string, message: string) => warnings.push({ path, message })
+  const catchAllIndex = connector.senderDomains.indexOf('*')
+  const hasRequirements = requireTls || restrictDomainsToCertificate || restrictDomainsToIpAddresses
+  if (!hasRequirements) add('requireTls', 'the connector requires nothing: mail in the clear is accepted')
+  if (hasRequirements && catchAllIndex >= 0 && connector.mode === 'Enforce')
+    add(
+      `senderDomains[${catchAllIndex}]`,
+      `mail from every sender that ${missedRequirementText(connector)} is ${connector.onViolation === 'Defer' ? 'held' : 'refused'}`,
+    )
+  if (!restrictDomainsToCertificate)
+    for (const field of ['tlsSenderCertificateNames', 'certificateFingerprints'] as const)
+      if (connector[field].length > 0)
+        add(
+          field,
+          'restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
+        )
+  if (!restrictDomainsToIpAddresses && connector.senderIpAddresses.length > 0)
+    add(
+      'senderIpAddresses',
+      'restricts nothing: restrictDomainsToIpAddresses is false, so mail from any address is accepted',
+    )
+  return warnings
+}
+
+function missedRequirementText(connector: InboundConnector): string {
+  if (connector.restrictDomainsToCertificate) return 'does not present the certificate'
+  if (connector.restrictDomainsToIpAddresses) return 'does not come from the listed addresses'
+  return `does not use TLS${connector.minimumTlsVersion === 'TLSv1.3' ? ' 1.3' : ''}`
+}
+
+/** Exchange accepts no IPv4 range wider than /24; one site gets a /48 of IPv6. */
+const minPrefixLength = { 4: 24, 6: 48 }
+
+function wideRangeWarning({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
+  const { family, prefix } = familyOf(range)
+  if (prefix >= minPrefixLength[family]) return []
+  const size = family === 4 ? `${2 ** (32 - prefix)} addresses` : `a /${prefix} of IPv6`
+  const what =
+    connectorType === 'OnPremises' ? "may relay as the organisation's own server" : 'counts as the partner'
+  return [
+    {
+      path: `senderIpAddresses[${index}]`,
+      message: `${range} is wide: each of ${size} ${what}; /${minPrefixLength[family]} or longer is usual`,
+    },
+  ]
+}
+
+/** Reads an IPv4 range mapped into IPv6 as the IPv4 range. */
+function familyOf(range: string): { family: 4 | 6; prefix: number } {
+  const [address = '', bits] = range.split('/')
+  const parsed = ipaddr.parse(address)
+  if (parsed.kind() === 'ipv4') return { family: 4, prefix: Number(bits ?? 32) }
+  const prefix = Number(bits ?? 128)
+  const mapped = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && prefix >= 96
+  return mapped ? { family: 4, prefix: prefix - 96 } : { family: 6, prefix }
+}
+
+const unverifiedReasonInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
+  tlsSenderCertificateNames.length > 0 ? null : 'tlsSenderCertificateNames is empty'
+
+/** @returns why no certificate is checked, or null */
+function uncheckedReasonInbound(connector: InboundConnector): string | null {
+  const { connectorType, restrictDomainsToCertificate } = connector
+  if (connectorType === 'Partner')
+    return restrictDomainsToCertificate ? null : 'restrictDomainsToCertificate is false'
+  const named = connector.tlsSenderCertificateNames.length + connector.certificateFingerprints.length
+  return named > 0 ? null : 'the connector identifies its servers by address'
+}
+
+/** @param unusedReason why no certificate is checked, or null */
+function revocationWarning(
+  { revocationCheck }: InboundConnector | OutboundConnector,
+  unusedReason: string | null,
+): Warning[] {
+  if (revocationCheck !== 'HardFail' || unusedReason === null) return []
+  return [{ path: 'revocationCheck', message: `has no effect: ${unusedReason}` }]
+}
+
+/** An administrator who sets requireClientAuthEku may believe that a certificate is required. */
+function purposeWarning(connector: InboundConnector): Warning[] {
+  const { connectorType, requireClientAuthEku, restrictDomainsToCertificate } = connector
+  if (!requireClientAuthEku) return []
+  const unusedReason =
+    connectorType === 'Partner' && !restrictDomainsToCertificate
+      ? 'restrictDomainsToCertificate is false, so any certificate or none is accepted'
+      : unverifiedReasonInbound(connector)
+  return unusedReason === null
+    ? []
+    : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unusedReason}` }]
+}
+
+/** Any client that the connector does not exclude uses up the partner's limit. */
+function rateLimitWarning(connector: InboundConnector): Warning[] {
+  const { connectorType, mode, messageRateLimit, senderDomains, onViolation } = connector
+  if (!messageRateLimit || mode !== 'Enforce' || connectorType === 'OnPremises') return []
+  const add = (message: string): Warning[] => [{ path: 'messageRateLimit', message }]
+  if (senderDomains.includes('*'))
+    return add('all senders share this limit: when one of them uses it up, mail from the others is deferred')
+  if (!connector.restrictDomainsToCertificate && !connector.restrictDomainsToIpAddresses)
+    return add(
+      'any client that sends in the name of these domains uses it up: the connector requires neither certificate nor addresses',
+    )
+  if (onViolation === 'Bounce') return []
+  return add('held mail counts too: any client that sends in the name of these domains uses it up')
+}
+
+/** @returns why no certificate is verified, or null */
+export const unverifiedReasonOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
+  tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
+    ? null
+    : `tlsSettings is ${tlsSettings}`
+
+/** @param unusedReason why no certificate is verified, or null */
+function authorityWarnings(
+  { certificateAuthorities }: InboundConnector | OutboundConnector,
+  unusedReason: string | null,
+  now: Date,
+): Warning[] {
+  if (certificateAuthorities.length === 0) return []
+  if (unusedReason !== null)
+    return [{ path: 'certificateAuthorities', message: `has no effect: ${unusedReason}` }]
+  return certificateAuthorities.flatMap((pem, index) => {
+    const message = validityWarning(new X509Certificate(pem), now)
+    return message === null ? [] : [{ path: `certificateAuthorities[${index}]`, message }]
+  })
+}
+
+/** Enough time to get the next certificate from the partner. */
+const expiryWarningMs = 30 * dayMs
+
+function validityWarning(certificate: X509Certificate, now: Date): string | null {
+  const { subject } = certificate
+  const [from, to] = [validFrom(certificate), validTo(certificate)]
+  const name = subject?.replaceAll('\n', ', ').slice(0, 200) || 'the authority'
+  const day = (date: Date) => date.toISOString().slice(0, 10)
+  if (to < now) return `${name} expired on ${day(to)}, so no certificate that it issued is trusted`
+  if (from > now) return `${name} is not valid before ${day(from)}`
+  if (to.getTime() - now.getTime() > expiryWarningMs) return null
+  return `${name} expires on ${day(to)}; from then on no certificate that it issued is trusted`
+}
+
+function opportunisticWarning({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
+  if (connectorType !== 'Partner' || tlsSettings !== null) return []
+  const where = route === 'SmartHosts' ? 'a smart host' : 'a server'
+  return [
+    {
+      path: 'tlsSettings',
+      message: `TLS is not forced: mail goes in the clear to ${where} that does not offer TLS`,
+    },
+  ]
+}
+
+function unseenReportOnlyWarning({ mode, route, tlsSettings }: OutboundConnector): Warning[] {
+  if (mode !== 'ReportOnly' || route !== 'Ses' || tlsSettings === null) return []
+  return [{ path: 'mode', message: 'reports nothing: Amazon SES does not report how it delivers' }]
+}
+
+function catchAllWarning({
+  recipientDomains,
+  tlsSettings,
+  tlsDomain,
+  route,
+  mode,
+}: OutboundConnector): Warning[] {
+  const index = recipientDomains.indexOf('*')
+  if (index < 0 || tlsSettings === null || mode !== 'Enforce' || route === 'SmartHosts') return []
+  const lacking = {
+    EncryptionOnly: 'without TLS',
+    CertificateValidation: 'without TLS and a trusted certificate',
+    DomainValidation: `without a trusted certificate for ${tlsDomain}`,
+  }[tlsSettings]
+  return [{ path: `recipientDomains[${index}]`, message: `mail to every server ${lacking} is not delivered` }]
+}
+
+/** The MX of an accepted domain is usually mailflow. */
+function loopWarning(
+  { recipientDomains, allAcceptedDomains, route }: OutboundConnector,
+  acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
+): Warning[] {
+  if (route !== 'Mx') return []
+  const named = recipientDomains.filter((pattern) => pattern !== '*')
+  const looping = acceptedDomains
+    .map(({ domain }) => domain)
+    .filter((domain) => allAcceptedDomains || bestPattern(named, domain) !== null)
+  if (looping.length === 0) return []
+  return [
+    {
+      path: 'route',
+      message: `${proseList(looping)}: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers`,
+    },
+  ]
+}

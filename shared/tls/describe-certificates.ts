@@ -1,0 +1,257 @@
+/**
+ * Builds the description of our certificates that partners read to prepare. The attacks: a private key leaks with the
+ * description; a certificate's text misleads its reader. The defence: only certificates are parsed, never a key in the
+ * same text; invisible characters in names are made visible. The limit: the description shows the secret; whether the
+ * ingress serves it is not known here.
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import {
+  type IngressCertificates,
+  type PublishedCertificate,
+  PublishedCertificates,
+} from '../contract/certificates.ts'
+import { replaceInvisible } from '../mail/peer-text.ts'
+import { commonNameOf, dnsNames } from './facts.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { certificatesIn } from './pem.ts'
+import { revocationEndpoints } from './revocation/endpoints.ts'
+import { issuersOf } from './server-identity.ts'
+import { servedProtocol } from './server-options.ts'
+import { validFrom, validTo } from './validity.ts'
+
+/** The secret, with or without its keys. */
+export interface CertificateSet {
+  /** PEM, like the others. */
+  certificate: string
+  servedFrom?: string | undefined
+  next?: { certificate: string; servedFrom: string } | null | undefined
+  deprecated: readonly { certificate: string; servedUntil: string }[]
+}
+
+export interface DescribeOptions {
+  hostname: string
+  now: Date
+  /**
+   * The previous description. Without other changes, its `changedAt` stays. It says since when each certificate is
+   * served.
+   */
+  previous?: PublishedCertificates | null
+}
+
+/** Previous certificates in the description; partners compare with the last one. */
+const maxDeprecated = 4
+const maxNames = 100
+/** Characters. */
+const maxTextLength = 300
+
+/**
+ * @returns the previous description itself, if nothing changed
+ * @throws Error in one line that names the unreadable certificate
+ */
+export function describeCertificates(
+  set: CertificateSet | IngressCertificates,
+  { hostname, now, previous: before = null }: DescribeOptions,
+): PublishedCertificates {
+  const { servedFrom = null, next } = set
+  const current = describe('certificate', set.certificate, {
+    state: 'Current',
+    servedFrom,
+    servedUntil: null,
+  })
+  const announced = next
+    ? describe('next', next.certificate, { state: 'Next', servedFrom: next.servedFrom, servedUntil: null })
+    : []
+  const deprecated = set.deprecated
+    .slice(0, maxDeprecated)
+    .flatMap(({ certificate, servedUntil }, index) =>
+      describe(`deprecated[${index}]`, certificate, { state: 'Deprecated', servedFrom: null, servedUntil }),
+    )
+  const described = buildDescription(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
+  const asOfNow = publishedAt(described, now)
+  if (before === null) return { ...asOfNow, changedAt: now.toISOString() }
+  const known = publishedAt(before, now)
+  const certificates = asOfNow.certificates.map((each) => withEarlierDate(each, known.certificates))
+  const description = { ...asOfNow, certificates, changedAt: known.changedAt }
+  if (isSame(description, known)) return known
+  return { ...description, changedAt: now.toISOString() }
+}
+
+/** Keeps the certificate's earlier `servedFrom`: the secret has only one date for the whole set. */
+function withEarlierDate(
+  certificate: PublishedCertificate,
+  known: readonly PublishedCertificate[],
+): PublishedCertificate {
+  const { state, fingerprint256, servedFrom } = certificate
+  const before = known.find((each) => each.state === state && each.fingerprint256 === fingerprint256)
+  if (state === 'Next' || !before) return certificate
+  return { ...certificate, servedFrom: earlier(before.servedFrom, servedFrom) }
+}
+
+/** ISO 8601 of one time zone compares as text. */
+const earlier = (one: string | null, other: string | null): string | null =>
+  one !== null && other !== null && one > other ? other : (one ?? other)
+
+/**
+ * The published description as it applies at `now`. The ingress switches to the next certificate by its own clock, so
+ * the description must switch at the same time.
+ */
+export function publishedAt(published: PublishedCertificates, now: Date): PublishedCertificates {
+  const due = published.certificates.filter(
+    ({ state, servedFrom }) => state === 'Next' && servedFrom !== null && new Date(servedFrom) <= now,
+  )
+  const [first] = due
+  const switchedAt = first?.servedFrom ?? null
+  if (switchedAt === null) return published
+  const certificates = published.certificates.map((each): PublishedCertificate => {
+    if (due.includes(each)) return { ...each, state: 'Current', servedFrom: servedSince(each, published) }
+    if (each.state === 'Current') return { ...each, state: 'Deprecated', servedUntil: switchedAt }
+    return each
+  })
+  return buildDescription(published.hostname, switchedAt, certificates)
+}
+
+/** A certificate that stays is served for longer than the others of its set. */
+function servedSince(
+  { fingerprint256, servedFrom }: PublishedCertificate,
+  { certificates }: PublishedCertificates,
+): string | null {
+  const before = certificates.find(
+    (each) => each.state === 'Current' && each.fingerprint256 === fingerprint256,
+  )
+  return before?.servedFrom ?? servedFrom
+}
+
+const order = ['Current', 'Next', 'Deprecated']
+
+function buildDescription(
+  hostname: string,
+  changedAt: string,
+  given: readonly PublishedCertificate[],
+): PublishedCertificates {
+  const served = given.filter(({ state }) => state === 'Current')
+  const isServed = ({ fingerprint256 }: PublishedCertificate) =>
+    served.some((each) => each.fingerprint256 === fingerprint256)
+  const certificates = given
+    .filter((each) => each.state !== 'Deprecated' || !isServed(each))
+    .toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
+  const inUse = certificates.filter(({ state }) => state !== 'Deprecated')
+  const records = inUse.map((each) => `_25._tcp.${hostname}. IN TLSA 3 1 1 ${each.publicKeyFingerprint256}`)
+  return {
+    hostname,
+    changedAt,
+    certificates,
+    tlsaRecords: [...new Set(records)],
+    protocol: servedProtocol(served.map(({ keyType }) => keyType)),
+  }
+}
+
+/** Fields from the store may be in another order than the schema's. */
+const isSame = (...both: readonly [PublishedCertificates, PublishedCertificates]): boolean => {
+  const [one, other] = both.map((each) => JSON.stringify(PublishedCertificates.parse(each)))
+  return one === other
+}
+
+type ServedDates = Pick<PublishedCertificate, 'state' | 'servedFrom' | 'servedUntil'>
+
+/** @param field the field of the secret */
+function describe(field: string, pem: string, served: ServedDates): PublishedCertificate[] {
+  const given = certificatesIn(pem).map((block, index) => {
+    try {
+      return new X509Certificate(block)
+    } catch {
+      throw new Error(`${field}: certificate ${index + 1} in PEM cannot be read`)
+    }
+  })
+  const leaves = leavesOf(given)
+  if (leaves.length === 0) throw new Error(`${field}: holds no certificate in PEM`)
+  return leaves.map((leaf) => {
+    const issuers = given.filter((other) => other !== leaf)
+    try {
+      return describeOne([leaf, ...issuersOf(leaf, issuers)], served)
+    } catch (error) {
+      const name = distinguishedNameText(leaf.subject)
+      throw new Error(`${field}: the certificate ${name} cannot be described: ${(error as Error).message}`)
+    }
+  })
+}
+
+/**
+ * The leaves, in order: certificates that are no authority. A self-signed certificate may be marked as an authority,
+ * too.
+ */
+function leavesOf(given: readonly X509Certificate[]): X509Certificate[] {
+  const leaves = given.filter(({ ca }) => !ca)
+  if (leaves.length > 0) return leaves
+  return given.filter(
+    (certificate) => !given.some((other) => other !== certificate && other.checkIssued(certificate)),
+  )
+}
+
+function describeOne(
+  chain: readonly [X509Certificate, ...X509Certificate[]],
+  served: ServedDates,
+): PublishedCertificate {
+  const [leaf] = chain
+  const top = chain.at(-1) ?? leaf
+  const names = dnsNames(leaf.subjectAltName ?? '')
+  const subject = distinguishedNameText(leaf.subject)
+  const endpoints = chain.map(revocationEndpoints)
+  return {
+    state: served.state,
+    certificateName: bounded(names[0] ?? commonNameOf(leaf) ?? subject),
+    subjectAltNames: names.slice(0, maxNames).map(bounded),
+    subject,
+    organization: attribute(leaf, 'subject', 'O'),
+    organizationalUnit: attribute(leaf, 'subject', 'OU'),
+    issuer: distinguishedNameText(leaf.issuer),
+    rootIssuer: nameOfIssuer(top),
+    ...keyOf(leaf),
+    serial: leaf.serialNumber.slice(0, 64).toUpperCase(),
+    fingerprint256: fingerprintOf(leaf),
+    publicKeyFingerprint256: createHash('sha256')
+      .update(leaf.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('hex'),
+    validFrom: validFrom(leaf).toISOString(),
+    validUntil: validTo(leaf).toISOString(),
+    servedFrom: served.servedFrom,
+    servedUntil: served.servedUntil,
+    crlAddresses: distinct(endpoints.flatMap(({ crl }) => crl)),
+    ocspAddresses: distinct(endpoints.flatMap(({ ocsp }) => ocsp)),
+    chain: chain.map(String).join(''),
+  }
+}
+
+const curveBits = new Map([
+  ['prime256v1', 256],
+  ['secp384r1', 384],
+  ['secp521r1', 521],
+])
+
+function keyOf({ publicKey }: X509Certificate): Pick<PublishedCertificate, 'keyType' | 'keyStrength'> {
+  const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details } = publicKey
+  // An rsa-pss key is an RSA key restricted to PSS signatures.
+  if (type === 'rsa' || type === 'rsa-pss')
+    return { keyType: 'RSA', keyStrength: details?.modulusLength ?? 0 }
+  return { keyType: type.toUpperCase(), keyStrength: curveBits.get(details?.namedCurve ?? '') ?? 256 }
+}
+
+/** The name under which root stores list it: the common name, if any. */
+const nameOfIssuer = (top: X509Certificate): string =>
+  attribute(top, 'issuer', 'CN') ??
+  attribute(top, 'issuer', 'OU') ??
+  attribute(top, 'issuer', 'O') ??
+  distinguishedNameText(top.issuer)
+
+/** The last value is the most specific. Node's text form escapes with backslashes. */
+function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name: string): string | null {
+  const values: unknown = (certificate.toLegacyObject()[of] as Record<string, unknown> | undefined)?.[name]
+  const value = Array.isArray(values) ? values.at(-1) : values
+  return typeof value === 'string' && value !== '' ? bounded(value) : null
+}
+
+const distinguishedNameText = (multiline: string | undefined): string =>
+  bounded((multiline ?? '').replaceAll('\n', ', '))
+
+const bounded = (text: string): string => replaceInvisible(text.slice(0, maxTextLength))
+
+const distinct = (values: readonly string[]): string[] => [...new Set(values)]

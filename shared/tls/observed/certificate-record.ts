@@ -1,0 +1,82 @@
+/**
+ * Builds the stored form of a presented certificate. The attack: a self-made certificate with invalid names, or a
+ * thousand of them, fills the table or makes a notice misleading. The defence: its texts are bounded and made visible
+ * before they are stored. The limit: its owner chose them; only the fingerprints identify the certificate.
+ */
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
+import type { ClientCertificate } from '../../contract/message.ts'
+import type { EstablishedTls } from '../assess-server-tls.ts'
+import { summaryOf } from '../certificate-summary.ts'
+import { anyNameMatches, presentedNames } from '../names.ts'
+import { certificatesIn } from '../pem.ts'
+import { describeCertificate } from '../presented-chain.ts'
+import type { CertificateRecord } from './observation.ts'
+
+/** @returns null if the next hop presented none, or none that can be read */
+export function recordOfServer({ certificates, chain }: EstablishedTls): CertificateRecord | null {
+  const [summary] = certificates
+  return summary === undefined ? null : { ...summary, ...keyOf(parsed(chain[0])) }
+}
+
+export function recordOfClient(certificate: ClientCertificate): CertificateRecord {
+  return { ...summaryOf(certificate), ...keyOf(parsed(certificate.chain[0])) }
+}
+
+/**
+ * @param pem the certificate first, then any text
+ * @returns null if it cannot be read
+ */
+export function recordOfPem(pem: string): CertificateRecord | null {
+  const [first] = certificatesIn(pem)
+  try {
+    const certificate = new X509Certificate(first ?? '')
+    return { ...describeCertificate(certificate), ...keyOf(certificate) }
+  } catch {
+    return null
+  }
+}
+
+/**
+ * A name for a sender's certificate that survives renewals: alphabetically the first of its names that the connector
+ * expects, otherwise of all its names. Address and HELO vary between a sender's servers.
+ */
+export function clientCertificateName(
+  { subjectAltNames, commonName, fingerprint256 }: ClientCertificate,
+  expected: readonly string[],
+): string {
+  const names = presentedNames({ subjectAltNames, commonName }).sort()
+  return names.find((name) => anyNameMatches([name], expected)) ?? names[0] ?? fingerprint256
+}
+
+function parsed(der: string | undefined): X509Certificate | null {
+  try {
+    return der === undefined ? null : new X509Certificate(Buffer.from(der, 'base64'))
+  } catch {
+    return null
+  }
+}
+
+function keyOf(
+  certificate: X509Certificate | null,
+): Pick<CertificateRecord, 'keyType' | 'publicKeyFingerprint256'> {
+  try {
+    const key = certificate?.publicKey
+    return key === undefined
+      ? unreadableKey
+      : { keyType: kindOf(key), publicKeyFingerprint256: digestOf(key) }
+  } catch {
+    return unreadableKey
+  }
+}
+
+const unreadableKey = { keyType: null, publicKeyFingerprint256: null }
+
+const digestOf = (key: KeyObject): string =>
+  createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+
+function kindOf({ asymmetricKeyType: kind }: KeyObject): string | null {
+  if (kind === undefined) return null
+  return kind === 'ec' ? 'EC' : kind.startsWith('rsa') ? 'RSA' : kind
+}

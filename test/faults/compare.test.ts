@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { test } from 'node:test'
+import { basicEnvelope, newRecipient, noTls } from '../../shared/contract/message.ts'
+import { compareWithStorage } from './compare.ts'
+import { type Ending, Ledger, reversePath } from './ledger.ts'
+import { type Confirmation, StoredData } from './stored-data.ts'
+
+const sent = Buffer.from('Subject: x\r\n\r\ntext\r\n')
+const ids = ['01M88EV8ZZXD71ZM11XA5TFVP7', '01M88EV8ZZ4HB43JYRAAEK1W96'] as const
+
+interface Stored {
+  id?: string
+  by?: number
+  told?: Confirmation
+  text?: string
+  trace?: string
+  isMissing?: boolean
+  isEarly?: boolean
+}
+
+/** One message, its tries and the jobs from them. */
+function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: readonly number[] = []) {
+  const ledger = new Ledger()
+  const kept = new StoredData()
+  ledger.tries.set(
+    0,
+    endings.map((ending, index) => ({ began: 10_000 * index, ended: 10_000 * index + 5000, ending })),
+  )
+  for (const { id = ids[0], by = 0, told = 'Taken', text = sent.toString(), ...rest } of stored) {
+    const trace = rest.trace ?? `Received: from a\r\n\tby b id ${id};\r\n\tnow\r\n`
+    const octets = Buffer.from(trace + text)
+    const key = `segments/${kept.jobs.length}`
+    if (!rest.isMissing) kept.put(`content/${key}`, octets)
+    if (!rest.isEarly) kept.acknowledge(`content/${key}`)
+    const message = {
+      id,
+      receivedAt: '2026-01-01T00:00:00.000Z',
+      source: null,
+      direction: 'Incoming',
+      attributedTo: null,
+      tls: noTls,
+      envelope: basicEnvelope(reversePath(0, by)),
+      size: octets.length,
+      content: { bucket: 'content', key, offset: 0, length: octets.length, sha256: hash('sha256', octets) },
+    }
+    const recipients = [newRecipient('b@ours.example')]
+    kept.take(JSON.stringify({ message, recipients, notBefore: null })).confirmation = told
+  }
+  return compareWithStorage({ messages: 1, ledger, stored: kept, kills, contentOf: () => sent })
+}
+
+const accepted: Ending = { kind: 'Accepted', id: ids[0] }
+const acceptedLater: Ending = { kind: 'Accepted', id: ids[1] }
+const deferred: Ending = { kind: 'Deferred', reply: '451 4.3.0 x' }
+const closed: Ending = { kind: 'Closed' }
+const lost: Confirmation = { fault: 'AnswerLost' }
+const later: Stored = { id: ids[1], by: 1 }
+
+const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp | null, kills?: number[]][] =
+  [
+    ['accepted and stored once', [accepted], [{}], null],
+    ['a job sent again after a lost response', [accepted], [{ told: lost }, {}], null],
+    ['deferred after a lost response', [deferred, acceptedLater], [{ told: lost }, later], null],
+    ['killed before the reply', [closed, acceptedLater], [{}, later], null, [3000]],
+    ['killed before the response', [closed, acceptedLater], [{ told: 'Pending' }, later], null, [3000]],
+    ['never accepted', [deferred], [], /accepted 0 times/],
+    ['accepted twice', [accepted, acceptedLater], [{}, later], /accepted 2 times/],
+    ['refused permanently', [{ kind: 'Refused', reply: '550' }, acceptedLater], [later], /550/],
+    ['no reply', [{ kind: 'Silent' }, acceptedLater], [later], /Silent/],
+    ['accepted without a job', [accepted], [], /no such job/],
+    ['accepted under another id', [accepted], [{ id: ids[1] }], /no such job/],
+    ['accepted before the queue confirmed the job', [accepted], [{ told: lost }], /without a confirmation/],
+    ['two jobs without a cause', [accepted], [{}, {}], /without a cause/],
+    ['a job of a deferred try', [deferred, acceptedLater], [{}, later], /without a cause/],
+    [
+      'a job of a session while another was killed',
+      [deferred, acceptedLater],
+      [{}, later],
+      /without a cause/,
+      [7000],
+    ],
+    ['closed without a kill', [closed, acceptedLater], [later], /no process had been killed/, [7000]],
+    ['no object', [accepted], [{ isMissing: true }], /no object/],
+    ['a job before its content', [accepted], [{ isEarly: true }], /before its content was known/],
+    ['an extra octet', [accepted], [{ text: `${sent}x` }], /not what was sent/],
+    [
+      'a missing octet',
+      [accepted],
+      [{ text: sent.toString().slice(1) }],
+      /not what was sent|before its content/,
+    ],
+    ['no Received field before it', [accepted], [{ trace: '' }], /before its content/],
+    [
+      'more than the Received field before it',
+      [accepted],
+      [{ trace: `Received: a id ${ids[0]}\r\nX: y\r\n` }],
+      /before its content/,
+    ],
+  ]
+
+for (const [name, endings, stored, finding, kills = []] of cases)
+  test(`${finding === null ? 'all is well' : 'found'}: ${name}`, () => {
+    const { findings, duplicates } = verdict(endings, stored, kills)
+    if (finding !== null) return assert.match(findings.join('\n'), finding)
+    assert.deepEqual(findings, [])
+    assert.equal(
+      [...duplicates.values()].reduce((sum, count) => sum + count, 0),
+      stored.length - 1,
+    )
+  })

@@ -1,0 +1,151 @@
+/** Compares what the client saw with what is stored. */
+import { hash } from 'node:crypto'
+import { EvaluationJob } from '../../shared/contract/jobs.ts'
+import { type Ledger, readReversePath, type Try } from './ledger.ts'
+import type { StoredData, StoredJob } from './stored-data.ts'
+
+export interface Evidence {
+  messages: number
+  ledger: Ledger
+  stored: Pick<StoredData, 'objects' | 'jobs' | 'findings'>
+  /** When a process of the ingress was killed, in ms of `performance.now`. */
+  kills: readonly number[]
+  /** Content as sent. */
+  contentOf(message: number): Buffer
+}
+
+export interface Comparison {
+  /** Violations; empty when all is well. */
+  findings: string[]
+  accepted: number
+  /** Jobs beyond one for each message, by cause. */
+  duplicates: Map<string, number>
+  /** Number of tries by how they ended. */
+  tries: Map<string, number>
+}
+
+interface IdentifiedJob extends StoredJob {
+  id: string
+}
+
+/** Milliseconds from the kill of a process until its client has noticed the closed connection. */
+const maxNoticeMs = 2000
+
+export function compareWithStorage(evidence: Evidence): Comparison {
+  const { messages, ledger, stored: kept } = evidence
+  const findings = [...kept.findings]
+  const duplicates = new Map<string, number>()
+  const endings = new Map<string, number>()
+  const jobs = readJobs(evidence, findings)
+  let accepted = 0
+  for (let message = 0; message < messages; message++) {
+    const tries = ledger.tries.get(message) ?? []
+    const taken = tries.filter(({ ending }) => ending.kind === 'Accepted').length
+    accepted += taken
+    if (taken !== 1) findings.push(`message ${message} was accepted ${taken} times`)
+    for (const [number, attempt] of tries.entries()) {
+      add(endings, attempt.ending.kind)
+      if (attempt.ending.kind === 'Refused' || attempt.ending.kind === 'Silent')
+        findings.push(`message ${message}, try ${number}: ${JSON.stringify(attempt.ending)}`)
+      compareTry(`message ${message}, try ${number}`, attempt, jobs.get(`${message}.${number}`) ?? [], {
+        kills: evidence.kills,
+        findings,
+        duplicates,
+      })
+    }
+  }
+  return { findings, accepted, duplicates, tries: endings }
+}
+
+/** Parses jobs as evaluate-policy does. @returns the jobs of each try */
+function readJobs(
+  { stored: kept, messages, contentOf }: Evidence,
+  findings: string[],
+): Map<string, IdentifiedJob[]> {
+  const jobs = new Map<string, IdentifiedJob[]>()
+  for (const job of kept.jobs) {
+    const parsed = EvaluationJob.safeParse(JSON.parse(job.body))
+    if (!parsed.success) {
+      findings.push(`a job cannot be parsed: ${parsed.error.message}`)
+      continue
+    }
+    const { message, recipients } = parsed.data
+    const by = readReversePath(message.envelope.mailFrom)
+    if (!by || by.message >= messages) {
+      findings.push(`job ${message.id} belongs to no message that was sent: ${message.envelope.mailFrom}`)
+      continue
+    }
+    if (recipients.map(({ address }) => address).join() !== 'b@ours.example')
+      findings.push(`job ${message.id} has other recipients`)
+    const fault = contentFault(message, kept.objects, contentOf(by.message))
+    if (fault) findings.push(`job ${message.id}: ${fault}`)
+    const key = `${by.message}.${by.number}`
+    jobs.set(key, [...(jobs.get(key) ?? []), { ...job, id: message.id }])
+  }
+  return jobs
+}
+
+function contentFault(
+  { id, size, content }: EvaluationJob['message'],
+  objects: StoredData['objects'],
+  sent: Buffer,
+): string | null {
+  const object = objects.get(`${content.bucket}/${content.key}`)
+  if (!object) return `there is no object ${content.key}`
+  const octets = object.subarray(content.offset, content.offset + content.length)
+  if (octets.length !== content.length || size !== content.length)
+    return 'its content has another length than it says'
+  if (hash('sha256', octets) !== content.sha256) return 'its content has another SHA-256 than it says'
+  const trace = octets.subarray(0, octets.length - sent.length).toString('latin1')
+  if (!octets.subarray(trace.length).equals(sent)) return 'its content is not what was sent'
+  const isOneField = /^Received: [^\r\n]+(?:\r\n\t[^\r\n]+)*\r\n$/.test(trace)
+  return isOneField && trace.includes(` id ${id}`)
+    ? null
+    : `before its content there is ${JSON.stringify(trace)}`
+}
+
+interface Findings {
+  kills: readonly number[]
+  findings: string[]
+  duplicates: Map<string, number>
+}
+
+function compareTry(name: string, attempt: Try, jobs: readonly IdentifiedJob[], context: Findings): void {
+  const { ending } = attempt
+  const ids = new Set(jobs.map(({ id }) => id))
+  if (ids.size > 1) context.findings.push(`${name} has jobs of ${ids.size} messages`)
+  const kill = context.kills.find((at) => at >= attempt.began && at <= attempt.ended)
+  if (ending.kind === 'Closed' && !wasKilled(attempt, context.kills))
+    context.findings.push(`${name}: its connection was closed although no process had been killed`)
+  if (ending.kind === 'Accepted' && !ids.has(ending.id))
+    context.findings.push(`${name} was accepted as ${ending.id}, but there is no such job`)
+  if (ending.kind === 'Accepted' && !jobs.some(isConfirmed))
+    context.findings.push(`${name} was accepted without a confirmation of the queue`)
+  // One job of an accepted try is no duplicate: one whose response arrived, if any.
+  const surplus = [...jobs]
+    .sort((one, other) => rank(one) - rank(other))
+    .slice(ending.kind === 'Accepted' ? 1 : 0)
+  for (const job of surplus) {
+    if (typeof job.confirmation === 'object')
+      add(context.duplicates, `the queue's response was lost: ${job.confirmation.fault}`)
+    else if (ending.kind === 'Closed' && kill !== undefined)
+      add(context.duplicates, 'the process was killed before its reply')
+    else
+      context.findings.push(
+        `${name} (${ending.kind}) has a job without a cause: ${job.id}, ${job.confirmation}`,
+      )
+  }
+}
+
+const isConfirmed = ({ confirmation: told }: StoredJob) =>
+  told === 'Taken' || (typeof told === 'object' && told.fault === 'response too late')
+
+const rank = ({ confirmation: told }: StoredJob) => (typeof told === 'object' ? 1 : 0)
+
+/** A session may have been idle, or in its greeting, when its process was killed. */
+const wasKilled = ({ began, ended }: Try, kills: readonly number[]) =>
+  kills.some((at) => at >= began - maxNoticeMs && at <= ended)
+
+function add(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { createWarningFinder } from '../../../functions/connector-api/connector-warnings.ts'
+import type { Warning } from '../../../shared/policy/warnings/warning.ts'
+import { outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
+import { apiOver } from '../../support/api-client.ts'
+import { outboundInput } from '../../support/connectors.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { outbound } from '../../support/fixtures.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+const inboundBody = { name: 'From Northwind', connectorType: 'Partner', senderDomains: ['northwind.example'] }
+const outboundBody = {
+  name: 'To Northwind',
+  connectorType: 'Partner',
+  recipientDomains: ['northwind.example'],
+  tlsSettings: 'CertificateValidation',
+}
+const notCompared = (warnings: Warning[]) =>
+  warnings.filter(({ path, message }) => path === '' && message.includes('not compared'))
+
+describe('a write of a connector', () => {
+  test('returns warnings that compare the connector with the current others', async () => {
+    const { ask } = apiOver(database.documents)
+    const { body: alone } = await ask('POST /outbound-connectors', { json: outboundBody })
+    assert.deepEqual(alone.warnings, [
+      {
+        path: 'recipientDomains',
+        message:
+          'mail from northwind.example is accepted in the clear: there is no inbound Partner connector for it',
+      },
+    ])
+    const { body: pair } = await ask('POST /inbound-connectors', { json: inboundBody })
+    assert.deepEqual(pair.warnings, [])
+    const headers = { 'if-match': '"1"' }
+    const again = await ask(`PUT /outbound-connectors/${alone.id}`, { json: outboundBody, headers })
+    assert.deepEqual([again.status, again.body.version, again.body.warnings], [200, 2, []])
+  })
+
+  test('succeeds with a warning when the others cannot be read', async () => {
+    const fault = new Error('ProvisionedThroughputExceededException')
+    const unreadable = {
+      send: (command: object) =>
+        command instanceof QueryCommand ? Promise.reject(fault) : database.documents.send(command as never),
+    } as unknown as DynamoDBDocumentClient
+    const { ask, logged } = apiOver(unreadable)
+    const { status, body } = await ask('POST /outbound-connectors', {
+      json: { ...outboundBody, name: 'Unread', tlsSettings: null },
+    })
+    assert.equal(status, 201)
+    assert.equal(notCompared(body.warnings).length, 1)
+    assert.ok(
+      body.warnings.some(({ path }: Warning) => path === 'tlsSettings'),
+      'its own warnings are returned',
+    )
+    assert.ok(logged.some(({ error }) => error === fault))
+    assert.equal((await ask(`GET /outbound-connectors/${body.id}`)).status, 200, 'it is saved')
+  })
+})
+
+test('the comparison waits five seconds for a silent store', async ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  const errors: unknown[] = []
+  const logger = { error: (_: string, error: unknown) => errors.push(error) } as unknown as Logger
+  const remarks = createWarningFinder({ readAll: () => new Promise(() => {}) }, outboundWarnings, {
+    logger,
+    now: () => 0,
+  })
+  const warnings = remarks(outbound(outboundInput()))
+  mock.timers.tick(4_999)
+  assert.deepEqual(errors, [])
+  mock.timers.tick(1)
+  assert.equal(notCompared(await warnings).length, 1)
+  assert.match(String(errors[0]), /not read within 5000 ms/)
+})

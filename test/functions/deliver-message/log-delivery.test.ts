@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Metrics } from '@aws-lambda-powertools/metrics'
+import type { Delivery } from '../../../functions/deliver-message/deliver-job.ts'
+import { countDelivery, protectionOf } from '../../../functions/deliver-message/log-delivery.ts'
+import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import { type Attempt, newRecipient } from '../../../shared/contract/message.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { attempt } from '../../support/fixtures.ts'
+
+const byMx: DeliveryJob['route'] = { kind: 'Mx', domain: 'partner.example' }
+const bySes: DeliveryJob['route'] = { kind: 'Ses' }
+const forced = { ...opportunistic, level: 'EncryptionOnly' } as const
+const session = (verified: boolean): Attempt['tls'] => ({
+  protocol: 'TLSv1.3',
+  cipher: 'TLS_AES_256_GCM_SHA384',
+  group: null,
+  verified,
+  notVerified: null,
+  fingerprint256: null,
+})
+
+describe('a delivery counts as', () => {
+  const rows: [string, DeliveryJob['route'], DeliveryJob['tls'], Attempt['tls']][] = [
+    ['verified', byMx, forced, session(true)],
+    ['encrypted', byMx, opportunistic, session(false)],
+    ['plaintext', byMx, opportunistic, null],
+    ['encrypted', bySes, forced, null],
+    ['unknown', bySes, opportunistic, null],
+    ['unknown', bySes, { ...forced, mode: 'ReportOnly' }, null],
+  ]
+  for (const [counted, route, tls, attempt] of rows)
+    it(`${counted} by ${route.kind}, ${tls.level} ${tls.mode}, ${attempt ? 'over TLS' : 'no session shown'}`, () =>
+      assert.equal(protectionOf({ tls: attempt }, { route, tls }), counted))
+})
+
+/** The metrics of a delivery with these attempts; 0 for a metric that was not counted. */
+function counted(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
+  const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
+  const delivery: Delivery = {
+    triedNow: attempts.map((fields) => ({
+      recipient: newRecipient('a@partner.example'),
+      attempt: attempt(fields),
+    })),
+    triedBefore: [],
+    leasesExpired: 0,
+    unwritten: [],
+    handedBack: 0,
+    postponed: null,
+    busy: [],
+  }
+  countDelivery(metrics, { route: byMx, tls: opportunistic } as DeliveryJob, delivery)
+  const written = metrics.serializeMetrics() as Record<string, unknown>
+  metrics.clearMetrics()
+  return names.map((name) => written[name] ?? 0)
+}
+
+const failed = { outcome: 'TemporaryFailure' } as const
+
+describe('an attempt that failed without a usable client certificate', () => {
+  const reply = { code: 451, enhanced: '4.3.5', text: 'Client certificate "northwind" is not to be had' }
+  const unusable = (fields: Partial<Attempt>) =>
+    counted([{ ...failed, ...fields }], 'ClientCertificatesUnusable')
+
+  it('is counted', () => assert.deepEqual(unusable({ host: null, reply }), [1]))
+
+  it('is not counted when a host sent the same code', () =>
+    assert.deepEqual(unusable({ host: 'mx.partner.example', reply }), [0]))
+
+  it('is not counted when another reason stopped it before any host', () =>
+    assert.deepEqual(unusable({ host: null, reply: { ...reply, enhanced: '4.4.312' } }), [0]))
+})
+
+describe('a message that was sent whole without a reply', () => {
+  it('is counted, since the next attempt may be a duplicate', () =>
+    assert.deepEqual(
+      counted([{ ...failed, unanswered: true }, failed], 'RepliesLost', 'AttemptsFailed'),
+      [1, 2],
+    ))
+
+  it('is not counted where there is none', () =>
+    assert.deepEqual(counted([failed], 'RepliesLost', 'AttemptsFailed'), [0, 1]))
+})

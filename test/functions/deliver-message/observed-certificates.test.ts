@@ -1,0 +1,206 @@
+/**
+ * Which certificates of a delivery are recorded, and the event of a change, with the function's clients and on the
+ * wire.
+ */
+import assert from 'node:assert/strict'
+import { createHash, X509Certificate } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import {
+  certificateWatch,
+  ObservedCertificates,
+} from '../../../functions/deliver-message/observed-certificates.ts'
+import { type EventEntry, eventsServer } from '../../../infra/local/aws/events.ts'
+import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import type { Observation } from '../../../shared/tls/observed/observation.ts'
+import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import { ObservedList } from '../../../shared/transport/observed-list.ts'
+import { type DeliverMessage, smartHost, startDeliverMessage } from '../../support/deliver-message.ts'
+import type { TestDynamoDb } from '../../support/dynamodb.ts'
+import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
+import { type Listening, listen } from '../../support/listen.ts'
+import { observedCertificate } from '../../support/observed.ts'
+import { createPki, fingerprintOf, type Identity } from '../../support/pki.ts'
+import { startPartner } from '../../support/smtp-partner.ts'
+import {
+  at,
+  connector as demanding,
+  established,
+  noStartTls,
+  session,
+  sts,
+  wrongName,
+} from '../../support/tls-sessions.ts'
+
+const connector = { id: 'c1', name: 'To the partner' }
+
+describe('the certificate of a session', () => {
+  const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = observedCertificate('a')
+  const shown = established({
+    names: { subjectAltNames: ['mx.partner.example', 'agreed.example'], commonName: null },
+    certificates: [summary],
+    chain: ['AAAA'],
+    fingerprint256: summary.fingerprint256,
+  })
+  for (const [what, by, given, kept] of [
+    ['that a connector verified', connector, { connector: demanding() }, 'verified by Connector'],
+    [
+      'under a connector that requires encryption',
+      connector,
+      { connector: demanding({ level: 'EncryptionOnly', tlsDomain: null }) },
+      'not verified',
+    ],
+    ['under a connector without TLS requirements', connector, {}, 'not verified'],
+    ['without a connector', null, {}, 'nothing'],
+    ['without a connector, by its MTA-STS policy', null, { mtaSts: sts('enforce') }, 'verified by MtaSts'],
+    ['without a connector, by a policy in mode testing', null, { mtaSts: sts('testing') }, 'nothing'],
+    ['without TLS', connector, { tls: noStartTls }, 'nothing'],
+    [
+      'with another name than required',
+      connector,
+      { connector: demanding(), tls: { ...shown, names: wrongName.names } },
+      'nothing',
+    ],
+    ['without a certificate that can be parsed', connector, { tls: established() }, 'nothing'],
+  ] as const)
+    test(`${what}: ${kept}`, () => {
+      const sightings = new ObservedCertificates()
+      const watch = certificateWatch(sightings, { connector: by ?? undefined }, () => at)
+      watch.session(session({ tls: shown, ...given }))
+      const found = sightings.take().map(({ endpoint: place, verifiedBy }) => {
+        assert.deepEqual(place, {
+          kind: 'PartnerServer',
+          connector: by,
+          domain: 'partner.example',
+          host: 'mx.partner.example',
+        })
+        return verifiedBy === null ? 'not verified' : `verified by ${verifiedBy}`
+      })
+      assert.deepEqual(found, kept === 'nothing' ? [] : [kept])
+    })
+
+  test('without a connector, by its TLSA records: verified', async () => {
+    const { cert } = await (await createPki()).issue({ names: ['mx.partner.example'] })
+    const { raw } = new X509Certificate(cert)
+    const data = createHash('sha256').update(raw).digest('hex')
+    const names = ['mx.partner.example']
+    const records: TlsaRecord[] = [{ usage: 3, selector: 0, matchingType: 1, data }]
+    const hop = {
+      authentic: true,
+      dane: { kind: 'Records' as const, baseDomain: 'mx.partner.example', names, records },
+    }
+    const tls = { ...shown, chain: [raw.toString('base64')] }
+    const sightings = new ObservedCertificates()
+    certificateWatch(sightings, {}, () => at).session(session({ hop, tls }))
+    assert.deepEqual(
+      sightings.take().map(({ endpoint: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
+      [[null, 'partner.example', 'Dane']],
+    )
+  })
+
+  test('a batch holds at most 200', () => {
+    const sightings = new ObservedCertificates()
+    const watch = certificateWatch(sightings, { connector }, () => at)
+    for (let index = 0; index < 300; index++)
+      watch.session(session({ tls: shown, hop: { host: `mx${index}.partner.example` } }))
+    assert.equal(sightings.take().length, 200)
+    assert.deepEqual(sightings.take(), [])
+  })
+})
+
+describe('the function', () => {
+  const told: EventEntry[] = []
+  const bus = eventsServer((entry) => told.push(entry))
+  let events: Listening
+  let secrets: FakeSecrets
+  let unit: DeliverMessage
+  let database: TestDynamoDb
+
+  before(async () => {
+    events = await listen(bus)
+    secrets = await startSecrets()
+    unit = await startDeliverMessage({
+      AWS_ENDPOINT_URL_EVENTBRIDGE: events.url,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    })
+    database = unit.database
+  })
+  after(async () => {
+    await unit.stop()
+    await secrets.stop()
+    await events.stop()
+  })
+
+  let jobs = 0
+  /** Sends one message to a server with this certificate. */
+  async function deliverTo(identity: Identity, fields: Partial<DeliveryJob> = {}): Promise<void> {
+    const partner = await startPartner({ tls: identity })
+    try {
+      const job = unit.job(++jobs, unit.store(Buffer.from('Subject: x\r\n\r\nbody\r\n')), {
+        route: smartHost('127.0.0.1', partner.port),
+        tls: { ...opportunistic, level: 'EncryptionOnly' },
+        ...fields,
+      })
+      assert.deepEqual(await unit.deliver(job), [])
+      assert.equal(partner.received.length, 1)
+    } finally {
+      await partner.stop()
+    }
+  }
+
+  const seen = async (of: string): Promise<Observation[]> =>
+    (
+      await Array.fromAsync(new ObservedList(database.documents, database.transportTable).all(new Date()))
+    ).filter((one) => one.connector?.id === of)
+
+  test("records the server's certificate, and sends an event when issuer and key change", async () => {
+    const [one, other] = [await createPki(), await createPki()]
+    const [first, second] = [
+      await one.issue({ names: ['mx.partner.example'] }),
+      await other.issue({ names: ['mx.partner.example'] }),
+    ]
+    await deliverTo(first, { connector })
+    assert.equal(told.length, 0)
+    await deliverTo(second, { connector })
+    const [observation, ...others] = await seen('c1')
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      observation?.certificates.map(({ fingerprint256 }) => fingerprint256),
+      [fingerprintOf(second), fingerprintOf(first)],
+    )
+    const [event, ...more] = told.splice(0)
+    assert.deepEqual(more, [])
+    assert.deepEqual([event?.Source, event?.DetailType], ['mailflow', 'Partner Certificate Changed'])
+    const detail = JSON.parse(event?.Detail ?? '')
+    assert.deepEqual(
+      [detail.connector, detail.host, detail.what.includes('Key'), detail.to.fingerprint256],
+      [connector, '127.0.0.1', true, fingerprintOf(second)],
+    )
+    assert.deepEqual(observation?.changes[0]?.to, detail.to)
+  })
+
+  test('records its own client certificate, never the key', async () => {
+    const pki = await createPki()
+    const ours = await pki.issue({ names: ['mail.ours.example'] })
+    secrets.keepIdentity('ours', ours)
+    const tls = { ...opportunistic, level: 'EncryptionOnly', clientCertificate: 'ours' } as const
+    const by = { id: 'c3', name: 'Mutual' }
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by, tls })
+    const own = (await seen('c3')).filter(({ kind }) => kind === 'Own')
+    assert.deepEqual(
+      own.map(({ host, certificates }) => [host, certificates[0]?.fingerprint256, certificates[0]?.keyType]),
+      [['mailflow/client-certificates/ours', fingerprintOf(ours), 'EC']],
+    )
+    assert.doesNotMatch(JSON.stringify(own), /PRIVATE|BEGIN/)
+  })
+
+  test('delivers when the event bus is down, and records the change', async () => {
+    const pki = await createPki()
+    const by = { id: 'c2', name: 'Another' }
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
+    await events.stop()
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
+    assert.equal((await seen('c2'))[0]?.changes.length, 1)
+    assert.equal(told.length, 0)
+  })
+})

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Batch } from '../../../functions/deliver-message/batch.ts'
+import { maxWaits, replyWhenGivenUp } from '../../../functions/deliver-message/postpone.ts'
+import {
+  isForSlowHosts,
+  slowHostsDestination,
+  timedOutStatus,
+} from '../../../functions/deliver-message/slow-hosts.ts'
+import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import type { Attempt } from '../../../shared/contract/message.ts'
+import { timedOutReply } from '../../../shared/net/smtp-errors.ts'
+import { attempt, recipient } from '../../support/fixtures.ts'
+
+const after = (...attempts: (Attempt | null)[]) => ({
+  recipients: attempts.map((lastAttempt) => recipient({ address: 'a@evil.example', lastAttempt })),
+})
+const failed = (durationMs: number, enhanced: string) =>
+  attempt({ outcome: 'TemporaryFailure', durationMs, reply: { code: 451, enhanced, text: 'later' } })
+
+describe('mail is for slow hosts', () => {
+  const rows: [when: string, job: Pick<DeliveryJob, 'recipients'>, slow: boolean][] = [
+    ['at its first attempt', after(null), false],
+    ['when the last attempt failed soon', after(failed(29_999, '4.2.1')), false],
+    ['when the last attempt took half a minute, whatever the reply', after(failed(30_000, '4.2.1')), true],
+    ['when the last attempt timed out, even that of another message', after(failed(0, timedOutStatus)), true],
+    ['when that holds for one of its recipients', after(null, failed(270_000, '4.4.2')), true],
+  ]
+  for (const [when, job, slow] of rows)
+    it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isForSlowHosts(job), slow))
+
+  it('with the code of an attempt that timed out', () => assert.equal(timedOutReply.enhanced, timedOutStatus))
+
+  it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
+    const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
+    const answer = replyWhenGivenUp(job, 'NoSlotForSlowHost')
+    assert.equal(answer?.enhanced, '4.4.5')
+    assert.equal(isForSlowHosts(after(failed(0, answer?.enhanced ?? ''))), false)
+    assert.equal(replyWhenGivenUp({ ...job, waits: maxWaits - 1 }, 'NoSlotForSlowHost'), null)
+  })
+})
+
+/** Two slots for each destination, as the table counts them. */
+function table() {
+  const taken = new Map<string, number>()
+  const add = (destination: string, change: number) =>
+    taken.set(destination, (taken.get(destination) ?? 0) + change)
+  return {
+    taken,
+    slots: {
+      async acquire(destination: string) {
+        if ((taken.get(destination) ?? 0) === 2) return null
+        add(destination, 1)
+        return { release: async () => void add(destination, -1) }
+      },
+    },
+  }
+}
+
+const batchAt = (slots: ReturnType<typeof table>['slots']) =>
+  new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onError: assert.fail })
+
+describe('slow hosts', () => {
+  it('have as many slots together as one destination, and block no others', async () => {
+    const { taken, slots } = table()
+    const hang = Promise.withResolvers<void>()
+    const batches = Array.from({ length: 5 }, () => batchAt(slots))
+    const held = batches.map(async (batch, number) => {
+      const place = batch.enqueue(`n${number}.evil.example`, true)
+      const result = await place.runExclusive(() => hang.promise)
+      place.leave()
+      return result
+    })
+    assert.deepEqual(await Promise.all(held.slice(2)), Array(3).fill('NoSlotForSlowHost'))
+    assert.equal(taken.get(slowHostsDestination), 2)
+    const other = batchAt(slots)
+    assert.equal(
+      await other.enqueue('n9.evil.example').runExclusive(async () => 'first attempt'),
+      'first attempt',
+    )
+    hang.resolve()
+    await Promise.all(held)
+    await Promise.all(batches.map((batch) => batch.end()))
+    assert.equal(taken.get(slowHostsDestination), 0)
+  })
+
+  it('release their slot when the work fails', async () => {
+    const { taken, slots } = table()
+    const batch = batchAt(slots)
+    const place = batch.enqueue('evil.example', true)
+    await assert.rejects(
+      place.runExclusive(() => Promise.reject(new Error('lost'))),
+      /lost/,
+    )
+    place.leave()
+    await batch.end()
+    assert.deepEqual([...taken.values()], [0, 0])
+  })
+})

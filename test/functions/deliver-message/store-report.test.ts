@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import {
+  outcomesOfReport,
+  type StoreReportResult,
+  storeReport,
+} from '../../../functions/deliver-message/store-report.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { successDsnKind } from '../../../shared/policy/notification.ts'
+import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
+import { buildReport } from '../../../shared/tls-reports/report.ts'
+import { type DkimKey, reportMail } from '../../../shared/tls-reports/report-mail.ts'
+import { fakeResolver, type Zone } from '../../support/dns.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { attempt, message, recipient } from '../../support/fixtures.ts'
+
+let database: TestDynamoDb
+let reports: ReceivedReports
+before(async () => {
+  database = await startDynamoDb()
+  reports = new ReceivedReports(database.documents, database.transportTable)
+})
+after(() => database.stop())
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+const key: DkimKey = {
+  domain: 'sender.example',
+  selector: 'r',
+  privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+}
+const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64')
+const published: Zone = { txt: { 'r._domainkey.sender.example': [`v=DKIM1; k=ed25519; p=${raw}`] } }
+
+const reporter = { organisation: 'Sender', address: 'tlsrpt@mx.sender.example', domain: 'mx.sender.example' }
+const report = buildReport(
+  {
+    domain: 'ours.example',
+    policies: [
+      {
+        policy: { type: 'no-policy-found', domain: 'ours.example', strings: [], mxHosts: [] },
+        successes: 7,
+        failures: 0,
+        details: [],
+      },
+    ],
+  },
+  '2026-02-03',
+  reporter,
+)
+const at = new Date('2026-02-04T02:00:00.000Z')
+const mail = (signing: DkimKey | null = key, about = report) =>
+  reportMail(about, { id: '01KF0CVZT0ABCDEFGHJKMNPQRS', to: 'tlsrpt@ours.example', at }, reporter, signing)
+
+function keep(
+  content: Buffer,
+  { zone = published, mailFrom = 'tlsrpt@mx.sender.example', store = reports } = {},
+) {
+  return storeReport(message({ receivedAt: at.toISOString(), mailFrom }), content, {
+    reports: store,
+    resolver: fakeResolver(zone),
+    now: () => at,
+    retentionDays: 90,
+    signal: new AbortController().signal,
+  })
+}
+
+/** The attempt as the trace shows it. */
+function traced(kept: StoreReportResult): string {
+  const outcome = outcomesOfReport(kept, { recipients: [recipient({ address: 'tlsrpt@ours.example' })] }).get(
+    'tlsrpt@ours.example',
+  )
+  return outcome ? `${outcome.outcome} ${formatReply(outcome.reply)}` : 'none'
+}
+
+test('a signed report is stored and can be read', async () => {
+  const kept = await keep(await mail())
+  assert.equal(kept.kind, 'Kept')
+  const id = kept.kind === 'Kept' ? kept.report.id : ''
+  assert.equal(traced(kept), `Delivered 250 2.0.0 Stored as report ${id}`)
+  const found = await reports.get(id)
+  assert.deepEqual(
+    [found?.organisation, found?.authenticated, found?.signedBy, found?.successfulSessions],
+    ['Sender', 'pass', 'sender.example', 7],
+  )
+})
+
+test('the same report twice is stored once', async () => {
+  const [one, two] = [await keep(await mail()), await keep(await mail())]
+  assert.ok(one.kind === 'Kept' && two.kind === 'Kept')
+  assert.equal(one.report.id, two.report.id)
+})
+
+test('an unsigned report is stored separately and never replaces a signed one', async () => {
+  const [signed, forged] = [await keep(await mail()), await keep(await mail(null))]
+  assert.ok(signed.kind === 'Kept' && forged.kind === 'Kept')
+  assert.deepEqual([forged.report.authenticated, forged.report.signedBy], ['none', null])
+  assert.notEqual(forged.report.id, signed.report.id)
+})
+
+test('a report is tried again while the DNS or the table fails', async () => {
+  const noDns = await keep(await mail(), { zone: { fail: { 'r._domainkey.sender.example': 'ETIMEOUT' } } })
+  assert.equal(traced(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be stored now')
+  const noTable = new ReceivedReports(database.documents, 'no-such-table')
+  assert.equal((await keep(await mail(), { store: noTable })).kind, 'Failed')
+})
+
+for (const [what, content, why] of [
+  ['octets', Buffer.alloc(4_194_305, 'a'), 'is larger than 4194304 octets'],
+  [
+    'lines',
+    Buffer.from(`From: a@sender.example\r\n\r\n${' \r\n'.repeat(65_600)}`),
+    'has more than 65536 lines',
+  ],
+] as const)
+  test(`a mail with too many ${what} is not parsed, even if it is signed`, async () => {
+    let asked = 0
+    const kept = await storeReport(message({ mailFrom: 'a@sender.example' }), content, {
+      reports,
+      resolver: {
+        query: async () => {
+          asked += 1
+          return { kind: 'Failed', code: 'ETIMEOUT', bogus: false }
+        },
+      },
+      now: () => at,
+      retentionDays: 90,
+      signal: new AbortController().signal,
+    })
+    assert.equal(traced(kept), `Delivered 250 2.0.0 Ignored: not a TLS report: it ${why}`)
+    assert.equal(asked, 0)
+  })
+
+test('the largest report in base64 is below the limit of lines', async () => {
+  const encoded = Buffer.alloc(3_000_000).toString('base64').match(/.{76}/g) ?? []
+  const kept = await keep(
+    Buffer.from(
+      `From: a@sender.example\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n${encoded.join('\r\n')}`,
+    ),
+  )
+  assert.match(traced(kept), /cannot be unpacked/)
+})
+
+const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nIs anybody there?\r\n')
+
+test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for ignored mail', async () => {
+  const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })
+  const noticeOf = (kept: StoreReportResult) => {
+    const outcome = outcomesOfReport(kept, { recipients: [to] }).get(to.address)
+    return successDsnKind({ lastAttempt: attempt(outcome) }, true)
+  }
+  assert.equal(noticeOf(await keep(await mail())), 'delivered')
+  assert.equal(noticeOf(await keep(letter)), null)
+})
+
+test('mail without a report is ignored, since its sender is usually forged', async () => {
+  assert.match(
+    traced(await keep(letter)),
+    /^Delivered 250 2\.0\.0 Ignored: not a TLS report: it has no part of type application\/tlsrpt\+gzip/,
+  )
+})
+
+test('an authenticated sender gets a DSN', async () => {
+  const old = await mail(key, buildReport({ domain: 'ours.example', policies: [] }, '2020-02-03', reporter))
+  assert.match(
+    traced(await keep(old)),
+    /^PermanentFailure 554 5\.6\.0 Not a TLS report: date-range: 2020-02-03/,
+  )
+  assert.match(traced(await keep(old, { mailFrom: 'a@victim.example' })), /^Delivered 250 2\.0\.0 Ignored/)
+  assert.match(traced(await keep(old, { mailFrom: 'a@notsender.example' })), /^Delivered/)
+  assert.match(traced(await keep(old, { mailFrom: '' })), /^Delivered/)
+  assert.match(traced(await keep(old, { zone: {} })), /^Delivered/)
+})

@@ -1,0 +1,309 @@
+/**
+ * A deployment with random events: the order of workers, the delays and replies of next hops, deaths of workers,
+ * duplicate jobs, changes of connectors. Time is a number that increases.
+ */
+import { createHash } from 'node:crypto'
+import { contentReference } from '../../../functions/bounce-message/bounce-job.ts'
+import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { ContentReference } from '../../../shared/contract/message.ts'
+import type { OutboundMessage, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
+import { outcome } from '../../support/fixtures.ts'
+import { type Entry, Queues, type Unit } from '../../support/pipeline/queues.ts'
+import { type Command, operation } from '../../support/pipeline/table.ts'
+import { type Ports, work } from '../../support/pipeline/units.ts'
+import { loseRequest, lostResponses, make, Worker } from './invocation.ts'
+import type { Random } from './random.ts'
+import { Witness } from './witness.ts'
+
+/** Probabilities of each step, unless the comment says otherwise. */
+export interface Faults {
+  /** A job comes again although it was done. */
+  duplicates: number
+  /** A worker dies. */
+  deaths: number
+  /** The functions whose workers may die. */
+  mortalUnits: readonly Unit[]
+  /** A request or its response is lost. */
+  failures: number
+  /** A delivery cannot begin now. */
+  postponements: number
+  /** An administrator changes the connectors. */
+  changes: number
+  /** An administrator requests a retry of the message. */
+  retries: number
+  /** Largest difference between a worker's clock and the time, in either direction. */
+  skewMs: number
+  /** Next hops are mostly slow and duplicates come soon, for a message that expires soon. */
+  expiresSoon: boolean
+}
+
+export interface Setting {
+  chance: Random
+  faults: Faults
+  table: { send(command: Command): unknown }
+  connectors: Snapshot
+  /** The possible connectors after a change. */
+  others: readonly Snapshot[]
+  now: number
+}
+
+/** Enough steps for faults to meet, few enough for a run to end. */
+export const maxFaults = 6
+const maxRetries = 10
+const maxStepsWithChanges = 3_000
+const maxSteps = 20_000
+
+export class SimulatedDeployment {
+  readonly queues = new Queues()
+  readonly witness = new Witness()
+  readonly log: string[] = []
+  readonly #settings: Setting
+  readonly #chance: Random
+  readonly #contents = new Map<string, Buffer>()
+  #workers: Worker[] = []
+  #accepted = ''
+  #now: number
+  #connectors: Snapshot
+  #faultsLeft = maxFaults
+  #retriesLeft = maxRetries
+
+  constructor(setting: Setting) {
+    this.#settings = setting
+    this.#chance = setting.chance
+    this.#now = setting.now
+    this.#connectors = setting.connectors
+  }
+
+  accept(job: EvaluationJob, content: Buffer): void {
+    this.#accepted = job.message.id
+    this.#contents.set(job.message.content.key, content)
+    this.queues.send('evaluate', job, this.#now)
+  }
+
+  /** @returns at the end of the work, or after too many steps */
+  async run(): Promise<void> {
+    for (let step = 0; step < maxSteps; step++) {
+      await this.#waitUntilIdle()
+      this.#retire()
+      if (step < maxStepsWithChanges && this.#chance.happens(this.#settings.faults.changes))
+        this.#changeConnectors()
+      if (this.#retriesLeft > 0 && this.#chance.happens(this.#settings.faults.retries)) this.#retry()
+      if (!(await this.#proceed())) return
+    }
+    this.#logEvent('there is no end of it')
+  }
+
+  /** Executes one event. @returns false when none is possible any more */
+  async #proceed(): Promise<boolean> {
+    const entries = this.queues.visible(this.#now)
+    if (entries.length > 0 && (this.#workers.length === 0 || this.#chance.happens(0.25)))
+      this.#begin(this.#chance.oneOf(entries))
+    else if (this.#workers.length > 0) await this.#advance(this.#chance.oneOf(this.#workers))
+    else return this.#wait()
+    return true
+  }
+
+  #wait(): boolean {
+    const next = this.queues.nextVisible()
+    if (next !== null) this.#now = next
+    return next !== null
+  }
+
+  #begin(entry: Entry): void {
+    if (this.queues.receive(entry, this.#now)) this.#start(entry)
+    else this.#logEvent(`job ${entry.number} is a dead letter`)
+  }
+
+  #start(entry: Entry): void {
+    const worker = new Worker(entry, this.#now)
+    this.#logEvent(`${worker.name} begins to ${entry.unit}`)
+    this.#workers.push(worker)
+    if (entry.unit === 'evaluate') this.witness.evaluations.push(JSON.parse(entry.body).message.id)
+    worker.run(
+      () => work(entry.unit, entry.body, this.#portsOf(worker)),
+      (error) => this.#logEvent(`${worker.name} failed: ${error}`),
+    )
+  }
+
+  async #advance(worker: Worker): Promise<void> {
+    const { deaths, mortalUnits: mortal, failures } = this.#settings.faults
+    if (this.#now > worker.deadline) return this.#die(worker)
+    if (mortal.includes(worker.entry.unit) && this.#fault(deaths)) return this.#die(worker)
+    const step = worker.takeStep((steps) => this.#chance.oneOf(steps))
+    const isTransmission = step.name.startsWith('transmit')
+    this.#now += this.#chance.integerBelow(isTransmission ? this.#transmissionMs() : 20)
+    if (isTransmission || !this.#fault(failures)) {
+      this.#logEvent(`${worker.name}: ${step.name}`)
+      return make(step)
+    }
+    const how = this.#chance.oneOf(lostResponses)
+    this.#logEvent(`${worker.name}: ${step.name} is ${how}`)
+    return loseRequest(step, how)
+  }
+
+  #transmissionMs(): number {
+    return this.#chance.happens(this.#settings.faults.expiresSoon ? 0.8 : 0.3) ? 200_000 : 5_000
+  }
+
+  #die(worker: Worker): void {
+    this.#logEvent(`${worker.name} dies`)
+    this.#workers = this.#workers.filter((other) => other !== worker)
+  }
+
+  #fault(probability: number): boolean {
+    if (this.#faultsLeft === 0 || !this.#chance.happens(probability)) return false
+    this.#faultsLeft--
+    return true
+  }
+
+  /** Resolves when every worker waits for a step or has ended. */
+  async #waitUntilIdle(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve))
+    while (this.#workers.some(({ isThinking }) => isThinking))
+  }
+
+  #retire(): void {
+    const ended = this.#workers.filter(({ ending }) => ending !== null)
+    this.#workers = this.#workers.filter(({ ending }) => ending === null)
+    for (const { ending, entry } of ended) {
+      if (ending === 'Failed') continue
+      if (this.#fault(this.#settings.faults.duplicates)) this.#duplicate(entry)
+      else this.queues.delete(entry)
+    }
+  }
+
+  #duplicate(entry: Entry): void {
+    const [soon, late] = this.#settings.faults.expiresSoon ? [5_000, 120_000] : [60_000, 1_200_000]
+    entry.visibleAt = this.#now + this.#chance.integerBelow(this.#chance.happens(0.5) ? soon : late)
+    this.#logEvent(`job ${entry.number} is going to come again`)
+  }
+
+  #changeConnectors(): void {
+    const changed = this.#chance.oneOf(this.#settings.others)
+    this.#connectors = { ...changed, version: this.#connectors.version + 1 }
+    this.#logEvent(`connectors are now those numbered ${this.#settings.others.indexOf(changed)}`)
+  }
+
+  /** Runs now, with the next timer, or before another; sometimes twice at once. */
+  #retry(): void {
+    const soon = this.#now + this.#chance.integerBelow(900_000)
+    const at = this.#chance.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, soon])
+    for (let times = this.#chance.happens(0.5) ? 1 : 2; times > 0; times--) {
+      this.#retriesLeft--
+      const { number } = this.queues.send('retry', this.#accepted, at)
+      this.#logEvent(`an administrator is going to ask for a retry, as job ${number}`)
+    }
+  }
+
+  #portsOf(worker: Worker): Ports {
+    const { skewMs } = this.#settings.faults
+    const skew = skewMs === 0 ? 0 : this.#chance.integerBelow(2 * skewMs) - skewMs
+    return {
+      request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
+      send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
+      read: (reference) => worker.step('read', () => this.#read(reference)),
+      store: (octets, { key }) =>
+        worker.step('store', () => {
+          this.#contents.set(key, octets)
+        }),
+      transmit: (mail, job, version) =>
+        worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
+      whyNot: () =>
+        this.#chance.happens(this.#settings.faults.postponements)
+          ? this.#chance.oneOf(['NoSlot', 'NoSlot', 'NoTime'])
+          : null,
+      connectors: () => this.#connectors,
+      now: () => new Date(this.#now + skew),
+    }
+  }
+
+  async #request(command: Command, worker: Worker): Promise<unknown> {
+    const answer = await this.#settings.table.send(command)
+    this.witness.recordWrite(command, worker.name)
+    return answer
+  }
+
+  #send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[], { entry }: Worker): void {
+    for (const { job, delaySeconds = 0 } of outgoing) {
+      const { number } = this.queues.send(unit, job, this.#now + delaySeconds * 1000)
+      this.#logEvent(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
+      if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
+      if (entry.unit === 'retry') this.witness.retries++
+      if (entry.unit === 'deliver' && (job as EvaluationJob).retry) this.witness.handedBack++
+    }
+  }
+
+  #notify({ message }: EvaluationJob, { number }: Entry): void {
+    this.witness.recordNotification(
+      message.id,
+      this.#contents.get(message.content.key) ?? Buffer.of(),
+      number,
+    )
+  }
+
+  #read({ key, sha256 }: ContentReference): Buffer {
+    const octets = this.#contents.get(key) ?? Buffer.of()
+    if (createHash('sha256').update(octets).digest('hex') === sha256) return octets
+    this.witness.mismatches.push(key)
+    throw new Error(`${key} is not what was stored`)
+  }
+
+  #transmit(
+    { recipients }: OutboundMessage,
+    { message, attempt, connectorsVersion }: DeliveryJob,
+    version: number,
+    worker: Worker,
+  ): Outcomes {
+    const outdated = connectorsVersion !== version
+    return new Map(
+      recipients.map(({ address }) => {
+        const outcome = this.#chance.oneOf(outcomes)
+        const delivered = outcome === 'Delivered'
+        const dsnPassedOn = this.#chance.happens(0.5)
+        this.witness.recordTransmission({
+          message: message.id,
+          address,
+          attempt,
+          delivered,
+          dsnPassedOn,
+          stale: outdated,
+          worker: worker.name,
+        })
+        this.#logEvent(`${address} by attempt ${attempt}: ${outcome}`)
+        return [address, { ...outcomeOf(outcome), dsnPassedOn }]
+      }),
+    )
+  }
+
+  #logEvent(what: string): void {
+    this.log.push(`${new Date(this.#now).toISOString()} ${what}`)
+  }
+}
+
+/** Next hops often fail: half of the attempts must be repeated. */
+const outcomes: readonly Outcome['outcome'][] = [
+  ...Array<'TemporaryFailure'>(5).fill('TemporaryFailure'),
+  ...Array<'Delivered'>(3).fill('Delivered'),
+  'PermanentFailure',
+  'TlsNotMet',
+]
+
+const replies: Record<Outcome['outcome'], Outcome['reply']> = {
+  Delivered: { code: 250, enhanced: '2.0.0', text: 'Ok' },
+  TemporaryFailure: { code: 451, enhanced: '4.3.0', text: 'Later' },
+  PermanentFailure: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+  TlsNotMet: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
+}
+
+const outcomeOf = (how: Outcome['outcome']): Outcome => outcome({ outcome: how, reply: replies[how] })
+
+const describe = (command: Command): string =>
+  `${operation(command)} ${(command.input.Item ?? command.input.Key)?.sk ?? ''}`
+
+/** A message's octets and their location. */
+export function storedContent(id: string): { content: ContentReference; octets: Buffer } {
+  const octets = Buffer.from('Subject: to be carried through\r\n\r\n')
+  return { content: contentReference('content', id, octets), octets }
+}

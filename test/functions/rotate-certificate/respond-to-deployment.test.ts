@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { respondToDeployment } from '../../../functions/rotate-certificate/respond-to-deployment.ts'
+
+const event = {
+  RequestType: 'Create',
+  ResponseURL: 'https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com/x?signed',
+  StackId: 'stack',
+  RequestId: 'request',
+  LogicalResourceId: 'Run',
+  ResourceProperties: {},
+}
+const answer = {
+  StackId: 'stack',
+  RequestId: 'request',
+  LogicalResourceId: 'Run',
+  PhysicalResourceId: 'certificates',
+}
+
+function recordingFetch(status = 200) {
+  const requests: { url: string; method: string | undefined; body: unknown }[] = []
+  const send = (async (url: string, { method, body }: RequestInit) => {
+    requests.push({ url, method, body: JSON.parse(String(body)) })
+    return new Response(null, { status })
+  }) as typeof fetch
+  return { heard: requests, send }
+}
+
+test('a deployment gets SUCCESS when the work is done', async () => {
+  const { heard: requests, send } = recordingFetch()
+  assert.equal(await respondToDeployment(event, async () => 'done', send), 'done')
+  assert.deepEqual(requests, [
+    { url: event.ResponseURL, method: 'PUT', body: { ...answer, Status: 'SUCCESS', Reason: '' } },
+  ])
+})
+
+test('a deployment gets FAILED with the reason', async () => {
+  const { heard: requests, send } = recordingFetch()
+  const work = () => Promise.reject(new Error('the secret is not JSON'))
+  await respondToDeployment({ ...event, RequestType: 'Update' }, work, send)
+  assert.deepEqual(requests[0]?.body, { ...answer, Status: 'FAILED', Reason: 'the secret is not JSON' })
+})
+
+test('the removal of a stack runs nothing and gets SUCCESS', async () => {
+  const { heard: requests, send } = recordingFetch()
+  await respondToDeployment(
+    { ...event, RequestType: 'Delete' },
+    () => Promise.reject(new Error('never')),
+    send,
+  )
+  assert.deepEqual(requests[0]?.body, { ...answer, Status: 'SUCCESS', Reason: '' })
+})
+
+const others: [string, unknown][] = [
+  ['a scheduled event', { source: 'aws.events' }],
+  ['a missing event', undefined],
+  [
+    'an event with a response URL outside AWS',
+    { ...event, ResponseURL: 'https://stranger.example/amazonaws.com' },
+  ],
+  [
+    'an event with a response URL in the clear',
+    { ...event, ResponseURL: event.ResponseURL.replace('https', 'http') },
+  ],
+]
+
+for (const [what, asked] of others)
+  test(`${what} runs the work and gets no response`, async () => {
+    const { heard: requests, send } = recordingFetch()
+    assert.equal(await respondToDeployment(asked, async () => 'done', send), 'done')
+    await assert.rejects(
+      respondToDeployment(asked, () => Promise.reject(new Error('no')), send),
+      /^Error: no$/,
+    )
+    assert.deepEqual(requests, [])
+  })
+
+test('a response that CloudFormation does not accept is an error, so that it is retried', async () => {
+  const { send } = recordingFetch(403)
+  await assert.rejects(
+    respondToDeployment(event, async () => null, send),
+    /did not accept the response: HTTP 403/,
+  )
+})

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BufferPool } from '../../../../functions/smtp-ingress/intake/buffer-pool.ts'
+
+test('a returned buffer is reused for the same size', () => {
+  const buffers = new BufferPool(100)
+  const [first, second] = [buffers.take(10), buffers.take(10)]
+  assert.notEqual(first, second)
+  buffers.release(first)
+  assert.notEqual(buffers.take(11), first)
+  assert.equal(buffers.take(10), first)
+  assert.notEqual(buffers.take(10), first)
+})
+
+test('unused buffers never exceed the limit', () => {
+  const buffers = new BufferPool(25)
+  const taken = [10, 10, 10].map((octets) => buffers.take(octets))
+  taken.forEach((buffer) => {
+    buffers.release(buffer)
+  })
+  const again = [10, 10, 10].map((octets) => buffers.take(octets))
+  assert.equal(again.filter((buffer) => taken.includes(buffer)).length, 2)
+  buffers.release(again[0] as Buffer)
+  assert.equal(buffers.take(10), again[0])
+})

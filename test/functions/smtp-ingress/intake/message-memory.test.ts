@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  type MessageMemory,
+  messageMemory,
+} from '../../../../functions/smtp-ingress/intake/message-memory.ts'
+
+const kibibyte = 1024
+
+const rows: [mebibytes: number, sessions: number, held: number, uploads: number][] = [
+  [512, 1000, 64, 2],
+  [1024, 1000, 256, 8],
+  [1024, 128, 256, 8],
+  [2048, 1000, 256, 8],
+]
+
+for (const [mebibytes, sessions, held, uploads] of rows)
+  test(`${mebibytes} MiB with ${sessions} sessions give ${held} KiB for a message and ${uploads} uploads`, () =>
+    assert.deepEqual(messageMemory(mebibytes, sessions), {
+      heldOctets: held * kibibyte,
+      uploads,
+    } satisfies MessageMemory))
+
+test('too little memory for the sessions is an error', () =>
+  assert.throws(
+    () => messageMemory(512, 5000),
+    /^Error: 512 MiB of memory are not enough for 5000 sessions$/,
+  ))
+
+test('without a setting the memory of the system counts', () =>
+  assert.ok(messageMemory(undefined, 10).heldOctets >= 64 * kibibyte))

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { UploadQueue, UploadQueueTimeout } from '../../../../functions/smtp-ingress/intake/upload-queue.ts'
+
+const uploadQueue = (slots: number) => new UploadQueue({ slots, bufferOctets: 8, timeoutMs: 1000 })
+const neverAborted = new AbortController().signal
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Work that ends when the test says so; records the order of starts. */
+function controlledWork(spoolLine: UploadQueue) {
+  const begun: string[] = []
+  const buffers = new Map<string, Buffer>()
+  const ends = new Map<string, { resolve(): void; reject(error: Error): void }>()
+  const start = (name: string, signal = neverAborted) =>
+    spoolLine.runInSlot(async (buffer) => {
+      begun.push(name)
+      buffers.set(name, buffer)
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      ends.set(name, { resolve, reject })
+      await promise
+      return name
+    }, signal)
+  return { begun, buffers, start, end: (name: string) => ends.get(name) }
+}
+
+test('concurrent work never exceeds the slots, and starts in order', async () => {
+  const { begun, start, end } = controlledWork(uploadQueue(2))
+  const all = ['a', 'b', 'c', 'd'].map((name) => start(name))
+  await nextTurn()
+  assert.deepEqual(begun, ['a', 'b'])
+  end('b')?.resolve()
+  await nextTurn()
+  assert.deepEqual(begun, ['a', 'b', 'c'])
+  end('a')?.resolve()
+  await nextTurn()
+  end('c')?.resolve()
+  end('d')?.resolve()
+  assert.deepEqual(await Promise.all(all), ['a', 'b', 'c', 'd'])
+})
+
+test('a slot is free after failed work, but its buffer is not reused', async () => {
+  const { buffers, start, end } = controlledWork(uploadQueue(1))
+  const first = start('a')
+  await nextTurn()
+  end('a')?.reject(new Error('away'))
+  await assert.rejects(first, { message: 'away' })
+  const second = start('b')
+  await nextTurn()
+  end('b')?.resolve()
+  await second
+  const third = start('c')
+  await nextTurn()
+  end('c')?.resolve()
+  await third
+  assert.notEqual(buffers.get('a'), buffers.get('b'))
+  assert.equal(buffers.get('b'), buffers.get('c'))
+})
+
+test('work that waits too long times out, and the next one gets the slot', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const { begun, start, end } = controlledWork(uploadQueue(1))
+  const first = start('a')
+  await nextTurn()
+  const second = start('b')
+  await nextTurn()
+  context.mock.timers.tick(999)
+  const third = start('c')
+  await nextTurn()
+  context.mock.timers.tick(1)
+  // The slot becomes free in the turn of the timeout: it must not go to the timed out work.
+  end('a')?.resolve()
+  await assert.rejects(second, UploadQueueTimeout)
+  await first
+  await nextTurn()
+  assert.deepEqual(begun, ['a', 'c'])
+  end('c')?.resolve()
+  await third
+})
+
+test('aborted work leaves the queue at once', async () => {
+  const { begun, start, end } = controlledWork(uploadQueue(1))
+  const first = start('a')
+  const abortController = new AbortController()
+  const second = start('b', abortController.signal)
+  await nextTurn()
+  abortController.abort()
+  await assert.rejects(second, { name: 'AbortError' })
+  await assert.rejects(start('c', abortController.signal), { name: 'AbortError' })
+  end('a')?.resolve()
+  await first
+  const last = start('d')
+  await nextTurn()
+  end('d')?.resolve()
+  assert.equal(await last, 'd')
+  assert.deepEqual(begun, ['a', 'd'])
+})

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { BoundedMap } from '../../../../functions/smtp-ingress/limits/bounded-map.ts'
+
+describe('a bounded map', () => {
+  const key = fc.integer({ min: 0, max: 30 }).map(String)
+
+  it('keeps the most recently used half of its keys, and never more than the maximum', () => {
+    fc.assert(
+      fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (asked, maxKeys) => {
+        const memory = new BoundedMap<{ key: string }>({ maxKeys })
+        const made: string[] = []
+        for (const key of asked) {
+          const value = memory.getOrCreate(key, () => {
+            made.push(key)
+            return { key }
+          })
+          assert.equal(value.key, key)
+          const keys = [...memory.entries()].map(([key]) => key)
+          assert.ok(keys.length <= maxKeys)
+          assert.equal(new Set(keys).size, memory.size)
+        }
+        const lately = [...new Set(asked.toReversed())].slice(0, Math.floor(maxKeys / 2))
+        const before = made.length
+        for (const key of lately.toReversed()) assert.equal(memory.get(key)?.key, key)
+        assert.equal(made.length, before)
+      }),
+    )
+  })
+
+  it('forgets a deleted key, recently used or not', () => {
+    const memory = new BoundedMap<object>({ maxKeys: 4 })
+    for (const key of ['a', 'b', 'c']) memory.set(key, {})
+    memory.delete('a')
+    memory.delete('c')
+    assert.deepEqual(
+      [...memory.entries()].map(([key]) => key),
+      ['b'],
+    )
+    assert.equal(memory.size, 1)
+  })
+
+  it('forgets an unused key after one to two maximum ages', () => {
+    let now = 0
+    const memory = new BoundedMap<object>({ maxKeys: 10, maxAgeMs: 60, now: () => now })
+    memory.set('early', {})
+    now = 59
+    memory.set('late', {})
+    const known = () => [...memory.entries()].map(([key]) => key)
+    now = 60
+    assert.ok(memory.get('late'))
+    assert.deepEqual(known(), ['late', 'early'])
+    now = 119
+    assert.equal(memory.get('none'), undefined)
+    assert.deepEqual(known(), ['late', 'early'])
+    now = 120
+    assert.equal(memory.get('early'), undefined)
+    assert.deepEqual(known(), ['late'])
+  })
+
+  it('creates the value of an unknown key once', () => {
+    const memory = new BoundedMap<{ made: number }>({ maxKeys: 10 })
+    let made = 0
+    const make = () => ({ made: ++made })
+    assert.equal(memory.get('a'), undefined)
+    assert.equal(memory.getOrCreate('a', make), memory.getOrCreate('a', make))
+    assert.equal(made, 1)
+  })
+
+  it('keeps no more than the maximum of a million keys', () => {
+    const memory = new BoundedMap<object>({ maxKeys: 1000 })
+    for (let key = 0; key < 1_000_000; key++) memory.getOrCreate(`${key}`, () => ({}))
+    assert.ok([...memory.entries()].length <= 1000)
+  })
+})

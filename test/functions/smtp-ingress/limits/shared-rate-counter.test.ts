@@ -1,0 +1,295 @@
+/** Several processes with a shared count, on a simulated clock and table. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { SharedRateCounter } from '../../../../functions/smtp-ingress/limits/shared-rate-counter.ts'
+import type { OtherCounts } from '../../../../shared/transport/rate-table.ts'
+
+/** Runs events in order of time, and at equal times in order of planning. */
+class Schedule {
+  now = 0
+  readonly #planned: { at: number; run: () => void }[] = []
+
+  plan(at: number, run: () => void): void {
+    const after = this.#planned.findLastIndex((one) => one.at <= at)
+    this.#planned.splice(after + 1, 0, { at, run })
+  }
+
+  async run(): Promise<void> {
+    for (let next = this.#planned.shift(); next; next = this.#planned.shift()) {
+      this.now = next.at
+      next.run()
+      // Delivers a response before the next event.
+      await null
+      await null
+    }
+  }
+}
+
+/** Counts of one key by process, as RateTable stores them. */
+class Table {
+  readonly #taken = new Map<string, number>()
+
+  report(process: number, minute: number, taken: number): OtherCounts {
+    this.#taken.set(`${minute} ${process}`, taken)
+    const others = [...this.#taken].filter(
+      ([by]) => by.startsWith(`${minute} `) && by !== `${minute} ${process}`,
+    )
+    return { messages: others.reduce((sum, [, taken]) => sum + taken, 0), counters: others.length }
+  }
+}
+
+interface Flood {
+  limit: number
+  processes: number
+  /** Milliseconds from a report to its response; the table is written half way. */
+  roundTrip: number
+  /** Which process gets a message, and when. */
+  arrivals: readonly { at: number; process: number }[]
+  fails?: (at: number) => boolean
+}
+
+interface Outcome {
+  /** Accepted messages in each minute. */
+  taken: Map<number, number>
+  /** For each refused message: messages accepted before in its minute. */
+  acceptedWhenRefused: number[]
+  reports: number[]
+  log: string[]
+}
+
+async function simulate({
+  limit,
+  processes,
+  roundTrip,
+  arrivals,
+  fails = () => false,
+}: Flood): Promise<Outcome> {
+  const schedule = new Schedule()
+  const table = new Table()
+  const outcome: Outcome = { taken: new Map(), acceptedWhenRefused: [], reports: [], log: [] }
+  const rates = Array.from({ length: processes }, (_, index) => {
+    outcome.reports.push(0)
+    return new SharedRateCounter({
+      counts: {
+        report(_key, minute, taken) {
+          outcome.reports[index] = (outcome.reports[index] ?? 0) + 1
+          const { promise, resolve, reject } = Promise.withResolvers<OtherCounts>()
+          const isLost = fails(schedule.now)
+          schedule.plan(schedule.now + roundTrip / 2, () => {
+            const others = isLost ? null : table.report(index, minute, taken)
+            schedule.plan(schedule.now + roundTrip / 2, () =>
+              others === null ? reject(new Error('the table is away')) : resolve(others),
+            )
+          })
+          return promise
+        },
+      },
+      maxKeys: 10,
+      log: (level, message) => outcome.log.push(`${level}: ${message}`),
+      now: () => schedule.now,
+    })
+  })
+  const last = Math.max(0, ...arrivals.map(({ at }) => at))
+  for (const [index, one] of rates.entries())
+    for (let at = (index * 1000) / processes; at <= last; at += 1000) schedule.plan(at, () => one.tick(at))
+  for (const { at, process } of arrivals)
+    schedule.plan(at, () => {
+      const minute = Math.floor(at / 60_000)
+      const so = outcome.taken.get(minute) ?? 0
+      const one = rates[process]
+      if (!one?.hasRoom('contoso', limit, at)) return void outcome.acceptedWhenRefused.push(so)
+      one.countMessage('contoso', limit, at)
+      outcome.taken.set(minute, so + 1)
+    })
+  await schedule.run()
+  return outcome
+}
+
+/** The maximum number of arrivals at one process within this many milliseconds. */
+function maxArrivalsWithin(arrivals: Flood['arrivals'], process: number, milliseconds: number): number {
+  const times = arrivals.filter((one) => one.process === process).map(({ at }) => at)
+  return Math.max(
+    0,
+    ...times.map((from) => times.filter((at) => at >= from && at <= from + milliseconds).length),
+  )
+}
+
+const flood = fc
+  .record({
+    limit: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 100 })),
+    processes: fc.integer({ min: 1, max: 8 }),
+    roundTrip: fc.constantFrom(2, 10, 40, 300, 1500),
+    start: fc.constantFrom(0, 30_000, 59_000),
+    /** The maximum number of milliseconds between two messages. */
+    pause: fc.constantFrom(0, 3, 20, 60, 150),
+    steps: fc.array(fc.tuple(fc.nat(1000), fc.nat(7)), { maxLength: 400, size: 'max' }),
+  })
+  .map(({ steps, start, pause, ...rest }) => {
+    let at = start
+    const arrivals = steps.map(([thousandths, process]) => {
+      at += Math.round((thousandths * pause) / 1000)
+      return { at, process: process % rest.processes }
+    })
+    return { ...rest, arrivals }
+  })
+
+describe('processes with a shared count', () => {
+  it('exceed the limit at most by an eighth each, plus arrivals during a round trip', async () => {
+    await fc.assert(
+      fc.asyncProperty(flood, async (flood) => {
+        const { taken } = await simulate(flood)
+        const allowedExcess = Array.from(
+          { length: flood.processes },
+          (_, process) =>
+            Math.max(1, Math.floor(flood.limit / 8)) +
+            maxArrivalsWithin(flood.arrivals, process, 2 * flood.roundTrip),
+        ).reduce((sum, one) => sum + one, 0)
+        for (const count of taken.values()) assert.ok(count < flood.limit + allowedExcess, `${count} taken`)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('refuse no message below the limit', async () => {
+    await fc.assert(
+      fc.asyncProperty(flood, async (flood) => {
+        const { acceptedWhenRefused } = await simulate(flood)
+        for (const taken of acceptedWhenRefused) assert.ok(taken >= flood.limit, `refused after ${taken}`)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('accept exactly the limit if there is one process', async () => {
+    await fc.assert(
+      fc.asyncProperty(flood, async (flood) => {
+        const alone = flood.arrivals.map(({ at }) => ({ at, process: 0 }))
+        const { taken } = await simulate({ ...flood, processes: 1, arrivals: alone })
+        for (const [minute, count] of taken) {
+          const came = alone.filter(({ at }) => Math.floor(at / 60_000) === minute).length
+          assert.equal(count, Math.min(came, flood.limit))
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  /** Evenly distributed messages for this many seconds. */
+  const steadily = (perSecond: number, seconds: number, processes: number) =>
+    Array.from({ length: perSecond * seconds }, (_, index) => ({
+      at: Math.floor((index * 1000) / perSecond),
+      process: index % processes,
+    }))
+
+  const burst = steadily(2500, 2, 20)
+  const aMinuteLater = burst.map(({ at, process }) => ({ at: at + 60_000, process }))
+
+  const tasks: { name: string; flood: Omit<Flood, 'fails'>; most: number; reports: number }[] = [
+    {
+      name: 'a burst of five times the limit at twenty processes',
+      flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: burst },
+      most: 1250,
+      reports: 20,
+    },
+    {
+      name: 'the same, in the minute after',
+      flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: [...burst, ...aMinuteLater] },
+      most: 1060,
+      reports: 40,
+    },
+    {
+      name: 'twice the limit, spread over the minute',
+      flood: { limit: 600, processes: 4, roundTrip: 10, arrivals: steadily(20, 60, 4) },
+      most: 604,
+      reports: 62,
+    },
+    {
+      name: 'a small limit and a burst at ten processes',
+      flood: { limit: 10, processes: 10, roundTrip: 10, arrivals: steadily(1000, 1, 10) },
+      most: 30,
+      reports: 3,
+    },
+  ]
+  for (const { name, flood, most, reports } of tasks)
+    it(`exceed the limit little with few reports: ${name}`, async () => {
+      const outcome = await simulate(flood)
+      const taken = outcome.taken.get(Math.max(...outcome.taken.keys())) ?? 0
+      assert.ok(taken >= flood.limit && taken <= most, `${taken} taken`)
+      for (const count of outcome.reports) assert.ok(count <= reports, `${count} reports`)
+    })
+
+  it('count alone while reports fail, log that once, report once a second, and recover', async () => {
+    const { taken, reports, log } = await simulate({
+      limit: 1000,
+      processes: 2,
+      roundTrip: 10,
+      arrivals: steadily(400, 10, 2),
+      fails: (at) => at < 8000,
+    })
+    assert.equal(taken.get(0), 2000)
+    for (const count of reports) assert.ok(count <= 12, `${count} reports`)
+    const alone = 'error: message rates of connectors cannot be shared: each task counts alone'
+    const together = 'info: message rates of connectors are shared between tasks again'
+    assert.deepEqual(log, [alone, alone, together, together])
+  })
+
+  it('share their counts again when reports succeed', async () => {
+    const { taken, log } = await simulate({
+      limit: 1000,
+      processes: 2,
+      roundTrip: 10,
+      arrivals: steadily(100, 20, 2),
+      fails: (at) => at < 3000,
+    })
+    const count = taken.get(0) ?? 0
+    assert.ok(count >= 1000 && count <= 1004, `${count} taken`)
+    assert.equal(log.filter((line) => line.startsWith('info')).length, 2)
+  })
+})
+
+describe('a single process', () => {
+  const alone = (maxKeys = 10) =>
+    new SharedRateCounter({
+      counts: null,
+      maxKeys,
+      log: () => assert.fail('nothing should be logged'),
+      now: () => 0,
+    })
+  const countUntilFull = (rates: SharedRateCounter, key: string, limit: number, at: number): number => {
+    let taken = 0
+    while (taken < 1000 && rates.hasRoom(key, limit, at)) {
+      rates.countMessage(key, limit, at)
+      taken++
+    }
+    return taken
+  }
+
+  it('counts each key and each minute separately', () => {
+    const rates = alone()
+    assert.equal(countUntilFull(rates, 'a', 3, 0), 3)
+    assert.equal(countUntilFull(rates, 'b', 5, 59_999), 5)
+    assert.equal(countUntilFull(rates, 'a', 3, 59_999), 0)
+    assert.equal(countUntilFull(rates, 'a', 3, 60_000), 3)
+  })
+
+  it('applies a limit that changes within the minute', () => {
+    const rates = alone()
+    assert.equal(countUntilFull(rates, 'a', 3, 0), 3)
+    assert.equal(countUntilFull(rates, 'a', 5, 1), 2)
+    assert.equal(countUntilFull(rates, 'a', 4, 2), 0)
+  })
+
+  it('works when the clock is set back', () => {
+    const rates = alone()
+    assert.equal(countUntilFull(rates, 'a', 3, 120_000), 3)
+    assert.equal(countUntilFull(rates, 'a', 3, 0), 3)
+  })
+
+  it('forgets the least recently counted key when there are too many', () => {
+    const rates = alone(4)
+    for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) countUntilFull(rates, key, 1, 0)
+    const isKnown = (key: string) => !rates.hasRoom(key, 1, 0)
+    assert.deepEqual(['e', 'd', 'a', 'b', 'c'].filter(isKnown), ['e', 'd', 'a'])
+  })
+})

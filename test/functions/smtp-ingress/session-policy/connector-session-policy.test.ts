@@ -1,0 +1,75 @@
+/** Which refusals count as storage failures, for the alarm. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
+import type { MessageRateLimiter } from '../../../../functions/smtp-ingress/limits/message-rate-limiter.ts'
+import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
+import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
+import type { MessageSink } from '../../../../functions/smtp-ingress/protocol/message-sink.ts'
+import {
+  insufficientSpool,
+  spoolUnavailable,
+  storageUnavailable,
+  tooManyLargeMessages,
+} from '../../../../functions/smtp-ingress/replies.ts'
+import {
+  ConnectorSessionPolicy,
+  type SessionPolicyParts,
+} from '../../../../functions/smtp-ingress/session-policy/connector-session-policy.ts'
+import { receivedAt, snapshot } from '../../../support/fixtures.ts'
+
+const failed = new Error('internal')
+const outcomes: [what: string, outcome: Outcome, alarming: number][] = [
+  ['failing storage', { ...storageUnavailable, cause: failed }, 1],
+  ['a failing disk', { ...spoolUnavailable, cause: failed }, 1],
+  ['a full disk below the spool limit', { ...insufficientSpool, cause: failed }, 1],
+  ['a full spool', insufficientSpool, 0],
+  ['a full upload queue', tooManyLargeMessages, 0],
+  ['a stored message', { size: 10 }, 0],
+]
+for (const [what, outcome, failureCount] of outcomes)
+  test(`${what} ${failureCount === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
+    const metrics = new Metrics()
+    const dialogue = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
+    const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')
+    const rcpt = read('RCPT TO:<b@ours.example>', 'RCPT')
+    dialogue.mail(mail)
+    await dialogue.recipient(rcpt, mail)
+    const sink = dialogue.data({
+      greeting: { name: 'client.example', isEsmtp: true },
+      mail,
+      recipients: [rcpt.recipient],
+    })
+    assert.ok('end' in sink)
+    await sink.end(null)
+    const counts = metrics.take().filter(({ metric }) => metric === 'StorageFailures')
+    assert.equal(
+      counts.reduce((sum, { count }) => sum + count, 0),
+      failureCount,
+    )
+  })
+
+function read<V extends 'MAIL' | 'RCPT'>(line: string, verb: V) {
+  const command = parseCommand(Buffer.from(line))
+  assert.ok('verb' in command && command.verb === verb)
+  return command as Extract<typeof command, { verb: V }>
+}
+
+function partsWith(outcome: Outcome, metrics: Metrics): SessionPolicyParts {
+  const incoming: Omit<MessageSink, 'end'> & { end(): Promise<Outcome> } = {
+    earlyRefusal: null,
+    write: () => undefined,
+    end: async () => outcome,
+    abandon() {},
+  }
+  const rates: MessageRateLimiter = { countMessage: () => null, stop() {} }
+  return {
+    environment: { MAIL_HOSTNAME: 'mx.ours.example', MAX_MESSAGE_SIZE: 1_000_000 },
+    connectors: { current: () => snapshot({}), areFailing: false },
+    intake: { isFailing: false, hasRoomFor: () => true, begin: () => incoming },
+    rates,
+    metrics,
+    log() {},
+    now: () => receivedAt,
+  } as unknown as SessionPolicyParts
+}

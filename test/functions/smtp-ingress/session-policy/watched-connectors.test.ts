@@ -1,0 +1,126 @@
+/** Maximum age of connectors at RCPT TO, and detection of failing reads. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { WatchedConnectors } from '../../../../functions/smtp-ingress/session-policy/watched-connectors.ts'
+import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
+import { snapshot } from '../../../support/fixtures.ts'
+
+/** Reads that the test completes one by one, and a clock. */
+function controlledConnectors(context: TestContext) {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const clock = { now: 0 }
+  const readings: PromiseWithResolvers<Snapshot>[] = []
+  const ages: number[] = []
+  const logged: string[] = []
+  const snapshots = {
+    current({ maxAgeMs }: { maxAgeMs: number }) {
+      const reading = Promise.withResolvers<Snapshot>()
+      readings.push(reading)
+      ages.push(maxAgeMs)
+      return reading.promise
+    },
+  }
+  const connectors = new WatchedConnectors(
+    snapshots,
+    (level, message) => logged.push(`${level}: ${message}`),
+    () => clock.now,
+  )
+  context.after(() => connectors.stop())
+  /** Completes the last read. @returns the snapshot */
+  const read = async (): Promise<Snapshot> => {
+    const compiled = snapshot({})
+    readings.at(-1)?.resolve(compiled)
+    await nextTurn()
+    return compiled
+  }
+  const fail = async (error = new Error('away')) => {
+    const asked = Promise.resolve(connectors.current())
+    readings.at(-1)?.reject(error)
+    await assert.rejects(asked, error)
+    await nextTurn()
+  }
+  return { connectors, clock, readings, ages, logged, read, fail }
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('a snapshot is valid for one second from the start of its read, then it is read again', async (t) => {
+  const { connectors, clock, readings, ages, read } = controlledConnectors(t)
+  const asked = connectors.current()
+  clock.now = 900
+  const first = await read()
+  assert.equal(await asked, first)
+  clock.now = 999
+  assert.equal(connectors.current(), first)
+  clock.now = 1000
+  const again = connectors.current()
+  assert.ok(again instanceof Promise)
+  const second = await read()
+  assert.equal(await again, second)
+  assert.notEqual(second, first)
+  assert.equal(readings.length, 2)
+  assert.deepEqual(ages, [0, 0], 'the reader may not use its cache')
+})
+
+test('concurrent callers share one read and one failure', async (t) => {
+  const { connectors, readings, logged } = controlledConnectors(t)
+  const asked = [connectors.current(), connectors.current(), connectors.current(), connectors.current()]
+  assert.equal(readings.length, 1)
+  readings[0]?.reject(new Error('away'))
+  for (const one of asked) await assert.rejects(Promise.resolve(one), { message: 'away' })
+  assert.equal(connectors.areFailing, false, 'counts as one failure')
+  assert.deepEqual(logged, [])
+})
+
+test('three consecutive failed reads are an outage, which a successful probe ends', async (t) => {
+  const { connectors, readings, logged, read, fail } = controlledConnectors(t)
+  for (let times = 0; times < 3; times++) {
+    assert.equal(connectors.areFailing, false)
+    await fail()
+  }
+  assert.equal(connectors.areFailing, true)
+  t.mock.timers.tick(1000)
+  assert.equal(readings.length, 4)
+  await read()
+  assert.equal(connectors.areFailing, false)
+  assert.deepEqual(logged, [
+    'error: connectors cannot be read: new connections are refused',
+    'info: connectors can be read: new connections are accepted again',
+  ])
+})
+
+test('a successful read resets the failure count and ends an outage', async (t) => {
+  const { connectors, clock, read, fail } = controlledConnectors(t)
+  const succeed = async () => {
+    const asked = connectors.current()
+    await read()
+    await asked
+    clock.now += 1000
+  }
+  for (let times = 0; times < 3; times++) {
+    await fail()
+    await fail()
+    await succeed()
+  }
+  assert.equal(connectors.areFailing, false)
+  for (let times = 0; times < 3; times++) await fail()
+  assert.equal(connectors.areFailing, true)
+  await succeed()
+  assert.equal(connectors.areFailing, false)
+})
+
+test('one timed out read is an outage', async (t) => {
+  const { connectors, fail } = controlledConnectors(t)
+  await fail(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
+  assert.equal(connectors.areFailing, true)
+})
+
+test('while reads fail, the last snapshot is not used longer than one second', async (t) => {
+  const { connectors, clock, read, fail } = controlledConnectors(t)
+  const asked = connectors.current()
+  await read()
+  await asked
+  clock.now = 1000
+  await fail()
+  assert.ok(connectors.current() instanceof Promise)
+})

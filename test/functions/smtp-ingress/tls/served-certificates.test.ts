@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
+import { ServedCertificates } from '../../../../functions/smtp-ingress/tls/served-certificates.ts'
+import type { CertificatesAndKeys } from '../../../../shared/tls/certificate-choice.ts'
+import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
+
+const pki = await createPki()
+const names = ['mx.ours.example']
+const [one, two, wrongName, expired, small] = await Promise.all([
+  pki.issue({ names, commonName: 'one' }),
+  pki.issue({ names, commonName: 'two' }),
+  pki.issue({ names: ['mail.ours.example'], commonName: 'wrong' }),
+  pki.issue({ names, commonName: 'over', notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
+  pki.issue({ names, commonName: 'small', rsa: 1024 }),
+])
+const pair = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
+const text = (current: Identity, more: object = {}) => JSON.stringify({ ...pair(current), ...more })
+const in7Days = daysFromNow(7).toISOString()
+
+/** @param secret whose text is read each time; an Error is thrown */
+async function open(secret: { text: string | Error }) {
+  const metrics = new Metrics()
+  const logged: { level: string; message: string; [field: string]: unknown }[] = []
+  const used: CertificatesAndKeys[] = []
+  const served = await ServedCertificates.open({
+    async read() {
+      if (secret.text instanceof Error) throw secret.text
+      return secret.text
+    },
+    hostname: 'mx.ours.example',
+    readIntervalMs: 3_600_000,
+    metrics,
+    log: (level, message, fields) => void logged.push({ level, message, ...fields }),
+    now: () => new Date(),
+  })
+  const isUsed = ({ cert }: Identity) => used.at(-1)?.certificate === cert
+  const counts = () => Object.fromEntries(metrics.take().map(({ metric, count }) => [metric, count]))
+  return {
+    ours: served,
+    said: logged,
+    used,
+    isUsed,
+    counts,
+    begin: () => served.begin({ use: (it) => void used.push(it) }),
+  }
+}
+
+test('the secret\u2019s certificate is served, and a new current one from the next read', async () => {
+  const secret = { text: text(one) }
+  const { ours: served, used, isUsed, said: logged, begin } = await open(secret)
+  assert.equal(served.served.certificate, one.cert)
+  begin()
+  await served.refresh()
+  assert.equal(used.length, 0)
+  secret.text = text(two)
+  await served.refresh()
+  assert.ok(isUsed(two))
+  assert.equal(logged.at(-1)?.message, 'certificates switched: new sessions use these')
+  served.stop()
+})
+
+const failing: [string, string | Error][] = [
+  ['Secrets Manager does not respond', new Error('timed out')],
+  ['the secret is not JSON', text(two).slice(0, -1)],
+  ['the secret lacks a key', JSON.stringify({ certificate: two.cert })],
+]
+
+for (const [what, fault] of failing)
+  test(`when ${what}, the served certificate stays; this is logged and counted, and the next read recovers`, async () => {
+    const secret: { text: string | Error } = { text: text(one) }
+    const { ours: served, used, isUsed, said: logged, counts, begin } = await open(secret)
+    begin()
+    secret.text = fault
+    await served.refresh()
+    assert.equal(used.length, 0)
+    assert.equal(logged.at(-1)?.message, 'certificates cannot be read: the previous ones stay in use')
+    assert.deepEqual(counts(), { CertificateReadsFailed: 1 })
+    secret.text = text(two)
+    await served.refresh()
+    assert.ok(isUsed(two))
+    served.stop()
+  })
+
+const refusals: [string, () => string, string][] = [
+  ['a current certificate for another name', () => text(wrongName), 'Name'],
+  ['an expired current certificate', () => text(expired), 'Expired'],
+  ['a current certificate with another key', () => text({ cert: two.cert, key: one.key }), 'Unusable'],
+  [
+    'a next certificate for another name',
+    () => text(one, { next: { ...pair(wrongName), servedFrom: in7Days } }),
+    'Name',
+  ],
+  ['a next certificate without a date', () => text(one, { next: pair(two) }), 'Unusable'],
+]
+
+for (const [what, bad, reason] of refusals)
+  test(`${what} is refused: logged once, counted at every read, and the served certificate stays`, async () => {
+    const secret = { text: text(one) }
+    const { ours: served, used, said: logged, counts, begin } = await open(secret)
+    begin()
+    secret.text = bad()
+    await served.refresh()
+    await served.refresh()
+    assert.equal(used.length, 0)
+    const errors = logged.filter(({ level }) => level === 'error')
+    assert.deepEqual(
+      errors.map(({ message, reason }) => [message, reason]),
+      [['certificates are refused: the previous ones stay in use', reason]],
+    )
+    assert.deepEqual(counts(), { CertificatesRefused: 2 })
+    assert.doesNotMatch(JSON.stringify(logged), /PRIVATE KEY|MII|MIG/)
+    served.stop()
+  })
+
+/** Simulates time. @returns a function that gives the time this many milliseconds from now */
+function simulatedClock(context: TestContext): (milliseconds: number) => string {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() })
+  return (milliseconds) => new Date(Date.now() + milliseconds).toISOString()
+}
+
+test('the next certificate is served from its date, even when the secret cannot be read', async (context) => {
+  const servedFrom = simulatedClock(context)(300)
+  const secret: { text: string | Error } = { text: text(one, { next: { ...pair(two), servedFrom } }) }
+  const { ours: served, used, isUsed, begin } = await open(secret)
+  begin()
+  secret.text = new Error('away')
+  await served.refresh()
+  context.mock.timers.tick(299)
+  assert.equal(used.length, 0)
+  context.mock.timers.tick(1)
+  assert.ok(isUsed(two))
+  // Moving it to the current certificate in the secret changes nothing.
+  secret.text = text(two)
+  await served.refresh()
+  assert.equal(used.length, 1)
+  served.stop()
+})
+
+test('a withdrawn next certificate is not served', async (context) => {
+  const servedFrom = simulatedClock(context)(200)
+  const secret = { text: text(one, { next: { ...pair(two), servedFrom } }) }
+  const { ours: served, used, begin } = await open(secret)
+  begin()
+  secret.text = text(one)
+  await served.refresh()
+  context.mock.timers.tick(300)
+  assert.equal(used.length, 0)
+  served.stop()
+})
+
+test('a process starts with an expired certificate, since no mail would be worse, and logs it', async () => {
+  const { ours: served, said: logged, counts, begin } = await open({ text: text(expired) })
+  begin()
+  assert.equal(served.served.certificate, expired.cert)
+  assert.deepEqual(
+    logged.filter(({ level }) => level === 'error').map(({ message, reason }) => [message, reason]),
+    [['certificates are faulty but served, since there are no others', 'Expired']],
+  )
+  assert.deepEqual(counts(), { CertificatesRefused: 1 })
+  served.stop()
+})
+
+test('the replacement of an expired certificate is served even with a fault', async () => {
+  const secret = { text: text(expired) }
+  const { ours: served, used, said: logged, begin } = await open(secret)
+  begin()
+  for (const [current, message] of [
+    [wrongName, 'certificates are faulty but served, since there are no others'],
+    [one, 'certificates switched: new sessions use these'],
+  ] as const) {
+    secret.text = text(current)
+    await served.refresh()
+    assert.equal(used.at(-1)?.certificate, current.cert)
+    assert.equal(logged.at(-1)?.message, message)
+  }
+  secret.text = text({ cert: two.cert, key: one.key })
+  await served.refresh()
+  assert.equal(used.length, 2)
+  served.stop()
+})
+
+test('a next certificate that becomes due during the start is served from the start', async (context) => {
+  const servedFrom = simulatedClock(context)(100)
+  const {
+    ours: served,
+    isUsed,
+    begin,
+  } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
+  assert.equal(served.served.certificate, one.cert)
+  context.mock.timers.tick(100)
+  begin()
+  assert.ok(isUsed(two))
+  served.stop()
+})
+
+test('a process starts with the next certificate when the current one has expired', async () => {
+  const { ours: served } = await open({
+    text: text(expired, { next: { ...pair(two), servedFrom: in7Days } }),
+  })
+  assert.equal(served.served.certificate, two.cert)
+})
+
+test('a next certificate that OpenSSL rejects is refused, at its date and at a later start', async () => {
+  const servedFrom = new Date(Date.now() - 1000).toISOString()
+  const secret = { text: text(one, { next: { ...pair(small), servedFrom } }) }
+  const { ours: served, used, said: logged, begin } = await open(secret)
+  begin()
+  assert.equal(served.served.certificate, one.cert)
+  await served.refresh()
+  assert.equal(used.length, 0)
+  assert.deepEqual(
+    logged.filter(({ level }) => level === 'error').map(({ certificates, reason }) => [certificates, reason]),
+    [['Next', 'Unusable']],
+  )
+  served.stop()
+})
+
+const startFailures: [string, string | Error, RegExp][] = [
+  ['the secret cannot be read', new Error('Secrets Manager is away'), /^Secrets Manager is away$/],
+  [
+    'the key belongs to another certificate',
+    text({ cert: two.cert, key: one.key }),
+    /^certificates of the secret cannot be served: .*key 1 \(EC\)/,
+  ],
+  ['the secret is not JSON', 'x', /JSON/],
+]
+
+for (const [what, secret, message] of startFailures)
+  test(`no process starts when ${what}`, async () => {
+    await assert.rejects(open({ text: secret }), { message })
+  })

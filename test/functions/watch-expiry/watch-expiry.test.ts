@@ -1,0 +1,126 @@
+/** Runs over many days with a real table: when notices are published, and that each is published once. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import {
+  type Dependencies,
+  type SentNotice,
+  watchExpiry,
+} from '../../../functions/watch-expiry/watch-expiry.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import type { Announcement } from '../../../shared/queues/topic-publisher.ts'
+import type { Observation } from '../../../shared/tls/observed/observation.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { outbound } from '../../support/fixtures.ts'
+import { daysAfter, observation } from '../../support/observed.ts'
+
+const start = new Date('2026-01-15T06:00:00.000Z')
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+let watchCount = 0
+/** A connector whose certificates are observed every day. */
+function createWatch(daysToExpiry: readonly number[]) {
+  const id = `c${watchCount++}`
+  const published: string[] = []
+  const failures: (string | null)[] = []
+  const claims = new Claims<SentNotice>(database.documents, database.transportTable)
+  const observationsAt = (now: Date): Observation[] =>
+    daysToExpiry.map((days, index) =>
+      observation(
+        [
+          {
+            fingerprint256: index.toString(16).padStart(64, '0'),
+            notAfter: daysAfter(days, start).toISOString(),
+            lastSeen: now.toISOString(),
+          },
+        ],
+        { connector: { id, name: 'To the bank' }, host: `mx${index}.bank.example` },
+      ),
+    )
+  const it = {
+    published,
+    failures,
+    claims,
+    isTopicUnavailable: false,
+    async run(days: number, seconds = 0) {
+      const now = new Date(daysAfter(days, start).getTime() + seconds * 1000)
+      const dependencies: Dependencies = {
+        published: async () => null,
+        connectors: async () => ({
+          inbound: [],
+          outbound: [outbound({ id, name: 'To the bank', recipientDomains: ['bank.example'] })],
+        }),
+        recordServed: async () => assert.fail('no certificate of the ingress is published'),
+        async *observations() {
+          yield* observationsAt(now)
+        },
+        claims,
+        async publish({ subject }: Announcement) {
+          if (it.isTopicUnavailable) throw new Error('the topic is away')
+          published.push(subject)
+          return 'n1'
+        },
+        logNotice: (_notice, failure) => void failures.push(failure?.message ?? null),
+      }
+      return watchExpiry(now, dependencies)
+    },
+    told: () => published.splice(0).map((subject) => /(\d+ days?|EXPIRED)/.exec(subject)?.[0]),
+  }
+  return it
+}
+
+test('a certificate causes one notice each at 30, 14 and 3 days, for any number of runs', async () => {
+  const it = createWatch([40])
+  const told: [day: number, what: string | undefined][] = []
+  for (let day = 0; day <= 45; day++) {
+    await it.run(day)
+    await it.run(day, 3600)
+    for (const what of it.told()) told.push([40 - day, what])
+  }
+  assert.deepEqual(told, [
+    [30, '30 days'],
+    [14, '14 days'],
+    [3, '3 days'],
+  ])
+})
+
+test('missed days cause one notice', async () => {
+  const it = createWatch([40])
+  await it.run(0)
+  await it.run(38)
+  await it.run(39)
+  assert.deepEqual(it.told(), ['2 days'])
+})
+
+test('the repeated run publishes a notice that the topic did not accept', async () => {
+  const it = createWatch([10.5])
+  it.isTopicUnavailable = true
+  assert.equal((await it.run(0)).failed, 1)
+  it.isTopicUnavailable = false
+  // Lambda waits a minute before it repeats a run.
+  assert.equal((await it.run(0, 60)).published, 1)
+  assert.equal((await it.run(0, 120)).alreadyPublished, 1)
+  assert.deepEqual([it.told(), it.failures], [['10 days'], ['the topic is away', null]])
+})
+
+test('a notice is published again when its run crashed before completing the claim', async () => {
+  const it = createWatch([10.5])
+  const complete = it.claims.complete
+  it.claims.complete = () => Promise.reject(new Error('died'))
+  assert.equal((await it.run(0)).failed, 1)
+  it.claims.complete = complete
+  await it.run(0, 60)
+  assert.deepEqual(it.told(), ['10 days', '10 days'])
+})
+
+test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next', async () => {
+  const it = createWatch(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
+  const first = await it.run(0)
+  assert.deepEqual([first.published, first.leftToNextRun], [50, 10])
+  assert.equal(it.told()[0], '23 days')
+  const second = await it.run(0, 60)
+  assert.deepEqual([second.published, second.alreadyPublished, second.leftToNextRun], [10, 50, 0])
+})

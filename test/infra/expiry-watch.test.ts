@@ -1,0 +1,65 @@
+/** The daily expiry watch: schedule, permissions, and the publishers of change events. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { expiryWatchHour } from '../../shared/contract/expiry-watch-schedule.ts'
+import { changeEventSource } from '../../shared/transport/change-events.ts'
+import { type Json, many, ofType, text } from '../support/synthesis.ts'
+
+const rule = () => ofType('AWS::Events::Rule').find(({ id }) => id.startsWith('ExpiryWatch'))?.Properties
+
+test('only a daily schedule invokes the function', () => {
+  assert.equal(rule().ScheduleExpression, `cron(0 ${expiryWatchHour} * * ? *)`)
+  assert.match(text(rule().Targets[0].Arn), /^<ExpiryWatchFunction\w+\.Arn>$/)
+  const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
+    text(Properties.FunctionName).includes('ExpiryWatchFunction'),
+  )
+  assert.deepEqual(
+    permissions.map(({ Properties }) => Properties.Principal),
+    ['events.amazonaws.com'],
+  )
+})
+
+test('a failed run is repeated after the claim on a notice has expired', () => {
+  const { RetryPolicy } = rule().Targets[0]
+  // Lambda repeats an asynchronous invocation after one minute and after two more; a claim lasts 30 seconds.
+  assert.deepEqual(RetryPolicy, { MaximumEventAgeInSeconds: 3600, MaximumRetryAttempts: 2 })
+})
+
+function statementsOf(role: string): Json[] {
+  return ofType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith(role))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+}
+
+for (const role of ['ExpiryWatchFunctionRole', 'PolicyFunctionRole'])
+  test(`${role} has access only to observed certificates in the transport table`, () => {
+    const reached = statementsOf(role)
+      .filter(({ Resource }) => text(many<Json>(Resource)[0]).includes('TransportTable'))
+      .map(({ Condition }) => Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'])
+    assert.deepEqual(reached, [['observed#*']])
+  })
+
+test('the function reads connectors and changes none', () => {
+  const onConnectors = statementsOf('ExpiryWatchFunctionRole')
+    .filter(({ Resource }) => text(many<Json>(Resource)[0]).includes('ConnectorsTable'))
+    .flatMap(({ Action }) => many<string>(Action))
+  assert.deepEqual(onConnectors.sort(), ['dynamodb:GetItem', 'dynamodb:Query'])
+})
+
+test('only units that observe or rotate certificates put events, with the source mailflow only', () => {
+  const eventGrants = ofType('AWS::IAM::Policy').flatMap(({ Properties }) =>
+    Properties.PolicyDocument.Statement.filter(({ Action }: Json) =>
+      many(Action).includes('events:PutEvents'),
+    ).map(({ Resource, Condition }: Json) => [
+      Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''),
+      text(Resource).replace(/^.*:(?=event-bus)/, ''),
+      Condition,
+    ]),
+  )
+  const condition = { 'ForAllValues:StringEquals': { 'events:source': changeEventSource } }
+  assert.deepEqual(eventGrants.sort(), [
+    ['DeliveryFunctionRole', 'event-bus/default', condition],
+    ['PolicyFunctionRole', 'event-bus/default', condition],
+    ['RotationFunctionRole', 'event-bus/default', condition],
+  ])
+})

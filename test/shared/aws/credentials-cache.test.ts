@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CredentialsCache, type ProvidedCredentials } from '../../../shared/aws/credentials-cache.ts'
+
+const minute = 60_000
+
+/** A provider whose credentials are valid for ten minutes each, and a clock. */
+function world({ lifetime = 10 * minute } = {}) {
+  const state = { now: 0, asked: 0, fails: false }
+  const provide = async (): Promise<ProvidedCredentials> => {
+    const serial = ++state.asked
+    if (state.fails) throw new Error('no credentials')
+    return {
+      accessKeyId: `id${serial}`,
+      secretAccessKey: 's',
+      ...(lifetime > 0 && { expiration: new Date(state.now + lifetime) }),
+    }
+  }
+  return { state, identity: new CredentialsCache(provide, () => state.now) }
+}
+
+const idOf = async (identity: CredentialsCache) => (await identity.current()).accessKeyId
+
+test('only the first request waits for credentials', async () => {
+  const { state, identity } = world()
+  assert.deepEqual(await Promise.all([1, 2, 3].map(() => idOf(identity))), ['id1', 'id1', 'id1'])
+  state.now = minute - 1
+  assert.ok(!(identity.current() instanceof Promise))
+  assert.equal(state.asked, 1)
+})
+
+test('calls the provider each minute without making a request wait', async () => {
+  const { state, identity } = world()
+  await identity.current()
+  state.now = minute
+  const held = identity.current()
+  assert.ok(!(held instanceof Promise))
+  assert.equal(held.accessKeyId, 'id1')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(await idOf(identity), 'id2')
+})
+
+test('while the provider fails, uses the credentials until they expire and calls it every second', async () => {
+  const { state, identity } = world()
+  await identity.current()
+  state.fails = true
+  for (const [now, asked] of [
+    [minute, 2],
+    [minute + 999, 2],
+    [minute + 1000, 3],
+    [9 * minute, 4],
+  ] as const) {
+    state.now = now
+    assert.equal(await idOf(identity), 'id1')
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(state.asked, asked)
+  }
+  state.now = 10 * minute
+  await assert.rejects(async () => identity.current(), /no credentials/)
+  state.fails = false
+  assert.equal(await idOf(identity), 'id6')
+})
+
+test('calls the provider each minute even when the credentials do not expire', async () => {
+  const { state, identity } = world({ lifetime: 0 })
+  await identity.current()
+  state.now = 60 * minute
+  assert.equal(await idOf(identity), 'id1')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(await idOf(identity), 'id2')
+})

@@ -1,0 +1,294 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { CredentialsCache } from '../../../shared/aws/credentials-cache.ts'
+import { NoResponseError, ServiceError } from '../../../shared/aws/errors.ts'
+import { ServiceClient } from '../../../shared/aws/service-client.ts'
+import {
+  answer,
+  type Behaviour,
+  close,
+  halfResponse,
+  notHttp,
+  reset,
+  ScriptedServer,
+  silence,
+} from '../../support/aws-server.ts'
+import { freePort } from '../../support/process.ts'
+import { within } from '../../support/within.ts'
+
+const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
+const identity = new CredentialsCache(async () => credentials)
+const started = Date.parse('2026-11-25T00:00:00Z')
+
+/** Short timeouts are for the tests of silence; the others must pass on a busy machine. */
+const soonMs = 50
+
+/** A service connected to the server. Its backoff is recorded and takes no time. */
+async function before(context: TestContext, script: Behaviour[], totalMs = 10_000) {
+  const server = await ScriptedServer.start(...script)
+  const place = { isSecure: false, hostname: '127.0.0.1', port: server.port }
+  const target = { ...place, path: '/bucket/', region: 'eu-central-1', service: 's3' }
+  const patience = {
+    connectMs: 10_000,
+    get totalMs() {
+      return server.script[0] === silence ? soonMs : totalMs
+    },
+  }
+  const pauses: number[] = []
+  const chance = {
+    random: () => 0.1,
+    now: () => started,
+    sleep: async (ms: number) => void pauses.push(ms),
+  }
+  const service = new ServiceClient(target, identity, patience, chance)
+  context.after(() => {
+    service.close()
+    server.stop()
+  })
+  return { server, service, pauses }
+}
+
+const noPause = { random: () => 0, now: () => started, sleep: async () => {} }
+
+const body = [Buffer.from('one'), Buffer.from('two')]
+const request = {
+  method: 'PUT',
+  path: 'key',
+  headers: { 'content-length': '6' },
+  body,
+  payloadHash: 'UNSIGNED-PAYLOAD',
+}
+
+const fine = answer(200, 'fine')
+const xml = (code: string) =>
+  `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>So it is.</Message></Error>`
+const json = (code: string) => JSON.stringify({ __type: `com.amazonaws.sqs#${code}`, message: 'So it is.' })
+
+test('sends the request unchanged and returns its response', async (t) => {
+  const { server, service } = await before(t, [answer(200, 'ünd', { 'x-amz-version-id': '7' })])
+  const { status, headers, body: said } = await service.send(request)
+  assert.deepEqual([status, headers['x-amz-version-id'], said], [200, '7', 'ünd'])
+  const [seen] = server.seen
+  assert.deepEqual([seen?.method, seen?.path, seen?.body.toString()], ['PUT', '/bucket/key', 'onetwo'])
+  assert.equal(seen?.headers.host, `127.0.0.1:${server.port}`)
+  assert.equal(seen?.headers['x-amz-date'], '20261125T000000Z')
+  assert.match(
+    seen?.headers.authorization ?? '',
+    /^AWS4-HMAC-SHA256 Credential=id\/20261125\/eu-central-1\/s3\//,
+  )
+})
+
+test('sends successive requests over one connection', async (t) => {
+  const { server, service } = await before(t, [fine])
+  for (let count = 0; count < 5; count++) await service.send(request)
+  assert.deepEqual(
+    server.seen.map(({ connection }) => connection),
+    [0, 0, 0, 0, 0],
+  )
+})
+
+const passing: [name: string, behaviour: Behaviour][] = [
+  ['a reset instead of a response', reset],
+  ['a close instead of a response', close],
+  ['an incomplete response', halfResponse],
+  ['silence', silence],
+  ['a 500', answer(500, xml('InternalError'))],
+  ['a 503 of S3', answer(503, xml('SlowDown'))],
+  ['a 503 without a body', answer(503)],
+  ['a RequestTimeout of S3', answer(400, xml('RequestTimeout'))],
+  ['a 429', answer(429, json('Anything'))],
+  ['throttling by SQS', answer(400, json('RequestThrottled'))],
+  ["throttling by the queue's KMS key", answer(400, json('KmsThrottled'))],
+]
+
+for (const [name, behaviour] of passing) {
+  test(`sends the whole request again after ${name}`, async (t) => {
+    const { server, service } = await before(t, [behaviour, behaviour, fine])
+    assert.equal((await service.send(request)).body, 'fine')
+    assert.deepEqual(
+      server.seen.map(({ body }) => body.toString()),
+      ['onetwo', 'onetwo', 'onetwo'],
+    )
+  })
+
+  test(`throws after ${name} three times`, async (t) => {
+    const { server, service } = await before(t, [behaviour])
+    await assert.rejects(
+      service.send(request),
+      (error) => error instanceof ServiceError || error instanceof NoResponseError,
+    )
+    assert.equal(server.seen.length, 3)
+  })
+}
+
+const final: [name: string, behaviour: Behaviour, fault: { name: string; message: string }][] = [
+  ['a denial by S3', answer(403, xml('AccessDenied')), { name: 'AccessDenied', message: 'So it is.' }],
+  ['a missing bucket', answer(404, xml('NoSuchBucket')), { name: 'NoSuchBucket', message: 'So it is.' }],
+  [
+    'a missing queue',
+    answer(400, json('QueueDoesNotExist')),
+    { name: 'QueueDoesNotExist', message: 'So it is.' },
+  ],
+  ['a redirect', answer(301, ''), { name: 'Http301', message: 'HTTP status 301' }],
+  ['an error without a code', answer(404, 'Not Found'), { name: 'Http404', message: 'HTTP status 404' }],
+  ['an error in invalid JSON', answer(400, '{"__type":'), { name: 'Http400', message: 'HTTP status 400' }],
+]
+
+for (const [name, behaviour, fault] of final)
+  test(`does not retry after ${name}, and names it`, async (t) => {
+    const { server, service } = await before(t, [behaviour])
+    await assert.rejects(service.send(request), fault)
+    assert.equal(server.seen.length, 1)
+  })
+
+test('stops reading a response that is too large', async (t) => {
+  const { server, service } = await before(t, [answer(200, 'x'.repeat(10_000_000))])
+  await assert.rejects(service.send(request), /response of more than 65536 octets/)
+  assert.equal(server.seen.length, 1)
+})
+
+test('throws when the response is not HTTP', async (t) => {
+  const { service } = await before(t, [notHttp])
+  await assert.rejects(service.send(request), NoResponseError)
+})
+
+for (const [name, behaviour] of [
+  ['silence', silence],
+  ['resets', reset],
+] as const)
+  test(`throws a TimeoutError like the SDK after ${name} in all tries`, async (t) => {
+    const { service } = await before(t, [behaviour])
+    await assert.rejects(service.send(request), { name: 'TimeoutError' })
+  })
+
+test('times out when the response arrives too slowly', async (t) => {
+  const drip: Behaviour = (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n')
+    const timer = setInterval(() => socket.write('x'), 10)
+    socket.on('close', () => clearInterval(timer))
+  }
+  const { service } = await before(t, [drip], 60)
+  await assert.rejects(service.send(request), { name: 'TimeoutError', message: 'no answer within 60 ms' })
+})
+
+test('closes the connection after a timeout', async (t) => {
+  const { server, service } = await before(t, [silence])
+  await assert.rejects(service.send(request), { name: 'TimeoutError' })
+  await within(10_000, server.idle(), 'the end of every connection')
+})
+
+test('tries three times when the connection is refused, and names the error', async () => {
+  const port = await freePort()
+  const target = { isSecure: false, hostname: '127.0.0.1', port, path: '/', region: 'r', service: 's3' }
+  const service = new ServiceClient(target, identity, { connectMs: 10_000, totalMs: 10_000 }, noPause)
+  await assert.rejects(service.send(request), { code: 'ECONNREFUSED' })
+  service.close()
+})
+
+/** Sends requests concurrently, so that as many connections are idle afterwards. */
+async function openConnections(service: ServiceClient, server: ScriptedServer, count: number): Promise<void> {
+  let release = () => {}
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let waiting = 0
+  server.script = [
+    (socket, seen) => {
+      if (++waiting === count) release()
+      void gate.then(() => fine(socket, seen))
+    },
+  ]
+  await Promise.all(Array.from({ length: count }, () => service.send(request)))
+  assert.equal(server.open, count)
+}
+
+test('several broken idle connections cost one try together', async (t) => {
+  const { server, service } = await before(t, [fine])
+  await openConnections(service, server, 5)
+  const before_ = server.seen.length
+  server.script = [silence, fine]
+  assert.equal((await service.send(request)).body, 'fine')
+  assert.equal((await service.send(request)).body, 'fine')
+  const connections = server.seen.slice(before_).map(({ connection }) => connection)
+  assert.equal(connections.length, 3)
+  assert.deepEqual(
+    connections.map((connection) => connection < 5),
+    [true, false, false],
+  )
+})
+
+test('repeats a request without backoff when the service closes its connection meanwhile', async (t) => {
+  const { server, service } = await before(t, [fine])
+  await openConnections(service, server, 1)
+  server.script = [(socket, seen) => (seen.connection === 0 ? reset : fine)(socket, seen)]
+  assert.equal((await service.send(request)).body, 'fine')
+})
+
+const pausesBefore: [name: string, script: Behaviour[], pauses: number[]][] = [
+  ['doubles the backoff after each error of the service', [answer(500), answer(503), fine], [10, 20]],
+  ['starts with a longer backoff after throttling', [answer(429), answer(429), fine], [50, 100]],
+  [
+    'opens a new connection at once after a broken one, and backs off when that breaks too',
+    [reset, reset, fine],
+    [20],
+  ],
+  ['backs off after a 503 that follows a broken connection', [reset, answer(503), fine], [20]],
+]
+
+for (const [name, script, expected] of pausesBefore)
+  test(name, async (t) => {
+    const { service, pauses } = await before(t, script)
+    await service.send(request)
+    assert.deepEqual(pauses, expected)
+  })
+
+test('sends a thousand concurrent requests over 128 connections and returns to each its own response', async (t) => {
+  const { server, service } = await before(t, [answer(200, ({ path }) => path)])
+  let most = 0
+  const watch = setInterval(() => {
+    most = Math.max(most, server.open)
+  }, 1)
+  const paths = Array.from({ length: 1000 }, (_, serial) => `key-${serial}`)
+  const answers = await Promise.all(paths.map((path) => service.send({ ...request, path })))
+  clearInterval(watch)
+  assert.deepEqual(
+    answers.map(({ body }) => body),
+    paths.map((path) => `/bucket/${path}`),
+  )
+  assert.ok(most <= 128, `${most} connections`)
+  assert.equal(new Set(server.seen.map(({ connection }) => connection)).size, 128)
+})
+
+test('accepts a response before the body was read, and does not use the connection again', async (t) => {
+  const { server, service } = await before(t, [fine])
+  server.early = answer(403, xml('AccessDenied'))
+  const large = Buffer.alloc(16_000_000)
+  const upload = { ...request, headers: { 'content-length': String(large.length) }, body: [large] }
+  await assert.rejects(service.send(upload), { name: 'AccessDenied' })
+  await service.send(request)
+  assert.equal(server.seen[0]?.connection, 1)
+})
+
+test('corrects the clock by the response that refuses the signature', async (t) => {
+  const theirs = started + 5 * 3_600_000
+  const date = new Date(theirs).toUTCString()
+  const refuse = answer(403, xml('RequestTimeTooSkewed'), { date })
+  const { server, service } = await before(t, [
+    (socket, seen) => (seen.headers['x-amz-date'] === '20261125T050000Z' ? fine : refuse)(socket, seen),
+  ])
+  // Concurrent refusals must not add up their corrections.
+  await Promise.all([1, 2, 3].map(() => service.send(request)))
+  assert.equal(server.seen.length, 6)
+  await service.send(request)
+  assert.equal(server.seen.length, 7)
+})
+
+test('does not correct the clock by a 5xx response', async (t) => {
+  const date = new Date(started + 3_600_000).toUTCString()
+  const { server, service } = await before(t, [answer(503, '', { date }), fine])
+  await service.send(request)
+  assert.deepEqual(
+    server.seen.map(({ headers }) => headers['x-amz-date']),
+    ['20261125T000000Z', '20261125T000000Z'],
+  )
+})

@@ -1,0 +1,251 @@
+/** The certificates that count, what happens to mail when they expire, and the notices that are due. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
+import {
+  type CertificateInUse,
+  type ExpiryContext,
+  findCertificatesInUse,
+  findExpiringCertificates,
+} from '../../../shared/policy/certificate-expiry.ts'
+import type { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
+import { inbound, outbound } from '../../support/fixtures.ts'
+import { daysAfter, observation } from '../../support/observed.ts'
+
+const now = new Date('2026-01-15T06:00:00.000Z')
+const day = (days: number): string => daysAfter(days, now).toISOString()
+
+const expiring = (letter: string, days: number, fields: Partial<ObservedCertificate> = {}) => ({
+  fingerprint256: letter.repeat(64),
+  notAfter: day(days),
+  firstSeen: day(-100),
+  lastSeen: day(-1),
+  ...fields,
+})
+
+const bank: Partial<OutboundConnector> = {
+  id: 'c1',
+  name: 'To the bank',
+  recipientDomains: ['bank.example'],
+  route: 'Mx',
+  tlsSettings: 'CertificateValidation',
+}
+const fromBank: Partial<InboundConnector> = {
+  id: 'c1',
+  name: 'From the bank',
+  restrictDomainsToCertificate: true,
+  tlsSenderCertificateNames: ['mail.bank.example'],
+}
+
+const known = (
+  observations: readonly Observation[],
+  {
+    out = [bank],
+    into = [fromBank],
+    served = [],
+  }: {
+    out?: readonly Partial<OutboundConnector>[]
+    into?: readonly Partial<InboundConnector>[]
+    served?: ExpiryContext['served']
+  } = {},
+): CertificateInUse[] => {
+  const connectors = { inbound: into.map(inbound), outbound: out.map(outbound) }
+  return observations.flatMap((one) => findCertificatesInUse(one, { connectors, served }, now))
+}
+
+describe("a next hop's certificate", () => {
+  const shown = (verifiedBy: ObservedCertificate['verifiedBy'] = null) =>
+    observation([expiring('a', 10, { verifiedBy })])
+
+  for (const [what, fields, verifiedBy, consequence, stopsMail] of [
+    ['CertificateValidation', {}, 'Connector', 'MailWaits', true],
+    [
+      'DomainValidation',
+      { tlsSettings: 'DomainValidation', tlsDomain: 'mx.bank.example' },
+      'Connector',
+      'MailWaits',
+      true,
+    ],
+    ['validation with onTlsFailure Bounce', { onTlsFailure: 'Bounce' }, 'Connector', 'MailReturns', true],
+    ['validation in ReportOnly mode', { mode: 'ReportOnly' }, null, 'RecordedOnly', false],
+    ['EncryptionOnly', { tlsSettings: 'EncryptionOnly' }, null, 'Nothing', false],
+    ['nothing', { tlsSettings: null }, null, 'Nothing', false],
+    ['nothing, with MTA-STS of its domain', { tlsSettings: null }, 'MtaSts', 'MailWaits', true],
+    ['nothing, with DANE of its host', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
+  ] as const)
+    test(`of a connector that requires ${what} has the consequence ${consequence}`, () => {
+      const { gauges, notices } = findExpiringCertificates(
+        known([shown(verifiedBy)], { out: [{ ...bank, ...fields }] }),
+        now,
+      )
+      assert.deepEqual(gauges, [
+        { observedAs: 'PartnerServer', connector: 'To the bank', daysLeft: 10, stopsMail },
+      ])
+      assert.deepEqual(
+        notices.map(({ connector, days, daysLeft, consequence: fate }) => [connector, days, daysLeft, fate]),
+        [[{ id: 'c1', name: 'To the bank', connectorType: 'Partner' }, 14, 10, consequence]],
+      )
+    })
+
+  for (const [what, fields] of [
+    ['of a deleted connector', { id: 'c9' }],
+    ['of a disabled connector', { enabled: false }],
+    ['of an unrelated server that a connector for `*` led to', { recipientDomains: ['*'] }],
+    ['of a domain that the connector matches only by `*`', { recipientDomains: ['clinic.example', '*'] }],
+  ] as [string, Partial<OutboundConnector>][])
+    test(`${what} is ignored`, () => {
+      const seen = known([shown()], { out: [{ ...bank, ...fields }] })
+      assert.deepEqual(findExpiringCertificates(seen, now), { gauges: [], notices: [] })
+    })
+
+  for (const [what, fields] of [
+    ['a wildcard', { recipientDomains: ['*.bank.example', '*'] }],
+    [
+      '`*` by smart hosts',
+      { recipientDomains: ['*'], route: 'SmartHosts', smartHosts: [{ host: 'relay.example', port: 25 }] },
+    ],
+    ['all accepted domains', { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true }],
+  ] as [string, Partial<OutboundConnector>][])
+    test(`of a connector for ${what} counts`, () => {
+      const seen = known([shown()], { out: [{ ...bank, ...fields }] })
+      assert.equal(findExpiringCertificates(seen, now).notices.length, 1)
+    })
+
+  test('observed because of published policies alone is ignored', () => {
+    const unrelatedServer = observation([expiring('a', 3)], { connector: null })
+    assert.deepEqual(findExpiringCertificates(known([unrelatedServer]), now), { gauges: [], notices: [] })
+  })
+
+  test('that is no longer presented is ignored', () => {
+    const seen = observation([
+      expiring('b', 90, { firstSeen: day(-2) }),
+      expiring('a', 3, { lastSeen: day(-3) }),
+    ])
+    const gone = observation([expiring('c', 3, { lastSeen: day(-31) })], { host: 'gone.bank.example' })
+    const { gauges, notices } = findExpiringCertificates(known([seen, gone]), now)
+    assert.deepEqual(
+      gauges.map(({ daysLeft }) => daysLeft),
+      [90],
+    )
+    assert.deepEqual(notices, [])
+  })
+
+  test('on several hosts causes one notice that names them', () => {
+    const seen = ['mx2', 'mx1'].map((host) =>
+      observation([expiring('a', 3)], { host: `${host}.bank.example` }),
+    )
+    const { notices } = findExpiringCertificates(known(seen), now)
+    assert.deepEqual(
+      notices.map(({ hosts }) => hosts),
+      [['mx1.bank.example', 'mx2.bank.example']],
+    )
+  })
+
+  test("renewed on another server of its name is reported with the newer one's host", () => {
+    const seen = [
+      observation([expiring('a', 3)], { host: 'mx1.bank.example' }),
+      observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
+      observation([expiring('c', 200, { subjectAltNames: ['other.example'] })], { host: 'mx3.bank.example' }),
+    ]
+    const { notices } = findExpiringCertificates(known(seen), now)
+    assert.deepEqual(
+      notices.map(({ newer }) => newer),
+      [{ fingerprint256: 'b'.repeat(64), notAfter: day(90), firstSeen: day(-100), host: 'mx2.bank.example' }],
+    )
+  })
+
+  test('that expires first comes first', () => {
+    const seen = [29, 2, 10].map((days, index) =>
+      observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
+    )
+    assert.deepEqual(
+      findExpiringCertificates(known(seen), now).notices.map(({ daysLeft, days }) => [daysLeft, days]),
+      [
+        [2, 3],
+        [10, 14],
+        [29, 30],
+      ],
+    )
+  })
+})
+
+describe("a sender's certificate", () => {
+  for (const [what, fields, consequence] of [
+    ['for mail that would be refused', {}, 'MailRefused'],
+    ['for mail that would be held', { onViolation: 'Defer' }, 'MailHeld'],
+    ['of a report-only connector', { mode: 'ReportOnly' }, 'RecordedOnly'],
+    ['of a connector that requires none', { restrictDomainsToCertificate: false }, 'Nothing'],
+    [
+      'of our own server',
+      { connectorType: 'OnPremises', restrictDomainsToCertificate: false },
+      'RelayDenied',
+    ],
+  ] as [string, Partial<InboundConnector>, string][])
+    test(`${what} has the consequence ${consequence}`, () => {
+      const seen = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
+      const { notices } = findExpiringCertificates(known([seen], { into: [{ ...fromBank, ...fields }] }), now)
+      assert.deepEqual(
+        notices.map((one) => [one.observedAs, one.consequence]),
+        [['PartnerClient', consequence]],
+      )
+    })
+})
+
+describe('our own certificate', () => {
+  const ingress = observation([expiring('a', 10), expiring('b', 5), expiring('c', 2)], {
+    kind: 'Own',
+    connector: null,
+    domain: null,
+    host: 'mx.ours.example',
+  })
+  const served = (letter: string, servedFrom?: string): ExpiryContext['served'][number] => ({
+    fingerprint256: letter.repeat(64),
+    successor:
+      servedFrom === undefined ? null : { fingerprint256: 'd'.repeat(64), servedFrom, notAfter: day(400) },
+  })
+
+  test('counts while the ingress serves it, unless its successor is served in time', () => {
+    const seen = known([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
+    const { gauges, notices } = findExpiringCertificates(seen, now)
+    assert.deepEqual(
+      notices.map((one) => [one.certificate.fingerprint256[0], one.connector, one.consequence]),
+      [
+        ['c', null, 'SendersDistrust'],
+        ['a', null, 'SendersDistrust'],
+      ],
+    )
+    assert.deepEqual(
+      gauges.map(({ daysLeft }) => daysLeft),
+      [10, 2],
+    )
+  })
+
+  test('is ignored when the ingress no longer serves it', () => {
+    assert.deepEqual(findExpiringCertificates(known([ingress]), now), { gauges: [], notices: [] })
+  })
+
+  const shown = observation([expiring('a', 10)], {
+    kind: 'Own',
+    domain: null,
+    host: 'mailflow/client-certificates/ours',
+  })
+
+  test('counts while a connector presents it', () => {
+    const { notices } = findExpiringCertificates(
+      known([shown], { out: [{ ...bank, clientCertificate: 'ours' }] }),
+      now,
+    )
+    assert.deepEqual(
+      notices.map(({ hosts, consequence }) => [hosts, consequence]),
+      [[['mailflow/client-certificates/ours'], 'MailWaits']],
+    )
+  })
+
+  test('is ignored when no connector names it any more', () => {
+    for (const clientCertificate of [null, 'other'])
+      assert.deepEqual(
+        findExpiringCertificates(known([shown], { out: [{ ...bank, clientCertificate }] }), now).notices,
+        [],
+      )
+  })
+})

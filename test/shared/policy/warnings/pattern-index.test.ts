@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { domainMatchesPattern } from '../../../../shared/mail/domain.ts'
+import {
+  exampleDomain,
+  narrowerPattern,
+  PatternIndex,
+} from '../../../../shared/policy/warnings/pattern-index.ts'
+
+/** Few labels, so that patterns often overlap. */
+const domain = fc
+  .array(fc.constantFrom('a', 'b', 'aa'), { minLength: 1, maxLength: 4 })
+  .map((labels) => labels.join('.'))
+const pattern = fc.oneof(
+  { weight: 3, arbitrary: domain },
+  { weight: 3, arbitrary: domain.map((suffix) => `*.${suffix}`) },
+  fc.constant('*'),
+)
+
+/** Two patterns overlap if both match one of these domains: the domain of either, or an unnamed one below it. */
+const meet = (one: string, other: string): boolean =>
+  [one, other]
+    .flatMap((it) => [exampleDomain(it), it.replace('*.', '')])
+    .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
+
+describe('the patterns of a connector', () => {
+  test('finds exactly the patterns that overlap with another', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
+        const found = [...new PatternIndex(patterns).overlapping(other)]
+        assert.deepEqual(found.toSorted(), patterns.filter((mine) => meet(mine, other)).toSorted())
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('finds the intersection of two overlapping patterns in either order', () => {
+    fc.assert(
+      fc.property(pattern, pattern, (one, other) => {
+        fc.pre(meet(one, other))
+        const both = narrowerPattern(one, other)
+        assert.equal(narrowerPattern(other, one), both)
+        for (const it of [one, other])
+          assert.ok(domainMatchesPattern(exampleDomain(both), it), `${both} in ${it}`)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})

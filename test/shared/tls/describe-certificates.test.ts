@@ -1,0 +1,307 @@
+/** The description for partners, of certificates made here. */
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto'
+import { test } from 'node:test'
+import {
+  AuthorityInfoAccessExtension,
+  BasicConstraintsExtension,
+  CRLDistributionPointsExtension,
+  SubjectAlternativeNameExtension,
+} from '@peculiar/x509'
+import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
+import { describeCertificates, publishedAt } from '../../../shared/tls/describe-certificates.ts'
+import { certificateWith } from '../../support/odd-certificates.ts'
+import { createPki, selfSigned, withoutDates } from '../../support/pki.ts'
+
+const hostname = 'mx.ours.example'
+const root = await createPki('Root of All')
+const middle = await root.subordinate('Middle CA')
+const [ec, rsa, later] = await Promise.all([
+  middle.issue({ names: [hostname, 'mail.ours.example'] }),
+  middle.issue({ names: [hostname], rsa: 3072 }),
+  createPki('Another Root').then((other) => other.issue({ names: [hostname] })),
+])
+const now = new Date('2026-11-29T12:00:00.000Z')
+const set = { certificate: ec.cert, deprecated: [] }
+const describe = (more: Partial<Parameters<typeof describeCertificates>[0]> = {}, at = now) =>
+  describeCertificates({ ...set, ...more }, { hostname, now: at })
+
+test('a certificate is described with all that a partner compares', () => {
+  const told = describe({ servedFrom: '2026-01-02T03:04:05.000Z' })
+  const leaf = new X509Certificate(ec.cert)
+  const [certificate, ...others] = told.certificates
+  assert.deepEqual(others, [])
+  assert.deepEqual(
+    { ...certificate, chain: '' },
+    {
+      state: 'Current',
+      certificateName: hostname,
+      subjectAltNames: [hostname, 'mail.ours.example'],
+      subject: `CN=${hostname}`,
+      organization: null,
+      organizationalUnit: null,
+      issuer: 'CN=Middle CA',
+      rootIssuer: 'Root of All',
+      keyType: 'EC',
+      keyStrength: 256,
+      serial: leaf.serialNumber,
+      fingerprint256: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
+      publicKeyFingerprint256: createHash('sha256')
+        .update(createPublicKey(ec.key).export({ type: 'spki', format: 'der' }))
+        .digest('hex'),
+      validFrom: leaf.validFromDate.toISOString(),
+      validUntil: leaf.validToDate.toISOString(),
+      servedFrom: '2026-01-02T03:04:05.000Z',
+      servedUntil: null,
+      crlAddresses: [],
+      ocspAddresses: [],
+      chain: '',
+    },
+  )
+  assert.equal(told.hostname, hostname)
+  assert.equal(told.changedAt, now.toISOString())
+})
+
+test('the description matches the schema', () => {
+  assert.doesNotThrow(() => PublishedCertificates.parse(describe()))
+})
+
+test('keys in the same text are not published', () => {
+  const next = { certificate: `${later.key}\n${later.cert}`, servedFrom: '2026-12-01T00:00:00.000Z' }
+  const told = JSON.stringify(
+    describe({ certificate: `${ec.cert}\n${ec.key}\n${rsa.key}\n${rsa.cert}`, next }),
+  )
+  assert.equal(JSON.parse(told).certificates.length, 3)
+  for (const { key } of [ec, rsa, later]) {
+    assert.ok(!told.includes('PRIVATE KEY'))
+    assert.ok(!told.includes(key.split('\n')[1] ?? key))
+  }
+})
+
+test('the chain begins with the certificate and holds its issuers, in any given order', () => {
+  const [leaf, issuer] = [ec.cert, ec.cert].map(
+    (pem, index) => pem.split(/(?<=-----END CERTIFICATE-----)/)[index],
+  )
+  const [certificate] = describe({ certificate: `${issuer}\n${leaf}` }).certificates
+  const chain = certificate?.chain.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []
+  assert.deepEqual(
+    chain.map((pem) => new X509Certificate(pem).subject),
+    [`CN=${hostname}`, 'CN=Middle CA'],
+  )
+})
+
+test('an ECDSA and an RSA certificate are described side by side', () => {
+  const told = describe({ certificate: `${ec.cert}\n${rsa.cert}` })
+  assert.deepEqual(
+    told.certificates.map(({ state, keyType, keyStrength }) => [state, keyType, keyStrength]),
+    [
+      ['Current', 'EC', 256],
+      ['Current', 'RSA', 3072],
+    ],
+  )
+  assert.equal(told.tlsaRecords.length, 2)
+})
+
+test('a self-signed certificate is described although it is marked as an authority', async () => {
+  const own = await createPki('mx.ours.example')
+  const [certificate] = describe({ certificate: own.ca }).certificates
+  assert.equal(certificate?.certificateName, hostname)
+  assert.equal(certificate?.rootIssuer, hostname)
+})
+
+test('TLSA records name the keys of the current and the next certificate, not of deprecated ones', () => {
+  const told = describe({
+    next: { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' },
+    deprecated: [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }],
+  })
+  const [current, next] = told.certificates
+  assert.deepEqual(told.tlsaRecords, [
+    `_25._tcp.mx.ours.example. IN TLSA 3 1 1 ${current?.publicKeyFingerprint256}`,
+    `_25._tcp.mx.ours.example. IN TLSA 3 1 1 ${next?.publicKeyFingerprint256}`,
+  ])
+})
+
+test('a key that stays has one TLSA record', () => {
+  const next = { certificate: ec.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
+  assert.equal(describe({ next }).tlsaRecords.length, 1)
+})
+
+const switching = { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
+const eve = new Date('2026-12-09T23:59:59.999Z')
+const then = new Date('2026-12-10T00:00:00.000Z')
+
+for (const [name, told] of [
+  ['when it is described after its date', describe({ next: switching, deprecated: former() }, then)],
+  [
+    'when it was described before',
+    publishedAt(describe({ next: switching, deprecated: former() }, eve), then),
+  ],
+] as const)
+  test(`the next certificate becomes the current one at its date, ${name}`, () => {
+    assert.deepEqual(
+      told.certificates.map((each) => [each.rootIssuer, each.state, each.servedFrom, each.servedUntil]),
+      [
+        ['Another Root', 'Current', switching.servedFrom, null],
+        ['Root of All', 'Deprecated', null, switching.servedFrom],
+        ['Root of All', 'Deprecated', null, '2026-01-01T00:00:00.000Z'],
+      ],
+    )
+    assert.equal(told.tlsaRecords.length, 1)
+  })
+
+function former() {
+  return [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }]
+}
+
+test('a millisecond before its date the next certificate is still the next', () => {
+  const told = describe({ next: switching }, eve)
+  assert.equal(publishedAt(told, eve), told)
+  assert.deepEqual(
+    told.certificates.map(({ state }) => state),
+    ['Current', 'Next'],
+  )
+})
+
+test('changedAt changes exactly when something else does', () => {
+  const before = describeCertificates(set, { hostname, now })
+  const unchanged = describeCertificates(set, { hostname, now: eve, previous: before })
+  assert.equal(unchanged.changedAt, now.toISOString())
+  const changed = describeCertificates({ ...set, next: switching }, { hostname, now: eve, previous: before })
+  assert.equal(changed.changedAt, eve.toISOString())
+  assert.equal(publishedAt(changed, then).changedAt, switching.servedFrom)
+})
+
+test('an unchanged description is returned itself, even if a store reordered its fields', () => {
+  const before = describe({ next: switching })
+  const mixed = JSON.parse(JSON.stringify(before), (_, value) =>
+    value && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).reverse())
+      : value,
+  )
+  const withNext = { ...set, next: switching }
+  assert.equal(describeCertificates(withNext, { hostname, now: eve, previous: before }), before)
+  assert.equal(describeCertificates(withNext, { hostname, now: eve, previous: mixed }), mixed)
+})
+
+/** The secret after the switch, written some time later. */
+const afterwards = {
+  certificate: switching.certificate,
+  servedFrom: switching.servedFrom,
+  deprecated: [{ certificate: ec.cert, servedUntil: switching.servedFrom }],
+}
+
+test('a switch changes the description at its date, and not again when the secret is written', () => {
+  const servedFrom = '2026-03-01T00:00:00.000Z'
+  const before = describe({ servedFrom, next: switching })
+  const halfAnHourLater = new Date(then.getTime() + 1_800_000)
+  const written = describeCertificates(afterwards, { hostname, now: halfAnHourLater, previous: before })
+  assert.deepEqual(written, publishedAt(before, then))
+  assert.equal(written.changedAt, switching.servedFrom)
+  assert.deepEqual(
+    written.certificates.map((each) => [each.state, each.servedFrom, each.servedUntil]),
+    [
+      ['Current', switching.servedFrom, null],
+      ['Deprecated', servedFrom, switching.servedFrom],
+    ],
+  )
+})
+
+test('a certificate that stays is served since its first date, and is never deprecated', () => {
+  const servedFrom = '2026-03-01T00:00:00.000Z'
+  const both = `${ec.cert}\n${rsa.cert}`
+  const next = { certificate: `${later.cert}\n${rsa.cert}`, servedFrom: switching.servedFrom }
+  const before = describe({ certificate: both, servedFrom, next })
+  const read = publishedAt(before, then)
+  const written = describeCertificates(
+    {
+      certificate: next.certificate,
+      servedFrom: next.servedFrom,
+      deprecated: [{ certificate: both, servedUntil: next.servedFrom }],
+    },
+    { hostname, now: then, previous: before },
+  )
+  for (const told of [read, written])
+    assert.deepEqual(
+      told.certificates.map((each) => [each.state, each.keyType, each.servedFrom]),
+      [
+        ['Current', 'EC', next.servedFrom],
+        ['Current', 'RSA', servedFrom],
+        ['Deprecated', 'EC', servedFrom],
+      ],
+    )
+})
+
+test('the addresses of the whole chain are listed, each once', async () => {
+  const leaf = await certificateWith({
+    subject: 'CN=mx.ours.example',
+    extensions: [
+      new SubjectAlternativeNameExtension([{ type: 'dns', value: hostname }]),
+      new CRLDistributionPointsExtension(['http://crl.ca.example/middle.crl', 'ldap://ca.example/cn=x']),
+      new AuthorityInfoAccessExtension({ ocsp: ['http://ocsp.ca.example'] }),
+    ],
+    authority: {
+      subject: 'CN=Middle, O=CA',
+      extensions: [
+        new BasicConstraintsExtension(true),
+        new CRLDistributionPointsExtension([
+          'http://crl.ca.example/root.crl',
+          'http://crl.ca.example/middle.crl',
+        ]),
+      ],
+    },
+  })
+  const [certificate] = describe({ certificate: leaf }).certificates
+  assert.deepEqual(certificate?.crlAddresses, [
+    'http://crl.ca.example/middle.crl',
+    'http://crl.ca.example/root.crl',
+  ])
+  assert.deepEqual(certificate?.ocspAddresses, ['http://ocsp.ca.example'])
+})
+
+const subjects: [subject: string, told: Record<string, string | null>][] = [
+  ['CN=mx.ours.example, O="Ours, Inc.", OU=Mail', { organization: 'Ours, Inc.', organizationalUnit: 'Mail' }],
+  ['CN=mx.ours.example, O=A<script>alert(1)</script>', { organization: 'A<script>alert(1)</script>' }],
+  ['CN=mx.ours.example, O=gnp\u202egpj', { organization: 'gnp?gpj' }],
+  ['CN=mx.ours.example, OU=First, OU=Second', { organizationalUnit: 'Second' }],
+  ['O=Ours', { certificateName: 'O=Ours' }],
+  ['CN=mail.ours.example, O=Ours', { certificateName: 'mail.ours.example' }],
+]
+
+for (const [subject, expected] of subjects)
+  test(`the subject ${JSON.stringify(subject)} is described as ${JSON.stringify(expected)}`, async () => {
+    const [certificate] = describe({ certificate: await certificateWith({ subject }) }).certificates
+    assert.deepEqual({ ...certificate, ...expected }, certificate)
+  })
+
+const unreadable: [name: string, set: Parameters<typeof describe>[0], fault: RegExp][] = [
+  ['a text without PEM', { certificate: 'nothing' }, /^Error: certificate: holds no certificate in PEM$/],
+  [
+    'PEM with invalid content',
+    {
+      next: {
+        certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+        servedFrom: switching.servedFrom,
+      },
+    },
+    /^Error: next: certificate 1 in PEM cannot be read$/,
+  ],
+  [
+    'a certificate without dates',
+    { certificate: withoutDates(ec.cert.split(/(?<=-----END CERTIFICATE-----)/)[0] ?? '') },
+    /^Error: certificate: the certificate CN=mx\.ours\.example cannot be described: Invalid time value$/,
+  ],
+  [
+    'an invalid deprecated certificate',
+    { deprecated: [...former(), { certificate: '', servedUntil: switching.servedFrom }] },
+    /^Error: deprecated\[1\]: holds no certificate in PEM$/,
+  ],
+]
+
+for (const [name, more, fault] of unreadable)
+  test(`${name} is an error that names its field`, () => assert.throws(() => describe(more), fault))
+
+test("without alternative names the common name is the certificate's name", async () => {
+  const { cert } = await selfSigned({ names: [], commonName: 'old.ours.example' })
+  assert.equal(describe({ certificate: cert }).certificates[0]?.certificateName, 'old.ours.example')
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { rateKey } from '../../../shared/transport/keys.ts'
+import { RateTable } from '../../../shared/transport/rate-table.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { testAccount } from '../../support/lambda.ts'
+import { listenSilently } from '../../support/listen.ts'
+
+let db: TestDynamoDb
+let a: RateTable
+let b: RateTable
+before(async () => {
+  db = await startDynamoDb()
+  a = counter('a')
+  b = counter('b')
+})
+after(() => db.stop())
+
+let serial = 0
+const connector = () => `connector-${serial++}`
+/** 2026-01-15T12:00Z */
+const minute = Date.UTC(2026, 0, 15, 12) / 60_000
+
+const counter = (name: string) =>
+  new RateTable(db.documents, db.transportTable, { counter: name, timeoutMs: 5000 })
+
+describe('the message count of a minute', () => {
+  it('includes the last total that each other process wrote', async () => {
+    const id = connector()
+    assert.deepEqual(await a.report(id, minute, 3), { taken: 0, counters: 0 })
+    assert.deepEqual(await b.report(id, minute, 4), { taken: 3, counters: 1 })
+    assert.deepEqual(await a.report(id, minute, 10), { taken: 4, counters: 1 })
+    assert.deepEqual(await counter('c').report(id, minute, 1), { taken: 14, counters: 2 })
+  })
+
+  it('counts a repeated write once', async () => {
+    const id = connector()
+    for (let times = 0; times < 3; times++) await a.report(id, minute, 5)
+    assert.deepEqual(await b.report(id, minute, 1), { taken: 5, counters: 1 })
+  })
+
+  it('does not decrease when a write arrives late', async () => {
+    const id = connector()
+    await a.report(id, minute, 8)
+    await assert.rejects(a.report(id, minute, 5), { name: 'ConditionalCheckFailedException' })
+    assert.deepEqual(await b.report(id, minute, 1), { taken: 8, counters: 1 })
+  })
+
+  it('excludes other minutes and connectors', async () => {
+    const [one, other] = [connector(), connector()]
+    await a.report(one, minute, 5)
+    assert.deepEqual(await b.report(one, minute + 1, 1), { taken: 0, counters: 0 })
+    assert.deepEqual(await b.report(other, minute, 1), { taken: 0, counters: 0 })
+  })
+
+  it("excludes the item's other attributes", async () => {
+    const id = connector()
+    const Item = { ...rateKey(id, minute), 'by#x': 'many', seen: 7, 'by#y': 2 }
+    await db.documents.send(new PutCommand({ TableName: db.transportTable, Item }))
+    assert.deepEqual(await a.report(id, minute, 3), { taken: 2, counters: 1 })
+  })
+
+  it('is complete after concurrent writes', async () => {
+    const id = connector()
+    const counters = Array.from({ length: 20 }, (_, index) => counter(`task-${index}`))
+    await Promise.all(counters.map((one, index) => one.report(id, minute, index + 1)))
+    assert.deepEqual(await a.report(id, minute, 1), { taken: 210, counters: 20 })
+  })
+
+  it("has an item with an expiry in its connector's partition", async () => {
+    const id = connector()
+    await a.report(id, minute, 5)
+    const Key = { pk: `rate#${id}`, sk: '2026-01-15T12:00' }
+    assert.deepEqual(rateKey(id, minute), Key)
+    const { Item } = await db.documents.send(new GetCommand({ TableName: db.transportTable, Key }))
+    assert.deepEqual(Item, { ...Key, 'by#a': 5, expiresAt: (minute + 1) * 60 + 3600 })
+  })
+
+  it('times out when the table does not respond', async () => {
+    const silent = await listenSilently()
+    const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
+    const documents = DynamoDBDocumentClient.from(client)
+    const mute = new RateTable(documents, 'transport', { counter: 'a', timeoutMs: 50 })
+    await assert.rejects(mute.report(connector(), minute, 1), /abort/i)
+    client.destroy()
+    await silent.stop()
+  })
+})

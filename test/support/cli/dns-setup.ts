@@ -1,0 +1,170 @@
+/**
+ * A domain as `dns` finds it: a name server, the policy host and the gateway's API, each with a test's own content.
+ */
+import assert from 'node:assert/strict'
+import packet from 'dns-packet'
+import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
+import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
+import { type Answer, soa, startNameServer } from '../name-server.ts'
+import { createPki, type LeafOptions, type Pki } from '../pki.ts'
+import { type PolicyHost, startPolicyHost, trust } from '../policy-host.ts'
+import { answering, type Ended, mailflow } from './mailflow.ts'
+
+/** The records of a name, by type. A text is a response code. */
+export interface Names {
+  [name: string]: {
+    MX?: [number, string][]
+    TXT?: string[]
+    A?: string[]
+    AAAA?: string[]
+    CNAME?: string
+    TLSA?: string[]
+    fails?: 'SERVFAIL' | 'BOGUS'
+  }
+}
+
+export interface Around {
+  names: Names
+  /** Names whose answers have the AD bit; `*` stands for all. */
+  signed: readonly string[] | '*'
+  /** The policy host's status and body. */
+  policy: { status?: number; type?: string; text: string }
+  /** Null: no certificate is published yet. */
+  certificates: readonly PublishedCertificate[] | null
+  hostname: string
+  accepted: readonly string[]
+}
+
+export interface DnsSetup {
+  around: Around
+  policyAddress: string
+  pki: Pki
+  dns(...args: string[]): Promise<Ended>
+  /** Every query that the name server received, as `TYPE name`. */
+  queries(): string[]
+  stop(): Promise<void>
+}
+
+const types = ['MX', 'TXT', 'A', 'AAAA', 'CNAME', 'TLSA'] as const
+type Type = (typeof types)[number]
+
+/** @param domain the domain of the policy host */
+export async function startDnsSetup(domain: string): Promise<DnsSetup> {
+  const pki = await createPki('Root of tests')
+  trust(pki.ca)
+  const identity = await pki.issue({ names: [`mta-sts.${domain}`] })
+  let around = null as unknown as Around
+  const policyHost: PolicyHost = await startPolicyHost(identity, (_, response) => {
+    const { status = 200, type = 'text/plain', text } = around.policy
+    response.writeHead(status, { 'Content-Type': type }).end(text)
+  })
+  const server = await startNameServer(({ name, type }) => [
+    answerOf(around, name.toLowerCase(), type as Type),
+  ])
+  const api = await answering(({ url = '' }) => apiAnswer(around, url))
+  const world: DnsSetup = {
+    get around() {
+      return around
+    },
+    set around(next) {
+      around = next
+    },
+    policyAddress: policyHost.address,
+    pki,
+    dns: (...args) =>
+      mailflow(['dns', ...args, '--dns-server', server.address], { env: { MAILFLOW_API: api.url } }),
+    queries: () => server.asked.map(({ type, name }) => `${type} ${name}`),
+    async stop() {
+      api.stop()
+      await Promise.all([server.stop(), policyHost.stop()])
+    },
+  }
+  return world
+}
+
+function answerOf({ names, signed }: Around, name: string, type: Type): Answer {
+  const secure = (one: string) => signed === '*' || signed.includes(one)
+  const flags = (isSecure: boolean) => packet.RECURSION_AVAILABLE | (isSecure ? packet.AUTHENTIC_DATA : 0)
+  const answers: packet.Record[] = []
+  let at = name
+  let proven = secure(at)
+  for (;;) {
+    const held = names[at]
+    if (held?.fails) return { rcode: 2, ...(held.fails === 'BOGUS' && { error: 6 }) }
+    const alias = held?.CNAME
+    if (alias === undefined || type === 'CNAME') break
+    answers.push({ type: 'CNAME', name: at, ttl: 1, data: alias })
+    at = alias
+    proven &&= secure(at)
+  }
+  const held = names[at]
+  answers.push(...recordsOf(at, type, held?.[type]))
+  if (held === undefined && answers.length === 0)
+    return { rcode: 3, flags: flags(proven), authorities: [soa] }
+  return { answers, flags: flags(proven), ...(answers.length === 0 && { authorities: [soa] }) }
+}
+
+function recordsOf(name: string, type: Type, values: unknown): packet.Record[] {
+  if (values === undefined) return []
+  return (values as unknown[]).map((value) => {
+    if (type === 'MX') {
+      const [preference, exchange] = value as [number, string]
+      return { type, name, ttl: 1, data: { preference, exchange } }
+    }
+    if (type === 'TLSA') {
+      const [usage = '', selector = '', matchingType = '', data = ''] = (value as string).split(' ')
+      return {
+        type,
+        name,
+        ttl: 1,
+        data: {
+          usage: Number(usage),
+          selector: Number(selector),
+          matchingType: Number(matchingType),
+          certificate: Buffer.from(data, 'hex'),
+        },
+      } as unknown as packet.Record
+    }
+    if (type === 'TXT') return { type, name, ttl: 1, data: (value as string).match(/.{1,200}/g) ?? [] }
+    return { type: type as 'A', name, ttl: 1, data: value as string }
+  })
+}
+
+function apiAnswer({ certificates, hostname, accepted }: Around, url: string) {
+  if (url === '/certificates' && certificates !== null)
+    return {
+      body: JSON.stringify({
+        hostname,
+        changedAt: '2026-01-01T00:00:00.000Z',
+        certificates,
+        tlsaRecords: [],
+        protocol: { versions: [], cipherSuites: [], groups: [] },
+      }),
+    }
+  if (accepted.some((domain) => url === `/accepted-domains/${domain}`)) return { body: '{}' }
+  return { status: 404, body: JSON.stringify({ title: 'Not Found', detail: 'There is no such thing.' }) }
+}
+
+export interface OwnCertificate {
+  published: PublishedCertificate
+  /** The record's data with usage 3, selector 1, matching type 1. */
+  tlsa: string
+}
+
+/** One of the gateway's certificates, as the API returns it. */
+export async function ownCertificate(
+  pki: Pki,
+  options: LeafOptions,
+  state: PublishedCertificate['state'] = 'Current',
+): Promise<OwnCertificate> {
+  const identity = await pki.issue(options)
+  const [described] = describeCertificates(
+    { certificate: identity.cert, deprecated: [] },
+    { hostname: options.names[0] ?? '', now: new Date() },
+  ).certificates
+  assert.ok(described)
+  return {
+    tlsa: `3 1 1 ${described.publicKeyFingerprint256}`,
+    published: { ...described, state, servedFrom: state === 'Next' ? '2026-12-20T00:00:00.000Z' : null },
+  }
+}

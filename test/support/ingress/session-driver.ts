@@ -1,0 +1,120 @@
+/**
+ * A session without sockets: it records what the session writes and asks for; a test decides the policy's answers.
+ */
+
+import type { MessageSink } from '../../../functions/smtp-ingress/protocol/message-sink.ts'
+import {
+  Session,
+  type SessionOptions,
+  type SessionPolicy,
+  type SessionTransport,
+  type Transaction,
+} from '../../../functions/smtp-ingress/protocol/session.ts'
+import type { Refusal } from '../../../functions/smtp-ingress/replies.ts'
+import type { Reply } from '../../../shared/contract/message.ts'
+import { reply } from '../../../shared/mail/reply.ts'
+
+const ok = reply(250, '0.0', 'Ok')
+
+/** A received message. */
+export interface ReceivedMessage {
+  transaction: Transaction
+  content: Buffer
+  fault: string | null
+  end: 'Ended' | 'Abandoned' | null
+}
+
+export class SessionDriver {
+  readonly session: Session
+  /** Everything that the session wrote. */
+  read = ''
+  writes = 0
+  isHeld = false
+  isEnded = false
+  handshakes = 0
+  readonly refusals: Refusal[] = []
+  readonly failures: unknown[] = []
+  readonly messages: ReceivedMessage[] = []
+  answers: Partial<SessionPolicy> = {}
+  /** What the data of the next messages waits for. */
+  room: Promise<void> | undefined
+  cut: Refusal | null = null
+  stored: (message: ReceivedMessage) => Reply | Promise<Reply> = () => ok
+
+  constructor(options: Partial<SessionOptions> = {}) {
+    const wire: SessionTransport = {
+      write: (text) => {
+        this.read += text
+        this.writes++
+      },
+      startTls: () => void this.handshakes++,
+      end: () => {
+        this.isEnded = true
+      },
+      pauseReading: () => {
+        this.isHeld = true
+      },
+      resumeReading: () => {
+        this.isHeld = false
+      },
+    }
+    const dialogue: SessionPolicy = {
+      mail: (mail) => this.answers.mail?.(mail) ?? ok,
+      recipient: (recipient, mail) => this.answers.recipient?.(recipient, mail) ?? ok,
+      data: (transaction) => this.answers.data?.(transaction) ?? this.#sink(transaction),
+      recordRefusal: (refused) => void this.refusals.push(refused),
+      recordError: (error) => void this.failures.push(error),
+    }
+    const defaults: SessionOptions = {
+      hostname: 'mx.ours.example',
+      maxMessageOctets: 1_000_000,
+      maxRecipients: 100,
+      maxErrors: 20,
+      maxIdleCommands: 100,
+      maxLineOctets: 65_536,
+      bareNewlines: 'Refuse',
+    }
+    this.session = new Session({ ...defaults, ...options }, wire, dialogue)
+  }
+
+  /** Starts a session and reads its greeting. */
+  static greeted(options: Partial<SessionOptions> = {}): SessionDriver {
+    const driver = new SessionDriver(options)
+    driver.session.sendGreeting()
+    driver.send('EHLO client.example\r\n')
+    return driver
+  }
+
+  /** @returns the immediate reply */
+  send(text: string): string {
+    const before = this.read.length
+    this.session.receive(Buffer.from(text, 'latin1'))
+    return this.read.slice(before)
+  }
+
+  #sink(transaction: Transaction): MessageSink {
+    const taken: ReceivedMessage = { transaction, content: Buffer.alloc(0), fault: null, end: null }
+    this.messages.push(taken)
+    const driver = this
+    return {
+      get earlyRefusal() {
+        return driver.cut
+      },
+      write(octets) {
+        taken.content = Buffer.concat([taken.content, octets])
+        return driver.room
+      },
+      async end(fault) {
+        taken.fault = fault
+        taken.end = 'Ended'
+        return fault === null ? driver.stored(taken) : reply(550, '6.11', fault)
+      },
+      abandon() {
+        taken.end = 'Abandoned'
+      },
+    }
+  }
+}
+
+/** Resolves when everything that is due now has happened. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
