@@ -64,7 +64,7 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
 
 const commandNames = (some: readonly Command[]): string => some.map(({ name }) => name).join(', ')
 
-/** @throws UsageFault naming the wrong option */
+/** @throws UsageError naming the wrong option */
 function parse(command: Command, args: readonly string[]) {
   const options: Options = { ...command.options, ...(command.usesApi && apiOptions), ...helpOption }
   try {

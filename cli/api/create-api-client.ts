@@ -19,8 +19,8 @@ const localApi = 'http://127.0.0.1:8080'
 
 /**
  * Creates the client that the options and the environment describe.
- * @throws UsageFault for an invalid address
- * @throws Fault when credentials would be sent in the clear
+ * @throws UsageError for an invalid address
+ * @throws CommandError when credentials would be sent in the clear
  */
 export function createApiClient(given: ApiOptions, env: Environment): ApiClient {
   const base = parseBaseUrl(given.api ?? (env.MAILFLOW_API || localApi))

@@ -5,7 +5,7 @@ import { CommandError } from '../command-error.ts'
 
 /**
  * @param what names the response in messages
- * @throws Fault naming each field that is wrong
+ * @throws CommandError naming each field that is wrong
  */
 export function parseResponse<T extends z.ZodType>(schema: T, response: unknown, what: string): z.output<T> {
   const parsed = schema.safeParse(response)

@@ -4,7 +4,7 @@
  * Steps, in order:
  * 1. `facts/` gathers. `gather-facts.ts` opens a session like a delivery, tries handshakes that deliveries never make,
  *    follows the certificates to a root, and fetches every URL in them. `facts.ts` describes the facts.
- * 2. `findings/` assesses facts, and is pure. `judge-facts.ts` turns facts into findings; `finding.ts` describes a
+ * 2. `findings/` assesses facts, and is pure. `assess-facts.ts` turns facts into findings; `finding.ts` describes a
  *    finding, and each `…-findings.ts` assesses one part of the facts.
  * 3. `findings-text.ts` formats the findings. `--json` prints them unchanged.
  */
@@ -25,14 +25,14 @@ export interface CheckOptions {
   readonly timeoutMs: number
 }
 
-/** @throws Fault for the file of authorities; every problem of the server is a finding */
+/** @throws CommandError for the file of authorities; every problem of the server is a finding */
 export async function checkServer(target: Target, options: CheckOptions, io: Io): Promise<Finding[]> {
   return assessFacts(await gatherServerFacts(target, await gatherOptions(options, io)))
 }
 
 /**
  * @param file holds certificates, leaf first; `-` is standard input
- * @throws Fault for a file without certificates; every problem of a certificate is a finding
+ * @throws CommandError for a file without certificates; every problem of a certificate is a finding
  */
 export async function checkFile(file: string, options: CheckOptions, io: Io): Promise<Finding[]> {
   const gathering = await gatherOptions(options, io)

@@ -11,7 +11,7 @@ export interface Target {
 
 const smtpPort = 25
 
-/** @throws UsageFault */
+/** @throws UsageError */
 export function parseTarget(text: string): Target {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text) ?? []
   // An IPv6 address without brackets has no port.

@@ -77,7 +77,7 @@ ingress's own certificates are listed too; "npx mailflow certificates" shows mor
   },
 })
 
-/** @throws UsageFault */
+/** @throws UsageError */
 function parseDays(text: string | undefined): string | undefined {
   if (text === undefined || /^\d{1,4}$/.test(text)) return text
   throw new UsageError(`--expiring-within ${text}: not a number of days from 0 to 9999`)

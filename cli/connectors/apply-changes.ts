@@ -10,7 +10,7 @@ import { type Change, inOrderOfWriting } from './plan-changes.ts'
 
 /**
  * Ignores the warnings in responses: they concern intermediate states. configuration-warnings.ts checks the result.
- * @throws Fault that names the failed change and counts the changes written before it
+ * @throws CommandError that names the failed change and counts the changes written before it
  */
 export async function applyChanges(api: ApiClient, changes: readonly Change[]): Promise<void> {
   const writes = inOrderOfWriting(changes)

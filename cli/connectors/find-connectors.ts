@@ -13,7 +13,7 @@ export interface FoundConnector {
 /**
  * An inbound and an outbound connector may share a name.
  * @returns one or two
- * @throws Fault when no connector matches
+ * @throws CommandError when no connector matches
  */
 export async function findConnectors(api: ApiClient, nameOrId: string): Promise<FoundConnector[]> {
   const all = await readAllConnectors(api)

@@ -30,7 +30,7 @@ const maxAliases = 1000
 
 /**
  * @param name the file's name, for messages
- * @throws Fault listing every fault of the file
+ * @throws CommandError listing every fault of the file
  */
 export function readConfiguration(text: string, name: string): Configuration {
   const lines = new LineCounter()
@@ -49,7 +49,7 @@ export function readConfiguration(text: string, name: string): Configuration {
   return configuration
 }
 
-/** @throws Fault for undefined aliases, or too many */
+/** @throws CommandError for undefined aliases, or too many */
 function contentOf(document: ReturnType<typeof parseDocument>, name: string): unknown {
   try {
     return document.toJS({ maxAliasCount: maxAliases })

@@ -43,7 +43,7 @@ export async function readEntries(api: ApiClient, kind: EntryKind): Promise<Curr
 
 /**
  * Rejects unknown fields, because writing the entry would lose them.
- * @throws Fault
+ * @throws CommandError
  */
 function toCurrentEntry(kind: EntryKind, response: z.output<typeof ServerFields>): CurrentEntry {
   const fields = Object.fromEntries(

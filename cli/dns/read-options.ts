@@ -17,7 +17,7 @@ interface RawOptions {
   readonly egress: readonly string[]
 }
 
-/** @throws UsageFault naming the wrong option */
+/** @throws UsageError naming the wrong option */
 export function readDnsOptions(text: string, given: RawOptions): DnsOptions {
   const domain = normaliseDomain(text)
   if (domain === null) throw new UsageError(`"${text}" is not a domain name`)
@@ -67,7 +67,7 @@ function parseEgress(text: string): string {
 
 /**
  * @param servers empty for the system's resolvers
- * @throws UsageFault for a wrong server, Fault when the system has none
+ * @throws UsageError for a wrong server, Fault when the system has none
  */
 export function readResolver(servers: readonly string[]): Resolver {
   try {

@@ -11,7 +11,7 @@ export interface ExchangeObject {
 
 const writeAdvice = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-File FILE'
 
-/** @throws Fault naming the file and the number of the wrong object */
+/** @throws CommandError naming the file and the number of the wrong object */
 export function readExport(octets: Buffer, name: string): ExchangeObject[] {
   const objects = listOf(parse(decode(octets, name), name))
   if (objects.length === 0) throw new CommandError(`${name} contains no connector`)

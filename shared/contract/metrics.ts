@@ -8,7 +8,7 @@ export const Metric = {
   messagesAccepted: 'MessagesAccepted',
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
-  /** Ingress: failed TLS handshakes; once without dimensions, and once with dimension `cause` (tls/failures.ts). */
+  /** Ingress: failed TLS handshakes; once without dimensions, and once with dimension `cause` (tls/handshake-failure.ts). */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
   /** Ingress: days until its first certificate expires (gauge); negative after expiry. */
   certificateDaysLeft: 'CertificateDaysLeft',

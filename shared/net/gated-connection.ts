@@ -504,7 +504,7 @@ export class GatedConnection {
 
 /**
  * The trust anchors of the handshake: those of the enforced requirement, if it needs a chain. Else, of the report-only
- * ones, the public roots first: server-certificate.ts can verify a chain to other anchors later, but not to the roots.
+ * ones, the public roots first: assess-server-tls.ts can verify a chain to other anchors later, but not to the roots.
  */
 function trustAnchorsFor({ enforced, reportOnly = [] }: SessionOptions): readonly string[] {
   if (requiresChain(enforced)) return enforced.certificateAuthorities

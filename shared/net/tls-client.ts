@@ -22,7 +22,7 @@ export interface ClientCredentials {
 
 /**
  * Every certificate passes the handshake, since opportunistic mail accepts any and a deferral must name the fault;
- * server-certificate.ts verifies afterwards. Only an enforced requirement raises the minimum version: for opportunistic
+ * assess-server-tls.ts verifies afterwards. Only an enforced requirement raises the minimum version: for opportunistic
  * mail a higher minimum would only send more mail in the clear.
  */
 export function clientTlsOptions(
@@ -35,7 +35,7 @@ export function clientTlsOptions(
     ciphers,
     ecdhCurve: groups,
     rejectUnauthorized: false,
-    // server-certificate.ts compares the certificate with the names of the requirement, not with the host's name.
+    // assess-server-tls.ts compares the certificate with the names of the requirement, not with the host's name.
     checkServerIdentity: () => undefined,
     // An intermediate CA or the certificate itself can be a trust anchor too (as in chain.ts).
     ...(authorities.length > 0 && { ca: [...authorities], allowPartialTrustChain: true }),

@@ -26,7 +26,7 @@ const samples = [
 ]
 
 /** The files that make the ingress's replies. */
-export const replySources = ['limits/rates.ts', 'protocol/refusals.ts', 'replies.ts']
+export const replySources = ['limits/message-rate-limiter.ts', 'protocol/refusals.ts', 'replies.ts']
 const comments = new Map(replySources.flatMap((file) => [...docComments(`functions/smtp-ingress/${file}`)]))
 
 interface Documented {

@@ -14,7 +14,7 @@ const maxFileOctets = 10 * 1024 * 1024
 /**
  * Ignores other content, such as a private key.
  * @param name the file's name, or `-` for standard input
- * @throws Fault naming the file and the unreadable certificate
+ * @throws CommandError naming the file and the unreadable certificate
  */
 export async function readCertificates(name: string, io: Io): Promise<CertificateChain> {
   const octets = await readOctets(name, io)
@@ -45,7 +45,7 @@ function readDer(octets: Buffer, shown: string): X509Certificate {
 /** No real chain is longer. */
 const maxChainLength = 20
 
-/** @throws Fault like readCertificates, and for a collection instead of a chain */
+/** @throws CommandError like readCertificates, and for a collection instead of a chain */
 export async function readChain(name: string, io: Io): Promise<CertificateChain> {
   const chain = await readCertificates(name, io)
   if (chain.length > maxChainLength)

@@ -13,7 +13,7 @@ export interface TrustStore {
 
 /**
  * @param file additional authorities, PEM or DER
- * @throws Fault for a file without a certificate
+ * @throws CommandError for a file without a certificate
  */
 export async function loadTrustStore(file: string | undefined, io: Io): Promise<TrustStore> {
   const roots = publicRoots()

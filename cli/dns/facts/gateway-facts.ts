@@ -21,7 +21,7 @@ const CertificatesResponse = z.object({
   certificates: z.array(PublishedCertificate.loose()),
 })
 
-/** @throws Fault when neither the gateway nor the options name a host */
+/** @throws CommandError when neither the gateway nor the options name a host */
 export async function gatherGatewayFacts(
   api: ApiClient,
   { domain, hosts: named }: Pick<DnsOptions, 'domain' | 'hosts'>,
