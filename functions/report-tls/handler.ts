@@ -123,7 +123,7 @@ function tell({ domain, destination, ...result }: ReportedResult, isLastRun: boo
     case 'Undeliverable':
       logger.warn('A TLS report was not accepted', {
         domain,
-        place: destination,
+        destination,
         why: result.reason,
         isLast: isLastRun,
       })
@@ -132,7 +132,7 @@ function tell({ domain, destination, ...result }: ReportedResult, isLastRun: boo
     case 'Failed':
       logger.error('A TLS report could not be sent', {
         domain,
-        place: destination,
+        destination,
         isLast: isLastRun,
         error: result.error,
       })

@@ -41,7 +41,8 @@ const dependencies: Dependencies = {
   async notifyPartners(notice) {
     await publish(notice)
   },
-  prove: ({ certificate, privateKey }) => void createSecureContext(serverTlsOptions(privateKey, certificate)),
+  checkWithOpenSsl: ({ certificate, privateKey }) =>
+    void createSecureContext(serverTlsOptions(privateKey, certificate)),
   hostname: environment.MAIL_HOSTNAME,
   noticeMs: environment.NOTICE_DAYS * dayMs,
   now: () => new Date(),

@@ -35,7 +35,7 @@ export interface Facts {
   offer: CertificatesAndKeys | null
   hostname: string
   /** Checks that OpenSSL accepts them. @throws Error of one line */
-  prove?(certificates: CertificatesAndKeys): void
+  checkWithOpenSsl?(certificates: CertificatesAndKeys): void
   now: Date
   /** Milliseconds between announcement and use. */
   noticeMs: number

@@ -34,7 +34,7 @@ export interface Dependencies {
   putEvent(news: CertificateChange): Promise<void>
   notifyPartners(notice: Announcement): Promise<void>
   /** Checks that OpenSSL accepts them. @throws Error of one line */
-  prove(certificates: CertificatesAndKeys): void
+  checkWithOpenSsl(certificates: CertificatesAndKeys): void
   hostname: string
   noticeMs: number
   now(): Date
@@ -71,7 +71,13 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   // A secret with an unreadable part is not rewritten, since that would lose the part; its author must fix it.
   const isFullyReadable = parsed === null || parsed.optionalFieldsFault === null
   const offer = isFullyReadable ? await fetchOffer(dependencies, set) : null
-  const facts = { hostname, prove: dependencies.prove, now: now(), noticeMs, published: revision.published }
+  const facts = {
+    hostname,
+    checkWithOpenSsl: dependencies.checkWithOpenSsl,
+    now: now(),
+    noticeMs,
+    published: revision.published,
+  }
   const plan = planRotation({ ...facts, set, offer })
   const refused: Refusal[] = [
     ...(parsed?.optionalFieldsFault

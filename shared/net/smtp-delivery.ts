@@ -287,13 +287,13 @@ const hopFields = (hop: NextHop, decision: HopDecision) => ({
 
 export function sessionOptionsFor(
   hop: NextHop,
-  { enforced, reportOnlyRequirements: trials }: Extract<HopDecision, { kind: 'Try' }>,
+  { enforced, reportOnlyRequirements: reportOnly }: Extract<HopDecision, { kind: 'Try' }>,
   { domain, credentials }: AttemptPlan,
-  { ehloName: name, timeouts, signal, checkRevocation: revocation }: SmtpDeliveryOptions,
+  { ehloName, timeouts, signal, checkRevocation }: SmtpDeliveryOptions,
 ): SessionOptions {
   const serverName = isIP(hop.host) ? null : serverNameFor({ ...hop, domain })
-  const session = { ehloName: name, timeouts, signal, enforced, trials, serverName, credentials }
-  return revocation ? { ...session, checkRevocation: revocation } : session
+  const session = { ehloName, timeouts, signal, enforced, reportOnly, serverName, credentials }
+  return checkRevocation ? { ...session, checkRevocation } : session
 }
 
 function recordSession(
@@ -358,14 +358,14 @@ function toOutcome(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' |
 
 function toAttemptTls(
   tls: ServerTls,
-  { enforced, reportOnlyRequirements: trials }: Extract<HopDecision, { kind: 'Try' }>,
+  { enforced, reportOnlyRequirements: reportOnly }: Extract<HopDecision, { kind: 'Try' }>,
   failed: TlsFault | null,
   reportOnlyFault: TlsFault | null,
 ): AttemptTls | null {
   if (tls.kind !== 'Established') return null
   const { protocol, cipher, group, fingerprint256 } = tls
   const isReportOnlyVerified =
-    reportOnlyFault === null && trials.some(({ requirement }) => requiresVerification(requirement))
+    reportOnlyFault === null && reportOnly.some(({ requirement }) => requiresVerification(requirement))
   const verified = failed === null && (requiresVerification(enforced) || isReportOnlyVerified)
   const notVerified = verified
     ? null

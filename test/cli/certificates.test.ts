@@ -18,7 +18,7 @@ after(() => api.stop())
 test('an error says that nothing has been published yet', async () => {
   const { status, out, err } = await api.mailflow('certificates')
   assert.deepEqual([status, out], [1, ''])
-  assert.match(err, /No certificate was published yet/)
+  assert.match(err, /No certificate is published yet/)
 })
 
 test('certificates are shown with their attributes', async () => {

@@ -37,7 +37,7 @@ const signedZone = 'arpa'
  * Allows every address: the administrator's names may lead into the own network, or to a gateway on this machine.
  */
 const allNetworks = ['0.0.0.0/0', '::/0']
-const limits = { ...fetchLimits, whole: 20_000, silence: 10_000 }
+const limits = { ...fetchLimits, totalMs: 20_000, idleTimeoutMs: 10_000 }
 
 /** Never throws. */
 export async function gatherDomainFacts(

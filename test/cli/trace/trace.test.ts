@@ -336,7 +336,7 @@ describe('messages', () => {
   test("prints the API's faults with their paths", async () => {
     const { status, err } = await api.mailflow('messages', '--since', '40d')
     assert.equal(status, 1)
-    assert.match(err, /^mailflow: Bad Request: The query is not valid\.\n {2}since: may lie at most 31 days/)
+    assert.match(err, /^mailflow: Bad Request: The query is not valid\.\n {2}since: must be at most 31 days/)
   })
 })
 

@@ -251,7 +251,7 @@ describe('a report by HTTPS', () => {
     assert.deepEqual(results, [
       {
         domain: 'partner.example',
-        place: 'https://reports.partner.example/v1/tlsrpt?key=1',
+        destination: 'https://reports.partner.example/v1/tlsrpt?key=1',
         kind: 'Sent',
         by: 'Https',
       },

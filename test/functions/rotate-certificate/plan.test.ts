@@ -158,10 +158,10 @@ test('deprecated certificates are stored for 90 days, at most four', () => {
 
 test('a next certificate that OpenSSL rejects never replaces the current one', () => {
   const due = set(a, { next: { ...of(b), servedFrom: at(-1) } })
-  const prove = ({ certificate }: { certificate: string }) => {
+  const checkWithOpenSsl = ({ certificate }: { certificate: string }) => {
     if (certificate === b.cert) throw new Error('ee key too small')
   }
-  const { set: after, refused } = plan({ set: due, prove })
+  const { set: after, refused } = plan({ set: due, checkWithOpenSsl })
   assert.equal(after, due)
   assert.deepEqual(refused, [{ certificates: 'Next', reason: 'Unusable', detail: 'ee key too small' }])
 })

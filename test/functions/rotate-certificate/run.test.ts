@@ -65,7 +65,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
     notifications: new NotificationItem(dynamodb.documents, dynamodb.connectorsTable),
     putEvent: async (news) => void events.push(news),
     notifyPartners: async (notice) => void notices.push(notice),
-    prove() {},
+    checkWithOpenSsl() {},
     hostname,
     noticeMs: 7 * day,
     now: () => new Date(clock.now),
@@ -325,7 +325,7 @@ test('a certificate of ACM that OpenSSL rejects is refused, and nothing changes'
   const { authority } = acm(two)
   const { run, storedSecret } = await deployment(of(one), {
     authority,
-    prove({ certificate }) {
+    checkWithOpenSsl({ certificate }) {
       if (certificate.includes(two.cert.slice(100, 200))) throw new Error('key too small')
     },
   })

@@ -9,7 +9,7 @@ const ingress = join(import.meta.dirname, '../../../functions/smtp-ingress')
 
 test('every reply is made in a file that the page of replies reads', () => {
   const makesReplies = globSync('**/*.ts', { cwd: ingress }).filter((file) =>
-    /\b(?:reply|refused)\(\s*(?:\d{3}|'\w+'),/.test(readFileSync(join(ingress, file), 'utf8')),
+    /\b(?:reply|refusal)\(\s*(?:\d{3}|'\w+'),/.test(readFileSync(join(ingress, file), 'utf8')),
   )
   assert.deepEqual(makesReplies.toSorted(), replySources)
 })

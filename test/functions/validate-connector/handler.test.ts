@@ -98,7 +98,7 @@ describe('validate-connector', () => {
       assert.match(detailOf(validation, 'Resolve') ?? '', /^Amazon SES resolves and connects later/)
       assert.equal(
         detailOf(validation, 'TestMail'),
-        'postmaster@northwind.example: 250 2.0.0 Amazon SES took it as 0100-abc',
+        'postmaster@northwind.example: 250 2.0.0 Amazon SES accepted it as 0100-abc',
       )
       assert.equal(ses.requests.length, 1)
       assert.deepEqual(

@@ -518,10 +518,10 @@ describe('names', () => {
 describe('a client certificate', () => {
   it('is presented to a partner that requires one', async () => {
     const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
-    const credentials = async () => ({ certificate: cert, privateKey: key })
-    const partner = { tls: { ...tls.good, ca: pki.ca }, demandsCertificate: true }
+    const readCredentials = async () => ({ certificate: cert, privateKey: key })
+    const partner = { tls: { ...tls.good, ca: pki.ca }, requiresClientCertificate: true }
     const named = forced({ clientCertificate: 'ours' })
-    const shown = await validateOne(partner, named, { smtp: { credentials } })
+    const shown = await validateOne(partner, named, { smtp: { readCredentials } })
     assert.equal(outline(shown.validation), passed)
     const without = await validateOne(partner, forced())
     assert.equal(outline(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
@@ -531,7 +531,7 @@ describe('a client certificate', () => {
     const { validation, partner } = await validateOne(
       { tls: tls.good },
       forced({ clientCertificate: 'ours' }),
-      { smtp: { credentials: () => Promise.reject(new Error('does not exist')) } },
+      { smtp: { readCredentials: () => Promise.reject(new Error('does not exist')) } },
     )
     assert.ok(!validation.succeeded)
     assert.match(

@@ -504,7 +504,7 @@ describe('a separate process', () => {
   const script = (address: string) => `
     import { createResolver } from ${JSON.stringify(new URL('../../../shared/net/resolver.ts', import.meta.url).href)}
     const resolver = createResolver([${JSON.stringify(address)}], undefined, { idle: 600_000 })
-    console.log(JSON.stringify(await resolver.ask(${JSON.stringify(name)}, 'A')))`
+    console.log(JSON.stringify(await resolver.query(${JSON.stringify(name)}, 'A')))`
 
   it('trusts the CAs in NODE_EXTRA_CA_CERTS, and ends despite an open connection', async () => {
     const server = await serve(answering)

@@ -305,7 +305,8 @@ describe('in every combination', () => {
   property(
     'without REQUIRETLS an enforced connector requirement is in force unchanged',
     ({ tls, wish }) => isEnforced(tls) && !wish.requireTls,
-    ({ tls, decision }) => assert.deepEqual(decision, { kind: 'Try', enforced: ownOf(tls), trials: [] }),
+    ({ tls, decision }) =>
+      assert.deepEqual(decision, { kind: 'Try', enforced: ownOf(tls), reportOnlyRequirements: [] }),
   )
   property(
     'REQUIRETLS can only raise an enforced connector requirement',

@@ -21,8 +21,8 @@ const domain = 'partner.example'
 const name = `mta-sts.${domain}`
 const privateNetworks = ['127.0.0.0/8', '::1/128']
 /** One short limit at a time, so that a busy machine does not exceed the other. */
-const littleSilence = { ...fetchLimits, silence: 400 }
-const littleTime = { ...fetchLimits, whole: 1_500 }
+const littleSilence = { ...fetchLimits, idleTimeoutMs: 400 }
+const littleTime = { ...fetchLimits, totalMs: 1_500 }
 
 let pki: Pki
 let good: SecureContextOptions

@@ -1,0 +1,102 @@
+/** Names and texts use the words of docs/glossary.md and none that it refuses. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { codeOf, forbiddenUses, readRulings, readTerms, type Use, wordsOfName } from './support/vocabulary.ts'
+
+const root = join(import.meta.dirname, '..')
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+const glossary = read('docs/glossary.md')
+const rulings = readRulings(glossary)
+
+/** Where a refused word stays, and why. A path ends with `/` for a folder. */
+const exceptions: readonly { word: string; path: string; because: string }[] = [
+  { word: '*', path: 'docs/glossary.md', because: 'it lists them' },
+  { word: '*', path: 'CHANGELOG.md', because: 'it says what older versions called them' },
+]
+
+const isExcepted = ({ word, file }: Use): boolean =>
+  exceptions.some(
+    (each) =>
+      (each.word === '*' || each.word === word) &&
+      (each.path.endsWith('/') ? file.startsWith(each.path) : file === each.path),
+  )
+
+const tracked = execFileSync('git', ['ls-files', '*.ts', '*.md'], { cwd: root, encoding: 'utf8' })
+  .trim()
+  .split('\n')
+
+test('no name and no text uses a word that the glossary refuses', () => {
+  const uses = tracked
+    .flatMap((file) => forbiddenUses(file, read(file), rulings))
+    .filter((use) => !isExcepted(use))
+  const lines = uses.map(({ file, line, word, use }) => `${file}:${line}: "${word}": use "${use}"`)
+  assert.deepEqual(lines, [])
+})
+
+test('every word of three names or more is in the glossary or in the list of standard words', () => {
+  const standard = new Set([
+    ...read('test/fixtures/standard-words.txt').split('\n'),
+    ...readTerms(glossary).flatMap((term) => term.split(/[^a-z]+/)),
+  ])
+  const names = new Set(
+    tracked
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => codeOf(read(file)).match(/[A-Za-z_$][\w$]*/g) ?? []),
+  )
+  const namesOfWord = new Map<string, string[]>()
+  for (const name of names)
+    for (const word of new Set(wordsOfName(name)))
+      namesOfWord.set(word, [...(namesOfWord.get(word) ?? []), name])
+  const unknown = [...namesOfWord]
+    .filter(([word, using]) => using.length >= 3 && !standard.has(word))
+    .map(([word, using]) => `${word} (${using.slice(0, 3).join(', ')})`)
+  assert.deepEqual(
+    unknown,
+    [],
+    'a new term goes into docs/glossary.md, an ordinary word into test/fixtures/standard-words.txt',
+  )
+})
+
+describe('the check itself', () => {
+  const rulingsOfTest = readRulings(
+    [
+      '| Term | Meaning | Source | Not |',
+      '|---|---|---|---|',
+      '| timeout | The longest wait | Node | patience, foresee*, `told`, put off |',
+    ].join('\n'),
+  )
+  const wordsIn = (text: string, file = 'a.ts') =>
+    forbiddenUses(file, text, rulingsOfTest).map(({ word }) => word)
+
+  for (const [what, text, expected] of [
+    ['a part of a name', 'const clientPatience = 1', ['patience']],
+    ['a word of a comment', '// Its patience ends.', ['patience']],
+    ['a word of a string', "const text = 'patience'", ['patience']],
+    ['a beginning', 'const foreseen = 1', ['foresee*']],
+    ['a phrase', '// It is put off.', ['put off']],
+    ['a word that is refused in names only', 'const toldOf = 1', ['told']],
+    ['a word in a comment that is refused in names only', '// Bob told Ann.', []],
+    ['a word in a string that is refused in names only', "log('told')", []],
+    ['a name within a template', `log(\`\${told}\`)`, ['told']],
+    ['the text of a template', 'log(`told`)', []],
+    ['a name behind a regular expression', 'const told = /"/', ['told']],
+    ['a longer word', 'const impatience = 1', []],
+  ] as const)
+    test(`finds or leaves ${what}`, () => assert.deepEqual(wordsIn(text), expected))
+
+  test('names file, line and the word to use', () =>
+    assert.deepEqual(forbiddenUses('a.md', 'one\npatience', rulingsOfTest), [
+      { file: 'a.md', line: 2, word: 'patience', use: 'timeout' },
+    ]))
+
+  test('an exception names a file or folder that is there', () => {
+    for (const { path } of exceptions)
+      assert.ok(
+        tracked.some((file) => file.startsWith(path)),
+        path,
+      )
+  })
+})
