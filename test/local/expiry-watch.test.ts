@@ -80,12 +80,12 @@ const seen = (identity: Identity) =>
     return place?.certificates[0]?.fingerprint256 === fingerprintOf(identity) ? place : null
   })
 
-async function runExpiryWatch(): Promise<{ told: number; known: number }> {
+async function runExpiryWatch(): Promise<{ published: number; alreadyPublished: number }> {
   const name = runner.endpoints.functions.find((one) => one.startsWith('ExpiryWatchFunction'))
   const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
   const answer = await fetch(url, { method: 'POST', body: '{}' })
   assert.equal(answer.headers.get('x-amz-function-error'), null)
-  return (await answer.json()) as { told: number; known: number }
+  return (await answer.json()) as { published: number; alreadyPublished: number }
 }
 
 const logged = (name: string): string => readFileSync(join(runner.endpoints.logs, `${name}.log`), 'utf8')
@@ -100,9 +100,9 @@ test('a certificate that expires in 10 days is shown, with one notice', async ()
   assert.deepEqual((await observed('&expiringWithinDays=5')).items, [])
   assert.equal((await observed('&expiringWithinDays=10')).items.length, 1)
 
-  assert.equal((await runExpiryWatch()).told, 1)
+  assert.equal((await runExpiryWatch()).published, 1)
   const again = await runExpiryWatch()
-  assert.deepEqual([again.told, again.known], [0, 1])
+  assert.deepEqual([again.published, again.alreadyPublished], [0, 1])
   const heading = 'mailflow: 10 days left: certificate of connector "To the hoster"'
   await runner.stderrLine(/10 days left: certificate of connector "To the hoster"/)
   const notices = logged('notices')
@@ -137,8 +137,8 @@ test('a certificate of another authority causes an event and ends the warning', 
     [{ id: connector, name: 'To the hoster' }, fingerprintOf(old), fingerprintOf(renewed)],
   )
   assert.deepEqual((await observed('&expiringWithinDays=10')).items, [])
-  const { told, known } = await runExpiryWatch()
-  assert.deepEqual([told, known], [0, 0])
+  const { published, alreadyPublished } = await runExpiryWatch()
+  assert.deepEqual([published, alreadyPublished], [0, 0])
 
   const { status, out } = await mailflow(['certificates', 'observed', '--api', runner.endpoints.api])
   assert.equal(status, 0)

@@ -105,7 +105,13 @@ test("a partner's certificate that expires in 10 days causes one notice, and a m
   assert.deepEqual(metricValues('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
   const second = await run()
   assert.deepEqual(second.subjects, [])
-  assert.deepEqual(second.outcome, { places: 2, subjects: 0, known: 1, failed: 0, left: 0 })
+  assert.deepEqual(second.outcome, {
+    locations: 2,
+    published: 0,
+    alreadyPublished: 1,
+    failed: 0,
+    leftToNextRun: 0,
+  })
   assert.deepEqual(metricValues('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
 })
 

@@ -214,7 +214,7 @@ describe('the address of a name server', () => {
   }
 
   it('is parsed from its own text form', () => {
-    for (const file of ['README.md', 'infra/config.ts']) {
+    for (const file of ['docs/deploy.md', 'infra/config.ts']) {
       const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8')
       const shown = [...text.matchAll(/tls:\/\/[^`"\s]*/g)].map(([each]) => each)
       const examples = shown.filter((each) => !each.includes('address'))

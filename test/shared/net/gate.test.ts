@@ -19,7 +19,7 @@ const hasty = (port: number) => `
     this._sendCommand('MAIL FROM:<a@ours.example>')
   }
   await openSession({ host: 'mx.partner.example', ip: '127.0.0.1', port: ${port} }, {
-    name: 'mail.ours.example',
+    ehloName: 'mail.ours.example',
     enforced: { ...opportunistic, level: 'EncryptionOnly', source: 'Connector' },
     serverName: 'mx.partner.example',
     timeouts: defaultTimeouts,
