@@ -25,21 +25,15 @@ export function commandHelp(command: Command): string {
   ].join('\n')
 }
 
-export function usageOf({
-  name,
-  positionalUsage: takes,
-  requiredOptions: needs,
-  options,
-  usesApi,
-}: Command): string {
+export function usageOf({ name, positionalUsage, requiredOptions, options, usesApi }: Command): string {
   const optional = usesApi || Object.keys(options).length > 0 ? '[OPTION …]' : undefined
-  return ['npx mailflow', name, takes?.usage, needs, optional].filter(Boolean).join(' ')
+  return ['npx mailflow', name, positionalUsage?.usage, requiredOptions, optional].filter(Boolean).join(' ')
 }
 
 function optionLines(options: Options): string {
-  const rows = Object.entries(options).map(([name, { short, value, optional, description: says }]) => {
+  const rows = Object.entries(options).map(([name, { short, value, optional, description }]) => {
     const shown = optional ? ` [${value}]` : value === undefined ? '' : ` ${value}`
-    return [`  ${short === undefined ? '' : `-${short}, `}--${name}${shown}`, says]
+    return [`  ${short === undefined ? '' : `-${short}, `}--${name}${shown}`, description]
   })
   return `${alignColumns(rows)}\n`
 }

@@ -40,6 +40,11 @@ export async function checkFile(file: string, options: CheckOptions, io: Io): Pr
 }
 
 async function gatherOptions(options: CheckOptions, io: Io): Promise<GatherOptions> {
-  const { serverName, authorities, timeoutMs: timeout } = options
-  return { serverName, timeout, store: await loadTrustStore(authorities, io), at: new Date(io.now()) }
+  const { serverName, authorities, timeoutMs } = options
+  return {
+    serverName,
+    timeout: timeoutMs,
+    store: await loadTrustStore(authorities, io),
+    at: new Date(io.now()),
+  }
 }

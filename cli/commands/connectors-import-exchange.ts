@@ -31,9 +31,13 @@ file repeats them above the connector.
     const files = await Promise.all(
       positionals.map(async (name) => readExport(await readOctets(name, io), name)),
     )
-    const { configuration, notices, noticesByEntry: saidOf } = importObjects(files.flat())
+    const { configuration, notices, noticesByEntry } = importObjects(files.flat())
     const heading = [`Imported from Exchange: ${positionals.join(', ')}`, ...leftOutLines(notices)].join('\n')
-    io.out(writeConfiguration(configuration, heading, (one) => importantNoticesText(saidOf.get(one) ?? [])))
+    io.out(
+      writeConfiguration(configuration, heading, (one) =>
+        importantNoticesText(noticesByEntry.get(one) ?? []),
+      ),
+    )
     io.err(noticesText(notices))
     io.err(`${summaryOf(configuration, notices)}\n`)
     if (configuration.acceptedDomains === null || configuration.acceptedDomains.length === 0)
@@ -51,13 +55,13 @@ const importantWeights: readonly Weight[] = ['Left out', 'Disabled', 'Weaker tha
 const importantNoticesText = (notices: readonly Notice[]): string =>
   notices
     .filter(({ weight }) => importantWeights.includes(weight))
-    .map(({ weight, text: says }) => printable(`${weight}: ${says}`))
+    .map(({ weight, text }) => printable(`${weight}: ${text}`))
     .join('\n')
 
 const leftOutLines = (notices: readonly Notice[]): string[] =>
   notices
     .filter(({ weight }) => weight === 'Left out')
-    .map(({ about, text: says }) => printable(`Left out: ${about}: ${says}`))
+    .map(({ about, text }) => printable(`Left out: ${about}: ${text}`))
 
 function summaryOf(
   {

@@ -26,15 +26,15 @@ export async function applyChanges(api: ApiClient, changes: readonly Change[]): 
 async function write(api: ApiClient, change: Change): Promise<void> {
   switch (change.kind) {
     case 'Create': {
-      const { entryKind: of, desired: wanted } = change
-      if (of === acceptedDomains)
-        await api.put(z.unknown(), `${of.path}/${encodeUrlPart(wanted.key)}`, wanted.fields)
-      else await api.post(z.unknown(), of.path, wanted.fields)
+      const { entryKind, desired } = change
+      if (entryKind === acceptedDomains)
+        await api.put(z.unknown(), `${entryKind.path}/${encodeUrlPart(desired.key)}`, desired.fields)
+      else await api.post(z.unknown(), entryKind.path, desired.fields)
       return
     }
     case 'Replace': {
-      const { current: existing, desired: wanted } = change
-      await api.put(z.unknown(), existing.path, wanted.fields, existing.version)
+      const { current, desired } = change
+      await api.put(z.unknown(), current.path, desired.fields, current.version)
       return
     }
     case 'Remove':

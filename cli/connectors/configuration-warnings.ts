@@ -56,7 +56,7 @@ export function collectWarnings(
 
 function stateAfter(changes: readonly Change[], present: CurrentConfiguration): ConfigurationState {
   const entries = entryKinds.map((kind) => {
-    const ofKind = changes.filter(({ entryKind: of }) => of === kind)
+    const ofKind = changes.filter(({ entryKind }) => entryKind === kind)
     const gone = new Set(
       ofKind.flatMap((change) =>
         'current' in change && change.kind !== 'Unchanged' && change.kind !== 'NotInFile'

@@ -9,7 +9,7 @@ import type { Change } from './plan-changes.ts'
 
 export function diffText(changes: readonly Change[]): string {
   return entryKinds
-    .map((kind) => [kind, changes.filter(({ entryKind: of }) => of === kind)] as const)
+    .map((kind) => [kind, changes.filter(({ entryKind }) => entryKind === kind)] as const)
     .filter(([, ofKind]) => ofKind.length > 0)
     .map(([kind, ofKind]) => [`${kind.singular}s`, ...ofKind.map(changeText)].join('\n'))
     .join('\n\n')

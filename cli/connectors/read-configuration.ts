@@ -151,9 +151,9 @@ export function toDesiredEntry(kind: EntryKind, parsed: unknown): DesiredEntry {
   return { key: String(domain), label: String(domain), fields: rest }
 }
 
-function titleOf({ singular: one }: EntryKind, entry: unknown, index: number): string {
+function titleOf({ singular }: EntryKind, entry: unknown, index: number): string {
   const label = labelOf(entry)
-  return label === undefined ? `${one} ${index + 1}` : `${one} "${label}"`
+  return label === undefined ? `${singular} ${index + 1}` : `${singular} "${label}"`
 }
 
 /** Compares names before validation, so that other faults do not hide a duplicate. */

@@ -35,14 +35,14 @@ export function importObjects(objects: readonly ExchangeObject[]): ImportResult 
   const noticesByEntry = new Map<DesiredEntry, readonly Notice[]>()
   for (const { kind, settings } of removeDuplicates(objects)) {
     const { section, read } = importers[kind]
-    const { about, entry: wanted, notices: objectNotices } = read(settings)
+    const { about, entry, notices: objectNotices } = read(settings)
     sections[section] ??= []
     notices.push(...objectNotices)
-    if (wanted === null) continue
-    const named = withUniqueName(wanted, sections[section])
+    if (entry === null) continue
+    const named = withUniqueName(entry, sections[section])
     sections[section].push(named)
     noticesByEntry.set(named, objectNotices)
-    if (named !== wanted)
+    if (named !== entry)
       notices.push({
         weight: 'Note',
         about,

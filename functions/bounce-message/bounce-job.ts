@@ -49,11 +49,11 @@ export async function bounceJob(
   dependencies: BounceDependencies,
 ): Promise<string | null> {
   if (job.message.envelope.mailFrom === '') return null
-  const { unreported: mine, reportedByDsn: sent } = await claimAll(job, now, dependencies)
-  if (mine.length === 0) return null
-  const earlierDsn = findEarlierDsn(job, mine, sent)
-  const dsn = earlierDsn ?? (await sendDsn({ ...job, recipients: mine }, now, dependencies))
-  for (const { recipient } of mine)
+  const { unreported, reportedByDsn } = await claimAll(job, now, dependencies)
+  if (unreported.length === 0) return null
+  const earlierDsn = findEarlierDsn(job, unreported, reportedByDsn)
+  const dsn = earlierDsn ?? (await sendDsn({ ...job, recipients: unreported }, now, dependencies))
+  for (const { recipient } of unreported)
     await dependencies.claims.complete(claimKeyOf(job, recipient.address), { dsn })
   return earlierDsn === null ? dsn : null
 }

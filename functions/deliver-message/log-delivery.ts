@@ -11,16 +11,8 @@ import type { StoreReportResult } from './store-report.ts'
 
 /** Logs one line for the attempt. Replies are logged, the message's content is not. */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
-  const {
-    triedNow: tried,
-    triedBefore: known,
-    leasesExpired,
-    busy,
-    unwritten,
-    handedBack,
-    postponed,
-  } = delivery
-  const first = tried[0]?.attempt
+  const { triedNow, triedBefore, leasesExpired, busy, unwritten, handedBack, postponed } = delivery
+  const first = triedNow[0]?.attempt
   logger.info(postponed === null ? 'Delivery attempted' : 'Delivery postponed', {
     messageId: job.message.id,
     attempt: job.attempt,
@@ -33,12 +25,12 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
     tls: first?.tls,
     reportOnly: first?.reportOnly ? formatReply(first.reportOnly) : null,
     durationMs: first?.durationMs,
-    recipients: tried.map(({ recipient, attempt }) => ({
+    recipients: triedNow.map(({ recipient, attempt }) => ({
       address: recipient.address,
       outcome: attempt.outcome,
       reply: formatReply(attempt.reply),
     })),
-    knownBefore: known.length,
+    knownBefore: triedBefore.length,
     leasesExpired,
     busy: busy.length,
     handedBack,
@@ -50,16 +42,16 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
 export function countDelivery(
   metrics: Metrics,
   job: DeliveryJob,
-  { triedNow: tried, leasesExpired, handedBack, postponed }: Delivery,
+  { triedNow, leasesExpired, handedBack, postponed }: Delivery,
 ): void {
-  const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
-  const failed = tried.length - delivered.length
-  const unanswered = tried.filter(({ attempt }) => attempt.unanswered).length
-  const reportOnly = tried.filter(({ attempt }) => attempt.reportOnly !== null).length
+  const delivered = triedNow.filter(({ attempt }) => attempt.outcome === 'Delivered')
+  const failed = triedNow.length - delivered.length
+  const unanswered = triedNow.filter(({ attempt }) => attempt.unanswered).length
+  const reportOnly = triedNow.filter(({ attempt }) => attempt.reportOnly !== null).length
   if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
   if (unanswered > 0) metrics.addMetric(Metric.repliesLost, MetricUnit.Count, unanswered)
   if (reportOnly > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reportOnly)
-  const unusable = tried.filter(lacksClientCertificate).length
+  const unusable = triedNow.filter(lacksClientCertificate).length
   if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
   if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)

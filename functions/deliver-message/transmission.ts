@@ -120,13 +120,13 @@ export class Transmission {
     mail: OutboundMessage,
     { shared: { signal, find, sessions }, tally, observations }: BatchContext,
   ): Promise<Outcomes> {
-    const { recordSession: record } = sessionRecorder(tally, mail, now)
+    const { recordSession } = sessionRecorder(tally, mail, now)
     const watch = certificateWatch(observations, job, now)
     return deliverBySmtp(route, mail, {
       ...this.#smtp,
       readCredentials: watch.credentials(this.#smtp.readCredentials),
       recordSession(session) {
-        record?.(session)
+        recordSession?.(session)
         watch.session(session)
       },
       signal,

@@ -61,9 +61,9 @@ export async function rotate(dependencies: Dependencies): Promise<RotationRun> {
 }
 
 async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
-  const { secret, published, notifications: told, hostname, noticeMs, now } = dependencies
+  const { secret, published, notifications, hostname, noticeMs, now } = dependencies
   // The order matters: a run that read an old secret read an old revision, too, so its write below fails.
-  const notified = await told.read()
+  const notified = await notifications.read()
   const revision = await published.readRevision()
   const before = await secret.read()
   const parsed = before && parseCertificateSecret(before.text)

@@ -167,12 +167,9 @@ interface Aws {
   readonly environment: Readonly<Record<string, string>>
 }
 
-async function startAws(
-  { options, notify, onStop }: Context,
-  { persistent: kept, logs }: Folders,
-): Promise<Aws> {
+async function startAws({ options, notify, onStop }: Context, { persistent, logs }: Folders): Promise<Aws> {
   const emulators = await startEmulators(
-    options.stateDirectory === null ? null : kept,
+    options.stateDirectory === null ? null : persistent,
     options.secretsDirectory,
     logEvents(logs, notify),
   )

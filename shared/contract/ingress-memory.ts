@@ -24,8 +24,8 @@ export interface IngressTaskSize {
  * Returns the octets that the program and all sessions leave.
  * @throws Error when they leave less than a task needs for mail
  */
-export function mailMemoryOctets({ memoryMebibytes, maxSessions: sessions }: IngressTaskSize): number {
-  const octets = Math.floor(memoryMebibytes * mebibyte - programOctets - sessions * sessionOctets)
+export function mailMemoryOctets({ memoryMebibytes, maxSessions }: IngressTaskSize): number {
+  const octets = Math.floor(memoryMebibytes * mebibyte - programOctets - maxSessions * sessionOctets)
   if (octets >= minMailOctets) return octets
-  throw new Error(`${Math.floor(memoryMebibytes)} MiB of memory are not enough for ${sessions} sessions`)
+  throw new Error(`${Math.floor(memoryMebibytes)} MiB of memory are not enough for ${maxSessions} sessions`)
 }

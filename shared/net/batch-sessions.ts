@@ -127,8 +127,8 @@ export class BatchSessions {
 
 /** Covers all that decides the assessment of the session's TLS. A digest, since it includes credentials. */
 function sessionKey({ host, ip, port }: Endpoint, options: SessionOptions): string {
-  const { ehloName: name, serverName, enforced, reportOnly = [], credentials = null } = options
-  const all = [host, ip, port, name, serverName, enforced, reportOnly, credentials]
+  const { ehloName, serverName, enforced, reportOnly = [], credentials = null } = options
+  const all = [host, ip, port, ehloName, serverName, enforced, reportOnly, credentials]
   return createHash('sha256').update(JSON.stringify(all)).digest('base64')
 }
 
@@ -137,8 +137,8 @@ function isCacheable(opening: CachedFailure['opening']): boolean {
   return opening.kind === 'TlsNotMet' || !isPermanent(opening.reply)
 }
 
-function repeatFailure({ opening, foundAtMs: at }: CachedFailure): BatchOpening {
-  const seconds = Math.round((performance.now() - at) / 1000)
+function repeatFailure({ opening, foundAtMs }: CachedFailure): BatchOpening {
+  const seconds = Math.round((performance.now() - foundAtMs) / 1000)
   const withNote = (reply: Reply): Reply => ({
     ...reply,
     text: `${reply.text} (found ${seconds} s before; no new connection was made)`,

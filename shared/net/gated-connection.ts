@@ -193,12 +193,12 @@ export class GatedConnection {
   #isQuitting = false
 
   constructor(connection: Socket, { host }: Endpoint, options: SessionOptions, startTls: StartTlsMode) {
-    const { ehloName: name, timeouts, enforced, serverName, credentials } = options
+    const { ehloName, timeouts, enforced, serverName, credentials } = options
     this.#options = options
     this.#startTls = startTls
     this.#client = new SMTPConnection({
       connection,
-      name,
+      name: ehloName,
       host,
       requireTLS: startTls === 'Required',
       ignoreTLS: startTls === 'Never',
@@ -308,21 +308,21 @@ export class GatedConnection {
     this.#hasOpenTransaction = true
     const {
       reply: answer,
-      isSenderRefused: refusedSender,
-      isConnectionLost: lost,
-      isUnanswered: unanswered,
+      isSenderRefused,
+      isConnectionLost,
+      isUnanswered,
     } = await this.#sendMessage(envelope, source)
     const isContentUnread = source.readableFlowing === null
     this.#hasOpenTransaction = !source.readableEnded || answer.code >= 300
     // After an early reply the server would read the rest of the message as commands.
     if (!isContentUnread && !source.readableEnded) this.#client.close()
     // When MAIL is refused, the replies to RCPT only repeat that.
-    const rejections = refusedSender ? [] : (envelope.rejectedErrors ?? [])
+    const rejections = isSenderRefused ? [] : (envelope.rejectedErrors ?? [])
     const rejected = new Map(rejections.map((error) => [error.recipient, replyForError(error)]))
     return {
       replies: new Map(addresses.map((address) => [address, rejected.get(address) ?? answer])),
-      isNotBegun: isContentUnread && (refusedSender || (lost && this.#received.octets === 0)),
-      unanswered: unanswered ? addresses.filter((address) => !rejected.has(address)) : [],
+      isNotBegun: isContentUnread && (isSenderRefused || (isConnectionLost && this.#received.octets === 0)),
+      unanswered: isUnanswered ? addresses.filter((address) => !rejected.has(address)) : [],
     }
   }
 
@@ -459,12 +459,12 @@ export class GatedConnection {
   }
 
   #reportMilestone(command: string): void {
-    const { onMilestone: observe } = this.#options
+    const { onMilestone } = this.#options
     const answer = this.#client.lastServerResponse || ''
-    if (command.startsWith('EHLO')) observe?.(this.#client.secure ? 'Secured' : 'Greeted', answer)
+    if (command.startsWith('EHLO')) onMilestone?.(this.#client.secure ? 'Secured' : 'Greeted', answer)
     // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS the client has nothing more to require.
     if (this.#client.secure) this.#client.options.requireTLS = false
-    if (command === 'STARTTLS') observe?.('TlsAsked', answer)
+    if (command === 'STARTTLS') onMilestone?.('TlsAsked', answer)
   }
 
   #limitReceived(): void {

@@ -169,12 +169,12 @@ interface LookupResult {
 async function resolveHost(
   { host, port, foundBy, authentic, mxDomains }: HostToResolve,
   resolver: Resolver,
-  { dane, isAllowed: allowed }: LookupOptions,
+  { dane, isAllowed }: LookupOptions,
 ): Promise<LookupResult> {
   const common = { host, port, foundBy, authentic }
   if (isIP(host)) return { hops: [{ ...common, ip: host, dane: noDane }], failure: null, isFound: true }
   const { ips, failure, proof } = await resolveAddresses(host, resolver)
-  const usable = ips.filter(allowed)
+  const usable = ips.filter(isAllowed)
   // An unproven MX record may be an attacker's: TLSA records of its host would prove nothing.
   const shouldQueryTlsa = dane && authentic && usable.length > 0
   const daneResult = shouldQueryTlsa ? await findDane({ host, port, mxDomains, ...proof }, resolver) : noDane

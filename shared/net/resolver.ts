@@ -233,20 +233,20 @@ async function sendQuery(
   { address, channel }: NameServer,
   question: Question,
   options: { checkingDisabled: boolean; useEdns: boolean },
-  { transport: by, timeoutMs: wait }: QueryRound,
+  { transport, timeoutMs }: QueryRound,
   signal: AbortSignal,
 ): Promise<TransportResult> {
   const queryOf = (id: number) => ({
     query: encodeQuery(question, { ...options, id, isPadded: channel !== null }),
     read: (octets: Buffer) => decodeAnswer(octets, id, question),
   })
-  if (channel) return rejectTruncated(await channel.query(queryOf, wait, signal))
+  if (channel) return rejectTruncated(await channel.query(queryOf, timeoutMs, signal))
   const { query, read } = queryOf(randomInt(0x10000))
-  if (by === 'Datagram') {
-    const result = await queryByUdp(address, query, read, wait, signal)
+  if (transport === 'Datagram') {
+    const result = await queryByUdp(address, query, read, timeoutMs, signal)
     if (result.kind === 'Answered' ? !result.truncated : result.code === 'ETIMEOUT') return result
   }
-  return rejectTruncated(await queryByTcp(address, query, read, wait, signal))
+  return rejectTruncated(await queryByTcp(address, query, read, timeoutMs, signal))
 }
 
 /** @returns null for a message that does not belong to the query */

@@ -329,7 +329,7 @@ async function runTransaction(
         outcomes: { ...common, outcome: outcomeOf(refusal), reply: refusal },
         notBegun: false,
       }
-    const { replies, isNotBegun: notBegun, unanswered } = await session.send(traits, recipients, content)
+    const { replies, isNotBegun, unanswered } = await session.send(traits, recipients, content)
     const encrypted = common.tls !== null
     const outcomeEntries = [...replies].map(([address, answer]): [string, Outcome] => [
       address,
@@ -340,7 +340,7 @@ async function runTransaction(
         ...toOutcome(answer, encrypted),
       },
     ])
-    return { outcomes: new Map(outcomeEntries), notBegun }
+    return { outcomes: new Map(outcomeEntries), notBegun: isNotBegun }
   } finally {
     session.close()
   }

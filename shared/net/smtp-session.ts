@@ -82,10 +82,10 @@ async function addRevocation(
   tls: ServerTls,
   { certificateAuthorities: authorities }: HopRequirement,
   at: Date,
-  { checkRevocation: revocation, signal }: SessionOptions,
+  { checkRevocation, signal }: SessionOptions,
 ): Promise<ServerTls> {
   if (tls.kind !== 'Established') return tls
-  const found = await revocation?.({ chain: tls.chain, authorities, at }, signal)
+  const found = await checkRevocation?.({ chain: tls.chain, authorities, at }, signal)
   return { ...tls, revocation: found ?? { status: 'Unknown', detail: 'revocation is not checked here' } }
 }
 

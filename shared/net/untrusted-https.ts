@@ -35,7 +35,7 @@ export const fetchUntrusted = (
 function connectVerified(
   address: string,
   host: string,
-  { idleTimeoutMs: silence }: UntrustedRequestLimits,
+  { idleTimeoutMs }: UntrustedRequestLimits,
   signal: AbortSignal,
 ): Promise<TLSSocket | UntrustedFailure> {
   return new Promise((resolve, reject) => {
@@ -46,12 +46,12 @@ function connectVerified(
       minVersion: 'TLSv1.2',
       ciphers: cipherSuites.join(':'),
       ALPNProtocols: ['http/1.1'],
-      timeout: silence,
+      timeout: idleTimeoutMs,
       // Verified after the handshake, so that a bad certificate differs from a broken connection.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })
-    destroyOnAbortOrTimeout(socket, silence, signal, reject)
+    destroyOnAbortOrTimeout(socket, idleTimeoutMs, signal, reject)
     socket.on('close', () => reject(new Error('closed during the handshake')))
     socket.once('secureConnect', () => {
       const fault = findCertificateFault(socket, host)

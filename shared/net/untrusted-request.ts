@@ -210,12 +210,8 @@ async function readBody(
 
 const idleTimeoutError = (idleTimeoutMs: number) => new Error(`no answer within ${idleTimeoutMs / 1000} s`)
 
-function describeFailure(
-  error: unknown,
-  { totalMs: whole }: UntrustedRequestLimits,
-  signal: AbortSignal,
-): string {
-  if (signal.aborted) return `not done within ${whole / 1000} s`
+function describeFailure(error: unknown, { totalMs }: UntrustedRequestLimits, signal: AbortSignal): string {
+  if (signal.aborted) return `not done within ${totalMs / 1000} s`
   const { code, message } = error as Error & { code?: string }
   return toSingleLine(message || (code ?? 'failed'), 150)
 }

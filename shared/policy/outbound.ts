@@ -16,10 +16,10 @@ export function selectOutbound(snapshot: Snapshot, domain: string): OutboundConn
 export function* outboundByPrecedence(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
   const accepted = snapshot.acceptedDomains.has(domain)
   for (const mode of ['Enforce', 'ReportOnly'] as const) {
-    const { byDomain, allAcceptedDomains, catchAllBySmartHost: everyoneBySmartHost } = snapshot.outbound[mode]
+    const { byDomain, allAcceptedDomains, catchAllBySmartHost } = snapshot.outbound[mode]
     yield* matchesExceptCatchAll(byDomain, domain)
     if (accepted) yield* allAcceptedDomains
-    yield* accepted ? everyoneBySmartHost : byDomain.catchAll
+    yield* accepted ? catchAllBySmartHost : byDomain.catchAll
   }
 }
 

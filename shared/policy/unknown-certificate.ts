@@ -22,16 +22,12 @@ import { matchesByDomain, type Snapshot } from './snapshot.ts'
 /** The connectors that accepted the mail by its certificate. */
 export function connectorsKnowing(session: Session, evaluation: InboundEvaluation): InboundConnector[] {
   const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
-  const {
-    partner,
-    reportOnlyPartner: trial,
-    attributedTo,
-    violation,
-    reportedViolation: reported,
-  } = evaluation
-  const restricted = [partner, trial].filter((connector) => connector?.restrictDomainsToCertificate)
+  const { partner, reportOnlyPartner, attributedTo, violation, reportedViolation } = evaluation
+  const restricted = [partner, reportOnlyPartner].filter(
+    (connector) => connector?.restrictDomainsToCertificate,
+  )
   const accepting = new Set([...restricted, attributedTo].filter((connector) => connector !== null))
-  for (const broken of [violation, reported]) if (broken) accepting.delete(broken.connector)
+  for (const broken of [violation, reportedViolation]) if (broken) accepting.delete(broken.connector)
   return [...accepting].filter((connector) => identifiesClient(connector, presented))
 }
 
@@ -47,7 +43,7 @@ export function unknownCertificateNotices(
 ): CertificateNotice[] {
   const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
   if (presented === null) return []
-  const { violation, reportedViolation: reported } = evaluation
+  const { violation, reportedViolation } = evaluation
   const mayBeOwnServer = evaluation.attributedTo === null && evaluation.revocationUndetermined === null
   const own = mayBeOwnServer ? connectorNaming(snapshot, session, presented) : null
   const notice = (connector: InboundConnector, outcome: MailOutcome) =>
@@ -57,8 +53,8 @@ export function unknownCertificateNotices(
     isAboutCertificate(broken) && !isRevocationUndetermined(broken.connector, presented)
   return [
     ...(needsNotice(violation) ? [notice(violation.connector, violationOutcome)] : []),
-    ...(needsNotice(reported)
-      ? [notice(reported.connector, { consequence: 'RecordedOnly', heldUntil: null })]
+    ...(needsNotice(reportedViolation)
+      ? [notice(reportedViolation.connector, { consequence: 'RecordedOnly', heldUntil: null })]
       : []),
     ...(own === null ? [] : [notice(own, { consequence: 'RelayDenied', heldUntil: null })]),
   ]

@@ -63,11 +63,8 @@ interface CheckedRequirement {
 }
 
 /** The requirement that the domain itself published, enforced or not. */
-function publishedRequirement({
-  enforced,
-  reportOnly: trials,
-}: SessionRecord): CheckedRequirement | undefined {
-  return [{ requirement: enforced, fault: null }, ...trials].find(
+function publishedRequirement({ enforced, reportOnly }: SessionRecord): CheckedRequirement | undefined {
+  return [{ requirement: enforced, fault: null }, ...reportOnly].find(
     ({ requirement: { source } }) => source === 'Dane' || source === 'MtaSts',
   )
 }

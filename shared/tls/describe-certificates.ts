@@ -50,7 +50,7 @@ const maxTextLength = 300
  */
 export function describeCertificates(
   set: CertificateSet | IngressCertificates,
-  { hostname, now, previous: before = null }: DescribeOptions,
+  { hostname, now, previous = null }: DescribeOptions,
 ): PublishedCertificates {
   const { servedFrom = null, next } = set
   const current = describe('certificate', set.certificate, {
@@ -68,8 +68,8 @@ export function describeCertificates(
     )
   const described = buildDescription(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
   const asOfNow = publishedAt(described, now)
-  if (before === null) return { ...asOfNow, changedAt: now.toISOString() }
-  const known = publishedAt(before, now)
+  if (previous === null) return { ...asOfNow, changedAt: now.toISOString() }
+  const known = publishedAt(previous, now)
   const certificates = asOfNow.certificates.map((each) => withEarlierDate(each, known.certificates))
   const description = { ...asOfNow, certificates, changedAt: known.changedAt }
   if (isSame(description, known)) return known

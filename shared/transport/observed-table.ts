@@ -79,9 +79,9 @@ export class ObservedTable {
     return { kind: 'Known' }
   }
 
-  async #read({ endpoint: place }: NewObservation, abortSignal: AbortSignal): Promise<Item | null> {
+  async #read({ endpoint }: NewObservation, abortSignal: AbortSignal): Promise<Item | null> {
     const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: observedKey(place), ConsistentRead: true }),
+      new GetCommand({ TableName: this.#table, Key: observedKey(endpoint), ConsistentRead: true }),
       { abortSignal },
     )
     return Item ? { observation: Observation.strip().parse(Item), revision: Item.revision } : null
@@ -91,18 +91,18 @@ export class ObservedTable {
   async #put(
     observation: Observation,
     revision: number | null,
-    { endpoint: place, certificate, at }: NewObservation,
+    { endpoint, certificate, at }: NewObservation,
     abortSignal: AbortSignal,
   ): Promise<boolean> {
     const retentionEnd = expiryAfter(at, retentionSeconds)
     const certificateRetentionEnd = expiryAfter(new Date(certificate.notAfter), unknownHostRetentionSeconds)
-    const hasNoConnector = place.kind === 'PartnerServer' && place.connector === null
+    const hasNoConnector = endpoint.kind === 'PartnerServer' && endpoint.connector === null
     return unlessConditionFails(
       this.#documents.send(
         new PutCommand({
           TableName: this.#table,
           Item: {
-            ...observedKey(place),
+            ...observedKey(endpoint),
             ...observation,
             revision: (revision ?? 0) + 1,
             expiresAt: hasNoConnector ? Math.min(retentionEnd, certificateRetentionEnd) : retentionEnd,
@@ -115,17 +115,13 @@ export class ObservedTable {
     )
   }
 
-  async #reserveNewHost(
-    { endpoint: place }: NewObservation,
-    now: Date,
-    abortSignal: AbortSignal,
-  ): Promise<boolean> {
+  async #reserveNewHost({ endpoint }: NewObservation, now: Date, abortSignal: AbortSignal): Promise<boolean> {
     const month = now.toISOString().slice(0, 7)
     return unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
-          Key: newHostCountKey(place.connector?.id ?? null, month),
+          Key: newHostCountKey(endpoint.connector?.id ?? null, month),
           UpdateExpression: 'SET expiresAt = :expiresAt ADD places :one',
           ConditionExpression: belowLimitCondition,
           ExpressionAttributeValues: {

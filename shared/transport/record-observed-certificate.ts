@@ -27,8 +27,12 @@ export async function recordObservedCertificate(
   tools: LogAndMetrics,
   signal: AbortSignal = AbortSignal.timeout(timeoutMs),
 ): Promise<void> {
-  const { endpoint: place, certificate } = presented
-  const context = { ...place, connector: place.connector?.name, fingerprint256: certificate.fingerprint256 }
+  const { endpoint, certificate } = presented
+  const context = {
+    ...endpoint,
+    connector: endpoint.connector?.name,
+    fingerprint256: certificate.fingerprint256,
+  }
   try {
     const result = await table.record(presented, now, signal)
     if (result.kind === 'LimitReached')
@@ -38,7 +42,8 @@ export async function recordObservedCertificate(
       )
     if (result.kind === 'Known' || result.change === null) return
     tools.logger.info('Observed certificate changed', { ...context, change: result.change })
-    if (shouldPublish(place, result.change)) await reportChange(place, result.change, publish, tools, signal)
+    if (shouldPublish(endpoint, result.change))
+      await reportChange(endpoint, result.change, publish, tools, signal)
   } catch (error) {
     tools.metrics.addMetric(Metric.certificatesUnwritten, MetricUnit.Count, 1)
     tools.logger.warn('Observed certificate could not be recorded', {

@@ -123,7 +123,7 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
     }),
   )
   await batch.end()
-  const attempts = deliveries.flatMap(({ triedNow: tried }) => tried.map(({ attempt }) => attempt))
+  const attempts = deliveries.flatMap(({ triedNow }) => triedNow.map(({ attempt }) => attempt))
   const sound = attempts.filter(({ outcome, tls }) => outcome === 'Delivered' && tls?.verified)
   if (sound.length !== batchSize) throw new Error(`not delivered: ${JSON.stringify(attempts[0])}`)
   return sound.length

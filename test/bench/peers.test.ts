@@ -108,8 +108,8 @@ test('a row has medians, a range, the largest memory and all errors; a ratio com
 })
 
 test('with another checkout only its ingress and this one are measured', () => {
-  const { servers, before, minRatio: least } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
-  assert.deepEqual([servers, before, least], [['mailflow', 'mailflow-before'], '/elsewhere', 0.95])
+  const { servers, before, minRatio } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
+  assert.deepEqual([servers, before, minRatio], [['mailflow', 'mailflow-before'], '/elsewhere', 0.95])
   assert.throws(() => parseOptions(['--before', '/elsewhere', '--least', 'much']), /--least: much/)
 })
 

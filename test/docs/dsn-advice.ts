@@ -1,8 +1,8 @@
 import { advice } from '../../shared/mail/dsn/advice.ts'
 import { code, page, table } from './markdown.ts'
 
-const rows = advice.map(({ code: detail, source, ownDecisionOnly: ruleHere, happened, remedy }) => [
-  [code(detail), source, ruleHere && 'by a connector here'].filter(Boolean).join(', '),
+const rows = advice.map(({ code: detail, source, ownDecisionOnly, happened, remedy }) => [
+  [code(detail), source, ownDecisionOnly && 'by a connector here'].filter(Boolean).join(', '),
   happened,
   remedy,
 ])

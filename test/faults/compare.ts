@@ -32,8 +32,8 @@ interface IdentifiedJob extends StoredJob {
 const maxNoticeMs = 2000
 
 export function compareWithStorage(evidence: Evidence): Comparison {
-  const { messages, ledger, stored: kept } = evidence
-  const findings = [...kept.findings]
+  const { messages, ledger, stored } = evidence
+  const findings = [...stored.findings]
   const duplicates = new Map<string, number>()
   const endings = new Map<string, number>()
   const jobs = readJobs(evidence, findings)
@@ -59,11 +59,11 @@ export function compareWithStorage(evidence: Evidence): Comparison {
 
 /** Parses jobs as evaluate-policy does. @returns the jobs of each try */
 function readJobs(
-  { stored: kept, messages, contentOf }: Evidence,
+  { stored, messages, contentOf }: Evidence,
   findings: string[],
 ): Map<string, IdentifiedJob[]> {
   const jobs = new Map<string, IdentifiedJob[]>()
-  for (const job of kept.jobs) {
+  for (const job of stored.jobs) {
     const parsed = EvaluationJob.safeParse(JSON.parse(job.body))
     if (!parsed.success) {
       findings.push(`a job cannot be parsed: ${parsed.error.message}`)
@@ -77,7 +77,7 @@ function readJobs(
     }
     if (recipients.map(({ address }) => address).join() !== 'b@ours.example')
       findings.push(`job ${message.id} has other recipients`)
-    const fault = contentFault(message, kept.objects, contentOf(by.message))
+    const fault = contentFault(message, stored.objects, contentOf(by.message))
     if (fault) findings.push(`job ${message.id}: ${fault}`)
     const key = `${by.message}.${by.number}`
     jobs.set(key, [...(jobs.get(key) ?? []), { ...job, id: message.id }])
@@ -137,10 +137,10 @@ function compareTry(name: string, attempt: Try, jobs: readonly IdentifiedJob[], 
   }
 }
 
-const isConfirmed = ({ confirmation: told }: StoredJob) =>
-  told === 'Taken' || (typeof told === 'object' && told.fault === 'response too late')
+const isConfirmed = ({ confirmation }: StoredJob) =>
+  confirmation === 'Taken' || (typeof confirmation === 'object' && confirmation.fault === 'response too late')
 
-const rank = ({ confirmation: told }: StoredJob) => (typeof told === 'object' ? 1 : 0)
+const rank = ({ confirmation }: StoredJob) => (typeof confirmation === 'object' ? 1 : 0)
 
 /** A session may have been idle, or in its greeting, when its process was killed. */
 const wasKilled = ({ began, ended }: Try, kills: readonly number[]) =>

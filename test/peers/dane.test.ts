@@ -320,9 +320,9 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     })
 
     it('answers concurrent queries over one connection', async () => {
-      const { query: ask } = createResolver([names.byTls], [{ transport: 'Stream', timeoutMs: 20_000 }])
+      const { query } = createResolver([names.byTls], [{ transport: 'Stream', timeoutMs: 20_000 }])
       const domains = ['pinned', 'issuer', 'whole', 'changing', 'many', 'nothing']
-      const answers = await Promise.all(domains.map((domain) => ask(`${domain}.${signedZone}`, 'MX')))
+      const answers = await Promise.all(domains.map((domain) => query(`${domain}.${signedZone}`, 'MX')))
       assert.deepEqual(
         answers,
         domains.map((domain) => ({

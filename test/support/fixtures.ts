@@ -59,8 +59,8 @@ export function connectorsIn({ partners, onPremises, outbound, disabled }: Snaps
   return new Map(all.map((connector) => [connector.id, connector]))
 }
 
-const inIndex = <T>({ exact, wildcard, catchAll: everyone }: DomainIndex<T>): T[] =>
-  [...exact.values(), ...wildcard.values(), everyone].flat()
+const inIndex = <T>({ exact, wildcard, catchAll }: DomainIndex<T>): T[] =>
+  [...exact.values(), ...wildcard.values(), catchAll].flat()
 
 export const overTls: TlsFacts = {
   negotiated: true,

@@ -62,7 +62,7 @@ const isComplete = ({ steps, anchor }: Path): boolean => {
 }
 
 const certificatesOf = (issuers: readonly IssuerFacts[]): X509Certificate[] =>
-  issuers.flatMap(({ result: answer }) => (answer.kind === 'Found' ? answer.certificates : []))
+  issuers.flatMap(({ result }) => (result.kind === 'Found' ? result.certificates : []))
 
 async function fetchCertificates(url: string, timeout: number): Promise<IssuerResult> {
   const answer = await fetchUntrustedUrl(fetchOptions(timeout, maxResponseOctets), url, { method: 'GET' })

@@ -20,7 +20,7 @@ function chainFinding(facts: CertificateFacts): Finding {
   if (facts.trust.trusted) return orderFinding(facts, sent)
   // A server need not send the root.
   const missing = path.steps
-    .filter(({ origin: from, certificate }) => from === 'Fetched' && !isSelfSigned(certificate))
+    .filter(({ origin, certificate }) => origin === 'Fetched' && !isSelfSigned(certificate))
     .map(({ certificate }) => certificate)
   if (missing.length > 0)
     return fail(
@@ -75,8 +75,8 @@ function quoted(certificates: readonly X509Certificate[]): string {
 }
 
 function whereFound(fetched: readonly X509Certificate[], issuers: readonly IssuerFacts[]): string {
-  const urls = issuers.flatMap(({ url, result: answer }) =>
-    answer.kind === 'Found' && answer.certificates.some((each) => fetched.some((one) => isSame(one, each)))
+  const urls = issuers.flatMap(({ url, result }) =>
+    result.kind === 'Found' && result.certificates.some((each) => fetched.some((one) => isSame(one, each)))
       ? [url]
       : [],
   )
@@ -84,9 +84,7 @@ function whereFound(fetched: readonly X509Certificate[], issuers: readonly Issue
 }
 
 function orderFinding({ presented, path }: CertificateFacts, sent: string): Finding {
-  const used = path.steps
-    .filter(({ origin: from }) => from === 'Presented')
-    .map(({ certificate }) => certificate)
+  const used = path.steps.filter(({ origin }) => origin === 'Presented').map(({ certificate }) => certificate)
   const needed = path.anchor ? [...used, path.anchor.certificate] : used
   // Cross-certificates are fine: they serve clients that know only the older root.
   const unused = presented.filter((each) => !needed.some((one) => isOfSameAuthority(one, each)))
@@ -139,7 +137,7 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
   )
 }
 
-function anchorFinding({ certificate, store, isTrustedElsewhere: everywhere }: Anchor, at: Date): Finding {
+function anchorFinding({ certificate, store, isTrustedElsewhere }: Anchor, at: Date): Finding {
   const seen = `"${subjectOf(certificate)}" is in the trust store (${store})`
   if (validTo(certificate) < at)
     return fail(
@@ -147,7 +145,7 @@ function anchorFinding({ certificate, store, isTrustedElsewhere: everywhere }: A
       `${seen}, but expired on ${formatTime(validTo(certificate).toISOString())}`,
       'Ask the authority for its new root, and for a certificate issued under it',
     )
-  return everywhere
+  return isTrustedElsewhere
     ? ok('root', seen)
     : warn(
         'root',
@@ -162,7 +160,7 @@ function trustFinding(trust: Trust, at: Date): Finding {
       'trust',
       trust.tls ? 'OpenSSL trusts the chain, and so does a delivery' : 'the chain is trusted',
     )
-  const { text: words, advice } = explainOpenSslError(trust.error)
-  const seen = `${words} (${trust.error ?? 'no reason given'})`
+  const { text, advice } = explainOpenSslError(trust.error)
+  const seen = `${text} (${trust.error ?? 'no reason given'})`
   return fail('trust', `${seen}${deferralByTls('CertificateValidation', [], trust, at)}`, advice)
 }

@@ -43,8 +43,8 @@ export function chainRevocation(facts: readonly SourceFacts[]): Revocation {
   )
 }
 
-function ofCertificate({ urlCount: places, sources }: SourceFacts): Revocation {
-  if (places === 0) return { status: 'Good', detail: 'it names no CRL and no OCSP responder' }
+function ofCertificate({ urlCount, sources }: SourceFacts): Revocation {
+  if (urlCount === 0) return { status: 'Good', detail: 'it names no CRL and no OCSP responder' }
   const found =
     sources?.find(({ status }) => status === 'Revoked') ?? sources?.find(({ status }) => status === 'Good')
   return (

@@ -14,7 +14,7 @@ export function revocationFindings({ sources, staple, presented, trust }: Certif
   return [
     ...(staple && leaf ? [stapleFinding(staple, subjectOf(leaf))] : []),
     ...sources.flatMap(sourceFindings),
-    ...(sources.some(({ urlCount: places }) => places > 0) ? [verdictFinding(sources, trust)] : []),
+    ...(sources.some(({ urlCount }) => urlCount > 0) ? [verdictFinding(sources, trust)] : []),
   ]
 }
 
@@ -26,9 +26,9 @@ function verdictFinding(sources: readonly SourceFacts[], { tls }: Trust): Findin
   return (status === 'Revoked' ? fail : warn)('revocation', seen, 'See the ocsp and crl lines')
 }
 
-function sourceFindings({ certificate, urlCount: places, sources }: SourceFacts): Finding[] {
+function sourceFindings({ certificate, urlCount, sources }: SourceFacts): Finding[] {
   const subject = subjectOf(certificate)
-  if (places === 0)
+  if (urlCount === 0)
     return [
       warn(
         'revocation',
@@ -41,7 +41,7 @@ function sourceFindings({ certificate, urlCount: places, sources }: SourceFacts)
     return [
       warn(
         'revocation',
-        `${places} URLs were not fetched because the issuer is unknown`,
+        `${urlCount} URLs were not fetched because the issuer is unknown`,
         'See the chain and root lines',
         subject,
       ),
@@ -123,16 +123,16 @@ function stapleFinding(staple: ReportedRevocation, subject: string): Finding {
 /** These URLs matter only when a server omits an intermediate certificate. */
 export const issuerFindings = ({ issuers }: CertificateFacts): Finding[] => issuers.map(issuerFinding)
 
-function issuerFinding({ certificate: of, url, result: answer }: IssuerFacts): Finding {
-  const subject = subjectOf(of)
-  if (answer.kind === 'Failed')
+function issuerFinding({ certificate, url, result }: IssuerFacts): Finding {
+  const subject = subjectOf(certificate)
+  if (result.kind === 'Failed')
     return warn(
       'issuer',
-      `${url}: ${answer.detail}`,
+      `${url}: ${result.detail}`,
       'Not needed while the server sends its whole chain. Allow this machine to reach the URL, or inform the authority',
       subject,
     )
-  const issuer = answer.certificates.find((each) => isIssuedBy(of, each))
+  const issuer = result.certificates.find((each) => isIssuedBy(certificate, each))
   return issuer
     ? ok('issuer', `${url}: fetched, it is "${subjectOf(issuer)}"`, subject)
     : warn('issuer', `${url}: fetched, but it is not the issuer`, 'The authority must fix this', subject)

@@ -7,35 +7,30 @@ import { targetText } from '../target.ts'
 import { curveName } from './algorithm-names.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
-export function serverFindings({
-  target,
-  addresses,
-  attempts: openings,
-  probes: extra,
-}: ServerFacts): Finding[] {
-  const [last] = openings.slice(-1)
+export function serverFindings({ target, addresses, attempts, probes }: ServerFacts): Finding[] {
+  const [last] = attempts.slice(-1)
   const connected = last !== undefined && last.reached !== 'Dialled'
   return [
     ...addressFindings(target.host, addresses),
-    ...openings.slice(0, -1).map((opening) => unreachable(opening, target.port, warn)),
+    ...attempts.slice(0, -1).map((opening) => unreachable(opening, target.port, warn)),
     ...(last ? [connected ? reached(last, target.port) : unreachable(last, target.port, fail)] : []),
-    ...(last && connected ? sessionFindings(last, target, extra) : []),
+    ...(last && connected ? sessionFindings(last, target, probes) : []),
   ]
 }
 
 function addressFindings(host: string, addresses: ServerFacts['addresses']): Finding[] {
   if (addresses.kind === 'Given') return []
   if (addresses.kind === 'Found') return [ok('address', `${host} is ${addresses.ips.join(', ')}`)]
-  const { cause, mxHosts: exchanges } = addresses
+  const { cause, mxHosts } = addresses
   const advice =
-    exchanges.length > 0
-      ? `This is a mail domain; check its MX host${exchanges.length > 1 ? 's' : ''} ${exchanges.join(', ')} instead`
+    mxHosts.length > 0
+      ? `This is a mail domain; check its MX host${mxHosts.length > 1 ? 's' : ''} ${mxHosts.join(', ')} instead`
       : 'Check the name, and the DNS servers of this machine'
   return [fail('address', `no address found for ${host}: ${cause}`, advice)]
 }
 
-const reached = ({ ip, connectMs: milliseconds }: SessionAttempt, port: number): Finding =>
-  ok('connection', `connected to ${ip}, port ${port}, in ${milliseconds} ms`)
+const reached = ({ ip, connectMs }: SessionAttempt, port: number): Finding =>
+  ok('connection', `connected to ${ip}, port ${port}, in ${connectMs} ms`)
 
 function unreachable({ ip, outcome }: SessionAttempt, port: number, findingOf: typeof fail): Finding {
   const why = outcome.kind === 'Failed' ? outcome.reply : null

@@ -13,7 +13,7 @@ import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from '
 
 export function assessDnssec(
   { domain }: Plan,
-  { mx, hosts, isResolverValidating: vouches }: DomainFacts,
+  { mx, hosts, isResolverValidating }: DomainFacts,
 ): RecordFinding {
   const about = { record: 'DNSSEC', name: domain }
   const unsigned = [
@@ -21,7 +21,7 @@ export function assessDnssec(
     ...hosts.filter((each) => !isSigned(each)).map(({ host }) => host),
   ]
   const of = (result: Result, ...says: string[]) => ({ ...about, result, published: [], wanted: [], says })
-  if (!vouches)
+  if (!isResolverValidating)
     return of(
       'WARN',
       'The resolver does not validate DNSSEC, so it is unknown whether the zones are signed. Use a validating resolver: --dns-server tls://9.9.9.9#dns.quad9.net, or one of your own.',

@@ -6,7 +6,7 @@ import type { Plan } from '../publication-plan.ts'
 import { quotedText, spfTerms, spfValue } from '../zone-records.ts'
 import { failedQueryFinding, type RecordFinding, recordsOf } from './record-finding.ts'
 
-export function assessSpf(plan: Plan, { txt, spfResults: permissions }: DomainFacts): RecordFinding {
+export function assessSpf(plan: Plan, { txt, spfResults }: DomainFacts): RecordFinding {
   const about = { record: 'SPF', name: plan.domain }
   if (txt.kind === 'Failed') return failedQueryFinding(about, txt)
   const records = recordsOf(txt).filter(isSpf)
@@ -31,8 +31,8 @@ export function assessSpf(plan: Plan, { txt, spfResults: permissions }: DomainFa
         `There are ${records.length} SPF records. With several records, SPF fails with permerror (RFC 7208 §4.5): merge them into one.`,
       ],
     }
-  const unknown = permissions.filter(({ result }) => result === null || result === 'temperror')
-  const wrong = permissions.filter((each) => each.result !== 'pass' && !unknown.includes(each))
+  const unknown = spfResults.filter(({ result }) => result === null || result === 'temperror')
+  const wrong = spfResults.filter((each) => each.result !== 'pass' && !unknown.includes(each))
   if (wrong.length > 0)
     return {
       ...about,
@@ -50,7 +50,7 @@ export function assessSpf(plan: Plan, { txt, spfResults: permissions }: DomainFa
     published,
     wanted: [],
     says: [
-      ...unknown.map(({ sender, reason: why }) => `Cannot check whether it permits ${sender}: ${why}.`),
+      ...unknown.map(({ sender, reason }) => `Cannot check whether it permits ${sender}: ${reason}.`),
       ...permitsAll,
     ],
   }
@@ -63,8 +63,8 @@ export function assessSpf(plan: Plan, { txt, spfResults: permissions }: DomainFa
 const isHarmless = ({ sender, result }: SpfResult): boolean => sender === sesName && result !== 'permerror'
 
 function faultOf(permission: SpfResult): string {
-  const { sender, result, reason: why } = permission
-  if (result === 'permerror') return `Receivers cannot evaluate it: ${why}.`
+  const { sender, result, reason } = permission
+  if (result === 'permerror') return `Receivers cannot evaluate it: ${reason}.`
   const fault = `It does not permit ${sender} (the result is ${result}).`
   return isHarmless(permission)
     ? `${fault} Receivers check the envelope's domain, which Amazon SES sets to a domain of Amazon, or to the MAIL FROM domain of your identity: check that domain too.`

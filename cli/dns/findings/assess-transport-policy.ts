@@ -70,7 +70,7 @@ const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) =>
 const textOf = ({ mode, mx, maxAge }: PolicyContent): string =>
   ['version: STSv1', `mode: ${mode}`, ...mx.map((host) => `mx: ${host}`), `max_age: ${maxAge}`].join('\n')
 
-function differencesOf({ policy, hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyContent): string[] {
+function differencesOf({ policy, hosts, maxAgeSeconds }: Plan, served: PolicyContent): string[] {
   const uncovered = served.mode === 'none' ? [] : hosts.filter((host) => !isListed(host, served))
   return [
     ...(served.mode === policy.mode
@@ -83,19 +83,19 @@ function differencesOf({ policy, hosts, maxAgeSeconds: maxAge }: Plan, served: P
       : [
           `It does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders that use MTA-STS deliver no mail there' : ''}.`,
         ]),
-    ...(maxAge === null || served.maxAge === maxAge
+    ...(maxAgeSeconds === null || served.maxAge === maxAgeSeconds
       ? []
-      : [`Its max_age is ${served.maxAge} seconds; it should be ${maxAge}.`]),
+      : [`Its max_age is ${served.maxAge} seconds; it should be ${maxAgeSeconds}.`]),
   ]
 }
 
 /** Returns warnings about content that is allowed and unwanted. */
-function warningsOf({ hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyContent): string[] {
+function warningsOf({ hosts, maxAgeSeconds }: Plan, served: PolicyContent): string[] {
   if (served.mode === 'none') return []
   const others = served.mx.filter((pattern) => !hosts.some((host) => isListed(host, { mx: [pattern] })))
   return [
     ...(others.length === 0 ? [] : [`It also lists ${listed(others)}, which is not a host of this gateway.`]),
-    ...(maxAge !== null || served.maxAge >= minMaxAgeSeconds
+    ...(maxAgeSeconds !== null || served.maxAge >= minMaxAgeSeconds
       ? []
       : [
           `Its max_age is ${served.maxAge} seconds: an attacker who blocks the policy host for that long disables the policy. Use ${7 * daySeconds} or more.`,
@@ -123,11 +123,11 @@ const modeNotes = ({ mode }: PolicyContent): string[] =>
 
 /** The id must change with the policy: senders fetch the policy again only when the id changes. */
 export function assessMtaStsRecord(plan: Plan, facts: DomainFacts): RecordFinding {
-  const { mtaStsRecord: announcement, policy } = facts
+  const { mtaStsRecord, policy } = facts
   const name = mtaStsRecordName(plan.domain)
   const about = { record: 'MTA-STS', name }
-  if (announcement.kind === 'Failed') return failedQueryFinding(about, announcement)
-  const records = recordsOf(announcement).filter((record) => /^v=STSv1/i.test(record))
+  if (mtaStsRecord.kind === 'Failed') return failedQueryFinding(about, mtaStsRecord)
+  const records = recordsOf(mtaStsRecord).filter((record) => /^v=STSv1/i.test(record))
   const published = records.map(quotedText)
   const served = policy.kind === 'Policy' ? policy.policy : null
   const isCorrect = served !== null && differencesOf(plan, served).length === 0

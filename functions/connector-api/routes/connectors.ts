@@ -121,14 +121,7 @@ const listRoute = ({ resourceName, listPath, list, connectors }: Resource): Rout
     keyedListHandler(connectors),
   )
 
-const createRoute = ({
-  resourceName,
-  listPath,
-  input,
-  saved,
-  connectors,
-  findWarnings: remarks,
-}: Resource): Route =>
+const createRoute = ({ resourceName, listPath, input, saved, connectors, findWarnings }: Resource): Route =>
   route(
     {
       method: 'POST',
@@ -141,7 +134,7 @@ const createRoute = ({
     async ({ body }) => {
       const connector = savedValue(await connectors.create(body), resourceName)
       return createdResponse(
-        { ...connector, warnings: await remarks(connector) },
+        { ...connector, warnings: await findWarnings(connector) },
         `${listPath}/${connector.id}`,
       )
     },
@@ -163,14 +156,7 @@ const readRoute = ({ resourceName, itemPath, stored, connectors }: Resource): Ro
     },
   )
 
-const replaceRoute = ({
-  resourceName,
-  itemPath,
-  input,
-  saved,
-  connectors,
-  findWarnings: remarks,
-}: Resource): Route =>
+const replaceRoute = ({ resourceName, itemPath, input, saved, connectors, findWarnings }: Resource): Route =>
   route(
     {
       method: 'PUT',
@@ -184,7 +170,7 @@ const replaceRoute = ({
     async ({ parameter, body, ifMatch }) => {
       if (!isUlid(parameter)) throw notFoundProblem(resourceName)
       const connector = savedValue(await connectors.replace(parameter, body, ifMatch ?? []), resourceName)
-      return okResponse({ ...connector, warnings: await remarks(connector) })
+      return okResponse({ ...connector, warnings: await findWarnings(connector) })
     },
   )
 

@@ -37,11 +37,11 @@ export const hasRoom = ({ ownCount, others }: RateWindow, limit: number): boolea
 export const applyReport = (
   window: RateWindow,
   reportedCount: number,
-  { messages: taken, counters }: OtherCounts,
+  { messages, counters }: OtherCounts,
 ): RateWindow => ({
   ...window,
   reportedCount,
-  others: { messages: taken, counters: Math.max(counters, window.others.counters) },
+  others: { messages, counters: Math.max(counters, window.others.counters) },
   isFailing: false,
 })
 

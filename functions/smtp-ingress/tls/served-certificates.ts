@@ -103,9 +103,9 @@ export class ServedCertificates {
 
   #choose(): CertificateChoice {
     const { hostname, now } = this.#options
-    const { set, optionalFieldsFault: refused } = this.#secret
+    const { set, optionalFieldsFault } = this.#secret
     const choice = chooseCertificates(set, { hostname, at: now(), checkWithOpenSsl: assertUsable })
-    return { ...choice, nextFault: choice.nextFault ?? refused }
+    return { ...choice, nextFault: choice.nextFault ?? optionalFieldsFault }
   }
 
   #apply(): void {
@@ -133,11 +133,11 @@ export class ServedCertificates {
   }
 
   /** Counted at every read, so that the alarm lasts as long as the fault; logged once. */
-  #reportFaults({ state, fault, nextFault: refusedNext, ...choice }: CertificateChoice): void {
+  #reportFaults({ state, fault, nextFault, ...choice }: CertificateChoice): void {
     const { metrics, log } = this.#options
     const faults = [
       ...(fault ? [{ certificates: state, ...fault }] : []),
-      ...(refusedNext ? [{ certificates: 'Next', ...refusedNext }] : []),
+      ...(nextFault ? [{ certificates: 'Next', ...nextFault }] : []),
     ]
     for (const _ of faults) metrics.count(Metric.certificatesRefused)
     const faultsJson = JSON.stringify(faults)

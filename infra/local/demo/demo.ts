@@ -31,13 +31,13 @@ export async function runDemo(endpoints: Endpoints, authority: LocalAuthority): 
 }
 
 async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority): Promise<SendResult> {
-  const { from, to, demonstrates: shows } = step
+  const { from, to, demonstrates } = step
   const sending: SendOptions = {
     server: endpoints.smtp,
     tls: step.session === 'Plain' ? 'None' : 'Required',
     ...(step.session === 'OurServer' && { clientCertificate: await authority.issue(mailboxName) }),
   }
-  return sendMail({ from, to, subject: shows, text: `This message shows: ${shows}.` }, sending)
+  return sendMail({ from, to, subject: demonstrates, text: `This message shows: ${demonstrates}.` }, sending)
 }
 
 async function waitUntilSettled(api: ApiClient, id: string, deadline: number): Promise<MessageTrace | null> {

@@ -36,7 +36,7 @@ const paddingOption = 12
  */
 export function encodeQuery(
   { name, type }: Question,
-  { id, checkingDisabled, useEdns: edns, isPadded: padded }: QueryOptions,
+  { id, checkingDisabled, useEdns, isPadded }: QueryOptions,
 ): Buffer {
   const encode = (options: { code: number; data: Buffer }[]) =>
     packet.encode({
@@ -45,11 +45,11 @@ export function encodeQuery(
       flags:
         packet.RECURSION_DESIRED | packet.AUTHENTIC_DATA | (checkingDisabled ? packet.CHECKING_DISABLED : 0),
       questions: [{ name, type }],
-      additionals: edns
+      additionals: useEdns
         ? [{ type: 'OPT', name: '.', udpPayloadSize: maxPayloadOctets, flags: packet.DNSSEC_OK, options }]
         : [],
     })
-  if (!padded) return encode([])
+  if (!isPadded) return encode([])
   const { length } = encode([{ code: paddingOption, data: Buffer.alloc(0) }])
   return encode([{ code: paddingOption, data: Buffer.alloc(-length & (paddingBlockOctets - 1)) }])
 }

@@ -255,5 +255,4 @@ export class TlsChannel {
 }
 
 /** Whether no reply has arrived on the link since the query was sent. */
-const isLinkSilent = ({ link, repliesBefore: heardBefore }: PendingQuery): boolean =>
-  link.replies === heardBefore
+const isLinkSilent = ({ link, repliesBefore }: PendingQuery): boolean => link.replies === repliesBefore

@@ -28,7 +28,7 @@ export class TlsConnection {
   #unsentQueries: Buffer[] | null = []
   #isClosed = false
 
-  constructor({ ip, port, tlsName }: TlsServer, { onMessage: message, onBroken: broken }: ConnectionEvents) {
+  constructor({ ip, port, tlsName }: TlsServer, { onMessage, onBroken }: ConnectionEvents) {
     const socket = connect({
       host: ip,
       port,
@@ -41,7 +41,7 @@ export class TlsConnection {
     const end = (code: string) => {
       if (this.#isClosed) return
       this.close()
-      broken(code)
+      onBroken(code)
     }
     const frames = new FrameReader()
     socket.setNoDelay(true)
@@ -59,7 +59,7 @@ export class TlsConnection {
       for (const each of frames.read(octets)) {
         // The handler of a message may have closed the connection.
         if (this.#isClosed) return
-        message(each)
+        onMessage(each)
       }
     })
     this.#socket = socket

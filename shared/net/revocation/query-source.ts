@@ -51,10 +51,10 @@ async function fetchStatus(
 ): Promise<ReportedRevocation> {
   const body = location.kind === 'Ocsp' ? encodeRequest(question) : null
   if (body === undefined) return undetermined('No OCSP request can be made for this certificate')
-  const { totalMs: whole = defaultTotalMs[location.kind] } = options
+  const { totalMs = defaultTotalMs[location.kind] } = options
   const limits = {
-    totalMs: whole,
-    idleTimeoutMs: Math.min(idleTimeoutMs, whole),
+    totalMs,
+    idleTimeoutMs: Math.min(idleTimeoutMs, totalMs),
     maxBodyOctets: maxOctets[location.kind],
   }
   const answer = await fetchUntrustedUrl(

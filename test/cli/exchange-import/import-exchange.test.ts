@@ -23,7 +23,7 @@ function imported(object: object) {
   const [one] = configuration.inboundConnectors ?? configuration.outboundConnectors ?? []
   return {
     fields: one?.fields ?? null,
-    notices: notices.map(({ weight, text: says }) => `${weight}: ${says}`),
+    notices: notices.map(({ weight, text }) => `${weight}: ${text}`),
   }
 }
 

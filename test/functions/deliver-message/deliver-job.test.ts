@@ -130,8 +130,8 @@ describe('a delivery job', () => {
         return new Map([['a@partner.example', failed]])
       }
       const one = worker({}, { now: () => new Date(at), transmit })
-      const { triedNow: tried } = await deliverJob(jobFor(['a@partner.example']), one)
-      assert.equal(tried[0]?.attempt.durationMs, durationMs)
+      const { triedNow } = await deliverJob(jobFor(['a@partner.example']), one)
+      assert.equal(triedNow[0]?.attempt.durationMs, durationMs)
     }
   })
 

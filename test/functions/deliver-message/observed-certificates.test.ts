@@ -67,8 +67,8 @@ describe('the certificate of a session', () => {
       const sightings = new ObservedCertificates()
       const watch = certificateWatch(sightings, { connector: by ?? undefined }, () => at)
       watch.session(session({ tls: shown, ...given }))
-      const found = sightings.take().map(({ endpoint: place, verifiedBy }) => {
-        assert.deepEqual(place, {
+      const found = sightings.take().map(({ endpoint, verifiedBy }) => {
+        assert.deepEqual(endpoint, {
           kind: 'PartnerServer',
           connector: by,
           domain: 'partner.example',

@@ -128,9 +128,9 @@ export class SimulatedDeployment {
   }
 
   async #advance(worker: Worker): Promise<void> {
-    const { deaths, mortalUnits: mortal, failures } = this.#settings.faults
+    const { deaths, mortalUnits, failures } = this.#settings.faults
     if (this.#now > worker.deadline) return this.#die(worker)
-    if (mortal.includes(worker.entry.unit) && this.#fault(deaths)) return this.#die(worker)
+    if (mortalUnits.includes(worker.entry.unit) && this.#fault(deaths)) return this.#die(worker)
     const step = worker.takeStep((steps) => this.#chance.oneOf(steps))
     const isTransmission = step.name.startsWith('transmit')
     this.#now += this.#chance.integerBelow(isTransmission ? this.#transmissionMs() : 20)

@@ -60,10 +60,7 @@ const runRules: Record<string, (history: History) => boolean> = {
     ),
   'no message leaves under older connectors, except an attempt that a worker began and did not end': ({
     witness,
-  }) =>
-    witness.transmissions
-      .filter(({ stale: outdated }) => outdated)
-      .every((made) => hadBegunBefore(made, witness)),
+  }) => witness.transmissions.filter(({ stale }) => stale).every((made) => hadBegunBefore(made, witness)),
   'the octets read are those stored': ({ witness }) => witness.mismatches.length === 0,
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {

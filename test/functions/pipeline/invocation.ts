@@ -59,11 +59,11 @@ export class Worker {
 }
 
 /** Executes a step and returns its outcome. */
-export async function make({ execute: make, resolve: answer, reject: refuse }: Step): Promise<void> {
+export async function make({ execute, resolve, reject }: Step): Promise<void> {
   try {
-    answer(await make())
+    resolve(await execute())
   } catch (error) {
-    refuse(error)
+    reject(error)
   }
 }
 

@@ -170,9 +170,9 @@ const notifyValues: readonly Recipient['notify'][] = [
 ]
 
 /** Half of the messages are new; the others expire soon, after twelve hours. */
-function ageMs({ expiresSoon: hurried }: Faults, random: Random): number {
-  if (!hurried && random.happens(0.5)) return 0
-  return (12 * 60 - random.integerBelow(hurried ? 7 : 40)) * 60_000
+function ageMs({ expiresSoon }: Faults, random: Random): number {
+  if (!expiresSoon && random.happens(0.5)) return 0
+  return (12 * 60 - random.integerBelow(expiresSoon ? 7 : 40)) * 60_000
 }
 
 async function readStates(

@@ -65,12 +65,12 @@ for (const { name, code } of failures)
   })
 
 test('the resolver of mailflow distinguishes secure, bogus and failed responses', async () => {
-  const { query: ask } = createResolver([`127.0.0.1:${server.port}`])
+  const { query } = createResolver([`127.0.0.1:${server.port}`])
   const proven = { kind: 'Found', records: ['127.0.0.12'], secure: true, name: 'proven.example' }
-  assert.deepEqual(await ask('proven.example', 'A'), proven)
-  assert.deepEqual(await ask('proven.example', 'MX'), { kind: 'NoData', secure: true })
-  assert.deepEqual(await ask('forged.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: true })
-  assert.deepEqual(await ask('broken.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: false })
+  assert.deepEqual(await query('proven.example', 'A'), proven)
+  assert.deepEqual(await query('proven.example', 'MX'), { kind: 'NoData', secure: true })
+  assert.deepEqual(await query('forged.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: true })
+  assert.deepEqual(await query('broken.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: false })
 })
 
 test('a port in use is reported with its option', async () => {

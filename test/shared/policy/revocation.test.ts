@@ -107,11 +107,11 @@ describe('our own server', () => {
 
   it('is identified by its address, whatever the status of its certificate', () => {
     const known = own({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
-    const { attributedTo, revocationUndetermined: doubtful } = evaluateInbound(
+    const { attributedTo, revocationUndetermined } = evaluateInbound(
       snapshot({ inbound: [known] }),
       session('Revoked'),
     )
-    assert.deepEqual([attributedTo?.name, doubtful], ['Own', null])
+    assert.deepEqual([attributedTo?.name, revocationUndetermined], ['Own', null])
   })
 })
 

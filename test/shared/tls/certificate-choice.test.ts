@@ -158,13 +158,7 @@ const set = (more: Partial<IngressCertificates>, current = of(ec)): IngressCerti
   ...more,
 })
 const chosen = (certificates: IngressCertificates, when = at) => {
-  const {
-    certificate,
-    until,
-    fault,
-    nextFault: refusedNext,
-    state,
-  } = chooseCertificates(certificates, {
+  const { certificate, until, fault, nextFault, state } = chooseCertificates(certificates, {
     hostname,
     at: when,
   })
@@ -177,7 +171,7 @@ const chosen = (certificates: IngressCertificates, when = at) => {
     state,
     until: until?.toISOString() ?? null,
     fault: fault?.reason ?? null,
-    refused: refusedNext?.reason ?? null,
+    refused: nextFault?.reason ?? null,
   }
 }
 

@@ -28,11 +28,9 @@ const slips: [string, object, RegExp][] = [
 
 for (const [what, more, detail] of slips)
   test(`${what} is left out with a fault, and the current certificate stays`, () => {
-    const { set, optionalFieldsFault: refused } = parseCertificateSecret(
-      JSON.stringify({ ...current, ...more }),
-    )
+    const { set, optionalFieldsFault } = parseCertificateSecret(JSON.stringify({ ...current, ...more }))
     assert.deepEqual([set.certificate, set.privateKey, set.next ?? null], [certificate, privateKey, null])
-    assert.match(refused?.detail ?? '', detail)
+    assert.match(optionalFieldsFault?.detail ?? '', detail)
   })
 
 const useless: [string, string, RegExp][] = [

@@ -28,8 +28,11 @@ const policies: PublishedPolicy[] = [
 for (const each of policies)
   test(`senders parse ${JSON.stringify(each)} correctly`, () => {
     const { text, id } = formatPolicy(each)
-    const { mode, mxHosts: mx, maxAgeSeconds: maxAge } = each
-    assert.deepEqual(parsePolicy(Buffer.from(text)), { kind: 'Policy', policy: { mode, mx, maxAge } })
+    const { mode, mxHosts: mx, maxAgeSeconds } = each
+    assert.deepEqual(parsePolicy(Buffer.from(text)), {
+      kind: 'Policy',
+      policy: { mode, mx, maxAge: maxAgeSeconds },
+    })
     assert.equal(parseRecordId([formatPolicyRecord({ id })]), id)
   })
 

@@ -545,7 +545,7 @@ describe('a policy in force', () => {
     await source.waitForPending(5_000)
     assert.equal(faultOf(await ask(source)), null)
     assert.deepEqual(
-      troubles.map(({ activeMode: inForce }) => inForce),
+      troubles.map(({ activeMode }) => activeMode),
       ['enforce', 'enforce'],
     )
     assert.equal(shelf.known.get(domain)?.policy?.id, 'a1')
@@ -570,9 +570,7 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 0)
     assert.equal(shown(await ask(worker())), 'enforce a1')
     assert.equal(host.requests.length, 1)
-    assert.ok(
-      troubles.some(({ detail: what }) => /cannot be written to the table: the table is away/.test(what)),
-    )
+    assert.ok(troubles.some(({ detail }) => /cannot be written to the table: the table is away/.test(detail)))
   })
 })
 
@@ -583,9 +581,7 @@ describe('a table that fails', () => {
     const source = worker()
     for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'unknown')
     assert.equal(host.requests.length, 1)
-    assert.ok(
-      troubles.some(({ detail: what }) => /cannot be read from the table: the table is away/.test(what)),
-    )
+    assert.ok(troubles.some(({ detail }) => /cannot be read from the table: the table is away/.test(detail)))
     clock += 5 * minute
     serves({})
     for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'enforce a1')

@@ -243,7 +243,7 @@ describe('A next hop', () => {
 
   it('gets nothing under HardFail when revocation is not checked', async () => {
     const sessions = new BatchSessions()
-    const open: SmtpDeliveryOptions['open'] = (hop, { checkRevocation: revocation, ...session }) =>
+    const open: SmtpDeliveryOptions['open'] = (hop, { checkRevocation, ...session }) =>
       sessions.open(hop, session)
     const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', options: { open } })
     assert.match(sent.outcome.reply.text, /revocation is not checked here/)
