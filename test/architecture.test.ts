@@ -113,7 +113,7 @@ describe('the check', () => {
         "import './six.ts'",
       ].join('\n'),
     })
-    assert.deepEqual(imports.map(({ to, isOurs, isTypeOnly }) => `${to} ${isOurs} ${isTypeOnly}`).sort(), [
+    assert.deepEqual(imports.map(({ to, isLocal, isTypeOnly }) => `${to} ${isLocal} ${isTypeOnly}`).sort(), [
       'node:net false false',
       'shared/mail/mail.ts true true',
       'shared/net/five.ts true false',

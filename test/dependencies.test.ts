@@ -61,8 +61,8 @@ test('code that runs or deploys imports every package of `dependencies`', () => 
   const imported = new Set(runtime.filter(({ typeOnly }) => !typeOnly).map(({ package: name }) => name))
   const idle = dependencies.filter((name) => !imported.has(name) && needed[name] === undefined)
   assert.deepEqual(idle, [])
-  const outdated = Object.keys(needed).filter((name) => imported.has(name) || !dependencies.includes(name))
-  assert.deepEqual(outdated, [], 'an exception that is none')
+  const stale = Object.keys(needed).filter((name) => imported.has(name) || !dependencies.includes(name))
+  assert.deepEqual(stale, [], 'an exception that is none')
 })
 
 test('every package of `devDependencies` is imported, provides types, or is named by a script or a configuration', () => {

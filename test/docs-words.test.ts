@@ -32,8 +32,8 @@ describe('the length of the Markdown', () => {
   test(`is at most ${maxWords} words without the changelog and the generated pages`, () => {
     const words = counted.map((page): [page: string, words: number] => [page, wordsOf(page)])
     const total = words.reduce((sum, [, count]) => sum + count, 0)
-    const longest = words.sort(([, one], [, other]) => other - one).slice(0, 5)
-    const list = longest.map(([page, count]) => `${page} ${count}`).join(', ')
+    const longestPage = words.sort(([, one], [, other]) => other - one).slice(0, 5)
+    const list = longestPage.map(([page, count]) => `${page} ${count}`).join(', ')
     assert.ok(total <= maxWords, `${total} words; the longest pages: ${list}`)
   })
   test(`is at most ${maxReadmeLines} lines in the README`, () => {

@@ -134,9 +134,9 @@ export class ClientSession {
     else if (phase === 'Quit') this.#end()
   }
 
-  #pause(tell: () => void): void {
+  #pause(print: () => void): void {
     this.#phase = 'Ready'
-    tell()
+    print()
   }
 
   #end(): void {

@@ -53,7 +53,7 @@ interface Times {
   p99: number
 }
 
-interface World {
+interface Setup {
   runner: Running
   arrivals: Map<string, number>
   stop(): Promise<void>
@@ -61,7 +61,7 @@ interface World {
 
 const domainOf = (partner: number): string => `partner-${partner}.example`
 
-async function startWorld(concurrencyPerDestination: number): Promise<World> {
+async function startSetup(concurrencyPerDestination: number): Promise<Setup> {
   const arrivals = new Map<string, number>()
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-bench-'))
   const settings = join(folder, 'settings.json')
@@ -110,20 +110,20 @@ async function startWorld(concurrencyPerDestination: number): Promise<World> {
 }
 
 async function run(withHanging: boolean, { perSecond, slots }: HangingOptions): Promise<Times> {
-  const world = await startWorld(slots)
+  const setup = await startSetup(slots)
   try {
     // Sends both kinds of mail: the thread created for the first hanging message delays the others once.
-    await sendAll(world, withHanging, 2 * perSecond, 20)
-    return await sendAll(world, withHanging, perSecond, messagesEach)
+    await sendAll(setup, withHanging, 2 * perSecond, 20)
+    return await sendAll(setup, withHanging, perSecond, messagesEach)
   } finally {
-    await world.stop()
+    await setup.stop()
   }
 }
 
 let serial = 0
 
 async function sendAll(
-  { arrivals, runner }: World,
+  { arrivals, runner }: Setup,
   withHanging: boolean,
   perSecond: number,
   count: number,

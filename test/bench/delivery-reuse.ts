@@ -107,7 +107,7 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
     readCredentials: fail,
     find: batch.find,
     signal: batch.signal,
-    ...(reuse && { open: (hop, options, anew) => batch.sessions.open(hop, options, anew) }),
+    ...(reuse && { open: (hop, options, again) => batch.sessions.open(hop, options, again) }),
   }
   const job = jobTo(port, ca)
   const deliveries = await Promise.all(

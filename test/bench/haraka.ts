@@ -22,9 +22,9 @@ const home = join(import.meta.dirname, '../../node_modules/.cache/mailflow-bench
 const installed = join(home, 'node_modules/Haraka')
 
 /** @throws Error when npm cannot install it */
-export async function requireHaraka(tell: (line: string) => void): Promise<void> {
+export async function requireHaraka(print: (line: string) => void): Promise<void> {
   if (versionHere() === harakaVersion) return
-  tell(`installing Haraka ${harakaVersion} into ${home}`)
+  print(`installing Haraka ${harakaVersion} into ${home}`)
   mkdirSync(home, { recursive: true })
   const flags = [
     '--no-save',

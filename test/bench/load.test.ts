@@ -48,8 +48,8 @@ function scripted(t: TestContext, answer: (what: string, socket: Socket) => stri
   return portOf(t, server)
 }
 
-const usual: Record<string, string> = { conn: '220 hi', DATA: '354 go on', QUIT: '221 bye' }
-const usually = (what: string) => usual[what.slice(0, 4)] ?? '250-more\r\n250 OK'
+const defaults: Record<string, string> = { conn: '220 hi', DATA: '354 go on', QUIT: '221 bye' }
+const usually = (what: string) => defaults[what.slice(0, 4)] ?? '250-more\r\n250 OK'
 
 async function runLoad(load: Load) {
   const run = new LoadRun(load)
@@ -90,8 +90,8 @@ test('a connection for each message, in the clear and over TLS', async (t) => {
 test('a TLS session is resumed when the load requests it', async (t) => {
   const { port } = await startSink(t)
   const result = await runLoad({ ...secure, port, mode: 'Connection', resume: true })
-  const anew = result.handshakes - result.resumed
-  assert.ok(result.resumed > 0 && anew >= 1 && anew <= 2 * brief.connections, `${anew} anew`)
+  const again = result.handshakes - result.resumed
+  assert.ok(result.resumed > 0 && again >= 1 && again <= 2 * brief.connections, `${again} anew`)
 })
 
 test('refused and lost messages are counted by cause, and other sessions continue', async (t) => {
@@ -111,9 +111,9 @@ test('refused and lost messages are counted by cause, and other sessions continu
     Object.assign(given, { refused: 0, dropped: 0, taken: 0 })
     const { total, errors } = await runLoad({ ...plain, port, mode })
     assert.equal(total, given.taken, mode)
-    const told = [...errors].filter(([, times]) => times > 0)
+    const results = [...errors].filter(([, times]) => times > 0)
     assert.deepEqual(
-      new Map(told),
+      new Map(results),
       new Map([
         ['Content: 451 4.3.0 later', given.refused],
         ['Content: the connection was closed', given.dropped],
@@ -144,7 +144,7 @@ test('the kinds of errors are bounded, and every error is counted', async (t) =>
   let serial = 0
   const port = await scripted(t, (what) => (what === 'message' ? `451 4.3.0 no ${serial++}` : usually(what)))
   const { errors } = await runLoad({ ...plain, port, mode: 'Connection', connections: 40 })
-  const told = [...errors.values()].reduce((sum, times) => sum + times, 0)
-  assert.equal(told, serial)
+  const results = [...errors.values()].reduce((sum, times) => sum + times, 0)
+  assert.equal(results, serial)
   assert.ok(errors.size <= 21 && (errors.get('others') ?? 0) > 0, `${errors.size} kinds`)
 })

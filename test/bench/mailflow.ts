@@ -125,8 +125,8 @@ export function endWithThisProcess(child: ChildProcess): void {
 export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
-  const patience = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const timeout = setTimeout(() => child.kill('SIGKILL'), 15_000)
   child.kill('SIGTERM')
   await ended
-  clearTimeout(patience)
+  clearTimeout(timeout)
 }

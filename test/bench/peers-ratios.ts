@@ -29,10 +29,10 @@ const figures: [string, (measured: Measured) => number][] = [
  * @returns the median ratio of the first server's rate to the second's, over every round of every kind of load; NaN
  * where one is missing
  */
-export function medianRateRatio(results: readonly Results[], ours: ServerName, theirs: ServerName): number {
+export function medianRateRatio(results: readonly Results[], own: ServerName, other: ServerName): number {
   const all = results.flatMap(({ rounds }) => {
-    const others = rounds.get(theirs) ?? []
-    return (rounds.get(ours) ?? [])
+    const others = rounds.get(other) ?? []
+    return (rounds.get(own) ?? [])
       .slice(0, others.length)
       .map((one, round) => one.perSecond / (others[round] as Measured).perSecond)
   })
@@ -86,20 +86,20 @@ function table(title: string, figure: (measured: Measured) => number, rows: read
   const there = pairs.filter((pair) => rows.some(({ rounds }) => pair.every((name) => rounds.has(name))))
   if (there.length === 0) return `${title}: nothing to compare.`
   return [
-    `| ${[title, ...there.map(([ours, theirs]) => `${names[ours]} / ${names[theirs]}`)].join(' | ')} |`,
+    `| ${[title, ...there.map(([own, other]) => `${names[own]} / ${names[other]}`)].join(' | ')} |`,
     `|---|${'---:|'.repeat(there.length)}`,
     ...rows.map(({ title, rounds }) => {
-      const cells = there.map(([ours, theirs]) => ratio(rounds.get(ours), rounds.get(theirs), figure))
+      const cells = there.map(([own, other]) => ratio(rounds.get(own), rounds.get(other), figure))
       return `| ${[title, ...cells].join(' | ')} |`
     }),
   ].join('\n')
 }
 
 function ratio(
-  ours: readonly Measured[] | undefined,
-  theirs: readonly Measured[] | undefined,
+  own: readonly Measured[] | undefined,
+  other: readonly Measured[] | undefined,
   figure: (measured: Measured) => number,
 ): string {
-  if (!ours || !theirs) return '–'
-  return fixed(median(ours.map((one, round) => figure(one) / figure(theirs[round] as Measured))), 2)
+  if (!own || !other) return '–'
+  return fixed(median(own.map((one, round) => figure(one) / figure(other[round] as Measured))), 2)
 }

@@ -29,13 +29,13 @@ test('--only selects loads and servers by its words', () => {
     '10,20',
   ])
   assert.deepEqual(servers, ['postfix-hold'])
-  const told = cells.map(({ kilobytes, mode, isSecure, connections }) => [
+  const results = cells.map(({ kilobytes, mode, isSecure, connections }) => [
     kilobytes,
     mode,
     isSecure,
     connections,
   ])
-  assert.deepEqual(told, [
+  assert.deepEqual(results, [
     [50, 'Persistent', true, 10],
     [50, 'Persistent', true, 20],
     [50, 'Connection', true, 10],
@@ -79,20 +79,20 @@ const cell: Cell = { kilobytes: 4, mode: 'Connection', isSecure: true, connectio
 
 test('a row has medians, a range, the largest memory and all errors; a ratio compares the same round', () => {
   const refused = new Map([['Content: 451 4.3.1 full', 2]])
-  const ours = [
+  const own = [
     measured({ perSecond: 100, errors: refused }),
     measured({ perSecond: 200, errors: refused }),
     measured({ perSecond: 900, p50: 12 }),
   ]
-  const theirs = [100, 50, 300].map((perSecond) =>
+  const other = [100, 50, 300].map((perSecond) =>
     measured({ perSecond, queuedAtEnd: perSecond, generator: 0.97 }),
   )
   const text = report([
     {
       cell,
       rounds: new Map([
-        ['mailflow', ours],
-        ['postfix', theirs],
+        ['mailflow', own],
+        ['postfix', other],
       ]),
       memory: new Map([['mailflow', 3 * 2 ** 20]]),
     },
@@ -114,11 +114,11 @@ test('with another checkout only its ingress and this one are measured', () => {
 })
 
 test('the rate ratio of two checkouts is the median over all rounds of all kinds of load', () => {
-  const at = (ours: number[], theirs: number[]) => ({
+  const at = (own: number[], other: number[]) => ({
     cell,
     rounds: new Map([
-      ['mailflow' as const, ours.map((perSecond) => measured({ perSecond }))],
-      ['mailflow-before' as const, theirs.map((perSecond) => measured({ perSecond }))],
+      ['mailflow' as const, own.map((perSecond) => measured({ perSecond }))],
+      ['mailflow-before' as const, other.map((perSecond) => measured({ perSecond }))],
     ]),
     memory: new Map(),
   })
@@ -128,11 +128,11 @@ test('the rate ratio of two checkouts is the median over all rounds of all kinds
 })
 
 test('each server is compared by its best number of sessions', () => {
-  const at = (connections: number, ours: number, theirs: number) => ({
+  const at = (connections: number, own: number, other: number) => ({
     cell: { ...cell, connections },
     rounds: new Map([
-      ['mailflow' as const, [measured({ perSecond: ours })]],
-      ['postfix' as const, [measured({ perSecond: theirs })]],
+      ['mailflow' as const, [measured({ perSecond: own })]],
+      ['postfix' as const, [measured({ perSecond: other })]],
     ]),
     memory: new Map(),
   })

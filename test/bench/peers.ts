@@ -21,7 +21,7 @@ import { postfixVersion, requirePostfix, startPostfix } from './postfix.ts'
 const [storageMs, leadIn] = [10, 1000]
 
 const running: { stop(): Promise<void> }[] = []
-const tell = (line: string) => console.error(line)
+const print = (line: string) => console.error(line)
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void stopDownTo(0).finally(() => process.exit(1)))
@@ -29,8 +29,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 try {
   await run(parseOptions(process.argv.slice(2)))
 } catch (error) {
-  tell(`bench:peers: ${error instanceof Error ? error.message : String(error)}`)
-  if ((error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')) tell(usage)
+  print(`bench:peers: ${error instanceof Error ? error.message : String(error)}`)
+  if ((error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')) print(usage)
   process.exitCode = 1
 } finally {
   await stopDownTo(0)
@@ -40,7 +40,7 @@ try {
 async function run(options: Options): Promise<void> {
   const names = options.servers
   if (names.some((name) => name.startsWith('postfix'))) requirePostfix()
-  if (names.some((name) => name.startsWith('haraka'))) await requireHaraka(tell)
+  if (names.some((name) => name.startsWith('haraka'))) await requireHaraka(print)
   const loadBefore = loadAverage()
   const generators = started(new Generators(options.generators, options.profile && `${options.profile}/load`))
   const results: Results[] = []
@@ -52,12 +52,12 @@ async function run(options: Options): Promise<void> {
   if (options.before !== undefined) compare(results, options.minRatio)
 }
 
-function compare(results: readonly Results[], least: number): void {
+function compare(results: readonly Results[], min: number): void {
   const ratio = medianRateRatio(results, 'mailflow', 'mailflow-before')
   console.log(
-    `\nThis checkout's rate is ${ratio.toFixed(3)} times the other's; at least ${least} is asked for.`,
+    `\nThis checkout's rate is ${ratio.toFixed(3)} times the other's; at least ${min} is asked for.`,
   )
-  if (!(ratio >= least)) process.exitCode = 1
+  if (!(ratio >= min)) process.exitCode = 1
 }
 
 async function measureCell(cell: Cell, options: Options, generators: Generators): Promise<Results> {
@@ -78,7 +78,7 @@ async function measureCell(cell: Cell, options: Options, generators: Generators)
     for (const [name, server] of rotate(servers, round)) {
       const measured = await once(name, server)
       rounds.get(name)?.push(measured)
-      tell(`${titleOf(cell)}, round ${round + 1}, ${name}: ${Math.round(measured.perSecond)}/s`)
+      print(`${titleOf(cell)}, round ${round + 1}, ${name}: ${Math.round(measured.perSecond)}/s`)
     }
   await stopDownTo(before)
   return { cell, rounds, memory }
@@ -107,14 +107,14 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   const identity = await selfSigned({ names: [hostname] })
   const { group } = options
   const profile = options.profile && `${options.profile}/ingress`
-  const ours = async (checkout?: string): Promise<Server> => {
+  const own = async (checkout?: string): Promise<Server> => {
     const storage = started(await startStorage(storageMs))
     const ingress = await startIngress({ identity, storage, connections, profile, checkout })
     return { ...ingress, storage }
   }
   const starts: Record<ServerName, () => Promise<Server>> = {
-    mailflow: () => ours(),
-    'mailflow-before': () => ours(options.before),
+    mailflow: () => own(),
+    'mailflow-before': () => own(options.before),
     postfix: () => startPostfix(identity, { connections, group, holds: false }),
     'postfix-hold': () => startPostfix(identity, { connections, group, holds: true }),
     haraka: () => startHaraka(identity, 0),
@@ -134,7 +134,9 @@ function started<T extends { stop(): Promise<void> }>(program: T): T {
 /** Stops the servers started last first, since some need others. */
 async function stopDownTo(left: number): Promise<void> {
   for (const program of running.splice(left).reverse())
-    await program.stop().catch((error: Error) => tell(`bench:peers: cannot stop a program: ${error.message}`))
+    await program
+      .stop()
+      .catch((error: Error) => print(`bench:peers: cannot stop a program: ${error.message}`))
 }
 
 function conditions(options: Options, results: readonly Results[], loadBefore: string): string {
@@ -159,8 +161,8 @@ function conditions(options: Options, results: readonly Results[], loadBefore: s
 /** Notes on each server that was measured. */
 function notes({ servers }: Options, results: readonly Results[]): string[] {
   const has = (start: string) => servers.some((name) => name.startsWith(start))
-  const ours = results.flatMap(({ rounds }) => [...rounds].filter(([name]) => name.startsWith('mailflow')))
-  const storage = median(ours.flatMap(([, rounds]) => rounds.map((one) => one.storageProcessor)))
+  const own = results.flatMap(({ rounds }) => [...rounds].filter(([name]) => name.startsWith('mailflow')))
+  const storage = median(own.flatMap(([, rounds]) => rounds.map((one) => one.storageProcessor)))
   return [
     ...(has('mailflow')
       ? [

@@ -125,8 +125,8 @@ function outboundOf(index: number): OutboundConnector {
  * @param partners the number of inbound connectors to choose from
  */
 export function mailFor(partners: number, count: number): Mail[] {
-  const chance = generator(42)
-  const below = (limit: number) => Math.floor(chance() * limit)
+  const random = generator(42)
+  const below = (limit: number) => Math.floor(random() * limit)
   return Array.from({ length: count }, (_, number) => {
     const index = below(partners)
     const domain = domainOf(index)
@@ -174,7 +174,7 @@ function generator(seed: number): () => number {
 /** Connectors as just saved: for a partner that has no other connector, and for every domain. */
 export const saved = {
   one: inbound({ id: 'saved', name: 'Saved', senderDomains: ['new.example', '*.partner12.example'] }),
-  everyone: inbound({ id: 'saved', name: 'Saved', senderDomains: ['*'] }),
+  all: inbound({ id: 'saved', name: 'Saved', senderDomains: ['*'] }),
 }
 
 /** What a partner with its own authority presents. */

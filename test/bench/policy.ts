@@ -35,8 +35,8 @@ const work = new Map<string, Decide>([
   [
     'judgement at RCPT TO',
     (snapshot, { message, recipient }) => {
-      const judgement = evaluateInbound(snapshot, sessionOf(message, message.source?.ip ?? ''))
-      return admitRecipient(snapshot, judgement, recipient.address).action
+      const evaluation = evaluateInbound(snapshot, sessionOf(message, message.source?.ip ?? ''))
+      return admitRecipient(snapshot, evaluation, recipient.address).action
     },
   ],
   [
@@ -74,8 +74,8 @@ function prepare(size: number): PolicySetup {
   const before = heapUsed()
   const snapshot = compileSnapshot(set)
   const compiled = heapUsed() - before
-  const [one, everyone] = [saved.one, saved.everyone].map((connector) => repeated(() => warn(connector, set)))
-  row(size.toLocaleString('en'), mebibytes(bare), ms(compiling), mebibytes(compiled), ms(one), ms(everyone))
+  const [one, all] = [saved.one, saved.all].map((connector) => repeated(() => warn(connector, set)))
+  row(size.toLocaleString('en'), mebibytes(bare), ms(compiling), mebibytes(compiled), ms(one), ms(all))
   return { size, snapshot, mail: mailFor(size / 2, 1000) }
 }
 

@@ -114,7 +114,7 @@ const unknownClient = await createPki('Stranger')
 const path = [(await root.issue({ names: [host] })).cert, root.ca].map((pem) => new X509Certificate(pem))
 const presented = [...path, ...Array.from({ length: 7 }, () => new X509Certificate(unknownClient.ca))]
 const chain = presented.map(({ raw }) => raw.toString('base64'))
-const judged = (records: Parameters<typeof matchesTlsa>[0]) => () =>
+const assessed = (records: Parameters<typeof matchesTlsa>[0]) => () =>
   matchesTlsa(records, chain, { subjectAltNames: [host], commonName: null }, [host], new Date())
 
 const rows: Row[] = [
@@ -166,7 +166,7 @@ const rows: Row[] = [
     what: 'DANE: records with digests',
     size: 375,
     of: (size) =>
-      judged(
+      assessed(
         Array.from({ length: size }, (_, n) => ({
           usage: n % 2 ? 2 : 3,
           selector: n % 2 ? 0 : 1,
@@ -179,7 +179,7 @@ const rows: Row[] = [
     what: 'DANE: records with keys',
     size: 75,
     of: (size) =>
-      judged(
+      assessed(
         Array.from({ length: size }, () => ({
           usage: 2,
           selector: 1,
@@ -233,11 +233,10 @@ const rounds = 5
 
 /** The smallest processor time of several rounds, in milliseconds. */
 async function cost(works: readonly (() => unknown)[]): Promise<number[]> {
-  const least = works.map(() => Number.POSITIVE_INFINITY)
+  const min = works.map(() => Number.POSITIVE_INFINITY)
   for (let round = 0; round < rounds; round++)
-    for (const [index, work] of works.entries())
-      least[index] = Math.min(least[index] ?? 0, await measured(work))
-  return least
+    for (const [index, work] of works.entries()) min[index] = Math.min(min[index] ?? 0, await measured(work))
+  return min
 }
 
 async function measured(work: () => unknown): Promise<number> {

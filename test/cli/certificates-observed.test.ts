@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
-import { daysAfter, observedCertificate, sighting } from '../support/observed.ts'
+import { daysAfter, newObservation, observedCertificate } from '../support/observed.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
 let api: HttpApi
@@ -17,15 +17,15 @@ before(async () => {
   const expiring = (letter: string, days: number, issuer = 'CN=Issuer One') =>
     observedCertificate(letter, { notAfter: daysAfter(days, now).toISOString(), issuer })
   for (const one of [
-    sighting(expiring('a', 2), daysAfter(-9, now), { connector: bank }),
-    sighting(expiring('b', 80, 'CN=Two\u202e'), daysAfter(-1, now), { connector: bank }),
-    sighting(expiring('c', 10), now, {
+    newObservation(expiring('a', 2), daysAfter(-9, now), { connector: bank }),
+    newObservation(expiring('b', 80, 'CN=Two\u202e'), daysAfter(-1, now), { connector: bank }),
+    newObservation(expiring('c', 10), now, {
       kind: 'Own',
       connector: null,
       domain: null,
       host: 'mx.ours.example',
     }),
-    sighting(expiring('d', 99), now, {
+    newObservation(expiring('d', 99), now, {
       connector: null,
       domain: 'stranger.example',
       host: 'mx.stranger.example',

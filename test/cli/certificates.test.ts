@@ -8,7 +8,7 @@ import { certificateWith } from '../support/odd-certificates.ts'
 
 const now = Date.parse('2026-11-29T12:00:00.000Z')
 let api: HttpApi
-let told: PublishedCertificates
+let results: PublishedCertificates
 
 before(async () => {
   api = await startApi(() => now)
@@ -22,7 +22,7 @@ test('an error says that nothing has been published yet', async () => {
 })
 
 test('certificates are shown with their attributes', async () => {
-  told = describeCertificates(
+  results = describeCertificates(
     {
       certificate: await certificateWith({
         subject: 'CN=mx.ours.example, O="Ours, Inc."',
@@ -34,10 +34,10 @@ test('certificates are shown with their attributes', async () => {
     },
     { hostname: 'mx.ours.example', now: new Date(now) },
   )
-  await new PublishedCertificatesItem(api.database.documents, api.database.connectorsTable).write(told, {
+  await new PublishedCertificatesItem(api.database.documents, api.database.connectorsTable).write(results, {
     revision: 0,
   })
-  const [certificate] = told.certificates
+  const [certificate] = results.certificates
   const { status, out } = await api.mailflow('certificates')
   assert.equal(status, 0)
   assert.equal(
@@ -75,5 +75,5 @@ TLS parameters, in order of preference
 })
 
 test('--json prints the response unchanged', async () => {
-  assert.deepEqual(JSON.parse((await api.mailflow('certificates', '--json')).out), told)
+  assert.deepEqual(JSON.parse((await api.mailflow('certificates', '--json')).out), results)
 })

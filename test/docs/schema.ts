@@ -26,10 +26,10 @@ export interface JsonSchema {
 const isBound = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
 
-function range(least: number | undefined, most: number | undefined): string {
-  if (isBound(least) && isBound(most)) return least === most ? `${least}` : `${least}–${most}`
-  if (isBound(most)) return `at most ${most}`
-  return isBound(least) ? `at least ${least}` : ''
+function range(min: number | undefined, max: number | undefined): string {
+  if (isBound(min) && isBound(max)) return min === max ? `${min}` : `${min}–${max}`
+  if (isBound(max)) return `at most ${max}`
+  return isBound(min) ? `at least ${min}` : ''
 }
 
 const quantified = (what: string, limits: string, unit = ''): string =>

@@ -38,9 +38,9 @@ function groupsOf(rows: readonly Row[]): LevelName[][] {
 }
 
 function headOf(group: readonly LevelName[], groups: readonly LevelName[][]): string {
-  const most = Math.max(...groups.map(({ length }) => length))
+  const max = Math.max(...groups.map(({ length }) => length))
   if (groups.length === 1) return 'at every level'
-  return group.length === most && most > 4 ? 'all others' : group.map((name) => columns[name]).join(', ')
+  return group.length === max && max > 4 ? 'all others' : group.map((name) => columns[name]).join(', ')
 }
 
 function rowOf(row: Row, groups: readonly LevelName[][]): string[] {

@@ -12,7 +12,7 @@ const ids = ['01M88EV8ZZXD71ZM11XA5TFVP7', '01M88EV8ZZ4HB43JYRAAEK1W96'] as cons
 interface Stored {
   id?: string
   by?: number
-  told?: Confirmation
+  results?: Confirmation
   text?: string
   trace?: string
   isMissing?: boolean
@@ -27,7 +27,7 @@ function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: r
     0,
     endings.map((ending, index) => ({ began: 10_000 * index, ended: 10_000 * index + 5000, ending })),
   )
-  for (const { id = ids[0], by = 0, told = 'Taken', text = sent.toString(), ...rest } of stored) {
+  for (const { id = ids[0], by = 0, results = 'Taken', text = sent.toString(), ...rest } of stored) {
     const trace = rest.trace ?? `Received: from a\r\n\tby b id ${id};\r\n\tnow\r\n`
     const octets = Buffer.from(trace + text)
     const key = `segments/${kept.jobs.length}`
@@ -45,7 +45,7 @@ function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: r
       content: { bucket: 'content', key, offset: 0, length: octets.length, sha256: hash('sha256', octets) },
     }
     const recipients = [newRecipient('b@ours.example')]
-    kept.take(JSON.stringify({ message, recipients, notBefore: null })).confirmation = told
+    kept.take(JSON.stringify({ message, recipients, notBefore: null })).confirmation = results
   }
   return compareWithStorage({ messages: 1, ledger, stored: kept, kills, contentOf: () => sent })
 }
@@ -60,17 +60,22 @@ const later: Stored = { id: ids[1], by: 1 }
 const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp | null, kills?: number[]][] =
   [
     ['accepted and stored once', [accepted], [{}], null],
-    ['a job sent again after a lost response', [accepted], [{ told: lost }, {}], null],
-    ['deferred after a lost response', [deferred, acceptedLater], [{ told: lost }, later], null],
+    ['a job sent again after a lost response', [accepted], [{ results: lost }, {}], null],
+    ['deferred after a lost response', [deferred, acceptedLater], [{ results: lost }, later], null],
     ['killed before the reply', [closed, acceptedLater], [{}, later], null, [3000]],
-    ['killed before the response', [closed, acceptedLater], [{ told: 'Pending' }, later], null, [3000]],
+    ['killed before the response', [closed, acceptedLater], [{ results: 'Pending' }, later], null, [3000]],
     ['never accepted', [deferred], [], /accepted 0 times/],
     ['accepted twice', [accepted, acceptedLater], [{}, later], /accepted 2 times/],
     ['refused permanently', [{ kind: 'Refused', reply: '550' }, acceptedLater], [later], /550/],
     ['no reply', [{ kind: 'Silent' }, acceptedLater], [later], /Silent/],
     ['accepted without a job', [accepted], [], /no such job/],
     ['accepted under another id', [accepted], [{ id: ids[1] }], /no such job/],
-    ['accepted before the queue confirmed the job', [accepted], [{ told: lost }], /without a confirmation/],
+    [
+      'accepted before the queue confirmed the job',
+      [accepted],
+      [{ results: lost }],
+      /without a confirmation/,
+    ],
     ['two jobs without a cause', [accepted], [{}, {}], /without a cause/],
     ['a job of a deferred try', [deferred, acceptedLater], [{}, later], /without a cause/],
     [

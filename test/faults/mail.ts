@@ -3,14 +3,14 @@ import { Random } from '../support/random.ts'
 
 /** Content as it must be stored, after the field that the ingress adds. */
 export function contentOf(seed: number, number: number): Buffer {
-  const chance = new Random(seed, number, 1)
+  const random = new Random(seed, number, 1)
   const head = `From: a@elsewhere.example\r\nTo: b@ours.example\r\nSubject: message ${number} of ${seed}\r\n\r\n`
   const parts = [head]
-  const size = sizeOf(number, chance)
-  const block = Array.from({ length: 12 }, () => lineOf(chance)).join('')
+  const size = sizeOf(number, random)
+  const block = Array.from({ length: 12 }, () => lineOf(random)).join('')
   let length = head.length
   while (length < size) {
-    const line = size > 100_000 ? block : lineOf(chance)
+    const line = size > 100_000 ? block : lineOf(random)
     parts.push(line)
     length += line.length
   }
@@ -18,17 +18,17 @@ export function contentOf(seed: number, number: number): Buffer {
 }
 
 /** Mostly small; some are stored as separate objects, and some of these in several parts. */
-function sizeOf(number: number, chance: Random): number {
-  if (number % 4000 === 3999) return chance.between(6_000_000, 12_000_000)
-  if (number % 1000 === 499) return chance.between(1_048_576, 4_000_000)
-  if (number % 200 === 24) return chance.between(50_000, 200_000)
-  return chance.between(0, 4000)
+function sizeOf(number: number, random: Random): number {
+  if (number % 4000 === 3999) return random.between(6_000_000, 12_000_000)
+  if (number % 1000 === 499) return random.between(1_048_576, 4_000_000)
+  if (number % 200 === 24) return random.between(50_000, 200_000)
+  return random.between(0, 4000)
 }
 
 /** Lines that begin with a dot, that are one dot or empty, and octets above 127. */
-function lineOf(chance: Random): string {
-  const text = chance.number().toString(36).repeat(chance.between(0, 7))
-  return `${chance.weighted<string>({ '.': 0.1, '..': 0.05, '.\r\n': 0.05, é: 0.05 }, '')}${text}\r\n`
+function lineOf(random: Random): string {
+  const text = random.number().toString(36).repeat(random.between(0, 7))
+  return `${random.weighted<string>({ '.': 0.1, '..': 0.05, '.\r\n': 0.05, é: 0.05 }, '')}${text}\r\n`
 }
 
 /** Content on the wire: with dot-stuffing and the final dot. */

@@ -74,24 +74,24 @@ await killing
 storage.isCalm = true
 const code = await ingress.stop()
 await storage.stop()
-const judgement = compareWithStorage({
+const evaluation = compareWithStorage({
   messages,
   ledger,
   stored: kept,
   kills: ingress.kills,
   contentOf: (message) => contentOf(seed, message),
 })
-judgement.findings.push(...ingress.findings)
-if (code !== 0) judgement.findings.push(`the ingress ended with ${code} on SIGTERM`)
-if (ingress.kills.length < kills) judgement.findings.push(`only ${ingress.kills.length} kills took place`)
-console.log(report(judgement))
-process.exit(judgement.findings.length === 0 ? 0 : 1)
+evaluation.findings.push(...ingress.findings)
+if (code !== 0) evaluation.findings.push(`the ingress ended with ${code} on SIGTERM`)
+if (ingress.kills.length < kills) evaluation.findings.push(`only ${ingress.kills.length} kills took place`)
+console.log(report(evaluation))
+process.exit(evaluation.findings.length === 0 ? 0 : 1)
 
 /** @returns for each kill, in order, the number of completed messages at which it is due */
 function killsDue(): number[] {
-  const chance = new Random(seed, 5)
+  const random = new Random(seed, 5)
   return Array.from({ length: kills }, (_, index) =>
-    Math.floor(((index + chance.number()) * messages) / kills),
+    Math.floor(((index + random.number()) * messages) / kills),
   )
 }
 

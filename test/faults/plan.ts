@@ -27,7 +27,7 @@ export interface Planned {
   /** Milliseconds before the response. */
   delay: number
   /** For other random choices. */
-  chance: Random
+  random: Random
 }
 
 export type Service = 'S3' | 'SQS' | 'DynamoDB'
@@ -67,16 +67,16 @@ export class FaultPlan {
 
   next(service: Service): Planned {
     const number = this.#requests[service]++
-    const chance = new Random(this.#seed, service.length, number, 2)
+    const random = new Random(this.#seed, service.length, number, 2)
     const weights = service === 'SQS' ? { ...calmWeights, ...batchWeights } : calmWeights
-    const fault = chance.weighted<Fault>(
+    const fault = random.weighted<Fault>(
       isStorm(this.#seed, service, number) ? stormWeights(weights) : weights,
       'None',
     )
     return {
       fault: service === 'DynamoDB' && fault === 'Late' ? 'Slow' : fault,
-      delay: delayOf(fault, chance),
-      chance,
+      delay: delayOf(fault, random),
+      random,
     }
   }
 }
@@ -98,7 +98,7 @@ const stormWeights = ({
   Late,
 })
 
-function delayOf(fault: Fault, chance: Random): number {
-  if (fault === 'Late') return chance.between(7000, 9000)
-  return fault === 'Slow' ? chance.between(100, 1000) : chance.between(0, 8)
+function delayOf(fault: Fault, random: Random): number {
+  if (fault === 'Late') return random.between(7000, 9000)
+  return fault === 'Slow' ? random.between(100, 1000) : random.between(0, 8)
 }

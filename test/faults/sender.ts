@@ -40,30 +40,30 @@ export class Sender {
   }
 
   async #work(index: number): Promise<void> {
-    const chance = new Random(this.#options.seed, index, 4)
+    const random = new Random(this.#options.seed, index, 4)
     while (!this.#isDone) {
       const session = ClientSession.open(this.#options.port)
       try {
-        if (await begin(session, chance)) await this.#sendSome(session, chance)
+        if (await begin(session, random)) await this.#sendSome(session, random)
         else this.refusedSessions++
       } catch (error) {
         if (!(error instanceof ClosedError) && !(error instanceof SilentError)) throw error
         this.refusedSessions++
       }
       session.close()
-      if (!this.#isDone) await delay(retryDelayMs * (1 + chance.number()))
+      if (!this.#isDone) await delay(retryDelayMs * (1 + random.number()))
     }
   }
 
   /** Sends the messages of one session. */
-  async #sendSome(session: ClientSession, chance: Random): Promise<void> {
-    for (let left = chance.between(1, 60); left > 0 && session.isOpen && !this.#isDone; left--) {
+  async #sendSome(session: ClientSession, random: Random): Promise<void> {
+    for (let left = random.between(1, 60); left > 0 && session.isOpen && !this.#isDone; left--) {
       const message = this.#take()
       if (message === null) {
         await delay(retryDelayMs)
         continue
       }
-      const ending = await this.#try(session, message, chance)
+      const ending = await this.#try(session, message, random)
       if (ending.kind === 'Accepted' || ending.kind === 'Refused') this.#options.onProgress(++this.#done)
       else {
         this.#again.push(message)
@@ -77,11 +77,11 @@ export class Sender {
     return this.#again.shift() ?? (this.#next < this.#options.messages ? this.#next++ : null)
   }
 
-  async #try(session: ClientSession, message: number, chance: Random): Promise<Ending> {
+  async #try(session: ClientSession, message: number, random: Random): Promise<Ending> {
     const { ledger, seed } = this.#options
     const number = ledger.begin(message)
     const octets = stuffed(contentOf(seed, message))
-    const ending = await send(session, reversePath(message, number), octets, chance).then(
+    const ending = await send(session, reversePath(message, number), octets, random).then(
       read,
       (error): Ending => ({ kind: error instanceof SilentError ? 'Silent' : 'Closed' }),
     )
@@ -91,10 +91,10 @@ export class Sender {
 }
 
 /** @returns whether the server accepts mail */
-async function begin(session: ClientSession, chance: Random): Promise<boolean> {
+async function begin(session: ClientSession, random: Random): Promise<boolean> {
   if (!(await session.reply()).startsWith('220')) return false
   await session.command('EHLO client.elsewhere.example')
-  if (!chance.happens(0.2)) return true
+  if (!random.happens(0.2)) return true
   if (!(await session.command('STARTTLS')).startsWith('220')) return false
   await session.startTls()
   await session.command('EHLO client.elsewhere.example')
@@ -102,9 +102,9 @@ async function begin(session: ClientSession, chance: Random): Promise<boolean> {
 }
 
 /** @returns the deciding reply: the first refusal, or the last reply */
-async function send(session: ClientSession, from: string, octets: Buffer, chance: Random): Promise<string> {
+async function send(session: ClientSession, from: string, octets: Buffer, random: Random): Promise<string> {
   const commands = [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']
-  const isPipelined = chance.happens(0.5)
+  const isPipelined = random.happens(0.5)
   if (isPipelined) session.write(commands.map((line) => `${line}\r\n`).join(''))
   let refused: string | null = null
   for (const command of commands) {
@@ -119,7 +119,7 @@ async function send(session: ClientSession, from: string, octets: Buffer, chance
     const reply = await session.command('RSET')
     return reply.startsWith('421') ? leave(session, refused) : refused
   }
-  await writeInPieces(session, octets, chance)
+  await writeInPieces(session, octets, random)
   const reply = await session.reply()
   return reply.startsWith('421') ? leave(session, reply) : reply
 }
@@ -131,10 +131,10 @@ function leave(session: ClientSession, reply: string): string {
 }
 
 /** Cuts the octets at random places, mostly not at all. */
-async function writeInPieces(session: ClientSession, octets: Buffer, chance: Random): Promise<void> {
+async function writeInPieces(session: ClientSession, octets: Buffer, random: Random): Promise<void> {
   let from = 0
-  for (let cuts = chance.happens(0.25) ? chance.between(1, 5) : 0; cuts > 0; cuts--) {
-    const to = chance.between(from, octets.length)
+  for (let cuts = random.happens(0.25) ? random.between(1, 5) : 0; cuts > 0; cuts--) {
+    const to = random.between(from, octets.length)
     session.write(octets.subarray(from, to))
     from = to
     await new Promise((resolve) => setImmediate(resolve))

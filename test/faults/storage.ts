@@ -40,13 +40,13 @@ export class FaultyStorage {
 
   static async start(kept: StoredData, plan: FaultPlan): Promise<FaultyStorage> {
     const storage = new FaultyStorage(kept, plan)
-    const server = createServer((request, response) => void storage.#meet(request, response))
+    const server = createServer((request, response) => void storage.#handle(request, response))
     server.keepAliveTimeout = 60_000
     const { url, stop } = await listen(server)
     return Object.assign(storage, { endpoint: url, stop })
   }
 
-  async #meet(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const began = performance.now()
     const service = serviceOf(request)
     const planned = this.#plan.next(service)
@@ -116,18 +116,18 @@ export class FaultyStorage {
     return { ...answerOf(''), key }
   }
 
-  #batch(entries: SqsEntry[], { fault, chance }: Planned): Answer {
+  #batch(entries: SqsEntry[], { fault, random }: Planned): Answer {
     const Successful: object[] = []
     const Failed: object[] = []
     const jobs: StoredJob[] = []
     for (const entry of entries) {
       const { Id, MessageBody } = entry
-      const isMet = chance.happens(0.4)
+      const isMet = random.happens(0.4)
       if (fault === 'EntriesRefused' && isMet) {
-        Failed.push({ Id, Code: 'InternalError', Message: 'try again', SenderFault: chance.happens(0.2) })
+        Failed.push({ Id, Code: 'InternalError', Message: 'try again', SenderFault: random.happens(0.2) })
         continue
       }
-      if (fault === 'EntriesUnnamed' && isMet && chance.happens(0.5)) continue
+      if (fault === 'EntriesUnnamed' && isMet && random.happens(0.5)) continue
       const job = this.kept.take(MessageBody)
       const isDamaged = fault === 'EntryDamaged' && isMet
       if (isMet && (fault === 'EntriesUnnamed' || isDamaged)) job.confirmation = { fault }
@@ -229,14 +229,14 @@ function follow(
   jobs: readonly StoredJob[],
   { fault, response, began }: { fault: Fault; response: ServerResponse; began: number },
 ): void {
-  const told = (said: StoredJob['confirmation']) => {
+  const results = (said: StoredJob['confirmation']) => {
     for (const job of jobs) if (job.confirmation === 'Pending') job.confirmation = said
   }
-  if ((afterTheFact as readonly Fault[]).includes(fault)) told({ fault })
+  if ((afterTheFact as readonly Fault[]).includes(fault)) results({ fault })
   response.once('finish', () =>
-    told(performance.now() - began > clientTimeoutMs ? { fault: 'response too late' } : 'Taken'),
+    results(performance.now() - began > clientTimeoutMs ? { fault: 'response too late' } : 'Taken'),
   )
   response.once('close', () => {
-    if (performance.now() - began > clientTimeoutMs) told({ fault: 'given up' })
+    if (performance.now() - began > clientTimeoutMs) results({ fault: 'given up' })
   })
 }

@@ -23,7 +23,7 @@ test('cdk synth needs neither Docker nor AWS, and bundles each function with all
   for (const key of keys) {
     const folder = join(outdir, `shipped/asset.${key}`)
     assert.deepEqual(readdirSync(folder).sort(), ['index.mjs', 'index.mjs.map'])
-    assert.deepEqual(foreignImports(readFileSync(join(folder, 'index.mjs'), 'utf8')), [])
+    assert.deepEqual(externalImports(readFileSync(join(folder, 'index.mjs'), 'utf8')), [])
   }
 })
 
@@ -61,7 +61,7 @@ function shippedSynth() {
 }
 
 /** Returns the imports of a bundle beside Node's own modules. */
-function foreignImports(code: string): string[] {
+function externalImports(code: string): string[] {
   const imported = [...code.matchAll(/^import .*? from ["']([^"']+)["']/gm)].map(([, module = '']) => module)
   return imported.filter((module) => !isBuiltin(module))
 }

@@ -174,7 +174,7 @@ async function untilAllArrive(ids: readonly string[]): Promise<void> {
 }
 
 /** Polls, a second apart, after which no living worker can still hold a batch, even on a slow machine. */
-const longestHeld = 6
+const maxHoldSeconds = 6
 
 /**
  * A batch whose worker died stays invisible for up to ten minutes, and its claims last six. This skips the wait for
@@ -185,7 +185,7 @@ function impatience(): () => Promise<void> {
   return async () => {
     const handles = await inFlight()
     looks = new Map(handles.map(({ handle }) => [handle, (looks.get(handle) ?? 0) + 1]))
-    const abandoned = handles.filter(({ handle }) => (looks.get(handle) ?? 0) > longestHeld)
+    const abandoned = handles.filter(({ handle }) => (looks.get(handle) ?? 0) > maxHoldSeconds)
     if (abandoned.length > 0) await letTimePass(abandoned)
   }
 }

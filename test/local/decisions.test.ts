@@ -27,12 +27,12 @@ let ourServer: Identity
 before(
   async () => {
     pki = await createPki()
-    const stranger = await createPki('Somebody else')
+    const unrelated = await createPki('Somebody else')
     ourServer = await pki.issue({ names: ['mailbox.ours.example'] })
     partners.mailbox = await startPartner({ tls: await pki.issue({ names: ['mailbox.ours.example'] }) })
     partners.plain = await startPartner()
     partners.good = await startPartner({ tls: await pki.issue({ names: ['mx.good.example'] }) })
-    partners.strange = await startPartner({ tls: await stranger.issue({ names: ['mx.strange.example'] }) })
+    partners.strange = await startPartner({ tls: await unrelated.issue({ names: ['mx.strange.example'] }) })
     partners.strict = await startPartner({
       extensions: ['8BITMIME'],
       answer: (command) => (/^RCPT TO:<(?!kept@)/.test(command) ? '550 5.1.1 No such user here' : undefined),
@@ -132,7 +132,7 @@ function message(from: string, to: string): string {
 }
 
 /** Sends as the own mail server and returns the trace when no recipient is pending. */
-async function fromOurs(to: string): Promise<{ trace: Trace; content: string }> {
+async function fromOwnServer(to: string): Promise<{ trace: Trace; content: string }> {
   const content = message('ann@ours.example', to)
   const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)
   assert.match(reply, /^250 2\.0\.0 /)
@@ -200,7 +200,7 @@ test('only the own server may relay, and only with its certificate', async () =>
 })
 
 test('opportunistic TLS sends in the clear to a partner without TLS', async () => {
-  const { trace, content } = await fromOurs('bob@plain.example')
+  const { trace, content } = await fromOwnServer('bob@plain.example')
   assert.equal(trace.direction, 'Originating')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.equal(trace.recipients[0]?.verdict.reason, 'DefaultRoute')
@@ -210,7 +210,7 @@ test('opportunistic TLS sends in the clear to a partner without TLS', async () =
 })
 
 test('opportunistic TLS encrypts with an untrusted certificate', async () => {
-  const { trace, content } = await fromOurs('eve@strange.example')
+  const { trace, content } = await fromOwnServer('eve@strange.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', false])
   assert.equal(receivedBy(partners.strange, content)[0]?.tls?.protocol, 'TLSv1.3')
@@ -218,7 +218,7 @@ test('opportunistic TLS encrypts with an untrusted certificate', async () => {
 })
 
 test('forced TLS verifies the certificate before the message is sent', async () => {
-  const { trace, content } = await fromOurs('teller@good.example')
+  const { trace, content } = await fromOwnServer('teller@good.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', true])
   assert.equal(attemptOf(trace)?.host, 'mx.good.example')
@@ -227,7 +227,7 @@ test('forced TLS verifies the certificate before the message is sent', async () 
 })
 
 test('a connector with route Ses sends the message to SES once', async () => {
-  const { trace, content } = await fromOurs('x@far.example')
+  const { trace, content } = await fromOwnServer('x@far.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   const store = await (await fetch(`${runner.endpoints.ses}/store`)).json()
   const { emails } = store as { emails: { subject: string; destination: { to: string[] } }[] }
@@ -250,7 +250,7 @@ const unmet = [
 for (const { to, partner, code, why } of unmet)
   test(`forced TLS defers with ${code} and sends no envelope to a partner that ${why}`, async () => {
     const commandsBefore = partners[partner].commands.length
-    const { trace, content } = await fromOurs(to)
+    const { trace, content } = await fromOwnServer(to)
     assert.equal(trace.recipients[0]?.state, 'Deferred')
     assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
     assert.deepEqual(receivedBy(partners[partner], content), [])
@@ -277,7 +277,7 @@ async function notificationAbout(address: string): Promise<string> {
 }
 
 test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector and reason', async () => {
-  const { trace, content } = await fromOurs('c@impatient.example')
+  const { trace, content } = await fromOwnServer('c@impatient.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.deepEqual(receivedBy(partners.strange, content), [])
   const notification = await notificationAbout('c@impatient.example')
@@ -289,7 +289,7 @@ test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector a
 })
 
 test("a partner's refusal bounces, and the DSN contains its reply", async () => {
-  const { trace } = await fromOurs('nobody@strict.example')
+  const { trace } = await fromOwnServer('nobody@strict.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.match(attemptOf(trace)?.reply ?? '', /^550 5\.1\.1 No such user here/)
   const notification = await notificationAbout('nobody@strict.example')
@@ -345,7 +345,7 @@ const unresolved = [
 ]
 for (const { to, state, code, why } of unresolved)
   test(`a domain that ${why} is ${state} with ${code}`, async () => {
-    const { trace } = await fromOurs(to)
+    const { trace } = await fromOwnServer(to)
     assert.equal(trace.recipients[0]?.state, state)
     assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
   })

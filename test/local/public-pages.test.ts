@@ -35,7 +35,7 @@ function ask(path: string, { host, method = 'GET' }: { host?: string; method?: s
 }
 
 test('the page, its JSON and the API show the certificate that the ingress presents', async () => {
-  const told = await until(async () => {
+  const results = await until(async () => {
     const { status, body } = await ask('/certificates.json')
     return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
   })
@@ -44,10 +44,10 @@ test('the page, its JSON and the API show the certificate that the ingress prese
   client.close()
   const fingerprint = shown?.fingerprint256.replaceAll(':', '').toLowerCase()
   assert.deepEqual(
-    told.certificates.map(({ state, fingerprint256 }) => [state, fingerprint256]),
+    results.certificates.map(({ state, fingerprint256 }) => [state, fingerprint256]),
     [['Current', fingerprint]],
   )
-  assert.deepEqual(await new Api(running.endpoints).call('GET', '/certificates'), told)
+  assert.deepEqual(await new Api(running.endpoints).call('GET', '/certificates'), results)
   const page = await ask('/')
   assert.deepEqual([page.status, page.type], [200, 'text/html; charset=utf-8'])
   assert.ok(page.body.includes(`${fingerprint}`))

@@ -95,13 +95,13 @@ const failing = ({ out }: Checked): string[] =>
 
 describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
   it('with a good certificate passes; session and chain agree with OpenSSL', async () => {
-    const [seen, theirs] = [await check('good'), await openssl('good')]
+    const [seen, other] = [await check('good'), await openssl('good')]
     assert.deepEqual([failing(seen), seen.status], [[], 0], seen.out)
     assert.match(seen.line('greeting'), /^OK .*220 mx\.partner\.example ESMTP Postfix/)
     assert.match(seen.line('protocol'), /TLSv1\.3$/)
-    const [, cipher = 'none'] = /New, TLSv1\.3, Cipher is (\S+)/.exec(theirs) ?? []
+    const [, cipher = 'none'] = /New, TLSv1\.3, Cipher is (\S+)/.exec(other) ?? []
     assert.match(seen.line('cipher'), new RegExp(`^OK .*${cipher}, key exchange \\S+, forward secrecy$`))
-    assert.match(theirs, /Verify return code: 0 \(ok\)/)
+    assert.match(other, /Verify return code: 0 \(ok\)/)
     assert.match(seen.line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
   })
 
@@ -125,9 +125,9 @@ describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
   })
 
   it('with a revoked certificate fails; OpenSSL without a CRL does not notice', async () => {
-    const [seen, theirs] = [await check('revoked'), await openssl('revoked')]
+    const [seen, other] = [await check('revoked'), await openssl('revoked')]
     assert.deepEqual([failing(seen), seen.status], [['ocsp', 'crl', 'revocation'], 1])
-    assert.match(theirs, /Verify return code: 0 \(ok\)/)
+    assert.match(other, /Verify return code: 0 \(ok\)/)
   })
 
   const refused: [string, string[], RegExp, RegExp][] = [
@@ -137,10 +137,10 @@ describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
   ]
   for (const [name, checks, reason, code] of refused)
     it(`${name} fails for OpenSSL's own reason`, async () => {
-      const [seen, theirs] = [await check(name), await openssl(name)]
+      const [seen, other] = [await check(name), await openssl(name)]
       assert.deepEqual([failing(seen), seen.status], [checks, 1], seen.out)
       assert.match(seen.line('trust'), reason)
-      assert.match(theirs, code)
+      assert.match(other, code)
     })
 
   it('without TLS fails', async () => {

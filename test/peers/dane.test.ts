@@ -73,14 +73,14 @@ const keyDigest = ({ cert }: Identity) =>
 
 const firstOf = ({ cert }: Identity) => new X509Certificate(cert).toString()
 
-const nobody = '0'.repeat(64)
+const none = '0'.repeat(64)
 
 /** Domains with one MX host each. */
 function hosts(domains: readonly string[], records: Record<string, string[]> = {}): string[] {
   return domains.flatMap((domain) => [
     `${domain} MX 10 mx.${domain}`,
     `mx.${domain} A 127.0.0.1`,
-    ...(records[domain] ?? [`TLSA 3 1 1 ${nobody}`]).map((record) => `_25._tcp.mx.${domain} ${record}`),
+    ...(records[domain] ?? [`TLSA 3 1 1 ${none}`]).map((record) => `_25._tcp.mx.${domain} ${record}`),
   ])
 }
 
@@ -90,7 +90,7 @@ function signed(): string[] {
     pinned: [pin],
     issuer: [`TLSA 2 0 1 ${createHash('sha256').update(new X509Certificate(ca).raw).digest('hex')}`],
     whole: [`TLSA 2 0 0 ${new X509Certificate(ca).raw.toString('hex')}`],
-    changing: [`TLSA 3 1 1 ${nobody}`, pin],
+    changing: [`TLSA 3 1 1 ${none}`, pin],
     unusable: [`TLSA 1 1 1 ${keyDigest(good)}`, `TLSA 3 1 9 ${keyDigest(good)}`],
     expired: [`TLSA 3 1 1 ${keyDigest(others.expired)}`],
     elsewhere: ['CNAME tlsa.elsewhere'],
@@ -118,7 +118,7 @@ function signed(): string[] {
 /** What an attacker on the path would change: the certificate in the record, and the host. */
 function forge(line: string): string {
   if (/\s(RRSIG|NSEC)\s/.test(line)) return line
-  if (line.startsWith('_25._tcp.mx.forged.')) return line.replace(/[0-9A-F]{64}/i, nobody)
+  if (line.startsWith('_25._tcp.mx.forged.')) return line.replace(/[0-9A-F]{64}/i, none)
   if (line.startsWith('exchanged.')) return line.replace('mx.exchanged', 'mx.pinned')
   return line
 }

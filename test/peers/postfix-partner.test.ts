@@ -179,8 +179,8 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
           assert.equal(postfix.mailbox().length, stored + 1)
           assert.match(postfix.mailbox().join('\n'), /4711/)
         } else {
-          const farewell = await postfix.logged(/disconnect from/, start)
-          assert.doesNotMatch(farewell, /mail=1|rcpt=|data=/)
+          const disconnect = await postfix.logged(/disconnect from/, start)
+          assert.doesNotMatch(disconnect, /mail=1|rcpt=|data=/)
           assert.equal(postfix.mailbox().length, stored)
         }
         const accepted = postfix.log.slice(start).filter((line) => /from=<|client=/.test(line))
@@ -217,7 +217,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     )
     assert.equal(outcome.outcome, 'TemporaryFailure', formatReply(outcome.reply))
     await postfix.logged(/Untrusted TLS connection established from/, start)
-    const farewell = await postfix.logged(/disconnect from/, start)
-    assert.doesNotMatch(farewell, /mail=1/)
+    const disconnect = await postfix.logged(/disconnect from/, start)
+    assert.doesNotMatch(disconnect, /mail=1/)
   })
 })

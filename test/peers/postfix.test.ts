@@ -143,8 +143,8 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
       const [recipient] = trace.recipients
       assert.equal(recipient?.state, 'Deferred')
       assert.match(recipient?.attempts[0]?.reply ?? '', new RegExp(`^451 ${code.replaceAll('.', '\\.')} `))
-      const farewell = await partner(name).logged(/disconnect from/)
-      assert.doesNotMatch(farewell, /mail=|rcpt=|data=/)
+      const disconnect = await partner(name).logged(/disconnect from/)
+      assert.doesNotMatch(disconnect, /mail=|rcpt=|data=/)
       assert.deepEqual(partner(name).mailbox(), [])
     })
   }

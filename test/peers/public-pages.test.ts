@@ -28,13 +28,13 @@ const profile = mkdtempSync(join(tmpdir(), 'mailflow-chromium-'))
 
 let server: ApiServer
 let browser: BrowserContext
-let told: PublishedCertificates
+let results: PublishedCertificates
 
 before(async () => {
   if (skip) return
-  told = await publishedHere()
+  results = await publishedHere()
   const pages = createPublicPages({
-    published: { read: async () => told },
+    published: { read: async () => results },
     acceptedDomains: { get: async () => null },
     policy: null,
     publisher: {
@@ -42,7 +42,7 @@ before(async () => {
       contact: `postmaster@${hostname}`,
       topicArn: 'arn:aws:sns:eu-west-1:123456789012:Mailflow-CertificatesNoticesTopic0A1B2C3D-abcdefGHIJKL',
     },
-    logger: { error: (...told: unknown[]) => assert.fail(String(told)) },
+    logger: { error: (...results: unknown[]) => assert.fail(String(results)) },
     now: () => now.getTime(),
   })
   const everything = { key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }
@@ -214,7 +214,7 @@ describe('the certificates page in Chromium', { skip }, () => {
 
   it('labels each attribute of a certificate', async () => {
     const { page } = await open({ width: 1280 })
-    for (const certificate of told.certificates) {
+    for (const certificate of results.certificates) {
       const card = page.locator('article').filter({ hasText: certificate.fingerprint256 })
       const valueUnder = (name: string) => card.locator(`dt:text-is("${name}") + dd`).textContent()
       assert.match(

@@ -16,7 +16,7 @@ export interface Import {
   from: string
   /** A path from the root, or a package. */
   to: string
-  isOurs: boolean
+  isLocal: boolean
   isTypeOnly: boolean
 }
 
@@ -86,7 +86,7 @@ export function importsOf(sources: Sources): Import[] {
     return [...statements, ...dynamic].map(([, type, to = '']) => ({
       from,
       to: to.startsWith('.') ? normalize(join(dirname(from), to)) : to,
-      isOurs: to.startsWith('.'),
+      isLocal: to.startsWith('.'),
       isTypeOnly: type !== undefined && type !== '',
     }))
   })
@@ -127,15 +127,15 @@ export const filesWithoutRow = (rows: readonly Row[], files: Iterable<string>): 
   [...files].filter((file) => placeOf(file, rows) === null)
 
 export const importsOfNoFile = (imports: readonly Import[], sources: Sources): string[] =>
-  imports.filter(({ to, isOurs }) => isOurs && !sources.has(to)).map(text)
+  imports.filter(({ to, isLocal }) => isLocal && !sources.has(to)).map(text)
 
 /** Imports of another folder that the importing file's row does not name. */
 export const forbiddenImports = (rows: readonly Row[], imports: readonly Import[]): string[] =>
   imports.filter((each) => !isAllowed(each, rows)).map(text)
 
-function isAllowed({ from, to, isOurs }: Import, rows: readonly Row[]): boolean {
+function isAllowed({ from, to, isLocal }: Import, rows: readonly Row[]): boolean {
   const [here, there] = [placeOf(from, rows), placeOf(to, rows)]
-  if (!isOurs || here === null || here.row.mayImport === 'everything') return true
+  if (!isLocal || here === null || here.row.mayImport === 'everything') return true
   return there !== null && (there.folder === here.folder || here.row.mayImport.includes(there.row.folder))
 }
 
@@ -143,7 +143,7 @@ function isAllowed({ from, to, isOurs }: Import, rows: readonly Row[]): boolean 
 export function unusedArrows(rows: readonly Row[], imports: readonly Import[]): string[] {
   const used = new Set(
     imports
-      .filter(({ isOurs }) => isOurs)
+      .filter(({ isLocal }) => isLocal)
       .map(({ from, to }) => arrow(placeOf(from, rows)?.row.folder, placeOf(to, rows)?.row.folder)),
   )
   return rows
@@ -165,12 +165,12 @@ export const arrowsDownwards = (rows: readonly Row[]): string[] =>
   })
 
 export const fileCycles = (imports: readonly Import[]): string[] =>
-  cyclesOf(imports.filter(({ isOurs }) => isOurs).map(({ from, to }) => [from, to] as const))
+  cyclesOf(imports.filter(({ isLocal }) => isLocal).map(({ from, to }) => [from, to] as const))
 
 /** For every folder, the cycles among its files and subfolders. */
 export function folderCycles(imports: readonly Import[]): string[] {
   const edges = new Map<string, (readonly [string, string])[]>()
-  for (const { from, to } of imports.filter(({ isOurs }) => isOurs)) {
+  for (const { from, to } of imports.filter(({ isLocal }) => isLocal)) {
     const [froms, tos] = [from.split('/'), to.split('/')]
     const fork = froms.findIndex((name, index) => name !== tos[index])
     if (fork < 0 || fork >= tos.length) continue
@@ -216,8 +216,8 @@ const purePackages = [
 /** Packages that do I/O, imported by pure folders for more than their types. */
 export const impureImports = (rows: readonly Row[], imports: readonly Import[]): string[] =>
   imports
-    .filter(({ from, to, isOurs, isTypeOnly }) => {
-      const isAllowed = isOurs || isTypeOnly || purePackages.includes(to)
+    .filter(({ from, to, isLocal, isTypeOnly }) => {
+      const isAllowed = isLocal || isTypeOnly || purePackages.includes(to)
       return !isAllowed && placeOf(from, rows)?.row.isPure
     })
     .map(text)

@@ -231,9 +231,9 @@ export class Peer {
 
   #take(octets: Buffer): void {
     if (this.#awaited) {
-      const tell = this.#awaited
+      const print = this.#awaited
       this.#awaited = null
-      tell(octets)
+      print(octets)
       return
     }
     this.#pending = Buffer.concat([this.#pending, octets])
@@ -304,8 +304,8 @@ export class Peer {
     }
   }
 
-  #react(reaction: Reaction | undefined, usual: string): void {
-    const chosen = reaction === undefined ? usual : reaction
+  #react(reaction: Reaction | undefined, defaults: string): void {
+    const chosen = reaction === undefined ? defaults : reaction
     if (chosen === null) return
     if (typeof chosen === 'string') return void this.reply(chosen)
     const act = async () => chosen(this)

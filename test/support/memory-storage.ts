@@ -29,13 +29,13 @@ export class MemoryBucket {
   after: (operation: string) => Promise<void> = async () => {}
   readonly #parts = new Map<string, Buffer[]>()
   /** Octets of the largest request. */
-  largestBody = 0
+  maxBodyOctets = 0
 
   readonly client: Pick<S3Client, 'send'> = {
     send: (async (command: { input: { Key?: string; Body?: Buffer } }) => {
       const operation = command.constructor.name.replace('Command', '')
       this.operations.push(operation)
-      this.largestBody = Math.max(this.largestBody, command.input.Body?.length ?? 0)
+      this.maxBodyOctets = Math.max(this.maxBodyOctets, command.input.Body?.length ?? 0)
       await this.before(operation)
       await this.after(operation)
       return this.#answer(command)

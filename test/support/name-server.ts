@@ -72,7 +72,7 @@ export async function startNameServer(
   const asked: Asked[] = []
   const sockets = new Set<Socket>()
   const family = ip.includes(':') ? 'udp6' : 'udp4'
-  const [udp, stranger] = [createSocket(family), createSocket(family)]
+  const [udp, unrelated] = [createSocket(family), createSocket(family)]
   const answer = async (octets: Buffer, by: 'Stream' | 'Tls', socket: Socket): Promise<void> => {
     const query = read(octets, by, socket.remotePort ?? 0)
     asked.push(query)
@@ -98,15 +98,15 @@ export async function startNameServer(
   await once(tcp.listen(0, ip), 'listening')
   const { port } = tcp.address() as AddressInfo
   udp.bind(port, ip)
-  stranger.bind(0, ip)
-  await Promise.all([udp, stranger].map((socket) => once(socket, 'listening')))
+  unrelated.bind(0, ip)
+  await Promise.all([udp, unrelated].map((socket) => once(socket, 'listening')))
   udp.on('message', async (octets, peer) => {
     const query = read(octets, 'Datagram', peer.port)
     asked.push(query)
     if (tls) return
     const elsewhere = (answer: Answer) =>
       new Promise<void>((sent) =>
-        stranger.send(packet.encode(replyTo(query, answer)), peer.port, peer.address, () => sent()),
+        unrelated.send(packet.encode(replyTo(query, answer)), peer.port, peer.address, () => sent()),
       )
     for (const part of await script(query, elsewhere))
       if (typeof part !== 'string')
@@ -128,7 +128,7 @@ export async function startNameServer(
     async stop() {
       for (const socket of sockets) socket.destroy()
       udp.close()
-      stranger.close()
+      unrelated.close()
       await new Promise((closed) => tcp.close(closed))
     },
   }

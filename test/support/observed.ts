@@ -36,7 +36,7 @@ export const observedCertificate = (
   ...fields,
 })
 
-export const sighting = (
+export const newObservation = (
   certificate: CertificateRecord,
   at: Date,
   where: Partial<ObservedEndpoint> = {},

@@ -30,7 +30,7 @@ export interface AttemptMade {
   codes: Record<string, string>
 }
 
-export interface Told {
+export interface ReceivedDsn {
   /** When the DSN reached the sender, in milliseconds after the message was received. */
   at: number
   kind: DsnKind
@@ -53,7 +53,7 @@ interface Options {
 
 export class Deployment {
   readonly attempts: AttemptMade[] = []
-  readonly told: Told[] = []
+  readonly results: ReceivedDsn[] = []
   readonly #queues = new Queues()
   readonly #table = new MemoryTable()
   readonly #contents = new Map<string, Buffer>()
@@ -116,7 +116,9 @@ export class Deployment {
     read: async ({ key }) => this.#contents.get(key) ?? Buffer.of(),
     store: async (octets, { key }) => void this.#contents.set(key, octets),
     transmit: (mail, job) =>
-      mail.message.envelope.mailFrom === '' ? this.#tell(mail) : this.#attempt(mail, job.route, job.attempt),
+      mail.message.envelope.mailFrom === ''
+        ? this.#recordDsn(mail)
+        : this.#attempt(mail, job.route, job.attempt),
     whyNot: () => null,
     connectors: () => this.#options.connectors,
     now: () => new Date(this.#now),
@@ -142,12 +144,12 @@ export class Deployment {
     return outcomes
   }
 
-  async #tell({ content, recipients }: OutboundMessage): Promise<Outcomes> {
+  async #recordDsn({ content, recipients }: OutboundMessage): Promise<Outcomes> {
     const { parts } = readMultipart(content)
     const status = parts[1]?.text ?? ''
     const values = (name: string) =>
       [...status.matchAll(new RegExp(`^${name}: (.*)\\r$`, 'gm'))].map(([, value = '']) => value)
-    this.told.push({
+    this.results.push({
       at: this.#elapsed(),
       kind: values('Action')[0] as DsnKind,
       addresses: values('Final-Recipient').map((value) => value.replace('rfc822; ', '')),

@@ -151,7 +151,7 @@ class Session {
     }
     if (line === 'STARTTLS') return this.#startTls()
     if (own === undefined || own.startsWith('2')) this.#follow(line)
-    this.#say(own ?? this.#usual(line))
+    this.#say(own ?? this.#followProtocol(line))
     if (line === 'QUIT') this.#socket.end()
     return true
   }
@@ -165,7 +165,7 @@ class Session {
     if (line === 'DATA' && this.#recipients.length > 0) this.#inData = true
   }
 
-  #usual(line: string): string {
+  #followProtocol(line: string): string {
     if (line.startsWith('EHLO')) return this.#ehlo()
     if (line === 'DATA') return this.#inData ? '354 go on' : '503 5.5.1 no recipients'
     return line === 'QUIT' ? '221 2.0.0 bye' : '250 2.1.0 OK'

@@ -52,7 +52,7 @@ export interface Given {
   hop?: Partial<SessionRecord['hop']>
   mtaSts?: MtaStsState
   connector?: TlsRequirement
-  wish?: Partial<SenderRequest>
+  senderRequest?: Partial<SenderRequest>
   tls?: ServerTls
 }
 
@@ -62,7 +62,7 @@ export function session({
   hop,
   mtaSts = noMtaSts,
   connector = noConnector,
-  wish,
+  senderRequest,
   tls = established(),
 }: Given) {
   const nextHop: SessionRecord['hop'] = {
@@ -75,7 +75,7 @@ export function session({
     ...hop,
   }
   const domain = 'partner.example'
-  const decision = decideHop(connector, { ...nothing, ...wish }, { ...nextHop, domain }, mtaSts)
+  const decision = decideHop(connector, { ...nothing, ...senderRequest }, { ...nextHop, domain }, mtaSts)
   const common = { domain, hop: nextHop, mtaSts, enforced: decision.enforced }
   if (decision.kind === 'Refuse') {
     const { result, reply } = decision.fault

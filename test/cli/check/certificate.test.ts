@@ -319,15 +319,15 @@ describe('a chain', () => {
     const shuffled = [leaf, authority.root.ca, middle].join('\n')
     const disordered = await trusting({ ...good, cert: shuffled })
     assert.deepEqual(failures(disordered), [])
-    const stranger = await createPki('Stranger')
-    const idle = await trusting({ ...good, cert: [leaf, middle, stranger.ca].join('\n') })
+    const unrelated = await createPki('Stranger')
+    const idle = await trusting({ ...good, cert: [leaf, middle, unrelated.ca].join('\n') })
     assert.match(idle.line('chain'), /^WARN .*3 certificates, complete, but "Stranger" is not needed → /)
   })
 
   test('whose certificates do not belong together fails', async () => {
     const other = await createPki()
-    const [theirs, alike] = await Promise.all([other.subordinate('Alike'), other.subordinate('Alike')])
-    const { cert, key } = await theirs.issue({ names })
+    const [otherIssuer, alike] = await Promise.all([other.subordinate('Alike'), other.subordinate('Alike')])
+    const { cert, key } = await otherIssuer.issue({ names })
     const strange = await trusting({ cert: `${firstOf(cert)}\n${firstOf(alike.ca)}`, key })
     assert.match(
       strange.line('chain'),

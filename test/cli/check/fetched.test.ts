@@ -92,11 +92,11 @@ describe('an issuer', () => {
   })
 
   test('that is fetched and is an unknown root is not reported as missing', async () => {
-    const stranger = await createPki('Stranger Root')
-    answers.set('/stranger', (response) => response.end(derOf(stranger.ca)))
+    const unrelated = await createPki('Stranger Root')
+    answers.set('/stranger', (response) => response.end(derOf(unrelated.ca)))
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/stranger') })]
     const file = join(folder, 'stranger.pem')
-    writeFileSync(file, (await stranger.issue({ names, extensions })).cert)
+    writeFileSync(file, (await unrelated.issue({ names, extensions })).cert)
     const seen = await checked('--certificate', file)
     assert.match(seen.line('chain'), /^OK .*1 certificate, complete and in order$/)
     assert.match(seen.line('root'), /^FAIL .*"Stranger Root" is not in the trust store/)

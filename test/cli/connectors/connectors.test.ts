@@ -440,11 +440,11 @@ outboundConnectors:
       minimumTlsVersion: TLSv1.3 }
 `)
     const { out } = await api.mailflow('connectors', 'list')
-    const demands = out
+    const requirements = out
       .split('\n')
       .slice(1, -1)
       .map((line) => line.split(/ {2,}/).at(-1))
-    assert.deepEqual(demands, [
+    assert.deepEqual(requirements, [
       'TLS, else deferred',
       'nothing; may relay: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
       'TLS; may relay: mail.ours.example, 1 pinned certificate',

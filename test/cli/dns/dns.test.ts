@@ -16,7 +16,7 @@ const domain = 'ours.example'
 const host = 'mx.ours.example'
 const week = 604_800
 
-let world: DnsSetup
+let setup: DnsSetup
 let current: OwnCertificate
 let rsa: OwnCertificate
 let next: OwnCertificate
@@ -26,13 +26,13 @@ const idOf = (mode: 'testing' | 'enforce' | 'none', mxHosts = [host], maxAgeSeco
   formatPolicy({ mxHosts, mode, maxAgeSeconds }).id
 
 before(async () => {
-  world = await startDnsSetup(domain)
-  current = await ownCertificate(world.pki, { names: [host] })
-  rsa = await ownCertificate(world.pki, { names: [host], rsa: true })
-  next = await ownCertificate(world.pki, { names: [host] }, 'Next')
-  past = await ownCertificate(world.pki, { names: [host] }, 'Deprecated')
+  setup = await startDnsSetup(domain)
+  current = await ownCertificate(setup.pki, { names: [host] })
+  rsa = await ownCertificate(setup.pki, { names: [host], rsa: true })
+  next = await ownCertificate(setup.pki, { names: [host] }, 'Next')
+  past = await ownCertificate(setup.pki, { names: [host] }, 'Deprecated')
 })
-after(() => world.stop())
+after(() => setup.stop())
 
 /** Everything is published correctly. */
 const good = (): Names => ({
@@ -41,13 +41,13 @@ const good = (): Names => ({
   [host]: { A: ['8.8.8.8'] },
   'amazonses.com': { TXT: ['v=spf1 ip4:199.255.192.0/22 -all'] },
   [`_mta-sts.${domain}`]: { TXT: [`v=STSv1; id=${idOf('enforce')}`] },
-  [`mta-sts.${domain}`]: { A: [world.policyAddress] },
+  [`mta-sts.${domain}`]: { A: [setup.policyAddress] },
   [`_smtp._tls.${domain}`]: { TXT: [`v=TLSRPTv1; rua=mailto:tls@${domain}`] },
   [`_25._tcp.${host}`]: { TLSA: [current.tlsa, rsa.tlsa, next.tlsa] },
 })
 
 beforeEach(() => {
-  world.around = {
+  setup.around = {
     names: good(),
     signed: '*',
     policy: { text: policyText({ mx: [host], maxAge: week }) },
@@ -64,7 +64,7 @@ interface Found {
 }
 
 async function look(...args: string[]): Promise<Found> {
-  const { status, out, err } = await world.dns(domain, '--json', ...args)
+  const { status, out, err } = await setup.dns(domain, '--json', ...args)
   assert.equal(err, '')
   const json = JSON.parse(out)
   return { status, checks: json.checks, json }
@@ -99,7 +99,7 @@ test('reports every record as OK with status 0 when everything is published corr
 })
 
 test('reports every record as missing and prints what to publish when nothing is published', async () => {
-  world.around.names = { arpa: {} }
+  setup.around.names = { arpa: {} }
   const found = await look()
   assert.equal(found.status, 3)
   assert.deepEqual(resultsOf(found), {
@@ -586,8 +586,8 @@ for (const [about, some] of Object.entries(cases))
   describe(about, () => {
     for (const [name, { of, names, change, args, result, says, wanted, status }] of Object.entries(some))
       test(`${name}: ${result}`, async () => {
-        Object.assign(world.around.names, names)
-        change?.(world.around)
+        Object.assign(setup.around.names, names)
+        change?.(setup.around)
         const found = await look(...(args ?? []))
         const check = named(found, of)
         assert.deepEqual([check.result, check.says], [result, check.says])
@@ -599,8 +599,8 @@ for (const [about, some] of Object.entries(cases))
 
 describe('the text output', () => {
   test('shows the records in zone file syntax, then the findings', async () => {
-    Object.assign(world.around.names, { [domain]: { MX: [[10, 'mx.other.example']], TXT: [] } })
-    const { out, status } = await world.dns(domain, '--report-address', 'tls@ours.example')
+    Object.assign(setup.around.names, { [domain]: { MX: [[10, 'mx.other.example']], TXT: [] } })
+    const { out, status } = await setup.dns(domain, '--report-address', 'tls@ours.example')
     assert.equal(status, 3)
     const id = idOf('enforce')
     assert.equal(
@@ -652,8 +652,8 @@ Findings:
 
   test('removes control characters from untrusted text', async () => {
     const text = 'v=spf1 \u001b[2J\r\nOK all'
-    Object.assign(world.around.names, { [domain]: { MX: [[10, 'a\u001b[31m.example']], TXT: [text] } })
-    const { out } = await world.dns(domain)
+    Object.assign(setup.around.names, { [domain]: { MX: [[10, 'a\u001b[31m.example']], TXT: [text] } })
+    const { out } = await setup.dns(domain)
     assert.doesNotMatch(out.replaceAll('\n', ''), /\p{Cc}/u)
     assert.match(out, /v=spf1/)
   })
@@ -674,21 +674,21 @@ describe('dns', () => {
     [[], /an argument is missing/],
   ] as const)
     test(`rejects ${args.slice(-2).join(' ') || 'a missing domain'}`, async () => {
-      const { status, err } = await world.dns(...args)
+      const { status, err } = await setup.dns(...args)
       assert.equal(status, 2)
       assert.match(err, says)
     })
 
   test('warns about a domain that is not accepted', async () => {
-    world.around.accepted = []
+    setup.around.accepted = []
     const found = await look()
     assert.equal(named(found, 'Accepted domain').result, 'WARN')
     assert.equal(found.status, 0)
   })
 
   test('requires --host when the gateway has published nothing', async () => {
-    world.around.certificates = null
-    const { status, err, out } = await world.dns(domain)
+    setup.around.certificates = null
+    const { status, err, out } = await setup.dns(domain)
     assert.deepEqual([status, out], [1, ''])
     assert.match(err, /has not published its certificates yet[\s\S]*--host HOST/)
   })

@@ -69,11 +69,11 @@ test('the comparison waits five seconds for a silent store', async ({ mock }) =>
   mock.timers.enable({ apis: ['setTimeout'] })
   const errors: unknown[] = []
   const logger = { error: (_: string, error: unknown) => errors.push(error) } as unknown as Logger
-  const remarks = createWarningFinder({ readAll: () => new Promise(() => {}) }, outboundWarnings, {
+  const foundWarnings = createWarningFinder({ readAll: () => new Promise(() => {}) }, outboundWarnings, {
     logger,
     now: () => 0,
   })
-  const warnings = remarks(outbound(outboundInput()))
+  const warnings = foundWarnings(outbound(outboundInput()))
   mock.timers.tick(4_999)
   assert.deepEqual(errors, [])
   mock.timers.tick(1)

@@ -132,7 +132,7 @@ test('POST /explain shows the connector that identifies our own server, and the 
     tls: { negotiated: true, protocol: 'TLSv1.2' },
   })
   assert.deepEqual(outcomes(body.considered), ['Everyone: Decides', 'Office: Grants'])
-  const [northwind, below, ours] = body.recipients
+  const [northwind, below, own] = body.recipients
   assert.deepEqual(outcomes(northwind.considered), ['Northwind: Decides', 'Weak: Outranked'])
   assert.deepEqual(northwind.route, { kind: 'Mx', domain: 'northwind.example' })
   assert.deepEqual(
@@ -141,7 +141,7 @@ test('POST /explain shows the connector that identifies our own server, and the 
   )
   assert.deepEqual(outcomes(below.considered), ['Weak: Decides'])
   assert.equal(below.tls.level, 'Opportunistic')
-  assert.deepEqual(outcomes(ours.considered), ['Mailboxes: Decides'])
+  assert.deepEqual(outcomes(own.considered), ['Mailboxes: Decides'])
 })
 
 test('POST /explain sends and stores nothing', async () => {

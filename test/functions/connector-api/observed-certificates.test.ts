@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { daysAfter, observedCertificate, sighting } from '../../support/observed.ts'
+import { daysAfter, newObservation, observedCertificate } from '../../support/observed.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
 const bank = { id: '01KF0CVZT00000000000000001', name: 'To the bank' }
@@ -18,10 +18,10 @@ before(async () => {
   const expiring = (letter: string, days: number) =>
     observedCertificate(letter, { notAfter: daysAfter(days, now).toISOString() })
   for (const one of [
-    sighting(expiring('a', 2), daysAfter(-9, now), { connector: bank, host: 'mx1.bank.example' }),
-    sighting(expiring('b', 80), daysAfter(-1, now), { connector: bank, host: 'mx1.bank.example' }),
-    sighting(expiring('c', 10.5), daysAfter(-1, now), { connector: bank, host: 'mx2.bank.example' }),
-    sighting(expiring('d', -1.5), daysAfter(-3, now), { connector: clinic, host: 'mx.clinic.example' }),
+    newObservation(expiring('a', 2), daysAfter(-9, now), { connector: bank, host: 'mx1.bank.example' }),
+    newObservation(expiring('b', 80), daysAfter(-1, now), { connector: bank, host: 'mx1.bank.example' }),
+    newObservation(expiring('c', 10.5), daysAfter(-1, now), { connector: bank, host: 'mx2.bank.example' }),
+    newObservation(expiring('d', -1.5), daysAfter(-3, now), { connector: clinic, host: 'mx.clinic.example' }),
   ])
     await table.record(one, one.at, AbortSignal.timeout(5_000))
 })

@@ -4,9 +4,9 @@ import { Batch, type BatchOptions } from '../../../functions/deliver-message/bat
 import type { Slot } from '../../../shared/transport/slots.ts'
 
 /** Slots that are counted. */
-function places(most: number) {
+function places(max: number) {
   const asked: string[] = []
-  let free = most
+  let free = max
   return {
     asked,
     free: () => free,

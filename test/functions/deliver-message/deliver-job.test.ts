@@ -398,7 +398,7 @@ describe('a worker that dies', () => {
   })
 
   describe('whose attempt was cancelled', () => {
-    const forestalled = async () => {
+    const cancelled = async () => {
       const job = jobFor(['a@partner.example', 'b@partner.example'])
       const one = worker({})
       const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
@@ -418,7 +418,7 @@ describe('a worker that dies', () => {
       )
 
     it('is never tried once the recipient is settled', async () => {
-      const { job, one } = await forestalled()
+      const { job, one } = await cancelled()
       await settle(job)
       const delivery = await deliverJob(job, one)
       const later = await deliverJob(job, { ...one, now: () => minutesLater(60) })
@@ -427,7 +427,7 @@ describe('a worker that dies', () => {
     })
 
     it('is waited for, and tried when the worker that cancelled it does not settle the recipient', async () => {
-      const { job, one } = await forestalled()
+      const { job, one } = await cancelled()
       const delivery = await deliverJob(job, one)
       assert.deepEqual(
         delivery.busy.map(({ address }) => address),

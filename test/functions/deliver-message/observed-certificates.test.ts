@@ -64,10 +64,10 @@ describe('the certificate of a session', () => {
     ['without a certificate that can be parsed', connector, { tls: established() }, 'nothing'],
   ] as const)
     test(`${what}: ${kept}`, () => {
-      const sightings = new ObservedCertificates()
-      const watch = certificateWatch(sightings, { connector: by ?? undefined }, () => at)
+      const newObservations = new ObservedCertificates()
+      const watch = certificateWatch(newObservations, { connector: by ?? undefined }, () => at)
       watch.session(session({ tls: shown, ...given }))
-      const found = sightings.take().map(({ endpoint, verifiedBy }) => {
+      const found = newObservations.take().map(({ endpoint, verifiedBy }) => {
         assert.deepEqual(endpoint, {
           kind: 'PartnerServer',
           connector: by,
@@ -90,27 +90,29 @@ describe('the certificate of a session', () => {
       dane: { kind: 'Records' as const, baseDomain: 'mx.partner.example', names, records },
     }
     const tls = { ...shown, chain: [raw.toString('base64')] }
-    const sightings = new ObservedCertificates()
-    certificateWatch(sightings, {}, () => at).session(session({ hop, tls }))
+    const newObservations = new ObservedCertificates()
+    certificateWatch(newObservations, {}, () => at).session(session({ hop, tls }))
     assert.deepEqual(
-      sightings.take().map(({ endpoint: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
+      newObservations
+        .take()
+        .map(({ endpoint: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
       [[null, 'partner.example', 'Dane']],
     )
   })
 
   test('a batch holds at most 200', () => {
-    const sightings = new ObservedCertificates()
-    const watch = certificateWatch(sightings, { connector }, () => at)
+    const newObservations = new ObservedCertificates()
+    const watch = certificateWatch(newObservations, { connector }, () => at)
     for (let index = 0; index < 300; index++)
       watch.session(session({ tls: shown, hop: { host: `mx${index}.partner.example` } }))
-    assert.equal(sightings.take().length, 200)
-    assert.deepEqual(sightings.take(), [])
+    assert.equal(newObservations.take().length, 200)
+    assert.deepEqual(newObservations.take(), [])
   })
 })
 
 describe('the function', () => {
-  const told: EventEntry[] = []
-  const bus = eventsServer((entry) => told.push(entry))
+  const results: EventEntry[] = []
+  const bus = eventsServer((entry) => results.push(entry))
   let events: Listening
   let secrets: FakeSecrets
   let unit: DeliverMessage
@@ -160,7 +162,7 @@ describe('the function', () => {
       await other.issue({ names: ['mx.partner.example'] }),
     ]
     await deliverTo(first, { connector })
-    assert.equal(told.length, 0)
+    assert.equal(results.length, 0)
     await deliverTo(second, { connector })
     const [observation, ...others] = await seen('c1')
     assert.deepEqual(others, [])
@@ -168,7 +170,7 @@ describe('the function', () => {
       observation?.certificates.map(({ fingerprint256 }) => fingerprint256),
       [fingerprintOf(second), fingerprintOf(first)],
     )
-    const [event, ...more] = told.splice(0)
+    const [event, ...more] = results.splice(0)
     assert.deepEqual(more, [])
     assert.deepEqual([event?.Source, event?.DetailType], ['mailflow', 'Partner Certificate Changed'])
     const detail = JSON.parse(event?.Detail ?? '')
@@ -181,15 +183,15 @@ describe('the function', () => {
 
   test('records its own client certificate, never the key', async () => {
     const pki = await createPki()
-    const ours = await pki.issue({ names: ['mail.ours.example'] })
-    secrets.keepIdentity('ours', ours)
+    const ownCertificate = await pki.issue({ names: ['mail.ours.example'] })
+    secrets.keepIdentity('ours', ownCertificate)
     const tls = { ...opportunistic, level: 'EncryptionOnly', clientCertificate: 'ours' } as const
     const by = { id: 'c3', name: 'Mutual' }
     await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by, tls })
     const own = (await seen('c3')).filter(({ kind }) => kind === 'Own')
     assert.deepEqual(
       own.map(({ host, certificates }) => [host, certificates[0]?.fingerprint256, certificates[0]?.keyType]),
-      [['mailflow/client-certificates/ours', fingerprintOf(ours), 'EC']],
+      [['mailflow/client-certificates/ours', fingerprintOf(ownCertificate), 'EC']],
     )
     assert.doesNotMatch(JSON.stringify(own), /PRIVATE|BEGIN/)
   })
@@ -201,6 +203,6 @@ describe('the function', () => {
     await events.stop()
     await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
     assert.equal((await seen('c2'))[0]?.changes.length, 1)
-    assert.equal(told.length, 0)
+    assert.equal(results.length, 0)
   })
 })

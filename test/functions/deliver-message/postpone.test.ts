@@ -23,9 +23,9 @@ const job = (waits?: number): DeliveryJob => ({
   ...(waits === undefined ? {} : { waits }),
 })
 
-async function put(given: DeliveryJob, reason: PostponeReason, chance = 0) {
+async function put(given: DeliveryJob, reason: PostponeReason, random = 0) {
   const delivery = recordingQueue<DeliveryJob>()
-  await postpone(given, reason, { delivery, random: () => chance })
+  await postpone(given, reason, { delivery, random: () => random })
   return { delivered: delivery.take() }
 }
 
@@ -39,10 +39,10 @@ describe('a job that has not begun', () => {
     const [first] = (await put(job(), 'NoSlot')).delivered
     assert.deepEqual(first, { job: job(1), delaySeconds: 1, group: 'partner.example' })
     assert.deepEqual(DeliveryJob.parse(first?.job), job(1))
-    const pauses = async (chance: number) =>
+    const pauses = async (random: number) =>
       Promise.all(
         [0, 1, 2, 3, 4, 5, 6].map(
-          async (waits) => (await put(job(waits), 'NoSlot', chance)).delivered[0]?.delaySeconds,
+          async (waits) => (await put(job(waits), 'NoSlot', random)).delivered[0]?.delaySeconds,
         ),
       )
     assert.deepEqual(await pauses(0), [1, 2, 4, 8, 16, 30, 30])

@@ -50,7 +50,7 @@ for (const [name, connectors, minutes, kind] of rows)
 
 test('a delay DSN is recorded with the recipient, so that it is not sent again', () => {
   const connectors = snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] })
-  const told = (minutes: number) => {
+  const results = (minutes: number) => {
     const now = minutesLater(minutes)
     const verdicts = evaluate({
       snapshot: connectors,
@@ -62,7 +62,7 @@ test('a delay DSN is recorded with the recipient, so that it is not sent again',
     const { evaluation } = dispatch(mail, verdicts, now, connectors.version)
     return evaluation.flatMap(({ job }) => job.recipients.map(({ delayNotified }) => delayNotified))
   }
-  assert.deepEqual([told(0), told(245)], [[false], [true]])
+  assert.deepEqual([results(0), results(245)], [[false], [true]])
 })
 
 test('a delivery names the connector for its domain, or none', () => {

@@ -242,7 +242,7 @@ describe('a timer', () => {
 })
 
 describe('a bounce and a delivery of the same recipient', () => {
-  const strangers = (id: string) => ({
+  const unrelated = (id: string) => ({
     ...job(id, [northwind()]),
     message: message({ id, mailFrom: 'a@elsewhere.example' }),
   })
@@ -253,8 +253,8 @@ describe('a bounce and a delivery of the same recipient', () => {
   test('a delivery sent before the bounce finds its attempt cancelled', async () => {
     const it = unit()
     const id = nextId()
-    await it.run(strangers(id), receivedAt, accepting)
-    await it.run(strangers(id), minutesLater(1))
+    await it.run(unrelated(id), receivedAt, accepting)
+    await it.run(unrelated(id), minutesLater(1))
     assert.equal(it.bounce.sent.length, 1)
     assert.deepEqual(await claimAttempt(id, it), { kind: 'Done', result: { outcome: 'Forestalled' } })
   })
@@ -262,9 +262,9 @@ describe('a bounce and a delivery of the same recipient', () => {
   test('a bounce does not overtake a delivery that has begun', async () => {
     const it = unit()
     const id = nextId()
-    await it.run(strangers(id), receivedAt, accepting)
+    await it.run(unrelated(id), receivedAt, accepting)
     await claimAttempt(id, it)
-    assert.deepEqual(await it.run(strangers(id), minutesLater(1)), [])
+    assert.deepEqual(await it.run(unrelated(id), minutesLater(1)), [])
     assert.deepEqual(it.bounce.sent, [])
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
   })
@@ -273,8 +273,8 @@ describe('a bounce and a delivery of the same recipient', () => {
     const it = unit()
     const id = nextId()
     it.bounce.failOnce()
-    await assert.rejects(it.run(strangers(id), receivedAt))
-    await it.run(strangers(id), minutesLater(1), accepting)
+    await assert.rejects(it.run(unrelated(id), receivedAt))
+    await it.run(unrelated(id), minutesLater(1), accepting)
     assert.deepEqual(it.delivery.sent, [])
     assert.deepEqual(
       it.bounce.sent.map(({ job }) => job.recipients.map(({ reply }) => reply.enhanced)),
@@ -286,9 +286,9 @@ describe('a bounce and a delivery of the same recipient', () => {
     const it = unit()
     const id = nextId()
     it.bounce.failOnce()
-    await assert.rejects(it.run(strangers(id), receivedAt))
+    await assert.rejects(it.run(unrelated(id), receivedAt))
     await it.claims.claim(attemptKey(id, 'b@northwind.example', 1), minutesLater(20), 360_000, 2_000_000_000)
-    await it.run(strangers(id), minutesLater(21))
+    await it.run(unrelated(id), minutesLater(21))
     assert.equal(it.bounce.sent.length, 1)
   })
 })

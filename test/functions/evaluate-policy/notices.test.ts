@@ -89,7 +89,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
   }
   const noticeQueue = recordingQueue<CertificateNotice>()
   const away = { queue: false, topic: false }
-  const told = new NoticeQueue({
+  const results = new NoticeQueue({
     async trySend(outgoing) {
       if (away.queue) return outgoing.map(() => new Error('the queue is down'))
       noticeQueue.sent.push(...outgoing)
@@ -109,7 +109,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     connector,
     queues,
     noticeQueue,
-    told,
+    told: results,
     away,
     published,
     counted,
@@ -133,7 +133,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
         verdicts,
         rules,
         now,
-        { recording: noting, notices: told },
+        { recording: noting, notices: results },
         { logger, metrics: counting },
       )
       return verdicts.map(({ action, reason }) => `${action} ${reason}`)
@@ -164,7 +164,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
 
 const known = {}
 const renewed = { subjectAltNames: ['mx1.contoso.example'], fingerprint256: 'cd'.repeat(32) }
-const stranger = (index: number) => ({
+const unrelated = (index: number) => ({
   subjectAltNames: ['stranger.example'],
   fingerprint256: index.toString(16).padStart(64, '0'),
 })
@@ -340,7 +340,7 @@ test('untrusted certificates cause at most ten notices for a connector and day',
   const it = unit()
   const outcomes: string[] = []
   for (let index = 0; index < 12; index++) {
-    const fingerprint256 = stranger(index).fingerprint256
+    const fingerprint256 = unrelated(index).fingerprint256
     const notice = certificateNotice({ connector: it.connector.id, fingerprint256 })
     outcomes.push((await it.raising(notice, receivedAt)).kind)
   }

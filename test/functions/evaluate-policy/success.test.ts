@@ -57,7 +57,7 @@ const taken = (address: string, fields: Partial<Recipient> = {}, of: Partial<Att
     }),
     ...fields,
   })
-const told = ({ sent }: { sent: { job: BounceJob }[] }) =>
+const results = ({ sent }: { sent: { job: BounceJob }[] }) =>
   sent.map(({ job: { kind, recipients } }) => [kind, recipients.map(({ recipient: { address } }) => address)])
 
 describe('a success DSN', () => {
@@ -70,7 +70,7 @@ describe('a success DSN', () => {
       taken('never@x.example', { notify: ['NEVER'] }),
       taken('failure@x.example', { notify: ['FAILURE', 'DELAY'] }),
     ])
-    assert.deepEqual(told(bounce), [['relayed', ['asked@x.example']]])
+    assert.deepEqual(results(bounce), [['relayed', ['asked@x.example']]])
     const [reported] = bounce.sent[0]?.job.recipients ?? []
     assert.match(reported?.explanation ?? '', /^mx\.northwind\.example accepted it/)
     assert.equal(reported?.reply.text, 'queued as 1')
@@ -81,19 +81,19 @@ describe('a success DSN', () => {
   test('says that a stored TLS report was delivered', async () => {
     const { run, bounce } = unit()
     await run([taken(reportAddress, {}, { host: 'TLS reports' })])
-    assert.deepEqual(told(bounce), [['delivered', [reportAddress]]])
+    assert.deepEqual(results(bounce), [['delivered', [reportAddress]]])
   })
 
   test('is not sent for mail to the report address that was ignored', async () => {
     const { run, bounce } = unit()
     await run([taken(reportAddress, {}, { host: null })])
-    assert.deepEqual(told(bounce), [])
+    assert.deepEqual(results(bounce), [])
   })
 
   test('is not sent for a message from <>', async () => {
     const { run, bounce } = unit()
     await run([taken('b@x.example')], '')
-    assert.deepEqual(told(bounce), [])
+    assert.deepEqual(results(bounce), [])
   })
 
   test('is sent once although the job comes again', async () => {
@@ -101,7 +101,7 @@ describe('a success DSN', () => {
     const id = nextId()
     await run([recipient({ address: 'b@x.example', notify: ['SUCCESS'] })], 'a@ours.example', id)
     for (let times = 0; times < 2; times++) await run([taken('b@x.example')], 'a@ours.example', id)
-    assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
+    assert.deepEqual(results(bounce), [['relayed', ['b@x.example']]])
   })
 
   test('settles the recipient, whatever the outcome of a second attempt', async () => {
@@ -116,7 +116,7 @@ describe('a success DSN', () => {
     await run([taken(address)], 'a@ours.example', id)
     await run([{ ...asked, lastAttempt: attempt() }], 'a@ours.example', id)
     assert.equal(await state(), 'Delivered')
-    assert.deepEqual([told(bounce), evaluation.sent], [[['relayed', [address]]], []])
+    assert.deepEqual([results(bounce), evaluation.sent], [[['relayed', [address]]], []])
   })
 
   test('is sent again when it could not be sent', async () => {
@@ -125,7 +125,7 @@ describe('a success DSN', () => {
     bounce.failOnce()
     await assert.rejects(run([taken('b@x.example')], 'a@ours.example', id), /the queue is away/)
     await run([taken('b@x.example')], 'a@ours.example', id)
-    assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
+    assert.deepEqual(results(bounce), [['relayed', ['b@x.example']]])
   })
 
   test('does not prevent a decision about the other recipients', async () => {
@@ -136,7 +136,7 @@ describe('a success DSN', () => {
       verdicts.map(({ action, recipient: { address } }) => [action, address]),
       [['Defer', 'later@x.example']],
     )
-    assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
+    assert.deepEqual(results(bounce), [['relayed', ['b@x.example']]])
     assert.deepEqual(
       evaluation.sent.map(({ job }) => job.recipients.map(({ address }) => address)),
       [['later@x.example']],

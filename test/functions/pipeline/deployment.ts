@@ -40,7 +40,7 @@ export interface Faults {
 }
 
 export interface Setting {
-  chance: Random
+  random: Random
   faults: Faults
   table: { send(command: Command): unknown }
   connectors: Snapshot
@@ -60,7 +60,7 @@ export class SimulatedDeployment {
   readonly witness = new Witness()
   readonly log: string[] = []
   readonly #settings: Setting
-  readonly #chance: Random
+  readonly #random: Random
   readonly #contents = new Map<string, Buffer>()
   #workers: Worker[] = []
   #accepted = ''
@@ -71,7 +71,7 @@ export class SimulatedDeployment {
 
   constructor(setting: Setting) {
     this.#settings = setting
-    this.#chance = setting.chance
+    this.#random = setting.random
     this.#now = setting.now
     this.#connectors = setting.connectors
   }
@@ -87,9 +87,9 @@ export class SimulatedDeployment {
     for (let step = 0; step < maxSteps; step++) {
       await this.#waitUntilIdle()
       this.#retire()
-      if (step < maxStepsWithChanges && this.#chance.happens(this.#settings.faults.changes))
+      if (step < maxStepsWithChanges && this.#random.happens(this.#settings.faults.changes))
         this.#changeConnectors()
-      if (this.#retriesLeft > 0 && this.#chance.happens(this.#settings.faults.retries)) this.#retry()
+      if (this.#retriesLeft > 0 && this.#random.happens(this.#settings.faults.retries)) this.#retry()
       if (!(await this.#proceed())) return
     }
     this.#logEvent('there is no end of it')
@@ -98,9 +98,9 @@ export class SimulatedDeployment {
   /** Executes one event. @returns false when none is possible any more */
   async #proceed(): Promise<boolean> {
     const entries = this.queues.visible(this.#now)
-    if (entries.length > 0 && (this.#workers.length === 0 || this.#chance.happens(0.25)))
-      this.#begin(this.#chance.oneOf(entries))
-    else if (this.#workers.length > 0) await this.#advance(this.#chance.oneOf(this.#workers))
+    if (entries.length > 0 && (this.#workers.length === 0 || this.#random.happens(0.25)))
+      this.#begin(this.#random.oneOf(entries))
+    else if (this.#workers.length > 0) await this.#advance(this.#random.oneOf(this.#workers))
     else return this.#wait()
     return true
   }
@@ -131,20 +131,20 @@ export class SimulatedDeployment {
     const { deaths, mortalUnits, failures } = this.#settings.faults
     if (this.#now > worker.deadline) return this.#die(worker)
     if (mortalUnits.includes(worker.entry.unit) && this.#fault(deaths)) return this.#die(worker)
-    const step = worker.takeStep((steps) => this.#chance.oneOf(steps))
+    const step = worker.takeStep((steps) => this.#random.oneOf(steps))
     const isTransmission = step.name.startsWith('transmit')
-    this.#now += this.#chance.integerBelow(isTransmission ? this.#transmissionMs() : 20)
+    this.#now += this.#random.integerBelow(isTransmission ? this.#transmissionMs() : 20)
     if (isTransmission || !this.#fault(failures)) {
       this.#logEvent(`${worker.name}: ${step.name}`)
       return make(step)
     }
-    const how = this.#chance.oneOf(lostResponses)
+    const how = this.#random.oneOf(lostResponses)
     this.#logEvent(`${worker.name}: ${step.name} is ${how}`)
     return loseRequest(step, how)
   }
 
   #transmissionMs(): number {
-    return this.#chance.happens(this.#settings.faults.expiresSoon ? 0.8 : 0.3) ? 200_000 : 5_000
+    return this.#random.happens(this.#settings.faults.expiresSoon ? 0.8 : 0.3) ? 200_000 : 5_000
   }
 
   #die(worker: Worker): void {
@@ -153,7 +153,7 @@ export class SimulatedDeployment {
   }
 
   #fault(probability: number): boolean {
-    if (this.#faultsLeft === 0 || !this.#chance.happens(probability)) return false
+    if (this.#faultsLeft === 0 || !this.#random.happens(probability)) return false
     this.#faultsLeft--
     return true
   }
@@ -176,21 +176,21 @@ export class SimulatedDeployment {
 
   #duplicate(entry: Entry): void {
     const [soon, late] = this.#settings.faults.expiresSoon ? [5_000, 120_000] : [60_000, 1_200_000]
-    entry.visibleAt = this.#now + this.#chance.integerBelow(this.#chance.happens(0.5) ? soon : late)
+    entry.visibleAt = this.#now + this.#random.integerBelow(this.#random.happens(0.5) ? soon : late)
     this.#logEvent(`job ${entry.number} is going to come again`)
   }
 
   #changeConnectors(): void {
-    const changed = this.#chance.oneOf(this.#settings.others)
+    const changed = this.#random.oneOf(this.#settings.others)
     this.#connectors = { ...changed, version: this.#connectors.version + 1 }
     this.#logEvent(`connectors are now those numbered ${this.#settings.others.indexOf(changed)}`)
   }
 
   /** Runs now, with the next timer, or before another; sometimes twice at once. */
   #retry(): void {
-    const soon = this.#now + this.#chance.integerBelow(900_000)
-    const at = this.#chance.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, soon])
-    for (let times = this.#chance.happens(0.5) ? 1 : 2; times > 0; times--) {
+    const soon = this.#now + this.#random.integerBelow(900_000)
+    const at = this.#random.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, soon])
+    for (let times = this.#random.happens(0.5) ? 1 : 2; times > 0; times--) {
       this.#retriesLeft--
       const { number } = this.queues.send('retry', this.#accepted, at)
       this.#logEvent(`an administrator is going to ask for a retry, as job ${number}`)
@@ -199,7 +199,7 @@ export class SimulatedDeployment {
 
   #portsOf(worker: Worker): Ports {
     const { skewMs } = this.#settings.faults
-    const skew = skewMs === 0 ? 0 : this.#chance.integerBelow(2 * skewMs) - skewMs
+    const skew = skewMs === 0 ? 0 : this.#random.integerBelow(2 * skewMs) - skewMs
     return {
       request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
       send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
@@ -211,8 +211,8 @@ export class SimulatedDeployment {
       transmit: (mail, job, version) =>
         worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
       whyNot: () =>
-        this.#chance.happens(this.#settings.faults.postponements)
-          ? this.#chance.oneOf(['NoSlot', 'NoSlot', 'NoTime'])
+        this.#random.happens(this.#settings.faults.postponements)
+          ? this.#random.oneOf(['NoSlot', 'NoSlot', 'NoTime'])
           : null,
       connectors: () => this.#connectors,
       now: () => new Date(this.#now + skew),
@@ -256,19 +256,19 @@ export class SimulatedDeployment {
     version: number,
     worker: Worker,
   ): Outcomes {
-    const outdated = connectorsVersion !== version
+    const stale = connectorsVersion !== version
     return new Map(
       recipients.map(({ address }) => {
-        const outcome = this.#chance.oneOf(outcomes)
+        const outcome = this.#random.oneOf(outcomes)
         const delivered = outcome === 'Delivered'
-        const dsnPassedOn = this.#chance.happens(0.5)
+        const dsnPassedOn = this.#random.happens(0.5)
         this.witness.recordTransmission({
           message: message.id,
           address,
           attempt,
           delivered,
           dsnPassedOn,
-          stale: outdated,
+          stale,
           worker: worker.name,
         })
         this.#logEvent(`${address} by attempt ${attempt}: ${outcome}`)

@@ -27,7 +27,7 @@ const recipientRules: Record<string, (given: RecipientCase) => boolean> = {
     delivered,
   }) => delivered.length <= 1 + delivered.filter(({ written }) => !written).length,
   'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
-    transmissions.every(({ order }) => failed.every((told) => order < told.order)),
+    transmissions.every(({ order }) => failed.every((results) => order < results.order)),
   'the sender gets a failure DSN when it requested one': ({ history, recipient, state, failed }) =>
     failed.length > 0 === (state === 'Bounced' && requestsFailureDsn(history, recipient)),
   // A duplicate sent after an unknown first attempt may have reached a server that supports DSN.
@@ -56,7 +56,7 @@ const runRules: Record<string, (history: History) => boolean> = {
   'no job becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
   'a job reports no recipient again that its own DSN reported, if any of that was written': ({ witness }) =>
     witness.notifications.every(
-      (told) => !witness.notifications.some((earlier) => repeats(told, earlier, witness)),
+      (results) => !witness.notifications.some((earlier) => repeats(results, earlier, witness)),
     ),
   'no message leaves under older connectors, except an attempt that a worker began and did not end': ({
     witness,
@@ -93,16 +93,16 @@ function caseOf(history: History, recipient: Recipient): RecipientCase {
   const transmissions = witness.transmissions.filter(
     (made) => made.message === message.id && made.address === address,
   )
-  const told = witness.notifications.filter((notification) => notification.address === address)
+  const results = witness.notifications.filter((notification) => notification.address === address)
   return {
     history,
     recipient,
     state: state(message.id, address),
     transmissions,
     delivered: transmissions.filter(({ delivered }) => delivered),
-    failed: told.filter(({ kind }) => kind === 'failed'),
-    delayed: told.filter(({ kind }) => kind === 'delayed'),
-    relayed: told.filter(({ kind }) => kind === 'relayed'),
+    failed: results.filter(({ kind }) => kind === 'failed'),
+    delayed: results.filter(({ kind }) => kind === 'delayed'),
+    relayed: results.filter(({ kind }) => kind === 'relayed'),
   }
 }
 
@@ -132,14 +132,14 @@ function isNotifiedOnce(notifications: readonly Notification[]): boolean {
 }
 
 const repeats = (
-  told: Notification,
+  results: Notification,
   { dsn, ...earlier }: Notification,
   { notifications }: Witness,
 ): boolean =>
-  dsn !== told.dsn &&
-  earlier.job === told.job &&
-  earlier.address === told.address &&
-  notifications.some((known) => known.dsn === dsn && known.written !== null && known.written < told.order)
+  dsn !== results.dsn &&
+  earlier.job === results.job &&
+  earlier.address === results.address &&
+  notifications.some((known) => known.dsn === dsn && known.written !== null && known.written < results.order)
 
 /**
  * Upper limit of jobs: each recipient's first and last, and its timers of twelve hours; each attempt's outcome and

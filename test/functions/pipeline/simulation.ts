@@ -129,24 +129,24 @@ export async function simulate(mode: Mode, seed: number, table: Setting['table']
   const faults = { ...noFaults, ...given }
   const random = createRandom(seed)
   const { sent, recipients, octets } = mail(seed, random)
-  const world = new SimulatedDeployment({
-    chance: random,
+  const setup = new SimulatedDeployment({
+    random,
     faults,
     table,
     connectors: held ? holding : delivering,
     others: [delivering, refusing, bouncingOnTlsFailure, holding],
     now: receivedAt.getTime() + (held ? 0 : ageMs(faults, random)),
   })
-  world.accept({ message: sent, recipients, notBefore: null }, octets)
-  await world.run()
+  setup.accept({ message: sent, recipients, notBefore: null }, octets)
+  await setup.run()
   return {
     message: sent,
     recipients,
-    witness: world.witness,
-    deadLetters: world.queues.deadLetters.length,
-    ended: world.queues.nextVisible() === null,
-    state: await readStates(table, sent, recipients, world.witness),
-    log: world.log,
+    witness: setup.witness,
+    deadLetters: setup.queues.deadLetters.length,
+    ended: setup.queues.nextVisible() === null,
+    state: await readStates(table, sent, recipients, setup.witness),
+    log: setup.log,
   }
 }
 

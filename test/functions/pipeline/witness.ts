@@ -84,7 +84,8 @@ export class Witness {
 
   #dsnWritten(dsn: string, [kind, address]: [string, string]): void {
     const order = ++this.#order
-    for (const told of this.notifications)
-      if (told.dsn === dsn && told.kind === kind && told.address === address) told.written ??= order
+    for (const results of this.notifications)
+      if (results.dsn === dsn && results.kind === kind && results.address === address)
+        results.written ??= order
   }
 }

@@ -64,7 +64,7 @@ function reporting(zone: Zone | FakeResolver) {
   return {
     evaluation,
     stored,
-    told: results,
+    results,
     resolver,
     /** @param later hours after the first run */
     run: (later = 0, hasTime = () => true): Promise<ReportRun> => {
@@ -152,11 +152,9 @@ test('each destination gets each report once, for any number of runs', async () 
 
 test('the next run sends only the report that the queue did not accept', async () => {
   await count('partner.example')
-  const {
-    run,
-    evaluation,
-    told: results,
-  } = reporting(record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'))
+  const { run, evaluation, results } = reporting(
+    record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
+  )
   evaluation.failOnce()
   assert.deepEqual(await run(), { ...none, domains: 1, sent: 1, failed: 1 })
   assert.deepEqual(results.map(({ kind }) => kind).sort(), ['Failed', 'Sent'])
@@ -237,7 +235,7 @@ describe('a report by HTTPS', () => {
   })
 
   test('is posted once, in the format of the attachment', async () => {
-    const { run, told: results } = reporting(at())
+    const { run, results } = reporting(at())
     assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
     assert.deepEqual(
       host.requests.map(({ method, path, host }) => `${method} ${host} ${path}`),
@@ -259,7 +257,7 @@ describe('a report by HTTPS', () => {
   })
 
   test('is sent again by a later run when it was not accepted', async () => {
-    const { run, told: results } = reporting(at())
+    const { run, results } = reporting(at())
     answer = (_, response) => response.writeHead(503).end()
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
     assert.match(JSON.stringify(results), /reports\.partner\.example answered 503/)
@@ -276,14 +274,14 @@ describe('a report by HTTPS', () => {
 
   test('is not posted to a private network', async () => {
     for (const [later, address] of ['10.0.0.1', '169.254.169.254', '192.168.1.1'].entries()) {
-      const { run, told: results } = reporting(at(address))
+      const { run, results } = reporting(at(address))
       assert.equal((await run(later)).undeliverable, 1)
       assert.match(JSON.stringify(results), /no address that may be used/)
     }
   })
 
   test('is not posted to a server with a certificate for another name', async () => {
-    const { run, told: results } = reporting(at(host.address, 'other.example'))
+    const { run, results } = reporting(at(host.address, 'other.example'))
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
     assert.match(JSON.stringify(results), /the certificate is for reports\.partner\.example/)
     assert.deepEqual(host.requests, [])

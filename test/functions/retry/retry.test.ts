@@ -117,18 +117,18 @@ describe('for a whole day', () => {
   ]
   for (const [name, day, { outcome, code }, ends] of rows)
     test(name, async () => {
-      const { attempts, told } = await spend(day)
+      const { attempts, results } = await spend(day)
       followsTheSchedule(attempts, 24 * hour)
       for (const { outcomes, codes } of attempts)
         assert.deepEqual([outcomes, codes], [{ [addresses[0]]: outcome }, { [addresses[0]]: code }])
       assert.deepEqual(
-        told.map(({ kind, addresses: of, status }) => [kind, of, status]),
+        results.map(({ kind, addresses: of, status }) => [kind, of, status]),
         [
           ['delayed', [addresses[0]], [code]],
           ['failed', [addresses[0]], [ends]],
         ],
       )
-      const [delay, failure] = told
+      const [delay, failure] = results
       const first = attempts.find(({ at }) => at + attemptMs >= 4 * hour)
       assert.equal(delay?.at, (first?.at ?? 0) + attemptMs, 'with the first decision after four hours')
       assert.equal(failure?.at, 24 * hour)
@@ -139,13 +139,13 @@ describe('for a whole day', () => {
     })
 
   test('and for half a day when the connector says so', async () => {
-    const { attempts, told } = await spend({ partner: later, connector: { expirationHours: 12 } })
+    const { attempts, results } = await spend({ partner: later, connector: { expirationHours: 12 } })
     followsTheSchedule(attempts, 12 * hour)
     assert.deepEqual(
-      told.map(({ kind }) => kind),
+      results.map(({ kind }) => kind),
       ['delayed', 'failed'],
     )
-    assert.equal(told[1]?.at, 12 * hour)
+    assert.equal(results[1]?.at, 12 * hour)
   })
 
   test('the same message is tried at the same times, another at other times', async () => {
@@ -164,19 +164,19 @@ describe('for a whole day', () => {
 })
 
 test('mail that a connector holds is never tried, and its sender still gets DSNs', async () => {
-  const { attempts, told } = await spend({
+  const { attempts, results } = await spend({
     partner: {},
     inbound: [inbound({ senderDomains: ['elsewhere.example'], onViolation: 'Defer' })],
   })
   assert.deepEqual(attempts, [])
   assert.deepEqual(
-    told.map(({ at, kind, status }) => [at, kind, status]),
+    results.map(({ at, kind, status }) => [at, kind, status]),
     [
       [4 * hour, 'delayed', ['4.7.10']],
       [24 * hour, 'failed', ['5.7.10']],
     ],
   )
-  assert.match(told[1]?.words ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
+  assert.match(results[1]?.words ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
 })
 
 describe('of three recipients', () => {
@@ -185,7 +185,7 @@ describe('of three recipients', () => {
   }
 
   test('one is delivered and never sent again, and two are tried together until the end', async () => {
-    const { attempts, told } = await spend({
+    const { attempts, results } = await spend({
       partner: some,
       recipients: addresses.map((address) => recipient({ address })),
     })
@@ -200,7 +200,7 @@ describe('of three recipients', () => {
     for (const { outcomes } of others)
       assert.deepEqual(outcomes, { [addresses[1]]: 'TemporaryFailure', [addresses[2]]: 'TemporaryFailure' })
     assert.deepEqual(
-      told.map(({ at, kind, addresses: of }) => [kind, of.toSorted(), kind === 'failed' ? at : null]),
+      results.map(({ at, kind, addresses: of }) => [kind, of.toSorted(), kind === 'failed' ? at : null]),
       [
         ['delayed', addresses.slice(1), null],
         ['failed', addresses.slice(1), 24 * hour],
@@ -210,50 +210,50 @@ describe('of three recipients', () => {
 
   test('each gets the DSNs it requested', async () => {
     const notify: Recipient['notify'][] = [['SUCCESS'], ['NEVER'], ['FAILURE']]
-    const { told } = await spend({
+    const { results } = await spend({
       partner: { ...some, extensions: [] },
       recipients: addresses.map((address, index) => recipient({ address, notify: notify[index] ?? null })),
     })
     assert.deepEqual(
-      told.map(({ kind, addresses: of }) => [kind, of]),
+      results.map(({ kind, addresses: of }) => [kind, of]),
       [
         ['relayed', [addresses[0]]],
         ['failed', [addresses[2]]],
       ],
     )
-    assert.equal(told[0]?.at, attemptMs)
+    assert.equal(results[0]?.at, attemptMs)
   })
 
   test('a success that the next hop reports causes no DSN here', async () => {
-    const { told } = await spend({
+    const { results } = await spend({
       partner: {},
       recipients: [recipient({ address: addresses[0], notify: ['SUCCESS'] })],
     })
-    assert.deepEqual(told, [])
+    assert.deepEqual(results, [])
   })
 })
 
 test('a permanent refusal bounces at once, and nothing follows', async () => {
-  const { attempts, told } = await spend({ partner: { answerToMessage: '550 5.1.1 No such user' } })
+  const { attempts, results } = await spend({ partner: { answerToMessage: '550 5.1.1 No such user' } })
   assert.equal(attempts.length, 1)
   assert.deepEqual(
-    told.map(({ at, kind, status }) => [at, kind, status]),
+    results.map(({ at, kind, status }) => [at, kind, status]),
     [[attemptMs, 'failed', ['5.1.1']]],
   )
 })
 
 test('an unmet TLS requirement bounces at once when the connector says so', async () => {
-  const { attempts, told } = await spend({ partner: {}, connector: { ...forced, onTlsFailure: 'Bounce' } })
+  const { attempts, results } = await spend({ partner: {}, connector: { ...forced, onTlsFailure: 'Bounce' } })
   assert.equal(attempts.length, 1)
   assert.deepEqual(
-    told.map(({ at, kind, status }) => [at, kind, status]),
+    results.map(({ at, kind, status }) => [at, kind, status]),
     [[attemptMs, 'failed', ['5.7.321']]],
   )
 })
 
 test('a partner that recovers gets the message with the next attempt, and the sender gets no further DSN', async () => {
   let messages = 0
-  const { attempts, told } = await spend({
+  const { attempts, results } = await spend({
     partner: {
       answer: (command) => (command === 'DATA' && ++messages <= 20 ? '451 4.3.0 Later' : undefined),
     },
@@ -261,7 +261,7 @@ test('a partner that recovers gets the message with the next attempt, and the se
   assert.equal(attempts.length, 21)
   assert.equal(attempts.at(-1)?.outcomes[addresses[0]], 'Delivered')
   assert.deepEqual(
-    told.map(({ kind }) => kind),
+    results.map(({ kind }) => kind),
     ['delayed'],
   )
 })
@@ -269,43 +269,43 @@ test('a partner that recovers gets the message with the next attempt, and the se
 describe("an administrator's request for the next attempt", () => {
   test('is executed at once; the schedule continues from there, and no attempt is repeated', async () => {
     const at = 2 * hour + 7 * minute
-    const { attempts, told } = await spend({ partner: later, retriesAt: [at, at] })
-    const usual = await spend({ partner: later })
+    const { attempts, results } = await spend({ partner: later, retriesAt: [at, at] })
+    const defaults = await spend({ partner: later })
     const before = attempts.filter((made) => made.at < at).map((made) => made.at)
     assert.deepEqual(
       before,
-      usual.attempts.filter((made) => made.at < at).map((made) => made.at),
+      defaults.attempts.filter((made) => made.at < at).map((made) => made.at),
     )
     assert.equal(attempts[before.length]?.at, at)
     assert.equal(new Set(attempts.map(({ number }) => number)).size, attempts.length)
     const after = attempts.slice(before.length)
     for (const wait of waits(after)) assert.ok(wait >= 13.5 * minute && wait <= 15 * minute, `${wait}`)
     assert.deepEqual(
-      told.map(({ kind }) => kind),
+      results.map(({ kind }) => kind),
       ['delayed', 'failed'],
     )
-    assert.equal(told[1]?.at, 24 * hour)
+    assert.equal(results[1]?.at, 24 * hour)
   })
 
   test('does not revive a bounced message', async () => {
-    const { attempts, told } = await spend({
+    const { attempts, results } = await spend({
       partner: { answerToMessage: '550 5.1.1 No such user' },
       retriesAt: [hour],
     })
-    assert.deepEqual([attempts.length, told.length], [1, 1])
+    assert.deepEqual([attempts.length, results.length], [1, 1])
   })
 })
 
 describe('the delay DSN', () => {
   for (const hours of [0.25, 1, 23])
     test(`is sent after ${hours} hours when the deployment says so`, async () => {
-      const { attempts, told } = await spend({
+      const { attempts, results } = await spend({
         partner: later,
         settings: { delayNotificationHours: hours },
       })
       const first = attempts.find(({ at }) => at + attemptMs >= hours * hour)
       assert.deepEqual(
-        told.map(({ at, kind }) => [at, kind]),
+        results.map(({ at, kind }) => [at, kind]),
         [
           [(first?.at ?? 0) + attemptMs, 'delayed'],
           [24 * hour, 'failed'],
@@ -323,32 +323,32 @@ describe('the delay DSN', () => {
       connector: { expirationHours: 12 },
       settings: { delayNotificationHours: 12.5 },
     })
-    for (const { told } of [quiet, short])
+    for (const { results } of [quiet, short])
       assert.deepEqual(
-        told.map(({ kind }) => kind),
+        results.map(({ kind }) => kind),
         ['failed'],
       )
   })
 })
 
 test('docs/dsns.md quotes the day of one message', async () => {
-  const { attempts, told } = await spend({ partner: {}, connector: forced })
+  const { attempts, results } = await spend({ partner: {}, connector: forced })
   const written = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
     readFileSync(join(import.meta.dirname, '../../../docs/dsns.md'), 'utf8'),
   )?.[1]
-  assert.equal(written, timetable(attempts, told))
+  assert.equal(written, timetable(attempts, results))
 })
 
 /** The events as a Markdown table. The middle of a long series of attempts is omitted. */
-function timetable(attempts: AttemptMade[], told: Deployment['told']): string {
-  const delayedAt = told.find(({ kind }) => kind === 'delayed')?.at ?? 0
+function timetable(attempts: AttemptMade[], results: Deployment['results']): string {
+  const delayedAt = results.find(({ kind }) => kind === 'delayed')?.at ?? 0
   const events = [
     ...attempts.map(({ at, number, codes }) => ({
       at,
       what: `attempt ${number}: ${Object.values(codes)[0]}`,
       shown: number <= 5 || number > attempts.length - 2 || Math.abs(at - delayedAt) < 15 * minute,
     })),
-    ...told.map(({ at, kind, status }) => ({
+    ...results.map(({ at, kind, status }) => ({
       at,
       what: `DSN \`${kind}\`, status ${status[0]}`,
       shown: true,

@@ -121,26 +121,26 @@ describe('A client whose certificate is revoked', () => {
     const wire = await openSession('revoked')
     const { tls, envelope, source } = await job(wire, 'held')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Revoked')
-    const judged = evaluateInbound(snapshot({ inbound: connectors }), {
+    const assessed = evaluateInbound(snapshot({ inbound: connectors }), {
       ip: source?.ip ?? '',
       tls,
       mailFrom: envelope.mailFrom,
       at: new Date(),
     })
-    assert.equal(judged.violation?.reason, 'InboundCertificateRestriction')
+    assert.equal(assessed.violation?.reason, 'InboundCertificateRestriction')
     wire.destroy()
   })
 
   it('is accepted by a report-only connector, which reports it', async () => {
     const wire = await openSession('revoked')
     const { tls } = await job(wire, 'trial')
-    const judged = evaluateInbound(snapshot({ inbound: connectors }), {
+    const assessed = evaluateInbound(snapshot({ inbound: connectors }), {
       ip: '192.0.2.1',
       tls,
       mailFrom: 'a@trial.example',
       at: new Date(),
     })
-    assert.match(judged.reportedViolation?.explanation ?? '', /: revoked \(/)
+    assert.match(assessed.reportedViolation?.explanation ?? '', /: revoked \(/)
     wire.destroy()
   })
 

@@ -303,7 +303,7 @@ test('a 30 MB message becomes its own object, uploaded in bounded parts, and rea
     ...Array.from({ length: 6 }, () => 'UploadPart'),
     'CompleteMultipartUpload',
   ])
-  assert.equal(ingress.bucket.largestBody, partOctets)
+  assert.equal(ingress.bucket.maxBodyOctets, partOctets)
   assert.equal(job.message.content.offset, 0)
   const content = await contentOf(ingress, job)
   assert.deepEqual(content.subarray(content.length - largeEnd.length), largeEnd)

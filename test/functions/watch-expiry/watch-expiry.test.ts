@@ -67,20 +67,20 @@ function createWatch(daysToExpiry: readonly number[]) {
       }
       return watchExpiry(now, dependencies)
     },
-    told: () => published.splice(0).map((subject) => /(\d+ days?|EXPIRED)/.exec(subject)?.[0]),
+    results: () => published.splice(0).map((subject) => /(\d+ days?|EXPIRED)/.exec(subject)?.[0]),
   }
   return it
 }
 
 test('a certificate causes one notice each at 30, 14 and 3 days, for any number of runs', async () => {
   const it = createWatch([40])
-  const told: [day: number, what: string | undefined][] = []
+  const results: [day: number, what: string | undefined][] = []
   for (let day = 0; day <= 45; day++) {
     await it.run(day)
     await it.run(day, 3600)
-    for (const what of it.told()) told.push([40 - day, what])
+    for (const what of it.results()) results.push([40 - day, what])
   }
-  assert.deepEqual(told, [
+  assert.deepEqual(results, [
     [30, '30 days'],
     [14, '14 days'],
     [3, '3 days'],
@@ -92,7 +92,7 @@ test('missed days cause one notice', async () => {
   await it.run(0)
   await it.run(38)
   await it.run(39)
-  assert.deepEqual(it.told(), ['2 days'])
+  assert.deepEqual(it.results(), ['2 days'])
 })
 
 test('the repeated run publishes a notice that the topic did not accept', async () => {
@@ -103,7 +103,7 @@ test('the repeated run publishes a notice that the topic did not accept', async 
   // Lambda waits a minute before it repeats a run.
   assert.equal((await it.run(0, 60)).published, 1)
   assert.equal((await it.run(0, 120)).alreadyPublished, 1)
-  assert.deepEqual([it.told(), it.failures], [['10 days'], ['the topic is away', null]])
+  assert.deepEqual([it.results(), it.failures], [['10 days'], ['the topic is away', null]])
 })
 
 test('a notice is published again when its run crashed before completing the claim', async () => {
@@ -113,14 +113,14 @@ test('a notice is published again when its run crashed before completing the cla
   assert.equal((await it.run(0)).failed, 1)
   it.claims.complete = complete
   await it.run(0, 60)
-  assert.deepEqual(it.told(), ['10 days', '10 days'])
+  assert.deepEqual(it.results(), ['10 days', '10 days'])
 })
 
 test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next', async () => {
   const it = createWatch(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
   const first = await it.run(0)
   assert.deepEqual([first.published, first.leftToNextRun], [50, 10])
-  assert.equal(it.told()[0], '23 days')
+  assert.equal(it.results()[0], '23 days')
   const second = await it.run(0, 60)
   assert.deepEqual([second.published, second.alreadyPublished, second.leftToNextRun], [10, 50, 0])
 })

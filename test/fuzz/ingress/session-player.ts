@@ -42,15 +42,15 @@ const decisions: Decisions = {
   cut,
 }
 
-function optionsFor(chance: Random): SessionOptions {
+function optionsFor(random: Random): SessionOptions {
   return {
     hostname: 'mx.ours.example',
     maxMessageOctets: 1_000_000,
-    maxRecipients: chance.of([1, 3, 100]),
-    maxErrors: chance.of([2, 20]),
-    maxIdleCommands: chance.of([5, 100]),
-    maxLineOctets: chance.of([60, 1000, 65_536]),
-    bareNewlines: chance.of(['Refuse', 'Normalise']),
+    maxRecipients: random.of([1, 3, 100]),
+    maxErrors: random.of([2, 20]),
+    maxIdleCommands: random.of([5, 100]),
+    maxLineOctets: random.of([60, 1000, 65_536]),
+    bareNewlines: random.of(['Refuse', 'Normalise']),
   }
 }
 

@@ -61,16 +61,16 @@ test('the function gets a payload of format 2.0, and its response is returned', 
 })
 
 test('a failing function gets 500 without its reason, which the runner reports', async (t) => {
-  const told: string[] = []
+  const results: string[] = []
   const fail = () => Promise.reject(new Error('the table is gone'))
   const server = await startApiServer(routes, fail, { port: 0, option: '--api-port' }, (message) =>
-    told.push(message),
+    results.push(message),
   )
   t.after(() => server.close())
   const response = await fetch(`http://127.0.0.1:${server.port}/messages`)
   assert.equal(response.status, 500)
   assert.deepEqual(await response.json(), { message: 'Internal Server Error' })
-  assert.deepEqual(told, ['the table is gone'])
+  assert.deepEqual(results, ['the table is gone'])
 })
 
 test('a path that begins with two slashes gets 404', async (t) => {

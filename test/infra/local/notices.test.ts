@@ -50,8 +50,8 @@ test('a topic of the template has the ARN that units publish to', () => {
 
 test('a notice is printed at once in one line, and written completely to the file', async () => {
   const file = new PassThrough({ encoding: 'utf8' })
-  const told: string[] = []
-  const reader = await startNoticeReader(clients, resources.topics, file, (line) => told.push(line))
+  const results: string[] = []
+  const reader = await startNoticeReader(clients, resources.topics, file, (line) => results.push(line))
   await clients.sns.send(
     new PublishCommand({
       TopicArn: resources.topics[0],
@@ -65,5 +65,5 @@ test('a notice is printed at once in one line, and written completely to the fil
     written,
     /^\d{4}-[\d-]+T[\d:.]+Z mailflow: unknown .*\n\nConnector "Contoso" was shown\n\na certificate\.\n/,
   )
-  assert.deepEqual(told, ['unknown certificate at connector "Contoso" (logs/notices.log)'])
+  assert.deepEqual(results, ['unknown certificate at connector "Contoso" (logs/notices.log)'])
 })

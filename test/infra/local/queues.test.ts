@@ -138,7 +138,7 @@ test('failed records of a batch reappear and then move to the dead-letter queue;
 })
 
 test('a stopped poller has finished its batch, and reports the failed invocation', async () => {
-  const told: string[] = []
+  const results: string[] = []
   const started = new EventTarget()
   const poller = startPoller(
     machine.clients.sqs,
@@ -147,13 +147,13 @@ test('a stopped poller has finished its batch, and reports the failed invocation
       started.dispatchEvent(new Event('started'))
       throw new Error('worker died')
     },
-    (message) => told.push(message),
+    (message) => results.push(message),
   )
   const invoked = once(started, 'started')
   await send(urlOf('Kept'), ['one'])
   await within(30_000, invoked, 'the invocation')
   await poller.stop()
-  assert.deepEqual(told, ['worker died'])
+  assert.deepEqual(results, ['worker died'])
 })
 
 test('a snapshot restores queues and content, with in-flight messages and receive counts', async (t) => {

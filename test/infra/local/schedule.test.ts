@@ -76,7 +76,7 @@ test('a schedule invokes its function at each time until it is stopped', (contex
 test('a failed invocation is reported', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-02-03T01:00:00.000Z') })
   const faults = new EventEmitter()
-  const told = once(faults, 'fault')
+  const results = once(faults, 'fault')
   const stop = startSchedule(
     schedule,
     () => Promise.reject(new Error('no time')),
@@ -84,7 +84,7 @@ test('a failed invocation is reported', async (context) => {
   )
   context.mock.timers.tick(20 * 60_000)
   stop()
-  assert.deepEqual(await told, ['no time'])
+  assert.deepEqual(await results, ['no time'])
 })
 
 let server: InvokeServer

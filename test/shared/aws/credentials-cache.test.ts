@@ -5,7 +5,7 @@ import { CredentialsCache, type ProvidedCredentials } from '../../../shared/aws/
 const minute = 60_000
 
 /** A provider whose credentials are valid for ten minutes each, and a clock. */
-function world({ lifetime = 10 * minute } = {}) {
+function setup({ lifetime = 10 * minute } = {}) {
   const state = { now: 0, asked: 0, fails: false }
   const provide = async (): Promise<ProvidedCredentials> => {
     const serial = ++state.asked
@@ -22,7 +22,7 @@ function world({ lifetime = 10 * minute } = {}) {
 const idOf = async (identity: CredentialsCache) => (await identity.current()).accessKeyId
 
 test('only the first request waits for credentials', async () => {
-  const { state, identity } = world()
+  const { state, identity } = setup()
   assert.deepEqual(await Promise.all([1, 2, 3].map(() => idOf(identity))), ['id1', 'id1', 'id1'])
   state.now = minute - 1
   assert.ok(!(identity.current() instanceof Promise))
@@ -30,7 +30,7 @@ test('only the first request waits for credentials', async () => {
 })
 
 test('calls the provider each minute without making a request wait', async () => {
-  const { state, identity } = world()
+  const { state, identity } = setup()
   await identity.current()
   state.now = minute
   const held = identity.current()
@@ -41,7 +41,7 @@ test('calls the provider each minute without making a request wait', async () =>
 })
 
 test('while the provider fails, uses the credentials until they expire and calls it every second', async () => {
-  const { state, identity } = world()
+  const { state, identity } = setup()
   await identity.current()
   state.fails = true
   for (const [now, asked] of [
@@ -62,7 +62,7 @@ test('while the provider fails, uses the credentials until they expire and calls
 })
 
 test('calls the provider each minute even when the credentials do not expire', async () => {
-  const { state, identity } = world({ lifetime: 0 })
+  const { state, identity } = setup({ lifetime: 0 })
   await identity.current()
   state.now = 60 * minute
   assert.equal(await idOf(identity), 'id1')

@@ -28,19 +28,19 @@ async function before(context: TestContext, script: Behaviour[], totalMs = 10_00
   const server = await ScriptedServer.start(...script)
   const place = { isSecure: false, hostname: '127.0.0.1', port: server.port }
   const target = { ...place, path: '/bucket/', region: 'eu-central-1', service: 's3' }
-  const patience = {
+  const timeout = {
     connectMs: 10_000,
     get totalMs() {
       return server.script[0] === silence ? soonMs : totalMs
     },
   }
   const pauses: number[] = []
-  const chance = {
+  const random = {
     random: () => 0.1,
     now: () => started,
     sleep: async (ms: number) => void pauses.push(ms),
   }
-  const service = new ServiceClient(target, identity, patience, chance)
+  const service = new ServiceClient(target, identity, timeout, random)
   context.after(() => {
     service.close()
     server.stop()
@@ -244,9 +244,9 @@ for (const [name, script, expected] of pausesBefore)
 
 test('sends a thousand concurrent requests over 128 connections and returns to each its own response', async (t) => {
   const { server, service } = await before(t, [answer(200, ({ path }) => path)])
-  let most = 0
+  let max = 0
   const watch = setInterval(() => {
-    most = Math.max(most, server.open)
+    max = Math.max(max, server.open)
   }, 1)
   const paths = Array.from({ length: 1000 }, (_, serial) => `key-${serial}`)
   const answers = await Promise.all(paths.map((path) => service.send({ ...request, path })))
@@ -255,7 +255,7 @@ test('sends a thousand concurrent requests over 128 connections and returns to e
     answers.map(({ body }) => body),
     paths.map((path) => `/bucket/${path}`),
   )
-  assert.ok(most <= 128, `${most} connections`)
+  assert.ok(max <= 128, `${max} connections`)
   assert.equal(new Set(server.seen.map(({ connection }) => connection)).size, 128)
 })
 
@@ -270,8 +270,8 @@ test('accepts a response before the body was read, and does not use the connecti
 })
 
 test('corrects the clock by the response that refuses the signature', async (t) => {
-  const theirs = started + 5 * 3_600_000
-  const date = new Date(theirs).toUTCString()
+  const other = started + 5 * 3_600_000
+  const date = new Date(other).toUTCString()
   const refuse = answer(403, xml('RequestTimeTooSkewed'), { date })
   const { server, service } = await before(t, [
     (socket, seen) => (seen.headers['x-amz-date'] === '20261125T050000Z' ? fine : refuse)(socket, seen),

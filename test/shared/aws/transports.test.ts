@@ -25,8 +25,8 @@ import { within } from '../../support/within.ts'
 
 const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const region = 'eu-central-1'
-const patience = { connectMs: 10_000, totalMs: 10_000 }
-const chance = { random: () => 0, now: Date.now, sleep: async () => {} }
+const timeout = { connectMs: 10_000, totalMs: 10_000 }
+const random = { random: () => 0, now: Date.now, sleep: async () => {} }
 
 const emulators = await startEmulators(null)
 after(() => emulators.close())
@@ -36,7 +36,7 @@ const sqs = new SQSClient({ region, credentials, endpoint: emulators.endpoints.s
 
 test('stores any parts as one object, octet by octet', async () => {
   await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
-  const objects = new ObjectPutter(s3, 'content', patience)
+  const objects = new ObjectPutter(s3, 'content', timeout)
   const contents = fc.array(fc.uint8Array({ maxLength: 3000 }).map((octets) => Buffer.from(octets)))
   let serial = 0
   await fc.assert(
@@ -53,7 +53,7 @@ test('stores any parts as one object, octet by octet', async () => {
 
 test('delivers any jobs of a batch unchanged', async () => {
   const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'jobs' }))
-  const sender = new BatchSender(sqs, QueueUrl, patience)
+  const sender = new BatchSender(sqs, QueueUrl, timeout)
   const queue = new JobQueue<unknown>(sender)
   // Unlike SQS, the emulator refuses characters beyond U+FFFF.
   const character = fc.nat(0xd7ff).map((code) => String.fromCharCode(code))
@@ -83,7 +83,7 @@ async function receive(QueueUrl: string, count: number): Promise<{ serial: numbe
 
 test('names the error of a missing queue like the SDK', async () => {
   const url = `${emulators.endpoints.sqs}/000000000000/nowhere`
-  const sender = new BatchSender(sqs, url, patience)
+  const sender = new BatchSender(sqs, url, timeout)
   const entries = [{ Id: '0', MessageBody: 'x' }]
   await assert.rejects(sender.send(entries), { name: 'QueueDoesNotExist' })
   const [failure] = await new JobQueue(sqs, url).trySend([{ job: 1 }])
@@ -95,8 +95,8 @@ async function scripted(context: TestContext, behaviour: Behaviour) {
   const server = await ScriptedServer.start(behaviour)
   const client = { region, credentials, endpoint: server.endpoint }
   const [s3, sqs] = [new S3Client(client), new SQSClient(client)]
-  const objects = new ObjectPutter(s3, 'content', patience, chance)
-  const sender = new BatchSender(sqs, `${server.endpoint}/0/q`, patience, chance)
+  const objects = new ObjectPutter(s3, 'content', timeout, random)
+  const sender = new BatchSender(sqs, `${server.endpoint}/0/q`, timeout, random)
   context.after(() => {
     objects.close()
     sender.close()
@@ -109,9 +109,9 @@ test('sends the same path and checksum for an object as the SDK', async (t) => {
   const { server, objects, s3 } = await scripted(t, answer(200))
   await objects.put('segments/key', [Buffer.from('one'), Buffer.from('two')])
   await s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'segments/key', Body: 'onetwo' }))
-  const [ours, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
-  assert.equal(ours.method, sdks.method)
-  assert.equal(ours.path, sdks.path.replace(/\?.*/, ''))
+  const [own, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
+  assert.equal(own.method, sdks.method)
+  assert.equal(own.path, sdks.path.replace(/\?.*/, ''))
   for (const header of [
     'host',
     'x-amz-checksum-crc32',
@@ -119,9 +119,9 @@ test('sends the same path and checksum for an object as the SDK', async (t) => {
     'content-type',
     'content-length',
   ])
-    assert.equal(ours.headers[header], sdks.headers[header], header)
+    assert.equal(own.headers[header], sdks.headers[header], header)
   assert.equal(
-    Buffer.from(ours.headers['x-amz-checksum-crc32'] ?? '', 'base64').readUInt32BE(),
+    Buffer.from(own.headers['x-amz-checksum-crc32'] ?? '', 'base64').readUInt32BE(),
     crc32('onetwo'),
   )
 })
@@ -131,11 +131,11 @@ test('sends a batch like the SDK', async (t) => {
   const Entries = [{ Id: '0', MessageBody: '{"a":"ü"}', DelaySeconds: 3, MessageGroupId: 'g' }]
   await sender.send(Entries)
   await sqs.send(new SendMessageBatchCommand({ QueueUrl: `${server.endpoint}/0/q`, Entries }))
-  const [ours, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
-  assert.deepEqual([ours.method, ours.path], [sdks.method, sdks.path])
-  assert.deepEqual(JSON.parse(ours.body.toString()), JSON.parse(sdks.body.toString()))
+  const [own, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
+  assert.deepEqual([own.method, own.path], [sdks.method, sdks.path])
+  assert.deepEqual(JSON.parse(own.body.toString()), JSON.parse(sdks.body.toString()))
   for (const header of ['host', 'x-amz-target', 'content-type'])
-    assert.equal(ours.headers[header], sdks.headers[header], header)
+    assert.equal(own.headers[header], sdks.headers[header], header)
 })
 
 const taken = (Id: string, body: string) => ({
@@ -197,7 +197,7 @@ test('does not sign the body over TLS', async (t) => {
   const { port, stop } = await listen(server)
   const endpoint = `https://localhost:${port}`
   const client = new S3Client({ region, credentials, endpoint, forcePathStyle: true })
-  const objects = new ObjectPutter(client, 'content', patience, chance)
+  const objects = new ObjectPutter(client, 'content', timeout, random)
   t.after(async () => {
     objects.close()
     await stop()

@@ -46,7 +46,7 @@ for (const [octets, operations] of sizes)
     const content = Buffer.alloc(octets, 'large mail, ')
     const reference = await send(bucket, lying(content))
     assert.deepEqual(bucket.operations, operations)
-    assert.ok(bucket.largestBody <= partOctets)
+    assert.ok(bucket.maxBodyOctets <= partOctets)
     assert.ok((await new ContentReader(bucket.client).read(reference)).equals(content))
   })
 

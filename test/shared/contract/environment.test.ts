@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../../shared/contract/environment.ts'
 
-const least = {
+const min = {
   CONNECTORS_TABLE: 'connectors',
   MESSAGES_TABLE: 'messages',
   EVALUATION_QUEUE_URL: 'https://sqs.example/evaluation',
@@ -10,7 +10,7 @@ const least = {
   DEFAULT_ROUTE: 'Mx',
 }
 const settings = (more: Record<string, string> = {}) =>
-  decisionSettings(readEnvironment(ApiEnvironment, { ...least, ...more }))
+  decisionSettings(readEnvironment(ApiEnvironment, { ...min, ...more }))
 
 describe('delayNotificationHours', () => {
   test('is 4 by default', () => assert.equal(settings().delayNotificationHours, 4))

@@ -138,16 +138,16 @@ describe('a handler of queue jobs', () => {
 
   test('runs the jobs of a batch concurrently, at most ten at a time', async () => {
     let running = 0
-    let most = 0
+    let max = 0
     const handler = handlerWith({
       async process() {
-        most = Math.max(most, ++running)
+        max = Math.max(max, ++running)
         await new Promise((resolve) => setImmediate(resolve))
         running -= 1
       },
     })
     await handler(sqsEvent(...Array.from({ length: 25 }, (_, n) => JSON.stringify({ n }))))
-    assert.equal(most, 10)
+    assert.equal(max, 10)
   })
 
   test('writes the metrics of a batch once, also when a job failed', async () => {

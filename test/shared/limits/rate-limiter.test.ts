@@ -5,7 +5,7 @@ import { RateLimiter } from '../../../shared/limits/rate-limiter.ts'
 const at = (seconds: number): Date => new Date(seconds * 1000)
 
 test('each key has its own limit, and a new window resets it', () => {
-  const allowance = new RateLimiter(2, 60_000)
+  const limiter = new RateLimiter(2, 60_000)
   const tried: [key: string, second: number, left: boolean][] = [
     ['a', 0, true],
     ['a', 10, true],
@@ -16,20 +16,20 @@ test('each key has its own limit, and a new window resets it', () => {
     ['b', 61, true],
   ]
   for (const [key, second, left] of tried) {
-    assert.equal(allowance.isAllowed(key, at(second)), left, `${key} after ${second} s`)
-    if (left) allowance.take(key, at(second))
+    assert.equal(limiter.isAllowed(key, at(second)), left, `${key} after ${second} s`)
+    if (left) limiter.take(key, at(second))
   }
 })
 
 test('an event that is given back can be taken again', () => {
-  const allowance = new RateLimiter(1, 60_000)
-  allowance.take('a', at(0))
-  allowance.giveBack('a')
-  assert.ok(allowance.isAllowed('a', at(1)))
+  const limiter = new RateLimiter(1, 60_000)
+  limiter.take('a', at(0))
+  limiter.giveBack('a')
+  assert.ok(limiter.isAllowed('a', at(1)))
 })
 
 test('isLeft takes nothing', () => {
-  const allowance = new RateLimiter(1, 60_000)
-  assert.ok(allowance.isAllowed('a', at(0)))
-  assert.ok(allowance.isAllowed('a', at(0)))
+  const limiter = new RateLimiter(1, 60_000)
+  assert.ok(limiter.isAllowed('a', at(0)))
+  assert.ok(limiter.isAllowed('a', at(0)))
 })

@@ -70,7 +70,7 @@ async function sendAll(port: number, sending: Sending = {}): Promise<Map<string,
       timeouts: { ...defaultTimeouts, greeting: 300, command: 300, data: 300 },
       readCredentials: async (name) => ({ certificate: name, privateKey: name }),
       recordSession: (session) => records.push(session),
-      open: (hop, options, anew) => sessions.open(hop, options, anew),
+      open: (hop, options, again) => sessions.open(hop, options, again),
       signal: limit.signal,
       ...sending.options,
     }),
@@ -471,7 +471,7 @@ describe('for any conduct between messages', () => {
           },
         })
         try {
-          const open: SmtpDeliveryOptions['open'] = (hop, options, anew) => pool.open(hop, options, anew)
+          const open: SmtpDeliveryOptions['open'] = (hop, options, again) => pool.open(hop, options, again)
           for (let number = 0; number < 8; number++) {
             const text = `Subject: ${number}\r\n\r\n`
             const outcome = await send(partner.port, { octets: Buffer.from(text), options: { open } })

@@ -17,14 +17,14 @@ import { smtpOptions } from '../../support/smtp-options.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
 let pki: Pki
-let strangers: Pki
-let ours: Identity
+let unrelated: Pki
+let own: Identity
 let secrets: FakeSecrets
 
 before(async () => {
   pki = await createPki()
-  strangers = await createPki('Other CA')
-  ours = await pki.issue({ names: ['mail.ours.example'] })
+  unrelated = await createPki('Other CA')
+  own = await pki.issue({ names: ['mail.ours.example'] })
   secrets = await startSecrets()
 })
 after(() => secrets.stop())
@@ -38,9 +38,9 @@ describe('a client certificate', () => {
   it('is read from its secret every few minutes, and replaced by a new one', async () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
-    secrets.keepIdentity('rotated', ours)
+    secrets.keepIdentity('rotated', own)
     const first = await certificates.read('rotated')
-    assert.equal(first.certificate, ours.cert)
+    assert.equal(first.certificate, own.cert)
     const renewed = await pki.issue({ names: ['mail.ours.example'] })
     secrets.keepIdentity('rotated', renewed)
     assert.deepEqual(await certificates.read('rotated'), first)
@@ -49,7 +49,7 @@ describe('a client certificate', () => {
   })
 
   it('is read once for concurrent requests', async () => {
-    secrets.keepIdentity('shared', ours)
+    secrets.keepIdentity('shared', own)
     secrets.requests = 0
     const certificates = reader()
     await Promise.all([1, 2, 3].map(() => certificates.read('shared')))
@@ -60,10 +60,10 @@ describe('a client certificate', () => {
     ['does not exist', () => null, /^does not exist$/],
     ['is not JSON', () => '-----BEGIN CERTIFICATE-----', /^is not JSON$/],
     ['is JSON null', () => 'null', /^lacks one of the JSON fields certificate and privateKey$/],
-    ['has no key', () => JSON.stringify({ certificate: ours.cert }), /^lacks one of/],
+    ['has no key', () => JSON.stringify({ certificate: own.cert }), /^lacks one of/],
     [
       'has no PEM certificate',
-      () => JSON.stringify({ certificate: 'x', privateKey: ours.key }),
+      () => JSON.stringify({ certificate: 'x', privateKey: own.key }),
       /^has no PEM certificate/,
     ],
     [
@@ -71,25 +71,25 @@ describe('a client certificate', () => {
       () =>
         JSON.stringify({
           certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
-          privateKey: ours.key,
+          privateKey: own.key,
         }),
       /^holds a first certificate that cannot be read$/,
     ],
     [
       'has an unreadable key',
-      () => JSON.stringify({ certificate: ours.cert, privateKey: 'x' }),
+      () => JSON.stringify({ certificate: own.cert, privateKey: 'x' }),
       /^holds a private key that cannot be read/,
     ],
     [
       'has an encrypted key',
       () => {
-        const privateKey = createPrivateKey(ours.key).export({
+        const privateKey = createPrivateKey(own.key).export({
           type: 'pkcs8',
           format: 'pem',
           cipher: 'aes-256-cbc',
           passphrase: 'secret',
         })
-        return JSON.stringify({ certificate: ours.cert, privateKey })
+        return JSON.stringify({ certificate: own.cert, privateKey })
       },
       /^holds a private key that cannot be read, or is encrypted$/,
     ],
@@ -97,7 +97,7 @@ describe('a client certificate', () => {
       'has the key of another certificate',
       async () =>
         JSON.stringify({
-          certificate: ours.cert,
+          certificate: own.cert,
           privateKey: (await pki.issue({ names: ['x.example'] })).key,
         }),
       /^has a private key that is not that of its first certificate$/,
@@ -150,15 +150,15 @@ describe('a client certificate', () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
     await assert.rejects(certificates.read('late'), /does not exist/)
-    secrets.keepIdentity('late', ours)
+    secrets.keepIdentity('late', own)
     await assert.rejects(certificates.read('late'), /does not exist/)
     at += 31_000
-    assert.equal((await certificates.read('late')).certificate, ours.cert)
+    assert.equal((await certificates.read('late')).certificate, own.cert)
   })
 
   it('stays in use while Secrets Manager does not respond, until it expires', async (t) => {
     let at = Date.now()
-    secrets.keepIdentity('flaky', ours)
+    secrets.keepIdentity('flaky', own)
     const certificates = reader(() => new Date(at))
     await certificates.read('flaky')
     secrets.isAway = true
@@ -170,7 +170,7 @@ describe('a client certificate', () => {
       /^Error: cannot be read now: Secrets Manager does not answer$/,
     )
     at += 6 * 60_000
-    assert.equal((await certificates.read('flaky')).certificate, ours.cert)
+    assert.equal((await certificates.read('flaky')).certificate, own.cert)
     at += 400 * 86_400_000
     await assert.rejects(certificates.read('flaky'), /expired at/)
   })
@@ -188,8 +188,8 @@ describe('a next hop that requires a client certificate', () => {
   let partnersOwn: SecureContextOptions
   before(async () => {
     partnersOwn = { ...(await pki.issue({ names: [smartHost] })), ca: pki.ca }
-    secrets.keepIdentity('ours', ours)
-    secrets.keepIdentity('strangers', await strangers.issue({ names: ['mail.ours.example'] }))
+    secrets.keepIdentity('ours', own)
+    secrets.keepIdentity('strangers', await unrelated.issue({ names: ['mail.ours.example'] }))
   })
 
   const requirement = (clientCertificate: string | null): TlsRequirement => ({

@@ -43,8 +43,8 @@ before(async () => {
   trust(pki.ca)
   good = await pki.issue({ names: [own] })
   subscribe('udp.socket', () => clearSockets.push('udp'))
-  subscribe('net.client.socket', (told) => {
-    if (!((told as { socket: Socket }).socket instanceof TLSSocket)) clearSockets.push('tcp')
+  subscribe('net.client.socket', (results) => {
+    if (!((results as { socket: Socket }).socket instanceof TLSSocket)) clearSockets.push('tcp')
   })
 })
 
@@ -335,10 +335,10 @@ describe('queries on one connection', () => {
     const server = await bare(() => {})
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
     const abort = new AbortController()
-    const most = Array.from({ length: 1_000 }, () => resolver.query(name, 'A', abort.signal))
+    const max = Array.from({ length: 1_000 }, () => resolver.query(name, 'A', abort.signal))
     assert.deepEqual(await resolver.query(name, 'A'), failed('EBUSY'))
     abort.abort()
-    assert.deepEqual(await Promise.all(most), Array(1_000).fill(failed('ETIMEOUT')))
+    assert.deepEqual(await Promise.all(max), Array(1_000).fill(failed('ETIMEOUT')))
   })
 
   it('are answered despite unexpected messages', async () => {

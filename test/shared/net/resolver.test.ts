@@ -101,8 +101,8 @@ describe('the resolver', () => {
     assert.deepEqual((await ask(() => [{ ...good, flags: proven }])).answer, found(['192.0.2.1'], true))
     const nothing = await ask(() => [{ flags: proven, authorities: [soa] }])
     assert.deepEqual(nothing.answer, { kind: 'NoData', secure: true })
-    const nobody = await ask(() => [{ rcode: 3, flags: proven, authorities: [soa] }])
-    assert.deepEqual(nobody.answer, { kind: 'NoSuchName', secure: true })
+    const none = await ask(() => [{ rcode: 3, flags: proven, authorities: [soa] }])
+    assert.deepEqual(none.answer, { kind: 'NoSuchName', secure: true })
   })
 
   it('ignores signatures and records of other types', async () => {

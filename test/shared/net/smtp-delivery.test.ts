@@ -111,7 +111,7 @@ const hangsUpOnStartTls = (): PartnerOptions => ({
   tls: certificates.good ?? {},
   answer: (line) => (line === 'STARTTLS' ? null : undefined),
 })
-const demandsCertificate = (): PartnerOptions => ({
+const requiresClientCertificate = (): PartnerOptions => ({
   tls: certificates.good ?? {},
   requiresClientCertificate: true,
 })
@@ -143,10 +143,10 @@ describe('forced TLS', () => {
     ],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), enforced, '4.7.5'],
     ['closes at STARTTLS', hangsUpOnStartTls, enforced, '4.7.321'],
-    ['requires a client certificate', demandsCertificate, enforced, '4.7.5'],
+    ['requires a client certificate', requiresClientCertificate, enforced, '4.7.5'],
     [
       'requires a client certificate in TLS 1.2',
-      () => ({ ...demandsCertificate(), tls: certificates.tls12 ?? {} }),
+      () => ({ ...requiresClientCertificate(), tls: certificates.tls12 ?? {} }),
       enforced,
       '4.7.5',
     ],
@@ -315,7 +315,7 @@ describe('opportunistic TLS', () => {
     ['breaks the handshake', () => ({ tls: certificates.good ?? {}, breakHandshake: true }), false],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), false],
     ['closes at STARTTLS', hangsUpOnStartTls, false],
-    ['requires a client certificate', demandsCertificate, false],
+    ['requires a client certificate', requiresClientCertificate, false],
     [
       'knows no EHLO',
       () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),

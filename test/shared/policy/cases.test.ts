@@ -59,13 +59,13 @@ function checkConsidered(row: Case, { explanation }: Verdict, considered: Consid
 /** What is refused in session is never delivered later; what is accepted does not bounce at the first decision. */
 function checkSession(row: Case, given: Snapshot, verdict: Verdict): void {
   if (row.expected.inSession === null) return
-  const admission = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
-  const answer = admission.action === 'Refuse' ? formatReply(admission.reply) : accepted
+  const decision = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
+  const answer = decision.action === 'Refuse' ? formatReply(decision.reply) : accepted
   assert.equal(answer, row.expected.inSession)
-  if (admission.action === 'Refuse') assert.notEqual(verdict.action, 'Deliver')
+  if (decision.action === 'Refuse') assert.notEqual(verdict.action, 'Deliver')
   else assert.notEqual(verdict.action, 'Bounce')
-  if (admission.action === 'Refuse' && verdict.action === 'Bounce')
-    assert.equal(admission.reason, verdict.reason)
+  if (decision.action === 'Refuse' && verdict.action === 'Bounce')
+    assert.equal(decision.reason, verdict.reason)
 }
 
 function checkExplanation(row: Case, given: Snapshot, verdict: Verdict, considered: unknown[]): void {
@@ -121,8 +121,8 @@ function verdictText(verdict: Verdict): string {
       return `${action} ${reason} ${routeText(verdict.route)} with ${tlsText(verdict.tls)}${again}${trial}`
     }
     case 'Defer': {
-      const told = verdict.notifyDelay ? ', the sender is notified' : ''
-      return `${action} ${reason} until +${clock(verdict.until)}${told}: ${formatReply(verdict.reply)}${trial}`
+      const results = verdict.notifyDelay ? ', the sender is notified' : ''
+      return `${action} ${reason} until +${clock(verdict.until)}${results}: ${formatReply(verdict.reply)}${trial}`
     }
     case 'Bounce':
       return `${action} ${reason}: ${formatReply(verdict.reply)}${trial}`

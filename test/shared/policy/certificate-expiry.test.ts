@@ -82,7 +82,12 @@ describe("a next hop's certificate", () => {
         { observedAs: 'PartnerServer', connector: 'To the bank', daysLeft: 10, stopsMail },
       ])
       assert.deepEqual(
-        notices.map(({ connector, days, daysLeft, consequence: fate }) => [connector, days, daysLeft, fate]),
+        notices.map(({ connector, days, daysLeft, consequence: outcome }) => [
+          connector,
+          days,
+          daysLeft,
+          outcome,
+        ]),
         [[{ id: 'c1', name: 'To the bank', connectorType: 'Partner' }, 14, 10, consequence]],
       )
     })

@@ -73,9 +73,9 @@ function saidInCases() {
     const verdict = decideCase(row, given)
     if (verdict.action !== 'Deliver')
       found.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
-    const admission = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
-    if (admission.action === 'Refuse')
-      found.push({ reason: admission.reason, kind: 'inSession', reply: formatReply(admission.reply) })
+    const decision = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
+    if (decision.action === 'Refuse')
+      found.push({ reason: decision.reason, kind: 'inSession', reply: formatReply(decision.reply) })
   }
   return (reason: string) => {
     const of = (kind: string) => [
@@ -202,8 +202,8 @@ function follow(chart: Flowchart, answers: Record<string, () => boolean>, passed
 const charts = [...page.matchAll(/```mermaid\nflowchart TD\n([^`]+)```/g)].map(([, source = '']) =>
   flowchart(source),
 )
-const [demands, verdicts] = charts
-assert.ok(demands && verdicts)
+const [requirements, verdicts] = charts
+assert.ok(requirements && verdicts)
 
 describe('the diagram of demands', () => {
   const passed = new Set<Edge>()
@@ -214,7 +214,7 @@ describe('the diagram of demands', () => {
       for (const connector of connectorsOf(row).filter(isInbound)) {
         const listed = { ...connector, tlsSenderCertificateNames: [], certificateFingerprints: [] }
         const leaf = follow(
-          demands,
+          requirements,
           {
             tls: () => connector.requireTls && !session.tls.negotiated,
             version: () => connector.minimumTlsVersion === 'TLSv1.3' && session.tls.protocol !== 'TLSv1.3',
@@ -229,7 +229,7 @@ describe('the diagram of demands', () => {
       }
     }
   })
-  test('has no way that no case takes', () => assert.equal(passed.size, demands.edges.length))
+  test('has no way that no case takes', () => assert.equal(passed.size, requirements.edges.length))
 })
 
 describe('the diagram of verdicts', () => {
@@ -257,7 +257,7 @@ describe('the diagram of verdicts', () => {
 /** @param verdict of which only the connector is looked at that takes the recipient */
 function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
-  const judgement = evaluateInboundForMessage(given, message)
+  const evaluation = evaluateInboundForMessage(given, message)
   const { attempts, lastAttempt } = recipientOf(row)
   const outboundId = verdict.connectors.outbound
   const outbound = connectorsOf(row).find(({ id }) => id === outboundId)
@@ -267,13 +267,13 @@ function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string,
   const expired = () => minutes >= (outbound?.expirationHours ?? 24) * 60
   return {
     refused: () => lastAttempt?.outcome === 'PermanentFailure',
-    sender: () => !judgement.unreadableSender,
-    violated: () => judgement.violation !== null,
-    holds: () => judgement.violation?.connector.onViolation === 'Defer',
+    sender: () => !evaluation.unreadableSender,
+    violated: () => evaluation.violation !== null,
+    holds: () => evaluation.violation?.connector.onViolation === 'Defer',
     heldLong: expired,
     recipient: () => domain !== null,
     accepted: () => isAcceptedRecipient(given, addressOf(row)),
-    ours: () => row.madeHere === true || judgement.attributedTo !== null,
+    own: () => row.madeHere === true || evaluation.attributedTo !== null,
     report: () => addressOf(row).toLowerCase() === row.tlsReportAddress,
     routed: () => outbound !== undefined,
     unroutedLong: expired,

@@ -82,13 +82,13 @@ describe('the selection agrees with the plain reference implementation for any c
     ))
 
   test('for our own servers: certificates, wildcards on either side, fingerprints, addresses of both families', () => {
-    const answered = { byCertificate: 0, byAddress: 0, nobody: 0 }
-    const ours = fc.uniqueArray(
+    const answered = { byCertificate: 0, byAddress: 0, none: 0 }
+    const own = fc.uniqueArray(
       anyInbound.filter(({ connectorType }) => connectorType === 'OnPremises'),
       { selector: ({ name }) => name.toLowerCase(), maxLength: 8 },
     )
     fc.assert(
-      fc.property(ours, anySender, anyIp, anyTls, (inbound, { mailFrom, sender }, ip, tls) => {
+      fc.property(own, anySender, anyIp, anyTls, (inbound, { mailFrom, sender }, ip, tls) => {
         const session: Session = { mailFrom, ip, tls, at: receivedAt }
         const { attributedTo } = evaluateInbound(
           compile({ inbound, outbound: [], acceptedDomains: [] }),
@@ -98,7 +98,7 @@ describe('the selection agrees with the plain reference implementation for any c
         const expected = referenceAttribution(inbound, peer, trusts)
         assert.equal(idOf(attributedTo), idOf(expected))
         const without = referenceAttribution(inbound, { ...peer, certificate: null }, trusts)
-        if (expected === null) answered.nobody += 1
+        if (expected === null) answered.none += 1
         else if (idOf(without) === idOf(expected)) answered.byAddress += 1
         else answered.byCertificate += 1
       }),
@@ -390,14 +390,14 @@ test('an explanation never contradicts the decision', () =>
         now: receivedAt,
       })
       const explained = explain(rules, settings, question, receivedAt)
-      const judgement = evaluateInboundForMessage(rules, given)
+      const evaluation = evaluateInboundForMessage(rules, given)
       for (const [index, { address, inSession, verdict, considered }] of explained.recipients.entries()) {
         assert.deepEqual(verdict, verdicts[index])
-        const admission = admitRecipient(rules, judgement, address)
-        assert.equal(admission.action === 'Accept', inSession.code === 250)
-        if (admission.action === 'Accept') assert.notEqual(verdict.action, 'Bounce')
+        const decision = admitRecipient(rules, evaluation, address)
+        assert.equal(decision.action === 'Accept', inSession.code === 250)
+        if (decision.action === 'Accept') assert.notEqual(verdict.action, 'Bounce')
         else {
-          assert.equal(formatReply(inSession), formatReply(admission.reply))
+          assert.equal(formatReply(inSession), formatReply(decision.reply))
           assert.notEqual(verdict.action, 'Deliver')
         }
         const of = (all: typeof considered, ...outcomes: string[]) =>

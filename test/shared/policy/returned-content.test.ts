@@ -45,14 +45,14 @@ function returns({ ret = 'FULL', envelope, of, connectors = {}, recipient: to }:
 
 const partner = (fields = {}) =>
   inbound({ senderDomains: ['elsewhere.example'], requireTls: false, ...fields })
-const toOurs = (fields = {}) => outbound({ recipientDomains: ['ours.example'], ...fields })
+const toOwnDomain = (fields = {}) => outbound({ recipientDomains: ['ours.example'], ...fields })
 
 describe('the whole message may be returned', () => {
   const rows: [when: string, given: Case, may: boolean][] = [
     ['with RET=FULL if nothing protects it', {}, true],
     [
       'if its connectors require no TLS',
-      { connectors: { inbound: [partner()], outbound: [toOurs()] } },
+      { connectors: { inbound: [partner()], outbound: [toOwnDomain()] } },
       true,
     ],
     ['not with RET=HDRS', { ret: 'HDRS' }, false],
@@ -89,12 +89,12 @@ describe('the whole message may be returned', () => {
     ['not if it came by a deleted connector', { of: { attributedTo: 'id-gone' } }, false],
     ...(['EncryptionOnly', 'CertificateValidation'] as const).map((tlsSettings): [string, Case, boolean] => [
       `not if an outbound connector requires ${tlsSettings}`,
-      { connectors: { outbound: [toOurs({ tlsSettings })] } },
+      { connectors: { outbound: [toOwnDomain({ tlsSettings })] } },
       false,
     ]),
     [
       'not if a report-only outbound connector requires TLS',
-      { connectors: { outbound: [toOurs({ tlsSettings: 'EncryptionOnly', mode: 'ReportOnly' })] } },
+      { connectors: { outbound: [toOwnDomain({ tlsSettings: 'EncryptionOnly', mode: 'ReportOnly' })] } },
       false,
     ],
     ...(['EncryptionOnly', 'DomainValidation', 'Dane'] as const).map((policy): [string, Case, boolean] => [

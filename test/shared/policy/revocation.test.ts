@@ -100,9 +100,9 @@ describe('our own server', () => {
   for (const [revocationCheck, revocationResult, expected] of rows)
     it(`with ${revocationCheck} and status ${revocationResult} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
       const connectors = snapshot({ inbound: [own({ revocationCheck })] })
-      const judgement = evaluateInbound(connectors, session(revocationResult))
-      const admission = admitRecipient(connectors, judgement, 'b@elsewhere.example')
-      assert.equal(admission.action === 'Refuse' ? formatReply(admission.reply) : null, expected)
+      const evaluation = evaluateInbound(connectors, session(revocationResult))
+      const decision = admitRecipient(connectors, evaluation, 'b@elsewhere.example')
+      assert.equal(decision.action === 'Refuse' ? formatReply(decision.reply) : null, expected)
     })
 
   it('is identified by its address, whatever the status of its certificate', () => {

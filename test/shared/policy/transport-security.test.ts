@@ -208,11 +208,16 @@ const table: Row[] = [
 ]
 
 describe('the requirement in force', () => {
-  for (const [tls, dane, mtaSts, wish, expected, fields] of table) {
+  for (const [tls, dane, mtaSts, senderRequest, expected, fields] of table) {
     const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' on trial' : ''}`
     const from = fields ? `, ${Object.entries(fields).flat().join(' ')}` : ''
-    it(`${by}, ${dane}, ${mtaSts}, ${wish}${from}: ${expected}`, () => {
-      const decision = decideHop(tls, senderRequests[wish], facts(daneStates[dane], fields), policies[mtaSts])
+    it(`${by}, ${dane}, ${mtaSts}, ${senderRequest}${from}: ${expected}`, () => {
+      const decision = decideHop(
+        tls,
+        senderRequests[senderRequest],
+        facts(daneStates[dane], fields),
+        policies[mtaSts],
+      )
       assert.equal(decisionInWords(decision), expected)
     })
   }
@@ -220,7 +225,7 @@ describe('the requirement in force', () => {
 
 interface Combination {
   tls: TlsRequirement
-  wish: SenderRequest
+  senderRequest: SenderRequest
   hop: HopFacts
   mtaSts: MtaStsState
   decision: HopDecision
@@ -239,16 +244,27 @@ function* combinations(): Generator<Combination> {
             for (const authentic of booleans)
               for (const foundBy of ['Mx', 'Domain', 'SmartHost'] as const)
                 for (const mtaSts of Object.values(policies))
-                  for (const wish of Object.values(senderRequests)) {
+                  for (const senderRequest of Object.values(senderRequests)) {
                     const hop = facts(dane, { authentic, foundBy })
-                    yield { tls, wish, hop, mtaSts, decision: decideHop(tls, wish, hop, mtaSts) }
+                    yield {
+                      tls,
+                      senderRequest,
+                      hop,
+                      mtaSts,
+                      decision: decideHop(tls, senderRequest, hop, mtaSts),
+                    }
                   }
         }
 }
 
 const all = [...combinations()]
-const again = ({ tls, wish, hop, mtaSts }: Combination, fields: Partial<Combination>): HopDecision =>
-  decideHop(fields.tls ?? tls, fields.wish ?? wish, fields.hop ?? hop, fields.mtaSts ?? mtaSts)
+const again = ({ tls, senderRequest, hop, mtaSts }: Combination, fields: Partial<Combination>): HopDecision =>
+  decideHop(
+    fields.tls ?? tls,
+    fields.senderRequest ?? senderRequest,
+    fields.hop ?? hop,
+    fields.mtaSts ?? mtaSts,
+  )
 
 /** A level ranks above those that it includes. */
 const strength = {
@@ -298,19 +314,20 @@ function property(
 }
 
 const isTry = ({ decision }: Combination): boolean => decision.kind === 'Try'
-const waivesTls = ({ wish }: Combination): boolean => wish.tlsRequiredNo && !wish.requireTls
+const waivesTls = ({ senderRequest }: Combination): boolean =>
+  senderRequest.tlsRequiredNo && !senderRequest.requireTls
 const usesDane = ({ tls }: Combination): boolean => tls.smtpDaneMode === 'Opportunistic' && !isEnforced(tls)
 
 describe('in every combination', () => {
   property(
     'without REQUIRETLS an enforced connector requirement is in force unchanged',
-    ({ tls, wish }) => isEnforced(tls) && !wish.requireTls,
+    ({ tls, senderRequest }) => isEnforced(tls) && !senderRequest.requireTls,
     ({ tls, decision }) =>
       assert.deepEqual(decision, { kind: 'Try', enforced: ownOf(tls), reportOnlyRequirements: [] }),
   )
   property(
     'REQUIRETLS can only raise an enforced connector requirement',
-    (each) => isEnforced(each.tls) && each.wish.requireTls && isTry(each),
+    (each) => isEnforced(each.tls) && each.senderRequest.requireTls && isTry(each),
     ({ tls, decision: { enforced } }) => {
       assert.ok(strength[enforced.level] >= strength[tls.level])
       assert.equal(enforced.minimumTlsVersion, tls.minimumTlsVersion)
@@ -327,26 +344,27 @@ describe('in every combination', () => {
   )
   property(
     'REQUIRETLS is never opportunistic, and verifies the next hop unless the message is a notification',
-    (each) => each.wish.requireTls && isTry(each),
-    ({ wish, decision: { enforced } }) =>
+    (each) => each.senderRequest.requireTls && isTry(each),
+    ({ senderRequest, decision: { enforced } }) =>
       assert.ok(
-        wish.isNotification ? strength[enforced.level] >= 1 : strength[enforced.level] === 3,
+        senderRequest.isNotification ? strength[enforced.level] >= 1 : strength[enforced.level] === 3,
         requirementText(enforced),
       ),
   )
   property(
     'REQUIRETLS refuses a host that is not proven to be the domain’s',
-    (each) => each.wish.requireTls && !each.wish.isNotification && isTry(each),
+    (each) => each.senderRequest.requireTls && !each.senderRequest.isNotification && isTry(each),
     ({ hop, mtaSts }) =>
       assert.ok(hop.authentic || (mtaSts.kind === 'Policy' && isListed(hop.host, mtaSts.policy))),
   )
   property(
     'a notification with REQUIRETLS is refused only if one without it is refused',
-    ({ wish }) => wish.isNotification && wish.requireTls,
+    ({ senderRequest }) => senderRequest.isNotification && senderRequest.requireTls,
     (each) =>
       assert.equal(
         each.decision.kind,
-        again(each, { wish: { ...each.wish, requireTls: false, tlsRequiredNo: false } }).kind,
+        again(each, { senderRequest: { ...each.senderRequest, requireTls: false, tlsRequiredNo: false } })
+          .kind,
       ),
   )
   property(
@@ -389,19 +407,20 @@ describe('in every combination', () => {
   )
   property(
     'a lookup that is not needed does not affect the decision',
-    ({ tls, wish }) => Object.values(usesPublishedPolicies(tls, wish)).includes(false),
+    ({ tls, senderRequest }) => Object.values(usesPublishedPolicies(tls, senderRequest)).includes(false),
     (each) => {
-      const heeds = usesPublishedPolicies(each.tls, each.wish)
+      const uses = usesPublishedPolicies(each.tls, each.senderRequest)
       const decision = again(each, {
-        ...(!heeds.dane && { hop: { ...each.hop, dane: daneStates['no DANE'] } }),
-        ...(!heeds.mtaSts && { mtaSts: noMtaSts }),
+        ...(!uses.dane && { hop: { ...each.hop, dane: daneStates['no DANE'] } }),
+        ...(!uses.mtaSts && { mtaSts: noMtaSts }),
       })
       assert.deepEqual(each.decision, decision)
     },
   )
   property(
     'a policy in mode testing is recorded and changes nothing else',
-    ({ mtaSts, wish }) => mtaSts.kind === 'Policy' && mtaSts.policy.mode === 'testing' && !wish.requireTls,
+    ({ mtaSts, senderRequest }) =>
+      mtaSts.kind === 'Policy' && mtaSts.policy.mode === 'testing' && !senderRequest.requireTls,
     (each) => {
       const without = again(each, { mtaSts: noMtaSts })
       assert.deepEqual([each.decision.kind, each.decision.enforced], [without.kind, without.enforced])

@@ -45,8 +45,8 @@ const other = {
   fingerprint256: 'cd'.repeat(32),
 }
 const expired = { notAfter: '2026-01-01T00:00:00.000Z' }
-const ours = { subject: 'CN=mail.ours.example', subjectAltNames: ['mail.ours.example'] }
-const fromOurs = 'a@ours.example'
+const own = { subject: 'CN=mail.ours.example', subjectAltNames: ['mail.ours.example'] }
+const fromOwnServer = 'a@ours.example'
 const heldOutcome = { consequence: 'Held', heldUntil: '2026-01-16T12:00:00.000Z' } as const
 
 function notices(connectors: InboundConnector[], given: Session) {
@@ -81,13 +81,13 @@ describe('a notice of an unknown certificate is sent', () => {
     [
       "if our own server's has the right name and is expired",
       [ownServer()],
-      presenting({ ...ours, ...expired }, fromOurs),
+      presenting({ ...own, ...expired }, fromOwnServer),
       [['Ours', 'RelayDenied']],
     ],
     [
       "if our own server's has the right name and is not trusted",
       [ownServer()],
-      presenting({ ...ours, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }, fromOurs),
+      presenting({ ...own, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }, fromOwnServer),
       [['Ours', 'RelayDenied']],
     ],
     ['not for a session without a certificate', [contoso()], session(overTls), []],
@@ -105,13 +105,13 @@ describe('a notice of an unknown certificate is sent', () => {
     [
       "not for an unrelated name beside our own server's connector",
       [ownServer()],
-      presenting(other, fromOurs),
+      presenting(other, fromOwnServer),
       [],
     ],
     [
       'not if our own server is identified by its address',
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
-      presenting({ ...ours, ...expired }, fromOurs),
+      presenting({ ...own, ...expired }, fromOwnServer),
       [],
     ],
   ]
@@ -257,11 +257,11 @@ describe('a certificate is known', () => {
   const rows: [string, InboundConnector[], Session, string[]][] = [
     ['to the partner connector that is restricted to it', [contoso()], presenting(), ['Contoso']],
     ['to a report-only partner connector', [contoso({ mode: 'ReportOnly' })], presenting(), ['Contoso']],
-    ["to our own server's connector", [ownServer()], presenting(ours, fromOurs), ['Ours']],
+    ["to our own server's connector", [ownServer()], presenting(own, fromOwnServer), ['Ours']],
     [
       'to no connector if our own server is identified by its address alone',
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
-      presenting(other, fromOurs),
+      presenting(other, fromOwnServer),
       [],
     ],
     ['to no connector if the partner requires none', [inbound()], presenting(), []],
@@ -288,12 +288,12 @@ describe('a certificate is known', () => {
 test('no certificate is both known and unknown to one connector', () => {
   const connectors = [contoso(), contoso({ name: 'Trial', mode: 'ReportOnly' }), ownServer()]
   const rules = snapshot({ inbound: connectors })
-  for (const fields of [{}, other, expired, ours, { trusted: false }])
-    for (const mailFrom of ['a@contoso.example', fromOurs, '']) {
+  for (const fields of [{}, other, expired, own, { trusted: false }])
+    for (const mailFrom of ['a@contoso.example', fromOwnServer, '']) {
       const given = presenting(fields, mailFrom)
-      const judgement = evaluateInbound(rules, given)
-      const known = connectorsKnowing(given, judgement).map(({ id }) => id)
-      const unknown = unknownCertificateNotices(rules, given, judgement, heldOutcome).map(
+      const evaluation = evaluateInbound(rules, given)
+      const known = connectorsKnowing(given, evaluation).map(({ id }) => id)
+      const unknown = unknownCertificateNotices(rules, given, evaluation, heldOutcome).map(
         ({ connector }) => connector.id,
       )
       assert.deepEqual(

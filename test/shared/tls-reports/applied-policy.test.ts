@@ -100,10 +100,10 @@ const cases: [string, Given, string[]][] = [
     { connector: reportOnly, mtaSts: sts('enforce') },
     ['sts partner.example: success'],
   ],
-  ['REQUIRETLS with an unproven host, so without a session,', { wish: { requireTls: true } }, []],
+  ['REQUIRETLS with an unproven host, so without a session,', { senderRequest: { requireTls: true } }, []],
   [
     'TLS-Required: No, with the policy still checked,',
-    { wish: { tlsRequiredNo: true }, mtaSts: sts('enforce'), tls: wrongName },
+    { senderRequest: { tlsRequiredNo: true }, mtaSts: sts('enforce'), tls: wrongName },
     ['sts partner.example: certificate-host-mismatch'],
   ],
   [

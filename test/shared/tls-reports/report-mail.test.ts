@@ -191,10 +191,10 @@ describe('the mail', async () => {
   }
   const from = (field: string) => `${field}\r\nSubject: x\r\n\r\nA report.\r\n`
   const own = 'From: postmaster@ours.example'
-  const theirs = fakeResolver({ txt: { 'reports._domainkey.other.example': [published('')] } })
+  const other = fakeResolver({ txt: { 'reports._domainkey.other.example': [published('')] } })
   for (const [what, octets, resolver, verdict] of [
     ['one address', await signed(from(own)), dns(), 'pass ours.example'],
-    ['a signature of another domain', await signed(from(own), 'other.example'), theirs, 'fail null'],
+    ['a signature of another domain', await signed(from(own), 'other.example'), other, 'fail null'],
     ['two addresses', await signed(from(`${own}, a@bank.example`)), dns(), 'fail null'],
     ['two fields', await signed(from(`From: a@bank.example\r\n${own}`)), dns(), 'fail null'],
     [

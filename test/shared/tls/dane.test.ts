@@ -268,9 +268,9 @@ describe('a record', () => {
         fc.uint8Array({ maxLength: 200 }),
         (usage, selector, matchingType, octets) => {
           const any = { usage, selector, matchingType, data: Buffer.from(octets).toString('hex') }
-          const judged = isUsable(any)
-          assert.equal(typeof judged, 'boolean')
-          if (judged) assert.equal(matches([any], path), false)
+          const assessed = isUsable(any)
+          assert.equal(typeof assessed, 'boolean')
+          if (assessed) assert.equal(matches([any], path), false)
         },
       ),
     )

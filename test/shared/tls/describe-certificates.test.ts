@@ -28,9 +28,9 @@ const describe = (more: Partial<Parameters<typeof describeCertificates>[0]> = {}
   describeCertificates({ ...set, ...more }, { hostname, now: at })
 
 test('a certificate is described with all that a partner compares', () => {
-  const told = describe({ servedFrom: '2026-01-02T03:04:05.000Z' })
+  const results = describe({ servedFrom: '2026-01-02T03:04:05.000Z' })
   const leaf = new X509Certificate(ec.cert)
-  const [certificate, ...others] = told.certificates
+  const [certificate, ...others] = results.certificates
   assert.deepEqual(others, [])
   assert.deepEqual(
     { ...certificate, chain: '' },
@@ -59,8 +59,8 @@ test('a certificate is described with all that a partner compares', () => {
       chain: '',
     },
   )
-  assert.equal(told.hostname, hostname)
-  assert.equal(told.changedAt, now.toISOString())
+  assert.equal(results.hostname, hostname)
+  assert.equal(results.changedAt, now.toISOString())
 })
 
 test('the description matches the schema', () => {
@@ -69,13 +69,13 @@ test('the description matches the schema', () => {
 
 test('keys in the same text are not published', () => {
   const next = { certificate: `${later.key}\n${later.cert}`, servedFrom: '2026-12-01T00:00:00.000Z' }
-  const told = JSON.stringify(
+  const results = JSON.stringify(
     describe({ certificate: `${ec.cert}\n${ec.key}\n${rsa.key}\n${rsa.cert}`, next }),
   )
-  assert.equal(JSON.parse(told).certificates.length, 3)
+  assert.equal(JSON.parse(results).certificates.length, 3)
   for (const { key } of [ec, rsa, later]) {
-    assert.ok(!told.includes('PRIVATE KEY'))
-    assert.ok(!told.includes(key.split('\n')[1] ?? key))
+    assert.ok(!results.includes('PRIVATE KEY'))
+    assert.ok(!results.includes(key.split('\n')[1] ?? key))
   }
 })
 
@@ -92,15 +92,15 @@ test('the chain begins with the certificate and holds its issuers, in any given 
 })
 
 test('an ECDSA and an RSA certificate are described side by side', () => {
-  const told = describe({ certificate: `${ec.cert}\n${rsa.cert}` })
+  const results = describe({ certificate: `${ec.cert}\n${rsa.cert}` })
   assert.deepEqual(
-    told.certificates.map(({ state, keyType, keyStrength }) => [state, keyType, keyStrength]),
+    results.certificates.map(({ state, keyType, keyStrength }) => [state, keyType, keyStrength]),
     [
       ['Current', 'EC', 256],
       ['Current', 'RSA', 3072],
     ],
   )
-  assert.equal(told.tlsaRecords.length, 2)
+  assert.equal(results.tlsaRecords.length, 2)
 })
 
 test('a self-signed certificate is described although it is marked as an authority', async () => {
@@ -111,12 +111,12 @@ test('a self-signed certificate is described although it is marked as an authori
 })
 
 test('TLSA records name the keys of the current and the next certificate, not of deprecated ones', () => {
-  const told = describe({
+  const results = describe({
     next: { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' },
     deprecated: [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }],
   })
-  const [current, next] = told.certificates
-  assert.deepEqual(told.tlsaRecords, [
+  const [current, next] = results.certificates
+  assert.deepEqual(results.tlsaRecords, [
     `_25._tcp.mx.ours.example. IN TLSA 3 1 1 ${current?.publicKeyFingerprint256}`,
     `_25._tcp.mx.ours.example. IN TLSA 3 1 1 ${next?.publicKeyFingerprint256}`,
   ])
@@ -131,7 +131,7 @@ const switching = { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.00
 const eve = new Date('2026-12-09T23:59:59.999Z')
 const then = new Date('2026-12-10T00:00:00.000Z')
 
-for (const [name, told] of [
+for (const [name, results] of [
   ['when it is described after its date', describe({ next: switching, deprecated: former() }, then)],
   [
     'when it was described before',
@@ -140,14 +140,14 @@ for (const [name, told] of [
 ] as const)
   test(`the next certificate becomes the current one at its date, ${name}`, () => {
     assert.deepEqual(
-      told.certificates.map((each) => [each.rootIssuer, each.state, each.servedFrom, each.servedUntil]),
+      results.certificates.map((each) => [each.rootIssuer, each.state, each.servedFrom, each.servedUntil]),
       [
         ['Another Root', 'Current', switching.servedFrom, null],
         ['Root of All', 'Deprecated', null, switching.servedFrom],
         ['Root of All', 'Deprecated', null, '2026-01-01T00:00:00.000Z'],
       ],
     )
-    assert.equal(told.tlsaRecords.length, 1)
+    assert.equal(results.tlsaRecords.length, 1)
   })
 
 function former() {
@@ -155,10 +155,10 @@ function former() {
 }
 
 test('a millisecond before its date the next certificate is still the next', () => {
-  const told = describe({ next: switching }, eve)
-  assert.equal(publishedAt(told, eve), told)
+  const results = describe({ next: switching }, eve)
+  assert.equal(publishedAt(results, eve), results)
   assert.deepEqual(
-    told.certificates.map(({ state }) => state),
+    results.certificates.map(({ state }) => state),
     ['Current', 'Next'],
   )
 })
@@ -221,9 +221,9 @@ test('a certificate that stays is served since its first date, and is never depr
     },
     { hostname, now: then, previous: before },
   )
-  for (const told of [read, written])
+  for (const results of [read, written])
     assert.deepEqual(
-      told.certificates.map((each) => [each.state, each.keyType, each.servedFrom]),
+      results.certificates.map((each) => [each.state, each.keyType, each.servedFrom]),
       [
         ['Current', 'EC', next.servedFrom],
         ['Current', 'RSA', servedFrom],

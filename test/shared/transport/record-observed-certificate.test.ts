@@ -9,7 +9,7 @@ import { createChangePublisher } from '../../../shared/transport/change-events.t
 import type { RecordResult } from '../../../shared/transport/observed-table.ts'
 import { recordObservedCertificate } from '../../../shared/transport/record-observed-certificate.ts'
 import { receivedAt } from '../../support/fixtures.ts'
-import { observedCertificate, place, sighting } from '../../support/observed.ts'
+import { newObservation, observedCertificate, place } from '../../support/observed.ts'
 
 const compared = {
   fingerprint256: 'a'.repeat(64),
@@ -27,7 +27,7 @@ const changed = (...what: ObservedChange['what']): ObservedChange => ({
 /** Notes one certificate with a table that returns `seen`, and collects logs, metrics and events. */
 async function note(
   seen: RecordResult | Error,
-  { where = {}, tellFails = false }: { where?: Partial<ObservedEndpoint>; tellFails?: boolean } = {},
+  { where = {}, publishFails = false }: { where?: Partial<ObservedEndpoint>; publishFails?: boolean } = {},
 ) {
   const done: string[] = []
   const log = (level: string) => (message: string) => void done.push(`${level}: ${message}`)
@@ -42,21 +42,21 @@ async function note(
     if (seen instanceof Error) throw seen
     return seen
   }
-  const tell = async () => {
+  const print = async () => {
     done.push('told')
-    if (tellFails) throw new Error('away')
+    if (publishFails) throw new Error('away')
   }
-  const given = sighting(observedCertificate('a'), receivedAt, where)
+  const given = newObservation(observedCertificate('a'), receivedAt, where)
   await recordObservedCertificate(
     given,
     receivedAt,
-    { table: { record: see }, publish: tell },
+    { table: { record: see }, publish: print },
     { logger, metrics },
   )
   return done
 }
 
-const told = [
+const results = [
   'info: Observed certificate changed',
   '{}',
   '{"connector":"To the bank"}',
@@ -67,8 +67,8 @@ const told = [
 for (const [what, seen, options, expected] of [
   ['observed for the first time', { kind: 'Written', change: null }, {}, []],
   ['recorded before', { kind: 'Known' }, {}, []],
-  ['of another issuer', { kind: 'Written', change: changed('Issuer') }, {}, told],
-  ['of another key', { kind: 'Written', change: changed('Key') }, {}, told],
+  ['of another issuer', { kind: 'Written', change: changed('Issuer') }, {}, results],
+  ['of another key', { kind: 'Written', change: changed('Key') }, {}, results],
   [
     'that was renewed for the same key',
     { kind: 'Written', change: changed('Certificate') },
@@ -90,8 +90,8 @@ for (const [what, seen, options, expected] of [
   [
     'whose event cannot be published',
     { kind: 'Written', change: changed('Key') },
-    { tellFails: true },
-    [...told, 'warn: The event of a changed certificate could not be published'],
+    { publishFails: true },
+    [...results, 'warn: The event of a changed certificate could not be published'],
   ],
   [
     'beyond the monthly limit',

@@ -18,8 +18,8 @@ after(() => db.stop())
 let serial = 0
 const destination = () => `partner-${serial++}.example`
 
-const slots = (most: number) =>
-  new Slots(db.documents, db.transportTable, { maxSlots: most, leaseMs: 60_000, timeoutMs: 5_000 })
+const slots = (max: number) =>
+  new Slots(db.documents, db.transportTable, { maxSlots: max, leaseMs: 60_000, timeoutMs: 5_000 })
 
 const all = <T>(count: number, each: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, each))

@@ -62,7 +62,7 @@ export async function startDnsSetup(domain: string): Promise<DnsSetup> {
     answerOf(around, name.toLowerCase(), type as Type),
   ])
   const api = await answering(({ url = '' }) => apiAnswer(around, url))
-  const world: DnsSetup = {
+  const setup: DnsSetup = {
     get around() {
       return around
     },
@@ -79,7 +79,7 @@ export async function startDnsSetup(domain: string): Promise<DnsSetup> {
       await Promise.all([server.stop(), policyHost.stop()])
     },
   }
-  return world
+  return setup
 }
 
 function answerOf({ names, signed }: Around, name: string, type: Type): Answer {

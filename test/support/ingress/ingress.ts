@@ -63,7 +63,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   const queue = new MemoryQueue()
   const notices = new MemoryNotices()
   const lines: Line[] = []
-  const news = new EventEmitter()
+  const changes = new EventEmitter()
   const ingress = await startIngress({
     environment: {
       ...environment,
@@ -89,14 +89,14 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     now: () => options.at ?? new Date(),
     write(line) {
       lines.push(JSON.parse(line))
-      news.emit('line')
+      changes.emit('line')
     },
   })
   async function logged(message: string): Promise<Line> {
     for (;;) {
       const line = lines.find((line) => line.message === message)
       if (line) return line
-      await within(timeoutMs, once(news, 'line'), `the line "${message}"`)
+      await within(timeoutMs, once(changes, 'line'), `the line "${message}"`)
     }
   }
   return {

@@ -58,7 +58,7 @@ export class SessionDriver {
         this.isHeld = false
       },
     }
-    const dialogue: SessionPolicy = {
+    const policy: SessionPolicy = {
       mail: (mail) => this.answers.mail?.(mail) ?? ok,
       recipient: (recipient, mail) => this.answers.recipient?.(recipient, mail) ?? ok,
       data: (transaction) => this.answers.data?.(transaction) ?? this.#sink(transaction),
@@ -74,7 +74,7 @@ export class SessionDriver {
       maxLineOctets: 65_536,
       bareNewlines: 'Refuse',
     }
-    this.session = new Session({ ...defaults, ...options }, wire, dialogue)
+    this.session = new Session({ ...defaults, ...options }, wire, policy)
   }
 
   /** Starts a session and reads its greeting. */

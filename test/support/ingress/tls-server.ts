@@ -25,7 +25,7 @@ export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
   const handshakes: HandshakeResult[] = []
   let wake = () => {}
   let taken = 0
-  const tell = (what: HandshakeResult) => {
+  const print = (what: HandshakeResult) => {
     handshakes.push(what)
     wake()
   }
@@ -36,7 +36,7 @@ export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
       if (isDone) return
       isDone = true
       const { code } = error as NodeJS.ErrnoException
-      tell({ kind: 'Failed', cause: handshakeFailure(error), code })
+      print({ kind: 'Failed', cause: handshakeFailure(error), code })
       tcp.destroy()
     }
     const take = (octets: Buffer) => {
@@ -53,9 +53,9 @@ export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
       secured.once('secure', () => {
         isDone = true
         try {
-          tell({ kind: 'Facts', facts: tls.facts(secured), resumed: secured.isSessionReused() })
+          print({ kind: 'Facts', facts: tls.facts(secured), resumed: secured.isSessionReused() })
         } catch (error) {
-          tell({ kind: 'NoFacts', why: (error as Error).message })
+          print({ kind: 'NoFacts', why: (error as Error).message })
         }
         secured.end('hello')
       })

@@ -222,15 +222,15 @@ export interface Trace {
 export async function until<T>(
   ask: () => Promise<T | null> | T | null,
   pauseMs = 100,
-  patienceMs = 30_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
-  const deadline = Date.now() + patienceMs
+  const deadline = Date.now() + timeoutMs
   while (Date.now() < deadline) {
     const answer = await ask()
     if (answer !== null) return answer
     await delay(pauseMs)
   }
-  throw new Error(`still no answer after ${patienceMs / 1000} s: ${ask}`)
+  throw new Error(`still no answer after ${timeoutMs / 1000} s: ${ask}`)
 }
 
 export interface ClientTls {

@@ -139,14 +139,14 @@ export class Postfix {
 }
 
 /** The service that stores mail in files refuses to run as a user below 100. */
-const nobody = 65_534
+const none = 65_534
 
 function configure({ domain, tls, settings = {} }: PostfixOptions, port: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-postfix-'))
   chmodSync(folder, 0o755)
   for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name))
   chownSync(join(folder, 'data'), userIdOf('postfix'), 0)
-  chownSync(join(folder, 'mail'), nobody, nobody)
+  chownSync(join(folder, 'mail'), none, none)
   if (tls) writeFileSync(join(folder, 'etc/tls.pem'), `${tls.key}\n${tls.cert}\n`, { mode: 0o600 })
   const main = {
     compatibility_level: '3.6',
@@ -164,8 +164,8 @@ function configure({ domain, tls, settings = {} }: PostfixOptions, port: number)
     virtual_mailbox_domains: domain,
     virtual_mailbox_base: join(folder, 'mail'),
     virtual_mailbox_maps: 'static:all/',
-    virtual_uid_maps: `static:${nobody}`,
-    virtual_gid_maps: `static:${nobody}`,
+    virtual_uid_maps: `static:${none}`,
+    virtual_gid_maps: `static:${none}`,
     smtpd_tls_loglevel: '1',
     smtpd_tls_received_header: 'yes',
     ...(tls

@@ -54,14 +54,14 @@ export class MemoryTable {
   /** Returns the items of one partition in the order of the sort key. */
   #query(input: Input): unknown {
     const found = [...this.#items.values()].filter((item) =>
-      meets(item, { ...input, ConditionExpression: input.KeyConditionExpression ?? '' }),
+      satisfies(item, { ...input, ConditionExpression: input.KeyConditionExpression ?? '' }),
     )
     return { Items: found.sort((one, other) => (String(one.sk) < String(other.sk) ? -1 : 1)) }
   }
 
   #write(input: Input, key: Item | undefined, after: (before: Item) => Item): unknown {
     const before = this.#items.get(keyOf(key))
-    if (input.ConditionExpression !== undefined && !meets(before ?? {}, input))
+    if (input.ConditionExpression !== undefined && !satisfies(before ?? {}, input))
       throw new ConditionalCheckFailedException({ message: 'the condition is not met', $metadata: {} })
     this.#items.set(keyOf(key), Object.freeze(after(before ?? {})))
     return { Attributes: before }
@@ -97,7 +97,7 @@ function valueNamed(name: string, { ExpressionAttributeValues: values = {} }: In
 }
 
 /** Whether an item meets a condition: OR binds least, then AND, then comparisons and parentheses. */
-export function meets(item: Item, input: Input): boolean {
+export function satisfies(item: Item, input: Input): boolean {
   const tokens = input.ConditionExpression?.match(/[:#]?\w+|[<>]=|[<=(),]/g) ?? []
   const take = (): string => tokens.shift() ?? fail('the condition ends too early')
   const expect = (token: string) => take() === token || fail(`no ${token} in the condition`)

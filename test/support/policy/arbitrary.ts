@@ -56,7 +56,7 @@ const some = <T>(items: readonly T[], minLength = 0, maxLength = 3) =>
 
 /** Code points from several blocks, so that the order of names is tested. */
 const name = fc.stringMatching(/^[abABzZäß9 -]{0,2}[abABzZäß9]$/)
-const mostly = <T>(usual: T, rare: T) => fc.constantFrom(usual, usual, usual, rare)
+const mostly = <T>(defaults: T, rare: T) => fc.constantFrom(defaults, defaults, defaults, rare)
 
 const identity = fc.record({
   tlsSenderCertificateNames: some([...hosts, ...wildcards]),
@@ -90,12 +90,12 @@ export const anyInbound: fc.Arbitrary<InboundConnector> = fc
     const named = byCertificate(identity)
     const isPartner = rest.connectorType === 'Partner'
     const tls = requireTls || named
-    const nobody = !isPartner && !named && identity.senderIpAddresses.length === 0
+    const none = !isPartner && !named && identity.senderIpAddresses.length === 0
     const restricts = isPartner ? restriction : 'none'
     return inbound({
       ...rest,
       ...identity,
-      senderIpAddresses: nobody ? ['192.0.2.1'] : identity.senderIpAddresses,
+      senderIpAddresses: none ? ['192.0.2.1'] : identity.senderIpAddresses,
       id: `inbound ${rest.name}`,
       requireTls: tls,
       minimumTlsVersion: tls && tls13 ? 'TLSv1.3' : 'TLSv1.2',

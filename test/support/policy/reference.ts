@@ -33,7 +33,7 @@ export function referenceAttribution(
   trusts: (connector: InboundConnector, certificate: ClientCertificate) => boolean,
 ): InboundConnector | null {
   const { sender, ip, certificate, at } = peer
-  const ours = connectors
+  const own = connectors
     .filter((it) => it.enabled && it.connectorType === 'OnPremises')
     .filter((it) => sender === 'nullReversePath' || specificFor(it, sender) > 0)
   const ways = [
@@ -42,7 +42,7 @@ export function referenceAttribution(
   ]
   for (const mode of ['Enforce', 'ReportOnly'])
     for (const knows of ways) {
-      const known = ours.filter((it) => it.mode === mode && knows(it))
+      const known = own.filter((it) => it.mode === mode && knows(it))
       const found = highest(known, (it) => [
         sender === 'nullReversePath' ? 0 : specificFor(it, sender),
         requirementCount(it),

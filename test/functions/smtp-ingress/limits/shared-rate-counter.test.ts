@@ -185,37 +185,37 @@ describe('processes with a shared count', () => {
   const burst = steadily(2500, 2, 20)
   const aMinuteLater = burst.map(({ at, process }) => ({ at: at + 60_000, process }))
 
-  const tasks: { name: string; flood: Omit<Flood, 'fails'>; most: number; reports: number }[] = [
+  const tasks: { name: string; flood: Omit<Flood, 'fails'>; max: number; reports: number }[] = [
     {
       name: 'a burst of five times the limit at twenty processes',
       flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: burst },
-      most: 1250,
+      max: 1250,
       reports: 20,
     },
     {
       name: 'the same, in the minute after',
       flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: [...burst, ...aMinuteLater] },
-      most: 1060,
+      max: 1060,
       reports: 40,
     },
     {
       name: 'twice the limit, spread over the minute',
       flood: { limit: 600, processes: 4, roundTrip: 10, arrivals: steadily(20, 60, 4) },
-      most: 604,
+      max: 604,
       reports: 62,
     },
     {
       name: 'a small limit and a burst at ten processes',
       flood: { limit: 10, processes: 10, roundTrip: 10, arrivals: steadily(1000, 1, 10) },
-      most: 30,
+      max: 30,
       reports: 3,
     },
   ]
-  for (const { name, flood, most, reports } of tasks)
+  for (const { name, flood, max, reports } of tasks)
     it(`exceed the limit little with few reports: ${name}`, async () => {
       const outcome = await simulate(flood)
       const taken = outcome.taken.get(Math.max(...outcome.taken.keys())) ?? 0
-      assert.ok(taken >= flood.limit && taken <= most, `${taken} taken`)
+      assert.ok(taken >= flood.limit && taken <= max, `${taken} taken`)
       for (const count of outcome.reports) assert.ok(count <= reports, `${count} reports`)
     })
 

@@ -308,14 +308,14 @@ describe('any line', () => {
 
   /** Milliseconds of processor time of this thread; the fastest of several runs. */
   function fastest(line: Buffer): number {
-    let least = Number.POSITIVE_INFINITY
+    let min = Number.POSITIVE_INFINITY
     for (let run = 0; run < 7; run++) {
       const began = process.threadCpuUsage()
       for (let time = 0; time < 4; time++) parseCommand(line)
       const { user, system } = process.threadCpuUsage(began)
-      least = Math.min(least, (user + system) / 1000)
+      min = Math.min(min, (user + system) / 1000)
     }
-    return least
+    return min
   }
 
   for (const [what, line] of hostile)

@@ -30,12 +30,12 @@ const outcomes: [what: string, outcome: Outcome, alarming: number][] = [
 for (const [what, outcome, failureCount] of outcomes)
   test(`${what} ${failureCount === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
     const metrics = new Metrics()
-    const dialogue = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
+    const policy = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')
     const rcpt = read('RCPT TO:<b@ours.example>', 'RCPT')
-    dialogue.mail(mail)
-    await dialogue.recipient(rcpt, mail)
-    const sink = dialogue.data({
+    policy.mail(mail)
+    await policy.recipient(rcpt, mail)
+    const sink = policy.data({
       greeting: { name: 'client.example', isEsmtp: true },
       mail,
       recipients: [rcpt.recipient],

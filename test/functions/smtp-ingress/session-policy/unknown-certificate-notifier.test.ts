@@ -27,7 +27,7 @@ afterEach(async () => {
   running.clear()
 })
 
-const stranger = await selfSigned({ names: ['mx1.contoso.example'] })
+const unrelated = await selfSigned({ names: ['mx1.contoso.example'] })
 const refused = '550 5.7.51 Sender domain is restricted to its own servers'
 
 async function openWith({ smtpPort }: TestIngress, identity?: Identity): Promise<Wire> {
@@ -54,7 +54,7 @@ async function countOf(ingress: TestIngress, metric: string, connector?: string)
 test('one notice is sent, however many messages and recipients are refused', async () => {
   const ingress = await ingressFor()
   for (let session = 0; session < 2; session++) {
-    const wire = await openWith(ingress, stranger)
+    const wire = await openWith(ingress, unrelated)
     assert.equal(await sendRcpt(wire), refused)
     assert.equal(await wire.command('RCPT TO:<c@ours.example>'), refused)
     assert.equal(await sendRcpt(wire), refused)
@@ -68,7 +68,7 @@ test('one notice is sent, however many messages and recipients are refused', asy
       senderDomain,
       ip,
     ]),
-    [['Contoso', fingerprintOf(stranger), 'RefusedInSession', 'contoso.example', '127.0.0.1']],
+    [['Contoso', fingerprintOf(unrelated), 'RefusedInSession', 'contoso.example', '127.0.0.1']],
   )
   assert.deepEqual(ingress.queue.jobs, [])
   assert.equal(await countOf(ingress, 'UnknownCertificates'), 4)
@@ -76,7 +76,7 @@ test('one notice is sent, however many messages and recipients are refused', asy
 
 test('refusals are also counted for each connector', async () => {
   const ingress = await ingressFor()
-  const wire = await openWith(ingress, stranger)
+  const wire = await openWith(ingress, unrelated)
   await sendRcpt(wire)
   wire.destroy()
   assert.equal(await countOf(ingress, 'UnknownCertificates', 'Contoso'), 1)
@@ -86,14 +86,14 @@ const withoutNotice: [string, Partial<InboundConnector>, Identity | undefined, r
   ['without a certificate', {}, undefined, refused],
   [
     'with one that the connector knows',
-    { certificateFingerprints: [fingerprintOf(stranger)] },
-    stranger,
+    { certificateFingerprints: [fingerprintOf(unrelated)] },
+    unrelated,
     '250 2.1.5 Accepted',
   ],
   [
     'whose mail is accepted and held: evaluate-policy sends the notice',
     { onViolation: 'Defer' },
-    stranger,
+    unrelated,
     '250 2.1.5 Accepted',
   ],
 ]
@@ -129,10 +129,10 @@ test('a notice is sent when our own server is refused relay because of an untrus
 
 test('a flood of new certificates causes ten notices for a connector, and each is refused', async () => {
   const ingress = await ingressFor()
-  const strangers = await Promise.all(
+  const unrelated = await Promise.all(
     Array.from({ length: 25 }, () => selfSigned({ names: ['flood.example'] })),
   )
-  for (const identity of strangers) {
+  for (const identity of unrelated) {
     const wire = await openWith(ingress, identity)
     assert.equal(await sendRcpt(wire), refused)
     wire.destroy()
@@ -144,7 +144,7 @@ test('a flood of new certificates causes ten notices for a connector, and each i
 test('a queue without a response does not delay the client', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => new Promise(() => {})
-  const wire = await openWith(ingress, stranger)
+  const wire = await openWith(ingress, unrelated)
   assert.equal(await sendRcpt(wire), refused)
   assert.equal(await sendRcpt(wire, 'a@elsewhere.example'), '250 2.1.5 Accepted')
   wire.destroy()
@@ -153,7 +153,7 @@ test('a queue without a response does not delay the client', async () => {
 test('a failing queue loses one notice, which is counted and logged; the next is sent', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => Promise.reject(new Error('the queue is away'))
-  const wire = await openWith(ingress, stranger)
+  const wire = await openWith(ingress, unrelated)
   assert.equal(await sendRcpt(wire), refused)
   const line = await ingress.logged('the notice of an unknown certificate could not be sent')
   assert.deepEqual([line.level, line.connector], ['warn', 'Contoso'])

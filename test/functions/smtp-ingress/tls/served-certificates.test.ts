@@ -37,7 +37,7 @@ async function open(secret: { text: string | Error }) {
   const isUsed = ({ cert }: Identity) => used.at(-1)?.certificate === cert
   const counts = () => Object.fromEntries(metrics.take().map(({ metric, count }) => [metric, count]))
   return {
-    ours: served,
+    own: served,
     said: logged,
     used,
     isUsed,
@@ -48,7 +48,7 @@ async function open(secret: { text: string | Error }) {
 
 test('the secret\u2019s certificate is served, and a new current one from the next read', async () => {
   const secret = { text: text(one) }
-  const { ours: served, used, isUsed, said: logged, begin } = await open(secret)
+  const { own: served, used, isUsed, said: logged, begin } = await open(secret)
   assert.equal(served.served.certificate, one.cert)
   begin()
   await served.refresh()
@@ -69,7 +69,7 @@ const failing: [string, string | Error][] = [
 for (const [what, fault] of failing)
   test(`when ${what}, the served certificate stays; this is logged and counted, and the next read recovers`, async () => {
     const secret: { text: string | Error } = { text: text(one) }
-    const { ours: served, used, isUsed, said: logged, counts, begin } = await open(secret)
+    const { own: served, used, isUsed, said: logged, counts, begin } = await open(secret)
     begin()
     secret.text = fault
     await served.refresh()
@@ -97,7 +97,7 @@ const refusals: [string, () => string, string][] = [
 for (const [what, bad, reason] of refusals)
   test(`${what} is refused: logged once, counted at every read, and the served certificate stays`, async () => {
     const secret = { text: text(one) }
-    const { ours: served, used, said: logged, counts, begin } = await open(secret)
+    const { own: served, used, said: logged, counts, begin } = await open(secret)
     begin()
     secret.text = bad()
     await served.refresh()
@@ -122,7 +122,7 @@ function simulatedClock(context: TestContext): (milliseconds: number) => string 
 test('the next certificate is served from its date, even when the secret cannot be read', async (context) => {
   const servedFrom = simulatedClock(context)(300)
   const secret: { text: string | Error } = { text: text(one, { next: { ...pair(two), servedFrom } }) }
-  const { ours: served, used, isUsed, begin } = await open(secret)
+  const { own: served, used, isUsed, begin } = await open(secret)
   begin()
   secret.text = new Error('away')
   await served.refresh()
@@ -140,7 +140,7 @@ test('the next certificate is served from its date, even when the secret cannot 
 test('a withdrawn next certificate is not served', async (context) => {
   const servedFrom = simulatedClock(context)(200)
   const secret = { text: text(one, { next: { ...pair(two), servedFrom } }) }
-  const { ours: served, used, begin } = await open(secret)
+  const { own: served, used, begin } = await open(secret)
   begin()
   secret.text = text(one)
   await served.refresh()
@@ -150,7 +150,7 @@ test('a withdrawn next certificate is not served', async (context) => {
 })
 
 test('a process starts with an expired certificate, since no mail would be worse, and logs it', async () => {
-  const { ours: served, said: logged, counts, begin } = await open({ text: text(expired) })
+  const { own: served, said: logged, counts, begin } = await open({ text: text(expired) })
   begin()
   assert.equal(served.served.certificate, expired.cert)
   assert.deepEqual(
@@ -163,7 +163,7 @@ test('a process starts with an expired certificate, since no mail would be worse
 
 test('the replacement of an expired certificate is served even with a fault', async () => {
   const secret = { text: text(expired) }
-  const { ours: served, used, said: logged, begin } = await open(secret)
+  const { own: served, used, said: logged, begin } = await open(secret)
   begin()
   for (const [current, message] of [
     [wrongName, 'certificates are faulty but served, since there are no others'],
@@ -183,7 +183,7 @@ test('the replacement of an expired certificate is served even with a fault', as
 test('a next certificate that becomes due during the start is served from the start', async (context) => {
   const servedFrom = simulatedClock(context)(100)
   const {
-    ours: served,
+    own: served,
     isUsed,
     begin,
   } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
@@ -195,7 +195,7 @@ test('a next certificate that becomes due during the start is served from the st
 })
 
 test('a process starts with the next certificate when the current one has expired', async () => {
-  const { ours: served } = await open({
+  const { own: served } = await open({
     text: text(expired, { next: { ...pair(two), servedFrom: in7Days } }),
   })
   assert.equal(served.served.certificate, two.cert)
@@ -204,7 +204,7 @@ test('a process starts with the next certificate when the current one has expire
 test('a next certificate that OpenSSL rejects is refused, at its date and at a later start', async () => {
   const servedFrom = new Date(Date.now() - 1000).toISOString()
   const secret = { text: text(one, { next: { ...pair(small), servedFrom } }) }
-  const { ours: served, used, said: logged, begin } = await open(secret)
+  const { own: served, used, said: logged, begin } = await open(secret)
   begin()
   assert.equal(served.served.certificate, one.cert)
   await served.refresh()

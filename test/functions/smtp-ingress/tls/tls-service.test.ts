@@ -26,7 +26,7 @@ import { firstLine } from '../../../support/process.ts'
 import { within } from '../../../support/within.ts'
 
 const pki = await createPki()
-const [ec, rsa, stranger] = await Promise.all([
+const [ec, rsa, unrelated] = await Promise.all([
   pki.issue({ names: ['mx.ours.example'], commonName: 'ec' }),
   pki.issue({ names: ['mx.ours.example'], commonName: 'rsa', rsa: true }),
   (await createPki('Elsewhere')).issue({ names: ['mail.contoso.example'] }),
@@ -129,7 +129,7 @@ test('TLS 1.2 gets no ticket and no resumption', async () => {
 
 for (const [name, client] of [
   ['a trusted certificate with its chain', partner],
-  ["a stranger's certificate", stranger],
+  ["a stranger's certificate", unrelated],
 ] as [string, Identity][])
   test(`${name} is proven in every session`, async () => {
     const first = await handshake(client)
@@ -152,7 +152,7 @@ test('OpenSSL verifies the client certificate with the presented chain', async (
     ],
     [true, null, 2],
   )
-  const unknown = factsOf(await handshake(stranger)).facts.clientCertificate
+  const unknown = factsOf(await handshake(unrelated)).facts.clientCertificate
   assert.deepEqual([unknown?.trusted, unknown?.trustError], [false, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])
   const expired = await pki.issue({
     names: ['old.example'],
@@ -272,14 +272,14 @@ test('unusable certificates change nothing, and refused addresses stay refused',
 test('another process resumes the session of the first', async () => {
   const environment = { TLS_PRIVATE_KEY: both.privateKey, TLS_CERTIFICATE: both.certificate }
   const [one, other] = await Promise.all([startProcess(environment), startProcess(environment)])
-  const stranger = await startProcess({ TLS_PRIVATE_KEY: ec.key, TLS_CERTIFICATE: ec.cert })
+  const unrelated = await startProcess({ TLS_PRIVATE_KEY: ec.key, TLS_CERTIFICATE: ec.cert })
   try {
     // Twice, in case a new hour begins in between.
     const tries = [await acrossProcesses(one.port, other.port), await acrossProcesses(other.port, one.port)]
     assert.ok(tries.includes(true))
-    assert.equal(await acrossProcesses(one.port, stranger.port), false)
+    assert.equal(await acrossProcesses(one.port, unrelated.port), false)
   } finally {
-    for (const { child } of [one, other, stranger]) child.kill('SIGKILL')
+    for (const { child } of [one, other, unrelated]) child.kill('SIGKILL')
   }
 })
 

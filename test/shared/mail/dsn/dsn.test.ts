@@ -143,18 +143,19 @@ describe('the part for people', () => {
     assert.doesNotMatch(text, /send the message again/)
   })
 
-  const demands: [source: Attempt['policySource'], says: RegExp][] = [
+  const requirements: [source: Attempt['policySource'], says: RegExp][] = [
     ['Dane', /northwind\.example requires this.*DANE/],
     ['MtaSts', /northwind\.example requires this.*MTA-STS/],
     ['RequireTls', /You or your mail program required this \(REQUIRETLS\)/],
     ['Connector', /connector "Northwind"/],
   ]
-  for (const [policySource, says] of demands)
+  for (const [policySource, says] of requirements)
     test(`names what required TLS: ${policySource}`, () => {
       const lastAttempt = attempt({ outcome: 'TlsNotMet', policySource })
       const text = words(changed({ reported: { lastAttempt } }))
       assert.match(text, says)
-      for (const [other, others] of demands) if (other !== policySource) assert.doesNotMatch(text, others)
+      for (const [other, others] of requirements)
+        if (other !== policySource) assert.doesNotMatch(text, others)
     })
 
   test('names the sender when a next hop does not support REQUIRETLS, under any policy', () => {

@@ -15,9 +15,9 @@ import { smtpOptions } from '../../../support/smtp-options.ts'
 import { certificatesFor, type Level } from './levels.ts'
 import type { Misbehaviour } from './misbehaviours.ts'
 
-const world = await createHostileCertificates()
+const setup = await createHostileCertificates()
 // Affects the whole process; each test file has its own.
-tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...world.publicRoots])
+tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...setup.publicRoots])
 
 const address = 'b@partner.example'
 
@@ -27,7 +27,7 @@ export const contentAt = ({ header = '' }: Level): Buffer =>
 /** Starts a server with this misbehaviour, and certificates of the CA that the level trusts. */
 export function serve(level: Level, misbehaviour: Misbehaviour): Promise<HostileServer> {
   const { conduct = () => ({}), certificate = 'good', tls: settings } = misbehaviour
-  const identity = certificatesFor(level, world)[certificate]
+  const identity = certificatesFor(level, setup)[certificate]
   return startHostileServer((number) => ({ tls: { ...identity, ...settings }, ...conduct(number) }))
 }
 
@@ -47,7 +47,7 @@ export async function send(
     port,
     foundBy: 'Mx' as const,
     authentic: level.authentic ?? false,
-    dane: level.dane?.(world, certificate) ?? { kind: 'None' as const },
+    dane: level.dane?.(setup, certificate) ?? { kind: 'None' as const },
   }
   const outcomes = await deliverToHops([hop], mailAt(level), { ...options(level, stalls), ...circumstances })
   return outcomes.get(address) ?? assert.fail('no outcome')
@@ -69,7 +69,7 @@ function mailAt(level: Level): OutboundMessage {
       smtpDaneMode: 'Opportunistic',
       mtaStsMode: 'Opportunistic',
       clientCertificate: null,
-      ...level.tls?.(world),
+      ...level.tls?.(setup),
     },
   }
 }

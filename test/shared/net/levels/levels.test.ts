@@ -95,8 +95,8 @@ function checkWire(conversation: RecordedConnection, what: string): void {
 /** Concurrent cells: few that need the processor, many that only wait. */
 const limits = { busy: concurrencyLimiter(12), waiting: concurrencyLimiter(100) }
 
-function concurrencyLimiter(most: number) {
-  let free = most
+function concurrencyLimiter(max: number) {
+  let free = max
   const waiting: (() => void)[] = []
   return async <T>(work: () => Promise<T>): Promise<T> => {
     if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve))
@@ -192,7 +192,7 @@ describe('Several report-only requirements', () => {
   /** A report-only connector that trusts the partner's own CA, and a testing policy that trusts the public CAs. */
   const both: Level = {
     ...levels['MTA-STS testing'],
-    tls: (world) => ({ ...levels['own CAs'].tls?.(world), mode: 'ReportOnly' }),
+    tls: (setup) => ({ ...levels['own CAs'].tls?.(setup), mode: 'ReportOnly' }),
   }
   const seen: [MisbehaviourName, (string | null)[]][] = [
     ['does nothing wrong', ['4.7.320', null]],
@@ -220,7 +220,7 @@ describe('Several report-only requirements', () => {
 
 describe('An enforced and a report-only requirement', () => {
   const reportOnlyLevel: Pick<Level, 'tls'> = {
-    tls: (world) => ({ ...levels['own CAs'].tls?.(world), mode: 'ReportOnly' }),
+    tls: (setup) => ({ ...levels['own CAs'].tls?.(setup), mode: 'ReportOnly' }),
   }
   const rows: [string, Level, MisbehaviourName, string | null, TlsResult, boolean][] = [
     [

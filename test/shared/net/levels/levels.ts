@@ -19,8 +19,8 @@ export interface Level {
   source: PolicySource
   /** The CA of the mail server's certificates. */
   authority: 'Public' | 'Own'
-  tls?: (world: HostileCertificates) => Partial<TlsRequirement>
-  dane?: (world: HostileCertificates, presented: CertificateName) => DaneState
+  tls?: (setup: HostileCertificates) => Partial<TlsRequirement>
+  dane?: (setup: HostileCertificates, presented: CertificateName) => DaneState
   mtaSts?: MtaStsState
   authentic?: boolean
   requireTls?: boolean

@@ -55,7 +55,7 @@ describe('one batch', { concurrency: 4 }, () => {
         try {
           for (const level of sequence) {
             const outcome = await send(levels[level], misbehaviour, server, {
-              open: (hop, options, anew) => sessions.open(hop, options, anew),
+              open: (hop, options, again) => sessions.open(hop, options, again),
             })
             assert.equal(
               toCellText(outcome),

@@ -166,12 +166,12 @@ describe('mode enforce', () => {
 
   it('skips an unlisted host for a listed one', async (t) => {
     t.after(stopPartners)
-    const stranger = await serve(other, await goodFor(other))
+    const unrelated = await serve(other, await goodFor(other))
     const partner = await serve(listed, await goodFor(listed))
     const { outcome } = await attempt(other, listed)
     assert.equal(outcome.outcome, 'Delivered')
     assert.equal(outcome.host, listed)
-    assert.deepEqual([stranger.connections(), partner.received.length], [0, 1])
+    assert.deepEqual([unrelated.connections(), partner.received.length], [0, 1])
   })
 
   const bad: [what: string, identity: () => Promise<Identity>, result: string][] = [
@@ -289,10 +289,10 @@ describe('a policy that is suppressed', () => {
       assert.equal((await attempt(listed)).outcome.outcome, 'Delivered')
       await arrange()
       source = worker()
-      const stranger = await serve(other, await goodFor(other))
+      const unrelated = await serve(other, await goodFor(other))
       const { outcome } = await attempt(other)
       assert.equal(outcome.reply.enhanced, '4.4.8')
-      assert.equal(stranger.connections(), 0)
+      assert.equal(unrelated.connections(), 0)
     })
 
   it('expires: then mail is sent as without one, and the fault is recorded', async (t) => {

@@ -5,33 +5,33 @@ import { parsePolicy } from '../../../../shared/net/mta-sts/policy.ts'
 
 const read = (text: string) => parsePolicy(Buffer.from(text))
 const lines = (...some: string[]) => some.join('\n')
-const usual = ['version: STSv1', 'mode: enforce', 'mx: mx.partner.example', 'max_age: 86400']
-const without = (field: string) => usual.filter((line) => !line.startsWith(field))
+const defaults = ['version: STSv1', 'mode: enforce', 'mx: mx.partner.example', 'max_age: 86400']
+const without = (field: string) => defaults.filter((line) => !line.startsWith(field))
 
 describe('accepts a policy with', () => {
   const rows: [why: string, text: string, expected: object][] = [
-    ['the usual', lines(...usual), {}],
-    ['CRLF after the last line', `${usual.join('\r\n')}\r\n`, {}],
-    ['mixed line endings and empty lines', usual.join('\r\n\n \n'), {}],
-    ['any order', lines(...usual.toReversed()), {}],
+    ['the usual', lines(...defaults), {}],
+    ['CRLF after the last line', `${defaults.join('\r\n')}\r\n`, {}],
+    ['mixed line endings and empty lines', defaults.join('\r\n\n \n'), {}],
+    ['any order', lines(...defaults.toReversed()), {}],
     [
       'spaces before and after values',
-      usual.map((line) => `${line.replace(': ', ':\t  ')} \t`).join('\n'),
+      defaults.map((line) => `${line.replace(': ', ':\t  ')} \t`).join('\n'),
       {},
     ],
-    ['no spaces', lines(...usual).replaceAll(': ', ':'), {}],
-    ['unknown fields', lines(...usual, 'comment: grüße', 'Mode: none', 'x.y-z_1:'), {}],
+    ['no spaces', lines(...defaults).replaceAll(': ', ':'), {}],
+    ['unknown fields', lines(...defaults, 'comment: grüße', 'Mode: none', 'x.y-z_1:'), {}],
     [
       'repeated fields, of which the first counts',
-      lines(...usual, 'version: STSv2', 'mode: none', 'max_age: 1'),
+      lines(...defaults, 'version: STSv2', 'mode: none', 'max_age: 1'),
       {},
     ],
     [
       'several hosts',
-      lines(...usual, 'mx: *.partner.example'),
+      lines(...defaults, 'mx: *.partner.example'),
       { mx: ['mx.partner.example', '*.partner.example'] },
     ],
-    ['a repeated host in another letter case', lines(...usual, 'mx: MX.Partner.example'), {}],
+    ['a repeated host in another letter case', lines(...defaults, 'mx: MX.Partner.example'), {}],
     [
       'A-labels',
       lines(...without('mx'), 'mx: mx.xn--bcher-kva.example'),
@@ -80,7 +80,7 @@ describe('refuses a policy, with the fault', () => {
       'mx..example',
       'bücher.example',
       '[192.0.2.1]',
-    ].map((mx): [string, RegExp] => [lines(...usual, `mx: ${mx}`), /mx cannot be/]),
+    ].map((mx): [string, RegExp] => [lines(...defaults, `mx: ${mx}`), /mx cannot be/]),
     ...[
       '192.0.2.1',
       '-mx.example',
@@ -88,14 +88,14 @@ describe('refuses a policy, with the fault', () => {
       'mx.example, mx2.example',
       '',
       `${'a'.repeat(64)}.example`,
-    ].map((mx): [string, RegExp] => [lines(...usual, `mx: ${mx}`), /mx cannot be/]),
+    ].map((mx): [string, RegExp] => [lines(...defaults, `mx: ${mx}`), /mx cannot be/]),
     [lines(...without('mode'), 'mode: none', 'mx: *'), /mx cannot be/],
     ['<html><body>Not found</body></html>', /Line 1 is not a field: "<html>/],
-    [lines(...usual, 'and some words'), /Line 5 is not a field: "and some words"/],
+    [lines(...defaults, 'and some words'), /Line 5 is not a field: "and some words"/],
     [lines('version : STSv1', ...without('version')), /Line 1 is not a field/],
     [lines(' version: STSv1', ...without('version')), /Line 1 is not a field/],
-    [usual.join('\r'), /version cannot be/],
-    [lines(...usual, 'x\u202e: y'), /Line 5 is not a field: "x\?: y"/],
+    [defaults.join('\r'), /version cannot be/],
+    [lines(...defaults, 'x\u202e: y'), /Line 5 is not a field: "x\?: y"/],
   ]
   for (const [text, fault] of rows)
     it(`${JSON.stringify(text.slice(-40))}: ${fault.source}`, () => {
@@ -105,7 +105,7 @@ describe('refuses a policy, with the fault', () => {
     })
 
   it('for octets that are not UTF-8', () => {
-    const octets = Buffer.concat([Buffer.from(`${lines(...usual)}\ncomment: `), Buffer.from([0xff, 0xfe])])
+    const octets = Buffer.concat([Buffer.from(`${lines(...defaults)}\ncomment: `), Buffer.from([0xff, 0xfe])])
     assert.deepEqual(parsePolicy(octets), { kind: 'Invalid', fault: 'It is not UTF-8' })
   })
 })
@@ -113,7 +113,7 @@ describe('refuses a policy, with the fault', () => {
 describe('any file of a policy host', () => {
   it('gives a policy within limits, or a short fault', () => {
     const word = fc.constantFrom(
-      ...usual,
+      ...defaults,
       'mode: none',
       'mx: *.b.example',
       'max_age: 5',
@@ -148,7 +148,7 @@ describe('any file of a policy host', () => {
     ['spaces after a name', `mx:${' '.repeat(65_000)}x`],
     ['labels', `mx: ${'a.'.repeat(32_000)}`],
     ['hyphens', `mx: ${'a-'.repeat(32_000)}!`],
-    ['hosts', lines(...usual, ...Array.from({ length: 9_000 }, (_, n) => `mx:${n}`))],
+    ['hosts', lines(...defaults, ...Array.from({ length: 9_000 }, (_, n) => `mx:${n}`))],
     ['ends of lines', '\n'.repeat(65_000)],
   ] as const)
     it(`of 64 KB of ${what} is parsed fast`, () => {

@@ -60,7 +60,7 @@ let txt: string[]
 let dnsFails: string | null
 let shelf: Shelf
 let host: PolicyHost
-let strangers: PolicyHost
+let unrelated: PolicyHost
 let troubles: PolicyFault[]
 let asked: string[]
 let address: string
@@ -70,11 +70,11 @@ before(async () => {
   trust(pki.ca)
   const identity = await pki.issue({ names: ['*.partner.example', 'mta-sts.sub.partner.example'] })
   host = await startPolicyHost(identity, (request, response) => answer(request, response))
-  strangers = await startPolicyHost(await pki.issue({ names: ['mta-sts.other.example'] }), (_, response) =>
+  unrelated = await startPolicyHost(await pki.issue({ names: ['mta-sts.other.example'] }), (_, response) =>
     response.end(),
   )
 })
-after(() => Promise.all([host.stop(), strangers.stop()]))
+after(() => Promise.all([host.stop(), unrelated.stop()]))
 beforeEach(() => {
   clock = begin
   txt = ['v=STSv1; id=a1;']
@@ -234,7 +234,7 @@ describe('an announced policy', () => {
     [
       'its host has a certificate for another name',
       () => {
-        address = strangers.address
+        address = unrelated.address
       },
       'sts-webpki-invalid',
       /certificate is for mta-sts.other.example/,
@@ -373,7 +373,7 @@ describe('a policy in force', () => {
       "a new one is announced, and its host has a stranger's certificate",
       () => {
         txt = ['v=STSv1; id=b2']
-        address = strangers.address
+        address = unrelated.address
       },
       /certificate/,
       'sts-webpki-invalid',

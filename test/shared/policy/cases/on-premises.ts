@@ -24,7 +24,7 @@ import {
 
 const to = 'b@foreign.example'
 const sent = delivers('DefaultRoute by MX of foreign.example with opportunistic TLS')
-const ours = await certificate(publicCa, 'exchange.ours.example')
+const ownServer = await certificate(publicCa, 'exchange.ours.example')
 const wild = await certificate(publicCa, '*.ours.example')
 const strange = await certificate(untrustedCa, 'exchange.ours.example')
 const selfSigned = await selfSignedCertificate('exchange.ours.example')
@@ -129,7 +129,7 @@ export const onPremises: Chapter = {
       name: 'our own server is identified by its certificate from any address',
       connectors: [byCertificate],
       ip: '203.0.113.5',
-      tls: tlsWithCertificate(ours),
+      tls: tlsWithCertificate(ownServer),
       to,
       expected: sent,
       ...granted,
@@ -171,7 +171,7 @@ export const onPremises: Chapter = {
     {
       name: 'a connector for a wildcard may grant relay',
       connectors: [ourServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
-      tls: tlsWithCertificate(ours),
+      tls: tlsWithCertificate(ownServer),
       to,
       expected: sent,
       ...granted,
@@ -225,7 +225,7 @@ export const onPremises: Chapter = {
         ourServer({ name: 'A by address', senderIpAddresses: ['192.0.2.1'] }),
         ourServer({ name: 'B by certificate', tlsSenderCertificateNames: ['exchange.ours.example'] }),
       ],
-      tls: tlsWithCertificate(ours),
+      tls: tlsWithCertificate(ownServer),
       to,
       expected: sent,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
@@ -242,7 +242,7 @@ export const onPremises: Chapter = {
         ourServer({ name: 'B by certificate', tlsSenderCertificateNames: ['exchange.ours.example'] }),
       ],
       from: 'ann@ours.example',
-      tls: tlsWithCertificate(ours),
+      tls: tlsWithCertificate(ownServer),
       to,
       expected: sent,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },

@@ -167,7 +167,7 @@ const rows: Row[] = [
 const wayIn = viaSmartHosts('mbx2.ours.example')
 
 /** To an accepted domain, by the smart host mbx.ours.example unless the row says otherwise. */
-const ours: Row[] = [
+const own: Row[] = [
   {
     name: 'all accepted domains take precedence over `*`',
     connectors: [mailboxes(forced), outboundTo('*', { ...viaSmartHosts('relay.example'), ...checked })],
@@ -206,7 +206,7 @@ const ours: Row[] = [
   },
 ]
 
-const toForeign = (row: Row): Case => {
+const toOtherDomain = (row: Row): Case => {
   const { to = 'b@northwind.example', mx = 'northwind.example' } = row
   return {
     ...common(row),
@@ -218,7 +218,7 @@ const toForeign = (row: Row): Case => {
   }
 }
 
-const toOurs = (row: Row): Case => ({
+const toOwnDomain = (row: Row): Case => ({
   ...common(row),
   connectors: row.connectors,
   expected: delivers(`ConnectorMatched by ${row.host ?? 'mbx.ours.example'}:25 with ${row.leaves}`),
@@ -229,5 +229,5 @@ const common = ({ name, outbound, why }: Row) => ({ name, mailboxes: false, outb
 export const outboundSelection: Chapter = {
   title:
     'Which outbound connector applies: the most specific domain, then the strictest requirements, then the name',
-  cases: [...rows.map(toForeign), ...ours.map(toOurs)],
+  cases: [...rows.map(toOtherDomain), ...own.map(toOwnDomain)],
 }

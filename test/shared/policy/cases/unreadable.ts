@@ -11,7 +11,7 @@ import {
   unreadableSender,
 } from './notation.ts'
 
-const ours = ourServer({ senderIpAddresses: ['192.0.2.1'] })
+const own = ourServer({ senderIpAddresses: ['192.0.2.1'] })
 
 export const unreadable: Chapter = {
   title: 'Unreadable: senders and recipients without a valid domain',
@@ -52,7 +52,7 @@ export const unreadable: Chapter = {
     },
     {
       name: 'an unreadable sender is refused from our own server, since no connector matches',
-      connectors: [ours],
+      connectors: [own],
       tls: tls13,
       from: 'a@contoso.example/x',
       to: 'b@foreign.example',
@@ -84,7 +84,7 @@ export const unreadable: Chapter = {
     ),
     {
       name: 'a recipient without a domain is refused from our own server too',
-      connectors: [ours],
+      connectors: [own],
       tls: tls13,
       to: 'b@[192.0.2.9]',
       expected: notRoutable,

@@ -19,7 +19,7 @@ const pattern = fc.oneof(
 )
 
 /** Two patterns overlap if both match one of these domains: the domain of either, or an unnamed one below it. */
-const meet = (one: string, other: string): boolean =>
+const handle = (one: string, other: string): boolean =>
   [one, other]
     .flatMap((it) => [exampleDomain(it), it.replace('*.', '')])
     .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
@@ -29,7 +29,7 @@ describe('the patterns of a connector', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
         const found = [...new PatternIndex(patterns).overlapping(other)]
-        assert.deepEqual(found.toSorted(), patterns.filter((mine) => meet(mine, other)).toSorted())
+        assert.deepEqual(found.toSorted(), patterns.filter((own) => handle(own, other)).toSorted())
       }),
       { numRuns: 2000 },
     )
@@ -38,7 +38,7 @@ describe('the patterns of a connector', () => {
   test('finds the intersection of two overlapping patterns in either order', () => {
     fc.assert(
       fc.property(pattern, pattern, (one, other) => {
-        fc.pre(meet(one, other))
+        fc.pre(handle(one, other))
         const both = narrowerPattern(one, other)
         assert.equal(narrowerPattern(other, one), both)
         for (const it of [one, other])

@@ -30,7 +30,7 @@ const to = (fields: Partial<OutboundConnector> = {}) =>
     tlsSettings: 'CertificateValidation',
     ...fields,
   })
-const ours = (fields: Partial<InboundConnector> = {}) =>
+const own = (fields: Partial<InboundConnector> = {}) =>
   inbound({
     name: 'Ours',
     connectorType: 'OnPremises',
@@ -132,12 +132,12 @@ describe('an inbound connector', () => {
     },
     {
       name: 'of our own servers needs no counterpart',
-      saved: ours(),
+      saved: own(),
       warnings: [],
     },
     {
       name: 'with wide ranges causes a warning for each',
-      saved: ours({
+      saved: own({
         senderIpAddresses: [
           '10.0.0.0/23',
           '10.1.0.0/24',
@@ -237,7 +237,7 @@ describe('an inbound connector', () => {
     },
     {
       name: 'with a message rate of our own servers causes no warning',
-      saved: ours({ messageRateLimit: 600 }),
+      saved: own({ messageRateLimit: 600 }),
       warnings: [],
     },
     {
@@ -345,21 +345,21 @@ describe('an inbound connector', () => {
     {
       name: 'of a partner does not overlap with one of our own servers',
       saved: from(),
-      others: { inbound: [ours({ senderDomains: ['contoso.example'] })], ...paired },
+      others: { inbound: [own({ senderDomains: ['contoso.example'] })], ...paired },
       warnings: [],
     },
     {
       name: 'of our own servers does not overlap with one for another server',
-      saved: ours(),
-      others: { inbound: [ours({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
+      saved: own(),
+      others: { inbound: [own({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
       warnings: [],
     },
     {
       name: 'of our own servers overlaps with one for the same address',
-      saved: ours(),
+      saved: own(),
       others: {
         inbound: [
-          ours({
+          own({
             name: 'Branch',
             senderIpAddresses: ['192.0.2.0/24'],
             senderDomains: ['branch.example'],
@@ -373,10 +373,10 @@ describe('an inbound connector', () => {
     },
     {
       name: 'of our own servers overlaps with a report-only one for the same certificate',
-      saved: ours({ tlsSenderCertificateNames: ['*.ours.example'] }),
+      saved: own({ tlsSenderCertificateNames: ['*.ours.example'] }),
       others: {
         inbound: [
-          ours({
+          own({
             name: 'Branch',
             mode: 'ReportOnly',
             senderIpAddresses: [],
@@ -438,7 +438,7 @@ describe('an outbound connector', () => {
     {
       name: 'is not protected by a connector that grants relay',
       saved: to(),
-      others: { inbound: [ours()] },
+      others: { inbound: [own()] },
       warnings: [
         'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
@@ -620,7 +620,7 @@ describe('certificate authorities', () => {
 describe('the number of warnings is limited', () => {
   test('lists twenty warnings and counts the others', () => {
     const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
-    const warnings = inboundWarnings(ours({ senderIpAddresses }), among({}), now)
+    const warnings = inboundWarnings(own({ senderIpAddresses }), among({}), now)
     assert.equal(warnings.length, 21)
     assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more warnings' })
   })

@@ -3,13 +3,13 @@ import { test } from 'node:test'
 import type { NewObservation, Observation } from '../../../../shared/tls/observed/observation.ts'
 import { observe } from '../../../../shared/tls/observed/observe.ts'
 import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
-import { observedCertificate, sighting } from '../../../support/observed.ts'
+import { newObservation, observedCertificate } from '../../../support/observed.ts'
 
 /** Applies one observation after the other. */
-function all(...sightings: NewObservation[]) {
+function all(...newObservations: NewObservation[]) {
   let known: Observation | null = null
   const changes: string[] = []
-  for (const one of sightings) {
+  for (const one of newObservations) {
     const observed = observe(known, one)
     if (observed === null) changes.push('nothing')
     else {
@@ -24,7 +24,7 @@ const hours = (count: number): Date => minutesLater(count * 60)
 const a = observedCertificate('a')
 
 test('the first certificate of a place is no change', () => {
-  const { known, changes } = all(sighting(a, receivedAt))
+  const { known, changes } = all(newObservation(a, receivedAt))
   assert.deepEqual(changes, ['seen'])
   assert.deepEqual(known?.changes, [])
   const at = receivedAt.toISOString()
@@ -33,9 +33,9 @@ test('the first certificate of a place is no change', () => {
 
 test('a certificate seen within the hour is no news, and is updated later', () => {
   const { known, changes } = all(
-    sighting(a, receivedAt),
-    sighting(a, minutesLater(59)),
-    sighting(a, minutesLater(60)),
+    newObservation(a, receivedAt),
+    newObservation(a, minutesLater(59)),
+    newObservation(a, minutesLater(60)),
   )
   assert.deepEqual(changes, ['seen', 'nothing', 'seen'])
   const [only, ...others] = known?.certificates ?? []
@@ -53,7 +53,7 @@ for (const [what, next, expected] of [
 ] as const)
   test(`a certificate ${what} is the change ${expected}`, () => {
     const b = observedCertificate('b', next)
-    const { known, changes } = all(sighting(a, receivedAt), sighting(b, hours(1)))
+    const { known, changes } = all(newObservation(a, receivedAt), newObservation(b, hours(1)))
     assert.deepEqual(changes, ['seen', expected])
     const [change] = known?.changes ?? []
     assert.equal(change?.at, hours(1).toISOString())
@@ -70,14 +70,14 @@ for (const [what, next, expected] of [
 test('different servers behind one name are one change, not one each time', () => {
   const b = observedCertificate('b')
   const { changes } = all(
-    ...[0, 1, 2, 3, 4, 5].map((hour) => sighting(hour % 2 === 0 ? a : b, hours(hour * 2))),
+    ...[0, 1, 2, 3, 4, 5].map((hour) => newObservation(hour % 2 === 0 ? a : b, hours(hour * 2))),
   )
   assert.deepEqual(changes, ['seen', 'Key', 'seen', 'seen', 'seen', 'seen'])
 })
 
 test('a place stores the latest six certificates and five changes', () => {
   const { known } = all(
-    ...[...'0123456789'].map((letter, index) => sighting(observedCertificate(letter), hours(index))),
+    ...[...'0123456789'].map((letter, index) => newObservation(observedCertificate(letter), hours(index))),
   )
   assert.deepEqual(
     known?.certificates.map(({ fingerprint256 }) => fingerprint256.charAt(0)).join(''),
@@ -87,7 +87,10 @@ test('a place stores the latest six certificates and five changes', () => {
 })
 
 test('a late observation is stored with its time, and causes no change', () => {
-  const { known, changes } = all(sighting(observedCertificate('b'), hours(5)), sighting(a, hours(1)))
+  const { known, changes } = all(
+    newObservation(observedCertificate('b'), hours(5)),
+    newObservation(a, hours(1)),
+  )
   assert.deepEqual(changes, ['seen', 'seen'])
   assert.deepEqual(
     known?.certificates.map(({ lastSeen }) => lastSeen),
@@ -100,10 +103,10 @@ test("the ingress's certificates of two key types do not replace each other", ()
   const rsa = observedCertificate('b', { keyType: 'RSA' })
   const renewed = observedCertificate('c', { keyType: 'RSA' })
   const { known, changes } = all(
-    sighting(a, hours(0), own),
-    sighting(rsa, hours(0), own),
-    sighting(a, hours(24), own),
-    sighting(renewed, hours(24), own),
+    newObservation(a, hours(0), own),
+    newObservation(rsa, hours(0), own),
+    newObservation(a, hours(24), own),
+    newObservation(renewed, hours(24), own),
   )
   assert.deepEqual(changes, ['seen', 'seen', 'seen', 'Key'])
   assert.equal(known?.changes[0]?.from.fingerprint256, rsa.fingerprint256)

@@ -53,11 +53,11 @@ for (const { what, key, digest, options, counts } of rows)
     const how = [digest && `-md ${digest}`, options].filter(Boolean).join(' ')
     run(`ca -config ca.cnf -gencrl -keyfile key.pem -cert ca.pem -out list.pem ${how}`.trim())
     const certificate = new X509Certificate(readFileSync(join(folder, 'ca.pem')))
-    const told = statusInCrl(readFileSync(join(folder, 'list.pem')), {
+    const results = statusInCrl(readFileSync(join(folder, 'list.pem')), {
       certificate,
       issuer: certificate,
       at: new Date(),
     })
-    assert.equal(told.status, counts ? 'Good' : 'Unknown', told.detail)
-    if (!counts) assert.match(told.detail, /is not signed by the certificate's issuer/)
+    assert.equal(results.status, counts ? 'Good' : 'Unknown', results.detail)
+    if (!counts) assert.match(results.detail, /is not signed by the certificate's issuer/)
   })
