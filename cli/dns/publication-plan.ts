@@ -34,16 +34,16 @@ export const minMaxAgeSeconds = daySeconds
 
 /** @param served the policy that the policy host serves; the plan keeps its values unless an option changes them */
 export function createPlan(
-  wish: DnsOptions,
+  options: DnsOptions,
   certificates: readonly PublishedCertificate[] | null,
   served: PolicyContent | null,
 ): Plan {
   const current = served?.mode === 'none' ? null : served
-  const mode = wish.mode ?? (current?.mode === 'enforce' ? 'enforce' : 'testing')
+  const mode = options.mode ?? (current?.mode === 'enforce' ? 'enforce' : 'testing')
   const maxAge =
-    wish.maxAgeSeconds ??
+    options.maxAgeSeconds ??
     (current && current.maxAge >= minMaxAgeSeconds ? current.maxAge : defaultMaxAgeSeconds)
-  const mx = [...wish.hosts]
+  const mx = [...options.hosts]
   const policy = formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge })
-  return { ...wish, certificates, policy: { mode, maxAge, mx, ...policy } }
+  return { ...options, certificates, policy: { mode, maxAge, mx, ...policy } }
 }

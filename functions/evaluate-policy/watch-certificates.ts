@@ -47,12 +47,12 @@ export async function watchCertificates(
   if (clientCertificate === null || message.source === null || verdicts.length === 0) return
   const session = sessionOf(message, message.source.ip)
   try {
-    const judgement = evaluateInboundForMessage(snapshot, message)
+    const evaluation = evaluateInboundForMessage(snapshot, message)
     await Promise.all([
-      ...connectorsKnowing(session, judgement).map((connector) =>
+      ...connectorsKnowing(session, evaluation).map((connector) =>
         recordCertificate(connector, clientCertificate),
       ),
-      ...unknownCertificateNotices(snapshot, session, judgement, consequenceOf(verdicts)).map((notice) =>
+      ...unknownCertificateNotices(snapshot, session, evaluation, consequenceOf(verdicts)).map((notice) =>
         sendNotice(notice),
       ),
     ])

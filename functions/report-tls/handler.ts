@@ -99,7 +99,7 @@ export async function handler(
         }),
       now,
       hasTime: () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > minRemainingMs,
-      onResult: (result) => tell(result, isLastRun),
+      onResult: (result) => logReport(result, isLastRun),
     })
     logger.info('TLS reports sent', { day, ...run })
     if (run.cutShort && isLastRun) {
@@ -113,7 +113,7 @@ export async function handler(
 }
 
 /** Counts failures only in the day's last run, since a later run may still send the report. */
-function tell({ domain, destination, ...result }: ReportedResult, isLastRun: boolean): void {
+function logReport({ domain, destination, ...result }: ReportedResult, isLastRun: boolean): void {
   switch (result.kind) {
     case 'Sent': {
       const by = result.by === 'Mail' ? 'mail' : 'https'

@@ -31,7 +31,7 @@ export interface Dependencies {
     claim(turn: NotificationState, now: Date): Promise<boolean>
     write(told: NotifiedState, turn: NotificationState): Promise<void>
   }
-  putEvent(news: CertificateChange): Promise<void>
+  putEvent(changes: CertificateChange): Promise<void>
   notifyPartners(notice: Announcement): Promise<void>
   /** Checks that OpenSSL accepts them. @throws Error of one line */
   checkWithOpenSsl(certificates: CertificatesAndKeys): void
@@ -126,14 +126,14 @@ async function notify(
   lastNotified: NotificationState,
   { notifications, putEvent, notifyPartners, now }: Dependencies,
 ): Promise<CertificateChange['detailType'][]> {
-  const news = changesSince(lastNotified.told, published, refused)
+  const changes = changesSince(lastNotified.told, published, refused)
   const known = notifiedStateOf(published, refused)
   if (JSON.stringify(known) === JSON.stringify(lastNotified.told)) return []
   if (!(await notifications.claim(lastNotified, now()))) return []
-  for (const one of news) {
+  for (const one of changes) {
     await putEvent(one)
     if (one.notice) await notifyPartners(one.notice)
   }
   await notifications.write(known, lastNotified)
-  return news.map(({ detailType }) => detailType)
+  return changes.map(({ detailType }) => detailType)
 }

@@ -34,8 +34,8 @@ const now = () => new Date()
 const dependencies: Dependencies = {
   published: () => published.read(),
   connectors: () => connectors.readAll(),
-  async recordServed(sighting) {
-    await observedTable.record(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
+  async recordServed(newObservation) {
+    await observedTable.record(newObservation, now(), AbortSignal.timeout(recordTimeoutMs))
   },
   observations: () => observedList.all(now()),
   claims: new Claims<SentNotice>(documents, environment.TRANSPORT_TABLE),

@@ -32,7 +32,7 @@ export interface Dependencies {
   published(): Promise<PublishedCertificates | null>
   connectors(): Promise<{ inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }>
   /** Records a certificate that the ingress serves. */
-  recordServed(sighting: NewObservation): Promise<void>
+  recordServed(newObservation: NewObservation): Promise<void>
   observations(): AsyncIterable<Observation>
   claims: Claims<SentNotice>
   /** @returns the SNS message id */
@@ -66,8 +66,8 @@ const claimTtlSeconds = 400 * daySeconds
 export async function watchExpiry(now: Date, dependencies: Dependencies): Promise<ExpiryRun> {
   const stored = await dependencies.published()
   const published = stored && publishedAt(stored, now)
-  for (const sighting of published ? observationsOfServed(published, now) : [])
-    await dependencies.recordServed(sighting)
+  for (const newObservation of published ? observationsOfServed(published, now) : [])
+    await dependencies.recordServed(newObservation)
   const known = {
     connectors: await dependencies.connectors(),
     served: published ? servedCertificatesOf(published) : [],

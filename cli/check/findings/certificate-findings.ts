@@ -63,7 +63,7 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
       subject,
     )
   const seen = `${span}, ${days(left)} left`
-  const notice = warningDays.find((most) => left <= most)
+  const notice = warningDays.find((maxDays) => left <= maxDays)
   return notice === undefined
     ? ok('dates', seen, subject)
     : warn('dates', seen, adviceByDays[notice](certificate), subject)

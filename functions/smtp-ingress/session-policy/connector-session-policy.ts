@@ -73,7 +73,7 @@ type RecipientAcceptance = Extract<Admitted, { action: 'Accept' }>
 interface SenderAssessment {
   snapshot: Snapshot
   session: Session
-  judgement: InboundEvaluation
+  evaluation: InboundEvaluation
 }
 
 export class ConnectorSessionPolicy implements ConnectionPolicy {
@@ -289,11 +289,11 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const at = now()
     if (this.#assessment?.snapshot !== snapshot) {
       const session = this.#policySession(mail)
-      this.#assessment = { snapshot, session, judgement: evaluateInbound(snapshot, session) }
+      this.#assessment = { snapshot, session, evaluation: evaluateInbound(snapshot, session) }
     }
-    const { judgement } = this.#assessment
-    const decision = admitRecipient(snapshot, judgement, address)
-    if (this.#couldPresentCertificate() && dependsOnCertificate(judgement, decision))
+    const { evaluation } = this.#assessment
+    const decision = admitRecipient(snapshot, evaluation, address)
+    if (this.#couldPresentCertificate() && dependsOnCertificate(evaluation, decision))
       return this.#requestFullHandshake(recipient.address)
     if (decision.action === 'Refuse') {
       this.#notifyOnce(this.#assessment)
@@ -301,7 +301,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
     }
     if (!this.#isCounted) {
-      const tooMany = rates.countMessage(this.#peer.ip, matchingConnectors(judgement), at.getTime())
+      const tooMany = rates.countMessage(this.#peer.ip, matchingConnectors(evaluation), at.getTime())
       if (tooMany)
         return this.#refuse(tooMany, { recipient: recipient.address, connector: tooMany.connector })
       this.#isCounted = true
@@ -323,10 +323,10 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /** Once for each MAIL: evaluate-policy never sees what is refused here. */
-  #notifyOnce({ snapshot, session, judgement }: SenderAssessment): void {
+  #notifyOnce({ snapshot, session, evaluation }: SenderAssessment): void {
     if (this.#isNotified) return
     this.#isNotified = true
-    this.#parts.certificateNotifier.notifyRefusal(snapshot, session, judgement)
+    this.#parts.certificateNotifier.notifyRefusal(snapshot, session, evaluation)
   }
 
   /** Counts and logs a refusal. Only the reply reaches the client. */

@@ -24,12 +24,12 @@ export class UnknownCertificateNotifier {
   }
 
   /** Runs in the background: neither delays the reply nor fails it. */
-  notifyRefusal(snapshot: Snapshot, session: Session, judgement: InboundEvaluation): void {
-    this.#sendNotices(snapshot, session, judgement).catch((error) => this.#recordFailure(causeOf(error)))
+  notifyRefusal(snapshot: Snapshot, session: Session, evaluation: InboundEvaluation): void {
+    this.#sendNotices(snapshot, session, evaluation).catch((error) => this.#recordFailure(causeOf(error)))
   }
 
-  async #sendNotices(snapshot: Snapshot, session: Session, judgement: InboundEvaluation): Promise<void> {
-    const notices = unknownCertificateNotices(snapshot, session, judgement, inSessionConsequence)
+  async #sendNotices(snapshot: Snapshot, session: Session, evaluation: InboundEvaluation): Promise<void> {
+    const notices = unknownCertificateNotices(snapshot, session, evaluation, inSessionConsequence)
     await Promise.all(
       notices.map(async (notice) => {
         const { name } = notice.connector

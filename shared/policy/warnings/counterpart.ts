@@ -79,7 +79,7 @@ function counterpartOf<C extends { enabled: boolean }>(
   const overlaps = (other: string): boolean => {
     if (other === '*') return true
     const shared = [...index.overlapping(other)]
-    for (const mine of shared) overlapsByPattern.get(mine)?.add(narrowerPattern(mine, other))
+    for (const own of shared) overlapsByPattern.get(own)?.add(narrowerPattern(own, other))
     return shared.length > 0
   }
   const connectors = others.filter((other) => other.enabled && patternsOf(other).filter(overlaps).length > 0)
