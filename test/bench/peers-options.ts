@@ -41,8 +41,8 @@ export const usage = `npm run bench:peers -- [flags]
                     4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole, but for
                     postfix-hold, which is measured only when named.
   --before DIR      measures the ingress of another checkout in turns with this one's, and no other server; exits with 1
-                    when this one's rate is lower than --least times the other's: the median over all rounds
-  --least RATIO     (0.95)
+                    when this one's rate is lower than --min-ratio times the other's: the median over all rounds
+  --min-ratio RATIO     (0.95)
   --generators N    processes that make the load (1)
   --resume          a connection for each message resumes the TLS session of an earlier one
   --group NAME      the key exchange that the load offers (X25519)
@@ -62,7 +62,7 @@ export function parseOptions(args: string[]): Options {
       group: { type: 'string', default: 'X25519' },
       profile: { type: 'string' },
       before: { type: 'string' },
-      minRatio: { type: 'string', default: '0.95' },
+      'min-ratio': { type: 'string', default: '0.95' },
     },
   })
   const words = values.only.flatMap((value) => value.split(',')).filter(Boolean)
@@ -82,7 +82,7 @@ export function parseOptions(args: string[]): Options {
     group: values.group,
     profile: values.profile,
     before: values.before,
-    minRatio: ratioOf(values.minRatio),
+    minRatio: ratioOf(values['min-ratio']),
   }
 }
 
@@ -115,7 +115,7 @@ const cellsOf = (words: readonly string[], connections: readonly number[]): Cell
 
 function ratioOf(value: string): number {
   const ratio = Number(value)
-  if (!(ratio > 0 && ratio < 10)) throw new Error(`--least: ${value} is no ratio between 0 and 10`)
+  if (!(ratio > 0 && ratio < 10)) throw new Error(`--min-ratio: ${value} is no ratio between 0 and 10`)
   return ratio
 }
 

@@ -110,7 +110,7 @@ test('a row has medians, a range, the largest memory and all errors; a ratio com
 test('with another checkout only its ingress and this one are measured', () => {
   const { servers, before, minRatio } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
   assert.deepEqual([servers, before, minRatio], [['mailflow', 'mailflow-before'], '/elsewhere', 0.95])
-  assert.throws(() => parseOptions(['--before', '/elsewhere', '--least', 'much']), /--least: much/)
+  assert.throws(() => parseOptions(['--before', '/elsewhere', '--min-ratio', 'much']), /--min-ratio: much/)
 })
 
 test('the rate ratio of two checkouts is the median over all rounds of all kinds of load', () => {
