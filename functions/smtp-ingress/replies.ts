@@ -13,15 +13,8 @@ export interface Refusal {
 
 export const refusal = (reason: string, code: number, enhanced: string, text: string): Refusal => ({
   reason,
-  reply: statusReply(code, enhanced, text),
+  reply: reply(code, enhanced, text),
 })
-
-/** @throws Error when the classes of the two codes differ (RFC 3463 §2) */
-export function statusReply(code: number, enhanced: string, text: string): Reply {
-  if (!enhanced.startsWith(`${Math.floor(code / 100)}.`))
-    throw new Error(`Reply ${code} cannot have the enhanced status code ${enhanced}`)
-  return reply(code, enhanced.slice(2), text)
-}
 
 const localError = [451, '4.3.0', 'Requested action not taken: local error, try again later'] as const
 
@@ -78,7 +71,7 @@ export const tooManySessions = refusal(
 /** A bug during a session; the log has it at level `error`. */
 export const internalErrorClosing = refusal('InternalError', 421, '4.3.0', 'Local error, closing connection')
 /** Never sent: the client has disconnected. */
-export const clientDisconnected = statusReply(...localError)
+export const clientDisconnected = reply(...localError)
 /** The facts of a resumed TLS session cannot be read. */
 export const unknownTlsFacts = refusal(
   'UncertainTls',
@@ -111,26 +104,26 @@ export const senderTooLong = refusal('AddressTooLong', 501, '5.1.7', 'Address ex
 export const recipientTooLong = refusal('AddressTooLong', 501, '5.1.3', 'Address exceeds 254 octets')
 
 /** MAIL FROM is accepted. */
-export const accepted = statusReply(250, '2.1.0', 'Accepted')
+export const accepted = reply(250, '2.1.0', 'Accepted')
 /** RCPT TO is accepted. */
-export const recipientAccepted = statusReply(250, '2.1.5', 'Accepted')
+export const recipientAccepted = reply(250, '2.1.5', 'Accepted')
 /** RSET. */
-export const flushed = statusReply(250, '2.0.0', 'Flushed')
+export const flushed = reply(250, '2.0.0', 'Flushed')
 /** NOOP. */
-export const noopDone = statusReply(250, '2.0.0', 'OK')
+export const noopDone = reply(250, '2.0.0', 'OK')
 /** HELP. */
-export const helpText = statusReply(214, '2.0.0', 'See RFC 5321')
+export const helpText = reply(214, '2.0.0', 'See RFC 5321')
 /** VRFY; the reply does not reveal whether the mailbox exists (RFC 5321 §3.5.3). */
-export const cannotVerify = statusReply(
+export const cannotVerify = reply(
   252,
   '2.0.0',
   'Cannot VRFY user, but will accept message and attempt delivery',
 )
 /** STARTTLS. */
-export const readyForTls = statusReply(220, '2.0.0', 'Ready to start TLS')
+export const readyForTls = reply(220, '2.0.0', 'Ready to start TLS')
 export const dataFollows = '354 End data with <CR><LF>.<CR><LF>'
 /** QUIT. */
-export const quitReply = statusReply(221, '2.0.0', 'Bye')
+export const quitReply = reply(221, '2.0.0', 'Bye')
 
 /** MAIL before HELO or EHLO. */
 export const needsGreeting = refusal('BadSequence', 503, '5.5.1', 'Send HELO or EHLO first')
@@ -173,7 +166,7 @@ export const tooManyCommands = refusal(
 export const timedOut = refusal('TimedOut', 421, '4.4.2', 'Timeout, closing connection')
 
 /** The task stops, and no message of this client is in flight. */
-export const shuttingDown = statusReply(421, '4.3.2', 'Service shutting down, try again later')
+export const shuttingDown = reply(421, '4.3.2', 'Service shutting down, try again later')
 
 /** `maximumMessageSize`; at MAIL when the client announces its size, else at the end of data. */
 export function tooLarge(maxOctets: number): Refusal {
@@ -203,4 +196,4 @@ export function parameterTooLong(name: string): Refusal {
 }
 
 /** The message is stored, and mailflow is responsible for it; the id is that of the message trace. */
-export const queuedAs = (id: string): Reply => statusReply(250, '2.0.0', `Ok: queued as ${id}`)
+export const queuedAs = (id: string): Reply => reply(250, '2.0.0', `Ok: queued as ${id}`)

@@ -7,16 +7,17 @@ const maxTextLength = 500
 
 /**
  * @param code 200–599
- * @param enhanced enhanced status code of the same class, such as `5.7.51`; without a class it gets that of the code
+ * @param enhanced enhanced status code, such as `5.7.51`
  * @param text may quote a next hop: it becomes one line of at most 500 characters
- * @throws Error when the classes differ
+ * @throws Error when the class of `enhanced` differs from that of `code` (RFC 3463 §2)
  */
 export function reply(code: number, enhanced: string, text: string): Reply {
-  const digit = String(Math.floor(code / 100))
-  const full = enhanced.split('.').length === 3 ? enhanced : `${digit}.${enhanced}`
-  if (!full.startsWith(`${digit}.`)) throw new Error(`reply ${code} has status ${full} of another class`)
-  return { code, enhanced: full, text: toSingleLine(text, maxTextLength) }
+  if (!enhanced.startsWith(`${classOf(code)}.`))
+    throw new Error(`reply ${code} with the enhanced status code ${enhanced} of another class`)
+  return { code, enhanced, text: toSingleLine(text, maxTextLength) }
 }
+
+const classOf = (code: number): string => String(Math.floor(code / 100))
 
 /** Returns the reply as one protocol line, without CRLF. */
 export function formatReply({ code, enhanced, text }: Reply): string {
@@ -26,10 +27,15 @@ export function formatReply({ code, enhanced, text }: Reply): string {
 export const isPermanent = (smtpReply: Reply): boolean => smtpReply.code >= 500
 
 /** Returns the final form of a temporary reply, once a message expires: 4.7.321 becomes 5.7.321. */
-export function asPermanent(smtpReply: Reply): Reply {
-  if (isPermanent(smtpReply)) return smtpReply
-  return { code: 550, enhanced: smtpReply.enhanced.replace(/^4/, '5'), text: smtpReply.text }
-}
+export const asPermanent = (smtpReply: Reply): Reply =>
+  isPermanent(smtpReply) ? smtpReply : withCode(550, smtpReply)
+
+/** Returns the form of a reply while its message is held: 5.7.51 becomes 4.7.51. */
+export const asTemporary = (smtpReply: Reply): Reply => withCode(451, smtpReply)
+
+/** A next hop's reply may have no enhanced status code; then the result has none. */
+const withCode = (code: number, { enhanced, text }: Reply): Reply =>
+  enhanced === '' ? { code, enhanced, text } : reply(code, `${classOf(code)}${enhanced.slice(1)}`, text)
 
 const enhancedPattern = /^([245])\.(\d{1,3})\.(\d{1,3})\s+/
 
@@ -41,5 +47,5 @@ export function parseReply(raw: string): Reply | null {
   const texts = lines.map((line) => line.slice(4))
   const enhanced = enhancedPattern.exec(texts[0] ?? '')?.[0].trim() ?? ''
   const text = toSingleLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '), maxTextLength)
-  return { code, enhanced: enhanced.startsWith(String(Math.floor(code / 100))) ? enhanced : '', text }
+  return { code, enhanced: enhanced.startsWith(classOf(code)) ? enhanced : '', text }
 }

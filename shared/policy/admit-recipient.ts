@@ -71,12 +71,12 @@ const deferForRevocation = ({ id, name }: InboundConnector, rcptTo: string): Rcp
 })
 
 /** RFC 3463 §3.2: bad sender's mailbox address syntax. */
-export const badSenderReply = reply(553, '1.7', 'Sender address has no valid domain')
+export const badSenderReply = reply(553, '5.1.7', 'Sender address has no valid domain')
 
 /** RFC 3463 §3.2: bad destination system address. */
-export const notRoutableReply = reply(550, '1.2', 'Recipient has no domain name')
+export const notRoutableReply = reply(550, '5.1.2', 'Recipient has no domain name')
 
-export const relayDeniedReply = reply(550, '7.64', 'Relay access denied')
+export const relayDeniedReply = reply(550, '5.7.64', 'Relay access denied')
 
 export function isAcceptedRecipient(snapshot: Snapshot, address: string): boolean {
   const domain = domainOf(address)

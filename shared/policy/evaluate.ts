@@ -7,7 +7,7 @@ import { hourMs } from '../contract/durations.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
-import { asPermanent, formatReply, reply } from '../mail/reply.ts'
+import { asPermanent, asTemporary, formatReply, reply } from '../mail/reply.ts'
 import { badSenderReply, notRoutableReply, relayDeniedReply } from './admit-recipient.ts'
 import {
   type ConnectorViolation,
@@ -204,7 +204,7 @@ function applyViolation(
   return hold(input, decided, outbound, {
     reason,
     explanation,
-    deferralReply: toTemporaryReply(postQueue),
+    deferralReply: asTemporary(postQueue),
     finalReply: postQueue,
   })
 }
@@ -214,7 +214,7 @@ function holdUnrouted(input: RecipientInput, common: CommonFields, domain: strin
   return hold(input, common, null, {
     reason: 'NoRouteForAcceptedDomain',
     explanation: `${text}, and its MX would bring the mail back to mailflow.`,
-    deferralReply: reply(451, '4.317', text),
+    deferralReply: reply(451, '4.4.317', text),
     finalReply: expiredReply(text),
   })
 }
@@ -355,10 +355,4 @@ function expiryOf(message: Message, outbound: OutboundConnector | null): Date {
   return new Date(Date.parse(message.receivedAt) + hours * hourMs)
 }
 
-const expiredReply = (text: string): Reply => reply(451, '4.7', `Message expired: ${text}`)
-
-const toTemporaryReply = (answer: Reply): Reply => ({
-  code: 451,
-  enhanced: answer.enhanced.replace(/^5/, '4'),
-  text: answer.text,
-})
+const expiredReply = (text: string): Reply => reply(451, '4.4.7', `Message expired: ${text}`)

@@ -216,7 +216,7 @@ export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolea
 
 /** A cached policy may be in force although the domain announces none now. So nothing is sent as if there were none. */
 const policyUnreadable = ({ domain }: HopFacts): TlsFault => ({
-  reply: reply(451, '3.0', `The cached MTA-STS policy of ${domain}, if any, cannot be read now`),
+  reply: reply(451, '4.3.0', `The cached MTA-STS policy of ${domain}, if any, cannot be read now`),
   result: 'sts-policy-fetch-error',
 })
 
@@ -224,7 +224,7 @@ function hostNotListed({ host, domain }: HopFacts): TlsFault {
   return {
     reply: reply(
       451,
-      '4.8',
+      '4.4.8',
       `${host} is not among the mail servers that the MTA-STS policy of ${domain} lists`,
     ),
     result: 'validation-failure',
@@ -330,6 +330,9 @@ function refuseUnprovenHost(
     kind: 'Refuse',
     outcome: isTemporary ? 'TlsNotMet' : 'PermanentFailure',
     enforced: { ...enforced, level: 'DomainValidation', source: 'RequireTls', names: [host] },
-    fault: { reply: reply(isTemporary ? 451 : 550, '7.10', why), result: 'validation-failure' },
+    fault: {
+      reply: isTemporary ? reply(451, '4.7.10', why) : reply(550, '5.7.10', why),
+      result: 'validation-failure',
+    },
   }
 }

@@ -45,14 +45,14 @@ function tlsMissing(connector: InboundConnector): Violation {
   return {
     reason: 'InboundTlsRequired',
     // RFC 3207 §4
-    inSession: reply(530, '7.0', 'Must issue a STARTTLS command first'),
-    postQueue: reply(550, '7.10', 'Encryption needed'),
+    inSession: reply(530, '5.7.0', 'Must issue a STARTTLS command first'),
+    postQueue: reply(550, '5.7.10', 'Encryption needed'),
     explanation: `Connector "${connector.name}" requires TLS, and the message came without it.`,
   }
 }
 
 function tlsTooOld(connector: InboundConnector, protocol: string | null): Violation {
-  const needed = reply(550, '7.10', 'Encryption needed: TLSv1.3 or later')
+  const needed = reply(550, '5.7.10', 'Encryption needed: TLSv1.3 or later')
   return {
     reason: 'InboundTlsVersion',
     inSession: needed,
@@ -64,11 +64,11 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
 /** Temporary, because the check may succeed later: the client keeps the message. */
 export const revocationUndeterminedReply = reply(
   451,
-  '7.51',
+  '4.7.51',
   'Cannot determine now whether the client certificate is revoked',
 )
 
-const restrictedReply = reply(550, '7.51', 'Sender domain is restricted to its own servers')
+const restrictedReply = reply(550, '5.7.51', 'Sender domain is restricted to its own servers')
 
 function certificateRestricted(
   connector: InboundConnector,

@@ -54,7 +54,7 @@ export function assessServerTls(requirement: HopRequirement, facts: ServerTls, a
     case 'NotOffered':
       return notOffered(facts.answer)
     case 'HandshakeFailed':
-      return fault('7.5', `TLS handshake failed: ${facts.cause}`, 'validation-failure')
+      return fault('4.7.5', `TLS handshake failed: ${facts.cause}`, 'validation-failure')
     case 'Established':
       return assessVersion(requirement, facts) ?? assessCertificate(requirement, facts, at)
   }
@@ -73,10 +73,11 @@ export function assessRevocation(
 ): TlsFault | null {
   const why = toSingleLine(detail, maxDetailLength)
   if (revocationCheck === 'None' || status === 'Good') return null
-  if (status === 'Revoked') return fault('7.320', `Certificate is revoked: ${why}`, 'certificate-not-trusted')
+  if (status === 'Revoked')
+    return fault('4.7.320', `Certificate is revoked: ${why}`, 'certificate-not-trusted')
   if (revocationCheck === 'SoftFail') return null
   return fault(
-    '7.320',
+    '4.7.320',
     `Cannot determine whether the certificate is revoked: ${why}`,
     'certificate-not-trusted',
   )
@@ -89,19 +90,19 @@ export function unrequiredTlsResult(facts: ServerTls): TlsResult {
 }
 
 /** A deferral, with reply code 451. */
-const fault = (detail: string, text: string, result: TlsResult): TlsFault => ({
-  reply: reply(451, detail, text),
+const fault = (enhanced: string, text: string, result: TlsResult): TlsFault => ({
+  reply: reply(451, enhanced, text),
   result,
 })
 
 const notOffered = (answer: string | null): TlsFault =>
-  fault('7.321', `STARTTLS is required but not available${quotedAnswer(answer)}`, 'starttls-not-supported')
+  fault('4.7.321', `STARTTLS is required but not available${quotedAnswer(answer)}`, 'starttls-not-supported')
 
 function assessVersion({ minimumTlsVersion }: HopRequirement, { protocol }: EstablishedTls): TlsFault | null {
   const accepted = minimumTlsVersion === 'TLSv1.3' ? ['TLSv1.3'] : ['TLSv1.2', 'TLSv1.3']
   if (accepted.includes(protocol)) return null
   const text = `${minimumTlsVersion} or newer is required, ${protocol} was negotiated`
-  return fault('7.5', text, 'validation-failure')
+  return fault('4.7.5', text, 'validation-failure')
 }
 
 function assessCertificate(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
@@ -122,13 +123,13 @@ function assessCertificate(requirement: HopRequirement, facts: EstablishedTls, a
 
 /** MTA-STS has one code for all certificate faults. */
 function withMtaStsCode({ reply: { text }, result }: TlsFault): TlsFault {
-  return fault('7.5', `MTA-STS: ${text}`, result)
+  return fault('4.7.5', `MTA-STS: ${text}`, result)
 }
 
 function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (matchesTlsa(tlsa, facts.chain, facts.names, names, at)) return null
   const shown = facts.fingerprint256 === null ? 'No certificate' : `Certificate ${facts.fingerprint256}`
-  return fault('7.323', `DANE: ${shown} matches none of the TLSA records of ${names[0]}`, 'tlsa-invalid')
+  return fault('4.7.323', `DANE: ${shown} matches none of the TLSA records of ${names[0]}`, 'tlsa-invalid')
 }
 
 function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
@@ -150,7 +151,7 @@ function assessName({ names, source }: HopRequirement, facts: EstablishedTls): T
   if (certificateHasName(presented, names)) return null
   const found = presented.subjectAltNames.slice(0, 5).join(', ') || presented.commonName || 'no name'
   const wanted = names.join(' or ') || 'any expected name'
-  return fault('7.325', `Certificate is for ${found}, not for ${wanted}`, 'certificate-host-mismatch')
+  return fault('4.7.325', `Certificate is for ${found}, not for ${wanted}`, 'certificate-host-mismatch')
 }
 
 const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
@@ -158,8 +159,8 @@ const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 function untrustedFault(trustError: string | null): TlsFault {
   const why = trustError ?? 'no reason given'
   return dateErrorCodes.has(why)
-    ? fault('7.322', `Certificate is out of date: ${why}`, 'certificate-expired')
-    : fault('7.320', `Certificate is not trusted: ${why}`, 'certificate-not-trusted')
+    ? fault('4.7.322', `Certificate is out of date: ${why}`, 'certificate-expired')
+    : fault('4.7.320', `Certificate is not trusted: ${why}`, 'certificate-not-trusted')
 }
 
 const quotedAnswer = (answer: string | null): string => (answer === null ? '' : `: ${answer}`)

@@ -56,7 +56,7 @@ async function held(): Promise<IngressCertificates> {
 const put = (set: object) =>
   secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(set) }))
 
-async function rotate(): Promise<{ results: string[]; refused: { reason: string }[] }> {
+async function rotate(): Promise<{ notifications: string[]; refused: { reason: string }[] }> {
   const name = runner.endpoints.functions.find((one) => one.startsWith('RotationFunction'))
   const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
   return (await fetch(url, { method: 'POST', body: '{}' })).json() as never
@@ -127,7 +127,7 @@ test('the ingress switches the certificate at its date under load, and page, API
   const servedFrom = Date.now() + 8_000
   await put({ ...before, next: { ...renewed, servedFrom: new Date(servedFrom).toISOString() } })
   await held()
-  assert.deepEqual((await rotate()).results, ['Certificate Announced'])
+  assert.deepEqual((await rotate()).notifications, ['Certificate Announced'])
   const announced = await states()
   const [, next = ''] = announced.find((one) => one.startsWith('Next'))?.split(' ') ?? []
   assert.deepEqual(announced, [`Current ${old}`, `Next ${next}`])
@@ -141,9 +141,9 @@ test('the ingress switches the certificate at its date under load, and page, API
   }
   assert.ok(sessions.some(({ begun }) => begun > switchedAt))
   // The ingress switches by the date, before the secret changes.
-  for (const results of [await states(), await statesOnPage()])
-    assert.deepEqual(results, [`Current ${next}`, `Deprecated ${old}`])
-  assert.deepEqual((await rotate()).results, ['Certificate Switched'])
+  for (const shown of [await states(), await statesOnPage()])
+    assert.deepEqual(shown, [`Current ${next}`, `Deprecated ${old}`])
+  assert.deepEqual((await rotate()).notifications, ['Certificate Switched'])
   assert.deepEqual(await states(), [`Current ${next}`, `Deprecated ${old}`])
   assert.deepEqual([(await held()).certificate, (await held()).next], [renewed.certificate, null])
   await runner.stderrLine(/new TLS certificate is in use/)
@@ -162,8 +162,8 @@ test('a next certificate for another name is rejected with a reason, and the old
   const before = await held()
   await put({ ...before, next })
   await held()
-  const { results, refused } = await rotate()
-  assert.deepEqual([results, refused.map(({ reason }) => reason)], [['Certificate Refused'], ['Name']])
+  const { notifications, refused } = await rotate()
+  assert.deepEqual([notifications, refused.map(({ reason }) => reason)], [['Certificate Refused'], ['Name']])
   const refusal =
     /certificates are refused.*"reason":"Name".*is for mail\.elsewhere\.example, not for mail\.example\.com/
   await until(() => refusal.exec(ingressLog()))

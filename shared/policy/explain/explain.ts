@@ -115,7 +115,7 @@ function outboundConsideredFor(
 }
 
 /** The ingress's reply to an accepted RCPT TO. */
-const accepted = reply(250, '1.5', 'Accepted')
+const accepted = reply(250, '2.1.5', 'Accepted')
 
 function rcptReply(snapshot: Snapshot, evaluation: InboundEvaluation, address: string): Reply {
   const rcptResult = admitRecipient(snapshot, evaluation, address)

@@ -143,7 +143,7 @@ describe('the records of one batch', () => {
     const one = batch()
     const questions: string[] = []
     const resolver = {
-      ask: async (name: string, type: string) => {
+      query: async (name: string, type: string) => {
         questions.push(`${type} ${name}`)
         return { kind: 'NoSuchName' as const, secure: false }
       },

@@ -116,7 +116,7 @@ function acm(identity: Identity) {
 
 test('the first run publishes the certificates without a notice', async () => {
   const { run, states, events, notices, storedSecret } = await deployment(of(one))
-  assert.deepEqual(await run(), { changed: false, refused: [], results: [] })
+  assert.deepEqual(await run(), { changed: false, refused: [], notifications: [] })
   assert.deepEqual(await states(), ['Current CN=one'])
   assert.deepEqual([events, notices], [[], []])
   assert.deepEqual(storedSecret(), of(one))
@@ -134,8 +134,8 @@ test('a next certificate in the secret is announced once, and switched with a no
   assert.deepEqual((await run()).notifications, [])
   assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
   clock.now = Date.parse(servedFrom)
-  assert.deepEqual(await run(), { changed: true, refused: [], results: ['Certificate Switched'] })
-  assert.deepEqual(await run(), { changed: false, refused: [], results: [] })
+  assert.deepEqual(await run(), { changed: true, refused: [], notifications: ['Certificate Switched'] })
+  assert.deepEqual(await run(), { changed: false, refused: [], notifications: [] })
   assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
   assert.deepEqual(
     [storedSecret().certificate, storedSecret().next, storedSecret().note],

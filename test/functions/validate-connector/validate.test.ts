@@ -92,8 +92,8 @@ describe('a connector whose partner meets the requirement', () => {
   })
 
   it('passes and says so when revocation is undetermined', async () => {
-    const revocation = async () => ({ status: 'Unknown' as const, detail: 'no response' })
-    const { validation } = await validateOne({ tls: tls.good }, forced(), { smtp: { revocation } })
+    const checkRevocation = async () => ({ status: 'Unknown' as const, detail: 'no response' })
+    const { validation } = await validateOne({ tls: tls.good }, forced(), { smtp: { checkRevocation } })
     const [, , , , certificate] = validation.steps
     assert.equal(certificate?.succeeded, true)
     assert.match(certificate?.detail ?? '', /; revocation: undetermined \(no response\)$/)
@@ -251,7 +251,7 @@ describe('a partner whose certificate is revoked', () => {
 
   it('fails at the certificate and gets no test mail', async () => {
     const { validation, partner } = await validateOne({ tls: tls.good }, forced(), {
-      smtp: { revocation: revoked },
+      smtp: { checkRevocation: revoked },
     })
     assert.equal(validation.succeeded, false)
     const certificate = validation.steps.find(({ step }) => step === 'Certificate')

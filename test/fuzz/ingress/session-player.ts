@@ -18,11 +18,11 @@ import { compareWithModel, type Decisions, ModelMismatch, type Segment } from '.
 import { ReplyReader } from './reply-reader.ts'
 import { chunksOf, type Script } from './scripts.ts'
 
-const taken = reply(250, '0.0', 'accepted')
+const taken = reply(250, '2.0.0', 'accepted')
 const decisionsByPrefix: [word: string, reply: Reply][] = [
-  ['late', reply(451, '3.0', 'later')],
-  ['never', reply(550, '7.1', 'never')],
-  ['bye', reply(421, '3.2', 'bye')],
+  ['late', reply(451, '4.3.0', 'later')],
+  ['never', reply(550, '5.7.1', 'never')],
+  ['bye', reply(421, '4.3.2', 'bye')],
 ]
 
 /** Decides by the local part, so that model and session decide alike. */
@@ -34,10 +34,10 @@ const cut = { after: 3000, reply: tooLarge(3000).reply }
 const decisions: Decisions = {
   mail: ({ mail }) => decide(mail.envelope.mailFrom),
   recipient: ({ recipient }) => decide(recipient.address),
-  data: ({ mail }) => (mail.envelope.mailFrom.startsWith('nodata') ? reply(451, '3.0', 'no data') : null),
+  data: ({ mail }) => (mail.envelope.mailFrom.startsWith('nodata') ? reply(451, '4.3.0', 'no data') : null),
   stored: ({ mail }, { fault }) => {
     if (fault) return messageHasBareNewlines.reply
-    return mail.envelope.mailFrom.startsWith('unstored') ? reply(451, '3.0', 'not stored') : taken
+    return mail.envelope.mailFrom.startsWith('unstored') ? reply(451, '4.3.0', 'not stored') : taken
   },
   cut,
 }

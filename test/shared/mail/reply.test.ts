@@ -1,27 +1,40 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { asPermanent, formatReply, parseReply, reply } from '../../../shared/mail/reply.ts'
+import { asPermanent, asTemporary, formatReply, parseReply, reply } from '../../../shared/mail/reply.ts'
 
 test('a reply has its enhanced status code between code and text', () => {
   assert.equal(formatReply(reply(550, '5.7.51', 'Restricted')), '550 5.7.51 Restricted')
   assert.equal(formatReply(reply(451, '4.3.0', 'Later')), '451 4.3.0 Later')
 })
 
-test('a status without a class gets that of the code', () => {
-  assert.equal(formatReply(reply(550, '7.51', 'Restricted')), '550 5.7.51 Restricted')
-})
-
-test('a status of another class than the code is an error', () => {
-  assert.throws(
-    () => reply(550, '4.7.51', 'Restricted'),
-    /^Error: reply 550 has status 4\.7\.51 of another class$/,
-  )
-})
+for (const [code, enhanced] of [
+  [550, '4.7.51'],
+  [451, '5.7.51'],
+  [250, '5.0.0'],
+  [550, '7.51'],
+  [550, ''],
+] as const)
+  test(`a reply ${code} with the enhanced status code "${enhanced}" is an error`, () => {
+    assert.throws(() => reply(code, enhanced, 'Restricted'), {
+      message: `reply ${code} with the enhanced status code ${enhanced} of another class`,
+    })
+  })
 
 test('asPermanent changes the class of both codes to 5', () => {
   assert.equal(formatReply(asPermanent(reply(451, '4.7.321', 'No STARTTLS'))), '550 5.7.321 No STARTTLS')
   assert.equal(formatReply(asPermanent(reply(554, '5.7.1', 'No'))), '554 5.7.1 No')
+})
+
+test('asTemporary changes the class of both codes to 4', () => {
+  assert.equal(formatReply(asTemporary(reply(550, '5.7.51', 'Restricted'))), '451 4.7.51 Restricted')
+  assert.equal(formatReply(asTemporary(reply(451, '4.3.0', 'Later'))), '451 4.3.0 Later')
+})
+
+test('a change of class adds no enhanced status code to a reply without one', () => {
+  const refused = { code: 421, enhanced: '', text: 'Bye' }
+  assert.equal(formatReply(asPermanent(refused)), '550 Bye')
+  assert.equal(formatReply(asTemporary({ ...refused, code: 550 })), '451 Bye')
 })
 
 describe('parseReply', () => {

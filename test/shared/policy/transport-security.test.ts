@@ -33,8 +33,8 @@ const daneStates = {
   'no DANE': { kind: 'None' },
   'usable records': records(usable, unusable),
   'unusable records': records(unusable),
-  'records fail': { kind: 'Failed', reply: reply(451, '4.312', 'DNS failed'), bogus: false },
-  'records are bogus': { kind: 'Failed', reply: reply(451, '7.324', 'DNSSEC'), bogus: true },
+  'records fail': { kind: 'Failed', reply: reply(451, '4.4.312', 'DNS failed'), bogus: false },
+  'records are bogus': { kind: 'Failed', reply: reply(451, '4.7.324', 'DNSSEC'), bogus: true },
 } satisfies Record<string, DaneState>
 
 const policy = (mode: MtaStsPolicy['mode'], mx: string): MtaStsState => ({

@@ -14,7 +14,7 @@ import type { Refusal } from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { reply } from '../../../shared/mail/reply.ts'
 
-const ok = reply(250, '0.0', 'Ok')
+const ok = reply(250, '2.0.0', 'Ok')
 
 /** A received message. */
 export interface ReceivedMessage {
@@ -107,7 +107,7 @@ export class SessionDriver {
       async end(fault) {
         taken.fault = fault
         taken.end = 'Ended'
-        return fault === null ? driver.stored(taken) : reply(550, '6.11', fault)
+        return fault === null ? driver.stored(taken) : reply(550, '5.6.11', fault)
       },
       abandon() {
         taken.end = 'Abandoned'

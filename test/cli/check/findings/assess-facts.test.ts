@@ -36,13 +36,13 @@ const opening = (fields: Partial<SessionAttempt> = {}): SessionAttempt => ({
   ...fields,
 })
 
-const unreached = (ip: string, detail: string, text: string): SessionAttempt =>
+const unreached = (ip: string, enhanced: string, text: string): SessionAttempt =>
   opening({
     ip,
     reached: 'Dialled',
     greeting: null,
     connectMs: null,
-    outcome: { kind: 'Failed', reply: reply(451, detail, text) },
+    outcome: { kind: 'Failed', reply: reply(451, enhanced, text) },
   })
 
 const linesOf = (server: Partial<ServerFacts>): string[] => {
@@ -65,7 +65,7 @@ describe('a finding', () => {
   const rows: [string, Partial<ServerFacts>, string[]][] = [
     [
       'warns about one unreachable address of two',
-      { attempts: [unreached('192.0.2.1', '4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })] },
+      { attempts: [unreached('192.0.2.1', '4.4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })] },
       [
         'OK    address     mx.bank.example is 192.0.2.1, 2001:db8::1',
         'WARN  connection  192.0.2.1, port 25: Connection timed out → Check the address and the firewalls; many networks block outgoing port 25',
@@ -76,8 +76,8 @@ describe('a finding', () => {
       'fails when no address is reachable',
       {
         attempts: [
-          unreached('192.0.2.1', '4.316', 'Connection refused'),
-          unreached('2001:db8::1', '4.317', 'Next hop is unreachable: ENETUNREACH'),
+          unreached('192.0.2.1', '4.4.316', 'Connection refused'),
+          unreached('2001:db8::1', '4.4.317', 'Next hop is unreachable: ENETUNREACH'),
         ],
       },
       [
@@ -112,7 +112,7 @@ describe('a finding', () => {
           opening({
             reached: 'Connected',
             greeting: null,
-            outcome: { kind: 'Failed', reply: reply(451, '4.315', 'Connection timed out') },
+            outcome: { kind: 'Failed', reply: reply(451, '4.4.315', 'Connection timed out') },
           }),
         ],
       },

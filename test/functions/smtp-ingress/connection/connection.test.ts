@@ -14,7 +14,7 @@ import { reply } from '../../../../shared/mail/reply.ts'
 import { selfSigned } from '../../../support/pki.ts'
 import { within } from '../../../support/within.ts'
 
-const ok = reply(250, '0.0', 'Ok')
+const ok = reply(250, '2.0.0', 'Ok')
 const acceptingPolicy: ConnectionPolicy = {
   checkGreeting: () => null,
   checkTlsSession: () => null,

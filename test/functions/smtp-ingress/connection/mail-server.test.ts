@@ -9,7 +9,7 @@ import { tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import { within } from '../../../support/within.ts'
 
-const ok = reply(250, '0.0', 'Ok')
+const ok = reply(250, '2.0.0', 'Ok')
 const acceptingPolicy: ConnectionPolicy = {
   checkGreeting: () => null,
   checkTlsSession: () => null,

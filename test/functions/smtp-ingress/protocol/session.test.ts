@@ -28,7 +28,7 @@ test('a message is passed on without the dots that SMTP adds, and gets its reply
   assert.equal(talk.send('Subject: x\r\n\r\n..dot\r\n.\r\n'), '')
   assert.equal(talk.session.phase, 'Deciding')
   await settled()
-  stored(reply(250, '0.0', 'queued'))
+  stored(reply(250, '2.0.0', 'queued'))
   await settled()
   assert.equal(talk.messages[0]?.content.toString(), 'Subject: x\r\n\r\n.dot\r\n')
   assert.ok(talk.read.endsWith('250 2.0.0 queued\r\n'))
@@ -44,7 +44,7 @@ test('commands after the end of data get their replies after the message\u2019s'
   assert.equal(talk.send('<d@ours.example>\r\nQUIT\r\n'), '')
   await settled()
   const before = talk.read.length
-  stored(reply(250, '0.0', 'queued'))
+  stored(reply(250, '2.0.0', 'queued'))
   await settled()
   assert.equal(
     talk.read.slice(before),
@@ -59,7 +59,7 @@ test('a client that floods during a decision gets backpressure until it ends', a
   talk.send('MAIL FROM:<a@elsewhere.example>\r\n')
   for (let sent = 0; sent < 512; sent++) talk.send('N')
   assert.equal(talk.isHeld, true, 'each chunk has overhead')
-  decide(reply(250, '0.0', 'Ok'))
+  decide(reply(250, '2.0.0', 'Ok'))
   await settled()
   assert.equal(talk.isHeld, false)
 })
@@ -130,7 +130,7 @@ test('the session counts messages, and octets of the latest one', async () => {
 test('a message that is cut off ends the session', () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
-  talk.cut = { reason: 'TooMuch', reply: reply(552, '3.4', 'too large') }
+  talk.cut = { reason: 'TooMuch', reply: reply(552, '5.3.4', 'too large') }
   assert.equal(talk.send('more\r\n'), '552 5.3.4 too large\r\n')
   assert.equal(talk.isEnded, true)
   assert.equal(talk.messages[0]?.end, 'Abandoned')
@@ -225,7 +225,7 @@ test('an accepted message resets the count of idle commands', async () => {
 
 test('refused messages do not reset the count of errors', async () => {
   const talk = SessionDriver.greeted({ maxErrors: 3 })
-  talk.stored = () => reply(550, '6.0', 'No')
+  talk.stored = () => reply(550, '5.6.0', 'No')
   for (let message = 0; message < 3; message++) {
     assert.equal(talk.isEnded, false)
     talk.send(pipelinedTransaction)
@@ -323,7 +323,7 @@ test('a closed connection abandons its message, and a late decision has no effec
   late.send('MAIL FROM:<a@elsewhere.example>\r\nNOOP\r\n')
   late.session.close()
   const before = late.read
-  decide(reply(250, '0.0', 'Ok'))
+  decide(reply(250, '2.0.0', 'Ok'))
   await settled()
   assert.equal(late.read, before)
 })
@@ -370,7 +370,7 @@ test('a client that half-closes gets all its replies, then the session ends', as
   talk.send('Subject: x\r\n.\r\nNOOP\r\n')
   talk.session.endInput()
   assert.equal(talk.isEnded, false)
-  stored.resolve(reply(250, '0.0', 'Stored'))
+  stored.resolve(reply(250, '2.0.0', 'Stored'))
   await settled()
   assert.ok(talk.read.endsWith('250 2.0.0 Stored\r\n250 2.0.0 OK\r\n'), talk.read)
   assert.equal(talk.isEnded, true)
