@@ -20,7 +20,7 @@ export interface AlarmProps {
   readonly comparison?: ComparisonOperator
   /** Consecutive periods that must breach. @default 1 */
   readonly periods?: number
-  /** How missing data counts. @default not breaching, since the metrics count events */
+  /** How missing data is treated. @default not breaching, because the metrics count events */
   readonly missingData?: TreatMissingData
 }
 

@@ -124,7 +124,7 @@ describe('POST /explain with a certificate', () => {
   })
 })
 
-test('POST /explain shows the connector that identifies our own server, and the route of relayed mail', async () => {
+test('POST /explain shows the connector that identifies a server of the organisation, and the route of relayed mail', async () => {
   const { body } = await ask({
     mailFrom: 'ann@ours.example',
     rcptTo: ['bob@northwind.example', 'dan@mail.northwind.example', 'eve@ours.example'],

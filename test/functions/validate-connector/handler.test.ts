@@ -91,7 +91,7 @@ describe('validate-connector', () => {
     { tlsSettings: null, mode: 'Enforce', set: 'optional' },
   ] as const
   for (const { tlsSettings, mode, set } of sets)
-    it(`sends by SES with the set "${set}" where tlsSettings is ${tlsSettings} in mode ${mode}`, async () => {
+    it(`sends through SES with the set "${set}" where tlsSettings is ${tlsSettings} in mode ${mode}`, async () => {
       ses.requests.length = 0
       const validation = await validated({ route: 'Ses', tlsSettings, mode })
       assert.equal(outline(validation), 'Resolve TestMail')

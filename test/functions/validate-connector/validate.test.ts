@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import type { SecureContextOptions } from 'node:tls'
-import { composeTestMail } from '../../../functions/validate-connector/test-mail.ts'
+import { composeTestMail } from '../../../functions/validate-connector/test-message.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { deliverBySmtp } from '../../../shared/net/smtp-delivery.ts'
 import { requirementOf, routeOf } from '../../../shared/policy/outbound.ts'
@@ -67,7 +67,7 @@ const validateOne = (behaviour: PartnerOptions, fields: Partial<OutboundConnecto
 const passed = 'Resolve Connect Ehlo StartTls Certificate TestMail'
 
 describe('a connector whose partner meets the requirement', () => {
-  it('passes every step, with what was negotiated and presented', async () => {
+  it('passes every step, and reports the TLS session and the certificate', async () => {
     const { validation, partner } = await validateOne({ tls: tls.good }, forced())
     assert.equal(outline(validation), passed)
     assert.equal(validation.succeeded, true)
@@ -91,7 +91,7 @@ describe('a connector whose partner meets the requirement', () => {
     assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
   })
 
-  it('passes and says so when revocation is undetermined', async () => {
+  it('passes and reports that revocation is undetermined', async () => {
     const checkRevocation = async () => ({ status: 'Unknown' as const, detail: 'no response' })
     const { validation } = await validateOne({ tls: tls.good }, forced(), { smtp: { checkRevocation } })
     const [, , , , certificate] = validation.steps
@@ -111,7 +111,7 @@ describe('a connector whose partner meets the requirement', () => {
     assert.ok(validation.durationMs >= 180, `${validation.durationMs}`)
   })
 
-  it('sends one test mail, which explains itself', async () => {
+  it('sends one test message, which explains its purpose', async () => {
     const { partner } = await validateOne({ tls: tls.good }, forced({ name: 'Größe "N"' }))
     assert.equal(partner.received.length, 1)
     const [received] = partner.received
@@ -134,7 +134,7 @@ describe('a connector whose partner meets the requirement', () => {
   })
 })
 
-describe('a partner', () => {
+describe('a validation', () => {
   const faults: {
     does: string
     behaviour: () => PartnerOptions
@@ -209,7 +209,7 @@ describe('a partner', () => {
   ]
   for (const { does, behaviour, fields, expected, expectedText } of faults)
     for (const mode of ['Enforce', 'ReportOnly'] as const)
-      it(`that ${does} fails in that step, in mode ${mode}`, async () => {
+      it(`fails in that step in mode ${mode} when the partner ${does}`, async () => {
         const { validation, partner } = await validateOne(behaviour(), forced({ ...fields, mode }))
         assert.equal(outline(validation), expected)
         assert.equal(validation.succeeded, false)
@@ -225,7 +225,7 @@ describe('a partner', () => {
     assert.deepEqual(certificate?.certificates[0]?.subjectAltNames, ['mx.other.example'])
   })
 
-  it('that refuses one of two recipients fails, and both replies are reported', async () => {
+  it('fails when the partner refuses one of two recipients, and reports both replies', async () => {
     const answer = (line: string) => (line.includes('<b@') ? '550 5.1.1 unknown' : undefined)
     const recipients = ['a@northwind.example', 'b@northwind.example']
     await withPartners([{ tls: tls.good, answer }], async (partner) => {
@@ -238,7 +238,7 @@ describe('a partner', () => {
     })
   })
 
-  it('that sends very long replies is quoted in one line of 300 characters', async () => {
+  it('quotes very long replies of the partner in one line of 300 characters', async () => {
     const greeting = `${'554-5.7.1 no mail today\r\n'.repeat(1000)}554 5.7.1 \u{1f4ec}${'x'.repeat(1000)}`
     const { validation } = await validateOne({ greeting }, forced())
     const detail = detailOf(validation, 'Ehlo') ?? ''
@@ -249,7 +249,7 @@ describe('a partner', () => {
 describe('a partner whose certificate is revoked', () => {
   const revoked = async () => ({ status: 'Revoked' as const, detail: 'revoked on 2026-03-04: keyCompromise' })
 
-  it('fails at the certificate and gets no test mail', async () => {
+  it('fails at the certificate and gets no test message', async () => {
     const { validation, partner } = await validateOne({ tls: tls.good }, forced(), {
       smtp: { checkRevocation: revoked },
     })
@@ -271,7 +271,7 @@ describe('a partner whose certificate is revoked', () => {
   })
 })
 
-describe('a partner that stops responding', { concurrency: true }, () => {
+describe('a validation of a partner that stops responding', { concurrency: true }, () => {
   const stalls: { at: PartnerOptions['silentAt']; expected: string; expectedText: RegExp }[] = [
     {
       at: 'greeting',
@@ -287,7 +287,7 @@ describe('a partner that stops responding', { concurrency: true }, () => {
     },
   ]
   for (const { at, expected, expectedText } of stalls) {
-    it(`at ${at} fails after the timeout of the step`, async () => {
+    it(`fails at ${at} after the timeout of the step`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
       const validating = validateOne(behaviour, forced(), { smtp: { timeouts: shortTimeouts } })
       const { validation } = await within(30_000, validating, 'the validation')
@@ -297,7 +297,7 @@ describe('a partner that stops responding', { concurrency: true }, () => {
       assert.ok((failed?.durationMs ?? 0) >= 900, `${failed?.durationMs}`)
     })
 
-    it(`at ${at} fails in the same step when the validation times out`, async () => {
+    it(`fails at ${at} when the validation times out`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
       const { validation } = await validateOne(behaviour, forced(), { limits: { probe: 1_500 } })
       assert.equal(outline(validation), expected)
@@ -306,7 +306,7 @@ describe('a partner that stops responding', { concurrency: true }, () => {
     })
   }
 
-  it('to connection attempts fails without delaying the other hosts', async (context) => {
+  it('fails at the connection without delaying the other hosts', async (context) => {
     const hole = await startBlackHole()
     context.after(() => hole.stop())
     await withPartners([{ tls: tls.good }], async (partner) => {
@@ -320,7 +320,7 @@ describe('a partner that stops responding', { concurrency: true }, () => {
     })
   })
 
-  it('in the middle of the test mail fails in that step', async () => {
+  it('fails in the middle of the test message', async () => {
     const behaviour: PartnerOptions = { tls: tls.good, silentAt: 'MAIL', extensions: [] }
     const { validation } = await validateOne(behaviour, forced(), { smtp: { timeouts: shortTimeouts } })
     assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
@@ -328,9 +328,9 @@ describe('a partner that stops responding', { concurrency: true }, () => {
   })
 })
 
-describe('a test mail without a reply', { concurrency: true }, () => {
+describe('a test message without a reply', { concurrency: true }, () => {
   for (const silentAt of ['MAIL', 'message'] as const)
-    it(`to its ${silentAt} ends when the validation times out`, async () => {
+    it(`ends without a reply to ${silentAt} when the validation times out`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
       const validating = validateOne(behaviour, forced(), { limits: { whole: 2_000 } })
       const { validation } = await within(30_000, validating, 'the validation')
@@ -397,7 +397,7 @@ describe('a validation and a delivery under Enforce', () => {
 })
 
 describe('several smart hosts', () => {
-  it('are all reported, and one failure fails the validation although another took the mail', async () => {
+  it('are all reported, and one failure fails the validation although another accepted the message', async () => {
     await withPartners([{ tls: tls.untrusted }, { tls: tls.good }], async (bad, good) => {
       const validation = await validated(toPartners([bad, good], forced()))
       assert.equal(
@@ -409,7 +409,7 @@ describe('several smart hosts', () => {
     })
   })
 
-  it('get one test mail together', async () => {
+  it('get one test message together', async () => {
     await withPartners([{ tls: tls.good }, { tls: tls.good }], async (...partners) => {
       const validation = await validated(toPartners(partners, forced()))
       assert.equal(validation.succeeded, true)
@@ -437,7 +437,7 @@ describe('a connector that does not check certificates', () => {
     assert.equal(outline(validation), passed)
     assert.match(
       detailOf(validation, 'Certificate') ?? '',
-      /^Any certificate is accepted, since tlsSettings is EncryptionOnly\. It would not be trusted: /,
+      /^Any certificate is accepted, because tlsSettings is EncryptionOnly\. It would not be trusted: /,
     )
   })
 
@@ -451,13 +451,13 @@ describe('a connector that does not check certificates', () => {
       does: 'offers no STARTTLS',
       behaviour: () => ({}),
       expected: 'Resolve Connect Ehlo StartTls TestMail',
-      expectedText: /^STARTTLS is not available: mail goes in the clear, since tlsSettings is null$/,
+      expectedText: /^STARTTLS is not available: mail is sent in the clear, because tlsSettings is null$/,
     },
     {
       does: 'breaks the handshake',
       behaviour: () => ({ tls: tls.good, breakHandshake: true }),
       expected: 'Resolve Connect Ehlo StartTls Connect Ehlo TestMail',
-      expectedText: /^The TLS handshake failed \(.+\): mail goes in the clear/,
+      expectedText: /^The TLS handshake failed \(.+\): mail is sent in the clear/,
     },
     {
       does: 'has TLS',
@@ -485,18 +485,18 @@ describe('a connector that does not check certificates', () => {
   })
 })
 
-describe('names', () => {
-  it('without a DNS response fail when the resolution times out', async () => {
+describe('the name resolution', () => {
+  it('fails when it times out without a DNS response', async () => {
     const validation = await validated(toPartners([{ port: 25 }]), {
       smtp: { resolver: silentResolver },
       limits: { resolve: 50 },
     })
     assert.equal(outline(validation), '!Resolve !TestMail')
     assert.match(detailOf(validation, 'Resolve') ?? '', /4\.4\.312 DNS failed .*ETIMEOUT/)
-    assert.equal(detailOf(validation, 'TestMail'), 'Not sent, since no host passed')
+    assert.equal(detailOf(validation, 'TestMail'), 'Not sent, because no host passed')
   })
 
-  it('with route Mx are those of the recipients, without private addresses', async () => {
+  it('looks up the domain of the recipients with route Mx, and skips private addresses', async () => {
     const resolver = fakeResolver({
       mx: { 'northwind.example': [[10, 'mx.northwind.example']] },
       a: { 'mx.northwind.example': ['127.0.0.1', '169.254.169.254', '10.0.0.1'] },
@@ -520,14 +520,14 @@ describe('a client certificate', () => {
     const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
     const readCredentials = async () => ({ certificate: cert, privateKey: key })
     const partner = { tls: { ...tls.good, ca: pki.ca }, requiresClientCertificate: true }
-    const named = forced({ clientCertificate: 'ours' })
-    const shown = await validateOne(partner, named, { smtp: { readCredentials } })
-    assert.equal(outline(shown.validation), passed)
+    const fields = forced({ clientCertificate: 'ours' })
+    const withCertificate = await validateOne(partner, fields, { smtp: { readCredentials } })
+    assert.equal(outline(withCertificate.validation), passed)
     const without = await validateOne(partner, forced())
     assert.equal(outline(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
   })
 
-  it('that is unusable fails with the name of its secret before any connection', async () => {
+  it('fails the validation before any connection when it is unusable, with the name of its secret', async () => {
     const { validation, partner } = await validateOne(
       { tls: tls.good },
       forced({ clientCertificate: 'ours' }),
