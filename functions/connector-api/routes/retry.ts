@@ -19,7 +19,7 @@ export const ConnectorRetryRequested = z.strictObject({
   nextCursor: z
     .string()
     .nullable()
-    .describe('cursor of the next request; null when no deferred recipient is left'),
+    .describe('cursor of the next request; null when all deferred recipients were requested'),
 })
 
 const ConnectorRetryQuery = z.strictObject({ cursor: historyCursor.optional() })
