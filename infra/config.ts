@@ -351,7 +351,7 @@ type IngressSettings = z.output<typeof Ingress>
 /** Memory of one task in MiB. */
 export const ingressMemory = ({ cpu }: IngressSettings): number => cpu * 2
 
-/** Host names at which senders fetch the policies (RFC 8461 §3.3). */
+/** Host names at which senders fetch the MTA-STS policies (RFC 8461 §3.3). */
 export const policyHosts = ({ mtaSts }: Pick<Config, 'mtaSts'>): string[] =>
   [...new Set(mtaSts?.domains)].map((domain) => `mta-sts.${domain}`)
 

@@ -35,7 +35,7 @@ export function summaryOf(
       : `since ${searchedBackTo} (the search ran out of time before it covered all days)`
   const resultText =
     messages === 0
-      ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so nothing is known.`
+      ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so the connector could not be checked.`
       : `Of ${countText(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(failureText).join('')}.`
   return refusesInSession(connector) ? `${resultText} ${refusedNotCounted}` : resultText
 }

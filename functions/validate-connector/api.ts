@@ -20,7 +20,7 @@ import type { TestMail } from './test-message.ts'
 export interface Dependencies {
   outbound: Pick<OutboundConnectors, 'get' | 'saveValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
-  validate(connector: OutboundConnector, testMail: TestMail): Promise<OutboundValidation>
+  validate(connector: OutboundConnector, testMessage: TestMail): Promise<OutboundValidation>
   /** Host name of this gateway. */
   hostname: string
   logger: Logger
@@ -54,7 +54,7 @@ async function validateRequest(
   const connector = await findConnector(event.pathParameters?.id ?? '', outbound)
   const recipients = body.recipients ?? [defaultRecipient(connector)]
   await assertRecipientsMatch(connector, recipients, dependencies)
-  const from = await testMailSender(dependencies)
+  const from = await testMessageSender(dependencies)
   const validation = await validate(connector, { from, recipients, hostname, at: new Date(now()) })
   logger.info('Outbound connector validated', {
     connector: connector.id,
@@ -116,7 +116,7 @@ async function isDomainOfConnector(
   return allAcceptedDomains && (await acceptedDomains.get(domain)) !== null
 }
 
-async function testMailSender({ acceptedDomains }: Dependencies): Promise<string> {
+async function testMessageSender({ acceptedDomains }: Dependencies): Promise<string> {
   const { items } = await acceptedDomains.page(null, 1)
   const domain = items[0]?.domain
   if (domain !== undefined) return `mailflow-validation@${domain}`

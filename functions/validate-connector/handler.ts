@@ -80,7 +80,7 @@ const options: Options = {
 export const handler = createValidationApi({
   outbound: repository.outbound,
   acceptedDomains: repository.acceptedDomains,
-  validate: (connector, testMail) => validate(connector, testMail, options),
+  validate: (connector, testMessage) => validate(connector, testMessage, options),
   hostname: environment.MAIL_HOSTNAME,
   logger,
 })

@@ -45,20 +45,20 @@ export interface Options {
 /** Never throws for failures of the network or of servers. */
 export async function validate(
   connector: OutboundConnector,
-  testMail: TestMail,
+  testMessage: TestMail,
   options: Options,
 ): Promise<OutboundValidation> {
   const startedAt = performance.now()
   // The validation enforces the requirement in every mode.
   const requirement = { ...requirementOf(connector), mode: 'Enforce' as const }
-  const mail = await composeTestMail(connector, requirement, testMail)
-  const route = routeOf(connector, domainOf(testMail.recipients[0] ?? '') ?? '')
+  const mail = await composeTestMail(connector, requirement, testMessage)
+  const route = routeOf(connector, domainOf(testMessage.recipients[0] ?? '') ?? '')
   const steps =
     route.kind === 'Mx' || route.kind === 'SmartHosts'
       ? await validateOverSmtp(route, mail, options)
       : await validateThroughSes(mail, options)
   return toStorable({
-    at: testMail.at.toISOString(),
+    at: testMessage.at.toISOString(),
     succeeded: steps.every(({ succeeded }) => succeeded),
     connectorVersion: connector.version,
     durationMs: Math.round(performance.now() - startedAt),

@@ -1,8 +1,8 @@
 /**
  * One run: records the certificates that the ingress serves, reads all observed certificates, and publishes a notice
- * for each that expires soon. A certificate of a connector causes one notice at each of its days. A notice is claimed
- * before it is published, so a second or repeated run does not publish it again. A notice that could not be published
- * is left to the next run.
+ * for each that expires soon. A certificate of a connector causes one notice at each of its notice days (30, 14 and 3
+ * days before expiry). A notice is claimed before it is published, so a second or repeated run does not publish it
+ * again. The next run publishes a notice that could not be published.
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'

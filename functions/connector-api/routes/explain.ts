@@ -108,19 +108,19 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
       const connectors = await snapshot()
       const tls = tlsFactsOf(body.tls, { publicRoots, at })
       const { considered, recipients } = explain(connectors, settings, { ...body, tls }, at)
-      const answer: z.input<typeof ExplanationAnswer> = {
+      const response: z.input<typeof ExplanationAnswer> = {
         at: at.toISOString(),
         connectorsVersion: connectors.version,
         clientCertificate: withoutChain(tls.clientCertificate),
         considered,
-        recipients: recipients.map(recipientAnswer),
+        recipients: recipients.map(recipientResponse),
       }
-      return { status: 200, body: answer }
+      return { status: 200, body: response }
     },
   )
 }
 
-function recipientAnswer({ address, inSession, verdict, route, tls, considered }: RecipientExplanation) {
+function recipientResponse({ address, inSession, verdict, route, tls, considered }: RecipientExplanation) {
   const { action, reason, explanation, connectors, reportOnly } = verdict
   const reply = verdict.action === 'Deliver' ? null : formatReply(verdict.reply)
   return {

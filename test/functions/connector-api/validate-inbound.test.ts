@@ -250,14 +250,17 @@ describe('validating an inbound connector', () => {
     assert.match(explanation ?? '', /198\.51\.100\.7 is not in \[192\.0\.2\.0\/24\]/)
   })
 
-  test('reports that the result is unknown without mail', async () => {
+  test('reports that the connector could not be checked without mail', async () => {
     await receiveMessage({ from: 'a@elsewhere.example' })
     const { summary, messages, complete } = await validate(
       { senderDomains: ['*.contoso.example'] },
       '?days=1',
     )
     assert.deepEqual([messages, complete], [0, true])
-    assert.equal(summary, 'No message came from *.contoso.example in 1 day, so nothing is known.')
+    assert.equal(
+      summary,
+      'No message came from *.contoso.example in 1 day, so the connector could not be checked.',
+    )
   })
 
   test('mentions messages refused in session only where the connector refuses', async () => {

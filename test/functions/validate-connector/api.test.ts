@@ -48,8 +48,8 @@ async function ask(id: string, { json, body, meanwhile, ...rest }: RequestOption
   const api = createValidationApi({
     outbound: repository.outbound,
     acceptedDomains: repository.acceptedDomains,
-    validate: async (connector, testMail) => {
-      const validation = await validate(connector, testMail, rest.options ?? options())
+    validate: async (connector, testMessage) => {
+      const validation = await validate(connector, testMessage, rest.options ?? options())
       await meanwhile?.()
       return validation
     },
