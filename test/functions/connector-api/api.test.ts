@@ -367,11 +367,11 @@ describe('an invalid request', () => {
       headers: ifMatch,
     })
     assert.equal(renamed.status, 409)
-    const itself = await ask(`PUT /inbound-connectors/${body.id}`, {
+    const sameName = await ask(`PUT /inbound-connectors/${body.id}`, {
       json: inbound({ name: 'fabrikam' }),
       headers: ifMatch,
     })
-    assert.equal(itself.status, 200)
+    assert.equal(sameName.status, 200)
   })
 
   test('gets 412 for a weak entity tag', async () => {
@@ -393,7 +393,7 @@ function tooLarge() {
 }
 
 describe('an internal failure', () => {
-  const failing = (error: Error) =>
+  const apiWithFailingStore = (error: Error) =>
     apiOver({ send: () => Promise.reject(error) } as unknown as DynamoDBDocumentClient)
   const rows = [
     {
@@ -410,7 +410,7 @@ describe('an internal failure', () => {
   ]
   for (const { name, error, status } of rows)
     test(`(${name}) gets ${status}: the response shows no internals, the log does`, async () => {
-      const { ask, logged } = failing(error)
+      const { ask, logged } = apiWithFailingStore(error)
       const answer = await ask('GET /inbound-connectors')
       assert.equal(answer.status, status)
       assert.doesNotMatch(JSON.stringify(answer), /secret-7|10\.0\.0\.7/)
