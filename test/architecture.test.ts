@@ -57,7 +57,7 @@ describe('the check', () => {
         'Text.',
       ].join('\n'),
     )
-  const contract = '| `shared/contract/` | jobs | yes | nothing of ours |'
+  const contract = '| `shared/contract/` | jobs | yes | no project folder |'
   const mail = '| `shared/mail/` | addresses | yes | `contract` |'
   const net = '| `shared/net/` | DNS | | `contract`, `mail` |'
   const units = '| `functions/<unit>/` | one deployable each | | `mail` |'

@@ -66,7 +66,7 @@ function isPure(cell: string): boolean {
 /** A name is a row's folder; `shared/` may be left out. */
 function namesIn(cell: string, folders: readonly string[]): Row['mayImport'] {
   if (cell === 'everything') return cell
-  if (cell === 'nothing of ours') return []
+  if (cell === 'no project folder') return []
   if (!/^`[a-z/-]+`(?:, `[a-z/-]+`)*$/.test(cell))
     throw new Error(`"${cell}" in the column "May import": expected names such as \`contract\`, \`mail\``)
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => {

@@ -354,7 +354,7 @@ function timetable(attempts: AttemptMade[], results: Deployment['results']): str
       shown: true,
     })),
   ].toSorted((one, other) => one.at - other.at)
-  const lines = ['| After | What |', '|---|---|']
+  const lines = ['| After | Event |', '|---|---|']
   for (const { at, what, shown } of events) {
     if (shown) lines.push(`| ${clock(at)} | ${what} |`)
     else if (!lines.at(-1)?.includes('…')) lines.push('| … | … |')
