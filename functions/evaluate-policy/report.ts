@@ -52,7 +52,7 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   }
 }
 
-/** A domain's published policy may not match its own servers. That is no reason to alarm the administrator. */
+/** A domain's published policy may not match the domain's servers. That is no reason to alarm the administrator. */
 function isPublishedRequirement({ reason, recipient: { lastAttempt } }: Verdict): boolean {
   const source = lastAttempt?.policySource ?? null
   return reason === 'OutboundTlsNotMet' && source !== null && source !== 'Connector'
@@ -81,7 +81,7 @@ export function reportNotice(
   logger.error('A notice could not be published', { ...about, error: result.cause as Error })
 }
 
-/** The certificates are metadata of the record: as dimensions, each would create a metric. */
+/** The fingerprints are metadata of the record. As dimensions, each fingerprint would create a metric. */
 function countPublished(
   { connector, presented }: CertificateNotice,
   accepted: string | null,
