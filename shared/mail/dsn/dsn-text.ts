@@ -31,7 +31,7 @@ export function dsnText(job: BounceJob, hostname: string): string {
     `This is the mail system at ${hostname}.`,
     '',
     openings[kind],
-    `This system received it on ${mailDate(message.receivedAt)} and gave it the id ${message.id}.`,
+    `The message was received on ${mailDate(message.receivedAt)}. Its id in this system is ${message.id}.`,
     ...recipients.flatMap((reported) => ['', ...recipientLines(reported, kind)]),
     '',
   ].join('\r\n')
