@@ -13,7 +13,7 @@ function counted(
   action: Verdict['action'],
   reason: Reason,
   reportOnly: Reason | null = null,
-  { of = message(), policySource = null }: { of?: Message; policySource?: PolicySource | null } = {},
+  { mail = message(), policySource = null }: { mail?: Message; policySource?: PolicySource | null } = {},
 ): string[] {
   const names: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
@@ -37,7 +37,7 @@ function counted(
     reply: relayDeniedReply,
     until: receivedAt,
   } as unknown as Verdict
-  reportVerdict(of, verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+  reportVerdict(mail, verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
   return names
 }
 
@@ -47,12 +47,12 @@ describe('a verdict is counted', () => {
     ['refused', counted('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
     [
       'a DSN that bounces',
-      counted('Bounce', 'Expired', null, { of: message({ source: null, mailFrom: '' }) }),
+      counted('Bounce', 'Expired', null, { mail: message({ source: null, mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts', 'OwnMailUndelivered'],
     ],
     [
       "another domain's DSN that bounces",
-      counted('Bounce', 'Expired', null, { of: message({ mailFrom: '' }) }),
+      counted('Bounce', 'Expired', null, { mail: message({ mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts'],
     ],
     ...(
@@ -86,23 +86,27 @@ describe('a verdict is counted', () => {
       ['action=Defer', 'Verdicts', 'UnroutedRecipients'],
     ],
     [
-      'that a ReportOnly connector would have refused',
+      'delivered, although a ReportOnly connector would have refused it',
       counted('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
       ['action=Deliver', 'Verdicts', 'ReportOnlyViolations'],
     ],
   ]
-  for (const [name, got, expected] of rows) test(name, () => assert.deepEqual(got, expected))
+  for (const [name, metrics, expected] of rows) test(`as ${name}`, () => assert.deepEqual(metrics, expected))
 })
 
 describe('a notice', () => {
   const failed = { cause: new Error('the topic is down') }
   const rows: [string, Parameters<typeof reportNotice>[1], string[]][] = [
-    ['that is published counts with its connector', { kind: 'Published', id: 'n1', accepted: null }, []],
-    ['that is known counts as nothing more', { kind: 'Known' }, []],
-    ['that is tried again counts as failed', { kind: 'Later', ...failed }, ['NoticesFailed']],
-    ['that is given up counts as failed', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
+    [
+      'is counted with its connector when it is published',
+      { kind: 'Published', id: 'n1', accepted: null },
+      [],
+    ],
+    ['is not counted when it was published before', { kind: 'Known' }, []],
+    ['is counted as failed when it is retried', { kind: 'Later', ...failed }, ['NoticesFailed']],
+    ['is counted as failed when it is given up', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
   ]
-  for (const [name, raised, expected] of rows)
+  for (const [name, result, expected] of rows)
     test(name, () => {
       const names: string[] = []
       const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
@@ -110,7 +114,7 @@ describe('a notice', () => {
         names.push(metric)
         return metrics
       }
-      reportNotice(certificateNotice(), raised, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+      reportNotice(certificateNotice(), result, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
       assert.deepEqual(names, expected)
     })
 })
