@@ -56,9 +56,9 @@ export class Batch {
   /**
    * Call this method before any asynchronous step, or the destination's queue may end before this record enters it.
    * @param destination key of the destination queue
-   * @param slow whether the record also needs a slot of the slow hosts
+   * @param isSlow whether the record also needs a slot of the slow hosts
    */
-  enqueue(destination: string, slow = false): QueueEntry {
+  enqueue(destination: string, isSlow = false): QueueEntry {
     const queue = this.#queues.get(destination) ?? {
       destination,
       jobCount: 0,
@@ -71,7 +71,7 @@ export class Batch {
     return {
       runExclusive: (work) => {
         const result = queue.tail.then(
-          async () => (await this.#reasonNotToRun(queue)) ?? (slow ? this.#runAsSlowHost(work) : work()),
+          async () => (await this.#reasonNotToRun(queue)) ?? (isSlow ? this.#runAsSlowHost(work) : work()),
         )
         queue.tail = result.catch(() => undefined)
         return result

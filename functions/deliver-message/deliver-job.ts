@@ -10,15 +10,10 @@ import type { Cancelled, Claim, ClaimKey, Claims } from '../../shared/messages/c
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
-import {
-  type PostponeReason,
-  type PostponeDependencies as Postponing,
-  postpone,
-  replyWhenGivenUp,
-} from './postpone.ts'
-import { type StaleDependencies as Outdating, returnStaleDecisions } from './return-stale-decisions.ts'
+import { type PostponeDependencies, type PostponeReason, postpone, replyWhenGivenUp } from './postpone.ts'
+import { returnStaleDecisions, type StaleDependencies } from './return-stale-decisions.ts'
 
-export interface Dependencies extends Postponing, Outdating {
+export interface Dependencies extends PostponeDependencies, StaleDependencies {
   claims: Claims<Attempt | Cancelled>
   trace: Trace
   /** Returns the message's verified octets. */
@@ -205,10 +200,10 @@ async function writeResults(
   tried: readonly TriedRecipient[],
   { claims }: Dependencies,
 ): Promise<Error[]> {
-  const written = await Promise.allSettled(
+  const settled = await Promise.allSettled(
     tried.map(({ recipient, attempt }) => claims.complete(claimKeyOf(job, recipient), attempt)),
   )
-  return written.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
+  return settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
 }
 
 async function reportResults(

@@ -46,12 +46,12 @@ export async function evaluateJob(
   const [delivered, undecided] = splitByDelivery(recipients)
   await recordDelivered(message, delivered, trace)
   const verdicts = evaluate({ snapshot, settings, message, recipients: undecided, now, retry: job.retry })
-  const circumstances = {
+  const context = {
     at: now,
     connectorsVersion: snapshot.version,
     considered: explainer(snapshot, message),
   }
-  const executed = await record(message, verdicts, circumstances, dependencies)
+  const executed = await record(message, verdicts, context, dependencies)
   const { bounce, ...rest } = dispatch(message, executed, now, snapshot.version)
   const isStoredByMailflow = (address: string) => isReportAddress(address, settings)
   const notices = successDsnJobs(message, delivered, isStoredByMailflow, now)
@@ -118,7 +118,7 @@ async function markDecided(
 async function record(
   message: Message,
   verdicts: readonly Verdict[],
-  circumstances: DecisionContext,
+  context: DecisionContext,
   { trace, claims, retentionDays }: EvaluateDependencies,
 ): Promise<Verdict[]> {
   const expiresAt = expiryAfter(new Date(message.receivedAt), retentionDays * daySeconds)
@@ -127,9 +127,9 @@ async function record(
   const executed = await Promise.all(
     verdicts.map(async (verdict) =>
       verdict.action === 'Bounce' &&
-      !(await cancelNextAttempt(message, verdict.recipient, claims, circumstances.at, expiresAt))
+      !(await cancelNextAttempt(message, verdict.recipient, claims, context.at, expiresAt))
         ? trace.recordedBounce(message.id, verdict)
-        : trace.recordVerdict(message, verdict, circumstances, expiresAt),
+        : trace.recordVerdict(message, verdict, context, expiresAt),
     ),
   )
   return executed.filter((verdict) => verdict !== null)

@@ -68,7 +68,7 @@ export function reportNotice(
   { logger, metrics }: Tools,
 ): void {
   const { connector, presented, why, consequence } = notice
-  const about = {
+  const fields = {
     connector: connector.name,
     fingerprint256: presented.fingerprint256,
     why,
@@ -76,9 +76,9 @@ export function reportNotice(
     outcome: result.kind,
   }
   if (result.kind === 'Published') countPublished(notice, result.accepted, metrics)
-  if (!('cause' in result)) return void logger.info('notice', about)
+  if (!('cause' in result)) return void logger.info('notice', fields)
   metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
-  logger.error('A notice could not be published', { ...about, error: result.cause as Error })
+  logger.error('A notice could not be published', { ...fields, error: result.cause as Error })
 }
 
 /** The fingerprints are metadata of the record. As dimensions, each fingerprint would create a metric. */

@@ -1,6 +1,6 @@
 /**
  * Handles the client certificate of a decided message. A certificate that a connector knows is recorded. An unknown
- * certificate at a connector that requires one causes a notice. Mail neither waits for this nor fails because of it.
+ * certificate at a connector that expects one causes a notice. Mail neither waits for this nor fails because of it.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'

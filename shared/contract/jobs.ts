@@ -102,8 +102,8 @@ export const BounceJob = z.strictObject({
 export type BounceJob = z.infer<typeof BounceJob>
 
 /**
- * Requests a notice to the administrator: an inbound connector requires a certificate and does not know the one that a
- * client presented. The ingress sends the job for refused mail, evaluate-policy for decided mail. It uses the evaluation
+ * Requests a notice to the administrator: an inbound connector expects certificates and does not know the certificate
+ * that a client presented. The ingress sends the job for refused mail, evaluate-policy for decided mail. It uses the evaluation
  * queue.
  */
 export const CertificateNotice = z.strictObject({

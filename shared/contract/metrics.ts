@@ -32,7 +32,7 @@ export const Metric = {
   /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
   unroutedRecipients: 'UnroutedRecipients',
   /**
-   * Ingress and evaluation: messages with an unknown certificate at a connector that requires one; once without
+   * Ingress and evaluation: messages with an unknown certificate at a connector that expects one; once without
    * dimensions, and once with dimension `connector`, its name.
    */
   unknownCertificates: 'UnknownCertificates',

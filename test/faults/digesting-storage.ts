@@ -15,11 +15,11 @@ const maxBeginningOctets = 64 * 1024
 
 /** An object: all octets of a segment, whose ranges are messages; only digests of a large message. */
 export class StoredObject {
-  readonly #whole: Hash = createHash('sha256')
-  readonly #behind: Hash = createHash('sha256')
+  readonly #complete: Hash = createHash('sha256')
+  readonly #afterMarker: Hash = createHash('sha256')
   readonly #keepsAll: boolean
   #beginning = Buffer.alloc(0)
-  #isBehind = false
+  #isAfterMarker = false
   length = 0
   digests: { whole: string; behind: string } | null = null
 
@@ -34,22 +34,22 @@ export class StoredObject {
 
   add(octets: Buffer): void {
     this.length += octets.length
-    this.#whole.update(octets)
+    this.#complete.update(octets)
     if (this.#keepsAll) this.#beginning = Buffer.concat([this.#beginning, octets])
-    else if (this.#isBehind) this.#behind.update(octets)
+    else if (this.#isAfterMarker) this.#afterMarker.update(octets)
     else this.#search(octets)
   }
 
   finish(): void {
-    this.digests = { whole: this.#whole.digest('hex'), behind: this.#behind.digest('hex') }
+    this.digests = { whole: this.#complete.digest('hex'), behind: this.#afterMarker.digest('hex') }
   }
 
   #search(octets: Buffer): void {
     this.#beginning = Buffer.concat([this.#beginning, octets])
     const at = this.#beginning.indexOf(marker)
     if (at < 0 && this.#beginning.length < maxBeginningOctets) return
-    this.#isBehind = true
-    this.#behind.update(this.#beginning.subarray(Math.max(at, 0)))
+    this.#isAfterMarker = true
+    this.#afterMarker.update(this.#beginning.subarray(Math.max(at, 0)))
     this.#beginning = Buffer.alloc(0)
   }
 }

@@ -323,9 +323,12 @@ describe('a worker that dies', () => {
       },
     )
     await assert.rejects(deliverJob(job, dying), Died)
-    const soon = worker({}, { now: () => minutesLater(5) })
-    assert.equal((await deliverJob(job, soon)).busy.length, 1)
-    assert.deepEqual([acceptedBy, soon.transmitted, soon.evaluation.take()], [['first'], [], []])
+    const beforeExpiry = worker({}, { now: () => minutesLater(5) })
+    assert.equal((await deliverJob(job, beforeExpiry)).busy.length, 1)
+    assert.deepEqual(
+      [acceptedBy, beforeExpiry.transmitted, beforeExpiry.evaluation.take()],
+      [['first'], [], []],
+    )
     const later = worker({}, { now: () => minutesLater(7) })
     const delivery = await deliverJob(job, later)
     assert.equal(delivery.leasesExpired, 1)
@@ -398,8 +401,8 @@ describe('a worker that dies', () => {
     const claims = new Forgetful(db.documents, db.messagesTable)
     await decide(jobPosition(1, receivedAt.toISOString()))
     await deliverJob(job, worker({ [address]: failed }, { claims }))
-    const again = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
-    assert.equal((await deliverJob(job, again)).leasesExpired, 1, 'its outcome was not decided')
+    const repeated = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
+    assert.equal((await deliverJob(job, repeated)).leasesExpired, 1, 'its outcome was not decided')
     await decide(jobPosition(2, null))
     const later = worker({}, { now: () => minutesLater(20) })
     const delivery = await deliverJob(job, later)

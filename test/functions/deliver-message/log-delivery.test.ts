@@ -50,9 +50,9 @@ function metricsOf(attempts: Partial<Attempt>[], ...names: string[]): unknown[] 
     busy: [],
   }
   countDelivery(metrics, { route: mxRoute, tls: opportunistic } as DeliveryJob, delivery)
-  const written = metrics.serializeMetrics() as Record<string, unknown>
+  const serialized = metrics.serializeMetrics() as Record<string, unknown>
   metrics.clearMetrics()
-  return names.map((name) => written[name] ?? 0)
+  return names.map((name) => serialized[name] ?? 0)
 }
 
 const failed = { outcome: 'TemporaryFailure' } as const

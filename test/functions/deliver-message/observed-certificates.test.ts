@@ -66,7 +66,7 @@ describe('the certificate of a session', () => {
       const newObservations = new ObservedCertificates()
       const watch = certificateWatch(newObservations, { connector: jobConnector ?? undefined }, () => at)
       watch.session(session({ tls: partnerTls, ...sessionFields }))
-      const found = newObservations.take().map(({ endpoint, verifiedBy }) => {
+      const results = newObservations.take().map(({ endpoint, verifiedBy }) => {
         assert.deepEqual(endpoint, {
           kind: 'PartnerServer',
           connector: jobConnector,
@@ -75,7 +75,7 @@ describe('the certificate of a session', () => {
         })
         return verifiedBy === null ? 'not verified' : `verified by ${verifiedBy}`
       })
-      assert.deepEqual(found, expected === 'nothing' ? [] : [expected])
+      assert.deepEqual(results, expected === 'nothing' ? [] : [expected])
     })
 
   test('without a connector, by its TLSA records: verified', async () => {
@@ -94,7 +94,11 @@ describe('the certificate of a session', () => {
     assert.deepEqual(
       newObservations
         .take()
-        .map(({ endpoint: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
+        .map(({ endpoint: { connector: jobConnector, domain }, verifiedBy }) => [
+          jobConnector,
+          domain,
+          verifiedBy,
+        ]),
       [[null, 'partner.example', 'Dane']],
     )
   })

@@ -47,14 +47,14 @@ describe('a message', () => {
 
 /** Simulates the table of slots, with two slots per destination. */
 function table() {
-  const taken = new Map<string, number>()
+  const usedSlots = new Map<string, number>()
   const add = (destination: string, change: number) =>
-    taken.set(destination, (taken.get(destination) ?? 0) + change)
+    usedSlots.set(destination, (usedSlots.get(destination) ?? 0) + change)
   return {
-    taken,
+    usedSlots,
     slots: {
       async acquire(destination: string) {
-        if ((taken.get(destination) ?? 0) === 2) return null
+        if ((usedSlots.get(destination) ?? 0) === 2) return null
         add(destination, 1)
         return { release: async () => void add(destination, -1) }
       },
@@ -67,7 +67,7 @@ const batchAt = (slots: ReturnType<typeof table>['slots']) =>
 
 describe('slow hosts', () => {
   it('have as many slots together as one destination, and block no others', async () => {
-    const { taken, slots } = table()
+    const { usedSlots, slots } = table()
     const hang = Promise.withResolvers<void>()
     const batches = Array.from({ length: 5 }, () => batchAt(slots))
     const results = batches.map(async (batch, number) => {
@@ -77,7 +77,7 @@ describe('slow hosts', () => {
       return result
     })
     assert.deepEqual(await Promise.all(results.slice(2)), Array(3).fill('NoSlotForSlowHost'))
-    assert.equal(taken.get(slowHostsDestination), 2)
+    assert.equal(usedSlots.get(slowHostsDestination), 2)
     const fastBatch = batchAt(slots)
     assert.equal(
       await fastBatch.enqueue('n9.evil.example').runExclusive(async () => 'first attempt'),
@@ -86,11 +86,11 @@ describe('slow hosts', () => {
     hang.resolve()
     await Promise.all(results)
     await Promise.all(batches.map((batch) => batch.end()))
-    assert.equal(taken.get(slowHostsDestination), 0)
+    assert.equal(usedSlots.get(slowHostsDestination), 0)
   })
 
   it('release their slot when the work fails', async () => {
-    const { taken, slots } = table()
+    const { usedSlots, slots } = table()
     const batch = batchAt(slots)
     const entry = batch.enqueue('evil.example', true)
     await assert.rejects(
@@ -99,6 +99,6 @@ describe('slow hosts', () => {
     )
     entry.leave()
     await batch.end()
-    assert.deepEqual([...taken.values()], [0, 0])
+    assert.deepEqual([...usedSlots.values()], [0, 0])
   })
 })

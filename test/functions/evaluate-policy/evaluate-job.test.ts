@@ -64,8 +64,8 @@ describe('a first evaluation', () => {
   test('sends one delivery for recipients with the same destination and requirement, grouped by destination', async () => {
     const { run, delivery, evaluation, bounce } = unit()
     const id = nextId()
-    const others = recipient({ address: 'c@elsewhere.example' })
-    await run(job(id, [northwind(), northwind({ address: 'd@northwind.example' }), others]), receivedAt)
+    const elsewhere = recipient({ address: 'c@elsewhere.example' })
+    await run(job(id, [northwind(), northwind({ address: 'd@northwind.example' }), elsewhere]), receivedAt)
     assert.deepEqual(
       delivery.sent.map(({ job, group }) => [
         group,
@@ -206,9 +206,9 @@ describe('a timer', () => {
 
   test('returns to the queue once when its job is repeated', async () => {
     const { run, evaluation } = unit()
-    const held = job(nextId(), [recipient({ address: 'b@ours.example' })], minutesLater(15))
-    await run(held, minutesLater(15))
-    await run(held, minutesLater(15.1))
+    const holdTimer = job(nextId(), [recipient({ address: 'b@ours.example' })], minutesLater(15))
+    await run(holdTimer, minutesLater(15))
+    await run(holdTimer, minutesLater(15.1))
     assert.equal(evaluation.sent.length, 1)
   })
 

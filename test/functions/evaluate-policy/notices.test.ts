@@ -97,10 +97,10 @@ function unit(fields: Partial<InboundConnector> = {}) {
     },
   })
   const published: Announcement[] = []
-  const counted: string[] = []
+  const countedMetrics: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   metrics.addMetric = (name) => {
-    counted.push(name)
+    countedMetrics.push(name)
     return metrics
   }
   const single = { clearDefaultDimensions() {}, addDimensions() {}, addMetric: metrics.addMetric }
@@ -112,7 +112,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     notices,
     away,
     published,
-    counted,
+    countedMetrics,
     accepted,
     table,
     changes,
@@ -208,7 +208,7 @@ describe('a message', () => {
       service.changes.map(({ what, from, to }) => [what, from.fingerprint256, to.fingerprint256]),
       [[['Issuer'], 'ab'.repeat(32), 'ef'.repeat(32)]],
     )
-    assert.deepEqual(service.counted, ['PartnerCertificatesChanged'])
+    assert.deepEqual(service.countedMetrics, ['PartnerCertificatesChanged'])
     assert.deepEqual(service.noticeQueue.sent, [])
   })
 
@@ -228,7 +228,7 @@ describe('a message', () => {
   test('is counted each time and causes one notice', async () => {
     const service = unit()
     for (let minute = 0; minute < 5; minute++) await service.decide(renewedCertificate, minutesLater(minute))
-    assert.deepEqual(service.counted, Array(5).fill('UnknownCertificates'))
+    assert.deepEqual(service.countedMetrics, Array(5).fill('UnknownCertificates'))
     assert.equal(service.noticeQueue.sent.length, 1)
   })
 
@@ -236,14 +236,14 @@ describe('a message', () => {
     const service = unit()
     await service.decide(renewedCertificate)
     await service.decide(renewedCertificate, minutesLater(15), { notBefore: minutesLater(15).toISOString() })
-    assert.deepEqual(service.counted, ['UnknownCertificates'])
+    assert.deepEqual(service.countedMetrics, ['UnknownCertificates'])
   })
 
   test('is decided as usual when the queue does not accept the notice, and the next notice is sent', async () => {
     const service = unit()
     service.away.queue = true
     assert.deepEqual(await service.decide(renewedCertificate), ['Defer InboundCertificateRestriction'])
-    assert.deepEqual(service.counted, ['UnknownCertificates', 'NoticesFailed'])
+    assert.deepEqual(service.countedMetrics, ['UnknownCertificates', 'NoticesFailed'])
     service.away.queue = false
     await service.decide(renewedCertificate, minutesLater(1))
     assert.equal(service.noticeQueue.sent.length, 1)
@@ -356,9 +356,9 @@ test('unknown certificates have the same metric as those of the ingress: without
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
   const metrics = new Metrics({ namespace: 'test', serviceName: 'evaluate-policy' })
   await unit({ name: ':Contoso Süd' }).decide(renewedCertificate, receivedAt, { counting: metrics })
-  const counted = lines.filter((line) => line.includes('UnknownCertificates')).map((line) => JSON.parse(line))
-  assert.equal(counted.length, 1)
-  for (const { _aws, connector, service, UnknownCertificates } of counted) {
+  const records = lines.filter((line) => line.includes('UnknownCertificates')).map((line) => JSON.parse(line))
+  assert.equal(records.length, 1)
+  for (const { _aws, connector, service, UnknownCertificates } of records) {
     assert.deepEqual(_aws.CloudWatchMetrics[0].Dimensions, [[], ['connector']])
     assert.deepEqual([connector, service, UnknownCertificates], ['?Contoso S?d', undefined, 1])
   }

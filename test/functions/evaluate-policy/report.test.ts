@@ -9,7 +9,7 @@ import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
 import { attempt, certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
 
-function counted(
+function metricsOf(
   action: Verdict['action'],
   reason: Reason,
   reportOnly: Reason | null = null,
@@ -43,16 +43,16 @@ function counted(
 
 describe('a verdict is counted', () => {
   const rows: [string, string[], string[]][] = [
-    ['delivered', counted('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
-    ['refused', counted('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
+    ['delivered', metricsOf('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
+    ['refused', metricsOf('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
     [
       'a DSN that bounces',
-      counted('Bounce', 'Expired', null, { mail: message({ source: null, mailFrom: '' }) }),
+      metricsOf('Bounce', 'Expired', null, { mail: message({ source: null, mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts', 'OwnMailUndelivered'],
     ],
     [
       "another domain's DSN that bounces",
-      counted('Bounce', 'Expired', null, { mail: message({ mailFrom: '' }) }),
+      metricsOf('Bounce', 'Expired', null, { mail: message({ mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts'],
     ],
     ...(
@@ -65,29 +65,29 @@ describe('a verdict is counted', () => {
       ] as const
     ).map((reason): [string, string[], string[]] => [
       `held for ${reason}`,
-      counted('Defer', reason),
+      metricsOf('Defer', reason),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ]),
     ...(['Dane', 'MtaSts', 'RequireTls', 'Opportunistic'] as const).map(
       (policySource): [string, string[], string[]] => [
         `held by the published policy ${policySource}, without an alarm`,
-        counted('Defer', 'OutboundTlsNotMet', null, { policySource }),
+        metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource }),
         ['action=Defer', 'Verdicts', 'PublishedTlsFailures'],
       ],
     ),
     [
       "held by a connector's requirement",
-      counted('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
+      metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ],
     [
       'without a route',
-      counted('Defer', 'NoRouteForAcceptedDomain'),
+      metricsOf('Defer', 'NoRouteForAcceptedDomain'),
       ['action=Defer', 'Verdicts', 'UnroutedRecipients'],
     ],
     [
       'delivered, although a ReportOnly connector would have refused it',
-      counted('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
+      metricsOf('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
       ['action=Deliver', 'Verdicts', 'ReportOnlyViolations'],
     ],
   ]
@@ -120,19 +120,19 @@ describe('a notice', () => {
 })
 
 test('the metric of a published notice names the connector, the old certificate and the new one', () => {
-  const written: Record<string, unknown>[] = []
+  const records: Record<string, unknown>[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   const single = new Metrics({ namespace: 'test', serviceName: 'test' })
   metrics.singleMetric = () => single
   single.addMetric = (metric) => {
-    written.push({ metric, ...single.serializeMetrics() })
+    records.push({ metric, ...single.serializeMetrics() })
     return single
   }
   const notice = certificateNotice()
   const accepted = 'cd'.repeat(32)
   const logger = new Logger({ logLevel: 'SILENT' })
   reportNotice(notice, { kind: 'Published', id: 'n1', accepted }, { logger, metrics })
-  const [{ metric, connector, accepted: old, presented }] = written as [Record<string, unknown>]
+  const [{ metric, connector, accepted: old, presented }] = records as [Record<string, unknown>]
   assert.deepEqual(
     { metric, connector, old, presented },
     {

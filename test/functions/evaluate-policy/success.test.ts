@@ -200,12 +200,12 @@ describe('a failure DSN', () => {
   })
 
   test('can return the whole message; a delay DSN cannot', () => {
-    const waiting = recipient({ address: 'a@x.example', lastAttempt: attempt() })
+    const deferredRecipient = recipient({ address: 'a@x.example', lastAttempt: attempt() })
     const verdicts = evaluate({
       snapshot: snapshot({}),
       settings: { defaultRoute: 'Mx' },
       message: full,
-      recipients: [waiting],
+      recipients: [deferredRecipient],
       now: minutesLater(0.5),
     })
     const overdue = verdicts.map((verdict) =>

@@ -185,7 +185,7 @@ describe('of three recipients', () => {
     answer: (command) => (/^RCPT TO:<[cd]@/.test(command) ? '452 4.2.2 The mailbox is full' : undefined),
   }
 
-  test('one is delivered and never sent again, and two are tried together until the end', async () => {
+  test('one recipient is delivered and never sent again, and two recipients are tried together until the end', async () => {
     const { attempts, results } = await simulateDay({
       partner: some,
       recipients: addresses.map((address) => recipient({ address })),
@@ -341,10 +341,10 @@ describe('the delay DSN', () => {
 
 test('docs/dsns.md quotes the day of one message', async () => {
   const { attempts, results } = await simulateDay({ partner: {}, connector: forced })
-  const written = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
+  const quotedTable = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
     readFileSync(join(import.meta.dirname, '../../../docs/dsns.md'), 'utf8'),
   )?.[1]
-  assert.equal(written, timetable(attempts, results))
+  assert.equal(quotedTable, timetable(attempts, results))
 })
 
 /** The events as a Markdown table. The middle of a long series of attempts is omitted. */

@@ -125,7 +125,7 @@ describe('a name', () => {
     assert.equal((await repository.inbound.create(inboundInput({ name: 'contoso' }))).kind, 'NameTaken')
   })
 
-  test('of a writer that died is free after a minute, not before', async () => {
+  test('is free a minute after its writer died, not before', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
@@ -133,7 +133,7 @@ describe('a name', () => {
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'Saved')
   })
 
-  test('of a writer that died goes to one of many that request it', async () => {
+  test('goes to one of many connectors that request it after its writer died', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     const outcomes = await Promise.all(
@@ -147,7 +147,7 @@ describe('a name', () => {
     await createConnector()
   })
 
-  test('of an existing connector is never taken, at any age', async () => {
+  test('stays with an existing connector, at any age', async () => {
     await createConnector()
     clock += 86_400_000
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
@@ -313,10 +313,10 @@ describe('a snapshot reader', () => {
 
   test('never loads after a version read that is older than maxAgeMs', async () => {
     const { snapshots } = reader()
-    const early = snapshots.current()
+    const firstSnapshot = snapshots.current()
     await createConnector()
-    const late = await snapshots.current()
-    await early
-    assert.equal(connectorsIn(late).size, 1)
+    const secondSnapshot = await snapshots.current()
+    await firstSnapshot
+    assert.equal(connectorsIn(secondSnapshot).size, 1)
   })
 })

@@ -43,15 +43,15 @@ describe('a handler of queue jobs', () => {
   ]
   for (const { name, bodies, failed } of rows) {
     test(`reports as failed: ${name}`, async () => {
-      const done: number[] = []
+      const processedJobs: number[] = []
       const handler = handlerWith({
         async process({ n }) {
           if (n === 13) throw new Error('unlucky')
-          done.push(n)
+          processedJobs.push(n)
         },
       })
       await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent(...bodies)), failed))
-      assert.equal(done.length, bodies.length - failed.length, 'every other job is done')
+      assert.equal(processedJobs.length, bodies.length - failed.length, 'every other job is done')
     })
   }
 
