@@ -17,7 +17,7 @@ export interface BatchOptions {
   /** Remaining time that an attempt needs to begin. */
   minRemainingMs: number
   sessions?: BatchSessions
-  /** Called when a slot cannot be acquired or released because of an error; the delivery goes on. */
+  /** Called when a slot cannot be acquired or released because of an error. The delivery continues. */
   onError(error: Error): void
 }
 
@@ -83,7 +83,7 @@ export class Batch {
     }
   }
 
-  /** Like `findNextHops`, but looks each route up once for all records. */
+  /** Calls `findNextHops` once per route for all records. */
   find: typeof findNextHops = (route, resolver, options) => {
     const key = JSON.stringify([route, options.dane])
     const nextHops = this.#nextHops.get(key) ?? findNextHops(route, resolver, options)

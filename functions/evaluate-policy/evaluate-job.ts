@@ -60,7 +60,7 @@ export async function evaluateJob(
   return executed
 }
 
-/** Separates recipients whose message was accepted, which may need a success DSN, from recipients without a decision. */
+/** Separates recipients to which the message was delivered, which may need a success DSN, from the other recipients. */
 function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipient[], undecided: Recipient[]] {
   const { delivered = [], undecided = [] } = Object.groupBy(recipients, ({ lastAttempt }) =>
     lastAttempt?.outcome === 'Delivered' ? 'delivered' : 'undecided',

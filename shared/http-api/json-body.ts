@@ -1,4 +1,4 @@
-/** Reads a request's body. A malformed body is refused before anything is looked up. */
+/** Reads a request's body. A malformed body is refused before any table is read. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { z } from 'zod'
 import { faultsOf } from '../contract/schema-faults.ts'
@@ -27,7 +27,7 @@ export function readJson(event: APIGatewayProxyEventV2): unknown {
   }
 }
 
-/** Like `readJson`; returns an empty object when there is no body. */
+/** Reads the body like `readJson`. Returns an empty object when there is no body. */
 export function readOptionalJson(event: APIGatewayProxyEventV2): unknown {
   return event.body ? readJson(event) : {}
 }

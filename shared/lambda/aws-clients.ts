@@ -13,7 +13,7 @@ export const clientDefaults = {
 } as const
 
 /**
- * For calls that the client must not repeat, because each may create a duplicate. One try, with a longer timeout, because
+ * Options for calls that the client must not repeat, because each may create a duplicate. One try, with a longer timeout, because
  * after a timeout the result is unknown.
  */
 export const singleAttempt = {

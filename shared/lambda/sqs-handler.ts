@@ -120,7 +120,7 @@ function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
 }
 
-/** For a queue with several kinds of jobs: returns the faults against the kind that the body matches best. */
+/** Returns the faults; for a queue with several kinds of jobs, the faults against the kind that the body matches best. */
 function nearestFaults(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const [fewest] = [...issue.errors].sort((first, second) => first.length - second.length)

@@ -7,7 +7,7 @@
 /** Control characters, bidirectional controls, line and paragraph separators. */
 const layoutCharacters = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
 
-/** Also zero-width formats, surrogates and unassigned code points. */
+/** Control and format characters, surrogates, unassigned code points, line and paragraph separators. */
 const invisibleCharacters = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /** @param maxLength maximum length of the result, in UTF-16 code units */

@@ -233,7 +233,7 @@ export class History {
     let current = null as HistoryPosition | null
     for await (const { day, row } of this.#rows(span, from)) {
       if (current?.before !== row.pk) {
-        // Only between messages: all recipients of a message must be checked together.
+        // A page ends only between messages, because all recipients of a message must be checked together.
         if (found.length === limit || rows >= this.#rowsPerPage) return { found, stoppedAt: current }
         current = { day, before: row.pk }
       }
