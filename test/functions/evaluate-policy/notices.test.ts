@@ -181,7 +181,7 @@ describe('a message', () => {
     assert.deepEqual(service.noticeQueue.sent, [])
   })
 
-  test('with an unknown certificate causes a notice with the last known one', async () => {
+  test('with an unknown certificate causes a notice with the last known certificate', async () => {
     const service = unit()
     await service.decide(knownCertificate)
     assert.deepEqual(await service.decide(renewedCertificate, minutesLater(1)), [

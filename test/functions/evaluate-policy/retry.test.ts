@@ -108,7 +108,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[], []])
   })
 
-  test('and the timer that comes during its attempt are one attempt, which is claimed', async () => {
+  test('makes one attempt together with the timer that comes during it, because the attempt is claimed', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -187,7 +187,7 @@ describe('a retry after a failed attempt', () => {
 })
 
 describe('a retry of held mail', () => {
-  test('delivers it when the current connectors allow that, and its timer then does nothing', async () => {
+  test('delivers the message when the current connectors allow that, and its timer then does nothing', async () => {
     const pipeline = deployment()
     await pipeline.firstHeld()
     const timer = only(pipeline.evaluation)
@@ -198,7 +198,7 @@ describe('a retry of held mail', () => {
     assert.equal((await pipeline.claim(1)).kind, 'Busy')
   })
 
-  test('holds it until the same time when nothing has changed', async () => {
+  test('does not change the end of the hold when connectors are unchanged', async () => {
     const pipeline = deployment()
     await pipeline.firstHeld()
     const timer = only(pipeline.evaluation)

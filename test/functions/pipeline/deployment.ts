@@ -49,7 +49,7 @@ export interface Setting {
   now: number
 }
 
-/** Enough for combinations of faults, and few enough for a run to end. */
+/** Enough faults for combinations of them, and few enough for a run to end. */
 export const maxFaults = 6
 const maxRetries = 10
 const maxStepsWithChanges = 3_000

@@ -180,12 +180,12 @@ test('mail that a connector holds is never tried, and its sender still gets DSNs
   assert.match(results[1]?.words ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
 })
 
-describe('of three recipients', () => {
+describe('a message with three recipients', () => {
   const some: PartnerOptions = {
     answer: (command) => (/^RCPT TO:<[cd]@/.test(command) ? '452 4.2.2 The mailbox is full' : undefined),
   }
 
-  test('one recipient is delivered and never sent again, and two recipients are tried together until the end', async () => {
+  test('is never sent again to the delivered recipient, and is tried for the other two together until the end', async () => {
     const { attempts, results } = await simulateDay({
       partner: some,
       recipients: addresses.map((address) => recipient({ address })),
@@ -213,7 +213,7 @@ describe('of three recipients', () => {
     )
   })
 
-  test('the sender gets for each recipient the requested DSNs', async () => {
+  test('causes for each recipient the requested DSNs', async () => {
     const notify: Recipient['notify'][] = [['SUCCESS'], ['NEVER'], ['FAILURE']]
     const { results } = await simulateDay({
       partner: { ...some, extensions: [] },
@@ -229,7 +229,7 @@ describe('of three recipients', () => {
     assert.equal(results[0]?.at, attemptMs)
   })
 
-  test('a success that the next hop reports causes no DSN of mailflow', async () => {
+  test('causes no DSN of mailflow for a success that the next hop reports', async () => {
     const { results } = await simulateDay({
       partner: {},
       recipients: [recipient({ address: addresses[0], notify: ['SUCCESS'] })],
