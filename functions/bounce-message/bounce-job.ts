@@ -27,9 +27,9 @@ export interface BounceDependencies {
   readHeaders(content: ContentReference): Promise<Buffer>
   /** Reads the whole message. */
   read(content: ContentReference): Promise<Buffer>
-  /** Octets; a larger message is returned as headers only, even if RET=FULL was given. */
+  /** A DSN returns only the headers of a larger message, even if the sender requested all of it by RET=FULL. */
   maxReturnedOctets: number
-  /** Stores a message's octets and returns where they are. */
+  /** Stores a message's octets and returns their location. */
   store(id: string, octets: Buffer): Promise<ContentReference>
   hostname: string
   retentionDays: number
@@ -61,9 +61,9 @@ export async function bounceJob(
 type ReportedRecipient = BounceJob['recipients'][number]
 
 interface ClaimedRecipients {
-  /** Recipients without a known notification. */
+  /** Recipients that no recorded DSN has reported. */
   unreported: ReportedRecipient[]
-  /** The other recipients by the DSN that reported them. */
+  /** The other recipients, by the id of the DSN that reported them. */
   reportedByDsn: Map<string, ReportedRecipient[]>
 }
 
@@ -88,18 +88,18 @@ async function claimAll(
 }
 
 /**
- * Finds an earlier DSN that already reported these recipients, since a worker may have died between two completions.
- * The DSN's id depends on its recipients: it covered either these and the completed ones, or the whole job, of which
- * other DSNs may have reported some recipients in the meantime.
+ * Finds an earlier DSN that already reported these recipients, because a worker may have died between two completions.
+ * The DSN's id depends on its recipients: either these and the completed ones, or all recipients of the job, some of
+ * which other DSNs may have reported in the meantime.
  */
 function findEarlierDsn(
   job: BounceJob,
-  mine: readonly ReportedRecipient[],
-  sent: ClaimedRecipients['reportedByDsn'],
+  unreported: readonly ReportedRecipient[],
+  reportedByDsn: ClaimedRecipients['reportedByDsn'],
 ): string | null {
   const idOfAll = dsnId(job)
-  for (const [id, others] of sent)
-    if (id === idOfAll || id === dsnId({ ...job, recipients: [...others, ...mine] })) return id
+  for (const [id, reported] of reportedByDsn)
+    if (id === idOfAll || id === dsnId({ ...job, recipients: [...reported, ...unreported] })) return id
   return null
 }
 
@@ -110,7 +110,7 @@ async function sendDsn(job: BounceJob, now: Date, dependencies: BounceDependenci
   return dsn.id
 }
 
-/** Content is deleted after a time. A DSN without it still reports the failure. */
+/** Returns null when the content has been deleted. A DSN without it still reports the failure. */
 async function readOriginal(
   { message: { content }, returnsContent = false }: BounceJob,
   { read, readHeaders, maxReturnedOctets }: BounceDependencies,
@@ -141,7 +141,7 @@ function evaluationJobOf(dsn: Dsn, content: ContentReference, job: BounceJob, no
 }
 
 /**
- * Returns where a DSN is stored. Two workers may build it at different times with different octets under one id, so the
+ * Returns the location of a DSN. Two workers may build it at different times with different octets under one id, so the
  * key also depends on the octets.
  */
 export function contentReference(bucket: string, id: string, octets: Buffer): ContentReference {

@@ -18,7 +18,7 @@ import { type BounceDependencies, bounceJob, contentReference, type SentDsn } fr
 
 // Cold start.
 
-/** Octets; a longer header section is cut to whole lines. */
+/** A longer header section is cut to whole lines. */
 const maxHeaderSectionOctets = 65_536
 
 const environment = readEnvironment(BounceEnvironment, process.env)

@@ -1,7 +1,7 @@
 /**
- * The state that the records of a batch share. Records for one destination run one after another over one session, and
- * use one of its slots; other destinations run in parallel. Only its own mail waits for a destination that hangs, and
- * only while time is left: what has not begun by then returns to the queue.
+ * The state that the records of a batch share. Records for one destination run one after another over one session and
+ * use one slot; other destinations run in parallel. A destination that hangs delays only its own mail. A record that has
+ * not begun when the batch's time ends returns to the queue.
  */
 
 import { BatchSessions } from '../../shared/net/batch-sessions.ts'
@@ -12,12 +12,12 @@ import { slowHostsDestination } from './slow-hosts.ts'
 
 export interface BatchOptions {
   slots: Pick<Slots, 'acquire'>
-  /** Milliseconds until every attempt must have ended. */
+  /** Time until every attempt must have ended. */
   limitMs: number
-  /** Milliseconds that must be left for an attempt to begin. */
+  /** Remaining time that an attempt needs to begin. */
   minRemainingMs: number
   sessions?: BatchSessions
-  /** Called when a slot cannot be acquired or released because of an error; the delivery goes on. */
+  /** Called when a slot cannot be acquired or released because of an error. The delivery continues. */
   onError(error: Error): void
 }
 
@@ -35,7 +35,7 @@ interface DestinationQueue {
   slot: Promise<AcquiredSlot> | null
 }
 
-/** `Unknown`: the table failed. Null: no slot is free. */
+/** `Unknown`: the table of slots failed. Null: no slot is free. */
 type AcquiredSlot = Slot | 'Unknown' | null
 
 export class Batch {
@@ -54,11 +54,11 @@ export class Batch {
   }
 
   /**
-   * Call it before anything asynchronous, or the destination's queue may end before this record enters it.
+   * Call this method before any asynchronous step, or the destination's queue may end before this record enters it.
    * @param destination key of the destination queue
-   * @param slow whether it also needs a slot of the slow hosts
+   * @param isSlow whether the record also needs a slot of the slow hosts
    */
-  enqueue(destination: string, slow = false): QueueEntry {
+  enqueue(destination: string, isSlow = false): QueueEntry {
     const queue = this.#queues.get(destination) ?? {
       destination,
       jobCount: 0,
@@ -71,7 +71,7 @@ export class Batch {
     return {
       runExclusive: (work) => {
         const result = queue.tail.then(
-          async () => (await this.#reasonNotToRun(queue)) ?? (slow ? this.#runAsSlowHost(work) : work()),
+          async () => (await this.#reasonNotToRun(queue)) ?? (isSlow ? this.#runAsSlowHost(work) : work()),
         )
         queue.tail = result.catch(() => undefined)
         return result
@@ -83,7 +83,7 @@ export class Batch {
     }
   }
 
-  /** Like `findNextHops`, but looks each route up once for all records. */
+  /** Calls `findNextHops` once per route for all records. */
   find: typeof findNextHops = (route, resolver, options) => {
     const key = JSON.stringify([route, options.dane])
     const nextHops = this.#nextHops.get(key) ?? findNextHops(route, resolver, options)

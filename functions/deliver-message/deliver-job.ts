@@ -1,6 +1,6 @@
 /**
- * Handles one delivery job: claims, makes one attempt, records the result, reports it. The result is written directly
- * after the next hop's reply: once that was 250, a second attempt would create a duplicate.
+ * Handles one delivery job: claims, makes one attempt, records the result, reports it. The result is written
+ * immediately after the next hop's reply, because a second attempt after the reply 250 would create a duplicate.
  */
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
@@ -10,15 +10,10 @@ import type { Cancelled, Claim, ClaimKey, Claims } from '../../shared/messages/c
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
-import {
-  type PostponeReason,
-  type PostponeDependencies as Postponing,
-  postpone,
-  replyWhenGivenUp,
-} from './postpone.ts'
-import { type StaleDependencies as Outdating, returnStaleDecisions } from './return-stale-decisions.ts'
+import { type PostponeDependencies, type PostponeReason, postpone, replyWhenGivenUp } from './postpone.ts'
+import { returnStaleDecisions, type StaleDependencies } from './return-stale-decisions.ts'
 
-export interface Dependencies extends Postponing, Outdating {
+export interface Dependencies extends PostponeDependencies, StaleDependencies {
   claims: Claims<Attempt | Cancelled>
   trace: Trace
   /** Returns the message's verified octets. */
@@ -29,7 +24,7 @@ export interface Dependencies extends Postponing, Outdating {
   runExclusive<T>(work: () => Promise<T>): Promise<T | PostponeReason>
   /** Current version of the connectors. */
   connectorsVersion: number
-  /** Attempts are part of the trace and are kept as long. */
+  /** Attempts are part of the trace and have its retention time. */
   retentionDays: number
 }
 
@@ -44,15 +39,15 @@ export interface Delivery {
   triedNow: TriedRecipient[]
   /** Attempts made before, by a worker that may have died before its report; they are reported again. */
   triedBefore: TriedRecipient[]
-  /** Attempts made now that an earlier worker had begun without a result. */
+  /** Number of attempts made now that an earlier worker had begun and for which it wrote no result. */
   leasesExpired: number
-  /** Errors for results that could not be written; these are reported nevertheless. */
+  /** Errors for results that could not be written. The results are reported nevertheless. */
   unwritten: Error[]
   /** Recipients returned for a new decision because connectors have changed. */
   handedBack: number
-  /** Why the job returned to its queue before an attempt, or null. */
+  /** Why the job returned to its queue before an attempt; null when it did not. */
   postponed: PostponeReason | null
-  /** Recipients that another worker is trying or settling: the job must come back for them. */
+  /** Recipients that another worker is trying or settling: the job must be retried for them. */
   busy: Recipient[]
 }
 
@@ -60,14 +55,14 @@ export interface Delivery {
 export const leaseMs = 6 * minuteMs
 
 /**
- * Octets up to which a message is read before its turn. Otherwise ten large messages to a destination that hangs would
- * all stay in memory while it hangs.
+ * Only smaller messages are read before the destination queue reaches them. Otherwise ten large messages to a destination
+ * that hangs would be in memory at the same time.
  */
 export const maxPreloadOctets = 1024 * 1024
 
 /**
  * Reads content before any claim, so that a store that fails leaves no lease.
- * @throws when content, claims or the queue fail; the job then comes back
+ * @throws when content, claims or the queue fail; the job is then retried
  */
 export async function deliverJob(receivedJob: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
   const recipients = await returnStaleDecisions(receivedJob, dependencies.connectorsVersion, dependencies)
@@ -89,17 +84,17 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     result = await attempt(job, Buffer.alloc(0), { ...dependencies, transmit })
   }
   const { claims, tried } = result
-  const known = claims.flatMap(({ recipient, claim }) =>
+  const attemptedBefore = claims.flatMap(({ recipient, claim }) =>
     claim.kind === 'Done' && claim.result.outcome !== 'Forestalled'
       ? [{ recipient, attempt: claim.result }]
       : [],
   )
   const unwritten = await writeResults(job, tried, dependencies)
-  await reportResults(job, [...known, ...tried], dependencies)
+  await reportResults(job, [...attemptedBefore, ...tried], dependencies)
   return {
     ...emptyDelivery,
     triedNow: tried,
-    triedBefore: known,
+    triedBefore: attemptedBefore,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
     unwritten,
     handedBack,
@@ -157,18 +152,19 @@ const isOutcomeUnknown = (claim: RecipientClaim['claim']): boolean =>
   isCancelled(claim) || (claim.kind === 'Claimed' && claim.leaseExpired)
 
 /**
- * An expired lease means that no result was written, not that there was none. A cancelled attempt means that a worker
- * was about to settle the recipient, not that it did. The trace shows the state. It also shows whether the outcome
- * was decided: then another job continues with the recipient, and the outcome of a repeated attempt is overtaken.
+ * An expired lease means that no result was written; the attempt may have been made nevertheless. A cancelled attempt
+ * means that a worker was about to settle the recipient; it may have died before that. The trace shows the recipient's
+ * state. It also shows whether the outcome was decided: then another job continues with the recipient, and the outcome of
+ * a repeated attempt is overtaken.
  */
 async function removeSettled(
   { message, attempt }: DeliveryJob,
   claims: RecipientClaim[],
   { trace }: Dependencies,
 ): Promise<RecipientClaim[]> {
-  const unclear = claims.filter(({ claim }) => isOutcomeUnknown(claim))
-  if (unclear.length === 0) return claims
-  const addresses = unclear.map(({ recipient }) => recipient.address)
+  const uncertainClaims = claims.filter(({ claim }) => isOutcomeUnknown(claim))
+  if (uncertainClaims.length === 0) return claims
+  const addresses = uncertainClaims.map(({ recipient }) => recipient.address)
   const progress = await trace.progress(message.id, addresses)
   return claims.filter(({ recipient }) => {
     const { state, decided = '' } = progress.get(recipient.address) ?? {}
@@ -198,16 +194,16 @@ async function tryOnce(
   })
 }
 
-/** A result that cannot be written is still reported: only the report prevents a retry. */
+/** A result that cannot be written is still reported, because only the report prevents a retry. */
 async function writeResults(
   job: DeliveryJob,
   tried: readonly TriedRecipient[],
   { claims }: Dependencies,
 ): Promise<Error[]> {
-  const written = await Promise.allSettled(
+  const settled = await Promise.allSettled(
     tried.map(({ recipient, attempt }) => claims.complete(claimKeyOf(job, recipient), attempt)),
   )
-  return written.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
+  return settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
 }
 
 async function reportResults(
@@ -226,7 +222,7 @@ async function reportResults(
   await evaluation.send(
     splitForJobs(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
   )
-  // Last: a worker that finds an expired lease and `Delivered` in the trace treats everything as done.
+  // The last step: a worker that finds an expired lease and `Delivered` in the trace treats the whole job as done.
   await Promise.all(
     results.filter(isDelivered).map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
   )

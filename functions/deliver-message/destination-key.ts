@@ -1,14 +1,14 @@
 /**
- * Returns the destination queue of a job, which is that of its servers. Mail for many domains by the same smart hosts
- * has one destination: these servers carry the sum of it.
+ * Returns the key of a job's destination queue. The key identifies the servers: mail for several domains through the same
+ * smart hosts has one destination, because these servers receive all of it.
  */
 import { createHash } from 'node:crypto'
 import type { Route } from '../../shared/contract/jobs.ts'
 
-/** Characters; a longer name is replaced by its digest, since a table's key holds 2048 octets. */
+/** In characters. A longer key is replaced by its digest, because a DynamoDB key may have at most 2048 octets. */
 const maxKeyLength = 300
 
-/** @returns null without a queue: SES scales by itself, and a TLS report is stored here */
+/** @returns null for a route without a queue: SES scales by itself, and mailflow stores a TLS report */
 export function destinationKey(route: Route): string | null {
   switch (route.kind) {
     case 'Mx':

@@ -42,11 +42,11 @@ interface BatchState extends BatchContext {
   connectorsVersion: number
 }
 
-/** When the connectors' version cannot be read, nothing is sent and the batch comes back. */
+/** When the connectors' version cannot be read, nothing is sent and the batch is retried. */
 async function beforeBatch(): Promise<BatchState> {
   const onError = (error: Error) =>
     logger.warn('The slots of a destination could not be read or released', error)
-  // Created first: the batch's time counts from here.
+  // Created first, because the batch's time begins with its creation.
   const shared = new Batch({ ...limits, slots: stores.slots, onError })
   const connectorsVersion = await stores.readConnectorsVersion()
   return { connectorsVersion, shared, tally: new Tally(), observations: new ObservedCertificates() }
@@ -67,7 +67,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     logDelivery(tools.logger, job, delivery)
     countDelivery(tools.metrics, job, delivery)
     if (delivery.busy.length > 0)
-      throw new Error(`another worker holds ${delivery.busy.length} recipients; the job comes back for them`)
+      throw new Error(`another worker holds ${delivery.busy.length} recipients; the job is retried for them`)
   } finally {
     entry.leave()
   }

@@ -13,7 +13,7 @@ import type { StoreReportResult } from './store-report.ts'
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
   const { triedNow, triedBefore, leasesExpired, busy, unwritten, handedBack, postponed } = delivery
   const first = triedNow[0]?.attempt
-  logger.info(postponed === null ? 'Delivery attempted' : 'Delivery postponed', {
+  logger.info(postponed === null ? 'Delivery attempted' : 'Delivery returned to the queue', {
     messageId: job.message.id,
     attempt: job.attempt,
     destination: job.destination,
@@ -65,7 +65,7 @@ export function countDelivery(
   }
 }
 
-/** The administrator must fix it: no host was contacted. */
+/** True for an attempt that contacted no host. The administrator must fix the client certificate. */
 const lacksClientCertificate = ({ attempt: { host, reply } }: Delivery['triedNow'][number]): boolean =>
   host === null && reply.enhanced === '4.3.5'
 
@@ -79,8 +79,8 @@ export function countReport(
     case 'Kept': {
       const { id, organisation, authenticated, signedBy } = result.report
       logger.info('A TLS report was stored', { messageId, id, organisation, authenticated, signedBy })
-      const counted = metrics.singleMetric().addDimension('authenticated', authenticated)
-      counted.addMetric(Metric.tlsReportsReceived, MetricUnit.Count, 1)
+      const metric = metrics.singleMetric().addDimension('authenticated', authenticated)
+      metric.addMetric(Metric.tlsReportsReceived, MetricUnit.Count, 1)
       return
     }
     case 'Ignored':
@@ -91,11 +91,11 @@ export function countReport(
       metrics.addMetric(Metric.tlsReportsIgnored, MetricUnit.Count, 1)
       return
     case 'Failed':
-      logger.warn('A TLS report could not be stored and is tried again', { messageId, why: result.why })
+      logger.warn('A TLS report could not be stored; the job is retried', { messageId, why: result.why })
   }
 }
 
-/** SES does not show its session: with TLS required it was encrypted, otherwise that is unknown. */
+/** SES does not show its session. The session was encrypted if TLS was required; otherwise the protection is unknown. */
 export function protectionOf(
   { tls }: Pick<Attempt, 'tls'>,
   job: Pick<DeliveryJob, 'route' | 'tls'>,

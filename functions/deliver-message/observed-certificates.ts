@@ -1,8 +1,8 @@
 /**
- * Collects observed certificates during a batch and writes them at its end. No delivery depends on it. Recorded are
- * the certificates of servers under a connector; of other servers only those that DANE or MTA-STS verified, since
- * they belong to no partner. A certificate that failed a requirement may be an impostor's, so it is in the trace
- * only.
+ * Collects observed certificates during a batch and writes them at its end. No delivery depends on it. It records the
+ * certificates of servers under a connector. Of other servers, which belong to no partner, it records only the
+ * certificates that DANE or MTA-STS verified. A certificate that failed a requirement may be an impostor's, so only the
+ * trace contains it.
  */
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
 import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
@@ -16,10 +16,10 @@ import {
   recordObservedCertificate,
 } from '../../shared/transport/record-observed-certificate.ts'
 
-/** Different certificates held at a time, more than a batch has sessions. */
+/** Maximum number of different certificates in memory; a batch has fewer sessions. */
 const maxObservations = 200
 
-/** Milliseconds; the function has that much time left after its last attempt. */
+/** The function has this much time left after its last attempt. */
 const writeTimeoutMs = 10_000
 
 export class ObservedCertificates {
@@ -34,7 +34,7 @@ export class ObservedCertificates {
     )
   }
 
-  /** Returns the certificates since the last call. */
+  /** Returns the certificates added after the last call. */
   take(): NewObservation[] {
     const all = [...this.#observations.values()]
     this.#observations.clear()

@@ -1,7 +1,7 @@
 /**
- * A job that has not begun returns to its queue as a new message: that is no attempt, and no failure that counts towards
- * the dead-letter queue. A job that has waited too long for a slot counts as a failed attempt. So its sender gets a
- * delay DSN, and the message expires like any other.
+ * Returns a job to its queue without an attempt, as a new SQS message, so that it does not approach the dead-letter queue.
+ * When a job has waited too long for a slot, a failed attempt is recorded. So the sender gets a delay DSN, and the message
+ * expires as after other failed attempts.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Reply } from '../../shared/contract/message.ts'
@@ -18,15 +18,15 @@ export type PostponeReason =
 
 export interface PostponeDependencies {
   delivery: JobSender<DeliveryJob>
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   random(): number
 }
 
-/** About five minutes in all. */
+/** The waits take about five minutes in all. */
 export const maxWaits = 10
 const maxBackoffSeconds = 60
 
-/** @throws when the queue fails; the job then comes back by itself */
+/** @throws when the queue fails; SQS then retries the job */
 export async function postpone(
   job: DeliveryJob,
   reason: PostponeReason,
@@ -41,7 +41,7 @@ export async function postpone(
   ])
 }
 
-/** Returns the reply for a job that has waited too long, or null. RFC 3463 §3.5: X.4.5 is congestion. */
+/** Returns the reply for a job that has waited too long; null for other jobs. RFC 3463 §3.5: X.4.5 is congestion. */
 export function replyWhenGivenUp(
   { waits = 0, destination }: DeliveryJob,
   reason: PostponeReason,
@@ -56,7 +56,7 @@ export function replyWhenGivenUp(
   return reply(451, '4.4.5', `All slots for deliveries to ${destination} are in use`)
 }
 
-/** Doubles with each wait, with jitter so that jobs do not return at the same time. */
+/** The backoff doubles with each wait. Jitter prevents that jobs return at the same time. */
 function backoffSeconds(waits: number, random: number): number {
   const maxSeconds = Math.min(maxBackoffSeconds, 2 ** (waits + 1))
   return Math.ceil(maxSeconds * (0.5 + random / 2))

@@ -1,9 +1,9 @@
 /**
  * A delivery may wait for hours: for a slow destination, after a worker died, in a dead-letter queue. If connectors
- * have changed in the meantime, mail must not leave under their old requirements, so it is decided again. Only an
- * attempt that a worker has begun continues: its outcome is unknown, and no other job would find it. A cancelled
- * attempt has not begun. If its bounce was never recorded, its lease expires, and a worker that waited for that would
- * send under old connectors.
+ * have changed in the meantime, the mail must not be sent under the old requirements, so it returns for a new decision.
+ * Only an attempt that a worker has begun continues, because its outcome is unknown and no other job would determine it.
+ * A cancelled attempt has not begun. If its bounce was never recorded, the lease of the cancellation expires. A worker
+ * that waited for that would send under old connectors, so such a recipient also returns for a new decision.
  */
 import { type DeliveryJob, type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../shared/contract/message.ts'
@@ -18,14 +18,14 @@ export interface StaleDependencies {
 }
 
 /**
- * Seconds. While connectors change constantly, decision and delivery must not return jobs to each other at full
- * speed.
+ * While connectors change constantly, this delay limits how often evaluate-policy and deliver-message return a job to each
+ * other.
  */
 const redecisionDelaySeconds = 2
 
 /**
  * @param connectorsVersion current version of the connectors
- * @returns the recipients to continue with; the others are decided again
+ * @returns the recipients that continue; the other recipients get a new decision
  */
 export async function returnStaleDecisions(
   { message, recipients, attempt, connectorsVersion: decidedBy }: DeliveryJob,

@@ -1,17 +1,17 @@
 /**
  * Limits concurrent requests to SES. The attack: ten large messages in one batch. During a request a message is in
- * memory raw, in base64, and twice as a form with escapes: four times its size or more. The defence: large messages
- * are read and sent a few at a time. The limit: small ones are not counted.
+ * memory raw, in base64, and twice as a form with escapes: four times its size or more. The defence: at most three large
+ * messages are read and sent at the same time. Not covered: small messages need no slot.
  */
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
 import type { QueueEntry } from './batch.ts'
 import { maxPreloadOctets } from './deliver-job.ts'
 
-/** Shared by all batches of a function, which handles one at a time. */
+/** Shared by all batches of a function, which handles one batch at a time. */
 export class SesSlots {
   readonly #large = concurrencyLimiter(3)
 
-  /** @param octets size of the message */
+  /** @param octets size of the message, in octets */
   slotFor(octets: number): QueueEntry {
     return { runExclusive: octets > maxPreloadOctets ? this.#large : (work) => work(), leave: () => {} }
   }

@@ -1,6 +1,6 @@
 /**
- * Handles mail to the address for TLS reports: the report is stored, and the mail goes no further. Other mail is
- * ignored (RFC 8460 §5.3), since its sender is usually forged. Only an authenticated sender gets a DSN.
+ * Handles mail to the address for TLS reports. A report is stored, and its message is not relayed. Other mail is ignored
+ * (RFC 8460 §5.3), because its sender is usually forged. Only an authenticated sender gets a DSN.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
@@ -31,9 +31,9 @@ export interface StoreReportDependencies {
 
 export type StoreReportResult =
   | { kind: 'Kept'; report: ReceivedReport }
-  /** `told`: the sender gets a DSN. */
+  /** `isSenderNotified`: the sender gets a DSN. */
   | { kind: 'Ignored'; why: string; isSenderNotified: boolean }
-  /** It is tried again. */
+  /** The job is retried. */
   | { kind: 'Failed'; why: string }
 
 /** Never throws. */
@@ -75,7 +75,7 @@ function isAuthenticatedSender(
   return domain === signedBy || domain.endsWith(`.${signedBy}`)
 }
 
-/** Returns the attempts for the trace. An ignored mail has no host, so that it causes no success DSN. */
+/** Returns the attempts for the trace. An ignored message has no host, so that it causes no success DSN. */
 export function outcomesOfReport(
   result: StoreReportResult,
   { recipients }: Pick<OutboundMessage, 'recipients'>,

@@ -1,4 +1,4 @@
-/** The AWS clients of this function, with their tables, queues and buckets. */
+/** The AWS clients of deliver-message, with their tables, queues and buckets. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -24,7 +24,7 @@ import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
-/** The lease is as long as the function may run. The timeout is short: a missing slot must not delay mail. */
+/** The lease is the function's maximum run time. The timeout is short: a slow slots table must not delay mail. */
 const slotOptions = { leaseMs: 300_000, timeoutMs: 2_000 }
 
 export type Stores = ReturnType<typeof connectStores>
@@ -57,7 +57,7 @@ export function connectStores(environment: DeliverEnvironment) {
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
-    // A request repeated after a lost response creates a duplicate. The queue repeats attempts.
+    // A request repeated after a lost response creates a duplicate, so only the queue retries attempts.
     ses: new SESClient(singleAttempt),
   }
 }

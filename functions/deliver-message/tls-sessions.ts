@@ -7,10 +7,10 @@ import { countsOf } from '../../shared/tls-reports/applied-policy.ts'
 import type { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 
-/** Milliseconds; the function has that much time left after its last attempt. */
+/** The function has this much time left after its last attempt. */
 const writeTimeoutMs = 10_000
 
-/** RFC 8460 §3: a session that carries a report must not appear in the next one. */
+/** RFC 8460 §3: a session that transmits a report must not be included in the next report. */
 export function sessionRecorder(
   tally: Tally,
   { content }: Pick<OutboundMessage, 'content'>,
@@ -25,7 +25,7 @@ export function sessionRecorder(
   }
 }
 
-/** Octets; no report has a longer header. */
+/** No report has a longer header. */
 const maxHeaderOctets = 262_144
 
 function carriesReport(content: Buffer): boolean {
@@ -42,18 +42,18 @@ export async function writeSessionCounts(
   random: () => number,
   { logger, metrics }: { logger: Logger; metrics: Metrics },
 ): Promise<void> {
-  const counted = tally.drain()
-  if (counted.length === 0) return
-  const byResult = Map.groupBy(counted, ({ failure }) => failure?.result ?? 'success')
+  const drained = tally.drain()
+  if (drained.length === 0) return
+  const byResult = Map.groupBy(drained, ({ failure }) => failure?.result ?? 'success')
   for (const [result, counts] of byResult) {
     const sessions = counts.reduce((sum, { sessions }) => sum + sessions, 0)
     const metric = metrics.singleMetric().addDimension('result', result)
     metric.addMetric(Metric.tlsResults, MetricUnit.Count, sessions)
   }
-  const unwritten = await counters.add(counted, random(), AbortSignal.timeout(writeTimeoutMs))
+  const unwritten = await counters.add(drained, random(), AbortSignal.timeout(writeTimeoutMs))
   if (unwritten === null) return
   metrics.addMetric(Metric.sessionsUncounted, MetricUnit.Count, unwritten.sessions)
-  logger.warn('Sessions could not be counted for the reports of the day', {
+  logger.warn('Sessions could not be counted for the TLS reports of the day', {
     sessions: unwritten.sessions,
     error: unwritten.cause,
   })

@@ -1,4 +1,4 @@
-/** Transmits mail by its kind of route, and holds what outlives a batch: resolver, MTA-STS policies, revocations. */
+/** Transmits mail over its route. Holds the state that outlives a batch: resolver, MTA-STS policies, revocations. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -95,7 +95,7 @@ export class Transmission {
     }
   }
 
-  /** Waits for background fetches: a function that is frozen during a fetch loses it. */
+  /** Waits for background fetches, because Lambda freezes the function between batches and a frozen fetch fails. */
   async settle(): Promise<void> {
     await Promise.all([
       this.#policies.waitForPending(settleTimeoutMs),

@@ -1,4 +1,4 @@
-/** Turns verdicts into jobs. Pure. */
+/** Converts verdicts to jobs. Pure. */
 import {
   type BounceJob,
   type DeliveryJob,
@@ -54,17 +54,17 @@ export function dispatch(
 }
 
 /**
- * Builds success DSNs for accepted messages, where the sender requested them.
- * @param isStoredHere whether mail to an address is stored on this system
+ * Builds success DSNs for accepted messages if the sender requested them.
+ * @param isStoredByMailflow whether mail to an address is stored by mailflow instead of relayed
  */
 export function successDsnJobs(
   message: Message,
   recipients: readonly Recipient[],
-  isStoredHere: (address: string) => boolean,
+  isStoredByMailflow: (address: string) => boolean,
   now: Date,
 ): BounceJob[] {
   const notified = recipients.flatMap((recipient) => {
-    const kind = successDsnKind(recipient, isStoredHere(recipient.address))
+    const kind = successDsnKind(recipient, isStoredByMailflow(recipient.address))
     return kind !== null && shouldNotifySender(kind, message, recipient) ? [{ kind, recipient }] : []
   })
   return groupByKey(notified, ({ kind }) => kind).flatMap((group) => {
@@ -85,7 +85,7 @@ const defaultReply = reply(250, '2.0.0', 'Ok')
 const relayedExplanation = ({ lastAttempt }: Recipient): string =>
   `${lastAttempt?.host ?? 'The next mail server'} accepted it and does not confirm delivery.`
 
-/** Delays a job until its time has come, in steps that SQS allows. */
+/** Delays a job until its `notBefore` time, in steps that SQS allows. Returns null for a job that is due. */
 export function delayUntilDue(job: EvaluationJob, now: Date): DelayedJob | null {
   if (job.notBefore === null) return null
   const remaining = Date.parse(job.notBefore) - now.getTime()
@@ -151,7 +151,7 @@ function bounceJobs(
     connector: verdict.decidedBy,
     willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
   }))
-  // Everyone who reads the DSN reads the returned content, so one protected recipient protects all.
+  // All readers of the DSN see the returned content, so one protected recipient protects all recipients.
   const returnsContent = verdicts.every((verdict) => verdict.action === 'Bounce' && verdict.mayReturnContent)
   return splitForJobs(reported).map((recipients) => ({
     message,
@@ -163,8 +163,8 @@ function bounceJobs(
 }
 
 /**
- * An attacker may have forged the sender. The text of the attacker's certificate is for the administrator, in the
- * trace: in a DSN it would let the attacker send text of their choice to a third party.
+ * An attacker may have forged the sender. Text of the attacker's certificate in a DSN would let the attacker send text of
+ * their choice to a third party, so only the trace contains it.
  */
 function explanationForSender({ reason, explanation }: Bounce | Defer): string {
   return reason === 'InboundCertificateRestriction'

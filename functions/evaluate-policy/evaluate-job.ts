@@ -1,4 +1,4 @@
-/** Handles one mail job of evaluate-policy: decides by the pure function, records the verdicts, sends the jobs. */
+/** Handles one mail job of evaluate-policy: calls the pure `evaluate`, records the verdicts and sends the jobs. */
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
@@ -25,9 +25,9 @@ export interface EvaluateDependencies {
 }
 
 /**
- * Records verdicts before their jobs are sent, so the trace is never behind the queues. Marks a job as decided only
- * after that, so a crash in between repeats the jobs and never loses them.
- * @returns the verdicts that were executed; none for a job that was early or overtaken
+ * Records verdicts before their jobs are sent, so the trace is never behind the queues. Marks a job as decided after its
+ * jobs have been sent, so a crash in between repeats jobs and never loses them.
+ * @returns the executed verdicts; none for a job that is early or overtaken
  */
 export async function evaluateJob(
   job: EvaluationJob,
@@ -46,21 +46,21 @@ export async function evaluateJob(
   const [delivered, undecided] = splitByDelivery(recipients)
   await recordDelivered(message, delivered, trace)
   const verdicts = evaluate({ snapshot, settings, message, recipients: undecided, now, retry: job.retry })
-  const circumstances = {
+  const context = {
     at: now,
     connectorsVersion: snapshot.version,
     considered: explainer(snapshot, message),
   }
-  const executed = await record(message, verdicts, circumstances, dependencies)
+  const executed = await record(message, verdicts, context, dependencies)
   const { bounce, ...rest } = dispatch(message, executed, now, snapshot.version)
-  const isStoredHere = (address: string) => isReportAddress(address, settings)
-  const notices = successDsnJobs(message, delivered, isStoredHere, now)
+  const isStoredByMailflow = (address: string) => isReportAddress(address, settings)
+  const notices = successDsnJobs(message, delivered, isStoredByMailflow, now)
   await send(queues, { ...rest, bounce: [...bounce, ...notices] })
   if (!isFirstJob(job)) await markDecided(job, recipients, trace)
   return executed
 }
 
-/** Separates recipients whose message was accepted, which may need a success DSN, from those to decide about. */
+/** Separates recipients to which the message was delivered, which may need a success DSN, from the other recipients. */
 function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipient[], undecided: Recipient[]] {
   const { delivered = [], undecided = [] } = Object.groupBy(recipients, ({ lastAttempt }) =>
     lastAttempt?.outcome === 'Delivered' ? 'delivered' : 'undecided',
@@ -80,14 +80,14 @@ async function recordDelivered(
   await Promise.all(delivered.map(({ address }) => trace.recordDelivered(id, address)))
 }
 
-/** A message's first job needs no progress check and no mark: the attempt that it would repeat is claimed by number. */
+/** A message's first job needs no progress check and no mark, because a claim prevents that its attempt is repeated. */
 export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 /**
  * A queue may deliver a job again long after its successors. Only the outcome of an attempt overtakes a retry request,
- * for two reasons: clocks differ, so an earlier timer may have a later time; and after a delivery was returned, the
- * request is the only job of its recipients.
+ * for two reasons: clocks differ, so an earlier timer may have a later time; and after a delivery was returned for a new
+ * decision, the request is the only job of its recipients.
  */
 async function filterOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
   if (isFirstJob(job)) return job.recipients
@@ -118,7 +118,7 @@ async function markDecided(
 async function record(
   message: Message,
   verdicts: readonly Verdict[],
-  circumstances: DecisionContext,
+  context: DecisionContext,
   { trace, claims, retentionDays }: EvaluateDependencies,
 ): Promise<Verdict[]> {
   const expiresAt = expiryAfter(new Date(message.receivedAt), retentionDays * daySeconds)
@@ -127,19 +127,19 @@ async function record(
   const executed = await Promise.all(
     verdicts.map(async (verdict) =>
       verdict.action === 'Bounce' &&
-      !(await cancelNextAttempt(message, verdict.recipient, claims, circumstances.at, expiresAt))
+      !(await cancelNextAttempt(message, verdict.recipient, claims, context.at, expiresAt))
         ? trace.recordedBounce(message.id, verdict)
-        : trace.recordVerdict(message, verdict, circumstances, expiresAt),
+        : trace.recordVerdict(message, verdict, context, expiresAt),
     ),
   )
   return executed.filter((verdict) => verdict !== null)
 }
 
-/** Longer than Lambda's maximum run time (15 minutes), so that no worker begins an attempt while it is cancelled. */
+/** Longer than Lambda's maximum run time (15 minutes), so that no worker begins an attempt before the bounce is recorded. */
 const cancellationLeaseMs = 16 * minuteMs
 
 /**
- * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other rules or before the
+ * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other connectors or before the
  * message expired. If a worker has begun that attempt, its outcome is decided instead.
  */
 function cancelNextAttempt(

@@ -1,4 +1,4 @@
-/** evaluate-policy: the function of the evaluation queue. Only it decides. It also publishes the queue's notices. */
+/** evaluate-policy: the function of the evaluation queue. It makes all decisions and publishes the queue's notices. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SNSClient } from '@aws-sdk/client-sns'
@@ -56,8 +56,8 @@ const noticeDependencies: NoticeDependencies = {
   evaluation: noticeJobs,
 }
 
-// AWS calls this. Each batch reads the connectors again; if that fails, the batch comes back and nothing is decided. The
-// batch's time is taken before that read, so no verdict is later than its connectors.
+// AWS calls this. Each batch reads the connectors again; if that fails, the batch is retried and nothing is decided. The
+// time of the decision is taken before that read, so no verdict is later than its connectors.
 export const handler = sqsHandler({
   job: EvaluationQueueJob,
   unit: 'evaluate-policy',

@@ -5,7 +5,7 @@ import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import { summaryText } from '../../shared/tls/certificate-summary.ts'
 import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 
-/** @param accepted the last certificate that the connector accepted, or null */
+/** @param accepted the last certificate that the connector accepted; null when there is none */
 export function formatNotice(notice: CertificateNotice, accepted: AcceptedCertificate | null): Announcement {
   const { failures: _failures, ...data } = notice
   const paragraphs = [
@@ -37,10 +37,10 @@ const untrustedText = 'no: anyone can create such a certificate'
 function opening(notice: CertificateNotice): string[] {
   const { connector, why, vouchedFor, at, ip, senderDomain } = notice
   const lines = [
-    `Fault          ${why}`,
-    `Vouched for    ${vouchedFor ? trustedText : untrustedText}`,
-    `Consequence    ${consequence(notice)}`,
-    `Presented      ${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`,
+    `Fault                   ${why}`,
+    `Trusted for the domain  ${vouchedFor ? trustedText : untrustedText}`,
+    `Consequence             ${consequence(notice)}`,
+    `Presented               ${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`,
   ]
   return [`Connector "${connector.name}" got a certificate that it does not know.`, lines.join('\n')]
 }
@@ -48,13 +48,13 @@ function opening(notice: CertificateNotice): string[] {
 function consequence({ consequence, heldUntil, connector }: CertificateNotice): string {
   switch (consequence) {
     case 'RefusedInSession':
-      return "the mail is refused in session; the sender's own server notifies the sender"
+      return "the mail is refused in session; the sender's server notifies the sender"
     case 'Held':
       return `the mail is held until ${heldUntil}, and then bounced`
     case 'Bounced':
       return 'the mail is bounced'
     case 'RecordedOnly':
-      return `none, since the connector is in ReportOnly mode; in Enforce mode it would ${connector.onViolation === 'Defer' ? 'hold' : 'refuse'} the mail`
+      return `none, because the connector is in ReportOnly mode; in Enforce mode it would ${connector.onViolation === 'Defer' ? 'hold' : 'refuse'} the mail`
     case 'RelayDenied':
       return 'the mail is treated as mail from the internet: it is accepted for accepted domains and not relayed'
   }
@@ -68,17 +68,17 @@ const presentedParagraphs = (presented: CertificateSummary): string[] => [
 function acceptedParagraphs(presented: CertificateSummary, accepted: AcceptedCertificate | null): string[] {
   if (accepted === null) return ['Last accepted certificate: none on record.']
   if (accepted.fingerprint256 === presented.fingerprint256)
-    return [`It is the certificate that was accepted before, last on ${accepted.lastSeen}.`]
+    return [`The connector accepted this certificate before, last on ${accepted.lastSeen}.`]
   return [`Last accepted certificate, on ${accepted.lastSeen}:`, summaryText(accepted)]
 }
 
 function instructions(notice: CertificateNotice): string[] {
-  const owner = notice.connector.connectorType === 'Partner' ? "the partner's" : "your own server's"
+  const owner = notice.connector.connectorType === 'Partner' ? "the partner's" : "your server's"
   return [
     notice.remedies.length === 0
       ? `The connector cannot accept this certificate. If it is ${owner}, ask for a valid one.`
       : [
-          `If it is ${owner}, and you have confirmed its SHA-256 in another way than mail, add to the connector`,
+          `If it is ${owner}, and you have confirmed its SHA-256 by another means than mail, add to the connector`,
           `(${notice.connector.id}) ${notice.remedies.length === 1 ? 'this entry' : 'one of these entries'}:`,
           ...notice.remedies.map(({ field, add }) => `  ${field}: ${add}`),
         ].join('\n'),

@@ -1,7 +1,7 @@
 /**
  * Handles a notice in evaluate-policy: publishes it once for each connector, certificate and day. If publishing fails,
- * the notice is sent to the queue again as a new job. A topic that is down must put nothing into the dead-letter queue
- * of mail.
+ * the notice is sent to the queue again as a new job. So a topic that is down moves nothing to the dead-letter queue of
+ * mail.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
@@ -30,20 +30,20 @@ export interface PublishedNotice {
 export type NoticeResult =
   /** `accepted`: fingerprint of the last accepted certificate, or null. */
   | { kind: 'Published'; id: string; accepted: string | null }
-  /** It was published today. */
+  /** The notice was already published today. */
   | { kind: 'Known' }
-  /** Another worker is publishing it. If that worker dies, its own job returns to the queue. */
+  /** Another worker is publishing the notice. If that worker dies, its job is retried. */
   | { kind: 'Busy' }
   /** The day's limit of notices is reached. */
   | { kind: 'TooMany' }
-  /** Publishing failed: it is tried again, or given up after a day. */
+  /** Publishing failed. The notice is retried (`Later`), or given up after a day. */
   | { kind: 'Later' | 'GivenUp'; cause: unknown }
 
-/** Longer than publishing can take. */
+/** Publishing takes less time. */
 const leaseMs = 30_000
 
 const retryDelaySeconds = 900
-/** One day of retries. */
+/** The number of retries in one day. */
 const maxFailures = 96
 
 const ttlSeconds = 3 * daySeconds

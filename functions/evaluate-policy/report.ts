@@ -52,7 +52,7 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   }
 }
 
-/** A domain's published policy may not match its own servers. That is no reason to alarm the administrator. */
+/** A domain's published policy may not match the domain's servers. That is no reason to alarm the administrator. */
 function isPublishedRequirement({ reason, recipient: { lastAttempt } }: Verdict): boolean {
   const source = lastAttempt?.policySource ?? null
   return reason === 'OutboundTlsNotMet' && source !== null && source !== 'Connector'
@@ -68,7 +68,7 @@ export function reportNotice(
   { logger, metrics }: Tools,
 ): void {
   const { connector, presented, why, consequence } = notice
-  const about = {
+  const fields = {
     connector: connector.name,
     fingerprint256: presented.fingerprint256,
     why,
@@ -76,12 +76,12 @@ export function reportNotice(
     outcome: result.kind,
   }
   if (result.kind === 'Published') countPublished(notice, result.accepted, metrics)
-  if (!('cause' in result)) return void logger.info('notice', about)
+  if (!('cause' in result)) return void logger.info('notice', fields)
   metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
-  logger.error('A notice could not be published', { ...about, error: result.cause as Error })
+  logger.error('A notice could not be published', { ...fields, error: result.cause as Error })
 }
 
-/** The certificates are metadata of the record: as dimensions, each would create a metric. */
+/** The fingerprints are metadata of the record. As dimensions, each fingerprint would create a metric. */
 function countPublished(
   { connector, presented }: CertificateNotice,
   accepted: string | null,

@@ -1,6 +1,6 @@
 /**
- * Handles the client certificate of a decided message: a certificate that its connector knows is recorded, and one that
- * a connector asks for and does not know causes a notice. Mail neither waits for this nor fails with it.
+ * Handles the client certificate of a decided message. A certificate that a connector knows is recorded. An unknown
+ * certificate at a connector that expects one causes a notice. Mail neither waits for this nor fails because of it.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
@@ -33,7 +33,7 @@ interface Tools {
   metrics: Metrics
 }
 
-/** Call it after the jobs of the decision have been sent. Never rejects. */
+/** Call this function after the jobs of the decision have been sent. Never rejects. */
 export async function watchCertificates(
   job: EvaluationJob,
   verdicts: readonly Verdict[],
@@ -72,7 +72,7 @@ export async function watchCertificates(
   }
 
   async function sendNotice(notice: CertificateNotice): Promise<void> {
-    // A held message is decided many times; it counts once.
+    // A held message is decided many times and counted once.
     if (isFirstJob(job)) countUnknown(notice.connector.name, metrics)
     if ((await notices.send(notice, now)) !== 'Failed') return
     metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
@@ -81,16 +81,16 @@ export async function watchCertificates(
 }
 
 function consequenceOf(verdicts: readonly Verdict[]): MailOutcome {
-  const held = verdicts.filter((verdict) => verdict.action === 'Defer')
-  const last = Math.max(...held.map(({ expiresAt }) => expiresAt.getTime()))
-  return held.length === 0
+  const deferrals = verdicts.filter((verdict) => verdict.action === 'Defer')
+  const last = Math.max(...deferrals.map(({ expiresAt }) => expiresAt.getTime()))
+  return deferrals.length === 0
     ? { consequence: 'Bounced', heldUntil: null }
     : { consequence: 'Held', heldUntil: new Date(last).toISOString() }
 }
 
 /**
- * Counts once without dimensions and once with the connector's. It omits the function's name, so the ingress's count
- * for refused mail is the same metric.
+ * Counts once without dimensions and once with the connector's name. It omits the function's name, so the ingress's count
+ * of refused mail has the same metric.
  */
 function countUnknown(connector: string, metrics: Metrics): void {
   const metric = metrics.singleMetric()

@@ -27,7 +27,7 @@ export class ConnectorsTable {
     return readVersion(this.documents, this.name)
   }
 
-  /** Makes every reader load again. */
+  /** Increments the version, so that every reader loads again. */
   async bumpVersion(): Promise<void> {
     await this.documents.send(
       new UpdateCommand({
@@ -47,7 +47,7 @@ export class ConnectorsTable {
     return Item
   }
 
-  /** Reads all items of a kind consistently. They are not parsed, since only the repository writes them. */
+  /** Reads all items of a kind consistently. They are not parsed, because only the repository writes them. */
   async all<T>(kind: ItemKind): Promise<T[]> {
     const items = queryItems(this.documents, this.#queryOf(kind))
     return Array.fromAsync(items, (item) => withoutKeys<T>(item))

@@ -1,7 +1,7 @@
 /**
  * Keeps names of connectors unique in each direction, ignoring letter case. An item reserves a name before a connector
- * takes it, so only one of two concurrent writers gets it. A reservation whose owner does not have the name was left by
- * a writer that died. After a minute, longer than any request takes, another connector may take it.
+ * with it is written, so only one of two concurrent writers gets the name. A reservation is abandoned when its owner does
+ * not have the name: its writer died. After a minute, which is longer than any request, another connector may take it.
  */
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { comparableName } from '../connectors/comparable-name.ts'
@@ -17,7 +17,7 @@ interface Reservation {
 
 const isFree = 'attribute_not_exists(pk)'
 const isOwnedByConnector = '#owner = :id'
-const isUnchanged = '#owner = :leftOver AND #at = :since'
+const isUnchanged = '#owner = :abandonedOwner AND #at = :abandonedAt'
 
 export class NameReservations {
   readonly #table: ConnectorsTable
@@ -58,13 +58,14 @@ export class NameReservations {
   }
 
   async #takeAbandoned(name: string, id: string): Promise<boolean> {
-    const found = (await this.#table.get(this.#pk, comparableName(name))) as Reservation | undefined
-    if (!found) return this.reserve(name, id)
-    if (this.#now() - found.at < abandonedAfterMs || (await this.#hasName(found.owner, name))) return false
+    const reservation = (await this.#table.get(this.#pk, comparableName(name))) as Reservation | undefined
+    if (!reservation) return this.reserve(name, id)
+    if (this.#now() - reservation.at < abandonedAfterMs || (await this.#hasName(reservation.owner, name)))
+      return false
     return this.#put(name, id, {
       condition: isUnchanged,
       names: { '#owner': 'owner', '#at': 'at' },
-      values: { ':leftOver': found.owner, ':since': found.at },
+      values: { ':abandonedOwner': reservation.owner, ':abandonedAt': reservation.at },
     })
   }
 

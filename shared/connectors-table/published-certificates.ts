@@ -21,7 +21,8 @@ export class PublishedCertificatesItem {
   }
 
   /**
-   * Reads consistently what was written. `publishedAt` (shared/tls/describe-certificates.ts) adapts it to the present time.
+   * Reads the item consistently, as it was written. `publishedAt` (shared/tls/describe-certificates.ts) adapts it to the
+   * present time.
    * @returns null before anything was published
    * @throws when the table fails or the item does not match the schema
    */
@@ -30,14 +31,14 @@ export class PublishedCertificatesItem {
     return item ? PublishedCertificates.parse(item.published) : null
   }
 
-  /** Reads the item for an update. An item of an earlier release that this one cannot parse counts as null. */
+  /** Reads the item for an update. An item of an earlier release that this release cannot parse is treated as null. */
   async readRevision(): Promise<PublishedRevision> {
     const item = await this.#item()
     const published = PublishedCertificates.safeParse(item?.published).data ?? null
     return { published, revision: Number(item?.revision ?? 0) }
   }
 
-  /** @returns false when the item has another revision by now */
+  /** @returns false when the item has another revision in the meantime */
   write(published: PublishedCertificates, { revision }: { revision: number }): Promise<boolean> {
     return unlessConditionFails(
       this.#documents.send(

@@ -1,7 +1,7 @@
 /**
  * Stores connectors and accepted domains. A writer puts its item under a condition on that item and then increments
  * the version. A reader reads the version consistently before a decision, and loads again when it has changed. So a
- * decision that begins after a write was confirmed never uses an older rule.
+ * decision that begins after a write was confirmed never uses an older connector.
  */
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
@@ -28,7 +28,7 @@ export type SaveResult<T> =
   | { kind: 'VersionMismatch' }
   /** Another connector of the kind has the name. */
   | { kind: 'NameTaken' }
-  /** It exceeds the size of a table item. */
+  /** The item exceeds the maximum size of a table item. */
   | { kind: 'TooLarge' }
 
 export type RemoveResult = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 'VersionMismatch' }
@@ -36,11 +36,11 @@ export type RemoveResult = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 
 /** The versions that a writer may replace; `any` accepts every version. */
 export type ExpectedVersions = readonly number[] | 'any'
 
-/** Octets of JSON. DynamoDB allows 400 KB an item and counts less than JSON does. */
+/** Octets of JSON. DynamoDB allows 400 KB per item, in a format that is smaller than JSON. */
 const maxItemOctets = 390_000
 
 const isNew = 'attribute_not_exists(pk)'
-const isAtVersion = '#version = :seen'
+const isAtVersion = '#version = :expected'
 
 interface ServerFields {
   version: number
@@ -84,7 +84,7 @@ class VersionedItems<T extends ServerFields> {
     const previous = await this.get(key)
     if (!previous) return { removed: { kind: 'NotFound' }, previous }
     if (!isExpected(previous, expected)) return { removed: { kind: 'VersionMismatch' }, previous }
-    const done = await unlessConditionFails(
+    const isWritten = await unlessConditionFails(
       this.#table.documents.send(
         new DeleteCommand({
           TableName: this.#table.name,
@@ -93,7 +93,7 @@ class VersionedItems<T extends ServerFields> {
         }),
       ),
     )
-    if (!done) return { removed: { kind: 'VersionMismatch' }, previous }
+    if (!isWritten) return { removed: { kind: 'VersionMismatch' }, previous }
     await this.#table.bumpVersion()
     return { removed: { kind: 'Removed' }, previous }
   }
@@ -104,7 +104,7 @@ class VersionedItems<T extends ServerFields> {
 
   async #put(key: string, value: T, current: number | null): Promise<SaveResult<T>> {
     if (Buffer.byteLength(JSON.stringify(value)) > maxItemOctets) return { kind: 'TooLarge' }
-    const done = await unlessConditionFails(
+    const isWritten = await unlessConditionFails(
       this.#table.documents.send(
         new PutCommand({
           TableName: this.#table.name,
@@ -113,7 +113,7 @@ class VersionedItems<T extends ServerFields> {
         }),
       ),
     )
-    if (!done) return { kind: 'VersionMismatch' }
+    if (!isWritten) return { kind: 'VersionMismatch' }
     await this.#table.bumpVersion()
     return { kind: 'Saved', value }
   }
@@ -122,7 +122,7 @@ class VersionedItems<T extends ServerFields> {
 const onlyAtVersion = (current: number) => ({
   ConditionExpression: isAtVersion,
   ExpressionAttributeNames: { '#version': 'version' },
-  ExpressionAttributeValues: { ':seen': current },
+  ExpressionAttributeValues: { ':expected': current },
 })
 
 const isExpected = ({ version }: ServerFields, expected: ExpectedVersions): boolean =>
@@ -133,7 +133,7 @@ interface NamedItem extends ServerFields {
   name: string
 }
 
-/** Connectors of one direction. `added` holds the fields that the server sets. */
+/** Connectors of one direction. `serverFields` are fields that every written connector gets. */
 export class Connectors<T extends NamedItem, Input extends { name: string }> {
   readonly #items: VersionedItems<T>
   readonly #names: NameReservations
@@ -186,7 +186,7 @@ export class Connectors<T extends NamedItem, Input extends { name: string }> {
   }
 }
 
-/** Outbound connectors. Each keeps the result of its validation until it is written again. */
+/** Outbound connectors. Each keeps the result of its validation until the connector is written again. */
 export class OutboundConnectors extends Connectors<OutboundConnector, OutboundConnectorInput> {
   readonly #table: ConnectorsTable
 
@@ -196,9 +196,9 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
   }
 
   /**
-   * Writes the result of a validation. No decision depends on it, so neither the connector's version nor the table's
-   * changes.
-   * @returns false when the connector is no longer the version that was validated
+   * Writes the result of a validation. No decision depends on it, so the versions of the connector and of the table stay
+   * the same.
+   * @returns false when the connector no longer has the version that was validated
    */
   saveValidation(id: string, validation: OutboundValidation): Promise<boolean> {
     const { ExpressionAttributeNames, ExpressionAttributeValues, ...condition } = onlyAtVersion(
@@ -263,7 +263,7 @@ export class ConnectorRepository {
 
   readonly #table: ConnectorsTable
 
-  /** @param now ms since the epoch */
+  /** @param now milliseconds since the epoch */
   constructor(documents: DynamoDBDocumentClient, tableName: string, now: () => number = Date.now) {
     const table = new ConnectorsTable(documents, tableName)
     this.#table = table
@@ -303,7 +303,7 @@ export class SnapshotReader {
   #load: SnapshotLoad | null = null
   #versionRead: { version: Promise<number>; startedAt: number } | null = null
 
-  /** @param now ms of a monotonic clock: an age must not become negative */
+  /** @param now milliseconds of a monotonic clock, so that an age is never negative */
   constructor(documents: DynamoDBDocumentClient, table: string, now: () => number = () => performance.now()) {
     this.#table = new ConnectorsTable(documents, table)
     this.#now = now
@@ -311,9 +311,9 @@ export class SnapshotReader {
 
   /**
    * Reads the version consistently and loads only when it has changed; callers with the same version share one load.
-   * @param maxAgeMs accepts a version read that began at most so long ago, in ms. For decisions that are repeated later
-   * (the ingress); a final decision uses 0, which always reads.
-   * @throws when the version or the table cannot be read: then nothing may be decided
+   * @param maxAgeMs maximum age of an earlier read of the version that may be used again. For decisions that are repeated
+   * later (the ingress). A final decision uses 0, which always reads.
+   * @throws when the version or the table cannot be read; then nothing may be decided
    */
   async current({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<Snapshot> {
     // The version is read before the load: a write in between causes one more load, never a missed one.
@@ -347,7 +347,7 @@ export class SnapshotReader {
 
   async #compile(version: number): Promise<Snapshot> {
     const { inbound, outbound, acceptedDomains } = await readAllConnectors(this.#table)
-    // No decision depends on a validation's result, and many would take memory.
+    // No decision depends on the results of validations, and they would take memory.
     const withoutValidation = outbound.map((connector) => ({ ...connector, validation: null }))
     return compileSnapshot({ version, inbound, outbound: withoutValidation, acceptedDomains })
   }

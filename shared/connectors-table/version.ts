@@ -1,4 +1,4 @@
-/** The version item: every writer of connectors increments it after a write, every reader compares it before acting. */
+/** The version item: every writer of connectors increments it after a write, every reader compares it before a decision. */
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
 
 export const versionKey = { pk: 'version', sk: 'current' }

@@ -1,15 +1,15 @@
-/** Reads a message's octets from a range of an object, and verifies that they are what was stored. */
+/** Reads a message's octets from a range of an object, and verifies that they are the stored octets. */
 import { createHash, hash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
 
-/** The octets read are not those stored, so they must not be delivered. A retry may help, so the job comes back. */
+/** The octets differ from the stored octets, so they must not be delivered. A retry may succeed, so the job is retried. */
 export class ContentMismatchError extends Error {
   override readonly name = 'ContentMismatchError'
 
-  constructor({ key, offset }: ContentReference, found: string) {
-    super(`content at ${key}+${offset} is not what was stored: ${found}`)
+  constructor({ key, offset }: ContentReference, difference: string) {
+    super(`content at ${key}+${offset} differs from the stored content: ${difference}`)
   }
 }
 
@@ -21,7 +21,7 @@ export class ContentReader {
   }
 
   /**
-   * Reads the whole message into memory once, since several large ones are read at the same time.
+   * Keeps only one copy of the message in memory, because several large messages are read concurrently.
    * @throws ContentMismatchError when length or SHA-256 differ; the S3 client's errors, among them `NoSuchKey`
    */
   async read(reference: ContentReference): Promise<Buffer> {
@@ -33,8 +33,8 @@ export class ContentReader {
   }
 
   /**
-   * Streams a message too large for memory. If length or SHA-256 differ, the stream ends in a ContentMismatchError
-   * after its last octet: a consumer must not complete its work before the end of the stream.
+   * Streams a message too large for memory. If length or SHA-256 differ, the stream fails with a ContentMismatchError
+   * after its last octet, so a consumer must not complete its work before the end of the stream.
    */
   async stream(reference: ContentReference): Promise<Readable> {
     const body = await this.#get(reference)

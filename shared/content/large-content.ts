@@ -13,10 +13,10 @@ import { ulid } from 'ulid'
 import type { ContentReference } from '../contract/message.ts'
 import type { ObjectStore } from './segment-writer.ts'
 
-/** Octets of every part but the last: the minimum of S3, since a part is in memory during its upload. */
+/** Size of every part but the last: the minimum of S3, because a part is in memory during its upload. */
 export const partOctets = 5 * 1024 * 1024
 
-/** Digest of a content at receipt. Uploads are compared with it, which detects a disk that returns wrong data. */
+/** Digest of a content at receipt. Uploads are compared with it to detect a disk that returns wrong data. */
 export interface ContentDigest {
   length: number
   sha256: Buffer
@@ -48,7 +48,7 @@ export class ContentDigester {
 }
 
 export interface LargeContent extends ContentDigest {
-  /** Fills the buffer with the octets from a position on. */
+  /** Fills the buffer with the octets that begin at a position. */
   read(into: Buffer, position: number): Promise<void>
 }
 
@@ -58,7 +58,7 @@ export interface UploadOptions {
   /** Stores a content that fits one part. */
   objects: ObjectStore
   bucket: string
-  /** Holds one part: `partSize` octets, in use until the upload ends. */
+  /** A buffer for one part (`partOctets`), in use until the upload ends. */
   buffer: Buffer
   signal: AbortSignal
 }
@@ -83,7 +83,7 @@ interface ObjectTarget {
   Key: string
 }
 
-/** S3 compares what it receives with what was sent; this compares what is sent with what was received. */
+/** Compares the octets of the spool with those received from the client. S3 checks the transfer to S3. */
 async function putWhole(key: string, content: LargeContent, options: UploadOptions): Promise<void> {
   const { objects, buffer, signal } = options
   const octets = buffer.subarray(0, content.length)

@@ -1,4 +1,4 @@
-/** Segments: several messages in one object, each found by its offset. Under load one PUT stores many messages. */
+/** Segments: objects with several messages, each at an offset. Under load one PUT stores many messages. */
 import { hash } from 'node:crypto'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { ulid } from 'ulid'
 
-/** Random octets are drawn 4 KiB at a time: separate calls for each id are measurable under load. */
+/** Random octets are generated in blocks of 4 KiB, because one call per id takes measurable time under load. */
 const pool = Buffer.alloc(4096)
 let usedOctets = pool.length
 
@@ -13,5 +13,5 @@ function nextRandom(): number {
   return (pool[usedOctets++] as number) / 256
 }
 
-/** Returns a ULID at low cost, for use with every message. */
+/** Returns a ULID. It is fast enough for every message. */
 export const newUlid = (): string => ulid(undefined, nextRandom)

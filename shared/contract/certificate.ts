@@ -1,4 +1,4 @@
-/** The fields by which people compare two certificates. */
+/** The fields that an administrator compares between two certificates. */
 import { z } from 'zod'
 
 export const CertificateSummary = z.strictObject({
@@ -6,7 +6,7 @@ export const CertificateSummary = z.strictObject({
   issuer: z.string(),
   /** dNSName entries. */
   subjectAltNames: z.array(z.string()),
-  /** Hexadecimal. */
+  /** Hexadecimal digits. */
   serial: z.string(),
   /** SHA-256 of the DER certificate, 64 lower-case hexadecimal digits. */
   fingerprint256: z.string().regex(/^[0-9a-f]{64}$/),

@@ -20,7 +20,7 @@ export const IngressCertificates = z.object({
 })
 export type IngressCertificates = z.output<typeof IngressCertificates>
 
-/** One certificate in the answer to GET /certificates, by which partners prepare for it. */
+/** One certificate in the response to GET /certificates. Partners use it to prepare for a rotation. */
 export const PublishedCertificate = z.strictObject({
   state: z.enum(['Current', 'Next', 'Deprecated']).describe('at the time of the response'),
   certificateName: z
@@ -64,6 +64,6 @@ export const PublishedCertificates = z.strictObject({
       cipherSuites: z.array(z.string()),
       groups: z.array(z.string()),
     })
-    .describe('what the ingress offers, in order of preference; cipher suites by IANA names'),
+    .describe('offered by the ingress, in order of preference; cipher suites with IANA names'),
 })
 export type PublishedCertificates = z.output<typeof PublishedCertificates>

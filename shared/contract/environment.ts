@@ -31,73 +31,74 @@ const optionalLimit = z.coerce.number().int().min(0).default(0)
 export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min(1) })
 
 export const IngressEnvironment = ConnectorsEnvironment.extend({
-  /** The name in the greeting, in EHLO and in `Received: … by`. */
+  /** The name in the greeting, in EHLO and in the `by` clause of `Received`. */
   MAIL_HOSTNAME: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   /** Name servers for the hosts of CRLs and OCSP responders, written as for outbound mail. */
   DNS_SERVERS: commaSeparated,
-  /** CIDRs, comma separated, of private networks in which those hosts may be. */
+  /** CIDRs, comma separated, of private networks in which hosts of CRLs and OCSP responders may be. */
   PRIVATE_MX_NETWORKS: commaSeparated,
   SMTP_PORT: port.default(2525),
   HEALTH_PORT: port.default(8081),
   LISTEN_ADDRESS: z.string().default('::'),
-  /** The secret with the ingress's certificates (contract/certificates.ts). The ingress reads it repeatedly. */
+  /** The secret with the ingress's certificates (shared/contract/certificates.ts). The ingress reads it repeatedly. */
   TLS_SECRET_ARN: z.string().startsWith('arn:').optional(),
-  /** Seconds between two readings, plus up to half of that at random. */
+  /** Seconds between two readings of the secret, plus up to half of that at random. */
   TLS_SECRET_SECONDS: z.coerce.number().int().min(1).max(3600).default(240),
   /** PEM instead of the secret, unchanged while the process runs. Needs `TLS_PRIVATE_KEY`. */
   TLS_CERTIFICATE: z.string().includes('BEGIN CERTIFICATE').optional(),
   TLS_PRIVATE_KEY: z.string().includes('PRIVATE KEY').optional(),
-  /** Octets; announced as SIZE (RFC 1870). */
+  /** Maximum size of a message in octets; announced as SIZE (RFC 1870). */
   MAX_MESSAGE_SIZE: z.coerce.number().int().min(64_000).default(36_700_160),
   MAX_RECIPIENTS: z.coerce.number().int().min(100).max(1000).default(500),
-  /** Concurrent SMTP sessions. */
+  /** Maximum number of concurrent SMTP sessions. */
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(1000),
-  /** Concurrent SMTP sessions of one address; an IPv6 client's address is its /64. */
+  /** Maximum number of concurrent SMTP sessions per address; an IPv6 client's address is its /64. */
   MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(200),
-  /** New connections of one address in a minute; 0 means no limit. */
+  /** Maximum number of new connections per address and minute; 0 means no limit. */
   MAX_CONNECTION_RATE_PER_ADDRESS: optionalLimit,
-  /** Messages of one address in a minute; 0 means no limit. */
+  /** Maximum number of messages per address and minute; 0 means no limit. */
   MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: optionalLimit,
   /** How the ingress treats a message with a bare CR, a bare LF or a NUL. */
   BARE_NEWLINES: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**
-   * Octets of a message line with its CRLF. RFC 5321 §4.5.3.1.6 requires at least 1000; §4.5.3.1 recommends no limit.
+   * Maximum length of a message line with its CRLF, in octets. RFC 5321 §4.5.3.1.6 requires at least 1000; §4.5.3.1
+   * recommends no limit.
    */
   MAX_LINE_LENGTH: z.coerce.number().int().min(1000).max(1_048_576).default(65_536),
-  /** Octets of a message's header section. */
+  /** Maximum size of a message's header section, in octets. */
   MAX_HEADER_SIZE: z.coerce.number().int().min(16_384).max(1_048_576).default(262_144),
-  /** Refused commands and messages, since the session's last accepted message, that end a session. */
+  /** Number of refused commands and messages after the session's last accepted message that ends the session. */
   MAX_ERRORS: z.coerce.number().int().min(1).max(1000).default(20),
   /** Load balancers that send the PROXY protocol; empty means none. */
   PROXY_TRUSTED_ADDRESSES: cidrList,
-  /** Where large messages are kept while they arrive. The default is a folder for temporary files. */
+  /** The folder of the spool. The default is a folder for temporary files. */
   SPOOL_DIRECTORY: z.string().min(1).optional(),
   /** Maximum size of the spool, in MiB. */
   SPOOL_MIB: z.coerce.number().int().min(64).default(4096),
-  /** MiB of the task, by default what the system reports. It limits the mail that is held at once. */
+  /** Memory of the task in MiB; the default is the system's value. It limits the mail that is in memory at any time. */
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
-  /** Seconds a stopping task waits for messages in flight; less than the task's stop timeout. */
+  /** Seconds for which a stopping task waits for its open transactions; less than the task's stop timeout. */
   DRAIN_SECONDS: z.coerce.number().int().min(1).max(115).default(100),
 }).superRefine(({ TLS_SECRET_ARN: secret, TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: key }, context) => {
   const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
   if (secret === undefined && certificate === undefined && key === undefined)
-    fault('TLS_SECRET_ARN', 'is required where TLS_CERTIFICATE and TLS_PRIVATE_KEY are not given')
+    fault('TLS_SECRET_ARN', 'is required unless TLS_CERTIFICATE and TLS_PRIVATE_KEY are set')
   else if (secret !== undefined && (certificate ?? key) !== undefined)
-    fault('TLS_SECRET_ARN', 'cannot be given beside TLS_CERTIFICATE and TLS_PRIVATE_KEY')
+    fault('TLS_SECRET_ARN', 'cannot be set together with TLS_CERTIFICATE and TLS_PRIVATE_KEY')
   else if (secret === undefined && certificate === undefined)
-    fault('TLS_CERTIFICATE', 'is required beside TLS_PRIVATE_KEY')
+    fault('TLS_CERTIFICATE', 'is required together with TLS_PRIVATE_KEY')
   else if (secret === undefined && key === undefined)
-    fault('TLS_PRIVATE_KEY', 'is required beside TLS_CERTIFICATE')
+    fault('TLS_PRIVATE_KEY', 'is required together with TLS_CERTIFICATE')
 })
 
 export const RotateEnvironment = ConnectorsEnvironment.extend({
   /** The name that the certificates must contain. */
   MAIL_HOSTNAME: z.string().min(1),
   TLS_SECRET_ARN: z.string().startsWith('arn:'),
-  /** Exportable ACM certificates, comma separated, one of each kind. Empty when something else fills the secret. */
+  /** Exportable ACM certificates, comma separated, one per key type. Empty when another program writes the secret. */
   ACM_CERTIFICATE_ARNS: commaSeparated,
   /** Days between the announcement of a certificate and its use. */
   NOTICE_DAYS: z.coerce.number().min(0).max(60).default(7),
@@ -105,12 +106,12 @@ export const RotateEnvironment = ConnectorsEnvironment.extend({
   CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
 })
 
-/** The settings, besides connectors, on which decisions depend. The API needs them to explain decisions. */
+/** Settings on which decisions depend, besides connectors. The API needs them to explain decisions. */
 const DecisionEnvironment = ConnectorsEnvironment.extend({
   /** The route of mail that no connector matches. */
   DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
   DELAY_NOTIFICATION_HOURS: z.coerce.number().positive().default(4),
-  /** Where other domains send their reports on TLS with this deployment (RFC 8460); empty means nowhere. */
+  /** The address for other domains' reports on TLS with this deployment (RFC 8460); empty means none. */
   TLS_REPORT_ADDRESS: z
     .string()
     .default('')
@@ -151,7 +152,8 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   DNS_SERVERS: commaSeparated,
   /**
    * CIDRs, comma separated, of loopback or private networks in which a partner's MX or policy host may be. The attack:
-   * DNS of an untrusted domain aims these functions at the deployment's own network. Most deployments leave it empty.
+   * the DNS records of an untrusted domain point these functions at the deployment's private network. Most deployments
+   * leave this variable empty.
    */
   PRIVATE_MX_NETWORKS: commaSeparated,
 })
@@ -174,9 +176,9 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   DELIVERY_QUEUE_URL: z.url(),
-  /** Concurrent deliveries to one destination. */
+  /** Maximum number of concurrent deliveries to one destination. */
   DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
-  /** `connect,greeting,command,data`: how long a next hop may send nothing. */
+  /** Timeouts while a next hop sends nothing: `connect,greeting,command,data`. */
   SMTP_TIMEOUT_SECONDS: smtpTimeouts,
   TRACE_RETENTION_DAYS: retentionDays,
 })
@@ -189,7 +191,7 @@ export const BounceEnvironment = z.object({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
-  /** Octets; a DSN returns a larger message as headers only, even if RET=FULL asks for all of it. */
+  /** Octets. A DSN returns only the headers of a larger message, even if the sender requested all of it by RET=FULL. */
   MAX_RETURNED_SIZE: z.coerce.number().int().min(0).default(100_000),
   TRACE_RETENTION_DAYS: retentionDays,
 })
@@ -208,7 +210,7 @@ export const ReportEnvironment = z.object({
   PRIVATE_MX_NETWORKS: commaSeparated,
   /** The reporting organisation's name. */
   TLS_REPORTER_ORGANISATION: z.string().min(1),
-  /** `From` of reports by mail, and the contact for questions. */
+  /** `From` of reports that are sent by mail, and the contact for questions. */
   TLS_REPORTER_ADDRESS: z.email(),
   /** All three or none; the secret is JSON with the field `privateKey`, in PEM. */
   DKIM_DOMAIN: z.string().min(1).optional(),
@@ -216,7 +218,7 @@ export const ReportEnvironment = z.object({
   DKIM_SECRET_ARN: z.string().startsWith('arn:').optional(),
 })
 
-/** Returns null when reports are not signed by DKIM here. */
+/** Returns null when this deployment does not sign its reports with DKIM. */
 export function dkimSettings({
   DKIM_DOMAIN: domain,
   DKIM_SELECTOR: selector,
@@ -240,12 +242,12 @@ export const PagesEnvironment = ConnectorsEnvironment.extend({
   CONTACT_ADDRESS: z.email(),
   /** The topic that announces changes of certificates. */
   CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
-  /** Either both are set or neither; without them no MTA-STS policy is published. */
+  /** MTA_STS_MODE and MTA_STS_MAX_AGE_SECONDS are set together. Without them no MTA-STS policy is published. */
   MTA_STS_MODE: z.enum(['enforce', 'testing', 'none']).optional(),
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),
 })
 
-/** Returns the input of `publishedPolicy` (shared/net/mta-sts/published.ts), or null without a policy. */
+/** Returns the input of `publishedPolicy` (shared/net/mta-sts/published.ts); null when there is no policy. */
 export function mtaStsSettings({
   MAIL_HOSTNAME,
   MTA_STS_MODE: mode,

@@ -1,4 +1,4 @@
-/** Reads thrown values: JavaScript can throw any value, not only an Error. */
+/** Reads thrown values. JavaScript can throw any value, not only an Error. */
 
 export const errorMessage = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown)

@@ -1,4 +1,4 @@
-/** Words a schema's issue for the author of the value. A message that the schema itself defines stays. */
+/** Returns the text of a schema's issue for the author of the value. A message that the schema defines is unchanged. */
 import type { z } from 'zod'
 
 export function faultMessage(issue: z.core.$ZodIssue): string {
@@ -22,7 +22,7 @@ const typeNames: Readonly<Record<string, string>> = {
   object: 'an object',
 }
 
-/** @param message of the library: `Invalid input: expected array, received string` */
+/** @param message text of the library, such as `Invalid input: expected array, received string` */
 function typeMessage(expected: string, message: string): string {
   const received = / received (\w+)$/.exec(message)?.[1] ?? ''
   if (received === 'undefined') return 'is required'

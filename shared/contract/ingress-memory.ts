@@ -1,4 +1,4 @@
-/** Computes the memory of an ingress task that is left for mail. The deployment checks its settings by it. */
+/** Computes the memory of an ingress task that is available for mail. The deployment checks its settings with it. */
 
 const mebibyte = 1024 * 1024
 
@@ -7,22 +7,21 @@ const programOctets = 208 * mebibyte
 
 /**
  * An open TLS session takes 60 KiB. While a message arrives, unread data in OpenSSL and in the socket, and garbage,
- * take twice as much again. The message itself is not counted here.
+ * take 120 KiB more. The message itself is not included.
  */
 const sessionOctets = 192 * 1024
 
-/** Below this a task could take too few messages at once. */
+/** With less memory a task could receive too few messages at the same time. */
 const minMailOctets = 80 * mebibyte
 
 export interface IngressTaskSize {
   memoryMebibytes: number
-  /** Maximum. */
   maxSessions: number
 }
 
 /**
- * Returns the octets that the program and all sessions leave.
- * @throws Error when they leave less than a task needs for mail
+ * Returns the octets that remain for mail beside the program and all sessions.
+ * @throws Error when they are fewer than a task needs
  */
 export function mailMemoryOctets({ memoryMebibytes, maxSessions }: IngressTaskSize): number {
   const octets = Math.floor(memoryMebibytes * mebibyte - programOctets - maxSessions * sessionOctets)

@@ -13,12 +13,12 @@ export const Route = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('Mx'), domain: z.string() }),
   z.strictObject({ kind: z.literal('SmartHosts'), hosts: z.array(SmartHost).min(1) }),
   z.strictObject({ kind: z.literal('Ses') }),
-  /** Stored here: another domain's report on its TLS with this deployment (RFC 8460). */
+  /** Stored in mailflow: another domain's report on its TLS with this deployment (RFC 8460). */
   z.strictObject({ kind: z.literal('TlsReports') }),
 ])
 export type Route = z.infer<typeof Route>
 
-/** What the next hop's TLS must satisfy before any octet of the message is sent. */
+/** The conditions that the next hop's TLS must satisfy before any octet of the message is sent. */
 export const TlsRequirement = z.strictObject({
   level: z.enum(['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']),
   /** `ReportOnly`: evaluated and recorded, not enforced. */
@@ -39,26 +39,26 @@ export const TlsRequirement = z.strictObject({
 })
 export type TlsRequirement = z.infer<typeof TlsRequirement>
 
-/** A connector, and its name at the time of the job. */
+/** A connector's id, and its name when the job was created. */
 export const ConnectorName = z.strictObject({ id: z.string(), name: z.string() })
 export type ConnectorName = z.infer<typeof ConnectorName>
 
-/** Decide about these recipients. Sent by the ingress, after a failed delivery, for a DSN, and as a timer. */
+/** Requests a decision about these recipients. Sent by the ingress, after a failed delivery, for a DSN, and as a timer. */
 export const EvaluationJob = z.strictObject({
   message: Message,
   recipients: z.array(Recipient).min(1),
-  /** Set on a deferred job: it returns to the queue before this time. */
+  /** Set on a deferred job: before this time the job returns to the queue. */
   notBefore: z.iso.datetime().nullable(),
-  /** An administrator requested it: decide as if the next attempt were due. */
+  /** True when an administrator requested the decision: it is made as if the time of the next attempt had come. */
   retry: z.boolean().optional(),
 })
 export type EvaluationJob = z.infer<typeof EvaluationJob>
 
-/** Make one attempt for these recipients. They share destination, route, requirement and attempt number. */
+/** Requests one attempt for these recipients. They share destination, route, requirement and attempt number. */
 export const DeliveryJob = z.strictObject({
   message: Message,
   recipients: z.array(Recipient).min(1),
-  /** The queue's message group: a slow destination does not delay the others. */
+  /** The queue's message group, so that a slow destination does not delay other destinations. */
   destination: z.string(),
   route: Route,
   tls: TlsRequirement,
@@ -66,9 +66,9 @@ export const DeliveryJob = z.strictObject({
   attempt: z.int().positive(),
   /** The connector for the recipients' domain; absent when none matches. */
   connector: ConnectorName.optional(),
-  /** The connectors' version behind this decision. If it has changed, the recipients are decided again. */
+  /** The version of the connectors behind this decision. When it has changed, the recipients get a new decision. */
   connectorsVersion: z.int().nonnegative().optional(),
-  /** How often the job returned to the queue because its destination had no free slot. */
+  /** Number of times that the job returned to the queue because its destination had no free slot. */
   waits: z.int().nonnegative().optional(),
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>
@@ -77,7 +77,7 @@ export type DeliveryJob = z.infer<typeof DeliveryJob>
 export const DsnKind = z.enum(['failed', 'delayed', 'relayed', 'delivered'])
 export type DsnKind = z.infer<typeof DsnKind>
 
-/** Send a DSN to the sender. */
+/** Requests a DSN to the sender. */
 export const BounceJob = z.strictObject({
   message: Message,
   kind: DsnKind,
@@ -89,9 +89,9 @@ export const BounceJob = z.strictObject({
       z.strictObject({
         recipient: Recipient,
         reply: Reply,
-        /** One sentence for the part that people read. */
+        /** One sentence for the human-readable part. */
         explanation: z.string(),
-        /** Name of the connector that decided, or null. */
+        /** Name of the connector that decided; null when there is none. */
         connector: z.string().nullable(),
         /** When a delayed recipient bounces. */
         willRetryUntil: z.iso.datetime().nullable(),
@@ -102,12 +102,13 @@ export const BounceJob = z.strictObject({
 export type BounceJob = z.infer<typeof BounceJob>
 
 /**
- * Notify the administrator: a client presented a certificate that an inbound connector asks for and does not know. The
- * ingress sends it for refused mail, evaluate-policy for decided mail; it travels on the evaluation queue.
+ * Requests a notice to the administrator: an inbound connector expects certificates and does not know the certificate
+ * that a client presented. The ingress sends the job for refused mail, evaluate-policy for decided mail. It uses the evaluation
+ * queue.
  */
 export const CertificateNotice = z.strictObject({
   kind: z.literal('UnknownCertificate'),
-  /** When it was presented. */
+  /** When the certificate was presented. */
   at: z.iso.datetime(),
   connector: z.strictObject({
     id: z.string(),
@@ -117,28 +118,28 @@ export const CertificateNotice = z.strictObject({
     onViolation: z.enum(['Bounce', 'Defer']),
   }),
   presented: CertificateSummary,
-  /** Clauses that say what is wrong with the certificate. */
+  /** Clauses that describe the faults of the certificate. */
   why: z.string(),
   /**
-   * A CA that the connector trusts issued it for a name in the connector's sender domains. An attacker cannot get
-   * such a certificate.
+   * True when a CA that the connector trusts issued the certificate for a name in the connector's sender domains. An
+   * attacker cannot get such a certificate.
    */
   vouchedFor: z.boolean(),
-  /** The result for the mail. `RelayDenied`: it is treated as mail from the internet, so it is not relayed. */
+  /** The result for the mail. `RelayDenied`: mail that is treated as mail from the internet, so it is not relayed. */
   consequence: z.enum(['RefusedInSession', 'Held', 'Bounced', 'RecordedOnly', 'RelayDenied']),
   /** When held mail bounces; null for other consequences. */
   heldUntil: z.iso.datetime().nullable(),
-  /** Connector entries that would accept it, each sufficient. Empty when none would: its validity period is over. */
+  /** Connector entries, each of which would accept the certificate. Empty when it has expired: no entry would. */
   remedies: z.array(
     z.strictObject({
       field: z.enum(['tlsSenderCertificateNames', 'certificateFingerprints']),
       add: z.string(),
     }),
   ),
-  /** The domain of the reverse path; null without one. */
+  /** The domain of the reverse path; null when there is none. */
   senderDomain: z.string().nullable(),
   ip: z.string(),
-  /** How often publishing failed. */
+  /** Number of failed attempts to publish the notice. */
   failures: z.int().nonnegative(),
 })
 export type CertificateNotice = z.infer<typeof CertificateNotice>
@@ -146,7 +147,7 @@ export type CertificateNotice = z.infer<typeof CertificateNotice>
 /** The evaluation queue carries mail and notices; only notices have a `kind`. */
 export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
 
-/** Recipients of one job, and octets of their JSON. The rest of the largest job still fits. */
+/** Recipients of one job, and octets of their JSON. They leave room for the other fields of the largest job. */
 const jobPartLimits = { items: 100, octets: 120_000 }
 
 /** Cuts recipients, in order, into parts that fit a queue message. */

@@ -1,4 +1,4 @@
-/** A message with its envelope, as the ingress received it and as each later unit gets it. */
+/** A message with its envelope, as the ingress received it and as every later unit reads it. */
 import { z } from 'zod'
 import { Revocation } from './revocation.ts'
 import { TlsResult } from './tls-result.ts'
@@ -12,7 +12,7 @@ export const ClientCertificate = z.strictObject({
   /** dNSName entries of the subject alternative name. */
   subjectAltNames: z.array(z.string()),
   issuer: z.string(),
-  /** Hexadecimal. */
+  /** Hexadecimal digits. */
   serial: z.string(),
   /** SHA-256 of the DER certificate, 64 lower-case hexadecimal digits. */
   fingerprint256: z.string().regex(/^[0-9a-f]{64}$/),
@@ -24,7 +24,7 @@ export const ClientCertificate = z.strictObject({
     .boolean()
     .default(true)
     .describe('whether it may be used for client authentication (RFC 5280 §4.2.1.12)'),
-  /** The presented chain, leaf first, base64 DER. A connector's own CAs are checked against it. */
+  /** The presented chain, leaf first, base64 DER. It is verified with the CAs of a connector. */
   chain: z.array(z.string()).max(6),
   revocation: Revocation.optional().describe(
     'of the chain at the time of the session; absent if it was not checked',
@@ -38,7 +38,7 @@ export const TlsFacts = z.strictObject({
   /** `TLSv1.2` or `TLSv1.3`. */
   protocol: z.string().nullable(),
   cipher: z.string().nullable().describe('IANA name'),
-  group: z.string().nullable().describe('always null: a server does not see it'),
+  group: z.string().nullable().describe('always null: Node does not show it to a server'),
   forwardSecrecy: z.boolean(),
   serverName: z.string().nullable().describe('SNI (RFC 6066 §3)'),
   clientCertificate: ClientCertificate.nullable(),
@@ -62,7 +62,7 @@ export const ContentReference = z.strictObject({
   key: z.string(),
   offset: z.int().nonnegative(),
   length: z.int().nonnegative(),
-  /** SHA-256 of exactly those octets, lower-case hexadecimal. */
+  /** SHA-256 of exactly these octets, lower-case hexadecimal. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 })
 export type ContentReference = z.infer<typeof ContentReference>
@@ -91,9 +91,9 @@ export const Message = z.strictObject({
   /** ULID. */
   id: z.string().length(26),
   receivedAt: timestamp,
-  /** The client; null for a message that this deployment made itself (a DSN, a report). */
+  /** The client; null for a message that this deployment created (a DSN, a report). */
   source: z.strictObject({ ip: z.string(), port: z.int(), helo: z.string() }).nullable(),
-  direction: z.enum(['Originating', 'Incoming']).describe('Originating: from the organisation itself'),
+  direction: z.enum(['Originating', 'Incoming']).describe('Originating: from the organisation'),
   attributedTo: z
     .string()
     .nullable()
@@ -105,7 +105,7 @@ export const Message = z.strictObject({
 })
 export type Message = z.infer<typeof Message>
 
-/** Returns a message that this deployment makes itself. */
+/** Returns a message that this deployment creates. */
 export const createOwnMessage = (
   fields: Pick<Message, 'id' | 'envelope' | 'content'> & { madeAt: Date },
 ): Message => ({
@@ -139,7 +139,7 @@ export const AttemptTls = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe('why it did not, or that no requirement demanded it'),
+    .describe('why it did not, or that no requirement demanded verification'),
   fingerprint256: z.string().nullable().describe('SHA-256 of the certificate'),
   revocation: Revocation.optional().describe('of the chain; absent if it was not checked'),
 })
@@ -166,11 +166,11 @@ export const Attempt = z.strictObject({
   outcome: z.enum(['Delivered', 'TemporaryFailure', 'PermanentFailure', 'TlsNotMet']),
   host: z.string().nullable(),
   ip: z.string().nullable(),
-  /** Null when the attempt ended before TLS, used none, or went by SES, which does not show it. */
+  /** Null when the attempt ended before TLS or used none, or went through SES, which does not show its session. */
   tls: AttemptTls.nullable(),
   /** The enforced level. */
   policy: TlsLevel,
-  /** What required that level. */
+  /** The source of the requirement for that level. */
   policySource: PolicySource.nullable().default(null),
   /** The level that was only reported: a connector in ReportOnly mode, or an MTA-STS policy in mode `testing`. */
   onTrial: TlsLevel.nullable().default(null),
@@ -195,7 +195,7 @@ export const Recipient = z.strictObject({
   notify: z.array(z.enum(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'])).nullable(),
   /** ORCPT (RFC 3461 §4.2), still xtext. */
   orcpt: z.string().nullable(),
-  /** Attempts made so far. */
+  /** Number of attempts so far. */
   attempts: z.int().nonnegative(),
   lastAttempt: Attempt.nullable(),
   delayNotified: z.boolean(),

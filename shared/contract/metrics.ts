@@ -13,11 +13,11 @@ export const Metric = {
   /** Ingress: days until its first certificate expires (gauge); negative after expiry. */
   certificateDaysLeft: 'CertificateDaysLeft',
   /**
-   * Ingress at every reading, and rotation at every run: own certificates with a fault. They are not served unless no
-   * better one exists.
+   * Ingress at every reading, and rotation at every run: certificates of the ingress with a fault. They are not served
+   * unless no better certificate exists.
    */
   certificatesRefused: 'CertificatesRefused',
-  /** Ingress: failed readings of its certificates; it goes on with the previous ones. */
+  /** Ingress: failed readings of its certificates; the ingress keeps the previous certificates. */
   certificateReadsFailed: 'CertificateReadsFailed',
   /** Ingress: messages refused because content or job could not be stored, or the spool failed. */
   storageFailures: 'StorageFailures',
@@ -27,12 +27,12 @@ export const Metric = {
   forcedTlsFailures: 'ForcedTlsFailures',
   /** Evaluation: recipients held or bounced because of their domain's published policy or the sender's REQUIRETLS. */
   publishedTlsFailures: 'PublishedTlsFailures',
-  /** Evaluation (inbound) and delivery (outbound): what a connector in `ReportOnly` mode would have refused. */
+  /** Evaluation (inbound) and delivery (outbound): mail that a connector in `ReportOnly` mode would have refused. */
   reportOnlyViolations: 'ReportOnlyViolations',
   /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
   unroutedRecipients: 'UnroutedRecipients',
   /**
-   * Ingress and evaluation: messages with a certificate that a connector asks for and does not know; once without
+   * Ingress and evaluation: messages with an unknown certificate at a connector that expects one; once without
    * dimensions, and once with dimension `connector`, its name.
    */
   unknownCertificates: 'UnknownCertificates',
@@ -52,9 +52,9 @@ export const Metric = {
   clientCertificatesUnusable: 'ClientCertificatesUnusable',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',
-  /** Delivery: attempts repeated because a lease expired in the middle of a transaction; each may be a duplicate. */
+  /** Delivery: attempts repeated because a lease expired in the middle of a transaction; each may create a duplicate. */
   leasesExpired: 'LeasesExpired',
-  /** Delivery: attempts that sent the whole message and got no reply; the next may be a duplicate. */
+  /** Delivery: attempts that sent the whole message and got no reply; the next attempt may create a duplicate. */
   repliesLost: 'RepliesLost',
   /** Delivery: recipients returned for a new decision because connectors had changed. */
   handedBack: 'HandedBack',
@@ -65,7 +65,7 @@ export const Metric = {
   postponed: 'Postponed',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */
   tlsResults: 'TlsResults',
-  /** Delivery: sessions that could not be counted for the day's reports. */
+  /** Delivery: sessions that are missing in the day's TLS reports because their counts could not be stored. */
   sessionsUncounted: 'SessionsUncounted',
   /** Delivery: received TLS reports that were stored, dimension `authenticated` = `pass` | `fail` | `none`. */
   tlsReportsReceived: 'TlsReportsReceived',
@@ -75,7 +75,7 @@ export const Metric = {
   tlsReportsSent: 'TlsReportsSent',
   /** Report: TLS reports given up because of a fault in this deployment. */
   tlsReportsFailed: 'TlsReportsFailed',
-  /** Report: TLS reports given up because the domain's report address did not take them. */
+  /** Report: TLS reports given up because the domain's report address did not accept them. */
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
   /** Evaluation: bounced messages that this deployment sent from `<>` (DSNs, TLS reports). No DSN follows. */
   ownMailUndelivered: 'OwnMailUndelivered',
@@ -91,7 +91,10 @@ export const Metric = {
    * further dimensions it covers certificates that a connector verifies; with dimension `connector`, one connector.
    */
   partnerCertificateDaysLeft: 'PartnerCertificateDaysLeft',
-  /** Expiry watch: the same for own certificates; dimension `connector` for client certificates. */
+  /**
+   * Expiry watch: days until the first of mailflow's certificates expires (gauge). Dimension `connector`: a client
+   * certificate.
+   */
   ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',

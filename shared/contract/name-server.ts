@@ -1,23 +1,23 @@
 /**
  * Addresses of name servers, as a deployment writes them. The attack: a network attacker blocks a server that uses TLS,
- * so that another is queried in the clear, and forges its answer. The defence: a list has servers of one kind only, and
- * a server with TLS has a name that its certificate must contain.
+ * so that mailflow queries another server in the clear, and forges its response. The defence: either all servers of a
+ * list use TLS or none, and a server with TLS has a name that its certificate must contain.
  */
 import { isIP } from 'node:net'
 
 export interface NameServerAddress {
   ip: string
   port: number
-  /** Lower-case name for its certificate; null for a server without TLS. */
+  /** The name that the server's certificate must contain, in lower case; null for a server without TLS. */
   tlsName: string | null
 }
 
 const dnsPort = 53
-/** RFC 7858 §3.1. */
+/** RFC 7858 §3.1 */
 const dnsOverTlsPort = 853
 
 /**
- * `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:5353`; by TLS
+ * Parses `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:5353`; with TLS
  * `tls://192.0.2.1#dns.example`, `tls://192.0.2.1:8853#dns.example` or `tls://[2001:db8::1]#dns.example`.
  * @throws Error that names the invalid text
  */
@@ -33,7 +33,7 @@ export function parseNameServers(texts: readonly string[]): NameServerAddress[] 
   ) as [number, number]
   if (firstWithTls >= 0 && firstInTheClear >= 0)
     throw new Error(
-      `"${texts[firstWithTls]}" uses TLS and "${texts[firstInTheClear]}" does not: an attacker who blocks the first could answer in place of the second. Write tls:// before all of them or before none`,
+      `"${texts[firstWithTls]}" uses TLS and "${texts[firstInTheClear]}" does not: an attacker who blocks the first could forge responses of the second. Write tls:// before all of them or before none`,
     )
   return servers
 }
@@ -56,12 +56,12 @@ function parseWithoutTls(text: string): NameServerAddress {
 /** RFC 8310 §7.1: both address and name come from the configuration. */
 function parseWithTls(text: string): NameServerAddress {
   const invalid = (reason: string) =>
-    new Error(`"${text}" is not the address of a name server by TLS, tls://address[:port]#name: ${reason}`)
+    new Error(`"${text}" is not the address of a name server with TLS, tls://address[:port]#name: ${reason}`)
   const [, bracketed, unbracketed, port, tlsName] =
     /^tls:\/\/(?:\[([^\]]*)\]|([^:#]*))(?::(\d{1,5}))?(?:#(.*))?$/i.exec(text) ?? []
   const server = parseEndpoint(bracketed, unbracketed, port ?? dnsOverTlsPort)
-  if (server === null) throw invalid('an address with a port is needed, IPv6 in brackets')
-  if (!tlsName) throw invalid('the name in its certificate is needed: #name')
+  if (server === null) throw invalid('an address is required, IPv6 in brackets')
+  if (!tlsName) throw invalid('the name in its certificate is required: #name')
   if (!isHostName(tlsName)) throw invalid(`"${tlsName}" is not a host name`)
   return { ...server, tlsName: tlsName.toLowerCase() }
 }

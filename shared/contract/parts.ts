@@ -3,7 +3,7 @@ export interface PartLimits {
   octets: number
 }
 
-/** Cuts a list, in order, into parts within both limits. An item above the limit is a part by itself. */
+/** Cuts a list, in order, into parts within both limits. An item above the limit is the only one of its part. */
 export function splitIntoParts<T>(
   limits: PartLimits,
   items: readonly T[],

@@ -1,4 +1,4 @@
-/** Turns a schema's issues into faults: a path and a message each. */
+/** Converts a schema's issues to faults, each with a path and a message. */
 import type { z } from 'zod'
 import { faultMessage } from './fault-message.ts'
 
@@ -8,7 +8,7 @@ export interface Fault {
   message: string
 }
 
-/** `smartHosts[0].port: must be at most 65535` */
+/** Returns text such as `smartHosts[0].port: must be at most 65535`. */
 export const faultText = ({ path, message }: Fault): string => (path === '' ? message : `${path}: ${message}`)
 
 /** Returns every fault of an input. Each unknown field is a fault with its own path. */

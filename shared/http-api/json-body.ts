@@ -1,10 +1,10 @@
-/** Reads a request's body. A malformed body is refused before anything is looked up. */
+/** Reads a request's body. A malformed body is refused before any table is read. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { z } from 'zod'
 import { faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'
 
-/** Octets; the largest connector that the schema allows is much smaller. */
+/** The largest connector that the schema allows is much smaller. */
 const maxBodyOctets = 1_048_576
 
 /**
@@ -13,7 +13,7 @@ const maxBodyOctets = 1_048_576
  */
 export function readJson(event: APIGatewayProxyEventV2): unknown {
   const octets = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
-  if (octets.length === 0) throw new Problem(400, 'A JSON body is needed.')
+  if (octets.length === 0) throw new Problem(400, 'A JSON body is required.')
   if (!isJson(event.headers['content-type']))
     throw new Problem(415, 'Send the body with Content-Type: application/json.', {
       headers: { accept: 'application/json' },
@@ -27,7 +27,7 @@ export function readJson(event: APIGatewayProxyEventV2): unknown {
   }
 }
 
-/** Like `readJson`; returns an empty object when there is no body. */
+/** Reads the body like `readJson`. Returns an empty object when there is no body. */
 export function readOptionalJson(event: APIGatewayProxyEventV2): unknown {
   return event.body ? readJson(event) : {}
 }

@@ -1,11 +1,11 @@
-/** Errors of an HTTP API as RFC 9457 problem details. The response holds no internals; the log does. */
+/** Errors of an HTTP API as RFC 9457 problem details. Internal details are in the log and not in the response. */
 import { STATUS_CODES } from 'node:http'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import type { Fault } from '../contract/schema-faults.ts'
 
-/** An error response. The caller reads all of its text. */
+/** An error response. All of its text is visible to the API's caller. */
 export class Problem extends Error {
   readonly status: number
   readonly errors: readonly Fault[]
@@ -25,7 +25,7 @@ export class Problem extends Error {
 
 type Result = APIGatewayProxyStructuredResultV2
 
-/** Turns a thrown Problem into its response, and any other error into 500 or 503 with a log entry. */
+/** Converts a thrown Problem to its response, and any other error to 500 or 503 with a log entry. */
 export function problemJson(logger: Logger): MiddlewareObj<APIGatewayProxyEventV2, Result> {
   return {
     onError(request) {
@@ -43,7 +43,7 @@ function serverProblem(error: unknown): Problem {
   return new Problem(503, 'The database does not respond. Try again.', { headers: { 'retry-after': '1' } })
 }
 
-/** Whether an AWS client's error may pass soon: throttling, a server error, the network. */
+/** Whether an AWS client's error is temporary: throttling, a server error, the network. */
 function isTransient(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { $fault, $retryable, code, name } = error as Record<string, unknown>

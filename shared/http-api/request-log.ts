@@ -1,4 +1,4 @@
-/** Logs one line for each request: caller, route, status and duration. No bodies, no query, no headers. */
+/** Logs one line for each request: caller, route, status and duration. Bodies, query and headers are not logged. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
@@ -6,7 +6,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 type Internal = { startedAt: number }
 type Log = MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Error, Context, Internal>
 
-/** Attach it before the middleware that turns errors into responses, so that it sees the response. */
+/** Attach it before the middleware that converts errors to responses, so that it can log the response. */
 export function requestLog(logger: Logger, now: () => number = Date.now): Log {
   const write = ({ event, response, internal }: Parameters<NonNullable<Log['after']>>[0]) => {
     const { http, requestId } = event.requestContext
@@ -34,7 +34,7 @@ interface Authorizer {
   jwt?: { claims?: Record<string, unknown> }
 }
 
-/** Returns the IAM principal or the token's subject; null without an authorizer (local runner). */
+/** Returns the IAM principal or the token's subject; null when there is no authorizer (local runner). */
 function callerOf(event: APIGatewayProxyEventV2): string | null {
   const { authorizer } = event.requestContext as { authorizer?: Authorizer }
   const subject = authorizer?.jwt?.claims?.sub

@@ -1,6 +1,6 @@
 /**
- * Builds the Lambda function of a job queue. Each record is independent: a failed record is reported by its id and
- * comes back until the maximum receive count moves it to the dead-letter queue; the other records are done.
+ * Builds the Lambda function of a job queue. Each record is independent: a failed record is reported by its id and is
+ * retried until the maximum receive count moves it to the dead-letter queue; the other records are done.
  */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -13,15 +13,15 @@ import { parseJson } from '../contract/parse-json.ts'
 import { formatPath } from '../contract/schema-faults.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 
-/** What the processing of one record may use. */
+/** The tools for the processing of one record. */
 export interface JobTools<B = unknown> {
   /** The result of `beforeBatch`, the same for every record of the batch. */
   batch: B
-  /** Every line carries the id of the SQS message. */
+  /** Every line contains the id of the SQS message. */
   logger: Logger
   /**
-   * Shared by the batch and published at its end. Dimensions apply to everything stored in it, so a metric with its own
-   * dimensions uses `metrics.singleMetric()`.
+   * Shared by the batch and published at its end. A dimension set on it applies to all of its metrics, so a metric with
+   * other dimensions uses `metrics.singleMetric()`.
    */
   metrics: Metrics
   record: SQSRecord
@@ -32,15 +32,15 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
   job: T
   /** The unit's name in logs and metrics. */
   unit: string
-  /** Rejects when the record must come back. */
+  /** Rejects when the record must be retried. */
   process(job: z.output<T>, tools: JobTools<B>): Promise<void>
-  /** Rejects when nothing can be decided now: the whole batch comes back unprocessed. */
+  /** Rejects when nothing can be decided now: the whole batch is retried, and no record is processed. */
   beforeBatch?(): Promise<B>
   /** Runs after every record has ended. An error is logged and does not affect the records. */
   afterBatch?(batch: B, tools: Pick<JobTools, 'logger' | 'metrics'>): Promise<void>
 }
 
-/** Records of one batch in progress at a time, for any batch size of the queue. */
+/** Records of one batch that are processed at the same time, for any batch size of the queue. */
 const maxConcurrentRecords = 10
 
 /**
@@ -51,7 +51,7 @@ const timeoutEarlyMs = 0
 
 type SqsHandler = (event: SQSEvent, context?: Context) => Promise<SQSBatchResponse>
 
-/** @returns the Lambda handler; its response names the records that come back */
+/** @returns the Lambda handler; its response names the records to retry */
 export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandlerOptions<T, B>): SqsHandler {
   const logger = new Logger({ serviceName: options.unit })
   const metrics = new Metrics({ namespace: metricNamespace, serviceName: options.unit })
@@ -76,7 +76,7 @@ async function processBatch<T extends z.ZodType, B>(
   try {
     batch = (await options.beforeBatch?.()) as B
   } catch (error) {
-    tools.logger.error('The batch could not be prepared; its records come back', error as Error)
+    tools.logger.error('The batch could not be prepared; its records are retried', error as Error)
     return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
   }
   const limiter = concurrencyLimiter(maxConcurrentRecords)
@@ -105,12 +105,12 @@ async function processRecord<T extends z.ZodType, B>(
     const job = readJob(options.job, record.body)
     await options.process(job, { ...tools, logger, record })
   } catch (error) {
-    logger.error('The record failed and comes back', error as Error)
+    logger.error('The record failed and is retried', error as Error)
     throw error
   }
 }
 
-/** @throws Error that names each fault by its path, without values, since they belong to private mail */
+/** @throws Error that names each fault by its path, without values, because they belong to private mail */
 function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   const parsed = schema.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
@@ -120,9 +120,9 @@ function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
 }
 
-/** For a queue with several kinds of jobs: returns the faults against the kind that the body matches best. */
+/** Returns the faults; for a queue with several kinds of jobs, the faults against the kind that the body matches best. */
 function nearestFaults(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
-  const [fewest] = [...issue.errors].sort((one, other) => one.length - other.length)
+  const [fewest] = [...issue.errors].sort((first, second) => first.length - second.length)
   return fewest?.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] })) ?? [issue]
 }

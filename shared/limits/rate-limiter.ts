@@ -5,7 +5,7 @@ export class RateLimiter {
   readonly #counts = new Map<string, number>()
   #window = Number.NaN
 
-  /** @param maxEvents maximum in a window for each key */
+  /** @param maxEvents maximum per key and window */
   constructor(maxEvents: number, windowMs: number) {
     this.#maxEvents = maxEvents
     this.#windowMs = windowMs

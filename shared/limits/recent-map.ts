@@ -1,4 +1,4 @@
-/** A map with a maximum size: a new entry replaces the one that was set first. */
+/** A map with a maximum size: a new entry replaces the entry whose last `set` is the oldest. */
 export class RecentMap<Key, Value> {
   readonly #maxEntries: number
   readonly #entries = new Map<Key, Value>()

@@ -1,20 +1,20 @@
 /**
  * Domain names and the domain patterns of connectors. They are compared as lower-case A-labels without a trailing dot.
- * U-label, A-label and letter case never make one name look like two (RFC 5890 §2.3.2.4).
+ * So U-labels, A-labels and letter case do not distinguish two spellings of one name (RFC 5890 §2.3.2.4).
  */
 import { domainToASCII } from 'node:url'
 
 const labelPattern = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
 /**
- * domainToASCII parses a URL's host: it stops at a slash, decodes a percent sign and skips tabs. A longer text could
+ * domainToASCII parses a URL's host: it stops at a slash, decodes a percent sign and skips tabs. So another text could
  * become a partner's name.
  */
 const forbiddenCharacters = /[^\P{Cc}]|[ /\\?#%:@[\]]/u
 
 /**
  * Names that domainToASCII only lower-cases: ASCII, no label that could be Punycode, and a last label that cannot end
- * an IPv4 address. Nearly all names match, and this test costs a tenth of the conversion.
+ * an IPv4 address. Nearly all names match, and this test takes a tenth of the conversion's time.
  */
 const simpleName = /^(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*[a-z][a-z0-9_-]{0,62}(?<!-)$/i
 
@@ -25,7 +25,7 @@ export function normaliseDomain(name: string): string | null {
   // The trailing dot is removed last: domainToASCII turns an ideographic full stop into one.
   const ascii = domainToASCII(name).toLowerCase().replace(/\.$/, '')
   if (ascii === '' || ascii.length > 253) return null
-  // domainToASCII reads `127.1` or `0x7f000001` as an IPv4 address; a mail domain is never one.
+  // domainToASCII reads `127.1` or `0x7f000001` as an IPv4 address, which is never a mail domain.
   if (/^[\d.]+$/.test(ascii)) return null
   return ascii.split('.').every((part) => labelPattern.test(part)) ? ascii : null
 }

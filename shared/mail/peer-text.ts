@@ -1,13 +1,13 @@
 /**
  * Cleans text from a peer (replies, certificate names) before people read it in logs, traces, mail and terminals. The
  * attack: line breaks and text direction marks that forge the surrounding text. The defence: in prose, such
- * characters become a space; in a name, which people compare, every invisible character becomes `?`. The limit:
- * visible text stays, and so do letters that look like others.
+ * characters become a space; in a name, which people compare, every invisible character becomes `?`. Not covered:
+ * visible text that misleads, and letters that look like others.
  */
-/** Controls, bidirectional controls, line and paragraph separators. */
+/** Control characters, bidirectional controls, line and paragraph separators. */
 const layoutCharacters = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
 
-/** Also zero-width formats, surrogates and unassigned code points. */
+/** Control and format characters, surrogates, unassigned code points, line and paragraph separators. */
 const invisibleCharacters = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /** @param maxLength maximum length of the result, in UTF-16 code units */

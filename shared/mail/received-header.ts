@@ -1,7 +1,7 @@
 /**
- * The `Received` header field of this hop (RFC 5321 §4.4). The attack: a HELO name, certificate or address that writes
- * header lines of its own, or text that a reader takes for this system's. The defence: text from the client is reduced
- * to characters without a meaning in a header.
+ * The `Received` header field of this hop (RFC 5321 §4.4). The attack: a HELO name, certificate or address that adds
+ * header lines, or text that a reader attributes to this system. The defence: text from the client is reduced to
+ * characters without a meaning in a header.
  */
 import { isIPv6 } from 'node:net'
 import type { TlsFacts } from '../contract/message.ts'
@@ -15,7 +15,7 @@ export interface ReceivedFields {
   esmtp: boolean
   smtpUtf8: boolean
   tls: TlsFacts
-  /** Null when there are several: naming one would disclose it to the others. */
+  /** Null when there are several recipients: naming one would disclose it to the others. */
   recipient: string | null
   at: Date
 }
@@ -49,7 +49,7 @@ function forClause(fields: ReceivedFields): string[] {
     : []
 }
 
-/** The facts that the tls clause cannot hold, in the format of other servers that tools can read. */
+/** Facts that the tls clause cannot contain, in the format of other mail servers, which tools can parse. */
 function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFacts): string[] {
   if (!negotiated) return []
   const session = `\t(using ${protocol} with cipher ${cipher})`
@@ -61,7 +61,7 @@ function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFac
   ]
 }
 
-/** Repeats a domain or an address literal unchanged, and nothing else. */
+/** Returns a domain or an address literal unchanged, and `unknown` for any other text. */
 function printableHelo(helo: string): string {
   return /^(?=.{1,255}$)(\[[0-9a-z.:]+\]|[0-9a-z_]([0-9a-z_.-]*[0-9a-z_])?)$/i.test(helo) ? helo : 'unknown'
 }

@@ -2,7 +2,7 @@
 import type { Reply } from '../contract/message.ts'
 import { toSingleLine } from './peer-text.ts'
 
-/** Characters. A next hop's text travels in jobs, traces and DSNs. */
+/** In characters. A next hop's text is copied to jobs, traces and DSNs. */
 const maxTextLength = 500
 
 /**
@@ -26,7 +26,7 @@ export function formatReply({ code, enhanced, text }: Reply): string {
 
 export const isPermanent = (smtpReply: Reply): boolean => smtpReply.code >= 500
 
-/** Returns the final form of a temporary reply, once a message expires: 4.7.321 becomes 5.7.321. */
+/** Returns the final form of a temporary reply when a message expires: 4.7.321 becomes 5.7.321. */
 export const asPermanent = (smtpReply: Reply): Reply =>
   isPermanent(smtpReply) ? smtpReply : withCode(550, smtpReply)
 

@@ -1,14 +1,13 @@
 /**
- * The header field by which a sender gives up TLS requirements (RFC 8689 §3). The attack: a header of millions of lines
+ * Finds the header field that waives the sender's TLS requirements (RFC 8689 §3). The attack: a header of millions of lines
  * that takes the memory and time of other deliveries. The defence: a header above a limit is not searched.
  */
 
-/** Octets. */
 const maxHeaderOctets = 262_144
 
 const tlsRequiredNo = /^tls-required[ \t]*:[ \t]*no[ \t]*$/i
 
-/** Whether the header section has `TLS-Required: No` once. A repeated field or another value does not count. */
+/** Whether the header section has `TLS-Required: No` once. A repeated field or another value is ignored. */
 export function waivesTls(content: Buffer): boolean {
   const start = content.subarray(0, maxHeaderOctets)
   const end = start.indexOf('\r\n\r\n')

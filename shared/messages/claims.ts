@@ -1,8 +1,8 @@
 /**
- * Claims give each side effect one worker. A queue may deliver a job twice, and a worker may die at any instruction. So
+ * Claims make one worker execute each side effect. A queue may deliver a job twice, and a worker may die at any time. So
  * a conditional write with a lease precedes every side effect. When a lease expires before a result is written, the
  * effect may or may not have happened. It is repeated, because a duplicate is better than a loss, and the caller counts
- * it.
+ * the repetition.
  */
 import { randomUUID } from 'node:crypto'
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
@@ -11,12 +11,12 @@ import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } fr
 export type Claim<Result> =
   /** The caller executes the effect. `leaseExpired`: an earlier worker began it and wrote no result. */
   | { kind: 'Claimed'; leaseExpired: boolean }
-  /** Another worker holds the claim; leave the job in the queue. */
+  /** Another worker holds the claim. The caller leaves the job in the queue. */
   | { kind: 'Busy' }
   /** The effect was executed with this result. */
   | { kind: 'Done'; result: Result }
 
-/** Replaces an attempt when the recipient is settled before the attempt begins. The table stores this word. */
+/** Replaces an attempt when the recipient is settled before the attempt begins. `Forestalled` is the stored value. */
 export interface Cancelled {
   outcome: 'Forestalled'
 }
@@ -30,7 +30,7 @@ const isFree = 'attribute_not_exists(pk)'
 const leaseHasExpired = 'leaseUntil < :now'
 /** Only a cancelled claim has both a result and a lease; the result of an effect has no lease. */
 const isCancelled = '(attribute_exists(#result) AND attribute_exists(leaseUntil))'
-/** The SDK repeats a write whose response was lost; the repetition must match its own item. */
+/** The SDK repeats a write whose response was lost. The repetition must match the item that the first write created. */
 const isOwnHolder = 'holder = :holder'
 
 export class Claims<Result extends object> {
@@ -43,7 +43,7 @@ export class Claims<Result extends object> {
   }
 
   /**
-   * @param leaseMs longer than the effect can take, in ms
+   * @param leaseMs longer than the effect can take
    * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
    */
   async claim(key: ClaimKey, now: Date, leaseMs: number, expiresAt: number): Promise<Claim<Result>> {
@@ -62,9 +62,9 @@ export class Claims<Result extends object> {
   }
 
   /**
-   * Writes a result before the effect begins, so that it never begins. The caller then settles the recipient and may
-   * die first, so the cancellation is valid for a lease only.
-   * @param leaseMs longer than settling can take, in ms
+   * Writes a result before the effect begins, so that it never begins. The cancellation is valid for one lease only,
+   * because the caller may die before it settles the recipient.
+   * @param leaseMs longer than settling can take
    * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
    * @returns false when the effect has begun
    */

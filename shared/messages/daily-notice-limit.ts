@@ -1,7 +1,8 @@
 /**
  * Limits notices of unknown certificates. The attack: a new certificate with each message, until administrators ignore
- * notices. The defence: ten notices a day for each connector, and ten more for certificates from a CA that the connector
- * trusts. So a renewal is not hidden among certificates that an attacker can make.
+ * notices. The defence: ten notices per day for each connector, and ten more for certificates that a CA trusted by the
+ * connector issued for a name in the connector's sender domains. So a renewal is not hidden among certificates that an
+ * attacker can create.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
@@ -11,8 +12,8 @@ import { dailyNoticesKey } from './message-keys.ts'
 const maxNoticesPerDay = 10
 
 const isFirst = 'attribute_not_exists(certificates)'
-const isIncluded = 'contains(certificates, :one)'
-const hasRoom = 'size(certificates) < :most'
+const isIncluded = 'contains(certificates, :fingerprint)'
+const isBelowLimit = 'size(certificates) < :limit'
 
 export class DailyNoticeLimit {
   readonly #documents: DynamoDBDocumentClient
@@ -24,7 +25,7 @@ export class DailyNoticeLimit {
   }
 
   /**
-   * Whether a notice of this certificate is to be published; repeated calls have the same result.
+   * Whether a notice of this certificate may be published. Repeated calls have the same result.
    * @param day `YYYY-MM-DD`
    * @param expiresAt seconds since the epoch
    */
@@ -39,11 +40,11 @@ export class DailyNoticeLimit {
           TableName: this.#table,
           Key: dailyNoticesKey(connector.id, day, vouchedFor),
           UpdateExpression: 'ADD certificates :set SET expiresAt = :expiresAt',
-          ConditionExpression: `${isFirst} OR ${isIncluded} OR ${hasRoom}`,
+          ConditionExpression: `${isFirst} OR ${isIncluded} OR ${isBelowLimit}`,
           ExpressionAttributeValues: {
             ':set': new Set([fingerprint256]),
-            ':one': fingerprint256,
-            ':most': maxNoticesPerDay,
+            ':fingerprint': fingerprint256,
+            ':limit': maxNoticesPerDay,
             ':expiresAt': expiresAt,
           },
         }),

@@ -1,7 +1,7 @@
 /**
- * Reads the trace: one message, or the messages of a span of time, newest first. A day's messages are spread over
- * several index partitions, which are read in parallel and merged. The work for one page is limited: a filter with few
- * matches yields short or empty pages, each with the start of the next.
+ * Reads the trace: one message, or the messages of a time span, newest first. A day's messages are spread over several
+ * index partitions, which are read in parallel and merged. The work for one page is limited: a filter with few matches
+ * yields short or empty pages, each with the start of the next.
  */
 import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
@@ -31,7 +31,7 @@ export interface HistoryFilter extends TimeSpan {
 
 export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
 
-/** The end of a page. The next page begins with smaller ids of that day, then earlier days. */
+/** The end of a page. The next page continues with smaller ids of that day, then with earlier days. */
 export interface HistoryPosition {
   /** `YYYY-MM-DD` */
   day: string
@@ -43,10 +43,10 @@ export interface HistoryPage {
   next: HistoryPosition | null
 }
 
-/** Positions of messages; the messages are not loaded. */
+/** Positions of matching messages. The messages are not loaded. */
 export interface FoundMessages {
   found: HistoryPosition[]
-  /** Start of the next search, or null at the end of the span. */
+  /** Start of the next search; null at the end of the span. */
   stoppedAt: HistoryPosition | null
 }
 
@@ -73,7 +73,7 @@ const maxBatchGetKeys = 100
 /** Octets of JSON after which a page ends; a Lambda response may have 6 MB. */
 const maxPageOctets = 4_000_000
 const maxConcurrentEntries = 8
-/** An id may be created shortly before or after receipt, so the index is read for a wider span than the filter's. */
+/** An id may be created shortly before or after receipt, so the index is read for a span that is wider by this time. */
 const idSkewMs = hourMs
 
 /**
@@ -130,7 +130,7 @@ export class History {
     return entry && this.#addDsnStates(entry)
   }
 
-  /** A DSN is a message to the sender. No DSN reports its failure, so its state is shown with the recipient. */
+  /** Adds the state of each DSN, because no other DSN reports its failure. */
   async #addDsnStates(entry: TraceEntry): Promise<TraceEntry> {
     const { envelope, recipients } = entry
     const dsns = new Set(
@@ -233,7 +233,7 @@ export class History {
     let current = null as HistoryPosition | null
     for await (const { day, row } of this.#rows(span, from)) {
       if (current?.before !== row.pk) {
-        // Only between messages: all recipients of a message must be checked together.
+        // A page ends only between messages, because all recipients of a message must be checked together.
         if (found.length === limit || rows >= this.#rowsPerPage) return { found, stoppedAt: current }
         current = { day, before: row.pk }
       }
@@ -275,7 +275,7 @@ export class History {
   }
 }
 
-/** Merges generators that each yield in descending order, and starts all of them at once. */
+/** Merges generators that each yield in descending order, and starts all of them in parallel. */
 export async function* mergeNewestFirst<T extends { order: string }>(
   shards: AsyncGenerator<T>[],
 ): AsyncGenerator<T> {
@@ -283,7 +283,9 @@ export async function* mergeNewestFirst<T extends { order: string }>(
   for (;;) {
     const open = heads.filter(({ next }) => !next.done)
     if (open.length === 0) return
-    const newest = open.reduce((one, other) => (other.next.value.order > one.next.value.order ? other : one))
+    const newest = open.reduce((first, second) =>
+      second.next.value.order > first.next.value.order ? second : first,
+    )
     yield newest.next.value
     newest.next = await newest.shard.next()
   }

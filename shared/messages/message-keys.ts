@@ -1,8 +1,8 @@
 /**
  * Keys of the messages table. Each message has a partition: the message, an item for each recipient (state and last
  * verdict), for each attempt (its claim, later its result) and for each DSN's claim. The index `byTime` lists
- * recipients by day. A day is spread over several index partitions, so that no rate of mail exceeds the limit of one.
- * Each connector that asks for certificates has a partition with the notices of certificates it did not know.
+ * recipients by day. A day is spread over several index partitions, so that a high rate of mail does not exceed the
+ * limit of one. Each connector that expects certificates has a partition with its notices of unknown certificates.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 

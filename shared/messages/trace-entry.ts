@@ -1,6 +1,6 @@
 /**
- * Builds the trace of a message, as people see it, from the items of its partition. Pure. The content's location and
- * the raw certificate chain are internal and left out.
+ * Builds the trace of a message, as the API shows it, from the items of its partition. Pure. It omits the content's
+ * location and the raw certificate chain, which are internal.
  */
 import { z } from 'zod'
 import { DsnKind } from '../contract/jobs.ts'
@@ -36,7 +36,7 @@ const AttemptEntry = z.strictObject({
   host: z.string().nullable().describe('Amazon SES, if SES delivers'),
   ip: z.string().nullable(),
   tls: AttemptTls.nullable().describe(
-    'null in the clear, before TLS, and by SES, which does not show its session',
+    'null in the clear, before TLS, and through SES, which does not show its session',
   ),
   policy: Attempt.shape.policy.nullable().describe('the level that was enforced'),
   policySource: PolicySource.nullable().describe('the source of that level; Opportunistic: none'),
@@ -60,7 +60,10 @@ export const VerdictEntry = z.strictObject({
   connectors: z
     .strictObject({ inbound: z.string().nullable(), outbound: z.string().nullable() })
     .describe('ids of the connectors that decided'),
-  reportOnly: z.string().nullable().describe('what a connector in ReportOnly mode would have refused'),
+  reportOnly: z
+    .string()
+    .nullable()
+    .describe('the violation that a connector in ReportOnly mode would have refused'),
   /** Time of the decision, and the connectors' version behind it; null in entries of an earlier release. */
   at: timestamp.nullable(),
   connectorsVersion: z
@@ -79,7 +82,7 @@ const RecipientEntry = z.strictObject({
   address: z.string(),
   state: z.enum(RecipientStates),
   verdict: VerdictEntry.nullable().describe('the last decision; null before the first'),
-  until: timestamp.nullable().describe('when a deferred recipient is decided again'),
+  until: timestamp.nullable().describe('when a deferred recipient gets the next decision'),
   givenUpAt: timestamp.nullable().describe('when it bounces unless something changes'),
   firstHeld: z
     .strictObject({ at: timestamp, reason: z.string(), explanation: z.string() })
@@ -132,7 +135,7 @@ export interface TraceItem {
   result?: Attempt | Cancelled | { dsn: string }
 }
 
-/** Attempts shown of one message: about 3 MB of JSON, well below the limit of a Lambda response. */
+/** Maximum number of attempts in the entry of one message: about 3 MB of JSON, well below the limit of a Lambda response. */
 const maxAttemptsShown = 8000
 
 /** @returns null when the items hold no message */
@@ -147,7 +150,7 @@ export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
     ...messageFields(message),
     envelope: { ...message.envelope, rcptTo: recipients.map(addressOf) },
     recipients: recipients.map((item) => {
-      const attemptsMade = attempts.get(addressOf(item)) ?? []
+      const allAttempts = attempts.get(addressOf(item)) ?? []
       return {
         address: addressOf(item),
         state: item.state ?? 'Pending',
@@ -155,8 +158,8 @@ export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
         until: item.until ?? null,
         givenUpAt: item.givenUpAt ?? null,
         firstHeld: item.firstHeld ?? null,
-        attempts: attemptsMade.slice(-maxShown),
-        attemptsOmitted: Math.max(0, attemptsMade.length - maxShown),
+        attempts: allAttempts.slice(-maxShown),
+        attemptsOmitted: Math.max(0, allAttempts.length - maxShown),
         notifications: notifications.get(addressOf(item)) ?? [],
       }
     }),
@@ -175,7 +178,7 @@ function omitChain(tls: TlsFacts): TraceEntry['tls'] {
 
 const addressOf = ({ sk }: TraceItem): string => sk.slice('recipient#'.length)
 
-/** Reads the items with a sort key of the prefix, in the order of the sort key. */
+/** Reads the items whose sort key has the prefix, in the order of the sort key. */
 function groupByAddress<T>(
   items: readonly TraceItem[],
   prefix: string,
@@ -194,7 +197,7 @@ function groupByAddress<T>(
 const isNotCancelled = ({ result }: TraceItem): boolean =>
   !(result && 'outcome' in result && result.outcome === 'Forestalled')
 
-/** `attempt#ADDRESS#00001`; the address may hold a `#`. */
+/** `attempt#ADDRESS#00001`; the address may contain a `#`. */
 function attemptOf({ sk, result, leaseUntil }: TraceItem): { address: string; value: AttemptEntry } {
   const end = sk.lastIndexOf('#')
   const number = Number(sk.slice(end + 1))
@@ -247,7 +250,7 @@ function endedAttempt({
 const formatOptionalReply = (reply: Reply | null): string | null =>
   reply === null ? null : formatReply(reply)
 
-/** `dsn#KIND#ADDRESS`. */
+/** `dsn#KIND#ADDRESS` */
 function notificationOf({ sk, result }: TraceItem) {
   const [, kind, ...address] = sk.split('#')
   const message = result && 'dsn' in result ? result.dsn : null

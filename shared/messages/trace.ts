@@ -1,6 +1,6 @@
 /**
- * Writes the message trace: what happened to each recipient and why. `evaluate-policy` writes verdicts. A delivery
- * writes `Delivered`, and so does `evaluate-policy` when a delivery reports it. The record of an attempt is its claim
+ * Writes the message trace: the history of each recipient, with reasons. `evaluate-policy` writes verdicts.
+ * `deliver-message` writes `Delivered`, and `evaluate-policy` writes it when a delivery reports it. The record of an attempt is its claim
  * (claims.ts). A final state is never overwritten, so a late or duplicate job cannot reopen a settled recipient.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
@@ -24,7 +24,7 @@ const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Boun
 
 export interface Progress {
   state: RecipientState
-  /** Position of the last job that was decided and sent on; empty before the first. */
+  /** Position of the last job whose results were sent on; empty before the first. */
   decided: string
 }
 
@@ -66,8 +66,8 @@ export class Trace {
 
   /**
    * Writes a verdict and its state unless the recipient is settled or has a later attempt.
-   * @returns the verdict to execute: the given one; or the bounce that already settled the recipient, since its
-   * writer may have died before it sent the job; or null when there is nothing left to do
+   * @returns the verdict to execute: this verdict; or the bounce that already settled the recipient, because its writer
+   * may have died before it sent the job; or null when nothing remains to be done
    */
   async recordVerdict(
     message: Message,
@@ -147,9 +147,9 @@ export class Trace {
     }
   }
 
-  /** @returns by address; a recipient that was never evaluated is missing */
+  /** @returns the progress by address; a recipient that was never evaluated is missing */
   async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
-    const found = new Map<string, Progress>()
+    const progress = new Map<string, Progress>()
     let keys: Record<string, unknown>[] = addresses.map((address) => recipientKey(messageId, address))
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
@@ -165,10 +165,10 @@ export class Trace {
         }),
       )
       for (const { address, state, decided } of Responses?.[this.#table] ?? [])
-        found.set(address, { state, decided: decided ?? '' })
+        progress.set(address, { state, decided: decided ?? '' })
       keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
     }
-    return found
+    return progress
   }
 
   async #updateUnsettled(
@@ -199,7 +199,7 @@ export class Trace {
   }
 }
 
-/** True when a connector holds the recipient. A wait after an attempt is recorded with that attempt. */
+/** True when a connector holds the recipient. A wait after a failed attempt is recorded with the attempt. */
 const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 

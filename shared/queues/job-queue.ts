@@ -1,6 +1,6 @@
 /**
  * Sends jobs as JSON. JSON.stringify escapes control characters and lone surrogates, but SQS also rejects U+FFFE and
- * U+FFFF, which XML 1.0 excludes. They are escaped too.
+ * U+FFFF, which XML 1.0 excludes. They are also escaped.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -28,7 +28,7 @@ export interface BatchTransport {
 
 export interface OutgoingJob<Job> {
   job: Job
-  /** 0–900. */
+  /** From 0 to 900. */
   delaySeconds?: number
   /** Message group of a fair queue: messages of one group wait for each other, not for other groups. */
   group?: string
@@ -36,7 +36,7 @@ export interface OutgoingJob<Job> {
 
 export type JobSender<Job> = Pick<JobQueue<Job>, 'send'>
 
-/** The queue replied and did not accept this job. */
+/** The queue responded and did not accept this job. */
 export class JobRefusedError extends Error {
   override readonly name = 'JobRefusedError'
   /** True when the job itself is invalid, so that a retry cannot succeed. */
@@ -70,7 +70,7 @@ export class JobQueue<Job> {
     if (first) throw first
   }
 
-  /** @returns for each job null, or the reason why the queue does not have it */
+  /** @returns for each job null, or the reason why the queue did not accept it */
   async trySend(outgoing: readonly OutgoingJob<Job>[]): Promise<(Error | null)[]> {
     const entries = outgoing.map(toEntry)
     const parts = splitIntoParts(batchLimits, entries, ({ MessageBody }) => Buffer.byteLength(MessageBody))
@@ -84,7 +84,7 @@ export class JobQueue<Job> {
       const response = await this.#transport.send(entries)
       const accepted = new Set(response.Successful?.map(({ Id }) => Id))
       const refused = new Map(response.Failed?.map((entry) => [entry.Id, new JobRefusedError(entry)]))
-      // SQS must name each job. A job that it does not name counts as not accepted.
+      // SQS must name each job. A job that the response does not name is treated as not accepted.
       return entries
         .filter(({ Id }) => !accepted.has(Id))
         .map(({ Id }) => [Id, refused.get(Id) ?? new Error('the queue did not confirm a job')])

@@ -1,25 +1,26 @@
 /**
  * Sends notices of unknown certificates. The attack: a client presents a new certificate with each message, so that the
- * queue fills or the one important notice is overlooked. The defence: a process sends one notice an hour for each
- * connector and certificate, a limited number for each connector, and a limited number in all. Certificates from a CA
- * that the connector trusts have separate limits, which an attacker cannot use up. A lost notice harms no mail, since
- * mail is decided without it.
+ * queue fills or the one important notice is overlooked. The defence: a process sends one notice per hour for each
+ * connector and certificate, a limited number per hour for each connector, and a limited number per minute in all.
+ * Certificates that a CA trusted by the connector issued for a name in its sender domains have separate limits, which an
+ * attacker cannot use up. A lost notice harms no mail, because mail is decided without it.
  */
 import { hourMs, minuteMs } from '../contract/durations.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import type { JobQueue } from './job-queue.ts'
 
-/** One connector cannot use up the limit of the others. */
+/** Per hour. One connector cannot use up the limit of other connectors. */
 const maxPerConnector = 10
+/** Per minute. */
 const maxInAll = 20
 
 export type NoticeSendResult =
   | 'Sent'
-  /** It was sent within the hour. */
+  /** The notice was already sent within the hour. */
   | 'Known'
   | 'TooMany'
-  /** The queue did not accept it; the next message with this certificate sends it again. */
+  /** The queue did not accept the notice. The next message with this certificate causes a new attempt. */
   | 'Failed'
 
 export class NoticeQueue {

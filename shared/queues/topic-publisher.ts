@@ -8,7 +8,7 @@ export interface Announcement {
   attributes: Readonly<Record<string, string>>
 }
 
-/** Milliseconds for all retries together: records of mail in the same batch wait for it. */
+/** The time for all retries together. Mail jobs in the same batch wait for it. */
 const publishTimeoutMs = 8_000
 
 /** @returns a function that publishes a notice and returns its SNS message id */

@@ -2,12 +2,12 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
-/** The connection is closed. */
+/** Thrown when the connection is closed. */
 export class ClosedError extends Error {}
-/** No reply came before the timeout. */
+/** Thrown when no reply came before the timeout. */
 export class SilentError extends Error {}
 
-/** Milliseconds; a real client waits ten minutes, and no reply here should take a tenth of that. */
+/** A real client waits ten minutes. No reply of the ingress should take a tenth of that. */
 const replyTimeoutMs = 60_000
 
 export class ClientSession {
@@ -65,9 +65,13 @@ export class ClientSession {
   }
 
   async startTls(): Promise<void> {
-    const bare = this.#socket
-    bare.removeAllListeners('data')
-    const secured = connectTls({ socket: bare, rejectUnauthorized: false, servername: 'mx.ours.example' })
+    const socketInClear = this.#socket
+    socketInClear.removeAllListeners('data')
+    const secured = connectTls({
+      socket: socketInClear,
+      rejectUnauthorized: false,
+      servername: 'mx.ours.example',
+    })
     this.#socket = secured
     this.#listen(secured)
     await new Promise<void>((resolve, reject) => {

@@ -11,28 +11,34 @@ const ids = ['01M88EV8ZZXD71ZM11XA5TFVP7', '01M88EV8ZZ4HB43JYRAAEK1W96'] as cons
 
 interface Stored {
   id?: string
-  by?: number
-  results?: Confirmation
+  tryNumber?: number
+  confirmation?: Confirmation
   text?: string
   trace?: string
   isMissing?: boolean
   isEarly?: boolean
 }
 
-/** One message, its tries and the jobs from them. */
+/** Compares one message, its tries and the jobs from them. */
 function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: readonly number[] = []) {
   const ledger = new Ledger()
-  const kept = new StoredData()
+  const storedData = new StoredData()
   ledger.tries.set(
     0,
     endings.map((ending, index) => ({ began: 10_000 * index, ended: 10_000 * index + 5000, ending })),
   )
-  for (const { id = ids[0], by = 0, results = 'Taken', text = sent.toString(), ...rest } of stored) {
+  for (const {
+    id = ids[0],
+    tryNumber = 0,
+    confirmation = 'Taken',
+    text = sent.toString(),
+    ...rest
+  } of stored) {
     const trace = rest.trace ?? `Received: from a\r\n\tby b id ${id};\r\n\tnow\r\n`
     const octets = Buffer.from(trace + text)
-    const key = `segments/${kept.jobs.length}`
-    if (!rest.isMissing) kept.put(`content/${key}`, octets)
-    if (!rest.isEarly) kept.acknowledge(`content/${key}`)
+    const key = `segments/${storedData.jobs.length}`
+    if (!rest.isMissing) storedData.put(`content/${key}`, octets)
+    if (!rest.isEarly) storedData.acknowledge(`content/${key}`)
     const message = {
       id,
       receivedAt: '2026-01-01T00:00:00.000Z',
@@ -40,14 +46,14 @@ function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: r
       direction: 'Incoming',
       attributedTo: null,
       tls: noTls,
-      envelope: basicEnvelope(reversePath(0, by)),
+      envelope: basicEnvelope(reversePath(0, tryNumber)),
       size: octets.length,
       content: { bucket: 'content', key, offset: 0, length: octets.length, sha256: hash('sha256', octets) },
     }
     const recipients = [newRecipient('b@ours.example')]
-    kept.take(JSON.stringify({ message, recipients, notBefore: null })).confirmation = results
+    storedData.take(JSON.stringify({ message, recipients, notBefore: null })).confirmation = confirmation
   }
-  return compareWithStorage({ messages: 1, ledger, stored: kept, kills, contentOf: () => sent })
+  return compareWithStorage({ messages: 1, ledger, stored: storedData, kills, contentOf: () => sent })
 }
 
 const accepted: Ending = { kind: 'Accepted', id: ids[0] }
@@ -55,15 +61,21 @@ const acceptedLater: Ending = { kind: 'Accepted', id: ids[1] }
 const deferred: Ending = { kind: 'Deferred', reply: '451 4.3.0 x' }
 const closed: Ending = { kind: 'Closed' }
 const lost: Confirmation = { fault: 'AnswerLost' }
-const later: Stored = { id: ids[1], by: 1 }
+const later: Stored = { id: ids[1], tryNumber: 1 }
 
 const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp | null, kills?: number[]][] =
   [
     ['accepted and stored once', [accepted], [{}], null],
-    ['a job sent again after a lost response', [accepted], [{ results: lost }, {}], null],
-    ['deferred after a lost response', [deferred, acceptedLater], [{ results: lost }, later], null],
+    ['a job sent again after a lost response', [accepted], [{ confirmation: lost }, {}], null],
+    ['deferred after a lost response', [deferred, acceptedLater], [{ confirmation: lost }, later], null],
     ['killed before the reply', [closed, acceptedLater], [{}, later], null, [3000]],
-    ['killed before the response', [closed, acceptedLater], [{ results: 'Pending' }, later], null, [3000]],
+    [
+      'killed before the response',
+      [closed, acceptedLater],
+      [{ confirmation: 'Pending' }, later],
+      null,
+      [3000],
+    ],
     ['never accepted', [deferred], [], /accepted 0 times/],
     ['accepted twice', [accepted, acceptedLater], [{}, later], /accepted 2 times/],
     ['refused permanently', [{ kind: 'Refused', reply: '550' }, acceptedLater], [later], /550/],
@@ -73,7 +85,7 @@ const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp
     [
       'accepted before the queue confirmed the job',
       [accepted],
-      [{ results: lost }],
+      [{ confirmation: lost }],
       /without a confirmation/,
     ],
     ['two jobs without a cause', [accepted], [{}, {}], /without a cause/],
@@ -88,12 +100,12 @@ const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp
     ['closed without a kill', [closed, acceptedLater], [later], /no process had been killed/, [7000]],
     ['no object', [accepted], [{ isMissing: true }], /no object/],
     ['a job before its content', [accepted], [{ isEarly: true }], /before its content was known/],
-    ['an extra octet', [accepted], [{ text: `${sent}x` }], /not what was sent/],
+    ['an extra octet', [accepted], [{ text: `${sent}x` }], /differs from the sent content/],
     [
       'a missing octet',
       [accepted],
       [{ text: sent.toString().slice(1) }],
-      /not what was sent|before its content/,
+      /differs from the sent content|before its content/,
     ],
     ['no Received field before it', [accepted], [{ trace: '' }], /before its content/],
     [
@@ -105,7 +117,7 @@ const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp
   ]
 
 for (const [name, endings, stored, finding, kills = []] of cases)
-  test(`${finding === null ? 'all is well' : 'found'}: ${name}`, () => {
+  test(`${finding === null ? 'no finding' : 'a finding'}: ${name}`, () => {
     const { findings, duplicates } = verdict(endings, stored, kills)
     if (finding !== null) return assert.match(findings.join('\n'), finding)
     assert.deepEqual(findings, [])

@@ -1,4 +1,4 @@
-/** Compares what the client saw with what is stored. */
+/** Compares the client's view with the stored data. */
 import { hash } from 'node:crypto'
 import { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { type Ledger, readReversePath, type Try } from './ledger.ts'
@@ -8,19 +8,19 @@ export interface Evidence {
   messages: number
   ledger: Ledger
   stored: Pick<StoredData, 'objects' | 'jobs' | 'findings'>
-  /** When a process of the ingress was killed, in ms of `performance.now`. */
+  /** Times at which a process of the ingress was killed, in milliseconds of `performance.now`. */
   kills: readonly number[]
-  /** Content as sent. */
+  /** Returns the content as it was sent. */
   contentOf(message: number): Buffer
 }
 
 export interface Comparison {
-  /** Violations; empty when all is well. */
+  /** Violations; empty when there are none. */
   findings: string[]
   accepted: number
-  /** Jobs beyond one for each message, by cause. */
+  /** Number of jobs beyond one per message, by cause. */
   duplicates: Map<string, number>
-  /** Number of tries by how they ended. */
+  /** Number of tries by ending. */
   tries: Map<string, number>
 }
 
@@ -28,7 +28,7 @@ interface IdentifiedJob extends StoredJob {
   id: string
 }
 
-/** Milliseconds from the kill of a process until its client has noticed the closed connection. */
+/** Time from the kill of a process until its client has noticed the closed connection. */
 const maxNoticeMs = 2000
 
 export function compareWithStorage(evidence: Evidence): Comparison {
@@ -40,9 +40,9 @@ export function compareWithStorage(evidence: Evidence): Comparison {
   let accepted = 0
   for (let message = 0; message < messages; message++) {
     const tries = ledger.tries.get(message) ?? []
-    const taken = tries.filter(({ ending }) => ending.kind === 'Accepted').length
-    accepted += taken
-    if (taken !== 1) findings.push(`message ${message} was accepted ${taken} times`)
+    const acceptedCount = tries.filter(({ ending }) => ending.kind === 'Accepted').length
+    accepted += acceptedCount
+    if (acceptedCount !== 1) findings.push(`message ${message} was accepted ${acceptedCount} times`)
     for (const [number, attempt] of tries.entries()) {
       add(endings, attempt.ending.kind)
       if (attempt.ending.kind === 'Refused' || attempt.ending.kind === 'Silent')
@@ -70,16 +70,16 @@ function readJobs(
       continue
     }
     const { message, recipients } = parsed.data
-    const by = readReversePath(message.envelope.mailFrom)
-    if (!by || by.message >= messages) {
+    const sentTry = readReversePath(message.envelope.mailFrom)
+    if (!sentTry || sentTry.message >= messages) {
       findings.push(`job ${message.id} belongs to no message that was sent: ${message.envelope.mailFrom}`)
       continue
     }
     if (recipients.map(({ address }) => address).join() !== 'b@ours.example')
       findings.push(`job ${message.id} has other recipients`)
-    const fault = contentFault(message, stored.objects, contentOf(by.message))
+    const fault = contentFault(message, stored.objects, contentOf(sentTry.message))
     if (fault) findings.push(`job ${message.id}: ${fault}`)
-    const key = `${by.message}.${by.number}`
+    const key = `${sentTry.message}.${sentTry.number}`
     jobs.set(key, [...(jobs.get(key) ?? []), { ...job, id: message.id }])
   }
   return jobs
@@ -94,10 +94,10 @@ function contentFault(
   if (!object) return `there is no object ${content.key}`
   const octets = object.subarray(content.offset, content.offset + content.length)
   if (octets.length !== content.length || size !== content.length)
-    return 'its content has another length than it says'
-  if (hash('sha256', octets) !== content.sha256) return 'its content has another SHA-256 than it says'
+    return 'its content has another length than the job says'
+  if (hash('sha256', octets) !== content.sha256) return 'its content has another SHA-256 than the job says'
   const trace = octets.subarray(0, octets.length - sent.length).toString('latin1')
-  if (!octets.subarray(trace.length).equals(sent)) return 'its content is not what was sent'
+  if (!octets.subarray(trace.length).equals(sent)) return 'its content differs from the sent content'
   const isOneField = /^Received: [^\r\n]+(?:\r\n\t[^\r\n]+)*\r\n$/.test(trace)
   return isOneField && trace.includes(` id ${id}`)
     ? null
@@ -121,9 +121,9 @@ function compareTry(name: string, attempt: Try, jobs: readonly IdentifiedJob[], 
     context.findings.push(`${name} was accepted as ${ending.id}, but there is no such job`)
   if (ending.kind === 'Accepted' && !jobs.some(isConfirmed))
     context.findings.push(`${name} was accepted without a confirmation of the queue`)
-  // One job of an accepted try is no duplicate: one whose response arrived, if any.
+  // One job of an accepted try is no duplicate: if possible, a job whose response arrived.
   const surplus = [...jobs]
-    .sort((one, other) => rank(one) - rank(other))
+    .sort((first, second) => rank(first) - rank(second))
     .slice(ending.kind === 'Accepted' ? 1 : 0)
   for (const job of surplus) {
     if (typeof job.confirmation === 'object')

@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress uses them, for more mail than memory holds. An object's beginning and its
- * digests are kept, computed as the octets arrive.
+ * S3, SQS and DynamoDB as far as the ingress uses them, for more mail than fits into memory. Of a large object only the
+ * digests are kept, computed while the octets arrive.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -9,17 +9,17 @@ import { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
 
-/** The octets behind it have their own digest: the field that the ingress adds differs. */
+/** The octets from here on have a separate digest, because the field that the ingress adds before them varies. */
 const marker = Buffer.from('Subject: ')
 const maxBeginningOctets = 64 * 1024
 
-/** An object: complete for a segment, whose ranges are messages; digests for a large message. */
+/** An object: all octets of a segment, whose ranges are messages; only digests of a large message. */
 export class StoredObject {
-  readonly #whole: Hash = createHash('sha256')
-  readonly #behind: Hash = createHash('sha256')
+  readonly #complete: Hash = createHash('sha256')
+  readonly #afterMarker: Hash = createHash('sha256')
   readonly #keepsAll: boolean
   #beginning = Buffer.alloc(0)
-  #isBehind = false
+  #isAfterMarker = false
   length = 0
   digests: { whole: string; behind: string } | null = null
 
@@ -27,29 +27,29 @@ export class StoredObject {
     this.#keepsAll = keepsAll
   }
 
-  /** The octets, if all of them were kept. */
+  /** The octets of a segment. */
   get octets(): Buffer {
     return this.#beginning
   }
 
   add(octets: Buffer): void {
     this.length += octets.length
-    this.#whole.update(octets)
+    this.#complete.update(octets)
     if (this.#keepsAll) this.#beginning = Buffer.concat([this.#beginning, octets])
-    else if (this.#isBehind) this.#behind.update(octets)
+    else if (this.#isAfterMarker) this.#afterMarker.update(octets)
     else this.#search(octets)
   }
 
   finish(): void {
-    this.digests = { whole: this.#whole.digest('hex'), behind: this.#behind.digest('hex') }
+    this.digests = { whole: this.#complete.digest('hex'), behind: this.#afterMarker.digest('hex') }
   }
 
   #search(octets: Buffer): void {
     this.#beginning = Buffer.concat([this.#beginning, octets])
     const at = this.#beginning.indexOf(marker)
     if (at < 0 && this.#beginning.length < maxBeginningOctets) return
-    this.#isBehind = true
-    this.#behind.update(this.#beginning.subarray(Math.max(at, 0)))
+    this.#isAfterMarker = true
+    this.#afterMarker.update(this.#beginning.subarray(Math.max(at, 0)))
     this.#beginning = Buffer.alloc(0)
   }
 }

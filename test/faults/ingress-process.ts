@@ -1,4 +1,4 @@
-/** The ingress as deployed, which can be killed. */
+/** The ingress as deployed, in a process that the test can kill. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -7,7 +7,7 @@ export class IngressProcess {
   readonly #environment: Record<string, string>
   /** Output that a correct process never writes. */
   readonly findings: string[] = []
-  /** Milliseconds of `performance.now`. */
+  /** Times in milliseconds of `performance.now`. */
   readonly kills: number[] = []
   #child: ChildProcess | null = null
 

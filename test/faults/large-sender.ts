@@ -1,11 +1,11 @@
-/** A sending server with one TLS session, whose message may come slowly or stop. */
+/** A sending server with one TLS session. It may send a message slowly or incompletely. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 
 export interface Pace {
-  /** Milliseconds between blocks; 0 is full speed. */
+  /** Wait between blocks, in milliseconds; 0 is full speed. */
   pace: number
   /** The share of the message that is sent; below 1 there is no end of data. */
   share: number
@@ -42,8 +42,8 @@ export class LargeSender {
   /** @param octets without lines that begin with a dot @returns the reply; empty unless the whole message is sent */
   async send(from: string, octets: Buffer, { pace, share }: Pace): Promise<string> {
     for (const command of [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']) {
-      const answer = await this.#command(command)
-      if (!/^[23]/.test(answer)) return answer
+      const reply = await this.#command(command)
+      if (!/^[23]/.test(reply)) return reply
     }
     const end = Math.floor(octets.length * share)
     for (let from = 0; from < end && !this.#isClosed; from += block) {
@@ -67,7 +67,7 @@ export class LargeSender {
     return this.#reply()
   }
 
-  /** Returns the last line of a reply, or what ended the session. */
+  /** Returns the last line of a reply, or `closed` when the session has ended. */
   async #reply(): Promise<string> {
     for (;;) {
       const last = /^(\d{3} [^\r\n]*)\r\n/m.exec(this.#text)

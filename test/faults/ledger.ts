@@ -1,6 +1,6 @@
-/** What the sending client saw. */
+/** The sending client's view of a run. */
 
-/** How a try to send a message ended. `Closed`: the connection closed before a reply. */
+/** The ending of a try to send a message. `Closed`: the connection closed before a reply. */
 export type Ending =
   | { kind: 'Accepted'; id: string }
   | { kind: 'Deferred'; reply: string }
@@ -10,13 +10,13 @@ export type Ending =
   | { kind: 'Silent' }
 
 export interface Try {
-  /** Milliseconds of `performance.now`. */
+  /** `began` and `ended` are milliseconds of `performance.now`. */
   began: number
   ended: number
   ending: Ending
 }
 
-/** Every try of every message. The reverse path names both, so that a job leads to its try. */
+/** Every try of every message. The reverse path contains both numbers, so that a job identifies its try. */
 export class Ledger {
   readonly tries = new Map<number, Try[]>()
 
@@ -28,8 +28,8 @@ export class Ledger {
   }
 
   end(message: number, number: number, ending: Ending): void {
-    const found = this.tries.get(message)?.[number]
-    if (found) Object.assign(found, { ended: performance.now(), ending })
+    const entry = this.tries.get(message)?.[number]
+    if (entry) Object.assign(entry, { ended: performance.now(), ending })
   }
 }
 

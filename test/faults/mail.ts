@@ -1,7 +1,7 @@
-/** The messages of a run. Each follows from its number and the run's seed, so none has to be kept. */
+/** The messages of a run. Each is computed from its number and the run's seed, so none is kept. */
 import { Random } from '../support/random.ts'
 
-/** Content as it must be stored, after the field that the ingress adds. */
+/** Returns the content as it must be stored, after the field that the ingress adds. */
 export function contentOf(seed: number, number: number): Buffer {
   const random = new Random(seed, number, 1)
   const head = `From: a@elsewhere.example\r\nTo: b@ours.example\r\nSubject: message ${number} of ${seed}\r\n\r\n`
@@ -17,7 +17,7 @@ export function contentOf(seed: number, number: number): Buffer {
   return Buffer.from(parts.join(''), 'latin1')
 }
 
-/** Mostly small; some are stored as separate objects, and some of these in several parts. */
+/** Returns a size: mostly small; some are stored as separate objects, and some of these in several parts. */
 function sizeOf(number: number, random: Random): number {
   if (number % 4000 === 3999) return random.between(6_000_000, 12_000_000)
   if (number % 1000 === 499) return random.between(1_048_576, 4_000_000)
@@ -25,13 +25,13 @@ function sizeOf(number: number, random: Random): number {
   return random.between(0, 4000)
 }
 
-/** Lines that begin with a dot, that are one dot or empty, and octets above 127. */
+/** Returns a line. Some lines begin with a dot, are one dot or empty, or have octets above 127. */
 function lineOf(random: Random): string {
   const text = random.number().toString(36).repeat(random.between(0, 7))
   return `${random.weighted<string>({ '.': 0.1, '..': 0.05, '.\r\n': 0.05, é: 0.05 }, '')}${text}\r\n`
 }
 
-/** Content on the wire: with dot-stuffing and the final dot. */
+/** Returns the content as it is transmitted: with dot-stuffing and the final dot. */
 export function stuffed(content: Buffer): Buffer {
   const lines = `\r\n${content.toString('latin1')}`.replaceAll('\r\n.', '\r\n..')
   return Buffer.from(`${lines.slice(2)}.\r\n`, 'latin1')

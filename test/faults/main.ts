@@ -1,7 +1,7 @@
 /**
- * Tests that no accepted message is lost. The ingress runs as deployed, with a storage that has every fault of a
- * network, and is killed repeatedly. A client sends each message until it gets 250. Then the client's view is
- * compared with what is stored: `npm run test:faults [-- --messages N --seed N --kills N --sessions N]`. Exits with 1
+ * Tests that no accepted message is lost. The ingress runs as deployed, with a storage that simulates every fault of
+ * a network, and is killed repeatedly. A client sends each message until it gets 250. Then the client's view is
+ * compared with the stored data: `npm run test:faults [-- --messages N --seed N --kills N --sessions N]`. Exits with 1
  * when anything is missing, wrong, or stored twice without a reason.
  */
 import { parseArgs } from 'node:util'
@@ -37,8 +37,8 @@ function wholeNumber(name: string, text: string): number {
 
 console.log(`seed ${seed}: ${messages} messages, ${sessions} sessions, ${kills} kills`)
 
-const kept = new StoredData()
-const storage = await FaultyStorage.start(kept, new FaultPlan(seed))
+const storedData = new StoredData()
+const storage = await FaultyStorage.start(storedData, new FaultPlan(seed))
 const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
 const port = await freePort()
 const ingress = new IngressProcess({
@@ -64,7 +64,7 @@ const ingress = new IngressProcess({
 })
 const began = performance.now()
 const ledger = new Ledger()
-const due = killsDue()
+const killPoints = chooseKillPoints()
 let killing: Promise<void> = Promise.resolve()
 const sender = new Sender({ port, seed, messages, sessions, ledger, onProgress })
 
@@ -77,7 +77,7 @@ await storage.stop()
 const evaluation = compareWithStorage({
   messages,
   ledger,
-  stored: kept,
+  stored: storedData,
   kills: ingress.kills,
   contentOf: (message) => contentOf(seed, message),
 })
@@ -87,8 +87,8 @@ if (ingress.kills.length < kills) evaluation.findings.push(`only ${ingress.kills
 console.log(report(evaluation))
 process.exit(evaluation.findings.length === 0 ? 0 : 1)
 
-/** @returns for each kill, in order, the number of completed messages at which it is due */
-function killsDue(): number[] {
+/** @returns for each kill, in order, the number of completed messages after which it happens */
+function chooseKillPoints(): number[] {
   const random = new Random(seed, 5)
   return Array.from({ length: kills }, (_, index) =>
     Math.floor(((index + random.number()) * messages) / kills),
@@ -97,8 +97,8 @@ function killsDue(): number[] {
 
 function onProgress(done: number): void {
   if (done % 10_000 === 0) console.log(`${done} after ${seconds()} s`)
-  if (due[0] === undefined || done < due[0]) return
-  due.shift()
+  if (killPoints[0] === undefined || done < killPoints[0]) return
+  killPoints.shift()
   killing = killing.then(() => ingress.killAndStart())
 }
 
@@ -108,7 +108,7 @@ function seconds(): string {
 
 function report({ findings, accepted, duplicates, tries }: Comparison): string {
   const sorted = (counts: ReadonlyMap<string, number>) =>
-    [...counts].sort(([one], [other]) => one.localeCompare(other))
+    [...counts].sort(([first], [second]) => first.localeCompare(second))
   const rows = [
     ['messages sent and accepted', `${accepted} of ${messages}`],
     ['seconds', seconds()],
@@ -116,7 +116,7 @@ function report({ findings, accepted, duplicates, tries }: Comparison): string {
     ...sorted(tries).map(([kind, count]) => [`tries: ${kind}`, String(count)]),
     ['sessions refused or closed before a message', String(sender.refusedSessions)],
     ...sorted(storage.faults).map(([fault, count]) => [`faults: ${fault}`, String(count)]),
-    ['jobs', String(kept.jobs.length)],
+    ['jobs', String(storedData.jobs.length)],
     ...sorted(duplicates).map(([cause, count]) => [`duplicates: ${cause}`, String(count)]),
     ['findings', String(findings.length)],
   ]

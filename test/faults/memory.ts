@@ -1,9 +1,9 @@
 /**
- * Tests that memory stays within the task's. The ingress runs as deployed, with as many TLS sessions as it accepts
- * and a large message in each. Some clients send at full speed, some slowly, some stop in the middle and stay. During
+ * Tests that the ingress's memory stays below the task's memory. The ingress runs as deployed, with as many TLS sessions as it accepts
+ * and a large message in each. Some clients send at full speed, some slowly, some stop in the middle and stay connected. During
  * and after this a small message must be accepted as usual: `npm run test:memory [-- --memory MIB --sessions N
  * --megabytes N]`. Exits with 1 when the process exceeded the task's memory, a message was refused, or stored content
- * differs from what was sent. The spool needs sessions × megabytes of disk in the temporary folder.
+ * differs from the sent content. The spool needs sessions × megabytes of disk in the temporary folder.
  */
 import { spawn } from 'node:child_process'
 import { createHash, hash } from 'node:crypto'
@@ -41,8 +41,8 @@ function wholeNumber(name: keyof typeof values): number {
 
 const mebibyte = 1024 * 1024
 const failures: string[] = []
-function expect(holds: boolean, what: string): void {
-  if (!holds) failures.push(what)
+function expect(holds: boolean, failure: string): void {
+  if (!holds) failures.push(failure)
 }
 
 /** Every line is unique, so that misplaced octets are found. */
@@ -108,7 +108,7 @@ try {
 for (const failure of failures) console.log(`FAILED: ${failure}`)
 process.exit(failures.length > 0 ? 1 : 0)
 
-/** Node's flags in the image. */
+/** Returns the command-line flags of Node in the ingress's image. */
 function deployedFlags(): string[] {
   const [, command] = /^CMD (.*)$/m.exec(readFileSync('functions/smtp-ingress/Dockerfile', 'utf8')) ?? []
   return JSON.parse(command ?? '').filter((argument: string) => argument.startsWith('--'))
@@ -127,33 +127,35 @@ async function run(pid: number): Promise<void> {
   // Of ten senders, seven send at full speed, two slowly, and one stops halfway.
   const stopping = senders.filter(({ number }) => number % 10 === 9)
   const ending = senders.filter(({ number }) => number % 10 !== 9)
-  const reply = ({ sender, number, mail }: (typeof senders)[number], pace: number) =>
+  const sendAll = ({ sender, number, mail }: (typeof senders)[number], pace: number) =>
     sender.send(`m${number}@elsewhere.example`, mail.octets, { pace, share: 1 })
   const stopped = stopping.map(({ sender, mail }) =>
     sender.send('stops@elsewhere.example', mail.octets, { pace: 0, share: 0.5 }),
   )
-  const replies = Promise.all(ending.map((each) => reply(each, each.number % 10 <= 6 ? 0 : 50)))
+  const replies = Promise.all(ending.map((each) => sendAll(each, each.number % 10 <= 6 ? 0 : 50)))
   await Promise.all(stopped)
   await sendSmallMessage('while large messages arrive')
-  const answers = await replies
+  const receivedReplies = await replies
   console.log(`${ending.length} messages of ${megabytes} MB got replies after ${seconds(began)} s`)
-  const accepted = ending.filter((_, index) => answers[index]?.startsWith('250 '))
-  const others = answers.filter((answer) => !answer.startsWith('250 '))
-  const late = others.filter((answer) => answer.startsWith('452 4.3.1 Too many large messages'))
-  console.log(`${accepted.length} accepted, ${late.length} deferred after four minutes in the upload queue`)
+  const accepted = ending.filter((_, index) => receivedReplies[index]?.startsWith('250 '))
+  const otherReplies = receivedReplies.filter((reply) => !reply.startsWith('250 '))
+  const timedOut = otherReplies.filter((reply) => reply.startsWith('452 4.3.1 Too many large messages'))
+  console.log(
+    `${accepted.length} accepted, ${timedOut.length} deferred after four minutes in the upload queue`,
+  )
   expect(
-    others.length === late.length,
-    `messages were refused: ${others.find((answer) => !late.includes(answer))}`,
+    otherReplies.length === timedOut.length,
+    `messages were refused: ${otherReplies.find((reply) => !timedOut.includes(reply))}`,
   )
   checkStored(accepted)
   for (const { sender } of stopping) sender.destroy()
   await sendSmallMessage('after them')
-  const last = await LargeSender.greet(port)
-  const answer = await last.send('last@elsewhere.example', mails[0]?.octets ?? Buffer.alloc(0), {
+  const lastSender = await LargeSender.greet(port)
+  const reply = await lastSender.send('last@elsewhere.example', mails[0]?.octets ?? Buffer.alloc(0), {
     pace: 0,
     share: 1,
   })
-  expect(answer.startsWith('250 '), `a large message after them got the reply ${answer}`)
+  expect(reply.startsWith('250 '), `a large message after them got the reply ${reply}`)
   const health = await fetch(`http://127.0.0.1:${healthPort}/health`)
   expect(health.status === 200, `health is ${health.status} ${await health.text()}`)
   console.log(
@@ -162,20 +164,20 @@ async function run(pid: number): Promise<void> {
   expect(peak.mebibytes < memory, `the process used ${peak.mebibytes} MiB, and the task has ${memory}`)
 }
 
-/** A small message must be accepted soon. */
+/** Sends a small message, which must be accepted. */
 async function sendSmallMessage(when: string): Promise<void> {
   const began = performance.now()
   const sender = await LargeSender.greet(port)
-  const answer = await sender.send('small@elsewhere.example', Buffer.from('Subject: small\r\n\r\nText\r\n'), {
+  const reply = await sender.send('small@elsewhere.example', Buffer.from('Subject: small\r\n\r\nText\r\n'), {
     pace: 0,
     share: 1,
   })
   sender.destroy()
-  expect(answer.startsWith('250 '), `a small message ${when} got the reply ${answer}`)
+  expect(reply.startsWith('250 '), `a small message ${when} got the reply ${reply}`)
   console.log(`a small message ${when} got its reply after ${seconds(began)} s`)
 }
 
-/** Every message accepted with 250 has one job, and its octets are those sent. */
+/** Checks that every message accepted with 250 has one job, and that its octets are the sent octets. */
 function checkStored(sent: readonly { number: number; mail: (typeof mails)[number] }[]): void {
   const jobs = new Map(storage.jobs.map((job) => [job.message.envelope.mailFrom, job.message.content]))
   for (const { number, mail } of sent) {

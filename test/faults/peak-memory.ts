@@ -8,7 +8,7 @@ export class PeakMemory {
     this.#pid = pid
   }
 
-  /** Peak of the resident set until now. */
+  /** Peak of the resident set so far. */
   get mebibytes(): number {
     const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
     return Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024)

@@ -1,7 +1,7 @@
 /** The fault of each request. It depends only on the run's seed and the request's number. */
 import { Random } from '../support/random.ts'
 
-/** Faults after which the ingress cannot know that its request was executed. It was. */
+/** Faults after the execution of a request. The ingress cannot know that the request was executed. */
 export const afterTheFact = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const
 
 export type Fault =
@@ -18,15 +18,15 @@ export type Fault =
   | 'EntriesRefused'
   /** The response omits some entries of a batch, accepted or not. */
   | 'EntriesUnnamed'
-  /** The response has another digest of an entry's body than what was sent. */
+  /** The response has a digest that differs from that of the sent entry's body. */
   | 'EntryDamaged'
   | (typeof afterTheFact)[number]
 
 export interface Planned {
   fault: Fault
-  /** Milliseconds before the response. */
+  /** Delay of the response in milliseconds. */
   delay: number
-  /** For other random choices. */
+  /** Random numbers for other choices. */
   random: Random
 }
 

@@ -15,12 +15,12 @@ export interface SenderOptions {
   onProgress(done: number): void
 }
 
-/** Milliseconds before a deferred message is tried again. */
+/** Wait before a deferred message is retried. */
 const retryDelayMs = 50
 
 export class Sender {
   readonly #options: SenderOptions
-  readonly #again: number[] = []
+  readonly #deferred: number[] = []
   #next = 0
   #done = 0
   /** Refused greetings, and sessions that ended before a message began. */
@@ -57,7 +57,11 @@ export class Sender {
 
   /** Sends the messages of one session. */
   async #sendSome(session: ClientSession, random: Random): Promise<void> {
-    for (let left = random.between(1, 60); left > 0 && session.isOpen && !this.#isDone; left--) {
+    for (
+      let remaining = random.between(1, 60);
+      remaining > 0 && session.isOpen && !this.#isDone;
+      remaining--
+    ) {
       const message = this.#take()
       if (message === null) {
         await delay(retryDelayMs)
@@ -66,7 +70,7 @@ export class Sender {
       const ending = await this.#try(session, message, random)
       if (ending.kind === 'Accepted' || ending.kind === 'Refused') this.#options.onProgress(++this.#done)
       else {
-        this.#again.push(message)
+        this.#deferred.push(message)
         await delay(retryDelayMs)
       }
     }
@@ -74,7 +78,7 @@ export class Sender {
   }
 
   #take(): number | null {
-    return this.#again.shift() ?? (this.#next < this.#options.messages ? this.#next++ : null)
+    return this.#deferred.shift() ?? (this.#next < this.#options.messages ? this.#next++ : null)
   }
 
   async #try(session: ClientSession, message: number, random: Random): Promise<Ending> {
@@ -124,13 +128,13 @@ async function send(session: ClientSession, from: string, octets: Buffer, random
   return reply.startsWith('421') ? leave(session, reply) : reply
 }
 
-/** The server has ended the session. */
+/** Closes a session that the server has ended. */
 function leave(session: ClientSession, reply: string): string {
   session.close()
   return reply
 }
 
-/** Cuts the octets at random places, mostly not at all. */
+/** Writes the octets, mostly in one piece, else cut at random places. */
 async function writeInPieces(session: ClientSession, octets: Buffer, random: Random): Promise<void> {
   let from = 0
   for (let cuts = random.happens(0.25) ? random.between(1, 5) : 0; cuts > 0; cuts--) {

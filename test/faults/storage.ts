@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress uses them. They store what they receive, and act on the wire like a
- * proxy: a plan decides which request fails, and how.
+ * S3, SQS and DynamoDB as far as the ingress uses them. They store the received data. A plan decides
+ * which request fails, and how.
  */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -20,14 +20,14 @@ interface Answer {
   key?: string
 }
 
-/** Milliseconds after which the ingress may have given up on a response. */
+/** Time after which the ingress may no longer wait for a response. */
 const clientTimeoutMs = 2500
 
 export class FaultyStorage {
   readonly kept: StoredData
-  /** How often each fault occurred. */
+  /** Number of occurrences of each fault. */
   readonly faults = new Map<string, number>()
-  /** Stops all faults. */
+  /** Set it to stop all faults. */
   isCalm = false
   endpoint = ''
   stop = async () => {}
@@ -122,17 +122,17 @@ export class FaultyStorage {
     const jobs: StoredJob[] = []
     for (const entry of entries) {
       const { Id, MessageBody } = entry
-      const isMet = random.happens(0.4)
-      if (fault === 'EntriesRefused' && isMet) {
+      const isAffected = random.happens(0.4)
+      if (fault === 'EntriesRefused' && isAffected) {
         Failed.push({ Id, Code: 'InternalError', Message: 'try again', SenderFault: random.happens(0.2) })
         continue
       }
-      if (fault === 'EntriesUnnamed' && isMet && random.happens(0.5)) continue
+      if (fault === 'EntriesUnnamed' && isAffected && random.happens(0.5)) continue
       const job = this.kept.take(MessageBody)
-      const isDamaged = fault === 'EntryDamaged' && isMet
-      if (isMet && (fault === 'EntriesUnnamed' || isDamaged)) job.confirmation = { fault }
+      const isDamaged = fault === 'EntryDamaged' && isAffected
+      if (isAffected && (fault === 'EntriesUnnamed' || isDamaged)) job.confirmation = { fault }
       else jobs.push(job)
-      if (isMet && fault === 'EntriesUnnamed') continue
+      if (isAffected && fault === 'EntriesUnnamed') continue
       Successful.push(takenEntry(entry, isDamaged ? 'damaged' : MessageBody))
     }
     return { ...answerOf({ Successful, Failed }), jobs }
@@ -208,12 +208,12 @@ const throttled = (service: Service): Answer =>
       )
 
 function send(response: ServerResponse, { status, headers, body }: Answer, delay: number): void {
-  const give = () => response.destroyed || response.writeHead(status, headers).end(body)
-  if (delay === 0) give()
-  else setTimeout(give, delay)
+  const respond = () => response.destroyed || response.writeHead(status, headers).end(body)
+  if (delay === 0) respond()
+  else setTimeout(respond, delay)
 }
 
-/** Half of the announced body. */
+/** Sends half of the announced body and resets the connection. */
 function cut(response: ServerResponse, { status, headers, body }: Answer): void {
   const { socket } = response
   response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body) + 1) })
@@ -224,19 +224,19 @@ function cut(response: ServerResponse, { status, headers, body }: Answer): void 
 
 const reset = (socket: Socket | null): void => void socket?.resetAndDestroy()
 
-/** Records for each job whether the ingress was told that it was accepted. */
+/** Records for each job whether the ingress got the confirmation that it was accepted. */
 function follow(
   jobs: readonly StoredJob[],
   { fault, response, began }: { fault: Fault; response: ServerResponse; began: number },
 ): void {
-  const results = (said: StoredJob['confirmation']) => {
-    for (const job of jobs) if (job.confirmation === 'Pending') job.confirmation = said
+  const confirm = (confirmation: StoredJob['confirmation']) => {
+    for (const job of jobs) if (job.confirmation === 'Pending') job.confirmation = confirmation
   }
-  if ((afterTheFact as readonly Fault[]).includes(fault)) results({ fault })
+  if ((afterTheFact as readonly Fault[]).includes(fault)) confirm({ fault })
   response.once('finish', () =>
-    results(performance.now() - began > clientTimeoutMs ? { fault: 'response too late' } : 'Taken'),
+    confirm(performance.now() - began > clientTimeoutMs ? { fault: 'response too late' } : 'Taken'),
   )
   response.once('close', () => {
-    if (performance.now() - began > clientTimeoutMs) results({ fault: 'given up' })
+    if (performance.now() - began > clientTimeoutMs) confirm({ fault: 'given up' })
   })
 }

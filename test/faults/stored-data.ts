@@ -1,16 +1,16 @@
-/** What a storage received: objects by key, and jobs in order. */
+/** The data that a storage received: objects by key, and jobs in order. */
 import { createHash } from 'node:crypto'
 
-/** What the queue told the ingress about a job that it accepted. */
+/** The confirmation that the ingress got for a job that the queue accepted. */
 export type Confirmation =
   | 'Pending'
   | 'Taken'
-  /** No confirmation: the injected fault, or a client that was gone. */
+  /** No confirmation, because of the injected fault or because the client had disconnected. */
   | { fault: string }
 
 export interface StoredJob {
   body: string
-  /** Milliseconds of `performance.now`. */
+  /** Time of receipt in milliseconds of `performance.now`. */
   at: number
   confirmation: Confirmation
 }
@@ -26,8 +26,8 @@ export class StoredData {
   #nextUpload = 1
 
   put(key: string, octets: Buffer): void {
-    const known = this.objects.get(key)
-    if (known && !known.equals(octets) && !key.endsWith('/probe'))
+    const previous = this.objects.get(key)
+    if (previous && !previous.equals(octets) && !key.endsWith('/probe'))
       this.findings.push(`object ${key} was written twice, with other octets`)
     this.objects.set(key, octets)
   }
@@ -53,17 +53,17 @@ export class StoredData {
     namedParts: readonly (readonly [number: number, tag: string])[],
   ): boolean {
     const parts = this.#uploads.get(upload)
-    // It was completed and the response was lost: S3 repeats the response.
+    // The upload was completed and the response was lost: S3 repeats the response.
     if (!parts) return this.objects.has(key)
-    const found = namedParts.map(([number, tag]) => {
+    const uploadedParts = namedParts.map(([number, tag]) => {
       const part = parts.get(number)
       return part && tagOf(part) === tag ? part : null
     })
-    if (found.length === 0 || found.includes(null)) {
+    if (uploadedParts.length === 0 || uploadedParts.includes(null)) {
       this.findings.push(`upload of ${key} was completed with missing parts`)
       return false
     }
-    this.put(key, Buffer.concat(found as Buffer[]))
+    this.put(key, Buffer.concat(uploadedParts as Buffer[]))
     this.#uploads.delete(upload)
     return true
   }
@@ -72,7 +72,7 @@ export class StoredData {
     this.#uploads.delete(upload)
   }
 
-  /** From now on the ingress may know that this object is stored. */
+  /** Records that the ingress may know from now on that this object is stored. */
   acknowledge(key: string): void {
     this.#acknowledged.add(key)
   }

@@ -101,7 +101,7 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
   [
     'a name server by TLS without a name',
     { dnsServers: ['tls://192.0.2.1'] },
-    /mailflow\.dnsServers\.0: "tls:\/\/192\.0\.2\.1" is not .*: the name in its certificate is needed/,
+    /mailflow\.dnsServers\.0: "tls:\/\/192\.0\.2\.1" is not .*: the name in its certificate is required/,
   ],
   [
     'a name server over TLS beside one in the clear',

@@ -1,19 +1,19 @@
 /**
- * Explains a status code to people who are not engineers. docs/dsns.md quotes the table. Rows are found by subject
- * and detail of the enhanced status code (RFC 3463). Its class does not count: what defers a message today bounces it
- * later.
+ * Explains a status code to people who are not engineers. docs/dsns.md quotes the table. A row is selected by subject
+ * and detail of the enhanced status code (RFC 3463). The class is ignored: a failure that defers a message first bounces
+ * it later. A comment on each row has the full codes.
  */
 import type { PolicySource } from '../../contract/message.ts'
 
 export interface Advice {
   /** One sentence. */
   happened: string
-  /** One sentence: who can fix it, and how. */
+  /** One sentence: the person who can fix it, and how. */
   remedy: string
 }
 
 interface AdviceRow extends Advice {
-  /** `subject.detail`; `*` matches any detail, alone it matches any code. */
+  /** `subject.detail`, or `subject.*` for any detail, or `*` for any code. */
   code: string
   /** Limits the row to attempts for which this source required TLS. */
   source?: PolicySource
@@ -21,61 +21,61 @@ interface AdviceRow extends Advice {
   ownDecisionOnly?: true
 }
 
-/** The first row that matches counts. docs/dsns.md has the same order. */
+/** The first row that matches is used. docs/dsns.md has the same order. */
 export const advice: readonly AdviceRow[] = [
   {
-    code: '7.320',
+    code: '7.320', // 4.7.320, 5.7.320
     happened: "The recipient's mail server presented a certificate that is not trusted or has been revoked.",
     remedy:
       "The administrator of the recipient's mail server can install a certificate from a trusted authority.",
   },
   {
-    code: '7.321',
+    code: '7.321', // 4.7.321, 5.7.321
     happened: "The recipient's mail server does not offer the encryption that this message must have.",
     remedy: "The administrator of the recipient's mail server can enable TLS (STARTTLS).",
   },
   {
-    code: '7.322',
+    code: '7.322', // 4.7.322, 5.7.322
     happened: "The certificate of the recipient's mail server has expired, or is not valid yet.",
     remedy: "The administrator of the recipient's mail server can renew it.",
   },
   {
-    code: '7.323',
+    code: '7.323', // 4.7.323, 5.7.323
     happened:
       "The recipient's mail server presented a certificate that does not match the records of its domain (DANE).",
     remedy:
       "The administrator of the recipient's domain can publish a TLSA record for the certificate in use.",
   },
   {
-    code: '7.324',
+    code: '7.324', // 4.7.324, 5.7.324
     happened: "The DNS records of the recipient's domain are not validly signed (DNSSEC).",
     remedy: "The administrator of the recipient's domain can fix its DNSSEC signatures.",
   },
   {
-    code: '7.325',
+    code: '7.325', // 4.7.325, 5.7.325
     happened: "The certificate of the recipient's mail server is for another name.",
     remedy: "The administrator of the recipient's mail server can install a certificate with the right name.",
   },
   {
-    code: '7.5',
+    code: '7.5', // 4.7.5, 5.7.5
     source: 'MtaSts',
     happened:
       "The certificate of the recipient's mail server does not satisfy the policy of its domain (MTA-STS).",
     remedy: "The administrator of the recipient's mail server can install a valid certificate with its name.",
   },
   {
-    code: '7.5',
+    code: '7.5', // 4.7.5, 5.7.5
     happened: "An encrypted connection with the recipient's mail server could not be established.",
     remedy: "The administrator of the recipient's mail server can correct its TLS settings.",
   },
   {
-    code: '4.8',
+    code: '4.8', // 4.4.8, 5.4.8
     source: 'MtaSts',
     happened: "The recipient's mail server is not in the list that its domain publishes (MTA-STS).",
     remedy: "The administrator of the recipient's domain can make its MX records and its policy agree.",
   },
   {
-    code: '7.10',
+    code: '7.10', // 4.7.10, 5.7.10
     source: 'RequireTls',
     happened:
       'You asked for encryption all the way (REQUIRETLS), but nothing proves which mail servers belong to the recipient.',
@@ -83,98 +83,97 @@ export const advice: readonly AdviceRow[] = [
       "The administrator of the recipient's domain can sign it (DNSSEC) or publish an MTA-STS policy; or you can send the message without REQUIRETLS.",
   },
   {
-    code: '7.10',
+    code: '7.10', // 4.7.10, 5.7.10
     ownDecisionOnly: true,
     happened:
       'Your message reached this system without the encryption agreed for mail from your organisation.',
-    remedy:
-      'The administrator of your own mail server can configure it to send to this system with TLS only.',
+    remedy: 'The administrator of your mail server can configure it to send to this system with TLS only.',
   },
   {
-    code: '7.30',
+    code: '7.30', // 4.7.30, 5.7.30
     happened:
       "You asked for encryption all the way (REQUIRETLS), but the recipient's mail server does not support it.",
     remedy:
       "The administrator of the recipient's mail server can enable it; or you can send the message without REQUIRETLS.",
   },
   {
-    code: '7.51',
+    code: '7.51', // 4.7.51, 5.7.51
     ownDecisionOnly: true,
     happened: 'Your message did not come from a server that may send mail for your organisation.',
     remedy:
       'Your mail administrator can have the certificate or the address of your server added to this system.',
   },
   {
-    code: '7.64',
+    code: '7.64', // 4.7.64, 5.7.64
     ownDecisionOnly: true,
     happened: 'This system does not relay mail to that address from the server that sent it.',
     remedy: 'Your mail administrator can say which server to use instead.',
   },
   {
-    code: '7.0',
+    code: '7.0', // 4.7.0, 5.7.0
     happened: "The recipient's mail server refused the message for a security reason.",
     remedy: "The recipient's mail administrator can say which one, if you quote the details below.",
   },
   {
-    code: '4.312',
+    code: '4.312', // 4.4.312, 5.4.312
     happened: "The mail servers of the recipient's domain could not be looked up.",
     remedy: "The administrator of the recipient's domain can fix its DNS.",
   },
   {
-    code: '4.315',
+    code: '4.315', // 4.4.315, 5.4.315
     happened: "The recipient's mail server did not answer in time.",
     remedy: "The recipient's mail administrator can check the server and its network.",
   },
   {
-    code: '4.316',
+    code: '4.316', // 4.4.316, 5.4.316
     happened: "The recipient's mail server refused the connection.",
     remedy:
       "The recipient's mail administrator can check that it runs and accepts connections from this system.",
   },
   {
-    code: '4.317',
+    code: '4.317', // 4.4.317, 5.4.317
     happened: "The recipient's mail server could not be reached over the network.",
     remedy:
       "Your mail administrator and the recipient's can check the network and the connectors between them.",
   },
   {
-    code: '4.318',
+    code: '4.318', // 4.4.318, 5.4.318
     happened: "The recipient's mail server closed the connection too early.",
     remedy: "The recipient's mail administrator can find the reason in its logs.",
   },
   {
-    code: '4.5',
+    code: '4.5', // 4.4.5, 5.4.5
     happened: "Too many messages for the recipient's domain had to be sent at the same time.",
-    remedy: 'Your mail administrator can allow more deliveries to that domain at once.',
+    remedy: 'Your mail administrator can allow more deliveries to that domain at the same time.',
   },
   {
-    code: '4.7',
+    code: '4.7', // 4.4.7, 5.4.7
     happened: 'The message could not be delivered within the time allowed.',
     remedy: 'Your mail administrator can find the last obstacle in the details below.',
   },
   {
-    code: '1.1',
+    code: '1.1', // 4.1.1, 5.1.1
     happened: 'The mailbox does not exist.',
     remedy: 'You can check the address for typing mistakes, or ask the recipient for it.',
   },
   {
-    code: '1.2',
+    code: '1.2', // 4.1.2, 5.1.2
     happened: "The recipient's domain does not exist, or does not accept mail.",
     remedy: 'You can check the part after the @ for typing mistakes.',
   },
   {
-    code: '1.10',
+    code: '1.10', // 4.1.10, 5.1.10
     happened: "The recipient's domain declares that it accepts no mail.",
     remedy:
       'You can check the part after the @ for typing mistakes, or ask the recipient for another address.',
   },
   {
-    code: '1.7',
+    code: '1.7', // 4.1.7, 5.1.7
     happened: "The sender's address is not valid.",
     remedy: 'Your mail administrator can correct it.',
   },
   {
-    code: '1.8',
+    code: '1.8', // 4.1.8, 5.1.8
     happened: "The sender's address does not seem to exist.",
     remedy: 'Your mail administrator can correct it.',
   },
@@ -184,7 +183,7 @@ export const advice: readonly AdviceRow[] = [
     remedy: 'You can check it for typing mistakes.',
   },
   {
-    code: '2.2',
+    code: '2.2', // 4.2.2, 5.2.2
     happened: "The recipient's mailbox is full.",
     remedy: 'The recipient can make room in it.',
   },
@@ -194,17 +193,17 @@ export const advice: readonly AdviceRow[] = [
     remedy: 'You can reach the recipient in another way and ask them to check the mailbox.',
   },
   {
-    code: '3.4',
+    code: '3.4', // 4.3.4, 5.3.4
     happened: "The message is larger than the recipient's mail server accepts.",
     remedy: 'You can send it in smaller parts, or share the attachments in another way.',
   },
   {
-    code: '3.0',
+    code: '3.0', // 4.3.0, 5.3.0
     happened: 'A mail system on the way had an internal error.',
     remedy: 'Your mail administrator can see which one in the details below.',
   },
   {
-    code: '3.5',
+    code: '3.5', // 4.3.5, 5.3.5
     happened:
       "This system could not present the certificate that was agreed with the recipient's organisation.",
     remedy: 'Your mail administrator can store the certificate where the connector expects it.',
@@ -220,7 +219,7 @@ export const advice: readonly AdviceRow[] = [
     remedy: "The recipient's mail administrator can find the cause with the details below.",
   },
   {
-    code: '6.7',
+    code: '6.7', // 4.6.7, 5.6.7
     happened:
       "The recipient's mail server does not accept addresses or subjects with letters outside the English alphabet.",
     remedy: 'You can use a plain subject, and an address in English letters if there is one.',
@@ -244,7 +243,7 @@ export const advice: readonly AdviceRow[] = [
 
 /**
  * @param enhanced enhanced status code of the reply; empty when the next hop gave none
- * @param source what required TLS in the last attempt
+ * @param source the source of the TLS requirement in the last attempt
  * @param isFromNextHop whether the reply came from a next hop
  */
 export function adviceFor(enhanced: string, source: PolicySource | null, isFromNextHop: boolean): Advice {

@@ -1,4 +1,4 @@
-/** The part for programs: message/delivery-status (RFC 3464 §2.1), or its UTF-8 form (RFC 6533 §4.1). */
+/** The machine-readable part: message/delivery-status (RFC 3464 §2.1), or its UTF-8 form (RFC 6533 §4.1). */
 import { isIP } from 'node:net'
 import type { BounceJob } from '../../contract/jobs.ts'
 import { normaliseDomain } from '../domain.ts'

@@ -1,4 +1,4 @@
-/** The part for people: what happened, who can fix it and how, and what required TLS. */
+/** The human-readable part: what happened, who can fix it and how, and the source of the TLS requirement. */
 import type { BounceJob, DsnKind } from '../../contract/jobs.ts'
 import type { Attempt, PolicySource, Reply } from '../../contract/message.ts'
 import { domainOf } from '../address.ts'
@@ -31,7 +31,7 @@ export function dsnText(job: BounceJob, hostname: string): string {
     `This is the mail system at ${hostname}.`,
     '',
     openings[kind],
-    `It was received on ${mailDate(message.receivedAt)} and is known here as ${message.id}.`,
+    `The message was received on ${mailDate(message.receivedAt)}. Its id in this system is ${message.id}.`,
     ...recipients.flatMap((reported) => ['', ...recipientLines(reported, kind)]),
     '',
   ].join('\r\n')
@@ -42,7 +42,7 @@ function recipientLines(reported: ReportedRecipient, kind: DsnKind): string[] {
   const lines = [
     ...(kind === 'failed' || kind === 'delayed' ? adviceLines(reported, kind) : []),
     ...(kind === 'delayed' && willRetryUntil !== null
-      ? [`It will be tried until ${mailDate(willRetryUntil)}.`]
+      ? [`This system will try until ${mailDate(willRetryUntil)}.`]
       : []),
     'Details:',
     explanation,
@@ -74,7 +74,7 @@ function adviceOf({ recipient: { lastAttempt }, reply }: ReportedRecipient): Adv
 
 const expiredStatus = '4.4.7'
 
-/** Whether the reply may come from a next hop. TLS failures are found by this system. */
+/** Whether the reply may come from a next hop. A TLS failure is a result of this system. */
 const isNextHopReply = ({ code, text }: Reply, attempt: Attempt | null): boolean =>
   attempt !== null &&
   attempt.host !== null &&
@@ -82,7 +82,7 @@ const isNextHopReply = ({ code, text }: Reply, attempt: Attempt | null): boolean
   attempt.reply.code === code &&
   attempt.reply.text === text
 
-/** Returns what required the TLS that was not met, or else the connector that decided. */
+/** Returns the source of the TLS requirement that was not met, or else the connector that decided. */
 function requirementLines({ recipient, reply, connector }: ReportedRecipient): string[] {
   const { address, lastAttempt } = recipient
   const domain = domainOf(address) ?? "the recipient's domain"

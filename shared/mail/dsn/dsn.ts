@@ -1,7 +1,7 @@
 /**
  * Builds delivery status notifications (RFC 3464 in a multipart/report, RFC 6522). The risks: a DSN about a DSN loops,
- * and a quoted message leaks what forced TLS protected. The defence: there is none for a null reverse path, and it
- * returns only headers unless the policy allows more.
+ * and a quoted message discloses content that forced TLS protected. The defence: a message with a null reverse path gets
+ * no DSN, and a DSN returns only headers unless the policy allows more.
  */
 import { createHash } from 'node:crypto'
 import type { BounceJob } from '../../contract/jobs.ts'
@@ -15,14 +15,14 @@ import { type OriginalContent, returnedPart } from './returned-part.ts'
 export interface Dsn {
   id: string
   octets: Buffer
-  /** Whether it needs SMTPUTF8 (RFC 6531). */
+  /** Whether the DSN needs SMTPUTF8 (RFC 6531). */
   smtpUtf8: boolean
   eightBit: boolean
 }
 
 /**
  * @param hostname the reporting MTA
- * @param original what is left of the message; null when its content is deleted
+ * @param original the original message or its headers; null when its content is deleted
  * @throws Error for a message from `<>`
  */
 export function buildDsn(
@@ -33,7 +33,7 @@ export function buildDsn(
   const { mailFrom, smtpUtf8 } = job.message.envelope
   if (mailFrom === '') throw new Error(`no DSN can be built for ${job.message.id}: it is from <>`)
   const id = dsnId(job)
-  // A non-ASCII sender can only be reached by SMTPUTF8. An ASCII sender may be on a server without it.
+  // A non-ASCII sender can only be reached with SMTPUTF8. An ASCII sender may use a server without SMTPUTF8.
   const addressForm: AddressForm = isAscii(mailFrom) ? 'Ascii' : 'Utf8'
   const headers = [
     `From: Mail Delivery System <postmaster@${hostname}>`,
@@ -64,7 +64,7 @@ const textPart = (text: string): MimePart => ({
   octets: Buffer.from(text),
 })
 
-/** RFC 6533 §4.4: content of ASCII only keeps the traditional type. */
+/** RFC 6533 §4.4: the traditional type for content that is only ASCII. */
 function statusPart(text: string, addressForm: AddressForm): MimePart {
   const octets = Buffer.from(text)
   const encoding = identityEncoding(octets) ?? 'quoted-printable'
@@ -73,7 +73,8 @@ function statusPart(text: string, addressForm: AddressForm): MimePart {
 }
 
 /**
- * Derives the message id from what the DSN reports: a DSN built twice is one message, and its delivery is claimed once.
+ * Derives the message id from the reported recipients: a DSN built twice is one message, and its delivery is claimed
+ * once.
  * The first ten characters are the time of the original ULID.
  */
 export function dsnId({ message, kind, recipients }: BounceJob): string {

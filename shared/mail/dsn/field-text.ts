@@ -1,10 +1,10 @@
-/** Prepares others' text for a field or a line of a DSN. */
+/** Prepares text from senders and next hops for a field or a line of a DSN. */
 
-/** Characters: no line exceeds the 998 octets of RFC 5322 §2.1.1, even when UTF-8 or escapes lengthen it. */
+/** In characters: no line exceeds the 998 octets of RFC 5322 §2.1.1, even when UTF-8 or escapes lengthen it. */
 const maxUtf8Length = 240
 
 /** Returns one line. A line break in text from outside would forge the lines that follow. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the function removes control characters
 export const toOneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
 
 /** RFC 6533 §3: writes each character of the set as `\x{HEX}`. */
@@ -23,5 +23,5 @@ export const toUtf8Line = (text: string): string => toOneLine(text).slice(0, max
 
 export const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length
 
-/** RFC 5322 §3.3. */
+/** RFC 5322 §3.3 */
 export const mailDate = (iso: string): string => new Date(iso).toUTCString().replace('GMT', '+0000')

@@ -1,4 +1,4 @@
-/** Builds a multipart from parts with their encodings (RFC 2046 §5.1, RFC 6522). */
+/** Builds a multipart body from parts with their encodings (RFC 2046 §5.1, RFC 6522). */
 import { encode, wrap } from 'nodemailer/lib/qp'
 
 export interface MimePart {
@@ -47,7 +47,7 @@ const encodedBody = ({ encoding, octets }: MimePart): Buffer =>
 const encodeBareNewlines = (text: string): string =>
   text.replace(/\r(?!\n)/g, '=0D').replace(/(?<!\r)\n/g, '=0A')
 
-/** Returns the encoding that octets need without a change, or null when there is none (RFC 2045 §2.7, §2.8). */
+/** Returns the encoding in which the octets can stay unchanged; null when there is none (RFC 2045 §2.7, §2.8). */
 export function identityEncoding(octets: Buffer): '7bit' | '8bit' | null {
   let length = 0
   let eightBit = false

@@ -1,8 +1,8 @@
-/** Recipients as a DSN writes them: RFC 3461 §4.2 and §6.3, RFC 6533 §3. */
+/** Recipients in the format of a DSN: RFC 3461 §4.2 and §6.3, RFC 6533 §3. */
 import { replaceInvisible } from '../peer-text.ts'
 import { escapeCharacters, isAscii, toAsciiLine } from './field-text.ts'
 
-/** `Ascii` passes every server; `Utf8` needs SMTPUTF8. */
+/** Every server accepts `Ascii`; `Utf8` needs SMTPUTF8. */
 export type AddressForm = 'Ascii' | 'Utf8'
 
 /** Returns type and address of the recipient in RCPT. */
@@ -12,8 +12,8 @@ export function finalRecipient(address: string, form: AddressForm): string {
 }
 
 /**
- * Returns the recipient that the sender named in ORCPT, without xtext. The type `utf-8` may contain escapes, which a
- * field in UTF-8 does not need; invalid escapes (RFC 6533) stay unchanged.
+ * Returns the recipient that the sender named in ORCPT, without xtext. The type `utf-8` may contain escapes, which are
+ * decoded for a field in UTF-8; invalid escapes (RFC 6533) stay unchanged.
  * @param orcpt `type;xtext`
  */
 export function originalRecipient(orcpt: string, form: AddressForm): string {
@@ -30,7 +30,7 @@ const utf8Address = (address: string, form: AddressForm): string =>
 /** utf-8-addr-xtext: printable ASCII without backslash, plus sign and equals sign; the rest is escaped. */
 const utf8AddrXtext = (address: string): string => escapeCharacters(address, /[^!-~]|[\\+=]/gu)
 
-/** RFC 3461 §4. */
+/** RFC 3461 §4 */
 export const fromXtext = (text: string): string =>
   text.replace(/(?:\+[0-9A-F]{2})+/g, (hexadecimal) =>
     Buffer.from(hexadecimal.replaceAll('+', ''), 'hex').toString(),

@@ -1,8 +1,8 @@
 /**
- * The part that returns the message: its headers, or all of it where the policy allows that and the DSN can carry it.
- * message/rfc822 must not be encoded (RFC 2046 §5.2.1), and a server without 8BITMIME rejects an eight-bit DSN, which
- * then is lost without a notice. So a message that is returned whole is seven-bit. It may be eight-bit only for a
- * sender whose address needs SMTPUTF8 and therefore 8BITMIME (RFC 6531 §3.1).
+ * The part that returns the message: its headers, or the whole message if the policy allows that and the DSN can contain
+ * it. message/rfc822 must not be encoded (RFC 2046 §5.2.1). A server without 8BITMIME rejects an eight-bit DSN, which is
+ * then lost without a notice. So only a seven-bit message is returned whole. The exception is a sender whose address
+ * needs SMTPUTF8 and therefore 8BITMIME (RFC 6531 §3.1): it may get an eight-bit message.
  */
 import { isUtf8 } from 'node:buffer'
 import { headerSection } from '../header-section.ts'
@@ -13,7 +13,7 @@ export interface OriginalContent {
   /** `Message`: the whole message. */
   kind: 'Headers' | 'Message'
   octets: Buffer
-  /** Whether its header fields are internationalised (RFC 6531). */
+  /** Whether the header fields of the message are internationalised (RFC 6531). */
   smtpUtf8: boolean
 }
 

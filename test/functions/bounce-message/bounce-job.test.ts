@@ -69,8 +69,8 @@ const job = (kind: BounceJob['kind'] = 'failed'): BounceJob => ({
 
 test('one DSN for all recipients enters the pipeline as a new message from <>', async () => {
   const { run, evaluation, objects } = unit()
-  const given = job()
-  const dsn = await run(given, minutesLater(1))
+  const dsnJob = job()
+  const dsn = await run(dsnJob, minutesLater(1))
   const [{ job: evaluate } = assert.fail('nothing was sent')] = evaluation.sent
   EvaluationJobSchema.parse(evaluate)
   assert.equal(evaluate.message.envelope.mailFrom, '')
@@ -86,54 +86,54 @@ test('one DSN for all recipients enters the pipeline as a new message from <>', 
 
 test('the same job again sends nothing', async () => {
   const { run, evaluation } = unit()
-  const given = job()
-  await run(given, minutesLater(1))
-  assert.equal(await run(given, minutesLater(2)), null)
+  const dsnJob = job()
+  await run(dsnJob, minutesLater(1))
+  assert.equal(await run(dsnJob, minutesLater(2)), null)
   assert.equal(evaluation.sent.length, 1)
 })
 
 test('a delay DSN does not prevent the failure DSN', async () => {
   const { run, evaluation } = unit()
-  const given = job('delayed')
-  await run(given, minutesLater(1))
-  await run({ ...given, kind: 'failed' }, minutesLater(2))
+  const dsnJob = job('delayed')
+  await run(dsnJob, minutesLater(1))
+  await run({ ...dsnJob, kind: 'failed' }, minutesLater(2))
   assert.equal(evaluation.sent.length, 2)
 })
 
 test('the job fails while another worker holds the claim; after the lease the DSN is sent as the same message', async () => {
   const { run, evaluation } = unit()
-  const given = job()
+  const dsnJob = job()
   evaluation.failOnce()
-  await assert.rejects(run(given, minutesLater(1)), /the queue is away/)
-  await assert.rejects(run(given, minutesLater(1)), /another worker/)
-  const dsn = await run(given, minutesLater(3))
+  await assert.rejects(run(dsnJob, minutesLater(1)), /the queue is away/)
+  await assert.rejects(run(dsnJob, minutesLater(1)), /another worker/)
+  const dsn = await run(dsnJob, minutesLater(3))
   assert.equal(evaluation.sent[0]?.job.message.id, dsn)
   assert.equal(evaluation.sent.length, 1)
 })
 
 test('a worker that dies between two completions causes no second DSN', async () => {
   const { run, evaluation, claims } = unit()
-  const given = job()
+  const dsnJob = job()
   const complete = claims.complete.bind(claims)
   let completions = 0
   claims.complete = async (...call) => {
     if (++completions === 2) throw new Error('the worker died')
     return complete(...call)
   }
-  await assert.rejects(run(given, minutesLater(1)), /the worker died/)
+  await assert.rejects(run(dsnJob, minutesLater(1)), /the worker died/)
   claims.complete = complete
-  assert.equal(await run(given, minutesLater(3)), null)
-  assert.equal(await run(given, minutesLater(5)), null)
+  assert.equal(await run(dsnJob, minutesLater(3)), null)
+  assert.equal(await run(dsnJob, minutesLater(5)), null)
   assert.equal(evaluation.sent.length, 1)
 })
 
-test('a job whose worker died sends no second DSN, even if another job has reported some of the others since', async () => {
+test('a job whose worker died sends no second DSN, even if another job has reported some of its recipients in the meantime', async () => {
   const { run, evaluation, claims } = unit()
-  const given = job()
-  const third = given.recipients
+  const dsnJob = job()
+  const third = dsnJob.recipients
     .slice(0, 1)
     .map((each) => ({ ...each, recipient: recipient({ address: 'd@x.example' }) }))
-  const all = { ...given, recipients: [...given.recipients, ...third] }
+  const all = { ...dsnJob, recipients: [...dsnJob.recipients, ...third] }
   const complete = claims.complete.bind(claims)
   let completions = 0
   claims.complete = async (...call) => {
@@ -142,52 +142,52 @@ test('a job whose worker died sends no second DSN, even if another job has repor
   }
   await assert.rejects(run(all, minutesLater(1)), /the worker died/)
   claims.complete = complete
-  await run({ ...given, recipients: third }, minutesLater(3))
+  await run({ ...dsnJob, recipients: third }, minutesLater(3))
   assert.equal(evaluation.sent.length, 2, 'the other job does not know the first')
   assert.equal(await run(all, minutesLater(3)), null)
   assert.equal(evaluation.sent.length, 2)
 })
 
 test('the same DSN built at another time has another key, so that neither overwrites the other', () => {
-  const [one, other] = ['1', '2'].map((text) => contentReference('content', 'ID', Buffer.from(text)))
-  assert.notEqual(one?.key, other?.key)
+  const [first, second] = ['1', '2'].map((text) => contentReference('content', 'ID', Buffer.from(text)))
+  assert.notEqual(first?.key, second?.key)
 })
 
-test('a message from <> gets no DSN, whatever the job says', async () => {
+test('a message from <> gets no DSN, even if a job requests one', async () => {
   const { run, evaluation } = unit()
-  const given = job()
-  assert.equal(await run({ ...given, message: message({ mailFrom: '' }) }, minutesLater(1)), null)
+  const dsnJob = job()
+  assert.equal(await run({ ...dsnJob, message: message({ mailFrom: '' }) }, minutesLater(1)), null)
   assert.deepEqual(evaluation.sent, [])
 })
 
 describe('the DSN returns', () => {
-  const returned = async (given: Partial<BounceJob>, fields: Partial<BounceDependencies> = {}) => {
+  const returned = async (dsnJob: Partial<BounceJob>, fields: Partial<BounceDependencies> = {}) => {
     const { run, objects } = unit(fields)
-    const dsn = await run({ ...job(), ...given }, minutesLater(1))
+    const dsn = await run({ ...job(), ...dsnJob }, minutesLater(1))
     return readMultipart(objects.get(dsn ?? '') ?? assert.fail('nothing was stored')).parts[2]
   }
 
-  test('the whole message where the job allows it', async () => {
+  test('the whole message when the job allows that', async () => {
     const part = await returned({ returnsContent: true })
     assert.deepEqual([part?.type, part?.text], ['message/rfc822', whole])
   })
 
-  test('the headers where the job says nothing', async () => {
+  test('the headers when the job does not allow more', async () => {
     const part = await returned({})
     assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
   })
 
-  test('the headers of a message above the size limit, and reads no more than these', async () => {
+  test('the headers of a message above the size limit, and only the headers are read', async () => {
     const part = await returned({ returnsContent: true }, { maxReturnedOctets: 999, read: missing })
     assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
   })
 
-  test('nothing of deleted content, and is sent nevertheless', async () => {
+  test('nothing of deleted content, and the DSN is sent nevertheless', async () => {
     assert.equal(await returned({}, { readHeaders: missing }), undefined)
     assert.equal(await returned({ returnsContent: true }, { read: missing }), undefined)
   })
 
-  test('nothing while the store fails: the job comes back', async () => {
+  test('nothing while the store fails, and the job is retried', async () => {
     const fails = async () => {
       throw new Error('the store is away')
     }
@@ -198,25 +198,25 @@ describe('the DSN returns', () => {
 describe('the envelope of a DSN', () => {
   const envelopeOf = async (fields: Partial<Envelope>, headers = 'Subject: Hello\r\n') => {
     const { run, evaluation } = unit({ readHeaders: async () => Buffer.from(headers) })
-    const given = job()
-    const envelope = { ...given.message.envelope, ...fields }
-    await run({ ...given, message: { ...given.message, envelope } }, minutesLater(1))
+    const dsnJob = job()
+    const envelope = { ...dsnJob.message.envelope, ...fields }
+    await run({ ...dsnJob, message: { ...dsnJob.message, envelope } }, minutesLater(1))
     const sent = evaluation.sent[0]?.job ?? assert.fail('nothing was sent')
     return { ...sent.message.envelope, to: sent.recipients.map(({ address, notify }) => [address, notify]) }
   }
 
-  test('asks for no extension and forwards no extension of the message', async () => {
+  test('requests no extension and forwards no extension of the message', async () => {
     assert.deepEqual(await envelopeOf({ dsn: { ret: 'FULL', envid: 'x' }, eightBitMime: true }), {
       ...basicEnvelope(''),
       to: [['a@ours.example', null]],
     })
   })
 
-  test('asks for REQUIRETLS where the message did (RFC 8689 §5)', async () => {
+  test('requests REQUIRETLS when the message did (RFC 8689 §5)', async () => {
     assert.equal((await envelopeOf({ requireTls: true })).requireTls, true)
   })
 
-  test('asks for SMTPUTF8 only where the sender’s address needs it', async () => {
+  test('requests SMTPUTF8 only when the sender’s address needs it', async () => {
     const german = 'Subject: Gr\u00fc\u00dfe\r\n'
     const { smtpUtf8, eightBitMime } = await envelopeOf(
       { mailFrom: 'j\u00f6rg@ours.example', smtpUtf8: true },
@@ -230,20 +230,20 @@ describe('the envelope of a DSN', () => {
 
 describe('a DSN can be transmitted', () => {
   const german = Buffer.from('Subject: Gr\u00fc\u00dfe\r\n')
-  const isTakenBy = async (mailFrom: string, extensions: string[]) => {
+  const isAcceptedBy = async (mailFrom: string, extensions: string[]) => {
     const { run, evaluation, objects } = unit({ readHeaders: async () => german })
-    const given = job()
-    const envelope = { ...given.message.envelope, mailFrom, smtpUtf8: true }
-    const recipients = given.recipients.map((each) => {
+    const dsnJob = job()
+    const envelope = { ...dsnJob.message.envelope, mailFrom, smtpUtf8: true }
+    const recipients = dsnJob.recipients.map((each) => {
       const { address } = each.recipient
       return { ...each, recipient: recipient({ address: `jos\u00e9.${address}` }) }
     })
-    await run({ ...given, message: { ...given.message, envelope }, recipients }, minutesLater(1))
+    await run({ ...dsnJob, message: { ...dsnJob.message, envelope }, recipients }, minutesLater(1))
     const { message: dsn, recipients: to } = evaluation.sent[0]?.job ?? assert.fail('nothing was sent')
     const traits = traitsOf(dsn.envelope, to, objects.get(dsn.id) ?? Buffer.of())
     return checkExtensions(traits, new Map(extensions.map((name) => [name, '']))) === null
   }
-  const rows: [what: string, mailFrom: string, extensions: string[], taken: boolean][] = [
+  const rows: [name: string, mailFrom: string, extensions: string[], accepted: boolean][] = [
     ['from an ASCII sender, to any server', 'a@ours.example', [], true],
     [
       'for another sender, to a server with SMTPUTF8',
@@ -253,8 +253,8 @@ describe('a DSN can be transmitted', () => {
     ],
     ['for another sender, to no other server', 'j\u00f6rg@ours.example', ['8BITMIME'], false],
   ]
-  for (const [what, mailFrom, extensions, taken] of rows)
-    test(`about internationalised mail ${what}`, async () => {
-      assert.equal(await isTakenBy(mailFrom, extensions), taken)
+  for (const [name, mailFrom, extensions, accepted] of rows)
+    test(`about internationalised mail ${name}`, async () => {
+      assert.equal(await isAcceptedBy(mailFrom, extensions), accepted)
     })
 })

@@ -57,11 +57,11 @@ const failed: Outcome = {
 
 interface Worker extends Dependencies {
   evaluation: RecordingQueue<EvaluationJob>
-  /** Recipients sent to the next hop, one list a transaction. */
+  /** Recipients sent to the next hop, one list per transaction. */
   transmitted: string[][]
 }
 
-/** A worker with a scripted next hop; it may die at one of its steps. */
+/** Creates a worker with a scripted next hop. Overridden dependencies may let it die at a step. */
 function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies> = {}): Worker {
   const transmitted: string[][] = []
   return {
@@ -100,15 +100,15 @@ const dies = async (): Promise<never> => {
 describe('a delivery job', () => {
   it('transmits its recipients together, records each result and reports it', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const one = worker({ 'b@partner.example': failed })
-    const delivery = await deliverJob(job, one)
-    assert.deepEqual(one.transmitted, [['a@partner.example', 'b@partner.example']])
+    const testWorker = worker({ 'b@partner.example': failed })
+    const delivery = await deliverJob(job, testWorker)
+    assert.deepEqual(testWorker.transmitted, [['a@partner.example', 'b@partner.example']])
     assert.equal(delivery.leasesExpired, 0)
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     assert.equal(await state(job, 'b@partner.example'), undefined)
     const attempt: Attempt = { ...failed, number: 1, at: receivedAt.toISOString(), durationMs: 0 }
     assert.deepEqual(
-      one.evaluation.take().map(({ job: sent }) => sent),
+      testWorker.evaluation.take().map(({ job: sent }) => sent),
       [
         {
           message: job.message,
@@ -129,16 +129,16 @@ describe('a delivery job', () => {
         at += took
         return new Map([['a@partner.example', failed]])
       }
-      const one = worker({}, { now: () => new Date(at), transmit })
-      const { triedNow } = await deliverJob(jobFor(['a@partner.example']), one)
+      const testWorker = worker({}, { now: () => new Date(at), transmit })
+      const { triedNow } = await deliverJob(jobFor(['a@partner.example']), testWorker)
       assert.equal(triedNow[0]?.attempt.durationMs, durationMs)
     }
   })
 
   it('sends evaluation nothing when every recipient was delivered', async () => {
-    const one = worker({})
-    await deliverJob(jobFor(['a@partner.example']), one)
-    assert.deepEqual(one.evaluation.take(), [])
+    const testWorker = worker({})
+    await deliverJob(jobFor(['a@partner.example']), testWorker)
+    assert.deepEqual(testWorker.evaluation.take(), [])
   })
 
   it('reports a success to evaluation when the sender requested a success DSN', async () => {
@@ -147,10 +147,10 @@ describe('a delivery job', () => {
       ...each,
       notify: index === 0 ? (['SUCCESS', 'FAILURE'] as const).slice() : (['FAILURE'] as const).slice(),
     }))
-    const one = worker({ 'a@partner.example': { ...delivered, dsnPassedOn: false } })
-    await deliverJob({ ...job, recipients }, one)
+    const testWorker = worker({ 'a@partner.example': { ...delivered, dsnPassedOn: false } })
+    await deliverJob({ ...job, recipients }, testWorker)
     assert.deepEqual(
-      one.evaluation
+      testWorker.evaluation
         .take()
         .flatMap(({ job: sent }) =>
           sent.recipients.map(({ address, attempts, lastAttempt }) => [
@@ -166,17 +166,17 @@ describe('a delivery job', () => {
 
   it('records `Delivered` only after its report, when a success DSN was requested', async () => {
     const job = jobFor(['a@partner.example'])
-    const given = {
+    const successDsnJob = {
       ...job,
       recipients: job.recipients.map((each) => ({ ...each, notify: ['SUCCESS' as const] })),
     }
     class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
     }
-    const one = worker({}, { claims: new Forgetful(db.documents, db.messagesTable) })
-    one.evaluation.failOnce()
-    await assert.rejects(deliverJob(given, one), /the queue is away/)
-    assert.equal(await state(given, 'a@partner.example'), undefined)
+    const testWorker = worker({}, { claims: new Forgetful(db.documents, db.messagesTable) })
+    testWorker.evaluation.failOnce()
+    await assert.rejects(deliverJob(successDsnJob, testWorker), /the queue is away/)
+    assert.equal(await state(successDsnJob, 'a@partner.example'), undefined)
   })
 
   it('is tried once although the queue delivers it twice, and its outcome is reported again', async () => {
@@ -193,7 +193,7 @@ describe('a delivery job', () => {
     assert.deepEqual(second.evaluation.take(), first.evaluation.take())
   })
 
-  it('is tried once when two workers get it at the same time', async () => {
+  it('is tried once when several workers get it at the same time', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example', 'c@partner.example'])
     const workers = [worker({}), worker({}), worker({})]
     await Promise.all(workers.map((each) => deliverJob(job, each)))
@@ -201,7 +201,7 @@ describe('a delivery job', () => {
     assert.deepEqual(all, ['a@partner.example', 'b@partner.example', 'c@partner.example'])
   })
 
-  it('is tried again as another attempt', async () => {
+  it('is tried again with the next attempt number', async () => {
     const job = jobFor(['a@partner.example'])
     await deliverJob(job, worker({ 'a@partner.example': failed }))
     const next = worker({})
@@ -209,23 +209,28 @@ describe('a delivery job', () => {
     assert.deepEqual(next.transmitted, [['a@partner.example']])
   })
 
-  it('names a recipient that another worker is trying, and still serves the others', async () => {
+  it('names a recipient that another worker is trying, and still delivers to the others', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const elsewhere = new Claims<Attempt | Cancelled>(db.documents, db.messagesTable)
-    await elsewhere.claim(attemptKey(job.message.id, 'a@partner.example', 1), receivedAt, leaseMs, 2 ** 31)
-    const one = worker({})
-    const delivery = await deliverJob(job, one)
-    assert.deepEqual(one.transmitted, [['b@partner.example']])
+    const claimsOfOtherWorker = new Claims<Attempt | Cancelled>(db.documents, db.messagesTable)
+    await claimsOfOtherWorker.claim(
+      attemptKey(job.message.id, 'a@partner.example', 1),
+      receivedAt,
+      leaseMs,
+      2 ** 31,
+    )
+    const testWorker = worker({})
+    const delivery = await deliverJob(job, testWorker)
+    assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
     assert.deepEqual(
       delivery.busy.map(({ address }) => address),
       ['a@partner.example'],
     )
   })
 
-  it('sends one address one copy, however often the job names it', async () => {
-    const one = worker({})
-    const delivery = await deliverJob(jobFor(['a@partner.example', 'a@partner.example']), one)
-    assert.deepEqual([one.transmitted, delivery.busy], [[['a@partner.example']], []])
+  it('sends one copy to an address that the job names twice', async () => {
+    const testWorker = worker({})
+    const delivery = await deliverJob(jobFor(['a@partner.example', 'a@partner.example']), testWorker)
+    assert.deepEqual([testWorker.transmitted, delivery.busy], [[['a@partner.example']], []])
   })
 
   it('makes no attempt and leaves no claim while its content cannot be read', async () => {
@@ -238,15 +243,19 @@ describe('a delivery job', () => {
     assert.deepEqual(sound.transmitted, [['a@partner.example']])
   })
 
-  for (const [what, octets, held] of [
-    ['a small message is read before its turn', 1024 * 1024, 1],
-    ['a large message is read in its turn, since many may wait', 1024 * 1024 + 1, 0],
+  for (const [title, octets, readsBefore] of [
+    ['reads a small message before the destination queue reaches the job', 1024 * 1024, 1],
+    [
+      'reads a large message when the destination queue reaches the job, because many jobs may wait',
+      1024 * 1024 + 1,
+      0,
+    ],
   ] as const)
-    it(what, async () => {
+    it(title, async () => {
       let read = 0
-      const atTurn: number[] = []
+      const readsAtStart: number[] = []
       const job = ofLength(octets)
-      const one = worker(
+      const testWorker = worker(
         {},
         {
           read: async () => {
@@ -254,13 +263,13 @@ describe('a delivery job', () => {
             return Buffer.from('octets')
           },
           runExclusive: async (work) => {
-            atTurn.push(read)
+            readsAtStart.push(read)
             return work()
           },
         },
       )
-      assert.equal((await deliverJob(job, one)).triedNow.length, 1)
-      assert.deepEqual({ atTurn, read }, { atTurn: [held], read: 1 })
+      assert.equal((await deliverJob(job, testWorker)).triedNow.length, 1)
+      assert.deepEqual({ readsAtStart, read }, { readsAtStart: [readsBefore], read: 1 })
     })
 
   it('leaves no claim while the content of a large message cannot be read', async () => {
@@ -271,11 +280,11 @@ describe('a delivery job', () => {
 })
 
 describe('a job that has waited long for a slot', () => {
-  const fullHouse = { runExclusive: async () => 'NoSlot' as const }
+  const noFreeSlot = { runExclusive: async () => 'NoSlot' as const }
 
-  it('fails like an attempt, which is decided like any other', async () => {
+  it('is reported as a failed attempt', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits }
-    const first = worker({}, fullHouse)
+    const first = worker({}, noFreeSlot)
     const delivery = await deliverJob(job, first)
     assert.deepEqual([first.transmitted, delivery.postponed], [[], null])
     const [reported] = first.evaluation.take()
@@ -283,15 +292,15 @@ describe('a job that has waited long for a slot', () => {
     assert.equal(recipient?.attempts, 1)
     assert.equal(recipient?.lastAttempt?.outcome, 'TemporaryFailure')
     assert.equal(recipient?.lastAttempt?.reply.enhanced, '4.4.5')
-    // A copy of the job finds the attempt made, even if a slot is free by then.
+    // A copy of the job makes no second attempt, even if a slot is free in the meantime.
     const second = worker({})
     await deliverJob(job, second)
     assert.deepEqual(second.transmitted, [])
   })
 
-  it('goes back to the queue until then and claims nothing', async () => {
+  it('returns to the queue before that and claims nothing', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits - 1 }
-    const busy = worker({}, fullHouse)
+    const busy = worker({}, noFreeSlot)
     assert.equal((await deliverJob(job, busy)).postponed, 'NoSlot')
     assert.deepEqual(busy.evaluation.take(), [])
     const free = worker({})
@@ -301,22 +310,25 @@ describe('a job that has waited long for a slot', () => {
 })
 
 describe('a worker that dies', () => {
-  it('between the next hop’s 250 and writing it causes the one unavoidable duplicate, after the lease and counted', async () => {
+  it('between the next hop’s 250 and its record causes one unavoidable duplicate, which is sent after the lease and counted', async () => {
     const job = jobFor(['a@partner.example'])
-    const taken: string[] = []
+    const acceptedBy: string[] = []
     const dying = worker(
       {},
       {
         transmit: () => {
-          taken.push('first')
+          acceptedBy.push('first')
           return dies()
         },
       },
     )
     await assert.rejects(deliverJob(job, dying), Died)
-    const soon = worker({}, { now: () => minutesLater(5) })
-    assert.equal((await deliverJob(job, soon)).busy.length, 1)
-    assert.deepEqual([taken, soon.transmitted, soon.evaluation.take()], [['first'], [], []])
+    const beforeExpiry = worker({}, { now: () => minutesLater(5) })
+    assert.equal((await deliverJob(job, beforeExpiry)).busy.length, 1)
+    assert.deepEqual(
+      [acceptedBy, beforeExpiry.transmitted, beforeExpiry.evaluation.take()],
+      [['first'], [], []],
+    )
     const later = worker({}, { now: () => minutesLater(7) })
     const delivery = await deliverJob(job, later)
     assert.equal(delivery.leasesExpired, 1)
@@ -324,7 +336,7 @@ describe('a worker that dies', () => {
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 
-  it('after writing the next hop’s 250 causes no duplicate, and the delivery is still recorded', async () => {
+  it('after it recorded the next hop’s 250 causes no duplicate, and the delivery is still recorded', async () => {
     const job = jobFor(['a@partner.example'])
     class DyingTrace extends Trace {
       override recordDelivered = dies
@@ -338,7 +350,7 @@ describe('a worker that dies', () => {
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 
-  it('before it reported a failure has its report sent by the next', async () => {
+  it('before it reported a failure causes no lost report: the next worker sends it', async () => {
     const job = jobFor(['a@partner.example'])
     const dying = worker({ 'a@partner.example': failed })
     dying.evaluation.failOnce()
@@ -355,14 +367,14 @@ describe('a worker that dies', () => {
     class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
     }
-    const one = worker(
+    const testWorker = worker(
       { 'b@partner.example': failed },
       { claims: new Forgetful(db.documents, db.messagesTable) },
     )
-    const delivery = await deliverJob(job, one)
+    const delivery = await deliverJob(job, testWorker)
     assert.equal(delivery.unwritten.length, 2)
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
-    assert.equal(one.evaluation.take().length, 1)
+    assert.equal(testWorker.evaluation.take().length, 1)
   })
 
   it('does not try a delivered recipient again, even if the result was never written', async () => {
@@ -389,21 +401,21 @@ describe('a worker that dies', () => {
     const claims = new Forgetful(db.documents, db.messagesTable)
     await decide(jobPosition(1, receivedAt.toISOString()))
     await deliverJob(job, worker({ [address]: failed }, { claims }))
-    const again = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
-    assert.equal((await deliverJob(job, again)).leasesExpired, 1, 'its outcome was not decided')
+    const repeated = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
+    assert.equal((await deliverJob(job, repeated)).leasesExpired, 1, 'its outcome was not decided')
     await decide(jobPosition(2, null))
     const later = worker({}, { now: () => minutesLater(20) })
     const delivery = await deliverJob(job, later)
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
   })
 
-  describe('whose attempt was cancelled', () => {
-    const cancelled = async () => {
+  describe('before it settled a recipient whose attempt it cancelled', () => {
+    const cancelAttempt = async () => {
       const job = jobFor(['a@partner.example', 'b@partner.example'])
-      const one = worker({})
+      const testWorker = worker({})
       const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
-      await one.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
-      return { job, one }
+      await testWorker.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+      return { job, testWorker }
     }
     const settle = (job: DeliveryJob) =>
       db.documents.send(
@@ -417,23 +429,23 @@ describe('a worker that dies', () => {
         }),
       )
 
-    it('is never tried once the recipient is settled', async () => {
-      const { job, one } = await cancelled()
+    it('causes no attempt when the recipient is settled in the meantime', async () => {
+      const { job, testWorker } = await cancelAttempt()
       await settle(job)
-      const delivery = await deliverJob(job, one)
-      const later = await deliverJob(job, { ...one, now: () => minutesLater(60) })
-      assert.deepEqual(one.transmitted, [['b@partner.example']])
-      assert.deepEqual([delivery.busy, later.busy, one.evaluation.take()], [[], [], []])
+      const delivery = await deliverJob(job, testWorker)
+      const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(60) })
+      assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
+      assert.deepEqual([delivery.busy, later.busy, testWorker.evaluation.take()], [[], [], []])
     })
 
-    it('is waited for, and tried when the worker that cancelled it does not settle the recipient', async () => {
-      const { job, one } = await cancelled()
-      const delivery = await deliverJob(job, one)
+    it('leaves the recipient busy until the lease expires; then the recipient is tried', async () => {
+      const { job, testWorker } = await cancelAttempt()
+      const delivery = await deliverJob(job, testWorker)
       assert.deepEqual(
         delivery.busy.map(({ address }) => address),
         ['a@partner.example'],
       )
-      const later = await deliverJob(job, { ...one, now: () => minutesLater(7) })
+      const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(7) })
       assert.deepEqual(addressesOf(later.triedNow), ['a@partner.example'])
       assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     })
@@ -443,13 +455,13 @@ describe('a worker that dies', () => {
 describe('a delivery job after a change of connectors', () => {
   const changed = { connectorsVersion: 2 }
 
-  it('is returned to be decided again at once, and nothing is sent', async () => {
+  it('returns for an immediate new decision, and nothing is sent', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const one = worker({}, changed)
-    const delivery = await deliverJob(job, one)
-    assert.deepEqual([one.transmitted, delivery.handedBack], [[], 2])
+    const testWorker = worker({}, changed)
+    const delivery = await deliverJob(job, testWorker)
+    assert.deepEqual([testWorker.transmitted, delivery.handedBack], [[], 2])
     assert.deepEqual(
-      one.evaluation.take().map(({ job: sent }) => sent),
+      testWorker.evaluation.take().map(({ job: sent }) => sent),
       [
         {
           message: job.message,
@@ -466,38 +478,38 @@ describe('a delivery job after a change of connectors', () => {
     )
   })
 
-  it('is stale when it has no version of connectors', async () => {
+  it('returns when it has no version of connectors', async () => {
     const { connectorsVersion: _, ...job } = jobFor(['a@partner.example'])
     assert.equal((await deliverJob(job, worker({}))).handedBack, 1)
   })
 
-  it('reports an attempt that was made before the change, for its recipient', async () => {
+  it('reports an attempt that was made before the change', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const dying = worker({}, { trace: { recordDelivered: dies } as unknown as Trace })
     await assert.rejects(deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, dying), Died)
-    const one = worker({}, changed)
-    const delivery = await deliverJob(job, one)
+    const testWorker = worker({}, changed)
+    const delivery = await deliverJob(job, testWorker)
     assert.deepEqual(addressesOf(delivery.triedBefore), ['a@partner.example'])
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     assert.deepEqual(
-      one.evaluation.take().map(({ job: sent }) => sent.recipients.map(({ address }) => address)),
+      testWorker.evaluation.take().map(({ job: sent }) => sent.recipients.map(({ address }) => address)),
       [['b@partner.example']],
     )
-    assert.deepEqual(one.transmitted, [])
+    assert.deepEqual(testWorker.transmitted, [])
   })
 
-  it('is returned although its attempt was cancelled, since its worker may never settle it', async () => {
+  it('returns although its attempt was cancelled, because the worker that cancelled it may never settle the recipient', async () => {
     const job = jobFor(['a@partner.example'])
-    const one = worker({}, { ...changed, now: () => minutesLater(30) })
+    const testWorker = worker({}, { ...changed, now: () => minutesLater(30) })
     const key = attemptKey(job.message.id, 'a@partner.example', 1)
-    await one.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
-    const delivery = await deliverJob(job, one)
-    assert.deepEqual([one.transmitted, delivery.busy, delivery.handedBack], [[], [], 1])
+    await testWorker.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+    const delivery = await deliverJob(job, testWorker)
+    assert.deepEqual([testWorker.transmitted, delivery.busy, delivery.handedBack], [[], [], 1])
   })
 
-  it('comes back when it cannot be returned', async () => {
-    const one = worker({}, changed)
-    one.evaluation.failOnce()
-    await assert.rejects(deliverJob(jobFor(['a@partner.example']), one), /the queue is away/)
+  it('is retried when it cannot be sent for a new decision', async () => {
+    const testWorker = worker({}, changed)
+    testWorker.evaluation.failOnce()
+    await assert.rejects(deliverJob(jobFor(['a@partner.example']), testWorker), /the queue is away/)
   })
 })

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { destinationKey } from '../../../functions/deliver-message/destination-key.ts'
 import type { Route } from '../../../shared/contract/jobs.ts'
 
-const [one, other] = [
+const [firstHost, secondHost] = [
   { host: 'mx1.partner.example', port: 25 },
   { host: 'mx2.partner.example', port: 2525 },
 ]
@@ -12,26 +12,26 @@ const many = Array.from({ length: 100 }, (_, index) => ({ host: `mx${index}.part
 describe('the destination key of a job', () => {
   const rows: [string, Route, string | null][] = [
     ['is its domain', { kind: 'Mx', domain: 'partner.example' }, 'partner.example'],
-    ['is its smart host', { kind: 'SmartHosts', hosts: [one] }, 'mx1.partner.example:25'],
+    ['is its smart host', { kind: 'SmartHosts', hosts: [firstHost] }, 'mx1.partner.example:25'],
     [
       'is its smart hosts',
-      { kind: 'SmartHosts', hosts: [one, other] },
+      { kind: 'SmartHosts', hosts: [firstHost, secondHost] },
       'mx1.partner.example:25 mx2.partner.example:2525',
     ],
     [
       'is its smart hosts in any order',
-      { kind: 'SmartHosts', hosts: [other, one] },
+      { kind: 'SmartHosts', hosts: [secondHost, firstHost] },
       'mx1.partner.example:25 mx2.partner.example:2525',
     ],
-    ['is null by SES', { kind: 'Ses' }, null],
+    ['is null for SES', { kind: 'Ses' }, null],
     ['is null for a stored report', { kind: 'TlsReports' }, null],
   ]
-  for (const [whose, route, line] of rows) it(whose, () => assert.equal(destinationKey(route), line))
+  for (const [title, route, key] of rows) it(title, () => assert.equal(destinationKey(route), key))
 
   it('is short for any number of smart hosts', () => {
-    const line = destinationKey({ kind: 'SmartHosts', hosts: many })
-    assert.match(line ?? '', /^[0-9a-f]{64}$/)
-    assert.equal(destinationKey({ kind: 'SmartHosts', hosts: many.toReversed() }), line)
-    assert.notEqual(destinationKey({ kind: 'SmartHosts', hosts: many.slice(1) }), line)
+    const key = destinationKey({ kind: 'SmartHosts', hosts: many })
+    assert.match(key ?? '', /^[0-9a-f]{64}$/)
+    assert.equal(destinationKey({ kind: 'SmartHosts', hosts: many.toReversed() }), key)
+    assert.notEqual(destinationKey({ kind: 'SmartHosts', hosts: many.slice(1) }), key)
   })
 })

@@ -1,4 +1,4 @@
-/** The function as AWS calls it, with its environment and clients. */
+/** deliver-message as AWS calls it, with its environment and clients. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
@@ -41,7 +41,7 @@ const job = (number: number, stored = reference): DeliveryJob =>
 const failedIds = (...jobs: object[]): Promise<string[]> => unit.deliver(...jobs)
 
 describe('deliver-message', () => {
-  it('delivers each job once, however often the queue delivers it', async () => {
+  it('delivers each job once, although the queue delivers it twice', async () => {
     assert.deepEqual(await failedIds(job(1), job(2)), [])
     assert.deepEqual(await failedIds(job(2), job(1)), [])
     assert.equal(partner.received.length, 2)
@@ -61,25 +61,27 @@ describe('deliver-message', () => {
 
   it('returns a job without a slot to the queue, and delivers it when a slot is free', async () => {
     const [connections, busy] = [partner.connections(), job(30)]
-    const line = `127.0.0.1:${partner.port}`
+    const destination = `127.0.0.1:${partner.port}`
     const slots = new Slots(db.documents, db.transportTable, {
       maxSlots: 10,
       leaseMs: 60_000,
       timeoutMs: 5_000,
     })
-    const held = await Promise.all(Array.from({ length: 10 }, () => slots.acquire(line, new Date())))
+    const heldSlots = await Promise.all(
+      Array.from({ length: 10 }, () => slots.acquire(destination, new Date())),
+    )
     assert.deepEqual(await failedIds(busy), [])
     assert.equal(partner.connections(), connections)
-    const [back] = unit.storage.sent.splice(0).filter(({ queue }) => queue === 'delivery')
-    assert.deepEqual(JSON.parse(back?.MessageBody ?? ''), { ...busy, waits: 1 })
-    assert.equal(back?.MessageGroupId, 'partner.example')
-    assert.ok([1, 2].includes(back?.DelaySeconds ?? 0))
-    await held[0]?.release()
-    assert.deepEqual(await failedIds(JSON.parse(back?.MessageBody ?? '')), [])
+    const [returned] = unit.storage.sent.splice(0).filter(({ queue }) => queue === 'delivery')
+    assert.deepEqual(JSON.parse(returned?.MessageBody ?? ''), { ...busy, waits: 1 })
+    assert.equal(returned?.MessageGroupId, 'partner.example')
+    assert.ok([1, 2].includes(returned?.DelaySeconds ?? 0))
+    await heldSlots[0]?.release()
+    assert.deepEqual(await failedIds(JSON.parse(returned?.MessageBody ?? '')), [])
     assert.equal(partner.connections(), connections + 1)
-    const free = await slots.acquire(line, new Date())
+    const free = await slots.acquire(destination, new Date())
     assert.ok(free, 'its slot is free again')
-    await Promise.all([...held, free].map((slot) => slot?.release()))
+    await Promise.all([...heldSlots, free].map((slot) => slot?.release()))
   })
 
   it("presents the connector's certificate to a partner that requests one", async () => {
@@ -105,14 +107,14 @@ describe('deliver-message', () => {
     }
   })
 
-  it('brings back only the job whose stored content differs from what was accepted, without an attempt', async () => {
+  it('reports as failed only the job whose stored content differs from the accepted content, without an attempt', async () => {
     const before = partner.received.length
     const corrupt = { ...reference, sha256: '0'.repeat(64) }
     assert.deepEqual(await failedIds(job(3, corrupt), job(4)), ['m0'])
     assert.equal(partner.received.length, before + 1)
   })
 
-  it('brings back a job that another worker holds', async () => {
+  it('reports as failed a job that another worker holds', async () => {
     const claims = new Claims<Attempt>(db.documents, db.messagesTable)
     const busy = job(5)
     await claims.claim(attemptKey(busy.message.id, 'b@partner.example', 1), new Date(), 60_000, 2 ** 31)
@@ -129,7 +131,7 @@ describe('deliver-message', () => {
     assert.equal(partner.connections(), before + 1)
   })
 
-  it('brings back a record that is no delivery job', async () => {
+  it('reports as failed a record that is no delivery job', async () => {
     assert.deepEqual(await failedIds({ hello: 'world' }), ['m0'])
   })
 })

@@ -8,8 +8,8 @@ import { type Attempt, newRecipient } from '../../../shared/contract/message.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { attempt } from '../../support/fixtures.ts'
 
-const byMx: DeliveryJob['route'] = { kind: 'Mx', domain: 'partner.example' }
-const bySes: DeliveryJob['route'] = { kind: 'Ses' }
+const mxRoute: DeliveryJob['route'] = { kind: 'Mx', domain: 'partner.example' }
+const sesRoute: DeliveryJob['route'] = { kind: 'Ses' }
 const forced = { ...opportunistic, level: 'EncryptionOnly' } as const
 const session = (verified: boolean): Attempt['tls'] => ({
   protocol: 'TLSv1.3',
@@ -20,22 +20,22 @@ const session = (verified: boolean): Attempt['tls'] => ({
   fingerprint256: null,
 })
 
-describe('a delivery counts as', () => {
+describe('the protection of a delivery', () => {
   const rows: [string, DeliveryJob['route'], DeliveryJob['tls'], Attempt['tls']][] = [
-    ['verified', byMx, forced, session(true)],
-    ['encrypted', byMx, opportunistic, session(false)],
-    ['plaintext', byMx, opportunistic, null],
-    ['encrypted', bySes, forced, null],
-    ['unknown', bySes, opportunistic, null],
-    ['unknown', bySes, { ...forced, mode: 'ReportOnly' }, null],
+    ['verified', mxRoute, forced, session(true)],
+    ['encrypted', mxRoute, opportunistic, session(false)],
+    ['plaintext', mxRoute, opportunistic, null],
+    ['encrypted', sesRoute, forced, null],
+    ['unknown', sesRoute, opportunistic, null],
+    ['unknown', sesRoute, { ...forced, mode: 'ReportOnly' }, null],
   ]
-  for (const [counted, route, tls, attempt] of rows)
-    it(`${counted} by ${route.kind}, ${tls.level} ${tls.mode}, ${attempt ? 'over TLS' : 'no session shown'}`, () =>
-      assert.equal(protectionOf({ tls: attempt }, { route, tls }), counted))
+  for (const [protection, route, tls, attempt] of rows)
+    it(`is ${protection} with route ${route.kind}, ${tls.level} ${tls.mode}, ${attempt ? 'over TLS' : 'no session shown'}`, () =>
+      assert.equal(protectionOf({ tls: attempt }, { route, tls }), protection))
 })
 
-/** The metrics of a delivery with these attempts; 0 for a metric that was not counted. */
-function counted(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
+/** Returns the metrics of a delivery with these attempts; 0 for a metric that was not counted. */
+function metricsOf(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
   const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
   const delivery: Delivery = {
     triedNow: attempts.map((fields) => ({
@@ -49,18 +49,18 @@ function counted(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
     postponed: null,
     busy: [],
   }
-  countDelivery(metrics, { route: byMx, tls: opportunistic } as DeliveryJob, delivery)
-  const written = metrics.serializeMetrics() as Record<string, unknown>
+  countDelivery(metrics, { route: mxRoute, tls: opportunistic } as DeliveryJob, delivery)
+  const serialized = metrics.serializeMetrics() as Record<string, unknown>
   metrics.clearMetrics()
-  return names.map((name) => written[name] ?? 0)
+  return names.map((name) => serialized[name] ?? 0)
 }
 
 const failed = { outcome: 'TemporaryFailure' } as const
 
 describe('an attempt that failed without a usable client certificate', () => {
-  const reply = { code: 451, enhanced: '4.3.5', text: 'Client certificate "northwind" is not to be had' }
+  const reply = { code: 451, enhanced: '4.3.5', text: 'Client certificate "northwind" cannot be read' }
   const unusable = (fields: Partial<Attempt>) =>
-    counted([{ ...failed, ...fields }], 'ClientCertificatesUnusable')
+    metricsOf([{ ...failed, ...fields }], 'ClientCertificatesUnusable')
 
   it('is counted', () => assert.deepEqual(unusable({ host: null, reply }), [1]))
 
@@ -72,12 +72,12 @@ describe('an attempt that failed without a usable client certificate', () => {
 })
 
 describe('a message that was sent whole without a reply', () => {
-  it('is counted, since the next attempt may be a duplicate', () =>
+  it('is counted, because the next attempt may create a duplicate', () =>
     assert.deepEqual(
-      counted([{ ...failed, unanswered: true }, failed], 'RepliesLost', 'AttemptsFailed'),
+      metricsOf([{ ...failed, unanswered: true }, failed], 'RepliesLost', 'AttemptsFailed'),
       [1, 2],
     ))
 
-  it('is not counted where there is none', () =>
-    assert.deepEqual(counted([failed], 'RepliesLost', 'AttemptsFailed'), [0, 1]))
+  it('is not counted when the failed attempt got a reply', () =>
+    assert.deepEqual(metricsOf([failed], 'RepliesLost', 'AttemptsFailed'), [0, 1]))
 })

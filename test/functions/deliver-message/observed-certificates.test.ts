@@ -1,6 +1,5 @@
 /**
- * Which certificates of a delivery are recorded, and the event of a change, with the function's clients and on the
- * wire.
+ * The recorded certificates of a delivery, and the event of a change, with the function's clients and over the network.
  */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
@@ -24,7 +23,7 @@ import { createPki, fingerprintOf, type Identity } from '../../support/pki.ts'
 import { startPartner } from '../../support/smtp-partner.ts'
 import {
   at,
-  connector as demanding,
+  connector as connectorRequirement,
   established,
   noStartTls,
   session,
@@ -36,18 +35,18 @@ const connector = { id: 'c1', name: 'To the partner' }
 
 describe('the certificate of a session', () => {
   const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = observedCertificate('a')
-  const shown = established({
+  const partnerTls = established({
     names: { subjectAltNames: ['mx.partner.example', 'agreed.example'], commonName: null },
     certificates: [summary],
     chain: ['AAAA'],
     fingerprint256: summary.fingerprint256,
   })
-  for (const [what, by, given, kept] of [
-    ['that a connector verified', connector, { connector: demanding() }, 'verified by Connector'],
+  for (const [name, jobConnector, sessionFields, expected] of [
+    ['that a connector verified', connector, { connector: connectorRequirement() }, 'verified by Connector'],
     [
       'under a connector that requires encryption',
       connector,
-      { connector: demanding({ level: 'EncryptionOnly', tlsDomain: null }) },
+      { connector: connectorRequirement({ level: 'EncryptionOnly', tlsDomain: null }) },
       'not verified',
     ],
     ['under a connector without TLS requirements', connector, {}, 'not verified'],
@@ -58,25 +57,25 @@ describe('the certificate of a session', () => {
     [
       'with another name than required',
       connector,
-      { connector: demanding(), tls: { ...shown, names: wrongName.names } },
+      { connector: connectorRequirement(), tls: { ...partnerTls, names: wrongName.names } },
       'nothing',
     ],
     ['without a certificate that can be parsed', connector, { tls: established() }, 'nothing'],
   ] as const)
-    test(`${what}: ${kept}`, () => {
+    test(`${name}: ${expected}`, () => {
       const newObservations = new ObservedCertificates()
-      const watch = certificateWatch(newObservations, { connector: by ?? undefined }, () => at)
-      watch.session(session({ tls: shown, ...given }))
-      const found = newObservations.take().map(({ endpoint, verifiedBy }) => {
+      const watch = certificateWatch(newObservations, { connector: jobConnector ?? undefined }, () => at)
+      watch.session(session({ tls: partnerTls, ...sessionFields }))
+      const results = newObservations.take().map(({ endpoint, verifiedBy }) => {
         assert.deepEqual(endpoint, {
           kind: 'PartnerServer',
-          connector: by,
+          connector: jobConnector,
           domain: 'partner.example',
           host: 'mx.partner.example',
         })
         return verifiedBy === null ? 'not verified' : `verified by ${verifiedBy}`
       })
-      assert.deepEqual(found, kept === 'nothing' ? [] : [kept])
+      assert.deepEqual(results, expected === 'nothing' ? [] : [expected])
     })
 
   test('without a connector, by its TLSA records: verified', async () => {
@@ -89,28 +88,32 @@ describe('the certificate of a session', () => {
       authentic: true,
       dane: { kind: 'Records' as const, baseDomain: 'mx.partner.example', names, records },
     }
-    const tls = { ...shown, chain: [raw.toString('base64')] }
+    const tls = { ...partnerTls, chain: [raw.toString('base64')] }
     const newObservations = new ObservedCertificates()
     certificateWatch(newObservations, {}, () => at).session(session({ hop, tls }))
     assert.deepEqual(
       newObservations
         .take()
-        .map(({ endpoint: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
+        .map(({ endpoint: { connector: jobConnector, domain }, verifiedBy }) => [
+          jobConnector,
+          domain,
+          verifiedBy,
+        ]),
       [[null, 'partner.example', 'Dane']],
     )
   })
 
-  test('a batch holds at most 200', () => {
+  test('is one of at most 200 in a batch', () => {
     const newObservations = new ObservedCertificates()
     const watch = certificateWatch(newObservations, { connector }, () => at)
     for (let index = 0; index < 300; index++)
-      watch.session(session({ tls: shown, hop: { host: `mx${index}.partner.example` } }))
+      watch.session(session({ tls: partnerTls, hop: { host: `mx${index}.partner.example` } }))
     assert.equal(newObservations.take().length, 200)
     assert.deepEqual(newObservations.take(), [])
   })
 })
 
-describe('the function', () => {
+describe('deliver-message', () => {
   const results: EventEntry[] = []
   const bus = eventsServer((entry) => results.push(entry))
   let events: Listening
@@ -150,21 +153,21 @@ describe('the function', () => {
     }
   }
 
-  const seen = async (of: string): Promise<Observation[]> =>
+  const observationsOf = async (connectorId: string): Promise<Observation[]> =>
     (
       await Array.fromAsync(new ObservedList(database.documents, database.transportTable).all(new Date()))
-    ).filter((one) => one.connector?.id === of)
+    ).filter(({ connector }) => connector?.id === connectorId)
 
   test("records the server's certificate, and sends an event when issuer and key change", async () => {
-    const [one, other] = [await createPki(), await createPki()]
+    const [firstPki, secondPki] = [await createPki(), await createPki()]
     const [first, second] = [
-      await one.issue({ names: ['mx.partner.example'] }),
-      await other.issue({ names: ['mx.partner.example'] }),
+      await firstPki.issue({ names: ['mx.partner.example'] }),
+      await secondPki.issue({ names: ['mx.partner.example'] }),
     ]
     await deliverTo(first, { connector })
     assert.equal(results.length, 0)
     await deliverTo(second, { connector })
-    const [observation, ...others] = await seen('c1')
+    const [observation, ...others] = await observationsOf('c1')
     assert.deepEqual(others, [])
     assert.deepEqual(
       observation?.certificates.map(({ fingerprint256 }) => fingerprint256),
@@ -181,14 +184,14 @@ describe('the function', () => {
     assert.deepEqual(observation?.changes[0]?.to, detail.to)
   })
 
-  test('records its own client certificate, never the key', async () => {
+  test('records the client certificate of the organisation, never its key', async () => {
     const pki = await createPki()
     const ownCertificate = await pki.issue({ names: ['mail.ours.example'] })
     secrets.keepIdentity('ours', ownCertificate)
     const tls = { ...opportunistic, level: 'EncryptionOnly', clientCertificate: 'ours' } as const
-    const by = { id: 'c3', name: 'Mutual' }
-    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by, tls })
-    const own = (await seen('c3')).filter(({ kind }) => kind === 'Own')
+    const mutual = { id: 'c3', name: 'Mutual' }
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: mutual, tls })
+    const own = (await observationsOf('c3')).filter(({ kind }) => kind === 'Own')
     assert.deepEqual(
       own.map(({ host, certificates }) => [host, certificates[0]?.fingerprint256, certificates[0]?.keyType]),
       [['mailflow/client-certificates/ours', fingerprintOf(ownCertificate), 'EC']],
@@ -198,11 +201,11 @@ describe('the function', () => {
 
   test('delivers when the event bus is down, and records the change', async () => {
     const pki = await createPki()
-    const by = { id: 'c2', name: 'Another' }
-    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
+    const another = { id: 'c2', name: 'Another' }
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: another })
     await events.stop()
-    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
-    assert.equal((await seen('c2'))[0]?.changes.length, 1)
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: another })
+    assert.equal((await observationsOf('c2'))[0]?.changes.length, 1)
     assert.equal(results.length, 0)
   })
 })

@@ -23,38 +23,38 @@ const job = (waits?: number): DeliveryJob => ({
   ...(waits === undefined ? {} : { waits }),
 })
 
-async function put(given: DeliveryJob, reason: PostponeReason, random = 0) {
+async function returnJob(original: DeliveryJob, reason: PostponeReason, random = 0) {
   const delivery = recordingQueue<DeliveryJob>()
-  await postpone(given, reason, { delivery, random: () => random })
+  await postpone(original, reason, { delivery, random: () => random })
   return { delivered: delivery.take() }
 }
 
 describe('a job that has not begun', () => {
-  it('goes back unchanged and at once when time is short, behind others of its destination', async () => {
-    const { delivered } = await put(job(2), 'NoTime')
+  it('returns unchanged and without a delay when time is short, in the group of its destination', async () => {
+    const { delivered } = await returnJob(job(2), 'NoTime')
     assert.deepEqual(delivered, [{ job: job(2), group: 'partner.example' }])
   })
 
   it('waits longer each time without a slot, counts the waits, and stays the same attempt', async () => {
-    const [first] = (await put(job(), 'NoSlot')).delivered
+    const [first] = (await returnJob(job(), 'NoSlot')).delivered
     assert.deepEqual(first, { job: job(1), delaySeconds: 1, group: 'partner.example' })
     assert.deepEqual(DeliveryJob.parse(first?.job), job(1))
-    const pauses = async (random: number) =>
+    const delays = async (random: number) =>
       Promise.all(
         [0, 1, 2, 3, 4, 5, 6].map(
-          async (waits) => (await put(job(waits), 'NoSlot', random)).delivered[0]?.delaySeconds,
+          async (waits) => (await returnJob(job(waits), 'NoSlot', random)).delivered[0]?.delaySeconds,
         ),
       )
-    assert.deepEqual(await pauses(0), [1, 2, 4, 8, 16, 30, 30])
-    assert.deepEqual(await pauses(0.999), [2, 4, 8, 16, 32, 60, 60])
+    assert.deepEqual(await delays(0), [1, 2, 4, 8, 16, 30, 30])
+    assert.deepEqual(await delays(0.999), [2, 4, 8, 16, 32, 60, 60])
   })
 
   it('fails temporarily after a long wait, with the code of congestion', () => {
     assert.equal(replyWhenGivenUp(job(maxWaits - 1), 'NoSlot'), null)
     assert.equal(replyWhenGivenUp(job(maxWaits), 'NoTime'), null)
-    const answer = replyWhenGivenUp(job(maxWaits), 'NoSlot')
+    const finalReply = replyWhenGivenUp(job(maxWaits), 'NoSlot')
     assert.equal(
-      answer && formatReply(answer),
+      finalReply && formatReply(finalReply),
       '451 4.4.5 All slots for deliveries to partner.example are in use',
     )
   })

@@ -18,38 +18,43 @@ const after = (...attempts: (Attempt | null)[]) => ({
 const failed = (durationMs: number, enhanced: string) =>
   attempt({ outcome: 'TemporaryFailure', durationMs, reply: { code: 451, enhanced, text: 'later' } })
 
-describe('mail is for slow hosts', () => {
+describe('a message', () => {
   const rows: [when: string, job: Pick<DeliveryJob, 'recipients'>, slow: boolean][] = [
     ['at its first attempt', after(null), false],
     ['when the last attempt failed soon', after(failed(29_999, '4.2.1')), false],
-    ['when the last attempt took half a minute, whatever the reply', after(failed(30_000, '4.2.1')), true],
-    ['when the last attempt timed out, even that of another message', after(failed(0, timedOutStatus)), true],
-    ['when that holds for one of its recipients', after(null, failed(270_000, '4.4.2')), true],
+    ['when the last attempt took half a minute, with any reply', after(failed(30_000, '4.2.1')), true],
+    [
+      'when the last attempt timed out, even in an attempt for another message',
+      after(failed(0, timedOutStatus)),
+      true,
+    ],
+    ['when the last attempt of one of its recipients was slow', after(null, failed(270_000, '4.4.2')), true],
   ]
   for (const [when, job, slow] of rows)
-    it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isForSlowHosts(job), slow))
+    it(`is ${slow ? '' : 'not '}for slow hosts ${when}`, () => assert.equal(isForSlowHosts(job), slow))
 
-  it('with the code of an attempt that timed out', () => assert.equal(timedOutReply.enhanced, timedOutStatus))
+  it('is for slow hosts with the enhanced status code of an attempt that timed out', () =>
+    assert.equal(timedOutReply.enhanced, timedOutStatus))
 
-  it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
+  it('is not for slow hosts when it waited too long for their slots: otherwise it would remain slow', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
-    const answer = replyWhenGivenUp(job, 'NoSlotForSlowHost')
-    assert.equal(answer?.enhanced, '4.4.5')
-    assert.equal(isForSlowHosts(after(failed(0, answer?.enhanced ?? ''))), false)
+    const finalReply = replyWhenGivenUp(job, 'NoSlotForSlowHost')
+    assert.equal(finalReply?.enhanced, '4.4.5')
+    assert.equal(isForSlowHosts(after(failed(0, finalReply?.enhanced ?? ''))), false)
     assert.equal(replyWhenGivenUp({ ...job, waits: maxWaits - 1 }, 'NoSlotForSlowHost'), null)
   })
 })
 
-/** Two slots for each destination, as the table counts them. */
+/** Simulates the table of slots, with two slots per destination. */
 function table() {
-  const taken = new Map<string, number>()
+  const usedSlots = new Map<string, number>()
   const add = (destination: string, change: number) =>
-    taken.set(destination, (taken.get(destination) ?? 0) + change)
+    usedSlots.set(destination, (usedSlots.get(destination) ?? 0) + change)
   return {
-    taken,
+    usedSlots,
     slots: {
       async acquire(destination: string) {
-        if ((taken.get(destination) ?? 0) === 2) return null
+        if ((usedSlots.get(destination) ?? 0) === 2) return null
         add(destination, 1)
         return { release: async () => void add(destination, -1) }
       },
@@ -62,38 +67,38 @@ const batchAt = (slots: ReturnType<typeof table>['slots']) =>
 
 describe('slow hosts', () => {
   it('have as many slots together as one destination, and block no others', async () => {
-    const { taken, slots } = table()
+    const { usedSlots, slots } = table()
     const hang = Promise.withResolvers<void>()
     const batches = Array.from({ length: 5 }, () => batchAt(slots))
-    const held = batches.map(async (batch, number) => {
-      const place = batch.enqueue(`n${number}.evil.example`, true)
-      const result = await place.runExclusive(() => hang.promise)
-      place.leave()
+    const results = batches.map(async (batch, number) => {
+      const entry = batch.enqueue(`n${number}.evil.example`, true)
+      const result = await entry.runExclusive(() => hang.promise)
+      entry.leave()
       return result
     })
-    assert.deepEqual(await Promise.all(held.slice(2)), Array(3).fill('NoSlotForSlowHost'))
-    assert.equal(taken.get(slowHostsDestination), 2)
-    const other = batchAt(slots)
+    assert.deepEqual(await Promise.all(results.slice(2)), Array(3).fill('NoSlotForSlowHost'))
+    assert.equal(usedSlots.get(slowHostsDestination), 2)
+    const fastBatch = batchAt(slots)
     assert.equal(
-      await other.enqueue('n9.evil.example').runExclusive(async () => 'first attempt'),
+      await fastBatch.enqueue('n9.evil.example').runExclusive(async () => 'first attempt'),
       'first attempt',
     )
     hang.resolve()
-    await Promise.all(held)
+    await Promise.all(results)
     await Promise.all(batches.map((batch) => batch.end()))
-    assert.equal(taken.get(slowHostsDestination), 0)
+    assert.equal(usedSlots.get(slowHostsDestination), 0)
   })
 
   it('release their slot when the work fails', async () => {
-    const { taken, slots } = table()
+    const { usedSlots, slots } = table()
     const batch = batchAt(slots)
-    const place = batch.enqueue('evil.example', true)
+    const entry = batch.enqueue('evil.example', true)
     await assert.rejects(
-      place.runExclusive(() => Promise.reject(new Error('lost'))),
+      entry.runExclusive(() => Promise.reject(new Error('lost'))),
       /lost/,
     )
-    place.leave()
+    entry.leave()
     await batch.end()
-    assert.deepEqual([...taken.values()], [0, 0])
+    assert.deepEqual([...usedSlots.values()], [0, 0])
   })
 })

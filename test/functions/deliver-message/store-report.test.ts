@@ -52,12 +52,12 @@ const at = new Date('2026-02-04T02:00:00.000Z')
 const mail = (signing: DkimKey | null = key, about = report) =>
   reportMail(about, { id: '01KF0CVZT0ABCDEFGHJKMNPQRS', to: 'tlsrpt@ours.example', at }, reporter, signing)
 
-function keep(
+function store(
   content: Buffer,
-  { zone = published, mailFrom = 'tlsrpt@mx.sender.example', store = reports } = {},
+  { zone = published, mailFrom = 'tlsrpt@mx.sender.example', table = reports } = {},
 ) {
   return storeReport(message({ receivedAt: at.toISOString(), mailFrom }), content, {
-    reports: store,
+    reports: table,
     resolver: fakeResolver(zone),
     now: () => at,
     retentionDays: 90,
@@ -65,47 +65,47 @@ function keep(
   })
 }
 
-/** The attempt as the trace shows it. */
-function traced(kept: StoreReportResult): string {
-  const outcome = outcomesOfReport(kept, { recipients: [recipient({ address: 'tlsrpt@ours.example' })] }).get(
-    'tlsrpt@ours.example',
-  )
+/** Returns the attempt as the trace shows it. */
+function attemptText(result: StoreReportResult): string {
+  const outcome = outcomesOfReport(result, {
+    recipients: [recipient({ address: 'tlsrpt@ours.example' })],
+  }).get('tlsrpt@ours.example')
   return outcome ? `${outcome.outcome} ${formatReply(outcome.reply)}` : 'none'
 }
 
 test('a signed report is stored and can be read', async () => {
-  const kept = await keep(await mail())
-  assert.equal(kept.kind, 'Kept')
-  const id = kept.kind === 'Kept' ? kept.report.id : ''
-  assert.equal(traced(kept), `Delivered 250 2.0.0 Stored as report ${id}`)
-  const found = await reports.get(id)
+  const result = await store(await mail())
+  assert.equal(result.kind, 'Kept')
+  const id = result.kind === 'Kept' ? result.report.id : ''
+  assert.equal(attemptText(result), `Delivered 250 2.0.0 Stored as report ${id}`)
+  const stored = await reports.get(id)
   assert.deepEqual(
-    [found?.organisation, found?.authenticated, found?.signedBy, found?.successfulSessions],
+    [stored?.organisation, stored?.authenticated, stored?.signedBy, stored?.successfulSessions],
     ['Sender', 'pass', 'sender.example', 7],
   )
 })
 
 test('the same report twice is stored once', async () => {
-  const [one, two] = [await keep(await mail()), await keep(await mail())]
-  assert.ok(one.kind === 'Kept' && two.kind === 'Kept')
-  assert.equal(one.report.id, two.report.id)
+  const [first, second] = [await store(await mail()), await store(await mail())]
+  assert.ok(first.kind === 'Kept' && second.kind === 'Kept')
+  assert.equal(first.report.id, second.report.id)
 })
 
 test('an unsigned report is stored separately and never replaces a signed one', async () => {
-  const [signed, forged] = [await keep(await mail()), await keep(await mail(null))]
+  const [signed, forged] = [await store(await mail()), await store(await mail(null))]
   assert.ok(signed.kind === 'Kept' && forged.kind === 'Kept')
   assert.deepEqual([forged.report.authenticated, forged.report.signedBy], ['none', null])
   assert.notEqual(forged.report.id, signed.report.id)
 })
 
-test('a report is tried again while the DNS or the table fails', async () => {
-  const noDns = await keep(await mail(), { zone: { fail: { 'r._domainkey.sender.example': 'ETIMEOUT' } } })
-  assert.equal(traced(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be stored now')
+test('a report is retried while the DNS or the table fails', async () => {
+  const noDns = await store(await mail(), { zone: { fail: { 'r._domainkey.sender.example': 'ETIMEOUT' } } })
+  assert.equal(attemptText(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be stored now')
   const noTable = new ReceivedReports(database.documents, 'no-such-table')
-  assert.equal((await keep(await mail(), { store: noTable })).kind, 'Failed')
+  assert.equal((await store(await mail(), { table: noTable })).kind, 'Failed')
 })
 
-for (const [what, content, why] of [
+for (const [name, content, why] of [
   ['octets', Buffer.alloc(4_194_305, 'a'), 'is larger than 4194304 octets'],
   [
     'lines',
@@ -113,13 +113,13 @@ for (const [what, content, why] of [
     'has more than 65536 lines',
   ],
 ] as const)
-  test(`a mail with too many ${what} is not parsed, even if it is signed`, async () => {
-    let asked = 0
-    const kept = await storeReport(message({ mailFrom: 'a@sender.example' }), content, {
+  test(`a message with too many ${name} is not parsed, even if it is signed`, async () => {
+    let queryCount = 0
+    const result = await storeReport(message({ mailFrom: 'a@sender.example' }), content, {
       reports,
       resolver: {
         query: async () => {
-          asked += 1
+          queryCount += 1
           return { kind: 'Failed', code: 'ETIMEOUT', bogus: false }
         },
       },
@@ -127,35 +127,35 @@ for (const [what, content, why] of [
       retentionDays: 90,
       signal: new AbortController().signal,
     })
-    assert.equal(traced(kept), `Delivered 250 2.0.0 Ignored: not a TLS report: it ${why}`)
-    assert.equal(asked, 0)
+    assert.equal(attemptText(result), `Delivered 250 2.0.0 Ignored: not a TLS report: it ${why}`)
+    assert.equal(queryCount, 0)
   })
 
 test('the largest report in base64 is below the limit of lines', async () => {
   const encoded = Buffer.alloc(3_000_000).toString('base64').match(/.{76}/g) ?? []
-  const kept = await keep(
+  const result = await store(
     Buffer.from(
       `From: a@sender.example\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n${encoded.join('\r\n')}`,
     ),
   )
-  assert.match(traced(kept), /cannot be unpacked/)
+  assert.match(attemptText(result), /cannot be unpacked/)
 })
 
 const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nIs anybody there?\r\n')
 
 test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for ignored mail', async () => {
   const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })
-  const noticeOf = (kept: StoreReportResult) => {
-    const outcome = outcomesOfReport(kept, { recipients: [to] }).get(to.address)
+  const dsnKindOf = (result: StoreReportResult) => {
+    const outcome = outcomesOfReport(result, { recipients: [to] }).get(to.address)
     return successDsnKind({ lastAttempt: attempt(outcome) }, true)
   }
-  assert.equal(noticeOf(await keep(await mail())), 'delivered')
-  assert.equal(noticeOf(await keep(letter)), null)
+  assert.equal(dsnKindOf(await store(await mail())), 'delivered')
+  assert.equal(dsnKindOf(await store(letter)), null)
 })
 
-test('mail without a report is ignored, since its sender is usually forged', async () => {
+test('mail without a report is ignored, because its sender is usually forged', async () => {
   assert.match(
-    traced(await keep(letter)),
+    attemptText(await store(letter)),
     /^Delivered 250 2\.0\.0 Ignored: not a TLS report: it has no part of type application\/tlsrpt\+gzip/,
   )
 })
@@ -163,11 +163,14 @@ test('mail without a report is ignored, since its sender is usually forged', asy
 test('an authenticated sender gets a DSN', async () => {
   const old = await mail(key, buildReport({ domain: 'ours.example', policies: [] }, '2020-02-03', reporter))
   assert.match(
-    traced(await keep(old)),
+    attemptText(await store(old)),
     /^PermanentFailure 554 5\.6\.0 Not a TLS report: date-range: 2020-02-03/,
   )
-  assert.match(traced(await keep(old, { mailFrom: 'a@victim.example' })), /^Delivered 250 2\.0\.0 Ignored/)
-  assert.match(traced(await keep(old, { mailFrom: 'a@notsender.example' })), /^Delivered/)
-  assert.match(traced(await keep(old, { mailFrom: '' })), /^Delivered/)
-  assert.match(traced(await keep(old, { zone: {} })), /^Delivered/)
+  assert.match(
+    attemptText(await store(old, { mailFrom: 'a@victim.example' })),
+    /^Delivered 250 2\.0\.0 Ignored/,
+  )
+  assert.match(attemptText(await store(old, { mailFrom: 'a@notsender.example' })), /^Delivered/)
+  assert.match(attemptText(await store(old, { mailFrom: '' })), /^Delivered/)
+  assert.match(attemptText(await store(old, { zone: {} })), /^Delivered/)
 })

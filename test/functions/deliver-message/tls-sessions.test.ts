@@ -1,4 +1,4 @@
-/** Sessions are counted and reports stored, with the function's environment and clients. */
+/** The counts of sessions and the storage of reports, with the function's environment and clients. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -46,10 +46,10 @@ test("the sessions of a batch are in the day's counts when it has ended", async 
   assert.deepEqual(await unit.deliver(job(relay(), letter), job(relay(), letter)), [])
   assert.equal(partner.received.length, 2)
   const counters = new SessionCounters(database.documents, database.transportTable)
-  const [found, ...others] = await Array.fromAsync(counters.domains(day))
+  const [domain, ...others] = await Array.fromAsync(counters.domains(day))
   assert.deepEqual(others, [])
   assert.deepEqual(
-    found?.policies.map(({ policy, successes, failures }) => [
+    domain?.policies.map(({ policy, successes, failures }) => [
       policy.type,
       policy.domain,
       successes,
@@ -59,28 +59,28 @@ test("the sessions of a batch are in the day's counts when it has ended", async 
   )
 })
 
-test('a session that carries a report is not counted (RFC 8460 §5.3)', async () => {
+test('a session that transmits a report is not counted (RFC 8460 §3)', async () => {
   const report = Buffer.from('Subject: x\r\nTLS-Report-Domain: partner.example\r\n\r\nbody\r\n')
   const counters = new SessionCounters(database.documents, database.transportTable)
-  const counted = () => Array.fromAsync(counters.domains(dayOf(new Date())))
-  const [before, received] = [await counted(), partner.received.length]
+  const readCounts = () => Array.fromAsync(counters.domains(dayOf(new Date())))
+  const [before, received] = [await readCounts(), partner.received.length]
   assert.deepEqual(await unit.deliver(job(relay(), report)), [])
   assert.equal(partner.received.length, received + 1)
-  assert.deepEqual(await counted(), before)
+  assert.deepEqual(await readCounts(), before)
 })
 
-test('a report to this deployment is stored and goes no further', async () => {
+test('a report to this deployment is stored and not relayed', async () => {
   const reporter = { organisation: 'Sender', address: 'tls@sender.example', domain: 'sender.example' }
   const day = dayOf(new Date())
-  const about = buildReport({ domain: 'ours.example', policies: [] }, day, reporter)
+  const report = buildReport({ domain: 'ours.example', policies: [] }, day, reporter)
   const id = '01KF0CVZT0ABCDEFGHJKMNPQRS'
-  const mail = await reportMail(about, { id, to: 'tls@ours.example', at: new Date() }, reporter, null)
+  const mail = await reportMail(report, { id, to: 'tls@ours.example', at: new Date() }, reporter, null)
   const connections = partner.connections()
   assert.deepEqual(await unit.deliver(job({ kind: 'TlsReports' }, mail)), [])
   const reports = new ReceivedReports(database.documents, database.transportTable)
-  const { reports: found } = await reports.page({ since: day, until: day, domain: null }, null, 10)
+  const { reports: stored } = await reports.page({ since: day, until: day, domain: null }, null, 10)
   assert.deepEqual(
-    found.map(({ organisation, authenticated }) => [organisation, authenticated]),
+    stored.map(({ organisation, authenticated }) => [organisation, authenticated]),
     [['Sender', 'none']],
   )
   assert.equal(partner.connections(), connections)

@@ -30,7 +30,7 @@ const rows: [name: string, connectors: Snapshot, minutes: number, kind: 'failed'
 ]
 
 for (const [name, connectors, minutes, kind] of rows)
-  test(`the sender that an attacker forged reads nothing of the attacker's certificate in ${name}`, () => {
+  test(`a forged sender gets no text of the attacker's certificate in ${name}`, () => {
     const now = minutesLater(minutes)
     const verdicts = evaluate({
       snapshot: connectors,

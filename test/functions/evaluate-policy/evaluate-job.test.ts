@@ -26,11 +26,11 @@ before(async () => {
 after(() => database.stop())
 
 const connectors = snapshot({ outbound: [outbound({ tlsSettings: 'EncryptionOnly' })] })
-const fromUs = (id: string) => message({ id, source: null, mailFrom: 'a@ours.example' })
+const fromOrganisation = (id: string) => message({ id, source: null, mailFrom: 'a@ours.example' })
 const northwind = (fields: Partial<Recipient> = {}) =>
   recipient({ address: 'b@northwind.example', ...fields })
 const job = (id: string, recipients: Recipient[], notBefore: Date | null = null): EvaluationJob => ({
-  message: fromUs(id),
+  message: fromOrganisation(id),
   recipients,
   notBefore: notBefore?.toISOString() ?? null,
 })
@@ -45,8 +45,8 @@ function unit() {
   const claims = new Claims<Attempt | Cancelled>(database.documents, database.messagesTable)
   const settings = { defaultRoute: 'Mx' } as const
   const dependencies: EvaluateDependencies = { trace, claims, queues, settings, retentionDays: 90 }
-  const run = (given: EvaluationJob, now: Date, rules = connectors) =>
-    evaluateJob(given, rules, now, dependencies)
+  const run = (evaluationJob: EvaluationJob, now: Date, currentConnectors = connectors) =>
+    evaluateJob(evaluationJob, currentConnectors, now, dependencies)
   return { ...queues, trace, claims, run }
 }
 
@@ -64,8 +64,8 @@ describe('a first evaluation', () => {
   test('sends one delivery for recipients with the same destination and requirement, grouped by destination', async () => {
     const { run, delivery, evaluation, bounce } = unit()
     const id = nextId()
-    const others = recipient({ address: 'c@elsewhere.example' })
-    await run(job(id, [northwind(), northwind({ address: 'd@northwind.example' }), others]), receivedAt)
+    const elsewhere = recipient({ address: 'c@elsewhere.example' })
+    await run(job(id, [northwind(), northwind({ address: 'd@northwind.example' }), elsewhere]), receivedAt)
     assert.deepEqual(
       delivery.sent.map(({ job, group }) => [
         group,
@@ -81,7 +81,7 @@ describe('a first evaluation', () => {
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
   })
 
-  test('splits more recipients than a job may hold', async () => {
+  test('splits more recipients than one job may have', async () => {
     const { run, delivery } = unit()
     const many = Array.from({ length: 250 }, (_, index) =>
       northwind({ address: `r${index}@northwind.example` }),
@@ -93,7 +93,7 @@ describe('a first evaluation', () => {
     )
   })
 
-  test('made twice sends the same attempt, which one claim covers', async () => {
+  test('sends the same attempt when it is made twice, and one claim covers both', async () => {
     const { run, delivery } = unit()
     const first = job(nextId(), [northwind()])
     await run(first, receivedAt)
@@ -104,7 +104,7 @@ describe('a first evaluation', () => {
     )
   })
 
-  test('that comes again after the delivery leaves it delivered', async () => {
+  test('leaves a delivered recipient delivered when its job is repeated', async () => {
     const { run, delivery, trace } = unit()
     const first = job(nextId(), [northwind()])
     await run(first, receivedAt)
@@ -115,7 +115,7 @@ describe('a first evaluation', () => {
     assert.equal((await stored(first.message.id, 'b@northwind.example'))?.state, 'Delivered')
   })
 
-  test('fails when a queue is down, and the same job then does all of it', async () => {
+  test('fails when a queue is down, and a retry of the job then sends everything', async () => {
     const { run, delivery } = unit()
     const first = job(nextId(), [northwind()])
     delivery.failOnce()
@@ -128,16 +128,16 @@ describe('a first evaluation', () => {
 describe('an outcome', () => {
   const failed = (fields: Partial<Recipient> = {}) => northwind({ lastAttempt: attempt(), ...fields })
 
-  test('with a temporary failure is delayed as the schedule says', async () => {
+  test('with a temporary failure is delayed according to the schedule', async () => {
     const { run, evaluation } = unit()
     await run(job(nextId(), [failed()]), minutesLater(0.1))
-    const [{ job: again, delaySeconds } = assert.fail('nothing was put back')] = evaluation.sent
+    const [{ job: timer, delaySeconds } = assert.fail('nothing was returned to the queue')] = evaluation.sent
     assert.ok(delaySeconds !== undefined && delaySeconds > 0 && delaySeconds <= 60, `${delaySeconds} s`)
-    assert.ok(again.notBefore)
-    assert.deepEqual(again.recipients, [failed()])
+    assert.ok(timer.notBefore)
+    assert.deepEqual(timer.recipients, [failed()])
   })
 
-  test('that comes twice is delayed once', async () => {
+  test('is delayed once when its job is repeated', async () => {
     const { run, evaluation } = unit()
     const outcome = job(nextId(), [failed()])
     await run(outcome, minutesLater(0.1))
@@ -145,7 +145,7 @@ describe('an outcome', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('whose jobs could not be sent is decided again', async () => {
+  test('is decided again when its jobs could not be sent', async () => {
     const { run, evaluation } = unit()
     const outcome = job(nextId(), [failed()])
     evaluation.failOnce()
@@ -174,45 +174,45 @@ describe('an outcome', () => {
 })
 
 describe('a timer', () => {
-  const waiting = northwind({ lastAttempt: attempt() })
+  const waitingRecipient = northwind({ lastAttempt: attempt() })
 
-  test('that is early goes back for the remaining time, at most what SQS can delay', async () => {
+  test('returns to the queue for the remaining time when it is early, at most for the maximum delay of SQS', async () => {
     const { run, evaluation } = unit()
-    await run(job(nextId(), [waiting], minutesLater(2)), minutesLater(1.5))
-    await run(job(nextId(), [waiting], minutesLater(60)), minutesLater(0))
+    await run(job(nextId(), [waitingRecipient], minutesLater(2)), minutesLater(1.5))
+    await run(job(nextId(), [waitingRecipient], minutesLater(60)), minutesLater(0))
     assert.deepEqual(
       evaluation.sent.map(({ delaySeconds }) => delaySeconds),
       [30, 900],
     )
   })
 
-  test('that is due sends the next attempt', async () => {
+  test('sends the next attempt when its time has come', async () => {
     const { run, delivery } = unit()
-    await run(job(nextId(), [waiting], minutesLater(1)), minutesLater(1.1))
+    await run(job(nextId(), [waitingRecipient], minutesLater(1)), minutesLater(1.1))
     assert.deepEqual(
       delivery.sent.map(({ job }) => job.attempt),
       [2],
     )
   })
 
-  test('after the decision of a later outcome does nothing', async () => {
+  test('does nothing after the decision of a later outcome', async () => {
     const { run, delivery, evaluation } = unit()
     const id = nextId()
     await run(job(id, [northwind({ lastAttempt: attempt({ number: 2 }) })]), minutesLater(3))
     evaluation.take()
-    await run(job(id, [waiting], minutesLater(1)), minutesLater(4))
+    await run(job(id, [waitingRecipient], minutesLater(1)), minutesLater(4))
     assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
   })
 
-  test('that comes twice goes back once', async () => {
+  test('returns to the queue once when its job is repeated', async () => {
     const { run, evaluation } = unit()
-    const held = job(nextId(), [recipient({ address: 'b@ours.example' })], minutesLater(15))
-    await run(held, minutesLater(15))
-    await run(held, minutesLater(15.1))
+    const holdTimer = job(nextId(), [recipient({ address: 'b@ours.example' })], minutesLater(15))
+    await run(holdTimer, minutesLater(15))
+    await run(holdTimer, minutesLater(15.1))
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('of a job that is decided twice is the same timer', async () => {
+  test('has the same time when its job is decided twice', async () => {
     const { run, evaluation } = unit()
     const first = job(nextId(), [recipient({ address: 'b@ours.example' })])
     await run(first, receivedAt)
@@ -226,14 +226,17 @@ describe('a timer', () => {
     )
   })
 
-  test('after a bounce delivers nothing, although connectors have changed since', async () => {
+  test('delivers nothing after a bounce, although connectors have changed in the meantime', async () => {
     const { run, delivery } = unit()
     const id = nextId()
-    const given = { ...job(id, [northwind()]), message: message({ id, mailFrom: 'a@elsewhere.example' }) }
-    await run(given, receivedAt)
+    const evaluationJob = {
+      ...job(id, [northwind()]),
+      message: message({ id, mailFrom: 'a@elsewhere.example' }),
+    }
+    await run(evaluationJob, receivedAt)
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Bounced')
     await run(
-      given,
+      evaluationJob,
       minutesLater(15),
       snapshot({ outbound: [outbound()], acceptedDomains: ['northwind.example'] }),
     )
@@ -251,45 +254,50 @@ describe('a bounce and a delivery of the same recipient', () => {
     claims.claim(attemptKey(id, 'b@northwind.example', 1), receivedAt, 360_000, 2_000_000_000)
 
   test('a delivery sent before the bounce finds its attempt cancelled', async () => {
-    const it = unit()
+    const evaluator = unit()
     const id = nextId()
-    await it.run(unrelated(id), receivedAt, accepting)
-    await it.run(unrelated(id), minutesLater(1))
-    assert.equal(it.bounce.sent.length, 1)
-    assert.deepEqual(await claimAttempt(id, it), { kind: 'Done', result: { outcome: 'Forestalled' } })
+    await evaluator.run(unrelated(id), receivedAt, accepting)
+    await evaluator.run(unrelated(id), minutesLater(1))
+    assert.equal(evaluator.bounce.sent.length, 1)
+    assert.deepEqual(await claimAttempt(id, evaluator), { kind: 'Done', result: { outcome: 'Forestalled' } })
   })
 
   test('a bounce does not overtake a delivery that has begun', async () => {
-    const it = unit()
+    const evaluator = unit()
     const id = nextId()
-    await it.run(unrelated(id), receivedAt, accepting)
-    await claimAttempt(id, it)
-    assert.deepEqual(await it.run(unrelated(id), minutesLater(1)), [])
-    assert.deepEqual(it.bounce.sent, [])
+    await evaluator.run(unrelated(id), receivedAt, accepting)
+    await claimAttempt(id, evaluator)
+    assert.deepEqual(await evaluator.run(unrelated(id), minutesLater(1)), [])
+    assert.deepEqual(evaluator.bounce.sent, [])
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
   })
 
-  test('a bounce whose worker died is sent although connectors have changed since', async () => {
-    const it = unit()
+  test('a bounce whose worker died is sent although connectors have changed in the meantime', async () => {
+    const evaluator = unit()
     const id = nextId()
-    it.bounce.failOnce()
-    await assert.rejects(it.run(unrelated(id), receivedAt))
-    await it.run(unrelated(id), minutesLater(1), accepting)
-    assert.deepEqual(it.delivery.sent, [])
+    evaluator.bounce.failOnce()
+    await assert.rejects(evaluator.run(unrelated(id), receivedAt))
+    await evaluator.run(unrelated(id), minutesLater(1), accepting)
+    assert.deepEqual(evaluator.delivery.sent, [])
     assert.deepEqual(
-      it.bounce.sent.map(({ job }) => job.recipients.map(({ reply }) => reply.enhanced)),
+      evaluator.bounce.sent.map(({ job }) => job.recipients.map(({ reply }) => reply.enhanced)),
       [['5.7.64']],
     )
   })
 
-  test('a bounce whose worker died is sent although a late delivery has replaced it since', async () => {
-    const it = unit()
+  test('a bounce whose worker died is sent although a late delivery has replaced its cancellation in the meantime', async () => {
+    const evaluator = unit()
     const id = nextId()
-    it.bounce.failOnce()
-    await assert.rejects(it.run(unrelated(id), receivedAt))
-    await it.claims.claim(attemptKey(id, 'b@northwind.example', 1), minutesLater(20), 360_000, 2_000_000_000)
-    await it.run(unrelated(id), minutesLater(21))
-    assert.equal(it.bounce.sent.length, 1)
+    evaluator.bounce.failOnce()
+    await assert.rejects(evaluator.run(unrelated(id), receivedAt))
+    await evaluator.claims.claim(
+      attemptKey(id, 'b@northwind.example', 1),
+      minutesLater(20),
+      360_000,
+      2_000_000_000,
+    )
+    await evaluator.run(unrelated(id), minutesLater(21))
+    assert.equal(evaluator.bounce.sent.length, 1)
   })
 })
 
@@ -307,8 +315,8 @@ describe('the sender gets no DSN', () => {
     test(name, async () => {
       const { run, bounce } = unit()
       const id = nextId()
-      const given = job(id, [northwind({ notify, lastAttempt: attempt(refused) })])
-      await run({ ...given, message: message({ id, source: null, mailFrom }) }, minutesLater(1))
+      const evaluationJob = job(id, [northwind({ notify, lastAttempt: attempt(refused) })])
+      await run({ ...evaluationJob, message: message({ id, source: null, mailFrom }) }, minutesLater(1))
       assert.deepEqual(bounce.sent, [])
       assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Bounced')
     })

@@ -1,4 +1,4 @@
-/** The function as AWS calls it, while connectors cannot be read and afterwards. */
+/** evaluate-policy as AWS calls it, while connectors cannot be read and afterwards. */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
@@ -17,25 +17,27 @@ let queues: FakeS3AndSqs
 let tablesListening: Listening
 let handler: SqsHandler
 /** Responses of the connectors table. */
-let connectorsAnswer: 'as stored' | 'denied' | 'broken' = 'as stored'
+let connectorsResponse: 'as stored' | 'denied' | 'broken' = 'as stored'
 
-/** Forwards requests to the tables, except those that the test makes fail. */
+/** Forwards requests to the tables, except requests that the test lets fail. */
 const tables = createServer(async (request, response) => {
   const body = Buffer.concat(await request.toArray())
-  const asksConnectors = JSON.parse(body.toString()).TableName === database.connectorsTable
-  if (asksConnectors && connectorsAnswer === 'denied')
+  const isForConnectors = JSON.parse(body.toString()).TableName === database.connectorsTable
+  if (isForConnectors && connectorsResponse === 'denied')
     return response
       .writeHead(400, { 'content-type': 'application/x-amz-json-1.0' })
       .end('{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no"}')
-  if (asksConnectors && connectorsAnswer === 'broken')
+  if (isForConnectors && connectorsResponse === 'broken')
     return response
       .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
       .end('{"Item":{"version":')
   const headers = Object.entries(request.headers).map(
     ([name, value]) => [name, String(value)] as [string, string],
   )
-  const kept = headers.filter(([name]) => !['host', 'connection', 'content-length'].includes(name))
-  const answer = await fetch(database.endpoint, { method: 'POST', headers: kept, body })
+  const forwardedHeaders = headers.filter(
+    ([name]) => !['host', 'connection', 'content-length'].includes(name),
+  )
+  const answer = await fetch(database.endpoint, { method: 'POST', headers: forwardedHeaders, body })
   response
     .writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' })
     .end(Buffer.from(await answer.arrayBuffer()))
@@ -73,7 +75,7 @@ const job = (): EvaluationJob => ({
   notBefore: null,
 })
 
-/** New, tried, held and retried jobs; from an unknown client, from a partner, and made here. */
+/** New, tried, held and retried jobs: from an unknown client, from a partner, and created by mailflow. */
 const anyJob: fc.Arbitrary<EvaluationJob> = fc
   .record({
     mailFrom: fc.constantFrom('', 'a@contoso.example', 'a@ours.example', 'a@-x.example'),
@@ -81,13 +83,13 @@ const anyJob: fc.Arbitrary<EvaluationJob> = fc
       minLength: 1,
     }),
     lastAttempt: fc.constantFrom(null, attempt(), attempt({ outcome: 'TlsNotMet' })),
-    madeHere: fc.boolean(),
+    isOwnMessage: fc.boolean(),
     notBefore: fc.constantFrom(null, '2026-01-15T12:00:00.000Z'),
     retry: fc.boolean(),
   })
-  .map(({ mailFrom, to, lastAttempt, madeHere, notBefore, retry }) =>
+  .map(({ mailFrom, to, lastAttempt, isOwnMessage, notBefore, retry }) =>
     EvaluationJob.parse({
-      message: message({ id: ulid(), mailFrom, ...(madeHere && { source: null }) }),
+      message: message({ id: ulid(), mailFrom, ...(isOwnMessage && { source: null }) }),
       recipients: to.map((address) =>
         recipient({ address, lastAttempt, attempts: lastAttempt?.number ?? 0 }),
       ),
@@ -102,14 +104,14 @@ describe('evaluate-policy', () => {
   const jobs = [job(), job(), job()]
 
   for (const answer of ['denied', 'broken'] as const)
-    it(`brings every record back and sends nothing while reading connectors is ${answer}`, async () => {
-      connectorsAnswer = answer
+    it(`reports every record as failed and sends nothing while reading connectors is ${answer}`, async () => {
+      connectorsResponse = answer
       assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), ['m0', 'm1', 'm2'])
       nothingSent()
     })
 
   it('decides the same batch when connectors can be read again', async () => {
-    connectorsAnswer = 'as stored'
+    connectorsResponse = 'as stored'
     await new ConnectorRepository(database.documents, database.connectorsTable).acceptedDomains.create(
       'ours.example',
       {
@@ -124,21 +126,21 @@ describe('evaluate-policy', () => {
     )
   })
 
-  it('sends nothing when they fail again: an earlier read does not count', async () => {
+  it('sends nothing when reading fails again, and does not use an earlier read', async () => {
     queues.sent.length = 0
-    connectorsAnswer = 'denied'
+    connectorsResponse = 'denied'
     assert.deepEqual(await failedIds(handler, sqsEvent(job())), ['m0'])
     nothingSent()
   })
 
-  it('does so for all kinds of jobs', () =>
+  it('reports every record as failed and sends nothing for all kinds of jobs', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(anyJob, { minLength: 1, maxLength: 10 }),
         fc.constantFrom('denied' as const, 'broken' as const),
         async (jobs, answer) => {
           queues.sent.length = 0
-          connectorsAnswer = answer
+          connectorsResponse = answer
           const all = jobs.map((_, index) => `m${index}`)
           assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), all)
           nothingSent()

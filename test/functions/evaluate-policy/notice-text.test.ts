@@ -14,19 +14,19 @@ const accepted: AcceptedCertificate = {
 const text = (fields: Partial<CertificateNotice>, last: AcceptedCertificate | null = accepted): string =>
   formatNotice(certificateNotice({ ...(fields as object) }), last).text
 
-test('a notice reads as a mail, with its data as JSON below', () => {
+test('a notice is a text for a message, followed by its data as JSON', () => {
   const announcement = formatNotice(certificateNotice(), accepted)
-  const [words, data = ''] = announcement.text.split(/^(?=\{$)/m)
+  const [prose, data = ''] = announcement.text.split(/^(?=\{$)/m)
   assert.equal(announcement.subject, 'mailflow: unknown certificate at connector "Contoso"')
   assert.deepEqual(announcement.attributes, { kind: 'UnknownCertificate', connector: 'Contoso' })
   assert.equal(
-    words,
+    prose,
     `Connector "Contoso" got a certificate that it does not know.
 
-Fault          presented names [mx1.contoso.example], expected [mail.contoso.example]
-Vouched for    yes: a trusted authority issued it for a name of the connector's sender domains
-Consequence    the mail is refused in session; the sender's own server notifies the sender
-Presented      2026-01-15T12:00:00.000Z, from 192.0.2.1, sender of contoso.example
+Fault                   presented names [mx1.contoso.example], expected [mail.contoso.example]
+Trusted for the domain  yes: a trusted authority issued it for a name of the connector's sender domains
+Consequence             the mail is refused in session; the sender's server notifies the sender
+Presented               2026-01-15T12:00:00.000Z, from 192.0.2.1, sender of contoso.example
 
 Presented certificate:
 
@@ -46,7 +46,7 @@ Last accepted certificate, on 2026-01-14T09:00:00.000Z:
   Serial   01
   Valid    2025-12-01T00:00:00.000Z to 2026-12-01T00:00:00.000Z
 
-If it is the partner's, and you have confirmed its SHA-256 in another way than mail, add to the connector
+If it is the partner's, and you have confirmed its SHA-256 by another means than mail, add to the connector
 (id-contoso) one of these entries:
   tlsSenderCertificateNames: mx1.contoso.example
   certificateFingerprints: ${'cd'.repeat(32)}
@@ -55,15 +55,15 @@ If it is not, or if you cannot tell, do not change the connector. More: docs/run
 
 `,
   )
-  const { failures: _failures, ...said } = certificateNotice()
-  assert.deepEqual(JSON.parse(data), { ...said, accepted })
+  const { failures: _failures, ...fields } = certificateNotice()
+  assert.deepEqual(JSON.parse(data), { ...fields, accepted })
 })
 
 describe('a notice', () => {
   const heldUntil = '2026-01-16T12:00:00.000Z'
   const rows: [string, string, RegExp][] = [
     [
-      'says until when mail is held',
+      'says how long mail is held',
       text({ consequence: 'Held', heldUntil }),
       /the mail is held until 2026-01-16T12:00/,
     ],
@@ -79,30 +79,38 @@ describe('a notice', () => {
     ],
     ['says that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
     [
-      'says what Enforce mode would do',
+      'says how Enforce mode would treat the mail',
       text({ consequence: 'RecordedOnly' }),
-      /none, since the connector is in ReportOnly mode; in Enforce mode it would refuse/,
+      /none, because the connector is in ReportOnly mode; in Enforce mode it would refuse/,
     ],
-    ['says that the own server may not relay', text({ consequence: 'RelayDenied' }), /and not relayed/],
-    ['says that none was accepted before', text({}, null), /Last accepted certificate: none on record\./],
     [
-      'says that it is the certificate accepted before',
+      "says that the organisation's server may not relay",
+      text({ consequence: 'RelayDenied' }),
+      /and not relayed/,
+    ],
+    [
+      'says that no certificate was accepted before',
+      text({}, null),
+      /Last accepted certificate: none on record\./,
+    ],
+    [
+      'says that the certificate was accepted before',
       text({}, { ...accepted, fingerprint256: 'cd'.repeat(32) }),
-      /It is the certificate that was accepted before, last on 2026-01-14T09:00:00\.000Z\./,
+      /The connector accepted this certificate before, last on 2026-01-14T09:00:00\.000Z\./,
     ],
     [
-      'says that nothing helps a certificate outside its validity',
+      'says that no connector entry accepts a certificate outside its validity period',
       text({ remedies: [] }),
       /The connector cannot accept this certificate\./,
     ],
     [
-      'says that anyone can create one',
+      'says that anyone can create such a certificate',
       text({ vouchedFor: false }),
-      /Vouched for {4}no: anyone can create such a certificate/,
+      /Trusted for the domain {2}no: anyone can create such a certificate/,
     ],
     ['says that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
   ]
-  for (const [name, said, expected] of rows) test(name, () => assert.match(said, expected))
+  for (const [name, notice, expected] of rows) test(name, () => assert.match(notice, expected))
 })
 
 test('a notice of mail that is not held names no retry', () =>
@@ -118,5 +126,5 @@ test('the subject is valid for SNS with any connector name', () =>
     }),
   ))
 
-test('the fixture has the time of its message', () =>
+test('the test notice has the time of its message', () =>
   assert.equal(certificateNotice().at, receivedAt.toISOString()))

@@ -1,4 +1,4 @@
-/** How evaluate-policy handles the certificates of decided messages, and notices from its queue. */
+/** evaluate-policy handles the certificates of decided messages, and notices from its queue. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -81,7 +81,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
   const accepted = new ObservedList(documents, transportTable)
   const table = new ObservedTable(documents, transportTable)
   const changes: ObservedChange[] = []
-  const noting = {
+  const observations = {
     table,
     async publish(_place: unknown, change: ObservedChange) {
       changes.push(change)
@@ -89,7 +89,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
   }
   const noticeQueue = recordingQueue<CertificateNotice>()
   const away = { queue: false, topic: false }
-  const results = new NoticeQueue({
+  const notices = new NoticeQueue({
     async trySend(outgoing) {
       if (away.queue) return outgoing.map(() => new Error('the queue is down'))
       noticeQueue.sent.push(...outgoing)
@@ -97,10 +97,10 @@ function unit(fields: Partial<InboundConnector> = {}) {
     },
   })
   const published: Announcement[] = []
-  const counted: string[] = []
+  const countedMetrics: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   metrics.addMetric = (name) => {
-    counted.push(name)
+    countedMetrics.push(name)
     return metrics
   }
   const single = { clearDefaultDimensions() {}, addDimensions() {}, addMetric: metrics.addMetric }
@@ -109,10 +109,10 @@ function unit(fields: Partial<InboundConnector> = {}) {
     connector,
     queues,
     noticeQueue,
-    told: results,
+    notices,
     away,
     published,
-    counted,
+    countedMetrics,
     accepted,
     table,
     changes,
@@ -125,29 +125,29 @@ function unit(fields: Partial<InboundConnector> = {}) {
       serial += 1
       const id = `01KF0CVZT0${String(serial).padStart(16, '0')}`
       const tls = overTlsWith(certificate)
-      const given = message({ id, tls, mailFrom: 'a@contoso.example', receivedAt: now.toISOString() })
-      const job: EvaluationJob = { message: given, recipients: [recipient()], notBefore }
+      const decided = message({ id, tls, mailFrom: 'a@contoso.example', receivedAt: now.toISOString() })
+      const job: EvaluationJob = { message: decided, recipients: [recipient()], notBefore }
       const verdicts = await evaluateJob(job, rules, now, dependencies)
       await watchCertificates(
         job,
         verdicts,
         rules,
         now,
-        { recording: noting, notices: results },
+        { recording: observations, notices },
         { logger, metrics: counting },
       )
       return verdicts.map(({ action, reason }) => `${action} ${reason}`)
     },
-    /** Raises the notices of the queue. @returns the result of each */
-    async raise(now = receivedAt): Promise<string[]> {
+    /** Publishes the notices of the queue. @returns the result of each */
+    async publishQueued(now = receivedAt): Promise<string[]> {
       const outcomes: string[] = []
-      for (const { job } of noticeQueue.take()) outcomes.push((await raising(job, now)).kind)
+      for (const { job } of noticeQueue.take()) outcomes.push((await publishOne(job, now)).kind)
       return outcomes
     },
-    raising,
+    publishOne,
   }
 
-  function raising(notice: CertificateNotice, now: Date) {
+  function publishOne(notice: CertificateNotice, now: Date) {
     return publishNotice(notice, now, {
       days: new DailyNoticeLimit(documents, messagesTable),
       claims: new Claims<PublishedNotice>(documents, messagesTable),
@@ -162,201 +162,203 @@ function unit(fields: Partial<InboundConnector> = {}) {
   }
 }
 
-const known = {}
-const renewed = { subjectAltNames: ['mx1.contoso.example'], fingerprint256: 'cd'.repeat(32) }
+const knownCertificate = {}
+const renewedCertificate = { subjectAltNames: ['mx1.contoso.example'], fingerprint256: 'cd'.repeat(32) }
 const unrelated = (index: number) => ({
-  subjectAltNames: ['stranger.example'],
+  subjectAltNames: ['unknown.example'],
   fingerprint256: index.toString(16).padStart(64, '0'),
 })
 const jsonOf = ({ text }: Announcement) => JSON.parse(text.slice(text.indexOf('\n{\n')))
 
 describe('a message', () => {
   test('with a known certificate is recorded without a notice', async () => {
-    const it = unit()
-    assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
+    const service = unit()
+    assert.deepEqual(await service.decide(knownCertificate), ['Deliver ConnectorMatched'])
     assert.equal(
-      (await it.accepted.lastAccepted(it.connector.id, receivedAt))?.fingerprint256,
+      (await service.accepted.lastAccepted(service.connector.id, receivedAt))?.fingerprint256,
       'ab'.repeat(32),
     )
-    assert.deepEqual(it.noticeQueue.sent, [])
+    assert.deepEqual(service.noticeQueue.sent, [])
   })
 
-  test('with an unknown certificate causes a notice with the last known one', async () => {
-    const it = unit()
-    await it.decide(known)
-    assert.deepEqual(await it.decide(renewed, minutesLater(1)), ['Defer InboundCertificateRestriction'])
-    assert.deepEqual(await it.raise(minutesLater(1)), ['Published'])
-    const [notice] = it.published.map(jsonOf)
+  test('with an unknown certificate causes a notice with the last known certificate', async () => {
+    const service = unit()
+    await service.decide(knownCertificate)
+    assert.deepEqual(await service.decide(renewedCertificate, minutesLater(1)), [
+      'Defer InboundCertificateRestriction',
+    ])
+    assert.deepEqual(await service.publishQueued(minutesLater(1)), ['Published'])
+    const [notice] = service.published.map(jsonOf)
     assert.deepEqual(
       [notice.connector.id, notice.accepted.fingerprint256, notice.presented.fingerprint256],
-      [it.connector.id, 'ab'.repeat(32), 'cd'.repeat(32)],
+      [service.connector.id, 'ab'.repeat(32), 'cd'.repeat(32)],
     )
     assert.equal(
-      (await it.accepted.lastAccepted(it.connector.id, receivedAt))?.fingerprint256,
+      (await service.accepted.lastAccepted(service.connector.id, receivedAt))?.fingerprint256,
       'ab'.repeat(32),
     )
   })
 
   test('with a known certificate of a new issuer causes a change event', async () => {
-    const it = unit()
-    await it.decide(known)
+    const service = unit()
+    await service.decide(knownCertificate)
     const another = { issuer: 'CN=Another', fingerprint256: 'ef'.repeat(32) }
-    assert.deepEqual(await it.decide(another, minutesLater(1)), ['Deliver ConnectorMatched'])
+    assert.deepEqual(await service.decide(another, minutesLater(1)), ['Deliver ConnectorMatched'])
     assert.deepEqual(
-      it.changes.map(({ what, from, to }) => [what, from.fingerprint256, to.fingerprint256]),
+      service.changes.map(({ what, from, to }) => [what, from.fingerprint256, to.fingerprint256]),
       [[['Issuer'], 'ab'.repeat(32), 'ef'.repeat(32)]],
     )
-    assert.deepEqual(it.counted, ['PartnerCertificatesChanged'])
-    assert.deepEqual(it.noticeQueue.sent, [])
+    assert.deepEqual(service.countedMetrics, ['PartnerCertificatesChanged'])
+    assert.deepEqual(service.noticeQueue.sent, [])
   })
 
-  const fates: [string, Partial<InboundConnector>, consequence: string, heldUntil: string | null][] = [
+  const consequences: [string, Partial<InboundConnector>, consequence: string, heldUntil: string | null][] = [
     ['that is held', {}, 'Held', minutesLater(24 * 60).toISOString()],
     ['that is bounced', { onViolation: 'Bounce' }, 'Bounced', null],
     ['that is only recorded', { mode: 'ReportOnly' }, 'RecordedOnly', null],
   ]
-  for (const [name, fields, consequence, heldUntil] of fates)
-    test(`${name} has that consequence in the notice`, async () => {
-      const it = unit(fields)
-      await it.decide(renewed)
-      const [{ job } = assert.fail('no notice')] = it.noticeQueue.sent
+  for (const [name, fields, consequence, heldUntil] of consequences)
+    test(`${name} causes a notice with that consequence`, async () => {
+      const service = unit(fields)
+      await service.decide(renewedCertificate)
+      const [{ job } = assert.fail('no notice')] = service.noticeQueue.sent
       assert.deepEqual([job.consequence, job.heldUntil], [consequence, heldUntil])
     })
 
   test('is counted each time and causes one notice', async () => {
-    const it = unit()
-    for (let minute = 0; minute < 5; minute++) await it.decide(renewed, minutesLater(minute))
-    assert.deepEqual(it.counted, Array(5).fill('UnknownCertificates'))
-    assert.equal(it.noticeQueue.sent.length, 1)
+    const service = unit()
+    for (let minute = 0; minute < 5; minute++) await service.decide(renewedCertificate, minutesLater(minute))
+    assert.deepEqual(service.countedMetrics, Array(5).fill('UnknownCertificates'))
+    assert.equal(service.noticeQueue.sent.length, 1)
   })
 
-  test('that is held is counted once, however often it is decided again', async () => {
-    const it = unit()
-    await it.decide(renewed)
-    await it.decide(renewed, minutesLater(15), { notBefore: minutesLater(15).toISOString() })
-    assert.deepEqual(it.counted, ['UnknownCertificates'])
+  test('is counted once while it is held, although it is decided again', async () => {
+    const service = unit()
+    await service.decide(renewedCertificate)
+    await service.decide(renewedCertificate, minutesLater(15), { notBefore: minutesLater(15).toISOString() })
+    assert.deepEqual(service.countedMetrics, ['UnknownCertificates'])
   })
 
-  test('is decided as usual when the queue does not accept the notice, and the next one is sent', async () => {
-    const it = unit()
-    it.away.queue = true
-    assert.deepEqual(await it.decide(renewed), ['Defer InboundCertificateRestriction'])
-    assert.deepEqual(it.counted, ['UnknownCertificates', 'NoticesFailed'])
-    it.away.queue = false
-    await it.decide(renewed, minutesLater(1))
-    assert.equal(it.noticeQueue.sent.length, 1)
+  test('is decided as usual when the queue does not accept the notice, and the next notice is sent', async () => {
+    const service = unit()
+    service.away.queue = true
+    assert.deepEqual(await service.decide(renewedCertificate), ['Defer InboundCertificateRestriction'])
+    assert.deepEqual(service.countedMetrics, ['UnknownCertificates', 'NoticesFailed'])
+    service.away.queue = false
+    await service.decide(renewedCertificate, minutesLater(1))
+    assert.equal(service.noticeQueue.sent.length, 1)
   })
 
   test('is decided as usual when the check of its certificate throws', async () => {
-    const it = unit()
-    it.told.send = () => assert.fail('no such call')
-    assert.deepEqual(await it.decide(renewed), ['Defer InboundCertificateRestriction'])
+    const service = unit()
+    service.notices.send = () => assert.fail('no such call')
+    assert.deepEqual(await service.decide(renewedCertificate), ['Defer InboundCertificateRestriction'])
   })
 
   test('is decided as usual when its certificate cannot be recorded', async () => {
-    const it = unit()
-    it.table.record = () => Promise.reject(new Error('the table is down'))
-    assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
+    const service = unit()
+    service.table.record = () => Promise.reject(new Error('the table is down'))
+    assert.deepEqual(await service.decide(knownCertificate), ['Deliver ConnectorMatched'])
   })
 })
 
 describe('notices of one certificate', () => {
   test('from many tasks are published once', async () => {
-    const it = unit()
-    const notice = certificateNotice({ connector: it.connector.id })
-    const raised = await Promise.all([1, 2, 3].map(() => it.raising(notice, receivedAt)))
+    const service = unit()
+    const notice = certificateNotice({ connector: service.connector.id })
+    const results = await Promise.all([1, 2, 3].map(() => service.publishOne(notice, receivedAt)))
     assert.deepEqual(
-      raised
+      results
         .map(({ kind }) => kind)
         .sort()
         .filter((kind) => kind === 'Published'),
       ['Published'],
     )
-    assert.equal((await it.raising(notice, minutesLater(60))).kind, 'Known')
-    assert.equal(it.published.length, 1)
+    assert.equal((await service.publishOne(notice, minutesLater(60))).kind, 'Known')
+    assert.equal(service.published.length, 1)
   })
 
   test('are published again on another day', async () => {
-    const it = unit()
-    const notice = certificateNotice({ connector: it.connector.id })
-    await it.raising(notice, receivedAt)
-    assert.equal((await it.raising(notice, minutesLater(24 * 60))).kind, 'Published')
-    assert.equal(it.published.length, 2)
+    const service = unit()
+    const notice = certificateNotice({ connector: service.connector.id })
+    await service.publishOne(notice, receivedAt)
+    assert.equal((await service.publishOne(notice, minutesLater(24 * 60))).kind, 'Published')
+    assert.equal(service.published.length, 2)
   })
 
-  test('that cannot be published go back for a quarter of an hour and are then published once', async () => {
-    const it = unit()
-    const notice = certificateNotice({ connector: it.connector.id })
-    it.away.topic = true
-    assert.equal((await it.raising(notice, receivedAt)).kind, 'Later')
-    assert.equal((await it.raising(notice, receivedAt)).kind, 'Busy')
+  test('return to the queue for a quarter of an hour when publishing fails, and are then published once', async () => {
+    const service = unit()
+    const notice = certificateNotice({ connector: service.connector.id })
+    service.away.topic = true
+    assert.equal((await service.publishOne(notice, receivedAt)).kind, 'Later')
+    assert.equal((await service.publishOne(notice, receivedAt)).kind, 'Busy')
     assert.deepEqual(
-      it.noticeQueue.sent.map(({ job, delaySeconds }) => [job.failures, delaySeconds]),
+      service.noticeQueue.sent.map(({ job, delaySeconds }) => [job.failures, delaySeconds]),
       [[1, 900]],
     )
-    it.away.topic = false
-    assert.deepEqual(await it.raise(minutesLater(15)), ['Published'])
-    assert.equal((await it.raising(notice, minutesLater(16))).kind, 'Known')
-    assert.equal(it.published.length, 1)
+    service.away.topic = false
+    assert.deepEqual(await service.publishQueued(minutesLater(15)), ['Published'])
+    assert.equal((await service.publishOne(notice, minutesLater(16))).kind, 'Known')
+    assert.equal(service.published.length, 1)
   })
 
-  test('that could not be published for a day are given up', async () => {
-    const it = unit()
-    it.away.topic = true
-    it.noticeQueue.sent.push({ job: certificateNotice({ connector: it.connector.id }) })
+  test('are given up when publishing has failed for a day', async () => {
+    const service = unit()
+    service.away.topic = true
+    service.noticeQueue.sent.push({ job: certificateNotice({ connector: service.connector.id }) })
     let rounds = 0
-    while (it.noticeQueue.sent.length > 0) await it.raise(minutesLater(15 * rounds++))
+    while (service.noticeQueue.sent.length > 0) await service.publishQueued(minutesLater(15 * rounds++))
     assert.equal(rounds * 15, 24 * 60)
   })
 
-  test('come back when they can neither be published nor sent again', async () => {
-    const it = unit()
-    it.away.topic = true
-    it.noticeQueue.failOnce()
+  test('are retried by SQS when they can neither be published nor sent again', async () => {
+    const service = unit()
+    service.away.topic = true
+    service.noticeQueue.failOnce()
     await assert.rejects(
-      it.raising(certificateNotice({ connector: it.connector.id }), receivedAt),
+      service.publishOne(certificateNotice({ connector: service.connector.id }), receivedAt),
       /the queue is away/,
     )
   })
 
-  test('whose worker died are published by the copy that comes back', async () => {
-    const it = unit()
-    const notice = certificateNotice({ connector: it.connector.id })
+  test('are published by the retried job when the worker died', async () => {
+    const service = unit()
+    const notice = certificateNotice({ connector: service.connector.id })
     const claims = new Claims<PublishedNotice>(database.documents, database.messagesTable)
     claims.complete = () => Promise.reject(new Error('died'))
     const dying = {
       days: new DailyNoticeLimit(database.documents, database.messagesTable),
       claims,
-      accepted: it.accepted,
+      accepted: service.accepted,
       publish: () => Promise.resolve('lost'),
-      evaluation: it.noticeQueue,
+      evaluation: service.noticeQueue,
     }
     await assert.rejects(publishNotice(notice, receivedAt, dying), /died/)
-    assert.equal((await it.raising(notice, minutesLater(1))).kind, 'Published')
+    assert.equal((await service.publishOne(notice, minutesLater(1))).kind, 'Published')
   })
 })
 
-test('untrusted certificates cause at most ten notices for a connector and day', async () => {
-  const it = unit()
+test('untrusted certificates cause at most ten notices per connector and day', async () => {
+  const service = unit()
   const outcomes: string[] = []
   for (let index = 0; index < 12; index++) {
     const fingerprint256 = unrelated(index).fingerprint256
-    const notice = certificateNotice({ connector: it.connector.id, fingerprint256 })
-    outcomes.push((await it.raising(notice, receivedAt)).kind)
+    const notice = certificateNotice({ connector: service.connector.id, fingerprint256 })
+    outcomes.push((await service.publishOne(notice, receivedAt)).kind)
   }
   assert.deepEqual(outcomes, [...Array(10).fill('Published'), 'TooMany', 'TooMany'])
-  assert.equal(it.published.length, 10)
+  assert.equal(service.published.length, 10)
 })
 
-test('unknown certificates are one metric with those of the ingress: without dimensions, and by connector', async (context) => {
+test('unknown certificates have the same metric as those of the ingress: without dimensions, and by connector', async (context) => {
   const lines: string[] = []
   context.mock.method(console, 'log', (line: string) => lines.push(line))
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
   const metrics = new Metrics({ namespace: 'test', serviceName: 'evaluate-policy' })
-  await unit({ name: ':Contoso Süd' }).decide(renewed, receivedAt, { counting: metrics })
-  const counted = lines.filter((line) => line.includes('UnknownCertificates')).map((line) => JSON.parse(line))
-  assert.equal(counted.length, 1)
-  for (const { _aws, connector, service, UnknownCertificates } of counted) {
+  await unit({ name: ':Contoso Süd' }).decide(renewedCertificate, receivedAt, { counting: metrics })
+  const records = lines.filter((line) => line.includes('UnknownCertificates')).map((line) => JSON.parse(line))
+  assert.equal(records.length, 1)
+  for (const { _aws, connector, service, UnknownCertificates } of records) {
     assert.deepEqual(_aws.CloudWatchMetrics[0].Dimensions, [[], ['connector']])
     assert.deepEqual([connector, service, UnknownCertificates], ['?Contoso S?d', undefined, 1])
   }

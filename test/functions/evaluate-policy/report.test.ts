@@ -9,11 +9,11 @@ import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
 import { attempt, certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
 
-function counted(
+function metricsOf(
   action: Verdict['action'],
   reason: Reason,
   reportOnly: Reason | null = null,
-  { of = message(), policySource = null }: { of?: Message; policySource?: PolicySource | null } = {},
+  { mail = message(), policySource = null }: { mail?: Message; policySource?: PolicySource | null } = {},
 ): string[] {
   const names: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
@@ -37,22 +37,22 @@ function counted(
     reply: relayDeniedReply,
     until: receivedAt,
   } as unknown as Verdict
-  reportVerdict(of, verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+  reportVerdict(mail, verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
   return names
 }
 
 describe('a verdict is counted', () => {
   const rows: [string, string[], string[]][] = [
-    ['delivered', counted('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
-    ['refused', counted('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
+    ['delivered', metricsOf('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
+    ['refused', metricsOf('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
     [
       'a DSN that bounces',
-      counted('Bounce', 'Expired', null, { of: message({ source: null, mailFrom: '' }) }),
+      metricsOf('Bounce', 'Expired', null, { mail: message({ source: null, mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts', 'OwnMailUndelivered'],
     ],
     [
       "another domain's DSN that bounces",
-      counted('Bounce', 'Expired', null, { of: message({ mailFrom: '' }) }),
+      metricsOf('Bounce', 'Expired', null, { mail: message({ mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts'],
     ],
     ...(
@@ -65,44 +65,48 @@ describe('a verdict is counted', () => {
       ] as const
     ).map((reason): [string, string[], string[]] => [
       `held for ${reason}`,
-      counted('Defer', reason),
+      metricsOf('Defer', reason),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ]),
     ...(['Dane', 'MtaSts', 'RequireTls', 'Opportunistic'] as const).map(
       (policySource): [string, string[], string[]] => [
         `held by the published policy ${policySource}, without an alarm`,
-        counted('Defer', 'OutboundTlsNotMet', null, { policySource }),
+        metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource }),
         ['action=Defer', 'Verdicts', 'PublishedTlsFailures'],
       ],
     ),
     [
       "held by a connector's requirement",
-      counted('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
+      metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ],
     [
       'without a route',
-      counted('Defer', 'NoRouteForAcceptedDomain'),
+      metricsOf('Defer', 'NoRouteForAcceptedDomain'),
       ['action=Defer', 'Verdicts', 'UnroutedRecipients'],
     ],
     [
-      'that a ReportOnly connector would have refused',
-      counted('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
+      'delivered, although a ReportOnly connector would have refused it',
+      metricsOf('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
       ['action=Deliver', 'Verdicts', 'ReportOnlyViolations'],
     ],
   ]
-  for (const [name, got, expected] of rows) test(name, () => assert.deepEqual(got, expected))
+  for (const [name, metrics, expected] of rows) test(`as ${name}`, () => assert.deepEqual(metrics, expected))
 })
 
 describe('a notice', () => {
   const failed = { cause: new Error('the topic is down') }
   const rows: [string, Parameters<typeof reportNotice>[1], string[]][] = [
-    ['that is published counts with its connector', { kind: 'Published', id: 'n1', accepted: null }, []],
-    ['that is known counts as nothing more', { kind: 'Known' }, []],
-    ['that is tried again counts as failed', { kind: 'Later', ...failed }, ['NoticesFailed']],
-    ['that is given up counts as failed', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
+    [
+      'is counted with its connector when it is published',
+      { kind: 'Published', id: 'n1', accepted: null },
+      [],
+    ],
+    ['is not counted when it was published before', { kind: 'Known' }, []],
+    ['is counted as failed when it is retried', { kind: 'Later', ...failed }, ['NoticesFailed']],
+    ['is counted as failed when it is given up', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
   ]
-  for (const [name, raised, expected] of rows)
+  for (const [name, result, expected] of rows)
     test(name, () => {
       const names: string[] = []
       const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
@@ -110,25 +114,25 @@ describe('a notice', () => {
         names.push(metric)
         return metrics
       }
-      reportNotice(certificateNotice(), raised, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+      reportNotice(certificateNotice(), result, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
       assert.deepEqual(names, expected)
     })
 })
 
 test('the metric of a published notice names the connector, the old certificate and the new one', () => {
-  const written: Record<string, unknown>[] = []
+  const records: Record<string, unknown>[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   const single = new Metrics({ namespace: 'test', serviceName: 'test' })
   metrics.singleMetric = () => single
   single.addMetric = (metric) => {
-    written.push({ metric, ...single.serializeMetrics() })
+    records.push({ metric, ...single.serializeMetrics() })
     return single
   }
   const notice = certificateNotice()
   const accepted = 'cd'.repeat(32)
   const logger = new Logger({ logLevel: 'SILENT' })
   reportNotice(notice, { kind: 'Published', id: 'n1', accepted }, { logger, metrics })
-  const [{ metric, connector, accepted: old, presented }] = written as [Record<string, unknown>]
+  const [{ metric, connector, accepted: old, presented }] = records as [Record<string, unknown>]
   assert.deepEqual(
     { metric, connector, old, presented },
     {

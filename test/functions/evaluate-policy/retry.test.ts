@@ -40,7 +40,7 @@ const holding = snapshot({
 
 let serial = 0
 
-/** A message with one recipient in the trace, and its later states. */
+/** Creates a pipeline for one message with one recipient. */
 function deployment() {
   const id = `01KF0CVZT0${String(serial++).padStart(16, 'R')}`
   const sent = message({ id })
@@ -61,8 +61,8 @@ function deployment() {
     first: () => run({ message: sent, recipients: [recipient({ address })], notBefore: null }, receivedAt),
     firstHeld: () =>
       run({ message: sent, recipients: [recipient({ address })], notBefore: null }, receivedAt, holding),
-    /** Sends deliver-message's report. @returns the timer that follows */
-    async fails(number: number, at: Date): Promise<EvaluationJob> {
+    /** Sends deliver-message's report of a failed attempt. @returns the timer of the next attempt */
+    async reportFailure(number: number, at: Date): Promise<EvaluationJob> {
       const lastAttempt = attempt({ number, at: at.toISOString() })
       await run(
         { message: sent, recipients: [recipient({ address, lastAttempt })], notBefore: null },
@@ -72,8 +72,8 @@ function deployment() {
     },
     claim: (number: number) =>
       claims.claim(attemptKey(id, address, number), receivedAt, 360_000, 2_000_000_000),
-    /** Sends what the API would send. @returns the job from the queue */
-    async asksAt(now: Date): Promise<EvaluationJob> {
+    /** Sends the job that the API would send. @returns the job from the queue */
+    async requestRetry(now: Date): Promise<EvaluationJob> {
       await retryMessage(id, { history, evaluation: queues.evaluation, now: () => now.getTime() })
       return EvaluationJob.parse(JSON.parse(JSON.stringify(only(queues.evaluation))))
     },
@@ -89,122 +89,125 @@ function only<Job>(queue: { take(): { job: Job }[] }): Job {
 
 describe('a retry after a failed attempt', () => {
   test('makes the next attempt early', async () => {
-    const it = deployment()
-    await it.first()
-    const timer = await it.fails(1, receivedAt)
+    const pipeline = deployment()
+    await pipeline.first()
+    const timer = await pipeline.reportFailure(1, receivedAt)
     assert(Date.parse(timer.notBefore ?? '') > minutesLater(0.5).getTime(), 'its time is later')
-    await it.run(await it.asksAt(minutesLater(0.5)), minutesLater(0.5))
-    assert.deepEqual(it.attempts(), [1, 2])
+    await pipeline.run(await pipeline.requestRetry(minutesLater(0.5)), minutesLater(0.5))
+    assert.deepEqual(pipeline.attempts(), [1, 2])
   })
 
   test('overtakes the timer that comes after its outcome', async () => {
-    const it = deployment()
-    await it.first()
-    const timer = await it.fails(1, receivedAt)
-    await it.run(await it.asksAt(minutesLater(0.1)), minutesLater(0.1))
-    await it.fails(2, minutesLater(0.2))
-    it.attempts()
-    assert.deepEqual(await it.run(timer, minutesLater(1)), [])
-    assert.deepEqual([it.attempts(), it.evaluation.sent], [[], []])
+    const pipeline = deployment()
+    await pipeline.first()
+    const timer = await pipeline.reportFailure(1, receivedAt)
+    await pipeline.run(await pipeline.requestRetry(minutesLater(0.1)), minutesLater(0.1))
+    await pipeline.reportFailure(2, minutesLater(0.2))
+    pipeline.attempts()
+    assert.deepEqual(await pipeline.run(timer, minutesLater(1)), [])
+    assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[], []])
   })
 
-  test('and the timer that comes during its attempt are one attempt, which is claimed', async () => {
-    const it = deployment()
-    await it.first()
-    const timer = await it.fails(1, receivedAt)
-    it.attempts()
-    await it.run(await it.asksAt(minutesLater(0.1)), minutesLater(0.1))
-    assert.equal((await it.claim(2)).kind, 'Claimed')
-    await it.run(timer, minutesLater(1))
-    assert.deepEqual(it.attempts(), [2, 2])
-    assert.equal((await it.claim(2)).kind, 'Busy')
+  test('makes one attempt together with the timer that comes during it, because the attempt is claimed', async () => {
+    const pipeline = deployment()
+    await pipeline.first()
+    const timer = await pipeline.reportFailure(1, receivedAt)
+    pipeline.attempts()
+    await pipeline.run(await pipeline.requestRetry(minutesLater(0.1)), minutesLater(0.1))
+    assert.equal((await pipeline.claim(2)).kind, 'Claimed')
+    await pipeline.run(timer, minutesLater(1))
+    assert.deepEqual(pipeline.attempts(), [2, 2])
+    assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
   test('requested before the timer and decided during its attempt is the same attempt', async () => {
-    const it = deployment()
-    await it.first()
-    const timer = await it.fails(1, receivedAt)
-    const stale = await it.asksAt(minutesLater(1))
+    const pipeline = deployment()
+    await pipeline.first()
+    const timer = await pipeline.reportFailure(1, receivedAt)
+    const stale = await pipeline.requestRetry(minutesLater(1))
     assert(timer.notBefore !== null && stale.notBefore !== null && timer.notBefore < stale.notBefore)
-    await it.run(timer, minutesLater(1))
-    assert.equal((await it.claim(2)).kind, 'Claimed')
-    await it.run(stale, minutesLater(1.01))
-    assert.deepEqual(it.attempts(), [1, 2, 2])
-    assert.equal((await it.claim(2)).kind, 'Busy')
+    await pipeline.run(timer, minutesLater(1))
+    assert.equal((await pipeline.claim(2)).kind, 'Claimed')
+    await pipeline.run(stale, minutesLater(1.01))
+    assert.deepEqual(pipeline.attempts(), [1, 2, 2])
+    assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
-  // A returned delivery looks the same to a slow clock, and no other job continues with its recipient.
+  // With a slow clock, the job of a returned delivery has the same form, and no other job continues with its recipient.
   test('with a time before the timer and decided after it is the same attempt', async () => {
-    const it = deployment()
-    await it.first()
-    const timer = await it.fails(1, receivedAt)
-    const stale = await it.asksAt(minutesLater(0.1))
-    await it.run(timer, minutesLater(1))
-    it.attempts()
-    await it.run(stale, minutesLater(1.01))
-    assert.deepEqual([it.attempts(), it.evaluation.sent], [[2], []])
+    const pipeline = deployment()
+    await pipeline.first()
+    const timer = await pipeline.reportFailure(1, receivedAt)
+    const stale = await pipeline.requestRetry(minutesLater(0.1))
+    await pipeline.run(timer, minutesLater(1))
+    pipeline.attempts()
+    await pipeline.run(stale, minutesLater(1.01))
+    assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[2], []])
   })
 
   test('requested before the timer and decided after its outcome does nothing', async () => {
-    const it = deployment()
-    await it.first()
-    const timer = await it.fails(1, receivedAt)
-    const stale = await it.asksAt(minutesLater(1))
-    await it.run(timer, minutesLater(1))
-    await it.fails(2, minutesLater(1))
-    it.attempts()
-    assert.deepEqual(await it.run(stale, minutesLater(1.1)), [])
-    assert.deepEqual([it.attempts(), it.evaluation.sent, it.bounce.sent], [[], [], []])
+    const pipeline = deployment()
+    await pipeline.first()
+    const timer = await pipeline.reportFailure(1, receivedAt)
+    const stale = await pipeline.requestRetry(minutesLater(1))
+    await pipeline.run(timer, minutesLater(1))
+    await pipeline.reportFailure(2, minutesLater(1))
+    pipeline.attempts()
+    assert.deepEqual(await pipeline.run(stale, minutesLater(1.1)), [])
+    assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent, pipeline.bounce.sent], [[], [], []])
   })
 
-  test('requested twice at once is one attempt', async () => {
-    const it = deployment()
-    await it.first()
-    await it.fails(1, receivedAt)
-    const jobs = [await it.asksAt(minutesLater(0.1)), await it.asksAt(minutesLater(0.1))]
-    it.attempts()
-    await Promise.all(jobs.map((job) => it.run(job, minutesLater(0.1))))
-    assert.deepEqual(new Set(it.attempts()), new Set([2]))
+  test('requested twice at the same time is one attempt', async () => {
+    const pipeline = deployment()
+    await pipeline.first()
+    await pipeline.reportFailure(1, receivedAt)
+    const jobs = [
+      await pipeline.requestRetry(minutesLater(0.1)),
+      await pipeline.requestRetry(minutesLater(0.1)),
+    ]
+    pipeline.attempts()
+    await Promise.all(jobs.map((job) => pipeline.run(job, minutesLater(0.1))))
+    assert.deepEqual(new Set(pipeline.attempts()), new Set([2]))
   })
 
-  test('does not extend the life of the message', async () => {
-    const it = deployment()
-    await it.first()
-    await it.fails(1, minutesLater(12 * 60 - 1))
-    const job = await it.asksAt(minutesLater(12 * 60 - 0.5))
-    it.attempts()
-    it.bounce.take()
-    await it.run(job, minutesLater(12 * 60))
-    assert.deepEqual(it.attempts(), [])
+  test('does not extend the time until the message expires', async () => {
+    const pipeline = deployment()
+    await pipeline.first()
+    await pipeline.reportFailure(1, minutesLater(12 * 60 - 1))
+    const job = await pipeline.requestRetry(minutesLater(12 * 60 - 0.5))
+    pipeline.attempts()
+    pipeline.bounce.take()
+    await pipeline.run(job, minutesLater(12 * 60))
+    assert.deepEqual(pipeline.attempts(), [])
     assert.deepEqual(
-      it.bounce.sent.map(({ job }) => job.kind),
+      pipeline.bounce.sent.map(({ job }) => job.kind),
       ['failed'],
     )
   })
 })
 
 describe('a retry of held mail', () => {
-  test('delivers it when the current connectors allow that, and its timer then does nothing', async () => {
-    const it = deployment()
-    await it.firstHeld()
-    const timer = only(it.evaluation)
-    await it.run(await it.asksAt(minutesLater(3)), minutesLater(3))
-    assert.deepEqual(it.attempts(), [1])
-    assert.equal((await it.claim(1)).kind, 'Claimed')
-    await it.run(timer, minutesLater(15))
-    assert.equal((await it.claim(1)).kind, 'Busy')
+  test('delivers the message when the current connectors allow that, and its timer then does nothing', async () => {
+    const pipeline = deployment()
+    await pipeline.firstHeld()
+    const timer = only(pipeline.evaluation)
+    await pipeline.run(await pipeline.requestRetry(minutesLater(3)), minutesLater(3))
+    assert.deepEqual(pipeline.attempts(), [1])
+    assert.equal((await pipeline.claim(1)).kind, 'Claimed')
+    await pipeline.run(timer, minutesLater(15))
+    assert.equal((await pipeline.claim(1)).kind, 'Busy')
   })
 
-  test('holds it until the same time when nothing has changed', async () => {
-    const it = deployment()
-    await it.firstHeld()
-    const timer = only(it.evaluation)
-    await it.run(await it.asksAt(minutesLater(3)), minutesLater(3), holding)
-    const again = only(it.evaluation)
-    assert.deepEqual(again, timer)
-    await it.run(timer, minutesLater(15), holding)
-    it.evaluation.take()
-    await it.run(again, minutesLater(15), holding)
-    assert.deepEqual(it.evaluation.sent, [], 'timers do not multiply')
+  test('does not change the end of the hold when connectors are unchanged', async () => {
+    const pipeline = deployment()
+    await pipeline.firstHeld()
+    const timer = only(pipeline.evaluation)
+    await pipeline.run(await pipeline.requestRetry(minutesLater(3)), minutesLater(3), holding)
+    const newTimer = only(pipeline.evaluation)
+    assert.deepEqual(newTimer, timer)
+    await pipeline.run(timer, minutesLater(15), holding)
+    pipeline.evaluation.take()
+    await pipeline.run(newTimer, minutesLater(15), holding)
+    assert.deepEqual(pipeline.evaluation.sent, [], 'timers do not multiply')
   })
 })

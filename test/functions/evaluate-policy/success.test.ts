@@ -45,7 +45,7 @@ function unit() {
 let serial = 0
 const nextId = () => `01KF0CVZT5${String(serial++).padStart(16, '0')}`
 
-const taken = (address: string, fields: Partial<Recipient> = {}, of: Partial<Attempt> = {}) =>
+const accepted = (address: string, fields: Partial<Recipient> = {}, attemptFields: Partial<Attempt> = {}) =>
   recipient({
     address,
     notify: ['SUCCESS'],
@@ -53,7 +53,7 @@ const taken = (address: string, fields: Partial<Recipient> = {}, of: Partial<Att
       outcome: 'Delivered',
       reply: { code: 250, enhanced: '2.0.0', text: 'queued as 1' },
       dsnPassedOn: false,
-      ...of,
+      ...attemptFields,
     }),
     ...fields,
   })
@@ -64,11 +64,11 @@ describe('a success DSN', () => {
   test('says that the message was relayed when the next hop does not support DSN and the sender requested it', async () => {
     const { run, bounce, delivery, evaluation } = unit()
     await run([
-      taken('asked@x.example'),
-      taken('elsewhere@x.example', {}, { dsnPassedOn: true }),
-      taken('unasked@x.example', { notify: null }),
-      taken('never@x.example', { notify: ['NEVER'] }),
-      taken('failure@x.example', { notify: ['FAILURE', 'DELAY'] }),
+      accepted('asked@x.example'),
+      accepted('elsewhere@x.example', {}, { dsnPassedOn: true }),
+      accepted('unasked@x.example', { notify: null }),
+      accepted('never@x.example', { notify: ['NEVER'] }),
+      accepted('failure@x.example', { notify: ['FAILURE', 'DELAY'] }),
     ])
     assert.deepEqual(results(bounce), [['relayed', ['asked@x.example']]])
     const [reported] = bounce.sent[0]?.job.recipients ?? []
@@ -80,41 +80,41 @@ describe('a success DSN', () => {
 
   test('says that a stored TLS report was delivered', async () => {
     const { run, bounce } = unit()
-    await run([taken(reportAddress, {}, { host: 'TLS reports' })])
+    await run([accepted(reportAddress, {}, { host: 'TLS reports' })])
     assert.deepEqual(results(bounce), [['delivered', [reportAddress]]])
   })
 
   test('is not sent for mail to the report address that was ignored', async () => {
     const { run, bounce } = unit()
-    await run([taken(reportAddress, {}, { host: null })])
+    await run([accepted(reportAddress, {}, { host: null })])
     assert.deepEqual(results(bounce), [])
   })
 
   test('is not sent for a message from <>', async () => {
     const { run, bounce } = unit()
-    await run([taken('b@x.example')], '')
+    await run([accepted('b@x.example')], '')
     assert.deepEqual(results(bounce), [])
   })
 
-  test('is sent once although the job comes again', async () => {
+  test('is sent once although the job is repeated', async () => {
     const { run, bounce } = unit()
     const id = nextId()
     await run([recipient({ address: 'b@x.example', notify: ['SUCCESS'] })], 'a@ours.example', id)
-    for (let times = 0; times < 2; times++) await run([taken('b@x.example')], 'a@ours.example', id)
+    for (let times = 0; times < 2; times++) await run([accepted('b@x.example')], 'a@ours.example', id)
     assert.deepEqual(results(bounce), [['relayed', ['b@x.example']]])
   })
 
-  test('settles the recipient, whatever the outcome of a second attempt', async () => {
+  test('settles the recipient, even when a second attempt fails', async () => {
     const { run, bounce, evaluation, dependencies } = unit()
     const id = nextId()
     const address = 'b@x.example'
-    const asked = recipient({ address, notify: ['SUCCESS'] })
+    const undelivered = recipient({ address, notify: ['SUCCESS'] })
     const state = async () => (await dependencies.trace.progress(id, [address])).get(address)?.state
-    await run([asked], 'a@ours.example', id)
+    await run([undelivered], 'a@ours.example', id)
     assert.equal(await state(), 'Pending')
     // The worker died before it wrote outcome and state, so the attempt is repeated.
-    await run([taken(address)], 'a@ours.example', id)
-    await run([{ ...asked, lastAttempt: attempt() }], 'a@ours.example', id)
+    await run([accepted(address)], 'a@ours.example', id)
+    await run([{ ...undelivered, lastAttempt: attempt() }], 'a@ours.example', id)
     assert.equal(await state(), 'Delivered')
     assert.deepEqual([results(bounce), evaluation.sent], [[['relayed', [address]]], []])
   })
@@ -123,15 +123,15 @@ describe('a success DSN', () => {
     const { run, bounce } = unit()
     const id = nextId()
     bounce.failOnce()
-    await assert.rejects(run([taken('b@x.example')], 'a@ours.example', id), /the queue is away/)
-    await run([taken('b@x.example')], 'a@ours.example', id)
+    await assert.rejects(run([accepted('b@x.example')], 'a@ours.example', id), /the queue is away/)
+    await run([accepted('b@x.example')], 'a@ours.example', id)
     assert.deepEqual(results(bounce), [['relayed', ['b@x.example']]])
   })
 
   test('does not prevent a decision about the other recipients', async () => {
     const { run, bounce, evaluation } = unit()
     const failed = recipient({ address: 'later@x.example', lastAttempt: attempt() })
-    const verdicts = await run([taken('b@x.example'), failed])
+    const verdicts = await run([accepted('b@x.example'), failed])
     assert.deepEqual(
       verdicts.map(({ action, recipient: { address } }) => [action, address]),
       [['Defer', 'later@x.example']],
@@ -143,9 +143,9 @@ describe('a success DSN', () => {
     )
   })
 
-  test('for many recipients is cut into jobs that fit', async () => {
+  test('is split into several jobs for many recipients', async () => {
     const { run, bounce } = unit()
-    await run(Array.from({ length: 250 }, (_, index) => taken(`r${index}@x.example`)))
+    await run(Array.from({ length: 250 }, (_, index) => accepted(`r${index}@x.example`)))
     assert.deepEqual(
       bounce.sent.map(({ job }) => job.recipients.length),
       [100, 100, 50],
@@ -153,7 +153,7 @@ describe('a success DSN', () => {
   })
 })
 
-describe('a failure DSN returns the whole message', () => {
+describe('a failure DSN', () => {
   const refused = attempt({
     outcome: 'PermanentFailure',
     reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
@@ -162,11 +162,11 @@ describe('a failure DSN returns the whole message', () => {
   const full: Message = { ...plain, envelope: { ...plain.envelope, dsn: { ret: 'FULL', envid: null } } }
   const toNorthwind = snapshot({ outbound: [outbound({ tlsSettings: 'EncryptionOnly' })] })
   const rows: [when: string, addresses: string[], returns: boolean][] = [
-    ['when no recipient in it is protected', ['a@x.example', 'b@y.example'], true],
-    ['not when one of its recipients is protected', ['a@x.example', 'b@northwind.example'], false],
+    ['when none of its recipients is protected', ['a@x.example', 'b@y.example'], true],
+    ['when one of its recipients is protected', ['a@x.example', 'b@northwind.example'], false],
   ]
   for (const [when, addresses, returns] of rows)
-    test(when, () => {
+    test(`${returns ? 'returns' : 'does not return'} the whole message ${when}`, () => {
       const recipients = addresses.map((address) => recipient({ address, lastAttempt: refused }))
       const verdicts = evaluate({
         snapshot: toNorthwind,
@@ -182,7 +182,7 @@ describe('a failure DSN returns the whole message', () => {
       )
     })
 
-  test('also when the worker that decided died before it sent the job', async () => {
+  test('returns the whole message when the worker that decided died before it sent the job', async () => {
     const { bounce, dependencies } = unit()
     const job = {
       message: { ...full, id: nextId() },
@@ -199,13 +199,13 @@ describe('a failure DSN returns the whole message', () => {
     )
   })
 
-  test('and a delay DSN never does', () => {
-    const waiting = recipient({ address: 'a@x.example', lastAttempt: attempt() })
+  test('can return the whole message; a delay DSN cannot', () => {
+    const deferredRecipient = recipient({ address: 'a@x.example', lastAttempt: attempt() })
     const verdicts = evaluate({
       snapshot: snapshot({}),
       settings: { defaultRoute: 'Mx' },
       message: full,
-      recipients: [waiting],
+      recipients: [deferredRecipient],
       now: minutesLater(0.5),
     })
     const overdue = verdicts.map((verdict) =>

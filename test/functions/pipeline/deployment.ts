@@ -17,9 +17,9 @@ import { loseRequest, lostResponses, make, Worker } from './invocation.ts'
 import type { Random } from './random.ts'
 import { Witness } from './witness.ts'
 
-/** Probabilities of each step, unless the comment says otherwise. */
+/** Probabilities per step, unless the comment names another unit. */
 export interface Faults {
-  /** A job comes again although it was done. */
+  /** SQS delivers a job again although it was done. */
   duplicates: number
   /** A worker dies. */
   deaths: number
@@ -27,15 +27,15 @@ export interface Faults {
   mortalUnits: readonly Unit[]
   /** A request or its response is lost. */
   failures: number
-  /** A delivery cannot begin now. */
+  /** A delivery job returns to the queue without an attempt. */
   postponements: number
   /** An administrator changes the connectors. */
   changes: number
   /** An administrator requests a retry of the message. */
   retries: number
-  /** Largest difference between a worker's clock and the time, in either direction. */
+  /** Maximum difference between a worker's clock and the time, in either direction. */
   skewMs: number
-  /** Next hops are mostly slow and duplicates come soon, for a message that expires soon. */
+  /** The message expires soon. Next hops are mostly slow, and duplicates are delivered soon. */
   expiresSoon: boolean
 }
 
@@ -49,7 +49,7 @@ export interface Setting {
   now: number
 }
 
-/** Enough steps for faults to meet, few enough for a run to end. */
+/** Enough faults for combinations of them, and few enough for a run to end. */
 export const maxFaults = 6
 const maxRetries = 10
 const maxStepsWithChanges = 3_000
@@ -82,7 +82,7 @@ export class SimulatedDeployment {
     this.queues.send('evaluate', job, this.#now)
   }
 
-  /** @returns at the end of the work, or after too many steps */
+  /** Resolves when no job is left, or after too many steps. */
   async run(): Promise<void> {
     for (let step = 0; step < maxSteps; step++) {
       await this.#waitUntilIdle()
@@ -92,10 +92,10 @@ export class SimulatedDeployment {
       if (this.#retriesLeft > 0 && this.#random.happens(this.#settings.faults.retries)) this.#retry()
       if (!(await this.#proceed())) return
     }
-    this.#logEvent('there is no end of it')
+    this.#logEvent('the run does not end')
   }
 
-  /** Executes one event. @returns false when none is possible any more */
+  /** Executes one event. @returns false when no further event is possible */
   async #proceed(): Promise<boolean> {
     const entries = this.queues.visible(this.#now)
     if (entries.length > 0 && (this.#workers.length === 0 || this.#random.happens(0.25)))
@@ -138,9 +138,9 @@ export class SimulatedDeployment {
       this.#logEvent(`${worker.name}: ${step.name}`)
       return make(step)
     }
-    const how = this.#random.oneOf(lostResponses)
-    this.#logEvent(`${worker.name}: ${step.name} is ${how}`)
-    return loseRequest(step, how)
+    const loss = this.#random.oneOf(lostResponses)
+    this.#logEvent(`${worker.name}: ${step.name} is ${loss}`)
+    return loseRequest(step, loss)
   }
 
   #transmissionMs(): number {
@@ -149,7 +149,7 @@ export class SimulatedDeployment {
 
   #die(worker: Worker): void {
     this.#logEvent(`${worker.name} dies`)
-    this.#workers = this.#workers.filter((other) => other !== worker)
+    this.#workers = this.#workers.filter((remaining) => remaining !== worker)
   }
 
   #fault(probability: number): boolean {
@@ -175,25 +175,28 @@ export class SimulatedDeployment {
   }
 
   #duplicate(entry: Entry): void {
-    const [soon, late] = this.#settings.faults.expiresSoon ? [5_000, 120_000] : [60_000, 1_200_000]
-    entry.visibleAt = this.#now + this.#random.integerBelow(this.#random.happens(0.5) ? soon : late)
-    this.#logEvent(`job ${entry.number} is going to come again`)
+    const [shortDelayMs, longDelayMs] = this.#settings.faults.expiresSoon
+      ? [5_000, 120_000]
+      : [60_000, 1_200_000]
+    entry.visibleAt =
+      this.#now + this.#random.integerBelow(this.#random.happens(0.5) ? shortDelayMs : longDelayMs)
+    this.#logEvent(`job ${entry.number} will be delivered again`)
   }
 
   #changeConnectors(): void {
     const changed = this.#random.oneOf(this.#settings.others)
     this.#connectors = { ...changed, version: this.#connectors.version + 1 }
-    this.#logEvent(`connectors are now those numbered ${this.#settings.others.indexOf(changed)}`)
+    this.#logEvent(`the connectors are now set ${this.#settings.others.indexOf(changed)}`)
   }
 
-  /** Runs now, with the next timer, or before another; sometimes twice at once. */
+  /** Requests a retry now, with the next timer, or at a random time; sometimes two retries at the same time. */
   #retry(): void {
-    const soon = this.#now + this.#random.integerBelow(900_000)
-    const at = this.#random.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, soon])
+    const later = this.#now + this.#random.integerBelow(900_000)
+    const at = this.#random.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, later])
     for (let times = this.#random.happens(0.5) ? 1 : 2; times > 0; times--) {
       this.#retriesLeft--
       const { number } = this.queues.send('retry', this.#accepted, at)
-      this.#logEvent(`an administrator is going to ask for a retry, as job ${number}`)
+      this.#logEvent(`an administrator will request a retry, as job ${number}`)
     }
   }
 
@@ -220,9 +223,9 @@ export class SimulatedDeployment {
   }
 
   async #request(command: Command, worker: Worker): Promise<unknown> {
-    const answer = await this.#settings.table.send(command)
+    const response = await this.#settings.table.send(command)
     this.witness.recordWrite(command, worker.name)
-    return answer
+    return response
   }
 
   #send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[], { entry }: Worker): void {
@@ -247,7 +250,7 @@ export class SimulatedDeployment {
     const octets = this.#contents.get(key) ?? Buffer.of()
     if (createHash('sha256').update(octets).digest('hex') === sha256) return octets
     this.witness.mismatches.push(key)
-    throw new Error(`${key} is not what was stored`)
+    throw new Error(`${key} differs from the stored content`)
   }
 
   #transmit(
@@ -277,8 +280,8 @@ export class SimulatedDeployment {
     )
   }
 
-  #logEvent(what: string): void {
-    this.log.push(`${new Date(this.#now).toISOString()} ${what}`)
+  #logEvent(event: string): void {
+    this.log.push(`${new Date(this.#now).toISOString()} ${event}`)
   }
 }
 
@@ -297,7 +300,7 @@ const replies: Record<Outcome['outcome'], Outcome['reply']> = {
   TlsNotMet: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
 }
 
-const outcomeOf = (how: Outcome['outcome']): Outcome => outcome({ outcome: how, reply: replies[how] })
+const outcomeOf = (kind: Outcome['outcome']): Outcome => outcome({ outcome: kind, reply: replies[kind] })
 
 const describe = (command: Command): string =>
   `${operation(command)} ${(command.input.Item ?? command.input.Key)?.sk ?? ''}`

@@ -1,4 +1,4 @@
-/** Rules that hold for every run, and which run breaks them. */
+/** Rules that hold for every run, and the check of one run. */
 import type { Recipient } from '../../../shared/contract/message.ts'
 import { maxFaults } from './deployment.ts'
 import type { History } from './simulation.ts'
@@ -16,12 +16,12 @@ interface RecipientCase {
 }
 
 /** Each rule is about one recipient of the message. */
-const recipientRules: Record<string, (given: RecipientCase) => boolean> = {
+const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> = {
   'a recipient ends as Delivered or Bounced': ({ state }) => state === 'Delivered' || state === 'Bounced',
   'no message is Delivered that no next hop accepted': ({ state, delivered }) =>
     state !== 'Delivered' || delivered.length > 0,
-  // Only a worker's death between the 250 and its record can break this.
-  'no message is Bounced that a next hop is known to have accepted': ({ state, delivered }) =>
+  // Only a worker's death between the 250 and its record can break this rule.
+  'no message is Bounced whose acceptance by a next hop is recorded': ({ state, delivered }) =>
     state !== 'Bounced' || delivered.every(({ written }) => !written),
   'a recipient gets one copy, and one more for each worker that died before it wrote the last result': ({
     delivered,
@@ -54,22 +54,27 @@ const recipientRules: Record<string, (given: RecipientCase) => boolean> = {
 const runRules: Record<string, (history: History) => boolean> = {
   'the queues run empty': ({ ended }) => ended,
   'no job becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
-  'a job reports no recipient again that its own DSN reported, if any of that was written': ({ witness }) =>
+  'a job does not report a recipient again that its earlier DSN reported, if a result was written': ({
+    witness,
+  }) =>
     witness.notifications.every(
       (results) => !witness.notifications.some((earlier) => repeats(results, earlier, witness)),
     ),
-  'no message leaves under older connectors, except an attempt that a worker began and did not end': ({
+  'no message is sent under older connectors, except an attempt that a worker began and did not end': ({
     witness,
-  }) => witness.transmissions.filter(({ stale }) => stale).every((made) => hadBegunBefore(made, witness)),
-  'the octets read are those stored': ({ witness }) => witness.mismatches.length === 0,
+  }) =>
+    witness.transmissions
+      .filter(({ stale }) => stale)
+      .every((transmission) => hadBegunBefore(transmission, witness)),
+  'the octets read are the stored octets': ({ witness }) => witness.mismatches.length === 0,
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
-      const attempts = witness.transmissions.filter((made) => made.message === id).length
+      const attempts = witness.transmissions.filter((transmission) => transmission.message === id).length
       return id === message.id
         ? length <= maxEvaluations(recipients.length, attempts, witness.retries + witness.handedBack)
         : length <= maxEvaluations(1, attempts, witness.handedBack)
     }),
-  'a DSN is settled like any message and has no more copies': ({ witness, state }) =>
+  'a DSN is settled like any message, in at most one copy': ({ witness, state }) =>
     witness.notifications.every(({ dsn }) => {
       const copies = witness.transmissions.filter(({ message, written }) => message === dsn && written)
       const settled = ['Delivered', 'Bounced'].includes(state(dsn, 'a@elsewhere.example') ?? '')
@@ -80,18 +85,20 @@ const runRules: Record<string, (history: History) => boolean> = {
 /** @returns each rule that the run breaks */
 export function brokenRules(history: History): string[] {
   const cases = history.recipients.map((recipient) => caseOf(history, recipient))
-  const wrong = Object.entries(recipientRules).flatMap(([sentence, holds]) =>
-    cases.filter((given) => !holds(given)).map(({ recipient }) => `${sentence}: not ${recipient.address}`),
+  const brokenRecipientRules = Object.entries(recipientRules).flatMap(([sentence, holds]) =>
+    cases
+      .filter((recipientCase) => !holds(recipientCase))
+      .map(({ recipient }) => `${sentence}: not ${recipient.address}`),
   )
-  const wrongAtAll = Object.entries(runRules).filter(([, holds]) => !holds(history))
-  return [...wrong, ...wrongAtAll.map(([sentence]) => sentence)]
+  const brokenRunRules = Object.entries(runRules).filter(([, holds]) => !holds(history))
+  return [...brokenRecipientRules, ...brokenRunRules.map(([sentence]) => sentence)]
 }
 
 function caseOf(history: History, recipient: Recipient): RecipientCase {
   const { message, witness, state } = history
   const { address } = recipient
   const transmissions = witness.transmissions.filter(
-    (made) => made.message === message.id && made.address === address,
+    (transmission) => transmission.message === message.id && transmission.address === address,
   )
   const results = witness.notifications.filter((notification) => notification.address === address)
   return {
@@ -106,29 +113,28 @@ function caseOf(history: History, recipient: Recipient): RecipientCase {
   }
 }
 
-/** RFC 3461 §4.1. */
+/** RFC 3461 §4.1 */
 const requestsFailureDsn = ({ message }: History, { notify }: Recipient): boolean =>
   message.envelope.mailFrom !== '' && !notify?.includes('NEVER')
 
 const requestsSuccessDsn = ({ message }: History, { notify }: Recipient): boolean =>
   message.envelope.mailFrom !== '' && (notify?.includes('SUCCESS') ?? false)
 
-const hadBegunBefore = (made: Transmission, { claims }: Witness): boolean =>
+const hadBegunBefore = (transmission: Transmission, { claims }: Witness): boolean =>
   claims.some(
     ({ message, address, attempt, worker }) =>
-      message === made.message &&
-      address === made.address &&
-      attempt === made.attempt &&
-      worker !== made.worker,
+      message === transmission.message &&
+      address === transmission.address &&
+      attempt === transmission.attempt &&
+      worker !== transmission.worker,
   )
 
 /**
- * A DSN that is sent twice is one message. If a worker died before it wrote anything about its DSN, no other worker
- * knows of it, so another is sent.
+ * Retries of a DSN reuse its message id. Only when a worker died before it recorded the DSN may a second one be sent.
  */
 function isNotifiedOnce(notifications: readonly Notification[]): boolean {
-  const known = notifications.filter(({ written }) => written !== null)
-  return new Set(known.map(({ dsn }) => dsn)).size <= 1
+  const recorded = notifications.filter(({ written }) => written !== null)
+  return new Set(recorded.map(({ dsn }) => dsn)).size <= 1
 }
 
 const repeats = (
@@ -139,12 +145,15 @@ const repeats = (
   dsn !== results.dsn &&
   earlier.job === results.job &&
   earlier.address === results.address &&
-  notifications.some((known) => known.dsn === dsn && known.written !== null && known.written < results.order)
+  notifications.some(
+    (notification) =>
+      notification.dsn === dsn && notification.written !== null && notification.written < results.order,
+  )
 
 /**
- * Upper limit of jobs: each recipient's first and last, and its timers of twelve hours; each attempt's outcome and
- * timer; faults; each retry and each returned job, and the duplicate that it causes: a recipient's next timer or the
- * outcome of its attempt.
+ * Returns the upper limit of evaluation jobs: the first and the last job of each recipient, and its timers of twelve
+ * hours; the outcome and the timer of each attempt; faults; each retry or returned job, and for each recipient one
+ * duplicate that it causes: the next timer, or the outcome of the attempt.
  */
 const maxEvaluations = (recipients: number, attempts: number, retries: number): number =>
   recipients * (2 + 12 * 4) + 2 * attempts + 2 * maxFaults + retries * (1 + recipients)

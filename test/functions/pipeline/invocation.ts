@@ -1,6 +1,6 @@
 /**
- * One invocation of a function for one job. Everything it awaits is a step that the test executes. So the test can stop
- * it before and after each step, for ever.
+ * One invocation of a function for one job. Each awaited operation is a step that the test executes. So the test can stop
+ * the invocation before or after each step.
  */
 import { type Entry, timeoutMs } from '../../support/pipeline/queues.ts'
 
@@ -26,10 +26,10 @@ export class Worker {
     this.deadline = now + timeoutMs[entry.unit]
   }
 
-  /** What the product's code awaits. */
-  step<T>(name: string, make: () => T): Promise<Awaited<T>> {
+  /** Adds a step. The product's code awaits the result. */
+  step<T>(name: string, execute: () => T): Promise<Awaited<T>> {
     return new Promise((resolve, reject) => {
-      this.#steps.push({ name, execute: make, resolve: (value) => resolve(value as Awaited<T>), reject })
+      this.#steps.push({ name, execute, resolve: (value) => resolve(value as Awaited<T>), reject })
     })
   }
 
@@ -45,12 +45,12 @@ export class Worker {
     )
   }
 
-  /** Neither waiting for a step nor at its end. */
+  /** True when the invocation neither waits for a step nor has ended. */
   get isThinking(): boolean {
     return this.ending === null && this.#steps.length === 0
   }
 
-  /** Executes one of the steps it waits for; there are several when the code awaits them together. */
+  /** Removes one of the waiting steps. There are several when the code awaits them together. */
   takeStep(choose: (steps: readonly Step[]) => Step): Step {
     const chosen = choose(this.#steps)
     this.#steps = this.#steps.filter((step) => step !== chosen)
@@ -70,14 +70,14 @@ export async function make({ execute, resolve, reject }: Step): Promise<void> {
 export const lostResponses = [
   'refused',
   'done without a response',
-  'done twice, since its first response was lost',
+  'done twice, because its first response was lost',
 ] as const
 
-/** A request that is lost, whose response is lost, or whose first response is lost, so that it is repeated. */
-export async function loseRequest(step: Step, how: (typeof lostResponses)[number]): Promise<void> {
+/** Loses the request, its response, or its first response, after which the client repeats the request. */
+export async function loseRequest(step: Step, loss: (typeof lostResponses)[number]): Promise<void> {
   try {
-    if (how !== 'refused') await step.execute()
-    if (how === 'done twice, since its first response was lost') return make(step)
+    if (loss !== 'refused') await step.execute()
+    if (loss === 'done twice, because its first response was lost') return make(step)
     step.reject(new Error('the request had no response'))
   } catch (error) {
     step.reject(error)

@@ -1,6 +1,6 @@
 /**
- * The pipeline's functions in a random environment: duplicates, deaths, changes and a moving clock. `PIPELINE_SEEDS`
- * sets the runs of each mode.
+ * The pipeline's functions in a random environment: duplicate jobs, dying workers, changed connectors and different
+ * clocks. `PIPELINE_SEEDS` sets the number of runs per mode.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -12,17 +12,17 @@ import { type Mode, modes, simulate } from './simulation.ts'
 
 const runs = Number(process.env.PIPELINE_SEEDS ?? 10)
 
-/** A failure lists all events of the run; the same mode and seed reproduce it. */
-async function allHolds(name: string, mode: Mode, seed: number, table: Setting['table']): Promise<void> {
+/** Asserts that a run keeps all rules. A failure lists all events; the same mode and seed reproduce it. */
+async function assertRules(name: string, mode: Mode, seed: number, table: Setting['table']): Promise<void> {
   const history = await simulate(mode, seed, table)
-  const wrong = brokenRules(history)
-  assert.deepEqual(wrong, [], [`${name}, seed ${seed}:`, ...wrong, '', ...history.log].join('\n'))
+  const broken = brokenRules(history)
+  assert.deepEqual(broken, [], [`${name}, seed ${seed}:`, ...broken, '', ...history.log].join('\n'))
 }
 
 describe('each recipient is settled once and the sender notified once', () => {
   for (const [name, mode] of Object.entries(modes))
     test(name, async () => {
-      for (let seed = 1; seed <= runs; seed++) await allHolds(name, mode, seed, new MemoryTable())
+      for (let seed = 1; seed <= runs; seed++) await assertRules(name, mode, seed, new MemoryTable())
     })
 })
 
@@ -38,6 +38,6 @@ describe('the simulated table evaluates conditions as DynamoDB does', () => {
     test(name, async () => {
       const table = { send: (command: object) => database.documents.send(command as never) }
       const first = index * sample + 1
-      for (let seed = first; seed < first + sample; seed++) await allHolds(name, mode, seed, table)
+      for (let seed = first; seed < first + sample; seed++) await assertRules(name, mode, seed, table)
     })
 })

@@ -7,7 +7,7 @@ export interface Random {
   oneOf<T>(items: readonly T[]): T
 }
 
-/** Marsaglia's xorshift32. */
+/** Uses Marsaglia's xorshift32. */
 export function createRandom(seed: number): Random {
   let state = Math.imul(seed + 1, 0x9e3779b1) | 1
   const next = (): number => {

@@ -1,4 +1,4 @@
-/** One message's way through the pipeline, with the faults of a mode and the random numbers of a seed. */
+/** Simulates the pipeline for one message, with the faults of a mode and the random numbers of a seed. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Message, Recipient } from '../../../shared/contract/message.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
@@ -109,7 +109,7 @@ export interface History {
   deadLetters: number
   /** Whether all queues were empty at the end. */
   ended: boolean
-  /** The trace of a recipient at the end. */
+  /** Returns the state of a recipient in the trace at the end. */
   state(messageId: string, address: string): string | undefined
   log: string[]
 }
@@ -125,8 +125,8 @@ const refusing = connectors({ inbound: [inbound({ senderDomains: ['elsewhere.exa
 const bouncingOnTlsFailure = connectors({ outbound: [{ ...toNorthwind, onTlsFailure: 'Bounce' }] })
 
 export async function simulate(mode: Mode, seed: number, table: Setting['table']): Promise<History> {
-  const { held = false, ...given } = mode
-  const faults = { ...noFaults, ...given }
+  const { held = false, ...modeFaults } = mode
+  const faults = { ...noFaults, ...modeFaults }
   const random = createRandom(seed)
   const { sent, recipients, octets } = mail(seed, random)
   const setup = new SimulatedDeployment({
@@ -150,7 +150,7 @@ export async function simulate(mode: Mode, seed: number, table: Setting['table']
   }
 }
 
-/** Some senders are null, some use NOTIFY=NEVER, some request success DSNs. */
+/** Creates a message. Some have a null reverse path, some use NOTIFY=NEVER, some request success DSNs. */
 function mail(seed: number, random: Random) {
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
   const { content, octets } = storedContent(id)
@@ -169,7 +169,7 @@ const notifyValues: readonly Recipient['notify'][] = [
   ['SUCCESS', 'FAILURE', 'DELAY'],
 ]
 
-/** Half of the messages are new; the others expire soon, after twelve hours. */
+/** Returns the age of a message. Half of the messages are new; the others are nearly twelve hours old and expire soon. */
 function ageMs({ expiresSoon }: Faults, random: Random): number {
   if (!expiresSoon && random.happens(0.5)) return 0
   return (12 * 60 - random.integerBelow(expiresSoon ? 7 : 40)) * 60_000
@@ -183,14 +183,15 @@ async function readStates(
 ): Promise<History['state']> {
   const trace = new Trace(table as unknown as DynamoDBDocumentClient, 'messages')
   const states = new Map<string, string>()
-  const look = async (messageId: string, addresses: string[]) => {
+  const addStates = async (messageId: string, addresses: string[]) => {
     for (const [address, { state }] of await trace.progress(messageId, addresses))
       states.set(`${messageId} ${address}`, state)
   }
-  await look(
+  await addStates(
     id,
     recipients.map(({ address }) => address),
   )
-  for (const dsn of new Set(notifications.map(({ dsn }) => dsn))) await look(dsn, ['a@elsewhere.example'])
+  for (const dsn of new Set(notifications.map(({ dsn }) => dsn)))
+    await addStates(dsn, ['a@elsewhere.example'])
   return (messageId, address) => states.get(`${messageId} ${address}`)
 }

@@ -1,4 +1,4 @@
-/** What is visible from outside: to next hops, to the sender, and in the queues at the end. */
+/** Records the effects of the pipeline: on next hops and on the sender, and the number of jobs. */
 import type { DsnKind } from '../../../shared/contract/jobs.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 
@@ -7,18 +7,18 @@ export interface Transmission {
   message: string
   address: string
   attempt: number
-  /** Whether the next hop accepted it. */
+  /** Whether the next hop accepted the message. */
   delivered: boolean
   /** Whether the next hop got the NOTIFY parameters. */
   dsnPassedOn: boolean
-  /** Whether connectors had changed since the decision when its worker began. */
+  /** Whether connectors had changed between the decision and the start of the worker. */
   stale: boolean
   worker: string
-  /** Whether its worker lived to write the result. */
+  /** Whether the worker wrote the result before it died. */
   written: boolean
 }
 
-/** One recipient in a DSN, at the moment the DSN was sent. */
+/** One recipient in a DSN, when the DSN was sent. */
 export interface Notification {
   order: number
   dsn: string
@@ -26,7 +26,7 @@ export interface Notification {
   address: string
   /** Number of the bounce job. */
   job: number
-  /** When any worker completed its claim; null when its worker died before. */
+  /** Order of the first completion of its claim; null when the worker died before. */
   written: number | null
 }
 
@@ -37,9 +37,9 @@ export class Witness {
   readonly notifications: Notification[] = []
   readonly evaluations: string[] = []
   readonly mismatches: string[] = []
-  /** Jobs by which an administrator requested an attempt. */
+  /** Number of jobs with which an administrator requested an attempt. */
   retries = 0
-  /** Jobs by which a delivery was returned to be decided again. */
+  /** Number of jobs that returned a delivery for a new decision. */
   handedBack = 0
   /** Attempts with the workers that claimed them. */
   readonly claims: { message: string; address: string; attempt: number; worker: string }[] = []
@@ -57,35 +57,39 @@ export class Witness {
       this.notifications.push({ order: ++this.#order, dsn, kind, address, job, written: null })
   }
 
-  /** Looks for writes that complete a claim, after they have taken effect. */
+  /** Records a write that claimed an attempt or completed a claim. Call it after the write. */
   recordWrite(command: Command, worker: string): void {
     const { input } = command
     if (operation(command) === 'PutCommand') this.#claimed(input.Item as PutItem, worker)
     if (operation(command) !== 'UpdateCommand') return
     const { pk, sk } = input.Key as { pk: string; sk: string }
-    const [what, ...rest] = sk.split('#')
-    if (what === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
+    const [itemType, ...rest] = sk.split('#')
+    if (itemType === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
     const result = input.ExpressionAttributeValues?.[':result'] as { dsn: string }
-    if (what === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
+    if (itemType === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
   }
 
   #claimed({ pk, sk, result }: PutItem, worker: string): void {
-    const [what, address = '', attempt] = sk.split('#')
+    const [itemType, address = '', attempt] = sk.split('#')
     // An item put with a result is a cancellation: no worker has begun the attempt.
-    if (what === 'attempt' && result === undefined)
+    if (itemType === 'attempt' && result === undefined)
       this.claims.push({ message: pk, address, attempt: Number(attempt), worker })
   }
 
   #resultWritten(message: string, [address, attempt]: [string, string], worker: string): void {
-    for (const made of this.transmissions)
-      if (made.message === message && made.address === address && made.attempt === Number(attempt))
-        made.written ||= made.worker === worker
+    for (const transmission of this.transmissions)
+      if (
+        transmission.message === message &&
+        transmission.address === address &&
+        transmission.attempt === Number(attempt)
+      )
+        transmission.written ||= transmission.worker === worker
   }
 
   #dsnWritten(dsn: string, [kind, address]: [string, string]): void {
     const order = ++this.#order
-    for (const results of this.notifications)
-      if (results.dsn === dsn && results.kind === kind && results.address === address)
-        results.written ??= order
+    for (const notification of this.notifications)
+      if (notification.dsn === dsn && notification.kind === kind && notification.address === address)
+        notification.written ??= order
   }
 }

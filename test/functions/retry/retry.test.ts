@@ -1,4 +1,4 @@
-/** A day of a partner that accepts no mail, in simulated time: attempts and DSNs. */
+/** One day of mail to a partner that accepts none, in simulated time: attempts and DSNs. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,19 +21,19 @@ const addresses = ['b@northwind.example', 'c@northwind.example', 'd@northwind.ex
 interface Day {
   partner: PartnerOptions | 'down'
   connector?: Partial<OutboundConnector>
-  /** Sender domain of a message that came from outside, in the clear. */
+  /** Inbound connectors. When they are set, the message comes from outside, in the clear. */
   inbound?: InboundConnector[]
   recipients?: Recipient[]
   settings?: Partial<Settings>
   id?: string
-  /** When an administrator requests the next attempt, in ms after receipt. */
+  /** Times at which an administrator requests the next attempt, in milliseconds after receipt. */
   retriesAt?: number[]
 }
 
-async function spend({
+async function simulateDay({
   partner,
   connector,
-  inbound: from,
+  inbound: inboundConnectors,
   recipients,
   settings,
   id,
@@ -42,7 +42,7 @@ async function spend({
   const server = partner === 'down' ? null : await startPartner(partner)
   const deployment = new Deployment({
     connectors: snapshot({
-      inbound: from ?? [],
+      inbound: inboundConnectors ?? [],
       outbound: [
         outbound({
           route: 'SmartHosts',
@@ -59,7 +59,7 @@ async function spend({
   })
   try {
     const sent = deployment.accept(recipients ?? [recipient({ address: addresses[0] })], {
-      ...(from === undefined ? { source: null } : {}),
+      ...(inboundConnectors === undefined ? { source: null } : {}),
       ...(id === undefined ? {} : { id }),
     })
     for (const at of retriesAt) deployment.retryAt(at, sent)
@@ -77,8 +77,8 @@ const later: PartnerOptions = { answerToMessage: '451 4.3.0 Try again later' }
 const waits = (attempts: AttemptMade[]): number[] =>
   attempts.slice(1).map(({ at }, index) => at - (attempts[index]?.at ?? 0) - attemptMs)
 
-/** The schedule in whole seconds: 1 minute, 4 minutes, then 15 minutes each, shortened by up to a tenth. */
-function followsTheSchedule(attempts: AttemptMade[], expiresAt: number): void {
+/** Asserts the schedule in whole seconds: 1 minute, 4 minutes, then 15 minutes each, shortened by up to a tenth. */
+function assertFollowsSchedule(attempts: AttemptMade[], expiresAt: number): void {
   assert.equal(attempts[0]?.at, 0)
   for (const [index, wait] of waits(attempts).entries()) {
     const base = [minute, 4 * minute][index] ?? 15 * minute
@@ -94,7 +94,7 @@ function followsTheSchedule(attempts: AttemptMade[], expiresAt: number): void {
   assert.ok(last >= expiresAt - 15 * minute - attemptMs, `the last attempt was made at ${last}`)
 }
 
-describe('for a whole day', () => {
+describe('the schedule of attempts', () => {
   const rows: [name: string, day: Day, attempt: { outcome: string; code: string }, ends: string][] = [
     [
       'a partner without working TLS',
@@ -116,13 +116,13 @@ describe('for a whole day', () => {
     ],
   ]
   for (const [name, day, { outcome, code }, ends] of rows)
-    test(name, async () => {
-      const { attempts, results } = await spend(day)
-      followsTheSchedule(attempts, 24 * hour)
+    test(`is followed for a whole day for ${name}`, async () => {
+      const { attempts, results } = await simulateDay(day)
+      assertFollowsSchedule(attempts, 24 * hour)
       for (const { outcomes, codes } of attempts)
         assert.deepEqual([outcomes, codes], [{ [addresses[0]]: outcome }, { [addresses[0]]: code }])
       assert.deepEqual(
-        results.map(({ kind, addresses: of, status }) => [kind, of, status]),
+        results.map(({ kind, addresses: reported, status }) => [kind, reported, status]),
         [
           ['delayed', [addresses[0]], [code]],
           ['failed', [addresses[0]], [ends]],
@@ -134,13 +134,13 @@ describe('for a whole day', () => {
       assert.equal(failure?.at, 24 * hour)
       assert.match(
         delay?.words ?? '',
-        /"Northwind"[\s\S]*It will be tried until Fri, 16 Jan 2026 12:00:00 \+0000/,
+        /"Northwind"[\s\S]*This system will try until Fri, 16 Jan 2026 12:00:00 \+0000/,
       )
     })
 
-  test('and for half a day when the connector says so', async () => {
-    const { attempts, results } = await spend({ partner: later, connector: { expirationHours: 12 } })
-    followsTheSchedule(attempts, 12 * hour)
+  test('is followed for half a day when the connector requires that', async () => {
+    const { attempts, results } = await simulateDay({ partner: later, connector: { expirationHours: 12 } })
+    assertFollowsSchedule(attempts, 12 * hour)
     assert.deepEqual(
       results.map(({ kind }) => kind),
       ['delayed', 'failed'],
@@ -148,23 +148,24 @@ describe('for a whole day', () => {
     assert.equal(results[1]?.at, 12 * hour)
   })
 
-  test('the same message is tried at the same times, another at other times', async () => {
-    const times = async (id: string) => (await spend({ partner: 'down', id })).attempts.map(({ at }) => at)
-    const one = await times('01KF0CVZT0ABCDEFGHJKMNPQR1')
-    assert.deepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR1'), one)
-    assert.notDeepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR2'), one)
+  test('has the same times for the same message, and other times for another message', async () => {
+    const times = async (id: string) =>
+      (await simulateDay({ partner: 'down', id })).attempts.map(({ at }) => at)
+    const firstTimes = await times('01KF0CVZT0ABCDEFGHJKMNPQR1')
+    assert.deepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR1'), firstTimes)
+    assert.notDeepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR2'), firstTimes)
   })
 
-  test('jitter causes at most a tenth more attempts', async () => {
-    const { attempts } = await spend({ partner: 'down' })
-    const without = 3 + Math.floor((24 * hour - 5 * minute) / (15 * minute))
-    assert.ok(attempts.length >= without * 0.95, `${attempts.length}`)
-    assert.ok(attempts.length <= without / 0.9 + 1, `${attempts.length}`)
+  test('has at most a tenth more attempts because of jitter', async () => {
+    const { attempts } = await simulateDay({ partner: 'down' })
+    const countWithoutJitter = 3 + Math.floor((24 * hour - 5 * minute) / (15 * minute))
+    assert.ok(attempts.length >= countWithoutJitter * 0.95, `${attempts.length}`)
+    assert.ok(attempts.length <= countWithoutJitter / 0.9 + 1, `${attempts.length}`)
   })
 })
 
 test('mail that a connector holds is never tried, and its sender still gets DSNs', async () => {
-  const { attempts, results } = await spend({
+  const { attempts, results } = await simulateDay({
     partner: {},
     inbound: [inbound({ senderDomains: ['elsewhere.example'], onViolation: 'Defer' })],
   })
@@ -179,17 +180,17 @@ test('mail that a connector holds is never tried, and its sender still gets DSNs
   assert.match(results[1]?.words ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
 })
 
-describe('of three recipients', () => {
+describe('a message with three recipients', () => {
   const some: PartnerOptions = {
     answer: (command) => (/^RCPT TO:<[cd]@/.test(command) ? '452 4.2.2 The mailbox is full' : undefined),
   }
 
-  test('one is delivered and never sent again, and two are tried together until the end', async () => {
-    const { attempts, results } = await spend({
+  test('is never sent again to the delivered recipient, and is tried for the other two together until the end', async () => {
+    const { attempts, results } = await simulateDay({
       partner: some,
       recipients: addresses.map((address) => recipient({ address })),
     })
-    followsTheSchedule(attempts, 24 * hour)
+    assertFollowsSchedule(attempts, 24 * hour)
     const [first, ...others] = attempts
     assert.deepEqual(first?.outcomes, {
       [addresses[0]]: 'Delivered',
@@ -200,7 +201,11 @@ describe('of three recipients', () => {
     for (const { outcomes } of others)
       assert.deepEqual(outcomes, { [addresses[1]]: 'TemporaryFailure', [addresses[2]]: 'TemporaryFailure' })
     assert.deepEqual(
-      results.map(({ at, kind, addresses: of }) => [kind, of.toSorted(), kind === 'failed' ? at : null]),
+      results.map(({ at, kind, addresses: reported }) => [
+        kind,
+        reported.toSorted(),
+        kind === 'failed' ? at : null,
+      ]),
       [
         ['delayed', addresses.slice(1), null],
         ['failed', addresses.slice(1), 24 * hour],
@@ -208,14 +213,14 @@ describe('of three recipients', () => {
     )
   })
 
-  test('each gets the DSNs it requested', async () => {
+  test('causes for each recipient the requested DSNs', async () => {
     const notify: Recipient['notify'][] = [['SUCCESS'], ['NEVER'], ['FAILURE']]
-    const { results } = await spend({
+    const { results } = await simulateDay({
       partner: { ...some, extensions: [] },
       recipients: addresses.map((address, index) => recipient({ address, notify: notify[index] ?? null })),
     })
     assert.deepEqual(
-      results.map(({ kind, addresses: of }) => [kind, of]),
+      results.map(({ kind, addresses: reported }) => [kind, reported]),
       [
         ['relayed', [addresses[0]]],
         ['failed', [addresses[2]]],
@@ -224,8 +229,8 @@ describe('of three recipients', () => {
     assert.equal(results[0]?.at, attemptMs)
   })
 
-  test('a success that the next hop reports causes no DSN here', async () => {
-    const { results } = await spend({
+  test('causes no DSN of mailflow for a success that the next hop reports', async () => {
+    const { results } = await simulateDay({
       partner: {},
       recipients: [recipient({ address: addresses[0], notify: ['SUCCESS'] })],
     })
@@ -233,8 +238,8 @@ describe('of three recipients', () => {
   })
 })
 
-test('a permanent refusal bounces at once, and nothing follows', async () => {
-  const { attempts, results } = await spend({ partner: { answerToMessage: '550 5.1.1 No such user' } })
+test('a permanent refusal bounces immediately, without further attempts', async () => {
+  const { attempts, results } = await simulateDay({ partner: { answerToMessage: '550 5.1.1 No such user' } })
   assert.equal(attempts.length, 1)
   assert.deepEqual(
     results.map(({ at, kind, status }) => [at, kind, status]),
@@ -242,8 +247,11 @@ test('a permanent refusal bounces at once, and nothing follows', async () => {
   )
 })
 
-test('an unmet TLS requirement bounces at once when the connector says so', async () => {
-  const { attempts, results } = await spend({ partner: {}, connector: { ...forced, onTlsFailure: 'Bounce' } })
+test('an unmet TLS requirement bounces immediately when the connector requires that', async () => {
+  const { attempts, results } = await simulateDay({
+    partner: {},
+    connector: { ...forced, onTlsFailure: 'Bounce' },
+  })
   assert.equal(attempts.length, 1)
   assert.deepEqual(
     results.map(({ at, kind, status }) => [at, kind, status]),
@@ -253,7 +261,7 @@ test('an unmet TLS requirement bounces at once when the connector says so', asyn
 
 test('a partner that recovers gets the message with the next attempt, and the sender gets no further DSN', async () => {
   let messages = 0
-  const { attempts, results } = await spend({
+  const { attempts, results } = await simulateDay({
     partner: {
       answer: (command) => (command === 'DATA' && ++messages <= 20 ? '451 4.3.0 Later' : undefined),
     },
@@ -267,14 +275,14 @@ test('a partner that recovers gets the message with the next attempt, and the se
 })
 
 describe("an administrator's request for the next attempt", () => {
-  test('is executed at once; the schedule continues from there, and no attempt is repeated', async () => {
+  test('is executed immediately; the schedule continues from then on, and no attempt is repeated', async () => {
     const at = 2 * hour + 7 * minute
-    const { attempts, results } = await spend({ partner: later, retriesAt: [at, at] })
-    const defaults = await spend({ partner: later })
-    const before = attempts.filter((made) => made.at < at).map((made) => made.at)
+    const { attempts, results } = await simulateDay({ partner: later, retriesAt: [at, at] })
+    const defaults = await simulateDay({ partner: later })
+    const before = attempts.filter((attempt) => attempt.at < at).map((attempt) => attempt.at)
     assert.deepEqual(
       before,
-      defaults.attempts.filter((made) => made.at < at).map((made) => made.at),
+      defaults.attempts.filter((attempt) => attempt.at < at).map((attempt) => attempt.at),
     )
     assert.equal(attempts[before.length]?.at, at)
     assert.equal(new Set(attempts.map(({ number }) => number)).size, attempts.length)
@@ -287,8 +295,8 @@ describe("an administrator's request for the next attempt", () => {
     assert.equal(results[1]?.at, 24 * hour)
   })
 
-  test('does not revive a bounced message', async () => {
-    const { attempts, results } = await spend({
+  test('does not deliver a bounced message', async () => {
+    const { attempts, results } = await simulateDay({
       partner: { answerToMessage: '550 5.1.1 No such user' },
       retriesAt: [hour],
     })
@@ -298,8 +306,8 @@ describe("an administrator's request for the next attempt", () => {
 
 describe('the delay DSN', () => {
   for (const hours of [0.25, 1, 23])
-    test(`is sent after ${hours} hours when the deployment says so`, async () => {
-      const { attempts, results } = await spend({
+    test(`is sent after ${hours} hours when that is the deployment's setting`, async () => {
+      const { attempts, results } = await simulateDay({
         partner: later,
         settings: { delayNotificationHours: hours },
       })
@@ -313,17 +321,17 @@ describe('the delay DSN', () => {
       )
     })
 
-  test('is not sent when the sender did not request it or the message ended before', async () => {
-    const quiet = await spend({
+  test('is not sent when the sender did not request it or the message expired before', async () => {
+    const withoutDelayRequest = await simulateDay({
       partner: later,
       recipients: [recipient({ address: addresses[0], notify: ['FAILURE'] })],
     })
-    const short = await spend({
+    const expiresBefore = await simulateDay({
       partner: later,
       connector: { expirationHours: 12 },
       settings: { delayNotificationHours: 12.5 },
     })
-    for (const { results } of [quiet, short])
+    for (const { results } of [withoutDelayRequest, expiresBefore])
       assert.deepEqual(
         results.map(({ kind }) => kind),
         ['failed'],
@@ -332,11 +340,11 @@ describe('the delay DSN', () => {
 })
 
 test('docs/dsns.md quotes the day of one message', async () => {
-  const { attempts, results } = await spend({ partner: {}, connector: forced })
-  const written = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
+  const { attempts, results } = await simulateDay({ partner: {}, connector: forced })
+  const quotedTable = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
     readFileSync(join(import.meta.dirname, '../../../docs/dsns.md'), 'utf8'),
   )?.[1]
-  assert.equal(written, timetable(attempts, results))
+  assert.equal(quotedTable, timetable(attempts, results))
 })
 
 /** The events as a Markdown table. The middle of a long series of attempts is omitted. */
@@ -345,18 +353,18 @@ function timetable(attempts: AttemptMade[], results: Deployment['results']): str
   const events = [
     ...attempts.map(({ at, number, codes }) => ({
       at,
-      what: `attempt ${number}: ${Object.values(codes)[0]}`,
-      shown: number <= 5 || number > attempts.length - 2 || Math.abs(at - delayedAt) < 15 * minute,
+      event: `attempt ${number}: ${Object.values(codes)[0]}`,
+      isShown: number <= 5 || number > attempts.length - 2 || Math.abs(at - delayedAt) < 15 * minute,
     })),
     ...results.map(({ at, kind, status }) => ({
       at,
-      what: `DSN \`${kind}\`, status ${status[0]}`,
-      shown: true,
+      event: `DSN \`${kind}\`, status ${status[0]}`,
+      isShown: true,
     })),
-  ].toSorted((one, other) => one.at - other.at)
+  ].toSorted((first, second) => first.at - second.at)
   const lines = ['| After | Event |', '|---|---|']
-  for (const { at, what, shown } of events) {
-    if (shown) lines.push(`| ${clock(at)} | ${what} |`)
+  for (const { at, event, isShown } of events) {
+    if (isShown) lines.push(`| ${clock(at)} | ${event} |`)
     else if (!lines.at(-1)?.includes('…')) lines.push('| … | … |')
   }
   return `${lines.join('\n')}\n`

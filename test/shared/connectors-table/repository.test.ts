@@ -23,8 +23,8 @@ beforeEach(async () => {
   repository = new ConnectorRepository(database.documents, database.connectorsTable, () => clock)
 })
 
-/** Creates a connector and asserts that it was created. */
-async function created(changes = {}) {
+/** Creates a connector and asserts that it was saved. */
+async function createConnector(changes = {}) {
   const saved = await repository.inbound.create(inboundInput(changes))
   assert(saved.kind === 'Saved', `created, not ${saved.kind}`)
   return saved.value
@@ -32,14 +32,14 @@ async function created(changes = {}) {
 
 const kindsOf = (outcomes: { kind: string }[]) => outcomes.map(({ kind }) => kind).sort()
 
-function tooLarge() {
+function tooLargeInput() {
   const domains = Array.from({ length: 1000 }, (_, n) => `${`${'a'.repeat(60)}.`.repeat(3)}d${n}.example`)
   return { senderDomains: domains, tlsSenderCertificateNames: domains }
 }
 
 describe('a connector', () => {
   test("is stored as written, with the server's fields", async () => {
-    const connector = await created()
+    const connector = await createConnector()
     assert.deepEqual(connector, {
       ...inboundInput(),
       id: connector.id,
@@ -51,7 +51,7 @@ describe('a connector', () => {
   })
 
   test('keeps its id and creation time when it is replaced', async () => {
-    const { id, createdAt } = await created()
+    const { id, createdAt } = await createConnector()
     clock += 1000
     const saved = await repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1])
     assert(saved.kind === 'Saved')
@@ -69,7 +69,7 @@ describe('a connector', () => {
   })
 
   test('accepts one of two writers with the same version', async () => {
-    const { id } = await created()
+    const { id } = await createConnector()
     const outcomes = await Promise.all(
       ['one', 'two'].map((comment) => repository.inbound.replace(id, inboundInput({ comment }), [1])),
     )
@@ -79,7 +79,7 @@ describe('a connector', () => {
   })
 
   test('is either replaced or removed by two writers with the same version', async () => {
-    const { id } = await created()
+    const { id } = await createConnector()
     const [replaced, removed] = await Promise.all([
       repository.inbound.replace(id, inboundInput(), [1]),
       repository.inbound.remove(id, [1]),
@@ -88,19 +88,19 @@ describe('a connector', () => {
   })
 
   test('is refused when it is larger than an item', async () => {
-    const saved = await repository.inbound.create(inboundInput(tooLarge()))
+    const saved = await repository.inbound.create(inboundInput(tooLargeInput()))
     assert.equal(saved.kind, 'TooLarge')
   })
 })
 
 describe('a name', () => {
   test('is refused to a second connector of the kind, in any letter case', async () => {
-    await created({ name: 'Contoso' })
+    await createConnector({ name: 'Contoso' })
     assert.equal((await repository.inbound.create(inboundInput({ name: 'CONTOSO' }))).kind, 'NameTaken')
   })
 
   test('may be shared by an inbound and an outbound connector', async () => {
-    await created({ name: 'Contoso' })
+    await createConnector({ name: 'Contoso' })
     assert.equal((await repository.outbound.create(outboundInput({ name: 'Contoso' }))).kind, 'Saved')
   })
 
@@ -112,51 +112,51 @@ describe('a name', () => {
   })
 
   test('is free again when its connector is removed or renamed', async () => {
-    const { id } = await created({ name: 'A' })
+    const { id } = await createConnector({ name: 'A' })
     assert.equal((await repository.inbound.replace(id, inboundInput({ name: 'B' }), [1])).kind, 'Saved')
-    await created({ name: 'A' })
+    await createConnector({ name: 'A' })
     assert.equal((await repository.inbound.remove(id, [2])).kind, 'Removed')
-    await created({ name: 'B' })
+    await createConnector({ name: 'B' })
   })
 
   test('stays with a connector that changes only its letter case', async () => {
-    const { id } = await created({ name: 'contoso' })
+    const { id } = await createConnector({ name: 'contoso' })
     assert.equal((await repository.inbound.replace(id, inboundInput({ name: 'Contoso' }), [1])).kind, 'Saved')
     assert.equal((await repository.inbound.create(inboundInput({ name: 'contoso' }))).kind, 'NameTaken')
   })
 
-  test('of a writer that died is free after a minute, not before', async () => {
-    const leftOver = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock }
-    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: leftOver }))
+  test('is free a minute after its writer died, not before', async () => {
+    const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock }
+    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
     clock += 60_000
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'Saved')
   })
 
-  test('of a writer that died goes to one of many that request it', async () => {
-    const leftOver = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
-    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: leftOver }))
+  test('goes to one of many connectors that request it after its writer died', async () => {
+    const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
+    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     const outcomes = await Promise.all(
       Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
     )
     assert.deepEqual(kindsOf(outcomes), [...Array(7).fill('NameTaken'), 'Saved'])
   })
 
-  test('is free at once when its connector was too large to be stored', async () => {
-    assert.equal((await repository.inbound.create(inboundInput(tooLarge()))).kind, 'TooLarge')
-    await created()
+  test('is free immediately when its connector was too large to be stored', async () => {
+    assert.equal((await repository.inbound.create(inboundInput(tooLargeInput()))).kind, 'TooLarge')
+    await createConnector()
   })
 
-  test('of an existing connector is never taken, at any age', async () => {
-    await created()
+  test('stays with an existing connector, at any age', async () => {
+    await createConnector()
     clock += 86_400_000
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
   })
 })
 
 describe('a page', () => {
-  test('holds the requested number and says whether more follow', async () => {
-    for (const name of ['A', 'B', 'C']) await created({ name })
+  test('has the requested number of connectors and shows whether more follow', async () => {
+    for (const name of ['A', 'B', 'C']) await createConnector({ name })
     const first = await repository.inbound.page(null, 2)
     const second = await repository.inbound.page(first.last, 2)
     assert.deepEqual(
@@ -170,21 +170,21 @@ describe('a page', () => {
     assert.deepEqual(names.sort(), ['A', 'B', 'C'])
   })
 
-  test('that ends exactly with the last item has no successor', async () => {
-    for (const name of ['A', 'B']) await created({ name })
+  test('has no successor when it ends exactly with the last item', async () => {
+    for (const name of ['A', 'B']) await createConnector({ name })
     assert.equal((await repository.inbound.page(null, 2)).last, null)
   })
 })
 
-/** The client; it counts its commands and fails on request. */
-function watched(documents: DynamoDBDocumentClient) {
-  const sent: string[] = []
+/** Returns a client that records its commands and fails on request. */
+function recordingClient(documents: DynamoDBDocumentClient) {
+  const commandNames: string[] = []
   const inputs: { ConsistentRead?: boolean }[] = []
   const faults = new Set<string>()
   const client = {
     send(command: { constructor: { name: string }; input: unknown }) {
       const name = command.constructor.name
-      sent.push(name)
+      commandNames.push(name)
       inputs.push(command.input as { ConsistentRead?: boolean })
       return faults.has(name)
         ? Promise.reject(new Error(`${name} failed`))
@@ -193,17 +193,17 @@ function watched(documents: DynamoDBDocumentClient) {
   } as unknown as DynamoDBDocumentClient
   return {
     client,
-    sent,
+    commandNames,
     inputs,
     faults,
-    queries: () => sent.filter((name) => name === 'QueryCommand').length,
+    queries: () => commandNames.filter((name) => name === 'QueryCommand').length,
   }
 }
 
 describe('a snapshot reader', () => {
   const reader = () => {
-    const watch = watched(database.documents)
-    return { ...watch, snapshots: new SnapshotReader(watch.client, 'connectors', () => clock) }
+    const recording = recordingClient(database.documents)
+    return { ...recording, snapshots: new SnapshotReader(recording.client, 'connectors', () => clock) }
   }
 
   test('sees a deployment without connectors', async () => {
@@ -211,34 +211,34 @@ describe('a snapshot reader', () => {
     assert.deepEqual({ domains: acceptedDomains.size, version }, { domains: 0, version: 0 })
   })
 
-  const writes: { name: string; write: (id: string) => Promise<unknown>; seen: string[] }[] = [
+  const writes: { name: string; write: (id: string) => Promise<unknown>; expectedNames: string[] }[] = [
     {
       name: 'creation',
       write: () => repository.inbound.create(inboundInput({ name: 'B' })),
-      seen: ['A', 'B'],
+      expectedNames: ['A', 'B'],
     },
     {
       name: 'replacement',
       write: (id) => repository.inbound.replace(id, inboundInput({ name: 'C' }), 'any'),
-      seen: ['C'],
+      expectedNames: ['C'],
     },
-    { name: 'removal', write: (id) => repository.inbound.remove(id, 'any'), seen: [] },
+    { name: 'removal', write: (id) => repository.inbound.remove(id, 'any'), expectedNames: [] },
   ]
-  for (const { name, write, seen } of writes) {
+  for (const { name, write, expectedNames } of writes) {
     test(`sees a ${name} as soon as it was confirmed`, async () => {
-      const { id } = await created({ name: 'A' })
+      const { id } = await createConnector({ name: 'A' })
       const { snapshots } = reader()
       await snapshots.current()
       await write(id)
-      const found = connectorsIn(await snapshots.current())
-      assert.deepEqual([...found.values()].map((connector) => connector.name).sort(), seen)
+      const connectors = connectorsIn(await snapshots.current())
+      assert.deepEqual([...connectors.values()].map((connector) => connector.name).sort(), expectedNames)
     })
   }
 
   test('reads consistently, the version before anything else', async () => {
-    const { snapshots, sent, inputs } = reader()
+    const { snapshots, commandNames, inputs } = reader()
     await snapshots.current()
-    assert.deepEqual(sent, ['GetCommand', 'QueryCommand', 'QueryCommand', 'QueryCommand'])
+    assert.deepEqual(commandNames, ['GetCommand', 'QueryCommand', 'QueryCommand', 'QueryCommand'])
     assert(inputs.every(({ ConsistentRead }) => ConsistentRead === true))
   })
 
@@ -251,17 +251,17 @@ describe('a snapshot reader', () => {
   })
 
   test('reads only the version while nothing has changed', async () => {
-    const { snapshots, sent } = reader()
+    const { snapshots, commandNames } = reader()
     const first = await snapshots.current()
-    sent.length = 0
+    commandNames.length = 0
     assert.equal(await snapshots.current(), first)
-    assert.deepEqual(sent, ['GetCommand'])
+    assert.deepEqual(commandNames, ['GetCommand'])
   })
 
   test('loads once for concurrent callers', async () => {
     const { snapshots, queries } = reader()
-    const found = await Promise.all(Array.from({ length: 5 }, () => snapshots.current()))
-    assert.equal(new Set(found).size, 1)
+    const results = await Promise.all(Array.from({ length: 5 }, () => snapshots.current()))
+    assert.equal(new Set(results).size, 1)
     assert.equal(queries(), 3, 'one query for each kind')
   })
 
@@ -281,7 +281,7 @@ describe('a snapshot reader', () => {
       { length: 1000 },
       (_, n) => `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.d${n}.example`,
     )
-    for (let n = 0; n < 6; n++) await created({ name: `Large ${n}`, senderDomains })
+    for (let n = 0; n < 6; n++) await createConnector({ name: `Large ${n}`, senderDomains })
     const { snapshots, queries } = reader()
     assert.equal(connectorsIn(await snapshots.current()).size, 6)
     assert(queries() > 3, 'the table answered in several pages')
@@ -291,7 +291,7 @@ describe('a snapshot reader', () => {
     test(`decides nothing when a ${fault} fails, and recovers`, async () => {
       const { snapshots, faults } = reader()
       await snapshots.current()
-      await created()
+      await createConnector()
       faults.add(fault)
       await assert.rejects(snapshots.current(), new Error(`${fault} failed`))
       faults.clear()
@@ -299,24 +299,24 @@ describe('a snapshot reader', () => {
     })
   }
 
-  test('uses a version read again within maxAgeMs', async () => {
-    const { snapshots, sent } = reader()
+  test('reuses a read of the version within maxAgeMs', async () => {
+    const { snapshots, commandNames } = reader()
     await snapshots.current()
-    await created()
-    sent.length = 0
+    await createConnector()
+    commandNames.length = 0
     clock += 999
     assert.equal(connectorsIn(await snapshots.current({ maxAgeMs: 1000 })).size, 0)
-    assert.deepEqual(sent, [])
+    assert.deepEqual(commandNames, [])
     clock += 1
     assert.equal(connectorsIn(await snapshots.current({ maxAgeMs: 1000 })).size, 1)
   })
 
   test('never loads after a version read that is older than maxAgeMs', async () => {
     const { snapshots } = reader()
-    const early = snapshots.current()
-    await created()
-    const late = await snapshots.current()
-    await early
-    assert.equal(connectorsIn(late).size, 1)
+    const firstSnapshot = snapshots.current()
+    await createConnector()
+    const secondSnapshot = await snapshots.current()
+    await firstSnapshot
+    assert.equal(connectorsIn(secondSnapshot).size, 1)
   })
 })

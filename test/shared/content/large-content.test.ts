@@ -19,10 +19,10 @@ function digestOf(octets: Buffer) {
   return digester.finish()
 }
 
-/** A content on the spool. @param lies the octets there, if they differ from those received */
-const lying = (octets: Buffer, lies = octets): LargeContent => ({
+/** Returns a content on the spool. @param octetsOnDisk the octets on the spool, if they differ from the received octets */
+const spooledContent = (octets: Buffer, octetsOnDisk = octets): LargeContent => ({
   ...digestOf(octets),
-  read: async (into, from) => void lies.copy(into, 0, from),
+  read: async (into, from) => void octetsOnDisk.copy(into, 0, from),
 })
 
 function send(bucket: MemoryBucket, content: LargeContent, signal = new AbortController().signal) {
@@ -44,13 +44,13 @@ for (const [octets, operations] of sizes)
   test(`a content of ${octets} octets is sent in ${operations.length} requests and reads back identical`, async () => {
     const bucket = new MemoryBucket()
     const content = Buffer.alloc(octets, 'large mail, ')
-    const reference = await send(bucket, lying(content))
+    const reference = await send(bucket, spooledContent(content))
     assert.deepEqual(bucket.operations, operations)
     assert.ok(bucket.maxBodyOctets <= partOctets)
     assert.ok((await new ContentReader(bucket.client).read(reference)).equals(content))
   })
 
-test('the digest does not depend on how the content was cut', () => {
+test('the digest does not depend on the cuts of the content', () => {
   const content = Buffer.alloc(partOctets + 70_000, 'large mail, ')
   const cuts = fc.array(fc.nat(content.length), { maxLength: 8 })
   fc.assert(
@@ -66,18 +66,18 @@ test('the digest does not depend on how the content was cut', () => {
   )
 })
 
-const lies: [octets: number, fault: string][] = [
+const damages: [octets: number, fault: string][] = [
   [1_000_000, 'the spool returned other octets than were written'],
   [partOctets + 5, 'BadDigest'],
 ]
 
-for (const [octets, fault] of lies)
+for (const [octets, fault] of damages)
   test(`${octets} octets that changed on the spool are never stored as the message`, async () => {
     const bucket = new MemoryBucket()
     const content = Buffer.alloc(octets, 'large mail, ')
-    const other = Buffer.from(content)
-    other[octets - 1] = 0
-    await assert.rejects(send(bucket, lying(content, other)), { message: fault })
+    const damaged = Buffer.from(content)
+    damaged[octets - 1] = 0
+    await assert.rejects(send(bucket, spooledContent(content, damaged)), { message: fault })
     assert.equal(bucket.objects.size, 0)
   })
 
@@ -94,17 +94,17 @@ for (const [operation, removed] of failures)
       if (name === operation) throw new Error('away')
       if (name === 'AbortMultipartUpload') await new Promise(() => {})
     }
-    await assert.rejects(send(bucket, lying(Buffer.alloc(2 * partOctets))), { message: 'away' })
+    await assert.rejects(send(bucket, spooledContent(Buffer.alloc(2 * partOctets))), { message: 'away' })
     assert.equal(bucket.operations.at(-1), removed ? 'AbortMultipartUpload' : operation)
   })
 
 test('a cancelled upload stops between parts', async () => {
   const bucket = new MemoryBucket()
-  const unwanted = new AbortController()
+  const cancellation = new AbortController()
   bucket.after = async (name) => {
-    if (name === 'UploadPart') unwanted.abort()
+    if (name === 'UploadPart') cancellation.abort()
   }
-  const sending = send(bucket, lying(Buffer.alloc(3 * partOctets)), unwanted.signal)
+  const sending = send(bucket, spooledContent(Buffer.alloc(3 * partOctets)), cancellation.signal)
   await assert.rejects(sending, { name: 'AbortError' })
   assert.deepEqual(bucket.operations, ['CreateMultipartUpload', 'UploadPart', 'AbortMultipartUpload'])
 })

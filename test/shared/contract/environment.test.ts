@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../../shared/contract/environment.ts'
 
-const min = {
+const minimalEnvironment = {
   CONNECTORS_TABLE: 'connectors',
   MESSAGES_TABLE: 'messages',
   EVALUATION_QUEUE_URL: 'https://sqs.example/evaluation',
@@ -10,14 +10,14 @@ const min = {
   DEFAULT_ROUTE: 'Mx',
 }
 const settings = (more: Record<string, string> = {}) =>
-  decisionSettings(readEnvironment(ApiEnvironment, { ...min, ...more }))
+  decisionSettings(readEnvironment(ApiEnvironment, { ...minimalEnvironment, ...more }))
 
 describe('delayNotificationHours', () => {
   test('is 4 by default', () => assert.equal(settings().delayNotificationHours, 4))
   test('is taken from the environment', () =>
     assert.equal(settings({ DELAY_NOTIFICATION_HOURS: '0.25' }).delayNotificationHours, 0.25))
-  for (const wrong of ['0', '-1', 'soon', ''])
-    test(`cannot be ${wrong || 'nothing'}: the unit does not start, and the error names the variable`, () => {
-      assert.throws(() => settings({ DELAY_NOTIFICATION_HOURS: wrong }), /DELAY_NOTIFICATION_HOURS: /)
+  for (const value of ['0', '-1', 'soon', ''])
+    test(`cannot be ${value || 'empty'}: the unit does not start, and the error names the variable`, () => {
+      assert.throws(() => settings({ DELAY_NOTIFICATION_HOURS: value }), /DELAY_NOTIFICATION_HOURS: /)
     })
 })

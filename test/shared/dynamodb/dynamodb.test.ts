@@ -7,16 +7,16 @@ import { unlessConditionFails } from '../../../shared/dynamodb/unless-condition-
 
 const query = { TableName: 'table', KeyConditionExpression: 'pk = :pk', Limit: 2 }
 
-/** Returns these pages in order. */
+/** Creates a table that returns these pages in order. */
 function tableOf(...pages: { Items?: { sk: string }[]; LastEvaluatedKey?: { sk: string } }[]) {
-  const asked: QueryCommandInput[] = []
-  const send = async ({ input }: QueryCommand) => pages[asked.push(input) - 1]
-  return { documents: { send } as unknown as DynamoDBDocumentClient, asked }
+  const queries: QueryCommandInput[] = []
+  const send = async ({ input }: QueryCommand) => pages[queries.push(input) - 1]
+  return { documents: { send } as unknown as DynamoDBDocumentClient, queries }
 }
 
 describe('queryItems', () => {
   test('yields the items of every page, also after an empty page', async () => {
-    const { documents, asked } = tableOf(
+    const { documents, queries } = tableOf(
       { Items: [{ sk: 'a' }, { sk: 'b' }], LastEvaluatedKey: { sk: 'b' } },
       { Items: [], LastEvaluatedKey: { sk: 'c' } },
       { LastEvaluatedKey: { sk: 'd' } },
@@ -28,14 +28,14 @@ describe('queryItems', () => {
       ['a', 'b', 'e'],
     )
     assert.deepEqual(
-      asked.map(({ ExclusiveStartKey }) => ExclusiveStartKey?.sk),
+      queries.map(({ ExclusiveStartKey }) => ExclusiveStartKey?.sk),
       [undefined, 'b', 'c', 'd'],
     )
-    assert.deepEqual(asked[3], { ...query, ExclusiveStartKey: { sk: 'd' } })
+    assert.deepEqual(queries[3], { ...query, ExclusiveStartKey: { sk: 'd' } })
   })
 
   test('starts at the given key and reads a page only when its items are needed', async () => {
-    const { documents, asked } = tableOf(
+    const { documents, queries } = tableOf(
       { Items: [{ sk: 'b' }], LastEvaluatedKey: { sk: 'b' } },
       { Items: [{ sk: 'c' }] },
     )
@@ -43,13 +43,13 @@ describe('queryItems', () => {
       assert.equal(sk, 'b')
       break
     }
-    assert.deepEqual(asked, [{ ...query, ExclusiveStartKey: { sk: 'a' } }])
+    assert.deepEqual(queries, [{ ...query, ExclusiveStartKey: { sk: 'a' } }])
   })
 })
 
 describe('unlessConditionFails', () => {
   const failed = new ConditionalCheckFailedException({ message: 'The condition failed', $metadata: {} })
-  test('says whether the write was made', async () => {
+  test('returns whether the write was made', async () => {
     assert.equal(await unlessConditionFails(Promise.resolve({})), true)
     assert.equal(await unlessConditionFails(Promise.reject(failed)), false)
   })

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { Problem, problemJson } from '../../../shared/http-api/problem.ts'
 
-/** Returns the response to what a handler threw. */
-function answerTo(error: unknown) {
+/** Returns the response to a thrown value. */
+function responseTo(error: unknown) {
   const logged: unknown[] = []
   const logger = { error: (...line: unknown[]) => logged.push(line) } as unknown as Logger
   const request = { error, event: { requestContext: { requestId: 'r' } }, response: undefined } as never
@@ -13,7 +13,7 @@ function answerTo(error: unknown) {
   return { status: statusCode, retryAfter: Reflect.get(headers, 'retry-after'), logged: logged.length }
 }
 
-describe('an error of a handler is answered', () => {
+describe('an error of a handler', () => {
   const temporary: [name: string, error: object][] = [
     ['a server fault', { $fault: 'server' }],
     ['an error that the SDK marks as retryable', { $retryable: { throttling: false } }],
@@ -23,21 +23,21 @@ describe('an error of a handler is answered', () => {
     ['a timeout', { name: 'TimeoutError' }],
   ]
   for (const [name, error] of temporary)
-    it(`with 503 and Retry-After, and logged: ${name}`, () =>
-      assert.deepEqual(answerTo(error), { status: 503, retryAfter: '1', logged: 1 }))
+    it(`gets a response 503 with Retry-After, and is logged: ${name}`, () =>
+      assert.deepEqual(responseTo(error), { status: 503, retryAfter: '1', logged: 1 }))
 
-  const lasting: [name: string, error: unknown][] = [
+  const permanent: [name: string, error: unknown][] = [
     ['a client fault', { $fault: 'client', name: 'ValidationException' }],
     ['a missing file', { code: 'ENOENT' }],
     ['an error in the code', new TypeError('x is undefined')],
     ['nothing', undefined],
   ]
-  for (const [name, error] of lasting)
-    it(`with 500, and logged: ${name}`, () =>
-      assert.deepEqual(answerTo(error), { status: 500, retryAfter: undefined, logged: 1 }))
+  for (const [name, error] of permanent)
+    it(`gets a response 500, and is logged: ${name}`, () =>
+      assert.deepEqual(responseTo(error), { status: 500, retryAfter: undefined, logged: 1 }))
 
-  it('with its own status, and not logged: a problem', () =>
-    assert.deepEqual(answerTo(new Problem(404, 'No such connector.')), {
+  it('gets a response with the status of a Problem, which is not logged', () =>
+    assert.deepEqual(responseTo(new Problem(404, 'No such connector.')), {
       status: 404,
       retryAfter: undefined,
       logged: 0,

@@ -42,20 +42,20 @@ describe('a handler of queue jobs', () => {
     { name: 'all of them when all fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },
   ]
   for (const { name, bodies, failed } of rows) {
-    test(`brings back ${name}`, async () => {
-      const done: number[] = []
+    test(`reports as failed: ${name}`, async () => {
+      const processedJobs: number[] = []
       const handler = handlerWith({
         async process({ n }) {
           if (n === 13) throw new Error('unlucky')
-          done.push(n)
+          processedJobs.push(n)
         },
       })
       await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent(...bodies)), failed))
-      assert.equal(done.length, bodies.length - failed.length, 'every other job is done')
+      assert.equal(processedJobs.length, bodies.length - failed.length, 'every other job is done')
     })
   }
 
-  test('brings the whole batch back unprocessed when beforeBatch rejects', async () => {
+  test('reports the whole batch as failed and processes nothing when beforeBatch rejects', async () => {
     let processed = 0
     const handler = handlerWith({
       beforeBatch: () => Promise.reject(new Error('no rules')),
@@ -78,8 +78,8 @@ describe('a handler of queue jobs', () => {
         await laterThanAnyTimer()
         order.push(`record ${n}`)
       },
-      afterBatch: async (begun) => {
-        order.push(`end of ${begun}`)
+      afterBatch: async (batch) => {
+        order.push(`end of ${batch}`)
         throw new Error('the end')
       },
     })
@@ -91,32 +91,32 @@ describe('a handler of queue jobs', () => {
   })
 
   test('passes the result of beforeBatch to each job', async () => {
-    const given: unknown[] = []
+    const calls: unknown[] = []
     const handler = handlerWith({
       beforeBatch: async () => 'rules',
       process: async ({ n }, { batch }) => {
-        given.push([n, batch])
+        calls.push([n, batch])
       },
     })
     await handler(sqsEvent('{"n":1}', '{"n":2}'))
-    assert.deepEqual(given, [
+    assert.deepEqual(calls, [
       [1, 'rules'],
       [2, 'rules'],
     ])
   })
 
-  test('does not respond before its jobs have ended, however little time is left', async () => {
+  test('does not respond before its jobs have ended, even with 1 ms left', async () => {
     let end = () => {}
     const handler = handlerWith({ process: () => new Promise((resolve) => (end = resolve)) })
     const context = { getRemainingTimeInMillis: () => 1 } as Context
-    const answered = handler(sqsEvent('{"n":1}'), context)
+    const response = handler(sqsEvent('{"n":1}'), context)
     const first = await Promise.race([
-      answered.then(() => 'answered'),
+      response.then(() => 'response'),
       laterThanAnyTimer().then(() => 'waiting'),
     ])
     assert.equal(first, 'waiting')
     end()
-    assert.deepEqual(await answered, { batchItemFailures: [] })
+    assert.deepEqual(await response, { batchItemFailures: [] })
   })
 
   test('logs the faults of an invalid record in one line, without its values', async () => {

@@ -6,7 +6,7 @@ const at = (seconds: number): Date => new Date(seconds * 1000)
 
 test('each key has its own limit, and a new window resets it', () => {
   const limiter = new RateLimiter(2, 60_000)
-  const tried: [key: string, second: number, left: boolean][] = [
+  const events: [key: string, second: number, allowed: boolean][] = [
     ['a', 0, true],
     ['a', 10, true],
     ['a', 20, false],
@@ -15,9 +15,9 @@ test('each key has its own limit, and a new window resets it', () => {
     ['a', 60, true],
     ['b', 61, true],
   ]
-  for (const [key, second, left] of tried) {
-    assert.equal(limiter.isAllowed(key, at(second)), left, `${key} after ${second} s`)
-    if (left) limiter.take(key, at(second))
+  for (const [key, second, allowed] of events) {
+    assert.equal(limiter.isAllowed(key, at(second)), allowed, `${key} after ${second} s`)
+    if (allowed) limiter.take(key, at(second))
   }
 })
 
@@ -28,7 +28,7 @@ test('an event that is given back can be taken again', () => {
   assert.ok(limiter.isAllowed('a', at(1)))
 })
 
-test('isLeft takes nothing', () => {
+test('isAllowed takes nothing', () => {
   const limiter = new RateLimiter(1, 60_000)
   assert.ok(limiter.isAllowed('a', at(0)))
   assert.ok(limiter.isAllowed('a', at(0)))

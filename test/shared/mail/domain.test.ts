@@ -30,8 +30,8 @@ describe('a domain in comparable form', () => {
   test('does not change when it is converted again', () => {
     fc.assert(
       fc.property(fc.domain(), (name) => {
-        const once = normaliseDomain(name)
-        if (once !== null) assert.equal(normaliseDomain(once), once)
+        const converted = normaliseDomain(name)
+        if (converted !== null) assert.equal(normaliseDomain(converted), converted)
       }),
     )
   })
@@ -61,7 +61,7 @@ describe('a domain pattern', () => {
     test(JSON.stringify(pattern), () => assert.equal(normaliseDomainPattern(pattern), comparable))
 })
 
-describe('a pattern matches', () => {
+describe('in a comparison with a pattern', () => {
   const rows: [domain: string, pattern: string, matches: boolean][] = [
     ['example.com', 'example.com', true],
     ['a.example.com', 'example.com', false],
@@ -71,7 +71,7 @@ describe('a pattern matches', () => {
     ['anything', '*', true],
   ]
   for (const [domain, pattern, matches] of rows)
-    test(`${domain} ${matches ? 'by' : 'not by'} ${pattern}`, () =>
+    test(`${domain} ${matches ? 'matches' : 'does not match'} ${pattern}`, () =>
       assert.equal(domainMatchesPattern(domain, pattern), matches))
 })
 

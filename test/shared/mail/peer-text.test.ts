@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { replaceInvisible, toSingleLine } from '../../../shared/mail/peer-text.ts'
 
-const rows: [name: string, text: string, shown: string][] = [
+const rows: [name: string, text: string, expected: string][] = [
   ['plain text unchanged', 'CN=mail.contoso.example, O=Contoso', 'CN=mail.contoso.example, O=Contoso'],
   ['other scripts unchanged', 'O=Müller & Söhne, 株式会社', 'O=Müller & Söhne, 株式会社'],
   ['line breaks as ?', 'CN=a\r\n\nSubject: forged', 'CN=a???Subject: forged'],
@@ -12,8 +12,8 @@ const rows: [name: string, text: string, shown: string][] = [
   ['lone surrogates as ?', 'a\ud800b', 'a?b'],
   ['terminal escapes as ?', '\u001b[2Jgone', '?[2Jgone'],
 ]
-for (const [name, text, shown] of rows)
-  test(`a name from a peer shows ${name}`, () => assert.equal(replaceInvisible(text), shown))
+for (const [name, text, expected] of rows)
+  test(`a name from a peer shows ${name}`, () => assert.equal(replaceInvisible(text), expected))
 
 const lines: [name: string, text: string, line: string][] = [
   ['is one line', ' a\r\n\tb ', 'a b'],

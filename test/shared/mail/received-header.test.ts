@@ -64,7 +64,7 @@ for (const [fields, protocol] of protocols)
   test(`a session with ${JSON.stringify(Object.keys(fields))} is received with ${protocol}`, () =>
     assert.match(receivedHeader(hop(fields)), new RegExp(` with ${protocol} id `)))
 
-const helos: [helo: string, written: string][] = [
+const helos: [helo: string, expected: string][] = [
   ['mail.contoso.example', 'mail.contoso.example'],
   ['[192.0.2.7]', '[192.0.2.7]'],
   ['[IPv6:2001:db8::1]', '[IPv6:2001:db8::1]'],
@@ -73,9 +73,9 @@ const helos: [helo: string, written: string][] = [
   ['', 'unknown'],
 ]
 
-for (const [helo, written] of helos)
-  test(`the HELO name "${helo}" is written as ${written}`, () =>
-    assert.equal(lines({ helo })[0], `Received: from ${written} ([192.0.2.1])`))
+for (const [helo, expected] of helos)
+  test(`the HELO name "${helo}" is written as ${expected}`, () =>
+    assert.equal(lines({ helo })[0], `Received: from ${expected} ([192.0.2.1])`))
 
 test('an IPv6 address is written as in RFC 5321 §4.1.3', () =>
   assert.equal(lines({ ip: '2001:db8::1' })[0], 'Received: from client.example ([IPv6:2001:db8::1])'))

@@ -32,13 +32,13 @@ test('asTemporary changes the class of both codes to 4', () => {
 })
 
 test('a change of class adds no enhanced status code to a reply without one', () => {
-  const refused = { code: 421, enhanced: '', text: 'Bye' }
-  assert.equal(formatReply(asPermanent(refused)), '550 Bye')
-  assert.equal(formatReply(asTemporary({ ...refused, code: 550 })), '451 Bye')
+  const replyWithoutEnhancedCode = { code: 421, enhanced: '', text: 'Bye' }
+  assert.equal(formatReply(asPermanent(replyWithoutEnhancedCode)), '550 Bye')
+  assert.equal(formatReply(asTemporary({ ...replyWithoutEnhancedCode, code: 550 })), '451 Bye')
 })
 
 describe('parseReply', () => {
-  const rows: [raw: string, read: string | null][] = [
+  const rows: [raw: string, expected: string | null][] = [
     ['250 2.0.0 Ok: queued', '250 2.0.0 Ok: queued'],
     ['250-2.0.0 Ok\r\n250 2.0.0 queued as 1', '250 2.0.0 Ok queued as 1'],
     ['550 No such user', '550 No such user'],
@@ -50,10 +50,10 @@ describe('parseReply', () => {
     ['', null],
     ['99 too short', null],
   ]
-  for (const [raw, read] of rows) {
+  for (const [raw, expected] of rows) {
     test(JSON.stringify(raw), () => {
       const parsed = parseReply(raw)
-      assert.equal(parsed && formatReply(parsed), read)
+      assert.equal(parsed && formatReply(parsed), expected)
     })
   }
   test('returns one line with at most 500 characters of text for any input', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { waivesTls } from '../../../shared/mail/waives-tls.ts'
 
-const headers: [what: string, content: string, waives: boolean][] = [
+const headers: [name: string, content: string, waives: boolean][] = [
   ['the field', 'TLS-Required: No\r\n\r\nbody', true],
   ['the field in other letter case with white space', 'tls-REQUIRED \t: \t no \t\r\n\r\nbody', true],
   ['the field on two lines', 'TLS-Required:\r\n No\r\n\r\nbody', true],
@@ -18,8 +18,8 @@ const headers: [what: string, content: string, waives: boolean][] = [
 ]
 
 describe('the waiver of TLS', () => {
-  for (const [what, content, waives] of headers)
-    it(`${waives ? 'is found' : 'is not found'} in ${what}`, () =>
+  for (const [name, content, waives] of headers)
+    it(`${waives ? 'is found' : 'is not found'} in ${name}`, () =>
       assert.equal(waivesTls(Buffer.from(content)), waives))
 
   it('is not searched in a header above the limit, whose lines would take all memory', () => {

@@ -27,7 +27,7 @@ test('a claim is granted once', async () => {
   assert.deepEqual(await claims.claim(key, minutesLater(5), leaseMs, expiresAt), { kind: 'Busy' })
 })
 
-test('of fifty concurrent claims one is granted', async () => {
+test('one of fifty concurrent claims is granted', async () => {
   const key = nextKey()
   const all = await Promise.all(
     Array.from({ length: 50 }, () => claims.claim(key, receivedAt, leaseMs, expiresAt)),
@@ -48,8 +48,8 @@ test('a completed claim keeps its result and is never granted again', async () =
   const key = nextKey()
   await claims.claim(key, receivedAt, leaseMs, expiresAt)
   await claims.complete(key, { reply: '250 2.0.0 Ok' })
-  const later = await claims.claim(key, minutesLater(1000), leaseMs, expiresAt)
-  assert.deepEqual(later, { kind: 'Done', result: { reply: '250 2.0.0 Ok' } })
+  const repetition = await claims.claim(key, minutesLater(1000), leaseMs, expiresAt)
+  assert.deepEqual(repetition, { kind: 'Done', result: { reply: '250 2.0.0 Ok' } })
 })
 
 test('an effect that has not begun can be cancelled, more than once', async () => {
@@ -75,10 +75,10 @@ test('a cancellation without a successor blocks the effect for one lease only', 
 test('an effect that has begun cannot be cancelled, even after its lease', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, 1, expiresAt)
-  const forestall = () => claims.cancel(key, { reply: 'never' }, minutesLater(60), leaseMs, expiresAt)
-  assert.equal(await forestall(), false)
+  const cancel = () => claims.cancel(key, { reply: 'never' }, minutesLater(60), leaseMs, expiresAt)
+  assert.equal(await cancel(), false)
   await claims.complete(key, { reply: '250 2.0.0 Ok' })
-  assert.equal(await forestall(), false)
+  assert.equal(await cancel(), false)
 })
 
 test('attempts, recipients and messages have separate claims', async () => {

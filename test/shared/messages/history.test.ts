@@ -107,12 +107,17 @@ describe('the entry of a message', () => {
     ['RetryLater', false],
     ['OutboundTlsNotMet', false],
   ] as const)
-    test(`says that a recipient that waits after an attempt for ${reason} ${isHeld ? 'was' : 'was not'} held`, async () => {
+    test(`shows a recipient that waits after an attempt for ${reason} as ${isHeld ? 'held' : 'not held'}`, async () => {
       const received = receivedAt('2026-02-03T10:00Z')
-      const tried = recipient({ address: 'a@ours.example', lastAttempt: attempt() })
+      const waitingRecipient = recipient({ address: 'a@ours.example', lastAttempt: attempt() })
       await record(
         received,
-        verdict(tried.address, { action: 'Defer', reason, recipient: tried, notifyDelay: false }),
+        verdict(waitingRecipient.address, {
+          action: 'Defer',
+          reason,
+          recipient: waitingRecipient,
+          notifyDelay: false,
+        }),
       )
       const [waiting] = (await history.entry(received.id))?.recipients ?? []
       assert.equal(waiting?.firstHeld?.reason, isHeld ? reason : undefined)
@@ -146,8 +151,8 @@ describe('the entry of a message', () => {
       ['a@contoso.example', ['b@ours.example', 'c@ours.example']],
     )
     assert.equal(entry.tls.clientCertificate?.commonName, 'mail.contoso.example')
-    assert(!JSON.stringify(entry).includes('MIIB'), 'the raw chain is left out')
-    assert(!JSON.stringify(entry).includes('segments/'), 'where the octets lie is left out')
+    assert(!JSON.stringify(entry).includes('MIIB'), 'the raw chain is omitted')
+    assert(!JSON.stringify(entry).includes('segments/'), 'the location of the octets is omitted')
     assert.deepEqual(
       recipients.map(({ address, state, attempts }) => [address, state, attempts.length]),
       [
@@ -155,8 +160,11 @@ describe('the entry of a message', () => {
         ['c@ours.example', 'Pending', 0],
       ],
     )
-    const [made] = recipients[0]?.attempts ?? []
-    assert.deepEqual([made?.reply, made?.host, made?.tls], ['250 2.0.0 Ok', 'mx.northwind.example', tls])
+    const [firstAttempt] = recipients[0]?.attempts ?? []
+    assert.deepEqual(
+      [firstAttempt?.reply, firstAttempt?.host, firstAttempt?.tls],
+      ['250 2.0.0 Ok', 'mx.northwind.example', tls],
+    )
     assert.deepEqual(recipients[0]?.verdict, {
       action: 'Deliver',
       reason: 'ConnectorMatched',
@@ -175,9 +183,14 @@ describe('the entry of a message', () => {
     const address = '"odd#local"@ours.example'
     await record(received, verdict(address))
     await claims.claim(attemptKey(received.id, address, 12), now, 60_000, expiresAt)
-    const [shown] = (await history.entry(received.id))?.recipients[0]?.attempts ?? []
+    const [attemptInProgress] = (await history.entry(received.id))?.recipients[0]?.attempts ?? []
     assert.deepEqual(
-      [shown?.number, shown?.outcome, shown?.reply, shown?.leaseUntil],
+      [
+        attemptInProgress?.number,
+        attemptInProgress?.outcome,
+        attemptInProgress?.reply,
+        attemptInProgress?.leaseUntil,
+      ],
       [12, 'InProgress', null, '2026-01-15T12:01:00.000Z'],
     )
   })
@@ -205,7 +218,7 @@ describe('the entry of a message', () => {
   })
 })
 
-const everything: HistoryFilter = {
+const everyMessage: HistoryFilter = {
   since: new Date('2026-02-01T00:00:00Z'),
   until: new Date('2026-02-04T00:00:00Z'),
   sender: null,
@@ -216,14 +229,14 @@ const everything: HistoryFilter = {
 
 /** Returns every page in order. */
 async function pages(filter: HistoryFilter, limit: number, source = history): Promise<string[][]> {
-  const found: string[][] = []
+  const idsByPage: string[][] = []
   let from: HistoryPosition | null = null
   do {
     const page: Awaited<ReturnType<History['page']>> = await source.page(filter, from, limit)
-    found.push(page.entries.map(({ id }) => id))
+    idsByPage.push(page.entries.map(({ id }) => id))
     from = page.next
   } while (from)
-  return found
+  return idsByPage
 }
 
 describe('the list of messages', () => {
@@ -255,7 +268,7 @@ describe('the list of messages', () => {
 
   for (const limit of [1, 2, 3, 5, 50])
     test(`is newest first in pages of ${limit}, with each message once`, async () => {
-      const found = await pages(everything, limit)
+      const found = await pages(everyMessage, limit)
       assert.deepEqual(found.flat(), ids)
       assert(found.every((page) => page.length <= limit))
     })
@@ -293,7 +306,7 @@ describe('the list of messages', () => {
   ]
   for (const { name, filter, found } of rows)
     test(`holds the messages ${name}`, async () => {
-      const listed = (await pages({ ...everything, ...filter }, 50)).flat()
+      const listed = (await pages({ ...everyMessage, ...filter }, 50)).flat()
       assert.deepEqual(
         listed,
         found.map((n) => ids[n]),
@@ -309,23 +322,23 @@ describe('the work for one page', () => {
     for (const received of crowded) await record(received, ...crowd.map((address) => verdict(address)))
     const oldest = crowded[0] as Message
     await record(oldest, verdict('zz@ours.example', { action: 'Bounce' }))
-    const bounded = new History(database.documents, database.messagesTable, 45)
-    const found = await pages({ ...everything, state: 'Bounced' }, 50, bounded)
-    assert.deepEqual(found, [[], [oldest.id]], 'an empty page that leads to the one that is not')
+    const limitedHistory = new History(database.documents, database.messagesTable, 45)
+    const found = await pages({ ...everyMessage, state: 'Bounced' }, 50, limitedHistory)
+    assert.deepEqual(found, [[], [oldest.id]], 'an empty page and the start of the page with the message')
   })
 })
 
 describe('the state of a message for a retry', () => {
   test('has the message and each recipient after its last decision', async () => {
     const received = receivedAt('2026-01-15T12:00:03Z')
-    const known = recipient({ address: 'b@ours.example', lastAttempt: attempt(), delayNotified: true })
+    const lastState = recipient({ address: 'b@ours.example', lastAttempt: attempt(), delayNotified: true })
     const connectors = { inbound: 'id-contoso', outbound: 'id-northwind' }
-    await record(received, verdict('b@ours.example', { action: 'Defer', recipient: known, connectors }))
+    await record(received, verdict('b@ours.example', { action: 'Defer', recipient: lastState, connectors }))
     await claims.claim(attemptKey(received.id, 'b@ours.example', 1), now, 60_000, expiresAt)
     await claims.claim(dsnKey(received.id, 'b@ours.example', 'delayed'), now, 60_000, expiresAt)
     assert.deepEqual(await history.messageWithRecipients(received.id), {
       message: received,
-      recipients: [{ recipient: known, state: 'Deferred', connectors: ['id-contoso', 'id-northwind'] }],
+      recipients: [{ recipient: lastState, state: 'Deferred', connectors: ['id-contoso', 'id-northwind'] }],
     })
   })
 
@@ -335,9 +348,9 @@ describe('the state of a message for a retry', () => {
 })
 
 test('messages are read by id when they need more than one request', async () => {
-  const some = Array.from({ length: 120 }, (_, n) => receivedAt('2026-01-16T12:00:00Z', n))
-  for (const received of some) await trace.recordMessage(received, expiresAt)
-  const ids = some.map(({ id }) => id)
+  const stored = Array.from({ length: 120 }, (_, n) => receivedAt('2026-01-16T12:00:00Z', n))
+  for (const received of stored) await trace.recordMessage(received, expiresAt)
+  const ids = stored.map(({ id }) => id)
   const read = await history.messages(['01ARZ3NDEKTSV4RRFFQ69G5FAV', ...ids])
   assert.deepEqual(read.map(({ id }) => id).sort(), ids)
   assert.deepEqual(await history.messages([]), [])
@@ -362,7 +375,7 @@ describe('an address filter', () => {
       assert.equal(addressMatches(address, parsed), matches)
     })
 
-  test('is an address or a domain', () => {
+  test('cannot be a text that is neither an address nor a domain', () => {
     assert.equal(parseAddressFilter('not a domain'), null)
   })
 })

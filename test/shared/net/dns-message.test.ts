@@ -223,8 +223,8 @@ describe('the address of a name server', () => {
     }
   })
 
-  const address = /: an address with a port is needed, IPv6 in brackets$/
-  const nameless = /: the name in its certificate is needed/
+  const address = /: an address is required, IPv6 in brackets$/
+  const nameless = /: the name in its certificate is required/
   const noName = /is not a host name$/
   const wrong: [string, RegExp][] = [
     ['tls:192.0.2.1#dns.example', address],

@@ -14,8 +14,8 @@ function queue(answer: (ids: string[]) => Answer = () => ({ Failed: [] }), lost:
     requests.push(entries)
     const ids = entries.map(({ Id }) => Id ?? '')
     const { Failed = [] } = answer(ids)
-    const taken = ids.filter((id) => id !== lost && !Failed.some(({ Id }) => Id === id))
-    return { Failed, Successful: taken.map((Id) => ({ Id })) }
+    const acceptedIds = ids.filter((id) => id !== lost && !Failed.some(({ Id }) => Id === id))
+    return { Failed, Successful: acceptedIds.map((Id) => ({ Id })) }
   }
   return {
     requests,

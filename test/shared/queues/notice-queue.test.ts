@@ -18,46 +18,48 @@ function queue() {
 }
 
 const certificate = (index: number): string => index.toString(16).padStart(64, '0')
-const of = (connector: string, index: number, vouchedFor = false) =>
+const noticeOf = (connector: string, index: number, vouchedFor = false) =>
   certificateNotice({ connector, fingerprint256: certificate(index), vouchedFor })
 
-test('one certificate of one connector is sent once an hour', async () => {
+test('a notice of one certificate at one connector is sent once per hour', async () => {
   const { notices, jobs } = queue()
-  const sent: NoticeSendResult[] = []
-  for (const minutes of [0, 1, 59, 60]) sent.push(await notices.send(of('one', 1), minutesLater(minutes)))
-  assert.deepEqual(sent, ['Sent', 'Known', 'Known', 'Sent'])
-  assert.equal(await notices.send(of('two', 1), minutesLater(60)), 'Sent')
+  const results: NoticeSendResult[] = []
+  for (const minutes of [0, 1, 59, 60])
+    results.push(await notices.send(noticeOf('one', 1), minutesLater(minutes)))
+  assert.deepEqual(results, ['Sent', 'Known', 'Known', 'Sent'])
+  assert.equal(await notices.send(noticeOf('two', 1), minutesLater(60)), 'Sent')
   assert.equal(jobs.length, 3)
 })
 
 test('a connector with many new certificates leaves other connectors their notices', async () => {
   const { notices, jobs } = queue()
   for (let index = 0; index < 1000; index++)
-    await notices.send(of('one', index), minutesLater((index * 59) / 1000))
+    await notices.send(noticeOf('one', index), minutesLater((index * 59) / 1000))
   assert.equal(jobs.length, 10)
-  assert.equal(await notices.send(of('two', 1), minutesLater(59)), 'Sent')
+  assert.equal(await notices.send(noticeOf('two', 1), minutesLater(59)), 'Sent')
 })
 
-test('untrusted certificates at every connector leave the limit of certificates from a trusted CA', async () => {
+test('untrusted certificates at every connector do not use up the limit of certificates from a trusted CA', async () => {
   const { notices } = queue()
-  for (let index = 0; index < 100; index++) await notices.send(of(`${index % 9}`, index), receivedAt)
-  assert.equal(await notices.send(of('1', 1000), receivedAt), 'TooMany')
-  assert.equal(await notices.send(of('1', 1001, true), receivedAt), 'Sent')
+  for (let index = 0; index < 100; index++) await notices.send(noticeOf(`${index % 9}`, index), receivedAt)
+  assert.equal(await notices.send(noticeOf('1', 1000), receivedAt), 'TooMany')
+  assert.equal(await notices.send(noticeOf('1', 1001, true), receivedAt), 'Sent')
 })
 
-test('any number of connectors sends at most twenty notices in a minute', async () => {
+test('at most twenty notices per minute are sent for any number of connectors', async () => {
   const { notices, jobs } = queue()
-  const sent: NoticeSendResult[] = []
-  for (let index = 0; index < 30; index++) sent.push(await notices.send(of(`${index}`, 1), receivedAt))
-  assert.deepEqual([jobs.length, sent.slice(20).every((one) => one === 'TooMany')], [20, true])
-  assert.equal(await notices.send(of('29', 1), minutesLater(1)), 'Sent')
+  const results: NoticeSendResult[] = []
+  for (let index = 0; index < 30; index++)
+    results.push(await notices.send(noticeOf(`${index}`, 1), receivedAt))
+  assert.deepEqual([jobs.length, results.slice(20).every((result) => result === 'TooMany')], [20, true])
+  assert.equal(await notices.send(noticeOf('29', 1), minutesLater(1)), 'Sent')
 })
 
 test('a notice that the queue did not accept is sent when the certificate is presented again', async () => {
   const { notices, fails, jobs } = queue()
   fails.next = true
-  assert.equal(await notices.send(of('one', 1), receivedAt), 'Failed')
+  assert.equal(await notices.send(noticeOf('one', 1), receivedAt), 'Failed')
   fails.next = false
-  assert.equal(await notices.send(of('one', 1), receivedAt), 'Sent')
+  assert.equal(await notices.send(noticeOf('one', 1), receivedAt), 'Sent')
   assert.equal(jobs.length, 1)
 })

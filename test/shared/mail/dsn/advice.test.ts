@@ -1,4 +1,4 @@
-/** What people read of each code: every code that mailflow makes has a text of its own. */
+/** The advice for each code: every code that mailflow creates has its own row. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,17 +27,17 @@ test('every code of the design has its own row', () => {
 
 test('every code that this system creates has its own row', () => {
   const sources = globSync('shared/{net,policy,tls}/**/*.ts', { cwd: root }).map(read)
-  const made = sources.flatMap((source) => [
+  const codes = sources.flatMap((source) => [
     ...[...source.matchAll(/\breply\(\s*(?:[45]\d\d|\w+ \? \d+ : \d+), '(?:[45]\.)?(\d\.\d+)'/g)].map(
       ([, code = '']) => code,
     ),
     ...[...source.matchAll(/\bfault\('(?:[45]\.)?(\d\.\d+)'/g)].map(([, code = '']) => code),
   ])
-  assert.ok(new Set(made).size > 15)
-  // These share the row of their subject: a bad address, a failure of SES, no SMTP, an unknown kind of content.
-  const alike = ['1.3', '4.0', '5.0', '6.0', '6.3']
+  assert.ok(new Set(codes).size > 15)
+  // These codes share the row of their subject: a bad address, a failure of SES, no SMTP, an unknown kind of content.
+  const codesOfSharedRows = ['1.3', '4.0', '5.0', '6.0', '6.3']
   assert.deepEqual(
-    [...new Set(made)].filter((code) => !exact.has(code) && !alike.includes(code)).toSorted(),
+    [...new Set(codes)].filter((code) => !exact.has(code) && !codesOfSharedRows.includes(code)).toSorted(),
     [],
   )
 })
@@ -72,14 +72,14 @@ describe('an enhanced status code of a next hop', () => {
 
 test('a code with rows for one TLS source also has a row for the others', () => {
   for (const { code, source } of advice.filter((row) => row.source !== undefined && row.code !== '4.8')) {
-    const own = adviceFor(`5.${code}`, source ?? null, false)
-    const others = adviceFor(`5.${code}`, 'Connector', false)
-    assert.notEqual(own.happened, others.happened)
+    const adviceForSource = adviceFor(`5.${code}`, source ?? null, false)
+    const adviceForConnector = adviceFor(`5.${code}`, 'Connector', false)
+    assert.notEqual(adviceForSource.happened, adviceForConnector.happened)
     assert.equal(isTlsCode(`4.${code}`), true)
   }
 })
 
-test('each row says in one sentence what happened and in one who can fix it, without a code', () => {
+test('each row has one sentence about the event and one about the remedy, without a code', () => {
   for (const { happened, remedy } of advice)
     for (const sentence of [happened, remedy]) assert.match(sentence, /^[A-Z][^.]*[^\d.][^.]*\.$/)
 })

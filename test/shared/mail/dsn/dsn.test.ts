@@ -40,7 +40,7 @@ function changed({
   envelope?: Partial<Message['envelope']>
   reported?: Partial<Recipient> & { connector?: string | null; reply?: Attempt['reply'] }
 } & Partial<Pick<BounceJob, 'kind'>> = {}): BounceJob {
-  const { connector, reply, ...of } = reported
+  const { connector, reply, ...recipientFields } = reported
   return {
     ...failed,
     ...fields,
@@ -49,7 +49,7 @@ function changed({
       ...each,
       reply: reply ?? each.reply,
       connector: connector === undefined ? each.connector : connector,
-      recipient: { ...each.recipient, ...of },
+      recipient: { ...each.recipient, ...recipientFields },
     })),
   }
 }
@@ -61,7 +61,7 @@ const field = (job: BounceJob, name: string): string[] =>
     ([, value = '']) => value,
   )
 
-test('a failure DSN says what happened, who can fix it and what required TLS, then the same for programs', () => {
+test('a failure DSN has a text with the event, the remedy and the source of the TLS requirement, and a machine-readable part', () => {
   const { id, octets } = buildDsn(failed, hostname, headers)
   assert.equal(
     octets.toString('latin1'),
@@ -83,8 +83,8 @@ test('a failure DSN says what happened, who can fix it and what required TLS, th
       '',
       'Your message could not be delivered to the recipients below. This system =',
       'will not try again.',
-      'It was received on Thu, 15 Jan 2026 12:00:00 +0000 and is known here as =',
-      '01KF0CVZT0ABCDEFGHJKMNPQRS.',
+      'The message was received on Thu, 15 Jan 2026 12:00:00 +0000. Its id in this=',
+      ' system is 01KF0CVZT0ABCDEFGHJKMNPQRS.',
       '',
       '<b@northwind.example>',
       "  The recipient's mail server does not offer the encryption that this =",
@@ -127,41 +127,41 @@ test('a failure DSN says what happened, who can fix it and what required TLS, th
   )
 })
 
-describe('the part for people', () => {
-  const words = (job: BounceJob) => build(job).parts[0]?.text ?? ''
+describe('the human-readable part', () => {
+  const textOf = (job: BounceJob) => build(job).parts[0]?.text ?? ''
 
-  test('says for a delay what it waits for, by which connector and until when', () => {
+  test('names for a delay the reason, the connector and the end of the attempts', () => {
     const until = minutesLater(1440).toISOString()
     const job = changed({ kind: 'delayed' })
-    const text = words({
+    const text = textOf({
       ...job,
       recipients: job.recipients.map((each) => ({ ...each, willRetryUntil: until })),
     })
     assert.match(text, /You need not do anything/)
     assert.match(text, /\r\n {2}The rule that decided is connector "Northwind"; /)
-    assert.match(text, /\r\n {2}It will be tried until Fri, 16 Jan 2026 12:00:00 \+0000\.\r\n/)
+    assert.match(text, /\r\n {2}This system will try until Fri, 16 Jan 2026 12:00:00 \+0000\.\r\n/)
     assert.doesNotMatch(text, /send the message again/)
   })
 
-  const requirements: [source: Attempt['policySource'], says: RegExp][] = [
+  const requirements: [source: Attempt['policySource'], pattern: RegExp][] = [
     ['Dane', /northwind\.example requires this.*DANE/],
     ['MtaSts', /northwind\.example requires this.*MTA-STS/],
     ['RequireTls', /You or your mail program required this \(REQUIRETLS\)/],
     ['Connector', /connector "Northwind"/],
   ]
-  for (const [policySource, says] of requirements)
-    test(`names what required TLS: ${policySource}`, () => {
+  for (const [policySource, pattern] of requirements)
+    test(`names the source of the TLS requirement: ${policySource}`, () => {
       const lastAttempt = attempt({ outcome: 'TlsNotMet', policySource })
-      const text = words(changed({ reported: { lastAttempt } }))
-      assert.match(text, says)
-      for (const [other, others] of requirements)
-        if (other !== policySource) assert.doesNotMatch(text, others)
+      const text = textOf(changed({ reported: { lastAttempt } }))
+      assert.match(text, pattern)
+      for (const [otherSource, otherPattern] of requirements)
+        if (otherSource !== policySource) assert.doesNotMatch(text, otherPattern)
     })
 
   test('names the sender when a next hop does not support REQUIRETLS, under any policy', () => {
     const lastAttempt = attempt({ outcome: 'PermanentFailure', policySource: 'Dane' })
     const reply = { code: 550, enhanced: '5.7.30', text: 'REQUIRETLS is not supported' }
-    const text = words(changed({ reported: { lastAttempt, reply } }))
+    const text = textOf(changed({ reported: { lastAttempt, reply } }))
     assert.match(text, /You or your mail program required this/)
     assert.doesNotMatch(text, /DANE|connector/)
   })
@@ -170,39 +170,39 @@ describe('the part for people', () => {
     const reply = { code: 550, enhanced: '5.7.51', text: 'RestrictDomainsToCertificate' }
     const lastAttempt = attempt({ outcome: 'PermanentFailure', reply })
     assert.match(
-      words(changed({ reported: { lastAttempt, reply } })),
+      textOf(changed({ reported: { lastAttempt, reply } })),
       /A rule of the recipient's mail system/,
     )
-    assert.match(words(changed({ reported: { lastAttempt: null, reply } })), /added to this system/)
+    assert.match(textOf(changed({ reported: { lastAttempt: null, reply } })), /added to this system/)
   })
 
   test('names no policy for a refusal that is unrelated to TLS', () => {
     const lastAttempt = attempt({ policySource: 'Dane' })
     const reply = { code: 550, enhanced: '5.1.1', text: 'No such user' }
-    const text = words(changed({ reported: { lastAttempt, reply, connector: null } }))
+    const text = textOf(changed({ reported: { lastAttempt, reply, connector: null } }))
     assert.match(text, /The mailbox does not exist/)
     assert.doesNotMatch(text, /demands|connector/)
   })
 
-  test('gives the last obstacle of a message that expired, and who can fix it', () => {
+  test('names the last obstacle of a message that expired, and its remedy', () => {
     const lastAttempt = attempt({ reply: { code: 451, enhanced: '4.4.316', text: 'Connection refused' } })
     const reply = { code: 451, enhanced: '4.4.7', text: 'Message expired: 451 4.4.316 Connection refused' }
-    const text = words(changed({ reported: { lastAttempt, reply } }))
+    const text = textOf(changed({ reported: { lastAttempt, reply } }))
     assert.match(
       text,
       /within the time allowed\.\r\n {2}The recipient's mail server refused the connection\.\r\n/,
     )
     assert.match(text, /can check that it runs/)
     assert.doesNotMatch(text, /last obstacle/)
-    const untried = words(changed({ reported: { lastAttempt: null, reply } }))
+    const untried = textOf(changed({ reported: { lastAttempt: null, reply } }))
     assert.match(untried, /last obstacle/)
   })
 
   test('says for a relayed message that delivery is not confirmed', () => {
     const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 1' }
     const job = changed({ kind: 'relayed', reported: { reply } })
-    assert.match(words(job), /do not confirm delivery/)
-    assert.match(words(job), /\r\n {2}250 2\.0\.0 queued as 1\r\n/)
+    assert.match(textOf(job), /do not confirm delivery/)
+    assert.match(textOf(job), /\r\n {2}250 2\.0\.0 queued as 1\r\n/)
     assert.deepEqual([field(job, 'Action'), field(job, 'Status')], [['relayed'], ['2.0.0']])
   })
 })
@@ -269,8 +269,8 @@ describe('the envelope identifier', () => {
 
 describe('a recipient', () => {
   const mailFroms = { Ascii: 'a@ours.example', Utf8: 'jörg@ours.example' }
-  const named = (of: Partial<Recipient>, form: keyof typeof mailFroms, name: string) =>
-    field(changed({ reported: of, envelope: { mailFrom: mailFroms[form], smtpUtf8: true } }), name)
+  const fieldsOf = (fields: Partial<Recipient>, form: keyof typeof mailFroms, name: string) =>
+    field(changed({ reported: fields, envelope: { mailFrom: mailFroms[form], smtpUtf8: true } }), name)
 
   const finals: [address: string, ascii: string, utf8: string][] = [
     ['b@northwind.example', 'rfc822; b@northwind.example', 'rfc822; b@northwind.example'],
@@ -282,8 +282,8 @@ describe('a recipient', () => {
   ]
   for (const [address, ascii, utf8] of finals)
     test(`has the address of RCPT as its final recipient: ${ascii}`, () => {
-      assert.deepEqual(named({ address }, 'Ascii', 'Final-Recipient'), [ascii])
-      assert.deepEqual(named({ address }, 'Utf8', 'Final-Recipient'), [utf8])
+      assert.deepEqual(fieldsOf({ address }, 'Ascii', 'Final-Recipient'), [ascii])
+      assert.deepEqual(fieldsOf({ address }, 'Utf8', 'Final-Recipient'), [utf8])
     })
 
   const originals: [orcpt: string, ascii: string, utf8: string][] = [
@@ -302,11 +302,11 @@ describe('a recipient', () => {
   ]
   for (const [orcpt, ascii, utf8] of originals)
     test(`has ORCPT as its original recipient: ${orcpt}`, () => {
-      assert.deepEqual(named({ orcpt }, 'Ascii', 'Original-Recipient'), [ascii])
-      assert.deepEqual(named({ orcpt }, 'Utf8', 'Original-Recipient'), [utf8])
+      assert.deepEqual(fieldsOf({ orcpt }, 'Ascii', 'Original-Recipient'), [ascii])
+      assert.deepEqual(fieldsOf({ orcpt }, 'Utf8', 'Original-Recipient'), [utf8])
     })
   test('has no original recipient without ORCPT', () => {
-    assert.deepEqual(named({ orcpt: null }, 'Ascii', 'Original-Recipient'), [])
+    assert.deepEqual(fieldsOf({ orcpt: null }, 'Ascii', 'Original-Recipient'), [])
   })
 })
 
@@ -316,7 +316,7 @@ describe('the returned part', () => {
   const latin1 = Buffer.from('Subject: Gr\xfc\xdfe\r\n', 'latin1')
   const long = `Subject: ${'x'.repeat(2000)}\r\n`
   type Row = [
-    what: string,
+    name: string,
     original: { kind: 'Headers' | 'Message'; octets: Buffer | string },
     sender: { utf8Address: boolean; smtpUtf8: boolean },
     part: { type: string; encoding: string; octets: Buffer | string },
@@ -407,8 +407,8 @@ describe('the returned part', () => {
       { type: 'text/rfc822-headers', encoding: '7bit', octets: '' },
     ],
   ]
-  for (const [what, { kind, octets }, { utf8Address, smtpUtf8 }, part] of rows)
-    test(`is ${what}`, () => {
+  for (const [name, { kind, octets }, { utf8Address, smtpUtf8 }, part] of rows)
+    test(`is ${name}`, () => {
       const mailFrom = utf8Address ? 'jörg@ours.example' : 'a@ours.example'
       const job = changed({ envelope: { mailFrom, smtpUtf8 } })
       const returned = build(job, { kind, octets: Buffer.from(octets) }).parts[2]
@@ -428,7 +428,7 @@ describe('a DSN to an internationalised address', () => {
     envelope: { mailFrom: 'jörg@ours.example', smtpUtf8: true },
     reported: { address: 'josé@x.example', reply: { code: 550, enhanced: '5.1.1', text: 'Unbekannt: josé' } },
   })
-  test('is in UTF-8, and its envelope asks for SMTPUTF8', () => {
+  test('is in UTF-8, and its envelope requests SMTPUTF8', () => {
     const { headers: head, parts } = build(job)
     assert.equal(head.get('to'), '<jörg@ours.example>')
     assert.equal(head.get('content-transfer-encoding'), '8bit')

@@ -7,8 +7,8 @@ import { buildDsn } from '../../../../shared/mail/dsn/dsn.ts'
 import { attempt, message, recipient } from '../../../support/fixtures.ts'
 import { readMultipart } from '../../../support/multipart.ts'
 
-/** Texts that try to become fields. */
-const words = fc.oneof(
+/** Texts that contain forged fields. */
+const hostileText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 600 }),
   fc.string({ unit: 'grapheme', maxLength: 600 }),
   fc.constantFrom(
@@ -23,37 +23,37 @@ const words = fc.oneof(
 const reply = fc.record({
   code: fc.integer({ min: 200, max: 599 }),
   enhanced: fc.constantFrom('', '5.7.321', '4.4.7', '2.0.0'),
-  text: words,
+  text: hostileText,
 })
 const reported = fc.record({
   recipient: fc
     .record({
-      address: words,
-      orcpt: fc.option(words.map((text) => `utf-8;${text}`)),
-      host: words,
-      last: reply,
+      address: hostileText,
+      orcpt: fc.option(hostileText.map((text) => `utf-8;${text}`)),
+      host: hostileText,
+      lastReply: reply,
     })
-    .map(({ address, orcpt, host, last }) =>
-      recipient({ address: `${address}@x.example`, orcpt, lastAttempt: attempt({ host, reply: last }) }),
+    .map(({ address, orcpt, host, lastReply }) =>
+      recipient({ address: `${address}@x.example`, orcpt, lastAttempt: attempt({ host, reply: lastReply }) }),
     ),
   reply,
-  explanation: words,
-  connector: fc.option(words),
+  explanation: hostileText,
+  connector: fc.option(hostileText),
   willRetryUntil: fc.option(fc.constant('2026-01-16T12:00:00.000Z')),
 })
-const given = fc.record({
+const dsnInput = fc.record({
   kind: fc.constantFrom(...DsnKind.options),
   local: fc.constantFrom('a', 'jörg', 'x\r\nBcc: y@y.example\r\n'),
   smtpUtf8: fc.boolean(),
-  envid: fc.option(words),
-  helo: words,
+  envid: fc.option(hostileText),
+  helo: hostileText,
   recipients: fc.array(reported, { minLength: 1, maxLength: 5 }),
   original: fc.option(
     fc.record({
       kind: fc.constantFrom('Headers' as const, 'Message' as const),
       octets: fc
         .oneof(
-          words.map((text) => Buffer.from(text)),
+          hostileText.map((text) => Buffer.from(text)),
           fc.uint8Array({ maxLength: 2000 }).map((octets) => Buffer.from(octets)),
         )
         .map((octets) => Buffer.concat([octets, Buffer.from('\r\n\r\nBody\r\n')])),
@@ -63,7 +63,7 @@ const given = fc.record({
 
 test('a DSN is well-formed and has exactly one group for each recipient', () => {
   fc.assert(
-    fc.property(given, ({ kind, local, smtpUtf8, envid, helo, recipients, original }) => {
+    fc.property(dsnInput, ({ kind, local, smtpUtf8, envid, helo, recipients, original }) => {
       const plain = message()
       const mailFrom = `${local}@ours.example`
       const job = BounceJob.parse({
