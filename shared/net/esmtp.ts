@@ -9,7 +9,7 @@ export type Extensions = ReadonlyMap<string, string>
 /** The properties of a message that decide which extensions it needs. */
 export interface MessageTraits {
   envelope: Envelope
-  /** Of the content, in octets. */
+  /** Length of the content in octets. */
   size: number
   /** Whether the content holds an octet above 127. */
   isEightBit: boolean
@@ -91,10 +91,10 @@ export function formatRecipientCommand(
   return [`RCPT TO:<${address}>`, ...parameters].join(' ')
 }
 
-/** RFC 3461 §4. */
+/** Encodes text as xtext (RFC 3461 §4). */
 const encodeXtext = (text: string): string => text.replace(/[^!-~]|[+=]/gu, encodeCharacter)
 
-/** Encodes only what cannot stand in a command: the value is xtext already. */
+/** Encodes only characters that a command must not contain: the value is xtext already. */
 const sanitiseXtext = (text: string): string => text.replace(/[^!-~]/gu, encodeCharacter)
 
 function encodeCharacter(character: string): string {
