@@ -28,7 +28,8 @@ export async function openSession(hop: Endpoint, options: SessionOptions): Promi
   const isForced = forcesTls(options.enforced)
   const firstResult = await establishConnection(hop, options, isForced ? 'Required' : 'WhenOffered')
   if (firstResult.kind === 'Failed') return firstResult
-  if (firstResult.kind === 'Established') return meetsTlsRequirement(firstResult.connection, firstResult.tls, options)
+  if (firstResult.kind === 'Established')
+    return meetsTlsRequirement(firstResult.connection, firstResult.tls, options)
   if (isForced) return tlsNotMet(options.enforced, firstResult.tls)
   const clearResult = await establishConnection(hop, options, 'Never')
   if (clearResult.kind === 'Failed') return clearResult

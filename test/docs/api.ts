@@ -105,7 +105,9 @@ interface Section {
 /** An object that has every field of one before it shows only the others. */
 function section({ name, description, rows }: Section, index: number, sections: readonly Section[]): string {
   const has = ([path]: string[]) => rows.some(([own]) => own === path)
-  const base = sections.slice(0, index).findLast((other) => other.rows.length > 2 && other.rows.every(has))
+  const base = sections
+    .slice(0, index)
+    .findLast((candidate) => candidate.rows.length > 2 && candidate.rows.every(has))
   const own = rows.filter(([path]) => !base?.rows.some(([shared]) => shared === path))
   const introduction = base && `The fields of ${linkTo(base.name)}, and:`
   const head = isInput(name) ? ['Field', 'Type', 'Default', 'Meaning'] : ['Field', 'Type', 'Meaning']

@@ -48,7 +48,7 @@ export const documentedReplies: readonly Documented[] = exported
     if (isRefused(value)) return [{ reply: value.reply, reason: value.reason, when }]
     return isReply(value) ? [{ reply: value, reason: null, when }] : []
   })
-  .toSorted((one, other) => formatReply(one.reply).localeCompare(formatReply(other.reply)))
+  .toSorted((first, second) => formatReply(first.reply).localeCompare(formatReply(second.reply)))
 
 export const repliesPage = (): string =>
   page(

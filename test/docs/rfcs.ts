@@ -22,8 +22,8 @@ function citedClauses(): Map<string, Set<string>> {
   return clauses
 }
 
-const byNumber = ([one]: [string, unknown], [other]: [string, unknown]): number =>
-  one.localeCompare(other, 'en', { numeric: true })
+const byNumber = ([first]: [string, unknown], [second]: [string, unknown]): number =>
+  first.localeCompare(second, 'en', { numeric: true })
 
 export const rfcsPage = (): string =>
   page(

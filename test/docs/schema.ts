@@ -32,16 +32,16 @@ function range(min: number | undefined, max: number | undefined): string {
   return isBound(min) ? `at least ${min}` : ''
 }
 
-const quantified = (what: string, limits: string, unit = ''): string =>
-  limits === '' ? what : `${what}, ${limits}${unit}`
+const quantified = (name: string, limits: string, unit = ''): string =>
+  limits === '' ? name : `${name}, ${limits}${unit}`
 
 export function typeOf(schema: JsonSchema): string {
   if (schema.$ref) return linkTo(schema.$ref.split('/').at(-1) ?? '')
   if (schema.const !== undefined) return code(String(schema.const))
   if (schema.enum) return schema.enum.map((value) => code(String(value))).join(', ')
-  const all =
+  const combined =
     schema.anyOf ?? schema.oneOf ?? [schema.type ?? 'any'].flat().map((type) => ({ ...schema, type }))
-  return [...new Set(all.length > 1 ? all.map(typeOf) : all.map(typeOfOne))].join(' or ')
+  return [...new Set(combined.length > 1 ? combined.map(typeOf) : combined.map(typeOfOne))].join(' or ')
 }
 
 function typeOfOne(schema: JsonSchema): string {

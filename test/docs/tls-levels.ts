@@ -45,8 +45,8 @@ function headOf(group: readonly LevelName[], groups: readonly LevelName[][]): st
 
 function rowOf(row: Row, groups: readonly LevelName[][]): string[] {
   const cells = cellsOf(row)
-  const shown = groups.map(([first]) => cell(cells[levelNames.indexOf(first as LevelName)] ?? ''))
-  return [row.misbehaviours.join('; ').replaceAll('*', '\\*'), ...shown]
+  const cellTexts = groups.map(([first]) => cell(cells[levelNames.indexOf(first as LevelName)] ?? ''))
+  return [row.misbehaviours.join('; ').replaceAll('*', '\\*'), ...cellTexts]
 }
 
 function section({ title, subject, rows }: Chapter): string {

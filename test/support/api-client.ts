@@ -34,10 +34,10 @@ export function apiOver(
   now: () => number = Date.now,
   publicRoots: readonly string[] = [],
 ) {
-  const logged: Record<string, unknown>[] = []
+  const logEntries: Record<string, unknown>[] = []
   const logger = {
-    info: (message: string, fields: object) => logged.push({ level: 'info', message, ...fields }),
-    error: (message: string, error: Error) => logged.push({ level: 'error', message, error }),
+    info: (message: string, fields: object) => logEntries.push({ level: 'info', message, ...fields }),
+    error: (message: string, error: Error) => logEntries.push({ level: 'error', message, error }),
   } as unknown as Logger
   const evaluation = recordingQueue<EvaluationJob>()
   const api = createConnectorApi({
@@ -55,12 +55,12 @@ export function apiOver(
     logger,
     now,
   })
-  const ask = async (target: string, asked: Asked = {}): Promise<Answered> => {
-    const result = await api(eventOf(target, asked))
+  const ask = async (target: string, apiRequest: Asked = {}): Promise<Answered> => {
+    const result = await api(eventOf(target, apiRequest))
     const body = result.body ? JSON.parse(result.body) : undefined
     return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
   }
-  return { ask, logged, evaluation }
+  return { ask, logged: logEntries, evaluation }
 }
 
 /** @param target `GET /path?query` */

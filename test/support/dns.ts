@@ -30,7 +30,7 @@ export interface FakeResolver extends Resolver {
 /** A name in no table does not exist. A name in another table has no records of this type. */
 export function fakeResolver(zone: Zone): FakeResolver {
   const { mx = {}, a = {}, aaaa = {}, cname = {}, tlsa = {}, txt = {}, fail = {}, secure = [] } = zone
-  const known = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
+  const existingNames = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
   const records: { [K in RecordType]: (name: string) => RecordOf[K][] | undefined } = {
     MX: (name) => mx[name]?.map(([preference, exchange]) => ({ preference, exchange })),
     A: (name) => a[name],
@@ -45,12 +45,14 @@ export function fakeResolver(zone: Zone): FakeResolver {
     const code = fail[name] ?? fail[`${type} ${name}`]
     if (code !== undefined)
       return { kind: 'Failed', code: code === 'BOGUS' ? 'ESERVFAIL' : code, bogus: code === 'BOGUS' }
-    const soFar = proven && (secure.includes(name) || secure.includes(`${type} ${name}`))
+    const isProven = proven && (secure.includes(name) || secure.includes(`${type} ${name}`))
     const target = cname[name]
-    if (target !== undefined && type !== 'CNAME') return answer(target, type, soFar)
-    const found = records[type](name) ?? []
-    if (found.length > 0) return { kind: 'Found', records: found, secure: soFar, name }
-    return known.has(name) ? { kind: 'NoData', secure: soFar } : { kind: 'NoSuchName', secure: soFar }
+    if (target !== undefined && type !== 'CNAME') return answer(target, type, isProven)
+    const matching = records[type](name) ?? []
+    if (matching.length > 0) return { kind: 'Found', records: matching, secure: isProven, name }
+    return existingNames.has(name)
+      ? { kind: 'NoData', secure: isProven }
+      : { kind: 'NoSuchName', secure: isProven }
   }
   return {
     queries,

@@ -83,16 +83,17 @@ export async function startNameServer(
       else socket.write(Buffer.isBuffer(part) ? part : packet.streamEncode(replyTo(query, part)))
     }
   }
-  const ofTls = tls && listenByTls(tls, (octets, socket) => answer(octets, 'Tls', socket))
+  const tlsServer = tls && listenByTls(tls, (octets, socket) => answer(octets, 'Tls', socket))
   const tcp = createServer((socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
     socket.once('data', (octets) => {
-      if (ofTls === undefined || octets[0] !== handshake) return answer(octets.subarray(2), 'Stream', socket)
+      if (tlsServer === undefined || octets[0] !== handshake)
+        return answer(octets.subarray(2), 'Stream', socket)
       socket.pause()
       socket.unshift(octets)
-      ofTls.emit('connection', socket)
+      tlsServer.emit('connection', socket)
     })
   })
   await once(tcp.listen(0, ip), 'listening')

@@ -47,12 +47,12 @@ export const observation = (
   fields: Partial<Observation> = {},
 ): Observation => ({
   ...place(fields),
-  certificates: certificates.map((one) => ({
-    ...observedCertificate(one.fingerprint256.charAt(0)),
+  certificates: certificates.map((certificate) => ({
+    ...observedCertificate(certificate.fingerprint256.charAt(0)),
     verifiedBy: 'Connector',
     firstSeen: '2026-01-01T00:00:00.000Z',
     lastSeen: '2026-01-15T00:00:00.000Z',
-    ...one,
+    ...certificate,
   })),
   changes: fields.changes ?? [],
 })

@@ -36,10 +36,10 @@ export class Random {
 
   /** @param weights probabilities; the rest up to 1 is the probability of `otherwise` */
   weighted<T extends string>(weights: Partial<Record<T, number>>, otherwise: T): T {
-    let left = this.number()
+    let remainder = this.number()
     for (const [item, weight] of Object.entries(weights) as [T, number][]) {
-      left -= weight
-      if (left < 0) return item
+      remainder -= weight
+      if (remainder < 0) return item
     }
     return otherwise
   }

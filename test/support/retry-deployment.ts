@@ -70,10 +70,10 @@ export class Deployment {
     const octets = Buffer.from('Subject: Hello\r\n\r\nHello\r\n')
     const content = contentReference('content', 'received', octets)
     this.#contents.set(content.key, octets)
-    const taken = message({ mailFrom: sender, content, size: octets.length, ...fields })
-    const job: EvaluationJob = { message: taken, recipients, notBefore: null }
+    const acceptedMessage = message({ mailFrom: sender, content, size: octets.length, ...fields })
+    const job: EvaluationJob = { message: acceptedMessage, recipients, notBefore: null }
     this.#queues.send('evaluate', job, this.#now)
-    return taken
+    return acceptedMessage
   }
 
   /** Requests the next attempt as an administrator does, at milliseconds after the message was received. */
@@ -95,9 +95,9 @@ export class Deployment {
     const next = Math.min(this.#queues.nextVisible() ?? Number.POSITIVE_INFINITY, planned)
     if (next === Number.POSITIVE_INFINITY) return false
     this.#now = Math.max(this.#now, next)
-    const due = this.#plans.filter(({ at }) => at <= this.#elapsed())
+    const duePlans = this.#plans.filter(({ at }) => at <= this.#elapsed())
     this.#plans = this.#plans.filter(({ at }) => at > this.#elapsed())
-    for (const { act } of due) act()
+    for (const { act } of duePlans) act()
     return true
   }
 
@@ -156,7 +156,7 @@ export class Deployment {
       status: values('Status'),
       words: parts[0]?.text ?? '',
     })
-    return new Map(recipients.map(({ address }) => [address, taken]))
+    return new Map(recipients.map(({ address }) => [address, acceptedMessage]))
   }
 
   #elapsed(): number {
@@ -164,4 +164,4 @@ export class Deployment {
   }
 }
 
-const taken = outcome({ host: 'mx.elsewhere.example' })
+const acceptedMessage = outcome({ host: 'mx.elsewhere.example' })

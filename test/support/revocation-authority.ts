@@ -115,14 +115,14 @@ export async function startRevocationAuthority({
     const serial = serialIn(Buffer.concat(await request.toArray()))
     const certificate = issued.find((pem) => serialOf(pem) === serial)
     if (certificate === undefined) return ocspResponse(OCSPResponseStatus.unauthorized)
-    const found = revoked.find((each) => serialOf(each.certificate) === serial)
+    const entry = revoked.find((each) => serialOf(each.certificate) === serial)
     const signedBy =
       how === 'WrongSignature' ? impostor : how === 'Delegated' ? await delegateOf(pki) : undefined
     return ocspAnswer(pki, {
       certificate,
-      status: found ? 'revoked' : 'good',
-      ...(found?.at ? { revokedAt: found.at } : {}),
-      ...(found?.reason === undefined ? {} : { reason: found.reason }),
+      status: entry ? 'revoked' : 'good',
+      ...(entry?.at ? { revokedAt: entry.at } : {}),
+      ...(entry?.reason === undefined ? {} : { reason: entry.reason }),
       ...datesOf(how),
       ...(signedBy ? { signedBy: { sign: signedBy.sign, certificate: signedBy.ca } } : {}),
     })

@@ -64,12 +64,12 @@ export async function startPartner(options: PartnerOptions = {}): Promise<Partne
   })
   const tap = createServer({ noDelay: true }, (socket) => {
     track(sockets, socket)
-    const inner = connect({ port: portOf(server), host: '127.0.0.1', noDelay: true })
-    track(sockets, inner)
+    const serverSocket = connect({ port: portOf(server), host: '127.0.0.1', noDelay: true })
+    track(sockets, serverSocket)
     socket.on('data', (octets) => wire.push(octets))
-    socket.pipe(inner).pipe(socket)
-    socket.on('close', () => inner.destroy())
-    inner.on('close', () => socket.destroySoon())
+    socket.pipe(serverSocket).pipe(socket)
+    socket.on('close', () => serverSocket.destroy())
+    serverSocket.on('close', () => socket.destroySoon())
   })
   let connections = 0
   tap.on('connection', () => {

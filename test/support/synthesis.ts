@@ -66,8 +66,8 @@ const templates = new Map<string, Resource[]>()
 /** Every resource of the template with these settings. */
 export function resources(mailflow: Record<string, unknown> = {}): Resource[] {
   const key = JSON.stringify(mailflow)
-  const known = templates.get(key)
-  if (known) return known
+  const cached = templates.get(key)
+  if (cached) return cached
   const template: Json = assemble(mailflow).getStackByName('Mailflow').template
   const listed = Object.entries<Json>(template.Resources).map(([id, resource]) => ({ id, ...resource }))
   templates.set(key, listed)

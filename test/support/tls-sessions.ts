@@ -81,10 +81,11 @@ export function session({
     const { result, reply } = decision.fault
     return { ...common, reportOnly: [], tls: null, result, reason: reply.text } satisfies SessionRecord
   }
-  const trials = decision.reportOnlyRequirements.map(
+  const reportOnlyFaults = decision.reportOnlyRequirements.map(
     ({ fault, requirement }) => fault ?? assessServerTls(requirement, tls, at),
   )
-  const fault = assessServerTls(decision.enforced, tls, at) ?? trials.find((found) => found !== null) ?? null
+  const fault =
+    assessServerTls(decision.enforced, tls, at) ?? reportOnlyFaults.find((found) => found !== null) ?? null
   return {
     ...common,
     reportOnly: decision.reportOnlyRequirements,

@@ -106,13 +106,13 @@ export function forbiddenUses(file: string, text: string, rulings: readonly Ruli
   return text.split('\n').flatMap((line, index) => {
     const names = wordsOfName(code[index] ?? '')
     const words = ` ${wordsOfName(line).join(' ')} `
-    const found = [
+    const uses = [
       ...inNames.filter((ruling) => names.some((name) => matches(name, ruling.word))),
       ...everywhere.filter(({ word }) =>
         words.includes(word.endsWith('*') ? ` ${word.slice(0, -1)}` : ` ${word} `),
       ),
     ]
-    return found.map(({ word, use }) => ({ file, line: index + 1, word, use }))
+    return uses.map(({ word, use }) => ({ file, line: index + 1, word, use }))
   })
 }
 

@@ -24,10 +24,10 @@ export async function checkedIn(around: Around, ...args: string[]): Promise<Chec
     ...ended,
     lines,
     line(check, subject) {
-      const [found, ...others] = lines(check, subject)
-      assert.ok(found !== undefined, `no line of ${check} in\n${ended.out}${ended.err}`)
-      assert.deepEqual(others, [])
-      return found
+      const [firstLine, ...furtherLines] = lines(check, subject)
+      assert.ok(firstLine !== undefined, `no line of ${check} in\n${ended.out}${ended.err}`)
+      assert.deepEqual(furtherLines, [])
+      return firstLine
     },
   }
 }

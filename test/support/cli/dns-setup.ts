@@ -83,23 +83,23 @@ export async function startDnsSetup(domain: string): Promise<DnsSetup> {
 }
 
 function answerOf({ names, signed }: Around, name: string, type: Type): Answer {
-  const secure = (one: string) => signed === '*' || signed.includes(one)
+  const secure = (owner: string) => signed === '*' || signed.includes(owner)
   const flags = (isSecure: boolean) => packet.RECURSION_AVAILABLE | (isSecure ? packet.AUTHENTIC_DATA : 0)
   const answers: packet.Record[] = []
   let at = name
   let proven = secure(at)
   for (;;) {
-    const held = names[at]
-    if (held?.fails) return { rcode: 2, ...(held.fails === 'BOGUS' && { error: 6 }) }
-    const alias = held?.CNAME
+    const node = names[at]
+    if (node?.fails) return { rcode: 2, ...(node.fails === 'BOGUS' && { error: 6 }) }
+    const alias = node?.CNAME
     if (alias === undefined || type === 'CNAME') break
     answers.push({ type: 'CNAME', name: at, ttl: 1, data: alias })
     at = alias
     proven &&= secure(at)
   }
-  const held = names[at]
-  answers.push(...recordsOf(at, type, held?.[type]))
-  if (held === undefined && answers.length === 0)
+  const node = names[at]
+  answers.push(...recordsOf(at, type, node?.[type]))
+  if (node === undefined && answers.length === 0)
     return { rcode: 3, flags: flags(proven), authorities: [soa] }
   return { answers, flags: flags(proven), ...(answers.length === 0 && { authorities: [soa] }) }
 }

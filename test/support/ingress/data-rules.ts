@@ -13,9 +13,9 @@ export interface Reading {
  * @param octets one character an octet
  */
 export function readByTheRules(options: DataReaderOptions, octets: string): Reading {
-  const found = `\r\n${octets}`.indexOf('\r\n.\r\n')
-  const end = found < 0 ? -1 : found + 3
-  const message = found < 0 ? octets : octets.slice(0, found)
+  const endIndex = `\r\n${octets}`.indexOf('\r\n.\r\n')
+  const end = endIndex < 0 ? -1 : endIndex + 3
+  const message = endIndex < 0 ? octets : octets.slice(0, endIndex)
   const plain = `\r\n${message}`.replace(/\r\n\./g, '\r\n').slice(2)
   const content =
     options.bareNewlines === 'Refuse'

@@ -90,8 +90,8 @@ export class TaskLog {
   async next(message: string, since = 0): Promise<Record<string, unknown>> {
     for (;;) {
       if (this.#fault) throw this.#fault
-      const found = this.lines.slice(since).find((line) => line.message === message)
-      if (found) return found
+      const entry = this.lines.slice(since).find((line) => line.message === message)
+      if (entry) return entry
       const more = new Promise<void>((resolve) => this.#waiting.add(resolve))
       await within(30_000, more, `the line "${message}"`)
     }

@@ -69,8 +69,8 @@ export async function startRunner(
     output,
     stderrLine: async (pattern) => {
       for (;;) {
-        const found = stderrLines.find((line) => pattern.test(line))
-        if (found !== undefined) return found
+        const match = stderrLines.find((line) => pattern.test(line))
+        if (match !== undefined) return match
         await once(errors, 'line')
       }
     },

@@ -91,8 +91,8 @@ export class Postfix {
    */
   async logged(pattern: RegExp, from = 0): Promise<string> {
     for (;;) {
-      const found = this.log.find((line, index) => index >= from && pattern.test(line))
-      if (found !== undefined) return found
+      const match = this.log.find((line, index) => index >= from && pattern.test(line))
+      if (match !== undefined) return match
       const [line] = await once(this.#lines, 'line', { signal: this.#ended.signal }).catch(() => [null])
       if (line === null) throw new Error(`Postfix ended without logging ${pattern}:\n${this.log.join('\n')}`)
     }
@@ -208,10 +208,20 @@ const userIdOf = (user: string): number =>
 /** swaks' transcript of one session; its lines from the server begin with `<`, over TLS with `<~`. */
 export function swaks(endpoint: string, ...args: string[]): Promise<string> {
   const [host = '', port = ''] = endpoint.split(':')
-  const all = ['--server', host, '--port', port, '--helo', 'client.example', '--timeout', '20', ...args]
+  const allArguments = [
+    '--server',
+    host,
+    '--port',
+    port,
+    '--helo',
+    'client.example',
+    '--timeout',
+    '20',
+    ...args,
+  ]
   return new Promise((resolve, reject) => {
     // The exit code names only the kind of reply that swaks did not expect; the transcript has more.
-    execFile('swaks', all, { env: environment }, (error, stdout, stderr) => {
+    execFile('swaks', allArguments, { env: environment }, (error, stdout, stderr) => {
       if (error && typeof error.code !== 'number') reject(error)
       else resolve(stdout + stderr)
     })

@@ -44,19 +44,19 @@ export class MemoryTable {
   }
 
   #batchGet({ RequestItems = {} }: Input): unknown {
-    const found = Object.entries(RequestItems).map(([table, { Keys }]) => [
+    const matching = Object.entries(RequestItems).map(([table, { Keys }]) => [
       table,
       Keys.flatMap((key) => this.#items.get(keyOf(key)) ?? []),
     ])
-    return { Responses: Object.fromEntries(found) }
+    return { Responses: Object.fromEntries(matching) }
   }
 
   /** Returns the items of one partition in the order of the sort key. */
   #query(input: Input): unknown {
-    const found = [...this.#items.values()].filter((item) =>
+    const matching = [...this.#items.values()].filter((item) =>
       satisfies(item, { ...input, ConditionExpression: input.KeyConditionExpression ?? '' }),
     )
-    return { Items: found.sort((one, other) => (String(one.sk) < String(other.sk) ? -1 : 1)) }
+    return { Items: matching.sort((first, second) => (String(first.sk) < String(second.sk) ? -1 : 1)) }
   }
 
   #write(input: Input, key: Item | undefined, after: (before: Item) => Item): unknown {

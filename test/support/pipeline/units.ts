@@ -85,12 +85,13 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
   }
 
   async function deliver(
-    given: DeliveryJob,
+    deliveryJob: DeliveryJob,
     dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit'>,
   ): Promise<void> {
     const { connectorsVersion } = dependencies
-    const transmit = (_: unknown, mail: OutboundMessage) => ports.transmit(mail, given, connectorsVersion)
-    const { busy } = await deliverJob(given, { ...dependencies, transmit })
+    const transmit = (_: unknown, mail: OutboundMessage) =>
+      ports.transmit(mail, deliveryJob, connectorsVersion)
+    const { busy } = await deliverJob(deliveryJob, { ...dependencies, transmit })
     if (busy.length > 0) throw new Error('some recipients are busy')
   }
 }

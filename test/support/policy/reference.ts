@@ -42,13 +42,13 @@ export function referenceAttribution(
   ]
   for (const mode of ['Enforce', 'ReportOnly'])
     for (const knows of ways) {
-      const known = own.filter((it) => it.mode === mode && knows(it))
-      const found = highest(known, (it) => [
+      const matching = own.filter((it) => it.mode === mode && knows(it))
+      const highestRanked = highest(matching, (it) => [
         sender === 'nullReversePath' ? 0 : specificFor(it, sender),
         requirementCount(it),
         revocationStrictness(it),
       ])
-      if (found) return found
+      if (highestRanked) return highestRanked
     }
   return null
 }
@@ -70,13 +70,13 @@ export function referenceOutbound(
   }
   for (const mode of ['Enforce', 'ReportOnly']) {
     const candidates = connectors.filter((it) => it.enabled && it.mode === mode && specific(it) > 0)
-    const found = highest(candidates, (it) => [
+    const highestRanked = highest(candidates, (it) => [
       specific(it),
       level(it),
       Number(it.minimumTlsVersion === 'TLSv1.3'),
       level(it) < 2 ? 0 : strictness(it),
     ])
-    if (found) return found
+    if (highestRanked) return highestRanked
   }
   return null
 }
@@ -117,9 +117,9 @@ const specificOf =
     if (pattern === '*') return 0.5
     if (pattern === domain) return 1000
     if (!pattern.startsWith('*.')) return 0
-    const wanted = pattern.split('.').slice(1)
-    const last = domain.split('.').slice(-wanted.length)
-    return last.join('.') === wanted.join('.') ? wanted.length : 0
+    const patternLabels = pattern.split('.').slice(1)
+    const last = domain.split('.').slice(-patternLabels.length)
+    return last.join('.') === patternLabels.join('.') ? patternLabels.length : 0
   }
 
 function shows(
@@ -136,15 +136,17 @@ function shows(
   if (connector.certificateFingerprints.includes(certificate.fingerprint256)) return true
   const { subjectAltNames, commonName } = certificate
   const names = subjectAltNames.length > 0 ? subjectAltNames : [commonName ?? '']
-  const named = names.some((name) => connector.tlsSenderCertificateNames.some((wanted) => fits(name, wanted)))
+  const named = names.some((name) =>
+    connector.tlsSenderCertificateNames.some((patternLabels) => fits(name, patternLabels)),
+  )
   return (
     named && trusts(connector, certificate) && (certificate.clientAuth || !connector.requireClientAuthEku)
   )
 }
 
 /** RFC 9525 §6.3, with a wildcard on either side. */
-function fits(presented: string, wanted: string): boolean {
-  const [one, other] = [presented.toLowerCase().split('.'), wanted.split('.')]
+function fits(presented: string, patternLabels: string): boolean {
+  const [one, other] = [presented.toLowerCase().split('.'), patternLabels.split('.')]
   if (one.length !== other.length) return false
   if (one.slice(1).join('.') !== other.slice(1).join('.')) return false
   return one[0] === other[0] || one[0] === '*' || other[0] === '*'
