@@ -1,4 +1,4 @@
-/** JSON Schema in a few words, for the pages of the settings and of the API. */
+/** Describes JSON Schema in a few words, for the pages of the settings and of the API. */
 import { code } from './markdown.ts'
 
 export interface JsonSchema {
@@ -22,7 +22,7 @@ export interface JsonSchema {
   maxItems?: number
 }
 
-/** zod gives every integer the bounds of a JavaScript number. */
+/** zod sets the bounds of a JavaScript number for every integer. */
 const isBound = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
 
@@ -64,7 +64,7 @@ export interface Field {
   isRequired: boolean
 }
 
-/** The fields of an object and of the objects in it, each with its path, such as `steps[].host`. */
+/** Returns the fields of an object and of the objects in it, each with its path, such as `steps[].host`. */
 export function fieldsOf(schema: JsonSchema, isLeaf: (schema: JsonSchema) => boolean, at = ''): Field[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const path = at === '' ? name : `${at}.${name}`
@@ -75,7 +75,7 @@ export function fieldsOf(schema: JsonSchema, isLeaf: (schema: JsonSchema) => boo
   })
 }
 
-/** The object that a field holds, is a list of, or may be. */
+/** Returns the object that a field contains, lists or may be. */
 function innerOf(schema: JsonSchema): [JsonSchema | undefined, string] {
   if (schema.type === 'array') return [schema.items && innerOf(schema.items)[0], '[]']
   const inner = schema.anyOf?.find(({ type }) => type === 'object' || type === 'array')

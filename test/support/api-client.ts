@@ -15,7 +15,7 @@ export interface Asked {
   headers?: Record<string, string>
   /** Sent as JSON. */
   json?: unknown
-  /** Sent as it is. */
+  /** Sent unchanged. */
   body?: string
   base64?: boolean
   authorizer?: object
@@ -28,7 +28,7 @@ export interface Answered {
   body: any
 }
 
-/** The log is kept in memory, not printed. */
+/** Creates the API over a database. Its log stays in memory and is not printed. */
 export function apiOver(
   documents: DynamoDBDocumentClient,
   now: () => number = Date.now,

@@ -1,4 +1,4 @@
-/** A server on loopback whose response to each request a test decides, down to the octets and the socket. */
+/** A server on loopback. The test sets its response to each request, including octets and socket events. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
@@ -7,11 +7,11 @@ export interface ReceivedRequest {
   path: string
   headers: Record<string, string>
   body: Buffer
-  /** The number of its connection, from 0. */
+  /** The number of the request's connection, from 0. */
   connection: number
 }
 
-/** How the server treats one request. */
+/** The server's response to one request. */
 export type Behaviour = (socket: Socket, request: ReceivedRequest) => void
 
 export function answer(
@@ -38,7 +38,7 @@ export class ScriptedServer {
   readonly seen: ReceivedRequest[] = []
   /** One behaviour for each request in order; the last one also serves all later requests. */
   script: Behaviour[]
-  /** Runs before the request has been read completely. */
+  /** Runs once, when the headers of a request have been read and before its body has been read. */
   early: Behaviour | null = null
   readonly #sockets = new Set<Socket>()
   readonly #server: Server = createServer((socket) => this.#take(socket))

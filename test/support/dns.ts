@@ -27,7 +27,7 @@ export interface FakeResolver extends Resolver {
   readonly queries: string[]
 }
 
-/** A name in no table does not exist. A name in another table has no records of this type. */
+/** A name in no table does not exist. A name that is only in other tables has no records of this type. */
 export function fakeResolver(zone: Zone): FakeResolver {
   const { mx = {}, a = {}, aaaa = {}, cname = {}, tlsa = {}, txt = {}, fail = {}, secure = [] } = zone
   const existingNames = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))

@@ -21,7 +21,7 @@ export type CertificateName = keyof Certificates
 export interface HostileCertificates {
   /** An authority whose root is in every trust store. */
   publicAuthority: Pki
-  /** The partner's own authority. Only the connector names it. */
+  /** The partner's own authority, which is in no trust store. A connector names it. */
   ownAuthority: Pki
   /** Certificates issued under each authority. */
   underPublic: Certificates
@@ -32,7 +32,7 @@ export interface HostileCertificates {
 
 export async function createHostileCertificates(): Promise<HostileCertificates> {
   const [publicAuthority, otherPublic, ownAuthority, unrelated] = await Promise.all(
-    ['Public CA', 'Other public CA', 'Own CA', 'Stranger CA'].map(createPki),
+    ['Public CA', 'Other public CA', 'Own CA', 'Unrelated CA'].map(createPki),
   )
   if (!publicAuthority || !otherPublic || !ownAuthority || !unrelated) throw new Error('no authorities')
   const others = { otherPublic, own: ownAuthority, unrelated }

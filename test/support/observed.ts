@@ -19,7 +19,7 @@ export const place = (fields: Partial<ObservedEndpoint> = {}): ObservedEndpoint 
   ...fields,
 })
 
-/** @param letter `a` to `f`: fills the fingerprint, and that of the key unless another is given */
+/** @param letter `a` to `f`: fills the fingerprint, and the key's fingerprint unless `fields` has another */
 export const observedCertificate = (
   letter: string,
   fields: Partial<CertificateRecord> = {},

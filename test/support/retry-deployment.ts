@@ -1,7 +1,7 @@
 /**
- * A deployment whose clock stands still while something runs, and jumps to the next job when nothing is left to do.
- * The functions are the deployed ones. The SMTP client talks to a real server. Queues and table are in memory. DSNs
- * arrive at once.
+ * A deployment whose clock stands still while a function runs, and jumps to the next job when no function runs. The
+ * functions are those that are deployed. The SMTP client talks to a real server. Queues and table are in memory. DSNs
+ * arrive immediately.
  */
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -24,7 +24,7 @@ export interface AttemptMade {
   /** When the attempt began, in milliseconds after the message was received. */
   at: number
   number: number
-  /** By address. */
+  /** Outcomes by address. */
   outcomes: Record<string, Attempt['outcome']>
   /** Enhanced status codes, by address. */
   codes: Record<string, string>
@@ -81,7 +81,7 @@ export class Deployment {
     this.#plans.push({ at, act: () => this.#queues.send('retry', id, this.#now) })
   }
 
-  /** @returns when nothing is left to do */
+  /** Resolves when no job or planned action is left. */
   async run(): Promise<void> {
     for (;;) {
       const [next] = this.#queues.visible(this.#now)
@@ -129,16 +129,17 @@ export class Deployment {
     route: Parameters<Ports['transmit']>[1]['route'],
     number: number,
   ): Promise<Outcomes> {
-    if (route.kind !== 'Mx' && route.kind !== 'SmartHosts') throw new Error(`nothing leaves by ${route.kind}`)
+    if (route.kind !== 'Mx' && route.kind !== 'SmartHosts')
+      throw new Error(`this deployment has no route ${route.kind}`)
     const at = this.#elapsed()
     const outcomes = await deliverBySmtp(route, mail, this.#options.smtp)
-    const by = <T>(of: (outcome: Outcomes extends Map<string, infer O> ? O : never) => T) =>
-      Object.fromEntries([...outcomes].map(([address, outcome]) => [address, of(outcome)]))
+    const byAddress = <T>(select: (outcome: Outcomes extends Map<string, infer O> ? O : never) => T) =>
+      Object.fromEntries([...outcomes].map(([address, outcome]) => [address, select(outcome)]))
     this.attempts.push({
       at,
       number,
-      outcomes: by(({ outcome }) => outcome),
-      codes: by(({ reply }) => reply.enhanced),
+      outcomes: byAddress(({ outcome }) => outcome),
+      codes: byAddress(({ reply }) => reply.enhanced),
     })
     this.#now += attemptMs
     return outcomes

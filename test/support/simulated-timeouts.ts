@@ -2,11 +2,11 @@
 import type { TestContext } from 'node:test'
 
 export interface SimulatedTimeouts {
-  /** Advances the clock and aborts what is due. */
+  /** Advances the clock and aborts the signals that are due. */
   advance(ms: number): void
 }
 
-/** Applies to this process until the test ends. */
+/** Replaces `AbortSignal.timeout` in this process until the test ends. */
 export function simulateTimeouts(context: TestContext): SimulatedTimeouts {
   let now = 0
   let waiting: { dueTimeouts: number; controller: AbortController }[] = []

@@ -15,7 +15,7 @@ import {
   unrequiredTlsResult,
 } from '../../shared/tls/assess-server-tls.ts'
 
-/** When the handshake took place. */
+/** The time of the handshake. */
 export const at = new Date('2026-02-03T12:00:00.000Z')
 
 export const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({
@@ -85,7 +85,9 @@ export function session({
     ({ fault, requirement }) => fault ?? assessServerTls(requirement, tls, at),
   )
   const fault =
-    assessServerTls(decision.enforced, tls, at) ?? reportOnlyFaults.find((found) => found !== null) ?? null
+    assessServerTls(decision.enforced, tls, at) ??
+    reportOnlyFaults.find((candidate) => candidate !== null) ??
+    null
   return {
     ...common,
     reportOnly: decision.reportOnlyRequirements,

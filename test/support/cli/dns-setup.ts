@@ -1,5 +1,6 @@
 /**
- * A domain as `dns` finds it: a name server, the policy host and the gateway's API, each with a test's own content.
+ * The servers that `mailflow dns` queries: a name server, the policy host and the gateway's API, each with the test's
+ * content.
  */
 import assert from 'node:assert/strict'
 import packet from 'dns-packet'
@@ -10,7 +11,7 @@ import { createPki, type LeafOptions, type Pki } from '../pki.ts'
 import { type PolicyHost, startPolicyHost, trust } from '../policy-host.ts'
 import { answering, type Ended, mailflow } from './mailflow.ts'
 
-/** The records of a name, by type. A text is a response code. */
+/** The records of each name, by type, or the failure of its queries. */
 export interface Names {
   [name: string]: {
     MX?: [number, string][]
@@ -29,7 +30,7 @@ export interface Around {
   signed: readonly string[] | '*'
   /** The policy host's status and body. */
   policy: { status?: number; type?: string; text: string }
-  /** Null: no certificate is published yet. */
+  /** Null when no certificate is published yet. */
   certificates: readonly PublishedCertificate[] | null
   hostname: string
   accepted: readonly string[]

@@ -16,11 +16,11 @@ export interface HttpApi {
   /** `http://127.0.0.1:port` */
   url: string
   database: TestDynamoDb
-  /** Requests, oldest first, such as `POST /inbound-connectors`. */
+  /** Received requests, oldest first, such as `POST /inbound-connectors`. */
   requests: string[]
   /** The body of the last request that had one. */
   lastBody(): string
-  /** Runs before a request is answered: it stands for another client's change. */
+  /** `before` runs before a request is answered, and simulates another client's change. */
   meanwhile: { before: ((request: string) => Promise<void>) | null }
   ask(target: string, apiRequest?: Asked): Promise<Answered>
   /** Jobs that the API has sent to the evaluation queue. */
@@ -75,7 +75,7 @@ async function toApiRequest(request: IncomingMessage): Promise<Asked> {
   }
 }
 
-/** A server that answers as a test decides. */
+/** Starts a server with the test's answers. */
 export async function answering(
   answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string },
 ): Promise<{ url: string; stop(): void }> {

@@ -1,4 +1,4 @@
-/** The rules for the message after DATA, implemented a second time: slowly, and without chunks. */
+/** A slow second implementation of the rules for the message after DATA, without chunks. */
 import type { DataFault, DataReaderOptions } from '../../../functions/smtp-ingress/protocol/data-reader.ts'
 
 export interface Reading {
@@ -10,7 +10,7 @@ export interface Reading {
 
 /**
  * Applies the rules one after another to the complete message.
- * @param octets one character an octet
+ * @param octets with one character per octet
  */
 export function readByTheRules(options: DataReaderOptions, octets: string): Reading {
   const endIndex = `\r\n${octets}`.indexOf('\r\n.\r\n')

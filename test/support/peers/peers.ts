@@ -18,7 +18,7 @@ import type { Identity } from '../pki.ts'
 import { freePort } from '../process.ts'
 
 /**
- * Whether to skip a peer's tests, and why. In CI none is skipped: a missing program fails there.
+ * Returns the reason to skip a peer's tests, or false. In CI, no test is skipped: a missing program fails there.
  * @param hint how to install the program
  */
 export function missing(program: string, hint: string, needsRoot = false): string | false {
@@ -42,9 +42,9 @@ function isInstalled(program: string): boolean {
 }
 
 export interface PostfixOptions {
-  /** The domain whose mail it accepts. */
+  /** The domain whose mail Postfix accepts. */
   domain: string
-  /** Without it, STARTTLS is not offered. */
+  /** When absent, STARTTLS is not offered. */
   tls?: Identity
   /** Further lines of main.cf. */
   settings?: Record<string, string>
@@ -53,7 +53,7 @@ export interface PostfixOptions {
 /** A Postfix on a free port of the loopback interface, with its own folders. */
 export class Postfix {
   readonly port: number
-  /** Its log so far, a line each. */
+  /** The lines of Postfix's log so far. */
   readonly log: string[] = []
   readonly #folder: string
   readonly #master: ChildProcess
@@ -98,7 +98,7 @@ export class Postfix {
     }
   }
 
-  /** The messages in its mailbox. */
+  /** Returns the messages in the mailbox. */
   mailbox(): string[] {
     const folder = join(this.#folder, 'mail/all/new')
     try {
@@ -108,17 +108,17 @@ export class Postfix {
     }
   }
 
-  /** The process that started its services. */
+  /** The process that started Postfix's services. */
   get pid(): number {
     return Number(readFileSync(join(this.#folder, 'queue/pid/master.pid'), 'latin1'))
   }
 
-  /** Where its queue is. */
+  /** The folder of the queue. */
   get queue(): string {
     return join(this.#folder, 'queue')
   }
 
-  /** From now on its log is read and dropped. */
+  /** From now on, the log is read and dropped. */
   dropLog(): void {
     this.#lines.close()
     this.#master.stdout?.resume()

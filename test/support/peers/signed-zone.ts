@@ -131,7 +131,7 @@ interface UnboundOptions {
   authority: number
   anchor: string
   explaining: boolean
-  /** Null without TLS. */
+  /** Null when the resolver has no TLS. */
   tlsPort: number | null
 }
 

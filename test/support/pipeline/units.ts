@@ -17,7 +17,7 @@ import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
 import type { Unit } from './queues.ts'
 import type { Command } from './table.ts'
 
-/** Everything that a worker can do outside itself. Each call is a step. */
+/** All side effects and inputs of a worker. Each call is one step of the simulation. */
 export interface Ports {
   request(command: Command): Promise<unknown>
   send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[]): Promise<void>
