@@ -15,7 +15,7 @@ import { queryByTcp, queryByUdp, type TransportFailure } from './dns/transport.t
 export type {
   DnsAnswer,
   MxRecord,
-  RecordData as RecordOf,
+  RecordData,
   RecordType,
   Resolver,
 } from './dns/answer.ts'

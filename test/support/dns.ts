@@ -1,5 +1,5 @@
 /** DNS as data: a resolver that answers from tables. */
-import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../shared/net/resolver.ts'
+import type { DnsAnswer, RecordData, RecordType, Resolver } from '../../shared/net/resolver.ts'
 
 export interface Zone {
   /** Preference and host; an empty host is the root. */
@@ -31,7 +31,7 @@ export interface FakeResolver extends Resolver {
 export function fakeResolver(zone: Zone): FakeResolver {
   const { mx = {}, a = {}, aaaa = {}, cname = {}, tlsa = {}, txt = {}, fail = {}, secure = [] } = zone
   const existingNames = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
-  const records: { [K in RecordType]: (name: string) => RecordOf[K][] | undefined } = {
+  const records: { [K in RecordType]: (name: string) => RecordData[K][] | undefined } = {
     MX: (name) => mx[name]?.map(([preference, exchange]) => ({ preference, exchange })),
     A: (name) => a[name],
     AAAA: (name) => aaaa[name],
@@ -41,7 +41,7 @@ export function fakeResolver(zone: Zone): FakeResolver {
     TXT: (name) => txt[name],
   }
   const queries: string[] = []
-  const answer = <K extends RecordType>(name: string, type: K, proven: boolean): DnsAnswer<RecordOf[K]> => {
+  const answer = <K extends RecordType>(name: string, type: K, proven: boolean): DnsAnswer<RecordData[K]> => {
     const code = fail[name] ?? fail[`${type} ${name}`]
     if (code !== undefined)
       return { kind: 'Failed', code: code === 'BOGUS' ? 'ESERVFAIL' : code, bogus: code === 'BOGUS' }
