@@ -78,8 +78,8 @@ const ask = (
   channel: Partial<ChannelOptions> = {},
 ) => createResolver([address], rounds, channel).query(name, 'A')
 
-const connections = ({ asked }: NameServer) => [...new Set(asked.map(({ port }) => port))].length
-const transportsOf = ({ asked }: NameServer) => asked.map(({ by }) => by)
+const connections = (server: NameServer) => new Set(server.asked.map(({ port }) => port)).size
+const transportsOf = (server: NameServer) => server.asked.map((query) => query.by)
 
 describe('a name server with TLS', () => {
   it('gets queries only over TLS, and its AD bit is trusted', async () => {

@@ -50,8 +50,12 @@ async function ask(script: Script, type: RecordType = 'A', asked = name) {
 }
 
 const describeQueries = (server: NameServer) =>
-  server.asked.map(({ by, flags, edns }) =>
-    [by, ...(flags & CHECKING_DISABLED ? ['unchecked'] : []), ...(edns ? [] : ['plain'])].join(' '),
+  server.asked.map((query) =>
+    [
+      query.by,
+      ...(query.flags & CHECKING_DISABLED ? ['unchecked'] : []),
+      ...(query.edns ? [] : ['without EDNS']),
+    ].join(' '),
   )
 
 describe('the resolver', () => {
@@ -345,8 +349,8 @@ describe('aliases', () => {
 describe('a server that cannot answer', () => {
   const refusals: [number, string, string[]][] = [
     [5, 'EREFUSED', ['Datagram']],
-    [1, 'EFORMERR', ['Datagram', 'Datagram plain']],
-    [4, 'ENOTIMP', ['Datagram', 'Datagram plain']],
+    [1, 'EFORMERR', ['Datagram', 'Datagram without EDNS']],
+    [4, 'ENOTIMP', ['Datagram', 'Datagram without EDNS']],
     [9, 'rcode 9', ['Datagram']],
     [2, 'ESERVFAIL', ['Datagram', 'Datagram unchecked']],
   ]
