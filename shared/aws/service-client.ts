@@ -73,7 +73,7 @@ export class ServiceClient {
       } catch (error) {
         const errorClass = classifyError(error)
         if (errorClass === 'Final' || tries === maxTries) throw error
-        // A broken idle connection says nothing about the service: the request is repeated immediately over a new
+        // A broken idle connection is no sign of a fault of the service: the request is repeated immediately over a new
         // connection.
         const isBrokenConnection = !useNewConnection && error instanceof NoResponseError
         if (!isBrokenConnection)

@@ -19,9 +19,9 @@ export interface CredentialScope {
 
 export interface UnsignedRequest {
   method: string
-  /** As on the wire, percent-encoded once. Only for S3 may a segment be `.` or `..`. */
+  /** The path as sent, percent-encoded once. Only for S3 may a segment be `.` or `..`. */
   path: string
-  /** As on the wire, percent-encoded once, without `?`. */
+  /** The query as sent, percent-encoded once, without `?`. */
   query?: string
   /** Names in lower case, `host` included. Values have no leading, trailing or doubled white space. */
   headers: Readonly<Record<string, string>>

@@ -1,7 +1,7 @@
 /**
  * The sessions of one batch of jobs. Messages for the same host under the same requirement share a session: its TLS was
- * assessed when it was opened, and the result holds for each message. A failure to connect, or an unmet TLS
- * requirement, also holds for the batch, so that its timeout elapses only once. All sessions end with the batch,
+ * assessed when it was opened, and the result applies to each message. A failure to connect, or an unmet TLS
+ * requirement, also applies to the whole batch, so that its timeout elapses only once. All sessions end with the batch,
  * because Lambda may then freeze the function for hours.
  */
 import { createHash } from 'node:crypto'

@@ -13,7 +13,10 @@ import { certificatesIn } from '../tls/pem.ts'
 import { validFrom, validTo } from '../tls/validity.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
-/** A secret that cannot be used. The message is a clause that follows the secret's name, without its content. */
+/**
+ * A secret that cannot be used. The message continues a sentence that begins with the secret's name, and does not
+ * contain the secret.
+ */
 export class CredentialsError extends Error {}
 
 /** Time until a usable secret is read again. */

@@ -40,7 +40,7 @@ export function traitsOf(
   }
 }
 
-/** @returns a 5yz reply when the server does not support what the message needs, else null */
+/** @returns a 5yz reply when the server lacks an extension that the message needs, else null */
 export function checkExtensions(mail: MessageTraits, extensions: Extensions): Reply | null {
   const limit = Number(extensions.get('SIZE') ?? 0)
   // RFC 8689 §4.2.1: the message may only be relayed to a server that supports REQUIRETLS; §5 exempts DSNs.

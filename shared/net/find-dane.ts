@@ -1,7 +1,7 @@
 /**
  * A host's TLSA records, and the names for which they hold (RFC 7672 §2.2). The attack: an attacker on the path hides
  * the records to disable DANE. The defence: where DNSSEC proves the host's addresses, it must also prove that TLSA
- * records do not exist; without a DNS answer the host counts as unreachable. Not covered: a host with unsigned
+ * records do not exist; without a DNS answer, the host is treated as unreachable. Not covered: a host with unsigned
  * addresses. No query is sent for it, because some name servers of unsigned zones fail on TLSA queries, and the answer
  * would prove nothing.
  */
@@ -45,7 +45,7 @@ export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): 
 
 /**
  * RFC 7672 §2.2.2, §2.2.3: when all aliases are proven, their target comes first. When only the first alias is proven,
- * only the host's own name counts.
+ * only the host's own name is used.
  */
 async function findBaseDomains(
   { host, secure, canonicalName }: ResolvedHost,

@@ -42,11 +42,11 @@ export interface Endpoint {
  */
 export interface SmtpTimeouts {
   connect: number
-  /** For the greeting, and separately for the TLS handshake. */
+  /** Limits the wait for the greeting, and separately the TLS handshake. */
   greeting: number
-  /** For the wait without data while a reply to a command is expected. */
+  /** Limits the time without data while a reply to a command is expected. */
   command: number
-  /** For the wait without data while the message is sent. */
+  /** Limits the time without data while the message is sent. */
   data: number
 }
 
@@ -64,7 +64,7 @@ export interface SessionOptions {
   enforced: HopRequirement
   /** Report-only requirements: checked and reported, not enforced. */
   reportOnly?: readonly ReportOnlyRequirement[]
-  /** For SNI; null when the host is an address. */
+  /** The name for SNI; null when the host is an address. */
   serverName: string | null
   /** Presented when the next hop requests a client certificate. */
   credentials?: ClientCredentials | null
@@ -97,7 +97,7 @@ export type Milestone =
 
 /** The result of one message in a session. */
 export interface Transaction {
-  /** By recipient address; 2yz means accepted. */
+  /** The replies by recipient address; 2yz means accepted. */
   replies: Map<string, Reply>
   /**
    * MAIL was refused, or the connection ended before the reply to MAIL, so nothing of the message was sent. In a

@@ -33,9 +33,9 @@ export type NextHopsResult = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFo
 
 export type SmtpRoute = Extract<Route, { kind: 'Mx' | 'SmartHosts' }>
 
-/** Also limits the hosts of an attempt (RFC 5321 §5.1 permits a limit). */
+/** Limits the addresses and the hosts of an attempt (RFC 5321 §5.1 permits a limit). */
 const maxAddresses = 10
-/** For all DNS queries of an attempt: silent name servers must not use up the attempt's time. */
+/** Limits all DNS queries of an attempt: silent name servers must not use up the attempt's time. */
 const lookupTimeoutMs = 30_000
 const smtpPort = 25
 

@@ -1,7 +1,7 @@
 /**
  * A stub resolver that reports whether DNSSEC proves an answer. It does not validate: it trusts the AD bit of the
  * configured resolver. So that resolver must validate, and the path to it must be trustworthy: TLS, the same machine or
- * a private network (RFC 4035 §4.9.3, RFC 7672 §2.1.1). With a resolver that sets no AD bit, every domain counts as
+ * a private network (RFC 4035 §4.9.3, RFC 7672 §2.1.1). With a resolver that sets no AD bit, every domain is treated as
  * unsigned.
  */
 import { randomInt } from 'node:crypto'
@@ -134,7 +134,7 @@ class ServerRotation {
     this.#rounds = rounds
   }
 
-  /** When no server answers, a server's error reply is preferred to a timeout, because it tells more. */
+  /** When no server answers, a server's error reply is preferred to a timeout, because it is more specific. */
   async query(question: Question, signal: AbortSignal): Promise<QueryResult> {
     let refusal: QueryResult | null = null
     let lastTimeout = failedAnswer('ETIMEOUT')

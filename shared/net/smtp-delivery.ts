@@ -46,7 +46,7 @@ import type { ClientCredentials } from './tls-client.ts'
 /** An attempt's result for one recipient, without number and times. */
 export type Outcome = Omit<Attempt, 'number' | 'at' | 'durationMs'>
 
-/** By recipient address. */
+/** The outcomes by recipient address. */
 export type Outcomes = Map<string, Outcome>
 
 export interface OutboundMessage {
@@ -79,7 +79,7 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   timeouts: SmtpTimeouts
   /** Returns the domain's published policy (RFC 8461). Never throws. */
   mtaSts(domain: string, signal: AbortSignal): Promise<MtaStsState>
-  /** @throws Error with a message that follows the secret's name and says why it cannot be used */
+  /** @throws Error whose message continues a sentence that begins with the secret's name */
   readCredentials(name: string): Promise<ClientCredentials>
   /** The `checkRevocation` of SessionOptions. */
   checkRevocation?: SessionOptions['checkRevocation']
@@ -113,7 +113,7 @@ export const withoutMtaStsForSmartHosts = <O extends Pick<SmtpDeliveryOptions, '
   options: O,
 ): O => (kind === 'Mx' ? options : { ...options, mtaSts: async () => noMtaSts })
 
-/** Like `deliverBySmtp`, with known next hops. */
+/** Delivers to next hops that the caller has found. Never throws for a failure of the network or of a server. */
 export function deliverToHops(
   hops: readonly NextHop[],
   mail: OutboundMessage,
@@ -260,7 +260,7 @@ async function tryOverSession(
   // A report-only fault is the result only when nothing is enforced.
   const fault = enforcedFault ?? (forcesTls(decision.enforced) ? null : reportOnlyFault)
   const tlsResult = fault?.result ?? unrequiredTlsResult(opening.tls)
-  // RFC 8460 counts sessions, not messages.
+  // A TLS report (RFC 8460) counts sessions, not messages.
   if (!opening.isFromEarlier)
     recordSession(context, hop, decision, { tls: opening.tls, result: tlsResult, fault })
   const tls = toAttemptTls(opening.tls, decision, enforcedFault, reportOnlyFault)

@@ -62,7 +62,7 @@ function connectVerified(
   })
 }
 
-/** RFC 8461 §3.3: only subject alternative names of type dNSName count. */
+/** RFC 8461 §3.3: only subject alternative names of type dNSName are compared. */
 function findCertificateFault(socket: TLSSocket, host: string): string | null {
   if (!socket.authorized) return `the certificate is not trusted: ${socket.authorizationError ?? 'UNKNOWN'}`
   const subjectAltNames = dnsNames(socket.getPeerX509Certificate()?.subjectAltName ?? '')

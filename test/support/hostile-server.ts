@@ -316,7 +316,7 @@ export class Peer {
   }
 }
 
-/** Forwards what TLS writes to the client, and ends each side when the other one ends. */
+/** Forwards TLS's output to the client, and ends each side when the other side ends. */
 function join(plain: Socket, near: Socket): void {
   near.on('data', (octets) => plain.writable && plain.write(octets))
   near.once('end', () => plain.end())

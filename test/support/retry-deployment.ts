@@ -21,7 +21,7 @@ import { MemoryTable } from './pipeline/table.ts'
 import { type Ports, work } from './pipeline/units.ts'
 
 export interface AttemptMade {
-  /** When the attempt began, in milliseconds after the message was received. */
+  /** Start of the attempt, in milliseconds after the message was received. */
   at: number
   number: number
   /** Outcomes by address. */
@@ -31,7 +31,7 @@ export interface AttemptMade {
 }
 
 export interface ReceivedDsn {
-  /** When the DSN reached the sender, in milliseconds after the message was received. */
+  /** Arrival of the DSN, in milliseconds after the message was received. */
   at: number
   kind: DsnKind
   addresses: string[]

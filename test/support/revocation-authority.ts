@@ -52,7 +52,7 @@ export interface RevocationAuthority {
   requests: string[]
   /** `http://127.0.0.1:port` */
   origin: string
-  /** Its network, for code that otherwise connects to public addresses only. */
+  /** The servers' network, for code that otherwise connects only to public addresses. */
   networks: string[]
   /** Resolves when this number of requests has arrived. Fails before a client's timeout of five seconds. */
   requested(count: number): Promise<void>

@@ -31,7 +31,7 @@ export interface PartnerOptions {
 export interface Received {
   mail: string
   recipients: string[]
-  /** With dots unstuffed, and without the final dot. */
+  /** The content with dots unstuffed and without the final dot. */
   content: Buffer
   tls: { protocol: string; serverName: string | null } | null
 }

@@ -39,7 +39,7 @@ interface PendingQuery {
   isAnswered: boolean
   /** The connection on which the query was last sent. */
   link: ChannelConnection
-  /** The link's count of replies when this query was sent. */
+  /** The value of the link's `replies` when this query was sent. */
   repliesBefore: number
   /** Time of the monotonic clock. */
   sentAtMs: number

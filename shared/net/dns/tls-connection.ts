@@ -26,7 +26,7 @@ export interface ConnectionEvents {
 
 export class TlsConnection {
   readonly #socket: TLSSocket
-  /** Queries to send after the server is verified; null from then on. */
+  /** Queries to send after the server is verified; null when it is verified. */
   #unsentQueries: Buffer[] | null = []
   #isClosed = false
 
@@ -89,7 +89,7 @@ export class TlsConnection {
   }
 }
 
-/** RFC 8310 §8.1: only subject alternative names of type dNSName count. */
+/** RFC 8310 §8.1: only subject alternative names of type dNSName are compared. */
 function checkCertificateName(expected: string, { subjectaltname }: PeerCertificate): Error | undefined {
   const subjectAltNames = dnsNames(subjectaltname ?? '')
   if (certificateHasName({ subjectAltNames, commonName: null }, [expected])) return undefined

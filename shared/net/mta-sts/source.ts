@@ -36,7 +36,7 @@ export interface PolicyFault {
   activeMode: MtaStsPolicy['mode'] | null
 }
 
-/** For the DNS query. */
+/** Limits the DNS query. */
 const lookupTimeoutMs = 15_000
 /** An attempt waits this long for a new policy while an earlier policy applies. */
 const newPolicyTimeoutMs = 10_000

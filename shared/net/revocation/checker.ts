@@ -57,7 +57,7 @@ export interface EncodedChain {
   at: Date
 }
 
-/** For a whole chain. */
+/** Limits the check of a whole chain. */
 export const chainTimeoutMs = 3_000
 /** After this time without a result, the next source is also queried. */
 const nextSourceDelayMs = 1_000
@@ -94,7 +94,7 @@ export class RevocationChecker {
     }
   }
 
-  /** Like `check`, with the encodings of a session. */
+  /** Checks a chain in the encodings of a session. */
   async checkSession(
     { chain, authorities, at }: EncodedChain,
     callerSignal?: AbortSignal,

@@ -326,7 +326,7 @@ describe('a domain that is an alias', () => {
 
 describe('a domain without MX records', () => {
   const own = `_25._tcp.${domain}`
-  it('has TLSA records of its own', async () => {
+  it('has its own TLSA records', async () => {
     const { result } = await resolveHops({
       a: { [domain]: ['8.8.8.1'] },
       tlsa: { [own]: [[3, 1, 1, 'ab']] },

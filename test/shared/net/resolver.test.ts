@@ -268,7 +268,7 @@ describe('aliases', () => {
       { kind: 'NoSuchName', secure: false },
     ],
     [
-      'that lead to records with NXDOMAIN count as NXDOMAIN',
+      'that lead to records with NXDOMAIN have the result NXDOMAIN',
       { rcode: 3, answers: [alias(name, 'b.example'), a('b.example')] },
       { kind: 'NoSuchName', secure: false },
     ],

@@ -806,9 +806,13 @@ describe('a next hop without a session', () => {
 describe('the outcome of several failures', () => {
   const failure = (outcome: Outcome['outcome'], host: string): Outcome => ({ ...attempt({ outcome, host }) })
   const rows: [string, Outcome[], string][] = [
-    ['TLS that was not met', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],
-    ['what may pass', [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')], 'a'],
-    ['the last of several', [failure('PermanentFailure', 'a'), failure('PermanentFailure', 'b')], 'b'],
+    ['the unmet TLS requirement', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],
+    ['the temporary failure', [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')], 'a'],
+    [
+      'the last of several refusals',
+      [failure('PermanentFailure', 'a'), failure('PermanentFailure', 'b')],
+      'b',
+    ],
   ]
   for (const [condition, failures, host] of rows) {
     it(`is ${condition}`, () => assert.equal(selectOutcome(failures).host, host))

@@ -54,7 +54,7 @@ const head = 'HTTP/1.1 200 OK\r\n'
 const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`
 
 const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }> = {
-  'says nothing': { answer: () => {}, says: /no answer within 0\.4 s/ },
+  'does not respond': { answer: () => {}, says: /no answer within 0\.4 s/ },
   'never ends its response': {
     answer: (socket) => {
       socket.write(`${head}\r\n`)

@@ -201,7 +201,7 @@ export class Wire {
     return this.command('.')
   }
 
-  /** Ends the client's side and returns what the server still sends before it closes. */
+  /** Ends the client's side and returns the octets that the server sends before it closes. */
   async end(): Promise<string> {
     this.#socket.end()
     while (!this.#ended) await this.#more('the end of the connection')

@@ -42,7 +42,7 @@ export class Queues {
     return [...this.#entries].filter(({ visibleAt }) => visibleAt <= now)
   }
 
-  /** When the next entry becomes visible, or null when the queues are empty. */
+  /** Returns the time when the next entry becomes visible, or null when the queues are empty. */
   nextVisible(): number | null {
     const times = [...this.#entries].map(({ visibleAt }) => visibleAt)
     return times.length === 0 ? null : Math.min(...times)

@@ -306,7 +306,7 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
       })
     })
 
-  it('counts as no TLS before version 1.2', async () => {
+  it('is rejected over a TLS version before 1.2', async () => {
     const old = {
       ...good,
       minVersion: 'TLSv1',
