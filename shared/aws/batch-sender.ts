@@ -29,7 +29,7 @@ export class BatchSender {
 
   /**
    * Reports an entry whose body arrived damaged as failed.
-   * @throws ServiceError, NoAnswerError, SyntaxError, or the SDK's error when it finds no region or credentials
+   * @throws ServiceError, NoResponseError, SyntaxError, or the SDK's error when it finds no region or credentials
    */
   async send(entries: readonly SendMessageBatchRequestEntry[]): Promise<SendMessageBatchResult> {
     const client = this.#client ?? (await this.#createClient())

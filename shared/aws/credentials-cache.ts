@@ -5,15 +5,15 @@
 import type { Credentials } from './signer.ts'
 
 export interface ProvidedCredentials extends Credentials {
-  /** Only of temporary credentials. */
+  /** Set for temporary credentials. */
   expiration?: Date | undefined
 }
 
-/** Milliseconds between calls of the provider. It caches, and renews credentials that expire within five minutes. */
+/** The provider has its own cache, and renews credentials that expire within five minutes. */
 const refreshIntervalMs = 60_000
 const retryIntervalMs = 1000
 
-/** Credentials that expire sooner may have expired when the request arrives. */
+/** Credentials that are valid for less than this time may expire before the request arrives. */
 const minValidityMs = 10_000
 
 export class CredentialsCache {

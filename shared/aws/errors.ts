@@ -1,8 +1,8 @@
-/** Errors of requests to AWS, and whether a retry can succeed. Error names are those of the AWS SDK. */
+/** Errors of requests to AWS, and whether a retry can succeed. The errors have the AWS SDK's names. */
 
 /** The service responded with an error. */
 export class ServiceError extends Error {
-  /** The service's error code, or `Http` and the status where the body holds none. */
+  /** The service's error code, or `Http` and the status when the body has no code. */
   override readonly name: string
   readonly status: number
   /** The service refused the signature's time. The clock has been corrected, so a retry can succeed. */

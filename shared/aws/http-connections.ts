@@ -1,6 +1,6 @@
 /**
- * HTTP requests over connections that stay open. An idle connection may break unnoticed. A request that fails on one
- * closes the other idle connections; the caller then repeats it over a new connection.
+ * HTTP requests over connections that stay open. An idle connection may break unnoticed. A request that fails on such a
+ * connection closes the other idle connections; the caller then repeats the request over a new connection.
  */
 import {
   Agent as HttpAgent,
@@ -20,9 +20,9 @@ export interface Origin {
 }
 
 export interface RequestTimeouts {
-  /** Milliseconds until the connection is established. */
+  /** Timeout for the connection to be established. */
   connectMs: number
-  /** Milliseconds from the first octet of the request to the last octet of the response. */
+  /** Timeout from the first octet of the request to the last octet of the response. */
   totalMs: number
 }
 
@@ -42,7 +42,10 @@ export interface HttpResponse {
 
 const maxConnections = 128
 
-/** Octets of a response body. The longest expected response, ten refused jobs with long reasons, has a tenth of it. */
+/**
+ * Limit of a response body. The longest expected response, ten refused jobs with long reasons, has a tenth of this
+ * size.
+ */
 const maxResponseOctets = 65_536
 
 export class HttpConnections {
@@ -63,7 +66,7 @@ export class HttpConnections {
 
   /**
    * @param useNewConnection whether to use a new connection for this request only
-   * @throws NoAnswerError
+   * @throws NoResponseError
    */
   async send(request: HttpRequest, useNewConnection: boolean): Promise<HttpResponse> {
     const agent = useNewConnection ? this.#singleUseAgent : this.#keepAliveAgent

@@ -1,4 +1,4 @@
-/** S3's PutObject, from buffers. S3 verifies the CRC-32 of what it receives. */
+/** S3's PutObject, from buffers. S3 verifies the CRC-32 of the octets that it receives. */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
@@ -32,7 +32,7 @@ export class ObjectPutter {
   /**
    * Stores the concatenated parts as one object.
    * @param key letters, digits, `-`, `.`, `_`, `~` and `/` only
-   * @throws ServiceError, NoAnswerError, or the SDK's error when it finds no region or credentials
+   * @throws ServiceError, NoResponseError, or the SDK's error when it finds no region or credentials
    */
   async put(key: string, parts: readonly Buffer[]): Promise<void> {
     const client = this.#client ?? (await this.#createClient())

@@ -1,4 +1,4 @@
-/** Requests to one AWS service: signed, tried up to three times, over connections that stay open. */
+/** Signed requests to one AWS service, with up to three tries, over connections that stay open. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CredentialsCache } from './credentials-cache.ts'
 import { classifyError, NoResponseError, ServiceError } from './errors.ts'
@@ -20,7 +20,7 @@ export interface ServiceRequest extends Omit<HttpRequest, 'path'> {
 
 /** Randomness and time, replaced in tests. */
 export interface ClockAndRandom {
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   random(): number
   now(): number
   sleep(ms: number): Promise<void>
@@ -30,10 +30,10 @@ const systemClockAndRandom: ClockAndRandom = { random: Math.random, now: Date.no
 
 const maxTries = 3
 
-/** Upper bound of the first backoff in milliseconds; it doubles with each try. */
+/** Upper bound of the first backoff; it doubles with each try. */
 const maxBackoffMs = { Transient: 100, Throttled: 500 }
 
-/** Milliseconds. AWS refuses a signature whose time is five minutes or more from its own. */
+/** AWS refuses a signature whose time differs by five minutes or more from AWS's clock. */
 const minClockSkewMs = 4 * 60_000
 
 export class ServiceClient {
@@ -43,7 +43,7 @@ export class ServiceClient {
   readonly #connections: HttpConnections
   readonly #signer: Signer
   readonly #host: string
-  /** Milliseconds by which the service's clock is ahead of the local clock. */
+  /** The service's time minus the local time. */
   #clockSkewMs = 0
 
   constructor(
@@ -63,7 +63,7 @@ export class ServiceClient {
   /**
    * Only for idempotent requests: a request without a response is sent again.
    * @returns a 2xx response
-   * @throws ServiceError, NoAnswerError: that of the last try
+   * @throws ServiceError or NoResponseError of the last try
    */
   async send(request: ServiceRequest): Promise<HttpResponse> {
     let useNewConnection = false
@@ -73,7 +73,8 @@ export class ServiceClient {
       } catch (error) {
         const errorClass = classifyError(error)
         if (errorClass === 'Final' || tries === maxTries) throw error
-        // A broken idle connection says nothing about the service: the request is repeated at once over a new one.
+        // A broken idle connection is no sign of a fault of the service: the request is repeated immediately over a new
+        // connection.
         const isBrokenConnection = !useNewConnection && error instanceof NoResponseError
         if (!isBrokenConnection)
           await this.#clockAndRandom.sleep(
@@ -102,8 +103,8 @@ export class ServiceClient {
   }
 
   /**
-   * @param now local time in milliseconds when the request was signed
-   * @param at the time in its signature
+   * @param now local time when the request was signed, in milliseconds
+   * @param at time in the request's signature, in milliseconds
    * @returns whether the service refused the signature for its time
    */
   #correctClock({ status, headers: { date } }: HttpResponse, now: number, at: number): boolean {

@@ -1,13 +1,13 @@
 /**
  * AWS Signature Version 4 in the Authorization header, for the requests that bypass the SDK: S3 PutObject and SQS
- * SendMessageBatch for each message, and those of the command line. A signer derives its key once a day and secret.
+ * SendMessageBatch for each message, and those of the command line. A signer derives its key once per day and secret.
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
 export interface Credentials {
   accessKeyId: string
   secretAccessKey: string
-  /** Of temporary credentials only, such as those of a task's role. */
+  /** Set for temporary credentials, such as those of a task's role. */
   sessionToken?: string | undefined
 }
 
@@ -19,9 +19,9 @@ export interface CredentialScope {
 
 export interface UnsignedRequest {
   method: string
-  /** As on the wire, percent-encoded once. Only for S3 may a segment be `.` or `..`. */
+  /** The path as sent, percent-encoded once. Only for S3 may a segment be `.` or `..`. */
   path: string
-  /** As on the wire, percent-encoded once, without `?`. */
+  /** The query as sent, percent-encoded once, without `?`. */
   query?: string
   /** Names in lower case, `host` included. Values have no leading, trailing or doubled white space. */
   headers: Readonly<Record<string, string>>
@@ -48,10 +48,11 @@ export class Signer {
     const time = at.toISOString().replace(/[-:]|\.\d+/g, '')
     const { region, service } = this.#scope
     const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`
-    const signed: Record<string, string> = { ...headers, 'x-amz-date': time }
-    if (credentials.sessionToken !== undefined) signed['x-amz-security-token'] = credentials.sessionToken
-    const names = Object.keys(signed).sort()
-    const lines = names.map((name) => `${name}:${signed[name]}\n`).join('')
+    const signedHeaders: Record<string, string> = { ...headers, 'x-amz-date': time }
+    if (credentials.sessionToken !== undefined)
+      signedHeaders['x-amz-security-token'] = credentials.sessionToken
+    const names = Object.keys(signedHeaders).sort()
+    const lines = names.map((name) => `${name}:${signedHeaders[name]}\n`).join('')
     const canonicalPath = service === 's3' ? path : encodePathAgain(path)
     const canonicalQuery = query ? sortParameters(query) : ''
     const canonical = `${method}\n${canonicalPath}\n${canonicalQuery}\n${lines}\n${names.join(';')}\n${payloadHash}`
@@ -59,8 +60,8 @@ export class Signer {
     const signature = createHmac('sha256', this.#signingKey(credentials, time.slice(0, 8)))
       .update(stringToSign)
       .digest('hex')
-    signed.authorization = `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`
-    return signed
+    signedHeaders.authorization = `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`
+    return signedHeaders
   }
 
   /** Returns a KeyObject: with a Buffer, createHmac would create a KeyObject for each signature, its largest cost. */
@@ -77,7 +78,7 @@ export class Signer {
   }
 }
 
-/** Every service but S3 signs the path without empty segments and encoded twice. */
+/** Every service except S3 signs the path without empty segments and encoded twice. */
 const encodePathAgain = (path: string): string =>
   percentEncode(path.replace(/\/{2,}/g, '/')).replace(/%2F/g, '/')
 
@@ -88,14 +89,14 @@ function sortParameters(query: string): string {
   return (
     parts
       // A space sorts before every character that an encoded name can contain.
-      .map((each) => each.map((part) => percentEncode(decodeURIComponent(part))).join(' '))
+      .map((parameter) => parameter.map((part) => percentEncode(decodeURIComponent(part))).join(' '))
       .sort()
       .map((parameter) => parameter.replace(' ', '='))
       .join('&')
   )
 }
 
-/** Encodes everything but the unreserved characters of RFC 3986 §2.3. */
+/** Encodes everything except the unreserved characters of RFC 3986 §2.3. */
 export const percentEncode = (text: string): string =>
   encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -1,6 +1,6 @@
 /**
- * The endpoint and the signing scope that the SDK chooses for a command. The SDK has the rules for regions, configured
- * endpoints, addressing styles and queue URLs: a middleware captures its request before it is sent.
+ * The endpoint and the signing scope that the SDK chooses for a command. The SDK implements the rules for regions,
+ * configured endpoints, addressing styles and queue URLs, so a middleware captures the SDK's request before it is sent.
  */
 import type { Origin } from './http-connections.ts'
 import type { CredentialScope } from './signer.ts'
@@ -17,7 +17,7 @@ interface SignedRequest {
   headers: Record<string, string>
 }
 
-/** The part of an SDK command that is used here. */
+/** The part of an SDK command that `resolveTarget` uses. */
 interface Command {
   middlewareStack: {
     add(
@@ -46,7 +46,7 @@ export async function resolveTarget<C>(send: (command: C) => Promise<unknown>, c
   const capture = () => async (args: { request: unknown }) => {
     throw new CapturedRequest(args.request as SignedRequest)
   }
-  middlewareStack.add(capture, { step: 'deserialize', priority: 'low', name: 'meet' })
+  middlewareStack.add(capture, { step: 'deserialize', priority: 'low', name: 'captureRequest' })
   try {
     await send(command)
   } catch (error) {

@@ -1,8 +1,8 @@
 /**
  * The sessions of one batch of jobs. Messages for the same host under the same requirement share a session: its TLS was
- * assessed when it was opened, and the result holds for each. A failure to connect, or unmet TLS, also holds for the
- * batch, so that its timeout passes only once. The limit: nothing outlives the batch, since Lambda may then freeze the
- * function for hours.
+ * assessed when it was opened, and the result applies to each message. A failure to connect, or an unmet TLS
+ * requirement, also applies to the whole batch, so that its timeout elapses only once. All sessions end with the batch,
+ * because Lambda may then freeze the function for hours.
  */
 import { createHash } from 'node:crypto'
 import type { Reply } from '../contract/message.ts'
@@ -14,7 +14,7 @@ import { openSession, type SessionOpening, type SmtpSession } from './smtp-sessi
 export type LentSession = Pick<SmtpSession, 'supportsDsn' | 'findRefusal' | 'send' | 'close'>
 
 export type BatchOpening = SessionOpening<LentSession> & {
-  /** Whether the session or the failure comes from an earlier message. */
+  /** Whether the session was opened, or the failure found, for an earlier message. */
   isFromEarlier?: boolean
 }
 
@@ -26,14 +26,14 @@ interface IdleSession {
 
 interface CachedFailure {
   opening: Exclude<SessionOpening, { kind: 'Admitted' }>
-  /** By the monotonic clock, in milliseconds. */
+  /** Time of the monotonic clock. */
   foundAtMs: number
 }
 
-/** Milliseconds that an idle session stays open: it occupies a connection of the server. */
+/** An idle session occupies a connection of the server. */
 const maxIdleMs = 2_000
 
-/** Milliseconds for QUIT at the end of a batch. */
+/** The wait for the replies to QUIT at the end of a batch. */
 const quitTimeoutMs = 1_000
 
 export class BatchSessions {
@@ -50,7 +50,7 @@ export class BatchSessions {
 
   /**
    * Like `openSession`, but returns an idle session or an earlier failure if there is one.
-   * @param options its `signal` is that of the whole batch
+   * @param options with the `signal` of the whole batch
    * @param mustBeNew whether the session must not have carried a message
    */
   async open(hop: Endpoint, options: SessionOptions, mustBeNew = false): Promise<BatchOpening> {
@@ -70,7 +70,7 @@ export class BatchSessions {
     return opening
   }
 
-  /** Closes all sessions, those in use too. Waits a limited time for the servers. */
+  /** Closes all sessions, also those in use. Waits a limited time for the servers. */
   async close(): Promise<void> {
     this.#isEnded = true
     for (const { timer } of [...this.#idle.values()].flat()) clearTimeout(timer)
@@ -86,10 +86,10 @@ export class BatchSessions {
   }
 
   async #takeIdle(key: string): Promise<IdleSession['opening'] | null> {
-    for (let kept = this.#idle.get(key)?.pop(); kept; kept = this.#idle.get(key)?.pop()) {
-      clearTimeout(kept.timer)
-      if (await kept.opening.session.prepareForNext()) return kept.opening
-      kept.opening.session.close()
+    for (let idle = this.#idle.get(key)?.pop(); idle; idle = this.#idle.get(key)?.pop()) {
+      clearTimeout(idle.timer)
+      if (await idle.opening.session.prepareForNext()) return idle.opening
+      idle.opening.session.close()
     }
     return null
   }
@@ -114,22 +114,22 @@ export class BatchSessions {
       session.close()
       return
     }
-    const kept = this.#idle.get(key) ?? []
-    this.#idle.set(key, kept)
+    const idleSessions = this.#idle.get(key) ?? []
+    this.#idle.set(key, idleSessions)
     const timer = setTimeout(() => {
-      kept.splice(kept.indexOf(entry), 1)
+      idleSessions.splice(idleSessions.indexOf(entry), 1)
       session.close()
     }, maxIdleMs)
     const entry = { opening, timer }
-    kept.push(entry)
+    idleSessions.push(entry)
   }
 }
 
-/** Covers all that decides the assessment of the session's TLS. A digest, since it includes credentials. */
+/** Covers every input of the assessment of the session's TLS. A digest, because the inputs include credentials. */
 function sessionKey({ host, ip, port }: Endpoint, options: SessionOptions): string {
   const { ehloName, serverName, enforced, reportOnly = [], credentials = null } = options
-  const all = [host, ip, port, ehloName, serverName, enforced, reportOnly, credentials]
-  return createHash('sha256').update(JSON.stringify(all)).digest('base64')
+  const inputs = [host, ip, port, ehloName, serverName, enforced, reportOnly, credentials]
+  return createHash('sha256').update(JSON.stringify(inputs)).digest('base64')
 }
 
 /** A permanent refusal ends only its own message; the next message connects again. */

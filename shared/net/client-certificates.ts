@@ -1,8 +1,8 @@
 /**
  * The client certificates that next hops request, from Secrets Manager. Each secret is read again after some minutes,
- * so a new certificate needs no deployment. It is checked before a connection: otherwise the next hop's refusal would
- * be the only sign of a wrong key or an expired certificate. When Secrets Manager fails, the secret read last is used
- * until its certificate expires. The limit: whether the partner accepts the certificate is not known here.
+ * so a new certificate needs no deployment. The certificate is checked before a connection: otherwise the next hop's
+ * refusal would be the only sign of a wrong key or an expired certificate. When Secrets Manager fails, the last usable
+ * secret is used until its certificate expires. Not covered: whether the partner accepts the certificate.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
@@ -13,18 +13,20 @@ import { certificatesIn } from '../tls/pem.ts'
 import { validFrom, validTo } from '../tls/validity.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
-/** A secret that cannot be used. The message is a clause that follows the secret's name, without its content. */
+/**
+ * A secret that cannot be used. The message continues a sentence that begins with the secret's name, and does not
+ * contain the secret.
+ */
 export class CredentialsError extends Error {}
 
-/** Milliseconds until a usable secret is read again. */
+/** Time until a usable secret is read again. */
 const cacheTtlMs = 5 * minuteMs
-/** Milliseconds until a secret that could not be read or used is read again. */
+/** Time until a secret that could not be read or used is read again. */
 const failureCacheTtlMs = 30_000
-/** Milliseconds before a request to Secrets Manager times out. */
 const requestTimeoutMs = 10_000
 
 interface CacheEntry {
-  /** Milliseconds since the epoch. */
+  /** Time since the epoch. */
   expiresAtMs: number
   credentials: Promise<ValidatedCredentials>
 }
@@ -84,14 +86,14 @@ export class ClientCertificates {
     return validated
   }
 
-  /** @returns null for a failure of the service that may pass */
+  /** @returns null for a temporary failure of the service */
   async #readSecret(name: string): Promise<string | null> {
     const SecretId = clientCertificateSecret(name)
     try {
-      const answer = await this.#secrets.send(new GetSecretValueCommand({ SecretId }), {
+      const response = await this.#secrets.send(new GetSecretValueCommand({ SecretId }), {
         abortSignal: AbortSignal.timeout(requestTimeoutMs),
       })
-      return answer.SecretString ?? ''
+      return response.SecretString ?? ''
     } catch (error) {
       const knownFault = faultsByErrorName[error instanceof Error ? error.name : '']
       if (knownFault === undefined) return null
@@ -129,7 +131,7 @@ function assertUsableForTls({ certificate, privateKey }: ClientCredentials): voi
     createSecureContext({ cert: certificate, key: privateKey })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new CredentialsError(`cannot be used for TLS: ${code}`)
+    throw new CredentialsError(`holds a certificate or key that TLS cannot use: ${code}`)
   }
 }
 

@@ -9,7 +9,7 @@ export type Extensions = ReadonlyMap<string, string>
 /** The properties of a message that decide which extensions it needs. */
 export interface MessageTraits {
   envelope: Envelope
-  /** Of the content, in octets. */
+  /** Length of the content in octets. */
   size: number
   /** Whether the content holds an octet above 127. */
   isEightBit: boolean
@@ -40,7 +40,7 @@ export function traitsOf(
   }
 }
 
-/** @returns a 5yz reply when the server does not support what the message needs, else null */
+/** @returns a 5yz reply when the server lacks an extension that the message needs, else null */
 export function checkExtensions(mail: MessageTraits, extensions: Extensions): Reply | null {
   const limit = Number(extensions.get('SIZE') ?? 0)
   // RFC 8689 §4.2.1: the message may only be relayed to a server that supports REQUIRETLS; §5 exempts DSNs.
@@ -91,10 +91,10 @@ export function formatRecipientCommand(
   return [`RCPT TO:<${address}>`, ...parameters].join(' ')
 }
 
-/** RFC 3461 §4. */
+/** Encodes text as xtext (RFC 3461 §4). */
 const encodeXtext = (text: string): string => text.replace(/[^!-~]|[+=]/gu, encodeCharacter)
 
-/** Encodes only what cannot stand in a command: the value is xtext already. */
+/** Encodes only characters that a command must not contain: the value is xtext already. */
 const sanitiseXtext = (text: string): string => text.replace(/[^!-~]/gu, encodeCharacter)
 
 function encodeCharacter(character: string): string {

@@ -1,14 +1,14 @@
 /**
  * A host's TLSA records, and the names for which they hold (RFC 7672 §2.2). The attack: an attacker on the path hides
  * the records to disable DANE. The defence: where DNSSEC proves the host's addresses, it must also prove that TLSA
- * records do not exist; without a DNS answer the host counts as unreachable. The limit: for a host with unsigned
- * addresses no query is sent, since some name servers of unsigned zones fail on it, and the answer would prove nothing.
+ * records do not exist; without a DNS answer, the host is treated as unreachable. Not covered: a host with unsigned
+ * addresses. No query is sent for it, because some name servers of unsigned zones fail on TLSA queries, and the answer
+ * would prove nothing.
  */
-import type { Reply } from '../contract/message.ts'
 import { normaliseDomain } from '../mail/domain.ts'
-import { reply } from '../mail/reply.ts'
 import type { DaneState } from '../policy/transport-security.ts'
-import type { DnsAnswer, Resolver } from './resolver.ts'
+import { type DnsFailure, dnsFailureReply } from './dns-failure.ts'
+import type { Resolver } from './resolver.ts'
 
 export interface ResolvedHost {
   host: string
@@ -31,9 +31,9 @@ export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): 
   const bases = await findBaseDomains(resolvedHost, resolver)
   if ('kind' in bases) return bases
   for (const baseDomain of bases) {
-    const name = `_${port}._tcp.${baseDomain}`
-    if (name.length > maxNameLength) continue
-    const answer = await resolver.query(name, 'TLSA')
+    const tlsaName = `_${port}._tcp.${baseDomain}`
+    if (tlsaName.length > maxNameLength) continue
+    const answer = await resolver.query(tlsaName, 'TLSA')
     if (answer.kind === 'Failed') return failedDane(`TLSA records of ${baseDomain}`, answer)
     if (answer.kind === 'Found' && answer.secure) {
       const names = referenceNames(baseDomain, mxDomains.length > 0 ? mxDomains : [host])
@@ -45,7 +45,7 @@ export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): 
 
 /**
  * RFC 7672 §2.2.2, §2.2.3: when all aliases are proven, their target comes first. When only the first alias is proven,
- * only the host's own name counts.
+ * only the host's own name is used.
  */
 async function findBaseDomains(
   { host, secure, canonicalName }: ResolvedHost,
@@ -58,25 +58,17 @@ async function findBaseDomains(
   return alias.kind === 'Found' && alias.secure ? [host] : []
 }
 
-/** RFC 7672 §3.2.2. */
+/** The names for which the host's certificate may be issued (RFC 7672 §3.2.2). */
 const referenceNames = (baseDomain: string, otherNames: readonly string[]) =>
   uniqueNames([baseDomain, ...otherNames])
 
-/** Drops what is no host name: it has no records and no certificate. */
+/** Drops names that are not host names: they have no records and no certificates. */
 const uniqueNames = (names: readonly string[]): string[] => [
   ...new Set(names.map(normaliseDomain).filter((name) => name !== null)),
 ]
 
-type Failure = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
-
-const failedDane = (what: string, failure: Failure): DaneState => ({
+const failedDane = (subject: string, failure: DnsFailure): DaneState => ({
   kind: 'Failed',
-  reply: dnsFailureReply(what, failure),
+  reply: dnsFailureReply(subject, failure),
   bogus: failure.bogus,
 })
-
-/** A 4yz reply. */
-export const dnsFailureReply = (what: string, { code, bogus }: Failure): Reply =>
-  bogus
-    ? reply(451, '4.7.324', `DNSSEC validation failed for the ${what}`)
-    : reply(451, '4.4.312', `DNS failed for the ${what}: ${code}`)

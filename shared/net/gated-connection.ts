@@ -36,14 +36,17 @@ export interface Endpoint {
   port: number
 }
 
-/** Milliseconds. After the message's last octet only the attempt's own limit counts: a timeout causes a duplicate. */
+/**
+ * In milliseconds. After the message's last octet, only the attempt's own time limit applies: a timeout causes a
+ * duplicate.
+ */
 export interface SmtpTimeouts {
   connect: number
-  /** The greeting, and separately the TLS handshake. */
+  /** Limits the wait for the greeting, and separately the TLS handshake. */
   greeting: number
-  /** Without data, while a reply to a command is expected. */
+  /** Limits the time without data while a reply to a command is expected. */
   command: number
-  /** Without data, while the message is sent. */
+  /** Limits the time without data while the message is sent. */
   data: number
 }
 
@@ -61,11 +64,14 @@ export interface SessionOptions {
   enforced: HopRequirement
   /** Report-only requirements: checked and reported, not enforced. */
   reportOnly?: readonly ReportOnlyRequirement[]
-  /** SNI; null for an address. */
+  /** The name for SNI; null when the host is an address. */
   serverName: string | null
-  /** Shown when the next hop requests a client certificate. */
+  /** Presented when the next hop requests a client certificate. */
   credentials?: ClientCredentials | null
-  /** Checks the chain's revocation. Never throws, and limits its own time. Without it, the status is undetermined. */
+  /**
+   * Checks the chain's revocation. Never throws, and limits its own time. When it is absent, the status is
+   * undetermined.
+   */
   checkRevocation?: (question: EncodedChain, signal: AbortSignal) => Promise<Revocation>
   timeouts: SmtpTimeouts
   /** Ends the session at any point. */
@@ -91,11 +97,11 @@ export type Milestone =
 
 /** The result of one message in a session. */
 export interface Transaction {
-  /** By address; 2xx means accepted. */
+  /** The replies by recipient address; 2yz means accepted. */
   replies: Map<string, Reply>
   /**
-   * MAIL was refused, or the connection ended before its reply, so nothing of the message was sent. In a session that
-   * has carried other messages, the cause may be the session and not the message.
+   * MAIL was refused, or the connection ended before the reply to MAIL, so nothing of the message was sent. In a
+   * session that has carried other messages, the cause may be the session and not the message.
    */
   isNotBegun: boolean
   /** The addresses without a reply to the whole message: the server may have accepted it. */
@@ -110,7 +116,7 @@ export type EstablishResult =
   | { kind: 'TlsFailed'; tls: ServerTls }
   | { kind: 'Failed'; reply: Reply }
 
-/** Connects, negotiates TLS as far as `startTls` says, and reads the reply to the last EHLO. */
+/** Connects, negotiates TLS according to `startTls`, and reads the reply to the last EHLO. */
 export async function establishConnection(
   hop: Endpoint,
   options: SessionOptions,
@@ -138,7 +144,7 @@ function connectSocket(
       socket.setTimeout(0).removeAllListeners('timeout')
       resolve(socket)
     })
-    // Never removed: the attempt's limit may destroy the socket when no other listener is left.
+    // Never removed: the abort signal may destroy the socket when no other listener is left.
     socket.on('error', resolve)
   })
 }
@@ -154,12 +160,12 @@ interface ClientInternals {
 }
 
 /**
- * The limit of received data: some forty lines for each of a hundred recipients. The client limits a reply but not the
+ * Received data is limited to some forty lines for each of a hundred recipients. The client limits a reply but not the
  * queue of replies: a server that sends empty lines without end would take memory and time from other deliveries.
  */
 const receiveLimits = { octets: 1024 * 1024, lines: 4096 }
 
-/** The fields that the client adds to its envelope. */
+/** The fields that nodemailer's client adds to its envelope. */
 interface EnvelopeProgress {
   accepted?: string[]
   rejectedErrors?: (SmtpError & { recipient?: string })[]
@@ -167,15 +173,15 @@ interface EnvelopeProgress {
 
 interface SendResult {
   reply: Reply
-  /** Whether it is the reply to MAIL. */
+  /** Whether `reply` is the reply to MAIL. */
   isSenderRefused: boolean
-  /** Whether the connection ended without a reply. */
+  /** Whether the connection ended before a reply. */
   isConnectionLost: boolean
   /** Whether the whole message was sent without a reply to it. */
   isUnanswered: boolean
 }
 
-/** Milliseconds for the reply to RSET or QUIT. */
+/** Timeout for the reply to RSET or QUIT. */
 const quitTimeoutMs = 5_000
 
 const allowedBeforeTls = /^(?:EHLO|HELO|STARTTLS|QUIT)\b/
@@ -223,7 +229,7 @@ export class GatedConnection {
 
   /** Connects, up to the reply to the last EHLO. */
   greet(): Promise<EstablishResult> {
-    const greeted = (resolve: (establishing: EstablishResult) => void) => {
+    const greeted = (resolve: (result: EstablishResult) => void) => {
       const fail = (error: SmtpError) => resolve(this.#classifyFailure(error))
       this.#client.once('error', fail)
       this.#client.connect((error) => {
@@ -269,7 +275,7 @@ export class GatedConnection {
     return replyForError(unexpectedReplyError(unexpected))
   }
 
-  /** Data from the server before a command: it would count as the reply to the next command. */
+  /** Data from the server before a command: it would be taken as the reply to the next command. */
   get #unexpectedData(): string | null {
     const { _responseQueue, _remainder } = this.#client as unknown as ClientInternals
     return [..._responseQueue, _remainder].find((line) => line.trim() !== '') ?? null
@@ -376,7 +382,7 @@ export class GatedConnection {
 
   /** Sends the envelope and the message, and resolves with the reply to the message or the failure. */
   #sendMessage(envelope: { from: string; to: string[] }, source: Readable): Promise<SendResult> {
-    const sendMessage = (resolve: (what: SendResult) => void) => {
+    const sendMessage = (resolve: (result: SendResult) => void) => {
       this.#client.send(envelope, source, (error, info) => {
         if (!error)
           return resolve({
@@ -404,26 +410,25 @@ export class GatedConnection {
   }
 
   /** RFC 5321 §6.1: the client cannot find out whether a message without its final reply was accepted. */
-  #failureReply(error: SmtpError, sent: boolean): Reply {
+  #failureReply(error: SmtpError, isMessageSent: boolean): Reply {
     const answer = this.#options.signal.aborted && !error.response ? timedOutReply : replyForError(error)
     if (error.response) return answer
-    return sent
+    return isMessageSent
       ? { ...answer, text: `${answer.text}, after the message and before its reply: it may arrive twice` }
       : answer
   }
 
   #contentStream(content: Buffer): Readable {
-    const wait = (milliseconds: number) => this.#setIdleTimeout(milliseconds)
     const { data } = this.#options.timeouts
     const received = this.#received
-    const chunks = function* () {
-      wait(data)
+    const chunks = function* (this: GatedConnection) {
+      this.#setIdleTimeout(data)
       for (let at = 0; at < content.length; at += chunkOctets) yield content.subarray(at, at + chunkOctets)
-      wait(0)
-      // The final reply has its own limit: a long reply must not cause a duplicate of an accepted message.
+      this.#setIdleTimeout(0)
+      // The limit starts again for the final reply: a long reply must not cause a duplicate of an accepted message.
       received.octets = received.lines = 0
     }
-    return Readable.from(chunks(), { objectMode: false })
+    return Readable.from(chunks.call(this), { objectMode: false })
   }
 
   #installGate(): void {
@@ -449,10 +454,10 @@ export class GatedConnection {
     const client = this.#client as unknown as ClientInternals
     if (typeof client._actionDATA !== 'function')
       throw new Error('nodemailer is not supported: SMTPConnection has no method _actionDATA')
-    const read = client._actionDATA.bind(client)
+    const readDataReply = client._actionDATA.bind(client)
     client._actionDATA = (answer, callback) => {
       const unexpectedReply = /^2/.test(answer) ? answer : /^3/.test(answer) ? this.#unexpectedData : null
-      if (unexpectedReply === null) return read(answer, callback)
+      if (unexpectedReply === null) return readDataReply(answer, callback)
       callback(unexpectedReplyError(unexpectedReply))
       this.#client.close()
     }
@@ -462,7 +467,8 @@ export class GatedConnection {
     const { onMilestone } = this.#options
     const answer = this.#client.lastServerResponse || ''
     if (command.startsWith('EHLO')) onMilestone?.(this.#client.secure ? 'Secured' : 'Greeted', answer)
-    // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS the client has nothing more to require.
+    // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS, requireTLS is met, and it would make the client
+    // refuse HELO.
     if (this.#client.secure) this.#client.options.requireTLS = false
     if (command === 'STARTTLS') onMilestone?.('TlsAsked', answer)
   }
@@ -471,12 +477,13 @@ export class GatedConnection {
     const client = this.#client as unknown as ClientInternals
     if (typeof client._onData !== 'function')
       throw new Error('nodemailer is not supported: SMTPConnection has no method _onData')
-    const read = client._onData.bind(client)
+    const readChunk = client._onData.bind(client)
     client._onData = (chunk) => {
       const received = this.#received
       received.octets += chunk.length
       for (let at = chunk.indexOf('\n'); at >= 0; at = chunk.indexOf('\n', at + 1)) received.lines += 1
-      if (received.octets <= receiveLimits.octets && received.lines <= receiveLimits.lines) return read(chunk)
+      if (received.octets <= receiveLimits.octets && received.lines <= receiveLimits.lines)
+        return readChunk(chunk)
       const socket = this.#client._socket
       if (socket) socket.destroy(Object.assign(new Error('flood'), { code: 'EPROTO' }))
     }
@@ -503,21 +510,22 @@ export class GatedConnection {
 }
 
 /**
- * The trust anchors of the handshake: those of the enforced requirement, if it needs a chain. Else, of the report-only
- * ones, the public roots first: assess-server-tls.ts can verify a chain to other anchors later, but not to the roots.
+ * The trust anchors of the handshake: those of the enforced requirement, if it needs a chain. Otherwise those of a
+ * report-only requirement, preferably one with the public roots: assess-server-tls.ts can verify a chain to other
+ * anchors later, but not to the roots.
  */
 function trustAnchorsFor({ enforced, reportOnly = [] }: SessionOptions): readonly string[] {
   if (requiresChain(enforced)) return enforced.certificateAuthorities
   const chainRequirements = reportOnly.map(({ requirement }) => requirement).filter(requiresChain)
-  const chosen =
+  const selected =
     chainRequirements.find(({ certificateAuthorities }) => certificateAuthorities.length === 0) ??
     chainRequirements[0]
-  return (chosen ?? enforced).certificateAuthorities
+  return (selected ?? enforced).certificateAuthorities
 }
 
 const connectionEnded: SmtpError = Object.assign(new Error('ended'), { code: 'ECONNRESET' })
 
-/** A 4yz or 5yz reply counts, even before its command. */
+/** A 4yz or 5yz response is the reply of the attempt, even when it arrived before its command. */
 const unexpectedReplyError = (response: string): SmtpError =>
   Object.assign(new Error('out of turn'), { code: 'EPROTOCOL', response })
 

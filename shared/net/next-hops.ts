@@ -1,8 +1,8 @@
 /**
- * The addresses of a route's next hops, best first. The attack (SSRF): a recipient domain's DNS leads into the
- * deployment's network or to a metadata service (169.254.169.254). The defence: an address found through MX must be
- * public, or in a network that the deployment lists; the connection is made to the checked address. Smart hosts are the
- * administrator's own choice and may be anywhere.
+ * The addresses of a route's next hops, best first. The attack (SSRF): a recipient domain's DNS names an address in the
+ * deployment's network or of a metadata service (169.254.169.254). The defence: an address found by MX lookup must be
+ * public, or in a network that the deployment lists; the connection is made to the checked address. Smart hosts are
+ * named by the administrator and may have any address.
  */
 import { isIP } from 'node:net'
 import type { Route, SmartHost } from '../contract/jobs.ts'
@@ -11,9 +11,10 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
 import type { HopFacts } from '../policy/transport-security.ts'
 import { createAddressFilter } from './address-filter.ts'
-import { dnsFailureReply, findDane, noDane } from './find-dane.ts'
+import { dnsFailureReply } from './dns-failure.ts'
+import { findDane, noDane } from './find-dane.ts'
 import type { Endpoint } from './gated-connection.ts'
-import type { Exchange, Resolver } from './resolver.ts'
+import type { MxRecord, Resolver } from './resolver.ts'
 
 export interface NextHop extends Endpoint, Omit<HopFacts, 'domain'> {}
 
@@ -22,9 +23,9 @@ export interface RoutingOptions {
   privateNetworks: readonly string[]
   /** Whether to look for TLSA records of the hosts (RFC 7672). */
   dane: boolean
-  /** In [0, 1); spreads load among hosts of equal preference. */
+  /** Returns a number in [0, 1). It spreads load among hosts of equal preference. */
   random: () => number
-  /** The attempt's limit. */
+  /** Aborts at the attempt's time limit. */
   signal: AbortSignal
 }
 
@@ -32,13 +33,13 @@ export type NextHopsResult = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFo
 
 export type SmtpRoute = Extract<Route, { kind: 'Mx' | 'SmartHosts' }>
 
-/** Addresses and hosts per attempt (RFC 5321 §5.1 permits a limit). */
+/** Limits the addresses and the hosts of an attempt (RFC 5321 §5.1 permits a limit). */
 const maxAddresses = 10
-/** Milliseconds for all DNS queries of an attempt: silent name servers must not use up the attempt's time. */
+/** Limits all DNS queries of an attempt: silent name servers must not use up the attempt's time. */
 const lookupTimeoutMs = 30_000
 const smtpPort = 25
 
-/** @returns at most ten addresses in the order to try them; else a 4yz reply for a temporary failure, or 5yz */
+/** @returns at most ten addresses, best first; otherwise a 4yz reply for a temporary failure, or a 5yz reply */
 export async function findNextHops(
   route: SmtpRoute,
   resolver: Resolver,
@@ -55,7 +56,7 @@ export async function findNextHops(
       })
 }
 
-/** A query that is late fails like one that no name server answers. */
+/** A query that exceeds the time limit fails like a query that no name server answers. */
 function withTimeout(signal: AbortSignal, resolver: Resolver): Resolver {
   return {
     query: (name, type) =>
@@ -103,8 +104,8 @@ async function findHopsOfDomain(
 }
 
 /**
- * RFC 5321 §5.1: only without any MX record is the domain itself the mail exchanger. Hiding the records leads to no
- * other name, so they need no proof.
+ * RFC 5321 §5.1: only a domain without any MX record is its own MX host. An attacker who hides the MX records cannot
+ * introduce another name, so their absence needs no proof.
  */
 async function findHopsOfImplicitMx(
   domain: string,
@@ -118,22 +119,22 @@ async function findHopsOfImplicitMx(
   return notFound(reply(451, '4.4.312', `${domain} has no address that may be used`))
 }
 
-/** RFC 7505 §3: null MX is a single record with an empty exchange. Beside other records it is ignored. */
-function isNullMx(records: readonly Exchange[]): boolean {
+/** RFC 7505 §3: null MX is a single record with an empty host name. Beside other records it is ignored. */
+function isNullMx(records: readonly MxRecord[]): boolean {
   return records.length > 0 && records.every(({ exchange }) => isRootName(exchange))
 }
 
 const isRootName = (exchange: string): boolean => exchange === '' || exchange === '.'
 
 /** RFC 5321 §5.1: by preference; equal preferences in random order. */
-function sortMxHosts(records: readonly Exchange[], random: () => number): string[] {
-  const usable = shuffle(records, random).sort((one, other) => one.preference - other.preference)
-  const names = usable.map(({ exchange }) => (isRootName(exchange) ? null : normaliseDomain(exchange)))
+function sortMxHosts(records: readonly MxRecord[], random: () => number): string[] {
+  const sorted = shuffle(records, random).sort((first, second) => first.preference - second.preference)
+  const names = sorted.map(({ exchange }) => (isRootName(exchange) ? null : normaliseDomain(exchange)))
   return [...new Set(names.filter((name) => name !== null))]
 }
 
 interface HostToResolve extends SmartHost, Pick<HopFacts, 'foundBy' | 'authentic'> {
-  /** The names of the domain whose MX records name the host; its certificate may be for them too. */
+  /** The names of the domain whose MX records name the host; its certificate may also be for them. */
   mxDomains: readonly string[]
 }
 
@@ -203,7 +204,7 @@ async function resolveAddresses(host: string, resolver: Resolver): Promise<Addre
 function shuffle<T>(items: readonly T[], random: () => number): T[] {
   return items
     .map((item) => ({ item, at: random() }))
-    .sort((one, other) => one.at - other.at)
+    .sort((first, second) => first.at - second.at)
     .map(({ item }) => item)
 }
 

@@ -1,7 +1,7 @@
 /**
  * A stub resolver that reports whether DNSSEC proves an answer. It does not validate: it trusts the AD bit of the
- * configured resolver. So that resolver must validate, and the path to it must be trusted: TLS, the same machine or a
- * private network (RFC 4035 §4.9.3, RFC 7672 §2.1.1). With a resolver that sets no AD bit, every domain counts as
+ * configured resolver. So that resolver must validate, and the path to it must be trustworthy: TLS, the same machine or
+ * a private network (RFC 4035 §4.9.3, RFC 7672 §2.1.1). With a resolver that sets no AD bit, every domain is treated as
  * unsigned.
  */
 import { randomInt } from 'node:crypto'
@@ -14,8 +14,8 @@ import { queryByTcp, queryByUdp, type TransportFailure } from './dns/transport.t
 
 export type {
   DnsAnswer,
-  MxRecord as Exchange,
-  RecordData as RecordOf,
+  MxRecord,
+  RecordData,
   RecordType,
   Resolver,
 } from './dns/answer.ts'
@@ -27,18 +27,18 @@ export interface QueryRound {
   timeoutMs: number
 }
 
-/** TCP last: a firewall may drop the datagrams of a server. */
+/** TCP comes last, in case a firewall drops the datagrams of a server. */
 const defaultRounds: readonly QueryRound[] = [
   { transport: 'Datagram', timeoutMs: 2_000 },
   { transport: 'Datagram', timeoutMs: 3_000 },
   { transport: 'Stream', timeoutMs: 5_000 },
 ]
 
-/** Aliases in a row, over all replies. */
+/** Limit of the alias chain of one query, over all replies. */
 const maxAliases = 16
 
 /**
- * @param servers in the form of `parseNameServers`; empty means those of the system
+ * @param servers in the form of `parseNameServers`; empty means the system's servers
  * @param channel options of TLS connections
  * @throws Error that names the invalid server
  */
@@ -63,7 +63,10 @@ export function createResolver(
 
 type Answer = DnsAnswer<RecordData[RecordType]>
 
-/** RFC 7672 §2.1.3: follows an alias without its target by another query; after an insecure alias all is insecure. */
+/**
+ * RFC 7672 §2.1.3: queries the target of an alias when the reply lacks it; after an insecure alias the whole answer is
+ * insecure.
+ */
 async function resolve(rotation: ServerRotation, question: Question, signal: AbortSignal): Promise<Answer> {
   let { name } = question
   let secure = true
@@ -131,7 +134,7 @@ class ServerRotation {
     this.#rounds = rounds
   }
 
-  /** When none answers, a server's error reply is reported before a timeout: it says more. */
+  /** When no server answers, a server's error reply is preferred to a timeout, because it is more specific. */
   async query(question: Question, signal: AbortSignal): Promise<QueryResult> {
     let refusal: QueryResult | null = null
     let lastTimeout = failedAnswer('ETIMEOUT')
@@ -167,11 +170,11 @@ async function queryServer(
   round: QueryRound,
   signal: AbortSignal,
 ): Promise<QueryResult | TransportFailure> {
-  const ask = (checkingDisabled = false) =>
+  const sendOnce = (checkingDisabled = false) =>
     queryWithEdnsFallback(server, question, { checkingDisabled }, round, signal)
-  const reply = await ask()
+  const reply = await sendOnce()
   if (reply.kind !== 'Answered' || isAnswer(reply)) return reply
-  if (reply.rcode === servFailRcode) return diagnoseServFail(reply, ask)
+  if (reply.rcode === servFailRcode) return diagnoseServFail(reply, sendOnce)
   return failedAnswer(errorCodeOf(reply))
 }
 
@@ -184,17 +187,17 @@ const servFailRcode = 2
 const isDnssecError = (error: number): boolean => error >= 6 && error <= 12
 
 /**
- * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error it does if the query succeeds with
- * checking disabled, and fails again without.
+ * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error, it does if the query succeeds with
+ * checking disabled and fails again with checking enabled.
  */
 async function diagnoseServFail(
   reply: DnsReply,
-  ask: (checkingDisabled?: boolean) => Promise<(DnsReply & { kind: 'Answered' }) | TransportFailure>,
+  sendAgain: (checkingDisabled?: boolean) => Promise<(DnsReply & { kind: 'Answered' }) | TransportFailure>,
 ): Promise<QueryResult | TransportFailure> {
   if (reply.errors.some(isDnssecError)) return failedAnswer('ESERVFAIL', true)
-  const unchecked = await ask(true)
+  const unchecked = await sendAgain(true)
   if (unchecked.kind !== 'Answered' || !isAnswer(unchecked)) return failedAnswer('ESERVFAIL')
-  const retried = await ask()
+  const retried = await sendAgain()
   if (retried.kind === 'Answered' && isAnswer(retried)) return retried
   return failedAnswer('ESERVFAIL', retried.kind === 'Answered' && retried.rcode === servFailRcode)
 }
@@ -206,7 +209,7 @@ const codesByRcode = new Map([
   [5, 'EREFUSED'],
 ])
 
-/** A referral to other servers is no answer. */
+/** A reply with rcode 0 that is no answer is a referral to other servers. */
 const errorCodeOf = ({ rcode }: DnsReply): string =>
   rcode === 0 ? 'EBADRESP' : (codesByRcode.get(rcode) ?? `rcode ${rcode}`)
 
@@ -236,12 +239,12 @@ async function sendQuery(
   { transport, timeoutMs }: QueryRound,
   signal: AbortSignal,
 ): Promise<TransportResult> {
-  const queryOf = (id: number) => ({
+  const createQuery = (id: number) => ({
     query: encodeQuery(question, { ...options, id, isPadded: channel !== null }),
     read: (octets: Buffer) => decodeAnswer(octets, id, question),
   })
-  if (channel) return rejectTruncated(await channel.query(queryOf, timeoutMs, signal))
-  const { query, read } = queryOf(randomInt(0x10000))
+  if (channel) return rejectTruncated(await channel.query(createQuery, timeoutMs, signal))
+  const { query, read } = createQuery(randomInt(0x10000))
   if (transport === 'Datagram') {
     const result = await queryByUdp(address, query, read, timeoutMs, signal)
     if (result.kind === 'Answered' ? !result.truncated : result.code === 'ETIMEOUT') return result

@@ -1,5 +1,5 @@
 /**
- * One attempt through Amazon SES. SES connects to the recipients' servers later, so it shows no address and no TLS
+ * One attempt through Amazon SES. SES connects to the recipients' servers later, so it reports no address and no TLS
  * session. The configuration set of the message only decides whether SES requires TLS.
  */
 import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
@@ -14,11 +14,11 @@ import { outcomeOf } from './smtp-errors.ts'
 export interface SesOptions {
   ses: SESClient
   configurationSets: { requireTls: string; optionalTls: string }
-  /** The attempt's limit. */
+  /** Aborts at the attempt's time limit. */
   signal: AbortSignal
 }
 
-/** The limit of SES for one call. */
+/** SES's limit for one request. */
 const maxDestinations = 50
 
 /** Never throws for an error from SES. */
@@ -28,7 +28,7 @@ export async function deliverBySes(mail: OutboundMessage, options: SesOptions): 
   const outcomes: Outcomes[] = []
   for (let from = 0; from < mail.recipients.length; from += maxDestinations)
     outcomes.push(await send(mail, mail.recipients.slice(from, from + maxDestinations), options))
-  return new Map(outcomes.flatMap((outcomesOfCall) => [...outcomesOfCall]))
+  return new Map(outcomes.flatMap((batchOutcomes) => [...batchOutcomes]))
 }
 
 /** Refuses what SES cannot guarantee. The API does not save such a connector either. */
@@ -68,7 +68,7 @@ async function send(
   }
 }
 
-/** Errors that every attempt with the same message repeats. */
+/** Errors that recur in every attempt with the same message. */
 const permanentErrors = new Set([
   'MessageRejected',
   'MailFromDomainNotVerified',
@@ -86,7 +86,7 @@ function replyForSesError(error: unknown): Reply {
   return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.4.0', text)
 }
 
-/** SES does not show the next hop's address and TLS session. */
+/** SES does not report the next hop's address and TLS session. */
 const commonFields = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({
   ...fieldsWithoutSession(tls),
   host: 'Amazon SES',

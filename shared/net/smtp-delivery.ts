@@ -1,5 +1,5 @@
 /**
- * One attempt by SMTP. It tries the next hops in order until one begins a mail transaction. A failure before the
+ * One attempt over SMTP. It tries the next hops in order until one begins a mail transaction. A failure before the
  * transaction (no connection, no TLS, a missing extension) leads to the next hop; a reply within it ends the attempt.
  */
 import { isIP } from 'node:net'
@@ -46,7 +46,7 @@ import type { ClientCredentials } from './tls-client.ts'
 /** An attempt's result for one recipient, without number and times. */
 export type Outcome = Omit<Attempt, 'number' | 'at' | 'durationMs'>
 
-/** By recipient address. */
+/** The outcomes by recipient address. */
 export type Outcomes = Map<string, Outcome>
 
 export interface OutboundMessage {
@@ -68,7 +68,7 @@ export interface SessionRecord {
   /** Null for a host to which no session was opened. */
   tls: ServerTls | null
   result: TlsResult
-  /** The fault, for people. */
+  /** Human-readable text of the fault. */
   reason: string | null
 }
 
@@ -79,9 +79,9 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   timeouts: SmtpTimeouts
   /** Returns the domain's published policy (RFC 8461). Never throws. */
   mtaSts(domain: string, signal: AbortSignal): Promise<MtaStsState>
-  /** @throws Error with a message that follows the secret's name and says why it cannot be used */
+  /** @throws Error whose message continues a sentence that begins with the secret's name */
   readCredentials(name: string): Promise<ClientCredentials>
-  /** As in SessionOptions. */
+  /** The `checkRevocation` of SessionOptions. */
   checkRevocation?: SessionOptions['checkRevocation']
   /** Called for each session, and for each host that its policy excludes. */
   recordSession?(session: SessionRecord): void
@@ -89,7 +89,7 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   open?(hop: NextHop, options: SessionOptions, mustBeNew?: boolean): Promise<BatchOpening>
   /** `findNextHops` by default. */
   find?: typeof findNextHops
-  /** The attempt's limit. */
+  /** Aborts at the attempt's time limit. */
   signal: AbortSignal
 }
 
@@ -113,7 +113,7 @@ export const withoutMtaStsForSmartHosts = <O extends Pick<SmtpDeliveryOptions, '
   options: O,
 ): O => (kind === 'Mx' ? options : { ...options, mtaSts: async () => noMtaSts })
 
-/** Like `deliverBySmtp`, with known next hops. */
+/** Delivers to next hops that the caller has found. Never throws for a failure of the network or of a server. */
 export function deliverToHops(
   hops: readonly NextHop[],
   mail: OutboundMessage,
@@ -122,7 +122,7 @@ export function deliverToHops(
   return deliver(async () => ({ kind: 'Found', hops: [...hops] }), mail, options)
 }
 
-/** What all hops of an attempt share. */
+/** Properties that all hops of an attempt share. */
 export interface AttemptPlan {
   senderTls: SenderRequest
   /** The recipients' domain. */
@@ -147,7 +147,7 @@ async function deliver(
   const [recipients, unsendable] = partition(mail.recipients, ({ address }) => isSafeInCommand(address))
   const refused = forEachRecipient(
     unsendable,
-    outcomeWithoutHop(mail.tls, reply(501, '5.1.3', 'Address cannot be sent by SMTP')),
+    outcomeWithoutHop(mail.tls, reply(501, '5.1.3', 'Address cannot be sent over SMTP')),
   )
   if (recipients.length === 0) return refused
   return new Map([...refused, ...(await tryHops(findHops, { ...mail, recipients }, options))])
@@ -163,7 +163,7 @@ async function tryHops(
   const { message, recipients, tls } = mail
   const outcomesWithReply = (answer: Reply) => outcomesWithoutHop(mail, answer)
   if (!isSafeInCommand(message.envelope.mailFrom))
-    return outcomesWithReply(reply(501, '5.1.7', "Sender's address cannot be sent by SMTP"))
+    return outcomesWithReply(reply(501, '5.1.7', "Sender's address cannot be sent over SMTP"))
   const senderTls = senderTlsOf(mail)
   const { dane } = usesPublishedPolicies(tls, senderTls)
   const [hopsResult, plan] = await Promise.all([findHops(dane), planAttempt(mail, options, senderTls)])
@@ -179,7 +179,7 @@ async function tryHops(
   return forEachRecipient(recipients, selectOutcome(failures))
 }
 
-/** Collects what the decision about the first host needs. Never throws. */
+/** Collects the inputs of the decision about a hop. Never throws. */
 export async function planAttempt(
   mail: OutboundMessage,
   options: SmtpDeliveryOptions,
@@ -215,29 +215,30 @@ async function credentialsFor(
 }
 
 /**
- * The outcome when no hop began a transaction. Unmet TLS comes first, since an administrator must act on it. A
- * temporary failure comes next, since that hop may still accept the message; else the last refusal counts.
+ * The outcome when no hop began a transaction. An unmet TLS requirement comes first, because an administrator must act
+ * on it. A temporary failure comes next, because that hop may still accept the message. Otherwise the last refusal is
+ * the outcome.
  */
 export function selectOutcome(failures: readonly Outcome[]): Outcome {
   const order = ['TlsNotMet', 'TemporaryFailure', 'PermanentFailure']
   const worst = order.find((outcome) => failures.some((failure) => failure.outcome === outcome))
   const selected = failures.findLast(({ outcome }) => outcome === worst)
-  if (selected === undefined) throw new Error('an attempt without a next hop has no failure to conclude from')
+  if (selected === undefined) throw new Error('an attempt without a next hop has no failure')
   return selected
 }
 
 async function tryHop(hop: NextHop, context: AttemptContext): Promise<Outcomes | Outcome> {
   const { mail, plan } = context
   const decision = decideHop(mail.tls, plan.senderTls, { ...hop, domain: plan.domain }, plan.mtaSts)
-  const at = hopFields(hop, decision)
+  const fields = hopFields(hop, decision)
   if (decision.kind === 'Refuse') {
     recordSession(context, hop, decision, { tls: null, result: decision.fault.result, fault: decision.fault })
     const { outcome, fault } = decision
-    return { ...at, tls: null, tlsResult: fault.result, reportOnly: null, outcome, reply: fault.reply }
+    return { ...fields, tls: null, tlsResult: fault.result, reportOnly: null, outcome, reply: fault.reply }
   }
-  const over = (mustBeNew: boolean) => tryOverSession(hop, decision, mustBeNew, context)
-  const result = await over(false)
-  return result === 'NotBegun' ? ((await over(true)) as Outcomes | Outcome) : result
+  const trySession = (mustBeNew: boolean) => tryOverSession(hop, decision, mustBeNew, context)
+  const result = await trySession(false)
+  return result === 'NotBegun' ? ((await trySession(true)) as Outcomes | Outcome) : result
 }
 
 /** `NotBegun`: a session that had carried other messages did not begin this transaction. */
@@ -248,26 +249,26 @@ async function tryOverSession(
   context: AttemptContext,
 ): Promise<Outcomes | Outcome | 'NotBegun'> {
   const { mail, plan, options } = context
-  const at = hopFields(hop, decision)
+  const fields = hopFields(hop, decision)
   const opening = await open(hop, sessionOptionsFor(hop, decision, plan, options), mustBeNew, options)
   if (opening.kind === 'Failed') {
     const outcome = outcomeOf(opening.reply)
-    return { ...at, tls: null, tlsResult: null, reportOnly: null, outcome, reply: opening.reply }
+    return { ...fields, tls: null, tlsResult: null, reportOnly: null, outcome, reply: opening.reply }
   }
-  const failed = opening.kind === 'TlsNotMet' ? opening.fault : null
+  const enforcedFault = opening.kind === 'TlsNotMet' ? opening.fault : null
   const reportOnlyFault = opening.kind === 'Admitted' ? opening.reportOnlyFault : null
   // A report-only fault is the result only when nothing is enforced.
-  const fault = failed ?? (forcesTls(decision.enforced) ? null : reportOnlyFault)
+  const fault = enforcedFault ?? (forcesTls(decision.enforced) ? null : reportOnlyFault)
   const tlsResult = fault?.result ?? unrequiredTlsResult(opening.tls)
-  // RFC 8460 counts sessions, not messages.
+  // A TLS report (RFC 8460) counts sessions, not messages.
   if (!opening.isFromEarlier)
     recordSession(context, hop, decision, { tls: opening.tls, result: tlsResult, fault })
-  const tls = toAttemptTls(opening.tls, decision, failed, reportOnlyFault)
+  const tls = toAttemptTls(opening.tls, decision, enforcedFault, reportOnlyFault)
   if (opening.kind === 'TlsNotMet')
-    return { ...at, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
+    return { ...fields, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
   const reportOnly = reportOnlyFault?.reply ?? null
-  const sendResult = await runTransaction(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
-  return sendResult.notBegun && opening.isFromEarlier ? 'NotBegun' : sendResult.outcomes
+  const sendResult = await runTransaction(opening.session, mail, { ...fields, tls, tlsResult, reportOnly })
+  return sendResult.isNotBegun && opening.isFromEarlier ? 'NotBegun' : sendResult.outcomes
 }
 
 const open = (
@@ -302,14 +303,14 @@ function recordSession(
   decision: HopDecision,
   { tls, result, fault }: { tls: ServerTls | null; result: TlsResult; fault: TlsFault | null },
 ): void {
-  const trials = decision.kind === 'Try' ? decision.reportOnlyRequirements : []
+  const reportOnly = decision.kind === 'Try' ? decision.reportOnlyRequirements : []
   const reason = fault?.reply.text ?? null
   options.recordSession?.({
     domain,
     hop,
     mtaSts,
     enforced: decision.enforced,
-    reportOnly: trials,
+    reportOnly,
     tls,
     result,
     reason,
@@ -320,36 +321,36 @@ async function runTransaction(
   session: LentSession,
   { message, recipients, content }: OutboundMessage,
   common: Omit<Outcome, 'outcome' | 'reply'>,
-): Promise<{ outcomes: Outcomes | Outcome; notBegun: boolean }> {
+): Promise<{ outcomes: Outcomes | Outcome; isNotBegun: boolean }> {
   const traits = traitsOf(message.envelope, recipients, content)
   try {
     const refusal = session.findRefusal(traits)
     if (refusal)
       return {
         outcomes: { ...common, outcome: outcomeOf(refusal), reply: refusal },
-        notBegun: false,
+        isNotBegun: false,
       }
     const { replies, isNotBegun, unanswered } = await session.send(traits, recipients, content)
-    const encrypted = common.tls !== null
+    const isEncrypted = common.tls !== null
     const outcomeEntries = [...replies].map(([address, answer]): [string, Outcome] => [
       address,
       {
         ...common,
         dsnPassedOn: session.supportsDsn,
         ...(unanswered.includes(address) && { unanswered: true }),
-        ...toOutcome(answer, encrypted),
+        ...toOutcome(answer, isEncrypted),
       },
     ])
-    return { outcomes: new Map(outcomeEntries), notBegun: isNotBegun }
+    return { outcomes: new Map(outcomeEntries), isNotBegun }
   } finally {
     session.close()
   }
 }
 
 /** RFC 3207 §4: 530 in the clear requires TLS. Opportunistic TLS that failed may succeed in a later attempt. */
-function toOutcome(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' | 'reply'> {
+function toOutcome(answer: Reply, isEncrypted: boolean): Pick<Outcome, 'outcome' | 'reply'> {
   if (answer.code < 300) return { outcome: 'Delivered', reply: answer }
-  const isTlsRequired = !encrypted && answer.code === 530
+  const isTlsRequired = !isEncrypted && answer.code === 530
   const finalReply = isTlsRequired
     ? reply(451, '4.7.0', `Next hop requires TLS, which could not be established: ${answer.text}`)
     : answer
@@ -359,17 +360,17 @@ function toOutcome(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' |
 function toAttemptTls(
   tls: ServerTls,
   { enforced, reportOnlyRequirements: reportOnly }: Extract<HopDecision, { kind: 'Try' }>,
-  failed: TlsFault | null,
+  enforcedFault: TlsFault | null,
   reportOnlyFault: TlsFault | null,
 ): AttemptTls | null {
   if (tls.kind !== 'Established') return null
   const { protocol, cipher, group, fingerprint256 } = tls
   const isReportOnlyVerified =
     reportOnlyFault === null && reportOnly.some(({ requirement }) => requiresVerification(requirement))
-  const verified = failed === null && (requiresVerification(enforced) || isReportOnlyVerified)
+  const verified = enforcedFault === null && (requiresVerification(enforced) || isReportOnlyVerified)
   const notVerified = verified
     ? null
-    : ((failed ?? reportOnlyFault)?.reply.text ?? notVerifiedReason(tls.trustError))
+    : ((enforcedFault ?? reportOnlyFault)?.reply.text ?? notVerifiedReason(tls.trustError))
   const { revocation } = tls
   return {
     ...{ protocol, cipher, group, verified, notVerified, fingerprint256 },
@@ -379,19 +380,19 @@ function toAttemptTls(
   }
 }
 
-/** Characters of the revocation detail in the trace. */
+/** Limit of the revocation detail in the trace, in characters. */
 const maxDetailLength = 300
 
 const notVerifiedReason = (trustError: string | null): string =>
   trustError === null ? 'Not required' : `Not required; the certificate would not be trusted: ${trustError}`
 
-/** Excludes characters that would end the path, the command or the line. */
+/** Whether the address has no character that would end the path, the command or the line. */
 function isSafeInCommand(address: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are refused
   return !/[\x00-\x1f\x7f<>]|^\s|\s$/.test(address)
 }
 
-/** The outcome without any next hop. */
+/** The outcome of an attempt that tried no next hop. */
 export const outcomesWithoutHop = (
   { recipients, tls }: Pick<OutboundMessage, 'recipients' | 'tls'>,
   answer: Reply,

@@ -5,13 +5,13 @@ import { isPermanent, parseReply, reply } from '../mail/reply.ts'
 /** An error of the network or of the SMTP client; `response` is the server's reply that caused it, if any. */
 export interface SmtpError extends Error {
   code?: string
-  /** The code of the system or of OpenSSL that caused the client's own. */
+  /** The code of the system or of OpenSSL that caused the client's code. */
   originalCode?: string
   response?: string
   command?: string
 }
 
-/** As far as known, the next hop accepted no part of the message. */
+/** The outcome of an attempt in which the next hop is not known to have accepted the message. */
 export type FailedOutcome = Exclude<Attempt['outcome'], 'Delivered'>
 
 const unreachableCodes = new Set([
@@ -23,7 +23,7 @@ const unreachableCodes = new Set([
   'EHOSTDOWN',
 ])
 
-/** The server's reply when it gave one, else 4.4.315–4.4.318 by the kind of connection failure. */
+/** Returns the server's reply if there is one, else 4.4.315–4.4.318 by the kind of connection failure. */
 export function replyForError(error: SmtpError): Reply {
   if (error.response) {
     const serverReply = parseReply(error.response)
@@ -40,7 +40,7 @@ export function replyForError(error: SmtpError): Reply {
 
 export const timedOutReply: Reply = reply(451, '4.4.315', 'Connection timed out')
 
-/** The most specific code of an error, else its message. */
+/** Returns the most specific code of an error, else its message. */
 export function causeOf({ originalCode, code, message }: SmtpError): string {
   return originalCode ?? code ?? message
 }

@@ -16,25 +16,26 @@ import {
 } from './gated-connection.ts'
 
 export type SessionOpening<Session = SmtpSession> =
-  /** With the fault of the first report-only requirement that is not met. */
+  /** `reportOnlyFault`: the fault of the first report-only requirement that is not met. */
   | { kind: 'Admitted'; session: Session; tls: ServerTls; reportOnlyFault: TlsFault | null }
   /** The enforced requirement is not met. */
   | { kind: 'TlsNotMet'; fault: TlsFault; tls: ServerTls }
-  /** No session was established; 4yz or 5yz. */
+  /** No session was established; the reply is 4yz or 5yz. */
   | { kind: 'Failed'; reply: Reply }
 
 /** Connects, negotiates TLS and assesses it. An opportunistic session whose TLS fails starts again in the clear. */
 export async function openSession(hop: Endpoint, options: SessionOptions): Promise<SessionOpening> {
-  const forced = forcesTls(options.enforced)
-  const first = await establishConnection(hop, options, forced ? 'Required' : 'WhenOffered')
-  if (first.kind === 'Failed') return first
-  if (first.kind === 'Established') return meetsTlsRequirement(first.connection, first.tls, options)
-  if (forced) return tlsNotMet(options.enforced, first.tls)
-  const second = await establishConnection(hop, options, 'Never')
-  if (second.kind === 'Failed') return second
-  return second.kind === 'Established'
-    ? meetsTlsRequirement(second.connection, first.tls, options)
-    : tlsNotMet(options.enforced, first.tls)
+  const isForced = forcesTls(options.enforced)
+  const firstResult = await establishConnection(hop, options, isForced ? 'Required' : 'WhenOffered')
+  if (firstResult.kind === 'Failed') return firstResult
+  if (firstResult.kind === 'Established')
+    return meetsTlsRequirement(firstResult.connection, firstResult.tls, options)
+  if (isForced) return tlsNotMet(options.enforced, firstResult.tls)
+  const clearResult = await establishConnection(hop, options, 'Never')
+  if (clearResult.kind === 'Failed') return clearResult
+  return clearResult.kind === 'Established'
+    ? meetsTlsRequirement(clearResult.connection, firstResult.tls, options)
+    : tlsNotMet(options.enforced, firstResult.tls)
 }
 
 async function meetsTlsRequirement(
@@ -68,11 +69,11 @@ async function meetsTlsRequirement(
   // During the revocation check the server may have sent a reply or closed the connection.
   const unusableReason = connection.unusableReason()
   if (unusableReason) return { kind: 'Failed', reply: unusableReason }
-  const tried = reportOnly.map(
+  const allReportOnlyFaults = reportOnly.map(
     ({ requirement }, index) => reportOnlyFaults[index] ?? revocationFault(requirement),
   )
-  const first = tried.find((found) => found !== null) ?? null
-  return { kind: 'Admitted', session: new SmtpSession(connection), tls, reportOnlyFault: first }
+  const reportOnlyFault = allReportOnlyFaults.find((candidate) => candidate !== null) ?? null
+  return { kind: 'Admitted', session: new SmtpSession(connection), tls, reportOnlyFault }
 }
 
 const needsRevocationCheck = ({ revocationCheck }: HopRequirement): boolean => revocationCheck !== 'None'
@@ -85,8 +86,11 @@ async function addRevocation(
   { checkRevocation, signal }: SessionOptions,
 ): Promise<ServerTls> {
   if (tls.kind !== 'Established') return tls
-  const found = await checkRevocation?.({ chain: tls.chain, authorities, at }, signal)
-  return { ...tls, revocation: found ?? { status: 'Unknown', detail: 'revocation is not checked here' } }
+  const revocation = await checkRevocation?.({ chain: tls.chain, authorities, at }, signal)
+  return {
+    ...tls,
+    revocation: revocation ?? { status: 'Unknown', detail: 'no revocation check is configured' },
+  }
 }
 
 function tlsNotMet(enforced: HopRequirement, tls: ServerTls): SessionOpening {
@@ -110,12 +114,12 @@ class SmtpSession {
     return checkExtensions(mail, this.#connection.extensions)
   }
 
-  /** Whether the server supports DSN (RFC 3461), and so notifies the sender itself. */
+  /** Whether the server supports DSN (RFC 3461). Then it notifies the sender itself. */
   get supportsDsn(): boolean {
     return this.#connection.extensions.has('DSN')
   }
 
-  /** Sends the message. One at a time. */
+  /** Sends a message. The previous call must have returned. */
   async send(mail: MessageTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
     this.#connection.openGate(mail, recipients)
     try {
@@ -125,12 +129,12 @@ class SmtpSession {
     }
   }
 
-  /** Whether the connection is open, as far as known, and no reply is outstanding. */
+  /** Whether no end of the connection was noticed, and no reply is outstanding. */
   get isIdle(): boolean {
     return this.#connection.isIdle
   }
 
-  /** Resets a transaction that may be unfinished. @returns whether another may begin */
+  /** Resets a transaction that may be unfinished. @returns whether another transaction may begin */
   prepareForNext(): Promise<boolean> {
     return this.#connection.prepareForNext()
   }

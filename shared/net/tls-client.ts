@@ -1,4 +1,4 @@
-/** TLS as a client of SMTP servers: the options offered, and the session established. */
+/** TLS as a client of SMTP servers: the options of the handshake, and the properties of the session. */
 import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { EstablishedTls } from '../tls/assess-server-tls.ts'
@@ -8,22 +8,25 @@ import { encodedChain, presentedChain } from '../tls/presented-chain.ts'
 import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
 import { cipherSuites } from '../tls/suites.ts'
 
-/** Finite-field DHE too, unlike on the ingress: some partners support nothing else, and the server bears its cost. */
+/**
+ * Unlike the ingress's list, includes finite-field DHE: some partners support nothing else, and the server bears its
+ * cost.
+ */
 const ciphers = [...cipherSuites, 'DHE-RSA-AES256-GCM-SHA384', 'DHE-RSA-AES128-GCM-SHA256'].join(':')
 
 /** The hybrid post-quantum group comes first. */
 const groups = 'X25519MLKEM768:X25519:P-256:P-384'
 
-/** The client certificate and its key, PEM. */
+/** The client certificate and its key, as PEM. */
 export interface ClientCredentials {
   certificate: string
   privateKey: string
 }
 
 /**
- * Every certificate passes the handshake, since opportunistic mail accepts any and a deferral must name the fault;
+ * Every certificate passes the handshake, because opportunistic mail accepts any and a deferral must name the fault;
  * assess-server-tls.ts verifies afterwards. Only an enforced requirement raises the minimum version: for opportunistic
- * mail a higher minimum would only send more mail in the clear.
+ * mail, a higher minimum would only cause more mail to be sent in the clear.
  */
 export function clientTlsOptions(
   enforced: HopRequirement,
@@ -37,7 +40,7 @@ export function clientTlsOptions(
     rejectUnauthorized: false,
     // assess-server-tls.ts compares the certificate with the names of the requirement, not with the host's name.
     checkServerIdentity: () => undefined,
-    // An intermediate CA or the certificate itself can be a trust anchor too (as in chain.ts).
+    // An intermediate CA or the certificate itself can also be a trust anchor (as in chain.ts).
     ...(authorities.length > 0 && { ca: [...authorities], allowPartialTrustChain: true }),
     ...(credentials && { cert: credentials.certificate, key: credentials.privateKey }),
   }
@@ -45,7 +48,7 @@ export function clientTlsOptions(
 
 /**
  * The properties of a finished handshake. Must be called once: Node returns the issuers only with the first call.
- * @param trustedBy the certificate authorities given to the handshake
+ * @param trustedBy the certificate authorities of the handshake
  */
 export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]): EstablishedTls {
   const certificate = socket.getPeerX509Certificate()

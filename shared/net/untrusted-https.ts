@@ -1,9 +1,9 @@
 /**
- * HTTPS requests to a server named by an untrusted domain. The attack: the name leads into the deployment's network or
- * to a metadata service; another server answers; it redirects, never ends or never answers; the response
- * is cut short. The defence: only public addresses and listed networks; the certificate is verified for the name before
- * an octet is sent; no redirects; no proxies from the environment; limits on time and size. The limit: an attacker who
- * gets a certificate for the name is trusted.
+ * HTTPS requests to a server named by an untrusted domain. The attack: the name resolves to an address in the
+ * deployment's network or of a metadata service; another server answers; the server redirects, or never answers, or its
+ * response never ends or is cut short. The defence: only public addresses and listed networks; the certificate is
+ * verified for the name before an octet is sent; no redirects; no proxies from the environment; limits on time and
+ * size. Not covered: an attacker who obtains a certificate for the name.
  */
 import { connect, type TLSSocket } from 'node:tls'
 import { dnsNames } from '../tls/facts.ts'
@@ -62,7 +62,7 @@ function connectVerified(
   })
 }
 
-/** RFC 8461 §3.3: only subject alternative names of type dNSName count. */
+/** RFC 8461 §3.3: only subject alternative names of type dNSName are compared. */
 function findCertificateFault(socket: TLSSocket, host: string): string | null {
   if (!socket.authorized) return `the certificate is not trusted: ${socket.authorizationError ?? 'UNKNOWN'}`
   const subjectAltNames = dnsNames(socket.getPeerX509Certificate()?.subjectAltName ?? '')

@@ -9,7 +9,7 @@ import { createAddressFilter } from './address-filter.ts'
 import type { Resolver } from './resolver.ts'
 
 export interface UntrustedRequest {
-  /** In comparable form, or an IP address. */
+  /** A name in comparable form, or an IP address. */
   host: string
   path: string
   method: 'GET' | 'POST'
@@ -27,18 +27,17 @@ export interface UntrustedRequestOptions {
 }
 
 export interface UntrustedRequestLimits {
-  /** Milliseconds in total, and milliseconds without data. */
   totalMs: number
+  /** Limit of the time without data. */
   idleTimeoutMs: number
-  /** Octets of the response body. */
   maxBodyOctets: number
 }
 
 export type UntrustedResponse =
-  /** Any status. `contentType` is in lower case, without parameters. */
+  /** A response with any status. `contentType` is in lower case, without parameters. */
   { kind: 'Answered'; status: number; contentType: string; body: Buffer } | UntrustedFailure
 
-/** `detail`: for people; may quote the server. */
+/** `detail`: human-readable text that may quote the server. */
 export interface UntrustedFailure {
   kind: 'Failed'
   cause: 'NoAnswer' | 'Certificate'
@@ -54,9 +53,8 @@ export interface UntrustedTransport {
   port?: number
 }
 
-/** Addresses per family. IPv4 comes first. */
+/** IPv4 addresses come first. */
 const maxAddressesPerFamily = 2
-/** Octets of response headers. */
 const maxHeaderOctets = 16_384
 
 /** Tries the host's addresses one after another until a server responds. Never throws. */
@@ -74,7 +72,7 @@ export async function fetchFromAnyAddress(
   let lastFailure = noResponse(`${requestSpec.host} has no address`)
   for (const address of addresses) {
     const answer = await fetchFromAddress(address, requestSpec, limits, signal, transport)
-    // A response, or a bad certificate, from one address counts for the host.
+    // A response or a bad certificate of one address is the result for the host.
     if (answer.kind === 'Answered' || answer.cause === 'Certificate' || signal.aborted) return answer
     lastFailure = answer
   }
@@ -91,8 +89,8 @@ async function resolvePermittedAddresses(
     ? [{ kind: 'Found' as const, records: [host] }]
     : await Promise.all([resolver.query(host, 'A', signal), resolver.query(host, 'AAAA', signal)])
   const byFamily = answers.map((answer) => (answer.kind === 'Found' ? answer.records : []))
-  const allowed = byFamily.map((ofFamily) =>
-    ofFamily.filter(createAddressFilter(privateNetworks)).slice(0, maxAddressesPerFamily),
+  const allowed = byFamily.map((addresses) =>
+    addresses.filter(createAddressFilter(privateNetworks)).slice(0, maxAddressesPerFamily),
   )
   if (allowed.flat().length > 0) return allowed.flat()
   if (byFamily.flat().length > 0) return noResponse(`${host} has no address that may be used`)
@@ -115,7 +113,7 @@ async function fetchFromAddress(
     try {
       return await sendRequest(socket, requestSpec, limits, signal, transport)
     } catch (error) {
-      // Node's HTTP error for a broken connection hides the cause that the socket has.
+      // For a broken connection, Node's HTTP error hides the cause; the socket's error names it.
       throw socket.errored ?? error
     } finally {
       socket.destroy()
@@ -127,7 +125,7 @@ async function fetchFromAddress(
 
 /**
  * Destroys the socket on abort and on timeout. `reject` receives every error of the socket.
- * @param idleTimeoutMs milliseconds without data
+ * @param idleTimeoutMs limit of the time without data
  */
 export function destroyOnAbortOrTimeout(
   socket: Socket,
@@ -144,7 +142,7 @@ export function destroyOnAbortOrTimeout(
   if (signal.aborted) abort()
 }
 
-/** Rejects when the response is not HTTP, is late, or exceeds a limit. */
+/** Rejects when the response is not HTTP or exceeds a limit of time or size. */
 async function sendRequest(
   socket: Socket,
   requestSpec: UntrustedRequest,
@@ -177,18 +175,18 @@ async function sendRequest(
   }
 }
 
-function awaitResponse(sent: ClientRequest, body: Buffer | undefined): Promise<IncomingMessage> {
+function awaitResponse(clientRequest: ClientRequest, body: Buffer | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    sent.on('error', reject)
-    sent.once('upgrade', () => reject(new Error('the server switched to another protocol')))
-    sent.once('response', resolve)
-    sent.end(body)
+    clientRequest.on('error', reject)
+    clientRequest.once('upgrade', () => reject(new Error('the server switched to another protocol')))
+    clientRequest.once('response', resolve)
+    clientRequest.end(body)
   })
 }
 
 /**
  * Refuses a body that ends with the connection, unless the caller can verify it by a signature: an attacker could cut
- * it short, since Node does not distinguish TLS's close_notify from a broken connection (RFC 9112 §8).
+ * it short, because Node does not distinguish TLS's close_notify from a broken connection (RFC 9112 §8).
  */
 async function readBody(
   response: IncomingMessage,

@@ -7,7 +7,7 @@ export const changeEventType = 'Partner Certificate Changed'
 
 /** @throws when EventBridge does not accept the event before the signal */
 export type PublishChange = (
-  place: ObservedEndpoint,
+  endpoint: ObservedEndpoint,
   change: ObservedChange,
   signal: AbortSignal,
 ) => Promise<void>
@@ -15,15 +15,15 @@ export type PublishChange = (
 /** Publishes to the account's default event bus in this Region. */
 export const createChangePublisher =
   (events: Pick<EventBridgeClient, 'send'>): PublishChange =>
-  async (place, change, abortSignal) => {
+  async (endpoint, change, abortSignal) => {
     const entry = {
       Source: changeEventSource,
       DetailType: changeEventType,
       Time: new Date(change.at),
-      Detail: JSON.stringify({ ...place, ...change }),
+      Detail: JSON.stringify({ ...endpoint, ...change }),
     }
     const response = await events.send(new PutEventsCommand({ Entries: [entry] }), { abortSignal })
     // PutEvents responds with 200 even when it refuses an entry.
-    const failed = response.Entries?.find(({ ErrorCode }) => ErrorCode !== undefined)
-    if (failed) throw new Error(`${failed.ErrorCode}: ${failed.ErrorMessage}`)
+    const failedEntry = response.Entries?.find(({ ErrorCode }) => ErrorCode !== undefined)
+    if (failedEntry) throw new Error(`${failedEntry.ErrorCode}: ${failedEntry.ErrorMessage}`)
   }

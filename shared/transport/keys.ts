@@ -1,12 +1,12 @@
 /**
- * Keys of the transport table. Its partitions:
- * - `policy#`: MTA-STS policies by domain
- * - `sessions#`: counted sessions by day and shard
- * - `destination#`: deliveries under way by destination
+ * Keys of the transport table. The table's partitions:
+ * - `policy#`: MTA-STS policies, by domain
+ * - `sessions#`: counted sessions, by day and shard
+ * - `destination#`: leases of concurrent deliveries, by destination
  * - `sent#`, `report#`: TLS reports sent and received, by day
- * - `rate#`: message counts by connector
- * - `revocation#`: CRL and OCSP results by certificate
- * - `observed#`: observed certificates by kind
+ * - `rate#`: message counts, by connector
+ * - `revocation#`: CRL and OCSP results, by certificate
+ * - `observed#`: observed certificates, by kind
  */
 import { createHash } from 'node:crypto'
 import { minuteMs } from '../contract/durations.ts'
@@ -30,7 +30,7 @@ export const sessionsPartition = (day: string, random: number): string =>
 export const sessionsPartitions = (day: string): string[] =>
   Array.from({ length: sessionShardCount }, (_, shard) => `sessions#${day}#${shard}`)
 
-/** The claim on sending a day's report to one address. @param addressDigest digest of that address */
+/** The claim on sending a day's report to one address. @param addressDigest digest of the address */
 export const sentReportKey = (day: string, domain: string, addressDigest: string) => ({
   pk: `sent#${day}`,
   sk: `${domain}#${addressDigest}`,
@@ -45,7 +45,7 @@ export const receivedReportKey = ({ day, id }: { day: string; id: string }) => (
   sk: id,
 })
 
-/** The message count of a connector in a minute. @param minute since 1970 */
+/** The message count of a connector per minute. @param minute minutes since 1970 */
 export const rateKey = (connector: string, minute: number) => ({
   pk: `rate#${connector}`,
   sk: new Date(minute * minuteMs).toISOString().slice(0, 16),
@@ -66,7 +66,7 @@ export const revocationKey = (
 
 export const observedPartition = (kind: ObservedKind): string => `observed#${kind}`
 
-/** Sorts by connector; certificates without a connector come last. */
+/** The keys sort by connector; certificates without a connector come last. */
 export const observedKey = ({ kind, connector, domain, host }: ObservedEndpoint) => ({
   pk: observedPartition(kind),
   sk:
@@ -75,19 +75,19 @@ export const observedKey = ({ kind, connector, domain, host }: ObservedEndpoint)
       : `${connector.id}#${shortenName(host)}`,
 })
 
-/** The number of new hosts in a month, of a connector or of all without one. @param month `YYYY-MM` */
+/** The number of new hosts per month of a connector, or of all hosts without a connector. @param month `YYYY-MM` */
 export const newHostCountKey = (connector: string | null, month: string) => ({
   pk: 'observed#room',
   sk: `${month}#${connector ?? '~'}`,
 })
 
-/** The claim on an expiry notice. @param days before the certificate expires */
+/** The claim on an expiry notice. @param days days before the certificate expires */
 export const expiryNoticeKey = (connector: string | null, fingerprint256: string, days: number) => ({
   pk: 'observed#notices',
   sk: `${connector ?? '~'}#${fingerprint256}#${days}`,
 })
 
-/** Octets. A sort key holds 1024. */
+/** A sort key has at most 1024 octets. */
 const maxNameOctets = 255
 
 const shortenName = (name: string): string =>

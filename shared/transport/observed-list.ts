@@ -6,7 +6,7 @@ import { queryItems } from '../dynamodb/query-items.ts'
 import { Observation, ObservedKind } from '../tls/observed/observation.ts'
 import { observedPartition } from './keys.ts'
 
-/** Where a page ended: the start of the next. */
+/** The position after which the next page begins. */
 export const ObservedPosition = z.strictObject({ kind: ObservedKind, after: z.string().min(1).max(700) })
 export type ObservedPosition = z.infer<typeof ObservedPosition>
 
@@ -17,7 +17,7 @@ export interface ObservedPage {
 
 /** The certificate that a connector accepted last. */
 export interface AcceptedCertificate extends CertificateSummary {
-  /** Accurate to an hour. */
+  /** Accurate to one hour. */
   lastSeen: string
 }
 
@@ -26,14 +26,14 @@ export class ObservedList {
   readonly #table: string
   readonly #maxReadItems: number
 
-  /** @param maxReadItems items read for one page at most */
+  /** @param maxReadItems limits the items that are read for one page */
   constructor(documents: DynamoDBDocumentClient, table: string, maxReadItems = 1000) {
     this.#documents = documents
     this.#table = table
     this.#maxReadItems = maxReadItems
   }
 
-  /** Yields all observations, the organisation's own first. */
+  /** Yields all observations, those of the organisation's certificates first. */
   async *all(now: Date): AsyncGenerator<Observation> {
     for (const kind of ObservedKind.options)
       for await (const { observation } of this.#query(kind, { connector: null, after: null }, now))
@@ -41,26 +41,26 @@ export class ObservedList {
   }
 
   /**
-   * The organisation's own certificates come first, then by connector and host.
+   * Sorted: the organisation's certificates first, then by connector and host.
    * @param connector id; null for all
-   * @param from where the previous page ended, null for the first
+   * @param from position at which the previous page ended; null for the first page
    */
   async page(
     connector: string | null,
-    isWanted: (observation: Observation) => boolean,
+    matches: (observation: Observation) => boolean,
     { from, limit, now }: { from: ObservedPosition | null; limit: number; now: Date },
   ): Promise<ObservedPage> {
     const observations: Observation[] = []
     const { options: kinds } = ObservedKind
-    let read = 0
+    let readCount = 0
     let next: ObservedPosition | null = from
     for (const kind of kinds.slice(from === null ? 0 : kinds.indexOf(from.kind))) {
       const after = from?.kind === kind ? from.after : null
       for await (const { observation, sk } of this.#query(kind, { connector, after }, now)) {
-        if (observations.length === limit || read >= this.#maxReadItems) return { observations, next }
-        read += 1
+        if (observations.length === limit || readCount >= this.#maxReadItems) return { observations, next }
+        readCount += 1
         next = { kind, after: sk }
-        if (isWanted(observation)) observations.push(observation)
+        if (matches(observation)) observations.push(observation)
       }
     }
     return { observations, next: null }

@@ -1,8 +1,9 @@
 /**
- * Stores the observed certificates. The attack: a new host or certificate with each message, to fill the table and to
- * cause cost. The defence: a process writes a host's certificate once an hour; a connector, or all hosts without one
- * together, adds a limited number of hosts a month; a host keeps only its latest certificates. The limit: an attacker
- * who redirects a connector's mail can use up its hosts of the month, and later ones are not recorded.
+ * Stores the observed certificates. The attack: each message presents a new host or certificate, to fill the table and
+ * to cause cost. The defence: a process writes a host's certificate once per hour; a connector, or all hosts without a
+ * connector together, adds a limited number of hosts per month; only the latest certificates of a host are kept. Not
+ * covered: an attacker who redirects a connector's mail can use up the connector's hosts of the month, and later hosts
+ * are not recorded.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds, hourMs } from '../contract/durations.ts'
@@ -14,28 +15,27 @@ import { observe } from '../tls/observed/observe.ts'
 import { newHostCountKey, observedKey } from './keys.ts'
 
 export type RecordResult =
-  /** `change`: from the certificate recorded before. */
+  /** `change`: the difference from the certificate that was recorded before. */
   | { kind: 'Written'; change: ObservedChange | null }
-  /** This process or another one wrote it within the hour. */
+  /** This or another process wrote the certificate within the last hour. */
   | { kind: 'Known' }
   | { kind: 'LimitReached' }
 
-/** From the last observation. Longer than a year, for a partner that sends once a year. */
+/** Starts at the last observation. Longer than a year, for a partner that sends once per year. */
 const retentionSeconds = 400 * daySeconds
-/** From the expiry of the certificate, for a host without a connector. */
+/** Starts at the certificate's expiry, for a host without a connector. */
 const unknownHostRetentionSeconds = 30 * daySeconds
 
-/** New hosts in a month. */
 const maxNewHostsPerMonth = 500
 /** A month's counter must outlive the month. */
 const counterRetentionSeconds = 62 * daySeconds
 
-/** Tries when several writers collide; the last of them leaves it to the next hour. */
+/** Limits the tries when several processes write the same item; after that, the next observation tries again. */
 const maxTries = 3
 
 const newItemCondition = 'attribute_not_exists(pk)'
 const unchangedCondition = 'revision = :revision'
-const belowLimitCondition = 'attribute_not_exists(places) OR places < :most'
+const belowLimitCondition = 'attribute_not_exists(places) OR places < :maxHosts'
 
 interface Item {
   observation: Observation
@@ -126,7 +126,7 @@ export class ObservedTable {
           ConditionExpression: belowLimitCondition,
           ExpressionAttributeValues: {
             ':one': 1,
-            ':most': maxNewHostsPerMonth,
+            ':maxHosts': maxNewHostsPerMonth,
             ':expiresAt': expiryAfter(now, counterRetentionSeconds),
           },
         }),

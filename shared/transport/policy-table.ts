@@ -1,6 +1,6 @@
 /**
- * Stores the MTA-STS policies of other domains until each expires (RFC 8461 §3.3), and the last failed fetch, so that
- * not every worker repeats it. Readers compare the times: DynamoDB deletes expired items late.
+ * Stores the MTA-STS policies of recipient domains until each expires (RFC 8461 §3.3), and the last failed fetch, so
+ * that not every worker repeats the fetch. Readers compare the times: DynamoDB deletes expired items late.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { hourMs } from '../contract/durations.ts'
@@ -14,7 +14,7 @@ import {
 } from '../net/mta-sts/policy-store.ts'
 import { policyKey } from './keys.ts'
 
-/** Milliseconds until an item without a policy expires. */
+/** An item without a policy expires after this time. */
 const failureRetentionMs = hourMs
 
 export class PolicyTable implements PolicyStore {

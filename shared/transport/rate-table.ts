@@ -1,27 +1,25 @@
 /**
- * Message counts of a connector in a minute, over all tasks. An item per connector and minute has one attribute per
- * counting process. Each writes its own total, so a repeated write counts once and a late one replaces no newer total.
- * The limits: a process does not see what others have not written yet. When the table fails, mail continues and the
- * caller counts alone.
+ * Message counts of a connector per minute, over all tasks. An item per connector and minute has one attribute per
+ * counting process. Each process writes its own total, so a repeated write changes nothing, and a late write does not
+ * replace a newer total. Not covered: a process does not know the totals that others have not written yet. When the
+ * table fails, mail continues, and the caller applies the limit to its own count.
  */
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { rateKey } from './keys.ts'
 
-/** What the other processes have written for a connector and minute. */
+/** The sum of the totals that the other processes have written for a connector and minute. */
 export interface OtherCounts {
-  /** Messages. */
   messages: number
   counters: number
 }
 
 export interface RateTableOptions {
-  /** Unique to this process, also over time. Letters, digits, `-` and `_`. */
+  /** Identifies this process, and no later process. Letters, digits, `-` and `_`. */
   counter: string
-  /** Milliseconds before a request to the table times out. */
   timeoutMs: number
 }
 
-/** Seconds that an item outlives its minute. */
+/** Time from the end of an item's minute to its expiry. */
 const retentionSeconds = 3600
 
 const attributeName = (counter: string): string => `by#${counter}`
@@ -39,20 +37,20 @@ export class RateTable {
 
   /**
    * Writes this process's total for the minute so far.
-   * @param connector id
-   * @param minute since 1970
+   * @param connector id of the connector
+   * @param minute minutes since 1970
    * @throws when the table fails or times out; the total may have been written
    */
-  async report(connector: string, minute: number, taken: number): Promise<OtherCounts> {
+  async report(connector: string, minute: number, total: number): Promise<OtherCounts> {
     const ownAttribute = attributeName(this.#options.counter)
     const command = new UpdateCommand({
       TableName: this.#table,
       Key: rateKey(connector, minute),
-      UpdateExpression: 'SET #own = :taken, expiresAt = :expiresAt',
+      UpdateExpression: 'SET #own = :total, expiresAt = :expiresAt',
       // A write that timed out may arrive after the next one.
-      ConditionExpression: 'attribute_not_exists(#own) OR #own <= :taken',
+      ConditionExpression: 'attribute_not_exists(#own) OR #own <= :total',
       ExpressionAttributeNames: { '#own': ownAttribute },
-      ExpressionAttributeValues: { ':taken': taken, ':expiresAt': (minute + 1) * 60 + retentionSeconds },
+      ExpressionAttributeValues: { ':total': total, ':expiresAt': (minute + 1) * 60 + retentionSeconds },
       ReturnValues: 'ALL_NEW',
     })
     const abortSignal = AbortSignal.timeout(this.#options.timeoutMs)
@@ -62,8 +60,8 @@ export class RateTable {
 }
 
 function sumOthers(attributes: Record<string, unknown>, ownAttribute: string): OtherCounts {
-  const otherTotals = Object.entries(attributes).flatMap(([name, taken]) =>
-    name.startsWith('by#') && name !== ownAttribute && typeof taken === 'number' ? [taken] : [],
+  const otherTotals = Object.entries(attributes).flatMap(([name, total]) =>
+    name.startsWith('by#') && name !== ownAttribute && typeof total === 'number' ? [total] : [],
   )
-  return { messages: otherTotals.reduce((sum, taken) => sum + taken, 0), counters: otherTotals.length }
+  return { messages: otherTotals.reduce((sum, total) => sum + total, 0), counters: otherTotals.length }
 }

@@ -16,7 +16,6 @@ export interface LogAndMetrics {
   metrics: Metrics
 }
 
-/** Milliseconds. */
 const timeoutMs = 5_000
 
 /** Never rejects: a failure is logged and counted. */
@@ -53,13 +52,16 @@ export async function recordObservedCertificate(
   }
 }
 
-/** The organisation changes its own certificates itself; without a connector, no certificate was agreed. */
+/**
+ * Whether the change needs an event. The organisation changes its own certificates itself; without a connector, no
+ * certificate was agreed.
+ */
 const shouldPublish = ({ kind, connector }: ObservedEndpoint, { what }: ObservedChange): boolean =>
   kind !== 'Own' && connector !== null && !what.includes('Certificate')
 
-/** The table has the change already, so a lost event loses no information. */
+/** The table already has the change, so no information is lost when the event cannot be published. */
 async function reportChange(
-  place: ObservedEndpoint,
+  endpoint: ObservedEndpoint,
   change: ObservedChange,
   publish: PublishChange,
   { logger, metrics }: LogAndMetrics,
@@ -68,9 +70,9 @@ async function reportChange(
   const changeMetrics = metrics.singleMetric()
   changeMetrics.clearDefaultDimensions()
   changeMetrics.addDimensions({})
-  changeMetrics.addDimensions({ connector: dimensionValue(place.connector?.name ?? '') })
+  changeMetrics.addDimensions({ connector: dimensionValue(endpoint.connector?.name ?? '') })
   changeMetrics.addMetric(Metric.partnerCertificatesChanged, MetricUnit.Count, 1)
-  await publish(place, change, signal).catch((error: Error) =>
-    logger.warn('The event of a changed certificate could not be published', { host: place.host, error }),
+  await publish(endpoint, change, signal).catch((error: Error) =>
+    logger.warn('The event of a changed certificate could not be published', { host: endpoint.host, error }),
   )
 }

@@ -13,7 +13,8 @@ export class RevocationTable implements RevocationStore {
   readonly #owner: 'ingress' | 'delivery'
 
   /**
-   * @param owner namespace: results that the ingress caches at a client's request must not influence deliveries
+   * @param owner namespace of the results: a client must not influence deliveries through results that the ingress
+   * caches
    */
   constructor(documents: DynamoDBDocumentClient, table: string, owner: 'ingress' | 'delivery') {
     this.#documents = documents
@@ -29,8 +30,8 @@ export class RevocationTable implements RevocationStore {
     return Item ? CachedSource.parse(Item.kept) : null
   }
 
-  async save(key: SourceKey, kept: CachedSource): Promise<void> {
-    const Item = { ...this.#keyOf(key), kept, expiresAt: Math.ceil(kept.validUntil / 1000) }
+  async save(key: SourceKey, result: CachedSource): Promise<void> {
+    const Item = { ...this.#keyOf(key), kept: result, expiresAt: Math.ceil(result.validUntil / 1000) }
     await this.#documents.send(new PutCommand({ TableName: this.#table, Item }), requestOptions())
   }
 
@@ -39,7 +40,6 @@ export class RevocationTable implements RevocationStore {
   }
 }
 
-/** Milliseconds before a request to the table times out. */
 const timeoutMs = 1_000
 
 const requestOptions = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) })

@@ -1,8 +1,8 @@
 /**
  * Limits the concurrent deliveries to one destination, over all workers. Each destination's item holds a set of leases,
  * `<end in milliseconds>#<id>`. A worker adds a lease under the condition that the set is not full; a worker that finds
- * it full removes the expired leases of crashed workers. The limit: it only spares the destination, so when the table
- * fails the caller delivers without a slot.
+ * it full removes the expired leases of crashed workers. The limit only spares the destination, so the caller delivers
+ * without a slot when the table fails.
  */
 import { randomUUID } from 'node:crypto'
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
@@ -16,15 +16,14 @@ export interface Slot {
 }
 
 export interface SlotOptions {
-  /** Concurrent deliveries. */
+  /** The limit of concurrent deliveries. */
   maxSlots: number
-  /** Milliseconds; longer than a delivery can take. */
+  /** Longer than a delivery can take. */
   leaseMs: number
-  /** Milliseconds before a request to the table times out. */
   timeoutMs: number
 }
 
-/** Seconds between the end of an item's last lease and its expiry. */
+/** Time from the end of an item's last lease to its expiry. */
 const retentionSeconds = daySeconds
 
 export class Slots {
@@ -58,18 +57,18 @@ export class Slots {
         UpdateExpression: 'ADD leases :added SET expiresAt = :expiresAt',
         // The SDK repeats a write whose response was lost: the lease that it added must not fail the condition.
         ConditionExpression:
-          'attribute_not_exists(leases) OR size(leases) < :most OR contains(leases, :lease)',
+          'attribute_not_exists(leases) OR size(leases) < :maxSlots OR contains(leases, :lease)',
         ExpressionAttributeValues: {
           ':added': new Set([lease]),
           ':lease': lease,
-          ':most': this.#options.maxSlots,
+          ':maxSlots': this.#options.maxSlots,
           ':expiresAt': Math.ceil(leaseEndMs / 1000) + retentionSeconds,
         },
       }),
     )
   }
 
-  /** @returns whether it removed any */
+  /** @returns whether any lease was removed */
   async #removeExpiredLeases(destination: string, now: Date): Promise<boolean> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: slotsKey(destination), ConsistentRead: true }),

@@ -67,7 +67,7 @@ function defaultOf({ schema, isRequired }: Field): string {
   return isRequired ? 'required' : '–'
 }
 
-/** The name under which a schema has a section of its own. */
+/** Returns the name under which a schema has its own section. */
 const nameOf = (schema: JsonSchema): string | undefined => names.get(withoutDescription(schema))
 
 const withoutDescription = ({ description: _, ...schema }: JsonSchema): string => JSON.stringify(schema)
@@ -102,10 +102,12 @@ interface Section {
   rows: string[][]
 }
 
-/** An object that has every field of one before it shows only the others. */
+/** An object that has every field of an earlier object lists only its other fields. */
 function section({ name, description, rows }: Section, index: number, sections: readonly Section[]): string {
   const has = ([path]: string[]) => rows.some(([own]) => own === path)
-  const base = sections.slice(0, index).findLast((other) => other.rows.length > 2 && other.rows.every(has))
+  const base = sections
+    .slice(0, index)
+    .findLast((candidate) => candidate.rows.length > 2 && candidate.rows.every(has))
   const own = rows.filter(([path]) => !base?.rows.some(([shared]) => shared === path))
   const introduction = base && `The fields of ${linkTo(base.name)}, and:`
   const head = isInput(name) ? ['Field', 'Type', 'Default', 'Meaning'] : ['Field', 'Type', 'Meaning']
@@ -116,9 +118,9 @@ export const apiPage = (): string =>
   page(
     'API reference',
     'the OpenAPI document (`functions/connector-api/openapi.ts`)',
-    '[The HTTP API](../api.md) says how to use it and what each problem means. A problem is `application/problem+json` with the fields of [Problem](#problem) and `type` `about:blank`. Any request may also be answered with 500 or 503.',
+    '[The HTTP API](../api.md) describes its use and each problem. A problem is `application/problem+json` with the fields of [Problem](#problem) and `type` `about:blank`. Any request may also be answered with 500 or 503.',
     '## Requests',
-    table(['Request', 'What it does', 'Body', 'Answer', 'Problems'], operations.map(operationRow)),
+    table(['Request', 'Effect', 'Body', 'Answer', 'Problems'], operations.map(operationRow)),
     '## Parameters',
     table(['Parameter', 'Type', 'Default', 'Meaning', 'Requests'], parameterRows()),
     '## Objects',

@@ -8,7 +8,7 @@ export const commandsPage = (): string =>
   page(
     'Commands',
     '`cli/`',
-    'What `npx mailflow --help` and `npx mailflow COMMAND --help` print. [The command line](../command-line.md) says when to use which.',
+    'The output of `npx mailflow --help` and `npx mailflow COMMAND --help`. [The command line](../command-line.md) describes the use of each command.',
     block(generalHelp(commands)),
     ...commands.map((command) => `## ${command.name}\n\n${block(commandHelp(command))}`),
   )

@@ -1,4 +1,4 @@
-/** Reads doc comments, so that a reference page quotes what stands beside the thing. */
+/** Reads doc comments, so that a reference page quotes the comment of each declaration. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,8 +7,8 @@ const root = join(import.meta.dirname, '../..')
 const declaration = /^( *)(?:export )?(?:(?:const|function) )?(\w+)(?:[:(]| = )/
 
 /**
- * Returns the doc comments of a source file that `biome format` has formatted: indentation says what lies within what.
- * @returns text without line ends by path, such as `Config.functions.deliver`
+ * Returns the doc comments of a source file that `biome format` has formatted: the indentation shows the nesting.
+ * @returns texts without line ends, by path such as `Config.functions.deliver`
  */
 export function docComments(file: string): Map<string, string> {
   const comments = new Map<string, string>()
@@ -35,7 +35,7 @@ export function docComments(file: string): Map<string, string> {
 
 const sentence = (lines: readonly string[]): string => lines.join(' ').replaceAll(/\s+/g, ' ').trim()
 
-/** The text of a comment before its first tag, and its `@default`. */
+/** Returns the text of a comment before its first tag, and its `@default`. */
 export function parts(comment = ''): { text: string; default: string | undefined } {
   const [text = '', ...tags] = comment.split(/(?:^| )@(?=[a-z]+ )/)
   return { text, default: tags.find((tag) => tag.startsWith('default '))?.slice('default '.length) }

@@ -1,4 +1,7 @@
-/** The pages of docs/generated/, each from the code that decides. Run by itself it writes them: `npm run docs`. */
+/**
+ * The pages of docs/generated/, each generated from the code that it documents. As a program (`npm run docs`), writes
+ * them.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { apiPage } from './api.ts'

@@ -1,6 +1,6 @@
 /** Markdown for the generated pages. */
 
-/** Cells may hold line ends and bars, which a row must not. */
+/** Removes line ends from cells and escapes bars. */
 const row = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|')).join(' | ')} |`
 
@@ -9,7 +9,7 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
 
 export const code = (text: string): string => `\`${text}\``
 
-/** A whole page: its title, a notice, and its parts with an empty line between them. */
+/** Returns a whole page: title, notice and parts, with an empty line between them. */
 export function page(title: string, source: string, ...parts: readonly string[]): string {
   const notice = `<!-- \`npm run docs\` writes this page from ${source}. Change it there. -->`
   return `${[`# ${title}`, notice, ...parts].join('\n\n')}\n`

@@ -5,7 +5,7 @@ import { code, page, table } from './markdown.ts'
 
 const comments = docComments('shared/contract/metrics.ts')
 
-/** Deployments differ in their alarms; each alarm is listed once. */
+/** Deployments have different alarms; each alarm is listed once. */
 const alarms = new Map(
   Object.values(deployments).flatMap((mailflow) =>
     ofType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }): [string, string] => [
@@ -15,7 +15,7 @@ const alarms = new Map(
   ),
 )
 
-/** As GitHub makes the anchor of a heading. */
+/** Returns GitHub's anchor of a heading. */
 const anchor = (heading: string): string =>
   heading
     .toLowerCase()

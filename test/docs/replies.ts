@@ -12,7 +12,7 @@ const sample = <T>(make: (value: T) => Refusal | Reply, value: T): [string, Refu
   make(value),
 ]
 
-/** One of each reply that depends on something. */
+/** One sample of each reply that depends on a value. */
 const samples = [
   sample(replies.tooLarge, 36_700_160),
   sample(replies.headerTooLarge, 262_144),
@@ -25,7 +25,7 @@ const samples = [
   sample(refusals.invalidParameter, 'Bad message size syntax'),
 ]
 
-/** The files that make the ingress's replies. */
+/** The files that define the ingress's replies. */
 export const replySources = ['limits/message-rate-limiter.ts', 'protocol/refusals.ts', 'replies.ts']
 const comments = new Map(replySources.flatMap((file) => [...docComments(`functions/smtp-ingress/${file}`)]))
 
@@ -48,13 +48,13 @@ export const documentedReplies: readonly Documented[] = exported
     if (isRefused(value)) return [{ reply: value.reply, reason: value.reason, when }]
     return isReply(value) ? [{ reply: value, reason: null, when }] : []
   })
-  .toSorted((one, other) => formatReply(one.reply).localeCompare(formatReply(other.reply)))
+  .toSorted((first, second) => formatReply(first.reply).localeCompare(formatReply(second.reply)))
 
 export const repliesPage = (): string =>
   page(
     "The ingress's replies",
     '`functions/smtp-ingress/`',
-    'Replies of the ingress itself, by code; the greeting, the replies to HELO and EHLO, and 354 are not listed. [Connectors](../connectors.md) has the replies that a connector causes. 421 ends the session. *Counted as* is the dimension `reason` of the metric `Refused`, and the reason in the log. Numbers are those of the default settings.',
+    'Replies of the ingress itself, by code; the greeting, the replies to HELO and EHLO, and 354 are not listed. [Connectors](../connectors.md) lists the replies that a connector causes. 421 ends the session. *Counted as* is the dimension `reason` of the metric `Refused`, and the reason in the log. Numbers are those of the default settings.',
     table(
       ['Reply', 'Counted as', 'When'],
       documentedReplies.map(({ reply, reason, when }) => [

@@ -5,10 +5,10 @@ import { code, page, table } from './markdown.ts'
 const root = join(import.meta.dirname, '../..')
 const sources = globSync('{cli,functions,infra,shared}/**/*.ts', { cwd: root }).sort()
 
-/** `RFC 5321 §4.1.1.4, §6.1`, also where a comment continues on its next line. */
+/** Matches `RFC 5321 §4.1.1.4, §6.1`, also across two lines of a comment. */
 const citation = /\bRFC (\d+)((?:,? (?:\* )?§[\d.]*\d)*)/g
 
-/** Files by `RFC` and by clause; an RFC that is cited as a whole has the clause ''. */
+/** Files by RFC and clause; an RFC that is cited as a whole has the clause ''. */
 function citedClauses(): Map<string, Set<string>> {
   const clauses = new Map<string, Set<string>>()
   for (const file of sources) {
@@ -22,14 +22,14 @@ function citedClauses(): Map<string, Set<string>> {
   return clauses
 }
 
-const byNumber = ([one]: [string, unknown], [other]: [string, unknown]): number =>
-  one.localeCompare(other, 'en', { numeric: true })
+const byNumber = ([first]: [string, unknown], [second]: [string, unknown]): number =>
+  first.localeCompare(second, 'en', { numeric: true })
 
 export const rfcsPage = (): string =>
   page(
     'RFC clauses that the code cites',
     'comments in `cli/`, `functions/`, `infra/` and `shared/`',
-    '[RFCs](../rfcs.md) says what is supported. A row without a clause cites the whole RFC.',
+    '[RFCs](../rfcs.md) lists the supported RFCs. A row without a clause cites the whole RFC.',
     table(
       ['RFC', 'Clause', 'Files'],
       [...citedClauses()].toSorted(byNumber).map(([key, files]) => {

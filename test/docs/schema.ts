@@ -1,4 +1,4 @@
-/** JSON Schema in a few words, for the pages of the settings and of the API. */
+/** Describes JSON Schema in a few words, for the pages of the settings and of the API. */
 import { code } from './markdown.ts'
 
 export interface JsonSchema {
@@ -22,7 +22,7 @@ export interface JsonSchema {
   maxItems?: number
 }
 
-/** zod gives every integer the bounds of a JavaScript number. */
+/** zod sets the bounds of a JavaScript number for every integer. */
 const isBound = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
 
@@ -32,16 +32,16 @@ function range(min: number | undefined, max: number | undefined): string {
   return isBound(min) ? `at least ${min}` : ''
 }
 
-const quantified = (what: string, limits: string, unit = ''): string =>
-  limits === '' ? what : `${what}, ${limits}${unit}`
+const quantified = (name: string, limits: string, unit = ''): string =>
+  limits === '' ? name : `${name}, ${limits}${unit}`
 
 export function typeOf(schema: JsonSchema): string {
   if (schema.$ref) return linkTo(schema.$ref.split('/').at(-1) ?? '')
   if (schema.const !== undefined) return code(String(schema.const))
   if (schema.enum) return schema.enum.map((value) => code(String(value))).join(', ')
-  const all =
+  const combined =
     schema.anyOf ?? schema.oneOf ?? [schema.type ?? 'any'].flat().map((type) => ({ ...schema, type }))
-  return [...new Set(all.length > 1 ? all.map(typeOf) : all.map(typeOfOne))].join(' or ')
+  return [...new Set(combined.length > 1 ? combined.map(typeOf) : combined.map(typeOfOne))].join(' or ')
 }
 
 function typeOfOne(schema: JsonSchema): string {
@@ -64,7 +64,7 @@ export interface Field {
   isRequired: boolean
 }
 
-/** The fields of an object and of the objects in it, each with its path, such as `steps[].host`. */
+/** Returns the fields of an object and of the objects in it, each with its path, such as `steps[].host`. */
 export function fieldsOf(schema: JsonSchema, isLeaf: (schema: JsonSchema) => boolean, at = ''): Field[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const path = at === '' ? name : `${at}.${name}`
@@ -75,7 +75,7 @@ export function fieldsOf(schema: JsonSchema, isLeaf: (schema: JsonSchema) => boo
   })
 }
 
-/** The object that a field holds, is a list of, or may be. */
+/** Returns the object that a field contains, lists or may be. */
 function innerOf(schema: JsonSchema): [JsonSchema | undefined, string] {
   if (schema.type === 'array') return [schema.items && innerOf(schema.items)[0], '[]']
   const inner = schema.anyOf?.find(({ type }) => type === 'object' || type === 'array')

@@ -7,23 +7,23 @@ import { type Field, fieldsOf, type JsonSchema, typeOf } from './schema.ts'
 const comments = docComments('infra/config.ts')
 
 /**
- * The comment of a setting: of `ingress.cpu` it is that of `Config.ingress.cpu`, or of `cpu` in the constant `Ingress`.
- * Functions share the comments of `unit`.
+ * Returns the comment of a setting. For `ingress.cpu`, it is the comment of `Config.ingress.cpu`, or of `cpu` in the
+ * constant `Ingress`. Functions share the comments of `unit`.
  */
 function commentOf(path: string): string | undefined {
   const names = path.split('.')
-  const homes = names.map((_, index) => capitalised(names.slice(index).join('.')))
-  return [`Config.${path}`, ...homes, `unit.${names.at(-1)}`]
-    .map((home) => comments.get(home))
+  const constantPaths = names.map((_, index) => capitalised(names.slice(index).join('.')))
+  return [`Config.${path}`, ...constantPaths, `unit.${names.at(-1)}`]
+    .map((commentPath) => comments.get(commentPath))
     .find((comment) => comment !== undefined)
 }
 
-/** Empty without a comment. */
+/** Returns an empty text when the setting has no comment. */
 export const descriptionOf = (path: string): string => parts(commentOf(path)).text
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-/** Every setting; of those that hold others, those that have a comment of their own. */
+/** Every setting. A setting that contains other settings is included only if it has its own comment. */
 export const settings: readonly Field[] = fieldsOf(
   z.toJSONSchema(Config, { io: 'input', unrepresentable: 'any' }) as JsonSchema,
   () => false,

@@ -26,12 +26,12 @@ const columns: Record<LevelName, string> = {
 }
 
 function cell(text: string): string {
-  const [what = '', recorded] = text.split('/')
-  const words = what === 'tls' ? 'TLS' : what
-  return recorded === undefined ? words : `${words} (${recorded})`
+  const [result = '', recordedCode] = text.split('/')
+  const resultText = result === 'tls' ? 'TLS' : result
+  return recordedCode === undefined ? resultText : `${resultText} (${recordedCode})`
 }
 
-/** Levels at which a chapter's rows all come to the same, in their order. */
+/** Groups the levels that have the same results in all rows of a chapter. Keeps the levels' order. */
 function groupsOf(rows: readonly Row[]): LevelName[][] {
   const byContent = Map.groupBy(levelNames, (_, column) => rows.map((row) => cellsOf(row)[column]).join(' '))
   return [...byContent.values()]
@@ -45,8 +45,8 @@ function headOf(group: readonly LevelName[], groups: readonly LevelName[][]): st
 
 function rowOf(row: Row, groups: readonly LevelName[][]): string[] {
   const cells = cellsOf(row)
-  const shown = groups.map(([first]) => cell(cells[levelNames.indexOf(first as LevelName)] ?? ''))
-  return [row.misbehaviours.join('; ').replaceAll('*', '\\*'), ...shown]
+  const cellTexts = groups.map(([first]) => cell(cells[levelNames.indexOf(first as LevelName)] ?? ''))
+  return [row.misbehaviours.join('; ').replaceAll('*', '\\*'), ...cellTexts]
 }
 
 function section({ title, subject, rows }: Chapter): string {
@@ -62,7 +62,7 @@ export const tlsLevelsPage = (): string =>
   page(
     'What each TLS level does when a next hop misbehaves',
     '`test/shared/net/levels/expected.ts`',
-    'The tests try each cell against a server that misbehaves so. [TLS levels](../tls-levels.md) explains levels and codes.',
+    'The tests check each cell against a server with this misbehaviour. [TLS levels](../tls-levels.md) explains levels and codes.',
     [
       '- `TLS`: delivered, encrypted. `clear`: delivered without TLS.',
       '- A code from `4.`: deferred with it. A code from `5.`: bounced with it.',
@@ -74,13 +74,13 @@ export const tlsLevelsPage = (): string =>
       table(
         ['Column', 'Level'],
         [
-          ['Opp., Enc., Cert., Domain', 'a connector with this `tlsSettings`, by the public roots'],
-          ['own CAs', "`DomainValidation` by the partner's own certificate authority"],
+          ['Opp., Enc., Cert., Domain', 'a connector with this `tlsSettings`, verified by the public roots'],
+          ['own CAs', "`DomainValidation`, verified by the partner's own certificate authority"],
           ['1.3', '`EncryptionOnly` with `minimumTlsVersion: "TLSv1.3"`'],
           ['STS, STS testing', 'an MTA-STS policy in mode `enforce`, `testing`'],
           ['3 1 1, 2 0 1', "TLSA records of the server's key, of the root above its certificate"],
-          ['unusable', 'TLSA records of which none is usable'],
-          ['REQUIRETLS', 'the sender asks for it'],
+          ['unusable', 'only unusable TLSA records'],
+          ['REQUIRETLS', 'the sender requests `REQUIRETLS`'],
           ['Report', '`DomainValidation` in mode `ReportOnly`'],
           ['No', '`TLS-Required: No`, with `3 1 1` and an MTA-STS policy published'],
         ],

@@ -15,7 +15,7 @@ export interface Asked {
   headers?: Record<string, string>
   /** Sent as JSON. */
   json?: unknown
-  /** Sent as it is. */
+  /** Sent unchanged. */
   body?: string
   base64?: boolean
   authorizer?: object
@@ -28,16 +28,16 @@ export interface Answered {
   body: any
 }
 
-/** The log is kept in memory, not printed. */
+/** Creates the API over a database. Its log stays in memory and is not printed. */
 export function apiOver(
   documents: DynamoDBDocumentClient,
   now: () => number = Date.now,
   publicRoots: readonly string[] = [],
 ) {
-  const logged: Record<string, unknown>[] = []
+  const logEntries: Record<string, unknown>[] = []
   const logger = {
-    info: (message: string, fields: object) => logged.push({ level: 'info', message, ...fields }),
-    error: (message: string, error: Error) => logged.push({ level: 'error', message, error }),
+    info: (message: string, fields: object) => logEntries.push({ level: 'info', message, ...fields }),
+    error: (message: string, error: Error) => logEntries.push({ level: 'error', message, error }),
   } as unknown as Logger
   const evaluation = recordingQueue<EvaluationJob>()
   const api = createConnectorApi({
@@ -55,12 +55,12 @@ export function apiOver(
     logger,
     now,
   })
-  const ask = async (target: string, asked: Asked = {}): Promise<Answered> => {
-    const result = await api(eventOf(target, asked))
+  const ask = async (target: string, apiRequest: Asked = {}): Promise<Answered> => {
+    const result = await api(eventOf(target, apiRequest))
     const body = result.body ? JSON.parse(result.body) : undefined
     return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
   }
-  return { ask, logged, evaluation }
+  return { ask, logged: logEntries, evaluation }
 }
 
 /** @param target `GET /path?query` */

@@ -5,7 +5,7 @@
 import { dirname, join, normalize } from 'node:path'
 
 export interface Row {
-  /** A folder with its final slash. `<name>` stands for any one folder: `functions/<unit>/`. */
+  /** A folder with its final slash. `<name>` stands for any single folder, as in `functions/<unit>/`. */
   folder: string
   isPure: boolean
   /** Folders of other rows, or `everything` for a row that has no rule. */
@@ -94,21 +94,21 @@ export function importsOf(sources: Sources): Import[] {
 
 interface Place {
   row: Row
-  /** With `<unit>` replaced: two units share a row, not a folder. */
+  /** The row's folder with `<unit>` replaced: two units share a row, not a folder. */
   folder: string
 }
 
-/** The row with the longest folder that holds the file. */
+/** Returns the row with the longest folder that contains the file. */
 function placeOf(file: string, rows: readonly Row[]): Place | null {
   const places = rows.flatMap((row) => {
     const pattern = new RegExp(`^${row.folder.replaceAll(/<[a-z]+>/g, '[^/]+')}`)
     const [folder] = pattern.exec(file) ?? []
     return folder === undefined ? [] : [{ row, folder }]
   })
-  return places.sort((one, other) => other.folder.length - one.folder.length)[0] ?? null
+  return places.sort((first, second) => second.folder.length - first.folder.length)[0] ?? null
 }
 
-/** Rows about no file, two rows about one folder, and pure rows that name impure ones. */
+/** Returns rows without a file, second rows of a folder, and pure rows that name impure rows. */
 export function rowFaults(rows: readonly Row[], files: Iterable<string>): string[] {
   const used = new Set([...files].map((file) => placeOf(file, rows)?.row))
   const byFolder = new Map(rows.map((row) => [row.folder, row]))
@@ -129,17 +129,19 @@ export const filesWithoutRow = (rows: readonly Row[], files: Iterable<string>): 
 export const importsOfNoFile = (imports: readonly Import[], sources: Sources): string[] =>
   imports.filter(({ to, isLocal }) => isLocal && !sources.has(to)).map(text)
 
-/** Imports of another folder that the importing file's row does not name. */
+/** Returns imports of another folder that the importing file's row does not name. */
 export const forbiddenImports = (rows: readonly Row[], imports: readonly Import[]): string[] =>
   imports.filter((each) => !isAllowed(each, rows)).map(text)
 
 function isAllowed({ from, to, isLocal }: Import, rows: readonly Row[]): boolean {
-  const [here, there] = [placeOf(from, rows), placeOf(to, rows)]
-  if (!isLocal || here === null || here.row.mayImport === 'everything') return true
-  return there !== null && (there.folder === here.folder || here.row.mayImport.includes(there.row.folder))
+  const [source, target] = [placeOf(from, rows), placeOf(to, rows)]
+  if (!isLocal || source === null || source.row.mayImport === 'everything') return true
+  return (
+    target !== null && (target.folder === source.folder || source.row.mayImport.includes(target.row.folder))
+  )
 }
 
-/** Arrows of the table that no file uses. */
+/** Returns arrows of the table that no import uses. */
 export function unusedArrows(rows: readonly Row[], imports: readonly Import[]): string[] {
   const used = new Set(
     imports
@@ -155,7 +157,7 @@ const arrow = (from: string | undefined, to: string | undefined): string => `${f
 
 const text = ({ from, to }: Import): string => arrow(from, to)
 
-/** Names of rows further down. Where there are none, the arrows form no cycle. */
+/** Returns arrows to rows further down. When there are none, the arrows form no cycle. */
 export const arrowsDownwards = (rows: readonly Row[]): string[] =>
   rows.flatMap((row, index) => {
     const above = new Set(rows.slice(0, index).map(({ folder }) => folder))
@@ -167,7 +169,7 @@ export const arrowsDownwards = (rows: readonly Row[]): string[] =>
 export const fileCycles = (imports: readonly Import[]): string[] =>
   cyclesOf(imports.filter(({ isLocal }) => isLocal).map(({ from, to }) => [from, to] as const))
 
-/** For every folder, the cycles among its files and subfolders. */
+/** Returns the cycles among the files and subfolders of each folder. */
 export function folderCycles(imports: readonly Import[]): string[] {
   const edges = new Map<string, (readonly [string, string])[]>()
   for (const { from, to } of imports.filter(({ isLocal }) => isLocal)) {
@@ -213,7 +215,7 @@ const purePackages = [
   '@peculiar/asn1-x509',
 ]
 
-/** Packages that do I/O, imported by pure folders for more than their types. */
+/** Returns pure folders' imports of packages that do I/O, except imports of types. */
 export const impureImports = (rows: readonly Row[], imports: readonly Import[]): string[] =>
   imports
     .filter(({ from, to, isLocal, isTypeOnly }) => {
@@ -222,11 +224,11 @@ export const impureImports = (rows: readonly Row[], imports: readonly Import[]):
     })
     .map(text)
 
-/** Clock, random numbers, environment and log. */
+/** Matches uses of the clock, random numbers, the environment and the log. */
 const impure =
   /\bDate\.now\(|new Date\(\)|\bperformance\.|Math\.random\(|\brandom(?:Bytes|Int|UUID)\b|\bprocess\.[a-z]|console\./
 
-/** Files of pure folders that read or write more than their arguments. */
+/** Returns files of pure folders that use the clock, random numbers, the environment or the log. */
 export const impureFiles = (rows: readonly Row[], sources: Sources): string[] =>
   [...sources]
     .filter(([file, source]) => placeOf(file, rows)?.row.isPure && impure.test(source))

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
-/** A message as `SendMessageBatch` has it. */
+/** An entry of `SendMessageBatch`. */
 export interface SqsEntry {
   Id: string
   MessageBody: string
@@ -20,7 +20,7 @@ export const md5Of = (text: string): string => createHash('md5').update(text).di
 
 /**
  * The result of an entry that SQS accepted.
- * @param body the body that SQS says it received
+ * @param body the body whose digest SQS reports
  */
 export const takenEntry = ({ Id, MessageBody }: SqsEntry, body = MessageBody) => ({
   Id,
@@ -53,7 +53,7 @@ const acceptedDomain = {
   version: { N: '1' },
 }
 
-/** The response of SNS to an announcement that it published. */
+/** The response of SNS to a notice that it published. */
 export const snsPublished = (id: string): string =>
   `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
   <PublishResult><MessageId>${id}</MessageId></PublishResult></PublishResponse>`

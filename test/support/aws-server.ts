@@ -1,4 +1,4 @@
-/** A server on loopback whose response to each request a test decides, down to the octets and the socket. */
+/** A server on loopback. The test sets its response to each request, including octets and socket events. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
@@ -7,11 +7,11 @@ export interface ReceivedRequest {
   path: string
   headers: Record<string, string>
   body: Buffer
-  /** The number of its connection, from 0. */
+  /** The number of the request's connection, from 0. */
   connection: number
 }
 
-/** How the server treats one request. */
+/** The server's response to one request. */
 export type Behaviour = (socket: Socket, request: ReceivedRequest) => void
 
 export function answer(
@@ -38,7 +38,7 @@ export class ScriptedServer {
   readonly seen: ReceivedRequest[] = []
   /** One behaviour for each request in order; the last one also serves all later requests. */
   script: Behaviour[]
-  /** Runs before the request has been read completely. */
+  /** Runs once, when the headers of a request have been read and before its body has been read. */
   early: Behaviour | null = null
   readonly #sockets = new Set<Socket>()
   readonly #server: Server = createServer((socket) => this.#take(socket))
@@ -80,15 +80,15 @@ export class ScriptedServer {
 
   #take(socket: Socket): void {
     const connection = this.#connections++
-    let read = Buffer.alloc(0)
+    let received = Buffer.alloc(0)
     this.#sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => this.#sockets.delete(socket))
     socket.on('data', (octets) => {
-      read = Buffer.concat([read, octets])
-      const end = read.indexOf('\r\n\r\n')
+      received = Buffer.concat([received, octets])
+      const end = received.indexOf('\r\n\r\n')
       if (end < 0) return
-      const [first = '', ...lines] = read.subarray(0, end).toString('latin1').split('\r\n')
+      const [first = '', ...lines] = received.subarray(0, end).toString('latin1').split('\r\n')
       const [method = '', path = ''] = first.split(' ')
       const headers = Object.fromEntries(
         lines.map((line) => [
@@ -97,7 +97,7 @@ export class ScriptedServer {
         ]),
       )
       const length = Number(headers['content-length'] ?? 0)
-      const body = read.subarray(end + 4, end + 4 + length)
+      const body = received.subarray(end + 4, end + 4 + length)
       const request = { method, path, headers, body, connection }
       if (this.early) {
         this.early(socket, request)
@@ -105,7 +105,7 @@ export class ScriptedServer {
         return
       }
       if (body.length < length) return
-      read = read.subarray(end + 4 + length)
+      received = received.subarray(end + 4 + length)
       this.seen.push({ ...request, body: Buffer.from(body) })
       const behaviour = this.script.length > 1 ? this.script.shift() : this.script[0]
       behaviour?.(socket, request)

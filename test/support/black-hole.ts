@@ -9,7 +9,7 @@ export interface BlackHole {
   stop(): Promise<void>
 }
 
-/** Listens and then sleeps forever. The kernel queues at most two connections for it. */
+/** Listens and then sleeps forever. The kernel queues at most two connections for the port. */
 const sleeper = `
   const { parentPort } = require('node:worker_threads')
   const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
@@ -17,7 +17,7 @@ const sleeper = `
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
   })`
 
-/** Two connections fill its queue. The kernel drops all later ones. */
+/** Two connections fill the port's queue. The kernel drops all later connections. */
 export async function startBlackHole(): Promise<BlackHole> {
   const worker = new Worker(sleeper, { eval: true })
   const [port] = (await once(worker, 'message')) as [number]

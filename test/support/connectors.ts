@@ -1,4 +1,4 @@
-/** Connectors as an administrator would write them, with what a test changes. */
+/** Connectors as an administrator writes them, with the test's changes. */
 import { InboundConnectorInput, OutboundConnectorInput } from '../../shared/connectors/schema.ts'
 
 export const inboundInput = (changes: Partial<InboundConnectorInput> = {}): InboundConnectorInput =>

@@ -11,11 +11,11 @@ import { failedIds, type SqsHandler, setEnvironment, sqsEvent } from './lambda.t
 export interface DeliverMessage {
   database: TestDynamoDb
   storage: FakeS3AndSqs
-  /** Stores a content in the bucket. */
+  /** Stores content in the bucket. */
   store(octets: Buffer): ContentReference
   /** A first attempt for b@partner.example, without TLS if the partner has none. `number` makes the message's id. */
   job(number: number, content: ContentReference, fields?: Partial<DeliveryJob>): DeliveryJob
-  /** @returns which records of the batch the function returns to the queue */
+  /** @returns the records of the batch that the function returns to the queue */
   deliver(...jobs: object[]): Promise<string[]>
   stop(): Promise<void>
 }

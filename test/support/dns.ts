@@ -1,5 +1,5 @@
 /** DNS as data: a resolver that answers from tables. */
-import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../shared/net/resolver.ts'
+import type { DnsAnswer, RecordData, RecordType, Resolver } from '../../shared/net/resolver.ts'
 
 export interface Zone {
   /** Preference and host; an empty host is the root. */
@@ -27,11 +27,11 @@ export interface FakeResolver extends Resolver {
   readonly queries: string[]
 }
 
-/** A name in no table does not exist. A name in another table has no records of this type. */
+/** A name in no table does not exist. A name that is only in other tables has no records of this type. */
 export function fakeResolver(zone: Zone): FakeResolver {
   const { mx = {}, a = {}, aaaa = {}, cname = {}, tlsa = {}, txt = {}, fail = {}, secure = [] } = zone
-  const known = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
-  const records: { [K in RecordType]: (name: string) => RecordOf[K][] | undefined } = {
+  const existingNames = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
+  const records: { [K in RecordType]: (name: string) => RecordData[K][] | undefined } = {
     MX: (name) => mx[name]?.map(([preference, exchange]) => ({ preference, exchange })),
     A: (name) => a[name],
     AAAA: (name) => aaaa[name],
@@ -41,16 +41,18 @@ export function fakeResolver(zone: Zone): FakeResolver {
     TXT: (name) => txt[name],
   }
   const queries: string[] = []
-  const answer = <K extends RecordType>(name: string, type: K, proven: boolean): DnsAnswer<RecordOf[K]> => {
+  const answer = <K extends RecordType>(name: string, type: K, proven: boolean): DnsAnswer<RecordData[K]> => {
     const code = fail[name] ?? fail[`${type} ${name}`]
     if (code !== undefined)
       return { kind: 'Failed', code: code === 'BOGUS' ? 'ESERVFAIL' : code, bogus: code === 'BOGUS' }
-    const soFar = proven && (secure.includes(name) || secure.includes(`${type} ${name}`))
+    const isProven = proven && (secure.includes(name) || secure.includes(`${type} ${name}`))
     const target = cname[name]
-    if (target !== undefined && type !== 'CNAME') return answer(target, type, soFar)
-    const found = records[type](name) ?? []
-    if (found.length > 0) return { kind: 'Found', records: found, secure: soFar, name }
-    return known.has(name) ? { kind: 'NoData', secure: soFar } : { kind: 'NoSuchName', secure: soFar }
+    if (target !== undefined && type !== 'CNAME') return answer(target, type, isProven)
+    const matching = records[type](name) ?? []
+    if (matching.length > 0) return { kind: 'Found', records: matching, secure: isProven, name }
+    return existingNames.has(name)
+      ? { kind: 'NoData', secure: isProven }
+      : { kind: 'NoSuchName', secure: isProven }
   }
   return {
     queries,

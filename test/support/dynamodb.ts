@@ -56,7 +56,7 @@ const transportTable: CreateTableCommandInput = {
 /** Starts on a free port of the loopback interface, in memory. */
 export async function startDynamoDb(): Promise<TestDynamoDb> {
   const server = dynalite({ createTableMs: 0 })
-  // A test may use the tables long after another one: the server must not close a connection that the client keeps.
+  // A test may use the tables long after another test: the server must not close a connection that the client keeps.
   server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -1,11 +1,11 @@
-/** For conditions that become true soon, without an event that a test could await. */
+/** Waits for conditions that become true soon, without an event that a test could await. */
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
  * Checks repeatedly until the condition holds.
- * @throws Error that names `what` after ten seconds
+ * @throws Error with the description after ten seconds
  */
-export async function eventually(isSo: () => boolean, what: string): Promise<void> {
-  for (const limit = performance.now() + 10_000; !isSo(); await delay(5))
-    if (performance.now() > limit) throw new Error(`${what}: not within 10 s`)
+export async function eventually(condition: () => boolean, description: string): Promise<void> {
+  for (const limit = performance.now() + 10_000; !condition(); await delay(5))
+    if (performance.now() > limit) throw new Error(`${description}: not within 10 s`)
 }

@@ -6,7 +6,7 @@ import { listen } from './listen.ts'
 
 export interface FakeS3AndSqs {
   url: string
-  /** By key, without the bucket. */
+  /** Objects by key, without the bucket. */
   objects: Map<string, Buffer>
   /** Messages that the queues received, oldest first. `queue` is the last part of the queue's URL. */
   sent: (SqsEntry & { queue: string })[]

@@ -1,4 +1,4 @@
-/** Secrets Manager in this process, the local runner's own, with secrets that a test writes. */
+/** The local runner's Secrets Manager in this process, with the test's secrets. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'

@@ -28,7 +28,7 @@ export function inbound(fields: Partial<InboundConnector> = {}): InboundConnecto
   return { ...parsed, ...stored, id: id ?? idOf(parsed.name) }
 }
 
-/** A Partner connector for northwind.example by MX. Its id is `id-` and its name. */
+/** A Partner connector for northwind.example, with MX lookup. Its id is `id-` and its name. */
 export function outbound(fields: Partial<OutboundConnector> = {}): OutboundConnector {
   const { id, createdAt, updatedAt, version, validation, ...input } = fields
   const parsed = outboundInput(input)
@@ -51,11 +51,15 @@ export function snapshot(connectors: {
 /** Every connector of a snapshot, by its id. */
 export function connectorsIn({ partners, onPremises, outbound, disabled }: Snapshot) {
   const rules = [...[partners.Enforce, partners.ReportOnly].flatMap(inIndex), ...onPremises.rules]
-  const leaving = [outbound.Enforce, outbound.ReportOnly, disabled.outbound].flatMap((index) => [
+  const outboundConnectors = [outbound.Enforce, outbound.ReportOnly, disabled.outbound].flatMap((index) => [
     ...inIndex(index.byDomain),
     ...index.allAcceptedDomains,
   ])
-  const all = [...rules.map(({ connector }) => connector), ...inIndex(disabled.inbound), ...leaving]
+  const all = [
+    ...rules.map(({ connector }) => connector),
+    ...inIndex(disabled.inbound),
+    ...outboundConnectors,
+  ]
   return new Map(all.map((connector) => [connector.id, connector]))
 }
 
@@ -145,7 +149,7 @@ export const outcome = (fields: Partial<Outcome> = {}): Outcome => ({
   ...fields,
 })
 
-/** A first attempt at `receivedAt` that took a second. */
+/** A first attempt at `receivedAt` that took one second. */
 export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
   ...outcome({
     outcome: 'TemporaryFailure',
@@ -158,7 +162,9 @@ export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
   ...fields,
 })
 
-/** Circumstances of a verdict at `receivedAt`, by the first version of the connectors, with none considered. */
+/**
+ * Circumstances of a verdict at `receivedAt`, from the first version of the connectors, with no connector considered.
+ */
 export const circumstances: DecisionContext = { at: receivedAt, connectorsVersion: 1, considered: () => [] }
 
 /** A notice about a certificate for mx1.contoso.example that was presented and refused at `receivedAt`. */

@@ -15,13 +15,13 @@ import {
 export const host = 'mx.partner.example'
 
 /** Certificates by name, as PEM: the leaf first and the root last (RFC 7672 §3.1.2). */
-export type Certificates = Awaited<ReturnType<typeof made>>
+export type Certificates = Awaited<ReturnType<typeof createCertificates>>
 export type CertificateName = keyof Certificates
 
 export interface HostileCertificates {
   /** An authority whose root is in every trust store. */
   publicAuthority: Pki
-  /** The partner's own authority. Only the connector names it. */
+  /** The partner's own authority, which is in no trust store. A connector names it. */
   ownAuthority: Pki
   /** Certificates issued under each authority. */
   underPublic: Certificates
@@ -32,13 +32,13 @@ export interface HostileCertificates {
 
 export async function createHostileCertificates(): Promise<HostileCertificates> {
   const [publicAuthority, otherPublic, ownAuthority, unrelated] = await Promise.all(
-    ['Public CA', 'Other public CA', 'Own CA', 'Stranger CA'].map(createPki),
+    ['Public CA', 'Other public CA', 'Own CA', 'Unrelated CA'].map(createPki),
   )
   if (!publicAuthority || !otherPublic || !ownAuthority || !unrelated) throw new Error('no authorities')
   const others = { otherPublic, own: ownAuthority, unrelated }
   const [underPublic, underOwn] = await Promise.all([
-    made(publicAuthority, others),
-    made(ownAuthority, others),
+    createCertificates(publicAuthority, others),
+    createCertificates(ownAuthority, others),
   ])
   const publicRoots = [publicAuthority.ca, otherPublic.ca]
   return { publicAuthority, ownAuthority, underPublic, underOwn, publicRoots }
@@ -50,42 +50,45 @@ interface Others {
   unrelated: Pki
 }
 
-async function made(root: Pki, { otherPublic, own, unrelated }: Others) {
+async function createCertificates(root: Pki, { otherPublic, own, unrelated }: Others) {
   const intermediate = await root.subordinate('Intermediate')
   const late = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
   const expired = await root.subordinate('Expired intermediate', late)
   const impostor = await root.subordinate(host, { isAuthority: false })
   const names = [host]
-  const issued = async (options: LeafOptions, by: Pki = intermediate, top: Pki = root): Promise<Identity> =>
-    withRoot(await by.issue(options), top)
-  const alone = await intermediate.issue({ names })
+  const issueLeaf = async (
+    options: LeafOptions,
+    by: Pki = intermediate,
+    top: Pki = root,
+  ): Promise<Identity> => withRoot(await by.issue(options), top)
+  const plainLeaf = await intermediate.issue({ names })
   return {
-    good: await issued({ names }),
+    good: await issueLeaf({ names }),
     selfSigned: await selfSigned({ names }),
-    unrelated: await issued({ names }, unrelated, unrelated),
-    expired: await issued({ names, ...late }),
-    notYetValid: await issued({ names, notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
-    otherName: await issued({ names: ['mx.somebody-else.example'] }),
-    otherNameBesideCommonName: await issued({ names: ['mx.somebody-else.example'], commonName: host }),
-    commonNameOnly: await issued({ names: [], commonName: host }),
-    wildcard: await issued({ names: ['*.partner.example'] }),
-    wildcardAbove: await issued({ names: ['*.example'] }),
-    wildcardBelow: await issued({ names: [`*.${host}`] }),
-    wildcardWithin: await issued({ names: ['m*.partner.example'] }),
-    nameWithNul: await issued({ names: [`${host}\0.attacker.example`] }),
-    nameWithComma: await issued({ names: [`attacker.example, DNS:${host}`] }),
-    longChain: withRoot({ ...alone, cert: withUnrelated(alone.cert, unrelated.ca, 60) }, root),
-    endlessChain: withRoot({ ...alone, cert: withUnrelated(alone.cert, unrelated.ca, 400) }, root),
-    withoutIntermediate: withRoot({ ...alone, cert: firstOf(alone.cert) }, root),
-    expiredIntermediate: await issued({ names }, expired),
-    leafAsAuthority: await issued({ names }, impostor),
-    clientOnly: await issued({ names, purposes: ['clientAuth'] }),
-    weakKey: await issued({ names, rsa: 1024 }),
-    otherPublic: await issued({ names }, otherPublic, otherPublic),
-    own: await issued({ names }, own, own),
+    unrelated: await issueLeaf({ names }, unrelated, unrelated),
+    expired: await issueLeaf({ names, ...late }),
+    notYetValid: await issueLeaf({ names, notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
+    otherName: await issueLeaf({ names: ['mx.somebody-else.example'] }),
+    otherNameBesideCommonName: await issueLeaf({ names: ['mx.somebody-else.example'], commonName: host }),
+    commonNameOnly: await issueLeaf({ names: [], commonName: host }),
+    wildcard: await issueLeaf({ names: ['*.partner.example'] }),
+    wildcardAbove: await issueLeaf({ names: ['*.example'] }),
+    wildcardBelow: await issueLeaf({ names: [`*.${host}`] }),
+    wildcardWithin: await issueLeaf({ names: ['m*.partner.example'] }),
+    nameWithNul: await issueLeaf({ names: [`${host}\0.attacker.example`] }),
+    nameWithComma: await issueLeaf({ names: [`attacker.example, DNS:${host}`] }),
+    longChain: withRoot({ ...plainLeaf, cert: withUnrelated(plainLeaf.cert, unrelated.ca, 60) }, root),
+    endlessChain: withRoot({ ...plainLeaf, cert: withUnrelated(plainLeaf.cert, unrelated.ca, 400) }, root),
+    withoutIntermediate: withRoot({ ...plainLeaf, cert: firstOf(plainLeaf.cert) }, root),
+    expiredIntermediate: await issueLeaf({ names }, expired),
+    leafAsAuthority: await issueLeaf({ names }, impostor),
+    clientOnly: await issueLeaf({ names, purposes: ['clientAuth'] }),
+    weakKey: await issueLeaf({ names, rsa: 1024 }),
+    otherPublic: await issueLeaf({ names }, otherPublic, otherPublic),
+    own: await issueLeaf({ names }, own, own),
     undated: await undatedOf(names, intermediate, root),
     undatedIntermediate: withRoot(
-      { cert: [firstOf(alone.cert), withoutDates(intermediate.ca)].join('\n'), key: alone.key },
+      { cert: [firstOf(plainLeaf.cert), withoutDates(intermediate.ca)].join('\n'), key: plainLeaf.key },
       root,
     ),
   }

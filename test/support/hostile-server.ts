@@ -1,16 +1,16 @@
 /**
- * A mail server that misbehaves octet by octet, as a test's script says. It records the octets as they came over the
- * network, and those that it could decrypt. It uses raw sockets, because a library would follow the protocol.
+ * A mail server that misbehaves octet by octet, as the test's script specifies. It records the octets from the network,
+ * and the octets that it could decrypt. It uses raw sockets, because a library would follow the protocol.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import { listen } from './listen.ts'
 
-/** What the server does at one point of a session. It sends a text as a reply; null is no reply. */
+/** The server's reaction at one point of a session: a text is sent as a reply, null is no reply. */
 export type Reaction = string | null | ((peer: Peer) => void | Promise<void>)
 
-/** Where the server departs from the protocol. It follows the protocol everywhere else. */
+/** The points at which the server violates the protocol. It follows the protocol everywhere else. */
 export interface ServerScript {
   greeting?: Reaction
   /** Reaction to EHLO without TLS. */
@@ -30,11 +30,11 @@ export interface ServerScript {
   requiresClientCertificate?: boolean
 }
 
-/** What the server recorded of one connection. */
+/** The server's record of one connection. */
 export interface RecordedConnection {
-  /** Every octet from the client, as it came over the network. */
+  /** Every octet from the client, before decryption. */
   wire: Buffer
-  /** What the client sent over TLS, decrypted. */
+  /** The decrypted octets that the client sent over TLS. */
   decrypted: Buffer
   /** The server name in the client's handshake (RFC 6066 §3). */
   serverName: string | null
@@ -92,7 +92,7 @@ export class Peer {
   /** Octets from the client that are not a complete line yet. */
   #pending = Buffer.alloc(0)
   #inData = false
-  /** Octets from the client for TLS: held here until TLS takes them. */
+  /** Octets from the client that TLS has not read yet. */
   #forTls: Buffer[] | ((octets: Buffer) => void) | null = null
   /** Waits for octets that are not a command. */
   #awaited: ((octets: Buffer) => void) | null = null
@@ -124,7 +124,7 @@ export class Peer {
     this.write(`${lines}\r\n`)
   }
 
-  /** Writes over TLS where there is TLS. */
+  /** Writes over TLS if the session has TLS. */
   write(octets: string | Buffer): void {
     const socket = this.#tls ?? this.#plain
     if (socket.writable) socket.write(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : octets)
@@ -152,7 +152,7 @@ export class Peer {
       if (!socket.write(block)) await Promise.race([once(socket, 'drain').catch(() => []), gone])
   }
 
-  /** Sends the octets one by one, then the last one again and again. */
+  /** Sends the octets one by one, then repeats the last octet. */
   async trickle(octets: Buffer): Promise<void> {
     for (let at = 0; this.#plain.writable; at += 1) {
       this.writeInTheClear(Buffer.from([octets[at] ?? octets.at(-1) ?? 0]))
@@ -160,7 +160,7 @@ export class Peer {
     }
   }
 
-  /** HelloRequest (RFC 5246 §7.4.1.1). */
+  /** Sends a HelloRequest (RFC 5246 §7.4.1.1). */
   renegotiate(): void {
     this.#tls?.renegotiate({}, () => {})
   }
@@ -213,7 +213,7 @@ export class Peer {
     this.#forTls = (octets) => void near.write(octets)
   }
 
-  /** Sends FIN after what was written; over TLS a close_notify first. */
+  /** Sends FIN after the written data; over TLS, sends a close_notify first. */
   close(): void {
     const socket = this.#tls ?? this.#plain
     socket.end()
@@ -316,7 +316,7 @@ export class Peer {
   }
 }
 
-/** Forwards what TLS writes to the client, and ends each side when the other one ends. */
+/** Forwards TLS's output to the client, and ends each side when the other side ends. */
 function join(plain: Socket, near: Socket): void {
   near.on('data', (octets) => plain.writable && plain.write(octets))
   near.once('end', () => plain.end())
@@ -325,8 +325,8 @@ function join(plain: Socket, near: Socket): void {
 }
 
 /**
- * Creates the two ends of a connection within this process. TLS takes over one end completely, so the traffic passes
- * unseen.
+ * Creates the two ends of a connection within this process. TLS takes over one end completely, so its traffic does not
+ * reach the event handlers.
  */
 class Pairs {
   readonly #server = createServer({ noDelay: true })

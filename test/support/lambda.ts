@@ -7,7 +7,9 @@ export const testAccount = {
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
 }
 
-/** Sets the environment of every function, without log and metrics, and what a test's function needs besides. */
+/**
+ * Sets the environment of every function, without log and metrics, and the additional variables of a test's function.
+ */
 export function setEnvironment(variables: Record<string, string>): void {
   Object.assign(process.env, {
     AWS_REGION: testAccount.region,

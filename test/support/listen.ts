@@ -37,5 +37,5 @@ export async function listen(server: Server): Promise<Listening> {
   }
 }
 
-/** A server that accepts connections and never sends anything. */
+/** Starts a server that accepts connections and never sends data. */
 export const listenSilently = (): Promise<Listening> => listen(createServer())

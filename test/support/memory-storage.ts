@@ -1,4 +1,4 @@
-/** A bucket and queues in memory, without HTTP, and with the faults that a test decides. */
+/** A bucket and queues in memory, without HTTP, with the test's faults. */
 import { hash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
@@ -14,7 +14,7 @@ import {
 import { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { OutgoingJob } from '../../shared/queues/job-queue.ts'
 
-/** CRC-32 as S3 has it: the most significant octet first. */
+/** CRC-32 in S3's format: the most significant octet first. */
 function checksumOf(octets: Buffer): string {
   const checksum = Buffer.alloc(4)
   checksum.writeUInt32BE(crc32(octets))

@@ -1,4 +1,4 @@
-/** Parses a multipart message strictly. A departure from RFC 2046 fails the test. */
+/** Parses a multipart message strictly. A violation of RFC 2046 fails the test. */
 import assert from 'node:assert/strict'
 
 export interface PartRead {

@@ -1,6 +1,6 @@
 /**
- * A name server whose answers a test decides, by UDP and TCP on one port, or by TLS. It records every query, also
- * one without TLS where only TLS is spoken.
+ * A name server with preset answers, over UDP and TCP on one port, or over TLS. It records every query, also a query in
+ * the clear to a server with TLS.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -15,9 +15,9 @@ export interface Asked {
   type: string
   id: number
   flags: number
-  /** Null without EDNS. */
+  /** Null when the query has no EDNS. */
   edns: { size: number; flags: number } | null
-  /** The client's port, which tells its connections apart. */
+  /** The client's port, which distinguishes its connections. */
   port: number
   /** Length of the query in octets. */
   length: number
@@ -25,7 +25,7 @@ export interface Asked {
 
 export interface Answer {
   rcode?: number
-  /** Flags besides QR and RD. The default is RA. */
+  /** Flags in addition to QR and RD. The default is RA. */
   flags?: number
   answers?: packet.Record[]
   authorities?: packet.Record[]
@@ -35,10 +35,10 @@ export interface Answer {
   questions?: packet.Question[]
 }
 
-/** `End` closes the connection after all was sent; `Close` closes it at once. */
+/** `End` closes the connection after everything was sent; `Close` closes it immediately. */
 export type Part = Answer | Buffer | 'End' | 'Close'
 
-/** What to send, each in a message of its own. A buffer is sent unchanged. */
+/** Returns the answers to send, each in its own message. A buffer is sent unchanged. */
 export type Script = (
   asked: Asked,
   /** Sends a datagram to the client from another port than the server's. */
@@ -83,16 +83,17 @@ export async function startNameServer(
       else socket.write(Buffer.isBuffer(part) ? part : packet.streamEncode(replyTo(query, part)))
     }
   }
-  const ofTls = tls && listenByTls(tls, (octets, socket) => answer(octets, 'Tls', socket))
+  const tlsServer = tls && listenByTls(tls, (octets, socket) => answer(octets, 'Tls', socket))
   const tcp = createServer((socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
     socket.once('data', (octets) => {
-      if (ofTls === undefined || octets[0] !== handshake) return answer(octets.subarray(2), 'Stream', socket)
+      if (tlsServer === undefined || octets[0] !== handshake)
+        return answer(octets.subarray(2), 'Stream', socket)
       socket.pause()
       socket.unshift(octets)
-      ofTls.emit('connection', socket)
+      tlsServer.emit('connection', socket)
     })
   })
   await once(tcp.listen(0, ip), 'listening')
@@ -105,8 +106,8 @@ export async function startNameServer(
     asked.push(query)
     if (tls) return
     const elsewhere = (answer: Answer) =>
-      new Promise<void>((sent) =>
-        unrelated.send(packet.encode(replyTo(query, answer)), peer.port, peer.address, () => sent()),
+      new Promise<void>((resolve) =>
+        unrelated.send(packet.encode(replyTo(query, answer)), peer.port, peer.address, () => resolve()),
       )
     for (const part of await script(query, elsewhere))
       if (typeof part !== 'string')

@@ -19,7 +19,7 @@ export const place = (fields: Partial<ObservedEndpoint> = {}): ObservedEndpoint 
   ...fields,
 })
 
-/** @param letter `a` to `f`: fills the fingerprint, and that of the key unless another is given */
+/** @param letter `a` to `f`: fills the fingerprint, and the key's fingerprint unless `fields` has another */
 export const observedCertificate = (
   letter: string,
   fields: Partial<CertificateRecord> = {},
@@ -47,12 +47,12 @@ export const observation = (
   fields: Partial<Observation> = {},
 ): Observation => ({
   ...place(fields),
-  certificates: certificates.map((one) => ({
-    ...observedCertificate(one.fingerprint256.charAt(0)),
+  certificates: certificates.map((certificate) => ({
+    ...observedCertificate(certificate.fingerprint256.charAt(0)),
     verifiedBy: 'Connector',
     firstSeen: '2026-01-01T00:00:00.000Z',
     lastSeen: '2026-01-15T00:00:00.000Z',
-    ...one,
+    ...certificate,
   })),
   changes: fields.changes ?? [],
 })

@@ -9,19 +9,19 @@ import {
 } from '@peculiar/x509'
 
 export interface OddCertificate {
-  /** As text of RFC 4514, or by attribute. */
+  /** The subject, as text of RFC 4514 or by attribute. */
   subject: string | JsonName
   extensions?: Extension[]
   notBefore?: Date
   notAfter?: Date
-  /** The issuer. Without it, the certificate signs itself. */
+  /** The issuer. When absent, the certificate is self-signed. */
   authority?: Omit<OddCertificate, 'authority'>
 }
 
 const signingAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const day = 86_400_000
 
-/** PEM: the certificate, and its issuer if there is one. */
+/** Returns the certificate, and its issuer if there is one, as PEM. */
 export async function certificateWith({ authority, ...own }: OddCertificate): Promise<string> {
   const [keys, issuer] = await Promise.all([newKeys(), newKeys()])
   if (!authority) return (await signed(own, keys, own.subject, keys)).toString('pem')

@@ -14,7 +14,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509'
 
-/** PEM, as node:tls takes it. */
+/** A certificate and its key as PEM, for node:tls. */
 export interface Identity {
   cert: string
   key: string
@@ -24,19 +24,19 @@ export interface LeafOptions {
   /** dNSName entries. */
   names: string[]
   commonName?: string
-  /** iPAddress entries beside them. */
+  /** Additional iPAddress entries. */
   addresses?: string[]
-  /** An rfc822Name entry beside them. */
+  /** An additional rfc822Name entry. */
   email?: string
   notBefore?: Date
   notAfter?: Date
-  /** An RSA key instead of one on P-256. A number is its length in bits; true is 2048. */
+  /** Whether the key is RSA and not on P-256. A number is its length in bits; true is 2048. */
   rsa?: boolean | number
   /** The signature's hash. Default: SHA-256. */
   hash?: 'SHA-1'
-  /** The extended key usages. Without it, the extension is left out. */
+  /** The extended key usages. When absent, the certificate has no such extension. */
   purposes?: Purpose[]
-  /** Extensions besides those that follow from the other options. */
+  /** Extensions in addition to those of the other options. */
   extensions?: Extension[]
 }
 
@@ -55,11 +55,11 @@ export interface AuthorityOptions {
   pathLength?: number
   /** False for a certificate that only claims to be an authority. */
   isAuthority?: boolean
-  /** The one domain for which it may issue (RFC 5280 §4.2.1.10). */
+  /** The only domain for which the authority may issue (RFC 5280 §4.2.1.10). */
   permitted?: string
   notBefore?: Date
   notAfter?: Date
-  /** Key usage. By default that of an authority that also signs CRLs. */
+  /** The key usage. By default, the authority may sign certificates and CRLs. */
   keyUsage?: KeyUsageFlags
   extensions?: Extension[]
 }
@@ -71,9 +71,9 @@ export interface Pki {
   issue(options: LeafOptions): Promise<Identity>
   /** An authority below this one. */
   subordinate(name: string, options?: AuthorityOptions): Promise<Pki>
-  /** A self-signed certificate with its name and its key, without constraints. PEM. */
+  /** A self-signed certificate with the authority's name and key, without constraints, as PEM. */
   twin(): Promise<string>
-  /** Signs with its key: ECDSA with SHA-256, DER. */
+  /** Signs with the authority's key: ECDSA with SHA-256, in DER. */
   sign(octets: Buffer): Promise<Buffer>
 }
 
@@ -227,6 +227,6 @@ async function identity(certificate: X509Certificate, privateKey: webcrypto.Cryp
   return { cert: certificate.toString('pem'), key: PemConverter.encode(key, 'PRIVATE KEY') }
 }
 
-/** In the notation of connectors, traces and notices. */
+/** Returns the fingerprint in the notation of connectors, traces and notices. */
 export const fingerprintOf = ({ cert }: Identity): string =>
   new NodeCertificate(cert).fingerprint256.replaceAll(':', '').toLowerCase()

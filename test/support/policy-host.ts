@@ -1,6 +1,6 @@
 /**
- * HTTPS servers on ports of the loopback interface that stand for port 443 of addresses of their own. This process's
- * sockets are redirected to them. `trust` makes a test's authority a public one for this process.
+ * HTTPS servers on ports of the loopback interface, each in place of port 443 of its own address. This process's
+ * sockets are redirected to them. `trust` adds a test's authority to the public roots of this process.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
@@ -15,7 +15,7 @@ import { installTranslation } from '../../infra/local/lambda/nat.ts'
 import { listen } from './listen.ts'
 
 export interface PolicyHost {
-  /** The address whose port 443 it stands for. */
+  /** The address whose port 443 is redirected to the server. */
   address: string
   /** The port on 127.0.0.1. */
   port: number
@@ -80,7 +80,7 @@ export function trust(...authorities: string[]): void {
   setDefaultCACertificates([...getCACertificates('default'), ...authorities])
 }
 
-/** @param fields replace those of the default policy */
+/** @param fields replace fields of the default policy */
 export function policyText(fields: { mode?: string; mx?: string[]; maxAge?: number } = {}): string {
   const { mode = 'enforce', mx = ['mx.partner.example'], maxAge = 604_800 } = fields
   return [

@@ -4,7 +4,10 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { choosePort } from '../../infra/local/ingress.ts'
 
-/** The first line on standard output. Rejects when the process ends without one. Later lines are read and dropped. */
+/**
+ * Resolves with the first line on standard output. Rejects when the process ends before it. Later lines are read and
+ * dropped.
+ */
 export async function firstLine(child: ChildProcess): Promise<string> {
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
   const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`ended with ${code}`)))
@@ -14,5 +17,5 @@ export async function firstLine(child: ChildProcess): Promise<string> {
   return line
 }
 
-/** A port of the loopback interface that was free a moment ago. */
+/** Returns a port of the loopback interface that was free a moment ago. */
 export const freePort = (): Promise<number> => choosePort(0, 'a test')

@@ -1,10 +1,10 @@
-/** A queue that records what was sent. */
+/** A queue that records the jobs sent. */
 import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 
 export interface RecordingQueue<Job> extends JobSender<Job> {
-  /** Everything sent and not yet taken, in order. */
+  /** The jobs that were sent and not yet taken, in order. */
   sent: OutgoingJob<Job>[]
-  /** Returns what was sent since the last call. */
+  /** Returns the jobs sent since the last call, and removes them from `sent`. */
   take(): OutgoingJob<Job>[]
   /** Makes the next send fail. */
   failOnce(): void

@@ -1,6 +1,6 @@
 /** A random number generator with a seed: the same seed gives the same numbers. */
 
-/** Mulberry32: good enough to spread faults, and a seed of 32 bits. */
+/** Mulberry32, with a seed of 32 bits. Its quality suffices to spread faults. */
 export class Random {
   #state: number
 
@@ -13,7 +13,7 @@ export class Random {
     this.number()
   }
 
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   number(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -21,7 +21,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number of at least `least` and below `limit`. */
+  /** Returns a whole number of at least `min` and below `limit`. */
   between(min: number, limit: number): number {
     return min + Math.floor(this.number() * (limit - min))
   }
@@ -36,10 +36,10 @@ export class Random {
 
   /** @param weights probabilities; the rest up to 1 is the probability of `otherwise` */
   weighted<T extends string>(weights: Partial<Record<T, number>>, otherwise: T): T {
-    let left = this.number()
+    let remainder = this.number()
     for (const [item, weight] of Object.entries(weights) as [T, number][]) {
-      left -= weight
-      if (left < 0) return item
+      remainder -= weight
+      if (remainder < 0) return item
     }
     return otherwise
   }

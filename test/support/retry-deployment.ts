@@ -1,7 +1,7 @@
 /**
- * A deployment whose clock stands still while something runs, and jumps to the next job when nothing is left to do.
- * The functions are the deployed ones. The SMTP client talks to a real server. Queues and table are in memory. DSNs
- * arrive at once.
+ * A deployment whose clock stands still while a function runs, and jumps to the next job when no function runs. The
+ * functions are those that are deployed. The SMTP client talks to a real server. Queues and table are in memory. DSNs
+ * arrive immediately.
  */
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -21,17 +21,17 @@ import { MemoryTable } from './pipeline/table.ts'
 import { type Ports, work } from './pipeline/units.ts'
 
 export interface AttemptMade {
-  /** When the attempt began, in milliseconds after the message was received. */
+  /** Start of the attempt, in milliseconds after the message was received. */
   at: number
   number: number
-  /** By address. */
+  /** Outcomes by address. */
   outcomes: Record<string, Attempt['outcome']>
   /** Enhanced status codes, by address. */
   codes: Record<string, string>
 }
 
 export interface ReceivedDsn {
-  /** When the DSN reached the sender, in milliseconds after the message was received. */
+  /** Arrival of the DSN, in milliseconds after the message was received. */
   at: number
   kind: DsnKind
   addresses: string[]
@@ -70,10 +70,10 @@ export class Deployment {
     const octets = Buffer.from('Subject: Hello\r\n\r\nHello\r\n')
     const content = contentReference('content', 'received', octets)
     this.#contents.set(content.key, octets)
-    const taken = message({ mailFrom: sender, content, size: octets.length, ...fields })
-    const job: EvaluationJob = { message: taken, recipients, notBefore: null }
+    const acceptedMessage = message({ mailFrom: sender, content, size: octets.length, ...fields })
+    const job: EvaluationJob = { message: acceptedMessage, recipients, notBefore: null }
     this.#queues.send('evaluate', job, this.#now)
-    return taken
+    return acceptedMessage
   }
 
   /** Requests the next attempt as an administrator does, at milliseconds after the message was received. */
@@ -81,7 +81,7 @@ export class Deployment {
     this.#plans.push({ at, act: () => this.#queues.send('retry', id, this.#now) })
   }
 
-  /** @returns when nothing is left to do */
+  /** Resolves when no job or planned action is left. */
   async run(): Promise<void> {
     for (;;) {
       const [next] = this.#queues.visible(this.#now)
@@ -95,9 +95,9 @@ export class Deployment {
     const next = Math.min(this.#queues.nextVisible() ?? Number.POSITIVE_INFINITY, planned)
     if (next === Number.POSITIVE_INFINITY) return false
     this.#now = Math.max(this.#now, next)
-    const due = this.#plans.filter(({ at }) => at <= this.#elapsed())
+    const duePlans = this.#plans.filter(({ at }) => at <= this.#elapsed())
     this.#plans = this.#plans.filter(({ at }) => at > this.#elapsed())
-    for (const { act } of due) act()
+    for (const { act } of duePlans) act()
     return true
   }
 
@@ -129,16 +129,17 @@ export class Deployment {
     route: Parameters<Ports['transmit']>[1]['route'],
     number: number,
   ): Promise<Outcomes> {
-    if (route.kind !== 'Mx' && route.kind !== 'SmartHosts') throw new Error(`nothing leaves by ${route.kind}`)
+    if (route.kind !== 'Mx' && route.kind !== 'SmartHosts')
+      throw new Error(`this deployment has no route ${route.kind}`)
     const at = this.#elapsed()
     const outcomes = await deliverBySmtp(route, mail, this.#options.smtp)
-    const by = <T>(of: (outcome: Outcomes extends Map<string, infer O> ? O : never) => T) =>
-      Object.fromEntries([...outcomes].map(([address, outcome]) => [address, of(outcome)]))
+    const byAddress = <T>(select: (outcome: Outcomes extends Map<string, infer O> ? O : never) => T) =>
+      Object.fromEntries([...outcomes].map(([address, outcome]) => [address, select(outcome)]))
     this.attempts.push({
       at,
       number,
-      outcomes: by(({ outcome }) => outcome),
-      codes: by(({ reply }) => reply.enhanced),
+      outcomes: byAddress(({ outcome }) => outcome),
+      codes: byAddress(({ reply }) => reply.enhanced),
     })
     this.#now += attemptMs
     return outcomes
@@ -156,7 +157,7 @@ export class Deployment {
       status: values('Status'),
       words: parts[0]?.text ?? '',
     })
-    return new Map(recipients.map(({ address }) => [address, taken]))
+    return new Map(recipients.map(({ address }) => [address, acceptedMessage]))
   }
 
   #elapsed(): number {
@@ -164,4 +165,4 @@ export class Deployment {
   }
 }
 
-const taken = outcome({ host: 'mx.elsewhere.example' })
+const acceptedMessage = outcome({ host: 'mx.elsewhere.example' })

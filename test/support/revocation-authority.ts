@@ -1,5 +1,5 @@
 /**
- * A root and an authority below it. Both serve a CRL and an OCSP responder by HTTP on a port of the loopback
+ * A root and an authority below it. Both serve a CRL and an OCSP responder over HTTP on a port of the loopback
  * interface, and can be made to misbehave.
  */
 import 'reflect-metadata'
@@ -17,23 +17,23 @@ import { within } from './within.ts'
 
 export type Behaviour =
   | 'Honest'
-  /** OCSP only: signed by a certificate that the authority issued for this purpose. */
+  /** OCSP only: the response is signed with a certificate that the authority issued for this purpose. */
   | 'Delegated'
-  /** Expired yesterday. */
+  /** The document expired yesterday. */
   | 'Stale'
-  /** Signed by another authority with the same name. */
+  /** The document is signed by another authority with the same name. */
   | 'WrongSignature'
   | 'Garbage'
   /** Sends no response until it is released. */
   | 'Silent'
   /** Ends each connection. */
   | 'Unreachable'
-  /** HTTP 503, or OCSP's tryLater. */
+  /** Responds with HTTP 503 or OCSP's tryLater. */
   | 'Busy'
 
 export interface RevocationAuthority {
   root: Pki
-  /** Issued by the root; it issues the certificates of `issue`. */
+  /** The intermediate authority, which issues the certificates of `issue`. */
   intermediate: Pki
   /**
    * The certificate contains the addresses of this authority's CRL and OCSP responder. `cert` has leaf and
@@ -52,15 +52,15 @@ export interface RevocationAuthority {
   requests: string[]
   /** `http://127.0.0.1:port` */
   origin: string
-  /** Its network, for code that otherwise connects to public addresses only. */
+  /** The servers' network, for code that otherwise connects only to public addresses. */
   networks: string[]
-  /** Resolves when this number of requests have come. Fails before a client's timeout of five seconds. */
+  /** Resolves when this number of requests has arrived. Fails before a client's timeout of five seconds. */
   requested(count: number): Promise<void>
   stop(): Promise<void>
 }
 
 export interface RevocationAuthorityOptions {
-  /** What certificates contain; by default the first two. `issuer`: the address of the issuer's certificate. */
+  /** The addresses in certificates; by default the first two. `issuer`: the address of the issuer's certificate. */
   publish?: { crl?: boolean; ocsp?: boolean; issuer?: boolean }
 }
 
@@ -68,7 +68,7 @@ interface Issuer {
   pki: Pki
   /** An authority of the same name with another key. */
   impostor: Pki
-  /** The certificates it issued. */
+  /** The certificates that the authority issued. */
   issued: string[]
 }
 
@@ -115,14 +115,14 @@ export async function startRevocationAuthority({
     const serial = serialIn(Buffer.concat(await request.toArray()))
     const certificate = issued.find((pem) => serialOf(pem) === serial)
     if (certificate === undefined) return ocspResponse(OCSPResponseStatus.unauthorized)
-    const found = revoked.find((each) => serialOf(each.certificate) === serial)
+    const entry = revoked.find((each) => serialOf(each.certificate) === serial)
     const signedBy =
       how === 'WrongSignature' ? impostor : how === 'Delegated' ? await delegateOf(pki) : undefined
     return ocspAnswer(pki, {
       certificate,
-      status: found ? 'revoked' : 'good',
-      ...(found?.at ? { revokedAt: found.at } : {}),
-      ...(found?.reason === undefined ? {} : { reason: found.reason }),
+      status: entry ? 'revoked' : 'good',
+      ...(entry?.at ? { revokedAt: entry.at } : {}),
+      ...(entry?.reason === undefined ? {} : { reason: entry.reason }),
       ...datesOf(how),
       ...(signedBy ? { signedBy: { sign: signedBy.sign, certificate: signedBy.ca } } : {}),
     })

@@ -29,7 +29,7 @@ import {
 } from '@peculiar/asn1-x509'
 import { daysFromNow, type Pki } from './pki.ts'
 
-/** RFC 5280 §5.3.1, such as 1 for keyCompromise. */
+/** A revoked certificate. `reason`: RFC 5280 §5.3.1, such as 1 for keyCompromise. */
 export interface Revoked {
   /** The certificate, as PEM. */
   certificate: string
@@ -41,10 +41,10 @@ export interface Revoked {
 export interface CrlOptions {
   revoked?: Revoked[]
   thisUpdate?: Date
-  /** Null leaves it out. */
+  /** Null omits the field. */
   nextUpdate?: Date | null
   extensions?: Extension[]
-  /** Signs in place of the authority that the document names. */
+  /** Signs instead of the authority that the document names. */
   signedBy?: Pki
 }
 
@@ -99,10 +99,10 @@ export interface OcspOptions {
   revokedAt?: Date
   reason?: number
   thisUpdate?: Date
-  /** Null leaves it out. */
+  /** Null omits the field. */
   nextUpdate?: Date | null
   hash?: 'sha1' | 'sha256'
-  /** Signs in place of the authority; `certificate` is then enclosed. */
+  /** Signs instead of the authority; its `certificate` is then included. */
   signedBy?: { sign(octets: Buffer): Promise<Buffer>; certificate: string }
   extensions?: Extension[]
   byKey?: boolean
@@ -165,7 +165,7 @@ function statusOf({ status = 'good', revokedAt = daysFromNow(-1), reason }: Ocsp
   })
 }
 
-/** DER has no milliseconds here. */
+/** DER has whole seconds. */
 const whole = (date: Date): Date => new Date(Math.floor(date.getTime() / 1000) * 1000)
 
 const certificateOf = (pem: string) => AsnConvert.parse(new X509Certificate(pem).raw, Certificate)

@@ -1,10 +1,13 @@
-/** Options of a delivery by SMTP, with defaults. */
+/** Options of a delivery over SMTP, with defaults. */
 import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
 import type { SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { fakeResolver } from './dns.ts'
 
-/** The resolver knows mx and other.partner.example, both on this machine. No secret holds a client certificate. */
+/**
+ * The resolver resolves mx.partner.example and other.partner.example to this machine. No secret has a client
+ * certificate.
+ */
 export const smtpOptions = (changes: Partial<SmtpDeliveryOptions> = {}): SmtpDeliveryOptions => ({
   ehloName: 'mail.ours.example',
   resolver: fakeResolver({

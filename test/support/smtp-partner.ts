@@ -1,6 +1,6 @@
 /**
- * A partner's mail server that can be made to misbehave. It keeps every octet that it received. `wire` is recorded
- * in front of the server, so what was encrypted stays unreadable there.
+ * A partner's mail server that can be made to misbehave. It records every octet that it receives. `wire` is recorded in
+ * front of the server, so its octets over TLS are encrypted.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -10,7 +10,7 @@ export interface PartnerOptions {
   greeting?: string
   /** Extensions in the reply to EHLO, besides STARTTLS. */
   extensions?: string[]
-  /** Certificate, key and versions. Without it, STARTTLS is not offered. */
+  /** Certificate, key and versions. When absent, STARTTLS is not offered. */
   tls?: SecureContextOptions
   /** The reply to STARTTLS instead of 220. */
   refuseStartTls?: string
@@ -18,11 +18,11 @@ export interface PartnerOptions {
   injected?: string
   /** Responds to the client's handshake with octets that are not TLS. */
   breakHandshake?: boolean
-  /** Where it stops responding, with the connection open. */
+  /** The point at which the server stops responding, with the connection open. */
   silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL' | 'message' | 'QUIT'
   /** Refuses a client without a certificate, or with one that `tls.ca` did not issue. */
   requiresClientCertificate?: boolean
-  /** Its own reply to a command; `null` closes the connection instead. */
+  /** Returns the reply to a command; `null` closes the connection, `undefined` follows the protocol. */
   answer?: (command: string) => string | null | undefined
   /** The reply to the message; `null` closes the connection instead. */
   answerToMessage?: string | null
@@ -31,14 +31,14 @@ export interface PartnerOptions {
 export interface Received {
   mail: string
   recipients: string[]
-  /** With dots unstuffed, and without the final dot. */
+  /** The content with dots unstuffed and without the final dot. */
   content: Buffer
   tls: { protocol: string; serverName: string | null } | null
 }
 
 export interface Partner {
   port: number
-  /** Everything from clients, as it came over the network. */
+  /** Every octet from clients, before decryption. */
   wire(): Buffer
   /** Every command, with or without TLS, in order. */
   commands: string[]
@@ -64,12 +64,12 @@ export async function startPartner(options: PartnerOptions = {}): Promise<Partne
   })
   const tap = createServer({ noDelay: true }, (socket) => {
     track(sockets, socket)
-    const inner = connect({ port: portOf(server), host: '127.0.0.1', noDelay: true })
-    track(sockets, inner)
+    const serverSocket = connect({ port: portOf(server), host: '127.0.0.1', noDelay: true })
+    track(sockets, serverSocket)
     socket.on('data', (octets) => wire.push(octets))
-    socket.pipe(inner).pipe(socket)
-    socket.on('close', () => inner.destroy())
-    inner.on('close', () => socket.destroySoon())
+    socket.pipe(serverSocket).pipe(socket)
+    socket.on('close', () => serverSocket.destroy())
+    serverSocket.on('close', () => socket.destroySoon())
   })
   let connections = 0
   tap.on('connection', () => {
@@ -210,7 +210,7 @@ class Session {
     return false
   }
 
-  /** `tls.Server` does this itself; the owner of a bare TLSSocket has to. */
+  /** `tls.Server` does this itself; the owner of a plain TLSSocket must do it. */
   #refuseUnknownClient(): void {
     const { _handle } = this.#socket as unknown as { _handle: { verifyError(): Error | null } | null }
     if (_handle?.verifyError()) this.#socket.destroy()

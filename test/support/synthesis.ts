@@ -18,7 +18,7 @@ export interface Resource {
 /** Settings with which the template has every optional resource, and the default settings. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
-  'by MX, with KMS, JWT and mailed alarms': {
+  'with MX lookup, KMS, JWT and mailed alarms': {
     defaultRoute: 'Mx',
     contentEncryption: 'Kms',
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
@@ -43,7 +43,7 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   },
 }
 
-/** Leaves out what takes time and does not change the template. */
+/** Omits slow steps that do not change the template. */
 export const templateOnly = {
   validate: false,
   context: { 'aws:cdk:bundling-stacks': [], 'aws:cdk:disable-stack-trace': true },
@@ -66,12 +66,12 @@ const templates = new Map<string, Resource[]>()
 /** Every resource of the template with these settings. */
 export function resources(mailflow: Record<string, unknown> = {}): Resource[] {
   const key = JSON.stringify(mailflow)
-  const known = templates.get(key)
-  if (known) return known
+  const cached = templates.get(key)
+  if (cached) return cached
   const template: Json = assemble(mailflow).getStackByName('Mailflow').template
-  const listed = Object.entries<Json>(template.Resources).map(([id, resource]) => ({ id, ...resource }))
-  templates.set(key, listed)
-  return listed
+  const allResources = Object.entries<Json>(template.Resources).map(([id, resource]) => ({ id, ...resource }))
+  templates.set(key, allResources)
+  return allResources
 }
 
 /** The resources of one type, such as `AWS::SQS::Queue`. */
@@ -79,7 +79,7 @@ export function ofType(type: string, mailflow: Record<string, unknown> = {}): Re
   return resources(mailflow).filter((resource) => resource.Type === type)
 }
 
-/** The one resource of a type. */
+/** Returns the only resource of a type. */
 export function only(type: string, mailflow: Record<string, unknown> = {}): Resource {
   const [resource, ...others] = ofType(type, mailflow)
   if (!resource || others.length > 0)

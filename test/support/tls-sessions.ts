@@ -15,7 +15,7 @@ import {
   unrequiredTlsResult,
 } from '../../shared/tls/assess-server-tls.ts'
 
-/** When the handshake took place. */
+/** The time of the handshake. */
 export const at = new Date('2026-02-03T12:00:00.000Z')
 
 export const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({
@@ -81,10 +81,13 @@ export function session({
     const { result, reply } = decision.fault
     return { ...common, reportOnly: [], tls: null, result, reason: reply.text } satisfies SessionRecord
   }
-  const trials = decision.reportOnlyRequirements.map(
+  const reportOnlyFaults = decision.reportOnlyRequirements.map(
     ({ fault, requirement }) => fault ?? assessServerTls(requirement, tls, at),
   )
-  const fault = assessServerTls(decision.enforced, tls, at) ?? trials.find((found) => found !== null) ?? null
+  const fault =
+    assessServerTls(decision.enforced, tls, at) ??
+    reportOnlyFaults.find((candidate) => candidate !== null) ??
+    null
   return {
     ...common,
     reportOnly: decision.reportOnlyRequirements,

@@ -16,7 +16,7 @@ export const testMail = {
   at,
 }
 
-/** Timeouts shorter than a silent server, and longer than any that responds. */
+/** Short timeouts for silent servers, which other servers do not exceed. */
 export const shortTimeouts = { connect: 1_000, greeting: 1_000, command: 1_000, data: 1_000 }
 export const longTimeouts = { connect: 10_000, greeting: 10_000, command: 10_000, data: 10_000 }
 
@@ -62,9 +62,9 @@ export async function validated(
   return OutboundValidation.parse(await validate(connector, mail, options(changes)))
 }
 
-/** Each step as `Connect` or, where it failed, `!Connect`. */
+/** Lists the steps, each as `Connect` or, if it failed, as `!Connect`. */
 export const outline = ({ steps }: OutboundValidation): string =>
   steps.map(({ step, succeeded }) => (succeeded ? step : `!${step}`)).join(' ')
 
-export const detailOf = ({ steps }: OutboundValidation, wanted: string): string | undefined =>
-  steps.find(({ step }) => step === wanted)?.detail
+export const detailOf = ({ steps }: OutboundValidation, stepKind: string): string | undefined =>
+  steps.find(({ step }) => step === stepKind)?.detail

@@ -1,10 +1,11 @@
 /**
- * Holds names and texts to docs/glossary.md. The last column of the glossary's tables lists words that are not used: a
- * plain word is refused everywhere, a word in `backticks` only in names. `word*` stands for each word that begins so.
+ * Checks names and texts against docs/glossary.md. The last column of the glossary's tables lists words that are not
+ * used: a plain word is refused everywhere, a word in `backticks` only in names. `word*` stands for each word that
+ * begins with `word`.
  */
 
 export interface Ruling {
-  /** The word or phrase that is not used, in small letters; with `*` at its end, each word that begins so. */
+  /** The refused word or phrase, in small letters; with `*` at its end, each word that begins with it. */
   readonly word: string
   /** The term to use. */
   readonly use: string
@@ -40,7 +41,7 @@ export function readRulings(markdown: string): Ruling[] {
 export const readTerms = (markdown: string): string[] =>
   markdown.match(/^\| (?!Term |---)[^|]+/gm)?.map((cell) => cell.slice(2).trim().toLowerCase()) ?? []
 
-/** `parseTLSARecord2` is `parse`, `tlsa`, `record`. */
+/** Splits `parseTLSARecord2` into `parse`, `tlsa`, `record`. */
 export const wordsOfName = (name: string): string[] =>
   name
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
@@ -51,10 +52,10 @@ export const wordsOfName = (name: string): string[] =>
 
 const comment = /\/\/.*|\/\*[\s\S]*?\*\//y
 const string = /'(?:[^'\\\n]|\\[\s\S])*'|"(?:[^"\\\n]|\\[\s\S])*"/y
-/** To the end of the template or to the next `${`. */
+/** Matches up to the end of the template or to the next `${`. */
 const templateText = /(?:[^`\\$]|\\[\s\S]|\$(?!\{))*(?:`|\$\{)/y
 const regularExpression = /\/(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y
-/** A slash behind it divides nothing: it begins a regular expression. */
+/** Code after which a slash begins a regular expression and is no division. */
 const expectsValue = /(?:^|[(,=:[!&|?{};]|=>|return)\s*$/
 
 /**
@@ -98,7 +99,7 @@ export function codeOf(source: string): string {
   return code
 }
 
-/** @returns each use of a word that the rulings refuse; a line's second use of a word is left out */
+/** @returns each use of a word that the rulings refuse, at most once per line and word */
 export function forbiddenUses(file: string, text: string, rulings: readonly Ruling[]): Use[] {
   const code = file.endsWith('.ts') ? codeOf(text).split('\n') : []
   const inNames = rulings.filter((ruling) => ruling.onlyInNames)
@@ -106,13 +107,13 @@ export function forbiddenUses(file: string, text: string, rulings: readonly Ruli
   return text.split('\n').flatMap((line, index) => {
     const names = wordsOfName(code[index] ?? '')
     const words = ` ${wordsOfName(line).join(' ')} `
-    const found = [
+    const uses = [
       ...inNames.filter((ruling) => names.some((name) => matches(name, ruling.word))),
       ...everywhere.filter(({ word }) =>
         words.includes(word.endsWith('*') ? ` ${word.slice(0, -1)}` : ` ${word} `),
       ),
     ]
-    return found.map(({ word, use }) => ({ file, line: index + 1, word, use }))
+    return uses.map(({ word, use }) => ({ file, line: index + 1, word, use }))
   })
 }
 

@@ -14,7 +14,7 @@ export interface RecordData {
   AAAA: string
   CNAME: string
   TLSA: TlsaRecord
-  /** Its strings joined; one character per octet. */
+  /** The record's strings joined, with one character per octet. */
   TXT: string
 }
 
@@ -22,12 +22,12 @@ export type RecordType = keyof RecordData
 
 /** `secure`: the resolver proves the answer and all aliases to it by DNSSEC (the AD bit, RFC 4035 §3.2.3). */
 export type DnsAnswer<T> =
-  /** `name`: the owner of the records in lower case: the name queried, or the end of its alias chain. */
+  /** `name`: the owner of the records in lower case, which is the name queried or the end of its alias chain. */
   | { kind: 'Found'; records: T[]; secure: boolean; name: string }
   | { kind: 'NoData'; secure: boolean }
   | { kind: 'NoSuchName'; secure: boolean }
   /**
-   * The result is unknown. `code` as in c-ares, such as `ESERVFAIL` or `ETIMEOUT`; `bogus`: records exist, but DNSSEC
+   * The result is unknown. `code`: as in c-ares, such as `ESERVFAIL` or `ETIMEOUT`; `bogus`: records exist, but DNSSEC
    * validation failed.
    */
   | { kind: 'Failed'; code: string; bogus: boolean }

@@ -1,4 +1,4 @@
-/** RFC 1035 §4.2.2: messages in a stream, each after its length in two octets. */
+/** DNS messages in a stream: each follows its length in two octets (RFC 1035 §4.2.2). */
 
 export function encodeFrame(message: Buffer): Buffer {
   const length = Buffer.alloc(2)

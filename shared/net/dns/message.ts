@@ -1,8 +1,8 @@
 /**
- * Encodes DNS queries (RFC 1035 §4.1, RFC 6891) and decodes replies. The attack: a forged reply, or one whose counts,
- * lengths and pointers lead out of it or in circles. The defence: identifier and question are compared first; each
- * record is read within its own length, other types not at all; name pointers only lead backwards. The limit: an
- * attacker who sees the query can answer it, so the path to the resolver must be trusted.
+ * Encodes DNS queries (RFC 1035 §4.1, RFC 6891) and decodes replies. The attack: a forged reply, or a reply whose
+ * counts, lengths and pointers point outside it or in circles. The defence: identifier and question are compared first;
+ * each record is read within its own length; records of other types are not read; name pointers only point backwards.
+ * Not covered: an attacker who sees the query can answer it, so the path to the resolver must be trustworthy.
  */
 import packet from 'dns-packet'
 import type { TlsaRecord } from '../../tls/requirement.ts'
@@ -15,24 +15,24 @@ export interface Question {
 
 export interface QueryOptions {
   id: number
-  /** RFC 4035 §3.2.2: the resolver answers even when validation fails. */
+  /** Whether the resolver must answer even when validation fails (RFC 4035 §3.2.2). */
   checkingDisabled: boolean
   /** False for servers that do not support EDNS. */
   useEdns: boolean
-  /** Hides the name's length, which encryption alone does not. */
+  /** Whether padding hides the name's length, which encryption alone does not hide. */
   isPadded: boolean
 }
 
-/** Octets of a datagram that no network fragments. */
+/** A datagram of this size is not fragmented. */
 const maxPayloadOctets = 1232
 
-/** RFC 8467 §4.1: octets; a query's length is a multiple. */
+/** A query's length is a multiple (RFC 8467 §4.1). */
 const paddingBlockOctets = 128
 const paddingOption = 12
 
 /**
- * AD requests the result of validation (RFC 6840 §5.7), DO requests DNSSEC (RFC 4035 §4.9.1).
- * @param question with a valid name
+ * AD requests the result of validation (RFC 6840 §5.7), DO requests DNSSEC (RFC 4035 §4.9.1). The question's name must
+ * be valid.
  */
 export function encodeQuery(
   { name, type }: Question,
@@ -54,7 +54,7 @@ export function encodeQuery(
   return encode([{ code: paddingOption, data: Buffer.alloc(-length & (paddingBlockOctets - 1)) }])
 }
 
-/** RFC 1035 §2.3.4: labels of 1–63 octets, 253 characters in all; printable ASCII. */
+/** Whether labels have 1–63 octets and the name at most 253 characters (RFC 1035 §2.3.4), in printable ASCII. */
 export function isValidName(name: string): boolean {
   return name.length <= 253 && name.split('.').every((label) => /^[!-~]{1,63}$/.test(label))
 }
@@ -70,9 +70,9 @@ export interface DnsReply {
   rcode: number
   truncated: boolean
   authentic: boolean
-  /** The server is recursive or authoritative: what it does not find does not exist. */
+  /** The server is recursive or authoritative: records that it does not find do not exist. */
   conclusive: boolean
-  /** Those of the type queried, and aliases; owners in lower case. */
+  /** Records of the queried type, and CNAMEs. Owner names are in lower case. */
   records: AnswerRecord[]
   /** RFC 2308 §2.2: the zone's SOA shows that no records exist. */
   negative: boolean
@@ -124,25 +124,25 @@ function decodeSections(octets: Buffer, flags: number, question: Question): DnsR
   let at = matchQuestion(octets, question)
   if (at === null) return 'OtherQuery'
   if (reply.truncated) return reply
-  for (let each = 0; each < answers + authorities + additionals; each += 1) {
+  for (let index = 0; index < answers + authorities + additionals; index += 1) {
     const record = locateRecord(octets, at)
     at = record.end
-    if (each < answers) reply.records.push(...selectRecord(octets, record, question.type))
-    else if (each < answers + authorities) reply.negative ||= record.type === soaType
+    if (index < answers) reply.records.push(...selectRecord(octets, record, question.type))
+    else if (index < answers + authorities) reply.negative ||= record.type === soaType
     else if (record.type === optType) decodeOptions(octets, record, reply)
   }
   return reply
 }
 
-/** @returns the offset of its end, or null for another question */
+/** @returns the offset of the question's end, or null for another question */
 function matchQuestion(octets: Buffer, { name, type }: Question): number | null {
   const questionName = packet.name.decode(octets, 12)
   const at = 12 + packet.name.decode.bytes
-  const same =
+  const isSame =
     toLowerAscii(questionName) === toLowerAscii(name) &&
     octets.readUInt16BE(at) === typeNumbers[type] &&
     octets.readUInt16BE(at + 2) === internetClass
-  return same ? at + 4 : null
+  return isSame ? at + 4 : null
 }
 
 interface RecordLocation {
@@ -160,7 +160,7 @@ function locateRecord(octets: Buffer, begin: number): RecordLocation {
   const at = begin + packet.name.decode.bytes
   const length = at + 8
   const end = length + 2 + octets.readUInt16BE(length)
-  if (end > octets.length) throw new RangeError('cut short')
+  if (end > octets.length) throw new RangeError('truncated')
   return {
     owner,
     type: octets.readUInt16BE(at),
@@ -184,7 +184,7 @@ function decodeData(
   { length, end }: RecordLocation,
   type: RecordType,
 ): RecordData[RecordType] {
-  // Pointers lead backwards, so the octets after the record are not necessary.
+  // Pointers point backwards, so the octets after the record are not necessary.
   const upToEnd = octets.subarray(0, end)
   const data = upToEnd.subarray(length + 2)
   switch (type) {
@@ -209,7 +209,7 @@ function decodeAddress(octets: Buffer, length: number, type: 'A' | 'AAAA'): stri
   return packet.record(type).decode(octets, length) as string
 }
 
-/** RFC 6698 §2.1. */
+/** Reads the fields of a TLSA record (RFC 6698 §2.1). */
 function decodeTlsa(data: Buffer): TlsaRecord {
   return {
     usage: data.readUInt8(0),
@@ -219,24 +219,24 @@ function decodeTlsa(data: Buffer): TlsaRecord {
   }
 }
 
-/** RFC 1035 §3.3.14: strings, each with its length before it. */
+/** RFC 1035 §3.3.14: strings, each after its length. */
 function decodeText(data: Buffer): string {
   const strings: string[] = []
   for (let at = 0; at < data.length; ) {
     const end = at + 1 + data.readUInt8(at)
-    if (end > data.length) throw new RangeError('cut short')
+    if (end > data.length) throw new RangeError('truncated')
     strings.push(data.toString('latin1', at + 1, end))
     at = end
   }
   return strings.join('')
 }
 
-/** RFC 6891 §6.1.3: the TTL field holds the upper bits of the response code; RFC 8914 §2. */
+/** RFC 6891 §6.1.3: the TTL field holds the upper bits of the response code. RFC 8914 §2: extended errors. */
 function decodeOptions(octets: Buffer, { ttl, length, end }: RecordLocation, reply: DnsReply): void {
   reply.rcode |= (ttl >>> 24) << 4
   for (let at = length + 2; at < end; ) {
     const next = at + 4 + octets.readUInt16BE(at + 2)
-    if (next > end) throw new RangeError('cut short')
+    if (next > end) throw new RangeError('truncated')
     if (octets.readUInt16BE(at) === extendedErrorOption && next >= at + 6)
       reply.errors.push(octets.readUInt16BE(at + 4))
     at = next

@@ -1,4 +1,4 @@
-/** The types of dns-packet that are used here; it brings none. */
+/** The types of dns-packet that mailflow uses; the package contains no types. */
 declare module 'dns-packet' {
   namespace packet {
     interface Question {

@@ -1,20 +1,19 @@
 /**
- * DNS queries to one name server over TLS. Several are pending on one connection, answered in any order (RFC 7858 §3.3,
- * RFC 7766 §6.2.1.1); an idle connection closes after some seconds. The attack: a server, or a connection that broke
- * while Lambda froze the function, answers nothing, wrong queries, or without end. The defence: a reply is matched to
- * its query by the identifier and compared with it; each query times out; a silent connection is dropped before that,
- * and its queries are sent again on a new one, once.
+ * DNS queries to one name server over TLS. Several queries are pending on one connection, and the server answers in any
+ * order (RFC 7858 §3.3, RFC 7766 §6.2.1.1); an idle connection closes after some seconds. The attack: a server, or a
+ * connection that broke while Lambda froze the function, answers nothing, answers other queries, or never stops
+ * sending. The defence: a reply is matched to its query by the identifier and compared with it; each query times out; a
+ * silent connection is dropped before that, and its queries are sent once more on a new connection.
  */
 import { randomInt } from 'node:crypto'
 import { TlsConnection, type TlsServer } from './tls-connection.ts'
 import { type Finish, type Reader, settleOnce, type TransportFailure } from './transport.ts'
 
-/** In milliseconds, except `now`. */
 export interface ChannelOptions {
-  /** How long an idle connection stays open. */
+  /** An idle connection stays open for this time. */
   idleTimeoutMs: number
   /**
-   * How long a connection that has answered before may be silent before it is dropped. Short, since the first query
+   * A connection that has answered before is dropped when it is silent for this time. Short, because the first query
    * after a freeze shorter than the idle time waits this long.
    */
   silenceTimeoutMs: number
@@ -28,23 +27,23 @@ const defaultOptions: ChannelOptions = { idleTimeoutMs: 5_000, silenceTimeoutMs:
 const maxUnsolicited = 32
 /** Abandoned queries on one connection whose replies may still arrive. */
 const maxAbandoned = 64
-/** Pending queries: more than one worker's batch needs, and few enough to find a free identifier soon. */
+/** More than the batch of one worker needs, and few enough to find a free identifier soon. */
 const maxPendingQueries = 1_000
 
 interface PendingQuery {
   id: number
   query: Buffer
-  /** Receives the message with its identifier. */
+  /** Receives the message that has the query's identifier. */
   onReply: (octets: Buffer) => void
   fail: (code: string) => void
   isAnswered: boolean
-  /** The connection that it was last sent on. */
+  /** The connection on which the query was last sent. */
   link: ChannelConnection
-  /** The link's count of replies when this query was sent. */
+  /** The value of the link's `replies` when this query was sent. */
   repliesBefore: number
-  /** By the monotonic clock, in milliseconds. */
+  /** Time of the monotonic clock. */
   sentAtMs: number
-  /** Whether it was sent again after a connection without any reply. */
+  /** Whether the query was sent again after a connection without any reply. */
   isRetry: boolean
   silenceTimer: NodeJS.Timeout | undefined
 }
@@ -53,7 +52,7 @@ interface PendingQuery {
 interface ChannelConnection {
   connection: TlsConnection
   pending: Set<PendingQuery>
-  /** Queries answered. */
+  /** The number of answered queries. */
   replies: number
   unsolicited: number
   /** Identifiers whose replies may still arrive; not used for other queries. */
@@ -63,7 +62,10 @@ interface ChannelConnection {
   idleTimer: NodeJS.Timeout | undefined
 }
 
-/** At most one link exists, and all pending queries are on it. A broken link moves them to the next. */
+/**
+ * At most one link (a connection with its state) exists, and all pending queries are on it. When a link breaks, its
+ * queries move to the next link.
+ */
 export class TlsChannel {
   readonly #server: TlsServer
   readonly #options: ChannelOptions
@@ -76,12 +78,11 @@ export class TlsChannel {
   }
 
   /**
-   * @param queryOf encodes the query with its identifier
-   * @param read decodes the reply with that identifier; null when it does not match the query
-   * @param timeoutMs milliseconds in total
+   * @param createQuery encodes the query with its identifier; `read` decodes the reply with that identifier, and
+   * returns null when the reply does not match the query
    */
   async query<T>(
-    queryOf: (id: number) => { query: Buffer; read: Reader<T> },
+    createQuery: (id: number) => { query: Buffer; read: Reader<T> },
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<T | TransportFailure> {
@@ -93,7 +94,7 @@ export class TlsChannel {
       (end) => {
         const link = this.#usableLink()
         const id = this.#freeId(link)
-        const { query, read } = queryOf(id)
+        const { query, read } = createQuery(id)
         pendingQuery = this.#start(id, query, link, read, end)
       },
       () => pendingQuery && this.#finish(pendingQuery),
@@ -139,8 +140,8 @@ export class TlsChannel {
     const link = this.#link
     if (link === null) return this.#connect()
     if (link.idleSinceMs === null) return link
-    const idle = this.#options.now() - link.idleSinceMs
-    if (idle >= 0 && idle < this.#options.idleTimeoutMs) return link
+    const idleMs = this.#options.now() - link.idleSinceMs
+    if (idleMs >= 0 && idleMs < this.#options.idleTimeoutMs) return link
     this.#closeLink(link)
     return this.#connect()
   }
@@ -194,7 +195,7 @@ export class TlsChannel {
     if (isLinkSilent(pendingQuery)) this.#abandon(pendingQuery.link, 'ETIMEOUT')
   }
 
-  /** Runs after any result. */
+  /** Runs after every query, whatever its result. */
   #finish(pendingQuery: PendingQuery): void {
     const { link, id } = pendingQuery
     clearTimeout(pendingQuery.silenceTimer)
@@ -210,10 +211,10 @@ export class TlsChannel {
   /** Whether the link caused the missing reply. */
   #isLinkBroken(pendingQuery: PendingQuery): boolean {
     if (pendingQuery.isAnswered) return false
-    const waited = performance.now() - pendingQuery.sentAtMs
+    const waitedMs = performance.now() - pendingQuery.sentAtMs
     return (
       pendingQuery.link.abandoned.size > maxAbandoned ||
-      (isLinkSilent(pendingQuery) && waited >= this.#options.silenceTimeoutMs)
+      (isLinkSilent(pendingQuery) && waitedMs >= this.#options.silenceTimeoutMs)
     )
   }
 

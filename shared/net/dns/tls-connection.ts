@@ -1,8 +1,8 @@
 /**
  * One connection to a name server over TLS (RFC 7858). The attack: another server answers at the address. The defence
  * is strict privacy (RFC 8310 §5): the certificate must be issued by a trusted CA for the configured name. No query is
- * sent before that is verified, and none in the clear. The limit: an attacker who gets a certificate for the name is
- * trusted; revocation is not checked.
+ * sent before the certificate is verified, and none in the clear. Not covered: an attacker who obtains a certificate
+ * for the name; revocation is not checked.
  */
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { dnsNames } from '../../tls/facts.ts'
@@ -18,13 +18,15 @@ export interface TlsServer {
 
 export interface ConnectionEvents {
   onMessage(octets: Buffer): void
-  /** Called once, except after `close`. `code` is that of the system or of the certificate's fault. */
+  /**
+   * Called at most once, and never after `close`. `code`: an error code of the system, or of the certificate's fault.
+   */
   onBroken(code: string): void
 }
 
 export class TlsConnection {
   readonly #socket: TLSSocket
-  /** Queries to send after the server is verified; null from then on. */
+  /** Queries to send after the server is verified; null when it is verified. */
   #unsentQueries: Buffer[] | null = []
   #isClosed = false
 
@@ -56,10 +58,10 @@ export class TlsConnection {
     socket.on('data', (octets: Buffer) => {
       // No query was sent yet, and the server is not verified.
       if (!this.isVerified) return end('EBADRESP')
-      for (const each of frames.read(octets)) {
+      for (const message of frames.read(octets)) {
         // The handler of a message may have closed the connection.
         if (this.#isClosed) return
-        onMessage(each)
+        onMessage(message)
       }
     })
     this.#socket = socket
@@ -87,7 +89,7 @@ export class TlsConnection {
   }
 }
 
-/** RFC 8310 §8.1: only subject alternative names of type dNSName count. */
+/** RFC 8310 §8.1: only subject alternative names of type dNSName are compared. */
 function checkCertificateName(expected: string, { subjectaltname }: PeerCertificate): Error | undefined {
   const subjectAltNames = dnsNames(subjectaltname ?? '')
   if (certificateHasName({ subjectAltNames, commonName: null }, [expected])) return undefined

@@ -1,7 +1,7 @@
 /**
  * One DNS query to one name server in the clear. The attack: an off-path attacker guesses port and identifier and
  * answers first. The defence: each query has its own socket on a random port, connected to the server's address, so the
- * system drops datagrams from elsewhere. After too many wrong guesses the query goes over TCP. The limit: an attacker
+ * system drops datagrams from elsewhere. After too many wrong guesses the query goes over TCP. Not covered: an attacker
  * on the path.
  */
 import { createSocket } from 'node:dgram'
@@ -9,7 +9,7 @@ import { connect, isIPv6 } from 'node:net'
 import type { NameServerAddress } from '../../contract/name-server.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 
-/** `code`: that of the system, or `ETIMEOUT`, `EBADRESP`. */
+/** `code`: an error code of the system, `ETIMEOUT` or `EBADRESP`. */
 export interface TransportFailure {
   kind: 'Unanswered'
   code: string
@@ -18,10 +18,9 @@ export interface TransportFailure {
 /** Decodes a message; null when it is not the reply. Must not throw. */
 export type Reader<T> = (octets: Buffer) => T | null
 
-/** Wrong datagrams before the query is abandoned. */
+/** After this number of wrong datagrams, the query is abandoned. */
 const maxWrongReplies = 32
 
-/** @param timeoutMs milliseconds */
 export function queryByUdp<T>(
   { ip, port }: NameServerAddress,
   query: Buffer,
@@ -52,7 +51,7 @@ export function queryByUdp<T>(
   )
 }
 
-/** RFC 7766: over TCP, each message has its length in two octets before it. */
+/** Sends the query over TCP (RFC 7766). */
 export function queryByTcp<T>(
   { ip, port }: NameServerAddress,
   query: Buffer,
@@ -80,7 +79,7 @@ export function queryByTcp<T>(
 
 export type Finish<T> = (result: T | TransportFailure) => void
 
-/** The first result counts; then everything is closed. */
+/** Resolves with the first result, then calls `close`. */
 export function settleOnce<T>(
   timeoutMs: number,
   signal: AbortSignal,

@@ -7,7 +7,7 @@ import { type PolicyContent, parsePolicy } from './policy.ts'
 
 export type FetchResult =
   | { kind: 'Policy'; policy: PolicyContent }
-  /** `detail`: for people. */
+  /** `detail`: human-readable text. */
   | { kind: 'Failed'; result: FetchFault; detail: string }
 
 export type FetchFault = Extract<
@@ -27,26 +27,26 @@ export const fetchLimits: UntrustedRequestLimits = {
  * @param domain in comparable form
  */
 export async function fetchPolicy(domain: string, options: UntrustedRequestOptions): Promise<FetchResult> {
-  const answer = await fetchUntrusted(options, {
+  const response = await fetchUntrusted(options, {
     host: `mta-sts.${domain}`,
     path: '/.well-known/mta-sts.txt',
     method: 'GET',
     headers: { Accept: 'text/plain' },
   })
-  if (answer.kind === 'Failed')
+  if (response.kind === 'Failed')
     return fetchFailed(
-      answer.cause === 'Certificate' ? 'sts-webpki-invalid' : 'sts-policy-fetch-error',
-      answer.detail,
+      response.cause === 'Certificate' ? 'sts-webpki-invalid' : 'sts-policy-fetch-error',
+      response.detail,
     )
-  const { status, contentType, body } = answer
+  const { status, contentType, body } = response
   if (status !== 200) return fetchFailed('sts-policy-fetch-error', `The policy host answered ${status}`)
   if (contentType !== 'text/plain')
     return fetchFailed(
       'sts-policy-fetch-error',
       `The policy host answered ${contentType || 'no content type'}`,
     )
-  const read = parsePolicy(body)
-  return read.kind === 'Policy' ? read : fetchFailed('sts-policy-invalid', read.fault)
+  const parsed = parsePolicy(body)
+  return parsed.kind === 'Policy' ? parsed : fetchFailed('sts-policy-invalid', parsed.fault)
 }
 
 const fetchFailed = (result: FetchFault, detail: string): FetchResult => ({

@@ -1,10 +1,10 @@
-/** Caches the known state of domains for some minutes, which saves a read for each message to a busy domain. */
+/** Caches the state of domains for some minutes, which saves a read of the store for each message to a busy domain. */
 import { RecentMap } from '../../limits/recent-map.ts'
 import { type DomainState, emptyDomainState } from './policy-store.ts'
 
 const cacheTtlMs = 300_000
 const maxDomains = 1_000
-/** A policy with more patterns is not cached: its owner must not decide how much memory it takes. */
+/** A policy with more patterns is not cached: the domain's owner must not decide how much memory it takes. */
 const maxPatterns = 100
 
 export class PolicyCache {
@@ -16,7 +16,7 @@ export class PolicyCache {
     return entry && now - entry.cachedAtMs < cacheTtlMs ? entry.state : null
   }
 
-  /** Of any age. */
+  /** Returns the last state, whatever its age. */
   getLast(domain: string): DomainState {
     return this.#domains.get(domain)?.state ?? emptyDomainState
   }

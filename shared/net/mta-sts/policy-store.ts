@@ -1,4 +1,4 @@
-/** The stored state of a domain's policy, and its store. */
+/** The interface of the store of MTA-STS policies, and the state that it keeps of a domain. */
 import { z } from 'zod'
 import { TlsResult } from '../../contract/tls-result.ts'
 
@@ -9,11 +9,11 @@ export const StoredPolicy = z.strictObject({
   id: z.string(),
   mode: z.enum(['enforce', 'testing', 'none']),
   mx: z.array(z.string()).readonly(),
-  /** Seconds. */
+  /** In seconds. */
   maxAge: z.int().nonnegative(),
-  /** Start of the fetch. */
+  /** The time when the fetch began. */
   fetchedAt: epochMs,
-  /** From then on the policy no longer applies. */
+  /** The time when the policy expires. */
   validUntil: epochMs,
 })
 export type StoredPolicy = z.infer<typeof StoredPolicy>
@@ -29,7 +29,7 @@ export type FailedFetch = z.infer<typeof FailedFetch>
 
 export interface DomainState {
   policy: StoredPolicy | null
-  /** Only one later than the policy's fetch. */
+  /** The last failed fetch, if it was after the policy's fetch. */
   failure: FailedFetch | null
 }
 
@@ -38,13 +38,13 @@ export const emptyDomainState: DomainState = { policy: null, failure: null }
 export interface PolicyStore {
   /** @param domain in comparable form */
   read(domain: string): Promise<DomainState>
-  /** Does not replace a policy fetched later. */
+  /** Does not replace a policy that was fetched later. */
   savePolicy(domain: string, policy: StoredPolicy): Promise<void>
   /** Does nothing when a policy was fetched later. */
   saveFailure(domain: string, failure: FailedFetch): Promise<void>
 }
 
-/** Discards writes: the caller's results are for its own use. */
+/** Discards writes: other workers do not use the caller's results. */
 export function readOnlyStore(store: Pick<PolicyStore, 'read'>): PolicyStore {
   return { read: (domain) => store.read(domain), savePolicy: async () => {}, saveFailure: async () => {} }
 }

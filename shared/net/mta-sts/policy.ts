@@ -11,19 +11,22 @@ export type PolicyContent = Omit<MtaStsPolicy, 'id'>
 
 export type ParseResult =
   | { kind: 'Policy'; policy: PolicyContent }
-  /** `fault`: the wrong line or field, for people. */
+  /** `fault`: human-readable text about the wrong line or field. */
   | { kind: 'Invalid'; fault: string }
 
-/** Seconds; RFC 8461 §3.2. */
+/** The limit of `max_age` (RFC 8461 §3.2). */
 const maxAgeLimitSeconds = 31_557_600
 
-/** Stops before the value; `trim` removes its spaces. A pattern for them needs quadratic time for a line of spaces. */
+/**
+ * Matches up to the value; `trim` removes the spaces around it. A pattern for them needs quadratic time for a line of
+ * spaces.
+ */
 const fieldName = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):/
-/** RFC 5321 §4.1.2: letters, digits and hyphens. */
+/** Labels of letters, digits and hyphens (RFC 5321 §4.1.2), with an optional wildcard. */
 const hostPattern = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/i
 
 /**
- * RFC 8461 §3.2. Ignores empty lines; of a repeated field, the first counts.
+ * Parses a policy file (RFC 8461 §3.2). Ignores empty lines, and all but the first of a repeated field.
  * @param octets as received
  */
 export function parsePolicy(octets: Buffer): ParseResult {
@@ -40,12 +43,12 @@ export function parsePolicy(octets: Buffer): ParseResult {
 }
 
 function policyFromFields(fields: readonly (readonly [string, string])[]): ParseResult {
-  const first = (requestedName: string) => fields.find(([name]) => name === requestedName)?.[1] ?? null
-  const version = first('version')
+  const firstValue = (requestedName: string) => fields.find(([name]) => name === requestedName)?.[1] ?? null
+  const version = firstValue('version')
   if (version !== 'STSv1') return invalid(invalidField('version', version))
-  const mode = first('mode')
+  const mode = firstValue('mode')
   if (mode !== 'enforce' && mode !== 'testing' && mode !== 'none') return invalid(invalidField('mode', mode))
-  const age = first('max_age')
+  const age = firstValue('max_age')
   const maxAge = age !== null && /^\d{1,10}$/.test(age) ? Number(age) : Number.NaN
   if (!(maxAge <= maxAgeLimitSeconds)) return invalid(invalidField('max_age', age))
   const mx = new Set<string>()

@@ -5,14 +5,14 @@ export interface PublishedPolicy {
   mode: 'enforce' | 'testing' | 'none'
   /** Names in MX records, in comparable form (shared/mail/domain.ts); at least one, except in mode `none`. */
   mxHosts: readonly string[]
-  /** How long senders cache the policy. */
+  /** Senders cache the policy for this time. */
   maxAgeSeconds: number
 }
 
 /** Hexadecimal digits; the RFC permits 32 characters. */
 const idLength = 20
 
-/** @returns `id`: a digest of the text, so it changes exactly when the policy does */
+/** @returns `id`: a digest of the text, so it changes exactly when the policy changes */
 export function formatPolicy({ mode, mxHosts, maxAgeSeconds }: PublishedPolicy): {
   text: string
   id: string

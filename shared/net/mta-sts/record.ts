@@ -6,7 +6,7 @@ const extensionName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/
 const extensionValue = /^[\x21-\x3a\x3c\x3e-\x7e]+$/
 
 /**
- * RFC 8461 §3.1. Ignores other records.
+ * Reads the policy's id (RFC 8461 §3.1). Ignores other records.
  * @param records of `_mta-sts.DOMAIN`, each with its strings joined
  * @returns the policy's id; null unless exactly one record exists and it is well-formed
  */

@@ -1,8 +1,8 @@
 /**
  * The MTA-STS policy that applies to a domain now (RFC 8461 §5.1). The attack: an attacker between mailflow and a
- * domain's name servers or policy host suppresses the policy or its renewal, to take the mail. The defence: a fetched
- * policy applies until its own end, whatever DNS and the host say later, and is renewed daily, long before that. A
- * store that cannot be read does not count as an empty one. The limit: the first contact.
+ * domain's name servers or policy host suppresses the policy or its renewal, to receive the mail. The defence: a
+ * fetched policy applies until it expires, whatever DNS and the host say later, and is renewed daily, long before it
+ * expires. A store that cannot be read is not treated as empty. Not covered: the first contact with a domain.
  *
  * Each call queries the TXT record, and fetches a policy with a new id before it returns. So no attempt fails because
  * of a policy that was not confirmed within the same attempt (RFC 8461 §5).
@@ -24,23 +24,23 @@ import { isRenewalDue, isRetryPaused, isValid, mergeLater, withoutExpired } from
 export interface MtaStsOptions extends Omit<UntrustedRequestOptions, 'limits'> {
   store: PolicyStore
   now(): Date
-  /** Logs a failure: a policy that is not renewed for long may be under attack (RFC 8461 §3.3). */
+  /** Logs a failure: when a policy is not renewed for long, the cause may be an attack (RFC 8461 §3.3). */
   onFault(policyFault: PolicyFault): void
 }
 
 export interface PolicyFault {
   domain: string
-  /** For people. */
+  /** Human-readable text. */
   detail: string
   /** The mode of the policy that still applies. */
   activeMode: MtaStsPolicy['mode'] | null
 }
 
-/** Milliseconds for the DNS query. */
+/** Limits the DNS query. */
 const lookupTimeoutMs = 15_000
-/** Milliseconds that an attempt waits for a new policy while an earlier one applies. */
+/** An attempt waits this long for a new policy while an earlier policy applies. */
 const newPolicyTimeoutMs = 10_000
-/** Cached as expired, so that the next call reads the store again. */
+/** The time of a cache entry that is stale from the start: the next call reads the store again. */
 const neverFresh = 0
 
 type FetchOutcome = { kind: 'Policy'; policy: StoredPolicy } | { kind: 'Failed'; fault: Fault }
@@ -55,7 +55,7 @@ export class MtaStsSource {
     this.#options = options
   }
 
-  /** Never throws. Work that takes longer than the signal allows continues. */
+  /** Never throws. When the signal aborts, pending requests continue for later calls. */
   async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaStsState> {
     const domain = normaliseDomain(recipientDomain)
     if (domain === null || normaliseDomain(recordName(domain)) === null) return noMtaSts
@@ -64,7 +64,7 @@ export class MtaStsSource {
       this.#readState(domain, signal),
     ])
     const { policy: current } = withoutExpired(state, this.#now())
-    const ifCertain = (found: MtaStsState) => (isCertain ? found : unknownPolicy)
+    const ifCertain = (mtaSts: MtaStsState) => (isCertain ? mtaSts : unknownPolicy)
     if (record.kind === 'Unknown')
       return current
         ? this.#useUnconfirmed(domain, state, current, record.reason)
@@ -72,11 +72,11 @@ export class MtaStsSource {
     if (record.id === null) return current ? this.#useWithdrawn(domain, current) : ifCertain(noMtaSts)
     if (current?.id === record.id) {
       this.#renewIfDue(domain, state, current)
-      return inForce(current, state.failure)
+      return activePolicy(current, state.failure)
     }
     const outcome = await this.#fetchInTime(domain, record.id, current, signal)
-    if (outcome.kind === 'Policy') return inForce(outcome.policy)
-    return current ? inForce(current, outcome.fault) : ifCertain(noPolicy(outcome.fault))
+    if (outcome.kind === 'Policy') return activePolicy(outcome.policy)
+    return current ? activePolicy(current, outcome.fault) : ifCertain(noPolicy(outcome.fault))
   }
 
   /** Waits for pending fetches, so that a frozen Lambda function does not lose them. */
@@ -100,14 +100,14 @@ export class MtaStsSource {
     if (cached !== null && (cached.policy === null || isValid(cached.policy, this.#now())))
       return { state: cached, isCertain: true }
     // Another worker may have renewed an expired policy.
-    const read = await raceWithSignal(this.#readStore(domain), signal)
-    return read ?? { state: this.#cache.getLast(domain), isCertain: false }
+    const reading = await raceWithSignal(this.#readStore(domain), signal)
+    return reading ?? { state: this.#cache.getLast(domain), isCertain: false }
   }
 
   async #readStore(domain: string): Promise<StateReading> {
     try {
-      const read = await this.#options.store.read(domain)
-      const state = withoutExpired(mergeLater(this.#cache.getLast(domain), read), this.#now())
+      const stored = await this.#options.store.read(domain)
+      const state = withoutExpired(mergeLater(this.#cache.getLast(domain), stored), this.#now())
       this.#cache.set(domain, state, this.#now())
       return { state, isCertain: true }
     } catch (error) {
@@ -121,20 +121,26 @@ export class MtaStsSource {
     }
   }
 
-  /** DNS does not say whether a new policy exists, but the policy host may. */
+  /**
+   * DNS failed, so it is unknown whether a new policy exists. Uses the cached policy, and renews it from the policy
+   * host when due.
+   */
   #useUnconfirmed(domain: string, state: DomainState, current: StoredPolicy, reason: string): MtaStsState {
     this.#reportHourly(domain, reason, current)
     this.#renewIfDue(domain, state, current)
-    return inForce(current, fetchError(reason))
+    return activePolicy(current, fetchError(reason))
   }
 
-  /** RFC 8461 §3.1: a missing record removes no policy. It expires; mode `none` ends it at once. */
+  /**
+   * RFC 8461 §3.1: a missing record does not remove a policy. The policy applies until it expires; only mode `none`
+   * ends it earlier.
+   */
   #useWithdrawn(domain: string, current: StoredPolicy): MtaStsState {
     this.#reportHourly(domain, `The TXT record at ${recordName(domain)} no longer exists`, current)
-    return inForce(current)
+    return activePolicy(current)
   }
 
-  /** In the background: the attempt neither waits nor fails for it. */
+  /** Renews in the background: the attempt does not wait for it, and does not fail when it fails. */
   #renewIfDue(domain: string, { failure }: DomainState, current: StoredPolicy): void {
     const now = this.#now()
     if (isRenewalDue(current, now) && !isRetryPaused(failure, current.id, now))
@@ -166,16 +172,16 @@ export class MtaStsSource {
 
   /** Never rejects. Joins a pending fetch with the same key. */
   #joinOrStart(key: string, fetch: () => Promise<FetchOutcome>): Promise<FetchOutcome> {
-    const begun = this.#fetches.get(key)
-    if (begun !== undefined) return begun
-    const fetching = fetch()
+    const pendingFetch = this.#fetches.get(key)
+    if (pendingFetch !== undefined) return pendingFetch
+    const newFetch = fetch()
       .catch((error): FetchOutcome => ({ kind: 'Failed', fault: fetchError(errorMessage(error)) }))
       .finally(() => this.#fetches.delete(key))
-    this.#fetches.set(key, fetching)
-    return fetching
+    this.#fetches.set(key, newFetch)
+    return newFetch
   }
 
-  /** @param isSufficient whether a policy that another worker has fetched meanwhile suffices */
+  /** @param isSufficient whether a policy that another worker has fetched in the meantime suffices */
   async #fetchUnless(
     isSufficient: (policy: StoredPolicy) => boolean,
     domain: string,
@@ -211,7 +217,7 @@ export class MtaStsSource {
     const now = this.#now()
     const failure = { id, at: now, result, detail }
     const current = state.policy
-    // What could not be read may exist: the next call reads again.
+    // A policy may exist in the store that could not be read: the next call reads it again.
     this.#cache.set(domain, { ...state, failure }, isCertain ? now : neverFresh)
     this.#report(domain, detail, current)
     await this.#write(domain, current, (store) => store.saveFailure(domain, failure))
@@ -234,15 +240,15 @@ export class MtaStsSource {
     }
   }
 
-  #reportHourly(domain: string, what: string, current: StoredPolicy): void {
+  #reportHourly(domain: string, detail: string, current: StoredPolicy): void {
     const now = this.#options.now()
     if (current.mode === 'none' || !this.#logLimiter.isAllowed(domain, now)) return
     this.#logLimiter.take(domain, now)
-    this.#report(domain, what, current)
+    this.#report(domain, detail, current)
   }
 
-  #report(domain: string, what: string, current: StoredPolicy | null): void {
-    this.#options.onFault({ domain, detail: what, activeMode: current?.mode ?? null })
+  #report(domain: string, detail: string, current: StoredPolicy | null): void {
+    this.#options.onFault({ domain, detail, activeMode: current?.mode ?? null })
   }
 
   #now(): number {
@@ -252,7 +258,7 @@ export class MtaStsSource {
 
 type RecordLookup =
   | { kind: 'Known'; id: string | null }
-  /** DNS gave no answer. */
+  /** The DNS query failed. */
   | { kind: 'Unknown'; reason: string }
 
 const recordName = (domain: string): string => `_mta-sts.${domain}`
@@ -263,7 +269,7 @@ interface Fault {
 }
 
 /** A policy in mode `none` requires nothing, so its failed renewal is no fault (RFC 8461 §6). */
-const inForce = ({ id, mode, mx, maxAge }: StoredPolicy, fault: Fault | null = null): MtaStsState => ({
+const activePolicy = ({ id, mode, mx, maxAge }: StoredPolicy, fault: Fault | null = null): MtaStsState => ({
   kind: 'Policy',
   policy: { id, mode, mx, maxAge },
   fault: fault && mode !== 'none' ? { result: fault.result, detail: fault.detail } : null,

@@ -2,14 +2,14 @@
 import { dayMs, minuteMs } from '../../contract/durations.ts'
 import type { DomainState, FailedFetch, StoredPolicy } from './policy-store.ts'
 
-/** RFC 8461 §3.3: at least five minutes for the same id. A new id may fix the fault, but does not remove the limit. */
+/** RFC 8461 §3.3: at least five minutes for the same id. A new id may fix the fault, so the interval is shorter. */
 const retryIntervalMs = { sameId: 5 * minuteMs, otherId: minuteMs }
 
 export const isValid = ({ validUntil }: StoredPolicy, now: number): boolean => now < validUntil
 
 /**
- * RFC 8461 §3.3, §10.2: long before the end, so that an attacker must suppress the renewal all that time. Daily; a
- * policy of less than two days at half its time.
+ * RFC 8461 §3.3, §10.2: a policy is renewed long before it expires, so that an attacker must suppress the renewal for
+ * all that time. Policies are renewed daily, and those valid for less than two days at half that time.
  */
 export function isRenewalDue({ fetchedAt, maxAge }: StoredPolicy, now: number): boolean {
   return now - fetchedAt >= Math.min(dayMs, (maxAge * 1000) / 2)

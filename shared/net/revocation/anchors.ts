@@ -4,7 +4,7 @@ import { getCACertificates } from 'node:tls'
 
 const parsedAnchors = new WeakMap<readonly string[], readonly X509Certificate[]>()
 
-/** @param authorities PEM; empty means the public roots. Cached by the array's identity */
+/** @param authorities as PEM; empty means the public roots. The result is cached by the array's identity */
 export function parseAnchors(authorities: readonly string[]): readonly X509Certificate[] {
   const pems = authorities.length > 0 ? authorities : getCACertificates()
   const cached = parsedAnchors.get(pems)
@@ -14,7 +14,7 @@ export function parseAnchors(authorities: readonly string[]): readonly X509Certi
   return anchors
 }
 
-/** @param chain base64 DER. Stops at the first unreadable certificate */
+/** @param chain as base64 DER. Parsing stops at the first unreadable certificate */
 export function parseChain(chain: readonly string[]): X509Certificate[] {
   const certificates: X509Certificate[] = []
   try {

@@ -1,9 +1,9 @@
 /**
  * Checks whether a chain's certificates are revoked. The attack: an attacker uses a stolen key whose certificate was
- * revoked, to receive mail or to send it. The defence: the CRLs and OCSP responders of each certificate are asked. A
- * response signed by its issuer is cached while it is valid, so blocking them later has no effect. The limits: an
- * attacker who blocks them from the start leaves `Unknown`, and the connector decides what that means; a certificate
- * without CRL and OCSP responder counts as good.
+ * revoked, to receive mail or to send it. The defence: the CRLs and OCSP responders of each certificate are queried. A
+ * response signed by the certificate's issuer is cached while it is valid, so blocking the responders later has no
+ * effect. Not covered: when an attacker blocks them from the start, the status is `Unknown`, and the connector decides
+ * whether mail is accepted; a certificate without CRL and OCSP responder is `Good`.
  */
 import type { X509Certificate } from 'node:crypto'
 import { concurrencyLimiter } from '../../limits/concurrency-limiter.ts'
@@ -21,15 +21,15 @@ import { chooseBetter, isDecisive, updateCached } from './timing.ts'
 
 export interface RevocationOptions extends Omit<UntrustedRequestOptions, 'limits' | 'signal'> {
   store: RevocationStore
-  /** CRLs fetched at the same time: each may need forty megabytes of memory. The others wait. */
+  /** Limits the CRLs that are fetched at the same time: each may need forty megabytes of memory. Further CRLs wait. */
   maxConcurrentCrls?: number
   now(): Date
 }
 
 export interface ChainQuestion {
-  /** As presented, leaf first. */
+  /** The certificates as presented, leaf first. */
   chain: readonly X509Certificate[]
-  /** The trust anchors: the public roots, or a connector's own. They are not checked. */
+  /** The trust anchors: the public roots, or the authorities of a connector. They are not checked. */
   anchors: readonly X509Certificate[]
   /** The time for which the status is requested. */
   at: Date
@@ -38,7 +38,7 @@ export interface ChainQuestion {
 export interface CheckedCertificate extends Revocation {
   subject: string
   fingerprint256: string
-  /** The sources asked, in that order. */
+  /** The queried sources, in the order of the queries. */
   sources: RevocationSource[]
 }
 
@@ -47,24 +47,23 @@ export interface CheckedChain extends Revocation {
 }
 
 export interface EncodedChain {
-  /** As presented, leaf first, base64 DER. */
+  /** The certificates as presented, leaf first, as base64 DER. */
   chain: readonly string[]
   /**
-   * The trust anchors, PEM; empty means the public roots. Pass the same array each time: parsed anchors are cached by
-   * it.
+   * The trust anchors as PEM; empty means the public roots. Pass the same array each time: parsed anchors are cached by
+   * its identity.
    */
   authorities: readonly string[]
   at: Date
 }
 
-/** Milliseconds for a whole chain. */
+/** Limits the check of a whole chain. */
 export const chainTimeoutMs = 3_000
-/** Milliseconds before the next source is asked at the same time. */
+/** After this time without a result, the next source is also queried. */
 const nextSourceDelayMs = 1_000
-/** Sources per kind and certificate. */
+/** Per certificate. */
 const maxSourcesPerKind = 2
 const maxCachedResults = 1_000
-/** Pending requests. */
 const maxPendingRequests = 16
 const defaultConcurrentCrls = 3
 
@@ -79,7 +78,7 @@ export class RevocationChecker {
     this.#crlLimiter = concurrencyLimiter(options.maxConcurrentCrls ?? defaultConcurrentCrls)
   }
 
-  /** Never throws. Requests that take longer continue, and the next call uses their results. */
+  /** Never throws. Requests that are pending at the timeout continue, and the next call uses their results. */
   async check({ chain, anchors, at }: ChainQuestion, callerSignal?: AbortSignal): Promise<CheckedChain> {
     if (chain.length === 0) return unreadableChain
     const signal = AbortSignal.any([
@@ -95,7 +94,7 @@ export class RevocationChecker {
     }
   }
 
-  /** Like check, for the PEM and base64 of a session. */
+  /** Checks a chain in the encodings of a session. */
   async checkSession(
     { chain, authorities, at }: EncodedChain,
     callerSignal?: AbortSignal,
@@ -128,28 +127,28 @@ export class RevocationChecker {
     }
   }
 
-  /** Asks one source after another, the next when one is slow or has no result, until one is decisive. */
+  /** Queries the sources in order, the next one when a source is slow or has no result, until a result is decisive. */
   async #queryUntilDecisive(
     locations: readonly SourceLocation[],
     question: RevocationQuery,
     signal: AbortSignal,
   ): Promise<RevocationSource[]> {
-    const answers = new Map<SourceLocation, RevocationSource>()
+    const results = new Map<SourceLocation, RevocationSource>()
     const running: Promise<void>[] = []
     const { promise: decided, resolve: decide } = Promise.withResolvers<void>()
     for (const location of locations) {
       const pendingQuery = this.#querySource(location, question, signal).then((source) => {
-        answers.set(location, source)
+        results.set(location, source)
         if (isDecisive(source)) decide()
       })
       running.push(pendingQuery)
       await raceWithSignal(pendingQuery, AbortSignal.any([signal, AbortSignal.timeout(nextSourceDelayMs)]))
-      if (signal.aborted || [...answers.values()].some(isDecisive)) break
+      if (signal.aborted || [...results.values()].some(isDecisive)) break
     }
     await raceWithSignal(Promise.race([decided, Promise.all(running)]), signal)
     return locations
       .slice(0, running.length)
-      .map((location) => answers.get(location) ?? withoutResult(location, 'it has not answered yet'))
+      .map((location) => results.get(location) ?? withoutResult(location, 'it has not answered yet'))
   }
 
   async #querySource(
@@ -172,8 +171,8 @@ export class RevocationChecker {
     question: RevocationQuery,
   ): Promise<RevocationSource> | null {
     const name = cacheKey(key)
-    const begun = this.#pending.get(name)
-    if (begun) return begun
+    const pending = this.#pending.get(name)
+    if (pending) return pending
     if (this.#pending.size >= maxPendingRequests) return null
     const pendingQuery = this.#refresh(key, location, question).finally(() => this.#pending.delete(name))
     this.#pending.set(name, pendingQuery)
@@ -186,16 +185,16 @@ export class RevocationChecker {
     question: RevocationQuery,
   ): Promise<RevocationSource> {
     let isStoreRead = true
-    const read = await this.#options.store.read(key).catch(() => {
+    const stored = await this.#options.store.read(key).catch(() => {
       isStoreRead = false
       return null
     })
-    const previous = chooseBetter(read, this.#cache.get(cacheKey(key)) ?? null, this.#now())
+    const previous = chooseBetter(stored, this.#cache.get(cacheKey(key)) ?? null, this.#now())
     if (previous !== null && this.#now() < previous.renewAt) return this.#cacheResult(key, previous)
     const query = () => querySource(location, question, this.#options)
     const result = await (location.kind === 'Crl' ? this.#crlLimiter(query) : query())
     const cached = updateCached(result, previous, this.#now())
-    // A missing result must not replace a stored one that could not be read.
+    // A missing result must not replace a stored result that could not be read.
     if (isStoreRead || isDecisive(cached.source)) await this.#options.store.save(key, cached).catch(() => {})
     return this.#cacheResult(key, cached)
   }
@@ -211,8 +210,8 @@ export class RevocationChecker {
 }
 
 const limitSources = (locations: readonly SourceLocation[]): SourceLocation[] =>
-  (['Ocsp', 'Crl'] as const).flatMap((wantedKind) =>
-    locations.filter(({ kind }) => kind === wantedKind).slice(0, maxSourcesPerKind),
+  (['Ocsp', 'Crl'] as const).flatMap((sourceKind) =>
+    locations.filter(({ kind }) => kind === sourceKind).slice(0, maxSourcesPerKind),
   )
 
 const unreadableChain: CheckedChain = {
@@ -230,19 +229,19 @@ const withoutResult = (location: SourceLocation, detail: string): RevocationSour
   nextUpdate: null,
 })
 
-/** Any decisive source counts, `Revoked` before `Good`. */
+/** The status is that of any decisive source, `Revoked` before `Good`. */
 function combineSources(sources: readonly RevocationSource[]): Revocation {
-  const found =
+  const decisive =
     sources.find(({ status }) => status === 'Revoked') ?? sources.find(({ status }) => status === 'Good')
-  if (found) return { status: found.status, detail: found.detail }
+  if (decisive) return { status: decisive.status, detail: decisive.detail }
   if (sources.length === 0) return { status: 'Good', detail: 'it names no CRL or OCSP responder' }
   return { status: 'Unknown', detail: sources.map(({ url, detail }) => `${url}: ${detail}`).join('; ') }
 }
 
 function combineCertificates(certificates: readonly CheckedCertificate[]): Revocation {
-  const found =
+  const worst =
     certificates.find(({ status }) => status === 'Revoked') ??
     certificates.find(({ status }) => status === 'Unknown')
-  if (found) return { status: found.status, detail: `${found.subject}: ${found.detail}`.slice(0, 500) }
+  if (worst) return { status: worst.status, detail: `${worst.subject}: ${worst.detail}`.slice(0, 500) }
   return { status: 'Good', detail: certificates.map(({ detail }) => detail)[0] ?? 'no certificate to check' }
 }

@@ -16,16 +16,16 @@ import type { UntrustedRequestOptions, UntrustedResponse } from '../untrusted-re
 export type SourceLocation = Pick<RevocationSource, 'kind' | 'url'>
 
 export type QueryOptions = Omit<UntrustedRequestOptions, 'limits'> & {
-  /** Milliseconds in total; the default permits a large CRL. */
+  /** The default permits a large CRL. */
   totalMs?: number
 }
 
-/** Milliseconds: a CRL of some megabytes takes a while. */
+/** A CRL of some megabytes takes some seconds. */
 const defaultTotalMs = { Crl: 20_000, Ocsp: 10_000 }
 const idleTimeoutMs = 5_000
 const maxOctets = { Crl: maxCrlOctets, Ocsp: maxOcspOctets }
 
-/** The certificate's OCSP responders, then its CRLs: OCSP responses are shorter. */
+/** Returns the certificate's OCSP responders, then its CRLs: OCSP responses are shorter. */
 export function sourceLocationsOf(certificate: X509Certificate): SourceLocation[] {
   const { ocsp, crl } = revocationEndpoints(certificate)
   return [
@@ -57,12 +57,12 @@ async function fetchStatus(
     idleTimeoutMs: Math.min(idleTimeoutMs, totalMs),
     maxBodyOctets: maxOctets[location.kind],
   }
-  const answer = await fetchUntrustedUrl(
+  const response = await fetchUntrustedUrl(
     { ...options, limits },
     location.url,
     body === null ? crlGet : { ...ocspPost, body },
   )
-  return parseStatus(location, answer, question)
+  return parseStatus(location, response, question)
 }
 
 const crlGet = { method: 'GET', headers: { Accept: 'application/pkix-crl' } } as const
@@ -78,10 +78,10 @@ function encodeRequest(question: RevocationQuery): Buffer | undefined {
 
 function parseStatus(
   { kind }: SourceLocation,
-  answer: UntrustedResponse,
+  response: UntrustedResponse,
   question: RevocationQuery,
 ): ReportedRevocation {
-  if (answer.kind === 'Failed') return undetermined(answer.detail)
-  if (answer.status !== 200) return undetermined(`The server answered ${answer.status}`)
-  return kind === 'Crl' ? statusInCrl(answer.body, question) : statusInOcsp(answer.body, question)
+  if (response.kind === 'Failed') return undetermined(response.detail)
+  if (response.status !== 200) return undetermined(`The server answered ${response.status}`)
+  return kind === 'Crl' ? statusInCrl(response.body, question) : statusInOcsp(response.body, question)
 }

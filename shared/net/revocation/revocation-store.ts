@@ -1,4 +1,4 @@
-/** The cached result of one source, and its store. */
+/** The interface of the store of revocation results, and the result that it keeps of a source. */
 import { z } from 'zod'
 import { RevocationSource } from '../../tls/revocation/status.ts'
 
@@ -7,23 +7,23 @@ const epochMs = z.int().nonnegative()
 
 export const CachedSource = z.strictObject({
   source: RevocationSource,
-  /** Time of the next request. */
+  /** The time of the next request. */
   renewAt: epochMs,
-  /** Until then it counts when no newer result is available. */
+  /** Until this time, the result is used when no newer result is available. */
   validUntil: epochMs,
 })
 export type CachedSource = z.infer<typeof CachedSource>
 
 export interface SourceKey extends Pick<RevocationSource, 'kind' | 'url'> {
-  /** SHA-256 of the certificate. */
+  /** The certificate's SHA-256. */
   fingerprint: string
 }
 
 export interface RevocationStore {
-  /** @throws when it fails */
+  /** @throws when the store fails */
   read(key: SourceKey): Promise<CachedSource | null>
-  /** @throws when it fails */
-  save(key: SourceKey, kept: CachedSource): Promise<void>
+  /** @throws when the store fails */
+  save(key: SourceKey, result: CachedSource): Promise<void>
 }
 
 /** Stores nothing: the checker's own cache is the only one. */

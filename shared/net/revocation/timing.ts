@@ -1,19 +1,19 @@
-/** How long a source's result counts, and when it is requested again. All times in milliseconds since the epoch. */
+/** When a source's result expires, and when it is requested again. All times in milliseconds since the epoch. */
 import { minuteMs } from '../../contract/durations.ts'
 import { isFinal } from '../../tls/revocation/reported-revocation.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import type { CachedSource } from './revocation-store.ts'
 
-/** A response is valid for days, but a later revocation should be noticed. */
+/** A response is valid for days, but a revocation should be noticed earlier. */
 const renewalIntervalMs = 60 * minuteMs
-/** A source without a result is asked again only then, so that not every message waits for its timeout. */
+/** Interval after which a source without a result is queried again, so that not every message waits for its timeout. */
 const retryIntervalMs = 5 * minuteMs
 
 export const isDecisive = ({ status }: RevocationSource): boolean => status !== 'Unknown'
 
 /**
- * The result to cache after a request. While it is valid, the previous result stays when the source gives none now, or
- * one from before the revocation.
+ * The result to cache after a request. A valid previous result is kept when the source has no result now, or has a
+ * result from before the revocation.
  */
 export function updateCached(
   result: RevocationSource,
@@ -30,7 +30,7 @@ export function updateCached(
   return { source: result, renewAt: now + retryIntervalMs, validUntil: now + retryIntervalMs }
 }
 
-/** The better result of two workers: a decisive, valid one before a missing one. */
+/** Returns the better of two workers' results: a decisive, valid result is better than a missing one. */
 export function chooseBetter(
   first: CachedSource | null,
   second: CachedSource | null,
@@ -38,12 +38,12 @@ export function chooseBetter(
 ): CachedSource | null {
   if (first === null || second === null) return first ?? second
   const [isFirstDecisive, isSecondDecisive] = [first, second].map(
-    (kept) => isDecisive(kept.source) && now < kept.validUntil,
+    (result) => isDecisive(result.source) && now < result.validUntil,
   )
   if (isFirstDecisive !== isSecondDecisive) return isFirstDecisive ? first : second
   return second.renewAt > first.renewAt ? second : first
 }
 
-/** A result without an end is requested again soon. */
+/** A result without `nextUpdate` is valid until the next retry. */
 const validUntilOf = ({ nextUpdate }: RevocationSource, now: number): number =>
   nextUpdate === null ? now + retryIntervalMs : Math.max(Date.parse(nextUpdate), now + minuteMs)

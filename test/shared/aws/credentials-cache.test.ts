@@ -33,9 +33,9 @@ test('calls the provider each minute without making a request wait', async () =>
   const { state, identity } = setup()
   await identity.current()
   state.now = minute
-  const held = identity.current()
-  assert.ok(!(held instanceof Promise))
-  assert.equal(held.accessKeyId, 'id1')
+  const credentials = identity.current()
+  assert.ok(!(credentials instanceof Promise))
+  assert.equal(credentials.accessKeyId, 'id1')
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(await idOf(identity), 'id2')
 })

@@ -20,7 +20,7 @@ const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const identity = new CredentialsCache(async () => credentials)
 const started = Date.parse('2026-11-25T00:00:00Z')
 
-/** Short timeouts are for the tests of silence; the others must pass on a busy machine. */
+/** The short timeouts are for the tests of silent servers; the other tests must pass on a busy machine. */
 const soonMs = 50
 
 /** A service connected to the server. Its backoff is recorded and takes no time. */
@@ -68,12 +68,15 @@ test('sends the request unchanged and returns its response', async (t) => {
   const { server, service } = await before(t, [answer(200, 'ünd', { 'x-amz-version-id': '7' })])
   const { status, headers, body: said } = await service.send(request)
   assert.deepEqual([status, headers['x-amz-version-id'], said], [200, '7', 'ünd'])
-  const [seen] = server.seen
-  assert.deepEqual([seen?.method, seen?.path, seen?.body.toString()], ['PUT', '/bucket/key', 'onetwo'])
-  assert.equal(seen?.headers.host, `127.0.0.1:${server.port}`)
-  assert.equal(seen?.headers['x-amz-date'], '20261125T000000Z')
+  const [received] = server.seen
+  assert.deepEqual(
+    [received?.method, received?.path, received?.body.toString()],
+    ['PUT', '/bucket/key', 'onetwo'],
+  )
+  assert.equal(received?.headers.host, `127.0.0.1:${server.port}`)
+  assert.equal(received?.headers['x-amz-date'], '20261125T000000Z')
   assert.match(
-    seen?.headers.authorization ?? '',
+    received?.headers.authorization ?? '',
     /^AWS4-HMAC-SHA256 Credential=id\/20261125\/eu-central-1\/s3\//,
   )
 })
@@ -135,7 +138,7 @@ const final: [name: string, behaviour: Behaviour, fault: { name: string; message
 ]
 
 for (const [name, behaviour, fault] of final)
-  test(`does not retry after ${name}, and names it`, async (t) => {
+  test(`does not retry after ${name}, and names the error`, async (t) => {
     const { server, service } = await before(t, [behaviour])
     await assert.rejects(service.send(request), fault)
     assert.equal(server.seen.length, 1)
@@ -193,9 +196,9 @@ async function openConnections(service: ServiceClient, server: ScriptedServer, c
   })
   let waiting = 0
   server.script = [
-    (socket, seen) => {
+    (socket, received) => {
       if (++waiting === count) release()
-      void gate.then(() => fine(socket, seen))
+      void gate.then(() => fine(socket, received))
     },
   ]
   await Promise.all(Array.from({ length: count }, () => service.send(request)))
@@ -217,10 +220,10 @@ test('several broken idle connections cost one try together', async (t) => {
   )
 })
 
-test('repeats a request without backoff when the service closes its connection meanwhile', async (t) => {
+test('repeats a request without backoff when the service closes the connection during the request', async (t) => {
   const { server, service } = await before(t, [fine])
   await openConnections(service, server, 1)
-  server.script = [(socket, seen) => (seen.connection === 0 ? reset : fine)(socket, seen)]
+  server.script = [(socket, received) => (received.connection === 0 ? reset : fine)(socket, received)]
   assert.equal((await service.send(request)).body, 'fine')
 })
 
@@ -228,7 +231,7 @@ const pausesBefore: [name: string, script: Behaviour[], pauses: number[]][] = [
   ['doubles the backoff after each error of the service', [answer(500), answer(503), fine], [10, 20]],
   ['starts with a longer backoff after throttling', [answer(429), answer(429), fine], [50, 100]],
   [
-    'opens a new connection at once after a broken one, and backs off when that breaks too',
+    'opens a new connection immediately after a broken one, and backs off when the new one also breaks',
     [reset, reset, fine],
     [20],
   ],
@@ -270,11 +273,12 @@ test('accepts a response before the body was read, and does not use the connecti
 })
 
 test('corrects the clock by the response that refuses the signature', async (t) => {
-  const other = started + 5 * 3_600_000
-  const date = new Date(other).toUTCString()
+  const wrongTime = started + 5 * 3_600_000
+  const date = new Date(wrongTime).toUTCString()
   const refuse = answer(403, xml('RequestTimeTooSkewed'), { date })
   const { server, service } = await before(t, [
-    (socket, seen) => (seen.headers['x-amz-date'] === '20261125T050000Z' ? fine : refuse)(socket, seen),
+    (socket, received) =>
+      (received.headers['x-amz-date'] === '20261125T050000Z' ? fine : refuse)(socket, received),
   ])
   // Concurrent refusals must not add up their corrections.
   await Promise.all([1, 2, 3].map(() => service.send(request)))

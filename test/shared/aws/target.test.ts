@@ -47,7 +47,7 @@ const ofS3: Case<S3ClientConfig>[] = [
     target: { hostname: 'content.s3.cn-north-1.amazonaws.com.cn', region: 'cn-north-1' },
   },
   {
-    name: 'AWS over IPv6 as well',
+    name: 'AWS over IPv4 or IPv6',
     config: { useDualstackEndpoint: true },
     target: { hostname: 'content.s3.dualstack.eu-central-1.amazonaws.com' },
   },
@@ -76,8 +76,8 @@ for (const { name, config = {}, environment = {}, target } of ofS3)
     Object.assign(process.env, environment)
     const s3 = new S3Client({ credentials, ...(environment.AWS_REGION ? {} : { region }), ...config })
     const command = new PutObjectCommand({ Bucket: 'content', Key: 'key', Body: Buffer.alloc(0) })
-    const found = await resolveTarget((command: PutObjectCommand) => s3.send(command), command)
-    assert.partialDeepStrictEqual({ ...found, path: found.path.replace(/\?.*/, '') }, target)
+    const resolved = await resolveTarget((command: PutObjectCommand) => s3.send(command), command)
+    assert.partialDeepStrictEqual({ ...resolved, path: resolved.path.replace(/\?.*/, '') }, target)
   })
 
 const url = 'https://sqs.eu-central-1.amazonaws.com/123456789012/evaluation'

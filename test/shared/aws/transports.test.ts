@@ -65,7 +65,7 @@ test('delivers any jobs of a batch unchanged', async () => {
   )
   const received = await within(30_000, receive(QueueUrl, jobs.length), 'the receipt of every job')
   assert.deepEqual(
-    received.sort((one, other) => one.serial - other.serial),
+    received.sort((first, second) => first.serial - second.serial),
     jobs,
   )
   sender.close()

@@ -96,13 +96,13 @@ async function withPartner(options: PartnerOptions, use: (partner: Partner) => P
 const commandsLike = (partner: Partner, pattern: RegExp): number =>
   partner.commands.filter((command) => pattern.test(command)).length
 
-/** Replies to the nth command with this prefix (from 1) as given. */
+/** Sends the given reply to the nth command (from 1) that has this prefix. */
 function atTheNth(n: number, start: string, answer: string | null) {
-  let seen = 0
+  let count = 0
   return (command: string): string | null | undefined => {
     if (!command.startsWith(start)) return undefined
-    seen += 1
-    return seen === n ? answer : undefined
+    count += 1
+    return count === n ? answer : undefined
   }
 }
 
@@ -147,30 +147,33 @@ describe('messages of a batch for the same host under the same requirement', () 
       assert.equal(partner.connections(), 3)
     }))
 
-  const other: [string, () => Partial<TlsRequirement>][] = [
+  const otherRequirements: [string, () => Partial<TlsRequirement>][] = [
     ['level', () => ({ level: 'CertificateValidation', tlsDomain: null })],
     ['name', () => ({ tlsDomain: '*.partner.example' })],
     ['authorities', () => ({ certificateAuthorities: [pki.ca, pki.ca] })],
     ['minimum version', () => ({ minimumTlsVersion: 'TLSv1.3' })],
     ['mode', () => ({ mode: 'ReportOnly' })],
   ]
-  for (const [what, fields] of other)
-    it(`never share a session with messages of another ${what}`, () =>
+  for (const [condition, fields] of otherRequirements)
+    it(`never share a session with messages of another ${condition}`, () =>
       withPartner({}, async (partner) => {
         await send(partner.port)
         await send(partner.port, { tls: encrypted(fields()) })
         assert.equal(partner.connections(), 2)
       }))
 
-  it('never share a session with another connector’s client certificate', () =>
+  it('never share a session with messages of a connector with another client certificate', () =>
     withPartner({}, async (partner) => {
       const own = await pki.issue({ names: ['mail.ours.example'] })
       const readCredentials = async () => ({ certificate: String(own.cert), privateKey: String(own.key) })
-      const shown = { tls: encrypted({ clientCertificate: 'ours' }), options: { readCredentials } }
-      await send(partner.port, shown)
+      const certificateOptions = {
+        tls: encrypted({ clientCertificate: 'ours' }),
+        options: { readCredentials },
+      }
+      await send(partner.port, certificateOptions)
       await send(partner.port)
       assert.equal(partner.connections(), 2)
-      await send(partner.port, shown)
+      await send(partner.port, certificateOptions)
       await send(partner.port)
       assert.equal(partner.connections(), 2)
     }))
@@ -189,12 +192,12 @@ describe('a used session', () => {
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'accepts no more messages',
+      'accepts only one message',
       { answer: atTheNth(2, 'MAIL', '452 4.5.3 too many messages') },
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'refuses the sender, like a new one',
+      'refuses the sender, as a new session does',
       { answer: (line) => (line.startsWith('MAIL') ? '550 5.7.1 not you' : undefined) },
       { connections: 2, codes: [550, 550] },
     ],
@@ -209,8 +212,8 @@ describe('a used session', () => {
       { connections: 1, codes: [250, 451] },
     ],
   ]
-  for (const [what, options, { connections, codes }] of rows)
-    it(`that ${what} leads to ${connections} connections, ${codes.join(' and ')}`, () =>
+  for (const [condition, options, { connections, codes }] of rows)
+    it(`that ${condition} leads to ${connections} connections, ${codes.join(' and ')}`, () =>
       withPartner(options, async (partner) => {
         const outcomes = [await send(partner.port), await send(partner.port)]
         assert.deepEqual(
@@ -234,7 +237,7 @@ describe('a used session', () => {
       },
     ))
 
-  it('is replaced by a new one, not by another used one', () =>
+  it('is replaced by a new session, not by another used session', () =>
     withPartner({ answer: atTheNth(3, 'MAIL', '421 4.7.0 enough for now') }, async (partner) => {
       await Promise.all([send(partner.port), send(partner.port)])
       assert.equal((await send(partner.port)).outcome, 'Delivered')
@@ -366,8 +369,8 @@ describe('the failure of a host', () => {
     ['offers no TLS', { refuseStartTls: '454 4.7.0 not now' }, {}, '451 4.7.321'],
     ['breaks the handshake', { breakHandshake: true }, {}, '451 4.7.5'],
   ]
-  for (const [what, options, fields, code] of rows)
-    it(`that ${what} holds for the rest of the batch, and each attempt shows it`, () =>
+  for (const [condition, options, fields, code] of rows)
+    it(`that ${condition} applies to the rest of the batch, and is in each attempt's reply`, () =>
       withPartner(options, async (partner) => {
         const first = await send(partner.port, { options: fields })
         const second = await send(partner.port, { options: fields })
@@ -379,20 +382,20 @@ describe('the failure of a host', () => {
         assert.equal(records.length, first.outcome === 'TlsNotMet' ? 1 : 0)
       }))
 
-  it('that refuses permanently does not hold for other messages', () =>
+  it('that refuses permanently does not apply to other messages', () =>
     withPartner({ greeting: '554 5.7.1 go away' }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal(partner.connections(), 2)
     }))
 
-  it('does not hold for messages under another requirement', () =>
+  it('does not apply to messages under another requirement', () =>
     withPartner({ refuseStartTls: '454 4.7.0 not now' }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'TlsNotMet')
       assert.equal((await send(partner.port, { tls: opportunistic })).outcome, 'Delivered')
     }))
 
-  it('because the batch timed out does not hold', () =>
+  it('is not repeated when its cause is the timeout of the batch', () =>
     withPartner({ silentAt: 'greeting' }, async (partner) => {
       setTimeout(() => limit.abort(), 20)
       await send(partner.port)
@@ -403,7 +406,7 @@ describe('the failure of a host', () => {
 })
 
 describe('the end of a batch', () => {
-  it('closes a session in the middle of a message too', () =>
+  it('closes also a session in the middle of a message', () =>
     withPartner({ silentAt: 'message' }, async (partner) => {
       const sending = send(partner.port)
       await eventually(() => partner.received.length > 0, 'the message')
@@ -448,7 +451,7 @@ describe('for any conduct between messages', () => {
   const afterMessage = ['250 2.0.0 taken', '250 2.0.0 taken', ...refusals]
   const dice = fc.array(fc.nat({ max: 99 }), { minLength: 60, maxLength: 60 })
 
-  it('each message is accepted once at most, and is Delivered exactly when the server confirmed it', async () => {
+  it('each message is accepted at most once, and is Delivered exactly when the server confirmed it', async () => {
     await fc.assert(
       fc.asyncProperty(dice, fc.boolean(), async (throws, pipelining) => {
         const pool = new BatchSessions()

@@ -132,11 +132,11 @@ describe('a client certificate', () => {
         const small = await pki.issue({ names: ['x.example'], rsa: 1024 })
         return secretOf(small)
       },
-      /^cannot be used for TLS: ERR_SSL_EE_KEY_TOO_SMALL$/,
+      /^holds a certificate or key that TLS cannot use: ERR_SSL_EE_KEY_TOO_SMALL$/,
     ],
   ]
-  for (const [what, text, why] of useless)
-    it(`from a secret that ${what} is rejected, with an error that shows no content`, async () => {
+  for (const [title, text, why] of useless)
+    it(`from a secret that ${title} is rejected, with an error that shows no content`, async () => {
       const content = await text()
       if (content !== null) secrets.keep('useless', content)
       await assert.rejects(reader().read(content === null ? 'missing' : 'useless'), (error: Error) => {
@@ -189,7 +189,7 @@ describe('a next hop that requires a client certificate', () => {
   before(async () => {
     partnersOwn = { ...(await pki.issue({ names: [smartHost] })), ca: pki.ca }
     secrets.keepIdentity('ours', own)
-    secrets.keepIdentity('strangers', await unrelated.issue({ names: ['mail.ours.example'] }))
+    secrets.keepIdentity('unrelated', await unrelated.issue({ names: ['mail.ours.example'] }))
   })
 
   const requirement = (clientCertificate: string | null): TlsRequirement => ({
@@ -219,11 +219,11 @@ describe('a next hop that requires a client certificate', () => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const rows: [string, string | null, string, number][] = [
       ['accepts mail of a connector with a certificate that it trusts', 'ours', '250 2.0.0 taken', 1],
-      ['refuses mail of a connector with a certificate that it does not trust', 'strangers', '451 4.', 0],
-      ['refuses mail of a connector without one', null, '451 4.7.5', 0],
+      ['refuses mail of a connector with a certificate that it does not trust', 'unrelated', '451 4.', 0],
+      ['refuses mail of a connector without a certificate', null, '451 4.7.5', 0],
     ]
-    for (const [what, name, answer, received] of rows)
-      it(`by ${version} ${what}`, async () => {
+    for (const [title, name, answer, received] of rows)
+      it(`${title}, over ${version}`, async () => {
         const tls = { ...partnersOwn, minVersion: version, maxVersion: version }
         const partner = await startPartner({ tls, requiresClientCertificate: true })
         try {

@@ -43,16 +43,16 @@ describe('a reply', () => {
 
   it('ignores records of another class', () => {
     for (const { question, octets } of replies) {
-      const other = Buffer.from(octets)
-      // The class of the one answer, after header, question, name and type: here Chaosnet.
-      other.writeUInt16BE(3, 12 + name.length + 2 + 4 + name.length + 2 + 2)
-      const reply = decodeReply(other, id, question)
+      const changed = Buffer.from(octets)
+      // Sets the class of the only answer, after header, question, name and type, to Chaosnet.
+      changed.writeUInt16BE(3, 12 + name.length + 2 + 4 + name.length + 2 + 2)
+      const reply = decodeReply(changed, id, question)
       assert.ok(typeof reply === 'object')
       assert.deepEqual(reply.records, [])
     }
   })
 
-  it('cut anywhere is malformed or not a reply', () => {
+  it('truncated at any octet is malformed or not a reply', () => {
     for (const { question, octets } of replies)
       for (let end = 0; end < octets.length; end += 1)
         assert.equal(typeof decodeReply(octets.subarray(0, end), id, question), 'string', `${end}`)
@@ -83,10 +83,13 @@ describe('a reply', () => {
     fc.assert(
       fc.property(fc.constantFrom('A', 'AAAA'), octets, (type, bytes) => {
         const data = [...bytes].slice(0, type === 'A' ? 4 : 16)
-        const asked = Buffer.from(question)
-        asked.writeUInt8(type === 'A' ? 1 : 28, asked.length - 3)
+        const questionOctets = Buffer.from(question)
+        questionOctets.writeUInt8(type === 'A' ? 1 : 28, questionOctets.length - 3)
         const answer = record(own, type === 'A' ? 1 : 28, data.length, data)
-        const reply = decodeReply(Buffer.concat([header(1), asked, answer]), id, { name, type } as Question)
+        const reply = decodeReply(Buffer.concat([header(1), questionOctets, answer]), id, {
+          name,
+          type,
+        } as Question)
         assert.ok(typeof reply === 'object')
         assert.deepEqual(ipaddr.parse(reply.records[0]?.data as string).toByteArray(), data)
       }),
@@ -117,17 +120,20 @@ describe('a reply', () => {
     ['with a name that ends after its record', record(own, 15, 3, [0, 1, 7])],
     ['that is missing', Buffer.alloc(0)],
   ]
-  for (const [what, octets] of hostile) {
-    it(`with a record ${what} is malformed`, () => {
+  for (const [condition, octets] of hostile) {
+    it(`with a record ${condition} is malformed`, () => {
       const type = ({ 52: 'TLSA', 16: 'TXT', 15: 'MX' } as const)[octets[3] ?? 0] ?? 'A'
-      const asked = Buffer.from(question)
-      asked.writeUInt8({ A: 1, TLSA: 52, TXT: 16, MX: 15 }[type], asked.length - 3)
-      assert.equal(decodeReply(Buffer.concat([header(1), asked, octets]), id, { name, type }), 'Malformed')
+      const questionOctets = Buffer.from(question)
+      questionOctets.writeUInt8({ A: 1, TLSA: 52, TXT: 16, MX: 15 }[type], questionOctets.length - 3)
+      assert.equal(
+        decodeReply(Buffer.concat([header(1), questionOctets, octets]), id, { name, type }),
+        'Malformed',
+      )
     })
   }
 
   it('with the maximum of records and long chains of name pointers is decoded', () => {
-    // Pointers to pointers, each one step back, as far as a pointer reaches.
+    // A chain of pointers, each to the pointer before it, up to the largest offset of a pointer.
     const chain = Buffer.alloc(0x3000)
     const begin = 12 + question.length + 12
     for (let at = 0; at < chain.length; at += 2)
@@ -146,20 +152,24 @@ describe('messages in a stream', () => {
   it('are read unchanged for any chunks of the stream', () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 })
     fc.assert(
-      fc.property(messages, fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (sent, cuts) => {
-        const stream = Buffer.concat(sent.map((message) => encodeFrame(Buffer.from(message))))
-        const frames = new FrameReader()
-        const received: Buffer[] = []
-        for (let at = 0, cut = 0; at < stream.length; cut += 1) {
-          const length = cuts[cut % cuts.length] ?? 1
-          received.push(...frames.read(stream.subarray(at, at + length)))
-          at += length
-        }
-        assert.deepEqual(
-          received.map((message) => [...message]),
-          sent.map((message) => [...message]),
-        )
-      }),
+      fc.property(
+        messages,
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }),
+        (sentMessages, cuts) => {
+          const stream = Buffer.concat(sentMessages.map((message) => encodeFrame(Buffer.from(message))))
+          const frames = new FrameReader()
+          const received: Buffer[] = []
+          for (let at = 0, cut = 0; at < stream.length; cut += 1) {
+            const length = cuts[cut % cuts.length] ?? 1
+            received.push(...frames.read(stream.subarray(at, at + length)))
+            at += length
+          }
+          assert.deepEqual(
+            received.map((message) => [...message]),
+            sentMessages.map((message) => [...message]),
+          )
+        },
+      ),
     )
   })
 
@@ -216,8 +226,8 @@ describe('the address of a name server', () => {
   it('is parsed from its own text form', () => {
     for (const file of ['docs/deploy.md', 'infra/config.ts']) {
       const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8')
-      const shown = [...text.matchAll(/tls:\/\/[^`"\s]*/g)].map(([each]) => each)
-      const examples = shown.filter((each) => !each.includes('address'))
+      const exampleAddresses = [...text.matchAll(/tls:\/\/[^`"\s]*/g)].map(([each]) => each)
+      const examples = exampleAddresses.filter((each) => !each.includes('address'))
       assert.ok(examples.length > 0, file)
       for (const each of examples) assert.ok(parseNameServer(each).tlsName)
     }
@@ -259,11 +269,11 @@ describe('the address of a name server', () => {
 })
 
 describe('the addresses of name servers', () => {
-  const [tls, other, clear] = ['tls://192.0.2.1#dns.example', 'tls://192.0.2.2#dns.example', '192.0.2.3']
+  const [tls, changed, clear] = ['tls://192.0.2.1#dns.example', 'tls://192.0.2.2#dns.example', '192.0.2.3']
 
   it('are all in the clear or all with TLS', () => {
     assert.deepEqual(
-      parseNameServers([tls, other]).map(({ ip }) => ip),
+      parseNameServers([tls, changed]).map(({ ip }) => ip),
       ['192.0.2.1', '192.0.2.2'],
     )
     assert.equal(parseNameServers([clear, '192.0.2.4']).length, 2)
@@ -272,8 +282,8 @@ describe('the addresses of name servers', () => {
 
   for (const mixed of [
     [tls, clear],
-    [clear, other, tls],
-    [tls, other, clear],
+    [clear, changed, tls],
+    [tls, changed, clear],
   ]) {
     it(`are not ${mixed.join(' and ')}`, () =>
       assert.throws(

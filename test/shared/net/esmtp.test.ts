@@ -27,8 +27,8 @@ describe('extensions', () => {
     ['are empty for a reply to HELO', '250 DSN.example', []],
     ['keep all their parameters', '250-x\n250 AUTH PLAIN  LOGIN', [['AUTH', 'PLAIN LOGIN']]],
   ]
-  for (const [what, reply, expected] of rows) {
-    it(what, () => assert.deepEqual([...parseExtensions(reply)], expected))
+  for (const [title, reply, expected] of rows) {
+    it(title, () => assert.deepEqual([...parseExtensions(reply)], expected))
   }
 })
 
@@ -78,8 +78,8 @@ describe('the extensions that a message needs', () => {
     ],
     ['SMTPUTF8 for an address in UTF-8', ascii, true, 'é@ours.example', false, true],
   ]
-  for (const [what, content, smtpUtf8, address, eightBit, internationalised] of rows) {
-    it(`are ${what}`, () => {
+  for (const [title, content, smtpUtf8, address, eightBit, internationalised] of rows) {
+    it(`are ${title}`, () => {
       const traits = traitsOf({ ...message().envelope, smtpUtf8 }, [{ address }], content)
       assert.deepEqual([traits.isEightBit, traits.isInternationalised], [eightBit, internationalised])
     })

@@ -1,6 +1,6 @@
 /**
- * The gate of a session, when the client sends a command before TLS was assessed. The client never does, so the test
- * forces it, in a separate process that the gate ends.
+ * The gate of a session, when the client sends a command before TLS was assessed. The client never does this, so the
+ * test forces it, in a separate process that the gate ends.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

@@ -9,18 +9,22 @@ const domain = 'partner.example'
 const byMx: SmtpRoute = { kind: 'Mx', domain }
 const bySmartHost = (host: string, port = 25): SmtpRoute => ({ kind: 'SmartHosts', hosts: [{ host, port }] })
 
-async function look(zone: Zone, route = byMx, dane = true) {
+async function resolveHops(zone: Zone, route = byMx, dane = true) {
   const resolver = fakeResolver(zone)
-  const found = await findNextHops(route, resolver, {
+  const result = await findNextHops(route, resolver, {
     privateNetworks: [],
     dane,
     random: () => 0,
     signal: AbortSignal.timeout(10_000),
   })
-  return { found, tlsaAsked: resolver.queries.filter((question) => question.startsWith('TLSA ')), resolver }
+  return {
+    result,
+    tlsaQueries: resolver.queries.filter((question) => question.startsWith('TLSA ')),
+    resolver,
+  }
 }
 
-const shownDane = (dane: DaneState): string => {
+const describeDane = (dane: DaneState): string => {
   switch (dane.kind) {
     case 'None':
       return 'none'
@@ -35,12 +39,12 @@ const shownDane = (dane: DaneState): string => {
   }
 }
 
-const shown = (found: NextHopsResult): string | string[] =>
-  found.kind === 'NotFound'
-    ? formatReply(found.reply)
-    : found.hops.map(
+const describeHops = (result: NextHopsResult): string | string[] =>
+  result.kind === 'NotFound'
+    ? formatReply(result.reply)
+    : result.hops.map(
         ({ host, ip, authentic, dane }) =>
-          `${host} ${ip}${authentic ? ' authentic' : ''}, ${shownDane(dane)}`,
+          `${host} ${ip}${authentic ? ' authentic' : ''}, ${describeDane(dane)}`,
       )
 
 const mx: Zone['mx'] = { [domain]: [[10, 'mx.partner.example']] }
@@ -52,7 +56,7 @@ const signed = [domain, 'mx.partner.example', tlsaName]
 describe('the TLSA records of an MX host', () => {
   const rows: [string, Zone, string | string[], string[]][] = [
     [
-      'count when every record that leads to them is signed',
+      'are used when every record that leads to them is signed',
       { mx, a, tlsa, secure: signed },
       [
         'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
@@ -60,7 +64,7 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName],
     ],
     [
-      'include unusable ones',
+      'include unusable records',
       {
         mx,
         a,
@@ -90,7 +94,7 @@ describe('the TLSA records of an MX host', () => {
       [],
     ],
     [
-      'do not count when they are unsigned',
+      'are not used when they are unsigned',
       { mx, a, tlsa, secure: signed.slice(0, 2) },
       ['mx.partner.example 8.8.8.1 authentic, none'],
       [tlsaName],
@@ -190,7 +194,7 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName],
     ],
     [
-      'do not count through an alias into an unsigned zone',
+      'are not used through an alias into an unsigned zone',
       {
         mx,
         a,
@@ -218,21 +222,21 @@ describe('the TLSA records of an MX host', () => {
       [],
     ],
   ]
-  for (const [what, zone, expected, asked] of rows) {
-    it(what, async () => {
-      const { found, tlsaAsked } = await look(zone)
-      assert.deepEqual(shown(found), expected)
+  for (const [title, zone, expected, expectedQueries] of rows) {
+    it(title, async () => {
+      const { result, tlsaQueries } = await resolveHops(zone)
+      assert.deepEqual(describeHops(result), expected)
       assert.deepEqual(
-        tlsaAsked,
-        asked.map((name) => `TLSA ${name}`),
+        tlsaQueries,
+        expectedQueries.map((name) => `TLSA ${name}`),
       )
     })
   }
 
   it('are not queried when DANE is disabled', async () => {
-    const { found, tlsaAsked } = await look({ mx, a, tlsa, secure: signed }, byMx, false)
-    assert.deepEqual(shown(found), ['mx.partner.example 8.8.8.1 authentic, none'])
-    assert.deepEqual(tlsaAsked, [])
+    const { result, tlsaQueries } = await resolveHops({ mx, a, tlsa, secure: signed }, byMx, false)
+    assert.deepEqual(describeHops(result), ['mx.partner.example 8.8.8.1 authentic, none'])
+    assert.deepEqual(tlsaQueries, [])
   })
 })
 
@@ -240,12 +244,12 @@ describe('an MX host that is an alias', () => {
   const cname = { 'mx.partner.example': 'real.hoster.example' }
   const addresses = { 'real.hoster.example': ['8.8.8.1'] }
   const expandedName = '_25._tcp.real.hoster.example'
-  const both = { ...tlsa, [expandedName]: [[2, 1, 1, 'cd']] } as Zone['tlsa'] & {}
+  const tlsaOfBothNames = { ...tlsa, [expandedName]: [[2, 1, 1, 'cd']] } as Zone['tlsa'] & {}
   const allSigned = [...signed, 'real.hoster.example', expandedName]
   const rows: [string, Zone, string, string[]][] = [
     [
       'has the records of its target first',
-      { tlsa: both, secure: allSigned },
+      { tlsa: tlsaOfBothNames, secure: allSigned },
       '2 1 1 cd at real.hoster.example for real.hoster.example, partner.example',
       [expandedName],
     ],
@@ -256,8 +260,8 @@ describe('an MX host that is an alias', () => {
       [expandedName, tlsaName],
     ],
     [
-      "has its own records when its target's are unsigned",
-      { tlsa: both, secure: [...signed, 'real.hoster.example'] },
+      "has its own records when its target's records are unsigned",
+      { tlsa: tlsaOfBothNames, secure: [...signed, 'real.hoster.example'] },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [expandedName, tlsaName],
     ],
@@ -267,33 +271,33 @@ describe('an MX host that is an alias', () => {
       'failed: 451 4.4.312 DNS failed for the TLSA records of real.hoster.example: ESERVFAIL',
       [expandedName],
     ],
-    ['has no records when neither name has any', { secure: allSigned }, 'none', [expandedName, tlsaName]],
+    ['has no records when neither name has records', { secure: allSigned }, 'none', [expandedName, tlsaName]],
     [
       'has only its own records when its target is in an unsigned zone',
-      { tlsa: both, secure: [...signed, expandedName] },
+      { tlsa: tlsaOfBothNames, secure: [...signed, expandedName] },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [tlsaName],
     ],
     [
       'has no records when the alias is unsigned',
-      { tlsa: both, secure: [domain, tlsaName, 'real.hoster.example', expandedName] },
+      { tlsa: tlsaOfBothNames, secure: [domain, tlsaName, 'real.hoster.example', expandedName] },
       'none',
       [],
     ],
     [
       'is unreachable when the query for the alias fails',
-      { tlsa: both, fail: { 'CNAME mx.partner.example': 'ETIMEOUT' }, secure: [domain, tlsaName] },
+      { tlsa: tlsaOfBothNames, fail: { 'CNAME mx.partner.example': 'ETIMEOUT' }, secure: [domain, tlsaName] },
       'failed: 451 4.4.312 DNS failed for the alias mx.partner.example: ETIMEOUT',
       [],
     ],
   ]
-  for (const [what, zone, expected, asked] of rows) {
-    it(what, async () => {
-      const { found, tlsaAsked } = await look({ mx, a: addresses, cname, ...zone })
-      assert.deepEqual(shown(found), [`mx.partner.example 8.8.8.1 authentic, ${expected}`])
+  for (const [title, zone, expected, expectedQueries] of rows) {
+    it(title, async () => {
+      const { result, tlsaQueries } = await resolveHops({ mx, a: addresses, cname, ...zone })
+      assert.deepEqual(describeHops(result), [`mx.partner.example 8.8.8.1 authentic, ${expected}`])
       assert.deepEqual(
-        tlsaAsked,
-        asked.map((name) => `TLSA ${name}`),
+        tlsaQueries,
+        expectedQueries.map((name) => `TLSA ${name}`),
       )
     })
   }
@@ -308,69 +312,69 @@ describe('a domain that is an alias', () => {
   }
 
   it('has MX hosts whose certificates may be for either name', async () => {
-    const { found } = await look({ ...zone, secure: [...signed, 'real.example'] })
-    assert.deepEqual(shown(found), [
+    const { result } = await resolveHops({ ...zone, secure: [...signed, 'real.example'] })
+    assert.deepEqual(describeHops(result), [
       'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example, real.example',
     ])
   })
 
   it('has unproven MX hosts when its target is in an unsigned zone', async () => {
-    const { found } = await look({ ...zone, secure: signed })
-    assert.deepEqual(shown(found), ['mx.partner.example 8.8.8.1, none'])
+    const { result } = await resolveHops({ ...zone, secure: signed })
+    assert.deepEqual(describeHops(result), ['mx.partner.example 8.8.8.1, none'])
   })
 })
 
 describe('a domain without MX records', () => {
   const own = `_25._tcp.${domain}`
-  it('has TLSA records of its own', async () => {
-    const { found } = await look({
+  it('has its own TLSA records', async () => {
+    const { result } = await resolveHops({
       a: { [domain]: ['8.8.8.1'] },
       tlsa: { [own]: [[3, 1, 1, 'ab']] },
       secure: [domain, own],
     })
-    assert.deepEqual(shown(found), [
+    assert.deepEqual(describeHops(result), [
       'partner.example 8.8.8.1 authentic, 3 1 1 ab at partner.example for partner.example',
     ])
   })
 
   it('that is an alias may have a certificate for either name', async () => {
     const expanded = '_25._tcp.real.example'
-    const { found } = await look({
+    const { result } = await resolveHops({
       cname: { [domain]: 'real.example' },
       a: { 'real.example': ['8.8.8.1'] },
       tlsa: { [expanded]: [[2, 0, 1, 'ab']] },
       secure: [domain, 'real.example', expanded],
     })
-    assert.deepEqual(shown(found), [
+    assert.deepEqual(describeHops(result), [
       'partner.example 8.8.8.1 authentic, 2 0 1 ab at real.example for real.example, partner.example',
     ])
   })
 
-  it('is the host itself, without proof', async () => {
-    const { found, tlsaAsked } = await look({ a: { [domain]: ['8.8.8.1'] } })
-    assert.deepEqual(shown(found), ['partner.example 8.8.8.1 authentic, none'])
-    assert.equal(found.kind === 'Found' && found.hops[0]?.foundBy, 'Domain')
-    assert.deepEqual(tlsaAsked, [])
+  it('is its own host, without proof', async () => {
+    const { result, tlsaQueries } = await resolveHops({ a: { [domain]: ['8.8.8.1'] } })
+    assert.deepEqual(describeHops(result), ['partner.example 8.8.8.1 authentic, none'])
+    assert.equal(result.kind === 'Found' && result.hops[0]?.foundBy, 'Domain')
+    assert.deepEqual(tlsaQueries, [])
   })
 })
 
 describe('a smart host', () => {
   it('has the TLSA records of its port, for its own name only', async () => {
     const name = '_587._tcp.mx.partner.example'
-    const { found, tlsaAsked } = await look(
+    const { result, tlsaQueries } = await resolveHops(
       { a, tlsa: { [name]: [[2, 1, 1, 'ab']] }, secure: ['mx.partner.example', name] },
       bySmartHost('mx.partner.example', 587),
     )
-    assert.deepEqual(shown(found), [
+    assert.deepEqual(describeHops(result), [
       'mx.partner.example 8.8.8.1 authentic, 2 1 1 ab at mx.partner.example for mx.partner.example',
     ])
-    assert.equal(found.kind === 'Found' && found.hops[0]?.foundBy, 'SmartHost')
-    assert.deepEqual(tlsaAsked, [`TLSA ${name}`])
+    assert.equal(result.kind === 'Found' && result.hops[0]?.foundBy, 'SmartHost')
+    assert.deepEqual(tlsaQueries, [`TLSA ${name}`])
   })
 
-  it('given as an address has none, without a query', async () => {
-    const { found, resolver } = await look({}, bySmartHost('10.0.0.1'))
-    assert.deepEqual(shown(found), ['10.0.0.1 10.0.0.1 authentic, none'])
+  it('that is an address has no TLSA records, without a query', async () => {
+    const { result, resolver } = await resolveHops({}, bySmartHost('10.0.0.1'))
+    assert.deepEqual(describeHops(result), ['10.0.0.1 10.0.0.1 authentic, none'])
     assert.deepEqual(resolver.queries, [])
   })
 })
@@ -388,12 +392,12 @@ describe('a bogus answer', () => {
       '451 4.7.324 DNSSEC validation failed for the addresses of mx.partner.example',
     ],
   ]
-  for (const [what, zone, expected] of rows) {
-    it(what, async () => assert.equal(shown((await look(zone)).found), expected))
+  for (const [title, zone, expected] of rows) {
+    it(title, async () => assert.equal(describeHops((await resolveHops(zone)).result), expected))
   }
 
   it('does not stop attempts to other MX hosts', async () => {
-    const { found } = await look({
+    const { result } = await resolveHops({
       mx: {
         [domain]: [
           [10, 'mx.partner.example'],
@@ -403,6 +407,6 @@ describe('a bogus answer', () => {
       a: { 'mx2.partner.example': ['8.8.8.2'] },
       fail: { 'mx.partner.example': 'BOGUS' },
     })
-    assert.deepEqual(shown(found), ['mx2.partner.example 8.8.8.2, none'])
+    assert.deepEqual(describeHops(result), ['mx2.partner.example 8.8.8.2, none'])
   })
 })

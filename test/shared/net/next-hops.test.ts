@@ -29,39 +29,42 @@ const bySmartHosts = (
     { ...options, random },
   )
 
-const shown = (found: NextHopsResult): string | string[] =>
-  found.kind === 'NotFound'
-    ? formatReply(found.reply)
-    : found.hops.map(({ host, ip, port }) => `${host} ${ip} ${port}`)
+const describeHops = (result: NextHopsResult): string | string[] =>
+  result.kind === 'NotFound'
+    ? formatReply(result.reply)
+    : result.hops.map(({ host, ip, port }) => `${host} ${ip} ${port}`)
 
 describe('name servers that do not answer', () => {
   const exchanges = Array.from({ length: 500 }, (_, n): [number, string] => [n, `mx${n}.example`])
   const zone: Zone = { mx: { [domain]: exchanges }, a: { 'mx9.example': ['8.8.8.9'] } }
 
   /** Answers only for these names. */
-  const silentBut = (...names: string[]): Resolver => {
+  const answersOnlyFor = (...names: string[]): Resolver => {
     const { query } = fakeResolver(zone)
     return { query: (name, type) => (names.includes(name) ? query(name, type) : new Promise(() => {})) }
   }
 
-  it('do not use more than the time of the attempt', async () => {
+  it('do not delay the result beyond the time of the attempt', async () => {
     const abort = new AbortController()
-    const found = findNextHops({ kind: 'Mx', domain }, silentBut(domain), {
+    const result = findNextHops({ kind: 'Mx', domain }, answersOnlyFor(domain), {
       ...options,
       signal: abort.signal,
     })
     setImmediate(() => abort.abort())
-    assert.match(String(shown(await found)), /^451 4\.4\.312 DNS failed for the addresses of .*: ETIMEOUT$/)
+    assert.match(
+      String(describeHops(await result)),
+      /^451 4\.4\.312 DNS failed for the addresses of .*: ETIMEOUT$/,
+    )
   })
 
   it('do not hide an MX host with an address', async () => {
     const abort = new AbortController()
-    const found = findNextHops({ kind: 'Mx', domain }, silentBut(domain, 'mx9.example'), {
+    const result = findNextHops({ kind: 'Mx', domain }, answersOnlyFor(domain, 'mx9.example'), {
       ...options,
       signal: abort.signal,
     })
     setImmediate(() => abort.abort())
-    assert.deepEqual(shown(await found), ['mx9.example 8.8.8.9 25'])
+    assert.deepEqual(describeHops(await result), ['mx9.example 8.8.8.9 25'])
   })
 
   it('are queried for ten MX hosts at most', async () => {
@@ -98,12 +101,12 @@ describe('the next hops of a domain', () => {
       '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
     ],
     [
-      'are none with a null MX',
+      'do not exist with a null MX',
       { mx: { [domain]: [[0, '']] }, a: { [domain]: ['8.8.8.1'] } },
       '556 5.1.10 partner.example accepts no mail (null MX)',
     ],
     [
-      'omit a null MX beside others',
+      'omit a null MX beside other records',
       {
         mx: {
           [domain]: [
@@ -168,7 +171,7 @@ describe('the next hops of a domain', () => {
       ['b.example 8.8.8.2 25'],
     ],
     [
-      'are ten addresses at most',
+      'are at most ten addresses',
       {
         mx: { [domain]: [[10, 'a.example']] },
         a: { 'a.example': Array.from({ length: 30 }, (_, n) => `8.8.8.${n}`) },
@@ -176,8 +179,8 @@ describe('the next hops of a domain', () => {
       Array.from({ length: 10 }, (_, n) => `a.example 8.8.8.${n} 25`),
     ],
   ]
-  for (const [what, zone, expected] of rows) {
-    it(what, async () => assert.deepEqual(shown(await byMx(zone)), expected))
+  for (const [title, zone, expected] of rows) {
+    it(title, async () => assert.deepEqual(describeHops(await byMx(zone)), expected))
   }
 
   it('share the load among MX hosts of equal preference', async () => {
@@ -191,7 +194,8 @@ describe('the next hops of a domain', () => {
       },
       a: { 'a.example': ['8.8.8.1'], 'b.example': ['8.8.8.2'], 'c.example': ['8.8.8.3'] },
     }
-    const firstWith = async (draws: number[]) => shown(await byMx(zone, { random: () => draws.shift() ?? 0 }))
+    const firstWith = async (draws: number[]) =>
+      describeHops(await byMx(zone, { random: () => draws.shift() ?? 0 }))
     assert.deepEqual(await firstWith([0.1, 0.9, 0]), [
       'a.example 8.8.8.1 25',
       'b.example 8.8.8.2 25',
@@ -236,11 +240,11 @@ describe('an address from untrusted DNS', () => {
     it(`is not connected to when it is ${ip}`, async () => {
       const viaMx = await byMx({ mx: { [domain]: [[10, 'a.example']] }, [table]: { 'a.example': [ip] } })
       assert.equal(
-        shown(viaMx),
+        describeHops(viaMx),
         '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
       )
       const implicit = await byMx({ [table]: { [domain]: [ip] } })
-      assert.equal(shown(implicit), '451 4.4.312 partner.example has no address that may be used')
+      assert.equal(describeHops(implicit), '451 4.4.312 partner.example has no address that may be used')
     })
   }
 
@@ -277,9 +281,9 @@ describe('an address from untrusted DNS', () => {
 })
 
 describe('the next hops of smart hosts', () => {
-  it('may be private, since the administrator chose them', async () => {
-    const found = await bySmartHosts([['192.168.1.5', 2525]])
-    assert.deepEqual(shown(found), ['192.168.1.5 192.168.1.5 2525'])
+  it('may be private, because the administrator chose them', async () => {
+    const result = await bySmartHosts([['192.168.1.5', 2525]])
+    assert.deepEqual(describeHops(result), ['192.168.1.5 192.168.1.5 2525'])
   })
 
   it('are the addresses of their names, without MX', async () => {
@@ -287,14 +291,14 @@ describe('the next hops of smart hosts', () => {
       mx: { 'relay.example': [[1, 'other.example']] },
       a: { 'relay.example': ['10.0.0.1'] },
     }
-    assert.deepEqual(shown(await bySmartHosts([['relay.example', 587]], zone)), [
+    assert.deepEqual(describeHops(await bySmartHosts([['relay.example', 587]], zone)), [
       'relay.example 10.0.0.1 587',
     ])
   })
 
   it('share the load', async () => {
     const draws = [0.9, 0.1]
-    const found = await bySmartHosts(
+    const result = await bySmartHosts(
       [
         ['10.0.0.1', 25],
         ['10.0.0.2', 25],
@@ -302,12 +306,12 @@ describe('the next hops of smart hosts', () => {
       {},
       () => draws.shift() ?? 0,
     )
-    assert.deepEqual(shown(found), ['10.0.0.2 10.0.0.2 25', '10.0.0.1 10.0.0.1 25'])
+    assert.deepEqual(describeHops(result), ['10.0.0.2 10.0.0.2 25', '10.0.0.1 10.0.0.1 25'])
   })
 
   it('are deferred when none has an address', async () => {
     assert.equal(
-      shown(await bySmartHosts([['gone.example', 25]])),
+      describeHops(await bySmartHosts([['gone.example', 25]])),
       '451 4.4.312 The smart hosts have no address',
     )
   })
@@ -316,7 +320,7 @@ describe('the next hops of smart hosts', () => {
 describe('the next hops from a real name server', () => {
   const rows: [string, Answer, string | string[]][] = [
     [
-      'are none with a null MX',
+      'do not exist with a null MX',
       { answers: [{ ttl: 1, type: 'MX', name: domain, data: { preference: 0, exchange: '.' } }] },
       '556 5.1.10 partner.example accepts no mail (null MX)',
     ],
@@ -351,8 +355,8 @@ describe('the next hops from a real name server', () => {
       '451 4.7.324 DNSSEC validation failed for the MX of partner.example',
     ],
   ]
-  for (const [what, answer, expected] of rows) {
-    it(what, async () => {
+  for (const [title, answer, expected] of rows) {
+    it(title, async () => {
       const server = await startNameServer(({ type }) => [
         {
           ...answer,
@@ -360,8 +364,8 @@ describe('the next hops from a real name server', () => {
         },
       ])
       try {
-        const found = await findNextHops({ kind: 'Mx', domain }, createResolver([server.address]), options)
-        assert.deepEqual(shown(found), expected)
+        const result = await findNextHops({ kind: 'Mx', domain }, createResolver([server.address]), options)
+        assert.deepEqual(describeHops(result), expected)
       } finally {
         await server.stop()
       }

@@ -28,10 +28,10 @@ const own = 'dns.resolver.example'
 const { AUTHENTIC_DATA, RECURSION_AVAILABLE, TRUNCATED_RESPONSE } = packet
 const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
 
-/** For tests without a timeout. */
-const patient: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 10_000 }]
-/** Includes the time of a handshake. */
-const short: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 400 }]
+/** For tests in which no query times out. */
+const noTimeoutRounds: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 10_000 }]
+/** The timeout includes the time of a handshake. */
+const shortRounds: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 400 }]
 
 /** Sockets with which this process could have sent queries in the clear. */
 const clearSockets: string[] = []
@@ -62,55 +62,62 @@ async function serve(script: Script, tls: TlsOptions = good, ip?: string): Promi
 }
 
 const a = (owner: string, data = '192.0.2.1'): packet.Record => ({ name: owner, type: 'A', ttl: 60, data })
-const of = ({ name: asked }: Asked): Answer => ({ answers: [a(asked)], flags: proven })
-const answering: Script = (asked) => [of(asked)]
-const found = (owner = name, secure = true) => ({
+const answerTo = ({ name: query }: Asked): Answer => ({ answers: [a(query)], flags: proven })
+const answerAll: Script = (query) => [answerTo(query)]
+const foundResult = (owner = name, secure = true) => ({
   kind: 'Found',
   records: ['192.0.2.1'],
   secure,
   name: owner,
 })
-const failed = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
+const failedResult = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
 
-const ask = ({ address }: { address: string }, rounds = patient, channel: Partial<ChannelOptions> = {}) =>
-  createResolver([address], rounds, channel).query(name, 'A')
+const ask = (
+  { address }: { address: string },
+  rounds = noTimeoutRounds,
+  channel: Partial<ChannelOptions> = {},
+) => createResolver([address], rounds, channel).query(name, 'A')
 
-const connections = ({ asked }: NameServer) => [...new Set(asked.map(({ port }) => port))].length
-const ways = ({ asked }: NameServer) => asked.map(({ by }) => by)
+const connections = (server: NameServer) => new Set(server.asked.map(({ port }) => port)).size
+const transportsOf = (server: NameServer) => server.asked.map((query) => query.by)
 
 describe('a name server with TLS', () => {
   it('gets queries only over TLS, and its AD bit is trusted', async () => {
-    const server = await serve(answering)
-    assert.deepEqual(await ask(server), found())
-    assert.deepEqual(ways(server), ['Tls'])
+    const server = await serve(answerAll)
+    assert.deepEqual(await ask(server), foundResult())
+    assert.deepEqual(transportsOf(server), ['Tls'])
     assert.deepEqual(clearSockets, [])
   })
 
   it('reports an unproven answer', async () => {
-    assert.deepEqual(await ask(await serve(() => [{ answers: [a(name)] }])), found(name, false))
+    assert.deepEqual(await ask(await serve(() => [{ answers: [a(name)] }])), foundResult(name, false))
   })
 
   it('reports a bogus answer', async () => {
-    assert.deepEqual(await ask(await serve(() => [{ rcode: 2, error: 6 }])), failed('ESERVFAIL', true))
+    assert.deepEqual(await ask(await serve(() => [{ rcode: 2, error: 6 }])), failedResult('ESERVFAIL', true))
   })
 
   it('may have an IPv6 address', async () => {
-    assert.deepEqual(await ask(await serve(answering, good, '::1')), found())
+    assert.deepEqual(await ask(await serve(answerAll, good, '::1')), foundResult())
   })
 
   it('may use TLS 1.2', async () => {
-    assert.deepEqual(await ask(await serve(answering, { ...good, maxVersion: 'TLSv1.2' })), found())
+    assert.deepEqual(await ask(await serve(answerAll, { ...good, maxVersion: 'TLSv1.2' })), foundResult())
   })
 
   it('may have a certificate with another letter case, a wildcard or an intermediate CA', async () => {
     const below = await pki.subordinate('Below')
     for (const names of [['DNS.Resolver.Example'], ['other.example', '*.resolver.example']])
-      assert.deepEqual(await ask(await serve(answering, await below.issue({ names }))), found(), names.join())
+      assert.deepEqual(
+        await ask(await serve(answerAll, await below.issue({ names }))),
+        foundResult(),
+        names.join(),
+      )
   })
 
   it('gets queries of one length for any name', async () => {
-    const server = await serve(answering)
-    const resolver = createResolver([server.address], patient)
+    const server = await serve(answerAll)
+    const resolver = createResolver([server.address], noTimeoutRounds)
     const names = ['a.example', 'somewhat-longer.partner.example', `${'a'.repeat(30)}.partner.example`]
     await Promise.all(names.map((each) => resolver.query(each, 'A')))
     assert.deepEqual([...new Set(server.asked.map(({ length }) => length))], [128])
@@ -121,20 +128,20 @@ describe('a name server with TLS', () => {
   it('may send a reply of any length', async () => {
     const long = Array.from({ length: 1_800 }, (_, n) => `192.0.${n >> 8}.${n & 255}`)
     const server = await serve(() => [{ answers: long.map((ip) => a(name, ip)), flags: proven }])
-    assert.deepEqual(await ask(server), { ...found(), records: long })
+    assert.deepEqual(await ask(server), { ...foundResult(), records: long })
   })
 
   it('must not truncate its reply', async () => {
     const server = await serve(() => [
       { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] },
     ])
-    assert.deepEqual(await ask(server), failed('EBADRESP'))
+    assert.deepEqual(await ask(server), failedResult('EBADRESP'))
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that does not support EDNS is queried without it', async () => {
-    const server = await serve((asked) => [asked.edns ? { rcode: 1 } : of(asked)])
-    assert.deepEqual(await ask(server), found())
+  it('that does not support EDNS is queried without EDNS', async () => {
+    const server = await serve((query) => [query.edns ? { rcode: 1 } : answerTo(query)])
+    assert.deepEqual(await ask(server), foundResult())
     assert.equal(connections(server), 1)
   })
 })
@@ -174,14 +181,14 @@ describe('a name server that is not verified', () => {
       'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
     ],
   ]
-  for (const [what, tls, code] of rows) {
-    it(`because it ${what} gets no query by any transport`, async () => {
-      const server = await serve(answering, await tls())
+  for (const [title, tls, code] of rows) {
+    it(`because it ${title} gets no query by any transport`, async () => {
+      const server = await serve(answerAll, await tls())
       assert.deepEqual(
-        await ask(server, [...patient, { transport: 'Stream', timeoutMs: 10_000 }]),
-        failed(code),
+        await ask(server, [...noTimeoutRounds, { transport: 'Stream', timeoutMs: 10_000 }]),
+        failedResult(code),
       )
-      // All queries under way have arrived.
+      // All queries that were sent have arrived.
       await server.idle()
       assert.deepEqual(server.asked, [])
       assert.deepEqual(clearSockets, [])
@@ -193,10 +200,10 @@ describe('a name server that is not verified', () => {
     assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" uses TLS and "192\.0\.2\.2" does not/)
   })
 
-  it('does not stop queries to the next one', async () => {
-    const [wrong, well] = [await serve(answering, await selfSigned({ names: [own] })), await serve(answering)]
-    const resolver = createResolver([wrong.address, well.address], patient)
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+  it('does not stop queries to the next server', async () => {
+    const [wrong, well] = [await serve(answerAll, await selfSigned({ names: [own] })), await serve(answerAll)]
+    const resolver = createResolver([wrong.address, well.address], noTimeoutRounds)
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.deepEqual([wrong.asked.length, well.asked.length], [0, 1])
   })
 })
@@ -213,10 +220,10 @@ async function bare(onConnection: (socket: Socket, nth: number) => void): Promis
 }
 
 describe('a handshake', () => {
-  it('with a closed port fails at once', async () => {
-    const server = await serve(answering)
+  it('with a closed port fails immediately', async () => {
+    const server = await serve(answerAll)
     await stops.pop()?.()
-    assert.deepEqual(await ask(server), failed('ECONNREFUSED'))
+    assert.deepEqual(await ask(server), failedResult('ECONNREFUSED'))
     assert.deepEqual(clearSockets, [])
   })
 
@@ -228,7 +235,7 @@ describe('a handshake', () => {
   it('with a server without TLS fails', async () => {
     const server = await bare((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
     const answer = await ask(server)
-    assert.deepEqual(answer, failed('ERR_SSL_WRONG_VERSION_NUMBER'))
+    assert.deepEqual(answer, failedResult('ERR_SSL_WRONG_VERSION_NUMBER'))
     assert.deepEqual(clearSockets, [])
   })
 
@@ -238,20 +245,20 @@ describe('a handshake', () => {
       { transport: 'Datagram', timeoutMs: 200 },
       { transport: 'Stream', timeoutMs: 200 },
     ]
-    assert.deepEqual(await ask(server, rounds, { silenceTimeoutMs: 50 }), failed('ETIMEOUT'))
+    assert.deepEqual(await ask(server, rounds, { silenceTimeoutMs: 50 }), failedResult('ETIMEOUT'))
     assert.equal(server.connections(), 2)
     assert.deepEqual(clearSockets, [])
   })
 
   it('that the server aborts fails without an immediate retry', async () => {
     const server = await bare((socket) => socket.once('data', () => socket.destroy()))
-    assert.deepEqual(await ask(server), failed('ECONNRESET'))
+    assert.deepEqual(await ask(server), failedResult('ECONNRESET'))
     assert.equal(server.connections(), 1)
   })
 
   it('is made once for concurrent queries', async () => {
-    const server = await serve(answering)
-    const resolver = createResolver([server.address], patient)
+    const server = await serve(answerAll)
+    const resolver = createResolver([server.address], noTimeoutRounds)
     await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.query(`${n}.example`, 'A')))
     assert.deepEqual([server.asked.length, connections(server)], [20, 1])
   })
@@ -260,110 +267,110 @@ describe('a handshake', () => {
     const abort = new AbortController()
     const server = await bare(() => abort.abort())
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
-    assert.deepEqual(await resolver.query(name, 'A', abort.signal), failed('ETIMEOUT'))
+    assert.deepEqual(await resolver.query(name, 'A', abort.signal), failedResult('ETIMEOUT'))
   })
 })
 
 /** Withholds the answers until this number of queries has arrived. */
-function together(count: number, order: (asked: Asked[]) => Asked[]): Script {
-  const held: Asked[] = []
-  return (asked) => {
-    held.push(asked)
-    return held.length < count
+function answerTogether(count: number, order: (query: Asked[]) => Asked[]): Script {
+  const queries: Asked[] = []
+  return (query) => {
+    queries.push(query)
+    return queries.length < count
       ? []
-      : order(held).map((each) => ({ ...of(each), id: each.id, ...questionOf(each) }))
+      : order(queries).map((each) => ({ ...answerTo(each), id: each.id, ...questionOf(each) }))
   }
 }
 
-const questionOf = ({ name: asked, type }: Asked) => ({ questions: [{ name: asked, type }] })
+const questionOf = ({ name: query, type }: Asked) => ({ questions: [{ name: query, type }] })
 
 describe('queries on one connection', () => {
   it('get their own answers in any order', async () => {
     const names = Array.from({ length: 50 }, (_, n) => `${n}.example`)
-    const server = await serve(together(50, (all) => all.toReversed()))
-    const resolver = createResolver([server.address], patient)
+    const server = await serve(answerTogether(50, (all) => all.toReversed()))
+    const resolver = createResolver([server.address], noTimeoutRounds)
     const answers = await Promise.all(names.map((each) => resolver.query(each, 'A')))
     assert.deepEqual(
       answers,
-      names.map((each) => found(each)),
+      names.map((each) => foundResult(each)),
     )
     assert.equal(new Set(server.asked.map(({ id }) => id)).size, 50)
     assert.equal(connections(server), 1)
   })
 
-  it('do not wait for an unanswered one', async () => {
-    const server = await serve((asked) => (asked.name === 'slow.example' ? [] : [of(asked)]))
+  it('do not wait for an unanswered query', async () => {
+    const server = await serve((query) => (query.name === 'slow.example' ? [] : [answerTo(query)]))
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 600 }], {
       silenceTimeoutMs: 300,
     })
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     const slow = resolver.query('slow.example', 'A')
     for (let n = 0; n < 5; n += 1)
-      assert.deepEqual(await resolver.query(`${n}.example`, 'A'), found(`${n}.example`))
-    assert.deepEqual(await slow, failed('ETIMEOUT'))
+      assert.deepEqual(await resolver.query(`${n}.example`, 'A'), foundResult(`${n}.example`))
+    assert.deepEqual(await slow, failedResult('ETIMEOUT'))
     // The replies to other queries show that the server is reachable.
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 1)
   })
 
   it('are not answered by late replies to others', async () => {
     const late: Asked[] = []
-    const server = await serve((asked) => {
-      if (asked.name === 'late.example') {
-        late.push(asked)
+    const server = await serve((query) => {
+      if (query.name === 'late.example') {
+        late.push(query)
         return []
       }
       const answers = [a('late.example', '203.0.113.6')]
-      return [...late.map((each) => ({ answers, id: each.id, ...questionOf(each) })), of(asked)]
+      return [...late.map((each) => ({ answers, id: each.id, ...questionOf(each) })), answerTo(query)]
     })
-    const resolver = createResolver([server.address], short, { silenceTimeoutMs: 60_000 })
+    const resolver = createResolver([server.address], shortRounds, { silenceTimeoutMs: 60_000 })
     const answers = await Promise.all(Array.from({ length: 40 }, () => resolver.query('late.example', 'A')))
-    assert.deepEqual(answers, Array(40).fill(failed('ETIMEOUT')))
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(answers, Array(40).fill(failedResult('ETIMEOUT')))
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.deepEqual([late.length, connections(server)], [40, 1])
   })
 
   it('fail on a reply to another question', async () => {
-    const server = await serve((asked) => [
+    const server = await serve((query) => [
       { answers: [a('x.example', '203.0.113.6')], questions: [{ name: 'x.example', type: 'A' }] },
-      of(asked),
+      answerTo(query),
     ])
-    assert.deepEqual(await ask(server), failed('EBADRESP'))
+    assert.deepEqual(await ask(server), failedResult('EBADRESP'))
   })
 
-  it('are limited, and fail at once beyond the limit', async () => {
+  it('are limited, and fail immediately beyond the limit', async () => {
     const server = await bare(() => {})
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
     const abort = new AbortController()
     const max = Array.from({ length: 1_000 }, () => resolver.query(name, 'A', abort.signal))
-    assert.deepEqual(await resolver.query(name, 'A'), failed('EBUSY'))
+    assert.deepEqual(await resolver.query(name, 'A'), failedResult('EBUSY'))
     abort.abort()
-    assert.deepEqual(await Promise.all(max), Array(1_000).fill(failed('ETIMEOUT')))
+    assert.deepEqual(await Promise.all(max), Array(1_000).fill(failedResult('ETIMEOUT')))
   })
 
   it('are answered despite unexpected messages', async () => {
-    const server = await serve((asked) => [
-      { ...of(asked), id: asked.id ^ 1 },
+    const server = await serve((query) => [
+      { ...answerTo(query), id: query.id ^ 1 },
       Buffer.from([0, 0]),
       Buffer.from([0, 1, 7]),
-      of(asked),
+      answerTo(query),
     ])
-    assert.deepEqual(await ask(server), found())
+    assert.deepEqual(await ask(server), foundResult())
   })
 
   it('are answered in fragments', async () => {
-    const server = await serve(async (asked) => {
+    const server = await serve(async (query) => {
       const whole = packet.streamEncode({
         type: 'response',
-        id: asked.id,
+        id: query.id,
         flags: proven,
-        ...questionOf(asked),
+        ...questionOf(query),
         answers: [a(name)],
         authorities: [],
       })
       return [...whole].map((octet) => Buffer.from([octet]))
     })
-    assert.deepEqual(await ask(server), found())
+    assert.deepEqual(await ask(server), foundResult())
   })
 })
 
@@ -372,100 +379,106 @@ describe('a connection', () => {
     const server = await serve(({ id }) =>
       Array.from({ length: 200 }, (_, n) => ({ id: id ^ (n + 1), answers: [] })),
     )
-    assert.deepEqual(await ask(server), failed('EBADRESP'))
+    assert.deepEqual(await ask(server), failedResult('EBADRESP'))
     assert.equal(connections(server), 2)
   })
 
   it('with an endless message is closed when the query times out', async () => {
     const server = await serve(() => [Buffer.from([255, 255, 1, 2, 3])])
-    assert.deepEqual(await ask(server, short, { silenceTimeoutMs: 50 }), failed('ETIMEOUT'))
+    assert.deepEqual(await ask(server, shortRounds, { silenceTimeoutMs: 50 }), failedResult('ETIMEOUT'))
   })
 
   it('that is reset is replaced, and the query is sent again', async () => {
     let times = 0
-    const server = await serve((asked) => {
+    const server = await serve((query) => {
       times += 1
-      return times === 1 ? [Buffer.from([0, 100, 1, 2, 3]), 'Close'] : [of(asked)]
+      return times === 1 ? [Buffer.from([0, 100, 1, 2, 3]), 'Close'] : [answerTo(query)]
     })
-    assert.deepEqual(await ask(server), found())
+    assert.deepEqual(await ask(server), foundResult())
     assert.equal(connections(server), 2)
   })
 
   it('that is reset each time is replaced once', async () => {
     const server = await serve(() => ['Close'])
-    assert.deepEqual(await ask(server), failed('ECONNRESET'))
+    assert.deepEqual(await ask(server), failedResult('ECONNRESET'))
     assert.equal(connections(server), 2)
     assert.deepEqual(clearSockets, [])
   })
 
   it('that ends after each answer, or once before it, is replaced for the pending queries', async () => {
     const heard: number[] = []
-    const server = await serve((asked) => {
-      if (heard.includes(asked.port)) return []
-      heard.push(asked.port)
-      return heard.length === 2 ? ['Close'] : [of(asked), 'End']
+    const server = await serve((query) => {
+      if (heard.includes(query.port)) return []
+      heard.push(query.port)
+      return heard.length === 2 ? ['Close'] : [answerTo(query), 'End']
     })
-    const resolver = createResolver([server.address], patient)
+    const resolver = createResolver([server.address], noTimeoutRounds)
     const names = Array.from({ length: 6 }, (_, n) => `${n}.example`)
     const answers = await Promise.all(names.map((each) => resolver.query(each, 'A')))
     assert.deepEqual(
       answers,
-      names.map((each) => found(each)),
+      names.map((each) => foundResult(each)),
     )
     assert.equal(heard.length, 7)
   })
 
   it('that is new, or has a pending query, is kept while the server is slow', async () => {
-    const server = await serve(async (asked) => {
+    const server = await serve(async (query) => {
       await setTimeout(150)
-      return [of(asked)]
+      return [answerTo(query)]
     })
-    const resolver = createResolver([server.address], patient, { silenceTimeoutMs: 50, idleTimeoutMs: 50 })
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    const resolver = createResolver([server.address], noTimeoutRounds, {
+      silenceTimeoutMs: 50,
+      idleTimeoutMs: 50,
+    })
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 1)
-    const used = createResolver([server.address], patient, { silenceTimeoutMs: 60_000, idleTimeoutMs: 50 })
-    for (let n = 0; n < 2; n += 1) assert.deepEqual(await used.query(name, 'A'), found())
+    const used = createResolver([server.address], noTimeoutRounds, {
+      silenceTimeoutMs: 60_000,
+      idleTimeoutMs: 50,
+    })
+    for (let n = 0; n < 2; n += 1) assert.deepEqual(await used.query(name, 'A'), foundResult())
     assert.equal(connections(server), 2)
   })
 
   it('is used again before its idle time ends', async () => {
-    const server = await serve(answering)
-    const resolver = createResolver([server.address], patient)
-    for (let n = 0; n < 5; n += 1) assert.deepEqual(await resolver.query(name, 'A'), found())
+    const server = await serve(answerAll)
+    const resolver = createResolver([server.address], noTimeoutRounds)
+    for (let n = 0; n < 5; n += 1) assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 1)
   })
 
   it('is closed when it is idle', { timeout: 5_000 }, async () => {
-    const server = await serve(answering)
-    const resolver = createResolver([server.address], patient, { idleTimeoutMs: 50 })
+    const server = await serve(answerAll)
+    const resolver = createResolver([server.address], noTimeoutRounds, { idleTimeoutMs: 50 })
     await resolver.query(name, 'A')
     await server.idle()
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 2)
   })
 
   it('that was idle while the process was frozen is not reused', async () => {
     let clock = 1_000_000
-    const server = await serve(answering)
-    const resolver = createResolver([server.address], patient, { now: () => clock })
+    const server = await serve(answerAll)
+    const resolver = createResolver([server.address], noTimeoutRounds, { now: () => clock })
     await resolver.query(name, 'A')
     clock += 4_999
     await resolver.query(name, 'A')
     assert.equal(connections(server), 1)
     clock += 5_000
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 2)
     clock -= 1
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 3)
   })
 
   it('that is silently broken is dropped before the query times out', async () => {
     const first = new Set<number>()
     let dead = false
-    const server = await serve((asked) => {
-      if (!dead) first.add(asked.port)
-      return first.has(asked.port) && dead ? [] : [of(asked)]
+    const server = await serve((query) => {
+      if (!dead) first.add(query.port)
+      return first.has(query.port) && dead ? [] : [answerTo(query)]
     })
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }], {
       silenceTimeoutMs: 50,
@@ -475,25 +488,25 @@ describe('a connection', () => {
     const names = ['a.example', 'b.example', 'c.example']
     assert.deepEqual(
       await Promise.all(names.map((each) => resolver.query(each, 'A'))),
-      names.map((each) => found(each)),
+      names.map((each) => foundResult(each)),
     )
     assert.equal(connections(server), 2)
   })
 
   it('that the server has closed is replaced without delay', async () => {
-    const server = await serve(answering)
-    const resolver = createResolver([server.address], patient)
+    const server = await serve(answerAll)
+    const resolver = createResolver([server.address], noTimeoutRounds)
     await resolver.query(name, 'A')
     await server.hangUp()
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
   })
 
   it('with many unanswered queries is closed', async () => {
-    const server = await serve((asked) => (asked.name.startsWith('lost') ? [] : [of(asked)]))
-    const resolver = createResolver([server.address], short, { silenceTimeoutMs: 60_000 })
+    const server = await serve((query) => (query.name.startsWith('lost') ? [] : [answerTo(query)]))
+    const resolver = createResolver([server.address], shortRounds, { silenceTimeoutMs: 60_000 })
     await resolver.query(name, 'A')
     await Promise.all(Array.from({ length: 65 }, (_, n) => resolver.query(`lost${n}.example`, 'A')))
-    assert.deepEqual(await resolver.query(name, 'A'), found())
+    assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 2)
   })
 })
@@ -507,7 +520,7 @@ describe('a separate process', () => {
     console.log(JSON.stringify(await resolver.query(${JSON.stringify(name)}, 'A')))`
 
   it('trusts the CAs in NODE_EXTRA_CA_CERTS, and ends despite an open connection', async () => {
-    const server = await serve(answering)
+    const server = await serve(answerAll)
     const file = join(folder, 'ca.pem')
     writeFileSync(file, pki.ca)
     const run = (env: Record<string, string>) =>
@@ -515,7 +528,7 @@ describe('a separate process', () => {
         env: { ...process.env, ...env },
         timeout: 20_000,
       })
-    assert.deepEqual(JSON.parse((await run({ NODE_EXTRA_CA_CERTS: file })).stdout), found())
-    assert.deepEqual(JSON.parse((await run({})).stdout), failed('SELF_SIGNED_CERT_IN_CHAIN'))
+    assert.deepEqual(JSON.parse((await run({ NODE_EXTRA_CA_CERTS: file })).stdout), foundResult())
+    assert.deepEqual(JSON.parse((await run({})).stdout), failedResult('SELF_SIGNED_CERT_IN_CHAIN'))
   })
 })

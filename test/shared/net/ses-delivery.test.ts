@@ -109,7 +109,7 @@ describe('a delivery through Amazon SES', () => {
     )
   })
 
-  it('sends a DSN about a REQUIRETLS message with TLS required, since its loss would not be reported', async () => {
+  it('sends a DSN about a REQUIRETLS message with TLS required, because its loss would not be reported', async () => {
     const notification = message({ mailFrom: '' })
     const outcomes = await send({
       message: { ...notification, envelope: { ...notification.envelope, requireTls: true } },
@@ -123,7 +123,7 @@ describe('a delivery through Amazon SES', () => {
     assert.equal(service.requests[0]?.has('Source'), false)
   })
 
-  it('makes one call per fifty recipients, and applies each outcome to its recipients', async () => {
+  it('sends one request per fifty recipients, and applies each outcome to its recipients', async () => {
     const recipients = Array.from({ length: 101 }, (_, n) => recipient({ address: `r${n}@partner.example` }))
     service.answer = (request) =>
       request.get('Destinations.member.1') === 'r50@partner.example'

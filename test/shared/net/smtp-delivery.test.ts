@@ -97,10 +97,10 @@ before(async () => {
   certificates.expired = await pki.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) })
   certificates.notYet = await pki.issue({ names, notBefore: daysFromNow(2), notAfter: daysFromNow(9) })
   certificates.selfSigned = await selfSigned({ names })
-  certificates.stranger = await (await createPki('Other CA')).issue({ names })
+  certificates.unknownCa = await (await createPki('Other CA')).issue({ names })
   const bothFaults = { names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
   certificates.selfSignedExpired = await selfSigned(bothFaults)
-  certificates.strangerExpired = await (await createPki('Other CA')).issue(bothFaults)
+  certificates.unknownCaExpired = await (await createPki('Other CA')).issue(bothFaults)
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const
   certificates.oldTls = { ...certificates.good, ...old }
   certificates.tls12 = { ...certificates.good, maxVersion: 'TLSv1.2' }
@@ -158,7 +158,7 @@ describe('forced TLS', () => {
     ],
     [
       'has a certificate of an unknown CA',
-      () => ({ tls: certificates.stranger ?? {} }),
+      () => ({ tls: certificates.unknownCa ?? {} }),
       from('CertificateValidation'),
       '4.7.320',
     ],
@@ -182,7 +182,7 @@ describe('forced TLS', () => {
     ],
     [
       'has an expired certificate of an unknown CA',
-      () => ({ tls: certificates.strangerExpired ?? {} }),
+      () => ({ tls: certificates.unknownCaExpired ?? {} }),
       from('CertificateValidation'),
       '4.7.32',
     ],
@@ -247,7 +247,7 @@ describe('forced TLS', () => {
     })
   }
 
-  it('requires TLS 1.3 when the connector does', async () => {
+  it('requires TLS 1.3 when the connector requires it', async () => {
     const tls = requirement('EncryptionOnly', { minimumTlsVersion: 'TLSv1.3' })
     const { outcome } = await sendOne({ tls: certificates.tls12 ?? {} }, { tls })
     assert.equal(outcome.outcome, 'TlsNotMet')
@@ -281,7 +281,7 @@ describe('forced TLS', () => {
     assert.equal(outcome.tls?.verified, true)
   })
 
-  it('discards what was injected in the clear after the reply to STARTTLS', async () => {
+  it('discards data injected in the clear after the reply to STARTTLS', async () => {
     const injected = '250-partner.example\r\n250 SIZE 1\r\n250 2.1.0 OK\r\n'
     const { outcome, wire } = await sendOne(
       { tls: certificates.good ?? {}, injected },
@@ -397,7 +397,7 @@ describe('a mail transaction', () => {
   const three = ['one@partner.example', 'two@partner.example', 'three@partner.example']
 
   for (const extensions of [['PIPELINING'], []]) {
-    it(`applies to each recipient its own reply, with extensions [${extensions}]`, async () => {
+    it(`applies its own reply to each recipient, with extensions [${extensions}]`, async () => {
       const answer = (line: string) => {
         if (line.startsWith('RCPT TO:<one@')) return '550 5.1.1 no such user'
         return line.startsWith('RCPT TO:<two@') ? '450 4.2.1 mailbox is busy' : undefined
@@ -486,8 +486,8 @@ describe('a mail transaction', () => {
       '451 4.5.0 Next hop did not speak SMTP: 999 nonsense',
     ],
   ]
-  for (const [what, behaviour, outcomeName, text] of refusals) {
-    it(`ends in ${outcomeName} when the reply to ${what} is ${text}`, async () => {
+  for (const [condition, behaviour, outcomeName, text] of refusals) {
+    it(`ends in ${outcomeName} when the reply to ${condition} is ${text}`, async () => {
       const { outcome } = await sendOne(behaviour, clear())
       assert.equal(outcome.outcome, outcomeName)
       assert.equal(formatReply(outcome.reply), text)
@@ -502,11 +502,11 @@ describe('a mail transaction', () => {
     assert.equal(partner.received.length, 1)
   })
 
-  for (const [what, answer] of [
+  for (const [condition, answer] of [
     ['refused', '550 5.1.1 no'],
     ['deferred', '451 4.2.1 later'],
   ] as const)
-    it(`warns only for recipients that were not ${what} before`, async () => {
+    it(`warns only for recipients that were not ${condition} before`, async () => {
       const behaviour: PartnerOptions = {
         answerToMessage: null,
         answer: (line) => (line.startsWith('RCPT TO:<two@') ? answer : undefined),
@@ -518,16 +518,16 @@ describe('a mail transaction', () => {
       )
     })
 
-  for (const [what, behaviour] of [
+  for (const [condition, behaviour] of [
     ['before the message', { answer: (command: string) => (command === 'DATA' ? null : undefined) }],
     ['with a reply', { answerToMessage: '451 4.3.0 later' }],
   ] as const)
-    it(`does not warn when the attempt ends ${what}`, async () => {
+    it(`does not warn when the attempt ends ${condition}`, async () => {
       const { outcome } = await sendOne(behaviour, clear())
       assert.deepEqual([outcome.outcome, outcome.unanswered], ['TemporaryFailure', undefined])
     })
 
-  it('is delivered with a long final reply, within limits', async () => {
+  it('is delivered with a long final reply within limits', async () => {
     const wordy = (lines: number) => `${'250-2.1.0 word\r\n'.repeat(lines)}250 2.1.0 OK`
     const answer = (line: string) => (line.startsWith('RCPT') ? wordy(1000) : undefined)
     const { outcomes } = await sendTo(
@@ -563,8 +563,8 @@ describe('a mail transaction', () => {
     ['CRLF cut by a 64 KiB boundary', Buffer.from(`${'x'.repeat(65_535)}\r\n.y\r\n`)],
     ['half a megabyte', Buffer.from(`A: b\r\n\r\n${'0123456789.\r\n'.repeat(40_000)}`)],
   ]
-  for (const [what, octets, expected = octets] of bodies) {
-    it(`sends exactly the stored octets of a message with ${what}`, async () => {
+  for (const [condition, octets, expected = octets] of bodies) {
+    it(`sends exactly the stored octets of a message with ${condition}`, async () => {
       const { outcome, partner } = await sendOne(
         { tls: certificates.good ?? {} },
         { tls: requirement('DomainValidation'), octets },
@@ -616,15 +616,15 @@ describe('a mail transaction', () => {
       'RCPT TO:<b@partner.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;b+2Bc@partner.example',
     ],
   ]
-  for (const [what, envelope, fields, octets, mail, rcpt] of envelopes) {
-    it(`passes on ${what}`, async () => {
+  for (const [condition, envelope, fields, octets, mail, rcpt] of envelopes) {
+    it(`passes on ${condition}`, async () => {
       const recipients = [recipient({ address: 'b@partner.example', ...fields })]
       const { partner } = await sendTo({}, { ...clear(), envelope, recipients, octets })
       assert.deepEqual([partner.received[0]?.mail, partner.received[0]?.recipients], [mail, [rcpt]])
     })
   }
 
-  it('gives each recipient its own DSN parameters in one transaction', async () => {
+  it('sends each recipient its own DSN parameters in one transaction', async () => {
     const recipients = [
       recipient({ address: 'b@partner.example', notify: ['NEVER'] }),
       recipient({ address: 'c@partner.example', orcpt: 'rfc822;c@list.example' }),
@@ -658,8 +658,8 @@ describe('a mail transaction', () => {
     ['enough SIZE', ['SIZE 10'], {}, ['b@partner.example'], content, '552 5.3.4'],
     ['REQUIRETLS', [], { requireTls: true }, ['b@partner.example'], content, '550 5.7.30'],
   ]
-  for (const [what, extensions, envelope, addresses, octets, code] of missing) {
-    it(`refuses with ${code} when the partner lacks ${what}`, async () => {
+  for (const [condition, extensions, envelope, addresses, octets, code] of missing) {
+    it(`refuses with ${code} when the partner lacks ${condition}`, async () => {
       const behaviour = { extensions, tls: certificates.good ?? {} }
       const { outcome, partner } = await sendOne(behaviour, { ...clear(), envelope, addresses, octets })
       assert.equal(outcome.outcome, 'PermanentFailure')
@@ -690,7 +690,7 @@ describe('a mail transaction', () => {
     assert.equal(partner.connections(), 0)
   })
 
-  it('refuses a recipient address that could end its command, and sends to the others', async () => {
+  it('refuses a recipient address that could end its command, and sends to the other recipients', async () => {
     const bad = [
       'b>\r\nDATA@partner.example',
       'b@partner.example> NOTIFY=NEVER',
@@ -806,11 +806,15 @@ describe('a next hop without a session', () => {
 describe('the outcome of several failures', () => {
   const failure = (outcome: Outcome['outcome'], host: string): Outcome => ({ ...attempt({ outcome, host }) })
   const rows: [string, Outcome[], string][] = [
-    ['TLS that was not met', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],
-    ['what may pass', [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')], 'a'],
-    ['the last of several', [failure('PermanentFailure', 'a'), failure('PermanentFailure', 'b')], 'b'],
+    ['the unmet TLS requirement', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],
+    ['the temporary failure', [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')], 'a'],
+    [
+      'the last of several refusals',
+      [failure('PermanentFailure', 'a'), failure('PermanentFailure', 'b')],
+      'b',
+    ],
   ]
-  for (const [what, failures, host] of rows) {
-    it(`is ${what}`, () => assert.equal(selectOutcome(failures).host, host))
+  for (const [condition, failures, host] of rows) {
+    it(`is ${condition}`, () => assert.equal(selectOutcome(failures).host, host))
   }
 })

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { replyForError, type SmtpError } from '../../../shared/net/smtp-errors.ts'
 
-const rows: [what: string, fields: Partial<SmtpError>, said: string][] = [
+const rows: [condition: string, fields: Partial<SmtpError>, said: string][] = [
   ['a connection that timed out', { code: 'ETIMEDOUT' }, '451 4.4.315 Connection timed out'],
-  ['one that was refused', { originalCode: 'ECONNREFUSED' }, '451 4.4.316 Connection refused'],
+  ['a refused connection', { originalCode: 'ECONNREFUSED' }, '451 4.4.316 Connection refused'],
   [
     'no route to a host',
     { originalCode: 'EHOSTUNREACH' },
@@ -43,7 +43,7 @@ const rows: [what: string, fields: Partial<SmtpError>, said: string][] = [
 ]
 
 describe('an attempt that failed by', () => {
-  for (const [what, fields, said] of rows)
-    it(`${what} becomes ${said}`, () =>
-      assert.equal(formatReply(replyForError(Object.assign(new Error('it broke'), fields))), said))
+  for (const [title, fields, expected] of rows)
+    it(`${title} becomes ${expected}`, () =>
+      assert.equal(formatReply(replyForError(Object.assign(new Error('it broke'), fields))), expected))
 })

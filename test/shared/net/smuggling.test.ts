@@ -1,5 +1,5 @@
 /**
- * The transmitted data holds one message for every server, also for one that ends lines at a bare CR or LF
+ * Every server finds one message in the transmitted data, also a server that ends lines at a bare CR or LF
  * (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766). The ingress refuses such octets; this is the second defence.
  */
 import assert from 'node:assert/strict'

@@ -45,7 +45,7 @@ function flood(socket: Socket, text: string): void {
   more()
 }
 
-/** Writes a little at a time, so that no timeout of silence fires. */
+/** Writes a few octets at a time, so that no idle timeout fires. */
 function drip(socket: Socket, text: string): void {
   const timer = setInterval(() => (socket.destroyed ? clearInterval(timer) : socket.write(text)), 50)
 }
@@ -54,7 +54,7 @@ const head = 'HTTP/1.1 200 OK\r\n'
 const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`
 
 const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }> = {
-  'says nothing': { answer: () => {}, says: /no answer within 0\.4 s/ },
+  'does not respond': { answer: () => {}, says: /no answer within 0\.4 s/ },
   'never ends its response': {
     answer: (socket) => {
       socket.write(`${head}\r\n`)
@@ -116,25 +116,25 @@ const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }
 }
 
 describe('An untrusted web server', () => {
-  for (const [what, { answer, says }] of Object.entries(hostile))
-    it(`that ${what} is abandoned, with the reason`, async () => {
-      const found = await within(10_000, ask(answer), 'the end')
-      assert.equal(found.kind, 'Failed')
-      assert.match(found.kind === 'Failed' ? found.detail : '', says)
+  for (const [condition, { answer, says }] of Object.entries(hostile))
+    it(`that ${condition} is abandoned, with the reason`, async () => {
+      const response = await within(10_000, ask(answer), 'the end')
+      assert.equal(response.kind, 'Failed')
+      assert.match(response.kind === 'Failed' ? response.detail : '', says)
     })
 
-  it('is not followed to its redirect', async () => {
+  it('that redirects is not followed', async () => {
     const location = 'Location: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n'
-    const found = await ask((socket) => socket.end(`HTTP/1.1 302 Found\r\n${location}`))
-    assert.equal(found.kind === 'Answered' && found.status, 302)
+    const response = await ask((socket) => socket.end(`HTTP/1.1 302 Found\r\n${location}`))
+    assert.equal(response.kind === 'Answered' && response.status, 302)
   })
 
   it('is read to the end of its response, for any chunk sizes', async () => {
-    const found = await ask((socket) => {
+    const response = await ask((socket) => {
       socket.write(chunked)
       socket.end(`${'100\r\n'.concat('a'.repeat(256), '\r\n').repeat(300)}0\r\n\r\n`)
     })
-    assert.equal(found.kind === 'Answered' && found.body.length, 76_800)
+    assert.equal(response.kind === 'Answered' && response.body.length, 76_800)
   })
 })
 
@@ -152,6 +152,6 @@ for (const [url, says] of [
   [`http://ca.example/${'a'.repeat(3_000)}`, /not a URL/],
 ] as const)
   it(`${url.slice(0, 60)} is refused`, async () => {
-    const found = await without(url)
-    assert.match(found.kind === 'Failed' ? found.detail : '', says)
+    const response = await without(url)
+    assert.match(response.kind === 'Failed' ? response.detail : '', says)
   })

@@ -19,8 +19,10 @@ const inTime = () => AbortSignal.timeout(5_000)
 const table = () => new ObservedTable(database.documents, database.transportTable)
 const list = (maxReadItems?: number) =>
   new ObservedList(database.documents, database.transportTable, maxReadItems)
-const see = (one: NewObservation, by = table()) => by.record(one, one.at, inTime())
-const of = (id: string): Partial<ObservedEndpoint> => ({ connector: { id, name: id.toUpperCase() } })
+const record = (observation: NewObservation, by = table()) => by.record(observation, observation.at, inTime())
+const withConnector = (id: string): Partial<ObservedEndpoint> => ({
+  connector: { id, name: id.toUpperCase() },
+})
 
 async function itemOf(where: Partial<ObservedEndpoint>) {
   const Key = observedKey(place(where))
@@ -28,73 +30,83 @@ async function itemOf(where: Partial<ObservedEndpoint>) {
   return Item
 }
 
-test('a process writes a certificate of one host once an hour', async () => {
-  const one = table()
+test('a process writes a certificate of one host once per hour', async () => {
+  const writer = table()
   const kinds: string[] = []
   for (const minutes of [0, 1, 59, 60, 61])
     kinds.push(
-      (await see(newObservation(observedCertificate('a'), minutesLater(minutes), of('hourly')), one)).kind,
+      (
+        await record(
+          newObservation(observedCertificate('a'), minutesLater(minutes), withConnector('hourly')),
+          writer,
+        )
+      ).kind,
     )
   assert.deepEqual(kinds, ['Written', 'Known', 'Known', 'Written', 'Known'])
 })
 
-test('does not write again what another process has written within the hour', async () => {
-  const where = of('twice')
-  await see(newObservation(observedCertificate('a'), receivedAt, where))
-  const { kind } = await see(newObservation(observedCertificate('a'), minutesLater(10), where))
+test('does not write a certificate again that another process has written within the hour', async () => {
+  const where = withConnector('twice')
+  await record(newObservation(observedCertificate('a'), receivedAt, where))
+  const { kind } = await record(newObservation(observedCertificate('a'), minutesLater(10), where))
   assert.deepEqual([kind, (await itemOf(where))?.revision], ['Known', 1])
 })
 
 test('only one of several concurrent observers of a new certificate reports the change', async () => {
-  const where = of('race')
-  await see(newObservation(observedCertificate('a'), receivedAt, where))
+  const where = withConnector('race')
+  await record(newObservation(observedCertificate('a'), receivedAt, where))
   const renewed = newObservation(observedCertificate('b'), minutesLater(120), where)
-  const found = await Promise.all(Array.from({ length: 5 }, () => see(renewed)))
-  const changes = found.flatMap((one) => (one.kind === 'Written' && one.change ? [one.change.what] : []))
+  const results = await Promise.all(Array.from({ length: 5 }, () => record(renewed)))
+  const changes = results.flatMap((result) =>
+    result.kind === 'Written' && result.change ? [result.change.what] : [],
+  )
   assert.deepEqual(changes, [['Key']])
 })
 
-test('writes at the next observation what could not be written before', async () => {
+test('writes a certificate at the next observation when it could not be written before', async () => {
   const documents = Object.create(database.documents)
   documents.send = () => Promise.reject(new Error('the table is away'))
-  const one = new ObservedTable(documents, database.transportTable)
-  const seen = newObservation(observedCertificate('a'), receivedAt, of('away'))
-  await assert.rejects(see(seen, one), /the table is away/)
+  const writer = new ObservedTable(documents, database.transportTable)
+  const presented = newObservation(observedCertificate('a'), receivedAt, withConnector('away'))
+  await assert.rejects(record(presented, writer), /the table is away/)
   delete documents.send
-  assert.equal((await see(seen, one)).kind, 'Written')
+  assert.equal((await record(presented, writer)).kind, 'Written')
 })
 
-test("keeps a partner's certificate longer than a year, one without a connector until a month after its expiry", async () => {
-  const seen = observedCertificate('a', { notAfter: '2026-02-01T00:00:00.000Z' })
-  const unrelated = { connector: null, domain: 'stranger.example', host: 'mx.stranger.example' }
-  await see(newObservation(seen, receivedAt, of('kept')))
-  await see(newObservation(seen, receivedAt, unrelated))
+test("keeps a partner's certificate longer than a year, and a certificate without a connector until a month after its expiry", async () => {
+  const presented = observedCertificate('a', { notAfter: '2026-02-01T00:00:00.000Z' })
+  const unrelated = { connector: null, domain: 'unrelated.example', host: 'mx.unrelated.example' }
+  await record(newObservation(presented, receivedAt, withConnector('kept')))
+  await record(newObservation(presented, receivedAt, unrelated))
   const until = async (where: Partial<ObservedEndpoint>) =>
     new Date((await itemOf(where))?.expiresAt * 1000).toISOString().slice(0, 10)
-  assert.deepEqual([await until(of('kept')), await until(unrelated)], ['2027-02-19', '2026-03-03'])
+  assert.deepEqual([await until(withConnector('kept')), await until(unrelated)], ['2027-02-19', '2026-03-03'])
 })
 
-test('records 500 new hosts a month for each connector', async () => {
-  const one = table()
+test('records 500 new hosts per month for each connector', async () => {
+  const writer = table()
   const kinds = new Map<string, number>()
   for (let index = 0; index < 502; index++) {
-    const where = { ...of('many'), host: `mx${index}.bank.example` }
-    const { kind } = await see(newObservation(observedCertificate('a'), receivedAt, where), one)
+    const where = { ...withConnector('many'), host: `mx${index}.bank.example` }
+    const { kind } = await record(newObservation(observedCertificate('a'), receivedAt, where), writer)
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   }
   assert.deepEqual(Object.fromEntries(kinds), { Written: 500, LimitReached: 2 })
-  const known = { ...of('many'), host: 'mx0.bank.example' }
+  const knownHost = { ...withConnector('many'), host: 'mx0.bank.example' }
   assert.equal(
-    (await see(newObservation(observedCertificate('b'), minutesLater(120), known), one)).kind,
+    (await record(newObservation(observedCertificate('b'), minutesLater(120), knownHost), writer)).kind,
     'Written',
   )
   assert.equal(
-    (await see(newObservation(observedCertificate('a'), receivedAt, of('few')), one)).kind,
+    (await record(newObservation(observedCertificate('a'), receivedAt, withConnector('few')), writer)).kind,
     'Written',
   )
   const nextMonth = new Date('2026-02-01T00:00:00.000Z')
-  const new501 = { ...of('many'), host: 'mx500.bank.example' }
-  assert.equal((await see(newObservation(observedCertificate('a'), nextMonth, new501), one)).kind, 'Written')
+  const new501 = { ...withConnector('many'), host: 'mx500.bank.example' }
+  assert.equal(
+    (await record(newObservation(observedCertificate('a'), nextMonth, new501), writer)).kind,
+    'Written',
+  )
 })
 
 test('names of any length have different keys', () => {
@@ -103,11 +115,13 @@ test('names of any length have different keys', () => {
   for (const sk of keys) assert.ok(Buffer.byteLength(sk) < 1024)
 })
 
-test('a page ends when it is full, and the next one continues after it', async () => {
+test('a page ends when it is full, and the next page continues after it', async () => {
   for (const kind of ['Own', 'PartnerServer', 'PartnerClient'] as const)
     for (const host of ['one.example', 'two.example'])
-      await see(newObservation(observedCertificate('a'), receivedAt, { ...of('paged'), kind, host }))
-  const found: string[] = []
+      await record(
+        newObservation(observedCertificate('a'), receivedAt, { ...withConnector('paged'), kind, host }),
+      )
+  const results: string[] = []
   let from = null
   do {
     const page: Awaited<ReturnType<ObservedList['page']>> = await list(2).page('paged', () => true, {
@@ -116,10 +130,10 @@ test('a page ends when it is full, and the next one continues after it', async (
       now: receivedAt,
     })
     assert.ok(page.observations.length <= 2)
-    found.push(...page.observations.map(({ kind, host }) => `${kind} ${host}`))
+    results.push(...page.observations.map(({ kind, host }) => `${kind} ${host}`))
     from = page.next
   } while (from)
-  assert.deepEqual(found, [
+  assert.deepEqual(results, [
     'Own one.example',
     'Own two.example',
     'PartnerServer one.example',
@@ -131,9 +145,9 @@ test('a page ends when it is full, and the next one continues after it', async (
 
 test('returns the certificate that a connector accepted last, from any of its senders, with its time', async () => {
   assert.equal(await list().lastAccepted('accepting', receivedAt), null)
-  const where = { ...of('accepting'), kind: 'PartnerClient' as const }
-  await see(newObservation(observedCertificate('a'), minutesLater(5), { ...where, host: 'z.example' }))
-  await see(newObservation(observedCertificate('b'), receivedAt, { ...where, host: 'a.example' }))
+  const where = { ...withConnector('accepting'), kind: 'PartnerClient' as const }
+  await record(newObservation(observedCertificate('a'), minutesLater(5), { ...where, host: 'z.example' }))
+  await record(newObservation(observedCertificate('b'), receivedAt, { ...where, host: 'a.example' }))
   const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = observedCertificate('a')
   assert.deepEqual(await list().lastAccepted('accepting', receivedAt), {
     ...summary,

@@ -14,7 +14,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 const begin = Date.parse('2026-11-25T00:00:00Z')
 const hour = 3_600_000
 
-const kept = (fetchedAt: number, fields: Partial<StoredPolicy> = {}): StoredPolicy => ({
+const storedPolicy = (fetchedAt: number, fields: Partial<StoredPolicy> = {}): StoredPolicy => ({
   id: 'a1',
   mode: 'enforce',
   mx: ['mx.partner.example', '*.partner.example'],
@@ -56,17 +56,20 @@ describe('the table of policies', () => {
     assert.deepEqual(await table.read(domain), emptyDomainState))
 
   it('returns a stored policy, and sets its expiry for DynamoDB', async () => {
-    await table.savePolicy(domain, kept(begin))
-    assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: null })
+    await table.savePolicy(domain, storedPolicy(begin))
+    assert.deepEqual(await table.read(domain), { policy: storedPolicy(begin), failure: null })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
     assert.deepEqual(await table.read('other.example'), emptyDomainState)
   })
 
   it('keeps the policy that was fetched later, in any order of writes', async () => {
-    await table.savePolicy(domain, kept(begin + 1, { id: 'new' }))
-    await table.savePolicy(domain, kept(begin, { id: 'old' }))
+    await table.savePolicy(domain, storedPolicy(begin + 1, { id: 'new' }))
+    await table.savePolicy(domain, storedPolicy(begin, { id: 'old' }))
     assert.equal((await table.read(domain)).policy?.id, 'new')
-    await table.savePolicy(domain, kept(begin + 2, { id: 'newest', maxAge: 1, validUntil: begin + 3 }))
+    await table.savePolicy(
+      domain,
+      storedPolicy(begin + 2, { id: 'newest', maxAge: 1, validUntil: begin + 3 }),
+    )
     assert.equal((await table.read(domain)).policy?.id, 'newest')
   })
 
@@ -77,22 +80,22 @@ describe('the table of policies', () => {
   })
 
   it('stores a failure beside a policy without changing its expiry', async () => {
-    await table.savePolicy(domain, kept(begin))
+    await table.savePolicy(domain, storedPolicy(begin))
     await table.saveFailure(domain, failed(begin + hour))
-    assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: failed(begin + hour) })
+    assert.deepEqual(await table.read(domain), { policy: storedPolicy(begin), failure: failed(begin + hour) })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
   })
 
-  it('removes a failure when a policy is fetched, and refuses an older one', async () => {
+  it('removes a failure when a policy is fetched, and refuses an older failure', async () => {
     await table.saveFailure(domain, failed(begin))
-    await table.savePolicy(domain, kept(begin + 1))
+    await table.savePolicy(domain, storedPolicy(begin + 1))
     await table.saveFailure(domain, failed(begin))
-    assert.deepEqual(await table.read(domain), { policy: kept(begin + 1), failure: null })
+    assert.deepEqual(await table.read(domain), { policy: storedPolicy(begin + 1), failure: null })
   })
 
   it('stores a policy of the maximum size', async () => {
     const mx = Array.from({ length: 8_000 }, (_, n) => `${n}.a`)
-    await table.savePolicy(domain, kept(begin, { mx }))
+    await table.savePolicy(domain, storedPolicy(begin, { mx }))
     assert.equal((await table.read(domain)).policy?.mx.length, 8_000)
   })
 
@@ -100,17 +103,17 @@ describe('the table of policies', () => {
     await database.documents.send(
       new PutCommand({
         TableName: database.transportTable,
-        Item: { ...policyKey(domain), policy: { ...kept(begin), mode: 'sometimes' } },
+        Item: { ...policyKey(domain), policy: { ...storedPolicy(begin), mode: 'sometimes' } },
       }),
     )
     await assert.rejects(table.read(domain), /mode/)
   })
 
   it('can be wrapped read-only', async () => {
-    await table.savePolicy(domain, kept(begin))
+    await table.savePolicy(domain, storedPolicy(begin))
     const reader = readOnlyStore(table)
-    await reader.savePolicy(domain, kept(begin + 1, { id: 'new' }))
+    await reader.savePolicy(domain, storedPolicy(begin + 1, { id: 'new' }))
     await reader.saveFailure(domain, failed(begin + 1))
-    assert.deepEqual(await reader.read(domain), { policy: kept(begin), failure: null })
+    assert.deepEqual(await reader.read(domain), { policy: storedPolicy(begin), failure: null })
   })
 })

@@ -26,47 +26,47 @@ const minute = Date.UTC(2026, 0, 15, 12) / 60_000
 const counter = (name: string) =>
   new RateTable(db.documents, db.transportTable, { counter: name, timeoutMs: 5000 })
 
-describe('the message count of a minute', () => {
+describe('the message count per minute', () => {
   it('includes the last total that each other process wrote', async () => {
     const id = connector()
-    assert.deepEqual(await a.report(id, minute, 3), { taken: 0, counters: 0 })
-    assert.deepEqual(await b.report(id, minute, 4), { taken: 3, counters: 1 })
-    assert.deepEqual(await a.report(id, minute, 10), { taken: 4, counters: 1 })
-    assert.deepEqual(await counter('c').report(id, minute, 1), { taken: 14, counters: 2 })
+    assert.deepEqual(await a.report(id, minute, 3), { messages: 0, counters: 0 })
+    assert.deepEqual(await b.report(id, minute, 4), { messages: 3, counters: 1 })
+    assert.deepEqual(await a.report(id, minute, 10), { messages: 4, counters: 1 })
+    assert.deepEqual(await counter('c').report(id, minute, 1), { messages: 14, counters: 2 })
   })
 
-  it('counts a repeated write once', async () => {
+  it('includes a repeated write once', async () => {
     const id = connector()
     for (let times = 0; times < 3; times++) await a.report(id, minute, 5)
-    assert.deepEqual(await b.report(id, minute, 1), { taken: 5, counters: 1 })
+    assert.deepEqual(await b.report(id, minute, 1), { messages: 5, counters: 1 })
   })
 
   it('does not decrease when a write arrives late', async () => {
     const id = connector()
     await a.report(id, minute, 8)
     await assert.rejects(a.report(id, minute, 5), { name: 'ConditionalCheckFailedException' })
-    assert.deepEqual(await b.report(id, minute, 1), { taken: 8, counters: 1 })
+    assert.deepEqual(await b.report(id, minute, 1), { messages: 8, counters: 1 })
   })
 
   it('excludes other minutes and connectors', async () => {
-    const [one, other] = [connector(), connector()]
-    await a.report(one, minute, 5)
-    assert.deepEqual(await b.report(one, minute + 1, 1), { taken: 0, counters: 0 })
-    assert.deepEqual(await b.report(other, minute, 1), { taken: 0, counters: 0 })
+    const [first, second] = [connector(), connector()]
+    await a.report(first, minute, 5)
+    assert.deepEqual(await b.report(first, minute + 1, 1), { messages: 0, counters: 0 })
+    assert.deepEqual(await b.report(second, minute, 1), { messages: 0, counters: 0 })
   })
 
   it("excludes the item's other attributes", async () => {
     const id = connector()
     const Item = { ...rateKey(id, minute), 'by#x': 'many', seen: 7, 'by#y': 2 }
     await db.documents.send(new PutCommand({ TableName: db.transportTable, Item }))
-    assert.deepEqual(await a.report(id, minute, 3), { taken: 2, counters: 1 })
+    assert.deepEqual(await a.report(id, minute, 3), { messages: 2, counters: 1 })
   })
 
   it('is complete after concurrent writes', async () => {
     const id = connector()
     const counters = Array.from({ length: 20 }, (_, index) => counter(`task-${index}`))
-    await Promise.all(counters.map((one, index) => one.report(id, minute, index + 1)))
-    assert.deepEqual(await a.report(id, minute, 1), { taken: 210, counters: 20 })
+    await Promise.all(counters.map((rateTable, index) => rateTable.report(id, minute, index + 1)))
+    assert.deepEqual(await a.report(id, minute, 1), { messages: 210, counters: 20 })
   })
 
   it("has an item with an expiry in its connector's partition", async () => {

@@ -17,43 +17,43 @@ const compared = {
   issuer: 'CN=One',
   notAfter: receivedAt.toISOString(),
 }
-const changed = (...what: ObservedChange['what']): ObservedChange => ({
+const changed = (...title: ObservedChange['what']): ObservedChange => ({
   at: receivedAt.toISOString(),
-  what,
+  what: title,
   from: compared,
   to: compared,
 })
 
-/** Notes one certificate with a table that returns `seen`, and collects logs, metrics and events. */
-async function note(
-  seen: RecordResult | Error,
+/** Records one certificate with a table that returns `result`, and collects logs, metrics and events. */
+async function recordAndCollect(
+  result: RecordResult | Error,
   { where = {}, publishFails = false }: { where?: Partial<ObservedEndpoint>; publishFails?: boolean } = {},
 ) {
-  const done: string[] = []
-  const log = (level: string) => (message: string) => void done.push(`${level}: ${message}`)
+  const effects: string[] = []
+  const log = (level: string) => (message: string) => void effects.push(`${level}: ${message}`)
   const logger = { info: log('info'), warn: log('warn') } as unknown as Logger
   const metrics = {
-    addMetric: (name: string) => void done.push(name),
+    addMetric: (name: string) => void effects.push(name),
     singleMetric: () => metrics,
     clearDefaultDimensions() {},
-    addDimensions: (dimensions: object) => void done.push(JSON.stringify(dimensions)),
+    addDimensions: (dimensions: object) => void effects.push(JSON.stringify(dimensions)),
   } as unknown as Metrics
-  const see = async () => {
-    if (seen instanceof Error) throw seen
-    return seen
+  const record = async () => {
+    if (result instanceof Error) throw result
+    return result
   }
-  const print = async () => {
-    done.push('told')
+  const publish = async () => {
+    effects.push('event published')
     if (publishFails) throw new Error('away')
   }
-  const given = newObservation(observedCertificate('a'), receivedAt, where)
+  const observation = newObservation(observedCertificate('a'), receivedAt, where)
   await recordObservedCertificate(
-    given,
+    observation,
     receivedAt,
-    { table: { record: see }, publish: print },
+    { table: { record: record }, publish: publish },
     { logger, metrics },
   )
-  return done
+  return effects
 }
 
 const results = [
@@ -61,10 +61,10 @@ const results = [
   '{}',
   '{"connector":"To the bank"}',
   'PartnerCertificatesChanged',
-  'told',
+  'event published',
 ]
 
-for (const [what, seen, options, expected] of [
+for (const [title, result, options, expected] of [
   ['observed for the first time', { kind: 'Written', change: null }, {}, []],
   ['recorded before', { kind: 'Known' }, {}, []],
   ['of another issuer', { kind: 'Written', change: changed('Issuer') }, {}, results],
@@ -105,9 +105,9 @@ for (const [what, seen, options, expected] of [
     {},
     ['CertificatesUnwritten', 'warn: Observed certificate could not be recorded'],
   ],
-] as [string, RecordResult | Error, Parameters<typeof note>[1], string[]][])
-  test(`for a certificate ${what}: ${expected.join(', ') || 'does nothing'}`, async () => {
-    assert.deepEqual(await note(seen, options), expected)
+] as [string, RecordResult | Error, Parameters<typeof recordAndCollect>[1], string[]][])
+  test(`for a certificate ${title}: ${expected.join(', ') || 'does nothing'}`, async () => {
+    assert.deepEqual(await recordAndCollect(result, options), expected)
   })
 
 test('publishing rejects when EventBridge refuses the entry', async () => {

@@ -7,7 +7,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 const now = Date.parse('2026-11-25T00:00:00Z')
 const key: SourceKey = { fingerprint: 'ab'.repeat(32), kind: 'Ocsp', url: 'http://ocsp.ca.example/' }
-const kept: CachedSource = {
+const cachedResult: CachedSource = {
   source: { kind: 'Ocsp', url: key.url, status: 'Good', detail: 'not revoked', nextUpdate: null },
   renewAt: now + 300_000,
   validUntil: now + 300_001,
@@ -23,23 +23,23 @@ after(() => database.stop())
 
 it("keeps a source's result until it expires", async () => {
   assert.equal(await table.read(key), null)
-  await table.save(key, kept)
-  assert.deepEqual(await table.read(key), kept)
+  await table.save(key, cachedResult)
+  assert.deepEqual(await table.read(key), cachedResult)
   const { Items } = await database.documents.send(new ScanCommand({ TableName: database.transportTable }))
   assert.deepEqual(
     Items?.map(({ expiresAt }) => expiresAt),
-    [Math.ceil(kept.validUntil / 1000)],
+    [Math.ceil(cachedResult.validUntil / 1000)],
   )
 })
 
-const others: { of: string; change: Partial<SourceKey> }[] = [
-  { of: 'another certificate', change: { fingerprint: 'cd'.repeat(32) } },
-  { of: 'a CRL at the same URL', change: { kind: 'Crl' } },
-  { of: 'another URL', change: { url: 'http://ocsp.ca.example/2' } },
+const others: { title: string; change: Partial<SourceKey> }[] = [
+  { title: 'another certificate', change: { fingerprint: 'cd'.repeat(32) } },
+  { title: 'a CRL at the same URL', change: { kind: 'Crl' } },
+  { title: 'another URL', change: { url: 'http://ocsp.ca.example/2' } },
 ]
-for (const { of, change } of others)
-  it(`returns nothing for ${of}`, async () => {
-    await table.save(key, kept)
+for (const { title, change } of others)
+  it(`returns nothing for ${title}`, async () => {
+    await table.save(key, cachedResult)
     assert.equal(await table.read({ ...key, ...change }), null)
   })
 
@@ -47,13 +47,13 @@ it('does not return a result of the ingress for deliveries', async () => {
   const url = 'http://ocsp.ca.example/3'
   await new RevocationTable(database.documents, database.transportTable, 'ingress').save(
     { ...key, url },
-    kept,
+    cachedResult,
   )
   assert.equal(await table.read({ ...key, url }), null)
 })
 
 it('stores a result for a URL of any length', async () => {
   const url = `http://ca.example/${'x'.repeat(2_000)}`
-  await table.save({ ...key, url }, kept)
-  assert.deepEqual(await table.read({ ...key, url }), kept)
+  await table.save({ ...key, url }, cachedResult)
+  assert.deepEqual(await table.read({ ...key, url }), cachedResult)
 })

@@ -34,13 +34,13 @@ describe("a destination's slots", () => {
   })
 
   it('do not affect other destinations', async () => {
-    const [one, other] = [destination(), destination()]
-    assert.ok(await slots(1).acquire(one, receivedAt))
-    assert.ok(await slots(1).acquire(other, receivedAt))
-    assert.equal(await slots(1).acquire(one, receivedAt), null)
+    const [first, second] = [destination(), destination()]
+    assert.ok(await slots(1).acquire(first, receivedAt))
+    assert.ok(await slots(1).acquire(second, receivedAt))
+    assert.equal(await slots(1).acquire(first, receivedAt), null)
   })
 
-  it('become free when they are released, each once', async () => {
+  it('become free when they are released, each only once', async () => {
     const to = destination()
     const [first, second] = taken(await all(2, () => slots(2).acquire(to, receivedAt)))
     await first?.release()
@@ -58,7 +58,7 @@ describe("a destination's slots", () => {
     assert.equal(taken(later).length, 2)
   })
 
-  it('stay with a running worker when another removes expired leases', async () => {
+  it('stay with a running worker when another worker removes expired leases', async () => {
     const to = destination()
     await slots(2).acquire(to, receivedAt)
     await slots(2).acquire(to, minutesLater(0.5))
@@ -66,7 +66,7 @@ describe("a destination's slots", () => {
     assert.equal(await slots(2).acquire(to, minutesLater(1.2)), null)
   })
 
-  it('leave an item with an expiry', async () => {
+  it('are stored in an item with an expiry', async () => {
     const to = destination()
     await (await slots(2).acquire(to, receivedAt))?.release()
     const { Item } = await db.documents.send(

@@ -1,10 +1,10 @@
-/** Runs `check` and reads its lines one by one. */
+/** Runs `check` and finds lines of its output. */
 import assert from 'node:assert/strict'
 import { createPki, type Identity, type LeafOptions } from '../pki.ts'
 import { type Around, type Ended, mailflow } from './mailflow.ts'
 
 export interface Checked extends Ended {
-  /** Returns the only line of a check, or of a check of one certificate. */
+  /** Returns the only line of a check; with `subject`, of the check of one certificate. */
   line(check: string, subject?: string): string
   lines(check: string, subject?: string): string[]
 }
@@ -24,14 +24,14 @@ export async function checkedIn(around: Around, ...args: string[]): Promise<Chec
     ...ended,
     lines,
     line(check, subject) {
-      const [found, ...others] = lines(check, subject)
-      assert.ok(found !== undefined, `no line of ${check} in\n${ended.out}${ended.err}`)
-      assert.deepEqual(others, [])
-      return found
+      const [firstLine, ...furtherLines] = lines(check, subject)
+      assert.ok(firstLine !== undefined, `no line of ${check} in\n${ended.out}${ended.err}`)
+      assert.deepEqual(furtherLines, [])
+      return firstLine
     },
   }
 }
 
-/** Issued by an authority that is in no trust store. */
+/** Creates a certificate of an authority that is in no trust store. */
 export const identityOf = async (options: Partial<LeafOptions> = {}): Promise<Identity> =>
   (await createPki()).issue({ names: ['mx.partner.example'], ...options })

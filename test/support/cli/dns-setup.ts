@@ -1,5 +1,6 @@
 /**
- * A domain as `dns` finds it: a name server, the policy host and the gateway's API, each with a test's own content.
+ * The servers that `mailflow dns` queries: a name server, the policy host and the gateway's API, each with the test's
+ * content.
  */
 import assert from 'node:assert/strict'
 import packet from 'dns-packet'
@@ -10,7 +11,7 @@ import { createPki, type LeafOptions, type Pki } from '../pki.ts'
 import { type PolicyHost, startPolicyHost, trust } from '../policy-host.ts'
 import { answering, type Ended, mailflow } from './mailflow.ts'
 
-/** The records of a name, by type. A text is a response code. */
+/** The records of each name, by type, or the failure of its queries. */
 export interface Names {
   [name: string]: {
     MX?: [number, string][]
@@ -29,7 +30,7 @@ export interface Around {
   signed: readonly string[] | '*'
   /** The policy host's status and body. */
   policy: { status?: number; type?: string; text: string }
-  /** Null: no certificate is published yet. */
+  /** Null when no certificate is published yet. */
   certificates: readonly PublishedCertificate[] | null
   hostname: string
   accepted: readonly string[]
@@ -83,23 +84,23 @@ export async function startDnsSetup(domain: string): Promise<DnsSetup> {
 }
 
 function answerOf({ names, signed }: Around, name: string, type: Type): Answer {
-  const secure = (one: string) => signed === '*' || signed.includes(one)
+  const secure = (owner: string) => signed === '*' || signed.includes(owner)
   const flags = (isSecure: boolean) => packet.RECURSION_AVAILABLE | (isSecure ? packet.AUTHENTIC_DATA : 0)
   const answers: packet.Record[] = []
   let at = name
   let proven = secure(at)
   for (;;) {
-    const held = names[at]
-    if (held?.fails) return { rcode: 2, ...(held.fails === 'BOGUS' && { error: 6 }) }
-    const alias = held?.CNAME
+    const node = names[at]
+    if (node?.fails) return { rcode: 2, ...(node.fails === 'BOGUS' && { error: 6 }) }
+    const alias = node?.CNAME
     if (alias === undefined || type === 'CNAME') break
     answers.push({ type: 'CNAME', name: at, ttl: 1, data: alias })
     at = alias
     proven &&= secure(at)
   }
-  const held = names[at]
-  answers.push(...recordsOf(at, type, held?.[type]))
-  if (held === undefined && answers.length === 0)
+  const node = names[at]
+  answers.push(...recordsOf(at, type, node?.[type]))
+  if (node === undefined && answers.length === 0)
     return { rcode: 3, flags: flags(proven), authorities: [soa] }
   return { answers, flags: flags(proven), ...(answers.length === 0 && { authorities: [soa] }) }
 }

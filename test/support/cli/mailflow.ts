@@ -16,13 +16,13 @@ export interface HttpApi {
   /** `http://127.0.0.1:port` */
   url: string
   database: TestDynamoDb
-  /** Requests, oldest first, such as `POST /inbound-connectors`. */
+  /** Received requests, oldest first, such as `POST /inbound-connectors`. */
   requests: string[]
   /** The body of the last request that had one. */
   lastBody(): string
-  /** Runs before a request is answered: it stands for another client's change. */
+  /** `before` runs before a request is answered, and simulates another client's change. */
   meanwhile: { before: ((request: string) => Promise<void>) | null }
-  ask(target: string, asked?: Asked): Promise<Answered>
+  ask(target: string, apiRequest?: Asked): Promise<Answered>
   /** Jobs that the API has sent to the evaluation queue. */
   evaluation: ReturnType<typeof apiOver>['evaluation']
   mailflow(...args: string[]): Promise<Ended>
@@ -41,9 +41,9 @@ export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
     const target = `${request.method} ${request.url}`
     requests.push(target)
     await meanwhile.before?.(target)
-    const asked = await askedOf(request)
-    lastBody = asked.body ?? lastBody
-    const { status, headers, body } = await ask(target, asked)
+    const apiRequest = await toApiRequest(request)
+    lastBody = apiRequest.body ?? lastBody
+    const { status, headers, body } = await ask(target, apiRequest)
     response.writeHead(status, headers).end(body === undefined ? undefined : JSON.stringify(body))
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -66,7 +66,7 @@ export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
   }
 }
 
-async function askedOf(request: IncomingMessage): Promise<Asked> {
+async function toApiRequest(request: IncomingMessage): Promise<Asked> {
   const body = (await buffer(request)).toString()
   const { 'if-match': ifMatch, 'content-type': contentType } = request.headers
   return {
@@ -75,7 +75,7 @@ async function askedOf(request: IncomingMessage): Promise<Asked> {
   }
 }
 
-/** A server that answers as a test decides. */
+/** Starts a server with the test's answers. */
 export async function answering(
   answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string },
 ): Promise<{ url: string; stop(): void }> {
@@ -100,19 +100,19 @@ export interface Around {
 }
 
 export async function mailflow(args: readonly string[], around: Around = {}): Promise<Ended> {
-  const written = { out: '', err: '' }
+  const output = { out: '', err: '' }
   const status = await run(args, {
     env: around.env ?? {},
     out(text) {
-      written.out += text
+      output.out += text
     },
     err(text) {
-      written.err += text
+      output.err += text
     },
     readInput: async () => Buffer.from(around.input ?? ''),
     now: around.now ?? Date.now,
   })
-  return { status, ...written }
+  return { status, ...output }
 }
 
 async function clear(ask: HttpApi['ask']): Promise<void> {

@@ -1,4 +1,4 @@
-/** The rules for the message after DATA, implemented a second time: slowly, and without chunks. */
+/** A slow second implementation of the rules for the message after DATA, without chunks. */
 import type { DataFault, DataReaderOptions } from '../../../functions/smtp-ingress/protocol/data-reader.ts'
 
 export interface Reading {
@@ -10,12 +10,12 @@ export interface Reading {
 
 /**
  * Applies the rules one after another to the complete message.
- * @param octets one character an octet
+ * @param octets with one character per octet
  */
 export function readByTheRules(options: DataReaderOptions, octets: string): Reading {
-  const found = `\r\n${octets}`.indexOf('\r\n.\r\n')
-  const end = found < 0 ? -1 : found + 3
-  const message = found < 0 ? octets : octets.slice(0, found)
+  const endIndex = `\r\n${octets}`.indexOf('\r\n.\r\n')
+  const end = endIndex < 0 ? -1 : endIndex + 3
+  const message = endIndex < 0 ? octets : octets.slice(0, endIndex)
   const plain = `\r\n${message}`.replace(/\r\n\./g, '\r\n').slice(2)
   const content =
     options.bareNewlines === 'Refuse'

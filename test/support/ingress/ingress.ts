@@ -1,4 +1,4 @@
-/** A real ingress on loopback with storage and connectors in memory, and a client that sees every octet. */
+/** A real ingress on loopback with storage and connectors in memory, and a client that reads every octet. */
 import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
@@ -17,7 +17,7 @@ export interface TestIngress extends Ingress {
   bucket: MemoryBucket
   queue: MemoryQueue
   notices: MemoryNotices
-  /** Log and metrics, parsed. */
+  /** The parsed log and metrics. */
   lines: Line[]
   /** Returns the first log line with this message, past or future. */
   logged(message: string): Promise<Line>
@@ -31,9 +31,9 @@ export interface TestIngressOptions {
   settings?: Partial<IngressEnvironmentSettings>
   /** A fixed time, for a test that must not cross an hour. */
   at?: Date
-  /** Without it, the message rate is unlimited. */
+  /** When absent, the message rate is unlimited. */
   rates?: MessageRateLimiter
-  /** Without it, revocation is not checked. */
+  /** When absent, revocation is not checked. */
   revocation?: NonNullable<Parameters<typeof startIngress>[0]['revocation']>
   /** Reads the secret with the certificates, in place of those in the environment. */
   readCertificates?(): Promise<string>
@@ -111,7 +111,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   }
 }
 
-/** Milliseconds after which a test stops waiting. */
+/** Timeout of a wait in milliseconds. */
 const timeoutMs = 30_000
 
 /** One SMTP connection as octets. */
@@ -201,7 +201,7 @@ export class Wire {
     return this.command('.')
   }
 
-  /** Ends the client's side and returns what the server still sends before it closes. */
+  /** Ends the client's side and returns the octets that the server sends before it closes. */
   async end(): Promise<string> {
     this.#socket.end()
     while (!this.#ended) await this.#more('the end of the connection')
@@ -217,11 +217,11 @@ export class Wire {
     this.#tcp.resetAndDestroy()
   }
 
-  #more(what: string): Promise<void> {
+  #more(description: string): Promise<void> {
     const more = new Promise<void>((resolve) => {
       this.#wake = resolve
     })
-    return within(timeoutMs, more, what)
+    return within(timeoutMs, more, description)
   }
 
   #cut(end: number): string {

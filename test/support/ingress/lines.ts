@@ -6,14 +6,14 @@ const octetsOf = (line: string | Buffer) => (typeof line === 'string' ? Buffer.f
 
 /** Parses a line and asserts that it is accepted. */
 export function parseAccepted(line: string | Buffer): Command {
-  const found = parseCommand(octetsOf(line))
-  assert.ok('verb' in found, `${line} is refused: ${JSON.stringify(found)}`)
-  return found
+  const parsed = parseCommand(octetsOf(line))
+  assert.ok('verb' in parsed, `${line} is refused: ${JSON.stringify(parsed)}`)
+  return parsed
 }
 
 /** Returns the reply to a line and asserts that the line is refused. */
 export function replyTo(line: string | Buffer): string {
-  const found = parseCommand(octetsOf(line))
-  assert.ok('reply' in found, `${line} is taken: ${JSON.stringify(found)}`)
-  return formatReply(found.reply)
+  const parsed = parseCommand(octetsOf(line))
+  assert.ok('reply' in parsed, `${line} is taken: ${JSON.stringify(parsed)}`)
+  return formatReply(parsed.reply)
 }

@@ -1,5 +1,6 @@
 /**
- * A session without sockets: it records what the session writes and asks for; a test decides the policy's answers.
+ * Drives a session without sockets. It records the session's output and its requests to the policy; the test sets the
+ * policy's answers.
  */
 
 import type { MessageSink } from '../../../functions/smtp-ingress/protocol/message-sink.ts'
@@ -26,7 +27,7 @@ export interface ReceivedMessage {
 
 export class SessionDriver {
   readonly session: Session
-  /** Everything that the session wrote. */
+  /** The session's complete output. */
   read = ''
   writes = 0
   isHeld = false
@@ -116,5 +117,5 @@ export class SessionDriver {
   }
 }
 
-/** Resolves when everything that is due now has happened. */
+/** Resolves after the pending callbacks have run. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

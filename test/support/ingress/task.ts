@@ -15,7 +15,7 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 const emulators = await startEmulators(null)
 export const dynamodb = await startDynamoDb()
 export const endpoint = emulators.endpoints.sqs
-/** Where a test creates secrets for processes to read. */
+/** The store in which a test creates secrets for the processes. */
 export const { secrets } = emulators
 export const client = { endpoint, region: 'eu-central-1', credentials }
 export const s3 = new S3Client({ ...client, forcePathStyle: true })
@@ -37,15 +37,18 @@ after(async () => {
   await Promise.all([emulators.close(), dynamodb.stop()])
 })
 
-/** The only variables passed on from this process. Compiled code is cached for all processes. */
-const passedOn = { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '' }
+/** The only environment variables that the processes inherit. Compiled code is cached for all processes. */
+const inheritedVariables = {
+  PATH: process.env.PATH ?? '',
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
+}
 
 export function start(
   environment: Record<string, string>,
   program = 'functions/smtp-ingress/main.ts',
 ): ChildProcess {
   const child = spawn(process.execPath, [program], {
-    env: { ...passedOn, ...environment },
+    env: { ...inheritedVariables, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   processes.push(child)
@@ -75,7 +78,7 @@ export async function settings(): Promise<Record<string, string>> {
   }
 }
 
-/** Everything that a process has logged, one object a line. A line that is not JSON fails the test. */
+/** The log of a process, one object per line. A line that is not JSON fails the test. */
 export class TaskLog {
   readonly lines: Record<string, unknown>[] = []
   #fault: Error | null = null
@@ -86,12 +89,12 @@ export class TaskLog {
     input.on('line', (line) => this.#take(line))
   }
 
-  /** Returns the first line with this message after the `since` lines that were already awaited. */
-  async next(message: string, since = 0): Promise<Record<string, unknown>> {
+  /** Returns the first line with this message after the first `from` lines. */
+  async next(message: string, from = 0): Promise<Record<string, unknown>> {
     for (;;) {
       if (this.#fault) throw this.#fault
-      const found = this.lines.slice(since).find((line) => line.message === message)
-      if (found) return found
+      const entry = this.lines.slice(from).find((line) => line.message === message)
+      if (entry) return entry
       const more = new Promise<void>((resolve) => this.#waiting.add(resolve))
       await within(30_000, more, `the line "${message}"`)
     }
@@ -101,7 +104,7 @@ export class TaskLog {
     try {
       this.lines.push(JSON.parse(line))
     } catch {
-      this.#fault = new Error(`not a line of the log: ${line}`)
+      this.#fault = new Error(`a line of the log is not JSON: ${line}`)
     }
     for (const wake of this.#waiting) wake()
     this.#waiting.clear()

@@ -1,4 +1,4 @@
-/** Sockets made as the ingress makes them on STARTTLS, without SMTP. Started as a program, it serves them. */
+/** TLS sockets as the ingress creates them on STARTTLS, without SMTP. As a program, it serves them. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -25,8 +25,8 @@ export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
   const handshakes: HandshakeResult[] = []
   let wake = () => {}
   let taken = 0
-  const print = (what: HandshakeResult) => {
-    handshakes.push(what)
+  const print = (result: HandshakeResult) => {
+    handshakes.push(result)
     wake()
   }
   const server = createServer((tcp) => {

@@ -1,4 +1,4 @@
-/** A partner without TLS that can withhold its reply to a message for as long as a test decides. */
+/** A partner without TLS that holds its reply to a message for as long as the test sets `holding`. */
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { listen } from '../listen.ts'

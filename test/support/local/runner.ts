@@ -1,4 +1,4 @@
-/** Runs the local runner as a user would, in its own process, and uses it from outside only. */
+/** Runs the local runner as a user does, in its own process, and uses only its public interfaces. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
@@ -69,8 +69,8 @@ export async function startRunner(
     output,
     stderrLine: async (pattern) => {
       for (;;) {
-        const found = stderrLines.find((line) => pattern.test(line))
-        if (found !== undefined) return found
+        const match = stderrLines.find((line) => pattern.test(line))
+        if (match !== undefined) return match
         await once(errors, 'line')
       }
     },
@@ -84,7 +84,7 @@ export async function startRunner(
   }
 }
 
-/** Runs the runner in cases where it ends by itself. */
+/** Runs the runner until it ends by itself. */
 export async function runToEnd(args: readonly string[]): Promise<Ended> {
   const child = launch(args)
   let [stdout, stderr] = ['', '']
@@ -126,12 +126,12 @@ export function launchTrusting(authority: string): typeof launch {
   }
 }
 
-/** Starts it through npm, as a user does. Output of npm itself is left out. */
+/** Starts the runner through npm, as a user does. npm's own output is suppressed. */
 export function launchByNpm(args: readonly string[]): ChildProcess {
   return spawn('npm', ['start', '--silent', '--', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** The HTTP API, from outside. */
+/** A client of the HTTP API. */
 export class Api {
   readonly #base: string
 
@@ -149,7 +149,7 @@ export class Api {
     return JSON.parse(text || 'null') as T
   }
 
-  /** Replaces a resource by itself with these changes. */
+  /** Applies these changes to a resource. */
   async change(path: string, changes: object): Promise<void> {
     const response = await fetch(`${this.#base}${path}`)
     const { id, createdAt, updatedAt, version, validation, warnings, ...fields } =
@@ -240,7 +240,7 @@ export interface ClientTls {
   maxVersion?: 'TLSv1.2' | 'TLSv1.3'
 }
 
-/** An SMTP client that sends exactly the octets given. */
+/** An SMTP client that sends the test's octets unchanged. */
 export class SmtpClient {
   #socket: Socket
   #lines: Lines
@@ -250,7 +250,7 @@ export class SmtpClient {
     this.#lines = new Lines(socket)
   }
 
-  /** Connects, reads the greeting and sends EHLO, over TLS when `tls` is given. */
+  /** Connects, reads the greeting and sends EHLO; with `tls`, over TLS. */
   static async open({ smtp }: Endpoints, tls?: ClientTls): Promise<SmtpClient> {
     const [host, port] = smtp.split(':')
     const client = new SmtpClient(connect(Number(port), host))
@@ -260,7 +260,7 @@ export class SmtpClient {
     return client
   }
 
-  /** The server's certificate; null without TLS. */
+  /** The server's certificate; null when the session has no TLS. */
   get serverCertificate(): X509Certificate | null {
     return (this.#socket instanceof TLSSocket && this.#socket.getPeerX509Certificate()) || null
   }

@@ -6,7 +6,7 @@ import { Api, type Running, startRunner } from './runner.ts'
 let users = 0
 let started: Promise<Running> | undefined
 
-/** A file calls this when it is loaded. The runner stops when its last user has left. */
+/** A test file calls this when it is loaded. The runner stops when the last file has called `leave`. */
 export function shareRunner(): { enter(): Promise<Running>; leave(): Promise<void> } {
   users += 1
   return {

@@ -1,10 +1,10 @@
-/** Folders for the runner's temporary files, so that a test can see what is left behind. */
+/** Folders for the runner's temporary files, so that a test can find files that were not removed. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 
-/** One folder for a test file. It is removed after the tests. */
+/** Creates a folder for a test file, which is removed after the tests. */
 export function folderOfTests(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
   after(() => rmSync(folder, { recursive: true }))

@@ -18,7 +18,7 @@ import type { Identity } from '../pki.ts'
 import { freePort } from '../process.ts'
 
 /**
- * Whether to skip a peer's tests, and why. In CI none is skipped: a missing program fails there.
+ * Returns the reason to skip a peer's tests, or false. In CI, no test is skipped: a missing program fails there.
  * @param hint how to install the program
  */
 export function missing(program: string, hint: string, needsRoot = false): string | false {
@@ -42,9 +42,9 @@ function isInstalled(program: string): boolean {
 }
 
 export interface PostfixOptions {
-  /** The domain whose mail it accepts. */
+  /** The domain whose mail Postfix accepts. */
   domain: string
-  /** Without it, STARTTLS is not offered. */
+  /** When absent, STARTTLS is not offered. */
   tls?: Identity
   /** Further lines of main.cf. */
   settings?: Record<string, string>
@@ -53,7 +53,7 @@ export interface PostfixOptions {
 /** A Postfix on a free port of the loopback interface, with its own folders. */
 export class Postfix {
   readonly port: number
-  /** Its log so far, a line each. */
+  /** The lines of Postfix's log so far. */
   readonly log: string[] = []
   readonly #folder: string
   readonly #master: ChildProcess
@@ -91,14 +91,14 @@ export class Postfix {
    */
   async logged(pattern: RegExp, from = 0): Promise<string> {
     for (;;) {
-      const found = this.log.find((line, index) => index >= from && pattern.test(line))
-      if (found !== undefined) return found
+      const match = this.log.find((line, index) => index >= from && pattern.test(line))
+      if (match !== undefined) return match
       const [line] = await once(this.#lines, 'line', { signal: this.#ended.signal }).catch(() => [null])
       if (line === null) throw new Error(`Postfix ended without logging ${pattern}:\n${this.log.join('\n')}`)
     }
   }
 
-  /** The messages in its mailbox. */
+  /** Returns the messages in the mailbox. */
   mailbox(): string[] {
     const folder = join(this.#folder, 'mail/all/new')
     try {
@@ -108,17 +108,17 @@ export class Postfix {
     }
   }
 
-  /** The process that started its services. */
+  /** The process that started Postfix's services. */
   get pid(): number {
     return Number(readFileSync(join(this.#folder, 'queue/pid/master.pid'), 'latin1'))
   }
 
-  /** Where its queue is. */
+  /** The folder of the queue. */
   get queue(): string {
     return join(this.#folder, 'queue')
   }
 
-  /** From now on its log is read and dropped. */
+  /** From now on, the log is read and dropped. */
   dropLog(): void {
     this.#lines.close()
     this.#master.stdout?.resume()
@@ -208,10 +208,20 @@ const userIdOf = (user: string): number =>
 /** swaks' transcript of one session; its lines from the server begin with `<`, over TLS with `<~`. */
 export function swaks(endpoint: string, ...args: string[]): Promise<string> {
   const [host = '', port = ''] = endpoint.split(':')
-  const all = ['--server', host, '--port', port, '--helo', 'client.example', '--timeout', '20', ...args]
+  const allArguments = [
+    '--server',
+    host,
+    '--port',
+    port,
+    '--helo',
+    'client.example',
+    '--timeout',
+    '20',
+    ...args,
+  ]
   return new Promise((resolve, reject) => {
     // The exit code names only the kind of reply that swaks did not expect; the transcript has more.
-    execFile('swaks', all, { env: environment }, (error, stdout, stderr) => {
+    execFile('swaks', allArguments, { env: environment }, (error, stdout, stderr) => {
       if (error && typeof error.code !== 'number') reject(error)
       else resolve(stdout + stderr)
     })

@@ -131,11 +131,11 @@ interface UnboundOptions {
   authority: number
   anchor: string
   explaining: boolean
-  /** Null without TLS. */
+  /** Null when the resolver has no TLS. */
   tlsPort: number | null
 }
 
-/** Only the signed zone has a trust anchor. All other zones count as unsigned. */
+/** Only the signed zone has a trust anchor. All other zones are treated as unsigned. */
 function unbound({ folder, port, authority, anchor, explaining, tlsPort }: UnboundOptions): string {
   const stub = (zone: string) => `stub-zone:\n  name: ${zone}.\n  stub-addr: 127.0.0.1@${authority}\n`
   const tls = `  interface: 127.0.0.1@${tlsPort}

@@ -1,6 +1,7 @@
 /**
- * The three queues with SQS's properties: at least once, after a delay, hidden during processing. They also hold the
- * administrator's requests: a client without an answer sends its request again.
+ * The three queues with SQS's properties: entries are delivered at least once, after a delay, and hidden during
+ * processing. The queues also hold the administrator's requests, because a client without an answer sends its request
+ * again.
  */
 
 export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry'
@@ -41,13 +42,15 @@ export class Queues {
     return [...this.#entries].filter(({ visibleAt }) => visibleAt <= now)
   }
 
-  /** When the next entry becomes visible, or null when the queues are empty. */
+  /** Returns the time when the next entry becomes visible, or null when the queues are empty. */
   nextVisible(): number | null {
     const times = [...this.#entries].map(({ visibleAt }) => visibleAt)
     return times.length === 0 ? null : Math.min(...times)
   }
 
-  /** @returns whether the entry can be processed; one received too often goes to the dead-letter queue */
+  /**
+   * @returns whether the entry can be processed; an entry that was received too often moves to the dead-letter queue
+   */
   receive(entry: Entry, now: number): boolean {
     entry.receives++
     entry.visibleAt = now + visibilityMs(entry.unit)

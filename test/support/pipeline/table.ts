@@ -1,4 +1,6 @@
-/** One DynamoDB table in memory. It supports what the writers of the messages table use, and throws for the rest. */
+/**
+ * One DynamoDB table in memory. It supports the requests of the writers of the messages table, and throws for others.
+ */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 
 export type Item = Record<string, unknown>
@@ -39,24 +41,24 @@ export class MemoryTable {
       case 'UpdateCommand':
         return this.#write(input, input.Key, (before) => updated({ ...before, ...input.Key }, input))
       default:
-        return fail(`this table knows no ${operation(command)}`)
+        return fail(`this table does not support ${operation(command)}`)
     }
   }
 
   #batchGet({ RequestItems = {} }: Input): unknown {
-    const found = Object.entries(RequestItems).map(([table, { Keys }]) => [
+    const matching = Object.entries(RequestItems).map(([table, { Keys }]) => [
       table,
       Keys.flatMap((key) => this.#items.get(keyOf(key)) ?? []),
     ])
-    return { Responses: Object.fromEntries(found) }
+    return { Responses: Object.fromEntries(matching) }
   }
 
   /** Returns the items of one partition in the order of the sort key. */
   #query(input: Input): unknown {
-    const found = [...this.#items.values()].filter((item) =>
+    const matching = [...this.#items.values()].filter((item) =>
       satisfies(item, { ...input, ConditionExpression: input.KeyConditionExpression ?? '' }),
     )
-    return { Items: found.sort((one, other) => (String(one.sk) < String(other.sk) ? -1 : 1)) }
+    return { Items: matching.sort((first, second) => (String(first.sk) < String(second.sk) ? -1 : 1)) }
   }
 
   #write(input: Input, key: Item | undefined, after: (before: Item) => Item): unknown {
@@ -120,7 +122,7 @@ export function satisfies(item: Item, input: Input): boolean {
     expect('(')
     const exists = closed(() => item[attributeNamed(take(), input)] !== undefined)
     if (token === 'attribute_exists') return exists
-    return token === 'attribute_not_exists' ? !exists : fail(`no function ${token} is known`)
+    return token === 'attribute_not_exists' ? !exists : fail(`the function ${token} is not supported`)
   }
 
   function closed<T>(inside: () => T): T {
@@ -142,14 +144,14 @@ export function satisfies(item: Item, input: Input): boolean {
   return tokens.length === 0 ? met : fail(`${tokens.join(' ')} follows the condition`)
 }
 
-/** A missing value, or one of another type, is unequal to everything. */
+/** A missing value, or a value of another type, is unequal to every value. */
 function compared(attribute: unknown, operator: string, value: unknown): boolean {
   if (operator === '=') return attribute === value
   if (typeof attribute !== typeof value) return false
   const [left, right] = [attribute as string, value as string]
   if (operator === '<') return left < right
   if (operator === '>=') return left >= right
-  return operator === '<=' ? left <= right : fail(`no operator ${operator} is known`)
+  return operator === '<=' ? left <= right : fail(`the operator ${operator} is not supported`)
 }
 
 function fail(message: string): never {

@@ -17,7 +17,7 @@ import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
 import type { Unit } from './queues.ts'
 import type { Command } from './table.ts'
 
-/** Everything that a worker can do outside itself. Each call is a step. */
+/** All side effects and inputs of a worker. Each call is one step of the simulation. */
 export interface Ports {
   request(command: Command): Promise<unknown>
   send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[]): Promise<void>
@@ -85,12 +85,13 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
   }
 
   async function deliver(
-    given: DeliveryJob,
+    deliveryJob: DeliveryJob,
     dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit'>,
   ): Promise<void> {
     const { connectorsVersion } = dependencies
-    const transmit = (_: unknown, mail: OutboundMessage) => ports.transmit(mail, given, connectorsVersion)
-    const { busy } = await deliverJob(given, { ...dependencies, transmit })
+    const transmit = (_: unknown, mail: OutboundMessage) =>
+      ports.transmit(mail, deliveryJob, connectorsVersion)
+    const { busy } = await deliverJob(deliveryJob, { ...dependencies, transmit })
     if (busy.length > 0) throw new Error('some recipients are busy')
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Random connectors and sessions from few domains, names and addresses, so that they match often. Every connector
- * could be saved.
+ * Random connectors and sessions from few domains, names and addresses, so that they match often. The API would save
+ * every connector.
  */
 import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -87,10 +87,10 @@ export const anyInbound: fc.Arbitrary<InboundConnector> = fc
     messageRateLimit: mostly<number | null>(null, 600),
   })
   .map(({ identity, requireTls, tls13, restriction, ...rest }) => {
-    const named = byCertificate(identity)
+    const hasCertificate = byCertificate(identity)
     const isPartner = rest.connectorType === 'Partner'
-    const tls = requireTls || named
-    const none = !isPartner && !named && identity.senderIpAddresses.length === 0
+    const tls = requireTls || hasCertificate
+    const none = !isPartner && !hasCertificate && identity.senderIpAddresses.length === 0
     const restricts = isPartner ? restriction : 'none'
     return inbound({
       ...rest,
@@ -99,7 +99,7 @@ export const anyInbound: fc.Arbitrary<InboundConnector> = fc
       id: `inbound ${rest.name}`,
       requireTls: tls,
       minimumTlsVersion: tls && tls13 ? 'TLSv1.3' : 'TLSv1.2',
-      restrictDomainsToCertificate: restricts === 'certificate' && named,
+      restrictDomainsToCertificate: restricts === 'certificate' && hasCertificate,
       restrictDomainsToIpAddresses: restricts === 'addresses' && identity.senderIpAddresses.length > 0,
     })
   })

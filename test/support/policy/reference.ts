@@ -1,5 +1,5 @@
 /**
- * Selection implemented again, as plainly as the specification words it: without indexes, and with domains and names
+ * A second implementation of selection, close to the specification: without indexes, and with domains and names
  * compared label by label. Tests compare the code's results with it.
  */
 import { BlockList, isIP } from 'node:net'
@@ -36,19 +36,19 @@ export function referenceAttribution(
   const own = connectors
     .filter((it) => it.enabled && it.connectorType === 'OnPremises')
     .filter((it) => sender === 'nullReversePath' || specificFor(it, sender) > 0)
-  const ways = [
+  const attributions = [
     (it: InboundConnector) => certificate !== null && shows(it, certificate, at, trusts),
     (it: InboundConnector) => holds(it.senderIpAddresses, ip),
   ]
   for (const mode of ['Enforce', 'ReportOnly'])
-    for (const knows of ways) {
-      const known = own.filter((it) => it.mode === mode && knows(it))
-      const found = highest(known, (it) => [
+    for (const attributes of attributions) {
+      const matching = own.filter((it) => it.mode === mode && attributes(it))
+      const highestRanked = highest(matching, (it) => [
         sender === 'nullReversePath' ? 0 : specificFor(it, sender),
         requirementCount(it),
         revocationStrictness(it),
       ])
-      if (found) return found
+      if (highestRanked) return highestRanked
     }
   return null
 }
@@ -70,13 +70,13 @@ export function referenceOutbound(
   }
   for (const mode of ['Enforce', 'ReportOnly']) {
     const candidates = connectors.filter((it) => it.enabled && it.mode === mode && specific(it) > 0)
-    const found = highest(candidates, (it) => [
+    const highestRanked = highest(candidates, (it) => [
       specific(it),
       level(it),
       Number(it.minimumTlsVersion === 'TLSv1.3'),
       level(it) < 2 ? 0 : strictness(it),
     ])
-    if (found) return found
+    if (highestRanked) return highestRanked
   }
   return null
 }
@@ -95,7 +95,7 @@ function requirementCount(it: InboundConnector): number {
   return count
 }
 
-/** Revocation counts only where a certificate is checked. */
+/** The revocation check affects the rank only if the connector checks a certificate. */
 const revocationStrictness = (it: InboundConnector): number =>
   it.connectorType === 'OnPremises' || it.restrictDomainsToCertificate ? strictness(it) : 1
 
@@ -117,9 +117,9 @@ const specificOf =
     if (pattern === '*') return 0.5
     if (pattern === domain) return 1000
     if (!pattern.startsWith('*.')) return 0
-    const wanted = pattern.split('.').slice(1)
-    const last = domain.split('.').slice(-wanted.length)
-    return last.join('.') === wanted.join('.') ? wanted.length : 0
+    const patternLabels = pattern.split('.').slice(1)
+    const last = domain.split('.').slice(-patternLabels.length)
+    return last.join('.') === patternLabels.join('.') ? patternLabels.length : 0
   }
 
 function shows(
@@ -136,23 +136,23 @@ function shows(
   if (connector.certificateFingerprints.includes(certificate.fingerprint256)) return true
   const { subjectAltNames, commonName } = certificate
   const names = subjectAltNames.length > 0 ? subjectAltNames : [commonName ?? '']
-  const named = names.some((name) => connector.tlsSenderCertificateNames.some((wanted) => fits(name, wanted)))
+  const isNamed = names.some((name) =>
+    connector.tlsSenderCertificateNames.some((pattern) => fits(name, pattern)),
+  )
   return (
-    named && trusts(connector, certificate) && (certificate.clientAuth || !connector.requireClientAuthEku)
+    isNamed && trusts(connector, certificate) && (certificate.clientAuth || !connector.requireClientAuthEku)
   )
 }
 
-/** RFC 9525 §6.3, with a wildcard on either side. */
-function fits(presented: string, wanted: string): boolean {
-  const [one, other] = [presented.toLowerCase().split('.'), wanted.split('.')]
-  if (one.length !== other.length) return false
-  if (one.slice(1).join('.') !== other.slice(1).join('.')) return false
-  return one[0] === other[0] || one[0] === '*' || other[0] === '*'
+/** Matches names (RFC 9525 §6.3), with a wildcard on either side. */
+function fits(presented: string, pattern: string): boolean {
+  const [nameLabels, patternLabels] = [presented.toLowerCase().split('.'), pattern.split('.')]
+  if (nameLabels.length !== patternLabels.length) return false
+  if (nameLabels.slice(1).join('.') !== patternLabels.slice(1).join('.')) return false
+  return nameLabels[0] === patternLabels[0] || nameLabels[0] === '*' || patternLabels[0] === '*'
 }
 
-/**
- * Uses Node's own list of addresses. An IPv4-mapped IPv6 address counts as that IPv4 address, and so does a range.
- */
+/** Uses Node's own list of addresses. An IPv4-mapped IPv6 address or range is treated as its IPv4 address or range. */
 function holds(ranges: readonly string[], ip: string): boolean {
   const address = ip.replace('::ffff:', '')
   const family = isIP(address)

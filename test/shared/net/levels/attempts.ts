@@ -74,7 +74,7 @@ function mailAt(level: Level): OutboundMessage {
   }
 }
 
-/** Milliseconds. Short for a server that stalls. */
+/** Milliseconds. The timeouts are short for a server that stalls. */
 const timeouts = (stalls: boolean) => {
   const wait = stalls ? 2000 : 20_000
   return { connect: 20_000, greeting: wait, command: wait, data: 20_000 }

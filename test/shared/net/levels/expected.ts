@@ -23,7 +23,7 @@ export const levelNames = [
   'REQUIRETLS',
   /** DomainValidation of a report-only connector. */
   'ReportOnly',
-  /** With both DANE 3 1 1 and an MTA-STS policy published. */
+  /** `TLS-Required: No`, with both DANE 3 1 1 and an MTA-STS policy published. */
   'TLS-Required: No',
 ] as const
 export type LevelName = (typeof levelNames)[number]
@@ -176,7 +176,7 @@ const certificate = chapter('In the certificate', 'The certificate', [
       tls 4.7.323 tls 4.7.325 tls/4.7.325 tls`,
   },
   {
-    // RFC 7672 §3.2.2: the domain itself is a reference name too.
+    // RFC 7672 §3.2.2: the domain itself is also a reference name.
     misbehaviours: ['is for *.example'],
     result: 'certificate-host-mismatch',
     cells: 'tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.325 tls/4.7.325 tls',

@@ -1,5 +1,6 @@
 /**
- * Servers that send random data at any point. The TLS requirement holds, no attempt throws, and each ends in time.
+ * Servers that send random data at any point. The TLS requirement is met, no attempt throws, and each attempt ends in
+ * time.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -49,7 +50,7 @@ const endings = fc.constantFrom('stay', 'stay', 'stay', 'close', 'cut', 'reset',
 const speech = fc.record({ said: fc.array(fragments, { maxLength: 4 }), ending: endings })
 type Speech = typeof speech extends fc.Arbitrary<infer T> ? T : never
 
-/** Correct conduct with this weight. */
+/** Returns correct conduct with this weight. */
 const mostlyCorrect = (weight: number) =>
   fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: speech })
 
@@ -127,7 +128,7 @@ function check(tried: Case, outcome: Outcome, conversations: readonly RecordedCo
 const seed = Number(process.env.FUZZ_SEED ?? 1)
 const runs = Number(process.env.FUZZ_RUNS ?? 150)
 
-/** Milliseconds. Short, since most of these servers fall silent at some point. */
+/** Milliseconds. The timeouts are short because most of these servers stop responding at some point. */
 const timeouts = { connect: 20_000, greeting: 400, command: 400, data: 2000 }
 
 describe(`attempts to random servers (FUZZ_SEED=${seed})`, () => {

@@ -1,5 +1,5 @@
 /**
- * Every level against every misbehaviour. The outcome is that of the table, and nothing of a message is in the clear
+ * Tests every level against every misbehaviour. The outcome is the table's, and no part of a message is in the clear
  * unless its level permits it.
  */
 import assert from 'node:assert/strict'
@@ -19,7 +19,7 @@ import { assertHarmless, opening } from './wire.ts'
 
 interface Cell {
   outcome: Outcome
-  conversations: readonly RecordedConnection[]
+  connections: readonly RecordedConnection[]
 }
 
 async function attempt(
@@ -30,25 +30,25 @@ async function attempt(
   const server = await serve(level, misbehaviour)
   try {
     const outcome = await send(level, misbehaviour, server, under)
-    return { outcome, conversations: server.connections }
+    return { outcome, connections: server.connections }
   } finally {
     await server.stop()
   }
 }
 
-/** In the notation of the table. */
-function toCellText({ outcome, conversations }: Cell): string {
-  const received = conversations.flatMap((each) => each.received)
-  const how = received[0]?.encrypted ? 'tls' : 'clear'
-  const what = outcome.outcome === 'Delivered' ? how : outcome.reply.enhanced
-  return outcome.reportOnly ? `${what}/${outcome.reportOnly.enhanced}` : what
+/** Returns the outcome in the notation of the table. */
+function toCellText({ outcome, connections }: Cell): string {
+  const received = connections.flatMap((each) => each.received)
+  const deliveredText = received[0]?.encrypted ? 'tls' : 'clear'
+  const cellText = outcome.outcome === 'Delivered' ? deliveredText : outcome.reply.enhanced
+  return outcome.reportOnly ? `${cellText}/${outcome.reportOnly.enhanced}` : cellText
 }
 
 /** RFC 3463: class 2 is success, 4 temporary, 5 permanent. TlsNotMet is separate. */
-function expectedOutcome(what: string): Outcome['outcome'] {
-  if (what === 'tls' || what === 'clear') return 'Delivered'
-  if (/^4\.7\.(?![01]$)/.test(what)) return 'TlsNotMet'
-  return what.startsWith('5') ? 'PermanentFailure' : 'TemporaryFailure'
+function expectedOutcome(cellText: string): Outcome['outcome'] {
+  if (cellText === 'tls' || cellText === 'clear') return 'Delivered'
+  if (/^4\.7\.(?![01]$)/.test(cellText)) return 'TlsNotMet'
+  return cellText.startsWith('5') ? 'PermanentFailure' : 'TemporaryFailure'
 }
 
 function expectedResult(cell: string, result: TlsResult | null): TlsResult | null {
@@ -57,42 +57,42 @@ function expectedResult(cell: string, result: TlsResult | null): TlsResult | nul
 }
 
 function check(cell: Cell, expected: string, level: Level, result: TlsResult | null): void {
-  const { outcome, conversations } = cell
-  const [what = ''] = expected.split('/')
+  const { outcome, connections } = cell
+  const [cellText = ''] = expected.split('/')
   assert.equal(toCellText(cell), expected, formatReply(outcome.reply))
-  assert.equal(outcome.outcome, expectedOutcome(what))
+  assert.equal(outcome.outcome, expectedOutcome(cellText))
   if (outcome.outcome === 'TlsNotMet') assert.equal(outcome.reply.code, 451)
   assert.deepEqual([outcome.policy, outcome.policySource], [level.policy, level.source])
   assert.equal(outcome.tlsResult, expectedResult(expected, result))
-  if (level.source === 'MtaSts' && what === '4.7.5')
+  if (level.source === 'MtaSts' && cellText === '4.7.5')
     assert.equal(outcome.reply.text.startsWith('MTA-STS: '), result?.startsWith('certificate-'))
-  assert.equal(outcome.tls !== null && outcome.outcome === 'Delivered', what === 'tls')
-  const received = conversations.flatMap((each) => each.received)
+  assert.equal(outcome.tls !== null && outcome.outcome === 'Delivered', cellText === 'tls')
+  const received = connections.flatMap((each) => each.received)
   assert.deepEqual(
     received.map(({ content }) => content.toString()),
     outcome.outcome === 'Delivered' ? [contentAt(level).toString()] : [],
   )
-  for (const conversation of conversations) checkWire(conversation, what)
-  if (what === 'tls') assert.equal(conversations[0]?.serverName, host)
-  if (level.requireTls && what === 'tls')
-    assert.match(conversations[0]?.decrypted.toString() ?? '', /^MAIL FROM:<\S+> .*\bREQUIRETLS\r$/m)
-  if (level.policy !== 'Opportunistic') assert.equal(conversations.length, 1, 'it connected again')
+  for (const connection of connections) checkWire(connection, cellText)
+  if (cellText === 'tls') assert.equal(connections[0]?.serverName, host)
+  if (level.requireTls && cellText === 'tls')
+    assert.match(connections[0]?.decrypted.toString() ?? '', /^MAIL FROM:<\S+> .*\bREQUIRETLS\r$/m)
+  if (level.policy !== 'Opportunistic') assert.equal(connections.length, 1, 'it connected again')
 }
 
-/** Asserts that nothing of the message is in the clear, unless the level permits it. */
-function checkWire(conversation: RecordedConnection, what: string): void {
-  const { wire, decrypted, received, fault } = conversation
+/** Asserts that no part of the message is in the clear, unless the level permits it. */
+function checkWire(connection: RecordedConnection, cellText: string): void {
+  const { wire, decrypted, received, fault } = connection
   assert.equal(fault, null)
-  if (what !== 'clear' && what !== '4.7.0') assertHarmless(conversation)
+  if (cellText !== 'clear' && cellText !== '4.7.0') assertHarmless(connection)
   // After a failed handshake the message uses a new connection without TLS.
   if (received.some(({ encrypted }) => !encrypted)) assert.ok(!wire.includes(0x16))
   // A server with an unexpected reply to DATA has received the envelope.
-  if (what === '4.5.0') assert.doesNotMatch(decrypted.toString('latin1'), /4711/)
-  else if (what !== 'tls') assert.match(decrypted.toString('latin1'), opening)
+  if (cellText === '4.5.0') assert.doesNotMatch(decrypted.toString('latin1'), /4711/)
+  else if (cellText !== 'tls') assert.match(decrypted.toString('latin1'), opening)
   assert.doesNotMatch(decrypted.toString('latin1'), /STARTTLS/)
 }
 
-/** Concurrent cells: few that need the processor, many that only wait. */
+/** Limits the concurrent cells: few cells that need the processor, many cells that only wait. */
 const limits = { busy: concurrencyLimiter(12), waiting: concurrencyLimiter(100) }
 
 function concurrencyLimiter(max: number) {
@@ -113,10 +113,10 @@ function concurrencyLimiter(max: number) {
 
 async function checkRow(name: MisbehaviourName, row: Row): Promise<void> {
   const expected = cellsOf(row)
-  const limited = misbehaviours[name].stalls ? limits.waiting : limits.busy
+  const runLimited = misbehaviours[name].stalls ? limits.waiting : limits.busy
   const failures = await Promise.all(
     levelNames.map(async (levelName, column) => {
-      const cell = await limited(() => attempt(levels[levelName], misbehaviours[name]))
+      const cell = await runLimited(() => attempt(levels[levelName], misbehaviours[name]))
       try {
         check(cell, expected[column] ?? '', levels[levelName], row.result)
         return null
@@ -125,8 +125,8 @@ async function checkRow(name: MisbehaviourName, row: Row): Promise<void> {
       }
     }),
   )
-  const found = failures.filter((fault) => fault !== null)
-  assert.equal(found.length, 0, found.join('\n'))
+  const faults = failures.filter((fault) => fault !== null)
+  assert.equal(faults.length, 0, faults.join('\n'))
 }
 
 for (const { title, subject, rows } of chapters)
@@ -177,34 +177,34 @@ describe('An attempt makes no connection for', () => {
       'validation-failure',
     ],
   ]
-  for (const [what, level, code, outcomeName, result] of refusals)
-    it(what, async () => {
-      const { outcome, conversations } = await attempt(level, {})
+  for (const [cellText, level, code, outcomeName, result] of refusals)
+    it(cellText, async () => {
+      const { outcome, connections } = await attempt(level, {})
       assert.equal(outcome.outcome, outcomeName)
       assert.ok(formatReply(outcome.reply).startsWith(`${code} `), formatReply(outcome.reply))
       assert.deepEqual([outcome.policy, outcome.policySource], [level.policy, level.source])
       assert.equal(outcome.tlsResult, result)
-      assert.equal(conversations.length, 0)
+      assert.equal(connections.length, 0)
     })
 })
 
 describe('Several report-only requirements', () => {
   /** A report-only connector that trusts the partner's own CA, and a testing policy that trusts the public CAs. */
-  const both: Level = {
+  const level: Level = {
     ...levels['MTA-STS testing'],
     tls: (setup) => ({ ...levels['own CAs'].tls?.(setup), mode: 'ReportOnly' }),
   }
-  const seen: [MisbehaviourName, (string | null)[]][] = [
+  const expectedRows: [MisbehaviourName, (string | null)[]][] = [
     ['does nothing wrong', ['4.7.320', null]],
     ["is of the partner's own CA", [null, '4.7.5']],
     ['is self-signed', ['4.7.320', '4.7.5']],
     ['offers no STARTTLS', ['4.7.321', '4.7.321']],
   ]
-  for (const [name, failures] of seen)
+  for (const [name, failures] of expectedRows)
     it(`are each assessed with their own trust anchors when a server ${name}`, async () => {
       const records: SessionRecord[] = []
       const record = (session: SessionRecord) => void records.push(session)
-      const { outcome } = await attempt(both, misbehaviours[name], { recordSession: record })
+      const { outcome } = await attempt(level, misbehaviours[name], { recordSession: record })
       const [session] = records
       assert.ok(session?.tls)
       const { tls } = session
@@ -272,8 +272,8 @@ describe('An enforced and a report-only requirement', () => {
       true,
     ],
   ]
-  for (const [what, level, name, reportOnly, result, verified] of rows)
-    it(`are reported separately: ${what} enforced, own CAs report-only, a server that ${name}`, async () => {
+  for (const [cellText, level, name, reportOnly, result, verified] of rows)
+    it(`are reported separately: ${cellText} enforced, own CAs report-only, a server that ${name}`, async () => {
       const { outcome } = await attempt(level, misbehaviours[name])
       assert.equal(outcome.outcome, 'Delivered', formatReply(outcome.reply))
       assert.equal(outcome.reportOnly?.enhanced ?? null, reportOnly)
@@ -288,17 +288,17 @@ describe('A server that closes after its reply to EHLO', () => {
     'which is valid': `\n${ehloReply(['8BITMIME'])}\r\n`,
     'which is invalid': '\r\nnonsense\r\n',
   }
-  for (const [what, said] of Object.entries(replies))
-    it(`${what}, fails only the attempt`, async () => {
+  for (const [cellText, octets] of Object.entries(replies))
+    it(`${cellText}, fails only the attempt`, async () => {
       const act = (peer: Peer) => {
-        peer.write(said)
+        peer.write(octets)
         peer.close()
       }
       const gone: Misbehaviour = { conduct: () => ({ ehloOverTls: act }) }
       const tries = Array.from({ length: 40 }, () => attempt(levels.EncryptionOnly, gone))
-      for (const { outcome, conversations } of await Promise.all(tries)) {
+      for (const { outcome, connections } of await Promise.all(tries)) {
         assert.equal(outcome.outcome, 'TemporaryFailure', formatReply(outcome.reply))
-        assert.equal(conversations.flatMap(({ received }) => received).length, 0)
+        assert.equal(connections.flatMap(({ received }) => received).length, 0)
       }
     })
 })
@@ -307,13 +307,13 @@ describe('A server that trickles', () => {
   /** An endless reply to EHLO, octet by octet, so that no timeout of silence fires. */
   const trickling: Misbehaviour = { conduct: () => ({ ehlo: (peer) => peer.trickle(Buffer.from('250-A')) }) }
   for (const name of ['Opportunistic', 'DomainValidation'] as const)
-    it(`is left when the attempt times out, at ${name}`, async () => {
-      const { outcome, conversations } = await attempt(levels[name], trickling, {
+    it(`is abandoned when the attempt times out, at ${name}`, async () => {
+      const { outcome, connections } = await attempt(levels[name], trickling, {
         signal: AbortSignal.timeout(500),
       })
       assert.equal(formatReply(outcome.reply), '451 4.4.315 Connection timed out')
       assert.equal(outcome.outcome, 'TemporaryFailure')
-      assert.equal(conversations.length, 1)
+      assert.equal(connections.length, 1)
     })
 })
 

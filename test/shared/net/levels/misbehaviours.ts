@@ -5,7 +5,7 @@ import { ehloReply, type Peer, readyForTls, type ServerScript } from '../../../s
 import type { MisbehaviourName } from './expected.ts'
 
 export interface Misbehaviour {
-  /** By the connection's number, from 1. */
+  /** Returns the script of a connection, by its number from 1. */
   conduct?: (connection: number) => ServerScript
   certificate?: CertificateName
   tls?: Omit<SecureContextOptions, 'cert' | 'key'>
@@ -14,7 +14,7 @@ export interface Misbehaviour {
 }
 
 const always = (conduct: ServerScript): Misbehaviour => ({ conduct: () => conduct })
-/** Later connections are served correctly. */
+/** Misbehaves on the first connection and serves later connections correctly. */
 const onFirstConnection = (conduct: ServerScript): Misbehaviour => ({
   conduct: (number) => (number === 1 ? conduct : {}),
 })
@@ -31,7 +31,7 @@ const alerting = (description: number): Misbehaviour =>
     },
   })
 
-/** Replies 220 to STARTTLS, then does something else. */
+/** Replies 220 to STARTTLS, then misbehaves. */
 const afterReady =
   (act: (peer: Peer) => void | Promise<void>) =>
   async (peer: Peer): Promise<void> => {
@@ -42,7 +42,7 @@ const afterReady =
 const injecting = (octets: string): Misbehaviour =>
   always({ startTls: (peer) => peer.startTls(`${readyForTls}${octets}`) })
 
-/** Otherwise OpenSSL refuses the server's own configuration. */
+/** OpenSSL's default security level refuses such a server configuration. */
 const withoutSecurityLevel = { ciphers: 'DEFAULT:@SECLEVEL=0' } as const
 const old = { ...withoutSecurityLevel, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
 const tls12 = { maxVersion: 'TLSv1.2' } as const

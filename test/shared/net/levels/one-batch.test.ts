@@ -17,14 +17,16 @@ const names = levelNames.filter((name) => levels[name].authority === 'Public')
 
 function expectedAt(name: LevelName, misbehaviour: MisbehaviourName): string {
   const rows = chapters.flatMap((chapter) => [...chapter.rows])
-  const row = rows.find(({ misbehaviours: does }) => (does as readonly string[]).includes(misbehaviour))
+  const row = rows.find(({ misbehaviours: rowMisbehaviours }) =>
+    (rowMisbehaviours as readonly string[]).includes(misbehaviour),
+  )
   assert.ok(row)
   return cellsOf(row)[levelNames.indexOf(name)] ?? ''
 }
 
 function toCellText({ outcome, tls, reply, reportOnly }: Outcome): string {
-  const what = outcome !== 'Delivered' ? reply.enhanced : tls === null ? 'clear' : 'tls'
-  return reportOnly ? `${what}/${reportOnly.enhanced}` : what
+  const cellText = outcome !== 'Delivered' ? reply.enhanced : tls === null ? 'clear' : 'tls'
+  return reportOnly ? `${cellText}/${reportOnly.enhanced}` : cellText
 }
 
 const orders: Record<string, LevelName[]> = {
@@ -33,7 +35,7 @@ const orders: Record<string, LevelName[]> = {
   'each twice': names.flatMap((name) => [name, name]),
 }
 
-const tried: MisbehaviourName[] = [
+const testedMisbehaviours: MisbehaviourName[] = [
   'does nothing wrong',
   'offers no STARTTLS',
   'answers STARTTLS with 454',
@@ -46,7 +48,7 @@ const tried: MisbehaviourName[] = [
 ]
 
 describe('one batch', { concurrency: 4 }, () => {
-  for (const name of tried)
+  for (const name of testedMisbehaviours)
     for (const [order, sequence] of Object.entries(orders))
       it(`has the outcome of separate attempts for every level, ${order}, to a server that ${name}`, async () => {
         const misbehaviour = misbehaviours[name]
@@ -69,14 +71,14 @@ describe('one batch', { concurrency: 4 }, () => {
         }
         const received = server.connections.flatMap((each) => each.received)
         const expected = sequence.map((level) => expectedAt(level, name).split('/')[0])
-        for (const [how, encrypted] of [
+        for (const [cellText, encrypted] of [
           ['tls', true],
           ['clear', false],
         ] as const)
           assert.equal(
             received.filter((each) => each.encrypted === encrypted).length,
-            expected.filter((what) => what === how).length,
-            how,
+            expected.filter((text) => text === cellText).length,
+            cellText,
           )
         assert.ok(server.connections.length < 2 * sequence.length)
       })

@@ -1,10 +1,10 @@
-/** Checks the octets of a session that must not send mail in the clear. */
+/** Checks the octets of a session in which no mail may be sent in the clear. */
 import assert from 'node:assert/strict'
 import type { RecordedConnection } from '../../../support/hostile-server.ts'
 
 const commands = String.raw`(?:(?:EHLO|HELO) mail\.ours\.example\r\n|STARTTLS\r\n|QUIT\r\n)*`
 
-/** Only the commands that begin or end a session. */
+/** Matches the commands that begin or end a session, and no others. */
 export const opening = new RegExp(`^${commands}$`)
 
 /** Asserts that only those commands and then TLS records were sent. */

@@ -1,4 +1,4 @@
-/** Whole attempts: DNS, policy host, mail servers and certificates are real; clock and table belong to the test. */
+/** Whole attempts: DNS, policy host, mail servers and certificates are real; the test provides clock and table. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { formatReply } from '../../../../shared/mail/reply.ts'
@@ -57,7 +57,7 @@ beforeEach(async () => {
   source = worker()
 })
 
-/** Another worker, with an empty cache. */
+/** Creates another worker, with an empty cache. */
 const worker = () =>
   new MtaStsSource({
     store: new PolicyTable(database.documents, database.transportTable),
@@ -79,7 +79,7 @@ const resolver = (exchanges: readonly string[]) =>
     txt: txt === null ? {} : { [`_mta-sts.${domain}`]: [txt] },
   })
 
-/** A mail server behind port 25 of a host. */
+/** Starts a mail server behind port 25 of a host. */
 async function serve(host: string, tls?: Identity): Promise<Partner> {
   const partner = await startPartner(tls ? { tls } : {})
   redirect(`${addresses[host]}:25`, partner.port)
@@ -174,7 +174,7 @@ describe('mode enforce', () => {
     assert.deepEqual([unrelated.connections(), partner.received.length], [0, 1])
   })
 
-  const bad: [what: string, identity: () => Promise<Identity>, result: string][] = [
+  const badCertificates: [condition: string, identity: () => Promise<Identity>, result: string][] = [
     ['that is self-signed', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
     [
       'of another CA',
@@ -193,8 +193,8 @@ describe('mode enforce', () => {
       'certificate-host-mismatch',
     ],
   ]
-  for (const [what, identity, result] of bad)
-    it(`refuses a certificate ${what} before the message`, async (t) => {
+  for (const [condition, identity, result] of badCertificates)
+    it(`refuses a certificate ${condition} before the message`, async (t) => {
       t.after(stopPartners)
       const partner = await serve(listed, await identity())
       const { outcome } = await attempt(listed)
@@ -221,8 +221,8 @@ describe('mode enforce', () => {
   })
 })
 
-describe('the other modes', () => {
-  it('testing: deliver, and record what enforce would refuse', async (t) => {
+describe('mode', () => {
+  it('testing: delivers, and records what mode enforce would refuse', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'testing' }))
     const partner = await serve(other, await selfSigned({ names: [other] }))
@@ -234,7 +234,7 @@ describe('the other modes', () => {
     assert.equal(partner.received.length, 1)
   })
 
-  it('testing: deliver to a bad certificate, and record it', async (t) => {
+  it('testing: delivers to a host with a bad certificate, and records the fault', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'testing' }))
     await serve(listed, await selfSigned({ names: [listed] }))
@@ -244,7 +244,7 @@ describe('the other modes', () => {
     assert.equal(outcome.tlsResult, 'certificate-not-trusted')
   })
 
-  it('none: deliver as without a policy', async (t) => {
+  it('none: delivers as without a policy', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'none', mx: [] }))
     await serve(other)
@@ -267,7 +267,7 @@ describe('a smart host', () => {
 
 describe('a policy that is suppressed', () => {
   /** An attacker who controls DNS would receive the mail without the policy. */
-  const taken: [what: string, arrange: () => Promise<void>][] = [
+  const suppressions: [condition: string, arrange: () => Promise<void>][] = [
     [
       'the record is gone',
       async () => {
@@ -282,8 +282,8 @@ describe('a policy that is suppressed', () => {
       },
     ],
   ]
-  for (const [what, arrange] of taken)
-    it(`still keeps mail from an attacker: ${what}`, async (t) => {
+  for (const [condition, arrange] of suppressions)
+    it(`still protects mail from an attacker: ${condition}`, async (t) => {
       t.after(stopPartners)
       await serve(listed, await goodFor(listed))
       assert.equal((await attempt(listed)).outcome.outcome, 'Delivered')
@@ -295,7 +295,7 @@ describe('a policy that is suppressed', () => {
       assert.equal(unrelated.connections(), 0)
     })
 
-  it('expires: then mail is sent as without one, and the fault is recorded', async (t) => {
+  it('expires: then mail is sent as without a policy, and the fault is recorded', async (t) => {
     t.after(stopPartners)
     await serve(listed, await goodFor(listed))
     await attempt(listed)
@@ -305,8 +305,8 @@ describe('a policy that is suppressed', () => {
     await serve(other)
     const { outcome, sessions } = await attempt(other)
     assert.equal(outcome.outcome, 'Delivered')
-    const seen = sessions[0]?.mtaSts
-    assert.equal(seen?.kind === 'None' && seen.fault?.result, 'sts-policy-fetch-error')
+    const mtaSts = sessions[0]?.mtaSts
+    assert.equal(mtaSts?.kind === 'None' && mtaSts.fault?.result, 'sts-policy-fetch-error')
   })
 })
 

@@ -20,7 +20,7 @@ import {
 const domain = 'partner.example'
 const name = `mta-sts.${domain}`
 const privateNetworks = ['127.0.0.0/8', '::1/128']
-/** One short limit at a time, so that a busy machine does not exceed the other. */
+/** Each has only one short limit, so that a busy machine does not exceed the other limit. */
 const littleSilence = { ...fetchLimits, idleTimeoutMs: 400 }
 const littleTime = { ...fetchLimits, totalMs: 1_500 }
 
@@ -61,7 +61,7 @@ const limitsFor = ({ source }: RegExp) => {
   return source.includes('not done within') ? littleTime : fetchLimits
 }
 
-const shown = (fetched: FetchResult): string =>
+const describeResult = (fetched: FetchResult): string =>
   fetched.kind === 'Policy' ? fetched.policy.mode : `${fetched.result}: ${fetched.detail}`
 
 const text = policyText()
@@ -105,7 +105,7 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
     })
   })
 
-  const rows: [what: string, answer: Answering, expected: RegExp][] = [
+  const rows: [condition: string, answer: Answering, expected: RegExp][] = [
     ['a media type with parameters', typed('Text/Plain; charset=utf-8; x=y'), /^enforce$/],
     [
       'a body in chunks',
@@ -225,9 +225,9 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
       /^sts-policy-invalid: /,
     ],
   ]
-  for (const [what, answer, expected] of rows)
-    it(`of ${what}: ${expected.source}`, async () =>
-      assert.match(shown(await fetchAnswered(answer, good, limitsFor(expected))), expected))
+  for (const [condition, answer, expected] of rows)
+    it(`of ${condition}: ${expected.source}`, async () =>
+      assert.match(describeResult(await fetchAnswered(answer, good, limitsFor(expected))), expected))
 
   it('is not followed to a redirect, even to itself', async () => {
     await withHost(
@@ -247,9 +247,9 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
     () =>
       pki.issue({ names, ...more })
   const untrusted = (why: string) => new RegExp(`^sts-webpki-invalid: .*not trusted: ${why}`)
-  const rows: [what: string, identity: () => Promise<SecureContextOptions>, expected: RegExp][] = [
+  const rows: [condition: string, identity: () => Promise<SecureContextOptions>, expected: RegExp][] = [
     ['with a wildcard for one label', issued(['*.partner.example']), /^enforce$/],
-    ['with other names, too', issued(['partner.example', name]), /^enforce$/],
+    ['with further names', issued(['partner.example', name]), /^enforce$/],
     ['of an RSA key', issued([name], { rsa: true }), /^enforce$/],
     [
       'of an intermediate of a public CA',
@@ -293,11 +293,11 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
       /^sts-webpki-invalid: /,
     ],
   ]
-  for (const [what, identity, expected] of rows)
-    it(`${what}: ${expected.source}`, async () => {
+  for (const [condition, identity, expected] of rows)
+    it(`${condition}: ${expected.source}`, async () => {
       await withHost(startPolicyHost(await identity(), plainText(text)), async (host) => {
         const fetched = await fetchFrom([host.address])
-        assert.match(shown(fetched), expected)
+        assert.match(describeResult(fetched), expected)
         assert.equal(
           host.requests.length,
           fetched.kind === 'Policy' ? 1 : 0,
@@ -306,7 +306,7 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
       })
     })
 
-  it('counts as no TLS before version 1.2', async () => {
+  it('is rejected over a TLS version before 1.2', async () => {
     const old = {
       ...good,
       minVersion: 'TLSv1',
@@ -314,7 +314,7 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
       ciphers: 'DEFAULT:@SECLEVEL=0',
     } as const
     assert.match(
-      shown(await fetchAnswered(plainText(text), old)),
+      describeResult(await fetchAnswered(plainText(text), old)),
       /^sts-policy-fetch-error: .*(alert|version)/i,
     )
   })
@@ -324,12 +324,12 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
   for (const address of ['10.0.0.1', '127.0.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.168.1.1'])
     it(`${address} is refused`, async () => {
       const fetched = await fetchFrom([address], { privateNetworks: [] })
-      assert.equal(shown(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
+      assert.equal(describeResult(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
     })
   for (const address of ['::1', '::ffff:127.0.0.1', 'fd00::1', 'fe80::1', '64:ff9b::7f00:1', '2002:7f00:1::'])
     it(`${address} is refused`, async () => {
       const fetched = await fetchFrom([], { privateNetworks: [] }, { a: {}, aaaa: { [name]: [address] } })
-      assert.equal(shown(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
+      assert.equal(describeResult(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
     })
 
   it('is skipped when it is private', async () => {
@@ -338,7 +338,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
       const fetched = await fetchFrom([elsewhere.address, host.address], {
         privateNetworks: [`${host.address}/32`],
       })
-      assert.equal(shown(fetched), 'enforce')
+      assert.equal(describeResult(fetched), 'enforce')
       assert.equal(elsewhere.connections(), 0)
       await elsewhere.stop()
     })
@@ -347,18 +347,18 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
   it('may be IPv6 only', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       redirect('[::1]:443', host.port)
-      assert.equal(shown(await fetchFrom([], {}, { a: {}, aaaa: { [name]: ['::1'] } })), 'enforce')
+      assert.equal(describeResult(await fetchFrom([], {}, { a: {}, aaaa: { [name]: ['::1'] } })), 'enforce')
     })
   })
 
-  it('is the next one after a refusal and after silence', async () => {
+  it('is replaced by the next after a refusal and after silence', async () => {
     const refusing = await startBareHost(() => {})
     await refusing.stop()
     const silent = await startBareHost(() => {})
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
-      assert.equal(shown(await fetchFrom([refusing.address, host.address])), 'enforce')
+      assert.equal(describeResult(await fetchFrom([refusing.address, host.address])), 'enforce')
       const limits = { ...fetchLimits, silence: 1_000 }
-      assert.equal(shown(await fetchFrom([silent.address, host.address], { limits })), 'enforce')
+      assert.equal(describeResult(await fetchFrom([silent.address, host.address], { limits })), 'enforce')
     })
     await silent.stop()
   })
@@ -382,12 +382,12 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
         a: { 'pages.hoster.example': [host.address] },
         cname: { [name]: 'pages.hoster.example' },
       }
-      assert.equal(shown(await fetchFrom([], {}, zone)), 'enforce')
+      assert.equal(describeResult(await fetchFrom([], {}, zone)), 'enforce')
       assert.equal(host.requests[0]?.serverName, name)
     })
   })
 
-  const nowhere: [what: string, zone: Zone, expected: string][] = [
+  const nowhere: [condition: string, zone: Zone, expected: string][] = [
     ['no such name', { a: {} }, 'has no address'],
     ['no address', { a: {}, txt: { [name]: ['x'] } }, 'has no address'],
     [
@@ -396,16 +396,16 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
       'DNS failed for the addresses of mta-sts.partner.example: ESERVFAIL',
     ],
   ]
-  for (const [what, zone, expected] of nowhere)
-    it(what, async () => {
-      const fetched = shown(await fetchFrom([], {}, zone))
+  for (const [condition, zone, expected] of nowhere)
+    it(condition, async () => {
+      const fetched = describeResult(await fetchFrom([], {}, zone))
       assert.ok(fetched.startsWith('sts-policy-fetch-error: ') && fetched.endsWith(expected), fetched)
     })
 
   it('may be of one family when the query for the other fails', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       const zone = { a: { [name]: [host.address] }, fail: { [`AAAA ${name}`]: 'ETIMEOUT' } }
-      assert.equal(shown(await fetchFrom([], {}, zone)), 'enforce')
+      assert.equal(describeResult(await fetchFrom([], {}, zone)), 'enforce')
     })
   })
 
@@ -418,7 +418,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
     for (const [behaviour, expected] of bare)
       await withHost(startBareHost(behaviour), async (host) =>
         assert.match(
-          shown(await fetchFrom([host.address], { limits: limitsFor(expected) })),
+          describeResult(await fetchFrom([host.address], { limits: limitsFor(expected) })),
           new RegExp(`^sts-policy-fetch-error: .*(${expected.source})`),
         ),
       )
@@ -428,7 +428,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
     const hole = await startBlackHole()
     redirect('127.2.0.1:443', hole.port)
     assert.match(
-      shown(await fetchFrom(['127.2.0.1'], { limits: littleSilence })),
+      describeResult(await fetchFrom(['127.2.0.1'], { limits: littleSilence })),
       /^sts-policy-fetch-error: .*no answer within 0.4 s/,
     )
     await hole.stop()

@@ -3,14 +3,14 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parsePolicy } from '../../../../shared/net/mta-sts/policy.ts'
 
-const read = (text: string) => parsePolicy(Buffer.from(text))
+const parse = (text: string) => parsePolicy(Buffer.from(text))
 const lines = (...some: string[]) => some.join('\n')
 const defaults = ['version: STSv1', 'mode: enforce', 'mx: mx.partner.example', 'max_age: 86400']
 const without = (field: string) => defaults.filter((line) => !line.startsWith(field))
 
 describe('accepts a policy with', () => {
   const rows: [why: string, text: string, expected: object][] = [
-    ['the usual', lines(...defaults), {}],
+    ['all fields', lines(...defaults), {}],
     ['CRLF after the last line', `${defaults.join('\r\n')}\r\n`, {}],
     ['mixed line endings and empty lines', defaults.join('\r\n\n \n'), {}],
     ['any order', lines(...defaults.toReversed()), {}],
@@ -22,7 +22,7 @@ describe('accepts a policy with', () => {
     ['no spaces', lines(...defaults).replaceAll(': ', ':'), {}],
     ['unknown fields', lines(...defaults, 'comment: grüße', 'Mode: none', 'x.y-z_1:'), {}],
     [
-      'repeated fields, of which the first counts',
+      'repeated fields, of which the first applies',
       lines(...defaults, 'version: STSv2', 'mode: none', 'max_age: 1'),
       {},
     ],
@@ -46,7 +46,7 @@ describe('accepts a policy with', () => {
   ]
   for (const [why, text, expected] of rows)
     it(why, () =>
-      assert.deepEqual(read(text), {
+      assert.deepEqual(parse(text), {
         kind: 'Policy',
         policy: { mode: 'enforce', mx: ['mx.partner.example'], maxAge: 86_400, ...expected },
       }),
@@ -99,9 +99,9 @@ describe('refuses a policy, with the fault', () => {
   ]
   for (const [text, fault] of rows)
     it(`${JSON.stringify(text.slice(-40))}: ${fault.source}`, () => {
-      const found = read(text)
-      assert.equal(found.kind, 'Invalid')
-      assert.match(found.kind === 'Invalid' ? found.fault : '', fault)
+      const result = parse(text)
+      assert.equal(result.kind, 'Invalid')
+      assert.match(result.kind === 'Invalid' ? result.fault : '', fault)
     })
 
   it('for octets that are not UTF-8', () => {
@@ -111,7 +111,7 @@ describe('refuses a policy, with the fault', () => {
 })
 
 describe('any file of a policy host', () => {
-  it('gives a policy within limits, or a short fault', () => {
+  it('is parsed as a policy within limits, or has a short fault', () => {
     const word = fc.constantFrom(
       ...defaults,
       'mode: none',
@@ -131,9 +131,9 @@ describe('any file of a policy host', () => {
           fc.uint8Array().map(Buffer.from),
         ),
         (octets) => {
-          const found = parsePolicy(octets)
-          if (found.kind === 'Invalid') return assert.ok(found.fault.length < 200)
-          const { mode, mx, maxAge } = found.policy
+          const result = parsePolicy(octets)
+          if (result.kind === 'Invalid') return assert.ok(result.fault.length < 200)
+          const { mode, mx, maxAge } = result.policy
           assert.ok(maxAge >= 0 && maxAge <= 31_557_600)
           assert.ok(mx.length > 0 || mode === 'none')
           for (const pattern of mx) assert.match(pattern, /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/)
@@ -143,7 +143,7 @@ describe('any file of a policy host', () => {
     )
   })
 
-  for (const [what, text] of [
+  for (const [condition, text] of [
     ['spaces', `${' '.repeat(65_000)}x`],
     ['spaces after a name', `mx:${' '.repeat(65_000)}x`],
     ['labels', `mx: ${'a.'.repeat(32_000)}`],
@@ -151,7 +151,7 @@ describe('any file of a policy host', () => {
     ['hosts', lines(...defaults, ...Array.from({ length: 9_000 }, (_, n) => `mx:${n}`))],
     ['ends of lines', '\n'.repeat(65_000)],
   ] as const)
-    it(`of 64 KB of ${what} is parsed fast`, () => {
-      assert.doesNotThrow(() => read(text))
+    it(`of 64 KB of ${condition} is parsed fast`, () => {
+      assert.doesNotThrow(() => parse(text))
     })
 })

@@ -1,4 +1,4 @@
-/** The published policy, read back by the parser for other domains. */
+/** Parses the published policy with the parser for other domains' policies. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parsePolicy } from '../../../../shared/net/mta-sts/policy.ts'
@@ -36,7 +36,7 @@ for (const each of policies)
     assert.equal(parseRecordId([formatPolicyRecord({ id })]), id)
   })
 
-test('gives another id to another policy, and the same id for any order of hosts', () => {
+test('has another id for another policy, and the same id for any order of hosts', () => {
   const ids = policies.map((each) => formatPolicy(each).id)
   assert.equal(new Set(ids).size, ids.length)
   const hosts = ['b.ours.example', 'a.ours.example', 'b.ours.example']

@@ -29,27 +29,27 @@ const week = 604_800
 const begin = Date.parse('2026-11-25T00:00:00Z')
 const domain = 'partner.example'
 
-/** Like the table: keeps what was fetched later. */
-class Shelf implements PolicyStore {
-  readonly known = new Map<string, DomainState>()
+/** Like the policy table, keeps the policy that was fetched later. */
+class MemoryPolicyStore implements PolicyStore {
+  readonly states = new Map<string, DomainState>()
   reads = 0
   broken = false
 
-  async read(of: string): Promise<DomainState> {
+  async read(domainName: string): Promise<DomainState> {
     this.reads += 1
     if (this.broken) throw new Error('the table is away')
-    return this.known.get(of) ?? emptyDomainState
+    return this.states.get(domainName) ?? emptyDomainState
   }
 
-  async savePolicy(of: string, policy: StoredPolicy): Promise<void> {
+  async savePolicy(domainName: string, policy: StoredPolicy): Promise<void> {
     if (this.broken) throw new Error('the table is away')
-    if ((this.known.get(of)?.policy?.fetchedAt ?? -1) < policy.fetchedAt)
-      this.known.set(of, { policy, failure: null })
+    if ((this.states.get(domainName)?.policy?.fetchedAt ?? -1) < policy.fetchedAt)
+      this.states.set(domainName, { policy, failure: null })
   }
 
-  async saveFailure(of: string, failure: FailedFetch): Promise<void> {
+  async saveFailure(domainName: string, failure: FailedFetch): Promise<void> {
     if (this.broken) throw new Error('the table is away')
-    this.known.set(of, { policy: this.known.get(of)?.policy ?? null, failure })
+    this.states.set(domainName, { policy: this.states.get(domainName)?.policy ?? null, failure })
   }
 }
 
@@ -58,11 +58,11 @@ let clock: number
 let answer: Answering
 let txt: string[]
 let dnsFails: string | null
-let shelf: Shelf
+let store: MemoryPolicyStore
 let host: PolicyHost
 let unrelated: PolicyHost
-let troubles: PolicyFault[]
-let asked: string[]
+let policyFaults: PolicyFault[]
+let queries: string[]
 let address: string
 
 before(async () => {
@@ -79,25 +79,25 @@ beforeEach(() => {
   clock = begin
   txt = ['v=STSv1; id=a1;']
   dnsFails = null
-  shelf = new Shelf()
-  troubles = []
-  asked = []
+  store = new MemoryPolicyStore()
+  policyFaults = []
+  queries = []
   address = host.address
   host.requests.length = 0
-  serves({})
+  servePolicy({})
 })
 
-const serves = (fields: Parameters<typeof policyText>[0]) => {
+const servePolicy = (fields: Parameters<typeof policyText>[0]) => {
   answer = plainText(policyText(fields))
 }
-const fails = (status = 503) => {
+const failPolicyHost = (status = 503) => {
   answer = (_, response) => response.writeHead(status).end()
 }
-/** Withholds every response until released. */
-function holdsBack(): { begun: Promise<unknown>; release(text: string): void } {
+/** Holds every response until `release` is called. */
+function holdResponses(): { fetchStarted: Promise<unknown>; release(text: string): void } {
   const waiting: ServerResponse[] = []
   let begin = () => {}
-  const begun = new Promise<void>((resolve) => {
+  const fetchStarted = new Promise<void>((resolve) => {
     begin = resolve
   })
   answer = (_, response) => {
@@ -105,20 +105,20 @@ function holdsBack(): { begun: Promise<unknown>; release(text: string): void } {
     begin()
   }
   return {
-    begun: within(10_000, begun, 'the fetch'),
+    fetchStarted: within(10_000, fetchStarted, 'the fetch'),
     release(text) {
       for (const response of waiting) response.setHeader('Content-Type', 'text/plain').end(text)
     },
   }
 }
 
-/** A worker with its own cache. */
+/** Creates a worker with its own cache. */
 function worker(): MtaStsSource {
   return new MtaStsSource({
-    store: shelf,
+    store: store,
     resolver: {
       query: (name, type, signal) => {
-        asked.push(`${type} ${name}`)
+        queries.push(`${type} ${name}`)
         const zone = {
           txt: { [`_mta-sts.${domain}`]: txt },
           a: { [`mta-sts.${domain}`]: [address], 'mta-sts.sub.partner.example': [address] },
@@ -129,38 +129,38 @@ function worker(): MtaStsSource {
     },
     privateNetworks: ['127.0.0.0/8'],
     now: () => new Date(clock),
-    onFault: (trouble) => troubles.push(trouble),
+    onFault: (fault) => policyFaults.push(fault),
   })
 }
 
-const ask = (source: MtaStsSource, of = domain, signal = AbortSignal.timeout(20_000)) =>
-  source.policyFor(of, signal)
+const ask = (source: MtaStsSource, domainName = domain, signal = AbortSignal.timeout(20_000)) =>
+  source.policyFor(domainName, signal)
 
 const faultOf = (mtaSts: MtaStsState): string | null => mtaSts.fault?.result ?? null
 
 /** Returns `enforce a1`, `none`, or the fault's result. */
-const shown = (mtaSts: MtaStsState): string => {
+const describeState = (mtaSts: MtaStsState): string => {
   if (mtaSts.kind === 'Policy') return `${mtaSts.policy.mode} ${mtaSts.policy.id}`
   return mtaSts.kind === 'Unknown' ? 'unknown' : (mtaSts.fault?.result ?? 'none')
 }
 
 describe('a domain without a policy', () => {
-  for (const [what, records] of [
+  for (const [title, records] of [
     ['has no record', []],
     ['has two records', ['v=STSv1; id=a1', 'v=STSv1; id=b2']],
     ['has a broken record', ['v=STSv1; id=a-1']],
     ['has other records', ['v=spf1 -all']],
   ] as const)
-    it(what, async () => {
+    it(title, async () => {
       txt = [...records]
       assert.deepEqual(await ask(worker()), noMtaSts)
       assert.equal(host.requests.length, 0)
-      assert.deepEqual(asked, ['TXT _mta-sts.partner.example'])
+      assert.deepEqual(queries, ['TXT _mta-sts.partner.example'])
     })
 
   it('is queried under its own name only', async () => {
     assert.deepEqual(await ask(worker(), 'sub.partner.example'), noMtaSts)
-    assert.deepEqual(asked, ['TXT _mta-sts.sub.partner.example'])
+    assert.deepEqual(queries, ['TXT _mta-sts.sub.partner.example'])
   })
 
   it('is read from the table once in five minutes', async () => {
@@ -170,23 +170,23 @@ describe('a domain without a policy', () => {
       await ask(source)
       clock += minute
     }
-    assert.equal(shelf.reads, 1)
-    assert.equal(asked.length, 5)
+    assert.equal(store.reads, 1)
+    assert.equal(queries.length, 5)
     await ask(source)
-    assert.equal(shelf.reads, 2)
+    assert.equal(store.reads, 2)
   })
 
   for (const name of ['[192.0.2.1]', '', `${'a.'.repeat(122)}example`, 'a b.example', '127.0.0.1'])
     it(`is not queried for "${name.slice(0, 20)}"`, async () => {
       assert.deepEqual(await ask(worker(), name), noMtaSts)
-      assert.deepEqual(asked, [])
+      assert.deepEqual(queries, [])
     })
 })
 
 describe('an announced policy', () => {
   for (const mode of ['enforce', 'testing', 'none'] as const)
     it(`is fetched, stored and used: ${mode}`, async () => {
-      serves({ mode, mx: ['mx.partner.example', '*.backup.example'] })
+      servePolicy({ mode, mx: ['mx.partner.example', '*.backup.example'] })
       const source = worker()
       const expected: MtaStsState = {
         kind: 'Policy',
@@ -197,32 +197,32 @@ describe('an announced policy', () => {
       assert.deepEqual(await ask(source, 'Partner.Example.'), expected)
       assert.deepEqual(await ask(worker()), expected)
       assert.equal(host.requests.length, 1)
-      assert.equal(shelf.reads, 3, 'before the fetch, at its beginning, and by the other worker')
-      assert.deepEqual(shelf.known.get(domain)?.policy, {
+      assert.equal(store.reads, 3, 'before the fetch, at its beginning, and by the other worker')
+      assert.deepEqual(store.states.get(domain)?.policy, {
         ...expected.policy,
         fetchedAt: clock,
         validUntil: clock + week * 1000,
       })
-      assert.deepEqual(troubles, [])
+      assert.deepEqual(policyFaults, [])
     })
 
   it('is fetched once for concurrent calls', async () => {
     const source = worker()
     const all = await Promise.all(Array.from({ length: 20 }, () => ask(source)))
-    assert.deepEqual([...new Set(all.map(shown))], ['enforce a1'])
+    assert.deepEqual([...new Set(all.map(describeState))], ['enforce a1'])
     assert.equal(host.requests.length, 1)
   })
 
   it('with max_age 0 is fetched each time', async () => {
-    serves({ maxAge: 0 })
+    servePolicy({ maxAge: 0 })
     const source = worker()
-    assert.equal(shown(await ask(source)), 'enforce a1')
-    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'enforce a1')
     assert.equal(host.requests.length, 2)
   })
 
-  const faults: [what: string, arrange: () => void, result: string, said: RegExp][] = [
-    ['its host answers 404', () => fails(404), 'sts-policy-fetch-error', /answered 404/],
+  const faults: [title: string, arrange: () => void, result: string, detail: RegExp][] = [
+    ['its host answers 404', () => failPolicyHost(404), 'sts-policy-fetch-error', /answered 404/],
     [
       'its host is private',
       () => {
@@ -247,85 +247,85 @@ describe('an announced policy', () => {
       'sts-policy-invalid',
       /Line 1 is not a field/,
     ],
-    ['it has no mx', () => serves({ mx: [] }), 'sts-policy-invalid', /no mx/],
+    ['it has no mx', () => servePolicy({ mx: [] }), 'sts-policy-invalid', /no mx/],
   ]
-  for (const [what, arrange, result, said] of faults)
-    it(`cannot be fetched: ${what}`, async () => {
+  for (const [title, arrange, result, expectedDetail] of faults)
+    it(`cannot be fetched: ${title}`, async () => {
       arrange()
-      const found = await ask(worker())
-      assert.equal(shown(found), result)
-      assert.match(found.kind === 'None' ? (found.fault?.detail ?? '') : '', said)
-      assert.equal(troubles.length, 1)
-      assert.equal(troubles[0]?.domain, domain)
-      assert.equal(troubles[0]?.activeMode, null)
-      assert.match(troubles[0]?.detail ?? '', said)
+      const mtaSts = await ask(worker())
+      assert.equal(describeState(mtaSts), result)
+      assert.match(mtaSts.kind === 'None' ? (mtaSts.fault?.detail ?? '') : '', expectedDetail)
+      assert.equal(policyFaults.length, 1)
+      assert.equal(policyFaults[0]?.domain, domain)
+      assert.equal(policyFaults[0]?.activeMode, null)
+      assert.match(policyFaults[0]?.detail ?? '', expectedDetail)
     })
 
   it('is not fetched again by any worker for five minutes after a failure', async () => {
-    fails()
+    failPolicyHost()
     const source = worker()
     for (let n = 0; n < 5; n += 1) {
-      assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
-      assert.equal(shown(await ask(worker())), 'sts-policy-fetch-error')
+      assert.equal(describeState(await ask(source)), 'sts-policy-fetch-error')
+      assert.equal(describeState(await ask(worker())), 'sts-policy-fetch-error')
       clock += minute
     }
     assert.equal(host.requests.length, 1)
-    serves({})
-    assert.equal(shown(await ask(worker())), 'enforce a1')
-    assert.equal(shown(await ask(source)), 'enforce a1')
+    servePolicy({})
+    assert.equal(describeState(await ask(worker())), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'enforce a1')
     assert.equal(host.requests.length, 2)
   })
 
   it('with another id is fetched a minute after a failure', async () => {
-    fails()
+    failPolicyHost()
     const source = worker()
     await ask(source)
-    serves({})
+    servePolicy({})
     txt = ['v=STSv1; id=b2']
-    assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
+    assert.equal(describeState(await ask(source)), 'sts-policy-fetch-error')
     clock += minute
-    assert.equal(shown(await ask(source)), 'enforce b2')
+    assert.equal(describeState(await ask(source)), 'enforce b2')
     assert.equal(host.requests.length, 2)
   })
 
   it('does not delay an attempt beyond its limit, and is available for the next', async () => {
-    const { begun, release } = holdsBack()
+    const { fetchStarted, release } = holdResponses()
     const source = worker()
     const attempt = new AbortController()
-    const asking = ask(source, domain, attempt.signal)
-    await begun
+    const pendingState = ask(source, domain, attempt.signal)
+    await fetchStarted
     attempt.abort()
-    const found = await asking
-    assert.equal(shown(found), 'sts-policy-fetch-error')
+    const mtaSts = await pendingState
+    assert.equal(describeState(mtaSts), 'sts-policy-fetch-error')
     release(policyText())
     await source.waitForPending(5_000)
-    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'enforce a1')
     assert.equal(host.requests.length, 1)
   })
 
   it('may exist although DNS fails, which matters for REQUIRETLS', async () => {
     dnsFails = 'ESERVFAIL'
-    const found = await ask(worker())
-    assert.equal(shown(found), 'sts-policy-fetch-error')
+    const mtaSts = await ask(worker())
+    assert.equal(describeState(mtaSts), 'sts-policy-fetch-error')
     assert.match(
-      found.kind === 'None' ? (found.fault?.detail ?? '') : '',
+      mtaSts.kind === 'None' ? (mtaSts.fault?.detail ?? '') : '',
       /_mta-sts.partner.example: ESERVFAIL/,
     )
     assert.equal(host.requests.length, 0)
   })
 })
 
-describe('a policy in force', () => {
+describe('an active policy', () => {
   let source: MtaStsSource
   beforeEach(async () => {
     source = worker()
-    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'enforce a1')
     host.requests.length = 0
-    troubles.length = 0
+    policyFaults.length = 0
     clock += minute
   })
 
-  const suppressed: [what: string, arrange: () => void, said: RegExp, fault: string | null][] = [
+  const suppressed: [title: string, arrange: () => void, detail: RegExp, fault: string | null][] = [
     [
       'its record is missing',
       () => {
@@ -346,7 +346,7 @@ describe('a policy in force', () => {
       'DNS is silent',
       () => {
         dnsFails = 'ETIMEOUT'
-        fails()
+        failPolicyHost()
       },
       /ETIMEOUT/,
       'sts-policy-fetch-error',
@@ -355,22 +355,22 @@ describe('a policy in force', () => {
       'the record is bogus',
       () => {
         dnsFails = 'BOGUS'
-        fails()
+        failPolicyHost()
       },
       /ESERVFAIL/,
       'sts-policy-fetch-error',
     ],
     [
-      'a new one is announced, and its host is unreachable',
+      'a new policy is announced, and its host is unreachable',
       () => {
         txt = ['v=STSv1; id=b2']
-        fails()
+        failPolicyHost()
       },
       /answered 503/,
       'sts-policy-fetch-error',
     ],
     [
-      "a new one is announced, and its host has a stranger's certificate",
+      'a new policy is announced, and its host has a certificate for another name',
       () => {
         txt = ['v=STSv1; id=b2']
         address = unrelated.address
@@ -379,7 +379,7 @@ describe('a policy in force', () => {
       'sts-webpki-invalid',
     ],
     [
-      'a new one is announced, and is invalid',
+      'a new policy is announced, and is invalid',
       () => {
         txt = ['v=STSv1; id=b2']
         answer = plainText('<html>')
@@ -388,87 +388,87 @@ describe('a policy in force', () => {
       'sts-policy-invalid',
     ],
   ]
-  for (const [what, arrange, said, fault] of suppressed)
-    it(`applies until its end, although ${what}`, async () => {
+  for (const [title, arrange, expectedDetail, fault] of suppressed)
+    it(`applies until it expires, although ${title}`, async () => {
       arrange()
-      for (const worked of [source, worker()]) {
-        const found = await ask(worked)
-        assert.equal(shown(found), 'enforce a1')
-        assert.equal(faultOf(found), fault)
-        await worked.waitForPending(5_000)
+      for (const testedSource of [source, worker()]) {
+        const mtaSts = await ask(testedSource)
+        assert.equal(describeState(mtaSts), 'enforce a1')
+        assert.equal(faultOf(mtaSts), fault)
+        await testedSource.waitForPending(5_000)
       }
-      assert.match(troubles[0]?.detail ?? '', said)
-      assert.equal(troubles[0]?.activeMode, 'enforce')
+      assert.match(policyFaults[0]?.detail ?? '', expectedDetail)
+      assert.equal(policyFaults[0]?.activeMode, 'enforce')
       clock = begin + week * 1000 - 1
-      assert.equal(shown(await ask(source)), 'enforce a1')
+      assert.equal(describeState(await ask(source)), 'enforce a1')
       await source.waitForPending(5_000)
       clock += 1
-      assert.notEqual(shown(await ask(source)), 'enforce a1')
+      assert.notEqual(describeState(await ask(source)), 'enforce a1')
       await source.waitForPending(5_000)
     })
 
   it('expires: without a record to none, without its host to a fault', async () => {
     clock = begin + week * 1000
-    fails()
-    assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
+    failPolicyHost()
+    assert.equal(describeState(await ask(source)), 'sts-policy-fetch-error')
     txt = []
     assert.deepEqual(await ask(source), noMtaSts)
   })
 
   it('is replaced within the attempt when another id is announced', async () => {
     txt = ['v=STSv1; id=b2']
-    serves({ mx: ['mx.new.example'] })
-    const found = await ask(source)
-    assert.deepEqual(found.kind === 'Policy' && found.policy.mx, ['mx.new.example'])
-    assert.equal(shown(found), 'enforce b2')
+    servePolicy({ mx: ['mx.new.example'] })
+    const mtaSts = await ask(source)
+    assert.deepEqual(mtaSts.kind === 'Policy' && mtaSts.policy.mx, ['mx.new.example'])
+    assert.equal(describeState(mtaSts), 'enforce b2')
     assert.equal(host.requests.length, 1)
   })
 
   it('is replaced by the policy that another worker has fetched', async () => {
     txt = ['v=STSv1; id=b2']
-    assert.equal(shown(await ask(worker())), 'enforce b2')
-    assert.equal(shown(await ask(source)), 'enforce b2')
+    assert.equal(describeState(await ask(worker())), 'enforce b2')
+    assert.equal(describeState(await ask(source)), 'enforce b2')
     assert.equal(host.requests.length, 1)
   })
 
-  it('is used when the new one is late, and replaced for the next attempt', async () => {
+  it('is used when the new policy is late, and replaced for the next attempt', async () => {
     txt = ['v=STSv1; id=b2']
-    const { begun, release } = holdsBack()
+    const { fetchStarted, release } = holdResponses()
     const attempt = new AbortController()
-    const asking = ask(source, domain, attempt.signal)
-    await begun
+    const pendingState = ask(source, domain, attempt.signal)
+    await fetchStarted
     attempt.abort()
-    assert.equal(shown(await asking), 'enforce a1')
+    assert.equal(describeState(await pendingState), 'enforce a1')
     release(policyText({ mode: 'testing' }))
     await source.waitForPending(5_000)
-    assert.equal(shown(await ask(source)), 'testing b2')
+    assert.equal(describeState(await ask(source)), 'testing b2')
     assert.equal(host.requests.length, 1)
   })
 
   it('ends with mode none', async () => {
     txt = ['v=STSv1; id=b2']
-    serves({ mode: 'none', mx: [], maxAge: 86_400 })
-    assert.equal(shown(await ask(source)), 'none b2')
+    servePolicy({ mode: 'none', mx: [], maxAge: 86_400 })
+    assert.equal(describeState(await ask(source)), 'none b2')
     txt = []
-    assert.equal(shown(await ask(source)), 'none b2')
+    assert.equal(describeState(await ask(source)), 'none b2')
     clock += day
     assert.deepEqual(await ask(source), noMtaSts)
-    assert.deepEqual(troubles, [], 'an orderly end is no trouble')
+    assert.deepEqual(policyFaults, [], 'the end of a policy in mode none is not a fault')
   })
 
   it('is renewed after a day without delaying the attempt', async () => {
     clock += day
-    const { begun, release } = holdsBack()
-    assert.equal(shown(await ask(source)), 'enforce a1')
-    await begun
-    assert.equal(shown(await ask(source)), 'enforce a1')
-    serves({})
+    const { fetchStarted, release } = holdResponses()
+    assert.equal(describeState(await ask(source)), 'enforce a1')
+    await fetchStarted
+    assert.equal(describeState(await ask(source)), 'enforce a1')
+    servePolicy({})
     release(policyText({ mx: ['mx.new.example'] }))
     await source.waitForPending(5_000)
     assert.equal(host.requests.length, 1)
-    assert.equal(shelf.known.get(domain)?.policy?.validUntil, clock + week * 1000)
-    const found = await ask(source)
-    assert.deepEqual(found.kind === 'Policy' && found.policy.mx, ['mx.new.example'])
+    assert.equal(store.states.get(domain)?.policy?.validUntil, clock + week * 1000)
+    const mtaSts = await ask(source)
+    assert.deepEqual(mtaSts.kind === 'Policy' && mtaSts.policy.mx, ['mx.new.example'])
     assert.equal(host.requests.length, 1)
   })
 
@@ -485,7 +485,7 @@ describe('a policy in force', () => {
   })
 
   it('that another worker renewed does not expire in an older cache', async () => {
-    serves({ maxAge: 240 })
+    servePolicy({ maxAge: 240 })
     txt = ['v=STSv1; id=b2']
     clock = begin
     const [one, other] = [worker(), worker()]
@@ -497,18 +497,18 @@ describe('a policy in force', () => {
     await one.waitForPending(5_000)
     clock = begin + 240_000
     txt = []
-    assert.equal(shown(await ask(other)), 'enforce b2')
+    assert.equal(describeState(await ask(other)), 'enforce b2')
     clock += 2 * minute
     assert.deepEqual(await ask(other), noMtaSts)
-    const { reads } = shelf
+    const { reads } = store
     assert.deepEqual(await ask(other), noMtaSts)
-    assert.equal(shelf.reads, reads)
+    assert.equal(store.reads, reads)
   })
 
-  it('is renewed by one worker also for those with an older cache', async () => {
+  it('is renewed by one worker also for workers with an older cache', async () => {
     const other = worker()
     clock = begin + day - minute
-    assert.equal(shown(await ask(other)), 'enforce a1')
+    assert.equal(describeState(await ask(other)), 'enforce a1')
     clock += minute
     await ask(source)
     await source.waitForPending(5_000)
@@ -531,24 +531,24 @@ describe('a policy in force', () => {
 
   it('applies while its renewal fails, with a retry and a log message every five minutes', async () => {
     clock += day
-    fails()
+    failPolicyHost()
     for (let n = 0; n < 10; n += 1) {
-      const found = await ask(source)
-      assert.equal(shown(found), 'enforce a1')
-      assert.equal(faultOf(found), n === 0 ? null : 'sts-policy-fetch-error')
+      const mtaSts = await ask(source)
+      assert.equal(describeState(mtaSts), 'enforce a1')
+      assert.equal(faultOf(mtaSts), n === 0 ? null : 'sts-policy-fetch-error')
       await source.waitForPending(5_000)
       clock += minute
     }
     assert.equal(host.requests.length, 2)
-    serves({})
+    servePolicy({})
     await ask(source)
     await source.waitForPending(5_000)
     assert.equal(faultOf(await ask(source)), null)
     assert.deepEqual(
-      troubles.map(({ activeMode }) => activeMode),
+      policyFaults.map(({ activeMode }) => activeMode),
       ['enforce', 'enforce'],
     )
-    assert.equal(shelf.known.get(domain)?.policy?.id, 'a1')
+    assert.equal(store.states.get(domain)?.policy?.id, 'a1')
   })
 
   it('is logged once an hour while it is suppressed', async () => {
@@ -557,86 +557,90 @@ describe('a policy in force', () => {
       await ask(source)
       clock += 10 * minute
     }
-    assert.equal(troubles.length, 2)
+    assert.equal(policyFaults.length, 2)
   })
 
-  it('is cached while the table fails, and fetched by workers without it', async () => {
-    shelf.broken = true
+  it('is cached while the table fails, and fetched by workers that have not cached it', async () => {
+    store.broken = true
     clock += hour
-    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'enforce a1')
     txt = []
-    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'enforce a1')
     txt = ['v=STSv1; id=a1']
     assert.equal(host.requests.length, 0)
-    assert.equal(shown(await ask(worker())), 'enforce a1')
+    assert.equal(describeState(await ask(worker())), 'enforce a1')
     assert.equal(host.requests.length, 1)
-    assert.ok(troubles.some(({ detail }) => /cannot be written to the table: the table is away/.test(detail)))
+    assert.ok(
+      policyFaults.some(({ detail }) => /cannot be written to the table: the table is away/.test(detail)),
+    )
   })
 })
 
 describe('a table that fails', () => {
-  it("does not affect fetched policies and each worker's cache of failures", async () => {
-    shelf.broken = true
-    fails()
+  it("does not affect fetched policies or each worker's cache of failures", async () => {
+    store.broken = true
+    failPolicyHost()
     const source = worker()
-    for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'unknown')
+    for (let n = 0; n < 3; n += 1) assert.equal(describeState(await ask(source)), 'unknown')
     assert.equal(host.requests.length, 1)
-    assert.ok(troubles.some(({ detail }) => /cannot be read from the table: the table is away/.test(detail)))
+    assert.ok(
+      policyFaults.some(({ detail }) => /cannot be read from the table: the table is away/.test(detail)),
+    )
     clock += 5 * minute
-    serves({})
-    for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'enforce a1')
+    servePolicy({})
+    for (let n = 0; n < 3; n += 1) assert.equal(describeState(await ask(source)), 'enforce a1')
     assert.equal(host.requests.length, 2)
   })
 })
 
 describe('while the table fails, a worker with an empty cache', () => {
-  const kept = async () => {
-    serves({})
-    assert.equal(shown(await ask(worker())), 'enforce a1')
-    shelf.broken = true
+  const storePolicyThenBreak = async () => {
+    servePolicy({})
+    assert.equal(describeState(await ask(worker())), 'enforce a1')
+    store.broken = true
   }
 
-  it('does not treat a suppressed record as no policy', async () => {
-    await kept()
+  it('does not conclude from a suppressed record that no policy exists', async () => {
+    await storePolicyThenBreak()
     txt = []
-    assert.equal(shown(await ask(worker())), 'unknown')
+    assert.equal(describeState(await ask(worker())), 'unknown')
   })
 
-  it('does not treat a silent name server as no policy', async () => {
-    await kept()
+  it('does not conclude from a silent name server that no policy exists', async () => {
+    await storePolicyThenBreak()
     dnsFails = 'ETIMEOUT'
-    assert.equal(shown(await ask(worker())), 'unknown')
+    assert.equal(describeState(await ask(worker())), 'unknown')
   })
 
   it('uses an announced policy that it can fetch', async () => {
-    await kept()
-    assert.equal(shown(await ask(worker())), 'enforce a1')
+    await storePolicyThenBreak()
+    assert.equal(describeState(await ask(worker())), 'enforce a1')
   })
 
   it('notices when the table works again', async () => {
-    await kept()
+    await storePolicyThenBreak()
     txt = []
     const source = worker()
-    assert.equal(shown(await ask(source)), 'unknown')
-    shelf.broken = false
-    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await ask(source)), 'unknown')
+    store.broken = false
+    assert.equal(describeState(await ask(source)), 'enforce a1')
   })
 })
 
 describe('two concurrent workers', () => {
-  it('leave the policy whose fetch began later', async () => {
+  it('store the policy whose fetch began later', async () => {
     const [slow, quick] = [worker(), worker()]
-    const { begun, release } = holdsBack()
+    const { fetchStarted, release } = holdResponses()
     const older = ask(slow)
-    await begun
+    await fetchStarted
     clock += 1_000
     txt = ['v=STSv1; id=b2']
-    serves({ mx: ['mx.new.example'] })
-    assert.equal(shown(await ask(quick)), 'enforce b2')
+    servePolicy({ mx: ['mx.new.example'] })
+    assert.equal(describeState(await ask(quick)), 'enforce b2')
     release(policyText())
-    assert.equal(shown(await older), 'enforce a1')
-    assert.equal(shelf.known.get(domain)?.policy?.id, 'b2')
-    assert.equal(shown(await ask(slow)), 'enforce b2')
+    assert.equal(describeState(await older), 'enforce a1')
+    assert.equal(store.states.get(domain)?.policy?.id, 'b2')
+    assert.equal(describeState(await ask(slow)), 'enforce b2')
     assert.equal(host.requests.length, 2)
   })
 })
@@ -644,12 +648,12 @@ describe('two concurrent workers', () => {
 describe('the end of a batch', () => {
   it('waits for pending fetches only, up to its limit', async () => {
     const source = worker()
-    await within(5_000, source.waitForPending(60_000), 'the end with nothing under way')
-    const { begun, release } = holdsBack()
-    const asking = ask(source)
-    await begun
-    await within(5_000, source.waitForPending(50), 'the end with a fetch under way')
+    await within(5_000, source.waitForPending(60_000), 'the end without a pending fetch')
+    const { fetchStarted, release } = holdResponses()
+    const pendingState = ask(source)
+    await fetchStarted
+    await within(5_000, source.waitForPending(50), 'the end with a pending fetch')
     release(policyText())
-    assert.equal(shown(await asking), 'enforce a1')
+    assert.equal(describeState(await pendingState), 'enforce a1')
   })
 })

@@ -13,7 +13,7 @@ const hour = 3_600_000
 const day = 86_400_000
 const begin = Date.parse('2026-11-25T00:00:00Z')
 
-const kept = (fields: Partial<StoredPolicy> = {}): StoredPolicy => {
+const storedPolicy = (fields: Partial<StoredPolicy> = {}): StoredPolicy => {
   const { maxAge = 604_800, fetchedAt = begin } = fields
   const validUntil = fetchedAt + maxAge * 1000
   return { id: 'a1', mode: 'enforce', mx: ['mx.partner.example'], maxAge, fetchedAt, validUntil, ...fields }
@@ -41,10 +41,10 @@ describe('a stored policy', () => {
     [60, 30_000, true, true],
     [0, 0, false, true],
   ]
-  for (const [maxAge, age, inForce, due] of rows)
-    it(`of ${maxAge} s, ${age} ms old, ${inForce ? 'applies' : 'has expired'}${due ? ' and is renewed' : ''}`, () => {
-      const policy = kept({ maxAge })
-      assert.deepEqual([isValid(policy, begin + age), isRenewalDue(policy, begin + age)], [inForce, due])
+  for (const [maxAge, age, isActive, isDue] of rows)
+    it(`of ${maxAge} s, ${age} ms old, ${isActive ? 'applies' : 'has expired'}${isDue ? ' and is renewed' : ''}`, () => {
+      const policy = storedPolicy({ maxAge })
+      assert.deepEqual([isValid(policy, begin + age), isRenewalDue(policy, begin + age)], [isActive, isDue])
     })
 })
 
@@ -60,12 +60,13 @@ describe('after a failed fetch', () => {
     it(`${id === 'a1' ? 'the same' : 'another'} id is ${paused ? 'not fetched' : 'fetched'} ${age} ms later`, () =>
       assert.equal(isRetryPaused(failed(), id, begin + age), paused))
 
-  it('without a failure, nothing waits', () => assert.equal(isRetryPaused(null, 'a1', begin), false))
+  it('an id without a failure is fetched immediately', () =>
+    assert.equal(isRetryPaused(null, 'a1', begin), false))
 })
 
 describe('the states of two workers', () => {
-  const older = kept()
-  const newer = kept({ id: 'b2', fetchedAt: begin + hour })
+  const older = storedPolicy()
+  const newer = storedPolicy({ id: 'b2', fetchedAt: begin + hour })
   const early = failed({ at: begin - hour })
   const between = failed({ at: begin + 1 })
   const late = failed({ at: begin + 2 * hour })
@@ -99,42 +100,42 @@ describe('the states of two workers', () => {
       { policy: older, failure: null },
     ],
   ] as const
-  for (const [index, [one, other, expected]] of rows.entries())
-    it(`merge into the later policy and failure (${index})`, () => {
-      assert.deepEqual(mergeLater(one, other), expected)
-      assert.deepEqual(mergeLater(other, one), expected)
+  for (const [index, [first, second, expected]] of rows.entries())
+    it(`merge into the later policy and failure (case ${index})`, () => {
+      assert.deepEqual(mergeLater(first, second), expected)
+      assert.deepEqual(mergeLater(second, first), expected)
     })
 })
 
 describe('the cache', () => {
-  const known = { policy: kept(), failure: null }
+  const state = { policy: storedPolicy(), failure: null }
 
   it('is fresh for five minutes, and keeps the state after that', () => {
     const cached = new PolicyCache()
-    cached.set('a.example', known, begin)
-    assert.equal(cached.getFresh('a.example', begin + 5 * minute - 1), known)
+    cached.set('a.example', state, begin)
+    assert.equal(cached.getFresh('a.example', begin + 5 * minute - 1), state)
     assert.equal(cached.getFresh('a.example', begin + 5 * minute), null)
-    assert.equal(cached.getLast('a.example'), known)
+    assert.equal(cached.getLast('a.example'), state)
     assert.equal(cached.getLast('b.example'), emptyDomainState)
   })
 
   it('holds the thousand domains used last', () => {
     const cached = new PolicyCache()
-    for (let n = 0; n < 1_000; n += 1) cached.set(`${n}.example`, known, begin)
-    cached.set('0.example', known, begin)
-    for (let n = 1_000; n < 1_999; n += 1) cached.set(`${n}.example`, known, begin)
-    assert.equal(cached.getFresh('0.example', begin), known)
+    for (let n = 0; n < 1_000; n += 1) cached.set(`${n}.example`, state, begin)
+    cached.set('0.example', state, begin)
+    for (let n = 1_000; n < 1_999; n += 1) cached.set(`${n}.example`, state, begin)
+    assert.equal(cached.getFresh('0.example', begin), state)
     assert.equal(cached.getFresh('999.example', begin), null)
-    assert.equal(cached.getFresh('1000.example', begin), known)
+    assert.equal(cached.getFresh('1000.example', begin), state)
   })
 
   it('holds no policy of unlimited size', () => {
     const cached = new PolicyCache()
     const mx = Array.from({ length: 101 }, (_, n) => `mx${n}.example`)
-    cached.set('a.example', known, begin)
-    cached.set('a.example', { policy: kept({ mx }), failure: null }, begin)
+    cached.set('a.example', state, begin)
+    cached.set('a.example', { policy: storedPolicy({ mx }), failure: null }, begin)
     assert.equal(cached.getFresh('a.example', begin), null)
-    cached.set('a.example', { policy: kept({ mx: mx.slice(1) }), failure: null }, begin)
+    cached.set('a.example', { policy: storedPolicy({ mx: mx.slice(1) }), failure: null }, begin)
     assert.equal(cached.getFresh('a.example', begin)?.policy?.mx.length, 100)
   })
 })

@@ -32,19 +32,19 @@ const checker = (store: RevocationStore = noStore) =>
 
 const issue = async () => (await authority.issue({ names: ['mx.bank.example'] })).cert
 
-const asked = (cert: string) => ({
+const questionOf = (cert: string) => ({
   chain: certificatesIn(cert).map((pem) => new X509Certificate(pem)),
   anchors: [new X509Certificate(authority.root.ca)],
   at: now(),
 })
 
-function memory(): RevocationStore & { kept: Map<string, CachedSource> } {
-  const kept = new Map<string, CachedSource>()
+function memoryStore(): RevocationStore & { results: Map<string, CachedSource> } {
+  const results = new Map<string, CachedSource>()
   const nameOf = ({ fingerprint, kind, url }: SourceKey) => `${fingerprint} ${kind} ${url}`
   return {
-    kept,
-    read: async (key) => kept.get(nameOf(key)) ?? null,
-    save: async (key, source) => void kept.set(nameOf(key), source),
+    results,
+    read: async (key) => results.get(nameOf(key)) ?? null,
+    save: async (key, source) => void results.set(nameOf(key), source),
   }
 }
 
@@ -54,24 +54,24 @@ const said = ({ certificates }: CheckedChain): string[] =>
 
 describe('A chain', () => {
   it('is good when the responder of each certificate below the root confirms it', async () => {
-    const found = await checker().check(asked(await issue()))
-    assert.equal(found.status, 'Good')
-    assert.deepEqual(said(found), ['Ocsp Good', 'Ocsp Good'])
+    const result = await checker().check(questionOf(await issue()))
+    assert.equal(result.status, 'Good')
+    assert.deepEqual(said(result), ['Ocsp Good', 'Ocsp Good'])
     assert.deepEqual(authority.requests.sort(), ['POST /issuing/ocsp', 'POST /root/ocsp'])
   })
 
-  it('is revoked when its leaf is, with name, time and reason', async () => {
+  it('is revoked when its leaf is revoked, with name, time and reason', async () => {
     const cert = await issue()
     authority.revoke(cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
-    const { status, detail } = await checker().check(asked(cert))
+    const { status, detail } = await checker().check(questionOf(cert))
     assert.equal(status, 'Revoked')
     assert.equal(detail, 'CN=mx.bank.example: revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
   })
 
-  it('is revoked when an intermediate CA is', async () => {
+  it('is revoked when an intermediate CA is revoked', async () => {
     const cert = await issue()
     authority.revoke(authority.intermediate.ca)
-    const { status, detail } = await checker().check(asked(cert))
+    const { status, detail } = await checker().check(questionOf(cert))
     assert.equal(status, 'Revoked')
     assert.match(detail, /^CN=Revocation Issuing: revoked on/)
   })
@@ -81,33 +81,33 @@ describe('A chain', () => {
       authority.setBehaviour({ ocsp })
       const cert = await issue()
       authority.revoke(cert)
-      const found = await checker().check(asked(cert))
-      assert.equal(found.status, 'Revoked')
-      assert.deepEqual(said(found), ['Ocsp Unknown, Crl Revoked', 'Ocsp Unknown, Crl Good'])
+      const result = await checker().check(questionOf(cert))
+      assert.equal(result.status, 'Revoked')
+      assert.deepEqual(said(result), ['Ocsp Unknown, Crl Revoked', 'Ocsp Unknown, Crl Good'])
     })
 
   it('is looked up in CRLs when responders are silent for a second', async (t) => {
     authority.setBehaviour({ ocsp: 'Silent' })
-    const question = asked(await issue())
+    const question = questionOf(await issue())
     const clock = simulateTimeouts(t)
     const checking = checker().check(question)
     await authority.requested(2)
     clock.advance(999)
     assert.deepEqual(authority.requests.sort(), ['POST /issuing/ocsp', 'POST /root/ocsp'])
     clock.advance(1)
-    const found = await within(4_000, checking, 'what CRLs say')
-    assert.equal(found.status, 'Good')
-    assert.deepEqual(said(found), ['Ocsp Unknown, Crl Good', 'Ocsp Unknown, Crl Good'])
+    const result = await within(4_000, checking, 'the status from CRLs')
+    assert.equal(result.status, 'Good')
+    assert.deepEqual(said(result), ['Ocsp Unknown, Crl Good', 'Ocsp Unknown, Crl Good'])
   })
 
-  it("accepts the issuer's delegated responder", async () => {
+  it("is good when the issuer's delegated responder confirms it", async () => {
     authority.setBehaviour({ ocsp: 'Delegated', crl: 'Busy' })
-    assert.equal((await checker().check(asked(await issue()))).status, 'Good')
+    assert.equal((await checker().check(questionOf(await issue()))).status, 'Good')
   })
 
   it('is undetermined when no source has a result, and lists their errors', async () => {
     authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
-    const { status, detail } = await checker().check(asked(await issue()))
+    const { status, detail } = await checker().check(questionOf(await issue()))
     assert.equal(status, 'Unknown')
     assert.equal(
       detail,
@@ -117,7 +117,7 @@ describe('A chain', () => {
 
   it('is undetermined after three seconds when every source is silent', async (t) => {
     authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
-    const question = asked(await issue())
+    const question = questionOf(await issue())
     const clock = simulateTimeouts(t)
     let isOver = false
     const checking = checker()
@@ -135,9 +135,9 @@ describe('A chain', () => {
     assert.equal((await within(4_000, checking, 'the end')).status, 'Unknown')
   })
 
-  it("ends with its caller's signal", async (t) => {
+  it("is checked no longer than its caller's signal allows", async (t) => {
     authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
-    const question = asked(await issue())
+    const question = questionOf(await issue())
     simulateTimeouts(t)
     const caller = new AbortController()
     const checking = checker().check(question, caller.signal)
@@ -146,36 +146,39 @@ describe('A chain', () => {
     assert.equal((await within(4_000, checking, 'the end')).status, 'Unknown')
   })
 
-  it('whose certificates name no source is good', async () => {
+  it('is good when its certificates name no source', async () => {
     const { cert } = await authority.intermediate.issue({ names: ['mx.bank.example'] })
     const [leaf = ''] = certificatesIn(cert)
-    const question = { ...asked(leaf), anchors: [new X509Certificate(authority.intermediate.ca)] }
-    const found = await checker().check(question)
-    assert.deepEqual([found.status, found.detail], ['Good', 'it names no CRL or OCSP responder'])
+    const question = { ...questionOf(leaf), anchors: [new X509Certificate(authority.intermediate.ca)] }
+    const result = await checker().check(question)
+    assert.deepEqual([result.status, result.detail], ['Good', 'it names no CRL or OCSP responder'])
     assert.deepEqual(authority.requests, [])
   })
 
   it('is undetermined when an issuer is missing', async () => {
     const [leaf = ''] = certificatesIn(await issue())
-    const { status, detail } = await checker().check(asked(leaf))
+    const { status, detail } = await checker().check(questionOf(leaf))
     assert.equal(status, 'Unknown')
     assert.match(detail, /its issuer is not known/)
     assert.deepEqual(authority.requests, [])
   })
 
   it('is not checked above its trust anchor', async () => {
-    const question = { ...asked(await issue()), anchors: [new X509Certificate(authority.intermediate.ca)] }
+    const question = {
+      ...questionOf(await issue()),
+      anchors: [new X509Certificate(authority.intermediate.ca)],
+    }
     assert.deepEqual(said(await checker().check(question)), ['Ocsp Good'])
   })
 
-  it('contacts only public and listed addresses', async () => {
+  it('causes requests only to public and listed addresses', async () => {
     const strict = new RevocationChecker({
       resolver: fakeResolver({}),
       privateNetworks: [],
       store: noStore,
       now,
     })
-    const { status, detail } = await strict.check(asked(await issue()))
+    const { status, detail } = await strict.check(questionOf(await issue()))
     assert.equal(status, 'Unknown')
     assert.match(detail, /127\.0\.0\.1 has no address that may be used/)
     assert.deepEqual(authority.requests, [])
@@ -184,132 +187,136 @@ describe('A chain', () => {
 
 describe('A result', () => {
   it('is requested once for concurrent calls', async () => {
-    const one = checker()
-    const question = asked(await issue())
-    await Promise.all(Array.from({ length: 20 }, () => one.check(question)))
+    const worker = checker()
+    const question = questionOf(await issue())
+    await Promise.all(Array.from({ length: 20 }, () => worker.check(question)))
     assert.equal(authority.requests.length, 2)
   })
 
   it('is cached for an hour, then requested again', async () => {
-    const one = checker()
+    const worker = checker()
     const cert = await issue()
-    await one.check(asked(cert))
+    await worker.check(questionOf(cert))
     authority.revoke(cert)
     later = 59 * minute
-    assert.equal((await one.check(asked(cert))).status, 'Good')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Good')
     later = 61 * minute
-    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Revoked')
   })
 
-  it('counts until its end when no newer one is available', async () => {
-    const one = checker(memory())
+  it('is used until it expires when no newer result is available', async () => {
+    const worker = checker(memoryStore())
     const cert = await issue()
     authority.revoke(cert)
-    await one.check(asked(cert))
+    await worker.check(questionOf(cert))
     authority.setBehaviour({ ocsp: 'Unreachable', crl: 'Unreachable' })
     later = 6 * 24 * 60 * minute
-    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Revoked')
     later = 8 * 24 * 60 * minute
-    assert.equal((await one.check(asked(cert))).status, 'Unknown')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Unknown')
   })
 
   it('from before a revocation does not replace the revocation', async () => {
-    const store = memory()
+    const store = memoryStore()
     const cert = await issue()
-    const one = checker(store)
+    const worker = checker(store)
     authority.revoke(cert)
-    await one.check(asked(cert))
+    await worker.check(questionOf(cert))
     authority.unrevoke(cert)
     later = 61 * minute
-    for (const each of [one, checker(store)]) assert.equal((await each.check(asked(cert))).status, 'Revoked')
+    for (const each of [worker, checker(store)])
+      assert.equal((await each.check(questionOf(cert))).status, 'Revoked')
   })
 
   it('replaces an ended certificateHold', async () => {
-    const one = checker()
+    const worker = checker()
     const cert = await issue()
     authority.revoke(cert, { reason: 6 })
-    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Revoked')
     authority.unrevoke(cert)
     later = 61 * minute
-    assert.equal((await one.check(asked(cert))).status, 'Good')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Good')
   })
 
   it('is not lost when the table cannot be read and no source responds', async () => {
-    const store = memory()
+    const store = memoryStore()
     const cert = await issue()
     authority.revoke(cert)
-    await checker(store).check(asked(cert))
+    await checker(store).check(questionOf(cert))
     authority.setBehaviour({ ocsp: 'Unreachable', crl: 'Unreachable' })
     later = 61 * minute
     const unreadable = { ...store, read: async () => Promise.reject(new Error('throttled')) }
-    assert.equal((await checker(unreadable).check(asked(cert))).status, 'Unknown')
-    assert.equal((await checker(store).check(asked(cert))).status, 'Revoked')
+    assert.equal((await checker(unreadable).check(questionOf(cert))).status, 'Unknown')
+    assert.equal((await checker(store).check(questionOf(cert))).status, 'Revoked')
   })
 
   it("of one worker is not replaced by another's missing result", async () => {
-    const store = memory()
+    const store = memoryStore()
     const cert = await issue()
     authority.revoke(cert)
-    const one = checker(store)
-    await one.check(asked(cert))
+    const worker = checker(store)
+    await worker.check(questionOf(cert))
     authority.setBehaviour({ ocsp: 'Unreachable', crl: 'Unreachable' })
     later = 61 * minute
-    store.kept.clear()
-    assert.equal((await checker(store).check(asked(cert))).status, 'Unknown')
-    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+    store.results.clear()
+    assert.equal((await checker(store).check(questionOf(cert))).status, 'Unknown')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Revoked')
   })
 
   it('is shared through the table', async () => {
-    const store = memory()
+    const store = memoryStore()
     const cert = await issue()
-    await checker(store).check(asked(cert))
+    await checker(store).check(questionOf(cert))
     authority.requests.length = 0
-    assert.equal((await checker(store).check(asked(cert))).status, 'Good')
+    assert.equal((await checker(store).check(questionOf(cert))).status, 'Good')
     assert.deepEqual(authority.requests, [])
   })
 
-  it('is found when the table fails', async () => {
+  it('is available when the table fails', async () => {
     const broken = async () => Promise.reject(new Error('no table'))
-    assert.equal((await checker({ read: broken, save: broken }).check(asked(await issue()))).status, 'Good')
+    assert.equal(
+      (await checker({ read: broken, save: broken }).check(questionOf(await issue()))).status,
+      'Good',
+    )
   })
 
   it('that is missing is requested again after five minutes', async () => {
     authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
-    const one = checker()
+    const worker = checker()
     const cert = await issue()
-    await one.check(asked(cert))
+    await worker.check(questionOf(cert))
     authority.requests.length = 0
     authority.setBehaviour({ ocsp: 'Honest' })
     later = 4 * minute
-    assert.equal((await one.check(asked(cert))).status, 'Unknown')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Unknown')
     assert.deepEqual(authority.requests, [])
     later = 6 * minute
-    assert.equal((await one.check(asked(cert))).status, 'Good')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Good')
   })
 
   it('from many CRLs is fetched a few at a time, to limit memory', async () => {
     authority.setBehaviour({ ocsp: 'Busy', crl: 'Silent' })
-    const one = checker()
-    const questions = await Promise.all(Array.from({ length: 8 }, async () => asked(await issue())))
-    const early = questions.map((question) => one.check(question, AbortSignal.timeout(500)))
+    const worker = checker()
+    const questions = await Promise.all(Array.from({ length: 8 }, async () => questionOf(await issue())))
+    const early = questions.map((question) => worker.check(question, AbortSignal.timeout(500)))
     assert.ok((await Promise.all(early)).every(({ status }) => status === 'Unknown'))
     assert.equal(authority.requests.filter((request) => request.startsWith('GET')).length, 3)
     authority.setBehaviour({ crl: 'Honest' })
     authority.release()
-    await one.waitForPending(5_000)
-    for (const question of questions) assert.equal((await one.check(question)).status, 'Good')
+    await worker.waitForPending(5_000)
+    for (const question of questions) assert.equal((await worker.check(question)).status, 'Good')
   })
 
   it('that arrives late is used by the next call', async () => {
     authority.setBehaviour({ ocsp: 'Silent', crl: 'Busy' })
-    const one = checker()
+    const worker = checker()
     const cert = await issue()
-    const early = await one.check(asked(cert), AbortSignal.timeout(50))
+    const early = await worker.check(questionOf(cert), AbortSignal.timeout(50))
     assert.equal(early.status, 'Unknown')
     authority.release()
-    await one.waitForPending(2_000)
+    await worker.waitForPending(2_000)
     authority.requests.length = 0
-    assert.equal((await one.check(asked(cert))).status, 'Good')
+    assert.equal((await worker.check(questionOf(cert))).status, 'Good')
     assert.deepEqual(authority.requests, [])
   })
 })

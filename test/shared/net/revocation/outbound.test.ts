@@ -52,14 +52,14 @@ interface Case {
   tls?: Partial<TlsRequirement>
   options?: Partial<SmtpDeliveryOptions>
   /** TLSA records of the partner. */
-  begun?: (partner: Partner) => void
+  onPartnerStart?: (partner: Partner) => void
 }
 
-interface Sent {
+interface AttemptResult {
   outcome: Outcome
   partner: Partner
   records: SessionRecord[]
-  asked: string[]
+  requests: string[]
 }
 
 /** Each attempt has a new checker. */
@@ -69,12 +69,12 @@ async function send({
   authorities = 'Honest',
   tls,
   options,
-  begun,
-}: Case): Promise<Sent> {
+  onPartnerStart,
+}: Case): Promise<AttemptResult> {
   authority.setBehaviour({ ocsp: authorities, crl: authorities })
   authority.requests.length = 0
   const partner = await startPartner({ tls: identities[certificate] })
-  begun?.(partner)
+  onPartnerStart?.(partner)
   const records: SessionRecord[] = []
   const checker = new RevocationChecker({
     resolver,
@@ -106,13 +106,13 @@ async function send({
     )
     const outcome = outcomes.get(address)
     assert.ok(outcome)
-    return { outcome, partner, records, asked: [...authority.requests] }
+    return { outcome, partner, records, requests: [...authority.requests] }
   } finally {
     await partner.stop()
   }
 }
 
-const nothingWasSent = ({ partner }: Sent) => {
+const nothingWasSent = ({ partner }: AttemptResult) => {
   assert.deepEqual(partner.received, [])
   assert.ok(!partner.commands.some((command) => /^(MAIL|RCPT|DATA)/.test(command)), partner.commands.join())
 }
@@ -120,19 +120,19 @@ const nothingWasSent = ({ partner }: Sent) => {
 describe('A next hop', () => {
   for (const revocationCheck of ['SoftFail', 'HardFail'] as const) {
     it(`with a revoked certificate gets nothing under ${revocationCheck}`, async () => {
-      const sent = await send({ certificate: 'revoked', revocationCheck })
-      assert.equal(sent.outcome.outcome, 'TlsNotMet')
+      const attemptResult = await send({ certificate: 'revoked', revocationCheck })
+      assert.equal(attemptResult.outcome.outcome, 'TlsNotMet')
       assert.equal(
-        formatReply(sent.outcome.reply),
+        formatReply(attemptResult.outcome.reply),
         `451 4.7.320 Certificate is revoked: CN=${host}: revoked on 2026-03-04T05:06:07.000Z: keyCompromise`,
       )
-      assert.equal(sent.outcome.tls?.verified, false)
-      assert.equal(sent.outcome.tls?.revocation?.status, 'Revoked')
+      assert.equal(attemptResult.outcome.tls?.verified, false)
+      assert.equal(attemptResult.outcome.tls?.revocation?.status, 'Revoked')
       assert.deepEqual(
-        sent.records.map(({ result }) => result),
+        attemptResult.records.map(({ result }) => result),
         ['certificate-not-trusted'],
       )
-      nothingWasSent(sent)
+      nothingWasSent(attemptResult)
     })
 
     it(`with a good certificate gets the message under ${revocationCheck}`, async () => {
@@ -145,13 +145,17 @@ describe('A next hop', () => {
   }
 
   it('with undetermined revocation gets nothing under HardFail, with the reason', async () => {
-    const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', authorities: 'Busy' })
-    assert.equal(sent.outcome.outcome, 'TlsNotMet')
+    const attemptResult = await send({
+      certificate: 'good',
+      revocationCheck: 'HardFail',
+      authorities: 'Busy',
+    })
+    assert.equal(attemptResult.outcome.outcome, 'TlsNotMet')
     assert.match(
-      formatReply(sent.outcome.reply),
+      formatReply(attemptResult.outcome.reply),
       /^451 4\.7\.320 Cannot determine whether the certificate is revoked: CN=mx\.partner\.example: http:.* The responder answered tryLater/,
     )
-    nothingWasSent(sent)
+    nothingWasSent(attemptResult)
   })
 
   it('with undetermined revocation gets the message under SoftFail, and the trace shows it', async () => {
@@ -169,8 +173,8 @@ describe('A next hop', () => {
       certificate: 'good',
       revocationCheck: 'SoftFail',
       authorities: 'Silent',
-      begun: (begun) => {
-        partner = begun
+      onPartnerStart: (onPartnerStart) => {
+        partner = onPartnerStart
       },
     })
     await authority.requested(2)
@@ -186,28 +190,28 @@ describe('A next hop', () => {
     assert.equal((await within(4_000, sending, 'the delivery')).outcome.outcome, 'Delivered')
   })
 
-  const unasked: { what: string; change: Partial<Case> }[] = [
-    { what: 'under None', change: { revocationCheck: 'None' } },
-    { what: 'under EncryptionOnly', change: { tls: { level: 'EncryptionOnly', tlsDomain: null } } },
-    { what: 'under Opportunistic', change: { tls: { level: 'Opportunistic', tlsDomain: null } } },
+  const withoutCheck: { condition: string; change: Partial<Case> }[] = [
+    { condition: 'under None', change: { revocationCheck: 'None' } },
+    { condition: 'under EncryptionOnly', change: { tls: { level: 'EncryptionOnly', tlsDomain: null } } },
+    { condition: 'under Opportunistic', change: { tls: { level: 'Opportunistic', tlsDomain: null } } },
   ]
-  for (const { what, change } of unasked)
-    it(`${what} gets the message with a revoked certificate, without a check`, async () => {
-      const { outcome, asked } = await send({
+  for (const { condition, change } of withoutCheck)
+    it(`${condition} gets the message with a revoked certificate, without a check`, async () => {
+      const { outcome, requests } = await send({
         certificate: 'revoked',
         revocationCheck: 'HardFail',
         ...change,
       })
       assert.equal(outcome.outcome, 'Delivered')
       assert.equal(outcome.tls?.revocation, undefined)
-      assert.deepEqual(asked, [])
+      assert.deepEqual(requests, [])
     })
 
   it('with an invalid certificate is not checked for revocation', async () => {
     const tls = { tlsDomain: 'mx.other.example' }
-    const sent = await send({ certificate: 'revoked', revocationCheck: 'HardFail', tls })
-    assert.equal(sent.outcome.reply.enhanced, '4.7.325')
-    assert.deepEqual(sent.asked, [])
+    const attemptResult = await send({ certificate: 'revoked', revocationCheck: 'HardFail', tls })
+    assert.equal(attemptResult.outcome.reply.enhanced, '4.7.325')
+    assert.deepEqual(attemptResult.requests, [])
   })
 
   it('with a revoked certificate gets the message in report-only mode, and the fault is reported', async () => {
@@ -228,26 +232,26 @@ describe('A next hop', () => {
       await new Promise((resolve) => setTimeout(resolve, 200))
       return { status: 'Good' as const, detail: '' }
     }
-    const sent = await send({
+    const attemptResult = await send({
       certificate: 'good',
       revocationCheck: 'SoftFail',
       options: { checkRevocation: revocation },
-      begun: (started) => {
+      onPartnerStart: (started) => {
         partner = started
       },
     })
-    assert.equal(sent.outcome.outcome, 'TemporaryFailure')
-    assert.equal(sent.outcome.reply.enhanced, '4.4.318')
-    nothingWasSent(sent)
+    assert.equal(attemptResult.outcome.outcome, 'TemporaryFailure')
+    assert.equal(attemptResult.outcome.reply.enhanced, '4.4.318')
+    nothingWasSent(attemptResult)
   })
 
   it('gets nothing under HardFail when revocation is not checked', async () => {
     const sessions = new BatchSessions()
     const open: SmtpDeliveryOptions['open'] = (hop, { checkRevocation, ...session }) =>
       sessions.open(hop, session)
-    const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', options: { open } })
-    assert.match(sent.outcome.reply.text, /revocation is not checked here/)
-    nothingWasSent(sent)
+    const attemptResult = await send({ certificate: 'good', revocationCheck: 'HardFail', options: { open } })
+    assert.match(attemptResult.outcome.reply.text, /no revocation check is configured/)
+    nothingWasSent(attemptResult)
     await sessions.close()
   })
 })
