@@ -155,7 +155,7 @@ test('a process starts with an expired certificate, since no mail would be worse
   assert.equal(served.served.certificate, expired.cert)
   assert.deepEqual(
     logged.filter(({ level }) => level === 'error').map(({ message, reason }) => [message, reason]),
-    [['certificates are faulty but served, since there are no others', 'Expired']],
+    [['certificates are faulty but served, because there are no others', 'Expired']],
   )
   assert.deepEqual(counts(), { CertificatesRefused: 1 })
   served.stop()
@@ -166,7 +166,7 @@ test('the replacement of an expired certificate is served even with a fault', as
   const { own: served, used, said: logged, begin } = await open(secret)
   begin()
   for (const [current, message] of [
-    [wrongName, 'certificates are faulty but served, since there are no others'],
+    [wrongName, 'certificates are faulty but served, because there are no others'],
     [one, 'certificates switched: new sessions use these'],
   ] as const) {
     secret.text = text(current)
