@@ -158,7 +158,7 @@ test('a refused MAIL leaves no parameters for the next MAIL', async () => {
 })
 
 for (const first of ['content', 'job'] as const)
-  test(`no 250 is originals before the ${first} is acknowledged`, async () => {
+  test(`no 250 is sent before the ${first} is acknowledged`, async () => {
     const ingress = await ingressWith()
     const { opened, open } = gate()
     const reached = gate()

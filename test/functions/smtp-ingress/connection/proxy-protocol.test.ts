@@ -207,7 +207,7 @@ describe('trusted proxies', () => {
   it('are none by default', () => assert.equal(trustedProxyMatcher([])('10.0.0.1'), false))
 
   for (const range of ['10.0.0.1', '10.0.0.0/33', '2001:db8::/129', 'example.com', '', '10.0.0.0/'])
-    it(`cannot be input as "${range}"`, () =>
+    it(`cannot be given as "${range}"`, () =>
       assert.throws(() => trustedProxyMatcher(['10.0.0.0/8', range]), {
         message: new RegExp(`^"${range}" is not an IP range`),
       }))
