@@ -61,7 +61,7 @@ describe('the reader agrees with the reference, however octets are split', () =>
       )
     })
 
-  test('longer than one step of normalising', () => {
+  test('for messages longer than one step of normalising', () => {
     const everything = '\n.\r\0\r\n..\r\n.\0a\r'.repeat(3000)
     const fullToTheLastOctet = `${'\n'.repeat(8190)}aa\r\n.\rx`
     for (const octets of [everything, fullToTheLastOctet].map((text) => `${text}\r\n.\r\n`))
