@@ -1,6 +1,6 @@
 /**
  * Circuit breaker. While storage fails, the ingress refuses clients at the greeting and reports itself unhealthy to the
- * load balancer. After a pause, a probe checks whether storage responds. If so, one more failure opens the breaker
+ * load balancer. After a delay, a probe checks whether storage responds. If so, one more failure opens the breaker
  * again; one success closes it.
  */
 export interface CircuitBreakerOptions {

@@ -167,7 +167,7 @@ export const tooManyCommands = refusal(
   '4.7.0',
   'Too many commands without a message, closing connection',
 )
-/** The client was silent, or too slow (RFC 5321 §4.5.3.2.7). */
+/** The client was silent or too slow (RFC 5321 §4.5.3.2.7). */
 export const timedOut = refusal('TimedOut', 421, '4.4.2', 'Timeout, closing connection')
 
 /** The task stops, and no message of this client is in flight. */

@@ -137,7 +137,7 @@ test('each server is compared by its best number of sessions', () => {
     memory: new Map(),
   })
   const text = report([at(50, 100, 60), at(400, 300, 40)])
-  const best = text.split('### Each with the number of sessions at which its rate is highest')[1] ?? ''
+  const best = text.split('### Each server with the number of sessions at which its rate is highest')[1] ?? ''
   assert.match(best, /mailflow 300\/s with 400; Postfix 60\/s with 50/)
   assert.match(best, /\| 4 KB, a connection for each message, TLS \| 5\.00 \|/)
   assert.doesNotMatch(report([at(50, 100, 60)]), /rate is highest/)

@@ -49,7 +49,7 @@ export interface TlsService {
   /** When the first of the served certificates expires. */
   readonly expires: Date
   /**
-   * Uses these certificates for new handshakes; open sessions continue. Earlier tickets become invalid, since their
+   * Uses these certificates for new handshakes; open sessions continue. Earlier tickets become invalid, because their
    * keys derive from the old private key.
    * @throws Error: see `createTlsService`; the previous certificates then stay
    */
