@@ -7,14 +7,14 @@ import { LoadRun } from './load.ts'
 let run: LoadRun | null = null
 
 process.on('message', async (order: Order) => {
-  const answer = (message: Answer) => process.send?.(message)
+  const sendAnswer = (message: Answer) => process.send?.(message)
   try {
     if (order.kind === 'Open') await open(order.load)
-    if (order.kind === 'Run') answer({ kind: 'Ran', result: await openRun().run() })
-    else answer({ kind: 'Done' })
+    if (order.kind === 'Run') sendAnswer({ kind: 'Ran', result: await openRun().run() })
+    else sendAnswer({ kind: 'Done' })
     if (order.kind === 'Close') openRun().close()
   } catch (error) {
-    answer({ kind: 'Failed', cause: error instanceof Error ? error.message : String(error) })
+    sendAnswer({ kind: 'Failed', cause: error instanceof Error ? error.message : String(error) })
   }
 })
 

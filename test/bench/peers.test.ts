@@ -79,20 +79,20 @@ const cell: Cell = { kilobytes: 4, mode: 'Connection', isSecure: true, connectio
 
 test('a row has medians, a range, the largest memory and all errors; a ratio compares the same round', () => {
   const refused = new Map([['Content: 451 4.3.1 full', 2]])
-  const own = [
+  const mailflowRounds = [
     measured({ perSecond: 100, errors: refused }),
     measured({ perSecond: 200, errors: refused }),
     measured({ perSecond: 900, p50: 12 }),
   ]
-  const other = [100, 50, 300].map((perSecond) =>
+  const postfixRounds = [100, 50, 300].map((perSecond) =>
     measured({ perSecond, queuedAtEnd: perSecond, generator: 0.97 }),
   )
   const text = report([
     {
       cell,
       rounds: new Map([
-        ['mailflow', own],
-        ['postfix', other],
+        ['mailflow', mailflowRounds],
+        ['postfix', postfixRounds],
       ]),
       memory: new Map([['mailflow', 3 * 2 ** 20]]),
     },

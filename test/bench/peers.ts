@@ -109,14 +109,14 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   const identity = await selfSigned({ names: [hostname] })
   const { group } = options
   const profile = options.profile && `${options.profile}/ingress`
-  const own = async (checkout?: string): Promise<Server> => {
+  const startOwn = async (checkout?: string): Promise<Server> => {
     const storage = register(await startStorage(storageMs))
     const ingress = await startIngress({ identity, storage, connections, profile, checkout })
     return { ...ingress, storage }
   }
   const starts: Record<ServerName, () => Promise<Server>> = {
-    mailflow: () => own(),
-    'mailflow-before': () => own(options.before),
+    mailflow: () => startOwn(),
+    'mailflow-before': () => startOwn(options.before),
     postfix: () => startPostfix(identity, { connections, group, holds: false }),
     'postfix-hold': () => startPostfix(identity, { connections, group, holds: true }),
     haraka: () => startHaraka(identity, 0),
@@ -163,8 +163,12 @@ function conditions(options: Options, results: readonly Results[], loadBefore: s
 /** Notes on each server that was measured. */
 function notes({ servers }: Options, results: readonly Results[]): string[] {
   const has = (start: string) => servers.some((name) => name.startsWith(start))
-  const own = results.flatMap(({ rounds }) => [...rounds].filter(([name]) => name.startsWith('mailflow')))
-  const storage = median(own.flatMap(([, rounds]) => rounds.map(({ storageProcessor }) => storageProcessor)))
+  const ownRounds = results.flatMap(({ rounds }) =>
+    [...rounds].filter(([name]) => name.startsWith('mailflow')),
+  )
+  const storage = median(
+    ownRounds.flatMap(([, rounds]) => rounds.map(({ storageProcessor }) => storageProcessor)),
+  )
   return [
     ...(has('mailflow')
       ? [

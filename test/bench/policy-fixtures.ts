@@ -44,19 +44,19 @@ const onPremises = inbound({
  */
 function inboundOf(index: number): InboundConnector {
   const domain = domainOf(index)
-  const own = { id: `inbound-${index}`, name: `Inbound ${index}` }
+  const identity = { id: `inbound-${index}`, name: `Inbound ${index}` }
   switch (index % 10) {
     case 0:
       return index === 0
-        ? { ...partner, ...own, senderDomains: ['*'], requireTls: false }
-        : { ...partner, ...own, senderDomains: [domain, `mail.${domain}`] }
+        ? { ...partner, ...identity, senderDomains: ['*'], requireTls: false }
+        : { ...partner, ...identity, senderDomains: [domain, `mail.${domain}`] }
     case 1:
-      return { ...onPremises, ...own, senderIpAddresses: [`${networkOf(index)}.0/24`] }
+      return { ...onPremises, ...identity, senderIpAddresses: [`${networkOf(index)}.0/24`] }
     case 2:
     case 7:
       return {
         ...partner,
-        ...own,
+        ...identity,
         senderDomains: [`*.${domain}`],
         restrictDomainsToCertificate: true,
         tlsSenderCertificateNames: [`*.${domain}`],
@@ -64,16 +64,16 @@ function inboundOf(index: number): InboundConnector {
     case 3:
       return {
         ...onPremises,
-        ...own,
+        ...identity,
         senderIpAddresses: [],
         tlsSenderCertificateNames: [`gateway${index}.ours0.example`],
       }
     case 4:
-      return { ...partner, ...own, senderDomains: [domain], mode: 'ReportOnly' }
+      return { ...partner, ...identity, senderDomains: [domain], mode: 'ReportOnly' }
     case 5:
-      return { ...partner, ...own, senderDomains: [domain], enabled: false }
+      return { ...partner, ...identity, senderDomains: [domain], enabled: false }
     default:
-      return { ...partner, ...own, senderDomains: [domain, `mail.${domain}`] }
+      return { ...partner, ...identity, senderDomains: [domain, `mail.${domain}`] }
   }
 }
 
@@ -81,16 +81,16 @@ const remote = outbound()
 
 function outboundOf(index: number): OutboundConnector {
   const domain = domainOf(index)
-  const own = { id: `outbound-${index}`, name: `Outbound ${index}` }
+  const identity = { id: `outbound-${index}`, name: `Outbound ${index}` }
   switch (index % 10) {
     case 0:
       return index === 0
-        ? { ...remote, ...own, recipientDomains: ['*'] }
-        : { ...remote, ...own, recipientDomains: [domain], tlsSettings: 'EncryptionOnly' }
+        ? { ...remote, ...identity, recipientDomains: ['*'] }
+        : { ...remote, ...identity, recipientDomains: [domain], tlsSettings: 'EncryptionOnly' }
     case 1:
       return {
         ...remote,
-        ...own,
+        ...identity,
         connectorType: 'OnPremises',
         recipientDomains: index === 1 ? [] : [`branch${index}.ours0.example`],
         allAcceptedDomains: index === 1,
@@ -102,7 +102,7 @@ function outboundOf(index: number): OutboundConnector {
     case 7:
       return {
         ...remote,
-        ...own,
+        ...identity,
         recipientDomains: [`*.${domain}`],
         tlsSettings: 'DomainValidation',
         tlsDomain: `*.${domain}`,
@@ -110,15 +110,15 @@ function outboundOf(index: number): OutboundConnector {
     case 4:
       return {
         ...remote,
-        ...own,
+        ...identity,
         recipientDomains: [domain],
         tlsSettings: 'EncryptionOnly',
         mode: 'ReportOnly',
       }
     case 5:
-      return { ...remote, ...own, recipientDomains: [domain], enabled: false }
+      return { ...remote, ...identity, recipientDomains: [domain], enabled: false }
     default:
-      return { ...remote, ...own, recipientDomains: [domain], tlsSettings: 'CertificateValidation' }
+      return { ...remote, ...identity, recipientDomains: [domain], tlsSettings: 'CertificateValidation' }
   }
 }
 

@@ -99,12 +99,12 @@ function pointers(records: number): () => unknown {
   for (let at = 0; at < chain.length; at += 2)
     chain.writeUInt16BE(0xc000 | (at === 0 ? 12 : chainStart + at - 2), at)
   const lastPointer = chainStart + chain.length - 2
-  const others = Array.from({ length: records }, () =>
+  const laterRecords = Array.from({ length: records }, () =>
     record([0xc0 | (lastPointer >> 8), lastPointer & 255], Buffer.alloc(0)),
   )
   const header = Buffer.alloc(12)
   for (const [at, value] of [0x1234, 0x8180, 1, records + 1].entries()) header.writeUInt16BE(value, at * 2)
-  const octets = Buffer.concat([header, question, record([0xc0, 12], chain), ...others])
+  const octets = Buffer.concat([header, question, record([0xc0, 12], chain), ...laterRecords])
   return () => decodeReply(octets, 0x1234, { name: 'mx.partner.example', type: 'A' })
 }
 
@@ -155,12 +155,12 @@ const rows: Row[] = [
     name: 'warnings: a connector among ten thousand',
     size: 2_500,
     createWork: (size) => {
-      const others = Array.from({ length: size }, (_, n) =>
+      const otherConnectors = Array.from({ length: size }, (_, n) =>
         outbound({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
       )
       const all = {
         inbound: [inbound({ name: 'In', senderDomains: ['*'] })],
-        outbound: others,
+        outbound: otherConnectors,
         acceptedDomains: [{ domain: 'ours.example' }],
       }
       const wide = outbound({ name: 'All', recipientDomains: ['*'] })

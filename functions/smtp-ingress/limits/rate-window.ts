@@ -48,7 +48,7 @@ export const applyReport = (
   isFailing: false,
 })
 
-/** Whether messages have been unreported for a second. */
+/** Whether there are unreported messages and the last report began at least one second ago. */
 export const isReportOverdue = ({ ownCount, reportedCount, reportedAt }: RateWindow, at: number): boolean =>
   ownCount > reportedCount && at - reportedAt >= reportIntervalMs
 

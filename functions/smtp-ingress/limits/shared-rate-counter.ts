@@ -117,7 +117,7 @@ export class SharedRateCounter {
       this.#report(key, keyCount, this.#options.now())
   }
 
-  /** The next report follows a second later, however many messages arrive. */
+  /** The next report follows one second later, whatever the number of messages. */
   #handleFailure(keyCount: KeyCount, error: unknown): void {
     keyCount.isReporting = false
     keyCount.window.isFailing = true

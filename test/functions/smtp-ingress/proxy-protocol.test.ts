@@ -103,11 +103,11 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
     withProxies(loadBalancer, { settings: { MAX_CONNECTIONS_PER_ADDRESS: 1 } }, async (ingress) => {
       const first = await connectAs(ingress, header(partner))
       assert.equal(await first.reply(), greeting)
-      const other = await connectAs(ingress, header('203.0.113.10'))
-      assert.equal(await other.reply(), greeting)
+      const otherClient = await connectAs(ingress, header('203.0.113.10'))
+      assert.equal(await otherClient.reply(), greeting)
       const second = await connectAs(ingress, header(partner))
       assert.match(await second.reply(), /^421 4\.7\.0 /)
-      for (const wire of [first, other, second]) await wire.end()
+      for (const wire of [first, otherClient, second]) await wire.end()
     }))
 
   it('the load balancer itself is a client with its own address', () =>

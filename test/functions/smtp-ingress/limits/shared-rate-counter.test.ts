@@ -32,10 +32,13 @@ class Table {
 
   report(process: number, minute: number, messages: number): OtherCounts {
     this.#messages.set(`${minute} ${process}`, messages)
-    const others = [...this.#messages].filter(
+    const otherCounts = [...this.#messages].filter(
       ([source]) => source.startsWith(`${minute} `) && source !== `${minute} ${process}`,
     )
-    return { messages: others.reduce((sum, [, messages]) => sum + messages, 0), counters: others.length }
+    return {
+      messages: otherCounts.reduce((sum, [, messages]) => sum + messages, 0),
+      counters: otherCounts.length,
+    }
   }
 }
 
@@ -77,9 +80,9 @@ async function simulate({
           const { promise, resolve, reject } = Promise.withResolvers<OtherCounts>()
           const isLost = fails(schedule.now)
           schedule.plan(schedule.now + roundTrip / 2, () => {
-            const others = isLost ? null : table.report(index, minute, messages)
+            const otherCounts = isLost ? null : table.report(index, minute, messages)
             schedule.plan(schedule.now + roundTrip / 2, () =>
-              others === null ? reject(new Error('the table is away')) : resolve(others),
+              otherCounts === null ? reject(new Error('the table is away')) : resolve(otherCounts),
             )
           })
           return promise
