@@ -27,21 +27,21 @@ describe('the source tree', () => {
   const files = globSync(`{cli,functions,infra,shared}/**/*.${extensions}`, { cwd: root })
   const sources = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
   const imports = importsOf(sources)
-  const none = (violations: string[]) => assert.deepEqual(violations, [])
+  const assertNone = (violations: string[]) => assert.deepEqual(violations, [])
 
-  test('has each file in a folder of the table', () => none(filesWithoutRow(rows, files)))
+  test('has each file in a folder of the table', () => assertNone(filesWithoutRow(rows, files)))
   test('has each folder of the table', () => {
-    none(rowFaults(rows, [...files, ...globSync(`test/*.${extensions}`, { cwd: root })]))
+    assertNone(rowFaults(rows, [...files, ...globSync(`test/*.${extensions}`, { cwd: root })]))
   })
-  test('imports only files that exist', () => none(importsOfNoFile(imports, sources)))
-  test('imports nothing that the table does not name', () => none(forbiddenImports(rows, imports)))
-  test('uses every arrow of the table', () => none(unusedArrows(rows, imports)))
-  test('names in each row only rows above it', () => none(arrowsDownwards(rows)))
-  test('has no cycle of files', () => none(fileCycles(imports)))
-  test('has no cycle of folders', () => none(folderCycles(imports)))
-  test('does no I/O in pure folders', () => none(impureImports(rows, imports)))
+  test('imports only files that exist', () => assertNone(importsOfNoFile(imports, sources)))
+  test('imports nothing that the table does not name', () => assertNone(forbiddenImports(rows, imports)))
+  test('uses every arrow of the table', () => assertNone(unusedArrows(rows, imports)))
+  test('names in each row only rows above it', () => assertNone(arrowsDownwards(rows)))
+  test('has no cycle of files', () => assertNone(fileCycles(imports)))
+  test('has no cycle of folders', () => assertNone(folderCycles(imports)))
+  test('does no I/O in pure folders', () => assertNone(impureImports(rows, imports)))
   test('reads no clock, random numbers, environment or log in pure folders', () =>
-    none(impureFiles(rows, sources)))
+    assertNone(impureFiles(rows, sources)))
 })
 
 describe('the check', () => {
@@ -66,11 +66,11 @@ describe('the check', () => {
   const tests = '| `test/` | the tests | | everything |'
   const rows = table(contract, mail, net, units, infra, local, tests)
 
-  const given = (tree: Record<string, string>) => {
+  const treeOf = (tree: Record<string, string>) => {
     const sources = new Map(Object.entries(tree))
     return { sources, imports: importsOf(sources) }
   }
-  const importing = (from: string, to: string) => given({ [from]: `import '${to}'\n` }).imports
+  const importsFrom = (from: string, to: string) => treeOf({ [from]: `import '${to}'\n` }).imports
 
   test('reads rows', () => {
     assert.deepEqual(rows.slice(1, 3), [
@@ -80,7 +80,7 @@ describe('the check', () => {
     assert.equal(rows.at(-1)?.mayImport, 'everything')
   })
 
-  const unreadable: [string, string, RegExp][] = [
+  const invalidRows: [string, string, RegExp][] = [
     [
       'prose',
       '| `shared/mail/` | addresses | yes | pure modules |',
@@ -91,14 +91,14 @@ describe('the check', () => {
     ['another word for pure', '| `shared/mail/` | addresses | mostly | `contract` |', /"mostly"/],
     ['no folder', '| mail | addresses | yes | `contract` |', /"mail" is not a folder/],
   ]
-  for (const [name, row, message] of unreadable)
+  for (const [name, row, message] of invalidRows)
     test(`refuses ${name} in a row`, () => assert.throws(() => table(contract, row), message))
   test('refuses a document without the table', () => {
     assert.throws(() => readTable('# Architecture\n\n## Where things are\n\nHere.\n'), /no table of folders/)
   })
 
   test('finds every kind of import', () => {
-    const { imports } = given({
+    const { imports } = treeOf({
       'shared/net/a.ts': [
         "import { isIP } from 'node:net'",
         "import type { Mail } from '../mail/mail.ts'",
@@ -125,7 +125,7 @@ describe('the check', () => {
     ])
   })
 
-  const forbidden: [string, string, string][] = [
+  const forbiddenRows: [string, string, string][] = [
     ['an arrow that the table does not have', 'shared/mail/a.ts', '../net/b.ts'],
     ['an arrow against its direction', 'shared/contract/a.ts', '../mail/b.ts'],
     ['another function', 'functions/one/a.ts', '../two/b.ts'],
@@ -134,24 +134,24 @@ describe('the check', () => {
     ['a test', 'shared/net/a.ts', '../../test/support/b.ts'],
     ['a file without a row', 'shared/net/a.ts', '../b.ts'],
   ]
-  for (const [name, from, to] of forbidden)
+  for (const [name, from, to] of forbiddenRows)
     test(`finds an import of ${name}`, () => {
-      assert.equal(forbiddenImports(rows, importing(from, to)).length, 1)
+      assert.equal(forbiddenImports(rows, importsFrom(from, to)).length, 1)
     })
   test('finds a type import that the table does not name', () => {
-    const { imports } = given({ 'shared/mail/a.ts': "import type { B } from '../net/b.ts'\n" })
+    const { imports } = treeOf({ 'shared/mail/a.ts': "import type { B } from '../net/b.ts'\n" })
     assert.deepEqual(forbiddenImports(rows, imports), ['shared/mail/a.ts -> shared/net/b.ts'])
   })
-  const permitted: [string, string, string][] = [
+  const permittedRows: [string, string, string][] = [
     ['a row that is named', 'shared/net/a.ts', '../mail/b.ts'],
     ['the same folder', 'shared/net/dns/a.ts', '../b.ts'],
     ['the same function', 'functions/one/a.ts', './routes/b.ts'],
     ['infra, from the local runner', 'infra/local/a.ts', '../b.ts'],
     ['a package', 'shared/mail/a.ts', 'node:fs'],
   ]
-  for (const [name, from, to] of permitted)
+  for (const [name, from, to] of permittedRows)
     test(`permits an import of ${name}`, () => {
-      assert.deepEqual(forbiddenImports(rows, importing(from, to)), [])
+      assert.deepEqual(forbiddenImports(rows, importsFrom(from, to)), [])
     })
 
   test('finds a file without a row', () => {
@@ -165,7 +165,7 @@ describe('the check', () => {
   test('finds a folder with two rows', () => {
     assert.match(rowFaults(table(contract, contract), ['shared/contract/a.ts']).join(), /has two rows/)
   })
-  test('finds a pure row that may import an impure one', () => {
+  test('finds a pure row that may import an impure row', () => {
     const impure = '| `shared/tls/` | chains | yes | `net` |'
     assert.deepEqual(
       rowFaults(table(contract, mail, net, impure), [
@@ -178,18 +178,18 @@ describe('the check', () => {
     )
   })
   test('finds an arrow that no file uses', () => {
-    const imports = importing('shared/net/a.ts', '../contract/b.ts')
+    const imports = importsFrom('shared/net/a.ts', '../contract/b.ts')
     assert.deepEqual(unusedArrows(table(contract, mail, net), imports), [
       'shared/mail/ -> shared/contract/',
       'shared/net/ -> shared/mail/',
     ])
   })
   test('finds an import of no file', () => {
-    const { imports, sources } = given({ 'shared/mail/a.ts': "import './b.ts'\n" })
+    const { imports, sources } = treeOf({ 'shared/mail/a.ts': "import './b.ts'\n" })
     assert.deepEqual(importsOfNoFile(imports, sources), ['shared/mail/a.ts -> shared/mail/b.ts'])
   })
 
-  test('finds a row that names one below it, or itself', () => {
+  test('finds a row that names a row below it, or itself', () => {
     const cycle = table('| `shared/contract/` | jobs | | `net` |', mail, net)
     assert.deepEqual(arrowsDownwards(cycle), ['shared/contract/ -> shared/net/'])
     assert.deepEqual(arrowsDownwards(table('| `shared/contract/` | jobs | | `contract` |')), [
@@ -198,7 +198,7 @@ describe('the check', () => {
     assert.deepEqual(arrowsDownwards(rows), [])
   })
   test('finds a cycle of files, type imports included', () => {
-    const { imports } = given({
+    const { imports } = treeOf({
       'shared/net/a.ts': "import './b.ts'\n",
       'shared/net/b.ts': "import { c } from './c.ts'\n",
       'shared/net/c.ts': "import type { A } from './a.ts'\n",
@@ -208,8 +208,8 @@ describe('the check', () => {
     ])
     assert.deepEqual(fileCycles(imports.slice(0, 2)), [])
   })
-  test('finds a cycle of folders without one of files', () => {
-    const { imports } = given({
+  test('finds a cycle of folders without a cycle of files', () => {
+    const { imports } = treeOf({
       'shared/net/dns/a.ts': "import '../sts/b.ts'\n",
       'shared/net/sts/c.ts': "import type { D } from '../d.ts'\n",
       'shared/net/d.ts': "import './dns/e.ts'\n",
@@ -221,22 +221,22 @@ describe('the check', () => {
   })
   test('finds a cycle of top-level folders', () => {
     const imports = [
-      ...importing('cli/a.ts', '../shared/net/b.ts'),
-      ...importing('shared/mail/c.ts', '../../cli/d.ts'),
+      ...importsFrom('cli/a.ts', '../shared/net/b.ts'),
+      ...importsFrom('shared/mail/c.ts', '../../cli/d.ts'),
     ]
     assert.deepEqual(folderCycles(imports), ['in the root: cli -> shared -> cli'])
   })
 
   test('finds I/O in a pure folder, and permits its types', () => {
-    const file = (statement: string) => given({ 'shared/mail/a.ts': statement }).imports
+    const file = (statement: string) => treeOf({ 'shared/mail/a.ts': statement }).imports
     assert.deepEqual(impureImports(rows, file("import { readFile } from 'node:fs/promises'\n")), [
       'shared/mail/a.ts -> node:fs/promises',
     ])
     assert.deepEqual(impureImports(rows, file("import type { Stats } from 'node:fs'\n")), [])
     assert.deepEqual(impureImports(rows, file("import { z } from 'zod'\n")), [])
-    assert.deepEqual(impureImports(rows, importing('shared/net/a.ts', 'node:fs')), [])
+    assert.deepEqual(impureImports(rows, importsFrom('shared/net/a.ts', 'node:fs')), [])
   })
-  for (const impure of [
+  for (const expression of [
     'Date.now()',
     'new Date()',
     'Math.random()',
@@ -244,10 +244,10 @@ describe('the check', () => {
     "console.log('')",
     'randomUUID()',
   ])
-    test(`finds ${impure} in a pure folder`, () => {
-      const { sources } = given({
-        'shared/mail/a.ts': `export const a = () => ${impure}\n`,
-        'shared/net/b.ts': `export const b = () => ${impure}\n`,
+    test(`finds ${expression} in a pure folder`, () => {
+      const { sources } = treeOf({
+        'shared/mail/a.ts': `export const a = () => ${expression}\n`,
+        'shared/net/b.ts': `export const b = () => ${expression}\n`,
         'shared/mail/c.ts': 'export const c = (at: Date) => new Date(at)\n',
       })
       assert.deepEqual(impureFiles(rows, sources), ['shared/mail/a.ts'])

@@ -1,4 +1,4 @@
-/** Every package is in the right list: `dependencies` for what runs or deploys, `devDependencies` for the rest. */
+/** Every package is in the right list: `dependencies` for code that runs or deploys, `devDependencies` for the rest. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,40 +42,42 @@ const typesOf = (name: string) => `@types/${name.replace(/^@(.*)\//, '$1__')}`
 
 test('code that runs or deploys imports packages of `dependencies`, and types of any list', () => {
   const all = new Set([...dependencies, ...devDependencies])
-  const wrong = runtime.filter(({ package: name, typeOnly }) =>
+  const misplaced = runtime.filter(({ package: name, typeOnly }) =>
     typeOnly ? !all.has(name) && !all.has(typesOf(name)) : !dependencies.includes(name),
   )
   assert.ok(runtime.length > 0)
   assert.deepEqual(
-    wrong.map(({ from, package: name }) => `${from} -> ${name}`),
+    misplaced.map(({ from, package: name }) => `${from} -> ${name}`),
     [],
   )
 })
 
 /** Dependencies that no file imports, and the reason for each. */
-const needed: Readonly<Record<string, string>> = {
+const exceptions: Readonly<Record<string, string>> = {
   node: 'cli/mailflow.js and the scripts start its program',
 }
 
 test('code that runs or deploys imports every package of `dependencies`', () => {
-  const imported = new Set(runtime.filter(({ typeOnly }) => !typeOnly).map(({ package: name }) => name))
-  const idle = dependencies.filter((name) => !imported.has(name) && needed[name] === undefined)
-  assert.deepEqual(idle, [])
-  const stale = Object.keys(needed).filter((name) => imported.has(name) || !dependencies.includes(name))
-  assert.deepEqual(stale, [], 'an exception that is none')
+  const importedNames = new Set(runtime.filter(({ typeOnly }) => !typeOnly).map(({ package: name }) => name))
+  const unused = dependencies.filter((name) => !importedNames.has(name) && exceptions[name] === undefined)
+  assert.deepEqual(unused, [])
+  const unnecessary = Object.keys(exceptions).filter(
+    (name) => importedNames.has(name) || !dependencies.includes(name),
+  )
+  assert.deepEqual(unnecessary, [], 'exceptions that are not necessary')
 })
 
 test('every package of `devDependencies` is imported, provides types, or is named by a script or a configuration', () => {
-  const imported = new Set([...runtime, ...development].map(({ package: name }) => name))
-  const typed = new Set([...imported].map(typesOf))
-  for (const name of JSON.parse(read('tsconfig.json')).compilerOptions.types) typed.add(typesOf(name))
+  const importedNames = new Set([...runtime, ...development].map(({ package: name }) => name))
+  const typePackages = new Set([...importedNames].map(typesOf))
+  for (const name of JSON.parse(read('tsconfig.json')).compilerOptions.types) typePackages.add(typesOf(name))
   const words = new Set(Object.values<string>(manifest.scripts).flatMap((script) => script.split(/\s+/)))
   const isStarted = (name: string) => {
     const { bin = {} } = JSON.parse(read(`node_modules/${name}/package.json`))
     return (typeof bin === 'string' ? [name] : Object.keys(bin)).some((program) => words.has(program))
   }
   assert.deepEqual(
-    devDependencies.filter((name) => !imported.has(name) && !typed.has(name) && !isStarted(name)),
+    devDependencies.filter((name) => !importedNames.has(name) && !typePackages.has(name) && !isStarted(name)),
     [],
   )
 })

@@ -1,4 +1,4 @@
-/** The Markdown stays short, and its links and the paths that it names lead somewhere. */
+/** The Markdown stays short, and its links and the paths that it names exist. */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -18,11 +18,11 @@ const maxDecisionWords = 400
 const isGenerated = (page: string) => page.startsWith('docs/generated/')
 
 const pages = globSync('**/*.md', { cwd: root, exclude: ['node_modules', 'dist', 'cdk.out', '.git'] }).sort()
-const counted = pages.filter((page) => page !== 'CHANGELOG.md' && !isGenerated(page))
+const countedPages = pages.filter((page) => page !== 'CHANGELOG.md' && !isGenerated(page))
 const decisions = pages.filter((page) => page.startsWith('docs/decisions/'))
 const read = (page: string) => readFileSync(join(root, page), 'utf8')
 
-/** As `wc -w` counts them. */
+/** Counts words as `wc -w` does. */
 const wordsOf = (page: string) =>
   read(page)
     .split(/\s+/)
@@ -30,9 +30,9 @@ const wordsOf = (page: string) =>
 
 describe('the length of the Markdown', () => {
   test(`is at most ${maxWords} words without the changelog and the generated pages`, () => {
-    const words = counted.map((page): [page: string, words: number] => [page, wordsOf(page)])
+    const words = countedPages.map((page): [page: string, words: number] => [page, wordsOf(page)])
     const total = words.reduce((sum, [, count]) => sum + count, 0)
-    const longestPage = words.sort(([, one], [, other]) => other - one).slice(0, 5)
+    const longestPage = words.sort(([, a], [, b]) => b - a).slice(0, 5)
     const list = longestPage.map(([page, count]) => `${page} ${count}`).join(', ')
     assert.ok(total <= maxWords, `${total} words; the longest pages: ${list}`)
   })
@@ -71,7 +71,7 @@ function anchorsOf(markdown: string): Set<string> {
   return anchors
 }
 
-/** Links of a page that lead nowhere. */
+/** @returns the links of a page that have no target */
 function brokenLinks(page: string, markdown: string): string[] {
   const inline = [...prose(markdown).matchAll(/\]\(\s*<?([^\s)>]+)>?[^)]*\)/g)]
   const references = [...prose(markdown).matchAll(/^ *\[[^\]]+\]:\s*<?(\S+?)>?(?:\s|$)/gm)]
@@ -98,12 +98,12 @@ describe('links', () => {
 describe('the check of links', () => {
   const broken = (markdown: string) => brokenLinks('docs/flow.md', markdown)
   const cases: [name: string, markdown: string, broken: string[]][] = [
-    ['takes a file', '[a](connectors.md)', []],
-    ['takes a folder', '[a](decisions/)', []],
-    ['takes a heading of another page', '[a](../README.md#try-it)', []],
-    ['takes a heading of its own page', '[a](#reception)', []],
-    ['leaves the web alone', '[a](https://example.com/x#y) [b](mailto:a@b.example)', []],
-    ['leaves code alone', '`[a](x.md)`\n\n```\n[a](y.md)\n```\n', []],
+    ['accepts a file', '[a](connectors.md)', []],
+    ['accepts a folder', '[a](decisions/)', []],
+    ['accepts a heading of another page', '[a](../README.md#try-it)', []],
+    ['accepts a heading of its own page', '[a](#reception)', []],
+    ['ignores links to the web', '[a](https://example.com/x#y) [b](mailto:a@b.example)', []],
+    ['ignores code', '`[a](x.md)`\n\n```\n[a](y.md)\n```\n', []],
     ['finds a missing file', '[a](none.md)', ['none.md']],
     ['finds a missing heading', '[a](../README.md#none)', ['../README.md#none']],
     ['finds a missing heading of its own page', '[a](#none)', ['#none']],
@@ -118,10 +118,10 @@ describe('the check of links', () => {
 })
 
 test('ARCHITECTURE.md names only files and folders that exist', () => {
-  const named = [
+  const namedPaths = [
     ...read('ARCHITECTURE.md').matchAll(/`((?:cli|docs|functions|infra|shared|test)\/[\w./-]*)`/g),
   ]
-  assert.ok(named.length > 30)
-  const missing = named.map(([, path = '']) => path).filter((path) => !existsSync(join(root, path)))
+  assert.ok(namedPaths.length > 30)
+  const missing = namedPaths.map(([, path = '']) => path).filter((path) => !existsSync(join(root, path)))
   assert.deepEqual(missing, [])
 })

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { filesOf, processesFor, root } from './parts.ts'
 
-const all = globSync('test/**/*.test.ts', { cwd: root }).sort()
+const testFiles = globSync('test/**/*.test.ts', { cwd: root }).sort()
 
 test('each test file belongs to exactly one part', () => {
-  assert.deepEqual(Object.values(filesOf).flat().sort(), all)
+  assert.deepEqual(Object.values(filesOf).flat().sort(), testFiles)
 })
 
 for (const part of ['unit', 'local'] as const)
@@ -18,24 +18,24 @@ for (const part of ['unit', 'local'] as const)
 
 test('npm test and npm run test:long together run every part', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const run = `${scripts.test} ${scripts['test:long']}`.split(' ')
-  for (const part of Object.keys(filesOf)) assert.ok(run.includes(part), part)
+  const words = `${scripts.test} ${scripts['test:long']}`.split(' ')
+  for (const part of Object.keys(filesOf)) assert.ok(words.includes(part), part)
   assert.match(readFileSync(join(root, '.ci/run'), 'utf8'), /npm test\b[\s\S]*npm run test:long\b/)
 })
 
-const mistakes: [args: string[], says: RegExp][] = [
+const invalidArguments: [args: string[], message: RegExp][] = [
   [[], /no part is named/],
   [['unti'], /no part is named before "unti"/],
   [['unti', 'types'], /"unti" is no part/],
   [['unit', 'test/shared/tsl'], /"test\/shared\/tsl" is no test file or folder of unit/],
   [['unit', 'test/local/start.test.ts'], /"test\/local\/start\.test\.ts" is no test file or folder of unit/],
 ]
-for (const [args, says] of mistakes)
+for (const [args, message] of invalidArguments)
   test(`invalid arguments fail before any part runs: ${args.join(' ') || 'nothing'}`, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['test/run.ts', ...args], {
       cwd: root,
       encoding: 'utf8',
     })
     assert.deepEqual([status, stdout], [2, ''])
-    assert.match(stderr, says)
+    assert.match(stderr, message)
   })

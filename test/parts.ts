@@ -4,10 +4,10 @@ import { join } from 'node:path'
 
 export const root = join(import.meta.dirname, '..')
 
-const all = globSync('test/**/*.test.ts', { cwd: root }).sort()
+const testFiles = globSync('test/**/*.test.ts', { cwd: root }).sort()
 const isUnder = (file: string, folders: readonly string[]) =>
   folders.some((folder) => file.startsWith(folder))
-const under = (...folders: string[]) => all.filter((file) => isUnder(file, folders))
+const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file, folders))
 
 /** Tests that start many programs: runners, ingresses, npm. */
 const programs = [
@@ -21,7 +21,7 @@ const programs = [
 const isProgram = (file: string) => programs.includes(file)
 
 export const filesOf = {
-  unit: all.filter(
+  unit: testFiles.filter(
     (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/']) && !isProgram(file),
   ),
   local: under('test/local/').filter((file) => !isProgram(file)),
@@ -30,12 +30,12 @@ export const filesOf = {
   faults: under('test/faults/'),
 }
 
-/** Files that share a process for a reason, in this order. */
+/** Files that share a process, in this order; each group has its reason. */
 const sharing: readonly (readonly string[])[] = [
-  // The second test uses the bundles that the first keeps.
+  // The second test uses the bundles that the first test stores.
   ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
   // These tests read the same templates, each synthesised once.
-  all.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
+  testFiles.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
   // These tests share a runner.
   [
     'test/local/expiry-watch.test.ts',
@@ -48,7 +48,7 @@ const sharing: readonly (readonly string[])[] = [
 
 /** Files that need their own process, the slowest first. */
 const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
-  ['takes as long as several others', /infra\/nag\.test/, /pipeline\.test/],
+  ['takes as long as several other files', /infra\/nag\.test/, /pipeline\.test/],
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,
@@ -59,13 +59,13 @@ const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
     /report-tls\/send-reports/,
   ],
   [
-    'reads its environment when it is loaded, as Lambda has it',
+    'reads its environment when it is loaded, as in Lambda',
     /\/handler\.test/,
     /deliver-message\/(tls-sessions|certificates-seen|stores)/,
     /evaluate-policy\/notices/,
     /aws\/target/,
   ],
-  ['starts runners of its own', /^test\/local\//, /^test\/peers\//],
+  ['starts its own runners', /^test\/local\//, /^test\/peers\//],
 ]
 
 /** Files that share a process only to load common imports once. */
@@ -76,11 +76,11 @@ export function processesFor(files: readonly string[]): string[][] {
   const shared = sharing
     .map((group) => group.filter((file) => files.includes(file)))
     .filter(({ length }) => length > 0)
-  const left = files.filter((file) => !shared.flat().includes(file))
-  const patterns = alone.flatMap(([, ...some]) => some)
-  const single = new Set(patterns.flatMap((pattern) => left.filter((file) => pattern.test(file))))
-  const others = left.filter((file) => !single.has(file))
-  const folders = Map.groupBy(others, (file) => file.split('/', 2).join('/')).values()
+  const remainingFiles = files.filter((file) => !shared.flat().includes(file))
+  const patterns = alone.flatMap(([, ...patterns]) => patterns)
+  const single = new Set(patterns.flatMap((pattern) => remainingFiles.filter((file) => pattern.test(file))))
+  const groupedFiles = remainingFiles.filter((file) => !single.has(file))
+  const folders = Map.groupBy(groupedFiles, (file) => file.split('/', 2).join('/')).values()
   return [...shared, ...[...single].map((file) => [file]), ...[...folders].flatMap(chunks)]
 }
 

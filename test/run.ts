@@ -1,6 +1,6 @@
 /**
  * Runs parts of the test suite: `node test/run.ts PART … [FILE or FOLDER …]`. Prints each part's title, duration and
- * counts. Stops at the first part that fails, and prints the complete output of what failed. The last line is `N
+ * counts. Stops at the first part that fails, and prints the complete output of the failed program. The last line is `N
  * passed, N failed, N skipped`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -19,8 +19,8 @@ interface Part {
   readonly title: string
   readonly commands: readonly Command[]
   /**
-   * Whether its programs run one after the other, without another part beside them: they measure, or use a resource
-   * that exists once.
+   * Whether its programs run one after another, and no other part runs at the same time, because they measure or use a
+   * resource that exists once.
    */
   readonly alone?: boolean
   /** Whether its output is printed while it runs: figures, seeds and totals. */
@@ -33,7 +33,7 @@ interface Counts {
   skipped: number
 }
 
-/** Compiled code is kept for the next process. */
+/** Stores compiled code for the next process. */
 const compileCache = join(root, 'node_modules', '.cache', 'compiled')
 const minute = 60_000
 const bin = (name: string) => join(root, 'node_modules', '.bin', name)
@@ -60,24 +60,24 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   }),
   unit: (paths) => ({
     title: 'unit tests',
-    commands: processesFor(chosen(filesOf.unit, paths)).map((files) => testFiles(files, 2 * minute)),
+    commands: processesFor(selectFiles(filesOf.unit, paths)).map((files) => testFiles(files, 2 * minute)),
   }),
   local: (paths) => ({
     title: 'end-to-end tests on the local stack',
-    commands: processesFor(chosen(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
+    commands: processesFor(selectFiles(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
   }),
   programs: (paths) => ({
     title: 'tests that start many programs: crashes, rotation, starts and stops',
-    commands: chosen(filesOf.programs, paths).map((file) => testFiles([file], 2.5 * minute)),
+    commands: selectFiles(filesOf.programs, paths).map((file) => testFiles([file], 2.5 * minute)),
     alone: true,
   }),
   peers: (paths) => ({
-    title: "tests against other people's servers",
-    commands: chosen(filesOf.peers, paths).map((file) => testFiles([file], 5 * minute)),
+    title: 'tests against other programs',
+    commands: selectFiles(filesOf.peers, paths).map((file) => testFiles([file], 5 * minute)),
     alone: true,
   }),
   seeds: () => ({
-    title: 'the pipeline, servers that answer anything, properties and changes amid mail, under more seeds',
+    title: 'the pipeline, servers with random replies, properties and changes during mail, under more seeds',
     commands: [
       ...filesOf.unit
         .filter((file) => file.startsWith('test/functions/pipeline/'))
@@ -93,7 +93,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     alone: true,
   }),
   fuzz: () => ({
-    title: 'the ingress under clients that say anything',
+    title: 'the ingress under clients that send any octets',
     commands: [program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129')],
     alone: true,
     prints: true,
@@ -108,20 +108,20 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     prints: true,
   }),
   memory: () => ({
-    title: 'a thousand large messages at once',
+    title: 'a thousand concurrent large messages',
     commands: [program('test/faults/memory.ts')],
     alone: true,
     prints: true,
   }),
   thresholds: () => ({
-    title: 'what costs grow with',
+    title: 'growth of costs with the size of the input',
     commands: [program('test/bench/thresholds.ts')],
     alone: true,
     prints: true,
   }),
 }
 
-const chosen = (files: readonly string[], paths: readonly string[]): readonly string[] =>
+const selectFiles = (files: readonly string[], paths: readonly string[]): readonly string[] =>
   paths.length === 0 ? files : files.filter((file) => paths.some((path) => file.startsWith(path)))
 
 const [names, paths] = [process.argv.slice(2), [] as string[]]
@@ -136,12 +136,14 @@ if (fault !== null) {
 }
 
 function faultOf(names: readonly string[], paths: readonly string[]): string | null {
-  const unknown = names.find((name) => parts[name] === undefined)
-  if (unknown !== undefined) return `"${unknown}" is no part`
+  const unknownName = names.find((name) => parts[name] === undefined)
+  if (unknownName !== undefined) return `"${unknownName}" is no part`
   if (names.length === 0) return `no part is named${paths.length > 0 ? ` before "${paths[0]}"` : ''}`
   const files = names.flatMap((name) => (filesOf as Record<string, readonly string[]>)[name] ?? [])
-  const missing = paths.find((path) => !files.some((file) => file.startsWith(path)))
-  return missing === undefined ? null : `"${missing}" is no test file or folder of ${names.join(', ')}`
+  const unknownPath = paths.find((path) => !files.some((file) => file.startsWith(path)))
+  return unknownPath === undefined
+    ? null
+    : `"${unknownPath}" is no test file or folder of ${names.join(', ')}`
 }
 
 const running = new Set<ChildProcess>()
@@ -151,35 +153,35 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.exit(1)
   })
 
-/** Four programs at once keep two processors busy, since tests also wait. */
-const together = concurrencyLimiter(4)
+/** Four concurrent programs keep two processors busy, because tests also wait. */
+const limiter = concurrencyLimiter(4)
 let hasFailed = false
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 process.exitCode = (await runAll(names.map((name) => parts[name]?.(paths) as Part))) ? 0 : 1
 process.stdout.write(`\n${asText(total)}\n`)
 
-/** Starts programs in the order of the parts, a few at a time. When one fails, no other starts. */
+/** Starts programs in the order of the parts, a few at the same time. When a program fails, no other program starts. */
 async function runAll(all: readonly Part[]): Promise<boolean> {
-  const beside: Promise<boolean>[] = []
+  const results: Promise<boolean>[] = []
   for (const part of all) {
-    if (part.alone !== true) beside.push(runPart(part, together))
-    else if ((await Promise.all(beside)).every(Boolean)) beside.push(runPart(part, concurrencyLimiter(1)))
+    if (part.alone !== true) results.push(runPart(part, limiter))
+    else if ((await Promise.all(results)).every(Boolean)) results.push(runPart(part, concurrencyLimiter(1)))
   }
-  return (await Promise.all(beside)).every(Boolean)
+  return (await Promise.all(results)).every(Boolean)
 }
 
 async function runPart(
   { title, commands, prints = false }: Part,
   limit: ReturnType<typeof concurrencyLimiter>,
 ): Promise<boolean> {
-  let begun = 0
+  let startedAt = 0
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
-  const ended = await Promise.all(
+  const outcomes = await Promise.all(
     commands.map((command) =>
       limit(async () => {
         if (hasFailed) return false
-        if (begun === 0) {
-          begun = performance.now()
+        if (startedAt === 0) {
+          startedAt = performance.now()
           process.stdout.write(`${title} …\n`)
         }
         const { output, fault } = await run(command, prints)
@@ -191,11 +193,11 @@ async function runPart(
       }),
     ),
   )
-  const isGood = ended.every(Boolean)
-  if (begun === 0) return isGood
-  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
-  const counted = counts.passed + counts.failed + counts.skipped > 0 ? `: ${asText(counts)}` : ''
-  process.stdout.write(`${title} ${isGood ? 'passed' : 'FAILED'} in ${seconds} s${counted}\n`)
+  const isGood = outcomes.every(Boolean)
+  if (startedAt === 0) return isGood
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  const countsText = counts.passed + counts.failed + counts.skipped > 0 ? `: ${asText(counts)}` : ''
+  process.stdout.write(`${title} ${isGood ? 'passed' : 'FAILED'} in ${seconds} s${countsText}\n`)
   return isGood
 }
 
@@ -217,7 +219,7 @@ async function run(
     })
   const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
-    child.once('close', (...ended) => resolve(ended)),
+    child.once('close', (...result) => resolve(result)),
   )
   clearTimeout(timer)
   running.delete(child)

@@ -5,9 +5,9 @@ import { test } from 'node:test'
 
 const folder = join(import.meta.dirname, 'support')
 
-test('the index of test support names each of its files once, and no other', () => {
+test('the index of test support names each of its files once, and no other file', () => {
   const index = readFileSync(join(folder, 'README.md'), 'utf8')
   const firstColumn = index.match(/^\| `[^|]+/gm)?.join('') ?? ''
-  const named = [...firstColumn.matchAll(/`([^`]+)`/g)].map(([, file]) => file)
-  assert.deepEqual(named.sort(), globSync('**/*.ts', { cwd: folder }).sort())
+  const indexedFiles = [...firstColumn.matchAll(/`([^`]+)`/g)].map(([, file]) => file)
+  assert.deepEqual(indexedFiles.sort(), globSync('**/*.ts', { cwd: folder }).sort())
 })

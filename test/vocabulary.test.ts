@@ -1,4 +1,4 @@
-/** Names and texts use the words of docs/glossary.md and none that it refuses. */
+/** Names and texts use the words of docs/glossary.md and no word that it refuses. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,10 +11,10 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const glossary = read('docs/glossary.md')
 const rulings = readRulings(glossary)
 
-/** Where a refused word stays, and why. A path ends with `/` for a folder. */
+/** Places where a refused word is permitted, and the reason. A path ends with `/` for a folder. */
 const exceptions: readonly { word: string; path: string; because: string }[] = [
-  { word: '*', path: 'docs/glossary.md', because: 'it lists them' },
-  { word: '*', path: 'CHANGELOG.md', because: 'it says what older versions called them' },
+  { word: '*', path: 'docs/glossary.md', because: 'the page lists the words' },
+  { word: '*', path: 'CHANGELOG.md', because: 'the page quotes names of older versions' },
 ]
 
 const isExcepted = ({ word, file }: Use): boolean =>
@@ -60,7 +60,7 @@ test('every word of three names or more is in the glossary or in the list of sta
   )
 })
 
-describe('the check itself', () => {
+describe('the check of words', () => {
   const rulingsOfTest = readRulings(
     [
       '| Term | Meaning | Source | Not |',
@@ -71,11 +71,11 @@ describe('the check itself', () => {
   const wordsIn = (text: string, file = 'a.ts') =>
     forbiddenUses(file, text, rulingsOfTest).map(({ word }) => word)
 
-  for (const [what, text, expected] of [
+  for (const [name, text, expected] of [
     ['a part of a name', 'const clientPatience = 1', ['patience']],
     ['a word of a comment', '// Its patience ends.', ['patience']],
     ['a word of a string', "const text = 'patience'", ['patience']],
-    ['a beginning', 'const foreseen = 1', ['foresee*']],
+    ['the beginning of a word', 'const foreseen = 1', ['foresee*']],
     ['a phrase', '// It is put off.', ['put off']],
     ['a word that is refused in names only', 'const toldOf = 1', ['told']],
     ['a word in a comment that is refused in names only', '// Bob told Ann.', []],
@@ -85,14 +85,14 @@ describe('the check itself', () => {
     ['a name behind a regular expression', 'const told = /"/', ['told']],
     ['a longer word', 'const impatience = 1', []],
   ] as const)
-    test(`finds or leaves ${what}`, () => assert.deepEqual(wordsIn(text), expected))
+    test(`finds or permits ${name}`, () => assert.deepEqual(wordsIn(text), expected))
 
   test('names file, line and the word to use', () =>
     assert.deepEqual(forbiddenUses('a.md', 'one\npatience', rulingsOfTest), [
       { file: 'a.md', line: 2, word: 'patience', use: 'timeout' },
     ]))
 
-  test('an exception names a file or folder that is there', () => {
+  test('an exception names a file or folder that exists', () => {
     for (const { path } of exceptions)
       assert.ok(
         tracked.some((file) => file.startsWith(path)),

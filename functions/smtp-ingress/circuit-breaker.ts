@@ -1,6 +1,6 @@
 /**
  * Circuit breaker. While storage fails, the ingress refuses clients at the greeting and reports itself unhealthy to the
- * load balancer. After a pause, a probe checks whether storage responds. If so, one more failure opens the breaker
+ * load balancer. After a delay, a probe checks whether storage responds. If so, one more failure opens the breaker
  * again; one success closes it.
  */
 export interface CircuitBreakerOptions {
@@ -61,7 +61,7 @@ export class CircuitBreaker {
     } catch {
       return this.#scheduleProbe()
     }
-    // Half open: the failure count stays, so the next failure opens the breaker at once.
+    // Half open: the failure count stays, so the next failure opens the breaker immediately.
     this.#setOpen(false)
   }
 
@@ -72,5 +72,8 @@ export class CircuitBreaker {
   }
 }
 
-/** All retries timed out. One such error counts as an outage: waiting for three would take too long. */
+/**
+ * True when all retries of a request timed out. One such error opens the breaker: waiting for `failureThreshold` of
+ * them would take too long.
+ */
 export const isTimeout = (error: unknown): boolean => (error as Error | null)?.name === 'TimeoutError'

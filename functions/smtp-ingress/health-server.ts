@@ -10,8 +10,8 @@ const timeoutMs = 5000
 
 /**
  * A load balancer with the PROXY protocol also sends its header with health checks. The server skips the header from
- * any address, since no decision here depends on the address.
- * @param unhealthyReason why the task is unhealthy, or null
+ * any address, because no decision of the health check depends on the address.
+ * @param unhealthyReason returns the reason why the task is unhealthy, or null
  */
 export function createHealthServer(unhealthyReason: () => string | null): Server {
   const server = createServer((request, response) => {

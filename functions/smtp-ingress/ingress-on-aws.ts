@@ -18,7 +18,7 @@ import { createSecretReader } from './tls/secret-reader.ts'
 
 /**
  * @param write takes a line of log or metrics, with its line end
- * @throws Error as startIngress
+ * @throws Error: see `startIngress`
  */
 export function startIngressOnAws(
   environment: IngressParts['environment'],

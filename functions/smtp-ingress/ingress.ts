@@ -32,16 +32,16 @@ export interface IngressParts {
   objects?: IntakeOptions['objects']
   queue: IntakeOptions['queue']
   probeQueue: IntakeOptions['probeQueue']
-  /** The same queue, for notices of refused mail. */
+  /** Sends notices of refused mail to the same queue. */
   notices: ConstructorParameters<typeof NoticeQueue>[0]
   /** Takes a line of log or metrics, with its line end. */
   write(line: string): void
   now?(): Date
-  /** Reads the secret with the ingress's certificates. Without it, they come from the environment. */
+  /** Reads the secret with the ingress's certificates. If absent, the certificates come from the environment. */
   readCertificates?(): Promise<string>
-  /** Without it, the revocation of client certificates is not checked. */
+  /** If absent, the revocation of client certificates is not checked. */
   revocation?: SessionPolicyParts['revocation']
-  /** Without it, message rates are not limited. */
+  /** If absent, message rates are not limited. */
   rates?: MessageRateLimiter
 }
 
@@ -54,7 +54,7 @@ export interface Ingress {
 
 /** @throws Error when a port cannot be opened, or certificate, key or memory are unusable */
 export async function startIngress(parts: IngressParts): Promise<Ingress> {
-  const { environment, write, now = () => new Date(), rates = unlimited } = parts
+  const { environment, write, now = () => new Date(), rates = unlimitedRates } = parts
   const { SMTP_PORT, HEALTH_PORT, LISTEN_ADDRESS } = environment
   const log = createLog(write, now)
   const metrics = new Metrics()
@@ -62,7 +62,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const tls = createTlsService({ ...certificates.served, now })
   const intake = await openIntake(parts, log)
   const connectors = new WatchedConnectors(parts.snapshots, log)
-  const mail = mailServer({
+  const mail = createMailServer({
     environment,
     connectors,
     intake,
@@ -120,7 +120,7 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
   })
 }
 
-function mailServer(parts: SessionPolicyParts & { tls: TlsService }): MailServer {
+function createMailServer(parts: SessionPolicyParts & { tls: TlsService }): MailServer {
   const { environment, tls, log } = parts
   return new MailServer({
     sessionOptions: sessionOptions(environment),
@@ -134,16 +134,19 @@ function mailServer(parts: SessionPolicyParts & { tls: TlsService }): MailServer
   })
 }
 
-/** Why the load balancer should send no new connections, or null. */
+/** @returns the reason why the load balancer should send no new connections, or null */
 function unhealthyReason(intake: Intake, connectors: WatchedConnectors): string | null {
   if (intake.isFailing) return 'storage is failing'
   return connectors.areFailing ? 'connectors cannot be read' : null
 }
 
-/** Certificates of the secret, or fixed ones of the environment. @throws Error when none can be served */
+/**
+ * Opens the certificates of the secret, or those of the environment, which never change. @throws Error when none can be
+ * served
+ */
 async function openCertificates(
   { environment, readCertificates }: IngressParts,
-  tools: Pick<ServedCertificatesOptions, 'metrics' | 'log' | 'now'>,
+  dependencies: Pick<ServedCertificatesOptions, 'metrics' | 'log' | 'now'>,
 ): Promise<Pick<ServedCertificates, 'served' | 'begin' | 'stop'>> {
   const { MAIL_HOSTNAME: hostname, TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: privateKey } = environment
   if (certificate !== undefined && privateKey !== undefined)
@@ -151,12 +154,12 @@ async function openCertificates(
   if (readCertificates === undefined)
     throw new Error('TLS_SECRET_ARN is set, but there is no reader for the secret')
   const readIntervalMs = environment.TLS_SECRET_SECONDS * 1000
-  return ServedCertificates.open({ ...tools, read: readCertificates, hostname, readIntervalMs })
+  return ServedCertificates.open({ ...dependencies, read: readCertificates, hostname, readIntervalMs })
 }
 
-const unlimited: MessageRateLimiter = { countMessage: () => null, stop() {} }
+const unlimitedRates: MessageRateLimiter = { countMessage: () => null, stop() {} }
 
-/** RFC 5321 sets no limit. A connection kept open between messages needs few. */
+/** RFC 5321 sets no limit. A connection that stays open between messages needs few of these commands. */
 const maxIdleCommands = 100
 
 function sessionOptions(environment: z.output<typeof IngressEnvironment>): SessionOptions {

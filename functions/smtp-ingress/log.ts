@@ -1,4 +1,4 @@
-/** Writes one JSON object a line, as CloudWatch Logs Insights reads it. */
+/** Writes one JSON object per line, as CloudWatch Logs Insights reads it. */
 export type Log = (
   level: 'info' | 'warn' | 'error',
   message: string,
@@ -16,12 +16,12 @@ export function causeOf(error: unknown): string {
   return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).trim()
 }
 
-/** Milliseconds during which lines are collected. */
+/** Time during which lines are collected. */
 const collectMs = 10
 
 /**
- * Writes lines together, since each write to a pipe is a blocking system call. The first line after a pause goes out
- * with its turn of the event loop; later lines follow within ten milliseconds.
+ * Writes lines together, because each write to a pipe is a blocking system call. The first line after a pause is
+ * written in its turn of the event loop; later lines follow within ten milliseconds.
  */
 export function createLineWriter(
   write: (lines: string) => void,

@@ -15,14 +15,14 @@ export interface Count {
 export class Metrics {
   readonly #counts = new Map<string, Count>()
 
-  count(metric: string, dimension: Dimension | null = null, by = 1): void {
+  count(metric: string, dimension: Dimension | null = null, amount = 1): void {
     const key = [metric, ...(dimension ?? [])].join('\0')
     const entry = this.#counts.get(key)
-    if (entry) entry.count += by
-    else this.#counts.set(key, { metric, dimension, count: by })
+    if (entry) entry.count += amount
+    else this.#counts.set(key, { metric, dimension, count: amount })
   }
 
-  /** Resets the counts. @returns the counts before */
+  /** Resets the counts. @returns the previous counts */
   take(): Count[] {
     const counts = [...this.#counts.values()]
     this.#counts.clear()

@@ -1,6 +1,6 @@
 /**
- * Replies of the ingress itself. Replies that connectors cause come from the policy. A comment says when a reply is sent:
- * docs/generated/replies.md shows it.
+ * Replies of the ingress itself. Replies that connectors cause come from the policy. The comment of a reply states when
+ * it is sent; docs/generated/replies.md shows it.
  */
 import type { Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
@@ -18,7 +18,7 @@ export const refusal = (reason: string, code: number, enhanced: string, text: st
 
 const localError = [451, '4.3.0', 'Requested action not taken: local error, try again later'] as const
 
-/** S3 or SQS failed; at MAIL while it fails, else at the end of data. */
+/** S3 or SQS failed; sent at MAIL while they fail, else at the end of data. */
 export const storageUnavailable = refusal('StorageUnavailable', ...localError)
 /** The connectors cannot be read. */
 export const connectorsUnavailable = refusal('ConnectorsUnavailable', ...localError)
@@ -36,7 +36,7 @@ export const tooManyLargeMessages = refusal(
   'TooManyLargeMessages',
   452,
   '4.3.1',
-  'Too many large messages at once, try again later',
+  'Too many large messages at the same time, try again later',
 )
 /** The spool has no room for the message; at MAIL when the client announces its size. */
 export const insufficientSpool = refusal(
@@ -81,7 +81,7 @@ export const unknownTlsFacts = refusal(
 )
 /** A connector refuses a resumed TLS session, in which no certificate can be requested. */
 export const certificateNotRequested = refusal(
-  'CertificateNotAsked',
+  'CertificateNotRequested',
   421,
   '4.7.0',
   'Resumed TLS session has no certificate, connect again',
@@ -146,8 +146,13 @@ export const lineWithoutEnd = refusal('LineTooLong', 421, '4.5.6', 'Line too lon
 /** A command ends in a bare LF. */
 export const bareLineFeed = refusal('BareLineFeed', 500, '5.5.2', 'Line ends in a bare LF')
 /** The client sent something before the greeting. */
-export const spokeBeforeGreeting = refusal('TalksTooSoon', 421, '4.5.1', 'Client spoke before the greeting')
-/** The client sent something behind DATA before it had the 354 (RFC 2920 §3.1). */
+export const spokeBeforeGreeting = refusal(
+  'ClientSpokeFirst',
+  421,
+  '4.5.1',
+  'Client spoke before the greeting',
+)
+/** The client sent something after DATA before it had the 354 (RFC 2920 §3.1). */
 export const dataBefore354 = refusal('UnauthorisedPipelining', 421, '4.5.1', 'Data sent before the 354 reply')
 /** The client speaks HTTP. */
 export const httpRequest = refusal('NotSmtp', 421, '4.5.1', 'This is not an HTTP server')
@@ -162,7 +167,7 @@ export const tooManyCommands = refusal(
   '4.7.0',
   'Too many commands without a message, closing connection',
 )
-/** The client was silent, or too slow (RFC 5321 §4.5.3.2.7). */
+/** The client was silent or too slow (RFC 5321 §4.5.3.2.7). */
 export const timedOut = refusal('TimedOut', 421, '4.4.2', 'Timeout, closing connection')
 
 /** The task stops, and no message of this client is in flight. */

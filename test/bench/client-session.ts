@@ -1,6 +1,6 @@
 /**
- * One session of a sending server, as lean as possible: it creates no promise and no text for an expected reply.
- * MAIL, RCPT and DATA go out in one write (RFC 2920), the message after the 354.
+ * One session of a sending server, as lean as possible: it creates no promise and no text for an expected reply. The
+ * session sends MAIL, RCPT and DATA in one write (RFC 2920), and the message after the 354.
  */
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
@@ -16,7 +16,7 @@ export interface SessionOptions {
 export interface SessionEvents {
   /** Called when a transaction can begin. */
   ready(): void
-  /** Called when the message was answered with 250. */
+  /** Called when the reply to the message was 250. */
   accepted(): void
   /** Called when the server has answered QUIT. */
   ended(): void
@@ -28,7 +28,7 @@ export interface SessionEvents {
 }
 
 /** For each phase, the expected reply codes in order. */
-const expected = {
+const expectedCodes = {
   Greeting: [220],
   Ehlo: [250],
   StartTls: [220],
@@ -39,7 +39,7 @@ const expected = {
   Quit: [221],
 } satisfies Record<string, number[]>
 
-type Phase = keyof typeof expected
+type Phase = keyof typeof expectedCodes
 
 const ehlo = Buffer.from('EHLO load.example\r\n')
 const startTls = Buffer.from('STARTTLS\r\n')
@@ -47,7 +47,7 @@ const envelope = Buffer.from('MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours
 const quit = Buffer.from('QUIT\r\n')
 const lineFeed = 0x0a
 const hyphen = 0x2d
-const none = Buffer.alloc(0)
+const emptyBuffer = Buffer.alloc(0)
 
 export class ClientSession {
   readonly #options: SessionOptions
@@ -56,7 +56,7 @@ export class ClientSession {
   #phase: Phase = 'Greeting'
   /** Number of replies in this phase. */
   #replies = 0
-  #rest: Buffer = none
+  #rest: Buffer = emptyBuffer
   #isSecure = false
   #isOver = false
   /** Time of the last command, in milliseconds of `performance.now`. */
@@ -111,11 +111,11 @@ export class ClientSession {
       start = end + 1
       end = octets.indexOf(lineFeed, start)
     }
-    this.#rest = start < octets.length ? octets.subarray(start) : none
+    this.#rest = start < octets.length ? octets.subarray(start) : emptyBuffer
   }
 
   #reply(octets: Buffer, start: number, end: number): void {
-    const codes: number[] = expected[this.#phase]
+    const codes: number[] = expectedCodes[this.#phase]
     if (codeAt(octets, start) !== codes[this.#replies]) {
       this.fail(octets.toString('latin1', start, end).trim())
       return
@@ -128,15 +128,15 @@ export class ClientSession {
     if (phase === 'Greeting') this.#write('Ehlo', ehlo)
     else if (phase === 'Ehlo' && this.#options.tls && !this.#isSecure) this.#write('StartTls', startTls)
     else if (phase === 'Ehlo') this.#pause(this.#events.ready)
-    else if (phase === 'StartTls') this.#secure()
+    else if (phase === 'StartTls') this.#startTls()
     else if (phase === 'Envelope') this.#write('Content', this.#options.message)
     else if (phase === 'Content') this.#pause(this.#events.accepted)
     else if (phase === 'Quit') this.#end()
   }
 
-  #pause(print: () => void): void {
+  #pause(notify: () => void): void {
     this.#phase = 'Ready'
-    print()
+    notify()
   }
 
   #end(): void {
@@ -145,24 +145,24 @@ export class ClientSession {
     this.#events.ended()
   }
 
-  #secure(): void {
+  #startTls(): void {
     this.#phase = 'Handshake'
     const { context, session } = this.#options.tls as NonNullable<SessionOptions['tls']>
-    const plain = this.#socket
-    for (const event of ['data', 'close']) plain.removeAllListeners(event)
-    const secure = connectTls({
-      socket: plain,
+    const plainSocket = this.#socket
+    for (const event of ['data', 'close']) plainSocket.removeAllListeners(event)
+    const tlsSocket = connectTls({
+      socket: plainSocket,
       secureContext: context,
       rejectUnauthorized: false,
       ...(session && { session }),
     })
-    this.#socket = this.#listen(secure)
+    this.#socket = this.#listen(tlsSocket)
     this.#isSecure = true
-    secure.once('secureConnect', () => {
-      this.#events.secured?.(secure)
+    tlsSocket.once('secureConnect', () => {
+      this.#events.secured?.(tlsSocket)
       this.#write('Ehlo', ehlo)
     })
-    if (this.#events.ticket) secure.on('session', this.#events.ticket)
+    if (this.#events.ticket) tlsSocket.on('session', this.#events.ticket)
   }
 }
 

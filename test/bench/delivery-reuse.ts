@@ -1,8 +1,8 @@
 /**
- * Messages a second over verified TLS, with one session a batch and with one session a message. The path is that of
- * deliver-message from the job on: `deliverJob`, the batch, its sessions, the SMTP client, and certificates assessed
- * under DomainValidation. AWS is simulated: claims and trace succeed at once, content is in memory, and slots are
- * unlimited. The partner is a process of its own.
+ * Messages per second over verified TLS, with one session per batch and with one session per message. The measured path
+ * is that of deliver-message, beginning with the job: `deliverJob`, the batch, its sessions, the SMTP client, and
+ * certificates assessed under DomainValidation. AWS is simulated: claims and trace succeed immediately, content is in
+ * memory, and slots are unlimited. The partner is a separate process.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ import { median } from './median.ts'
 
 const host = 'mx.partner.example'
 const batchSize = 10
-/** Concurrent batches, as that many functions would have. */
+/** Concurrent batches, one per simulated function. */
 const workers = 4
 const roundTrips = [0, 20]
 const content = sampleMessage(4096).subarray(0, -3)
@@ -45,9 +45,9 @@ export async function measureReuse(rounds: number, seconds: number): Promise<str
     }
   }
   return [
-    `4 KB messages over verified TLS, batches of ${batchSize}, ${workers} at once; ${rounds} rounds of ${seconds} s, medians.`,
+    `4 KB messages over verified TLS, batches of ${batchSize}, ${workers} concurrent batches; ${rounds} rounds of ${seconds} s, medians.`,
     '',
-    '| round trip | a session a message | a session a batch | ratio |',
+    '| round trip | session per message | session per batch | ratio |',
     '|---|---:|---:|---:|',
     ...rows,
   ].join('\n')
@@ -80,10 +80,10 @@ function row(pauseMs: number, rates: Rates): string {
   return `| ${pauseMs} ms | ${cell(rates.without)}/s | ${cell(rates.with)}/s | ${median(ratios).toFixed(1)} |`
 }
 
-/** Messages a second. */
+/** @returns messages per second */
 async function rate(target: Target, reuse: boolean, seconds: number): Promise<number> {
-  const began = performance.now()
-  const end = began + seconds * 1000
+  const startedAt = performance.now()
+  const end = startedAt + seconds * 1000
   const counts = await Promise.all(
     Array.from({ length: workers }, async () => {
       let delivered = 0
@@ -91,7 +91,7 @@ async function rate(target: Target, reuse: boolean, seconds: number): Promise<nu
       return delivered
     }),
   )
-  return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - began) / 1000)
+  return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - startedAt) / 1000)
 }
 
 async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
@@ -112,21 +112,21 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
   const job = jobTo(port, ca)
   const deliveries = await Promise.all(
     Array.from({ length: batchSize }, async () => {
-      const place = batch.enqueue(job.destination)
+      const position = batch.enqueue(job.destination)
       const delivery = await deliverJob(job, {
         ...edge,
-        runExclusive: place.runExclusive,
+        runExclusive: position.runExclusive,
         transmit: (route, mail) => (route.kind === 'SmartHosts' ? deliverBySmtp(route, mail, smtp) : fail()),
       })
-      place.leave()
+      position.leave()
       return delivery
     }),
   )
   await batch.end()
   const attempts = deliveries.flatMap(({ triedNow }) => triedNow.map(({ attempt }) => attempt))
-  const sound = attempts.filter(({ outcome, tls }) => outcome === 'Delivered' && tls?.verified)
-  if (sound.length !== batchSize) throw new Error(`not delivered: ${JSON.stringify(attempts[0])}`)
-  return sound.length
+  const verifiedAttempts = attempts.filter(({ outcome, tls }) => outcome === 'Delivered' && tls?.verified)
+  if (verifiedAttempts.length !== batchSize) throw new Error(`not delivered: ${JSON.stringify(attempts[0])}`)
+  return verifiedAttempts.length
 }
 
 const jobTo = (port: number, ca: string): DeliveryJob => ({
@@ -149,8 +149,8 @@ const edge = {
   random: Math.random,
   connectorsVersion: 1,
   retentionDays: 90,
-} as unknown as Omit<Dependencies, 'inTurn' | 'transmit'>
+} as unknown as Omit<Dependencies, 'runExclusive' | 'transmit'>
 
 function fail(): never {
-  throw new Error('not to be asked for here')
+  throw new Error('the benchmark must not call this function')
 }

@@ -1,5 +1,5 @@
 /**
- * Delivery's rate, and which mail a hanging partner delays: `npm run bench:delivery [-- --rounds N --seconds N
+ * The rate of delivery, and the delay that a hanging partner causes: `npm run bench:delivery [-- --rounds N --seconds N
  * --rate N --slots N --only reuse|hanging]`. Prints Markdown tables. Only figures of one run can be compared.
  */
 import { cpus, loadavg } from 'node:os'
@@ -11,7 +11,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
-    /** Messages a second to each of the twenty partners. */
+    /** Messages per second to each of the twenty partners. */
     rate: { type: 'string', default: '2' },
     /** Concurrent deliveries to one destination. */
     slots: { type: 'string', default: String(defaultSlots) },

@@ -7,18 +7,18 @@ import { LoadRun } from './load.ts'
 let run: LoadRun | null = null
 
 process.on('message', async (order: Order) => {
-  const answer = (what: Answer) => process.send?.(what)
+  const sendAnswer = (message: Answer) => process.send?.(message)
   try {
     if (order.kind === 'Open') await open(order.load)
-    if (order.kind === 'Run') answer({ kind: 'Ran', result: await opened().run() })
-    else answer({ kind: 'Done' })
-    if (order.kind === 'Close') opened().close()
+    if (order.kind === 'Run') sendAnswer({ kind: 'Ran', result: await openRun().run() })
+    else sendAnswer({ kind: 'Done' })
+    if (order.kind === 'Close') openRun().close()
   } catch (error) {
-    answer({ kind: 'Failed', cause: error instanceof Error ? error.message : String(error) })
+    sendAnswer({ kind: 'Failed', cause: error instanceof Error ? error.message : String(error) })
   }
 })
 
-// The controlling process has ended.
+// Exits when the controlling process has ended.
 process.on('disconnect', () => process.exit())
 
 async function open(load: Load): Promise<void> {
@@ -26,7 +26,7 @@ async function open(load: Load): Promise<void> {
   await run.open()
 }
 
-function opened(): LoadRun {
+function openRun(): LoadRun {
   if (!run) throw new Error('no load is open')
   return run
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Load, LoadResult } from './load.ts'
-import { together } from './tally.ts'
+import { addTallies } from './tally.ts'
 
 export type Order = { kind: 'Open'; load: Load } | { kind: 'Run' } | { kind: 'Close' }
 
@@ -35,7 +35,7 @@ export class Generators {
   async run(): Promise<LoadResult> {
     const answers = await this.#all(() => ({ kind: 'Run' }))
     const results = answers.flatMap((answer) => (answer.kind === 'Ran' ? [answer.result] : []))
-    return { ...together(results), busy: Math.max(...results.map(({ busy }) => busy)) }
+    return { ...addTallies(results), busy: Math.max(...results.map(({ busy }) => busy)) }
   }
 
   async close(): Promise<void> {
@@ -55,17 +55,17 @@ export class Generators {
 }
 
 async function ask(child: ChildProcess, order: Order): Promise<Answer> {
-  const ended = new AbortController()
-  const answered = once(child, 'message', { signal: ended.signal })
-  const end = () => ended.abort()
+  const endController = new AbortController()
+  const nextMessage = once(child, 'message', { signal: endController.signal })
+  const end = () => endController.abort()
   child.once('exit', end)
   child.send(order)
   try {
-    const [answer] = (await answered) as [Answer]
+    const [answer] = (await nextMessage) as [Answer]
     if (answer.kind === 'Failed') throw new Error(answer.cause)
     return answer
   } catch (error) {
-    if (ended.signal.aborted) throw new Error('the load generator ended')
+    if (endController.signal.aborted) throw new Error('the load generator ended')
     throw error
   } finally {
     child.off('exit', end)
@@ -73,5 +73,5 @@ async function ask(child: ChildProcess, order: Order): Promise<Answer> {
 }
 
 /** Divides a number into shares as equal as possible. */
-const shareOut = (all: number, among: number): number[] =>
-  Array.from({ length: among }, (_, index) => Math.floor((all + index) / among))
+const shareOut = (total: number, shares: number): number[] =>
+  Array.from({ length: shares }, (_, index) => Math.floor((total + index) / shares))

@@ -1,6 +1,6 @@
 /**
- * Haraka with its TLS plugin, a list of domains that it accepts, and a plugin of ours that discards messages. It is
- * not a dependency of the project: a fixed version is installed beside the caches of other tools.
+ * Haraka with its TLS plugin, a list of domains that it accepts, and its plugin that discards messages. Haraka is not a
+ * dependency of the project: a fixed version is installed beside the caches of other tools.
  */
 import { execFile, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,15 +15,15 @@ import { endWithThisProcess, hostname, type Program, stopProcess } from './mailf
 
 export const harakaVersion = '3.3.4'
 
-/** Milliseconds until it must send its greeting. */
+/** Time until Haraka must send its greeting. */
 const timeoutMs = 30_000
 
 const home = join(import.meta.dirname, '../../node_modules/.cache/mailflow-bench/haraka')
-const installed = join(home, 'node_modules/Haraka')
+const packageFolder = join(home, 'node_modules/Haraka')
 
-/** @throws Error when npm cannot install it */
+/** @throws Error when npm cannot install Haraka */
 export async function requireHaraka(print: (line: string) => void): Promise<void> {
-  if (versionHere() === harakaVersion) return
+  if (installedVersion() === harakaVersion) return
   print(`installing Haraka ${harakaVersion} into ${home}`)
   mkdirSync(home, { recursive: true })
   const flags = [
@@ -43,8 +43,8 @@ export async function requireHaraka(print: (line: string) => void): Promise<void
   }
 }
 
-function versionHere(): string | null {
-  const manifest = join(installed, 'package.json')
+function installedVersion(): string | null {
+  const manifest = join(packageFolder, 'package.json')
   return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : null
 }
 
@@ -52,16 +52,16 @@ function versionHere(): string | null {
 export async function startHaraka(identity: Identity, nodes: number): Promise<Program> {
   const port = await freePort()
   const folder = configure(identity, port, nodes)
-  const child = spawn(process.execPath, [join(installed, 'bin/haraka'), '-c', folder], {
+  const child = spawn(process.execPath, [join(packageFolder, 'bin/haraka'), '-c', folder], {
     env: { ...process.env, YES_REALLY_DO_DISCARD: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   endWithThisProcess(child)
   let log = ''
-  const keep = (text: string) => {
+  const appendLog = (text: string) => {
     log = `${log}${text}`.slice(-4000)
   }
-  child.stdout?.setEncoding('utf8').on('data', keep)
+  child.stdout?.setEncoding('utf8').on('data', appendLog)
   const stop = async () => {
     await stopProcess(child)
     rmSync(folder, { recursive: true, force: true })
@@ -71,14 +71,14 @@ export async function startHaraka(identity: Identity, nodes: number): Promise<Pr
     await stop()
     throw new Error(`Haraka does not start: ${log.trim()}`)
   }
-  child.stdout?.off('data', keep).resume()
+  child.stdout?.off('data', appendLog).resume()
   return { port, pid: child.pid ?? 0, stop }
 }
 
-/** Writes its default configuration with these files changed. */
+/** Writes the default configuration of Haraka, with these files changed. */
 function configure({ cert, key }: Identity, port: number, nodes: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-haraka-'))
-  cpSync(join(installed, 'config'), join(folder, 'config'), { recursive: true })
+  cpSync(join(packageFolder, 'config'), join(folder, 'config'), { recursive: true })
   const files = {
     me: hostname,
     'smtp.ini': `listen=127.0.0.1:${port}\n${nodes > 0 ? `nodes=${nodes}\n` : ''}`,

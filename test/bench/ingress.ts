@@ -1,7 +1,7 @@
 /**
- * Messages a second through the real ingress process over TLS, beside bare smtp-server, in interleaved rounds: `npm
- * run bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Prints a Markdown table. Ingress,
- * bare server, storage stub and load generator are separate processes on one machine and share its cores.
+ * Messages per second through the real ingress process over TLS, beside bare smtp-server, in interleaved rounds: `npm
+ * run bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Prints a Markdown table. Ingress, bare
+ * server, storage stub and load generator are separate processes on one machine and share its cores.
  */
 import { parseArgs } from 'node:util'
 import { selfSigned } from '../support/pki.ts'
@@ -30,7 +30,7 @@ const sizes = [4, 50]
 const running: { stop(): Promise<void> }[] = []
 
 try {
-  const generators = started(new Generators(1))
+  const generators = register(new Generators(1))
   const servers = await startServers()
   for (const [, server] of servers) await measureOne(generators, server, 4)
   const results = new Map<string, Measured[]>()
@@ -49,13 +49,13 @@ try {
 /** A profile covers the ingress alone. */
 async function startServers(): Promise<[string, Server][]> {
   const identity = await selfSigned({ names: [hostname] })
-  const storage = started(await startStorage(storageMs))
+  const storage = register(await startStorage(storageMs))
   const options = { identity, storage, connections, profile: values.profile }
-  const ingress: [string, Server] = ['mailflow ingress', started(await startIngress(options))]
-  return values.profile ? [ingress] : [ingress, ['bare smtp-server', started(await startBare(identity))]]
+  const ingress: [string, Server] = ['mailflow ingress', register(await startIngress(options))]
+  return values.profile ? [ingress] : [ingress, ['bare smtp-server', register(await startBare(identity))]]
 }
 
-function started<T extends { stop(): Promise<void> }>(program: T): T {
+function register<T extends { stop(): Promise<void> }>(program: T): T {
   running.push(program)
   return program
 }
@@ -87,11 +87,11 @@ function report(results: ReadonlyMap<string, readonly Measured[]>): string {
     const generator = `${Math.round(middle(({ generator }) => generator) * 100)} %`
     return `| ${key} | ${Math.round(median(rates))} | ${range} | ${times} | ${processor} | ${generator} | ${errors} |`
   })
-  const conditions = `${connections} connections, storage answers in ${storageMs} ms, ${rounds} rounds of ${seconds} s`
+  const conditions = `${connections} connections, storage responds in ${storageMs} ms, ${rounds} rounds of ${seconds} s`
   return [
     `${machine()}, load average at the end ${load()}; ${conditions}; medians of rounds.`,
     '',
-    '| | messages/s | range | p50 | p99 | server CPU a message | load generator | errors |',
+    '| | messages/s | range | p50 | p99 | server CPU per message | load generator | errors |',
     '|---|---:|---:|---:|---:|---:|---:|---:|',
     ...rows,
   ].join('\n')

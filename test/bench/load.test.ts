@@ -19,37 +19,40 @@ async function portOf(t: TestContext, server: Server): Promise<number> {
 
 async function startSink(t: TestContext) {
   const taken: Buffer[] = []
-  const seen = { taken, connections: 0 }
+  const sinkRecord = { taken, connections: 0 }
   const tls = await selfSigned({ names: ['mx.example'] })
   const sink = createSink({ tls, taken: (content) => taken.push(content) })
-  sink.on('connection', () => seen.connections++)
-  return { port: await portOf(t, sink), seen }
+  sink.on('connection', () => sinkRecord.connections++)
+  return { port: await portOf(t, sink), sinkRecord }
 }
 
 /** A server without TLS whose replies a test decides. */
-function scripted(t: TestContext, answer: (what: string, socket: Socket) => string | null): Promise<number> {
+function startScripted(
+  t: TestContext,
+  answer: (step: string, socket: Socket) => string | null,
+): Promise<number> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
-    const say = (what: string) => {
-      const reply = answer(what, socket)
+    const sendReply = (step: string) => {
+      const reply = answer(step, socket)
       if (reply !== null) socket.write(`${reply}\r\n`)
     }
-    say('connection')
-    let held = ''
+    sendReply('connection')
+    let input = ''
     socket.setEncoding('latin1').on('data', (text: string) => {
-      held += text
-      if (held.startsWith('From:')) {
-        if (!held.endsWith('\r\n.\r\n')) return
-        say('message')
-      } else for (const line of held.split('\r\n').slice(0, -1)) say(line.slice(0, 4))
-      held = ''
+      input += text
+      if (input.startsWith('From:')) {
+        if (!input.endsWith('\r\n.\r\n')) return
+        sendReply('message')
+      } else for (const line of input.split('\r\n').slice(0, -1)) sendReply(line.slice(0, 4))
+      input = ''
     })
   })
   return portOf(t, server)
 }
 
 const defaults: Record<string, string> = { conn: '220 hi', DATA: '354 go on', QUIT: '221 bye' }
-const usually = (what: string) => defaults[what.slice(0, 4)] ?? '250-more\r\n250 OK'
+const defaultReply = (step: string) => defaults[step.slice(0, 4)] ?? '250-more\r\n250 OK'
 
 async function runLoad(load: Load) {
   const run = new LoadRun(load)
@@ -60,26 +63,26 @@ async function runLoad(load: Load) {
 }
 
 test('sessions that stay open carry one message after another, each whole and over TLS', async (t) => {
-  const { port, seen } = await startSink(t)
+  const { port, sinkRecord } = await startSink(t)
   const result = await runLoad({ ...secure, port, mode: 'Persistent' })
-  assert.equal(seen.connections, brief.connections)
+  assert.equal(sinkRecord.connections, brief.connections)
   assert.ok(result.total > brief.connections, `${result.total} messages`)
-  assert.equal(result.total, seen.taken.length)
-  assert.ok(seen.taken.every((content) => content.equals(message)))
+  assert.equal(result.total, sinkRecord.taken.length)
+  assert.ok(sinkRecord.taken.every((content) => content.equals(message)))
   assert.equal(result.times.length, result.count)
-  assert.ok(result.count > 0 && result.count < result.total, 'the lead-in is left out')
+  assert.ok(result.count > 0 && result.count < result.total, 'the lead-in is not counted')
   assert.ok(result.times.every((milliseconds) => milliseconds > 0 && milliseconds < brief.duration))
   assert.equal(result.tls, 'TLSv1.3, TLS_AES_256_GCM_SHA384')
-  assert.equal(result.handshakes, 0, 'those before the load are not of it')
+  assert.equal(result.handshakes, 0, 'handshakes before the load are not counted')
   assert.deepEqual([...result.errors], [])
   assert.ok(result.busy > 0)
 })
 
-test('a connection for each message, in the clear and over TLS', async (t) => {
-  const { port, seen } = await startSink(t)
+test('in mode Connection each message has its own connection, in the clear and over TLS', async (t) => {
+  const { port, sinkRecord } = await startSink(t)
   const inTheClear = await runLoad({ ...plain, port, mode: 'Connection' })
   assert.ok(inTheClear.total >= brief.connections)
-  assert.deepEqual([seen.connections, seen.taken.length], [inTheClear.total, inTheClear.total])
+  assert.deepEqual([sinkRecord.connections, sinkRecord.taken.length], [inTheClear.total, inTheClear.total])
   assert.deepEqual([inTheClear.tls, inTheClear.handshakes], [null, 0])
   const overTls = await runLoad({ ...secure, port, mode: 'Connection' })
   assert.equal(overTls.handshakes, overTls.total)
@@ -90,41 +93,44 @@ test('a connection for each message, in the clear and over TLS', async (t) => {
 test('a TLS session is resumed when the load requests it', async (t) => {
   const { port } = await startSink(t)
   const result = await runLoad({ ...secure, port, mode: 'Connection', resume: true })
-  const again = result.handshakes - result.resumed
-  assert.ok(result.resumed > 0 && again >= 1 && again <= 2 * brief.connections, `${again} anew`)
+  const fullHandshakes = result.handshakes - result.resumed
+  assert.ok(
+    result.resumed > 0 && fullHandshakes >= 1 && fullHandshakes <= 2 * brief.connections,
+    `${fullHandshakes} full handshakes`,
+  )
 })
 
 test('refused and lost messages are counted by cause, and other sessions continue', async (t) => {
-  const given = { refused: 0, dropped: 0, taken: 0 }
+  const replyCounts = { refused: 0, dropped: 0, taken: 0 }
   let messages = 0
-  const port = await scripted(t, (what, socket) => {
-    if (what !== 'message') return usually(what)
+  const port = await startScripted(t, (step, socket) => {
+    if (step !== 'message') return defaultReply(step)
     const turn = messages++ % 3
-    if (turn === 0) given.taken++
-    if (turn === 1) given.refused++
-    if (turn !== 2) return turn === 0 ? '250 taken' : '451 4.3.0 later'
-    given.dropped++
+    if (turn === 0) replyCounts.taken++
+    if (turn === 1) replyCounts.refused++
+    if (turn !== 2) return turn === 0 ? '250 accepted' : '451 4.3.0 later'
+    replyCounts.dropped++
     socket.destroy()
     return null
   })
   for (const mode of ['Persistent', 'Connection'] as const) {
-    Object.assign(given, { refused: 0, dropped: 0, taken: 0 })
+    Object.assign(replyCounts, { refused: 0, dropped: 0, taken: 0 })
     const { total, errors } = await runLoad({ ...plain, port, mode })
-    assert.equal(total, given.taken, mode)
+    assert.equal(total, replyCounts.taken, mode)
     const results = [...errors].filter(([, times]) => times > 0)
     assert.deepEqual(
       new Map(results),
       new Map([
-        ['Content: 451 4.3.0 later', given.refused],
-        ['Content: the connection was closed', given.dropped],
+        ['Content: 451 4.3.0 later', replyCounts.refused],
+        ['Content: the connection was closed', replyCounts.dropped],
       ]),
     )
   }
 })
 
-test('a reply that comes octet by octet is read like any other', async (t) => {
-  const port = await scripted(t, (what, socket) => {
-    const octets = [...`${usually(what)}\r\n`]
+test('a reply that arrives octet by octet is read as a whole', async (t) => {
+  const port = await startScripted(t, (step, socket) => {
+    const octets = [...`${defaultReply(step)}\r\n`]
     for (const octet of octets) socket.write(octet)
     return null
   })
@@ -134,7 +140,7 @@ test('a reply that comes octet by octet is read like any other', async (t) => {
 })
 
 test('a server that refuses sessions ends the measurement with its reply', async (t) => {
-  const port = await scripted(t, () => '421 4.7.0 too many')
+  const port = await startScripted(t, () => '421 4.7.0 too many')
   await assert.rejects(runLoad({ ...plain, port, mode: 'Persistent' }), {
     message: 'cannot open 3 sessions: Greeting: 421 4.7.0 too many',
   })
@@ -142,7 +148,9 @@ test('a server that refuses sessions ends the measurement with its reply', async
 
 test('the kinds of errors are bounded, and every error is counted', async (t) => {
   let serial = 0
-  const port = await scripted(t, (what) => (what === 'message' ? `451 4.3.0 no ${serial++}` : usually(what)))
+  const port = await startScripted(t, (step) =>
+    step === 'message' ? `451 4.3.0 no ${serial++}` : defaultReply(step),
+  )
   const { errors } = await runLoad({ ...plain, port, mode: 'Connection', connections: 40 })
   const results = [...errors.values()].reduce((sum, times) => sum + times, 0)
   assert.equal(results, serial)

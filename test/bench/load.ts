@@ -1,6 +1,6 @@
 /**
- * The load of many sending servers from one process. It keeps a number of sessions open, each with one message after
- * another, or opens a new session for each message. Failures are counted, and the session begins again.
+ * The load of many sending servers from one process. The process keeps a number of sessions open, each with one message
+ * after another, or opens a new session for each message. Failures are counted, and the session begins again.
  */
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { ClientSession } from './client-session.ts'
@@ -13,13 +13,13 @@ export interface Load {
   mode: Mode
   /** The only key exchange offered, with TLSv1.3 and TLS_AES_256_GCM_SHA384; null leaves sessions without TLS. */
   group: string | null
-  /** Whether a session for one message resumes the TLS of an earlier one. */
+  /** Whether a session for one message resumes the TLS session of an earlier session. */
   resume: boolean
   /** Includes the final dot. */
   message: Buffer
   /** Milliseconds before the measured time. */
   leadIn: number
-  /** Milliseconds measured. */
+  /** Milliseconds of the measured time. */
   duration: number
 }
 
@@ -40,13 +40,13 @@ export interface LoadResult extends Tally {
 const timeoutMs = 30_000
 /** Milliseconds before a failed session begins again. */
 const pauseAfterFailure = 100
-/** Number of sessions opened at once before a load begins. */
+/** Sessions opened concurrently before a load begins. */
 const maxConcurrentOpens = 25
 const failuresWhileOpening = 10
 
 /**
  * A message with its final dot, in lines of usual length.
- * @param octets its size
+ * @param octets size of the message
  */
 export function sampleMessage(octets: number): Buffer {
   const head = 'From: a@elsewhere.example\r\nTo: b@ours.example\r\nSubject: load\r\n\r\n'
@@ -60,7 +60,7 @@ export class LoadRun {
   readonly #context: SecureContext | null
   readonly #slots: Slot[]
   readonly tallying = new Tallying()
-  /** The last ticket received. As sending servers do, it is used more than once. */
+  /** The last ticket received. It is used more than once, as by sending servers. */
   #ticket: Buffer | null = null
   #isRunning = false
   #active = 0
@@ -83,14 +83,14 @@ export class LoadRun {
 
   /**
    * Opens the sessions that stay open.
-   * @throws Error when the server does not accept them
+   * @throws Error when the server does not accept the sessions
    */
   async open(): Promise<void> {
     if (this.mode === 'Connection') return
     const watch = this.#watch()
-    const left = this.#slots.values()
+    const remainingSlots = this.#slots.values()
     const opener = async () => {
-      for (const slot of left) while (!(await slot.open())) this.#allowFailure()
+      for (const slot of remainingSlots) while (!(await slot.open())) this.#allowFailure()
     }
     try {
       await Promise.all(Array.from({ length: maxConcurrentOpens }, opener))
@@ -105,7 +105,7 @@ export class LoadRun {
     throw new Error(`cannot open ${this.#load.connections} sessions: ${cause}`)
   }
 
-  /** Resolves when every message has its reply. Sessions that stay open do so until `close`. */
+  /** Resolves when every message has its reply. Persistent sessions stay open until `close`. */
   async run(): Promise<LoadResult> {
     const { leadIn, duration } = this.#load
     const from = performance.now() + leadIn
@@ -136,7 +136,7 @@ export class LoadRun {
     if (--this.#active === 0) this.#finished()
   }
 
-  /** @param events those of one session; the events that all sessions share are added */
+  /** @param events handlers of one session; the handlers that all sessions share are added */
   connect(events: { ready(): void; accepted(): void; ended(): void; failed(): void }): ClientSession {
     const { port, message, resume } = this.#load
     const context = this.#context

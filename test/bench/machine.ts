@@ -30,10 +30,10 @@ export function disk(): string {
 }
 
 function timeToStore(path: string): number {
-  const began = performance.now()
+  const startedAt = performance.now()
   const file = openSync(path, 'wx')
   writeSync(file, Buffer.alloc(4096, 'x'))
   fsyncSync(file)
   closeSync(file)
-  return performance.now() - began
+  return performance.now() - startedAt
 }

@@ -1,4 +1,4 @@
-/** The ingress as a benchmark runs it, beside a store that responds after a fixed time. */
+/** Starts the ingress for a benchmark, beside a store that responds after a fixed time. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ export interface Program {
 }
 
 export interface Storage extends Program {
-  /** File with its certificate. */
+  /** File with the certificate of the storage. */
   authority: string
 }
 
@@ -25,7 +25,7 @@ export interface IngressOptions {
   connections: number
   /** Folder for the V8 CPU profile. */
   profile?: string | undefined
-  /** Folder of the checkout to run; default: this one. */
+  /** Folder of the checkout to run; default: this checkout. */
   checkout?: string | undefined
 }
 
@@ -33,7 +33,7 @@ export const hostname = 'mx.ours.example'
 
 const storageAddress = '127.0.0.1'
 
-/** Limits for one client are lifted, since the load comes from one address. */
+/** Removes the limits for one client, because the load comes from one address. */
 export async function startIngress(options: IngressOptions): Promise<Program> {
   const endpoint = `https://${storageAddress}:${options.storage.port}`
   // Sessions of the previous load may still be closing.
@@ -67,7 +67,7 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
   })
 }
 
-/** A store reached over TLS, as AWS's stores are. */
+/** Starts a store that is reached over TLS, as AWS's stores are. */
 export async function startStorage(answersAfterMs: number): Promise<Storage> {
   const identity = await selfSigned({ names: [], addresses: [storageAddress] })
   const folder = await mkdtemp(join(tmpdir(), 'bench-storage-'))
@@ -114,7 +114,7 @@ async function startProgram(
   }
 }
 
-/** Also ends the child when this process is interrupted before it knows the port. */
+/** Ends the child also when this process is interrupted before it knows the port. */
 export function endWithThisProcess(child: ChildProcess): void {
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
@@ -124,9 +124,9 @@ export function endWithThisProcess(child: ChildProcess): void {
 /** Sends SIGTERM, and SIGKILL when the process does not end. */
 export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
+  const exit = once(child, 'exit')
   const timeout = setTimeout(() => child.kill('SIGKILL'), 15_000)
   child.kill('SIGTERM')
-  await ended
+  await exit
   clearTimeout(timeout)
 }

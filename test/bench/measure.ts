@@ -1,13 +1,13 @@
-/** One load on one server, and its cost. */
+/** Measures one load on one server, and its cost. */
 import type { Generators } from './generators.ts'
 import type { Load } from './load.ts'
 import type { Program } from './mailflow.ts'
 import { processorSeconds, proportionalSetSize } from './process-tree.ts'
 
 export interface Server extends Program {
-  /** Number of accepted messages still in its queue; absent for a server without a queue. */
+  /** Number of accepted messages still in the queue of the server; absent for a server without a queue. */
   queued?(): number
-  /** Removes what the server kept of a load after the measurement. */
+  /** Removes the messages that the server stored, after the measurement. */
   clear?(): void
   /** A program that works for the server and is not counted as part of it. */
   storage?: Program
@@ -15,14 +15,14 @@ export interface Server extends Program {
 
 export interface Measured {
   perSecond: number
-  /** Milliseconds; `Load` defines from when to when. */
+  /** Percentiles in milliseconds; `Mode` defines their start and end. */
   p50: number
   p99: number
   /** Processor time of the server's processes in seconds for a thousand messages, until its queue is empty. */
   processor: number
-  /** Processor time of its storage, in the same unit. */
+  /** Processor time of the storage, in the same unit. */
   storageProcessor: number
-  /** Octets in all of its processes: the largest sample. */
+  /** Octets in all processes of the server: the largest sample. */
   memory: number
   /** Processors that the busiest process of the load generator used. */
   generator: number
@@ -35,7 +35,7 @@ export interface Measured {
   resumed: number
 }
 
-/** Milliseconds that a queue may take to become empty. */
+/** Time in milliseconds that a queue may take to become empty. */
 const drainLimit = 30_000
 const sampleIntervalMs = 250
 
@@ -50,17 +50,17 @@ export async function measure(
   watchMemory = false,
 ): Promise<Measured> {
   await generators.open(load)
-  const before = spent(server)
+  const before = processorTimes(server)
   let memory = 0
-  const look = () => {
+  const sampleMemory = () => {
     memory = Math.max(memory, proportionalSetSize(server.pid))
   }
-  const samples = watchMemory ? setInterval(look, sampleIntervalMs) : undefined
+  const samples = watchMemory ? setInterval(sampleMemory, sampleIntervalMs) : undefined
   const result = await generators.run().finally(() => clearInterval(samples))
   const queuedAtEnd = server.queued?.() ?? 0
-  look()
-  const queuedAfter = await drained(server)
-  const after = spent(server)
+  sampleMemory()
+  const queuedAfter = await waitForEmptyQueue(server)
+  const after = processorTimes(server)
   await generators.close()
   server.clear?.()
   const times = result.times.sort()
@@ -82,17 +82,17 @@ export async function measure(
   }
 }
 
-const spent = ({ pid, storage }: Server) => ({
+const processorTimes = ({ pid, storage }: Server) => ({
   server: processorSeconds(pid),
   storage: storage ? processorSeconds(storage.pid) : 0,
 })
 
-async function drained({ queued }: Server): Promise<number> {
+async function waitForEmptyQueue({ queued }: Server): Promise<number> {
   if (!queued) return 0
   const deadline = performance.now() + drainLimit
   for (;;) {
-    const left = queued()
-    if (left === 0 || performance.now() > deadline) return left
+    const queueLength = queued()
+    if (queueLength === 0 || performance.now() > deadline) return queueLength
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

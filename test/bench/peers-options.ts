@@ -4,11 +4,11 @@ import type { Mode } from './load.ts'
 
 const defaultServers = ['mailflow', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
 const servers = [...defaultServers, 'mailflow-before', 'postfix-hold'] as const
-/** `mailflow-before` comes with --before. */
+/** `mailflow-before` is selected by --before. */
 const selectable = servers.filter((name) => name !== 'mailflow-before')
 export type ServerName = (typeof servers)[number]
 
-/** One kind of load. Its servers alternate. */
+/** One kind of load, under which the servers alternate. */
 export interface Cell {
   kilobytes: number
   mode: Mode
@@ -27,24 +27,28 @@ export interface Options {
   resume: boolean
   group: string
   profile: string | undefined
-  /** Another checkout, whose ingress is measured beside this one's. */
+  /** Another checkout, whose ingress is measured beside the ingress of this checkout. */
   before: string | undefined
-  /** The smallest acceptable median ratio of this checkout's rate to the other's, over all kinds of load. */
+  /**
+   * The smallest acceptable median ratio of this checkout's rate to the rate of the other checkout, over all kinds of
+   * load.
+   */
   minRatio: number
 }
 
 export const usage = `npm run bench:peers -- [flags]
   --rounds N        rounds of each measurement (3)
   --seconds N       seconds of each measurement (5)
-  --connections N   sessions at once; several numbers with commas between them are measured one after the other (100,400)
-  --only WORDS      commas between them, of these: ${selectable.join(', ')};
-                    4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole, but for
-                    postfix-hold, which is measured only when named.
-  --before DIR      measures the ingress of another checkout in turns with this one's, and no other server; exits with 1
-                    when this one's rate is lower than --min-ratio times the other's: the median over all rounds
+  --connections N   concurrent sessions; several numbers, separated by commas, are measured one after another (100,400)
+  --only WORDS      separated by commas, of these: ${selectable.join(', ')};
+                    4, 50 (KB); persistent, connection; tls, plain. A group without a word is measured completely,
+                    except postfix-hold, which is measured only when its word is given.
+  --before DIR      measures the ingress of another checkout and of this checkout in turns, and no other server; exits
+                    with 1 when the rate of this checkout is lower than --min-ratio times the rate of the other one
+                    (median over all rounds)
   --min-ratio RATIO     (0.95)
-  --generators N    processes that make the load (1)
-  --resume          a connection for each message resumes the TLS session of an earlier one
+  --generators N    processes that generate the load (1)
+  --resume          a connection for each message resumes an earlier TLS session
   --group NAME      the key exchange that the load offers (X25519)
   --profile DIR     V8 CPU profiles of the ingress and of the load generator`
 
@@ -66,12 +70,13 @@ export function parseOptions(args: string[]): Options {
     },
   })
   const words = values.only.flatMap((value) => value.split(',')).filter(Boolean)
-  const unknown = words.find((word) => !allWords.includes(word))
-  if (unknown !== undefined) throw new Error(`--only: ${unknown} is none of ${allWords.join(', ')}`)
+  const unknownWord = words.find((word) => !allWords.includes(word))
+  if (unknownWord !== undefined) throw new Error(`--only: ${unknownWord} is none of ${allWords.join(', ')}`)
   const generators = wholeNumber('generators', values.generators)
   const connections = values.connections.split(',').map((value) => wholeNumber('connections', value))
-  const few = connections.find((number) => number < generators)
-  if (few !== undefined) throw new Error(`--connections: ${few} are fewer than --generators ${generators}`)
+  const smallNumber = connections.find((number) => number < generators)
+  if (smallNumber !== undefined)
+    throw new Error(`--connections: ${smallNumber} are fewer than --generators ${generators}`)
   return {
     rounds: wholeNumber('rounds', values.rounds),
     duration: wholeNumber('seconds', values.seconds) * 1000,
@@ -91,18 +96,18 @@ const modes = ['persistent', 'connection'] as const
 const protections = ['tls', 'plain'] as const
 const allWords: readonly string[] = [...selectable, ...sizes, ...modes, ...protections]
 
-function chosen<T extends string>(kind: readonly T[], words: readonly string[]): T[] {
-  const named = kind.filter((word) => words.includes(word))
-  return named.length > 0 ? named : [...kind]
+function selectWords<T extends string>(kind: readonly T[], words: readonly string[]): T[] {
+  const selection = kind.filter((word) => words.includes(word))
+  return selection.length > 0 ? selection : [...kind]
 }
 
 const serversOf = (words: readonly string[]): ServerName[] =>
-  servers.some((name) => words.includes(name)) ? chosen(servers, words) : [...defaultServers]
+  servers.some((name) => words.includes(name)) ? selectWords(servers, words) : [...defaultServers]
 
 const cellsOf = (words: readonly string[], connections: readonly number[]): Cell[] =>
-  chosen(modes, words).flatMap((mode) =>
-    chosen(protections, words).flatMap((protection) =>
-      chosen(sizes, words).flatMap((size) =>
+  selectWords(modes, words).flatMap((mode) =>
+    selectWords(protections, words).flatMap((protection) =>
+      selectWords(sizes, words).flatMap((size) =>
         connections.map((number) => ({
           kilobytes: Number(size),
           mode: mode === 'persistent' ? 'Persistent' : 'Connection',

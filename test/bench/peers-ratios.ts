@@ -21,44 +21,44 @@ interface Row {
 
 const figures: [string, (measured: Measured) => number][] = [
   ['messages/s', ({ perSecond }) => perSecond],
-  ['CPU a message', ({ processor }) => processor],
+  ['CPU per message', ({ processor }) => processor],
   ['p99', ({ p99 }) => p99],
 ]
 
 /**
  * @returns the median ratio of the first server's rate to the second's, over every round of every kind of load; NaN
- * where one is missing
+ *   when a rate is missing
  */
 export function medianRateRatio(results: readonly Results[], own: ServerName, other: ServerName): number {
   const all = results.flatMap(({ rounds }) => {
-    const others = rounds.get(other) ?? []
+    const otherRounds = rounds.get(other) ?? []
     return (rounds.get(own) ?? [])
-      .slice(0, others.length)
-      .map((one, round) => one.perSecond / (others[round] as Measured).perSecond)
+      .slice(0, otherRounds.length)
+      .map((measured, round) => measured.perSecond / (otherRounds[round] as Measured).perSecond)
   })
   return median(all)
 }
 
 /** @returns paragraphs */
 export function ratios(results: readonly Results[]): string[] {
-  const same = results.map(({ cell, rounds }) => ({ title: titleOf(cell), rounds }))
+  const sameCells = results.map(({ cell, rounds }) => ({ title: titleOf(cell), rounds }))
   const kinds = [...Map.groupBy(results, ({ cell }) => kindOf(cell))]
   return [
     '### Ratios',
-    'Ours over theirs with as many sessions, medians over the rounds.',
-    ...figures.map(([title, figure]) => table(title, figure, same)),
-    ...(kinds.some(([, several]) => several.length > 1) ? bestOf(kinds) : []),
+    'The figure of the first server divided by the figure of the second, with the same number of sessions; medians over the rounds.',
+    ...figures.map(([title, figure]) => table(title, figure, sameCells)),
+    ...(kinds.some(([, resultsOfKind]) => resultsOfKind.length > 1) ? bestOf(kinds) : []),
   ]
 }
 
-/** The best number of sessions differs between servers, so each server counts with its own best one. */
+/** The best number of sessions differs between servers, so each server is compared by its own best number. */
 function bestOf(kinds: [string, Results[]][]): string[] {
-  const rows = kinds.map(([title, several]) => {
-    const best = Object.keys(names).flatMap((name) => bestWith(name as ServerName, several) ?? [])
+  const rows = kinds.map(([title, resultsOfKind]) => {
+    const best = Object.keys(names).flatMap((name) => bestWith(name as ServerName, resultsOfKind) ?? [])
     return { title, best, rounds: new Map(best.map(({ name, measured }) => [name, measured])) }
   })
   return [
-    '### Each with the number of sessions at which it takes most',
+    '### Each server with the number of sessions at which its rate is highest',
     rows
       .map(({ title, best }) => {
         const each = best.map(
@@ -72,24 +72,26 @@ function bestOf(kinds: [string, Results[]][]): string[] {
   ]
 }
 
-function bestWith(name: ServerName, several: readonly Results[]) {
-  const all = several.flatMap(({ cell: { connections }, rounds }) => {
+function bestWith(name: ServerName, resultsOfKind: readonly Results[]) {
+  const all = resultsOfKind.flatMap(({ cell: { connections }, rounds }) => {
     const measured = rounds.get(name)
     return measured
-      ? [{ name, connections, measured, rate: median(measured.map((one) => one.perSecond)) }]
+      ? [{ name, connections, measured, rate: median(measured.map(({ perSecond }) => perSecond)) }]
       : []
   })
-  return all.toSorted((one, other) => other.rate - one.rate)[0]
+  return all.toSorted((a, b) => b.rate - a.rate)[0]
 }
 
 function table(title: string, figure: (measured: Measured) => number, rows: readonly Row[]): string {
-  const there = pairs.filter((pair) => rows.some(({ rounds }) => pair.every((name) => rounds.has(name))))
-  if (there.length === 0) return `${title}: nothing to compare.`
+  const presentPairs = pairs.filter((pair) =>
+    rows.some(({ rounds }) => pair.every((name) => rounds.has(name))),
+  )
+  if (presentPairs.length === 0) return `${title}: nothing to compare.`
   return [
-    `| ${[title, ...there.map(([own, other]) => `${names[own]} / ${names[other]}`)].join(' | ')} |`,
-    `|---|${'---:|'.repeat(there.length)}`,
+    `| ${[title, ...presentPairs.map(([own, other]) => `${names[own]} / ${names[other]}`)].join(' | ')} |`,
+    `|---|${'---:|'.repeat(presentPairs.length)}`,
     ...rows.map(({ title, rounds }) => {
-      const cells = there.map(([own, other]) => ratio(rounds.get(own), rounds.get(other), figure))
+      const cells = presentPairs.map(([own, other]) => ratio(rounds.get(own), rounds.get(other), figure))
       return `| ${[title, ...cells].join(' | ')} |`
     }),
   ].join('\n')
@@ -101,5 +103,5 @@ function ratio(
   figure: (measured: Measured) => number,
 ): string {
   if (!own || !other) return '–'
-  return fixed(median(own.map((one, round) => figure(one) / figure(other[round] as Measured))), 2)
+  return fixed(median(own.map((measured, round) => figure(measured) / figure(other[round] as Measured))), 2)
 }

@@ -43,20 +43,20 @@ function row(name: string, rounds: readonly Measured[], memory = Number.NaN): st
   return `| ${cells.join(' | ')} |`
 }
 
-/** Notes to the row: what its figures do not show, and what makes them uncertain. */
+/** Notes on a row: facts that its figures do not show, and reasons why they are uncertain. */
 function notesOn(name: string, rounds: readonly Measured[]): string[] {
   const errors = [...countErrors(rounds)].map(([cause, times]) => `${times} × ${cause}`)
   const queued = Math.max(...rounds.map(({ queuedAtEnd }) => queuedAtEnd))
-  const left = Math.max(...rounds.map(({ queuedAfter }) => queuedAfter))
+  const remaining = Math.max(...rounds.map(({ queuedAfter }) => queuedAfter))
   const busy = Math.max(...rounds.map(({ generator }) => generator))
   const [handshakes, resumed] = [
-    sum(rounds.map((one) => one.handshakes)),
-    sum(rounds.map((one) => one.resumed)),
+    sum(rounds.map(({ handshakes }) => handshakes)),
+    sum(rounds.map(({ resumed }) => resumed)),
   ]
   return [
     ...(errors.length > 0 ? [`${name}, errors: ${errors.join('; ')}.`] : []),
     ...(queued > 0
-      ? [`${name}: up to ${queued} messages in its queue when a load ended, ${left} after waiting.`]
+      ? [`${name}: up to ${queued} messages in its queue when a load ended, ${remaining} after waiting.`]
       : []),
     ...(busy > 0.95
       ? [`${name}: the load generator was the limit in a round, busy ${whole(busy * 100)} %.`]

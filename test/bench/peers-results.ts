@@ -1,4 +1,4 @@
-/** The results of `npm run bench:peers`, and the names of its parts. */
+/** The results of `npm run bench:peers`, and the names of servers and loads. */
 import type { Measured } from './measure.ts'
 import type { Cell, ServerName } from './peers-options.ts'
 
@@ -28,9 +28,9 @@ export const kindOf = ({ kilobytes, mode, isSecure }: Cell): string =>
     isSecure ? 'TLS' : 'in the clear',
   ].join(', ')
 
-export const titleOf = (cell: Cell): string => `${kindOf(cell)}, ${cell.connections} at once`
+export const titleOf = (cell: Cell): string => `${kindOf(cell)}, ${cell.connections} sessions`
 
-/** There is no figure where no message was accepted. */
+/** Formats a figure; a dash when no message was accepted. */
 export const fixed = (value: number, digits: number): string =>
   Number.isFinite(value) ? value.toFixed(digits) : '–'
 export const whole = (value: number): string => fixed(value, 0)

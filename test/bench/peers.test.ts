@@ -7,7 +7,7 @@ import { type Cell, parseOptions } from './peers-options.ts'
 import { medianRateRatio } from './peers-ratios.ts'
 import { report } from './peers-report.ts'
 import { processorSeconds, processTree, proportionalSetSize } from './process-tree.ts'
-import { together } from './tally.ts'
+import { addTallies } from './tally.ts'
 
 test('without a flag every default server runs every kind of load', () => {
   const { cells, servers, rounds, duration, generators, resume } = parseOptions([])
@@ -43,7 +43,7 @@ test('--only selects loads and servers by its words', () => {
   ])
 })
 
-const wrong: [string[], RegExp][] = [
+const invalidArguments: [string[], RegExp][] = [
   [['--only', 'sendmail'], /^--only: sendmail is none of mailflow, /],
   [['--rounds', '0'], /^--rounds: 0 is no whole number from 1/],
   [['--seconds', '1.5'], /^--seconds: 1\.5 is no whole number/],
@@ -51,7 +51,7 @@ const wrong: [string[], RegExp][] = [
   [['--connections', '1', '--generators', '2'], /^--connections: 1 are fewer than --generators 2/],
   [['--concurrency', '4'], /--concurrency/],
 ]
-for (const [args, expected] of wrong)
+for (const [args, expected] of invalidArguments)
   test(`${args.join(' ')} is refused`, () => {
     assert.throws(
       () => parseOptions(args),
@@ -79,26 +79,26 @@ const cell: Cell = { kilobytes: 4, mode: 'Connection', isSecure: true, connectio
 
 test('a row has medians, a range, the largest memory and all errors; a ratio compares the same round', () => {
   const refused = new Map([['Content: 451 4.3.1 full', 2]])
-  const own = [
+  const mailflowRounds = [
     measured({ perSecond: 100, errors: refused }),
     measured({ perSecond: 200, errors: refused }),
     measured({ perSecond: 900, p50: 12 }),
   ]
-  const other = [100, 50, 300].map((perSecond) =>
+  const postfixRounds = [100, 50, 300].map((perSecond) =>
     measured({ perSecond, queuedAtEnd: perSecond, generator: 0.97 }),
   )
   const text = report([
     {
       cell,
       rounds: new Map([
-        ['mailflow', own],
-        ['postfix', other],
+        ['mailflow', mailflowRounds],
+        ['postfix', postfixRounds],
       ]),
       memory: new Map([['mailflow', 3 * 2 ** 20]]),
     },
   ])
   const lines = text.split('\n')
-  assert.equal(lines[0], '### 4 KB, a connection for each message, TLS, 7 at once')
+  assert.equal(lines[0], '### 4 KB, a connection for each message, TLS, 7 sessions')
   const row = '| mailflow | 200 | 100–900 | 10.0 ms | 20.0 ms | 0.500 | 3 MiB | 50 % | 4 |'
   assert.ok(lines.includes(row), text)
   assert.ok(lines.includes('mailflow, errors: 4 × Content: 451 4.3.1 full.'), text)
@@ -107,7 +107,7 @@ test('a row has medians, a range, the largest memory and all errors; a ratio com
   assert.match(text, /\| messages\/s \| mailflow \/ Postfix \|\n.*\n\| 4 KB,[^|]* \| 3\.00 \|/)
 })
 
-test('with another checkout only its ingress and this one are measured', () => {
+test('with --before only the ingress of both checkouts is measured', () => {
   const { servers, before, minRatio } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
   assert.deepEqual([servers, before, minRatio], [['mailflow', 'mailflow-before'], '/elsewhere', 0.95])
   assert.throws(() => parseOptions(['--before', '/elsewhere', '--min-ratio', 'much']), /--min-ratio: much/)
@@ -137,20 +137,20 @@ test('each server is compared by its best number of sessions', () => {
     memory: new Map(),
   })
   const text = report([at(50, 100, 60), at(400, 300, 40)])
-  const best = text.split('### Each with the number of sessions at which it takes most')[1] ?? ''
+  const best = text.split('### Each server with the number of sessions at which its rate is highest')[1] ?? ''
   assert.match(best, /mailflow 300\/s with 400; Postfix 60\/s with 50/)
   assert.match(best, /\| 4 KB, a connection for each message, TLS \| 5\.00 \|/)
-  assert.doesNotMatch(report([at(50, 100, 60)]), /takes most/)
+  assert.doesNotMatch(report([at(50, 100, 60)]), /rate is highest/)
 })
 
 test('a server that accepted nothing has dashes and its errors', () => {
-  const nothing = measured({
+  const emptyResult = measured({
     perSecond: 0,
     p50: Number.NaN,
     p99: Number.NaN,
     processor: Number.POSITIVE_INFINITY,
   })
-  const text = report([{ cell, rounds: new Map([['bare', [nothing]]]), memory: new Map() }])
+  const text = report([{ cell, rounds: new Map([['bare', [emptyResult]]]), memory: new Map() }])
   assert.match(text, /\| bare smtp-server \| 0 \| 0–0 \| – ms \| – ms \| – \| – MiB \|/)
   assert.match(text, /messages\/s: nothing to compare\./)
 })
@@ -165,7 +165,7 @@ test('the counts of several generators are added up', () => {
     resumed: 0,
     tls: count === 1 ? null : 'TLSv1.3',
   })
-  assert.deepEqual(together([tally(1), tally(2)]), {
+  assert.deepEqual(addTallies([tally(1), tally(2)]), {
     count: 3,
     total: 5,
     times: Float64Array.of(1, 2),
@@ -176,7 +176,7 @@ test('the counts of several generators are added up', () => {
   })
 })
 
-/** A program that works for this time, and then prints the microseconds of processor time that it counted itself. */
+/** A program that works for this time, and then prints the microseconds of its processor time. */
 const busy = (milliseconds: number) => `
   const { user } = process.cpuUsage()
   while (process.cpuUsage().user - user < ${milliseconds * 1000});
@@ -195,15 +195,15 @@ test('processor time includes living and ended children; memory includes living 
   const alone = spawn(process.execPath, ['-e', 'process.stdin.resume(); console.log("up")'])
   const parent = spawn(process.execPath, ['-e', program])
   t.after(() => [alone, parent].map((child) => child.stdin.end()))
-  const [, [counted]] = await Promise.all([once(alone.stdout, 'data'), once(parent.stdout, 'data')])
-  const [one, all] = [alone, parent].map(({ pid = 0 }) => pid) as [number, number]
-  assert.equal(processTree(all).length, 2)
-  const ratio = processorSeconds(all) / (Number(counted) / 1e6)
-  assert.ok(ratio > 0.8 && ratio < 2, `${ratio} times what the processes counted themselves`)
-  assert.ok(proportionalSetSize(all) > 1.3 * proportionalSetSize(one))
+  const [, [ownMicroseconds]] = await Promise.all([once(alone.stdout, 'data'), once(parent.stdout, 'data')])
+  const [alonePid, parentPid] = [alone, parent].map(({ pid = 0 }) => pid) as [number, number]
+  assert.equal(processTree(parentPid).length, 2)
+  const ratio = processorSeconds(parentPid) / (Number(ownMicroseconds) / 1e6)
+  assert.ok(ratio > 0.8 && ratio < 2, `${ratio} times the sum that the processes measured`)
+  assert.ok(proportionalSetSize(parentPid) > 1.3 * proportionalSetSize(alonePid))
 })
 
-test('a process that has ended has used nothing', () => {
+test('an ended process has used no processor time and no memory', () => {
   const { pid } = spawnSync(process.execPath, ['-e', '0'])
   assert.deepEqual([processorSeconds(pid), proportionalSetSize(pid)], [0, 0])
 })

@@ -1,6 +1,6 @@
 /**
- * The ingress beside Postfix, Haraka and bare smtp-server, on this machine, in one run: `npm run bench:peers [--
- * FLAGS]`. For each kind of load the servers are started again, each has a warm-up, and then they alternate. Prints
+ * Measures the ingress beside Postfix, Haraka and bare smtp-server, on this machine, in one run: `npm run bench:peers
+ * [-- FLAGS]`. For each kind of load the servers are started again, each has a warm-up, and then they alternate. Prints
  * Markdown.
  */
 import { selfSigned } from '../support/pki.ts'
@@ -17,8 +17,8 @@ import { report } from './peers-report.ts'
 import { type Results, titleOf } from './peers-results.ts'
 import { postfixVersion, requirePostfix, startPostfix } from './postfix.ts'
 
-/** Milliseconds. */
-const [storageMs, leadIn] = [10, 1000]
+const storageMs = 10
+const leadInMs = 1000
 
 const running: { stop(): Promise<void> }[] = []
 const print = (line: string) => console.error(line)
@@ -36,13 +36,15 @@ try {
   await stopDownTo(0)
 }
 
-/** Prints the results so far, also when a server fails in the middle. */
+/** Prints the results also when a server fails in the middle. */
 async function run(options: Options): Promise<void> {
   const names = options.servers
   if (names.some((name) => name.startsWith('postfix'))) requirePostfix()
   if (names.some((name) => name.startsWith('haraka'))) await requireHaraka(print)
   const loadBefore = loadAverage()
-  const generators = started(new Generators(options.generators, options.profile && `${options.profile}/load`))
+  const generators = register(
+    new Generators(options.generators, options.profile && `${options.profile}/load`),
+  )
   const results: Results[] = []
   try {
     for (const cell of options.cells) results.push(await measureCell(cell, options, generators))
@@ -55,7 +57,7 @@ async function run(options: Options): Promise<void> {
 function compare(results: readonly Results[], min: number): void {
   const ratio = medianRateRatio(results, 'mailflow', 'mailflow-before')
   console.log(
-    `\nThis checkout's rate is ${ratio.toFixed(3)} times the other's; at least ${min} is asked for.`,
+    `\nThe rate of this checkout is ${ratio.toFixed(3)} times the rate of the other one; the minimum is ${min}.`,
   )
   if (!(ratio >= min)) process.exitCode = 1
 }
@@ -85,8 +87,8 @@ async function measureCell(cell: Cell, options: Options, generators: Generators)
 }
 
 /** Rotates the list, so that each round begins with another server. */
-function rotate<T>(all: readonly T[], by: number): T[] {
-  const first = by % all.length
+function rotate<T>(all: readonly T[], offset: number): T[] {
+  const first = offset % all.length
   return [...all.slice(first), ...all.slice(0, first)]
 }
 
@@ -98,7 +100,7 @@ function loadOn({ port }: Server, cell: Cell, { duration, group, resume }: Optio
     group: cell.isSecure ? group : null,
     resume,
     message: sampleMessage(cell.kilobytes * 1024),
-    leadIn,
+    leadIn: leadInMs,
     duration,
   }
 }
@@ -107,14 +109,14 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   const identity = await selfSigned({ names: [hostname] })
   const { group } = options
   const profile = options.profile && `${options.profile}/ingress`
-  const own = async (checkout?: string): Promise<Server> => {
-    const storage = started(await startStorage(storageMs))
+  const startOwn = async (checkout?: string): Promise<Server> => {
+    const storage = register(await startStorage(storageMs))
     const ingress = await startIngress({ identity, storage, connections, profile, checkout })
     return { ...ingress, storage }
   }
   const starts: Record<ServerName, () => Promise<Server>> = {
-    mailflow: () => own(),
-    'mailflow-before': () => own(options.before),
+    mailflow: () => startOwn(),
+    'mailflow-before': () => startOwn(options.before),
     postfix: () => startPostfix(identity, { connections, group, holds: false }),
     'postfix-hold': () => startPostfix(identity, { connections, group, holds: true }),
     haraka: () => startHaraka(identity, 0),
@@ -122,18 +124,18 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
     bare: () => startBare(identity),
   }
   const servers: [ServerName, Server][] = []
-  for (const name of options.servers) servers.push([name, started(await starts[name]())])
+  for (const name of options.servers) servers.push([name, register(await starts[name]())])
   return servers
 }
 
-function started<T extends { stop(): Promise<void> }>(program: T): T {
+function register<T extends { stop(): Promise<void> }>(program: T): T {
   running.push(program)
   return program
 }
 
-/** Stops the servers started last first, since some need others. */
-async function stopDownTo(left: number): Promise<void> {
-  for (const program of running.splice(left).reverse())
+/** Stops the servers in reverse order, because some servers need another one. */
+async function stopDownTo(count: number): Promise<void> {
+  for (const program of running.splice(count).reverse())
     await program
       .stop()
       .catch((error: Error) => print(`bench:peers: cannot stop a program: ${error.message}`))
@@ -142,16 +144,16 @@ async function stopDownTo(left: number): Promise<void> {
 function conditions(options: Options, results: readonly Results[], loadBefore: string): string {
   const { rounds, duration, group, resume, generators } = options
   const all = results.flatMap(({ rounds }) => [...rounds.values()].flat())
-  const tls = [...new Set(all.map((one) => one.tls).filter((one) => one !== null))].join(' or ')
+  const tls = [...new Set(all.map(({ tls }) => tls).filter((tls) => tls !== null))].join(' or ')
   const seconds = (milliseconds: number) => milliseconds / 1000
   return [
     `${machine()}; ${new Date().toISOString().slice(0, 10)}; load average ${loadBefore} at the start, ${loadAverage()} at the end. All programs share the machine.`,
-    `${rounds} rounds of ${seconds(duration)} s in turns, ${seconds(leadIn)} s before each and a whole run before all left out; medians of rounds.`,
-    `TLS: ${tls ? `${tls}, key exchange ${group}, one ECDSA P-256 certificate for all; ${resume ? 'a session is resumed where the server lets it' : 'no session is resumed'}` : 'none'}.`,
-    'Times: from MAIL to the 250 behind the data; of a connection for each message, from the connection on.',
-    'CPU: user and system time of all processes of a server, from /proc: what their living threads ran, and what those that ended left to their parent, until the queue is empty. What the kernel does on its own, such as writing to disk, is not in it.',
-    'Memory: the sum of the proportional set sizes (PSS) of all processes of a server, at its most of four looks a second in the run left out, and of one at the end of each other.',
-    `The load: ${generators === 1 ? 'one process' : `${generators} processes`}; its column is how much of one processor the busiest used.`,
+    `${rounds} rounds of ${seconds(duration)} s in turns, not counting ${seconds(leadInMs)} s before each and one whole run before all; medians of rounds.`,
+    `TLS: ${tls ? `${tls}, key exchange ${group}, one ECDSA P-256 certificate for all; ${resume ? 'a session is resumed if the server permits it' : 'no session is resumed'}` : 'none'}.`,
+    'Times: from MAIL to the 250 after the data; with a connection for each message, from the connection to that 250.',
+    'CPU: user and system time of all processes of a server, from /proc: the time of living threads, and the time of ended processes that the parent has taken over, until the queue is empty. Work of the kernel itself, such as writing to disk, is not included.',
+    'Memory: the sum of the proportional set sizes (PSS) of all processes of a server, the maximum of four samples per second in the run that is not counted, and of one sample at the end of every other run.',
+    `The load: ${generators === 1 ? 'one process' : `${generators} processes`}; its column is the share of one processor that the busiest process used.`,
     ...notes(options, results),
   ]
     .map((line) => `- ${line}`)
@@ -161,26 +163,30 @@ function conditions(options: Options, results: readonly Results[], loadBefore: s
 /** Notes on each server that was measured. */
 function notes({ servers }: Options, results: readonly Results[]): string[] {
   const has = (start: string) => servers.some((name) => name.startsWith(start))
-  const own = results.flatMap(({ rounds }) => [...rounds].filter(([name]) => name.startsWith('mailflow')))
-  const storage = median(own.flatMap(([, rounds]) => rounds.map((one) => one.storageProcessor)))
+  const ownRounds = results.flatMap(({ rounds }) =>
+    [...rounds].filter(([name]) => name.startsWith('mailflow')),
+  )
+  const storage = median(
+    ownRounds.flatMap(([, rounds]) => rounds.map(({ storageProcessor }) => storageProcessor)),
+  )
   return [
     ...(has('mailflow')
       ? [
-          `mailflow: the process as deployed, before a store that answers each request after ${storageMs} ms, a process of its own that took ${storage.toFixed(3)} s of CPU for 1,000 messages, which the ingress's figures do not have in them and its rates have. It greets after 100 ms (early talkers) and the others at once: that is in the times of a connection for each message, and bounds how many there can be.`,
+          `mailflow: the process as deployed, with a store that responds to each request after ${storageMs} ms. The store is a separate process that used ${storage.toFixed(3)} s of CPU for 1,000 messages; the CPU figures of the ingress do not include them, its rates are affected by them. The ingress greets after 100 ms (early talkers), the other servers greet immediately: with a connection for each message, this delay is part of the times and limits the rate.`,
         ]
       : []),
     ...(has('postfix')
       ? [
-          `Postfix ${postfixVersion()}, as Debian ships it: its queue on disk (${disk()}), then the transport discard:, whose work is in its CPU. Lifted: smtpd_client_connection_count_limit, in_flow_delay, and default_process_limit to a process for each session.`,
+          `Postfix ${postfixVersion()}, as Debian ships it: the queue is on disk (${disk()}), then the transport discard: follows, whose work is part of the CPU. Disabled: smtpd_client_connection_count_limit and in_flow_delay; default_process_limit allows one process per session.`,
         ]
       : []),
     ...(has('haraka')
       ? [
-          `Haraka ${harakaVersion}, as it comes, with the plugins tls, rcpt_to.in_host_list and queue/discard: it keeps nothing.`,
+          `Haraka ${harakaVersion}, with default settings and the plugins tls, rcpt_to.in_host_list and queue/discard: it stores nothing.`,
         ]
       : []),
     ...(has('bare')
-      ? ['bare smtp-server: the npm package with the TLS options of the ingress; it keeps nothing.']
+      ? ['bare smtp-server: the npm package with the TLS options of the ingress; it stores nothing.']
       : []),
   ]
 }

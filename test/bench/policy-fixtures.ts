@@ -1,4 +1,4 @@
-/** Connectors of every kind in any number, and messages that match them or not. */
+/** Connectors of every kind in any number, and messages that match them or do not match them. */
 import { X509Certificate } from 'node:crypto'
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { type Message, noTls, type Recipient } from '../../shared/contract/message.ts'
@@ -11,10 +11,13 @@ export interface Mail {
   recipient: Recipient
 }
 
-/** Half of them are inbound. Each has its own copies of all values, as when it is read from the store. */
+/**
+ * Half of the connectors are inbound. Each connector has its own copies of all values, as when it is read from the
+ * store.
+ */
 export function connectorSet(size: number): ConnectorSet {
   const half = size / 2
-  return own({
+  return deepCopy({
     version: 1,
     inbound: Array.from({ length: half }, (_, index) => inboundOf(index)),
     outbound: Array.from({ length: half }, (_, index) => outboundOf(index)),
@@ -22,10 +25,10 @@ export function connectorSet(size: number): ConnectorSet {
   })
 }
 
-const own = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+const deepCopy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
 
 const domainOf = (index: number): string => `partner${index}.example`
-/** A /24 network for each of the first 65,536. */
+/** A /24 network for each of the first 65,536 connectors. */
 const networkOf = (index: number): string => `10.${(index >> 8) & 0xff}.${index & 0xff}`
 
 const partner = inbound()
@@ -36,24 +39,24 @@ const onPremises = inbound({
 })
 
 /**
- * Of ten connectors: four exact, two wildcards by certificate, one report-only, two for the organisation's own
- * servers, one disabled.
+ * Of ten connectors, four have exact domains, two wildcards restricted to a certificate, one is report-only, two are
+ * for the organisation's own servers, one is disabled.
  */
 function inboundOf(index: number): InboundConnector {
   const domain = domainOf(index)
-  const own = { id: `inbound-${index}`, name: `Inbound ${index}` }
+  const identity = { id: `inbound-${index}`, name: `Inbound ${index}` }
   switch (index % 10) {
     case 0:
       return index === 0
-        ? { ...partner, ...own, senderDomains: ['*'], requireTls: false }
-        : { ...partner, ...own, senderDomains: [domain, `mail.${domain}`] }
+        ? { ...partner, ...identity, senderDomains: ['*'], requireTls: false }
+        : { ...partner, ...identity, senderDomains: [domain, `mail.${domain}`] }
     case 1:
-      return { ...onPremises, ...own, senderIpAddresses: [`${networkOf(index)}.0/24`] }
+      return { ...onPremises, ...identity, senderIpAddresses: [`${networkOf(index)}.0/24`] }
     case 2:
     case 7:
       return {
         ...partner,
-        ...own,
+        ...identity,
         senderDomains: [`*.${domain}`],
         restrictDomainsToCertificate: true,
         tlsSenderCertificateNames: [`*.${domain}`],
@@ -61,16 +64,16 @@ function inboundOf(index: number): InboundConnector {
     case 3:
       return {
         ...onPremises,
-        ...own,
+        ...identity,
         senderIpAddresses: [],
         tlsSenderCertificateNames: [`gateway${index}.ours0.example`],
       }
     case 4:
-      return { ...partner, ...own, senderDomains: [domain], mode: 'ReportOnly' }
+      return { ...partner, ...identity, senderDomains: [domain], mode: 'ReportOnly' }
     case 5:
-      return { ...partner, ...own, senderDomains: [domain], enabled: false }
+      return { ...partner, ...identity, senderDomains: [domain], enabled: false }
     default:
-      return { ...partner, ...own, senderDomains: [domain, `mail.${domain}`] }
+      return { ...partner, ...identity, senderDomains: [domain, `mail.${domain}`] }
   }
 }
 
@@ -78,16 +81,16 @@ const remote = outbound()
 
 function outboundOf(index: number): OutboundConnector {
   const domain = domainOf(index)
-  const own = { id: `outbound-${index}`, name: `Outbound ${index}` }
+  const identity = { id: `outbound-${index}`, name: `Outbound ${index}` }
   switch (index % 10) {
     case 0:
       return index === 0
-        ? { ...remote, ...own, recipientDomains: ['*'] }
-        : { ...remote, ...own, recipientDomains: [domain], tlsSettings: 'EncryptionOnly' }
+        ? { ...remote, ...identity, recipientDomains: ['*'] }
+        : { ...remote, ...identity, recipientDomains: [domain], tlsSettings: 'EncryptionOnly' }
     case 1:
       return {
         ...remote,
-        ...own,
+        ...identity,
         connectorType: 'OnPremises',
         recipientDomains: index === 1 ? [] : [`branch${index}.ours0.example`],
         allAcceptedDomains: index === 1,
@@ -99,7 +102,7 @@ function outboundOf(index: number): OutboundConnector {
     case 7:
       return {
         ...remote,
-        ...own,
+        ...identity,
         recipientDomains: [`*.${domain}`],
         tlsSettings: 'DomainValidation',
         tlsDomain: `*.${domain}`,
@@ -107,15 +110,15 @@ function outboundOf(index: number): OutboundConnector {
     case 4:
       return {
         ...remote,
-        ...own,
+        ...identity,
         recipientDomains: [domain],
         tlsSettings: 'EncryptionOnly',
         mode: 'ReportOnly',
       }
     case 5:
-      return { ...remote, ...own, recipientDomains: [domain], enabled: false }
+      return { ...remote, ...identity, recipientDomains: [domain], enabled: false }
     default:
-      return { ...remote, ...own, recipientDomains: [domain], tlsSettings: 'CertificateValidation' }
+      return { ...remote, ...identity, recipientDomains: [domain], tlsSettings: 'CertificateValidation' }
   }
 }
 
@@ -132,25 +135,25 @@ export function mailFor(partners: number, count: number): Mail[] {
     const domain = domainOf(index)
     const certified = overTlsWith({ subjectAltNames: [`mail.${domain}`, domain] })
     const elsewhere = `someone${number}@mail.elsewhere${below(1000)}.example`
-    const toOwnDomain = recipient({ address: `user${number}@ours${below(20)}.example` })
+    const toAcceptedDomain = recipient({ address: `user${number}@ours${below(20)}.example` })
     const toPartner = recipient({
       address: `user${number}@${below(2) ? 'mail.' : ''}${domainOf(below(partners))}`,
     })
-    const toAnyone = recipient({ address: elsewhere })
+    const toOtherDomain = recipient({ address: elsewhere })
     const fromPartner = `sender${number}@${below(2) ? 'mail.' : ''}${domain}`
     const ip = `198.51.100.${below(256)}`
     switch (number % 4) {
       case 0:
-        return { message: mail(fromPartner, ip, certified), recipient: toOwnDomain }
+        return { message: mail(fromPartner, ip, certified), recipient: toAcceptedDomain }
       case 1:
-        return { message: mail(fromPartner, ip, below(2) ? noTls : overTls), recipient: toOwnDomain }
+        return { message: mail(fromPartner, ip, below(2) ? noTls : overTls), recipient: toAcceptedDomain }
       case 2:
-        return { message: mail(elsewhere, ip, below(2) ? certified : overTls), recipient: toOwnDomain }
+        return { message: mail(elsewhere, ip, below(2) ? certified : overTls), recipient: toAcceptedDomain }
       default: {
         const tens = index - (index % 10)
         const gateway = overTlsWith({ subjectAltNames: [`gateway${tens + 3}.ours0.example`] })
         const from = `employee${number}@ours0.example`
-        const to = below(2) ? toPartner : toAnyone
+        const to = below(2) ? toPartner : toOtherDomain
         return below(2)
           ? { message: mail(from, ip, gateway), recipient: to }
           : { message: mail(from, `${networkOf(tens + 1)}.${below(256)}`, overTls), recipient: to }
@@ -162,7 +165,7 @@ export function mailFor(partners: number, count: number): Mail[] {
 const mail = (mailFrom: string, ip: string, tls: Message['tls']): Message =>
   message({ mailFrom, tls, source: { ip, port: 40_000, helo: 'client.example' } })
 
-/** The same numbers each time (Lehmer's generator, modulus 2^31 - 1). */
+/** Generates the same numbers each time (Lehmer's generator, modulus 2^31 - 1). */
 function generator(seed: number): () => number {
   let state = seed
   return () => {
@@ -171,13 +174,13 @@ function generator(seed: number): () => number {
   }
 }
 
-/** Connectors as just saved: for a partner that has no other connector, and for every domain. */
-export const saved = {
-  one: inbound({ id: 'saved', name: 'Saved', senderDomains: ['new.example', '*.partner12.example'] }),
-  all: inbound({ id: 'saved', name: 'Saved', senderDomains: ['*'] }),
+/** Connectors whose warnings are computed on save: for a partner that has no other connector, and for every domain. */
+export const savedConnectors = {
+  onePartner: inbound({ id: 'saved', name: 'Saved', senderDomains: ['new.example', '*.partner12.example'] }),
+  everyDomain: inbound({ id: 'saved', name: 'Saved', senderDomains: ['*'] }),
 }
 
-/** What a partner with its own authority presents. */
+/** Chains that a partner with its own authority presents. */
 export async function privateChains() {
   const root = await createPki()
   const intermediate = await root.subordinate('Intermediate')
@@ -188,6 +191,6 @@ export async function privateChains() {
   }
   return [
     { name: 'issued by the root', chain: await chainOf(root), authorities: [root.ca] },
-    { name: 'by an intermediate', chain: await chainOf(intermediate), authorities: [root.ca] },
+    { name: 'issued by an intermediate', chain: await chainOf(intermediate), authorities: [root.ca] },
   ]
 }

@@ -1,7 +1,7 @@
 /**
- * The time of a decision, and whether it depends on the number of connectors: `npm run bench:policy [-- --rounds N
- * --milliseconds N --sizes 10,1000,100000]`. Prints Markdown tables. All sizes alternate in one process. The measure
- * is this thread's processor time, so that other load hardly shows. Compare the ratio of the medians.
+ * Measures the time of a decision, and whether it depends on the number of connectors: `npm run bench:policy [--
+ * --rounds N --milliseconds N --sizes 10,1000,100000]`. Prints Markdown tables. All sizes alternate in one process. The
+ * measure is this thread's processor time, so that other load has little effect. Compare the ratio of the medians.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -13,7 +13,7 @@ import { type ConnectorSet, compileSnapshot, type Snapshot } from '../../shared/
 import { inboundWarnings } from '../../shared/policy/warnings/warnings.ts'
 import { chainsTo } from '../../shared/tls/chain.ts'
 import { minutesLater } from '../support/fixtures.ts'
-import { connectorSet, type Mail, mailFor, privateChains, saved } from './policy-fixtures.ts'
+import { connectorSet, type Mail, mailFor, privateChains, savedConnectors } from './policy-fixtures.ts'
 
 const { values } = parseArgs({
   options: {
@@ -33,7 +33,7 @@ type Decide = (snapshot: Snapshot, mail: Mail) => unknown
 
 const work = new Map<string, Decide>([
   [
-    'judgement at RCPT TO',
+    'decision at RCPT TO',
     (snapshot, { message, recipient }) => {
       const evaluation = evaluateInbound(snapshot, sessionOf(message, message.source?.ip ?? ''))
       return admitRecipient(snapshot, evaluation, recipient.address).action
@@ -63,34 +63,53 @@ interface PolicySetup {
   mail: Mail[]
 }
 
-/** Work after a change of the connectors: compiling. Work before a write: the comparison with all others. */
+/**
+ * Measures the work after a change of the connectors (compiling) and before a write (the comparison with all other
+ * connectors).
+ */
 function prepare(size: number): PolicySetup {
   if (size === sizes[0])
-    head('connectors', 'their heap', 'compiled in', 'heap of the snapshot', 'warnings on save', 'for `*`')
+    head(
+      'connectors',
+      'heap of the connectors',
+      'compiled in',
+      'heap of the snapshot',
+      'warnings on save',
+      'for `*`',
+    )
   const empty = heapUsed()
   const set = connectorSet(size)
-  const bare = heapUsed() - empty
-  const compiling = repeated(() => compileSnapshot(set))
+  const connectorsHeap = heapUsed() - empty
+  const compileTime = medianTimeOf(() => compileSnapshot(set))
   const before = heapUsed()
   const snapshot = compileSnapshot(set)
-  const compiled = heapUsed() - before
-  const [one, all] = [saved.one, saved.all].map((connector) => repeated(() => warn(connector, set)))
-  row(size.toLocaleString('en'), mebibytes(bare), ms(compiling), mebibytes(compiled), ms(one), ms(all))
+  const snapshotHeap = heapUsed() - before
+  const [partnerTime, everyDomainTime] = [savedConnectors.onePartner, savedConnectors.everyDomain].map(
+    (connector) => medianTimeOf(() => warn(connector, set)),
+  )
+  row(
+    size.toLocaleString('en'),
+    mebibytes(connectorsHeap),
+    ms(compileTime),
+    mebibytes(snapshotHeap),
+    ms(partnerTime),
+    ms(everyDomainTime),
+  )
   return { size, snapshot, mail: mailFor(size / 2, 1000) }
 }
 
-function warn(connector: (typeof saved)['one'], set: ConnectorSet): void {
-  if (inboundWarnings(connector, set, now).length === 0) throw new Error('There is nothing to warn of.')
+function warn(connector: (typeof savedConnectors)['onePartner'], set: ConnectorSet): void {
+  if (inboundWarnings(connector, set, now).length === 0) throw new Error('There are no warnings.')
 }
 
 function decisions(): void {
   const times = new Map<string, number[]>()
-  const measure = (forMs: number, keep: boolean) => {
+  const measure = (forMs: number, isRecorded: boolean) => {
     for (const [kind, decide] of work)
       for (const setup of setups) {
         const time = nanoseconds(decide, setup, forMs)
         const key = `${kind} ${setup.size}`
-        if (keep) times.set(key, [...(times.get(key) ?? []), time])
+        if (isRecorded) times.set(key, [...(times.get(key) ?? []), time])
       }
   }
   measure(10 * milliseconds, false)
@@ -105,34 +124,35 @@ function decisions(): void {
 }
 
 function nanoseconds(decide: Decide, { snapshot, mail }: PolicySetup, forMs: number): number {
-  let [made, answered, microseconds] = [0, 0, 0]
+  let [decisionCount, resultCount, microseconds] = [0, 0, 0]
   const before = process.threadCpuUsage()
   while (microseconds < forMs * 1000) {
-    for (const one of mail) if (decide(snapshot, one)) answered++
-    made += mail.length
-    microseconds = spent(before)
+    for (const message of mail) if (decide(snapshot, message)) resultCount++
+    decisionCount += mail.length
+    microseconds = microsecondsSince(before)
   }
-  if (answered !== made) throw new Error(`${made - answered} decisions had no answer`)
-  return (microseconds * 1000) / made
+  if (resultCount !== decisionCount) throw new Error(`${decisionCount - resultCount} decisions had no result`)
+  return (microseconds * 1000) / decisionCount
 }
 
-/** The additional cost of a connector with its own authority. The chain is new each time. */
+/** Measures the additional cost of a connector with its own authority, with a new chain each time. */
 async function chains(): Promise<void> {
   console.log('')
-  head("a connector's own authority", 'µs a certificate')
+  head("a connector's own authority", 'µs per certificate')
   for (const { name, chain, authorities } of await privateChains()) {
     const check = () => {
       const before = process.threadCpuUsage()
       for (let times = 0; times < 1000; times++)
-        if (!chainsTo([...chain], authorities, new Date())) throw new Error('The chain leads nowhere.')
-      return spent(before) / 1000
+        if (!chainsTo([...chain], authorities, new Date()))
+          throw new Error('The chain does not lead to an authority.')
+      return microsecondsSince(before) / 1000
     }
     row(name, median(Array.from({ length: rounds }, check)).toFixed(0))
   }
 }
 
 /** @returns the median in milliseconds of wall-clock time: processor time is counted too coarsely for one task */
-function repeated(task: () => unknown): number {
+function medianTimeOf(task: () => unknown): number {
   const times = Array.from({ length: 9 }, () => {
     const before = performance.now()
     task()
@@ -141,8 +161,8 @@ function repeated(task: () => unknown): number {
   return median(times)
 }
 
-/** Microseconds of processor time. */
-function spent(before: NodeJS.CpuUsage): number {
+/** @returns microseconds of processor time */
+function microsecondsSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.threadCpuUsage(before)
   return user + system
 }
@@ -154,7 +174,7 @@ function heapUsed(): number {
 }
 
 function median(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other)
+  const sorted = values.toSorted((a, b) => a - b)
   return sorted[sorted.length >> 1] as number
 }
 

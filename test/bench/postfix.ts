@@ -1,6 +1,7 @@
 /**
- * Postfix as Debian installs it. It writes each message to its queue on disk, with fsync, before the 250, and then
- * discards it. To measure receiving alone, it holds the messages in the queue until the load is over.
+ * Starts Postfix as Debian installs it. Postfix writes each message to its queue on disk, with fsync, before the 250,
+ * and then discards the message. To measure receiving alone, Postfix holds the messages in the queue until the load is
+ * over.
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
@@ -9,7 +10,7 @@ import { missing, Postfix } from '../support/peers/peers.ts'
 import type { Identity } from '../support/pki.ts'
 import type { Server } from './measure.ts'
 
-/** @throws Error when it is not installed or may not be started */
+/** @throws Error when Postfix is not installed or may not be started */
 export function requirePostfix(): void {
   const fault = missing('postfix', 'Debian: apt-get install postfix', true)
   if (fault) throw new Error(fault)
@@ -22,11 +23,11 @@ export interface PostfixLoad {
   connections: number
   /** The only key exchange. */
   group: string
-  /** Whether messages stay in its queue. */
+  /** Whether messages stay in the queue. */
   holds: boolean
 }
 
-/** Lifts limits on one client, and limits that would delay a load of many sessions. */
+/** Removes limits on one client, and limits that would delay a load of many sessions. */
 const settings = ({ connections, group, holds }: PostfixLoad): Record<string, string> => ({
   virtual_transport: 'discard:',
   // With more processes than sessions it does not enter stress mode.
@@ -34,7 +35,7 @@ const settings = ({ connections, group, holds }: PostfixLoad): Record<string, st
   smtpd_client_connection_count_limit: '0',
   smtpd_client_connection_rate_limit: '0',
   in_flow_delay: '0',
-  // Its default value, which the tests change otherwise.
+  // The default value of Postfix; other tests change it.
   smtpd_tls_loglevel: '0',
   tls_eecdh_auto_curves: group,
   ...(holds && { smtpd_recipient_restrictions: 'check_client_access static:HOLD' }),
@@ -43,17 +44,17 @@ const settings = ({ connections, group, holds }: PostfixLoad): Record<string, st
 export async function startPostfix(identity: Identity, load: PostfixLoad): Promise<Server> {
   const postfix = await Postfix.start({ domain: 'ours.example', tls: identity, settings: settings(load) })
   postfix.dropLog()
-  const waiting = ['maildrop', 'incoming', 'active', 'deferred'].map((name) => join(postfix.queue, name))
+  const queueFolders = ['maildrop', 'incoming', 'active', 'deferred'].map((name) => join(postfix.queue, name))
   return {
     port: postfix.port,
     pid: postfix.pid,
     stop: () => postfix.stop(),
-    queued: () => waiting.reduce((sum, folder) => sum + filesBelow(folder).length, 0),
+    queued: () => queueFolders.reduce((sum, folder) => sum + filesBelow(folder).length, 0),
     clear: () => filesBelow(join(postfix.queue, 'hold')).forEach((path) => void rmSync(path)),
   }
 }
 
-/** Empty for a folder that was removed with its message. */
+/** @returns no path for a folder that was removed with its message */
 function filesBelow(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { recursive: true, withFileTypes: true })

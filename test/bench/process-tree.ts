@@ -1,11 +1,12 @@
 /**
- * What a server with all its processes has used, from Linux's /proc. Processor time: what each living thread ran, in
- * nanoseconds (`schedstat`), and what ended processes left to the parent that waited for them (`cutime` and `cstime`
- * of `stat`). Memory: the sum of the proportional set sizes, which count shared memory once.
+ * Measures what a server with all its processes has used, from Linux's /proc. Processor time: the time of each living
+ * thread, in nanoseconds (`schedstat`), and the time of ended processes, which is added to the parent that waited for
+ * them (`cutime` and `cstime` of `stat`). Memory: the sum of the proportional set sizes, which count shared memory
+ * once.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The process and its living descendants. */
+/** @returns the process and its living descendants */
 export function processTree(root: number): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
@@ -18,39 +19,39 @@ export function processTree(root: number): number[] {
   return tree
 }
 
-/** Seconds since the process began. A process that ends during the call may be missed. */
+/** @returns seconds of processor time since the process began. A process that ends during the call may be missed. */
 export function processorSeconds(root: number): number {
   return processTree(root)
-    .map((pid) => (statOf(pid)?.leftByChildren ?? 0) + ranBy(pid))
+    .map((pid) => (statOf(pid)?.secondsOfChildren ?? 0) + secondsOfThreads(pid))
     .reduce((sum, seconds) => sum + seconds, 0)
 }
 
-/** Octets. */
+/** @returns octets */
 export function proportionalSetSize(root: number): number {
   return processTree(root)
     .map((pid) => Number(/^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) * 1024)
     .reduce((sum, octets) => sum + octets, 0)
 }
 
-/** Clock ticks a second, on every processor that Node supports. */
-const ticksASecond = 100
+/** Clock ticks per second, on every processor that Node supports. */
+const ticksPerSecond = 100
 
-function statOf(pid: number): { parent: number; leftByChildren: number } | null {
+function statOf(pid: number): { parent: number; secondsOfChildren: number } | null {
   const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? []
   if (fields.length < 15) return null
   const [parent, userOfChildren, systemOfChildren] = [fields[1], fields[13], fields[14]].map(Number)
   return {
     parent: parent ?? 0,
-    leftByChildren: ((userOfChildren ?? 0) + (systemOfChildren ?? 0)) / ticksASecond,
+    secondsOfChildren: ((userOfChildren ?? 0) + (systemOfChildren ?? 0)) / ticksPerSecond,
   }
 }
 
-const ranBy = (pid: number): number =>
+const secondsOfThreads = (pid: number): number =>
   names(`/proc/${pid}/task`)
     .map((thread) => Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1e9)
     .reduce((sum, seconds) => sum + seconds, 0)
 
-/** Empty when the process has ended meanwhile, or belongs to another user. */
+/** @returns an empty text when the process has ended meanwhile, or belongs to another user */
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')

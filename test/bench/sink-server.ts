@@ -18,30 +18,30 @@ export function createSink({ tls, pauseMs = 0, taken = () => {} }: SinkOptions):
   const secureContext = createSecureContext(tls)
   return createServer({ noDelay: true }, (socket) => {
     serve(socket)
-    void say(socket, '220 sink ESMTP')
+    void sendReplies(socket, '220 sink ESMTP')
   })
 
-  async function say(socket: Socket, replies: string): Promise<void> {
+  async function sendReplies(socket: Socket, replies: string): Promise<void> {
     if (pauseMs > 0) await delay(pauseMs)
     if (socket.writable) socket.write(`${replies}\r\n`)
   }
 
   function serve(socket: Socket): void {
-    let held = Buffer.alloc(0)
+    let input = Buffer.alloc(0)
     let inData = false
     socket.on('error', () => {})
     socket.on('data', (chunk) => {
-      held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+      input = input.length === 0 ? chunk : Buffer.concat([input, chunk])
       if (!inData) {
-        if (held.at(-1) !== 10) return
-        inData = command(socket, held.toString('latin1').split('\r\n').slice(0, -1))
+        if (input.at(-1) !== 10) return
+        inData = command(socket, input.toString('latin1').split('\r\n').slice(0, -1))
       } else {
-        if (!held.subarray(-end.length).equals(end)) return
+        if (!input.subarray(-end.length).equals(end)) return
         inData = false
-        taken(held)
-        void say(socket, '250 2.0.0 taken')
+        taken(input)
+        void sendReplies(socket, '250 2.0.0 accepted')
       }
-      held = Buffer.alloc(0)
+      input = Buffer.alloc(0)
     })
   }
 
@@ -49,12 +49,12 @@ export function createSink({ tls, pauseMs = 0, taken = () => {} }: SinkOptions):
   function command(socket: Socket, lines: readonly string[]): boolean {
     if (lines[0] === 'STARTTLS') {
       socket.removeAllListeners('data')
-      void say(socket, '220 2.0.0 go on').then(() =>
+      void sendReplies(socket, '220 2.0.0 go on').then(() =>
         serve(new TLSSocket(socket, { isServer: true, secureContext })),
       )
       return false
     }
-    void say(socket, lines.map((line) => replyTo(line, socket)).join('\r\n'))
+    void sendReplies(socket, lines.map((line) => replyTo(line, socket)).join('\r\n'))
     if (lines.at(-1) === 'QUIT') socket.end()
     return lines.at(-1) === 'DATA'
   }

@@ -15,15 +15,15 @@ const server = createServer({ key, cert }, (request, response) => {
   const chunks: Buffer[] = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('end', () => {
-    const answer = answerTo(request, Buffer.concat(chunks))
-    setTimeout(() => response.writeHead(200, { etag: '"stub"' }).end(answer), delayMs)
+    const responseBody = responseBodyTo(request, Buffer.concat(chunks))
+    setTimeout(() => response.writeHead(200, { etag: '"stub"' }).end(responseBody), delayMs)
   })
 })
 server.keepAliveTimeout = 60_000
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
 
-/** S3's responses need no body here. */
-function answerTo(request: IncomingMessage, body: Buffer): string {
+/** @returns the body of the response; responses of S3 need none */
+function responseBodyTo(request: IncomingMessage, body: Buffer): string {
   const operation = operationOf(request)
   if (operation === '') return ''
   const parsed = JSON.parse(body.toString())

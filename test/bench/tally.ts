@@ -8,15 +8,15 @@ export interface Tally {
   total: number
   /** Milliseconds of each message of `count`. */
   times: Float64Array
-  /** How often each kind of failure happened in all. */
+  /** Number of failures of each kind, in all. */
   errors: Map<string, number>
   handshakes: number
   resumed: number
-  /** What was negotiated, or null. */
+  /** The negotiated protocol and cipher, or null. */
   tls: string | null
 }
 
-/** Number of kinds of errors that are kept apart: a reply may contain a message id or a time. */
+/** Number of kinds of errors that are counted separately: a reply may contain a message id or a time. */
 const errorKinds = 20
 
 export class Tallying {
@@ -36,10 +36,10 @@ export class Tallying {
     this.#handshakes = this.#resumed = 0
   }
 
-  accepted(began: number): void {
+  accepted(startedAt: number): void {
     const now = performance.now()
     this.#total++
-    if (now >= this.#from && now < this.#to) this.#times.push(now - began)
+    if (now >= this.#from && now < this.#to) this.#times.push(now - startedAt)
   }
 
   failed(cause: string): void {
@@ -67,15 +67,15 @@ export class Tallying {
 }
 
 /** Adds up the tallies of several processes with one load. */
-export function together(tallies: readonly Tally[]): Tally {
-  const sum = (figure: (tally: Tally) => number) => tallies.reduce((all, tally) => all + figure(tally), 0)
+export function addTallies(tallies: readonly Tally[]): Tally {
+  const sum = (figure: (tally: Tally) => number) => tallies.reduce((total, tally) => total + figure(tally), 0)
   const errors = new Map<string, number>()
   for (const tally of tallies)
     for (const [cause, times] of tally.errors) errors.set(cause, (errors.get(cause) ?? 0) + times)
   return {
     count: sum(({ count }) => count),
     total: sum(({ total }) => total),
-    times: joined(tallies.map(({ times }) => times)),
+    times: concatenate(tallies.map(({ times }) => times)),
     errors,
     handshakes: sum(({ handshakes }) => handshakes),
     resumed: sum(({ resumed }) => resumed),
@@ -83,7 +83,7 @@ export function together(tallies: readonly Tally[]): Tally {
   }
 }
 
-function joined(parts: readonly Float64Array[]): Float64Array {
+function concatenate(parts: readonly Float64Array[]): Float64Array {
   const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:thresholds`: the cost of untrusted input must not grow faster than the input. Each row measures an
- * input and one four times as large in the same run, so that the machine and its other load affect both. Four times
- * the processor time is linear, sixteen times is quadratic. A row above its bound ends the command with 1.
+ * input and an input four times as large in the same run, so that the machine and its other load affect both. Four
+ * times the processor time is linear, sixteen times is quadratic. A row above its bound ends the command with 1.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
@@ -23,15 +23,15 @@ import { inbound, outbound } from '../support/fixtures.ts'
 import { createPki } from '../support/pki.ts'
 
 interface Row {
-  readonly what: string
+  readonly name: string
   /** Size of the smaller input. */
   readonly size: number
   /**
    * Creates the input, which is not measured.
    * @returns the work to measure
    */
-  readonly of: (size: number) => () => unknown
-  /** How many times as much the larger input may cost. */
+  readonly createWork: (size: number) => () => unknown
+  /** Maximum ratio of the cost of the larger input to the cost of the smaller one. */
   readonly bound?: number
 }
 
@@ -40,10 +40,10 @@ const linear = 9
 /** For work that reads only a part of the input. */
 const constant = 2.5
 
-const text = (what: string, make: (size: number) => string): Row => ({
-  what: `MTA-STS policy: 64 KB of ${what}`,
+const text = (name: string, make: (size: number) => string): Row => ({
+  name: `MTA-STS policy: 64 KB of ${name}`,
   size: 16_000,
-  of: (size) => {
+  createWork: (size) => {
     const octets = Buffer.from(make(size))
     return () => parsePolicy(octets)
   },
@@ -53,17 +53,17 @@ const policy = ['version: STSv1', 'mode: enforce', 'max_age: 86400']
 
 const policies: Row[] = [
   text('spaces', (size) => `${' '.repeat(size)}x`),
-  text('spaces behind a name', (size) => `mx:${' '.repeat(size)}x`),
+  text('spaces after a name', (size) => `mx:${' '.repeat(size)}x`),
   text('labels', (size) => `mx: ${'a.'.repeat(size / 2)}`),
   text('hyphens', (size) => `mx: ${'a-'.repeat(size / 2)}!`),
   text('hosts', (size) => [...policy, ...Array.from({ length: size / 7 }, (_, n) => `mx:${n}`)].join('\n')),
   text('ends of lines', (size) => '\n'.repeat(size)),
 ]
 
-const mail = (what: string, size: number, make: (size: number) => string | Buffer): Row => ({
-  what: `report mail: ${what}`,
+const mail = (name: string, size: number, make: (size: number) => string | Buffer): Row => ({
+  name: `report mail: ${name}`,
   size,
-  of: (size) => {
+  createWork: (size) => {
     const octets = Buffer.from(make(size))
     return () => readReportMail(octets)
   },
@@ -95,67 +95,72 @@ function pointers(records: number): () => unknown {
       data,
     ])
   const chain = Buffer.alloc(0x3000)
-  const begin = 12 + question.length + 12
+  const chainStart = 12 + question.length + 12
   for (let at = 0; at < chain.length; at += 2)
-    chain.writeUInt16BE(0xc000 | (at === 0 ? 12 : begin + at - 2), at)
-  const last = begin + chain.length - 2
-  const others = Array.from({ length: records }, () =>
-    record([0xc0 | (last >> 8), last & 255], Buffer.alloc(0)),
+    chain.writeUInt16BE(0xc000 | (at === 0 ? 12 : chainStart + at - 2), at)
+  const lastPointer = chainStart + chain.length - 2
+  const laterRecords = Array.from({ length: records }, () =>
+    record([0xc0 | (lastPointer >> 8), lastPointer & 255], Buffer.alloc(0)),
   )
   const header = Buffer.alloc(12)
   for (const [at, value] of [0x1234, 0x8180, 1, records + 1].entries()) header.writeUInt16BE(value, at * 2)
-  const octets = Buffer.concat([header, question, record([0xc0, 12], chain), ...others])
+  const octets = Buffer.concat([header, question, record([0xc0, 12], chain), ...laterRecords])
   return () => decodeReply(octets, 0x1234, { name: 'mx.partner.example', type: 'A' })
 }
 
 const host = 'mx.partner.example'
 const root = await createPki('Root')
-const unknownClient = await createPki('Stranger')
-const path = [(await root.issue({ names: [host] })).cert, root.ca].map((pem) => new X509Certificate(pem))
-const presented = [...path, ...Array.from({ length: 7 }, () => new X509Certificate(unknownClient.ca))]
-const chain = presented.map(({ raw }) => raw.toString('base64'))
-const assessed = (records: Parameters<typeof matchesTlsa>[0]) => () =>
+const unknownClient = await createPki('Unknown client')
+const trustedPath = [(await root.issue({ names: [host] })).cert, root.ca].map(
+  (pem) => new X509Certificate(pem),
+)
+const presentedChain = [
+  ...trustedPath,
+  ...Array.from({ length: 7 }, () => new X509Certificate(unknownClient.ca)),
+]
+const chain = presentedChain.map(({ raw }) => raw.toString('base64'))
+const assessRecords = (records: Parameters<typeof matchesTlsa>[0]) => () =>
   matchesTlsa(records, chain, { subjectAltNames: [host], commonName: null }, [host], new Date())
 
 const rows: Row[] = [
   ...policies,
   {
-    what: 'MTA-STS record as large as DNS allows',
+    name: 'MTA-STS record as large as DNS allows',
     size: 16_000,
-    of: (size) => () => parseRecordId([`v=STSv1;${' '.repeat(size)}x`, `v=STSv1${' '.repeat(size)}`]),
+    createWork: (size) => () => parseRecordId([`v=STSv1;${' '.repeat(size)}x`, `v=STSv1${' '.repeat(size)}`]),
   },
   ...mails,
-  { what: 'DNS message: records that each name a way along many others', size: 1_000, of: pointers },
+  { name: 'DNS message: records whose names follow many pointers', size: 1_000, createWork: pointers },
   {
-    what: 'DNS message: single octets',
+    name: 'DNS message: single octets',
     size: 16_000,
-    of: (size) => {
-      const whole = [...encodeFrame(Buffer.alloc(size, 7))].map((octet) => Buffer.from([octet]))
+    createWork: (size) => {
+      const frameOctets = [...encodeFrame(Buffer.alloc(size, 7))].map((octet) => Buffer.from([octet]))
       return () => {
         const frames = new FrameReader()
-        for (const octet of whole) frames.read(octet)
+        for (const octet of frameOctets) frames.read(octet)
       }
     },
   },
   {
-    what: 'TLS-Required: header lines without end',
+    name: 'TLS-Required: header lines without end',
     size: 250_000,
-    of: (lines) => {
+    createWork: (lines) => {
       const octets = Buffer.from(`TLS-Required: No\r\n${'ab\r\n'.repeat(lines)}`)
       return () => waivesTls(octets)
     },
     bound: constant,
   },
   {
-    what: 'warnings: a connector among ten thousand',
+    name: 'warnings: a connector among ten thousand',
     size: 2_500,
-    of: (size) => {
-      const others = Array.from({ length: size }, (_, n) =>
+    createWork: (size) => {
+      const otherConnectors = Array.from({ length: size }, (_, n) =>
         outbound({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
       )
       const all = {
         inbound: [inbound({ name: 'In', senderDomains: ['*'] })],
-        outbound: others,
+        outbound: otherConnectors,
         acceptedDomains: [{ domain: 'ours.example' }],
       }
       const wide = outbound({ name: 'All', recipientDomains: ['*'] })
@@ -163,10 +168,10 @@ const rows: Row[] = [
     },
   },
   {
-    what: 'DANE: records with digests',
+    name: 'DANE: records with digests',
     size: 375,
-    of: (size) =>
-      assessed(
+    createWork: (size) =>
+      assessRecords(
         Array.from({ length: size }, (_, n) => ({
           usage: n % 2 ? 2 : 3,
           selector: n % 2 ? 0 : 1,
@@ -176,10 +181,10 @@ const rows: Row[] = [
       ),
   },
   {
-    what: 'DANE: records with keys',
+    name: 'DANE: records with keys',
     size: 75,
-    of: (size) =>
-      assessed(
+    createWork: (size) =>
+      assessRecords(
         Array.from({ length: size }, () => ({
           usage: 2,
           selector: 1,
@@ -191,17 +196,17 @@ const rows: Row[] = [
       ),
   },
   {
-    what: 'rates: keys that are seen once',
+    name: 'rates: keys that are used once',
     size: 250_000,
-    of: (size) => () => {
+    createWork: (size) => () => {
       const memory = new BoundedMap<object>({ maxKeys: 1000 })
       for (let key = 0; key < size; key++) memory.getOrCreate(`${key}`, () => ({}))
     },
   },
-  { what: 'CRL: revoked certificates', size: 25_000, of: revocations },
+  { name: 'CRL: revoked certificates', size: 25_000, createWork: revocations },
 ]
 
-/** Created by OpenSSL, as real authorities do. */
+/** Creates a CRL with OpenSSL. */
 function revocations(entries: number): () => unknown {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-crl-'))
   const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
@@ -231,30 +236,31 @@ function revocations(entries: number): () => unknown {
 const minMeasurableMs = 20
 const rounds = 5
 
-/** The smallest processor time of several rounds, in milliseconds. */
+/** @returns the smallest processor time of several rounds, in milliseconds */
 async function cost(works: readonly (() => unknown)[]): Promise<number[]> {
-  const min = works.map(() => Number.POSITIVE_INFINITY)
+  const minTimes = works.map(() => Number.POSITIVE_INFINITY)
   for (let round = 0; round < rounds; round++)
-    for (const [index, work] of works.entries()) min[index] = Math.min(min[index] ?? 0, await measured(work))
-  return min
+    for (const [index, work] of works.entries())
+      minTimes[index] = Math.min(minTimes[index] ?? 0, await measureWork(work))
+  return minTimes
 }
 
-async function measured(work: () => unknown): Promise<number> {
+async function measureWork(work: () => unknown): Promise<number> {
   for (let times = 1; ; times *= 2) {
-    const begun = process.cpuUsage()
+    const startUsage = process.cpuUsage()
     for (let time = 0; time < times; time++) await work()
-    const { user, system } = process.cpuUsage(begun)
-    const took = (user + system) / 1000
-    if (took >= minMeasurableMs) return took / times
+    const { user, system } = process.cpuUsage(startUsage)
+    const durationMs = (user + system) / 1000
+    if (durationMs >= minMeasurableMs) return durationMs / times
   }
 }
 
-for (const { what, size, of, bound = linear } of rows) {
-  const [small = 0, large = 0] = await cost([of(size), of(size * growth)])
+for (const { name, size, createWork, bound = linear } of rows) {
+  const [small = 0, large = 0] = await cost([createWork(size), createWork(size * growth)])
   const ratio = large / small
   const isGood = ratio <= bound
   if (!isGood) process.exitCode = 1
   process.stdout.write(
-    `${isGood ? 'ok      ' : 'TOO MUCH'} ${ratio.toFixed(1).padStart(5)} of ${bound}  ${large.toFixed(2).padStart(8)} ms  ${what}\n`,
+    `${isGood ? 'ok      ' : 'TOO MUCH'} ${ratio.toFixed(1).padStart(5)} of ${bound}  ${large.toFixed(2).padStart(8)} ms  ${name}\n`,
   )
 }

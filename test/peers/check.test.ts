@@ -1,6 +1,6 @@
 /**
- * `npx mailflow check` against Debian's Postfix, beside OpenSSL's own client: both must report the same of a session
- * and of the trust in its chain.
+ * `npx mailflow check` against Debian's Postfix, beside OpenSSL's own client: both must report the same about the
+ * session and about the trust in its chain.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -29,7 +29,7 @@ const states: Record<string, () => Promise<Partial<PostfixOptions>>> = {
     tls: await authority.issue({ names: [host], rsa: true }),
     settings: { smtpd_tls_protocols: '>=TLSv1.2, <=TLSv1.2' },
   }),
-  'as it comes': async () => ({ tls: await issued() }),
+  'default settings': async () => ({ tls: await issued() }),
   revoked: async () => {
     const tls = await issued()
     authority.revoke(tls.cert)
@@ -53,11 +53,11 @@ before(
     if (skip) return
     authority = await startRevocationAuthority({ publish: { issuer: true } })
     writeFileSync(root, authority.root.ca)
-    const started = Object.entries(states).map(
+    const startedServers = Object.entries(states).map(
       async ([name, options]) =>
         [name, await Postfix.start({ domain: 'partner.example', ...(await options()) })] as const,
     )
-    postfixes = new Map(await Promise.all(started))
+    postfixes = new Map(await Promise.all(startedServers))
   },
   { timeout: 120_000 },
 )
@@ -93,41 +93,41 @@ async function openssl(name: string): Promise<string> {
 const failing = ({ out }: Checked): string[] =>
   [...out.matchAll(/^FAIL +(\S+)/gm)].map(([, name = '']) => name)
 
-describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
+describe('A check of Postfix', { skip, timeout: 120_000 }, () => {
   it('with a good certificate passes; session and chain agree with OpenSSL', async () => {
-    const [seen, other] = [await check('good'), await openssl('good')]
-    assert.deepEqual([failing(seen), seen.status], [[], 0], seen.out)
-    assert.match(seen.line('greeting'), /^OK .*220 mx\.partner\.example ESMTP Postfix/)
-    assert.match(seen.line('protocol'), /TLSv1\.3$/)
-    const [, cipher = 'none'] = /New, TLSv1\.3, Cipher is (\S+)/.exec(other) ?? []
-    assert.match(seen.line('cipher'), new RegExp(`^OK .*${cipher}, key exchange \\S+, forward secrecy$`))
-    assert.match(other, /Verify return code: 0 \(ok\)/)
-    assert.match(seen.line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
+    const [result, openSslOutput] = [await check('good'), await openssl('good')]
+    assert.deepEqual([failing(result), result.status], [[], 0], result.out)
+    assert.match(result.line('greeting'), /^OK .*220 mx\.partner\.example ESMTP Postfix/)
+    assert.match(result.line('protocol'), /TLSv1\.3$/)
+    const [, cipher = 'none'] = /New, TLSv1\.3, Cipher is (\S+)/.exec(openSslOutput) ?? []
+    assert.match(result.line('cipher'), new RegExp(`^OK .*${cipher}, key exchange \\S+, forward secrecy$`))
+    assert.match(openSslOutput, /Verify return code: 0 \(ok\)/)
+    assert.match(result.line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
   })
 
-  it('received no MAIL FROM', async () => {
+  it('sends no MAIL FROM', async () => {
     const quit = (await postfixes.get('good')?.logged(/disconnect from .* ehlo=2 starttls=1 .*quit=1/)) ?? ''
     assert.doesNotMatch(quit, /mail=|rcpt=|data=/)
   })
 
   it('with TLS 1.2 and RSA passes', async () => {
-    const seen = await check('RSA, TLS 1.2 at most')
-    assert.deepEqual(failing(seen), [])
-    assert.match(seen.line('protocol'), /^OK .*TLSv1\.2$/)
-    assert.match(seen.line('cipher'), /^OK .*TLS_ECDHE_RSA_WITH_\S+, key exchange \S+, forward secrecy$/)
-    assert.match(seen.line('key', host), /RSA, 2048 bits$/)
+    const result = await check('RSA, TLS 1.2 at most')
+    assert.deepEqual(failing(result), [])
+    assert.match(result.line('protocol'), /^OK .*TLSv1\.2$/)
+    assert.match(result.line('cipher'), /^OK .*TLS_ECDHE_RSA_WITH_\S+, key exchange \S+, forward secrecy$/)
+    assert.match(result.line('key', host), /RSA, 2048 bits$/)
   })
 
-  it('with its default settings offers TLS 1.1, and gets a warning for it', async () => {
-    const seen = await check('as it comes')
-    assert.deepEqual([failing(seen), seen.status], [[], 0])
-    assert.match(seen.line('older'), /^WARN .*TLSv1\.1 with TLS_\S+ is also accepted/)
+  it('with default settings warns of TLS 1.1', async () => {
+    const result = await check('default settings')
+    assert.deepEqual([failing(result), result.status], [[], 0])
+    assert.match(result.line('older'), /^WARN .*TLSv1\.1 with TLS_\S+ is also accepted/)
   })
 
   it('with a revoked certificate fails; OpenSSL without a CRL does not notice', async () => {
-    const [seen, other] = [await check('revoked'), await openssl('revoked')]
-    assert.deepEqual([failing(seen), seen.status], [['ocsp', 'crl', 'revocation'], 1])
-    assert.match(other, /Verify return code: 0 \(ok\)/)
+    const [result, openSslOutput] = [await check('revoked'), await openssl('revoked')]
+    assert.deepEqual([failing(result), result.status], [['ocsp', 'crl', 'revocation'], 1])
+    assert.match(openSslOutput, /Verify return code: 0 \(ok\)/)
   })
 
   const refused: [string, string[], RegExp, RegExp][] = [
@@ -136,16 +136,16 @@ describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
     ['no intermediate', ['chain', 'trust'], /\(UNABLE_TO_\w+\)/, /Verify return code: 2[01] /],
   ]
   for (const [name, checks, reason, code] of refused)
-    it(`${name} fails for OpenSSL's own reason`, async () => {
-      const [seen, other] = [await check(name), await openssl(name)]
-      assert.deepEqual([failing(seen), seen.status], [checks, 1], seen.out)
-      assert.match(seen.line('trust'), reason)
-      assert.match(other, code)
+    it(`with ${name} fails for the same reason as in OpenSSL`, async () => {
+      const [result, openSslOutput] = [await check(name), await openssl(name)]
+      assert.deepEqual([failing(result), result.status], [checks, 1], result.out)
+      assert.match(result.line('trust'), reason)
+      assert.match(openSslOutput, code)
     })
 
   it('without TLS fails', async () => {
-    const seen = await check('no TLS')
-    assert.deepEqual([failing(seen), seen.status], [['starttls'], 1])
-    assert.match(seen.line('starttls'), /^FAIL .*not offered: 502 5\.5\.1 /)
+    const result = await check('no TLS')
+    assert.deepEqual([failing(result), result.status], [['starttls'], 1])
+    assert.match(result.line('starttls'), /^FAIL .*not offered: 502 5\.5\.1 /)
   })
 })

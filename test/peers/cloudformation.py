@@ -1,4 +1,4 @@
-"""Creates the stack of a cloud assembly in moto, in this process, and prints what became of it as JSON.
+"""Creates the stack of a cloud assembly in moto, in this process, and prints the result as JSON.
 
 Usage: cloudformation.py ASSEMBLY_FOLDER
 """
@@ -36,7 +36,7 @@ def content(path: Path, packaging: str) -> bytes:
 
 
 def forget_network_load_balancers() -> None:
-    """moto 5.1 takes every load balancer of a template for an application one, which cannot listen on TCP."""
+    """moto 5.1 treats every load balancer of a template as an application load balancer, which cannot listen on TCP."""
     for kind in ("LoadBalancer", "Listener"):
         get_model_map().pop(f"AWS::ElasticLoadBalancingV2::{kind}")
 
@@ -57,7 +57,7 @@ def without_unreadable_outputs(template: dict) -> dict:
 
 
 def bootstrap(client) -> None:
-    """What `cdk bootstrap` leaves behind and the template asks for: its version, and the bucket for assets."""
+    """Creates what `cdk bootstrap` creates and the template requires: the version parameter and the bucket for assets."""
     client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30")
     client("s3").create_bucket(Bucket=ASSETS, CreateBucketConfiguration={"LocationConstraint": REGION})
 
@@ -85,10 +85,14 @@ def create(client, assembly: Path) -> dict:
     resources = cloudformation.describe_stack_resources(StackName="Mailflow")["StackResources"]
     return {
         "status": stack["StackStatus"],
-        "created": [one["LogicalResourceId"] for one in resources if one["LogicalResourceId"]],
+        "created": [resource["LogicalResourceId"] for resource in resources if resource["LogicalResourceId"]],
         "functions": [
-            {"runtime": one["Runtime"], "codeSize": one["CodeSize"], "environment": one["Environment"]["Variables"]}
-            for one in client("lambda").list_functions()["Functions"]
+            {
+                "runtime": function["Runtime"],
+                "codeSize": function["CodeSize"],
+                "environment": function["Environment"]["Variables"],
+            }
+            for function in client("lambda").list_functions()["Functions"]
         ],
         "queues": client("sqs").list_queues()["QueueUrls"],
     }

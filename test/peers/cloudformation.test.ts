@@ -15,7 +15,7 @@ import type { Json } from '../support/synthesis.ts'
 const python = '/usr/bin/python3'
 
 /** Resources that moto does not create. test/infra tests them. */
-const unmodelled = [
+const unsupportedTypes = [
   'AWS::ApiGatewayV2::Api',
   'AWS::ApiGatewayV2::Integration',
   'AWS::ApiGatewayV2::Route',
@@ -33,10 +33,10 @@ const unmodelled = [
   'AWS::SQS::QueuePolicy',
 ]
 
-/** moto's CloudFormation also needs the second, which python3-moto only recommends. */
+/** moto's CloudFormation also needs python3-openapi-spec-validator, which python3-moto only recommends. */
 const packages = 'python3-moto python3-openapi-spec-validator'
-const motoIsThere = spawnSync(python, ['-c', 'import moto.cloudformation.parsing']).status === 0
-const skip = motoIsThere || process.env.CI ? false : `moto is missing: apt-get install ${packages}`
+const isMotoInstalled = spawnSync(python, ['-c', 'import moto.cloudformation.parsing']).status === 0
+const skip = isMotoInstalled || process.env.CI ? false : `moto is missing: apt-get install ${packages}`
 
 const outdir = mkdtempSync(join(tmpdir(), 'mailflow-moto-'))
 after(() => rmSync(outdir, { recursive: true, force: true }))
@@ -45,8 +45,8 @@ test('CloudFormation creates the stack with the code of its functions', { skip }
   const types = synthesise()
   const stack = create()
   assert.equal(stack.status, 'CREATE_COMPLETE')
-  const missing = Object.keys(types).filter((id) => !stack.created.includes(id))
-  assert.deepEqual([...new Set(missing.map((id) => types[id]))].sort(), unmodelled)
+  const missingIds = Object.keys(types).filter((id) => !stack.created.includes(id))
+  assert.deepEqual([...new Set(missingIds.map((id) => types[id]))].sort(), unsupportedTypes)
   assert.equal(stack.functions.length, 9)
   assert.equal(stack.queues.length, 6)
   for (const { runtime, codeSize, environment } of stack.functions) {

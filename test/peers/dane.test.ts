@@ -1,6 +1,6 @@
 /**
  * DANE with a zone that Knot DNS signs and serves and that Unbound validates. The delivery resolves names through
- * Unbound, and sends to a partner whose certificate the zone names or not.
+ * Unbound and sends to a partner whose certificate the zone names or does not name.
  */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
@@ -30,10 +30,10 @@ const skip =
   missing('kzonesign', 'apt-get install knot-dnssecutils') ||
   missing('unbound', 'apt-get install unbound')
 
-/** The certificate of every partner with TLS that has no other. */
+/** The certificate of every partner that has TLS and no certificate of its own. */
 let good: Identity
-let others: Record<'rootless' | 'expired' | 'misnamed', Identity>
-let names: NameServers
+let otherCertificates: Record<'rootless' | 'expired' | 'misnamed', Identity>
+let nameServers: NameServers
 let ca: string
 
 before(
@@ -47,16 +47,16 @@ before(
       return { cert: `${cert}\n${ca}`, key }
     }
     good = await issue({ names: [`mx.issuer.${signedZone}`] })
-    others = {
+    otherCertificates = {
       rootless: await pki.issue({ names: [`whole.${signedZone}`] }),
       expired: await issue({ names: [], notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
       misnamed: await issue({ names: ['mx.elsewhere.example'] }),
     }
     const resolver = 'dns.resolver.example'
-    // Another authority, so that the partners are trusted only because of the zone.
+    // A different authority, so that the partners are trusted only because of the zone.
     const resolvers = await createPki('CA of resolvers')
     trust(resolvers.ca)
-    names = await startNameServers(
+    nameServers = await startNameServers(
       { signed: signed(), unsigned: hosts(['plain']), forge },
       { ...(await resolvers.issue({ names: [resolver] })), name: resolver },
     )
@@ -64,23 +64,25 @@ before(
   { timeout: 120_000 },
 )
 
-after(() => names?.stop())
+after(() => nameServers?.stop())
 
 const keyDigest = ({ cert }: Identity) =>
   createHash('sha256')
     .update(new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex')
 
-const firstOf = ({ cert }: Identity) => new X509Certificate(cert).toString()
+const leafOf = ({ cert }: Identity) => new X509Certificate(cert).toString()
 
-const none = '0'.repeat(64)
+const unknownDigest = '0'.repeat(64)
 
 /** Domains with one MX host each. */
 function hosts(domains: readonly string[], records: Record<string, string[]> = {}): string[] {
   return domains.flatMap((domain) => [
     `${domain} MX 10 mx.${domain}`,
     `mx.${domain} A 127.0.0.1`,
-    ...(records[domain] ?? [`TLSA 3 1 1 ${none}`]).map((record) => `_25._tcp.mx.${domain} ${record}`),
+    ...(records[domain] ?? [`TLSA 3 1 1 ${unknownDigest}`]).map(
+      (record) => `_25._tcp.mx.${domain} ${record}`,
+    ),
   ])
 }
 
@@ -90,13 +92,13 @@ function signed(): string[] {
     pinned: [pin],
     issuer: [`TLSA 2 0 1 ${createHash('sha256').update(new X509Certificate(ca).raw).digest('hex')}`],
     whole: [`TLSA 2 0 0 ${new X509Certificate(ca).raw.toString('hex')}`],
-    changing: [`TLSA 3 1 1 ${none}`, pin],
+    changing: [`TLSA 3 1 1 ${unknownDigest}`, pin],
     unusable: [`TLSA 1 1 1 ${keyDigest(good)}`, `TLSA 3 1 9 ${keyDigest(good)}`],
-    expired: [`TLSA 3 1 1 ${keyDigest(others.expired)}`],
+    expired: [`TLSA 3 1 1 ${keyDigest(otherCertificates.expired)}`],
     elsewhere: ['CNAME tlsa.elsewhere'],
     broken: [],
     nothing: [],
-    // More than fits in a datagram.
+    // More records than fit in a datagram.
     many: [...Array.from({ length: 60 }, (_, n) => `TLSA 3 1 1 ${n.toString(16).padStart(64, '0')}`), pin],
     forged: [pin],
     exchanged: [pin],
@@ -115,15 +117,15 @@ function signed(): string[] {
   ]
 }
 
-/** What an attacker on the path would change: the certificate in the record, and the host. */
+/** Changes a record as an attacker on the path would: the certificate in the record, or the host. */
 function forge(line: string): string {
   if (/\s(RRSIG|NSEC)\s/.test(line)) return line
-  if (line.startsWith('_25._tcp.mx.forged.')) return line.replace(/[0-9A-F]{64}/i, none)
+  if (line.startsWith('_25._tcp.mx.forged.')) return line.replace(/[0-9A-F]{64}/i, unknownDigest)
   if (line.startsWith('exchanged.')) return line.replace('mx.exchanged', 'mx.pinned')
   return line
 }
 
-interface Sent {
+interface Delivery {
   outcome: Outcome
   /** The partner of the last attempt. */
   partner: Partner
@@ -133,8 +135,8 @@ interface Sent {
 async function send(
   domain: string,
   behaviour: PartnerOptions = { tls: good },
-  server = names.explaining,
-): Promise<Sent> {
+  server = nameServers.explaining,
+): Promise<Delivery> {
   const partner = await startPartner(behaviour)
   try {
     const address = `bob@${domain}`
@@ -144,7 +146,7 @@ async function send(
         message: message(),
         recipients: [recipient({ address })],
         content: Buffer.from('Subject: hello\r\n\r\nsecret\r\n'),
-        tls: easy,
+        tls: requirement,
       },
       {
         ehloName: 'mail.ours.example',
@@ -153,12 +155,12 @@ async function send(
         random: Math.random,
         timeouts: defaultTimeouts,
         mtaSts: async () => noMtaSts,
-        readCredentials: async () => assert.fail('no certificate of ours is asked for'),
-        find: async (...looked) => {
-          const found = await findNextHops(...looked)
-          return found.kind === 'NotFound'
-            ? found
-            : { ...found, hops: found.hops.map((hop) => ({ ...hop, port: partner.port })) }
+        readCredentials: async () => assert.fail('no client certificate is requested'),
+        find: async (...query) => {
+          const result = await findNextHops(...query)
+          return result.kind === 'NotFound'
+            ? result
+            : { ...result, hops: result.hops.map((hop) => ({ ...hop, port: partner.port })) }
         },
         signal: AbortSignal.timeout(30_000),
       },
@@ -171,7 +173,7 @@ async function send(
   }
 }
 
-const easy: TlsRequirement = {
+const requirement: TlsRequirement = {
   level: 'Opportunistic',
   mode: 'Enforce',
   tlsDomain: null,
@@ -183,7 +185,7 @@ const easy: TlsRequirement = {
   clientCertificate: null,
 }
 
-const shown = ({ outcome: { outcome, policy, policySource, reply, tls } }: Sent): string =>
+const summarise = ({ outcome: { outcome, policy, policySource, reply, tls } }: Delivery): string =>
   [
     outcome,
     policy,
@@ -193,23 +195,31 @@ const shown = ({ outcome: { outcome, policy, policySource, reply, tls } }: Sent)
   ].join(' ')
 
 describe('DANE, with a zone that Knot signed and Unbound validates', { skip, timeout: 120_000 }, () => {
-  const delivered: [string, string, () => Identity][] = [
+  const deliveredRows: [string, string, () => Identity][] = [
     ['pinned', 'a key that the zone names', () => good],
-    ['pinned', 'a key that the zone names, without its issuer', () => ({ ...good, cert: firstOf(good) })],
+    ['pinned', 'a key that the zone names, without its issuer', () => ({ ...good, cert: leafOf(good) })],
     ['changing', 'one of two keys that the zone names, while keys change', () => good],
     ['issuer', 'an issuer that the zone names', () => good],
-    ['whole', 'an issuer whose certificate only the zone holds', () => others.rootless],
+    ['whole', 'an issuer whose certificate only the zone holds', () => otherCertificates.rootless],
     ['elsewhere', 'a key that the zone names behind an alias', () => good],
     ['many', 'one of more keys than a datagram holds', () => good],
-    ['alias', 'a key named for the host that the mail exchanger is an alias of', () => good],
-    ['outside', 'a key named for an alias that leads out of what is signed', () => good],
-    ['expired', 'a key that the zone names, of an expired certificate for nobody', () => others.expired],
+    ['alias', 'a key named for the host of which the MX host is an alias', () => good],
+    ['outside', 'a key named for an alias that leads out of the signed zone', () => good],
+    [
+      'expired',
+      'a key that the zone names, of an expired certificate without a name',
+      () => otherCertificates.expired,
+    ],
   ]
-  for (const [domain, what, tls] of delivered) {
-    it(`delivers to ${what}`, async () => {
-      const sent = await send(`${domain}.${signedZone}`, { tls: tls() })
-      assert.equal(shown(sent), 'Delivered Dane Dane verified 2.0.0', formatReply(sent.outcome.reply))
-      assert.equal(sent.partner.received[0]?.tls?.protocol, 'TLSv1.3')
+  for (const [domain, description, tls] of deliveredRows) {
+    it(`delivers to ${description}`, async () => {
+      const delivery = await send(`${domain}.${signedZone}`, { tls: tls() })
+      assert.equal(
+        summarise(delivery),
+        'Delivered Dane Dane verified 2.0.0',
+        formatReply(delivery.outcome.reply),
+      )
+      assert.equal(delivery.partner.received[0]?.tls?.protocol, 'TLSv1.3')
     })
   }
 
@@ -220,23 +230,23 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     assert.equal(partner.received.length, 1)
   })
 
-  const refused: [string, string, () => PartnerOptions, string][] = [
+  const refusedRows: [string, string, () => PartnerOptions, string][] = [
     [
       'mismatch',
-      'a key that the zone does not name',
+      'a server with a key that the zone does not name',
       () => ({ tls: good }),
       'TlsNotMet Dane Dane encrypted 4.7.323',
     ],
     [
       'pinned',
-      'another key than it names',
-      () => ({ tls: others.misnamed }),
+      'a server with another key than the zone names',
+      () => ({ tls: otherCertificates.misnamed }),
       'TlsNotMet Dane Dane encrypted 4.7.323',
     ],
     [
       'issuer',
-      'another name of its issuer',
-      () => ({ tls: others.misnamed }),
+      'a server with another name, from the issuer that the zone names',
+      () => ({ tls: otherCertificates.misnamed }),
       'TlsNotMet Dane Dane encrypted 4.7.323',
     ],
     ['pinned', 'a server without STARTTLS', () => ({}), 'TlsNotMet Dane Dane clear 4.7.321'],
@@ -247,51 +257,51 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
       'TlsNotMet EncryptionOnly Dane clear 4.7.321',
     ],
   ]
-  for (const [domain, what, behaviour, expected] of refused) {
-    it(`sends nothing to ${what}`, async () => {
-      const sent = await send(`${domain}.${signedZone}`, behaviour())
-      assert.equal(shown(sent), expected, formatReply(sent.outcome.reply))
+  for (const [domain, description, behaviour, expected] of refusedRows) {
+    it(`sends nothing to ${description}`, async () => {
+      const delivery = await send(`${domain}.${signedZone}`, behaviour())
+      assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
       assert.deepEqual(
-        sent.partner.commands.filter((command) => /^(MAIL|RCPT|DATA)/.test(command)),
+        delivery.partner.commands.filter((command) => /^(MAIL|RCPT|DATA)/.test(command)),
         [],
       )
     })
   }
 
   it('requires only encryption where the zone has no usable TLSA record', async () => {
-    const sent = await send(`unusable.${signedZone}`, { tls: others.misnamed })
-    assert.equal(shown(sent), 'Delivered EncryptionOnly Dane encrypted 2.0.0')
+    const delivery = await send(`unusable.${signedZone}`, { tls: otherCertificates.misnamed })
+    assert.equal(summarise(delivery), 'Delivered EncryptionOnly Dane encrypted 2.0.0')
   })
 
   it('requires nothing where the zone proves that there are no TLSA records', async () => {
     assert.equal(
-      shown(await send(`nothing.${signedZone}`, {})),
+      summarise(await send(`nothing.${signedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
     )
   })
 
   it('ignores unsigned TLSA records', async () => {
     assert.equal(
-      shown(await send(`plain.${unsignedZone}`, {})),
+      summarise(await send(`plain.${unsignedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
     )
   })
 
-  const untried: [string, string, string][] = [
+  const unconnectedRows: [string, string, string][] = [
     ['forged', 'a record that was changed on the way', 'TlsNotMet Dane Dane clear 4.7.324'],
     [
       'exchanged',
-      'a mail exchanger that was changed on the way',
+      'an MX host that was changed on the way',
       'TemporaryFailure Opportunistic Opportunistic clear 4.7.324',
     ],
-    ['broken', 'a host for whose records no server can answer', 'TemporaryFailure Dane Dane clear 4.4.312'],
+    ['broken', 'a host whose records no server can provide', 'TemporaryFailure Dane Dane clear 4.4.312'],
   ]
-  for (const [domain, what, expected] of untried) {
+  for (const [domain, description, expected] of unconnectedRows) {
     for (const kind of ['explaining', 'terse'] as const) {
-      it(`does not connect for ${what}, by a resolver that is ${kind}`, async () => {
-        const sent = await send(`${domain}.${signedZone}`, { tls: good }, names[kind])
-        assert.equal(shown(sent), expected, formatReply(sent.outcome.reply))
-        assert.equal(sent.partner.connections(), 0)
+      it(`does not connect for ${description}, through a resolver that is ${kind}`, async () => {
+        const delivery = await send(`${domain}.${signedZone}`, { tls: good }, nameServers[kind])
+        assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
+        assert.equal(delivery.partner.connections(), 0)
       })
     }
   }
@@ -307,24 +317,28 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     ]
     for (const [domain, expected] of rows) {
       it(`decides mail for ${domain} as without TLS to the resolver: ${expected}`, async () => {
-        const sent = await send(domain, { tls: good }, names.byTls)
-        assert.equal(shown(sent), expected, formatReply(sent.outcome.reply))
+        const delivery = await send(domain, { tls: good }, nameServers.byTls)
+        assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
       })
     }
 
     it('sends no query to a resolver without the expected name', async () => {
-      const sent = await send(`pinned.${signedZone}`, { tls: good }, names.byTls.replace('#dns', '#other'))
-      assert.equal(shown(sent), 'TemporaryFailure Opportunistic Opportunistic clear 4.4.312')
-      assert.match(formatReply(sent.outcome.reply), /ERR_TLS_CERT_ALTNAME_INVALID/)
-      assert.equal(sent.partner.connections(), 0)
+      const delivery = await send(
+        `pinned.${signedZone}`,
+        { tls: good },
+        nameServers.byTls.replace('#dns', '#other'),
+      )
+      assert.equal(summarise(delivery), 'TemporaryFailure Opportunistic Opportunistic clear 4.4.312')
+      assert.match(formatReply(delivery.outcome.reply), /ERR_TLS_CERT_ALTNAME_INVALID/)
+      assert.equal(delivery.partner.connections(), 0)
     })
 
-    it('answers concurrent queries over one connection', async () => {
-      const { query } = createResolver([names.byTls], [{ transport: 'Stream', timeoutMs: 20_000 }])
+    it('sends concurrent queries over one connection', async () => {
+      const { query } = createResolver([nameServers.byTls], [{ transport: 'Stream', timeoutMs: 20_000 }])
       const domains = ['pinned', 'issuer', 'whole', 'changing', 'many', 'nothing']
-      const answers = await Promise.all(domains.map((domain) => query(`${domain}.${signedZone}`, 'MX')))
+      const responses = await Promise.all(domains.map((domain) => query(`${domain}.${signedZone}`, 'MX')))
       assert.deepEqual(
-        answers,
+        responses,
         domains.map((domain) => ({
           kind: 'Found',
           records: [{ preference: 10, exchange: `mx.${domain}.${signedZone}` }],

@@ -1,4 +1,4 @@
-/** Postfix as a partner's client. Its own log shows how its sessions with the ingress went. */
+/** Postfix as a partner's client. The log of Postfix shows its sessions with the ingress. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,8 +27,8 @@ after(async () => {
 })
 
 /**
- * Relays all mail to the ingress and caches TLS sessions.
- * @param client its client certificate, if it has one
+ * Starts a Postfix that relays all mail to the ingress and caches TLS sessions.
+ * @param client certificate of Postfix, if it has one
  */
 function startSender(client?: Identity): Promise<Postfix> {
   const chain = join(folder, 'client.pem')
@@ -41,7 +41,7 @@ function startSender(client?: Identity): Promise<Postfix> {
       relayhost: `[127.0.0.1]:${ingress.smtpPort}`,
       smtp_tls_security_level: 'encrypt',
       smtp_tls_session_cache_database: 'btree:$data_directory/sessions',
-      // One connection a message.
+      // One connection per message.
       smtp_connection_cache_on_demand: 'no',
       smtp_tls_loglevel: '2',
       ...(client && { smtp_tls_chain_files: chain }),
@@ -50,8 +50,8 @@ function startSender(client?: Identity): Promise<Postfix> {
 }
 
 /**
- * Sends one message, and resolves when the ingress has it.
- * @returns Postfix's log lines about it
+ * Sends one message, and resolves when the ingress has accepted it.
+ * @returns Postfix's log lines about the message
  */
 async function send(postfix: Postfix): Promise<string> {
   const from = postfix.log.length

@@ -1,6 +1,6 @@
 /**
- * Postfix as the partner, in the configurations that its administrator may choose, and the project's own delivery to
- * it at each level. Postfix's log shows how the session was encrypted and how far it went.
+ * Postfix as the partner, in the configurations that its administrator may choose, and the project's own delivery to it
+ * at each level. Postfix's log shows how the session was encrypted and at which command it ended.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,10 @@ const domain = 'partner.example'
 const levels = ['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'] as const
 type Level = (typeof levels)[number]
 
-/** The result for a message: how it arrives, or the code of its deferral; and what Postfix logs of the session. */
+/**
+ * The result for a message: how it arrives, or the code of its deferral; and the line that Postfix logs about the
+ * session.
+ */
 interface Expected {
   outcome: 'TLS' | 'clear' | string
   logs: RegExp
@@ -36,10 +39,10 @@ interface State {
 }
 
 const anonymous = /Anonymous TLS connection established from \S+: TLSv1\.3 with cipher TLS_\S+/
-const named = (names: string[]) => (pki: Pki) => pki.issue({ names })
+const issueFor = (names: string[]) => (pki: Pki) => pki.issue({ names })
 const tls: Expected = { outcome: 'TLS', logs: anonymous }
 /** The session reached TLS and was then ended by the client. */
-const left = (code: string): Expected => ({ outcome: code, logs: anonymous })
+const endedByClient = (code: string): Expected => ({ outcome: code, logs: anonymous })
 
 const unencrypted: Expected = { outcome: '4.7.321', logs: /disconnect from .* ehlo=1 .*commands=/ }
 /** Postfix gives the reason over TLS. */
@@ -47,7 +50,7 @@ const noCertificate: Expected = { outcome: '4.7.1', logs: /TLS from \S+: No clie
 const noHandshake: Expected = { outcome: '4.7.5', logs: /SSL_accept error from/ }
 
 const states: Record<string, State> = {
-  'a certificate of its own CA': { tls: named([host]), expected: [tls, tls, tls, tls] },
+  'a certificate of its own CA': { tls: issueFor([host]), expected: [tls, tls, tls, tls] },
   'no TLS': {
     expected: [
       { outcome: 'clear', logs: /disconnect from .* mail=1 / },
@@ -58,23 +61,23 @@ const states: Record<string, State> = {
   },
   'a self-signed certificate': {
     tls: () => selfSigned({ names: [host] }),
-    expected: [tls, tls, left('4.7.320'), left('4.7.320')],
+    expected: [tls, tls, endedByClient('4.7.320'), endedByClient('4.7.320')],
   },
   'a certificate for another name': {
-    tls: named(['mx.elsewhere.example']),
-    expected: [tls, tls, tls, left('4.7.325')],
+    tls: issueFor(['mx.elsewhere.example']),
+    expected: [tls, tls, tls, endedByClient('4.7.325')],
   },
   'an expired certificate': {
     tls: (pki) => pki.issue({ names: [host], notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
-    expected: [tls, tls, left('4.7.322'), left('4.7.322')],
+    expected: [tls, tls, endedByClient('4.7.322'), endedByClient('4.7.322')],
   },
   'TLS 1.1 at most': {
-    tls: named([host]),
+    tls: issueFor([host]),
     settings: { smtpd_tls_protocols: '<=TLSv1.1', tls_medium_cipherlist: 'DEFAULT:@SECLEVEL=0' },
     expected: [{ outcome: 'clear', logs: /SSL_accept error from/ }, noHandshake, noHandshake, noHandshake],
   },
-  'a demand for a client certificate': {
-    tls: named([host]),
+  'a requirement of a client certificate': {
+    tls: issueFor([host]),
     settings: { smtpd_tls_security_level: 'encrypt', smtpd_tls_req_ccert: 'yes' },
     expected: [noCertificate, noCertificate, noCertificate, noCertificate],
   },
@@ -91,7 +94,7 @@ before(
     folder = mkdtempSync(join(tmpdir(), 'mailflow-authority-'))
     const smtpd_tls_CAfile = join(folder, 'ca.pem')
     writeFileSync(smtpd_tls_CAfile, pki.ca)
-    const started = Object.entries(states).map(async ([name, { tls: issue, settings = {} }]) => {
+    const startedServers = Object.entries(states).map(async ([name, { tls: issue, settings = {} }]) => {
       const identity = await issue?.(pki)
       const options: PostfixOptions = {
         domain,
@@ -100,7 +103,7 @@ before(
       }
       return [name, await Postfix.start(options)] as const
     })
-    running = new Map(await Promise.all(started))
+    running = new Map(await Promise.all(startedServers))
   },
   { timeout: 120_000 },
 )
@@ -162,42 +165,45 @@ const partner = (state: string): Postfix => running.get(state) ?? assert.fail(`n
 describe('Postfix', { skip, timeout: 120_000 }, () => {
   for (const [state, { expected }] of Object.entries(states))
     for (const [index, level] of levels.entries()) {
-      const { outcome: what, logs } = expected[index] as Expected
-      it(`with ${state} at ${level}: ${what}`, { timeout: 15_000 }, async () => {
+      const { outcome: expectedOutcome, logs } = expected[index] as Expected
+      it(`with ${state} at ${level}: ${expectedOutcome}`, { timeout: 15_000 }, async () => {
         const postfix = partner(state)
         const start = postfix.log.length
-        const stored = postfix.mailbox().length
+        const storedCount = postfix.mailbox().length
         const outcome = await send(postfix, requirement(level))
-        const delivered = what === 'TLS' || what === 'clear'
-        assert.equal(outcome.outcome === 'Delivered', delivered, formatReply(outcome.reply))
+        const isDelivered = expectedOutcome === 'TLS' || expectedOutcome === 'clear'
+        assert.equal(outcome.outcome === 'Delivered', isDelivered, formatReply(outcome.reply))
         assert.equal(outcome.tls !== null, logs === anonymous)
-        if (!delivered) assert.equal(outcome.reply.enhanced, what, formatReply(outcome.reply))
+        if (!isDelivered) assert.equal(outcome.reply.enhanced, expectedOutcome, formatReply(outcome.reply))
         await postfix.logged(logs, start)
-        if (delivered) {
+        if (isDelivered) {
           await postfix.logged(/to=<bob@partner\.example>.*status=sent/, start)
           await postfix.logged(/disconnect from .*mail=1/, start)
-          assert.equal(postfix.mailbox().length, stored + 1)
+          assert.equal(postfix.mailbox().length, storedCount + 1)
           assert.match(postfix.mailbox().join('\n'), /4711/)
         } else {
           const disconnect = await postfix.logged(/disconnect from/, start)
           assert.doesNotMatch(disconnect, /mail=1|rcpt=|data=/)
-          assert.equal(postfix.mailbox().length, stored)
+          assert.equal(postfix.mailbox().length, storedCount)
         }
-        const accepted = postfix.log.slice(start).filter((line) => /from=<|client=/.test(line))
-        assert.equal(accepted.length > 0, delivered, accepted.join('\n'))
+        const acceptedLines = postfix.log.slice(start).filter((line) => /from=<|client=/.test(line))
+        assert.equal(acceptedLines.length > 0, isDelivered, acceptedLines.join('\n'))
       })
     }
 
-  it('presents the client certificate that the server requires', async () => {
-    const postfix = partner('a demand for a client certificate')
+  it('receives the client certificate that it requires', async () => {
+    const postfix = partner('a requirement of a client certificate')
     const start = postfix.log.length
-    const shown = await pki.issue({ names: ['mail.ours.example'], purposes: ['clientAuth', 'serverAuth'] })
+    const presented = await pki.issue({
+      names: ['mail.ours.example'],
+      purposes: ['clientAuth', 'serverAuth'],
+    })
     const outcome = await send(
       postfix,
       requirement('DomainValidation', { clientCertificate: 'ours' }),
       async (name) => {
         assert.equal(name, 'ours')
-        return { certificate: shown.cert, privateKey: shown.key }
+        return { certificate: presented.cert, privateKey: presented.key }
       },
     )
     assert.equal(outcome.outcome, 'Delivered', formatReply(outcome.reply))
@@ -206,14 +212,14 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     await postfix.logged(/disconnect from .*mail=1/, start)
   })
 
-  it('refuses an unknown client certificate and sees no MAIL FROM', async () => {
-    const postfix = partner('a demand for a client certificate')
+  it('refuses an unknown client certificate and receives no MAIL FROM', async () => {
+    const postfix = partner('a requirement of a client certificate')
     const start = postfix.log.length
-    const shown = await selfSigned({ names: ['mail.ours.example'] })
+    const presented = await selfSigned({ names: ['mail.ours.example'] })
     const outcome = await send(
       postfix,
       requirement('DomainValidation', { clientCertificate: 'ours' }),
-      async () => ({ certificate: shown.cert, privateKey: shown.key }),
+      async () => ({ certificate: presented.cert, privateKey: presented.key }),
     )
     assert.equal(outcome.outcome, 'TemporaryFailure', formatReply(outcome.reply))
     await postfix.logged(/Untrusted TLS connection established from/, start)

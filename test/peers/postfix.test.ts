@@ -1,6 +1,6 @@
 /**
- * Postfix as a partner's server. Mail goes through the whole pipeline to it. Its own log and mailbox show how the
- * mail arrived, or that it did not.
+ * Postfix as a partner's server. Mail goes through the whole pipeline to it. The log and mailbox of Postfix show
+ * whether and how the mail arrived.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -16,19 +16,19 @@ const partners: Partial<Record<Name, Postfix>> = {}
 let runner: Running
 let api: Api
 const connectors = new Map<Name, string>()
-let relayed: { cert: string; key: string }
+let relayCertificate: { cert: string; key: string }
 
 const partner = (name: Name): Postfix => {
-  const found = partners[name]
-  assert.ok(found)
-  return found
+  const postfix = partners[name]
+  assert.ok(postfix)
+  return postfix
 }
 
 before(
   async () => {
     if (skip) return
     const pki = await createPki()
-    relayed = await pki.issue({ names: ['mailbox.ours.example'] })
+    relayCertificate = await pki.issue({ names: ['mailbox.ours.example'] })
     const certificates = {
       good: await pki.issue({ names: ['mx.good.example'] }),
       plain: undefined,
@@ -69,11 +69,11 @@ function zone() {
   }
 }
 
-/** The organisation's own server may relay by its certificate. Every partner but one has forced TLS. */
+/** The organisation's server may relay because of its certificate. Every partner except `easy` has forced TLS. */
 async function setUp(ca: string): Promise<void> {
   await api.call('PUT', '/accepted-domains/ours.example', {})
   await api.create('inbound', {
-    name: 'Our mailbox server',
+    name: 'Mailbox server',
     connectorType: 'OnPremises',
     senderDomains: ['ours.example'],
     tlsSenderCertificateNames: ['mailbox.ours.example'],
@@ -95,7 +95,7 @@ async function setUp(ca: string): Promise<void> {
 const body = 'First line\r\n.a dot\r\n..two dots\r\nlast line\r\n'
 
 async function send(name: Name) {
-  const client = await SmtpClient.open(runner.endpoints, relayed)
+  const client = await SmtpClient.open(runner.endpoints, relayCertificate)
   const content = `From: ann@ours.example\r\nTo: bob@${name}.example\r\nSubject: for ${name}\r\n\r\n${body}`
   const reply = await client.send('ann@ours.example', [`bob@${name}.example`], content)
   client.close()
@@ -113,7 +113,7 @@ const validate = (name: Name) =>
   })
 
 describe('Postfix', { skip, timeout: 120_000 }, () => {
-  it('receives mail with forced TLS over TLS 1.3 with forward secrecy, by its own log', async () => {
+  it('receives mail with forced TLS over TLS 1.3 with forward secrecy, according to its log', async () => {
     const trace = await send('good')
     const postfix = partner('good')
     const cipher = /TLS connection established from \S+: TLSv1\.3 with cipher (TLS_\S+) .*key-exchange (\S+)/
@@ -126,19 +126,19 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     assert.match(recipient?.attempts[0]?.reply ?? '', /^250 2\.0\.0 Ok: queued as/)
   })
 
-  it('stores the message unchanged, dots included; its Received field names the TLS session', () => {
+  it('stores the message unchanged, including its dots, under a Received field that names the TLS session', () => {
     const [message = ''] = partner('good').mailbox()
     assert.match(message, /\(using TLSv1\.3 with cipher TLS_\S+/)
     assert.ok(message.endsWith(`\n\n${body.replaceAll('\r\n', '\n')}`), message)
   })
 
-  const refused: [Name, string, string][] = [
+  const refusedRows: [Name, string, string][] = [
     ['plain', '4.7.321', 'offers no TLS'],
     ['expired', '4.7.322', 'has an expired certificate'],
     ['misnamed', '4.7.325', 'has a certificate for another name'],
   ]
-  for (const [name, code, why] of refused) {
-    it(`sees no MAIL FROM of mail with forced TLS when it ${why}`, async () => {
+  for (const [name, code, reason] of refusedRows) {
+    it(`receives no MAIL FROM of mail with forced TLS when it ${reason}`, async () => {
       const trace = await send(name)
       const [recipient] = trace.recipients
       assert.equal(recipient?.state, 'Deferred')
@@ -149,7 +149,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     })
   }
 
-  it('passes validation step by step and receives the test mail', async () => {
+  it('passes validation step by step and receives the test message', async () => {
     const { succeeded, steps } = await validate('good')
     assert.ok(succeeded, JSON.stringify(steps))
     assert.deepEqual(
@@ -164,7 +164,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     )
   })
 
-  it('fails validation with an expired certificate and receives no test mail', async () => {
+  it('fails validation with an expired certificate and receives no test message', async () => {
     const { succeeded, steps } = await validate('expired')
     assert.equal(succeeded, false)
     assert.match(steps.find(({ step }) => step === 'Certificate')?.detail ?? '', /^451 4\.7\.322 /)

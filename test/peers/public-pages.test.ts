@@ -32,7 +32,7 @@ let results: PublishedCertificates
 
 before(async () => {
   if (skip) return
-  results = await publishedHere()
+  results = await createPublished()
   const pages = createPublicPages({
     published: { read: async () => results },
     acceptedDomains: { get: async () => null },
@@ -45,9 +45,9 @@ before(async () => {
     logger: { error: (...results: unknown[]) => assert.fail(String(results)) },
     now: () => now.getTime(),
   })
-  const everything = { key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }
+  const defaultRoute = { key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }
   server = await startApiServer(
-    [everything],
+    [defaultRoute],
     (_, event) => pages(event as Parameters<typeof pages>[0]),
     { port: 0, option: '--pages-port', isPublic: true },
     assert.fail,
@@ -73,8 +73,8 @@ after(async () => {
   rmSync(profile, { recursive: true, force: true })
 })
 
-async function publishedHere(): Promise<PublishedCertificates> {
-  const issued = (authority: string, names: string[]) =>
+async function createPublished(): Promise<PublishedCertificates> {
+  const issue = (authority: string, names: string[]) =>
     certificateWith({
       subject: [
         { CN: [hostname] },
@@ -91,9 +91,9 @@ async function publishedHere(): Promise<PublishedCertificates> {
       authority: { subject: `CN=Root ${authority}, O=CA`, extensions: [new BasicConstraintsExtension(true)] },
     })
   const [current, next, former] = await Promise.all([
-    issued('one', [hostname]),
-    issued('two', [hostname, longName]),
-    issued('one', [hostname]),
+    issue('one', [hostname]),
+    issue('two', [hostname, longName]),
+    issue('one', [hostname]),
   ])
   return describeCertificates(
     {
@@ -122,13 +122,13 @@ async function open({ width, colorScheme = 'light', media = 'screen' }: Look) {
   await page.setViewportSize({ width, height: 800 })
   await page.emulateMedia({ colorScheme, media })
   await page.goto(`http://127.0.0.1:${server.port}/`)
-  return { page, complaints: browserMessages }
+  return { page, browserMessages }
 }
 
 /** Every visible piece of text with its colours as numbers from 0 to 255, and its size in pixels. */
 const textsOf = (page: Page) =>
   page.evaluate(() => {
-    // biome-ignore lint/suspicious/noExplicitAny: it runs in the browser, whose types are not ours
+    // biome-ignore lint/suspicious/noExplicitAny: it runs in the browser, whose types the project does not load
     const { document, getComputedStyle, NodeFilter } = globalThis as any
     const numbers = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number)
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
@@ -138,16 +138,17 @@ const textsOf = (page: Page) =>
       if (text === '') continue
       const element = walker.currentNode.parentElement
       const { color, fontSize } = getComputedStyle(element)
-      let behind = element
-      while (numbers(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement
-      const back = numbers(getComputedStyle(behind).backgroundColor)
+      let backgroundElement = element
+      while (numbers(getComputedStyle(backgroundElement).backgroundColor)[3] === 0)
+        backgroundElement = backgroundElement.parentElement
+      const back = numbers(getComputedStyle(backgroundElement).backgroundColor)
       texts.push({ text, size: Number.parseFloat(fontSize), colour: numbers(color), back })
     }
     return texts
   })
 
 /** WCAG 2.2, relative luminance and contrast ratio. */
-function contrast(one: number[], other: number[]): number {
+function contrast(first: number[], second: number[]): number {
   const luminance = (colour: number[]) => {
     const [red = 0, green = 0, blue = 0] = colour.slice(0, 3).map((value) => {
       const part = value / 255
@@ -155,7 +156,7 @@ function contrast(one: number[], other: number[]): number {
     })
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
   }
-  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+  const [dark = 0, light = 0] = [luminance(first), luminance(second)].sort((a, b) => a - b)
   return (light + 0.05) / (dark + 0.05)
 }
 
@@ -201,8 +202,8 @@ describe('the certificates page in Chromium', { skip }, () => {
     assert.deepEqual(await backs({ width: 800, colorScheme: 'dark', media: 'print' }), [255, 255, 255])
   })
 
-  it('runs no script, requests nothing else, and violates no rule of its content security policy', async () => {
-    const { page, complaints: browserMessages } = await open({ width: 390 })
+  it('runs no script, makes no further request, and violates no rule of its content security policy', async () => {
+    const { page, browserMessages } = await open({ width: 390 })
     assert.equal(await page.locator('script, link, img, iframe, object, embed, form').count(), 0)
     assert.equal(await page.title(), `TLS certificates of ${hostname}`)
     assert.deepEqual(
@@ -250,13 +251,13 @@ describe('the certificates page in Chromium', { skip }, () => {
     const links = await page
       .locator('a[href^=certificates]')
       .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href))
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       links.map(async (link) => {
         const response = await fetch(link)
         return [response.status, response.headers.get('content-type')] as const
       }),
     )
-    assert.deepEqual([...new Set(answers.map(String))].sort(), [
+    assert.deepEqual([...new Set(responses.map(String))].sort(), [
       '200,application/json',
       '200,application/pem-certificate-chain',
     ])

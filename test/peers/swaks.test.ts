@@ -59,38 +59,38 @@ const acceptance = (transcript: string): string =>
   /^<[~-]+ +(250 .*\b[0-9A-Z]{26}\b.*)$/m.exec(transcript)?.[1] ?? transcript
 
 describe('swaks', { skip, timeout: 120_000 }, () => {
-  const refused: [string, Sending, string][] = [
+  const refusedRows: [string, Sending, string][] = [
     [
-      'that TLS comes first, as a partner that has to use it',
+      'a partner that must use TLS, in the clear',
       { from: 'a@bank.example', to: 'b@ours.example', tls: false },
       '530 5.7.0 Must issue a STARTTLS command first',
     ],
     [
-      'that it may not relay',
+      'a client that may not relay, in the clear',
       { from: 'a@elsewhere.example', to: 'b@foreign.example', tls: false },
       '550 5.7.64 Relay access denied',
     ],
     [
-      'that it may not relay over TLS either',
+      'a client that may not relay, over TLS',
       { from: 'a@elsewhere.example', to: 'b@foreign.example', tls: true },
       '550 5.7.64 Relay access denied',
     ],
   ]
-  for (const [what, sending, expected] of refused) {
-    it(`reads the reply to ${what}`, async () => assert.equal(refusal(await send(sending)), expected))
+  for (const [client, sending, expected] of refusedRows) {
+    it(`reads the refusal of ${client}`, async () => assert.equal(refusal(await send(sending)), expected))
   }
 
-  const taken: [string, Sending, boolean][] = [
+  const acceptedRows: [string, Sending, boolean][] = [
     [
-      'a partner that has to use TLS, over TLS',
+      'a partner that must use TLS, over TLS',
       { from: 'a@bank.example', to: 'b@ours.example', tls: true },
       true,
     ],
-    ['anybody, over TLS', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: true }, true],
-    ['anybody, in the clear', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: false }, false],
+    ['any client, over TLS', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: true }, true],
+    ['any client, in the clear', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: false }, false],
   ]
-  for (const [who, sending, negotiated] of taken) {
-    it(`sends as ${who}: it reads 250 and the mail arrives`, async () => {
+  for (const [client, sending, negotiated] of acceptedRows) {
+    it(`reads 250 as ${client}, and the message arrives`, async () => {
       const transcript = await send(sending)
       const trace = await api.settled(idIn(acceptance(transcript)))
       assert.deepEqual([trace.tls.negotiated, trace.recipients[0]?.state], [negotiated, 'Delivered'])

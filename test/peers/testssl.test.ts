@@ -30,7 +30,7 @@ before(async () => {
     settings: {
       TLS_PRIVATE_KEY: `${ec?.key}\n${rsa?.key}`,
       TLS_CERTIFICATE: `${ec?.cert}\n${rsa?.cert}`,
-      // testssl.sh opens several hundred connections a minute.
+      // testssl.sh opens several hundred connections per minute.
       MAX_CONNECTION_RATE_PER_ADDRESS: 0,
     },
   })
@@ -50,17 +50,18 @@ interface Finding {
 /** Findings of testssl.sh that are accepted, each with its reason. */
 const acceptedFindings: readonly { id: RegExp; reason: string; isByChance?: boolean }[] = [
   { id: /^engine_problem$/, reason: 'about the OpenSSL that testssl.sh itself uses: it has no GOST' },
-  { id: /^cert_revocation /, reason: "the test's own authority revokes nothing" },
+  { id: /^cert_revocation /, reason: 'the authority of this test revokes nothing' },
   {
     id: /^sessionresumption_ticket$/,
-    reason: 'its client often leaves before the tickets come, and then has no session to resume',
+    reason:
+      'the client of testssl.sh often disconnects before the tickets arrive, and then has no session to resume',
     isByChance: true,
   },
 ]
 
 describe('testssl.sh', { skip }, () => {
   let findings: Finding[]
-  const of = (id: string) => findings.find((found) => found.id === id)?.finding
+  const findingOf = (id: string) => findings.find((finding) => finding.id === id)?.finding
 
   before(
     async () => {
@@ -73,35 +74,38 @@ describe('testssl.sh', { skip }, () => {
 
   it('finds nothing, even of low severity, besides the accepted findings', () => {
     assert.ok(findings.length > 100, `${findings.length} findings`)
-    const wrong = findings.filter(
+    const unacceptedFindings = findings.filter(
       ({ id, severity }) =>
         !['OK', 'INFO'].includes(severity) && !acceptedFindings.some((each) => each.id.test(id)),
     )
-    assert.deepEqual(wrong, [])
+    assert.deepEqual(unacceptedFindings, [])
   })
 
   it('finds each accepted finding', () => {
-    const idle = acceptedFindings.filter(
+    const absentFindings = acceptedFindings.filter(
       (each) =>
         !each.isByChance &&
         !findings.some(({ id, severity }) => each.id.test(id) && !['OK', 'INFO'].includes(severity)),
     )
-    assert.deepEqual(idle, [])
+    assert.deepEqual(absentFindings, [])
   })
 
-  it('sees TLS 1.2 and 1.3 and nothing older', () => {
+  it('finds TLS 1.2 and 1.3 and no older version', () => {
     const versions = ['SSLv2', 'SSLv3', 'TLS1', 'TLS1_1', 'TLS1_2', 'TLS1_3']
-    assert.deepEqual(versions.map(of), [
+    assert.deepEqual(versions.map(findingOf), [
       ...Array.from({ length: 4 }, () => 'not offered'),
       'offered',
       'offered with final',
     ])
   })
 
-  it("sees only ciphers with forward secrecy and authenticated encryption, in the server's order", () => {
-    assert.deepEqual([of('cipher_order-tls1_2'), of('cipher_order-tls1_3')], ['server', 'server'])
+  it("finds only ciphers with forward secrecy and authenticated encryption, in the server's order", () => {
+    assert.deepEqual(
+      [findingOf('cipher_order-tls1_2'), findingOf('cipher_order-tls1_3')],
+      ['server', 'server'],
+    )
     assert.equal(
-      of('cipherorder_TLSv1_2'),
+      findingOf('cipherorder_TLSv1_2'),
       [
         'ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384',
         'ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-CHACHA20-POLY1305',
@@ -109,24 +113,26 @@ describe('testssl.sh', { skip }, () => {
       ].join(' '),
     )
     assert.equal(
-      of('cipherorder_TLSv1_3'),
+      findingOf('cipherorder_TLSv1_3'),
       'TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_GCM_SHA256',
     )
-    assert.equal(of('FS_KEMs'), 'X25519MLKEM768')
+    assert.equal(findingOf('FS_KEMs'), 'X25519MLKEM768')
   })
 
   it('trusts both certificates, by name and chain', () => {
-    const sizes = [1, 2].map((number) => of(`cert_keySize <hostCert#${number}>`) ?? '')
+    const sizes = [1, 2].map((number) => findingOf(`cert_keySize <hostCert#${number}>`) ?? '')
     assert.match(sizes.sort().join('; '), /^EC 256 .*; RSA 2048 /)
     for (const number of [1, 2]) {
-      assert.match(of(`cert_trust <hostCert#${number}>`) ?? '', /^Ok via SAN/)
-      assert.equal(of(`cert_chain_of_trust <hostCert#${number}>`), 'passed.')
+      assert.match(findingOf(`cert_trust <hostCert#${number}>`) ?? '', /^Ok via SAN/)
+      assert.equal(findingOf(`cert_chain_of_trust <hostCert#${number}>`), 'passed.')
     }
   })
 
   it('can neither renegotiate nor inject commands before TLS', () => {
     assert.deepEqual(
-      ['secure_client_renego', 'starttls_injection', 'CRIME_TLS'].map((id) => of(id)?.replace(/ \(.*/, '')),
+      ['secure_client_renego', 'starttls_injection', 'CRIME_TLS'].map((id) =>
+        findingOf(id)?.replace(/ \(.*/, ''),
+      ),
       ['not vulnerable', 'not vulnerable', 'not vulnerable'],
     )
   })
@@ -134,9 +140,14 @@ describe('testssl.sh', { skip }, () => {
 
 async function testssl(...tests: string[]): Promise<Finding[]> {
   const json = join(folder, `findings${tests.join('')}.json`)
-  const how = ['--starttls', 'smtp', '--ip', '127.0.0.1', '--add-ca', authority, '--jsonfile', json]
-  const quietly = ['--nodns', 'none', '--quiet', '--color', '0', '--warnings', 'off']
-  const output = await run('testssl', [...how, ...quietly, ...tests, `${hostname}:${ingress.smtpPort}`])
+  const options = ['--starttls', 'smtp', '--ip', '127.0.0.1', '--add-ca', authority, '--jsonfile', json]
+  const quietOptions = ['--nodns', 'none', '--quiet', '--color', '0', '--warnings', 'off']
+  const output = await run('testssl', [
+    ...options,
+    ...quietOptions,
+    ...tests,
+    `${hostname}:${ingress.smtpPort}`,
+  ])
   try {
     return JSON.parse(readFileSync(json, 'utf8'))
   } catch {
@@ -162,15 +173,15 @@ describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
     const first = await connectWith(['-tls1_3', '-sess_out', session])
     assert.match(first, /^New, TLSv1.3/m)
     assert.match(first, /Max Early Data: 0$/m)
-    const letter = join(folder, 'early.txt')
-    writeFileSync(letter, 'EHLO early.example\r\n')
+    const earlyDataFile = join(folder, 'early.txt')
+    writeFileSync(earlyDataFile, 'EHLO early.example\r\n')
     const second = await connectWith([
       '-tls1_3',
       '-sess_in',
       session,
       '-allow_no_dhe_kex',
       '-early_data',
-      letter,
+      earlyDataFile,
     ])
     assert.match(second, /^Reused, TLSv1.3/m)
     assert.match(second, /^(Peer|Server) Temp Key: \S+|^Negotiated TLS1.3 group: \S+/m)
@@ -198,16 +209,16 @@ describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
  * @returns the output
  */
 function connectWith(args: string[], { smtpPort }: TestIngress = ingress): Promise<string> {
-  const where = ['-starttls', 'smtp', '-connect', `127.0.0.1:${smtpPort}`, '-servername', hostname]
-  const how = ['-CAfile', authority, '-nocommands', '-ign_eof']
+  const connection = ['-starttls', 'smtp', '-connect', `127.0.0.1:${smtpPort}`, '-servername', hostname]
+  const options = ['-CAfile', authority, '-nocommands', '-ign_eof']
   return new Promise((resolve, reject) => {
-    const child = spawn('openssl', ['s_client', ...where, ...how, ...args])
+    const child = spawn('openssl', ['s_client', ...connection, ...options, ...args])
     let output = ''
-    const take = (text: Buffer) => {
+    const append = (text: Buffer) => {
       output += text
     }
-    child.stdout.on('data', take)
-    child.stderr.on('data', take)
+    child.stdout.on('data', append)
+    child.stderr.on('data', append)
     child.on('error', reject)
     child.on('close', () => resolve(output))
     child.stdin.on('error', () => {})

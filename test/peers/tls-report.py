@@ -1,6 +1,6 @@
-"""A receiver and a sender of reports that nobody here wrote: dkimpy and Python's own MIME.
+"""A receiver and a sender of reports that use other programs' code: dkimpy and Python's own MIME.
 
-Usage: tls-report.py verify KEY_RECORD < MAIL   prints what it found as JSON
+Usage: tls-report.py verify KEY_RECORD < MAIL   prints the content as JSON
        tls-report.py sign KEY_FILE < MAIL       prints the mail with its signature before it
 """
 import email

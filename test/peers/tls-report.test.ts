@@ -15,8 +15,8 @@ import { fakeResolver } from '../support/dns.ts'
 /** Debian's own interpreter, which has python3-dkim. */
 const python = '/usr/bin/python3'
 const script = join(import.meta.dirname, 'tls-report.py')
-const isThere = spawnSync(python, ['-c', 'import dkim']).status === 0
-const skip = isThere || process.env.CI ? false : 'dkimpy is missing: apt-get install python3-dkim'
+const isInstalled = spawnSync(python, ['-c', 'import dkim']).status === 0
+const skip = isInstalled || process.env.CI ? false : 'dkimpy is missing: apt-get install python3-dkim'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-report-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -68,8 +68,8 @@ const keys = [
   ],
 ] as const
 
-for (const [what, privateKey, record] of keys)
-  test(`other programs verify and read a report signed by ${what}`, { skip }, async () => {
+for (const [algorithm, privateKey, record] of keys)
+  test(`other programs verify and read a report signed by ${algorithm}`, { skip }, async () => {
     const key = { domain: 'sender.example', selector: 'reports', privateKey: pem(privateKey) }
     const mail = await reportMail(report, { id, to: 'tls@partner.example', at }, reporter, key)
     assert.deepEqual(JSON.parse(run(['verify', record], mail).toString()), {

@@ -22,9 +22,9 @@ export interface Peer {
 
 /** Decisions of a session, with the events of its connection. */
 export interface ConnectionPolicy extends SessionPolicy {
-  /** @returns null, or why the session is refused */
+  /** @returns null, or the refusal */
   checkGreeting(): Refusal | null
-  /** @returns null, or why the session must end */
+  /** @returns null, or the refusal that ends the session */
   checkTlsSession(socket: TLSSocket): Refusal | null
   recordHandshakeError(error: Error): void
   recordConnectionError(error: Error): void
@@ -43,9 +43,9 @@ export interface ConnectionParts {
   onClose(connection: Connection): void
 }
 
-/** RFC 5321 §4.3.1: a client waits for the greeting. One that does not is no mail server. */
+/** RFC 5321 §4.3.1: a client waits for the greeting. A client that sends earlier is not a mail server. */
 const greetingDelayMs = 100
-/** Octets read from a client under backpressure; OpenSSL hands over the same amount at once. */
+/** Octets read from a client under backpressure; OpenSSL passes on the same amount in one read. */
 export const socketOptions = { highWaterMark: 16 * 1024 }
 /** Seconds for the PROXY protocol header. A load balancer sends it immediately. */
 const proxyHeaderTimeoutSeconds = 10
@@ -55,7 +55,7 @@ interface Client {
   session: Session
   policy: ConnectionPolicy
   timeouts: SessionTimeouts
-  /** The connection limiter counts the session. */
+  /** True while the connection limiter counts the session. */
   isCounted: boolean
 }
 
@@ -90,7 +90,7 @@ export class Connection implements SessionTransport {
     else this.#startSession({ ip: address, port: socket.remotePort ?? 0 })
   }
 
-  /** Must be called once a second. */
+  /** Must be called once per second. */
   tick(): void {
     const state = this.#state
     if (state.phase === 'AwaitingProxyHeader') {
@@ -126,7 +126,7 @@ export class Connection implements SessionTransport {
     if (!this.#isClosing) this.#flowControl.setHeld(false, this.#socket)
   }
 
-  /** What the client still sends is read and dropped: a TCP reset could destroy the last reply. */
+  /** Later octets of the client are read and dropped: a TCP reset could destroy the last reply. */
   end(): void {
     if (this.#isClosing) return
     this.#releaseConnection()
@@ -157,7 +157,7 @@ export class Connection implements SessionTransport {
     return 'client' in this.#state ? this.#state.client : null
   }
 
-  /** Nothing more can be written. */
+  /** True when nothing more can be written. */
   get #isClosing(): boolean {
     return this.#state.phase === 'Failed' || this.#state.phase === 'Closed'
   }
@@ -185,19 +185,19 @@ export class Connection implements SessionTransport {
 
   /** Octets not yet read from the socket belong to the handshake. */
   #startHandshake(secureContext: SecureContext, client: Client): void {
-    const secured = new TLSSocket(this.#tcp, {
+    const tlsSocket = new TLSSocket(this.#tcp, {
       isServer: true,
       ...socketOptions,
       secureContext,
       requestCert: true,
       rejectUnauthorized: false,
     })
-    this.#socket = secured
+    this.#socket = tlsSocket
     this.#state = { phase: 'Handshaking', client }
-    secured.once('secure', () => this.#finishHandshake(secured))
-    this.#watch(secured)
+    tlsSocket.once('secure', () => this.#finishHandshake(tlsSocket))
+    this.#watch(tlsSocket)
     // Node does not close the socket on TLS errors after the handshake; it only emits this event.
-    secured.on('_tlsError', (error: Error) => this.#handleError(error))
+    tlsSocket.on('_tlsError', (error: Error) => this.#handleError(error))
   }
 
   #finishHandshake(socket: TLSSocket): void {
@@ -220,19 +220,21 @@ export class Connection implements SessionTransport {
     }
     this.#state = { phase: 'Talking', client }
     this.#attachSession(session)
-    const refused = policy.checkGreeting() ?? this.#admit(client)
+    const refusal = policy.checkGreeting() ?? this.#admit(client)
     if (earlyOctets !== null) session.receive(earlyOctets)
-    if (refused === null) setTimeout(() => session.sendGreeting(), greetingDelayMs)
-    else session.sendGreeting(refused)
+    if (refusal === null) setTimeout(() => session.sendGreeting(), greetingDelayMs)
+    else session.sendGreeting(refusal)
   }
 
   #admit(client: Client): Refusal | null {
-    const refused = this.#parts.connectionLimiter.admit(client.address)
-    client.isCounted = refused === null
-    return refused
+    const refusal = this.#parts.connectionLimiter.admit(client.address)
+    client.isCounted = refusal === null
+    return refusal
   }
 
-  /** The session counts until it ends, not until the client has read its last reply and closed. */
+  /**
+   * The connection limiter counts the session until it ends, not until the client has read its last reply and closed.
+   */
   #releaseConnection(): void {
     const client = this.#client
     if (!client?.isCounted) return
@@ -277,7 +279,7 @@ export class Connection implements SessionTransport {
     else session.timeOut()
   }
 
-  /** One error arrives twice: from the TLS socket and from the TCP socket. */
+  /** The same error arrives twice: from the TLS socket and from the TCP socket. */
   #handleError(error: Error): void {
     if (this.#isClosing) return
     const client = this.#client
@@ -303,7 +305,7 @@ export class Connection implements SessionTransport {
   }
 }
 
-/** A dual-stack socket shows an IPv4 client as `::ffff:192.0.2.1`. Null when the client has already left. */
+/** A dual-stack socket shows an IPv4 client as `::ffff:192.0.2.1`. Null when the client has already disconnected. */
 function unmapIPv4(address: string | undefined): string | null {
   return address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? null
 }

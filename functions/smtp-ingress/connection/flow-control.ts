@@ -16,19 +16,19 @@ export class FlowControl {
     return this.#isStalled
   }
 
-  /** @param isHeld the session cannot take more */
+  /** @param isHeld true while the session cannot take more octets */
   setHeld(isHeld: boolean, socket: Socket): void {
     this.#isHeld = isHeld
     this.#apply(socket)
   }
 
-  /** @param isStalled written data stays unread */
+  /** @param isStalled true while the client does not read written octets */
   setStalled(isStalled: boolean, socket: Socket): void {
     this.#isStalled = isStalled
     this.#apply(socket)
   }
 
-  /** Must be called once a second. @returns whether the client has read nothing for too long */
+  /** Must be called once per second. @returns whether the client has read nothing for too long */
   tick(): boolean {
     this.#stalledSeconds = this.#isStalled ? this.#stalledSeconds + 1 : 0
     return this.#stalledSeconds >= stallTimeoutSeconds

@@ -6,7 +6,7 @@ import { listen } from './listen.ts'
 export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
   drainTimeoutMs: number
-  /** Open connections, including those refused or closing. The listener drops connections beyond it. */
+  /** Open connections, including those refused or closing. The listener drops connections beyond this number. */
   maxConnections: number
 }
 

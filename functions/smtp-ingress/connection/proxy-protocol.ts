@@ -1,9 +1,9 @@
 /**
  * Reads the header of the PROXY protocol, version 2, in which a load balancer states the client's address. The attack:
- * a stranger sends a forged header to borrow a partner's address, or one that is endless or corrupted. The defence: the
- * header is read only from the load balancer's configured addresses, where it is mandatory. It is parsed strictly and
- * within bounds, and its checksum is verified if present. The limit: anything that can connect from those addresses can
- * forge a client; security groups must prevent that.
+ * an unknown client sends a forged header to impersonate a partner's address, or an endless or corrupted header. The
+ * defence: the header is read only from the load balancer's configured addresses, where it is mandatory. It is parsed
+ * strictly and within bounds, and its checksum is verified if present. Not covered: anything that can connect from
+ * those addresses can forge a client; security groups must prevent that.
  */
 import ipaddr from 'ipaddr.js'
 import { IpRanges } from '../../../shared/policy/ip-ranges.ts'
@@ -13,7 +13,7 @@ export type ProxyHeader =
   | { need: number }
   /** `source` is null for LOCAL: the load balancer's own connection, such as a health check. */
   | { source: { ip: string; port: number } | null; length: number }
-  /** What is wrong, for the log. */
+  /** The fault, for the log. */
   | { fault: string }
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
@@ -21,7 +21,7 @@ const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 /** Signature, version and command, family and transport, length of the rest. */
 const fixedOctets = 16
 
-/** Octets, including the fixed part. Load balancers add a few dozen octets to the addresses. */
+/** The maximum includes the fixed part. Load balancers add a few dozen octets to the addresses. */
 const maxHeaderOctets = 4096
 
 const commandNames = new Map([
@@ -101,7 +101,7 @@ export function crc32c(octets: Buffer): number {
   return (remainder ^ 0xffffffff) >>> 0
 }
 
-/** Converts an IPv4-mapped IPv6 address to IPv4 (RFC 4291 §2.5.5.2), as everywhere in the ingress. */
+/** Converts an IPv4-mapped IPv6 address to IPv4 (RFC 4291 §2.5.5.2), as the whole ingress does. */
 function readAddress(octets: Buffer): string {
   const address = ipaddr.fromByteArray([...octets])
   if (!(address instanceof ipaddr.IPv6)) return address.toString()
@@ -116,6 +116,6 @@ function readAddress(octets: Buffer): string {
 export function trustedProxyMatcher(ranges: readonly string[]): (ip: string) => boolean {
   const invalid = ranges.find((range) => !ipaddr.isValidCIDR(range))
   if (invalid !== undefined) throw new Error(`"${invalid}" is not an IP range in CIDR notation`)
-  const trusted = new IpRanges(ranges.map((range) => [range, true] as const))
-  return (ip) => trusted.has(ip)
+  const trustedRanges = new IpRanges(ranges.map((range) => [range, true] as const))
+  return (ip) => trustedRanges.has(ip)
 }

@@ -1,25 +1,26 @@
 /**
  * Timeouts of a session. The attack: sessions that never end because an octet arrives now and then. The defence: each
  * phase has a timeout that only a whole step resets (RFC 5321 §4.5.3.2: five minutes for a command, three for the next
- * block of a message). A message needs a minimum rate after its first ten minutes. The limit: a client at just that
- * rate keeps its session; it holds little more than the connection.
+ * block of a message). A message needs a minimum rate after its first ten minutes. Not covered: a client at exactly the
+ * minimum rate keeps its session, which occupies little more than a connection.
  */
 import type { Phase } from '../protocol/session.ts'
 
-/** Seconds. No timeout runs while the server decides. */
+/** No timeout runs while the server decides. */
 const phaseTimeoutSeconds: Record<Phase, number> = {
   Greeting: 60,
   Command: 300,
   Data: 180,
   Handshake: 60,
   Deciding: Number.POSITIVE_INFINITY,
-  /** For reading the last reply. */
+  /** Time to read the last reply. */
   Ended: 10,
 }
 
-/** Seconds of a data phase without a minimum rate; then octets a second, averaged over the whole phase. */
+/** Time of a data phase without a minimum rate. */
 const dataGraceSeconds = 600
-const minDataRate = 10 * 1024
+/** Minimum rate after that, averaged over the whole data phase. */
+const minOctetsPerSecond = 10 * 1024
 
 export interface SessionProgress {
   phase: Phase
@@ -30,7 +31,9 @@ export interface SessionProgress {
   messageOctets: number
 }
 
-/** Counts calls, one a second, instead of reading a clock: a process too busy to call does not time out its clients. */
+/**
+ * Counts calls, one per second, instead of reading a clock: a process too busy to call does not time out its clients.
+ */
 export class SessionTimeouts {
   #phase: Phase | null = null
   #steps = 0
@@ -53,7 +56,7 @@ export class SessionTimeouts {
     return (
       isMessage &&
       this.#messageSeconds > dataGraceSeconds &&
-      messageOctets < this.#messageSeconds * minDataRate
+      messageOctets < this.#messageSeconds * minOctetsPerSecond
     )
   }
 }

@@ -10,11 +10,11 @@ export interface GroupCommitOptions<T> {
   maxBatchItems: number
   /** Milliseconds an item waits while other batches are being written. */
   maxWaitMs: number
-  /** Concurrent writes. */
+  /** Maximum of writes that run at the same time. */
   maxConcurrentWrites: number
   /**
-   * A write of one item costs as much as one of this many. While other writes run, a partial group waits for the next
-   * batch. 1 means no grouping.
+   * A write of 1 to `groupSize` items has the same cost. While other writes run, items that do not fill a group stay
+   * for the next batch. 1 disables grouping.
    */
   groupSize?: number
 }
@@ -31,7 +31,7 @@ export class GroupCommit<T> {
   #activeWrites = 0
   /** Cancels the timer of the oldest item. */
   #cancelTimer: (() => void) | null = null
-  /** The oldest item has waited long enough. */
+  /** True when the oldest item has waited long enough. */
   #isDue = false
 
   constructor(options: GroupCommitOptions<T>) {
@@ -80,7 +80,7 @@ export class GroupCommit<T> {
     if (this.#pending.length > 0) this.#startTimer()
   }
 
-  /** Takes the oldest items that fit one batch, at least one. The wait of the others starts again. */
+  /** Takes the oldest items that fit one batch, at least one. The wait of the remaining items starts again. */
   #takeBatch(): PendingItem<T>[] {
     const { sizeOf, maxBatchItems, maxBatchOctets, groupSize } = this.#options
     let octets = 0
@@ -91,9 +91,9 @@ export class GroupCommit<T> {
       octets += size
       count++
     }
-    const leftover =
+    const remainderOfGroup =
       this.#activeWrites > 0 && count === this.#pending.length && count > groupSize ? count % groupSize : 0
-    const batch = this.#pending.splice(0, count - leftover)
+    const batch = this.#pending.splice(0, count - remainderOfGroup)
     for (const { item } of batch) this.#pendingOctets -= sizeOf(item)
     this.#cancelTimer?.()
     this.#cancelTimer = null

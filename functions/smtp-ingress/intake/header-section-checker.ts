@@ -13,7 +13,7 @@ const overlapOctets = '\r\nreceived:'.length - 1
 
 export class HeaderSectionChecker {
   readonly #maxOctets: number
-  /** The last octets of previous chunks. Starts as a line end, so that the first line is matched too. */
+  /** The last octets of previous chunks. Starts as a line end, so that the first line is also matched. */
   #tail = '\r\n'
   #octets = 0
   #hops = 0
@@ -25,8 +25,8 @@ export class HeaderSectionChecker {
   }
 
   /**
-   * Reads the next chunk. The header section ends before the first empty line (RFC 5322 §2.1); without one, the whole
-   * message is header.
+   * Reads the next chunk. The header section ends before the first empty line (RFC 5322 §2.1); without an empty line,
+   * the whole message is header.
    * @returns null, or why the message is refused
    */
   read(octets: Buffer): Refusal | null {
@@ -40,16 +40,17 @@ export class HeaderSectionChecker {
     this.#hops += text.match(/\r\nreceived:/gi)?.length ?? 0
     if (this.#hops > maxHops) return tooManyHops
     // A CR that may begin the empty line is not counted yet.
-    const counted = this.#tail.endsWith('\r\n\r') ? this.#octets - 1 : this.#octets
-    return counted > this.#maxOctets ? headerTooLarge(this.#maxOctets) : null
+    const countedOctets = this.#tail.endsWith('\r\n\r') ? this.#octets - 1 : this.#octets
+    return countedOctets > this.#maxOctets ? headerTooLarge(this.#maxOctets) : null
   }
 
   /**
-   * @returns where the section ends in this chunk: -1 if its last CR was in the previous chunk; null if it does not end
+   * @returns the position in this chunk where the section ends; -1 if the CR of the empty line is the last octet of the
+   *   previous chunk; null if the section does not end in this chunk
    */
   #findEnd(octets: Buffer): number | null {
-    const overlapEnd = (this.#tail.slice(-3) + octets.toString('latin1', 0, 3)).indexOf('\r\n\r\n')
-    if (overlapEnd >= 0) return overlapEnd + 2 - Math.min(this.#tail.length, 3)
+    const matchStart = (this.#tail.slice(-3) + octets.toString('latin1', 0, 3)).indexOf('\r\n\r\n')
+    if (matchStart >= 0) return matchStart + 2 - Math.min(this.#tail.length, 3)
     const end = octets.indexOf(emptyLine)
     return end < 0 ? null : end + 2
   }

@@ -20,7 +20,7 @@ const minBufferOctets = 8192
 /** Octets of each of the two buffers of a spooled message: one fills while the other is written. */
 const blockOctets = 32 * 1024
 
-/** Stored with this size, or refused. */
+/** The message is stored with this size, or refused. */
 export type Outcome = { size: number } | RefusalWithCause
 
 export interface MessageLimits {
@@ -39,14 +39,14 @@ export interface MessageResources {
   store(content: Buffer | SpooledContent): Promise<Outcome>
 }
 
-/** Few distinct sizes, so that later messages can reuse the buffers. */
+/** Rounds up to few distinct sizes, so that later messages can reuse the buffers. */
 const bufferSizeFor = (octets: number): number => Math.max(minBufferOctets, 2 ** Math.ceil(Math.log2(octets)))
 
 const lineEnd = Buffer.from('\r\n')
 
 /**
  * White space at the start of a line continues the previous field (RFC 5322 §2.2.3). At the start of a message it would
- * continue our Received field. Such a message has no header, so an empty line is inserted.
+ * continue the Received field of the ingress. Such a message has no header, so an empty line is inserted.
  */
 const startsWithWhiteSpace = (octets: Buffer): boolean => octets[0] === 0x20 || octets[0] === 0x09
 
@@ -76,8 +76,8 @@ export class IncomingMessage {
   }
 
   /**
-   * Copies the octets. A reply may only follow the end of data, so a refused message is read on.
-   * @returns a promise while the disk is behind; it never rejects
+   * Copies the octets. A reply may only follow the end of data, so the ingress continues to read a refused message.
+   * @returns a promise while the disk is slower than the client; it never rejects
    */
   write(octets: Buffer): Promise<void> | undefined {
     if (this.#receivedOctets === 0 && startsWithWhiteSpace(octets)) this.#insertEmptyLine()
@@ -107,7 +107,7 @@ export class IncomingMessage {
     this.#freeResources()
   }
 
-  /** The message has no header: our field stands alone before an empty line. */
+  /** The message has no header: the Received field of the ingress stands alone before an empty line. */
   #insertEmptyLine(): void {
     this.#headerSection.read(lineEnd)
     this.#append(lineEnd)
@@ -140,13 +140,16 @@ export class IncomingMessage {
     this.#spooledContent?.discard()
   }
 
-  /** Copies instead of keeping: a client may send chunks so small that each costs more than its octets. */
+  /**
+   * Copies octets instead of storing the chunks: a client may send chunks so small that each costs more than its
+   * octets.
+   */
   #append(octets: Buffer): Promise<void> | undefined {
     let pending: Promise<void> | undefined
     for (let from = 0; ; ) {
-      const copied = octets.copy(this.#buffer, this.#filledOctets, from)
-      this.#filledOctets += copied
-      from += copied
+      const copiedOctets = octets.copy(this.#buffer, this.#filledOctets, from)
+      this.#filledOctets += copiedOctets
+      from += copiedOctets
       if (from === octets.length) return pending
       if (this.#canGrow()) this.#grow(octets.length - from)
       else pending = this.#flushToSpool(blockOctets)

@@ -26,21 +26,19 @@ export interface IntakeOptions {
   /** Resolves when the queue responds. */
   probeQueue(): Promise<unknown>
   bucket: string
-  /** Octets of a message. */
   maxMessageOctets: number
-  /** Octets of a header section. */
   maxHeaderOctets: number
   memory: MessageMemory
   spool: MessageSpool
   log: Log
 }
 
-/** Consecutive messages that could not be stored. One timeout counts as many. */
+/** Consecutive messages that could not be stored. One timeout is recorded as this many. */
 const outageThreshold = 3
 
 /**
- * Milliseconds in the upload queue. Together with the slowest upload this is less than the ten minutes a client waits
- * for the reply.
+ * Milliseconds in the upload queue. Together with the slowest upload this is less than the ten minutes for which a
+ * client waits for the reply.
  */
 const uploadQueueTimeoutMs = 4 * 60_000
 
@@ -117,9 +115,9 @@ export class Intake {
     recipients: readonly Recipient[],
   ): Promise<Outcome> {
     try {
-      const stored = Buffer.isBuffer(content) ? content : await this.#upload(content)
-      await this.#groupCommit.commit({ message, recipients, content: stored })
-      return { size: stored.length }
+      const contentOrReference = Buffer.isBuffer(content) ? content : await this.#upload(content)
+      await this.#groupCommit.commit({ message, recipients, content: contentOrReference })
+      return { size: contentOrReference.length }
     } catch (error) {
       return refusalFor(error)
     }
@@ -141,7 +139,7 @@ export class Intake {
     }, signal)
   }
 
-  /** Messages queued while the breaker opened fail at once; another attempt would only wait again. */
+  /** Messages queued while the breaker opened fail immediately, because another attempt would only wait again. */
   async #write(batch: readonly AcceptedMessage[], stores: Stores): Promise<(Error | null)[]> {
     if (this.isFailing) throw new Error('storage fails')
     const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))

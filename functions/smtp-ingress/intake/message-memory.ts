@@ -29,7 +29,7 @@ export interface MessageMemory {
 /**
  * Half of the memory is for messages of all sessions, a quarter for uploads of large ones. The last quarter is for
  * copies in segments and uncollected garbage.
- * @param taskMebibytes memory of the whole task; default: what the system gives this process
+ * @param taskMebibytes memory of the whole task; default: the memory that the system gives this process
  * @param sessions the maximum number of sessions
  * @throws Error when so many sessions leave too little for messages
  */

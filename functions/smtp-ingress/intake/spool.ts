@@ -2,7 +2,7 @@
  * Holds large messages while they arrive, each in a file. The attack: every session sends most of a large message,
  * slowly. The defence: messages occupy disk, which is plentiful and counted; in memory a session holds one or two
  * blocks. Each file is unlinked right after it is opened, so that a crash leaves nothing behind and no other process
- * finds it. The limit: a full or failing disk refuses large messages, but no others.
+ * finds it. Not covered: while the disk is full or fails, large messages are refused; other messages are not affected.
  */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -36,7 +36,6 @@ const receivedFieldOctets = 4096
 
 /** Holds large messages during the data phase. */
 export interface MessageSpool {
-  /** Free octets. */
   readonly freeOctets: number
   /** Opens a new file. If that fails, the first `append` throws. */
   createFile(): SpoolFile
@@ -53,7 +52,7 @@ export class Spool implements MessageSpool {
 
   /**
    * Creates the directory if needed. Removes files of processes that died between open and unlink.
-   * @param octets of all files together
+   * @param octets maximum of all files together
    * @throws Error naming the directory when files cannot be written there
    */
   static async open(directory: string, octets: number): Promise<Spool> {
@@ -88,10 +87,10 @@ export class Spool implements MessageSpool {
   }
 }
 
-/** A spool file cannot be written or read. */
+/** Thrown when a spool file cannot be written or read. */
 export class SpoolError extends Error {
   override readonly name = 'SpoolError'
-  /** The disk is full; space returns when other messages are stored. */
+  /** True when the disk is full; space returns when other messages are stored. */
   readonly isFull: boolean
 
   constructor(cause: unknown) {
@@ -100,7 +99,7 @@ export class SpoolError extends Error {
   }
 }
 
-/** The octet count reports the same error as a full file system. */
+/** The limit of the spool reports the same error as a full file system. */
 const fullDiskError = () => Object.assign(new Error('the spool is full'), { code: 'ENOSPC' })
 
 const fullDiskCodes = new Set<unknown>(['ENOSPC', 'EDQUOT'])
@@ -156,11 +155,11 @@ export class SpoolFile {
 
   #enqueue(work: (handle: FileHandle) => Promise<void>): Promise<void> {
     const run = () => this.#handle.then(work)
-    const done = this.#lastOperation.then(run, run).catch((error) => {
+    const operation = this.#lastOperation.then(run, run).catch((error) => {
       throw new SpoolError(error)
     })
-    this.#lastOperation = done
-    return done
+    this.#lastOperation = operation
+    return operation
   }
 }
 

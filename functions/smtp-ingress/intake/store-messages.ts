@@ -25,10 +25,10 @@ export async function storeMessages(
     buildEvaluationJobs(accepted, contents[index] as ContentReference),
   )
   const failures = await sendWithRetry(queue, jobs.flat())
-  let sent = 0
+  let offset = 0
   return jobs.map(({ length }) => {
-    const messageFailures = failures.slice(sent, sent + length)
-    sent += length
+    const messageFailures = failures.slice(offset, offset + length)
+    offset += length
     // RFC 5321 has no reply for only some recipients, so one missing job fails the whole message. The client sends it
     // again, and recipients with a job may get it twice. A duplicate is better than a loss.
     return messageFailures.find((failure) => failure !== null) ?? null
@@ -41,10 +41,10 @@ async function storeContents(
   batch: readonly AcceptedMessage[],
 ): Promise<ContentReference[]> {
   const buffered = batch.flatMap(({ content }) => (Buffer.isBuffer(content) ? [content] : []))
-  const written = buffered.length > 0 ? await segments.write(buffered) : []
-  let next = 0
+  const references = buffered.length > 0 ? await segments.write(buffered) : []
+  let nextIndex = 0
   return batch.map(({ content }) =>
-    Buffer.isBuffer(content) ? (written[next++] as ContentReference) : content,
+    Buffer.isBuffer(content) ? (references[nextIndex++] as ContentReference) : content,
   )
 }
 
@@ -52,7 +52,7 @@ async function storeContents(
 async function sendWithRetry(queue: Stores['queue'], jobs: readonly EvaluationJob[]): Promise<Failure[]> {
   const failures = await queue.trySend(jobs.map((job) => ({ job })))
   const failedIndexes = [...jobs.keys()].filter((index) => failures[index] !== null)
-  // If all failed, that is an outage, which the SDK has already retried.
+  // If all jobs failed, the queue is down, and the SDK has already retried.
   if (failedIndexes.length === 0 || failedIndexes.length === jobs.length) return failures
   const retryFailures = await queue.trySend(
     failedIndexes.map((index) => ({ job: jobs[index] as EvaluationJob })),

@@ -1,8 +1,8 @@
 /**
- * Queues uploads of large messages from the spool. The attack: hundreds of large messages end at once, and each upload
- * needs memory for a part. The defence: a few slots, each with the memory of one part, and a queue. The limit: a client
- * waits ten minutes for the reply to its end of data (RFC 5321 §4.5.3.2.6). So a message that waits too long is refused
- * with 452.
+ * Queues uploads of large messages from the spool. The attack: hundreds of large messages end at the same time, and
+ * each upload needs memory for a part. The defence: a few slots, each with the memory of one part, and a queue. Not
+ * covered: a message that waits too long is refused with 452, because a client waits only ten minutes for the reply to
+ * its end of data (RFC 5321 §4.5.3.2.6).
  */
 export interface UploadQueueOptions {
   slots: number
@@ -12,9 +12,9 @@ export interface UploadQueueOptions {
   timeoutMs: number
 }
 
-/** Waited too long for an upload slot. */
+/** Thrown when an upload waited too long for a slot. */
 export class UploadQueueTimeout extends Error {
-  override readonly name = 'LineTooLongError'
+  override readonly name = 'UploadQueueTimeout'
 
   constructor() {
     super('waited too long for an upload slot')
@@ -62,14 +62,14 @@ export class UploadQueue {
       reject(reason)
     }
     const timer = setTimeout(() => rejectWaiter(new UploadQueueTimeout()), this.#options.timeoutMs)
-    const aborted = () => rejectWaiter(signal.reason)
-    signal.addEventListener('abort', aborted)
+    const onAbort = () => rejectWaiter(signal.reason)
+    signal.addEventListener('abort', onAbort)
     this.#waiters.add(admit)
     try {
       await promise
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', aborted)
+      signal.removeEventListener('abort', onAbort)
     }
   }
 

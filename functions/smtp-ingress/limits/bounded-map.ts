@@ -1,7 +1,7 @@
 export interface BoundedMapOptions {
-  /** Keys held, two or more. */
+  /** At least two. */
   maxKeys: number
-  /** Milliseconds after which an unused key is forgotten; at most twice as long. */
+  /** Time without use after which a key may be removed; it is removed after twice this time at the latest. */
   maxAgeMs?: number
   /** Milliseconds of a monotonic clock. */
   now?(): number
@@ -9,8 +9,8 @@ export interface BoundedMapOptions {
 
 /**
  * A map with a bounded number of keys. The attack: endless keys, each used once, such as IPv6 addresses. The defence: a
- * full map forgets the least recently used half at once; finding single oldest keys would cost more than the counting.
- * The limit: keys beyond the bound are forgotten too early.
+ * full map removes the least recently used half in one step, because finding the oldest keys one by one would cost more
+ * than the counting. Not covered: keys beyond the bound are removed too early.
  */
 export class BoundedMap<Value extends object> {
   readonly #halfSize: number
@@ -44,9 +44,9 @@ export class BoundedMap<Value extends object> {
   getOrCreate(key: string, create: () => Value): Value {
     const existing = this.get(key)
     if (existing !== undefined) return existing
-    const created = create()
-    this.set(key, created)
-    return created
+    const value = create()
+    this.set(key, value)
+    return value
   }
 
   set(key: string, value: Value): void {

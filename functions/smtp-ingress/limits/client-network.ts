@@ -1,4 +1,4 @@
-/** Maps an address to the client that limits count. */
+/** Maps an address to the client to which limits apply. */
 import ipaddr from 'ipaddr.js'
 
 /**

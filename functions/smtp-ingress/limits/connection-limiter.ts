@@ -1,8 +1,8 @@
 /**
  * Connection limiter, for the task and for each address. The attack: one client takes all sessions, or opens
  * connections endlessly to cause handshakes. The defence: an address has a maximum of concurrent sessions and of new
- * ones a minute; an IPv6 client counts as its /64. The limit: a client with many addresses has as many shares. Then the
- * task's maximum protects it, and honest clients get 421 and retry.
+ * sessions per minute; a /64 of IPv6 is one client. Not covered: a client with many addresses has as many shares. Then
+ * the task's maximum protects it, and honest clients get 421 and retry.
  */
 import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
 import { BoundedMap } from './bounded-map.ts'
@@ -11,7 +11,7 @@ import { clientNetwork } from './client-network.ts'
 export interface ConnectionLimits {
   maxSessions: number
   maxSessionsPerAddress: number
-  /** New sessions of an address in a minute; 0 means unlimited. */
+  /** New sessions of an address per minute; 0 means unlimited. */
   maxNewSessionsPerMinute: number
 }
 
@@ -30,8 +30,9 @@ export function connectionLimits(environment: {
 const minuteMs = 60_000
 
 /**
- * Addresses without a session that are kept for their rate. Beyond it, the half that left first is forgotten: limits
- * for single addresses cannot stop a flood from so many, and no client is refused because of another's flood.
+ * Maximum of addresses without a session whose rate is stored. Beyond it, the half that disconnected first is removed:
+ * limits for single addresses cannot stop a flood from that many addresses, and no client is refused because of another
+ * client's flood.
  */
 const maxIdleAddresses = 65_536
 
@@ -62,14 +63,14 @@ export class ConnectionLimiter {
     return this.#sessions
   }
 
-  /** Addresses held. */
+  /** Number of addresses in memory. */
   get addresses(): number {
     return this.#connected.size + this.#idle.size
   }
 
   /**
    * Counts a session of this address.
-   * @returns null, and the session counts until `release`; or the refusal, and it does not count
+   * @returns null, and the session is counted until `release`; or the refusal, and the session is not counted
    */
   admit(address: string): Refusal | null {
     const key = clientNetwork(address)

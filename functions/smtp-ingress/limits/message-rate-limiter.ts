@@ -1,10 +1,10 @@
 /**
  * Rate limiter for messages of a connector and of an address. The attack: a server sends more than the systems behind
- * can handle, or uses up the gateway. The defence: a message beyond a limit is deferred at its first recipient, so the
- * sender keeps it; an accepted message is never refused later. A connector's limit holds over all tasks and is counted
- * in the transport table. An address's limit holds within a task: strangers must not cause table writes. The limit: the
- * shared count lets some excess pass, and a sender that matches a connector can use up its limit. Restricting the
- * connector's domains to a certificate or to addresses prevents that.
+ * can handle, or uses up the gateway. The defence: a message beyond a limit is refused with 451 at its first recipient,
+ * so the sender keeps it; an accepted message is never refused later. A connector's limit applies to all tasks together
+ * and is counted in the transport table. An address's limit applies to one task: unknown clients must not cause table
+ * writes. Not covered: the shared count lets some excess pass, and a sender that matches a connector can use up its
+ * limit. Restricting the connector's domains to a certificate or to addresses prevents that.
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Log } from '../log.ts'
@@ -15,9 +15,9 @@ import { type SharedCounts, SharedRateCounter } from './shared-rate-counter.ts'
 export interface MessageRateLimiter {
   /**
    * Counts a message: once for each transaction, when its first recipient is accepted.
-   * @param connectors that match the sender; report-only ones have no limit
+   * @param connectors that match the sender; report-only connectors have no limit
    * @param at milliseconds since 1970
-   * @returns null, and it counts; or a temporary refusal, and it does not count
+   * @returns null, and the message is counted; or a temporary refusal, and it is not counted
    */
   countMessage(ip: string, connectors: readonly InboundConnector[], at: number): RateLimitRefusal | null
   stop(): void
@@ -46,14 +46,14 @@ export const tooManyFromAddress = refusal(
 export interface MessageRateLimiterOptions {
   /** Counts of connectors over all tasks: RateTable. */
   connectorCounts: SharedCounts
-  /** Messages a minute from one address; 0 means unlimited. */
+  /** Messages per minute from one address; 0 means unlimited. */
   addressLimit: number
   log: Log
   /** Milliseconds since 1970. */
   now(): number
 }
 
-/** Addresses counted at once: about ten megabytes, including the previous minute. */
+/** Maximum of addresses in memory: about ten megabytes, including the previous minute. */
 const maxAddresses = 32_768
 /** More connectors than any deployment has. */
 const maxConnectors = 65_536
@@ -71,11 +71,11 @@ export function createMessageRateLimiter(options: MessageRateLimiterOptions): Me
   const ticker = setInterval(() => connectorRates.tick(now()), 1000).unref()
   return {
     countMessage(ip, connectors, at) {
-      const exhausted = connectors.find((connector) => {
+      const limitedConnector = connectors.find((connector) => {
         const limit = limitOf(connector)
         return limit !== null && !connectorRates.hasRoom(connector.id, limit, at)
       })
-      if (exhausted) return { ...tooManyForConnector, connector: exhausted.id }
+      if (limitedConnector) return { ...tooManyForConnector, connector: limitedConnector.id }
       if (addressLimit > 0) {
         const client = clientNetwork(ip)
         if (!addressRates.hasRoom(client, addressLimit, at)) return { ...tooManyFromAddress, connector: null }

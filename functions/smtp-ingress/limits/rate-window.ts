@@ -4,13 +4,13 @@ import type { OtherCounts } from '../../../shared/transport/rate-table.ts'
 export interface RateWindow {
   /** Messages of this process. */
   ownCount: number
-  /** How many of them were reported. */
+  /** Messages of this process that were reported. */
   reportedCount: number
-  /** Counts of the others at the last report. */
+  /** Counts of the other processes at the last report. */
   others: OtherCounts
   /** When the last report began, in milliseconds since 1970. */
   reportedAt: number
-  /** The last report failed. */
+  /** True when the last report failed. */
   isFailing: boolean
 }
 
@@ -33,7 +33,10 @@ export const minuteOf = (at: number): number => Math.floor(at / 60_000)
 export const hasRoom = ({ ownCount, others }: RateWindow, limit: number): boolean =>
   ownCount + others.messages < limit
 
-/** After a successful report. Other processes may not have reported yet, so their expected number does not shrink. */
+/**
+ * Updates the window after a successful report. Other processes may not have reported yet, so their expected number
+ * does not shrink.
+ */
 export const applyReport = (
   window: RateWindow,
   reportedCount: number,
@@ -45,14 +48,14 @@ export const applyReport = (
   isFailing: false,
 })
 
-/** Whether a second has passed with unreported messages. */
+/** Whether there are unreported messages and the last report began at least one second ago. */
 export const isReportOverdue = ({ ownCount, reportedCount, reportedAt }: RateWindow, at: number): boolean =>
   ownCount > reportedCount && at - reportedAt >= reportIntervalMs
 
 /**
- * Whether to report now: half of this process's share of the remainder is used. A share assumes at least four
- * processes, since a new process knows of no others. So unreported messages are at most an eighth of the limit, and
- * fewer near the limit.
+ * Whether to report now: this process has used half of its share of the remaining messages. A share assumes at least
+ * four processes, because a new process knows no other process. So unreported messages are at most an eighth of the
+ * limit, and fewer near the limit.
  */
 export function isReportUrgent(
   { ownCount, reportedCount, others, isFailing }: RateWindow,

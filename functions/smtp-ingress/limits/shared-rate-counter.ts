@@ -1,9 +1,9 @@
 /**
- * Messages a minute for a key, over several processes, without a request for each message. A process decides by its own
- * count and the last known counts of the others; no decision waits. The limit: between two reports a process knows only
- * its own messages. Together they may exceed the limit by an eighth each, plus what arrives during a report. Minutes
- * are the clock's, so the end of one and the start of the next may together see twice the limit. While reports fail,
- * each process counts alone.
+ * Counts messages per minute for a key over several processes, without a request for each message. A process decides by
+ * its own count and the last known counts of the other processes; no decision waits. Not covered: between two reports a
+ * process knows only its own messages. Together they may exceed the limit by an eighth each, plus the messages that
+ * arrive during a report. Minutes are the clock's, so the end of one minute and the start of the next may together see
+ * twice the limit. While reports fail, each process decides by its own count only.
  */
 import type { OtherCounts } from '../../../shared/transport/rate-table.ts'
 import { causeOf, type Log } from '../log.ts'
@@ -22,16 +22,15 @@ import {
 export interface SharedCounts {
   /**
    * @param minute since 1970
-   * @param taken all messages of this minute that this process accepted
+   * @param messages all messages of this minute that this process accepted
    * @throws when the report fails
    */
-  report(key: string, minute: number, taken: number): Promise<OtherCounts>
+  report(key: string, minute: number, messages: number): Promise<OtherCounts>
 }
 
 export interface SharedRateCounterOptions {
   /** Null when this process alone counts these keys. */
   counts: SharedCounts | null
-  /** Keys counted at once. */
   maxKeys: number
   log: Log
   /** Milliseconds since 1970. */
@@ -47,7 +46,7 @@ interface KeyCount {
 export class SharedRateCounter {
   readonly #options: SharedRateCounterOptions
   #minute = Number.NaN
-  /** Counts of this minute and of the previous one. */
+  /** Counts of this minute and of the previous minute. */
   #current: BoundedMap<KeyCount>
   #previous: BoundedMap<KeyCount>
   #isFailing = false
@@ -75,7 +74,7 @@ export class SharedRateCounter {
       this.#report(key, keyCount, at)
   }
 
-  /** Runs once a second, to report messages that no later message reported. */
+  /** Runs once per second, to report messages that no later message reported. */
   tick(at: number): void {
     this.#startMinute(at)
     for (const [key, keyCount] of this.#current.entries())
@@ -118,7 +117,7 @@ export class SharedRateCounter {
       this.#report(key, keyCount, this.#options.now())
   }
 
-  /** The next report follows a second later, however many messages arrive. */
+  /** The next report follows one second later, whatever the number of messages. */
   #handleFailure(keyCount: KeyCount, error: unknown): void {
     keyCount.isReporting = false
     keyCount.window.isFailing = true

@@ -1,4 +1,4 @@
-/** Octets that may wait while a command or message is decided, and the overhead counted for each chunk. */
+/** Limit of the octets that wait while a command or message is decided, with the overhead of each chunk. */
 const maxWeightOctets = 64 * 1024
 const chunkOverheadOctets = 128
 
@@ -7,7 +7,7 @@ export class Backlog {
   #chunks: Buffer[] = []
   #weight = 0
 
-  /** The session should apply backpressure. */
+  /** True when the session should apply backpressure. */
   get isFull(): boolean {
     return this.#weight > maxWeightOctets
   }

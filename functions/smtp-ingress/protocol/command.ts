@@ -1,7 +1,7 @@
 /**
  * Parses one line as a command of RFC 5321 §4.1.1 and extensions. The attack: arbitrary octets. The defence: a line is
  * ASCII or UTF-8 without controls, read once from front to back, and either a command or refused; nothing is repaired.
- * The limit: the caller bounds the length of a line.
+ * Not covered: the length of a line, which the caller limits.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
@@ -92,8 +92,8 @@ export function parseCommand(octets: Buffer): Command | Refusal {
   const verbEnd = findVerbEnd(line.text)
   const verb = verbEnd > maxVerbLength ? '' : upperCase(line.text.slice(0, verbEnd))
   if (httpMethods.has(verb) && line.text[verbEnd] === ' ') return { verb: 'HTTP' }
-  const found = controlCharacter.exec(line.text)
-  return found ? controlRefusal(found[0]) : parseVerb(verb, verbEnd, line)
+  const control = controlCharacter.exec(line.text)
+  return control ? controlRefusal(control[0]) : parseVerb(verb, verbEnd, line)
 }
 
 function decodeLine(octets: Buffer): CommandLine {
@@ -132,7 +132,9 @@ function parseVerb(verb: string, verbEnd: number, line: CommandLine): Command | 
   }
 }
 
-/** RFC 5321 §4.1.1.1, less strict: any name is accepted that can be stored and shown, since clients use many kinds. */
+/**
+ * RFC 5321 §4.1.1.1, less strict: any name is accepted that can be stored and shown, because clients use many kinds.
+ */
 function parseGreeting(verb: 'EHLO' | 'HELO', name: string, line: CommandLine): Command | Refusal {
   if (name === '') return syntaxRefusal(`${verb} hostname`)
   const isWord = line.isUtf8 && !name.includes(' ') && !invisibleCharacter.test(name)
@@ -170,7 +172,8 @@ function parseRecipient(line: CommandLine): RecipientCommand | Refusal {
 }
 
 /**
- * @returns where the path should begin, or -1. Allows spaces: RFC 5321 §3.3 forbids them, but some clients send them.
+ * @returns the position where the path should begin, or -1. Allows spaces: RFC 5321 §3.3 forbids them, but some clients
+ *   send them.
  */
 function findPathStart(text: string, keyword: string): number {
   if (upperCase(text.slice(0, keyword.length)) !== keyword) return -1
@@ -184,7 +187,7 @@ const hasInvalidUtf8 = ({ text }: CommandLine, path: Path): boolean =>
 
 /**
  * Without SMTPUTF8 only A-labels may be relayed (RFC 6531 §3.2). An invalid domain stays unchanged, so that the refusal
- * shows what the client wrote.
+ * shows the client's spelling.
  */
 function withAsciiDomain(path: Path, line: CommandLine): { address: string; hasAsciiLocalPart: boolean } {
   const { address, domainAt } = path

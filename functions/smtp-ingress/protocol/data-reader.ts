@@ -2,18 +2,17 @@
  * Reads the data phase, up to the end of data (RFC 5321 §4.1.1.4, §4.5.2).
  *
  * The attack: SMTP smuggling (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766). Two servers see different ends of a
- * message, since one accepts a bare LF or CR as a line end. Text of the first message becomes commands of a second one,
- * in the first server's name.
- * The defence: only CR LF . CR LF ends a message, and a message with a bare CR, bare LF or NUL is refused. `Normalise`
- * accepts it, turns bare CR and LF into CRLF and drops NUL. That is also safe: the end of data is the same, and our
- * SMTP client doubles the dot of every line that begins with one.
- * The limit: normalised octets differ from the signed ones, so DKIM signatures break.
+ * message, because one of them accepts a bare LF or CR as a line end. Text of the first message becomes commands of a
+ * second one, in the first server's name. The defence: only CR LF . CR LF ends a message, and a message with a bare CR,
+ * bare LF or NUL is refused. `Normalise` accepts it, turns bare CR and LF into CRLF and drops NUL. That is also safe:
+ * the end of data is the same, and mailflow's SMTP client doubles the dot of every line that begins with one. Not
+ * covered: normalised octets differ from the signed ones, so DKIM signatures break.
  */
 
 export interface DataReaderOptions {
-  /** Octets of a line with its CRLF, at least 2. The dot that SMTP adds does not count (RFC 5321 §4.5.3.1.6). */
+  /** Octets of a line with its CRLF, at least 2. The dot that SMTP adds is not counted (RFC 5321 §4.5.3.1.6). */
   maxLineOctets: number
-  /** What to do with a bare CR, a bare LF or a NUL. */
+  /** Treatment of a bare CR, a bare LF or a NUL. */
   bareNewlines: 'Refuse' | 'Normalise'
 }
 
@@ -21,7 +20,7 @@ export type DataFault = 'BareNewlines' | 'LineTooLong'
 
 type ContentHandler = (octets: Buffer) => void
 
-/** How much of CR LF . CR LF was read: nothing, CR, CR LF, CR LF ., CR LF . CR, all. */
+/** The part of CR LF . CR LF that was read: nothing, CR, CR LF, CR LF ., CR LF . CR, all. */
 type EndOfDataProgress = 'Text' | 'Return' | 'LineEnd' | 'Dot' | 'DotReturn' | 'End'
 
 const NUL = 0
@@ -37,7 +36,7 @@ const endOfData = '\r\n.\r\n'
  */
 const specialOctets = /\0|\r(?!\n(?!\.))|(?<!\r)\n/g
 
-/** Octets normalised at a time. */
+/** Octets normalised in one step. */
 const normaliseChunkOctets = 8192
 
 /** Reads one message, in linear time for any octets and chunks. */
@@ -63,7 +62,7 @@ export class DataReader {
   /**
    * Reads `chunk` from `from` on and passes content on, without the dots that SMTP adds, in as few non-empty parts as
    * possible. After a fault it continues to the end of data and still passes octets, so that they can be counted.
-   * @returns where in the chunk the commands after the end of data begin, or -1
+   * @returns the position in the chunk where the commands after the end of data begin, or -1
    */
   read(chunk: Buffer, from: number, onContent: ContentHandler): number {
     return this.#fault
@@ -97,7 +96,7 @@ export class DataReader {
     return -1
   }
 
-  /** @param at the octet that reveals the fault */
+  /** @param at position of the octet that reveals the fault */
   #handleBareNewline(chunk: Buffer, start: number, at: number, onContent: ContentHandler): number {
     if (this.#progress !== 'DotReturn') this.#emit(chunk, start, at, onContent)
     if (this.#isNormalising) return this.#normalise(chunk, at, onContent)
@@ -105,7 +104,7 @@ export class DataReader {
     return this.#readAfterFault(chunk, at, onContent)
   }
 
-  /** Processes each octet, since any may need replacement. */
+  /** Processes each octet, because any may need replacement. */
   #normalise(chunk: Buffer, from: number, onContent: ContentHandler): number {
     const normalised = Buffer.allocUnsafe(2 * Math.min(normaliseChunkOctets, chunk.length - from) + 2)
     let length = 0
@@ -115,19 +114,19 @@ export class DataReader {
         this.#emit(normalised, 0, length, onContent)
         length = 0
       }
-      const before = this.#progress
-      this.#progress = advance(before, octet)
+      const previousProgress = this.#progress
+      this.#progress = advance(previousProgress, octet)
       if (this.#progress === 'End') {
         this.#emit(normalised, 0, length, onContent)
         return at + 1
       }
-      length = writeNormalised(normalised, length, before, octet)
+      length = writeNormalised(normalised, length, previousProgress, octet)
     }
     this.#emit(normalised, 0, length, onContent)
     return -1
   }
 
-  /** Reads on after a fault. */
+  /** Continues to the end of data after a fault. */
   #readAfterFault(chunk: Buffer, from: number, onContent: ContentHandler): number {
     const end = this.#findEnd(chunk, from)
     const stop = end < 0 ? chunk.length : end
@@ -135,7 +134,7 @@ export class DataReader {
     return end
   }
 
-  /** @returns where the octets after the end of data begin, or -1 */
+  /** @returns the position where the octets after the end of data begin, or -1 */
   #findEnd(chunk: Buffer, from: number): number {
     let at = from
     while (at < chunk.length && this.#progress !== 'Text') {
@@ -143,8 +142,8 @@ export class DataReader {
       if (this.#progress === 'End') return at
     }
     if (at === chunk.length) return -1
-    const found = chunk.indexOf(endOfData, at, 'latin1')
-    if (found >= 0) return found + endOfData.length
+    const endAt = chunk.indexOf(endOfData, at, 'latin1')
+    if (endAt >= 0) return endAt + endOfData.length
     const tail = Math.max(at, chunk.length - endOfData.length + 1)
     for (const octet of chunk.subarray(tail)) this.#progress = advance(this.#progress, octet)
     return -1
@@ -156,27 +155,30 @@ export class DataReader {
     onContent(octets.subarray(from, to))
   }
 
-  /** Searches backwards from the longest allowed line end, then from there again: far fewer searches than lines. */
+  /**
+   * Searches backwards from the last allowed position of a line end, and again from each line end that it finds: far
+   * fewer searches than lines.
+   */
   #checkLineLength(octets: Buffer, from: number, to: number): void {
     if (this.#fault) return
     let begin = from - this.#lineOctets
-    let searched = from
+    let searchedUpTo = from
     while (to - begin > this.#maxLineOctets) {
       const furthest = begin + this.#maxLineOctets - 1
-      const end = furthest < searched ? -1 : octets.lastIndexOf(LF, furthest)
-      if (end < searched) {
+      const end = furthest < searchedUpTo ? -1 : octets.lastIndexOf(LF, furthest)
+      if (end < searchedUpTo) {
         this.#fault ??= 'LineTooLong'
         return
       }
       begin = end + 1
-      searched = begin
+      searchedUpTo = begin
     }
     const end = octets.lastIndexOf(LF, to - 1)
-    this.#lineOctets = to - (end < searched ? begin : end + 1)
+    this.#lineOctets = to - (end < searchedUpTo ? begin : end + 1)
   }
 }
 
-/** @returns the length of `text` if there is none */
+/** @returns the position of the next special octet; the length of `text` if there is none */
 function findSpecialOctet(text: string, from: number): number {
   specialOctets.lastIndex = from
   return specialOctets.test(text) ? specialOctets.lastIndex - 1 : text.length
@@ -196,25 +198,26 @@ function isBareNewline(progress: EndOfDataProgress, octet: number): boolean {
 
 /**
  * Writes the normalised form of `octet`: at most three octets.
- * @param before what was read before. A CR is already written, except after a dot, where it may belong to the end of
- *   data
+ * @param previousProgress the progress before this octet. A CR is already written, except after a dot, where it may
+ *   belong to the end of data
  * @returns the new length of the output
  */
 function writeNormalised(
   normalised: Buffer,
   length: number,
-  before: EndOfDataProgress,
+  previousProgress: EndOfDataProgress,
   octet: number,
 ): number {
   let end = length
   if (octet === LF) {
-    if (before !== 'Return') normalised[end++] = CR
+    if (previousProgress !== 'Return') normalised[end++] = CR
     normalised[end++] = LF
     return end
   }
-  if (before === 'DotReturn') normalised[end++] = CR
-  if (before === 'Return' || before === 'DotReturn') normalised[end++] = LF
-  const isKept = octet === CR ? before !== 'Dot' : octet === DOT ? before !== 'LineEnd' : octet !== NUL
+  if (previousProgress === 'DotReturn') normalised[end++] = CR
+  if (previousProgress === 'Return' || previousProgress === 'DotReturn') normalised[end++] = LF
+  const isKept =
+    octet === CR ? previousProgress !== 'Dot' : octet === DOT ? previousProgress !== 'LineEnd' : octet !== NUL
   if (isKept) normalised[end++] = octet
   return end
 }

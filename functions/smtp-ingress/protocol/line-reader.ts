@@ -25,7 +25,7 @@ export class LineReader {
     return line.at(-2) === carriageReturn ? line.subarray(0, -2) : bareLineFeed
   }
 
-  /** @param part of an incomplete line @returns the refusal if more is pointless, or null */
+  /** @param part of an incomplete line @returns the refusal if reading on is pointless, or null */
   addPart(part: Buffer): Refusal | null {
     if (this.#skippedOctets === 0 && this.#partialLine.length + part.length <= maxCommandOctets) {
       this.#partialLine = Buffer.concat([this.#partialLine, part])

@@ -20,7 +20,7 @@ export interface MessageSink {
   end(fault: DataFault | null): Promise<Reply>
   /**
    * The client disconnected or the session was ended. An incomplete message is dropped. A complete one is not stored if
-   * that can still be prevented, since the client will send it again.
+   * that can still be prevented, because the client will send it again.
    */
   abandon(): void
 }

@@ -14,7 +14,7 @@ export interface MailParameters {
   smtpUtf8: boolean
   requireTls: boolean
   ret: Envelope['dsn']['ret']
-  /** Decoded. */
+  /** The decoded value. */
   envid: string | null
 }
 
@@ -23,7 +23,7 @@ export type RecipientParameters = Pick<Recipient, 'notify' | 'orcpt'>
 /** Stores the value of one parameter, null if it has none, or returns the refusal. */
 type ParameterReader<Parameters> = (value: string | null, parameters: Parameters) => Refusal | null
 
-/** Characters (RFC 3461 §4.4, §4.2); an ENVID counts decoded. */
+/** Limits in characters (RFC 3461 §4.4, §4.2); for an ENVID, after decoding. */
 const maxEnvidLength = 100
 const maxOrcptLength = 500
 
@@ -80,7 +80,7 @@ export function readRecipientParameters(text: string, from: number): RecipientPa
 function readParameters<Parameters>(
   text: string,
   from: number,
-  known: ReadonlyMap<string, ParameterReader<Parameters>>,
+  readers: ReadonlyMap<string, ParameterReader<Parameters>>,
   parameters: Parameters,
 ): Refusal | null {
   const usedNames = new Set<string>()
@@ -91,8 +91,8 @@ function readParameters<Parameters>(
       continue
     }
     const end = findWordEnd(text, position)
-    const refused = readParameter(text.slice(position, end), known, usedNames, parameters)
-    if (refused) return refused
+    const refusal = readParameter(text.slice(position, end), readers, usedNames, parameters)
+    if (refusal) return refusal
     position = end
   }
   return null
@@ -105,14 +105,14 @@ function findWordEnd(text: string, from: number): number {
 
 function readParameter<Parameters>(
   word: string,
-  known: ReadonlyMap<string, ParameterReader<Parameters>>,
+  readers: ReadonlyMap<string, ParameterReader<Parameters>>,
   usedNames: Set<string>,
   parameters: Parameters,
 ): Refusal | null {
   const equalsAt = word.indexOf('=')
   const keyword = equalsAt < 0 ? word : word.slice(0, equalsAt)
   const name = upperCase(keyword)
-  const reader = known.get(name)
+  const reader = readers.get(name)
   // RFC 5321 §4.1.2: a parameter name is letters, digits and hyphens. Other names are not repeated in the reply.
   if (!reader) return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(name) ? name : 'given')
   if (usedNames.has(name)) return invalidParameter(`Duplicate ${name} parameter`)
@@ -165,12 +165,12 @@ const notifyConditions: ReadonlySet<string> = new Set<NotifyCondition>([
 
 /** RFC 3461 §4.1 */
 function readNotify(value: string, parameters: RecipientParameters): Refusal | null {
-  const requested = upperCase(value).split(',')
-  if (!requested.every((condition) => notifyConditions.has(condition)))
+  const conditions = upperCase(value).split(',')
+  if (!conditions.every((condition) => notifyConditions.has(condition)))
     return invalidParameter('NOTIFY parameter must be NEVER, SUCCESS, FAILURE, or DELAY')
-  if (requested.length > 1 && requested.includes('NEVER'))
+  if (conditions.length > 1 && conditions.includes('NEVER'))
     return invalidParameter('NOTIFY=NEVER cannot be combined with other values')
-  parameters.notify = [...new Set(requested as NotifyCondition[])]
+  parameters.notify = [...new Set(conditions as NotifyCondition[])]
   return null
 }
 

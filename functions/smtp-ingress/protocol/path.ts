@@ -1,9 +1,9 @@
 /**
  * Parses mailboxes in angle brackets (RFC 5321 §4.1.2, RFC 6531 §3.3). The attack: an address that the next server
  * reads as another mailbox, that ends a line, hides a part of itself, or takes exponential time. The defence: one pass
- * without backtracking, strictly by the grammar; invisible and text-moving characters are refused. The limits:
- * look-alike letters are accepted, and so are local parts over 64 octets, the minimum every server must support
- * (§4.5.3.1.1); forwarders create longer ones.
+ * without backtracking, strictly by the grammar; invisible and text-moving characters are refused. Not covered:
+ * look-alike letters are accepted. So are local parts of more than 64 octets, the minimum that every server must
+ * support (§4.5.3.1.1), because forwarders create longer ones.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 
@@ -42,7 +42,7 @@ const maxLabelLength = 63
 const maxLiteralLength = 52
 
 /**
- * Bidirectional controls, zero-width characters, and spaces other than U+0020. ASCII controls are refused elsewhere.
+ * Bidirectional controls, zero-width characters, and spaces other than U+0020. `parseCommand` refuses ASCII controls.
  */
 export const invisibleCharacter = /[\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
 
@@ -85,7 +85,7 @@ function skipSourceRoute(text: string, from: number): number {
   return position
 }
 
-/** @returns the position after it, or -1 */
+/** @returns the position after the local part, or -1 */
 function readLocalPart(text: string, from: number): number {
   return text.charCodeAt(from) === quote ? readQuoted(text, from + 1) : readDotString(text, from)
 }

@@ -41,7 +41,7 @@ import { DataReader, type DataReaderOptions } from './data-reader.ts'
 import { LineReader } from './line-reader.ts'
 import type { MessageSink } from './message-sink.ts'
 
-/** What a session needs from its connection. */
+/** The functions that a session needs from its connection. */
 export interface SessionTransport {
   write(text: string): void
   /** The client's next octets begin a TLS handshake. */
@@ -71,7 +71,7 @@ export interface SessionPolicy {
   recipient(recipient: RecipientCommand, mail: MailCommand): Reply | Promise<Reply>
   data(transaction: Transaction): MessageSink | Reply
   /** Reports a refusal by the protocol itself. */
-  recordRefusal(refused: Refusal): void
+  recordRefusal(refusal: Refusal): void
   /** Reports an internal error that ends the session. */
   recordError(error: unknown): void
 }
@@ -88,7 +88,7 @@ export interface SessionOptions extends DataReaderOptions {
 
 const lineFeed = 10
 
-/** What the session waits for. In `Deciding` it works itself and does not wait for the client. */
+/** The event for which the session waits. In `Deciding` the session works itself and does not wait for the client. */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
 
 interface DataPhase {
@@ -127,7 +127,7 @@ export class Session {
   #greeting: ClientGreeting | null = null
   #transaction: OpenTransaction | null = null
   readonly #progress = { steps: 0, messages: 0, messageOctets: 0 }
-  /** Since the last accepted message. */
+  /** Counts since the last accepted message. */
   #sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
   readonly #lineReader = new LineReader()
   readonly #backlog = new Backlog()
@@ -149,7 +149,7 @@ export class Session {
     return this.#progress.steps
   }
 
-  /** Messages begun. */
+  /** Number of messages begun. */
   get messages(): number {
     return this.#progress.messages
   }
@@ -255,7 +255,7 @@ export class Session {
     if (at < octets.length && this.phase === 'Deciding') this.#addToBacklog(octets.subarray(at))
   }
 
-  /** Processes what arrived during a decision. */
+  /** Processes the octets that arrived during a decision. */
   #continue(): void {
     this.#process(this.#backlog.take())
     if (this.#isDraining && this.phase === 'Command') this.#endWithReply(shuttingDown)
@@ -404,19 +404,19 @@ export class Session {
   }
 
   #waitForRoom(message: DataPhase, room: Promise<void>): void {
-    const waiting: State = { phase: 'Deciding', message, needsRoom: true }
-    this.#state = waiting
+    const waitingState: State = { phase: 'Deciding', message, needsRoom: true }
+    this.#state = waitingState
     this.#updateBackpressure()
     room
       .then(() => {
-        if (this.#state !== waiting) return
+        if (this.#state !== waitingState) return
         this.#state = { phase: 'Data', message }
         this.#continue()
       })
       .catch((error) => this.#handleError(error))
   }
 
-  /** @returns the reply if it is known at once, so that pipelined replies go out together */
+  /** @returns the reply if it is known immediately, so that pipelined replies are sent together */
   #applyDecision(reply: Reply | Promise<Reply>, apply: (reply: Reply) => void): CommandOutcome {
     if (reply instanceof Promise) {
       this.#awaitDecision(reply, null, apply)
@@ -427,11 +427,11 @@ export class Session {
   }
 
   #awaitDecision(reply: Promise<Reply>, message: DataPhase | null, apply: (reply: Reply) => void): void {
-    const deciding: State = { phase: 'Deciding', message, needsRoom: false }
-    this.#state = deciding
+    const decidingState: State = { phase: 'Deciding', message, needsRoom: false }
+    this.#state = decidingState
     reply
       .then((reply) => {
-        if (this.#state !== deciding) return
+        if (this.#state !== decidingState) return
         this.#state = { phase: 'Command' }
         apply(reply)
         this.#applyOutcome(reply)
@@ -476,7 +476,7 @@ export class Session {
     this.#pendingReplies += `${text}\r\n`
   }
 
-  /** Replies to commands that came together go out together (RFC 2920 §3.2), under TLS as one record. */
+  /** Replies to commands that arrived together are sent together (RFC 2920 §3.2); under TLS, in one record. */
   #flush(): void {
     if (this.#pendingReplies === '') return
     const replies = this.#pendingReplies

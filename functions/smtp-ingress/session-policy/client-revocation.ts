@@ -5,9 +5,9 @@ import { parseAnchors, parseChain } from '../../../shared/net/revocation/anchors
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 
 /**
- * Never rejects. Takes about three seconds at most.
+ * Never rejects. Takes at most about three seconds.
  * @param authorities PEM, for each connector that requires the check; an empty list means the public roots
- * @param checker without it, the status is `Unknown`
+ * @param checker if absent, the status is `Unknown`
  */
 export async function checkClientRevocation(
   { chain }: ClientCertificate,
@@ -19,5 +19,5 @@ export async function checkClientRevocation(
   const result = await checker?.check({ chain: parseChain(chain), anchors, at })
   return result
     ? { status: result.status, detail: result.detail }
-    : { status: 'Unknown', detail: 'revocation is not checked here' }
+    : { status: 'Unknown', detail: 'the ingress does not check revocation' }
 }

@@ -14,7 +14,10 @@ import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { receivedHeader } from '../../../shared/mail/received-header.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
-import { type RcptResult as Admitted, admitRecipient } from '../../../shared/policy/admit-recipient.ts'
+import {
+  admitRecipient,
+  type RcptResult as RecipientDecision,
+} from '../../../shared/policy/admit-recipient.ts'
 import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
 import { evaluateInbound, type InboundEvaluation, type Session } from '../../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -59,7 +62,7 @@ export interface SessionPolicyParts {
   intake: Intake
   certificateNotifier: UnknownCertificateNotifier
   rates: MessageRateLimiter
-  /** Without it, revocation is not checked and every status is unknown. */
+  /** If absent, revocation is not checked and every status is unknown. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
   metrics: Metrics
@@ -67,7 +70,7 @@ export interface SessionPolicyParts {
   now(): Date
 }
 
-type RecipientAcceptance = Extract<Admitted, { action: 'Accept' }>
+type RecipientAcceptance = Extract<RecipientDecision, { action: 'Accept' }>
 
 /** How the connectors assess the sender: computed once for each MAIL, not at each RCPT. */
 interface SenderAssessment {
@@ -83,11 +86,11 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   #isResumed = false
   #mailFrom: string | null = null
   #assessment: SenderAssessment | null = null
-  /** How the last recipient was accepted. It depends on the sender only, so it holds for all recipients. */
+  /** How the last recipient was accepted. It depends on the sender only, so it applies to all recipients. */
   #acceptance: RecipientAcceptance | null = null
-  /** A refusal of this MAIL was already passed to the certificate watch. */
+  /** True when a refusal of this MAIL was already passed to the certificate notifier. */
   #isNotified = false
-  /** The rate limiter has counted this MAIL. */
+  /** True when the rate limiter has counted this MAIL. */
   #isCounted = false
 
   constructor(parts: SessionPolicyParts, peer: Peer) {
@@ -99,7 +102,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     return this.#isFailing() ? serviceUnavailable : null
   }
 
-  /** Runs once a handshake, not once a message. RFC 3207 §4.2: state from before the handshake is discarded. */
+  /** Runs once per handshake, not once per message. RFC 3207 §4.2: state from before the handshake is discarded. */
   checkTlsSession(socket: TLSSocket): Refusal | null {
     this.#mailFrom = null
     this.#assessment = null
@@ -151,7 +154,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       tls: this.#tls,
       envelope: mail.envelope,
     }
-    const distinct = uniqueRecipients(recipients, snapshot, environment.MAIL_HOSTNAME)
+    const distinctRecipients = uniqueRecipients(recipients, snapshot, environment.MAIL_HOSTNAME)
     const header = receivedHeader({
       helo: greeting.name,
       ip: this.#peer.ip,
@@ -160,10 +163,10 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       esmtp: greeting.isEsmtp,
       smtpUtf8: mail.envelope.smtpUtf8,
       tls: this.#tls,
-      recipient: distinct.length === 1 ? (distinct[0]?.address ?? null) : null,
+      recipient: distinctRecipients.length === 1 ? (distinctRecipients[0]?.address ?? null) : null,
       at,
     })
-    const incoming = intake.begin(Buffer.from(header), message, distinct)
+    const incoming = intake.begin(Buffer.from(header), message, distinctRecipients)
     return {
       get earlyRefusal() {
         return incoming.earlyRefusal
@@ -173,7 +176,12 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
         const outcome = await incoming.end(fault && this.#faultRefusal(fault))
         if (outcome === null) return clientDisconnected
         if ('size' in outcome)
-          return this.#recordAccepted(message, distinct.length, outcome.size, performance.now() - startedAt)
+          return this.#recordAccepted(
+            message,
+            distinctRecipients.length,
+            outcome.size,
+            performance.now() - startedAt,
+          )
         return this.#refuse(outcome, {}, outcome.cause)
       },
       abandon: () => {
@@ -185,8 +193,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     }
   }
 
-  recordRefusal(refused: Refusal): void {
-    this.#refuse(refused)
+  recordRefusal(refusal: Refusal): void {
+    this.#refuse(refusal)
   }
 
   recordError(error: unknown): void {
@@ -254,8 +262,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /**
-   * Runs once a session, and only when a connector would accept the mail because of its certificate. @returns null when
-   * no check is needed
+   * Runs once per session, and only when a connector would accept the mail because of its certificate. @returns null
+   * when no check is needed
    */
   #checkRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
     const { revocation, log } = this.#parts
@@ -301,9 +309,9 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
     }
     if (!this.#isCounted) {
-      const tooMany = rates.countMessage(this.#peer.ip, matchingConnectors(evaluation), at.getTime())
-      if (tooMany)
-        return this.#refuse(tooMany, { recipient: recipient.address, connector: tooMany.connector })
+      const rateRefusal = rates.countMessage(this.#peer.ip, matchingConnectors(evaluation), at.getTime())
+      if (rateRefusal)
+        return this.#refuse(rateRefusal, { recipient: recipient.address, connector: rateRefusal.connector })
       this.#isCounted = true
     }
     this.#acceptance = decision
@@ -311,7 +319,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /**
-   * In a resumed session the server requests no certificate; a full handshake might bring one and change the decision.
+   * In a resumed session the server requests no certificate; a full handshake might bring a certificate and change the
+   * decision.
    */
   #couldPresentCertificate(): boolean {
     return this.#isResumed && this.#tls.clientCertificate === null
@@ -322,7 +331,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     return this.#refuse(certificateNotRequested, { recipient })
   }
 
-  /** Once for each MAIL: evaluate-policy never sees what is refused here. */
+  /** Runs once per MAIL. evaluate-policy never receives mail that the ingress refuses. */
   #notifyOnce({ snapshot, session, evaluation }: SenderAssessment): void {
     if (this.#isNotified) return
     this.#isNotified = true
@@ -353,16 +362,16 @@ function uniqueRecipients(
   snapshot: Snapshot,
   hostname: string,
 ): Recipient[] {
-  const distinct = new Map<string, Recipient>()
+  const distinctRecipients = new Map<string, Recipient>()
   for (const { address, notify, orcpt } of recipients) {
     const resolved = postmasterAddress(address, snapshot, hostname)
-    distinct.set(comparableMailbox(resolved), { ...newRecipient(resolved), notify, orcpt })
+    distinctRecipients.set(comparableMailbox(resolved), { ...newRecipient(resolved), notify, orcpt })
   }
-  return [...distinct.values()]
+  return [...distinctRecipients.values()]
 }
 
-/** Includes violations whose mail would be accepted and held. */
-const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: Admitted): boolean =>
+/** Also true for a violation whose mail would be accepted and held. */
+const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: RecipientDecision): boolean =>
   violation !== null || (decision.action === 'Refuse' && decision.reason === 'RelayDenied')
 
 /** Failures of S3, SQS or the task's disk. */

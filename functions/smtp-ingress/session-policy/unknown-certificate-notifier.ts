@@ -23,7 +23,7 @@ export class UnknownCertificateNotifier {
     this.#log = log
   }
 
-  /** Runs in the background: neither delays the reply nor fails it. */
+  /** Runs in the background, so that a notice neither delays nor fails the reply. */
   notifyRefusal(snapshot: Snapshot, session: Session, evaluation: InboundEvaluation): void {
     this.#sendNotices(snapshot, session, evaluation).catch((error) => this.#recordFailure(causeOf(error)))
   }
@@ -35,8 +35,8 @@ export class UnknownCertificateNotifier {
         const { name } = notice.connector
         this.#metrics.count(Metric.unknownCertificates)
         this.#metrics.count(Metric.unknownCertificates, ['connector', dimensionValue(name)])
-        const sent = await this.#notices.send(notice, session.at)
-        if (sent === 'Failed') this.#recordFailure('the queue refused the job', name)
+        const result = await this.#notices.send(notice, session.at)
+        if (result === 'Failed') this.#recordFailure('the queue refused the job', name)
       }),
     )
   }

@@ -7,10 +7,10 @@ export interface SnapshotSource {
   current(options: { maxAgeMs: number }): Promise<Snapshot>
 }
 
-/** Milliseconds. Enough for RCPT TO: evaluate-policy decides again with a current snapshot. */
+/** Fresh enough for RCPT TO, because evaluate-policy decides again with a current snapshot. */
 const maxSnapshotAgeMs = 1000
 
-/** Consecutive failed reads. One timeout counts as many. */
+/** Consecutive failed reads. One timeout is recorded as this many. */
 const outageThreshold = 3
 
 export class WatchedConnectors {
@@ -55,7 +55,8 @@ export class WatchedConnectors {
   }
 
   /**
-   * Concurrent callers share one read and one failure. @param readAt when it began: the result is at least that fresh
+   * Concurrent callers share one read and one failure.
+   * @param readAt start of the read: the result is at least that fresh
    */
   async #read(readAt: number): Promise<Snapshot> {
     try {

@@ -6,7 +6,7 @@ import { Metric } from '../../../shared/contract/metrics.ts'
 import { Metrics } from '../metrics.ts'
 
 export interface DaysLeftOptions {
-  /** The expiry of what is currently served. */
+  /** The expiry of the certificate that is currently served. */
   expiresAt(): Date
   /** Takes a line of metrics, with its line end. */
   write(line: string): void

@@ -1,13 +1,13 @@
 /**
  * Parses the ClientHello, before the server chooses a TLS context (RFC 8446 §4.1.2). The attack: a huge hello, or one
- * with false lengths. The defence: at most 16 KiB are read, and every length is checked. The limit: the result serves
- * only this choice; OpenSSL parses the same octets again.
+ * with false lengths. The defence: at most 16 KiB are read, and every length is checked. Not covered: the result is
+ * used only for this choice, and OpenSSL parses the same octets again.
  */
 
 export type ClientHello =
   /** More octets are needed. */
   | 'Incomplete'
-  /** No ClientHello, or a too large one. */
+  /** The octets are no ClientHello, or it is too large. */
   | 'Unreadable'
   | {
       /** The client offers TLS 1.3. */
@@ -61,9 +61,9 @@ function completeMessage(fragments: readonly Buffer[]): Buffer | 'Incomplete' | 
   if (length < 4) return 'Incomplete'
   const start = Buffer.concat(fragments.slice(0, 4), Math.min(length, 4))
   if (start[0] !== clientHelloType) return 'Unreadable'
-  const whole = 4 + start.readUIntBE(1, 3)
-  if (whole > maxHelloOctets) return 'Unreadable'
-  return length < whole ? 'Incomplete' : Buffer.concat(fragments, length).subarray(4, whole)
+  const messageEnd = 4 + start.readUIntBE(1, 3)
+  if (messageEnd > maxHelloOctets) return 'Unreadable'
+  return length < messageEnd ? 'Incomplete' : Buffer.concat(fragments, length).subarray(4, messageEnd)
 }
 
 function readBody(hello: VectorReader): ClientHello {
@@ -90,7 +90,7 @@ function readNumbers(list: Buffer): number[] {
   return numbers
 }
 
-/** Skips each ticket's age, which is irrelevant here. */
+/** Skips each ticket's age, on which the choice of a context does not depend. */
 function readIdentities(list: Buffer): Buffer[] {
   const reader = new VectorReader(list)
   const identities: Buffer[] = []
@@ -117,9 +117,9 @@ class VectorReader {
   take(length: number): Buffer {
     const end = this.#at + length
     if (end > this.#octets.length) throw new RangeError('beyond the end')
-    const taken = this.#octets.subarray(this.#at, end)
+    const octets = this.#octets.subarray(this.#at, end)
     this.#at = end
-    return taken
+    return octets
   }
 
   number(octets: number): number {

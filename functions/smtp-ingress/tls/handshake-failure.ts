@@ -8,7 +8,7 @@ export type HandshakeFailure =
   | 'NoSharedCipher'
   /** The octets are not TLS. */
   | 'NotTls'
-  /** The client rejects our certificate. */
+  /** The client rejects the ingress's certificate. */
   | 'CertificateRefused'
   /** The client sent any other alert. */
   | 'Alert'

@@ -1,7 +1,7 @@
 /** Reads the secret with the ingress's certificates from Secrets Manager. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 
-/** Milliseconds for all attempts of one read. */
+/** Timeout for all attempts of one read. */
 const timeoutMs = 15_000
 
 /** @returns the secret's text; rejects with errors of Secrets Manager or the network, which never contain the secret */

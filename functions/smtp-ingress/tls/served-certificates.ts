@@ -19,11 +19,11 @@ import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 
-/** Node.js timers cannot wait for a month, so due dates are checked at least this often. */
+/** Node.js timers cannot wait for a month, so the date of the next certificate is checked at least this often. */
 const maxTimerMs = 3_600_000
 
 export interface ServedCertificatesOptions {
-  /** The secret's text. Rejects when it cannot be read now. */
+  /** Reads the secret's text. Rejects when it cannot be read now. */
   read(): Promise<string>
   hostname: string
   /** Milliseconds between two reads, plus up to half of it at random, so that tasks do not read together. */
@@ -31,7 +31,7 @@ export interface ServedCertificatesOptions {
   metrics: Metrics
   log: Log
   now(): Date
-  /** From 0 to 1. */
+  /** Returns a number from 0 to 1. */
   random?(): number
 }
 
@@ -74,7 +74,7 @@ export class ServedCertificates {
     return this.#served
   }
 
-  /** Passes later certificates on. @throws as `use` */
+  /** Passes later certificates to the consumer. @throws Error: see `use` */
   begin(consumer: CertificateConsumer): void {
     this.#consumer = consumer
     this.#logServed('serving certificates')
@@ -115,7 +115,10 @@ export class ServedCertificates {
     this.#scheduleSwitch()
   }
 
-  /** A faulty certificate may replace one that is faulty too, as at a start; an unusable one never. */
+  /**
+   * A faulty certificate may replace another faulty one, as at the start of a process. An unusable certificate never
+   * replaces one.
+   */
   #isAcceptable({ fault }: CertificateChoice): boolean {
     if (fault === null) return true
     const { hostname, now } = this.#options
@@ -132,7 +135,7 @@ export class ServedCertificates {
     return certificate === this.#served.certificate && privateKey === this.#served.privateKey
   }
 
-  /** Counted at every read, so that the alarm lasts as long as the fault; logged once. */
+  /** Counts faults at every read, so that the alarm lasts as long as the fault, and logs each fault once. */
   #reportFaults({ state, fault, nextFault, ...choice }: CertificateChoice): void {
     const { metrics, log } = this.#options
     const faults = [
@@ -148,7 +151,7 @@ export class ServedCertificates {
       log(
         'error',
         certificates === state && isServed
-          ? 'certificates are faulty but served, since there are no others'
+          ? 'certificates are faulty but served, because there are no others'
           : 'certificates are refused: the previous ones stay in use',
         { certificates, reason, detail },
       )

@@ -2,18 +2,18 @@
  * Keys of session tickets (RFC 8446 §4.6.1), equal in all tasks without communication. The attack: a ticket key reveals
  * the session inside, lets an attacker impersonate this server to that client, and forges sessions with any client
  * certificate. The defence: the key derives from the server's private key, whose holder could impersonate the server
- * anyway. It changes every hour, and sessions with a client certificate are never resumed. The limit: a stolen private
- * key reveals which certificates clients presented, but no mail: TLS 1.3 negotiates new keys in each session.
+ * anyway. It changes every hour, and sessions with a client certificate are never resumed. Not covered: a stolen
+ * private key reveals which certificates clients presented, but no mail: TLS 1.3 negotiates new keys in each session.
  */
 import { createDecipheriv, createHmac, createPrivateKey, hkdfSync, timingSafeEqual } from 'node:crypto'
 
 /**
  * Lifetime of a key, and so the maximum time of resumption after one full handshake. The lifetime of a single ticket
- * sets no such bound, since each resumption brings a new ticket.
+ * sets no such bound, because each resumption brings a new ticket.
  */
 export const ticketPeriodMs = 3_600_000
 
-/** As Node passes them to OpenSSL: name, HMAC key, cipher key; 16 octets each. */
+/** Keys in the form in which Node passes them to OpenSSL: name, HMAC key, cipher key; 16 octets each. */
 export type TicketKeys = Buffer
 
 export const periodOf = (at: Date): number => Math.floor(at.getTime() / ticketPeriodMs)
@@ -32,7 +32,7 @@ const macOctets = 32
 
 /**
  * @param ticket any octets
- * @returns the session inside (DER of OpenSSL's SSL_SESSION), or null when other keys made it
+ * @returns the session inside (DER of OpenSSL's SSL_SESSION), or null when the ticket was made with other keys
  */
 export function openTicket(ticket: Buffer, keys: TicketKeys): Buffer | null {
   const macStart = ticket.length - macOctets
@@ -73,12 +73,12 @@ function parseElements(der: Buffer): DerElement[] | null {
   let at = 0
   while (at < der.length) {
     const tag = der[at] as number
-    const first = der[at + 1]
-    if (first === undefined) return null
-    const octets = first < 0x80 ? 0 : first - 0x80
+    const lengthOctet = der[at + 1]
+    if (lengthOctet === undefined) return null
+    const octets = lengthOctet < 0x80 ? 0 : lengthOctet - 0x80
     const begin = at + 2 + octets
     if (octets > 3 || begin > der.length) return null
-    const length = octets === 0 ? first : der.readUIntBE(at + 2, octets)
+    const length = octets === 0 ? lengthOctet : der.readUIntBE(at + 2, octets)
     if (begin + length > der.length) return null
     elements.push({ tag, content: der.subarray(begin, begin + length) })
     at = begin + length

@@ -1,10 +1,10 @@
 /**
  * Server side of TLS: contexts for handshakes, and facts about sessions. The attack: a client without the certificate's
- * key resumes another client's session; or a resumed session hides an expired certificate or an unseen chain, since
+ * key resumes another client's session; or a resumed session hides an expired certificate or an unseen chain, because
  * resumption brings neither proof nor chain. The defence: a client proves its certificate in every session. Tickets
- * that contain a certificate are rejected by reading the ClientHello before OpenSSL does. Should one be accepted all
- * the same, `facts` throws. Only TLS 1.3 gets tickets: its sessions stay secret when the ticket key leaks, while a TLS
- * 1.2 ticket contains the session's secret (docs/decisions/0015-session-tickets.md).
+ * that contain a certificate are rejected by reading the ClientHello before OpenSSL does. If such a ticket is accepted
+ * nevertheless, `facts` throws. Only TLS 1.3 gets tickets: its sessions stay secret when the ticket key leaks, while a
+ * TLS 1.2 ticket contains the session's secret (docs/decisions/0015-session-tickets.md).
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
@@ -38,7 +38,7 @@ export interface TlsService {
   contextForHello(hello: Buffer, address: string): SecureContext | null
   /**
    * Stops resumption for this address. Used when a connector needs a certificate, but the client resumed a session
-   * without one: it may have one by now, or another client may share the address.
+   * without a certificate: the client may have a certificate by now, or another client may share the address.
    */
   refuseResumption(address: string): void
   /**
@@ -49,9 +49,9 @@ export interface TlsService {
   /** When the first of the served certificates expires. */
   readonly expires: Date
   /**
-   * Uses these certificates for new handshakes; open sessions continue. Earlier tickets become invalid, since their
+   * Uses these certificates for new handshakes; open sessions continue. Earlier tickets become invalid, because their
    * keys derive from the old private key.
-   * @throws Error as createTlsService; the previous certificates then stay
+   * @throws Error: see `createTlsService`; the previous certificates then stay
    */
   use(certificates: CertificatesAndKeys): void
 }
@@ -67,7 +67,7 @@ export interface TlsServiceOptions extends CertificatesAndKeys {
 const maxRefusedAddresses = 10_000
 const resumptionRefusalMs = dayMs
 
-/** Real clients offer one or two. */
+/** Real clients offer one or two tickets. */
 const maxTickets = 4
 
 /** @throws Error in one line, naming the fault of key or certificate */
@@ -177,8 +177,8 @@ interface ActiveContexts {
 }
 
 function earliestExpiry(identities: readonly ServerIdentity[]): Date {
-  const ends = identities.map(({ cert }) => validTo(new X509Certificate(cert)).getTime())
-  return new Date(Math.min(...ends))
+  const expiryTimes = identities.map(({ cert }) => validTo(new X509Certificate(cert)).getTime())
+  return new Date(Math.min(...expiryTimes))
 }
 
 /** Whether OpenSSL may resume one of the offered sessions and issue tickets. */

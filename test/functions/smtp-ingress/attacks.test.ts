@@ -15,9 +15,9 @@ let ingress: TestIngress
 let normalising: TestIngress
 
 async function ingressWith(options: TestIngressOptions): Promise<TestIngress> {
-  const started = await startTestIngress(options)
-  running.add(started)
-  return started
+  const startedIngress = await startTestIngress(options)
+  running.add(startedIngress)
+  return startedIngress
 }
 
 before(async () => {
@@ -57,30 +57,30 @@ const falseEnds = [
 
 describe('a false end of data', () => {
   for (const end of falseEnds)
-    for (const how of ['in one segment', 'in segments of an octet'])
-      test(`${visible(end)} ${how} does not end the message, and what follows is no command`, async () => {
-        const before = ingress.queue.jobs.length
+    for (const segmentation of ['in one segment', 'in segments of an octet'])
+      test(`${visible(end)} ${segmentation} does not end the message, and the octets after it are no commands`, async () => {
+        const jobCount = ingress.queue.jobs.length
         const wire = await openData()
         const smuggled = `Subject: x\r\n\r\ntext${end}MAIL FROM:<admin@ours.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\nevil`
-        if (how === 'in one segment') wire.write(Buffer.from(smuggled, 'latin1'))
+        if (segmentation === 'in one segment') wire.write(Buffer.from(smuggled, 'latin1'))
         else for (const octet of smuggled) wire.write(Buffer.from(octet, 'latin1'))
         wire.write('\r\n.\r\n')
         assert.equal(await wire.reply(), '550 5.6.11 Message contains a bare CR, a bare LF or a NUL')
         assert.match(await wire.command('NOOP'), /^250 /, 'one message, one reply')
-        assert.equal(ingress.queue.jobs.length, before)
+        assert.equal(ingress.queue.jobs.length, jobCount)
         wire.destroy()
       })
 
   for (const end of falseEnds)
     test(`${visible(end)} does not end a normalised message, and leaves no bare CR, bare LF or NUL`, async () => {
-      const before = normalising.queue.jobs.length
+      const jobCount = normalising.queue.jobs.length
       const wire = await Wire.greet(normalising.smtpPort)
       for (const command of inData) await wire.command(command)
       wire.write(Buffer.from(`Subject: x\r\n\r\ntext${end}RSET\r\n`, 'latin1'))
       assert.match(await wire.command('.'), /^250 /)
       assert.match(await wire.command('NOOP'), /^250 /)
-      const [job] = normalising.queue.jobs.slice(before)
-      assert.equal(normalising.queue.jobs.length, before + 1)
+      const [job] = normalising.queue.jobs.slice(jobCount)
+      assert.equal(normalising.queue.jobs.length, jobCount + 1)
       const { key = '', offset = 0, length = 0 } = job?.message.content ?? {}
       const content = normalising.bucket.objects
         .get(key)
@@ -125,7 +125,7 @@ describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
   test('a partial command before STARTTLS does not continue after the handshake', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     wire.write('MAIL FROM:<evil@elsewhere.example> ')
-    assert.match(await wire.command('STARTTLS'), /^5\d\d /, 'it was part of the line before')
+    assert.match(await wire.command('STARTTLS'), /^5\d\d /, 'it was part of the previous line')
     assert.match(await wire.command('STARTTLS'), /^220 /)
     await wire.secure()
     await isNew(wire)
@@ -181,7 +181,7 @@ describe('octets that are not SMTP', () => {
     ],
   ]
   for (const [name, octets, reply] of otherProtocols)
-    test(`${name} gets a reply that says so, and the session ends`, async () => {
+    test(`${name} gets a reply that names the fault, and the session ends`, async () => {
       const wire = await Wire.open(ingress.smtpPort)
       await wire.reply()
       wire.write(octets)
@@ -198,22 +198,22 @@ describe('octets that are not SMTP', () => {
 })
 
 describe('a client that does not read', () => {
-  test('is not read from, and costs little memory', async () => {
+  test('makes the server stop reading, and uses little memory', async () => {
     const socket = connect(ingress.smtpPort, '127.0.0.1')
     await once(socket, 'data')
     socket.pause()
     socket.write('EHLO client.example\r\nMAIL FROM:<a@elsewhere.example>\r\n')
-    let sent = 0
+    let writtenOctets = 0
     const line = Buffer.from('RCPT TO:<b@ours.example>\r\n'.repeat(1000))
-    while (socket.write(line) || (await drained(socket))) {
-      sent += line.length
-      if (sent > 200 * 1024 * 1024) break
+    while (socket.write(line) || (await waitForDrain(socket))) {
+      writtenOctets += line.length
+      if (writtenOctets > 200 * 1024 * 1024) break
     }
-    assert.ok(sent < 200 * 1024 * 1024, 'the server stopped reading')
+    assert.ok(writtenOctets < 200 * 1024 * 1024, 'the server stopped reading')
     socket.destroy()
   })
 
-  async function drained(socket: ReturnType<typeof connect>): Promise<boolean> {
+  async function waitForDrain(socket: ReturnType<typeof connect>): Promise<boolean> {
     const signal = AbortSignal.timeout(1000)
     return once(socket, 'drain', { signal }).then(
       () => true,
@@ -223,20 +223,20 @@ describe('a client that does not read', () => {
 })
 
 describe('the PROXY protocol', () => {
-  const from = (ip: number[], port: number) =>
+  const proxyHeader = (ip: number[], port: number) =>
     Buffer.concat([
       Buffer.from('\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c', 'latin1'),
       Buffer.from([...ip, 127, 0, 0, 1, port >> 8, port & 255, 0, 25]),
     ])
 
-  test('gives the client\u2019s address when a trusted load balancer sends the header', async () => {
-    const behind = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
-    const wire = await Wire.open(behind.smtpPort)
-    wire.write(from([192, 0, 2, 7], 4711))
+  test('states the client\u2019s address when a trusted load balancer sends the header', async () => {
+    const ingressBehindProxy = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
+    const wire = await Wire.open(ingressBehindProxy.smtpPort)
+    wire.write(proxyHeader([192, 0, 2, 7], 4711))
     await wire.reply()
     await wire.command('EHLO client.example')
     assert.match(await wire.send('Subject: x\r\n'), /^250 /)
-    assert.deepEqual(behind.queue.jobs[0]?.message.source, {
+    assert.deepEqual(ingressBehindProxy.queue.jobs[0]?.message.source, {
       ip: '192.0.2.7',
       port: 4711,
       helo: 'client.example',
@@ -245,32 +245,32 @@ describe('the PROXY protocol', () => {
   })
 
   test('is mandatory for a trusted load balancer: without a header the connection closes without a reply', async () => {
-    const behind = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
-    const wire = await Wire.open(behind.smtpPort)
+    const ingressBehindProxy = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
+    const wire = await Wire.open(ingressBehindProxy.smtpPort)
     wire.write('EHLO client.example\r\n')
     assert.equal(await wire.line(), null)
   })
 
-  test('from any other address counts as speaking before the greeting', async () => {
+  test('from any other address is treated as octets before the greeting', async () => {
     const wire = await Wire.open(ingress.smtpPort)
-    wire.write(from([192, 0, 2, 7], 4711))
+    wire.write(proxyHeader([192, 0, 2, 7], 4711))
     assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
     assert.equal(await wire.line(), null)
   })
 })
 
 test('the ingress serves IPv6 as well as IPv4', async () => {
-  const six = await ingressWith({ settings: { LISTEN_ADDRESS: '::1' } })
-  const socket = connect(six.smtpPort, '::1')
+  const ipv6Ingress = await ingressWith({ settings: { LISTEN_ADDRESS: '::1' } })
+  const socket = connect(ipv6Ingress.smtpPort, '::1')
   const [greeting] = await once(socket, 'data')
   assert.equal(String(greeting), '220 mx.ours.example ESMTP\r\n')
   socket.destroy()
 })
 
 test('a dual-stack socket reports an IPv4 client by its IPv4 address', async () => {
-  const both = await ingressWith({ settings: { LISTEN_ADDRESS: '::' } })
-  const wire = await Wire.greet(both.smtpPort)
+  const dualStackIngress = await ingressWith({ settings: { LISTEN_ADDRESS: '::' } })
+  const wire = await Wire.greet(dualStackIngress.smtpPort)
   assert.match(await wire.send('Subject: x\r\n'), /^250 /)
-  assert.equal(both.queue.jobs[0]?.message.source?.ip, '127.0.0.1')
+  assert.equal(dualStackIngress.queue.jobs[0]?.message.source?.ip, '127.0.0.1')
   wire.destroy()
 })

@@ -64,7 +64,7 @@ test('the breaker probes with growing pauses until storage works, then closes', 
   assert.equal(breaker.isOpen, false)
 })
 
-test('after a probe one failure opens the breaker again, and one success closes it for good', async (context) => {
+test('after a probe one failure opens the breaker again, and one success closes it permanently', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state, changes } = observedBreaker()
   state.works = true

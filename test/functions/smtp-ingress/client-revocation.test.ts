@@ -17,14 +17,14 @@ import { within } from '../../support/within.ts'
 let authority: RevocationAuthority
 let connectors: InboundConnector[]
 let ingress: TestIngress
-const identities: Record<'good' | 'revoked' | 'stranger' | 'own', Identity> = {} as never
+const identities: Record<'good' | 'revoked' | 'unknown' | 'onPremises', Identity> = {} as never
 
 before(async () => {
   authority = await startRevocationAuthority()
   for (const name of ['good', 'revoked'] as const)
     identities[name] = await authority.issue({ names: ['mail.bank.example'] })
-  identities.stranger = await authority.issue({ names: ['mail.stranger.example'] })
-  identities.own = await authority.issue({ names: ['mailbox.ours.example'] })
+  identities.unknown = await authority.issue({ names: ['mail.unknown.example'] })
+  identities.onPremises = await authority.issue({ names: ['mailbox.ours.example'] })
   authority.revoke(identities.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
   const partner = (domain: string, fields: Partial<InboundConnector>) =>
     inbound({
@@ -40,7 +40,7 @@ before(async () => {
       partner(revocationCheck.toLowerCase(), { revocationCheck }),
     ),
     partner('held', { onViolation: 'Defer' }),
-    partner('trial', { mode: 'ReportOnly' }),
+    partner('reporting', { mode: 'ReportOnly' }),
     inbound({
       name: 'Own servers',
       connectorType: 'OnPremises',
@@ -70,9 +70,9 @@ beforeEach(async () => {
 })
 afterEach(() => ingress.drain())
 
-async function openSession(shown: keyof typeof identities | null): Promise<Wire> {
+async function openSession(identityName: keyof typeof identities | null): Promise<Wire> {
   const wire = await Wire.greet(ingress.smtpPort)
-  await wire.startTls(shown ? identities[shown] : {})
+  await wire.startTls(identityName ? identities[identityName] : {})
   return wire
 }
 
@@ -90,9 +90,9 @@ async function job(wire: Wire, domain: string) {
     /^250 /,
     domain,
   )
-  const taken = ingress.queue.jobs.at(-1)
-  assert.ok(taken)
-  return taken.message
+  const lastJob = ingress.queue.jobs.at(-1)
+  assert.ok(lastJob)
+  return lastJob.message
 }
 
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
@@ -117,30 +117,30 @@ describe('A client whose certificate is revoked', () => {
     wire.destroy()
   })
 
-  it('has its mail held where the connector holds, and the job leads to the same decision', async () => {
+  it('has its mail held if the connector holds mail, and the job leads to the same decision', async () => {
     const wire = await openSession('revoked')
     const { tls, envelope, source } = await job(wire, 'held')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Revoked')
-    const assessed = evaluateInbound(snapshot({ inbound: connectors }), {
+    const evaluation = evaluateInbound(snapshot({ inbound: connectors }), {
       ip: source?.ip ?? '',
       tls,
       mailFrom: envelope.mailFrom,
       at: new Date(),
     })
-    assert.equal(assessed.violation?.reason, 'InboundCertificateRestriction')
+    assert.equal(evaluation.violation?.reason, 'InboundCertificateRestriction')
     wire.destroy()
   })
 
-  it('is accepted by a report-only connector, which reports it', async () => {
+  it('is accepted by a report-only connector, which reports the violation', async () => {
     const wire = await openSession('revoked')
-    const { tls } = await job(wire, 'trial')
-    const assessed = evaluateInbound(snapshot({ inbound: connectors }), {
+    const { tls } = await job(wire, 'reporting')
+    const evaluation = evaluateInbound(snapshot({ inbound: connectors }), {
       ip: '192.0.2.1',
       tls,
-      mailFrom: 'a@trial.example',
+      mailFrom: 'a@reporting.example',
       at: new Date(),
     })
-    assert.match(assessed.reportedViolation?.explanation ?? '', /: revoked \(/)
+    assert.match(evaluation.reportedViolation?.explanation ?? '', /: revoked \(/)
     wire.destroy()
   })
 
@@ -157,7 +157,7 @@ describe('A client whose certificate is revoked', () => {
 describe('A client without a usable CRL or OCSP response', () => {
   beforeEach(() => authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' }))
 
-  it('is accepted by SoftFail; job and log record it', async () => {
+  it('is accepted by SoftFail, and job and log record the status', async () => {
     const wire = await openSession('good')
     const { tls } = await job(wire, 'softfail')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Unknown')
@@ -167,7 +167,7 @@ describe('A client without a usable CRL or OCSP response', () => {
     wire.destroy()
   })
 
-  it('is deferred by HardFail without a notice', async () => {
+  it('is refused with 451 by HardFail, without a notice', async () => {
     const wire = await openSession('good')
     assert.match(await sendRcpt(wire, 'hardfail'), /^451 4\.7\.51 /)
     assert.deepEqual(ingress.notices.taken, [])
@@ -175,14 +175,14 @@ describe('A client without a usable CRL or OCSP response', () => {
   })
 
   it('may not relay while HardFail cannot check', async () => {
-    const wire = await openSession('own')
+    const wire = await openSession('onPremises')
     assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^451 4\.7\.51 /)
     wire.destroy()
   })
 
-  it('may relay once OCSP responds', async () => {
+  it('may relay when OCSP responds', async () => {
     authority.setBehaviour({ ocsp: 'Honest' })
-    const wire = await openSession('own')
+    const wire = await openSession('onPremises')
     assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^250 /)
     wire.destroy()
   })
@@ -198,18 +198,18 @@ describe('A client without a usable CRL or OCSP response', () => {
       threeSeconds.push(controller)
       return controller.signal
     })
-    const first = sendRcpt(wire, 'softfail')
-    const untilAsked = async () => {
+    const firstReply = sendRcpt(wire, 'softfail')
+    const waitForRequest = async () => {
       while (authority.requests.length === 0) await new Promise(setImmediate)
     }
-    await within(10_000, untilAsked(), 'a request')
-    const soon = new Promise(setImmediate).then(() => 'waiting')
-    assert.equal(await Promise.race([first, soon]), 'waiting')
+    await within(10_000, waitForRequest(), 'a request')
+    const nextTurn = new Promise(setImmediate).then(() => 'waiting')
+    assert.equal(await Promise.race([firstReply, nextTurn]), 'waiting')
     assert.equal(threeSeconds.length, 1)
     threeSeconds[0]?.abort(new DOMException('three seconds have passed', 'TimeoutError'))
-    assert.match(await first, /^250 /)
+    assert.match(await firstReply, /^250 /)
     assert.match(await sendRcpt(wire, 'softfail'), /^250 /)
-    assert.match(await sendRcpt(wire, 'trial'), /^250 /)
+    assert.match(await sendRcpt(wire, 'reporting'), /^250 /)
     assert.equal(threeSeconds.length, 1)
     wire.destroy()
   })
@@ -217,7 +217,7 @@ describe('A client without a usable CRL or OCSP response', () => {
 
 describe('No request is sent', () => {
   it('about an untrusted certificate, whatever its names', async () => {
-    const wire = await openSession('stranger')
+    const wire = await openSession('unknown')
     assert.equal(await sendRcpt(wire, 'softfail'), restricted)
     const { tls } = await job(wire, 'elsewhere')
     assert.equal(tls.clientCertificate?.revocation, undefined)

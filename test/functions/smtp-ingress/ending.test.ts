@@ -1,4 +1,4 @@
-/** Ends of connections: clients that close their side and still read, and clients that never leave. */
+/** Ends of connections: clients that close their side and still read, and clients that never disconnect. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -55,14 +55,14 @@ for (const how of ['in the clear', 'under TLS'])
     )
     await readUntil(socket, '354 ')
     const { promise: stored, resolve: store } = Promise.withResolvers<void>()
-    const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+    const { promise: jobSent, resolve: reportJob } = Promise.withResolvers<void>()
     ingress.queue.before = () => {
-      ask()
+      reportJob()
       return stored
     }
     const closed = untilClosed(socket)
     socket.end('Subject: x\r\n\r\nlast line\r\n.\r\n')
-    await within(timeoutMs, asked, 'the job in the queue')
+    await within(timeoutMs, jobSent, 'the job in the queue')
     // Time for the FIN to arrive before the message is stored; nothing else is on this connection.
     await new Promise((resolve) => setTimeout(resolve, 50))
     store()
@@ -75,10 +75,10 @@ test('invalid TLS records after the handshake close the connection', async () =>
   const relay = createServer()
   relay.listen(0, '127.0.0.1')
   await once(relay, 'listening')
-  const accepted = once(relay, 'connection')
+  const connectionEvent = once(relay, 'connection')
   const { port } = relay.address() as AddressInfo
   const client = connect(port, '127.0.0.1')
-  const [near] = (await accepted) as [Socket]
+  const [near] = (await connectionEvent) as [Socket]
   const far = connect(ingress.smtpPort, '127.0.0.1')
   // Unread octets at close turn the FIN into a reset.
   for (const socket of [client, near, far]) socket.on('error', () => {})
@@ -95,48 +95,50 @@ test('invalid TLS records after the handshake close the connection', async () =>
 })
 
 test('a client that stays after its session does not block a new client', async () => {
-  // There are 2 × 4 + 100 connections.
-  const crowded = await startTestIngress({ settings: { MAX_CONNECTIONS: 4, MAX_CONNECTIONS_PER_ADDRESS: 1 } })
-  const staying: Socket[] = []
+  // The maximum is 2 × 4 + 100 connections.
+  const smallIngress = await startTestIngress({
+    settings: { MAX_CONNECTIONS: 4, MAX_CONNECTIONS_PER_ADDRESS: 1 },
+  })
+  const stayingClients: Socket[] = []
   for (let number = 0; number < 130; number++) {
     const socket = connect({
-      port: crowded.smtpPort,
+      port: smallIngress.smtpPort,
       host: '127.0.0.1',
       localAddress: '127.0.0.9',
       allowHalfOpen: true,
     })
     socket.on('error', () => {})
-    staying.push(socket)
+    stayingClients.push(socket)
     await within(timeoutMs, Promise.race([once(socket, 'data'), once(socket, 'close')]), 'data or close')
   }
-  const honest = connect(crowded.smtpPort, '127.0.0.1')
+  const newClient = connect(smallIngress.smtpPort, '127.0.0.1')
   assert.match(
-    await Promise.race([readUntil(honest, '\r\n'), once(honest, 'close').then(() => 'cut')]),
+    await Promise.race([readUntil(newClient, '\r\n'), once(newClient, 'close').then(() => 'closed')]),
     /^220 /,
   )
-  for (const socket of [honest, ...staying]) socket.destroy()
-  await crowded.drain()
+  for (const socket of [newClient, ...stayingClients]) socket.destroy()
+  await smallIngress.drain()
 })
 
-test('a draining server waits for messages in flight, and cuts them off at the end of DRAIN_SECONDS', async (context) => {
+test('a draining server waits for messages in flight, and disconnects their clients at the end of DRAIN_SECONDS', async (context) => {
   const draining = await startTestIngress({ settings: { DRAIN_SECONDS: 5 } })
-  const inData = async () => {
+  const openDataPhase = async () => {
     const wire = await Wire.greet(draining.smtpPort)
     for (const line of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
       await wire.command(line)
     return wire
   }
-  const [ending, hanging] = [await inData(), await inData()]
+  const [endingClient, hangingClient] = [await openDataPhase(), await openDataPhase()]
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const drained = draining.drain()
   context.mock.timers.tick(4999)
-  assert.match(await ending.command('Subject: x\r\n.'), /^250 /)
-  assert.match(await ending.reply(), /^421 4\.3\.2 Service shutting down/)
-  hanging.write('Subject: x\r\n')
-  const cut = hanging.line()
-  const isCut = await Promise.race([cut.then(() => true), new Promise(setImmediate).then(() => false)])
-  assert.equal(isCut, false)
+  assert.match(await endingClient.command('Subject: x\r\n.'), /^250 /)
+  assert.match(await endingClient.reply(), /^421 4\.3\.2 Service shutting down/)
+  hangingClient.write('Subject: x\r\n')
+  const closing = hangingClient.line()
+  const isClosed = await Promise.race([closing.then(() => true), new Promise(setImmediate).then(() => false)])
+  assert.equal(isClosed, false)
   context.mock.timers.tick(1)
-  assert.equal(await cut, null)
+  assert.equal(await closing, null)
   await within(timeoutMs, drained, 'the end of the drain')
 })

@@ -17,8 +17,8 @@ after(() => {
 const get = 'GET /health HTTP/1.1\r\nHost: task\r\nConnection: close\r\n\r\n'
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 /** The load balancer's own connection (LOCAL), with an extension. */
-const local = Buffer.concat([signature, Buffer.from([0x20, 0, 0, 7, 4, 0, 4, 1, 2, 3, 4])])
-const proxied = Buffer.concat([
+const localHeader = Buffer.concat([signature, Buffer.from([0x20, 0, 0, 7, 4, 0, 4, 1, 2, 3, 4])])
+const proxyHeader = Buffer.concat([
   signature,
   Buffer.from([0x21, 0x11, 0, 12, 192, 0, 2, 1, 10, 40, 0, 1, 0x30, 0x39, 0x1f, 0x91]),
 ])
@@ -26,9 +26,9 @@ const proxied = Buffer.concat([
 /** @returns the response to these octets, each sent in its own packet, until the server closes */
 async function responseTo(...packets: (string | Buffer)[]): Promise<string> {
   const socket = connect(port, '127.0.0.1').setNoDelay(true)
-  let answer = ''
+  let response = ''
   socket.on('data', (octets) => {
-    answer += octets
+    response += octets
   })
   const closed = once(socket, 'close')
   await once(socket, 'connect')
@@ -37,7 +37,7 @@ async function responseTo(...packets: (string | Buffer)[]): Promise<string> {
     await new Promise((resolve) => setImmediate(resolve))
   }
   await within(10_000, closed, 'the end of the connection')
-  return answer
+  return response
 }
 
 const octetByOctet = (octets: Buffer) => [...octets].map((octet) => Buffer.of(octet))
@@ -45,10 +45,10 @@ const octetByOctet = (octets: Buffer) => [...octets].map((octet) => Buffer.of(oc
 const requests: [how: string, packets: (string | Buffer)[]][] = [
   ['without a header', [get]],
   ['in pieces', ['GET /hea', 'lth HTTP/1.1\r\nHost: task\r\nConnection: close\r\n', '\r\n']],
-  ['after a LOCAL header', [local, get]],
-  ['after a header in the same packet', [Buffer.concat([local, Buffer.from(get)])]],
-  ['after a header sent octet by octet', [...octetByOctet(local), get]],
-  ['after a PROXY header', [Buffer.concat([proxied, Buffer.from(get)])]],
+  ['after a LOCAL header', [localHeader, get]],
+  ['after a header in the same packet', [Buffer.concat([localHeader, Buffer.from(get)])]],
+  ['after a header sent octet by octet', [...octetByOctet(localHeader), get]],
+  ['after a PROXY header', [Buffer.concat([proxyHeader, Buffer.from(get)])]],
 ]
 
 for (const [how, packets] of requests)
@@ -62,7 +62,10 @@ for (const [how, packets] of requests)
 test('one connection serves several requests', async () => {
   fault = null
   const keepAlive = get.replace('Connection: close\r\n', '')
-  assert.equal((await responseTo(local, keepAlive, keepAlive, get)).match(/HTTP\/1\.1 200 /g)?.length, 3)
+  assert.equal(
+    (await responseTo(localHeader, keepAlive, keepAlive, get)).match(/HTTP\/1\.1 200 /g)?.length,
+    3,
+  )
 })
 
 test('other paths and methods get 404', async () => {
@@ -80,7 +83,7 @@ test('a silent client times out after five seconds', async (context) => {
   const closed = once(client, 'close')
   const [socket] = (await connected) as [Socket]
   assert.equal(socket.timeout, 5000)
-  // As Node's timer does.
+  // Emits the event of Node's timer.
   socket.emit('timeout')
   await within(10_000, closed, 'the end of the connection')
 })

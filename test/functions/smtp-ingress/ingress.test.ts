@@ -1,4 +1,4 @@
-/** 250 means durable, and failures of storage get 451. */
+/** A message with 250 is durable, and a failure of storage gets 451. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -54,10 +54,10 @@ test('the Received header names no recipient of several, and all spellings of po
     await wire.send('Subject: x\r\n', 'a@elsewhere.example', ['Postmaster@ours.example', 'postmaster']),
     /^250 /,
   )
-  const [several, one] = ingress.queue.jobs as [EvaluationJob, EvaluationJob]
-  assert.doesNotMatch((await contentOf(ingress, several)).toString(), /[bc]@ours/)
+  const [jobOfTwo, jobOfOne] = ingress.queue.jobs as [EvaluationJob, EvaluationJob]
+  assert.doesNotMatch((await contentOf(ingress, jobOfTwo)).toString(), /[bc]@ours/)
   assert.deepEqual(
-    one.recipients.map(({ address }) => address),
+    jobOfOne.recipients.map(({ address }) => address),
     ['postmaster@ours.example'],
   )
 })
@@ -145,7 +145,7 @@ test('domains are relayed as A-labels, and postmaster gets a domain', async () =
   )
 })
 
-test('a refused MAIL leaves no parameters for the next one', async () => {
+test('a refused MAIL leaves no parameters for the next MAIL', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(
@@ -169,14 +169,14 @@ for (const first of ['content', 'job'] as const)
     if (first === 'content') ingress.bucket.before = wait
     else ingress.queue.before = wait
     const wire = await Wire.greet(ingress.smtpPort)
-    let answered = false
+    let isAnswered = false
     const reply = wire.send('Subject: x\r\n').finally(() => {
-      answered = true
+      isAnswered = true
     })
     await reached.opened
     // A second session's round trip gives a premature 250 time to arrive.
     await Wire.greet(ingress.smtpPort)
-    assert.equal(answered, false)
+    assert.equal(isAnswered, false)
     if (first === 'content') assert.equal(ingress.queue.calls, 0, 'the job is sent after the content')
     open()
     assert.match(await reply, /^250 2\.0\.0 Ok: queued as /)
@@ -191,8 +191,8 @@ test('when the content cannot be stored the client gets 451 and no job is sent',
     '451 4.3.0 Requested action not taken: local error, try again later',
   )
   assert.equal(ingress.queue.calls, 0)
-  const refused = ingress.lines.find(({ message }) => message === 'refused')
-  assert.equal(refused?.cause, 'Error: secret-bucket-name is away', 'the cause is in the log only')
+  const refusalLine = ingress.lines.find(({ message }) => message === 'refused')
+  assert.equal(refusalLine?.cause, 'Error: secret-bucket-name is away', 'the cause is in the log only')
 })
 
 test('when the queue accepts only some jobs of a batch, exactly the other messages are refused', async () => {
@@ -246,24 +246,24 @@ test('messages that end together share a segment and read back identical', async
       ingress.bucket.before = () => opened
       ingress.queue.jobs.length = 0
       const crlf = Buffer.from('\r\n')
-      const sent = messages.map((lines) => Buffer.concat(lines.flatMap((each) => [each, crlf])))
-      const stuffed = messages.map((lines) =>
+      const originals = messages.map((lines) => Buffer.concat(lines.flatMap((each) => [each, crlf])))
+      const dotStuffed = messages.map((lines) =>
         Buffer.concat(lines.flatMap((each) => [Buffer.from(each[0] === 46 ? '.' : ''), each, crlf])),
       )
       const wires = await Promise.all(messages.map(() => Wire.greet(ingress.smtpPort)))
       const replies = wires.map((wire, index) =>
-        wire.send(stuffed[index] ?? '', `m${index}@elsewhere.example`, ['b@ours.example']),
+        wire.send(dotStuffed[index] ?? '', `m${index}@elsewhere.example`, ['b@ours.example']),
       )
       open()
       for (const reply of await Promise.all(replies)) assert.match(reply, /^250 /)
       for (const job of ingress.queue.jobs) {
         const content = await contentOf(ingress, job)
-        const own = Number(/^m(\d+)@/.exec(job.message.envelope.mailFrom)?.[1])
+        const index = Number(/^m(\d+)@/.exec(job.message.envelope.mailFrom)?.[1])
         const header = content.subarray(0, content.indexOf('+0000\r\n') + '+0000\r\n'.length)
-        const body = sent[own] ?? Buffer.alloc(0)
-        // An empty line separates white space at the start from our Received field.
-        const apart = body[0] === 9 || body[0] === 32 ? [crlf] : []
-        assert.deepEqual(content.subarray(header.length), Buffer.concat([...apart, body]))
+        const body = originals[index] ?? Buffer.alloc(0)
+        // An empty line separates white space at the start from the ingress's Received field.
+        const separator = body[0] === 9 || body[0] === 32 ? [crlf] : []
+        assert.deepEqual(content.subarray(header.length), Buffer.concat([...separator, body]))
       }
       assert.equal(ingress.queue.jobs.length, messages.length)
       for (const wire of wires) wire.destroy()
@@ -431,19 +431,19 @@ test('messages and refusals are counted once and logged in one line each', async
 test('metrics are written every ten seconds, the days left of the certificate every minute', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
-  const written = (metric: string) => ingress.lines.filter((line) => metric in line)
+  const linesWith = (metric: string) => ingress.lines.filter((line) => metric in line)
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.send('Subject: x\r\n')
   context.mock.timers.tick(10_000)
   assert.deepEqual(
-    written('MessagesAccepted').map(({ tls, MessagesAccepted }) => [tls, MessagesAccepted]),
+    linesWith('MessagesAccepted').map(({ tls, MessagesAccepted }) => [tls, MessagesAccepted]),
     [['plaintext', 1]],
   )
-  assert.equal(written('Connections')[0]?.Connections, 1)
-  assert.equal(written('CertificateDaysLeft').length, 0)
+  assert.equal(linesWith('Connections')[0]?.Connections, 1)
+  assert.equal(linesWith('CertificateDaysLeft').length, 0)
   context.mock.timers.tick(50_000)
-  assert.equal(written('CertificateDaysLeft').length, 1)
-  assert.equal(written('MessagesAccepted').length, 1)
+  assert.equal(linesWith('CertificateDaysLeft').length, 1)
+  assert.equal(linesWith('MessagesAccepted').length, 1)
 })
 
 test('storage failures are errors in the log and counted; messages refused without an attempt are not', async () => {
@@ -496,8 +496,8 @@ test('a client that sends no ClientHello is counted, and other clients are serve
   await wire.command('STARTTLS')
   wire.write('this is no ClientHello\r\n')
   await wire.end()
-  const other = await Wire.greet(ingress.smtpPort)
-  assert.match(await other.send('Subject: x\r\n'), /^250 /)
+  const otherClient = await Wire.greet(ingress.smtpPort)
+  assert.match(await otherClient.send('Subject: x\r\n'), /^250 /)
   await ingress.drain()
   running.delete(ingress)
   assert.ok(ingress.lines.some((line) => line.TlsHandshakesFailed === 1))
@@ -511,9 +511,9 @@ test('connections beyond the maximum are refused at the greeting', async () => {
 })
 
 test('a port in use is an error at the start', async () => {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  const { port } = taken.address() as { port: number }
+  const occupiedServer = createServer().listen(0, '127.0.0.1')
+  await once(occupiedServer, 'listening')
+  const { port } = occupiedServer.address() as { port: number }
   await assert.rejects(startTestIngress({ settings: { SMTP_PORT: port } }), { code: 'EADDRINUSE' })
-  taken.close()
+  occupiedServer.close()
 })

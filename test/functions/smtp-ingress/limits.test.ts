@@ -30,15 +30,16 @@ async function openDataPhase({ smtpPort }: TestIngress): Promise<Wire> {
   return wire
 }
 
-/** Waits for operations of an ingress's bucket; each operation counts once. */
+/** Waits for operations of an ingress's bucket; each operation is reported once. */
 function operations({ bucket }: TestIngress) {
-  let seen = 0
+  let checkedCount = 0
   let wake = () => {}
   bucket.before = async () => wake()
   return {
     async next(operation: string): Promise<void> {
       for (;;) {
-        while (seen < bucket.operations.length) if (bucket.operations[seen++] === operation) return
+        while (checkedCount < bucket.operations.length)
+          if (bucket.operations[checkedCount++] === operation) return
         await new Promise<void>((resolve) => {
           wake = resolve
         })
@@ -62,7 +63,7 @@ async function sumOf(ingress: TestIngress, metric: string, reason?: string): Pro
   return lines.reduce((sum, line) => sum + Number(line[metric]), 0)
 }
 
-test('postmaster twenty thousand times is one recipient and counts once', async () => {
+test('postmaster twenty thousand times is one recipient and is counted once', async () => {
   const ingress = await ingressWith({ MAX_RECIPIENTS: 2 })
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.command('MAIL FROM:<a@elsewhere.example>')
@@ -100,37 +101,37 @@ test('a message whose announced size exceeds the free spool is refused at MAIL',
   const wire = await Wire.greet(ingress.smtpPort)
   const announce = () => wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
   assert.match(await announce(), /^250 /)
-  const other = await openDataPhase(ingress)
-  other.write(mailOfSize(9 * mebibyte))
-  // Octets reach the disk, and count, a little later.
-  let answer = ''
-  while (!answer.startsWith('452')) {
+  const otherSession = await openDataPhase(ingress)
+  otherSession.write(mailOfSize(9 * mebibyte))
+  // Octets reach the disk, and are counted, a little later.
+  let reply = ''
+  while (!reply.startsWith('452')) {
     const wire = await Wire.greet(ingress.smtpPort)
-    answer = await wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
+    reply = await wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
     await wire.command('QUIT')
   }
-  assert.equal(answer, '452 4.3.1 Insufficient system storage, try again later')
+  assert.equal(reply, '452 4.3.1 Insufficient system storage, try again later')
 })
 
 test('a client that disconnects during a large message frees its room in the spool', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 60_000_000, SPOOL_MIB: 64 })
-  const leaving = await openDataPhase(ingress)
-  leaving.write(mailOfSize(9 * mebibyte))
+  const leavingClient = await openDataPhase(ingress)
+  leavingClient.write(mailOfSize(9 * mebibyte))
   const wire = await Wire.greet(ingress.smtpPort)
   const announce = async () => {
     await wire.command('RSET')
     return wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
   }
   const until = async (code: string) => {
-    let answer = ''
-    for (let time = 0; time < 15 && !answer.startsWith(code); time++) {
-      answer = await announce()
+    let reply = ''
+    for (let time = 0; time < 15 && !reply.startsWith(code); time++) {
+      reply = await announce()
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    return answer
+    return reply
   }
   assert.match(await until('452'), /^452 4\.3\.1 /)
-  leaving.destroy()
+  leavingClient.destroy()
   assert.match(await until('250'), /^250 /)
 })
 
@@ -161,7 +162,7 @@ test('the reply to a large message that failed does not wait for the removal of 
   assert.match(await wire.send(mailOfSize(12 * mebibyte)), /^451 4\.3\.0 /)
 })
 
-test('an address has a maximum of sessions, and gets one when another ends', async () => {
+test('an address has a maximum of sessions, and gets a new session when one ends', async () => {
   const ingress = await ingressWith({ MAX_CONNECTIONS_PER_ADDRESS: 2 })
   const first = await Wire.greet(ingress.smtpPort)
   await Wire.greet(ingress.smtpPort)
@@ -172,7 +173,7 @@ test('an address has a maximum of sessions, and gets one when another ends', asy
   assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^220 /)
 })
 
-test('new sessions of an address in a minute are limited, including those already ended', async () => {
+test('new sessions of an address per minute are limited, including sessions already ended', async () => {
   const ingress = await ingressWith({ MAX_CONNECTION_RATE_PER_ADDRESS: 3 })
   for (let session = 0; session < 3; session++) {
     const wire = await Wire.greet(ingress.smtpPort)
@@ -218,19 +219,19 @@ test('a reset within an established TLS session is no failed handshake', async (
   assert.equal(ingress.lines.filter(({ message }) => message === 'connection failed').length, 1)
 })
 
-const endings: [how: string, end: (wire: Wire) => unknown][] = [
+const endings: [description: string, end: (wire: Wire) => unknown][] = [
   ['a reset', (wire) => wire.reset()],
   ['a FIN', (wire) => wire.destroy()],
   ['an alert', (wire) => wire.write(Buffer.from('15030100020228', 'hex'))],
 ]
 
-for (const [how, end] of endings)
-  test(`${how} during the handshake counts as one failed handshake`, async () => {
+for (const [description, end] of endings)
+  test(`${description} during the handshake is counted as one failed handshake`, async () => {
     const ingress = await ingressWith()
     const wire = await Wire.greet(ingress.smtpPort)
     await wire.command('STARTTLS')
     // The beginning of a ClientHello.
-    wire.write(Buffer.from(how === 'an alert' ? '' : '1603010200010001fc0303', 'hex'))
+    wire.write(Buffer.from(description === 'an alert' ? '' : '1603010200010001fc0303', 'hex'))
     end(wire)
     assert.equal((await ingress.logged('TLS handshake failed')).ip, '127.0.0.1')
     assert.equal(await sumOf(ingress, 'TlsHandshakesFailed'), 1)
@@ -303,6 +304,6 @@ test('a handshake of one minute closes the connection without a reply, and is co
   context.mock.timers.tick(2_000)
   assert.equal(await wire.line(), null, 'a reply in the clear would break TLS')
   assert.equal(await sumOf(ingress, 'TlsHandshakesFailed'), 1)
-  const [ofCause] = ingress.lines.filter((line) => 'TlsHandshakesFailed' in line && 'cause' in line)
-  assert.deepEqual([ofCause?.cause, ofCause?.TlsHandshakesFailed], ['TimedOut', 1])
+  const [causeLine] = ingress.lines.filter((line) => 'TlsHandshakesFailed' in line && 'cause' in line)
+  assert.deepEqual([causeLine?.cause, causeLine?.TlsHandshakesFailed], ['TimedOut', 1])
 })

@@ -18,7 +18,7 @@ test('the first line after a pause is written with all lines of its event loop t
   assert.deepEqual(written, ['a\nb\n'])
 })
 
-test('later lines are collected, and the first line after a pause is written at once again', async (t) => {
+test('later lines are collected, and the first line after a pause is written immediately again', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { written, write } = writer()
   write('a\n')

@@ -38,12 +38,12 @@ after(() => {
   for (const service of services) service.close()
 })
 
-test('messages arrive by SMTP and are stored in bucket and queue; SIGTERM exits with 0', async () => {
+test('messages arrive over SMTP and are stored in bucket and queue; SIGTERM exits with 0', async () => {
   const child = start(await settings())
   const { smtpPort } = JSON.parse(await firstLine(child))
   const wire = await Wire.greet(smtpPort)
   await wire.startTls()
-  // The second is a multipart upload.
+  // The second message is a multipart upload.
   for (const text of ['text\r\n', `${'0123456789'.repeat(7)}\r\n`.repeat(130_000)]) {
     const reply = await wire.send(`Subject: hello\r\n\r\n${text}`)
     const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
@@ -76,8 +76,8 @@ test('on SIGTERM idle sessions get 421, a message is finished, and metrics are w
   await amidMessage.command('RCPT TO:<b@ours.example>')
   assert.match(await amidMessage.command('DATA'), /^354 /)
   amidMessage.write('Subject: slow\r\n\r\nfirst line\r\n')
-  const shaking = await Wire.greet(port)
-  assert.match(await shaking.command('STARTTLS'), /^220 /)
+  const handshaking = await Wire.greet(port)
+  assert.match(await handshaking.command('STARTTLS'), /^220 /)
   const closed = untilExit(child)
   child.kill('SIGTERM')
   assert.match(await idle.reply(), /^421 4\.3\.2 Service shutting down/)
@@ -85,7 +85,7 @@ test('on SIGTERM idle sessions get 421, a message is finished, and metrics are w
   assert.equal(await (await fetch(`http://127.0.0.1:${healthPort}/health`)).text(), 'draining\n')
   const [refusal] = await once(connect(port, '127.0.0.1'), 'error')
   assert.equal(refusal.code, 'ECONNREFUSED')
-  assert.equal(await shaking.line(), null)
+  assert.equal(await handshaking.line(), null)
   assert.match(await amidMessage.command('.'), /^250 2\.0\.0 Ok: queued as /)
   assert.match(await amidMessage.reply(), /^421 4\.3\.2 /)
   assert.deepEqual(await closed, [0, null])
@@ -114,24 +114,25 @@ test('the deployed bundle accepts mail', async () => {
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
-test('an address has a maximum of messages a minute over all its sessions', async () => {
+test('an address has a maximum of messages per minute over all its sessions', async () => {
   const minute = () => Math.floor(Date.now() / 60_000)
-  const begun = async (wire: Wire): Promise<string> => {
+  const startTransaction = async (wire: Wire): Promise<string> => {
     await wire.command('MAIL FROM:<a@elsewhere.example>')
-    const answer = await wire.command('RCPT TO:<b@ours.example>')
+    const reply = await wire.command('RCPT TO:<b@ours.example>')
     await wire.command('RSET')
-    return answer
+    return reply
   }
   /** Sends ten messages to a new process. @returns null when a new minute began meanwhile */
   const replies = async (): Promise<string[] | null> => {
     const child = start({ ...(await settings()), MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '5' })
     const { smtpPort } = JSON.parse(await firstLine(child))
     const wires = await Promise.all(Array.from({ length: 2 }, () => Wire.greet(smtpPort)))
-    const began = minute()
+    const startMinute = minute()
     const received: string[] = []
-    for (let message = 0; message < 5; message++) for (const wire of wires) received.push(await begun(wire))
+    for (let message = 0; message < 5; message++)
+      for (const wire of wires) received.push(await startTransaction(wire))
     child.kill('SIGTERM')
-    return minute() === began ? received : null
+    return minute() === startMinute ? received : null
   }
   // Ten messages take less than a minute, so a new minute begins at most once.
   const received = (await replies()) ?? (await replies())
@@ -185,13 +186,13 @@ class ServiceRelay {
   isUnresponsive = false
   readonly #server = createServer((socket) => this.#take(socket))
   readonly #sockets = new Set<Socket>()
-  readonly #behind: number
+  readonly #targetPort: number
 
   private constructor(endpoint: string) {
-    this.#behind = Number(new URL(endpoint).port)
+    this.#targetPort = Number(new URL(endpoint).port)
   }
 
-  static async before(endpoint: string): Promise<ServiceRelay> {
+  static async start(endpoint: string): Promise<ServiceRelay> {
     const service = new ServiceRelay(endpoint)
     service.#server.listen(0, '127.0.0.1')
     await once(service.#server, 'listening')
@@ -212,62 +213,64 @@ class ServiceRelay {
     this.#sockets.add(socket)
     socket.on('error', () => {})
     if (this.isUnresponsive) return void socket.resume()
-    const behind = connect(this.#behind, '127.0.0.1')
-    behind.on('error', () => socket.destroy())
-    socket.pipe(behind).pipe(socket)
+    const target = connect(this.#targetPort, '127.0.0.1')
+    target.on('error', () => socket.destroy())
+    socket.pipe(target).pipe(socket)
   }
 }
 
 interface UnresponsiveCase {
   service: string
-  behind: string
+  target: string
   /** The environment that points the process to the relay. */
   environmentFor(endpoint: string): Record<string, string> | Promise<Record<string, string>>
   /** Sends a command that needs the service. @returns the reply */
   use(client: Wire): Promise<string>
   reason: string
-  recovered: string
+  recoveryMessage: string
 }
 
 const sendMessage = (client: Wire) => client.send('Subject: x\r\n')
 const storage = {
   reason: 'storage is failing',
-  recovered: 'storage works: new connections are accepted again',
+  recoveryMessage: 'storage works: new connections are accepted again',
   use: sendMessage,
 }
 
 const unresponsiveCases: UnresponsiveCase[] = [
-  { service: 'S3', behind: endpoint, environmentFor: (url) => ({ AWS_ENDPOINT_URL_S3: url }), ...storage },
+  { service: 'S3', target: endpoint, environmentFor: (url) => ({ AWS_ENDPOINT_URL_S3: url }), ...storage },
   {
     service: 'SQS',
-    behind: endpoint,
+    target: endpoint,
     // The SDK uses the host in the queue's URL, so the queue is created through the relay.
     async environmentFor(url) {
-      const own = new SQSClient({ ...client, endpoint: url })
-      const { QueueUrl = '' } = await own.send(new CreateQueueCommand({ QueueName: 'behind-the-relay' }))
-      own.destroy()
+      const relayClient = new SQSClient({ ...client, endpoint: url })
+      const { QueueUrl = '' } = await relayClient.send(
+        new CreateQueueCommand({ QueueName: 'behind-the-relay' }),
+      )
+      relayClient.destroy()
       return { EVALUATION_QUEUE_URL: QueueUrl, AWS_ENDPOINT_URL_SQS: url }
     },
     ...storage,
   },
   {
     service: 'DynamoDB',
-    behind: dynamodb.endpoint,
+    target: dynamodb.endpoint,
     environmentFor: (url) => ({ AWS_ENDPOINT_URL_DYNAMODB: url }),
     async use(client) {
       await client.command('MAIL FROM:<a@elsewhere.example>')
       return client.command('RCPT TO:<b@ours.example>')
     },
     reason: 'connectors cannot be read',
-    recovered: 'connectors can be read: new connections are accepted again',
+    recoveryMessage: 'connectors can be read: new connections are accepted again',
   },
 ]
 
 // Concurrent: each waits for timeouts of the process.
 describe('a service that accepts requests without responding', { concurrency: true }, () => {
-  for (const { service, behind, environmentFor, use, reason, recovered } of unresponsiveCases)
+  for (const { service, target, environmentFor, use, reason, recoveryMessage } of unresponsiveCases)
     test(`${service}: every client gets 451, the health check fails, and both recover`, async () => {
-      const relay = await ServiceRelay.before(behind)
+      const relay = await ServiceRelay.start(target)
       const child = start({ ...(await settings()), ...(await environmentFor(relay.endpoint)) })
       relay.isUnresponsive = true
       const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
@@ -283,9 +286,9 @@ describe('a service that accepts requests without responding', { concurrency: tr
       assert.match(await (await Wire.open(smtpPort)).reply(), /^421 4\.3\.2 /)
       relay.isUnresponsive = false
       const untilRecovered = async () => {
-        for await (const line of log) if (JSON.parse(line).message === recovered) break
+        for await (const line of log) if (JSON.parse(line).message === recoveryMessage) break
       }
-      await within(60_000, untilRecovered(), `the line "${recovered}"`)
+      await within(60_000, untilRecovered(), `the line "${recoveryMessage}"`)
       assert.equal(await health(), 'ok\n')
       assert.match(await sendMessage(await Wire.greet(smtpPort)), /^250 /)
     })
@@ -312,7 +315,7 @@ test('mail continues when the log has no reader, and after an uncaught exception
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
-async function takenPort(): Promise<string> {
+async function occupiedPort(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1').unref()
   await once(server, 'listening')
   return String((server.address() as AddressInfo).port)
@@ -320,7 +323,7 @@ async function takenPort(): Promise<string> {
 
 type Environment = Record<string, string>
 const startFailures: [name: string, environment: () => Environment | Promise<Environment>, line: RegExp][] = [
-  ['nothing set', () => ({}), /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
+  ['an empty environment', () => ({}), /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
   [
     'an invalid key',
     async () => ({ ...(await settings()), TLS_PRIVATE_KEY: 'PRIVATE KEY' }),
@@ -328,12 +331,12 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
   ],
   [
     'an SMTP port in use',
-    async () => ({ ...(await settings()), SMTP_PORT: await takenPort() }),
+    async () => ({ ...(await settings()), SMTP_PORT: await occupiedPort() }),
     /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
   ],
   [
     'a health port in use',
-    async () => ({ ...(await settings()), HEALTH_PORT: await takenPort() }),
+    async () => ({ ...(await settings()), HEALTH_PORT: await occupiedPort() }),
     /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
   ],
   [

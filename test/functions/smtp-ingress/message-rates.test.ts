@@ -1,4 +1,4 @@
-/** Message rate limits as clients see them, over tasks with a shared table. */
+/** Message rate limits as observed by clients, over tasks with a shared table. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { createMessageRateLimiter } from '../../../functions/smtp-ingress/limits/message-rate-limiter.ts'
@@ -31,7 +31,7 @@ const tooMany = '451 4.7.0 Too many messages per minute for this connector, try 
 
 interface Task extends TestIngress {
   /** Resolves when all counts so far are in the table. */
-  reported(): Promise<unknown>
+  waitForReports(): Promise<unknown>
 }
 
 let tasks = 0
@@ -56,13 +56,13 @@ async function startTask(options: TestIngressOptions & { perAddress?: number }):
   })
   const ingress = await startTestIngress({ at: noon, rates, ...options })
   running.add(ingress)
-  const reported = async () => {
-    for (let awaited: unknown; awaited !== last; ) {
-      awaited = last
+  const waitForReports = async () => {
+    for (let lastAwaited: unknown; lastAwaited !== last; ) {
+      lastAwaited = last
       await last
     }
   }
-  return { ...ingress, reported }
+  return { ...ingress, waitForReports }
 }
 
 /** A connector with its own id, so that no two tests share a count. */
@@ -84,15 +84,15 @@ async function send(wire: Wire, mailFrom = 'a@contoso.example'): Promise<string>
 
 const queued = '250 2.0.0 Ok: queued'
 
-test('messages beyond a limit are deferred at their first recipient in every session; other mail is accepted', async () => {
+test('messages beyond a limit are refused with 451 at their first recipient in every session; other mail is accepted', async () => {
   const connector = limitedTo(2)
   const task = await startTask({ inbound: [connector] })
   const wire = await Wire.greet(task.smtpPort)
   assert.deepEqual([await send(wire), await send(wire), await send(wire)], [queued, queued, tooMany])
   assert.equal(await send(await Wire.greet(task.smtpPort)), tooMany)
   assert.equal(await send(wire, 'a@elsewhere.example'), queued)
-  const refused = await task.logged('refused')
-  assert.deepEqual([refused.reason, refused.connector], ['MessageRate', connector.id])
+  const refusalLine = await task.logged('refused')
+  assert.deepEqual([refusalLine.reason, refusalLine.connector], ['MessageRate', connector.id])
   await task.drain()
   running.clear()
   const counts = task.lines.filter((line) => 'Refused' in line && line.reason === 'MessageRate')
@@ -103,7 +103,7 @@ test('messages beyond a limit are deferred at their first recipient in every ses
   assert.equal(task.queue.jobs.length, 3)
 })
 
-test('a deferred message is refused for each of its recipients', async () => {
+test('a message beyond the limit is refused for each of its recipients', async () => {
   const task = await startTask({ inbound: [limitedTo(1)] })
   const wire = await Wire.greet(task.smtpPort)
   assert.equal(await send(wire), queued)
@@ -113,7 +113,7 @@ test('a deferred message is refused for each of its recipients', async () => {
   assert.match(await wire.command('DATA'), /^503 /)
 })
 
-test('a message counts once, whatever its number of recipients', async () => {
+test('a message is counted once, whatever its number of recipients', async () => {
   const task = await startTask({ inbound: [limitedTo(2)] })
   const wire = await Wire.greet(task.smtpPort)
   await wire.command('MAIL FROM:<a@contoso.example>')
@@ -129,8 +129,8 @@ test('messages that a connector refuses do not use up its limit', async () => {
     restrictDomainsToIpAddresses: true,
   })
   const elsewhere = { ...connector, senderIpAddresses: ['192.0.2.1'] }
-  const impostors = await startTask({ inbound: [elsewhere] })
-  const wire = await Wire.greet(impostors.smtpPort)
+  const restrictedTask = await startTask({ inbound: [elsewhere] })
+  const wire = await Wire.greet(restrictedTask.smtpPort)
   for (let times = 0; times < 3; times++) assert.match(await send(wire), /^550 5\.7\.51 /)
   const task = await startTask({ inbound: [connector] })
   const partner = await Wire.greet(task.smtpPort)
@@ -143,16 +143,19 @@ test('messages that a connector refuses do not use up its limit', async () => {
 
 test('all tasks share one limit', async () => {
   const connector = limitedTo(5)
-  const [one, other] = [await startTask({ inbound: [connector] }), await startTask({ inbound: [connector] })]
-  const [first, second] = [await Wire.greet(one.smtpPort), await Wire.greet(other.smtpPort)]
+  const [firstTask, secondTask] = [
+    await startTask({ inbound: [connector] }),
+    await startTask({ inbound: [connector] }),
+  ]
+  const [first, second] = [await Wire.greet(firstTask.smtpPort), await Wire.greet(secondTask.smtpPort)]
   for (let times = 0; times < 3; times++) assert.equal(await send(first), queued)
-  await one.reported()
+  await firstTask.waitForReports()
   assert.equal(await send(second), queued)
-  await other.reported()
+  await secondTask.waitForReports()
   assert.deepEqual([await send(second), await send(second)], [queued, tooMany])
-  await other.reported()
-  assert.equal(await send(first), queued, 'it has not heard of the last ones yet')
-  await one.reported()
+  await secondTask.waitForReports()
+  assert.equal(await send(first), queued, 'the task does not know the last messages yet')
+  await firstTask.waitForReports()
   assert.equal(await send(first), tooMany)
 })
 

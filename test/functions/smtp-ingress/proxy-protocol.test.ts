@@ -21,7 +21,7 @@ function header(ip: string, port = 40_000, command = 0x21): Buffer {
   return octets
 }
 
-async function behind(
+async function withProxies(
   proxies: string[],
   options: TestIngressOptions,
   test: (ingress: TestIngress) => Promise<void>,
@@ -35,7 +35,7 @@ async function behind(
   }
 }
 
-const trusted = ['127.0.0.1/32']
+const loadBalancer = ['127.0.0.1/32']
 const greeting = '220 mx.ours.example ESMTP'
 
 async function connectAs(ingress: TestIngress, octets: Buffer): Promise<Wire> {
@@ -46,7 +46,7 @@ async function connectAs(ingress: TestIngress, octets: Buffer): Promise<Wire> {
 
 describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, () => {
   it('the client\u2019s address is that of the header, in the clear and under TLS', () =>
-    behind(trusted, {}, async (ingress) => {
+    withProxies(loadBalancer, {}, async (ingress) => {
       const wire = await connectAs(ingress, header(partner, 51_234))
       assert.equal(await wire.reply(), greeting)
       await wire.command('EHLO client.example')
@@ -60,7 +60,7 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
     }))
 
   it('the header may arrive octet by octet', () =>
-    behind(trusted, {}, async (ingress) => {
+    withProxies(loadBalancer, {}, async (ingress) => {
       const wire = await ingress.connect()
       for (const octet of header(partner)) {
         wire.write(Buffer.of(octet))
@@ -71,8 +71,8 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
     }))
 
   it('connectors match the address in the header only', () =>
-    behind(
-      trusted,
+    withProxies(
+      loadBalancer,
       {
         inbound: [
           inbound({
@@ -99,19 +99,19 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       },
     ))
 
-  it('sessions count for the address in the header', () =>
-    behind(trusted, { settings: { MAX_CONNECTIONS_PER_ADDRESS: 1 } }, async (ingress) => {
+  it('sessions are counted for the address in the header', () =>
+    withProxies(loadBalancer, { settings: { MAX_CONNECTIONS_PER_ADDRESS: 1 } }, async (ingress) => {
       const first = await connectAs(ingress, header(partner))
       assert.equal(await first.reply(), greeting)
-      const other = await connectAs(ingress, header('203.0.113.10'))
-      assert.equal(await other.reply(), greeting)
+      const otherClient = await connectAs(ingress, header('203.0.113.10'))
+      assert.equal(await otherClient.reply(), greeting)
       const second = await connectAs(ingress, header(partner))
       assert.match(await second.reply(), /^421 4\.7\.0 /)
-      for (const wire of [first, other, second]) await wire.end()
+      for (const wire of [first, otherClient, second]) await wire.end()
     }))
 
   it('the load balancer itself is a client with its own address', () =>
-    behind(trusted, {}, async (ingress) => {
+    withProxies(loadBalancer, {}, async (ingress) => {
       const wire = await connectAs(ingress, header(partner, 1, 0x20))
       assert.equal(await wire.reply(), greeting)
       await wire.command('EHLO health.example')
@@ -120,20 +120,20 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       await wire.end()
     }))
 
-  it('commands in the segment of the header count as speaking before the greeting', () =>
-    behind(trusted, {}, async (ingress) => {
+  it('commands in the segment of the header are treated as octets before the greeting', () =>
+    withProxies(loadBalancer, {}, async (ingress) => {
       const wire = await connectAs(ingress, Buffer.concat([header(partner), Buffer.from('EHLO a\r\n')]))
       assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
       assert.equal(await wire.line(), null)
     }))
 
-  for (const [what, octets] of [
+  for (const [description, octets] of [
     ['no header', Buffer.from('EHLO client.example\r\n')],
     ['a header of version 1', Buffer.from('PROXY TCP4 203.0.113.9 192.0.2.1 40000 25\r\n')],
     ['a header over UDP', Buffer.from(header(partner)).fill(0x12, 13, 14)],
   ] as const)
-    it(`${what} closes the connection without a reply and is logged`, () =>
-      behind(trusted, {}, async (ingress) => {
+    it(`${description} closes the connection without a reply and is logged`, () =>
+      withProxies(loadBalancer, {}, async (ingress) => {
         const wire = await connectAs(ingress, octets)
         assert.equal(await wire.line(), null)
         const line = await ingress.logged('connection closed: no valid PROXY protocol header')
@@ -141,13 +141,13 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       }))
 
   it('a header from any other address is not read', () =>
-    behind(['10.0.0.0/8'], {}, async (ingress) => {
+    withProxies(['10.0.0.0/8'], {}, async (ingress) => {
       const early = await connectAs(ingress, header(partner))
       assert.equal(await early.reply(), '421 4.5.1 Client spoke before the greeting')
       const late = await ingress.connect()
       assert.equal(await late.reply(), greeting)
       late.write(Buffer.concat([header(partner), Buffer.from('\r\n')]))
-      for (const line of ['an empty line', 'another', 'NUL', 'QUIT that ends in LF', 'addresses'])
+      for (const line of ['an empty line', 'another empty line', 'NUL', 'QUIT that ends in LF', 'addresses'])
         assert.match(await late.reply(), /^500 5\.5\.2 /, line)
       await late.command('EHLO client.example')
       assert.match(await late.send('Subject: hello\r\n\r\n'), /^250 /)

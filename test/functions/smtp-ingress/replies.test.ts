@@ -14,9 +14,9 @@ test('every reply is made in a file that the page of replies reads', () => {
   assert.deepEqual(makesReplies.toSorted(), replySources)
 })
 
-test('every refusal says in its comment when it is sent', () => {
-  const silent = documentedReplies.filter(({ reply, when }) => reply.code >= 400 && when === '')
-  assert.deepEqual(silent, [])
+test('the comment of every refusal states when it is sent', () => {
+  const uncommented = documentedReplies.filter(({ reply, when }) => reply.code >= 400 && when === '')
+  assert.deepEqual(uncommented, [])
 })
 
 test('the class of the enhanced code is that of the reply', () => {

@@ -13,7 +13,7 @@ const [old, renewed, renewedRsa, oldRsa, wrong] = await Promise.all([
   pki.issue({ names: ['mx.ours.example'], commonName: 'old', rsa: true }),
   pki.issue({ names: ['mail.ours.example'], commonName: 'wrong' }),
 ])
-const both = (ec: Identity, rsa: Identity) => ({
+const joinPairs = (ec: Identity, rsa: Identity) => ({
   certificate: `${ec.cert}\n${rsa.cert}`,
   privateKey: `${ec.key}\n${rsa.key}`,
 })
@@ -29,7 +29,7 @@ interface Session {
   presented: string
 }
 
-async function sendOne(port: number, ciphers: object): Promise<Session> {
+async function sendMessage(port: number, ciphers: object): Promise<Session> {
   const wire = await Wire.greet(port)
   await wire.command('STARTTLS')
   const handshakeStart = Date.now()
@@ -54,22 +54,22 @@ const kinds = [
   { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES256-GCM-SHA384' },
 ]
 
-async function underLoad(port: number, milliseconds: number, clients: object[] = kinds) {
+async function runLoad(port: number, milliseconds: number, clients: object[] = kinds) {
   const sessions: Promise<Session>[] = []
   const end = Date.now() + milliseconds
   for (let number = 0; Date.now() < end; number++) {
-    sessions.push(sendOne(port, clients[number % clients.length] ?? {}))
+    sessions.push(sendMessage(port, clients[number % clients.length] ?? {}))
     await delay(1000 / connectionsPerSecond)
   }
-  const settled = await Promise.allSettled(sessions)
+  const results = await Promise.allSettled(sessions)
   return {
-    failed: settled.filter(({ status }) => status === 'rejected'),
-    sessions: settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+    failed: results.filter(({ status }) => status === 'rejected'),
+    sessions: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
   }
 }
 
 /** Sends half a message. @returns a function that ends it and returns the reply */
-async function inFlight(port: number) {
+async function startMessage(port: number) {
   const wire = await Wire.greet(port)
   await wire.startTls()
   for (const line of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
@@ -80,13 +80,13 @@ async function inFlight(port: number) {
 
 test('the next certificate is served at its date: no handshake fails, no session ends, no process restarts', async (t) => {
   const servedFrom = Date.now() + 2500
-  const next = { ...both(renewed, renewedRsa), servedFrom: new Date(servedFrom).toISOString() }
+  const next = { ...joinPairs(renewed, renewedRsa), servedFrom: new Date(servedFrom).toISOString() }
   const ingress = await startTestIngress({
-    readCertificates: async () => JSON.stringify({ ...both(old, oldRsa), next }),
+    readCertificates: async () => JSON.stringify({ ...joinPairs(old, oldRsa), next }),
   })
   t.after(() => ingress.drain())
-  const finish = await Promise.all(Array.from({ length: 5 }, () => inFlight(ingress.smtpPort)))
-  const { failed, sessions } = await underLoad(ingress.smtpPort, 5000)
+  const finish = await Promise.all(Array.from({ length: 5 }, () => startMessage(ingress.smtpPort)))
+  const { failed, sessions } = await runLoad(ingress.smtpPort, 5000)
   assert.deepEqual(failed, [])
   assert.ok(sessions.length >= 50, `${sessions.length} sessions`)
   for (const { handshakeEnd, handshakeStart, presented } of sessions) {
@@ -108,8 +108,8 @@ test('a next certificate for another name is refused with its reason, and the ol
   const ingress = await startTestIngress({ readCertificates: async () => JSON.stringify(secret) })
   t.after(() => ingress.drain())
   secret = { ...current, next }
-  const finish = await inFlight(ingress.smtpPort)
-  const { failed, sessions } = await underLoad(ingress.smtpPort, 3500, kinds.slice(0, 2))
+  const finish = await startMessage(ingress.smtpPort)
+  const { failed, sessions } = await runLoad(ingress.smtpPort, 3500, kinds.slice(0, 2))
   assert.deepEqual(failed, [])
   assert.deepEqual([...new Set(sessions.map(({ presented }) => presented))], ['CN=old'])
   assert.match(await finish(), /^250 /)

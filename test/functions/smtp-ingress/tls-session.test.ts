@@ -1,4 +1,4 @@
-/** TLS of the whole ingress: resumption of sessions, and what closes them. */
+/** TLS of the whole ingress: resumption of sessions, and the faults that close them. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
@@ -47,8 +47,8 @@ async function begin(options: ConnectionOptions = {}, { smtpPort }: TestIngress 
   const wire = await Wire.greet(smtpPort)
   await wire.command('STARTTLS')
   const { promise: ticket, resolve } = Promise.withResolvers<Buffer>()
-  const shaking = wire.secure(options)
-  const socket = await shaking
+  const handshake = wire.secure(options)
+  const socket = await handshake
   socket.on('session', resolve)
   await wire.command('EHLO client.example')
   return { wire, socket, ticket: () => within(timeoutMs, ticket, 'a ticket') }
@@ -65,13 +65,13 @@ test('a session without a certificate is resumed, and its message has the TLS fa
   const second = await begin({ session })
   assert.deepEqual([first.socket.isSessionReused(), second.socket.isSessionReused()], [false, true])
   for (const { wire } of [first, second]) assert.match(await wire.send('Subject: x\r\n'), /^250 /)
-  const [one, other] = ingress.queue.jobs.map(({ message }) => message.tls)
-  assert.ok(one?.negotiated)
-  assert.deepEqual(other, one)
+  const [firstFacts, secondFacts] = ingress.queue.jobs.map(({ message }) => message.tls)
+  assert.ok(firstFacts?.negotiated)
+  assert.deepEqual(secondFacts, firstFacts)
   for (const { wire } of [first, second]) wire.destroy()
 })
 
-test('a client with a certificate proves it in every session, since none is resumed', async () => {
+test('a client with a certificate proves it in every session, because none is resumed', async () => {
   const first = await begin(partner)
   assert.match(await sendRcpt(first), /^250 /)
   const second = await begin({ ...partner, session: await first.ticket() })
@@ -80,7 +80,7 @@ test('a client with a certificate proves it in every session, since none is resu
   for (const { wire } of [first, second]) wire.destroy()
 })
 
-test('a client that has a certificate since its last session is asked for it, and its mail is deferred only', async () => {
+test('a client with a certificate that its last session did not have must connect again; its mail is refused temporarily', async () => {
   const session = await (await begin()).ticket()
   const early = await begin({ ...partner, session })
   assert.equal(early.socket.isSessionReused(), true)
@@ -90,29 +90,29 @@ test('a client that has a certificate since its last session is asked for it, an
   assert.match(await sendRcpt(next), /^250 /)
 })
 
-test('mail that would be held for lack of a certificate is deferred in a resumed session', async (t) => {
-  const own = await start()
-  t.after(() => own.drain())
-  const strange = await begin({}, own)
-  assert.match(await sendRcpt(strange, 'a@contoso.example'), /^250 /, 'accepted and held')
-  const resumed = await begin({ session: await strange.ticket() }, own)
+test('mail that would be held for lack of a certificate is refused temporarily in a resumed session', async (t) => {
+  const secondIngress = await start()
+  t.after(() => secondIngress.drain())
+  const withoutCertificate = await begin({}, secondIngress)
+  assert.match(await sendRcpt(withoutCertificate, 'a@contoso.example'), /^250 /, 'accepted and held')
+  const resumed = await begin({ session: await withoutCertificate.ticket() }, secondIngress)
   assert.equal(resumed.socket.isSessionReused(), true)
   assert.match(await sendRcpt(resumed, 'a@contoso.example'), /^4\d1 4\.7\.0 /)
-  strange.wire.destroy()
+  withoutCertificate.wire.destroy()
 })
 
 test('a decision that no certificate would change is made in a resumed session', async (t) => {
-  const own = await start()
-  t.after(() => own.drain())
-  const resumed = await begin({ session: await (await begin({}, own)).ticket() }, own)
+  const secondIngress = await start()
+  t.after(() => secondIngress.drain())
+  const resumed = await begin({ session: await (await begin({}, secondIngress)).ticket() }, secondIngress)
   assert.equal(resumed.socket.isSessionReused(), true)
-  await resumed.wire.command('MAIL FROM:<a@stranger.example>')
+  await resumed.wire.command('MAIL FROM:<a@unknown.example>')
   assert.match(await resumed.wire.command('RCPT TO:<b@[192.0.2.1]>'), /^550 5\.1\.2 /)
   assert.match(await resumed.wire.command('RCPT TO:<b@ours.example>'), /^250 /)
   assert.match(await resumed.wire.command('RCPT TO:<b@elsewhere.example>'), /^4\d1 4\.7\.0 /)
 })
 
-test('a ClientHello octet by octet is read', async () => {
+test('a ClientHello that arrives octet by octet is read', async () => {
   const { socket, tcp } = await connectTapped((octets, write) => {
     for (const octet of octets) write(Buffer.of(octet))
   })
@@ -121,12 +121,12 @@ test('a ClientHello octet by octet is read', async () => {
 })
 
 describe('invalid TLS closes the connection', { concurrency: true }, () => {
-  const broken: [name: string, octets: Buffer][] = [
+  const invalidOctets: [name: string, octets: Buffer][] = [
     ['an unencrypted record', Buffer.from([23, 3, 3, 0, 32, ...Buffer.alloc(32, 7)])],
     ['a command in the clear', Buffer.from('RSET\r\n')],
     ['a fatal alert in the clear', Buffer.from([21, 3, 3, 0, 2, 2, 80])],
   ]
-  for (const [name, octets] of broken)
+  for (const [name, octets] of invalidOctets)
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
       test(`${name}, in ${maxVersion}`, async () => {
         const { tcp } = await connectTapped(undefined, { maxVersion })
@@ -146,8 +146,8 @@ test('renegotiation in TLS 1.2 is refused', async () => {
 })
 
 /**
- * TLS over a TCP connection that the test controls.
- * @param pass writes the client's octets; default: all at once
+ * Starts TLS over a TCP connection that the test controls.
+ * @param pass writes the client's octets; default: all in one write
  */
 async function connectTapped(
   pass?: (octets: Buffer, write: (octets: Buffer) => void) => void,

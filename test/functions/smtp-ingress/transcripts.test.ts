@@ -4,18 +4,18 @@
  *     # a comment
  *     connector {json}          an inbound connector; {fingerprint} stands for the client certificate's
  *     set NAME NUMBER           a setting of the ingress
- *     fails storage|connectors  from the start
+ *     fails storage|connectors  storage or connectors fail from the start
  *     C: text                   the client sends text and CRLF; \r \n \0 \xHH \\ are octets, \x not above 7f;
- *                               lines in a row go as one write
- *     C*31: text                the same, 31 times
+ *                               consecutive lines are sent in one write
+ *     C*31: text                the client sends the line 31 times
  *     S: text                   the server must reply exactly this; {id} stands for a message id
- *     TLS                       handshake
- *     TLS with certificate      handshake with a client certificate for mail.contoso.example
- *     stored a@b, c@d: text     the last message was stored for these recipients; after our header its content is
- *                               this text, with escapes as above
+ *     TLS                       a handshake
+ *     TLS with certificate      a handshake with a client certificate for mail.contoso.example
+ *     stored a@b, c@d: text     the last message was stored for these recipients; after the ingress's header, its
+ *                               content is this text, with escapes as above
  *     closed                    the server has closed the connection
  *
- * At the end the client closes. The server must send nothing more, and must have stored one message for each 250.
+ * At the end the client closes the connection. The server must send no further octets, and must have stored one message for each 250.
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'

@@ -20,7 +20,7 @@ import { chunksOf, type Script } from './scripts.ts'
 const maxErrors = 20
 const maxLineOctets = 65_536
 const maxHops = 30
-/** Concurrent sessions. */
+/** Maximum of concurrent sessions. */
 const concurrency = 50
 /** The beginning of an alert record (RFC 8446 §5.1); no reply contains it. */
 const alert = '\x15\x03'
@@ -100,25 +100,25 @@ export class FuzzedIngress {
     return failure
   }
 
-  /** Like `play`, with clients that disconnect early. Messages in flight may be stored, so this must run last. */
+  /** Plays scripts of clients that disconnect early. Messages in flight may be stored, so this must run last. */
   leave(scripts: readonly Script[]): Promise<Failure | null> {
     return runConcurrently(scripts, (script) =>
       new Client(this.#ingress.smtpPort, script, this.#options).leaveEarly(),
     )
   }
 
-  /** @throws Objection when a session continues after its client has disconnected */
+  /** @throws ModelMismatch when a session continues after its client has disconnected */
   async stop(): Promise<void> {
-    const began = performance.now()
+    const startedAt = performance.now()
     await this.#ingress.drain()
-    const took = performance.now() - began
-    if (took > 3000)
+    const durationMs = performance.now() - startedAt
+    if (durationMs > 3000)
       throw new ModelMismatch(
-        `sessions continued for ${Math.round(took)} ms after their clients disconnected`,
+        `sessions continued for ${Math.round(durationMs)} ms after their clients disconnected`,
       )
   }
 
-  /** @returns how many messages were accepted */
+  /** @returns the number of accepted messages */
   async #playOne(script: Script): Promise<number> {
     const client = new Client(this.#ingress.smtpPort, script, this.#options)
     try {
@@ -156,9 +156,9 @@ export class FuzzedIngress {
     const octets = await new ContentReader(this.#ingress.bucket.client).read(message.content)
     const content = octets.toString('latin1')
     const [trace = ''] = /^Received: from [^\r]*(?:\r\n\t[^\r]+)*\r\n/.exec(content) ?? []
-    // White space at the start of a message must not continue our Received field.
-    const sent = /^[ \t]/.test(reading.content) ? `\r\n${reading.content}` : reading.content
-    if (content.slice(trace.length) !== sent || !trace.includes(` id ${id}`))
+    // White space at the start of a message must not continue the ingress's Received field.
+    const expectedContent = /^[ \t]/.test(reading.content) ? `\r\n${reading.content}` : reading.content
+    if (content.slice(trace.length) !== expectedContent || !trace.includes(` id ${id}`))
       throw new ModelMismatch(`content ${JSON.stringify(content)}`)
     return true
   }
@@ -169,10 +169,10 @@ async function runConcurrently(
   scripts: readonly Script[],
   play: (script: Script) => Promise<void>,
 ): Promise<Failure | null> {
-  const left = scripts.values()
+  const remainingScripts = scripts.values()
   let failure: Failure | null = null
   const worker = async () => {
-    for (const script of left) {
+    for (const script of remainingScripts) {
       if (failure) return
       await play(script).catch((error) => {
         failure ??= { script, error }
@@ -203,7 +203,7 @@ class Client {
   /** TCP, or TLS on top of it. */
   #socket: Socket
   #isClosed = false
-  /** The server has read octets sent in the clear after STARTTLS as the client's handshake. */
+  /** True when the server has read octets sent in the clear after STARTTLS as the client's handshake. */
   #hasTlsAlert = false
   #failure: unknown = null
   #wakeUp: () => void = () => {}
@@ -247,9 +247,9 @@ class Client {
   /** Closes both directions, one direction, or resets the connection. */
   async leaveEarly(): Promise<void> {
     await this.play(this.#random.between(0, this.#chunks.length + 1))
-    const way = this.#random.of(['destroy', 'end', 'reset'] as const)
-    if (way === 'destroy') this.leave()
-    else if (way === 'reset') this.#tcp.resetAndDestroy()
+    const ending = this.#random.of(['destroy', 'end', 'reset'] as const)
+    if (ending === 'destroy') this.leave()
+    else if (ending === 'reset') this.#tcp.resetAndDestroy()
     else {
       this.#socket.end()
       while (!this.#isClosed) await this.#waitForEvent()
@@ -308,16 +308,16 @@ class Client {
     )
   }
 
-  /** @returns whether TLS is established; octets in the clear may have broken the handshake */
+  /** @returns true when TLS is established; octets in the clear may have broken the handshake */
   async #startTls({ injectedOctets }: ModelResult): Promise<boolean> {
     const plainSocket = this.#socket
     plainSocket.removeAllListeners('data').removeAllListeners('close')
-    const secured = connectTls({ socket: plainSocket, rejectUnauthorized: false })
-    this.#socket = secured
+    const tlsSocket = connectTls({ socket: plainSocket, rejectUnauthorized: false })
+    this.#socket = tlsSocket
     try {
       await Promise.race([
-        once(secured, 'secureConnect'),
-        once(secured, 'close').then(() => Promise.reject(new ModelMismatch('closed during the handshake'))),
+        once(tlsSocket, 'secureConnect'),
+        once(tlsSocket, 'close').then(() => Promise.reject(new ModelMismatch('closed during the handshake'))),
       ])
     } catch (error) {
       this.#isClosed = true

@@ -33,15 +33,17 @@ for (const event of ['unhandledRejection', 'uncaughtException'] as const)
 
 console.log(`seed ${seed}: ${sessions} sessions`)
 const wires = [await FuzzedIngress.start('Refuse'), await FuzzedIngress.start('Normalise')] as const
-const began = performance.now()
+const startedAt = performance.now()
 const chosenRounds =
   values.round === undefined ? [...Array(rounds).keys()] : [wholeNumber('--round', values.round)]
 const chosenKinds = kinds.filter((kind) => values.kind === undefined || values.kind === kind)
 let heapAfterWarmUp: number | null = null
-await playKept()
+await playKnownScripts()
 for (const round of chosenRounds) {
   for (const kind of chosenKinds) await play(kind, round)
-  console.log(`round ${round}: ${((performance.now() - began) / 1000).toFixed(0)} s, ${inMiB(heap())} MiB`)
+  console.log(
+    `round ${round}: ${((performance.now() - startedAt) / 1000).toFixed(0)} s, ${inMiB(heap())} MiB`,
+  )
   if (round === 1) heapAfterWarmUp = heap()
 }
 const finalHeap = heap()
@@ -49,7 +51,7 @@ if (heapAfterWarmUp !== null && finalHeap > heapAfterWarmUp + maxHeapGrowth)
   fail(`memory grew from ${inMiB(heapAfterWarmUp)} to ${inMiB(finalHeap)} MiB`)
 if (chosenKinds.includes('wire')) await leaveEarly()
 for (const wire of wires) await wire.stop().catch((error) => fail(String(error)))
-const sum = (what: keyof IngressCounts) => wires.reduce((total, { counts }) => total + counts[what], 0)
+const sum = (name: keyof IngressCounts) => wires.reduce((total, { counts }) => total + counts[name], 0)
 console.log(`${sum('handshakes')} sessions over TLS, ${sum('stored')} messages stored by the real ingress`)
 process.exit(0)
 
@@ -59,7 +61,7 @@ function wholeNumber(name: string, text: string): number {
   process.exit(2)
 }
 
-async function playKept(): Promise<void> {
+async function playKnownScripts(): Promise<void> {
   for (const pieces of knownScripts)
     for (let playSeed = 0; playSeed < 200; playSeed++) {
       const script: Script = { pieces, cuts: [], seed: playSeed }
@@ -102,10 +104,10 @@ async function leaveEarly(): Promise<void> {
   for (const wire of wires) report(await wire.leave(scripts), '--kind wire')
 }
 
-function report(failure: Failure | null, again: string): void {
+function report(failure: Failure | null, options: string): void {
   if (failure)
     fail(
-      `${formatScript(failure.script)}\n${failure.error}\nreproduce: npm run fuzz:ingress -- --seed ${seed} ${again}`,
+      `${formatScript(failure.script)}\n${failure.error}\nreproduce: npm run fuzz:ingress -- --seed ${seed} ${options}`,
     )
 }
 
@@ -124,7 +126,7 @@ function inMiB(octets: number): string {
   return (octets / 1024 / 1024).toFixed(1)
 }
 
-function fail(why: string): never {
-  console.error(`seed ${seed}: ${why}`)
+function fail(reason: string): never {
+  console.error(`seed ${seed}: ${reason}`)
   process.exit(1)
 }

@@ -1,7 +1,7 @@
 /**
- * A second implementation of an SMTP server's replies, over all client octets at once. It consumes the replies that
- * were read and throws at the first that is not allowed. It uses the session's own command parser, which has its own
- * tests.
+ * A second implementation of an SMTP server's replies, over all client octets together. The model consumes the replies
+ * that were read and throws at the first that is not allowed. It uses the session's own command parser, which has its
+ * own tests.
  */
 import { parseCommand, type RecipientCommand } from '../../../functions/smtp-ingress/protocol/command.ts'
 import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
@@ -14,7 +14,7 @@ import { type Reading, readByTheRules } from '../../support/ingress/data-rules.t
 /** All client octets between two handshakes. */
 export interface Segment {
   octets: string
-  /** Where chunks ended, if known. */
+  /** Positions where chunks ended, if known. */
   borders?: ReadonlySet<number>
 }
 
@@ -23,7 +23,7 @@ export interface Decisions {
   mail(transaction: Pick<Transaction, 'mail'>): Reply | null
   recipient(recipient: RecipientCommand, mail: Transaction['mail']): Reply | null
   data(transaction: Transaction): Reply | null
-  /** For a complete message. */
+  /** Decides a complete message. */
   stored(transaction: Transaction, reading: Reading): Reply | null
   /** Octets after which the message is cut off, and the reply. */
   cut: { after: number; reply: Reply } | null
@@ -37,7 +37,7 @@ export interface ModelMessage {
 }
 
 export interface ModelResult {
-  /** Required replies are missing. */
+  /** True when required replies are missing. */
   needsMore: boolean
   needsHandshake: boolean
   /** Octets in the clear after STARTTLS. */
@@ -116,15 +116,15 @@ class Model {
   run(): void {
     this.#expectReply(`220 ${this.#options.hostname} ESMTP`)
     while (this.#line()) {}
-    const surplus = this.#read[this.#consumed]
-    if (surplus !== undefined) throw new ModelMismatch(`unexpected reply: ${surplus}`)
+    const surplusReply = this.#read[this.#consumed]
+    if (surplusReply !== undefined) throw new ModelMismatch(`unexpected reply: ${surplusReply}`)
   }
 
   get #octets(): string {
     return this.#segments[this.#segment]?.octets ?? ''
   }
 
-  /** This and the following methods: @returns whether to read on */
+  /** @returns whether to read on, as the following methods do */
   #line(): boolean {
     const end = this.#octets.indexOf('\n', this.#at)
     if (end < 0) return this.#unfinished(this.#octets.slice(this.#at))
@@ -142,7 +142,7 @@ class Model {
   #unfinished(rest: string): boolean {
     if (rest.charCodeAt(0) === handshakeRecord) {
       if (rest.length <= maxCommandOctets) return this.#expectExactReply(replies.tlsWithoutStartTls.reply)
-      // A line longer than a command is not examined if it arrived at once.
+      // A line longer than a command is not examined if it arrived in one chunk.
       if (this.#endsWithReply(replies.tlsWithoutStartTls.reply)) return false
     }
     if (rest.length > maxSkippedOctets) this.#expectExactReply(replies.lineWithoutEnd.reply)
@@ -244,8 +244,8 @@ class Model {
       mail: this.#mail,
       recipients: [...this.#recipients.values()],
     }
-    const refused = this.#decisions.data(transaction)
-    if (refused) return this.#expectExactReply(refused)
+    const refusal = this.#decisions.data(transaction)
+    if (refusal) return this.#expectExactReply(refusal)
     this.#expectReply(replies.dataFollows)
     return this.#message(transaction)
   }
@@ -279,23 +279,23 @@ class Model {
     this.#recipients = new Map()
   }
 
-  /** @returns whether it was accepted */
+  /** @returns whether the command was accepted */
   #isAccepted(decision: Reply | null): boolean {
     const reply = this.#expectReply(decision ? formatReply(decision) : anyDecision)
     this.#countReply(reply)
     return reply.startsWith('2')
   }
 
-  #idleReply(answer: string): boolean {
+  #idleReply(reply: string): boolean {
     this.#idleCommands++
     if (this.#idleCommands > this.#options.maxIdleCommands)
       return this.#expectExactReply(replies.tooManyCommands.reply)
-    this.#expectReply(answer)
+    this.#expectReply(reply)
     return true
   }
 
-  #expectExactReply(answer: Reply): boolean {
-    return this.#countReply(this.#expectReply(formatReply(answer)))
+  #expectExactReply(reply: Reply): boolean {
+    return this.#countReply(this.#expectReply(formatReply(reply)))
   }
 
   #countReply(reply: string): boolean {
@@ -305,7 +305,7 @@ class Model {
     return !this.#isEnded
   }
 
-  /** Consumes the next reply if it is this one, which ends the session. */
+  /** Consumes the next reply if it equals this reply, which ends the session. */
   #endsWithReply(reply: Reply): boolean {
     if (this.#read[this.#consumed] !== formatReply(reply)) return false
     this.#consumed++

@@ -7,7 +7,7 @@ const maxLineOctets = 512
 /** Replies without an enhanced status code: greeting, EHLO and HELO, and 354 (RFC 2034 §4). */
 const withoutStatusCode = /^(?:220 [^ ]+ ESMTP|250[- ][^ ]+(?: \d+)?|354 .*)$/
 
-/** Splits the server's octets into replies; joins lines of one reply with CRLF. @throws Objection */
+/** Splits the server's octets into replies; joins lines of one reply with CRLF. @throws ModelMismatch */
 export class ReplyReader {
   readonly replies: string[] = []
   #rest = ''
@@ -35,7 +35,7 @@ export class ReplyReader {
     const [, code, enhanced] = /^(\d)\d\d[ -](?:([245])\.\d{1,3}\.\d{1,3} .)?/.exec(text) ?? []
     if (enhanced === undefined ? !withoutStatusCode.test(text) : enhanced !== code)
       throw new ModelMismatch(`reply without a matching enhanced status code: ${text}`)
-    if (this.#lines.some((other) => other.slice(0, 3) !== text.slice(0, 3)))
+    if (this.#lines.some((line) => line.slice(0, 3) !== text.slice(0, 3)))
       throw new ModelMismatch(`one reply with two codes: ${text}`)
     this.#lines.push(text)
     if (text[3] === '-') return

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 
 export interface Script {
-  /** One character for each octet; a piece is sent at once. */
+  /** One character for each octet; a piece is sent in one write. */
   pieces: string[]
   /** Additional positions where pieces are cut. */
   cuts: number[]
@@ -58,7 +58,7 @@ const domain = fc.constantFrom(
   '@',
   '',
 )
-const address = fc.tuple(local, domain).map(([of, at]) => of + at)
+const address = fc.tuple(local, domain).map(([localPart, domainPart]) => localPart + domainPart)
 const verb = (text: string) =>
   fc.constantFrom(text, text.toLowerCase(), text[0]?.toLowerCase() + text.slice(1))
 const parameters = fc.constantFrom(
@@ -133,24 +133,24 @@ const validTransaction = fc
     fc.constantFrom('', '', ' NOTIFY=NEVER', ' NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b'),
     message,
   )
-  .map(([ofMail, ofRecipient, body]) => [
+  .map(([mailParameters, recipientParameters, body]) => [
     'EHLO client.example\r\n',
-    `MAIL FROM:<a@elsewhere.example>${ofMail}\r\nRCPT TO:<b@ours.example>${ofRecipient}\r\n`,
+    `MAIL FROM:<a@elsewhere.example>${mailParameters}\r\nRCPT TO:<b@ours.example>${recipientParameters}\r\n`,
     'DATA\r\n',
     body,
   ])
-const one = (arbitrary: fc.Arbitrary<string>) => arbitrary.map((piece) => [piece])
+const singlePiece = (arbitrary: fc.Arbitrary<string>) => arbitrary.map((piece) => [piece])
 const commands = fc
   .array(
     fc.oneof(
-      { arbitrary: one(simple), weight: 6 },
+      { arbitrary: singlePiece(simple), weight: 6 },
       { arbitrary: validTransaction, weight: 8 },
       { arbitrary: transaction, weight: 4 },
-      { arbitrary: one(mail), weight: 2 },
-      { arbitrary: one(recipient), weight: 2 },
-      { arbitrary: one(message), weight: 1 },
-      { arbitrary: one(longLine), weight: 1 },
-      { arbitrary: one(fc.string({ unit: 'binary', maxLength: 20 }).map(latin1)), weight: 1 },
+      { arbitrary: singlePiece(mail), weight: 2 },
+      { arbitrary: singlePiece(recipient), weight: 2 },
+      { arbitrary: singlePiece(message), weight: 1 },
+      { arbitrary: singlePiece(longLine), weight: 1 },
+      { arbitrary: singlePiece(fc.string({ unit: 'binary', maxLength: 20 }).map(latin1)), weight: 1 },
     ),
     { maxLength: 10 },
   )
@@ -159,23 +159,23 @@ const commands = fc
 type Mutation = (pieces: string[], transcripts: readonly string[][]) => string[]
 
 const at = fc.nat(1000)
-const change = (index: number, pieces: string[], to: (piece: string) => string | string[]): string[] =>
+const change = (index: number, pieces: string[], replace: (piece: string) => string | string[]): string[] =>
   pieces.length === 0
     ? pieces
-    : pieces.toSpliced(index % pieces.length, 1, ...[to(pieces[index % pieces.length] ?? '')].flat())
+    : pieces.toSpliced(index % pieces.length, 1, ...[replace(pieces[index % pieces.length] ?? '')].flat())
 
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   // Replaces an octet.
   fc.tuple(at, at, fc.nat(255)).map(
     ([piece, position, octet]): Mutation =>
       (pieces) =>
-        change(piece, pieces, (text) => replaced(text, position, 1, String.fromCharCode(octet))),
+        change(piece, pieces, (text) => replaceAt(text, position, 1, String.fromCharCode(octet))),
   ),
   // Inserts octets.
   fc.tuple(at, at, specialSequences).map(
     ([piece, position, trick]): Mutation =>
       (pieces) =>
-        change(piece, pieces, (text) => replaced(text, position, 0, trick)),
+        change(piece, pieces, (text) => replaceAt(text, position, 0, trick)),
   ),
   // Replaces line ends.
   fc.tuple(at, specialSequences).map(
@@ -187,13 +187,13 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.tuple(at, at, fc.nat(20)).map(
     ([piece, position, length]): Mutation =>
       (pieces) =>
-        change(piece, pieces, (text) => replaced(text, position, length, '')),
+        change(piece, pieces, (text) => replaceAt(text, position, length, '')),
   ),
   fc.tuple(at, at, fc.nat(20)).map(
     ([piece, position, length]): Mutation =>
       (pieces) =>
         change(piece, pieces, (text) =>
-          replaced(text, position, 0, text.slice(position % (text.length + 1)).slice(0, length)),
+          replaceAt(text, position, 0, text.slice(position % (text.length + 1)).slice(0, length)),
         ),
   ),
   // Cuts, joins, repeats, drops or swaps pieces.
@@ -223,27 +223,27 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
         pieces.slice(0, piece % (pieces.length + 1)),
   ),
   fc.tuple(at, at).map(
-    ([one, other]): Mutation =>
+    ([firstAt, secondAt]): Mutation =>
       (pieces) => {
-        const swapped = [...pieces]
-        const [first, second] = [one % (pieces.length || 1), other % (pieces.length || 1)]
-        ;[swapped[first], swapped[second]] = [pieces[second] ?? '', pieces[first] ?? '']
-        return swapped
+        const swappedPieces = [...pieces]
+        const [first, second] = [firstAt % (pieces.length || 1), secondAt % (pieces.length || 1)]
+        ;[swappedPieces[first], swappedPieces[second]] = [pieces[second] ?? '', pieces[first] ?? '']
+        return swappedPieces
       },
   ),
   // Continues with another transcript.
   fc.tuple(at, at, at).map(
-    ([piece, other, from]): Mutation =>
+    ([piece, transcript, from]): Mutation =>
       (pieces, transcripts) => {
-        const rest = transcripts[other % transcripts.length] ?? []
+        const rest = transcripts[transcript % transcripts.length] ?? []
         return [...pieces.slice(0, piece % (pieces.length + 1)), ...rest.slice(from % (rest.length + 1))]
       },
   ),
 )
 
-function replaced(text: string, position: number, length: number, by: string): string {
+function replaceAt(text: string, position: number, length: number, insertion: string): string {
   const from = position % (text.length + 1)
-  return text.slice(0, from) + by + text.slice(from + length)
+  return text.slice(0, from) + insertion + text.slice(from + length)
 }
 
 /** One character for each octet. */
@@ -252,7 +252,7 @@ function latin1(text: string): string {
 }
 
 const transcripts = readTranscripts()
-const mutated = fc
+const mutatedTranscripts = fc
   .tuple(fc.nat(transcripts.length - 1), fc.array(mutation, { maxLength: 6 }))
   .map(([index, mutations]) =>
     mutations
@@ -264,7 +264,7 @@ const scriptsOf = (pieces: fc.Arbitrary<string[]>): fc.Arbitrary<Script> =>
   fc.record({ pieces, cuts: fc.array(fc.nat(2000), { maxLength: 6 }), seed: fc.integer() })
 
 export const grammar = scriptsOf(commands)
-export const mutations = scriptsOf(mutated)
+export const mutations = scriptsOf(mutatedTranscripts)
 
 /** The client's octets between two replies, for each transcript. */
 function readTranscripts(): string[][] {
@@ -284,7 +284,7 @@ function piecesOf(transcript: string): string[] {
       if (step !== '') startsNewPiece = true
       continue
     }
-    const octets = `${unescaped(line)}\r\n`.repeat(Math.min(Number(times ?? 1), 200))
+    const octets = `${decodeEscapes(line)}\r\n`.repeat(Math.min(Number(times ?? 1), 200))
     if (startsNewPiece) pieces.push(octets)
     else pieces[pieces.length - 1] += octets
     startsNewPiece = false
@@ -292,7 +292,7 @@ function piecesOf(transcript: string): string[] {
   return pieces
 }
 
-function unescaped(line: string): string {
+function decodeEscapes(line: string): string {
   const escapes: Record<string, string> = { r: '\r', n: '\n', '0': '\0', '\\': '\\' }
   return latin1(
     line.replace(/\\(?:([rn0\\])|x([0-7][0-9a-f]))/g, (_, letter: string, hexadecimal: string) =>
@@ -301,17 +301,17 @@ function unescaped(line: string): string {
   )
 }
 
-/** Chunks to send: cut where the script says, sometimes everywhere, without empty ones. */
+/** Chunks to send: cut where the script says, sometimes everywhere, without empty chunks. */
 export function chunksOf({ pieces, cuts, seed }: Script): string[] {
-  const whole = pieces.join('')
-  if (seed % 16 === 0 && whole.length < 3000) return [...whole]
-  const borders = new Set<number>([0, whole.length])
+  const octets = pieces.join('')
+  if (seed % 16 === 0 && octets.length < 3000) return [...octets]
+  const borders = new Set<number>([0, octets.length])
   let length = 0
   for (const piece of pieces) {
     length += piece.length
     borders.add(length)
   }
-  for (const cut of cuts) borders.add(cut % (whole.length + 1))
-  const sorted = [...borders].sort((one, other) => one - other)
-  return sorted.slice(1).map((to, index) => whole.slice(sorted[index], to))
+  for (const cut of cuts) borders.add(cut % (octets.length + 1))
+  const positions = [...borders].sort((a, b) => a - b)
+  return positions.slice(1).map((to, index) => octets.slice(positions[index], to))
 }

@@ -1,5 +1,6 @@
 /**
- * Plays a script to the session alone: without sockets and clocks, and with decisions made at once or later at random.
+ * Plays a script to the session alone: without sockets and clocks, and with decisions made immediately or later, at
+ * random.
  */
 
 import type { MessageSink } from '../../../functions/smtp-ingress/protocol/message-sink.ts'
@@ -18,16 +19,16 @@ import { compareWithModel, type Decisions, ModelMismatch, type Segment } from '.
 import { ReplyReader } from './reply-reader.ts'
 import { chunksOf, type Script } from './scripts.ts'
 
-const taken = reply(250, '2.0.0', 'accepted')
+const acceptedReply = reply(250, '2.0.0', 'accepted')
 const decisionsByPrefix: [word: string, reply: Reply][] = [
   ['late', reply(451, '4.3.0', 'later')],
   ['never', reply(550, '5.7.1', 'never')],
   ['bye', reply(421, '4.3.2', 'bye')],
 ]
 
-/** Decides by the local part, so that model and session decide alike. */
+/** Decides by the local part, so that model and session make the same decisions. */
 const decide = (address: string): Reply =>
-  decisionsByPrefix.find(([word]) => address.startsWith(word))?.[1] ?? taken
+  decisionsByPrefix.find(([word]) => address.startsWith(word))?.[1] ?? acceptedReply
 
 const cut = { after: 3000, reply: tooLarge(3000).reply }
 
@@ -37,7 +38,7 @@ const decisions: Decisions = {
   data: ({ mail }) => (mail.envelope.mailFrom.startsWith('nodata') ? reply(451, '4.3.0', 'no data') : null),
   stored: ({ mail }, { fault }) => {
     if (fault) return messageHasBareNewlines.reply
-    return mail.envelope.mailFrom.startsWith('unstored') ? reply(451, '4.3.0', 'not stored') : taken
+    return mail.envelope.mailFrom.startsWith('unstored') ? reply(451, '4.3.0', 'not stored') : acceptedReply
   },
   cut,
 }
@@ -66,7 +67,7 @@ interface ClientSegment {
   borders: Set<number>
 }
 
-/** @throws Objection, or any exception of the session */
+/** @throws ModelMismatch, or any exception of the session */
 export async function playToSession(script: Script): Promise<void> {
   const play = new Play(script)
   await play.run()
@@ -85,7 +86,6 @@ class Play implements SessionTransport, SessionPolicy {
   readonly #reader = new ReplyReader()
   readonly #messages: Message[] = []
   readonly #segments: ClientSegment[] = [{ octets: '', borders: new Set() }]
-  /** Pending decisions. */
   #pendingDecisions: (() => void)[] = []
   /** Grows with every input of the session. */
   #inputCount = 0
@@ -104,7 +104,7 @@ class Play implements SessionTransport, SessionPolicy {
   async run(): Promise<void> {
     this.#session.sendGreeting()
     const chunks = chunksOf(this.#script)
-    // Some clients leave in the middle, during any decision.
+    // Some clients disconnect in the middle, during any decision.
     const leavingIndex = this.#random.happens(0.2)
       ? this.#random.between(0, chunks.length + 1)
       : Number.POSITIVE_INFINITY
@@ -173,11 +173,11 @@ class Play implements SessionTransport, SessionPolicy {
     if (result.isEnded !== this.#isEnded) throw new ModelMismatch('session and model disagree about the end')
     if (result.needsHandshake !== this.#needsHandshake)
       throw new ModelMismatch('session and model disagree about a handshake')
-    const ended = this.#messages.filter(({ end }) => end === 'Ended')
-    if (ended.length !== result.messages.length)
-      throw new ModelMismatch(`${ended.length} messages instead of ${result.messages.length}`)
+    const endedMessages = this.#messages.filter(({ end }) => end === 'Ended')
+    if (endedMessages.length !== result.messages.length)
+      throw new ModelMismatch(`${endedMessages.length} messages instead of ${result.messages.length}`)
     for (const [index, { transaction, reading }] of result.messages.entries()) {
-      const message = ended[index] as Message
+      const message = endedMessages[index] as Message
       if (JSON.stringify(message.transaction) !== JSON.stringify(transaction))
         throw new ModelMismatch(`envelope ${JSON.stringify(message.transaction)}`)
       const content = Buffer.concat(message.octets).toString('latin1')
@@ -227,12 +227,12 @@ class Play implements SessionTransport, SessionPolicy {
   }
 
   pauseReading(): void {
-    if (this.#isReadingPaused) throw new ModelMismatch('held twice')
+    if (this.#isReadingPaused) throw new ModelMismatch('reading paused twice')
     this.#isReadingPaused = true
   }
 
   resumeReading(): void {
-    if (!this.#isReadingPaused) throw new ModelMismatch('released and not held')
+    if (!this.#isReadingPaused) throw new ModelMismatch('reading resumed without a pause')
     this.#isReadingPaused = false
   }
 
@@ -245,8 +245,8 @@ class Play implements SessionTransport, SessionPolicy {
   }
 
   data(transaction: Transaction): MessageSink | Reply {
-    const refused = decisions.data(transaction)
-    if (refused) return refused
+    const refusal = decisions.data(transaction)
+    if (refusal) return refusal
     const message: Message = { transaction, octets: [], length: 0, end: null }
     this.#messages.push(message)
     let room: Promise<unknown> = Promise.resolve()
@@ -294,8 +294,8 @@ class Play implements SessionTransport, SessionPolicy {
     if (reason === '' || code < 400) throw new ModelMismatch(`refused with ${code}`)
   }
 
-  #decideNowOrLater(answer: Reply): Reply | Promise<Reply> {
-    return this.#random.happens(0.5) ? answer : this.#wait().then(() => answer)
+  #decideNowOrLater(reply: Reply): Reply | Promise<Reply> {
+    return this.#random.happens(0.5) ? reply : this.#wait().then(() => reply)
   }
 
   #wait(): Promise<void> {

@@ -29,12 +29,12 @@ const acceptingPolicy: ConnectionPolicy = {
 
 /** A connection limiter whose decision the test sets. */
 class FakeLimiter {
-  taken = 0
+  admitted = 0
   released = 0
   refusal: Refusal | null = null
 
   admit(): Refusal | null {
-    this.taken++
+    this.admitted++
     return this.refusal
   }
 
@@ -53,7 +53,7 @@ after(() => {
   for (const socket of sockets) socket.destroy()
 })
 
-interface Served {
+interface ServedConnection {
   connection: Connection
   /** The server side. */
   socket: Socket
@@ -68,7 +68,7 @@ async function serve(
   isProxy = false,
   tls: Partial<ConnectionParts['tls']> = {},
   policyOverrides: Partial<ConnectionPolicy> = {},
-): Promise<Served> {
+): Promise<ServedConnection> {
   const { promise: closed, resolve: close } = Promise.withResolvers<void>()
   const parts: ConnectionParts = {
     sessionOptions: {
@@ -92,11 +92,11 @@ async function serve(
   servers.add(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const connectionEvent = once(server, 'connection') as Promise<[Socket]>
   const { port } = server.address() as { port: number }
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   client.on('error', () => {})
-  const [socket] = await accepted
+  const [socket] = await connectionEvent
   for (const end of [client, socket]) sockets.add(end)
   const connection = new Connection(socket, parts)
   connection.start()
@@ -115,32 +115,32 @@ function tickSeconds(seconds: number, connection: Connection): void {
 
 /** Writes until the server stops reading from a client that does not read. */
 function fillUntilPaused(connection: Connection, socket: Socket): void {
-  for (let written = 0; !socket.isPaused(); written++) {
-    assert.ok(written < 100, 'the server stops reading')
+  for (let megabytes = 0; !socket.isPaused(); megabytes++) {
+    assert.ok(megabytes < 100, 'the server stops reading')
     connection.write('x'.repeat(1_000_000))
   }
 }
 
-const clientEndings: [how: string, part: (client: Socket) => void][] = [
-  ['that says QUIT and closes', (client) => client.end('QUIT\r\n')],
+const clientEndings: [description: string, endClient: (client: Socket) => void][] = [
+  ['that sends QUIT and closes', (client) => client.end('QUIT\r\n')],
   ['that closes without QUIT', (client) => client.end()],
   ['that is reset', (client) => client.resetAndDestroy()],
 ]
-for (const [how, endClient] of clientEndings)
-  test(`a session ${how} is released once`, async () => {
+for (const [description, endClient] of clientEndings)
+  test(`a session ${description} is released once`, async () => {
     const { client, limiter, ended } = await serve()
     assert.match(await read(client), /^220 /)
     endClient(client)
     client.resume()
     await ended()
-    assert.deepEqual([limiter.taken, limiter.released], [1, 1])
+    assert.deepEqual([limiter.admitted, limiter.released], [1, 1])
   })
 
 test('a refused client is released before it closes', async () => {
   const { client, limiter } = await serve()
   client.write('EHLO client.example\r\n')
   assert.match(await read(client), /^421 4\.5\.1 /)
-  assert.deepEqual([limiter.taken, limiter.released], [1, 1])
+  assert.deepEqual([limiter.admitted, limiter.released], [1, 1])
   client.destroy()
 })
 
@@ -151,7 +151,7 @@ test('a client that the limiter refused is not released', async () => {
   assert.match(await read(client), /^421 4\.3\.2 /)
   client.destroy()
   await ended()
-  assert.deepEqual([limiter.taken, limiter.released], [1, 0])
+  assert.deepEqual([limiter.admitted, limiter.released], [1, 0])
 })
 
 test('a missing PROXY protocol header times out after ten seconds', async () => {
@@ -162,13 +162,13 @@ test('a missing PROXY protocol header times out after ten seconds', async () => 
   await ended()
 })
 
-test('a connection without its header closes at once when the server drains', async () => {
+test('a connection without its header closes immediately when the server drains', async () => {
   const { connection, ended } = await serve(new FakeLimiter(), true)
   connection.drain()
   await ended()
 })
 
-test('a client that stays after its session is cut off after ten seconds', async () => {
+test('a client that stays after its session is disconnected after ten seconds', async () => {
   const { connection, socket, client, ended } = await serve()
   await read(client)
   client.write('QUIT\r\n')
@@ -179,7 +179,7 @@ test('a client that stays after its session is cut off after ten seconds', async
   await ended()
 })
 
-test('a client that does not read is not read from, and is cut off after five minutes', async () => {
+test('the server does not read from a client that does not read, and disconnects it after five minutes', async () => {
   const { connection, socket, client, ended } = await serve()
   await read(client)
   client.pause()
@@ -193,15 +193,15 @@ test('a client that does not read is not read from, and is cut off after five mi
   await ended()
 })
 
-test('a client that reads again is read from again', async () => {
+test('the server reads again from a client that reads again', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   client.pause()
   fillUntilPaused(connection, socket)
   tickSeconds(299, connection)
-  const drained = within(timeoutMs, once(socket, 'drain'), 'drain')
+  const drainEvent = within(timeoutMs, once(socket, 'drain'), 'drain')
   client.resume()
-  await drained
+  await drainEvent
   assert.equal(socket.isPaused(), false)
   tickSeconds(299, connection)
   assert.equal(socket.destroyed, false)
@@ -217,16 +217,16 @@ test('a client that stops reading again gets a new five minutes', async () => {
     tickSeconds(299, connection)
     assert.equal(socket.destroyed, false)
     if (times > 0) break
-    const drained = within(timeoutMs, once(socket, 'drain'), 'drain')
+    const drainEvent = within(timeoutMs, once(socket, 'drain'), 'drain')
     client.resume()
-    await drained
+    await drainEvent
     tickSeconds(1, connection)
   }
   tickSeconds(1, connection)
   await ended()
 })
 
-test('a client under backpressure is not read from until its session ends', async () => {
+test('the server does not read from a client under backpressure until its session ends', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   connection.pauseReading()
@@ -236,8 +236,8 @@ test('a client under backpressure is not read from until its session ends', asyn
   client.destroy()
 })
 
-async function startTls(served: Served): Promise<void> {
-  const { client } = served
+async function startTls(servedConnection: ServedConnection): Promise<void> {
+  const { client } = servedConnection
   await read(client)
   client.write('EHLO client.example\r\n')
   await read(client)
@@ -246,47 +246,47 @@ async function startTls(served: Served): Promise<void> {
 }
 
 test('a client that has not begun its handshake does not delay a drain', async () => {
-  const served = await serve()
-  await startTls(served)
-  served.connection.drain()
-  await served.ended()
+  const servedConnection = await serve()
+  await startTls(servedConnection)
+  servedConnection.connection.drain()
+  await servedConnection.ended()
 })
 
 test('a client in its handshake during a drain gets 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
-  const served = await serve(new FakeLimiter(), false, {
+  const servedConnection = await serve(new FakeLimiter(), false, {
     contextForHello() {
-      queueMicrotask(() => served.connection.drain())
+      queueMicrotask(() => servedConnection.connection.drain())
       return createSecureContext({ cert, key })
     },
   })
-  await startTls(served)
-  const tls = connectTls({ socket: served.client, rejectUnauthorized: false })
+  await startTls(servedConnection)
+  const tls = connectTls({ socket: servedConnection.client, rejectUnauthorized: false })
   assert.equal(await read(tls), '421 4.3.2 Service shutting down, try again later\r\n')
   tls.destroy()
 })
 
 test('an exception while choosing a TLS context closes only that connection', async () => {
-  const served = await serve(new FakeLimiter(), false, {
+  const servedConnection = await serve(new FakeLimiter(), false, {
     contextForHello() {
       throw new Error('internal')
     },
   })
-  await startTls(served)
-  served.client.write(Buffer.from([22, 3, 1]))
-  await served.ended()
-  assert.deepEqual([served.limiter.taken, served.limiter.released], [1, 1])
+  await startTls(servedConnection)
+  servedConnection.client.write(Buffer.from([22, 3, 1]))
+  await servedConnection.ended()
+  assert.deepEqual([servedConnection.limiter.admitted, servedConnection.limiter.released], [1, 1])
 })
 
 test('a handshake without facts ends the session with 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const contextForHello = () => createSecureContext({ cert, key })
   const checkTlsSession = () => unknownTlsFacts
-  const served = await serve(new FakeLimiter(), false, { contextForHello }, { checkTlsSession })
-  await startTls(served)
-  const tls = connectTls({ socket: served.client, rejectUnauthorized: false })
+  const servedConnection = await serve(new FakeLimiter(), false, { contextForHello }, { checkTlsSession })
+  await startTls(servedConnection)
+  const tls = connectTls({ socket: servedConnection.client, rejectUnauthorized: false })
   assert.equal(await read(tls), '421 4.7.0 TLS session cannot be used, connect again\r\n')
   await within(timeoutMs, once(tls, 'end'), 'the end of the session')
-  assert.equal(served.limiter.released, 1)
+  assert.equal(servedConnection.limiter.released, 1)
   tls.destroy()
 })

@@ -1,4 +1,4 @@
-/** Open connections: their maximum, which of them are closed for new ones, and the drain. */
+/** Open connections: their maximum, the choice of those to close for new connections, and the drain. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -47,8 +47,8 @@ async function startServer(context: TestContext, { maxConnections = 100, isFull 
     for (const client of clients) client.destroy()
     await server.drain()
   })
-  /** @returns a client and the first octets it receives, or '' when it is cut off */
-  const open = async (): Promise<[client: Socket, told: string]> => {
+  /** @returns a client and the first octets that it receives, or '' when it is disconnected */
+  const open = async (): Promise<[client: Socket, octets: string]> => {
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {})
     clients.push(client)
     const received = Promise.race([
@@ -64,11 +64,11 @@ async function startServer(context: TestContext, { maxConnections = 100, isFull 
     while (server.size !== expected && performance.now() < until) await new Promise(setImmediate)
     return server.size
   }
-  return { server, open, size: waitForSize }
+  return { server, open, waitForSize }
 }
 
 test('the size counts open connections only', async (context) => {
-  const { server, open, size: waitForSize } = await startServer(context)
+  const { server, open, waitForSize } = await startServer(context)
   const [[first], [second]] = [await open(), await open(), await open()]
   assert.equal(server.size, 3)
   first?.resetAndDestroy()
@@ -84,9 +84,9 @@ test('connections never exceed the maximum, whatever the state of their sessions
   assert.equal(server.size, 3)
 })
 
-test('the connection whose session ended first makes room; those already closed do not count', async (context) => {
-  // Above the spare connections, each new one cuts one off.
-  const { open, size: waitForSize } = await startServer(context, { maxConnections: 64 + 4, isFull: true })
+test('the connection whose session ended first is closed for a new one; connections already closed are not counted', async (context) => {
+  // When only spare connections are free, each new connection closes an old one.
+  const { open, waitForSize } = await startServer(context, { maxConnections: 64 + 4, isFull: true })
   const clients: Socket[] = []
   for (let count = 0; count < 4; count++) {
     const [client, received] = await open()

@@ -12,19 +12,19 @@ const signature = '0d0a0d0a000d0a515549540a'
 /** @param block hexadecimal octets after the length */
 function header(command: number, family: number, block: string): Buffer {
   const octets = Buffer.from(block, 'hex')
-  const fixed = Buffer.alloc(16)
-  fixed.write(signature, 'hex')
-  fixed[12] = command
-  fixed[13] = family
-  fixed.writeUInt16BE(octets.length, 14)
-  return Buffer.concat([fixed, octets])
+  const fixedPart = Buffer.alloc(16)
+  fixedPart.write(signature, 'hex')
+  fixedPart[12] = command
+  fixedPart[13] = family
+  fixedPart.writeUInt16BE(octets.length, 14)
+  return Buffer.concat([fixedPart, octets])
 }
 
 /** 198.51.100.7:51234 to 192.0.2.1:25 */
 const ipv4Addresses = 'c6336407c0000201c8220019'
 /** [2001:db8::7]:51234 to [2001:db8::1]:25 */
 const ipv6Addresses = '20010db800000000000000000000000720010db8000000000000000000000001c8220019'
-const mapped = '00000000000000000000ffffc633640720010db8000000000000000000000001c8220019'
+const mappedAddresses = '00000000000000000000ffffc633640720010db8000000000000000000000001c8220019'
 const extension = (type: number, value: Buffer) =>
   Buffer.concat([Buffer.from([type, value.length >> 8, value.length & 0xff]), value]).toString('hex')
 
@@ -34,20 +34,20 @@ const extensions =
 
 /** Adds a correct checksum. */
 function withChecksum(octets: Buffer): Buffer {
-  const whole = Buffer.concat([octets, Buffer.from('03000400000000', 'hex')])
-  whole.writeUInt16BE(whole.length - 16, 14)
-  whole.writeUInt32BE(crc32c(whole), whole.length - 4)
-  return whole
+  const headerOctets = Buffer.concat([octets, Buffer.from('03000400000000', 'hex')])
+  headerOctets.writeUInt16BE(headerOctets.length - 16, 14)
+  headerOctets.writeUInt32BE(crc32c(headerOctets), headerOctets.length - 4)
+  return headerOctets
 }
 
 const peer = { ip: '198.51.100.7', port: 51234 }
 const peer6 = { ip: '2001:db8::7', port: 51234 }
 
 describe('a PROXY protocol header', () => {
-  const validHeaders: [what: string, octets: Buffer, source: { ip: string; port: number } | null][] = [
+  const validHeaders: [description: string, octets: Buffer, source: { ip: string; port: number } | null][] = [
     ['over IPv4', header(0x21, 0x11, ipv4Addresses), peer],
     ['over IPv6', header(0x21, 0x21, ipv6Addresses), peer6],
-    ['with an IPv4-mapped IPv6 address', header(0x21, 0x21, mapped), peer],
+    ['with an IPv4-mapped IPv6 address', header(0x21, 0x21, mappedAddresses), peer],
     ['with extensions', header(0x21, 0x11, `${ipv4Addresses}${extensions}`), peer],
     ['with an empty extension', header(0x21, 0x11, `${ipv4Addresses}040000`), peer],
     ['with a checksum', withChecksum(header(0x21, 0x11, ipv4Addresses)), peer],
@@ -61,17 +61,17 @@ describe('a PROXY protocol header', () => {
     ['of the load balancer itself, with addresses', header(0x20, 0x11, ipv4Addresses), null],
     ['of the load balancer itself, with invalid addresses', header(0x20, 0x31, 'ff'), null],
   ]
-  for (const [what, octets, source] of validHeaders) {
-    it(`${what} is read without the octets after it`, () => {
+  for (const [description, octets, source] of validHeaders) {
+    it(`${description} is read without the octets after it`, () => {
       assert.deepEqual(readProxyHeader(octets), { source, length: octets.length })
       const more = Buffer.concat([octets, Buffer.from('EHLO a\r\n')])
       assert.deepEqual(readProxyHeader(more), { source, length: octets.length })
     })
 
-    it(`${what} needs more octets until it is complete`, () => {
+    it(`${description} needs more octets until it is complete`, () => {
       for (let length = 0; length < octets.length; length++) {
-        const found = readProxyHeader(octets.subarray(0, length))
-        assert.deepEqual(found, { need: length < 16 ? 16 : octets.length }, `after ${length}`)
+        const result = readProxyHeader(octets.subarray(0, length))
+        assert.deepEqual(result, { need: length < 16 ? 16 : octets.length }, `after ${length}`)
       }
     })
   }
@@ -81,8 +81,8 @@ describe('a PROXY protocol header', () => {
     copy[at] = (copy[at] as number) ^ 1
     return copy
   }
-  const twice = withChecksum(withChecksum(header(0x21, 0x11, ipv4Addresses)))
-  const invalidHeaders: [what: string, octets: Buffer, fault: RegExp][] = [
+  const twoChecksums = withChecksum(withChecksum(header(0x21, 0x11, ipv4Addresses)))
+  const invalidHeaders: [description: string, octets: Buffer, fault: RegExp][] = [
     [
       'of version 1',
       Buffer.from('PROXY TCP4 198.51.100.7 192.0.2.1 51234 25\r\n'),
@@ -124,34 +124,34 @@ describe('a PROXY protocol header', () => {
       withFlippedBit(withChecksum(header(0x21, 0x11, ipv4Addresses)), 17),
       /checksum/,
     ],
-    ['whose first of two checksums is wrong', twice, /checksum/],
+    ['whose first of two checksums is wrong', twoChecksums, /checksum/],
     ['that is too long', header(0x21, 0x11, `${ipv4Addresses}040fe2${'00'.repeat(0xfe2)}`), /: 4097 octets/],
     ['that announces 64 KiB', header(0x21, 0x11, '00'.repeat(0xffff)).subarray(0, 16), /65551 octets/],
     ['of the load balancer itself that is too long', header(0x20, 0, '00'.repeat(0xfff)), /4111 octets/],
   ]
-  for (const [what, octets, fault] of invalidHeaders)
-    it(`${what} is refused`, () => {
-      const found = readProxyHeader(octets)
-      assert.ok('fault' in found, JSON.stringify(found))
-      assert.match(found.fault, fault)
+  for (const [description, octets, fault] of invalidHeaders)
+    it(`${description} is refused`, () => {
+      const result = readProxyHeader(octets)
+      assert.ok('fault' in result, JSON.stringify(result))
+      assert.match(result.fault, fault)
     })
 
-  it('of any octets needs more than was given, and never more than 4096', () => {
+  it('of any octets needs more octets than it has, and never more than 4096', () => {
     const random = fc.uint8Array({ maxLength: 300 })
-    const begun = fc
+    const validStart = fc
       .tuple(fc.constantFrom(0x20, 0x21), fc.constantFrom(0x11, 0x21, 0x12), random)
       .map(([command, family, block]) => header(command, family, Buffer.from(block).toString('hex')))
     const octets = fc.oneof(
       random.map((block) => Buffer.from(block)),
-      begun,
-      fc.tuple(begun, fc.nat(320)).map(([whole, length]) => whole.subarray(0, length)),
+      validStart,
+      fc.tuple(validStart, fc.nat(320)).map(([headerOctets, length]) => headerOctets.subarray(0, length)),
     )
     fc.assert(
-      fc.property(octets, (given) => {
-        const found = readProxyHeader(given)
-        if ('need' in found) assert.ok(found.need > given.length && found.need <= 4096)
-        else if ('fault' in found) assert.match(found.fault, /PROXY/)
-        else assert.ok(found.length >= 16 && found.length <= given.length)
+      fc.property(octets, (input) => {
+        const result = readProxyHeader(input)
+        if ('need' in result) assert.ok(result.need > input.length && result.need <= 4096)
+        else if ('fault' in result) assert.match(result.fault, /PROXY/)
+        else assert.ok(result.length >= 16 && result.length <= input.length)
       }),
     )
   })
@@ -162,24 +162,27 @@ describe('a PROXY protocol header', () => {
       for (let bit = 0; bit < 8; bit++) {
         const copy = Buffer.from(octets)
         copy[at] = (copy[at] as number) ^ (1 << bit)
-        const found = readProxyHeader(copy)
-        const isTaken = 'source' in found && found.source !== null
+        const result = readProxyHeader(copy)
+        const isAccepted = 'source' in result && result.source !== null
         // With another type the checksum becomes an ordinary extension.
-        assert.ok(!isTaken || at === octets.length - 7, `octet ${at}, bit ${bit}: ${JSON.stringify(found)}`)
+        assert.ok(
+          !isAccepted || at === octets.length - 7,
+          `octet ${at}, bit ${bit}: ${JSON.stringify(result)}`,
+        )
       }
   })
 })
 
 describe('the checksum', () => {
-  const vectors: [what: string, octets: Buffer, checksum: number][] = [
+  const vectors: [description: string, octets: Buffer, checksum: number][] = [
     ['nine digits', Buffer.from('123456789'), 0xe3069283],
     ['32 zeros', Buffer.alloc(32), 0x8a9136aa],
     ['32 times all bits', Buffer.alloc(32, 0xff), 0x62a8ab43],
     ['0 to 31', Buffer.from(Array.from({ length: 32 }, (_, index) => index)), 0x46dd794e],
     ['nothing', Buffer.alloc(0), 0],
   ]
-  for (const [what, octets, checksum] of vectors)
-    it(`of ${what} equals the published value`, () => assert.equal(crc32c(octets), checksum))
+  for (const [description, octets, checksum] of vectors)
+    it(`of ${description} equals the published value`, () => assert.equal(crc32c(octets), checksum))
 })
 
 describe('trusted proxies', () => {

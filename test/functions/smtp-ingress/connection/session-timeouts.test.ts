@@ -49,7 +49,7 @@ test('only a whole step restarts the timeout', () => {
   )
 })
 
-test('the server\u2019s own time does not count', () =>
+test('the time of the server\u2019s decisions is not counted', () =>
   assert.equal(
     timeoutSecond(hour, (second) => ({ phase: second % 200 === 199 ? 'Deciding' : 'Command' })),
     null,

@@ -14,12 +14,12 @@ test('a returned buffer is reused for the same size', () => {
 
 test('unused buffers never exceed the limit', () => {
   const buffers = new BufferPool(25)
-  const taken = [10, 10, 10].map((octets) => buffers.take(octets))
-  taken.forEach((buffer) => {
+  const firstBuffers = [10, 10, 10].map((octets) => buffers.take(octets))
+  firstBuffers.forEach((buffer) => {
     buffers.release(buffer)
   })
-  const again = [10, 10, 10].map((octets) => buffers.take(octets))
-  assert.equal(again.filter((buffer) => taken.includes(buffer)).length, 2)
-  buffers.release(again[0] as Buffer)
-  assert.equal(buffers.take(10), again[0])
+  const secondBuffers = [10, 10, 10].map((octets) => buffers.take(octets))
+  assert.equal(secondBuffers.filter((buffer) => firstBuffers.includes(buffer)).length, 2)
+  buffers.release(secondBuffers[0] as Buffer)
+  assert.equal(buffers.take(10), secondBuffers[0])
 })

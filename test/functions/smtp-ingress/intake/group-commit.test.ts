@@ -7,13 +7,13 @@ import {
 } from '../../../../functions/smtp-ingress/intake/group-commit.ts'
 
 /** Writes that the test completes one by one. */
-function held(options: Partial<GroupCommitOptions<string>> = {}) {
+function controlledCommits(options: Partial<GroupCommitOptions<string>> = {}) {
   const batches: string[][] = []
-  const held: ((failures: (Error | null)[]) => void)[] = []
+  const pendingWrites: ((failures: (Error | null)[]) => void)[] = []
   const commits = new GroupCommit<string>({
     write: (batch) => {
       batches.push([...batch])
-      return new Promise((resolve) => held.push(resolve))
+      return new Promise((resolve) => pendingWrites.push(resolve))
     },
     sizeOf: (item) => item.length,
     maxBatchOctets: 1000,
@@ -22,14 +22,14 @@ function held(options: Partial<GroupCommitOptions<string>> = {}) {
     maxConcurrentWrites: 1,
     ...options,
   })
-  const finishWrite = () => held.shift()?.(batches.at(-1)?.map(() => null) ?? [])
-  return { commits, batches, letGo: finishWrite }
+  const finishWrite = () => pendingWrites.shift()?.(batches.at(-1)?.map(() => null) ?? [])
+  return { commits, batches, finishWrite }
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
 test('an idle group commit writes all items of one event loop turn together', async () => {
-  const { commits, batches } = held()
+  const { commits, batches } = controlledCommits()
   void commits.commit('a')
   void commits.commit('b')
   assert.deepEqual(batches, [])
@@ -38,19 +38,19 @@ test('an idle group commit writes all items of one event loop turn together', as
 })
 
 test('items that arrive during a write go together in the next batch', async () => {
-  const { commits, batches, letGo: finishWrite } = held()
+  const { commits, batches, finishWrite } = controlledCommits()
   const first = commits.commit('a')
   await nextTurn()
-  const others = ['b', 'c', 'd'].map((item) => commits.commit(item))
+  const laterCommits = ['b', 'c', 'd'].map((item) => commits.commit(item))
   finishWrite()
   await first
   finishWrite()
-  await Promise.all(others)
+  await Promise.all(laterCommits)
   assert.deepEqual(batches, [['a'], ['b', 'c', 'd']])
 })
 
 test('several batches are written concurrently when items have waited long enough', async () => {
-  const { commits, batches, letGo: finishWrite } = held({ maxConcurrentWrites: 2, maxWaitMs: 0 })
+  const { commits, batches, finishWrite } = controlledCommits({ maxConcurrentWrites: 2, maxWaitMs: 0 })
   const first = commits.commit('a')
   await nextTurn()
   const second = commits.commit('b')
@@ -73,7 +73,7 @@ const limits: [name: string, options: Partial<GroupCommitOptions<string>>, batch
 
 for (const [name, options, expected] of limits)
   test(`a batch has a maximum of ${name}`, async () => {
-    const { commits, batches, letGo: finishWrite } = held(options)
+    const { commits, batches, finishWrite } = controlledCommits(options)
     const all = Promise.all(['aaa', 'bbb', 'ccc', 'ddd', 'eee'].map((item) => commits.commit(item)))
     while (batches.flat().length < 5) {
       await nextTurn()
@@ -84,8 +84,8 @@ for (const [name, options, expected] of limits)
     assert.deepEqual(batches, expected)
   })
 
-test('written octets do not count for the next batch', async () => {
-  const { commits, batches, letGo: finishWrite } = held({ maxBatchOctets: 7 })
+test('octets of a written batch are not counted for the next batch', async () => {
+  const { commits, batches, finishWrite } = controlledCommits({ maxBatchOctets: 7 })
   const first = [commits.commit('aaa'), commits.commit('bbb')]
   await nextTurn()
   finishWrite()
@@ -99,11 +99,11 @@ test('written octets do not count for the next batch', async () => {
 })
 
 test('during other writes, items that do not fill a group go with the next batch', async () => {
-  const {
-    commits,
-    batches,
-    letGo: finishWrite,
-  } = held({ maxConcurrentWrites: 9, maxWaitMs: 0, groupSize: 3 })
+  const { commits, batches, finishWrite } = controlledCommits({
+    maxConcurrentWrites: 9,
+    maxWaitMs: 0,
+    groupSize: 3,
+  })
   const all = [commits.commit('a')]
   await nextTurn()
   for (const item of ['b', 'c', 'd', 'e', 'f']) all.push(commits.commit(item))
@@ -113,19 +113,19 @@ test('during other writes, items that do not fill a group go with the next batch
   await Promise.all(all)
 })
 
-test('without other writes, groups are not waited for', async () => {
-  const { commits, batches } = held({ groupSize: 3 })
+test('without other writes, a batch does not wait for a full group', async () => {
+  const { commits, batches } = controlledCommits({ groupSize: 3 })
   for (const item of ['a', 'b', 'c', 'd']) void commits.commit(item)
   await nextTurn()
   assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
 })
 
 test('the end of a write does not shorten the wait of later items', async () => {
-  const {
-    commits,
-    batches,
-    letGo: finishWrite,
-  } = held({ maxConcurrentWrites: 2, maxWaitMs: 60_000, maxBatchItems: 2 })
+  const { commits, batches, finishWrite } = controlledCommits({
+    maxConcurrentWrites: 2,
+    maxWaitMs: 60_000,
+    maxBatchItems: 2,
+  })
   void commits.commit('a')
   await nextTurn()
   for (const item of ['b', 'c']) void commits.commit(item)
@@ -189,9 +189,9 @@ const writes = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), { 
 test('each item is written once, in order, within the limits, and gets its outcome', async () => {
   await fc.assert(
     fc.asyncProperty(bounds, arrivals, writes, async (bounds, arrivals, writes) => {
-      const written: number[] = []
-      const failed = new Set<number>()
-      let [batches, atOnce] = [0, 0]
+      const writtenSerials: number[] = []
+      const failedSerials = new Set<number>()
+      let [batches, activeWrites] = [0, 0]
       const commits = new GroupCommit<{ serial: number; octets: number }>({
         maxBatchOctets: bounds.octets,
         maxBatchItems: bounds.items,
@@ -203,13 +203,13 @@ test('each item is written once, in order, within the limits, and gets its outco
           const octets = batch.reduce((sum, item) => sum + item.octets, 0)
           assert.ok(batch.length > 0 && batch.length <= bounds.items)
           assert.ok(batch.length === 1 || octets <= bounds.octets)
-          assert.ok(++atOnce <= bounds.writes)
-          written.push(...batch.map(({ serial }) => serial))
+          assert.ok(++activeWrites <= bounds.writes)
+          writtenSerials.push(...batch.map(({ serial }) => serial))
           const { turns = 0, fails = false } = writes[batches++ % writes.length] ?? {}
           for (let count = 0; count < turns; count++) await nextTurn()
-          atOnce--
+          activeWrites--
           if (!fails) return batch.map(() => null)
-          for (const { serial } of batch) failed.add(serial)
+          for (const { serial } of batch) failedSerials.add(serial)
           throw new Error('away')
         },
       })
@@ -225,9 +225,9 @@ test('each item is written once, in order, within the limits, and gets its outco
       }
       assert.deepEqual(
         await Promise.all(outcomes),
-        arrivals.map((_, serial) => !failed.has(serial)),
+        arrivals.map((_, serial) => !failedSerials.has(serial)),
       )
-      assert.deepEqual(written, [...arrivals.keys()])
+      assert.deepEqual(writtenSerials, [...arrivals.keys()])
     }),
     { numRuns: 100 },
   )

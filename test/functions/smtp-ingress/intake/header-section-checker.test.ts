@@ -10,8 +10,8 @@ import {
 function refusalReason(pieces: readonly Buffer[], maximum: number): string | null {
   const section = new HeaderSectionChecker(maximum)
   for (const piece of pieces) {
-    const refused = section.read(piece)
-    if (refused !== null) return refused.reason
+    const refusal = section.read(piece)
+    if (refusal !== null) return refusal.reason
   }
   return null
 }
@@ -19,8 +19,8 @@ function refusalReason(pieces: readonly Buffer[], maximum: number): string | nul
 const hops = (count: number, name = 'Received') => `${name}: from a by b\r\n`.repeat(count)
 const subject = (octets: number) => `Subject: ${'x'.repeat(octets - 11)}\r\n`
 
-const rows: [what: string, message: string, maximum: number, reason: string | null][] = [
-  ['nothing', '', 100, null],
+const rows: [name: string, message: string, maximum: number, reason: string | null][] = [
+  ['an empty message', '', 100, null],
   ['an empty line', '\r\n', 100, null],
   ['a message without header section', '\r\nReceived: x\r\n'.repeat(40), 100, null],
   ['thirty hops', `${hops(30)}\r\nText\r\n`, 10_000, null],
@@ -46,13 +46,13 @@ const rows: [what: string, message: string, maximum: number, reason: string | nu
   ],
   ['hops without an empty line', hops(31), 10_000, 'HopCountExceeded'],
   ['a header section of maximum size', `${subject(100)}\r\n${'text\r\n'.repeat(100)}`, 100, null],
-  ['one octet more', `${subject(101)}\r\nText\r\n`, 100, 'HeaderTooLarge'],
-  ['the maximum without an empty line', subject(100), 100, null],
-  ['one octet more without an empty line', subject(101), 100, 'HeaderTooLarge'],
+  ['a header section of one octet more', `${subject(101)}\r\nText\r\n`, 100, 'HeaderTooLarge'],
+  ['a header section of maximum size without an empty line', subject(100), 100, null],
+  ['a header section of one octet more without an empty line', subject(101), 100, 'HeaderTooLarge'],
 ]
 
-for (const [what, message, maximum, reason] of rows)
-  test(`${what}: ${reason ?? 'accepted'}, whole and octet by octet`, () => {
+for (const [name, message, maximum, reason] of rows)
+  test(`${name}: ${reason ?? 'accepted'}, whole and octet by octet`, () => {
     const octets = Buffer.from(message)
     assert.equal(refusalReason([octets], maximum), reason)
     assert.equal(
@@ -64,10 +64,11 @@ for (const [what, message, maximum, reason] of rows)
     )
   })
 
-/** Applies RFC 5322 §2.1 to the whole message at once. */
+/** Applies RFC 5322 §2.1 to the whole message in one piece. */
 function expectedReasons(message: string, maximum: number): Set<string> {
-  const [head = ''] = `\r\n${message}`.split('\r\n\r\n', 1)
-  const section = head.length === message.length + 2 ? head.slice(2) : `${head}\r\n`.slice(2)
+  const [headerPart = ''] = `\r\n${message}`.split('\r\n\r\n', 1)
+  const section =
+    headerPart.length === message.length + 2 ? headerPart.slice(2) : `${headerPart}\r\n`.slice(2)
   const reasons = new Set<string>()
   if (section.length > maximum) reasons.add('HeaderTooLarge')
   if (section.split('\r\n').filter((line) => /^received:/i.test(line)).length > maxHops)

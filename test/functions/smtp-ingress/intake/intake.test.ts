@@ -64,9 +64,9 @@ function mail(octets: number): Buffer {
 /** Writes as a session does: waits for the promise, and reuses the octets. */
 async function write(incoming: IncomingMessage, octets: Buffer, piece = 64 * kibibyte): Promise<void> {
   for (let from = 0; from < octets.length; from += piece) {
-    const own = Buffer.from(octets.subarray(from, from + piece))
-    const pending = incoming.write(own)
-    own.fill('?')
+    const copy = Buffer.from(octets.subarray(from, from + piece))
+    const pending = incoming.write(copy)
+    copy.fill('?')
     await pending
   }
 }
@@ -104,11 +104,11 @@ test('a message of any size in any pieces is stored unchanged, and the spool is 
   const { bucket, queue, spool, begin } = await intakeWith()
   await fc.assert(
     fc.asyncProperty(sizes, fc.integer({ min: 1000, max: 64 * kibibyte }), async (octets, piece) => {
-      const sent = mail(octets)
+      const original = mail(octets)
       const incoming = begin()
-      await write(incoming, sent, piece)
+      await write(incoming, original, piece)
       assert.equal(await outcomeOf(incoming), header.length + octets)
-      assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+      assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, original])))
       bucket.objects.clear()
     }),
     { numRuns: 25 },
@@ -118,12 +118,12 @@ test('a message of any size in any pieces is stored unchanged, and the spool is 
 
 test('concurrent messages in pieces are each stored as sent', async () => {
   const { bucket, queue, begin } = await intakeWith()
-  const sent = fc.array(fc.tuple(sizes, fc.integer({ min: 1000, max: 16_384 })), {
+  const original = fc.array(fc.tuple(sizes, fc.integer({ min: 1000, max: 16_384 })), {
     minLength: 2,
     maxLength: 6,
   })
   await fc.assert(
-    fc.asyncProperty(sent, fc.boolean(), async (messages, isSlow) => {
+    fc.asyncProperty(original, fc.boolean(), async (messages, isSlow) => {
       bucket.before = () => new Promise((resolve) => (isSlow ? setImmediate(resolve) : resolve()))
       queue.jobs.length = 0
       const sums = await Promise.all(
@@ -156,10 +156,10 @@ test('concurrent messages in pieces are each stored as sent', async () => {
 
 test('a buffer is reused after a successful store, not after a failed one', async () => {
   const buffers = new BufferPool(mebibyte)
-  const seen: ArrayBufferLike[] = []
-  const take = async (outcome: Outcome) => {
+  const usedBuffers: ArrayBufferLike[] = []
+  const storeOne = async (outcome: Outcome) => {
     const store = async (content: Buffer | SpooledContent) => {
-      seen.push((content as Buffer).buffer)
+      usedBuffers.push((content as Buffer).buffer)
       return outcome
     }
     const spool = await Spool.open(directory, spoolOctets)
@@ -171,36 +171,36 @@ test('a buffer is reused after a successful store, not after a failed one', asyn
     incoming.write(mail(500))
     await incoming.end(null)
   }
-  await take(messageHasBareNewlines)
-  await take({ size: 1 })
-  await take({ size: 1 })
-  assert.notEqual(seen[0], seen[1])
-  assert.equal(seen[1], seen[2])
+  await storeOne(messageHasBareNewlines)
+  await storeOne({ size: 1 })
+  await storeOne({ size: 1 })
+  assert.notEqual(usedBuffers[0], usedBuffers[1])
+  assert.equal(usedBuffers[1], usedBuffers[2])
 })
 
 test('a message in a hundred thousand pieces takes no more memory than its octets', async () => {
   const { bucket, queue, begin } = await intakeWith()
-  const sent = mail(100_000)
+  const original = mail(100_000)
   const incoming = begin()
-  for (const octet of sent) assert.equal(incoming.write(Buffer.of(octet)), undefined)
-  assert.equal(await outcomeOf(incoming), header.length + sent.length)
-  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+  for (const octet of original) assert.equal(incoming.write(Buffer.of(octet)), undefined)
+  assert.equal(await outcomeOf(incoming), header.length + original.length)
+  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, original])))
 })
 
-test('writes continue without waiting for the disk, and so does the end', async () => {
+test('writes and the end of a message do not wait for the disk', async () => {
   const { bucket, queue, begin } = await intakeWith()
-  const sent = mail(400 * kibibyte)
+  const original = mail(400 * kibibyte)
   const incoming = begin()
-  for (let from = 0; from < sent.length; from += 10_000)
-    void incoming.write(sent.subarray(from, from + 10_000))
-  assert.equal(await outcomeOf(incoming), header.length + sent.length)
-  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+  for (let from = 0; from < original.length; from += 10_000)
+    void incoming.write(original.subarray(from, from + 10_000))
+  assert.equal(await outcomeOf(incoming), header.length + original.length)
+  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, original])))
 })
 
 const hops = (count: number) => 'Received: from x by y\r\n'.repeat(count)
 
-const refused: [what: string, sent: Buffer, reason: string][] = [
-  ['more octets than it may have', mail(maxMessageOctets + 1), 'MessageTooLarge'],
+const refusedMessages: [description: string, original: Buffer, reason: string][] = [
+  ['more octets than the maximum', mail(maxMessageOctets + 1), 'MessageTooLarge'],
   ['a header section that is too long', Buffer.alloc(64 * kibibyte + 1, 'X: y\r\n'), 'HeaderTooLarge'],
   ['too many hops', Buffer.from(`${hops(31)}\r\nText\r\n`), 'HopCountExceeded'],
   [
@@ -210,11 +210,11 @@ const refused: [what: string, sent: Buffer, reason: string][] = [
   ],
 ]
 
-for (const [what, sent, reason] of refused)
-  test(`a message with ${what} is refused after its end: ${reason}`, async () => {
+for (const [description, original, reason] of refusedMessages)
+  test(`a message with ${description} is refused after its end: ${reason}`, async () => {
     const { queue, bucket, spool, begin } = await intakeWith()
     const incoming = begin()
-    await write(incoming, sent)
+    await write(incoming, original)
     await untilSpoolFree(spool)
     await write(incoming, mail(1000))
     assert.equal(earlyRefusalOf(incoming), null)
@@ -239,7 +239,7 @@ for (const octets of [1000, 2 * heldOctets])
     await untilSpoolFree(spool)
   })
 
-test('a client is cut off eight MiB beyond the maximum', async () => {
+test('a message is refused early eight MiB beyond the maximum', async () => {
   const { begin } = await intakeWith()
   const incoming = begin()
   await write(incoming, mail(maxMessageOctets + 8 * mebibyte))
@@ -301,7 +301,7 @@ class ControlledSpool implements MessageSpool {
   }
 }
 
-test('the client gets backpressure while the disk is behind', async () => {
+test('the client gets backpressure while the disk is slower', async () => {
   const controlledSpool = new ControlledSpool(await Spool.open(directory, spoolOctets))
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   controlledSpool.before = () => opened
@@ -310,12 +310,12 @@ test('the client gets backpressure while the disk is behind', async () => {
   assert.equal(incoming.write(mail(heldOctets - header.length)), undefined)
   const pending = incoming.write(mail(10))
   assert.ok(pending instanceof Promise)
-  let isHeldBack = true
+  let isPending = true
   void pending.then(() => {
-    isHeldBack = false
+    isPending = false
   })
   await new Promise((resolve) => setImmediate(resolve))
-  assert.equal(isHeldBack, true)
+  assert.equal(isPending, true)
   open()
   await pending
   assert.equal(await outcomeOf(incoming), heldOctets + 10)
@@ -345,7 +345,7 @@ for (const operation of ['append', 'read'] as const)
     await untilSpoolFree(spool)
   })
 
-test('large messages that cannot be stored are refused, their uploads aborted, and soon count as an outage', async () => {
+test('large messages that cannot be stored are refused, their uploads are aborted, and three of them are an outage', async () => {
   const { intake, bucket, queue, spool, begin } = await intakeWith()
   bucket.before = async (operation) => {
     if (operation === 'UploadPart') throw new Error('away')
@@ -392,7 +392,7 @@ test('concurrent uploads never exceed the slots, and an abandoned message leaves
   )
   const outcomes = messages.slice(0, 2).map(outcomeOf)
   await reached
-  // Later, since the disk might have finished any of them first.
+  // The others follow later, because the disk might have finished any message first.
   outcomes.push(...messages.slice(2).map(outcomeOf))
   const small = begin()
   await write(small, mail(1000))
@@ -434,27 +434,27 @@ test('a message that waits four minutes for a slot is refused with TooManyLargeM
   const outcome = outcomeOf(first)
   await reached
   context.mock.timers.enable({ apis: ['setTimeout'] })
-  let late: string | number | null = 0
+  let lateOutcome: string | number | null = 0
   void outcomeOf(second).then((outcome) => {
-    late = outcome
+    lateOutcome = outcome
   })
   // The end of the message is first written to the file, which takes real time.
-  while (late === 0) {
+  while (lateOutcome === 0) {
     context.mock.timers.tick(4 * 60_000)
     await new Promise((resolve) => setImmediate(resolve))
   }
-  assert.equal(late, 'TooManyLargeMessages')
+  assert.equal(lateOutcome, 'TooManyLargeMessages')
   open()
   assert.equal(await outcome, header.length + mebibyte)
 })
 
 test('a large message of random octets is stored unchanged', async () => {
   const { bucket, queue, begin } = await intakeWith()
-  const sent = Buffer.concat([Buffer.from('X: y\r\n\r\n'), randomBytes(6 * mebibyte)])
+  const original = Buffer.concat([Buffer.from('X: y\r\n\r\n'), randomBytes(6 * mebibyte)])
   const incoming = begin()
-  await write(incoming, sent, 16_384)
-  assert.equal(await outcomeOf(incoming), header.length + sent.length)
-  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+  await write(incoming, original, 16_384)
+  assert.equal(await outcomeOf(incoming), header.length + original.length)
+  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, original])))
 })
 
 test('during an outage queued messages are refused without an attempt', async () => {
@@ -487,7 +487,7 @@ test('clients that disconnect during uploads are no outage', async () => {
     bucket.before = async (operation) => {
       if (operation !== 'UploadPart') return
       incoming.abandon()
-      // As the SDK ends an aborted request.
+      // The error with which the SDK ends an aborted request.
       throw Object.assign(new Error('Request aborted'), { name: 'AbortError' })
     }
     await write(incoming, mail(6 * mebibyte))
@@ -534,8 +534,8 @@ test('three consecutive unstored messages are an outage, in one batch or several
     bucket.before = async () => {}
     await send(1)
   }
-  let asked = 0
-  queue.refuse = () => asked++ !== 3
+  let jobCount = 0
+  queue.refuse = () => jobCount++ !== 3
   assert.equal((await send(4)).filter((outcome) => outcome === 'StorageUnavailable').length, 3)
   assert.equal(intake.isFailing, false)
   bucket.before = isAway

@@ -7,17 +7,17 @@ import {
 
 const kibibyte = 1024
 
-const rows: [mebibytes: number, sessions: number, held: number, uploads: number][] = [
+const rows: [mebibytes: number, sessions: number, heldKibibytes: number, uploads: number][] = [
   [512, 1000, 64, 2],
   [1024, 1000, 256, 8],
   [1024, 128, 256, 8],
   [2048, 1000, 256, 8],
 ]
 
-for (const [mebibytes, sessions, held, uploads] of rows)
-  test(`${mebibytes} MiB with ${sessions} sessions give ${held} KiB for a message and ${uploads} uploads`, () =>
+for (const [mebibytes, sessions, heldKibibytes, uploads] of rows)
+  test(`${mebibytes} MiB with ${sessions} sessions give ${heldKibibytes} KiB for a message and ${uploads} uploads`, () =>
     assert.deepEqual(messageMemory(mebibytes, sessions), {
-      heldOctets: held * kibibyte,
+      heldOctets: heldKibibytes * kibibyte,
       uploads,
     } satisfies MessageMemory))
 
@@ -27,5 +27,5 @@ test('too little memory for the sessions is an error', () =>
     /^Error: 512 MiB of memory are not enough for 5000 sessions$/,
   ))
 
-test('without a setting the memory of the system counts', () =>
+test('without a setting the memory of the system is used', () =>
   assert.ok(messageMemory(undefined, 10).heldOctets >= 64 * kibibyte))

@@ -25,11 +25,11 @@ test('a file has no name, and only its owner can read the directory', async () =
 
 test('appended octets can be read from any position during further appends', async () => {
   const file = (await Spool.open(directory(), 100)).createFile()
-  const appended = [file.append(Buffer.from('one, ')), file.append(Buffer.from('two, '))]
+  const appends = [file.append(Buffer.from('one, ')), file.append(Buffer.from('two, '))]
   const octets = Buffer.alloc(6)
   await file.read(octets, 3)
   assert.equal(octets.toString(), ', two,')
-  await Promise.all([...appended, file.append(Buffer.from('three'))])
+  await Promise.all([...appends, file.append(Buffer.from('three'))])
   assert.equal(file.length, 15)
   await assert.rejects(file.read(Buffer.alloc(6), 10), isFault)
   await file.discard()
@@ -52,16 +52,16 @@ test('a discarded file rejects reads and appends', async () => {
   const spool = await Spool.open(directory(), 100)
   const file = spool.createFile()
   const first = file.append(Buffer.alloc(60))
-  const discarded = file.discard()
+  const discarding = file.discard()
   await assert.rejects(file.append(Buffer.alloc(10)), isFault)
   await assert.rejects(file.read(Buffer.alloc(10), 0), isFault)
-  await Promise.all([first, discarded])
+  await Promise.all([first, discarding])
   assert.equal(spool.freeOctets, 100)
 })
 
 test('a discarded file is closed, so that the disk frees its octets', async () => {
   const path = directory()
-  const opened = () =>
+  const openFileCount = () =>
     readdirSync('/proc/self/fd').filter((descriptor) => {
       try {
         return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(`${path}/`)
@@ -71,9 +71,9 @@ test('a discarded file is closed, so that the disk frees its octets', async () =
     }).length
   const file = (await Spool.open(path, 100)).createFile()
   await file.append(Buffer.from('mail'))
-  assert.equal(opened(), 1)
+  assert.equal(openFileCount(), 1)
   await file.discard()
-  assert.equal(opened(), 0)
+  assert.equal(openFileCount(), 0)
 })
 
 test('a file that cannot be opened rejects its append and occupies nothing', async () => {
@@ -105,7 +105,7 @@ test('errors of a full disk set isFull', async () => {
   assert.ok(isFault(new SpoolError(Object.assign(new Error('fault'), { code: 'EIO' }))))
 })
 
-test('open removes files that a crashed process left, and no others', async () => {
+test('open removes files that a crashed process left, and no other files', async () => {
   const path = directory()
   await mkdir(path)
   for (const name of ['left.spool', 'other']) await writeFile(join(path, name), 'x')
@@ -129,8 +129,8 @@ test('the spool has the size that the environment sets', async () => {
 })
 
 test('a spool smaller than the largest message is an error at the start', async () => {
-  const opened = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 68_000_000 })
-  await assert.rejects(opened, {
+  const opening = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 68_000_000 })
+  await assert.rejects(opening, {
     message: 'SPOOL_MIB: 64 MiB are too few for a message of 68000000 octets',
   })
 })

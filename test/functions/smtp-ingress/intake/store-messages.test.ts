@@ -5,7 +5,7 @@ import { SegmentWriter, sdkObjectStore } from '../../../../shared/content/segmen
 import { message, recipient } from '../../../support/fixtures.ts'
 import { MemoryBucket, MemoryQueue } from '../../../support/memory-storage.ts'
 
-const accepted = (mailFrom: string, recipients = 1) => {
+const acceptedMessage = (mailFrom: string, recipients = 1) => {
   const { content: _content, size: _size, ...unstored } = message({ mailFrom })
   return {
     message: unstored,
@@ -22,12 +22,12 @@ function stores() {
   return { bucket, queue, segments: new SegmentWriter(sdkObjectStore(bucket.client, 'content'), 'content') }
 }
 
-test('a job that the queue refuses once is sent again, and only that job', async () => {
+test('only the job that the queue refuses is sent again', async () => {
   const { queue, segments } = stores()
   queue.refuse = ({ message: { envelope } }, call) => call === 1 && envelope.mailFrom === 'b'
   const failures = await storeMessages(
     { segments, queue },
-    ['a', 'b', 'c'].map((name) => accepted(name)),
+    ['a', 'b', 'c'].map((name) => acceptedMessage(name)),
   )
   assert.deepEqual(failures, [null, null, null])
   assert.deepEqual(
@@ -39,7 +39,7 @@ test('a job that the queue refuses once is sent again, and only that job', async
 test('jobs are not sent again when the queue refuses all', async () => {
   const { queue, segments } = stores()
   queue.refuse = () => true
-  const failures = await storeMessages({ segments, queue }, [accepted('a'), accepted('b')])
+  const failures = await storeMessages({ segments, queue }, [acceptedMessage('a'), acceptedMessage('b')])
   assert.deepEqual(
     failures.map((failure) => failure?.message),
     ['not taken', 'not taken'],
@@ -51,9 +51,9 @@ test('a message with a missing job fails, and its neighbours do not', async () =
   const { queue, segments } = stores()
   queue.refuse = ({ recipients }) => recipients[0]?.address === 'r100@ours.example'
   const failures = await storeMessages({ segments, queue }, [
-    accepted('a'),
-    accepted('b', 150),
-    accepted('c', 90),
+    acceptedMessage('a'),
+    acceptedMessage('b', 150),
+    acceptedMessage('c', 90),
   ])
   assert.deepEqual(
     failures.map((failure) => failure === null),
@@ -64,7 +64,10 @@ test('a message with a missing job fails, and its neighbours do not', async () =
 test('content that is already stored is not written again', async () => {
   const { bucket, queue, segments } = stores()
   const content = { bucket: 'content', key: 'messages/1', offset: 0, length: 5, sha256: 'a'.repeat(64) }
-  const failures = await storeMessages({ segments, queue }, [{ ...accepted('a'), content }, accepted('b')])
+  const failures = await storeMessages({ segments, queue }, [
+    { ...acceptedMessage('a'), content },
+    acceptedMessage('b'),
+  ])
   assert.deepEqual(failures, [null, null])
   assert.equal(bucket.operations.length, 1)
   assert.deepEqual(queue.jobs[0]?.message.content, content)

@@ -6,36 +6,36 @@ const uploadQueue = (slots: number) => new UploadQueue({ slots, bufferOctets: 8,
 const neverAborted = new AbortController().signal
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Work that ends when the test says so; records the order of starts. */
-function controlledWork(spoolLine: UploadQueue) {
-  const begun: string[] = []
+/** Work whose end the test controls; records the order of starts. */
+function controlledWork(queue: UploadQueue) {
+  const startedNames: string[] = []
   const buffers = new Map<string, Buffer>()
   const ends = new Map<string, { resolve(): void; reject(error: Error): void }>()
   const start = (name: string, signal = neverAborted) =>
-    spoolLine.runInSlot(async (buffer) => {
-      begun.push(name)
+    queue.runInSlot(async (buffer) => {
+      startedNames.push(name)
       buffers.set(name, buffer)
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       ends.set(name, { resolve, reject })
       await promise
       return name
     }, signal)
-  return { begun, buffers, start, end: (name: string) => ends.get(name) }
+  return { startedNames, buffers, start, end: (name: string) => ends.get(name) }
 }
 
 test('concurrent work never exceeds the slots, and starts in order', async () => {
-  const { begun, start, end } = controlledWork(uploadQueue(2))
-  const all = ['a', 'b', 'c', 'd'].map((name) => start(name))
+  const { startedNames, start, end } = controlledWork(uploadQueue(2))
+  const results = ['a', 'b', 'c', 'd'].map((name) => start(name))
   await nextTurn()
-  assert.deepEqual(begun, ['a', 'b'])
+  assert.deepEqual(startedNames, ['a', 'b'])
   end('b')?.resolve()
   await nextTurn()
-  assert.deepEqual(begun, ['a', 'b', 'c'])
+  assert.deepEqual(startedNames, ['a', 'b', 'c'])
   end('a')?.resolve()
   await nextTurn()
   end('c')?.resolve()
   end('d')?.resolve()
-  assert.deepEqual(await Promise.all(all), ['a', 'b', 'c', 'd'])
+  assert.deepEqual(await Promise.all(results), ['a', 'b', 'c', 'd'])
 })
 
 test('a slot is free after failed work, but its buffer is not reused', async () => {
@@ -56,9 +56,9 @@ test('a slot is free after failed work, but its buffer is not reused', async () 
   assert.equal(buffers.get('b'), buffers.get('c'))
 })
 
-test('work that waits too long times out, and the next one gets the slot', async (context) => {
+test('work that waits too long times out, and the next work gets the slot', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
-  const { begun, start, end } = controlledWork(uploadQueue(1))
+  const { startedNames, start, end } = controlledWork(uploadQueue(1))
   const first = start('a')
   await nextTurn()
   const second = start('b')
@@ -72,13 +72,13 @@ test('work that waits too long times out, and the next one gets the slot', async
   await assert.rejects(second, UploadQueueTimeout)
   await first
   await nextTurn()
-  assert.deepEqual(begun, ['a', 'c'])
+  assert.deepEqual(startedNames, ['a', 'c'])
   end('c')?.resolve()
   await third
 })
 
-test('aborted work leaves the queue at once', async () => {
-  const { begun, start, end } = controlledWork(uploadQueue(1))
+test('aborted work leaves the queue immediately', async () => {
+  const { startedNames, start, end } = controlledWork(uploadQueue(1))
   const first = start('a')
   const abortController = new AbortController()
   const second = start('b', abortController.signal)
@@ -88,9 +88,9 @@ test('aborted work leaves the queue at once', async () => {
   await assert.rejects(start('c', abortController.signal), { name: 'AbortError' })
   end('a')?.resolve()
   await first
-  const last = start('d')
+  const lastWork = start('d')
   await nextTurn()
   end('d')?.resolve()
-  assert.equal(await last, 'd')
-  assert.deepEqual(begun, ['a', 'd'])
+  assert.equal(await lastWork, 'd')
+  assert.deepEqual(startedNames, ['a', 'd'])
 })

@@ -8,12 +8,12 @@ describe('a bounded map', () => {
 
   it('keeps the most recently used half of its keys, and never more than the maximum', () => {
     fc.assert(
-      fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (asked, maxKeys) => {
+      fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (requestedKeys, maxKeys) => {
         const memory = new BoundedMap<{ key: string }>({ maxKeys })
-        const made: string[] = []
-        for (const key of asked) {
+        const createdKeys: string[] = []
+        for (const key of requestedKeys) {
           const value = memory.getOrCreate(key, () => {
-            made.push(key)
+            createdKeys.push(key)
             return { key }
           })
           assert.equal(value.key, key)
@@ -21,10 +21,10 @@ describe('a bounded map', () => {
           assert.ok(keys.length <= maxKeys)
           assert.equal(new Set(keys).size, memory.size)
         }
-        const lately = [...new Set(asked.toReversed())].slice(0, Math.floor(maxKeys / 2))
-        const before = made.length
-        for (const key of lately.toReversed()) assert.equal(memory.get(key)?.key, key)
-        assert.equal(made.length, before)
+        const recentKeys = [...new Set(requestedKeys.toReversed())].slice(0, Math.floor(maxKeys / 2))
+        const createdCount = createdKeys.length
+        for (const key of recentKeys.toReversed()) assert.equal(memory.get(key)?.key, key)
+        assert.equal(createdKeys.length, createdCount)
       }),
     )
   })
@@ -47,25 +47,25 @@ describe('a bounded map', () => {
     memory.set('early', {})
     now = 59
     memory.set('late', {})
-    const known = () => [...memory.entries()].map(([key]) => key)
+    const storedKeys = () => [...memory.entries()].map(([key]) => key)
     now = 60
     assert.ok(memory.get('late'))
-    assert.deepEqual(known(), ['late', 'early'])
+    assert.deepEqual(storedKeys(), ['late', 'early'])
     now = 119
     assert.equal(memory.get('none'), undefined)
-    assert.deepEqual(known(), ['late', 'early'])
+    assert.deepEqual(storedKeys(), ['late', 'early'])
     now = 120
     assert.equal(memory.get('early'), undefined)
-    assert.deepEqual(known(), ['late'])
+    assert.deepEqual(storedKeys(), ['late'])
   })
 
   it('creates the value of an unknown key once', () => {
-    const memory = new BoundedMap<{ made: number }>({ maxKeys: 10 })
-    let made = 0
-    const make = () => ({ made: ++made })
+    const memory = new BoundedMap<{ serial: number }>({ maxKeys: 10 })
+    let count = 0
+    const create = () => ({ serial: ++count })
     assert.equal(memory.get('a'), undefined)
-    assert.equal(memory.getOrCreate('a', make), memory.getOrCreate('a', make))
-    assert.equal(made, 1)
+    assert.equal(memory.getOrCreate('a', create), memory.getOrCreate('a', create))
+    assert.equal(count, 1)
   })
 
   it('keeps no more than the maximum of a million keys', () => {

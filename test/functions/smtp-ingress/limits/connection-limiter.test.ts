@@ -20,23 +20,23 @@ const addresses: [ip: string, network: string][] = [
 ]
 
 for (const [ip, network] of addresses)
-  test(`"${ip}" counts as "${network}"`, () => assert.equal(clientNetwork(ip), network))
+  test(`the client of "${ip}" is "${network}"`, () => assert.equal(clientNetwork(ip), network))
 
 /** A connection limiter with a clock that the test sets. */
-function counts(limits: Partial<ConnectionLimits> = {}, cached?: number) {
+function limiterWith(limits: Partial<ConnectionLimits> = {}, idleAddressLimit?: number) {
   const clock = { now: 0 }
-  const all: ConnectionLimits = {
+  const allLimits: ConnectionLimits = {
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,
     maxNewSessionsPerMinute: 0,
     ...limits,
   }
-  return { clock, counts: new ConnectionLimiter(all, () => clock.now, cached) }
+  return { clock, limiter: new ConnectionLimiter(allLimits, () => clock.now, idleAddressLimit) }
 }
 
-const admitReply = (decision: ConnectionLimiter, ip: string) => {
-  const refused = decision.admit(ip)
-  return refused && `${refused.reply.code} ${refused.reply.enhanced} ${refused.reason}`
+const admitReply = (limiter: ConnectionLimiter, ip: string) => {
+  const refusal = limiter.admit(ip)
+  return refusal && `${refusal.reply.code} ${refusal.reply.enhanced} ${refusal.reason}`
 }
 
 const [addressRefusal, totalRefusal, rateRefusal] = [
@@ -47,119 +47,119 @@ const [addressRefusal, totalRefusal, rateRefusal] = [
 
 describe('concurrent sessions', () => {
   test('of an address have a maximum; other addresses have their own, and an ended session makes room', () => {
-    const { counts: decision } = counts({ maxSessionsPerAddress: 2 })
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    assert.equal(admitReply(decision, '::ffff:192.0.2.1'), null)
-    assert.equal(admitReply(decision, '192.0.2.1'), addressRefusal)
-    assert.equal(admitReply(decision, '192.0.2.2'), null)
-    decision.release('192.0.2.1')
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    assert.equal(decision.sessions, 3)
+    const { limiter } = limiterWith({ maxSessionsPerAddress: 2 })
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '::ffff:192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), addressRefusal)
+    assert.equal(admitReply(limiter, '192.0.2.2'), null)
+    limiter.release('192.0.2.1')
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(limiter.sessions, 3)
   })
 
   test('of an IPv6 network are limited together', () => {
-    const { counts: decision } = counts({ maxSessionsPerAddress: 1 })
-    assert.equal(admitReply(decision, '2001:db8::1'), null)
-    assert.equal(admitReply(decision, '2001:db8::2:2'), addressRefusal)
-    assert.equal(admitReply(decision, '2001:db8:0:1::1'), null)
+    const { limiter } = limiterWith({ maxSessionsPerAddress: 1 })
+    assert.equal(admitReply(limiter, '2001:db8::1'), null)
+    assert.equal(admitReply(limiter, '2001:db8::2:2'), addressRefusal)
+    assert.equal(admitReply(limiter, '2001:db8:0:1::1'), null)
   })
 
-  test('of all addresses have a maximum; an address over its own gets that reason', () => {
-    const { counts: decision } = counts({ maxSessions: 2, maxSessionsPerAddress: 2 })
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    assert.equal(admitReply(decision, '192.0.2.1'), addressRefusal)
-    assert.equal(admitReply(decision, '192.0.2.2'), totalRefusal)
-    decision.release('192.0.2.1')
-    assert.equal(admitReply(decision, '192.0.2.2'), null)
+  test('of all addresses have a maximum; an address over its own maximum gets that reason', () => {
+    const { limiter } = limiterWith({ maxSessions: 2, maxSessionsPerAddress: 2 })
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), addressRefusal)
+    assert.equal(admitReply(limiter, '192.0.2.2'), totalRefusal)
+    limiter.release('192.0.2.1')
+    assert.equal(admitReply(limiter, '192.0.2.2'), null)
   })
 
   test('are not released when they were never admitted', () => {
-    const { counts: decision } = counts({ maxSessions: 1 })
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    decision.release('192.0.2.9')
-    assert.equal(admitReply(decision, '192.0.2.2'), totalRefusal)
-    decision.release('192.0.2.1')
-    decision.release('192.0.2.1')
-    assert.equal(admitReply(decision, '192.0.2.2'), null)
-    assert.equal(admitReply(decision, '192.0.2.3'), totalRefusal)
+    const { limiter } = limiterWith({ maxSessions: 1 })
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    limiter.release('192.0.2.9')
+    assert.equal(admitReply(limiter, '192.0.2.2'), totalRefusal)
+    limiter.release('192.0.2.1')
+    limiter.release('192.0.2.1')
+    assert.equal(admitReply(limiter, '192.0.2.2'), null)
+    assert.equal(admitReply(limiter, '192.0.2.3'), totalRefusal)
   })
 })
 
-describe('new sessions in a minute', () => {
+describe('new sessions per minute', () => {
   test('of an address are limited until its minute is over', () => {
-    const { counts: decision, clock } = counts({ maxNewSessionsPerMinute: 3 })
+    const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 3 })
     for (let session = 0; session < 3; session++) {
-      assert.equal(admitReply(decision, '192.0.2.1'), null)
-      decision.release('192.0.2.1')
+      assert.equal(admitReply(limiter, '192.0.2.1'), null)
+      limiter.release('192.0.2.1')
     }
     clock.now = 59_999
-    assert.equal(admitReply(decision, '192.0.2.1'), rateRefusal)
-    assert.equal(admitReply(decision, '192.0.2.2'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
+    assert.equal(admitReply(limiter, '192.0.2.2'), null)
     clock.now = 60_000
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
   })
 
   test('are counted again in the next minute, even if an earlier session stays open', () => {
-    const { counts: decision, clock } = counts({ maxNewSessionsPerMinute: 1 })
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    assert.equal(admitReply(decision, '192.0.2.1'), rateRefusal)
+    const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 1 })
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
     clock.now = 60_000
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    assert.equal(admitReply(decision, '192.0.2.1'), rateRefusal)
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
   })
 
   test('cause no entry for closed sessions when there is no limit', () => {
-    const { counts: decision } = counts()
+    const { limiter } = limiterWith()
     for (let session = 0; session < 5000; session++) {
-      assert.equal(decision.admit('192.0.2.1'), null)
-      decision.release('192.0.2.1')
+      assert.equal(limiter.admit('192.0.2.1'), null)
+      limiter.release('192.0.2.1')
     }
-    assert.equal(decision.addresses, 0)
+    assert.equal(limiter.addresses, 0)
   })
 
   test('are forgotten one to two minutes after the last session', () => {
-    const { counts: decision, clock } = counts({ maxNewSessionsPerMinute: 10 })
-    decision.admit('192.0.2.1')
-    decision.release('192.0.2.1')
-    const cached = [59_999, 60_000, 119_999, 120_000].map((now) => {
+    const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 10 })
+    limiter.admit('192.0.2.1')
+    limiter.release('192.0.2.1')
+    const addressCounts = [59_999, 60_000, 119_999, 120_000].map((now) => {
       clock.now = now
-      decision.release('192.0.2.9')
-      decision.admit('192.0.2.9')
-      return decision.addresses
+      limiter.release('192.0.2.9')
+      limiter.admit('192.0.2.9')
+      return limiter.addresses
     })
-    assert.deepEqual(cached, [2, 2, 2, 1])
+    assert.deepEqual(addressCounts, [2, 2, 2, 1])
   })
 })
 
 describe('a flood of addresses', () => {
-  const flood = (decision: ConnectionLimiter, size: number) => {
+  const flood = (limiter: ConnectionLimiter, size: number) => {
     for (let client = 0; client < size; client++) {
       const ip = `10.${client >> 16}.${(client >> 8) & 255}.${client & 255}`
-      assert.equal(decision.admit(ip), null)
-      decision.release(ip)
+      assert.equal(limiter.admit(ip), null)
+      limiter.release(ip)
     }
   }
 
-  test('is kept up to a maximum, and the oldest addresses are forgotten first', () => {
-    const { counts: decision } = counts({ maxNewSessionsPerMinute: 1 }, 100)
-    flood(decision, 1000)
-    assert.ok(decision.addresses <= 100)
-    assert.equal(admitReply(decision, '10.0.3.231'), rateRefusal)
-    assert.equal(admitReply(decision, '10.0.0.1'), null)
+  test('is stored up to a maximum, and the oldest addresses are forgotten first', () => {
+    const { limiter } = limiterWith({ maxNewSessionsPerMinute: 1 }, 100)
+    flood(limiter, 1000)
+    assert.ok(limiter.addresses <= 100)
+    assert.equal(admitReply(limiter, '10.0.3.231'), rateRefusal)
+    assert.equal(admitReply(limiter, '10.0.0.1'), null)
   })
 
   test('does not displace an address with a session', () => {
-    const { counts: decision } = counts({ maxNewSessionsPerMinute: 1 }, 100)
-    assert.equal(admitReply(decision, '192.0.2.1'), null)
-    flood(decision, 1000)
-    assert.equal(admitReply(decision, '192.0.2.1'), rateRefusal)
+    const { limiter } = limiterWith({ maxNewSessionsPerMinute: 1 }, 100)
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    flood(limiter, 1000)
+    assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
   })
 
   test('of a million takes bounded memory', () => {
-    const { counts: decision } = counts({ maxNewSessionsPerMinute: 1 })
-    flood(decision, 1_000_000)
-    assert.ok(decision.addresses <= 65_536)
+    const { limiter } = limiterWith({ maxNewSessionsPerMinute: 1 })
+    flood(limiter, 1_000_000)
+    assert.ok(limiter.addresses <= 65_536)
   })
 })
 
@@ -169,22 +169,25 @@ test('for any sequence, the counts equal the open sessions', () => {
   const step = fc.record({ ip: fc.constantFrom(...ips), leaves: fc.boolean(), waits: fc.nat(20_000) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const { counts: decision, clock } = counts(limits, 2)
+      const { limiter, clock } = limiterWith(limits, 2)
       const open: string[] = []
       for (const { ip, leaves, waits } of steps) {
         clock.now += waits
-        const index = open.findIndex((other) => clientNetwork(other) === clientNetwork(ip))
-        if (leaves && index >= 0) decision.release(open.splice(index, 1)[0] ?? '')
+        const index = open.findIndex((openIp) => clientNetwork(openIp) === clientNetwork(ip))
+        if (leaves && index >= 0) limiter.release(open.splice(index, 1)[0] ?? '')
         else if (!leaves) {
-          const ofThis = open.filter((other) => clientNetwork(other) === clientNetwork(ip)).length
-          const refused = decision.admit(ip)
-          if (refused === null) open.push(ip)
-          assert.equal(refused?.reason === 'TooManyConnections', ofThis >= limits.maxSessionsPerAddress)
-          if (refused?.reason === 'TooManySessions') assert.equal(open.length, limits.maxSessions)
+          const sessionsOfClient = open.filter((openIp) => clientNetwork(openIp) === clientNetwork(ip)).length
+          const refusal = limiter.admit(ip)
+          if (refusal === null) open.push(ip)
+          assert.equal(
+            refusal?.reason === 'TooManyConnections',
+            sessionsOfClient >= limits.maxSessionsPerAddress,
+          )
+          if (refusal?.reason === 'TooManySessions') assert.equal(open.length, limits.maxSessions)
           assert.ok(open.length <= limits.maxSessions)
         }
-        assert.equal(decision.sessions, open.length)
-        assert.ok(decision.addresses <= new Set(open.map(clientNetwork)).size + 2)
+        assert.equal(limiter.sessions, open.length)
+        assert.ok(limiter.addresses <= new Set(open.map(clientNetwork)).size + 2)
       }
     }),
   )

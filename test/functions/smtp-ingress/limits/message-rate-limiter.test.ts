@@ -10,16 +10,16 @@ const ip = '192.0.2.1'
 
 interface Report {
   key: string
-  taken: number
+  messages: number
 }
 
-function rateLimiterFor(context: TestContext, { addressLimit = 0, others = 0 } = {}) {
+function rateLimiterFor(context: TestContext, { addressLimit = 0, otherMessages = 0 } = {}) {
   const reports: Report[] = []
   const lines: string[] = []
   const connectorCounts: SharedCounts = {
-    async report(key, _minute, taken) {
-      reports.push({ key, taken })
-      return { messages: others, counters: others > 0 ? 1 : 0 }
+    async report(key, _minute, messages) {
+      reports.push({ key, messages })
+      return { messages: otherMessages, counters: otherMessages > 0 ? 1 : 0 }
     },
   }
   const rates = createMessageRateLimiter({
@@ -35,27 +35,27 @@ function rateLimiterFor(context: TestContext, { addressLimit = 0, others = 0 } =
 const limitedConnector = (messageRateLimit: number | null, fields: Parameters<typeof inbound>[0] = {}) =>
   inbound({ messageRateLimit, ...fields })
 
-/** @returns how many of a hundred messages are accepted */
-function taken(ask: () => unknown): number {
-  return Array.from({ length: 100 }, ask).filter((refused) => refused === null).length
+/** @returns the number of accepted messages of a hundred */
+function countAccepted(countMessage: () => unknown): number {
+  return Array.from({ length: 100 }, countMessage).filter((refusal) => refusal === null).length
 }
 
 describe('a connector with a limit', () => {
-  it('accepts that many messages a minute and defers the rest in session', (context) => {
+  it('accepts that many messages per minute and refuses the rest with 451', (context) => {
     const { rates } = rateLimiterFor(context)
     const connectors = [limitedConnector(3)]
     assert.equal(
-      taken(() => rates.countMessage(ip, connectors, 0)),
+      countAccepted(() => rates.countMessage(ip, connectors, 0)),
       3,
     )
-    const refused = rates.countMessage(ip, connectors, minute - 1)
-    assert.ok(refused)
+    const refusal = rates.countMessage(ip, connectors, minute - 1)
+    assert.ok(refusal)
     assert.equal(
-      formatReply(refused.reply),
+      formatReply(refusal.reply),
       '451 4.7.0 Too many messages per minute for this connector, try again later',
     )
-    assert.equal(refused.reason, 'MessageRate')
-    assert.equal(refused.connector, 'id-contoso')
+    assert.equal(refusal.reason, 'MessageRate')
+    assert.equal(refusal.connector, 'id-contoso')
     assert.equal(rates.countMessage(ip, connectors, minute), null)
   })
 
@@ -63,61 +63,61 @@ describe('a connector with a limit', () => {
     const { rates } = rateLimiterFor(context)
     let host = 1
     assert.equal(
-      taken(() => rates.countMessage(`192.0.2.${host++}`, [limitedConnector(5)], 0)),
+      countAccepted(() => rates.countMessage(`192.0.2.${host++}`, [limitedConnector(5)], 0)),
       5,
     )
   })
 
-  it('accepts what other tasks left of its limit', async (context) => {
-    const { rates } = rateLimiterFor(context, { others: 7 })
+  it('accepts the part of its limit that other tasks have not used', async (context) => {
+    const { rates } = rateLimiterFor(context, { otherMessages: 7 })
     const connectors = [limitedConnector(10)]
     assert.equal(rates.countMessage(ip, connectors, 0), null)
     await null
     assert.equal(
-      taken(() => rates.countMessage(ip, connectors, 0)),
+      countAccepted(() => rates.countMessage(ip, connectors, 0)),
       2,
     )
   })
 
-  it('is counted separately from others', (context) => {
+  it('is counted separately from other connectors', (context) => {
     const { rates } = rateLimiterFor(context)
     assert.equal(
-      taken(() => rates.countMessage(ip, [limitedConnector(3)], 0)),
+      countAccepted(() => rates.countMessage(ip, [limitedConnector(3)], 0)),
       3,
     )
     assert.equal(
-      taken(() => rates.countMessage(ip, [limitedConnector(4, { name: 'Fabrikam' })], 0)),
+      countAccepted(() => rates.countMessage(ip, [limitedConnector(4, { name: 'Fabrikam' })], 0)),
       4,
     )
   })
 
-  it('does not count a message that another connector defers', (context) => {
+  it('does not count a message that another connector refuses', (context) => {
     const { rates } = rateLimiterFor(context)
     const [wide, narrow] = [limitedConnector(10), limitedConnector(2, { name: 'Ours' })]
     assert.equal(
-      taken(() => rates.countMessage(ip, [wide, narrow], 0)),
+      countAccepted(() => rates.countMessage(ip, [wide, narrow], 0)),
       2,
     )
     assert.equal(rates.countMessage(ip, [wide, narrow], 0)?.connector, 'id-ours')
     assert.equal(
-      taken(() => rates.countMessage(ip, [wide], 0)),
+      countAccepted(() => rates.countMessage(ip, [wide], 0)),
       8,
     )
   })
 
-  const without: { name: string; connector: ReturnType<typeof inbound> }[] = [
-    { name: 'that has no limit', connector: limitedConnector(null) },
-    { name: 'that is report only', connector: limitedConnector(1, { mode: 'ReportOnly' }) },
+  const unlimitedConnectors: { name: string; connector: ReturnType<typeof inbound> }[] = [
+    { name: 'its messageRateLimit is null', connector: limitedConnector(null) },
+    { name: 'it is report only', connector: limitedConnector(1, { mode: 'ReportOnly' }) },
     {
-      name: 'stored before limits existed',
+      name: 'it was stored before limits existed',
       connector: { ...limitedConnector(null), messageRateLimit: undefined } as never,
     },
   ]
-  for (const { name, connector } of without)
-    it(`is not limited and causes no report when it is one ${name}`, (context) => {
+  for (const { name, connector } of unlimitedConnectors)
+    it(`is not limited and causes no report if ${name}`, (context) => {
       const { rates, reports } = rateLimiterFor(context)
       assert.equal(
-        taken(() => rates.countMessage(ip, [connector], 0)),
+        countAccepted(() => rates.countMessage(ip, [connector], 0)),
         100,
       )
       assert.deepEqual(reports, [])
@@ -128,9 +128,9 @@ describe('a connector with a limit', () => {
     const { rates, reports } = rateLimiterFor(context)
     for (let message = 0; message < 5; message++) rates.countMessage(ip, [limitedConnector(1000)], 0)
     await null
-    assert.deepEqual(reports, [{ key: 'id-contoso', taken: 1 }])
+    assert.deepEqual(reports, [{ key: 'id-contoso', messages: 1 }])
     context.mock.timers.tick(1000)
-    assert.deepEqual(reports.at(-1), { key: 'id-contoso', taken: 5 })
+    assert.deepEqual(reports.at(-1), { key: 'id-contoso', messages: 5 })
     context.mock.timers.tick(5000)
     assert.equal(reports.length, 2)
   })
@@ -140,16 +140,16 @@ describe('an address', () => {
   it('has its own limit, independent of connectors', (context) => {
     const { rates, reports } = rateLimiterFor(context, { addressLimit: 3 })
     assert.equal(
-      taken(() => rates.countMessage(ip, [], 0)),
+      countAccepted(() => rates.countMessage(ip, [], 0)),
       3,
     )
-    const refused = rates.countMessage(ip, [limitedConnector(null)], 0)
-    assert.ok(refused)
+    const refusal = rates.countMessage(ip, [limitedConnector(null)], 0)
+    assert.ok(refusal)
     assert.equal(
-      formatReply(refused.reply),
+      formatReply(refusal.reply),
       '451 4.7.0 Too many messages per minute from your address, try again later',
     )
-    assert.deepEqual([refused.reason, refused.connector], ['MessageRatePerAddress', null])
+    assert.deepEqual([refusal.reason, refusal.connector], ['MessageRatePerAddress', null])
     assert.equal(rates.countMessage('192.0.2.2', [], 0), null)
     assert.equal(rates.countMessage(ip, [], minute), null)
     assert.deepEqual(reports, [])
@@ -157,40 +157,40 @@ describe('an address', () => {
 
   it('is a /64 of IPv6, in any spelling', (context) => {
     const { rates } = rateLimiterFor(context, { addressLimit: 2 })
-    const ask = (from: string) => rates.countMessage(from, [], 0)?.reason ?? null
+    const reasonFor = (from: string) => rates.countMessage(from, [], 0)?.reason ?? null
     assert.deepEqual(
-      ['2001:db8:0:1::1', '2001:DB8::1:2:3:4:5', '2001:db8:0:1:ffff::', '2001:db8:0:2::1'].map(ask),
+      ['2001:db8:0:1::1', '2001:DB8::1:2:3:4:5', '2001:db8:0:1:ffff::', '2001:db8:0:2::1'].map(reasonFor),
       [null, null, 'MessageRatePerAddress', null],
     )
-    assert.deepEqual(['192.0.2.7', '::ffff:192.0.2.7', '::ffff:c000:207'].map(ask), [
+    assert.deepEqual(['192.0.2.7', '::ffff:192.0.2.7', '::ffff:c000:207'].map(reasonFor), [
       null,
       null,
       'MessageRatePerAddress',
     ])
   })
 
-  it('does not use up a connector\u2019s limit with deferred messages', (context) => {
+  it('does not use up a connector\u2019s limit with refused messages', (context) => {
     const { rates } = rateLimiterFor(context, { addressLimit: 2 })
     const connectors = [limitedConnector(5)]
     assert.equal(
-      taken(() => rates.countMessage(ip, connectors, 0)),
+      countAccepted(() => rates.countMessage(ip, connectors, 0)),
       2,
     )
     let host = 10
     assert.equal(
-      taken(() => rates.countMessage(`192.0.2.${host++}`, connectors, 0)),
+      countAccepted(() => rates.countMessage(`192.0.2.${host++}`, connectors, 0)),
       3,
     )
   })
 
-  it('is not charged for messages that a connector defers', (context) => {
+  it('does not count messages that a connector refuses', (context) => {
     const { rates } = rateLimiterFor(context, { addressLimit: 5 })
     assert.equal(
-      taken(() => rates.countMessage(ip, [limitedConnector(2)], 0)),
+      countAccepted(() => rates.countMessage(ip, [limitedConnector(2)], 0)),
       2,
     )
     assert.equal(
-      taken(() => rates.countMessage(ip, [], 0)),
+      countAccepted(() => rates.countMessage(ip, [], 0)),
       3,
     )
   })

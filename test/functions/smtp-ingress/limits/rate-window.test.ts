@@ -11,134 +11,141 @@ import {
 } from '../../../../functions/smtp-ingress/limits/rate-window.ts'
 
 const window = ({
-  taken = 0,
+  otherMessages = 0,
   counters = 0,
   ...fields
-}: Partial<Omit<RateWindow, 'others'>> & { taken?: number; counters?: number }): RateWindow => ({
+}: Partial<Omit<RateWindow, 'others'>> & { otherMessages?: number; counters?: number }): RateWindow => ({
   ...emptyWindow(),
   ...fields,
-  others: { messages: taken, counters },
+  others: { messages: otherMessages, counters },
 })
 
 describe('room for a message', () => {
-  const rows: { name: string; known: RateWindow; limit: number; room: boolean }[] = [
-    { name: 'exists at first', known: emptyWindow(), limit: 1, room: true },
-    { name: 'exists below the limit', known: window({ ownCount: 9 }), limit: 10, room: true },
-    { name: 'ends at the limit', known: window({ ownCount: 10 }), limit: 10, room: false },
-    { name: 'is what others left over', known: window({ ownCount: 4, taken: 5 }), limit: 10, room: true },
+  const rows: { name: string; state: RateWindow; limit: number; expected: boolean }[] = [
+    { name: 'exists at first', state: emptyWindow(), limit: 1, expected: true },
+    { name: 'exists below the limit', state: window({ ownCount: 9 }), limit: 10, expected: true },
+    { name: 'ends at the limit', state: window({ ownCount: 10 }), limit: 10, expected: false },
     {
-      name: 'ends when others used the rest',
-      known: window({ ownCount: 4, taken: 6 }),
+      name: 'remains when other processes used a part',
+      state: window({ ownCount: 4, otherMessages: 5 }),
       limit: 10,
-      room: false,
+      expected: true,
     },
     {
-      name: 'does not exist when others used the limit',
-      known: window({ taken: 10 }),
+      name: 'ends when other processes used the rest',
+      state: window({ ownCount: 4, otherMessages: 6 }),
       limit: 10,
-      room: false,
+      expected: false,
+    },
+    {
+      name: 'does not exist when other processes used the limit',
+      state: window({ otherMessages: 10 }),
+      limit: 10,
+      expected: false,
     },
     {
       name: 'ends when the limit is lowered below the count',
-      known: window({ ownCount: 8 }),
+      state: window({ ownCount: 8 }),
       limit: 5,
-      room: false,
+      expected: false,
     },
   ]
-  for (const { name, known, limit, room } of rows) it(name, () => assert.equal(hasRoom(known, limit), room))
+  for (const { name, state, limit, expected } of rows)
+    it(name, () => assert.equal(hasRoom(state, limit), expected))
 })
 
 describe('a response to a report', () => {
-  const asked = window({ ownCount: 12, counters: 5, isFailing: true })
-  it('updates the counts of the others and what was reported', () =>
+  const reportingWindow = window({ ownCount: 12, counters: 5, isFailing: true })
+  it('updates the counts of the other processes and the reported count', () =>
     assert.deepEqual(
-      applyReport(asked, 10, { messages: 30, counters: 9 }),
-      window({ ownCount: 12, reportedCount: 10, taken: 30, counters: 9 }),
+      applyReport(reportingWindow, 10, { messages: 30, counters: 9 }),
+      window({ ownCount: 12, reportedCount: 10, otherMessages: 30, counters: 9 }),
     ))
   it('does not reduce the expected number of other processes', () =>
-    assert.equal(applyReport(asked, 10, { messages: 0, counters: 0 }).others.counters, 5))
+    assert.equal(applyReport(reportingWindow, 10, { messages: 0, counters: 0 }).others.counters, 5))
 })
 
 describe('a report is overdue', () => {
-  const rows: { name: string; known: RateWindow; at: number; due: boolean }[] = [
-    { name: 'after the first message', known: window({ ownCount: 1 }), at: 5, due: true },
-    { name: 'never without messages', known: emptyWindow(), at: 5, due: false },
+  const rows: { name: string; state: RateWindow; at: number; expected: boolean }[] = [
+    { name: 'after the first message', state: window({ ownCount: 1 }), at: 5, expected: true },
+    { name: 'never without messages', state: emptyWindow(), at: 5, expected: false },
     {
-      name: 'never when all is reported',
-      known: window({ ownCount: 3, reportedCount: 3, reportedAt: 0 }),
+      name: 'never when all messages are reported',
+      state: window({ ownCount: 3, reportedCount: 3, reportedAt: 0 }),
       at: 9000,
-      due: false,
+      expected: false,
     },
     {
-      name: 'not within a second of the last',
-      known: window({ ownCount: 4, reportedCount: 3, reportedAt: 1 }),
+      name: 'not within a second of the last report',
+      state: window({ ownCount: 4, reportedCount: 3, reportedAt: 1 }),
       at: 1000,
-      due: false,
+      expected: false,
     },
     {
       name: 'after a second',
-      known: window({ ownCount: 4, reportedCount: 3, reportedAt: 1 }),
+      state: window({ ownCount: 4, reportedCount: 3, reportedAt: 1 }),
       at: 1001,
-      due: true,
+      expected: true,
     },
   ]
-  for (const { name, known, at, due } of rows) it(name, () => assert.equal(isReportOverdue(known, at), due))
+  for (const { name, state, at, expected } of rows)
+    it(name, () => assert.equal(isReportOverdue(state, at), expected))
 })
 
 describe('a report is urgent', () => {
-  const rows: { name: string; known: RateWindow; limit: number; much: boolean }[] = [
+  const rows: { name: string; state: RateWindow; limit: number; expected: boolean }[] = [
     {
       name: 'after an eighth, when no other process is known',
-      known: window({ ownCount: 10 }),
+      state: window({ ownCount: 10 }),
       limit: 80,
-      much: true,
+      expected: true,
     },
-    { name: 'not after less than an eighth', known: window({ ownCount: 9 }), limit: 80, much: false },
+    { name: 'not after less than an eighth', state: window({ ownCount: 9 }), limit: 80, expected: false },
     {
       name: 'after an eighth of the rest',
-      known: window({ ownCount: 45, reportedCount: 40 }),
+      state: window({ ownCount: 45, reportedCount: 40 }),
       limit: 80,
-      much: true,
+      expected: true,
     },
     {
       name: 'after half a share of more than four processes',
-      known: window({ ownCount: 4, counters: 9 }),
+      state: window({ ownCount: 4, counters: 9 }),
       limit: 80,
-      much: true,
+      expected: true,
     },
     {
-      name: 'after half a share of what others left',
-      known: window({ ownCount: 2, taken: 40, counters: 9 }),
+      name: 'after half a share of the messages that other processes left',
+      state: window({ ownCount: 2, otherMessages: 40, counters: 9 }),
       limit: 80,
-      much: true,
+      expected: true,
     },
     {
       name: 'after each message near the limit',
-      known: window({ ownCount: 1, taken: 78 }),
+      state: window({ ownCount: 1, otherMessages: 78 }),
       limit: 80,
-      much: true,
+      expected: true,
     },
     {
       name: 'after each message beyond the limit',
-      known: window({ ownCount: 1, taken: 99 }),
+      state: window({ ownCount: 1, otherMessages: 99 }),
       limit: 80,
-      much: true,
+      expected: true,
     },
     {
-      name: 'never when all is reported',
-      known: window({ ownCount: 40, reportedCount: 40 }),
+      name: 'never when all messages are reported',
+      state: window({ ownCount: 40, reportedCount: 40 }),
       limit: 80,
-      much: false,
+      expected: false,
     },
     {
       name: 'never after a failed report',
-      known: window({ ownCount: 80, isFailing: true }),
+      state: window({ ownCount: 80, isFailing: true }),
       limit: 80,
-      much: false,
+      expected: false,
     },
   ]
-  for (const { name, known, limit, much } of rows)
-    it(name, () => assert.equal(isReportUrgent(known, limit), much))
+  for (const { name, state, limit, expected } of rows)
+    it(name, () => assert.equal(isReportUrgent(state, limit), expected))
 })
 
 describe('a minute', () => {

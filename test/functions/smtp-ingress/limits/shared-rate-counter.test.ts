@@ -8,15 +8,15 @@ import type { OtherCounts } from '../../../../shared/transport/rate-table.ts'
 /** Runs events in order of time, and at equal times in order of planning. */
 class Schedule {
   now = 0
-  readonly #planned: { at: number; run: () => void }[] = []
+  readonly #events: { at: number; run: () => void }[] = []
 
   plan(at: number, run: () => void): void {
-    const after = this.#planned.findLastIndex((one) => one.at <= at)
-    this.#planned.splice(after + 1, 0, { at, run })
+    const after = this.#events.findLastIndex((event) => event.at <= at)
+    this.#events.splice(after + 1, 0, { at, run })
   }
 
   async run(): Promise<void> {
-    for (let next = this.#planned.shift(); next; next = this.#planned.shift()) {
+    for (let next = this.#events.shift(); next; next = this.#events.shift()) {
       this.now = next.at
       next.run()
       // Delivers a response before the next event.
@@ -28,14 +28,17 @@ class Schedule {
 
 /** Counts of one key by process, as RateTable stores them. */
 class Table {
-  readonly #taken = new Map<string, number>()
+  readonly #messages = new Map<string, number>()
 
-  report(process: number, minute: number, taken: number): OtherCounts {
-    this.#taken.set(`${minute} ${process}`, taken)
-    const others = [...this.#taken].filter(
-      ([by]) => by.startsWith(`${minute} `) && by !== `${minute} ${process}`,
+  report(process: number, minute: number, messages: number): OtherCounts {
+    this.#messages.set(`${minute} ${process}`, messages)
+    const otherCounts = [...this.#messages].filter(
+      ([source]) => source.startsWith(`${minute} `) && source !== `${minute} ${process}`,
     )
-    return { messages: others.reduce((sum, [, taken]) => sum + taken, 0), counters: others.length }
+    return {
+      messages: otherCounts.reduce((sum, [, messages]) => sum + messages, 0),
+      counters: otherCounts.length,
+    }
   }
 }
 
@@ -44,14 +47,14 @@ interface Flood {
   processes: number
   /** Milliseconds from a report to its response; the table is written half way. */
   roundTrip: number
-  /** Which process gets a message, and when. */
+  /** The process that gets a message, and the time. */
   arrivals: readonly { at: number; process: number }[]
   fails?: (at: number) => boolean
 }
 
 interface Outcome {
   /** Accepted messages in each minute. */
-  taken: Map<number, number>
+  accepted: Map<number, number>
   /** For each refused message: messages accepted before in its minute. */
   acceptedWhenRefused: number[]
   reports: number[]
@@ -67,19 +70,19 @@ async function simulate({
 }: Flood): Promise<Outcome> {
   const schedule = new Schedule()
   const table = new Table()
-  const outcome: Outcome = { taken: new Map(), acceptedWhenRefused: [], reports: [], log: [] }
+  const outcome: Outcome = { accepted: new Map(), acceptedWhenRefused: [], reports: [], log: [] }
   const rates = Array.from({ length: processes }, (_, index) => {
     outcome.reports.push(0)
     return new SharedRateCounter({
       counts: {
-        report(_key, minute, taken) {
+        report(_key, minute, messages) {
           outcome.reports[index] = (outcome.reports[index] ?? 0) + 1
           const { promise, resolve, reject } = Promise.withResolvers<OtherCounts>()
           const isLost = fails(schedule.now)
           schedule.plan(schedule.now + roundTrip / 2, () => {
-            const others = isLost ? null : table.report(index, minute, taken)
+            const otherCounts = isLost ? null : table.report(index, minute, messages)
             schedule.plan(schedule.now + roundTrip / 2, () =>
-              others === null ? reject(new Error('the table is away')) : resolve(others),
+              otherCounts === null ? reject(new Error('the table is away')) : resolve(otherCounts),
             )
           })
           return promise
@@ -90,17 +93,18 @@ async function simulate({
       now: () => schedule.now,
     })
   })
-  const last = Math.max(0, ...arrivals.map(({ at }) => at))
-  for (const [index, one] of rates.entries())
-    for (let at = (index * 1000) / processes; at <= last; at += 1000) schedule.plan(at, () => one.tick(at))
+  const lastArrival = Math.max(0, ...arrivals.map(({ at }) => at))
+  for (const [index, counter] of rates.entries())
+    for (let at = (index * 1000) / processes; at <= lastArrival; at += 1000)
+      schedule.plan(at, () => counter.tick(at))
   for (const { at, process } of arrivals)
     schedule.plan(at, () => {
       const minute = Math.floor(at / 60_000)
-      const so = outcome.taken.get(minute) ?? 0
-      const one = rates[process]
-      if (!one?.hasRoom('contoso', limit, at)) return void outcome.acceptedWhenRefused.push(so)
-      one.countMessage('contoso', limit, at)
-      outcome.taken.set(minute, so + 1)
+      const acceptedCount = outcome.accepted.get(minute) ?? 0
+      const counter = rates[process]
+      if (!counter?.hasRoom('contoso', limit, at)) return void outcome.acceptedWhenRefused.push(acceptedCount)
+      counter.countMessage('contoso', limit, at)
+      outcome.accepted.set(minute, acceptedCount + 1)
     })
   await schedule.run()
   return outcome
@@ -108,7 +112,7 @@ async function simulate({
 
 /** The maximum number of arrivals at one process within this many milliseconds. */
 function maxArrivalsWithin(arrivals: Flood['arrivals'], process: number, milliseconds: number): number {
-  const times = arrivals.filter((one) => one.process === process).map(({ at }) => at)
+  const times = arrivals.filter((arrival) => arrival.process === process).map(({ at }) => at)
   return Math.max(
     0,
     ...times.map((from) => times.filter((at) => at >= from && at <= from + milliseconds).length),
@@ -138,14 +142,15 @@ describe('processes with a shared count', () => {
   it('exceed the limit at most by an eighth each, plus arrivals during a round trip', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
-        const { taken } = await simulate(flood)
+        const { accepted } = await simulate(flood)
         const allowedExcess = Array.from(
           { length: flood.processes },
           (_, process) =>
             Math.max(1, Math.floor(flood.limit / 8)) +
             maxArrivalsWithin(flood.arrivals, process, 2 * flood.roundTrip),
-        ).reduce((sum, one) => sum + one, 0)
-        for (const count of taken.values()) assert.ok(count < flood.limit + allowedExcess, `${count} taken`)
+        ).reduce((sum, excess) => sum + excess, 0)
+        for (const count of accepted.values())
+          assert.ok(count < flood.limit + allowedExcess, `${count} accepted`)
       }),
       { numRuns: 150 },
     )
@@ -155,7 +160,7 @@ describe('processes with a shared count', () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { acceptedWhenRefused } = await simulate(flood)
-        for (const taken of acceptedWhenRefused) assert.ok(taken >= flood.limit, `refused after ${taken}`)
+        for (const count of acceptedWhenRefused) assert.ok(count >= flood.limit, `refused after ${count}`)
       }),
       { numRuns: 150 },
     )
@@ -165,10 +170,10 @@ describe('processes with a shared count', () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const alone = flood.arrivals.map(({ at }) => ({ at, process: 0 }))
-        const { taken } = await simulate({ ...flood, processes: 1, arrivals: alone })
-        for (const [minute, count] of taken) {
-          const came = alone.filter(({ at }) => Math.floor(at / 60_000) === minute).length
-          assert.equal(count, Math.min(came, flood.limit))
+        const { accepted } = await simulate({ ...flood, processes: 1, arrivals: alone })
+        for (const [minute, count] of accepted) {
+          const arrivalCount = alone.filter(({ at }) => Math.floor(at / 60_000) === minute).length
+          assert.equal(count, Math.min(arrivalCount, flood.limit))
         }
       }),
       { numRuns: 50 },
@@ -176,13 +181,13 @@ describe('processes with a shared count', () => {
   })
 
   /** Evenly distributed messages for this many seconds. */
-  const steadily = (perSecond: number, seconds: number, processes: number) =>
+  const evenArrivals = (perSecond: number, seconds: number, processes: number) =>
     Array.from({ length: perSecond * seconds }, (_, index) => ({
       at: Math.floor((index * 1000) / perSecond),
       process: index % processes,
     }))
 
-  const burst = steadily(2500, 2, 20)
+  const burst = evenArrivals(2500, 2, 20)
   const aMinuteLater = burst.map(({ at, process }) => ({ at: at + 60_000, process }))
 
   const tasks: { name: string; flood: Omit<Flood, 'fails'>; max: number; reports: number }[] = [
@@ -193,20 +198,20 @@ describe('processes with a shared count', () => {
       reports: 20,
     },
     {
-      name: 'the same, in the minute after',
+      name: 'the same burst, in the minute after',
       flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: [...burst, ...aMinuteLater] },
       max: 1060,
       reports: 40,
     },
     {
       name: 'twice the limit, spread over the minute',
-      flood: { limit: 600, processes: 4, roundTrip: 10, arrivals: steadily(20, 60, 4) },
+      flood: { limit: 600, processes: 4, roundTrip: 10, arrivals: evenArrivals(20, 60, 4) },
       max: 604,
       reports: 62,
     },
     {
       name: 'a small limit and a burst at ten processes',
-      flood: { limit: 10, processes: 10, roundTrip: 10, arrivals: steadily(1000, 1, 10) },
+      flood: { limit: 10, processes: 10, roundTrip: 10, arrivals: evenArrivals(1000, 1, 10) },
       max: 30,
       reports: 3,
     },
@@ -214,20 +219,20 @@ describe('processes with a shared count', () => {
   for (const { name, flood, max, reports } of tasks)
     it(`exceed the limit little with few reports: ${name}`, async () => {
       const outcome = await simulate(flood)
-      const taken = outcome.taken.get(Math.max(...outcome.taken.keys())) ?? 0
-      assert.ok(taken >= flood.limit && taken <= max, `${taken} taken`)
+      const count = outcome.accepted.get(Math.max(...outcome.accepted.keys())) ?? 0
+      assert.ok(count >= flood.limit && count <= max, `${count} accepted`)
       for (const count of outcome.reports) assert.ok(count <= reports, `${count} reports`)
     })
 
-  it('count alone while reports fail, log that once, report once a second, and recover', async () => {
-    const { taken, reports, log } = await simulate({
+  it('count alone while reports fail, log that once, report once per second, and recover', async () => {
+    const { accepted, reports, log } = await simulate({
       limit: 1000,
       processes: 2,
       roundTrip: 10,
-      arrivals: steadily(400, 10, 2),
+      arrivals: evenArrivals(400, 10, 2),
       fails: (at) => at < 8000,
     })
-    assert.equal(taken.get(0), 2000)
+    assert.equal(accepted.get(0), 2000)
     for (const count of reports) assert.ok(count <= 12, `${count} reports`)
     const alone = 'error: message rates of connectors cannot be shared: each task counts alone'
     const together = 'info: message rates of connectors are shared between tasks again'
@@ -235,15 +240,15 @@ describe('processes with a shared count', () => {
   })
 
   it('share their counts again when reports succeed', async () => {
-    const { taken, log } = await simulate({
+    const { accepted, log } = await simulate({
       limit: 1000,
       processes: 2,
       roundTrip: 10,
-      arrivals: steadily(100, 20, 2),
+      arrivals: evenArrivals(100, 20, 2),
       fails: (at) => at < 3000,
     })
-    const count = taken.get(0) ?? 0
-    assert.ok(count >= 1000 && count <= 1004, `${count} taken`)
+    const count = accepted.get(0) ?? 0
+    assert.ok(count >= 1000 && count <= 1004, `${count} accepted`)
     assert.equal(log.filter((line) => line.startsWith('info')).length, 2)
   })
 })
@@ -257,12 +262,12 @@ describe('a single process', () => {
       now: () => 0,
     })
   const countUntilFull = (rates: SharedRateCounter, key: string, limit: number, at: number): number => {
-    let taken = 0
-    while (taken < 1000 && rates.hasRoom(key, limit, at)) {
+    let count = 0
+    while (count < 1000 && rates.hasRoom(key, limit, at)) {
       rates.countMessage(key, limit, at)
-      taken++
+      count++
     }
-    return taken
+    return count
   }
 
   it('counts each key and each minute separately', () => {
@@ -286,7 +291,7 @@ describe('a single process', () => {
     assert.equal(countUntilFull(rates, 'a', 3, 0), 3)
   })
 
-  it('forgets the least recently counted key when there are too many', () => {
+  it('forgets the least recently counted key when there are too many keys', () => {
     const rates = alone(4)
     for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) countUntilFull(rates, key, 1, 0)
     const isKnown = (key: string) => !rates.hasRoom(key, 1, 0)

@@ -6,7 +6,7 @@ import { formatReply } from '../../../../shared/mail/reply.ts'
 import { parseAccepted, replyTo } from '../../../support/ingress/lines.ts'
 
 describe('a command', () => {
-  const taken: [line: string, command: object][] = [
+  const acceptedLines: [line: string, command: object][] = [
     ['EHLO client.example', { verb: 'EHLO', name: 'client.example' }],
     ['ehlo client.example', { verb: 'EHLO', name: 'client.example' }],
     ['eHlO Client.Example', { verb: 'EHLO', name: 'Client.Example' }],
@@ -48,11 +48,11 @@ describe('a command', () => {
     ['\x16\x03\x01\x02', { verb: 'TLS' }],
     ['\x16\x03', { verb: 'TLS' }],
   ]
-  for (const [line, command] of taken)
+  for (const [line, command] of acceptedLines)
     it(`${JSON.stringify(line)} is accepted`, () => assert.deepEqual(parseAccepted(line), command))
 
   const unknown = '500 5.5.2 Command not recognized'
-  const refused: [line: string, reply: string][] = [
+  const refusedLines: [line: string, reply: string][] = [
     ['', unknown],
     [' ', unknown],
     [' QUIT', unknown],
@@ -109,10 +109,10 @@ describe('a command', () => {
     ['VRFY \u009b31m', '500 5.5.2 Command contains a control character'],
     ['X\u0001\r', '500 5.5.2 Command contains a control character'],
   ]
-  for (const [line, reply] of refused)
+  for (const [line, reply] of refusedLines)
     it(`${JSON.stringify(line.slice(0, 60))} gets ${reply}`, () => assert.equal(replyTo(line), reply))
 
-  const garbled: [what: string, octets: string, reply: string][] = [
+  const garbledLines: [description: string, octets: string, reply: string][] = [
     ['a verb', 'QU\xc3T', unknown],
     ['a host name', 'EHLO m\xfcller.example', '501 5.5.4 Bad hostname syntax'],
     ['a sender', 'MAIL FROM:<m\xfcller@b.example>', '501 5.1.7 Sender address is not UTF-8'],
@@ -140,8 +140,8 @@ describe('a command', () => {
       '501 5.5.4 Parameters are not UTF-8',
     ],
   ]
-  for (const [what, octets, reply] of garbled)
-    it(`gets ${reply} when ${what} is not UTF-8`, () =>
+  for (const [description, octets, reply] of garbledLines)
+    it(`gets ${reply} when ${description} is not UTF-8`, () =>
       assert.equal(replyTo(Buffer.from(octets, 'latin1')), reply))
 
   it('without meaning for the session may contain any octets but controls', () => {
@@ -238,44 +238,44 @@ describe('any line', () => {
   it('is a command, or gets a one-line permanent refusal with matching codes', () => {
     fc.assert(
       fc.property(octets, (line) => {
-        const found = parseCommand(line)
-        if ('verb' in found) return
-        const text = formatReply(found.reply)
+        const result = parseCommand(line)
+        if ('verb' in result) return
+        const text = formatReply(result.reply)
         assert.match(text, /^(5\d\d) 5\.\d\.\d{1,2} [!-~]+( [!-~]+)*$/)
         assert.ok(text.length <= 510)
-        assert.match(found.reason, /^[A-Z][A-Za-z0-9]+$/)
+        assert.match(result.reason, /^[A-Z][A-Za-z0-9]+$/)
       }),
       { numRuns: 2000 },
     )
   })
 
-  it('gives an envelope that parses to the same when written as a command', () => {
-    let taken = 0
+  it('has an envelope or recipient that parses to the same when written as a command', () => {
+    let acceptedCount = 0
     fc.assert(
       fc.property(octets, (line) => {
-        const found = parseCommand(line)
-        if (!('verb' in found)) return
-        if (found.verb === 'MAIL') {
-          taken++
-          const { mailFrom, smtpUtf8 } = found.envelope
+        const result = parseCommand(line)
+        if (!('verb' in result)) return
+        if (result.verb === 'MAIL') {
+          acceptedCount++
+          const { mailFrom, smtpUtf8 } = result.envelope
           assert.match(mailFrom, /^[^\p{Cc}\p{Bidi_Control}]*$/u)
-          const again = parseAccepted(`MAIL FROM:<${mailFrom}>${smtpUtf8 ? ' SMTPUTF8' : ''}`)
-          assert.equal('envelope' in again && again.envelope.mailFrom, mailFrom)
-        } else if (found.verb === 'RCPT') {
-          taken++
-          const { address, notify, orcpt } = found.recipient
-          const again = parseAccepted(
+          const reparsed = parseAccepted(`MAIL FROM:<${mailFrom}>${smtpUtf8 ? ' SMTPUTF8' : ''}`)
+          assert.equal('envelope' in reparsed && reparsed.envelope.mailFrom, mailFrom)
+        } else if (result.verb === 'RCPT') {
+          acceptedCount++
+          const { address, notify, orcpt } = result.recipient
+          const reparsed = parseAccepted(
             `RCPT TO:<${address}>${notify ? ` NOTIFY=${notify}` : ''}${orcpt ? ` ORCPT=${orcpt}` : ''}`,
           )
-          assert.deepEqual(again, found)
+          assert.deepEqual(reparsed, result)
         }
       }),
       { numRuns: 2000 },
     )
-    assert.ok(taken > 20, `${taken} commands were accepted`)
+    assert.ok(acceptedCount > 20, `${acceptedCount} commands were accepted`)
   })
 
-  const hostile: [what: string, line: (count: number) => string][] = [
+  const hostileLines: [description: string, line: (count: number) => string][] = [
     ['opening brackets', (count) => `MAIL FROM:${'<'.repeat(count)}`],
     ['parentheses', (count) => `MAIL FROM:<${'('.repeat(count)}@b>`],
     ['escaped quotes', (count) => `MAIL FROM:<"${'\\"'.repeat(count / 2)}`],
@@ -306,24 +306,24 @@ describe('any line', () => {
     ['a verb without end', (count) => 'A'.repeat(count)],
   ]
 
-  /** Milliseconds of processor time of this thread; the fastest of several runs. */
-  function fastest(line: Buffer): number {
+  /** @returns milliseconds of processor time of this thread in the fastest of several runs */
+  function fastestTime(line: Buffer): number {
     let min = Number.POSITIVE_INFINITY
     for (let run = 0; run < 7; run++) {
-      const began = process.threadCpuUsage()
+      const startUsage = process.threadCpuUsage()
       for (let time = 0; time < 4; time++) parseCommand(line)
-      const { user, system } = process.threadCpuUsage(began)
+      const { user, system } = process.threadCpuUsage(startUsage)
       min = Math.min(min, (user + system) / 1000)
     }
     return min
   }
 
-  for (const [what, line] of hostile)
-    it(`is parsed in linear time: ${what}`, () => {
+  for (const [description, line] of hostileLines)
+    it(`is parsed in linear time: ${description}`, () => {
       const [short, long] = [Buffer.from(line(16_384)), Buffer.from(line(131_072))]
-      fastest(short)
+      fastestTime(short)
       // Eight times the length takes eight times as long if linear, 64 times if quadratic.
-      const bound = Math.max(0.5, fastest(short)) * 24
-      assert.ok(fastest(long) < bound)
+      const bound = Math.max(0.5, fastestTime(short)) * 24
+      assert.ok(fastestTime(long) < bound)
     })
 })

@@ -19,21 +19,21 @@ function cut(octets: Buffer, cuts: readonly number[]): Buffer[] {
 /** Each chunk follows octets already read, as after commands in the same segment. */
 function readThrough(options: DataReaderOptions, chunks: readonly Buffer[]): Reading {
   const reader = new DataReader(options)
-  const taken: Buffer[] = []
-  let before = 0
+  const parts: Buffer[] = []
+  let offset = 0
   for (const chunk of chunks) {
-    const lead = before % 3
+    const lead = offset % 3
     const end = reader.read(Buffer.concat([bytes('\r\n.').subarray(0, lead), chunk]), lead, (octets) => {
       assert.notEqual(octets.length, 0)
-      taken.push(Buffer.from(octets))
+      parts.push(Buffer.from(octets))
     })
-    if (end >= 0) return { content: text(taken), end: before + end - lead, fault: reader.fault }
-    before += chunk.length
+    if (end >= 0) return { content: text(parts), end: offset + end - lead, fault: reader.fault }
+    offset += chunk.length
   }
-  return { content: text(taken), end: -1, fault: reader.fault }
+  return { content: text(parts), end: -1, fault: reader.fault }
 }
 
-const text = (taken: readonly Buffer[]) => Buffer.concat(taken).toString('latin1')
+const text = (parts: readonly Buffer[]) => Buffer.concat(parts).toString('latin1')
 
 const refuse: DataReaderOptions = { maxLineOctets: 1000, bareNewlines: 'Refuse' }
 const normalise: DataReaderOptions = { maxLineOctets: 1000, bareNewlines: 'Normalise' }
@@ -61,7 +61,7 @@ describe('the reader agrees with the reference, however octets are split', () =>
       )
     })
 
-  test('longer than one portion of normalising', () => {
+  test('for messages longer than one step of normalising', () => {
     const everything = '\n.\r\0\r\n..\r\n.\0a\r'.repeat(3000)
     const fullToTheLastOctet = `${'\n'.repeat(8190)}aa\r\n.\rx`
     for (const octets of [everything, fullToTheLastOctet].map((text) => `${text}\r\n.\r\n`))
@@ -70,7 +70,7 @@ describe('the reader agrees with the reference, however octets are split', () =>
   })
 })
 
-/** Sequences that some server accepts, or once accepted, as the end of data; and whether they are. */
+/** Sequences that some server accepts, or once accepted, as the end of data; and whether RFC 5321 agrees. */
 const endings: [ending: string, isEnd: boolean][] = [
   ['\n.\n', false],
   ['\n.\r\n', false],
@@ -110,21 +110,21 @@ describe('a false end of data does not end the message, however octets are split
     cuts.push(cuts.flat())
     test(JSON.stringify(ending), () => {
       for (const points of cuts) {
-        const refused = readThrough(refuse, cut(octets, points))
-        assert.deepEqual({ ...refused, content: null }, { content: null, end, fault: 'BareNewlines' })
+        const refusedReading = readThrough(refuse, cut(octets, points))
+        assert.deepEqual({ ...refusedReading, content: null }, { content: null, end, fault: 'BareNewlines' })
         const { content, ...rest } = readThrough(normalise, cut(octets, points))
         assert.deepEqual(rest, { end, fault: null })
         assert.equal(content.endsWith(isEnd ? '\r\n' : `${smuggled}\r\n`), true)
-        const sent = `${`\r\n${content}`.replaceAll('\r\n.', '\r\n..')}.\r\n`
-        assert.deepEqual(sent.match(lenientEnd), ['\r\n.\r\n'])
-        assert.doesNotMatch(sent, /\0|\r(?!\n)|(?<!\r)\n/)
+        const relayed = `${`\r\n${content}`.replaceAll('\r\n.', '\r\n..')}.\r\n`
+        assert.deepEqual(relayed.match(lenientEnd), ['\r\n.\r\n'])
+        assert.doesNotMatch(relayed, /\0|\r(?!\n)|(?<!\r)\n/)
       }
     })
   }
 })
 
 const messages: [name: string, octets: string, content: string][] = [
-  ['nothing', '.\r\n', ''],
+  ['an empty message', '.\r\n', ''],
   ['an empty line', '\r\n.\r\n', '\r\n'],
   ['a dot in the first line', '..\r\n.\r\n', '.\r\n'],
   ['a single dot at the start of a line', '.a\r\n.\r\n', 'a\r\n'],
@@ -133,12 +133,12 @@ const messages: [name: string, octets: string, content: string][] = [
 ]
 
 for (const [name, octets, content] of messages)
-  test(`removes the dots that SMTP adds: ${name}`, () => {
+  test(`the reader removes the dots that SMTP adds: ${name}`, () => {
     for (const options of [refuse, normalise])
       assert.deepEqual(readThrough(options, [bytes(octets)]), { content, end: octets.length, fault: null })
   })
 
-test('a line counts with CRLF and without the dot that SMTP adds; the first fault stays', () => {
+test('the length of a line includes CRLF and not the dot that SMTP adds; the first fault stays', () => {
   const lines: [line: string, fault: DataFault | null][] = [
     [`${'a'.repeat(998)}\r\n`, null],
     [`${'a'.repeat(999)}\r\n`, 'LineTooLong'],
@@ -177,8 +177,8 @@ describe('the cost is linear in octets', () => {
         let length = 0
         const readAll = async () => {
           for (let at = 0, chunk = 1; at < octets.length; at += size, chunk++) {
-            reader.read(octets.subarray(at, at + size), 0, (taken) => {
-              length += taken.length
+            reader.read(octets.subarray(at, at + size), 0, (content) => {
+              length += content.length
             })
             if (chunk % 1000 === 0) await new Promise(setImmediate)
           }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { parseAccepted, replyTo } from '../../../support/ingress/lines.ts'
 
 describe('parameters of MAIL', () => {
-  const nothing = {
+  const defaults = {
     size: 0,
     mailFrom: 'a@b.example',
     smtpUtf8: false,
@@ -12,7 +12,7 @@ describe('parameters of MAIL', () => {
     ret: null,
     envid: null,
   }
-  const taken: [parameters: string, meaning: Partial<Record<keyof typeof nothing, unknown>>][] = [
+  const acceptedRows: [parameters: string, values: Partial<Record<keyof typeof defaults, unknown>>][] = [
     ['', {}],
     ['   ', {}],
     [' SIZE=0', {}],
@@ -38,17 +38,17 @@ describe('parameters of MAIL', () => {
       { size: 5, eightBitMime: true, smtpUtf8: true, requireTls: true, ret: 'FULL', envid: 'x' },
     ],
   ]
-  for (const [parameters, meaning] of taken)
+  for (const [parameters, values] of acceptedRows)
     it(`${JSON.stringify(parameters.slice(0, 60))} are accepted`, () => {
       const command = parseAccepted(`MAIL FROM:<a@b.example>${parameters}`)
       assert.ok('envelope' in command)
       const { dsn, ...envelope } = command.envelope
-      assert.deepEqual({ size: command.size, ...envelope, ...dsn }, { ...nothing, ...meaning })
+      assert.deepEqual({ size: command.size, ...envelope, ...dsn }, { ...defaults, ...values })
     })
 
   const badSize = '501 5.5.4 Bad message size syntax'
   const badEnvid = '501 5.5.4 Bad ENVID parameter syntax'
-  const refused: [parameters: string, reply: string][] = [
+  const refusedRows: [parameters: string, reply: string][] = [
     ['SIZE', '501 5.5.4 SIZE parameter requires a value'],
     ['SIZE=', '501 5.5.4 SIZE parameter requires a value'],
     ['SIZE=-1', badSize],
@@ -96,13 +96,13 @@ describe('parameters of MAIL', () => {
     ['X'.repeat(31), '555 5.5.4 Parameter given is not recognized'],
     ['<b@b.example>', '555 5.5.4 Parameter given is not recognized'],
   ]
-  for (const [parameters, reply] of refused)
+  for (const [parameters, reply] of refusedRows)
     it(`${JSON.stringify(parameters.slice(0, 60))} get ${reply}`, () =>
       assert.equal(replyTo(`MAIL FROM:<a@b.example> ${parameters}`), reply))
 })
 
 describe('parameters of RCPT', () => {
-  const taken: [parameters: string, notify: string[] | null, orcpt: string | null][] = [
+  const acceptedRows: [parameters: string, notify: string[] | null, orcpt: string | null][] = [
     ['', null, null],
     [' NOTIFY=NEVER', ['NEVER'], null],
     [' notify=success', ['SUCCESS'], null],
@@ -117,7 +117,7 @@ describe('parameters of RCPT', () => {
     [` ORCPT=rfc822;${'x'.repeat(493)}`, null, `rfc822;${'x'.repeat(493)}`],
     [' NOTIFY=SUCCESS ORCPT=rfc822;b@c ', ['SUCCESS'], 'rfc822;b@c'],
   ]
-  for (const [parameters, notify, orcpt] of taken)
+  for (const [parameters, notify, orcpt] of acceptedRows)
     it(`${JSON.stringify(parameters.slice(0, 60))} are accepted`, () => {
       const command = parseAccepted(`RCPT TO:<b@ours.example>${parameters}`)
       assert.ok('recipient' in command)
@@ -126,7 +126,7 @@ describe('parameters of RCPT', () => {
 
   const badOrcpt = '501 5.5.4 Bad ORCPT parameter syntax'
   const badNotify = '501 5.5.4 NOTIFY parameter must be NEVER, SUCCESS, FAILURE, or DELAY'
-  const refused: [parameters: string, reply: string][] = [
+  const refusedRows: [parameters: string, reply: string][] = [
     ['NOTIFY', '501 5.5.4 NOTIFY parameter requires a value'],
     ['NOTIFY=', '501 5.5.4 NOTIFY parameter requires a value'],
     ['NOTIFY=ALWAYS', badNotify],
@@ -155,7 +155,7 @@ describe('parameters of RCPT', () => {
     ['SIZE=1', '555 5.5.4 Parameter SIZE is not recognized'],
     ['FUTURE', '555 5.5.4 Parameter FUTURE is not recognized'],
   ]
-  for (const [parameters, reply] of refused)
+  for (const [parameters, reply] of refusedRows)
     it(`${JSON.stringify(parameters.slice(0, 60))} get ${reply}`, () =>
       assert.equal(replyTo(`RCPT TO:<b@ours.example> ${parameters}`), reply))
 })

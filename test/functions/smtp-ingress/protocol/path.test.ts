@@ -7,8 +7,8 @@ const local = (octets: number) => 'a'.repeat(octets)
 const domain = (octets: number) => `${'d'.repeat(63)}.`.repeat(4).slice(0, octets - 2) + '.e'.slice(-2)
 
 describe('a path', () => {
-  /** As sender and recipient; the domain in A-labels. */
-  const taken: [path: string, address: string, needsSmtpUtf8?: true][] = [
+  /** Paths for senders and recipients; the expected address has its domain in A-labels. */
+  const acceptedPaths: [path: string, address: string, needsSmtpUtf8?: true][] = [
     ['<a@b.example>', 'a@b.example'],
     ['<A.B@B.Example>', 'A.B@B.Example'],
     ['<a@localhost>', 'a@localhost'],
@@ -50,7 +50,7 @@ describe('a path', () => {
     ['<用户@例子.example>', '用户@xn--fsqu00a.example', true],
     ['<😀@b.example>', '😀@b.example', true],
   ]
-  for (const [path, address, needsSmtpUtf8 = false] of taken) {
+  for (const [path, address, needsSmtpUtf8 = false] of acceptedPaths) {
     it(`${path.slice(0, 70)} is a valid recipient`, () =>
       assert.deepEqual(parseAccepted(`RCPT TO:${path}`), {
         verb: 'RCPT',
@@ -103,7 +103,7 @@ describe('a path', () => {
 
   const badSender = '501 5.1.7 Bad sender address syntax'
   const badRecipient = '501 5.1.3 Bad recipient address syntax'
-  const refused = [
+  const refusedPaths = [
     '',
     ' ',
     '<',
@@ -189,7 +189,7 @@ describe('a path', () => {
     '<a\ufeff@b.example>',
     '<a@b\u3000c.example>',
   ]
-  for (const path of refused)
+  for (const path of refusedPaths)
     it(`cannot be ${JSON.stringify(path.slice(0, 70))}`, () => {
       assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), badSender)
       assert.equal(replyTo(`RCPT TO:${path}`), badRecipient)
@@ -212,7 +212,7 @@ describe('a path', () => {
       assert.equal(replyTo(`RCPT TO:${path}`), '501 5.1.3 Address exceeds 254 octets')
     })
 
-  const elsewhere: [line: string, reply: string][] = [
+  const otherLines: [line: string, reply: string][] = [
     ['MAIL', '501 5.5.4 Syntax: MAIL FROM:<address>'],
     ['MAIL ', '501 5.5.4 Syntax: MAIL FROM:<address>'],
     ['MAIL <a@b.example>', '501 5.5.4 Syntax: MAIL FROM:<address>'],
@@ -226,6 +226,6 @@ describe('a path', () => {
     ['RCPT TO <a@b.example>', '501 5.5.4 Syntax: RCPT TO:<address>'],
     ['RCPT\u00a0TO:<a@b.example>', '500 5.5.2 Command not recognized'],
   ]
-  for (const [line, reply] of elsewhere)
+  for (const [line, reply] of otherLines)
     it(`is not found in ${JSON.stringify(line)}`, () => assert.equal(replyTo(line), reply))
 })

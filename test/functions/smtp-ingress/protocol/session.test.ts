@@ -22,29 +22,29 @@ test('commands octet by octet get the same replies', () => {
 
 test('a message is passed on without the dots that SMTP adds, and gets its reply when stored', async () => {
   const talk = SessionDriver.greeted()
-  let stored: (answer: Reply) => void = () => {}
-  talk.stored = () => new Promise((resolve) => (stored = resolve))
+  let sendDecision: (reply: Reply) => void = () => {}
+  talk.stored = () => new Promise((resolve) => (sendDecision = resolve))
   talk.send(pipelinedTransaction)
   assert.equal(talk.send('Subject: x\r\n\r\n..dot\r\n.\r\n'), '')
   assert.equal(talk.session.phase, 'Deciding')
   await settled()
-  stored(reply(250, '2.0.0', 'queued'))
+  sendDecision(reply(250, '2.0.0', 'queued'))
   await settled()
   assert.equal(talk.messages[0]?.content.toString(), 'Subject: x\r\n\r\n.dot\r\n')
   assert.ok(talk.read.endsWith('250 2.0.0 queued\r\n'))
   assert.equal(talk.session.phase, 'Command')
 })
 
-test('commands after the end of data get their replies after the message\u2019s', async () => {
+test('commands after the end of data get their replies after the reply to the message', async () => {
   const talk = SessionDriver.greeted()
-  let stored: (answer: Reply) => void = () => {}
-  talk.stored = () => new Promise((resolve) => (stored = resolve))
+  let sendDecision: (reply: Reply) => void = () => {}
+  talk.stored = () => new Promise((resolve) => (sendDecision = resolve))
   talk.send(pipelinedTransaction)
   assert.equal(talk.send('text\r\n.\r\nMAIL FROM:<c@elsewhere.example>\r\nRCPT TO:'), '')
   assert.equal(talk.send('<d@ours.example>\r\nQUIT\r\n'), '')
   await settled()
   const before = talk.read.length
-  stored(reply(250, '2.0.0', 'queued'))
+  sendDecision(reply(250, '2.0.0', 'queued'))
   await settled()
   assert.equal(
     talk.read.slice(before),
@@ -54,10 +54,10 @@ test('commands after the end of data get their replies after the message\u2019s'
 
 test('a client that floods during a decision gets backpressure until it ends', async () => {
   const talk = SessionDriver.greeted()
-  let decide: (answer: Reply) => void = () => {}
+  let decide: (reply: Reply) => void = () => {}
   talk.answers.mail = () => new Promise((resolve) => (decide = resolve))
   talk.send('MAIL FROM:<a@elsewhere.example>\r\n')
-  for (let sent = 0; sent < 512; sent++) talk.send('N')
+  for (let count = 0; count < 512; count++) talk.send('N')
   assert.equal(talk.isHeld, true, 'each chunk has overhead')
   decide(reply(250, '2.0.0', 'Ok'))
   await settled()
@@ -115,7 +115,7 @@ test('all spellings of a mailbox are one recipient, and different mailboxes stay
   )
 })
 
-test('the session counts messages, and octets of the latest one', async () => {
+test('the session counts messages, and octets of the latest message', async () => {
   const talk = SessionDriver.greeted()
   for (const content of ['first\r\n', 'second one\r\n']) {
     talk.send('MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n')
@@ -170,14 +170,14 @@ test('a partial line before STARTTLS does not continue after the handshake', () 
   assert.equal(talk.send('NOOP\r\n'), '250 2.0.0 OK\r\n')
 })
 
-for (const [what, said] of Object.entries({
+for (const [name, commands] of Object.entries({
   greeting: '',
   sender: 'MAIL FROM:<a@elsewhere.example>\r\n',
   recipient: 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n',
 }))
-  test(`a ${what} before the handshake is discarded by it`, () => {
+  test(`a ${name} before the handshake is discarded by it`, () => {
     const talk = SessionDriver.greeted()
-    talk.send(said)
+    talk.send(commands)
     talk.send('STARTTLS\r\n')
     talk.session.finishHandshake()
     assert.match(talk.send('MAIL FROM:<c@elsewhere.example>\r\n'), /^503 5\.5\.1 Send HELO or EHLO first/)
@@ -190,8 +190,8 @@ for (const [what, said] of Object.entries({
 test('a message sent together with DATA ends the session and is not read as commands', () => {
   for (const commands of [pipelinedTransaction, 'DATA\r\n']) {
     const talk = SessionDriver.greeted()
-    const answer = talk.send(`${commands}Subject: x\r\n\r\n.\r\n`)
-    assert.match(answer, /421 4\.5\.1 Data sent before the 354 reply\r\n$/)
+    const output = talk.send(`${commands}Subject: x\r\n\r\n.\r\n`)
+    assert.match(output, /421 4\.5\.1 Data sent before the 354 reply\r\n$/)
     assert.equal(talk.isEnded, true)
     assert.equal(talk.messages.length, 0)
   }
@@ -243,9 +243,9 @@ test('octets of a message are a step, a partial command line is not', () => {
   talk.send('OP\r\n')
   assert.equal(talk.session.steps, before + 1)
   talk.send(pipelinedTransaction)
-  const begun = talk.session.steps
+  const stepsBefore = talk.session.steps
   talk.send('S')
-  assert.equal(talk.session.steps, begun + 1)
+  assert.equal(talk.session.steps, stepsBefore + 1)
 })
 
 test('too many idle commands end the session', () => {
@@ -259,18 +259,18 @@ test('too many idle commands end the session', () => {
 
 test('a too long line is refused once, and the next line is a command', () => {
   const talk = SessionDriver.greeted()
-  for (let sent = 0; sent < 10; sent++) assert.equal(talk.send('x'.repeat(1000)), '')
+  for (let count = 0; count < 10; count++) assert.equal(talk.send('x'.repeat(1000)), '')
   assert.equal(talk.send('x\r\nNOOP\r\n'), '500 5.5.6 Line too long\r\n250 2.0.0 OK\r\n')
 })
 
 test('a line without an end ends the session', () => {
   const talk = SessionDriver.greeted()
-  let answer = ''
-  for (let sent = 0; sent < 100 && answer === ''; sent++) answer = talk.send('x'.repeat(1000))
-  assert.equal(answer, '421 4.5.6 Line too long, closing connection\r\n')
+  let output = ''
+  for (let count = 0; count < 100 && output === ''; count++) output = talk.send('x'.repeat(1000))
+  assert.equal(output, '421 4.5.6 Line too long, closing connection\r\n')
 })
 
-test('a draining session ends between messages, not within one', async () => {
+test('a draining session ends between messages, not within a message', async () => {
   const idle = SessionDriver.greeted()
   idle.session.drain()
   assert.ok(idle.read.endsWith('421 4.3.2 Service shutting down, try again later\r\n'))
@@ -318,7 +318,7 @@ test('a closed connection abandons its message, and a late decision has no effec
   assert.equal(waiting.messages[0]?.end, 'Abandoned', 'the client is gone')
 
   const late = SessionDriver.greeted()
-  let decide: (answer: Reply) => void = () => {}
+  let decide: (reply: Reply) => void = () => {}
   late.answers.mail = () => new Promise((resolve) => (decide = resolve))
   late.send('MAIL FROM:<a@elsewhere.example>\r\nNOOP\r\n')
   late.session.close()

@@ -1,4 +1,4 @@
-/** Which refusals count as storage failures, for the alarm. */
+/** The refusals that are counted as storage failures, for the alarm. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
@@ -18,17 +18,17 @@ import {
 } from '../../../../functions/smtp-ingress/session-policy/connector-session-policy.ts'
 import { receivedAt, snapshot } from '../../../support/fixtures.ts'
 
-const failed = new Error('internal')
-const outcomes: [what: string, outcome: Outcome, alarming: number][] = [
-  ['failing storage', { ...storageUnavailable, cause: failed }, 1],
-  ['a failing disk', { ...spoolUnavailable, cause: failed }, 1],
-  ['a full disk below the spool limit', { ...insufficientSpool, cause: failed }, 1],
+const cause = new Error('internal')
+const outcomes: [name: string, outcome: Outcome, failureCount: number][] = [
+  ['failing storage', { ...storageUnavailable, cause }, 1],
+  ['a failing disk', { ...spoolUnavailable, cause }, 1],
+  ['a full disk below the spool limit', { ...insufficientSpool, cause }, 1],
   ['a full spool', insufficientSpool, 0],
   ['a full upload queue', tooManyLargeMessages, 0],
   ['a stored message', { size: 10 }, 0],
 ]
-for (const [what, outcome, failureCount] of outcomes)
-  test(`${what} ${failureCount === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
+for (const [name, outcome, failureCount] of outcomes)
+  test(`${name} ${failureCount === 0 ? 'is not counted' : 'is counted'} as a storage failure`, async () => {
     const metrics = new Metrics()
     const policy = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')

@@ -28,7 +28,7 @@ afterEach(async () => {
 })
 
 const unrelated = await selfSigned({ names: ['mx1.contoso.example'] })
-const refused = '550 5.7.51 Sender domain is restricted to its own servers'
+const refusalReply = '550 5.7.51 Sender domain is restricted to its own servers'
 
 async function openWith({ smtpPort }: TestIngress, identity?: Identity): Promise<Wire> {
   const wire = await Wire.greet(smtpPort)
@@ -55,9 +55,9 @@ test('one notice is sent, however many messages and recipients are refused', asy
   const ingress = await ingressFor()
   for (let session = 0; session < 2; session++) {
     const wire = await openWith(ingress, unrelated)
-    assert.equal(await sendRcpt(wire), refused)
-    assert.equal(await wire.command('RCPT TO:<c@ours.example>'), refused)
-    assert.equal(await sendRcpt(wire), refused)
+    assert.equal(await sendRcpt(wire), refusalReply)
+    assert.equal(await wire.command('RCPT TO:<c@ours.example>'), refusalReply)
+    assert.equal(await sendRcpt(wire), refusalReply)
     wire.destroy()
   }
   assert.deepEqual(
@@ -83,9 +83,9 @@ test('refusals are also counted for each connector', async () => {
 })
 
 const withoutNotice: [string, Partial<InboundConnector>, Identity | undefined, reply: string][] = [
-  ['without a certificate', {}, undefined, refused],
+  ['without a certificate', {}, undefined, refusalReply],
   [
-    'with one that the connector knows',
+    'with a certificate that the connector names',
     { certificateFingerprints: [fingerprintOf(unrelated)] },
     unrelated,
     '250 2.1.5 Accepted',
@@ -106,7 +106,7 @@ for (const [name, fields, identity, reply] of withoutNotice)
     assert.deepEqual(ingress.notices.taken, [])
   })
 
-test('a notice is sent when our own server is refused relay because of an untrusted certificate', async () => {
+test('a notice is sent when the organisation\u2019s server is refused relay because of an untrusted certificate', async () => {
   const ingress = await ingressFor({
     name: 'Ours',
     connectorType: 'OnPremises',
@@ -129,12 +129,12 @@ test('a notice is sent when our own server is refused relay because of an untrus
 
 test('a flood of new certificates causes ten notices for a connector, and each is refused', async () => {
   const ingress = await ingressFor()
-  const unrelated = await Promise.all(
+  const identities = await Promise.all(
     Array.from({ length: 25 }, () => selfSigned({ names: ['flood.example'] })),
   )
-  for (const identity of unrelated) {
+  for (const identity of identities) {
     const wire = await openWith(ingress, identity)
-    assert.equal(await sendRcpt(wire), refused)
+    assert.equal(await sendRcpt(wire), refusalReply)
     wire.destroy()
   }
   assert.equal(ingress.notices.taken.length, 10)
@@ -145,7 +145,7 @@ test('a queue without a response does not delay the client', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => new Promise(() => {})
   const wire = await openWith(ingress, unrelated)
-  assert.equal(await sendRcpt(wire), refused)
+  assert.equal(await sendRcpt(wire), refusalReply)
   assert.equal(await sendRcpt(wire, 'a@elsewhere.example'), '250 2.1.5 Accepted')
   wire.destroy()
 })
@@ -154,11 +154,11 @@ test('a failing queue loses one notice, which is counted and logged; the next is
   const ingress = await ingressFor()
   ingress.notices.before = () => Promise.reject(new Error('the queue is away'))
   const wire = await openWith(ingress, unrelated)
-  assert.equal(await sendRcpt(wire), refused)
+  assert.equal(await sendRcpt(wire), refusalReply)
   const line = await ingress.logged('the notice of an unknown certificate could not be sent')
   assert.deepEqual([line.level, line.connector], ['warn', 'Contoso'])
   ingress.notices.before = async () => {}
-  assert.equal(await sendRcpt(wire), refused)
+  assert.equal(await sendRcpt(wire), refusalReply)
   wire.destroy()
   assert.equal(ingress.notices.taken.length, 1)
   assert.equal(await countOf(ingress, 'NoticesFailed'), 1)
@@ -166,13 +166,15 @@ test('a failing queue loses one notice, which is counted and logged; the next is
 
 test('an exception while sending a notice does not reach the session', async () => {
   const logged = Promise.withResolvers<unknown[]>()
-  const fails = { send: () => assert.fail('no such thing') }
-  const watch = new UnknownCertificateNotifier(fails, new Metrics(), (...line) => logged.resolve(line))
+  const failingQueue = { send: () => assert.fail('no such thing') }
+  const notifier = new UnknownCertificateNotifier(failingQueue, new Metrics(), (...line) =>
+    logged.resolve(line),
+  )
   const rules = snapshot({
     inbound: [inbound({ restrictDomainsToCertificate: true, certificateFingerprints: ['cd'.repeat(32)] })],
   })
   const session = { ip: '192.0.2.1', tls: overTlsWith(), mailFrom: 'a@contoso.example', at: receivedAt }
-  watch.notifyRefusal(rules, session, evaluateInbound(rules, session))
+  notifier.notifyRefusal(rules, session, evaluateInbound(rules, session))
   assert.deepEqual(await logged.promise, [
     'warn',
     'the notice of an unknown certificate could not be sent',

@@ -11,7 +11,7 @@ function controlledConnectors(context: TestContext) {
   const clock = { now: 0 }
   const readings: PromiseWithResolvers<Snapshot>[] = []
   const ages: number[] = []
-  const logged: string[] = []
+  const logLines: string[] = []
   const snapshots = {
     current({ maxAgeMs }: { maxAgeMs: number }) {
       const reading = Promise.withResolvers<Snapshot>()
@@ -22,7 +22,7 @@ function controlledConnectors(context: TestContext) {
   }
   const connectors = new WatchedConnectors(
     snapshots,
-    (level, message) => logged.push(`${level}: ${message}`),
+    (level, message) => logLines.push(`${level}: ${message}`),
     () => clock.now,
   )
   context.after(() => connectors.stop())
@@ -34,46 +34,46 @@ function controlledConnectors(context: TestContext) {
     return compiled
   }
   const fail = async (error = new Error('away')) => {
-    const asked = Promise.resolve(connectors.current())
+    const request = Promise.resolve(connectors.current())
     readings.at(-1)?.reject(error)
-    await assert.rejects(asked, error)
+    await assert.rejects(request, error)
     await nextTurn()
   }
-  return { connectors, clock, readings, ages, logged, read, fail }
+  return { connectors, clock, readings, ages, logLines, read, fail }
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
 test('a snapshot is valid for one second from the start of its read, then it is read again', async (t) => {
   const { connectors, clock, readings, ages, read } = controlledConnectors(t)
-  const asked = connectors.current()
+  const request = connectors.current()
   clock.now = 900
   const first = await read()
-  assert.equal(await asked, first)
+  assert.equal(await request, first)
   clock.now = 999
   assert.equal(connectors.current(), first)
   clock.now = 1000
-  const again = connectors.current()
-  assert.ok(again instanceof Promise)
+  const nextRequest = connectors.current()
+  assert.ok(nextRequest instanceof Promise)
   const second = await read()
-  assert.equal(await again, second)
+  assert.equal(await nextRequest, second)
   assert.notEqual(second, first)
   assert.equal(readings.length, 2)
   assert.deepEqual(ages, [0, 0], 'the reader may not use its cache')
 })
 
 test('concurrent callers share one read and one failure', async (t) => {
-  const { connectors, readings, logged } = controlledConnectors(t)
-  const asked = [connectors.current(), connectors.current(), connectors.current(), connectors.current()]
+  const { connectors, readings, logLines } = controlledConnectors(t)
+  const request = [connectors.current(), connectors.current(), connectors.current(), connectors.current()]
   assert.equal(readings.length, 1)
   readings[0]?.reject(new Error('away'))
-  for (const one of asked) await assert.rejects(Promise.resolve(one), { message: 'away' })
-  assert.equal(connectors.areFailing, false, 'counts as one failure')
-  assert.deepEqual(logged, [])
+  for (const call of request) await assert.rejects(Promise.resolve(call), { message: 'away' })
+  assert.equal(connectors.areFailing, false, 'one failure is counted')
+  assert.deepEqual(logLines, [])
 })
 
 test('three consecutive failed reads are an outage, which a successful probe ends', async (t) => {
-  const { connectors, readings, logged, read, fail } = controlledConnectors(t)
+  const { connectors, readings, logLines, read, fail } = controlledConnectors(t)
   for (let times = 0; times < 3; times++) {
     assert.equal(connectors.areFailing, false)
     await fail()
@@ -83,7 +83,7 @@ test('three consecutive failed reads are an outage, which a successful probe end
   assert.equal(readings.length, 4)
   await read()
   assert.equal(connectors.areFailing, false)
-  assert.deepEqual(logged, [
+  assert.deepEqual(logLines, [
     'error: connectors cannot be read: new connections are refused',
     'info: connectors can be read: new connections are accepted again',
   ])
@@ -92,9 +92,9 @@ test('three consecutive failed reads are an outage, which a successful probe end
 test('a successful read resets the failure count and ends an outage', async (t) => {
   const { connectors, clock, read, fail } = controlledConnectors(t)
   const succeed = async () => {
-    const asked = connectors.current()
+    const request = connectors.current()
     await read()
-    await asked
+    await request
     clock.now += 1000
   }
   for (let times = 0; times < 3; times++) {
@@ -117,9 +117,9 @@ test('one timed out read is an outage', async (t) => {
 
 test('while reads fail, the last snapshot is not used longer than one second', async (t) => {
   const { connectors, clock, read, fail } = controlledConnectors(t)
-  const asked = connectors.current()
+  const request = connectors.current()
   await read()
-  await asked
+  await request
   clock.now = 1000
   await fail()
   assert.ok(connectors.current() instanceof Promise)

@@ -11,18 +11,18 @@ test('the days left are published every minute until stopped', (t) => {
   const published: unknown[] = []
   const expires = new Date(2 * day)
   const write = (line: string) => void published.push(JSON.parse(line).CertificateDaysLeft)
-  const end = publishDaysLeft({ expiresAt: () => expires, write, now: () => new Date() })
+  const stop = publishDaysLeft({ expiresAt: () => expires, write, now: () => new Date() })
   t.mock.timers.tick(120_000)
   assert.deepEqual(published, [1, 1])
   t.mock.timers.tick(2 * day)
   assert.equal(published.at(-1), -1)
-  end()
+  stop()
   const { length } = published
   t.mock.timers.tick(day)
   assert.equal(published.length, length)
 })
 
-test('the first of two certificates to expire counts', async () => {
+test('the first of two certificates to expire determines the expiry', async () => {
   const pki = await createPki()
   const [ec, rsa] = await Promise.all([
     pki.issue({ names: ['mx.ours.example'], notAfter: daysFromNow(90) }),

@@ -4,13 +4,13 @@ import fc from 'fast-check'
 import { type ClientHello, readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
 
 const number = (value: number, octets: number): Buffer => {
-  const written = Buffer.alloc(octets)
-  written.writeUIntBE(value, 0, octets)
-  return written
+  const encoded = Buffer.alloc(octets)
+  encoded.writeUIntBE(value, 0, octets)
+  return encoded
 }
 const vector = (octets: number, ...content: Buffer[]): Buffer => {
-  const all = Buffer.concat(content)
-  return Buffer.concat([number(all.length, octets), all])
+  const octetsOfVector = Buffer.concat(content)
+  return Buffer.concat([number(octetsOfVector.length, octets), octetsOfVector])
 }
 const extension = (type: number, ...content: Buffer[]) =>
   Buffer.concat([number(type, 2), vector(2, ...content)])
@@ -39,15 +39,25 @@ function inRecordsOf(octets: number, message: Buffer): Buffer {
   return Buffer.concat(records)
 }
 
-const [one, other] = [Buffer.from('a ticket'), Buffer.from('and another')]
+const [firstTicket, secondTicket] = [Buffer.from('a ticket'), Buffer.from('and another')]
 
 const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]][] = [
   ['without extensions', record(hello()), false, []],
   ['of TLS 1.2', record(hello(extension(0, Buffer.from('x')))), false, []],
   ['of TLS 1.2 with the extension supported_versions', record(hello(versions(0x0303, 0x0302))), false, []],
   ['of TLS 1.3', record(hello(versions(0x7a7a, 0x0304, 0x0303))), true, []],
-  ['with tickets', record(hello(versions(0x0304), tickets(one, other))), true, [one, other]],
-  ['in records of 30 octets', inRecordsOf(30, hello(versions(0x0304), tickets(one))), true, [one]],
+  [
+    'with tickets',
+    record(hello(versions(0x0304), tickets(firstTicket, secondTicket))),
+    true,
+    [firstTicket, secondTicket],
+  ],
+  [
+    'in records of 30 octets',
+    inRecordsOf(30, hello(versions(0x0304), tickets(firstTicket))),
+    true,
+    [firstTicket],
+  ],
   [
     'with octets after it',
     Buffer.concat([record(hello(versions(0x0304))), Buffer.from([20, 3, 3])]),
@@ -56,11 +66,11 @@ const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]]
   ],
 ]
 
-for (const [name, octets, isModern, found] of read)
+for (const [name, octets, isModern, expectedTickets] of read)
   test(`a ClientHello ${name} is read when complete, not before`, () => {
     assert.deepEqual(readClientHello(octets), {
       supportsTls13: isModern,
-      tickets: found,
+      tickets: expectedTickets,
     } satisfies ClientHello)
     const end = octets.length - (name === 'with octets after it' ? 3 : 0)
     for (let length = 0; length < end; length++)
@@ -88,7 +98,7 @@ const unreadable: [name: string, octets: Buffer][] = [
   ['versions beyond the end', record(hello(extension(43, Buffer.from([9, 3, 4]))))],
   ['half a version', record(hello(extension(43, Buffer.from([3, 3, 4, 3]))))],
   ['a ticket beyond the end', record(hello(extension(41, vector(2, Buffer.from([0, 9, 1])))))],
-  ['a ticket without its age', record(hello(extension(41, vector(2, vector(2, one)))))],
+  ['a ticket without its age', record(hello(extension(41, vector(2, vector(2, firstTicket)))))],
 ]
 
 for (const [name, octets] of unreadable)
@@ -105,7 +115,7 @@ test('at most little more than 16 KiB are read', () => {
 })
 
 test('any octets give a result, and further octets do not change it', () => {
-  const sensible = hello(versions(0x0304), tickets(one, other))
+  const sensible = hello(versions(0x0304), tickets(firstTicket, secondTicket))
   const broken = fc
     .tuple(fc.nat(sensible.length - 1), fc.uint8Array({ maxLength: 6 }), fc.integer({ min: 1, max: 300 }))
     .map(([at, octets, size]) => {

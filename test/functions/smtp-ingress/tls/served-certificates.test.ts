@@ -7,22 +7,22 @@ import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
 
 const pki = await createPki()
 const names = ['mx.ours.example']
-const [one, two, wrongName, expired, small] = await Promise.all([
+const [first, second, wrongName, expired, small] = await Promise.all([
   pki.issue({ names, commonName: 'one' }),
   pki.issue({ names, commonName: 'two' }),
   pki.issue({ names: ['mail.ours.example'], commonName: 'wrong' }),
   pki.issue({ names, commonName: 'over', notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
   pki.issue({ names, commonName: 'small', rsa: 1024 }),
 ])
-const pair = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
-const text = (current: Identity, more: object = {}) => JSON.stringify({ ...pair(current), ...more })
+const pairOf = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
+const text = (current: Identity, more: object = {}) => JSON.stringify({ ...pairOf(current), ...more })
 const in7Days = daysFromNow(7).toISOString()
 
 /** @param secret whose text is read each time; an Error is thrown */
 async function open(secret: { text: string | Error }) {
   const metrics = new Metrics()
   const logged: { level: string; message: string; [field: string]: unknown }[] = []
-  const used: CertificatesAndKeys[] = []
+  const usedCertificates: CertificatesAndKeys[] = []
   const served = await ServedCertificates.open({
     async read() {
       if (secret.text instanceof Error) throw secret.text
@@ -34,75 +34,75 @@ async function open(secret: { text: string | Error }) {
     log: (level, message, fields) => void logged.push({ level, message, ...fields }),
     now: () => new Date(),
   })
-  const isUsed = ({ cert }: Identity) => used.at(-1)?.certificate === cert
+  const isUsed = ({ cert }: Identity) => usedCertificates.at(-1)?.certificate === cert
   const counts = () => Object.fromEntries(metrics.take().map(({ metric, count }) => [metric, count]))
   return {
-    own: served,
-    said: logged,
-    used,
+    served,
+    logged,
+    usedCertificates,
     isUsed,
     counts,
-    begin: () => served.begin({ use: (it) => void used.push(it) }),
+    begin: () => served.begin({ use: (it) => void usedCertificates.push(it) }),
   }
 }
 
 test('the secret\u2019s certificate is served, and a new current one from the next read', async () => {
-  const secret = { text: text(one) }
-  const { own: served, used, isUsed, said: logged, begin } = await open(secret)
-  assert.equal(served.served.certificate, one.cert)
+  const secret = { text: text(first) }
+  const { served, usedCertificates, isUsed, logged, begin } = await open(secret)
+  assert.equal(served.served.certificate, first.cert)
   begin()
   await served.refresh()
-  assert.equal(used.length, 0)
-  secret.text = text(two)
+  assert.equal(usedCertificates.length, 0)
+  secret.text = text(second)
   await served.refresh()
-  assert.ok(isUsed(two))
+  assert.ok(isUsed(second))
   assert.equal(logged.at(-1)?.message, 'certificates switched: new sessions use these')
   served.stop()
 })
 
-const failing: [string, string | Error][] = [
+const readFaults: [string, string | Error][] = [
   ['Secrets Manager does not respond', new Error('timed out')],
-  ['the secret is not JSON', text(two).slice(0, -1)],
-  ['the secret lacks a key', JSON.stringify({ certificate: two.cert })],
+  ['the secret is not JSON', text(second).slice(0, -1)],
+  ['the secret lacks a key', JSON.stringify({ certificate: second.cert })],
 ]
 
-for (const [what, fault] of failing)
-  test(`when ${what}, the served certificate stays; this is logged and counted, and the next read recovers`, async () => {
-    const secret: { text: string | Error } = { text: text(one) }
-    const { own: served, used, isUsed, said: logged, counts, begin } = await open(secret)
+for (const [description, fault] of readFaults)
+  test(`when ${description}, the served certificate stays; this is logged and counted, and the next read recovers`, async () => {
+    const secret: { text: string | Error } = { text: text(first) }
+    const { served, usedCertificates, isUsed, logged, counts, begin } = await open(secret)
     begin()
     secret.text = fault
     await served.refresh()
-    assert.equal(used.length, 0)
+    assert.equal(usedCertificates.length, 0)
     assert.equal(logged.at(-1)?.message, 'certificates cannot be read: the previous ones stay in use')
     assert.deepEqual(counts(), { CertificateReadsFailed: 1 })
-    secret.text = text(two)
+    secret.text = text(second)
     await served.refresh()
-    assert.ok(isUsed(two))
+    assert.ok(isUsed(second))
     served.stop()
   })
 
 const refusals: [string, () => string, string][] = [
   ['a current certificate for another name', () => text(wrongName), 'Name'],
   ['an expired current certificate', () => text(expired), 'Expired'],
-  ['a current certificate with another key', () => text({ cert: two.cert, key: one.key }), 'Unusable'],
+  ['a current certificate with another key', () => text({ cert: second.cert, key: first.key }), 'Unusable'],
   [
     'a next certificate for another name',
-    () => text(one, { next: { ...pair(wrongName), servedFrom: in7Days } }),
+    () => text(first, { next: { ...pairOf(wrongName), servedFrom: in7Days } }),
     'Name',
   ],
-  ['a next certificate without a date', () => text(one, { next: pair(two) }), 'Unusable'],
+  ['a next certificate without a date', () => text(first, { next: pairOf(second) }), 'Unusable'],
 ]
 
-for (const [what, bad, reason] of refusals)
-  test(`${what} is refused: logged once, counted at every read, and the served certificate stays`, async () => {
-    const secret = { text: text(one) }
-    const { own: served, used, said: logged, counts, begin } = await open(secret)
+for (const [description, createText, reason] of refusals)
+  test(`${description} is refused: logged once, counted at every read, and the served certificate stays`, async () => {
+    const secret = { text: text(first) }
+    const { served, usedCertificates, logged, counts, begin } = await open(secret)
     begin()
-    secret.text = bad()
+    secret.text = createText()
     await served.refresh()
     await served.refresh()
-    assert.equal(used.length, 0)
+    assert.equal(usedCertificates.length, 0)
     const errors = logged.filter(({ level }) => level === 'error')
     assert.deepEqual(
       errors.map(({ message, reason }) => [message, reason]),
@@ -113,7 +113,7 @@ for (const [what, bad, reason] of refusals)
     served.stop()
   })
 
-/** Simulates time. @returns a function that gives the time this many milliseconds from now */
+/** Simulates time. @returns a function that returns the time this many milliseconds from now */
 function simulatedClock(context: TestContext): (milliseconds: number) => string {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() })
   return (milliseconds) => new Date(Date.now() + milliseconds).toISOString()
@@ -121,41 +121,41 @@ function simulatedClock(context: TestContext): (milliseconds: number) => string 
 
 test('the next certificate is served from its date, even when the secret cannot be read', async (context) => {
   const servedFrom = simulatedClock(context)(300)
-  const secret: { text: string | Error } = { text: text(one, { next: { ...pair(two), servedFrom } }) }
-  const { own: served, used, isUsed, begin } = await open(secret)
+  const secret: { text: string | Error } = { text: text(first, { next: { ...pairOf(second), servedFrom } }) }
+  const { served, usedCertificates, isUsed, begin } = await open(secret)
   begin()
   secret.text = new Error('away')
   await served.refresh()
   context.mock.timers.tick(299)
-  assert.equal(used.length, 0)
+  assert.equal(usedCertificates.length, 0)
   context.mock.timers.tick(1)
-  assert.ok(isUsed(two))
+  assert.ok(isUsed(second))
   // Moving it to the current certificate in the secret changes nothing.
-  secret.text = text(two)
+  secret.text = text(second)
   await served.refresh()
-  assert.equal(used.length, 1)
+  assert.equal(usedCertificates.length, 1)
   served.stop()
 })
 
 test('a withdrawn next certificate is not served', async (context) => {
   const servedFrom = simulatedClock(context)(200)
-  const secret = { text: text(one, { next: { ...pair(two), servedFrom } }) }
-  const { own: served, used, begin } = await open(secret)
+  const secret = { text: text(first, { next: { ...pairOf(second), servedFrom } }) }
+  const { served, usedCertificates, begin } = await open(secret)
   begin()
-  secret.text = text(one)
+  secret.text = text(first)
   await served.refresh()
   context.mock.timers.tick(300)
-  assert.equal(used.length, 0)
+  assert.equal(usedCertificates.length, 0)
   served.stop()
 })
 
-test('a process starts with an expired certificate, since no mail would be worse, and logs it', async () => {
-  const { own: served, said: logged, counts, begin } = await open({ text: text(expired) })
+test('a process starts with an expired certificate, because no mail would be worse, and logs it', async () => {
+  const { served, logged, counts, begin } = await open({ text: text(expired) })
   begin()
   assert.equal(served.served.certificate, expired.cert)
   assert.deepEqual(
     logged.filter(({ level }) => level === 'error').map(({ message, reason }) => [message, reason]),
-    [['certificates are faulty but served, since there are no others', 'Expired']],
+    [['certificates are faulty but served, because there are no others', 'Expired']],
   )
   assert.deepEqual(counts(), { CertificatesRefused: 1 })
   served.stop()
@@ -163,52 +163,50 @@ test('a process starts with an expired certificate, since no mail would be worse
 
 test('the replacement of an expired certificate is served even with a fault', async () => {
   const secret = { text: text(expired) }
-  const { own: served, used, said: logged, begin } = await open(secret)
+  const { served, usedCertificates, logged, begin } = await open(secret)
   begin()
   for (const [current, message] of [
-    [wrongName, 'certificates are faulty but served, since there are no others'],
-    [one, 'certificates switched: new sessions use these'],
+    [wrongName, 'certificates are faulty but served, because there are no others'],
+    [first, 'certificates switched: new sessions use these'],
   ] as const) {
     secret.text = text(current)
     await served.refresh()
-    assert.equal(used.at(-1)?.certificate, current.cert)
+    assert.equal(usedCertificates.at(-1)?.certificate, current.cert)
     assert.equal(logged.at(-1)?.message, message)
   }
-  secret.text = text({ cert: two.cert, key: one.key })
+  secret.text = text({ cert: second.cert, key: first.key })
   await served.refresh()
-  assert.equal(used.length, 2)
+  assert.equal(usedCertificates.length, 2)
   served.stop()
 })
 
 test('a next certificate that becomes due during the start is served from the start', async (context) => {
   const servedFrom = simulatedClock(context)(100)
-  const {
-    own: served,
-    isUsed,
-    begin,
-  } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
-  assert.equal(served.served.certificate, one.cert)
+  const { served, isUsed, begin } = await open({
+    text: text(first, { next: { ...pairOf(second), servedFrom } }),
+  })
+  assert.equal(served.served.certificate, first.cert)
   context.mock.timers.tick(100)
   begin()
-  assert.ok(isUsed(two))
+  assert.ok(isUsed(second))
   served.stop()
 })
 
 test('a process starts with the next certificate when the current one has expired', async () => {
-  const { own: served } = await open({
-    text: text(expired, { next: { ...pair(two), servedFrom: in7Days } }),
+  const { served } = await open({
+    text: text(expired, { next: { ...pairOf(second), servedFrom: in7Days } }),
   })
-  assert.equal(served.served.certificate, two.cert)
+  assert.equal(served.served.certificate, second.cert)
 })
 
 test('a next certificate that OpenSSL rejects is refused, at its date and at a later start', async () => {
   const servedFrom = new Date(Date.now() - 1000).toISOString()
-  const secret = { text: text(one, { next: { ...pair(small), servedFrom } }) }
-  const { own: served, used, said: logged, begin } = await open(secret)
+  const secret = { text: text(first, { next: { ...pairOf(small), servedFrom } }) }
+  const { served, usedCertificates, logged, begin } = await open(secret)
   begin()
-  assert.equal(served.served.certificate, one.cert)
+  assert.equal(served.served.certificate, first.cert)
   await served.refresh()
-  assert.equal(used.length, 0)
+  assert.equal(usedCertificates.length, 0)
   assert.deepEqual(
     logged.filter(({ level }) => level === 'error').map(({ certificates, reason }) => [certificates, reason]),
     [['Next', 'Unusable']],
@@ -220,13 +218,13 @@ const startFailures: [string, string | Error, RegExp][] = [
   ['the secret cannot be read', new Error('Secrets Manager is away'), /^Secrets Manager is away$/],
   [
     'the key belongs to another certificate',
-    text({ cert: two.cert, key: one.key }),
+    text({ cert: second.cert, key: first.key }),
     /^certificates of the secret cannot be served: .*key 1 \(EC\)/,
   ],
   ['the secret is not JSON', 'x', /JSON/],
 ]
 
-for (const [what, secret, message] of startFailures)
-  test(`no process starts when ${what}`, async () => {
+for (const [description, secret, message] of startFailures)
+  test(`no process starts when ${description}`, async () => {
     await assert.rejects(open({ text: secret }), { message })
   })

@@ -35,13 +35,13 @@ const intermediate = await pki.subordinate('Intermediate')
 const partner = await intermediate.issue({ names: ['mail.fabrikam.example'] })
 
 let clock = new Date()
-const both = { privateKey: `${ec.key}\n${rsa.key}`, certificate: `${rsa.cert}\n${ec.cert}` }
-const options = { ...both, now: () => clock, publicRoots: [pki.ca] }
+const bothCertificates = { privateKey: `${ec.key}\n${rsa.key}`, certificate: `${rsa.cert}\n${ec.cert}` }
+const options = { ...bothCertificates, now: () => clock, publicRoots: [pki.ca] }
 const server = await startTlsServer(createTlsService(options))
 after(() => server.close())
 
-/** Resolves whatever closes the socket. */
-const closed = (socket: Socket) =>
+/** Resolves when the socket is closed, for any reason. */
+const waitForClose = (socket: Socket) =>
   within(
     10_000,
     new Promise<void>((resolve) => socket.once('close', () => resolve())),
@@ -78,7 +78,7 @@ async function handshake(client: ConnectionOptions = {}, { port, next } = server
     group = (socket.getEphemeralKeyInfo() as { name?: string } | null)?.name
   })
   socket.resume()
-  await closed(socket)
+  await waitForClose(socket)
   return { presented, group, observed: await next(), session }
 }
 
@@ -88,11 +88,11 @@ const factsOf = ({ observed }: Outcome) => {
 }
 const resumed = (outcome: Outcome) => factsOf(outcome).resumed
 const ticketOf = ({ session }: Outcome): Buffer => {
-  assert.ok(session, 'no ticket came')
+  assert.ok(session, 'no ticket arrived')
   return session
 }
 
-const kinds: [name: string, client: ConnectionOptions, presented: string][] = [
+const clientKinds: [name: string, client: ConnectionOptions, presented: string][] = [
   ['a client with RSA only', { sigalgs: 'RSA-PSS+SHA256' }, 'CN=rsa'],
   [
     'a TLS 1.2 client with RSA only',
@@ -105,7 +105,7 @@ const kinds: [name: string, client: ConnectionOptions, presented: string][] = [
   ['a TLS 1.2 client with both', { maxVersion: 'TLSv1.2' }, 'CN=ec'],
 ]
 
-for (const [name, client, presented] of kinds)
+for (const [name, client, presented] of clientKinds)
   test(`${name} gets ${presented}`, async () => {
     assert.equal((await handshake(client)).presented, presented)
   })
@@ -129,7 +129,7 @@ test('TLS 1.2 gets no ticket and no resumption', async () => {
 
 for (const [name, client] of [
   ['a trusted certificate with its chain', partner],
-  ["a stranger's certificate", unrelated],
+  ['an untrusted certificate', unrelated],
 ] as [string, Identity][])
   test(`${name} is proven in every session`, async () => {
     const first = await handshake(client)
@@ -152,33 +152,36 @@ test('OpenSSL verifies the client certificate with the presented chain', async (
     ],
     [true, null, 2],
   )
-  const unknown = factsOf(await handshake(unrelated)).facts.clientCertificate
-  assert.deepEqual([unknown?.trusted, unknown?.trustError], [false, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])
+  const untrustedCertificate = factsOf(await handshake(unrelated)).facts.clientCertificate
+  assert.deepEqual(
+    [untrustedCertificate?.trusted, untrustedCertificate?.trustError],
+    [false, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  )
   const expired = await pki.issue({
     names: ['old.example'],
     notBefore: daysFromNow(-9),
     notAfter: daysFromNow(-1),
   })
-  const old = factsOf(await handshake(expired)).facts.clientCertificate
-  assert.deepEqual([old?.trusted, old?.trustError], [false, 'CERT_HAS_EXPIRED'])
+  const expiredCertificate = factsOf(await handshake(expired)).facts.clientCertificate
+  assert.deepEqual([expiredCertificate?.trusted, expiredCertificate?.trustError], [false, 'CERT_HAS_EXPIRED'])
 })
 
 test('another client\u2019s ticket without its certificate gives a session without a certificate', async () => {
   const session = ticketOf(await handshake(partner))
-  const thief = await handshake({ session })
-  assert.deepEqual([resumed(thief), factsOf(thief).facts.clientCertificate], [false, null])
+  const otherClient = await handshake({ session })
+  assert.deepEqual([resumed(otherClient), factsOf(otherClient).facts.clientCertificate], [false, null])
 })
 
 test('a session resumed with a certificate has no facts', async (t) => {
   // A service that does not see the tickets in the ClientHello.
   const service = createTlsService(options)
-  const blind = await startTlsServer({
-    ...bound(service),
+  const unguardedServer = await startTlsServer({
+    ...bindService(service),
     contextForHello: () => service.contextForHello(helloWithoutTickets, '192.0.2.1'),
   })
-  t.after(() => blind.close())
-  const first = await handshake(partner, blind)
-  const second = await handshake({ session: ticketOf(first) }, blind)
+  t.after(() => unguardedServer.close())
+  const first = await handshake(partner, unguardedServer)
+  const second = await handshake({ session: ticketOf(first) }, unguardedServer)
   assert.deepEqual(second.observed, {
     kind: 'NoFacts',
     why: 'a session with a client certificate was resumed',
@@ -198,32 +201,32 @@ test('a ticket of the previous hour leads to a full handshake and a new ticket',
 
 test('an address without resumption gets full handshakes for a day; other addresses do not', async (t) => {
   const service = createTlsService(options)
-  const own = await startTlsServer(service)
-  t.after(() => own.close())
-  const session = ticketOf(await handshake({}, own))
+  const testServer = await startTlsServer(service)
+  t.after(() => testServer.close())
+  const session = ticketOf(await handshake({}, testServer))
   service.refuseResumption('192.0.2.1')
-  assert.equal(resumed(await handshake({ session }, own)), true)
+  assert.equal(resumed(await handshake({ session }, testServer)), true)
   service.refuseResumption('127.0.0.1')
-  const refused = await handshake({ session }, own)
-  assert.equal(resumed(refused), false)
-  assert.equal(resumed(await handshake({ session: ticketOf(refused) }, own)), false)
+  const fullHandshake = await handshake({ session }, testServer)
+  assert.equal(resumed(fullHandshake), false)
+  assert.equal(resumed(await handshake({ session: ticketOf(fullHandshake) }, testServer)), false)
   clock = new Date(clock.getTime() + 86_400_000)
-  const after = await handshake({}, own)
-  assert.equal(resumed(await handshake({ session: ticketOf(after) }, own)), true)
+  const after = await handshake({}, testServer)
+  assert.equal(resumed(await handshake({ session: ticketOf(after) }, testServer)), true)
   clock = new Date()
 })
 
 test('the number of addresses without resumption is bounded', async () => {
   const service = createTlsService(options)
   service.refuseResumption('127.0.0.1')
-  const none = service.fullContext()
-  assert.equal(service.contextForHello(helloWithoutTickets, '127.0.0.1'), none)
+  const fullContext = service.fullContext()
+  assert.equal(service.contextForHello(helloWithoutTickets, '127.0.0.1'), fullContext)
   for (let number = 0; number < 10_000; number++) service.refuseResumption(`2001:db8::${number}`)
-  assert.notEqual(service.contextForHello(helloWithoutTickets, '127.0.0.1'), none)
-  assert.equal(service.contextForHello(helloWithoutTickets, '2001:db8::0'), none)
+  assert.notEqual(service.contextForHello(helloWithoutTickets, '127.0.0.1'), fullContext)
+  assert.equal(service.contextForHello(helloWithoutTickets, '2001:db8::0'), fullContext)
 })
 
-test('refusing resumption again starts a new day and makes the address the last to be forgotten', () => {
+test('refusing resumption again starts a new day and makes the address the last to be removed', () => {
   const begin = Date.now()
   let at = begin
   const service = createTlsService({ ...options, now: () => new Date(at) })
@@ -240,46 +243,55 @@ test('refusing resumption again starts a new day and makes the address the last 
 })
 
 test('new certificates are used for new sessions, and an old ticket leads to a full handshake', async (t) => {
-  const before = { privateKey: ec.key, certificate: ec.cert }
-  const service = createTlsService({ ...options, ...before })
-  const own = await startTlsServer(service)
-  t.after(() => own.close())
+  const oldCertificate = { privateKey: ec.key, certificate: ec.cert }
+  const service = createTlsService({ ...options, ...oldCertificate })
+  const testServer = await startTlsServer(service)
+  t.after(() => testServer.close())
   const renewed = await pki.issue({
     names: ['mx.ours.example'],
     commonName: 'renewed',
     notAfter: daysFromNow(9),
   })
-  const first = await handshake({}, own)
+  const first = await handshake({}, testServer)
   service.use({ privateKey: renewed.key, certificate: renewed.cert })
-  const second = await handshake({ session: ticketOf(first) }, own)
+  const second = await handshake({ session: ticketOf(first) }, testServer)
   assert.deepEqual([second.presented, resumed(second)], ['CN=renewed', false])
-  assert.equal(resumed(await handshake({ session: ticketOf(second) }, own)), true)
+  assert.equal(resumed(await handshake({ session: ticketOf(second) }, testServer)), true)
   assert.ok(Math.abs(service.expires.getTime() - daysFromNow(9).getTime()) < 5000)
 })
 
 test('unusable certificates change nothing, and refused addresses stay refused', async (t) => {
   const service = createTlsService({ ...options, privateKey: ec.key, certificate: ec.cert })
-  const own = await startTlsServer(service)
-  t.after(() => own.close())
+  const testServer = await startTlsServer(service)
+  t.after(() => testServer.close())
   service.refuseResumption('127.0.0.1')
   assert.throws(() => service.use({ privateKey: rsa.key, certificate: ec.cert }), /key 1/)
-  assert.equal((await handshake({}, own)).presented, 'CN=ec')
-  service.use(both)
-  const first = await handshake({}, own)
-  assert.equal(resumed(await handshake({ session: ticketOf(first) }, own)), false)
+  assert.equal((await handshake({}, testServer)).presented, 'CN=ec')
+  service.use(bothCertificates)
+  const first = await handshake({}, testServer)
+  assert.equal(resumed(await handshake({ session: ticketOf(first) }, testServer)), false)
 })
 
 test('another process resumes the session of the first', async () => {
-  const environment = { TLS_PRIVATE_KEY: both.privateKey, TLS_CERTIFICATE: both.certificate }
-  const [one, other] = await Promise.all([startProcess(environment), startProcess(environment)])
+  const environment = {
+    TLS_PRIVATE_KEY: bothCertificates.privateKey,
+    TLS_CERTIFICATE: bothCertificates.certificate,
+  }
+  const [firstProcess, secondProcess] = await Promise.all([
+    startProcess(environment),
+    startProcess(environment),
+  ])
   const unrelated = await startProcess({ TLS_PRIVATE_KEY: ec.key, TLS_CERTIFICATE: ec.cert })
   try {
-    // Twice, in case a new hour begins in between.
-    const tries = [await acrossProcesses(one.port, other.port), await acrossProcesses(other.port, one.port)]
+    // Tries twice, because a new hour may begin in between.
+    const tries = [
+      await acrossProcesses(firstProcess.port, secondProcess.port),
+      await acrossProcesses(secondProcess.port, firstProcess.port),
+    ]
     assert.ok(tries.includes(true))
-    assert.equal(await acrossProcesses(one.port, unrelated.port), false)
+    assert.equal(await acrossProcesses(firstProcess.port, unrelated.port), false)
   } finally {
-    for (const { child } of [one, other, unrelated]) child.kill('SIGKILL')
+    for (const { child } of [firstProcess, secondProcess, unrelated]) child.kill('SIGKILL')
   }
 })
 
@@ -294,18 +306,18 @@ async function startProcess(environment: Record<string, string>) {
 
 /** @returns whether the second server resumed the session of the first */
 async function acrossProcesses(first: number, second: number): Promise<boolean> {
-  const begun = connect({ port: first, host: '127.0.0.1', rejectUnauthorized: false })
+  const firstClient = connect({ port: first, host: '127.0.0.1', rejectUnauthorized: false })
   let session: Buffer | undefined
-  begun.on('session', (ticket) => {
+  firstClient.on('session', (ticket) => {
     session = ticket
   })
-  await closed(begun.resume())
+  await waitForClose(firstClient.resume())
   assert.ok(session)
-  const again = connect({ port: second, host: '127.0.0.1', rejectUnauthorized: false, session })
-  await within(10_000, once(again, 'secureConnect'), 'the end of the handshake')
-  const reused = again.isSessionReused()
-  again.destroy()
-  return reused
+  const secondClient = connect({ port: second, host: '127.0.0.1', rejectUnauthorized: false, session })
+  await within(10_000, once(secondClient, 'secureConnect'), 'the end of the handshake')
+  const isReused = secondClient.isSessionReused()
+  secondClient.destroy()
+  return isReused
 }
 
 test('ticket keys depend on private key and hour only', () => {
@@ -314,13 +326,13 @@ test('ticket keys depend on private key and hour only', () => {
   assert.deepEqual(deriveTicketKeys([ec.key], 1), keys)
   const pkcs1 = createPrivateKey(rsa.key).export({ type: 'pkcs1', format: 'pem' }).toString()
   assert.deepEqual(deriveTicketKeys([pkcs1], 1), deriveTicketKeys([rsa.key], 1))
-  for (const others of [
+  for (const otherKeys of [
     deriveTicketKeys([ec.key], 2),
     deriveTicketKeys([rsa.key], 1),
     deriveTicketKeys([ec.key, rsa.key], 1),
   ])
     for (const part of [0, 16, 32])
-      assert.notDeepEqual(others.subarray(part, part + 16), keys.subarray(part, part + 16))
+      assert.notDeepEqual(otherKeys.subarray(part, part + 16), keys.subarray(part, part + 16))
 })
 
 test('a ticket is opened with its own keys only, and only if unchanged', async () => {
@@ -340,7 +352,7 @@ test('a ticket is opened with its own keys only, and only if unchanged', async (
   }
 })
 
-test('an unreadable session counts as one with a certificate', () => {
+test('an unreadable session is treated as a session with a certificate', () => {
   for (const hex of ['', '30', '3003020101a3', '3080', '3084ffffffff', '020101', '3005a30001'])
     assert.equal(holdsCertificate(Buffer.from(hex, 'hex')), true, hex)
   assert.equal(holdsCertificate(Buffer.from('3003020101', 'hex')), false)
@@ -355,7 +367,7 @@ async function ticketIn(session: Buffer): Promise<Buffer> {
   return hello.tickets[0] as Buffer
 }
 
-const bound = (service: TlsService): TlsService => ({
+const bindService = (service: TlsService): TlsService => ({
   fullContext: () => service.fullContext(),
   contextForHello: service.contextForHello.bind(service),
   refuseResumption: service.refuseResumption.bind(service),
@@ -397,7 +409,7 @@ test('a corrupted ClientHello never throws', async () => {
     }
 })
 
-const failing: [name: string, cause: string, meet: (server: TlsServer) => Promise<unknown>][] = [
+const failures: [name: string, cause: string, runClient: (server: TlsServer) => Promise<unknown>][] = [
   [
     'TLS 1.1',
     'OldProtocol',
@@ -422,12 +434,12 @@ const failing: [name: string, cause: string, meet: (server: TlsServer) => Promis
   ['the alert internal_error', 'Alert', afterServerHello(alert(80))],
 ]
 
-for (const [name, cause, act] of failing)
-  test(`a handshake that ends with ${name} counts as ${cause}`, async (t) => {
-    const own = await startTlsServer(createTlsService(options))
-    t.after(() => own.close())
-    await act(own)
-    const observed = await own.next()
+for (const [name, cause, runClient] of failures)
+  test(`a handshake that ends with ${name} is counted as ${cause}`, async (t) => {
+    const testServer = await startTlsServer(createTlsService(options))
+    t.after(() => testServer.close())
+    await runClient(testServer)
+    const observed = await testServer.next()
     assert.deepEqual(
       [observed.kind, 'cause' in observed && observed.cause],
       ['Failed', cause],
@@ -449,17 +461,17 @@ test('reset, timeout and unknown error codes are classified', () => {
 function tls(client: ConnectionOptions) {
   return ({ port }: TlsServer) => {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...client })
-    return closed(socket.on('error', () => {}))
+    return waitForClose(socket.on('error', () => {}))
   }
 }
 
-function raw(act: (client: Socket) => unknown) {
+function raw(runClient: (client: Socket) => unknown) {
   return async ({ port }: TlsServer) => {
     const client = connectTcp(port, '127.0.0.1').on('error', () => {})
     await once(client, 'connect')
-    act(client)
+    runClient(client)
     client.resume()
-    await closed(client)
+    await waitForClose(client)
   }
 }
 
