@@ -1,7 +1,7 @@
 /**
- * Looks up IP addresses among many ranges. Two ranges of one family are nested or disjoint. They are sorted by first
- * address. So an address can only be in the last range that begins at or before it, or in the ranges around that one. A
- * lookup takes logarithmic time.
+ * Looks up IP addresses among many ranges in logarithmic time. Two ranges of one family are nested or disjoint, and the
+ * ranges are sorted by first address. So an address can only be in the last range that begins at or before it, or in
+ * the ranges around that range.
  */
 import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
@@ -52,8 +52,8 @@ function mergeRanges<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
   const byBounds = new Map<string, Range<T>>()
   for (const [text, value] of entries) {
     const { first, last } = boundsOf(text)
-    const known = byBounds.get(first + last)
-    if (known) known.values.push(value)
+    const equalRange = byBounds.get(first + last)
+    if (equalRange) equalRange.values.push(value)
     else byBounds.set(first + last, { first, last, values: [value], enclosing: null })
   }
   return [...byBounds.values()].sort(
@@ -76,8 +76,8 @@ function linkEnclosing<T>(ranges: Range<T>[]): Range<T>[] {
  * @throws Error for text that is no range, which the connector schema excludes
  */
 function boundsOf(text: string): { first: string; last: string } {
-  const [written = '', bits] = text.split('/')
-  const parsed = ipaddr.parse(expandLeadingZeros(written))
+  const [addressText = '', bits] = text.split('/')
+  const parsed = ipaddr.parse(expandLeadingZeros(addressText))
   const mapped = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && Number(bits ?? 128) >= 96
   const address = mapped ? parsed.toIPv4Address() : parsed
   const octets = address.toByteArray()

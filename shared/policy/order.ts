@@ -27,17 +27,17 @@ export function specificity(pattern: string): number {
 
 const revocationChecks: readonly RevocationCheck[] = ['None', 'SoftFail', 'HardFail']
 
-/** -1 to 1; 0 is the default. */
+/** From -1 to 1; 0 for the default. */
 export const revocationRank = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
   revocationChecks.indexOf(revocationCheck) - 1
 
-/** Less than any requirement, so that it only decides between equals. */
+/** Less than the weight of any requirement, so that it only decides between connectors with equal requirements. */
 const tieBreakWeight = 1 / 4
 
 const requiresCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
   restrictDomainsToCertificate || connectorType === 'OnPremises'
 
-/** The number of requirements for a sender; more comes first. */
+/** The number of requirements for a sender; the connector with more takes precedence. */
 export function restrictionCount(connector: InboundConnector): number {
   return (
     restrictionFlags(connector) +
@@ -62,8 +62,8 @@ export function byRestrictionsThenName(one: InboundConnector, other: InboundConn
 const tlsLevels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
 /**
- * The strength of the requirements for a next hop. More comes first, so that a second connector never weakens the
- * first.
+ * The strength of the requirements for a next hop. The stronger connector takes precedence, so that a second connector
+ * never weakens the first.
  */
 export function requirementStrength(connector: OutboundConnector): number {
   const { tlsSettings, minimumTlsVersion } = connector
