@@ -80,9 +80,7 @@ export function statusInOcsp(octets: Buffer, query: RevocationQuery): ReportedRe
   try {
     const { responseStatus, responseBytes } = AsnConvert.parse(octets, OCSPResponse)
     if (responseStatus !== OCSPResponseStatus.successful)
-      return undetermined(
-        `The responder returned the error ${OCSPResponseStatus[responseStatus] ?? responseStatus}`,
-      )
+      return undetermined(`The responder answered ${OCSPResponseStatus[responseStatus] ?? responseStatus}`)
     if (responseBytes?.responseType !== id_pkix_ocsp_basic)
       return undetermined('The OCSP response is not of type id-pkix-ocsp-basic')
     const basic = Buffer.from(responseBytes.response.buffer)

@@ -72,7 +72,7 @@ function largest(): OutboundValidation {
 }
 
 describe('a validation', () => {
-  it('is stored whole if it fits', () => {
+  it('is stored unchanged if it fits', () => {
     const steps = Array.from({ length: maxHosts }, () => step({ certificates: [certificate(5, 60)] }))
     assert.deepEqual(toStorable(validation(steps)), validation(steps))
   })

@@ -1,7 +1,7 @@
 /**
  * Runs the cases of the chapters in cases/: the considered connectors, the deciding one, the reply, and the verdict for
- * each recipient. Each case is put to explain(), to evaluate() and to the check at RCPT TO, with the connectors in both
- * orders; all results must agree.
+ * each recipient. explain(), evaluate() and the check at RCPT TO run for each case, with the connectors in both orders.
+ * All results must agree.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -56,7 +56,7 @@ function checkConsidered(row: Case, { explanation }: Verdict, considered: Consid
   assert.ok(explanations.includes(row.why ?? ''), explanations)
 }
 
-/** What is refused in session is never delivered later; what is accepted does not bounce at the first decision. */
+/** A message refused in session is never delivered later; an accepted message does not bounce at the first decision. */
 function checkSession(row: Case, given: Snapshot, verdict: Verdict): void {
   if (row.expected.inSession === null) return
   const decision = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
@@ -81,7 +81,7 @@ function checkExplanation(row: Case, given: Snapshot, verdict: Verdict, consider
   assert.deepEqual([answer.route, answer.tls], leaves)
 }
 
-/** Whether explain() can answer: only for the first decision about a message from a client. */
+/** explain() predicts only the first decision about a message from a client. */
 const isFirst = ({ madeHere, minutes, after, recipient }: Case): boolean =>
   !madeHere && minutes === undefined && after === undefined && recipient === undefined
 
@@ -155,7 +155,7 @@ function tlsText({
     .join(' ')
 }
 
-/** Minutes and seconds since receipt. */
+/** Minutes and seconds after receipt. */
 function clock(until: Date): string {
   const seconds = Math.floor((until.getTime() - receivedAt.getTime()) / 1000)
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`

@@ -1,4 +1,4 @@
-/** The certificates that count, what happens to mail when they expire, and the notices that are due. */
+/** The certificates in use, the effect on mail when they expire, and the notices that are due. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -73,7 +73,7 @@ describe("a next hop's certificate", () => {
     ['nothing, with MTA-STS of its domain', { tlsSettings: null }, 'MtaSts', 'MailWaits', true],
     ['nothing, with DANE of its host', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
   ] as const)
-    test(`of a connector that requires ${what} has the consequence ${consequence}`, () => {
+    test(`has the consequence ${consequence} when its connector requires ${what}`, () => {
       const { gauges, notices } = findExpiringCertificates(
         known([shown(verifiedBy)], { out: [{ ...bank, ...fields }] }),
         now,
@@ -93,12 +93,15 @@ describe("a next hop's certificate", () => {
     })
 
   for (const [what, fields] of [
-    ['of a deleted connector', { id: 'c9' }],
-    ['of a disabled connector', { enabled: false }],
-    ['of an unrelated server that a connector for `*` led to', { recipientDomains: ['*'] }],
-    ['of a domain that the connector matches only by `*`', { recipientDomains: ['clinic.example', '*'] }],
+    ['when its connector was deleted', { id: 'c9' }],
+    ['when its connector is disabled', { enabled: false }],
+    ['on an unrelated server that only a connector for `*` matched', { recipientDomains: ['*'] }],
+    [
+      'on a server of a domain that the connector matches only by `*`',
+      { recipientDomains: ['clinic.example', '*'] },
+    ],
   ] as [string, Partial<OutboundConnector>][])
-    test(`${what} is ignored`, () => {
+    test(`is ignored ${what}`, () => {
       const seen = known([shown()], { out: [{ ...bank, ...fields }] })
       assert.deepEqual(findExpiringCertificates(seen, now), { gauges: [], notices: [] })
     })
@@ -111,17 +114,17 @@ describe("a next hop's certificate", () => {
     ],
     ['all accepted domains', { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true }],
   ] as [string, Partial<OutboundConnector>][])
-    test(`of a connector for ${what} counts`, () => {
+    test(`is in use with a connector for ${what}`, () => {
       const seen = known([shown()], { out: [{ ...bank, ...fields }] })
       assert.equal(findExpiringCertificates(seen, now).notices.length, 1)
     })
 
-  test('observed because of published policies alone is ignored', () => {
+  test('is ignored if it was observed only because of published policies', () => {
     const unrelatedServer = observation([expiring('a', 3)], { connector: null })
     assert.deepEqual(findExpiringCertificates(known([unrelatedServer]), now), { gauges: [], notices: [] })
   })
 
-  test('that is no longer presented is ignored', () => {
+  test('is ignored when it is no longer presented', () => {
     const seen = observation([
       expiring('b', 90, { firstSeen: day(-2) }),
       expiring('a', 3, { lastSeen: day(-3) }),
@@ -135,7 +138,7 @@ describe("a next hop's certificate", () => {
     assert.deepEqual(notices, [])
   })
 
-  test('on several hosts causes one notice that names them', () => {
+  test('causes one notice with its hosts when several present it', () => {
     const seen = ['mx2', 'mx1'].map((host) =>
       observation([expiring('a', 3)], { host: `${host}.bank.example` }),
     )
@@ -146,7 +149,7 @@ describe("a next hop's certificate", () => {
     )
   })
 
-  test("renewed on another server of its name is reported with the newer one's host", () => {
+  test('is reported with the host of its newer certificate if another server of its name has one', () => {
     const seen = [
       observation([expiring('a', 3)], { host: 'mx1.bank.example' }),
       observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
@@ -159,7 +162,7 @@ describe("a next hop's certificate", () => {
     )
   })
 
-  test('that expires first comes first', () => {
+  test('comes first if it expires first', () => {
     const seen = [29, 2, 10].map((days, index) =>
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
@@ -176,17 +179,17 @@ describe("a next hop's certificate", () => {
 
 describe("a sender's certificate", () => {
   for (const [what, fields, consequence] of [
-    ['for mail that would be refused', {}, 'MailRefused'],
-    ['for mail that would be held', { onViolation: 'Defer' }, 'MailHeld'],
-    ['of a report-only connector', { mode: 'ReportOnly' }, 'RecordedOnly'],
-    ['of a connector that requires none', { restrictDomainsToCertificate: false }, 'Nothing'],
+    ['by default', {}, 'MailRefused'],
+    ['when its connector holds mail', { onViolation: 'Defer' }, 'MailHeld'],
+    ['when its connector only reports', { mode: 'ReportOnly' }, 'RecordedOnly'],
+    ['when its connector requires no certificate', { restrictDomainsToCertificate: false }, 'Nothing'],
     [
-      'of our own server',
+      "when it identifies the organisation's server",
       { connectorType: 'OnPremises', restrictDomainsToCertificate: false },
       'RelayDenied',
     ],
   ] as [string, Partial<InboundConnector>, string][])
-    test(`${what} has the consequence ${consequence}`, () => {
+    test(`has the consequence ${consequence} ${what}`, () => {
       const seen = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
       const { notices } = findExpiringCertificates(known([seen], { into: [{ ...fromBank, ...fields }] }), now)
       assert.deepEqual(
@@ -196,7 +199,7 @@ describe("a sender's certificate", () => {
     })
 })
 
-describe('our own certificate', () => {
+describe("the organisation's certificate", () => {
   const ingress = observation([expiring('a', 10), expiring('b', 5), expiring('c', 2)], {
     kind: 'Own',
     connector: null,
@@ -209,7 +212,7 @@ describe('our own certificate', () => {
       servedFrom === undefined ? null : { fingerprint256: 'd'.repeat(64), servedFrom, notAfter: day(400) },
   })
 
-  test('counts while the ingress serves it, unless its successor is served in time', () => {
+  test('is in use while the ingress serves it, unless its successor is served in time', () => {
     const seen = known([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
     const { gauges, notices } = findExpiringCertificates(seen, now)
     assert.deepEqual(
@@ -235,7 +238,7 @@ describe('our own certificate', () => {
     host: 'mailflow/client-certificates/ours',
   })
 
-  test('counts while a connector presents it', () => {
+  test('is in use while a connector presents it', () => {
     const { notices } = findExpiringCertificates(
       known([shown], { out: [{ ...bank, clientCertificate: 'ours' }] }),
       now,

@@ -1,4 +1,4 @@
-/** docs/connectors.md says what the code does: its replies are the code's, and its diagrams lead where cases end. */
+/** Checks that docs/connectors.md agrees with the code: its tables with the replies, its diagrams with the cases. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -46,7 +46,7 @@ const unquoted = (cell = '') => cell.replaceAll('`', '')
 describe('the table of replies', () => {
   const table = rowsOf(5, /^`[A-Z]/)
 
-  test('has every reason for which something is not delivered, and no other', () => {
+  test('has exactly the reasons for which a message is not delivered', () => {
     const reasons = [...read('shared/policy/reasons.ts').matchAll(/\| '(\w+)'/g)].map(([, reason]) => reason)
     const delivers = ['ConnectorMatched', 'DefaultRoute', 'TlsReport']
     assert.deepEqual(
@@ -57,7 +57,7 @@ describe('the table of replies', () => {
 
   const said = saidInCases()
   for (const [reason = '', , inSession = '', bounce = '', waits = ''] of table)
-    test(`says of ${unquoted(reason)} what the code answers`, () => {
+    test(`has the replies of the code for ${unquoted(reason)}`, () => {
       const answers = said(unquoted(reason))
       agrees(inSession, answers.inSession)
       agrees(bounce, answers.Bounce)
@@ -65,7 +65,7 @@ describe('the table of replies', () => {
     })
 })
 
-/** Every reply that the cases come to, by the reason of the answer. */
+/** Every reply of the cases, by reason. */
 function saidInCases() {
   const found: { reason: string; kind: 'inSession' | Verdict['action']; reply: string }[] = []
   for (const row of cases) {
@@ -85,7 +85,7 @@ function saidInCases() {
   }
 }
 
-/** A cell is a dash, or a whole reply (that may end in an ellipsis), or a sentence about replies of others. */
+/** A cell is a dash, a reply (which may end in an ellipsis), or a sentence about replies of other servers. */
 function agrees(cell: string, replies: string[]): void {
   assert.equal(replies.length === 0, cell === '–', `"${cell}" and ${replies.join(', ') || 'nothing'}`)
   const [, reply] = /^`([^`]+)`$/.exec(cell) ?? []
@@ -130,7 +130,7 @@ describe('the table of TLS codes', () => {
     names: ['mx.northwind.example'],
   }
 
-  /** The one code that no connector asks for. */
+  /** The requirement of the one code that no connector can cause. */
   const dane: HopRequirement = {
     ...requirement,
     level: 'Dane',
@@ -138,7 +138,7 @@ describe('the table of TLS codes', () => {
     tlsa: [{ usage: 3, selector: 1, matchingType: 1, data: 'cd'.repeat(32) }],
   }
 
-  test('lists the codes that a requirement can come to', () => {
+  test('lists exactly the codes of the assessment', () => {
     assert.deepEqual(
       rowsOf(2, /^`4\.7\./).map(([code]) => unquoted(code)),
       Object.keys(facts),
@@ -148,7 +148,7 @@ describe('the table of TLS codes', () => {
     assert.deepEqual([...all].toSorted(), Object.keys(facts).toSorted())
   })
   for (const [code, failures] of Object.entries(facts))
-    test(`${code} is what its sentence says`, () => {
+    test(`has the code ${code} for its faults`, () => {
       const demanded = code === '4.7.323' ? dane : requirement
       for (const failure of failures)
         assert.equal(assessServerTls(demanded, failure, new Date())?.reply.enhanced, code)
@@ -157,7 +157,7 @@ describe('the table of TLS codes', () => {
 
 interface Edge {
   from: string
-  /** Null where there is only one way. */
+  /** Null if the question has only one edge. */
   answer: 'yes' | 'no' | null
   to: string
 }
@@ -186,11 +186,11 @@ function flowchart(source: string): Flowchart {
   return { start: edges[0]?.from ?? '', texts, edges }
 }
 
-/** Follows the answers to where they lead, and notes what was passed. */
+/** Follows the answers to a leaf, and records the edges on the way. */
 function follow(chart: Flowchart, answers: Record<string, () => boolean>, passed: Set<Edge>): string {
   for (let at = chart.start; ; ) {
     const question = answers[at]
-    if (!question) return chart.texts.get(at) ?? assert.fail(`${at} says nothing`)
+    if (!question) return chart.texts.get(at) ?? assert.fail(`${at} has no text`)
     const answer = question() ? 'yes' : 'no'
     const edge = chart.edges.find((it) => it.from === at && it.answer === answer)
     assert.ok(edge, `${at} leads nowhere by ${answer}`)
@@ -205,9 +205,9 @@ const charts = [...page.matchAll(/```mermaid\nflowchart TD\n([^`]+)```/g)].map((
 const [requirements, verdicts] = charts
 assert.ok(requirements && verdicts)
 
-describe('the diagram of demands', () => {
+describe('the diagram of requirements', () => {
   const passed = new Set<Edge>()
-  test('leads every case and each of its inbound connectors to the demand that is not met', () => {
+  test('leads every case and each of its inbound connectors to the requirement that is not met', () => {
     for (const row of cases) {
       const message = messageOf(row)
       const session = sessionOf(message, message.source?.ip ?? '')
@@ -229,7 +229,7 @@ describe('the diagram of demands', () => {
       }
     }
   })
-  test('has no way that no case takes', () => assert.equal(passed.size, requirements.edges.length))
+  test('has no edge that no case follows', () => assert.equal(passed.size, requirements.edges.length))
 })
 
 describe('the diagram of verdicts', () => {
@@ -247,14 +247,14 @@ describe('the diagram of verdicts', () => {
       )
     }
   })
-  test('has no way that no case takes', () =>
+  test('has no edge that no case follows', () =>
     assert.deepEqual(
       verdicts.edges.filter((edge) => !passed.has(edge)),
       [],
     ))
 })
 
-/** @param verdict of which only the connector is looked at that takes the recipient */
+/** @param verdict only its outbound connector is used */
 function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
   const evaluation = evaluateInboundForMessage(given, message)

@@ -57,7 +57,7 @@ const messageFor = ({ mailFrom, ip, tls }: HypotheticalMessage) =>
 
 const idOf = (connector: { id: string } | null) => connector?.id ?? null
 
-/** The connector's own authorities, or else the public ones. */
+/** The connector's own authorities if it has any, otherwise the public ones. */
 const trusts = ({ certificateAuthorities }: InboundConnector, certificate: ClientCertificate): boolean =>
   certificateAuthorities.length > 0
     ? chainsTo(certificate.chain, certificateAuthorities, receivedAt)
@@ -81,7 +81,7 @@ describe('the selection agrees with the plain reference implementation for any c
       runs,
     ))
 
-  test('for our own servers: certificates, wildcards on either side, fingerprints, addresses of both families', () => {
+  test("for the organisation's servers: certificates, wildcards on either side, fingerprints, addresses of both families", () => {
     const answered = { byCertificate: 0, byAddress: 0, none: 0 }
     const own = fc.uniqueArray(
       anyInbound.filter(({ connectorType }) => connectorType === 'OnPremises'),
@@ -155,7 +155,7 @@ describe('the same input gives the same result', () => {
     }))
     fc.assert(
       fc.property(anyConnectors, fromOthers, toOthers, anyQuestion, (connectors, one, other, question) => {
-        // The null reverse path considers all of our own servers, so no connector is for other senders then.
+        // With the null reverse path all OnPremises connectors are considered, so no connector is for other senders.
         fc.pre(question.mailFrom !== '' || one.connectorType === 'Partner')
         const more = withMore(connectors, one, other)
         assert.deepEqual(
@@ -255,7 +255,7 @@ describe('forced TLS cannot be circumvented', () => {
         for (const { verdict, inSession } of recipients) {
           assert.notEqual(verdict.action, 'Deliver')
           if (violation.connector.onViolation !== 'Bounce') continue
-          // Undetermined revocation defers instead.
+          // If the revocation is undetermined, the message is deferred instead.
           assert.ok(
             inSession.code >= 500 || inSession === revocationUndeterminedReply,
             formatReply(inSession),
@@ -409,7 +409,7 @@ test('an explanation never contradicts the decision', () =>
         const takePart = of(explained.considered, 'Decides', 'Reports', 'Grants')
         if (verdict.connectors.inbound === null) assert.deepEqual(takePart, [])
         else assert.ok(takePart.includes(verdict.connectors.inbound))
-        assert.ok(takePart.length <= 3, 'a partner, a report-only partner, and our own server')
+        assert.ok(takePart.length <= 3, "a partner, a report-only partner, and the organisation's server")
       }
     }),
     runs,

@@ -41,7 +41,7 @@ function session(revocationResult: RevocationResult, certificate = {}): Session 
   const known =
     revocationResult === 'not checked'
       ? tls
-      : withRevocation(tls, { status: revocationResult, detail: 'as was said' })
+      : withRevocation(tls, { status: revocationResult, detail: 'by the CRL' })
   return { ip: '192.0.2.1', tls: known, mailFrom: 'a@contoso.example', at: receivedAt }
 }
 
@@ -55,10 +55,10 @@ describe("a partner's certificate", () => {
     ['SoftFail', 'Good', null, ''],
     ['SoftFail', 'Unknown', null, ''],
     ['SoftFail', 'not checked', null, ''],
-    ['SoftFail', 'Revoked', restricted, 'revoked (as was said)'],
+    ['SoftFail', 'Revoked', restricted, 'revoked (by the CRL)'],
     ['HardFail', 'Good', null, ''],
-    ['HardFail', 'Revoked', restricted, 'revoked (as was said)'],
-    ['HardFail', 'Unknown', later, 'revocation undetermined (as was said)'],
+    ['HardFail', 'Revoked', restricted, 'revoked (by the CRL)'],
+    ['HardFail', 'Unknown', later, 'revocation undetermined (by the CRL)'],
     ['HardFail', 'not checked', later, 'revocation undetermined (it was not checked in the session)'],
   ]
   for (const [revocationCheck, revocationResult, inSession, why] of rows)
@@ -71,7 +71,7 @@ describe("a partner's certificate", () => {
       assert.equal(formatReply(violation.postQueue), restricted)
     })
 
-  it('is refused permanently when it has another fault too', () => {
+  it('is refused permanently when it also has another fault', () => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
     const { violation } = evaluateInbound(connectors, session('Unknown', { trusted: false, trustError: 'X' }))
     assert.equal(violation && formatReply(violation.inSession), restricted)
@@ -89,7 +89,7 @@ describe("a partner's certificate", () => {
   })
 })
 
-describe('our own server', () => {
+describe("the organisation's server", () => {
   const rows: [RevocationCheck, RevocationResult, string | null][] = [
     ['SoftFail', 'Unknown', null],
     ['SoftFail', 'Revoked', '550 5.7.64 Relay access denied'],
@@ -105,7 +105,7 @@ describe('our own server', () => {
       assert.equal(decision.action === 'Refuse' ? formatReply(decision.reply) : null, expected)
     })
 
-  it('is identified by its address, whatever the status of its certificate', () => {
+  it('is identified by its address, regardless of the status of its certificate', () => {
     const known = own({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
     const { attributedTo, revocationUndetermined } = evaluateInbound(
       snapshot({ inbound: [known] }),
@@ -130,7 +130,11 @@ describe('revocation is checked', () => {
       connectors: [restricting({ mode: 'ReportOnly' })],
       expected: ['Contoso'],
     },
-    { what: 'for our own server that may relay by it', connectors: [own()], expected: ['Own'] },
+    {
+      what: "for the organisation's server, which may relay because of it",
+      connectors: [own()],
+      expected: ['Own'],
+    },
     {
       what: 'not with revocationCheck None',
       connectors: [restricting({ revocationCheck: 'None' })],
@@ -144,7 +148,7 @@ describe('revocation is checked', () => {
     {
       what: 'not for a certificate with another name',
       connectors: [restricting(), own()],
-      of: session('not checked', { subjectAltNames: ['mx.stranger.example'] }),
+      of: session('not checked', { subjectAltNames: ['mx.unrelated.example'] }),
       expected: [],
     },
     {
@@ -155,7 +159,7 @@ describe('revocation is checked', () => {
     },
     { what: 'not twice', connectors: [restricting()], of: session('Unknown'), expected: [] },
     {
-      what: 'not for mail that is refused anyway',
+      what: 'not for mail that is refused for another reason',
       connectors: [restricting({ minimumTlsVersion: 'TLSv1.3' })],
       of: { ...session('not checked'), tls: { ...session('not checked').tls, protocol: 'TLSv1.2' } },
       expected: [],
@@ -175,7 +179,7 @@ describe('the administrator', () => {
 
   it('gets a notice of a revoked certificate, without remedies', () => {
     const [notice] = noticesOf('Revoked')
-    assert.deepEqual([notice?.why, notice?.remedies], ['revoked (as was said)', []])
+    assert.deepEqual([notice?.why, notice?.remedies], ['revoked (by the CRL)', []])
   })
 
   it('gets no notice of a certificate with undetermined revocation', () =>
@@ -187,14 +191,14 @@ describe('a next hop', () => {
     ['None', 'Revoked', null],
     ['SoftFail', 'Good', null],
     ['SoftFail', 'Unknown', null],
-    ['SoftFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
+    ['SoftFail', 'Revoked', '451 4.7.320 Certificate is revoked: by the CRL'],
     ['HardFail', 'Good', null],
-    ['HardFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
-    ['HardFail', 'Unknown', '451 4.7.320 Cannot determine whether the certificate is revoked: as was said'],
+    ['HardFail', 'Revoked', '451 4.7.320 Certificate is revoked: by the CRL'],
+    ['HardFail', 'Unknown', '451 4.7.320 Cannot determine whether the certificate is revoked: by the CRL'],
   ]
   for (const [revocationCheck, status, expected] of rows)
     it(`with ${revocationCheck} and status ${status} gets ${expected ?? 'the message'}`, () => {
-      const fault = assessRevocation({ revocationCheck }, { status, detail: 'as was said' })
+      const fault = assessRevocation({ revocationCheck }, { status, detail: 'by the CRL' })
       assert.equal(fault && formatReply(fault.reply), expected)
       if (fault) assert.equal(fault.result, 'certificate-not-trusted')
     })

@@ -1,4 +1,4 @@
-/** The requirement in force, as a table of cases and as properties of every combination. */
+/** The enforced requirement, as a table of cases and as properties of every combination. */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
@@ -207,7 +207,7 @@ const table: Row[] = [
   [none, 'no DANE', 'no policy', 'a DSN', free],
 ]
 
-describe('the requirement in force', () => {
+describe('the enforced requirement', () => {
   for (const [tls, dane, mtaSts, senderRequest, expected, fields] of table) {
     const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' on trial' : ''}`
     const from = fields ? `, ${Object.entries(fields).flat().join(' ')}` : ''

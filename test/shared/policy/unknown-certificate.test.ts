@@ -79,13 +79,13 @@ describe('a notice of an unknown certificate is sent', () => {
       ],
     ],
     [
-      "if our own server's has the right name and is expired",
+      "if the organisation's server's has the right name and is expired",
       [ownServer()],
       presenting({ ...own, ...expired }, fromOwnServer),
       [['Ours', 'RelayDenied']],
     ],
     [
-      "if our own server's has the right name and is not trusted",
+      "if the organisation's server's has the right name and is not trusted",
       [ownServer()],
       presenting({ ...own, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }, fromOwnServer),
       [['Ours', 'RelayDenied']],
@@ -103,13 +103,13 @@ describe('a notice of an unknown certificate is sent', () => {
       [],
     ],
     [
-      "not for an unrelated name beside our own server's connector",
+      "not for an unrelated name beside the organisation's server's connector",
       [ownServer()],
       presenting(other, fromOwnServer),
       [],
     ],
     [
-      'not if our own server is identified by its address',
+      "not if the organisation's server is identified by its address",
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
       presenting({ ...own, ...expired }, fromOwnServer),
       [],
@@ -257,9 +257,9 @@ describe('a certificate is known', () => {
   const rows: [string, InboundConnector[], Session, string[]][] = [
     ['to the partner connector that is restricted to it', [contoso()], presenting(), ['Contoso']],
     ['to a report-only partner connector', [contoso({ mode: 'ReportOnly' })], presenting(), ['Contoso']],
-    ["to our own server's connector", [ownServer()], presenting(own, fromOwnServer), ['Ours']],
+    ["to the organisation's server's connector", [ownServer()], presenting(own, fromOwnServer), ['Ours']],
     [
-      'to no connector if our own server is identified by its address alone',
+      "to no connector if the organisation's server is identified by its address alone",
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
       presenting(other, fromOwnServer),
       [],

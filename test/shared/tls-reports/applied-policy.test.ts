@@ -14,7 +14,7 @@ const unfetchable = {
 } as const
 const reportOnly = connector({ mode: 'ReportOnly' })
 
-/** Each count as `type domain: result`. */
+/** The counts as texts `type domain: result`. */
 const cases: [string, Given, string[]][] = [
   ['TLS without a policy', {}, ['no-policy-found partner.example: success']],
   [
@@ -53,7 +53,7 @@ const cases: [string, Given, string[]][] = [
     { mtaSts: unfetchable },
     ['no-policy-found partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
-  ['MTA-STS that our own cache cannot read', { mtaSts: { kind: 'Unknown' } }, []],
+  ['an MTA-STS policy that the cache cannot read', { mtaSts: { kind: 'Unknown' } }, []],
   [
     'MTA-STS that is in force and cannot be renewed',
     { mtaSts: { ...sts('enforce'), fault: unfetchable.fault } },
@@ -151,7 +151,7 @@ test('policies have the format of RFC 8460 §4.5', () => {
   assert.deepEqual(byDane?.policy.strings, [`3 1 1 ${'ab'.repeat(32)}`])
 })
 
-test('texts from a domain or a server are cut', () => {
+test('long texts from a domain or a server are cut', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mx${index}.${'a'.repeat(60)}.example`)
   const [bySts] = countsOf(session({ mtaSts: sts('enforce', many) }), at)
   assert.ok(JSON.stringify(bySts?.policy).length < 20_000)

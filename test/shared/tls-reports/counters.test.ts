@@ -106,7 +106,7 @@ test('domains are read one after another from all shards, and are not mixed up',
     )
 })
 
-test('a domain with ever new servers and policies does not fill the table, and no session is lost', async () => {
+test('a domain whose servers and policies never repeat does not fill the table, and no session is lost', async () => {
   const day = new Date('2026-03-03T12:00:00.000Z')
   const tally = new Tally()
   for (let index = 0; index < 150; index++) {
@@ -141,7 +141,7 @@ test('a day without sessions has no domains', async () => {
   assert.deepEqual(await read('2026-03-30'), [])
 })
 
-test('a table that fails or does not answer in time is returned as a fault and not thrown', async () => {
+test('an error or timeout of the table is returned and not thrown', async () => {
   const missing = new SessionCounters(database.documents, 'no-such-table')
   const tally = new Tally()
   tally.add([...success, ...mismatch], at)

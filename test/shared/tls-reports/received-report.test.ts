@@ -273,7 +273,7 @@ function mailWith(part: Buffer, type: string, header = 'TLS-Report-Domain: compa
 const json = Buffer.from(JSON.stringify(example))
 const bomb = gzipSync(Buffer.concat([json, Buffer.alloc(32 * 1024 * 1024, ' ')]))
 
-/** A mail, and why it holds no report; null if it holds one. */
+/** A message, and the reason why it holds no report; null if it holds one. */
 const mails: [string, Buffer, RegExp | null][] = [
   ['compressed', mailWith(gzipSync(json), 'application/tlsrpt+gzip'), null],
   ['as JSON', mailWith(json, 'application/tlsrpt+json'), null],

@@ -182,7 +182,7 @@ describe('the mail', async () => {
       assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
     })
 
-  /** Signs any content with our key. */
+  /** Signs any content with the organisation's key. */
   const signed = async (octets: string, domain = 'ours.example', maxBodyLength?: number) => {
     const signer = { signingDomain: domain, selector: 'reports', privateKey: key.privateKey }
     const limit = maxBodyLength === undefined ? {} : { maxBodyLength }
@@ -210,7 +210,7 @@ describe('the mail', async () => {
       assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
     })
 
-  test('a change on the way never keeps a signature valid for other content', async () => {
+  test('never has a valid signature after a change of its content', async () => {
     const resolver = dns()
     const whole = await readReportMail(mail)
     const place = fc.nat(mail.length - 1)
@@ -227,7 +227,7 @@ describe('the mail', async () => {
     )
   })
 
-  test('without a signature causes no DNS query', async () => {
+  test('causes no DNS query without a signature', async () => {
     const unsigned = await reportMail(report, { id, to: 'a@partner.example', at }, reporter, null)
     const resolver = dns()
     assert.deepEqual(await verifySigner(unsigned, resolver, never), {
@@ -238,7 +238,7 @@ describe('the mail', async () => {
     assert.deepEqual(resolver.queries, [])
   })
 
-  test('with a thousand signatures causes no DNS query', async () => {
+  test('causes no DNS query with a thousand signatures', async () => {
     const resolver = dns()
     const many = Buffer.concat([
       Buffer.from('DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=a; b=; bh=; h=from\r\n'.repeat(1000)),

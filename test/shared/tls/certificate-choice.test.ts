@@ -124,7 +124,7 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     'a certificate with its issuer beside one without',
     () => of(ec, { ...rsa, cert: leafOf(rsa) }),
     'Chain',
-    /^CN=rsa .* comes without its issuer, CN=Other middle$/,
+    /^the issuer of CN=rsa .* is missing: CN=Other middle$/,
   ],
   [
     'a certificate with an unrelated root',
@@ -193,7 +193,7 @@ test('the next certificate is served from its date', () => {
   })
 })
 
-test('the next certificate is checked at its date: one that begins by then is good, one that ends before is not', async () => {
+test('the next certificate is checked at its date: it may begin by then, and must not end before', async () => {
   const later = await middle.issue({ names, notBefore: daysFromNow(6) })
   const short = await middle.issue({ names, notAfter: daysFromNow(6) })
   assert.equal(chosen(set({ next: { ...of(later), servedFrom } })).refused, null)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { parseCertificateSecret } from '../../../shared/tls/certificate-secret.ts'
 
 const certificate = '-----BEGIN CERTIFICATE-----'
-const privateKey = '-----BEGIN PRIVATE KEY-----not to be told'
+const privateKey = '-----BEGIN PRIVATE KEY-----not to be published'
 const current = { certificate, privateKey }
 const servedFrom = '2026-12-01T00:00:00.000Z'
 

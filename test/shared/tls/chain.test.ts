@@ -155,12 +155,12 @@ describe('a presented chain', () => {
     })
   }
 
-  test('that is circular ends', () => {
+  test('is evaluated in finite time if it is circular', () => {
     const ders = ['lookAlike', 'root', 'lookAlike', 'root'].map((holder) => get(holder).der)
     assert.equal(chainsTo(ders, [get('otherRoot').pem], now), false)
   })
 
-  test('of cross-signed certificates costs one check of each signature', async () => {
+  test('costs one check of each signature if its certificates are cross-signed', async () => {
     const keys = await newKeys()
     const circle = await issue('Circle', null, { ca: true, keys })
     const ders = [(await issue('Deep', circle)).der]

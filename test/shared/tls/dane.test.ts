@@ -115,7 +115,7 @@ describe('records of usage 2', () => {
     })
     it(`match by ${form} a self-signed certificate`, () =>
       assert.equal(matches([record(`2 ${form}`, own)], [own]), true))
-    it(`match by ${form} nothing without a chain`, () =>
+    it(`match nothing by ${form} without a chain`, () =>
       assert.equal(matches([record(`2 ${form}`, authority.root)], []), false))
   }
 
@@ -172,7 +172,7 @@ describe('records of usage 2', () => {
 
   it('do not accept an expired certificate', () =>
     assert.equal(matches([record('2 0 1', authority.root)], [expired, ...path.slice(1)]), false))
-  it('do not accept one without dates', () =>
+  it('do not accept a certificate without dates', () =>
     assert.equal(
       matches([record('2 1 1', authority.root)], [firstOf(withoutDates(leaf.toString())), ...path.slice(1)]),
       false,

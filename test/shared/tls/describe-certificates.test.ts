@@ -1,4 +1,4 @@
-/** The description for partners, of certificates made here. */
+/** The description for partners, of certificates that the test creates. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto'
@@ -27,7 +27,7 @@ const set = { certificate: ec.cert, deprecated: [] }
 const describe = (more: Partial<Parameters<typeof describeCertificates>[0]> = {}, at = now) =>
   describeCertificates({ ...set, ...more }, { hostname, now: at })
 
-test('a certificate is described with all that a partner compares', () => {
+test('a certificate is described with all values that a partner compares', () => {
   const results = describe({ servedFrom: '2026-01-02T03:04:05.000Z' })
   const leaf = new X509Certificate(ec.cert)
   const [certificate, ...others] = results.certificates
@@ -207,7 +207,7 @@ test('a switch changes the description at its date, and not again when the secre
   )
 })
 
-test('a certificate that stays is served since its first date, and is never deprecated', () => {
+test('a certificate that stays keeps the date from which it was first served, and is never deprecated', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
   const both = `${ec.cert}\n${rsa.cert}`
   const next = { certificate: `${later.cert}\n${rsa.cert}`, servedFrom: switching.servedFrom }

@@ -31,7 +31,7 @@ const pki = await createPki()
 const trust = { publicRoots: [pki.ca], at: new Date() }
 const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
 
-/** STARTTLS as the ingress serves it, with the test's authority as public root, to read the facts. */
+/** Serves STARTTLS like the ingress, with the test's authority as public root, to read the facts. */
 const handshakes = new EventEmitter<{ facts: [TlsFacts] }>()
 const server = new SMTPServer({
   ...serverTlsOptions(key, cert),
@@ -405,7 +405,7 @@ const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
 ]
 
 for (const [name, fields] of unreadable)
-  test(`${name} counts as no certificate`, () => {
+  test(`${name} is treated as no certificate`, () => {
     const broken = { ...basis, raw: Buffer.alloc(1), ...fields }
     const { negotiated, clientCertificate } = tlsFacts(socketWith(broken), trust)
     assert.deepEqual([negotiated, clientCertificate], [true, null])

@@ -23,7 +23,7 @@ const served: [keyTypes: string[], identities: { key: string; cert: string }[]][
   ],
 ]
 
-/** All that this OpenSSL knows, by its own names. */
+/** All suites of the local OpenSSL, by its names. */
 const everySuite = getCiphers().map((name) => name.toUpperCase())
 const everyGroup = [
   'X25519MLKEM768',
@@ -36,7 +36,7 @@ const everyGroup = [
   'brainpoolP256r1',
   'ffdhe2048',
 ]
-/** As Node names the result. */
+/** IANA names by the names that Node returns. */
 const ianaGroups: Record<string, string> = { X25519: 'x25519', prime256v1: 'secp256r1' }
 
 for (const [keyTypes, identities] of served) {
@@ -124,7 +124,7 @@ async function agreedWith<T>(
   try {
     socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
   } catch {
-    // OpenSSL cannot offer it.
+    // OpenSSL cannot offer this value.
     return null
   }
   try {

@@ -66,7 +66,7 @@ const refused: [name: string, options: ConnectionOptions][] = [
 ]
 
 for (const [name, options] of refused)
-  test(`a client with nothing but ${name} gets no TLS`, () =>
+  test(`a client that offers only ${name} gets no TLS`, () =>
     assert.rejects(handshake(options), /alert (protocol version|handshake failure)|handshake_failure/i))
 
 test('an untrusted client certificate does no harm, and a session is never resumed without it', async () => {

@@ -37,7 +37,7 @@ const granted = { inbound: { 'Our server': 'Grants' } } as const
 const unknown = { inbound: { 'Our server': 'NotIdentified' }, decidedBy: null } as const
 
 export const onPremises: Chapter = {
-  title: 'Our own servers: which may relay',
+  title: "The organisation's servers: which of them may relay",
   cases: [
     { name: 'an unknown client may not relay', to, expected: relayDenied },
     {
@@ -50,7 +50,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides' },
     },
     {
-      name: 'a client with one of our own domains as sender may not relay',
+      name: 'a client with an accepted domain as sender may not relay',
       from: 'ann@ours.example',
       tls: tls13,
       to,
@@ -63,7 +63,7 @@ export const onPremises: Chapter = {
     },
     // Identified by address.
     {
-      name: 'our own server is identified by its address',
+      name: "the organisation's server is identified by its address",
       connectors: [byAddress],
       tls: tls13,
       to,
@@ -71,7 +71,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'our own server is identified by the IPv6 form of its address',
+      name: "the organisation's server is identified by the IPv6 form of its address",
       connectors: [byAddress],
       ip: '::ffff:192.0.2.1',
       tls: tls13,
@@ -90,34 +90,34 @@ export const onPremises: Chapter = {
       why: 'It does not identify the client: 203.0.113.5 is not in [192.0.2.0/24].',
     },
     {
-      name: 'mail to our own mailboxes is accepted from an unknown client',
+      name: "mail to the organisation's mailboxes is accepted from an unknown client",
       connectors: [byAddress],
       ip: '203.0.113.5',
       expected: acceptedAndDelivered,
       ...unknown,
     },
     {
-      name: 'our own server must use TLS if its connector requires it',
+      name: "the organisation's server must use TLS if its connector requires it",
       connectors: [byAddress],
       to,
       expected: mustStartTls,
       inbound: { 'Our server': 'Decides' },
     },
     {
-      name: 'our own server must use TLS for our own mailboxes too',
+      name: "the organisation's server must also use TLS for the organisation's mailboxes",
       connectors: [byAddress],
       expected: mustStartTls,
       inbound: { 'Our server': 'Decides' },
     },
     {
-      name: 'our own server may omit TLS if its connector allows it',
+      name: "the organisation's server may omit TLS if its connector allows it",
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], requireTls: false })],
       to,
       expected: sent,
       ...granted,
     },
     {
-      name: 'our own server must use TLSv1.3 if its connector requires it',
+      name: "the organisation's server must use TLSv1.3 if its connector requires it",
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' })],
       tls: tls12,
       to,
@@ -126,7 +126,7 @@ export const onPremises: Chapter = {
     },
     // Identified by certificate.
     {
-      name: 'our own server is identified by its certificate from any address',
+      name: "the organisation's server is identified by its certificate from any address",
       connectors: [byCertificate],
       ip: '203.0.113.5',
       tls: tlsWithCertificate(ownServer),
@@ -136,7 +136,7 @@ export const onPremises: Chapter = {
       why: "The client is identified by its certificate as the organisation's own server: relay is granted.",
     },
     {
-      name: 'our own server without its certificate may not relay',
+      name: "the organisation's server without its certificate may not relay",
       connectors: [byCertificate],
       tls: tls13,
       to,
@@ -311,7 +311,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'its DSNs belong to no domain and are accepted',
+      name: 'DSNs of an identified server belong to no domain and are accepted',
       connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: '',
       tls: tls13,
@@ -339,7 +339,7 @@ export const onPremises: Chapter = {
     },
     // Restrictions take precedence over relay.
     {
-      name: "a partner's connector applies to our own server too",
+      name: "a partner's connector also applies to the organisation's server",
       connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example')), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
@@ -348,7 +348,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "a partner's connector applies to mail for our own mailboxes too",
+      name: "a partner's connector also applies to mail for the organisation's mailboxes",
       connectors: [
         partner('contoso.example', {
           senderIpAddresses: ['198.51.100.1'],
@@ -362,7 +362,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "our own server may relay a partner's mail if the partner's requirements are met",
+      name: "the organisation's server may relay a partner's mail if the partner's requirements are met",
       connectors: [partner('contoso.example'), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
@@ -371,7 +371,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "our own server's requirements apply even if the partner's are met",
+      name: "the organisation's server's requirements apply even if the partner's are met",
       connectors: [partner('contoso.example', { requireTls: false }), byAddress],
       from: 'a@contoso.example',
       to,
@@ -380,14 +380,14 @@ export const onPremises: Chapter = {
       decidedBy: 'Our server',
     },
     {
-      name: 'a message made by mailflow may go anywhere',
+      name: 'a message that mailflow created may go to any domain',
       madeHere: true,
       from: '',
       to,
       expected: { inSession: null, verdict: sent.verdict },
     },
     {
-      name: 'our own server may send to our own mailboxes',
+      name: "the organisation's server may send to the organisation's mailboxes",
       connectors: [byAddress],
       tls: tls13,
       expected: { inSession: accepted, verdict: acceptedAndDelivered.verdict },

@@ -20,14 +20,14 @@ interface Row {
   to?: string
   mx?: string
   outbound: Outcomes
-  /** For accepted domains, which do not leave by MX. */
+  /** The smart host for accepted domains, whose mail is not routed by MX lookup. */
   host?: string
-  /** TLS of the connector that decides. */
+  /** The TLS requirement of the selected connector. */
   leaves: string
   why?: string
 }
 
-/** Sent by our own server to northwind.example by MX, unless the row says otherwise. */
+/** The organisation's server sends to northwind.example by MX lookup, unless the row states another domain. */
 const rows: Row[] = [
   {
     name: 'a connector matches its exact domain',
@@ -52,7 +52,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a wildcard matches the domain itself too',
+    name: 'a wildcard also matches the domain itself',
     connectors: [outboundTo('*.northwind.example', forced)],
     outbound: { 'To *.northwind.example': 'Decides' },
     leaves: 'EncryptionOnly',
@@ -166,7 +166,7 @@ const rows: Row[] = [
 
 const wayIn = viaSmartHosts('mbx2.ours.example')
 
-/** To an accepted domain, by the smart host mbx.ours.example unless the row says otherwise. */
+/** Mail for an accepted domain goes through the smart host mbx.ours.example, unless the row states another one. */
 const own: Row[] = [
   {
     name: 'all accepted domains take precedence over `*`',
@@ -190,7 +190,7 @@ const own: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a connector for all accepted domains and for one by name counts by the name',
+    name: 'a connector for all accepted domains and for one by name is ranked by the name',
     connectors: [
       mailboxes({ recipientDomains: ['ours.example'], ...forced }),
       outboundTo('*.ours.example', { ...wayIn, ...checked }),

@@ -31,12 +31,12 @@ export const reportOnly: Chapter = {
   cases: [
     // Inbound
     {
-      name: 'mail in the clear is accepted, and the verdict says what would have been refused',
+      name: 'mail in the clear is accepted, and the verdict states the reason for which it would have been refused',
       connectors: [partner('contoso.example', trial)],
       from,
       expected: reportedOnly('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
-      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and this session has no TLS.',
     },
     {
       name: 'mail that meets the requirements is reported without a violation',
@@ -47,7 +47,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'an old TLS version is only reported',
+      name: 'mail over an old TLS version is accepted and reported',
       connectors: [partner('contoso.example', { ...trial, minimumTlsVersion: 'TLSv1.3' })],
       from,
       tls: tls12,
@@ -55,7 +55,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a missing certificate is only reported',
+      name: 'mail without a certificate is accepted and reported',
       connectors: [partner('contoso.example', { ...trial, ...requiringCertificate('mail.contoso.example') })],
       from,
       tls: tls13,
@@ -63,7 +63,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a wrong address is only reported',
+      name: 'mail from a wrong address is accepted and reported',
       connectors: [partner('contoso.example', { ...trial, ...requiringAddresses('198.51.100.0/24') })],
       from,
       tls: tls13,
@@ -71,7 +71,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'onViolation Defer holds nothing either',
+      name: 'onViolation Defer does not hold mail',
       connectors: [partner('contoso.example', { ...trial, onViolation: 'Defer' })],
       from,
       expected: reportedOnly('InboundTlsRequired'),
@@ -104,7 +104,7 @@ export const reportOnly: Chapter = {
       inbound: { 'In force': 'Decides', Trial: 'Reports' },
     },
     {
-      name: 'a report-only connector relaxes nothing in force, though its name comes first',
+      name: 'a report-only connector relaxes no enforced requirement, although its name comes first',
       connectors: [
         partner('contoso.example', { name: 'B in force' }),
         partner('contoso.example', { name: 'A trial', ...trial, requireTls: false }),
@@ -114,14 +114,14 @@ export const reportOnly: Chapter = {
       inbound: { 'B in force': 'Decides', 'A trial': 'Reports' },
     },
     {
-      name: 'a report-only connector relaxes nothing in force, though it is for the exact domain',
+      name: 'a report-only connector relaxes no enforced requirement, although it is for the exact domain',
       connectors: [partner('*'), partner('contoso.example', { ...trial, requireTls: false })],
       from,
       expected: mustStartTls,
       inbound: { 'From *': 'Decides', 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a report-only connector relaxes nothing in force, though it has stricter requirements',
+      name: 'a report-only connector relaxes no enforced requirement, although it has stricter requirements',
       connectors: [
         partner('contoso.example', { name: 'In force', ...requiringCertificate('mail.contoso.example') }),
         partner('contoso.example', {
@@ -146,7 +146,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports', 'From *.example': 'Outranked' },
     },
     {
-      name: 'a report-only connector lets our own server relay in the clear',
+      name: "a report-only connector lets the organisation's server relay in the clear",
       connectors: [ourServer({ ...trial, senderIpAddresses: ['192.0.2.1'] })],
       to: abroad,
       expected: delivers(
@@ -155,7 +155,7 @@ export const reportOnly: Chapter = {
       inbound: { 'Our server': 'Reports' },
     },
     {
-      name: 'a report-only connector for our own server relaxes nothing in force',
+      name: "a report-only connector for the organisation's server relaxes no enforced requirement",
       connectors: [
         ourServer({ name: 'B in force', senderIpAddresses: ['192.0.2.1'] }),
         ourServer({ name: 'A trial', ...trial, senderIpAddresses: ['192.0.2.1'] }),
@@ -163,10 +163,10 @@ export const reportOnly: Chapter = {
       to: abroad,
       expected: mustStartTls,
       inbound: { 'B in force': 'Decides', 'A trial': 'Outranked' },
-      why: '"B in force" is enforced, and this one only reports.',
+      why: '"B in force" is enforced, and this connector only reports.',
     },
     {
-      name: 'a report-only connector for our own server relaxes nothing, though it identifies the certificate',
+      name: "a report-only connector for the organisation's server relaxes nothing, although it identifies the certificate",
       connectors: [
         ourServer({ name: 'In force', senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' }),
         ourServer({ name: 'Trial', ...trial, tlsSenderCertificateNames: ['mail.contoso.example'] }),
@@ -186,7 +186,7 @@ export const reportOnly: Chapter = {
       ...sending,
       expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
       outbound: { 'To northwind.example': 'Reports' },
-      why: 'with EncryptionOnly over TLSv1.2 or later, recorded and not enforced',
+      why: 'EncryptionOnly; TLSv1.2 or later; recorded and not enforced',
     },
     {
       name: 'a more specific report-only connector does not replace the enforced one',
@@ -198,7 +198,7 @@ export const reportOnly: Chapter = {
       ...sending,
       expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly'),
       outbound: { 'To *.example': 'Decides', 'To northwind.example': 'Outranked' },
-      why: '"To *.example" is enforced, and this one only reports.',
+      why: '"To *.example" is enforced, and this connector only reports.',
     },
     {
       name: 'a report-only connector applies if only a disabled connector precedes it',

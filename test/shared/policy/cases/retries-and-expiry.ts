@@ -39,7 +39,7 @@ const waitForTls = (until: string) =>
 const rows: Case[] = [
   // Times. Jitter shortens a wait by up to a tenth.
   {
-    name: 'the first attempt is followed by a wait of a minute',
+    name: 'the first attempt is followed by a wait of one minute',
     ...plain,
     after: failed(0, 1, temporaryFailure),
     minutes: 0.1,
@@ -128,7 +128,7 @@ const rows: Case[] = [
     expected: afterSession(bySelf('EncryptionOnly', 2)),
   },
   {
-    name: 'onTlsFailure Bounce bounces at once',
+    name: 'onTlsFailure Bounce bounces without another attempt',
     ...withConnector(forcedOrBounce),
     after: failed(0, 1, noStartTls),
     minutes: 0.1,
@@ -149,7 +149,7 @@ const rows: Case[] = [
     expected: afterSession(bySelf('CertificateValidation', 2)),
   },
   {
-    name: 'a permanent refusal is not tried again',
+    name: 'a permanently refused message is not tried again',
     ...plain,
     after: failed(0, 1, {
       outcome: 'PermanentFailure',
@@ -159,7 +159,7 @@ const rows: Case[] = [
     why: 'Attempt 1 at mx.northwind.example ended with 550 5.1.1 No such user.',
   },
   {
-    name: "a permanent refusal is not tried again at an administrator's request",
+    name: "a permanently refused message is not tried again at an administrator's request",
     ...plain,
     after: failed(0, 1, {
       outcome: 'PermanentFailure',
@@ -265,6 +265,6 @@ const rows: Case[] = [
 ]
 
 export const retriesAndExpiry: Chapter = {
-  title: 'Retries and expiry: when attempts are made, how many, and how they end',
+  title: 'Retries and expiry: the times and number of attempts, and their end',
   cases: rows,
 }

@@ -51,7 +51,7 @@ export const unreadable: Chapter = {
       expected: unreadableSender,
     },
     {
-      name: 'an unreadable sender is refused from our own server, since no connector matches',
+      name: "an unreadable sender is refused from the organisation's server, because no connector matches",
       connectors: [own],
       tls: tls13,
       from: 'a@contoso.example/x',
@@ -83,7 +83,7 @@ export const unreadable: Chapter = {
       }),
     ),
     {
-      name: 'a recipient without a domain is refused from our own server too',
+      name: "a recipient without a domain is also refused from the organisation's server",
       connectors: [own],
       tls: tls13,
       to: 'b@[192.0.2.9]',

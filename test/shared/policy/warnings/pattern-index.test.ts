@@ -8,7 +8,7 @@ import {
   PatternIndex,
 } from '../../../../shared/policy/warnings/pattern-index.ts'
 
-/** Few labels, so that patterns often overlap. */
+/** Uses few labels, so that patterns often overlap. */
 const domain = fc
   .array(fc.constantFrom('a', 'b', 'aa'), { minLength: 1, maxLength: 4 })
   .map((labels) => labels.join('.'))
@@ -24,7 +24,7 @@ const handle = (one: string, other: string): boolean =>
     .flatMap((it) => [exampleDomain(it), it.replace('*.', '')])
     .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
 
-describe('the patterns of a connector', () => {
+describe('the index of patterns', () => {
   test('finds exactly the patterns that overlap with another', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {

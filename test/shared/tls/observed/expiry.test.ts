@@ -84,10 +84,10 @@ for (const [left, expected] of [
 const intime = ahead(10)
 const late = ago(10)
 for (const [life, left, replaced, expected] of [
-  // It is not known yet how this place renews.
+  // Unknown renewal practice of the endpoint.
   [90, 29, null, 30],
   [6, 5, null, 14],
-  // It renews in time, in the last third.
+  // The endpoint renews in time, in the last third.
   [90, 29, intime, 30],
   [89, 29, intime, null],
   [89, 14, intime, 14],
@@ -95,7 +95,7 @@ for (const [life, left, replaced, expected] of [
   [6, 5, intime, null],
   [6, 2, intime, 2],
   [365, 30, intime, 30],
-  // It did not renew in time.
+  // The endpoint did not renew in time.
   [89, 29, late, 30],
   [6, 5, late, 14],
 ] as const)

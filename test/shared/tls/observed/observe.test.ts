@@ -5,7 +5,7 @@ import { observe } from '../../../../shared/tls/observed/observe.ts'
 import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
 import { newObservation, observedCertificate } from '../../../support/observed.ts'
 
-/** Applies one observation after the other. */
+/** Applies the observations in order. */
 function all(...newObservations: NewObservation[]) {
   let known: Observation | null = null
   const changes: string[] = []
@@ -23,7 +23,7 @@ function all(...newObservations: NewObservation[]) {
 const hours = (count: number): Date => minutesLater(count * 60)
 const a = observedCertificate('a')
 
-test('the first certificate of a place is no change', () => {
+test('the first certificate of an endpoint is no change', () => {
   const { known, changes } = all(newObservation(a, receivedAt))
   assert.deepEqual(changes, ['seen'])
   assert.deepEqual(known?.changes, [])
@@ -31,7 +31,7 @@ test('the first certificate of a place is no change', () => {
   assert.deepEqual(known?.certificates, [{ ...a, verifiedBy: 'Connector', firstSeen: at, lastSeen: at }])
 })
 
-test('a certificate seen within the hour is no news, and is updated later', () => {
+test('a certificate observed again within an hour is not stored, and is updated later', () => {
   const { known, changes } = all(
     newObservation(a, receivedAt),
     newObservation(a, minutesLater(59)),
@@ -67,7 +67,7 @@ for (const [what, next, expected] of [
     )
   })
 
-test('different servers behind one name are one change, not one each time', () => {
+test('different servers behind one name cause one change, not one per observation', () => {
   const b = observedCertificate('b')
   const { changes } = all(
     ...[0, 1, 2, 3, 4, 5].map((hour) => newObservation(hour % 2 === 0 ? a : b, hours(hour * 2))),
@@ -75,7 +75,7 @@ test('different servers behind one name are one change, not one each time', () =
   assert.deepEqual(changes, ['seen', 'Key', 'seen', 'seen', 'seen', 'seen'])
 })
 
-test('a place stores the latest six certificates and five changes', () => {
+test('an endpoint stores the latest six certificates and five changes', () => {
   const { known } = all(
     ...[...'0123456789'].map((letter, index) => newObservation(observedCertificate(letter), hours(index))),
   )

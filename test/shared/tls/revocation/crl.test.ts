@@ -58,7 +58,7 @@ const at = (...urls: string[]) =>
 const integer = Buffer.from([0x02, 1, 5])
 
 describe('a CRL', () => {
-  it('that does not list a certificate makes it good until its next update', async () => {
+  it('makes a certificate that is not listed good until its next update', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
     const reported = ask(await crlOf(authority, { revoked: [{ certificate: otherLeaf }], nextUpdate }))
     assert.deepEqual(reported, {
@@ -68,11 +68,11 @@ describe('a CRL', () => {
     })
   })
 
-  it('without entries makes a certificate good', async () => {
+  it('makes a certificate good if it has no entries', async () => {
     assert.equal(ask(await crlOf(authority)).status, 'Good')
   })
 
-  it('that lists a certificate gives date and reason of the revocation', async () => {
+  it('provides date and reason of the revocation of a listed certificate', async () => {
     const since = new Date('2026-03-04T05:06:07Z')
     const revoked = [{ certificate: otherLeaf }, { certificate: leaf, at: since, reason: 1 }]
     const reported = ask(await crlOf(authority, { revoked }))
@@ -80,7 +80,7 @@ describe('a CRL', () => {
     assert.equal(reported.detail, 'revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
   })
 
-  it('may be written in PEM', async () => {
+  it('may be in PEM', async () => {
     assert.equal(ask(asPem(await listed())).status, 'Revoked')
   })
 
@@ -88,7 +88,7 @@ describe('a CRL', () => {
     assert.match(ask(await listed()).detail, /: unspecified$/)
   })
 
-  it('may remove an entry', async () => {
+  it('may remove a certificate from hold', async () => {
     assert.equal(ask(await listed({ revoked: [{ certificate: leaf, reason: 8 }] })).status, 'Good')
   })
 
@@ -131,7 +131,7 @@ describe('a CRL', () => {
       assert.match(`${status} ${detail}`, reported)
     })
 
-  it('about end certificates does not cover an authority', async () => {
+  it('does not cover an authority if it is about end certificates', async () => {
     const below = await authority.subordinate('Below')
     const list = await crlOf(authority, {
       revoked: [{ certificate: below.ca }],
@@ -213,13 +213,13 @@ describe('a CRL', () => {
       assert.equal(reported.nextUpdate, null)
     })
 
-  it('of an issuer that may not sign CRLs is unusable', async () => {
+  it('is unusable if its issuer may not sign CRLs', async () => {
     const below = await authority.subordinate('Below', { keyUsage: KeyUsageFlags.keyCertSign })
     const { cert } = await below.issue({ names: ['mx.bank.example'] })
     assert.match(ask(await crlOf(below), cert, below.ca).detail, /may not sign CRLs/)
   })
 
-  it('with uncritical extensions in list and entry is usable', async () => {
+  it('is usable with uncritical extensions in list and entry', async () => {
     const list = await listed({
       extensions: [extension('1.2.3.4', integer), extension('2.5.29.20', integer)],
       revoked: [{ certificate: leaf, reason: 4, extensions: [extension('1.2.3.4', integer)] }],
@@ -255,7 +255,7 @@ it('searches a hundred thousand entries', {
   }
 })
 
-/** Made by OpenSSL with an RSA key, as authorities do. */
+/** Creates the list with OpenSSL and an RSA key, as authorities do. */
 function hugeList(folder: string, entries: number): { octets: Buffer; certificate: string } {
   const file = (name: string) => join(folder, name)
   const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })

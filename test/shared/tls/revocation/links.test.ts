@@ -15,7 +15,7 @@ before(async () => {
 })
 
 const nameOf = (certificate: X509Certificate | null) => certificate?.subject ?? 'none'
-/** As `certificate < issuer`. */
+/** The links as texts `certificate < issuer`. */
 const links = (chain: string[], anchors: string[]) =>
   linksOf(
     chain.map((pem) => new X509Certificate(pem)),

@@ -41,7 +41,7 @@ const signer = async (pki: Pki, options: AuthorityOptions) => {
 }
 
 describe('an OCSP response', () => {
-  it('good is valid until its nextUpdate', async () => {
+  it('with status good is valid until its nextUpdate', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
     assert.deepEqual(statusOf(await answer({ nextUpdate })), {
       status: 'Good',
@@ -50,7 +50,7 @@ describe('an OCSP response', () => {
     })
   })
 
-  it('revoked gives date and reason', async () => {
+  it('with status revoked has date and reason', async () => {
     const { status, detail } = statusOf(
       await answer({ status: 'revoked', revokedAt: new Date('2026-03-04T05:06:07Z'), reason: 1 }),
     )
