@@ -232,11 +232,11 @@ function findNewer(
       (other.observation.host === observation.host ||
         other.certificate.subjectAltNames.some((name) => names.has(name))),
   )
-  const last = newer.reduce<CertificateInUse | null>(
+  const latest = newer.reduce<CertificateInUse | null>(
     (best, other) => (best && best.certificate.notAfter >= other.certificate.notAfter ? best : other),
     null,
   )
-  if (last === null) return null
-  const { fingerprint256, notAfter, firstSeen } = last.certificate
-  return { fingerprint256, notAfter, firstSeen, host: last.observation.host }
+  if (latest === null) return null
+  const { fingerprint256, notAfter, firstSeen } = latest.certificate
+  return { fingerprint256, notAfter, firstSeen, host: latest.observation.host }
 }

@@ -89,8 +89,8 @@ function revocationFault(
   if (revocationCheck === 'None') return null
   if (revocation?.status === 'Revoked') return `revoked (${replaceInvisible(revocation.detail)})`
   if (revocationCheck === 'SoftFail' || revocation?.status === 'Good') return null
-  const why = revocation ? replaceInvisible(revocation.detail) : 'it was not checked in the session'
-  return `revocation undetermined (${why})`
+  const reason = revocation ? replaceInvisible(revocation.detail) : 'it was not checked in the session'
+  return `revocation undetermined (${reason})`
 }
 
 function isInDates({ certificate, at }: PresentedCertificate): boolean {

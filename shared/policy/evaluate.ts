@@ -147,23 +147,23 @@ function decideFor(
   if (inbound.violation) return applyViolation(input, inbound.violation, common, outbound)
   if (domain === null)
     return bounce(common, 'NotRoutable', notRoutableReply, `${recipient.address} names no domain.`)
-  const accepted = snapshot.acceptedDomains.has(domain)
-  const isOwn = message.source === null || inbound.attributedTo !== null
-  if (!accepted && !isOwn)
+  const isAcceptedDomain = snapshot.acceptedDomains.has(domain)
+  const isFromOrganisation = message.source === null || inbound.attributedTo !== null
+  if (!isAcceptedDomain && !isFromOrganisation)
     return bounce(
       common,
       'RelayDenied',
       relayDeniedReply,
       `${domain} is not an accepted domain, and no OnPremises connector identifies the sender's server.`,
     )
-  if (accepted && isReportAddress(recipient.address, input.settings))
+  if (isAcceptedDomain && isReportAddress(recipient.address, input.settings))
     return deliverOrRetry(
       input,
       { ...common, connectors: { ...common.connectors, outbound: null } },
       null,
       domain,
     )
-  if (accepted && outbound === null) return holdUnrouted(input, common, domain)
+  if (isAcceptedDomain && outbound === null) return holdUnrouted(input, common, domain)
   return deliverOrRetry(input, common, outbound, domain)
 }
 
@@ -280,8 +280,8 @@ function bounceExpired(common: CommonFields, attempt: Attempt): Bounce {
 }
 
 function attemptExplanation(attempt: Attempt): string {
-  const where = attempt.host === null ? '' : ` at ${attempt.host}`
-  return `Attempt ${attempt.number}${where} ended with ${formatReply(attempt.reply)}.`
+  const hostText = attempt.host === null ? '' : ` at ${attempt.host}`
+  return `Attempt ${attempt.number}${hostText} ended with ${formatReply(attempt.reply)}.`
 }
 
 export const isReportAddress = (address: string, { tlsReportAddress }: Settings): boolean =>

@@ -23,12 +23,15 @@ import { matchesByDomain, type Snapshot } from './snapshot.ts'
 export function connectorsKnowing(session: Session, evaluation: InboundEvaluation): InboundConnector[] {
   const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
   const { partner, reportOnlyPartner, attributedTo, violation, reportedViolation } = evaluation
-  const restricted = [partner, reportOnlyPartner].filter(
+  const restrictingConnectors = [partner, reportOnlyPartner].filter(
     (connector) => connector?.restrictDomainsToCertificate,
   )
-  const accepting = new Set([...restricted, attributedTo].filter((connector) => connector !== null))
-  for (const broken of [violation, reportedViolation]) if (broken) accepting.delete(broken.connector)
-  return [...accepting].filter((connector) => identifiesClient(connector, presented))
+  const acceptingConnectors = new Set(
+    [...restrictingConnectors, attributedTo].filter((connector) => connector !== null),
+  )
+  for (const broken of [violation, reportedViolation])
+    if (broken) acceptingConnectors.delete(broken.connector)
+  return [...acceptingConnectors].filter((connector) => identifiesClient(connector, presented))
 }
 
 /** The effect on mail that violates an enforced connector by its certificate. The caller decides it. */
@@ -124,10 +127,10 @@ function remedies(
 ): Remedy[] {
   const domainName =
     names.find((name) => name === senderDomain || name.endsWith(`.${senderDomain}`)) ?? names[0]
-  const possible: Remedy[] = [{ field: 'certificateFingerprints', add: certificate.fingerprint256 }]
+  const candidates: Remedy[] = [{ field: 'certificateFingerprints', add: certificate.fingerprint256 }]
   if (connector.tlsSenderCertificateNames.length > 0 && domainName !== undefined)
-    possible.unshift({ field: 'tlsSenderCertificateNames', add: domainName })
-  return possible.filter(({ field, add }) =>
+    candidates.unshift({ field: 'tlsSenderCertificateNames', add: domainName })
+  return candidates.filter(({ field, add }) =>
     identifiesClient({ ...connector, [field]: [...connector[field], add] }, { certificate, names, at }),
   )
 }

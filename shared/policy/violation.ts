@@ -87,10 +87,10 @@ export function identificationFault(
   connector: InboundConnector,
   presented: PresentedCertificate | null,
 ): string {
-  const { tlsSenderCertificateNames: names, certificateFingerprints: pinned } = connector
+  const { tlsSenderCertificateNames: names, certificateFingerprints: fingerprints } = connector
   const expected = [
     names.length > 0 ? `a certificate for ${listText(names)}` : '',
-    pinned.length > 0 ? `the certificate with fingerprint ${listText(pinned, 2)}` : '',
+    fingerprints.length > 0 ? `the certificate with fingerprint ${listText(fingerprints, 2)}` : '',
   ]
   const accepts = `accepts only ${expected.filter(Boolean).join(' or ')}`
   if (presented === null) return `${accepts}; none was presented`

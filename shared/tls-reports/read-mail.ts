@@ -76,10 +76,10 @@ async function readPart({ mimeType, content }: Attachment): Promise<ReadResult> 
   } catch (error) {
     return noReport(`its report cannot be unpacked: ${errorMessage(error)}`)
   }
-  const read = readReport(json)
-  return typeof read === 'string'
-    ? noReport(`its report is not valid: ${read}`)
-    : { kind: 'Report', content: read }
+  const report = readReport(json)
+  return typeof report === 'string'
+    ? noReport(`its report is not valid: ${report}`)
+    : { kind: 'Report', content: report }
 }
 
 const noReport = (why: string): ReadResult => ({ kind: 'NoReport', why: toSingleLine(why, 200) })

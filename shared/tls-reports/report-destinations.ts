@@ -54,7 +54,7 @@ const localPart = /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
 
 /** Ignores header fields in `mailto:` (RFC 6068 §2): the record's owner must not control the header of the report. */
 function mailbox(rest: string): ReportDestination | null {
-  const text = decoded(rest.replace(/\?.*$/s, ''))
+  const text = decodeOrNull(rest.replace(/\?.*$/s, ''))
   const at = text?.lastIndexOf('@') ?? -1
   if (text === null || at < 0) return null
   const domain = domainOf(text)
@@ -72,7 +72,7 @@ function httpsUrl(uri: string): ReportDestination | null {
   return { kind: 'Https', url: url.href }
 }
 
-function decoded(text: string): string | null {
+function decodeOrNull(text: string): string | null {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -30,13 +30,13 @@ export async function verifySigner(
   const header = headerOf(mail)
   const signatures = signaturesIn(header)
   if (signatures === 0) return { kind: 'Known', authenticated: 'none', signedBy: null }
-  if (signatures > maxSignatures || header.length > maxHeaderOctets) return failed
-  const verified = await verify(
+  if (signatures > maxSignatures || header.length > maxHeaderOctets) return failedVerification
+  const result = await verify(
     mail,
     keyLookup(resolver, AbortSignal.any([signal, AbortSignal.timeout(keyTimeoutMs)])),
   )
-  if (verified === null || verified.fromFields !== 1 || verified.headerFrom.length !== 1) return failed
-  const alignedSignatures = verified.results.filter(({ status }) => Boolean(status.aligned))
+  if (result === null || result.fromFields !== 1 || result.headerFrom.length !== 1) return failedVerification
+  const alignedSignatures = result.results.filter(({ status }) => Boolean(status.aligned))
   const validSignature = alignedSignatures.find(
     ({ status, canonBodyLengthLimited }) => status.result === 'pass' && !canonBodyLengthLimited,
   )
@@ -45,7 +45,7 @@ export async function verifySigner(
   const unverifiedSignature = alignedSignatures.find(({ status }) => status.result === 'temperror')
   return unverifiedSignature
     ? { kind: 'Unknown', why: `DNS failed for the DKIM key of ${unverifiedSignature.signingDomain}` }
-    : failed
+    : failedVerification
 }
 
 /** @returns null for a message that the package cannot read; a retry would also fail */
@@ -55,7 +55,7 @@ async function verify(mail: Buffer, resolver: Lookup): Promise<DKIMVerifyResult 
   return dkimVerify(mail, { resolver, rejectRsaSha1: true }).catch(() => null)
 }
 
-const failed: SignerVerification = { kind: 'Known', authenticated: 'fail', signedBy: null }
+const failedVerification: SignerVerification = { kind: 'Known', authenticated: 'fail', signedBy: null }
 
 function headerOf(mail: Buffer): string {
   const end = mail.indexOf('\r\n\r\n')

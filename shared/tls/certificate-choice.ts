@@ -169,11 +169,11 @@ function chainFault(
         reason: 'Chain',
         detail: `${subjectAndFingerprint(issuer)} has issued none of the certificates beside it`,
       }
-  const withoutIssuer = chains.find(([leaf, above]) => leaf && !above && !isIssuedBy(leaf, leaf))?.[0]
-  if (withoutIssuer && issuers.length > 0)
+  const leafWithoutIssuer = chains.find(([leaf, above]) => leaf && !above && !isIssuedBy(leaf, leaf))?.[0]
+  if (leafWithoutIssuer && issuers.length > 0)
     return {
       reason: 'Chain',
-      detail: `the issuer of ${subjectAndFingerprint(withoutIssuer)} is missing: ${onOneLine(withoutIssuer.issuer)}`,
+      detail: `the issuer of ${subjectAndFingerprint(leafWithoutIssuer)} is missing: ${onOneLine(leafWithoutIssuer.issuer)}`,
     }
   return null
 }

@@ -26,8 +26,9 @@ export function outboundOrder(
 ): PrecedenceKey {
   const pattern = patternOf(connector, domain, accepted)
   // Less specific than any name, more specific than `*`.
-  const specific = pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
-  return { pattern, specificity: specific, strength: requirementStrength(connector) }
+  const patternSpecificity =
+    pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
+  return { pattern, specificity: patternSpecificity, strength: requirementStrength(connector) }
 }
 
 export function outrankedFinding<C extends { name: string }>(

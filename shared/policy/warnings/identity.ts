@@ -4,9 +4,9 @@ import { anyNameMatches } from '../../tls/names.ts'
 import { IpRanges } from '../ip-ranges.ts'
 
 export function canIdentifySameClient(first: InboundConnector, second: InboundConnector): boolean {
-  const pinned = new Set(first.certificateFingerprints)
+  const pinnedFingerprints = new Set(first.certificateFingerprints)
   return (
-    second.certificateFingerprints.some((fingerprint) => pinned.has(fingerprint)) ||
+    second.certificateFingerprints.some((fingerprint) => pinnedFingerprints.has(fingerprint)) ||
     anyNameMatches(first.tlsSenderCertificateNames, second.tlsSenderCertificateNames) ||
     containsRangeOf(first, second) ||
     containsRangeOf(second, first)

@@ -30,12 +30,17 @@ export function findOverlaps<C>(
   return others.flatMap((other) => {
     const overlapsByPattern = new Map<string, Overlap<C>>()
     for (const pattern of patternsOf(other)) {
-      for (const own of index.overlapping(pattern)) {
-        const common = narrowerPattern(own, pattern)
-        const isIdentical = own === pattern
+      for (const ownPattern of index.overlapping(pattern)) {
+        const commonPattern = narrowerPattern(ownPattern, pattern)
+        const isIdentical = ownPattern === pattern
         // Of two overlaps with the same intersection, the one with the identical pattern is more useful.
-        if (isIdentical || !overlapsByPattern.has(common))
-          overlapsByPattern.set(common, { other, path: paths.get(own) ?? '', pattern: common, isIdentical })
+        if (isIdentical || !overlapsByPattern.has(commonPattern))
+          overlapsByPattern.set(commonPattern, {
+            other,
+            path: paths.get(ownPattern) ?? '',
+            pattern: commonPattern,
+            isIdentical,
+          })
         if (overlapsByPattern.size >= maxOverlapsPerConnector) return [...overlapsByPattern.values()]
       }
     }

@@ -21,18 +21,21 @@ export function observe(
   newObservation: NewObservation,
 ): ObservationUpdate | null {
   const { endpoint, certificate, verifiedBy, at } = newObservation
-  const before = stored?.certificates ?? []
-  const same = before.find(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)
-  if (same && at.getTime() - Date.parse(same.lastSeen) < hourMs) return null
+  const storedCertificates = stored?.certificates ?? []
+  const storedSame = storedCertificates.find(
+    ({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256,
+  )
+  if (storedSame && at.getTime() - Date.parse(storedSame.lastSeen) < hourMs) return null
   const observedAt = at.toISOString()
   const observed: ObservedCertificate = {
     ...certificate,
     verifiedBy,
-    firstSeen: same?.firstSeen ?? observedAt,
+    firstSeen: storedSame?.firstSeen ?? observedAt,
     lastSeen: observedAt,
   }
-  const others = before.filter((other) => other !== same)
-  const change = same === undefined ? changeTo(observed, predecessor(observed, others, endpoint.kind)) : null
+  const others = storedCertificates.filter((other) => other !== storedSame)
+  const change =
+    storedSame === undefined ? changeTo(observed, predecessor(observed, others, endpoint.kind)) : null
   const certificates = [observed, ...others].sort(latestFirst).slice(0, maxCertificates)
   // A late observation: all stored certificates were observed after it.
   if (!certificates.includes(observed)) return null

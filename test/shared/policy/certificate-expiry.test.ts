@@ -37,19 +37,19 @@ const fromBank: Partial<InboundConnector> = {
   tlsSenderCertificateNames: ['mail.bank.example'],
 }
 
-const known = (
+const findInUse = (
   observations: readonly Observation[],
   {
-    out = [bank],
-    into = [fromBank],
+    outboundConnectors = [bank],
+    inboundConnectors = [fromBank],
     served = [],
   }: {
-    out?: readonly Partial<OutboundConnector>[]
-    into?: readonly Partial<InboundConnector>[]
+    outboundConnectors?: readonly Partial<OutboundConnector>[]
+    inboundConnectors?: readonly Partial<InboundConnector>[]
     served?: ExpiryContext['served']
   } = {},
 ): CertificateInUse[] => {
-  const connectors = { inbound: into.map(inbound), outbound: out.map(outbound) }
+  const connectors = { inbound: inboundConnectors.map(inbound), outbound: outboundConnectors.map(outbound) }
   return observations.flatMap((one) => findCertificatesInUse(one, { connectors, served }, now))
 }
 
@@ -75,7 +75,7 @@ describe("a next hop's certificate", () => {
   ] as const)
     test(`has the consequence ${consequence} when its connector requires ${what}`, () => {
       const { gauges, notices } = findExpiringCertificates(
-        known([shown(verifiedBy)], { out: [{ ...bank, ...fields }] }),
+        findInUse([shown(verifiedBy)], { outboundConnectors: [{ ...bank, ...fields }] }),
         now,
       )
       assert.deepEqual(gauges, [
@@ -102,8 +102,8 @@ describe("a next hop's certificate", () => {
     ],
   ] as [string, Partial<OutboundConnector>][])
     test(`is ignored ${what}`, () => {
-      const seen = known([shown()], { out: [{ ...bank, ...fields }] })
-      assert.deepEqual(findExpiringCertificates(seen, now), { gauges: [], notices: [] })
+      const observed = findInUse([shown()], { outboundConnectors: [{ ...bank, ...fields }] })
+      assert.deepEqual(findExpiringCertificates(observed, now), { gauges: [], notices: [] })
     })
 
   for (const [what, fields] of [
@@ -115,22 +115,22 @@ describe("a next hop's certificate", () => {
     ['all accepted domains', { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true }],
   ] as [string, Partial<OutboundConnector>][])
     test(`is in use with a connector for ${what}`, () => {
-      const seen = known([shown()], { out: [{ ...bank, ...fields }] })
-      assert.equal(findExpiringCertificates(seen, now).notices.length, 1)
+      const observed = findInUse([shown()], { outboundConnectors: [{ ...bank, ...fields }] })
+      assert.equal(findExpiringCertificates(observed, now).notices.length, 1)
     })
 
   test('is ignored if it was observed only because of published policies', () => {
     const unrelatedServer = observation([expiring('a', 3)], { connector: null })
-    assert.deepEqual(findExpiringCertificates(known([unrelatedServer]), now), { gauges: [], notices: [] })
+    assert.deepEqual(findExpiringCertificates(findInUse([unrelatedServer]), now), { gauges: [], notices: [] })
   })
 
   test('is ignored when it is no longer presented', () => {
-    const seen = observation([
+    const observed = observation([
       expiring('b', 90, { firstSeen: day(-2) }),
       expiring('a', 3, { lastSeen: day(-3) }),
     ])
     const gone = observation([expiring('c', 3, { lastSeen: day(-31) })], { host: 'gone.bank.example' })
-    const { gauges, notices } = findExpiringCertificates(known([seen, gone]), now)
+    const { gauges, notices } = findExpiringCertificates(findInUse([observed, gone]), now)
     assert.deepEqual(
       gauges.map(({ daysLeft }) => daysLeft),
       [90],
@@ -139,10 +139,10 @@ describe("a next hop's certificate", () => {
   })
 
   test('causes one notice with its hosts when several present it', () => {
-    const seen = ['mx2', 'mx1'].map((host) =>
+    const observed = ['mx2', 'mx1'].map((host) =>
       observation([expiring('a', 3)], { host: `${host}.bank.example` }),
     )
-    const { notices } = findExpiringCertificates(known(seen), now)
+    const { notices } = findExpiringCertificates(findInUse(observed), now)
     assert.deepEqual(
       notices.map(({ hosts }) => hosts),
       [['mx1.bank.example', 'mx2.bank.example']],
@@ -150,12 +150,12 @@ describe("a next hop's certificate", () => {
   })
 
   test('is reported with the host of its newer certificate if another server of its name has one', () => {
-    const seen = [
+    const observed = [
       observation([expiring('a', 3)], { host: 'mx1.bank.example' }),
       observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
       observation([expiring('c', 200, { subjectAltNames: ['other.example'] })], { host: 'mx3.bank.example' }),
     ]
-    const { notices } = findExpiringCertificates(known(seen), now)
+    const { notices } = findExpiringCertificates(findInUse(observed), now)
     assert.deepEqual(
       notices.map(({ newer }) => newer),
       [{ fingerprint256: 'b'.repeat(64), notAfter: day(90), firstSeen: day(-100), host: 'mx2.bank.example' }],
@@ -163,11 +163,14 @@ describe("a next hop's certificate", () => {
   })
 
   test('comes first if it expires first', () => {
-    const seen = [29, 2, 10].map((days, index) =>
+    const observed = [29, 2, 10].map((days, index) =>
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
     assert.deepEqual(
-      findExpiringCertificates(known(seen), now).notices.map(({ daysLeft, days }) => [daysLeft, days]),
+      findExpiringCertificates(findInUse(observed), now).notices.map(({ daysLeft, days }) => [
+        daysLeft,
+        days,
+      ]),
       [
         [2, 3],
         [10, 14],
@@ -190,8 +193,11 @@ describe("a sender's certificate", () => {
     ],
   ] as [string, Partial<InboundConnector>, string][])
     test(`has the consequence ${consequence} ${what}`, () => {
-      const seen = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
-      const { notices } = findExpiringCertificates(known([seen], { into: [{ ...fromBank, ...fields }] }), now)
+      const observed = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
+      const { notices } = findExpiringCertificates(
+        findInUse([observed], { inboundConnectors: [{ ...fromBank, ...fields }] }),
+        now,
+      )
       assert.deepEqual(
         notices.map((one) => [one.observedAs, one.consequence]),
         [['PartnerClient', consequence]],
@@ -213,8 +219,8 @@ describe("the organisation's certificate", () => {
   })
 
   test('is in use while the ingress serves it, unless its successor is served in time', () => {
-    const seen = known([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
-    const { gauges, notices } = findExpiringCertificates(seen, now)
+    const observed = findInUse([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
+    const { gauges, notices } = findExpiringCertificates(observed, now)
     assert.deepEqual(
       notices.map((one) => [one.certificate.fingerprint256[0], one.connector, one.consequence]),
       [
@@ -229,7 +235,7 @@ describe("the organisation's certificate", () => {
   })
 
   test('is ignored when the ingress no longer serves it', () => {
-    assert.deepEqual(findExpiringCertificates(known([ingress]), now), { gauges: [], notices: [] })
+    assert.deepEqual(findExpiringCertificates(findInUse([ingress]), now), { gauges: [], notices: [] })
   })
 
   const shown = observation([expiring('a', 10)], {
@@ -240,7 +246,7 @@ describe("the organisation's certificate", () => {
 
   test('is in use while a connector presents it', () => {
     const { notices } = findExpiringCertificates(
-      known([shown], { out: [{ ...bank, clientCertificate: 'ours' }] }),
+      findInUse([shown], { outboundConnectors: [{ ...bank, clientCertificate: 'ours' }] }),
       now,
     )
     assert.deepEqual(
@@ -252,7 +258,10 @@ describe("the organisation's certificate", () => {
   test('is ignored when no connector names it any more', () => {
     for (const clientCertificate of [null, 'other'])
       assert.deepEqual(
-        findExpiringCertificates(known([shown], { out: [{ ...bank, clientCertificate }] }), now).notices,
+        findExpiringCertificates(
+          findInUse([shown], { outboundConnectors: [{ ...bank, clientCertificate }] }),
+          now,
+        ).notices,
         [],
       )
   })

@@ -46,5 +46,6 @@ describe('after delivery', () => {
     ['a failed attempt causes no success DSN', recipient({ lastAttempt: attempt() }), false, null],
     ['a recipient without an attempt causes no success DSN', recipient(), true, null],
   ]
-  for (const [who, of, kept, notice] of rows) test(who, () => assert.equal(successDsnKind(of, kept), notice))
+  for (const [title, of, isFinalDestination, dsnKind] of rows)
+    test(title, () => assert.equal(successDsnKind(of, isFinalDestination), dsnKind))
 })

@@ -26,18 +26,18 @@ interface Case {
 }
 
 /** Whether the DSN for mail to an accepted domain may return the content; null if the mail does not bounce. */
-function returns({ ret = 'FULL', envelope, of, connectors = {}, recipient: to }: Case): boolean | null {
-  const plain = message()
+function mayReturn({ ret = 'FULL', envelope, of, connectors = {}, recipient: fields }: Case): boolean | null {
+  const base = message()
   const mail: Message = {
-    ...plain,
+    ...base,
     ...of,
-    envelope: { ...plain.envelope, dsn: { ret, envid: null }, ...envelope },
+    envelope: { ...base.envelope, dsn: { ret, envid: null }, ...envelope },
   }
   const [verdict] = evaluate({
     snapshot: snapshot(connectors),
     settings: { defaultRoute: 'Mx' },
     message: mail,
-    recipients: [recipient({ lastAttempt: refused, ...to })],
+    recipients: [recipient({ lastAttempt: refused, ...fields })],
     now: minutesLater(1),
   })
   return verdict?.action === 'Bounce' ? (verdict.mayReturnContent ?? false) : null
@@ -103,5 +103,5 @@ describe('the whole message may be returned', () => {
       false,
     ]),
   ]
-  for (const [when, given, may] of rows) test(when, () => assert.equal(returns(given), may))
+  for (const [when, given, expected] of rows) test(when, () => assert.equal(mayReturn(given), expected))
 })

@@ -22,7 +22,7 @@ import {
 const names = ['mx.contoso.example']
 const restricting = (fields: Partial<InboundConnector> = {}) =>
   inbound({ restrictDomainsToCertificate: true, tlsSenderCertificateNames: names, ...fields })
-const own = (fields: Partial<InboundConnector> = {}) =>
+const ownServer = (fields: Partial<InboundConnector> = {}) =>
   inbound({
     name: 'Own',
     connectorType: 'OnPremises',
@@ -46,7 +46,7 @@ function session(revocationResult: RevocationResult, certificate = {}): Session 
 }
 
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
-const later = '451 4.7.51 Cannot determine now whether the client certificate is revoked'
+const tryAgainLater = '451 4.7.51 Cannot determine now whether the client certificate is revoked'
 
 describe("a partner's certificate", () => {
   const rows: [RevocationCheck, RevocationResult, string | null, string][] = [
@@ -58,8 +58,8 @@ describe("a partner's certificate", () => {
     ['SoftFail', 'Revoked', restricted, 'revoked (by the CRL)'],
     ['HardFail', 'Good', null, ''],
     ['HardFail', 'Revoked', restricted, 'revoked (by the CRL)'],
-    ['HardFail', 'Unknown', later, 'revocation undetermined (by the CRL)'],
-    ['HardFail', 'not checked', later, 'revocation undetermined (it was not checked in the session)'],
+    ['HardFail', 'Unknown', tryAgainLater, 'revocation undetermined (by the CRL)'],
+    ['HardFail', 'not checked', tryAgainLater, 'revocation undetermined (it was not checked in the session)'],
   ]
   for (const [revocationCheck, revocationResult, inSession, why] of rows)
     it(`with ${revocationCheck} and status ${revocationResult} is answered ${inSession ?? 'with acceptance'}`, () => {
@@ -94,19 +94,19 @@ describe("the organisation's server", () => {
     ['SoftFail', 'Unknown', null],
     ['SoftFail', 'Revoked', '550 5.7.64 Relay access denied'],
     ['HardFail', 'Good', null],
-    ['HardFail', 'Unknown', later],
+    ['HardFail', 'Unknown', tryAgainLater],
     ['HardFail', 'Revoked', '550 5.7.64 Relay access denied'],
   ]
   for (const [revocationCheck, revocationResult, expected] of rows)
     it(`with ${revocationCheck} and status ${revocationResult} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
-      const connectors = snapshot({ inbound: [own({ revocationCheck })] })
+      const connectors = snapshot({ inbound: [ownServer({ revocationCheck })] })
       const evaluation = evaluateInbound(connectors, session(revocationResult))
       const decision = admitRecipient(connectors, evaluation, 'b@elsewhere.example')
       assert.equal(decision.action === 'Refuse' ? formatReply(decision.reply) : null, expected)
     })
 
   it('is identified by its address, regardless of the status of its certificate', () => {
-    const known = own({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
+    const known = ownServer({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
     const { attributedTo, revocationUndetermined } = evaluateInbound(
       snapshot({ inbound: [known] }),
       session('Revoked'),
@@ -116,7 +116,7 @@ describe("the organisation's server", () => {
 })
 
 describe('revocation is checked', () => {
-  const asking = (connectors: InboundConnector[], of: Session) =>
+  const connectorsCheckingFor = (connectors: InboundConnector[], of: Session) =>
     connectorsCheckingRevocation(snapshot({ inbound: connectors }), of).map(({ name }) => name)
 
   const rows: { what: string; connectors: InboundConnector[]; of?: Session; expected: string[] }[] = [
@@ -132,7 +132,7 @@ describe('revocation is checked', () => {
     },
     {
       what: "for the organisation's server, which may relay because of it",
-      connectors: [own()],
+      connectors: [ownServer()],
       expected: ['Own'],
     },
     {
@@ -147,13 +147,13 @@ describe('revocation is checked', () => {
     },
     {
       what: 'not for a certificate with another name',
-      connectors: [restricting(), own()],
+      connectors: [restricting(), ownServer()],
       of: session('not checked', { subjectAltNames: ['mx.unrelated.example'] }),
       expected: [],
     },
     {
       what: 'not for an untrusted certificate',
-      connectors: [restricting(), own()],
+      connectors: [restricting(), ownServer()],
       of: session('not checked', { trusted: false }),
       expected: [],
     },
@@ -166,7 +166,7 @@ describe('revocation is checked', () => {
     },
   ]
   for (const { what, connectors, of = session('not checked'), expected } of rows)
-    it(what, () => assert.deepEqual(asking(connectors, of), expected))
+    it(what, () => assert.deepEqual(connectorsCheckingFor(connectors, of), expected))
 })
 
 describe('the administrator', () => {
@@ -211,37 +211,41 @@ describe('between equal connectors', () => {
   })
 
   it('the outbound connector with the stricter revocation check is selected if it verifies certificates', () => {
-    const chosen = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') => {
+    const selectedName = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') => {
       const connectors = [
         outbound({ name: 'A', tlsSettings }),
         outbound({ name: 'B', tlsSettings, revocationCheck: 'HardFail' }),
       ]
       return selectOutbound(snapshot({ outbound: connectors }), 'northwind.example')?.name
     }
-    assert.equal(chosen('CertificateValidation'), 'B')
-    assert.equal(chosen('EncryptionOnly'), 'A')
+    assert.equal(selectedName('CertificateValidation'), 'B')
+    assert.equal(selectedName('EncryptionOnly'), 'A')
   })
 })
 
 describe('a warning says that HardFail has no effect', () => {
-  const nothing = { inbound: [], outbound: [], acceptedDomains: [] }
-  const about = (warnings: { path: string | null; message: string }[]) =>
+  const noOthers = { inbound: [], outbound: [], acceptedDomains: [] }
+  const revocationTexts = (warnings: { path: string | null; message: string }[]) =>
     warnings.filter(({ path }) => path === 'revocationCheck').map(({ message }) => message)
-  const hard = { revocationCheck: 'HardFail' } as const
+  const hardFail = { revocationCheck: 'HardFail' } as const
 
   it('on an inbound connector', () => {
     const message = 'has no effect: restrictDomainsToCertificate is false'
-    assert.deepEqual(about(inboundWarnings(inbound(hard), nothing, receivedAt)), [message])
-    assert.deepEqual(about(inboundWarnings(restricting(hard), nothing, receivedAt)), [])
-    const byAddress = own({ ...hard, tlsSenderCertificateNames: [], senderIpAddresses: ['192.0.2.1'] })
-    assert.deepEqual(about(inboundWarnings(byAddress, nothing, receivedAt)), [
+    assert.deepEqual(revocationTexts(inboundWarnings(inbound(hardFail), noOthers, receivedAt)), [message])
+    assert.deepEqual(revocationTexts(inboundWarnings(restricting(hardFail), noOthers, receivedAt)), [])
+    const byAddress = ownServer({
+      ...hardFail,
+      tlsSenderCertificateNames: [],
+      senderIpAddresses: ['192.0.2.1'],
+    })
+    assert.deepEqual(revocationTexts(inboundWarnings(byAddress, noOthers, receivedAt)), [
       'has no effect: the connector identifies its servers by address',
     ])
   })
 
   it('on an outbound connector', () => {
     const of = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') =>
-      about(outboundWarnings(outbound({ ...hard, tlsSettings }), nothing, receivedAt))
+      revocationTexts(outboundWarnings(outbound({ ...hardFail, tlsSettings }), noOthers, receivedAt))
     assert.deepEqual(of('EncryptionOnly'), ['has no effect: tlsSettings is EncryptionOnly'])
     assert.deepEqual(of('CertificateValidation'), [])
   })

@@ -114,9 +114,9 @@ const cases: [string, Given, string[]][] = [
   ['a smart host given as an address', { hop: { foundBy: 'SmartHost', host: '198.51.100.7' } }, []],
 ]
 
-for (const [what, given, expected] of cases)
+for (const [what, fields, expected] of cases)
   test(`${what} counts as ${expected.join(' and ') || 'nothing'}`, () => {
-    const counts = countsOf(session(given), at)
+    const counts = countsOf(session(fields), at)
     assert.deepEqual(
       counts.map(({ policy, failure }) => `${policy.type} ${policy.domain}: ${failure?.result ?? 'success'}`),
       expected,
@@ -169,12 +169,15 @@ test('long texts from a domain or a server are cut', () => {
 })
 
 test('ids differ exactly for different policies and failures', () => {
-  const [one] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
+  const [enforcedCount] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
   const [same] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
-  const [other] = countsOf(session({ mtaSts: sts('enforce', ['*.partner.example']), tls: noStartTls }), at)
-  assert.ok(one?.failure && same?.failure && other?.failure)
-  assert.equal(policyId(one.policy), policyId(same.policy))
-  assert.equal(failureId(one.failure), failureId(same.failure))
-  assert.notEqual(policyId(one.policy), policyId(other.policy))
-  assert.notEqual(failureId(one.failure), failureId(other.failure))
+  const [otherCount] = countsOf(
+    session({ mtaSts: sts('enforce', ['*.partner.example']), tls: noStartTls }),
+    at,
+  )
+  assert.ok(enforcedCount?.failure && same?.failure && otherCount?.failure)
+  assert.equal(policyId(enforcedCount.policy), policyId(same.policy))
+  assert.equal(failureId(enforcedCount.failure), failureId(same.failure))
+  assert.notEqual(policyId(enforcedCount.policy), policyId(otherCount.policy))
+  assert.notEqual(failureId(enforcedCount.failure), failureId(otherCount.failure))
 })

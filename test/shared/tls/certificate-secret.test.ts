@@ -14,7 +14,7 @@ test('two fields are enough', () => {
   })
 })
 
-const slips: [string, object, RegExp][] = [
+const invalidOptionalFields: [string, object, RegExp][] = [
   ['a next certificate without its date', { next: current }, /: next\.servedFrom \(invalid_type\)$/],
   [
     'a next certificate with an invalid date',
@@ -26,14 +26,14 @@ const slips: [string, object, RegExp][] = [
   ['a text as list of deprecated certificates', { deprecated: 'all' }, /: deprecated \(/],
 ]
 
-for (const [what, more, detail] of slips)
+for (const [what, more, detail] of invalidOptionalFields)
   test(`${what} is left out with a fault, and the current certificate stays`, () => {
     const { set, optionalFieldsFault } = parseCertificateSecret(JSON.stringify({ ...current, ...more }))
     assert.deepEqual([set.certificate, set.privateKey, set.next ?? null], [certificate, privateKey, null])
     assert.match(optionalFieldsFault?.detail ?? '', detail)
   })
 
-const useless: [string, string, RegExp][] = [
+const unusableSecrets: [string, string, RegExp][] = [
   ['invalid JSON', `{"privateKey": "${privateKey}"`, /^the secret is not JSON$/],
   ['a text', '"PRIVATE KEY-----not to be told"', /: the whole \(invalid_type\)$/],
   ['nothing', '', /^the secret is not JSON$/],
@@ -45,7 +45,7 @@ const useless: [string, string, RegExp][] = [
   ],
 ]
 
-for (const [what, text, message] of useless)
+for (const [what, text, message] of unusableSecrets)
   test(`${what} is refused with the fields' names, without their content`, () => {
     assert.throws(
       () => parseCertificateSecret(text),

@@ -27,8 +27,8 @@ const ownAuthority = { certificateAuthorities: [contosoCa.ca] }
 const renewed = await certificate(publicCa, mail)
 const old = await certificate(publicCa, mail, expired)
 const early = await certificate(publicCa, mail, notYetValid)
-const strange = await certificate(untrustedCa, mail)
-const own = await certificate(contosoCa, mail)
+const untrustedCertificate = await certificate(untrustedCa, mail)
+const contosoCertificate = await certificate(contosoCa, mail)
 const selfSigned = await selfSignedCertificate(mail)
 const subordinate = await contosoCa.subordinate('Contoso Issuing CA')
 const byContosoSubordinate = await certificate(subordinate, mail)
@@ -209,7 +209,7 @@ const rows: Case[] = [
   {
     name: 'a certificate of an untrusted authority is refused',
     ...withName,
-    tls: tlsWithCertificate(strange),
+    tls: tlsWithCertificate(untrustedCertificate),
     expected: wrongCertificate,
     why: 'issued by CN=Strange CA, which is not trusted',
   },
@@ -222,13 +222,13 @@ const rows: Case[] = [
   {
     name: "the partner's own authority is unknown to the connector",
     ...withName,
-    tls: tlsWithCertificate(own),
+    tls: tlsWithCertificate(contosoCertificate),
     expected: wrongCertificate,
   },
   {
     name: "the partner's own authority is known to the connector",
     ...withOwnAuthority,
-    tls: tlsWithCertificate(own),
+    tls: tlsWithCertificate(contosoCertificate),
     expected: acceptedAndDelivered,
   },
   {
@@ -347,7 +347,7 @@ const rows: Case[] = [
     ],
     from,
     inbound: contoso,
-    tls: tlsWithCertificate(strange),
+    tls: tlsWithCertificate(untrustedCertificate),
     expected: wrongCertificate,
   },
   // Purposes (RFC 5280 §4.2.1.12)

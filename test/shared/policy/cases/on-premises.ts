@@ -23,18 +23,18 @@ import {
 } from './notation.ts'
 
 const to = 'b@foreign.example'
-const sent = delivers('DefaultRoute by MX of foreign.example with opportunistic TLS')
+const deliveredByDefault = delivers('DefaultRoute by MX of foreign.example with opportunistic TLS')
 const ownServer = await certificate(publicCa, 'exchange.ours.example')
-const wild = await certificate(publicCa, '*.ours.example')
-const strange = await certificate(untrustedCa, 'exchange.ours.example')
+const wildcardCertificate = await certificate(publicCa, '*.ours.example')
+const untrustedCertificate = await certificate(untrustedCa, 'exchange.ours.example')
 const selfSigned = await selfSignedCertificate('exchange.ours.example')
-const own = await certificate(contosoCa, 'exchange.ours.example')
+const contosoCertificate = await certificate(contosoCa, 'exchange.ours.example')
 const forServers = await certificate(publicCa, 'exchange.ours.example', { purposes: ['serverAuth'] })
 
 const byAddress = ourServer({ senderIpAddresses: ['192.0.2.0/24'] })
 const byCertificate = ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'] })
-const granted = { inbound: { 'Our server': 'Grants' } } as const
-const unknown = { inbound: { 'Our server': 'NotIdentified' }, decidedBy: null } as const
+const relayGranted = { inbound: { 'Our server': 'Grants' } } as const
+const notIdentified = { inbound: { 'Our server': 'NotIdentified' }, decidedBy: null } as const
 
 export const onPremises: Chapter = {
   title: "The organisation's servers: which of them may relay",
@@ -67,8 +67,8 @@ export const onPremises: Chapter = {
       connectors: [byAddress],
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: "the organisation's server is identified by the IPv6 form of its address",
@@ -76,8 +76,8 @@ export const onPremises: Chapter = {
       ip: '::ffff:192.0.2.1',
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'another address may not relay',
@@ -86,7 +86,7 @@ export const onPremises: Chapter = {
       tls: tls13,
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
       why: 'It does not identify the client: 203.0.113.5 is not in [192.0.2.0/24].',
     },
     {
@@ -94,7 +94,7 @@ export const onPremises: Chapter = {
       connectors: [byAddress],
       ip: '203.0.113.5',
       expected: acceptedAndDelivered,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: "the organisation's server must use TLS if its connector requires it",
@@ -113,8 +113,8 @@ export const onPremises: Chapter = {
       name: "the organisation's server may omit TLS if its connector allows it",
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], requireTls: false })],
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: "the organisation's server must use TLSv1.3 if its connector requires it",
@@ -131,8 +131,8 @@ export const onPremises: Chapter = {
       ip: '203.0.113.5',
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
       why: "The client is identified by its certificate as the organisation's own server: relay is granted.",
     },
     {
@@ -141,16 +141,16 @@ export const onPremises: Chapter = {
       tls: tls13,
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
       why: 'it accepts only a certificate for [exchange.ours.example]; none was presented',
     },
     {
       name: 'a certificate of an untrusted authority may not relay',
       connectors: [byCertificate],
-      tls: tlsWithCertificate(strange),
+      tls: tlsWithCertificate(untrustedCertificate),
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'a certificate for another name may not relay',
@@ -158,31 +158,31 @@ export const onPremises: Chapter = {
       tls: tlsWithCertificate(contosoMail),
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'a wildcard certificate may relay',
       connectors: [byCertificate],
-      tls: tlsWithCertificate(wild),
+      tls: tlsWithCertificate(wildcardCertificate),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a connector for a wildcard may grant relay',
       connectors: [ourServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a fingerprint may grant relay',
       connectors: [ourServer({ certificateFingerprints: [selfSigned.fingerprint256] })],
       tls: tlsWithCertificate(selfSigned),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: "the connector's own authority may grant relay",
@@ -192,10 +192,10 @@ export const onPremises: Chapter = {
           certificateAuthorities: [contosoCa.ca],
         }),
       ],
-      tls: tlsWithCertificate(own),
+      tls: tlsWithCertificate(contosoCertificate),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a certificate for servers may not relay if one for clients is required',
@@ -205,17 +205,17 @@ export const onPremises: Chapter = {
       tls: tlsWithCertificate(forServers),
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'the address suffices if the certificate does not match',
       connectors: [
         ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], senderIpAddresses: ['192.0.2.1'] }),
       ],
-      tls: tlsWithCertificate(strange),
+      tls: tlsWithCertificate(untrustedCertificate),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
       why: 'The client is identified by its address 192.0.2.1',
     },
     // Several connectors.
@@ -227,7 +227,7 @@ export const onPremises: Chapter = {
       ],
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
       why: '"B by certificate" identifies the certificate, which takes precedence over an address.',
     },
@@ -244,7 +244,7 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
     },
     {
@@ -256,7 +256,7 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { B: 'Grants', A: 'Outranked' },
     },
     {
@@ -277,7 +277,7 @@ export const onPremises: Chapter = {
       ],
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { A: 'Grants', B: 'Outranked' },
     },
     {
@@ -289,7 +289,7 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { A: 'NotIdentified', B: 'Grants' },
     },
     // Sender domains.
@@ -307,8 +307,8 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'DSNs of an identified server belong to no domain and are accepted',
@@ -316,8 +316,8 @@ export const onPremises: Chapter = {
       from: '',
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a DSN of an unknown client is not accepted',
@@ -327,7 +327,7 @@ export const onPremises: Chapter = {
       tls: tls13,
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'a disabled connector grants nothing',
@@ -367,7 +367,7 @@ export const onPremises: Chapter = {
       from: 'a@contoso.example',
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
@@ -384,14 +384,14 @@ export const onPremises: Chapter = {
       madeHere: true,
       from: '',
       to,
-      expected: { inSession: null, verdict: sent.verdict },
+      expected: { inSession: null, verdict: deliveredByDefault.verdict },
     },
     {
       name: "the organisation's server may send to the organisation's mailboxes",
       connectors: [byAddress],
       tls: tls13,
       expected: { inSession: accepted, verdict: acceptedAndDelivered.verdict },
-      ...granted,
+      ...relayGranted,
     },
   ],
 }

@@ -167,7 +167,7 @@ const rows: Row[] = [
 const wayIn = viaSmartHosts('mbx2.ours.example')
 
 /** Mail for an accepted domain goes through the smart host mbx.ours.example, unless the row states another one. */
-const own: Row[] = [
+const acceptedDomainRows: Row[] = [
   {
     name: 'all accepted domains take precedence over `*`',
     connectors: [mailboxes(forced), outboundTo('*', { ...viaSmartHosts('relay.example'), ...checked })],
@@ -229,5 +229,5 @@ const common = ({ name, outbound, why }: Row) => ({ name, mailboxes: false, outb
 export const outboundSelection: Chapter = {
   title:
     'Which outbound connector applies: the most specific domain, then the strictest requirements, then the name',
-  cases: [...rows.map(toOtherDomain), ...own.map(toOwnDomain)],
+  cases: [...rows.map(toOtherDomain), ...acceptedDomainRows.map(toOwnDomain)],
 }

@@ -11,7 +11,7 @@ import {
   unreadableSender,
 } from './notation.ts'
 
-const own = ourServer({ senderIpAddresses: ['192.0.2.1'] })
+const ownServer = ourServer({ senderIpAddresses: ['192.0.2.1'] })
 
 export const unreadable: Chapter = {
   title: 'Unreadable: senders and recipients without a valid domain',
@@ -52,7 +52,7 @@ export const unreadable: Chapter = {
     },
     {
       name: "an unreadable sender is refused from the organisation's server, because no connector matches",
-      connectors: [own],
+      connectors: [ownServer],
       tls: tls13,
       from: 'a@contoso.example/x',
       to: 'b@foreign.example',
@@ -84,7 +84,7 @@ export const unreadable: Chapter = {
     ),
     {
       name: "a recipient without a domain is also refused from the organisation's server",
-      connectors: [own],
+      connectors: [ownServer],
       tls: tls13,
       to: 'b@[192.0.2.9]',
       expected: notRoutable,

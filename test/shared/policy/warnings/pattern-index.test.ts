@@ -28,8 +28,8 @@ describe('the index of patterns', () => {
   test('finds exactly the patterns that overlap with another', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
-        const found = [...new PatternIndex(patterns).overlapping(other)]
-        assert.deepEqual(found.toSorted(), patterns.filter((own) => handle(own, other)).toSorted())
+        const overlapping = [...new PatternIndex(patterns).overlapping(other)]
+        assert.deepEqual(overlapping.toSorted(), patterns.filter((own) => handle(own, other)).toSorted())
       }),
       { numRuns: 2000 },
     )
@@ -39,10 +39,10 @@ describe('the index of patterns', () => {
     fc.assert(
       fc.property(pattern, pattern, (one, other) => {
         fc.pre(handle(one, other))
-        const both = narrowerPattern(one, other)
-        assert.equal(narrowerPattern(other, one), both)
+        const intersection = narrowerPattern(one, other)
+        assert.equal(narrowerPattern(other, one), intersection)
         for (const it of [one, other])
-          assert.ok(domainMatchesPattern(exampleDomain(both), it), `${both} in ${it}`)
+          assert.ok(domainMatchesPattern(exampleDomain(intersection), it), `${intersection} in ${it}`)
       }),
       { numRuns: 2000 },
     )

@@ -30,7 +30,7 @@ const to = (fields: Partial<OutboundConnector> = {}) =>
     tlsSettings: 'CertificateValidation',
     ...fields,
   })
-const own = (fields: Partial<InboundConnector> = {}) =>
+const ownServer = (fields: Partial<InboundConnector> = {}) =>
   inbound({
     name: 'Ours',
     connectorType: 'OnPremises',
@@ -132,12 +132,12 @@ describe('an inbound connector', () => {
     },
     {
       name: "needs no counterpart for the organisation's servers",
-      saved: own(),
+      saved: ownServer(),
       warnings: [],
     },
     {
       name: 'causes a warning for each wide range',
-      saved: own({
+      saved: ownServer({
         senderIpAddresses: [
           '10.0.0.0/23',
           '10.1.0.0/24',
@@ -237,7 +237,7 @@ describe('an inbound connector', () => {
     },
     {
       name: "may have a message rate for the organisation's servers",
-      saved: own({ messageRateLimit: 600 }),
+      saved: ownServer({ messageRateLimit: 600 }),
       warnings: [],
     },
     {
@@ -345,21 +345,21 @@ describe('an inbound connector', () => {
     {
       name: "does not overlap with a connector for the organisation's servers",
       saved: from(),
-      others: { inbound: [own({ senderDomains: ['contoso.example'] })], ...paired },
+      others: { inbound: [ownServer({ senderDomains: ['contoso.example'] })], ...paired },
       warnings: [],
     },
     {
       name: "does not overlap, for the organisation's servers, with a connector for another server",
-      saved: own(),
-      others: { inbound: [own({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
+      saved: ownServer(),
+      others: { inbound: [ownServer({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
       warnings: [],
     },
     {
       name: "overlaps, for the organisation's servers, with a connector for the same address",
-      saved: own(),
+      saved: ownServer(),
       others: {
         inbound: [
-          own({
+          ownServer({
             name: 'Branch',
             senderIpAddresses: ['192.0.2.0/24'],
             senderDomains: ['branch.example'],
@@ -373,10 +373,10 @@ describe('an inbound connector', () => {
     },
     {
       name: "overlaps, for the organisation's servers, with a report-only connector for the same certificate",
-      saved: own({ tlsSenderCertificateNames: ['*.ours.example'] }),
+      saved: ownServer({ tlsSenderCertificateNames: ['*.ours.example'] }),
       others: {
         inbound: [
-          own({
+          ownServer({
             name: 'Branch',
             mode: 'ReportOnly',
             senderIpAddresses: [],
@@ -438,7 +438,7 @@ describe('an outbound connector', () => {
     {
       name: 'is not protected by a connector that grants relay',
       saved: to(),
-      others: { inbound: [own()] },
+      others: { inbound: [ownServer()] },
       warnings: [
         'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
@@ -620,7 +620,7 @@ describe('certificate authorities', () => {
 describe('the warnings of many connectors', () => {
   test('are cut to twenty, with the number of the others', () => {
     const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
-    const warnings = inboundWarnings(own({ senderIpAddresses }), among({}), now)
+    const warnings = inboundWarnings(ownServer({ senderIpAddresses }), among({}), now)
     assert.equal(warnings.length, 21)
     assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more warnings' })
   })
@@ -636,14 +636,14 @@ describe('the warnings of many connectors', () => {
     const many = Array.from({ length: 10_000 }, (_, n) =>
       to({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
     )
-    const all = among({ outbound: many, inbound: [from({ senderDomains: ['*'] })] })
+    const allConnectors = among({ outbound: many, inbound: [from({ senderDomains: ['*'] })] })
     const wide = to({
       name: 'All',
       recipientDomains: ['*'],
       tlsSettings: 'DomainValidation',
       tlsDomain: 'a.example',
     })
-    const warnings = warningTexts(outboundWarnings(wide, all, now))
+    const warnings = warningTexts(outboundWarnings(wide, allConnectors, now))
     assert.match(
       warnings[0] ?? '',
       /^recipientDomains\[0\]: for p0\.example "Partner 0" takes precedence over "All": .* and 496 more$/,
@@ -655,8 +655,11 @@ describe('the warnings of many connectors', () => {
 describe('the scope WhatWeakens', () => {
   const wide = from({ senderDomains: ['*.contoso.example'] })
   const weakeningWarnings = (saved: InboundConnector) => {
-    const all = among({ inbound: [wide], outbound: [to({ recipientDomains: ['*.contoso.example'] })] })
-    return warningTexts(inboundWarnings(saved, all, now, 'WhatWeakens'))
+    const allConnectors = among({
+      inbound: [wide],
+      outbound: [to({ recipientDomains: ['*.contoso.example'] })],
+    })
+    return warningTexts(inboundWarnings(saved, allConnectors, now, 'WhatWeakens'))
   }
 
   test('leaves out a more specific connector that requires as much', () => {
