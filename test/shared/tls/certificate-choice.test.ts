@@ -174,7 +174,7 @@ const choiceFor = (certificates: IngressCertificates, when = at) => {
     ['next', next],
   ].find(([, identity]) => certificate === (identity as Identity).cert)?.[0]
   return {
-    which: chosenName,
+    chosenName,
     state,
     until: until?.toISOString() ?? null,
     fault: fault?.reason ?? null,
@@ -230,7 +230,7 @@ test('the next certificate is served early if the current one expires before its
   const endingSoon = secretWith({ next: { ...certificatesOf(next), servedFrom } }, certificatesOf(ending))
   assert.equal(choiceFor(endingSoon).state, 'Current')
   assert.ok(Math.abs(Date.parse(choiceFor(endingSoon).until ?? '') - daysFromNow(2).getTime()) < 5000)
-  assert.equal(choiceFor(endingSoon, daysFromNow(2.01)).which, 'next')
+  assert.equal(choiceFor(endingSoon, daysFromNow(2.01)).chosenName, 'next')
 })
 
 test('a faulty current certificate is reported, and chosen if there is no other', async () => {

@@ -10,7 +10,7 @@ const servedFrom = '2026-12-01T00:00:00.000Z'
 test('two fields are enough', () => {
   assert.deepEqual(parseCertificateSecret(JSON.stringify(current)), {
     set: { ...current, deprecated: [] },
-    refused: null,
+    optionalFieldsFault: null,
   })
 })
 
