@@ -76,7 +76,7 @@ describe('an inbound connector', () => {
       body: { ...onPremises, treatMessagesAsInternal: true },
       at: [],
     },
-    { name: 'may limit the messages a minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
+    { name: 'may limit the messages per minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
     {
       name: 'needs a limit of at least one message per minute',
       body: { ...inbound, messageRateLimit: 0 },

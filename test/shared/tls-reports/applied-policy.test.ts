@@ -86,12 +86,12 @@ const cases: [string, Given, string[]][] = [
     ['tlsa mx.partner.example: dnssec-invalid'],
   ],
   [
-    "a connector's demand, not met by the certificate: no business of the partner's",
+    'a requirement of the connector that the certificate does not meet, which is not reported to the domain,',
     { connector: connector() },
     ['no-policy-found partner.example: success'],
   ],
   [
-    "a connector's demand, without TLS",
+    'a requirement of the connector, without TLS,',
     { connector: connector(), tls: noStartTls },
     ['no-policy-found partner.example: starttls-not-supported'],
   ],
@@ -100,7 +100,7 @@ const cases: [string, Given, string[]][] = [
     { connector: reportOnly, mtaSts: sts('enforce') },
     ['sts partner.example: success'],
   ],
-  ['REQUIRETLS with an unproven host, so without a session,', { senderRequest: { requireTls: true } }, []],
+  ['REQUIRETLS with an unproven host, and so no session,', { senderRequest: { requireTls: true } }, []],
   [
     'TLS-Required: No, with the policy still checked,',
     { senderRequest: { tlsRequiredNo: true }, mtaSts: sts('enforce'), tls: wrongName },

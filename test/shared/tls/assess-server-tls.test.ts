@@ -20,7 +20,7 @@ const requirement = (level: Level, fields: Partial<HopRequirement> = {}): HopReq
   ...fields,
 })
 
-/** For tests in which the time does not matter. */
+/** The time for tests that do not depend on it. */
 const now = new Date()
 
 const namesWith = (subjectAltNames: string[], commonName: string | null = null) =>

@@ -272,7 +272,7 @@ describe('a record', () => {
       assert.equal(isUsable({ usage, selector, matchingType, data }), expected))
   }
 
-  it('of any data is evaluated', () => {
+  it('is evaluated with any data', () => {
     fc.assert(
       fc.property(
         fc.nat(4),

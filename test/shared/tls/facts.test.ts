@@ -384,7 +384,7 @@ const chains: [name: string, length: number, octets: number, kept: number][] = [
   ['a chain of more than 24 KiB is left out', 3, 10_000, 0],
 ]
 
-for (const [name, length, octets, kept] of chains)
+for (const [name, length, octets, expectedLength] of chains)
   test(name, () => {
     let certificate: Partial<X509Certificate> | undefined
     for (let each = 0; each < length; each++)
@@ -393,7 +393,10 @@ for (const [name, length, octets, kept] of chains)
         raw: Buffer.alloc(octets),
         ...(certificate ? { issuerCertificate: certificate as X509Certificate } : {}),
       }
-    assert.equal(tlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length, kept)
+    assert.equal(
+      tlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length,
+      expectedLength,
+    )
   })
 
 const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
@@ -406,8 +409,8 @@ const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
 
 for (const [name, fields] of unreadable)
   test(`${name} is treated as no certificate`, () => {
-    const broken = { ...readableFields, raw: Buffer.alloc(1), ...fields }
-    const { negotiated, clientCertificate } = tlsFacts(socketWith(broken), trust)
+    const unreadableCertificate = { ...readableFields, raw: Buffer.alloc(1), ...fields }
+    const { negotiated, clientCertificate } = tlsFacts(socketWith(unreadableCertificate), trust)
     assert.deepEqual([negotiated, clientCertificate], [true, null])
   })
 

@@ -511,11 +511,11 @@ describe('an outbound connector', () => {
     },
     {
       name: 'yields to an enforced connector when it only reports, even if it is more specific',
-      saved: to({ mode: 'ReportOnly', name: 'Trial' }),
+      saved: to({ mode: 'ReportOnly', name: 'Report only' }),
       others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
       warnings: [
         'mode: nothing is enforced: the connector is only evaluated and recorded',
-        'recipientDomains[0]: for contoso.example "Out" takes precedence over "Trial": it is enforced, and the other only reports',
+        'recipientDomains[0]: for contoso.example "Out" takes precedence over "Report only": it is enforced, and the other only reports',
       ],
     },
     {

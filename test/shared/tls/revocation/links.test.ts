@@ -30,7 +30,7 @@ describe('the links of a chain', () => {
   })
 
   it('do not depend on the order of the chain or on other certificates', async () => {
-    const unrelatedCa = await createPki('Stranger')
+    const unrelatedCa = await createPki('Unrelated CA')
     assert.deepEqual(links([leaf, root.ca, unrelatedCa.ca, middle.ca], [root.ca]), wholeChain)
   })
 
