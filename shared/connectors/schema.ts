@@ -177,53 +177,56 @@ const inboundRules: SpanningRule<Inbound>[] = [
   {
     at: 'restrictDomainsToIpAddresses',
     reads: ['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'],
-    isBroken: (it) => it.restrictDomainsToCertificate && it.restrictDomainsToIpAddresses,
+    isBroken: (connector) => connector.restrictDomainsToCertificate && connector.restrictDomainsToIpAddresses,
     message: 'cannot be set together with restrictDomainsToCertificate',
   },
   {
     at: 'restrictDomainsToCertificate',
     reads: ['restrictDomainsToCertificate', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    isBroken: (it) => it.restrictDomainsToCertificate && !identifiesByCertificate(it),
+    isBroken: (connector) => connector.restrictDomainsToCertificate && !identifiesByCertificate(connector),
     message: 'needs tlsSenderCertificateNames or certificateFingerprints',
   },
   {
     at: 'restrictDomainsToIpAddresses',
     reads: ['restrictDomainsToIpAddresses', 'senderIpAddresses'],
-    isBroken: (it) => it.restrictDomainsToIpAddresses && it.senderIpAddresses.length === 0,
+    isBroken: (connector) =>
+      connector.restrictDomainsToIpAddresses && connector.senderIpAddresses.length === 0,
     message: 'needs senderIpAddresses',
   },
   {
     at: 'requireTls',
     reads: ['requireTls', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    isBroken: (it) => identifiesByCertificate(it) && !it.requireTls,
+    isBroken: (connector) => identifiesByCertificate(connector) && !connector.requireTls,
     message: 'must be true when the connector names a certificate',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['requireTls', 'minimumTlsVersion'],
-    isBroken: (it) => it.minimumTlsVersion === 'TLSv1.3' && !it.requireTls,
+    isBroken: (connector) => connector.minimumTlsVersion === 'TLSv1.3' && !connector.requireTls,
     message: 'TLSv1.3 needs requireTls; without it mail in the clear is accepted',
   },
   ...(['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const).map(
     (restriction): SpanningRule<Inbound> => ({
       at: restriction,
       reads: ['connectorType', restriction],
-      isBroken: (it) => it.connectorType === 'OnPremises' && it[restriction],
+      isBroken: (connector) => connector.connectorType === 'OnPremises' && connector[restriction],
       message: 'is for Partner connectors only',
     }),
   ),
   {
     at: 'senderIpAddresses',
     reads: ['connectorType', 'senderIpAddresses', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    isBroken: (it) =>
-      it.connectorType === 'OnPremises' && !identifiesByCertificate(it) && it.senderIpAddresses.length === 0,
+    isBroken: (connector) =>
+      connector.connectorType === 'OnPremises' &&
+      !identifiesByCertificate(connector) &&
+      connector.senderIpAddresses.length === 0,
     message:
       'an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
   },
   {
     at: 'treatMessagesAsInternal',
     reads: ['connectorType', 'treatMessagesAsInternal'],
-    isBroken: (it) => it.connectorType === 'Partner' && it.treatMessagesAsInternal,
+    isBroken: (connector) => connector.connectorType === 'Partner' && connector.treatMessagesAsInternal,
     message: 'is for OnPremises connectors only',
   },
 ]
@@ -293,62 +296,65 @@ const outboundRules: SpanningRule<Outbound>[] = [
   {
     at: 'allAcceptedDomains',
     reads: ['connectorType', 'allAcceptedDomains'],
-    isBroken: (it) => it.allAcceptedDomains && it.connectorType !== 'OnPremises',
+    isBroken: (connector) => connector.allAcceptedDomains && connector.connectorType !== 'OnPremises',
     message: 'is for OnPremises connectors only',
   },
   {
     at: 'recipientDomains',
     reads: ['recipientDomains', 'allAcceptedDomains'],
-    isBroken: (it) => it.recipientDomains.length === 0 && !it.allAcceptedDomains,
+    isBroken: (connector) => connector.recipientDomains.length === 0 && !connector.allAcceptedDomains,
     message: 'needs at least one domain, unless allAcceptedDomains is true',
   },
   {
     at: 'smartHosts',
     reads: ['route', 'smartHosts'],
-    isBroken: (it) => it.route === 'SmartHosts' && it.smartHosts.length === 0,
+    isBroken: (connector) => connector.route === 'SmartHosts' && connector.smartHosts.length === 0,
     message: 'needs at least one host when route is SmartHosts',
   },
   {
     at: 'smartHosts',
     reads: ['route', 'smartHosts'],
-    isBroken: (it) => it.route !== 'SmartHosts' && it.smartHosts.length > 0,
-    message: (it) => `must be empty when route is ${it.route}`,
+    isBroken: (connector) => connector.route !== 'SmartHosts' && connector.smartHosts.length > 0,
+    message: (connector) => `must be empty when route is ${connector.route}`,
   },
   {
     at: 'tlsDomain',
     reads: ['tlsSettings', 'tlsDomain'],
-    isBroken: (it) => it.tlsSettings === 'DomainValidation' && it.tlsDomain === null,
+    isBroken: (connector) => connector.tlsSettings === 'DomainValidation' && connector.tlsDomain === null,
     message: 'is needed when tlsSettings is DomainValidation',
   },
   {
     at: 'tlsDomain',
     reads: ['tlsSettings', 'tlsDomain'],
-    isBroken: (it) => it.tlsSettings !== 'DomainValidation' && it.tlsDomain !== null,
+    isBroken: (connector) => connector.tlsSettings !== 'DomainValidation' && connector.tlsDomain !== null,
     message: 'must be null unless tlsSettings is DomainValidation',
   },
   {
     at: 'tlsSettings',
     reads: ['route', 'tlsSettings'],
-    isBroken: (it) => it.route === 'Ses' && it.tlsSettings !== null && it.tlsSettings !== 'EncryptionOnly',
-    message: (it) =>
-      `Amazon SES can require TLS but cannot verify the partner's certificate, so ${it.tlsSettings} needs route Mx or SmartHosts`,
+    isBroken: (connector) =>
+      connector.route === 'Ses' &&
+      connector.tlsSettings !== null &&
+      connector.tlsSettings !== 'EncryptionOnly',
+    message: (connector) =>
+      `Amazon SES can require TLS but cannot verify the partner's certificate, so ${connector.tlsSettings} needs route Mx or SmartHosts`,
   },
   {
     at: 'clientCertificate',
     reads: ['route', 'clientCertificate'],
-    isBroken: (it) => it.route === 'Ses' && it.clientCertificate !== null,
+    isBroken: (connector) => connector.route === 'Ses' && connector.clientCertificate !== null,
     message: 'Amazon SES does not present a client certificate to the next hop',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['route', 'minimumTlsVersion'],
-    isBroken: (it) => it.route === 'Ses' && it.minimumTlsVersion === 'TLSv1.3',
+    isBroken: (connector) => connector.route === 'Ses' && connector.minimumTlsVersion === 'TLSv1.3',
     message: 'Amazon SES does not let a sender choose TLSv1.3 as the minimum',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['tlsSettings', 'minimumTlsVersion'],
-    isBroken: (it) => it.minimumTlsVersion === 'TLSv1.3' && it.tlsSettings === null,
+    isBroken: (connector) => connector.minimumTlsVersion === 'TLSv1.3' && connector.tlsSettings === null,
     message: 'TLSv1.3 needs tlsSettings; without it mail is sent in the clear where TLS fails',
   },
 ]

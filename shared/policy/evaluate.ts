@@ -265,8 +265,8 @@ function deliverOrRetry(
   )
   if (input.retry || now >= dueAt) return deliver(input, common, outbound, domain)
   const reason = attempt.outcome === 'TlsNotMet' ? 'OutboundTlsNotMet' : 'RetryLater'
-  const why = { reason, explanation: attemptExplanation(attempt) } as const
-  return defer(input, common, why, attempt.reply, dueAt, expiresAt)
+  const attemptReason = { reason, explanation: attemptExplanation(attempt) } as const
+  return defer(input, common, attemptReason, attempt.reply, dueAt, expiresAt)
 }
 
 /** The mode is checked because it may have changed after the attempt. */
@@ -331,7 +331,7 @@ function storeReport({ recipient }: RecipientInput, common: CommonFields, domain
 function defer(
   { message, recipient, now, settings }: RecipientInput,
   common: CommonFields,
-  why: Pick<Decided, 'reason' | 'explanation'>,
+  explainedReason: Pick<Decided, 'reason' | 'explanation'>,
   deferralReply: Reply,
   dueAt: Date,
   expiresAt: Date,
@@ -339,7 +339,7 @@ function defer(
   const ageMs = now.getTime() - Date.parse(message.receivedAt)
   return {
     ...common,
-    ...why,
+    ...explainedReason,
     action: 'Defer',
     reply: deferralReply,
     until: dueAt < expiresAt ? dueAt : expiresAt,

@@ -56,9 +56,7 @@ function mergeRanges<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
     if (equalRange) equalRange.values.push(value)
     else byBounds.set(first + last, { first, last, values: [value], enclosing: null })
   }
-  return [...byBounds.values()].sort(
-    (one, other) => compare(one.first, other.first) || compare(other.last, one.last),
-  )
+  return [...byBounds.values()].sort((a, b) => compare(a.first, b.first) || compare(b.last, a.last))
 }
 
 function linkEnclosing<T>(ranges: Range<T>[]): Range<T>[] {
@@ -111,4 +109,4 @@ function ipv4Key(ip: string): string {
 const octetsKey = (octets: number[]): string =>
   `${octets.length === 4 ? 4 : 6}${Buffer.from(octets).toString('hex')}`
 
-const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -55,8 +55,8 @@ function restrictionFlags(connector: InboundConnector): number {
   ].filter(Boolean).length
 }
 
-export function byRestrictionsThenName(one: InboundConnector, other: InboundConnector): number {
-  return restrictionCount(other) - restrictionCount(one) || byName(one, other)
+export function byRestrictionsThenName(first: InboundConnector, second: InboundConnector): number {
+  return restrictionCount(second) - restrictionCount(first) || byName(first, second)
 }
 
 const tlsLevels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
@@ -72,15 +72,15 @@ export function requirementStrength(connector: OutboundConnector): number {
   return session + (level >= 2 ? revocationRank(connector) * tieBreakWeight : 0)
 }
 
-export function byStrengthThenName(one: OutboundConnector, other: OutboundConnector): number {
-  return requirementStrength(other) - requirementStrength(one) || byName(one, other)
+export function byStrengthThenName(first: OutboundConnector, second: OutboundConnector): number {
+  return requirementStrength(second) - requirementStrength(first) || byName(first, second)
 }
 
 type NamedItem = { name: string; id: string }
 
 /** Code point order is the same everywhere, unlike a locale's. */
-export function byName(one: NamedItem, other: NamedItem): number {
-  return compare(one.name, other.name) || compare(one.id, other.id)
+export function byName(first: NamedItem, second: NamedItem): number {
+  return compare(first.name, second.name) || compare(first.id, second.id)
 }
 
-const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+const compare = (first: string, second: string): number => (first < second ? -1 : first > second ? 1 : 0)

@@ -14,7 +14,8 @@ export interface Comparison<C> {
   select(other: C, domain: string): Selected<C>
   orderOf: Parameters<typeof precedenceReason<C>>[3]
   strengthOf(connector: C): number
-  requiresAll(one: C, other: C): boolean
+  /** Whether the first connector requires all that the second requires. */
+  requiresAll(first: C, second: C): boolean
 }
 
 interface ComparedOverlap<C> extends Overlap<C> {

@@ -43,8 +43,8 @@ export function observe(
   return { observation: { ...endpoint, certificates, changes }, change }
 }
 
-const latestFirst = (one: ObservedCertificate, other: ObservedCertificate): number =>
-  other.lastSeen.localeCompare(one.lastSeen)
+const latestFirst = (first: ObservedCertificate, second: ObservedCertificate): number =>
+  second.lastSeen.localeCompare(first.lastSeen)
 
 /** The ingress may serve two certificates, one for each key type; neither replaces the other. */
 function predecessor(
