@@ -13,7 +13,7 @@ import { hasDates } from '../tls/validity.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
 
-/** Logs, traces and DSNs quote names. */
+/** Logs, traces and DSNs quote connector names. */
 const name = z
   .string()
   .trim()
@@ -33,7 +33,7 @@ const DomainPattern = z
     return z.NEVER
   })
 
-/** Administrators write wildcards that other systems accept. */
+/** Explains wildcards separately, because administrators write forms that other systems accept. */
 function patternFault(value: string, kind: string): string {
   const rest = value.trim().replace(/^\*(\.|$)/, '')
   const wildcard = rest.includes('*') ? ': a wildcard is the whole first label' : ''
@@ -60,7 +60,7 @@ const IpRange = z
 
 const Certificate = z.string().refine(isSingleCertificate, 'not one certificate in PEM')
 
-/** 32 KiB fit into a delivery job. */
+/** A delivery job has room for 32 KiB of certificates. */
 const CertificateAuthorities = z
   .array(Certificate)
   .max(20)
@@ -110,14 +110,14 @@ const InboundFields = z.strictObject({
   connectorType: z
     .enum(['Partner', 'OnPremises'])
     .describe(
-      'Partner restricts mail from a partner; OnPremises identifies your own servers, which may relay',
+      "Partner restricts mail from a partner; OnPremises identifies the organisation's own servers, which may relay",
     ),
   enabled: z.boolean().default(true),
   mode,
   onViolation: z
     .enum(['Bounce', 'Defer'])
     .default('Bounce')
-    .describe('Bounce refuses the mail; Defer holds it until the connector is corrected'),
+    .describe('Bounce refuses the message; Defer holds it until the connector is corrected'),
   senderDomains: list(DomainPattern)
     .min(1)
     .describe('a domain; *.domain: it and every subdomain; *: every domain'),
@@ -163,7 +163,7 @@ const InboundFields = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe('messages a minute, over all tasks; further ones are deferred in session. null: unlimited'),
+    .describe('messages per minute, over all tasks; further ones are refused with 451. null: unlimited'),
   treatMessagesAsInternal: z.boolean().default(false).describe(storedOnly),
   comment,
 })
@@ -177,53 +177,56 @@ const inboundRules: SpanningRule<Inbound>[] = [
   {
     at: 'restrictDomainsToIpAddresses',
     reads: ['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'],
-    isBroken: (it) => it.restrictDomainsToCertificate && it.restrictDomainsToIpAddresses,
+    isBroken: (connector) => connector.restrictDomainsToCertificate && connector.restrictDomainsToIpAddresses,
     message: 'cannot be set together with restrictDomainsToCertificate',
   },
   {
     at: 'restrictDomainsToCertificate',
     reads: ['restrictDomainsToCertificate', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    isBroken: (it) => it.restrictDomainsToCertificate && !identifiesByCertificate(it),
+    isBroken: (connector) => connector.restrictDomainsToCertificate && !identifiesByCertificate(connector),
     message: 'needs tlsSenderCertificateNames or certificateFingerprints',
   },
   {
     at: 'restrictDomainsToIpAddresses',
     reads: ['restrictDomainsToIpAddresses', 'senderIpAddresses'],
-    isBroken: (it) => it.restrictDomainsToIpAddresses && it.senderIpAddresses.length === 0,
+    isBroken: (connector) =>
+      connector.restrictDomainsToIpAddresses && connector.senderIpAddresses.length === 0,
     message: 'needs senderIpAddresses',
   },
   {
     at: 'requireTls',
     reads: ['requireTls', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    isBroken: (it) => identifiesByCertificate(it) && !it.requireTls,
+    isBroken: (connector) => identifiesByCertificate(connector) && !connector.requireTls,
     message: 'must be true when the connector names a certificate',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['requireTls', 'minimumTlsVersion'],
-    isBroken: (it) => it.minimumTlsVersion === 'TLSv1.3' && !it.requireTls,
-    message: 'TLSv1.3 needs requireTls, without which mail in the clear is accepted',
+    isBroken: (connector) => connector.minimumTlsVersion === 'TLSv1.3' && !connector.requireTls,
+    message: 'TLSv1.3 needs requireTls; without it mail in the clear is accepted',
   },
   ...(['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const).map(
     (restriction): SpanningRule<Inbound> => ({
       at: restriction,
       reads: ['connectorType', restriction],
-      isBroken: (it) => it.connectorType === 'OnPremises' && it[restriction],
+      isBroken: (connector) => connector.connectorType === 'OnPremises' && connector[restriction],
       message: 'is for Partner connectors only',
     }),
   ),
   {
     at: 'senderIpAddresses',
     reads: ['connectorType', 'senderIpAddresses', 'tlsSenderCertificateNames', 'certificateFingerprints'],
-    isBroken: (it) =>
-      it.connectorType === 'OnPremises' && !identifiesByCertificate(it) && it.senderIpAddresses.length === 0,
+    isBroken: (connector) =>
+      connector.connectorType === 'OnPremises' &&
+      !identifiesByCertificate(connector) &&
+      connector.senderIpAddresses.length === 0,
     message:
       'an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
   },
   {
     at: 'treatMessagesAsInternal',
     reads: ['connectorType', 'treatMessagesAsInternal'],
-    isBroken: (it) => it.connectorType === 'Partner' && it.treatMessagesAsInternal,
+    isBroken: (connector) => connector.connectorType === 'Partner' && connector.treatMessagesAsInternal,
     message: 'is for OnPremises connectors only',
   },
 ]
@@ -235,13 +238,13 @@ const OutboundFields = z.strictObject({
   name,
   connectorType: z
     .enum(['Partner', 'OnPremises'])
-    .describe('Partner: to a partner; OnPremises: to your own servers'),
+    .describe("Partner: to a partner; OnPremises: to the organisation's own servers"),
   enabled: z.boolean().default(true),
   mode,
   onTlsFailure: z
     .enum(['Defer', 'Bounce'])
     .default('Defer')
-    .describe('Defer tries again until the message expires; Bounce ends at once'),
+    .describe('Defer: further attempts until the message expires; Bounce: no further attempt'),
   recipientDomains: list(DomainPattern)
     .default([])
     .describe(
@@ -251,7 +254,7 @@ const OutboundFields = z.strictObject({
   route: z
     .enum(['Mx', 'SmartHosts', 'Ses'])
     .default('Mx')
-    .describe('Mx: by MX records; SmartHosts: to smartHosts; Ses: by Amazon SES'),
+    .describe('Mx: by MX lookup; SmartHosts: through smartHosts; Ses: through Amazon SES'),
   smartHosts: z
     .array(SmartHostInput)
     .max(100)
@@ -293,63 +296,66 @@ const outboundRules: SpanningRule<Outbound>[] = [
   {
     at: 'allAcceptedDomains',
     reads: ['connectorType', 'allAcceptedDomains'],
-    isBroken: (it) => it.allAcceptedDomains && it.connectorType !== 'OnPremises',
+    isBroken: (connector) => connector.allAcceptedDomains && connector.connectorType !== 'OnPremises',
     message: 'is for OnPremises connectors only',
   },
   {
     at: 'recipientDomains',
     reads: ['recipientDomains', 'allAcceptedDomains'],
-    isBroken: (it) => it.recipientDomains.length === 0 && !it.allAcceptedDomains,
+    isBroken: (connector) => connector.recipientDomains.length === 0 && !connector.allAcceptedDomains,
     message: 'needs at least one domain, unless allAcceptedDomains is true',
   },
   {
     at: 'smartHosts',
     reads: ['route', 'smartHosts'],
-    isBroken: (it) => it.route === 'SmartHosts' && it.smartHosts.length === 0,
+    isBroken: (connector) => connector.route === 'SmartHosts' && connector.smartHosts.length === 0,
     message: 'needs at least one host when route is SmartHosts',
   },
   {
     at: 'smartHosts',
     reads: ['route', 'smartHosts'],
-    isBroken: (it) => it.route !== 'SmartHosts' && it.smartHosts.length > 0,
-    message: (it) => `must be empty when route is ${it.route}`,
+    isBroken: (connector) => connector.route !== 'SmartHosts' && connector.smartHosts.length > 0,
+    message: (connector) => `must be empty when route is ${connector.route}`,
   },
   {
     at: 'tlsDomain',
     reads: ['tlsSettings', 'tlsDomain'],
-    isBroken: (it) => it.tlsSettings === 'DomainValidation' && it.tlsDomain === null,
+    isBroken: (connector) => connector.tlsSettings === 'DomainValidation' && connector.tlsDomain === null,
     message: 'is needed when tlsSettings is DomainValidation',
   },
   {
     at: 'tlsDomain',
     reads: ['tlsSettings', 'tlsDomain'],
-    isBroken: (it) => it.tlsSettings !== 'DomainValidation' && it.tlsDomain !== null,
+    isBroken: (connector) => connector.tlsSettings !== 'DomainValidation' && connector.tlsDomain !== null,
     message: 'must be null unless tlsSettings is DomainValidation',
   },
   {
     at: 'tlsSettings',
     reads: ['route', 'tlsSettings'],
-    isBroken: (it) => it.route === 'Ses' && it.tlsSettings !== null && it.tlsSettings !== 'EncryptionOnly',
-    message: (it) =>
-      `Amazon SES can require TLS but cannot verify the partner's certificate, so ${it.tlsSettings} needs route Mx or SmartHosts`,
+    isBroken: (connector) =>
+      connector.route === 'Ses' &&
+      connector.tlsSettings !== null &&
+      connector.tlsSettings !== 'EncryptionOnly',
+    message: (connector) =>
+      `Amazon SES can require TLS but cannot verify the partner's certificate, so ${connector.tlsSettings} needs route Mx or SmartHosts`,
   },
   {
     at: 'clientCertificate',
     reads: ['route', 'clientCertificate'],
-    isBroken: (it) => it.route === 'Ses' && it.clientCertificate !== null,
-    message: 'Amazon SES does not present your certificate to the next hop',
+    isBroken: (connector) => connector.route === 'Ses' && connector.clientCertificate !== null,
+    message: 'Amazon SES does not present a client certificate to the next hop',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['route', 'minimumTlsVersion'],
-    isBroken: (it) => it.route === 'Ses' && it.minimumTlsVersion === 'TLSv1.3',
+    isBroken: (connector) => connector.route === 'Ses' && connector.minimumTlsVersion === 'TLSv1.3',
     message: 'Amazon SES does not let a sender choose TLSv1.3 as the minimum',
   },
   {
     at: 'minimumTlsVersion',
     reads: ['tlsSettings', 'minimumTlsVersion'],
-    isBroken: (it) => it.minimumTlsVersion === 'TLSv1.3' && it.tlsSettings === null,
-    message: 'TLSv1.3 needs tlsSettings, without which mail is sent in the clear where TLS fails',
+    isBroken: (connector) => connector.minimumTlsVersion === 'TLSv1.3' && connector.tlsSettings === null,
+    message: 'TLSv1.3 needs tlsSettings; without it mail is sent in the clear where TLS fails',
   },
 ]
 
@@ -359,7 +365,7 @@ export type OutboundConnectorInput = z.output<typeof OutboundConnectorInput>
 export const AcceptedDomainInput = z.strictObject({ comment })
 export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>
 
-/** Set by the server. `version` counts the writes; times are ISO 8601 in UTC. */
+/** Fields that the API sets. `version` is the number of writes; times are ISO 8601 in UTC. */
 const stored = {
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
@@ -375,7 +381,7 @@ export const OutboundConnector = z.strictObject({
   ...OutboundFields.shape,
   ...stored,
   validation: OutboundValidation.nullable().describe(
-    'the last validation since the connector was written; null: none',
+    'the last validation of the connector as it was last written; null: none',
   ),
 })
 export type OutboundConnector = z.output<typeof OutboundConnector>
@@ -383,7 +389,7 @@ export type OutboundConnector = z.output<typeof OutboundConnector>
 export const AcceptedDomain = z.strictObject({ domain: z.string(), ...AcceptedDomainInput.shape, ...stored })
 export type AcceptedDomain = z.output<typeof AcceptedDomain>
 
-/** Accepts whole addresses only: other software reads `10/8`, `010.0.0.0/8` or a zone in different ways. */
+/** Accepts only complete addresses: other software reads `10/8`, `010.0.0.0/8` or an IPv6 zone in different ways. */
 function isIpRange(value: string): boolean {
   const [address = '', bits = '0', ...rest] = value.split('/')
   const family = address.includes('%') ? 0 : isIP(address)
@@ -391,14 +397,14 @@ function isIpRange(value: string): boolean {
   return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= maxPrefixLength
 }
 
-/** A repeated value is probably a typing mistake. The values are in comparable form here. */
+/** A repeated value is probably a typing mistake. Runs after the items were converted to their comparable form. */
 function refuseDuplicates(values: readonly string[], context: z.core.$RefinementCtx): void {
-  const seen = new Set<string>()
+  const previousValues = new Set<string>()
   for (const [index, value] of values.entries()) {
     const comparable = value.trim().toLowerCase()
-    if (seen.has(comparable))
+    if (previousValues.has(comparable))
       context.addIssue({ code: 'custom', path: [index], message: `"${value}" is listed twice` })
-    seen.add(comparable)
+    previousValues.add(comparable)
   }
 }
 

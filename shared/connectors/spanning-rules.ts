@@ -1,13 +1,13 @@
 /**
- * Rules that span fields of an object. A rule is checked even when other fields have faults, so that one answer names
- * every fault. A rule is skipped only when a field that it reads is invalid itself.
+ * Rules that span fields of an object. A rule is checked even when other fields have faults, so that one response
+ * names every fault. A rule is skipped only when a field that it reads is invalid itself.
  */
 import type { z } from 'zod'
 
 export interface SpanningRule<T> {
   /** The field that the issue names. */
   at: keyof T & string
-  /** Every field that `broken` reads. */
+  /** Every field that `isBroken` reads. */
   reads: readonly (keyof T & string)[]
   isBroken(value: T): boolean
   message: string | ((value: T) => string)

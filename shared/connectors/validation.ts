@@ -1,6 +1,6 @@
 /**
- * The result of validating an outbound connector, as the API answers it and as the connector stores it. Also the route
- * that starts a validation: one function serves it, another documents it.
+ * The result of validating an outbound connector, in the API and in the stored connector, and the route that starts a
+ * validation. One function serves the route, another documents it.
  */
 import { z } from 'zod'
 import { CertificateSummary } from '../contract/certificate.ts'
@@ -10,10 +10,10 @@ export const ValidationStep = z.strictObject({
   step: z
     .enum(['Resolve', 'Connect', 'Ehlo', 'StartTls', 'Certificate', 'TestMail'])
     .describe('Ehlo includes the greeting'),
-  host: z.string().nullable().describe('null: the step concerns no single host'),
+  host: z.string().nullable().describe('null: the step is not about one host'),
   ip: z.string().nullable(),
   succeeded: z.boolean(),
-  detail: z.string().describe('what was found, or why the step failed'),
+  detail: z.string().describe('the result of the step, or the reason why it failed'),
   durationMs: z.int().nonnegative(),
   tls: z
     .strictObject({ protocol: z.string(), cipher: z.string(), group: z.string().nullable() })
@@ -54,29 +54,29 @@ export const OutboundValidationInput = z.strictObject({
     .min(1)
     .max(10)
     .optional()
-    .describe('recipients of the test mail; by default postmaster of the first domain without a wildcard'),
+    .describe('recipients of the test message; by default postmaster of the first domain without a wildcard'),
 })
 
 export const validateOutboundConnector = {
   method: 'POST',
   path: '/outbound-connectors/{id}/validate',
-  summary: 'Validate an outbound connector step by step, with a test mail',
+  summary: 'Validate an outbound connector step by step, with a test message',
   body: OutboundValidationInput,
   bodyOptional: true,
   answers: { 200: OutboundValidation },
   problems: [404, 409],
 } as const
 
-/** Octets of JSON. The largest connector leaves more than this in a DynamoDB item (400 KB). */
+/** Limit for the JSON. The largest connector leaves more than this in a DynamoDB item (400 KB). */
 const maxValidationOctets = 70_000
 
-/** So many hosts, with all their steps cut to the shortest, fit into the largest validation. */
+/** The steps of this many hosts, cut to the shortest form, fit into a validation. */
 export const maxHosts = 20
 
 /** Removes the least useful parts until the validation is small enough to store. */
 export function toStorable(validation: OutboundValidation): OutboundValidation {
-  const fitting = cuts.find((cut) => octetsOf(cut(validation)) <= maxValidationOctets)
-  return fitting ? fitting(validation) : smallestCut(validation)
+  const fittingCut = cuts.find((cut) => octetsOf(cut(validation)) <= maxValidationOctets)
+  return fittingCut ? fittingCut(validation) : smallestCut(validation)
 }
 
 type Cut = (validation: OutboundValidation) => OutboundValidation
@@ -93,6 +93,6 @@ const smallestCut: Cut = (validation) => {
   return { ...bare, steps: bare.steps.map((step) => ({ ...step, detail: step.detail.slice(0, 40) })) }
 }
 
-const cuts: readonly Cut[] = [(whole) => whole, withCertificates(1), withCertificates(0)]
+const cuts: readonly Cut[] = [(validation) => validation, withCertificates(1), withCertificates(0)]
 
 const octetsOf = (validation: OutboundValidation): number => Buffer.byteLength(JSON.stringify(validation))

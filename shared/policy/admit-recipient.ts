@@ -1,4 +1,4 @@
-/** The answer to RCPT TO. What is already certain is refused in session, so that no backscatter arises. */
+/** Decides the reply to RCPT TO. A message that would certainly bounce is refused in session, to avoid backscatter. */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'

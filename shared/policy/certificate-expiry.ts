@@ -1,7 +1,7 @@
 /**
  * Finds certificates in use that will stop mail when they expire: the days that each has left, and the notices that are
- * due. Only what was agreed counts. Left out are disabled or deleted connectors, servers that only a connector for `*`
- * led to, and certificates that are no longer presented.
+ * due. Only certificates of agreed partners are included. Not included: disabled or deleted connectors, servers that
+ * only a connector for `*` matched, and certificates that are no longer presented.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'
@@ -9,7 +9,7 @@ import { domainMatchesPattern } from '../mail/domain.ts'
 import { certificateUse, daysLeft, noticeDue } from '../tls/observed/expiry.ts'
 import type { Observation, ObservedCertificate, ObservedKind } from '../tls/observed/observation.ts'
 
-/** A certificate of the ingress, by SHA-256, and its announced successor. */
+/** A certificate of the ingress, and its announced successor. */
 export interface ServedCertificate {
   fingerprint256: string
   successor: { fingerprint256: string; servedFrom: string; notAfter: string } | null
@@ -20,7 +20,7 @@ export interface ExpiryContext {
   served: readonly ServedCertificate[]
 }
 
-/** What happens to mail when the certificate expires. */
+/** The effect on mail when the certificate expires. */
 export type Consequence =
   | 'SendersDistrust'
   | 'MailWaits'
@@ -28,7 +28,7 @@ export type Consequence =
   | 'MailHeld'
   | 'MailRefused'
   | 'RelayDenied'
-  /** TLSA records that name the certificate or its key do not ask for dates (RFC 7672 §3.1.1). */
+  /** Dates are ignored for TLSA records that name the certificate or its key (RFC 7672 §3.1.1). */
   | 'AsTlsaSays'
   | 'RecordedOnly'
   | 'Nothing'
@@ -45,7 +45,7 @@ export interface ExpiryGauge {
 
 export interface ExpiryNotice {
   observedAs: ObservedKind
-  /** Null for the ingress's own certificates. */
+  /** Null for the certificates of the ingress. */
   connector: { id: string; name: string; connectorType: 'Partner' | 'OnPremises' } | null
   hosts: string[]
   certificate: ObservedCertificate
@@ -53,13 +53,13 @@ export interface ExpiryNotice {
   days: number
   daysLeft: number
   consequence: Consequence
-  /** A certificate observed beside it that is valid for longer. */
+  /** A certificate observed on the same host or with a common name, and valid for longer. */
   newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
 }
 
 export interface CertificateExpiry {
   gauges: ExpiryGauge[]
-  /** By expiry, the earliest first. */
+  /** Sorted by expiry, the earliest first. */
   notices: ExpiryNotice[]
 }
 
@@ -84,15 +84,17 @@ export function findExpiringCertificates(inUse: readonly CertificateInUse[], now
   return { gauges, notices: notices.sort((one, other) => one.daysLeft - other.daysLeft) }
 }
 
-/** Called for each observation, so that the many observations of unrelated servers are skipped at once. */
+/**
+ * Takes one observation, so that the caller can discard the many observations of unrelated servers as it reads them.
+ */
 export function findCertificatesInUse(
   observation: Observation,
-  known: ExpiryContext,
+  context: ExpiryContext,
   now: Date,
 ): CertificateInUse[] {
   if (observation.kind === 'Own' && observation.connector === null)
-    return findOwnCertificatesInUse(observation, known.served)
-  const owner = ownerOf(observation, known.connectors)
+    return findOwnCertificatesInUse(observation, context.served)
+  const owner = ownerOf(observation, context.connectors)
   if (owner === null) return []
   const { id, name, connectorType } = owner.connector
   return observation.certificates
@@ -113,9 +115,9 @@ function findOwnCertificatesInUse(
   return observation.certificates
     .filter(({ fingerprint256, notAfter }) =>
       served.some(
-        (one) =>
-          one.fingerprint256 === fingerprint256 &&
-          (one.successor === null || one.successor.servedFrom >= notAfter),
+        (candidate) =>
+          candidate.fingerprint256 === fingerprint256 &&
+          (candidate.successor === null || candidate.successor.servedFrom >= notAfter),
       ),
     )
     .map((certificate) => ({
@@ -190,7 +192,7 @@ function senderConsequence({
   return onViolation === 'Defer' ? 'MailHeld' : 'MailRefused'
 }
 
-/** One notice for each certificate, on however many hosts. */
+/** @param uses one certificate on its hosts; they share one notice */
 function noticeOf(
   uses: readonly CertificateInUse[],
   all: readonly CertificateInUse[],
@@ -230,11 +232,11 @@ function findNewer(
       (other.observation.host === observation.host ||
         other.certificate.subjectAltNames.some((name) => names.has(name))),
   )
-  const last = newer.reduce<CertificateInUse | null>(
+  const latest = newer.reduce<CertificateInUse | null>(
     (best, other) => (best && best.certificate.notAfter >= other.certificate.notAfter ? best : other),
     null,
   )
-  if (last === null) return null
-  const { fingerprint256, notAfter, firstSeen } = last.certificate
-  return { fingerprint256, notAfter, firstSeen, host: last.observation.host }
+  if (latest === null) return null
+  const { fingerprint256, notAfter, firstSeen } = latest.certificate
+  return { fingerprint256, notAfter, firstSeen, host: latest.observation.host }
 }

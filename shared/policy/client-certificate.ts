@@ -1,9 +1,8 @@
 /**
  * Decides whether the certificate that a client presented is one that an inbound connector names, and lists its faults
- * if it is not. The attack: mail in a partner's name from a client with a certificate that is not the partner's.
- * The defence: names (RFC 9525), dates, and a chain to the public roots or to the connector's own authorities; or a
- * pinned fingerprint. Revocation counts too. Its limit: a revocation that was not checked in the session is not checked
- * later.
+ * if it is not. The attack: mail in a partner's name from a client with a certificate that is not the partner's. The
+ * defence: names (RFC 9525), dates, and a chain to the public roots or to the connector's own authorities, or a pinned
+ * fingerprint; and no revocation. Not covered: a revocation that was not checked in the session is not checked later.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
@@ -12,11 +11,11 @@ import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
 import { firstNames } from './text-lists.ts'
 
-/** `at` is the instant at which the certificate must be valid. */
 export interface PresentedCertificate {
   certificate: ClientCertificate
   /** In comparable form. */
   names: readonly string[]
+  /** The certificate must be valid at this time. */
   at: Date
 }
 
@@ -27,7 +26,7 @@ export function toPresentedCertificate(
   return certificate && { certificate, names: presentedNames(certificate), at }
 }
 
-/** True for a certificate that is known, within its dates and not revoked. */
+/** True for a certificate that the connector accepts and that is not revoked. */
 export function identifiesClient(
   connector: InboundConnector,
   presented: PresentedCertificate | null,
@@ -35,7 +34,7 @@ export function identifiesClient(
   return isKnownCertificate(connector, presented) && !hasRevocationFault(connector, presented.certificate)
 }
 
-/** Ignores revocation. */
+/** True for a certificate that the connector would accept if it were not revoked. */
 export function isKnownCertificate(
   connector: InboundConnector,
   presented: PresentedCertificate | null,
@@ -82,7 +81,7 @@ export const isRevocationUndetermined = (
 const hasRevocationFault = (connector: InboundConnector, certificate: ClientCertificate): boolean =>
   revocationFault(connector, certificate) !== null
 
-/** `HardFail` treats a check that was not made in the session like one without an answer. */
+/** `HardFail` treats a check that was not made in the session like one without a result. */
 function revocationFault(
   { revocationCheck }: InboundConnector,
   { revocation }: ClientCertificate,
@@ -90,8 +89,8 @@ function revocationFault(
   if (revocationCheck === 'None') return null
   if (revocation?.status === 'Revoked') return `revoked (${replaceInvisible(revocation.detail)})`
   if (revocationCheck === 'SoftFail' || revocation?.status === 'Good') return null
-  const why = revocation ? replaceInvisible(revocation.detail) : 'it was not checked in the session'
-  return `revocation undetermined (${why})`
+  const reason = revocation ? replaceInvisible(revocation.detail) : 'it was not checked in the session'
+  return `revocation undetermined (${reason})`
 }
 
 function isInDates({ certificate, at }: PresentedCertificate): boolean {
@@ -120,10 +119,10 @@ function isTrusted(
  * roots only.
  */
 function isForPurpose(connector: InboundConnector, { certificate, at }: PresentedCertificate): boolean {
-  const { requireClientAuthEku, certificateAuthorities: own } = connector
+  const { requireClientAuthEku, certificateAuthorities: authorities } = connector
   if (!requireClientAuthEku) return true
-  return own.length > 0 && chainsTo(certificate.chain, own, at)
-    ? chainsToForClients(certificate.chain, own, at)
+  return authorities.length > 0 && chainsTo(certificate.chain, authorities, at)
+    ? chainsToForClients(certificate.chain, authorities, at)
     : certificate.clientAuth
 }
 
@@ -131,18 +130,19 @@ const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 /**
  * The reason why the issuer is not trusted, or null when it is. A certificate outside its dates is checked at its
- * nearest valid day, since its dates are a fault of their own.
+ * nearest valid day, because its dates are a separate fault.
  */
 function trustFaultOf(connector: InboundConnector, presented: PresentedCertificate): string | null {
   const { certificate } = presented
-  const own = connector.certificateAuthorities.length
-  if (own === 0 && !isInDates(presented) && dateErrorCodes.has(certificate.trustError ?? '')) return null
+  const authorityCount = connector.certificateAuthorities.length
+  if (authorityCount === 0 && !isInDates(presented) && dateErrorCodes.has(certificate.trustError ?? ''))
+    return null
   if (isTrusted(connector, { ...presented, at: nearestValidDate(presented) })) return null
-  if (own === 0) return certificate.trustError ?? 'no public root'
-  if (certificate.chain.length === 0) return 'the chain that came with it is too large to be read'
-  return own === 1
+  if (authorityCount === 0) return certificate.trustError ?? 'no public root'
+  if (certificate.chain.length === 0) return 'the presented chain is too large to read'
+  return authorityCount === 1
     ? "it does not lead to the connector's own authority"
-    : `it leads to none of the connector's ${own} own authorities`
+    : `it leads to none of the connector's ${authorityCount} own authorities`
 }
 
 function nearestValidDate({ certificate, at }: PresentedCertificate): Date {
@@ -153,9 +153,9 @@ function nearestValidDate({ certificate, at }: PresentedCertificate): Date {
 const issuerOf = ({ issuer }: ClientCertificate): string => subjectText(issuer) || 'an unnamed authority'
 
 /**
- * The subject comes from outside and goes into replies, traces and mail. So it is bounded, without control characters.
+ * The subject is untrusted, and replies, traces and mail quote it. So it is bounded and has no control characters.
  */
 export const subjectText = (subject: string): string => replaceInvisible(subject.slice(0, 200))
 
-/** Bounded, because a certificate may hold a hundred names, and the text goes into jobs. */
+/** Bounded, because a certificate may hold a hundred names, and jobs carry the text. */
 export const listText = (names: readonly string[], maxNames = 5): string => `[${firstNames(names, maxNames)}]`

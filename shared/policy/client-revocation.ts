@@ -1,7 +1,7 @@
 /**
  * Decides whether to check the revocation of a client's certificate. The attack: a client presents a certificate whose
  * CRL or OCSP addresses it chose, and makes the ingress connect there. The defence: only a certificate that a connector
- * would accept is checked, so its issuer is trusted or it is pinned.
+ * would accept is checked. Its issuer is trusted, or the certificate is pinned.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
@@ -21,7 +21,7 @@ export function connectorsCheckingRevocation(snapshot: Snapshot, session: Sessio
   )
 }
 
-/** Characters. Every job of the session holds the detail. */
+/** In characters. Every job of the session carries the detail. */
 const maxDetailLength = 300
 
 export function withRevocation(tls: TlsFacts, { status, detail }: Revocation): TlsFacts {

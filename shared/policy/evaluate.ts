@@ -1,6 +1,6 @@
 /**
- * The one place that decides to deliver, defer or bounce, before the first attempt and after each. Pure: the same
- * connectors, facts and time always give the same verdicts.
+ * Decides for each recipient to deliver, defer or bounce, before the first attempt and after each. No other code
+ * decides this. Pure: the same connectors, facts and time always give the same verdicts.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import { hourMs } from '../contract/durations.ts'
@@ -33,7 +33,7 @@ export interface Settings {
   defaultRoute: 'Mx' | 'Ses'
   /** Age of a deferred message at which its sender gets a delay DSN. Default: 4. */
   delayNotificationHours?: number
-  /** Receives others' reports on TLS with us (RFC 8460), in an accepted domain. mailflow stores them. */
+  /** The address for reports of other organisations on TLS (RFC 8460), in an accepted domain. mailflow stores them. */
   tlsReportAddress?: string | null
 }
 
@@ -46,7 +46,7 @@ interface Decided {
   connectors: { inbound: string | null; outbound: string | null }
   /** Name of the connector that decided, for the DSN. */
   decidedBy: string | null
-  /** The reason for which a connector in ReportOnly mode would have refused the message. */
+  /** The reason why a connector in ReportOnly mode would have refused the message. */
   reportOnly: Reason | null
 }
 
@@ -83,7 +83,7 @@ export interface EvaluationInput {
   message: Message
   recipients: readonly Recipient[]
   now: Date
-  /** An administrator requests the next attempt at once. */
+  /** An administrator requests the next attempt immediately. */
   retry?: boolean | undefined
 }
 
@@ -102,7 +102,7 @@ export function evaluate({
   )
 }
 
-/** Evaluates the inbound connectors for a message. None applies to a message that mailflow made, such as a DSN. */
+/** Evaluates the inbound connectors for a message. None applies to a message that mailflow created, such as a DSN. */
 export function evaluateInboundForMessage(snapshot: Snapshot, message: Message): InboundEvaluation {
   return message.source === null
     ? noConnector
@@ -147,23 +147,23 @@ function decideFor(
   if (inbound.violation) return applyViolation(input, inbound.violation, common, outbound)
   if (domain === null)
     return bounce(common, 'NotRoutable', notRoutableReply, `${recipient.address} names no domain.`)
-  const accepted = snapshot.acceptedDomains.has(domain)
-  const isOwn = message.source === null || inbound.attributedTo !== null
-  if (!accepted && !isOwn)
+  const isAcceptedDomain = snapshot.acceptedDomains.has(domain)
+  const isFromOrganisation = message.source === null || inbound.attributedTo !== null
+  if (!isAcceptedDomain && !isFromOrganisation)
     return bounce(
       common,
       'RelayDenied',
       relayDeniedReply,
       `${domain} is not an accepted domain, and no OnPremises connector identifies the sender's server.`,
     )
-  if (accepted && isReportAddress(recipient.address, input.settings))
+  if (isAcceptedDomain && isReportAddress(recipient.address, input.settings))
     return deliverOrRetry(
       input,
       { ...common, connectors: { ...common.connectors, outbound: null } },
       null,
       domain,
     )
-  if (accepted && outbound === null) return holdUnrouted(input, common, domain)
+  if (isAcceptedDomain && outbound === null) return holdUnrouted(input, common, domain)
   return deliverOrRetry(input, common, outbound, domain)
 }
 
@@ -182,8 +182,8 @@ function commonFieldsOf(
   }
 }
 
-function bounce(common: CommonFields, reason: Reason, answer: Reply, explanation: string): Bounce {
-  return { ...common, action: 'Bounce', reason, reply: answer, explanation }
+function bounce(common: CommonFields, reason: Reason, finalReply: Reply, explanation: string): Bounce {
+  return { ...common, action: 'Bounce', reason, reply: finalReply, explanation }
 }
 
 function bounceRefused(common: CommonFields, attempt: Attempt): Bounce {
@@ -199,9 +199,9 @@ function applyViolation(
   common: CommonFields,
   outbound: OutboundConnector | null,
 ): Verdict {
-  const decided = { ...common, decidedBy: connector.name }
-  if (connector.onViolation === 'Bounce') return bounce(decided, reason, postQueue, explanation)
-  return hold(input, decided, outbound, {
+  const withDecider = { ...common, decidedBy: connector.name }
+  if (connector.onViolation === 'Bounce') return bounce(withDecider, reason, postQueue, explanation)
+  return hold(input, withDecider, outbound, {
     reason,
     explanation,
     deferralReply: asTemporary(postQueue),
@@ -213,7 +213,7 @@ function holdUnrouted(input: RecipientInput, common: CommonFields, domain: strin
   const text = `No outbound connector routes the accepted domain ${domain}`
   return hold(input, common, null, {
     reason: 'NoRouteForAcceptedDomain',
-    explanation: `${text}, and its MX would bring the mail back to mailflow.`,
+    explanation: `${text}, and its MX host is usually mailflow itself, which would cause a mail loop.`,
     deferralReply: reply(451, '4.4.317', text),
     finalReply: expiredReply(text),
   })
@@ -226,21 +226,22 @@ interface HoldReason {
   finalReply: Reply
 }
 
-/** Defers without an attempt. Each quarter of an hour the message is decided again by the connectors of that moment. */
+/** Defers without an attempt. Every 15 minutes the message is decided again with the connectors of that time. */
 function hold(
   input: RecipientInput,
   common: CommonFields,
   outbound: OutboundConnector | null,
-  why: HoldReason,
+  holdReason: HoldReason,
 ): Verdict {
   const expiresAt = expiryOf(input.message, outbound)
-  if (input.now >= expiresAt) return bounce(common, why.reason, why.finalReply, why.explanation)
+  if (input.now >= expiresAt)
+    return bounce(common, holdReason.reason, holdReason.finalReply, holdReason.explanation)
   const dueAt = nextQuarterHour(new Date(input.message.receivedAt), input.now)
   return defer(
     input,
     common,
-    { reason: why.reason, explanation: why.explanation },
-    why.deferralReply,
+    { reason: holdReason.reason, explanation: holdReason.explanation },
+    holdReason.deferralReply,
     dueAt,
     expiresAt,
   )
@@ -255,7 +256,7 @@ function deliverOrRetry(
   const { recipient, message, now } = input
   const attempt = recipient.lastAttempt
   if (attempt === null) return deliver(input, common, outbound, domain)
-  if (attempt.outcome === 'TlsNotMet' && outbound !== null && shouldBounceAtOnce(outbound))
+  if (attempt.outcome === 'TlsNotMet' && outbound !== null && shouldBounceOnTlsFailure(outbound))
     return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), attemptExplanation(attempt))
   const expiresAt = expiryOf(message, outbound)
   if (now >= expiresAt) return bounceExpired(common, attempt)
@@ -264,12 +265,12 @@ function deliverOrRetry(
   )
   if (input.retry || now >= dueAt) return deliver(input, common, outbound, domain)
   const reason = attempt.outcome === 'TlsNotMet' ? 'OutboundTlsNotMet' : 'RetryLater'
-  const why = { reason, explanation: attemptExplanation(attempt) } as const
-  return defer(input, common, why, attempt.reply, dueAt, expiresAt)
+  const attemptReason = { reason, explanation: attemptExplanation(attempt) } as const
+  return defer(input, common, attemptReason, attempt.reply, dueAt, expiresAt)
 }
 
-/** The mode is checked because it may have changed since the attempt. */
-const shouldBounceAtOnce = ({ mode, tlsSettings, onTlsFailure }: OutboundConnector): boolean =>
+/** The mode is checked because it may have changed after the attempt. */
+const shouldBounceOnTlsFailure = ({ mode, tlsSettings, onTlsFailure }: OutboundConnector): boolean =>
   mode === 'Enforce' && tlsSettings !== null && onTlsFailure === 'Bounce'
 
 function bounceExpired(common: CommonFields, attempt: Attempt): Bounce {
@@ -279,8 +280,8 @@ function bounceExpired(common: CommonFields, attempt: Attempt): Bounce {
 }
 
 function attemptExplanation(attempt: Attempt): string {
-  const where = attempt.host === null ? '' : ` at ${attempt.host}`
-  return `Attempt ${attempt.number}${where} ended with ${formatReply(attempt.reply)}.`
+  const hostText = attempt.host === null ? '' : ` at ${attempt.host}`
+  return `Attempt ${attempt.number}${hostText} ended with ${formatReply(attempt.reply)}.`
 }
 
 export const isReportAddress = (address: string, { tlsReportAddress }: Settings): boolean =>
@@ -319,7 +320,7 @@ function storeReport({ recipient }: RecipientInput, common: CommonFields, domain
     ...common,
     action: 'Deliver',
     reason: 'TlsReport',
-    explanation: `${recipient.address} receives reports on TLS, which mailflow stores.`,
+    explanation: `${recipient.address} is the address for reports on TLS, which mailflow stores.`,
     route: { kind: 'TlsReports' },
     tls: opportunistic,
     destination: domain,
@@ -330,21 +331,21 @@ function storeReport({ recipient }: RecipientInput, common: CommonFields, domain
 function defer(
   { message, recipient, now, settings }: RecipientInput,
   common: CommonFields,
-  why: Pick<Decided, 'reason' | 'explanation'>,
-  answer: Reply,
+  explainedReason: Pick<Decided, 'reason' | 'explanation'>,
+  deferralReply: Reply,
   dueAt: Date,
   expiresAt: Date,
 ): Defer {
-  const waited = now.getTime() - Date.parse(message.receivedAt)
+  const ageMs = now.getTime() - Date.parse(message.receivedAt)
   return {
     ...common,
-    ...why,
+    ...explainedReason,
     action: 'Defer',
-    reply: answer,
+    reply: deferralReply,
     until: dueAt < expiresAt ? dueAt : expiresAt,
     expiresAt,
     notifyDelay:
-      waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * hourMs &&
+      ageMs >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * hourMs &&
       !recipient.delayNotified &&
       shouldNotifySender('delayed', message, recipient),
   }

@@ -1,6 +1,6 @@
 /**
  * Evaluates the inbound connectors for a message. The attack: mail in a partner's name that did not come from the
- * partner, or came in the clear. The defence: the partner's connector requires TLS, a certificate or an address, and
+ * partner, or arrived in the clear. The defence: the partner's connector requires TLS, a certificate or an address, and
  * mail without it is not accepted. Only an OnPremises connector that identifies the client grants relay. The ingress at
  * RCPT TO and evaluate-policy call the same function.
  */
@@ -35,15 +35,15 @@ export interface Session {
 }
 
 export interface InboundEvaluation {
-  /** The enforced Partner connector for the sender's domain, or else the one that only reports. */
+  /** The enforced Partner connector for the sender's domain; if there is none, the report-only one. */
   partner: InboundConnector | null
-  /** The Partner connector for the sender's domain that only reports. */
+  /** The report-only Partner connector for the sender's domain. */
   reportOnlyPartner: InboundConnector | null
   /** The OnPremises connector that identifies the client as the organisation's own server. */
   attributedTo: InboundConnector | null
   /** The violation of an enforced connector. */
   violation: ConnectorViolation | null
-  /** The violation of a connector that only reports. */
+  /** The violation of a report-only connector. */
   reportedViolation: ConnectorViolation | null
   /**
    * The OnPremises connector that would identify the client if its certificate's revocation were determined. Null when
@@ -59,22 +59,22 @@ export type ConnectorViolation = Violation & { connector: InboundConnector }
 /**
  * A Partner connector restricts, an OnPremises connector grants relay; a restriction takes precedence. The partner is
  * the connector with the most specific sender domain, then the most restrictions, then the first name. Enforced
- * connectors and those that only report are selected separately, so that the latter never replace the former.
+ * and report-only connectors are selected separately, so that a report-only one never replaces an enforced one.
  */
 export function evaluateInbound(snapshot: Snapshot, session: Session): InboundEvaluation {
   const client = clientSessionOf(session)
   if (client.domain === null && !validlyLacksDomain(session.mailFrom))
     return { ...noConnector, unreadableSender: true }
   const enforced = first(matchesByDomain(snapshot.partners.Enforce, client.domain))
-  const trial = first(matchesByDomain(snapshot.partners.ReportOnly, client.domain))
+  const reportOnly = first(matchesByDomain(snapshot.partners.ReportOnly, client.domain))
   const attributedTo = findOwnConnector(snapshot.onPremises, client)
-  const violations = [enforced, trial, attributedTo].flatMap((rule) => {
+  const violations = [enforced, reportOnly, attributedTo].flatMap((rule) => {
     const violation = rule && findViolation(rule, client)
     return violation ? [{ ...violation, connector: rule.connector }] : []
   })
   return {
-    partner: (enforced ?? trial)?.connector ?? null,
-    reportOnlyPartner: trial?.connector ?? null,
+    partner: (enforced ?? reportOnly)?.connector ?? null,
+    reportOnlyPartner: reportOnly?.connector ?? null,
     attributedTo: attributedTo?.connector ?? null,
     violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
     reportedViolation: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
@@ -107,7 +107,7 @@ export function identifiedBy(
   return compileRule(connector, 0).ranges.has(session.ip) ? 'Address' : null
 }
 
-/** The null reverse path and address literals validly belong to no domain. */
+/** The null reverse path and address literals are valid without a domain. */
 const validlyLacksDomain = (mailFrom: string): boolean => mailFrom === '' || addressLiteral.test(mailFrom)
 
 /** RFC 5321 §4.1.3: an IPv4 address, or a tag such as `IPv6:` and its value. A host name in brackets is not one. */
@@ -125,8 +125,8 @@ const clientSessionOf = (session: Session): ClientSession => ({
 })
 
 /**
- * Certificate first, then address, as Exchange attributes mail of a hybrid organisation. A connector that only reports
- * counts when no enforced one identifies the client, so that it relaxes nothing in force.
+ * Certificate first, then address, as Exchange attributes mail of a hybrid organisation. A report-only connector
+ * applies only when no enforced one identifies the client, so that it relaxes no enforced requirement.
  */
 function findOwnConnector(onPremises: OnPremises, client: ClientSession): InboundRule | null {
   const rulesByCertificate = [...findByCertificate(onPremises, client)]
@@ -144,7 +144,7 @@ function findOwnConnector(onPremises: OnPremises, client: ClientSession): Inboun
   )
 }
 
-/** Enforced connectors only. */
+/** Considers enforced connectors only. */
 function findUndeterminedOwner(onPremises: OnPremises, client: ClientSession): InboundConnector | null {
   const { presented } = client
   if (presented === null) return null
@@ -154,7 +154,7 @@ function findUndeterminedOwner(onPremises: OnPremises, client: ClientSession): I
   return highestRanked(undeterminedRules, client)?.connector ?? null
 }
 
-/** The index only finds candidates. */
+/** The index finds candidates, which are then checked. */
 function* findByCertificate(onPremises: OnPremises, { presented }: ClientSession): Generator<InboundRule> {
   if (presented === null) return
   for (const rule of certificateCandidates(onPremises, presented))

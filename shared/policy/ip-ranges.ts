@@ -1,7 +1,7 @@
 /**
- * Looks up IP addresses among many ranges. Two ranges of one family are nested or disjoint. They are sorted by first
- * address. So an address can only be in the last range that begins at or before it, or in the ranges around that one. A
- * lookup takes logarithmic time.
+ * Looks up IP addresses among many ranges in logarithmic time. Two ranges of one family are nested or disjoint, and the
+ * ranges are sorted by first address. So an address can only be in the last range that begins at or before it, or in
+ * the ranges around that range.
  */
 import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
@@ -52,13 +52,11 @@ function mergeRanges<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
   const byBounds = new Map<string, Range<T>>()
   for (const [text, value] of entries) {
     const { first, last } = boundsOf(text)
-    const known = byBounds.get(first + last)
-    if (known) known.values.push(value)
+    const equalRange = byBounds.get(first + last)
+    if (equalRange) equalRange.values.push(value)
     else byBounds.set(first + last, { first, last, values: [value], enclosing: null })
   }
-  return [...byBounds.values()].sort(
-    (one, other) => compare(one.first, other.first) || compare(other.last, one.last),
-  )
+  return [...byBounds.values()].sort((a, b) => compare(a.first, b.first) || compare(b.last, a.last))
 }
 
 function linkEnclosing<T>(ranges: Range<T>[]): Range<T>[] {
@@ -76,8 +74,8 @@ function linkEnclosing<T>(ranges: Range<T>[]): Range<T>[] {
  * @throws Error for text that is no range, which the connector schema excludes
  */
 function boundsOf(text: string): { first: string; last: string } {
-  const [written = '', bits] = text.split('/')
-  const parsed = ipaddr.parse(expandLeadingZeros(written))
+  const [addressText = '', bits] = text.split('/')
+  const parsed = ipaddr.parse(expandLeadingZeros(addressText))
   const mapped = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && Number(bits ?? 128) >= 96
   const address = mapped ? parsed.toIPv4Address() : parsed
   const octets = address.toByteArray()
@@ -111,4 +109,4 @@ function ipv4Key(ip: string): string {
 const octetsKey = (octets: number[]): string =>
   `${octets.length === 4 ? 4 : 6}${Buffer.from(octets).toString('hex')}`
 
-const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

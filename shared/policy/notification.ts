@@ -1,6 +1,6 @@
 /**
  * Decides whether the sender gets a DSN about a recipient (RFC 3461 §5.2). A message from `<>` never causes one (RFC
- * 5321 §4.5.5); otherwise two mail systems could notify each other for ever.
+ * 5321 §4.5.5); otherwise two mail systems could notify each other without end.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 import type { Message, Recipient } from '../contract/message.ts'
@@ -28,9 +28,9 @@ export function shouldNotifySender(
 }
 
 /**
- * The kind of success DSN for a delivered recipient, or null. A next hop with the DSN extension got NOTIFY and sends
- * the DSN itself. A next hop without it confirms nothing, so the DSN says `relayed`. A report that mailflow stores is
- * `delivered` (RFC 3461 §5.2.1–5.2.3).
+ * The kind of success DSN for a delivered recipient, or null when none is sent. A next hop with the DSN extension got
+ * NOTIFY and sends the DSN itself. A next hop without the extension confirms nothing, so the DSN says `relayed`. A
+ * report that mailflow stores is `delivered` (RFC 3461 §5.2.1–5.2.3).
  * @param isFinalDestination whether mailflow is the final destination
  */
 export function successDsnKind(
@@ -38,7 +38,7 @@ export function successDsnKind(
   isFinalDestination: boolean,
 ): Extract<DsnKind, 'relayed' | 'delivered'> | null {
   if (lastAttempt?.outcome !== 'Delivered') return null
-  // Without a host nothing was delivered: a mail to the report address that holds no report.
+  // No host: the message to the report address held no report, so nothing was delivered.
   if (lastAttempt.host === null) return null
   if (isFinalDestination) return 'delivered'
   return lastAttempt.dsnPassedOn === true ? null : 'relayed'

@@ -27,17 +27,17 @@ export function specificity(pattern: string): number {
 
 const revocationChecks: readonly RevocationCheck[] = ['None', 'SoftFail', 'HardFail']
 
-/** -1 to 1; 0 is the default. */
+/** From -1 to 1; 0 for the default. */
 export const revocationRank = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
   revocationChecks.indexOf(revocationCheck) - 1
 
-/** Less than any requirement, so that it only decides between equals. */
+/** Less than the weight of any requirement, so that it only decides between connectors with equal requirements. */
 const tieBreakWeight = 1 / 4
 
 const requiresCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
   restrictDomainsToCertificate || connectorType === 'OnPremises'
 
-/** The number of requirements for a sender; more comes first. */
+/** The number of requirements for a sender; the connector with more takes precedence. */
 export function restrictionCount(connector: InboundConnector): number {
   return (
     restrictionFlags(connector) +
@@ -55,15 +55,15 @@ function restrictionFlags(connector: InboundConnector): number {
   ].filter(Boolean).length
 }
 
-export function byRestrictionsThenName(one: InboundConnector, other: InboundConnector): number {
-  return restrictionCount(other) - restrictionCount(one) || byName(one, other)
+export function byRestrictionsThenName(first: InboundConnector, second: InboundConnector): number {
+  return restrictionCount(second) - restrictionCount(first) || byName(first, second)
 }
 
 const tlsLevels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
 /**
- * The strength of the requirements for a next hop. More comes first, so that a second connector never weakens the
- * first.
+ * The strength of the requirements for a next hop. The stronger connector takes precedence, so that a second connector
+ * never weakens the first.
  */
 export function requirementStrength(connector: OutboundConnector): number {
   const { tlsSettings, minimumTlsVersion } = connector
@@ -72,15 +72,15 @@ export function requirementStrength(connector: OutboundConnector): number {
   return session + (level >= 2 ? revocationRank(connector) * tieBreakWeight : 0)
 }
 
-export function byStrengthThenName(one: OutboundConnector, other: OutboundConnector): number {
-  return requirementStrength(other) - requirementStrength(one) || byName(one, other)
+export function byStrengthThenName(first: OutboundConnector, second: OutboundConnector): number {
+  return requirementStrength(second) - requirementStrength(first) || byName(first, second)
 }
 
 type NamedItem = { name: string; id: string }
 
 /** Code point order is the same everywhere, unlike a locale's. */
-export function byName(one: NamedItem, other: NamedItem): number {
-  return compare(one.name, other.name) || compare(one.id, other.id)
+export function byName(first: NamedItem, second: NamedItem): number {
+  return compare(first.name, second.name) || compare(first.id, second.id)
 }
 
-const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+const compare = (first: string, second: string): number => (first < second ? -1 : first > second ? 1 : 0)

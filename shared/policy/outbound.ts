@@ -5,14 +5,14 @@ import { first, matchesExceptCatchAll, type Snapshot } from './snapshot.ts'
 
 /**
  * Order: exact domain, the longest wildcard, `allAcceptedDomains`, `*`; then the most requirements; then name. For an
- * accepted domain `*` counts only with smart hosts: by MX the mail would come back to mailflow. A connector that only
- * reports is selected only where no enforced one matches, so that it never weakens what is in force.
+ * accepted domain `*` applies only with smart hosts, because an MX lookup would lead back to mailflow. A report-only
+ * connector is selected only where no enforced one matches, so that it never weakens an enforced requirement.
  */
 export function selectOutbound(snapshot: Snapshot, domain: string): OutboundConnector | null {
   return first(outboundByPrecedence(snapshot, domain))
 }
 
-/** Every connector that matches the domain, in order of precedence. One may come twice. */
+/** Every connector that matches the domain, in order of precedence. A connector may occur twice. */
 export function* outboundByPrecedence(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
   const accepted = snapshot.acceptedDomains.has(domain)
   for (const mode of ['Enforce', 'ReportOnly'] as const) {
@@ -48,7 +48,7 @@ export function requirementOf(connector: OutboundConnector): TlsRequirement {
   }
 }
 
-/** Obeys what the recipient's domain publishes; otherwise uses TLS whenever the next hop offers it. */
+/** Follows the policies that the recipient's domain publishes; otherwise uses TLS whenever the next hop offers it. */
 export const opportunistic: TlsRequirement = {
   level: 'Opportunistic',
   mode: 'Enforce',

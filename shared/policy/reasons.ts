@@ -1,4 +1,4 @@
-/** Machine-readable reasons of decisions, as the trace holds them. */
+/** Machine-readable reasons of decisions, as stored in the trace. */
 export type Reason =
   /** An outbound connector matched. */
   | 'ConnectorMatched'

@@ -1,8 +1,8 @@
 /**
  * Decides whether a failure DSN may return the whole message, as RET=FULL asks. The risk: forced TLS protected the
- * message, but the way back to the sender may be in the clear. So a message that was or may have been protected returns
- * as headers only (RFC 8689 §5). Its limit: only the present connectors and the last attempt are known. A deleted
- * inbound connector shows only in the message's attribution.
+ * message, but the DSN may be sent in the clear. So the DSN for a message that was or may have been protected returns
+ * only its headers (RFC 8689 §5). Not covered: earlier connectors and attempts; only the current connectors and the
+ * last attempt are known. A deleted inbound connector is visible only in the message's attribution.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Message, Recipient } from '../contract/message.ts'
@@ -26,7 +26,7 @@ export function mayReturnContent({ message, inbound, outbound, recipient }: Boun
   )
 }
 
-/** Connectors that only report count too: the administrator intends to protect that mail. */
+/** Includes report-only connectors: the administrator intends to protect that mail. */
 function wasProtectedInbound(
   { attributedTo }: Pick<Message, 'attributedTo'>,
   inbound: InboundEvaluation,

@@ -1,7 +1,7 @@
 /** Retry times: 0, 1 and 5 minutes, then every 15 until the message expires. */
 import { minuteMs } from '../contract/durations.ts'
 
-/** The longest delay of an Amazon SQS message; a deferral is such a delay. */
+/** The longest delay of an Amazon SQS message. A deferral is a delayed SQS message. */
 export const maxDelayMs = 15 * minuteMs
 
 export const defaultDelayNotificationHours = 4
@@ -9,8 +9,8 @@ export const defaultDelayNotificationHours = 4
 export const defaultExpirationHours = 24
 
 /**
- * Milliseconds until the next attempt. Jitter of up to a tenth spreads the mail of one outage. It is subtracted,
- * because SQS cannot delay longer.
+ * Milliseconds until the next attempt. Jitter of up to a tenth spreads the retries after an outage. The jitter is
+ * subtracted, because SQS cannot delay longer than `maxDelayMs`.
  * @param attempts attempts made, at least 1
  */
 export function retryDelayMs(attempts: number, messageId: string): number {
@@ -19,12 +19,12 @@ export function retryDelayMs(attempts: number, messageId: string): number {
 }
 
 /**
- * The next quarter of an hour, counted from receipt. Counted from now, a job that SQS delivers twice would start two
- * timers that run until expiry.
+ * The next multiple of 15 minutes after receipt. If it were counted from `now`, a job that SQS delivers twice would
+ * start two series of retries.
  */
 export function nextQuarterHour(receivedAt: Date, now: Date): Date {
-  const passed = Math.floor((now.getTime() - receivedAt.getTime()) / maxDelayMs)
-  return new Date(receivedAt.getTime() + (passed + 1) * maxDelayMs)
+  const quartersPassed = Math.floor((now.getTime() - receivedAt.getTime()) / maxDelayMs)
+  return new Date(receivedAt.getTime() + (quartersPassed + 1) * maxDelayMs)
 }
 
 /** Maps a text to a number in [0, 1) (FNV-1a). */

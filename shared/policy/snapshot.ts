@@ -9,7 +9,7 @@ import { byName, byRestrictionsThenName, byStrengthThenName } from './order.ts'
 export interface Snapshot {
   version: number
   acceptedDomains: ReadonlySet<string>
-  /** Separate by mode: a connector that only reports never replaces an enforced one. */
+  /** Separate by mode, because a report-only connector never replaces an enforced one. */
   partners: ByMode<DomainIndex<InboundRule>>
   onPremises: OnPremises
   outbound: ByMode<OutboundIndex>
@@ -41,7 +41,7 @@ export interface OutboundIndex {
 }
 
 export interface OnPremises {
-  /** By rank. */
+  /** Sorted by rank. */
   rules: readonly InboundRule[]
   byDomain: DomainIndex<InboundRule>
   byFingerprint: ReadonlyMap<string, readonly InboundRule[]>
@@ -139,13 +139,13 @@ export function* matchesByDomain<T>(index: DomainIndex<T>, domain: string | null
   yield* index.catchAll
 }
 
-/** Like matchesByDomain, without `*`. */
+/** Returns the connectors for a domain without those for `*`. */
 export function* matchesExceptCatchAll<T>({ exact, wildcard }: DomainIndex<T>, domain: string): Generator<T> {
-  const named = exact.get(domain)
-  if (named) yield* named
+  const exactMatches = exact.get(domain)
+  if (exactMatches) yield* exactMatches
   for (let suffix = domain; ; ) {
-    const below = wildcard.get(suffix)
-    if (below) yield* below
+    const wildcardMatches = wildcard.get(suffix)
+    if (wildcardMatches) yield* wildcardMatches
     const dot = suffix.indexOf('.')
     if (dot < 0) return
     suffix = suffix.slice(dot + 1)

@@ -1,16 +1,15 @@
 /**
  * Decides the TLS requirement for a next hop. Precedence:
  *
- * 1. The connector's `tlsSettings`, if enforced. No policy of the recipient's domain weakens or replaces what was
- *    agreed.
+ * 1. The connector's `tlsSettings`, if enforced. No policy of the recipient's domain weakens or replaces them.
  * 2. The host's TLSA records (DANE, RFC 7672), if DNSSEC proves them.
- * 3. The domain's MTA-STS policy (RFC 8461) in mode `enforce`. It precedes TLSA records of which none is usable: those
- *    require only encryption (RFC 7672 §2.2).
+ * 3. The domain's MTA-STS policy (RFC 8461) in mode `enforce`. It precedes TLSA records of which none is usable,
+ *    because those require only encryption (RFC 7672 §2.2).
  * 4. Otherwise TLS is opportunistic.
  *
  * A sender's REQUIRETLS (RFC 8689) also requires that the next hop's name is authentic and verified. A sender's
- * `TLS-Required: No` disables 2 and 3, never 1. What is not in force is still checked and recorded: a disabled policy,
- * a connector in ReportOnly mode, a policy in mode `testing`.
+ * `TLS-Required: No` disables 2 and 3, never 1. A requirement that is not enforced is still checked and recorded: a
+ * disabled policy, a connector in ReportOnly mode, a policy in mode `testing`.
  */
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Reply } from '../contract/message.ts'
@@ -27,7 +26,7 @@ import {
   type TlsFault,
 } from '../tls/requirement.ts'
 
-/** What is known of a next hop before the connection. */
+/** The facts about a next hop before the connection. */
 export interface HopFacts {
   /** The recipient's domain. */
   domain: string
@@ -44,8 +43,8 @@ export type DaneState =
   /** Not queried, not signed, or proven not to exist. */
   | { kind: 'None' }
   /**
-   * Proven by DNSSEC; some may be unusable. `baseDomain`: RFC 7672 §2.2.3. `names`: the base domain and the other
-   * reference identifiers for the certificate (§3.2.2).
+   * Records proven by DNSSEC; some may be unusable. `baseDomain`: RFC 7672 §2.2.3. `names`: the base domain and the
+   * other reference identifiers for the certificate (§3.2.2).
    */
   | { kind: 'Records'; baseDomain: string; names: readonly string[]; records: readonly TlsaRecord[] }
   /** The lookup failed or the records are bogus: the host counts as unreachable (RFC 7672 §2.1.1). */
@@ -56,12 +55,12 @@ export interface MtaStsPolicy {
   mode: 'enforce' | 'testing' | 'none'
   /** Patterns of host names in lower case; `*.` stands for one label (RFC 8461 §4.1). */
   mx: readonly string[]
-  /** Seconds. */
+  /** In seconds; `max_age` of RFC 8461 §3.2. */
   maxAge: number
 }
 
 export type MtaStsState =
-  /** No policy is in force. `fault`: one is announced, but the fetch failed. */
+  /** No policy applies. `fault`: the domain announces one, but the fetch failed. */
   | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
   /** `fault`: the check for a newer policy failed. */
   | { kind: 'Policy'; policy: MtaStsPolicy; fault?: { result: TlsResult; detail: string } | null }
@@ -82,7 +81,7 @@ export interface SenderRequest {
 export type HopDecision =
   /** The message is sent only if `enforced` is met; the other requirements are checked and recorded. */
   | { kind: 'Try'; enforced: HopRequirement; reportOnlyRequirements: readonly ReportOnlyRequirement[] }
-  /** Nothing is sent to this host. */
+  /** The message is not sent to this host. */
   | {
       kind: 'Refuse'
       outcome: 'TlsNotMet' | 'TemporaryFailure' | 'PermanentFailure'
@@ -107,12 +106,12 @@ export function decideHop(
     : decision
 }
 
-/** The server name to send (RFC 6066 §3): the TLSA base domain (RFC 7672 §8.1), otherwise the host's. */
+/** The server name to send (RFC 6066 §3): the TLSA base domain (RFC 7672 §8.1), otherwise the host name. */
 export function serverNameFor({ host, dane }: HopFacts): string {
   return dane.kind === 'Records' ? dane.baseDomain : host
 }
 
-/** Whether DANE and MTA-STS can affect the decision; if not, no lookup is needed. */
+/** Whether DANE and MTA-STS can affect the decision. If they cannot, no lookup is needed. */
 export function usesPublishedPolicies(
   tls: TlsRequirement,
   senderRequest: SenderRequest,
@@ -139,7 +138,7 @@ function connectorRequirement(tls: TlsRequirement): HopRequirement {
   }
 }
 
-/** The policies of the recipient's domain, as far as the connector allows them. */
+/** The requirement that follows from the policies of the recipient's domain that the connector allows. */
 type PublishedRequirement =
   | { kind: 'Nothing'; reportOnlyRequirements: ReportOnlyRequirement[] }
   | { kind: 'Requirement'; requirement: HopRequirement; reportOnlyRequirements: ReportOnlyRequirement[] }
@@ -151,17 +150,17 @@ type PublishedRequirement =
     }
 
 function publishedRequirement(tls: TlsRequirement, hop: HopFacts, mtaSts: MtaStsState): PublishedRequirement {
-  const sts = tls.mtaStsMode === 'None' ? noPolicy : mtaStsRequirement(hop, mtaSts)
-  if (tls.smtpDaneMode === 'None' || hop.dane.kind === 'None') return sts
+  const mtaStsResult = tls.mtaStsMode === 'None' ? noPolicy : mtaStsRequirement(hop, mtaSts)
+  if (tls.smtpDaneMode === 'None' || hop.dane.kind === 'None') return mtaStsResult
   if (hop.dane.kind === 'Failed') return daneFailure(hop.dane)
   const dane = usableRecords(tls, hop)
   if (dane !== null) return requirementOnly({ ...opportunistic, ...dane, source: 'Dane' })
-  return sts.kind === 'Nothing'
+  return mtaStsResult.kind === 'Nothing'
     ? {
         ...requirementOnly({ ...opportunistic, level: 'EncryptionOnly', source: 'Dane' }),
-        reportOnlyRequirements: sts.reportOnlyRequirements,
+        reportOnlyRequirements: mtaStsResult.reportOnlyRequirements,
       }
-    : sts
+    : mtaStsResult
 }
 
 function usableRecords(
@@ -214,7 +213,7 @@ export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolea
   )
 }
 
-/** A cached policy may be in force although the domain announces none now. So nothing is sent as if there were none. */
+/** A cached policy may apply although the domain announces none now. So the message is not sent as if none existed. */
 const policyUnreadable = ({ domain }: HopFacts): TlsFault => ({
   reply: reply(451, '4.3.0', `The cached MTA-STS policy of ${domain}, if any, cannot be read now`),
   result: 'sts-policy-fetch-error',
@@ -233,15 +232,15 @@ function hostNotListed({ host, domain }: HopFacts): TlsFault {
 
 function applyPrecedence(
   tls: TlsRequirement,
-  connectorOwn: HopRequirement,
+  connectorTls: HopRequirement,
   published: PublishedRequirement,
   senderRequest: SenderRequest,
 ): HopDecision {
-  if (isEnforced(tls)) return { kind: 'Try', enforced: connectorOwn, reportOnlyRequirements: [] }
+  if (isEnforced(tls)) return { kind: 'Try', enforced: connectorTls, reportOnlyRequirements: [] }
   // REQUIRETLS uses the connector's trust anchors even where the connector requires nothing itself.
-  const fallback = connectorOwn.level === 'Opportunistic' ? connectorOwn : opportunistic
+  const fallback = connectorTls.level === 'Opportunistic' ? connectorTls : opportunistic
   const reportOnlyRequirements: ReportOnlyRequirement[] =
-    connectorOwn.level === 'Opportunistic' ? [] : [{ requirement: connectorOwn, fault: null }]
+    connectorTls.level === 'Opportunistic' ? [] : [{ requirement: connectorTls, fault: null }]
   if (senderRequest.tlsRequiredNo && !senderRequest.requireTls)
     return {
       kind: 'Try',
@@ -271,7 +270,6 @@ function applyPrecedence(
   }
 }
 
-/** What is not in force is only recorded. */
 function asReportOnly(published: PublishedRequirement): ReportOnlyRequirement[] {
   switch (published.kind) {
     case 'Nothing':
@@ -285,23 +283,24 @@ function asReportOnly(published: PublishedRequirement): ReportOnlyRequirement[] 
 
 /** RFC 8689 §4.2.1. */
 function applyRequireTls(
-  policy: { enforced: HopRequirement; reportOnlyRequirements: readonly ReportOnlyRequirement[] },
+  requirements: { enforced: HopRequirement; reportOnlyRequirements: readonly ReportOnlyRequirement[] },
   tls: TlsRequirement,
   senderRequest: SenderRequest,
   hop: HopFacts,
   mtaSts: MtaStsState,
 ): HopDecision {
-  const { enforced, reportOnlyRequirements } = policy
+  const { enforced, reportOnlyRequirements } = requirements
   if (senderRequest.isNotification)
     return forcesTls(enforced)
-      ? { kind: 'Try', ...policy }
+      ? { kind: 'Try', ...requirements }
       : {
           kind: 'Try',
           enforced: { ...enforced, level: 'EncryptionOnly', source: 'RequireTls' },
           reportOnlyRequirements,
         }
   if (!hop.authentic && !isListedByPolicy(hop, mtaSts)) return refuseUnprovenHost(hop, enforced, mtaSts)
-  if (enforced.level === 'Dane' || enforced.level === 'DomainValidation') return { kind: 'Try', ...policy }
+  if (enforced.level === 'Dane' || enforced.level === 'DomainValidation')
+    return { kind: 'Try', ...requirements }
   // A connector with EncryptionOnly does not say how to verify the host.
   const dane = enforced.level === 'EncryptionOnly' ? usableRecords(tls, hop) : null
   const verified: HopRequirement = {
@@ -316,7 +315,7 @@ const isListedByPolicy = ({ host }: HopFacts, mtaSts: MtaStsState): boolean =>
   mtaSts.kind === 'Policy' && mtaSts.policy.mode !== 'none' && isListed(host, mtaSts.policy)
 
 /**
- * An attacker that forges MX records could receive the mail over its own TLS. If the policy fetch failed, a later
+ * An attacker that forges MX records could receive the message over its own TLS. If the policy fetch failed, a later
  * attempt may succeed.
  */
 function refuseUnprovenHost(
@@ -324,14 +323,14 @@ function refuseUnprovenHost(
   enforced: HopRequirement,
   mtaSts: MtaStsState,
 ): HopDecision {
-  const why = `REQUIRETLS: neither DNSSEC nor an MTA-STS policy proves that ${host} is a mail server of ${domain}`
+  const text = `REQUIRETLS: neither DNSSEC nor an MTA-STS policy proves that ${host} is a mail server of ${domain}`
   const isTemporary = mtaSts.kind === 'None' && mtaSts.fault !== null
   return {
     kind: 'Refuse',
     outcome: isTemporary ? 'TlsNotMet' : 'PermanentFailure',
     enforced: { ...enforced, level: 'DomainValidation', source: 'RequireTls', names: [host] },
     fault: {
-      reply: isTemporary ? reply(451, '4.7.10', why) : reply(550, '5.7.10', why),
+      reply: isTemporary ? reply(451, '4.7.10', text) : reply(550, '5.7.10', text),
       result: 'validation-failure',
     },
   }

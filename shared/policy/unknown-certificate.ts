@@ -1,7 +1,7 @@
 /**
- * Finds the connectors that know a session's certificate, and those that require one and do not know it. Only the
- * administrator can tell a partner's renewed certificate from an impostor's. The notice gives the facts to compare, and
- * what to add to the connector if the certificate is the partner's.
+ * Finds the connectors that accept a session's certificate, and those that require a certificate and do not accept it.
+ * Only the administrator can distinguish a partner's renewed certificate from an impostor's. The notice lists the facts
+ * to compare, and the additions to the connector that make it accept the certificate.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
@@ -19,22 +19,25 @@ import {
 import type { ConnectorViolation, InboundEvaluation, Session } from './inbound.ts'
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
-/** The connectors that accepted the mail by its certificate. */
+/** The connectors that accepted the session because of its certificate. */
 export function connectorsKnowing(session: Session, evaluation: InboundEvaluation): InboundConnector[] {
   const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
   const { partner, reportOnlyPartner, attributedTo, violation, reportedViolation } = evaluation
-  const restricted = [partner, reportOnlyPartner].filter(
+  const restrictingConnectors = [partner, reportOnlyPartner].filter(
     (connector) => connector?.restrictDomainsToCertificate,
   )
-  const accepting = new Set([...restricted, attributedTo].filter((connector) => connector !== null))
-  for (const broken of [violation, reportedViolation]) if (broken) accepting.delete(broken.connector)
-  return [...accepting].filter((connector) => identifiesClient(connector, presented))
+  const acceptingConnectors = new Set(
+    [...restrictingConnectors, attributedTo].filter((connector) => connector !== null),
+  )
+  for (const broken of [violation, reportedViolation])
+    if (broken) acceptingConnectors.delete(broken.connector)
+  return [...acceptingConnectors].filter((connector) => identifiesClient(connector, presented))
 }
 
-/** What happens to mail that violates an enforced connector by its certificate. The caller decides it. */
+/** The effect on mail that violates an enforced connector by its certificate. The caller decides it. */
 export type MailOutcome = Pick<CertificateNotice, 'consequence' | 'heldUntil'>
 
-/** One notice for each connector that requires a certificate and does not know the one presented. */
+/** One notice for each connector that requires a certificate and does not accept the one presented. */
 export function unknownCertificateNotices(
   snapshot: Snapshot,
   session: Session,
@@ -45,18 +48,20 @@ export function unknownCertificateNotices(
   if (presented === null) return []
   const { violation, reportedViolation } = evaluation
   const mayBeOwnServer = evaluation.attributedTo === null && evaluation.revocationUndetermined === null
-  const own = mayBeOwnServer ? connectorNaming(snapshot, session, presented) : null
+  const ownServerConnector = mayBeOwnServer ? connectorNaming(snapshot, session, presented) : null
   const notice = (connector: InboundConnector, outcome: MailOutcome) =>
     noticeOf(connector, presented, session, outcome)
-  // A known certificate with undetermined revocation needs no decision by the administrator.
-  const needsNotice = (broken: ConnectorViolation | null): broken is ConnectorViolation =>
-    isAboutCertificate(broken) && !isRevocationUndetermined(broken.connector, presented)
+  // An accepted certificate with undetermined revocation needs no decision by the administrator.
+  const needsNotice = (candidate: ConnectorViolation | null): candidate is ConnectorViolation =>
+    isAboutCertificate(candidate) && !isRevocationUndetermined(candidate.connector, presented)
   return [
     ...(needsNotice(violation) ? [notice(violation.connector, violationOutcome)] : []),
     ...(needsNotice(reportedViolation)
       ? [notice(reportedViolation.connector, { consequence: 'RecordedOnly', heldUntil: null })]
       : []),
-    ...(own === null ? [] : [notice(own, { consequence: 'RelayDenied', heldUntil: null })]),
+    ...(ownServerConnector === null
+      ? []
+      : [notice(ownServerConnector, { consequence: 'RelayDenied', heldUntil: null })]),
   ]
 }
 
@@ -64,8 +69,8 @@ const isAboutCertificate = (violation: ConnectorViolation | null): violation is 
   violation?.reason === 'InboundCertificateRestriction'
 
 /**
- * The OnPremises connector of the sender's domain that names the certificate but does not know it, for example because
- * it expired. Certificates with other names are unrelated and get no notice.
+ * The OnPremises connector of the sender's domain that names the certificate but does not accept it, for example
+ * because it expired. Certificates with other names are unrelated and get no notice.
  */
 function connectorNaming(
   { onPremises }: Snapshot,
@@ -77,7 +82,7 @@ function connectorNaming(
   return null
 }
 
-/** Characters. The text may hold ten names of 255 characters. */
+/** In characters. The text may hold ten names of 255 characters. */
 const maxReasonLength = 1000
 
 function noticeOf(
@@ -114,17 +119,18 @@ function isTrustedForDomain(connector: InboundConnector, presented: PresentedCer
 
 type Remedy = CertificateNotice['remedies'][number]
 
-/** The additions to the connector that would make it know the certificate. */
+/** The additions to the connector that would make it accept the certificate. */
 function remedies(
   connector: InboundConnector,
   { certificate, names, at }: PresentedCertificate,
   senderDomain: string | null,
 ): Remedy[] {
-  const own = names.find((name) => name === senderDomain || name.endsWith(`.${senderDomain}`)) ?? names[0]
-  const possible: Remedy[] = [{ field: 'certificateFingerprints', add: certificate.fingerprint256 }]
-  if (connector.tlsSenderCertificateNames.length > 0 && own !== undefined)
-    possible.unshift({ field: 'tlsSenderCertificateNames', add: own })
-  return possible.filter(({ field, add }) =>
+  const domainName =
+    names.find((name) => name === senderDomain || name.endsWith(`.${senderDomain}`)) ?? names[0]
+  const candidates: Remedy[] = [{ field: 'certificateFingerprints', add: certificate.fingerprint256 }]
+  if (connector.tlsSenderCertificateNames.length > 0 && domainName !== undefined)
+    candidates.unshift({ field: 'tlsSenderCertificateNames', add: domainName })
+  return candidates.filter(({ field, add }) =>
     identifiesClient({ ...connector, [field]: [...connector[field], add] }, { certificate, names, at }),
   )
 }

@@ -1,6 +1,6 @@
 /**
- * The requirements of an inbound connector that a session does not meet: replies for the client, explanations for the
- * administrator.
+ * Finds the requirement of an inbound connector that a session does not meet, with the reply for the client and the
+ * explanation for the administrator.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply, TlsFacts } from '../contract/message.ts'
@@ -18,9 +18,9 @@ import type { InboundRule } from './snapshot.ts'
 
 export interface Violation {
   reason: Reason
-  /** The reply in session. */
+  /** The reply during the session. */
   inSession: Reply
-  /** The reply that a later DSN quotes. */
+  /** The reply that a DSN quotes after the session. */
   postQueue: Reply
   explanation: string
 }
@@ -47,17 +47,17 @@ function tlsMissing(connector: InboundConnector): Violation {
     // RFC 3207 §4
     inSession: reply(530, '5.7.0', 'Must issue a STARTTLS command first'),
     postQueue: reply(550, '5.7.10', 'Encryption needed'),
-    explanation: `Connector "${connector.name}" requires TLS, and the message came without it.`,
+    explanation: `Connector "${connector.name}" requires TLS, and this session has no TLS.`,
   }
 }
 
 function tlsTooOld(connector: InboundConnector, protocol: string | null): Violation {
-  const needed = reply(550, '5.7.10', 'Encryption needed: TLSv1.3 or later')
+  const versionReply = reply(550, '5.7.10', 'Encryption needed: TLSv1.3 or later')
   return {
     reason: 'InboundTlsVersion',
-    inSession: needed,
-    postQueue: needed,
-    explanation: `Connector "${connector.name}" requires TLSv1.3, and the message came over ${protocol ?? 'an unknown version'}.`,
+    inSession: versionReply,
+    postQueue: versionReply,
+    explanation: `Connector "${connector.name}" requires TLSv1.3, and this session uses ${protocol ?? 'an unknown version'}.`,
   }
 }
 
@@ -87,10 +87,10 @@ export function identificationFault(
   connector: InboundConnector,
   presented: PresentedCertificate | null,
 ): string {
-  const { tlsSenderCertificateNames: names, certificateFingerprints: pinned } = connector
+  const { tlsSenderCertificateNames: names, certificateFingerprints: fingerprints } = connector
   const expected = [
     names.length > 0 ? `a certificate for ${listText(names)}` : '',
-    pinned.length > 0 ? `the certificate with fingerprint ${listText(pinned, 2)}` : '',
+    fingerprints.length > 0 ? `the certificate with fingerprint ${listText(fingerprints, 2)}` : '',
   ]
   const accepts = `accepts only ${expected.filter(Boolean).join(' or ')}`
   if (presented === null) return `${accepts}; none was presented`
@@ -103,6 +103,6 @@ function addressRestricted(connector: InboundConnector, ip: string): Violation {
     reason: 'InboundAddressRestriction',
     inSession: restrictedReply,
     postQueue: restrictedReply,
-    explanation: `Connector "${connector.name}" accepts only its listed addresses; the message came from ${ip}.`,
+    explanation: `Connector "${connector.name}" accepts only its listed addresses; this session comes from ${ip}.`,
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Finds the policy under which a session is reported to its domain, and the result under that policy (RFC 8460 §4).
- * Requirements of a connector or a sender do not concern the domain: such a session counts under `no-policy-found`, as
- * a success if TLS was established. Pure.
+ * A domain gets no report on requirements of a connector or a sender: such a session is counted under
+ * `no-policy-found`, as a success if TLS was established. Pure.
  */
 import { isIP } from 'node:net'
 import type { TlsResult } from '../contract/tls-result.ts'
@@ -17,15 +17,15 @@ import { digestOf } from './digest.ts'
 export interface AppliedPolicy {
   type: 'tlsa' | 'sts' | 'no-policy-found'
   domain: string
-  /** In the format of §4.5; empty if the policy could not be fetched. */
+  /** The policy in the format of §4.5; empty if the policy could not be fetched. */
   strings: string[]
-  /** MTA-STS only: the patterns. */
+  /** The MX patterns of an MTA-STS policy; empty for the other types. */
   mxHosts: string[]
 }
 
 export interface Failure {
   result: Exclude<TlsResult, 'success'>
-  /** Null if the fault came before a session. */
+  /** Null if the fault occurred before the session. */
   host: string | null
   ip: string | null
   reason: string | null
@@ -40,15 +40,15 @@ export interface SessionCount {
 }
 
 /**
- * Usually one count. A failed fetch of an announced policy is another. None for a smart host given as an IP address: it
- * has no domain for reports.
+ * Usually returns one count. A failed fetch of an announced policy is a second one. Returns none for a smart host that
+ * is an IP address, because it has no domain for reports.
  * @param at the time of the handshake
  */
 export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
   const { hop, mtaSts } = session
   const reportingName = hop.foundBy === 'SmartHost' ? hop.host : session.domain
   const domain = isIP(reportingName) ? null : normaliseDomain(reportingName)
-  // An unreadable cache is our own fault, so it is not reported.
+  // An unreadable cache is a fault of mailflow, so it is not reported.
   if (domain === null || mtaSts.kind === 'Unknown') return []
   const counts = publishedCount(session, domain, at) ?? unpublishedCount(session, domain)
   const fault = mtaSts.fault ?? null
@@ -62,7 +62,7 @@ interface CheckedRequirement {
   fault: TlsFault | null
 }
 
-/** The requirement that the domain itself published, enforced or not. */
+/** The requirement that the domain published, enforced or not. */
 function publishedRequirement({ enforced, reportOnly }: SessionRecord): CheckedRequirement | undefined {
   return [{ requirement: enforced, fault: null }, ...reportOnly].find(
     ({ requirement: { source } }) => source === 'Dane' || source === 'MtaSts',
@@ -81,7 +81,7 @@ function resultFor(
   session: SessionRecord,
   { requirement, fault }: CheckedRequirement,
   at: Date,
-): FoundResult {
+): SessionResult {
   if (session.tls === null) return { result: session.result, reason: session.reason }
   const assessed = fault ?? assessServerTls(requirement, session.tls, at)
   return assessed === null
@@ -89,12 +89,12 @@ function resultFor(
     : { result: assessed.result, reason: assessed.reply.text }
 }
 
-interface FoundResult {
+interface SessionResult {
   result: TlsResult
   reason: string | null
 }
 
-/** A host that the sender's own requirement excluded before the connection is no session. */
+/** There is no session with a host that the sender's requirement excluded before the connection. */
 function unpublishedCount(session: SessionRecord, domain: string): SessionCount[] {
   const { tls } = session
   if (tls === null) return []
@@ -103,7 +103,7 @@ function unpublishedCount(session: SessionRecord, domain: string): SessionCount[
   return [{ domain, policy, failure: failureOf(session, { result, reason: reasonOf(tls) }) }]
 }
 
-/** Also covers a cached policy that could not be renewed (RFC 8461 §6). */
+/** Also counts a cached policy that could not be renewed (RFC 8461 §6). */
 function fetchFailureCount(
   domain: string,
   mtaSts: SessionRecord['mtaSts'],
@@ -114,7 +114,7 @@ function fetchFailureCount(
   return { domain, policy, failure }
 }
 
-function failureOf({ hop }: SessionRecord, { result, reason }: FoundResult): Failure | null {
+function failureOf({ hop }: SessionRecord, { result, reason }: SessionResult): Failure | null {
   if (result === 'success') return null
   const host = isIP(hop.host) ? null : hop.host
   return { result, host, ip: hop.ip, reason: reason === null ? null : shortReason(reason) }
@@ -148,7 +148,7 @@ const stsStrings = ({ mode, maxAge }: MtaStsPolicy, mxHosts: readonly string[]):
   `max_age: ${maxAge}`,
 ]
 
-/** Bounds for what a domain publishes: the number of strings and their characters. */
+/** Limits for the policy that a domain publishes: the number of strings, and the characters of each. */
 const maxStrings = 30
 const maxStringLength = 300
 const maxReasonLength = 200

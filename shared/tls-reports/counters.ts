@@ -1,7 +1,8 @@
 /**
  * Stores counted sessions in DynamoDB, by day. The attack: a domain whose servers, policies and faults never repeat
- * fills the table. The defence: each shard of a day holds a bounded number of a domain's policies and faults; later
- * ones are added up by kind. Its limit: a flood of invented faults hides the names of real ones, but not their number.
+ * fills the table. The defence: each shard of a day holds a limited number of a domain's policies and faults; the
+ * others are added up by kind. Not covered: a flood of invented faults hides the names of real ones, but not their
+ * number.
  */
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds } from '../contract/durations.ts'
@@ -34,9 +35,9 @@ export interface FailedWrites {
   cause: Error
 }
 
-/** Different policies and faults of a domain in one shard of a day. */
+/** Limit for the different policies and faults of a domain in one shard of a day. */
 const maxCounters = 60
-/** Days after the day itself: longer than a report is retried. */
+/** Days after the reported day. Reports are retried for a shorter time. */
 const retentionDays = 10
 const maxConcurrentWrites = 10
 
@@ -55,26 +56,26 @@ export class SessionCounters {
    * @returns null if all were stored; never throws
    */
   async add(
-    counted: readonly CountedSessions[],
+    counts: readonly CountedSessions[],
     random: number,
     signal: AbortSignal,
   ): Promise<FailedWrites | null> {
     const slots = concurrencyLimiter(maxConcurrentWrites)
-    const failed = await Promise.all(
-      counted.map((count) =>
+    const results = await Promise.all(
+      counts.map((count) =>
         slots(() => this.#add(count, random, signal)).then(
           () => null,
           (error: unknown) => ({ sessions: count.sessions, cause: asError(error) }),
         ),
       ),
     )
-    const failedWrites = failed.filter((each) => each !== null)
+    const failedWrites = results.filter((result) => result !== null)
     const [first] = failedWrites
     if (first === undefined) return null
     return { sessions: failedWrites.reduce((sum, { sessions }) => sum + sessions, 0), cause: first.cause }
   }
 
-  /** All domains of a day, sorted by name, read on demand. */
+  /** All domains of a day, sorted by name. They are read from the table on demand. */
   async *domains(day: string): AsyncGenerator<DomainCounts> {
     const heads = await Promise.all(
       sessionsPartitions(day).map(async (pk) => {
@@ -83,8 +84,8 @@ export class SessionCounters {
       }),
     )
     for (;;) {
-      const open = heads.flatMap(({ next }) => (next.done ? [] : [next.value.sk]))
-      const [first] = open.sort()
+      const nextKeys = heads.flatMap(({ next }) => (next.done ? [] : [next.value.sk]))
+      const [first] = nextKeys.sort()
       if (first === undefined) return
       const domain = domainIn(first)
       const items: SessionItem[] = []
@@ -112,7 +113,7 @@ export class SessionCounters {
     ])
   }
 
-  /** Adds to the first counter if it exists or there is room for it, otherwise to the second. */
+  /** Adds to the first counter if it exists or the limit allows it, otherwise to the second. */
   async #count(
     shard: CounterShard,
     counter: string,
@@ -120,15 +121,15 @@ export class SessionCounters {
     [preferred, other]: [Counter, Counter],
   ): Promise<string> {
     const { pk, domain } = shard
-    const known = await this.#update(shard, {
+    const isCounted = await this.#update(shard, {
       Key: { pk, sk: `${domain}#${preferred.id}` },
       UpdateExpression: 'ADD #counter :sessions',
       ConditionExpression: 'attribute_exists(pk)',
       ExpressionAttributeNames: { '#counter': counter },
       ExpressionAttributeValues: { ':sessions': sessions },
     })
-    if (known) return preferred.id
-    const counterToAdd = (await this.#hasRoom(shard)) ? preferred : other
+    if (isCounted) return preferred.id
+    const counterToAdd = (await this.#isBelowLimit(shard)) ? preferred : other
     await this.#update(shard, {
       Key: { pk, sk: `${domain}#${counterToAdd.id}` },
       UpdateExpression: 'SET described = :described, expiresAt = :expiresAt ADD #counter :sessions',
@@ -142,12 +143,12 @@ export class SessionCounters {
     return counterToAdd.id
   }
 
-  #hasRoom(shard: CounterShard): Promise<boolean> {
+  #isBelowLimit(shard: CounterShard): Promise<boolean> {
     return this.#update(shard, {
       Key: { pk: shard.pk, sk: `${shard.domain}#` },
       UpdateExpression: 'SET expiresAt = :expiresAt ADD places :one',
-      ConditionExpression: 'attribute_not_exists(places) OR places < :most',
-      ExpressionAttributeValues: { ':one': 1, ':most': maxCounters, ':expiresAt': itemExpiry(shard.day) },
+      ConditionExpression: 'attribute_not_exists(places) OR places < :limit',
+      ExpressionAttributeValues: { ':one': 1, ':limit': maxCounters, ':expiresAt': itemExpiry(shard.day) },
     })
   }
 
@@ -209,16 +210,16 @@ function addUp(items: readonly SessionItem[]): PolicyCounts[] {
   const details = new Map<string, PolicyCounts['details'][number]>()
   for (const { sk, described, successes = 0, failures = 0 } of items) {
     if (described?.policy === undefined) continue
-    const known = policies.get(sk) ?? { policy: described.policy, successes: 0, failures: 0, details: [] }
-    known.successes += successes
-    known.failures += failures
-    policies.set(sk, known)
+    const counts = policies.get(sk) ?? { policy: described.policy, successes: 0, failures: 0, details: [] }
+    counts.successes += successes
+    counts.failures += failures
+    policies.set(sk, counts)
   }
   for (const { sk, described, sessions = 0 } of items) {
     const policy = policies.get(sk.slice(0, sk.lastIndexOf('#')))
     if (described?.failure === undefined || policy === undefined) continue
-    const known = details.get(sk)
-    if (known) known.sessions += sessions
+    const existingDetail = details.get(sk)
+    if (existingDetail) existingDetail.sessions += sessions
     else {
       const detail = { failure: described.failure, sessions }
       details.set(sk, detail)

@@ -1,7 +1,7 @@
 /**
- * Finds the report in a mail (RFC 8460 §5.3). The attacks: a compression bomb, deep nesting, an endless header, a
- * million lines, and ten such mails at once. The MIME parser makes an object of each line. The defence: each step has a
- * limit beyond which the mail is no report, and mails are parsed one at a time.
+ * Finds the report in a message (RFC 8460 §5.3). The attacks: a compression bomb, deep nesting, an endless header, a
+ * million lines, for each of which the MIME parser allocates an object, and ten such messages at the same time. The
+ * defence: each step has a limit, a message beyond it is no report, and messages are parsed one after another.
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
@@ -14,19 +14,18 @@ import { type ReportContent, readReport } from './received-report.ts'
 export type ReadResult = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
 
 /**
- * Octets of a mail with a report. Parsing delays other deliveries. RFC 8460 §5.2 mentions ten megabytes as a usual
- * limit; compressed, such a report is far smaller.
+ * Limit for a message with a report, because parsing delays other deliveries. RFC 8460 §5.2 mentions ten megabytes as a
+ * usual limit; a compressed report is far smaller.
  */
 const maxMailOctets = 4_194_304
-/** Octets. */
 const maxOctets = { json: 4_194_304, headers: 262_144 }
-/** More than the largest mail has in base64 with 76 characters a line (RFC 2045 §6.8). */
+/** More lines than the largest message has in base64 with 76 characters per line (RFC 2045 §6.8). */
 const maxLines = 65_536
 
-const compressed = new Set(['application/tlsrpt+gzip', 'application/gzip', 'application/x-gzip'])
-const plain = new Set(['application/tlsrpt+json', 'application/json'])
+const compressedTypes = new Set(['application/tlsrpt+gzip', 'application/gzip', 'application/x-gzip'])
+const plainTypes = new Set(['application/tlsrpt+json', 'application/json'])
 
-/** @returns why the mail must not be parsed, or null */
+/** @returns why the message must not be parsed; null when it may be */
 export function excessReason(mail: Buffer): string | null {
   if (mail.length > maxMailOctets) return `it is larger than ${maxMailOctets} octets`
   let lines = 0
@@ -59,28 +58,28 @@ async function parseMail(mail: Buffer): Promise<ReadResult> {
   return readPart(part)
 }
 
-/** Generic media types count only in a mail that is marked as a report. */
+/** Generic media types are accepted only in a message that is marked as a report. */
 function reportPart({ attachments, headers }: Email): Attachment | undefined {
-  const own = attachments.find(({ mimeType }) => /^application\/tlsrpt\+(gzip|json)$/.test(mimeType))
-  if (own || !headers.some(({ key }) => key === 'tls-report-domain')) return own
-  return attachments.find(({ mimeType }) => compressed.has(mimeType) || plain.has(mimeType))
+  const tlsrptPart = attachments.find(({ mimeType }) => /^application\/tlsrpt\+(gzip|json)$/.test(mimeType))
+  if (tlsrptPart || !headers.some(({ key }) => key === 'tls-report-domain')) return tlsrptPart
+  return attachments.find(({ mimeType }) => compressedTypes.has(mimeType) || plainTypes.has(mimeType))
 }
 
 async function readPart({ mimeType, content }: Attachment): Promise<ReadResult> {
   const octets = Buffer.from(content as ArrayBuffer)
   let json: unknown
   try {
-    const text = compressed.has(mimeType)
+    const text = compressedTypes.has(mimeType)
       ? await promisify(gunzip)(octets, { maxOutputLength: maxOctets.json })
       : octets
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text))
   } catch (error) {
     return noReport(`its report cannot be unpacked: ${errorMessage(error)}`)
   }
-  const read = readReport(json)
-  return typeof read === 'string'
-    ? noReport(`its report is not valid: ${read}`)
-    : { kind: 'Report', content: read }
+  const report = readReport(json)
+  return typeof report === 'string'
+    ? noReport(`its report is not valid: ${report}`)
+    : { kind: 'Report', content: report }
 }
 
 const noReport = (why: string): ReadResult => ({ kind: 'NoReport', why: toSingleLine(why, 200) })

@@ -1,7 +1,7 @@
 /**
- * Others' reports on their sessions with us (RFC 8460 §4.4), as they are stored and shown. The attack: an endless
- * report, or one whose names and reasons forge the text around them. The defence: unknown fields are ignored; lists and
- * texts are cut, and the amount cut is recorded. Its limit: the content may be false. Pure.
+ * The stored and displayed form of reports from other organisations on their sessions with the ingress (RFC 8460 §4.4).
+ * The attack: an endless report, or one whose names and reasons forge the surrounding text. The defence: unknown fields
+ * are ignored, lists and texts are cut, and the number of cut entries is recorded. Not covered: false content. Pure.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { replaceInvisible, toSingleLine } from '../mail/peer-text.ts'
 import { dayOf } from './days.ts'
 
-/** `pass`: DKIM signature for the `From` domain. `fail`: other signature. */
+/** `pass`: a valid DKIM signature for the `From` domain. `fail`: only other signatures. `none`: no signature. */
 export const Authentication = z.enum(['pass', 'fail', 'none'])
 export type Authentication = z.infer<typeof Authentication>
 
@@ -40,19 +40,19 @@ export type ReportedPolicy = z.infer<typeof ReportedPolicy>
 export const ReportSummary = z.strictObject({
   id: z.string(),
   day: z.iso.date().describe('UTC day on which the reported period begins'),
-  organisation: z.string().describe('as the report names it'),
+  organisation: z.string().describe('the name in the report'),
   contact: z.string().nullable(),
-  reportId: z.string().describe('as the report names it'),
+  reportId: z.string().describe('the identifier in the report'),
   begin: z.iso.datetime(),
   end: z.iso.datetime(),
   receivedAt: z.iso.datetime(),
   authenticated: Authentication.describe(
-    'pass: signed by DKIM for the domain in From, which is signedBy. fail: an invalid signature. none: no signature',
+    'pass: a valid DKIM signature for the domain in From, which is signedBy. fail: only other signatures. none: no signature',
   ),
   signedBy: z.string().nullable().describe('the domain that signed the report, when authenticated is pass'),
   domains: z.array(z.string()).describe('policy domains'),
-  successfulSessions: z.int().nonnegative().describe('of all policies together'),
-  failedSessions: z.int().nonnegative().describe('of all policies together'),
+  successfulSessions: z.int().nonnegative().describe('sum over all policies'),
+  failedSessions: z.int().nonnegative().describe('sum over all policies'),
 })
 export type ReportSummary = z.infer<typeof ReportSummary>
 
@@ -64,7 +64,7 @@ export const ReceivedReport = ReportSummary.extend({
 })
 export type ReceivedReport = z.infer<typeof ReceivedReport>
 
-/** A report's content before storage. */
+/** The content of a report before it is stored. */
 export type ReportContent = Omit<ReceivedReport, 'id' | 'day' | 'receivedAt' | 'authenticated' | 'signedBy'>
 
 const limits = { policies: 50, failuresOfPolicy: 100, failures: 200, strings: 30, octets: 300_000 }
@@ -82,7 +82,7 @@ const optionalText = (length: number) =>
 const sessions = z.int().min(0).max(maxSessions)
 const limitedList = <T extends z.ZodType>(item: T, count: number) =>
   z.preprocess((value) => (Array.isArray(value) ? value.slice(0, count) : value), z.array(item))
-/** RFC 8460 defines a list; some senders write a single text. */
+/** RFC 8460 defines a list; some senders write a single string. */
 const texts = z.preprocess(
   (value) => (typeof value === 'string' ? [value] : (value ?? [])),
   limitedList(text(300), limits.strings),
@@ -156,7 +156,7 @@ const Report = z.object({
   policies: limitedList(Policy, limits.policies),
 })
 
-/** @returns the report, or its fault in one line */
+/** @returns the report, or its fault as one line of text */
 export function readReport(json: unknown): ReportContent | string {
   const parsed = Report.safeParse(json)
   if (!parsed.success) {
@@ -177,32 +177,36 @@ export function readReport(json: unknown): ReportContent | string {
     successfulSessions: total('successfulSessions'),
     failedSessions: total('failedSessions'),
     policies,
-    omitted: omitted(json, policies),
+    omitted: countOmitted(json, policies),
   }
 }
 
 /** Cuts failures and strings until the policies fit into a DynamoDB item. */
-function fitToItem(given: readonly ReportedPolicy[]): ReportedPolicy[] {
+function fitToItem(reportedPolicies: readonly ReportedPolicy[]): ReportedPolicy[] {
   for (let share = 1; ; share /= 2) {
-    let left = Math.floor(limits.failures * share)
-    const strings = Math.floor(limits.strings * share)
-    const policies = given.map((policy) => {
-      const failures = policy.failures.slice(0, left)
-      left -= failures.length
-      const [said, mxHosts] = [policy.strings.slice(0, strings), policy.mxHosts.slice(0, strings)]
-      return { ...policy, strings: said, mxHosts, failures }
+    let remainingFailures = Math.floor(limits.failures * share)
+    const maxStrings = Math.floor(limits.strings * share)
+    const policies = reportedPolicies.map((policy) => {
+      const failures = policy.failures.slice(0, remainingFailures)
+      remainingFailures -= failures.length
+      const strings = policy.strings.slice(0, maxStrings)
+      const mxHosts = policy.mxHosts.slice(0, maxStrings)
+      return { ...policy, strings, mxHosts, failures }
     })
     if (Buffer.byteLength(JSON.stringify(policies)) <= limits.octets) return policies
   }
 }
 
-function omitted(json: unknown, kept: readonly ReportedPolicy[]): ReceivedReport['omitted'] {
+function countOmitted(json: unknown, storedPolicies: readonly ReportedPolicy[]): ReceivedReport['omitted'] {
   const { policies } = json as { policies: { 'failure-details'?: unknown[] | null }[] }
-  const count = (some: readonly { length: number }[]) => some.reduce((sum, { length }) => sum + length, 0)
-  const given = policies.map((policy) => policy?.['failure-details']).filter((list) => Array.isArray(list))
+  const totalLength = (lists: readonly { length: number }[]) =>
+    lists.reduce((sum, { length }) => sum + length, 0)
+  const failureLists = policies
+    .map((policy) => policy?.['failure-details'])
+    .filter((list) => Array.isArray(list))
   return {
-    policies: policies.length - kept.length,
-    failures: count(given) - count(kept.map(({ failures }) => failures)),
+    policies: policies.length - storedPolicies.length,
+    failures: totalLength(failureLists) - totalLength(storedPolicies.map(({ failures }) => failures)),
   }
 }
 
@@ -222,9 +226,9 @@ export function toReceivedReport(
   if (begin < at - maxAgeDays * dayMs || begin > at + maxFutureDays * dayMs)
     return `date-range: ${content.begin} is not within ${maxAgeDays} days before its receipt`
   const day = dayOf(new Date(begin))
-  // The signer is part of the name, so that no other sender can replace the report.
-  const name = [signedBy, content.organisation, content.reportId]
-  const digest = createHash('sha256').update(JSON.stringify(name)).digest('hex').slice(0, 20)
+  // Includes the signer, so that no other sender can replace the report.
+  const identity = [signedBy, content.organisation, content.reportId]
+  const digest = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 20)
   return {
     id: `${day}-${digest}`,
     day,

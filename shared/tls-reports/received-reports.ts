@@ -1,11 +1,11 @@
-/** Stores the reports received from others in DynamoDB, by the day that they describe. */
+/** Stores the reports received from other organisations in DynamoDB, by the reported day. */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { dayMs } from '../contract/durations.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { receivedReportKey } from '../transport/keys.ts'
 import { ReceivedReport, ReportSummary } from './received-report.ts'
 
-/** `since` and `until` are inclusive, as `YYYY-MM-DD`. */
+/** The days `since` and `until` are included; format `YYYY-MM-DD`. */
 export interface ReportFilter {
   since: string
   until: string
@@ -58,19 +58,19 @@ export class ReceivedReports {
   }
 
   /**
-   * The latest day first.
-   * @param from the end of the previous page, null for the first
+   * Reads a page of reports, the latest day first.
+   * @param from the end of the previous page; null for the first page
    */
   async page(filter: ReportFilter, from: ReportPosition | null, limit: number): Promise<ReportPage> {
     const reports: ReportSummary[] = []
-    let read = 0
+    let readCount = 0
     for (const day of daysOf(filter)) {
       if (from && day > from.day) continue
       let last = from?.day === day ? from.after : ''
-      for await (const report of this.#ofDay(day, last)) {
-        if (reports.length === limit || read >= this.#maxReadPerPage)
+      for await (const report of this.#reportsOfDay(day, last)) {
+        if (reports.length === limit || readCount >= this.#maxReadPerPage)
           return { reports, next: { day, after: last } }
-        read += 1
+        readCount += 1
         last = report.id
         if (filter.domain === null || report.domains.includes(filter.domain)) reports.push(report)
       }
@@ -78,7 +78,7 @@ export class ReceivedReports {
     return { reports, next: null }
   }
 
-  async *#ofDay(day: string, after: string): AsyncGenerator<ReportSummary> {
+  async *#reportsOfDay(day: string, after: string): AsyncGenerator<ReportSummary> {
     const { pk } = receivedReportKey({ day, id: '' })
     const fields = Object.keys(ReportSummary.shape)
     const items = queryItems(this.#documents, {

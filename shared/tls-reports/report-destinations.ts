@@ -1,8 +1,9 @@
 /**
- * Reads the TXT record at `_smtp._tls`, which says where a domain wants its reports (RFC 8460 §3). The attack: a record
- * that makes us send to thousands of destinations, or to invalid addresses. The defence: only a few destinations are
- * read; each is a plain mailbox or an https URL with a host name and the default port. Its limit: a domain may name
- * others' mailboxes, as the RFC allows (§7); each such domain costs them at most five messages a day. Pure.
+ * Reads the TXT record at `_smtp._tls`, which lists the destinations for reports to a domain (RFC 8460 §3). The attack:
+ * a record that makes mailflow send to thousands of destinations, or to invalid addresses. The defence: only a few
+ * destinations are read; each is a plain mailbox or an https URL with a host name and the default port. Not covered: a
+ * domain may name the mailboxes of another domain, as the RFC allows (§7); they get at most five messages per day from
+ * each such domain. Pure.
  */
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -16,7 +17,7 @@ export const recordName = (domain: string): string => `_smtp._tls.${domain}`
 
 /**
  * @param records the TXT records, each with its strings joined
- * @returns empty if there is not exactly one record, or no usable destination in it
+ * @returns an empty list unless there is exactly one record with a usable destination
  */
 export function reportDestinations(records: readonly string[]): ReportDestination[] {
   const tlsrptRecords = records.filter((record) => /^v=TLSRPTv1[ \t]*;/.test(record))
@@ -39,7 +40,7 @@ export function reportDestinations(records: readonly string[]): ReportDestinatio
   return [...distinct.values()].slice(0, maxDestinations)
 }
 
-/** Text for logs, which also identifies a destination. */
+/** A text for logs, which identifies a destination. */
 export const destinationText = (destination: ReportDestination): string =>
   destination.kind === 'Mail' ? `mailto:${destination.address}` : destination.url
 
@@ -48,12 +49,12 @@ function parseDestination(uri: string): ReportDestination | null {
   return /^mailto:/i.test(uri) ? mailbox(uri.slice('mailto:'.length)) : httpsUrl(uri)
 }
 
-/** RFC 5322 §3.2.3: a dot-atom, which needs no quoting in the envelope. */
+/** A dot-atom (RFC 5322 §3.2.3), which needs no quoting in the envelope. */
 const localPart = /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
 
-/** Ignores header fields in `mailto:` (RFC 6068 §2): the record's owner must not write our header. */
+/** Ignores header fields in `mailto:` (RFC 6068 §2): the record's owner must not control the header of the report. */
 function mailbox(rest: string): ReportDestination | null {
-  const text = decoded(rest.replace(/\?.*$/s, ''))
+  const text = decodeOrNull(rest.replace(/\?.*$/s, ''))
   const at = text?.lastIndexOf('@') ?? -1
   if (text === null || at < 0) return null
   const domain = domainOf(text)
@@ -71,7 +72,7 @@ function httpsUrl(uri: string): ReportDestination | null {
   return { kind: 'Https', url: url.href }
 }
 
-function decoded(text: string): string | null {
+function decodeOrNull(text: string): string | null {
   try {
     return decodeURIComponent(text)
   } catch {

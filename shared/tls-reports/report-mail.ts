@@ -1,14 +1,14 @@
 /**
- * Builds the mail with a report (RFC 8460 §5.3): multipart/report with the compressed report, signed by DKIM if there
- * is a key. It asks for delivery in spite of TLS faults, since the report may be about them (§3), and for no automatic
- * replies.
+ * Builds the message with a report (RFC 8460 §5.3): multipart/report with the compressed report, signed by DKIM if
+ * there is a key. The message requests delivery in spite of TLS faults, because the report may be about them (§3), and
+ * no automatic replies.
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import MimeNode from 'nodemailer/lib/mime-node'
 import type { Reporter, TlsReport } from './report.ts'
 
-/** A key of our own domain; DNS holds the public key. */
+/** A DKIM key of a domain of the organisation; DNS holds the public key. */
 export interface DkimKey {
   domain: string
   selector: string
@@ -29,11 +29,11 @@ const signedFields = [
   'TLS-Report-Submitter',
 ]
 
-/** The gzip form, for mail and HTTPS. */
+/** The report in gzip form, for mail and HTTPS. */
 export const compressed = (report: TlsReport): Promise<Buffer> => promisify(gzip)(report.json)
 
 /**
- * @param id of the message
+ * @param id the message id
  * @param to one mailbox
  * @throws Error if the key cannot sign
  */
@@ -87,7 +87,7 @@ async function signature(octets: Buffer, key: DkimKey, at: Date): Promise<Buffer
   const { dkimSign } = await import('mailauth/lib/dkim/sign.js')
   const signer = { signingDomain: key.domain, selector: key.selector, privateKey: key.privateKey }
   const { signatures, errors } = await dkimSign(octets, {
-    // The package reads `signatureData`; its types also require the fields here.
+    // The package reads `signatureData`; its types also require the fields at this level.
     ...signer,
     signatureData: [signer],
     canonicalization: 'relaxed/relaxed',
@@ -96,6 +96,6 @@ async function signature(octets: Buffer, key: DkimKey, at: Date): Promise<Buffer
     strict: true,
   })
   if (errors.length > 0 || signatures === '')
-    throw new Error(`The DKIM key cannot sign: ${errors[0]?.err.message ?? 'no signature was made'}`)
+    throw new Error(`The DKIM key cannot sign: ${errors[0]?.err.message ?? 'no signature was created'}`)
   return Buffer.from(signatures)
 }

@@ -5,32 +5,32 @@ import { dayBounds } from './days.ts'
 import { digestOf } from './digest.ts'
 
 export interface Reporter {
-  /** The name that readers see. */
+  /** The name of the reporting organisation, for readers. */
   organisation: string
-  /** Used in `From` and as `contact-info`. */
+  /** The address in `From` and `contact-info`. */
   address: string
   /** The domain of the address. */
   domain: string
 }
 
 export interface TlsReport {
-  /** Unique, and the same each time that the report is built. */
+  /** Unique; the same whenever the report is built again. */
   id: string
-  /** `YYYY-MM-DD` */
+  /** In the format `YYYY-MM-DD`. */
   day: string
   /** The domain that the report is about. */
   domain: string
   /** JSON in UTF-8. */
   json: string
-  /** RFC 8460 §5.1, with the extension for compressed JSON. */
+  /** The name of RFC 8460 §5.1, with the extension for compressed JSON. */
   filename: string
 }
 
 export function buildReport(counts: DomainCounts, day: string, reporter: Reporter): TlsReport {
   const { domain } = counts
   const { begin, end } = dayBounds(day)
-  const unique = digestOf([day, domain, reporter.domain])
-  const id = `${day}.${unique}@${reporter.domain}`
+  const digest = digestOf([day, domain, reporter.domain])
+  const id = `${day}.${digest}@${reporter.domain}`
   const report = {
     'organization-name': reporter.organisation,
     'date-range': { 'start-datetime': `${day}T00:00:00Z`, 'end-datetime': `${day}T23:59:59Z` },
@@ -38,7 +38,7 @@ export function buildReport(counts: DomainCounts, day: string, reporter: Reporte
     'report-id': id,
     policies: counts.policies.map(policyEntry),
   }
-  const filename = `${reporter.domain}!${domain}!${begin}!${end}!${unique}.json.gz`
+  const filename = `${reporter.domain}!${domain}!${begin}!${end}!${digest}.json.gz`
   return { id, day, domain, json: JSON.stringify(report), filename }
 }
 
@@ -58,7 +58,7 @@ const policyFields = ({ type, domain, strings, mxHosts }: AppliedPolicy) => ({
   ...(mxHosts.length > 0 && { 'mx-host': mxHosts }),
 })
 
-/** `sending-mta-ip` is left out: the session's local address is not known here. */
+/** `sending-mta-ip` is left out: the counters do not hold the session's local address. */
 const detailFields = ({ failure, sessions }: PolicyCounts['details'][number]) => ({
   'result-type': failure.result,
   ...(failure.host !== null && { 'receiving-mx-hostname': failure.host }),

@@ -4,12 +4,12 @@ import { dayOf } from './days.ts'
 
 /** Sessions of one day with the same policy and result. */
 export interface CountedSessions extends SessionCount {
-  /** `YYYY-MM-DD`, UTC. */
+  /** The UTC day, as `YYYY-MM-DD`. */
   day: string
   sessions: number
 }
 
-/** Different counts at a time, more than any batch has. */
+/** Limit for different counts in memory. No batch has as many. */
 const maxEntries = 1000
 
 export class Tally {
@@ -21,15 +21,15 @@ export class Tally {
 
   /** Returns and resets the counts. */
   drain(): CountedSessions[] {
-    const all = [...this.#counted.values()]
+    const counts = [...this.#counted.values()]
     this.#counted.clear()
-    return all
+    return counts
   }
 
   #add(count: SessionCount, day: string): void {
     const key = keyOf(count, day)
-    const known = this.#counted.get(key)
-    if (known) known.sessions += 1
+    const existingCount = this.#counted.get(key)
+    if (existingCount) existingCount.sessions += 1
     else if (this.#counted.size < maxEntries) this.#counted.set(key, { ...count, day, sessions: 1 })
   }
 }

@@ -1,9 +1,9 @@
 /**
  * Verifies the sender of a report (RFC 8460 §3: DKIM must sign it for the reporting domain). The attacks: a signature
- * that covers part of a report or belongs to another domain; a header with thousands of signatures, which all query the
- * DNS. The defence: a signature counts if it covers the whole body and its domain is aligned with the single `From`
- * address. The number of signatures, the header's size and the time are bounded. Its limit: the owner of a domain can
- * sign false reports for it.
+ * that covers part of a report or belongs to another domain; a header with thousands of signatures, each of which
+ * causes a DNS query. The defence: a signature is accepted if it covers the whole body and its domain is aligned with
+ * the only `From` address. The number of signatures, the header's size and the time are limited. Not covered: the owner
+ * of a domain can sign false reports for that domain.
  */
 import type { DKIMVerifyResult } from 'mailauth'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -17,9 +17,8 @@ export type SignerVerification =
   | { kind: 'Unknown'; why: string }
 
 const maxSignatures = 6
-/** Octets. */
 const maxHeaderOctets = 262_144
-/** Milliseconds for all key queries. */
+/** For all key queries together. */
 const keyTimeoutMs = 20_000
 
 /** @param mail the message's octets */
@@ -31,32 +30,32 @@ export async function verifySigner(
   const header = headerOf(mail)
   const signatures = signaturesIn(header)
   if (signatures === 0) return { kind: 'Known', authenticated: 'none', signedBy: null }
-  if (signatures > maxSignatures || header.length > maxHeaderOctets) return failed
-  const verified = await verify(
+  if (signatures > maxSignatures || header.length > maxHeaderOctets) return failedVerification
+  const result = await verify(
     mail,
     keyLookup(resolver, AbortSignal.any([signal, AbortSignal.timeout(keyTimeoutMs)])),
   )
-  if (verified === null || verified.fromFields !== 1 || verified.headerFrom.length !== 1) return failed
-  const own = verified.results.filter(({ status }) => Boolean(status.aligned))
-  const good = own.find(
+  if (result === null || result.fromFields !== 1 || result.headerFrom.length !== 1) return failedVerification
+  const alignedSignatures = result.results.filter(({ status }) => Boolean(status.aligned))
+  const validSignature = alignedSignatures.find(
     ({ status, canonBodyLengthLimited }) => status.result === 'pass' && !canonBodyLengthLimited,
   )
-  const signedBy = normaliseDomain(good?.signingDomain ?? '')
+  const signedBy = normaliseDomain(validSignature?.signingDomain ?? '')
   if (signedBy !== null) return { kind: 'Known', authenticated: 'pass', signedBy }
-  const unknown = own.find(({ status }) => status.result === 'temperror')
-  return unknown
-    ? { kind: 'Unknown', why: `DNS failed for the DKIM key of ${unknown.signingDomain}` }
-    : failed
+  const unverifiedSignature = alignedSignatures.find(({ status }) => status.result === 'temperror')
+  return unverifiedSignature
+    ? { kind: 'Unknown', why: `DNS failed for the DKIM key of ${unverifiedSignature.signingDomain}` }
+    : failedVerification
 }
 
-/** @returns null for mail that the package cannot read; a retry would fail too */
+/** @returns null for a message that the package cannot read; a retry would also fail */
 async function verify(mail: Buffer, resolver: Lookup): Promise<DKIMVerifyResult | null> {
   // Loaded on first use: most cold starts handle no report.
   const { dkimVerify } = await import('mailauth/lib/dkim/verify.js')
   return dkimVerify(mail, { resolver, rejectRsaSha1: true }).catch(() => null)
 }
 
-const failed: SignerVerification = { kind: 'Known', authenticated: 'fail', signedBy: null }
+const failedVerification: SignerVerification = { kind: 'Known', authenticated: 'fail', signedBy: null }
 
 function headerOf(mail: Buffer): string {
   const end = mail.indexOf('\r\n\r\n')
@@ -68,18 +67,18 @@ const signaturesIn = (header: string): number =>
 
 type Lookup = (name: string, type: string) => Promise<string[][]>
 
-/** Answers like node:dns, as the package expects. */
+/** Returns records and throws errors like node:dns, as the package expects. */
 function keyLookup(resolver: Resolver, signal: AbortSignal): Lookup {
   return async (name) => {
-    const answer = await resolver.query(name, 'TXT', signal)
-    if (answer.kind === 'Found') return answer.records.map((record) => [widenReportKey(record)])
+    const response = await resolver.query(name, 'TXT', signal)
+    if (response.kind === 'Found') return response.records.map((record) => [widenReportKey(record)])
     // A name that cannot be queried has no key.
-    const fails = answer.kind === 'Failed' && answer.code !== 'EBADNAME'
-    throw Object.assign(new Error(`no key at ${name}`), { code: fails ? answer.code : 'ENOTFOUND' })
+    const hasFailed = response.kind === 'Failed' && response.code !== 'EBADNAME'
+    throw Object.assign(new Error(`no key at ${name}`), { code: hasFailed ? response.code : 'ENOTFOUND' })
   }
 }
 
-/** RFC 8460 §3: a key may be for reports alone (`s=tlsrpt`). The package accepts keys for mail only. */
+/** RFC 8460 §3: a key may be for reports only (`s=tlsrpt`), but the package accepts only keys for mail. */
 function widenReportKey(record: string): string {
   return record.replace(/(^|;)(\s*s\s*=)([^;]*)/, (whole, before: string, tag: string, services: string) =>
     services.split(':').some((service) => service.trim().toLowerCase() === 'tlsrpt')

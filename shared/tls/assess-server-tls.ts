@@ -1,8 +1,8 @@
 /**
  * Checks a next hop's TLS against the requirement. The attack: an attacker on the path strips STARTTLS from the EHLO
- * reply, breaks the handshake, or presents its own certificate. It wants forced mail in the clear or for itself. The
- * defence: the session is checked here before MAIL FROM, and refused unless it is known to be good. Its limit:
- * opportunistic TLS protects only from passive listeners.
+ * reply, breaks the handshake, or presents its own certificate, to read or receive mail with forced TLS. The defence:
+ * the session is checked before MAIL FROM, and no message is sent unless the requirement is met. Not covered: active
+ * attackers of opportunistic TLS, which protects only from passive listeners.
  */
 import type { CertificateSummary } from '../contract/certificate.ts'
 import type { Revocation } from '../contract/revocation.ts'
@@ -15,7 +15,7 @@ import { type CertificateNames, certificateHasName } from './names.ts'
 import type { HopRequirement, TlsFault } from './requirement.ts'
 
 export type ServerTls =
-  /** `answer`: the server's reply to EHLO or STARTTLS, if any. */
+  /** `answer`: the server's reply to EHLO or STARTTLS; null if there was none. */
   | { kind: 'NotOffered'; answer: string | null }
   /** `cause`: the error code of OpenSSL or the system. */
   | { kind: 'HandshakeFailed'; cause: string }
@@ -23,9 +23,9 @@ export type ServerTls =
 
 export interface EstablishedTls {
   kind: 'Established'
-  /** `TLSv1.2` or `TLSv1.3`. */
+  /** The version: `TLSv1.2` or `TLSv1.3`. */
   protocol: string
-  /** IANA name. */
+  /** The IANA name. */
   cipher: string
   group: string | null
   /** Whether the chain is valid now and ends at a root in `trustedBy`. */
@@ -36,17 +36,17 @@ export interface EstablishedTls {
   trustError: string | null
   names: CertificateNames
   fingerprint256: string | null
-  /** As presented, leaf first, base64 DER. */
+  /** The presented certificates, leaf first, base64 DER. */
   chain: readonly string[]
-  /** The presented certificates for people, leaf first. */
+  /** Human-readable summaries of the presented certificates, leaf first. */
   certificates: readonly CertificateSummary[]
-  /** Absent if not checked. */
+  /** Absent if the revocation was not checked. */
   revocation?: Revocation
 }
 
 /**
  * @param at the time of the handshake
- * @returns why the requirement is not met, or null
+ * @returns the fault, or null when the requirement is met
  */
 export function assessServerTls(requirement: HopRequirement, facts: ServerTls, at: Date): TlsFault | null {
   if (requirement.level === 'Opportunistic') return null
@@ -60,30 +60,31 @@ export function assessServerTls(requirement: HopRequirement, facts: ServerTls, a
   }
 }
 
-/** Characters of the revocation detail in a reply. */
+/** Limit for the revocation detail in a reply, in characters. */
 const maxDetailLength = 300
 
 /**
- * Runs after the chain was verified, since it needs requests to other servers.
- * @returns why the requirement is not met, or null
+ * Checks the revocation status. The caller verifies the chain first, because revocation needs requests to other
+ * servers.
+ * @returns the fault, or null when the requirement is met
  */
 export function assessRevocation(
   { revocationCheck }: Pick<HopRequirement, 'revocationCheck'>,
   { status, detail }: Revocation,
 ): TlsFault | null {
-  const why = toSingleLine(detail, maxDetailLength)
+  const detailLine = toSingleLine(detail, maxDetailLength)
   if (revocationCheck === 'None' || status === 'Good') return null
   if (status === 'Revoked')
-    return fault('4.7.320', `Certificate is revoked: ${why}`, 'certificate-not-trusted')
+    return fault('4.7.320', `Certificate is revoked: ${detailLine}`, 'certificate-not-trusted')
   if (revocationCheck === 'SoftFail') return null
   return fault(
     '4.7.320',
-    `Cannot determine whether the certificate is revoked: ${why}`,
+    `Cannot determine whether the certificate is revoked: ${detailLine}`,
     'certificate-not-trusted',
   )
 }
 
-/** The result for a TLS report without a requirement. */
+/** The result in a TLS report when no requirement applies. */
 export function unrequiredTlsResult(facts: ServerTls): TlsResult {
   if (facts.kind === 'NotOffered') return 'starttls-not-supported'
   return facts.kind === 'HandshakeFailed' ? 'validation-failure' : 'success'
@@ -95,12 +96,16 @@ const fault = (enhanced: string, text: string, result: TlsResult): TlsFault => (
   result,
 })
 
-const notOffered = (answer: string | null): TlsFault =>
-  fault('4.7.321', `STARTTLS is required but not available${quotedAnswer(answer)}`, 'starttls-not-supported')
+const notOffered = (serverReply: string | null): TlsFault =>
+  fault(
+    '4.7.321',
+    `STARTTLS is required but not available${quotedReply(serverReply)}`,
+    'starttls-not-supported',
+  )
 
 function assessVersion({ minimumTlsVersion }: HopRequirement, { protocol }: EstablishedTls): TlsFault | null {
-  const accepted = minimumTlsVersion === 'TLSv1.3' ? ['TLSv1.3'] : ['TLSv1.2', 'TLSv1.3']
-  if (accepted.includes(protocol)) return null
+  const acceptedVersions = minimumTlsVersion === 'TLSv1.3' ? ['TLSv1.3'] : ['TLSv1.2', 'TLSv1.3']
+  if (acceptedVersions.includes(protocol)) return null
   const text = `${minimumTlsVersion} or newer is required, ${protocol} was negotiated`
   return fault('4.7.5', text, 'validation-failure')
 }
@@ -113,8 +118,10 @@ function assessCertificate(requirement: HopRequirement, facts: EstablishedTls, a
     case 'CertificateValidation':
       return assessTrust(requirement, facts, at)
     case 'DomainValidation': {
-      const found = assessTrust(requirement, facts, at) ?? assessName(requirement, facts)
-      return found && requirement.source === 'MtaSts' ? withMtaStsCode(found) : found
+      const certificateFault = assessTrust(requirement, facts, at) ?? assessName(requirement, facts)
+      return certificateFault && requirement.source === 'MtaSts'
+        ? withMtaStsCode(certificateFault)
+        : certificateFault
     }
     case 'Dane':
       return assessTlsa(requirement, facts, at)
@@ -128,39 +135,48 @@ function withMtaStsCode({ reply: { text }, result }: TlsFault): TlsFault {
 
 function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (matchesTlsa(tlsa, facts.chain, facts.names, names, at)) return null
-  const shown = facts.fingerprint256 === null ? 'No certificate' : `Certificate ${facts.fingerprint256}`
-  return fault('4.7.323', `DANE: ${shown} matches none of the TLSA records of ${names[0]}`, 'tlsa-invalid')
+  const certificateText =
+    facts.fingerprint256 === null ? 'No certificate' : `Certificate ${facts.fingerprint256}`
+  return fault(
+    '4.7.323',
+    `DANE: ${certificateText} matches none of the TLSA records of ${names[0]}`,
+    'tlsa-invalid',
+  )
 }
 
 function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (isSame(requirement.certificateAuthorities, facts.trustedBy))
     return facts.trusted ? null : untrustedFault(facts.trustError)
-  // The handshake used the enforced requirement's anchors. Only a requirement that is not enforced has others.
+  // The handshake used the anchors of the enforced requirement. Only a report-only requirement has other anchors.
   return requirement.certificateAuthorities.length > 0 &&
     chainsToForServers(facts.chain, requirement.certificateAuthorities, at)
     ? null
     : untrustedFault("not issued by the requirement's own authorities")
 }
 
-const isSame = (one: readonly string[], other: readonly string[]): boolean =>
-  one.length === other.length && one.every((pem, index) => pem === other[index])
+const isSame = (first: readonly string[], second: readonly string[]): boolean =>
+  first.length === second.length && first.every((pem, index) => pem === second[index])
 
 function assessName({ names, source }: HopRequirement, facts: EstablishedTls): TlsFault | null {
   // RFC 8461 §4.2 allows alternative names only.
   const presented = source === 'MtaSts' ? { ...facts.names, commonName: null } : facts.names
   if (certificateHasName(presented, names)) return null
-  const found = presented.subjectAltNames.slice(0, 5).join(', ') || presented.commonName || 'no name'
-  const wanted = names.join(' or ') || 'any expected name'
-  return fault('4.7.325', `Certificate is for ${found}, not for ${wanted}`, 'certificate-host-mismatch')
+  const presentedText = presented.subjectAltNames.slice(0, 5).join(', ') || presented.commonName || 'no name'
+  const expectedText = names.join(' or ') || 'any expected name'
+  return fault(
+    '4.7.325',
+    `Certificate is for ${presentedText}, not for ${expectedText}`,
+    'certificate-host-mismatch',
+  )
 }
 
 const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 function untrustedFault(trustError: string | null): TlsFault {
-  const why = trustError ?? 'no reason given'
-  return dateErrorCodes.has(why)
-    ? fault('4.7.322', `Certificate is out of date: ${why}`, 'certificate-expired')
-    : fault('4.7.320', `Certificate is not trusted: ${why}`, 'certificate-not-trusted')
+  const code = trustError ?? 'no reason given'
+  return dateErrorCodes.has(code)
+    ? fault('4.7.322', `Certificate is out of date: ${code}`, 'certificate-expired')
+    : fault('4.7.320', `Certificate is not trusted: ${code}`, 'certificate-not-trusted')
 }
 
-const quotedAnswer = (answer: string | null): string => (answer === null ? '' : `: ${answer}`)
+const quotedReply = (serverReply: string | null): string => (serverReply === null ? '' : `: ${serverReply}`)

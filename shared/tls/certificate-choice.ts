@@ -1,8 +1,8 @@
 /**
- * Chooses the ingress's certificate to serve, and rejects unfit ones. The risk is our own mistake: an unfit certificate
- * is installed, partners refuse it, and mail stops silently. The defence: each certificate is checked by the dates,
- * names and chain that partners check, before it is served. A fault is reported, and the previous certificate stays in
- * use. The limit: whether a partner trusts the root, and revocation, are not checked.
+ * Chooses the certificate that the ingress serves, and rejects unfit ones. The risk: an administrator installs an unfit
+ * certificate, partners refuse it, and mail stops silently. The defence: before a certificate is served, the dates,
+ * names and chain that partners check are checked. A fault is reported, and the previous certificate stays in use. Not
+ * covered: whether a partner trusts the root, and revocation.
  */
 import { X509Certificate } from 'node:crypto'
 import type { IngressCertificates } from '../contract/certificates.ts'
@@ -14,7 +14,7 @@ import { certificatesIn } from './pem.ts'
 import { type ServerIdentity, serverIdentities } from './server-identity.ts'
 import { validFrom, validTo } from './validity.ts'
 
-/** PEM: certificates with their issuers, and the key of each certificate. */
+/** In PEM: certificates with their issuers, and the key of each certificate. */
 export interface CertificatesAndKeys {
   certificate: string
   privateKey: string
@@ -22,11 +22,11 @@ export interface CertificatesAndKeys {
 
 export interface CertificateFault {
   /**
-   * `Unusable`: it cannot be read, or its key is missing. A client that verifies nothing does not notice the other
-   * faults.
+   * `Unusable`: the certificate cannot be read, or its key is missing. A client that verifies nothing accepts a
+   * certificate with another fault.
    */
   reason: 'Unusable' | 'NotYetValid' | 'Expired' | 'Name' | 'Purpose' | 'Chain'
-  /** For people; contains nothing of a key. */
+  /** Human-readable text, which contains no part of a key. */
   detail: string
 }
 
@@ -35,13 +35,13 @@ export interface ServingContext {
   hostname: string
   at: Date
   /**
-   * Tests whether OpenSSL accepts them.
+   * Tests whether OpenSSL accepts the certificates and keys.
    * @throws Error in one line
    */
   checkWithOpenSsl?(certificates: CertificatesAndKeys): void
 }
 
-/** @returns the first fault of any of them: an EC and an RSA certificate are served together or not at all */
+/** @returns the first fault of any certificate: an EC and an RSA certificate are served together or not at all */
 export function certificateFault(
   { certificate, privateKey }: CertificatesAndKeys,
   { hostname, at, checkWithOpenSsl }: ServingContext,
@@ -54,21 +54,21 @@ export function certificateFault(
     return { reason: 'Unusable', detail: withSecretFieldNames((error as Error).message) }
   }
   const chains = identities.map(({ cert }) => certificatesIn(cert).map((pem) => new X509Certificate(pem)))
-  const given = certificatesIn(certificate).map((pem) => new X509Certificate(pem))
+  const allCertificates = certificatesIn(certificate).map((pem) => new X509Certificate(pem))
   const faults = chains.map((chain) => dateFault(chain, at) ?? leafFault(chain, hostname))
-  return faults.find((fault) => fault !== null) ?? chainFault(chains, given)
+  return faults.find((fault) => fault !== null) ?? chainFault(chains, allCertificates)
 }
 
 export interface CertificateChoice extends CertificatesAndKeys {
   state: 'Current' | 'Next'
   /**
-   * The fault of the chosen certificate. It is the only one: it may be better than none, and worse than the one served
-   * now.
+   * The fault of the chosen certificate, which is chosen only when there is no other. A faulty certificate may be
+   * better than none, but worse than the certificate that is served now.
    */
   fault: CertificateFault | null
-  /** Why the announced certificate is not served, if there is one. */
+  /** The reason why the announced certificate is not served. Null when it has no fault, or none is announced. */
   nextFault: CertificateFault | null
-  /** The time at which the choice changes, if known. */
+  /** The time at which the choice changes; null if unknown. */
   until: Date | null
 }
 
@@ -77,17 +77,16 @@ export function chooseCertificates(set: IngressCertificates, context: ServingCon
   const { certificate, privateKey, next } = set
   const current = { certificate, privateKey }
   const fault = certificateFault(current, context)
-  const own = { ...current, state: 'Current', fault, nextFault: null, until: null } as const
-  if (!next) return own
+  const currentChoice = { ...current, state: 'Current', fault, nextFault: null, until: null } as const
+  if (!next) return currentChoice
   const from = nextServedFrom(set, next)
   const isDue = from <= at
   const nextFault = certificateFault(next, { ...context, at: isDue ? at : from })
-  if (nextFault !== null) return { ...own, nextFault }
-  if (!isDue) return { ...own, until: from }
-  const { certificate: following, privateKey: key } = next
+  if (nextFault !== null) return { ...currentChoice, nextFault }
+  if (!isDue) return { ...currentChoice, until: from }
   return {
-    certificate: following,
-    privateKey: key,
+    certificate: next.certificate,
+    privateKey: next.privateKey,
     state: 'Next',
     fault: null,
     nextFault: null,
@@ -95,13 +94,13 @@ export function chooseCertificates(set: IngressCertificates, context: ServingCon
   }
 }
 
-/** The earliest expiry in a set; null if it cannot be read. */
+/** The earliest expiry in a set; null if the set cannot be read. */
 export function earliestExpiry({ certificate, privateKey }: CertificatesAndKeys): Date | null {
   try {
-    const ends = serverIdentities(privateKey, certificate).map(({ cert }) =>
+    const expiries = serverIdentities(privateKey, certificate).map(({ cert }) =>
       validTo(new X509Certificate(cert)).getTime(),
     )
-    return new Date(Math.min(...ends))
+    return new Date(Math.min(...expiries))
   } catch {
     return null
   }
@@ -109,12 +108,12 @@ export function earliestExpiry({ certificate, privateKey }: CertificatesAndKeys)
 
 /**
  * The time at which the next certificate is served: its date, or the earlier expiry of the current one. All clients
- * that verify refuse an expired certificate; few refuse one that comes early.
+ * that verify refuse an expired certificate; few refuse a certificate before its announced date.
  */
 export function nextServedFrom(current: CertificatesAndKeys, next: { servedFrom: string }): Date {
   const announced = new Date(next.servedFrom)
-  const end = earliestExpiry(current)
-  return end !== null && end < announced ? end : announced
+  const expiry = earliestExpiry(current)
+  return expiry !== null && expiry < announced ? expiry : announced
 }
 
 function dateFault(chain: readonly X509Certificate[], at: Date): CertificateFault | null {
@@ -136,8 +135,11 @@ function leafFault([leaf]: readonly X509Certificate[], hostname: string): Certif
   if (!leaf) return null
   const names = { subjectAltNames: dnsNames(leaf.subjectAltName ?? ''), commonName: commonNameOf(leaf) }
   if (!certificateHasName(names, [hostname])) {
-    const found = names.subjectAltNames.slice(0, 5).join(', ') || names.commonName || 'no name'
-    return { reason: 'Name', detail: `${subjectAndFingerprint(leaf)} is for ${found}, not for ${hostname}` }
+    const nameText = names.subjectAltNames.slice(0, 5).join(', ') || names.commonName || 'no name'
+    return {
+      reason: 'Name',
+      detail: `${subjectAndFingerprint(leaf)} is for ${nameText}, not for ${hostname}`,
+    }
   }
   if (!allowsServerAuth(leaf))
     return {
@@ -149,25 +151,29 @@ function leafFault([leaf]: readonly X509Certificate[], hostname: string): Certif
 
 /**
  * @param chains leaf first
- * @param given all certificates of the PEM
+ * @param allCertificates all certificates of the PEM
  */
 function chainFault(
   chains: readonly (readonly X509Certificate[])[],
-  given: readonly X509Certificate[],
+  allCertificates: readonly X509Certificate[],
 ): CertificateFault | null {
   const leaves = chains.flatMap(([leaf]) => leaf?.fingerprint256 ?? [])
-  const issuers = given.filter(({ ca, fingerprint256 }) => ca && !leaves.includes(fingerprint256))
+  const issuers = allCertificates.filter(({ ca, fingerprint256 }) => ca && !leaves.includes(fingerprint256))
   for (const issuer of issuers)
-    if (!given.some((other) => other.fingerprint256 !== issuer.fingerprint256 && isIssuedBy(other, issuer)))
+    if (
+      !allCertificates.some(
+        (other) => other.fingerprint256 !== issuer.fingerprint256 && isIssuedBy(other, issuer),
+      )
+    )
       return {
         reason: 'Chain',
         detail: `${subjectAndFingerprint(issuer)} has issued none of the certificates beside it`,
       }
-  const withoutIssuer = chains.find(([leaf, above]) => leaf && !above && !isIssuedBy(leaf, leaf))?.[0]
-  if (withoutIssuer && issuers.length > 0)
+  const leafWithoutIssuer = chains.find(([leaf, above]) => leaf && !above && !isIssuedBy(leaf, leaf))?.[0]
+  if (leafWithoutIssuer && issuers.length > 0)
     return {
       reason: 'Chain',
-      detail: `${subjectAndFingerprint(withoutIssuer)} comes without its issuer, ${onOneLine(withoutIssuer.issuer)}`,
+      detail: `the issuer of ${subjectAndFingerprint(leafWithoutIssuer)} is missing: ${onOneLine(leafWithoutIssuer.issuer)}`,
     }
   return null
 }

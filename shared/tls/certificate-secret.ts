@@ -4,7 +4,7 @@ import type { CertificateFault } from './certificate-choice.ts'
 
 export interface CertificateSecret {
   set: IngressCertificates
-  /** Why the optional fields are left out. A mistake in the next certificate must not disable the current one. */
+  /** The fault of omitted optional fields. A fault in the next certificate must not disable the current one. */
   optionalFieldsFault: CertificateFault | null
 }
 
@@ -26,7 +26,7 @@ export function parseCertificateSecret(text: string): CertificateSecret {
   }
 }
 
-/** Node's error message would quote the secret. */
+/** Replaces Node's error message, which would quote the secret. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

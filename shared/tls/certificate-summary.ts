@@ -1,13 +1,12 @@
-/** Summarises a certificate for people. Its texts come from its owner, so they are bounded and made visible here. */
+/** Creates a human-readable summary of a certificate. Its owner chose its texts, so they are cut and made visible. */
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
 
 const maxNames = 20
-/** Characters. */
 const maxNameLength = 255
 const maxSerialLength = 64
 
-/** @param certificate with unbounded texts */
+/** @param certificate has texts of any length */
 export function summaryOf(certificate: CertificateSummary): CertificateSummary {
   const { subject, issuer, subjectAltNames, serial, fingerprint256, notBefore, notAfter } = certificate
   return {

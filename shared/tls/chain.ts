@@ -3,8 +3,8 @@
  * certificate that names the partner but has another issuer or purpose; a chain in which all certificates are
  * cross-signed, with endless paths.
  * The defence: signatures, issuer names, CA flags, path lengths, dates and purposes along the whole path (RFC 5280
- * §6.1). Each certificate is followed once, and each signature is verified once. Its limits: name constraints below a
- * connector's own authority and revocation are not checked.
+ * §6.1). Each certificate is followed once, and each signature is verified once. Not covered: revocation, and name
+ * constraints below a connector's own authority.
  */
 import { X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './issued-by.ts'
@@ -20,14 +20,14 @@ const mailPurposes = [serverAuth, clientAuth]
 
 /**
  * @param chain presented certificates, leaf first, base64 DER; parsed certificates are cached by array identity
- * @param authorities PEM; cached likewise
+ * @param authorities PEM; parsed certificates are also cached by array identity
  * @param at the time at which every certificate on the path must be valid
  */
 export function chainsTo(chain: readonly string[], authorities: readonly string[], at: Date): boolean {
   return chainsToForPurposes(mailPurposes, chain, authorities, at)
 }
 
-/** Like chainsTo, for servers only. */
+/** Checks like chainsTo, for certificates of servers only. */
 export function chainsToForServers(
   chain: readonly string[],
   authorities: readonly string[],
@@ -36,7 +36,7 @@ export function chainsToForServers(
   return chainsToForPurposes([serverAuth], chain, authorities, at)
 }
 
-/** Like chainsTo, for clients only. */
+/** Checks like chainsTo, for certificates of clients only. */
 export function chainsToForClients(
   chain: readonly string[],
   authorities: readonly string[],
@@ -63,15 +63,15 @@ function chainsToForPurposes(
 }
 
 /**
- * Follows every matching issuer: of two with the same name and key, only one may lead further. Breadth first, so each
- * is reached with the fewest authorities below it.
+ * Follows every matching issuer: of two issuers with the same name and key, only one may lead to an anchor. The search
+ * is breadth first, so each certificate is reached with the fewest authorities below it.
  */
 function reachesAnchor(
   presented: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
   isUsable: (certificate: X509Certificate) => boolean,
 ): boolean {
-  /** The number of authorities below each certificate. Grows during the loop. */
+  /** The number of authorities below each certificate. The loop adds entries. */
   const belowCounts = new Map(
     presented
       .slice(0, 1)
@@ -79,24 +79,24 @@ function reachesAnchor(
       .map((leaf) => [leaf, 0]),
   )
   for (const [certificate, below] of belowCounts) {
-    const between = certificate === presented[0] ? 0 : below + 1
+    const belowIssuer = certificate === presented[0] ? 0 : below + 1
     if (anchors.some((anchor) => isSame(anchor, certificate))) return true
     if (
       anchors.some(
-        (anchor) => anchor.ca && isIssuedBy(certificate, anchor) && pathLength(anchor.raw) >= between,
+        (anchor) => anchor.ca && isIssuedBy(certificate, anchor) && pathLength(anchor.raw) >= belowIssuer,
       )
     )
       return true
     for (const issuer of issuersOf(certificate, presented))
-      if (!belowCounts.has(issuer) && isUsable(issuer) && pathLength(issuer.raw) >= between)
-        belowCounts.set(issuer, between)
+      if (!belowCounts.has(issuer) && isUsable(issuer) && pathLength(issuer.raw) >= belowIssuer)
+        belowCounts.set(issuer, belowIssuer)
   }
   return false
 }
 
 /**
- * Whether some certificate has several possible issuers with the same name. Then other software may have verified
- * another path than chainsTo does.
+ * Whether any certificate has several possible issuers with the same name. If so, other software may verify another
+ * path than chainsTo.
  */
 export function isAmbiguous(chain: readonly string[]): boolean {
   const presented = readChain(chain)
@@ -111,16 +111,16 @@ const parsedAuthorities = new WeakMap<readonly string[], readonly X509Certificat
 const cachedIssuers = new WeakMap<X509Certificate, readonly X509Certificate[]>()
 
 function readChain(chain: readonly string[]): readonly X509Certificate[] {
-  const known = parsedChains.get(chain)
-  if (known) return known
+  const cached = parsedChains.get(chain)
+  if (cached) return cached
   const certificates = chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
   parsedChains.set(chain, certificates)
   return certificates
 }
 
 function readAuthorities(authorities: readonly string[]): readonly X509Certificate[] {
-  const known = parsedAuthorities.get(authorities)
-  if (known) return known
+  const cached = parsedAuthorities.get(authorities)
+  if (cached) return cached
   const certificates = authorities.map((pem) => new X509Certificate(pem))
   parsedAuthorities.set(authorities, certificates)
   return certificates
@@ -131,8 +131,8 @@ function issuersOf(
   certificate: X509Certificate,
   presented: readonly X509Certificate[],
 ): readonly X509Certificate[] {
-  const known = cachedIssuers.get(certificate)
-  if (known) return known
+  const cached = cachedIssuers.get(certificate)
+  if (cached) return cached
   const issuers = presented.filter((other) => other.ca && isIssuedBy(certificate, other))
   cachedIssuers.set(certificate, issuers)
   return issuers
@@ -149,7 +149,7 @@ export const allowsClientAuth = (certificate: X509Certificate): boolean =>
 export const allowsServerAuth = (certificate: X509Certificate): boolean =>
   allowsPurpose(certificate, serverAuth)
 
-/** Whether a mail server may use it, as server or client. */
+/** Whether a mail server may use the certificate, as server or client. */
 export const allowsMail = (certificate: X509Certificate): boolean =>
   mailPurposes.some((purpose) => allowsPurpose(certificate, purpose))
 
@@ -157,6 +157,6 @@ function isValidAt(certificate: X509Certificate, at: Date): boolean {
   return validFrom(certificate) <= at && at <= validTo(certificate)
 }
 
-function isSame(one: X509Certificate, other: X509Certificate): boolean {
-  return one.fingerprint256 === other.fingerprint256
+function isSame(first: X509Certificate, second: X509Certificate): boolean {
+  return first.fingerprint256 === second.fingerprint256
 }

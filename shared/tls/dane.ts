@@ -1,8 +1,8 @@
 /**
  * Checks whether TLSA records name a next hop's certificate (RFC 6698, RFC 7671, RFC 7672 §3). The attacks: a
  * certificate for the host's name from any public authority; records and chains that are expensive to match. The
- * defence: only records that DNSSEC proves count; each certificate is hashed once, and few bare keys are tried. Its
- * limit: an attacker with the zone's keys.
+ * defence: the caller passes only records that DNSSEC proves; each certificate is hashed once, and few bare keys are
+ * tried. Not covered: an attacker with the zone's keys.
  */
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { allowsServerAuth, chainsToForServers } from './chain.ts'
@@ -15,16 +15,16 @@ const wholeCertificate = 0
 const publicKeyOnly = 1
 const fullData = 0
 
-/** By matching type, weaker first (RFC 7671 §9). */
+/** Digests by matching type, weaker first (RFC 7671 §9). */
 const digests = new Map([
   [1, { algorithm: 'sha256', digits: 64 }],
   [2, { algorithm: 'sha512', digits: 128 }],
 ])
 
-/** Bare keys tried with a chain; each costs a signature check for each certificate. */
+/** Limit for bare keys tried with a chain, because each costs a signature check per certificate. */
 const maxKeys = 8
 
-/** RFC 7672 §3.1.3: only usages 2 and 3. Selector and matching type must be known, and match the data. */
+/** RFC 7672 §3.1.3: usage 2 or 3, a known selector and a known matching type, and data that match both. */
 export function isUsable({ usage, selector, matchingType, data }: TlsaRecord): boolean {
   if (usage !== taUsage && usage !== eeUsage) return false
   if (selector !== wholeCertificate && selector !== publicKeyOnly) return false
@@ -33,8 +33,8 @@ export function isUsable({ usage, selector, matchingType, data }: TlsaRecord): b
 }
 
 /**
- * @param records usable ones
- * @param chain as presented, leaf first, base64 DER
+ * @param records the usable records
+ * @param chain the presented certificates, leaf first, base64 DER
  * @param names reference identifiers, which only usage 2 checks (RFC 7672 §3.2)
  * @param at the time at which certificates must be valid; usage 3 ignores dates (RFC 7672 §3.1.1)
  */
@@ -56,8 +56,8 @@ export function matchesTlsa(
 }
 
 /**
- * RFC 7671 §9: if the stronger digest is published, the weaker one must not suffice, since an attacker might find a
- * collision for it. Full data are no digest.
+ * RFC 7671 §9: if the stronger digest is published, the weaker one must not suffice, because an attacker might find a
+ * collision for it. Full data are not a digest.
  */
 function withoutWeakerDigests(records: readonly TlsaRecord[]): readonly TlsaRecord[] {
   const strongest = new Map<string, number>()
@@ -69,7 +69,7 @@ function withoutWeakerDigests(records: readonly TlsaRecord[]): readonly TlsaReco
   )
 }
 
-/** Each as `selector matchingType data`. */
+/** The associations as texts `selector matchingType data`. */
 function associations(records: readonly TlsaRecord[], usageOrSelector: number): ReadonlySet<string> {
   return new Set(
     records
@@ -78,8 +78,8 @@ function associations(records: readonly TlsaRecord[], usageOrSelector: number): 
   )
 }
 
-function matchesAssociation(certificate: X509Certificate, named: ReadonlySet<string>): boolean {
-  return named.size > 0 && associationsOf(certificate).some((association) => named.has(association))
+function matchesAssociation(certificate: X509Certificate, published: ReadonlySet<string>): boolean {
+  return published.size > 0 && associationsOf(certificate).some((association) => published.has(association))
 }
 
 /** Every association by which a record could name the certificate. */
@@ -104,24 +104,25 @@ function associationsOf(certificate: X509Certificate): string[] {
 /**
  * The trust anchors that usage 2 allows. First, presented certificates that a record names. Second, certificates that a
  * record holds in full (RFC 7671 §5.2.2). Third, presented certificates signed by a key in a record, whose own
- * certificate is missing (§5.2.3). The leaf is an anchor only if it is self-signed, since an anchor is an issuer.
+ * certificate is missing (§5.2.3). The leaf is an anchor only if it is self-signed, because an anchor is an issuer.
  */
 function anchorsFor(
   presented: readonly [X509Certificate, ...X509Certificate[]],
   records: readonly TlsaRecord[],
 ): X509Certificate[] {
   const [leaf] = presented
-  const named = associations(records, taUsage)
-  const published = fullDataOf(records, wholeCertificate).map(readCertificate)
-  const anchors = [...presented.filter((each) => matchesAssociation(each, named)), ...published].filter(
+  const anchorAssociations = associations(records, taUsage)
+  const fullCertificates = fullDataOf(records, wholeCertificate).map(readCertificate)
+  const namedCertificates = presented.filter((each) => matchesAssociation(each, anchorAssociations))
+  const anchors = [...namedCertificates, ...fullCertificates].filter(
     (each) => each !== null && (!each.raw.equals(leaf.raw) || isSelfSigned(leaf)),
   )
   return [...anchors, ...signedByKeys(presented, records)].filter((each) => each !== null)
 }
 
 /**
- * A certificate replaces its issuer only if it may be on a path, and the issuer's certificate is absent. If present,
- * that certificate may be expired or not be an authority's.
+ * A certificate replaces its issuer only if it may be on a path and the issuer's certificate is absent. An issuer's
+ * certificate that is present must be checked, because it may be expired or not be an authority's.
  */
 function signedByKeys(
   presented: readonly X509Certificate[],
@@ -148,7 +149,7 @@ const fullDataOf = (records: readonly TlsaRecord[], usageOrSelector: number): st
   ),
 ]
 
-/** DER; null for an unknown key type. */
+/** The key in DER; null for an unknown key type. */
 const keyOf = (certificate: X509Certificate): Buffer | null =>
   orNull(() => certificate.publicKey.export({ type: 'spki', format: 'der' }))
 
@@ -158,7 +159,7 @@ const isSelfSigned = (certificate: X509Certificate): boolean =>
 const isSignedBy = (certificate: X509Certificate, key: KeyObject): boolean =>
   orNull(() => certificate.verify(key)) ?? false
 
-/** Null unless the data are exactly one certificate in DER. */
+/** @returns null unless the data are exactly one certificate in DER */
 function readCertificate(data: string): X509Certificate | null {
   const der = Buffer.from(data, 'hex')
   const certificate = orNull(() => new X509Certificate(der))
@@ -168,7 +169,7 @@ function readCertificate(data: string): X509Certificate | null {
 const readKey = (data: string): KeyObject | null =>
   orNull(() => createPublicKey({ key: Buffer.from(data, 'hex'), format: 'der', type: 'spki' }))
 
-/** Null if OpenSSL cannot parse untrusted input. */
+/** @returns null if OpenSSL cannot parse the untrusted input */
 function orNull<T>(read: () => T): T | null {
   try {
     return read()

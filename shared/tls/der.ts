@@ -6,7 +6,7 @@
 export interface Element {
   tag: number
   content: Buffer
-  /** Includes tag and length. */
+  /** The element with its tag and length. */
   whole: Buffer
 }
 
@@ -25,9 +25,9 @@ export const tags = {
  * @throws RangeError for invalid or truncated DER
  */
 export function contentOffset(der: Buffer, at: number): number {
-  const short = der.readUInt8(at + 1)
-  const octets = short < 0x80 ? 0 : short - 0x80
-  if (short === 0x80 || octets > 4) throw new RangeError('not DER')
+  const lengthOctet = der.readUInt8(at + 1)
+  const octets = lengthOctet < 0x80 ? 0 : lengthOctet - 0x80
+  if (lengthOctet === 0x80 || octets > 4) throw new RangeError('not DER')
   return at + 2 + octets
 }
 
@@ -43,23 +43,23 @@ export function endOffset(der: Buffer, at: number): number {
   return end
 }
 
-/** In one sequence; far more than a certificate has extensions. */
+/** Limit for the elements of one sequence, far above the number of extensions in a certificate. */
 const maxElements = 500
 
 /**
- * Consecutive elements.
+ * Reads consecutive elements.
  * @throws RangeError for invalid or truncated DER, or too many elements
  */
 export function readElements(der: Buffer): Element[] {
-  const found: Element[] = []
+  const elements: Element[] = []
   for (let at = 0; at < der.length; ) {
-    if (found.length === maxElements) throw new RangeError('too many elements')
+    if (elements.length === maxElements) throw new RangeError('too many elements')
     const end = endOffset(der, at)
     const content = der.subarray(contentOffset(der, at), end)
-    found.push({ tag: der.readUInt8(at), content, whole: der.subarray(at, end) })
+    elements.push({ tag: der.readUInt8(at), content, whole: der.subarray(at, end) })
     at = end
   }
-  return found
+  return elements
 }
 
 /** @throws RangeError for invalid or truncated DER, or unless there is exactly one element */

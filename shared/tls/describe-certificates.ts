@@ -1,8 +1,8 @@
 /**
- * Builds the description of our certificates that partners read to prepare. The attacks: a private key leaks with the
- * description; a certificate's text misleads its reader. The defence: only certificates are parsed, never a key in the
- * same text; invisible characters in names are made visible. The limit: the description shows the secret; whether the
- * ingress serves it is not known here.
+ * Builds the description of the ingress's certificates that partners read to prepare. The attacks: a private key leaks
+ * with the description; a certificate's text misleads its reader. The defence: only certificates are parsed, never a
+ * key in the same text; invisible characters in names are made visible. Not covered: the description states what the
+ * secret contains, not what the ingress serves.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
@@ -21,7 +21,7 @@ import { validFrom, validTo } from './validity.ts'
 
 /** The secret, with or without its keys. */
 export interface CertificateSet {
-  /** PEM, like the others. */
+  /** In PEM, like the other certificates. */
   certificate: string
   servedFrom?: string | undefined
   next?: { certificate: string; servedFrom: string } | null | undefined
@@ -32,20 +32,19 @@ export interface DescribeOptions {
   hostname: string
   now: Date
   /**
-   * The previous description. Without other changes, its `changedAt` stays. It says since when each certificate is
-   * served.
+   * The previous description, from which `changedAt` is copied if nothing else changed, and the date from which each
+   * certificate is served.
    */
   previous?: PublishedCertificates | null
 }
 
-/** Previous certificates in the description; partners compare with the last one. */
+/** Limit for deprecated certificates in the description; partners compare with the last one. */
 const maxDeprecated = 4
 const maxNames = 100
-/** Characters. */
 const maxTextLength = 300
 
 /**
- * @returns the previous description itself, if nothing changed
+ * @returns the previous description, the same object, if nothing changed
  * @throws Error in one line that names the unreadable certificate
  */
 export function describeCertificates(
@@ -69,49 +68,52 @@ export function describeCertificates(
   const described = buildDescription(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
   const asOfNow = publishedAt(described, now)
   if (previous === null) return { ...asOfNow, changedAt: now.toISOString() }
-  const known = publishedAt(previous, now)
-  const certificates = asOfNow.certificates.map((each) => withEarlierDate(each, known.certificates))
-  const description = { ...asOfNow, certificates, changedAt: known.changedAt }
-  if (isSame(description, known)) return known
+  const previousAsOfNow = publishedAt(previous, now)
+  const certificates = asOfNow.certificates.map((each) => withEarlierDate(each, previousAsOfNow.certificates))
+  const description = { ...asOfNow, certificates, changedAt: previousAsOfNow.changedAt }
+  if (isSame(description, previousAsOfNow)) return previousAsOfNow
   return { ...description, changedAt: now.toISOString() }
 }
 
 /** Keeps the certificate's earlier `servedFrom`: the secret has only one date for the whole set. */
 function withEarlierDate(
   certificate: PublishedCertificate,
-  known: readonly PublishedCertificate[],
+  previousCertificates: readonly PublishedCertificate[],
 ): PublishedCertificate {
   const { state, fingerprint256, servedFrom } = certificate
-  const before = known.find((each) => each.state === state && each.fingerprint256 === fingerprint256)
+  const before = previousCertificates.find(
+    (each) => each.state === state && each.fingerprint256 === fingerprint256,
+  )
   if (state === 'Next' || !before) return certificate
   return { ...certificate, servedFrom: earlier(before.servedFrom, servedFrom) }
 }
 
-/** ISO 8601 of one time zone compares as text. */
-const earlier = (one: string | null, other: string | null): string | null =>
-  one !== null && other !== null && one > other ? other : (one ?? other)
+/** Compares as text, which is correct for ISO 8601 times of one time zone. */
+const earlier = (first: string | null, second: string | null): string | null =>
+  first !== null && second !== null && first > second ? second : (first ?? second)
 
 /**
  * The published description as it applies at `now`. The ingress switches to the next certificate by its own clock, so
  * the description must switch at the same time.
  */
 export function publishedAt(published: PublishedCertificates, now: Date): PublishedCertificates {
-  const due = published.certificates.filter(
+  const dueCertificates = published.certificates.filter(
     ({ state, servedFrom }) => state === 'Next' && servedFrom !== null && new Date(servedFrom) <= now,
   )
-  const [first] = due
+  const [first] = dueCertificates
   const switchedAt = first?.servedFrom ?? null
   if (switchedAt === null) return published
   const certificates = published.certificates.map((each): PublishedCertificate => {
-    if (due.includes(each)) return { ...each, state: 'Current', servedFrom: servedSince(each, published) }
+    if (dueCertificates.includes(each))
+      return { ...each, state: 'Current', servedFrom: firstServedFrom(each, published) }
     if (each.state === 'Current') return { ...each, state: 'Deprecated', servedUntil: switchedAt }
     return each
   })
   return buildDescription(published.hostname, switchedAt, certificates)
 }
 
-/** A certificate that stays is served for longer than the others of its set. */
-function servedSince(
+/** A certificate that is both current and next keeps the date from which it was first served. */
+function firstServedFrom(
   { fingerprint256, servedFrom }: PublishedCertificate,
   { certificates }: PublishedCertificates,
 ): string | null {
@@ -126,13 +128,13 @@ const order = ['Current', 'Next', 'Deprecated']
 function buildDescription(
   hostname: string,
   changedAt: string,
-  given: readonly PublishedCertificate[],
+  unordered: readonly PublishedCertificate[],
 ): PublishedCertificates {
-  const served = given.filter(({ state }) => state === 'Current')
-  const isServed = ({ fingerprint256 }: PublishedCertificate) =>
-    served.some((each) => each.fingerprint256 === fingerprint256)
-  const certificates = given
-    .filter((each) => each.state !== 'Deprecated' || !isServed(each))
+  const currentCertificates = unordered.filter(({ state }) => state === 'Current')
+  const isCurrent = ({ fingerprint256 }: PublishedCertificate) =>
+    currentCertificates.some((each) => each.fingerprint256 === fingerprint256)
+  const certificates = unordered
+    .filter((each) => each.state !== 'Deprecated' || !isCurrent(each))
     .toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
   const inUse = certificates.filter(({ state }) => state !== 'Deprecated')
   const records = inUse.map((each) => `_25._tcp.${hostname}. IN TLSA 3 1 1 ${each.publicKeyFingerprint256}`)
@@ -141,33 +143,31 @@ function buildDescription(
     changedAt,
     certificates,
     tlsaRecords: [...new Set(records)],
-    protocol: servedProtocol(served.map(({ keyType }) => keyType)),
+    protocol: servedProtocol(currentCertificates.map(({ keyType }) => keyType)),
   }
 }
 
-/** Fields from the store may be in another order than the schema's. */
-const isSame = (...both: readonly [PublishedCertificates, PublishedCertificates]): boolean => {
-  const [one, other] = both.map((each) => JSON.stringify(PublishedCertificates.parse(each)))
-  return one === other
-}
+/** Parses both, because stored fields may be in another order than in the schema. */
+const isSame = (first: PublishedCertificates, second: PublishedCertificates): boolean =>
+  JSON.stringify(PublishedCertificates.parse(first)) === JSON.stringify(PublishedCertificates.parse(second))
 
 type ServedDates = Pick<PublishedCertificate, 'state' | 'servedFrom' | 'servedUntil'>
 
-/** @param field the field of the secret */
-function describe(field: string, pem: string, served: ServedDates): PublishedCertificate[] {
-  const given = certificatesIn(pem).map((block, index) => {
+/** @param field the name of the secret's field, for errors */
+function describe(field: string, pem: string, dates: ServedDates): PublishedCertificate[] {
+  const certificates = certificatesIn(pem).map((block, index) => {
     try {
       return new X509Certificate(block)
     } catch {
       throw new Error(`${field}: certificate ${index + 1} in PEM cannot be read`)
     }
   })
-  const leaves = leavesOf(given)
+  const leaves = leavesOf(certificates)
   if (leaves.length === 0) throw new Error(`${field}: holds no certificate in PEM`)
   return leaves.map((leaf) => {
-    const issuers = given.filter((other) => other !== leaf)
+    const issuers = certificates.filter((other) => other !== leaf)
     try {
-      return describeOne([leaf, ...issuersOf(leaf, issuers)], served)
+      return describeChain([leaf, ...issuersOf(leaf, issuers)], dates)
     } catch (error) {
       const name = distinguishedNameText(leaf.subject)
       throw new Error(`${field}: the certificate ${name} cannot be described: ${(error as Error).message}`)
@@ -176,20 +176,20 @@ function describe(field: string, pem: string, served: ServedDates): PublishedCer
 }
 
 /**
- * The leaves, in order: certificates that are no authority. A self-signed certificate may be marked as an authority,
- * too.
+ * The leaves, in order: certificates that are not marked as an authority. If all are marked, as a self-signed
+ * certificate may be, the leaves are those that issued no other.
  */
-function leavesOf(given: readonly X509Certificate[]): X509Certificate[] {
-  const leaves = given.filter(({ ca }) => !ca)
+function leavesOf(certificates: readonly X509Certificate[]): X509Certificate[] {
+  const leaves = certificates.filter(({ ca }) => !ca)
   if (leaves.length > 0) return leaves
-  return given.filter(
-    (certificate) => !given.some((other) => other !== certificate && other.checkIssued(certificate)),
+  return certificates.filter(
+    (certificate) => !certificates.some((other) => other !== certificate && other.checkIssued(certificate)),
   )
 }
 
-function describeOne(
+function describeChain(
   chain: readonly [X509Certificate, ...X509Certificate[]],
-  served: ServedDates,
+  dates: ServedDates,
 ): PublishedCertificate {
   const [leaf] = chain
   const top = chain.at(-1) ?? leaf
@@ -197,7 +197,7 @@ function describeOne(
   const subject = distinguishedNameText(leaf.subject)
   const endpoints = chain.map(revocationEndpoints)
   return {
-    state: served.state,
+    state: dates.state,
     certificateName: bounded(names[0] ?? commonNameOf(leaf) ?? subject),
     subjectAltNames: names.slice(0, maxNames).map(bounded),
     subject,
@@ -213,8 +213,8 @@ function describeOne(
       .digest('hex'),
     validFrom: validFrom(leaf).toISOString(),
     validUntil: validTo(leaf).toISOString(),
-    servedFrom: served.servedFrom,
-    servedUntil: served.servedUntil,
+    servedFrom: dates.servedFrom,
+    servedUntil: dates.servedUntil,
     crlAddresses: distinct(endpoints.flatMap(({ crl }) => crl)),
     ocspAddresses: distinct(endpoints.flatMap(({ ocsp }) => ocsp)),
     chain: chain.map(String).join(''),
@@ -235,16 +235,18 @@ function keyOf({ publicKey }: X509Certificate): Pick<PublishedCertificate, 'keyT
   return { keyType: type.toUpperCase(), keyStrength: curveBits.get(details?.namedCurve ?? '') ?? 256 }
 }
 
-/** The name under which root stores list it: the common name, if any. */
+/** The name under which root stores list the issuer: the common name if there is one. */
 const nameOfIssuer = (top: X509Certificate): string =>
   attribute(top, 'issuer', 'CN') ??
   attribute(top, 'issuer', 'OU') ??
   attribute(top, 'issuer', 'O') ??
   distinguishedNameText(top.issuer)
 
-/** The last value is the most specific. Node's text form escapes with backslashes. */
-function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name: string): string | null {
-  const values: unknown = (certificate.toLegacyObject()[of] as Record<string, unknown> | undefined)?.[name]
+/**
+ * Returns the last value, which is the most specific. Reads the object, because Node's text form escapes characters.
+ */
+function attribute(certificate: X509Certificate, field: 'subject' | 'issuer', name: string): string | null {
+  const values: unknown = (certificate.toLegacyObject()[field] as Record<string, unknown> | undefined)?.[name]
   const value = Array.isArray(values) ? values.at(-1) : values
   return typeof value === 'string' && value !== '' ? bounded(value) : null
 }

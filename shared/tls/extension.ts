@@ -6,7 +6,7 @@ const extensions = 0xa3
 /**
  * @param certificate DER
  * @param id hexadecimal DER of its object identifier
- * @returns the extension's content, or null without the extension
+ * @returns the extension's content; null if the certificate does not have the extension
  * @throws RangeError for an invalid certificate
  */
 export function extensionOf(certificate: Buffer, id: string): Buffer | null {

@@ -1,6 +1,6 @@
 /**
- * Reads the result of a handshake once from the server's socket. The client controls all content of its certificate, so
- * it is bounded here, before every job of the session carries it.
+ * Reads the result of a handshake from the server's socket. The client controls all content of its certificate, so the
+ * facts are cut to limits before the jobs of the session carry them.
  */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
@@ -10,13 +10,13 @@ import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
 export const maxCertificates = 6
-/** Octets of DER in all. A larger chain is left out, and then no connector's own CA can verify it. */
+/** Limit for the DER of a chain. A larger chain is left out, and then no connector's own authority can verify it. */
 const maxChainOctets = 24 * 1024
 const maxNames = 100
-/** Longer than any host name with a wildcard, so a name that was cut never matches one. */
+/** More characters than any host name with a wildcard, so that a cut name never matches one. */
 const maxNameLength = 300
 
-/** The properties read from a TLSSocket, or from a test's stand-in. */
+/** The properties read from a TLSSocket, or from the substitute in a test. */
 export type HandshakeView = Pick<
   TLSSocket,
   'getProtocol' | 'getCipher' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
@@ -24,12 +24,12 @@ export type HandshakeView = Pick<
 
 /** Trust anchors for certificates that OpenSSL's check does not decide. */
 export interface TrustContext {
-  /** PEM; the same array each time, since parsed certificates are cached by it. */
+  /** In PEM. Pass the same array each time, because parsed certificates are cached by array identity. */
   publicRoots: readonly string[]
   at: Date
 }
 
-/** Call once for each handshake: Node gives the presented chain only with the first certificate. */
+/** Call only once per handshake: Node returns the presented chain only with the first certificate. */
 export function tlsFacts(socket: HandshakeView, trust: TrustContext): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()
@@ -44,7 +44,7 @@ export function tlsFacts(socket: HandshakeView, trust: TrustContext): TlsFacts {
   }
 }
 
-/** An unreadable certificate counts as none: it grants nothing, and the mail is handled without it. */
+/** Treats an unreadable certificate as none: it grants nothing, and mail is handled as if none was presented. */
 function readCertificate(
   certificate: X509Certificate,
   socket: HandshakeView,
@@ -63,10 +63,10 @@ type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth
 /**
  * OpenSSL requires the client purpose, for which public authorities stop issuing certificates (2025–2027). OpenSSL
  * checks the purpose last, so after this error the signatures, dates and name constraints are good. But the error may
- * hide an issuer that is unknown, no authority or too far up. So the chain is verified again, to a public root, for
- * server use.
- * That is safe only with a single path, since OpenSSL may have checked another. A name-constrained authority can issue
- * itself a certificate with its own name and key and without the constraint.
+ * hide an issuer that is unknown, is no authority, or exceeds a path length. So the chain is verified again, to a
+ * public root, for server use. This is safe only if there is a single path, because OpenSSL may have checked another
+ * one. A name-constrained authority can issue itself a certificate with its own name and key and without the
+ * constraint.
  */
 function assessTrust(
   certificate: X509Certificate,
@@ -83,8 +83,8 @@ function assessTrust(
 }
 
 /**
- * Facts of a certificate not presented yet, as a handshake would find them. The chain is followed as given; name
- * constraints are not checked.
+ * The facts that a handshake would find about a certificate that is not presented yet. The chain is followed in its
+ * order; name constraints are not checked.
  * @param chain leaf first
  */
 export function certificateFacts(
@@ -104,11 +104,15 @@ function predictAssessment(
     return { trusted: true, trustError: null, clientAuth: true }
   if (!isAmbiguous(encoded) && chainsTo(encoded, publicRoots, at))
     return { trusted: true, trustError: null, clientAuth: false }
-  return { trusted: false, trustError: whyUntrusted(chain, at), clientAuth: chain.every(allowsClientAuth) }
+  return {
+    trusted: false,
+    trustError: predictTrustError(chain, at),
+    clientAuth: chain.every(allowsClientAuth),
+  }
 }
 
-/** Uses OpenSSL's codes, like the trace of a real message. */
-function whyUntrusted(chain: readonly [X509Certificate, ...X509Certificate[]], at: Date): string {
+/** Returns OpenSSL's codes, like the trace of a real message. */
+function predictTrustError(chain: readonly [X509Certificate, ...X509Certificate[]], at: Date): string {
   const [leaf] = chain
   if (at > validTo(leaf)) return 'CERT_HAS_EXPIRED'
   if (at < validFrom(leaf)) return 'CERT_NOT_YET_VALID'
@@ -119,7 +123,7 @@ function whyUntrusted(chain: readonly [X509Certificate, ...X509Certificate[]], a
   return selfSigned ? 'SELF_SIGNED_CERT_IN_CHAIN' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 }
 
-/** TLS 1.3 suites name no key exchange, because all have forward secrecy (RFC 8446 §1.2). */
+/** The names of TLS 1.3 suites contain no key exchange, because all have forward secrecy (RFC 8446 §1.2). */
 export function hasForwardSecrecy(cipher: string): boolean {
   return /^TLS_(?!.*_WITH_)/.test(cipher) || /^TLS_(EC)?DHE_/.test(cipher)
 }
@@ -146,14 +150,14 @@ function describeCertificate(
 
 /**
  * The dNSName entries of Node's text, `DNS:a.example, IP Address:192.0.2.1, DNS:"odd, value"`. Node quotes entries with
- * separators in them, so a quoted entry is one entry; it is never a host name.
+ * separators in them, so a quoted text is one entry, and never a host name.
  */
 export function dnsNames(subjectAltName: string): string[] {
   const entries = subjectAltName.matchAll(/(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/g)
   return [...entries].flatMap(([, kind, value]) => (kind === 'DNS' && value ? [value] : []))
 }
 
-/** The cut may split a surrogate pair, which no store accepts. */
+/** Repairs the end, because the cut may split a surrogate pair, which no store accepts. */
 function distinguishedName(multiline: string): string {
   return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024).toWellFormed()
 }

@@ -1,7 +1,7 @@
 /**
  * Matches names in certificates. The attack: a valid certificate for a name that only resembles the partner's. The
- * defence: RFC 9525: whole labels, `*` only as the complete leftmost label and for one label, dNSName entries only. The
- * subject's CN counts if there is no alternative name, as Exchange still allows.
+ * defence: the rules of RFC 9525: whole labels, `*` only as the complete leftmost label and for one label, dNSName
+ * entries only. The subject's CN is used if there is no alternative name, as Exchange still allows.
  */
 import { normaliseDomainPattern } from '../mail/domain.ts'
 
@@ -23,7 +23,7 @@ export function presentedNames({ subjectAltNames, commonName }: CertificateNames
 }
 
 /**
- * Whether a certificate's name matches an expected one. Either may begin with `*.`: `mail.example.com` and
+ * Whether a certificate's name matches an expected name. Both may begin with `*.`: `mail.example.com` and
  * `*.example.com` match an expected `*.example.com`; `a.b.example.com` does not.
  */
 export function certificateNameMatches(presented: string, expected: string): boolean {
@@ -39,5 +39,5 @@ export function certificateHasName(certificate: CertificateNames, expected: read
 
 /** @param presented in comparable form, from presentedNames */
 export function anyNameMatches(presented: readonly string[], expected: readonly string[]): boolean {
-  return presented.some((name) => expected.some((wanted) => certificateNameMatches(name, wanted)))
+  return presented.some((name) => expected.some((expectedName) => certificateNameMatches(name, expectedName)))
 }

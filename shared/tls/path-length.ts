@@ -9,7 +9,7 @@ const basicConstraints = '551d13'
 
 /**
  * @param certificate DER
- * @returns infinite without a constraint; 0, the strictest, for an unreadable one
+ * @returns infinity when there is no constraint; 0, the strictest length, when the constraint cannot be read
  */
 export function pathLength(certificate: Buffer): number {
   try {

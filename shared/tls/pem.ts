@@ -1,3 +1,3 @@
-/** Returns the PEM certificates of a text, and leaves out all else, such as a private key. */
+/** Returns the PEM certificates in a text, and leaves out all other content, such as a private key. */
 export const certificatesIn = (text: string): string[] =>
   text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []

@@ -1,8 +1,8 @@
-/** Lists what a partner must do so that its mail to us keeps flowing, now and after the next certificate change. */
+/** Lists the steps for a partner whose mail must arrive both now and after the next certificate change. */
 import type { PublishedCertificate, PublishedCertificates } from '../contract/certificates.ts'
 
 export interface Preparation {
-  /** When the next certificate is served; null if none is announced. */
+  /** The time from which the next certificate is served; null if none is announced. */
   changesAt: string | null
   /** Steps before the change. */
   beforeChange: readonly Step[]
@@ -26,12 +26,12 @@ export function preparationFor({ certificates }: PublishedCertificates): Prepara
     beforeChange: announced ? changesOf(current, next) : [],
     always: [
       step(
-        'Have your mail server trust the root of our certificates. Most systems trust it already; on Windows, ' +
+        'Have your mail server trust the root of the certificates on this page. Most systems already trust it; on Windows, ' +
           'certlm.msc shows it under “Trusted Root Certification Authorities”, “Certificates”.',
         rootsOf(current),
       ),
       step(
-        'If your connector names our certificate (in Exchange: TlsSettings DomainValidation, TlsDomain), use one of these names.',
+        'If your connector names the certificate (in Exchange: TlsSettings DomainValidation, TlsDomain), use one of these names.',
         namesOf(current),
       ),
       ...addressSteps(current),
@@ -40,15 +40,15 @@ export function preparationFor({ certificates }: PublishedCertificates): Prepara
 }
 
 function changesOf(current: readonly PublishedCertificate[], next: readonly PublishedCertificate[]): Step[] {
-  const added = (values: (of: readonly PublishedCertificate[]) => string[]) =>
+  const added = (values: (certificates: readonly PublishedCertificate[]) => string[]) =>
     without(values(next), values(current))
   const removedNames = without(namesOf(current), namesOf(next))
   const steps = [
     step(
-      'Have your mail server trust this root, too: the next certificate has a different root.',
+      'Have your mail server also trust this root: the next certificate has a different root.',
       added(rootsOf),
     ),
-    step('Let your mail server reach these addresses by HTTP, too.', added(addressesOf)),
+    step('Let your mail server also reach these addresses over HTTP.', added(addressesOf)),
     ...(removedNames.length > 0
       ? [
           step(
@@ -58,12 +58,12 @@ function changesOf(current: readonly PublishedCertificate[], next: readonly Publ
         ]
       : []),
     step(
-      'If you compare the SHA-256 of certificates (pinning), accept these, too. Remove the previous ones after the change.',
-      added((of) => of.map(({ fingerprint256 }) => fingerprint256)),
+      'If you compare the SHA-256 of certificates (pinning), also accept these. Remove the previous ones after the change.',
+      added((certificates) => certificates.map(({ fingerprint256 }) => fingerprint256)),
     ),
     step(
-      'If you compare the SHA-256 of public keys, accept these, too.',
-      added((of) => of.map(({ publicKeyFingerprint256 }) => publicKeyFingerprint256)),
+      'If you compare the SHA-256 of public keys, also accept these.',
+      added((certificates) => certificates.map(({ publicKeyFingerprint256 }) => publicKeyFingerprint256)),
     ),
   ]
   return steps.filter(({ items }) => items.length > 0)
@@ -74,7 +74,7 @@ function addressSteps(current: readonly PublishedCertificate[]): Step[] {
   if (addresses.length === 0) return []
   return [
     step(
-      'Let your mail server reach these addresses by HTTP, to check whether a certificate is revoked. On ' +
+      'Let your mail server reach these addresses over HTTP, to check whether a certificate is revoked. On ' +
         'Windows, test an address with certutil -URL.',
       addresses,
     ),

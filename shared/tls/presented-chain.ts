@@ -7,15 +7,15 @@ import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
 const maxCertificates = 6
-/** Certificates to verify: more than any path needs, few enough for a hostile chain. */
+/** Limit for the certificates to verify: more than any path needs, and few enough to bound a hostile chain's cost. */
 const maxVerified = 10
 
-/** Leaf first. An unreadable certificate ends the list. */
+/** The certificates, leaf first. An unreadable certificate ends the list. */
 export function presentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
   return walkChain(leaf, maxCertificates, describeCertificate)
 }
 
-/** Leaf first, base64 DER. */
+/** The certificates in base64 DER, leaf first. */
 export function encodedChain(leaf: X509Certificate | undefined): string[] {
   return walkChain(leaf, maxVerified, ({ raw }) => raw.toString('base64'))
 }
@@ -48,5 +48,5 @@ export function describeCertificate(certificate: X509Certificate): CertificateSu
   })
 }
 
-/** Node writes one attribute on each line. */
+/** Replaces the line breaks that Node writes between attributes. */
 const withCommas = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ')

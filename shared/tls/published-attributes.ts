@@ -3,9 +3,9 @@ import type { PublishedCertificate } from '../contract/certificates.ts'
 
 export interface Attribute {
   name: string
-  /** One on each line; empty if there is none. */
+  /** Displayed on a line each; empty if there are none. */
   values: readonly string[]
-  /** A value to compare digit by digit, or to copy. */
+  /** Set for values that readers compare digit by digit, or copy. */
   isCode?: true
 }
 
@@ -42,5 +42,5 @@ function servedText({ state, servedFrom, servedUntil }: PublishedCertificate): s
   return state === 'Current' ? 'now' : 'unknown'
 }
 
-/** @param iso an instant */
+/** @param iso a time in ISO 8601 */
 export const utcText = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`

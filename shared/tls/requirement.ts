@@ -1,14 +1,14 @@
-/** The TLS requirement for a session with one next hop, from any source. */
+/** The TLS requirement for a session with one next hop, of any source. */
 import type { PolicySource, Reply, TlsLevel } from '../contract/message.ts'
 import type { RevocationCheck } from '../contract/revocation.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 
-/** RFC 6698 §2.1. */
+/** A TLSA record (RFC 6698 §2.1). */
 export interface TlsaRecord {
   usage: number
   selector: number
   matchingType: number
-  /** Lower-case hexadecimal. */
+  /** In lower-case hexadecimal. */
   data: string
 }
 
@@ -20,9 +20,9 @@ export interface HopRequirement {
    * records that check names.
    */
   names: readonly string[]
-  /** At Dane: the usable records. */
+  /** The usable records at level Dane; empty at the other levels. */
   tlsa: readonly TlsaRecord[]
-  /** PEM; empty means the public roots. */
+  /** In PEM; empty means the public roots. */
   certificateAuthorities: readonly string[]
   minimumTlsVersion: 'TLSv1.2' | 'TLSv1.3'
   /** The revocation check of a chain that must be trusted; `None` at the other levels. */
@@ -41,7 +41,7 @@ export interface TlsFault {
   result: TlsResult
 }
 
-/** TLS if offered, with any certificate; otherwise in the clear. */
+/** Uses TLS with any certificate if the next hop offers it; otherwise sends in the clear. */
 export const opportunistic: HopRequirement = {
   level: 'Opportunistic',
   source: 'Opportunistic',

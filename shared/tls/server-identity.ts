@@ -7,29 +7,29 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './issued-by.ts'
 import { certificatesIn } from './pem.ts'
 
-/** PEM. */
+/** A key and its certificates, in PEM. */
 export interface ServerIdentity {
   key: string
-  /** The certificate, then its issuers as far as given. */
+  /** The certificate, followed by its available issuers. */
   cert: string
 }
 
 const privateKey = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[^-]*-----END \1?PRIVATE KEY-----/g
 
-/** More than any path needs. */
+/** Limit for the issuers of a certificate, more than any path needs. */
 const maxIssuers = 8
 
 /**
  * @param keys PEM blocks
  * @param certificates PEM blocks
- * @throws Error in one line that says which of them does not match, and why
+ * @throws Error in one line that names the key or certificate that does not match, and the reason
  */
 export function serverIdentities(keys: string, certificates: string): ServerIdentity[] {
-  const given = distinct(readCertificates(certificates))
-  const pairs = readKeys(keys).map((key, index) => pairOf(key, index, given))
+  const available = distinct(readCertificates(certificates))
+  const pairs = readKeys(keys).map((key, index) => pairOf(key, index, available))
   refuseDuplicateKeyType(pairs)
   const leaves = new Set(pairs.map(({ leaf }) => leaf))
-  const others = given.filter((certificate) => !leaves.has(certificate))
+  const others = available.filter((certificate) => !leaves.has(certificate))
   const unusedCertificate = others.find(({ ca }) => !ca)
   if (unusedCertificate)
     throw new Error(`TLS_PRIVATE_KEY: no key matches the certificate ${nameOf(unusedCertificate)}`)
@@ -44,18 +44,18 @@ interface Pair {
   leaf: X509Certificate
 }
 
-function pairOf(key: KeyObject, index: number, given: readonly X509Certificate[]): Pair {
-  const [leaf, second] = given.filter((certificate) => certificate.checkPrivateKey(key))
-  const which = `key ${index + 1} (${keyTypeOf(key)})`
-  if (!leaf) throw new Error(`TLS_CERTIFICATE: no certificate matches ${which} in TLS_PRIVATE_KEY`)
+function pairOf(key: KeyObject, index: number, available: readonly X509Certificate[]): Pair {
+  const [leaf, second] = available.filter((certificate) => certificate.checkPrivateKey(key))
+  const keyName = `key ${index + 1} (${keyTypeOf(key)})`
+  if (!leaf) throw new Error(`TLS_CERTIFICATE: no certificate matches ${keyName} in TLS_PRIVATE_KEY`)
   if (second)
     throw new Error(
-      `TLS_CERTIFICATE: ${nameOf(leaf)} and ${nameOf(second)} both match ${which} in TLS_PRIVATE_KEY`,
+      `TLS_CERTIFICATE: ${nameOf(leaf)} and ${nameOf(second)} both match ${keyName} in TLS_PRIVATE_KEY`,
     )
   return { key, leaf }
 }
 
-/** OpenSSL holds one certificate of each key type and would replace the first. */
+/** OpenSSL holds one certificate per key type, so a second one would replace the first. */
 function refuseDuplicateKeyType(pairs: readonly Pair[]): void {
   for (const [index, { key, leaf }] of pairs.entries()) {
     const first = pairs.slice(0, index).find((other) => keyTypeOf(other.key) === keyTypeOf(key))
@@ -66,7 +66,7 @@ function refuseDuplicateKeyType(pairs: readonly Pair[]): void {
   }
 }
 
-/** Towards the root, as far as given. */
+/** The issuers among the other certificates, in order towards the root. */
 export function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = []
   let below = leaf
@@ -95,12 +95,12 @@ function readKeys(pem: string): KeyObject[] {
   const blocks = pem.match(privateKey) ?? []
   if (blocks.length === 0) throw new Error('TLS_PRIVATE_KEY: holds no private key in PEM')
   return blocks.map((block, index) => {
-    const which = `TLS_PRIVATE_KEY: key ${index + 1} in PEM`
-    if (block.includes('ENCRYPTED')) throw new Error(`${which} is encrypted; give it without a passphrase`)
+    const keyName = `TLS_PRIVATE_KEY: key ${index + 1} in PEM`
+    if (block.includes('ENCRYPTED')) throw new Error(`${keyName} is encrypted; give it without a passphrase`)
     try {
       return createPrivateKey(block)
     } catch {
-      throw new Error(`${which} cannot be read`)
+      throw new Error(`${keyName} cannot be read`)
     }
   })
 }

@@ -1,8 +1,8 @@
 /**
  * TLS options of the ingress. The attacks: recorded traffic is decrypted later, with a stolen key or a quantum
  * computer; a client is downgraded to weak TLS. The defence: only key exchange with forward secrecy, hybrid
- * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. The limit: other clients
- * get no TLS, and the connectors decide whether their mail is accepted in the clear.
+ * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. Not covered: other
+ * clients get no TLS, and the connectors decide whether their mail is accepted in the clear.
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
@@ -11,14 +11,14 @@ import { cipherSuites, ianaNameOf } from './suites.ts'
 
 /**
  * In OpenSSL's notation a slash separates preference levels. A client that supports the hybrid group but sent another
- * key share is asked again (RFC 8446 §4.1.4); within a level its choice is accepted.
+ * key share is requested to try again (RFC 8446 §4.1.4); within a level the client's choice is accepted.
  */
 const groups = 'X25519MLKEM768/X25519:P-256:P-384'
 
 const minVersion = 'TLSv1.2'
 const maxVersion = 'TLSv1.3'
 
-/** IANA names by OpenSSL's. */
+/** IANA names by OpenSSL names. */
 const ianaGroups = new Map([
   ['X25519MLKEM768', 'X25519MLKEM768'],
   ['X25519', 'x25519'],
@@ -27,13 +27,13 @@ const ianaGroups = new Map([
 ])
 
 /**
- * The offered protocol, by IANA names, most preferred first.
- * @param keyTypes of the served certificates: `RSA`, or another type, which counts as ECDSA
+ * The offered versions, suites and groups, by IANA names, most preferred first.
+ * @param keyTypes the key types of the served certificates; any type other than `RSA` is treated as ECDSA
  */
 export function servedProtocol(keyTypes: readonly string[]) {
-  const signed = { RSA: keyTypes.includes('RSA'), ECDSA: keyTypes.some((type) => type !== 'RSA') }
+  const hasKey = { RSA: keyTypes.includes('RSA'), ECDSA: keyTypes.some((type) => type !== 'RSA') }
   const isServed = (suite: string) =>
-    suite.startsWith('TLS_') || (suite.startsWith('ECDHE-RSA-') ? signed.RSA : signed.ECDSA)
+    suite.startsWith('TLS_') || (suite.startsWith('ECDHE-RSA-') ? hasKey.RSA : hasKey.ECDSA)
   return {
     versions: [maxVersion, minVersion],
     cipherSuites: cipherSuites.filter(isServed).map(ianaNameOf),
@@ -41,17 +41,17 @@ export function servedProtocol(keyTypes: readonly string[]) {
   }
 }
 
-/** Sessions resume within one context, which all tasks share. */
+/** TLS sessions can be resumed within one context, which all tasks share. */
 const sessionIdContext = 'mailflow'
 
-/** Seconds; ticket keys rotate as often. */
-const sessionTimeout = 3600
+/** Ticket keys rotate at the same interval. */
+const sessionTimeoutSeconds = 3600
 
 /**
  * @param keys PEM blocks
  * @param certificates PEM blocks: the certificate of each key, and issuers
- * @param ticketKeys 48 octets; without them no session is resumed
- * @throws Error in one line that says which key or certificate does not match
+ * @param ticketKeys 48 octets; null disables session resumption
+ * @throws Error in one line that names the key or certificate that does not match
  */
 export function serverTlsOptions(
   keys: string,
@@ -70,10 +70,10 @@ export function serverTlsOptions(
     ecdhCurve: groups,
     honorCipherOrder: true,
     // Requested but not required: large senders present certificates that no connector names, and their mail must be
-    // accepted. A connector decides about its own.
+    // accepted. The connectors check the certificates that they name.
     requestCert: true,
     rejectUnauthorized: false,
-    ...(ticketKeys && { ticketKeys, sessionIdContext, sessionTimeout }),
+    ...(ticketKeys && { ticketKeys, sessionIdContext, sessionTimeout: sessionTimeoutSeconds }),
     secureOptions: SSL_OP_NO_RENEGOTIATION | (ticketKeys === null ? SSL_OP_NO_TICKET : 0),
   }
 }

@@ -1,4 +1,4 @@
-/** OpenSSL's names of the offered suites, most preferred first: forward secrecy and authenticated encryption only. */
+/** The OpenSSL names of the offered suites, most preferred first: forward secrecy and authenticated encryption only. */
 export const cipherSuites = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',

@@ -1,16 +1,16 @@
 /**
  * Reads a certificate's validity. OpenSSL accepts certificates with invalid dates, for which Node's `validFromDate` and
- * `validToDate` hold uninitialised memory. So they count only if the text form holds a date.
+ * `validToDate` hold uninitialised memory. So a date is used only if the text form contains a date.
  */
 import type { X509Certificate } from 'node:crypto'
 
 type Dates = Pick<X509Certificate, 'validFrom' | 'validFromDate' | 'validTo' | 'validToDate'>
 
-/** @returns an invalid Date if there is none: comparisons with it are false, and toISOString throws */
+/** @returns an invalid Date if the certificate has none: comparisons are false, and toISOString throws RangeError */
 export const validFrom = (certificate: Dates): Date =>
   dateOrInvalid(certificate.validFrom, certificate.validFromDate)
 
-/** @returns like validFrom */
+/** @returns an invalid Date if the certificate has none, as validFrom does */
 export const validTo = (certificate: Dates): Date =>
   dateOrInvalid(certificate.validTo, certificate.validToDate)
 

@@ -12,7 +12,7 @@ import { identificationFault } from '../violation.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outrankedFinding } from './precedence.ts'
 
-/** @param maxConnectors length of the list; connectors that take part are listed in any case */
+/** @param maxConnectors length of the list; connectors that take part in the decision are always listed */
 export function consideredInbound(
   snapshot: Snapshot,
   session: Session,
@@ -38,7 +38,7 @@ function* inboundByPrecedence(
 ): Generator<InboundConnector> {
   for (const { connector } of matchesByDomain(partners.Enforce, domain)) yield connector
   for (const { connector } of matchesByDomain(partners.ReportOnly, domain)) yield connector
-  // Iterated once for each mode: there may be thousands, and only the first few are listed.
+  // A generator for each mode, because there may be thousands of connectors, and only the first few are listed.
   const onPremisesMatches = () =>
     mailFrom === '' ? onPremises.rules : matchesByDomain(onPremises.byDomain, domain)
   for (const mode of ['Enforce', 'ReportOnly'] as const)
@@ -70,12 +70,15 @@ function onPremisesFinding(
   { attributedTo }: InboundEvaluation,
   domain: string | null,
 ): Finding {
-  const by = identifiedBy(connector, session)
-  if (by === null) return { outcome: 'NotIdentified', why: notIdentifiedText(connector, session) }
+  const identification = identifiedBy(connector, session)
+  if (identification === null) return { outcome: 'NotIdentified', why: notIdentifiedText(connector, session) }
   if (attributedTo !== null && attributedTo.id !== connector.id) {
     if (attributedTo.mode !== connector.mode)
-      return { outcome: 'Outranked', why: `"${attributedTo.name}" is enforced, and this one only reports.` }
-    if (by === 'Address' && identifiedBy(attributedTo, session) === 'Certificate')
+      return {
+        outcome: 'Outranked',
+        why: `"${attributedTo.name}" is enforced, and this connector only reports.`,
+      }
+    if (identification === 'Address' && identifiedBy(attributedTo, session) === 'Certificate')
       return {
         outcome: 'Outranked',
         why: `"${attributedTo.name}" identifies the certificate, which takes precedence over an address.`,
@@ -85,8 +88,8 @@ function onPremisesFinding(
   const violation = violationOf(connector, session)
   if (violation)
     return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why: violation.explanation }
-  const how = by === 'Certificate' ? 'its certificate' : `its address ${session.ip}`
-  const why = `The client is identified by ${how} as the organisation's own server: relay is granted.${rateLimitText(connector)}`
+  const evidence = identification === 'Certificate' ? 'its certificate' : `its address ${session.ip}`
+  const why = `The client is identified by ${evidence} as the organisation's own server: relay is granted.${rateLimitText(connector)}`
   return { outcome: 'Grants', why }
 }
 
@@ -102,18 +105,18 @@ function notIdentifiedText(connector: InboundConnector, session: Session): strin
 }
 
 function metRequirementsText(connector: InboundConnector, { tls, ip }: Session): string {
-  const met: string[] = []
-  if (connector.requireTls) met.push(`TLS (${tls.protocol ?? 'of unknown version'})`)
+  const requirements: string[] = []
+  if (connector.requireTls) requirements.push(`TLS (${tls.protocol ?? 'of unknown version'})`)
   if (connector.restrictDomainsToCertificate)
-    met.push(`the certificate (${subjectText(tls.clientCertificate?.subject ?? '')})`)
-  if (connector.restrictDomainsToIpAddresses) met.push(`the address (${ip})`)
-  return met.length === 0
-    ? 'It requires nothing of a session.'
-    : `Its requirements are met: ${met.join(', ')}.`
+    requirements.push(`the certificate (${subjectText(tls.clientCertificate?.subject ?? '')})`)
+  if (connector.restrictDomainsToIpAddresses) requirements.push(`the address (${ip})`)
+  return requirements.length === 0
+    ? 'The connector has no requirements for a session.'
+    : `The session meets its requirements: ${requirements.join(', ')}.`
 }
 
-/** Only the ingress counts messages, so later decisions ignore the limit. */
+/** The text names the ingress, because only the ingress applies the limit; later decisions ignore it. */
 function rateLimitText({ mode, messageRateLimit }: InboundConnector): string {
   if (mode !== 'Enforce' || !messageRateLimit) return ''
-  return ` The ingress accepts ${countText(messageRateLimit, 'message')} a minute under this connector.`
+  return ` The ingress accepts ${countText(messageRateLimit, 'message')} per minute under this connector.`
 }

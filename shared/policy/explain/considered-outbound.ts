@@ -1,8 +1,8 @@
 /** Lists the outbound connectors considered for a recipient, from the indexes that the decision uses. */
 import type { OutboundConnector } from '../../connectors/schema.ts'
-import { listText } from '../client-certificate.ts'
 import { outboundByPrecedence, selectOutbound } from '../outbound.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
+import { firstNames } from '../text-lists.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { outboundOrder, outrankedFinding, patternOf } from './precedence.ts'
 
@@ -36,14 +36,14 @@ function outboundFinding(
   if (causesLoop(connector, domain, accepted))
     return {
       outcome: 'NotApplicable',
-      why: `${domain} is an accepted domain, and without smart hosts this connector would bring the mail back to mailflow.`,
+      why: `${domain} is an accepted domain, and without smart hosts this connector would cause a mail loop to mailflow.`,
     }
   if (winner !== null && connector.id !== winner.id) {
     if (connector.mode !== winner.mode)
-      return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this one only reports.` }
+      return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this connector only reports.` }
     return outrankedFinding(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
   }
-  const why = `It sends mail for ${domain} ${routeText(connector)}, ${tlsText(connector)}.`
+  const why = `It applies to mail for ${domain}: ${routeText(connector)}; ${tlsText(connector)}.`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
 
@@ -51,17 +51,18 @@ const causesLoop = (connector: OutboundConnector, domain: string, accepted: bool
   accepted && connector.route !== 'SmartHosts' && patternOf(connector, domain, accepted) === '*'
 
 function routeText({ route, smartHosts }: OutboundConnector): string {
-  if (route === 'Mx') return 'by MX'
-  if (route === 'Ses') return 'by Amazon SES'
-  return `by smart host ${listText(smartHosts.map(({ host, port }) => `${host}:${port}`))}`
+  if (route === 'Mx') return 'by MX lookup'
+  if (route === 'Ses') return 'through Amazon SES'
+  const hosts = smartHosts.map(({ host, port }) => `${host}:${port}`)
+  return `through ${hosts.length === 1 ? 'smart host' : 'smart hosts'} ${firstNames(hosts, 5)}`
 }
 
 function tlsText(connector: OutboundConnector): string {
   const { tlsSettings, tlsDomain, minimumTlsVersion, revocationCheck, mode } = connector
-  if (tlsSettings === null) return 'with opportunistic TLS'
-  const name = tlsDomain === null ? '' : ` as ${tlsDomain}`
-  const reportOnlyText = mode === 'ReportOnly' ? ', recorded and not enforced' : ''
+  if (tlsSettings === null) return 'opportunistic TLS'
+  const name = tlsDomain === null ? '' : `, the certificate must be for ${tlsDomain}`
+  const reportOnlyText = mode === 'ReportOnly' ? '; recorded and not enforced' : ''
   const isDefault = revocationCheck === 'SoftFail' || tlsSettings === 'EncryptionOnly'
-  const revocation = isDefault ? '' : `, with revocationCheck ${revocationCheck}`
-  return `with ${tlsSettings}${name} over ${minimumTlsVersion} or later${revocation}${reportOnlyText}`
+  const revocation = isDefault ? '' : `; revocationCheck ${revocationCheck}`
+  return `${tlsSettings}${name}; ${minimumTlsVersion} or later${revocation}${reportOnlyText}`
 }

@@ -1,4 +1,4 @@
-/** Explains a decision: the connectors that were considered, in order of precedence, and the outcome of each. */
+/** The explanation of a decision: the connectors considered, in order of precedence, and the outcome of each. */
 import { z } from 'zod'
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 
@@ -11,7 +11,7 @@ export const Considered = z.strictObject({
   pattern: z
     .string()
     .nullable()
-    .describe('the domain pattern that matches, or allAcceptedDomains; null without a domain'),
+    .describe('the domain pattern that matches, or allAcceptedDomains; null when the sender has no domain'),
   outcome: z
     .enum(['Decides', 'Reports', 'Grants', 'Outranked', 'NotIdentified', 'NotApplicable', 'Disabled'])
     .describe(
@@ -32,13 +32,13 @@ export const identityOf = ({ id, name, connectorType, mode }: InboundConnector |
   mode,
 })
 
-/** Removes duplicates and keeps the order: the first items up to the limit, then those that take part. */
+/** Removes duplicates and keeps the order: the first items up to the limit, then the items that are always listed. */
 export function distinct<T>(items: Iterable<T>, maxItems: number, alwaysListed: readonly (T | null)[]): T[] {
-  const found = new Set<T>()
+  const listedItems = new Set<T>()
   for (const item of items) {
-    if (found.size === maxItems) break
-    found.add(item)
+    if (listedItems.size === maxItems) break
+    listedItems.add(item)
   }
-  for (const item of alwaysListed) if (item !== null) found.add(item)
-  return [...found]
+  for (const item of alwaysListed) if (item !== null) listedItems.add(item)
+  return [...listedItems]
 }

@@ -1,6 +1,6 @@
 /**
- * Predicts what would happen to a message, and why: replies in session, verdicts, connectors considered. Nothing is
- * sent or stored. The trace of a real message uses the same functions.
+ * Predicts the decisions about a hypothetical message and their reasons: replies in session, verdicts, connectors
+ * considered. Nothing is sent or stored. The trace of a real message uses the same functions.
  */
 import type { Route, TlsRequirement } from '../../contract/jobs.ts'
 import {
@@ -20,9 +20,8 @@ import type { Considered } from './considered.ts'
 import { consideredInbound } from './considered-inbound.ts'
 import { consideredOutbound } from './considered-outbound.ts'
 
-/** A hypothetical message. */
 export interface HypotheticalMessage {
-  /** Empty for the null reverse path. */
+  /** The reverse path; empty for the null reverse path. */
   mailFrom: string
   rcptTo: readonly string[]
   ip: string
@@ -47,10 +46,10 @@ export interface RecipientExplanation {
   considered: Considered[]
 }
 
-/** Connectors listed in an answer, and in the trace of each recipient. */
-const maxConnectorsInAnswer = 100
+/** Connectors listed for a session or a recipient, and in the trace of each recipient. */
+const maxConnectorsInList = 100
 const maxConnectorsInTrace = 10
-/** Connectors in one answer, over all recipients: a Lambda function's response is at most 6 MB. */
+/** Connectors in one API response, over all recipients: the response of a Lambda function is at most 6 MB. */
 const maxConnectorsInResponse = 1000
 
 export function explain(
@@ -63,9 +62,9 @@ export function explain(
   const evaluation = evaluateInboundForMessage(snapshot, message)
   const recipients = hypotheticalMessage.rcptTo.map(newRecipient)
   const verdicts = evaluate({ snapshot, settings, message, recipients, now })
-  const maxOutbound = Math.min(maxConnectorsInAnswer, Math.floor(maxConnectorsInResponse / recipients.length))
+  const maxOutbound = Math.min(maxConnectorsInList, Math.floor(maxConnectorsInResponse / recipients.length))
   return {
-    considered: inboundConsideredFor(snapshot, message, evaluation, maxConnectorsInAnswer),
+    considered: inboundConsideredFor(snapshot, message, evaluation, maxConnectorsInList),
     recipients: verdicts.map((verdict) => {
       const { address } = verdict.recipient
       const isDelivered = verdict.action === 'Deliver'

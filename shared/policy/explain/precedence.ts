@@ -1,4 +1,4 @@
-/** Explains why one connector takes precedence over another, by the order of order.ts and outbound.ts. */
+/** Explains why one connector takes precedence over another, according to order.ts and outbound.ts. */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { bestPattern, requirementStrength, restrictionCount, specificity } from '../order.ts'
 import type { Finding } from './considered.ts'
@@ -26,8 +26,9 @@ export function outboundOrder(
 ): PrecedenceKey {
   const pattern = patternOf(connector, domain, accepted)
   // Less specific than any name, more specific than `*`.
-  const specific = pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
-  return { pattern, specificity: specific, strength: requirementStrength(connector) }
+  const patternSpecificity =
+    pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
+  return { pattern, specificity: patternSpecificity, strength: requirementStrength(connector) }
 }
 
 export function outrankedFinding<C extends { name: string }>(
@@ -49,10 +50,10 @@ export function precedenceReason<C>(
   domain: string | null,
   orderOf: (connector: C, domain: string | null) => PrecedenceKey,
 ): string {
-  const [first, second] = [orderOf(winner, domain), orderOf(loser, domain)]
-  if (first.specificity !== second.specificity)
-    return `is for ${first.pattern}, which is more specific than ${second.pattern}`
-  return first.strength !== second.strength ? 'has stricter requirements' : 'comes first by name'
+  const [winnerKey, loserKey] = [orderOf(winner, domain), orderOf(loser, domain)]
+  if (winnerKey.specificity !== loserKey.specificity)
+    return `is for ${winnerKey.pattern}, which is more specific than ${loserKey.pattern}`
+  return winnerKey.strength !== loserKey.strength ? 'has stricter requirements' : 'comes first by name'
 }
 
 /** The pattern for which an outbound connector matches a domain. */

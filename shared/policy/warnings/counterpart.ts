@@ -1,6 +1,7 @@
 /**
- * Forced TLS with a partner needs two connectors, one for each direction. If one is forgotten, half of the mail goes in
- * the clear while all believe it protected. The selection itself says what is in force.
+ * Forced TLS with a partner needs two connectors, one for each direction. If one is forgotten, mail in that
+ * direction is sent in the clear, although the administrator believes that it is protected. The checks use the same
+ * selection as the decision.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { selectOutbound } from '../outbound.ts'
@@ -9,7 +10,7 @@ import { proseList } from '../text-lists.ts'
 import { exampleDomain, narrowerPattern, PatternIndex } from './pattern-index.ts'
 import type { OtherConnectors, Warning } from './warning.ts'
 
-/** Warns about the partner's domains to which no connector forces TLS. */
+/** Warns about domains of the partner for which no outbound connector forces TLS. */
 export function unprotectedOutbound(connector: InboundConnector, all: OtherConnectors): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const patternsOf = ({ recipientDomains }: OutboundConnector) => recipientDomains
@@ -23,7 +24,7 @@ export function unprotectedOutbound(connector: InboundConnector, all: OtherConne
   })
 }
 
-/** Warns about the partner's domains from which no connector requires TLS. */
+/** Warns about domains of the partner for which no inbound connector requires TLS. */
 export function unprotectedInbound(connector: OutboundConnector, all: OtherConnectors): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const partners = all.inbound.filter(({ connectorType }) => connectorType === 'Partner')
@@ -36,7 +37,7 @@ export function unprotectedInbound(connector: OutboundConnector, all: OtherConne
 }
 
 /**
- * The reason why a domain is unprotected: a clause, or null when no connector matches. Undefined when it is protected.
+ * The reason why a domain is unprotected: a clause, null when no connector matches, undefined when it is protected.
  */
 type ProtectionGap = string | null | undefined
 
@@ -61,8 +62,8 @@ interface Counterpart<C> {
   /** Connectors of the other direction that overlap with the patterns. */
   connectors: C[]
   /**
-   * The connector's patterns without `*`, which means no particular partner, and the parts shared with other
-   * connectors.
+   * Each pattern of the connector except `*`, which stands for no particular partner, with the intersections of the
+   * pattern and those of the other connectors.
    */
   overlapsByPattern: ReadonlyMap<string, ReadonlySet<string>>
 }
@@ -76,11 +77,12 @@ function counterpartOf<C extends { enabled: boolean }>(
     patterns.filter((it) => it !== '*').map((pattern) => [pattern, new Set([pattern])]),
   )
   const index = new PatternIndex([...overlapsByPattern.keys()])
-  const overlaps = (other: string): boolean => {
-    if (other === '*') return true
-    const shared = [...index.overlapping(other)]
-    for (const own of shared) overlapsByPattern.get(own)?.add(narrowerPattern(own, other))
-    return shared.length > 0
+  const overlaps = (otherPattern: string): boolean => {
+    if (otherPattern === '*') return true
+    const overlappingPatterns = [...index.overlapping(otherPattern)]
+    for (const pattern of overlappingPatterns)
+      overlapsByPattern.get(pattern)?.add(narrowerPattern(pattern, otherPattern))
+    return overlappingPatterns.length > 0
   }
   const connectors = others.filter((other) => other.enabled && patternsOf(other).filter(overlaps).length > 0)
   return { connectors, overlapsByPattern }
@@ -91,7 +93,7 @@ interface MessageParts {
   noCounterpart: string
 }
 
-/** A pattern is protected when some part of it is: how a partner divides its domains is unknown here. */
+/** A pattern counts as protected when a part of it is: mailflow does not know how a partner divides its domains. */
 function warningsFor<C>(
   path: string,
   { overlapsByPattern }: Counterpart<C>,
@@ -99,16 +101,16 @@ function warningsFor<C>(
   { consequence, noCounterpart }: MessageParts,
 ): Warning[] {
   const unprotected = [...overlapsByPattern].flatMap(([pattern, shared]) => {
-    let because: string | null = null
+    let reason: string | null = null
     for (const part of shared) {
-      const why = gapOf(exampleDomain(part))
-      if (why === undefined) return []
-      because ??= why
+      const gap = gapOf(exampleDomain(part))
+      if (gap === undefined) return []
+      reason ??= gap
     }
-    return [{ pattern, because }]
+    return [{ pattern, reason }]
   })
-  return [...Map.groupBy(unprotected, ({ because }) => because)].map(([because, of]) => {
-    const why = because ?? `${noCounterpart} ${of.length === 1 ? 'it' : 'them'}`
-    return { path, message: `${consequence(proseList(of.map(({ pattern }) => pattern)))}: ${why}` }
+  return [...Map.groupBy(unprotected, ({ reason }) => reason)].map(([reason, group]) => {
+    const reasonText = reason ?? `${noCounterpart} ${group.length === 1 ? 'it' : 'them'}`
+    return { path, message: `${consequence(proseList(group.map(({ pattern }) => pattern)))}: ${reasonText}` }
   })
 }

@@ -3,18 +3,21 @@ import type { InboundConnector } from '../../connectors/schema.ts'
 import { anyNameMatches } from '../../tls/names.ts'
 import { IpRanges } from '../ip-ranges.ts'
 
-export function canIdentifySameClient(one: InboundConnector, other: InboundConnector): boolean {
-  const pinned = new Set(one.certificateFingerprints)
+export function canIdentifySameClient(first: InboundConnector, second: InboundConnector): boolean {
+  const pinnedFingerprints = new Set(first.certificateFingerprints)
   return (
-    other.certificateFingerprints.some((fingerprint) => pinned.has(fingerprint)) ||
-    anyNameMatches(one.tlsSenderCertificateNames, other.tlsSenderCertificateNames) ||
-    containsRangeOf(one, other) ||
-    containsRangeOf(other, one)
+    second.certificateFingerprints.some((fingerprint) => pinnedFingerprints.has(fingerprint)) ||
+    anyNameMatches(first.tlsSenderCertificateNames, second.tlsSenderCertificateNames) ||
+    containsRangeOf(first, second) ||
+    containsRangeOf(second, first)
   )
 }
 
-/** Two ranges are nested or disjoint, so they overlap if the address that one is written with is in the other. */
-function containsRangeOf(one: InboundConnector, other: InboundConnector): boolean {
-  const ranges = new IpRanges(one.senderIpAddresses.map((range) => [range, null]))
-  return other.senderIpAddresses.some((range) => ranges.has(range.split('/')[0] as string))
+/**
+ * True when a range of the first connector contains one of the second. Two ranges are nested or disjoint, so the
+ * written address of a range represents the whole range.
+ */
+function containsRangeOf(first: InboundConnector, second: InboundConnector): boolean {
+  const ranges = new IpRanges(first.senderIpAddresses.map((range) => [range, null]))
+  return second.senderIpAddresses.some((range) => ranges.has(range.split('/')[0] as string))
 }

@@ -1,6 +1,6 @@
 /**
- * Warns about connectors that match the same domains. The selection itself, with a snapshot of just the two, says which
- * takes precedence.
+ * Warns about connectors that match the same domains. The selection, with a snapshot of only the two connectors,
+ * determines which takes precedence.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { noTls } from '../../contract/message.ts'
@@ -23,7 +23,7 @@ export function inboundOverlaps(
   connector: InboundConnector,
   all: OtherConnectors,
   now: Date,
-  extent: WarningScope,
+  scope: WarningScope,
 ): Warning[] {
   const { connectorType, mode, senderDomains } = connector
   const others = all.inbound.filter(
@@ -45,14 +45,14 @@ export function inboundOverlaps(
       strengthOf: restrictionCount,
       requiresAll: requiresAllInbound,
     },
-    extent,
+    scope,
   )
 }
 
 export function outboundOverlaps(
   connector: OutboundConnector,
   all: OtherConnectors,
-  extent: WarningScope,
+  scope: WarningScope,
 ): Warning[] {
   const accepted = all.acceptedDomains.map(({ domain }) => domain)
   const isAccepted = new Set(accepted)
@@ -74,65 +74,65 @@ export function outboundOverlaps(
       strengthOf: requirementStrength,
       requiresAll: requiresAllOutbound,
     },
-    extent,
+    scope,
   )
 }
 
-/** Compares each requirement, not their number: a certificate instead of an address is one lost and one gained. */
-function requiresAllInbound(one: InboundConnector, other: InboundConnector): boolean {
+/** Compares each requirement, not their number: two connectors may have as many requirements, but different ones. */
+function requiresAllInbound(first: InboundConnector, second: InboundConnector): boolean {
   const flags = ['requireTls', 'restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const
   return (
-    flags.every((flag) => one[flag] || !other[flag]) &&
-    one.minimumTlsVersion >= other.minimumTlsVersion &&
-    (revocationRank(one) >= revocationRank(other) || !other.restrictDomainsToCertificate) &&
-    (one.requireClientAuthEku || !other.requireClientAuthEku || !other.restrictDomainsToCertificate)
+    flags.every((flag) => first[flag] || !second[flag]) &&
+    first.minimumTlsVersion >= second.minimumTlsVersion &&
+    (revocationRank(first) >= revocationRank(second) || !second.restrictDomainsToCertificate) &&
+    (first.requireClientAuthEku || !second.requireClientAuthEku || !second.restrictDomainsToCertificate)
   )
 }
 
-const requiresAllOutbound = (one: OutboundConnector, other: OutboundConnector): boolean =>
-  requirementStrength(one) >= requirementStrength(other) &&
-  one.minimumTlsVersion >= other.minimumTlsVersion &&
-  (revocationRank(one) >= revocationRank(other) || unverifiedReasonOutbound(other) !== null)
+const requiresAllOutbound = (first: OutboundConnector, second: OutboundConnector): boolean =>
+  requirementStrength(first) >= requirementStrength(second) &&
+  first.minimumTlsVersion >= second.minimumTlsVersion &&
+  (revocationRank(first) >= revocationRank(second) || unverifiedReasonOutbound(second) !== null)
 
 const isOtherEnabled = <C extends InboundConnector | OutboundConnector>(connector: C, other: C): boolean =>
   other.enabled && other.id !== connector.id
 
 function firstPartner(
-  one: InboundConnector,
+  connector: InboundConnector,
   other: InboundConnector,
   domain: string,
 ): Selected<InboundConnector> {
-  const { partners } = compileSnapshot({ ...emptySet, inbound: [one, other] })
-  return firstOfBoth([...matchesByDomain(partners[one.mode], domain)].map(({ connector }) => connector))
+  const { partners } = compileSnapshot({ ...emptySet, inbound: [connector, other] })
+  return firstOfBoth([...matchesByDomain(partners[connector.mode], domain)].map((rule) => rule.connector))
 }
 
-/** The selection needs a client that both identify, so both get the same address. */
+/** The selection needs a client that both connectors identify, so both get the same address. */
 function firstOnPremises(
-  one: InboundConnector,
+  connector: InboundConnector,
   other: InboundConnector,
   domain: string,
   at: Date,
 ): Selected<InboundConnector> {
-  if (!canIdentifySameClient(one, other)) return null
+  if (!canIdentifySameClient(connector, other)) return null
   const sharedIdentity = {
     senderIpAddresses: ['127.0.0.1'],
     tlsSenderCertificateNames: [],
     certificateFingerprints: [],
   }
-  const inbound = [one, other].map((connector) => ({ ...connector, ...sharedIdentity }))
+  const inbound = [connector, other].map((original) => ({ ...original, ...sharedIdentity }))
   const session = { ip: '127.0.0.1', tls: noTls, mailFrom: `postmaster@${domain}`, at }
-  const known = evaluateInbound(compileSnapshot({ ...emptySet, inbound }), session).attributedTo
-  return [one, other].find(({ id }) => id === known?.id) ?? null
+  const selected = evaluateInbound(compileSnapshot({ ...emptySet, inbound }), session).attributedTo
+  return [connector, other].find(({ id }) => id === selected?.id) ?? null
 }
 
 function firstOutbound(
-  one: OutboundConnector,
+  connector: OutboundConnector,
   other: OutboundConnector,
   domain: string,
   accepted: boolean,
 ): Selected<OutboundConnector> {
   const acceptedDomains = accepted ? [{ domain }] : []
-  const snapshot = compileSnapshot({ ...emptySet, outbound: [one, other], acceptedDomains })
+  const snapshot = compileSnapshot({ ...emptySet, outbound: [connector, other], acceptedDomains })
   return firstOfBoth([...outboundByPrecedence(snapshot, domain)])
 }
 

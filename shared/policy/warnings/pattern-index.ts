@@ -1,7 +1,7 @@
-/** Indexes the domain patterns of one connector to find those that overlap with another's pattern. */
+/** Indexes the domain patterns of one connector, to find those that overlap with a pattern of another connector. */
 
 export class PatternIndex {
-  /** The domain itself, or `*`. */
+  /** Patterns without a wildcard. */
   readonly #exact = new Set<string>()
   /** `*.example.com` is stored as `example.com`. */
   readonly #wildcard = new Set<string>()
@@ -24,7 +24,7 @@ export class PatternIndex {
     }
   }
 
-  /** The patterns that match some domain that the other pattern matches too. */
+  /** The patterns that match at least one domain that the other pattern also matches. */
   *overlapping(other: string): Generator<string> {
     if (this.#hasCatchAll) yield '*'
     if (other === '*') {
@@ -55,14 +55,14 @@ function suffixes(domain: string): string[] {
   return labels.map((_, index) => labels.slice(index).join('.'))
 }
 
-/** The intersection of two overlapping patterns, which is the narrower one. */
-export function narrowerPattern(one: string, other: string): string {
-  if (one === '*') return other
-  if (other === '*' || !one.startsWith('*.')) return one
-  return !other.startsWith('*.') || other.length > one.length ? other : one
+/** The narrower of two overlapping patterns, which is their intersection. */
+export function narrowerPattern(first: string, second: string): string {
+  if (first === '*') return second
+  if (second === '*' || !first.startsWith('*.')) return first
+  return !second.startsWith('*.') || second.length > first.length ? second : first
 }
 
-/** A domain that stands for all domains that only the pattern matches: no connector names it exactly. */
+/** A domain that represents all domains that only the pattern matches. No connector names it exactly. */
 export function exampleDomain(pattern: string): string {
   if (pattern === '*') return anyLabel
   return pattern.startsWith('*.') ? `${anyLabel}.${pattern.slice(2)}` : pattern

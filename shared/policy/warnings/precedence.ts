@@ -1,4 +1,4 @@
-/** Describes in few sentences which of two overlapping connectors takes precedence, and whether it requires less. */
+/** Describes which of two overlapping connectors takes precedence, and whether it requires less, in few sentences. */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { precedenceReason } from '../explain/precedence.ts'
 import { proseList } from '../text-lists.ts'
@@ -6,7 +6,7 @@ import { exampleDomain } from './pattern-index.ts'
 import type { Overlap } from './shared-domains.ts'
 import type { Warning, WarningScope } from './warning.ts'
 
-/** The selected connector; null when not both match the domain. */
+/** The selected connector; null unless both match the domain. */
 export type Selected<C> = C | null
 
 export interface Comparison<C> {
@@ -14,7 +14,8 @@ export interface Comparison<C> {
   select(other: C, domain: string): Selected<C>
   orderOf: Parameters<typeof precedenceReason<C>>[3]
   strengthOf(connector: C): number
-  requiresAll(one: C, other: C): boolean
+  /** Whether the first connector requires all that the second requires. */
+  requiresAll(first: C, second: C): boolean
 }
 
 interface ComparedOverlap<C> extends Overlap<C> {
@@ -25,11 +26,11 @@ interface ComparedOverlap<C> extends Overlap<C> {
   isEquallySpecific: boolean
   /** The winner requires less than the loser does. */
   isWeaker: boolean
-  /** The winner is more specific and requires all that the loser does: domain patterns are meant for that. */
+  /** The winner is more specific and requires all that the loser requires: the intended use of domain patterns. */
   isIntended: boolean
 }
 
-/** Bounds the cost: each comparison is a selection. */
+/** Limits the cost, because each comparison compiles a snapshot. */
 const maxComparisons = 500
 
 export function describeOverlaps<C extends InboundConnector | OutboundConnector>(
@@ -39,21 +40,21 @@ export function describeOverlaps<C extends InboundConnector | OutboundConnector>
   scope: WarningScope,
 ): Warning[] {
   const ordered = overlaps.toSorted((one, other) => Number(other.isIdentical) - Number(one.isIdentical))
-  const decided = ordered
+  const comparedOverlaps = ordered
     .slice(0, maxComparisons)
     .map((overlap) => compareOverlap(connector, overlap, comparison))
     .filter((it) => it !== null)
     .filter(({ isIntended }) => scope === 'Everything' || !isIntended)
-  const warnings = [...Map.groupBy(decided, groupKey).values()]
+  const warnings = [...Map.groupBy(comparedOverlaps, groupKey).values()]
     .sort((one, other) => Number(other[0]?.isWeaker) - Number(one[0]?.isWeaker))
     .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
   const omittedCount = ordered.length - maxComparisons
   if (omittedCount <= 0) return warnings
-  const message = `overlaps with others in ${omittedCount} more domains, which were not compared`
+  const message = `overlaps with other connectors in ${omittedCount} more domains, which were not compared`
   return [...warnings, { path: '', message }]
 }
 
-/** @returns null when the two do not both match the domain */
+/** @returns null unless both connectors match the domain */
 function compareOverlap<C extends InboundConnector | OutboundConnector>(
   connector: C,
   overlap: Overlap<C>,
@@ -80,27 +81,27 @@ function compareOverlap<C extends InboundConnector | OutboundConnector>(
 }
 
 /**
- * Groups overlaps that one sentence describes: a general connector and many particular ones. Two equally specific
- * connectors get their own sentence.
+ * Groups overlaps that one sentence can describe, such as one general connector and many specific ones. Two equally
+ * specific connectors get a separate sentence.
  */
-function groupKey<C extends InboundConnector | OutboundConnector>(it: ComparedOverlap<C>): string {
-  const field = it.path.split('[')[0]
-  const { other, winner, loser, isWeaker, isEquallySpecific } = it
+function groupKey<C extends InboundConnector | OutboundConnector>(overlap: ComparedOverlap<C>): string {
+  const { path, other, winner, loser, isWeaker, isEquallySpecific } = overlap
+  const field = path.split('[')[0]
   return [field, winner === other, winner.mode, loser.mode, isWeaker, isEquallySpecific && other.id].join(' ')
 }
 
 function sentence<C extends InboundConnector | OutboundConnector>(
   group: readonly ComparedOverlap<C>[],
 ): string {
-  const [{ pattern, winner, loser, why, isWeaker }, ...more] = group as [
+  const [{ pattern, winner, loser, why, isWeaker }, ...rest] = group as [
     ComparedOverlap<C>,
     ...ComparedOverlap<C>[],
   ]
-  const others = more.map((it) => `${it.pattern} ("${it.other.name}")`)
+  const restTexts = rest.map(({ pattern, other }) => `${pattern} ("${other.name}")`)
   return [
     `for ${domainText(pattern)} "${winner.name}" takes precedence over "${loser.name}": it ${why}`,
     ...(isWeaker ? [`, and requires less than "${loser.name}"`] : []),
-    ...(others.length > 0 ? [`; the same for ${proseList(others)}`] : []),
+    ...(restTexts.length > 0 ? [`; the same for ${proseList(restTexts)}`] : []),
   ].join('')
 }
 

@@ -1,7 +1,7 @@
 /** Finds the domains that a connector shares with others. */
 import { narrowerPattern, PatternIndex } from './pattern-index.ts'
 
-/** A pattern of the connector, and its field. */
+/** A domain pattern of the connector, and the field that holds it. */
 export interface FieldPattern {
   pattern: string
   path: string
@@ -16,7 +16,7 @@ export interface Overlap<C> {
   isIdentical: boolean
 }
 
-/** Overlaps found with each other connector. A connector may have a thousand domains; ten say enough. */
+/** Overlaps listed for each other connector. A connector may have a thousand domains; ten are enough for a warning. */
 const maxOverlapsPerConnector = 10
 
 /** @param patternsOf the patterns of another connector */
@@ -28,17 +28,22 @@ export function findOverlaps<C>(
   const paths = new Map(fieldPatterns.toReversed().map(({ pattern, path }) => [pattern, path]))
   const index = new PatternIndex([...paths.keys()])
   return others.flatMap((other) => {
-    const found = new Map<string, Overlap<C>>()
+    const overlapsByPattern = new Map<string, Overlap<C>>()
     for (const pattern of patternsOf(other)) {
-      for (const own of index.overlapping(pattern)) {
-        const common = narrowerPattern(own, pattern)
-        const isIdentical = own === pattern
-        // Of two overlaps with the same intersection, the identical pattern says more.
-        if (isIdentical || !found.has(common))
-          found.set(common, { other, path: paths.get(own) ?? '', pattern: common, isIdentical })
-        if (found.size >= maxOverlapsPerConnector) return [...found.values()]
+      for (const ownPattern of index.overlapping(pattern)) {
+        const commonPattern = narrowerPattern(ownPattern, pattern)
+        const isIdentical = ownPattern === pattern
+        // Of two overlaps with the same intersection, the one with the identical pattern is more useful.
+        if (isIdentical || !overlapsByPattern.has(commonPattern))
+          overlapsByPattern.set(commonPattern, {
+            other,
+            path: paths.get(ownPattern) ?? '',
+            pattern: commonPattern,
+            isIdentical,
+          })
+        if (overlapsByPattern.size >= maxOverlapsPerConnector) return [...overlapsByPattern.values()]
       }
     }
-    return [...found.values()]
+    return [...overlapsByPattern.values()]
   })
 }

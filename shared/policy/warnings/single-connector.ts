@@ -1,4 +1,4 @@
-/** Warnings about one connector alone. */
+/** Warnings about one connector, without comparison to others. */
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
@@ -85,12 +85,14 @@ function wideRangeWarning({ connectorType }: InboundConnector, range: string, in
   const { family, prefix } = familyOf(range)
   if (prefix >= minPrefixLength[family]) return []
   const size = family === 4 ? `${2 ** (32 - prefix)} addresses` : `a /${prefix} of IPv6`
-  const what =
-    connectorType === 'OnPremises' ? "may relay as the organisation's own server" : 'counts as the partner'
+  const right =
+    connectorType === 'OnPremises'
+      ? "may relay as the organisation's own server"
+      : 'is accepted as the partner'
   return [
     {
       path: `senderIpAddresses[${index}]`,
-      message: `${range} is wide: each of ${size} ${what}; /${minPrefixLength[family]} or longer is usual`,
+      message: `${range} is wide: each of ${size} ${right}; /${minPrefixLength[family]} or longer is usual`,
     },
   ]
 }
@@ -113,8 +115,9 @@ function uncheckedReasonInbound(connector: InboundConnector): string | null {
   const { connectorType, restrictDomainsToCertificate } = connector
   if (connectorType === 'Partner')
     return restrictDomainsToCertificate ? null : 'restrictDomainsToCertificate is false'
-  const named = connector.tlsSenderCertificateNames.length + connector.certificateFingerprints.length
-  return named > 0 ? null : 'the connector identifies its servers by address'
+  const certificateCount =
+    connector.tlsSenderCertificateNames.length + connector.certificateFingerprints.length
+  return certificateCount > 0 ? null : 'the connector identifies its servers by address'
 }
 
 /** @param unusedReason why no certificate is checked, or null */
@@ -139,7 +142,7 @@ function purposeWarning(connector: InboundConnector): Warning[] {
     : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unusedReason}` }]
 }
 
-/** Any client that the connector does not exclude uses up the partner's limit. */
+/** The limit is for the partner, but any client that the connector does not exclude uses it up. */
 function rateLimitWarning(connector: InboundConnector): Warning[] {
   const { connectorType, mode, messageRateLimit, senderDomains, onViolation } = connector
   if (!messageRateLimit || mode !== 'Enforce' || connectorType === 'OnPremises') return []
@@ -151,7 +154,9 @@ function rateLimitWarning(connector: InboundConnector): Warning[] {
       'any client that sends in the name of these domains uses it up: the connector requires neither certificate nor addresses',
     )
   if (onViolation === 'Bounce') return []
-  return add('held mail counts too: any client that sends in the name of these domains uses it up')
+  return add(
+    'the limit includes held messages: any client that sends in the name of these domains uses it up',
+  )
 }
 
 /** @returns why no certificate is verified, or null */
@@ -175,7 +180,7 @@ function authorityWarnings(
   })
 }
 
-/** Enough time to get the next certificate from the partner. */
+/** This leaves enough time to get the next certificate from the partner. */
 const expiryWarningMs = 30 * dayMs
 
 function validityWarning(certificate: X509Certificate, now: Date): string | null {
@@ -191,18 +196,18 @@ function validityWarning(certificate: X509Certificate, now: Date): string | null
 
 function opportunisticWarning({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
   if (connectorType !== 'Partner' || tlsSettings !== null) return []
-  const where = route === 'SmartHosts' ? 'a smart host' : 'a server'
+  const serverText = route === 'SmartHosts' ? 'a smart host' : 'a server'
   return [
     {
       path: 'tlsSettings',
-      message: `TLS is not forced: mail goes in the clear to ${where} that does not offer TLS`,
+      message: `TLS is not forced: mail is sent in the clear to ${serverText} that does not offer TLS`,
     },
   ]
 }
 
 function unseenReportOnlyWarning({ mode, route, tlsSettings }: OutboundConnector): Warning[] {
   if (mode !== 'ReportOnly' || route !== 'Ses' || tlsSettings === null) return []
-  return [{ path: 'mode', message: 'reports nothing: Amazon SES does not report how it delivers' }]
+  return [{ path: 'mode', message: 'reports nothing: Amazon SES does not report the TLS of its deliveries' }]
 }
 
 function catchAllWarning({
@@ -214,12 +219,17 @@ function catchAllWarning({
 }: OutboundConnector): Warning[] {
   const index = recipientDomains.indexOf('*')
   if (index < 0 || tlsSettings === null || mode !== 'Enforce' || route === 'SmartHosts') return []
-  const lacking = {
+  const missingRequirement = {
     EncryptionOnly: 'without TLS',
     CertificateValidation: 'without TLS and a trusted certificate',
     DomainValidation: `without a trusted certificate for ${tlsDomain}`,
   }[tlsSettings]
-  return [{ path: `recipientDomains[${index}]`, message: `mail to every server ${lacking} is not delivered` }]
+  return [
+    {
+      path: `recipientDomains[${index}]`,
+      message: `mail to every server ${missingRequirement} is not delivered`,
+    },
+  ]
 }
 
 /** The MX of an accepted domain is usually mailflow. */
@@ -228,15 +238,15 @@ function loopWarning(
   acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
 ): Warning[] {
   if (route !== 'Mx') return []
-  const named = recipientDomains.filter((pattern) => pattern !== '*')
+  const patterns = recipientDomains.filter((pattern) => pattern !== '*')
   const looping = acceptedDomains
     .map(({ domain }) => domain)
-    .filter((domain) => allAcceptedDomains || bestPattern(named, domain) !== null)
+    .filter((domain) => allAcceptedDomains || bestPattern(patterns, domain) !== null)
   if (looping.length === 0) return []
   return [
     {
       path: 'route',
-      message: `${proseList(looping)}: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers`,
+      message: `${proseList(looping)}: accepted by mailflow, so delivery by MX lookup may cause a mail loop; use route SmartHosts to name the mailbox servers`,
     },
   ]
 }

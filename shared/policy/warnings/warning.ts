@@ -11,7 +11,8 @@ export type Warning = z.output<typeof Warning>
 export type OtherConnectors = Omit<ConnectorSet, 'version'>
 
 /**
- * `WhatWeakens` leaves out overlaps where the more specific connector requires all that the other does: domain patterns
- * are meant for that. The answer to one write includes them; in a list of hundreds they would hide what matters.
+ * `WhatWeakens` leaves out overlaps where the more specific connector requires all that the other requires, because
+ * that is the intended use of domain patterns. The response to one write includes these overlaps. In a list of hundreds
+ * of connectors they would hide the important warnings.
  */
 export type WarningScope = 'Everything' | 'WhatWeakens'

@@ -1,6 +1,6 @@
 /**
  * Warns about effects of a connector that its administrator may not expect. A warning is not an error: the connector is
- * saved, and the answer lists the warnings. They are few, so that they are read.
+ * saved, and the response lists the warnings. Their number is limited, so that administrators read them.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { countText } from '../text-lists.ts'
@@ -26,7 +26,7 @@ export function inboundWarnings(
   ])
 }
 
-/** @param all as for inboundWarnings */
+/** @param all null when the other connectors could not be read, as in inboundWarnings */
 export function outboundWarnings(
   connector: OutboundConnector,
   all: OtherConnectors | null,

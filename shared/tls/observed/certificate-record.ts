@@ -1,7 +1,7 @@
 /**
  * Builds the stored form of a presented certificate. The attack: a self-made certificate with invalid names, or a
- * thousand of them, fills the table or makes a notice misleading. The defence: its texts are bounded and made visible
- * before they are stored. The limit: its owner chose them; only the fingerprints identify the certificate.
+ * thousand of them, fills the table or makes a notice misleading. The defence: its texts are cut and made visible
+ * before they are stored. Not covered: its owner chose the texts, so only the fingerprints identify the certificate.
  */
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
 import type { ClientCertificate } from '../../contract/message.ts'
@@ -12,19 +12,19 @@ import { certificatesIn } from '../pem.ts'
 import { describeCertificate } from '../presented-chain.ts'
 import type { CertificateRecord } from './observation.ts'
 
-/** @returns null if the next hop presented none, or none that can be read */
+/** @returns null if the next hop presented no certificate, or an unreadable one */
 export function recordOfServer({ certificates, chain }: EstablishedTls): CertificateRecord | null {
   const [summary] = certificates
-  return summary === undefined ? null : { ...summary, ...keyOf(parsed(chain[0])) }
+  return summary === undefined ? null : { ...summary, ...keyOf(parseCertificate(chain[0])) }
 }
 
 export function recordOfClient(certificate: ClientCertificate): CertificateRecord {
-  return { ...summaryOf(certificate), ...keyOf(parsed(certificate.chain[0])) }
+  return { ...summaryOf(certificate), ...keyOf(parseCertificate(certificate.chain[0])) }
 }
 
 /**
- * @param pem the certificate first, then any text
- * @returns null if it cannot be read
+ * @param pem a certificate, which any text may follow
+ * @returns null if the certificate cannot be read
  */
 export function recordOfPem(pem: string): CertificateRecord | null {
   const [first] = certificatesIn(pem)
@@ -37,8 +37,8 @@ export function recordOfPem(pem: string): CertificateRecord | null {
 }
 
 /**
- * A name for a sender's certificate that survives renewals: alphabetically the first of its names that the connector
- * expects, otherwise of all its names. Address and HELO vary between a sender's servers.
+ * A name for a sender's certificate that stays the same after a renewal: of its names, the alphabetically first that
+ * the connector expects, or else the alphabetically first. Address and HELO differ between a sender's servers.
  */
 export function clientCertificateName(
   { subjectAltNames, commonName, fingerprint256 }: ClientCertificate,
@@ -48,7 +48,7 @@ export function clientCertificateName(
   return names.find((name) => anyNameMatches([name], expected)) ?? names[0] ?? fingerprint256
 }
 
-function parsed(der: string | undefined): X509Certificate | null {
+function parseCertificate(der: string | undefined): X509Certificate | null {
   try {
     return der === undefined ? null : new X509Certificate(Buffer.from(der, 'base64'))
   } catch {

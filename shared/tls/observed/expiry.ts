@@ -2,10 +2,10 @@
 import { dayMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate } from './observation.ts'
 
-/** `Superseded`: another certificate was first seen after this one was last seen. `NotSeen`: not seen for a month. */
+/** `Superseded`: a later certificate replaced this one. `NotSeen`: the certificate was not observed for a month. */
 export type CertificateUse = 'InUse' | 'Superseded' | 'NotSeen'
 
-/** Days without an observation after which a certificate counts as unused: the host is gone, or no mail goes there. */
+/** Days without an observation after which a certificate is unused: the host is gone, or no mail is sent to it. */
 const unusedAfterDays = 30
 
 export function certificateUse(
@@ -17,7 +17,7 @@ export function certificateUse(
   return now.getTime() - Date.parse(lastSeen) > unusedAfterDays * dayMs ? 'NotSeen' : 'InUse'
 }
 
-/** Whole days; negative after expiry. */
+/** Rounded down to whole days; negative after expiry. */
 export const daysLeft = ({ notAfter }: Pick<ObservedCertificate, 'notAfter'>, now: Date): number =>
   Math.floor((Date.parse(notAfter) - now.getTime()) / dayMs)
 
@@ -25,12 +25,12 @@ export const daysLeft = ({ notAfter }: Pick<ObservedCertificate, 'notAfter'>, no
 export const noticeDays = [30, 14, 3] as const
 
 /**
- * The last notice day that has come, so that missed ones become one notice.
+ * The last notice day that was reached, so that several missed days cause one notice.
  *
  * For automatic renewal (the certificate replaced one that was still valid) no notice is due before the last third of
- * its lifetime, when renewal happens. Otherwise certificates of 90 days would cause a notice at 30 days each time, and
- * those of a week always.
- * @returns null if none has come
+ * its lifetime, when renewal is expected. Otherwise a certificate of 90 days would cause a notice 30 days before each
+ * renewal, and a certificate of a week would always cause one.
+ * @returns null if no notice day was reached
  */
 export function noticeDue(
   certificate: ObservedCertificate,
@@ -38,12 +38,12 @@ export function noticeDue(
   now: Date,
 ): number | null {
   const { notBefore, notAfter, fingerprint256 } = certificate
-  const left = (Date.parse(notAfter) - now.getTime()) / dayMs
+  const remainingDays = (Date.parse(notAfter) - now.getTime()) / dayMs
   const renewalWindowDays = (Date.parse(notAfter) - Date.parse(notBefore)) / dayMs / 3
-  const renewed = changes.some(
+  const isRenewal = changes.some(
     ({ to, from, at }) => to.fingerprint256 === fingerprint256 && at < from.notAfter,
   )
   const noticesInWindow = noticeDays.filter((days) => days <= renewalWindowDays)
-  const days = renewed ? (noticesInWindow.length > 0 ? noticesInWindow : [renewalWindowDays]) : noticeDays
-  return days.findLast((each) => left <= each) ?? null
+  const days = isRenewal ? (noticesInWindow.length > 0 ? noticesInWindow : [renewalWindowDays]) : noticeDays
+  return days.findLast((each) => remainingDays <= each) ?? null
 }

@@ -5,19 +5,21 @@ import { ConnectorName } from '../../contract/jobs.ts'
 import { PolicySource } from '../../contract/message.ts'
 
 /**
- * `Own`: mailflow presents it, to senders or next hops. `PartnerServer`: a next hop presents it. `PartnerClient`: a
- * sender presents it to an inbound connector that knows it.
+ * `Own`: mailflow presents the certificate, to senders or next hops. `PartnerServer`: a next hop presents it.
+ * `PartnerClient`: a sender presents it, and an inbound connector accepts it.
  */
 export const ObservedKind = z.enum(['Own', 'PartnerServer', 'PartnerClient'])
 export type ObservedKind = z.infer<typeof ObservedKind>
 
-/** Where certificates are observed. A new one replaces an earlier one of the same endpoint. */
+/** A place where certificates are observed. A new certificate replaces an earlier one of the same endpoint. */
 export const ObservedEndpoint = z.strictObject({
   kind: ObservedKind.describe(
-    'Own: mailflow presents it. PartnerServer: a next hop presents it. PartnerClient: a sender presents it to an inbound connector that knows it',
+    'Own: mailflow presents the certificate. PartnerServer: a next hop presents it. PartnerClient: a sender presents it, and an inbound connector accepts it',
   ),
-  connector: ConnectorName.nullable().describe('null for the ingress and for servers without a connector'),
-  domain: z.string().nullable().describe('the domain of the last recipients; null without recipients'),
+  connector: ConnectorName.nullable().describe(
+    'null for the ingress and for servers that no connector matches',
+  ),
+  domain: z.string().nullable().describe('the domain of the last recipients; null when there were none'),
   host: z
     .string()
     .describe(
@@ -38,7 +40,7 @@ export type CertificateRecord = z.infer<typeof CertificateRecord>
 
 export const ObservedCertificate = CertificateRecord.extend({
   verifiedBy: PolicySource.nullable().describe(
-    'the source of the requirement to verify it, at the last observation; null: none',
+    'the source of the requirement to verify it, at the last observation; null: it was not required',
   ),
   firstSeen: z.iso.datetime(),
   lastSeen: z.iso.datetime().describe('accurate to an hour'),
@@ -63,7 +65,7 @@ export const ObservedChange = z.strictObject({
 export type ObservedChange = z.infer<typeof ObservedChange>
 
 export const Observation = ObservedEndpoint.extend({
-  /** Last seen first. */
+  /** Sorted by last observation, the latest first. */
   certificates: z.array(ObservedCertificate).min(1),
   changes: z.array(ObservedChange).describe('the last few, latest first'),
 })

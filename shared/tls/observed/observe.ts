@@ -1,44 +1,50 @@
 /**
  * Adds one observation to the record of an endpoint. One name may stand for several servers, and only some of them are
- * renewed. So several certificates may be in use, and a stored certificate that comes back is no change.
+ * renewed. So several certificates may be in use, and an observation of a stored certificate is not a change.
  */
 import { hourMs } from '../../contract/durations.ts'
 import type { NewObservation, Observation, ObservedCertificate, ObservedChange } from './observation.ts'
 
-/** Certificates stored for an endpoint. */
+/** Limit for the certificates stored for an endpoint. */
 const maxCertificates = 6
 const maxChanges = 5
 
 export interface ObservationUpdate {
   observation: Observation
-  /** Set if a certificate is new at an endpoint that had another. */
+  /** Set if a certificate is new at an endpoint that had another one; otherwise null. */
   change: ObservedChange | null
 }
 
-/** @returns null without news: the stored observation is less than an hour old, or newer */
-export function observe(known: Observation | null, newObservation: NewObservation): ObservationUpdate | null {
+/** @returns null if there is nothing to store: the stored observation is newer, or less than an hour older */
+export function observe(
+  stored: Observation | null,
+  newObservation: NewObservation,
+): ObservationUpdate | null {
   const { endpoint, certificate, verifiedBy, at } = newObservation
-  const before = known?.certificates ?? []
-  const same = before.find(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)
-  if (same && at.getTime() - Date.parse(same.lastSeen) < hourMs) return null
-  const seenAt = at.toISOString()
-  const now: ObservedCertificate = {
+  const storedCertificates = stored?.certificates ?? []
+  const storedSame = storedCertificates.find(
+    ({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256,
+  )
+  if (storedSame && at.getTime() - Date.parse(storedSame.lastSeen) < hourMs) return null
+  const observedAt = at.toISOString()
+  const observed: ObservedCertificate = {
     ...certificate,
     verifiedBy,
-    firstSeen: same?.firstSeen ?? seenAt,
-    lastSeen: seenAt,
+    firstSeen: storedSame?.firstSeen ?? observedAt,
+    lastSeen: observedAt,
   }
-  const others = before.filter((other) => other !== same)
-  const change = same === undefined ? changeTo(now, predecessor(now, others, endpoint.kind)) : null
-  const certificates = [now, ...others].sort(latestFirst).slice(0, maxCertificates)
-  // A late observation: all stored certificates were seen after it.
-  if (!certificates.includes(now)) return null
-  const changes = [...(change ? [change] : []), ...(known?.changes ?? [])].slice(0, maxChanges)
+  const others = storedCertificates.filter((other) => other !== storedSame)
+  const change =
+    storedSame === undefined ? changeTo(observed, predecessor(observed, others, endpoint.kind)) : null
+  const certificates = [observed, ...others].sort(latestFirst).slice(0, maxCertificates)
+  // A late observation: all stored certificates were observed after it.
+  if (!certificates.includes(observed)) return null
+  const changes = [...(change ? [change] : []), ...(stored?.changes ?? [])].slice(0, maxChanges)
   return { observation: { ...endpoint, certificates, changes }, change }
 }
 
-const latestFirst = (one: ObservedCertificate, other: ObservedCertificate): number =>
-  other.lastSeen.localeCompare(one.lastSeen)
+const latestFirst = (first: ObservedCertificate, second: ObservedCertificate): number =>
+  second.lastSeen.localeCompare(first.lastSeen)
 
 /** The ingress may serve two certificates, one for each key type; neither replaces the other. */
 function predecessor(
@@ -47,8 +53,8 @@ function predecessor(
   kind: NewObservation['endpoint']['kind'],
 ): ObservedCertificate | null {
   const earlier = others.filter((other) => other.lastSeen <= lastSeen)
-  const alike = earlier.find((other) => other.keyType === keyType)
-  return alike ?? (kind === 'Own' ? null : (earlier[0] ?? null))
+  const sameKeyType = earlier.find((other) => other.keyType === keyType)
+  return sameKeyType ?? (kind === 'Own' ? null : (earlier[0] ?? null))
 }
 
 function changeTo(to: ObservedCertificate, from: ObservedCertificate | null): ObservedChange | null {
@@ -65,11 +71,11 @@ function changeTo(to: ObservedCertificate, from: ObservedCertificate | null): Ob
   }
 }
 
-/** An unreadable key counts as the same. */
-const isSameKey = (one: ObservedCertificate, other: ObservedCertificate): boolean =>
-  one.publicKeyFingerprint256 === null ||
-  other.publicKeyFingerprint256 === null ||
-  one.publicKeyFingerprint256 === other.publicKeyFingerprint256
+/** Treats an unreadable key as unchanged. */
+const isSameKey = (previous: ObservedCertificate, current: ObservedCertificate): boolean =>
+  previous.publicKeyFingerprint256 === null ||
+  current.publicKeyFingerprint256 === null ||
+  previous.publicKeyFingerprint256 === current.publicKeyFingerprint256
 
 const comparedFieldsOf = ({
   fingerprint256,

@@ -1,4 +1,4 @@
-/** Reads from a certificate's DER (RFC 5280 §4.1) what revocation checks need and Node does not expose. */
+/** Reads the parts of a certificate's DER (RFC 5280 §4.1) that revocation checks need and Node does not expose. */
 import type { X509Certificate } from 'node:crypto'
 import { readElements, readOnlyElement } from '../der.ts'
 import { extensionOf } from '../extension.ts'
@@ -6,7 +6,7 @@ import { extensionOf } from '../extension.ts'
 export interface CertificateParts {
   /** The content of the INTEGER, unchanged, for comparison octet by octet. */
   serial: Buffer
-  /** DER of the names. */
+  /** The DER of the name, like `subject`. */
   issuer: Buffer
   subject: Buffer
   /** The content of the public key's BIT STRING. */
@@ -15,7 +15,7 @@ export interface CertificateParts {
 
 const version = 0xa0
 const keyUsage = '551d0f'
-/** cRLSign (RFC 5280 §4.2.1.3). */
+/** The bit cRLSign (RFC 5280 §4.2.1.3). */
 const signsLists = 0x02
 
 /** @throws RangeError for an invalid certificate */
@@ -34,7 +34,7 @@ export function certificateParts({ raw }: Pick<X509Certificate, 'raw'>): Certifi
 }
 
 /**
- * True without the extension (RFC 5280 §4.2.1.3).
+ * True if the extension keyUsage is absent (RFC 5280 §4.2.1.3).
  * @throws RangeError for an invalid certificate
  */
 export function maySignLists({ raw }: Pick<X509Certificate, 'raw'>): boolean {

@@ -1,8 +1,9 @@
 /**
- * Evaluates a CRL for a certificate (RFC 5280 §5, §6.3). The attack: a foreign CRL, one from before the revocation, or
- * one about other certificates replaces the issuer's. The defence: the issuer's signature, the dates and the scope are
- * checked. A CRL that is not understood is unusable, and never counts as one without the certificate. The limits: delta
- * and indirect CRLs are not used; an attacker that blocks the CRL until it expires leaves the revocation undetermined.
+ * Evaluates a CRL for a certificate (RFC 5280 §5, §6.3). The attack: the issuer's CRL is replaced by another issuer's,
+ * by one from before the revocation, or by one about other certificates. The defence: the issuer's signature, the dates
+ * and the scope are checked. A CRL that cannot be interpreted is unusable, and never proves that a certificate is good.
+ * Not covered: delta and indirect CRLs; an attacker that blocks the CRL until it expires leaves the revocation
+ * undetermined.
  */
 import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
@@ -20,11 +21,11 @@ import {
 } from './reported-revocation.ts'
 import { isSignedBy } from './signature.ts'
 
-/** Octets. The largest CRLs of public authorities have some ten million. */
+/** The largest CRLs of public authorities have about ten million octets. */
 export const maxCrlOctets = 20_000_000
 
 const deltaIndicator = '2.5.29.27'
-/** Extensions that may be critical. Scope and delta are evaluated; the others do not matter here. */
+/** Extensions that may be critical. Scope and delta are evaluated; the others do not affect the result. */
 const knownExtensions = new Set([id_ce_issuingDistributionPoint, deltaIndicator, '2.5.29.20', '2.5.29.35'])
 
 /**
@@ -45,13 +46,13 @@ interface ParsedCrl {
   toBeSigned: Buffer
   algorithm: Buffer
   signature: Buffer
-  /** DER of the name. */
+  /** The DER of the name. */
   issuer: Buffer
   thisUpdate: Date
   nextUpdate: Date | null
   /** The concatenated entries. */
   entries: Buffer
-  /** DER; empty if there are none. Parsed only after the signature is verified. */
+  /** In DER; empty if there are none. Parsed only after the signature is verified. */
   extensions: Buffer
 }
 
@@ -92,7 +93,7 @@ function dateOf({ tag, content }: Pick<Element, 'tag' | 'content'>): Date {
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
 }
 
-/** Why the CRL is unusable for the certificate, or null: a clause that follows `The CRL`. */
+/** The reason why the CRL is unusable, as a clause that follows `The CRL`; null if it is usable. */
 function crlFault(list: ParsedCrl, { certificate, issuer, at }: RevocationQuery): string | null {
   const { subject } = certificateParts(issuer)
   if (!list.issuer.equals(subject) && !list.issuer.equals(certificateParts(certificate).issuer))
@@ -130,10 +131,10 @@ function scopeFault(scope: IssuingDistributionPoint, certificate: X509Certificat
     : 'covers other certificates of the issuer'
 }
 
-/** A CRL may have a hundred thousand entries, so no objects are allocated for the others. */
+/** Allocates objects only for the entry of the certificate, because a CRL may have a hundred thousand entries. */
 function findEntry({ entries, nextUpdate }: ParsedCrl, { certificate }: RevocationQuery): ReportedRevocation {
   const { serial } = certificateParts(certificate)
-  let found: number | null = null
+  let entryOffset: number | null = null
   for (let at = 0; at < entries.length; ) {
     const end = endOffset(entries, at)
     const begin = contentOffset(entries, at)
@@ -141,13 +142,13 @@ function findEntry({ entries, nextUpdate }: ParsedCrl, { certificate }: Revocati
     if (hasUnknownCriticalExtension(entries, endOffset(entries, afterSerial), end))
       return undetermined('The CRL has an entry with an unknown critical extension')
     if (entries.compare(serial, 0, serial.length, contentOffset(entries, begin), afterSerial) === 0)
-      found = at
+      entryOffset = at
     at = end
   }
   const until = nextUpdate?.toISOString() ?? null
   const good: ReportedRevocation = { status: 'Good', detail: 'not on the CRL', nextUpdate: until }
-  if (found === null) return good
-  const { since, reason } = readEntry(entries, found)
+  if (entryOffset === null) return good
+  const { since, reason } = readEntry(entries, entryOffset)
   return reason === 'removeFromCRL' ? good : reportRevoked(since, reason, nextUpdate)
 }
 
@@ -162,7 +163,7 @@ function hasUnknownCriticalExtension(entries: Buffer, from: number, end: number)
   return false
 }
 
-/** reasonCode 2.5.29.21 and invalidityDate 2.5.29.24: five octets of identifier with tag and length. */
+/** True for reasonCode 2.5.29.21 and invalidityDate 2.5.29.24, each five octets with tag and length. */
 const isKnownExtension = (entries: Buffer, id: number): boolean =>
   entries.readUIntBE(id, 4) === 0x0603551d && (entries[id + 4] === 21 || entries[id + 4] === 24)
 

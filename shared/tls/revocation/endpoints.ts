@@ -1,4 +1,4 @@
-/** Reads the addresses for CRL, OCSP and issuer from a certificate. They are untrusted. */
+/** Reads the addresses for CRL, OCSP and issuer from a certificate. The addresses are untrusted. */
 import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Certificate, CRLDistributionPoints, id_ce_cRLDistributionPoints } from '@peculiar/asn1-x509'
@@ -12,18 +12,19 @@ export interface RevocationEndpoints {
   issuers: string[]
 }
 
-/** Addresses read of each kind. */
+/** Limit for the addresses of each kind. */
 const maxAddresses = 8
 
-/** Characters: addresses are cached and shown. */
+/** In characters. Limited because addresses are cached and displayed. */
 const maxUrlLength = 2_048
 
-/** Only HTTP, without invisible characters: few use LDAP, and no firewall allows it. */
+/** Accepts HTTP without invisible characters. LDAP is rare, and firewalls do not allow it. */
 const isHttpUrl = (url: string): boolean => url.length <= maxUrlLength && /^https?:\/\/[!-~]+$/i.test(url)
 
 export function revocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
   const access = accessOf(certificate)
-  const addressesFor = (wanted: string) => access.flatMap(([method, url]) => (method === wanted ? [url] : []))
+  const addressesFor = (accessMethod: string) =>
+    access.flatMap(([method, url]) => (method === accessMethod ? [url] : []))
   return {
     crl: crlOf(certificate).filter(isHttpUrl).slice(0, maxAddresses),
     ocsp: addressesFor('OCSP').slice(0, maxAddresses),
@@ -43,9 +44,9 @@ function accessOf({ infoAccess }: X509Certificate): [method: string, url: string
 function crlOf(certificate: X509Certificate): string[] {
   try {
     const { extensions = [] } = AsnConvert.parse(certificate.raw, Certificate).tbsCertificate
-    const found = extensions.find(({ extnID }) => extnID === id_ce_cRLDistributionPoints)
-    if (!found) return []
-    const points = [...AsnConvert.parse(found.extnValue, CRLDistributionPoints)]
+    const extension = extensions.find(({ extnID }) => extnID === id_ce_cRLDistributionPoints)
+    if (!extension) return []
+    const points = [...AsnConvert.parse(extension.extnValue, CRLDistributionPoints)]
     return points.flatMap(({ distributionPoint }) =>
       (distributionPoint?.fullName ?? []).flatMap(({ uniformResourceIdentifier: uri }) => uri ?? []),
     )

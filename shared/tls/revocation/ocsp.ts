@@ -1,9 +1,9 @@
 /**
- * Evaluates an OCSP response for a certificate (RFC 6960, RFC 5019). It comes over plain HTTP. The attack: a forged
- * response, one about another certificate, or one from before the revocation. The defence: the signature by the
- * issuer's key or by its delegated certificate, the certificate ID and the dates are checked. A responder's error never
- * counts as a response. The limits: public responders use prepared responses, so no nonce is sent, and a response can
- * be replayed within its dates. The responder's own certificate is not checked for revocation.
+ * Evaluates an OCSP response for a certificate (RFC 6960, RFC 5019). The response arrives over plain HTTP. The attack:
+ * a forged response, one about another certificate, or one from before the revocation. The defence: the signature by
+ * the issuer's key or by its delegated certificate, the certificate ID and the dates are checked. A responder's error
+ * leaves the revocation undetermined. Not covered: public responders use prepared responses, so no nonce is sent, and a
+ * response can be replayed within its dates. The revocation of the responder's certificate is not checked.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
@@ -37,14 +37,13 @@ import {
 } from './reported-revocation.ts'
 import { isSignedBy } from './signature.ts'
 
-/** Octets. */
 export const maxOcspOctets = 65_536
 /**
- * Milliseconds for which a response without nextUpdate is valid. RFC 6960 §4.2.2.1: newer information is always
- * available.
+ * The validity of a response without nextUpdate, which means that newer information is always available (RFC 6960
+ * §4.2.2.1).
  */
 const defaultValidityMs = dayMs
-/** Certificates of one response that are tried. */
+/** Limit for the certificates of one response that are tried. */
 const maxSigners = 4
 
 const sha1 = '1.3.14.3.2.26'
@@ -56,7 +55,8 @@ const hashes: Readonly<Record<string, string>> = {
 }
 
 /**
- * The OCSP request, DER. All responders support SHA-1 (RFC 5019 §2.1.1); security does not depend on it.
+ * Creates an OCSP request in DER. It uses SHA-1, which all responders support (RFC 5019 §2.1.1); security does not
+ * depend on the hash.
  * @throws RangeError for an invalid certificate
  */
 export function ocspRequest({ certificate, issuer }: Omit<RevocationQuery, 'at'>): Buffer {
@@ -127,7 +127,7 @@ function matchesCertId(id: CertID, { certificate, issuer }: RevocationQuery): bo
   )
 }
 
-/** RFC 6960 §4.2.2.2: signed by the issuer, or by a delegate that the issuer itself certified. */
+/** Whether the issuer signed, or a delegate with a certificate from the issuer (RFC 6960 §4.2.2.2). */
 function isSigned(basic: Buffer, { issuer, at }: RevocationQuery): boolean {
   const [toBeSigned, algorithm, signature, certificates] = readElements(readOnlyElement(basic).content)
   if (!toBeSigned || !algorithm || !signature) return false

@@ -10,7 +10,7 @@ export interface RevocationQuery {
 
 export type ReportedRevocation = Pick<RevocationSource, 'status' | 'detail' | 'nextUpdate'>
 
-/** Milliseconds of tolerated clock difference. */
+/** Tolerated difference between clocks. */
 const clockToleranceMs = 300_000
 
 export const undetermined = (detail: string): ReportedRevocation => ({
@@ -19,9 +19,9 @@ export const undetermined = (detail: string): ReportedRevocation => ({
   nextUpdate: null,
 })
 
-const onHold = 'certificateHold'
+const holdReason = 'certificateHold'
 
-/** By the numbers of RFC 5280 §5.3.1. */
+/** Reasons by the numbers of RFC 5280 §5.3.1. */
 const reasons = [
   'unspecified',
   'keyCompromise',
@@ -29,7 +29,7 @@ const reasons = [
   'affiliationChanged',
   'superseded',
   'cessationOfOperation',
-  onHold,
+  holdReason,
   'unspecified',
   'removeFromCRL',
   'privilegeWithdrawn',
@@ -44,13 +44,15 @@ export const reportRevoked = (since: Date, reason: string, nextUpdate: Date | nu
   nextUpdate: nextUpdate?.toISOString() ?? null,
 })
 
-/** RFC 5280 §5.3.1: only a certificate on hold can become good again. Any other contradicting statement is older. */
+/**
+ * RFC 5280 §5.3.1: only a certificate on hold can become good again, so any other statement to the contrary is older.
+ */
 export const isFinal = ({ status, detail }: Pick<ReportedRevocation, 'status' | 'detail'>): boolean =>
-  status === 'Revoked' && !detail.endsWith(`: ${onHold}`)
+  status === 'Revoked' && !detail.endsWith(`: ${holdReason}`)
 
 /**
  * Checks whether a statement is valid at `at`.
- * @returns why not, or null
+ * @returns the fault as a clause, or null when the statement is valid
  */
 export function stalenessFault(thisUpdate: Date, nextUpdate: Date, at: Date): string | null {
   if (!(thisUpdate.getTime() - clockToleranceMs <= at.getTime()))

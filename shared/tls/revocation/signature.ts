@@ -6,14 +6,14 @@ import { constants, type KeyObject, verify } from 'node:crypto'
 import { readElements, readOnlyElement, tags } from '../der.ts'
 
 interface Scheme {
-  /** Node's name; null if the key determines it. */
+  /** Node's name of the hash; null if the key determines the hash. */
   hash: string | null
   keyType: readonly string[]
   pss?: { saltLength: number }
 }
 
 const rsa = ['rsa']
-/** By hexadecimal DER of the object identifier. */
+/** Schemes by the hexadecimal DER of the object identifier. */
 const schemes: Readonly<Record<string, Scheme>> = {
   '2a864886f70d01010b': { hash: 'sha256', keyType: rsa },
   '2a864886f70d01010c': { hash: 'sha384', keyType: rsa },
@@ -57,14 +57,18 @@ function schemeOf(algorithm: Buffer): Scheme | null {
 function pssScheme(parameters: Buffer): Scheme | null {
   const fields = readElements(parameters)
   const field = (tag: number) => fields.find((each) => each.tag === tag)?.content
-  const named = field(0xa0)
-  const [id] = named ? readElements(readOnlyElement(named).content) : []
+  const hashField = field(0xa0)
+  const [id] = hashField ? readElements(readOnlyElement(hashField).content) : []
   const hash = hashes[id?.content.toString('hex') ?? '']
-  const salt = field(0xa2)
+  const saltLengthField = field(0xa2)
   if (hash === undefined) return null
   return {
     hash,
     keyType: ['rsa', 'rsa-pss'],
-    pss: { saltLength: salt ? Number(`0x${readOnlyElement(salt).content.toString('hex')}`) : 20 },
+    pss: {
+      saltLength: saltLengthField
+        ? Number(`0x${readOnlyElement(saltLengthField).content.toString('hex')}`)
+        : 20,
+    },
   }
 }

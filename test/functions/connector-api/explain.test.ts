@@ -79,14 +79,14 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
           'Contoso',
           'contoso.example',
           'Decides',
-          'Connector "Contoso" requires TLS, and the message came without it.',
+          'Connector "Contoso" requires TLS, and this session has no TLS.',
         ],
         ['Everyone', '*', 'Outranked', '"Contoso" is for contoso.example, which is more specific than *.'],
         [
           'Report only',
           'contoso.example',
           'Reports',
-          'Connector "Report only" requires TLS, and the message came without it.',
+          'Connector "Report only" requires TLS, and this session has no TLS.',
         ],
         ['Old', 'contoso.example', 'Disabled', 'It is disabled.'],
       ],
@@ -107,7 +107,7 @@ describe('POST /explain with a certificate', () => {
     assert.equal('chain' in body.clientCertificate, false)
     assert.match(
       body.considered[0].why,
-      /^Its requirements are met: TLS \(TLSv1\.3\), the certificate \(CN=mail\.contoso\.example\)\.$/,
+      /^The session meets its requirements: TLS \(TLSv1\.3\), the certificate \(CN=mail\.contoso\.example\)\.$/,
     )
   })
 

@@ -9,7 +9,7 @@ const onPremises = { ...inbound, connectorType: 'OnPremises', senderIpAddresses:
 const outbound = { name: 'Northwind', connectorType: 'Partner', recipientDomains: ['northwind.example'] }
 const smartHosts = [{ host: 'mail.northwind.example' }]
 
-/** The faults as the API and the command line print them, in order of appearance. */
+/** The faults in the format of the API and the command line, in order of appearance. */
 const faults = (
   schema: typeof InboundConnectorInput | typeof OutboundConnectorInput,
   body: unknown,
@@ -59,7 +59,7 @@ describe('an inbound connector', () => {
     {
       name: 'needs TLS when it requires TLS 1.3',
       body: { ...inbound, requireTls: false, minimumTlsVersion: 'TLSv1.3' },
-      at: ['minimumTlsVersion TLSv1.3 needs requireTls, without which mail in the clear is accepted'],
+      at: ['minimumTlsVersion TLSv1.3 needs requireTls; without it mail in the clear is accepted'],
     },
     {
       name: 'may require TLS 1.3 when it requires TLS',
@@ -72,13 +72,13 @@ describe('an inbound connector', () => {
       at: ['treatMessagesAsInternal is for OnPremises connectors only'],
     },
     {
-      name: 'may treat messages of our own servers as internal',
+      name: "may treat messages of the organisation's servers as internal",
       body: { ...onPremises, treatMessagesAsInternal: true },
       at: [],
     },
-    { name: 'may limit the messages a minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
+    { name: 'may limit the messages per minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
     {
-      name: 'needs a limit of at least one message a minute',
+      name: 'needs a limit of at least one message per minute',
       body: { ...inbound, messageRateLimit: 0 },
       at: ['messageRateLimit must be at least 1'],
     },
@@ -89,14 +89,14 @@ describe('an inbound connector', () => {
     },
     { name: 'may have no message limit', body: { ...onPremises, messageRateLimit: null }, at: [] },
     {
-      name: 'must identify our own servers',
+      name: "must identify the organisation's servers",
       body: { ...onPremises, senderIpAddresses: [] },
       at: [
         'senderIpAddresses an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
       ],
     },
     {
-      name: 'does not restrict our own servers by address',
+      name: "does not restrict the organisation's servers by address",
       body: { ...onPremises, restrictDomainsToIpAddresses: true },
       at: ['restrictDomainsToIpAddresses is for Partner connectors only'],
     },
@@ -161,7 +161,7 @@ describe('an inbound connector', () => {
       at: ['requireTls must be true when the connector names a certificate'],
     },
     {
-      name: 'does not restrict our own servers by certificate',
+      name: "does not restrict the organisation's servers by certificate",
       body: {
         ...onPremises,
         restrictDomainsToCertificate: true,
@@ -191,7 +191,7 @@ describe('an inbound connector', () => {
       at: ['name has control characters'],
     },
     {
-      name: 'names all of several faults',
+      name: 'is refused with all its faults',
       body: {
         ...inbound,
         name: '',
@@ -240,7 +240,7 @@ describe('an outbound connector', () => {
       at: ['allAcceptedDomains is for OnPremises connectors only'],
     },
     {
-      name: 'may deliver all accepted domains to our own servers',
+      name: "may deliver all accepted domains to the organisation's servers",
       body: { ...outbound, connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       at: [],
     },
@@ -270,19 +270,19 @@ describe('an outbound connector', () => {
       at: ['tlsDomain must be null unless tlsSettings is DomainValidation'],
     },
     {
-      name: 'cannot verify a certificate by SES',
+      name: 'cannot verify a certificate through SES',
       body: { ...outbound, route: 'Ses', tlsSettings: 'CertificateValidation' },
       at: [
         "tlsSettings Amazon SES can require TLS but cannot verify the partner's certificate, so CertificateValidation needs route Mx or SmartHosts",
       ],
     },
     {
-      name: 'may require TLS by SES',
+      name: 'may require TLS through SES',
       body: { ...outbound, route: 'Ses', tlsSettings: 'EncryptionOnly' },
       at: [],
     },
     {
-      name: 'cannot require TLS 1.3 by SES',
+      name: 'cannot require TLS 1.3 through SES',
       body: { ...outbound, route: 'Ses', tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' },
       at: ['minimumTlsVersion Amazon SES does not let a sender choose TLSv1.3 as the minimum'],
     },
@@ -290,7 +290,7 @@ describe('an outbound connector', () => {
       name: 'needs tlsSettings when it requires TLS 1.3',
       body: { ...outbound, minimumTlsVersion: 'TLSv1.3' },
       at: [
-        'minimumTlsVersion TLSv1.3 needs tlsSettings, without which mail is sent in the clear where TLS fails',
+        'minimumTlsVersion TLSv1.3 needs tlsSettings; without it mail is sent in the clear where TLS fails',
       ],
     },
     {
@@ -352,22 +352,22 @@ describe('certificate authorities', () => {
   })
   const rows: { name: string; authorities: () => string[]; at: string[] }[] = [
     {
-      name: 'are one certificate each',
+      name: 'must be one certificate each',
       authorities: () => [`${ca}\n${ca}`],
       at: ['[0] not one certificate in PEM'],
     },
     {
-      name: 'have dates',
+      name: 'must have dates',
       authorities: () => [withoutDates(ca)],
       at: ['[0] not one certificate in PEM'],
     },
     {
-      name: 'are at most twenty',
+      name: 'must be at most twenty',
       authorities: () => Array(21).fill(ca),
       at: [' must have at most 20 entries'],
     },
     {
-      name: 'fit into a job',
+      name: 'must fit into a job',
       authorities: () => [`${ca}${' '.repeat(32_768)}`],
       at: [' more than 32 KiB of certificates'],
     },

@@ -72,25 +72,27 @@ function largest(): OutboundValidation {
 }
 
 describe('a validation', () => {
-  it('is stored whole if it fits', () => {
+  it('is stored unchanged if it fits', () => {
     const steps = Array.from({ length: maxHosts }, () => step({ certificates: [certificate(5, 60)] }))
     assert.deepEqual(toStorable(validation(steps)), validation(steps))
   })
 
   it("keeps the host's certificate rather than those of its authorities", () => {
     const chain = [certificate(3, 100), certificate(20, 255), certificate(20, 255)]
-    const kept = toStorable(validation(Array.from({ length: maxHosts }, () => step({ certificates: chain }))))
-    assert.ok(kept.steps.every(({ certificates }) => certificates.length === 1))
-    assert.deepEqual(kept.steps[0]?.certificates[0], chain[0])
+    const storable = toStorable(
+      validation(Array.from({ length: maxHosts }, () => step({ certificates: chain }))),
+    )
+    assert.ok(storable.steps.every(({ certificates }) => certificates.length === 1))
+    assert.deepEqual(storable.steps[0]?.certificates[0], chain[0])
   })
 
   it('keeps every step and its result, whatever its size', () => {
     const { steps } = largest()
-    const kept = toStorable(largest())
+    const storable = toStorable(largest())
     const outline = (some: readonly ValidationStep[]) =>
       some.map(({ step: name, succeeded }) => [name, succeeded])
-    assert.deepEqual(outline(kept.steps), outline(steps))
-    assert.deepEqual(OutboundValidation.parse(kept), kept)
+    assert.deepEqual(outline(storable.steps), outline(steps))
+    assert.deepEqual(OutboundValidation.parse(storable), storable)
   })
 
   it('never exceeds its share of an item', () => {

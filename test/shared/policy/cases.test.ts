@@ -1,7 +1,7 @@
 /**
  * Runs the cases of the chapters in cases/: the considered connectors, the deciding one, the reply, and the verdict for
- * each recipient. Each case is put to explain(), to evaluate() and to the check at RCPT TO, with the connectors in both
- * orders; all results must agree.
+ * each recipient. explain(), evaluate() and the check at RCPT TO run for each case, with the connectors in both orders.
+ * All results must agree.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -31,22 +31,22 @@ test('the chapters hold at least 150 cases with unique names', () => {
 function check(row: Case): void {
   const connectors = connectorsOf(row)
   for (const order of [connectors, connectors.toReversed()]) {
-    const given = compile(row, order)
-    const verdict = decideCase(row, given)
-    const considered = explainer(given, messageOf(row))(verdict)
-    checkVerdict(row, given, verdict)
+    const snapshot = compile(row, order)
+    const verdict = decideCase(row, snapshot)
+    const considered = explainer(snapshot, messageOf(row))(verdict)
+    checkVerdict(row, snapshot, verdict)
     checkConsidered(row, verdict, considered)
-    checkSession(row, given, verdict)
-    if (isFirst(row)) checkExplanation(row, given, verdict, considered)
+    checkSession(row, snapshot, verdict)
+    if (isFirst(row)) checkExplanation(row, snapshot, verdict, considered)
   }
 }
 
-function checkVerdict(row: Case, given: Snapshot, verdict: Verdict): void {
+function checkVerdict(row: Case, snapshot: Snapshot, verdict: Verdict): void {
   assert.equal(verdictText(verdict), row.expected.verdict)
   if (verdict.action !== 'Deliver') assert.match(formatReply(verdict.reply), /^([45])\d\d \1\.\d+\.\d+ /)
   const { inbound, outbound } = verdict.connectors
-  assert.equal(nameOf(given, inbound), expectedInbound(row), 'the inbound connector of the verdict')
-  assert.equal(nameOf(given, outbound), expectedOutbound(row), 'the outbound connector of the verdict')
+  assert.equal(nameOf(snapshot, inbound), expectedInbound(row), 'the inbound connector of the verdict')
+  assert.equal(nameOf(snapshot, outbound), expectedOutbound(row), 'the outbound connector of the verdict')
 }
 
 function checkConsidered(row: Case, { explanation }: Verdict, considered: Considered[]): void {
@@ -56,10 +56,14 @@ function checkConsidered(row: Case, { explanation }: Verdict, considered: Consid
   assert.ok(explanations.includes(row.why ?? ''), explanations)
 }
 
-/** What is refused in session is never delivered later; what is accepted does not bounce at the first decision. */
-function checkSession(row: Case, given: Snapshot, verdict: Verdict): void {
+/** A message refused in session is never delivered later; an accepted message does not bounce at the first decision. */
+function checkSession(row: Case, snapshot: Snapshot, verdict: Verdict): void {
   if (row.expected.inSession === null) return
-  const decision = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
+  const decision = admitRecipient(
+    snapshot,
+    evaluateInboundForMessage(snapshot, messageOf(row)),
+    addressOf(row),
+  )
   const answer = decision.action === 'Refuse' ? formatReply(decision.reply) : accepted
   assert.equal(answer, row.expected.inSession)
   if (decision.action === 'Refuse') assert.notEqual(verdict.action, 'Deliver')
@@ -68,20 +72,20 @@ function checkSession(row: Case, given: Snapshot, verdict: Verdict): void {
     assert.equal(decision.reason, verdict.reason)
 }
 
-function checkExplanation(row: Case, given: Snapshot, verdict: Verdict, considered: unknown[]): void {
+function checkExplanation(row: Case, snapshot: Snapshot, verdict: Verdict, considered: unknown[]): void {
   const { envelope, source, tls } = messageOf(row)
   const question = { mailFrom: envelope.mailFrom, rcptTo: [addressOf(row)], ip: source?.ip ?? '', tls }
-  const explained = explain(given, settingsOf(row), question, receivedAt)
+  const explained = explain(snapshot, settingsOf(row), question, receivedAt)
   const [answer] = explained.recipients
   assert.ok(answer)
   assert.deepEqual(answer.verdict, verdict)
   assert.equal(formatReply(answer.inSession), row.expected.inSession)
   assert.deepEqual([...explained.considered, ...answer.considered], considered)
-  const leaves = verdict.action === 'Deliver' ? [verdict.route, verdict.tls] : [null, null]
-  assert.deepEqual([answer.route, answer.tls], leaves)
+  const routeAndTls = verdict.action === 'Deliver' ? [verdict.route, verdict.tls] : [null, null]
+  assert.deepEqual([answer.route, answer.tls], routeAndTls)
 }
 
-/** Whether explain() can answer: only for the first decision about a message from a client. */
+/** explain() predicts only the first decision about a message from a client. */
 const isFirst = ({ madeHere, minutes, after, recipient }: Case): boolean =>
   !madeHere && minutes === undefined && after === undefined && recipient === undefined
 
@@ -114,18 +118,18 @@ const defaultOutbound = (row: Case): Outcomes =>
 /** `Deliver ConnectorMatched by MX of northwind.example with EncryptionOnly`, `Bounce RelayDenied: 550 5.7.64 …` */
 function verdictText(verdict: Verdict): string {
   const { action, reason, reportOnly } = verdict
-  const trial = reportOnly ? ` (would refuse: ${reportOnly})` : ''
+  const reportOnlyText = reportOnly ? ` (would refuse: ${reportOnly})` : ''
   switch (verdict.action) {
     case 'Deliver': {
-      const again = verdict.attempt === 1 ? '' : `, attempt ${verdict.attempt}`
-      return `${action} ${reason} ${routeText(verdict.route)} with ${tlsText(verdict.tls)}${again}${trial}`
+      const attemptText = verdict.attempt === 1 ? '' : `, attempt ${verdict.attempt}`
+      return `${action} ${reason} ${routeText(verdict.route)} with ${tlsText(verdict.tls)}${attemptText}${reportOnlyText}`
     }
     case 'Defer': {
-      const results = verdict.notifyDelay ? ', the sender is notified' : ''
-      return `${action} ${reason} until +${clock(verdict.until)}${results}: ${formatReply(verdict.reply)}${trial}`
+      const notificationText = verdict.notifyDelay ? ', the sender is notified' : ''
+      return `${action} ${reason} until +${clock(verdict.until)}${notificationText}: ${formatReply(verdict.reply)}${reportOnlyText}`
     }
     case 'Bounce':
-      return `${action} ${reason}: ${formatReply(verdict.reply)}${trial}`
+      return `${action} ${reason}: ${formatReply(verdict.reply)}${reportOnlyText}`
   }
 }
 
@@ -155,7 +159,7 @@ function tlsText({
     .join(' ')
 }
 
-/** Minutes and seconds since receipt. */
+/** Minutes and seconds after receipt. */
 function clock(until: Date): string {
   const seconds = Math.floor((until.getTime() - receivedAt.getTime()) / 1000)
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`

@@ -1,4 +1,4 @@
-/** The certificates that count, what happens to mail when they expire, and the notices that are due. */
+/** The certificates in use, the effect on mail when they expire, and the notices that are due. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -37,19 +37,19 @@ const fromBank: Partial<InboundConnector> = {
   tlsSenderCertificateNames: ['mail.bank.example'],
 }
 
-const known = (
+const findInUse = (
   observations: readonly Observation[],
   {
-    out = [bank],
-    into = [fromBank],
+    outboundConnectors = [bank],
+    inboundConnectors = [fromBank],
     served = [],
   }: {
-    out?: readonly Partial<OutboundConnector>[]
-    into?: readonly Partial<InboundConnector>[]
+    outboundConnectors?: readonly Partial<OutboundConnector>[]
+    inboundConnectors?: readonly Partial<InboundConnector>[]
     served?: ExpiryContext['served']
   } = {},
 ): CertificateInUse[] => {
-  const connectors = { inbound: into.map(inbound), outbound: out.map(outbound) }
+  const connectors = { inbound: inboundConnectors.map(inbound), outbound: outboundConnectors.map(outbound) }
   return observations.flatMap((one) => findCertificatesInUse(one, { connectors, served }, now))
 }
 
@@ -73,9 +73,9 @@ describe("a next hop's certificate", () => {
     ['nothing, with MTA-STS of its domain', { tlsSettings: null }, 'MtaSts', 'MailWaits', true],
     ['nothing, with DANE of its host', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
   ] as const)
-    test(`of a connector that requires ${what} has the consequence ${consequence}`, () => {
+    test(`has the consequence ${consequence} when its connector requires ${what}`, () => {
       const { gauges, notices } = findExpiringCertificates(
-        known([shown(verifiedBy)], { out: [{ ...bank, ...fields }] }),
+        findInUse([shown(verifiedBy)], { outboundConnectors: [{ ...bank, ...fields }] }),
         now,
       )
       assert.deepEqual(gauges, [
@@ -93,14 +93,17 @@ describe("a next hop's certificate", () => {
     })
 
   for (const [what, fields] of [
-    ['of a deleted connector', { id: 'c9' }],
-    ['of a disabled connector', { enabled: false }],
-    ['of an unrelated server that a connector for `*` led to', { recipientDomains: ['*'] }],
-    ['of a domain that the connector matches only by `*`', { recipientDomains: ['clinic.example', '*'] }],
+    ['when its connector was deleted', { id: 'c9' }],
+    ['when its connector is disabled', { enabled: false }],
+    ['on an unrelated server that only a connector for `*` matched', { recipientDomains: ['*'] }],
+    [
+      'on a server of a domain that the connector matches only by `*`',
+      { recipientDomains: ['clinic.example', '*'] },
+    ],
   ] as [string, Partial<OutboundConnector>][])
-    test(`${what} is ignored`, () => {
-      const seen = known([shown()], { out: [{ ...bank, ...fields }] })
-      assert.deepEqual(findExpiringCertificates(seen, now), { gauges: [], notices: [] })
+    test(`is ignored ${what}`, () => {
+      const observed = findInUse([shown()], { outboundConnectors: [{ ...bank, ...fields }] })
+      assert.deepEqual(findExpiringCertificates(observed, now), { gauges: [], notices: [] })
     })
 
   for (const [what, fields] of [
@@ -111,23 +114,23 @@ describe("a next hop's certificate", () => {
     ],
     ['all accepted domains', { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true }],
   ] as [string, Partial<OutboundConnector>][])
-    test(`of a connector for ${what} counts`, () => {
-      const seen = known([shown()], { out: [{ ...bank, ...fields }] })
-      assert.equal(findExpiringCertificates(seen, now).notices.length, 1)
+    test(`is in use with a connector for ${what}`, () => {
+      const observed = findInUse([shown()], { outboundConnectors: [{ ...bank, ...fields }] })
+      assert.equal(findExpiringCertificates(observed, now).notices.length, 1)
     })
 
-  test('observed because of published policies alone is ignored', () => {
+  test('is ignored if it was observed only because of published policies', () => {
     const unrelatedServer = observation([expiring('a', 3)], { connector: null })
-    assert.deepEqual(findExpiringCertificates(known([unrelatedServer]), now), { gauges: [], notices: [] })
+    assert.deepEqual(findExpiringCertificates(findInUse([unrelatedServer]), now), { gauges: [], notices: [] })
   })
 
-  test('that is no longer presented is ignored', () => {
-    const seen = observation([
+  test('is ignored when it is no longer presented', () => {
+    const observed = observation([
       expiring('b', 90, { firstSeen: day(-2) }),
       expiring('a', 3, { lastSeen: day(-3) }),
     ])
     const gone = observation([expiring('c', 3, { lastSeen: day(-31) })], { host: 'gone.bank.example' })
-    const { gauges, notices } = findExpiringCertificates(known([seen, gone]), now)
+    const { gauges, notices } = findExpiringCertificates(findInUse([observed, gone]), now)
     assert.deepEqual(
       gauges.map(({ daysLeft }) => daysLeft),
       [90],
@@ -135,36 +138,39 @@ describe("a next hop's certificate", () => {
     assert.deepEqual(notices, [])
   })
 
-  test('on several hosts causes one notice that names them', () => {
-    const seen = ['mx2', 'mx1'].map((host) =>
+  test('causes one notice with its hosts when several present it', () => {
+    const observed = ['mx2', 'mx1'].map((host) =>
       observation([expiring('a', 3)], { host: `${host}.bank.example` }),
     )
-    const { notices } = findExpiringCertificates(known(seen), now)
+    const { notices } = findExpiringCertificates(findInUse(observed), now)
     assert.deepEqual(
       notices.map(({ hosts }) => hosts),
       [['mx1.bank.example', 'mx2.bank.example']],
     )
   })
 
-  test("renewed on another server of its name is reported with the newer one's host", () => {
-    const seen = [
+  test('is reported with the host of its newer certificate if another server of its name has one', () => {
+    const observed = [
       observation([expiring('a', 3)], { host: 'mx1.bank.example' }),
       observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
       observation([expiring('c', 200, { subjectAltNames: ['other.example'] })], { host: 'mx3.bank.example' }),
     ]
-    const { notices } = findExpiringCertificates(known(seen), now)
+    const { notices } = findExpiringCertificates(findInUse(observed), now)
     assert.deepEqual(
       notices.map(({ newer }) => newer),
       [{ fingerprint256: 'b'.repeat(64), notAfter: day(90), firstSeen: day(-100), host: 'mx2.bank.example' }],
     )
   })
 
-  test('that expires first comes first', () => {
-    const seen = [29, 2, 10].map((days, index) =>
+  test('comes first if it expires first', () => {
+    const observed = [29, 2, 10].map((days, index) =>
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
     assert.deepEqual(
-      findExpiringCertificates(known(seen), now).notices.map(({ daysLeft, days }) => [daysLeft, days]),
+      findExpiringCertificates(findInUse(observed), now).notices.map(({ daysLeft, days }) => [
+        daysLeft,
+        days,
+      ]),
       [
         [2, 3],
         [10, 14],
@@ -176,19 +182,22 @@ describe("a next hop's certificate", () => {
 
 describe("a sender's certificate", () => {
   for (const [what, fields, consequence] of [
-    ['for mail that would be refused', {}, 'MailRefused'],
-    ['for mail that would be held', { onViolation: 'Defer' }, 'MailHeld'],
-    ['of a report-only connector', { mode: 'ReportOnly' }, 'RecordedOnly'],
-    ['of a connector that requires none', { restrictDomainsToCertificate: false }, 'Nothing'],
+    ['by default', {}, 'MailRefused'],
+    ['when its connector holds mail', { onViolation: 'Defer' }, 'MailHeld'],
+    ['when its connector only reports', { mode: 'ReportOnly' }, 'RecordedOnly'],
+    ['when its connector requires no certificate', { restrictDomainsToCertificate: false }, 'Nothing'],
     [
-      'of our own server',
+      "when it identifies the organisation's server",
       { connectorType: 'OnPremises', restrictDomainsToCertificate: false },
       'RelayDenied',
     ],
   ] as [string, Partial<InboundConnector>, string][])
-    test(`${what} has the consequence ${consequence}`, () => {
-      const seen = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
-      const { notices } = findExpiringCertificates(known([seen], { into: [{ ...fromBank, ...fields }] }), now)
+    test(`has the consequence ${consequence} ${what}`, () => {
+      const observed = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
+      const { notices } = findExpiringCertificates(
+        findInUse([observed], { inboundConnectors: [{ ...fromBank, ...fields }] }),
+        now,
+      )
       assert.deepEqual(
         notices.map((one) => [one.observedAs, one.consequence]),
         [['PartnerClient', consequence]],
@@ -196,7 +205,7 @@ describe("a sender's certificate", () => {
     })
 })
 
-describe('our own certificate', () => {
+describe("the organisation's certificate", () => {
   const ingress = observation([expiring('a', 10), expiring('b', 5), expiring('c', 2)], {
     kind: 'Own',
     connector: null,
@@ -209,9 +218,9 @@ describe('our own certificate', () => {
       servedFrom === undefined ? null : { fingerprint256: 'd'.repeat(64), servedFrom, notAfter: day(400) },
   })
 
-  test('counts while the ingress serves it, unless its successor is served in time', () => {
-    const seen = known([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
-    const { gauges, notices } = findExpiringCertificates(seen, now)
+  test('is in use while the ingress serves it, unless its successor is served in time', () => {
+    const observed = findInUse([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
+    const { gauges, notices } = findExpiringCertificates(observed, now)
     assert.deepEqual(
       notices.map((one) => [one.certificate.fingerprint256[0], one.connector, one.consequence]),
       [
@@ -226,7 +235,7 @@ describe('our own certificate', () => {
   })
 
   test('is ignored when the ingress no longer serves it', () => {
-    assert.deepEqual(findExpiringCertificates(known([ingress]), now), { gauges: [], notices: [] })
+    assert.deepEqual(findExpiringCertificates(findInUse([ingress]), now), { gauges: [], notices: [] })
   })
 
   const shown = observation([expiring('a', 10)], {
@@ -235,9 +244,9 @@ describe('our own certificate', () => {
     host: 'mailflow/client-certificates/ours',
   })
 
-  test('counts while a connector presents it', () => {
+  test('is in use while a connector presents it', () => {
     const { notices } = findExpiringCertificates(
-      known([shown], { out: [{ ...bank, clientCertificate: 'ours' }] }),
+      findInUse([shown], { outboundConnectors: [{ ...bank, clientCertificate: 'ours' }] }),
       now,
     )
     assert.deepEqual(
@@ -249,7 +258,10 @@ describe('our own certificate', () => {
   test('is ignored when no connector names it any more', () => {
     for (const clientCertificate of [null, 'other'])
       assert.deepEqual(
-        findExpiringCertificates(known([shown], { out: [{ ...bank, clientCertificate }] }), now).notices,
+        findExpiringCertificates(
+          findInUse([shown], { outboundConnectors: [{ ...bank, clientCertificate }] }),
+          now,
+        ).notices,
         [],
       )
   })

@@ -1,4 +1,4 @@
-/** docs/connectors.md says what the code does: its replies are the code's, and its diagrams lead where cases end. */
+/** Checks that docs/connectors.md agrees with the code: its tables with the replies, its diagrams with the cases. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -46,7 +46,7 @@ const unquoted = (cell = '') => cell.replaceAll('`', '')
 describe('the table of replies', () => {
   const table = rowsOf(5, /^`[A-Z]/)
 
-  test('has every reason for which something is not delivered, and no other', () => {
+  test('has exactly the reasons for which a message is not delivered', () => {
     const reasons = [...read('shared/policy/reasons.ts').matchAll(/\| '(\w+)'/g)].map(([, reason]) => reason)
     const delivers = ['ConnectorMatched', 'DefaultRoute', 'TlsReport']
     assert.deepEqual(
@@ -55,44 +55,48 @@ describe('the table of replies', () => {
     )
   })
 
-  const said = saidInCases()
+  const repliesFor = collectReplies()
   for (const [reason = '', , inSession = '', bounce = '', waits = ''] of table)
-    test(`says of ${unquoted(reason)} what the code answers`, () => {
-      const answers = said(unquoted(reason))
-      agrees(inSession, answers.inSession)
-      agrees(bounce, answers.Bounce)
-      agrees(waits, answers.Defer)
+    test(`has the replies of the code for ${unquoted(reason)}`, () => {
+      const answers = repliesFor(unquoted(reason))
+      checkCell(inSession, answers.inSession)
+      checkCell(bounce, answers.Bounce)
+      checkCell(waits, answers.Defer)
     })
 })
 
-/** Every reply that the cases come to, by the reason of the answer. */
-function saidInCases() {
-  const found: { reason: string; kind: 'inSession' | Verdict['action']; reply: string }[] = []
+/** Every reply of the cases, by reason. */
+function collectReplies() {
+  const replies: { reason: string; kind: 'inSession' | Verdict['action']; reply: string }[] = []
   for (const row of cases) {
-    const given = compile(row, connectorsOf(row))
-    const verdict = decideCase(row, given)
+    const connectors = compile(row, connectorsOf(row))
+    const verdict = decideCase(row, connectors)
     if (verdict.action !== 'Deliver')
-      found.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
-    const decision = admitRecipient(given, evaluateInboundForMessage(given, messageOf(row)), addressOf(row))
+      replies.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
+    const decision = admitRecipient(
+      connectors,
+      evaluateInboundForMessage(connectors, messageOf(row)),
+      addressOf(row),
+    )
     if (decision.action === 'Refuse')
-      found.push({ reason: decision.reason, kind: 'inSession', reply: formatReply(decision.reply) })
+      replies.push({ reason: decision.reason, kind: 'inSession', reply: formatReply(decision.reply) })
   }
   return (reason: string) => {
-    const of = (kind: string) => [
-      ...new Set(found.filter((it) => it.reason === reason && it.kind === kind).map(({ reply }) => reply)),
+    const repliesOf = (kind: string) => [
+      ...new Set(replies.filter((it) => it.reason === reason && it.kind === kind).map(({ reply }) => reply)),
     ]
-    return { inSession: of('inSession'), Bounce: of('Bounce'), Defer: of('Defer') }
+    return { inSession: repliesOf('inSession'), Bounce: repliesOf('Bounce'), Defer: repliesOf('Defer') }
   }
 }
 
-/** A cell is a dash, or a whole reply (that may end in an ellipsis), or a sentence about replies of others. */
-function agrees(cell: string, replies: string[]): void {
+/** A cell is a dash, a reply (which may end in an ellipsis), or a sentence about replies of other servers. */
+function checkCell(cell: string, replies: string[]): void {
   assert.equal(replies.length === 0, cell === '–', `"${cell}" and ${replies.join(', ') || 'nothing'}`)
   const [, reply] = /^`([^`]+)`$/.exec(cell) ?? []
   if (reply === undefined) return
-  const [beginning = '', more] = reply.split('…')
+  const [beginning = '', rest] = reply.split('…')
   for (const answer of replies)
-    assert.ok(more === undefined ? answer === reply : answer.startsWith(beginning), `${answer}, not ${reply}`)
+    assert.ok(rest === undefined ? answer === reply : answer.startsWith(beginning), `${answer}, not ${reply}`)
 }
 
 describe('the table of TLS codes', () => {
@@ -130,7 +134,7 @@ describe('the table of TLS codes', () => {
     names: ['mx.northwind.example'],
   }
 
-  /** The one code that no connector asks for. */
+  /** The requirement of the one code that no connector can cause. */
   const dane: HopRequirement = {
     ...requirement,
     level: 'Dane',
@@ -138,26 +142,26 @@ describe('the table of TLS codes', () => {
     tlsa: [{ usage: 3, selector: 1, matchingType: 1, data: 'cd'.repeat(32) }],
   }
 
-  test('lists the codes that a requirement can come to', () => {
+  test('lists exactly the codes of the assessment', () => {
     assert.deepEqual(
       rowsOf(2, /^`4\.7\./).map(([code]) => unquoted(code)),
       Object.keys(facts),
     )
     const codes = read('shared/tls/assess-server-tls.ts').matchAll(/fault\(\s*'([\d.]+)'/g)
-    const all = new Set([...codes].map(([, code]) => code))
-    assert.deepEqual([...all].toSorted(), Object.keys(facts).toSorted())
+    const allCodes = new Set([...codes].map(([, code]) => code))
+    assert.deepEqual([...allCodes].toSorted(), Object.keys(facts).toSorted())
   })
   for (const [code, failures] of Object.entries(facts))
-    test(`${code} is what its sentence says`, () => {
-      const demanded = code === '4.7.323' ? dane : requirement
+    test(`has the code ${code} for its faults`, () => {
+      const checkedRequirement = code === '4.7.323' ? dane : requirement
       for (const failure of failures)
-        assert.equal(assessServerTls(demanded, failure, new Date())?.reply.enhanced, code)
+        assert.equal(assessServerTls(checkedRequirement, failure, new Date())?.reply.enhanced, code)
     })
 })
 
 interface Edge {
   from: string
-  /** Null where there is only one way. */
+  /** Null if the question has only one edge. */
   answer: 'yes' | 'no' | null
   to: string
 }
@@ -186,15 +190,15 @@ function flowchart(source: string): Flowchart {
   return { start: edges[0]?.from ?? '', texts, edges }
 }
 
-/** Follows the answers to where they lead, and notes what was passed. */
-function follow(chart: Flowchart, answers: Record<string, () => boolean>, passed: Set<Edge>): string {
+/** Follows the answers to a leaf, and records the edges on the way. */
+function follow(chart: Flowchart, answers: Record<string, () => boolean>, followedEdges: Set<Edge>): string {
   for (let at = chart.start; ; ) {
     const question = answers[at]
-    if (!question) return chart.texts.get(at) ?? assert.fail(`${at} says nothing`)
+    if (!question) return chart.texts.get(at) ?? assert.fail(`${at} has no text`)
     const answer = question() ? 'yes' : 'no'
     const edge = chart.edges.find((it) => it.from === at && it.answer === answer)
     assert.ok(edge, `${at} leads nowhere by ${answer}`)
-    passed.add(edge)
+    followedEdges.add(edge)
     at = edge.to
   }
 }
@@ -205,14 +209,18 @@ const charts = [...page.matchAll(/```mermaid\nflowchart TD\n([^`]+)```/g)].map((
 const [requirements, verdicts] = charts
 assert.ok(requirements && verdicts)
 
-describe('the diagram of demands', () => {
-  const passed = new Set<Edge>()
-  test('leads every case and each of its inbound connectors to the demand that is not met', () => {
+describe('the diagram of requirements', () => {
+  const followedEdges = new Set<Edge>()
+  test('leads every case and each of its inbound connectors to the requirement that is not met', () => {
     for (const row of cases) {
       const message = messageOf(row)
       const session = sessionOf(message, message.source?.ip ?? '')
       for (const connector of connectorsOf(row).filter(isInbound)) {
-        const listed = { ...connector, tlsSenderCertificateNames: [], certificateFingerprints: [] }
+        const withoutCertificate = {
+          ...connector,
+          tlsSenderCertificateNames: [],
+          certificateFingerprints: [],
+        }
         const leaf = follow(
           requirements,
           {
@@ -221,24 +229,25 @@ describe('the diagram of demands', () => {
             certificate: () =>
               connector.restrictDomainsToCertificate && identifiedBy(connector, session) !== 'Certificate',
             address: () =>
-              connector.restrictDomainsToIpAddresses && identifiedBy(listed, session) !== 'Address',
+              connector.restrictDomainsToIpAddresses &&
+              identifiedBy(withoutCertificate, session) !== 'Address',
           },
-          passed,
+          followedEdges,
         )
         assert.equal(violationOf(connector, session)?.reason ?? 'met', leaf, row.name)
       }
     }
   })
-  test('has no way that no case takes', () => assert.equal(passed.size, requirements.edges.length))
+  test('has no edge that no case follows', () => assert.equal(followedEdges.size, requirements.edges.length))
 })
 
 describe('the diagram of verdicts', () => {
-  const passed = new Set<Edge>()
+  const followedEdges = new Set<Edge>()
   test('leads every case to its verdict', () => {
     for (const row of cases) {
-      const given = compile(row, connectorsOf(row))
-      const verdict = decideCase(row, given)
-      const leaf = follow(verdicts, questions(row, given, verdict), passed)
+      const connectors = compile(row, connectorsOf(row))
+      const verdict = decideCase(row, connectors)
+      const leaf = follow(verdicts, questions(row, connectors, verdict), followedEdges)
       const [action, reasons = ''] = leaf.split(': ')
       assert.equal(verdict.action, action, row.name)
       assert.ok(
@@ -247,17 +256,17 @@ describe('the diagram of verdicts', () => {
       )
     }
   })
-  test('has no way that no case takes', () =>
+  test('has no edge that no case follows', () =>
     assert.deepEqual(
-      verdicts.edges.filter((edge) => !passed.has(edge)),
+      verdicts.edges.filter((edge) => !followedEdges.has(edge)),
       [],
     ))
 })
 
-/** @param verdict of which only the connector is looked at that takes the recipient */
-function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string, () => boolean> {
+/** @param verdict only its outbound connector is used */
+function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
-  const evaluation = evaluateInboundForMessage(given, message)
+  const evaluation = evaluateInboundForMessage(connectors, message)
   const { attempts, lastAttempt } = recipientOf(row)
   const outboundId = verdict.connectors.outbound
   const outbound = connectorsOf(row).find(({ id }) => id === outboundId)
@@ -272,7 +281,7 @@ function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string,
     holds: () => evaluation.violation?.connector.onViolation === 'Defer',
     heldLong: expired,
     recipient: () => domain !== null,
-    accepted: () => isAcceptedRecipient(given, addressOf(row)),
+    accepted: () => isAcceptedRecipient(connectors, addressOf(row)),
     own: () => row.madeHere === true || evaluation.attributedTo !== null,
     report: () => addressOf(row).toLowerCase() === row.tlsReportAddress,
     routed: () => outbound !== undefined,
@@ -286,8 +295,8 @@ function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string,
     expired,
     due: () => {
       const wait = lastAttempt ? lastAttempt.durationMs + retryDelayMs(attempts, message.id) : 0
-      const began = Date.parse(lastAttempt?.at ?? receivedAt.toISOString())
-      return row.retry === true || receivedAt.getTime() + minutes * 60_000 >= began + wait
+      const attemptedAt = Date.parse(lastAttempt?.at ?? receivedAt.toISOString())
+      return row.retry === true || receivedAt.getTime() + minutes * 60_000 >= attemptedAt + wait
     },
   }
 }

@@ -36,7 +36,7 @@ test('tries a message at 0, 1 and 5 minutes, then every 15, and bounces it after
   let now = receivedAt
   let current = recipient({ address: 'b@northwind.example' })
   for (let decisions = 1; ; decisions += 1) {
-    assert.ok(decisions < 1000, 'the message is never decided finally')
+    assert.ok(decisions < 1000, 'the message has no final decision')
     const [verdict] = evaluate({
       snapshot: connectors,
       settings: { defaultRoute: 'Mx' },
@@ -65,10 +65,10 @@ test('tries a message at 0, 1 and 5 minutes, then every 15, and bounces it after
   const gaps = starts.slice(1).map((start, index) => start - (starts[index] ?? 0))
   const expected = [1, 4, ...gaps.slice(2).map(() => 15)]
   gaps.forEach((gap, index) => {
-    const wanted = expected[index] ?? 0
+    const expectedMinutes = expected[index] ?? 0
     assert.ok(
-      gap <= wanted && gap >= 0.9 * wanted,
-      `gap ${index} is ${gap} minutes, not ${wanted} less a tenth`,
+      gap <= expectedMinutes && gap >= 0.9 * expectedMinutes,
+      `gap ${index} is ${gap} minutes, not ${expectedMinutes} less a tenth`,
     )
   })
   assert.ok(starts.length >= 96 && starts.length <= 110, `${starts.length} attempts`)

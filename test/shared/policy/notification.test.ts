@@ -35,11 +35,17 @@ describe('after delivery', () => {
     })
   const rows: [who: string, of: Recipient, kept: boolean, notice: string | null][] = [
     ['a next hop with the DSN extension sends the DSN itself', delivered(true), false, null],
-    ['a next hop without it causes a relayed DSN', delivered(false), false, 'relayed'],
-    ['a next hop such as SES, which does not say, causes a relayed DSN', delivered(), false, 'relayed'],
+    ['a next hop without the extension causes a relayed DSN', delivered(false), false, 'relayed'],
+    [
+      'a next hop such as SES, which does not report its extensions, causes a relayed DSN',
+      delivered(),
+      false,
+      'relayed',
+    ],
     ['a report that mailflow stores causes a delivered DSN', delivered(), true, 'delivered'],
     ['a failed attempt causes no success DSN', recipient({ lastAttempt: attempt() }), false, null],
     ['a recipient without an attempt causes no success DSN', recipient(), true, null],
   ]
-  for (const [who, of, kept, notice] of rows) test(who, () => assert.equal(successDsnKind(of, kept), notice))
+  for (const [title, of, isFinalDestination, dsnKind] of rows)
+    test(title, () => assert.equal(successDsnKind(of, isFinalDestination), dsnKind))
 })

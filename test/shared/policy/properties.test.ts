@@ -57,7 +57,7 @@ const messageFor = ({ mailFrom, ip, tls }: HypotheticalMessage) =>
 
 const idOf = (connector: { id: string } | null) => connector?.id ?? null
 
-/** The connector's own authorities, or else the public ones. */
+/** The connector's own authorities if it has any, otherwise the public ones. */
 const trusts = ({ certificateAuthorities }: InboundConnector, certificate: ClientCertificate): boolean =>
   certificateAuthorities.length > 0
     ? chainsTo(certificate.chain, certificateAuthorities, receivedAt)
@@ -74,21 +74,21 @@ describe('the selection agrees with the plain reference implementation for any c
           at: receivedAt,
         })
         const enforced = referencePartner(connectors.inbound, 'Enforce', sender)
-        const tried = referencePartner(connectors.inbound, 'ReportOnly', sender)
-        assert.equal(idOf(partner), idOf(enforced ?? tried))
-        assert.equal(idOf(reportOnlyPartner), idOf(tried))
+        const reportOnly = referencePartner(connectors.inbound, 'ReportOnly', sender)
+        assert.equal(idOf(partner), idOf(enforced ?? reportOnly))
+        assert.equal(idOf(reportOnlyPartner), idOf(reportOnly))
       }),
       runs,
     ))
 
-  test('for our own servers: certificates, wildcards on either side, fingerprints, addresses of both families', () => {
-    const answered = { byCertificate: 0, byAddress: 0, none: 0 }
-    const own = fc.uniqueArray(
+  test("for the organisation's servers: certificates, wildcards on either side, fingerprints, addresses of both families", () => {
+    const attributionCounts = { byCertificate: 0, byAddress: 0, none: 0 }
+    const anyOnPremises = fc.uniqueArray(
       anyInbound.filter(({ connectorType }) => connectorType === 'OnPremises'),
       { selector: ({ name }) => name.toLowerCase(), maxLength: 8 },
     )
     fc.assert(
-      fc.property(own, anySender, anyIp, anyTls, (inbound, { mailFrom, sender }, ip, tls) => {
+      fc.property(anyOnPremises, anySender, anyIp, anyTls, (inbound, { mailFrom, sender }, ip, tls) => {
         const session: Session = { mailFrom, ip, tls, at: receivedAt }
         const { attributedTo } = evaluateInbound(
           compile({ inbound, outbound: [], acceptedDomains: [] }),
@@ -98,13 +98,13 @@ describe('the selection agrees with the plain reference implementation for any c
         const expected = referenceAttribution(inbound, peer, trusts)
         assert.equal(idOf(attributedTo), idOf(expected))
         const without = referenceAttribution(inbound, { ...peer, certificate: null }, trusts)
-        if (expected === null) answered.none += 1
-        else if (idOf(without) === idOf(expected)) answered.byAddress += 1
-        else answered.byCertificate += 1
+        if (expected === null) attributionCounts.none += 1
+        else if (idOf(without) === idOf(expected)) attributionCounts.byAddress += 1
+        else attributionCounts.byCertificate += 1
       }),
       { numRuns: 2000 },
     )
-    for (const [way, count] of Object.entries(answered)) assert.ok(count > 20, `${way}: ${count}`)
+    for (const [way, count] of Object.entries(attributionCounts)) assert.ok(count > 20, `${way}: ${count}`)
   })
 
   test('for recipients in accepted and other domains', () =>
@@ -155,11 +155,11 @@ describe('the same input gives the same result', () => {
     }))
     fc.assert(
       fc.property(anyConnectors, fromOthers, toOthers, anyQuestion, (connectors, one, other, question) => {
-        // The null reverse path considers all of our own servers, so no connector is for other senders then.
+        // With the null reverse path all OnPremises connectors are considered, so no connector is for other senders.
         fc.pre(question.mailFrom !== '' || one.connectorType === 'Partner')
-        const more = withMore(connectors, one, other)
+        const withReportOnly = withMore(connectors, one, other)
         assert.deepEqual(
-          explain(compile(more), settings, question, receivedAt),
+          explain(compile(withReportOnly), settings, question, receivedAt),
           explain(compile(connectors), settings, question, receivedAt),
         )
       }),
@@ -170,13 +170,13 @@ describe('the same input gives the same result', () => {
   test('does not change with another disabled connector', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
-        const more = withMore(connectors, { ...one, enabled: false }, { ...other, enabled: false })
-        const [before, after] = [connectors, more].map((it) =>
+        const withReportOnly = withMore(connectors, { ...one, enabled: false }, { ...other, enabled: false })
+        const [before, after] = [connectors, withReportOnly].map((it) =>
           explain(compile(it), settings, question, receivedAt),
         )
-        const decided = (it = before) =>
+        const decisionsWith = (it = before) =>
           it?.recipients.map(({ verdict, inSession }) => ({ verdict, inSession }))
-        assert.deepEqual(decided(after), decided(before))
+        assert.deepEqual(decisionsWith(after), decisionsWith(before))
       }),
       runs,
     ))
@@ -255,7 +255,7 @@ describe('forced TLS cannot be circumvented', () => {
         for (const { verdict, inSession } of recipients) {
           assert.notEqual(verdict.action, 'Deliver')
           if (violation.connector.onViolation !== 'Bounce') continue
-          // Undetermined revocation defers instead.
+          // If the revocation is undetermined, the message is deferred instead.
           assert.ok(
             inSession.code >= 500 || inSession === revocationUndeterminedReply,
             formatReply(inSession),
@@ -296,7 +296,7 @@ describe('forced TLS cannot be circumvented', () => {
       runs,
     ))
 
-  test('after an attempt that did not meet the requirement, the next one requires as much, at any time, also on request', () =>
+  test('after an attempt that did not meet the requirement, the next attempt requires as much, at any time and on request', () =>
     fc.assert(
       fc.property(
         anyConnectors,
@@ -333,14 +333,14 @@ describe('forced TLS cannot be circumvented', () => {
   test('a report-only partner connector changes no reply and no verdict', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyQuestion, (connectors, given, question) => {
-        const trial = { ...given, connectorType: 'Partner', mode: 'ReportOnly' } as const
-        const more = withMore(connectors, trial, disabledOutbound)
-        const decided = (it: Connectors) =>
+        const reportOnlyConnector = { ...given, connectorType: 'Partner', mode: 'ReportOnly' } as const
+        const withReportOnly = withMore(connectors, reportOnlyConnector, disabledOutbound)
+        const decisionsWith = (it: Connectors) =>
           explain(compile(it), settings, question, receivedAt).recipients.map(({ verdict, inSession }) => {
             const { reportOnly: _reported, connectors: _named, ...rest } = verdict
             return { inSession, ...rest }
           })
-        assert.deepEqual(decided(more), decided(connectors))
+        assert.deepEqual(decisionsWith(withReportOnly), decisionsWith(connectors))
       }),
       runs,
     ))
@@ -348,8 +348,12 @@ describe('forced TLS cannot be circumvented', () => {
   test('no report-only connector changes what enforced connectors refuse', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
-        const more = withMore(connectors, { ...one, mode: 'ReportOnly' }, { ...other, mode: 'ReportOnly' })
-        const [before, after] = [connectors, more].map((it) =>
+        const withReportOnly = withMore(
+          connectors,
+          { ...one, mode: 'ReportOnly' },
+          { ...other, mode: 'ReportOnly' },
+        )
+        const [before, after] = [connectors, withReportOnly].map((it) =>
           evaluateInboundForMessage(compile(it), messageFor(question)),
         )
         if (before?.attributedTo?.mode === 'Enforce')
@@ -358,7 +362,7 @@ describe('forced TLS cannot be circumvented', () => {
         for (const address of question.rcptTo) {
           const selected = selectOutbound(compile(connectors), address.slice(2))
           if (selected?.mode === 'Enforce')
-            assert.equal(selectOutbound(compile(more), address.slice(2))?.id, selected.id)
+            assert.equal(selectOutbound(compile(withReportOnly), address.slice(2))?.id, selected.id)
         }
       }),
       runs,
@@ -400,23 +404,23 @@ test('an explanation never contradicts the decision', () =>
           assert.equal(formatReply(inSession), formatReply(decision.reply))
           assert.notEqual(verdict.action, 'Deliver')
         }
-        const of = (all: typeof considered, ...outcomes: string[]) =>
+        const connectorsWith = (all: typeof considered, ...outcomes: string[]) =>
           all.filter(({ outcome }) => outcomes.includes(outcome)).map(({ connector }) => connector)
         assert.deepEqual(
-          of(considered, 'Decides', 'Reports'),
+          connectorsWith(considered, 'Decides', 'Reports'),
           [verdict.connectors.outbound].filter((id) => id !== null),
         )
-        const takePart = of(explained.considered, 'Decides', 'Reports', 'Grants')
+        const takePart = connectorsWith(explained.considered, 'Decides', 'Reports', 'Grants')
         if (verdict.connectors.inbound === null) assert.deepEqual(takePart, [])
         else assert.ok(takePart.includes(verdict.connectors.inbound))
-        assert.ok(takePart.length <= 3, 'a partner, a report-only partner, and our own server')
+        assert.ok(takePart.length <= 3, "a partner, a report-only partner, and the organisation's server")
       }
     }),
     runs,
   ))
 
 test('the random connectors are of every kind', () => {
-  const [some] = fc.sample(fc.array(anyInbound, { minLength: 300, maxLength: 300 }), 1)
+  const [sample] = fc.sample(fc.array(anyInbound, { minLength: 300, maxLength: 300 }), 1)
   const kinds = {
     Partner: (it: InboundConnector) => it.connectorType === 'Partner',
     OnPremises: (it: InboundConnector) => it.connectorType === 'OnPremises',
@@ -424,7 +428,8 @@ test('the random connectors are of every kind', () => {
     'by address': (it: InboundConnector) => it.restrictDomainsToIpAddresses,
     TLSv13: (it: InboundConnector) => it.minimumTlsVersion === 'TLSv1.3',
     disabled: (it: InboundConnector) => !it.enabled,
-    'on trial': (it: InboundConnector) => it.mode === 'ReportOnly',
+    'report only': (it: InboundConnector) => it.mode === 'ReportOnly',
   }
-  for (const [kind, is] of Object.entries(kinds)) assert.ok((some?.filter(is).length ?? 0) > 5, kind)
+  for (const [kind, isOfKind] of Object.entries(kinds))
+    assert.ok((sample?.filter(isOfKind).length ?? 0) > 5, kind)
 })

@@ -25,19 +25,19 @@ interface Case {
   recipient?: Partial<Recipient>
 }
 
-/** Whether a bounce of mail to our own domain may return the content; null if it does not bounce. */
-function returns({ ret = 'FULL', envelope, of, connectors = {}, recipient: to }: Case): boolean | null {
-  const plain = message()
+/** Whether the DSN for mail to an accepted domain may return the content; null if the mail does not bounce. */
+function mayReturn({ ret = 'FULL', envelope, of, connectors = {}, recipient: fields }: Case): boolean | null {
+  const base = message()
   const mail: Message = {
-    ...plain,
+    ...base,
     ...of,
-    envelope: { ...plain.envelope, dsn: { ret, envid: null }, ...envelope },
+    envelope: { ...base.envelope, dsn: { ret, envid: null }, ...envelope },
   }
   const [verdict] = evaluate({
     snapshot: snapshot(connectors),
     settings: { defaultRoute: 'Mx' },
     message: mail,
-    recipients: [recipient({ lastAttempt: refused, ...to })],
+    recipients: [recipient({ lastAttempt: refused, ...fields })],
     now: minutesLater(1),
   })
   return verdict?.action === 'Bounce' ? (verdict.mayReturnContent ?? false) : null
@@ -69,7 +69,7 @@ describe('the whole message may be returned', () => {
       false,
     ],
     [
-      'not if it comes from our own server, which must use TLS',
+      "not if it comes from the organisation's server, which must use TLS",
       {
         of: { attributedTo: 'id-own' },
         connectors: {
@@ -86,7 +86,7 @@ describe('the whole message may be returned', () => {
       },
       false,
     ],
-    ['not if it came by a deleted connector', { of: { attributedTo: 'id-gone' } }, false],
+    ['not if it is attributed to a deleted connector', { of: { attributedTo: 'id-gone' } }, false],
     ...(['EncryptionOnly', 'CertificateValidation'] as const).map((tlsSettings): [string, Case, boolean] => [
       `not if an outbound connector requires ${tlsSettings}`,
       { connectors: { outbound: [toOwnDomain({ tlsSettings })] } },
@@ -103,5 +103,5 @@ describe('the whole message may be returned', () => {
       false,
     ]),
   ]
-  for (const [when, given, may] of rows) test(when, () => assert.equal(returns(given), may))
+  for (const [when, given, expected] of rows) test(when, () => assert.equal(mayReturn(given), expected))
 })

@@ -22,7 +22,7 @@ import {
 const names = ['mx.contoso.example']
 const restricting = (fields: Partial<InboundConnector> = {}) =>
   inbound({ restrictDomainsToCertificate: true, tlsSenderCertificateNames: names, ...fields })
-const own = (fields: Partial<InboundConnector> = {}) =>
+const ownServer = (fields: Partial<InboundConnector> = {}) =>
   inbound({
     name: 'Own',
     connectorType: 'OnPremises',
@@ -41,12 +41,12 @@ function session(revocationResult: RevocationResult, certificate = {}): Session 
   const known =
     revocationResult === 'not checked'
       ? tls
-      : withRevocation(tls, { status: revocationResult, detail: 'as was said' })
+      : withRevocation(tls, { status: revocationResult, detail: 'by the CRL' })
   return { ip: '192.0.2.1', tls: known, mailFrom: 'a@contoso.example', at: receivedAt }
 }
 
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
-const later = '451 4.7.51 Cannot determine now whether the client certificate is revoked'
+const tryAgainLater = '451 4.7.51 Cannot determine now whether the client certificate is revoked'
 
 describe("a partner's certificate", () => {
   const rows: [RevocationCheck, RevocationResult, string | null, string][] = [
@@ -55,11 +55,11 @@ describe("a partner's certificate", () => {
     ['SoftFail', 'Good', null, ''],
     ['SoftFail', 'Unknown', null, ''],
     ['SoftFail', 'not checked', null, ''],
-    ['SoftFail', 'Revoked', restricted, 'revoked (as was said)'],
+    ['SoftFail', 'Revoked', restricted, 'revoked (by the CRL)'],
     ['HardFail', 'Good', null, ''],
-    ['HardFail', 'Revoked', restricted, 'revoked (as was said)'],
-    ['HardFail', 'Unknown', later, 'revocation undetermined (as was said)'],
-    ['HardFail', 'not checked', later, 'revocation undetermined (it was not checked in the session)'],
+    ['HardFail', 'Revoked', restricted, 'revoked (by the CRL)'],
+    ['HardFail', 'Unknown', tryAgainLater, 'revocation undetermined (by the CRL)'],
+    ['HardFail', 'not checked', tryAgainLater, 'revocation undetermined (it was not checked in the session)'],
   ]
   for (const [revocationCheck, revocationResult, inSession, why] of rows)
     it(`with ${revocationCheck} and status ${revocationResult} is answered ${inSession ?? 'with acceptance'}`, () => {
@@ -71,7 +71,7 @@ describe("a partner's certificate", () => {
       assert.equal(formatReply(violation.postQueue), restricted)
     })
 
-  it('is refused permanently when it has another fault too', () => {
+  it('is refused permanently when it also has another fault', () => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
     const { violation } = evaluateInbound(connectors, session('Unknown', { trusted: false, trustError: 'X' }))
     assert.equal(violation && formatReply(violation.inSession), restricted)
@@ -89,24 +89,24 @@ describe("a partner's certificate", () => {
   })
 })
 
-describe('our own server', () => {
+describe("the organisation's server", () => {
   const rows: [RevocationCheck, RevocationResult, string | null][] = [
     ['SoftFail', 'Unknown', null],
     ['SoftFail', 'Revoked', '550 5.7.64 Relay access denied'],
     ['HardFail', 'Good', null],
-    ['HardFail', 'Unknown', later],
+    ['HardFail', 'Unknown', tryAgainLater],
     ['HardFail', 'Revoked', '550 5.7.64 Relay access denied'],
   ]
   for (const [revocationCheck, revocationResult, expected] of rows)
     it(`with ${revocationCheck} and status ${revocationResult} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
-      const connectors = snapshot({ inbound: [own({ revocationCheck })] })
+      const connectors = snapshot({ inbound: [ownServer({ revocationCheck })] })
       const evaluation = evaluateInbound(connectors, session(revocationResult))
       const decision = admitRecipient(connectors, evaluation, 'b@elsewhere.example')
       assert.equal(decision.action === 'Refuse' ? formatReply(decision.reply) : null, expected)
     })
 
-  it('is identified by its address, whatever the status of its certificate', () => {
-    const known = own({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
+  it('is identified by its address, regardless of the status of its certificate', () => {
+    const known = ownServer({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
     const { attributedTo, revocationUndetermined } = evaluateInbound(
       snapshot({ inbound: [known] }),
       session('Revoked'),
@@ -116,7 +116,7 @@ describe('our own server', () => {
 })
 
 describe('revocation is checked', () => {
-  const asking = (connectors: InboundConnector[], of: Session) =>
+  const connectorsCheckingFor = (connectors: InboundConnector[], of: Session) =>
     connectorsCheckingRevocation(snapshot({ inbound: connectors }), of).map(({ name }) => name)
 
   const rows: { what: string; connectors: InboundConnector[]; of?: Session; expected: string[] }[] = [
@@ -130,7 +130,11 @@ describe('revocation is checked', () => {
       connectors: [restricting({ mode: 'ReportOnly' })],
       expected: ['Contoso'],
     },
-    { what: 'for our own server that may relay by it', connectors: [own()], expected: ['Own'] },
+    {
+      what: "for the organisation's server, which may relay because of it",
+      connectors: [ownServer()],
+      expected: ['Own'],
+    },
     {
       what: 'not with revocationCheck None',
       connectors: [restricting({ revocationCheck: 'None' })],
@@ -143,26 +147,26 @@ describe('revocation is checked', () => {
     },
     {
       what: 'not for a certificate with another name',
-      connectors: [restricting(), own()],
-      of: session('not checked', { subjectAltNames: ['mx.stranger.example'] }),
+      connectors: [restricting(), ownServer()],
+      of: session('not checked', { subjectAltNames: ['mx.unrelated.example'] }),
       expected: [],
     },
     {
       what: 'not for an untrusted certificate',
-      connectors: [restricting(), own()],
+      connectors: [restricting(), ownServer()],
       of: session('not checked', { trusted: false }),
       expected: [],
     },
     { what: 'not twice', connectors: [restricting()], of: session('Unknown'), expected: [] },
     {
-      what: 'not for mail that is refused anyway',
+      what: 'not for mail that is refused for another reason',
       connectors: [restricting({ minimumTlsVersion: 'TLSv1.3' })],
       of: { ...session('not checked'), tls: { ...session('not checked').tls, protocol: 'TLSv1.2' } },
       expected: [],
     },
   ]
   for (const { what, connectors, of = session('not checked'), expected } of rows)
-    it(what, () => assert.deepEqual(asking(connectors, of), expected))
+    it(what, () => assert.deepEqual(connectorsCheckingFor(connectors, of), expected))
 })
 
 describe('the administrator', () => {
@@ -175,7 +179,7 @@ describe('the administrator', () => {
 
   it('gets a notice of a revoked certificate, without remedies', () => {
     const [notice] = noticesOf('Revoked')
-    assert.deepEqual([notice?.why, notice?.remedies], ['revoked (as was said)', []])
+    assert.deepEqual([notice?.why, notice?.remedies], ['revoked (by the CRL)', []])
   })
 
   it('gets no notice of a certificate with undetermined revocation', () =>
@@ -187,14 +191,14 @@ describe('a next hop', () => {
     ['None', 'Revoked', null],
     ['SoftFail', 'Good', null],
     ['SoftFail', 'Unknown', null],
-    ['SoftFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
+    ['SoftFail', 'Revoked', '451 4.7.320 Certificate is revoked: by the CRL'],
     ['HardFail', 'Good', null],
-    ['HardFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
-    ['HardFail', 'Unknown', '451 4.7.320 Cannot determine whether the certificate is revoked: as was said'],
+    ['HardFail', 'Revoked', '451 4.7.320 Certificate is revoked: by the CRL'],
+    ['HardFail', 'Unknown', '451 4.7.320 Cannot determine whether the certificate is revoked: by the CRL'],
   ]
   for (const [revocationCheck, status, expected] of rows)
     it(`with ${revocationCheck} and status ${status} gets ${expected ?? 'the message'}`, () => {
-      const fault = assessRevocation({ revocationCheck }, { status, detail: 'as was said' })
+      const fault = assessRevocation({ revocationCheck }, { status, detail: 'by the CRL' })
       assert.equal(fault && formatReply(fault.reply), expected)
       if (fault) assert.equal(fault.result, 'certificate-not-trusted')
     })
@@ -207,37 +211,41 @@ describe('between equal connectors', () => {
   })
 
   it('the outbound connector with the stricter revocation check is selected if it verifies certificates', () => {
-    const chosen = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') => {
+    const selectedName = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') => {
       const connectors = [
         outbound({ name: 'A', tlsSettings }),
         outbound({ name: 'B', tlsSettings, revocationCheck: 'HardFail' }),
       ]
       return selectOutbound(snapshot({ outbound: connectors }), 'northwind.example')?.name
     }
-    assert.equal(chosen('CertificateValidation'), 'B')
-    assert.equal(chosen('EncryptionOnly'), 'A')
+    assert.equal(selectedName('CertificateValidation'), 'B')
+    assert.equal(selectedName('EncryptionOnly'), 'A')
   })
 })
 
 describe('a warning says that HardFail has no effect', () => {
-  const nothing = { inbound: [], outbound: [], acceptedDomains: [] }
-  const about = (warnings: { path: string | null; message: string }[]) =>
+  const noOthers = { inbound: [], outbound: [], acceptedDomains: [] }
+  const revocationTexts = (warnings: { path: string | null; message: string }[]) =>
     warnings.filter(({ path }) => path === 'revocationCheck').map(({ message }) => message)
-  const hard = { revocationCheck: 'HardFail' } as const
+  const hardFail = { revocationCheck: 'HardFail' } as const
 
   it('on an inbound connector', () => {
     const message = 'has no effect: restrictDomainsToCertificate is false'
-    assert.deepEqual(about(inboundWarnings(inbound(hard), nothing, receivedAt)), [message])
-    assert.deepEqual(about(inboundWarnings(restricting(hard), nothing, receivedAt)), [])
-    const byAddress = own({ ...hard, tlsSenderCertificateNames: [], senderIpAddresses: ['192.0.2.1'] })
-    assert.deepEqual(about(inboundWarnings(byAddress, nothing, receivedAt)), [
+    assert.deepEqual(revocationTexts(inboundWarnings(inbound(hardFail), noOthers, receivedAt)), [message])
+    assert.deepEqual(revocationTexts(inboundWarnings(restricting(hardFail), noOthers, receivedAt)), [])
+    const byAddress = ownServer({
+      ...hardFail,
+      tlsSenderCertificateNames: [],
+      senderIpAddresses: ['192.0.2.1'],
+    })
+    assert.deepEqual(revocationTexts(inboundWarnings(byAddress, noOthers, receivedAt)), [
       'has no effect: the connector identifies its servers by address',
     ])
   })
 
   it('on an outbound connector', () => {
     const of = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') =>
-      about(outboundWarnings(outbound({ ...hard, tlsSettings }), nothing, receivedAt))
+      revocationTexts(outboundWarnings(outbound({ ...hardFail, tlsSettings }), noOthers, receivedAt))
     assert.deepEqual(of('EncryptionOnly'), ['has no effect: tlsSettings is EncryptionOnly'])
     assert.deepEqual(of('CertificateValidation'), [])
   })

@@ -1,4 +1,4 @@
-/** The requirement in force, as a table of cases and as properties of every combination. */
+/** The enforced requirement, as a table of cases and as properties of every combination. */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
@@ -88,64 +88,102 @@ function facts(dane: DaneState, fields: Partial<HopFacts> = {}): HopFacts {
 
 const requirementText = ({ level, source }: HopRequirement): string => `${level} by ${source}`
 
-function decisionInWords(decision: HopDecision): string {
+function decisionText(decision: HopDecision): string {
   if (decision.kind === 'Refuse')
     return `${decision.outcome}: ${formatReply(decision.fault.reply).slice(0, 10).trim()}`
-  const watched = decision.reportOnlyRequirements.map(
+  const reportOnlyTexts = decision.reportOnlyRequirements.map(
     ({ requirement, fault }) => `${requirementText(requirement)}${fault ? ` (${fault.reply.enhanced})` : ''}`,
   )
-  const also = watched.length > 0 ? `, watching ${watched.join(' and ')}` : ''
-  return `${requirementText(decision.enforced)}${also}`
+  const reportOnlySuffix = reportOnlyTexts.length > 0 ? `, reporting ${reportOnlyTexts.join(' and ')}` : ''
+  return `${requirementText(decision.enforced)}${reportOnlySuffix}`
 }
 
 type Row = [
   tls: TlsRequirement,
   dane: keyof typeof daneStates,
   mtaSts: keyof typeof policies,
-  wish: keyof typeof senderRequests,
+  senderRequest: keyof typeof senderRequests,
   expected: string,
   fields?: Partial<HopFacts>,
 ]
 
-const none = connector('Opportunistic')
-const trial = connector('DomainValidation', { mode: 'ReportOnly' })
+const opportunisticConnector = connector('Opportunistic')
+const reportOnlyConnector = connector('DomainValidation', { mode: 'ReportOnly' })
 const unproven = { authentic: false }
-const own = 'DomainValidation by Connector'
-const free = 'Opportunistic by Opportunistic'
+const connectorRequirementText = 'DomainValidation by Connector'
+const opportunisticText = 'Opportunistic by Opportunistic'
 
 const table: Row[] = [
   // No requirement.
-  [none, 'no DANE', 'no policy', 'nothing', free],
-  [none, 'no DANE', 'policy unavailable', 'nothing', free],
-  [none, 'no DANE', 'policy none', 'nothing', free],
+  [opportunisticConnector, 'no DANE', 'no policy', 'nothing', opportunisticText],
+  [opportunisticConnector, 'no DANE', 'policy unavailable', 'nothing', opportunisticText],
+  [opportunisticConnector, 'no DANE', 'policy none', 'nothing', opportunisticText],
   // The policy cannot be read.
-  [none, 'no DANE', 'policy unreadable', 'nothing', 'TemporaryFailure: 451 4.3.0'],
-  [none, 'usable records', 'policy unreadable', 'nothing', 'Dane by Dane'],
-  [none, 'no DANE', 'policy unreadable', 'nothing', free, { foundBy: 'SmartHost' }],
-  [connector('Opportunistic', { mtaStsMode: 'None' }), 'no DANE', 'policy unreadable', 'nothing', free],
+  [opportunisticConnector, 'no DANE', 'policy unreadable', 'nothing', 'TemporaryFailure: 451 4.3.0'],
+  [opportunisticConnector, 'usable records', 'policy unreadable', 'nothing', 'Dane by Dane'],
+  [
+    opportunisticConnector,
+    'no DANE',
+    'policy unreadable',
+    'nothing',
+    opportunisticText,
+    { foundBy: 'SmartHost' },
+  ],
+  [
+    connector('Opportunistic', { mtaStsMode: 'None' }),
+    'no DANE',
+    'policy unreadable',
+    'nothing',
+    opportunisticText,
+  ],
   [connector('EncryptionOnly'), 'no DANE', 'policy unreadable', 'nothing', 'EncryptionOnly by Connector'],
   // The domain publishes a policy.
-  [none, 'no DANE', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
-  [none, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
-  [none, 'no DANE', 'testing', 'nothing', `${free}, watching DomainValidation by MtaSts`],
-  [none, 'no DANE', 'testing, not listed', 'nothing', `${free}, watching DomainValidation by MtaSts (4.4.8)`],
-  [none, 'no DANE', 'enforce, not listed', 'nothing', free, { foundBy: 'SmartHost' }],
-  [none, 'usable records', 'no policy', 'nothing', 'Dane by Dane'],
-  [none, 'usable records', 'enforce, not listed', 'nothing', 'Dane by Dane'],
-  [none, 'unusable records', 'no policy', 'nothing', 'EncryptionOnly by Dane'],
-  [none, 'unusable records', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
-  [none, 'unusable records', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [opportunisticConnector, 'no DANE', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
+  [opportunisticConnector, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
   [
-    none,
+    opportunisticConnector,
+    'no DANE',
+    'testing',
+    'nothing',
+    `${opportunisticText}, reporting DomainValidation by MtaSts`,
+  ],
+  [
+    opportunisticConnector,
+    'no DANE',
+    'testing, not listed',
+    'nothing',
+    `${opportunisticText}, reporting DomainValidation by MtaSts (4.4.8)`,
+  ],
+  [
+    opportunisticConnector,
+    'no DANE',
+    'enforce, not listed',
+    'nothing',
+    opportunisticText,
+    { foundBy: 'SmartHost' },
+  ],
+  [opportunisticConnector, 'usable records', 'no policy', 'nothing', 'Dane by Dane'],
+  [opportunisticConnector, 'usable records', 'enforce, not listed', 'nothing', 'Dane by Dane'],
+  [opportunisticConnector, 'unusable records', 'no policy', 'nothing', 'EncryptionOnly by Dane'],
+  [opportunisticConnector, 'unusable records', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
+  [opportunisticConnector, 'unusable records', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [
+    opportunisticConnector,
     'unusable records',
     'testing',
     'nothing',
-    'EncryptionOnly by Dane, watching DomainValidation by MtaSts',
+    'EncryptionOnly by Dane, reporting DomainValidation by MtaSts',
   ],
-  [none, 'records fail', 'enforce', 'nothing', 'TemporaryFailure: 451 4.4.31'],
-  [none, 'records are bogus', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.32'],
-  // The connector ignores what the domain publishes.
-  [connector('Opportunistic', { smtpDaneMode: 'None' }), 'records are bogus', 'no policy', 'nothing', free],
+  [opportunisticConnector, 'records fail', 'enforce', 'nothing', 'TemporaryFailure: 451 4.4.31'],
+  [opportunisticConnector, 'records are bogus', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.32'],
+  // The connector ignores the policies that the domain publishes.
+  [
+    connector('Opportunistic', { smtpDaneMode: 'None' }),
+    'records are bogus',
+    'no policy',
+    'nothing',
+    opportunisticText,
+  ],
   [
     connector('Opportunistic', { smtpDaneMode: 'None' }),
     'usable records',
@@ -153,44 +191,87 @@ const table: Row[] = [
     'nothing',
     'DomainValidation by MtaSts',
   ],
-  [connector('Opportunistic', { mtaStsMode: 'None' }), 'no DANE', 'enforce, not listed', 'nothing', free],
+  [
+    connector('Opportunistic', { mtaStsMode: 'None' }),
+    'no DANE',
+    'enforce, not listed',
+    'nothing',
+    opportunisticText,
+  ],
   // The connector requires TLS.
   [connector('EncryptionOnly'), 'usable records', 'enforce', 'nothing', 'EncryptionOnly by Connector'],
-  [connector('DomainValidation'), 'records are bogus', 'enforce, not listed', 'nothing', own],
-  [connector('DomainValidation'), 'no DANE', 'no policy', 'TLS-Required: No', own],
-  // The connector only reports.
-  [trial, 'no DANE', 'no policy', 'nothing', `${free}, watching ${own}`],
-  [trial, 'usable records', 'enforce', 'nothing', `Dane by Dane, watching ${own}`],
-  [trial, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
-  // The sender waives TLS.
-  [none, 'usable records', 'enforce', 'TLS-Required: No', `${free}, watching Dane by Dane`],
-  [none, 'records are bogus', 'no policy', 'TLS-Required: No', `${free}, watching Dane by Dane (4.7.324)`],
   [
-    trial,
+    connector('DomainValidation'),
+    'records are bogus',
+    'enforce, not listed',
+    'nothing',
+    connectorRequirementText,
+  ],
+  [connector('DomainValidation'), 'no DANE', 'no policy', 'TLS-Required: No', connectorRequirementText],
+  // The connector only reports.
+  [
+    reportOnlyConnector,
+    'no DANE',
+    'no policy',
+    'nothing',
+    `${opportunisticText}, reporting ${connectorRequirementText}`,
+  ],
+  [
+    reportOnlyConnector,
+    'usable records',
+    'enforce',
+    'nothing',
+    `Dane by Dane, reporting ${connectorRequirementText}`,
+  ],
+  [reportOnlyConnector, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  // The sender waives TLS.
+  [
+    opportunisticConnector,
+    'usable records',
+    'enforce',
+    'TLS-Required: No',
+    `${opportunisticText}, reporting Dane by Dane`,
+  ],
+  [
+    opportunisticConnector,
+    'records are bogus',
+    'no policy',
+    'TLS-Required: No',
+    `${opportunisticText}, reporting Dane by Dane (4.7.324)`,
+  ],
+  [
+    reportOnlyConnector,
     'no DANE',
     'enforce, not listed',
     'TLS-Required: No',
-    `${free}, watching ${own} and DomainValidation by MtaSts (4.4.8)`,
+    `${opportunisticText}, reporting ${connectorRequirementText} and DomainValidation by MtaSts (4.4.8)`,
   ],
   // The sender requires TLS.
-  [none, 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
-  [none, 'no DANE', 'no policy', 'both', 'DomainValidation by RequireTls'],
-  [none, 'no DANE', 'no policy', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
-  [none, 'no DANE', 'policy none', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
-  [none, 'no DANE', 'policy unavailable', 'REQUIRETLS', 'TlsNotMet: 451 4.7.10', unproven],
-  [none, 'no DANE', 'enforce', 'REQUIRETLS', 'DomainValidation by MtaSts', unproven],
+  [opportunisticConnector, 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
+  [opportunisticConnector, 'no DANE', 'no policy', 'both', 'DomainValidation by RequireTls'],
+  [opportunisticConnector, 'no DANE', 'no policy', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
+  [opportunisticConnector, 'no DANE', 'policy none', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
+  [opportunisticConnector, 'no DANE', 'policy unavailable', 'REQUIRETLS', 'TlsNotMet: 451 4.7.10', unproven],
+  [opportunisticConnector, 'no DANE', 'enforce', 'REQUIRETLS', 'DomainValidation by MtaSts', unproven],
   [
-    none,
+    opportunisticConnector,
     'no DANE',
     'testing',
     'REQUIRETLS',
-    'DomainValidation by RequireTls, watching DomainValidation by MtaSts',
+    'DomainValidation by RequireTls, reporting DomainValidation by MtaSts',
     unproven,
   ],
-  [none, 'no DANE', 'testing, not listed', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
-  [none, 'usable records', 'no policy', 'REQUIRETLS', 'Dane by Dane'],
-  [none, 'unusable records', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
-  [none, 'records fail', 'no policy', 'REQUIRETLS', 'TemporaryFailure: 451 4.4.31'],
+  [
+    opportunisticConnector,
+    'no DANE',
+    'testing, not listed',
+    'REQUIRETLS',
+    'PermanentFailure: 550 5.7.10',
+    unproven,
+  ],
+  [opportunisticConnector, 'usable records', 'no policy', 'REQUIRETLS', 'Dane by Dane'],
+  [opportunisticConnector, 'unusable records', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
+  [opportunisticConnector, 'records fail', 'no policy', 'REQUIRETLS', 'TemporaryFailure: 451 4.4.31'],
   [connector('EncryptionOnly'), 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
   [connector('EncryptionOnly'), 'usable records', 'no policy', 'REQUIRETLS', 'Dane by RequireTls'],
   [
@@ -200,16 +281,23 @@ const table: Row[] = [
     'REQUIRETLS',
     'DomainValidation by RequireTls',
   ],
-  [connector('DomainValidation'), 'usable records', 'no policy', 'REQUIRETLS', own],
-  // REQUIRETLS alone does not lose a notification, and it is not sent in the clear.
-  [none, 'no DANE', 'no policy', 'a DSN with REQUIRETLS', 'EncryptionOnly by RequireTls', unproven],
-  [none, 'usable records', 'no policy', 'a DSN with REQUIRETLS', 'Dane by Dane'],
-  [none, 'no DANE', 'no policy', 'a DSN', free],
+  [connector('DomainValidation'), 'usable records', 'no policy', 'REQUIRETLS', connectorRequirementText],
+  // A DSN is not lost because of REQUIRETLS alone, and is not sent in the clear.
+  [
+    opportunisticConnector,
+    'no DANE',
+    'no policy',
+    'a DSN with REQUIRETLS',
+    'EncryptionOnly by RequireTls',
+    unproven,
+  ],
+  [opportunisticConnector, 'usable records', 'no policy', 'a DSN with REQUIRETLS', 'Dane by Dane'],
+  [opportunisticConnector, 'no DANE', 'no policy', 'a DSN', opportunisticText],
 ]
 
-describe('the requirement in force', () => {
+describe('the enforced requirement', () => {
   for (const [tls, dane, mtaSts, senderRequest, expected, fields] of table) {
-    const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' on trial' : ''}`
+    const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' in ReportOnly' : ''}`
     const from = fields ? `, ${Object.entries(fields).flat().join(' ')}` : ''
     it(`${by}, ${dane}, ${mtaSts}, ${senderRequest}${from}: ${expected}`, () => {
       const decision = decideHop(
@@ -218,7 +306,7 @@ describe('the requirement in force', () => {
         facts(daneStates[dane], fields),
         policies[mtaSts],
       )
-      assert.equal(decisionInWords(decision), expected)
+      assert.equal(decisionText(decision), expected)
     })
   }
 })
@@ -257,8 +345,11 @@ function* combinations(): Generator<Combination> {
         }
 }
 
-const all = [...combinations()]
-const again = ({ tls, senderRequest, hop, mtaSts }: Combination, fields: Partial<Combination>): HopDecision =>
+const allCombinations = [...combinations()]
+const decideWith = (
+  { tls, senderRequest, hop, mtaSts }: Combination,
+  fields: Partial<Combination>,
+): HopDecision =>
   decideHop(
     fields.tls ?? tls,
     fields.senderRequest ?? senderRequest,
@@ -301,7 +392,7 @@ function property(
   holds: (combination: Combination) => void,
 ): void {
   test(name, () => {
-    const concerned = all.filter(appliesTo)
+    const concerned = allCombinations.filter(appliesTo)
     assert.ok(concerned.length > 20, `it is about ${concerned.length} combinations`)
     for (const combination of concerned) {
       try {
@@ -363,8 +454,9 @@ describe('in every combination', () => {
     (each) =>
       assert.equal(
         each.decision.kind,
-        again(each, { senderRequest: { ...each.senderRequest, requireTls: false, tlsRequiredNo: false } })
-          .kind,
+        decideWith(each, {
+          senderRequest: { ...each.senderRequest, requireTls: false, tlsRequiredNo: false },
+        }).kind,
       ),
   )
   property(
@@ -382,7 +474,7 @@ describe('in every combination', () => {
     ({ decision }) => assert.equal(decision.kind, 'Refuse'),
   )
   property('a published policy never weakens the requirement in force', isTry, (each) => {
-    const without = again(each, {
+    const without = decideWith(each, {
       hop: facts(daneStates['no DANE'], { ...each.hop, dane: daneStates['no DANE'] }),
       mtaSts: noMtaSts,
     })
@@ -394,7 +486,7 @@ describe('in every combination', () => {
     ({ tls }) => tls.mode === 'ReportOnly' && tls.level !== 'Opportunistic',
     (each) => {
       const { tls, decision } = each
-      const without = again(each, {
+      const without = decideWith(each, {
         tls: { ...connector('Opportunistic'), smtpDaneMode: tls.smtpDaneMode, mtaStsMode: tls.mtaStsMode },
       })
       assert.equal(decision.kind, without.kind)
@@ -410,7 +502,7 @@ describe('in every combination', () => {
     ({ tls, senderRequest }) => Object.values(usesPublishedPolicies(tls, senderRequest)).includes(false),
     (each) => {
       const uses = usesPublishedPolicies(each.tls, each.senderRequest)
-      const decision = again(each, {
+      const decision = decideWith(each, {
         ...(!uses.dane && { hop: { ...each.hop, dane: daneStates['no DANE'] } }),
         ...(!uses.mtaSts && { mtaSts: noMtaSts }),
       })
@@ -422,7 +514,7 @@ describe('in every combination', () => {
     ({ mtaSts, senderRequest }) =>
       mtaSts.kind === 'Policy' && mtaSts.policy.mode === 'testing' && !senderRequest.requireTls,
     (each) => {
-      const without = again(each, { mtaSts: noMtaSts })
+      const without = decideWith(each, { mtaSts: noMtaSts })
       assert.deepEqual([each.decision.kind, each.decision.enforced], [without.kind, without.enforced])
     },
   )

@@ -39,13 +39,13 @@ const session = (tls: Session['tls'], mailFrom = 'a@contoso.example'): Session =
 const presenting = (fields: Partial<ClientCertificate> = {}, mailFrom?: string) =>
   session(overTlsWith(fields), mailFrom)
 
-const other = {
+const otherCertificate = {
   subject: 'CN=mx1.contoso.example',
   subjectAltNames: ['mx1.contoso.example'],
   fingerprint256: 'cd'.repeat(32),
 }
 const expired = { notAfter: '2026-01-01T00:00:00.000Z' }
-const own = { subject: 'CN=mail.ours.example', subjectAltNames: ['mail.ours.example'] }
+const ownServerCertificate = { subject: 'CN=mail.ours.example', subjectAltNames: ['mail.ours.example'] }
 const fromOwnServer = 'a@ours.example'
 const heldOutcome = { consequence: 'Held', heldUntil: '2026-01-16T12:00:00.000Z' } as const
 
@@ -59,59 +59,67 @@ describe('a notice of an unknown certificate is sent', () => {
     [
       'if a connector is restricted to another certificate',
       [contoso()],
-      presenting(other),
+      presenting(otherCertificate),
       [['Contoso', 'Held']],
     ],
     ['if it is the known certificate, but expired', [contoso()], presenting(expired), [['Contoso', 'Held']]],
     [
-      'as recorded only, for a report-only connector',
+      'with the consequence RecordedOnly for a report-only connector',
       [contoso({ mode: 'ReportOnly' })],
-      presenting(other),
+      presenting(otherCertificate),
       [['Contoso', 'RecordedOnly']],
     ],
     [
-      'for both, if an enforced and a report-only connector do not know it',
-      [contoso(), contoso({ name: 'Trial', mode: 'ReportOnly' })],
-      presenting(other),
+      'for an enforced and a report-only connector that do not know it',
+      [contoso(), contoso({ name: 'Report only', mode: 'ReportOnly' })],
+      presenting(otherCertificate),
       [
         ['Contoso', 'Held'],
-        ['Trial', 'RecordedOnly'],
+        ['Report only', 'RecordedOnly'],
       ],
     ],
     [
-      "if our own server's has the right name and is expired",
+      "if the certificate of the organisation's server has the right name and is expired",
       [ownServer()],
-      presenting({ ...own, ...expired }, fromOwnServer),
+      presenting({ ...ownServerCertificate, ...expired }, fromOwnServer),
       [['Ours', 'RelayDenied']],
     ],
     [
-      "if our own server's has the right name and is not trusted",
+      "if the certificate of the organisation's server has the right name and is not trusted",
       [ownServer()],
-      presenting({ ...own, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }, fromOwnServer),
+      presenting(
+        { ...ownServerCertificate, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' },
+        fromOwnServer,
+      ),
       [['Ours', 'RelayDenied']],
     ],
     ['not for a session without a certificate', [contoso()], session(overTls), []],
     ['not for a session without TLS', [contoso()], session(noTls), []],
     ['not for a known certificate', [contoso()], presenting(), []],
-    ['not if no connector requires a certificate', [inbound()], presenting(other), []],
-    ['not if the connector is disabled', [contoso({ enabled: false })], presenting(other), []],
-    ['not for senders of other domains', [contoso()], presenting(other, 'a@elsewhere.example'), []],
+    ['not if no connector requires a certificate', [inbound()], presenting(otherCertificate), []],
+    ['not if the connector is disabled', [contoso({ enabled: false })], presenting(otherCertificate), []],
+    [
+      'not for senders of other domains',
+      [contoso()],
+      presenting(otherCertificate, 'a@elsewhere.example'),
+      [],
+    ],
     [
       'not if the address is the violation',
       [inbound({ restrictDomainsToIpAddresses: true, senderIpAddresses: ['198.51.100.1'] })],
-      presenting(other),
+      presenting(otherCertificate),
       [],
     ],
     [
-      "not for an unrelated name beside our own server's connector",
+      "not for an unrelated name beside the connector of the organisation's server",
       [ownServer()],
-      presenting(other, fromOwnServer),
+      presenting(otherCertificate, fromOwnServer),
       [],
     ],
     [
-      'not if our own server is identified by its address',
+      "not if the organisation's server is identified by its address",
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
-      presenting({ ...own, ...expired }, fromOwnServer),
+      presenting({ ...ownServerCertificate, ...expired }, fromOwnServer),
       [],
     ],
   ]
@@ -125,7 +133,7 @@ describe('a notice of an unknown certificate is sent', () => {
 })
 
 test('a notice is a job with the connector, the certificate and the reason', () => {
-  const [notice] = notices([contoso({ onViolation: 'Defer' })], presenting(other))
+  const [notice] = notices([contoso({ onViolation: 'Defer' })], presenting(otherCertificate))
   assert.deepEqual(CertificateNotice.parse(notice), {
     kind: 'UnknownCertificate',
     at: receivedAt.toISOString(),
@@ -166,10 +174,10 @@ test('a notice of a certificate with many long names stays small enough for a qu
   assert.doesNotMatch(JSON.stringify(notice), /\u202e/)
 })
 
-describe('an authority vouches for the certificate', () => {
-  const names = (...subjectAltNames: string[]) => ({ ...other, subjectAltNames })
+describe('the certificate is trusted for the domain', () => {
+  const names = (...subjectAltNames: string[]) => ({ ...otherCertificate, subjectAltNames })
   const rows: [string, Partial<InboundConnector>, Partial<ClientCertificate>, boolean][] = [
-    ['with a name below the sender domain', {}, other, true],
+    ['with a name below the sender domain', {}, otherCertificate, true],
     ['with the sender domain itself as name', {}, names('contoso.example'), true],
     [
       'with a wildcard below the sender domain',
@@ -180,7 +188,7 @@ describe('an authority vouches for the certificate', () => {
     [
       'for a connector that pins another',
       { certificateFingerprints: ['ef'.repeat(32)], tlsSenderCertificateNames: [] },
-      other,
+      otherCertificate,
       true,
     ],
     [
@@ -189,15 +197,15 @@ describe('an authority vouches for the certificate', () => {
       names('a.b.contoso.example'),
       true,
     ],
-    ['not with an unrelated name', {}, names('mail.stranger.example'), false],
-    ['not with a name that only ends alike', {}, names('notcontoso.example'), false],
-    ['not if its issuer is not trusted', {}, { ...other, trusted: false }, false],
-    ['not if it is expired', {}, { ...other, ...expired }, false],
-    ['not for a connector for `*`', { senderDomains: ['*'] }, other, false],
+    ['not with an unrelated name', {}, names('mail.unrelated.example'), false],
+    ['not with a name that only ends with the same letters', {}, names('notcontoso.example'), false],
+    ['not if its issuer is not trusted', {}, { ...otherCertificate, trusted: false }, false],
+    ['not if it is expired', {}, { ...otherCertificate, ...expired }, false],
+    ['not for a connector for `*`', { senderDomains: ['*'] }, otherCertificate, false],
     [
       'not if it is for servers and the connector requires one for clients',
       { requireClientAuthEku: true },
-      { ...other, clientAuth: false },
+      { ...otherCertificate, clientAuth: false },
       false,
     ],
   ]
@@ -215,29 +223,34 @@ describe('the connector would know the certificate after adding', () => {
     [
       'its name or fingerprint, if only the name differs',
       contoso(),
-      other,
+      otherCertificate,
       ['mx1.contoso.example', fingerprint],
     ],
     [
       "the sender's name or the fingerprint, if it has several names",
       contoso(),
-      { ...other, subjectAltNames: ['cdn.elsewhere.example', 'mx1.contoso.example'] },
+      { ...otherCertificate, subjectAltNames: ['cdn.elsewhere.example', 'mx1.contoso.example'] },
       ['mx1.contoso.example', fingerprint],
     ],
-    ['only its fingerprint, if it is not trusted', contoso(), { ...other, trusted: false }, [fingerprint]],
+    [
+      'only its fingerprint, if it is not trusted',
+      contoso(),
+      { ...otherCertificate, trusted: false },
+      [fingerprint],
+    ],
     [
       'only its fingerprint, if the connector pins',
       contoso({ tlsSenderCertificateNames: [], certificateFingerprints: ['ef'.repeat(32)] }),
-      other,
+      otherCertificate,
       [fingerprint],
     ],
     [
       'only its fingerprint, if it has no host name',
       contoso(),
-      { ...other, subjectAltNames: ['?'] },
+      { ...otherCertificate, subjectAltNames: ['?'] },
       [fingerprint],
     ],
-    ['nothing, if it is expired', contoso(), { ...other, ...expired }, []],
+    ['nothing, if it is expired', contoso(), { ...otherCertificate, ...expired }, []],
   ]
   for (const [name, connector, fields, expected] of rows)
     test(`${name}`, () => {
@@ -257,22 +270,27 @@ describe('a certificate is known', () => {
   const rows: [string, InboundConnector[], Session, string[]][] = [
     ['to the partner connector that is restricted to it', [contoso()], presenting(), ['Contoso']],
     ['to a report-only partner connector', [contoso({ mode: 'ReportOnly' })], presenting(), ['Contoso']],
-    ["to our own server's connector", [ownServer()], presenting(own, fromOwnServer), ['Ours']],
     [
-      'to no connector if our own server is identified by its address alone',
+      "to the connector of the organisation's server",
+      [ownServer()],
+      presenting(ownServerCertificate, fromOwnServer),
+      ['Ours'],
+    ],
+    [
+      "to no connector if the organisation's server is identified only by its address",
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
-      presenting(other, fromOwnServer),
+      presenting(otherCertificate, fromOwnServer),
       [],
     ],
     ['to no connector if the partner requires none', [inbound()], presenting(), []],
-    ['to no connector if it is another', [contoso()], presenting(other), []],
+    ['to no connector if it is another certificate', [contoso()], presenting(otherCertificate), []],
     [
       'to no connector if the mail is refused for its TLS version',
       [contoso({ minimumTlsVersion: 'TLSv1.3' })],
       session({ ...overTlsWith(), protocol: 'TLSv1.2' }),
       [],
     ],
-    ['to no connector if there is none', [contoso()], session(overTls), []],
+    ['to no connector if the session has none', [contoso()], session(overTls), []],
   ]
   for (const [name, connectors, given, expected] of rows)
     test(name, () =>
@@ -286,21 +304,21 @@ describe('a certificate is known', () => {
 })
 
 test('no certificate is both known and unknown to one connector', () => {
-  const connectors = [contoso(), contoso({ name: 'Trial', mode: 'ReportOnly' }), ownServer()]
+  const connectors = [contoso(), contoso({ name: 'Report only', mode: 'ReportOnly' }), ownServer()]
   const rules = snapshot({ inbound: connectors })
-  for (const fields of [{}, other, expired, own, { trusted: false }])
+  for (const fields of [{}, otherCertificate, expired, ownServerCertificate, { trusted: false }])
     for (const mailFrom of ['a@contoso.example', fromOwnServer, '']) {
       const given = presenting(fields, mailFrom)
       const evaluation = evaluateInbound(rules, given)
-      const known = connectorsKnowing(given, evaluation).map(({ id }) => id)
-      const unknown = unknownCertificateNotices(rules, given, evaluation, heldOutcome).map(
+      const acceptingIds = connectorsKnowing(given, evaluation).map(({ id }) => id)
+      const notifiedIds = unknownCertificateNotices(rules, given, evaluation, heldOutcome).map(
         ({ connector }) => connector.id,
       )
       assert.deepEqual(
-        known.filter((id) => unknown.includes(id)),
+        acceptingIds.filter((id) => notifiedIds.includes(id)),
         [],
       )
-      assert.ok(known.length + unknown.length <= 2)
+      assert.ok(acceptingIds.length + notifiedIds.length <= 2)
     }
 })
 

@@ -14,7 +14,7 @@ const unfetchable = {
 } as const
 const reportOnly = connector({ mode: 'ReportOnly' })
 
-/** Each count as `type domain: result`. */
+/** The counts as texts `type domain: result`. */
 const cases: [string, Given, string[]][] = [
   ['TLS without a policy', {}, ['no-policy-found partner.example: success']],
   [
@@ -53,7 +53,7 @@ const cases: [string, Given, string[]][] = [
     { mtaSts: unfetchable },
     ['no-policy-found partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
-  ['MTA-STS that our own cache cannot read', { mtaSts: { kind: 'Unknown' } }, []],
+  ['an MTA-STS policy that the cache cannot read', { mtaSts: { kind: 'Unknown' } }, []],
   [
     'MTA-STS that is in force and cannot be renewed',
     { mtaSts: { ...sts('enforce'), fault: unfetchable.fault } },
@@ -86,12 +86,12 @@ const cases: [string, Given, string[]][] = [
     ['tlsa mx.partner.example: dnssec-invalid'],
   ],
   [
-    "a connector's demand, not met by the certificate: no business of the partner's",
+    'a requirement of the connector that the certificate does not meet, which is not reported to the domain,',
     { connector: connector() },
     ['no-policy-found partner.example: success'],
   ],
   [
-    "a connector's demand, without TLS",
+    'a requirement of the connector, without TLS,',
     { connector: connector(), tls: noStartTls },
     ['no-policy-found partner.example: starttls-not-supported'],
   ],
@@ -100,7 +100,7 @@ const cases: [string, Given, string[]][] = [
     { connector: reportOnly, mtaSts: sts('enforce') },
     ['sts partner.example: success'],
   ],
-  ['REQUIRETLS with an unproven host, so without a session,', { senderRequest: { requireTls: true } }, []],
+  ['REQUIRETLS with an unproven host, and so no session,', { senderRequest: { requireTls: true } }, []],
   [
     'TLS-Required: No, with the policy still checked,',
     { senderRequest: { tlsRequiredNo: true }, mtaSts: sts('enforce'), tls: wrongName },
@@ -114,9 +114,9 @@ const cases: [string, Given, string[]][] = [
   ['a smart host given as an address', { hop: { foundBy: 'SmartHost', host: '198.51.100.7' } }, []],
 ]
 
-for (const [what, given, expected] of cases)
+for (const [what, fields, expected] of cases)
   test(`${what} counts as ${expected.join(' and ') || 'nothing'}`, () => {
-    const counts = countsOf(session(given), at)
+    const counts = countsOf(session(fields), at)
     assert.deepEqual(
       counts.map(({ policy, failure }) => `${policy.type} ${policy.domain}: ${failure?.result ?? 'success'}`),
       expected,
@@ -151,7 +151,7 @@ test('policies have the format of RFC 8460 §4.5', () => {
   assert.deepEqual(byDane?.policy.strings, [`3 1 1 ${'ab'.repeat(32)}`])
 })
 
-test('texts from a domain or a server are cut', () => {
+test('long texts from a domain or a server are cut', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mx${index}.${'a'.repeat(60)}.example`)
   const [bySts] = countsOf(session({ mtaSts: sts('enforce', many) }), at)
   assert.ok(JSON.stringify(bySts?.policy).length < 20_000)
@@ -169,12 +169,15 @@ test('texts from a domain or a server are cut', () => {
 })
 
 test('ids differ exactly for different policies and failures', () => {
-  const [one] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
+  const [enforcedCount] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
   const [same] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
-  const [other] = countsOf(session({ mtaSts: sts('enforce', ['*.partner.example']), tls: noStartTls }), at)
-  assert.ok(one?.failure && same?.failure && other?.failure)
-  assert.equal(policyId(one.policy), policyId(same.policy))
-  assert.equal(failureId(one.failure), failureId(same.failure))
-  assert.notEqual(policyId(one.policy), policyId(other.policy))
-  assert.notEqual(failureId(one.failure), failureId(other.failure))
+  const [otherCount] = countsOf(
+    session({ mtaSts: sts('enforce', ['*.partner.example']), tls: noStartTls }),
+    at,
+  )
+  assert.ok(enforcedCount?.failure && same?.failure && otherCount?.failure)
+  assert.equal(policyId(enforcedCount.policy), policyId(same.policy))
+  assert.equal(failureId(enforcedCount.failure), failureId(same.failure))
+  assert.notEqual(policyId(enforcedCount.policy), policyId(otherCount.policy))
+  assert.notEqual(failureId(enforcedCount.failure), failureId(otherCount.failure))
 })

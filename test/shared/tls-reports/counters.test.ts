@@ -23,11 +23,11 @@ async function add(counts: readonly SessionCount[], on: Date, random = 0): Promi
   assert.equal(await counters.add(tally.drain(), random, never), null)
 }
 
-async function read(day: string): Promise<DomainCounts[]> {
+async function readDomains(day: string): Promise<DomainCounts[]> {
   return Array.fromAsync(counters.domains(day))
 }
 
-const of = (domain: string, counts: SessionCount[]): SessionCount[] =>
+const countsFor = (domain: string, counts: SessionCount[]): SessionCount[] =>
   counts.map((count) => ({ ...count, domain, policy: { ...count.policy, domain } }))
 
 const success = countsOf(session({ mtaSts: sts('enforce') }), at)
@@ -38,8 +38,8 @@ test('a tally adds up equal sessions and separates days', () => {
   const tally = new Tally()
   for (const counts of [success, success, mismatch]) tally.add(counts, at)
   tally.add(success, new Date('2026-02-04T00:00:00.000Z'))
-  const counted = tally.drain().map(({ day, failure, sessions }) => [day, failure?.result ?? null, sessions])
-  assert.deepEqual(counted, [
+  const tallied = tally.drain().map(({ day, failure, sessions }) => [day, failure?.result ?? null, sessions])
+  assert.deepEqual(tallied, [
     ['2026-02-03', null, 2],
     ['2026-02-03', 'certificate-host-mismatch', 1],
     ['2026-02-04', null, 1],
@@ -55,16 +55,16 @@ test('counts of several writers in several shards are added up for each policy a
     await add(mismatch, day, random)
     await add(inTheClear, day, random)
   }
-  const [domain, ...others] = await read('2026-03-01')
+  const [domain, ...others] = await readDomains('2026-03-01')
   assert.deepEqual(others, [])
   assert.equal(domain?.domain, 'partner.example')
-  const found = domain?.policies.map(({ policy, successes, failures, details }) => [
+  const stored = domain?.policies.map(({ policy, successes, failures, details }) => [
     policy.type,
     successes,
     failures,
     details.map(({ failure, sessions }) => [failure.result, failure.host, failure.ip, sessions]),
   ])
-  assert.deepEqual(found?.sort(), [
+  assert.deepEqual(stored?.sort(), [
     ['no-policy-found', 0, 3, [['starttls-not-supported', 'mx.partner.example', '198.51.100.7', 3]]],
     ['sts', 6, 3, [['certificate-host-mismatch', 'mx.partner.example', '198.51.100.7', 3]]],
   ])
@@ -77,7 +77,7 @@ test('concurrent writes lose no sessions', async () => {
       add([...success, ...mismatch, ...inTheClear], day, (writer % 3) / 3),
     ),
   )
-  const [domain] = await read('2026-03-05')
+  const [domain] = await readDomains('2026-03-05')
   const sums = domain?.policies.map(({ policy, successes, failures, details }) => [
     policy.type,
     successes,
@@ -94,10 +94,10 @@ test('domains are read one after another from all shards, and are not mixed up',
   const day = new Date('2026-03-02T12:00:00.000Z')
   const names = ['b.example', 'a.example', 'a.example.net', 'a-b.example', 'aa.example']
   for (const [index, name] of names.entries()) {
-    await add(of(name, success), day, index / 10)
-    await add(of(name, mismatch), day, (index + 4) / 10)
+    await add(countsFor(name, success), day, index / 10)
+    await add(countsFor(name, mismatch), day, (index + 4) / 10)
   }
-  const domains = await read('2026-03-02')
+  const domains = await readDomains('2026-03-02')
   assert.deepEqual(domains.map(({ domain }) => domain).sort(), [...names].sort())
   for (const { policies } of domains)
     assert.deepEqual(
@@ -106,7 +106,7 @@ test('domains are read one after another from all shards, and are not mixed up',
     )
 })
 
-test('a domain with ever new servers and policies does not fill the table, and no session is lost', async () => {
+test('a domain whose servers and policies never repeat does not fill the table, and no session is lost', async () => {
   const day = new Date('2026-03-03T12:00:00.000Z')
   const tally = new Tally()
   for (let index = 0; index < 150; index++) {
@@ -127,7 +127,7 @@ test('a domain with ever new servers and policies does not fill the table, and n
   )
   assert.ok(Items.length < 200, `${Items.length} items`)
   assert.ok(Items.every(({ expiresAt }) => expiresAt > Date.parse('2026-03-13') / 1000))
-  const [domain] = await read('2026-03-03')
+  const [domain] = await readDomains('2026-03-03')
   const sum = (numbers: number[] = []) => numbers.reduce((one, other) => one + other, 0)
   assert.equal(sum(domain?.policies.map(({ failures }) => failures)), 300)
   assert.equal(sum(domain?.policies.flatMap(({ details }) => details.map(({ sessions }) => sessions))), 300)
@@ -138,18 +138,18 @@ test('a domain with ever new servers and policies does not fill the table, and n
 })
 
 test('a day without sessions has no domains', async () => {
-  assert.deepEqual(await read('2026-03-30'), [])
+  assert.deepEqual(await readDomains('2026-03-30'), [])
 })
 
-test('a table that fails or does not answer in time is returned as a fault and not thrown', async () => {
+test('an error or timeout of the table is returned and not thrown', async () => {
   const missing = new SessionCounters(database.documents, 'no-such-table')
   const tally = new Tally()
   tally.add([...success, ...mismatch], at)
   tally.add(success, at)
-  const unwritten = await missing.add(tally.drain(), 0, never)
-  assert.equal(unwritten?.sessions, 3)
-  assert.match(unwritten?.cause.name ?? '', /ResourceNotFound/)
+  const failedWrites = await missing.add(tally.drain(), 0, never)
+  assert.equal(failedWrites?.sessions, 3)
+  assert.match(failedWrites?.cause.name ?? '', /ResourceNotFound/)
   tally.add(success, at)
-  const late = await counters.add(tally.drain(), 0, AbortSignal.abort(new Error('too late')))
-  assert.equal(late?.sessions, 1)
+  const lateWrite = await counters.add(tally.drain(), 0, AbortSignal.abort(new Error('too late')))
+  assert.equal(lateWrite?.sessions, 1)
 })

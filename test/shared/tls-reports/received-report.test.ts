@@ -53,7 +53,7 @@ assert.ok(policy)
 const signer = { authenticated: 'pass', signedBy: 'company-x.example' } as const
 const receivedAt = new Date('2026-02-04T06:00:00.000Z')
 
-function kept(json: unknown): ReceivedReport {
+function storedReport(json: unknown): ReceivedReport {
   const content = readReport(json)
   assert.ok(typeof content !== 'string', String(content))
   const report = toReceivedReport(content, receivedAt, signer)
@@ -62,7 +62,7 @@ function kept(json: unknown): ReceivedReport {
 }
 
 test("the RFC's example is read with all its fields", () => {
-  const { id, policies, ...rest } = kept(example)
+  const { id, policies, ...rest } = storedReport(example)
   assert.match(id, /^2026-02-03-[0-9a-f]{20}$/)
   assert.deepEqual(rest, {
     day: '2026-02-03',
@@ -198,7 +198,7 @@ test('the same report has the same id, which no other signer can get', () => {
 })
 
 test('control characters in names and reasons are removed', () => {
-  const hostile = kept({
+  const hostile = storedReport({
     ...example,
     'organization-name': 'Bank\r\n\u001b[2J\u202eknaB\u0000',
     policies: [
@@ -214,9 +214,9 @@ test('control characters in names and reasons are removed', () => {
       },
     ],
   })
-  const shown = JSON.stringify(hostile)
-  assert.doesNotMatch(shown, /\\u00|\\[rn]|[\u202e\u200b]/)
-  assert.ok(shown.length < 2500)
+  const reportText = JSON.stringify(hostile)
+  assert.doesNotMatch(reportText, /\\u00|\\[rn]|[\u202e\u200b]/)
+  assert.ok(reportText.length < 2500)
 })
 
 test('an endless report is cut to fit an item, with the number of missing entries', () => {
@@ -225,7 +225,7 @@ test('an endless report is cut to fit an item, with the number of missing entrie
     'failed-session-count': 1,
     'failure-reason-code': '€'.repeat(900),
   }
-  const report = kept({
+  const report = storedReport({
     ...example,
     policies: Array.from({ length: 400 }, (_, index) => ({
       ...policy,
@@ -273,7 +273,7 @@ function mailWith(part: Buffer, type: string, header = 'TLS-Report-Domain: compa
 const json = Buffer.from(JSON.stringify(example))
 const bomb = gzipSync(Buffer.concat([json, Buffer.alloc(32 * 1024 * 1024, ' ')]))
 
-/** A mail, and why it holds no report; null if it holds one. */
+/** A message, and the reason why it holds no report; null if it holds one. */
 const mails: [string, Buffer, RegExp | null][] = [
   ['compressed', mailWith(gzipSync(json), 'application/tlsrpt+gzip'), null],
   ['as JSON', mailWith(json, 'application/tlsrpt+json'), null],

@@ -51,7 +51,7 @@ const cases: [string, string[], string[]][] = [
 ]
 
 for (const [what, records, places] of cases)
-  test(`${what} gives ${places.join(' and ') || 'no destination'}`, () => {
+  test(`${what} has the destinations ${places.join(' and ') || 'none'}`, () => {
     assert.deepEqual(reportDestinations(records).map(destinationText), places)
   })
 

@@ -24,21 +24,21 @@ const key = {
   selector: 'reports',
   privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
 }
-const published = (tags: string) =>
+const keyRecord = (tags: string) =>
   `v=DKIM1; k=rsa; ${tags}p=${publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`
-const dns = (record = published('s=tlsrpt; ')) =>
+const dns = (record = keyRecord('s=tlsrpt; ')) =>
   fakeResolver({ txt: { 'reports._domainkey.ours.example': [record] } })
 
-const [failed] = countsOf(session({ mtaSts: sts('testing'), tls: wrongName }), at)
-assert.ok(failed?.failure)
+const [failedCount] = countsOf(session({ mtaSts: sts('testing'), tls: wrongName }), at)
+assert.ok(failedCount?.failure)
 const counts: DomainCounts = {
   domain: 'partner.example',
   policies: [
     {
-      policy: failed.policy,
+      policy: failedCount.policy,
       successes: 5326,
       failures: 3,
-      details: [{ failure: failed.failure, sessions: 3 }],
+      details: [{ failure: failedCount.failure, sessions: 3 }],
     },
     {
       policy: { type: 'no-policy-found', domain: 'partner.example', strings: [], mxHosts: [] },
@@ -115,14 +115,14 @@ describe('the mail', async () => {
     const signature = /^DKIM-Signature: (.*)$/m.exec(header)?.[1] ?? ''
     assert.match(signature, /d=ours\.example;/)
     assert.doesNotMatch(signature, /\bl=/)
-    const signed = /h=([^;]*)/.exec(signature)?.[1]?.toLowerCase() ?? ''
+    const sign = /h=([^;]*)/.exec(signature)?.[1]?.toLowerCase() ?? ''
     for (const field of ['from', 'tls-report-domain', 'tls-report-submitter', 'subject'])
-      assert.ok(signed.split(/[\s:]+/).includes(field), field)
+      assert.ok(sign.split(/[\s:]+/).includes(field), field)
     for (const field of ['date', 'message-id'])
-      assert.ok(!signed.split(/[\s:]+/).includes(field), `SES writes its own ${field}`)
+      assert.ok(!sign.split(/[\s:]+/).includes(field), `SES writes its own ${field}`)
   })
 
-  test('holds the report when it is read', async () => {
+  test('contains the report', async () => {
     const reading = await readReportMail(mail)
     assert.equal(reading.kind, 'Report')
     const content = reading.kind === 'Report' ? reading.content : null
@@ -135,11 +135,11 @@ describe('the mail', async () => {
 
   /** A change to the mail or the DNS, and the result. */
   const verdicts: [string, Buffer, ReturnType<typeof dns>, string][] = [
-    ['with a key for reports alone', mail, dns(), 'pass ours.example'],
-    ['with a key for mail', mail, dns(published('s=email; ')), 'pass ours.example'],
-    ['with a key for anything', mail, dns(published('')), 'pass ours.example'],
-    ['with a key for something else', mail, dns(published('s=other; ')), 'fail null'],
-    ['with a key withdrawn', mail, dns('v=DKIM1; k=rsa; p='), 'fail null'],
+    ['with a key only for reports', mail, dns(), 'pass ours.example'],
+    ['with a key for mail', mail, dns(keyRecord('s=email; ')), 'pass ours.example'],
+    ['with a key for anything', mail, dns(keyRecord('')), 'pass ours.example'],
+    ['with a key for something else', mail, dns(keyRecord('s=other; ')), 'fail null'],
+    ['with a withdrawn key', mail, dns('v=DKIM1; k=rsa; p='), 'fail null'],
     ['without a key', mail, fakeResolver({}), 'fail null'],
     [
       'when the DNS fails',
@@ -178,56 +178,66 @@ describe('the mail', async () => {
   ]
   for (const [what, octets, resolver, verdict] of verdicts)
     test(`${what} is ${verdict}`, async () => {
-      const found = await verifySigner(octets, resolver, never)
-      assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
+      const verification = await verifySigner(octets, resolver, never)
+      assert.equal(
+        verification.kind === 'Known'
+          ? `${verification.authenticated} ${verification.signedBy}`
+          : verification.kind,
+        verdict,
+      )
     })
 
-  /** Signs any content with our key. */
-  const signed = async (octets: string, domain = 'ours.example', maxBodyLength?: number) => {
+  /** Signs any content with the organisation's key. */
+  const sign = async (octets: string, domain = 'ours.example', maxBodyLength?: number) => {
     const signer = { signingDomain: domain, selector: 'reports', privateKey: key.privateKey }
     const limit = maxBodyLength === undefined ? {} : { maxBodyLength }
     const { signatures } = await dkimSign(octets, { ...signer, signatureData: [{ ...signer, ...limit }] })
     return Buffer.from(signatures + octets)
   }
   const from = (field: string) => `${field}\r\nSubject: x\r\n\r\nA report.\r\n`
-  const own = 'From: postmaster@ours.example'
-  const other = fakeResolver({ txt: { 'reports._domainkey.other.example': [published('')] } })
+  const ownFrom = 'From: postmaster@ours.example'
+  const otherResolver = fakeResolver({ txt: { 'reports._domainkey.other.example': [keyRecord('')] } })
   for (const [what, octets, resolver, verdict] of [
-    ['one address', await signed(from(own)), dns(), 'pass ours.example'],
-    ['a signature of another domain', await signed(from(own), 'other.example'), other, 'fail null'],
-    ['two addresses', await signed(from(`${own}, a@bank.example`)), dns(), 'fail null'],
-    ['two fields', await signed(from(`From: a@bank.example\r\n${own}`)), dns(), 'fail null'],
+    ['one address', await sign(from(ownFrom)), dns(), 'pass ours.example'],
+    ['a signature of another domain', await sign(from(ownFrom), 'other.example'), otherResolver, 'fail null'],
+    ['two addresses', await sign(from(`${ownFrom}, a@bank.example`)), dns(), 'fail null'],
+    ['two fields', await sign(from(`From: a@bank.example\r\n${ownFrom}`)), dns(), 'fail null'],
     [
       'a header that is too long',
-      await signed(from(`${own}\r\n${'X: y\r\n'.repeat(50_000)}Y: z`)),
+      await sign(from(`${ownFrom}\r\n${'X: y\r\n'.repeat(50_000)}Y: z`)),
       dns(),
       'fail null',
     ],
-    ['a signature of a part of the body', await signed(from(own), 'ours.example', 3), dns(), 'fail null'],
+    ['a signature of a part of the body', await sign(from(ownFrom), 'ours.example', 3), dns(), 'fail null'],
   ] as const)
     test(`a mail with ${what} is ${verdict}`, async () => {
-      const found = await verifySigner(octets, resolver, never)
-      assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
+      const verification = await verifySigner(octets, resolver, never)
+      assert.equal(
+        verification.kind === 'Known'
+          ? `${verification.authenticated} ${verification.signedBy}`
+          : verification.kind,
+        verdict,
+      )
     })
 
-  test('a change on the way never keeps a signature valid for other content', async () => {
+  test('never has a valid signature after a change of its content', async () => {
     const resolver = dns()
-    const whole = await readReportMail(mail)
-    const place = fc.nat(mail.length - 1)
-    const change = fc.tuple(place, fc.uint8Array({ maxLength: 6 }), fc.nat(20))
+    const unchanged = await readReportMail(mail)
+    const position = fc.nat(mail.length - 1)
+    const change = fc.tuple(position, fc.uint8Array({ maxLength: 6 }), fc.nat(20))
     await fc.assert(
       fc.asyncProperty(change, async ([at, inserted, removed]) => {
         const rest = mail.subarray(Math.min(mail.length, at + removed))
         const changed = Buffer.concat([mail.subarray(0, at), inserted, rest])
-        const found = await verifySigner(changed, resolver, never)
-        if (found.kind === 'Known' && found.authenticated === 'pass')
-          assert.deepEqual(await readReportMail(changed), whole)
+        const verification = await verifySigner(changed, resolver, never)
+        if (verification.kind === 'Known' && verification.authenticated === 'pass')
+          assert.deepEqual(await readReportMail(changed), unchanged)
       }),
       { numRuns: 300 },
     )
   })
 
-  test('without a signature causes no DNS query', async () => {
+  test('causes no DNS query without a signature', async () => {
     const unsigned = await reportMail(report, { id, to: 'a@partner.example', at }, reporter, null)
     const resolver = dns()
     assert.deepEqual(await verifySigner(unsigned, resolver, never), {
@@ -238,13 +248,13 @@ describe('the mail', async () => {
     assert.deepEqual(resolver.queries, [])
   })
 
-  test('with a thousand signatures causes no DNS query', async () => {
+  test('causes no DNS query with a thousand signatures', async () => {
     const resolver = dns()
-    const many = Buffer.concat([
+    const withManySignatures = Buffer.concat([
       Buffer.from('DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=a; b=; bh=; h=from\r\n'.repeat(1000)),
       mail,
     ])
-    await verifySigner(many, resolver, never)
+    await verifySigner(withManySignatures, resolver, never)
     assert.deepEqual(resolver.queries, [])
   })
 })

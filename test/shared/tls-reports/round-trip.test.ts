@@ -63,8 +63,8 @@ test('a report that is read contains what was counted', () => {
 test('any JSON is read as a report or as one line with its fault', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (json) => {
-      const read = readReport(json)
-      if (typeof read === 'string') assert.match(read, /^[^\r\n]{1,500}$/)
+      const result = readReport(json)
+      if (typeof result === 'string') assert.match(result, /^[^\r\n]{1,500}$/)
     }),
     { numRuns: 300 },
   )

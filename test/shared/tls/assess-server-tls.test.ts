@@ -20,10 +20,10 @@ const requirement = (level: Level, fields: Partial<HopRequirement> = {}): HopReq
   ...fields,
 })
 
-/** For tests in which the time does not matter. */
+/** The time for tests that do not depend on it. */
 const now = new Date()
 
-const named = (subjectAltNames: string[], commonName: string | null = null) =>
+const namesWith = (subjectAltNames: string[], commonName: string | null = null) =>
   established({ names: { subjectAltNames, commonName } })
 const untrusted = (trustError: string | null) => established({ trusted: false, trustError })
 
@@ -42,17 +42,17 @@ const rows: [string, ServerTls, [string | null, string | null, string | null]][]
   ['no trust and no reason', untrusted(null), [null, '4.7.320', '4.7.320']],
   ['an expired certificate', untrusted('CERT_HAS_EXPIRED'), [null, '4.7.322', '4.7.322']],
   ['a certificate not valid yet', untrusted('CERT_NOT_YET_VALID'), [null, '4.7.322', '4.7.322']],
-  ['another name', named(['mx.other.example']), [null, null, '4.7.325']],
-  ['a wildcard that covers the name', named(['*.partner.example']), [null, null, null]],
-  ['a wildcard of another level', named(['*.example']), [null, null, '4.7.325']],
-  ['the name as a prefix only', named(['mx.partner.example.evil.example']), [null, null, '4.7.325']],
+  ['another name', namesWith(['mx.other.example']), [null, null, '4.7.325']],
+  ['a wildcard that covers the name', namesWith(['*.partner.example']), [null, null, null]],
+  ['a wildcard of another level', namesWith(['*.example']), [null, null, '4.7.325']],
+  ['the name as a prefix only', namesWith(['mx.partner.example.evil.example']), [null, null, '4.7.325']],
   [
     'the name in CN beside other SANs',
-    named(['mx.other.example'], 'mx.partner.example'),
+    namesWith(['mx.other.example'], 'mx.partner.example'),
     [null, null, '4.7.325'],
   ],
-  ['the name in CN without any SAN', named([], 'mx.partner.example'), [null, null, null]],
-  ['no name at all', named([]), [null, null, '4.7.325']],
+  ['the name in CN without any SAN', namesWith([], 'mx.partner.example'), [null, null, null]],
+  ['no name at all', namesWith([]), [null, null, '4.7.325']],
 ]
 
 describe('the assessment of a next hop', () => {
@@ -83,7 +83,7 @@ describe('the assessment of a next hop', () => {
   })
 
   it("names the certificate's host", () => {
-    const fault = assessServerTls(requirement('DomainValidation'), named(['a.example', 'b.example']), now)
+    const fault = assessServerTls(requirement('DomainValidation'), namesWith(['a.example', 'b.example']), now)
     assert.equal(fault?.reply.text, 'Certificate is for a.example, b.example, not for mx.partner.example')
   })
 
@@ -94,7 +94,7 @@ describe('the assessment of a next hop', () => {
       [established({ protocol: 'TLSv1.1' }), 'validation-failure'],
       [untrusted('DEPTH_ZERO_SELF_SIGNED_CERT'), 'certificate-not-trusted'],
       [untrusted('CERT_HAS_EXPIRED'), 'certificate-expired'],
-      [named(['mx.other.example']), 'certificate-host-mismatch'],
+      [namesWith(['mx.other.example']), 'certificate-host-mismatch'],
     ]
     for (const [facts, result] of results)
       assert.equal(assessServerTls(requirement('DomainValidation'), facts, now)?.result, result)
@@ -102,7 +102,7 @@ describe('the assessment of a next hop', () => {
 
   it('has one code for certificates under an MTA-STS policy, and ignores the CN', () => {
     const tls = requirement('DomainValidation', { source: 'MtaSts' })
-    for (const facts of [untrusted('CERT_HAS_EXPIRED'), named([], 'mx.partner.example')])
+    for (const facts of [untrusted('CERT_HAS_EXPIRED'), namesWith([], 'mx.partner.example')])
       assert.equal(assessServerTls(tls, facts, now)?.reply.enhanced, '4.7.5')
     assert.equal(assessServerTls(tls, { kind: 'NotOffered', answer: null }, now)?.reply.enhanced, '4.7.321')
     assert.equal(assessServerTls(tls, established(), now), null)

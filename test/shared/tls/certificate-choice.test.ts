@@ -14,43 +14,43 @@ const at = new Date()
 
 const root = await createPki()
 const middle = await root.subordinate('Middle')
-const other = await (await createPki('Other')).subordinate('Other middle')
+const otherIssuer = await (await createPki('Other')).subordinate('Other middle')
 const staleMiddle = await root.subordinate('Stale', { notAfter: daysFromNow(3) })
 const [ec, rsa, direct, next] = await Promise.all([
   middle.issue({ names, commonName: 'ec' }),
-  other.issue({ names, commonName: 'rsa', rsa: true }),
+  otherIssuer.issue({ names, commonName: 'rsa', rsa: true }),
   root.issue({ names, commonName: 'direct' }),
   middle.issue({ names, commonName: 'next' }),
 ])
 
-const of = (...identities: Identity[]): CertificatesAndKeys => ({
+const certificatesOf = (...identities: Identity[]): CertificatesAndKeys => ({
   certificate: identities.map(({ cert }) => cert).join('\n'),
   privateKey: identities.map(({ key }) => key).join('\n'),
 })
 const leafOf = ({ cert }: Identity) =>
   `${cert.split('-----END CERTIFICATE-----')[0]}-----END CERTIFICATE-----\n`
 
-const good: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>][] = [
-  ['a certificate with its issuer', () => of(ec)],
+const fitCertificates: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>][] = [
+  ['a certificate with its issuer', () => certificatesOf(ec)],
   [
     'a certificate of each key type, in any order,',
-    () => ({ ...of(ec, rsa), privateKey: of(rsa, ec).privateKey }),
+    () => ({ ...certificatesOf(ec, rsa), privateKey: certificatesOf(rsa, ec).privateKey }),
   ],
   [
     'a certificate with its issuer and the root',
-    () => ({ ...of(ec), certificate: `${root.ca}\n${ec.cert}` }),
+    () => ({ ...certificatesOf(ec), certificate: `${root.ca}\n${ec.cert}` }),
   ],
-  ['a certificate without issuer, as of a private root,', () => of(direct)],
-  ['a wildcard certificate', async () => of(await middle.issue({ names: ['*.ours.example'] }))],
+  ['a certificate without issuer, as of a private root,', () => certificatesOf(direct)],
+  ['a wildcard certificate', async () => certificatesOf(await middle.issue({ names: ['*.ours.example'] }))],
   [
     'a certificate for servers and clients',
-    async () => of(await middle.issue({ names, purposes: ['clientAuth', 'serverAuth'] })),
+    async () => certificatesOf(await middle.issue({ names, purposes: ['clientAuth', 'serverAuth'] })),
   ],
 ]
 
-for (const [what, make] of good)
-  test(`${what} is fit to be served`, async () => {
-    assert.equal(certificateFault(await make(), { hostname, at }), null)
+for (const [certificateText, createCertificates] of fitCertificates)
+  test(`${certificateText} is fit to be served`, async () => {
+    assert.equal(certificateFault(await createCertificates(), { hostname, at }), null)
   })
 
 const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, string, RegExp][] = [
@@ -62,79 +62,80 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
   ],
   [
     'the key of another certificate',
-    () => ({ ...of(ec), privateKey: next.key }),
+    () => ({ ...certificatesOf(ec), privateKey: next.key }),
     'Unusable',
     /^certificate: no certificate matches key 1 \(EC\) in privateKey$/,
   ],
   [
     'an RSA certificate without its key',
-    () => ({ ...of(ec, rsa), privateKey: ec.key }),
+    () => ({ ...certificatesOf(ec, rsa), privateKey: ec.key }),
     'Unusable',
     /^privateKey: no key matches the certificate CN=rsa/,
   ],
   [
     'a key that cannot be read',
-    () => ({ ...of(ec), privateKey: ec.key.replace(/\nM[\s\S]{20}/, '\nMAAA') }),
+    () => ({ ...certificatesOf(ec), privateKey: ec.key.replace(/\nM[\s\S]{20}/, '\nMAAA') }),
     'Unusable',
     /^privateKey: key 1 in PEM cannot be read$/,
   ],
   [
     'an expired certificate',
-    async () => of(await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) })),
+    async () =>
+      certificatesOf(await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) })),
     'Expired',
     /^CN=mx.ours.example \([0-9a-f]{16}\) expires at \d{4}-/,
   ],
   [
     'a certificate that is not valid yet',
-    async () => of(await middle.issue({ names, notBefore: daysFromNow(1) })),
+    async () => certificatesOf(await middle.issue({ names, notBefore: daysFromNow(1) })),
     'NotYetValid',
     / is valid from \d{4}-/,
   ],
   [
     'a certificate whose issuer has expired by then',
-    async () => of(await staleMiddle.issue({ names })),
+    async () => certificatesOf(await staleMiddle.issue({ names })),
     'Expired',
     /^CN=Stale .* expires at/,
   ],
   [
     'a certificate without dates',
-    async () => of({ ...ec, cert: withoutDates(leafOf(ec)) }),
+    async () => certificatesOf({ ...ec, cert: withoutDates(leafOf(ec)) }),
     'NotYetValid',
     / is valid from no date$/,
   ],
   [
     'a certificate with another name',
-    async () => of(await middle.issue({ names: ['mail.ours.example'] })),
+    async () => certificatesOf(await middle.issue({ names: ['mail.ours.example'] })),
     'Name',
     / is for mail.ours.example, not for mx.ours.example$/,
   ],
   [
     'a certificate for clients',
-    async () => of(await middle.issue({ names, purposes: ['clientAuth'] })),
+    async () => certificatesOf(await middle.issue({ names, purposes: ['clientAuth'] })),
     'Purpose',
     / is not for TLS servers/,
   ],
   [
     'a certificate with an unrelated issuer',
-    () => ({ ...of(ec), certificate: `${leafOf(ec)}${rsa.cert.slice(leafOf(rsa).length)}` }),
+    () => ({ ...certificatesOf(ec), certificate: `${leafOf(ec)}${rsa.cert.slice(leafOf(rsa).length)}` }),
     'Chain',
     /^CN=Other middle .* has issued none of the certificates beside it$/,
   ],
   [
-    'a certificate with its issuer beside one without',
-    () => of(ec, { ...rsa, cert: leafOf(rsa) }),
+    'a certificate with its issuer beside a certificate without issuer',
+    () => certificatesOf(ec, { ...rsa, cert: leafOf(rsa) }),
     'Chain',
-    /^CN=rsa .* comes without its issuer, CN=Other middle$/,
+    /^the issuer of CN=rsa .* is missing: CN=Other middle$/,
   ],
   [
     'a certificate with an unrelated root',
-    () => ({ ...of(ec), certificate: `${ec.cert}\n${otherRoot}` }),
+    () => ({ ...certificatesOf(ec), certificate: `${ec.cert}\n${otherRoot}` }),
     'Chain',
     /^CN=Elsewhere .* has issued none/,
   ],
   [
     'a good certificate beside one with another name',
-    async () => of(ec, await other.issue({ names: ['x.example'], rsa: true })),
+    async () => certificatesOf(ec, await otherIssuer.issue({ names: ['x.example'], rsa: true })),
     'Name',
     / is for x.example, not/,
   ],
@@ -142,32 +143,38 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
 const otherRoot = (await createPki('Elsewhere')).ca
 
 const inFiveDays = daysFromNow(5)
-for (const [what, make, reason, detail] of bad)
-  test(`${what} is not fit to be served`, async () => {
-    const certificates = await make()
-    const fault = certificateFault(certificates, { hostname, at: what.endsWith('by then') ? inFiveDays : at })
+for (const [certificateText, createCertificates, reason, detail] of bad)
+  test(`${certificateText} is not fit to be served`, async () => {
+    const certificates = await createCertificates()
+    const fault = certificateFault(certificates, {
+      hostname,
+      at: certificateText.endsWith('by then') ? inFiveDays : at,
+    })
     assert.equal(fault?.reason, reason, fault?.detail)
     assert.match(fault?.detail ?? '', detail)
     assert.doesNotMatch(fault?.detail ?? '', /PRIVATE|MII/)
   })
 
 const servedFrom = daysFromNow(7).toISOString()
-const set = (more: Partial<IngressCertificates>, current = of(ec)): IngressCertificates => ({
+const secretWith = (
+  fields: Partial<IngressCertificates>,
+  current = certificatesOf(ec),
+): IngressCertificates => ({
   deprecated: [],
   ...current,
-  ...more,
+  ...fields,
 })
-const chosen = (certificates: IngressCertificates, when = at) => {
+const choiceFor = (certificates: IngressCertificates, when = at) => {
   const { certificate, until, fault, nextFault, state } = chooseCertificates(certificates, {
     hostname,
     at: when,
   })
-  const which = [
+  const chosenName = [
     ['ec', ec],
     ['next', next],
-  ].find(([, one]) => certificate === (one as Identity).cert)?.[0]
+  ].find(([, identity]) => certificate === (identity as Identity).cert)?.[0]
   return {
-    which,
+    chosenName,
     state,
     until: until?.toISOString() ?? null,
     fault: fault?.reason ?? null,
@@ -175,36 +182,42 @@ const chosen = (certificates: IngressCertificates, when = at) => {
   }
 }
 
-test('the current certificate is served until the date of the next, which is known as the date of change', () => {
-  const announced = set({ next: { ...of(next), servedFrom } })
-  const current = { which: 'ec', state: 'Current', fault: null, refused: null }
-  assert.deepEqual(chosen(announced), { ...current, until: servedFrom })
-  assert.deepEqual(chosen(announced, new Date(Date.parse(servedFrom) - 1)), { ...current, until: servedFrom })
-  assert.deepEqual(chosen(set({})), { ...current, until: null })
+test('the current certificate is served until the date of the next, which the choice states', () => {
+  const announced = secretWith({ next: { ...certificatesOf(next), servedFrom } })
+  const current = { chosenName: 'ec', state: 'Current', fault: null, refused: null }
+  assert.deepEqual(choiceFor(announced), { ...current, until: servedFrom })
+  assert.deepEqual(choiceFor(announced, new Date(Date.parse(servedFrom) - 1)), {
+    ...current,
+    until: servedFrom,
+  })
+  assert.deepEqual(choiceFor(secretWith({})), { ...current, until: null })
 })
 
 test('the next certificate is served from its date', () => {
-  assert.deepEqual(chosen(set({ next: { ...of(next), servedFrom } }), new Date(servedFrom)), {
-    which: 'next',
-    state: 'Next',
-    until: null,
-    fault: null,
-    refused: null,
-  })
+  assert.deepEqual(
+    choiceFor(secretWith({ next: { ...certificatesOf(next), servedFrom } }), new Date(servedFrom)),
+    {
+      chosenName: 'next',
+      state: 'Next',
+      until: null,
+      fault: null,
+      refused: null,
+    },
+  )
 })
 
-test('the next certificate is checked at its date: one that begins by then is good, one that ends before is not', async () => {
+test('the next certificate is checked at its date: it may begin by then, and must not end before', async () => {
   const later = await middle.issue({ names, notBefore: daysFromNow(6) })
   const short = await middle.issue({ names, notAfter: daysFromNow(6) })
-  assert.equal(chosen(set({ next: { ...of(later), servedFrom } })).refused, null)
-  assert.equal(chosen(set({ next: { ...of(short), servedFrom } })).refused, 'Expired')
+  assert.equal(choiceFor(secretWith({ next: { ...certificatesOf(later), servedFrom } })).refused, null)
+  assert.equal(choiceFor(secretWith({ next: { ...certificatesOf(short), servedFrom } })).refused, 'Expired')
 })
 
 test('an unfit next certificate is refused, and the current one is served beyond its date', () => {
-  const bad = set({ next: { ...of(next), privateKey: ec.key, servedFrom } })
+  const bad = secretWith({ next: { ...certificatesOf(next), privateKey: ec.key, servedFrom } })
   for (const when of [at, new Date(servedFrom)])
-    assert.deepEqual(chosen(bad, when), {
-      which: 'ec',
+    assert.deepEqual(choiceFor(bad, when), {
+      chosenName: 'ec',
       state: 'Current',
       until: null,
       fault: null,
@@ -214,16 +227,19 @@ test('an unfit next certificate is refused, and the current one is served beyond
 
 test('the next certificate is served early if the current one expires before its date', async () => {
   const ending = await middle.issue({ names, notAfter: daysFromNow(2) })
-  const soon = set({ next: { ...of(next), servedFrom } }, of(ending))
-  assert.equal(chosen(soon).state, 'Current')
-  assert.ok(Math.abs(Date.parse(chosen(soon).until ?? '') - daysFromNow(2).getTime()) < 5000)
-  assert.equal(chosen(soon, daysFromNow(2.01)).which, 'next')
+  const endingSoon = secretWith({ next: { ...certificatesOf(next), servedFrom } }, certificatesOf(ending))
+  assert.equal(choiceFor(endingSoon).state, 'Current')
+  assert.ok(Math.abs(Date.parse(choiceFor(endingSoon).until ?? '') - daysFromNow(2).getTime()) < 5000)
+  assert.equal(choiceFor(endingSoon, daysFromNow(2.01)).chosenName, 'next')
 })
 
 test('a faulty current certificate is reported, and chosen if there is no other', async () => {
   const expired = await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) })
   assert.deepEqual(
-    [chosen(set({}, of(expired))).state, chosen(set({}, of(expired))).fault],
+    [
+      choiceFor(secretWith({}, certificatesOf(expired))).state,
+      choiceFor(secretWith({}, certificatesOf(expired))).fault,
+    ],
     ['Current', 'Expired'],
   )
 })

@@ -3,18 +3,18 @@ import { test } from 'node:test'
 import { parseCertificateSecret } from '../../../shared/tls/certificate-secret.ts'
 
 const certificate = '-----BEGIN CERTIFICATE-----'
-const privateKey = '-----BEGIN PRIVATE KEY-----not to be told'
+const privateKey = '-----BEGIN PRIVATE KEY-----not to be published'
 const current = { certificate, privateKey }
 const servedFrom = '2026-12-01T00:00:00.000Z'
 
 test('two fields are enough', () => {
   assert.deepEqual(parseCertificateSecret(JSON.stringify(current)), {
     set: { ...current, deprecated: [] },
-    refused: null,
+    optionalFieldsFault: null,
   })
 })
 
-const slips: [string, object, RegExp][] = [
+const invalidOptionalFields: [string, object, RegExp][] = [
   ['a next certificate without its date', { next: current }, /: next\.servedFrom \(invalid_type\)$/],
   [
     'a next certificate with an invalid date',
@@ -26,14 +26,14 @@ const slips: [string, object, RegExp][] = [
   ['a text as list of deprecated certificates', { deprecated: 'all' }, /: deprecated \(/],
 ]
 
-for (const [what, more, detail] of slips)
+for (const [what, more, detail] of invalidOptionalFields)
   test(`${what} is left out with a fault, and the current certificate stays`, () => {
     const { set, optionalFieldsFault } = parseCertificateSecret(JSON.stringify({ ...current, ...more }))
     assert.deepEqual([set.certificate, set.privateKey, set.next ?? null], [certificate, privateKey, null])
     assert.match(optionalFieldsFault?.detail ?? '', detail)
   })
 
-const useless: [string, string, RegExp][] = [
+const unusableSecrets: [string, string, RegExp][] = [
   ['invalid JSON', `{"privateKey": "${privateKey}"`, /^the secret is not JSON$/],
   ['a text', '"PRIVATE KEY-----not to be told"', /: the whole \(invalid_type\)$/],
   ['nothing', '', /^the secret is not JSON$/],
@@ -45,7 +45,7 @@ const useless: [string, string, RegExp][] = [
   ],
 ]
 
-for (const [what, text, message] of useless)
+for (const [what, text, message] of unusableSecrets)
   test(`${what} is refused with the fields' names, without their content`, () => {
     assert.throws(
       () => parseCertificateSecret(text),

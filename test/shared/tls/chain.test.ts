@@ -37,9 +37,9 @@ interface Issuing {
 async function issue(
   name: string,
   issuer: Holder | null,
-  { ca = false, from = year(-1), to = year(1), keys: given, purposes, pathLength }: Issuing = {},
+  { ca = false, from = year(-1), to = year(1), keys: existingKeys, purposes, pathLength }: Issuing = {},
 ): Promise<Holder> {
-  const keys = given ?? (await newKeys())
+  const keys = existingKeys ?? (await newKeys())
   const certificate = await X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: `CN=${issuer?.name ?? name}`,
@@ -61,13 +61,13 @@ async function issue(
   }
 }
 
-const made: Record<string, Holder> = {}
-const get = (name: string): Holder => made[name] ?? assert.fail(`no certificate ${name}`)
+const holders: Record<string, Holder> = {}
+const holderOf = (name: string): Holder => holders[name] ?? assert.fail(`no certificate ${name}`)
 
 async function widePath(root: Holder): Promise<Holder> {
-  made.wide = await issue('Wide', root, { ca: true, pathLength: 300 })
-  made.wideBelow = await issue('Wide below', made.wide, { ca: true })
-  return made.wideBelow
+  holders.wide = await issue('Wide', root, { ca: true, pathLength: 300 })
+  holders.wideBelow = await issue('Wide below', holders.wide, { ca: true })
+  return holders.wideBelow
 }
 
 before(async () => {
@@ -77,7 +77,7 @@ before(async () => {
   const staleIntermediate = await issue('Stale', root, { ca: true, to: year(0) })
   const leaf = await issue('Leaf', intermediate)
   const otherRoot = await issue('Other root', null, { ca: true })
-  Object.assign(made, {
+  Object.assign(holders, {
     root,
     intermediate,
     lookAlike,
@@ -100,7 +100,7 @@ before(async () => {
   const below = await issue('Below', narrow, { ca: true })
   const narrowRoot = await issue('Narrow root', null, { ca: true, pathLength: 0 })
   const belowRoot = await issue('Below root', narrowRoot, { ca: true })
-  Object.assign(made, {
+  Object.assign(holders, {
     narrow,
     below,
     narrowRoot,
@@ -110,8 +110,8 @@ before(async () => {
     underBelowRoot: await issue('Under below root', belowRoot),
     underWide: await issue('Under wide', await widePath(root)),
   })
-  made.underLonely = await issue('Under lonely', get('lonely'))
-  made.underExpiredRoot = await issue('Under expired root', get('expiredRoot'))
+  holders.underLonely = await issue('Under lonely', holderOf('lonely'))
+  holders.underExpiredRoot = await issue('Under expired root', holderOf('expiredRoot'))
 })
 
 describe('a presented chain', () => {
@@ -149,26 +149,26 @@ describe('a presented chain', () => {
   ]
   for (const [name, chain, authorities, trusted] of rows) {
     test(`${name} is ${trusted ? '' : 'not '}trusted`, () => {
-      const ders = chain.map((holder) => get(holder).der)
-      const pems = authorities.map((holder) => get(holder).pem)
+      const ders = chain.map((holder) => holderOf(holder).der)
+      const pems = authorities.map((holder) => holderOf(holder).pem)
       assert.equal(chainsTo(ders, pems, now), trusted)
     })
   }
 
-  test('that is circular ends', () => {
-    const ders = ['lookAlike', 'root', 'lookAlike', 'root'].map((holder) => get(holder).der)
-    assert.equal(chainsTo(ders, [get('otherRoot').pem], now), false)
+  test('is evaluated in finite time if it is circular', () => {
+    const ders = ['lookAlike', 'root', 'lookAlike', 'root'].map((holder) => holderOf(holder).der)
+    assert.equal(chainsTo(ders, [holderOf('otherRoot').pem], now), false)
   })
 
-  test('of cross-signed certificates costs one check of each signature', async () => {
+  test('costs one check of each signature if its certificates are cross-signed', async () => {
     const keys = await newKeys()
     const circle = await issue('Circle', null, { ca: true, keys })
     const ders = [(await issue('Deep', circle)).der]
-    for (let each = 0; each < 5; each++) ders.push((await issue('Circle', circle, { ca: true, keys })).der)
+    for (let count = 0; count < 5; count++) ders.push((await issue('Circle', circle, { ca: true, keys })).der)
     const verify = mock.method(X509Certificate.prototype, 'verify')
     try {
-      assert.equal(chainsTo(ders, [get('root').pem, get('otherRoot').pem], now), false)
-      assert.equal(chainsTo(ders, [get('root').pem], now), false)
+      assert.equal(chainsTo(ders, [holderOf('root').pem, holderOf('otherRoot').pem], now), false)
+      assert.equal(chainsTo(ders, [holderOf('root').pem], now), false)
       assert.ok(verify.mock.callCount() <= 6 * 6, `${verify.mock.callCount()} signatures were verified`)
     } finally {
       verify.mock.restore()

@@ -12,22 +12,22 @@ const now = new Date()
 const firstOf = (pem: string) => new X509Certificate(pem)
 const root = await createPki('Root')
 const twin = firstOf(await root.twin())
-const unrelatedCa = await createPki('Stranger')
+const unrelatedCa = await createPki('Unrelated CA')
 const middle = await root.subordinate('Middle')
 const authority = { root: firstOf(root.ca), middle: firstOf(middle.ca), unrelatedCa: firstOf(unrelatedCa.ca) }
 const leaf = firstOf((await middle.issue({ names: [host] })).cert)
 const direct = firstOf((await root.issue({ names: [host] })).cert)
-const lasting = firstOf((await middle.issue({ names: [host], notAfter: daysFromNow(90) })).cert)
+const leafFor90Days = firstOf((await middle.issue({ names: [host], notAfter: daysFromNow(90) })).cert)
 const expired = firstOf((await middle.issue({ names: [host], notAfter: daysFromNow(-0.5) })).cert)
-const own = firstOf((await selfSigned({ names: [host] })).cert)
-const poser = await middle.subordinate('Poser', { isAuthority: false })
-const below = firstOf((await poser.issue({ names: [host] })).cert)
-const byMail = await root.subordinate('For mail', { purposes: ['emailProtection'] })
-const underMail = firstOf((await byMail.issue({ names: [host] })).cert)
+const selfSignedLeaf = firstOf((await selfSigned({ names: [host] })).cert)
+const falseAuthority = await middle.subordinate('Poser', { isAuthority: false })
+const belowFalseAuthority = firstOf((await falseAuthority.issue({ names: [host] })).cert)
+const mailAuthority = await root.subordinate('For mail', { purposes: ['emailProtection'] })
+const belowMailAuthority = firstOf((await mailAuthority.issue({ names: [host] })).cert)
 
 const keyOf = ({ publicKey }: X509Certificate) => publicKey.export({ type: 'spki', format: 'der' })
 
-/** The `3 1 1` record of a certificate. */
+/** @param form usage, selector and matching type, such as `3 1 1` */
 function record(form: string, certificate: X509Certificate): TlsaRecord {
   const [usage = 0, selector = 0, matchingType = 0] = form.split(' ').map(Number)
   const octets = selector === 0 ? certificate.raw : keyOf(certificate)
@@ -70,8 +70,8 @@ describe('records of usage 3', () => {
   it('ignore dates', () => {
     assert.equal(matches([record('3 1 1', expired)], [expired]), true)
     assert.equal(matches([record('3 0 1', leaf)], path, { at: daysFromNow(1_000) }), true)
-    const timeless = firstOf(withoutDates(leaf.toString()))
-    assert.equal(matches([record('3 1 1', leaf)], [timeless]), true)
+    const leafWithoutDates = firstOf(withoutDates(leaf.toString()))
+    assert.equal(matches([record('3 1 1', leaf)], [leafWithoutDates]), true)
   })
 
   it('match only if all octets do', () => {
@@ -80,15 +80,15 @@ describe('records of usage 3', () => {
         fc.constantFrom(...forms),
         fc.nat(),
         fc.integer({ min: 1, max: 255 }),
-        (form, where, change) => {
-          const good = record(`3 ${form}`, leaf)
-          const octets = Buffer.from(good.data, 'hex')
-          const at = where % octets.length
+        (form, position, change) => {
+          const matchingRecord = record(`3 ${form}`, leaf)
+          const octets = Buffer.from(matchingRecord.data, 'hex')
+          const at = position % octets.length
           octets[at] = (octets[at] as number) ^ change
-          const bad = { ...good, data: octets.toString('hex') }
+          const changedRecord = { ...matchingRecord, data: octets.toString('hex') }
           const encoded = [leaf.raw.toString('base64')]
           assert.equal(
-            matchesTlsa([bad], encoded, { subjectAltNames: [host], commonName: null }, [host], now),
+            matchesTlsa([changedRecord], encoded, { subjectAltNames: [host], commonName: null }, [host], now),
             false,
           )
         },
@@ -114,12 +114,12 @@ describe('records of usage 2', () => {
       assert.equal(matches([record(`2 ${form}`, leaf)], [leaf, leaf, ...path.slice(1)]), false)
     })
     it(`match by ${form} a self-signed certificate`, () =>
-      assert.equal(matches([record(`2 ${form}`, own)], [own]), true))
-    it(`match by ${form} nothing without a chain`, () =>
+      assert.equal(matches([record(`2 ${form}`, selfSignedLeaf)], [selfSignedLeaf]), true))
+    it(`match nothing by ${form} without a chain`, () =>
       assert.equal(matches([record(`2 ${form}`, authority.root)], []), false))
   }
 
-  const absent: [string, X509Certificate[], boolean][] = [
+  const missingRoots: [string, X509Certificate[], boolean][] = [
     ['2 0 0', [leaf, authority.middle], true],
     ['2 1 0', [leaf, authority.middle], true],
     ['2 0 0', [direct], true],
@@ -130,7 +130,7 @@ describe('records of usage 2', () => {
     ['2 0 0', [leaf], false],
     ['2 1 0', [leaf], false],
   ]
-  for (const [form, chain, expected] of absent) {
+  for (const [form, chain, expected] of missingRoots) {
     it(`${form} ${expected ? 'replaces' : 'does not replace'} a root that is missing from a chain of ${chain.length}`, () =>
       assert.equal(matches([record(form, authority.root)], chain), expected))
   }
@@ -147,18 +147,27 @@ describe('records of usage 2', () => {
   })
   it('do not reach through a certificate that is no authority', () => {
     for (const form of ['2 0 1', '2 1 0', '2 0 0'])
-      for (const anchor of [authority.middle, authority.root, firstOf(poser.ca)])
-        assert.equal(matches([record(form, anchor)], [below, firstOf(poser.ca), ...path.slice(1)]), false)
+      for (const anchor of [authority.middle, authority.root, firstOf(falseAuthority.ca)])
+        assert.equal(
+          matches(
+            [record(form, anchor)],
+            [belowFalseAuthority, firstOf(falseAuthority.ca), ...path.slice(1)],
+          ),
+          false,
+        )
   })
   it('do not reach through an authority for other purposes', () => {
     for (const form of ['2 0 1', '2 1 0', '2 0 0'])
-      assert.equal(matches([record(form, authority.root)], [underMail, firstOf(byMail.ca)]), false)
+      assert.equal(
+        matches([record(form, authority.root)], [belowMailAuthority, firstOf(mailAuthority.ca)]),
+        false,
+      )
   })
 
   const names: [string, Case, boolean][] = [
     ['the TLSA base domain', {}, true],
     ['the domain of the mail', { names: ['partner.example'], wanted: [host, 'partner.example'] }, true],
-    ['any host of it', { names: ['*.partner.example'] }, true],
+    ['any host of the domain', { names: ['*.partner.example'] }, true],
     ['hosts two levels down', { names: ['*.example'] }, false],
     ['another host', { names: ['mx2.partner.example'] }, false],
     ['no name', { names: [] }, false],
@@ -172,14 +181,14 @@ describe('records of usage 2', () => {
 
   it('do not accept an expired certificate', () =>
     assert.equal(matches([record('2 0 1', authority.root)], [expired, ...path.slice(1)]), false))
-  it('do not accept one without dates', () =>
+  it('do not accept a certificate without dates', () =>
     assert.equal(
       matches([record('2 1 1', authority.root)], [firstOf(withoutDates(leaf.toString())), ...path.slice(1)]),
       false,
     ))
   for (const form of forms) {
     it(`do not accept by ${form} an issuer that has expired`, () => {
-      const chain = [lasting, ...path.slice(1)]
+      const chain = [leafFor90Days, ...path.slice(1)]
       const at = daysFromNow(60)
       for (const anchor of [authority.middle, authority.root])
         assert.equal(matches([record(`2 ${form}`, anchor)], chain, { at }), false)
@@ -196,19 +205,23 @@ describe('among several records', () => {
       [record('3 1 1', direct), record('2 0 1', authority.root)],
       true,
     ],
-    ['a repeated record counts once', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
+    ['a repeated record changes nothing', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
     ['no match is not enough', [record('3 1 1', direct), record('2 0 1', authority.unrelatedCa)], false],
-    ['the weaker digest does not count', [record('3 1 1', leaf), record('3 1 2', direct)], false],
-    ['the stronger digest counts', [record('3 1 1', direct), record('3 1 2', leaf)], true],
-    ['the weaker digest counts for another selector', [record('3 1 1', leaf), record('3 0 2', direct)], true],
+    ['the weaker digest is ignored', [record('3 1 1', leaf), record('3 1 2', direct)], false],
+    ['the stronger digest matches', [record('3 1 1', direct), record('3 1 2', leaf)], true],
     [
-      'the weaker digest counts for another usage',
+      'the weaker digest matches for another selector',
+      [record('3 1 1', leaf), record('3 0 2', direct)],
+      true,
+    ],
+    [
+      'the weaker digest matches for another usage',
       [record('3 1 1', leaf), record('2 1 2', authority.unrelatedCa)],
       true,
     ],
-    ['full data count beside the stronger digest', [record('3 1 0', leaf), record('3 1 2', direct)], true],
+    ['full data match beside the stronger digest', [record('3 1 0', leaf), record('3 1 2', direct)], true],
     [
-      'the weaker digest of an issuer does not count',
+      'the weaker digest of an issuer is ignored',
       [record('2 0 1', authority.root), record('2 0 2', authority.unrelatedCa)],
       false,
     ],
@@ -224,7 +237,7 @@ describe('among several records', () => {
 describe('a record', () => {
   const digest256 = 'ab'.repeat(32)
   const digest512 = 'ab'.repeat(64)
-  const whole = record('2 0 0', authority.root).data
+  const fullCertificate = record('2 0 0', authority.root).data
   const key = record('2 1 0', authority.root).data
   const rows: [TlsaRecord['usage'], number, number, string, boolean][] = [
     [3, 1, 1, digest256, true],
@@ -242,24 +255,24 @@ describe('a record', () => {
     [3, 1, 1, digest256.slice(2), false],
     [3, 1, 1, '', false],
     [3, 1, 0, '', false],
-    [2, 0, 0, whole, true],
-    [3, 0, 0, whole, true],
+    [2, 0, 0, fullCertificate, true],
+    [3, 0, 0, fullCertificate, true],
     [2, 1, 0, key, true],
-    [2, 1, 0, whole, false],
+    [2, 1, 0, fullCertificate, false],
     [2, 0, 0, key, false],
-    [2, 0, 0, whole.slice(0, -2), false],
-    [2, 0, 0, `${whole}00`, false],
+    [2, 0, 0, fullCertificate.slice(0, -2), false],
+    [2, 0, 0, `${fullCertificate}00`, false],
     [2, 0, 0, Buffer.from(root.ca).toString('hex'), false],
     [2, 0, 0, 'ab', false],
     [2, 1, 0, 'ab', false],
   ]
   for (const [usage, selector, matchingType, data, expected] of rows) {
-    const shown = data.length > 16 ? `${data.slice(0, 8)}… (${data.length / 2} octets)` : `"${data}"`
-    it(`${usage} ${selector} ${matchingType} ${shown} is ${expected ? '' : 'not '}usable`, () =>
+    const dataText = data.length > 16 ? `${data.slice(0, 8)}… (${data.length / 2} octets)` : `"${data}"`
+    it(`${usage} ${selector} ${matchingType} ${dataText} is ${expected ? '' : 'not '}usable`, () =>
       assert.equal(isUsable({ usage, selector, matchingType, data }), expected))
   }
 
-  it('of any data is evaluated', () => {
+  it('is evaluated with any data', () => {
     fc.assert(
       fc.property(
         fc.nat(4),
@@ -267,10 +280,10 @@ describe('a record', () => {
         fc.nat(3),
         fc.uint8Array({ maxLength: 200 }),
         (usage, selector, matchingType, octets) => {
-          const any = { usage, selector, matchingType, data: Buffer.from(octets).toString('hex') }
-          const assessed = isUsable(any)
+          const randomRecord = { usage, selector, matchingType, data: Buffer.from(octets).toString('hex') }
+          const assessed = isUsable(randomRecord)
           assert.equal(typeof assessed, 'boolean')
-          if (assessed) assert.equal(matches([any], path), false)
+          if (assessed) assert.equal(matches([randomRecord], path), false)
         },
       ),
     )
@@ -295,8 +308,8 @@ describe('as many records as a DNS message holds', () => {
       return { usage: 2, selector: 1, matchingType: 0, data }
     })
     assert.equal(matches(keys, chain), false)
-    const genuine = record('2 1 0', authority.root)
-    assert.equal(matches([...keys.slice(0, 7), genuine], path.slice(0, 2)), true)
-    assert.equal(matches([...keys, genuine], path.slice(0, 2)), false, 'a key too many to be tried')
+    const matchingKey = record('2 1 0', authority.root)
+    assert.equal(matches([...keys.slice(0, 7), matchingKey], path.slice(0, 2)), true)
+    assert.equal(matches([...keys, matchingKey], path.slice(0, 2)), false, 'the key is beyond the limit')
   })
 })

@@ -1,4 +1,4 @@
-/** The description for partners, of certificates made here. */
+/** The description for partners, of certificates that the test creates. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto'
@@ -17,17 +17,17 @@ import { createPki, selfSigned, withoutDates } from '../../support/pki.ts'
 const hostname = 'mx.ours.example'
 const root = await createPki('Root of All')
 const middle = await root.subordinate('Middle CA')
-const [ec, rsa, later] = await Promise.all([
+const [ec, rsa, fromOtherRoot] = await Promise.all([
   middle.issue({ names: [hostname, 'mail.ours.example'] }),
   middle.issue({ names: [hostname], rsa: 3072 }),
   createPki('Another Root').then((other) => other.issue({ names: [hostname] })),
 ])
 const now = new Date('2026-11-29T12:00:00.000Z')
-const set = { certificate: ec.cert, deprecated: [] }
-const describe = (more: Partial<Parameters<typeof describeCertificates>[0]> = {}, at = now) =>
-  describeCertificates({ ...set, ...more }, { hostname, now: at })
+const secret = { certificate: ec.cert, deprecated: [] }
+const describe = (fields: Partial<Parameters<typeof describeCertificates>[0]> = {}, at = now) =>
+  describeCertificates({ ...secret, ...fields }, { hostname, now: at })
 
-test('a certificate is described with all that a partner compares', () => {
+test('a certificate is described with all values that a partner compares', () => {
   const results = describe({ servedFrom: '2026-01-02T03:04:05.000Z' })
   const leaf = new X509Certificate(ec.cert)
   const [certificate, ...others] = results.certificates
@@ -68,12 +68,15 @@ test('the description matches the schema', () => {
 })
 
 test('keys in the same text are not published', () => {
-  const next = { certificate: `${later.key}\n${later.cert}`, servedFrom: '2026-12-01T00:00:00.000Z' }
+  const next = {
+    certificate: `${fromOtherRoot.key}\n${fromOtherRoot.cert}`,
+    servedFrom: '2026-12-01T00:00:00.000Z',
+  }
   const results = JSON.stringify(
     describe({ certificate: `${ec.cert}\n${ec.key}\n${rsa.key}\n${rsa.cert}`, next }),
   )
   assert.equal(JSON.parse(results).certificates.length, 3)
-  for (const { key } of [ec, rsa, later]) {
+  for (const { key } of [ec, rsa, fromOtherRoot]) {
     assert.ok(!results.includes('PRIVATE KEY'))
     assert.ok(!results.includes(key.split('\n')[1] ?? key))
   }
@@ -104,15 +107,15 @@ test('an ECDSA and an RSA certificate are described side by side', () => {
 })
 
 test('a self-signed certificate is described although it is marked as an authority', async () => {
-  const own = await createPki('mx.ours.example')
-  const [certificate] = describe({ certificate: own.ca }).certificates
+  const selfSignedAuthority = await createPki('mx.ours.example')
+  const [certificate] = describe({ certificate: selfSignedAuthority.ca }).certificates
   assert.equal(certificate?.certificateName, hostname)
   assert.equal(certificate?.rootIssuer, hostname)
 })
 
 test('TLSA records name the keys of the current and the next certificate, not of deprecated ones', () => {
   const results = describe({
-    next: { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' },
+    next: { certificate: fromOtherRoot.cert, servedFrom: '2026-12-10T00:00:00.000Z' },
     deprecated: [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }],
   })
   const [current, next] = results.certificates
@@ -127,36 +130,42 @@ test('a key that stays has one TLSA record', () => {
   assert.equal(describe({ next }).tlsaRecords.length, 1)
 })
 
-const switching = { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
-const eve = new Date('2026-12-09T23:59:59.999Z')
-const then = new Date('2026-12-10T00:00:00.000Z')
+const nextCertificate = { certificate: fromOtherRoot.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
+const beforeSwitch = new Date('2026-12-09T23:59:59.999Z')
+const switchTime = new Date('2026-12-10T00:00:00.000Z')
 
 for (const [name, results] of [
-  ['when it is described after its date', describe({ next: switching, deprecated: former() }, then)],
+  [
+    'when it is described after its date',
+    describe({ next: nextCertificate, deprecated: deprecatedCertificates() }, switchTime),
+  ],
   [
     'when it was described before',
-    publishedAt(describe({ next: switching, deprecated: former() }, eve), then),
+    publishedAt(
+      describe({ next: nextCertificate, deprecated: deprecatedCertificates() }, beforeSwitch),
+      switchTime,
+    ),
   ],
 ] as const)
   test(`the next certificate becomes the current one at its date, ${name}`, () => {
     assert.deepEqual(
       results.certificates.map((each) => [each.rootIssuer, each.state, each.servedFrom, each.servedUntil]),
       [
-        ['Another Root', 'Current', switching.servedFrom, null],
-        ['Root of All', 'Deprecated', null, switching.servedFrom],
+        ['Another Root', 'Current', nextCertificate.servedFrom, null],
+        ['Root of All', 'Deprecated', null, nextCertificate.servedFrom],
         ['Root of All', 'Deprecated', null, '2026-01-01T00:00:00.000Z'],
       ],
     )
     assert.equal(results.tlsaRecords.length, 1)
   })
 
-function former() {
+function deprecatedCertificates() {
   return [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }]
 }
 
 test('a millisecond before its date the next certificate is still the next', () => {
-  const results = describe({ next: switching }, eve)
-  assert.equal(publishedAt(results, eve), results)
+  const results = describe({ next: nextCertificate }, beforeSwitch)
+  assert.equal(publishedAt(results, beforeSwitch), results)
   assert.deepEqual(
     results.certificates.map(({ state }) => state),
     ['Current', 'Next'],
@@ -164,64 +173,74 @@ test('a millisecond before its date the next certificate is still the next', () 
 })
 
 test('changedAt changes exactly when something else does', () => {
-  const before = describeCertificates(set, { hostname, now })
-  const unchanged = describeCertificates(set, { hostname, now: eve, previous: before })
+  const before = describeCertificates(secret, { hostname, now })
+  const unchanged = describeCertificates(secret, { hostname, now: beforeSwitch, previous: before })
   assert.equal(unchanged.changedAt, now.toISOString())
-  const changed = describeCertificates({ ...set, next: switching }, { hostname, now: eve, previous: before })
-  assert.equal(changed.changedAt, eve.toISOString())
-  assert.equal(publishedAt(changed, then).changedAt, switching.servedFrom)
+  const changed = describeCertificates(
+    { ...secret, next: nextCertificate },
+    { hostname, now: beforeSwitch, previous: before },
+  )
+  assert.equal(changed.changedAt, beforeSwitch.toISOString())
+  assert.equal(publishedAt(changed, switchTime).changedAt, nextCertificate.servedFrom)
 })
 
 test('an unchanged description is returned itself, even if a store reordered its fields', () => {
-  const before = describe({ next: switching })
-  const mixed = JSON.parse(JSON.stringify(before), (_, value) =>
+  const before = describe({ next: nextCertificate })
+  const reordered = JSON.parse(JSON.stringify(before), (_, value) =>
     value && typeof value === 'object' && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).reverse())
       : value,
   )
-  const withNext = { ...set, next: switching }
-  assert.equal(describeCertificates(withNext, { hostname, now: eve, previous: before }), before)
-  assert.equal(describeCertificates(withNext, { hostname, now: eve, previous: mixed }), mixed)
+  const withNext = { ...secret, next: nextCertificate }
+  assert.equal(describeCertificates(withNext, { hostname, now: beforeSwitch, previous: before }), before)
+  assert.equal(
+    describeCertificates(withNext, { hostname, now: beforeSwitch, previous: reordered }),
+    reordered,
+  )
 })
 
 /** The secret after the switch, written some time later. */
-const afterwards = {
-  certificate: switching.certificate,
-  servedFrom: switching.servedFrom,
-  deprecated: [{ certificate: ec.cert, servedUntil: switching.servedFrom }],
+const secretAfterSwitch = {
+  certificate: nextCertificate.certificate,
+  servedFrom: nextCertificate.servedFrom,
+  deprecated: [{ certificate: ec.cert, servedUntil: nextCertificate.servedFrom }],
 }
 
 test('a switch changes the description at its date, and not again when the secret is written', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
-  const before = describe({ servedFrom, next: switching })
-  const halfAnHourLater = new Date(then.getTime() + 1_800_000)
-  const written = describeCertificates(afterwards, { hostname, now: halfAnHourLater, previous: before })
-  assert.deepEqual(written, publishedAt(before, then))
-  assert.equal(written.changedAt, switching.servedFrom)
+  const before = describe({ servedFrom, next: nextCertificate })
+  const halfAnHourLater = new Date(switchTime.getTime() + 1_800_000)
+  const rewritten = describeCertificates(secretAfterSwitch, {
+    hostname,
+    now: halfAnHourLater,
+    previous: before,
+  })
+  assert.deepEqual(rewritten, publishedAt(before, switchTime))
+  assert.equal(rewritten.changedAt, nextCertificate.servedFrom)
   assert.deepEqual(
-    written.certificates.map((each) => [each.state, each.servedFrom, each.servedUntil]),
+    rewritten.certificates.map((each) => [each.state, each.servedFrom, each.servedUntil]),
     [
-      ['Current', switching.servedFrom, null],
-      ['Deprecated', servedFrom, switching.servedFrom],
+      ['Current', nextCertificate.servedFrom, null],
+      ['Deprecated', servedFrom, nextCertificate.servedFrom],
     ],
   )
 })
 
-test('a certificate that stays is served since its first date, and is never deprecated', () => {
+test('a certificate that stays keeps the date from which it was first served, and is never deprecated', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
-  const both = `${ec.cert}\n${rsa.cert}`
-  const next = { certificate: `${later.cert}\n${rsa.cert}`, servedFrom: switching.servedFrom }
-  const before = describe({ certificate: both, servedFrom, next })
-  const read = publishedAt(before, then)
-  const written = describeCertificates(
+  const bothCertificates = `${ec.cert}\n${rsa.cert}`
+  const next = { certificate: `${fromOtherRoot.cert}\n${rsa.cert}`, servedFrom: nextCertificate.servedFrom }
+  const before = describe({ certificate: bothCertificates, servedFrom, next })
+  const switched = publishedAt(before, switchTime)
+  const rewritten = describeCertificates(
     {
       certificate: next.certificate,
       servedFrom: next.servedFrom,
-      deprecated: [{ certificate: both, servedUntil: next.servedFrom }],
+      deprecated: [{ certificate: bothCertificates, servedUntil: next.servedFrom }],
     },
-    { hostname, now: then, previous: before },
+    { hostname, now: switchTime, previous: before },
   )
-  for (const results of [read, written])
+  for (const results of [switched, rewritten])
     assert.deepEqual(
       results.certificates.map((each) => [each.state, each.keyType, each.servedFrom]),
       [
@@ -281,7 +300,7 @@ const unreadable: [name: string, set: Parameters<typeof describe>[0], fault: Reg
     {
       next: {
         certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
-        servedFrom: switching.servedFrom,
+        servedFrom: nextCertificate.servedFrom,
       },
     },
     /^Error: next: certificate 1 in PEM cannot be read$/,
@@ -293,13 +312,15 @@ const unreadable: [name: string, set: Parameters<typeof describe>[0], fault: Reg
   ],
   [
     'an invalid deprecated certificate',
-    { deprecated: [...former(), { certificate: '', servedUntil: switching.servedFrom }] },
+    {
+      deprecated: [...deprecatedCertificates(), { certificate: '', servedUntil: nextCertificate.servedFrom }],
+    },
     /^Error: deprecated\[1\]: holds no certificate in PEM$/,
   ],
 ]
 
-for (const [name, more, fault] of unreadable)
-  test(`${name} is an error that names its field`, () => assert.throws(() => describe(more), fault))
+for (const [name, fields, fault] of unreadable)
+  test(`${name} is an error that names its field`, () => assert.throws(() => describe(fields), fault))
 
 test("without alternative names the common name is the certificate's name", async () => {
   const { cert } = await selfSigned({ names: [], commonName: 'old.ours.example' })

@@ -31,7 +31,7 @@ const pki = await createPki()
 const trust = { publicRoots: [pki.ca], at: new Date() }
 const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
 
-/** STARTTLS as the ingress serves it, with the test's authority as public root, to read the facts. */
+/** Serves STARTTLS like the ingress, with the test's authority as public root, to read the facts. */
 const handshakes = new EventEmitter<{ facts: [TlsFacts] }>()
 const server = new SMTPServer({
   ...serverTlsOptions(key, cert),
@@ -48,11 +48,11 @@ after(() => server.server.close())
 
 async function factsFor(client: Partial<Identity>): Promise<TlsFacts> {
   const { port } = server.server.address() as AddressInfo
-  const seen = once(handshakes, 'facts')
+  const nextFacts = once(handshakes, 'facts')
   const wire = await Wire.greet(port)
   await wire.command('STARTTLS')
   await wire.secure({ servername: 'mx.ours.example', ...client })
-  const [facts] = await within(10_000, seen, 'the facts')
+  const [facts] = await within(10_000, nextFacts, 'the facts')
   wire.destroy()
   return TlsFacts.parse(facts)
 }
@@ -93,8 +93,8 @@ test('a certificate is described as presented, with its chain', async () => {
 })
 
 test("the leaf's own purpose is recorded if OpenSSL reports another fault first", async () => {
-  const own = await createPki('Own CA')
-  const forServers = await own.subordinate('Server CA', { purposes: ['serverAuth'] })
+  const ownAuthority = await createPki('Own CA')
+  const forServers = await ownAuthority.subordinate('Server CA', { purposes: ['serverAuth'] })
   const { cert, key } = await forServers.issue({
     names: ['a.example'],
     purposes: ['clientAuth', 'serverAuth'],
@@ -105,8 +105,8 @@ test("the leaf's own purpose is recorded if OpenSSL reports another fault first"
     [clientCertificate?.trusted, clientCertificate?.trustError, clientCertificate?.clientAuth],
     [false, 'CERT_SIGNATURE_FAILURE', true],
   )
-  assert.equal(chainsTo(clientCertificate?.chain ?? [], [own.ca], new Date()), true)
-  assert.equal(chainsToForClients(clientCertificate?.chain ?? [], [own.ca], new Date()), false)
+  assert.equal(chainsTo(clientCertificate?.chain ?? [], [ownAuthority.ca], new Date()), true)
+  assert.equal(chainsToForClients(clientCertificate?.chain ?? [], [ownAuthority.ca], new Date()), false)
 })
 
 const commonNames: [name: string, options: LeafOptions, commonName: string | null][] = [
@@ -190,7 +190,7 @@ interface PurposeCase {
 }
 
 const names = ['mail.contoso.example']
-const below = async (options: AuthorityOptions, leaf: Purpose[] = ['serverAuth']) =>
+const belowAuthority = async (options: AuthorityOptions, leaf: Purpose[] = ['serverAuth']) =>
   (await pki.subordinate('Intermediate', options)).issue({ names, purposes: leaf })
 
 const purposes: PurposeCase[] = [
@@ -220,7 +220,7 @@ const purposes: PurposeCase[] = [
   },
   {
     name: 'for servers, of an intermediate for servers',
-    client: () => below({ purposes: ['serverAuth'] }),
+    client: () => belowAuthority({ purposes: ['serverAuth'] }),
     trusted: true,
     clientAuth: false,
   },
@@ -233,13 +233,13 @@ const purposes: PurposeCase[] = [
   },
   {
     name: 'for servers, of an intermediate for signed mail',
-    client: () => below({ purposes: ['emailProtection'] }),
+    client: () => belowAuthority({ purposes: ['emailProtection'] }),
     trusted: false,
     clientAuth: false,
   },
   {
     name: 'for servers, of an intermediate for clients',
-    client: () => below({ purposes: ['clientAuth'] }),
+    client: () => belowAuthority({ purposes: ['clientAuth'] }),
     trusted: false,
     clientAuth: false,
   },
@@ -263,7 +263,7 @@ const purposes: PurposeCase[] = [
   },
   {
     name: "for servers, issued by another server's certificate",
-    client: () => below({ isAuthority: false }),
+    client: () => belowAuthority({ isAuthority: false }),
     trusted: false,
     clientAuth: false,
   },
@@ -366,16 +366,16 @@ function socketWith(certificate: Partial<X509Certificate>): HandshakeView {
   }
 }
 
-const real = new X509Certificate(cert)
-const basis = {
-  subject: real.subject,
-  issuer: real.issuer,
-  serialNumber: real.serialNumber,
-  fingerprint256: real.fingerprint256,
-  validFrom: real.validFrom,
-  validFromDate: real.validFromDate,
-  validTo: real.validTo,
-  validToDate: real.validToDate,
+const readableCertificate = new X509Certificate(cert)
+const readableFields = {
+  subject: readableCertificate.subject,
+  issuer: readableCertificate.issuer,
+  serialNumber: readableCertificate.serialNumber,
+  fingerprint256: readableCertificate.fingerprint256,
+  validFrom: readableCertificate.validFrom,
+  validFromDate: readableCertificate.validFromDate,
+  validTo: readableCertificate.validTo,
+  validToDate: readableCertificate.validToDate,
 }
 
 const chains: [name: string, length: number, octets: number, kept: number][] = [
@@ -384,16 +384,19 @@ const chains: [name: string, length: number, octets: number, kept: number][] = [
   ['a chain of more than 24 KiB is left out', 3, 10_000, 0],
 ]
 
-for (const [name, length, octets, kept] of chains)
+for (const [name, length, octets, expectedLength] of chains)
   test(name, () => {
     let certificate: Partial<X509Certificate> | undefined
     for (let each = 0; each < length; each++)
       certificate = {
-        ...basis,
+        ...readableFields,
         raw: Buffer.alloc(octets),
         ...(certificate ? { issuerCertificate: certificate as X509Certificate } : {}),
       }
-    assert.equal(tlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length, kept)
+    assert.equal(
+      tlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length,
+      expectedLength,
+    )
   })
 
 const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
@@ -405,9 +408,9 @@ const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
 ]
 
 for (const [name, fields] of unreadable)
-  test(`${name} counts as no certificate`, () => {
-    const broken = { ...basis, raw: Buffer.alloc(1), ...fields }
-    const { negotiated, clientCertificate } = tlsFacts(socketWith(broken), trust)
+  test(`${name} is treated as no certificate`, () => {
+    const unreadableCertificate = { ...readableFields, raw: Buffer.alloc(1), ...fields }
+    const { negotiated, clientCertificate } = tlsFacts(socketWith(unreadableCertificate), trust)
     assert.deepEqual([negotiated, clientCertificate], [true, null])
   })
 

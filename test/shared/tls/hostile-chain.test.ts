@@ -1,4 +1,4 @@
-/** Chains that no authority would issue: they are evaluated, and nothing is thrown. */
+/** Chains that no authority would issue: they are evaluated without an error. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'

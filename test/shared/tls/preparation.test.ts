@@ -1,4 +1,4 @@
-/** What a partner must do, by what changes from one certificate to the next. */
+/** The steps for a partner, by the differences between one certificate and the next. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PublishedCertificate, PublishedCertificates } from '../../../shared/contract/certificates.ts'
@@ -60,7 +60,7 @@ const changes: [name: string, next: PublishedCertificate[], expected: [RegExp, s
   [
     'an address is added and one removed',
     [next({ crlAddresses: ['http://crl.two.example'] })],
-    [[/addresses by HTTP/, ['http://crl.two.example']]],
+    [[/addresses over HTTP/, ['http://crl.two.example']]],
   ],
   [
     'the name changes',

@@ -23,7 +23,7 @@ const served: [keyTypes: string[], identities: { key: string; cert: string }[]][
   ],
 ]
 
-/** All that this OpenSSL knows, by its own names. */
+/** All suites of the local OpenSSL, by its names. */
 const everySuite = getCiphers().map((name) => name.toUpperCase())
 const everyGroup = [
   'X25519MLKEM768',
@@ -36,7 +36,7 @@ const everyGroup = [
   'brainpoolP256r1',
   'ffdhe2048',
 ]
-/** As Node names the result. */
+/** IANA names by the names that Node returns. */
 const ianaGroups: Record<string, string> = { X25519: 'x25519', prime256v1: 'secp256r1' }
 
 for (const [keyTypes, identities] of served) {
@@ -58,7 +58,7 @@ for (const [keyTypes, identities] of served) {
       everySuite.map(async (suite) => {
         const isModern = suite.startsWith('TLS_')
         const version = isModern ? 'TLSv1.3' : 'TLSv1.2'
-        return agreedWith(
+        return negotiate(
           port,
           {
             ciphers: isModern ? suite : `${suite}:@SECLEVEL=0`,
@@ -69,30 +69,30 @@ for (const [keyTypes, identities] of served) {
         )
       }),
     )
-    assert.deepEqual(present(agreed).sort(), [...publishedProtocol.cipherSuites].sort())
+    assert.deepEqual(withoutNulls(agreed).sort(), [...publishedProtocol.cipherSuites].sort())
   })
 
   test(`a client that supports everything gets the first published suite, ${which}`, async () => {
     const [first] = publishedProtocol.cipherSuites
     const firstOld = publishedProtocol.cipherSuites.find((name) => name.includes('_WITH_'))
     const suiteOf = (maxVersion: 'TLSv1.3' | 'TLSv1.2') =>
-      agreedWith(port, { maxVersion }, (socket) => socket.getCipher().standardName)
+      negotiate(port, { maxVersion }, (socket) => socket.getCipher().standardName)
     assert.equal(await suiteOf('TLSv1.3'), first)
     assert.equal(await suiteOf('TLSv1.2'), firstOld)
   })
 
   test(`the published groups are exactly those that a client gets, ${which}`, async () => {
     const agreed = await Promise.all(
-      everyGroup.map((group) => agreedWith(port, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
+      everyGroup.map((group) => negotiate(port, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
     )
-    assert.deepEqual(present(agreed), publishedProtocol.groups)
+    assert.deepEqual(withoutNulls(agreed), publishedProtocol.groups)
   })
 
   test(`the published versions are exactly those that a client gets, ${which}`, async () => {
     const versions = ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const
     const agreed = await Promise.all(
       versions.map((version) =>
-        agreedWith(
+        negotiate(
           port,
           {
             minVersion: version,
@@ -103,7 +103,7 @@ for (const [keyTypes, identities] of served) {
         ),
       ),
     )
-    assert.deepEqual(present(agreed), publishedProtocol.versions)
+    assert.deepEqual(withoutNulls(agreed), publishedProtocol.versions)
   })
 }
 
@@ -115,7 +115,7 @@ function groupOf(socket: Socket): string {
 }
 
 /** @returns null if the handshake fails */
-async function agreedWith<T>(
+async function negotiate<T>(
   port: number,
   options: ConnectionOptions,
   read: (socket: Socket) => T,
@@ -124,7 +124,7 @@ async function agreedWith<T>(
   try {
     socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
   } catch {
-    // OpenSSL cannot offer it.
+    // OpenSSL cannot offer this value.
     return null
   }
   try {
@@ -137,6 +137,6 @@ async function agreedWith<T>(
   }
 }
 
-const present = <T>(values: readonly (T | null)[]): T[] => [
+const withoutNulls = <T>(values: readonly (T | null)[]): T[] => [
   ...new Set(values.filter((value) => value !== null)),
 ]

@@ -22,33 +22,38 @@ async function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
   return socket.resume()
 }
 
-const agreed: [name: string, options: ConnectionOptions, protocol: string, cipher: string, group: string][] =
+const supportedClients: [
+  name: string,
+  options: ConnectionOptions,
+  protocol: string,
+  cipher: string,
+  group: string,
+][] = [
+  ['a modern client', {}, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', 'X25519MLKEM768'],
   [
-    ['a modern client', {}, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', 'X25519MLKEM768'],
-    [
-      'a client that prefers weaker TLS',
-      { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384', ecdhCurve: 'P-256:X25519:X25519MLKEM768' },
-      'TLSv1.3',
-      'TLS_AES_256_GCM_SHA384',
-      'X25519MLKEM768',
-    ],
-    [
-      'a client without the hybrid group',
-      { ecdhCurve: 'P-384:X25519' },
-      'TLSv1.3',
-      'TLS_AES_256_GCM_SHA384',
-      'secp384r1',
-    ],
-    [
-      'a TLS 1.2 client',
-      { maxVersion: 'TLSv1.2', ecdhCurve: 'P-256' },
-      'TLSv1.2',
-      'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
-      'prime256v1',
-    ],
-  ]
+    'a client that prefers weaker TLS',
+    { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384', ecdhCurve: 'P-256:X25519:X25519MLKEM768' },
+    'TLSv1.3',
+    'TLS_AES_256_GCM_SHA384',
+    'X25519MLKEM768',
+  ],
+  [
+    'a client without the hybrid group',
+    { ecdhCurve: 'P-384:X25519' },
+    'TLSv1.3',
+    'TLS_AES_256_GCM_SHA384',
+    'secp384r1',
+  ],
+  [
+    'a TLS 1.2 client',
+    { maxVersion: 'TLSv1.2', ecdhCurve: 'P-256' },
+    'TLSv1.2',
+    'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+    'prime256v1',
+  ],
+]
 
-for (const [name, options, protocol, cipher, group] of agreed)
+for (const [name, options, protocol, cipher, group] of supportedClients)
   test(`${name} gets ${protocol}, ${cipher} and ${group}`, async () => {
     const socket = await handshake(options)
     const exchange = socket.getEphemeralKeyInfo() as { name?: string }
@@ -58,15 +63,15 @@ for (const [name, options, protocol, cipher, group] of agreed)
     )
   })
 
-const refused: [name: string, options: ConnectionOptions][] = [
+const unsupportedClients: [name: string, options: ConnectionOptions][] = [
   ['TLS 1.1', { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }],
   ['CBC', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA' }],
   ['static RSA', { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256:AES256-GCM-SHA384' }],
   ['finite-field DHE', { maxVersion: 'TLSv1.2', ciphers: 'DHE-RSA-AES256-GCM-SHA384' }],
 ]
 
-for (const [name, options] of refused)
-  test(`a client with nothing but ${name} gets no TLS`, () =>
+for (const [name, options] of unsupportedClients)
+  test(`a client that offers only ${name} gets no TLS`, () =>
     assert.rejects(handshake(options), /alert (protocol version|handshake failure)|handshake_failure/i))
 
 test('an untrusted client certificate does no harm, and a session is never resumed without it', async () => {

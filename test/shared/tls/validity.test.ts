@@ -23,7 +23,7 @@ test("an invalid date is recognised by OpenSSL's text", () => {
   assert.ok(validTo(certificate) > daysFromNow(0), 'the other date stays valid')
 })
 
-test('uninitialised memory for an invalid date does not count', () => {
+test('uninitialised memory for an invalid date is not used', () => {
   const { validTo: text, validToDate } = new X509Certificate(ca)
   const found = { validFrom: 'Bad time value', validFromDate: daysFromNow(-1), validTo: text, validToDate }
   assert.ok(!hasDates(found))

@@ -48,7 +48,7 @@ const from = 'a@contoso.example'
 const contoso = { 'From contoso.example': 'Decides' } as const
 
 export const addresses: Chapter = {
-  title: "Addresses: from where a partner's mail may come",
+  title: 'Addresses: the addresses from which a partner may send',
   cases: [
     ...rows.map(
       ([name, ranges, ip, isIn]): Case => ({
@@ -90,7 +90,7 @@ export const addresses: Chapter = {
       tls: tls13,
       expected: wrongAddress,
       inbound: contoso,
-      why: 'accepts only its listed addresses; the message came from 203.0.113.9',
+      why: 'accepts only its listed addresses; this session comes from 203.0.113.9',
     },
     {
       name: 'an address restriction without TLS is met in the clear',
@@ -100,7 +100,7 @@ export const addresses: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'an address restriction for all domains applies to the null reverse path too',
+      name: 'an address restriction for all domains also applies to the null reverse path',
       connectors: [partner('*', requiringAddresses('198.51.100.0/24'))],
       from: '',
       tls: tls13,

@@ -27,8 +27,8 @@ const ownAuthority = { certificateAuthorities: [contosoCa.ca] }
 const renewed = await certificate(publicCa, mail)
 const old = await certificate(publicCa, mail, expired)
 const early = await certificate(publicCa, mail, notYetValid)
-const strange = await certificate(untrustedCa, mail)
-const own = await certificate(contosoCa, mail)
+const untrustedCertificate = await certificate(untrustedCa, mail)
+const contosoCertificate = await certificate(contosoCa, mail)
 const selfSigned = await selfSignedCertificate(mail)
 const subordinate = await contosoCa.subordinate('Contoso Issuing CA')
 const byContosoSubordinate = await certificate(subordinate, mail)
@@ -91,7 +91,7 @@ const odd = [
   'mail.contoso.example/x.evil.example',
   'mail.contoso.example#.evil.example',
   'mail%2econtoso%2eexample',
-  // RFC 5280 §4.2.1.6: a name consists of A-labels; a U-label does not count.
+  // RFC 5280 §4.2.1.6: a name consists of A-labels; a U-label is ignored.
   'ｍail.contoso.example',
   'mail\u3002contoso.example',
   'm*.contoso.example',
@@ -137,21 +137,21 @@ const rows: Case[] = [
     inbound: contoso,
   },
   {
-    name: 'the explanation says what is wrong with a name',
+    name: 'the explanation states the presented and the expected name',
     ...withName,
     tls: tlsWithCertificate(await certificate(publicCa, 'mail.fabrikam.example')),
     expected: wrongCertificate,
     why: 'presented names [mail.fabrikam.example], expected [mail.contoso.example]',
   },
-  // The common name counts only if there is no alternative name.
+  // The common name is used only if there is no alternative name.
   {
-    name: 'a common name beside another alternative name does not count',
+    name: 'a common name beside another alternative name is ignored',
     ...withName,
     tls: tlsWithCertificate(await certificate(publicCa, 'other.example', { commonName: mail })),
     expected: wrongCertificate,
   },
   {
-    name: 'a common name alone counts',
+    name: 'a common name is used if there is no alternative name',
     ...withName,
     tls: tlsWithCertificate(await certificate(publicCa, [], { commonName: mail })),
     expected: acceptedAndDelivered,
@@ -163,7 +163,7 @@ const rows: Case[] = [
     expected: acceptedAndDelivered,
   },
   {
-    name: 'a certificate without any name matches none',
+    name: 'a certificate without any name matches no connector',
     ...withName,
     tls: tlsWithCertificate({ ...contosoMail, commonName: null, subjectAltNames: [] }),
     expected: wrongCertificate,
@@ -194,7 +194,7 @@ const rows: Case[] = [
     why: `not valid before ${early.notBefore}`,
   },
   {
-    name: 'dates count even if the handshake accepted the certificate',
+    name: 'dates are checked even if the handshake accepted the certificate',
     ...withName,
     tls: tlsWithCertificate({ ...old, trusted: true, trustError: null }),
     expected: wrongCertificate,
@@ -209,7 +209,7 @@ const rows: Case[] = [
   {
     name: 'a certificate of an untrusted authority is refused',
     ...withName,
-    tls: tlsWithCertificate(strange),
+    tls: tlsWithCertificate(untrustedCertificate),
     expected: wrongCertificate,
     why: 'issued by CN=Strange CA, which is not trusted',
   },
@@ -222,13 +222,13 @@ const rows: Case[] = [
   {
     name: "the partner's own authority is unknown to the connector",
     ...withName,
-    tls: tlsWithCertificate(own),
+    tls: tlsWithCertificate(contosoCertificate),
     expected: wrongCertificate,
   },
   {
     name: "the partner's own authority is known to the connector",
     ...withOwnAuthority,
-    tls: tlsWithCertificate(own),
+    tls: tlsWithCertificate(contosoCertificate),
     expected: acceptedAndDelivered,
   },
   {
@@ -244,7 +244,7 @@ const rows: Case[] = [
     expected: wrongCertificate,
   },
   {
-    name: 'a public authority does not count if the connector has its own',
+    name: 'a public authority is not trusted if the connector has its own',
     ...withOwnAuthority,
     tls: tlsWithCertificate(contosoMail),
     expected: wrongCertificate,
@@ -321,7 +321,7 @@ const rows: Case[] = [
     expected: acceptedAndDelivered,
   },
   {
-    name: 'a connector with name and fingerprint accepts the name',
+    name: 'a connector with name and fingerprint accepts a certificate with the name',
     connectors: [
       partner('contoso.example', { ...requiringPinned(selfSigned), ...requiringCertificate(mail) }),
     ],
@@ -331,7 +331,7 @@ const rows: Case[] = [
     expected: acceptedAndDelivered,
   },
   {
-    name: 'a connector with name and fingerprint accepts the fingerprint',
+    name: 'a connector with name and fingerprint accepts a certificate with the fingerprint',
     connectors: [
       partner('contoso.example', { ...requiringPinned(selfSigned), ...requiringCertificate(mail) }),
     ],
@@ -347,7 +347,7 @@ const rows: Case[] = [
     ],
     from,
     inbound: contoso,
-    tls: tlsWithCertificate(strange),
+    tls: tlsWithCertificate(untrustedCertificate),
     expected: wrongCertificate,
   },
   // Purposes (RFC 5280 §4.2.1.12)
@@ -395,7 +395,7 @@ const rows: Case[] = [
     expected: acceptedAndDelivered,
   },
   {
-    name: "requireClientAuthEku applies to the connector's own authority too",
+    name: "requireClientAuthEku also applies to the connector's own authority",
     connectors: [
       partner('contoso.example', {
         ...requiringCertificate(mail),
@@ -409,7 +409,7 @@ const rows: Case[] = [
     expected: wrongCertificate,
   },
   {
-    name: 'requireClientAuthEku applies to every authority on the path, whatever the handshake found',
+    name: 'requireClientAuthEku applies to every authority on the path, regardless of the result of the handshake',
     connectors: [
       partner('contoso.example', {
         ...requiringCertificate(mail),
@@ -434,6 +434,6 @@ const rows: Case[] = [
 ]
 
 export const certificates: Chapter = {
-  title: "Certificates: how a partner's server is identified",
+  title: "Certificates: the identification of a partner's server",
   cases: [...byNames, ...rows],
 }

@@ -43,14 +43,14 @@ export const deferAndHold: Chapter = {
       expected: defers('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'with onViolation Bounce it is refused',
+      name: 'mail in the clear is refused with onViolation Bounce',
       connectors: [partner('contoso.example')],
       from,
       inbound: contoso,
       expected: mustStartTls,
     },
     {
-      name: 'an old TLS version is held',
+      name: 'mail over an old TLS version is held',
       connectors: [partner('contoso.example', { ...hold, minimumTlsVersion: 'TLSv1.3' })],
       from,
       tls: tls12,
@@ -58,7 +58,7 @@ export const deferAndHold: Chapter = {
       expected: defers('InboundTlsVersion until +15:00: 451 4.7.10 Encryption needed: TLSv1.3 or later'),
     },
     {
-      name: 'a wrong address is held',
+      name: 'mail from a wrong address is held',
       connectors: [partner('contoso.example', { ...hold, ...requiringAddresses('198.51.100.0/24') })],
       from,
       tls: tls13,
@@ -72,13 +72,13 @@ export const deferAndHold: Chapter = {
       why: 'presented names [mx7.contoso.example], expected [mail.contoso.example]',
     },
     {
-      name: 'it is decided again each quarter of an hour since receipt',
+      name: 'it is decided again at each multiple of 15 minutes after receipt',
       ...anotherCertificate,
       minutes: 31,
       expected: afterSession(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
     },
     {
-      name: 'exactly at a quarter the next one applies',
+      name: 'exactly at such a time the next one applies',
       ...anotherCertificate,
       minutes: 30,
       expected: afterSession(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
@@ -132,7 +132,7 @@ export const deferAndHold: Chapter = {
       expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: 'a request for the next attempt does not change a violation',
+      name: "an administrator's request for the next attempt does not change a violation",
       ...inTheClear,
       minutes: 1,
       retry: true,
@@ -205,14 +205,14 @@ export const deferAndHold: Chapter = {
       expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: "our own server's relayed mail in the clear is held too",
+      name: "relayed mail in the clear from the organisation's server is also held",
       connectors: [ourServer({ ...hold, senderIpAddresses: ['192.0.2.1'] })],
       to: 'b@northwind.example',
       inbound: { 'Our server': 'Decides' },
       expected: defers('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'nothing is held for a foreign domain: relay is denied in session',
+      name: 'mail for a foreign domain is not held: relay is denied in session',
       ...inTheClear,
       to: 'b@northwind.example',
       expected: {
@@ -221,12 +221,12 @@ export const deferAndHold: Chapter = {
       },
     },
     {
-      name: 'an accepted domain without a route is held too',
+      name: 'mail for an accepted domain without a route is also held',
       mailboxes: false,
       expected: defers(
         'NoRouteForAcceptedDomain until +15:00: 451 4.4.317 No outbound connector routes the accepted domain ours.example',
       ),
-      why: 'and its MX would bring the mail back to mailflow',
+      why: 'and its MX host is usually mailflow itself, which would cause a mail loop',
     },
     {
       name: 'the violation is reported if both reasons apply',
@@ -238,7 +238,7 @@ export const deferAndHold: Chapter = {
       },
     },
     {
-      name: 'an accepted domain without a route bounces after a day',
+      name: 'mail for an accepted domain without a route bounces after a day',
       mailboxes: false,
       minutes: day,
       expected: afterSession(

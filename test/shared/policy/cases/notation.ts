@@ -1,5 +1,5 @@
 /**
- * The notation of the chapters. A case names only what it is about. The defaults: mail from an unknown client at
+ * The notation of the chapters. A case names only the values that it tests. The defaults: mail from an unknown client at
  * 192.0.2.1, in the clear, to b@ours.example, which is an accepted domain. The connector "Mailboxes" reaches its
  * mailboxes.
  */
@@ -23,7 +23,7 @@ export interface Chapter {
 }
 
 export interface Case {
-  /** A sentence. */
+  /** A sentence that names the behaviour. */
   name: string
   connectors?: readonly (InboundConnector | OutboundConnector)[]
   /** False removes the connector "Mailboxes". */
@@ -34,7 +34,7 @@ export interface Case {
   ip?: string
   tls?: TlsFacts
   to?: string
-  /** The message was made by mailflow, such as a DSN, and has no client. */
+  /** True for a message that mailflow created, such as a DSN, and that has no client. */
   madeHere?: boolean
   defaultRoute?: 'Mx' | 'Ses'
   /** The address for reports on TLS. */
@@ -44,7 +44,7 @@ export interface Case {
   /** The result of the last attempt. */
   after?: Attempt
   recipient?: Partial<Recipient>
-  /** An administrator requests the next attempt at once. */
+  /** An administrator requests the next attempt immediately. */
   retry?: boolean
   expected: Expected
   /** The inbound connectors considered, in order; default: none. */
@@ -68,7 +68,7 @@ export interface Expected {
 
 // Connectors
 
-/** From a partner: `partner('contoso.example')` requires TLS and has the name "From contoso.example". */
+/** A Partner connector: `partner('contoso.example')` requires TLS and has the name "From contoso.example". */
 export function partner(
   domains: string | string[],
   fields: Partial<InboundConnector> = {},
@@ -77,11 +77,11 @@ export function partner(
   return inbound({ name: `From ${senderDomains[0]}`, senderDomains, ...fields })
 }
 
-/** A server of our own organisation, for every sender domain: "Our server". */
+/** The connector "Our server": a server of the organisation, for every sender domain. */
 export const ourServer = (fields: Partial<InboundConnector>): InboundConnector =>
   inbound({ name: 'Our server', connectorType: 'OnPremises', senderDomains: ['*'], ...fields })
 
-/** To a partner, with the name "To northwind.example", by MX with opportunistic TLS. */
+/** An outbound connector with the name "To northwind.example", route Mx and opportunistic TLS. */
 export function outboundTo(
   domains: string | string[],
   fields: Partial<OutboundConnector> = {},
@@ -90,7 +90,7 @@ export function outboundTo(
   return outbound({ name: `To ${recipientDomains[0]}`, recipientDomains, ...fields })
 }
 
-/** To our own mailboxes: "Mailboxes". */
+/** The connector "Mailboxes", to the organisation's mailboxes. */
 export const mailboxes = (fields: Partial<OutboundConnector> = {}): OutboundConnector =>
   outbound({
     name: 'Mailboxes',
@@ -106,13 +106,13 @@ export const viaSmartHosts = (...hosts: string[]): Pick<OutboundConnector, 'rout
   smartHosts: hosts.map((host) => ({ host, port: 25 })),
 })
 
-/** Requires a certificate with one of these names. */
+/** Fields that require a certificate with one of these names. */
 export const requiringCertificate = (...names: string[]): Partial<InboundConnector> => ({
   tlsSenderCertificateNames: names,
   restrictDomainsToCertificate: true,
 })
 
-/** Requires this certificate. */
+/** Fields that require one of these certificates. */
 export const requiringPinned = (...certificates: ClientCertificate[]): Partial<InboundConnector> => ({
   certificateFingerprints: certificates.map(({ fingerprint256 }) => fingerprint256),
   restrictDomainsToCertificate: true,
@@ -129,22 +129,22 @@ export const inTheClear = noTls
 export const tls13 = overTls
 export const tls12: TlsFacts = { ...overTls, protocol: 'TLSv1.2' }
 
-/** TLS in which the client presented a certificate. */
+/** A TLS session in which the client presented a certificate. */
 export const tlsWithCertificate = (clientCertificate: ClientCertificate, tls = tls13): TlsFacts => ({
   ...tls,
   clientCertificate,
 })
 
-/** When all messages were received; the certificates of test/support/pki.ts are valid around today. */
+/** The time at which all messages were received; the certificates of test/support/pki.ts are valid around today. */
 export const receivedAt = new Date(Math.floor(Date.now() / 1000) * 1000)
 
-/** Stands for the public roots. */
+/** Represents the public roots. */
 export const publicCa = await createPki('Public CA')
 /** Not among the public roots. */
 export const contosoCa = await createPki('Contoso CA')
 export const untrustedCa = await createPki('Strange CA')
 
-/** One array, because parsed certificates are cached by array identity. */
+/** Always the same array, because parsed certificates are cached by array identity. */
 const publicRoots = [publicCa.ca]
 
 /** The facts that the ingress records about a certificate of the authority. */
@@ -188,13 +188,13 @@ export const noStartTls: Partial<Attempt> = {
   reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS not offered' },
 }
 
-// What is expected
+// Expected results
 
 export const accepted = '250 2.1.5 Accepted'
 const toMailboxes = 'Deliver ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
 
-/** Accepted, and delivered to our mailboxes. */
+/** The message is accepted and delivered to the organisation's mailboxes. */
 export const acceptedAndDelivered: Expected = { inSession: accepted, verdict: toMailboxes }
 
 export const mustStartTls: Expected = {
@@ -232,19 +232,19 @@ export const notRoutable: Expected = {
   verdict: 'Bounce NotRoutable: 550 5.1.2 Recipient has no domain name',
 }
 
-/** Accepted; the case is about how it leaves. */
+/** The message is accepted; the case tests its route and TLS. */
 export const delivers = (verdict: string): Expected => ({
   inSession: accepted,
   verdict: `Deliver ${verdict}`,
 })
 
-/** Accepted, and not delivered now. */
+/** The message is accepted, and not delivered now. */
 export const defers = (verdict: string): Expected => ({ inSession: accepted, verdict: `Defer ${verdict}` })
 
-/** Decided after the session. */
+/** The verdict of a decision after the session. */
 export const afterSession = (verdict: string): Expected => ({ inSession: null, verdict })
 
-/** Accepted, with what a report-only connector would have refused. */
+/** The message is accepted, and a report-only connector would have refused it. */
 export const reportedOnly = (reason: string): Expected => ({
   inSession: accepted,
   verdict: `${toMailboxes} (would refuse: ${reason})`,

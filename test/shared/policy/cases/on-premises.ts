@@ -23,21 +23,21 @@ import {
 } from './notation.ts'
 
 const to = 'b@foreign.example'
-const sent = delivers('DefaultRoute by MX of foreign.example with opportunistic TLS')
+const deliveredByDefault = delivers('DefaultRoute by MX of foreign.example with opportunistic TLS')
 const ownServer = await certificate(publicCa, 'exchange.ours.example')
-const wild = await certificate(publicCa, '*.ours.example')
-const strange = await certificate(untrustedCa, 'exchange.ours.example')
+const wildcardCertificate = await certificate(publicCa, '*.ours.example')
+const untrustedCertificate = await certificate(untrustedCa, 'exchange.ours.example')
 const selfSigned = await selfSignedCertificate('exchange.ours.example')
-const own = await certificate(contosoCa, 'exchange.ours.example')
+const contosoCertificate = await certificate(contosoCa, 'exchange.ours.example')
 const forServers = await certificate(publicCa, 'exchange.ours.example', { purposes: ['serverAuth'] })
 
 const byAddress = ourServer({ senderIpAddresses: ['192.0.2.0/24'] })
 const byCertificate = ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'] })
-const granted = { inbound: { 'Our server': 'Grants' } } as const
-const unknown = { inbound: { 'Our server': 'NotIdentified' }, decidedBy: null } as const
+const relayGranted = { inbound: { 'Our server': 'Grants' } } as const
+const notIdentified = { inbound: { 'Our server': 'NotIdentified' }, decidedBy: null } as const
 
 export const onPremises: Chapter = {
-  title: 'Our own servers: which may relay',
+  title: "The organisation's servers: which of them may relay",
   cases: [
     { name: 'an unknown client may not relay', to, expected: relayDenied },
     {
@@ -50,7 +50,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides' },
     },
     {
-      name: 'a client with one of our own domains as sender may not relay',
+      name: 'a client with an accepted domain as sender may not relay',
       from: 'ann@ours.example',
       tls: tls13,
       to,
@@ -63,21 +63,21 @@ export const onPremises: Chapter = {
     },
     // Identified by address.
     {
-      name: 'our own server is identified by its address',
+      name: "the organisation's server is identified by its address",
       connectors: [byAddress],
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
-      name: 'our own server is identified by the IPv6 form of its address',
+      name: "the organisation's server is identified by the IPv6 form of its address",
       connectors: [byAddress],
       ip: '::ffff:192.0.2.1',
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'another address may not relay',
@@ -86,38 +86,38 @@ export const onPremises: Chapter = {
       tls: tls13,
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
       why: 'It does not identify the client: 203.0.113.5 is not in [192.0.2.0/24].',
     },
     {
-      name: 'mail to our own mailboxes is accepted from an unknown client',
+      name: "mail to the organisation's mailboxes is accepted from an unknown client",
       connectors: [byAddress],
       ip: '203.0.113.5',
       expected: acceptedAndDelivered,
-      ...unknown,
+      ...notIdentified,
     },
     {
-      name: 'our own server must use TLS if its connector requires it',
+      name: "the organisation's server must use TLS if its connector requires it",
       connectors: [byAddress],
       to,
       expected: mustStartTls,
       inbound: { 'Our server': 'Decides' },
     },
     {
-      name: 'our own server must use TLS for our own mailboxes too',
+      name: "the organisation's server must also use TLS for the organisation's mailboxes",
       connectors: [byAddress],
       expected: mustStartTls,
       inbound: { 'Our server': 'Decides' },
     },
     {
-      name: 'our own server may omit TLS if its connector allows it',
+      name: "the organisation's server may omit TLS if its connector allows it",
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], requireTls: false })],
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
-      name: 'our own server must use TLSv1.3 if its connector requires it',
+      name: "the organisation's server must use TLSv1.3 if its connector requires it",
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' })],
       tls: tls12,
       to,
@@ -126,31 +126,31 @@ export const onPremises: Chapter = {
     },
     // Identified by certificate.
     {
-      name: 'our own server is identified by its certificate from any address',
+      name: "the organisation's server is identified by its certificate from any address",
       connectors: [byCertificate],
       ip: '203.0.113.5',
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
       why: "The client is identified by its certificate as the organisation's own server: relay is granted.",
     },
     {
-      name: 'our own server without its certificate may not relay',
+      name: "the organisation's server without its certificate may not relay",
       connectors: [byCertificate],
       tls: tls13,
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
       why: 'it accepts only a certificate for [exchange.ours.example]; none was presented',
     },
     {
       name: 'a certificate of an untrusted authority may not relay',
       connectors: [byCertificate],
-      tls: tlsWithCertificate(strange),
+      tls: tlsWithCertificate(untrustedCertificate),
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'a certificate for another name may not relay',
@@ -158,31 +158,31 @@ export const onPremises: Chapter = {
       tls: tlsWithCertificate(contosoMail),
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'a wildcard certificate may relay',
       connectors: [byCertificate],
-      tls: tlsWithCertificate(wild),
+      tls: tlsWithCertificate(wildcardCertificate),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a connector for a wildcard may grant relay',
       connectors: [ourServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a fingerprint may grant relay',
       connectors: [ourServer({ certificateFingerprints: [selfSigned.fingerprint256] })],
       tls: tlsWithCertificate(selfSigned),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: "the connector's own authority may grant relay",
@@ -192,10 +192,10 @@ export const onPremises: Chapter = {
           certificateAuthorities: [contosoCa.ca],
         }),
       ],
-      tls: tlsWithCertificate(own),
+      tls: tlsWithCertificate(contosoCertificate),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a certificate for servers may not relay if one for clients is required',
@@ -205,17 +205,17 @@ export const onPremises: Chapter = {
       tls: tlsWithCertificate(forServers),
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'the address suffices if the certificate does not match',
       connectors: [
         ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], senderIpAddresses: ['192.0.2.1'] }),
       ],
-      tls: tlsWithCertificate(strange),
+      tls: tlsWithCertificate(untrustedCertificate),
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
       why: 'The client is identified by its address 192.0.2.1',
     },
     // Several connectors.
@@ -227,7 +227,7 @@ export const onPremises: Chapter = {
       ],
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
       why: '"B by certificate" identifies the certificate, which takes precedence over an address.',
     },
@@ -244,7 +244,7 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tlsWithCertificate(ownServer),
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
     },
     {
@@ -256,7 +256,7 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { B: 'Grants', A: 'Outranked' },
     },
     {
@@ -277,7 +277,7 @@ export const onPremises: Chapter = {
       ],
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { A: 'Grants', B: 'Outranked' },
     },
     {
@@ -289,7 +289,7 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { A: 'NotIdentified', B: 'Grants' },
     },
     // Sender domains.
@@ -307,17 +307,17 @@ export const onPremises: Chapter = {
       from: 'ann@ours.example',
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
-      name: 'its DSNs belong to no domain and are accepted',
+      name: 'DSNs of an identified server belong to no domain and are accepted',
       connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: '',
       tls: tls13,
       to,
-      expected: sent,
-      ...granted,
+      expected: deliveredByDefault,
+      ...relayGranted,
     },
     {
       name: 'a DSN of an unknown client is not accepted',
@@ -327,7 +327,7 @@ export const onPremises: Chapter = {
       tls: tls13,
       to,
       expected: relayDenied,
-      ...unknown,
+      ...notIdentified,
     },
     {
       name: 'a disabled connector grants nothing',
@@ -339,7 +339,7 @@ export const onPremises: Chapter = {
     },
     // Restrictions take precedence over relay.
     {
-      name: "a partner's connector applies to our own server too",
+      name: "a partner's connector also applies to the organisation's server",
       connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example')), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
@@ -348,7 +348,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "a partner's connector applies to mail for our own mailboxes too",
+      name: "a partner's connector also applies to mail for the organisation's mailboxes",
       connectors: [
         partner('contoso.example', {
           senderIpAddresses: ['198.51.100.1'],
@@ -362,16 +362,16 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "our own server may relay a partner's mail if the partner's requirements are met",
+      name: "the organisation's server may relay a partner's mail if the partner's requirements are met",
       connectors: [partner('contoso.example'), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
       to,
-      expected: sent,
+      expected: deliveredByDefault,
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "our own server's requirements apply even if the partner's are met",
+      name: "the organisation's server's requirements apply even if the partner's are met",
       connectors: [partner('contoso.example', { requireTls: false }), byAddress],
       from: 'a@contoso.example',
       to,
@@ -380,18 +380,18 @@ export const onPremises: Chapter = {
       decidedBy: 'Our server',
     },
     {
-      name: 'a message made by mailflow may go anywhere',
+      name: 'a message that mailflow created may go to any domain',
       madeHere: true,
       from: '',
       to,
-      expected: { inSession: null, verdict: sent.verdict },
+      expected: { inSession: null, verdict: deliveredByDefault.verdict },
     },
     {
-      name: 'our own server may send to our own mailboxes',
+      name: "the organisation's server may send to the organisation's mailboxes",
       connectors: [byAddress],
       tls: tls13,
       expected: { inSession: accepted, verdict: acceptedAndDelivered.verdict },
-      ...granted,
+      ...relayGranted,
     },
   ],
 }

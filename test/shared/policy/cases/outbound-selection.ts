@@ -20,14 +20,14 @@ interface Row {
   to?: string
   mx?: string
   outbound: Outcomes
-  /** For accepted domains, which do not leave by MX. */
+  /** The smart host for accepted domains, whose mail is not routed by MX lookup. */
   host?: string
-  /** TLS of the connector that decides. */
+  /** The TLS requirement of the selected connector. */
   leaves: string
   why?: string
 }
 
-/** Sent by our own server to northwind.example by MX, unless the row says otherwise. */
+/** The organisation's server sends to northwind.example by MX lookup, unless the row states another domain. */
 const rows: Row[] = [
   {
     name: 'a connector matches its exact domain',
@@ -52,7 +52,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a wildcard matches the domain itself too',
+    name: 'a wildcard also matches the domain itself',
     connectors: [outboundTo('*.northwind.example', forced)],
     outbound: { 'To *.northwind.example': 'Decides' },
     leaves: 'EncryptionOnly',
@@ -166,8 +166,8 @@ const rows: Row[] = [
 
 const wayIn = viaSmartHosts('mbx2.ours.example')
 
-/** To an accepted domain, by the smart host mbx.ours.example unless the row says otherwise. */
-const own: Row[] = [
+/** Mail for an accepted domain goes through the smart host mbx.ours.example, unless the row states another one. */
+const acceptedDomainRows: Row[] = [
   {
     name: 'all accepted domains take precedence over `*`',
     connectors: [mailboxes(forced), outboundTo('*', { ...viaSmartHosts('relay.example'), ...checked })],
@@ -190,7 +190,7 @@ const own: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a connector for all accepted domains and for one by name counts by the name',
+    name: 'a connector for all accepted domains and for one by name is ranked by the name',
     connectors: [
       mailboxes({ recipientDomains: ['ours.example'], ...forced }),
       outboundTo('*.ours.example', { ...wayIn, ...checked }),
@@ -229,5 +229,5 @@ const common = ({ name, outbound, why }: Row) => ({ name, mailboxes: false, outb
 export const outboundSelection: Chapter = {
   title:
     'Which outbound connector applies: the most specific domain, then the strictest requirements, then the name',
-  cases: [...rows.map(toOtherDomain), ...own.map(toOwnDomain)],
+  cases: [...rows.map(toOtherDomain), ...acceptedDomainRows.map(toOwnDomain)],
 }

@@ -19,7 +19,7 @@ const noRoute =
   'NoRouteForAcceptedDomain until +15:00: 451 4.4.317 No outbound connector routes the accepted domain ours.example'
 
 export const recipientsAndRoutes: Chapter = {
-  title: 'Recipients: which are accepted, and by which route the mail leaves',
+  title: 'Recipients: which are accepted, and the route of their mail',
   cases: [
     { name: 'a recipient in an accepted domain is accepted', expected: acceptedAndDelivered },
     {
@@ -59,7 +59,7 @@ export const recipientsAndRoutes: Chapter = {
     },
     // The default route.
     {
-      name: 'the default route by MX applies without a connector',
+      name: 'the default route Mx applies when no connector matches',
       connectors: [office],
       ...sending,
       to: northwind,
@@ -67,7 +67,7 @@ export const recipientsAndRoutes: Chapter = {
       why: 'No outbound connector matches northwind.example: default route Mx, TLS as the domain publishes it (DANE, MTA-STS), otherwise opportunistic.',
     },
     {
-      name: 'the default route by SES applies without a connector',
+      name: 'the default route Ses applies when no connector matches',
       connectors: [office],
       ...sending,
       defaultRoute: 'Ses',
@@ -75,7 +75,7 @@ export const recipientsAndRoutes: Chapter = {
       expected: delivers('DefaultRoute by SES with opportunistic TLS'),
     },
     {
-      name: 'a connector by MX takes precedence over a default of SES',
+      name: 'a connector with route Mx takes precedence over the default route Ses',
       connectors: [office, outboundTo('northwind.example')],
       ...sending,
       defaultRoute: 'Ses',
@@ -134,7 +134,7 @@ export const recipientsAndRoutes: Chapter = {
     },
     // Routes of connectors.
     {
-      name: 'a connector routes by smart hosts',
+      name: 'a connector routes through smart hosts',
       connectors: [
         office,
         outboundTo('northwind.example', viaSmartHosts('a.relay.example', 'b.relay.example')),
@@ -143,16 +143,16 @@ export const recipientsAndRoutes: Chapter = {
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: delivers('ConnectorMatched by a.relay.example:25, b.relay.example:25 with opportunistic TLS'),
-      why: 'It sends mail for northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
+      why: 'It applies to mail for northwind.example: through smart hosts a.relay.example:25, b.relay.example:25',
     },
     {
-      name: 'a connector routes by SES with TLS',
+      name: 'a connector routes through SES with TLS',
       connectors: [office, outboundTo('northwind.example', { route: 'Ses', tlsSettings: 'EncryptionOnly' })],
       ...sending,
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: delivers('ConnectorMatched by SES with EncryptionOnly'),
-      why: 'by Amazon SES',
+      why: 'through Amazon SES; EncryptionOnly',
     },
     {
       name: 'a connector requires a valid certificate',
@@ -191,7 +191,7 @@ export const recipientsAndRoutes: Chapter = {
     },
     // Accepted domains.
     {
-      name: 'TLS is forced to our own mailboxes too',
+      name: "TLS is also forced to the organisation's mailboxes",
       mailboxes: false,
       connectors: [mailboxes({ tlsSettings: 'EncryptionOnly' })],
       outbound: { Mailboxes: 'Decides' },
@@ -203,29 +203,29 @@ export const recipientsAndRoutes: Chapter = {
       expected: defers(noRoute),
     },
     {
-      name: 'mail for an accepted domain waits if its connector is disabled, which is named',
+      name: 'mail for an accepted domain waits if its connector is disabled, and the explanation names the connector',
       mailboxes: false,
       connectors: [mailboxes({ enabled: false })],
       outbound: { Mailboxes: 'Disabled' },
       expected: defers(noRoute),
     },
     {
-      name: '`*` by MX would bring the mail back to mailflow, so it does not count',
+      name: '`*` with route Mx would cause a mail loop for an accepted domain, so it does not apply',
       mailboxes: false,
       connectors: [outboundTo('*')],
       outbound: { 'To *': 'NotApplicable' },
       expected: defers(noRoute),
-      why: 'this connector would bring the mail back to mailflow',
+      why: 'this connector would cause a mail loop to mailflow',
     },
     {
-      name: '`*` by SES does not count for an accepted domain',
+      name: '`*` with route Ses does not apply to an accepted domain',
       mailboxes: false,
       connectors: [outboundTo('*', { route: 'Ses' })],
       outbound: { 'To *': 'NotApplicable' },
       expected: defers(noRoute),
     },
     {
-      name: '`*` by smart hosts counts for an accepted domain',
+      name: '`*` with smart hosts applies to an accepted domain',
       mailboxes: false,
       connectors: [outboundTo('*', viaSmartHosts('relay.example'))],
       outbound: { 'To *': 'Decides' },
@@ -238,7 +238,7 @@ export const recipientsAndRoutes: Chapter = {
       expected: defers(noRoute),
     },
     {
-      name: 'a message made by mailflow for an accepted domain waits too',
+      name: 'a message that mailflow created for an accepted domain also waits',
       mailboxes: false,
       madeHere: true,
       from: '',

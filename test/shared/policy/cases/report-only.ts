@@ -20,7 +20,7 @@ import {
   wrongCertificate,
 } from './notation.ts'
 
-const trial = { mode: 'ReportOnly' } as const
+const reportOnlyMode = { mode: 'ReportOnly' } as const
 const from = 'a@contoso.example'
 const abroad = 'b@northwind.example'
 const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
@@ -31,55 +31,59 @@ export const reportOnly: Chapter = {
   cases: [
     // Inbound
     {
-      name: 'mail in the clear is accepted, and the verdict says what would have been refused',
-      connectors: [partner('contoso.example', trial)],
+      name: 'mail in the clear is accepted, and the verdict states the reason for which it would have been refused',
+      connectors: [partner('contoso.example', reportOnlyMode)],
       from,
       expected: reportedOnly('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
-      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and this session has no TLS.',
     },
     {
       name: 'mail that meets the requirements is reported without a violation',
-      connectors: [partner('contoso.example', trial)],
+      connectors: [partner('contoso.example', reportOnlyMode)],
       from,
       tls: tls13,
       expected: acceptedAndDelivered,
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'an old TLS version is only reported',
-      connectors: [partner('contoso.example', { ...trial, minimumTlsVersion: 'TLSv1.3' })],
+      name: 'mail over an old TLS version is accepted and reported',
+      connectors: [partner('contoso.example', { ...reportOnlyMode, minimumTlsVersion: 'TLSv1.3' })],
       from,
       tls: tls12,
       expected: reportedOnly('InboundTlsVersion'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a missing certificate is only reported',
-      connectors: [partner('contoso.example', { ...trial, ...requiringCertificate('mail.contoso.example') })],
+      name: 'mail without a certificate is accepted and reported',
+      connectors: [
+        partner('contoso.example', { ...reportOnlyMode, ...requiringCertificate('mail.contoso.example') }),
+      ],
       from,
       tls: tls13,
       expected: reportedOnly('InboundCertificateRestriction'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a wrong address is only reported',
-      connectors: [partner('contoso.example', { ...trial, ...requiringAddresses('198.51.100.0/24') })],
+      name: 'mail from a wrong address is accepted and reported',
+      connectors: [
+        partner('contoso.example', { ...reportOnlyMode, ...requiringAddresses('198.51.100.0/24') }),
+      ],
       from,
       tls: tls13,
       expected: reportedOnly('InboundAddressRestriction'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'onViolation Defer holds nothing either',
-      connectors: [partner('contoso.example', { ...trial, onViolation: 'Defer' })],
+      name: 'onViolation Defer does not hold mail',
+      connectors: [partner('contoso.example', { ...reportOnlyMode, onViolation: 'Defer' })],
       from,
       expected: reportedOnly('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
       name: 'relay is still denied',
-      connectors: [partner('contoso.example', trial)],
+      connectors: [partner('contoso.example', reportOnlyMode)],
       from,
       to: abroad,
       expected: {
@@ -89,44 +93,44 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'an enforced connector and a report-only one are evaluated separately',
+      name: 'an enforced and a report-only connector are evaluated separately',
       connectors: [
-        partner('contoso.example', { name: 'In force' }),
+        partner('contoso.example', { name: 'Enforced' }),
         partner('contoso.example', {
-          name: 'Trial',
-          ...trial,
+          name: 'Report only',
+          ...reportOnlyMode,
           ...requiringCertificate('mail.contoso.example'),
         }),
       ],
       from,
       tls: tls13,
       expected: reportedOnly('InboundCertificateRestriction'),
-      inbound: { 'In force': 'Decides', Trial: 'Reports' },
+      inbound: { Enforced: 'Decides', 'Report only': 'Reports' },
     },
     {
-      name: 'a report-only connector relaxes nothing in force, though its name comes first',
+      name: 'a report-only connector relaxes no enforced requirement, although its name comes first',
       connectors: [
-        partner('contoso.example', { name: 'B in force' }),
-        partner('contoso.example', { name: 'A trial', ...trial, requireTls: false }),
+        partner('contoso.example', { name: 'B enforced' }),
+        partner('contoso.example', { name: 'A report only', ...reportOnlyMode, requireTls: false }),
       ],
       from,
       expected: mustStartTls,
-      inbound: { 'B in force': 'Decides', 'A trial': 'Reports' },
+      inbound: { 'B enforced': 'Decides', 'A report only': 'Reports' },
     },
     {
-      name: 'a report-only connector relaxes nothing in force, though it is for the exact domain',
-      connectors: [partner('*'), partner('contoso.example', { ...trial, requireTls: false })],
+      name: 'a report-only connector relaxes no enforced requirement, although it is for the exact domain',
+      connectors: [partner('*'), partner('contoso.example', { ...reportOnlyMode, requireTls: false })],
       from,
       expected: mustStartTls,
       inbound: { 'From *': 'Decides', 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a report-only connector relaxes nothing in force, though it has stricter requirements',
+      name: 'a report-only connector relaxes no enforced requirement, although it has stricter requirements',
       connectors: [
-        partner('contoso.example', { name: 'In force', ...requiringCertificate('mail.contoso.example') }),
+        partner('contoso.example', { name: 'Enforced', ...requiringCertificate('mail.contoso.example') }),
         partner('contoso.example', {
-          name: 'Trial',
-          ...trial,
+          name: 'Report only',
+          ...reportOnlyMode,
           ...requiringCertificate('*.contoso.example', '*.example'),
         }),
       ],
@@ -136,18 +140,18 @@ export const reportOnly: Chapter = {
         ...wrongCertificate,
         verdict: `${wrongCertificate.verdict} (would refuse: InboundCertificateRestriction)`,
       },
-      inbound: { 'In force': 'Decides', Trial: 'Reports' },
+      inbound: { Enforced: 'Decides', 'Report only': 'Reports' },
     },
     {
       name: 'the more specific of two report-only connectors reports',
-      connectors: [partner('*.example', trial), partner('contoso.example', trial)],
+      connectors: [partner('*.example', reportOnlyMode), partner('contoso.example', reportOnlyMode)],
       from,
       expected: reportedOnly('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports', 'From *.example': 'Outranked' },
     },
     {
-      name: 'a report-only connector lets our own server relay in the clear',
-      connectors: [ourServer({ ...trial, senderIpAddresses: ['192.0.2.1'] })],
+      name: "a report-only connector lets the organisation's server relay in the clear",
+      connectors: [ourServer({ ...reportOnlyMode, senderIpAddresses: ['192.0.2.1'] })],
       to: abroad,
       expected: delivers(
         'DefaultRoute by MX of northwind.example with opportunistic TLS (would refuse: InboundTlsRequired)',
@@ -155,21 +159,25 @@ export const reportOnly: Chapter = {
       inbound: { 'Our server': 'Reports' },
     },
     {
-      name: 'a report-only connector for our own server relaxes nothing in force',
+      name: "a report-only connector for the organisation's server relaxes no enforced requirement",
       connectors: [
-        ourServer({ name: 'B in force', senderIpAddresses: ['192.0.2.1'] }),
-        ourServer({ name: 'A trial', ...trial, senderIpAddresses: ['192.0.2.1'] }),
+        ourServer({ name: 'B enforced', senderIpAddresses: ['192.0.2.1'] }),
+        ourServer({ name: 'A report only', ...reportOnlyMode, senderIpAddresses: ['192.0.2.1'] }),
       ],
       to: abroad,
       expected: mustStartTls,
-      inbound: { 'B in force': 'Decides', 'A trial': 'Outranked' },
-      why: '"B in force" is enforced, and this one only reports.',
+      inbound: { 'B enforced': 'Decides', 'A report only': 'Outranked' },
+      why: '"B enforced" is enforced, and this connector only reports.',
     },
     {
-      name: 'a report-only connector for our own server relaxes nothing, though it identifies the certificate',
+      name: "a report-only connector for the organisation's server relaxes nothing, although it identifies the certificate",
       connectors: [
-        ourServer({ name: 'In force', senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' }),
-        ourServer({ name: 'Trial', ...trial, tlsSenderCertificateNames: ['mail.contoso.example'] }),
+        ourServer({ name: 'Enforced', senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' }),
+        ourServer({
+          name: 'Report only',
+          ...reportOnlyMode,
+          tlsSenderCertificateNames: ['mail.contoso.example'],
+        }),
       ],
       tls: tlsWithCertificate(contosoMail, tls12),
       to: abroad,
@@ -177,35 +185,38 @@ export const reportOnly: Chapter = {
         inSession: '550 5.7.10 Encryption needed: TLSv1.3 or later',
         verdict: 'Bounce InboundTlsVersion: 550 5.7.10 Encryption needed: TLSv1.3 or later',
       },
-      inbound: { 'In force': 'Decides', Trial: 'Outranked' },
+      inbound: { Enforced: 'Decides', 'Report only': 'Outranked' },
     },
     // Outbound
     {
       name: "the next hop's TLS is checked and not enforced",
-      connectors: [office, outboundTo('northwind.example', { ...trial, tlsSettings: 'EncryptionOnly' })],
+      connectors: [
+        office,
+        outboundTo('northwind.example', { ...reportOnlyMode, tlsSettings: 'EncryptionOnly' }),
+      ],
       ...sending,
       expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
       outbound: { 'To northwind.example': 'Reports' },
-      why: 'with EncryptionOnly over TLSv1.2 or later, recorded and not enforced',
+      why: 'EncryptionOnly; TLSv1.2 or later; recorded and not enforced',
     },
     {
       name: 'a more specific report-only connector does not replace the enforced one',
       connectors: [
         office,
-        outboundTo('northwind.example', { ...trial, tlsSettings: 'CertificateValidation' }),
+        outboundTo('northwind.example', { ...reportOnlyMode, tlsSettings: 'CertificateValidation' }),
         outboundTo('*.example', { tlsSettings: 'EncryptionOnly' }),
       ],
       ...sending,
       expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly'),
       outbound: { 'To *.example': 'Decides', 'To northwind.example': 'Outranked' },
-      why: '"To *.example" is enforced, and this one only reports.',
+      why: '"To *.example" is enforced, and this connector only reports.',
     },
     {
       name: 'a report-only connector applies if only a disabled connector precedes it',
       connectors: [
         office,
         outboundTo('northwind.example', { enabled: false, tlsSettings: 'EncryptionOnly' }),
-        outboundTo('*', trial),
+        outboundTo('*', reportOnlyMode),
       ],
       ...sending,
       expected: delivers('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
@@ -215,7 +226,11 @@ export const reportOnly: Chapter = {
       name: 'onTlsFailure Bounce does not bounce: the attempt was made before the connector was set to ReportOnly',
       connectors: [
         office,
-        outboundTo('northwind.example', { ...trial, tlsSettings: 'EncryptionOnly', onTlsFailure: 'Bounce' }),
+        outboundTo('northwind.example', {
+          ...reportOnlyMode,
+          tlsSettings: 'EncryptionOnly',
+          onTlsFailure: 'Bounce',
+        }),
       ],
       ...sending,
       after: failed(0, 1, noStartTls),

@@ -39,7 +39,7 @@ const waitForTls = (until: string) =>
 const rows: Case[] = [
   // Times. Jitter shortens a wait by up to a tenth.
   {
-    name: 'the first attempt is followed by a wait of a minute',
+    name: 'the first attempt is followed by a wait of one minute',
     ...plain,
     after: failed(0, 1, temporaryFailure),
     minutes: 0.1,
@@ -128,7 +128,7 @@ const rows: Case[] = [
     expected: afterSession(bySelf('EncryptionOnly', 2)),
   },
   {
-    name: 'onTlsFailure Bounce bounces at once',
+    name: 'onTlsFailure Bounce bounces without another attempt',
     ...withConnector(forcedOrBounce),
     after: failed(0, 1, noStartTls),
     minutes: 0.1,
@@ -149,7 +149,7 @@ const rows: Case[] = [
     expected: afterSession(bySelf('CertificateValidation', 2)),
   },
   {
-    name: 'a permanent refusal is not tried again',
+    name: 'a permanently refused message is not sent again',
     ...plain,
     after: failed(0, 1, {
       outcome: 'PermanentFailure',
@@ -159,7 +159,7 @@ const rows: Case[] = [
     why: 'Attempt 1 at mx.northwind.example ended with 550 5.1.1 No such user.',
   },
   {
-    name: "a permanent refusal is not tried again at an administrator's request",
+    name: "a permanently refused message is not sent again at an administrator's request",
     ...plain,
     after: failed(0, 1, {
       outcome: 'PermanentFailure',
@@ -202,7 +202,7 @@ const rows: Case[] = [
     expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
-    name: 'a message is tried until its expiry',
+    name: 'attempts are made until the message expires',
     ...withConnector(outboundTo('northwind.example', { expirationHours: 12 })),
     after: failed(700, 50, temporaryFailure),
     minutes: 719,
@@ -216,7 +216,7 @@ const rows: Case[] = [
     expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
-    name: 'a message that was never tried is tried, however late',
+    name: 'the first attempt is made even after the expiry',
     ...plain,
     minutes: day + 60,
     expected: afterSession('Deliver DefaultRoute by MX of northwind.example with opportunistic TLS'),
@@ -265,6 +265,6 @@ const rows: Case[] = [
 ]
 
 export const retriesAndExpiry: Chapter = {
-  title: 'Retries and expiry: when attempts are made, how many, and how they end',
+  title: 'Retries and expiry: the times and number of attempts, and their end',
   cases: rows,
 }

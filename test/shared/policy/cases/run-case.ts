@@ -1,4 +1,4 @@
-/** Puts a case to the functions that decide. */
+/** Runs the decision functions for a case. */
 import assert from 'node:assert/strict'
 import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
 import { type Message, noTls, type Recipient } from '../../../../shared/contract/message.ts'

@@ -26,7 +26,7 @@ const rows: Case[] = [
     ...notMatched,
   },
   {
-    name: 'a wildcard matches the domain itself too',
+    name: 'a wildcard also matches the domain itself',
     ...requiresTls('*.contoso.example'),
     from: 'a@contoso.example',
     ...matched('*.contoso.example'),
@@ -76,7 +76,7 @@ const rows: Case[] = [
     ...notMatched,
   },
   {
-    name: 'the last @ counts',
+    name: 'the domain begins after the last @',
     ...requiresTls('contoso.example'),
     from: '"x@elsewhere.example"@contoso.example',
     ...matched('contoso.example'),
@@ -181,7 +181,7 @@ const rows: Case[] = [
 ]
 
 export const senderDomains: Chapter = {
-  title: 'Sender domains: which senders a connector matches',
+  title: 'Sender domains: the senders that a connector matches',
   cases: [
     ...rows,
     // RFC 5321 §4.1.3

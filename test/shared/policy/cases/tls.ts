@@ -34,7 +34,7 @@ export const tls: Chapter = {
       tls: inTheClear,
       expected: mustStartTls,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and this session has no TLS.',
     },
     {
       name: 'TLSv1.2 meets required TLS',
@@ -43,7 +43,7 @@ export const tls: Chapter = {
       tls: tls12,
       expected: acceptedAndDelivered,
       inbound: contoso,
-      why: 'Its requirements are met: TLS (TLSv1.2).',
+      why: 'The session meets its requirements: TLS (TLSv1.2).',
     },
     {
       name: 'TLSv1.3 meets required TLS',
@@ -76,7 +76,7 @@ export const tls: Chapter = {
       tls: tls12,
       expected: tlsVersionTooOld,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLSv1.3, and the message came over TLSv1.2.',
+      why: 'Connector "From contoso.example" requires TLSv1.3, and this session uses TLSv1.2.',
     },
     {
       name: 'an unknown version does not meet required TLSv1.3',
@@ -85,7 +85,7 @@ export const tls: Chapter = {
       tls: { ...tls13, protocol: null },
       expected: tlsVersionTooOld,
       inbound: contoso,
-      why: 'came over an unknown version',
+      why: 'this session uses an unknown version',
     },
     {
       name: 'a session without TLS is asked for STARTTLS if TLSv1.3 is required',
@@ -142,7 +142,7 @@ export const tls: Chapter = {
       expected: acceptedAndDelivered,
     },
     {
-      name: 'a DSN made by mailflow has no session, so no requirement applies',
+      name: 'a DSN that mailflow created has no session, so no requirement applies',
       connectors: [partner('*')],
       madeHere: true,
       from: '',

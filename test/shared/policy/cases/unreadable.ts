@@ -11,7 +11,7 @@ import {
   unreadableSender,
 } from './notation.ts'
 
-const own = ourServer({ senderIpAddresses: ['192.0.2.1'] })
+const ownServer = ourServer({ senderIpAddresses: ['192.0.2.1'] })
 
 export const unreadable: Chapter = {
   title: 'Unreadable: senders and recipients without a valid domain',
@@ -51,8 +51,8 @@ export const unreadable: Chapter = {
       expected: unreadableSender,
     },
     {
-      name: 'an unreadable sender is refused from our own server, since no connector matches',
-      connectors: [own],
+      name: "an unreadable sender is refused from the organisation's server, because no connector matches",
+      connectors: [ownServer],
       tls: tls13,
       from: 'a@contoso.example/x',
       to: 'b@foreign.example',
@@ -83,8 +83,8 @@ export const unreadable: Chapter = {
       }),
     ),
     {
-      name: 'a recipient without a domain is refused from our own server too',
-      connectors: [own],
+      name: "a recipient without a domain is also refused from the organisation's server",
+      connectors: [ownServer],
       tls: tls13,
       to: 'b@[192.0.2.9]',
       expected: notRoutable,

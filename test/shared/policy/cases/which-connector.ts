@@ -95,7 +95,7 @@ export const whichConnector: Chapter = {
       inbound: { 'From *': 'Decides' },
     },
     {
-      name: 'a connector counts by its most specific pattern',
+      name: 'a connector is ranked by its most specific matching pattern',
       connectors: [
         partner(['*', 'contoso.example'], { name: 'Both' }),
         partner('*.contoso.example', { name: 'Wild', ...lax }),
@@ -105,7 +105,7 @@ export const whichConnector: Chapter = {
       inbound: { Both: 'Decides', Wild: 'Outranked' },
     },
     {
-      name: 'a connector counts by its matching pattern',
+      name: 'a connector is ranked by a matching pattern only',
       connectors: [
         partner(['*', 'fabrikam.example'], { name: 'Both' }),
         partner('*.contoso.example', { name: 'Wild', ...lax }),
@@ -250,7 +250,7 @@ export const whichConnector: Chapter = {
       from,
       expected: acceptedAndDelivered,
       inbound: { 'From contoso.example': 'Decides' },
-      why: 'It requires nothing of a session.',
+      why: 'The connector has no requirements for a session.',
     },
     {
       name: 'a message limit is explained and does not change the decision',
@@ -258,7 +258,7 @@ export const whichConnector: Chapter = {
       from,
       expected: acceptedAndDelivered,
       inbound: { 'From contoso.example': 'Decides' },
-      why: 'It requires nothing of a session. The ingress accepts 600 messages a minute under this connector.',
+      why: 'The connector has no requirements for a session. The ingress accepts 600 messages per minute under this connector.',
     },
   ],
 }

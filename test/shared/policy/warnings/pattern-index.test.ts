@@ -8,7 +8,7 @@ import {
   PatternIndex,
 } from '../../../../shared/policy/warnings/pattern-index.ts'
 
-/** Few labels, so that patterns often overlap. */
+/** Uses few labels, so that patterns often overlap. */
 const domain = fc
   .array(fc.constantFrom('a', 'b', 'aa'), { minLength: 1, maxLength: 4 })
   .map((labels) => labels.join('.'))
@@ -24,12 +24,12 @@ const handle = (one: string, other: string): boolean =>
     .flatMap((it) => [exampleDomain(it), it.replace('*.', '')])
     .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
 
-describe('the patterns of a connector', () => {
+describe('the index of patterns', () => {
   test('finds exactly the patterns that overlap with another', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
-        const found = [...new PatternIndex(patterns).overlapping(other)]
-        assert.deepEqual(found.toSorted(), patterns.filter((own) => handle(own, other)).toSorted())
+        const overlapping = [...new PatternIndex(patterns).overlapping(other)]
+        assert.deepEqual(overlapping.toSorted(), patterns.filter((own) => handle(own, other)).toSorted())
       }),
       { numRuns: 2000 },
     )
@@ -39,10 +39,10 @@ describe('the patterns of a connector', () => {
     fc.assert(
       fc.property(pattern, pattern, (one, other) => {
         fc.pre(handle(one, other))
-        const both = narrowerPattern(one, other)
-        assert.equal(narrowerPattern(other, one), both)
+        const intersection = narrowerPattern(one, other)
+        assert.equal(narrowerPattern(other, one), intersection)
         for (const it of [one, other])
-          assert.ok(domainMatchesPattern(exampleDomain(both), it), `${both} in ${it}`)
+          assert.ok(domainMatchesPattern(exampleDomain(intersection), it), `${intersection} in ${it}`)
       }),
       { numRuns: 2000 },
     )

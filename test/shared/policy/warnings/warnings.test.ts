@@ -21,7 +21,7 @@ const among = (others: {
 const warningTexts = (warnings: Warning[]): string[] =>
   warnings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
 
-/** Connectors that cause no warnings beside each other. */
+/** A pair of connectors that cause no warnings. */
 const from = (fields: Partial<InboundConnector> = {}) => inbound({ name: 'In', ...fields })
 const to = (fields: Partial<OutboundConnector> = {}) =>
   outbound({
@@ -30,7 +30,7 @@ const to = (fields: Partial<OutboundConnector> = {}) =>
     tlsSettings: 'CertificateValidation',
     ...fields,
   })
-const own = (fields: Partial<InboundConnector> = {}) =>
+const ownServer = (fields: Partial<InboundConnector> = {}) =>
   inbound({
     name: 'Ours',
     connectorType: 'OnPremises',
@@ -49,25 +49,25 @@ describe('an inbound connector', () => {
   }[] = [
     { name: 'with its counterpart causes no warning', saved: from(), others: paired, warnings: [] },
     {
-      name: 'that is disabled enforces nothing, and has no other warning',
+      name: 'enforces nothing when it is disabled, and has no other warning',
       saved: from({ enabled: false, senderIpAddresses: ['10.0.0.0/8'] }),
       warnings: ['enabled: nothing is enforced: the connector is disabled'],
     },
     {
-      name: 'that only reports enforces nothing',
+      name: 'enforces nothing when it only reports',
       saved: from({ mode: 'ReportOnly' }),
       others: paired,
       warnings: ['mode: nothing is enforced: the connector is only evaluated and recorded'],
     },
     {
-      name: 'without an outbound one leaves the other direction unprotected',
+      name: 'leaves the other direction unprotected when there is no outbound connector',
       saved: from(),
       warnings: [
         'senderDomains: mail to contoso.example is not forced to use TLS: there is no outbound connector for it',
       ],
     },
     {
-      name: 'names exactly the domains without an outbound connector',
+      name: 'causes a warning with exactly the domains that have no outbound connector',
       saved: from({
         senderDomains: ['a.example', 'contoso.example', '*.b.example', 'c.example', 'd.example'],
       }),
@@ -107,18 +107,18 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'for subdomains is protected by a connector for some of them',
+      name: 'is protected for subdomains by a connector for some of them',
       saved: from({ senderDomains: ['*.contoso.example'] }),
       others: { outbound: [to({ recipientDomains: ['mail.contoso.example'] })] },
       warnings: [],
     },
     {
-      name: 'for all domains has no counterpart, but refuses all senders',
+      name: 'needs no counterpart for all domains, but refuses all senders',
       saved: from({ senderDomains: ['*'] }),
       warnings: ['senderDomains[0]: mail from every sender that does not use TLS is refused'],
     },
     {
-      name: 'for all domains may hold mail instead, by address',
+      name: 'may hold the mail of all domains instead, by address',
       saved: from({
         senderDomains: ['a.example', '*'],
         onViolation: 'Defer',
@@ -131,13 +131,13 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'of our own servers needs no counterpart',
-      saved: own(),
+      name: "needs no counterpart for the organisation's servers",
+      saved: ownServer(),
       warnings: [],
     },
     {
-      name: 'with wide ranges causes a warning for each',
-      saved: own({
+      name: 'causes a warning for each wide range',
+      saved: ownServer({
         senderIpAddresses: [
           '10.0.0.0/23',
           '10.1.0.0/24',
@@ -186,7 +186,7 @@ describe('an inbound connector', () => {
       warnings: ['requireClientAuthEku: restricts nothing: tlsSenderCertificateNames is empty'],
     },
     {
-      name: 'that requires the purpose of a named certificate causes no warning',
+      name: 'may require the purpose of a named certificate',
       saved: from({
         requireClientAuthEku: true,
         restrictDomainsToCertificate: true,
@@ -222,11 +222,11 @@ describe('an inbound connector', () => {
       }),
       others: paired,
       warnings: [
-        'messageRateLimit: held mail counts too: any client that sends in the name of these domains uses it up',
+        'messageRateLimit: the limit includes held messages: any client that sends in the name of these domains uses it up',
       ],
     },
     {
-      name: 'with a message rate that only the partner can use up causes no warning',
+      name: 'may have a message rate that only the partner can use up',
       saved: from({
         messageRateLimit: 600,
         restrictDomainsToCertificate: true,
@@ -236,8 +236,8 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'with a message rate of our own servers causes no warning',
-      saved: own({ messageRateLimit: 600 }),
+      name: "may have a message rate for the organisation's servers",
+      saved: ownServer({ messageRateLimit: 600 }),
       warnings: [],
     },
     {
@@ -280,7 +280,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'for the same domain yields to stricter requirements',
+      name: 'yields to stricter requirements for the same domain',
       saved: from({ name: 'A' }),
       others: { inbound: [from({ minimumTlsVersion: 'TLSv1.3' })], ...paired },
       warnings: [
@@ -288,7 +288,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'for the same wildcard takes precedence by its name',
+      name: 'takes precedence by its name for the same wildcard',
       saved: from({ name: 'A', senderDomains: ['*.contoso.example'] }),
       others: { inbound: [from({ senderDomains: ['*.contoso.example'] })], ...paired },
       warnings: [
@@ -296,7 +296,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'for a wildcard within another yields to it with fewer requirements',
+      name: 'yields for a wildcard within its own to a connector with fewer requirements',
       saved: from({ name: 'A', senderDomains: ['*.eu.contoso.example'], requireTls: false }),
       others: {
         inbound: [from({ senderDomains: ['*.contoso.example'] })],
@@ -308,7 +308,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'does not overlap with a name that only ends alike',
+      name: 'does not overlap with a domain that only ends with the same letters',
       saved: from(),
       others: {
         inbound: [from({ name: 'B', senderDomains: ['*.oso.example', 'notcontoso.example'] })],
@@ -317,7 +317,7 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'for all domains yields to all weaker ones, in one sentence',
+      name: 'yields for all domains to all weaker connectors, in one sentence',
       saved: from({ name: 'All', senderDomains: ['*'], minimumTlsVersion: 'TLSv1.3' }),
       others: {
         inbound: ['a', 'b', 'c', 'd', 'e'].map((n) =>
@@ -343,23 +343,23 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'of a partner does not overlap with one of our own servers',
+      name: "does not overlap with a connector for the organisation's servers",
       saved: from(),
-      others: { inbound: [own({ senderDomains: ['contoso.example'] })], ...paired },
+      others: { inbound: [ownServer({ senderDomains: ['contoso.example'] })], ...paired },
       warnings: [],
     },
     {
-      name: 'of our own servers does not overlap with one for another server',
-      saved: own(),
-      others: { inbound: [own({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
+      name: "does not overlap, for the organisation's servers, with a connector for another server",
+      saved: ownServer(),
+      others: { inbound: [ownServer({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
       warnings: [],
     },
     {
-      name: 'of our own servers overlaps with one for the same address',
-      saved: own(),
+      name: "overlaps, for the organisation's servers, with a connector for the same address",
+      saved: ownServer(),
       others: {
         inbound: [
-          own({
+          ownServer({
             name: 'Branch',
             senderIpAddresses: ['192.0.2.0/24'],
             senderDomains: ['branch.example'],
@@ -372,11 +372,11 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'of our own servers overlaps with a report-only one for the same certificate',
-      saved: own({ tlsSenderCertificateNames: ['*.ours.example'] }),
+      name: "overlaps, for the organisation's servers, with a report-only connector for the same certificate",
+      saved: ownServer({ tlsSenderCertificateNames: ['*.ours.example'] }),
       others: {
         inbound: [
-          own({
+          ownServer({
             name: 'Branch',
             mode: 'ReportOnly',
             senderIpAddresses: [],
@@ -411,9 +411,9 @@ describe('an outbound connector', () => {
     warnings: string[]
   }[] = [
     { name: 'with its counterpart causes no warning', saved: to(), others: paired, warnings: [] },
-    { name: 'to our own servers needs no counterpart', saved: mailboxes, warnings: [] },
+    { name: "to the organisation's servers needs no counterpart", saved: mailboxes, warnings: [] },
     {
-      name: 'without an inbound one leaves the other direction unprotected',
+      name: 'leaves the other direction unprotected when there is no inbound connector',
       saved: to(),
       warnings: [
         'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
@@ -438,7 +438,7 @@ describe('an outbound connector', () => {
     {
       name: 'is not protected by a connector that grants relay',
       saved: to(),
-      others: { inbound: [own()] },
+      others: { inbound: [ownServer()] },
       warnings: [
         'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
@@ -448,16 +448,16 @@ describe('an outbound connector', () => {
       saved: to({ tlsSettings: null }),
       others: paired,
       warnings: [
-        'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
+        'tlsSettings: TLS is not forced: mail is sent in the clear to a server that does not offer TLS',
       ],
     },
     {
-      name: 'reports nothing by SES',
+      name: 'reports nothing through SES',
       saved: to({ mode: 'ReportOnly', route: 'Ses', tlsSettings: 'EncryptionOnly' }),
       others: paired,
       warnings: [
         'mode: nothing is enforced: the connector is only evaluated and recorded',
-        'mode: reports nothing: Amazon SES does not report how it delivers',
+        'mode: reports nothing: Amazon SES does not report the TLS of its deliveries',
       ],
     },
     {
@@ -482,15 +482,15 @@ describe('an outbound connector', () => {
       warnings: [],
     },
     {
-      name: 'by MX to an accepted domain may cause a loop',
+      name: 'may cause a mail loop with route Mx for an accepted domain',
       saved: to({ connectorType: 'OnPremises', recipientDomains: ['*.ours.example'] }),
       others: { accepted: ['ours.example', 'eu.ours.example', 'branch.example'] },
       warnings: [
-        'route: ours.example and eu.ours.example: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers',
+        'route: ours.example and eu.ours.example: accepted by mailflow, so delivery by MX lookup may cause a mail loop; use route SmartHosts to name the mailbox servers',
       ],
     },
     {
-      name: 'yields to a weaker one, which comes first among the overlaps',
+      name: 'yields to a weaker connector, which comes first among the overlaps',
       saved: to({ name: 'Wide', recipientDomains: ['*.contoso.example', 'a.example'] }),
       others: {
         inbound: [from({ senderDomains: ['*'] })],
@@ -510,16 +510,16 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'that only reports yields to an enforced one, however specific',
-      saved: to({ mode: 'ReportOnly', name: 'Trial' }),
+      name: 'yields to an enforced connector when it only reports, even if it is more specific',
+      saved: to({ mode: 'ReportOnly', name: 'Report only' }),
       others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
       warnings: [
         'mode: nothing is enforced: the connector is only evaluated and recorded',
-        'recipientDomains[0]: for contoso.example "Out" takes precedence over "Trial": it is enforced, and the other only reports',
+        'recipientDomains[0]: for contoso.example "Out" takes precedence over "Report only": it is enforced, and the other only reports',
       ],
     },
     {
-      name: 'for all accepted domains yields to one for a single domain',
+      name: 'yields for all accepted domains to a connector for a single domain',
       saved: mailboxes,
       others: {
         accepted: ['ours.example', 'branch.example'],
@@ -539,15 +539,15 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'for all domains by MX never delivers an accepted domain, so it does not overlap there',
+      name: 'does not overlap in accepted domains when it is for all domains with route Mx',
       saved: to({ recipientDomains: ['*'], tlsSettings: null }),
       others: { outbound: [mailboxes] },
       warnings: [
-        'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
+        'tlsSettings: TLS is not forced: mail is sent in the clear to a server that does not offer TLS',
       ],
     },
     {
-      name: 'for all domains by smart host overlaps there',
+      name: 'overlaps in accepted domains when it is for all domains with smart hosts',
       saved: to({
         recipientDomains: ['*'],
         route: 'SmartHosts',
@@ -574,21 +574,21 @@ describe('certificate authorities', () => {
   const rows: { name: string; at: number; says: () => string[] }[] = [
     { name: 'in their dates cause no warning', at: -0.5, says: () => [] },
     {
-      name: 'that expire soon cause a warning',
+      name: 'cause a warning if they expire soon',
       at: 0.5,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}; from then on no certificate that it issued is trusted`,
       ],
     },
     {
-      name: 'that are expired cause a warning',
+      name: 'cause a warning if they are expired',
       at: 40,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so no certificate that it issued is trusted`,
       ],
     },
     {
-      name: 'that are not valid yet cause a warning',
+      name: 'cause a warning if they are not valid yet',
       at: -9,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`,
@@ -604,7 +604,7 @@ describe('certificate authorities', () => {
       )
     })
 
-  test('that no check uses cause a warning in either direction', () => {
+  test('cause a warning in both directions if no check uses them', () => {
     const others = among({ inbound: [from()], outbound: [to()] })
     assert.deepEqual(
       warningTexts(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
@@ -617,53 +617,56 @@ describe('certificate authorities', () => {
   })
 })
 
-describe('the number of warnings is limited', () => {
-  test('lists twenty warnings and counts the others', () => {
+describe('the warnings of many connectors', () => {
+  test('are cut to twenty, with the number of the others', () => {
     const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
-    const warnings = inboundWarnings(own({ senderIpAddresses }), among({}), now)
+    const warnings = inboundWarnings(ownServer({ senderIpAddresses }), among({}), now)
     assert.equal(warnings.length, 21)
     assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more warnings' })
   })
 
-  test('reports what could not be compared, and still checks the connector alone', () => {
+  test('state that the others could not be read, and still include those of the connector alone', () => {
     assert.deepEqual(warningTexts(outboundWarnings(to({ tlsSettings: null }), null, now)), [
       'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
-      'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
+      'tlsSettings: TLS is not forced: mail is sent in the clear to a server that does not offer TLS',
     ])
   })
 
-  test('compares one connector with ten thousand and names only the first', () => {
+  test('name only the first of ten thousand connectors', () => {
     const many = Array.from({ length: 10_000 }, (_, n) =>
       to({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
     )
-    const all = among({ outbound: many, inbound: [from({ senderDomains: ['*'] })] })
+    const allConnectors = among({ outbound: many, inbound: [from({ senderDomains: ['*'] })] })
     const wide = to({
       name: 'All',
       recipientDomains: ['*'],
       tlsSettings: 'DomainValidation',
       tlsDomain: 'a.example',
     })
-    const warnings = warningTexts(outboundWarnings(wide, all, now))
+    const warnings = warningTexts(outboundWarnings(wide, allConnectors, now))
     assert.match(
       warnings[0] ?? '',
       /^recipientDomains\[0\]: for p0\.example "Partner 0" takes precedence over "All": .* and 496 more$/,
     )
-    assert.match(warnings[1] ?? '', /^overlaps with others in 19500 more domains/)
+    assert.match(warnings[1] ?? '', /^overlaps with other connectors in 19500 more domains/)
   })
 })
 
-describe('with WhatWeakens', () => {
+describe('the scope WhatWeakens', () => {
   const wide = from({ senderDomains: ['*.contoso.example'] })
   const weakeningWarnings = (saved: InboundConnector) => {
-    const all = among({ inbound: [wide], outbound: [to({ recipientDomains: ['*.contoso.example'] })] })
-    return warningTexts(inboundWarnings(saved, all, now, 'WhatWeakens'))
+    const allConnectors = among({
+      inbound: [wide],
+      outbound: [to({ recipientDomains: ['*.contoso.example'] })],
+    })
+    return warningTexts(inboundWarnings(saved, allConnectors, now, 'WhatWeakens'))
   }
 
-  test('a more specific connector that requires as much causes no warning', () => {
+  test('leaves out a more specific connector that requires as much', () => {
     assert.deepEqual(weakeningWarnings(from({ name: 'Mail', senderDomains: ['mail.contoso.example'] })), [])
   })
 
-  test('a connector that requires less causes a warning', () => {
+  test('includes a connector that requires less', () => {
     const laxer = from({ name: 'Mail', senderDomains: ['mail.contoso.example'], requireTls: false })
     assert.match(
       weakeningWarnings(laxer).join(),

@@ -26,18 +26,18 @@ for (const [kind, identity] of [
   ['RSA', rsa],
 ] as const)
   test(`a certificate with an ${kind} key is stored with its texts, dates and fingerprints`, () => {
-    const seen = recordOfPem(identity.cert)
-    assert.equal(seen?.keyType, kind)
-    assert.equal(seen?.fingerprint256, fingerprintOf(identity))
-    assert.equal(seen?.publicKeyFingerprint256, keyDigest(identity.cert))
-    assert.equal(seen?.issuer, 'CN=An Authority')
-    assert.equal(seen?.subjectAltNames[0], 'mx.bank.example')
+    const record = recordOfPem(identity.cert)
+    assert.equal(record?.keyType, kind)
+    assert.equal(record?.fingerprint256, fingerprintOf(identity))
+    assert.equal(record?.publicKeyFingerprint256, keyDigest(identity.cert))
+    assert.equal(record?.issuer, 'CN=An Authority')
+    assert.equal(record?.subjectAltNames[0], 'mx.bank.example')
   })
 
 test('the first certificate of a secret is stored, and nothing of a key', () => {
-  const seen = recordOfPem(`${ec.key}\n${ec.cert}\n${rsa.cert}`)
-  assert.equal(seen?.fingerprint256, fingerprintOf(ec))
-  assert.doesNotMatch(JSON.stringify(seen), /PRIVATE/)
+  const record = recordOfPem(`${ec.key}\n${ec.cert}\n${rsa.cert}`)
+  assert.equal(record?.fingerprint256, fingerprintOf(ec))
+  assert.doesNotMatch(JSON.stringify(record), /PRIVATE/)
 })
 
 for (const [what, pem] of [
@@ -64,14 +64,14 @@ test('the key is unknown if the chain was too large for the job', () => {
 })
 
 test('texts are cut, and invisible characters replaced', () => {
-  const seen = recordOfClient(
+  const record = recordOfClient(
     clientCertificate({
       subject: `CN=\u202e${'x'.repeat(5000)}`,
       subjectAltNames: Array(500).fill('a.example'),
     }),
   )
-  assert.equal(seen.subject.slice(0, 4), 'CN=?')
-  assert.deepEqual([seen.subject.length, seen.subjectAltNames.length], [255, 20])
+  assert.equal(record.subject.slice(0, 4), 'CN=?')
+  assert.deepEqual([record.subject.length, record.subjectAltNames.length], [255, 20])
 })
 
 for (const [what, names, commonName, expected, name] of [

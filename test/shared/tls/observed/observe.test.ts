@@ -5,109 +5,111 @@ import { observe } from '../../../../shared/tls/observed/observe.ts'
 import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
 import { newObservation, observedCertificate } from '../../../support/observed.ts'
 
-/** Applies one observation after the other. */
-function all(...newObservations: NewObservation[]) {
-  let known: Observation | null = null
+/** Applies the observations in order. */
+function observeAll(...newObservations: NewObservation[]) {
+  let observation: Observation | null = null
   const changes: string[] = []
   for (const one of newObservations) {
-    const observed = observe(known, one)
-    if (observed === null) changes.push('nothing')
+    const update = observe(observation, one)
+    if (update === null) changes.push('not stored')
     else {
-      known = observed.observation
-      changes.push(observed.change === null ? 'seen' : observed.change.what.join('+'))
+      observation = update.observation
+      changes.push(update.change === null ? 'stored' : update.change.what.join('+'))
     }
   }
-  return { known: known as Observation | null, changes }
+  return { observation: observation as Observation | null, changes }
 }
 
 const hours = (count: number): Date => minutesLater(count * 60)
 const a = observedCertificate('a')
 
-test('the first certificate of a place is no change', () => {
-  const { known, changes } = all(newObservation(a, receivedAt))
-  assert.deepEqual(changes, ['seen'])
-  assert.deepEqual(known?.changes, [])
+test('the first certificate of an endpoint is no change', () => {
+  const { observation, changes } = observeAll(newObservation(a, receivedAt))
+  assert.deepEqual(changes, ['stored'])
+  assert.deepEqual(observation?.changes, [])
   const at = receivedAt.toISOString()
-  assert.deepEqual(known?.certificates, [{ ...a, verifiedBy: 'Connector', firstSeen: at, lastSeen: at }])
+  assert.deepEqual(observation?.certificates, [
+    { ...a, verifiedBy: 'Connector', firstSeen: at, lastSeen: at },
+  ])
 })
 
-test('a certificate seen within the hour is no news, and is updated later', () => {
-  const { known, changes } = all(
+test('a certificate observed again within an hour is not stored, and is updated later', () => {
+  const { observation, changes } = observeAll(
     newObservation(a, receivedAt),
     newObservation(a, minutesLater(59)),
     newObservation(a, minutesLater(60)),
   )
-  assert.deepEqual(changes, ['seen', 'nothing', 'seen'])
-  const [only, ...others] = known?.certificates ?? []
+  assert.deepEqual(changes, ['stored', 'not stored', 'stored'])
+  const [only, ...others] = observation?.certificates ?? []
   assert.deepEqual([only?.firstSeen, only?.lastSeen], [receivedAt.toISOString(), hours(1).toISOString()])
   assert.deepEqual(others, [])
 })
 
 const issuer = 'CN=Issuer Two'
-for (const [what, next, expected] of [
+for (const [difference, next, expected] of [
   ['renewed with the same key', { publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Certificate'],
   ['with another key', {}, 'Key'],
   ['with another issuer', { issuer, publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Issuer'],
   ['with another issuer and key', { issuer }, 'Issuer+Key'],
   ['with an unreadable key', { keyType: null, publicKeyFingerprint256: null }, 'Certificate'],
 ] as const)
-  test(`a certificate ${what} is the change ${expected}`, () => {
+  test(`a certificate ${difference} is the change ${expected}`, () => {
     const b = observedCertificate('b', next)
-    const { known, changes } = all(newObservation(a, receivedAt), newObservation(b, hours(1)))
-    assert.deepEqual(changes, ['seen', expected])
-    const [change] = known?.changes ?? []
+    const { observation, changes } = observeAll(newObservation(a, receivedAt), newObservation(b, hours(1)))
+    assert.deepEqual(changes, ['stored', expected])
+    const [change] = observation?.changes ?? []
     assert.equal(change?.at, hours(1).toISOString())
     assert.deepEqual(
       [change?.from.fingerprint256, change?.to.fingerprint256],
       [a.fingerprint256, b.fingerprint256],
     )
     assert.deepEqual(
-      known?.certificates.map(({ fingerprint256 }) => fingerprint256),
+      observation?.certificates.map(({ fingerprint256 }) => fingerprint256),
       [b.fingerprint256, a.fingerprint256],
     )
   })
 
-test('different servers behind one name are one change, not one each time', () => {
+test('different servers behind one name cause one change, not one per observation', () => {
   const b = observedCertificate('b')
-  const { changes } = all(
+  const { changes } = observeAll(
     ...[0, 1, 2, 3, 4, 5].map((hour) => newObservation(hour % 2 === 0 ? a : b, hours(hour * 2))),
   )
-  assert.deepEqual(changes, ['seen', 'Key', 'seen', 'seen', 'seen', 'seen'])
+  assert.deepEqual(changes, ['stored', 'Key', 'stored', 'stored', 'stored', 'stored'])
 })
 
-test('a place stores the latest six certificates and five changes', () => {
-  const { known } = all(
+test('an endpoint stores the latest six certificates and five changes', () => {
+  const { observation } = observeAll(
     ...[...'0123456789'].map((letter, index) => newObservation(observedCertificate(letter), hours(index))),
   )
   assert.deepEqual(
-    known?.certificates.map(({ fingerprint256 }) => fingerprint256.charAt(0)).join(''),
+    observation?.certificates.map(({ fingerprint256 }) => fingerprint256.charAt(0)).join(''),
     '987654',
   )
-  assert.deepEqual(known?.changes.map(({ to }) => to.fingerprint256.charAt(0)).join(''), '98765')
+  assert.deepEqual(observation?.changes.map(({ to }) => to.fingerprint256.charAt(0)).join(''), '98765')
 })
 
 test('a late observation is stored with its time, and causes no change', () => {
-  const { known, changes } = all(
+  const { observation, changes } = observeAll(
     newObservation(observedCertificate('b'), hours(5)),
     newObservation(a, hours(1)),
   )
-  assert.deepEqual(changes, ['seen', 'seen'])
+  assert.deepEqual(changes, ['stored', 'stored'])
   assert.deepEqual(
-    known?.certificates.map(({ lastSeen }) => lastSeen),
+    observation?.certificates.map(({ lastSeen }) => lastSeen),
     [hours(5).toISOString(), hours(1).toISOString()],
   )
 })
 
 test("the ingress's certificates of two key types do not replace each other", () => {
-  const own = { kind: 'Own' as const, connector: null, domain: null, host: 'mx.ours.example' }
+  const ingress = { kind: 'Own' as const, connector: null, domain: null, host: 'mx.ours.example' }
   const rsa = observedCertificate('b', { keyType: 'RSA' })
   const renewed = observedCertificate('c', { keyType: 'RSA' })
-  const { known, changes } = all(
-    newObservation(a, hours(0), own),
-    newObservation(rsa, hours(0), own),
-    newObservation(a, hours(24), own),
-    newObservation(renewed, hours(24), own),
+  const { observation, changes } = observeAll(
+    newObservation(a, hours(0), ingress),
+    newObservation(rsa, hours(0), ingress),
+    newObservation(a, hours(24), ingress),
+    newObservation(renewed, hours(24), ingress),
   )
-  assert.deepEqual(changes, ['seen', 'seen', 'seen', 'Key'])
-  assert.equal(known?.changes[0]?.from.fingerprint256, rsa.fingerprint256)
+  assert.deepEqual(changes, ['stored', 'stored', 'stored', 'Key'])
+  assert.equal(observation?.changes[0]?.from.fingerprint256, rsa.fingerprint256)
 })

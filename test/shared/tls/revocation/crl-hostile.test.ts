@@ -25,7 +25,7 @@ function element(tag: number, ...parts: Buffer[]): Buffer {
 }
 
 const room = maxCrlOctets - 100
-/** As many as fit. */
+/** Repeats the octets as often as they fit. */
 const filledWith = (each: Buffer): Buffer => Buffer.alloc(room - (room % each.length), each)
 const nulls = filledWith(Buffer.from([5, 0]))
 const name = Buffer.from([0x30, 0])

@@ -19,32 +19,32 @@ import { statusInCrl } from '../../../../shared/tls/revocation/crl.ts'
 import { createPki, type Pki } from '../../../support/pki.ts'
 import { asPem, type CrlOptions, crlOf, extension } from '../../../support/revocation-documents.ts'
 
-const own = 'http://ca.example/7.crl'
+const distributionPoint = 'http://ca.example/7.crl'
 const now = new Date()
 let authority: Pki
-let other: Pki
+let sameNameAuthority: Pki
 let leaf: string
 let otherLeaf: string
 before(async () => {
   authority = await createPki('The CA')
-  other = await createPki('The CA')
+  sameNameAuthority = await createPki('The CA')
   leaf = (
     await authority.issue({
       names: ['mx.bank.example'],
-      extensions: [new CRLDistributionPointsExtension([own])],
+      extensions: [new CRLDistributionPointsExtension([distributionPoint])],
     })
   ).cert
   otherLeaf = (await authority.issue({ names: ['mx.other.example'] })).cert
 })
 
-const ask = (octets: Buffer, certificate = leaf, issuer = authority.ca, at = now) =>
+const statusIn = (octets: Buffer, certificate = leaf, issuer = authority.ca, at = now) =>
   statusInCrl(octets, {
     certificate: new X509Certificate(certificate),
     issuer: new X509Certificate(issuer),
     at,
   })
 
-const listed = (options: CrlOptions = {}) =>
+const listWithLeaf = (options: CrlOptions = {}) =>
   crlOf(authority, { revoked: [{ certificate: leaf }], ...options })
 
 const scope = (fields: Partial<IssuingDistributionPoint>, critical = true): Extension =>
@@ -58,9 +58,9 @@ const at = (...urls: string[]) =>
 const integer = Buffer.from([0x02, 1, 5])
 
 describe('a CRL', () => {
-  it('that does not list a certificate makes it good until its next update', async () => {
+  it('makes a certificate that is not listed good until its next update', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
-    const reported = ask(await crlOf(authority, { revoked: [{ certificate: otherLeaf }], nextUpdate }))
+    const reported = statusIn(await crlOf(authority, { revoked: [{ certificate: otherLeaf }], nextUpdate }))
     assert.deepEqual(reported, {
       status: 'Good',
       detail: 'not on the CRL',
@@ -68,34 +68,34 @@ describe('a CRL', () => {
     })
   })
 
-  it('without entries makes a certificate good', async () => {
-    assert.equal(ask(await crlOf(authority)).status, 'Good')
+  it('makes a certificate good if it has no entries', async () => {
+    assert.equal(statusIn(await crlOf(authority)).status, 'Good')
   })
 
-  it('that lists a certificate gives date and reason of the revocation', async () => {
+  it('provides date and reason of the revocation of a listed certificate', async () => {
     const since = new Date('2026-03-04T05:06:07Z')
     const revoked = [{ certificate: otherLeaf }, { certificate: leaf, at: since, reason: 1 }]
-    const reported = ask(await crlOf(authority, { revoked }))
+    const reported = statusIn(await crlOf(authority, { revoked }))
     assert.equal(reported.status, 'Revoked')
     assert.equal(reported.detail, 'revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
   })
 
-  it('may be written in PEM', async () => {
-    assert.equal(ask(asPem(await listed())).status, 'Revoked')
+  it('may be in PEM', async () => {
+    assert.equal(statusIn(asPem(await listWithLeaf())).status, 'Revoked')
   })
 
   it('may have an entry without a reason', async () => {
-    assert.match(ask(await listed()).detail, /: unspecified$/)
+    assert.match(statusIn(await listWithLeaf()).detail, /: unspecified$/)
   })
 
-  it('may remove an entry', async () => {
-    assert.equal(ask(await listed({ revoked: [{ certificate: leaf, reason: 8 }] })).status, 'Good')
+  it('may remove a certificate from hold', async () => {
+    assert.equal(statusIn(await listWithLeaf({ revoked: [{ certificate: leaf, reason: 8 }] })).status, 'Good')
   })
 
   const scopes: { about: string; fields: () => Partial<IssuingDistributionPoint>; reported: RegExp }[] = [
     {
       about: "the certificate's distribution point",
-      fields: () => ({ distributionPoint: at('http://x.example/', own) }),
+      fields: () => ({ distributionPoint: at('http://x.example/', distributionPoint) }),
       reported: /^Revoked/,
     },
     { about: 'end certificates', fields: () => ({ onlyContainsUserCerts: true }), reported: /^Revoked/ },
@@ -126,18 +126,18 @@ describe('a CRL', () => {
     },
   ]
   for (const { about, fields, reported } of scopes)
-    it(`about ${about} gives ${reported.source.slice(1, 8)}`, async () => {
-      const { status, detail } = ask(await listed({ extensions: [scope(fields())] }))
+    it(`about ${about} has the status ${reported.source.slice(1, 8)}`, async () => {
+      const { status, detail } = statusIn(await listWithLeaf({ extensions: [scope(fields())] }))
       assert.match(`${status} ${detail}`, reported)
     })
 
-  it('about end certificates does not cover an authority', async () => {
+  it('does not cover an authority if it is about end certificates', async () => {
     const below = await authority.subordinate('Below')
     const list = await crlOf(authority, {
       revoked: [{ certificate: below.ca }],
       extensions: [scope({ onlyContainsUserCerts: true })],
     })
-    assert.match(ask(list, below.ca).detail, /does not cover CA certificates/)
+    assert.match(statusIn(list, below.ca).detail, /does not cover CA certificates/)
   })
 
   const unusable: { what: string; list: () => Promise<Buffer>; detail: RegExp }[] = [
@@ -148,7 +148,7 @@ describe('a CRL', () => {
     },
     {
       what: 'signed by another authority with the issuer’s name',
-      list: () => listed({ signedBy: other }),
+      list: () => listWithLeaf({ signedBy: sameNameAuthority }),
       detail: /is not signed by the certificate's issuer/,
     },
     {
@@ -163,33 +163,33 @@ describe('a CRL', () => {
     },
     {
       what: 'that has expired',
-      list: () => listed({ nextUpdate: new Date(now.getTime() - 301_000) }),
+      list: () => listWithLeaf({ nextUpdate: new Date(now.getTime() - 301_000) }),
       detail: /expired at/,
     },
     {
       what: 'of the future',
-      list: () => listed({ thisUpdate: new Date(now.getTime() + 302_000) }),
+      list: () => listWithLeaf({ thisUpdate: new Date(now.getTime() + 302_000) }),
       detail: /in the future/,
     },
     {
       what: 'without nextUpdate',
-      list: () => listed({ nextUpdate: null }),
+      list: () => listWithLeaf({ nextUpdate: null }),
       detail: /has no nextUpdate/,
     },
     {
       what: 'with a delta indicator',
-      list: () => listed({ extensions: [extension('2.5.29.27', integer, true)] }),
+      list: () => listWithLeaf({ extensions: [extension('2.5.29.27', integer, true)] }),
       detail: /is a delta CRL/,
     },
     {
       what: 'with an unknown critical extension',
-      list: () => listed({ extensions: [extension('1.2.3.4', integer, true)] }),
+      list: () => listWithLeaf({ extensions: [extension('1.2.3.4', integer, true)] }),
       detail: /unknown critical extension: 1\.2\.3\.4/,
     },
     {
       what: "with another certificate's entry that has an unknown critical extension",
       list: () =>
-        listed({
+        listWithLeaf({
           revoked: [
             { certificate: otherLeaf, extensions: [extension('1.2.3.4', integer, true)] },
             { certificate: leaf },
@@ -199,7 +199,7 @@ describe('a CRL', () => {
     },
     {
       what: 'that is truncated',
-      list: async () => (await listed()).subarray(0, -9),
+      list: async () => (await listWithLeaf()).subarray(0, -9),
       detail: /cannot be read/,
     },
     { what: 'that is a web page', list: async () => Buffer.from('<html>'), detail: /cannot be read/ },
@@ -207,37 +207,37 @@ describe('a CRL', () => {
   ]
   for (const { what, list, detail } of unusable)
     it(`${what} is unusable`, async () => {
-      const reported = ask(await list())
+      const reported = statusIn(await list())
       assert.equal(reported.status, 'Unknown')
       assert.match(reported.detail, detail)
       assert.equal(reported.nextUpdate, null)
     })
 
-  it('of an issuer that may not sign CRLs is unusable', async () => {
+  it('is unusable if its issuer may not sign CRLs', async () => {
     const below = await authority.subordinate('Below', { keyUsage: KeyUsageFlags.keyCertSign })
     const { cert } = await below.issue({ names: ['mx.bank.example'] })
-    assert.match(ask(await crlOf(below), cert, below.ca).detail, /may not sign CRLs/)
+    assert.match(statusIn(await crlOf(below), cert, below.ca).detail, /may not sign CRLs/)
   })
 
-  it('with uncritical extensions in list and entry is usable', async () => {
-    const list = await listed({
+  it('is usable with uncritical extensions in list and entry', async () => {
+    const list = await listWithLeaf({
       extensions: [extension('1.2.3.4', integer), extension('2.5.29.20', integer)],
       revoked: [{ certificate: leaf, reason: 4, extensions: [extension('1.2.3.4', integer)] }],
     })
-    assert.match(ask(list).detail, /superseded$/)
+    assert.match(statusIn(list).detail, /superseded$/)
   })
 
   it('is usable until five minutes after its end', async () => {
     const nextUpdate = new Date('2026-05-01T00:00:00Z')
-    const list = await listed({ thisUpdate: new Date('2026-04-24T00:00:00Z'), nextUpdate })
-    const reported = (moment: string) => ask(list, leaf, authority.ca, new Date(moment)).status
+    const list = await listWithLeaf({ thisUpdate: new Date('2026-04-24T00:00:00Z'), nextUpdate })
+    const reported = (moment: string) => statusIn(list, leaf, authority.ca, new Date(moment)).status
     assert.equal(reported('2026-05-01T00:05:00Z'), 'Revoked')
     assert.equal(reported('2026-05-01T00:05:01Z'), 'Unknown')
   })
 
   it('may reach beyond 2049, where the date format changes', async () => {
-    const list = await listed({ nextUpdate: new Date('2050-01-01T00:00:00Z') })
-    assert.equal(ask(list).nextUpdate, '2050-01-01T00:00:00.000Z')
+    const list = await listWithLeaf({ nextUpdate: new Date('2050-01-01T00:00:00Z') })
+    assert.equal(statusIn(list).nextUpdate, '2050-01-01T00:00:00.000Z')
   })
 })
 
@@ -247,7 +247,7 @@ it('searches a hundred thousand entries', {
   const folder = mkdtempSync(join(tmpdir(), 'crl-'))
   try {
     const list = hugeList(folder, 100_000)
-    const reported = ask(list.octets, list.certificate, list.certificate)
+    const reported = statusIn(list.octets, list.certificate, list.certificate)
     assert.equal(reported.status, 'Good')
     assert.ok(list.octets.length > 3_000_000)
   } finally {
@@ -255,7 +255,7 @@ it('searches a hundred thousand entries', {
   }
 })
 
-/** Made by OpenSSL with an RSA key, as authorities do. */
+/** Creates the list with OpenSSL and an RSA key, as authorities do. */
 function hugeList(folder: string, entries: number): { octets: Buffer; certificate: string } {
   const file = (name: string) => join(folder, name)
   const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })

@@ -41,6 +41,6 @@ it('the first few of a hundred addresses are read', async () => {
 })
 
 it('an address with a line break is not read', async () => {
-  const found = await endpointsOf(['http://ca.example/a\nOCSP - URI:http://evil.example/'])
-  assert.deepEqual(found, { crl: [], ocsp: [], issuers: [] })
+  const endpoints = await endpointsOf(['http://ca.example/a\nOCSP - URI:http://evil.example/'])
+  assert.deepEqual(endpoints, { crl: [], ocsp: [], issuers: [] })
 })

@@ -15,27 +15,27 @@ before(async () => {
 })
 
 const nameOf = (certificate: X509Certificate | null) => certificate?.subject ?? 'none'
-/** As `certificate < issuer`. */
+/** The links as texts `certificate < issuer`. */
 const links = (chain: string[], anchors: string[]) =>
   linksOf(
     chain.map((pem) => new X509Certificate(pem)),
     anchors.map((pem) => new X509Certificate(pem)),
   ).map(({ certificate, issuer }) => `${nameOf(certificate)} < ${nameOf(issuer)}`)
 
-const whole = ['CN=mx.bank.example < CN=Middle', 'CN=Middle < CN=Root']
+const wholeChain = ['CN=mx.bank.example < CN=Middle', 'CN=Middle < CN=Root']
 
 describe('the links of a chain', () => {
   it('hold each certificate below the trust anchor', () => {
-    assert.deepEqual(links([leaf, middle.ca], [root.ca]), whole)
+    assert.deepEqual(links([leaf, middle.ca], [root.ca]), wholeChain)
   })
 
   it('do not depend on the order of the chain or on other certificates', async () => {
-    const unrelatedCa = await createPki('Stranger')
-    assert.deepEqual(links([leaf, root.ca, unrelatedCa.ca, middle.ca], [root.ca]), whole)
+    const unrelatedCa = await createPki('Unrelated CA')
+    assert.deepEqual(links([leaf, root.ca, unrelatedCa.ca, middle.ca], [root.ca]), wholeChain)
   })
 
   it('hold nothing above the trust anchor', () => {
-    assert.deepEqual(links([leaf, middle.ca, root.ca], [middle.ca]), whole.slice(0, 1))
+    assert.deepEqual(links([leaf, middle.ca, root.ca], [middle.ca]), wholeChain.slice(0, 1))
   })
 
   it('do not hold the trust anchor itself', () => assert.deepEqual(links([leaf], [leaf]), []))
@@ -48,7 +48,7 @@ describe('the links of a chain', () => {
 
   it('have the issuer, not a certificate with its name and another key', async () => {
     const namesake = await root.subordinate('Middle')
-    assert.deepEqual(links([leaf, namesake.ca, middle.ca], [root.ca]), whole)
+    assert.deepEqual(links([leaf, namesake.ca, middle.ca], [root.ca]), wholeChain)
     assert.deepEqual(links([leaf, namesake.ca], [root.ca]), ['CN=mx.bank.example < none'])
   })
 

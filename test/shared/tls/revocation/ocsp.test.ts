@@ -27,108 +27,118 @@ before(async () => {
   otherLeaf = (await authority.issue({ names: ['mx.other.example'] })).cert
 })
 
-const question = (at = now) => ({
+const queryAt = (at = now) => ({
   certificate: new X509Certificate(leaf),
   issuer: new X509Certificate(authority.ca),
   at,
 })
-const statusOf = (octets: Buffer, at = now) => statusInOcsp(octets, question(at))
-const answer = (options: Partial<OcspOptions> = {}, by = authority) =>
+const statusOf = (octets: Buffer, at = now) => statusInOcsp(octets, queryAt(at))
+const createAnswer = (options: Partial<OcspOptions> = {}, by = authority) =>
   ocspAnswer(by, { certificate: leaf, ...options })
-const signer = async (pki: Pki, options: AuthorityOptions) => {
+const createSigner = async (pki: Pki, options: AuthorityOptions) => {
   const delegate = await pki.subordinate('Responder', { isAuthority: false, ...options })
   return { sign: delegate.sign, certificate: delegate.ca }
 }
 
 describe('an OCSP response', () => {
-  it('good is valid until its nextUpdate', async () => {
+  it('with status good is valid until its nextUpdate', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
-    assert.deepEqual(statusOf(await answer({ nextUpdate })), {
+    assert.deepEqual(statusOf(await createAnswer({ nextUpdate })), {
       status: 'Good',
       detail: 'not revoked',
       nextUpdate: '2099-01-02T03:04:05.000Z',
     })
   })
 
-  it('revoked gives date and reason', async () => {
+  it('with status revoked has date and reason', async () => {
     const { status, detail } = statusOf(
-      await answer({ status: 'revoked', revokedAt: new Date('2026-03-04T05:06:07Z'), reason: 1 }),
+      await createAnswer({ status: 'revoked', revokedAt: new Date('2026-03-04T05:06:07Z'), reason: 1 }),
     )
     assert.deepEqual([status, detail], ['Revoked', 'revoked on 2026-03-04T05:06:07.000Z: keyCompromise'])
   })
 
-  const counted: { what: string; options: () => Promise<Partial<OcspOptions>> }[] = [
+  const usable: { what: string; options: () => Promise<Partial<OcspOptions>> }[] = [
     { what: 'by SHA-256', options: async () => ({ hash: 'sha256' }) },
     { what: 'with the responder identified by its key', options: async () => ({ byKey: true }) },
     {
       what: 'signed by a delegate of the issuer',
-      options: async () => ({ signedBy: await signer(authority, { purposes: ['ocspSigning'] }) }),
+      options: async () => ({ signedBy: await createSigner(authority, { purposes: ['ocspSigning'] }) }),
     },
     {
       what: 'with an extension that is not critical',
       options: async () => ({ extensions: [extension('1.2.3.4', Buffer.from([5, 0]))] }),
     },
   ]
-  for (const { what, options } of counted)
+  for (const { what, options } of usable)
     it(`${what} is usable`, async () => {
-      assert.equal(statusOf(await answer({ ...(await options()), status: 'revoked' })).status, 'Revoked')
+      assert.equal(
+        statusOf(await createAnswer({ ...(await options()), status: 'revoked' })).status,
+        'Revoked',
+      )
     })
 
   it('without nextUpdate is valid for a day', async () => {
     const thisUpdate = new Date('2026-05-01T00:00:00Z')
-    const endless = await answer({ thisUpdate, nextUpdate: null })
-    const holds = (at: string) => statusOf(endless, new Date(at))
-    assert.deepEqual(holds('2026-05-02T00:00:00Z'), {
+    const withoutNextUpdate = await createAnswer({ thisUpdate, nextUpdate: null })
+    const statusAt = (at: string) => statusOf(withoutNextUpdate, new Date(at))
+    assert.deepEqual(statusAt('2026-05-02T00:00:00Z'), {
       status: 'Good',
       detail: 'not revoked',
       nextUpdate: null,
     })
-    assert.equal(holds('2026-05-02T00:06:00Z').status, 'Unknown')
+    assert.equal(statusAt('2026-05-02T00:06:00Z').status, 'Unknown')
   })
 
-  const unusable: { what: string; answer: () => Promise<Buffer>; detail: RegExp }[] = [
+  const unusable: { what: string; createAnswer: () => Promise<Buffer>; detail: RegExp }[] = [
     {
       what: 'that does not know the certificate',
-      answer: () => answer({ status: 'unknown' }),
+      createAnswer: () => createAnswer({ status: 'unknown' }),
       detail: /does not know the certificate/,
     },
     {
       what: 'about another certificate',
-      answer: () => answer({ certificate: otherLeaf }),
+      createAnswer: () => createAnswer({ certificate: otherLeaf }),
       detail: /is about another certificate/,
     },
     {
       what: 'that has expired',
-      answer: () => answer({ thisUpdate: daysFromNow(-8), nextUpdate: daysFromNow(-1) }),
+      createAnswer: () => createAnswer({ thisUpdate: daysFromNow(-8), nextUpdate: daysFromNow(-1) }),
       detail: /expired at/,
     },
-    { what: 'of the future', answer: () => answer({ thisUpdate: daysFromNow(1) }), detail: /in the future/ },
+    {
+      what: 'of the future',
+      createAnswer: () => createAnswer({ thisUpdate: daysFromNow(1) }),
+      detail: /in the future/,
+    },
     {
       what: 'of another authority with the issuer’s name',
-      answer: async () => answer({}, await createPki('The CA')),
+      createAnswer: async () => createAnswer({}, await createPki('The CA')),
       detail: /not signed by the issuer or its delegate/,
     },
     {
       what: 'signed by a server certificate of the issuer',
-      answer: async () => answer({ signedBy: await signer(authority, { purposes: ['serverAuth'] }) }),
+      createAnswer: async () =>
+        createAnswer({ signedBy: await createSigner(authority, { purposes: ['serverAuth'] }) }),
       detail: /not signed by the issuer or its delegate/,
     },
     {
       what: 'signed by a certificate of the issuer without a purpose',
-      answer: async () => answer({ signedBy: await signer(authority, {}) }),
+      createAnswer: async () => createAnswer({ signedBy: await createSigner(authority, {}) }),
       detail: /not signed by the issuer or its delegate/,
     },
     {
       what: "signed by another authority's responder",
-      answer: async () =>
-        answer({ signedBy: await signer(await createPki('The CA'), { purposes: ['ocspSigning'] }) }),
+      createAnswer: async () =>
+        createAnswer({
+          signedBy: await createSigner(await createPki('The CA'), { purposes: ['ocspSigning'] }),
+        }),
       detail: /not signed by the issuer or its delegate/,
     },
     {
       what: 'signed by a delegate with an expired certificate',
-      answer: async () =>
-        answer({
-          signedBy: await signer(authority, {
+      createAnswer: async () =>
+        createAnswer({
+          signedBy: await createSigner(authority, {
             purposes: ['ocspSigning'],
             notBefore: daysFromNow(-3),
             notAfter: daysFromNow(-1),
@@ -138,58 +148,58 @@ describe('an OCSP response', () => {
     },
     {
       what: 'with an unknown critical extension',
-      answer: () => answer({ extensions: [extension('1.2.3.4', Buffer.from([5, 0]), true)] }),
+      createAnswer: () => createAnswer({ extensions: [extension('1.2.3.4', Buffer.from([5, 0]), true)] }),
       detail: /critical extension/,
     },
     {
       what: 'with the error tryLater',
-      answer: async () => ocspResponse(OCSPResponseStatus.tryLater),
+      createAnswer: async () => ocspResponse(OCSPResponseStatus.tryLater),
       detail: /answered tryLater/,
     },
     {
       what: 'with the error unauthorized',
-      answer: async () => ocspResponse(OCSPResponseStatus.unauthorized),
+      createAnswer: async () => ocspResponse(OCSPResponseStatus.unauthorized),
       detail: /answered unauthorized/,
     },
     {
       what: 'of success without content',
-      answer: async () => ocspResponse(OCSPResponseStatus.successful),
+      createAnswer: async () => ocspResponse(OCSPResponseStatus.successful),
       detail: /not of type id-pkix-ocsp-basic/,
     },
     {
       what: 'that is truncated',
-      answer: async () => (await answer()).subarray(0, -9),
+      createAnswer: async () => (await createAnswer()).subarray(0, -9),
       detail: /cannot be read/,
     },
-    { what: 'that is a web page', answer: async () => Buffer.from('<html>'), detail: /cannot be read/ },
-    { what: 'that is empty', answer: async () => Buffer.alloc(0), detail: /cannot be read/ },
+    { what: 'that is a web page', createAnswer: async () => Buffer.from('<html>'), detail: /cannot be read/ },
+    { what: 'that is empty', createAnswer: async () => Buffer.alloc(0), detail: /cannot be read/ },
   ]
-  for (const { what, answer: made, detail } of unusable)
+  for (const { what, createAnswer: made, detail } of unusable)
     it(`${what} is unusable`, async () => {
-      const { status, detail: found, nextUpdate } = statusOf(await made())
+      const { status, detail: reported, nextUpdate } = statusOf(await made())
       assert.deepEqual([status, nextUpdate], ['Unknown', null])
-      assert.match(found, detail)
+      assert.match(reported, detail)
     })
 
-  it('with one changed octet gives the same status or none', async () => {
-    const octets = await answer({ status: 'revoked' })
+  it('with one changed octet has the same status or none', async () => {
+    const octets = await createAnswer({ status: 'revoked' })
     const unchanged = statusOf(octets)
-    let silenced = 0
+    let undeterminedCount = 0
     for (const index of octets.keys()) {
       const changed = Buffer.from(octets)
       changed[index] = (changed[index] ?? 0) ^ 1
-      const found = statusOf(changed)
-      if (found.status === 'Unknown') silenced += 1
-      else assert.deepEqual(found, unchanged, `octet ${index}`)
+      const reported = statusOf(changed)
+      if (reported.status === 'Unknown') undeterminedCount += 1
+      else assert.deepEqual(reported, unchanged, `octet ${index}`)
     }
     // Some lengths around the signed part do not matter.
-    assert.ok(silenced > octets.length - 10)
+    assert.ok(undeterminedCount > octets.length - 10)
   })
 })
 
 describe('an OCSP request', () => {
   it('concerns one certificate and has no other content', () => {
-    const { tbsRequest, optionalSignature } = AsnConvert.parse(ocspRequest(question()), OCSPRequest)
+    const { tbsRequest, optionalSignature } = AsnConvert.parse(ocspRequest(queryAt()), OCSPRequest)
     assert.equal(tbsRequest.requestList.length, 1)
     assert.equal(tbsRequest.requestExtensions, undefined)
     assert.equal(optionalSignature, undefined)
@@ -198,10 +208,10 @@ describe('an OCSP request', () => {
   it("is understood by OpenSSL's responder, whose responses are understood", () => {
     const folder = mkdtempSync(join(tmpdir(), 'ocsp-'))
     try {
-      const [good, bad] = openSslAnswers(folder)
-      assert.equal(good?.status, 'Good')
-      assert.equal(bad?.status, 'Revoked')
-      assert.match(bad?.detail ?? '', /^revoked on 2026-01-01T00:00:00\.000Z: keyCompromise$/)
+      const [goodStatus, revokedStatus] = openSslAnswers(folder)
+      assert.equal(goodStatus?.status, 'Good')
+      assert.equal(revokedStatus?.status, 'Revoked')
+      assert.match(revokedStatus?.detail ?? '', /^revoked on 2026-01-01T00:00:00\.000Z: keyCompromise$/)
     } finally {
       rmSync(folder, { recursive: true })
     }
@@ -210,7 +220,7 @@ describe('an OCSP request', () => {
 
 function openSslAnswers(folder: string) {
   const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
-  const read = (name: string) => readFileSync(join(folder, name))
+  const readOctets = (name: string) => readFileSync(join(folder, name))
   run(...'req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=Responder'.split(' '))
   for (const name of ['good', 'bad'])
     run(
@@ -218,8 +228,8 @@ function openSslAnswers(folder: string) {
         ' ',
       ),
     )
-  const issuer = new X509Certificate(read('ca.pem'))
-  const certificates = ['good', 'bad'].map((name) => new X509Certificate(read(`${name}.pem`)))
+  const issuer = new X509Certificate(readOctets('ca.pem'))
+  const certificates = ['good', 'bad'].map((name) => new X509Certificate(readOctets(`${name}.pem`)))
   const lines = certificates.map(({ serialNumber }, index) =>
     index === 0
       ? `V\t300101000000Z\t\t${serialNumber}\tunknown\t/CN=good`
@@ -232,6 +242,6 @@ function openSslAnswers(folder: string) {
       ...'ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem -ndays 1'.split(' '),
       ...'-reqin question.der -respout answer.der'.split(' '),
     )
-    return statusInOcsp(read('answer.der'), { certificate, issuer, at: new Date() })
+    return statusInOcsp(readOctets('answer.der'), { certificate, issuer, at: new Date() })
   })
 }
