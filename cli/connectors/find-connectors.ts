@@ -12,7 +12,7 @@ export interface FoundConnector {
 
 /**
  * An inbound and an outbound connector may share a name.
- * @returns one or two
+ * @returns one or two connectors
  * @throws CommandError when no connector matches
  */
 export async function findConnectors(api: ApiClient, nameOrId: string): Promise<FoundConnector[]> {

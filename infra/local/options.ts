@@ -43,8 +43,8 @@ Press Ctrl-C to stop.
 export function parseOptions(args: readonly string[]): Options | 'Help' {
   const values = parse(args)
   if (values.help === true) return 'Help'
-  if (values.state === '') throw new StartError('--state: the directory is missing')
-  if (values.secrets === '') throw new StartError('--secrets: the directory is missing')
+  if (values.state === '') throw new StartError('--state needs a directory')
+  if (values.secrets === '') throw new StartError('--secrets needs a directory')
   const ports = {
     smtpPort: port('--smtp-port', values['smtp-port']),
     apiPort: port('--api-port', values['api-port']),

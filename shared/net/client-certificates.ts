@@ -129,7 +129,7 @@ function assertUsableForTls({ certificate, privateKey }: ClientCredentials): voi
     createSecureContext({ cert: certificate, key: privateKey })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new CredentialsError(`cannot be used for TLS: ${code}`)
+    throw new CredentialsError(`holds a client certificate that cannot be used for TLS: ${code}`)
   }
 }
 

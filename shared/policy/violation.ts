@@ -47,7 +47,7 @@ function tlsMissing(connector: InboundConnector): Violation {
     // RFC 3207 §4
     inSession: reply(530, '5.7.0', 'Must issue a STARTTLS command first'),
     postQueue: reply(550, '5.7.10', 'Encryption needed'),
-    explanation: `Connector "${connector.name}" requires TLS, and the message came without it.`,
+    explanation: `Connector "${connector.name}" requires TLS, and this session has no TLS.`,
   }
 }
 
@@ -57,7 +57,7 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
     reason: 'InboundTlsVersion',
     inSession: needed,
     postQueue: needed,
-    explanation: `Connector "${connector.name}" requires TLSv1.3, and the message came over ${protocol ?? 'an unknown version'}.`,
+    explanation: `Connector "${connector.name}" requires TLSv1.3, and this session uses ${protocol ?? 'an unknown version'}.`,
   }
 }
 

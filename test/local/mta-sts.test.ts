@@ -166,7 +166,7 @@ test('the dns command shows published and missing records', async () => {
   assert.match(listed.out, /^ {2}OK +MX of listed\.example$/m)
   assert.match(listed.out, /^ {2}OK +MTA-STS policy of https:\/\/mta-sts\.listed\.example/m)
   assert.match(listed.out, /^ {2}WARN +Accepted domain of listed\.example$/m)
-  assert.match(listed.out, /^ {2}MISSING +TLS-RPT of _smtp\._tls\.listed\.example$/m)
+  assert.match(listed.out, /^ {2}MISSING +TLS-RPT for _smtp\._tls\.listed\.example$/m)
   const unlisted = await ask('unlisted.example')
   assert.match(unlisted.out, /^ {2}DIFFERENT +MTA-STS policy/m)
   assert.match(unlisted.out, /It does not list mx\.unlisted\.example/)

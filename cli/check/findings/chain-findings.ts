@@ -58,7 +58,7 @@ function incompleteChainFinding(
     : warn(
         'chain',
         seen,
-        'If the issuer is an intermediate authority, append its certificate on the server; if it is a root, see the root line',
+        'If the issuer is an intermediate authority, append its certificate on the server; if it is a root, see the line `root` below',
       )
 }
 
@@ -106,7 +106,7 @@ function orderFinding({ presented, path }: CertificateFacts, sent: string): Find
 }
 
 /** Where private authorities are configured. */
-const privateRootAdvice = 'with --ca here, or certificateAuthorities in the connector'
+const privateRootAdvice = 'with --ca in this command, or certificateAuthorities in the connector'
 
 function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Finding {
   const { anchor, steps } = path
@@ -126,8 +126,8 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
       'root',
       `no root was reached: the chain ends at "${subjectOf(top)}"`,
       broken
-        ? 'See the chain line'
-        : `See the chain line; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${privateRootAdvice}`,
+        ? 'See the line `chain` above'
+        : `See the line \`chain\` above; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${privateRootAdvice}`,
     )
   const name = top && isSelfSigned(top) ? subjectOf(top) : shortName(top?.issuer)
   return fail(
@@ -150,7 +150,7 @@ function anchorFinding({ certificate, store, isTrustedElsewhere }: Anchor, at: D
     : warn(
         'root',
         seen,
-        'Only this machine trusts it: add it to certificateAuthorities of the connector, since deliveries trust only the public roots',
+        'Only this machine trusts it: add it to certificateAuthorities of the connector, because deliveries trust only the public roots',
       )
 }
 

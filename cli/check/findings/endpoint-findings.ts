@@ -42,7 +42,7 @@ function sourceFindings({ certificate, urlCount, sources }: SourceFacts): Findin
       warn(
         'revocation',
         `${urlCount} URLs were not fetched because the issuer is unknown`,
-        'See the chain and root lines',
+        'See the lines `chain` and `root`',
         subject,
       ),
     ]

@@ -6,7 +6,7 @@ interface OpenSslExplanation {
 }
 
 const seeAbove = 'See the lines above that FAIL'
-const seeRoot = 'See the chain and root lines'
+const seeRoot = 'See the lines `chain` and `root`'
 
 const reasons: Readonly<Record<string, OpenSslExplanation>> = {
   UNABLE_TO_GET_ISSUER_CERT: { text: 'the issuer of a certificate is unknown', advice: seeRoot },

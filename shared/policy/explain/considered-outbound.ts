@@ -43,7 +43,7 @@ function outboundFinding(
       return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this one only reports.` }
     return outrankedFinding(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
   }
-  const why = `It sends mail for ${domain} ${routeText(connector)}, ${tlsText(connector)}.`
+  const why = `It sends mail for ${domain} ${routeText(connector)}; ${tlsText(connector)}.`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
 
@@ -51,17 +51,17 @@ const causesLoop = (connector: OutboundConnector, domain: string, accepted: bool
   accepted && connector.route !== 'SmartHosts' && patternOf(connector, domain, accepted) === '*'
 
 function routeText({ route, smartHosts }: OutboundConnector): string {
-  if (route === 'Mx') return 'by MX'
-  if (route === 'Ses') return 'by Amazon SES'
-  return `by smart host ${listText(smartHosts.map(({ host, port }) => `${host}:${port}`))}`
+  if (route === 'Mx') return 'to the MX hosts of the domain'
+  if (route === 'Ses') return 'through Amazon SES'
+  return `through smart host ${listText(smartHosts.map(({ host, port }) => `${host}:${port}`))}`
 }
 
 function tlsText(connector: OutboundConnector): string {
   const { tlsSettings, tlsDomain, minimumTlsVersion, revocationCheck, mode } = connector
-  if (tlsSettings === null) return 'with opportunistic TLS'
-  const name = tlsDomain === null ? '' : ` as ${tlsDomain}`
-  const reportOnlyText = mode === 'ReportOnly' ? ', recorded and not enforced' : ''
+  if (tlsSettings === null) return 'TLS is opportunistic'
+  const name = tlsDomain === null ? '' : `; the certificate must be for ${tlsDomain}`
+  const reportOnlyText = mode === 'ReportOnly' ? '; report only: faults are recorded, not enforced' : ''
   const isDefault = revocationCheck === 'SoftFail' || tlsSettings === 'EncryptionOnly'
-  const revocation = isDefault ? '' : `, with revocationCheck ${revocationCheck}`
-  return `with ${tlsSettings}${name} over ${minimumTlsVersion} or later${revocation}${reportOnlyText}`
+  const revocation = isDefault ? '' : `; revocationCheck is ${revocationCheck}`
+  return `tlsSettings is ${tlsSettings}${name}; ${minimumTlsVersion} or later${revocation}${reportOnlyText}`
 }

@@ -274,7 +274,7 @@ describe('a chain', () => {
     assert.match(seen.line('chain'), /^WARN|^OK/)
     assert.match(
       seen.line('root'),
-      /^FAIL .*"Revocation Root" is not in the trust store → .*--ca here, or certificateAuthorities/,
+      /^FAIL .*"Revocation Root" is not in the trust store → .*--ca in this command, or certificateAuthorities/,
     )
     assert.match(
       seen.line('trust'),

@@ -147,6 +147,6 @@ test('names the option --to for an outbound connector without a domain to send t
   assert.equal(status, 1)
   assert.match(
     err,
-    /\n {2}recipients: is required\n {2}Give the recipient of the test mail: --to ADDRESS\.\n$/,
+    /\n {2}recipients: is required\n {2}Give the recipient of the test message: --to ADDRESS\.\n$/,
   )
 })

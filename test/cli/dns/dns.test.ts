@@ -623,29 +623,29 @@ describe('the text output', () => {
 
 Findings:
 
-  OK         Accepted domain of ours.example
-  DIFFERENT  MX of ours.example
-             is      10 mx.other.example.
-             should  10 mx.ours.example.
+  OK         Accepted domain for ours.example
+  DIFFERENT  MX for ours.example
+             published  10 mx.other.example.
+             expected   10 mx.ours.example.
              Mail bypasses this gateway by mx.other.example: no connector applies there.
              The MX records do not include mx.ours.example.
-  OK         Address of mx.ours.example
-  OK         Certificate of mx.ours.example
+  OK         Address for mx.ours.example
+  OK         Certificate for mx.ours.example
              The certificates of the gateway are valid for this name.
-  MISSING    SPF of ours.example
-             should  "v=spf1 include:amazonses.com -all"
+  MISSING    SPF for ours.example
+             expected   "v=spf1 include:amazonses.com -all"
              Receivers cannot distinguish your mail from forged mail.
-  WARN       MTA-STS policy of https://mta-sts.ours.example/.well-known/mta-sts.txt
-             is      version: STSv1
-                     mode: enforce
-                     mx: mx.ours.example
-                     max_age: 604800
+  WARN       MTA-STS policy for https://mta-sts.ours.example/.well-known/mta-sts.txt
+             published  version: STSv1
+                        mode: enforce
+                        mx: mx.ours.example
+                        max_age: 604800
              The MX records name mx.other.example, which the policy does not list.
-  OK         MTA-STS of _mta-sts.ours.example
-  OK         TLS-RPT of _smtp._tls.ours.example
-  OK         DNSSEC of ours.example
+  OK         MTA-STS for _mta-sts.ours.example
+  OK         TLS-RPT for _smtp._tls.ours.example
+  OK         DNSSEC for ours.example
              The resolver validated the signed answers for the domain and its hosts.
-  OK         TLSA of _25._tcp.mx.ours.example
+  OK         TLSA for _25._tcp.mx.ours.example
 `,
     )
   })

@@ -391,7 +391,7 @@ const outboundRows: Row[] = [
     shows: 'adds a notice that a wildcard matches one label',
     from: { TlsSettings: 'DomainValidation', TlsDomain: '*.contoso.example' },
     fields: { tlsDomain: '*.contoso.example' },
-    said: ['Note: TlsDomain "*.contoso.example": "*." matches one label here'],
+    said: ['Note: TlsDomain "*.contoso.example": in mailflow "*." matches one label'],
   },
   {
     shows: 'validates the name of the only smart host',

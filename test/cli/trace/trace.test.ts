@@ -190,7 +190,7 @@ describe('messages', () => {
 
   test('shows the reason of a deferred message', async () => {
     const { out } = await api.mailflow('messages', '--state', 'Deferred', '--since', '2d')
-    assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['created here', 'OutboundTlsNotMet', deferred.id])
+    assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['created by mailflow', 'OutboundTlsNotMet', deferred.id])
   })
 
   test('shows the reply of the next hop that deferred a message', async () => {
@@ -286,7 +286,7 @@ describe('messages', () => {
 
   test('shows why a message is deferred', async () => {
     const { out } = await api.mailflow('messages', deferred.id)
-    assert.match(out, /created by this gateway, created here\n {2}Sender {5}<>/)
+    assert.match(out, /, created by mailflow\n {2}Sender {5}<>/)
     assert.match(
       out,
       /teller@bank\.example: Deferred, next decision at 2026-02-03 12:10:00Z, bounces at 2026-02-04 12:00:00Z\n/,
@@ -423,11 +423,11 @@ describe('explain', () => {
     assert.match(out, /\neve@bank\.example: would be refused/)
     assert.match(
       out,
-      /\nInbound connectors, in order of precedence:\n {2}1\. "From the bank" \(Partner, bank\.example\): decides\n/,
+      /\nInbound connectors, in order of precedence:\n {2}1\. "From the bank" \(Partner, bank\.example\): selected\n/,
     )
     assert.match(
       out,
-      /Outbound connectors for eve@bank\.example, .*:\n {2}1\. "To the bank" \(Partner, bank\.example\): decides\n/,
+      /Outbound connectors for eve@bank\.example, .*:\n {2}1\. "To the bank" \(Partner, bank\.example\): selected\n/,
     )
     assert.match(out, /Outbound connectors for ann@ours\.example: none applies\.\n/)
   })

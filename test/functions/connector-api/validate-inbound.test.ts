@@ -120,7 +120,7 @@ describe('validating an inbound connector', () => {
         {
           reason: 'InboundTlsRequired',
           count: 7,
-          explanation: `Connector "${created.name}" requires TLS, and the message came without it.`,
+          explanation: `Connector "${created.name}" requires TLS, and this session has no TLS.`,
           latest: daysAgo(1),
           messages: ids.slice(0, 5),
         },

@@ -132,7 +132,7 @@ describe('a client certificate', () => {
         const small = await pki.issue({ names: ['x.example'], rsa: 1024 })
         return secretOf(small)
       },
-      /^cannot be used for TLS: ERR_SSL_EE_KEY_TOO_SMALL$/,
+      /^holds a client certificate that cannot be used for TLS: ERR_SSL_EE_KEY_TOO_SMALL$/,
     ],
   ]
   for (const [what, text, why] of useless)

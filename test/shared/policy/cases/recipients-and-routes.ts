@@ -143,7 +143,7 @@ export const recipientsAndRoutes: Chapter = {
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: delivers('ConnectorMatched by a.relay.example:25, b.relay.example:25 with opportunistic TLS'),
-      why: 'It sends mail for northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
+      why: 'It sends mail for northwind.example through smart host [a.relay.example:25, b.relay.example:25]',
     },
     {
       name: 'a connector routes by SES with TLS',
@@ -152,7 +152,7 @@ export const recipientsAndRoutes: Chapter = {
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: delivers('ConnectorMatched by SES with EncryptionOnly'),
-      why: 'by Amazon SES',
+      why: 'through Amazon SES',
     },
     {
       name: 'a connector requires a valid certificate',

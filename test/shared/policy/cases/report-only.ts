@@ -36,7 +36,7 @@ export const reportOnly: Chapter = {
       from,
       expected: reportedOnly('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
-      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and this session has no TLS.',
     },
     {
       name: 'mail that meets the requirements is reported without a violation',
@@ -186,7 +186,7 @@ export const reportOnly: Chapter = {
       ...sending,
       expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
       outbound: { 'To northwind.example': 'Reports' },
-      why: 'with EncryptionOnly over TLSv1.2 or later, recorded and not enforced',
+      why: 'tlsSettings is EncryptionOnly; TLSv1.2 or later; report only: faults are recorded, not enforced',
     },
     {
       name: 'a more specific report-only connector does not replace the enforced one',

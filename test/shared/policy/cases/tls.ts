@@ -34,7 +34,7 @@ export const tls: Chapter = {
       tls: inTheClear,
       expected: mustStartTls,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and this session has no TLS.',
     },
     {
       name: 'TLSv1.2 meets required TLS',
