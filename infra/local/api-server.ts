@@ -38,7 +38,7 @@ const IntegrationProperties = z.object({
   PayloadFormatVersion: z.literal('2.0'),
 })
 
-/** @throws StartError when a route's function does not run here */
+/** @throws StartError when the runner does not run a route's function */
 export function readRoutes(template: Template, resolver: Resolver): Route[] {
   for (const [id] of resourcesOfType(template, 'AWS::ApiGatewayV2::Integration'))
     resolver.register(id, { Ref: id })
@@ -103,9 +103,9 @@ function decodeSegment(segment: string): string {
 export interface ApiServerOptions {
   /** 0 chooses a free port. */
   readonly port: number
-  /** The option that gave the port, for messages. */
+  /** The option that sets the port, for messages. */
   readonly option: string
-  /** The content is public, so any Host header is accepted. */
+  /** True for public content, for which any Host header is accepted. */
   readonly isPublic?: boolean
 }
 

@@ -12,7 +12,7 @@ export interface Options {
   readonly zoneFile: string | null
   readonly stateDirectory: string | null
   readonly secretsDirectory: string | null
-  /** Deployment settings, as in cdk.json. They have precedence over the runner's own. */
+  /** Deployment settings, as in cdk.json. They have precedence over the runner's settings. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly demo: boolean
 }
@@ -106,8 +106,8 @@ function port(option: string, value: string): number {
 
 function rejectDuplicatePorts(ports: Readonly<Record<string, number>>): void {
   for (const [option, number] of Object.entries(ports)) {
-    const other = Object.keys(ports).find((name) => name !== option && ports[name] === number)
-    if (number !== 0 && other !== undefined)
-      throw new StartError(`port ${number} is given twice (${option} and ${other})`)
+    const duplicate = Object.keys(ports).find((name) => name !== option && ports[name] === number)
+    if (number !== 0 && duplicate !== undefined)
+      throw new StartError(`port ${number} is given twice (${option} and ${duplicate})`)
   }
 }

@@ -1,4 +1,4 @@
-/** Builds the trust store: the roots of deliveries and those from --ca. */
+/** Builds the trust store: the roots that deliveries trust, and the authorities from --ca. */
 import { X509Certificate } from 'node:crypto'
 import { getCACertificates } from 'node:tls'
 import type { Io } from '../../command.ts'

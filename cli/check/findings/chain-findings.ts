@@ -64,19 +64,20 @@ function incompleteChainFinding(
 
 /** Finds a certificate with the issuer's name that did not sign `top`; otherwise the path would continue. */
 const namesakeOf = (top: X509Certificate, presented: readonly X509Certificate[]) =>
-  presented.find((other) => !isSame(other, top) && top.checkIssued(other))
+  presented.find((candidate) => !isSame(candidate, top) && top.checkIssued(candidate))
 
 const maxNames = 4
 
 function quoted(certificates: readonly X509Certificate[]): string {
-  const names = [...new Set(certificates.map((each) => `"${subjectOf(each)}"`))]
-  const more = names.length - maxNames
-  return [...names.slice(0, maxNames), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+  const names = [...new Set(certificates.map((certificate) => `"${subjectOf(certificate)}"`))]
+  const omittedCount = names.length - maxNames
+  return [...names.slice(0, maxNames), ...(omittedCount > 0 ? [`${omittedCount} more`] : [])].join(', ')
 }
 
 function whereFound(fetched: readonly X509Certificate[], issuers: readonly IssuerFacts[]): string {
   const urls = issuers.flatMap(({ url, result }) =>
-    result.kind === 'Found' && result.certificates.some((each) => fetched.some((one) => isSame(one, each)))
+    result.kind === 'Found' &&
+    result.certificates.some((certificate) => fetched.some((missing) => isSame(missing, certificate)))
       ? [url]
       : [],
   )
@@ -84,11 +85,17 @@ function whereFound(fetched: readonly X509Certificate[], issuers: readonly Issue
 }
 
 function orderFinding({ presented, path }: CertificateFacts, sent: string): Finding {
-  const used = path.steps.filter(({ origin }) => origin === 'Presented').map(({ certificate }) => certificate)
-  const needed = path.anchor ? [...used, path.anchor.certificate] : used
+  const usedCertificates = path.steps
+    .filter(({ origin }) => origin === 'Presented')
+    .map(({ certificate }) => certificate)
+  const needed = path.anchor ? [...usedCertificates, path.anchor.certificate] : usedCertificates
   // Cross-certificates are fine: they serve clients that know only the older root.
-  const unused = presented.filter((each) => !needed.some((one) => isOfSameAuthority(one, each)))
-  const positions = used.map((each) => presented.findIndex((one) => isSame(one, each)))
+  const unused = presented.filter(
+    (certificate) => !needed.some((step) => isOfSameAuthority(step, certificate)),
+  )
+  const positions = usedCertificates.map((used) =>
+    presented.findIndex((certificate) => isSame(certificate, used)),
+  )
   const inOrder = positions.every((position, index) => index === 0 || position > (positions[index - 1] ?? 0))
   if (!inOrder)
     return warn(
@@ -120,12 +127,12 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
       'the certificate is self-signed',
       `Use a certificate of an authority that both sides trust, or trust this certificate ${privateRootAdvice}`,
     )
-  const broken = top !== undefined && namesakeOf(top, presented) !== undefined
-  if (top && !isSelfSigned(top) && (broken || steps.length === 1))
+  const isBroken = top !== undefined && namesakeOf(top, presented) !== undefined
+  if (top && !isSelfSigned(top) && (isBroken || steps.length === 1))
     return fail(
       'root',
       `no root was reached: the chain ends at "${subjectOf(top)}"`,
-      broken
+      isBroken
         ? 'See the line `chain` above'
         : `See the line \`chain\` above; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${privateRootAdvice}`,
     )
@@ -150,7 +157,7 @@ function anchorFinding({ certificate, store, isTrustedElsewhere }: Anchor, at: D
     : warn(
         'root',
         seen,
-        'Only this machine trusts it: add it to certificateAuthorities of the connector, because deliveries trust only the public roots',
+        'Only this machine trusts the root: add it to certificateAuthorities of the connector, because deliveries trust only the public roots',
       )
 }
 

@@ -29,7 +29,7 @@ const MappingProperties = z.object({
   ScalingConfig: z.object({ MaximumConcurrency: z.number() }).optional(),
 })
 
-/** Each execution environment is a thread. More threads would only slow the machine down. */
+/** Limit of execution environments, which are threads. More threads would only slow the machine down. */
 const maxThreads = availableParallelism() * 4
 
 export interface DefinedFunction extends FunctionDefinition {
@@ -76,7 +76,7 @@ export function readFunctions(
   })
 }
 
-/** Selects the properties that the runner uses. It has no roles, networks or asset bucket. */
+/** Selects the properties that the runner uses. The runner has no roles, networks or asset bucket. */
 function runnable(properties: Record<string, unknown>): Record<string, unknown> {
   const names = Object.keys(FunctionProperties.shape).filter((key) => key in properties)
   const code = properties.Code as { S3Key?: unknown } | undefined
