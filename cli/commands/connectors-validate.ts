@@ -40,7 +40,7 @@ export const validateConnector = defineCommand({
       value: 'ADDRESS',
       multiple: true,
       description:
-        'outbound: recipient of the test message (default: postmaster at the first recipient domain); may be repeated',
+        'outbound: recipient of the test message (default: postmaster of the first domain); may be repeated',
     },
     days: {
       type: 'string',

@@ -99,11 +99,10 @@ export function noticeMissing(
   collector: NoticeCollector,
 ): void {
   const missing = decisive.filter((setting) => !settings.has(setting))
-  const names = missing.join(', ')
   if (missing.length > 0)
     collector.add(
       'Weaker than in Exchange',
-      `the export lacks ${names}, so ${names} ${missing.length === 1 ? 'is' : 'are'} not imported. Export whole connectors.`,
+      `the export lacks ${missing.join(', ')}, so ${missing.length === 1 ? 'this setting is' : 'these settings are'} not imported. Export whole connectors.`,
     )
 }
 

@@ -137,15 +137,15 @@ type Request = z.output<typeof Request>
 /** @param directory contains the files; null when there are none */
 export function secretsServer(directory: string | null, created = new CreatedSecrets(null)): Server {
   return createServer(async (request, response) => {
-    const answer = (status: number, body: object) =>
+    const respond = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
     try {
       const [, call = ''] = String(request.headers['x-amz-target']).split('.')
       const input = Request.parse(await json(request).catch(() => ({})))
-      answer(200, await handleCall(call, input, directory, created))
+      respond(200, await handleCall(call, input, directory, created))
     } catch (error) {
       const { name, message } = error as Error
-      answer(400, { __type: name, message })
+      respond(400, { __type: name, message })
     }
   })
 }
@@ -185,7 +185,7 @@ function notFound(name: string): never {
   )
 }
 
-/** Returns the name: an ARN appends a hyphen and six characters. */
+/** Returns the secret's name: an ARN appends a hyphen and six characters to it. */
 const nameOf = (id: string): string =>
   id.startsWith('arn:') ? id.replace(/^arn:.*:secret:/, '').replace(/-[A-Za-z0-9]{6}$/, '') : id
 

@@ -45,7 +45,7 @@ async function respond(
       .end(JSON.stringify(body ?? null))
   const name = request.method === 'POST' ? path.exec(request.url ?? '')?.[1] : undefined
   if (name === undefined) return void send(404, { Message: 'Only Invoke is supported by the local runner.' })
-  // Attack: a web page points its own name at 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
+  // Attack: a web page resolves its host name to 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
   if (!/^(127\.0\.0\.1|localhost):\d+$/.test(request.headers.host ?? ''))
     return void send(403, { Message: 'The Host header must be 127.0.0.1 or localhost.' })
   try {

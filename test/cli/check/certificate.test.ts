@@ -93,8 +93,8 @@ describe('a good certificate', () => {
     ],
     ['crl', issuing, /^OK .*http:\S+\/root\.crl: fetched, /],
     ['ocsp', issuing, /^OK .*http:\S+\/root\/ocsp: fetched, /],
-    ['issuer', host, /^OK .*http:\S+\/issuing\.cer: fetched, it is "Revocation Issuing"$/],
-    ['issuer', issuing, /^OK .*http:\S+\/root\.cer: fetched, it is "Revocation Root"$/],
+    ['issuer', host, /^OK .*http:\S+\/issuing\.cer: fetched; the issuer is "Revocation Issuing"$/],
+    ['issuer', issuing, /^OK .*http:\S+\/root\.cer: fetched; the issuer is "Revocation Root"$/],
   ]
   for (const [check, subject, expected] of rows)
     test(`${check} of ${subject}`, () => assert.match(seen.line(check, subject), expected))
@@ -251,7 +251,10 @@ describe('revocation', () => {
     const file = join(folder, 'silent.pem')
     writeFileSync(file, pki.ca)
     const seen = await serving(await pki.issue({ names }), '--ca', file, '--servername', host)
-    assert.match(seen.line('revocation', host), /^WARN .*it has no HTTP URL of a CRL or OCSP responder → /)
+    assert.match(
+      seen.line('revocation', host),
+      /^WARN .*the certificate has no HTTP URL of a CRL or OCSP responder → /,
+    )
     assert.equal(seen.status, 0)
   })
 
@@ -423,7 +426,7 @@ describe('a certificate', () => {
     assert.deepEqual(failures(seen), [`dates ${host}`, 'trust'])
     assert.match(
       seen.line('dates', host),
-      /^FAIL .*expired 2 days ago: from \S+ \S+ until \S+ \S+ → Renew it/,
+      /^FAIL .*expired 2 days ago: from \S+ \S+ until \S+ \S+ → Renew the certificate/,
     )
     assert.match(
       seen.line('trust'),
@@ -453,7 +456,9 @@ describe('a certificate', () => {
       const line = seen.line('dates', host)
       assert.ok(line.startsWith('WARN'), line)
       assert.ok(
-        line.includes(`, ${Math.floor(left)} days left → Renew it and reload the server ${words}`),
+        line.includes(
+          `, ${Math.floor(left)} days left → Renew the certificate and reload the server ${words}`,
+        ),
         line,
       )
       assert.equal(seen.status, 0)
@@ -491,7 +496,7 @@ describe('the name in a certificate', () => {
 
   test('is a warning if it is only a common name', async () => {
     const seen = await trusting(await issue({ names: [], commonName: host }))
-    assert.match(seen.line('name'), /^WARN .*only as common name → /)
+    assert.match(seen.line('name'), /^WARN .*only as the common name → /)
   })
 })
 

@@ -66,7 +66,7 @@ describe('an issuer', () => {
     test(`that the server omits is fetched ${form}`, async () => {
       answers.set('/issuer', (response) => response.end(body()))
       const seen = await withIssuerAt('/issuer')
-      assert.match(seen.line('issuer'), /^OK .*fetched, it is "Fetched Issuing"$/)
+      assert.match(seen.line('issuer'), /^OK .*fetched; the issuer is "Fetched Issuing"$/)
       assert.match(
         seen.line('chain'),
         /^FAIL .*1 certificate; "Fetched Issuing" missing; available at http:\S+\/issuer → /,
@@ -106,7 +106,7 @@ describe('an issuer', () => {
     [
       'another certificate',
       (response) => response.end(derOf(root.ca)),
-      /^WARN .*fetched, but it is not the issuer → /,
+      /^WARN .*fetched, but the certificate is not the issuer → /,
     ],
     ['no certificate', (response) => response.end('<html>'), /^WARN .*the response is not a certificate → /],
     ['an HTTP error', (response) => response.writeHead(500).end(), /^WARN .*HTTP status 500 → /],

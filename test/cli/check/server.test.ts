@@ -220,7 +220,7 @@ test('a root that only this machine trusts is a warning', async () => {
   rmSync(folder, { recursive: true })
   assert.match(
     out,
-    /^WARN {2}root +"Extra Root" is in the trust store \(NODE_EXTRA_CA_CERTS, .* → Only this machine trusts it/m,
+    /^WARN {2}root +"Extra Root" is in the trust store \(NODE_EXTRA_CA_CERTS, .* → Only this machine trusts the root/m,
   )
 })
 

@@ -210,7 +210,7 @@ inboundConnectors:
     }
     const { status, err } = await apply(changed)
     assert.equal(status, 1)
-    assert.match(err, /outbound connector "To the bank": changed by someone else in the meantime/)
+    assert.match(err, /outbound connector "To the bank": another client changed it in the meantime/)
     assert.match(err, /0 changes of 1 had been written before/)
     const now = await api.ask(`GET /outbound-connectors/${id}`)
     assert.deepEqual([now.body.comment, now.body.tlsSettings], ['mine', 'DomainValidation'])
@@ -226,7 +226,7 @@ inboundConnectors:
     }
     const { status, err } = await apply(bank)
     assert.equal(status, 1)
-    assert.match(err, /changed by someone else/)
+    assert.match(err, /another client changed it/)
     assert.match(err, /name: is taken; letter case is ignored/)
     assert.match(err, /2 changes of 3 had been written before/)
   })

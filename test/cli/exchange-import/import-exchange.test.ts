@@ -421,7 +421,7 @@ const outboundRows: Row[] = [
     shows: 'leaves out a connector for transport rules without domains',
     from: { IsTransportRuleScoped: true, RecipientDomains: [], SenderRewritingEnabled: true },
     fields: null,
-    said: ['Left out: it has no recipient domain; only transport rules sent mail by it'],
+    said: ['Left out: it has no recipient domain; only transport rules used it'],
   },
   {
     shows: 'disables a connector in test mode',
@@ -572,10 +572,7 @@ describe('import of files', () => {
       SenderDomains: ['a.example'],
       RequireTls: true,
     })
-    assert.match(
-      notices.join(),
-      /^Weaker than in Exchange: the export does not contain RestrictDomainsToCertificate, R/,
-    )
+    assert.match(notices.join(), /^Weaker than in Exchange: the export lacks RestrictDomainsToCertificate, R/)
     const other = imported({ Name: 'A', ConnectorType: 'Partner', RecipientDomains: ['a.example'] })
     assert.match(other.notices.join(), /^Weaker than in Exchange: the export does not contain TlsSettings;/)
   })

@@ -121,7 +121,7 @@ test('a crash ends the running invocations only', async (t) => {
   hanging.catch(() => undefined)
   await within(30_000, once(log, 'data'), 'the log of the invocation')
   assert.equal(made.crash(), 1)
-  await assert.rejects(hanging, { message: 'test: its execution environment ended' })
+  await assert.rejects(hanging, { message: 'test: the execution environment ended' })
 })
 
 test('a connection to port 25 of an address reaches the port given in the zone', async (t) => {
