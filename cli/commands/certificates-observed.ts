@@ -53,8 +53,8 @@ export const observedCertificates = defineCommand({
     ...jsonOption,
   },
   details: `
-Certificates of servers (next hops) and clients (senders), and this gateway's client certificates, are recorded when mail uses them. The
-certificates of the ingress are also listed; "npx mailflow certificates" shows more about them.
+Certificates of servers (next hops) and clients (senders), and this gateway's client certificates, are recorded when
+mail uses them. The certificates of the ingress are also listed; "npx mailflow certificates" shows more about them.
 `,
   async run({ values, io, api }) {
     const { connector, all, json } = values

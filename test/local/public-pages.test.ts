@@ -40,9 +40,9 @@ test('the page, its JSON and the API show the certificate that the ingress prese
     return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
   })
   const client = await SmtpClient.open(running.endpoints, {})
-  const shown = client.serverCertificate
+  const certificate = client.serverCertificate
   client.close()
-  const fingerprint = shown?.fingerprint256.replaceAll(':', '').toLowerCase()
+  const fingerprint = certificate?.fingerprint256.replaceAll(':', '').toLowerCase()
   assert.deepEqual(
     results.certificates.map(({ state, fingerprint256 }) => [state, fingerprint256]),
     [['Current', fingerprint]],
@@ -53,7 +53,7 @@ test('the page, its JSON and the API show the certificate that the ingress prese
   assert.ok(page.body.includes(`${fingerprint}`))
   assert.match(page.body, /SNS topic <code>arn:aws:sns:/)
   const pem = await ask(`/certificates/${fingerprint}.pem`)
-  assert.equal(new X509Certificate(pem.body).fingerprint256, shown?.fingerprint256)
+  assert.equal(new X509Certificate(pem.body).fingerprint256, certificate?.fingerprint256)
 })
 
 test('the MTA-STS policy is served at the policy host of an accepted domain', async () => {

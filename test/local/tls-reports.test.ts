@@ -1,4 +1,4 @@
-/** Tests a TLS report end to end: counting, signing, sending, receiving, verifying, showing. */
+/** Tests a TLS report end to end: the sessions are counted, and the report is signed, sent, received, verified and listed. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -92,7 +92,7 @@ test('sessions with the smart host are reported to its report address, which is 
   const reply = await sendOne(runner.endpoints, 'a@elsewhere.example', 'ann@ours.example', content)
   await api.settled(idIn(reply), ['Delivered'])
 
-  const name = runner.endpoints.functions.find((one) => one.startsWith('ReportsFunction'))
+  const name = runner.endpoints.functions.find((candidate) => candidate.startsWith('ReportsFunction'))
   const day = new Date().toISOString().slice(0, 10)
   const invoke = async (): Promise<Run> => {
     const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`

@@ -1,4 +1,4 @@
-/** Tests `check` against local servers with and without TLS, and unreachable ones. */
+/** Tests `check` against local servers with and without TLS, and unreachable servers. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -145,12 +145,12 @@ describe('a line fails for a server that', () => {
       /^FAIL .*the handshake failed: ETIMEDOUT → /,
     ],
   ]
-  for (const [what, options, which, expected] of rows)
-    test(what, async () => {
+  for (const [title, options, check, expected] of rows)
+    test(title, async () => {
       // Only a silent server needs a short timeout.
       const { line, status, lines } = await against(options, '--timeout', options.silentAt ? '1' : '30')
       assert.match(line('connection'), /^OK/)
-      assert.match(line(which), expected)
+      assert.match(line(check), expected)
       assert.deepEqual([status, lines('certificate').length], [1, 0])
     })
 

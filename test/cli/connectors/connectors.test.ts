@@ -81,8 +81,8 @@ describe('connectors apply', () => {
       /\n {6}certificateAuthorities is weaker than before\n/,
     ],
   ]
-  for (const [what, before, after, says] of narrowed)
-    test(`names the weaker requirement: ${what}`, async () => {
+  for (const [title, before, after, says] of narrowed)
+    test(`names the weaker requirement: ${title}`, async () => {
       const file = (fields: string) => `
 outboundConnectors:
   - name: To the bank
@@ -105,8 +105,8 @@ outboundConnectors:
     ['lowered', 600, 60, false],
     ['set', null, 600, false],
   ]
-  for (const [what, before, after, isLess] of limits)
-    test(`${isLess ? 'reports' : 'does not report'} a weaker requirement for a message rate that is ${what}`, async () => {
+  for (const [title, before, after, isLess] of limits)
+    test(`${isLess ? 'reports' : 'does not report'} a weaker requirement for a message rate that is ${title}`, async () => {
       const file = (limit: number | null) => `
 inboundConnectors:
   - name: From the bank
@@ -120,7 +120,7 @@ inboundConnectors:
       assert.equal(out.includes('messageRateLimit is weaker than before'), isLess)
     })
 
-  test('shows old and new values of changed fields, and the weaker ones', async () => {
+  test('shows old and new values of changed fields, and the weaker requirements', async () => {
     await apply(bank)
     const { status, out } = await apply(changed)
     assert.equal(status, 0)
@@ -365,7 +365,7 @@ describe('connectors export', () => {
     await apply(bank)
     const { out } = await api.mailflow('connectors', 'export')
     assert.doesNotMatch(out, /\b(id|version|createdAt|updatedAt|validation|enabled):/)
-    assert.match(out, /requireTls: true/, 'what decides over security stands there, default or not')
+    assert.match(out, /requireTls: true/, 'fields that decide security are written, default or not')
     const { status, out: diff } = await apply(out, '--prune', '--dry-run')
     assert.equal(status, 0)
     assert.match(diff, /No differences\.\n$/)

@@ -34,7 +34,7 @@ before(async () => {
 })
 after(() => setup.stop())
 
-/** Everything is published correctly. */
+/** The names when everything is published correctly. */
 const good = (): Names => ({
   arpa: {},
   [domain]: { MX: [[10, host]], TXT: ['something=else', 'v=spf1 include:amazonses.com -all'] },
@@ -73,10 +73,10 @@ async function look(...args: string[]): Promise<Found> {
 const resultsOf = ({ checks }: Found): Record<string, string> =>
   Object.fromEntries(checks.map(({ record, result }) => [record, result]))
 
-const named = ({ checks }: Found, record: string): RecordFinding => {
-  const found = checks.find((check) => check.record === record)
-  assert.ok(found, `there is a check of ${record}`)
-  return found
+const findingFor = ({ checks }: Found, record: string): RecordFinding => {
+  const finding = checks.find((check) => check.record === record)
+  assert.ok(finding, `there is a check of ${record}`)
+  return finding
 }
 
 const allGood = {
@@ -93,16 +93,16 @@ const allGood = {
 }
 
 test('reports every record as OK with status 0 when everything is published correctly', async () => {
-  const found = await look()
-  assert.deepEqual(resultsOf(found), allGood)
-  assert.equal(found.status, 0)
+  const report = await look()
+  assert.deepEqual(resultsOf(report), allGood)
+  assert.equal(report.status, 0)
 })
 
-test('reports every record as missing and prints what to publish when nothing is published', async () => {
+test('reports every record as missing and prints the records to publish when nothing is published', async () => {
   setup.around.names = { arpa: {} }
-  const found = await look()
-  assert.equal(found.status, 3)
-  assert.deepEqual(resultsOf(found), {
+  const report = await look()
+  assert.equal(report.status, 3)
+  assert.deepEqual(resultsOf(report), {
     ...allGood,
     MX: 'MISSING',
     Address: 'MISSING',
@@ -114,15 +114,15 @@ test('reports every record as missing and prints what to publish when nothing is
     TLSA: 'WARN',
   })
   const id = idOf('testing')
-  assert.deepEqual(found.json.records, [
+  assert.deepEqual(report.json.records, [
     { name: `${domain}.`, type: 'MX', value: `10 ${host}.` },
     { name: `${domain}.`, type: 'TXT', value: '"v=spf1 include:amazonses.com -all"' },
     { name: `_mta-sts.${domain}.`, type: 'TXT', value: `"v=STSv1; id=${id};"` },
     { name: `_smtp._tls.${domain}.`, type: 'TXT', value: `"v=TLSRPTv1; rua=mailto:tls-reports@${domain}"` },
     ...[current, rsa, next].map(({ tlsa }) => ({ name: `_25._tcp.${host}.`, type: 'TLSA', value: tlsa })),
   ])
-  assert.equal(found.json.policy.id, id)
-  assert.deepEqual(named(found, 'MTA-STS policy').wanted, [
+  assert.equal(report.json.policy.id, id)
+  assert.deepEqual(findingFor(report, 'MTA-STS policy').wanted, [
     'version: STSv1',
     'mode: testing',
     `mx: ${host}`,
@@ -143,7 +143,7 @@ interface Case {
 }
 
 const tlsa =
-  (recordOf: (each: OwnCertificate) => string | null) =>
+  (recordOf: (certificate: OwnCertificate) => string | null) =>
   ({ names }: DnsSetup['around']) => {
     names[`_25._tcp.${host}`] = { TLSA: [current, rsa, next].map(recordOf).filter((text) => text !== null) }
   }
@@ -535,13 +535,13 @@ const cases: Record<string, Record<string, Case>> = {
     },
     'without the RSA certificate': {
       of: 'TLSA',
-      change: tlsa((each) => (each === rsa ? null : each.tlsa)),
+      change: tlsa((certificate) => (certificate === rsa ? null : certificate.tlsa)),
       result: 'DIFFERENT',
       says: /^No record matches the RSA certificate mx\.ours\.example, which is served now: senders that use DANE deliver no mail\.$/,
     },
     'without the next certificate': {
       of: 'TLSA',
-      change: tlsa((each) => (each === next ? null : each.tlsa)),
+      change: tlsa((certificate) => (certificate === next ? null : certificate.tlsa)),
       result: 'DIFFERENT',
       says: /^No record matches the EC certificate mx\.ours\.example, which will be served from 2026-12-20: publish such a record some days before\.$/,
     },
@@ -582,18 +582,18 @@ const cases: Record<string, Record<string, Case>> = {
   },
 }
 
-for (const [about, some] of Object.entries(cases))
-  describe(about, () => {
-    for (const [name, { of, names, change, args, result, says, wanted, status }] of Object.entries(some))
+for (const [title, rows] of Object.entries(cases))
+  describe(title, () => {
+    for (const [name, { of, names, change, args, result, says, wanted, status }] of Object.entries(rows))
       test(`${name}: ${result}`, async () => {
         Object.assign(setup.around.names, names)
         change?.(setup.around)
-        const found = await look(...(args ?? []))
-        const check = named(found, of)
-        assert.deepEqual([check.result, check.says], [result, check.says])
-        if (says) assert.match(check.says.join(' '), says)
-        if (wanted) assert.deepEqual(check.wanted, wanted)
-        assert.equal(found.status, status ?? 3)
+        const report = await look(...(args ?? []))
+        const finding = findingFor(report, of)
+        assert.deepEqual([finding.result, finding.says], [result, finding.says])
+        if (says) assert.match(finding.says.join(' '), says)
+        if (wanted) assert.deepEqual(finding.wanted, wanted)
+        assert.equal(report.status, status ?? 3)
       })
   })
 
@@ -681,9 +681,9 @@ describe('dns', () => {
 
   test('warns about a domain that is not accepted', async () => {
     setup.around.accepted = []
-    const found = await look()
-    assert.equal(named(found, 'Accepted domain').result, 'WARN')
-    assert.equal(found.status, 0)
+    const report = await look()
+    assert.equal(findingFor(report, 'Accepted domain').result, 'WARN')
+    assert.equal(report.status, 0)
   })
 
   test('requires --host when the gateway has published nothing', async () => {

@@ -124,8 +124,8 @@ describe('a finding', () => {
       ],
     ],
   ]
-  for (const [what, server, expected] of rows)
-    test(what, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
+  for (const [title, server, expected] of rows)
+    test(title, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
 
   test('fails without a readable certificate', () => {
     const bare = opening({ outcome: { kind: 'Tls', tls: { ...tls, chain: [] } } })
