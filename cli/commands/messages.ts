@@ -94,7 +94,7 @@ async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Q
 
 const maxPeriodMs = 31 * dayMs
 
-/** The API reads its clock a moment later. Without an end, the longest period would then exceed the maximum. */
+/** The API reads the clock a moment later. Without an end, the longest period would then exceed the maximum. */
 function endOfMaxPeriod(since: string, now: number): string | undefined {
   const marginMs = maxPeriodMs - (now - Date.parse(since))
   return marginMs >= 0 && marginMs < minuteMs ? new Date(now).toISOString() : undefined

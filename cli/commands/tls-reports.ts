@@ -169,10 +169,10 @@ function failureLines({
   information,
 }: z.output<typeof Failure>) {
   const location = [host, ip].filter((part) => part !== null).map(printable)
-  const where = location.length === 0 ? '' : ` at ${location.join(', ')}`
-  const from = sendingIp === null ? '' : `, from ${printable(sendingIp)}`
+  const locationText = location.length === 0 ? '' : ` at ${location.join(', ')}`
+  const senderText = sendingIp === null ? '' : `, from ${printable(sendingIp)}`
   return [
-    `  ${sessions} × ${printable(result)}${where}${from}`,
+    `  ${sessions} × ${printable(result)}${locationText}${senderText}`,
     ...[reason, information].flatMap((text) => (text === null ? [] : [indentParagraph(printable(text), 6)])),
   ]
 }

@@ -29,7 +29,7 @@ export interface ConfigurationWarning {
 /** The whole configuration of the gateway, current or planned. */
 type ConfigurationState = Readonly<Record<EntryKindName, readonly DesiredEntry[]>>
 
-/** @returns all warnings about written entries, and new warnings about the others */
+/** @returns all warnings about written entries, and new warnings about other entries */
 export function collectWarnings(
   changes: readonly Change[],
   present: CurrentConfiguration,
@@ -64,8 +64,8 @@ function stateAfter(changes: readonly Change[], present: CurrentConfiguration): 
           : [],
       ),
     )
-    const written = ofKind.flatMap((change) => ('desired' in change ? [change.desired] : []))
-    return [kind.name, [...present[kind.name].filter((entry) => !removed.has(entry)), ...written]]
+    const writtenOfKind = ofKind.flatMap((change) => ('desired' in change ? [change.desired] : []))
+    return [kind.name, [...present[kind.name].filter((entry) => !removed.has(entry)), ...writtenOfKind]]
   })
   return Object.fromEntries(entries)
 }
@@ -85,7 +85,7 @@ function warningsAbout(kind: EntryKind, entry: DesiredEntry, all: OtherConnector
 
 const snapshots = new WeakMap<OtherConnectors, Snapshot>()
 
-/** Accepted mail without a route is deferred silently: its senders get a DSN only after 24 hours. */
+/** Accepted mail without a route is deferred without notice: its senders get a DSN only after 24 hours. */
 function unroutedWarnings(domain: string, all: OtherConnectors) {
   const snapshot = snapshots.get(all) ?? compileSnapshot({ ...all, version: 0 })
   snapshots.set(all, snapshot)

@@ -72,9 +72,9 @@ export const isWritten = ({ kind }: Change): boolean => kind !== 'Unchanged' && 
 
 /** Puts removals last, so that a replaced rule is removed only when its successor exists. */
 export const inOrderOfWriting = (changes: readonly Change[]): Change[] => {
-  const written = changes.filter(isWritten)
+  const writes = changes.filter(isWritten)
   return [
-    ...written.filter(({ kind }) => kind !== 'Remove'),
-    ...written.filter(({ kind }) => kind === 'Remove'),
+    ...writes.filter(({ kind }) => kind !== 'Remove'),
+    ...writes.filter(({ kind }) => kind === 'Remove'),
   ]
 }

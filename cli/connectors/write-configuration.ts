@@ -46,9 +46,9 @@ const commentOf = (text: string): string => text.replace(/^/gm, ' ')
 
 function contentOf(kind: EntryKind, { label, fields }: DesiredEntry): unknown {
   const defaults = defaultsOf(kind)
-  const chosen = Object.entries(fields).filter(
+  const writtenFields = Object.entries(fields).filter(
     ([name, value]) => alwaysWritten.includes(name) || !isDeepStrictEqual(value, defaults[name]),
   )
-  if (kind !== acceptedDomains) return Object.fromEntries(chosen)
-  return chosen.length === 0 ? label : { domain: label, ...Object.fromEntries(chosen) }
+  if (kind !== acceptedDomains) return Object.fromEntries(writtenFields)
+  return writtenFields.length === 0 ? label : { domain: label, ...Object.fromEntries(writtenFields) }
 }

@@ -20,7 +20,7 @@ export async function readOctets(name: string, io: Io): Promise<Buffer> {
     return await readFile(name)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : code
-    throw new CommandError(`cannot read ${name}: ${why}`)
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : code
+    throw new CommandError(`cannot read ${name}: ${reason}`)
   }
 }

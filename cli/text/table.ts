@@ -1,6 +1,6 @@
 /** Formats text in columns and paragraphs. */
 
-/** Pads each column to its longest cell, two spaces apart. No cell is cut, so that users can copy it. */
+/** Pads each column to its longest cell, two spaces apart. No cell is cut, so that users can copy the text. */
 export function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (maxWidths, row) => row.map((cell, column) => Math.max(maxWidths[column] ?? 0, cell.length)),

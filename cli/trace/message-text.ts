@@ -102,12 +102,12 @@ function attemptLines(attempt: Attempt): string[] {
     return [
       `  Attempt ${number}  in progress${leaseUntil === null ? '' : `, until ${formatTime(leaseUntil)} at most`}`,
     ]
-  const where =
+  const session =
     host === null
       ? 'no server was reached'
       : `${host}${ip === null ? '' : ` (${ip})`}, ${outboundSessionText(attempt)}`
   return [
-    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${formatTime(at)}`}, ${where}`,
+    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${formatTime(at)}`}, ${session}`,
     `             ${requirementText(attempt)}${durationMs === null ? '' : `; duration ${durationMs} ms`}`,
     ...presentedCertificateText(attempt).map((line) => indentParagraph(line, 13)),
     ...(reply === null ? [] : [indentParagraph(printable(reply), 13)]),

@@ -10,7 +10,7 @@ export function inboundSessionText({ source, tls }: TraceEntry): string {
   return tls.negotiated ? (tls.protocol ?? 'TLS') : 'in the clear'
 }
 
-/** Describes the session of an attempt. A message that was not sent must not read like one sent in the clear. */
+/** Describes the session of an attempt. A message that was not sent must not look like a message sent in the clear. */
 export function outboundSessionText({ tls, host, outcome }: Attempt): string {
   if (host === 'Amazon SES') return 'through Amazon SES'
   const session = tls === null ? sessionWithoutTls(outcome) : tlsSessionText(tls)
@@ -30,8 +30,8 @@ function tlsSessionText({ protocol, cipher, group, verified }: NonNullable<Attem
 /** Describes the presented certificate, and why it was not verified. */
 export function presentedCertificateText({ tls }: Attempt): string[] {
   if (tls === null || tls.fingerprint256 === null) return []
-  const why = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
-  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; '), ...revocationText(tls)]
+  const reason = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
+  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...reason].join('; '), ...revocationText(tls)]
 }
 
 /** Returns nothing for a good certificate. */

@@ -1,4 +1,4 @@
-/** Reads the messages of the SNS topics: prints one line each, and writes the whole message to a file. */
+/** Reads the messages of the SNS topics: prints one line for each message, and writes the whole message to a file. */
 import type { Writable } from 'node:stream'
 import { SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand } from '@aws-sdk/client-sqs'

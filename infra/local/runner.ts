@@ -52,7 +52,7 @@ const drainTimeoutMs = 10_000
 
 interface Context {
   readonly options: Options
-  /** Prints an error or an event, one line each. */
+  /** Prints an error or an event as one line. */
   readonly notify: (line: string) => void
   /** Registers a function that stops a part. The part that started last stops first. */
   readonly onStop: (close: () => Promise<unknown> | unknown) => void
@@ -60,7 +60,7 @@ interface Context {
 
 /**
  * Stops the parts that have started when the start fails.
- * @param notify receives errors at run time, one line each
+ * @param notify receives one line for each error at run time
  * @param interrupted cancels the start
  * @throws StartError with one line when a part cannot start; the signal's reason when the start was cancelled
  */

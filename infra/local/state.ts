@@ -15,7 +15,7 @@ type StoredMessage = Parameters<NonNullable<ReturnType<QueueStore['getQueueByNam
 
 /**
  * Locks the directory against a second runner.
- * @returns a function that unlocks it
+ * @returns a function that unlocks the directory
  * @throws StartError when a running process has the lock
  */
 export function lockState(directory: string): () => void {

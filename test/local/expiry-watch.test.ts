@@ -108,7 +108,7 @@ test('a certificate that expires in 10 days is shown, with one notice', async ()
   await runner.stderrLine(/10 days left: certificate of connector "To the hoster"/)
   const notices = logOf('notices')
   assert.equal(notices.split(heading).length - 1, 1)
-  for (const expected of [fingerprintOf(old), 'First Authority', 'mail by the connector waits'])
+  for (const expected of [fingerprintOf(old), 'First Authority', 'mail through the connector is deferred'])
     assert.ok(notices.includes(expected), expected)
 })
 

@@ -57,10 +57,10 @@ test('the page, its JSON and the API show the certificate that the ingress prese
 })
 
 test('the MTA-STS policy is served at the policy host of an accepted domain', async () => {
-  const asked = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
-  assert.equal((await asked()).status, 404)
+  const askForPolicy = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
+  assert.equal((await askForPolicy()).status, 404)
   await new Api(running.endpoints).call('PUT', '/accepted-domains/branch.example', {})
-  const { status, type, body } = await asked()
+  const { status, type, body } = await askForPolicy()
   assert.deepEqual([status, type], [200, 'text/plain; charset=utf-8'])
   assert.match(body, /^version: STSv1\r\nmode: testing\r\nmx: [a-z.]+\r\nmax_age: 604800\r\n$/)
 })
@@ -69,8 +69,8 @@ test('the public pages serve no administrative path and accept no writes', async
   for (const path of ['/accepted-domains', '/inbound-connectors', '/messages', '/openapi.json'])
     assert.equal((await ask(path)).status, 404, path)
   assert.equal((await ask('/', { method: 'POST' })).status, 405)
-  const answer = await fetch(`${running.endpoints.api}/.well-known/mta-sts.txt`)
-  assert.equal(answer.status, 404)
+  const response = await fetch(`${running.endpoints.api}/.well-known/mta-sts.txt`)
+  assert.equal(response.status, 404)
 })
 
 test('HEAD requests are answered', async () => {

@@ -31,7 +31,7 @@ const sending: Record<'good' | 'revoked', Identity> = {} as never
 before(
   async () => {
     authority = await startRevocationAuthority()
-    for (const which of ['good', 'revoked'] as const) sending[which] = await authority.issue({ names })
+    for (const status of ['good', 'revoked'] as const) sending[status] = await authority.issue({ names })
     authority.revoke(sending.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
     mailboxes = await startPartner()
     for (const which of ['good', 'revoked'] as const)

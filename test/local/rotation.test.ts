@@ -128,9 +128,9 @@ test('the ingress switches the certificate at its date under load, and page, API
   await put({ ...before, next: { ...renewed, servedFrom: new Date(servedFrom).toISOString() } })
   await held()
   assert.deepEqual((await rotate()).notifications, ['Certificate Announced'])
-  const announced = await states()
-  const [, next = ''] = announced.find((state) => state.startsWith('Next'))?.split(' ') ?? []
-  assert.deepEqual(announced, [`Current ${old}`, `Next ${next}`])
+  const announcedStates = await states()
+  const [, next = ''] = announcedStates.find((state) => state.startsWith('Next'))?.split(' ') ?? []
+  assert.deepEqual(announcedStates, [`Current ${old}`, `Next ${next}`])
   const switching = underLoad(() => Date.now() > switchedIn(ingressLog()) + 1000)
   const sessions = await within(60_000, switching, 'the switch')
   const switchedAt = switchedIn(ingressLog())
@@ -178,15 +178,14 @@ test('no private key is in any log, notice, event or response', async () => {
   const secretWords = [...keys].flatMap((key) =>
     key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-')),
   )
-  const written = [
+  const texts = [
     ...globSync(`${runner.endpoints.logs}/*`).map((file) => readFileSync(file, 'utf8')),
     JSON.stringify(await api.call('GET', '/certificates')),
     ...(await Promise.all(['', 'certificates.json'].map(pageOf))),
     runner.stderrLines.join('\n'),
     runner.output.join('\n'),
   ].join('\n')
-  assert.ok(written.includes('Certificate Announced'))
+  assert.ok(texts.includes('Certificate Announced'))
   assert.equal(keys.size, 3)
-  for (const word of ['PRIVATE KEY', ...secretWords])
-    assert.ok(!written.includes(word), `a key is in the logs`)
+  for (const word of ['PRIVATE KEY', ...secretWords]) assert.ok(!texts.includes(word), `a key is in the logs`)
 })

@@ -96,9 +96,9 @@ test('sessions with the smart host are reported to its report address, which is 
   const day = new Date().toISOString().slice(0, 10)
   const invoke = async (): Promise<Run> => {
     const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
-    const answer = await fetch(url, { method: 'POST', body: JSON.stringify({ day, unfinished: true }) })
-    assert.equal(answer.headers.get('x-amz-function-error'), null)
-    return (await answer.json()) as Run
+    const response = await fetch(url, { method: 'POST', body: JSON.stringify({ day, unfinished: true }) })
+    assert.equal(response.headers.get('x-amz-function-error'), null)
+    return (await response.json()) as Run
   }
   // Counts are written at the end of the delivery's batch, after the trace. The failure comes last.
   await until(async () => ((await countedFailures()) === 1 ? true : null))

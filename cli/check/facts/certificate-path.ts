@@ -20,7 +20,7 @@ export interface Step {
 }
 
 export interface Path {
-  /** Leaf first; includes the anchor only if it was presented. */
+  /** The steps from the leaf upwards; the anchor is included only if the server presented it. */
   readonly steps: readonly Step[]
   readonly anchor: Anchor | null
 }
@@ -90,7 +90,7 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   }
 }
 
-/** Whether both certificates are of one authority. The client's trust store decides which one is on the path. */
+/** Whether both certificates are of one authority. The client's trust store decides which of the two is on the path. */
 export function isOfSameAuthority(a: X509Certificate, b: X509Certificate): boolean {
   try {
     return a.subject === b.subject && a.publicKey.equals(b.publicKey)

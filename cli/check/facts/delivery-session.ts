@@ -28,7 +28,7 @@ export async function openDeliverySession(
   let greeting: string | null = null
   let connectMs: number | null = null
   const startedAt = performance.now()
-  const opened = await establishConnection(
+  const result = await establishConnection(
     endpoint,
     {
       ehloName: ehloName(),
@@ -49,14 +49,14 @@ export async function openDeliverySession(
     },
     'Required',
   )
-  if (opened.kind === 'Established') opened.connection.quit()
+  if (result.kind === 'Established') result.connection.quit()
   return {
     ip: endpoint.ip,
     reached,
     greeting,
     connectMs,
     outcome:
-      opened.kind === 'Failed' ? { kind: 'Failed', reply: opened.reply } : { kind: 'Tls', tls: opened.tls },
+      result.kind === 'Failed' ? { kind: 'Failed', reply: result.reply } : { kind: 'Tls', tls: result.tls },
   }
 }
 

@@ -56,7 +56,7 @@ const isTop = (certificate: X509Certificate, issuer: X509Certificate | null): bo
   issuer?.fingerprint256 === certificate.fingerprint256 ||
   (issuer === null && certificate.checkIssued(certificate))
 
-/** Limits the number of concurrent tasks; others wait. */
+/** Limits the number of concurrent tasks; further tasks wait. */
 function createConcurrencyLimiter(max: number): <T>(task: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []

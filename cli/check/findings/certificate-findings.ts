@@ -62,11 +62,11 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
       'Serve the previous certificate until then, and check the clocks of both machines',
       subject,
     )
-  const seen = `${span}, ${days(daysLeft)} left`
+  const validity = `${span}, ${days(daysLeft)} left`
   const notice = warningDays.find((maxDays) => daysLeft <= maxDays)
   return notice === undefined
-    ? ok('dates', seen, subject)
-    : warn('dates', seen, adviceByDays[notice](certificate), subject)
+    ? ok('dates', validity, subject)
+    : warn('dates', validity, adviceByDays[notice](certificate), subject)
 }
 
 const adviceByDays: Record<(typeof warningDays)[number], (certificate: X509Certificate) => string> = {
@@ -127,17 +127,17 @@ function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | nul
 
 function signatureFinding(certificate: X509Certificate): Finding {
   const subject = subjectOf(certificate)
-  const seen = signatureName(certificate)
+  const algorithm = signatureName(certificate)
   if (isSelfSigned(certificate))
-    return ok('signature', `${seen}, self-signed, so the signature is not checked`, subject)
-  return /sha-?1(?!\d)|md[245]/i.test(seen)
+    return ok('signature', `${algorithm}, self-signed, so the signature is not checked`, subject)
+  return /sha-?1(?!\d)|md[245]/i.test(algorithm)
     ? fail(
         'signature',
-        `${seen}: such signatures can be forged`,
+        `${algorithm}: such signatures can be forged`,
         'Have the certificate reissued with a SHA-256 signature or better',
         subject,
       )
-    : ok('signature', seen, subject)
+    : ok('signature', algorithm, subject)
 }
 
 /** RFC 5280 §4.2.1.12. */

@@ -21,9 +21,13 @@ export function revocationFindings({ sources, staple, presented, trust }: Certif
 function verdictFinding(sources: readonly SourceFacts[], { tls }: Trust): Finding {
   const revocation = chainRevocation(sources)
   const { status, detail } = revocation
-  const seen = `${detail}${tls ? deferralByRevocation(revocation) : ''}`
-  if (status === 'Good') return ok('revocation', seen)
-  return (status === 'Revoked' ? fail : warn)('revocation', seen, 'See the lines `ocsp` and `crl` above')
+  const observation = `${detail}${tls ? deferralByRevocation(revocation) : ''}`
+  if (status === 'Good') return ok('revocation', observation)
+  return (status === 'Revoked' ? fail : warn)(
+    'revocation',
+    observation,
+    'See the lines `ocsp` and `crl` above',
+  )
 }
 
 function sourceFindings({ certificate, urlCount, sources }: SourceFacts): Finding[] {

@@ -136,12 +136,12 @@ const unknownGroupName = (cipher: string): string =>
   cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group'
 
 function cipherFinding({ protocol, cipher, group }: EstablishedTls): Finding {
-  const seen = `${cipher}, key exchange ${group === null ? unknownGroupName(cipher) : (curveName[group] ?? group)}`
+  const cipherText = `${cipher}, key exchange ${group === null ? unknownGroupName(cipher) : (curveName[group] ?? group)}`
   return protocol === 'TLSv1.3' || hasForwardSecrecy(cipher)
-    ? ok('cipher', `${seen}, forward secrecy`)
+    ? ok('cipher', `${cipherText}, forward secrecy`)
     : fail(
         'cipher',
-        `${seen}, no forward secrecy`,
+        `${cipherText}, no forward secrecy`,
         'A recorded session can be decrypted once the server key is known. Prefer ECDHE',
       )
 }

@@ -171,11 +171,11 @@ inboundConnectors:
     )
     assert.match(dry.out, /It no longer forces TLS\s+\(DomainValidation\): mail may be sent in the clear/)
     assert.match(dry.out, /- ours\.example.*\n {6}Mail from outside for this domain will be refused/)
-    const other = without.replace(
+    const changedFile = without.replace(
       'outboundConnectors: []',
       'outboundConnectors:\n  - {name: New, connectorType: Partner, recipientDomains: [new.example]}',
     )
-    const { status, out } = await apply(other, '--prune')
+    const { status, out } = await apply(changedFile, '--prune')
     assert.equal(status, 0)
     assert.match(out, /Applied: 1 new, 0 changed, 3 removed\.\n$/)
     assert.deepEqual(
@@ -307,9 +307,9 @@ outboundConnectors:
         for (const warning of body.warnings)
           saved.push({ of: `${direction} connector`, name: json.name, ...warning })
       }
-    const sorted = (some: object[]) => some.map((one) => JSON.stringify(one)).sort()
+    const sorted = (warnings: object[]) => warnings.map((warning) => JSON.stringify(warning)).sort()
     assert.notEqual(warnings.length, 0)
-    const asMeant = saved.filter((one) => !sorted(warnings).includes(JSON.stringify(one)))
+    const asMeant = saved.filter((warning) => !sorted(warnings).includes(JSON.stringify(warning)))
     assert.equal(asMeant.length, saved.length - warnings.length)
     assert.deepEqual(
       asMeant.filter(({ message }) => !/takes precedence over .* more specific than [^,]*$/.test(message)),

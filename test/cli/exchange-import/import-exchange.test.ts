@@ -510,9 +510,9 @@ for (const [direction, make, rows] of [
   describe(`import of ${direction}`, () => {
     for (const { shows, from, fields = {}, expectedNotices = [] } of rows)
       test(shows, () => {
-        const { fields: got, notices } = imported(make(from))
-        if (fields === null) assert.equal(got, null)
-        else assert.deepEqual({ ...got, ...fields }, got)
+        const { fields: importedFields, notices } = imported(make(from))
+        if (fields === null) assert.equal(importedFields, null)
+        else assert.deepEqual({ ...importedFields, ...fields }, importedFields)
         assert.deepEqual(
           notices.map((notice) => expectedNotices.find((start) => notice.startsWith(start)) ?? notice).sort(),
           [...expectedNotices].sort(),

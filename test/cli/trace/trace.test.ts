@@ -308,10 +308,10 @@ describe('messages', () => {
     const address = 'c@busy.example'
     const { id } = await recordReceived(30, {}, { [address]: { action: 'Bounce', reason: 'Expired' } })
     const dsn = await recordReceived(30, { mailFrom: '' }, { 'a@elsewhere.example': { action: 'Bounce' } })
-    const sent = new Claims<{ dsn: string }>(api.database.documents, api.database.messagesTable)
+    const dsnClaims = new Claims<{ dsn: string }>(api.database.documents, api.database.messagesTable)
     for (const kind of ['delayed', 'failed', 'relayed'] as const)
-      await sent.claim(dsnKey(id, address, kind), new Date(now), 60_000, 4_000_000_000)
-    await sent.complete(dsnKey(id, address, 'failed'), { dsn: dsn.id })
+      await dsnClaims.claim(dsnKey(id, address, kind), new Date(now), 60_000, 4_000_000_000)
+    await dsnClaims.complete(dsnKey(id, address, 'failed'), { dsn: dsn.id })
     const { out } = await api.mailflow('messages', id)
     const dsns = [...out.matchAll(/^ {2}DSN to the sender (.*)$/gm)].map(([, text]) => text)
     assert.deepEqual(dsns, [
@@ -364,8 +364,8 @@ describe('retry', () => {
   })
 
   test('requests the next attempt for all mail of a connector', async () => {
-    const of = { connectors: { inbound: null, outbound: connectors.toBranch } }
-    for (let count = 0; count < 3; count++) await recordReceived(1, {}, { 'a@branch.example': of })
+    const fields = { connectors: { inbound: null, outbound: connectors.toBranch } }
+    for (let count = 0; count < 3; count++) await recordReceived(1, {}, { 'a@branch.example': fields })
     const { status, out } = await api.mailflow('retry', '--connector', 'FROM THE BANK')
     assert.equal(status, 0)
     assert.equal(
@@ -479,8 +479,8 @@ describe('explain', () => {
   })
 
   test('rejects an unsupported TLS version', async () => {
-    for (const written of [['--tls=TLSv1.1'], ['--tls', 'TLSv1.1']]) {
-      const { status, err } = await explain(...written)
+    for (const args of [['--tls=TLSv1.1'], ['--tls', 'TLSv1.1']]) {
+      const { status, err } = await explain(...args)
       assert.deepEqual(
         [status, err],
         [2, 'mailflow: --tls TLSv1.1: not a supported version; use TLSv1.2 or TLSv1.3\n'],

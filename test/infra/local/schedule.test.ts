@@ -24,8 +24,9 @@ test("the stack's schedules are read", () => {
   const resolver = new Resolver(template)
   for (const id of Object.keys(template.Resources)) resolver.register(id, { Ref: id, Arn: `arn:${id}` })
   const schedules = readSchedules(template, resolver)
-  const of = (name: string) => schedules.find(({ functionArn }) => functionArn.startsWith(`arn:${name}`))
-  const [reports, expiryWatch] = [of('ReportsFunction'), of('ExpiryWatchFunction')]
+  const scheduleOf = (name: string) =>
+    schedules.find(({ functionArn }) => functionArn.startsWith(`arn:${name}`))
+  const [reports, expiryWatch] = [scheduleOf('ReportsFunction'), scheduleOf('ExpiryWatchFunction')]
   assert.deepEqual(reports?.hours, [...reportHours])
   assert.ok((reports?.minute ?? -1) >= 0 && (reports?.minute ?? 60) < 60)
   assert.deepEqual([expiryWatch?.hours, expiryWatch?.minute], [[expiryWatchHour], 0])
