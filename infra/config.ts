@@ -22,16 +22,16 @@ const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeco
     .strictObject({
       /** Seconds that one invocation may take. */
       timeoutSeconds: z.int().min(1).max(maxTimeoutSeconds).default(timeoutSeconds),
-      /** Invocations at once. */
+      /** Concurrent invocations. */
       concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
 
-/** A unit with a fixed timeout, since limits in its code depend on it. */
+/** A unit with a fixed timeout, because limits in its code depend on it. */
 const fixedTimeoutUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
   z
     .strictObject({
-      /** Invocations at once. */
+      /** Concurrent invocations. */
       concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
@@ -72,20 +72,20 @@ const Ingress = z.strictObject({
    * @default 36700160
    */
   maximumMessageSize: z.int().min(64_000).max(36_700_160).default(36_700_160),
-  /** Largest number of recipients of a message; further ones get 452 and follow in another transaction. @default 500 */
+  /** Largest number of recipients of a message; the client sends further recipients again after 452. @default 500 */
   maximumRecipients: z.int().min(100).max(1000).default(500),
   /** SMTP sessions in one task. @default 1000 */
   maximumConnections: z.int().min(1).default(1000),
   /** SMTP sessions in one task from one address, so that no client can use them all. @default 200 */
   maximumConnectionsPerAddress: z.int().min(1).default(200),
   /**
-   * New connections a minute to one task from one address; 0 means no limit. At the default, a client that only
-   * shakes hands costs a hundredth of a processor. A server that opens one connection per message can send ten a
-   * second.
+   * New connections per minute to one task from one address; 0 means no limit. At the default, a client that only
+   * completes TLS handshakes uses a hundredth of a processor. A server that opens one connection per message can send
+   * ten messages per second.
    * @default 600
    */
   maximumConnectionRatePerAddress: z.int().min(0).default(600),
-  /** Messages a minute to one task from one address; 0 means no limit. @default 0 */
+  /** Messages per minute to one task from one address; 0 means no limit. @default 0 */
   maximumMessagesPerMinutePerAddress: z.int().min(0).default(0),
   /**
    * Handling of a message with a bare CR, a bare LF or a NUL: `Refuse` refuses it. `Normalise` makes its line ends
@@ -132,7 +132,7 @@ const Jwt = z.strictObject({
   issuer: z.url({ protocol: /^https$/ }),
   /** Accepted audiences of a token. */
   audience: z.array(z.string().min(1)).min(1),
-  /** Scopes of which a token must carry one; empty accepts every token of the audience. @default [] */
+  /** A token must carry one of these scopes; an empty list accepts every token of the audience. @default [] */
   scopes: z.array(z.string().min(1)).default([]),
 })
 
@@ -189,14 +189,14 @@ const Certificate = z.strictObject({
   readEverySeconds: z.int().min(1).max(3600).default(240),
 })
 
-/** MTA-STS: senders learn from it that our domains accept mail only by TLS with a verifiable certificate. */
+/** MTA-STS: tells senders that the organisation's domains accept mail only over TLS with a verifiable certificate. */
 const MtaSts = z
   .strictObject({
     /** `testing`: senders only report failures. `enforce`: they do not deliver. `none`: the policy is withdrawn. */
     mode: z.enum(['testing', 'enforce', 'none']),
     /** Days that senders cache the policy. RFC 8461 §3.2 allows about a year. @default 7 */
     maxAgeDays: z.int().min(1).max(365).default(7),
-    /** Accepted domains whose policy hosts, `mta-sts.DOMAIN`, are served here. @default [] */
+    /** Accepted domains whose policy hosts, `mta-sts.DOMAIN`, this deployment serves. @default [] */
     domains: z.array(z.string().regex(hostName, 'must be a domain name in lower case')).default([]),
     /** ARN of an ACM certificate in the stack's Region for all those hosts. @default none */
     certificateArn: z.string().regex(certificateArn, 'must be the ARN of an ACM certificate').optional(),
@@ -226,7 +226,7 @@ export const Config = z
     defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
     /**
      * Delivers from fixed addresses of the VPC's NAT gateways, as `Mx` always does. Set it when a connector routes by
-     * MX or by a smart host on port 25, or when a partner admits this gateway by address.
+     * MX lookup or through a smart host on port 25, or when a partner accepts mail only from known addresses.
      * @default false
      */
     deliverInVpc: z.boolean().default(false),
@@ -241,13 +241,14 @@ export const Config = z
      */
     maximumReturnedSize: z.int().min(0).max(10_000_000).default(100_000),
     /**
-     * Address in an accepted domain for `rua=mailto:` of our TLSRPT record (RFC 8460). Reports to it are stored.
+     * Address in an accepted domain for `rua=mailto:` of the organisation's TLSRPT record (RFC 8460). Reports to it are
+     * stored.
      * @default none
      */
     tlsReportAddress: z.email().optional(),
-    /** The TLS reports that other domains get from us (RFC 8460). */
+    /** The TLS reports that mailflow sends to other domains (RFC 8460). */
     tlsReporting: TlsReporting.prefault({}),
-    /** The MTA-STS policy of our domains (RFC 8461). @default none is published */
+    /** The MTA-STS policy of the organisation's domains (RFC 8461). @default none is published */
     mtaSts: MtaSts.optional(),
     /** Encryption of message content in S3. @default S3Managed */
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
@@ -269,8 +270,8 @@ export const Config = z
     alarmEmail: z.email().optional(),
     /**
      * Resolvers to use instead of the VPC's or Lambda's. DANE needs one that validates DNSSEC and sets the AD bit,
-     * which is trusted: the path to it must be secure. Amazon's resolver of a VPC sets no AD bit, so that with it no
-     * domain counts as signed.
+     * which is trusted: the path to it must be secure. Amazon's resolver of a VPC sets no AD bit, so that with it
+     * no domain is treated as signed.
      *
      * `tls://address[:port]#name` is queried over TLS, and its certificate must be for `name`: for a resolver on the
      * internet, such as `tls://9.9.9.9#dns.quad9.net`. `address[:port]` or `[IPv6 address]:port` is queried in the
@@ -292,9 +293,9 @@ export const Config = z
          */
         deliver: z
           .strictObject({
-            /** Invocations at once. @default 50 */
+            /** Concurrent invocations. @default 50 */
             concurrency: concurrency.default(50),
-            /** Deliveries to one destination at once, over all workers. @default 10 */
+            /** Concurrent deliveries to one destination, over all workers. @default 10 */
             concurrencyPerDestination: z.int().min(1).max(1000).default(10),
             smtpTimeouts: SmtpTimeouts.prefault({}),
           })
@@ -305,7 +306,7 @@ export const Config = z
         /** The timeout must be less than the 90 seconds of a claim on a DSN. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),
-        /** A reader of a page waits no longer. */
+        /** A reader of a page does not wait longer. */
         pages: fixedTimeoutUnit(10, 10),
         /** The lease for notifying partners lasts two minutes. */
         rotate: fixedTimeoutUnit(60, 2),
@@ -347,10 +348,10 @@ export const Config = z
 
 type IngressSettings = z.output<typeof Ingress>
 
-/** MiB of one task. */
+/** Memory of one task in MiB. */
 export const ingressMemory = ({ cpu }: IngressSettings): number => cpu * 2
 
-/** Host names at which senders fetch our policies (RFC 8461 §3.3). */
+/** Host names at which senders fetch the MTA-STS policies (RFC 8461 §3.3). */
 export const policyHosts = ({ mtaSts }: Pick<Config, 'mtaSts'>): string[] =>
   [...new Set(mtaSts?.domains)].map((domain) => `mta-sts.${domain}`)
 

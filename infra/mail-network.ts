@@ -22,14 +22,15 @@ import { UnitLogs } from './unit.ts'
 const addressRange = '10.40.0.0/16'
 
 /**
- * Each zone has its own subnets, NAT gateway and public addresses, so that the loss of one does not affect the other.
+ * Each zone has its own subnets, NAT gateway and public addresses, so that the loss of one zone does not affect the
+ * other.
  */
 const availabilityZones = 2
 
 /**
- * The VPC. Its four subnets are always the same. What costs by the hour exists only if a setting needs it: NAT
- * gateways when deliveries leave from here, interface endpoints when configured.
- * docs/decisions/0002-infrastructure.md has the figures.
+ * The VPC. Its four subnets are always the same. Resources with a price per hour exist only if a setting
+ * needs them: NAT gateways when deliveries leave from the VPC, interface endpoints when configured.
+ * docs/decisions/0002-infrastructure.md lists the figures.
  */
 export class MailNetwork extends Construct {
   readonly vpc: IVpc
@@ -66,7 +67,7 @@ export class MailNetwork extends Construct {
     const vpc = new Vpc(this, 'Vpc', {
       ipAddresses: IpAddresses.cidr(addressRange),
       maxAzs: availabilityZones,
-      // Emptying the default group needs a custom resource, and nothing here uses the group.
+      // Emptying the default group needs a custom resource, and nothing in the stack uses the group.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },

@@ -25,7 +25,7 @@ import { TransportTable } from './storage/transport-table.ts'
 /** The gateway: its parts, and their permissions. */
 export class MailflowStack extends Stack {
   constructor(scope: Construct, id: string, config: Config) {
-    super(scope, id, { description: 'mailflow: a mail gateway that keeps its TLS promises' })
+    super(scope, id, { description: 'mailflow: a mail gateway that enforces TLS with partners' })
 
     const network = new MailNetwork(this, 'Network', config)
     const queues = new MailQueues(this, 'Queues', config)

@@ -15,7 +15,7 @@ export interface WarningDependencies {
 /** Returns the warnings about one connector (shared/policy/warnings/). Pure. */
 type FindWarnings<Stored> = (connector: Stored, all: OtherConnectors | null, now: Date) => Warning[]
 
-/** When the other connectors cannot be read, a warning says so; the connector stays saved. */
+/** When the other connectors cannot be read, a warning reports it; the connector stays saved. */
 export function createWarningFinder<Stored>(
   repository: Pick<ConnectorRepository, 'readAll'>,
   findWarnings: FindWarnings<Stored>,

@@ -3,7 +3,7 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
 import { countText, firstNames } from '../../shared/policy/text-lists.ts'
 
-/** `NotIdentified`: an OnPremises connector did not identify the client as one of our own servers. */
+/** `NotIdentified`: an OnPremises connector did not identify the client as one of the organisation's own servers. */
 export type FailureReason = Reason | 'NotIdentified'
 
 export interface FailingMessages {
@@ -22,7 +22,7 @@ interface ValidationCounts {
   failing: readonly FailingMessages[]
 }
 
-/** @param searchedBackTo where the search stopped when its time ran out; null when it covered all days */
+/** @param searchedBackTo time that the search reached before it ran out of time; null when it covered all days */
 export function summaryOf(
   connector: InboundConnector,
   days: number,
@@ -33,14 +33,14 @@ export function summaryOf(
     searchedBackTo === null
       ? `in ${countText(days, 'day')}`
       : `since ${searchedBackTo} (the search ran out of time before it covered all days)`
-  const found =
+  const resultText =
     messages === 0
-      ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so nothing is known.`
+      ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so the connector could not be checked.`
       : `Of ${countText(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(failureText).join('')}.`
-  return refusesInSession(connector) ? `${found} ${refusedNotCounted}` : found
+  return refusesInSession(connector) ? `${resultText} ${refusedNotCounted}` : resultText
 }
 
-/** Without this sentence, a connector that refuses everything would seem to pass everything. */
+/** Without this sentence, a connector that refuses everything would seem to accept everything. */
 const refusedNotCounted =
   'Messages that the connector refused in session are not stored, so they are not counted.'
 
@@ -48,12 +48,12 @@ const refusesInSession = ({ enabled, mode, onViolation }: InboundConnector): boo
   enabled && mode === 'Enforce' && onViolation === 'Bounce'
 
 const failureText = ({ reason, count, latest, ip }: FailingMessages): string =>
-  `; ${count} ${faultTexts[reason] ?? `would fail by ${reason}`}, ${count === 1 ? '' : 'the latest '}on ${latest} from ${ip}`
+  `; ${count} ${faultTexts[reason] ?? `would fail with ${reason}`}, ${count === 1 ? '' : 'the latest '}on ${latest} from ${ip}`
 
 const faultTexts: Partial<Record<FailureReason, string>> = {
   InboundTlsRequired: 'came without TLS',
   InboundTlsVersion: 'came over a TLS version below the minimum',
   InboundCertificateRestriction: 'came without an accepted certificate',
   InboundAddressRestriction: 'came from addresses that are not listed',
-  NotIdentified: 'came from clients that are not identified as our own servers',
+  NotIdentified: 'came from clients that are not identified as your own servers',
 }

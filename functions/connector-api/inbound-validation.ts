@@ -1,7 +1,8 @@
 /**
  * Checks an inbound connector against received mail. Each message of the last days whose sender is in the connector's
- * domains is evaluated again, from the facts of its own session. The connector stands alone, enabled and enforced.
- * Limit: messages that were refused in session are not stored, so they do not count here.
+ * domains is evaluated again, from the facts of its own session. The check ignores all other connectors, and treats
+ * this connector as enabled and enforced. Not covered: messages that were refused in session, because they are not
+ * stored.
  */
 import { decodeTime } from 'ulid'
 import { z } from 'zod'
@@ -24,7 +25,7 @@ import { type FailingMessages, type FailureReason, summaryOf } from './inbound-s
 const FailingGroup = z.strictObject({
   reason: z.string().describe('the first requirement that the messages do not meet'),
   count: z.int().positive(),
-  explanation: z.string().describe('of the latest message'),
+  explanation: z.string().describe('explanation for the latest message'),
   latest: z.iso.datetime(),
   messages: z.array(z.string()).max(5).describe('ids, newest first'),
 })
@@ -33,7 +34,7 @@ export const InboundValidation = z.strictObject({
   connector: z.ulid(),
   since: z.iso.datetime(),
   until: z.iso.datetime(),
-  messages: z.int().nonnegative().describe('number of messages from senderDomains; each counts once'),
+  messages: z.int().nonnegative().describe('number of messages from senderDomains, each counted once'),
   passing: z.int().nonnegative().describe('number that the connector would accept'),
   failing: z.array(FailingGroup).describe('most frequent first'),
   complete: z.boolean().describe('false when the search ran out of time before it covered all days'),

@@ -150,23 +150,23 @@ function answers({ answers }: RouteDescription) {
   )
 }
 
-/** Adds the statuses that each kind of input can cause to those of the route. */
+/** Returns the statuses of the route and those that its inputs can cause. */
 function problems({ query, body, ifMatch, problems = [] }: RouteDescription) {
   const statuses = new Set<number>([400, ...problems])
   if (!query && !body && !ifMatch) statuses.delete(400)
   if (body) for (const status of [413, 415, 422]) statuses.add(status)
   if (ifMatch) for (const status of [412, 428]) statuses.add(status)
-  const answer = {
+  const response = {
     description: 'Problem details (RFC 9457)',
     content: { 'application/problem+json': { schema: reference(Problem) } },
   }
-  return Object.fromEntries([...statuses].sort().map((status) => [status, answer]))
+  return Object.fromEntries([...statuses].sort().map((status) => [status, response]))
 }
 
 const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
 
 function reference(schema: z.ZodType): JsonSchema {
-  const name = Object.entries({ ...inputs, ...outputs }).find(([, named]) => named === schema)?.[0]
+  const name = Object.entries({ ...inputs, ...outputs }).find(([, component]) => component === schema)?.[0]
   return name ? { $ref: `#/components/schemas/${name}` } : jsonSchema(schema, 'output')
 }
 
@@ -177,7 +177,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
     override({ zodSchema, jsonSchema }) {
       // A transformation (of a domain, a fingerprint) returns a string.
       if (zodSchema._zod.def.type === 'transform') jsonSchema.type = 'string'
-      // zod leaves out a default whose value a transformation would read.
+      // zod omits a default that a transformation would parse.
       const { def } = zodSchema._zod
       if (def.type === 'default') jsonSchema.default = (def as z.core.$ZodDefaultDef).defaultValue
     },

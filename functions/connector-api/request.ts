@@ -1,4 +1,4 @@
-/** Parses a request. Malformed input is refused here, before anything is looked up. */
+/** Parses a request. Malformed input is refused before any lookup. */
 import { z } from 'zod'
 import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
@@ -23,7 +23,7 @@ export const entityTag = ({ version }: { version: number }): string => `"${versi
 /**
  * If-Match (RFC 9110 §13.1.1): `*` or a list of entity tags. Comparison is strong: weak and unknown tags match
  * nothing.
- * @returns null without the header
+ * @returns null when the header is missing
  * @throws Problem 400
  */
 export function parseIfMatch(value: string | undefined): ExpectedVersions | null {
@@ -31,7 +31,7 @@ export function parseIfMatch(value: string | undefined): ExpectedVersions | null
   if (value.trim() === '*') return 'any'
   const tags = value.split(',').map((tag) => tag.trim())
   if (!tags.every((tag) => /^(?:W\/)?"[^"]*"$/.test(tag)))
-    throw new Problem(400, 'If-Match is not a list of entity tags. Give the ETag as it was received: "1".')
+    throw new Problem(400, 'If-Match is not a list of entity tags. Send the ETag as it was received: "1".')
   return tags.filter((tag) => /^"[1-9]\d{0,14}"$/.test(tag)).map((tag) => Number(tag.slice(1, -1)))
 }
 

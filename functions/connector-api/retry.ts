@@ -1,8 +1,8 @@
 /**
- * "Retry now": requests the next attempt of deferred recipients at once. Nothing is decided here and no state is
- * written. A job goes to evaluate-policy, as when the backoff ends, and the attempt that follows is claimed by its
- * number. So a repeated request or an old trace does no harm: a settled recipient stays settled, and an attempt under
- * way is not repeated. The timer that comes later finds its attempt claimed.
+ * "Retry now": requests the next attempt of deferred recipients immediately. This module decides nothing and writes no
+ * state. It sends a job to evaluate-policy, as when the backoff ends, and the next attempt is claimed by its number. So
+ * a repeated request or an old trace does no harm: a settled recipient stays settled, and an attempt under way is not
+ * repeated. The delayed job that arrives later finds its attempt claimed.
  */
 import { hourMs, minuteMs } from '../../shared/contract/durations.ts'
 import { type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
@@ -25,23 +25,23 @@ export interface Dependencies {
 export type MessageRetry =
   /** Addresses of the recipients. */
   | { kind: 'Requested'; recipients: string[] }
-  /** No recipient is deferred; holds the state of each recipient. */
+  /** No recipient is deferred; `states` holds the state of each recipient. */
   | { kind: 'NothingDeferred'; states: { address: string; state: RecipientState }[] }
 
 /** @returns null when there is no such message */
 export async function retryMessage(id: string, dependencies: Dependencies): Promise<MessageRetry | null> {
   const { history, evaluation, now } = dependencies
-  const undertaking = await history.messageWithRecipients(id)
-  if (!undertaking) return null
-  const deferred = deferredOf(undertaking, () => true)
+  const tracedMessage = await history.messageWithRecipients(id)
+  if (!tracedMessage) return null
+  const deferred = deferredOf(tracedMessage, () => true)
   if (deferred.length === 0) {
-    const states = undertaking.recipients.map(({ recipient, state }) => ({
+    const states = tracedMessage.recipients.map(({ recipient, state }) => ({
       address: recipient.address,
       state,
     }))
     return { kind: 'NothingDeferred', states }
   }
-  await evaluation.send(retryJobs(undertaking, deferred, now()))
+  await evaluation.send(retryJobs(tracedMessage, deferred, now()))
   return { kind: 'Requested', recipients: deferred.map(({ address }) => address) }
 }
 
@@ -60,8 +60,8 @@ const messagesPerSearch = 200
 const messagesPerBatch = 20
 
 /**
- * Requests the next attempt of all deferred recipients that the connector applies to, newest message first, as long
- * as time permits.
+ * Requests the next attempt of all deferred recipients that the connector applies to, newest message first. Stops
+ * when `maxRunMs` have passed.
  * @param from position where the previous call stopped, null for the first
  */
 export async function retryConnector(
@@ -71,45 +71,49 @@ export async function retryConnector(
 ): Promise<ConnectorRetry> {
   const { history, now } = dependencies
   const startedAt = now()
-  // The clock of the ingress that received a message may run ahead of this one.
+  // The clock of the ingress that received a message may be ahead of this function's clock.
   const span = { since: new Date(startedAt - maxDeferralMs), until: new Date(startedAt + minuteMs) }
   const isDeferredByConnector = ({ state, connectors }: IndexRow) =>
     state === 'Deferred' && connectors.includes(connector)
-  const retried: ConnectorRetry = { recipients: 0, messages: 0, next: from }
+  const result: ConnectorRetry = { recipients: 0, messages: 0, next: from }
   do {
     const { found, stoppedAt } = await history.find(
       span,
       isDeferredByConnector,
-      retried.next,
+      result.next,
       messagesPerSearch,
     )
     for (let start = 0; start < found.length; start += messagesPerBatch) {
       const batch = found.slice(start, start + messagesPerBatch)
-      const requested = await retryMessages(batch, connector, dependencies)
-      retried.recipients += requested.reduce((sum, recipients) => sum + recipients, 0)
-      retried.messages += requested.filter((recipients) => recipients > 0).length
+      const recipientCounts = await retryMessages(batch, connector, dependencies)
+      result.recipients += recipientCounts.reduce((sum, count) => sum + count, 0)
+      result.messages += recipientCounts.filter((count) => count > 0).length
     }
-    retried.next = stoppedAt
-  } while (retried.next !== null && now() - startedAt < maxRunMs)
-  return retried
+    result.next = stoppedAt
+  } while (result.next !== null && now() - startedAt < maxRunMs)
+  return result
 }
 
 /** @returns the number of requested recipients of each message */
 async function retryMessages(
-  found: readonly HistoryPosition[],
+  positions: readonly HistoryPosition[],
   connector: string,
   { history, evaluation, now }: Dependencies,
 ): Promise<number[]> {
-  const undertakings = await Promise.all(found.map(({ before }) => history.messageWithRecipients(before)))
+  const tracedMessages = await Promise.all(
+    positions.map(({ before }) => history.messageWithRecipients(before)),
+  )
   const at = now()
-  // The index is eventually consistent: it says only which messages to read.
-  const retries = undertakings
-    .filter((undertaking) => undertaking !== null)
-    .map((undertaking) => ({
-      undertaking,
-      deferred: deferredOf(undertaking, ({ connectors }) => connectors.includes(connector)),
+  // The index is eventually consistent, so it only selects the messages to read.
+  const retries = tracedMessages
+    .filter((tracedMessage) => tracedMessage !== null)
+    .map((tracedMessage) => ({
+      tracedMessage,
+      deferred: deferredOf(tracedMessage, ({ connectors }) => connectors.includes(connector)),
     }))
-  await evaluation.send(retries.flatMap(({ undertaking, deferred }) => retryJobs(undertaking, deferred, at)))
+  await evaluation.send(
+    retries.flatMap(({ tracedMessage, deferred }) => retryJobs(tracedMessage, deferred, at)),
+  )
   return retries.map(({ deferred }) => deferred.length)
 }
 
@@ -117,10 +121,10 @@ type TrackedRecipient = MessageWithRecipients['recipients'][number]
 
 const deferredOf = (
   { recipients }: MessageWithRecipients,
-  isSelected: (tracked: TrackedRecipient) => boolean,
+  isSelected: (recipient: TrackedRecipient) => boolean,
 ) =>
   recipients
-    .filter((tracked) => tracked.state === 'Deferred' && isSelected(tracked))
+    .filter((recipient) => recipient.state === 'Deferred' && isSelected(recipient))
     .map(({ recipient }) => recipient)
 
 function retryJobs(

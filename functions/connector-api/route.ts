@@ -23,11 +23,11 @@ export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body exte
   summary: string
   query?: Query
   body?: Body
-  /** A missing body counts as an empty object. */
+  /** A missing body is read as an empty object. */
   bodyOptional?: boolean
   /** `required`: a request without If-Match gets 428. */
   ifMatch?: 'required' | 'optional'
-  /** Schema of each successful response by status; null without a body. */
+  /** Schema of each successful response, by status; null when the response has no body. */
   answers: Record<number, z.ZodType | null>
   /** Problem statuses of this route; those of its inputs are added. */
   problems?: readonly number[]
@@ -37,7 +37,7 @@ export interface RouteRequest<Query, Body> {
   parameter: string
   query: Query
   body: Body
-  /** Null where If-Match is optional and absent. */
+  /** Null when If-Match is optional and absent. */
   ifMatch: ExpectedVersions | null
 }
 

@@ -22,14 +22,14 @@ export function createRouter(
   }
 }
 
-/** @returns the value of the path's one parameter, empty without one, null when the path does not match */
+/** @returns the path's parameter; '' if the template has none; null if the path does not match */
 function parameterOf(template: string, path: string): string | null {
-  const expected = template.split('/')
-  const given = path.split('/')
-  if (expected.length !== given.length) return null
+  const templateParts = template.split('/')
+  const pathParts = path.split('/')
+  if (templateParts.length !== pathParts.length) return null
   let parameter = ''
-  for (const [index, part] of expected.entries()) {
-    const value = given[index] ?? ''
+  for (const [index, part] of templateParts.entries()) {
+    const value = pathParts[index] ?? ''
     if (part.startsWith('{') && value !== '') parameter = decodeSegment(value)
     else if (part !== value) return null
   }

@@ -1,8 +1,8 @@
 /**
  * Serves the public pages from its stores. Attack: a client sends any number of requests, with its own text in path,
  * query and headers. Defence: API Gateway limits the rate, and no response repeats anything of a request. Only an
- * accepted domain or a published fingerprint is looked up, and reads are cached. Limit: everything served here is
- * public.
+ * accepted domain or a published fingerprint is looked up, and reads are cached. Not covered: secrecy, because all
+ * content is public.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
@@ -19,7 +19,7 @@ import { type Content, notModified, toGatewayResult } from './response.ts'
 export interface Dependencies {
   published: Pick<PublishedCertificatesItem, 'read'>
   acceptedDomains: Pick<AcceptedDomains, 'get'>
-  /** The text of our MTA-STS policy; null when none is published. */
+  /** The text of the organisation's MTA-STS policy; null when none is published. */
   policy: string | null
   publisher: Publisher
   logger: Pick<Logger, 'error'>
@@ -75,10 +75,10 @@ async function contentFor(
 }
 
 function chainOf({ certificates }: PublishedCertificates, fingerprint: string): Content {
-  const found = certificates.find(({ fingerprint256 }) => fingerprint256 === fingerprint)
-  if (!found) return notFoundContent
+  const certificate = certificates.find(({ fingerprint256 }) => fingerprint256 === fingerprint)
+  if (!certificate) return notFoundContent
   const type = 'application/pem-certificate-chain'
-  return { status: 200, type, body: found.chain, maxAge: daySeconds, allowsAllOrigins: true }
+  return { status: 200, type, body: certificate.chain, maxAge: daySeconds, allowsAllOrigins: true }
 }
 
 /** A cached page must expire before the next certificate is served. */
@@ -89,8 +89,8 @@ function secondsToChange({ certificates }: PublishedCertificates, now: number): 
 }
 
 /**
- * RFC 8461 §3.3: a sender fetches the policy from the domain's policy host. Under another name the policy is served,
- * too, for a web server that fetches it from here; it is the same for all domains.
+ * RFC 8461 §3.3: a sender fetches the policy from the domain's policy host. The policy is the same for all domains.
+ * It is also served under any other name, for a web server that fetches it from this function.
  */
 async function policyFor(
   host: string,
@@ -149,7 +149,7 @@ const notPublishedYet = messageContent(
   'Nothing is published yet',
   'Our certificates are published within an hour of the deployment. Try again then.',
 )
-const noPolicy = messageContent(404, 'No policy', 'No MTA-STS policy is published here.')
+const noPolicy = messageContent(404, 'No policy', 'This server publishes no MTA-STS policy.')
 const domainNotAccepted = messageContent(404, 'No policy', 'This gateway receives no mail for this domain.')
 const methodNotAllowed = messageContent(405, 'Method not allowed', 'These pages allow only GET and HEAD.', {
   allow: 'GET, HEAD',

@@ -1,4 +1,4 @@
-/** Reads the DKIM key that signs reports from Secrets Manager, once a run. */
+/** Reads the DKIM key that signs reports from Secrets Manager, once per run. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { z } from 'zod'
 import { parseJson } from '../../shared/contract/parse-json.ts'

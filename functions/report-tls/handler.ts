@@ -26,14 +26,14 @@ import { type ReportedResult, type ReportRun, type SentReport, sendReports } fro
 
 /**
  * A scheduled event names no day. A manual invocation may name one: `{"day":"2026-02-03"}`. A day that has not ended
- * needs `"unfinished":true`, since sessions after the run are in no report.
+ * needs `"unfinished":true`, because sessions after the run are in no report.
  */
 const ReportEvent = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
 
-/** Spreads reports by mail: at most `aSecond` a second, up to the largest delay of SQS. */
+/** Spreads reports by mail: at most `perSecond` reports per second, up to the largest delay of SQS. */
 const pace = { perSecond: 20, maxDelaySeconds: 900 }
 
-/** Milliseconds that must be left to begin another domain, so that those under way can end. */
+/** With less time left, the run begins no further domain, so that the domains under way can end. */
 const minRemainingMs = 90_000
 
 // Runs at cold start.
@@ -112,7 +112,7 @@ export async function handler(
   }
 }
 
-/** Counts failures only in the day's last run, since a later run may still send the report. */
+/** Counts failures only in the day's last run, because a later run may still send the report. */
 function logReport({ domain, destination, ...result }: ReportedResult, isLastRun: boolean): void {
   switch (result.kind) {
     case 'Sent': {
@@ -140,10 +140,10 @@ function logReport({ domain, destination, ...result }: ReportedResult, isLastRun
   }
 }
 
-function cacheOnce<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
+function cacheOnce<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined
   return () => {
-    made ??= make()
-    return made
+    result ??= read()
+    return result
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Sends one report to one destination. By mail it is a new message with the null reverse path: connectors apply to
- * it, and it causes no DSN. By HTTPS it goes out at once, to a server whose certificate is verified. RFC 8460 §3 lets
- * senders skip that, but a report reveals which domains exchange mail.
+ * Sends one report to one destination. A report by mail is a new message with the null reverse path: connectors apply
+ * to it, and it causes no DSN. A report over HTTPS is sent immediately, to a server whose certificate is verified. RFC
+ * 8460 §3 lets senders skip the verification, but a report reveals which domains exchange mail.
  */
 import { createHash } from 'node:crypto'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -21,7 +21,7 @@ import type { SendResult } from './send-reports.ts'
 
 export interface Dependencies {
   reporter: Reporter
-  /** Returns null when none is configured. @throws when it cannot be read */
+  /** Returns null when no key is configured. @throws when it cannot be read */
   dkimKey(): Promise<DkimKey | null>
   /** Stores octets and returns their location. */
   store(key: string, octets: Buffer): Promise<ContentReference>
@@ -57,12 +57,11 @@ async function sendByMail(report: TlsReport, to: string, dependencies: Dependenc
   return { kind: 'Sent' }
 }
 
-/** Timeouts in milliseconds; `body` in octets. */
 const limits = { totalMs: 10_000, idleTimeoutMs: 5_000, maxBodyOctets: 65_536 }
 
 async function sendByHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<SendResult> {
   const body = await compressed(report)
-  const answer = await fetchUntrusted(
+  const response = await fetchUntrusted(
     { ...https, limits },
     {
       host: url.hostname,
@@ -76,10 +75,10 @@ async function sendByHttps(report: TlsReport, url: URL, { https }: Dependencies)
       body,
     },
   )
-  if (answer.kind === 'Failed') return { kind: 'Undeliverable', reason: answer.detail }
-  return answer.status >= 200 && answer.status < 300
+  if (response.kind === 'Failed') return { kind: 'Undeliverable', reason: response.detail }
+  return response.status >= 200 && response.status < 300
     ? { kind: 'Sent' }
-    : { kind: 'Undeliverable', reason: `${url.hostname} answered ${answer.status}` }
+    : { kind: 'Undeliverable', reason: `${url.hostname} answered ${response.status}` }
 }
 
 /** Describes the object that holds a report's octets. */

@@ -1,7 +1,7 @@
 /**
- * Sends the TLS reports of one day (RFC 8460). Each domain that requests reports gets one at each of its
- * destinations, once. A destination is claimed before its report is sent, so a second or repeated run sends no second
- * copy. When sending fails, the claim expires, and a later run sends the report.
+ * Sends the TLS reports of one day (RFC 8460). Each domain that requests reports gets one report at each of its
+ * destinations. A destination is claimed before its report is sent, so a second or repeated run sends no second copy.
+ * When sending fails, the claim expires, and a later run sends the report.
  */
 import { createHash } from 'node:crypto'
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
@@ -38,7 +38,7 @@ export interface Dependencies {
   /** Whether there is time to begin another domain. */
   hasTime(): boolean
   /** Called for each report, sent or not. */
-  onResult(told: ReportedResult): void
+  onResult(result: ReportedResult): void
 }
 
 export type ReportedResult = { domain: string; destination: string } & (
@@ -63,10 +63,9 @@ export interface ReportRun {
 
 /** Longer than the function may run, and shorter than the time between two runs. */
 const leaseMs = 20 * minuteMs
-/** Days that a claim is stored. */
 const claimTtlDays = 10
 const maxConcurrentDomains = 20
-/** Milliseconds; a silent name server must not use up the run. */
+/** A silent name server must not use up the time of the run. */
 const dnsTimeoutMs = 5_000
 
 /** @throws when the counters or the claims cannot be read */
@@ -106,9 +105,9 @@ async function reportTo(
   dependencies: Dependencies,
 ): Promise<void> {
   const querySignal = AbortSignal.timeout(dnsTimeoutMs)
-  const answer = await dependencies.resolver.query(recordName(counts.domain), 'TXT', querySignal)
-  if (answer.kind === 'Failed') run.unasked += 1
-  const destinations = answer.kind === 'Found' ? reportDestinations(answer.records) : []
+  const response = await dependencies.resolver.query(recordName(counts.domain), 'TXT', querySignal)
+  if (response.kind === 'Failed') run.unasked += 1
+  const destinations = response.kind === 'Found' ? reportDestinations(response.records) : []
   if (destinations.length === 0) return
   const report = buildReport(counts, day, dependencies.reporter)
   await Promise.all(destinations.map((destination) => sendOnce(report, destination, run, dependencies)))
@@ -130,10 +129,10 @@ async function sendOnce(
   }
   const result = { domain, destination: destinationText(destination) }
   try {
-    const sending = await send(report, destination)
-    if (sending.kind === 'Undeliverable') {
+    const sendResult = await send(report, destination)
+    if (sendResult.kind === 'Undeliverable') {
       run.undeliverable += 1
-      return onResult({ ...result, ...sending })
+      return onResult({ ...result, ...sendResult })
     }
   } catch (error) {
     run.failed += 1

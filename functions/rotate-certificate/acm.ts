@@ -1,7 +1,7 @@
 /**
  * Exports the certificates that ACM issues and renews. Attack: a private key leaks in transit, in a log or in memory.
  * Defence: a key is exported only when its certificate is new, under a random passphrase that is used once, and is
- * written only to the secret. Limit: a principal that may call ExportCertificate gets the key.
+ * written only to the secret. Not covered: a principal that may call ExportCertificate gets the key.
  */
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { type ACMClient, ExportCertificateCommand, GetCertificateCommand } from '@aws-sdk/client-acm'
@@ -20,10 +20,10 @@ export class AcmCertificates {
 
   /** @returns the current certificates in PEM, without issuers and keys; empty when ACM has issued none */
   async currentCertificates(): Promise<string[]> {
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       this.#arns.map((CertificateArn) => this.#acm.send(new GetCertificateCommand({ CertificateArn }))),
     )
-    return answers.flatMap(({ Certificate = '' }) => certificatesIn(Certificate).slice(0, 1))
+    return responses.flatMap(({ Certificate = '' }) => certificatesIn(Certificate).slice(0, 1))
   }
 
   async export(): Promise<CertificatesAndKeys> {
@@ -37,10 +37,10 @@ export class AcmCertificates {
   async #exportOne(arn: string): Promise<CertificatesAndKeys> {
     // ACM accepts printable characters except #, $ and %.
     const passphrase = randomBytes(32).toString('base64url')
-    const answer = await this.#acm.send(
+    const response = await this.#acm.send(
       new ExportCertificateCommand({ CertificateArn: arn, Passphrase: Buffer.from(passphrase) }),
     )
-    const { Certificate = '', CertificateChain = '', PrivateKey = '' } = answer
+    const { Certificate = '', CertificateChain = '', PrivateKey = '' } = response
     return {
       certificate: [Certificate, CertificateChain].map((pem) => pem.trim()).join('\n'),
       privateKey: decryptKey(PrivateKey, passphrase, arn),

@@ -1,4 +1,4 @@
-/** Derives events and notices from what has changed since the last notices. Pure; it handles no key. */
+/** Derives events and notices from the changes since the last notices. Pure; it handles no key. */
 import type { PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import type { Refusal } from './plan.ts'
@@ -7,7 +7,7 @@ import type { Refusal } from './plan.ts'
 export interface NotifiedState {
   /** State of each certificate, by its fingerprint. */
   states: Readonly<Record<string, string>>
-  /** Text about refused certificates; empty when none is. */
+  /** Text about refused certificates; empty when none is refused. */
   refused: string
 }
 
@@ -18,11 +18,11 @@ export interface CertificateChange {
     | 'Certificate Withdrawn'
     | 'Certificate Refused'
   detail: Readonly<Record<string, unknown>>
-  /** For partners; null when only we can act. */
+  /** For partners; null when only the administrator can act. */
   notice: Announcement | null
 }
 
-/** When only one of two certificates changes, the other is Current and Next at once; it is stored as Current. */
+/** When only one of two certificates changes, the other is both Current and Next; it is stored as Current. */
 export const notifiedStateOf = (
   published: PublishedCertificates,
   refused: readonly Refusal[],
@@ -33,7 +33,7 @@ export const notifiedStateOf = (
   refused: refusalText(refused),
 })
 
-/** @param notified null before the first notices: certificates served then cause none */
+/** @param notified null before the first notices: the certificates served at that time cause no notice */
 export function changesSince(
   notified: NotifiedState | null,
   published: PublishedCertificates,
@@ -49,9 +49,9 @@ export function changesSince(
   const announced = next.some(({ fingerprint256 }) => previousStates[fingerprint256] !== 'Next')
   const switched =
     notified === null ? [] : current.filter((each) => previousStates[each.fingerprint256] !== 'Current')
-  const known = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
+  const publishedFingerprints = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
   const withdrawn = Object.keys(previousStates).filter(
-    (one) => previousStates[one] === 'Next' && !known.has(one),
+    (fingerprint) => previousStates[fingerprint] === 'Next' && !publishedFingerprints.has(fingerprint),
   )
   const currentRefusalText = refusalText(refused)
   return [
@@ -85,7 +85,7 @@ function switchedChange(hostname: string, current: readonly PublishedCertificate
     detailType: 'Certificate Switched',
     detail: { hostname, servedFrom: from, certificates: current.map(eventFields) },
     notice: notice('Switched', `${hostname}: the new TLS certificate is in use`, [
-      `The mail server ${hostname} presents a new certificate since ${instant(from)}. The previous one is no longer presented.`,
+      `The mail server ${hostname} has presented a new certificate since ${instant(from)}. The previous one is no longer presented.`,
       certificateTexts(current),
       instructions(hostname, current, 'now, if you have not'),
     ]),
@@ -138,8 +138,8 @@ function certificateTexts(certificates: readonly PublishedCertificate[]): string
 }
 
 function instructions(hostname: string, certificates: readonly PublishedCertificate[], when: string): string {
-  const distinct = (of: (one: PublishedCertificate) => readonly string[]) => [
-    ...new Set(certificates.flatMap(of)),
+  const distinct = (valuesOf: (certificate: PublishedCertificate) => readonly string[]) => [
+    ...new Set(certificates.flatMap(valuesOf)),
   ]
   const addresses = distinct(({ crlAddresses, ocspAddresses }) => [...crlAddresses, ...ocspAddresses])
   return [
@@ -165,7 +165,7 @@ const eventFields = (each: PublishedCertificate) => ({
   validUntil: each.validUntil,
 })
 
-/** Two refusals with the same text count as one. */
+/** Two refusals with the same text cause one event. */
 const refusalText = (refused: readonly Refusal[]): string =>
   refused.map(({ certificates, reason, detail }) => `${certificates} ${reason} ${detail}`).join('; ')
 

@@ -1,8 +1,8 @@
 /**
  * Changes the certificate secret by compare and set. Fault to avoid: two writers read the same value, and the last
  * write silently undoes the other. Defence: a new value becomes a pending version first. It becomes current only if
- * the version it was made from still is: Secrets Manager moves the label AWSCURRENT only from the named version. A
- * writer that comes too late reads again. Limit: other changes are detected, not merged.
+ * the version that it was made from is still current: Secrets Manager moves the label AWSCURRENT only from the named
+ * version. A late writer gets an error and reads again. Not covered: merging; other changes are only detected.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -40,8 +40,8 @@ export class CertificateSecretStore {
   }
 
   /**
-   * @returns null before it is first filled @throws the error of Secrets Manager, which contains nothing of the
-   * secret
+   * @returns null before the secret is first filled
+   * @throws the error of Secrets Manager, which contains nothing of the secret
    */
   async read(): Promise<SecretVersion | null> {
     try {
@@ -58,7 +58,7 @@ export class CertificateSecretStore {
 
   /**
    * @param previous the version that the text was made from; null for the first
-   * @throws Outrun when that is no longer the current one
+   * @throws ConcurrentUpdateError when that version is no longer current
    */
   async replace(previous: SecretVersion | null, text: string): Promise<void> {
     const version = randomUUID()

@@ -1,7 +1,7 @@
 /**
- * Stores what the last notices described, with a lease for the run that sends notices. Concurrent runs must not both
- * send them, and a run that dies must not lose them. So the state is written after the notices: a notice may come
- * twice, and none is lost.
+ * Stores the state that the last notices described, with a lease for the run that sends notices. Concurrent runs must
+ * not both send them, and a run that dies must not lose them. So the state is written after the notices: a notice may
+ * be sent twice, and none is lost.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
@@ -34,10 +34,10 @@ export class NotificationItem {
   }
 
   async read(): Promise<NotificationState> {
-    const { Item: found } = await this.#documents.send(
+    const { Item: item = {} } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
-    const { told = null, turn } = Item.parse(found ?? {})
+    const { told = null, turn } = Item.parse(item)
     return { told, turn }
   }
 
@@ -62,9 +62,9 @@ export class NotificationItem {
   }
 
   /** Stores the state and ends the lease. */
-  async write(told: NotifiedState, { turn }: NotificationState): Promise<void> {
+  async write(notified: NotifiedState, { turn }: NotificationState): Promise<void> {
     await this.#documents.send(
-      new PutCommand({ TableName: this.#table, Item: { ...key, told, turn: turn + 1 } }),
+      new PutCommand({ TableName: this.#table, Item: { ...key, told: notified, turn: turn + 1 } }),
     )
   }
 }

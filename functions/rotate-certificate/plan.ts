@@ -1,8 +1,8 @@
 /**
  * Plans the rotation at one instant: which certificate follows, which has ended, which is refused. Pure. Attack: a
  * certificate expires unnoticed, or changes before partners that pinned the old one could react. Defence: the next
- * certificate is checked and announced first, and served at its date. The date comes forward only when the old
- * certificate expires before it. Limit: the plan cannot know whether partners have read the notice.
+ * certificate is checked and announced first, and served at its date. The date is moved to an earlier time only
+ * when the old certificate expires before it. Not covered: whether partners have read the notice.
  */
 import { X509Certificate } from 'node:crypto'
 import type {
@@ -31,7 +31,7 @@ export interface Refusal extends CertificateFault {
 export interface Facts {
   /** Null before the secret is filled. */
   set: IngressCertificates | null
-  /** What the authority has issued since; null when nothing is new. */
+  /** Certificates that the authority has issued since; null when none is new. */
   offer: CertificatesAndKeys | null
   hostname: string
   /** Checks that OpenSSL accepts them. @throws Error of one line */
@@ -51,7 +51,7 @@ export interface Plan {
   isServed: boolean
 }
 
-/** How long, and how many, deprecated certificates are published. */
+/** Limits of the published deprecated certificates. */
 const deprecatedRetentionMs = 90 * dayMs
 const maxDeprecated = 4
 
@@ -86,12 +86,12 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
   const { now } = facts
   const { next } = set
   if (!next) return set
-  const due = nextServedFrom(set, next)
-  const isDue = due <= now
-  const fault = certificateFault(next, { ...facts, at: isDue ? now : due })
+  const switchTime = nextServedFrom(set, next)
+  const isDue = switchTime <= now
+  const fault = certificateFault(next, { ...facts, at: isDue ? now : switchTime })
   if (fault) refused.push({ certificates: 'Next', ...fault })
   if (fault || !isDue) return set
-  const servedFrom = due.toISOString()
+  const servedFrom = switchTime.toISOString()
   return {
     certificate: next.certificate,
     privateKey: next.privateKey,
@@ -106,14 +106,14 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
  * deprecated.
  */
 function deprecateReplaced(set: IngressCertificates, facts: Facts): IngressCertificates {
-  const replacedOnes = replacedCertificates(set, facts)
-  if (replacedOnes.length === 0) return set
+  const formerCertificates = replacedCertificates(set, facts)
+  if (formerCertificates.length === 0) return set
   const servedUntil = facts.now.toISOString()
   return {
     ...set,
     servedFrom: servedUntil,
     deprecated: [
-      { certificate: replacedOnes.map(({ chain }) => chain).join('\n'), servedUntil },
+      { certificate: formerCertificates.map(({ chain }) => chain).join('\n'), servedUntil },
       ...set.deprecated,
     ],
   }
@@ -122,11 +122,11 @@ function deprecateReplaced(set: IngressCertificates, facts: Facts): IngressCerti
 /** Returns certificates that are published as current and are no longer in the secret. */
 function replacedCertificates(set: IngressCertificates, { now, published }: Facts): PublishedCertificate[] {
   if (published === null) return []
-  const known = new Set(
+  const storedFingerprints = new Set(
     [set.certificate, ...set.deprecated.map(({ certificate }) => certificate)].flatMap(fingerprintsIn),
   )
   return publishedAt(published, now).certificates.filter(
-    ({ state, fingerprint256 }) => state === 'Current' && !known.has(fingerprint256),
+    ({ state, fingerprint256 }) => state === 'Current' && !storedFingerprints.has(fingerprint256),
   )
 }
 
@@ -142,12 +142,12 @@ function announceOffer(set: IngressCertificates, facts: Facts, refused: Refusal[
 }
 
 /**
- * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than the
- * current of its key type. So a replacement by an administrator is not undone by the certificate that it replaced.
+ * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than the current
+ * certificate of its key type. So a replacement by an administrator is not undone by the certificate that it replaced.
  * @param offered PEM, with any issuers among them
  */
 export function isNewer(set: IngressCertificates, offered: readonly string[]): boolean {
-  const known = new Set(
+  const storedFingerprints = new Set(
     [
       set.certificate,
       set.next?.certificate ?? '',
@@ -158,7 +158,7 @@ export function isNewer(set: IngressCertificates, offered: readonly string[]): b
   const leaves = offered.map((pem) => new X509Certificate(pem)).filter(({ ca }) => !ca)
   const isOlder = (leaf: X509Certificate) =>
     latest.some((current) => keyTypeOf(current) === keyTypeOf(leaf) && validFrom(leaf) < validFrom(current))
-  return leaves.some((leaf) => !known.has(fingerprintOf(leaf))) && !leaves.some(isOlder)
+  return leaves.some((leaf) => !storedFingerprints.has(fingerprintOf(leaf))) && !leaves.some(isOlder)
 }
 
 function dropOldDeprecated(set: IngressCertificates, now: Date): IngressCertificates {
@@ -166,7 +166,7 @@ function dropOldDeprecated(set: IngressCertificates, now: Date): IngressCertific
     .filter(({ servedUntil }) => now.getTime() - Date.parse(servedUntil) < deprecatedRetentionMs)
     .filter(({ certificate }) => fingerprintsIn(certificate).length > 0)
     .slice(0, maxDeprecated)
-  // The next certificate must fit; the oldest deprecated ones give way.
+  // The next certificate must fit; the oldest deprecated ones are dropped for it.
   while (recent.length > 0 && octetsOf({ ...set, deprecated: recent }) > maxSecretOctets) recent.pop()
   return recent.length === set.deprecated.length ? set : { ...set, deprecated: recent }
 }

@@ -17,7 +17,7 @@ const responseTimeoutMs = 10_000
 
 /**
  * Runs `work`, and sends its outcome to the response URL of a deployment's event. A deletion runs nothing.
- * @throws what `work` throws, when the event is not a deployment's
+ * @throws the error of `work` when the event is not a deployment's
  */
 export async function respondToDeployment<T>(
   event: unknown,

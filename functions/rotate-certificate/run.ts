@@ -20,7 +20,7 @@ export interface Dependencies {
     read(): Promise<SecretVersion | null>
     replace(before: SecretVersion | null, text: string): Promise<void>
   }
-  /** Null where an administrator fills the secret. */
+  /** Null when an administrator fills the secret. */
   authority: { currentCertificates(): Promise<string[]>; export(): Promise<CertificatesAndKeys> } | null
   published: {
     readRevision(): Promise<PublishedRevision>
@@ -28,8 +28,8 @@ export interface Dependencies {
   }
   notifications: {
     read(): Promise<NotificationState>
-    claim(turn: NotificationState, now: Date): Promise<boolean>
-    write(told: NotifiedState, turn: NotificationState): Promise<void>
+    claim(previous: NotificationState, now: Date): Promise<boolean>
+    write(notified: NotifiedState, previous: NotificationState): Promise<void>
   }
   putEvent(changes: CertificateChange): Promise<void>
   notifyPartners(notice: Announcement): Promise<void>
@@ -62,13 +62,13 @@ export async function rotate(dependencies: Dependencies): Promise<RotationRun> {
 
 async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   const { secret, published, notifications, hostname, noticeMs, now } = dependencies
-  // The order matters: a run that read an old secret read an old revision, too, so its write below fails.
+  // The order matters: a run that read an old secret also read an old revision, so its write below fails.
   const notified = await notifications.read()
   const revision = await published.readRevision()
   const before = await secret.read()
   const parsed = before && parseCertificateSecret(before.text)
   const set = parsed?.set ?? null
-  // A secret with an unreadable part is not rewritten, since that would lose the part; its author must fix it.
+  // A secret with an unreadable part is not rewritten, because that would lose the part; its author must fix it.
   const isFullyReadable = parsed === null || parsed.optionalFieldsFault === null
   const offer = isFullyReadable ? await fetchOffer(dependencies, set) : null
   const facts = {
@@ -94,11 +94,11 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
       ? revision.published
       : describeCertificates(served, { hostname, now: facts.now, previous: revision.published })
   if (description !== revision.published && !(await published.write(description, revision)))
-    throw new ConcurrentUpdateError('another run has published since')
+    throw new ConcurrentUpdateError('another run has published meanwhile')
   return { changed, refused, notifications: await notify(description, refused, notified, dependencies) }
 }
 
-/** Returns what the authority has and the secret has not; exports a key only then. */
+/** Returns the certificates of the authority that the secret lacks, with their keys. Exports no other key. */
 async function fetchOffer(
   { authority }: Dependencies,
   set: IngressCertificates | null,
@@ -108,12 +108,12 @@ async function fetchOffer(
   return authority.export()
 }
 
-/** Keeps fields that others have added. */
+/** Keeps fields that other programs have added. */
 function secretText(before: SecretVersion | null, set: IngressCertificates): string {
   return JSON.stringify({ ...(before === null ? {} : JSON.parse(before.text)), ...set })
 }
 
-/** Returns what the ingress serves: it ignores a refused next certificate. */
+/** Returns the certificates that the ingress serves: it ignores a refused next certificate. */
 function servedSet(set: IngressCertificates, isRefused: boolean): IngressCertificates {
   const { next } = set
   if (!next || isRefused) return { ...set, next: null }
@@ -127,13 +127,13 @@ async function notify(
   { notifications, putEvent, notifyPartners, now }: Dependencies,
 ): Promise<CertificateChange['detailType'][]> {
   const changes = changesSince(lastNotified.told, published, refused)
-  const known = notifiedStateOf(published, refused)
-  if (JSON.stringify(known) === JSON.stringify(lastNotified.told)) return []
+  const currentState = notifiedStateOf(published, refused)
+  if (JSON.stringify(currentState) === JSON.stringify(lastNotified.told)) return []
   if (!(await notifications.claim(lastNotified, now()))) return []
-  for (const one of changes) {
-    await putEvent(one)
-    if (one.notice) await notifyPartners(one.notice)
+  for (const change of changes) {
+    await putEvent(change)
+    if (change.notice) await notifyPartners(change.notice)
   }
-  await notifications.write(known, lastNotified)
+  await notifications.write(currentState, lastNotified)
   return changes.map(({ detailType }) => detailType)
 }

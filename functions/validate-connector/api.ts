@@ -15,12 +15,12 @@ import { Problem, problemJson } from '../../shared/http-api/problem.ts'
 import { requestLog } from '../../shared/http-api/request-log.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { domainMatchesPattern } from '../../shared/mail/domain.ts'
-import type { TestMail } from './test-mail.ts'
+import type { TestMail } from './test-message.ts'
 
 export interface Dependencies {
   outbound: Pick<OutboundConnectors, 'get' | 'saveValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
-  validate(connector: OutboundConnector, testMail: TestMail): Promise<OutboundValidation>
+  validate(connector: OutboundConnector, testMessage: TestMail): Promise<OutboundValidation>
   /** Host name of this gateway. */
   hostname: string
   logger: Logger
@@ -54,7 +54,7 @@ async function validateRequest(
   const connector = await findConnector(event.pathParameters?.id ?? '', outbound)
   const recipients = body.recipients ?? [defaultRecipient(connector)]
   await assertRecipientsMatch(connector, recipients, dependencies)
-  const from = await testMailSender(dependencies)
+  const from = await testMessageSender(dependencies)
   const validation = await validate(connector, { from, recipients, hostname, at: new Date(now()) })
   logger.info('Outbound connector validated', {
     connector: connector.id,
@@ -81,7 +81,7 @@ function defaultRecipient({ recipientDomains }: OutboundConnector): string {
   const domain = recipientDomains.find((pattern) => !pattern.startsWith('*'))
   if (domain !== undefined) return `postmaster@${domain}`
   throw invalidBody([
-    { path: 'recipients', message: 'is required, since the connector names no domain without a wildcard' },
+    { path: 'recipients', message: 'is required, because the connector names no domain without a wildcard' },
   ])
 }
 
@@ -92,13 +92,13 @@ async function assertRecipientsMatch(
   { acceptedDomains }: Dependencies,
 ): Promise<void> {
   const faults: Fault[] = []
-  const [first] = recipients.map(domainOf)
+  const [firstDomain] = recipients.map(domainOf)
   for (const [index, address] of recipients.entries()) {
     const path = `recipients[${index}]`
     const domain = domainOf(address) ?? ''
     if (!(await isDomainOfConnector(connector, domain, acceptedDomains)))
       faults.push({ path, message: `${domain} is not a domain of this connector` })
-    else if (connector.route === 'Mx' && domain !== first)
+    else if (connector.route === 'Mx' && domain !== firstDomain)
       faults.push({
         path,
         message: 'has another domain than the first; with route Mx, validate one domain at a time',
@@ -116,13 +116,13 @@ async function isDomainOfConnector(
   return allAcceptedDomains && (await acceptedDomains.get(domain)) !== null
 }
 
-async function testMailSender({ acceptedDomains }: Dependencies): Promise<string> {
+async function testMessageSender({ acceptedDomains }: Dependencies): Promise<string> {
   const { items } = await acceptedDomains.page(null, 1)
   const domain = items[0]?.domain
   if (domain !== undefined) return `mailflow-validation@${domain}`
   throw new Problem(
     409,
-    'The test mail needs a sender address, and there is no accepted domain. Add one first: PUT /accepted-domains/{domain}.',
+    'The test message needs a sender address, and there is no accepted domain. Add one first: PUT /accepted-domains/{domain}.',
   )
 }
 

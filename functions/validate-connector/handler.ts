@@ -22,8 +22,8 @@ import { createValidationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
 
 /**
- * API Gateway waits 29 seconds. Each timeout is short enough to report the step that hangs, and the test mail always
- * has ten seconds left.
+ * API Gateway waits 29 seconds. Each timeout is short enough to report the step that hangs, and the test message
+ * always has ten seconds left.
  */
 const limits: Options['limits'] = { resolve: 6_000, probe: 15_000, whole: 25_000 }
 const timeouts = { connect: 5_000, greeting: 8_000, command: 6_000, data: 8_000 }
@@ -41,7 +41,7 @@ const policies = new MtaStsSource({
   resolver,
   privateNetworks: environment.PRIVATE_MX_NETWORKS,
   now: () => new Date(),
-  onFault: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
+  onFault: (fault) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...fault }),
 })
 
 /** Each session gets a new checker: a validation must not use a cached revocation status. */
@@ -80,14 +80,14 @@ const options: Options = {
 export const handler = createValidationApi({
   outbound: repository.outbound,
   acceptedDomains: repository.acceptedDomains,
-  validate: (connector, testMail) => validate(connector, testMail, options),
+  validate: (connector, testMessage) => validate(connector, testMessage, options),
   hostname: environment.MAIL_HOSTNAME,
   logger,
 })
 
 /** A link-local address (fe80::/10) reaches no other network. */
 function hasIpv6(): boolean {
-  const addresses = Object.values(networkInterfaces()).flatMap((some) => some ?? [])
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
   return addresses.some(
     ({ family, internal, address }) => family === 'IPv6' && !internal && !/^fe[89ab]/i.test(address),
   )

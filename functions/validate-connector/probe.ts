@@ -1,6 +1,6 @@
 /**
  * Opens a session with one next hop and reports each step. It uses the code that delivers, with the connector's
- * requirement enforced, so nothing passes here that a delivery would refuse.
+ * requirement enforced, so a delivery accepts every hop that passes.
  */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { PolicySource } from '../../shared/contract/message.ts'
@@ -39,7 +39,7 @@ export async function probe(hop: NextHop, options: SessionOptions): Promise<Prob
 
 interface MilestoneTime {
   milestone: Milestone
-  /** Milliseconds. */
+  /** Milliseconds of `performance.now()`. */
   at: number
 }
 
@@ -130,7 +130,7 @@ function startTlsStep(tls: ServerTls, requirement: HopRequirement): ReportedStep
   return { step, succeeded: fault === null, detail, tls: { protocol, cipher, group } }
 }
 
-/** Returns what is wrong with the session, regardless of its certificate. */
+/** Returns the fault of the session, regardless of its certificate. */
 function sessionFault(tls: ServerTls, requirement: HopRequirement) {
   const level = requirement.level === 'Opportunistic' ? 'Opportunistic' : 'EncryptionOnly'
   return assessServerTls({ ...requirement, level }, tls, new Date())
@@ -141,7 +141,7 @@ function inTheClearText(tls: Exclude<ServerTls, EstablishedTls>): string {
     tls.kind === 'HandshakeFailed'
       ? `The TLS handshake failed (${tls.cause})`
       : `STARTTLS is not available${tls.answer === null ? '' : ` (${tls.answer})`}`
-  return `${why}: mail goes in the clear, since tlsSettings is null`
+  return `${why}: mail is sent in the clear, because tlsSettings is null`
 }
 
 function certificateSteps(tls: EstablishedTls, requirement: HopRequirement): ReportedStep[] {
@@ -179,5 +179,5 @@ function acceptedText(
   if (level === 'CertificateValidation') return `Trusted${until}`
   const setting = level === 'Opportunistic' ? 'null' : level
   const trustText = trusted ? `It is trusted${until}` : `It would not be trusted: ${trustError}`
-  return `Any certificate is accepted, since tlsSettings is ${setting}. ${trustText}`
+  return `Any certificate is accepted, because tlsSettings is ${setting}. ${trustText}`
 }

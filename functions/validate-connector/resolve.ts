@@ -1,4 +1,4 @@
-/** Resolves the next hops of a connector, each name separately, so that a name without an answer is reported. */
+/** Resolves the next hops of a connector, each name separately, so that a name that does not resolve is reported. */
 import { isIP, isIPv6 } from 'node:net'
 import { maxHosts, type ValidationStep } from '../../shared/connectors/validation.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
@@ -13,7 +13,7 @@ import { measureDuration, stepOf } from './steps.ts'
 
 export interface ResolveOptions extends RoutingOptions {
   resolver: Resolver
-  /** Whether this machine has IPv6. */
+  /** Whether this function has IPv6. */
   ipv6: boolean
 }
 
@@ -22,25 +22,25 @@ export interface ResolvedTarget {
   hops: NextHop[]
 }
 
-/** @returns at most `mostHosts` hops in total, in the order in which a delivery would try those of one target */
+/** @returns at most `maxHosts` hops in total, in the order in which a delivery would try those of one target */
 export async function resolveTargets(route: SmtpRoute, options: ResolveOptions): Promise<ResolvedTarget[]> {
   const routes: SmtpRoute[] =
     route.kind === 'Mx'
       ? [route]
       : route.hosts.slice(0, maxHosts).map((host) => ({ kind: 'SmartHosts', hosts: [host] }))
-  const targets = await Promise.all(routes.map((one) => resolveTarget(one, options)))
+  const targets = await Promise.all(routes.map((targetRoute) => resolveTarget(targetRoute, options)))
   return limitHops(targets, route)
 }
 
 async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise<ResolvedTarget> {
   const host = route.kind === 'Mx' ? route.domain : (route.hosts[0]?.host ?? null)
-  const { value: found, durationMs } = await measureDuration(() =>
+  const { value: nextHops, durationMs } = await measureDuration(() =>
     findNextHops(route, options.resolver, options),
   )
   const common = { step: 'Resolve', host, durationMs } as const
-  if (found.kind === 'NotFound')
-    return { step: stepOf({ ...common, succeeded: false, detail: formatReply(found.reply) }), hops: [] }
-  const { hops, skipped } = options.ipv6 ? { hops: found.hops, skipped: 0 } : withoutIpv6(found.hops)
+  if (nextHops.kind === 'NotFound')
+    return { step: stepOf({ ...common, succeeded: false, detail: formatReply(nextHops.reply) }), hops: [] }
+  const { hops, skipped } = options.ipv6 ? { hops: nextHops.hops, skipped: 0 } : withoutIpv6(nextHops.hops)
   const detail = [
     describeHops(hops, host),
     ...(skipped > 0 ? [`${skipped} IPv6 addresses are skipped: this function has no IPv6`] : []),
@@ -49,32 +49,33 @@ async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise
 }
 
 /**
- * A delivery tries IPv4 first, and IPv6 is unreachable here. A host with IPv6 only stays, to fail as in a delivery.
+ * A delivery tries IPv4 first, and IPv6 is unreachable from this function. A host that has only IPv6 addresses stays
+ * in the list, so that it fails as in a delivery.
  */
 function withoutIpv6(hops: readonly NextHop[]): { hops: NextHop[]; skipped: number } {
   const reachable = new Set(hops.filter(({ ip }) => !isIPv6(ip)).map(({ host }) => host))
-  const kept = hops.filter(({ host, ip }) => !isIPv6(ip) || !reachable.has(host))
-  return { hops: kept, skipped: hops.length - kept.length }
+  const usableHops = hops.filter(({ host, ip }) => !isIPv6(ip) || !reachable.has(host))
+  return { hops: usableHops, skipped: hops.length - usableHops.length }
 }
 
-function describeHops(hops: readonly NextHop[], asked: string | null): string {
-  if (asked !== null && isIP(asked)) return 'An IP address; no lookup needed'
-  return hops.map(({ host, ip }) => (host === asked ? ip : `${host} ${ip}`)).join(', ')
+function describeHops(hops: readonly NextHop[], name: string | null): string {
+  if (name !== null && isIP(name)) return 'An IP address; no lookup needed'
+  return hops.map(({ host, ip }) => (host === name ? ip : `${host} ${ip}`)).join(', ')
 }
 
-/** Reports what was not tried, since its state is unknown. */
+/** Reports the hosts that were not tried, because their state is unknown. */
 function limitHops(targets: ResolvedTarget[], route: SmtpRoute): ResolvedTarget[] {
-  const all = targets.flatMap(({ hops }) => hops)
+  const allHops = targets.flatMap(({ hops }) => hops)
   const unresolved = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - maxHosts)
-  if (unresolved === 0 && all.length <= maxHosts) return targets
-  const kept = new Set(all.slice(0, maxHosts))
-  const untried = [
+  if (unresolved === 0 && allHops.length <= maxHosts) return targets
+  const triedHops = new Set(allHops.slice(0, maxHosts))
+  const untriedText = [
     ...(unresolved > 0 ? [`${unresolved} smart hosts`] : []),
-    ...(all.length > maxHosts ? [`${all.length - maxHosts} addresses`] : []),
+    ...(allHops.length > maxHosts ? [`${allHops.length - maxHosts} addresses`] : []),
   ].join(' and ')
-  const detail = `A validation tries at most ${maxHosts} addresses; ${untried} were not tried`
+  const detail = `A validation tries at most ${maxHosts} addresses; ${untriedText} were not tried`
   return [
-    ...targets.map(({ step, hops }) => ({ step, hops: hops.filter((hop) => kept.has(hop)) })),
+    ...targets.map(({ step, hops }) => ({ step, hops: hops.filter((hop) => triedHops.has(hop)) })),
     { step: stepOf({ step: 'Resolve', succeeded: true, detail }), hops: [] },
   ]
 }

@@ -1,6 +1,6 @@
 /**
- * Validates an outbound connector by doing what a delivery does: it resolves names, opens a session with every next
- * hop, and sends a test mail over the first that passes. A step that times out has failed.
+ * Validates an outbound connector with the steps of a delivery: it resolves names, opens a session with every next hop,
+ * and sends a test message through the first that passes. A step that times out has failed.
  */
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import {
@@ -27,7 +27,7 @@ import { decideHop } from '../../shared/policy/transport-security.ts'
 import { type Probe, probe } from './probe.ts'
 import { type ResolvedTarget, type ResolveOptions, resolveTargets } from './resolve.ts'
 import { stepOf } from './steps.ts'
-import { composeTestMail, notSentStep, sendTestMail, type TestMail } from './test-mail.ts'
+import { composeTestMail, notSentStep, sendTestMail, type TestMail } from './test-message.ts'
 
 /** Milliseconds from the start: for the name resolution, for all probes, for the whole validation. */
 export interface Limits {
@@ -45,20 +45,20 @@ export interface Options {
 /** Never throws for failures of the network or of servers. */
 export async function validate(
   connector: OutboundConnector,
-  testMail: TestMail,
+  testMessage: TestMail,
   options: Options,
 ): Promise<OutboundValidation> {
   const startedAt = performance.now()
   // The validation enforces the requirement in every mode.
   const requirement = { ...requirementOf(connector), mode: 'Enforce' as const }
-  const mail = await composeTestMail(connector, requirement, testMail)
-  const route = routeOf(connector, domainOf(testMail.recipients[0] ?? '') ?? '')
+  const mail = await composeTestMail(connector, requirement, testMessage)
+  const route = routeOf(connector, domainOf(testMessage.recipients[0] ?? '') ?? '')
   const steps =
     route.kind === 'Mx' || route.kind === 'SmartHosts'
-      ? await validateBySmtp(route, mail, options)
-      : await validateBySes(mail, options)
+      ? await validateOverSmtp(route, mail, options)
+      : await validateThroughSes(mail, options)
   return toStorable({
-    at: testMail.at.toISOString(),
+    at: testMessage.at.toISOString(),
     succeeded: steps.every(({ succeeded }) => succeeded),
     connectorVersion: connector.version,
     durationMs: Math.round(performance.now() - startedAt),
@@ -66,21 +66,24 @@ export async function validate(
   })
 }
 
-async function validateBySes(mail: OutboundMessage, { ses, limits }: Options): Promise<ValidationStep[]> {
+async function validateThroughSes(
+  mail: OutboundMessage,
+  { ses, limits }: Options,
+): Promise<ValidationStep[]> {
   const detail = 'Amazon SES resolves and connects later, so neither host nor TLS session is known'
   const signal = AbortSignal.timeout(limits.whole)
   return [
     stepOf({ step: 'Resolve', host: 'Amazon SES', succeeded: true, detail }),
-    await sendTestMail(mail, (it) => deliverBySes(it, { ...ses, signal })),
+    await sendTestMail(mail, (message) => deliverBySes(message, { ...ses, signal })),
   ]
 }
 
-async function validateBySmtp(
+async function validateOverSmtp(
   route: SmtpRoute,
   mail: OutboundMessage,
-  { smtp: all, limits }: Options,
+  { smtp: smtpOptions, limits }: Options,
 ): Promise<ValidationStep[]> {
-  const smtp = withoutMtaStsForSmartHosts(route, all)
+  const smtp = withoutMtaStsForSmartHosts(route, smtpOptions)
   const [resolveSignal, probeSignal, wholeSignal] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
     AbortSignal.timeout(ms),
   ) as [AbortSignal, AbortSignal, AbortSignal]
@@ -91,7 +94,7 @@ async function validateBySmtp(
     dane: plan.publishedPolicies.dane,
     signal: resolveSignal,
   })
-  const probed = await Promise.all(
+  const probedTargets = await Promise.all(
     targets.map(async ({ step, hops }: ResolvedTarget) => {
       const probes = await Promise.all(
         hops.map((hop) => probeHop(hop, mail, plan, { ...smtp, signal: probeSignal })),
@@ -99,12 +102,12 @@ async function validateBySmtp(
       return { step, probes }
     }),
   )
-  const hop = probed.flatMap(({ probes }) => probes).find(({ passed }) => passed)?.hop
+  const hop = probedTargets.flatMap(({ probes }) => probes).find(({ passed }) => passed)?.hop
   return [
-    ...probed.flatMap(({ step, probes }) => [step, ...probes.flatMap(({ steps }) => steps)]),
+    ...probedTargets.flatMap(({ step, probes }) => [step, ...probes.flatMap(({ steps }) => steps)]),
     hop
-      ? await sendTestMail(mail, (it) => deliverToHops([hop], it, { ...smtp, signal: wholeSignal }))
-      : notSentStep('Not sent, since no host passed'),
+      ? await sendTestMail(mail, (message) => deliverToHops([hop], message, { ...smtp, signal: wholeSignal }))
+      : notSentStep('Not sent, because no host passed'),
   ]
 }
 

@@ -80,10 +80,10 @@ function publishGauges(gauges: readonly ExpiryGauge[]): void {
   const sides = Map.groupBy(gauges, ({ observedAs }) =>
     observedAs === 'Own' ? Metric.ownCertificateDaysLeft : Metric.partnerCertificateDaysLeft,
   )
-  for (const [name, all] of sides) {
-    const stopping = all.filter(({ stopsMail }) => stopsMail)
-    if (stopping.length > 0) metrics.addMetric(name, MetricUnit.NoUnit, minDaysLeft(stopping))
-    for (const [connector, group] of Map.groupBy(all, (one) => one.connector)) {
+  for (const [name, gaugesOfSide] of sides) {
+    const mailStoppers = gaugesOfSide.filter(({ stopsMail }) => stopsMail)
+    if (mailStoppers.length > 0) metrics.addMetric(name, MetricUnit.NoUnit, minDaysLeft(mailStoppers))
+    for (const [connector, group] of Map.groupBy(gaugesOfSide, (gauge) => gauge.connector)) {
       if (connector === null) continue
       const metric = metrics.singleMetric().addDimension('connector', dimensionValue(connector))
       metric.addMetric(name, MetricUnit.NoUnit, minDaysLeft(group))

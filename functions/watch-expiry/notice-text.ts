@@ -1,4 +1,4 @@
-/** A notice that a certificate expires: a text for the administrator, followed by JSON for programs. Pure. */
+/** A notice that a certificate expires: human-readable text for the administrator, followed by JSON. Pure. */
 import { replaceInvisible } from '../../shared/mail/peer-text.ts'
 import type { Consequence, ExpiryNotice } from '../../shared/policy/certificate-expiry.ts'
 import { countText, firstNames } from '../../shared/policy/text-lists.ts'
@@ -12,7 +12,7 @@ export function expiryAnnouncement(original: ExpiryNotice): Announcement {
     openingText(notice),
     factsText(notice),
     summaryText(notice.certificate),
-    newer(notice),
+    newerText(notice),
     instructions(notice),
     JSON.stringify(
       { kind: 'CertificateExpires', ...notice, hosts: notice.hosts.slice(0, maxHosts) },
@@ -37,7 +37,7 @@ const withVisibleNames = ({ connector, hosts, newer, ...rest }: ExpiryNotice): E
 const maxSubjectLength = 100
 const maxHosts = 20
 
-/** The days left come first: mail clients cut long subjects. */
+/** The days left come first, because mail clients cut long subjects. */
 function subjectOf(notice: ExpiryNotice): string {
   const { connector, hosts, daysLeft } = notice
   const owner = connector === null ? `ingress ${hosts[0]}` : `connector "${connector.name}"`
@@ -55,8 +55,8 @@ function openingText({ observedAs, connector, certificate, daysLeft }: ExpiryNot
   switch (observedAs) {
     case 'Own':
       return connector === null
-        ? `The certificate of our ingress ${when}.`
-        : `Our client certificate for connector ${name} ${when}.`
+        ? `The certificate of the ingress ${when}.`
+        : `mailflow's client certificate for connector ${name} ${when}.`
     case 'PartnerServer':
       return `A certificate that a next hop of connector ${name} presents ${when}.`
     case 'PartnerClient':
@@ -71,39 +71,40 @@ const factsText = (notice: ExpiryNotice): string =>
   ].join('\n')
 
 const consequenceTexts: Readonly<Record<Consequence, string>> = {
-  SendersDistrust: 'senders that verify our certificate defer or bounce their mail to us',
+  SendersDistrust: "senders that verify the ingress's certificate defer or bounce their mail",
   MailWaits: 'mail through the connector is deferred, and bounces when it is too old',
-  MailReturns: 'mail through the connector bounces at once',
+  MailReturns: 'mail through the connector bounces immediately',
   MailHeld: "the partner's mail is held, and bounces when it is too old",
   MailRefused: "the partner's mail is refused",
-  RelayDenied: 'its mail is accepted for accepted domains only; nothing is relayed',
+  RelayDenied: "the server's mail is accepted for accepted domains only, and is not relayed",
   AsTlsaSays:
     "depends on the host's TLSA records: if they name the issuer, mail is deferred; if they name the certificate or its key, nothing changes",
-  RecordedOnly: 'no mail stops, since the connector is report only; enforced, it would stop',
-  Nothing: 'no mail stops: its verification is not required',
+  RecordedOnly: 'no mail stops, because the connector is report only; if it were enforced, mail would stop',
+  Nothing: 'no mail stops: verification of this certificate is not required',
 }
 
-const newer = ({ newer, observedAs, connector }: ExpiryNotice): string =>
+const newerText = ({ newer, observedAs, connector }: ExpiryNotice): string =>
   newer === null
     ? `No newer certificate was observed${observedAs === 'Own' && connector === null ? ', and none is scheduled to be served in time' : ''}.`
     : `A newer certificate was observed, valid until ${newer.notAfter}: ${newer.fingerprint256}, at ${newer.host} since ${newer.firstSeen}. ` +
-      `This one is still presented, too, perhaps by another server of the same name.`
+      `The expiring certificate is also still presented, perhaps by another server of the same name.`
 
 function instructions({ observedAs, connector, hosts }: ExpiryNotice): string {
-  const heading = observedAs === 'Own' ? 'One of our certificates expires' : "A partner's certificate expires"
-  const more = `More: docs/runbook.md, "${heading}".`
+  const heading =
+    observedAs === 'Own' ? 'An ingress or client certificate expires' : "A partner's certificate expires"
+  const reference = `More: docs/runbook.md, "${heading}".`
   if (observedAs === 'Own') {
-    const how =
+    const renewal =
       connector === null
-        ? 'Renew it: put the new one into the secret of the ingress.'
-        : `Renew it: put the new one, with its key, into the secret ${hosts[0]}. It is used within minutes, and observed when the connector next sends mail.`
-    return `${how} ${more}`
+        ? 'Renew it: put the new certificate into the secret of the ingress.'
+        : `Renew it: put the new certificate, with its key, into the secret ${hosts[0]}. It is used within minutes, and observed when the connector next sends mail.`
+    return `${renewal} ${reference}`
   }
   if (connector?.connectorType === 'OnPremises')
-    return `It belongs to your own server: renew it there. ${more}`
+    return `It belongs to your own server: renew it there. ${reference}`
   const pinned =
     observedAs === 'PartnerClient'
-      ? ' If the connector pins its fingerprint, ask for the new fingerprint, too.'
+      ? ' If the connector pins its fingerprint, also ask for the new fingerprint.'
       : ''
-  return `Ask the partner whether it has renewed it.${pinned} ${more}`
+  return `Ask the partner whether it has renewed it.${pinned} ${reference}`
 }

@@ -1,15 +1,17 @@
-/** Maps the published certificates to what the ingress serves now and next. */
+/** Derives the certificates that the ingress serves now and next from the published certificates. */
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { ServedCertificate } from '../../shared/policy/certificate-expiry.ts'
 import { recordOfPem } from '../../shared/tls/observed/certificate-record.ts'
 import type { NewObservation } from '../../shared/tls/observed/observation.ts'
 
-/** @param published state as of now */
+/** The argument must describe the state as of now (`publishedAt`). */
 export function servedCertificatesOf({ certificates }: PublishedCertificates): ServedCertificate[] {
   return certificates
     .filter(({ state }) => state === 'Current')
     .map(({ fingerprint256, keyType }) => {
-      const next = certificates.find((other) => other.state === 'Next' && other.keyType === keyType)
+      const next = certificates.find(
+        (certificate) => certificate.state === 'Next' && certificate.keyType === keyType,
+      )
       const successor =
         next?.servedFrom == null
           ? null
@@ -22,7 +24,7 @@ export function servedCertificatesOf({ certificates }: PublishedCertificates): S
     })
 }
 
-/** @param published state as of `at` */
+/** The first argument must describe the state as of `at` (`publishedAt`). */
 export function observationsOfServed(
   { hostname, certificates }: PublishedCertificates,
   at: Date,

@@ -1,8 +1,8 @@
 /**
  * One run: records the certificates that the ingress serves, reads all observed certificates, and publishes a notice
- * for each that expires soon. A certificate of a connector causes one notice at each of its days. A notice is claimed
- * before it is published, so a second or repeated run does not publish it again. A notice that could not be published
- * is left to the next run.
+ * for each that expires soon. A certificate of a connector causes one notice at each of its notice days (30, 14 and 3
+ * days before expiry). A notice is claimed before it is published, so a second or repeated run does not publish it
+ * again. The next run publishes a notice that could not be published.
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
@@ -42,7 +42,7 @@ export interface Dependencies {
 }
 
 export interface ExpiryRun {
-  /** Number of places where certificates were observed. */
+  /** Number of locations where certificates were observed. */
   locations: number
   gauges: ExpiryGauge[]
   published: number
@@ -53,7 +53,7 @@ export interface ExpiryRun {
   leftToNextRun: number
 }
 
-/** Notices of one run; an administrator reads no more in a day. */
+/** Maximum number of notices of one run: an administrator reads at most this many per day. */
 const maxNotices = 50
 
 /** Longer than publishing takes, and shorter than the wait before Lambda repeats a failed run. */
@@ -68,7 +68,7 @@ export async function watchExpiry(now: Date, dependencies: Dependencies): Promis
   const published = stored && publishedAt(stored, now)
   for (const newObservation of published ? observationsOfServed(published, now) : [])
     await dependencies.recordServed(newObservation)
-  const known = {
+  const connectorsAndServed = {
     connectors: await dependencies.connectors(),
     served: published ? servedCertificatesOf(published) : [],
   }
@@ -76,7 +76,7 @@ export async function watchExpiry(now: Date, dependencies: Dependencies): Promis
   let locations = 0
   for await (const observation of dependencies.observations()) {
     locations += 1
-    inUse.push(...findCertificatesInUse(observation, known, now))
+    inUse.push(...findCertificatesInUse(observation, connectorsAndServed, now))
   }
   const { gauges, notices } = findExpiringCertificates(inUse, now)
   const run: ExpiryRun = { locations, gauges, published: 0, alreadyPublished: 0, failed: 0, leftToNextRun: 0 }

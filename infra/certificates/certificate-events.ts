@@ -2,7 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { UnitFunction } from '../unit.ts'
 
-/** Lets the unit put events of the source `mailflow` on the account's event bus, and no others. */
+/** Lets the unit put events of the source `mailflow` on the account's event bus, and no other events. */
 export function grantCertificateEvents(unit: UnitFunction): void {
   const bus = Stack.of(unit).formatArn({
     service: 'events',

@@ -17,13 +17,13 @@ export interface RotateCertificateProps {
   readonly connectors: ConnectorsTable
 }
 
-/** A run does everything that is due, so the next hour's run retries what failed. */
+/** A run does everything that is due, so the next hour's run retries failed steps. */
 const retryOptions = { retryAttempts: 2, maxEventAge: Duration.hours(1) }
 
 /** Announces the ingress's next certificate, switches to it at its date, and notifies partners. */
 export class RotateCertificate extends Construct {
   readonly handler: UnitFunction
-  /** Partners subscribe to it. */
+  /** Topic to which partners subscribe. */
   readonly notices: ITopic
   private readonly target: LambdaFunction
   private readonly acmArns: readonly string[]

@@ -8,9 +8,9 @@ import type { Unit } from '../unit.ts'
 import { AcmCertificates } from './acm-certificates.ts'
 
 /**
- * The secret with the ingress's certificates and keys (shared/contract/certificates.ts). An administrator made it, or
- * the stack creates it for the certificates of ACM. Its value is written outside the template, so that CloudFormation
- * never stores a key.
+ * The secret with the ingress's certificates and keys (shared/contract/certificates.ts). An administrator created it,
+ * or the stack creates it for the certificates of ACM. Its value is written outside the template, so that
+ * CloudFormation never stores a key.
  */
 export class TlsCertificate extends Construct {
   /** Certificates of ACM; empty when an administrator fills the secret. */

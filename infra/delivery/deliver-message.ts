@@ -28,7 +28,7 @@ export class DeliverMessage extends Construct {
     const { config, outboundMail, queues } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'deliver-message',
-      description: 'Transmits a message to its next hop by SMTP or SES',
+      description: 'Transmits a message to its next hop over SMTP or through SES',
       config,
       limits: config.functions.deliver,
       allowRecursiveInvocation: true,
@@ -42,7 +42,7 @@ export class DeliverMessage extends Construct {
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)
     queues.evaluation.grantSend(this.handler)
-    // A job that cannot start now goes back to the queue.
+    // A job that cannot start now returns to the queue.
     queues.delivery.grantSend(this.handler)
     queues.delivery.consume(this.handler)
     this.setLimitEnvironment(config.functions.deliver)

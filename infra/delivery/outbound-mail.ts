@@ -14,7 +14,7 @@ import { SesConfiguration } from './ses-configuration.ts'
  * addresses.
  */
 export class OutboundMail extends Construct {
-  /** Network of the functions that send; empty where they run outside the VPC. */
+  /** Network of the functions that send; empty when they run outside the VPC. */
   readonly placement: {
     readonly network?: { vpc: IVpc; vpcSubnets: SubnetSelection; securityGroups: ISecurityGroup[] }
   }
@@ -28,7 +28,7 @@ export class OutboundMail extends Construct {
     this.placement = deliversInVpc(config) ? { network: this.vpcPlacement(network) } : {}
   }
 
-  /** Lets the function send, by SES and by SMTP. */
+  /** Lets the function send through SES and over SMTP. */
   grantSend(sender: UnitFunction): void {
     const { hostname, sesIdentityArns } = this.config
     sender.addEnvironment('MAIL_HOSTNAME', hostname)

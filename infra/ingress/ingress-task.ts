@@ -18,7 +18,7 @@ import { healthPort, smtpPort } from './ports.ts'
 const stopTimeout = Duration.seconds(120)
 
 /**
- * Large messages are stored here while they arrive, on the task's disk, which Fargate encrypts. The image declares it
+ * The spool stores large messages while they arrive, on the task's disk, which Fargate encrypts. The image declares it
  * as a volume of the container's user.
  */
 const spool = { name: 'spool', path: '/spool' }
@@ -99,7 +99,7 @@ function environment(config: Config): Record<string, string> {
   }
 }
 
-/** Metrics are in the log, too, but mail must not wait for CloudWatch: lines beyond the buffer are dropped. */
+/** Metrics are also in the log, but mail must not wait for CloudWatch: lines beyond the buffer are dropped. */
 function logging(logGroup: UnitLogs): LogDriver {
   return LogDriver.awsLogs({
     logGroup,

@@ -43,7 +43,7 @@ export class MailLoadBalancer extends Construct {
     new CfnOutput(this, 'Name', { value, description: 'Load balancer' }).overrideLogicalId('LoadBalancerName')
   }
 
-  /** Forwards connections to the service's tasks, which accept them only from here. */
+  /** Forwards connections to the service's tasks, which accept them only from this load balancer. */
   forwardTo(service: FargateService): void {
     service.attachToNetworkTargetGroup(this.targets)
     for (const port of [smtpPort, healthPort])
@@ -52,7 +52,7 @@ export class MailLoadBalancer extends Construct {
 
   private createSecurityGroup({ vpc }: MailNetwork): SecurityGroup {
     const group = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'SMTP from the internet' })
-    group.addIngressRule(Peer.anyIpv4(), Port.tcp(25), 'Any mail server may send us mail')
+    group.addIngressRule(Peer.anyIpv4(), Port.tcp(25), 'Any mail server may send mail')
     acknowledge(group, 'A mail exchanger accepts connections from any mail server, on port 25 only.', 'EC23')
     return group
   }

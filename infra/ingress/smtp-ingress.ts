@@ -79,7 +79,7 @@ export class SmtpIngress extends Construct {
     })
   }
 
-  /** Scales out quickly for a burst of mail, and in slowly, since a task that stops ends its sessions. */
+  /** Scales out quickly for a burst of mail, and in slowly, because a task that stops ends its sessions. */
   private scale({ ingress }: Config): void {
     const cooldowns = { scaleOutCooldown: Duration.seconds(60), scaleInCooldown: Duration.minutes(10) }
     const tasks = this.service.autoScaleTaskCount({

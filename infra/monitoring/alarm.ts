@@ -10,7 +10,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 
 export interface AlarmProps {
-  /** What happened, in a few words; also a heading in docs/runbook.md. */
+  /** Short description of the event; also a heading in docs/runbook.md. */
   readonly title: string
   /** The effect on mail, in one sentence. */
   readonly impact: string
@@ -20,7 +20,7 @@ export interface AlarmProps {
   readonly comparison?: ComparisonOperator
   /** Consecutive periods that must breach. @default 1 */
   readonly periods?: number
-  /** How missing data counts. @default not breaching, since the metrics count events */
+  /** How missing data is treated. @default not breaching, because the metrics count events */
   readonly missingData?: TreatMissingData
 }
 

@@ -58,7 +58,7 @@ export class Alarms extends Construct {
     this.add('CertificateExpires', {
       title: "The ingress's certificate expires soon",
       impact:
-        'Senders that verify our certificate (DANE, MTA-STS) will defer mail to us from the day it expires.',
+        "Senders that verify the ingress's certificate (DANE, MTA-STS) will defer their mail from the day it expires.",
       metric: ingressMetric(Metric.certificateDaysLeft, {
         statistic: Stats.MINIMUM,
         period: Duration.hours(1),
@@ -69,7 +69,7 @@ export class Alarms extends Construct {
     this.add('CertificatesRefused', {
       title: 'An ingress certificate is refused',
       impact:
-        'A new certificate cannot be served, or the served one is invalid: senders that verify it may defer mail to us.',
+        'A new certificate cannot be served, or the served one is invalid: senders that verify it may defer their mail.',
       metric: certificatesRefused(),
       threshold: 1,
     })
@@ -141,7 +141,7 @@ export class Alarms extends Construct {
       functions.validate,
       'Administrators cannot validate outbound connectors; mail flows on.',
     )
-    this.watchErrors('report-tls', functions.report, 'Other domains get our TLS reports late or not at all.')
+    this.watchErrors('report-tls', functions.report, 'Other domains get TLS reports late or not at all.')
     this.watchErrors(
       'watch-expiry',
       functions.expiryWatch,
@@ -161,14 +161,14 @@ export class Alarms extends Construct {
     })
     this.add('ApiServerErrors', {
       title: 'API answers 5xx',
-      impact: 'Changes of connectors fail or stay unconfirmed; mail flows on by the connectors last saved.',
+      impact: 'Changes of connectors fail or stay unconfirmed; mail flows with the connectors last saved.',
       metric: api.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       threshold: 5,
     })
     this.add('PagesServerErrors', {
       title: 'Public pages answer 5xx',
       impact:
-        'Partners cannot read our certificates, nor senders our MTA-STS policy; senders with a cached policy keep using it.',
+        'Partners cannot read the certificates, and senders cannot fetch the MTA-STS policy; senders with a cached policy keep using it.',
       metric: pages.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       threshold: 5,
     })
@@ -196,13 +196,14 @@ export class Alarms extends Construct {
     })
     this.add('UnroutedRecipients', {
       title: 'Recipients without a route',
-      impact: 'Mail for an accepted domain is held, since no outbound connector routes it to its mailboxes.',
+      impact:
+        'Mail for an accepted domain is held, because no outbound connector routes it to its mailboxes.',
       metric: functionMetric('evaluate-policy', Metric.unroutedRecipients),
       threshold: 1,
     })
     this.add('ClientCertificatesUnusable', {
       title: 'A client certificate cannot be used',
-      impact: 'Mail through a connector is deferred, since its client certificate is missing or unusable.',
+      impact: 'Mail through a connector is deferred, because its client certificate is missing or unusable.',
       metric: functionMetric('deliver-message', Metric.clientCertificatesUnusable),
       threshold: 1,
     })
@@ -217,7 +218,7 @@ export class Alarms extends Construct {
   private watchReports(): void {
     this.add('TlsReportsFailed', {
       title: 'TLS reports are not sent',
-      impact: 'Domains that request our daily TLS report get none for a day; mail flows on.',
+      impact: 'Domains that request a daily TLS report get none for a day; mail flows on.',
       metric: functionMetric('report-tls', Metric.tlsReportsFailed),
       threshold: 1,
     })
@@ -235,9 +236,9 @@ export class Alarms extends Construct {
       comparison: LESS_THAN_OR_EQUAL_TO_THRESHOLD,
     })
     this.add('OwnCertificateExpires', {
-      title: 'One of our certificates expires',
+      title: 'An ingress or client certificate expires',
       impact:
-        'Within three days our certificate expires: senders distrust the ingress, or mail through a connector is deferred.',
+        'Within three days the certificate expires: senders then distrust the ingress, or mail through a connector is deferred.',
       metric: daysLeft(Metric.ownCertificateDaysLeft),
       threshold: 3,
       comparison: LESS_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -275,14 +276,14 @@ function certificatesRefused(): IMetric {
 }
 
 function throttles(functions: MonitoredParts['functions']): IMetric {
-  const named = Object.entries(functions).map(([name, handler]) => [
+  const metricEntries = Object.entries(functions).map(([name, handler]) => [
     name,
     handler.metricThrottles({ statistic: Stats.SUM }),
   ])
   return new MathExpression({
     label: 'Throttles',
     expression: Object.keys(functions).join(' + '),
-    usingMetrics: Object.fromEntries(named),
+    usingMetrics: Object.fromEntries(metricEntries),
     period: Duration.minutes(5),
   })
 }

@@ -76,7 +76,7 @@ function decisionWidgets(): IWidget[] {
     ]),
     graph('Days until a certificate expires', [
       expiryMetric(Metric.partnerCertificateDaysLeft, { label: 'Verified partner certificates' }),
-      expiryMetric(Metric.ownCertificateDaysLeft, { label: 'Our certificates' }),
+      expiryMetric(Metric.ownCertificateDaysLeft, { label: 'Ingress and client certificates' }),
       ingressMetric(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ingress certificate' }),
     ]),
     graph('Changed certificates', [
@@ -158,15 +158,15 @@ function queueWidgets({ queues: { evaluation, delivery, bounce } }: MonitoredPar
 }
 
 function functionWidgets({ functions }: MonitoredParts): IWidget[] {
-  const named = Object.entries(functions)
+  const handlers = Object.entries(functions)
   return [
     graph(
       'Function errors',
-      named.map(([label, handler]) => handler.metricErrors({ label })),
+      handlers.map(([label, handler]) => handler.metricErrors({ label })),
     ),
     graph(
       'Function duration, p99',
-      named.map(([label, handler]) => handler.metricDuration({ label, statistic: 'p99' })),
+      handlers.map(([label, handler]) => handler.metricDuration({ label, statistic: 'p99' })),
     ),
   ]
 }

@@ -22,11 +22,11 @@ import { UnitFunction, UnitLogs } from '../unit.ts'
 export interface PublicPagesProps {
   readonly config: Config
   readonly connectors: ConnectorsTable
-  /** SNS topic that announces changes of our certificates. */
+  /** SNS topic that announces changes of the ingress's certificates. */
   readonly notices: ITopic
 }
 
-/** Pages without authentication: our certificates, and the MTA-STS policy of our domains. */
+/** Pages without authentication: the ingress's certificates, and the MTA-STS policy of the organisation's domains. */
 export class PublicPages extends Construct {
   readonly handler: UnitFunction
   readonly api: HttpApi
@@ -35,7 +35,7 @@ export class PublicPages extends Construct {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'public-pages',
-      description: 'Our certificates and MTA-STS policy, public',
+      description: 'Public pages: the certificates of the ingress and the MTA-STS policy',
       config,
       limits: config.functions.pages,
       memoryMiB: 256,
@@ -47,14 +47,10 @@ export class PublicPages extends Construct {
       ipAddressType: IpAddressType.DUAL_STACK,
       defaultIntegration: new HttpLambdaIntegration('Handler', this.handler),
     })
-    acknowledge(
-      this.api,
-      'Partners and their mail servers read these pages without an account here.',
-      'APIG4',
-    )
+    acknowledge(this.api, 'Partners and their mail servers read these pages without authentication.', 'APIG4')
     const stage = this.addStage(config)
     this.addPolicyHosts(config, stage)
-    const description = 'Public page of our certificates, for partners'
+    const description = 'Public page with the certificates of the ingress, for partners'
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('PagesUrl')
   }
 
@@ -74,7 +70,7 @@ export class PublicPages extends Construct {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      // Requests a second of all clients together, which limits their cost. Responses may be cached for minutes.
+      // Requests per second of all clients together; the limit bounds their cost. Responses may be cached for minutes.
       throttle: { rateLimit: 20, burstLimit: 100 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
@@ -83,7 +79,7 @@ export class PublicPages extends Construct {
     })
   }
 
-  /** RFC 8461 §3.3: senders fetch from `mta-sts.DOMAIN` by HTTPS, and follow no redirect. */
+  /** RFC 8461 §3.3: senders fetch from `mta-sts.DOMAIN` over HTTPS, and follow no redirect. */
   private addPolicyHosts(config: Config, stage: HttpStage): void {
     const { certificateArn } = config.mtaSts ?? {}
     if (certificateArn === undefined) return

@@ -10,15 +10,15 @@ import type { Unit } from '../unit.ts'
 const retentionPeriod = Duration.days(14)
 
 /**
- * A deferral or a retry is a new message with a delay. So this counts only crashes, timeouts and unreachable tables.
- * Thirty, one visibility timeout apart, outlast most outages.
+ * A deferral or a retry is a new message with a delay. So `maxReceives` is reached only after crashes,
+ * timeouts and unreachable tables. Thirty receives, one visibility timeout apart, outlast most outages.
  */
 const maxReceives = 30
 
 /**
  * A message reappears after this many function timeouts when its worker has crashed. AWS advises six, which leave
- * Lambda time to retry a throttled batch. Here the maximum concurrency of the event source prevents throttling, and a
- * message that reappears early finds its claim taken. Mail must not wait for half an hour.
+ * Lambda time to retry a throttled batch. In mailflow, the maximum concurrency of the event source prevents throttling,
+ * and a message that reappears early finds its claim taken. Mail must not wait for half an hour.
  */
 const visibilityTimeoutFactor = 2
 

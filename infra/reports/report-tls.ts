@@ -20,7 +20,7 @@ export interface ReportTlsProps {
   readonly transport: TransportTable
 }
 
-/** Sends other domains a daily TLS report on our sessions with them. */
+/** Sends other domains a daily TLS report on mailflow's sessions with them. */
 export class ReportTls extends Construct {
   readonly handler: UnitFunction
 

@@ -23,7 +23,7 @@ export class ConnectorsTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
-  /** Lets the unit read public data: our certificates, and whether a domain is accepted. */
+  /** Lets the unit read public data: the published certificates, and whether a domain is accepted. */
   grantPublic(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['certificates', 'accepted-domain'] }, 'GetItem')
     this.setTableEnvironment(unit)
@@ -48,7 +48,7 @@ export class ConnectorsTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
-  /** Lets the unit publish our certificates. */
+  /** Lets the unit publish the certificates of the ingress. */
   grantPublishing(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['certificates'] }, 'GetItem', 'PutItem', 'UpdateItem')
     this.setTableEnvironment(unit)

@@ -40,7 +40,7 @@ export class ContentBucket extends Construct {
     })
     acknowledge(
       this.bucket,
-      'Four units of this stack use the bucket, and each logs what it does. To audit object access, use CloudTrail data events.',
+      'Four units of this stack use the bucket, and each logs its calls. To audit object access, use CloudTrail data events.',
       'S1',
     )
   }
@@ -51,7 +51,7 @@ export class ContentBucket extends Construct {
     this.bucket.encryptionKey?.grant(unit, 'kms:GenerateDataKey')
   }
 
-  /** Also lets the unit store messages that are too large for one request. */
+  /** Lets the unit store messages, also those that are too large for one request. */
   grantUpload(unit: Unit): void {
     this.grantWrite(unit)
     this.grant(unit, 's3:AbortMultipartUpload')

@@ -6,7 +6,7 @@ const observed = 'observed#'
 
 /**
  * Data about other domains' mail servers: their policies, results of sessions, TLS reports received and sent,
- * delivery slots, message rates, and observed certificates, including our own. Items expire by `expiresAt`.
+ * delivery slots, message rates, and observed certificates, including mailflow's own. Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
   readonly table: ItemTable
@@ -47,7 +47,7 @@ export class TransportTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
-  /** Lets the unit count the messages of a minute. */
+  /** Lets the unit count messages per minute. */
   grantRates(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'rate#', 'UpdateItem')
     this.setTableEnvironment(unit)

@@ -54,7 +54,7 @@ for (const { Properties } of mailflowAlarms) {
 }
 
 test('functions count under the dimension that alarms and dashboard read', async (context) => {
-  const written = context.mock.method(console, 'log', () => {})
+  const consoleLog = context.mock.method(console, 'log', () => {})
   // The metrics library writes to the given console only in its development mode.
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
   const countOne = async (_: unknown, { metrics }: JobTools) => {
@@ -62,7 +62,7 @@ test('functions count under the dimension that alarms and dashboard read', async
   }
   const handler = sqsHandler({ job: z.unknown(), unit: 'evaluate-policy', process: countOne })
   await handler({ Records: [{ messageId: '1', body: '{}' } as SQSRecord] })
-  const [metric] = written.mock.calls.flatMap(({ arguments: [line] }) => embeddedMetrics(line))
+  const [metric] = consoleLog.mock.calls.flatMap(({ arguments: [line] }) => embeddedMetrics(line))
   const alarm = mailflowAlarms.find(({ Properties }) => Properties.MetricName === Metric.forcedTlsFailures)
   assert.deepEqual(metric, {
     namespace: alarm?.Properties.Namespace,

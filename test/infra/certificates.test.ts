@@ -49,14 +49,19 @@ test('only rotation exports certificates, and only those of the stack', () => {
 })
 
 test('certificates of ACM are for the host name, exportable, one per key type, and validated in the given zone', () => {
-  const made = ofType('AWS::CertificateManager::Certificate', withAcmCertificates).map(
+  const certificates = ofType('AWS::CertificateManager::Certificate', withAcmCertificates).map(
     ({ Properties }) => Properties,
   )
   assert.deepEqual(
-    made.map((one) => [one.KeyAlgorithm, one.CertificateExport, one.ValidationMethod, one.DomainName]),
+    certificates.map(({ KeyAlgorithm, CertificateExport, ValidationMethod, DomainName }) => [
+      KeyAlgorithm,
+      CertificateExport,
+      ValidationMethod,
+      DomainName,
+    ]),
     ['EC_prime256v1', 'RSA_2048'].map((kind) => [kind, 'ENABLED', 'DNS', 'mail.example.com']),
   )
-  for (const { DomainValidationOptions } of made)
+  for (const { DomainValidationOptions } of certificates)
     assert.deepEqual(DomainValidationOptions, [
       { DomainName: 'mail.example.com', HostedZoneId: 'Z0123456789ABCDEFGHIJ' },
     ])

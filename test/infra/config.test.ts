@@ -104,7 +104,7 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     /mailflow\.dnsServers\.0: "tls:\/\/192\.0\.2\.1" is not .*: the name in its certificate is needed/,
   ],
   [
-    'a name server by TLS beside one in the clear',
+    'a name server over TLS beside one in the clear',
     { dnsServers: ['192.0.2.2', 'tls://192.0.2.1#dns.example'] },
     /context: mailflow\.dnsServers: "tls:\/\/192\.0\.2\.1#dns\.example" uses TLS and "192\.0\.2\.2" does not/,
   ],
@@ -115,7 +115,7 @@ for (const [what, change, message] of faults)
     assert.throws(() => readConfig({ ...real, ...change }), message)
   })
 
-test('several faults are reported at once, in one line', () => {
+test('several faults are reported together, in one line', () => {
   assert.throws(
     () => readConfig({ hostname: 'mail', tlsSecretArn: 'x' }),
     (error: Error) => /hostname.*; .*tlsSecretArn/.test(error.message) && !error.message.includes('\n'),

@@ -168,6 +168,6 @@ function targetGroup(): Resource {
 }
 
 function attributes({ Properties }: Resource): Record<string, string> {
-  const listed: Json[] = Properties.LoadBalancerAttributes ?? Properties.TargetGroupAttributes
-  return Object.fromEntries(listed.map(({ Key, Value }) => [Key, Value]))
+  const attributeList: Json[] = Properties.LoadBalancerAttributes ?? Properties.TargetGroupAttributes
+  return Object.fromEntries(attributeList.map(({ Key, Value }) => [Key, Value]))
 }

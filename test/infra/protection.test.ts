@@ -57,7 +57,9 @@ test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP'
   for (const { id, Properties } of queues) {
     assert.equal(Properties.SqsManagedSseEnabled, true, id)
     assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600, id)
-    const policy = ofType('AWS::SQS::QueuePolicy').find((one) => text(one.Properties.Queues[0]) === `<${id}>`)
+    const policy = ofType('AWS::SQS::QueuePolicy').find(
+      (resource) => text(resource.Properties.Queues[0]) === `<${id}>`,
+    )
     assert.ok(policy, id)
     assert.deepEqual(denied(policy)[0]?.Condition, { Bool: { 'aws:SecureTransport': 'false' } }, id)
   }

@@ -62,7 +62,7 @@ test('a claim outlasts a run and expires before the next', () => {
   )
 })
 
-test('reports come from our postmaster by default', () => {
+test('reports come from the postmaster of the host name by default', () => {
   const { TLS_REPORTER_ORGANISATION, TLS_REPORTER_ADDRESS, DKIM_DOMAIN } = variables({
     hostname: 'mx.ours.example',
   })

@@ -31,7 +31,7 @@ const functions: [string, z.ZodObject][] = [
 for (const [deployment, mailflow] of Object.entries(deployments)) {
   for (const [id, schema] of functions)
     test(`${id} of a deployment ${deployment} has exactly the variables that it reads`, () => {
-      const unit = ofType('AWS::Lambda::Function', mailflow).find((one) => one.id.startsWith(id))
+      const unit = ofType('AWS::Lambda::Function', mailflow).find((fn) => fn.id.startsWith(id))
       const { NODE_OPTIONS, ...environment } = unit?.Properties.Environment.Variables ?? {}
       assert.equal(NODE_OPTIONS, '--enable-source-maps')
       assertAgrees(schema, environment)
@@ -48,8 +48,8 @@ for (const [deployment, mailflow] of Object.entries(deployments)) {
 
 test('the environment of the ingress names the secret and contains nothing secret', () => {
   const [container] = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
-  const named = (name: string) => container.Environment.find(({ Name }: Json) => Name === name)?.Value
-  assert.match(named('TLS_SECRET_ARN'), /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf$/)
+  const variableOf = (name: string) => container.Environment.find(({ Name }: Json) => Name === name)?.Value
+  assert.match(variableOf('TLS_SECRET_ARN'), /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf$/)
   assert.equal(container.Secrets, undefined)
 })
 

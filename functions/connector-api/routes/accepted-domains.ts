@@ -108,7 +108,7 @@ async function replaceDomain(
   ifMatch: ExpectedVersions,
 ): Promise<RouteResponse> {
   const saved = await domains.replace(domain, body, ifMatch)
-  // RFC 9110 §13.1.1: If-Match fails when there is no resource; only a PUT without it creates.
+  // RFC 9110 §13.1.1: If-Match fails when there is no resource; only a PUT without If-Match creates one.
   if (saved.kind === 'NotFound') throw new Problem(412, `${domain} is not accepted yet. Leave If-Match out.`)
   return okResponse(savedValue(saved, resourceName))
 }

@@ -32,12 +32,15 @@ export const OutboundConnectorList = listOf(OutboundConnector)
 const writeResponseFields = {
   warnings: z
     .array(Warning)
-    .describe('what to check before relying on the connector; it is saved in any case'),
+    .describe('points to check before relying on the connector, which is saved in any case'),
 }
 export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...writeResponseFields })
 export const SavedOutboundConnector = z.strictObject({ ...OutboundConnector.shape, ...writeResponseFields })
 
-export function connectorRoutes(repository: ConnectorRepository, remarks: WarningDependencies): Route[] {
+export function connectorRoutes(
+  repository: ConnectorRepository,
+  warningDependencies: WarningDependencies,
+): Route[] {
   const { inbound, outbound } = repository
   return [
     ...routesFor({
@@ -47,7 +50,7 @@ export function connectorRoutes(repository: ConnectorRepository, remarks: Warnin
       saved: SavedInboundConnector,
       list: InboundConnectorList,
       connectors: inbound,
-      findWarnings: createWarningFinder(repository, inboundWarnings, remarks),
+      findWarnings: createWarningFinder(repository, inboundWarnings, warningDependencies),
     }),
     ...routesFor({
       kind: 'outbound',
@@ -56,7 +59,7 @@ export function connectorRoutes(repository: ConnectorRepository, remarks: Warnin
       saved: SavedOutboundConnector,
       list: OutboundConnectorList,
       connectors: outbound,
-      findWarnings: createWarningFinder(repository, outboundWarnings, remarks),
+      findWarnings: createWarningFinder(repository, outboundWarnings, warningDependencies),
     }),
   ]
 }
@@ -99,13 +102,11 @@ function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(
   ]
 }
 
-/** Connectors of either kind. `routesFor` has checked that schemas and table agree. */
+/** Connectors of either kind. The types of `routesFor` ensure that schemas and table agree. */
 interface Resource extends ConnectorKind<z.ZodType, z.ZodType> {
-  /** Name of one resource, for texts. */
+  /** Name of one resource in texts. */
   resourceName: string
-  /** The path of the list. */
   listPath: string
-  /** The path of one connector. */
   itemPath: string
 }
 

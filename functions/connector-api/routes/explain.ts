@@ -1,4 +1,4 @@
-/** `POST /explain`: what would happen to a message, and why. Nothing is sent or stored. */
+/** `POST /explain`: explains how mailflow would handle a message, and why. Sends and stores nothing. */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
@@ -30,7 +30,7 @@ const CertificateChain = z
 const TlsInput = z
   .strictObject({
     negotiated: z.boolean(),
-    protocol: z.enum(['TLSv1.2', 'TLSv1.3']).optional().describe('TLSv1.3 when left out'),
+    protocol: z.enum(['TLSv1.2', 'TLSv1.3']).optional().describe('default: TLSv1.3'),
     clientCertificate: CertificateChain.optional().describe('PEM, leaf first; its chain may follow'),
   })
   .superRefine(({ negotiated, protocol, clientCertificate }, context) => {
@@ -63,7 +63,7 @@ export const ExplanationAnswer = z.strictObject({
   connectorsVersion: z.int().nonnegative().describe('number of changes of connectors and accepted domains'),
   clientCertificate: ClientCertificate.omit({ chain: true })
     .nullable()
-    .describe('the given certificate, and whether a public root vouches for it'),
+    .describe('the certificate of the request, and whether it chains to a public root'),
   considered: z.array(Considered).describe('inbound connectors, in the order of evaluation'),
   recipients: z.array(
     z.strictObject({
@@ -78,7 +78,7 @@ export const ExplanationAnswer = z.strictObject({
         reply: true,
       }),
       route: DeliveryJob.shape.route.nullable().describe('how the message would be sent'),
-      tls: DeliveryJob.shape.tls.nullable().describe('what the next hop must satisfy'),
+      tls: DeliveryJob.shape.tls.nullable().describe('requirements on the next hop'),
       considered: z.array(Considered).describe('outbound connectors, in the order of evaluation'),
     }),
   ),
@@ -99,7 +99,7 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
     {
       method: 'POST',
       path: '/explain',
-      summary: 'Explain what would happen to a message, and why',
+      summary: 'Explain how mailflow would handle a message, and why',
       body: ExplanationInput,
       answers: { 200: ExplanationAnswer },
     },
@@ -108,19 +108,19 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
       const connectors = await snapshot()
       const tls = tlsFactsOf(body.tls, { publicRoots, at })
       const { considered, recipients } = explain(connectors, settings, { ...body, tls }, at)
-      const answer: z.input<typeof ExplanationAnswer> = {
+      const response: z.input<typeof ExplanationAnswer> = {
         at: at.toISOString(),
         connectorsVersion: connectors.version,
         clientCertificate: withoutChain(tls.clientCertificate),
         considered,
-        recipients: recipients.map(recipientAnswer),
+        recipients: recipients.map(recipientResponse),
       }
-      return { status: 200, body: answer }
+      return { status: 200, body: response }
     },
   )
 }
 
-function recipientAnswer({ address, inSession, verdict, route, tls, considered }: RecipientExplanation) {
+function recipientResponse({ address, inSession, verdict, route, tls, considered }: RecipientExplanation) {
   const { action, reason, explanation, connectors, reportOnly } = verdict
   const reply = verdict.action === 'Deliver' ? null : formatReply(verdict.reply)
   return {
@@ -152,18 +152,18 @@ function tlsFactsOf(tls: z.output<typeof TlsInput>, trust: Parameters<typeof cer
 
 function withoutChain(certificate: ClientCertificate | null) {
   if (certificate === null) return null
-  const { chain: _chain, ...shown } = certificate
-  return shown
+  const { chain: _chain, ...fields } = certificate
+  return fields
 }
 
-/** @returns the chain, or why the text is invalid */
+/** @returns the chain, or the fault of the text */
 function parseChain(text: string): Chain | string {
   const blocks = certificatesIn(text)
   if (blocks.length === 0) return 'holds no certificate in PEM'
   if (blocks.length > maxCertificates) return `holds more than ${maxCertificates} certificates`
-  const read = blocks.map(parseCertificate)
-  const invalidIndex = read.indexOf(null)
-  return invalidIndex < 0 ? (read as Chain) : `certificate ${invalidIndex + 1} cannot be read`
+  const certificates = blocks.map(parseCertificate)
+  const invalidIndex = certificates.indexOf(null)
+  return invalidIndex < 0 ? (certificates as Chain) : `certificate ${invalidIndex + 1} cannot be read`
 }
 
 /** OpenSSL accepts certificates with invalid dates. */

@@ -16,7 +16,7 @@ import { notFoundProblem } from './write-responses.ts'
 export const MessageList = listOf(TraceEntry)
 
 const defaultSpanMs = dayMs
-/** Each day of the span costs one query per index partition, even without mail. */
+/** Each day of the span costs one query per index partition, even when it has no mail. */
 const maxSpanMs = 31 * dayMs
 
 const instant = z.iso
@@ -76,7 +76,7 @@ export function messageRoutes(history: History, now: () => number): Route[] {
       {
         method: 'GET',
         path: '/messages/{id}',
-        summary: 'Read what happened to a message',
+        summary: 'Read the trace of a message',
         answers: { 200: TraceEntry },
         problems: [404],
       },

@@ -14,7 +14,9 @@ export const ObservedCertificates = Observation.extend({
       ObservedCertificate.extend({
         use: z
           .enum(['InUse', 'Superseded', 'NotSeen'])
-          .describe('Superseded: another was first observed later; NotSeen: not observed for 30 days'),
+          .describe(
+            'Superseded: another certificate was first observed later; NotSeen: not observed for 30 days',
+          ),
         daysLeft: z.int().describe('whole days until it expires; negative when it has expired'),
       }),
     )
@@ -63,8 +65,9 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
         const expires = (observation: Observation): boolean =>
           expiringWithinDays === undefined ||
           observation.certificates.some(
-            (one) =>
-              certificateUse(one, observation, at) === 'InUse' && daysLeft(one, at) <= expiringWithinDays,
+            (certificate) =>
+              certificateUse(certificate, observation, at) === 'InUse' &&
+              daysLeft(certificate, at) <= expiringWithinDays,
           )
         const page = await observed.page(connector, expires, { from: cursor, limit, now: at })
         return listAnswer(
@@ -77,10 +80,10 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
 }
 
 function withUse(observation: Observation, at: Date): z.output<typeof ObservedCertificates> {
-  const certificates = observation.certificates.map((one) => ({
-    ...one,
-    use: certificateUse(one, observation, at),
-    daysLeft: daysLeft(one, at),
+  const certificates = observation.certificates.map((certificate) => ({
+    ...certificate,
+    use: certificateUse(certificate, observation, at),
+    daysLeft: daysLeft(certificate, at),
   }))
   return { ...observation, certificates }
 }

@@ -19,7 +19,7 @@ export const ConnectorRetryRequested = z.strictObject({
   nextCursor: z
     .string()
     .nullable()
-    .describe('until it is null, repeat the request with it: more may be deferred'),
+    .describe('cursor of the next request; null when all deferred recipients were requested'),
 })
 
 const ConnectorRetryQuery = z.strictObject({ cursor: historyCursor.optional() })
@@ -35,10 +35,10 @@ export function retryRoutes({ inbound, outbound }: ConnectorRepository, dependen
         problems: [404, 409],
       },
       async ({ parameter }) => {
-        const retried = isUlid(parameter) ? await retryMessage(parameter, dependencies) : null
-        if (!retried) throw notFoundProblem('message')
-        if (retried.kind === 'NothingDeferred') throw nothingDeferredProblem(retried)
-        const { recipients } = retried
+        const result = isUlid(parameter) ? await retryMessage(parameter, dependencies) : null
+        if (!result) throw notFoundProblem('message')
+        if (result.kind === 'NothingDeferred') throw nothingDeferredProblem(result)
+        const { recipients } = result
         return { status: 202, body: { requested: recipients.length, recipients } }
       },
     ),
@@ -64,8 +64,8 @@ function connectorRetryRoute(
     },
     async ({ parameter, query }) => {
       if (!isUlid(parameter) || (await get(parameter)) === null) throw notFoundProblem(resourceName)
-      const retried = await retryConnector(parameter, query.cursor ?? null, dependencies)
-      const { recipients, messages, next } = retried
+      const result = await retryConnector(parameter, query.cursor ?? null, dependencies)
+      const { recipients, messages, next } = result
       const nextCursor = next === null ? null : encodeCursor(next)
       return { status: 202, body: { requested: recipients, messages, nextCursor } }
     },

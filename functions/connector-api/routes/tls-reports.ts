@@ -1,4 +1,4 @@
-/** `/tls-reports`: the TLS reports (RFC 8460) that other organisations send to us. */
+/** `/tls-reports`: the TLS reports (RFC 8460) received from other organisations. */
 import { z } from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
@@ -21,7 +21,7 @@ export const TlsReport = ReceivedReport.extend({
 export const TlsReportList = listOf(ReportSummary.extend({ acceptedDomain }))
 
 const defaultDays = 30
-/** Each day of the span costs one query, even without a report. */
+/** Each day of the span costs one query, even when it has no report. */
 const maxDays = 92
 
 const day = z.iso.date('is not a day, such as 2026-02-03')
@@ -39,7 +39,7 @@ const domain = z
 const ReportQuery = z.strictObject({
   domain: domain
     .optional()
-    .describe('a policy domain: one of our domains, or the name of one of our mail servers'),
+    .describe('a policy domain: one of your domains, or the name of one of your mail servers'),
   since: day.optional().describe(`first day of the reports, UTC; default: ${defaultDays} days before until`),
   until: day.optional().describe('last day of the reports, UTC; default: today'),
   cursor: cursorSchema(z.strictObject({ day: z.iso.date(), after: z.string().max(100) })).optional(),

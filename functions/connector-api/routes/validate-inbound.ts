@@ -22,7 +22,7 @@ export function validateInboundRoute({ inbound }: ConnectorRepository, dependenc
     {
       method: 'POST',
       path: '/inbound-connectors/{id}/validate',
-      summary: 'Evaluate the mail of the last days by an inbound connector',
+      summary: 'Check an inbound connector against the mail of the last days',
       query: ValidationQuery,
       body: InboundValidationInput,
       bodyOptional: true,

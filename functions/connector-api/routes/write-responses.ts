@@ -19,7 +19,7 @@ export const createdResponse = <T extends { version: number }>(
   headers: { etag: entityTag(value), location },
 })
 
-/** @throws Problem unless it was saved */
+/** @throws Problem when the value was not saved */
 export function savedValue<T>(saved: SaveResult<T>, resourceName: string): T {
   switch (saved.kind) {
     case 'Saved':
@@ -39,7 +39,7 @@ export function savedValue<T>(saved: SaveResult<T>, resourceName: string): T {
   }
 }
 
-/** @throws Problem unless it was removed */
+/** @throws Problem when the resource was not removed */
 export function removedResponse(removed: RemoveResult, resourceName: string): RouteResponse {
   if (removed.kind === 'Removed') return { status: 204 }
   throw removed.kind === 'NotFound' ? notFoundProblem(resourceName) : versionMismatch(resourceName)

@@ -1,4 +1,4 @@
-/** Builds the page that partners read before they set up TLS with us, and before a certificate changes. */
+/** Builds the page for partners that set up TLS with the organisation or prepare for a new certificate. */
 import type { PublishedCertificate, PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { type Preparation, preparationFor, type Step } from '../../../shared/tls/preparation.ts'
 import { type Attribute, attributesOf, utcText } from '../../../shared/tls/published-attributes.ts'
@@ -23,8 +23,8 @@ export function certificatesPage(published: PublishedCertificates, publisher: Pu
     html`<header>
 <h1>TLS certificates of ${hostname}</h1>
 <p>${receiverText(hostname, publisher)} mail at <strong>${hostname}</strong>, port 25, with STARTTLS. This page is for
-administrators whose mail servers require TLS with us. It says which certificates we present, what you have to do, and
-what will change when.</p>
+administrators whose mail servers require TLS with us. It lists the certificates that we present, the steps that you
+have to take, and the dates of changes.</p>
 <p class="soft">Last changed ${timeElement(published.changedAt)}. For programs: <a href="certificates.json">certificates.json</a></p>
 </header>
 <main>
@@ -39,7 +39,7 @@ ${noticeSection(publisher)}
   )
 }
 
-/** Without a configured organisation, its default is the host name, and the page says "We". */
+/** When no organisation is configured, `organisation` is the host name, and the page says "We". */
 const receiverText = (hostname: string, { organisation }: Publisher): string =>
   organisation === hostname ? 'We receive' : `${organisation} receives`
 
@@ -103,8 +103,10 @@ ${attributesOf(certificate).map(attributeRow)}
 
 function attributeRow({ name, values, isCode }: Attribute): Html {
   if (values.length === 0) return html``
-  const shown = values.map((value) => html`<span>${isCode ? html`<code>${value}</code>` : value}</span>`)
-  return html`<dt>${name}</dt><dd>${shown}</dd>
+  const valueElements = values.map(
+    (value) => html`<span>${isCode ? html`<code>${value}</code>` : value}</span>`,
+  )
+  return html`<dt>${name}</dt><dd>${valueElements}</dd>
 `
 }
 

@@ -1,7 +1,7 @@
 /**
  * Builds HTML from text. Attack: text of a certificate, a setting or a request contains markup. Defence: a template
- * escapes every value, except the result of another template. Limit: values may stand only in text and in quoted
- * attributes, never in a script, a style or an unquoted attribute.
+ * escapes every value, except the result of another template. Not covered: scripts, styles and unquoted
+ * attributes; values may stand only in text and in quoted attributes.
  */
 
 /** Escaped HTML. */
@@ -15,7 +15,7 @@ export class Html {
 
 type Value = string | number | Html | readonly Value[]
 
-/** html`<p>${text}</p>` */
+/** Tag of a template: html`<p>${text}</p>`. */
 export function html(parts: TemplateStringsArray, ...values: readonly Value[]): Html {
   return new Html(parts.reduce((text, part, index) => text + textOf(values[index - 1] ?? '') + part))
 }

@@ -1,4 +1,4 @@
-/** The pages' style sheet: for phones, paper, light and dark mode. It loads nothing. */
+/** The pages' style sheet: for phones, paper, light and dark mode. It loads no other resource. */
 import { createHash } from 'node:crypto'
 
 export const style = `

@@ -17,7 +17,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
-let ask: (target: string, asked?: Asked) => Promise<Answered>
+let ask: (target: string, request?: Asked) => Promise<Answered>
 let logged: Record<string, unknown>[]
 const now = Date.parse('2026-02-03T12:00:00Z')
 
@@ -29,8 +29,8 @@ before(async () => {
 })
 after(() => database.stop())
 
-let made = 0
-const unusedName = () => `Connector ${++made}`
+let connectorCount = 0
+const unusedName = () => `Connector ${++connectorCount}`
 
 const inbound = (fields: object = {}) => ({
   name: unusedName(),
@@ -60,10 +60,10 @@ for (const { path, input, schema, saved } of kinds)
       assert.equal(headers.etag, '"1"')
       assert.deepEqual(saved.parse(connector), connector, 'as the API describes it')
       assert.deepEqual({ ...connector, ...body }, connector, 'what was written is kept')
-      const read = await ask(`GET ${headers.location}`)
-      assert.deepEqual([read.status, read.headers.etag], [200, '"1"'])
-      assert.deepEqual(schema.parse(read.body), read.body, 'as the API describes it')
-      assert.deepEqual({ ...read.body, warnings: connector.warnings }, connector)
+      const response = await ask(`GET ${headers.location}`)
+      assert.deepEqual([response.status, response.headers.etag], [200, '"1"'])
+      assert.deepEqual(schema.parse(response.body), response.body, 'as the API describes it')
+      assert.deepEqual({ ...response.body, warnings: connector.warnings }, connector)
     })
 
     test('replaces only the version named in If-Match', async () => {
@@ -130,8 +130,8 @@ describe('/accepted-domains', () => {
   test('stores a domain under its normalised name', async () => {
     const created = await ask('PUT /accepted-domains/Ours.EXAMPLE', { json: { comment: 'us' } })
     assert.deepEqual([created.status, created.headers.location], [201, '/accepted-domains/ours.example'])
-    const read = await ask('GET /accepted-domains/ours.example')
-    assert.deepEqual([read.status, read.body], [200, created.body])
+    const response = await ask('GET /accepted-domains/ours.example')
+    assert.deepEqual([response.status, response.body], [200, created.body])
     assert.deepEqual((await ask('GET /accepted-domains')).body, { items: [created.body], nextCursor: null })
   })
 
@@ -170,7 +170,7 @@ describe('an invalid request', () => {
   const unknown = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
   const ifMatch = { 'if-match': '"1"' }
   const cursor = Buffer.from('{"day":"yesterday"}').toString('base64url')
-  const rows: { name: string; target: string; asked?: Asked; status: number; at?: string[] }[] = [
+  const rows: { name: string; target: string; request?: Asked; status: number; at?: string[] }[] = [
     { name: 'an unknown path', target: 'GET /nothing', status: 404 },
     { name: 'a path that is too deep', target: `GET /messages/${unknown}/x`, status: 404 },
     { name: 'a trailing slash', target: 'GET /messages/', status: 404 },
@@ -181,13 +181,13 @@ describe('an invalid request', () => {
     {
       name: 'a replacement of an unknown connector',
       target: `PUT /inbound-connectors/${unknown}`,
-      asked: { headers: ifMatch, json: inbound() },
+      request: { headers: ifMatch, json: inbound() },
       status: 404,
     },
     {
       name: 'a removal of an unknown connector',
       target: `DELETE /outbound-connectors/${unknown}`,
-      asked: { headers: ifMatch },
+      request: { headers: ifMatch },
       status: 404,
     },
     { name: 'an unknown message', target: `GET /messages/${unknown}`, status: 404 },
@@ -195,7 +195,7 @@ describe('an invalid request', () => {
     {
       name: 'a replacement without If-Match',
       target: `PUT /inbound-connectors/${unknown}`,
-      asked: { json: inbound() },
+      request: { json: inbound() },
       status: 428,
     },
     { name: 'a removal without If-Match', target: `DELETE /inbound-connectors/${unknown}`, status: 428 },
@@ -207,61 +207,61 @@ describe('an invalid request', () => {
     {
       name: 'an If-Match without an entity tag',
       target: `DELETE /inbound-connectors/${unknown}`,
-      asked: { headers: { 'if-match': '1' } },
+      request: { headers: { 'if-match': '1' } },
       status: 400,
     },
     { name: 'no body', target: 'POST /inbound-connectors', status: 400 },
-    { name: 'broken JSON', target: 'POST /inbound-connectors', asked: { body: '{"name":' }, status: 400 },
+    { name: 'broken JSON', target: 'POST /inbound-connectors', request: { body: '{"name":' }, status: 400 },
     {
       name: 'a body that is not UTF-8',
       target: 'POST /inbound-connectors',
-      asked: { body: Buffer.from([0x22, 0xff, 0x22]).toString('base64'), base64: true },
+      request: { body: Buffer.from([0x22, 0xff, 0x22]).toString('base64'), base64: true },
       status: 400,
     },
     {
       name: 'a form',
       target: 'POST /inbound-connectors',
-      asked: { body: 'name=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      request: { body: 'name=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
       status: 415,
     },
     {
       name: 'a body that is too large',
       target: 'POST /inbound-connectors',
-      asked: { body: `"${'x'.repeat(1_048_576)}"` },
+      request: { body: `"${'x'.repeat(1_048_576)}"` },
       status: 413,
     },
     {
       name: 'a body that is not an object',
       target: 'POST /inbound-connectors',
-      asked: { json: [] },
+      request: { json: [] },
       status: 422,
       at: [''],
     },
     {
       name: 'missing fields',
       target: 'POST /inbound-connectors',
-      asked: { json: {} },
+      request: { json: {} },
       status: 422,
       at: ['name', 'connectorType', 'senderDomains'],
     },
     {
       name: 'unknown fields',
       target: 'POST /inbound-connectors',
-      asked: { json: inbound({ tls: true, colour: 'red' }) },
+      request: { json: inbound({ tls: true, colour: 'red' }) },
       status: 422,
       at: ['tls', 'colour'],
     },
     {
       name: 'fields that the server sets',
       target: 'POST /inbound-connectors',
-      asked: { json: inbound({ id: unknown, version: 3 }) },
+      request: { json: inbound({ id: unknown, version: 3 }) },
       status: 422,
       at: ['id', 'version'],
     },
     {
-      name: 'several faults at once',
+      name: 'several faults together',
       target: 'POST /outbound-connectors',
-      asked: {
+      request: {
         json: outbound({
           name: '',
           bogus: 1,
@@ -280,28 +280,28 @@ describe('an invalid request', () => {
     {
       name: 'a certificate check that SES does not support',
       target: 'POST /outbound-connectors',
-      asked: { json: outbound({ route: 'Ses', tlsSettings: 'CertificateValidation' }) },
+      request: { json: outbound({ route: 'Ses', tlsSettings: 'CertificateValidation' }) },
       status: 422,
       at: ['tlsSettings'],
     },
     {
       name: 'more than a table item can hold',
       target: 'POST /inbound-connectors',
-      asked: { json: inbound(tooLarge()) },
+      request: { json: inbound(tooLarge()) },
       status: 422,
       at: [''],
     },
     {
       name: 'an accepted domain with a wildcard',
       target: 'PUT /accepted-domains/*.ours.example',
-      asked: { json: {} },
+      request: { json: {} },
       status: 422,
       at: ['domain'],
     },
     {
       name: 'an unknown field of an accepted domain',
       target: 'PUT /accepted-domains/ours.example',
-      asked: { json: { comments: '' } },
+      request: { json: { comments: '' } },
       status: 422,
       at: ['comments'],
     },
@@ -319,7 +319,7 @@ describe('an invalid request', () => {
       at: ['state'],
     },
     {
-      name: 'several invalid parameters at once',
+      name: 'several invalid parameters together',
       target: `GET /messages?since=today&sender=a%20b&state=Lost&connector=Contoso&limit=0&cursor=${cursor}`,
       status: 400,
       at: ['since', 'sender', 'state', 'connector', 'cursor', 'limit'],
@@ -345,9 +345,9 @@ describe('an invalid request', () => {
     },
     { name: 'an invalid cursor', target: 'GET /accepted-domains?cursor=!!!', status: 400, at: ['cursor'] },
   ]
-  for (const { name, target, asked, status, at = [] } of rows)
+  for (const { name, target, request, status, at = [] } of rows)
     test(`with ${name} gets ${status}`, async () => {
-      const answer = await ask(target, asked)
+      const answer = await ask(target, request)
       assert.equal(answer.status, status, JSON.stringify(answer.body))
       assert.equal(answer.headers['content-type'], 'application/problem+json')
       assert.equal(answer.body.status, status)
@@ -361,17 +361,17 @@ describe('an invalid request', () => {
     const { body } = await ask('POST /inbound-connectors', { json: inbound({ name: 'Fabrikam' }) })
     const again = await ask('POST /inbound-connectors', { json: inbound({ name: 'FABRIKAM' }) })
     assert.deepEqual([again.status, again.body.errors[0].path], [409, 'name'])
-    const other = await ask('POST /inbound-connectors', { json: inbound() })
-    const renamed = await ask(`PUT ${other.headers.location}`, {
+    const second = await ask('POST /inbound-connectors', { json: inbound() })
+    const renamed = await ask(`PUT ${second.headers.location}`, {
       json: inbound({ name: 'fabrikam' }),
       headers: ifMatch,
     })
     assert.equal(renamed.status, 409)
-    const itself = await ask(`PUT /inbound-connectors/${body.id}`, {
+    const sameName = await ask(`PUT /inbound-connectors/${body.id}`, {
       json: inbound({ name: 'fabrikam' }),
       headers: ifMatch,
     })
-    assert.equal(itself.status, 200)
+    assert.equal(sameName.status, 200)
   })
 
   test('gets 412 for a weak entity tag', async () => {
@@ -393,7 +393,7 @@ function tooLarge() {
 }
 
 describe('an internal failure', () => {
-  const failing = (error: Error) =>
+  const apiWithFailingStore = (error: Error) =>
     apiOver({ send: () => Promise.reject(error) } as unknown as DynamoDBDocumentClient)
   const rows = [
     {
@@ -410,7 +410,7 @@ describe('an internal failure', () => {
   ]
   for (const { name, error, status } of rows)
     test(`(${name}) gets ${status}: the response shows no internals, the log does`, async () => {
-      const { ask, logged } = failing(error)
+      const { ask, logged } = apiWithFailingStore(error)
       const answer = await ask('GET /inbound-connectors')
       assert.equal(answer.status, status)
       assert.doesNotMatch(JSON.stringify(answer), /secret-7|10\.0\.0\.7/)
@@ -508,31 +508,31 @@ describe('/messages', () => {
     assert.equal(second.body.nextCursor, null)
   })
 
-  const filters: { query: string; found: number }[] = [
-    { query: 'sender=elsewhere.example', found: 2 },
-    { query: 'sender=b@elsewhere.example', found: 0 },
-    { query: 'recipient=b@OURS.example', found: 2 },
-    { query: `state=Bounced&connector=${contoso}`, found: 2 },
-    { query: `connector=${id('2026-01-01T00:00:00.000Z')}`, found: 0 },
-    { query: 'state=Delivered', found: 0 },
-    { query: 'sender=%3C%3E', found: 0 },
+  const filters: { query: string; count: number }[] = [
+    { query: 'sender=elsewhere.example', count: 2 },
+    { query: 'sender=b@elsewhere.example', count: 0 },
+    { query: 'recipient=b@OURS.example', count: 2 },
+    { query: `state=Bounced&connector=${contoso}`, count: 2 },
+    { query: `connector=${id('2026-01-01T00:00:00.000Z')}`, count: 0 },
+    { query: 'state=Delivered', count: 0 },
+    { query: 'sender=%3C%3E', count: 0 },
   ]
-  for (const { query, found } of filters)
-    test(`finds ${found} by ${query}`, async () => {
+  for (const { query, count } of filters)
+    test(`finds ${count} messages by ${query}`, async () => {
       const { body } = await ask(`GET /messages?${query}`)
-      assert.equal(body.items.length, found)
+      assert.equal(body.items.length, count)
     })
 
   const unreadable = [
-    { since: '2026-02-02', says: /^is not a time in ISO 8601 with its offset, such as/ },
-    { since: '2026-02-02T00:00:00', says: /^is not a time in ISO 8601 with its offset, such as/ },
-    { since: '2026-02-02T00:00:00+01:00', says: /in a query, \+ is written %2B$/ },
+    { since: '2026-02-02', message: /^is not a time in ISO 8601 with its offset, such as/ },
+    { since: '2026-02-02T00:00:00', message: /^is not a time in ISO 8601 with its offset, such as/ },
+    { since: '2026-02-02T00:00:00+01:00', message: /in a query, \+ is written %2B$/ },
   ]
-  for (const { since, says } of unreadable)
+  for (const { since, message } of unreadable)
     test(`explains why since=${since} is invalid`, async () => {
       const { status, body } = await ask(`GET /messages?since=${since}`)
       assert.equal(status, 400)
-      assert.match(body.errors[0].message, says)
+      assert.match(body.errors[0].message, message)
     })
 
   const start = Buffer.from(JSON.stringify({ day: '2026-02-03', before: '0'.repeat(26) })).toString(
@@ -626,9 +626,9 @@ describe('random input', () => {
         fc.string(),
         cursor,
         fc.string(),
-        async (how, where, tail, key, text, from, tag) => {
-          const rest = where.endsWith('/') ? encodeURIComponent(tail).replaceAll('%2F', '/') : ''
-          const target = `${how} ${where}${rest}?${key}=${encodeURIComponent(text)}&cursor=${from}`
+        async (verb, route, tail, key, text, from, tag) => {
+          const encodedTail = route.endsWith('/') ? encodeURIComponent(tail).replaceAll('%2F', '/') : ''
+          const target = `${verb} ${route}${encodedTail}?${key}=${encodeURIComponent(text)}&cursor=${from}`
           never5xx(await ask(target, { headers: { 'if-match': tag }, json: {} }))
         },
       ),

@@ -6,9 +6,9 @@ import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki } from '../../support/pki.ts'
 
-const published = new Date('2026-11-29T12:00:00.000Z')
-const switched = new Date('2026-12-06T12:00:00.000Z')
-let now = published.getTime()
+const publicationDate = new Date('2026-11-29T12:00:00.000Z')
+const switchDate = new Date('2026-12-06T12:00:00.000Z')
+let now = publicationDate.getTime()
 let database: TestDynamoDb
 let ask: ReturnType<typeof apiOver>['ask']
 
@@ -33,10 +33,10 @@ test('GET /certificates returns the published certificates in their current stat
   const expected = describeCertificates(
     {
       certificate: first.cert,
-      next: { certificate: second.cert, servedFrom: switched.toISOString() },
+      next: { certificate: second.cert, servedFrom: switchDate.toISOString() },
       deprecated: [],
     },
-    { hostname: 'mx.ours.example', now: published },
+    { hostname: 'mx.ours.example', now: publicationDate },
   )
   await new PublishedCertificatesItem(database.documents, database.connectorsTable).write(expected, {
     revision: 0,
@@ -44,7 +44,7 @@ test('GET /certificates returns the published certificates in their current stat
   const before = await ask('GET /certificates')
   assert.equal(before.status, 200)
   assert.deepEqual(before.body, expected)
-  now = switched.getTime()
+  now = switchDate.getTime()
   const { body } = await ask('GET /certificates')
   assert.deepEqual(
     body.certificates.map(({ state, subject }: Record<string, string>) => [state, subject]),

@@ -14,7 +14,7 @@ before(async () => {
   api = apiOver(db.documents, Date.now, [pki.ca])
   for (const json of [
     inboundInput({ name: 'Everyone', senderDomains: ['*'], requireTls: false }),
-    inboundInput({ name: 'Trial', mode: 'ReportOnly', minimumTlsVersion: 'TLSv1.3' }),
+    inboundInput({ name: 'Report only', mode: 'ReportOnly', minimumTlsVersion: 'TLSv1.3' }),
     inboundInput({ name: 'Old', enabled: false }),
     inboundInput({
       tlsSenderCertificateNames: ['mail.contoso.example'],
@@ -83,10 +83,10 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
         ],
         ['Everyone', '*', 'Outranked', '"Contoso" is for contoso.example, which is more specific than *.'],
         [
-          'Trial',
+          'Report only',
           'contoso.example',
           'Reports',
-          'Connector "Trial" requires TLS, and this session has no TLS.',
+          'Connector "Report only" requires TLS, and this session has no TLS.',
         ],
         ['Old', 'contoso.example', 'Disabled', 'It is disabled.'],
       ],
@@ -124,7 +124,7 @@ describe('POST /explain with a certificate', () => {
   })
 })
 
-test('POST /explain shows the connector that identifies our own server, and the route of relayed mail', async () => {
+test('POST /explain shows the connector that identifies a server of the organisation, and the route of relayed mail', async () => {
   const { body } = await ask({
     mailFrom: 'ann@ours.example',
     rcptTo: ['bob@northwind.example', 'dan@mail.northwind.example', 'eve@ours.example'],

@@ -17,13 +17,13 @@ before(async () => {
   const table = new ObservedTable(database.documents, database.transportTable)
   const expiring = (letter: string, days: number) =>
     observedCertificate(letter, { notAfter: daysAfter(days, now).toISOString() })
-  for (const one of [
+  for (const observation of [
     newObservation(expiring('a', 2), daysAfter(-9, now), { connector: bank, host: 'mx1.bank.example' }),
     newObservation(expiring('b', 80), daysAfter(-1, now), { connector: bank, host: 'mx1.bank.example' }),
     newObservation(expiring('c', 10.5), daysAfter(-1, now), { connector: bank, host: 'mx2.bank.example' }),
     newObservation(expiring('d', -1.5), daysAfter(-3, now), { connector: clinic, host: 'mx.clinic.example' }),
   ])
-    await table.record(one, one.at, AbortSignal.timeout(5_000))
+    await table.record(observation, observation.at, AbortSignal.timeout(5_000))
 })
 after(() => database.stop())
 
@@ -31,7 +31,7 @@ const hostsIn = ({ body }: Awaited<ReturnType<typeof ask>>): string[] =>
   body.items.map(({ host }: Record<string, string>) => host)
 
 describe('GET /certificates/observed', () => {
-  test('lists every place with its certificates, their use and their days left', async () => {
+  test('lists every location with its certificates, their use and their days left', async () => {
     const { status, body } = await ask('GET /certificates/observed')
     assert.equal(status, 200)
     assert.equal(body.nextCursor, null)
@@ -78,9 +78,9 @@ describe('GET /certificates/observed', () => {
 
   test('refuses a cursor of another list and names it', async () => {
     const { body } = await ask('GET /certificates/observed?limit=2')
-    const other = await ask(`GET /certificates/observed?connector=${clinic.id}&cursor=${body.nextCursor}`)
+    const response = await ask(`GET /certificates/observed?connector=${clinic.id}&cursor=${body.nextCursor}`)
     assert.deepEqual(
-      [other.status, other.body.errors],
+      [response.status, response.body.errors],
       [400, [{ path: 'cursor', message: 'belongs to a list of another connector' }]],
     )
   })

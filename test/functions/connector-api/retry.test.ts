@@ -30,17 +30,17 @@ beforeEach(() => api.evaluation.take())
 let messageCount = 0
 
 /** Writes a message with its recipients to the trace, received so many hours ago. */
-async function received(
+async function recordInTrace(
   hoursAgo: number,
   recipients: Record<string, Partial<Pick<Verdict, 'action' | 'connectors'>>>,
 ): Promise<Message> {
   const at = now - hoursAgo * 3_600_000
   const id = `${encodeTime(at, 10)}${String(messageCount++).padStart(16, '0')}`
-  const sent = message({ id, receivedAt: new Date(at).toISOString() })
-  await trace.recordMessage(sent, 4_000_000_000)
+  const tracedMessage = message({ id, receivedAt: new Date(at).toISOString() })
+  await trace.recordMessage(tracedMessage, 4_000_000_000)
   for (const [address, fields] of Object.entries(recipients))
-    await trace.recordVerdict(sent, verdict(address, fields), circumstances, 4_000_000_000)
-  return sent
+    await trace.recordVerdict(tracedMessage, verdict(address, fields), circumstances, 4_000_000_000)
+  return tracedMessage
 }
 
 const triedRecipient = (address: string) =>
@@ -63,25 +63,25 @@ const verdict = (address: string, fields: object): Verdict =>
   }) as Verdict
 
 const jobs = () => api.evaluation.take().map(({ job }) => EvaluationJob.parse(job))
-const addresses = (sent: EvaluationJob[]) =>
-  sent.flatMap(({ recipients }) => recipients.map((r) => r.address))
+const addresses = (evaluationJobs: EvaluationJob[]) =>
+  evaluationJobs.flatMap(({ recipients }) => recipients.map((r) => r.address))
 
 describe('POST /messages/{id}/retry', () => {
   test('requests the next attempt of the deferred recipients only, with their state from the trace', async () => {
-    const sent = await received(1, {
+    const tracedMessage = await recordInTrace(1, {
       'a@ours.example': {},
       'b@ours.example': { action: 'Deliver' },
       'c@ours.example': { action: 'Bounce' },
       'd@ours.example': {},
     })
-    const { status, body } = await api.ask(`POST /messages/${sent.id}/retry`)
+    const { status, body } = await api.ask(`POST /messages/${tracedMessage.id}/retry`)
     assert.deepEqual(
       [status, body],
       [202, { requested: 2, recipients: ['a@ours.example', 'd@ours.example'] }],
     )
     assert.deepEqual(jobs(), [
       {
-        message: sent,
+        message: tracedMessage,
         recipients: [triedRecipient('a@ours.example'), triedRecipient('d@ours.example')],
         notBefore: '2026-02-03T12:00:00.000Z',
         retry: true,
@@ -90,7 +90,7 @@ describe('POST /messages/{id}/retry', () => {
   })
 
   test('sends a job for each repeated request', async () => {
-    const { id } = await received(1, { 'a@ours.example': {} })
+    const { id } = await recordInTrace(1, { 'a@ours.example': {} })
     const [one, two] = [
       await api.ask(`POST /messages/${id}/retry`),
       await api.ask(`POST /messages/${id}/retry`),
@@ -101,15 +101,15 @@ describe('POST /messages/{id}/retry', () => {
 
   test('splits more recipients than a job may hold', async () => {
     const crowd = Array.from({ length: 150 }, (_, n) => `r${String(n).padStart(3, '0')}@ours.example`)
-    const { id } = await received(1, Object.fromEntries(crowd.map((address) => [address, {}])))
+    const { id } = await recordInTrace(1, Object.fromEntries(crowd.map((address) => [address, {}])))
     const { body } = await api.ask(`POST /messages/${id}/retry`)
     assert.deepEqual(body, { requested: 150, recipients: crowd })
-    const sent = jobs()
-    assert.deepEqual([sent.length, addresses(sent)], [2, crowd])
+    const sentJobs = jobs()
+    assert.deepEqual([sentJobs.length, addresses(sentJobs)], [2, crowd])
   })
 
   test('gets 409 with the state of each recipient when none is deferred', async () => {
-    const { id } = await received(1, {
+    const { id } = await recordInTrace(1, {
       'a@ours.example': { action: 'Deliver' },
       'b@ours.example': { action: 'Bounce' },
       'c@ours.example': {},
@@ -126,7 +126,7 @@ describe('POST /messages/{id}/retry', () => {
   })
 
   test('gets 409 for a message that is not evaluated yet', async () => {
-    const { id } = await received(0, {})
+    const { id } = await recordInTrace(0, {})
     const { status, body } = await api.ask(`POST /messages/${id}/retry`)
     assert.deepEqual([status, body.detail], [409, 'The message is not evaluated yet.'])
   })
@@ -138,7 +138,7 @@ describe('POST /messages/{id}/retry', () => {
     })
 
   test('gets 500 when the queue does not accept the job', async () => {
-    const { id } = await received(1, { 'a@ours.example': {} })
+    const { id } = await recordInTrace(1, { 'a@ours.example': {} })
     api.evaluation.failOnce()
     assert.equal((await api.ask(`POST /messages/${id}/retry`)).status, 500)
   })
@@ -161,31 +161,34 @@ for (const { kind, other, input } of kinds)
   describe(`POST /${kind}-connectors/{id}/retry`, () => {
     let id: string
     let path: string
-    const by = (connector: string) => ({
+    const decidedBy = (connector: string) => ({
       connectors: { inbound: null, outbound: null, [kind]: connector },
     })
 
     before(async () => {
       id = (await api.ask(`POST /${kind}-connectors`, { json: input })).body.id
       path = `/${kind}-connectors/${id}/retry`
-      await received(0.01, { 'a@ours.example': by(id), 'b@ours.example': by(unknown) })
-      await received(1, { 'c@ours.example': by(unknown), 'd@ours.example': { ...by(id), action: 'Deliver' } })
-      await received(23, { 'e@ours.example': by(id), 'f@ours.example': by(id) })
-      await received(47, { 'g@ours.example': by(id) })
-      await received(73, { 'h@ours.example': by(id) })
+      await recordInTrace(0.01, { 'a@ours.example': decidedBy(id), 'b@ours.example': decidedBy(unknown) })
+      await recordInTrace(1, {
+        'c@ours.example': decidedBy(unknown),
+        'd@ours.example': { ...decidedBy(id), action: 'Deliver' },
+      })
+      await recordInTrace(23, { 'e@ours.example': decidedBy(id), 'f@ours.example': decidedBy(id) })
+      await recordInTrace(47, { 'g@ours.example': decidedBy(id) })
+      await recordInTrace(73, { 'h@ours.example': decidedBy(id) })
     })
 
     test('requests the deferred recipients to which the connector applies, of the last two days', async () => {
       const { status, body } = await api.ask(`POST ${path}`)
       assert.deepEqual([status, body], [202, { requested: 4, messages: 3, nextCursor: null }])
-      const sent = jobs()
-      assert.deepEqual(addresses(sent), [
+      const sentJobs = jobs()
+      assert.deepEqual(addresses(sentJobs), [
         'a@ours.example',
         'e@ours.example',
         'f@ours.example',
         'g@ours.example',
       ])
-      assert(sent.every(({ retry }) => retry))
+      assert(sentJobs.every(({ retry }) => retry))
     })
 
     test('continues at the position of a cursor', async () => {
@@ -221,7 +224,7 @@ describe('retrying for a connector', () => {
   const allRecipients = Array.from({ length: 30 }, (_, n) => `r${String(n).padStart(2, '0')}@ours.example`)
 
   before(async () => {
-    for (const [n, address] of allRecipients.entries()) await received(1 + n, { [address]: byConnector })
+    for (const [n, address] of allRecipients.entries()) await recordInTrace(1 + n, { [address]: byConnector })
   })
 
   test('stops when its time is over, and all calls together request each recipient once', async () => {
@@ -232,13 +235,13 @@ describe('retrying for a connector', () => {
       let clock = now
       // The time is over after five readings of the clock.
       const shortOfTime = { history, evaluation, now: () => (clock += 2_000) }
-      const retried: Awaited<ReturnType<typeof retryConnector>> = await retryConnector(
+      const result: Awaited<ReturnType<typeof retryConnector>> = await retryConnector(
         connector,
         from,
         shortOfTime,
       )
-      calls.push(retried.recipients)
-      from = retried.next
+      calls.push(result.recipients)
+      from = result.next
     } while (from !== null)
     assert(calls.length > 2, `${calls}`)
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), allRecipients)
@@ -246,17 +249,17 @@ describe('retrying for a connector', () => {
 
   test('trusts the table, not the index, which may be stale', async () => {
     const stored = new History(database.documents, database.messagesTable)
-    const { id } = await received(1, {
+    const { id } = await recordInTrace(1, {
       'settled@ours.example': byConnector,
       'waiting@ours.example': byConnector,
     })
     await trace.recordDelivered(id, 'settled@ours.example')
     const history = {
       find: async () => ({ found: [{ day: '2026-02-03', before: id }], stoppedAt: null }),
-      messageWithRecipients: (of: string) => stored.messageWithRecipients(of),
+      messageWithRecipients: (messageId: string) => stored.messageWithRecipients(messageId),
     }
-    const retried = await retryConnector(connector, null, { history, evaluation, now: () => now })
-    assert.deepEqual(retried, { recipients: 1, messages: 1, next: null })
+    const result = await retryConnector(connector, null, { history, evaluation, now: () => now })
+    assert.deepEqual(result, { recipients: 1, messages: 1, next: null })
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), ['waiting@ours.example'])
   })
 })

@@ -17,18 +17,18 @@ function report(day: string, organisation: string, domain: string) {
     'report-id': `${day}@${organisation}`,
     policies: [
       {
-        policy: { 'policy-type': 'no-policy-found', 'policy-domain': domain },
+        policy: { 'policy-type': 'no-policy-names', 'policy-domain': domain },
         summary: { 'total-successful-session-count': 10, 'total-failure-session-count': 0 },
       },
     ],
   })
   assert.ok(typeof content !== 'string')
-  const kept = toReceivedReport(content, new Date(`${day}T23:59:59Z`), {
+  const parsedReport = toReceivedReport(content, new Date(`${day}T23:59:59Z`), {
     authenticated: 'none',
     signedBy: null,
   })
-  assert.ok(typeof kept !== 'string')
-  return kept
+  assert.ok(typeof parsedReport !== 'string')
+  return parsedReport
 }
 
 before(async () => {
@@ -48,7 +48,7 @@ before(async () => {
 })
 after(() => database.stop())
 
-const named = ({ body }: Awaited<ReturnType<typeof ask>>) =>
+const reportNames = ({ body }: Awaited<ReturnType<typeof ask>>) =>
   body.items.map(({ day, organisation }: Record<string, string>) => `${day} ${organisation}`).sort()
 
 describe('GET /tls-reports', () => {
@@ -81,22 +81,22 @@ describe('GET /tls-reports', () => {
     ['since=2026-02-05&until=2026-02-05&domain=ours.example', ['2026-02-05 a']],
     ['since=2025-11-20&until=2025-11-20', ['2025-11-20 old']],
   ] as const)
-    test(`finds by ${query}`, async () => {
-      assert.deepEqual(named(await ask(`GET /tls-reports?${query}`)), expected)
+    test(`filters by ${query}`, async () => {
+      assert.deepEqual(reportNames(await ask(`GET /tls-reports?${query}`)), expected)
     })
 
   test('returns pages that contain each report once', async () => {
     for (const limit of [1, 2, 3, 4, 9]) {
-      const found: string[] = []
+      const names: string[] = []
       let cursor = ''
       do {
         const page = await ask(`GET /tls-reports?limit=${limit}${cursor}`)
         assert.ok(page.body.items.length <= limit)
-        found.push(...named(page))
+        names.push(...reportNames(page))
         cursor = page.body.nextCursor === null ? '' : `&cursor=${page.body.nextCursor}`
       } while (cursor !== '')
-      assert.equal(new Set(found).size, 9, `limit ${limit}`)
-      assert.equal(found.length, 9, `limit ${limit}`)
+      assert.equal(new Set(names).size, 9, `limit ${limit}`)
+      assert.equal(names.length, 9, `limit ${limit}`)
     }
   })
 
@@ -123,11 +123,11 @@ describe('GET /tls-reports', () => {
 describe('GET /tls-reports/{id}', () => {
   test('shows the whole report', async () => {
     const { body } = await ask('GET /tls-reports?since=2026-02-09&domain=mx.ours.example')
-    const shown = await ask(`GET /tls-reports/${body.items[0].id}`)
-    assert.equal(shown.status, 200)
-    assert.deepEqual(shown.body.policies, [
+    const response = await ask(`GET /tls-reports/${body.items[0].id}`)
+    assert.equal(response.status, 200)
+    assert.deepEqual(response.body.policies, [
       {
-        type: 'no-policy-found',
+        type: 'no-policy-names',
         domain: 'mx.ours.example',
         strings: [],
         mxHosts: [],
@@ -149,15 +149,15 @@ describe('GET /tls-reports/{id}', () => {
 test('a page that reads many reports to find one ends early, and the next continues there', async () => {
   const reports = new ReceivedReports(database.documents, database.transportTable, 2)
   const filter = { since: '2026-02-01', until: '2026-02-10', domain: 'notours.example' }
-  const found: string[] = []
+  const days: string[] = []
   let from = null
   let pages = 0
   do {
     const page = await reports.page(filter, from, 50)
-    found.push(...page.reports.map(({ day }) => day))
+    days.push(...page.reports.map(({ day }) => day))
     from = page.next
     pages += 1
   } while (from !== null)
-  assert.deepEqual(found, ['2026-02-09', '2026-02-05', '2026-02-01'])
+  assert.deepEqual(days, ['2026-02-09', '2026-02-05', '2026-02-01'])
   assert.ok(pages >= 4)
 })

@@ -18,7 +18,7 @@ import { createPki } from '../../support/pki.ts'
 let database: TestDynamoDb
 let api: ReturnType<typeof apiOver>
 let trace: Trace
-/** The current time, since certificates are issued with it. */
+/** The current time, because certificates are issued with it. */
 const now = Date.now()
 const dayMs = 86_400_000
 const daysAgo = (days: number): string => new Date(now - days * dayMs).toISOString()
@@ -56,10 +56,10 @@ async function receiveMessage({
 }: ReceivedFields = {}) {
   const { ip = '192.0.2.1', tls = overTls, source = { ip, port: 40_000, helo: 'client.example' } } = fields
   const id = `${encodeTime(now - days * dayMs, 10)}${String(messageCount++).padStart(16, '0')}`
-  const received: Message = message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from })
-  await trace.recordMessage(received, 4_000_000_000)
+  const receivedMessage: Message = message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from })
+  await trace.recordMessage(receivedMessage, 4_000_000_000)
   for (const address of to)
-    await trace.recordVerdict(received, delivered(address), circumstances, 4_000_000_000)
+    await trace.recordVerdict(receivedMessage, delivered(address), circumstances, 4_000_000_000)
   return id
 }
 
@@ -102,7 +102,7 @@ const counts = ({ messages, passing, failing }: InboundValidation) => ({
 })
 
 describe('validating an inbound connector', () => {
-  test('reports how much received mail would pass, and why the rest would not', async () => {
+  test('counts the messages that would pass, and gives reasons for the others', async () => {
     const ids: string[] = []
     for (const days of [6, 5, 4, 3, 2, 1.5, 1])
       ids.unshift(await receiveMessage({ days, tls: noTls, ip: `192.0.2.${days * 2}` }))
@@ -214,24 +214,24 @@ describe('validating an inbound connector', () => {
   })
 
   test("verifies the presented chain by the connector's own authorities", async () => {
-    const [own, other] = [await createPki('Own'), await createPki('Other')]
-    const presented = async (pki: typeof own) => {
+    const [ownPki, otherPki] = [await createPki('Own'), await createPki('Other')]
+    const tlsWithCertificateOf = async (pki: typeof ownPki) => {
       const { cert } = await pki.issue({ names: ['mail.contoso.example'] })
       const { raw } = new X509Certificate(cert)
       const dates = { notBefore: daysAgo(1), notAfter: daysAgo(-30) }
       return overTlsWith({ ...dates, trusted: false, trustError: 'UNKNOWN', chain: [raw.toString('base64')] })
     }
-    await receiveMessage({ tls: await presented(own), days: 0.5 })
-    await receiveMessage({ tls: await presented(other), days: 0.5 })
+    await receiveMessage({ tls: await tlsWithCertificateOf(ownPki), days: 0.5 })
+    await receiveMessage({ tls: await tlsWithCertificateOf(otherPki), days: 0.5 })
     const validation = await validate({
       restrictDomainsToCertificate: true,
       tlsSenderCertificateNames: ['mail.contoso.example'],
-      certificateAuthorities: [own.ca],
+      certificateAuthorities: [ownPki.ca],
     })
     assert.deepEqual(counts(validation), { messages: 2, passing: 1, InboundCertificateRestriction: 1 })
   })
 
-  test('reports which clients an OnPremises connector does not identify, and what their TLS lacks', async () => {
+  test('reports the clients that an OnPremises connector does not identify, and the faults of their TLS', async () => {
     await receiveMessage({ ip: '192.0.2.1' })
     await receiveMessage({ ip: '192.0.2.2', tls: noTls })
     await receiveMessage({ ip: '198.51.100.7' })
@@ -250,26 +250,29 @@ describe('validating an inbound connector', () => {
     assert.match(explanation ?? '', /198\.51\.100\.7 is not in \[192\.0\.2\.0\/24\]/)
   })
 
-  test('reports that nothing is known without mail', async () => {
+  test('reports that the connector could not be checked without mail', async () => {
     await receiveMessage({ from: 'a@elsewhere.example' })
     const { summary, messages, complete } = await validate(
       { senderDomains: ['*.contoso.example'] },
       '?days=1',
     )
     assert.deepEqual([messages, complete], [0, true])
-    assert.equal(summary, 'No message came from *.contoso.example in 1 day, so nothing is known.')
+    assert.equal(
+      summary,
+      'No message came from *.contoso.example in 1 day, so the connector could not be checked.',
+    )
   })
 
   test('mentions messages refused in session only where the connector refuses', async () => {
     const rows = [
-      { state: { enabled: true }, said: true },
-      { state: { enabled: true, onViolation: 'Defer' as const }, said: false },
-      { state: { enabled: true, mode: 'ReportOnly' as const }, said: false },
-      { state: { enabled: false }, said: false },
+      { state: { enabled: true }, isMentioned: true },
+      { state: { enabled: true, onViolation: 'Defer' as const }, isMentioned: false },
+      { state: { enabled: true, mode: 'ReportOnly' as const }, isMentioned: false },
+      { state: { enabled: false }, isMentioned: false },
     ]
-    for (const { state, said } of rows) {
+    for (const { state, isMentioned } of rows) {
       const { summary } = await validate(state)
-      assert.equal(/refused in session/.test(summary), said, `${JSON.stringify(state)}: ${summary}`)
+      assert.equal(/refused in session/.test(summary), isMentioned, `${JSON.stringify(state)}: ${summary}`)
     }
   })
 

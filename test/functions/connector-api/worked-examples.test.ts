@@ -56,14 +56,14 @@ for (const { title, blocks } of examples)
 
     for (const [index, { kind, json }] of blocks.entries()) {
       if (kind !== 'explain') continue
-      test(inWords(JSON.parse(json)), async () => {
-        const shown = blocks[index + 1]
-        assert.equal(shown?.kind, 'answer', 'the answer follows the question')
+      test(titleOf(JSON.parse(json)), async () => {
+        const answerBlock = blocks[index + 1]
+        assert.equal(answerBlock?.kind, 'answer', 'the answer follows the question')
         const { status, body } = await api.ask('POST /explain', {
           json: JSON.parse(await withCertificates(json)),
         })
         assert.equal(status, 200)
-        includes(body, JSON.parse(shown.json), 'the answer')
+        includes(body, JSON.parse(answerBlock.json), 'the answer')
       })
     }
   })
@@ -74,9 +74,9 @@ interface Question {
   tls: { negotiated: boolean; clientCertificate?: string }
 }
 
-function inWords({ mailFrom, rcptTo, tls }: Question): string {
-  const how = tls.clientCertificate ? 'with a certificate' : tls.negotiated ? 'over TLS' : 'in the clear'
-  return `${mailFrom} to ${rcptTo.join(', ')} ${how}`
+function titleOf({ mailFrom, rcptTo, tls }: Question): string {
+  const tlsText = tls.clientCertificate ? 'with a certificate' : tls.negotiated ? 'over TLS' : 'in the clear'
+  return `${mailFrom} to ${rcptTo.join(', ')} ${tlsText}`
 }
 
 /** `<mail.contoso.example.pem>` stands for a certificate of that name from a trusted authority. */
@@ -89,14 +89,14 @@ async function withCertificates(json: string): Promise<string> {
   return text
 }
 
-/** Checks that the actual value contains the shown one; lists must have equal lengths. */
-function includes(actual: unknown, shown: unknown, where: string): void {
-  if (Array.isArray(shown)) {
+/** Checks that the actual value contains the expected one; lists must have equal lengths. */
+function includes(actual: unknown, expected: unknown, where: string): void {
+  if (Array.isArray(expected)) {
     assert.ok(Array.isArray(actual), where)
-    assert.equal(actual.length, shown.length, `${where}: ${JSON.stringify(actual)}`)
-    for (const [index, item] of shown.entries()) includes(actual[index], item, `${where}[${index}]`)
-  } else if (typeof shown === 'object' && shown !== null) {
-    for (const [key, value] of Object.entries(shown))
+    assert.equal(actual.length, expected.length, `${where}: ${JSON.stringify(actual)}`)
+    for (const [index, item] of expected.entries()) includes(actual[index], item, `${where}[${index}]`)
+  } else if (typeof expected === 'object' && expected !== null) {
+    for (const [key, value] of Object.entries(expected))
       includes((actual as Record<string, unknown>)?.[key], value, `${where}.${key}`)
-  } else assert.deepEqual(actual, shown, where)
+  } else assert.deepEqual(actual, expected, where)
 }

@@ -94,7 +94,7 @@ test('the page is HTML without scripts, forms and external resources', async () 
   )
 })
 
-test('the page shows what a partner needs to know of each certificate', async () => {
+test('the page shows the root, name, fingerprints and serial number of each certificate', async () => {
   const { body = '' } = await ask('/')
   for (const {
     rootIssuer,
@@ -116,8 +116,8 @@ test('the page shows what a partner needs to know of each certificate', async ()
 
 test('the page names the organisation that receives mail', async () => {
   assert.match((await ask('/')).body ?? '', /<p>Ours, Inc\. receives mail at <strong>mx\.ours\.example</)
-  const { ask: unnamed } = pagesWith({ organisation: hostname })
-  assert.match((await unnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
+  const { ask: askUnnamed } = pagesWith({ organisation: hostname })
+  assert.match((await askUnnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
 })
 
 test('certificates.json follows the contract and may be read from other origins', async () => {
@@ -132,8 +132,8 @@ test('each certificate is served in PEM with its issuers, under its fingerprint'
     const answer = await ask(`/certificates/${fingerprint256}.pem`)
     assert.equal(answer.statusCode, 200)
     assert.equal(answer.body, chain)
-    const { fingerprint256: read } = new X509Certificate(answer.body ?? '')
-    assert.equal(read.replaceAll(':', '').toLowerCase(), fingerprint256)
+    const { fingerprint256: servedFingerprint } = new X509Certificate(answer.body ?? '')
+    assert.equal(servedFingerprint.replaceAll(':', '').toLowerCase(), fingerprint256)
   }
 })
 
@@ -144,8 +144,8 @@ for (const path of ['/', '/certificates.json', '/.well-known/mta-sts.txt'])
     assert.match(String(cache), /^public, max-age=\d+$/)
     const again = await ask(path, { headers: { 'if-none-match': `"other", W/${etag}` } })
     assert.deepEqual([again.statusCode, again.body, headersOf(again).etag], [304, undefined, etag])
-    const other = await ask(path, { headers: { 'if-none-match': '"other"' } })
-    assert.equal(other.statusCode, 200)
+    const changed = await ask(path, { headers: { 'if-none-match': '"other"' } })
+    assert.equal(changed.statusCode, 200)
   })
 
 test('caches expire when the next certificate is served', async () => {
@@ -204,29 +204,29 @@ for (const path of unknownPaths)
   })
 
 test('before the first publication pages get 404, cached for one minute', async () => {
-  const { ask: early } = pagesWith({ read: async () => null })
+  const { ask: askEarly } = pagesWith({ read: async () => null })
   for (const path of ['/', '/certificates.json', `/certificates/${'a'.repeat(64)}.pem`]) {
-    const answer = await early(path)
+    const answer = await askEarly(path)
     assert.equal(answer.statusCode, 404)
     assert.match(answer.body ?? '', /Nothing is published yet/)
     assert.equal(headersOf(answer)['cache-control'], 'public, max-age=60')
   }
 })
 
-test('a failing store gets 503, the cause is logged only, and the next request reads again', async () => {
+test('a request gets 503 while the store fails, the cause is logged only, and the next request reads again', async () => {
   let fails = true
   const read = async () => {
     if (fails) throw new Error('the table is gone')
     return published
   }
-  const { ask: failing, errors } = pagesWith({ read })
-  const answer = await failing('/')
+  const { ask: askFailing, errors } = pagesWith({ read })
+  const answer = await askFailing('/')
   assert.equal(answer.statusCode, 503)
   assert.equal(headersOf(answer)['cache-control'], 'no-store')
   assert.doesNotMatch(answer.body ?? '', /table/)
   assert.match(String(errors), /the table is gone/)
   fails = false
-  assert.equal((await failing('/')).statusCode, 200)
+  assert.equal((await askFailing('/')).statusCode, 200)
 })
 
 test('a thousand requests cost one read in fifteen seconds', async () => {
@@ -236,11 +236,11 @@ test('a thousand requests cost one read in fifteen seconds', async () => {
     reads += 1
     return published
   }
-  const { ask: busy } = pagesWith({ clock, read })
-  await Promise.all(Array.from({ length: 1000 }, () => busy('/certificates.json')))
+  const { ask: askOften } = pagesWith({ clock, read })
+  await Promise.all(Array.from({ length: 1000 }, () => askOften('/certificates.json')))
   assert.equal(reads, 1)
   clock.now += 15_000
-  await busy('/certificates.json')
+  await askOften('/certificates.json')
   assert.equal(reads, 2)
 })
 
@@ -256,8 +256,8 @@ const hosts: [host: string, status: number, lookedUp: string[]][] = [
 ]
 for (const [host, status, expected] of hosts)
   test(`a policy request at ${host} gets ${status}`, async () => {
-    const { ask: asking, lookedUp } = pagesWith()
-    const answer = await asking('/.well-known/mta-sts.txt', { host })
+    const { ask: askHost, lookedUp } = pagesWith()
+    const answer = await askHost('/.well-known/mta-sts.txt', { host })
     assert.equal(answer.statusCode, status)
     assert.deepEqual(lookedUp, expected)
     if (status !== 200) return
@@ -266,8 +266,11 @@ for (const [host, status, expected] of hosts)
   })
 
 test('without a policy every policy request gets 404', async () => {
-  const { ask: without, lookedUp } = pagesWith({ policy: null })
-  assert.equal((await without('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' })).statusCode, 404)
+  const { ask: askWithoutPolicy, lookedUp } = pagesWith({ policy: null })
+  assert.equal(
+    (await askWithoutPolicy('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' })).statusCode,
+    404,
+  )
   assert.deepEqual(lookedUp, [])
 })
 
@@ -276,9 +279,9 @@ test('text of a certificate adds no elements to the page', async () => {
   const certificate = await certificateWith({
     subject: [{ CN: [hostname] }, { O: [odd] }, { OU: ['</dd><h1>'] }],
   })
-  const described = describeCertificates({ certificate, deprecated: [] }, { hostname, now: new Date(now) })
-  assert.equal(described.certificates[0]?.organization, odd)
-  const { body = '' } = await pagesWith({ read: async () => described }).ask('/')
+  const description = describeCertificates({ certificate, deprecated: [] }, { hostname, now: new Date(now) })
+  assert.equal(description.certificates[0]?.organization, odd)
+  const { body = '' } = await pagesWith({ read: async () => description }).ask('/')
   assert.doesNotMatch(body, /<script|<b>|<\/dd><h1>/)
   assert.ok(body.includes('&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#96;&#38;amp; &#60;b&#62;'))
 })

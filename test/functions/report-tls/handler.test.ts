@@ -85,10 +85,10 @@ async function count(day: string): Promise<void> {
 
 /** Returns the metrics written since, by name. */
 function metricsOf(context: TestContext): () => Record<string, number> {
-  const written = context.mock.method(console, 'log', () => {})
+  const consoleLog = context.mock.method(console, 'log', () => {})
   return () =>
     Object.fromEntries(
-      written.mock.calls.flatMap(({ arguments: [line] }) => {
+      consoleLog.mock.calls.flatMap(({ arguments: [line] }) => {
         const { _aws, ...values } = JSON.parse(line)
         const { Metrics = [] } = _aws?.CloudWatchMetrics[0] ?? {}
         return Metrics.map(({ Name }: { Name: string }) => [Name, [values[Name]].flat()[0]])
@@ -143,7 +143,7 @@ test('a day with many reports does not delay other mail', async () => {
   const domains = Array.from({ length: 45 }, (_, index) => `d${index}.example`)
   for (const domain of domains)
     tally.add(
-      countsOf(session({}), at).map((counted) => ({ ...counted, domain })),
+      countsOf(session({}), at).map((counts) => ({ ...counts, domain })),
       at,
     )
   const counters = new SessionCounters(database.documents, database.transportTable)
@@ -152,14 +152,14 @@ test('a day with many reports does not delay other mail', async () => {
     zone.names[`_smtp._tls.${domain}`] = { TXT: [`v=TLSRPTv1; rua=mailto:tls@${domain}`] }
   assert.equal((await handler({ day: '2026-04-17' })).sent, 45)
   const counts = Map.groupBy(storage.sent, ({ DelaySeconds = 0 }) => DelaySeconds)
-  assert.deepEqual([...counts].map(([seconds, some]) => [seconds, some.length]).sort(), [
+  assert.deepEqual([...counts].map(([seconds, jobs]) => [seconds, jobs.length]).sort(), [
     [0, 20],
     [1, 20],
     [2, 5],
   ])
 })
 
-test('without its key nothing is sent; only the last run of the day counts a failure', async (context) => {
+test('without the DKIM key nothing is sent; only the last run of the day counts a failure', async (context) => {
   await count('2026-04-20')
   secrets.keep('mailflow/dkim', '{"certificate":"x"}')
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-21T01:20:00.000Z') })

@@ -68,14 +68,14 @@ const tools = {
   metrics: new Metrics({ namespace: 'test', serviceName: 'test' }),
 }
 
-/** Sends one message to the partner, which counts as sessions with its servers. */
+/** Sends one message to the partner, which causes sessions with its servers. */
 async function send(
   tally: Tally,
   partner: Partner,
   host: string,
-  given: { header?: string; mtaSts?: MtaStsState } = {},
+  variation: { header?: string; mtaSts?: MtaStsState } = {},
 ): Promise<void> {
-  const { header = '', mtaSts = sts('testing', ['*.partner.example']) } = given
+  const { header = '', mtaSts = sts('testing', ['*.partner.example']) } = variation
   const content = Buffer.from(`${header}Subject: x\r\n\r\nbody\r\n`)
   const options: SmtpDeliveryOptions = {
     ehloName: 'mx.ours.example',
@@ -106,7 +106,7 @@ async function send(
   assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
 }
 
-test('the partner receives what was counted', async () => {
+test('the partner receives the counted sessions', async () => {
   const counters = new SessionCounters(senderDatabase.documents, senderDatabase.transportTable)
   for (let batch = 0; batch < 3; batch++) {
     const tally = new Tally()
@@ -114,7 +114,7 @@ test('the partner receives what was counted', async () => {
     await send(tally, plaintextServer, 'mx2.partner.example')
     await send(tally, plaintextServer, 'mx2.partner.example')
     await send(tally, tlsServer, 'mx3.partner.example', { mtaSts: noMtaSts })
-    // RFC 8460 §3: a session that carries a report does not count.
+    // RFC 8460 §3: a session that carries a report is not counted.
     await send(tally, tlsServer, 'mx1.partner.example', { header: 'TLS-Report-Domain: partner.example\r\n' })
     await writeSessionCounts(tally, counters, () => batch / 3, tools)
   }
@@ -126,8 +126,8 @@ test('the partner receives what was counted', async () => {
     claims: new Claims<SentReport>(senderDatabase.documents, senderDatabase.transportTable),
     resolver: dns,
     reporter,
-    send: (report, place) =>
-      sendReport(report, place, {
+    send: (report, destination) =>
+      sendReport(report, destination, {
         reporter,
         dkimKey: async () => key,
         store: async (name, octets) => {
@@ -145,12 +145,12 @@ test('the partner receives what was counted', async () => {
     onResult: () => {},
   })
   assert.equal(run.sent, 1)
-  const [sent] = evaluation.take()
-  assert.equal(sent?.job.recipients[0]?.address, 'tlsrpt@partner.example')
+  const [outgoing] = evaluation.take()
+  assert.equal(outgoing?.job.recipients[0]?.address, 'tlsrpt@partner.example')
 
-  const kept = await storeReport(
-    { ...sent.job.message, envelope: sent.job.message.envelope },
-    stored.get(sent.job.message.content.key) ?? Buffer.alloc(0),
+  const storedReport = await storeReport(
+    { ...outgoing.job.message, envelope: outgoing.job.message.envelope },
+    stored.get(outgoing.job.message.content.key) ?? Buffer.alloc(0),
     {
       reports: new ReceivedReports(partnerDatabase.documents, partnerDatabase.transportTable),
       resolver: dns,
@@ -159,24 +159,24 @@ test('the partner receives what was counted', async () => {
       signal: never,
     },
   )
-  assert.equal(kept.kind, 'Kept')
+  assert.equal(storedReport.kind, 'Kept')
 
   const { ask } = apiOver(partnerDatabase.documents, () => runAt.getTime())
   await ask('PUT /accepted-domains/partner.example', { json: { comment: '' } })
   const list = await ask('GET /tls-reports?domain=partner.example')
-  const [listed] = list.body.items
+  const [summary] = list.body.items
   assert.deepEqual(
     [
       list.body.items.length,
-      listed.organisation,
-      listed.authenticated,
-      listed.signedBy,
-      listed.acceptedDomain,
+      summary.organisation,
+      summary.authenticated,
+      summary.signedBy,
+      summary.acceptedDomain,
     ],
     [1, 'Ours', 'pass', 'ours.example', true],
   )
-  assert.deepEqual([listed.successfulSessions, listed.failedSessions], [3, 9])
-  const { body } = await ask(`GET /tls-reports/${listed.id}`)
+  assert.deepEqual([summary.successfulSessions, summary.failedSessions], [3, 9])
+  const { body } = await ask(`GET /tls-reports/${summary.id}`)
   assert.deepEqual(
     body.policies
       .map(({ type, domain, mxHosts, successfulSessions, failures }: Record<string, unknown>) => [

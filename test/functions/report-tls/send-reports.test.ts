@@ -48,14 +48,14 @@ async function count(...domains: string[]): Promise<void> {
   const tally = new Tally()
   for (const domain of domains)
     tally.add(
-      countsOf(session({}), at).map((counted) => ({ ...counted, domain })),
+      countsOf(session({}), at).map((counts) => ({ ...counts, domain })),
       at,
     )
   const counters = new SessionCounters(database.documents, database.transportTable)
   assert.equal(await counters.add(tally.drain(), 0.5, new AbortController().signal), null)
 }
 
-function reporting(zone: Zone | FakeResolver) {
+function createReporting(zone: Zone | FakeResolver) {
   const resolver = 'query' in zone ? zone : fakeResolver(zone)
   const evaluation = recordingQueue<EvaluationJob>()
   const stored = new Map<string, Buffer>()
@@ -66,16 +66,16 @@ function reporting(zone: Zone | FakeResolver) {
     stored,
     results,
     resolver,
-    /** @param later hours after the first run */
-    run: (later = 0, hasTime = () => true): Promise<ReportRun> => {
-      const now = () => new Date(firstRunMs + later * hour)
+    /** @param hoursLater hours after the first run */
+    run: (hoursLater = 0, hasTime = () => true): Promise<ReportRun> => {
+      const now = () => new Date(firstRunMs + hoursLater * hour)
       return sendReports(day, {
         counters: new SessionCounters(database.documents, database.transportTable),
         claims: new Claims<SentReport>(database.documents, database.transportTable),
         resolver,
         reporter,
-        send: (report, place) =>
-          sendReport(report, place, {
+        send: (report, destination) =>
+          sendReport(report, destination, {
             reporter,
             dkimKey: async () => null,
             store: async (key, octets) => {
@@ -90,7 +90,7 @@ function reporting(zone: Zone | FakeResolver) {
           }),
         now,
         hasTime,
-        onResult: (one) => results.push(one),
+        onResult: (result) => results.push(result),
       })
     },
   }
@@ -111,7 +111,9 @@ const none: ReportRun = {
 
 test('a report by mail enters the pipeline as a message from <>', async () => {
   await count('partner.example')
-  const { run, evaluation, stored } = reporting(record('partner.example', 'mailto:reports@partner.example'))
+  const { run, evaluation, stored } = createReporting(
+    record('partner.example', 'mailto:reports@partner.example'),
+  )
   assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
   const [outgoing, ...others] = evaluation.take()
   assert.deepEqual(others, [])
@@ -130,7 +132,7 @@ test('a report by mail enters the pipeline as a message from <>', async () => {
 
 test('no report goes to a domain without a TLSRPT record, nor about a domain without sessions', async () => {
   await count('silent.example')
-  const { run, evaluation, resolver } = reporting(record('other.example', 'mailto:a@other.example'))
+  const { run, evaluation, resolver } = createReporting(record('other.example', 'mailto:a@other.example'))
   assert.deepEqual(await run(), { ...none, domains: 1 })
   assert.deepEqual(evaluation.take(), [])
   assert.deepEqual((resolver as FakeResolver).queries, ['TXT _smtp._tls.silent.example'])
@@ -138,7 +140,7 @@ test('no report goes to a domain without a TLSRPT record, nor about a domain wit
 
 test('each destination gets each report once, for any number of runs', async () => {
   await count('partner.example')
-  const { run, evaluation } = reporting(
+  const { run, evaluation } = createReporting(
     record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
   )
   const runs = await Promise.all([run(), run()])
@@ -152,7 +154,7 @@ test('each destination gets each report once, for any number of runs', async () 
 
 test('the next run sends only the report that the queue did not accept', async () => {
   await count('partner.example')
-  const { run, evaluation, results } = reporting(
+  const { run, evaluation, results } = createReporting(
     record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
   )
   evaluation.failOnce()
@@ -171,21 +173,21 @@ test('the next run sends only the report that the queue did not accept', async (
 
 test('the next run queries again a record whose query failed', async () => {
   await count('partner.example')
-  const failing = reporting({ fail: { '_smtp._tls.partner.example': 'ESERVFAIL' } })
+  const failing = createReporting({ fail: { '_smtp._tls.partner.example': 'ESERVFAIL' } })
   assert.deepEqual(await failing.run(), { ...none, domains: 1, unasked: 1 })
-  const fixed = reporting(record('partner.example', 'mailto:a@partner.example'))
+  const fixed = createReporting(record('partner.example', 'mailto:a@partner.example'))
   assert.deepEqual(await fixed.run(1), { ...none, domains: 1, sent: 1 })
 })
 
-test('a run that runs out of time leaves the rest to the next', async () => {
+test('a run that runs out of time leaves the rest to the next run', async () => {
   const domains = Array.from({ length: 50 }, (_, index) => `d${String(index).padStart(2, '0')}.example`)
   await count(...domains)
   const zone = {
     txt: Object.assign({}, ...domains.map((domain) => record(domain, `mailto:a@${domain}`).txt)),
   }
-  const { run, evaluation } = reporting(zone)
-  let asked = 0
-  const first = await run(0, () => ++asked <= 30)
+  const { run, evaluation } = createReporting(zone)
+  let timeChecks = 0
+  const first = await run(0, () => ++timeChecks <= 30)
   assert.deepEqual(first, { ...none, domains: 30, sent: 30, cutShort: true })
   assert.deepEqual(await run(1), { ...none, domains: 50, sent: 20, known: 30 })
   assert.equal(new Set(evaluation.take().map(({ job }) => job.recipients[0]?.address)).size, 50)
@@ -193,7 +195,7 @@ test('a run that runs out of time leaves the rest to the next', async () => {
 
 test('a failing table ends the run', async () => {
   await count('partner.example')
-  const { resolver } = reporting(record('partner.example', 'mailto:a@partner.example'))
+  const { resolver } = createReporting(record('partner.example', 'mailto:a@partner.example'))
   await assert.rejects(
     sendReports(day, {
       counters: new SessionCounters(database.documents, database.transportTable),
@@ -209,7 +211,7 @@ test('a failing table ends the run', async () => {
   )
 })
 
-describe('a report by HTTPS', () => {
+describe('a report over HTTPS', () => {
   let host: PolicyHost
   let answer: Answering
   let bodies: { type: string | undefined; body: Buffer }[]
@@ -235,7 +237,7 @@ describe('a report by HTTPS', () => {
   })
 
   test('is posted once, in the format of the attachment', async () => {
-    const { run, results } = reporting(at())
+    const { run, results } = createReporting(at())
     assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
     assert.deepEqual(
       host.requests.map(({ method, path, host }) => `${method} ${host} ${path}`),
@@ -257,7 +259,7 @@ describe('a report by HTTPS', () => {
   })
 
   test('is sent again by a later run when it was not accepted', async () => {
-    const { run, results } = reporting(at())
+    const { run, results } = createReporting(at())
     answer = (_, response) => response.writeHead(503).end()
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
     assert.match(JSON.stringify(results), /reports\.partner\.example answered 503/)
@@ -268,20 +270,20 @@ describe('a report by HTTPS', () => {
   test('follows no redirect', async () => {
     answer = (_, response) =>
       response.writeHead(307, { location: 'https://reports.partner.example/elsewhere' }).end()
-    assert.deepEqual(await reporting(at()).run(), { ...none, domains: 1, undeliverable: 1 })
+    assert.deepEqual(await createReporting(at()).run(), { ...none, domains: 1, undeliverable: 1 })
     assert.equal(host.requests.length, 1)
   })
 
   test('is not posted to a private network', async () => {
     for (const [later, address] of ['10.0.0.1', '169.254.169.254', '192.168.1.1'].entries()) {
-      const { run, results } = reporting(at(address))
+      const { run, results } = createReporting(at(address))
       assert.equal((await run(later)).undeliverable, 1)
       assert.match(JSON.stringify(results), /no address that may be used/)
     }
   })
 
   test('is not posted to a server with a certificate for another name', async () => {
-    const { run, results } = reporting(at(host.address, 'other.example'))
+    const { run, results } = createReporting(at(host.address, 'other.example'))
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
     assert.match(JSON.stringify(results), /the certificate is for reports\.partner\.example/)
     assert.deepEqual(host.requests, [])

@@ -24,7 +24,7 @@ const [a, b, c, rsaA, rsaB, old, ending, wrong] = await Promise.all([
   issue('wrong', { names: ['mail.ours.example'] }),
 ])
 
-const of = (...identities: Identity[]) => ({
+const pairOf = (...identities: Identity[]) => ({
   certificate: identities.map(({ cert }) => cert).join('\n'),
   privateKey: identities.map(({ key }) => key).join('\n'),
 })
@@ -33,7 +33,7 @@ const set = (
   current: Identity | Identity[],
   more: Partial<IngressCertificates> = {},
 ): IngressCertificates => ({
-  ...of(...[current].flat()),
+  ...pairOf(...[current].flat()),
   deprecated: [],
   ...more,
 })
@@ -44,22 +44,22 @@ const plan = (facts: Partial<Facts>) =>
   planRotation({ set: null, offer: null, hostname, now, noticeMs: 7 * day, published: null, ...facts })
 
 test('an empty secret is filled with the certificates of ACM, served from now', () => {
-  const { set: filled, refused } = plan({ offer: of(a, rsaA) })
-  assert.deepEqual(filled, { ...of(a, rsaA), servedFrom: at(0), deprecated: [] })
+  const { set: filled, refused } = plan({ offer: pairOf(a, rsaA) })
+  assert.deepEqual(filled, { ...pairOf(a, rsaA), servedFrom: at(0), deprecated: [] })
   assert.deepEqual(refused, [])
 })
 
 test('an empty secret without an acceptable certificate is an error', () => {
   assert.throws(() => plan({}), /^Error: the secret is empty, and there is no certificate to fill it with$/)
   assert.throws(
-    () => plan({ offer: of(wrong) }),
+    () => plan({ offer: pairOf(wrong) }),
     /the certificate to fill it with is refused: CN=wrong .* is for mail\.ours/,
   )
 })
 
 test('without changes the secret stays the same object', () => {
-  for (const certificates of [set(a), set(a, { next: { ...of(b), servedFrom: at(1) } })])
-    for (const offer of [null, of(a)])
+  for (const certificates of [set(a), set(a, { next: { ...pairOf(b), servedFrom: at(1) } })])
+    for (const offer of [null, pairOf(a)])
       assert.equal(
         plan({ set: certificates, offer, published: publishedFor(certificates) }).set,
         certificates,
@@ -67,40 +67,40 @@ test('without changes the secret stays the same object', () => {
 })
 
 test('a renewed certificate is announced, and served after the notice period', () => {
-  const first = plan({ set: set(a), offer: of(b) }).set
-  assert.deepEqual(first, set(a, { next: { ...of(b), servedFrom: at(7) } }))
-  const before = plan({ set: first, offer: of(b), now: new Date(at(6.99)) }).set
+  const first = plan({ set: set(a), offer: pairOf(b) }).set
+  assert.deepEqual(first, set(a, { next: { ...pairOf(b), servedFrom: at(7) } }))
+  const before = plan({ set: first, offer: pairOf(b), now: new Date(at(6.99)) }).set
   assert.equal(before, first)
-  assert.deepEqual(plan({ set: first, offer: of(b), now: new Date(at(7)) }).set, {
-    ...of(b),
+  assert.deepEqual(plan({ set: first, offer: pairOf(b), now: new Date(at(7)) }).set, {
+    ...pairOf(b),
     servedFrom: at(7),
     next: null,
     deprecated: [{ certificate: a.cert, servedUntil: at(7) }],
   })
 })
 
-test('a certificate that expires within the notice period is replaced at once', () => {
-  const announced = plan({ set: set(ending), offer: of(b) }).set
+test('a certificate that expires within the notice period is replaced immediately', () => {
+  const announced = plan({ set: set(ending), offer: pairOf(b) }).set
   assert.equal(announced.next?.servedFrom, at(0))
-  const switched = plan({ set: announced, offer: of(b) }).set
+  const switched = plan({ set: announced, offer: pairOf(b) }).set
   assert.deepEqual([switched.certificate, switched.servedFrom], [b.cert, at(0)])
 })
 
 test('both key types are announced together when only one is renewed', () => {
-  const first = plan({ set: set([a, rsaA]), offer: of(b, rsaA) }).set
-  const second = plan({ set: first, offer: of(b, rsaB), now: new Date(at(1)) }).set
-  assert.deepEqual(second, set([a, rsaA], { next: { ...of(b, rsaB), servedFrom: at(8) } }))
+  const first = plan({ set: set([a, rsaA]), offer: pairOf(b, rsaA) }).set
+  const second = plan({ set: first, offer: pairOf(b, rsaB), now: new Date(at(1)) }).set
+  assert.deepEqual(second, set([a, rsaA], { next: { ...pairOf(b, rsaB), servedFrom: at(8) } }))
 })
 
 test('an older certificate of ACM does not undo a replacement by an administrator', () => {
   const certificates = set(b)
-  assert.equal(plan({ set: certificates, offer: of(old) }).set, certificates)
-  assert.equal(plan({ set: certificates, offer: of(old, rsaA) }).set, certificates)
+  assert.equal(plan({ set: certificates, offer: pairOf(old) }).set, certificates)
+  assert.equal(plan({ set: certificates, offer: pairOf(old, rsaA) }).set, certificates)
 })
 
 test('an invalid certificate of ACM is refused, and nothing changes', () => {
   const certificates = set(old)
-  const { set: after, refused } = plan({ set: certificates, offer: of(wrong) })
+  const { set: after, refused } = plan({ set: certificates, offer: pairOf(wrong) })
   assert.equal(after, certificates)
   assert.deepEqual(
     refused.map(({ certificates, reason }) => [certificates, reason]),
@@ -109,9 +109,9 @@ test('an invalid certificate of ACM is refused, and nothing changes', () => {
 })
 
 test('a next certificate is served at its date; an invalid one is refused and stays in the secret', () => {
-  const good = plan({ set: set(a, { next: { ...of(b), servedFrom: at(-1) } }) })
+  const good = plan({ set: set(a, { next: { ...pairOf(b), servedFrom: at(-1) } }) })
   assert.deepEqual([good.set.certificate, good.set.servedFrom, good.set.next], [b.cert, at(-1), null])
-  const bad = set(a, { next: { ...of(wrong), servedFrom: at(-1) } })
+  const bad = set(a, { next: { ...pairOf(wrong), servedFrom: at(-1) } })
   const { set: after, refused } = plan({ set: bad })
   assert.equal(after, bad)
   assert.deepEqual(
@@ -121,7 +121,7 @@ test('a next certificate is served at its date; an invalid one is refused and st
 })
 
 test('the successor is served early when the current certificate expires before', () => {
-  const early = set(ending, { next: { ...of(b), servedFrom: at(30) } })
+  const early = set(ending, { next: { ...pairOf(b), servedFrom: at(30) } })
   assert.equal(plan({ set: early, now: new Date(at(2)) }).set, early)
   const { servedFrom = '', deprecated } = plan({ set: early, now: new Date(at(4)) }).set
   assert.equal(Date.parse(servedFrom), new X509Certificate(ending.cert).validToDate.getTime())
@@ -141,8 +141,8 @@ test('a published certificate that an administrator replaced becomes deprecated'
   assert.equal(again.set, after)
 })
 
-test('a switch at its date does not count as a replacement', () => {
-  const announced = set(a, { next: { ...of(b), servedFrom: at(1) } })
+test('a switch at its date is not treated as a replacement', () => {
+  const announced = set(a, { next: { ...pairOf(b), servedFrom: at(1) } })
   const { set: after } = plan({ set: announced, published: publishedFor(announced), now: new Date(at(2)) })
   assert.deepEqual(after.deprecated, [{ certificate: a.cert, servedUntil: at(1) }])
 })
@@ -157,12 +157,12 @@ test('deprecated certificates are stored for 90 days, at most four', () => {
 })
 
 test('a next certificate that OpenSSL rejects never replaces the current one', () => {
-  const due = set(a, { next: { ...of(b), servedFrom: at(-1) } })
+  const switchable = set(a, { next: { ...pairOf(b), servedFrom: at(-1) } })
   const checkWithOpenSsl = ({ certificate }: { certificate: string }) => {
     if (certificate === b.cert) throw new Error('ee key too small')
   }
-  const { set: after, refused } = plan({ set: due, checkWithOpenSsl })
-  assert.equal(after, due)
+  const { set: after, refused } = plan({ set: switchable, checkWithOpenSsl })
+  assert.equal(after, switchable)
   assert.deepEqual(refused, [{ certificates: 'Next', reason: 'Unusable', detail: 'ee key too small' }])
 })
 
@@ -180,7 +180,7 @@ test('deprecated certificates with large chains are dropped to fit the secret', 
     certificate: large(identity),
     servedUntil: at(-index - 1),
   }))
-  const { set: after } = plan({ set: set(a, { deprecated, next: { ...of(b), servedFrom: at(0) } }) })
+  const { set: after } = plan({ set: set(a, { deprecated, next: { ...pairOf(b), servedFrom: at(0) } }) })
   assert.equal(after.certificate, b.cert)
   assert.ok(Buffer.byteLength(JSON.stringify(after)) <= 65_536)
   assert.deepEqual(
@@ -188,7 +188,9 @@ test('deprecated certificates with large chains are dropped to fit the secret', 
     [a.cert, ...deprecated.slice(0, 3).map(({ certificate }) => certificate)],
   )
   const huge = deprecated.map((each) => ({ ...each, certificate: each.certificate.repeat(2) }))
-  const { set: fewer } = plan({ set: set(a, { deprecated: huge, next: { ...of(b), servedFrom: at(0) } }) })
+  const { set: fewer } = plan({
+    set: set(a, { deprecated: huge, next: { ...pairOf(b), servedFrom: at(0) } }),
+  })
   assert.ok(Buffer.byteLength(JSON.stringify(fewer)) <= 65_536)
   assert.deepEqual(
     fewer.deprecated.map(({ certificate }) => certificate),

@@ -23,11 +23,11 @@ function recordingFetch(status = 200) {
     requests.push({ url, method, body: JSON.parse(String(body)) })
     return new Response(null, { status })
   }) as typeof fetch
-  return { heard: requests, send }
+  return { requests, send }
 }
 
 test('a deployment gets SUCCESS when the work is done', async () => {
-  const { heard: requests, send } = recordingFetch()
+  const { requests, send } = recordingFetch()
   assert.equal(await respondToDeployment(event, async () => 'done', send), 'done')
   assert.deepEqual(requests, [
     { url: event.ResponseURL, method: 'PUT', body: { ...answer, Status: 'SUCCESS', Reason: '' } },
@@ -35,14 +35,14 @@ test('a deployment gets SUCCESS when the work is done', async () => {
 })
 
 test('a deployment gets FAILED with the reason', async () => {
-  const { heard: requests, send } = recordingFetch()
+  const { requests, send } = recordingFetch()
   const work = () => Promise.reject(new Error('the secret is not JSON'))
   await respondToDeployment({ ...event, RequestType: 'Update' }, work, send)
   assert.deepEqual(requests[0]?.body, { ...answer, Status: 'FAILED', Reason: 'the secret is not JSON' })
 })
 
 test('the removal of a stack runs nothing and gets SUCCESS', async () => {
-  const { heard: requests, send } = recordingFetch()
+  const { requests, send } = recordingFetch()
   await respondToDeployment(
     { ...event, RequestType: 'Delete' },
     () => Promise.reject(new Error('never')),
@@ -51,12 +51,12 @@ test('the removal of a stack runs nothing and gets SUCCESS', async () => {
   assert.deepEqual(requests[0]?.body, { ...answer, Status: 'SUCCESS', Reason: '' })
 })
 
-const others: [string, unknown][] = [
+const otherEvents: [string, unknown][] = [
   ['a scheduled event', { source: 'aws.events' }],
   ['a missing event', undefined],
   [
     'an event with a response URL outside AWS',
-    { ...event, ResponseURL: 'https://stranger.example/amazonaws.com' },
+    { ...event, ResponseURL: 'https://unknown.example/amazonaws.com' },
   ],
   [
     'an event with a response URL in the clear',
@@ -64,12 +64,12 @@ const others: [string, unknown][] = [
   ],
 ]
 
-for (const [what, asked] of others)
-  test(`${what} runs the work and gets no response`, async () => {
-    const { heard: requests, send } = recordingFetch()
-    assert.equal(await respondToDeployment(asked, async () => 'done', send), 'done')
+for (const [name, input] of otherEvents)
+  test(`${name} runs the work and gets no response`, async () => {
+    const { requests, send } = recordingFetch()
+    assert.equal(await respondToDeployment(input, async () => 'done', send), 'done')
     await assert.rejects(
-      respondToDeployment(asked, () => Promise.reject(new Error('no')), send),
+      respondToDeployment(input, () => Promise.reject(new Error('no')), send),
       /^Error: no$/,
     )
     assert.deepEqual(requests, [])

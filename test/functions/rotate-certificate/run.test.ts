@@ -36,7 +36,7 @@ const [one, two, three, wrong] = await Promise.all([
   issue('three'),
   issue('wrong', { names: ['mail.ours.example'] }),
 ])
-const of = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
+const secretOf = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
 const day = 86_400_000
 
 const dynamodb = await startDynamoDb()
@@ -88,7 +88,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
   }
 }
 
-/** A fake ACM with a settable newest certificate; it counts exports. */
+/** A fake ACM with a newest certificate that can be set; counts exports. */
 function acm(identity: Identity) {
   const state = { identity, exports: 0 }
   const authority = new AcmCertificates(
@@ -115,21 +115,21 @@ function acm(identity: Identity) {
 }
 
 test('the first run publishes the certificates without a notice', async () => {
-  const { run, states, events, notices, storedSecret } = await deployment(of(one))
+  const { run, states, events, notices, storedSecret } = await deployment(secretOf(one))
   assert.deepEqual(await run(), { changed: false, refused: [], notifications: [] })
   assert.deepEqual(await states(), ['Current CN=one'])
   assert.deepEqual([events, notices], [[], []])
-  assert.deepEqual(storedSecret(), of(one))
+  assert.deepEqual(storedSecret(), secretOf(one))
 })
 
 test('a next certificate in the secret is announced once, and switched with a notice at its date', async () => {
   const { run, states, types, notices, put, clock, storedSecret } = await deployment({
-    ...of(one),
+    ...secretOf(one),
     note: 'ours',
   })
   await run()
   const servedFrom = new Date(clock.now + 3 * day).toISOString()
-  await put({ ...of(one), note: 'ours', next: { ...of(two), servedFrom } })
+  await put({ ...secretOf(one), note: 'ours', next: { ...secretOf(two), servedFrom } })
   assert.deepEqual((await run()).notifications, ['Certificate Announced'])
   assert.deepEqual((await run()).notifications, [])
   assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
@@ -146,23 +146,26 @@ test('a next certificate in the secret is announced once, and switched with a no
   assert.equal(announced?.subject, `${hostname}: new TLS certificate from ${servedFrom.slice(0, 10)}`)
   assert.match(announced?.text ?? '', /What to do, before \d{4}-\d\d-\d\d \d\d:\d\d UTC:\n- Nothing, if /)
   assert.match(announced?.text ?? '', /Root +Test CA\n/)
-  assert.match(switched?.text ?? '', /^The mail server mx\.ours\.example presents a new certificate since /)
+  assert.match(
+    switched?.text ?? '',
+    /^The mail server mx\.ours\.example has presented a new certificate since /,
+  )
   assert.doesNotMatch(JSON.stringify([notices, types()]), /PRIVATE|MII|MIG/)
 })
 
 test('a certificate that stays causes no notice, neither before the switch nor at it', async () => {
   const rsa = await issue('rsa', { rsa: true })
-  const both = (ec: Identity) => ({
+  const withRsa = (ec: Identity) => ({
     certificate: `${rsa.cert}\n${ec.cert}`,
     privateKey: `${rsa.key}\n${ec.key}`,
   })
   const { run, events, notices, put, clock } = await deployment({
-    ...both(one),
+    ...withRsa(one),
     servedFrom: new Date(Date.now() - 30 * day).toISOString(),
   })
   await run()
   const servedFrom = new Date(clock.now + 3 * day).toISOString()
-  const set = { ...both(one), next: { ...both(two), servedFrom } }
+  const set = { ...withRsa(one), next: { ...withRsa(two), servedFrom } }
   await put(set)
   assert.deepEqual((await run()).notifications, ['Certificate Announced'])
   const former = { certificate: three.cert, servedUntil: new Date(clock.now - 40 * day).toISOString() }
@@ -200,9 +203,12 @@ test('an empty secret is filled from ACM; a renewal is announced, and its key ex
 })
 
 test('a refused certificate causes one event and no notice to partners', async () => {
-  const { run, put, types, notices, states, clock } = await deployment(of(one))
+  const { run, put, types, notices, states, clock } = await deployment(secretOf(one))
   await run()
-  await put({ ...of(one), next: { ...of(wrong), servedFrom: new Date(clock.now + day).toISOString() } })
+  await put({
+    ...secretOf(one),
+    next: { ...secretOf(wrong), servedFrom: new Date(clock.now + day).toISOString() },
+  })
   const { refused, changed } = await run()
   assert.deepEqual(
     [refused.map(({ certificates, reason }) => [certificates, reason]), changed],
@@ -215,10 +221,10 @@ test('a refused certificate causes one event and no notice to partners', async (
 })
 
 test('a refused replacement of the current certificate is not published', async () => {
-  const { run, put, states, types, storedSecret } = await deployment(of(one))
+  const { run, put, states, types, storedSecret } = await deployment(secretOf(one))
   await run()
   const bad = { certificate: two.cert, privateKey: one.key }
-  for (const certificates of [of(wrong), bad]) {
+  for (const certificates of [secretOf(wrong), bad]) {
     await put(certificates)
     assert.deepEqual(
       (await run()).refused.map(({ certificates }) => certificates),
@@ -226,14 +232,14 @@ test('a refused replacement of the current certificate is not published', async 
     )
     assert.deepEqual([storedSecret(), await states()], [certificates, ['Current CN=one']])
   }
-  await put(of(two))
+  await put(secretOf(two))
   assert.deepEqual((await run()).notifications, ['Certificate Switched'])
   assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
   assert.deepEqual(types(), ['Certificate Refused', 'Certificate Refused', 'Certificate Switched'])
 })
 
 test('an invalid next certificate is refused and stays in the secret', async () => {
-  const invalidNext = { ...of(one), next: of(two), deprecated: [] }
+  const invalidNext = { ...secretOf(one), next: secretOf(two), deprecated: [] }
   const { authority } = acm(three)
   const { run, storedSecret } = await deployment(invalidNext, { authority })
   const { changed, refused } = await run()
@@ -242,20 +248,20 @@ test('an invalid next certificate is refused and stays in the secret', async () 
 })
 
 test('an announced certificate that disappears is withdrawn; a replacement is announced', async () => {
-  const { run, put, clock } = await deployment(of(one))
+  const { run, put, clock } = await deployment(secretOf(one))
   await run()
   const servedFrom = new Date(clock.now + day).toISOString()
-  await put({ ...of(one), next: { ...of(two), servedFrom } })
+  await put({ ...secretOf(one), next: { ...secretOf(two), servedFrom } })
   await run()
-  await put({ ...of(one), next: { ...of(three), servedFrom } })
+  await put({ ...secretOf(one), next: { ...secretOf(three), servedFrom } })
   assert.deepEqual((await run()).notifications, ['Certificate Announced'])
-  await put(of(one))
+  await put(secretOf(one))
   assert.deepEqual((await run()).notifications, ['Certificate Withdrawn'])
 })
 
 test('concurrent runs write one value and send one notice', async () => {
   const { authority, state } = acm(one)
-  const { run, storedSecret, types, notices, states, clock } = await deployment(of(one), { authority })
+  const { run, storedSecret, types, notices, states, clock } = await deployment(secretOf(one), { authority })
   await run()
   state.identity = two
   const announcing = await Promise.all(Array.from({ length: 6 }, run))
@@ -271,59 +277,62 @@ test('concurrent runs write one value and send one notice', async () => {
 
 test('a run does not undo a concurrent write of an administrator', async () => {
   const { authority } = acm(two)
-  const { dependencies, put, storedSecret, name } = await deployment(of(one), { authority })
+  const { dependencies, put, storedSecret, name } = await deployment(secretOf(one), { authority })
   const { secret } = dependencies
   let isFirst = true
-  const outrun: Dependencies = {
+  const interrupted: Dependencies = {
     ...dependencies,
     secret: {
       read: () => secret.read(),
       async replace(before, text) {
-        if (isFirst) await put(of(three))
+        if (isFirst) await put(secretOf(three))
         isFirst = false
         await secret.replace(before, text)
       },
     },
   }
-  await rotate(outrun)
+  await rotate(interrupted)
   assert.equal(storedSecret().certificate, three.cert)
   assert.deepEqual(localSecrets.get(name)?.stages.includes('AWSCURRENT'), true)
 })
 
 test('a value made from an old version does not replace the current one', async () => {
-  const { arn, put, storedSecret } = await deployment(of(one))
+  const { arn, put, storedSecret } = await deployment(secretOf(one))
   const store = new CertificateSecretStore(secrets, arn)
   const before = await store.read()
-  await put(of(two))
-  await assert.rejects(store.replace(before, JSON.stringify(of(three))), ConcurrentUpdateError)
+  await put(secretOf(two))
+  await assert.rejects(store.replace(before, JSON.stringify(secretOf(three))), ConcurrentUpdateError)
   assert.equal(storedSecret().certificate, two.cert)
-  await store.replace(await store.read(), JSON.stringify(of(three)))
+  await store.replace(await store.read(), JSON.stringify(secretOf(three)))
   const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }))
   assert.equal(JSON.parse(SecretString).certificate, three.cert)
 })
 
 test('a later run sends a failed notice when the lease of the failed run has expired', async () => {
-  const sent: Announcement[] = []
+  const sentNotices: Announcement[] = []
   let fails = true
-  const { run, put, clock } = await deployment(of(one), {
+  const { run, put, clock } = await deployment(secretOf(one), {
     async notifyPartners(notice) {
       if (fails) throw new Error('the topic is away')
-      sent.push(notice)
+      sentNotices.push(notice)
     },
   })
   await run()
-  await put({ ...of(one), next: { ...of(two), servedFrom: new Date(clock.now + day).toISOString() } })
+  await put({
+    ...secretOf(one),
+    next: { ...secretOf(two), servedFrom: new Date(clock.now + day).toISOString() },
+  })
   await assert.rejects(run(), /the topic is away/)
   fails = false
   assert.deepEqual((await run()).notifications, [])
   clock.now += 3_600_000
   assert.deepEqual((await run()).notifications, ['Certificate Announced'])
-  assert.equal(sent.length, 1)
+  assert.equal(sentNotices.length, 1)
 })
 
 test('a certificate of ACM that OpenSSL rejects is refused, and nothing changes', async () => {
   const { authority } = acm(two)
-  const { run, storedSecret } = await deployment(of(one), {
+  const { run, storedSecret } = await deployment(secretOf(one), {
     authority,
     checkWithOpenSsl({ certificate }) {
       if (certificate.includes(two.cert.slice(100, 200))) throw new Error('key too small')
@@ -334,5 +343,5 @@ test('a certificate of ACM that OpenSSL rejects is refused, and nothing changes'
     [refused, changed],
     [[{ certificates: 'Offered', reason: 'Unusable', detail: 'key too small' }], false],
   )
-  assert.deepEqual(storedSecret(), of(one))
+  assert.deepEqual(storedSecret(), secretOf(one))
 })

@@ -40,7 +40,7 @@ interface RequestOptions {
   options?: Options
 }
 
-async function ask(id: string, { json, body, meanwhile, ...asked }: RequestOptions = {}) {
+async function ask(id: string, { json, body, meanwhile, ...rest }: RequestOptions = {}) {
   const logger = {
     info: (message: string, fields: object) => logged.push({ message, ...fields }),
     error: (message: string, error: Error) => logged.push({ message, error }),
@@ -48,8 +48,8 @@ async function ask(id: string, { json, body, meanwhile, ...asked }: RequestOptio
   const api = createValidationApi({
     outbound: repository.outbound,
     acceptedDomains: repository.acceptedDomains,
-    validate: async (connector, testMail) => {
-      const validation = await validate(connector, testMail, asked.options ?? options())
+    validate: async (connector, testMessage) => {
+      const validation = await validate(connector, testMessage, rest.options ?? options())
       await meanwhile?.()
       return validation
     },
@@ -94,7 +94,7 @@ async function create(fields: Partial<OutboundConnectorInput> = {}): Promise<Out
 const read = async (id: string): Promise<OutboundConnector | null> => repository.outbound.get(id)
 
 describe('without an accepted domain', () => {
-  it('validation gets 409 with an instruction, since the test mail has no sender', async () => {
+  it('validation gets 409 with an instruction, because the test message has no sender', async () => {
     const { id } = await create()
     const { status, headers, body } = await ask(id)
     assert.equal(status, 409)
@@ -117,9 +117,9 @@ describe('the result', () => {
       [body.at, body.succeeded, body.connectorVersion],
       [new Date(now).toISOString(), true, connector.version],
     )
-    const kept = await read(connector.id)
-    assert.deepEqual(kept, { ...connector, validation: body })
-    assert.deepEqual(OutboundConnector.parse(kept), kept, 'as the API describes it')
+    const stored = await read(connector.id)
+    assert.deepEqual(stored, { ...connector, validation: body })
+    assert.deepEqual(OutboundConnector.parse(stored), stored, 'as the API describes it')
   })
 
   it('is stored when it is a failure', async () => {
@@ -129,7 +129,7 @@ describe('the result', () => {
     assert.deepEqual((await read(id))?.validation, body)
   })
 
-  it('is replaced by the next, and removed when the connector is written', async () => {
+  it('is replaced by the next result, and removed when the connector is written', async () => {
     const { id } = await create()
     await ask(id)
     const second = await ask(id)
@@ -152,7 +152,7 @@ describe('the result', () => {
     assert.equal(connector.validation, null)
   })
 
-  it('gets 409 when the connector has changed meanwhile', async () => {
+  it('is not stored when the connector has changed meanwhile: the response is 409', async () => {
     const { id } = await create()
     const meanwhile = () =>
       repository.outbound.replace(id, toPartner({ tlsDomain: 'mx.other.example' }), 'any')
@@ -162,7 +162,7 @@ describe('the result', () => {
     assert.equal((await read(id))?.validation, null)
   })
 
-  it('gets 404 when the connector was removed meanwhile, and does not restore it', async () => {
+  it('does not restore a connector that was removed meanwhile: the response is 404', async () => {
     const { id } = await create()
     const { status } = await ask(id, { meanwhile: () => repository.outbound.remove(id, 'any') })
     assert.equal(status, 404)
@@ -184,58 +184,58 @@ describe('the result', () => {
   })
 })
 
-describe('the recipient of the test mail', () => {
+describe('the recipient of the test message', () => {
   const rows: {
-    what: string
+    title: string
     fields?: Partial<OutboundConnectorInput>
     json?: unknown
     expected: string[] | { status: number; errors: [string, RegExp][] }
   }[] = [
     {
-      what: 'is the postmaster of the first domain without a wildcard',
+      title: 'is the postmaster of the first domain without a wildcard',
       fields: { recipientDomains: ['*.northwind.example', 'contoso.example', 'fabrikam.example'] },
       expected: ['postmaster@contoso.example'],
     },
     {
-      what: 'is required where every domain has a wildcard',
+      title: 'is required where every domain has a wildcard',
       fields: { recipientDomains: ['*.northwind.example'] },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      what: 'is required where a connector is for all accepted domains',
+      title: 'is required where a connector is for all accepted domains',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      what: 'may be given in the body',
+      title: 'may be given in the body',
       json: { recipients: ['ann@NORTHWIND.example', 'bob+test@northwind.example'] },
       expected: ['ann@northwind.example', 'bob+test@northwind.example'],
     },
     {
-      what: 'may be under a wildcard',
+      title: 'may be under a wildcard',
       fields: { recipientDomains: ['*.northwind.example'] },
       json: { recipients: ['ann@mail.northwind.example'] },
       expected: ['ann@mail.northwind.example'],
     },
     {
-      what: 'may be of an accepted domain where the connector is for all of them',
+      title: 'may be of an accepted domain where the connector is for all of them',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       json: { recipients: ['ann@ours.example'] },
       expected: ['ann@ours.example'],
     },
     {
-      what: 'must be in a domain of the connector',
+      title: 'must be in a domain of the connector',
       json: { recipients: ['ann@northwind.example', 'b@elsewhere.example'] },
       expected: { status: 422, errors: [['recipients[1]', /elsewhere\.example is not a domain of this/]] },
     },
     {
-      what: 'must be in one domain with route Mx',
+      title: 'must be in one domain with route Mx',
       fields: { route: 'Mx', smartHosts: [], recipientDomains: ['*'] },
       json: { recipients: ['a@one.example', 'b@two.example'] },
       expected: { status: 422, errors: [['recipients[1]', /one domain at a time/]] },
     },
     {
-      what: 'must be a valid address',
+      title: 'must be a valid address',
       json: {
         recipients: ['a@b@northwind.example', 'x', '"a b"@northwind.example', 'a\r\nDATA@northwind.example'],
       },
@@ -245,23 +245,23 @@ describe('the recipient of the test mail', () => {
       },
     },
     {
-      what: 'must not be an empty list',
+      title: 'must not be an empty list',
       json: { recipients: [] },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      what: 'must not be a list of more than ten',
+      title: 'must not be a list of more than ten',
       json: { recipients: Array.from({ length: 11 }, (_, n) => `u${n}@northwind.example`) },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      what: 'is refused under an unknown field',
+      title: 'is refused under an unknown field',
       json: { recipient: 'ann@northwind.example' },
       expected: { status: 422, errors: [['recipient', /is not a known field/]] },
     },
   ]
-  for (const { what, fields, json, expected } of rows)
-    it(what, async () => {
+  for (const { title, fields, json, expected } of rows)
+    it(title, async () => {
       const { id } = await create(fields)
       const before = partner.received.length
       const { status, body } = await ask(id, { json })
@@ -287,18 +287,18 @@ describe('the recipient of the test mail', () => {
 
 describe('an invalid request', () => {
   const rows = [
-    { what: 'an unknown connector', id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', asked: {}, status: 404 },
-    { what: 'an invalid id', id: 'x', asked: {}, status: 404 },
-    { what: 'a body that is not JSON', id: 'x', asked: { body: '{' }, status: 400 },
-    { what: 'a body that is not an object', id: 'x', asked: { json: [] }, status: 422 },
+    { name: 'an unknown connector', id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', request: {}, status: 404 },
+    { name: 'an invalid id', id: 'x', request: {}, status: 404 },
+    { name: 'a body that is not JSON', id: 'x', request: { body: '{' }, status: 400 },
+    { name: 'a body that is not an object', id: 'x', request: { json: [] }, status: 422 },
   ]
-  for (const { what, id, asked, status } of rows)
-    it(`with ${what} gets ${status}`, async () => {
-      const answered = await ask(id, asked)
-      assert.deepEqual([answered.status, answered.body.status], [status, status])
+  for (const { name, id, request, status } of rows)
+    it(`with ${name} gets ${status}`, async () => {
+      const response = await ask(id, request)
+      assert.deepEqual([response.status, response.body.status], [status, status])
     })
 
-  it('is not one for a disabled connector, which is validated before it is enabled', async () => {
+  it('a disabled connector is validated before it is enabled', async () => {
     const { id } = await create({ enabled: false })
     assert.equal((await ask(id)).body.succeeded, true)
   })

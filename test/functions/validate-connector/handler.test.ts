@@ -50,7 +50,7 @@ after(async () => {
 
 let connectorCount = 0
 
-async function validated(input: Partial<OutboundConnectorInput>): Promise<OutboundValidation> {
+async function createAndValidate(input: Partial<OutboundConnectorInput>): Promise<OutboundValidation> {
   const saved = await repository.outbound.create(
     outboundInput({ name: `Connector ${++connectorCount}`, ...input }),
   )
@@ -74,7 +74,7 @@ async function validated(input: Partial<OutboundConnectorInput>): Promise<Outbou
 
 describe('validate-connector', () => {
   it('validates a smart host by its address', async () => {
-    const validation = await validated({
+    const validation = await createAndValidate({
       route: 'SmartHosts',
       smartHosts: [{ host: '127.0.0.1', port: partner.port }],
       tlsSettings: 'CertificateValidation',
@@ -91,9 +91,9 @@ describe('validate-connector', () => {
     { tlsSettings: null, mode: 'Enforce', set: 'optional' },
   ] as const
   for (const { tlsSettings, mode, set } of sets)
-    it(`sends by SES with the set "${set}" where tlsSettings is ${tlsSettings} in mode ${mode}`, async () => {
+    it(`sends through SES with the set "${set}" where tlsSettings is ${tlsSettings} in mode ${mode}`, async () => {
       ses.requests.length = 0
-      const validation = await validated({ route: 'Ses', tlsSettings, mode })
+      const validation = await createAndValidate({ route: 'Ses', tlsSettings, mode })
       assert.equal(outline(validation), 'Resolve TestMail')
       assert.match(detailOf(validation, 'Resolve') ?? '', /^Amazon SES resolves and connects later/)
       assert.equal(
@@ -115,7 +115,7 @@ describe('validate-connector', () => {
       body: queryError('MessageRejected', 'Email address is not verified.'),
     })
     ses.requests.length = 0
-    const validation = await validated({ route: 'Ses' })
+    const validation = await createAndValidate({ route: 'Ses' })
     assert.equal(outline(validation), 'Resolve !TestMail')
     assert.match(detailOf(validation, 'TestMail') ?? '', /MessageRejected: Email address is not verified\.$/)
     assert.equal(ses.requests.length, 1)

@@ -65,21 +65,21 @@ describe('the hosts of a validation', () => {
     assert.equal(targets[1]?.step.detail, 'An IP address; no lookup needed')
   })
 
-  it('have no IPv6 address without IPv6, unless they have no other', async () => {
+  it('have no IPv6 address when the function has no IPv6, unless they have no IPv4 address', async () => {
     const hosts = bySmartHosts('mx1.partner.example', 'six.partner.example')
-    const [both, six] = await resolveTargets(hosts, options(zone, { ipv6: false }))
+    const [dualStack, ipv6Only] = await resolveTargets(hosts, options(zone, { ipv6: false }))
     assert.deepEqual(
-      both?.hops.map(({ ip }) => ip),
+      dualStack?.hops.map(({ ip }) => ip),
       ['192.0.2.1', '198.51.100.1'],
     )
-    assert.match(both?.step.detail ?? '', /1 IPv6 addresses are skipped: this function has no IPv6$/)
+    assert.match(dualStack?.step.detail ?? '', /1 IPv6 addresses are skipped: this function has no IPv6$/)
     assert.deepEqual(
-      six?.hops.map(({ ip }) => ip),
+      ipv6Only?.hops.map(({ ip }) => ip),
       ['2606:4700::6'],
     )
   })
 
-  it(`are at most ${maxHosts}, and the others are counted`, async () => {
+  it(`are at most ${maxHosts}, and reports the number of the others`, async () => {
     const many = Array.from({ length: maxHosts + 5 }, (_, n) => `192.0.2.${n + 1}`)
     const targets = await resolveTargets(bySmartHosts(...many), options(zone))
     assert.equal(targets.flatMap(({ hops }) => hops).length, maxHosts)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import type { SecureContextOptions } from 'node:tls'
-import { composeTestMail } from '../../../functions/validate-connector/test-mail.ts'
+import { composeTestMail } from '../../../functions/validate-connector/test-message.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { deliverBySmtp } from '../../../shared/net/smtp-delivery.ts'
 import { requirementOf, routeOf } from '../../../shared/policy/outbound.ts'
@@ -51,7 +51,7 @@ async function withPartners<T>(
   }
 }
 
-const forced = (fields: Partial<OutboundConnector> = {}): Partial<OutboundConnector> => ({
+const forcedTls = (fields: Partial<OutboundConnector> = {}): Partial<OutboundConnector> => ({
   tlsSettings: 'DomainValidation',
   tlsDomain: '*.partner.example',
   certificateAuthorities: [pki.ca],
@@ -67,8 +67,8 @@ const validateOne = (behaviour: PartnerOptions, fields: Partial<OutboundConnecto
 const passed = 'Resolve Connect Ehlo StartTls Certificate TestMail'
 
 describe('a connector whose partner meets the requirement', () => {
-  it('passes every step, with what was negotiated and presented', async () => {
-    const { validation, partner } = await validateOne({ tls: tls.good }, forced())
+  it('passes every step, and reports the TLS session and the certificate', async () => {
+    const { validation, partner } = await validateOne({ tls: tls.good }, forcedTls())
     assert.equal(outline(validation), passed)
     assert.equal(validation.succeeded, true)
     const [resolve, connect, , startTls, certificate, mail] = validation.steps
@@ -91,9 +91,9 @@ describe('a connector whose partner meets the requirement', () => {
     assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
   })
 
-  it('passes and says so when revocation is undetermined', async () => {
+  it('passes and reports that revocation is undetermined', async () => {
     const checkRevocation = async () => ({ status: 'Unknown' as const, detail: 'no response' })
-    const { validation } = await validateOne({ tls: tls.good }, forced(), { smtp: { checkRevocation } })
+    const { validation } = await validateOne({ tls: tls.good }, forcedTls(), { smtp: { checkRevocation } })
     const [, , , , certificate] = validation.steps
     assert.equal(certificate?.succeeded, true)
     assert.match(certificate?.detail ?? '', /; revocation: undetermined \(no response\)$/)
@@ -104,15 +104,15 @@ describe('a connector whose partner meets the requirement', () => {
       if (line.startsWith('EHLO')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
       return undefined
     }
-    const { validation } = await validateOne({ tls: tls.good, answer }, forced())
+    const { validation } = await validateOne({ tls: tls.good, answer }, forcedTls())
     const [, , ehlo, startTls] = validation.steps
     assert.ok((ehlo?.durationMs ?? 0) >= 60, `EHLO took ${ehlo?.durationMs}`)
     assert.ok((startTls?.durationMs ?? 0) >= 60, `STARTTLS, with EHLO over TLS, took ${startTls?.durationMs}`)
     assert.ok(validation.durationMs >= 180, `${validation.durationMs}`)
   })
 
-  it('sends one test mail, which explains itself', async () => {
-    const { partner } = await validateOne({ tls: tls.good }, forced({ name: 'Größe "N"' }))
+  it('sends one test message, which explains its purpose', async () => {
+    const { partner } = await validateOne({ tls: tls.good }, forcedTls({ name: 'Größe "N"' }))
     assert.equal(partner.received.length, 1)
     const [received] = partner.received
     assert.match(received?.mail ?? '', /^MAIL FROM:<mailflow-validation@ours\.example>/)
@@ -134,7 +134,7 @@ describe('a connector whose partner meets the requirement', () => {
   })
 })
 
-describe('a partner', () => {
+describe('a validation', () => {
   const faults: {
     does: string
     behaviour: () => PartnerOptions
@@ -209,8 +209,8 @@ describe('a partner', () => {
   ]
   for (const { does, behaviour, fields, expected, expectedText } of faults)
     for (const mode of ['Enforce', 'ReportOnly'] as const)
-      it(`that ${does} fails in that step, in mode ${mode}`, async () => {
-        const { validation, partner } = await validateOne(behaviour(), forced({ ...fields, mode }))
+      it(`fails in that step in mode ${mode} when the partner ${does}`, async () => {
+        const { validation, partner } = await validateOne(behaviour(), forcedTls({ ...fields, mode }))
         assert.equal(outline(validation), expected)
         assert.equal(validation.succeeded, false)
         assert.match(validation.steps.find(({ succeeded }) => !succeeded)?.detail ?? '', expectedText)
@@ -220,16 +220,16 @@ describe('a partner', () => {
       })
 
   it('shows the certificate that it refuses', async () => {
-    const { validation } = await validateOne({ tls: tls.wrongName }, forced())
+    const { validation } = await validateOne({ tls: tls.wrongName }, forcedTls())
     const certificate = validation.steps.find(({ step }) => step === 'Certificate')
     assert.deepEqual(certificate?.certificates[0]?.subjectAltNames, ['mx.other.example'])
   })
 
-  it('that refuses one of two recipients fails, and both replies are reported', async () => {
+  it('fails when the partner refuses one of two recipients, and reports both replies', async () => {
     const answer = (line: string) => (line.includes('<b@') ? '550 5.1.1 unknown' : undefined)
     const recipients = ['a@northwind.example', 'b@northwind.example']
     await withPartners([{ tls: tls.good, answer }], async (partner) => {
-      const validation = await validated(toPartners([partner], forced()), {}, { ...testMail, recipients })
+      const validation = await validated(toPartners([partner], forcedTls()), {}, { ...testMail, recipients })
       assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
       assert.equal(
         detailOf(validation, 'TestMail'),
@@ -238,20 +238,23 @@ describe('a partner', () => {
     })
   })
 
-  it('that sends very long replies is quoted in one line of 300 characters', async () => {
+  it('quotes very long replies of the partner in one line of 300 characters', async () => {
     const greeting = `${'554-5.7.1 no mail today\r\n'.repeat(1000)}554 5.7.1 \u{1f4ec}${'x'.repeat(1000)}`
-    const { validation } = await validateOne({ greeting }, forced())
+    const { validation } = await validateOne({ greeting }, forcedTls())
     const detail = detailOf(validation, 'Ehlo') ?? ''
     assert.ok(detail.length <= 300 && detail.isWellFormed() && !/\p{Cc}/u.test(detail), detail)
   })
 })
 
 describe('a partner whose certificate is revoked', () => {
-  const revoked = async () => ({ status: 'Revoked' as const, detail: 'revoked on 2026-03-04: keyCompromise' })
+  const reportRevoked = async () => ({
+    status: 'Revoked' as const,
+    detail: 'revoked on 2026-03-04: keyCompromise',
+  })
 
-  it('fails at the certificate and gets no test mail', async () => {
-    const { validation, partner } = await validateOne({ tls: tls.good }, forced(), {
-      smtp: { checkRevocation: revoked },
+  it('fails at the certificate and gets no test message', async () => {
+    const { validation, partner } = await validateOne({ tls: tls.good }, forcedTls(), {
+      smtp: { checkRevocation: reportRevoked },
     })
     assert.equal(validation.succeeded, false)
     const certificate = validation.steps.find(({ step }) => step === 'Certificate')
@@ -264,14 +267,14 @@ describe('a partner whose certificate is revoked', () => {
   })
 
   it('passes without a revocation check', async () => {
-    const { validation } = await validateOne({ tls: tls.good }, forced({ revocationCheck: 'None' }), {
-      smtp: { revocation: revoked },
+    const { validation } = await validateOne({ tls: tls.good }, forcedTls({ revocationCheck: 'None' }), {
+      smtp: { revocation: reportRevoked },
     })
     assert.equal(validation.succeeded, true)
   })
 })
 
-describe('a partner that stops responding', { concurrency: true }, () => {
+describe('a validation of a partner that stops responding', { concurrency: true }, () => {
   const stalls: { at: PartnerOptions['silentAt']; expected: string; expectedText: RegExp }[] = [
     {
       at: 'greeting',
@@ -287,30 +290,30 @@ describe('a partner that stops responding', { concurrency: true }, () => {
     },
   ]
   for (const { at, expected, expectedText } of stalls) {
-    it(`at ${at} fails after the timeout of the step`, async () => {
+    it(`fails at ${at} after the timeout of the step`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
-      const validating = validateOne(behaviour, forced(), { smtp: { timeouts: shortTimeouts } })
+      const validating = validateOne(behaviour, forcedTls(), { smtp: { timeouts: shortTimeouts } })
       const { validation } = await within(30_000, validating, 'the validation')
       assert.equal(outline(validation), expected)
-      const failed = validation.steps.find(({ succeeded }) => !succeeded)
-      assert.match(failed?.detail ?? '', expectedText)
-      assert.ok((failed?.durationMs ?? 0) >= 900, `${failed?.durationMs}`)
+      const failedStep = validation.steps.find(({ succeeded }) => !succeeded)
+      assert.match(failedStep?.detail ?? '', expectedText)
+      assert.ok((failedStep?.durationMs ?? 0) >= 900, `${failedStep?.durationMs}`)
     })
 
-    it(`at ${at} fails in the same step when the validation times out`, async () => {
+    it(`fails at ${at} when the validation times out`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
-      const { validation } = await validateOne(behaviour, forced(), { limits: { probe: 1_500 } })
+      const { validation } = await validateOne(behaviour, forcedTls(), { limits: { probe: 1_500 } })
       assert.equal(outline(validation), expected)
-      const failed = validation.steps.find(({ succeeded }) => !succeeded)
-      assert.match(failed?.detail ?? '', /; it timed out$/)
+      const failedStep = validation.steps.find(({ succeeded }) => !succeeded)
+      assert.match(failedStep?.detail ?? '', /; it timed out$/)
     })
   }
 
-  it('to connection attempts fails without delaying the other hosts', async (context) => {
+  it('fails at the connection without delaying the other hosts', async (context) => {
     const hole = await startBlackHole()
     context.after(() => hole.stop())
     await withPartners([{ tls: tls.good }], async (partner) => {
-      const connector = toPartners([hole, partner], forced())
+      const connector = toPartners([hole, partner], forcedTls())
       const validation = await validated(connector, {
         smtp: { timeouts: { ...longTimeouts, connect: shortTimeouts.connect } },
       })
@@ -320,19 +323,19 @@ describe('a partner that stops responding', { concurrency: true }, () => {
     })
   })
 
-  it('in the middle of the test mail fails in that step', async () => {
+  it('fails in the middle of the test message', async () => {
     const behaviour: PartnerOptions = { tls: tls.good, silentAt: 'MAIL', extensions: [] }
-    const { validation } = await validateOne(behaviour, forced(), { smtp: { timeouts: shortTimeouts } })
+    const { validation } = await validateOne(behaviour, forcedTls(), { smtp: { timeouts: shortTimeouts } })
     assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
     assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315/)
   })
 })
 
-describe('a test mail without a reply', { concurrency: true }, () => {
+describe('a test message without a reply', { concurrency: true }, () => {
   for (const silentAt of ['MAIL', 'message'] as const)
-    it(`to its ${silentAt} ends when the validation times out`, async () => {
+    it(`ends without a reply to ${silentAt} when the validation times out`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
-      const validating = validateOne(behaviour, forced(), { limits: { whole: 2_000 } })
+      const validating = validateOne(behaviour, forcedTls(), { limits: { whole: 2_000 } })
       const { validation } = await within(30_000, validating, 'the validation')
       assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
       assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315 Connection timed out/)
@@ -375,8 +378,8 @@ describe('a validation and a delivery under Enforce', () => {
   for (const [does, behaviour] of Object.entries(behaviours))
     it(`have the same result at every TLS level when the partner ${does}`, async () => {
       for (const fields of levels) {
-        const connector = (partner: Partner) => toPartners([partner], forced(fields))
-        const { validation } = await validateOne(behaviour(), forced({ ...fields, mode: 'ReportOnly' }))
+        const connector = (partner: Partner) => toPartners([partner], forcedTls(fields))
+        const { validation } = await validateOne(behaviour(), forcedTls({ ...fields, mode: 'ReportOnly' }))
         const delivered = await withPartners([behaviour()], async (partner) => delivery(connector(partner)))
         assert.equal(validation.succeeded, delivered, JSON.stringify(fields))
       }
@@ -397,9 +400,9 @@ describe('a validation and a delivery under Enforce', () => {
 })
 
 describe('several smart hosts', () => {
-  it('are all reported, and one failure fails the validation although another took the mail', async () => {
+  it('are all reported, and one failure fails the validation although another accepted the message', async () => {
     await withPartners([{ tls: tls.untrusted }, { tls: tls.good }], async (bad, good) => {
-      const validation = await validated(toPartners([bad, good], forced()))
+      const validation = await validated(toPartners([bad, good], forcedTls()))
       assert.equal(
         outline(validation),
         'Resolve Connect Ehlo StartTls !Certificate Resolve Connect Ehlo StartTls Certificate TestMail',
@@ -409,9 +412,9 @@ describe('several smart hosts', () => {
     })
   })
 
-  it('get one test mail together', async () => {
+  it('get one test message together', async () => {
     await withPartners([{ tls: tls.good }, { tls: tls.good }], async (...partners) => {
-      const validation = await validated(toPartners(partners, forced()))
+      const validation = await validated(toPartners(partners, forcedTls()))
       assert.equal(validation.succeeded, true)
       assert.equal(partners.flatMap(({ received }) => received).length, 1)
     })
@@ -423,7 +426,7 @@ describe('several smart hosts', () => {
         { host: 'gone.partner.example', port },
         { host: smartHost, port },
       ]
-      const validation = await validated(toPartners([], forced({ smartHosts })))
+      const validation = await validated(toPartners([], forcedTls({ smartHosts })))
       assert.equal(outline(validation), `!Resolve ${passed}`)
       assert.match(detailOf(validation, 'Resolve') ?? '', /^451 4\.4\.312 /)
     })
@@ -432,12 +435,12 @@ describe('several smart hosts', () => {
 
 describe('a connector that does not check certificates', () => {
   it('reports under EncryptionOnly why the certificate would not be trusted', async () => {
-    const fields = forced({ tlsSettings: 'EncryptionOnly', tlsDomain: null })
+    const fields = forcedTls({ tlsSettings: 'EncryptionOnly', tlsDomain: null })
     const { validation } = await validateOne({ tls: tls.untrusted }, fields)
     assert.equal(outline(validation), passed)
     assert.match(
       detailOf(validation, 'Certificate') ?? '',
-      /^Any certificate is accepted, since tlsSettings is EncryptionOnly\. It would not be trusted: /,
+      /^Any certificate is accepted, because tlsSettings is EncryptionOnly\. It would not be trusted: /,
     )
   })
 
@@ -451,13 +454,13 @@ describe('a connector that does not check certificates', () => {
       does: 'offers no STARTTLS',
       behaviour: () => ({}),
       expected: 'Resolve Connect Ehlo StartTls TestMail',
-      expectedText: /^STARTTLS is not available: mail goes in the clear, since tlsSettings is null$/,
+      expectedText: /^STARTTLS is not available: mail is sent in the clear, because tlsSettings is null$/,
     },
     {
       does: 'breaks the handshake',
       behaviour: () => ({ tls: tls.good, breakHandshake: true }),
       expected: 'Resolve Connect Ehlo StartTls Connect Ehlo TestMail',
-      expectedText: /^The TLS handshake failed \(.+\): mail goes in the clear/,
+      expectedText: /^The TLS handshake failed \(.+\): mail is sent in the clear/,
     },
     {
       does: 'has TLS',
@@ -475,28 +478,28 @@ describe('a connector that does not check certificates', () => {
     })
 
   it('fails when the retry in the clear after broken TLS fails', async () => {
-    let greeted = 0
+    let ehloCount = 0
     const answer = (line: string) => {
-      if (line.startsWith('EHLO')) greeted += 1
-      return greeted > 1 ? '421 4.3.2 enough' : undefined
+      if (line.startsWith('EHLO')) ehloCount += 1
+      return ehloCount > 1 ? '421 4.3.2 enough' : undefined
     }
     const { validation } = await validateOne({ tls: tls.good, breakHandshake: true, answer }, {})
     assert.equal(outline(validation), 'Resolve Connect Ehlo !StartTls Connect !Ehlo !TestMail')
   })
 })
 
-describe('names', () => {
-  it('without a DNS response fail when the resolution times out', async () => {
+describe('the name resolution', () => {
+  it('fails when it times out without a DNS response', async () => {
     const validation = await validated(toPartners([{ port: 25 }]), {
       smtp: { resolver: silentResolver },
       limits: { resolve: 50 },
     })
     assert.equal(outline(validation), '!Resolve !TestMail')
     assert.match(detailOf(validation, 'Resolve') ?? '', /4\.4\.312 DNS failed .*ETIMEOUT/)
-    assert.equal(detailOf(validation, 'TestMail'), 'Not sent, since no host passed')
+    assert.equal(detailOf(validation, 'TestMail'), 'Not sent, because no host passed')
   })
 
-  it('with route Mx are those of the recipients, without private addresses', async () => {
+  it('looks up the domain of the recipients with route Mx, and skips private addresses', async () => {
     const resolver = fakeResolver({
       mx: { 'northwind.example': [[10, 'mx.northwind.example']] },
       a: { 'mx.northwind.example': ['127.0.0.1', '169.254.169.254', '10.0.0.1'] },
@@ -520,17 +523,17 @@ describe('a client certificate', () => {
     const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
     const readCredentials = async () => ({ certificate: cert, privateKey: key })
     const partner = { tls: { ...tls.good, ca: pki.ca }, requiresClientCertificate: true }
-    const named = forced({ clientCertificate: 'ours' })
-    const shown = await validateOne(partner, named, { smtp: { readCredentials } })
-    assert.equal(outline(shown.validation), passed)
-    const without = await validateOne(partner, forced())
+    const fields = forcedTls({ clientCertificate: 'ours' })
+    const withCertificate = await validateOne(partner, fields, { smtp: { readCredentials } })
+    assert.equal(outline(withCertificate.validation), passed)
+    const without = await validateOne(partner, forcedTls())
     assert.equal(outline(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
   })
 
-  it('that is unusable fails with the name of its secret before any connection', async () => {
+  it('fails the validation before any connection when it is unusable, with the name of its secret', async () => {
     const { validation, partner } = await validateOne(
       { tls: tls.good },
-      forced({ clientCertificate: 'ours' }),
+      forcedTls({ clientCertificate: 'ours' }),
       { smtp: { readCredentials: () => Promise.reject(new Error('does not exist')) } },
     )
     assert.ok(!validation.succeeded)

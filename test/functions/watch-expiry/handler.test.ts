@@ -63,14 +63,10 @@ async function recordObservation(connector: { id: string; name: string }, { cert
   const certificate = recordOfPem(cert)
   assert.ok(certificate)
   const domain = `${connector.name.toLowerCase()}.example`
-  const place: ObservedEndpoint = { kind: 'PartnerServer', connector, domain, host: `mx.${domain}` }
+  const endpoint: ObservedEndpoint = { kind: 'PartnerServer', connector, domain, host: `mx.${domain}` }
   const table = new ObservedTable(database.documents, database.transportTable)
   const at = new Date()
-  await table.record(
-    { endpoint: place, certificate, verifiedBy: 'Connector', at },
-    at,
-    AbortSignal.timeout(5_000),
-  )
+  await table.record({ endpoint, certificate, verifiedBy: 'Connector', at }, at, AbortSignal.timeout(5_000))
 }
 
 /** Runs the function and collects its notices and metrics. */
@@ -89,8 +85,8 @@ async function run(work: () => Promise<unknown> = handler) {
 
 /** Values by dimension `connector`; `all` without it. */
 function metricValues(name: string): Record<string, number> {
-  const found = lines.filter((line) => line.includes(`"${name}"`)).map((line) => JSON.parse(line))
-  return Object.fromEntries(found.map((line) => [line.connector ?? 'all', line[name]]))
+  const metricLines = lines.filter((line) => line.includes(`"${name}"`)).map((line) => JSON.parse(line))
+  return Object.fromEntries(metricLines.map((line) => [line.connector ?? 'all', line[name]]))
 }
 
 const expiringIn = (days: number) =>
@@ -152,10 +148,10 @@ test('a certificate that the ingress serves causes a notice unless its successor
     subjects.join(),
   )
   assert.deepEqual(metricValues('OwnCertificateDaysLeft'), { all: 12 })
-  const all = await Array.fromAsync(
+  const observations = await Array.fromAsync(
     new ObservedList(database.documents, database.transportTable).all(new Date()),
   )
-  const own = all.filter(({ kind }) => kind === 'Own')
+  const own = observations.filter(({ kind }) => kind === 'Own')
   assert.deepEqual(
     own.map(({ host, certificates }) => [host, certificates.map(({ fingerprint256 }) => fingerprint256)]),
     [['mx.ours.example', [fingerprintOf(current)]]],

@@ -59,14 +59,14 @@ for (const [what, fields, expected] of [
     /A newer certificate was observed, valid until 2027-01-01T00:00:00\.000Z: b{64}, at mx2\.bank\.example since 2026-01-10/,
   ],
   [
-    "our ingress's certificate",
+    'the certificate of the ingress',
     { observedAs: 'Own', connector: null, hosts: ['mx.ours.example'], consequence: 'SendersDistrust' },
-    /certificate of ingress mx\.ours\.example.*of our ingress expires.*none is scheduled.*secret of the ingress.*"One of our certificates expires"/s,
+    /certificate of ingress mx\.ours\.example.*of the ingress expires.*none is scheduled.*secret of the ingress.*"An ingress or client certificate expires"/s,
   ],
   [
-    'our client certificate',
+    "mailflow's client certificate",
     { observedAs: 'Own', hosts: ['mailflow/client-certificates/ours'] },
-    /Our client certificate for connector "To the bank".*into the secret mailflow\/client-certificates\/ours/s,
+    /mailflow's client certificate for connector "To the bank".*into the secret mailflow\/client-certificates\/ours/s,
   ],
   [
     "a sender's certificate",
@@ -74,13 +74,13 @@ for (const [what, fields, expected] of [
     /by which connector "To the bank" identifies a sender.*mail is refused.*pins its fingerprint/s,
   ],
   [
-    "our own server's certificate",
+    "the certificate of the organisation's own server",
     {
       observedAs: 'PartnerClient',
       connector: { ...partner, connectorType: 'OnPremises' },
       consequence: 'RelayDenied',
     },
-    /nothing is relayed.*your own server: renew it there/s,
+    /is not relayed.*your own server: renew it there/s,
   ],
 ] as [string, Partial<ExpiryNotice>, RegExp][])
   test(`the notice describes ${what}`, () => {

@@ -40,7 +40,7 @@ function createWatch(daysToExpiry: readonly number[]) {
         { connector: { id, name: 'To the bank' }, host: `mx${index}.bank.example` },
       ),
     )
-  const it = {
+  const watch = {
     published,
     failures,
     claims,
@@ -59,7 +59,7 @@ function createWatch(daysToExpiry: readonly number[]) {
         },
         claims,
         async publish({ subject }: Announcement) {
-          if (it.isTopicUnavailable) throw new Error('the topic is away')
+          if (watch.isTopicUnavailable) throw new Error('the topic is away')
           published.push(subject)
           return 'n1'
         },
@@ -69,16 +69,16 @@ function createWatch(daysToExpiry: readonly number[]) {
     },
     results: () => published.splice(0).map((subject) => /(\d+ days?|EXPIRED)/.exec(subject)?.[0]),
   }
-  return it
+  return watch
 }
 
 test('a certificate causes one notice each at 30, 14 and 3 days, for any number of runs', async () => {
-  const it = createWatch([40])
-  const results: [day: number, what: string | undefined][] = []
+  const watch = createWatch([40])
+  const results: [day: number, daysText: string | undefined][] = []
   for (let day = 0; day <= 45; day++) {
-    await it.run(day)
-    await it.run(day, 3600)
-    for (const what of it.results()) results.push([40 - day, what])
+    await watch.run(day)
+    await watch.run(day, 3600)
+    for (const daysText of watch.results()) results.push([40 - day, daysText])
   }
   assert.deepEqual(results, [
     [30, '30 days'],
@@ -88,39 +88,39 @@ test('a certificate causes one notice each at 30, 14 and 3 days, for any number 
 })
 
 test('missed days cause one notice', async () => {
-  const it = createWatch([40])
-  await it.run(0)
-  await it.run(38)
-  await it.run(39)
-  assert.deepEqual(it.results(), ['2 days'])
+  const watch = createWatch([40])
+  await watch.run(0)
+  await watch.run(38)
+  await watch.run(39)
+  assert.deepEqual(watch.results(), ['2 days'])
 })
 
 test('the repeated run publishes a notice that the topic did not accept', async () => {
-  const it = createWatch([10.5])
-  it.isTopicUnavailable = true
-  assert.equal((await it.run(0)).failed, 1)
-  it.isTopicUnavailable = false
+  const watch = createWatch([10.5])
+  watch.isTopicUnavailable = true
+  assert.equal((await watch.run(0)).failed, 1)
+  watch.isTopicUnavailable = false
   // Lambda waits a minute before it repeats a run.
-  assert.equal((await it.run(0, 60)).published, 1)
-  assert.equal((await it.run(0, 120)).alreadyPublished, 1)
-  assert.deepEqual([it.results(), it.failures], [['10 days'], ['the topic is away', null]])
+  assert.equal((await watch.run(0, 60)).published, 1)
+  assert.equal((await watch.run(0, 120)).alreadyPublished, 1)
+  assert.deepEqual([watch.results(), watch.failures], [['10 days'], ['the topic is away', null]])
 })
 
 test('a notice is published again when its run crashed before completing the claim', async () => {
-  const it = createWatch([10.5])
-  const complete = it.claims.complete
-  it.claims.complete = () => Promise.reject(new Error('died'))
-  assert.equal((await it.run(0)).failed, 1)
-  it.claims.complete = complete
-  await it.run(0, 60)
-  assert.deepEqual(it.results(), ['10 days', '10 days'])
+  const watch = createWatch([10.5])
+  const complete = watch.claims.complete
+  watch.claims.complete = () => Promise.reject(new Error('died'))
+  assert.equal((await watch.run(0)).failed, 1)
+  watch.claims.complete = complete
+  await watch.run(0, 60)
+  assert.deepEqual(watch.results(), ['10 days', '10 days'])
 })
 
-test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next', async () => {
-  const it = createWatch(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
-  const first = await it.run(0)
+test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next run', async () => {
+  const watch = createWatch(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
+  const first = await watch.run(0)
   assert.deepEqual([first.published, first.leftToNextRun], [50, 10])
-  assert.equal(it.results()[0], '23 days')
-  const second = await it.run(0, 60)
+  assert.equal(watch.results()[0], '23 days')
+  const second = await watch.run(0, 60)
   assert.deepEqual([second.published, second.alreadyPublished, second.leftToNextRun], [10, 50, 0])
 })

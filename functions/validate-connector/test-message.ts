@@ -1,6 +1,6 @@
 /**
- * Composes and sends the test mail, which proves the whole path. Its text explains it to its reader, and no program
- * should answer it.
+ * Composes and sends the test message, which tests the whole path. Its text explains its purpose, and its headers keep
+ * programs from replying.
  */
 import MimeNode from 'nodemailer/lib/mime-node'
 import { ulid } from 'ulid'
@@ -38,7 +38,7 @@ export async function composeTestMail(
   })
   node.setContent(
     [
-      `This is a test mail of the mail system at ${hostname}.`,
+      `This is a test message from the mail system at ${hostname}.`,
       '',
       'An administrator is checking how this system sends mail to you:',
       `outbound connector ${name} (${id}).`,
@@ -51,7 +51,7 @@ export async function composeTestMail(
   return { message, recipients: recipients.map(newRecipient), content: await node.build(), tls }
 }
 
-/** Sends the test mail. It succeeds when it is accepted for every recipient. */
+/** Sends the test message. The step succeeds when the message is accepted for every recipient. */
 export async function sendTestMail(
   mail: OutboundMessage,
   send: (mail: OutboundMessage) => Promise<Outcomes>,
@@ -72,7 +72,7 @@ export async function sendTestMail(
   })
 }
 
-/** Failures come first, since the text may be shortened. */
+/** Failures come first, because the text may be shortened. */
 function describeOutcomes(outcomes: readonly [string, Outcome][]): string {
   const failed = outcomes.filter(([, { outcome }]) => outcome !== 'Delivered')
   const accepted = outcomes.filter(([, { outcome }]) => outcome === 'Delivered')
