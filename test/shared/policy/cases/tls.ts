@@ -76,7 +76,7 @@ export const tls: Chapter = {
       tls: tls12,
       expected: tlsVersionTooOld,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLSv1.3, and the message came over TLSv1.2.',
+      why: 'Connector "From contoso.example" requires TLSv1.3, and this session uses TLSv1.2.',
     },
     {
       name: 'an unknown version does not meet required TLSv1.3',
@@ -85,7 +85,7 @@ export const tls: Chapter = {
       tls: { ...tls13, protocol: null },
       expected: tlsVersionTooOld,
       inbound: contoso,
-      why: 'came over an unknown version',
+      why: 'this session uses an unknown version',
     },
     {
       name: 'a session without TLS is asked for STARTTLS if TLSv1.3 is required',
