@@ -1,4 +1,4 @@
-/** Errors that end a command. Their texts are written for the person at the terminal. */
+/** Errors that end a command. The user reads their texts in the terminal. */
 
 /** Exit statuses. Scripts rely on these numbers. */
 export const exitStatus = { ok: 0, failure: 1, usage: 2, differences: 3 } as const

@@ -3,7 +3,7 @@ import type { ParseArgsOptionsConfig } from 'node:util'
 import type { ApiClient } from './api/api-client.ts'
 import type { ExitStatus } from './command-error.ts'
 
-/** The process around a command. Tests pass their own. */
+/** The streams, environment and clock of a command. Tests pass their own. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   out(text: string): void
@@ -18,7 +18,7 @@ export interface Option {
   readonly type: 'string' | 'boolean'
   readonly short?: string
   readonly multiple?: boolean
-  /** The value's name in the help. */
+  /** The name of the value in the help. */
   readonly value?: string
   /** The value is optional: the next argument is the value only if it matches. */
   readonly optional?: RegExp
@@ -26,7 +26,7 @@ export interface Option {
 }
 export type Options = Readonly<Record<string, Option>>
 
-/** Without the option a flag is false, a value undefined, a list empty. */
+/** When the option is absent, a flag is false, a value is undefined and a list is empty. */
 export type Values<O extends Options> = {
   [K in keyof O]: O[K] extends { type: 'boolean' }
     ? boolean
@@ -55,7 +55,7 @@ export interface Command<O extends Options = Options> {
   readonly usesApi: boolean
   /** Text below the options in the help. */
   readonly details?: string
-  run(call: CommandInvocation<O>): Promise<ExitStatus>
+  run(invocation: CommandInvocation<O>): Promise<ExitStatus>
 }
 
 /** Checks that `run` reads only the described options, then drops the option type. */

@@ -1,4 +1,4 @@
-/** Lists all commands in the order of the help. A new command is a file in commands/ and a line here. */
+/** Lists all commands in the order of the help. A new command is a file in commands/ and a line in this list. */
 import type { Command } from './command.ts'
 import { certificates } from './commands/certificates.ts'
 import { observedCertificates } from './commands/certificates-observed.ts'

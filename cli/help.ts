@@ -32,8 +32,8 @@ export function usageOf({ name, positionalUsage, requiredOptions, options, usesA
 
 function optionLines(options: Options): string {
   const rows = Object.entries(options).map(([name, { short, value, optional, description }]) => {
-    const shown = optional ? ` [${value}]` : value === undefined ? '' : ` ${value}`
-    return [`  ${short === undefined ? '' : `-${short}, `}--${name}${shown}`, description]
+    const valueText = optional ? ` [${value}]` : value === undefined ? '' : ` ${value}`
+    return [`  ${short === undefined ? '' : `-${short}, `}--${name}${valueText}`, description]
   })
   return `${alignColumns(rows)}\n`
 }

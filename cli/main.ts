@@ -2,7 +2,7 @@
 import { buffer } from 'node:stream/consumers'
 import { run } from './run.ts'
 
-// A reader such as `head` closes the pipe when it has enough. That is no error.
+// A reader such as `head` closes the pipe when it has read enough. That is not an error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error

@@ -49,7 +49,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitStatus> {
 function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
   for (const words of [2, 1]) {
     const name = args.slice(0, words).join(' ')
-    const command = commands.find((one) => one.name === name)
+    const command = commands.find((candidate) => candidate.name === name)
     if (command) return { command, rest: args.slice(words) }
   }
   const group = commands.filter(({ name }) => name.startsWith(`${args[0]} `))
@@ -62,7 +62,7 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
   throw new UsageError(`unknown command "${args[0]} ${args[1]}"; the commands are ${commandNames(group)}`)
 }
 
-const commandNames = (some: readonly Command[]): string => some.map(({ name }) => name).join(', ')
+const commandNames = (group: readonly Command[]): string => group.map(({ name }) => name).join(', ')
 
 /** @throws UsageError naming the wrong option */
 function parse(command: Command, args: readonly string[]) {
@@ -80,7 +80,7 @@ function parse(command: Command, args: readonly string[]) {
   }
 }
 
-/** Gives an option with an optional value an empty value when the next argument does not match. */
+/** Sets an empty value for an option with an optional value when the next argument does not match. */
 function fillOptionalValues(args: readonly string[], options: Options): string[] {
   return args.flatMap((arg, index) => {
     const optional = arg.startsWith('--') ? options[arg.slice(2)]?.optional : undefined

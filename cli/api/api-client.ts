@@ -1,4 +1,4 @@
-/** The commands' client of the HTTP API. Checks responses by a schema; an error response becomes a Fault. */
+/** The commands' client of the HTTP API. Checks responses by a schema; an error response becomes an ApiError. */
 import { z } from 'zod'
 import { percentEncode } from '../../shared/aws/signer.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
@@ -21,14 +21,13 @@ export type Query = Readonly<Record<string, string | number | null | undefined>>
 interface RequestOptions {
   readonly query?: Query
   readonly body?: unknown
-  /** Sent as If-Match: the version to replace or remove. */
+  /** The version to replace or remove, for the header If-Match. */
   readonly version?: number
 }
 
 /** API Gateway itself times out after 30 seconds. */
 const timeoutMs = 40_000
 
-/** Entries of one page. */
 const maxPageSize = 200
 
 const listOf = <T extends z.ZodType>(item: T) =>
@@ -132,7 +131,7 @@ export class ApiClient {
 /** Encodes one part of a path or a query as AWS signatures require. */
 export const encodeUrlPart = percentEncode
 
-/** @returns undefined for an empty body, and for one that is not JSON */
+/** @returns undefined for an empty body, and for a body that is not JSON */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,4 +1,4 @@
-/** Turns error responses of the API (RFC 9457) and of API Gateway into a Fault. */
+/** Turns error responses of the API (RFC 9457) and of API Gateway into an ApiError. */
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { faultText } from '../../shared/contract/schema-faults.ts'
@@ -11,7 +11,7 @@ const ProblemDetails = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).default([]),
 })
 
-/** API Gateway's own error body. Its field name differs in case. */
+/** The error body of API Gateway itself. The letter case of the field name varies. */
 const GatewayError = z.object({ message: z.string().nullish(), Message: z.string().nullish() })
 
 /** An error response. Callers use `status` to handle some errors. */
@@ -34,7 +34,7 @@ export function toApiError(status: number, json: unknown, target: string): ApiEr
   if (problem.success && (problem.data.title !== undefined || problem.data.detail !== undefined)) {
     const { detail, errors, instance } = problem.data
     const message = [problem.data.title ?? title, detail].filter(Boolean).join(': ')
-    // The request id finds the log entry. Only a server error needs it.
+    // The request id identifies the log entry, which is needed only for a server error.
     const request = status >= 500 && instance !== undefined ? [`Search the API's log for ${instance}.`] : []
     return new ApiError(status, message, [...errors.map(faultText), ...request])
   }

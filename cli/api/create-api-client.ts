@@ -1,5 +1,5 @@
 /**
- * Chooses the API's address and how requests authenticate. Attack: someone on the network path, or behind a mistyped
+ * Chooses the API's address and how requests authenticate. Attack: a host on the network path, or at a mistyped
  * address, reads the credentials. Defence: credentials are sent over TLS only, except to loopback. An AWS signature is
  * valid for one host, and redirects are not followed.
  */
@@ -22,9 +22,9 @@ const localApi = 'http://127.0.0.1:8080'
  * @throws UsageError for an invalid address
  * @throws CommandError when credentials would be sent in the clear
  */
-export function createApiClient(given: ApiOptions, env: Environment): ApiClient {
-  const base = parseBaseUrl(given.api ?? (env.MAILFLOW_API || localApi))
-  const authorise = chooseAuthorisation(base, given, env)
+export function createApiClient(options: ApiOptions, env: Environment): ApiClient {
+  const base = parseBaseUrl(options.api ?? (env.MAILFLOW_API || localApi))
+  const authorise = chooseAuthorisation(base, options, env)
   if (authorise !== null && base.protocol === 'http:' && !isLoopback(base.hostname))
     throw new CommandError(
       `credentials are not sent to ${base.origin}, which does not use TLS; give an https address`,
@@ -44,12 +44,12 @@ function parseBaseUrl(text: string): URL {
 /** Matches `https://ID.execute-api.REGION.amazonaws.com`, and `.cn` in China. */
 const apiGatewayHost = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/
 
-function chooseAuthorisation(base: URL, given: ApiOptions, env: Environment): Authorise | null {
-  const token = given.token ?? env.MAILFLOW_TOKEN
-  if (token && (given.sign || given.region !== undefined) && given.token !== undefined)
+function chooseAuthorisation(base: URL, options: ApiOptions, env: Environment): Authorise | null {
+  const token = options.token ?? env.MAILFLOW_TOKEN
+  if (token && (options.sign || options.region !== undefined) && options.token !== undefined)
     throw new UsageError('--token cannot be used with --sign or --region')
-  const region = given.region ?? apiGatewayHost.exec(base.hostname)?.[1]
-  const shouldSign = given.sign === true || given.region !== undefined
+  const region = options.region ?? apiGatewayHost.exec(base.hostname)?.[1]
+  const shouldSign = options.sign === true || options.region !== undefined
   if (token && !shouldSign) return bearerToken(token)
   if (region === undefined && !shouldSign) return null
   const signingRegion = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION

@@ -4,14 +4,18 @@ import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { CommandError } from '../command-error.ts'
 
 /**
- * @param what names the response in messages
+ * @param responseName the name of the response in messages
  * @throws CommandError naming each field that is wrong
  */
-export function parseResponse<T extends z.ZodType>(schema: T, response: unknown, what: string): z.output<T> {
+export function parseResponse<T extends z.ZodType>(
+  schema: T,
+  response: unknown,
+  responseName: string,
+): z.output<T> {
   const parsed = schema.safeParse(response)
   if (parsed.success) return parsed.data
-  throw new CommandError(`cannot read the ${what} from the API: it differs from what this version expects`, [
-    ...faultsOf(parsed.error).slice(0, 5).map(faultText),
-    'Use --json to print the response unchanged.',
-  ])
+  throw new CommandError(
+    `cannot read the ${responseName} from the API: it differs from the schema of this version`,
+    [...faultsOf(parsed.error).slice(0, 5).map(faultText), 'Use --json to print the response unchanged.'],
+  )
 }

@@ -21,22 +21,22 @@ export interface CheckOptions {
   readonly serverName: string | null
   /** A file of additional trusted authorities. */
   readonly authorities: string | undefined
-  /** Milliseconds for each step. */
+  /** Timeout of each step. */
   readonly timeoutMs: number
 }
 
-/** @throws CommandError for the file of authorities; every problem of the server is a finding */
+/** @throws CommandError for the file of authorities; every fault of the server is a finding */
 export async function checkServer(target: Target, options: CheckOptions, io: Io): Promise<Finding[]> {
   return assessFacts(await gatherServerFacts(target, await gatherOptions(options, io)))
 }
 
 /**
- * @param file holds certificates, leaf first; `-` is standard input
- * @throws CommandError for a file without certificates; every problem of a certificate is a finding
+ * @param file a file of certificates, leaf first; `-` is standard input
+ * @throws CommandError for a file without certificates; every fault of a certificate is a finding
  */
 export async function checkFile(file: string, options: CheckOptions, io: Io): Promise<Finding[]> {
-  const gathering = await gatherOptions(options, io)
-  return assessFacts(await gatherFileFacts(await readChain(file, io), gathering))
+  const gatheringOptions = await gatherOptions(options, io)
+  return assessFacts(await gatherFileFacts(await readChain(file, io), gatheringOptions))
 }
 
 async function gatherOptions(options: CheckOptions, io: Io): Promise<GatherOptions> {

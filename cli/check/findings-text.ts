@@ -23,4 +23,6 @@ export function findingsText(findings: readonly Finding[]): string {
 const results: readonly Result[] = ['OK', 'WARN', 'FAIL']
 
 const summary = (findings: readonly Finding[]): string =>
-  results.map((result) => `${findings.filter((one) => one.result === result).length} ${result}`).join(', ')
+  results
+    .map((result) => `${findings.filter((finding) => finding.result === result).length} ${result}`)
+    .join(', ')

@@ -29,7 +29,6 @@ const ObservedHost = z.object({
 })
 type ObservedHost = z.output<typeof ObservedHost>
 
-/** Entries of one page. */
 const maxPageSize = 100
 
 export const observedCertificates = defineCommand({
@@ -54,24 +53,26 @@ export const observedCertificates = defineCommand({
     ...jsonOption,
   },
   details: `
-Certificates of next hops and senders, and this gateway's client certificates, are recorded when mail uses them. The
-ingress's own certificates are listed too; "npx mailflow certificates" shows more about them.
+Certificates of servers (next hops) and clients (senders), and this gateway's client certificates, are recorded when
+mail uses them. The certificates of the ingress are also listed; "npx mailflow certificates" shows more about them.
 `,
   async run({ values, io, api }) {
     const { connector, all, json } = values
     const within = parseDays(values['expiring-within'])
     const connectors = connector === undefined ? [undefined] : await findConnectors(api, connector)
-    const found: unknown[] = []
-    for (const one of connectors) {
-      const query = { connector: one?.connector.id, expiringWithinDays: within }
+    const hosts: unknown[] = []
+    for (const found of connectors) {
+      const query = { connector: found?.connector.id, expiringWithinDays: within }
       for await (const entry of api.list(z.unknown(), '/certificates/observed', query, maxPageSize))
-        found.push(entry)
+        hosts.push(entry)
     }
     if (json) {
-      io.out(jsonText(found))
+      io.out(jsonText(hosts))
       return exitStatus.ok
     }
-    const rows = found.flatMap((one) => rowsOf(parseResponse(ObservedHost, one, 'certificate'), all, within))
+    const rows = hosts.flatMap((host) =>
+      rowsOf(parseResponse(ObservedHost, host, 'certificate'), all, within),
+    )
     io.out(rows.length === 0 ? 'No certificates found.\n' : `${table(heading, rows)}\n`)
     return exitStatus.ok
   },
@@ -83,12 +84,22 @@ function parseDays(text: string | undefined): string | undefined {
   throw new UsageError(`--expiring-within ${text}: not a number of days from 0 to 9999`)
 }
 
-const heading = ['Owner', 'Connector', 'Host', 'Left', 'Expires', 'Observed', 'Changed', 'Issuer', 'SHA-256']
+const heading = [
+  'Presented by',
+  'Connector',
+  'Host',
+  'Days left',
+  'Expires',
+  'Observed',
+  'Changed on',
+  'Issuer',
+  'SHA-256',
+]
 
-const ownerText: Readonly<Record<string, string>> = {
+const presenterText: Readonly<Record<string, string>> = {
   Own: 'gateway',
-  PartnerServer: 'next hop',
-  PartnerClient: 'sender',
+  PartnerServer: 'server',
+  PartnerClient: 'client',
 }
 
 function rowsOf(
@@ -104,14 +115,14 @@ function rowsOf(
     .map(({ issuer, fingerprint256, notAfter, lastSeen, use, daysLeft }) => {
       const change = changes.find(({ to }) => to.fingerprint256 === fingerprint256)
       return [
-        ownerText[kind] ?? printable(kind),
+        presenterText[kind] ?? printable(kind),
         connector === null
           ? domain === null
             ? ''
             : `none (${printable(domain)})`
           : printable(connector.name),
         printable(host),
-        `${daysLeft}d`,
+        String(daysLeft),
         notAfter.slice(0, 10),
         use === 'InUse'
           ? lastSeen.slice(0, 10)

@@ -17,11 +17,11 @@ export const certificates = defineCommand({
   usesApi: true,
   options: jsonOption,
   async run({ values, io, api }) {
-    const answer = await api.get(z.unknown(), '/certificates')
+    const response = await api.get(z.unknown(), '/certificates')
     io.out(
       values.json
-        ? jsonText(answer)
-        : `${textOf(parseResponse(LoosePublishedCertificates, answer, 'published certificates'))}\n`,
+        ? jsonText(response)
+        : `${textOf(parseResponse(LoosePublishedCertificates, response, 'published certificates'))}\n`,
     )
     return exitStatus.ok
   },

@@ -39,7 +39,7 @@ HOST is a name, an IPv4 address or an IPv6 address; with a port, an IPv6 address
 default port is 25. The command opens the same session as a delivery, and ends it before any mail. Then it fetches from
 this machine every URL in the certificates: revocation lists (CRL), OCSP responders and issuer certificates.
 
-Each line is OK, WARN or FAIL; the text after the arrow says what to do. FAIL means that a client that verifies the
+Each line is OK, WARN or FAIL; the text after the arrow is the advice. FAIL means that a client that verifies the
 server rejects it. The exit status is 1 when a line fails. With --json each line is an object: check, subject, result,
 seen, advice.
 `,
@@ -53,7 +53,7 @@ seen, advice.
       authorities: ca,
       timeoutMs: parseTimeoutSeconds(timeout ?? defaultTimeoutSeconds) * 1000,
     }
-    // Loaded here because loading is slow and no other command needs it.
+    // Loaded only by this command, because loading is slow.
     const { checkFile, checkServer } = await import('../check/check-tls.ts')
     const findings = target
       ? await checkServer(target, options, io)

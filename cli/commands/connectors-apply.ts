@@ -29,18 +29,18 @@ export const applyConnectors = defineCommand({
       type: 'boolean',
       description: 'show the differences and write nothing; exit status 3 if there are any',
     },
-    prune: { type: 'boolean', description: 'remove what the gateway has and the file does not' },
+    prune: { type: 'boolean', description: 'remove the entries that the gateway has and the file does not' },
     ...jsonOption,
   },
   details: `
-Connectors are matched by direction and name; letter case does not count. What the gateway has and the file does not is
-listed and kept. --prune removes it and shows the effect on mail. A section that is missing from the file
+Connectors are matched by direction and name; letter case is ignored. Entries that the gateway has and the file does not
+are listed and kept. --prune removes them and shows the effect on mail. A section that is missing from the file
 (acceptedDomains, inboundConnectors, outboundConnectors) stays unchanged, also with --prune.
 
-The warnings are those of the gateway about the resulting configuration; a dry run prints them too.
+The command prints the gateway's warnings about the resulting configuration, also in a dry run.
 
 The order of writing is accepted domains, inbound, outbound; removals come last. The command stops with an error when
-a connector was changed by someone else since it was read.
+another client changed a connector after the command read it.
 `,
   async run({ values, io, api }) {
     if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')

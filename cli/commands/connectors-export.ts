@@ -10,8 +10,8 @@ export const exportConnectors = defineCommand({
   usesApi: true,
   options: {},
   details: `
-The file goes to standard output. It omits fields that have their default value, except those that decide security.
-Applying the file at once changes nothing.
+The file goes to standard output. It omits fields that have their default value, except fields that decide security.
+Applying the file immediately afterwards changes nothing.
 `,
   async run({ io, api }) {
     io.out(

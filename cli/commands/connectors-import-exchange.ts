@@ -23,7 +23,7 @@ Write the files with PowerShell:
   Get-OutboundConnector | ConvertTo-Json | Out-File outbound.json
   Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json
 
-The connectors go to standard output. Notices about settings that were not imported, and what applies instead, go to
+The connectors go to standard output. Notices about settings that were not imported, and their replacements, go to
 standard error. Before you apply the file, read the notices "Left out", "Disabled" and "Weaker than in Exchange". The
 file repeats them above the connector.
 `,
@@ -34,8 +34,8 @@ file repeats them above the connector.
     const { configuration, notices, noticesByEntry } = importObjects(files.flat())
     const heading = [`Imported from Exchange: ${positionals.join(', ')}`, ...leftOutLines(notices)].join('\n')
     io.out(
-      writeConfiguration(configuration, heading, (one) =>
-        importantNoticesText(noticesByEntry.get(one) ?? []),
+      writeConfiguration(configuration, heading, (entry) =>
+        importantNoticesText(noticesByEntry.get(entry) ?? []),
       ),
     )
     io.err(noticesText(notices))
@@ -47,11 +47,11 @@ file repeats them above the connector.
 })
 
 const noAcceptedDomainText =
-  'No accepted domain was imported. The gateway accepts mail from outside only for accepted domains; if it does not have yours yet, export them too: Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json'
+  'No accepted domain was imported. The gateway accepts mail from outside only for accepted domains; if it does not have your domains yet, export them also: Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json'
 
 const importantWeights: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
 
-/** The file repeats these notices, because standard error is not kept. */
+/** The file repeats these notices, because standard error is often lost. */
 const importantNoticesText = (notices: readonly Notice[]): string =>
   notices
     .filter(({ weight }) => importantWeights.includes(weight))
@@ -71,7 +71,7 @@ function summaryOf(
   }: ReturnType<typeof importObjects>['configuration'],
   notices: readonly Notice[],
 ): string {
-  const written = [
+  const counts = [
     countText(inboundConnectors?.length ?? 0, 'inbound connector'),
     countText(outboundConnectors?.length ?? 0, 'outbound connector'),
     countText(acceptedDomains?.length ?? 0, 'accepted domain'),
@@ -80,6 +80,6 @@ function summaryOf(
     .map((weight) => [weight, notices.filter((notice) => notice.weight === weight).length] as const)
     .filter(([, count]) => count > 0)
     .map(([weight, count]) => `${count} × ${weight}`)
-  if (weights.length === 0) return `Imported: ${written}. No requirement is weaker than in Exchange.`
-  return `Imported: ${written}. Review these notices before you apply the file: ${weights.join(', ')}.`
+  if (weights.length === 0) return `Imported: ${counts}. No requirement is weaker than in Exchange.`
+  return `Imported: ${counts}. Review these notices before you apply the file: ${weights.join(', ')}.`
 }

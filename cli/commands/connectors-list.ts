@@ -28,7 +28,7 @@ const toJson = (all: readonly FoundConnector[]) =>
   Object.fromEntries(
     [inboundConnectors, outboundConnectors].map((kind) => [
       kind.name,
-      all.filter((one) => one.kind === kind).map(({ connector }) => connector.response),
+      all.filter((found) => found.kind === kind).map(({ connector }) => connector.response),
     ]),
   )
 
@@ -45,7 +45,7 @@ function row({ kind, connector: { label, fields } }: FoundConnector): string[] {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Names three domains: that is enough to recognise the partner. */
+/** Lists three domains, which are enough to recognise the partner. */
 function domainsOf(domains: unknown, { allAcceptedDomains }: Fields): string {
   return firstThree([...(allAcceptedDomains === true ? ['accepted domains'] : []), ...(domains as string[])])
 }
@@ -63,7 +63,7 @@ function inboundRequirements(fields: Fields): string {
   return `${requirements.join(', ') || 'nothing'}${deferralText}${relay}`
 }
 
-/** Auditors ask which servers an OnPremises connector allows to relay. */
+/** Returns the names and addresses that identify the servers that an OnPremises connector allows to relay. */
 function identifiers(fields: Fields): string[] {
   const pinned = fields.certificateFingerprints as string[]
   return [

@@ -1,4 +1,4 @@
-/** `connectors validate`: validates an outbound connector by a test mail, an inbound one by received mail. */
+/** `connectors validate`: validates an outbound connector with a test message, an inbound connector with received mail. */
 import { z } from 'zod'
 import { OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
 import type { ApiClient } from '../api/api-client.ts'
@@ -31,7 +31,7 @@ interface Result {
 
 export const validateConnector = defineCommand({
   name: 'connectors validate',
-  summary: 'Validate an outbound connector by a test mail, an inbound one by received mail',
+  summary: 'Validate an outbound connector with a test message, an inbound connector with received mail',
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: {
@@ -40,7 +40,7 @@ export const validateConnector = defineCommand({
       value: 'ADDRESS',
       multiple: true,
       description:
-        'outbound: recipient of the test mail (default: postmaster of its first domain); may be repeated',
+        'outbound: recipient of the test message (default: postmaster of the first domain); may be repeated',
     },
     days: {
       type: 'string',
@@ -50,7 +50,7 @@ export const validateConnector = defineCommand({
     ...jsonOption,
   },
   details: `
-Outbound: the command shows every step: DNS, connection, EHLO, STARTTLS, certificate, test mail. The result is stored
+Outbound: the command shows every step: DNS, connection, EHLO, STARTTLS, certificate, test message. The result is stored
 with the connector. Inbound: the current connector is evaluated for the mail of the last days, even if it is disabled or
 report only. When an inbound and an outbound connector have the same name, both are validated. The exit status is 1
 when a step fails, or when the connector would refuse received mail.
@@ -117,23 +117,23 @@ async function validateOutbound(
   }
 }
 
-/** Adds the option's name: the API's error names its field `recipients`. */
+/** Adds the name of the option, because the API's error names the field `recipients`. */
 function addRecipientHint(error: unknown): never {
   if (!(error instanceof ApiError) || error.status !== 422) throw error
   throw new CommandError(error.message, [
     ...error.lines,
-    'Give the recipient of the test mail: --to ADDRESS.',
+    'Give the recipient of the test message: --to ADDRESS.',
   ])
 }
 
 function stepText({ step, host, ip, succeeded, detail, durationMs, certificates }: ValidationStep): string {
-  const where = [step, host, ip === null || ip === host ? null : `(${ip})`].filter((part) => part !== null)
+  const title = [step, host, ip === null || ip === host ? null : `(${ip})`].filter((part) => part !== null)
   const chain = certificates.flatMap(({ subject, issuer, notAfter, fingerprint256 }) => [
     `${subject}, issued by ${issuer}, valid until ${notAfter}`,
     `SHA-256 ${fingerprint256}`,
   ])
   return [
-    `  ${succeeded ? 'ok    ' : 'FAILED'} ${printable(where.join(' '))}, ${durationMs} ms`,
+    `  ${succeeded ? 'ok    ' : 'FAILED'} ${printable(title.join(' '))}, ${durationMs} ms`,
     ...[detail, ...chain].map((line) => indentParagraph(printable(line), 9)),
   ].join('\n')
 }

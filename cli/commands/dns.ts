@@ -49,7 +49,7 @@ export const dns = defineCommand({
     ...jsonOption,
   },
   details: `
-The command changes nothing. The exit status is 3 when a record is missing or different, and 1 when DNS gave no answer.
+The command changes nothing. The exit status is 3 when a record is missing or different, and 1 when DNS did not answer.
 Senders use TLSA records only in a signed zone. Only a validating resolver shows whether a zone is signed: --dns-server.
 `,
   async run({ values, positionals: [domain = ''], io, api }) {

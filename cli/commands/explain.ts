@@ -41,7 +41,7 @@ export const explain = defineCommand({
     const { from, to, ip, tls, certificate } = values
     if (from === undefined || to.length === 0 || ip === undefined)
       throw new UsageError('explain needs --from, --to and --ip')
-    const answer = await api.post(z.unknown(), '/explain', {
+    const response = await api.post(z.unknown(), '/explain', {
       mailFrom: from === '<>' ? '' : from,
       rcptTo: to,
       ip,
@@ -49,8 +49,8 @@ export const explain = defineCommand({
     })
     io.out(
       values.json
-        ? jsonText(answer)
-        : `${explanationText(parseResponse(Explanation, answer, 'explanation'))}\n`,
+        ? jsonText(response)
+        : `${explanationText(parseResponse(Explanation, response, 'explanation'))}\n`,
     )
     return exitStatus.ok
   },
@@ -67,7 +67,7 @@ async function tlsParameters(tls: string | undefined, certificate: string | unde
   }
 }
 
-/** Returns only the certificates: the file may also hold a private key, which must not be sent. */
+/** Returns only the certificates: the file may also contain a private key, which must not be sent. */
 async function readClientCertificates(file: string, io: Io): Promise<string> {
   const { text, name } = await readText(file, io)
   const blocks = certificatesIn(text)

@@ -1,4 +1,4 @@
-/** `messages`: lists messages, or shows the trace of one. */
+/** `messages`: lists messages, or shows the trace of one message. */
 import { z } from 'zod'
 import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
 import type { ApiClient, Query } from '../api/api-client.ts'
@@ -18,7 +18,7 @@ const defaultLimit = 50
 
 export const messages = defineCommand({
   name: 'messages',
-  summary: 'List messages, newest first, or show the trace of one',
+  summary: 'List messages, newest first, or show the trace of one message',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {
@@ -61,13 +61,13 @@ days. Messages that were refused in the SMTP session are not listed.
 })
 
 async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
-  const answer = await api.get(z.unknown(), `/messages/${encodeUrlPart(id)}`)
-  if (json) io.out(jsonText(answer))
-  else io.out(`${messageText(parseEntry(answer))}\n`)
+  const response = await api.get(z.unknown(), `/messages/${encodeUrlPart(id)}`)
+  if (json) io.out(jsonText(response))
+  else io.out(`${messageText(parseEntry(response))}\n`)
   return exitStatus.ok
 }
 
-const parseEntry = (answer: unknown): TraceEntry => parseResponse(TraceEntry, answer, 'trace')
+const parseEntry = (response: unknown): TraceEntry => parseResponse(TraceEntry, response, 'trace')
 
 interface Filters {
   readonly since: string | undefined
@@ -94,7 +94,7 @@ async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Q
 
 const maxPeriodMs = 31 * dayMs
 
-/** The API's clock is a moment later. Without an end, the longest period would then be too long. */
+/** The API reads the clock a moment later. Without an end, the longest period would then exceed the maximum. */
 function endOfMaxPeriod(since: string, now: number): string | undefined {
   const marginMs = maxPeriodMs - (now - Date.parse(since))
   return marginMs >= 0 && marginMs < minuteMs ? new Date(now).toISOString() : undefined
@@ -103,7 +103,7 @@ function endOfMaxPeriod(since: string, now: number): string | undefined {
 const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']
 
 function parseState(text: string): string {
-  const state = states.find((one) => one.toLowerCase() === text.toLowerCase())
+  const state = states.find((name) => name.toLowerCase() === text.toLowerCase())
   if (state !== undefined) return state
   throw new UsageError(`--state ${text}: not a state; the states are ${states.join(', ')}`)
 }
@@ -113,7 +113,7 @@ async function findConnectorId(api: ApiClient, nameOrId: string): Promise<string
   if (second === undefined) return first?.connector.id ?? ''
   throw new CommandError(
     `an inbound and an outbound connector have the name "${nameOrId}"; give an id instead`,
-    [...[first, second].map((one) => `${one?.connector.id}  ${one?.kind.singular}`)],
+    [...[first, second].map((found) => `${found?.connector.id}  ${found?.kind.singular}`)],
   )
 }
 

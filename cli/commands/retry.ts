@@ -1,4 +1,4 @@
-/** `retry`: requests the next attempt for deferred mail at once. */
+/** `retry`: requests an immediate attempt for deferred mail. */
 import { z } from 'zod'
 import { countText } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
@@ -22,7 +22,7 @@ export const retry = defineCommand({
     ...jsonOption,
   },
   details: `
-Give the id of a message, or --connector. Each message is decided again by the current connectors, and sent only if
+Give the id of a message, or --connector. The current connectors decide each message again, and it is sent only if
 their requirements are met. When an inbound and an outbound connector have the same name, both are included.
 `,
   async run({ values, positionals: [id], io, api }) {
@@ -43,9 +43,9 @@ interface RetryResult {
 const MessageRetryResponse = z.object({ requested: z.int(), recipients: z.array(z.string()) })
 
 async function retryMessage(api: ApiClient, id: string): Promise<RetryResult> {
-  const answer = await api.post(MessageRetryResponse, `/messages/${encodeUrlPart(id)}/retry`, {})
-  const recipients = answer.recipients.map(printable).join(', ')
-  return { json: answer, text: `Requested the next attempt now for ${recipients}.` }
+  const response = await api.post(MessageRetryResponse, `/messages/${encodeUrlPart(id)}/retry`, {})
+  const recipients = response.recipients.map(printable).join(', ')
+  return { json: response, text: `Requested the next attempt now for ${recipients}.` }
 }
 
 async function retryConnectors(api: ApiClient, nameOrId: string): Promise<RetryResult> {
@@ -71,10 +71,10 @@ async function retryConnector(api: ApiClient, { kind, connector }: FoundConnecto
   }
   let cursor: string | null | undefined
   do {
-    const answer = await api.post(ConnectorRetryResponse, `${connector.path}/retry`, {}, { cursor })
-    total.requested += answer.requested
-    total.messages += answer.messages
-    cursor = answer.nextCursor
+    const response = await api.post(ConnectorRetryResponse, `${connector.path}/retry`, {}, { cursor })
+    total.requested += response.requested
+    total.messages += response.messages
+    cursor = response.nextCursor
   } while (cursor !== null)
   return total
 }
@@ -82,6 +82,6 @@ async function retryConnector(api: ApiClient, { kind, connector }: FoundConnecto
 function textOf({ one, name, requested, messages }: Awaited<ReturnType<typeof retryConnector>>): string {
   const heading = `${one} "${printable(name)}"`
   if (requested === 0) return `${heading}: no deferred mail.`
-  const what = `${countText(requested, 'recipient')} of ${countText(messages, 'message')}`
-  return `${heading}: requested the next attempt now for ${what}.`
+  const counts = `${countText(requested, 'recipient')} of ${countText(messages, 'message')}`
+  return `${heading}: requested the next attempt now for ${counts}.`
 }

@@ -56,7 +56,7 @@ type Report = z.output<typeof Report>
 
 export const tlsReports = defineCommand({
   name: 'tls-reports',
-  summary: 'List TLS reports received from other organisations, latest day first, or show one',
+  summary: 'List TLS reports received from other organisations, latest day first, or show one report',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {
@@ -75,7 +75,7 @@ export const tlsReports = defineCommand({
   },
   details: `
 DAY is a UTC date (2026-02-03), or a number of days ago (3d). The period is at most 92 days. A report without a valid
-signature of its sender's domain may be forged.
+signature of the sender's domain may be forged.
 `,
   async run({ values, positionals: [id], io, api }) {
     if (id !== undefined) return showOne(api, id, values.json, io)
@@ -86,18 +86,18 @@ signature of its sender's domain may be forged.
       since: day('--since', values.since),
       until: day('--until', values.until),
     }
-    const found: unknown[] = []
-    for await (const report of api.list(z.unknown(), '/tls-reports', query)) found.push(report)
-    if (values.json) io.out(jsonText(found))
-    else if (found.length === 0) io.out('No reports found.\n')
-    else io.out(`${listText(found.map((one) => parseResponse(Summary, one, 'report')))}\n`)
+    const reports: unknown[] = []
+    for await (const report of api.list(z.unknown(), '/tls-reports', query)) reports.push(report)
+    if (values.json) io.out(jsonText(reports))
+    else if (reports.length === 0) io.out('No reports found.\n')
+    else io.out(`${listText(reports.map((report) => parseResponse(Summary, report, 'report')))}\n`)
     return exitStatus.ok
   },
 })
 
 async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
-  const answer = await api.get(z.unknown(), `/tls-reports/${encodeUrlPart(id)}`)
-  io.out(json ? jsonText(answer) : `${reportText(parseResponse(Report, answer, 'report'))}\n`)
+  const response = await api.get(z.unknown(), `/tls-reports/${encodeUrlPart(id)}`)
+  io.out(json ? jsonText(response) : `${reportText(parseResponse(Report, response, 'report'))}\n`)
   return exitStatus.ok
 }
 
@@ -151,9 +151,9 @@ function policyLines({
   failures,
   acceptedDomain,
 }: Report['policies'][number]): string[] {
-  const what = policyNames[type] ?? printable(type)
+  const policyName = policyNames[type] ?? printable(type)
   return [
-    `${printable(domain)}${acceptedDomain ? '' : ' (not accepted)'}, ${what}: ${countText(successfulSessions, 'successful session')}, ${failedSessions} failed`,
+    `${printable(domain)}${acceptedDomain ? '' : ' (not accepted)'}, ${policyName}: ${countText(successfulSessions, 'successful session')}, ${failedSessions} failed`,
     ...strings.map((text) => `    ${printable(text)}`),
     ...failures.flatMap(failureLines),
   ]
@@ -168,11 +168,11 @@ function failureLines({
   reason,
   information,
 }: z.output<typeof Failure>) {
-  const at = [host, ip].filter((part) => part !== null).map(printable)
-  const where = at.length === 0 ? '' : ` at ${at.join(', ')}`
-  const from = sendingIp === null ? '' : `, from ${printable(sendingIp)}`
+  const location = [host, ip].filter((part) => part !== null).map(printable)
+  const locationText = location.length === 0 ? '' : ` at ${location.join(', ')}`
+  const senderText = sendingIp === null ? '' : `, from ${printable(sendingIp)}`
   return [
-    `  ${sessions} × ${printable(result)}${where}${from}`,
+    `  ${sessions} × ${printable(result)}${locationText}${senderText}`,
     ...[reason, information].flatMap((text) => (text === null ? [] : [indentParagraph(printable(text), 6)])),
   ]
 }

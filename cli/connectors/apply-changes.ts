@@ -1,4 +1,4 @@
-/** Executes a plan write by write. Each write replaces only the version that the plan was made from. */
+/** Writes the changes of a plan one after another. Each write replaces only the version that the plan was made from. */
 import { z } from 'zod'
 import { countText } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
@@ -14,11 +14,11 @@ import { type Change, inOrderOfWriting } from './plan-changes.ts'
  */
 export async function applyChanges(api: ApiClient, changes: readonly Change[]): Promise<void> {
   const writes = inOrderOfWriting(changes)
-  for (const [done, change] of writes.entries()) {
+  for (const [writtenCount, change] of writes.entries()) {
     try {
       await write(api, change)
     } catch (error) {
-      throw applyError(error, change, done, writes.length)
+      throw applyError(error, change, writtenCount, writes.length)
     }
   }
 }
@@ -48,13 +48,13 @@ export const labelOf = (change: Change): string =>
 /** Statuses of a concurrent change: 412 (RFC 9110 §13.1.1), a name already taken, a missing entry. */
 const conflictStatuses = new Set([404, 409, 412, 428])
 
-function applyError(error: unknown, change: Change, done: number, total: number): unknown {
+function applyError(error: unknown, change: Change, writtenCount: number, total: number): unknown {
   if (!(error instanceof CommandError)) return error
-  const what = `${change.entryKind.singular} "${labelOf(change)}"`
+  const title = `${change.entryKind.singular} "${labelOf(change)}"`
   const isConflict = error instanceof ApiError && conflictStatuses.has(error.status)
-  const progress = `${countText(done, 'change')} of ${total} had been written before. ${isConflict ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
+  const progress = `${countText(writtenCount, 'change')} of ${total} had been written before. ${isConflict ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
   return new CommandError(
-    isConflict ? `${what}: changed by someone else in the meantime` : `${what}: ${error.message}`,
+    isConflict ? `${title}: another client changed it in the meantime` : `${title}: ${error.message}`,
     isConflict ? [error.message, ...error.lines, progress] : [...error.lines, progress],
   )
 }

@@ -1,4 +1,4 @@
-/** Describes the effect of removed or weaker rules, such as mail in the clear, or mail that stops. */
+/** Describes the effect of removed or weaker rules, such as mail in the clear or refused mail. */
 import type { EntryKind, Fields } from './entry-kinds.ts'
 import type { FieldChange } from './plan-changes.ts'
 
@@ -14,9 +14,9 @@ export function removalEffect(kind: EntryKind, fields: Fields): string {
 }
 
 function inboundRemovalEffect(fields: Fields): string {
-  const idle = noEffectReason(fields)
-  if (idle !== null) return idle
-  const domains = listed(fields.senderDomains)
+  const noEffect = noEffectReason(fields)
+  if (noEffect !== null) return noEffect
+  const domains = domainList(fields.senderDomains)
   if (fields.connectorType === 'OnPremises')
     return `The servers that it identifies may no longer relay (${domains}).`
   const requirements = [
@@ -29,15 +29,15 @@ function inboundRemovalEffect(fields: Fields): string {
 }
 
 function outboundRemovalEffect(fields: Fields): string {
-  const idle = noEffectReason(fields)
-  if (idle !== null) return idle
+  const noEffect = noEffectReason(fields)
+  if (noEffect !== null) return noEffect
   const domains =
-    fields.allAcceptedDomains === true ? 'the accepted domains' : listed(fields.recipientDomains)
-  const forced =
+    fields.allAcceptedDomains === true ? 'the accepted domains' : domainList(fields.recipientDomains)
+  const tlsEffect =
     fields.tlsSettings === null
       ? ''
       : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear.`
-  return `Mail to ${domains} is no longer sent by ${routeText(fields)}.${forced}`
+  return `Mail to ${domains} is no longer sent through ${routeText(fields)}.${tlsEffect}`
 }
 
 const routeText = ({ route, smartHosts }: Fields): string =>
@@ -50,7 +50,7 @@ function noEffectReason({ enabled, mode }: Fields): string | null {
   return mode === 'ReportOnly' ? 'It is report only, so mail is not affected.' : null
 }
 
-const listed = (domains: unknown): string => (domains as string[]).join(', ')
+const domainList = (domains: unknown): string => (domains as string[]).join(', ')
 
 /** Values of each field, from the weakest requirement to the strongest. */
 const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {
@@ -69,8 +69,8 @@ const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {
 /** @returns a sentence for each change that weakens a requirement */
 export const weakenedRequirements = (changes: readonly FieldChange[]): string[] =>
   changes.flatMap((change) => {
-    const gone = removedDomains(change)
-    if (gone.length > 0) return [`${gone.join(', ')}: no longer covered by this connector`]
+    const removed = removedDomains(change)
+    if (removed.length > 0) return [`${removed.join(', ')}: no longer covered by this connector`]
     return isWeaker(change) ? [`${change.field} is weaker than before`] : []
   })
 
@@ -83,7 +83,7 @@ function isWeaker({ field, from, to }: FieldChange): boolean {
   return order.indexOf(to) < order.indexOf(from)
 }
 
-/** Null means no limit. */
+/** Returns infinity for null, which means no limit. */
 const limitValue = (limit: unknown): number => (limit === null ? Number.POSITIVE_INFINITY : Number(limit))
 
 function removedDomains({ field, from, to }: FieldChange): string[] {

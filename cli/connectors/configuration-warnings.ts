@@ -1,6 +1,6 @@
 /**
- * Warns about the configuration that results from a plan, by the functions that the gateway uses when a connector is
- * saved. Intermediate states are not checked: the first connector of a pair is alone for a moment. A dry run warns too.
+ * Warns about the configuration that results from a plan. It uses the functions that the gateway uses when a connector is
+ * saved. Intermediate states are not checked: the first connector of a pair is alone for a moment. A dry run also warns.
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { selectOutbound } from '../../shared/policy/outbound.ts'
@@ -19,7 +19,7 @@ import type { Change } from './plan-changes.ts'
 import type { CurrentConfiguration, CurrentEntry } from './read-current-configuration.ts'
 
 export interface ConfigurationWarning {
-  /** The kind in words, such as `inbound connector`. */
+  /** The kind of entry, such as `inbound connector`. */
   readonly of: string
   readonly name: string
   readonly path: string
@@ -29,7 +29,7 @@ export interface ConfigurationWarning {
 /** The whole configuration of the gateway, current or planned. */
 type ConfigurationState = Readonly<Record<EntryKindName, readonly DesiredEntry[]>>
 
-/** @returns all warnings about written entries, and new warnings about the others */
+/** @returns all warnings about written entries, and new warnings about other entries */
 export function collectWarnings(
   changes: readonly Change[],
   present: CurrentConfiguration,
@@ -40,16 +40,16 @@ export function collectWarnings(
   const currentSurroundings = surroundingsOf(present)
   const plannedSurroundings = surroundingsOf(after)
   return entryKinds.flatMap((kind) =>
-    after[kind.name].flatMap((one) => {
-      const previousWarnings = writtenEntries.has(one)
+    after[kind.name].flatMap((entry) => {
+      const previousWarnings = writtenEntries.has(entry)
         ? []
-        : warningsAbout(kind, one, currentSurroundings, now)
-      return warningsAbout(kind, one, plannedSurroundings, now)
+        : warningsAbout(kind, entry, currentSurroundings, now)
+      return warningsAbout(kind, entry, plannedSurroundings, now)
         .filter(
           ({ path, message }) =>
             !previousWarnings.some((old) => old.path === path && old.message === message),
         )
-        .map(({ path, message }) => ({ of: kind.singular, name: one.label, path, message }))
+        .map(({ path, message }) => ({ of: kind.singular, name: entry.label, path, message }))
     }),
   )
 }
@@ -57,15 +57,15 @@ export function collectWarnings(
 function stateAfter(changes: readonly Change[], present: CurrentConfiguration): ConfigurationState {
   const entries = entryKinds.map((kind) => {
     const ofKind = changes.filter(({ entryKind }) => entryKind === kind)
-    const gone = new Set(
+    const removed = new Set(
       ofKind.flatMap((change) =>
         'current' in change && change.kind !== 'Unchanged' && change.kind !== 'NotInFile'
           ? [change.current]
           : [],
       ),
     )
-    const written = ofKind.flatMap((change) => ('desired' in change ? [change.desired] : []))
-    return [kind.name, [...present[kind.name].filter((one) => !gone.has(one)), ...written]]
+    const writtenOfKind = ofKind.flatMap((change) => ('desired' in change ? [change.desired] : []))
+    return [kind.name, [...present[kind.name].filter((entry) => !removed.has(entry)), ...writtenOfKind]]
   })
   return Object.fromEntries(entries)
 }
@@ -76,16 +76,16 @@ const surroundingsOf = (state: ConfigurationState): OtherConnectors => ({
   acceptedDomains: state[acceptedDomains.name].map(({ key }) => ({ domain: key })),
 })
 
-function warningsAbout(kind: EntryKind, one: DesiredEntry, all: OtherConnectors, now: Date) {
-  if (kind === acceptedDomains) return unroutedWarnings(one.key, all)
+function warningsAbout(kind: EntryKind, entry: DesiredEntry, all: OtherConnectors, now: Date) {
+  if (kind === acceptedDomains) return unroutedWarnings(entry.key, all)
   if (kind === inboundConnectors)
-    return inboundWarnings(toStoredConnector<InboundConnector>(one), all, now, 'WhatWeakens')
-  return outboundWarnings(toStoredConnector<OutboundConnector>(one), all, now, 'WhatWeakens')
+    return inboundWarnings(toStoredConnector<InboundConnector>(entry), all, now, 'WhatWeakens')
+  return outboundWarnings(toStoredConnector<OutboundConnector>(entry), all, now, 'WhatWeakens')
 }
 
 const snapshots = new WeakMap<OtherConnectors, Snapshot>()
 
-/** Accepted mail without a route is deferred silently: its senders get a DSN only after 24 hours. */
+/** Accepted mail without a route is deferred without notice: its senders get a DSN only after 24 hours. */
 function unroutedWarnings(domain: string, all: OtherConnectors) {
   const snapshot = snapshots.get(all) ?? compileSnapshot({ ...all, version: 0 })
   snapshots.set(all, snapshot)
@@ -93,12 +93,12 @@ function unroutedWarnings(domain: string, all: OtherConnectors) {
   return [
     {
       path: '',
-      message: 'no outbound connector routes its mail: its mail is deferred and bounces after 24 hours',
+      message: 'no outbound connector routes its mail, so its mail is deferred and bounces after 24 hours',
     },
   ]
 }
 
-/** Converts to the stored form. A new connector gets placeholders for what the gateway assigns. */
+/** Converts to the stored form. A new connector gets placeholders for the fields that the gateway assigns. */
 function toStoredConnector<T extends InboundConnector | OutboundConnector>({
   key,
   fields,

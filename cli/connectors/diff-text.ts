@@ -40,8 +40,8 @@ function changeText(change: Change): string {
   }
 }
 
-const formatLine = (sign: string, label: string, what: string): string =>
-  `  ${sign} ${printable(label)}: ${what}`
+const formatLine = (sign: string, label: string, status: string): string =>
+  `  ${sign} ${printable(label)}: ${status}`
 
 /** Lists the fields that differ from their defaults. */
 function settingLines(kind: EntryKind, fields: Fields): string[] {
@@ -53,8 +53,8 @@ function settingLines(kind: EntryKind, fields: Fields): string[] {
 
 /** Shows a long list by its added and removed items. */
 function fieldLines(field: string, from: unknown, to: unknown): string[] {
-  const both = `      ${field}: ${formatValue(from)} → ${formatValue(to)}`
-  if (!Array.isArray(from) || !Array.isArray(to) || both.length <= 110) return [both]
+  const line = `      ${field}: ${formatValue(from)} → ${formatValue(to)}`
+  if (!Array.isArray(from) || !Array.isArray(to) || line.length <= 110) return [line]
   const [old, now] = [from.map(formatItem), to.map(formatItem)]
   const lines = [
     ...old.filter((item) => !now.includes(item)).map((item) => `        - ${item}`),

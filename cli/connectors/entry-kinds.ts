@@ -11,7 +11,7 @@ export type EntryKindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundC
 export interface EntryKind {
   /** The name of the file's section. */
   readonly name: EntryKindName
-  /** The singular, in words. */
+  /** The singular, such as `accepted domain`. */
   readonly singular: string
   readonly path: string
   /** The API's schema for input. */
@@ -48,12 +48,12 @@ export type Fields = Readonly<Record<string, unknown>>
 export interface DesiredEntry {
   /** Identifies the entry within its kind: a connector's name in comparable form, or a domain. */
   readonly key: string
-  /** The name as written. */
+  /** The name with the letter case of the file. */
   readonly label: string
   readonly fields: Fields
 }
 
-/** The content of a file. Null means that the section is missing; an empty list removes entries with --prune. */
+/** The content of a file. Null: the section is missing. An empty list: --prune removes every entry of the section. */
 export type Configuration = Readonly<Record<EntryKindName, readonly DesiredEntry[] | null>>
 
 /** Returns the default values of the API's fields. */

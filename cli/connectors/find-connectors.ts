@@ -12,15 +12,15 @@ export interface FoundConnector {
 
 /**
  * An inbound and an outbound connector may share a name.
- * @returns one or two
+ * @returns one or two connectors
  * @throws CommandError when no connector matches
  */
 export async function findConnectors(api: ApiClient, nameOrId: string): Promise<FoundConnector[]> {
   const all = await readAllConnectors(api)
   const byId = all.filter(({ connector }) => connector.id === nameOrId)
-  const found =
+  const matches =
     byId.length > 0 ? byId : all.filter(({ connector }) => connector.key === comparableName(nameOrId))
-  if (found.length > 0) return found
+  if (matches.length > 0) return matches
   throw new CommandError(`no connector "${nameOrId}"`, [
     'To list the connectors: npx mailflow connectors list',
   ])

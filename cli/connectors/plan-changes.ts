@@ -26,10 +26,13 @@ export type Change =
     }
   | { readonly kind: 'Unchanged'; readonly entryKind: EntryKind; readonly current: CurrentEntry }
   | { readonly kind: 'Remove'; readonly entryKind: EntryKind; readonly current: CurrentEntry }
-  /** The file does not name the entry, and it stays. */
+  /** The file does not name the entry, and the gateway keeps it. */
   | { readonly kind: 'NotInFile'; readonly entryKind: EntryKind; readonly current: CurrentEntry }
 
-/** Orders changes by kind in the order of writing, then in the file's order; entries not in the file come last. */
+/**
+ * @returns the changes by kind of entry in the order of writing; within a kind in the order of the file, then the entries
+ * that are not in the file
+ */
 export function planChanges(file: Configuration, current: CurrentConfiguration, prune: boolean): Change[] {
   return entryKinds.flatMap((kind) => {
     const desired = file[kind.name]
@@ -43,11 +46,11 @@ function planOf(
   currentEntries: readonly CurrentEntry[],
   prune: boolean,
 ): Change[] {
-  const currentByKey = new Map(currentEntries.map((one) => [one.key, one]))
-  const inFile = new Set(desired.map(({ key }) => key))
-  const rest = currentEntries.filter(({ key }) => !inFile.has(key))
+  const currentByKey = new Map(currentEntries.map((entry) => [entry.key, entry]))
+  const keysInFile = new Set(desired.map(({ key }) => key))
+  const rest = currentEntries.filter(({ key }) => !keysInFile.has(key))
   return [
-    ...desired.map((one) => changeOf(entryKind, one, currentByKey.get(one.key))),
+    ...desired.map((entry) => changeOf(entryKind, entry, currentByKey.get(entry.key))),
     ...rest.map((current): Change => ({ kind: prune ? 'Remove' : 'NotInFile', entryKind, current })),
   ]
 }
@@ -67,11 +70,11 @@ function difference(from: Fields, to: Fields): FieldChange[] {
 
 export const isWritten = ({ kind }: Change): boolean => kind !== 'Unchanged' && kind !== 'NotInFile'
 
-/** Puts removals last, so that mail always has a rule in between. */
+/** Puts removals last, so that a replaced rule is removed only when its successor exists. */
 export const inOrderOfWriting = (changes: readonly Change[]): Change[] => {
-  const written = changes.filter(isWritten)
+  const writes = changes.filter(isWritten)
   return [
-    ...written.filter(({ kind }) => kind !== 'Remove'),
-    ...written.filter(({ kind }) => kind === 'Remove'),
+    ...writes.filter(({ kind }) => kind !== 'Remove'),
+    ...writes.filter(({ kind }) => kind === 'Remove'),
   ]
 }

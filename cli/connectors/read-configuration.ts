@@ -1,6 +1,6 @@
 /**
- * Reads and checks a whole connectors file before the first API request, and reports every fault with its line. JSON is
- * YAML too.
+ * Reads and checks a whole connectors file before the first API request, and reports every fault with its line. A
+ * JSON file is also YAML.
  */
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
@@ -36,11 +36,11 @@ export function readConfiguration(text: string, name: string): Configuration {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const withLine = ({ offset, message }: FileFault) => `${name}:${lines.linePos(offset).line}: ${message}`
-  const broken = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
+  const syntaxFaults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
     offset: pos[0],
     message,
   }))
-  if (broken.length > 0) throw invalidFileError(name, broken.map(withLine))
+  if (syntaxFaults.length > 0) throw invalidFileError(name, syntaxFaults.map(withLine))
   const { configuration, faults } = checkContent(contentOf(document, name), (path) =>
     offsetOf(document.contents, path),
   )
@@ -107,7 +107,7 @@ function readSection(
   reportDuplicates(kind, section, locate, faults)
   return section
     .map((entry, index) => readEntry(kind, entry, index, locate, faults))
-    .filter((one) => one !== null)
+    .filter((desired) => desired !== null)
 }
 
 function readEntry(
@@ -134,7 +134,7 @@ const DomainName = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-/** An accepted domain is a name, or a map with the name and a comment. */
+/** An accepted domain: a name, or a map with the name and a comment. */
 const AcceptedDomainEntry = z.preprocess(
   (entry) => (typeof entry === 'string' ? { domain: entry } : entry),
   z.strictObject({ domain: DomainName, ...AcceptedDomainInput.shape }),
@@ -175,7 +175,7 @@ function keyOf(entry: unknown): string | null {
 /** Returns a connector's name, or a domain in either form. */
 function labelOf(entry: unknown): string | undefined {
   const { name, domain } = (entry ?? {}) as { name?: unknown; domain?: unknown }
-  return [name, domain, entry].find((it) => typeof it === 'string')
+  return [name, domain, entry].find((label) => typeof label === 'string')
 }
 
 /** Splits `smartHosts[0].port` into `smartHosts`, 0 and `port`. */

@@ -13,7 +13,7 @@ import {
 } from './entry-kinds.ts'
 import { toDesiredEntry } from './read-configuration.ts'
 
-/** One entry of the gateway. `answer` is the API's response, with the fields that the server assigns. */
+/** One entry of the gateway. `response` is the API's response, with the fields that the server assigns. */
 export interface CurrentEntry extends DesiredEntry {
   readonly path: string
   readonly version: number
@@ -53,10 +53,10 @@ function toCurrentEntry(kind: EntryKind, response: z.output<typeof ServerFields>
   const parsed = kind.input.safeParse(kind === acceptedDomains ? rest : fields)
   if (!parsed.success)
     throw new CommandError(
-      `cannot read the gateway's ${kind.singular} "${String(fields.name ?? domain)}": it differs from what this version expects`,
+      `cannot read the gateway's ${kind.singular} "${String(fields.name ?? domain)}": it differs from the schema of this version`,
       [...faultsOf(parsed.error).map(faultText), 'Use the mailflow command of the deployed version.'],
     )
-  const wanted = toDesiredEntry(kind, kind === acceptedDomains ? { domain, ...parsed.data } : parsed.data)
+  const entry = toDesiredEntry(kind, kind === acceptedDomains ? { domain, ...parsed.data } : parsed.data)
   const path = `${kind.path}/${encodeUrlPart(response.id ?? String(domain))}`
-  return { ...wanted, path, version: response.version, id: response.id ?? null, response }
+  return { ...entry, path, version: response.version, id: response.id ?? null, response }
 }

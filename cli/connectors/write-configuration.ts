@@ -22,30 +22,33 @@ const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 export function writeConfiguration(
   configuration: Partial<Configuration>,
   heading: string,
-  commentAbove: (wanted: DesiredEntry) => string = () => '',
+  commentAbove: (entry: DesiredEntry) => string = () => '',
 ): string {
   const sections = entryKinds.flatMap((kind) => {
-    const wanted = configuration[kind.name] ?? null
-    return wanted === null ? [] : [{ kind, wanted }]
+    const entries = configuration[kind.name] ?? null
+    return entries === null ? [] : [{ kind, entries }]
   })
-  const content = sections.map(({ kind, wanted }) => [kind.name, wanted.map((one) => entryOf(kind, one))])
+  const content = sections.map(({ kind, entries }) => [
+    kind.name,
+    entries.map((entry) => contentOf(kind, entry)),
+  ])
   const document = new Document(Object.fromEntries(content), { aliasDuplicateObjects: false })
   document.commentBefore = commentOf(heading)
-  for (const { kind, wanted } of sections)
-    for (const [index, one] of wanted.entries()) {
+  for (const { kind, entries } of sections)
+    for (const [index, entry] of entries.entries()) {
       const node = document.getIn([kind.name, index], true)
-      if (isNode(node) && commentAbove(one) !== '') node.commentBefore = commentOf(commentAbove(one))
+      if (isNode(node) && commentAbove(entry) !== '') node.commentBefore = commentOf(commentAbove(entry))
     }
   return document.toString({ lineWidth: 0 })
 }
 
 const commentOf = (text: string): string => text.replace(/^/gm, ' ')
 
-function entryOf(kind: EntryKind, { label, fields }: DesiredEntry): unknown {
+function contentOf(kind: EntryKind, { label, fields }: DesiredEntry): unknown {
   const defaults = defaultsOf(kind)
-  const chosen = Object.entries(fields).filter(
+  const writtenFields = Object.entries(fields).filter(
     ([name, value]) => alwaysWritten.includes(name) || !isDeepStrictEqual(value, defaults[name]),
   )
-  if (kind !== acceptedDomains) return Object.fromEntries(chosen)
-  return chosen.length === 0 ? label : { domain: label, ...Object.fromEntries(chosen) }
+  if (kind !== acceptedDomains) return Object.fromEntries(writtenFields)
+  return writtenFields.length === 0 ? label : { domain: label, ...Object.fromEntries(writtenFields) }
 }

@@ -10,10 +10,10 @@ export function offsetOf(root: ParsedNode | null, path: Path): number {
   for (const segment of path) {
     // A fault inside an aliased value is reported at the alias.
     if (isAlias(node)) break
-    const found = findChild(node, segment)
-    if (found === null) break
-    offset = found.offset
-    node = found.node
+    const child = findChild(node, segment)
+    if (child === null) break
+    offset = child.offset
+    node = child.node
   }
   return offset
 }

@@ -1,10 +1,10 @@
 /**
- * `npx mailflow dns DOMAIN`: shows what to publish for a domain, and checks what is published.
+ * `npx mailflow dns DOMAIN`: shows the records to publish for a domain, and checks the published records.
  *
  * Steps, in order:
  * 1. `facts/` gathers. `gateway-facts.ts` requests the gateway's name and certificates; `domain-facts.ts` queries DNS
  *    and the policy host.
- * 2. `publication-plan.ts` plans what to publish, and `zone-records.ts` writes the plan as records. Both are pure.
+ * 2. `publication-plan.ts` plans the records and the policy, and `zone-records.ts` writes the records. Both are pure.
  * 3. `findings/` compares, and is pure. `assess-domain.ts` compares facts with the plan; `record-finding.ts` describes a
  *    finding, and each `assess-….ts` checks one kind of record.
  * 4. `report.ts` prints plan and findings, as text or as JSON.
@@ -17,7 +17,7 @@ import { assessDomain } from './findings/assess-domain.ts'
 import type { RecordFinding } from './findings/record-finding.ts'
 import { createPlan, type DnsOptions, type Plan } from './publication-plan.ts'
 
-/** @throws CommandError when the gateway does not respond, or neither it nor the options name a host */
+/** @throws CommandError when the gateway does not respond, or neither gateway nor options name a host */
 export async function checkDomain(
   options: DnsOptions,
   { api, resolver, now }: { api: ApiClient; resolver: Resolver; now: Date },

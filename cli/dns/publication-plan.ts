@@ -1,4 +1,4 @@
-/** Plans what to publish for a domain, with its MTA-STS policy; `zone-records.ts` has the records. Pure. */
+/** Plans the records and the MTA-STS policy of a domain; `zone-records.ts` builds the records. Pure. */
 
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
@@ -8,14 +8,13 @@ import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
 /** The value of `egress` for Amazon SES. */
 export const sesSender = 'ses'
 
-/** The parsed options. Null means: as published, or the default. */
+/** The parsed options. Null means the published value, or the default. */
 export interface DnsOptions {
   /** In comparable form, like the hosts. */
   domain: string
-  /** Hosts of the MX records; empty for the gateway's own name. */
+  /** Hosts of the MX records; empty for the gateway's name. */
   hosts: readonly string[]
   mode: 'testing' | 'enforce' | null
-  /** Seconds. */
   maxAgeSeconds: number | null
   reportAddress: string | null
   /** IP addresses that send mail, and `ses` for Amazon SES. */
@@ -23,7 +22,7 @@ export interface DnsOptions {
 }
 
 export interface Plan extends DnsOptions {
-  /** The published certificates; null when the gateway has published none. */
+  /** The published certificates; null when the gateway has published no certificates. */
   certificates: readonly PublishedCertificate[] | null
   policy: PolicyContent & { text: string; id: string }
 }

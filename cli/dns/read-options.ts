@@ -18,16 +18,16 @@ interface RawOptions {
 }
 
 /** @throws UsageError naming the wrong option */
-export function readDnsOptions(text: string, given: RawOptions): DnsOptions {
+export function readDnsOptions(text: string, options: RawOptions): DnsOptions {
   const domain = normaliseDomain(text)
   if (domain === null) throw new UsageError(`"${text}" is not a domain name`)
   return {
     domain,
-    hosts: given.host.map(parseHost),
-    mode: parseMode(given.mode),
-    maxAgeSeconds: parseMaxAge(given['max-age']),
-    reportAddress: parseReportAddress(given['report-address']),
-    egress: given.egress.length > 0 ? given.egress.map(parseEgress) : [sesSender],
+    hosts: options.host.map(parseHost),
+    mode: parseMode(options.mode),
+    maxAgeSeconds: parseMaxAge(options['max-age']),
+    reportAddress: parseReportAddress(options['report-address']),
+    egress: options.egress.length > 0 ? options.egress.map(parseEgress) : [sesSender],
   }
 }
 
@@ -67,7 +67,8 @@ function parseEgress(text: string): string {
 
 /**
  * @param servers empty for the system's resolvers
- * @throws UsageError for a wrong server, Fault when the system has none
+ * @throws UsageError for an invalid server
+ * @throws CommandError when the system has no resolver
  */
 export function readResolver(servers: readonly string[]): Resolver {
   try {

@@ -23,20 +23,22 @@ export function reportText(plan: Plan, findings: readonly RecordFinding[]): stri
   ].join('\n')
 }
 
-const indent = (text: string, by: number): string =>
+const indent = (text: string, columns: number): string =>
   text
     .split(/\r?\n/)
-    .map((line) => `${' '.repeat(by)}${line}`)
+    .map((line) => `${' '.repeat(columns)}${line}`)
     .join('\n')
 
 const margin = 13
 
 function findingText({ record, name, result, published, wanted, says }: RecordFinding): string {
-  const values = (what: string, some: readonly string[]) =>
-    some.map((value, at) => `${' '.repeat(margin)}${(at === 0 ? what : '').padEnd(8)}${printable(value)}`)
+  const valueLines = (label: string, values: readonly string[]) =>
+    values.map(
+      (value, index) => `${' '.repeat(margin)}${(index === 0 ? label : '').padEnd(11)}${printable(value)}`,
+    )
   return [
-    `  ${result.padEnd(margin - 2)}${record} of ${name}`,
-    ...(result === 'OK' ? [] : [...values('is', published), ...values('should', wanted)]),
+    `  ${result.padEnd(margin - 2)}${record} for ${name}`,
+    ...(result === 'OK' ? [] : [...valueLines('published', published), ...valueLines('expected', wanted)]),
     ...says.map((sentence) => indentParagraph(printable(sentence), margin)),
   ].join('\n')
 }

@@ -1,6 +1,6 @@
 /**
  * Parses Exchange's address spaces, `type:address;cost`, such as `smtp:contoso.com;1` or `smtp:*;1`. The list
- * `SenderDomains` of Get-InboundConnector has this form. Plain domains are address spaces too.
+ * `SenderDomains` of Get-InboundConnector has this form. A plain domain is also an address space.
  */
 import { normaliseDomainPattern } from '../../shared/mail/domain.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
@@ -8,7 +8,7 @@ import type { NoticeCollector, Weight } from './import-notices.ts'
 
 /**
  * @param weight the weight of the notice about an omitted domain
- * @returns domain patterns; adds a notice for each value that is not one
+ * @returns domain patterns; adds a notice for each value that is not a domain pattern
  */
 export function domainPatterns(
   setting: string,
@@ -30,7 +30,7 @@ function patternOf(setting: string, value: string, weight: Weight, collector: No
   }
   if (cost !== '1')
     collector.note(
-      `${setting} "${value}": its cost is ignored; here the most specific domain has precedence.`,
+      `${setting} "${value}": its cost is ignored; in mailflow the most specific domain has precedence.`,
     )
   const pattern = address === '--' ? null : normaliseDomainPattern(address.trim())
   if (pattern !== null) return [pattern]

@@ -6,7 +6,7 @@ import { toDesiredEntry } from '../connectors/read-configuration.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import type { Notice, NoticeCollector } from './import-notices.ts'
 
-/** The result of importing one object; `wanted` is null when it is left out. */
+/** The result of importing one object. `entry` is null when the object is left out. */
 export interface ImportedObject {
   /** The object's title, for messages. */
   readonly about: string
@@ -17,7 +17,7 @@ export interface ImportedObject {
 /** TenantConnectorType */
 const connectorTypes = { OnPremises: 1, Partner: 2 } as const
 
-/** Administrative properties, which have no meaning outside Exchange. */
+/** Administrative properties, which mean nothing outside Exchange. */
 const administrative = [
   ...[
     'Identity',
@@ -48,7 +48,7 @@ const administrative = [
   ...['PSShowComputerName', 'RunspaceId', 'LinkForModifiedConnector'],
 ]
 
-/** Characters, as in the connector's schema. */
+/** The maximum number of characters in the connector's schema. */
 export const maxNameLength = 64
 const maxCommentLength = 1024
 
@@ -70,16 +70,16 @@ export function commonFields(settings: ExchangeSettings, collector: NoticeCollec
 }
 
 /** The title for messages. */
-export const titleOf = (one: string, settings: ExchangeSettings): string =>
-  `${one} "${settings.text('Name') ?? settings.text('Identity') ?? 'without a name'}"`
+export const titleOf = (kindName: string, settings: ExchangeSettings): string =>
+  `${kindName} "${settings.text('Name') ?? settings.text('Identity') ?? 'without a name'}"`
 
 function nameOf(settings: ExchangeSettings, collector: NoticeCollector): string {
-  const given = settings.text('Name') ?? settings.text('Identity') ?? ''
-  const name = given
+  const exportedName = settings.text('Name') ?? settings.text('Identity') ?? ''
+  const name = exportedName
     .replace(/\p{Cc}/gu, ' ')
     .slice(0, maxNameLength)
     .trim()
-  if (name !== given)
+  if (name !== exportedName)
     collector.note(
       `the name is changed to "${name}": at most ${maxNameLength} characters, no control characters.`,
     )
@@ -102,7 +102,7 @@ export function noticeMissing(
   if (missing.length > 0)
     collector.add(
       'Weaker than in Exchange',
-      `the export does not contain ${missing.join(', ')}; their requirements, if any, are not imported. Export whole connectors.`,
+      `the export lacks ${missing.join(', ')}, so ${missing.length === 1 ? 'this setting is' : 'these settings are'} not imported. Export whole connectors.`,
     )
 }
 
@@ -130,8 +130,8 @@ export function noticeUnsupported(
 }
 
 /**
- * Validates by the API's schema, so the file contains nothing that the API would refuse. An object that is left out has
- * only the notices that say so.
+ * Validates with the API's schema, so the file contains nothing that the API would refuse. For an object that is left
+ * out, only the notices `Left out` are returned.
  */
 export function validateImport(
   kind: (typeof connectorKinds)[number],

@@ -1,7 +1,7 @@
 /**
  * Reads the settings of one object in the JSON of PowerShell's ConvertTo-Json. The format depends on its version and
  * on -Depth. An enumeration is its name, its number or both; a list is a list, one string, `{value, Count}` or null.
- * Letter case does not count.
+ * Letter case is ignored.
  */
 
 export class ExchangeSettings {
@@ -44,14 +44,14 @@ export class ExchangeSettings {
 
   /**
    * @param values names and numbers of Exchange's enumeration
-   * @returns a name in `values`, `Unknown` for any other value, null for none
+   * @returns a name in `values`, `Unknown` for any other value, null for an empty setting
    */
   choice<T extends string>(name: string, values: Readonly<Record<T, number>>): T | 'Unknown' | null {
     const text = this.text(name)
     if (text === null) return null
     const names = Object.keys(values) as T[]
     return (
-      names.find((one) => one.toLowerCase() === text.toLowerCase() || String(values[one]) === text) ??
+      names.find((value) => value.toLowerCase() === text.toLowerCase() || String(values[value]) === text) ??
       'Unknown'
     )
   }

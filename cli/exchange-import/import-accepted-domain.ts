@@ -5,10 +5,10 @@ import type { ExchangeSettings } from './exchange-settings.ts'
 import { NoticeCollector } from './import-notices.ts'
 
 export function importAcceptedDomain(settings: ExchangeSettings): ImportedObject {
-  const given = settings.text('DomainName') ?? ''
-  const collector = new NoticeCollector(`accepted domain "${given}"`)
+  const exportedName = settings.text('DomainName') ?? ''
+  const collector = new NoticeCollector(`accepted domain "${exportedName}"`)
   const { about, notices } = collector
-  const domain = normaliseDomain(given)
+  const domain = normaliseDomain(exportedName)
   const isMicrosoftDomain = domain !== null && /(^|\.)onmicrosoft\.com$/.test(domain)
   if (domain === null) collector.add('Left out', 'it is not a domain name.')
   if (isMicrosoftDomain)

@@ -45,7 +45,7 @@ const unsupported: readonly UnsupportedSetting[] = [
 ]
 
 function noEnhancedFiltering(): string {
-  return 'only the IP address of the client counts (no enhanced filtering).'
+  return 'only the IP address of the client is evaluated (no enhanced filtering).'
 }
 
 export function importInbound(settings: ExchangeSettings): ImportedObject {
@@ -85,24 +85,24 @@ function partner(settings: ExchangeSettings, collector: NoticeCollector) {
 
 /** Exchange checks the certificate's name only if it requires TLS or restricts to that name. */
 function partnerCertificate(settings: ExchangeSettings, collector: NoticeCollector) {
-  const restricts = settings.flag('RestrictDomainsToCertificate') === true
+  const isRestricted = settings.flag('RestrictDomainsToCertificate') === true
   const requireTls = settings.flag('RequireTls') ?? false
   const names = certificateNames(settings, collector)
-  if (restricts && names.length === 0) {
+  if (isRestricted && names.length === 0) {
     collector.add(
       'Weaker than in Exchange',
-      'RestrictDomainsToCertificate names no certificate that mailflow supports, so TLS is required but no certificate. Set tlsSenderCertificateNames and restrictDomainsToCertificate.',
+      'RestrictDomainsToCertificate names no certificate that mailflow supports, so TLS is required and no certificate is. Set tlsSenderCertificateNames and restrictDomainsToCertificate.',
     )
     return { requireTls: true, tlsSenderCertificateNames: [], restrictDomainsToCertificate: false }
   }
-  if (restricts && !requireTls)
+  if (isRestricted && !requireTls)
     collector.note('RequireTls is false, but the required certificate needs TLS; requireTls is set to true.')
-  if (!restricts && !requireTls && names.length > 0)
+  if (!isRestricted && !requireTls && names.length > 0)
     collector.note('TlsSenderCertificateName had no effect because RequireTls is false; it is omitted.')
   return {
-    requireTls: requireTls || restricts,
-    tlsSenderCertificateNames: restricts || requireTls ? names : [],
-    restrictDomainsToCertificate: restricts,
+    requireTls: requireTls || isRestricted,
+    tlsSenderCertificateNames: isRestricted || requireTls ? names : [],
+    restrictDomainsToCertificate: isRestricted,
   }
 }
 
@@ -116,7 +116,7 @@ function restrictByAddress(
   if (restrictDomainsToCertificate) {
     collector.add(
       'Weaker than in Exchange',
-      'it restricts to a certificate and to IP addresses; a mailflow connector can require only one: the certificate is required, the addresses are not.',
+      'it restricts to a certificate and to IP addresses. A mailflow connector can require only one of the two: the certificate is required, the addresses are not.',
     )
     return { restrictDomainsToIpAddresses: false }
   }
@@ -138,10 +138,10 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
   const requireTls = settings.flag('RequireTls') ?? false
   const names = certificateNames(settings, collector)
   const addresses = parseAddresses(settings, collector)
-  const byName = requireTls || addresses.length === 0
+  const usesNames = requireTls || addresses.length === 0
   if (names.length > 0 && !requireTls)
     collector.note(
-      byName
+      usesNames
         ? 'RequireTls is false, but the certificate that identifies the server needs TLS; requireTls is set to true.'
         : 'TlsSenderCertificateName had no effect because RequireTls is false; the servers are identified by IP address.',
     )
@@ -157,8 +157,8 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
       collector,
     ),
     senderIpAddresses: addresses,
-    requireTls: requireTls || (names.length > 0 && byName),
-    tlsSenderCertificateNames: byName ? names : [],
+    requireTls: requireTls || (names.length > 0 && usesNames),
+    tlsSenderCertificateNames: usesNames ? names : [],
     treatMessagesAsInternal,
   }
 }
@@ -176,23 +176,24 @@ function narrowDomains(
     return senderDomains
   }
   const domains = [...new Set(names.map(normaliseDomain).filter((domain) => domain !== null))]
-  const both = domains.filter((domain) =>
+  const narrowed = domains.filter((domain) =>
     senderDomains.some((pattern) => domainMatchesPattern(domain, pattern)),
   )
-  if (both.length === 0)
+  if (narrowed.length === 0)
     collector.add('Left out', 'AssociatedAcceptedDomains leaves no sender domain that mailflow supports.')
-  else collector.note(`AssociatedAcceptedDomains narrows its sender domains to ${both.join(', ')}.`)
-  return both
+  else collector.note(`AssociatedAcceptedDomains narrows its sender domains to ${narrowed.join(', ')}.`)
+  return narrowed
 }
 
 /** Returns addresses and CIDR ranges without duplicates. */
 function parseAddresses(settings: ExchangeSettings, collector: NoticeCollector): string[] {
-  const listed = settings.list('SenderIPAddresses')
-  return [...new Map(listed.map((text) => [text.toLowerCase(), text])).values()].filter((text) => {
+  const values = settings.list('SenderIPAddresses')
+  return [...new Map(values.map((text) => [text.toLowerCase(), text])).values()].filter((text) => {
     const [address = '', bits, ...rest] = text.split('/')
-    const known = isIP(address) !== 0 && rest.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
-    if (!known)
+    const isSupported =
+      isIP(address) !== 0 && rest.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
+    if (!isSupported)
       collector.note(`SenderIPAddresses "${text}" is not an IP address or a CIDR range and is omitted.`)
-    return known
+    return isSupported
   })
 }

@@ -1,5 +1,5 @@
 /**
- * Notices of an import. The risk is a requirement that silently disappears, so weaker settings have their own weight.
+ * Notices of an import. The risk is a requirement that is lost without notice, so weaker settings have a weight of their own.
  */
 import { printable } from '../text/format.ts'
 
@@ -44,9 +44,9 @@ export class NoticeCollector {
 
 /** Groups notices by object, the most serious first. */
 export function noticesText(notices: readonly Notice[]): string {
-  const lines = [...Map.groupBy(notices, ({ about }) => about)].flatMap(([about, some]) => [
+  const lines = [...Map.groupBy(notices, ({ about }) => about)].flatMap(([about, objectNotices]) => [
     printable(about),
-    ...some
+    ...objectNotices
       .toSorted((a, b) => weights.indexOf(a.weight) - weights.indexOf(b.weight))
       .map(({ weight, text }) => `  ${weight}: ${printable(text)}`),
   ])

@@ -39,14 +39,14 @@ export function importObjects(objects: readonly ExchangeObject[]): ImportResult 
     sections[section] ??= []
     notices.push(...objectNotices)
     if (entry === null) continue
-    const named = withUniqueName(entry, sections[section])
-    sections[section].push(named)
-    noticesByEntry.set(named, objectNotices)
-    if (named !== entry)
+    const uniqueEntry = withUniqueName(entry, sections[section])
+    sections[section].push(uniqueEntry)
+    noticesByEntry.set(uniqueEntry, objectNotices)
+    if (uniqueEntry !== entry)
       notices.push({
         weight: 'Note',
         about,
-        text: `another connector has this name; it is renamed to "${named.label}".`,
+        text: `another connector has this name; this connector is renamed to "${uniqueEntry.label}".`,
       })
   }
   return { configuration: sections, notices, noticesByEntry }
@@ -62,12 +62,12 @@ function removeDuplicates(objects: readonly ExchangeObject[]): ExchangeObject[] 
 }
 
 /** Makes names unique: Exchange also identifies connectors by GUID, mailflow only by name. */
-function withUniqueName(wanted: DesiredEntry, others: readonly DesiredEntry[]): DesiredEntry {
+function withUniqueName(entry: DesiredEntry, others: readonly DesiredEntry[]): DesiredEntry {
   const isTaken = (label: string) => others.some(({ key }) => key === comparableName(label))
-  if (!isTaken(wanted.label)) return wanted
-  const numbered = (number: number) => `${wanted.label.slice(0, maxNameLength - 5)} (${number})`
+  if (!isTaken(entry.label)) return entry
+  const numbered = (number: number) => `${entry.label.slice(0, maxNameLength - 5)} (${number})`
   let number = 2
   while (isTaken(numbered(number))) number++
   const label = numbered(number)
-  return { key: comparableName(label), label, fields: { ...wanted.fields, name: label } }
+  return { key: comparableName(label), label, fields: { ...entry.fields, name: label } }
 }

@@ -55,15 +55,15 @@ export function importOutbound(settings: ExchangeSettings): ImportedObject {
 
 /** Returns whether Exchange excludes the connector from normal routing; mailflow must not use it either. */
 function isExcludedFromRouting(settings: ExchangeSettings, collector: NoticeCollector): boolean {
-  const byRule = settings.flag('IsTransportRuleScoped') === true
-  const test = settings.flag('TestMode') === true
-  if (byRule)
+  const isRuleScoped = settings.flag('IsTransportRuleScoped') === true
+  const isTest = settings.flag('TestMode') === true
+  if (isRuleScoped)
     collector.add(
       'Disabled',
-      'IsTransportRuleScoped: only transport rules sent mail by it; mailflow has no transport rules, and its domains would select other mail.',
+      'IsTransportRuleScoped: only transport rules used it. Mailflow has no transport rules, so the domains of the connector would select other mail.',
     )
-  if (test) collector.add('Disabled', 'TestMode: Exchange sends no mail by it either.')
-  return byRule || test
+  if (isTest) collector.add('Disabled', 'TestMode: Exchange also sends no mail through it.')
+  return isRuleScoped || isTest
 }
 
 function domainsOf(settings: ExchangeSettings, isOnPremises: boolean, collector: NoticeCollector) {
@@ -75,12 +75,12 @@ function domainsOf(settings: ExchangeSettings, isOnPremises: boolean, collector:
   if (recipientDomains.length === 0 && !allAcceptedDomains)
     collector.add(
       'Left out',
-      `it has no recipient domain${settings.flag('IsTransportRuleScoped') === true ? '; only transport rules sent mail by it, and mailflow has no transport rules' : ' that mailflow supports'}.`,
+      `it has no recipient domain${settings.flag('IsTransportRuleScoped') === true ? '; only transport rules used it, and mailflow has no transport rules' : ' that mailflow supports'}.`,
     )
   if (settings.flag('RouteAllMessagesViaOnPremises') === true && !recipientDomains.includes('*'))
     collector.add(
       'Weaker than in Exchange',
-      'RouteAllMessagesViaOnPremises is not imported: only mail to its recipient domains uses this connector. To send all mail by it, add "*" to its recipient domains.',
+      'RouteAllMessagesViaOnPremises is not imported: only mail to its recipient domains uses this connector. To send all mail through it, add "*" to its recipient domains.',
     )
   return { recipientDomains, allAcceptedDomains }
 }
@@ -88,23 +88,23 @@ function domainsOf(settings: ExchangeSettings, isOnPremises: boolean, collector:
 interface Route {
   readonly route: 'Mx' | 'SmartHosts'
   readonly smartHosts: readonly { host: string; port: number }[]
-  /** The connector must stay disabled: by MX, mail would reach the wrong servers. */
+  /** True when the connector must stay disabled: delivery by MX lookup would reach the wrong servers. */
   readonly isUnusable: boolean
 }
 
 function routeOf(settings: ExchangeSettings, collector: NoticeCollector): Route {
-  const given = settings.list('SmartHosts')
-  const useMx = settings.flag('UseMXRecord') ?? given.length === 0
+  const values = settings.list('SmartHosts')
+  const useMx = settings.flag('UseMXRecord') ?? values.length === 0
   if (useMx) {
-    if (given.length > 0)
+    if (values.length > 0)
       collector.note('SmartHosts had no effect because UseMXRecord is true; they are omitted.')
     return { route: 'Mx', smartHosts: [], isUnusable: false }
   }
-  const smartHosts = given.flatMap((text) => smartHost(text, collector))
+  const smartHosts = values.flatMap((text) => smartHost(text, collector))
   if (smartHosts.length > 0) return { route: 'SmartHosts', smartHosts, isUnusable: false }
   collector.add(
     'Disabled',
-    'UseMXRecord is false and mailflow supports none of its smart hosts. Set smartHosts, set route to SmartHosts and enable it; until then its mail takes another route, perhaps without forced TLS.',
+    'UseMXRecord is false and mailflow supports none of its smart hosts. Set smartHosts, set route to SmartHosts and enable it; until then its mail is sent on another route, perhaps without forced TLS.',
   )
   return { route: 'Mx', smartHosts: [], isUnusable: true }
 }
@@ -148,34 +148,34 @@ function nameOf(domain: string, collector: NoticeCollector): string | null {
   if (pattern === '*' || pattern === null) return null
   if (pattern.startsWith('*.'))
     collector.note(
-      `TlsDomain "${pattern}": "*." matches one label here, so it does not match a certificate for ${pattern.slice(2)} itself or for deeper subdomains.`,
+      `TlsDomain "${pattern}": in mailflow "*." matches one label, so it does not match a certificate for ${pattern.slice(2)} itself or for deeper subdomains.`,
     )
   return pattern
 }
 
 /** Without TlsDomain, a single smart host provides the certificate's name. */
 function singleSmartHost(smartHosts: Route['smartHosts'], collector: NoticeCollector): string | null {
-  const [only, ...others] = smartHosts.filter(({ host }) => isIP(host) === 0)
-  if (only === undefined || others.length > 0 || smartHosts.length > 1) return null
+  const [namedHost, ...others] = smartHosts.filter(({ host }) => isIP(host) === 0)
+  if (namedHost === undefined || others.length > 0 || smartHosts.length > 1) return null
   collector.note(
-    `TlsDomain is empty; the certificate must have the name of its only smart host, ${only.host}.`,
+    `TlsDomain is empty; the certificate must have the name of its only smart host, ${namedHost.host}.`,
   )
-  return only.host
+  return namedHost.host
 }
 
-/** By MX, Exchange enforces DANE and MTA-STS in addition to the connector; mailflow enforces only one of them. */
+/** With MX lookup, Exchange enforces DANE and MTA-STS in addition to the connector; mailflow enforces only one of them. */
 function noticePublishedPolicies(
   settings: ExchangeSettings,
   tlsSettings: string | null,
   collector: NoticeCollector,
 ): void {
-  const named = ['SmtpDaneMode', 'MtaStsMode'].filter(
+  const enabledModes = ['SmtpDaneMode', 'MtaStsMode'].filter(
     (setting) => settings.choice(setting, modes) === 'Opportunistic',
   )
-  if (named.length === 0 || tlsSettings !== 'EncryptionOnly') return
+  if (enabledModes.length === 0 || tlsSettings !== 'EncryptionOnly') return
   collector.add(
     'Weaker than in Exchange',
-    `${named.join(' and ')}: DANE and MTA-STS of recipient domains apply only if tlsSettings is null. Set tlsSettings to null to use them, or to CertificateValidation or DomainValidation to verify certificates.`,
+    `${enabledModes.join(' and ')}: DANE and MTA-STS of recipient domains apply only if tlsSettings is null. Set tlsSettings to null to use them, or to CertificateValidation or DomainValidation to verify certificates.`,
   )
 }
 

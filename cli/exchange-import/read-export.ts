@@ -46,7 +46,7 @@ function parse(text: string, name: string): unknown {
   }
 }
 
-/** One object is not in a list; Windows PowerShell sometimes wraps a list. */
+/** A single object is exported without a list; Windows PowerShell sometimes wraps a list. */
 function listOf(json: unknown): unknown[] {
   if (Array.isArray(json)) return json
   const { value, Count } = (json ?? {}) as { value?: unknown; Count?: unknown }
@@ -58,9 +58,9 @@ function kindOf(settings: ExchangeSettings, where: string): ObjectKind {
   if (settings.has('SenderDomains') || settings.has('TlsSenderCertificateName')) return 'Inbound'
   if (settings.has('UseMXRecord') || settings.has('RecipientDomains')) return 'Outbound'
   if (settings.has('DomainName') && settings.has('DomainType')) return 'AcceptedDomain'
-  const server = settings.has('AddressSpaces') || settings.has('Bindings')
+  const isExchangeServer = settings.has('AddressSpaces') || settings.has('Bindings')
   throw new CommandError(`${where} is neither an inbound nor an outbound connector`, [
-    server
+    isExchangeServer
       ? "It looks like a Send or Receive connector of Exchange Server; only Exchange Online's connectors are supported."
       : 'Use the output of Get-InboundConnector, Get-OutboundConnector or Get-AcceptedDomain.',
   ])

@@ -1,7 +1,7 @@
 /**
  * Parses TlsSenderCertificateName: a domain, `*.domain`, or issuer and subject, `<I>CN=…<S>CN=…`. In Exchange
- * `*.contoso.com` matches contoso.com and every subdomain. Here `*.` matches one label (RFC 9525 §6.3), so the domain
- * itself is added.
+ * `*.contoso.com` matches contoso.com and every subdomain. In mailflow `*.` matches one label (RFC 9525 §6.3),
+ * so the domain itself is added.
  */
 import { normaliseDomainPattern } from '../../shared/mail/domain.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
@@ -9,7 +9,7 @@ import type { NoticeCollector } from './import-notices.ts'
 
 const setting = 'TlsSenderCertificateName'
 
-/** @returns an empty list without a supported name */
+/** @returns an empty list when no name is supported */
 export function certificateNames(settings: ExchangeSettings, collector: NoticeCollector): string[] {
   const text = settings.text(setting)
   if (text === null) return []
@@ -18,20 +18,20 @@ export function certificateNames(settings: ExchangeSettings, collector: NoticeCo
   const commonName = /(?:^|,)\s*CN=([^,]+)/i.exec(subject)?.[1] ?? ''
   collector.add(
     'Weaker than in Exchange',
-    `${setting} also names the issuer; here any public authority is accepted. Add the issuer's certificate to certificateAuthorities.`,
+    `${setting} also names the issuer; mailflow accepts any public authority. Add the issuer's certificate to certificateAuthorities.`,
   )
   return namesOf(commonName, text, collector)
 }
 
-function namesOf(name: string, given: string, collector: NoticeCollector): string[] {
+function namesOf(name: string, settingValue: string, collector: NoticeCollector): string[] {
   const pattern = normaliseDomainPattern(name.trim())
   if (pattern === null || pattern === '*') {
-    collector.note(`${setting} "${given}" is not a host name or "*.domain" and is omitted.`)
+    collector.note(`${setting} "${settingValue}" is not a host name or "*.domain" and is omitted.`)
     return []
   }
   if (!pattern.startsWith('*.')) return [pattern]
   collector.note(
-    `${setting} "${pattern}": ${pattern.slice(2)} is added, because "*." matches one label here; add deeper subdomains yourself.`,
+    `${setting} "${pattern}": ${pattern.slice(2)} is added, because in mailflow "*." matches one label; add deeper subdomains yourself.`,
   )
   return [pattern, pattern.slice(2)]
 }

@@ -1,4 +1,4 @@
-/** Parses times that people type. */
+/** Parses the times in command options. */
 import { dayMs, hourMs, minuteMs } from '../../shared/contract/durations.ts'
 import { UsageError } from '../command-error.ts'
 

@@ -6,11 +6,11 @@ import { CommandError } from '../command-error.ts'
 /** @param name the file's name, or `-` for standard input */
 export async function readText(name: string, io: Io): Promise<{ text: string; name: string }> {
   const octets = await readOctets(name, io)
-  const shown = name === '-' ? 'standard input' : name
+  const displayName = name === '-' ? 'standard input' : name
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(octets), name: shown }
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(octets), name: displayName }
   } catch {
-    throw new CommandError(`${shown} is not UTF-8 text`)
+    throw new CommandError(`${displayName} is not UTF-8 text`)
   }
 }
 
@@ -20,7 +20,7 @@ export async function readOctets(name: string, io: Io): Promise<Buffer> {
     return await readFile(name)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a directory' : code
-    throw new CommandError(`cannot read ${name}: ${why}`)
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : code
+    throw new CommandError(`cannot read ${name}: ${reason}`)
   }
 }

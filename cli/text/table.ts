@@ -1,6 +1,6 @@
 /** Formats text in columns and paragraphs. */
 
-/** Pads each column to its longest cell, two spaces apart. No cell is cut, so that users can copy it. */
+/** Pads each column to its longest cell, two spaces apart. No cell is cut, so that users can copy the text. */
 export function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (maxWidths, row) => row.map((cell, column) => Math.max(maxWidths[column] ?? 0, cell.length)),
@@ -9,7 +9,7 @@ export function alignColumns(rows: readonly (readonly string[])[]): string {
   return rows
     .map((row) =>
       row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
         .join('  ')
         .trimEnd(),
     )
@@ -19,7 +19,7 @@ export function alignColumns(rows: readonly (readonly string[])[]): string {
 export const table = (heading: readonly string[], rows: readonly (readonly string[])[]): string =>
   alignColumns([heading, ...rows])
 
-/** Breaks text at spaces into lines of at most `width` characters. A longer word has its own line. */
+/** Breaks text at spaces into lines of at most `width` characters. A longer word is a line of its own. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.replaceAll(/\s+/g, ' ').trim().split(' ')) {
@@ -31,7 +31,7 @@ export function wrapText(text: string, width: number): string[] {
   return lines
 }
 
-/** Wraps a paragraph and indents each line by `by` columns. */
+/** Wraps a paragraph and indents each line by `columns` spaces. */
 export const indentParagraph = (text: string, columns: number, width = 110): string =>
   wrapText(text, width - columns)
     .map((line) => `${' '.repeat(columns)}${line}`)

@@ -16,7 +16,7 @@ export const ConsideredConnector = z.object({
 export type ConsideredConnector = z.output<typeof ConsideredConnector>
 
 const outcomes: Readonly<Record<string, string>> = {
-  Decides: 'decides',
+  Decides: 'selected',
   Reports: 'report only',
   Grants: 'grants relay',
   Outranked: 'lower precedence',

@@ -68,15 +68,16 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
     ...(route === null
       ? []
       : [
-          `  It would be sent ${routeText(route)}, ${tls === null ? 'with the TLS of Amazon SES' : requirementText(tls)}.`,
+          `  It would be sent ${routeText(route)}, ${tls === null ? 'with the TLS that Amazon SES negotiates' : requirementText(tls)}.`,
         ]),
   ]
 }
 
 function routeText({ kind, domain, hosts = [] }: z.output<typeof Route>): string {
   if (kind === 'Mx') return `to the MX hosts of ${domain}`
-  if (kind === 'SmartHosts') return `to ${hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
-  return 'by Amazon SES'
+  if (kind === 'SmartHosts')
+    return `through smart host ${hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
+  return 'through Amazon SES'
 }
 
 function requirementText({

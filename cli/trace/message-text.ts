@@ -16,13 +16,13 @@ import type { Attempt, Recipient, TraceEntry, Verdict } from './trace-entry.ts'
 
 export function messageText(entry: TraceEntry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry
-  const from = source === null ? 'created by this gateway' : `from ${source.ip} (${printable(source.helo)})`
   const session = tls.negotiated ? `${tls.protocol}, ${tls.cipher}` : inboundSessionText(entry)
+  const origin = source === null ? session : `from ${source.ip} (${printable(source.helo)}), ${session}`
   return [
     `Message ${id}`,
-    `  Received   ${formatTime(receivedAt)}, ${from}, ${session}`,
+    `  Received   ${formatTime(receivedAt)}, ${origin}`,
     ...(tls.clientCertificate === null ? [] : certificateLines(tls.clientCertificate)),
-    `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'own organisation' : 'from outside'})`,
+    `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'of the organisation' : 'from outside'})`,
     `  Size       ${countText(size, 'octet')}`,
     ...recipients.flatMap((recipient) => ['', ...recipientLines(recipient)]),
   ].join('\n')
@@ -46,7 +46,7 @@ function recipientLines({
 }: Recipient) {
   const nextDecision = until === null ? '' : `, next decision at ${formatTime(until)}`
   const bounceTime = givenUpAt === null ? '' : `, bounces at ${formatTime(givenUpAt)}`
-  // While the recipient is still held, the decision already gives the same reason.
+  // While the recipient is held, the decision has the same reason.
   const earlierHold = firstHeld !== null && firstHeld.reason !== verdict?.reason ? firstHeld : null
   return [
     `${printable(address)}: ${state}${nextDecision}${bounceTime}`,
@@ -102,12 +102,12 @@ function attemptLines(attempt: Attempt): string[] {
     return [
       `  Attempt ${number}  in progress${leaseUntil === null ? '' : `, until ${formatTime(leaseUntil)} at most`}`,
     ]
-  const where =
+  const session =
     host === null
       ? 'no server was reached'
       : `${host}${ip === null ? '' : ` (${ip})`}, ${outboundSessionText(attempt)}`
   return [
-    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${formatTime(at)}`}, ${where}`,
+    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${formatTime(at)}`}, ${session}`,
     `             ${requirementText(attempt)}${durationMs === null ? '' : `; duration ${durationMs} ms`}`,
     ...presentedCertificateText(attempt).map((line) => indentParagraph(line, 13)),
     ...(reply === null ? [] : [indentParagraph(printable(reply), 13)]),

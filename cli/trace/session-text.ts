@@ -1,4 +1,4 @@
-/** Formats a session or an attempt in a few words. */
+/** Formats a session or an attempt in one line. */
 import { formatTime, printable } from '../text/format.ts'
 import type { Attempt, ClientCertificate, TraceEntry } from './trace-entry.ts'
 
@@ -6,13 +6,13 @@ export const senderText = (mailFrom: string): string => (mailFrom === '' ? '<>' 
 
 /** Describes how a message was received. */
 export function inboundSessionText({ source, tls }: TraceEntry): string {
-  if (source === null) return 'created here'
+  if (source === null) return 'created by mailflow'
   return tls.negotiated ? (tls.protocol ?? 'TLS') : 'in the clear'
 }
 
-/** Describes the session of an attempt. A message that was not sent must not read like one sent in the clear. */
+/** Describes the session of an attempt. A message that was not sent must not look like a message sent in the clear. */
 export function outboundSessionText({ tls, host, outcome }: Attempt): string {
-  if (host === 'Amazon SES') return 'by Amazon SES'
+  if (host === 'Amazon SES') return 'through Amazon SES'
   const session = tls === null ? sessionWithoutTls(outcome) : tlsSessionText(tls)
   return outcome === 'TlsNotMet' ? `${session}, not sent` : session
 }
@@ -23,25 +23,25 @@ function sessionWithoutTls(outcome: string): string {
 }
 
 function tlsSessionText({ protocol, cipher, group, verified }: NonNullable<Attempt['tls']>): string {
-  const words = [protocol, cipher, ...(group === null ? [] : [group])]
-  return [...words, `certificate ${verified ? 'verified' : 'not verified'}`].join(', ')
+  const parameters = [protocol, cipher, ...(group === null ? [] : [group])]
+  return [...parameters, `certificate ${verified ? 'verified' : 'not verified'}`].join(', ')
 }
 
 /** Describes the presented certificate, and why it was not verified. */
 export function presentedCertificateText({ tls }: Attempt): string[] {
   if (tls === null || tls.fingerprint256 === null) return []
-  const why = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
-  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; '), ...revocationText(tls)]
+  const reason = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
+  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...reason].join('; '), ...revocationText(tls)]
 }
 
 /** Returns nothing for a good certificate. */
 function revocationText({ revocation }: Pick<ClientCertificate, 'revocation'>): string[] {
   if (revocation === null || revocation.status === 'Good') return []
-  const found = revocation.status === 'Revoked' ? 'revoked' : 'revocation undetermined'
-  return [`${found}: ${printable(revocation.detail)}`]
+  const status = revocation.status === 'Revoked' ? 'revoked' : 'revocation undetermined'
+  return [`${status}: ${printable(revocation.detail)}`]
 }
 
-/** The source of a TLS requirement, in words. Newer gateways may have other sources. */
+/** Texts of the sources of a TLS requirement. Newer gateways may have other sources. */
 const sources: Readonly<Record<string, string>> = {
   Connector: 'the connector',
   Dane: "the next hop's TLSA records",

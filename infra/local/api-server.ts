@@ -38,7 +38,7 @@ const IntegrationProperties = z.object({
   PayloadFormatVersion: z.literal('2.0'),
 })
 
-/** @throws StartError when a route's function does not run here */
+/** @throws StartError when the runner does not run a route's function */
 export function readRoutes(template: Template, resolver: Resolver): Route[] {
   for (const [id] of resourcesOfType(template, 'AWS::ApiGatewayV2::Integration'))
     resolver.register(id, { Ref: id })
@@ -103,9 +103,9 @@ function decodeSegment(segment: string): string {
 export interface ApiServerOptions {
   /** 0 chooses a free port. */
   readonly port: number
-  /** The option that gave the port, for messages. */
+  /** The option that sets the port, for messages. */
   readonly option: string
-  /** The content is public, so any Host header is accepted. */
+  /** True for public content, for which any Host header is accepted. */
   readonly isPublic?: boolean
 }
 
@@ -152,15 +152,15 @@ async function serve(
 ): Promise<void> {
   // A path may begin with two slashes, which alone would be parsed as a host.
   const url = new URL(`http://127.0.0.1${request.url ?? '/'}`)
-  // Attack: a web page points its own name at 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
+  // Attack: a web page resolves its host name to 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
   if (!isPublic && !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
     return respond(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
-  const matched = matchRoute(routes, request.method ?? 'GET', url.pathname)
-  if (matched === null)
+  const match = matchRoute(routes, request.method ?? 'GET', url.pathname)
+  if (match === null)
     return respond(response, 404, { 'content-type': 'application/json' }, '{"message":"Not Found"}')
   const body = await buffer(request)
-  const event = toEvent(matched, request, url, body)
-  await sendResult(response, await invoke(matched.route.functionArn, event))
+  const event = toEvent(match, request, url, body)
+  await sendResult(response, await invoke(match.route.functionArn, event))
 }
 
 function toEvent(
@@ -215,7 +215,7 @@ function authorizerOf(authorization: string): { authorizer?: object } {
   }
 }
 
-/** Repeated headers and parameters are joined by commas. */
+/** Joins repeated headers with commas, as API Gateway does. */
 function headersOf(request: IncomingMessage): Record<string, string> {
   const entries = Object.entries(request.headersDistinct).map(([name, values = []]) => [
     name,

@@ -1,6 +1,6 @@
 /**
  * Caches bundles and templates in node_modules/.cache/mailflow, because bundling and synthesis take most of a start.
- * Each digest of the bundled sources has a folder. It holds the bundles, a template for each digest of infra/ and settings,
+ * Each digest of the bundled sources has a folder with the bundles, a template for each digest of infra/ and settings,
  * and V8's compile cache.
  */
 import { createHash } from 'node:crypto'
@@ -25,7 +25,7 @@ import { isAlive } from './is-alive.ts'
 const cache = join(repositoryRoot, 'node_modules', '.cache', 'mailflow')
 const bundledFiles = ['{functions,shared}/**/*.ts', 'infra/unit.ts', 'package-lock.json', 'tsconfig.json']
 const synthesisFiles = ['infra/*.ts', 'infra/!(local)/**/*.ts', 'cdk.json']
-/** The number of cached folders. */
+/** Limit of cached folders. */
 const maxFolders = 3
 
 /** Returns the digest of the bundled sources: the same digest means the same bundles. */
@@ -35,8 +35,8 @@ export const sourcesDigest = (): string => digestOf(bundledFiles)
 export const templateDigest = (settings: Readonly<Record<string, unknown>>): string =>
   digestOf(synthesisFiles, settings)
 
-function digestOf(patterns: readonly string[], ...more: unknown[]): string {
-  const digest = createHash('sha256').update(JSON.stringify(more))
+function digestOf(patterns: readonly string[], ...inputs: unknown[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(inputs))
   for (const file of globSync(patterns, { cwd: repositoryRoot }).sort())
     digest.update(JSON.stringify([file, readFileSync(join(repositoryRoot, file), 'utf8')]))
   return digest.digest('hex').slice(0, 32)
@@ -44,7 +44,7 @@ function digestOf(patterns: readonly string[], ...more: unknown[]): string {
 
 export const cacheFolder = (sources: string): string => join(cache, sources)
 
-/** Marks the folder as used by this process, so that no other process removes it meanwhile. */
+/** Marks the folder as used by this process, so that another process does not remove it meanwhile. */
 export function useCacheFolder(sources: string): void {
   const folder = cacheFolder(sources)
   const mark = join(folder, `used-by-${process.pid}`)
@@ -66,8 +66,8 @@ export function linkBundles(sources: string, assembly: string): void {
 /** Caches the bundles of an assembly. */
 export function cacheBundles(sources: string, assembly: string): void {
   const folder = cacheFolder(sources)
-  const known = new Set(bundlesIn(folder))
-  for (const name of bundlesIn(assembly).filter((bundle) => !known.has(bundle)))
+  const cached = new Set(bundlesIn(folder))
+  for (const name of bundlesIn(assembly).filter((bundle) => !cached.has(bundle)))
     writeAtomically(join(folder, name), (copy) => cpSync(join(assembly, name), copy, { recursive: true }))
 }
 
@@ -89,13 +89,13 @@ function writeAtomically(path: string, write: (copy: string) => void): void {
     try {
       renameSync(copy, path)
     } catch {
-      // Another process was first, with the same content.
+      // Another process has written the same content.
       rmSync(copy, { recursive: true, force: true })
     }
   })
 }
 
-/** Ignores missing write permission: then the next start is not faster. */
+/** Ignores missing write permission, which only means that the next start is not faster. */
 function ignoreNoPermission(write: () => void): void {
   try {
     write()
@@ -108,13 +108,14 @@ function ignoreNoPermission(write: () => void): void {
 const bundlesIn = (folder: string): string[] =>
   existsSync(folder) ? readdirSync(folder).filter((name) => /^asset\.[^.]+$/.test(name)) : []
 
-function removeUnused(used: string): void {
-  const others = readdirSync(cache)
+function removeUnused(currentFolder: string): void {
+  const unusedFolders = readdirSync(cache)
     .map((name) => join(cache, name))
-    .filter((folder) => folder !== used && !isUsed(folder))
+    .filter((folder) => folder !== currentFolder && !isUsed(folder))
     .map((folder) => ({ folder, at: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
-    .toSorted((one, other) => other.at - one.at)
-  for (const { folder } of others.slice(maxFolders - 1)) rmSync(folder, { recursive: true, force: true })
+    .toSorted((a, b) => b.at - a.at)
+  for (const { folder } of unusedFolders.slice(maxFolders - 1))
+    rmSync(folder, { recursive: true, force: true })
 }
 
 const isUsed = (folder: string): boolean =>

@@ -17,7 +17,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509'
 
-/** PEM. */
+/** A certificate and its private key in PEM. */
 export interface KeyPair {
   readonly certificate: string
   readonly privateKey: string
@@ -26,7 +26,7 @@ export interface KeyPair {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const isExtractable = true
 
-/** Issues certificates for this machine. With a directory, authority and certificates are reused at the next start. */
+/** Issues certificates for this machine. With a directory, the next start uses the same authority and certificates. */
 export class LocalAuthority {
   readonly #authority: KeyPair
   readonly #directory: string | null
@@ -38,11 +38,11 @@ export class LocalAuthority {
 
   /** @param directory stores keys and certificates; null keeps them in memory */
   static async open(directory: string | null): Promise<LocalAuthority> {
-    const make = () => selfSigned('mailflow local CA', { authority: true })
-    return new LocalAuthority(await loadOrCreate(directory, 'authority', make), directory)
+    const create = () => selfSigned('mailflow local CA', { authority: true })
+    return new LocalAuthority(await loadOrCreate(directory, 'authority', create), directory)
   }
 
-  /** PEM. */
+  /** The authority's certificate in PEM. */
   get certificate(): string {
     return this.#authority.certificate
   }
@@ -109,7 +109,7 @@ function leafExtensions(name: string) {
   ]
 }
 
-/** Begins yesterday, so that a slow clock accepts the certificate. */
+/** The validity begins yesterday, so that a host whose clock is behind accepts the certificate. */
 function validity(days: number) {
   return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + days * dayMs) }
 }
@@ -122,14 +122,14 @@ async function toPem(certificate: X509Certificate, privateKey: webcrypto.CryptoK
 async function loadOrCreate(
   directory: string | null,
   name: string,
-  make: () => Promise<KeyPair>,
+  create: () => Promise<KeyPair>,
 ): Promise<KeyPair> {
-  if (directory === null) return make()
+  if (directory === null) return create()
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const [certificateFile, keyFile] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)]
   if (existsSync(certificateFile) && existsSync(keyFile))
     return { certificate: readFileSync(certificateFile, 'utf8'), privateKey: readFileSync(keyFile, 'utf8') }
-  const pair = await make()
+  const pair = await create()
   writeFileSync(certificateFile, pair.certificate)
   writeFileSync(keyFile, pair.privateKey, { mode: 0o600 })
   return pair

@@ -2,7 +2,7 @@
 import type { Resources } from './aws/resources.ts'
 import { type Resolver, resourcesOfType, type Template } from './template.ts'
 
-/** The content of the ready line. */
+/** The JSON object in the line `mailflow ready`. */
 export interface Endpoints {
   readonly smtp: string
   readonly health: string
@@ -30,7 +30,7 @@ export interface Endpoints {
 }
 
 /**
- * Returns the resources by the names in the units' environment.
+ * Returns the resources under the names in the units' environment.
  * @param variables the environment variables of all units
  */
 export function namesIn(
@@ -39,18 +39,18 @@ export function namesIn(
   resolver: Resolver,
   { queues }: Resources,
 ): Pick<Endpoints, 'queues' | 'tables' | 'bucket'> {
-  const named = (suffix: string) =>
+  const valuesBySuffix = (suffix: string) =>
     Object.entries(variables)
       .filter(([name]) => name.endsWith(suffix))
       .map(([name, value]): [string, string] => [name.slice(0, -suffix.length).toLowerCase(), value])
-  const stages = named('_QUEUE_URL')
+  const stages = valuesBySuffix('_QUEUE_URL')
   const deadLetters = stages.flatMap(([stage, url]) => {
     const target = deadLetterArn(queues.find((queue) => queue.url === url)?.logicalId, template, resolver)
     return queues.filter(({ arn }) => arn === target).map((queue) => [`${stage}DeadLetters`, queue.url])
   })
   return {
     queues: Object.fromEntries([...stages, ...deadLetters]),
-    tables: Object.fromEntries(named('_TABLE')),
+    tables: Object.fromEntries(valuesBySuffix('_TABLE')),
     bucket: variables.CONTENT_BUCKET ?? '',
   }
 }

@@ -1,4 +1,4 @@
-/** The folders that the runner writes to: a temporary one, and the state directory. */
+/** The folders that the runner writes to: a temporary folder and the state directory. */
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -14,7 +14,7 @@ export interface Folders {
 export function openFolders(stateDirectory: string | null, atStop: (close: () => void) => void): Folders {
   const temporary = mkdtempSync(join(tmpdir(), 'mailflow-'))
   const remove = () => rmSync(temporary, { recursive: true, force: true })
-  // The folder holds private keys, so it is removed even when the process exits early.
+  // The folder contains private keys, so it is removed even when the process exits early.
   process.once('exit', remove)
   atStop(remove)
   const persistent = stateDirectory === null ? temporary : resolve(stateDirectory)

@@ -13,7 +13,7 @@ import { type Resolver, resourcesOfType, type Template } from './template.ts'
 
 const Container = z.object({
   Environment: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]),
-  /** Empty: the ingress reads its secrets itself, ECS reads none. */
+  /** Empty, because the ingress reads its secrets itself and ECS reads none. */
   Secrets: z.tuple([]).default([]),
 })
 
@@ -40,16 +40,16 @@ export function readIngressEnvironment(template: Template, resolver: Resolver): 
   return Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]))
 }
 
-/** Below the ephemeral ports, so that the system gives the chosen port to no other process before it is bound. */
+/** Ports below the ephemeral ports: the system assigns none of them to another process before the port is bound. */
 const [minPort, maxPort] = [10_240, 32_767]
 const maxAttempts = 100
 
 /** Chooses a free port for a process that needs its port in advance. */
 export async function choosePort(port: number, option: string): Promise<number> {
   if (port !== 0) return probePort(port, option)
-  for (let choice = 0; choice < maxAttempts; choice++) {
-    const chosen = randomInt(minPort, maxPort + 1)
-    const free = await probePort(chosen, option).catch(() => null)
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const candidate = randomInt(minPort, maxPort + 1)
+    const free = await probePort(candidate, option).catch(() => null)
     if (free !== null) return free
   }
   return probePort(0, option)
@@ -60,10 +60,10 @@ async function probePort(port: number, option: string): Promise<number> {
   try {
     probe.listen(port, '127.0.0.1')
     await once(probe, 'listening')
-    const chosen = (probe.address() as AddressInfo).port
+    const boundPort = (probe.address() as AddressInfo).port
     probe.close()
     await once(probe, 'close')
-    return chosen
+    return boundPort
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new StartError(
@@ -72,9 +72,9 @@ async function probePort(port: number, option: string): Promise<number> {
   }
 }
 
-/** Milliseconds before a start without a healthy process fails. */
+/** Timeout of a start until the process is healthy. */
 const startTimeoutMs = 30_000
-/** Milliseconds after a failed restart before the next. */
+/** Wait after a failed restart before the next restart. */
 const restartDelayMs = 1000
 
 export class Ingress {
@@ -85,7 +85,7 @@ export class Ingress {
   private constructor(options: IngressOptions) {
     this.#options = options
     this.#process = this.#spawn()
-    // Leaves no process behind when the runner exits early.
+    // Ends the process when the runner exits early.
     process.once('exit', () => this.#process.kill('SIGKILL'))
   }
 

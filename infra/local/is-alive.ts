@@ -1,4 +1,4 @@
-/** Whether a process with this id runs. */
+/** Returns whether a process with this id runs. */
 export function isAlive(pid: number): boolean {
   try {
     // Signal 0 only tests that the process exists.

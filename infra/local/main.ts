@@ -1,6 +1,6 @@
 /**
- * `npm start`: runs the synthesised stack on this machine. Prints one `mailflow ready {…}` line when everything
- * listens. SIGINT, SIGTERM and SIGHUP stop it; SIGUSR2 kills every Lambda worker that runs an invocation.
+ * `npm start`: runs the synthesised stack on this machine. Prints one `mailflow ready {…}` line when every server
+ * listens. SIGINT, SIGTERM and SIGHUP stop the runner; SIGUSR2 kills every Lambda worker that runs an invocation.
  */
 import { runDemo } from './demo/demo.ts'
 import { startDemoPartners } from './demo/partners.ts'
@@ -12,7 +12,7 @@ import { firstErrorLine } from './start-error.ts'
 const notify = (message: string) => process.stderr.write(`mailflow: ${message}\n`)
 const interruption = new AbortController()
 const interrupted = interruption.signal
-/** Milliseconds within which terminal, shell and npm may forward the same signal. */
+/** Period in which terminal, shell and npm may forward the same signal. */
 const sameSignalMs = 500
 
 try {
@@ -31,12 +31,12 @@ try {
 async function run(options: Options): Promise<void> {
   handleSignals()
   watchNpm()
-  const own = options.zoneFile === null ? emptyZone : readZone(options.zoneFile)
+  const userZone = options.zoneFile === null ? emptyZone : readZone(options.zoneFile)
   if (!options.demo)
-    return void (await start(options, async () => ({ zone: own, close: async () => undefined })))
+    return void (await start(options, async () => ({ zone: userZone, close: async () => undefined })))
   const runner = await start(options, async (authority) => {
     const network = await startDemoPartners(authority)
-    return { ...network, zone: mergeZones(network.zone, own) }
+    return { ...network, zone: mergeZones(network.zone, userZone) }
   })
   process.stdout.write(await runDemo(runner.endpoints, runner.authority))
 }
@@ -53,8 +53,8 @@ async function start<W extends PartnerNetwork>(
 }
 
 /** The user's zone has precedence. */
-function mergeZones(below: Zone, above: Zone): Zone {
-  return { names: { ...below.names, ...above.names }, ports: { ...below.ports, ...above.ports } }
+function mergeZones(demoZone: Zone, userZone: Zone): Zone {
+  return { names: { ...demoZone.names, ...userZone.names }, ports: { ...demoZone.ports, ...userZone.ports } }
 }
 
 function interrupt(cause: string): void {
@@ -63,13 +63,13 @@ function interrupt(cause: string): void {
   interruption.abort(new Error(cause))
 }
 
-/** Stops at a signal; a second signal exits at once. */
+/** Stops at a signal; a second signal exits immediately. */
 function handleSignals(): void {
-  let first = Number.POSITIVE_INFINITY
+  let firstSignalAt = Number.POSITIVE_INFINITY
   const handle = (signal: NodeJS.Signals) => {
     const now = performance.now()
-    if (now - first > sameSignalMs) process.exit(1)
-    first = Math.min(first, now)
+    if (now - firstSignalAt > sameSignalMs) process.exit(1)
+    firstSignalAt = Math.min(firstSignalAt, now)
     interrupt(signal)
   }
   process.on('SIGINT', handle).on('SIGTERM', handle).on('SIGHUP', handle)

@@ -1,4 +1,4 @@
-/** Shows the messages of the SNS topics: prints one line each, and writes the whole message to a file. */
+/** Reads the messages of the SNS topics: prints one line for each message, and writes the whole message to a file. */
 import type { Writable } from 'node:stream'
 import { SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand } from '@aws-sdk/client-sqs'
@@ -36,10 +36,10 @@ export async function startNoticeReader(
     reportsBatchItemFailures: false,
     concurrency: 1,
   }
-  return startPoller(sqs, source, (event) => showNotices(event, file, notify), notify)
+  return startPoller(sqs, source, (event) => printNotices(event, file, notify), notify)
 }
 
-async function showNotices(
+async function printNotices(
   { Records }: SQSEvent,
   file: Writable,
   notify: (line: string) => void,
@@ -47,8 +47,8 @@ async function showNotices(
   for (const { body } of Records) {
     const { Subject, Message, Timestamp } = Envelope.parse(JSON.parse(body))
     const subject = Subject ?? 'notice'
-    // The file is written first, so that a reader of the line finds the notice there.
-    await new Promise((written) => file.write(`${Timestamp} ${subject}\n\n${Message}\n`, written))
+    // The file is written first, so that a reader of the line finds the notice in the file.
+    await new Promise((resolve) => file.write(`${Timestamp} ${subject}\n\n${Message}\n`, resolve))
     notify(`${subject.replace(/^mailflow: /, '')} (logs/notices.log)`)
   }
 }

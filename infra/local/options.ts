@@ -12,7 +12,7 @@ export interface Options {
   readonly zoneFile: string | null
   readonly stateDirectory: string | null
   readonly secretsDirectory: string | null
-  /** Deployment settings, as in cdk.json. They have precedence over the runner's own. */
+  /** Deployment settings, as in cdk.json. They have precedence over the runner's settings. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly demo: boolean
 }
@@ -43,8 +43,8 @@ Press Ctrl-C to stop.
 export function parseOptions(args: readonly string[]): Options | 'Help' {
   const values = parse(args)
   if (values.help === true) return 'Help'
-  if (values.state === '') throw new StartError('--state: the directory is missing')
-  if (values.secrets === '') throw new StartError('--secrets: the directory is missing')
+  if (values.state === '') throw new StartError('--state needs a directory')
+  if (values.secrets === '') throw new StartError('--secrets needs a directory')
   const ports = {
     smtpPort: port('--smtp-port', values['smtp-port']),
     apiPort: port('--api-port', values['api-port']),
@@ -106,8 +106,8 @@ function port(option: string, value: string): number {
 
 function rejectDuplicatePorts(ports: Readonly<Record<string, number>>): void {
   for (const [option, number] of Object.entries(ports)) {
-    const other = Object.keys(ports).find((name) => name !== option && ports[name] === number)
-    if (number !== 0 && other !== undefined)
-      throw new StartError(`port ${number} is given twice (${option} and ${other})`)
+    const duplicate = Object.keys(ports).find((name) => name !== option && ports[name] === number)
+    if (number !== 0 && duplicate !== undefined)
+      throw new StartError(`port ${number} is given twice (${option} and ${duplicate})`)
   }
 }

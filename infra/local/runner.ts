@@ -47,20 +47,20 @@ export interface PartnerNetwork {
 /** Starts the partners' servers, which may need certificates of the local authority. */
 export type StartPartners<W extends PartnerNetwork> = (authority: LocalAuthority) => Promise<W>
 
-/** Milliseconds that running invocations may take when the runner stops. */
+/** Timeout of running invocations when the runner stops. */
 const drainTimeoutMs = 10_000
 
 interface Context {
   readonly options: Options
-  /** Prints an error or an event, one line each. */
+  /** Prints an error or an event as one line. */
   readonly notify: (line: string) => void
   /** Registers a function that stops a part. The part that started last stops first. */
   readonly onStop: (close: () => Promise<unknown> | unknown) => void
 }
 
 /**
- * Stops what has started when the start fails.
- * @param notify receives errors at run time, one line each
+ * Stops the parts that have started when the start fails.
+ * @param notify receives one line for each error at run time
  * @param interrupted cancels the start
  * @throws StartError with one line when a part cannot start; the signal's reason when the start was cancelled
  */
@@ -101,8 +101,11 @@ async function start<W extends PartnerNetwork>(
   const stack = await openStack(context, { folders, dns, aws })
   const ingressEnvironment = readIngressEnvironment(stack.template, stack.resolver)
   await fillSecret(ingressEnvironment, aws.emulators, authority)
-  const base = { ...aws.environment, NODE_COMPILE_CACHE: stack.compileCache }
-  const starting = startIngress(context, folders.logs, smtpPort, { ...base, ...ingressEnvironment })
+  const baseEnvironment = { ...aws.environment, NODE_COMPILE_CACHE: stack.compileCache }
+  const starting = startIngress(context, folders.logs, smtpPort, {
+    ...baseEnvironment,
+    ...ingressEnvironment,
+  })
   const stopIngress = () =>
     starting.then(
       ({ process }) => process.stop(),
@@ -113,7 +116,7 @@ async function start<W extends PartnerNetwork>(
     zone: network.zone,
     aws,
     stack,
-    base,
+    base: baseEnvironment,
   }).catch(async (error: unknown) => {
     await stopIngress()
     throw error
@@ -143,10 +146,10 @@ const namesOf = ({ template, resolver, resources }: Stack, environments: readonl
 
 /** Checks ports before the slow parts of the start. @returns the SMTP port */
 async function choosePorts({ smtpPort, apiPort, pagesPort }: Options): Promise<number> {
-  const chosen = await choosePort(smtpPort, '--smtp-port')
+  const port = await choosePort(smtpPort, '--smtp-port')
   await choosePort(apiPort, '--api-port')
   await choosePort(pagesPort, '--pages-port')
-  return chosen
+  return port
 }
 
 async function startNetwork<W extends PartnerNetwork>(
@@ -163,7 +166,7 @@ async function startNetwork<W extends PartnerNetwork>(
 interface Aws {
   readonly emulators: Emulators
   readonly clients: Clients
-  /** The environment of every unit in addition to its own. */
+  /** The environment variables that every unit gets in addition to its own. */
   readonly environment: Readonly<Record<string, string>>
 }
 
@@ -219,7 +222,7 @@ const localSettings = {
   mtaSts: { mode: 'testing' },
   privateMxNetworks: ['127.0.0.0/8'],
   dnsServers: [dnsPlaceholder],
-  // Short, so that a rotation can be tried by hand.
+  // A short interval, so that a user can try a rotation.
   certificate: { readEverySeconds: 5 },
 }
 
@@ -246,7 +249,7 @@ interface FunctionsOptions {
   readonly zone: Zone
   readonly aws: Aws
   readonly stack: Stack
-  /** The environment of Lambda's runtime. */
+  /** The environment variables of Lambda's runtime. */
   readonly base: Readonly<Record<string, string>>
 }
 
@@ -290,27 +293,27 @@ async function startServers(
   { definitions, invoke }: Functions,
   { template, resolver }: Stack,
 ): Promise<Servers> {
-  const deployed = resourcesOfType(template, 'AWS::CloudFormation::CustomResource').map(
+  const customResources = resourcesOfType(template, 'AWS::CloudFormation::CustomResource').map(
     ([id, { ServiceToken }]) =>
       invoke(resolver.string(ServiceToken), { RequestType: 'Create', LogicalResourceId: id }),
   )
   const invocations = await startInvokeServer((name, event) => {
-    const found = definitions.find((one) => one.name === name)
-    return found === undefined ? null : invoke(found.arn, event)
+    const definition = definitions.find((candidate) => candidate.name === name)
+    return definition === undefined ? null : invoke(definition.arn, event)
   })
   onStop(() => invocations.close())
   const routes = Map.groupBy(readRoutes(template, resolver), ({ authorization }) =>
     authorization === 'NONE' ? 'pages' : 'api',
   )
-  const serve = async (which: 'api' | 'pages', port: number) => {
-    const at = { port, option: `--${which}-port`, isPublic: which === 'pages' }
-    const server = await startApiServer(routes.get(which) ?? [], invoke, at, notify)
+  const serve = async (name: 'api' | 'pages', port: number) => {
+    const serverOptions = { port, option: `--${name}-port`, isPublic: name === 'pages' }
+    const server = await startApiServer(routes.get(name) ?? [], invoke, serverOptions, notify)
     onStop(() => server.close())
     return server
   }
   const api = await serve('api', options.apiPort)
   const pages = await serve('pages', options.pagesPort)
-  await Promise.all(deployed)
+  await Promise.all(customResources)
   return {
     urls: {
       api: `http://127.0.0.1:${api.port}`,
@@ -333,7 +336,7 @@ function startIngress(
     const process = await Ingress.start({ environment, smtpPort, healthPort, log, onRestart: notify })
     return { process, healthPort }
   })()
-  // The caller awaits it later; until then a rejection must not crash the process.
+  // The caller awaits the promise later; until then a rejection must not crash the process.
   starting.catch(() => undefined)
   return starting
 }

@@ -1,4 +1,4 @@
-/** Sends one message by SMTP. */
+/** Sends one message over SMTP. */
 import { createTransport } from 'nodemailer'
 import type { KeyPair } from './certificates.ts'
 import { firstErrorLine } from './start-error.ts'
@@ -11,11 +11,11 @@ export interface Mail {
 }
 
 export interface SendOptions {
-  /** `host:port`. */
+  /** The server's `host:port`. */
   readonly server: string
-  /** `Required` fails without STARTTLS. */
+  /** `Required` fails when the server offers no STARTTLS. */
   readonly tls: 'None' | 'Required'
-  /** Presented to a server that requests a client certificate. */
+  /** The certificate for a server that requests a client certificate. */
   readonly clientCertificate?: KeyPair
 }
 
@@ -23,7 +23,7 @@ export interface SendOptions {
 export interface SendResult {
   readonly accepted: boolean
   readonly reply: string
-  /** The message's id, when the reply names one. */
+  /** The message's id; null when the reply contains none. */
   readonly id: string | null
 }
 
@@ -55,7 +55,7 @@ export async function sendMail(
   }
 }
 
-/** A ULID. */
+/** Finds a ULID. */
 function idIn(reply: string): string | null {
   return /\b[0-9A-HJKMNP-TV-Z]{26}\b/.exec(reply)?.[0] ?? null
 }

@@ -1,4 +1,4 @@
-/** Reports why the runner cannot start. Its message is one line for the user. */
+/** Reports why the runner cannot start. The message is one line for the user. */
 export class StartError extends Error {}
 
 /** Returns the first line of an error's message; accepts any thrown value. */

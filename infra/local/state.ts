@@ -15,7 +15,7 @@ type StoredMessage = Parameters<NonNullable<ReturnType<QueueStore['getQueueByNam
 
 /**
  * Locks the directory against a second runner.
- * @returns a function that unlocks it
+ * @returns a function that unlocks the directory
  * @throws StartError when a running process has the lock
  */
 export function lockState(directory: string): () => void {
@@ -27,7 +27,7 @@ export function lockState(directory: string): () => void {
   return () => rmSync(file, { force: true })
 }
 
-/** Replaces the last snapshot; an interrupted stop leaves the old one intact. */
+/** Replaces the last snapshot; an interrupted stop leaves the last snapshot intact. */
 export async function saveSnapshot(
   directory: string,
   queues: QueueStore,
@@ -53,8 +53,8 @@ export async function restoreSnapshot(directory: string, queues: QueueStore, s3:
   )
   for (const [name, messages] of Object.entries(saved))
     for (const message of messages) queues.getQueueByName(name)?.enqueue(message)
-  for (const bucket of listIfThere(join(snapshot, 'content')))
-    for (const file of listIfThere(join(snapshot, 'content', bucket))) {
+  for (const bucket of listIfExists(join(snapshot, 'content')))
+    for (const file of listIfExists(join(snapshot, 'content', bucket))) {
       const body = readFileSync(join(snapshot, 'content', bucket, file))
       await s3.send(new PutObjectCommand({ Bucket: bucket, Key: decodeURIComponent(file), Body: body }))
     }
@@ -83,6 +83,6 @@ async function saveObjects(folder: string, s3: S3Client, bucket: string): Promis
   } while (token !== undefined)
 }
 
-function listIfThere(folder: string): string[] {
+function listIfExists(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : []
 }

@@ -1,4 +1,4 @@
-/** Synthesises the stack by CDK: the template, and the folders of the functions' bundles. */
+/** Synthesises the stack with CDK: the template, and the folders of the functions' bundles. */
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
@@ -35,7 +35,7 @@ const AssetManifest = z.object({
 
 /**
  * @param settings replace the settings of cdk.json, key by key
- * @param directory gets the assembly's folder, unless the assembly is cached
+ * @param directory the parent of the assembly's folder; unused when the assembly is cached
  */
 export async function synthesise(settings: Record<string, unknown>, directory: string): Promise<Assembly> {
   const sources = sourcesDigest()
@@ -71,13 +71,13 @@ async function buildAssembly(
   outdir: string,
   sources: string,
 ): Promise<string> {
-  // Loaded only here, because loading the CDK takes half a second.
+  // Loaded only for a build, because loading the CDK takes half a second.
   const { buildApp } = await import('../create-app.ts')
   const { sourcesContext } = await import('../unit.ts')
   const [stack, ...others] = withoutStderr(() =>
     buildApp({ outdir, mailflow: settings, validate: false, context: { [sourcesContext]: sources } }).synth(),
   ).stacks
-  if (stack === undefined || others.length > 0) throw new StartError('the app must hold exactly one stack')
+  if (stack === undefined || others.length > 0) throw new StartError('the app must contain exactly one stack')
   const manifest = AssetManifest.parse(
     JSON.parse(readFileSync(join(outdir, `${stack.id}.assets.json`), 'utf8')),
   )
@@ -87,7 +87,7 @@ async function buildAssembly(
   return JSON.stringify({ template: stack.template as Template, assets } satisfies CachedAssembly)
 }
 
-/** Hides CDK's output about each bundle on stderr, unless the work fails. */
+/** Discards CDK's output about each bundle on stderr, unless the work fails. */
 function withoutStderr<T>(work: () => T): T {
   const write = process.stderr.write
   const output: string[] = []

@@ -49,7 +49,7 @@ export class Resolver {
   }
 
   /**
-   * Replaces every intrinsic function in `value` by its result.
+   * Replaces every intrinsic function in `value` with its result.
    * @throws StartError for an unknown resource or attribute, or an unsupported function
    */
   resolve(value: unknown): unknown {

@@ -27,8 +27,8 @@ before(async () => {
     }),
     newObservation(expiring('d', 99), now, {
       connector: null,
-      domain: 'stranger.example',
-      host: 'mx.stranger.example',
+      domain: 'unknown.example',
+      host: 'mx.unknown.example',
     }),
   ])
     await table.record(one, one.at, AbortSignal.timeout(5_000))
@@ -41,18 +41,18 @@ const columns = (out: string) =>
     .split('\n')
     .map((line) => line.replaceAll(/ {2,}/g, '|'))
 
-const own = `gateway|mx.ours.example|10d|2026-02-20|2026-02-10|CN=Issuer One|${'c'.repeat(64)}`
-const bank = `next hop|To the bank|mx.bank.example|80d|2026-05-01|2026-02-09|2026-02-09 Issuer, Key|CN=Two|${'b'.repeat(64)}`
+const own = `gateway|mx.ours.example|10|2026-02-20|2026-02-10|CN=Issuer One|${'c'.repeat(64)}`
+const bank = `server|To the bank|mx.bank.example|80|2026-05-01|2026-02-09|2026-02-09 Issuer, Key|CN=Two|${'b'.repeat(64)}`
 
 test('certificates in use are listed, those of the gateway first', async () => {
   const { status, out } = await api.mailflow('certificates', 'observed')
   assert.equal(status, 0)
   const [heading, ...rows] = columns(out)
-  assert.equal(heading, 'Owner|Connector|Host|Left|Expires|Observed|Changed|Issuer|SHA-256')
+  assert.equal(heading, 'Presented by|Connector|Host|Days left|Expires|Observed|Changed on|Issuer|SHA-256')
   assert.deepEqual(rows, [
     own,
     bank,
-    `next hop|none (stranger.example)|mx.stranger.example|99d|2026-05-20|2026-02-10|CN=Issuer One|${'d'.repeat(64)}`,
+    `server|none (unknown.example)|mx.unknown.example|99|2026-05-20|2026-02-10|CN=Issuer One|${'d'.repeat(64)}`,
   ])
 })
 
@@ -60,7 +60,7 @@ test('--all also lists superseded certificates', async () => {
   const { out } = await api.mailflow('certificates', 'observed', '--connector', 'to the BANK', '--all')
   assert.deepEqual(columns(out).slice(1), [
     bank,
-    `next hop|To the bank|mx.bank.example|2d|2026-02-12|2026-02-01 (superseded)|CN=Issuer One|${'a'.repeat(64)}`,
+    `server|To the bank|mx.bank.example|2|2026-02-12|2026-02-01 (superseded)|CN=Issuer One|${'a'.repeat(64)}`,
   ])
 })
 

@@ -63,9 +63,9 @@ test('reports are listed in columns, the latest day first', async () => {
 
 test('reports are found by domain and by day', async () => {
   assert.equal((await api.mailflow('tls-reports', '--domain', 'other.example')).out, 'No reports found.\n')
-  const found = await api.mailflow('tls-reports', '--since', '3d', '--until', '2026-02-09', '--json')
+  const result = await api.mailflow('tls-reports', '--since', '3d', '--until', '2026-02-09', '--json')
   assert.deepEqual(
-    JSON.parse(found.out).map((report: { day: string }) => report.day),
+    JSON.parse(result.out).map((report: { day: string }) => report.day),
     ['2026-02-08'],
   )
 })

@@ -16,8 +16,12 @@ for (const { name, options, usesApi } of commands)
   test(`${name} --help names every option and sends no request`, async () => {
     const { status, out, err } = await mailflow([...name.split(' '), '--help'])
     assert.deepEqual([status, err], [0, ''])
-    const shown = [...Object.keys(options), ...(usesApi ? ['api', 'token', 'sign', 'region'] : []), 'help']
-    for (const option of shown) assert.ok(out.includes(`--${option}`), option)
+    const optionNames = [
+      ...Object.keys(options),
+      ...(usesApi ? ['api', 'token', 'sign', 'region'] : []),
+      'help',
+    ]
+    for (const option of optionNames) assert.ok(out.includes(`--${option}`), option)
     assert.deepEqual((await mailflow(['help', ...name.split(' ')])).out, out)
     assert.ok(out.split('\n').every((line) => line.length <= 120))
   })

@@ -27,10 +27,10 @@ const unknownCa = await createPki('Unknown CA')
 const expected = { tlsSenderCertificateNames: ['mail.partner.example'] }
 const accepted = '250 2.1.5 Accepted'
 const restricted = { inSession: '550 5.7.51 Sender domain is restricted to its own servers' }
-const held = '451 4.7.51 Sender domain is restricted to its own servers'
+const heldReply = '451 4.7.51 Sender domain is restricted to its own servers'
 
 interface Case {
-  /** Also the first label of the partner's domain. */
+  /** The name is also the first label of the partner's domain. */
   name: string
   client: Identity | null
   connector: object
@@ -38,38 +38,38 @@ interface Case {
   refused: { inSession: string; faults: RegExp } | null
 }
 
-const named = (...names: string[]) => ({ names })
-const pinned = await selfSigned(named('whatever.example'))
+const withNames = (...names: string[]) => ({ names })
+const pinned = await selfSigned(withNames('whatever.example'))
 const notAfter = daysFromNow(-0.5)
 
 const cases: Case[] = [
   {
     name: 'right-name',
-    client: await publicCa.issue(named('mail.partner.example')),
+    client: await publicCa.issue(withNames('mail.partner.example')),
     connector: expected,
     refused: null,
   },
   {
     name: 'servers-only',
-    client: await publicCa.issue({ ...named('mail.partner.example'), purposes: ['serverAuth'] }),
+    client: await publicCa.issue({ ...withNames('mail.partner.example'), purposes: ['serverAuth'] }),
     connector: expected,
     refused: null,
   },
   {
     name: 'servers-only-refused',
-    client: await publicCa.issue({ ...named('mail.partner.example'), purposes: ['serverAuth'] }),
+    client: await publicCa.issue({ ...withNames('mail.partner.example'), purposes: ['serverAuth'] }),
     connector: { ...expected, requireClientAuthEku: true },
     refused: { ...restricted, faults: /: not issued for client authentication\.$/ },
   },
   {
     name: 'wildcard-name',
-    client: await publicCa.issue(named('*.partner.example')),
+    client: await publicCa.issue(withNames('*.partner.example')),
     connector: expected,
     refused: null,
   },
   {
     name: 'wrong-name',
-    client: await publicCa.issue(named('mail.other.example')),
+    client: await publicCa.issue(withNames('mail.other.example')),
     connector: expected,
     refused: {
       ...restricted,
@@ -78,7 +78,7 @@ const cases: Case[] = [
   },
   {
     name: 'expired',
-    client: await publicCa.issue({ ...named('mail.partner.example'), notAfter }),
+    client: await publicCa.issue({ ...withNames('mail.partner.example'), notAfter }),
     connector: expected,
     refused: {
       ...restricted,
@@ -87,7 +87,7 @@ const cases: Case[] = [
   },
   {
     name: 'unknown-authority',
-    client: await unknownCa.issue(named('mail.partner.example')),
+    client: await unknownCa.issue(withNames('mail.partner.example')),
     connector: expected,
     refused: {
       ...restricted,
@@ -96,7 +96,7 @@ const cases: Case[] = [
   },
   {
     name: 'own-authority',
-    client: await ownCa.issue(named('mail.partner.example')),
+    client: await ownCa.issue(withNames('mail.partner.example')),
     connector: { ...expected, certificateAuthorities: [ownCa.ca] },
     refused: null,
   },
@@ -135,15 +135,15 @@ before(
     runner = await startRunner(zone(), ['--no-demo'], launchTrusting(publicCa.ca))
     api = new Api(runner.endpoints)
     await setUpMailboxServer(api, mailboxes)
-    for (const each of cases)
+    for (const partnerCase of cases)
       connectors.set(
-        each.name,
+        partnerCase.name,
         await api.create('inbound', {
-          name: each.name,
+          name: partnerCase.name,
           connectorType: 'Partner',
-          senderDomains: [domainOf(each)],
+          senderDomains: [domainOf(partnerCase)],
           restrictDomainsToCertificate: true,
-          ...each.connector,
+          ...partnerCase.connector,
         }),
       )
   },
@@ -156,7 +156,7 @@ after(async () => {
 })
 
 function zone() {
-  const names = cases.map((each) => [domainOf(each), { MX: [[10, 'mx.partners.example']] }])
+  const names = cases.map((partnerCase) => [domainOf(partnerCase), { MX: [[10, 'mx.partners.example']] }])
   return {
     names: { ...Object.fromEntries(names), 'mx.partners.example': { A: ['127.0.0.11'] } },
     ports: { '127.0.0.11': `127.0.0.1:${partners.port}` },
@@ -169,15 +169,15 @@ const clientOf = ({ client }: Case, version: 'TLSv1.2' | 'TLSv1.3'): ClientTls =
   maxVersion: version,
 })
 
-async function answerToRecipient(each: Case, tls: ClientTls | undefined): Promise<string> {
+async function replyToRecipient(partnerCase: Case, tls: ClientTls | undefined): Promise<string> {
   const client = await SmtpClient.open(runner.endpoints, tls)
-  await client.command(`MAIL FROM:<a@${domainOf(each)}>`)
-  const answer = await client.command('RCPT TO:<ann@ours.example>')
+  await client.command(`MAIL FROM:<a@${domainOf(partnerCase)}>`)
+  const reply = await client.command('RCPT TO:<ann@ours.example>')
   client.close()
-  return answer
+  return reply
 }
 
-async function foretold(each: Case, version: string) {
+async function predictDecision(partnerCase: Case, version: string) {
   const { considered, recipients } = await api.call<{
     considered: object[]
     recipients: [
@@ -188,38 +188,41 @@ async function foretold(each: Case, version: string) {
       },
     ]
   }>('POST', '/explain', {
-    mailFrom: `a@${domainOf(each)}`,
+    mailFrom: `a@${domainOf(partnerCase)}`,
     rcptTo: ['ann@ours.example'],
     ip: '127.0.0.1',
     tls: {
       negotiated: true,
       protocol: version,
-      ...(each.client && { clientCertificate: each.client.cert }),
+      ...(partnerCase.client && { clientCertificate: partnerCase.client.cert }),
     },
   })
   const [recipient] = recipients
   return { ...recipient, considered: [...considered, ...recipient.considered] }
 }
 
-for (const each of cases)
+for (const partnerCase of cases)
   for (const version of versions)
-    test(`${each.name} over ${version}: ${each.refused ? 'refused' : 'accepted'} in session, as POST /explain predicts`, async () => {
-      const answer = await answerToRecipient(each, clientOf(each, version))
-      assert.equal(answer, each.refused?.inSession ?? accepted)
-      assert.equal((await foretold(each, version)).inSession, answer)
+    test(`${partnerCase.name} over ${version}: ${partnerCase.refused ? 'refused' : 'accepted'} in session, as POST /explain predicts`, async () => {
+      const reply = await replyToRecipient(partnerCase, clientOf(partnerCase, version))
+      assert.equal(reply, partnerCase.refused?.inSession ?? accepted)
+      assert.equal((await predictDecision(partnerCase, version)).inSession, reply)
     })
 
 test('every partner in the clear gets a reply that requires TLS', async () => {
-  for (const each of cases)
-    assert.equal(await answerToRecipient(each, undefined), '530 5.7.0 Must issue a STARTTLS command first')
+  for (const partnerCase of cases)
+    assert.equal(
+      await replyToRecipient(partnerCase, undefined),
+      '530 5.7.0 Must issue a STARTTLS command first',
+    )
 })
 
 /** Sends a message after the ingress has read that the connector defers mail instead of refusing it. */
-async function sendHeld(each: Case, version: 'TLSv1.2' | 'TLSv1.3'): Promise<string> {
-  const client = await SmtpClient.open(runner.endpoints, clientOf(each, version))
-  const content = `From: <a@${domainOf(each)}>\r\nSubject: ${version}\r\n\r\nhello\r\n`
+async function sendHeld(partnerCase: Case, version: 'TLSv1.2' | 'TLSv1.3'): Promise<string> {
+  const client = await SmtpClient.open(runner.endpoints, clientOf(partnerCase, version))
+  const content = `From: <a@${domainOf(partnerCase)}>\r\nSubject: ${version}\r\n\r\nhello\r\n`
   const reply = await until(async () => {
-    const answer = await client.send(`a@${domainOf(each)}`, ['ann@ours.example'], content)
+    const answer = await client.send(`a@${domainOf(partnerCase)}`, ['ann@ours.example'], content)
     if (answer.startsWith('250')) return answer
     await client.command('RSET')
     return null
@@ -237,52 +240,58 @@ const verdictOf = (trace: Trace) => {
 test('after the queue the same certificates have the same result: mail is held, then bounces', async (t) => {
   for (const id of connectors.values())
     await api.change(`/inbound-connectors/${id}`, { onViolation: 'Defer' })
-  const sent = await Promise.all(
-    cases.flatMap((each) =>
-      versions.map(async (version) => ({ each, version, id: await sendHeld(each, version) })),
+  const messages = await Promise.all(
+    cases.flatMap((partnerCase) =>
+      versions.map(async (version) => ({ partnerCase, version, id: await sendHeld(partnerCase, version) })),
     ),
   )
 
-  for (const { each, version, id } of sent)
-    await t.test(`${each.name} over ${version}: ${each.refused ? 'held' : 'delivered'}`, async () => {
-      const verdict = verdictOf(await api.settled(id))
-      const explained = await foretold(each, version)
-      assert.deepEqual(
-        [verdict.explanation, verdict.considered],
-        [explained.verdict.explanation, explained.considered],
-      )
-      if (each.refused === null) return assert.deepEqual([verdict.state, verdict.reply], ['Delivered', null])
-      assert.deepEqual([verdict.state, verdict.reply], ['Deferred', held])
-      assert.match(verdict.explanation, each.refused.faults)
-    })
+  for (const { partnerCase, version, id } of messages)
+    await t.test(
+      `${partnerCase.name} over ${version}: ${partnerCase.refused ? 'held' : 'delivered'}`,
+      async () => {
+        const verdict = verdictOf(await api.settled(id))
+        const prediction = await predictDecision(partnerCase, version)
+        assert.deepEqual(
+          [verdict.explanation, verdict.considered],
+          [prediction.verdict.explanation, prediction.considered],
+        )
+        if (partnerCase.refused === null)
+          return assert.deepEqual([verdict.state, verdict.reply], ['Delivered', null])
+        assert.deepEqual([verdict.state, verdict.reply], ['Deferred', heldReply])
+        assert.match(verdict.explanation, partnerCase.refused.faults)
+      },
+    )
 
   for (const id of connectors.values())
     await api.change(`/inbound-connectors/${id}`, { onViolation: 'Bounce' })
-  for (const { each, version, id } of sent.filter(({ each }) => each.refused !== null))
-    await t.test(`${each.name} over ${version}: bounces when the connector bounces`, async () => {
+  for (const { partnerCase, version, id } of messages.filter(
+    ({ partnerCase }) => partnerCase.refused !== null,
+  ))
+    await t.test(`${partnerCase.name} over ${version}: bounces when the connector bounces`, async () => {
       await api.call('POST', `/messages/${id}/retry`)
       const verdict = verdictOf(await api.settled(id, ['Bounced']))
-      assert.equal(verdict.reply, each.refused?.inSession)
-      const explained = await foretold(each, version)
-      assert.equal(explained.verdict.reply, verdict.reply)
-      assert.equal(explained.verdict.explanation, verdict.explanation)
+      assert.equal(verdict.reply, partnerCase.refused?.inSession)
+      const prediction = await predictDecision(partnerCase, version)
+      assert.equal(prediction.verdict.reply, verdict.reply)
+      assert.equal(prediction.verdict.explanation, verdict.explanation)
     })
 
   await t.test('each DSN contains the same reply', async () => {
-    const returned = sent.filter(({ each }) => each.refused !== null)
-    for (const { each } of returned) {
-      const notices = await until(() => {
-        const found = partners.received.filter(({ recipients }) =>
-          recipients.includes(`RCPT TO:<a@${domainOf(each)}>`),
+    const bounced = messages.filter(({ partnerCase }) => partnerCase.refused !== null)
+    for (const { partnerCase } of bounced) {
+      const dsns = await until(() => {
+        const received = partners.received.filter(({ recipients }) =>
+          recipients.includes(`RCPT TO:<a@${domainOf(partnerCase)}>`),
         )
-        return found.length === versions.length ? found : null
+        return received.length === versions.length ? received : null
       })
-      for (const { content } of notices)
+      for (const { content } of dsns)
         assert.ok(
           content
             .toString('latin1')
             .replaceAll(/\r\n[ \t]+/g, ' ')
-            .includes(`Diagnostic-Code: smtp; ${each.refused?.inSession}`),
+            .includes(`Diagnostic-Code: smtp; ${partnerCase.refused?.inSession}`),
         )
     }
   })

@@ -1,6 +1,6 @@
 /**
  * Changes a connector while mail flows. After the API's response, no message is decided by the old rule. Every second
- * rule holds the mail; the others pass it on to a domain without a route.
+ * rule holds the mail; with the other rules it is deferred because its domain has no route.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -40,39 +40,39 @@ test(`none of ${messages} messages is decided by an older rule during ${changes}
     const client = await SmtpClient.open(runner.endpoints)
     while (begun < messages) {
       begun += 1
-      const inForce = answeredAt.length - 1
+      const enforcedRule = answeredAt.length - 1
       const reply = await client.send('bob@far.example', ['ann@ours.example'], 'Subject: x\r\n\r\nx\r\n')
-      await check(idIn(reply), inForce)
+      await check(idIn(reply), enforcedRule)
       decided += 1
       await changeWhenDue()
     }
     client.close()
   }
 
-  /** @param inForce the newest rule that was in force when the message was sent */
-  async function check(id: string, inForce: number): Promise<void> {
+  /** @param enforcedRule the newest rule that was enforced when the message was sent */
+  async function check(id: string, enforcedRule: number): Promise<void> {
     const [recipient] = (await api.settled(id)).recipients
     assert.ok(recipient)
     const { reason, at, considered } = recipient.verdict
     const number = Number(/^rule (\d+)$/.exec(considered[0]?.name ?? '')?.[1])
-    const known = answeredAt.findLastIndex((answered) => answered < Date.parse(at))
-    assert.ok(number >= inForce, `${id}: handed over under rule ${inForce}, decided by ${number}`)
-    assert.ok(number >= known, `${id}: decided at ${at}, after rule ${known}, by rule ${number}`)
+    const newestRule = answeredAt.findLastIndex((answered) => answered < Date.parse(at))
+    assert.ok(number >= enforcedRule, `${id}: handed over under rule ${enforcedRule}, decided by ${number}`)
+    assert.ok(number >= newestRule, `${id}: decided at ${at}, after rule ${newestRule}, by rule ${number}`)
     assert.equal(reason, number % 2 === 0 ? 'NoRouteForAcceptedDomain' : 'InboundTlsRequired')
     decidedBy.set(number, (decidedBy.get(number) ?? 0) + 1)
   }
 
-  const due = (number: number): boolean => decided >= (number * messages) / (changes + 1)
+  const isDue = (number: number): boolean => decided >= (number * messages) / (changes + 1)
   let changing: Promise<void> | null = null
 
   /** Keeps mail flowing, unless the changes fall behind. */
   async function changeWhenDue(): Promise<void> {
     const number = answeredAt.length
-    if (number > changes || !due(number)) return
+    if (number > changes || !isDue(number)) return
     changing ??= change(number).finally(() => {
       changing = null
     })
-    if (due(number + 1)) await changing
+    if (isDue(number + 1)) await changing
   }
 
   async function change(number: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Kills processes at work. No message accepted with 250 is lost. Only a message in an SMTP transaction whose worker died
- * may arrive twice, and a metric counts it.
+ * may be delivered twice, and a metric counts it.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -44,7 +44,7 @@ test('the ingress that is killed during DATA accepts nothing and restarts', asyn
   assert.match(await client.command('DATA'), /^354 /)
   client.write('Subject: half.\r\n\r\nhalf of')
   process.kill(runner.endpoints.pids.ingress ?? 0, 'SIGKILL')
-  assert.equal(await client.reply(), '', 'the connection ends without an answer')
+  assert.equal(await client.reply(), '', 'the connection ends without a reply')
   const line = await runner.stderrLine(/the ingress \(pid \d+\) ended by SIGKILL; restarted as pid \d+/)
   assert.ok(line.includes(`pid ${runner.endpoints.pids.ingress})`))
 
@@ -63,7 +63,7 @@ test('the ingress that is killed under load loses no message accepted with 250',
   const replies = new Map<string, string>()
   await Promise.all(
     clients.map(async (client) => {
-      for (const name of names.filter((one) => one.startsWith(`load-${client}`))) {
+      for (const name of names.filter((candidate) => candidate.startsWith(`load-${client}`))) {
         replies.set(name, await send(name).catch(() => ''))
         if (replies.size === 15) process.kill(ingressPid(), 'SIGKILL')
       }
@@ -74,19 +74,19 @@ test('the ingress that is killed under load loses no message accepted with 250',
     runner.stderrLines.filter((line) => /ended by SIGKILL; restarted/.test(line)).length >= 2 ? true : null,
   )
   assert.ok(unanswered.length > 0, 'the ingress died under load')
-  // Like a client's queue: a message without a reply is sent again.
+  // A client sends a message without a reply again.
   for (const name of unanswered) replies.set(name, await send(name))
   for (const reply of replies.values()) await api.settled(idIn(reply), ['Delivered'])
   const missing = names.filter((name) => timesIn(mailbox.answered, name) === 0)
   assert.deepEqual(missing, [])
-  const twice = names.filter((name) => timesIn(mailbox.answered, name) > 1)
+  const duplicated = names.filter((name) => timesIn(mailbox.answered, name) > 1)
   t.diagnostic(
-    `${unanswered.length} of ${names.length} were unanswered when the ingress died, ${twice.length} of them had been stored`,
+    `${unanswered.length} of ${names.length} were unanswered when the ingress died, ${duplicated.length} of them had been stored`,
   )
   assert.deepEqual(
-    twice.filter((name) => !unanswered.includes(name)),
+    duplicated.filter((name) => !unanswered.includes(name)),
     [],
-    'only the unanswered may come twice',
+    'only messages without a reply may be delivered twice',
   )
 })
 
@@ -99,7 +99,7 @@ function ingressPid(): number {
 test('a worker that is killed inside SMTP transactions loses nothing and duplicates only counted messages', {
   timeout: 90_000,
 }, async (t) => {
-  // Fewer messages than workers, so that all transactions run at once.
+  // Fewer messages than workers, so that all transactions run at the same time.
   const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`)
   mailbox.holding = true
   const ids: string[] = []
@@ -108,21 +108,23 @@ test('a worker that is killed inside SMTP transactions loses nothing and duplica
     ids.push(idIn(await send(name)))
     await mailbox.held(ids.length)
   }
-  const dying = await inFlight()
+  const inFlightMessages = await inFlight()
   process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
   await runner.stderrLine(/SIGUSR2: killed [1-9]\d* running Lambda workers/)
   await mailbox.abandoned(names.length)
   mailbox.holding = false
-  await letTimePass(dying)
+  await skipWait(inFlightMessages)
 
-  await untilAllArrive(ids)
+  await untilAllDelivered(ids)
   for (const name of names) {
     assert.equal(timesIn(mailbox.answered, name), 1, `${name} is answered 250 once`)
   }
-  const begunTwice = names.filter((name) => timesIn(mailbox.received, name) > 1)
-  assert.deepEqual(begunTwice, names, 'every worker died inside its transactions')
-  assert.equal(metric('LeasesExpired'), begunTwice.length)
-  t.diagnostic(`${begunTwice.length} transactions were cut off and made again; LeasesExpired counts them all`)
+  const repeated = names.filter((name) => timesIn(mailbox.received, name) > 1)
+  assert.deepEqual(repeated, names, 'every worker died inside its transactions')
+  assert.equal(metric('LeasesExpired'), repeated.length)
+  t.diagnostic(
+    `${repeated.length} transactions were interrupted and repeated; LeasesExpired counts all of them`,
+  )
   await assertQueuesEmpty()
 })
 
@@ -130,7 +132,7 @@ test('workers that are killed at any moment lose nothing and duplicate only coun
   timeout: 90_000,
 }, async (t) => {
   const leasesBefore = metric('LeasesExpired')
-  const complaintsBefore = runner.stderrLines.length
+  const linesBefore = runner.stderrLines.length
   const names = Array.from({ length: 30 }, (_, index) => `storm-${index}`)
   let answered = 0
   const ids = await Promise.all(
@@ -141,10 +143,10 @@ test('workers that are killed at any moment lose nothing and duplicate only coun
       return id
     }),
   )
-  await untilAllArrive(ids)
+  await untilAllDelivered(ids)
   const copies = names.reduce((sum, name) => sum + timesIn(mailbox.answered, name) - 1, 0)
   const killed = runner.stderrLines
-    .slice(complaintsBefore)
+    .slice(linesBefore)
     .reduce((sum, line) => sum + Number(/SIGUSR2: killed (\d+)/.exec(line)?.[1] ?? 0), 0)
   const counted = metric('LeasesExpired') - leasesBefore
   t.diagnostic(`${killed} workers killed; ${copies} copies, ${counted} counted`)
@@ -158,9 +160,9 @@ test('workers that are killed at any moment lose nothing and duplicate only coun
 })
 
 /** Waits until every message is delivered. */
-async function untilAllArrive(ids: readonly string[]): Promise<void> {
+async function untilAllDelivered(ids: readonly string[]): Promise<void> {
   const open = new Set(ids)
-  const look = impatience()
+  const skipLongWait = createWaitSkipper()
   await until(async () => {
     for (const id of open) {
       const trace = await api
@@ -168,25 +170,25 @@ async function untilAllArrive(ids: readonly string[]): Promise<void> {
         .catch(() => null)
       if (trace?.recipients.some(({ state }) => state === 'Delivered')) open.delete(id)
     }
-    await look()
+    await skipLongWait()
     return open.size === 0 ? true : null
   }, 1000)
 }
 
-/** Polls, a second apart, after which no living worker can still hold a batch, even on a slow machine. */
+/** Number of polls, one per second, after which no living worker can still hold a batch, even on a slow machine. */
 const maxHoldSeconds = 6
 
 /**
- * A batch whose worker died stays invisible for up to ten minutes, and its claims last six. This skips the wait for
- * messages that did not change for that many polls.
+ * A batch whose worker died stays invisible for up to ten minutes, and its claims are valid for six minutes. This skips
+ * the wait for messages that did not change for that many polls.
  */
-function impatience(): () => Promise<void> {
-  let looks = new Map<string, number>()
+function createWaitSkipper(): () => Promise<void> {
+  let pollCounts = new Map<string, number>()
   return async () => {
     const handles = await inFlight()
-    looks = new Map(handles.map(({ handle }) => [handle, (looks.get(handle) ?? 0) + 1]))
-    const abandoned = handles.filter(({ handle }) => (looks.get(handle) ?? 0) > maxHoldSeconds)
-    if (abandoned.length > 0) await letTimePass(abandoned)
+    pollCounts = new Map(handles.map(({ handle }) => [handle, (pollCounts.get(handle) ?? 0) + 1]))
+    const abandoned = handles.filter(({ handle }) => (pollCounts.get(handle) ?? 0) > maxHoldSeconds)
+    if (abandoned.length > 0) await skipWait(abandoned)
   }
 }
 
@@ -213,7 +215,7 @@ async function inFlight(): Promise<InFlight[]> {
   return lists.flat()
 }
 
-async function letTimePass(abandoned: readonly InFlight[]): Promise<void> {
+async function skipWait(abandoned: readonly InFlight[]): Promise<void> {
   await endLeases()
   for (const { url, handle } of abandoned)
     await unlessEnded(
@@ -261,9 +263,9 @@ function metric(name: string): number {
 }
 
 async function assertQueuesEmpty(): Promise<void> {
-  const look = impatience()
+  const skipLongWait = createWaitSkipper()
   await until(async () => {
-    await look()
+    await skipLongWait()
     const counts = await Promise.all(Object.entries(runner.endpoints.queues).map(countsOf))
     return counts.flat().every((count) => count === 0) ? true : null
   }, 1000)

@@ -1,6 +1,6 @@
 /**
- * Tests every kind of decision end to end through the synthesised stack, by the message trace and by what the next hop
- * received.
+ * Tests every kind of decision end to end through the synthesised stack, by the message trace and by the messages that the
+ * next hop received.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -108,7 +108,7 @@ async function setUp(): Promise<void> {
     onTlsFailure: 'Bounce',
   })
   await api.create('outbound', {
-    name: 'by SES',
+    name: 'through SES',
     connectorType: 'Partner',
     recipientDomains: ['far.example'],
     route: 'Ses',
@@ -124,15 +124,15 @@ async function setUp(): Promise<void> {
 
 let serial = 0
 
-/** Lines that are easy to corrupt: leading dots, trailing spaces, an empty last line. */
+/** Returns a message with lines that are easy to corrupt: leading dots, trailing spaces, an empty last line. */
 function message(from: string, to: string): string {
   serial += 1
   const header = `From: <${from}>\r\nTo: <${to}>\r\nSubject: number ${serial}\r\nMessage-ID: <${serial}@test.example>\r\n`
   return `${header}\r\nfirst line\r\n.\r\n..two dots  \r\n\r\nlast\r\n`
 }
 
-/** Sends as the own mail server and returns the trace when no recipient is pending. */
-async function fromOwnServer(to: string): Promise<{ trace: Trace; content: string }> {
+/** Sends as the organisation's mail server and returns the trace when no recipient is pending. */
+async function sendFromOurServer(to: string): Promise<{ trace: Trace; content: string }> {
   const content = message('ann@ours.example', to)
   const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)
   assert.match(reply, /^250 2\.0\.0 /)
@@ -140,9 +140,9 @@ async function fromOwnServer(to: string): Promise<{ trace: Trace; content: strin
 }
 
 const receivedBy = (partner: Partner, content: string) =>
-  partner.received.filter((one) => one.content.toString('latin1').endsWith(content))
+  partner.received.filter(({ content: octets }) => octets.toString('latin1').endsWith(content))
 
-/** Asserts that only trace headers precede the client's octets. */
+/** Returns the octets that precede the client's octets. */
 function headersAdded(received: { content: Buffer }, content: string): string {
   return received.content.toString('latin1').slice(0, -content.length)
 }
@@ -166,7 +166,7 @@ test('mail in the clear is accepted without a connector, and the mailbox server 
   assert.equal(
     received?.tls?.protocol,
     'TLSv1.3',
-    'towards the mailbox server TLS is used because it is offered',
+    'TLS is used to the mailbox server because the server offers it',
   )
 })
 
@@ -182,7 +182,7 @@ test('the trace and the Received header name the TLS version', async () => {
   )
 })
 
-test('a partner without required TLS is refused in session, and nothing is delivered', async () => {
+test('a partner that does not use the required TLS is refused in session, and nothing is delivered', async () => {
   const before = partners.mailbox.received.length
   const content = message('teller@bank.example', 'ann@ours.example')
   const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
@@ -190,7 +190,7 @@ test('a partner without required TLS is refused in session, and nothing is deliv
   assert.equal(partners.mailbox.received.length, before)
 })
 
-test('only the own server may relay, and only with its certificate', async () => {
+test("only the organisation's server may relay, and only with its certificate", async () => {
   for (const tls of [undefined, {}]) {
     const client = await SmtpClient.open(runner.endpoints, tls)
     const reply = await client.send('ann@ours.example', ['bob@plain.example'], 'Subject: x\r\n\r\n')
@@ -200,7 +200,7 @@ test('only the own server may relay, and only with its certificate', async () =>
 })
 
 test('opportunistic TLS sends in the clear to a partner without TLS', async () => {
-  const { trace, content } = await fromOwnServer('bob@plain.example')
+  const { trace, content } = await sendFromOurServer('bob@plain.example')
   assert.equal(trace.direction, 'Originating')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.equal(trace.recipients[0]?.verdict.reason, 'DefaultRoute')
@@ -210,7 +210,7 @@ test('opportunistic TLS sends in the clear to a partner without TLS', async () =
 })
 
 test('opportunistic TLS encrypts with an untrusted certificate', async () => {
-  const { trace, content } = await fromOwnServer('eve@strange.example')
+  const { trace, content } = await sendFromOurServer('eve@strange.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', false])
   assert.equal(receivedBy(partners.strange, content)[0]?.tls?.protocol, 'TLSv1.3')
@@ -218,7 +218,7 @@ test('opportunistic TLS encrypts with an untrusted certificate', async () => {
 })
 
 test('forced TLS verifies the certificate before the message is sent', async () => {
-  const { trace, content } = await fromOwnServer('teller@good.example')
+  const { trace, content } = await sendFromOurServer('teller@good.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', true])
   assert.equal(attemptOf(trace)?.host, 'mx.good.example')
@@ -227,7 +227,7 @@ test('forced TLS verifies the certificate before the message is sent', async () 
 })
 
 test('a connector with route Ses sends the message to SES once', async () => {
-  const { trace, content } = await fromOwnServer('x@far.example')
+  const { trace, content } = await sendFromOurServer('x@far.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   const store = await (await fetch(`${runner.endpoints.ses}/store`)).json()
   const { emails } = store as { emails: { subject: string; destination: { to: string[] } }[] }
@@ -250,34 +250,34 @@ const unmet = [
 for (const { to, partner, code, why } of unmet)
   test(`forced TLS defers with ${code} and sends no envelope to a partner that ${why}`, async () => {
     const commandsBefore = partners[partner].commands.length
-    const { trace, content } = await fromOwnServer(to)
+    const { trace, content } = await sendFromOurServer(to)
     assert.equal(trace.recipients[0]?.state, 'Deferred')
     assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
     assert.deepEqual(receivedBy(partners[partner], content), [])
     const commands = partners[partner].commands.slice(commandsBefore)
     assert.ok(
       commands.some((line) => line.startsWith('EHLO')),
-      'it was asked',
+      'mailflow opened a session',
     )
     assert.deepEqual(
       commands.filter((line) => line.startsWith('MAIL')),
       [],
     )
-    assert.ok(!partners[partner].wire().includes(content), 'not an octet of it on the wire')
+    assert.ok(!partners[partner].wire().includes(content), 'the message is not on the wire')
   })
 
 /** Returns the DSN to Ann about this address, as her mailbox server received it. */
 async function notificationAbout(address: string): Promise<string> {
   return until(() => {
-    const found = partners.mailbox.received.find(
+    const dsn = partners.mailbox.received.find(
       ({ mail, content }) => mail.startsWith('MAIL FROM:<>') && content.includes(`rfc822; ${address}`),
     )
-    return found?.content.toString('latin1').replaceAll(/\r\n[ \t]+/g, ' ') ?? null
+    return dsn?.content.toString('latin1').replaceAll(/\r\n[ \t]+/g, ' ') ?? null
   })
 }
 
 test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector and reason', async () => {
-  const { trace, content } = await fromOwnServer('c@impatient.example')
+  const { trace, content } = await sendFromOurServer('c@impatient.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.deepEqual(receivedBy(partners.strange, content), [])
   const notification = await notificationAbout('c@impatient.example')
@@ -285,11 +285,14 @@ test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector a
   assert.match(notification, /Action: failed/i)
   assert.match(notification, /Status: 5\.7\.320/i)
   assert.match(notification, /to impatient\.example/)
-  assert.ok(!notification.includes('first line'), 'headers only: the message was to stay under TLS')
+  assert.ok(
+    !notification.includes('first line'),
+    'the DSN returns only the headers, because the connector forces TLS',
+  )
 })
 
 test("a partner's refusal bounces, and the DSN contains its reply", async () => {
-  const { trace } = await fromOwnServer('nobody@strict.example')
+  const { trace } = await sendFromOurServer('nobody@strict.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.match(attemptOf(trace)?.reply ?? '', /^550 5\.1\.1 No such user here/)
   const notification = await notificationAbout('nobody@strict.example')
@@ -320,10 +323,11 @@ test('DSNs follow the NOTIFY, RET and ENVID parameters of the sender', async () 
   assert.doesNotMatch(failure, /quiet@|first line/)
   const dsns = await until(async () => {
     const { recipients } = await api.call<NotificationTrace>('GET', `/messages/${id}`)
-    const notifications = recipients.flatMap(({ address, notifications: of }) =>
-      of.map(({ kind, state }) => `${address} ${kind} ${state}`),
+    const notifications = recipients.flatMap(({ address, notifications: dsns }) =>
+      dsns.map(({ kind, state }) => `${address} ${kind} ${state}`),
     )
-    return notifications.length === 2 && notifications.every((one) => one.endsWith('Delivered'))
+    return notifications.length === 2 &&
+      notifications.every((notification) => notification.endsWith('Delivered'))
       ? notifications.toSorted()
       : null
   })
@@ -345,7 +349,7 @@ const unresolved = [
 ]
 for (const { to, state, code, why } of unresolved)
   test(`a domain that ${why} is ${state} with ${code}`, async () => {
-    const { trace } = await fromOwnServer(to)
+    const { trace } = await sendFromOurServer(to)
     assert.equal(trace.recipients[0]?.state, state)
     assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
   })

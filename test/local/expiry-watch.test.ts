@@ -58,7 +58,7 @@ async function deliverOne(): Promise<void> {
   await api.settled(idIn(reply), ['Delivered'])
 }
 
-interface Place {
+interface ObservedHost {
   host: string
   certificates: {
     fingerprint256: string
@@ -71,41 +71,42 @@ interface Place {
 }
 
 const observed = (query = '') =>
-  api.call<{ items: Place[] }>('GET', `/certificates/observed?connector=${connector}${query}`)
+  api.call<{ items: ObservedHost[] }>('GET', `/certificates/observed?connector=${connector}${query}`)
 
 /** Observations are written at the end of the delivery's batch, after the trace. */
-const seen = (identity: Identity) =>
+const untilObserved = (identity: Identity) =>
   until(async () => {
-    const [place] = (await observed()).items
-    return place?.certificates[0]?.fingerprint256 === fingerprintOf(identity) ? place : null
+    const [observedHost] = (await observed()).items
+    return observedHost?.certificates[0]?.fingerprint256 === fingerprintOf(identity) ? observedHost : null
   })
 
 async function runExpiryWatch(): Promise<{ published: number; alreadyPublished: number }> {
-  const name = runner.endpoints.functions.find((one) => one.startsWith('ExpiryWatchFunction'))
+  const name = runner.endpoints.functions.find((candidate) => candidate.startsWith('ExpiryWatchFunction'))
   const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
-  const answer = await fetch(url, { method: 'POST', body: '{}' })
-  assert.equal(answer.headers.get('x-amz-function-error'), null)
-  return (await answer.json()) as { published: number; alreadyPublished: number }
+  const response = await fetch(url, { method: 'POST', body: '{}' })
+  assert.equal(response.headers.get('x-amz-function-error'), null)
+  return (await response.json()) as { published: number; alreadyPublished: number }
 }
 
-const logged = (name: string): string => readFileSync(join(runner.endpoints.logs, `${name}.log`), 'utf8')
+const logOf = (name: string): string => readFileSync(join(runner.endpoints.logs, `${name}.log`), 'utf8')
 
 test('a certificate that expires in 10 days is shown, with one notice', async () => {
   await deliverOne()
-  const place = await seen(old)
-  assert.equal(place.host, '127.0.0.1')
-  const [{ use, daysLeft, issuer, verifiedBy } = assert.fail('nothing was seen')] = place.certificates
+  const observedHost = await untilObserved(old)
+  assert.equal(observedHost.host, '127.0.0.1')
+  const [{ use, daysLeft, issuer, verifiedBy } = assert.fail('no certificate was observed')] =
+    observedHost.certificates
   assert.deepEqual([use, daysLeft, verifiedBy], ['InUse', 10, 'Connector'])
   assert.match(issuer, /First Authority/)
   assert.deepEqual((await observed('&expiringWithinDays=5')).items, [])
   assert.equal((await observed('&expiringWithinDays=10')).items.length, 1)
 
   assert.equal((await runExpiryWatch()).published, 1)
-  const again = await runExpiryWatch()
-  assert.deepEqual([again.published, again.alreadyPublished], [0, 1])
+  const secondRun = await runExpiryWatch()
+  assert.deepEqual([secondRun.published, secondRun.alreadyPublished], [0, 1])
   const heading = 'mailflow: 10 days left: certificate of connector "To the hoster"'
   await runner.stderrLine(/10 days left: certificate of connector "To the hoster"/)
-  const notices = logged('notices')
+  const notices = logOf('notices')
   assert.equal(notices.split(heading).length - 1, 1)
   for (const expected of [fingerprintOf(old), 'First Authority', 'mail through the connector is deferred'])
     assert.ok(notices.includes(expected), expected)
@@ -116,7 +117,7 @@ test('a certificate of another authority causes an event and ends the warning', 
     smartHosts: [{ host: '127.0.0.1', port: servers[1]?.port }],
   })
   await deliverOne()
-  const { certificates, changes } = await seen(renewed)
+  const { certificates, changes } = await untilObserved(renewed)
   assert.deepEqual(
     certificates.map(({ use }) => use),
     ['InUse', 'Superseded'],
@@ -126,7 +127,7 @@ test('a certificate of another authority causes an event and ends the warning', 
     [['Issuer', 'Key']],
   )
   await runner.stderrLine(/event: Partner Certificate Changed/)
-  const [event, ...others] = logged('events')
+  const [event, ...others] = logOf('events')
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
@@ -144,7 +145,7 @@ test('a certificate of another authority causes an event and ends the warning', 
   assert.equal(status, 0)
   assert.match(
     out,
-    new RegExp(`next hop +To the hoster +127\\.0\\.0\\.1 .*Issuer, Key.*${fingerprintOf(renewed)}`),
+    new RegExp(`server +To the hoster +127\\.0\\.0\\.1 .*Issuer, Key.*${fingerprintOf(renewed)}`),
   )
 })
 
@@ -154,7 +155,10 @@ test('the expiry watch includes the certificate of the ingress', async () => {
   }
   const published = await until(() => api.call<Published>('GET', '/certificates').catch(() => null))
   await runExpiryWatch()
-  const { items } = await api.call<{ items: (Place & { kind: string })[] }>('GET', '/certificates/observed')
+  const { items } = await api.call<{ items: (ObservedHost & { kind: string })[] }>(
+    'GET',
+    '/certificates/observed',
+  )
   const own = items.filter(({ kind }) => kind === 'Own').flatMap(({ certificates }) => certificates)
   const current = published.certificates.filter(({ state }) => state === 'Current')
   assert.deepEqual(

@@ -29,7 +29,7 @@ const policies: Record<Name, string | null> = {
 const partners = {} as Record<Name, Partner>
 const contexts: Record<string, SecureContext> = {}
 let web: Server
-let asked: string[] = []
+let requestedHosts: string[] = []
 let runner: Running
 let api: Api
 let ourServer: Identity
@@ -51,7 +51,7 @@ before(
     }
     web = createServer({ SNICallback: (name, use) => use(null, contexts[name]) }, (request, response) => {
       const name = request.headers.host?.split('.')[1] as Name
-      asked.push(name)
+      requestedHosts.push(name)
       response.writeHead(policies[name] === null ? 404 : 200, { 'Content-Type': 'text/plain' })
       response.end(policies[name])
     })
@@ -138,7 +138,7 @@ test('mode testing with an unlisted host is opportunistic', async () => {
 })
 
 test('a validation shows the requirement of the cached policy', async () => {
-  asked = []
+  requestedHosts = []
   const id = await api.create('outbound', {
     name: 'to unlisted',
     connectorType: 'Partner',
@@ -150,7 +150,7 @@ test('a validation shows the requirement of the cached policy', async () => {
     validation.steps.some(({ succeeded, detail }) => !succeeded && /4\.4\.8/.test(detail)),
     JSON.stringify(validation.steps),
   )
-  assert.deepEqual(asked, [])
+  assert.deepEqual(requestedHosts, [])
 })
 
 test('the dns command shows published and missing records', async () => {
@@ -163,11 +163,11 @@ test('the dns command shows published and missing records', async () => {
     })
   const listed = await ask('listed.example')
   assert.equal(listed.status, 3, listed.err)
-  assert.match(listed.out, /^ {2}OK +MX of listed\.example$/m)
-  assert.match(listed.out, /^ {2}OK +MTA-STS policy of https:\/\/mta-sts\.listed\.example/m)
-  assert.match(listed.out, /^ {2}WARN +Accepted domain of listed\.example$/m)
-  assert.match(listed.out, /^ {2}MISSING +TLS-RPT of _smtp\._tls\.listed\.example$/m)
+  assert.match(listed.out, /^ {2}OK +MX for listed\.example$/m)
+  assert.match(listed.out, /^ {2}OK +MTA-STS policy for https:\/\/mta-sts\.listed\.example/m)
+  assert.match(listed.out, /^ {2}WARN +Accepted domain for listed\.example$/m)
+  assert.match(listed.out, /^ {2}MISSING +TLS-RPT for _smtp\._tls\.listed\.example$/m)
   const unlisted = await ask('unlisted.example')
   assert.match(unlisted.out, /^ {2}DIFFERENT +MTA-STS policy/m)
-  assert.match(unlisted.out, /It does not list mx\.unlisted\.example/)
+  assert.match(unlisted.out, /The policy does not list mx\.unlisted\.example/)
 })

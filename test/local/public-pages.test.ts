@@ -40,9 +40,9 @@ test('the page, its JSON and the API show the certificate that the ingress prese
     return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
   })
   const client = await SmtpClient.open(running.endpoints, {})
-  const shown = client.serverCertificate
+  const certificate = client.serverCertificate
   client.close()
-  const fingerprint = shown?.fingerprint256.replaceAll(':', '').toLowerCase()
+  const fingerprint = certificate?.fingerprint256.replaceAll(':', '').toLowerCase()
   assert.deepEqual(
     results.certificates.map(({ state, fingerprint256 }) => [state, fingerprint256]),
     [['Current', fingerprint]],
@@ -53,14 +53,14 @@ test('the page, its JSON and the API show the certificate that the ingress prese
   assert.ok(page.body.includes(`${fingerprint}`))
   assert.match(page.body, /SNS topic <code>arn:aws:sns:/)
   const pem = await ask(`/certificates/${fingerprint}.pem`)
-  assert.equal(new X509Certificate(pem.body).fingerprint256, shown?.fingerprint256)
+  assert.equal(new X509Certificate(pem.body).fingerprint256, certificate?.fingerprint256)
 })
 
 test('the MTA-STS policy is served at the policy host of an accepted domain', async () => {
-  const asked = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
-  assert.equal((await asked()).status, 404)
+  const askForPolicy = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
+  assert.equal((await askForPolicy()).status, 404)
   await new Api(running.endpoints).call('PUT', '/accepted-domains/branch.example', {})
-  const { status, type, body } = await asked()
+  const { status, type, body } = await askForPolicy()
   assert.deepEqual([status, type], [200, 'text/plain; charset=utf-8'])
   assert.match(body, /^version: STSv1\r\nmode: testing\r\nmx: [a-z.]+\r\nmax_age: 604800\r\n$/)
 })
@@ -69,8 +69,8 @@ test('the public pages serve no administrative path and accept no writes', async
   for (const path of ['/accepted-domains', '/inbound-connectors', '/messages', '/openapi.json'])
     assert.equal((await ask(path)).status, 404, path)
   assert.equal((await ask('/', { method: 'POST' })).status, 405)
-  const answer = await fetch(`${running.endpoints.api}/.well-known/mta-sts.txt`)
-  assert.equal(answer.status, 404)
+  const response = await fetch(`${running.endpoints.api}/.well-known/mta-sts.txt`)
+  assert.equal(response.status, 404)
 })
 
 test('HEAD requests are answered', async () => {

@@ -1,6 +1,6 @@
 /**
  * Tests a renewed partner certificate end to end: a notice names the new and the known certificate, the administrator
- * accepts the new one, and held mail is delivered.
+ * accepts the new certificate, and held mail is delivered.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -98,16 +98,16 @@ test('mail held for a new certificate is delivered once when the administrator a
   const id = await api.create('inbound', connector)
   const old = await pki.issue({ names: ['mail.fabrikam.example'] })
   const renewed = await pki.issue({ names: ['mx1.fabrikam.example'] })
-  const sent = async (subject: string, identity: Identity) =>
+  const sendAccepted = async (subject: string, identity: Identity) =>
     idIn(await send('fabrikam.example', identity, subject))
-  const received = (subject: string) =>
+  const countReceived = (subject: string) =>
     mailbox.received.filter(({ content }) => content.includes(`Subject: ${subject}\r\n`)).length
 
-  await api.settled(await sent('before', old), ['Delivered'])
+  await api.settled(await sendAccepted('before', old), ['Delivered'])
   await until(() => accepted.lastAccepted(id, new Date()))
   const subjects = ['held 1', 'held 2', 'held 3']
-  const held = await Promise.all(subjects.map((subject) => sent(subject, renewed)))
-  for (const message of held) {
+  const heldIds = await Promise.all(subjects.map((subject) => sendAccepted(subject, renewed)))
+  for (const message of heldIds) {
     const [recipient] = (await api.settled(message, ['Deferred'])).recipients
     assert.equal(recipient?.verdict.reason, 'InboundCertificateRestriction')
     assert.equal(recipient?.verdict.reply, '451 4.7.51 Sender domain is restricted to its own servers')
@@ -120,10 +120,10 @@ test('mail held for a new certificate is delivered once when the administrator a
     [fingerprintOf(old), fingerprintOf(renewed)],
   )
   const retry = () => api.call<{ messages: number }>('POST', `/inbound-connectors/${id}/retry`)
-  assert.equal((await retry()).messages, held.length, 'asked for before anything is corrected')
-  for (const message of held) await api.settled(message, ['Deferred'])
+  assert.equal((await retry()).messages, heldIds.length, 'the retry includes every held message')
+  for (const message of heldIds) await api.settled(message, ['Deferred'])
   assert.equal(
-    subjects.reduce((sum, subject) => sum + received(subject), 0),
+    subjects.reduce((sum, subject) => sum + countReceived(subject), 0),
     0,
   )
 
@@ -132,14 +132,18 @@ test('mail held for a new certificate is delivered once when the administrator a
   await api.change(`/inbound-connectors/${id}`, { [field]: [...connector.tlsSenderCertificateNames, add] })
   // Two requests must not cause two deliveries.
   await Promise.all([retry(), retry()])
-  for (const message of held) {
+  for (const message of heldIds) {
     const [recipient] = (await api.settled(message, ['Delivered'])).recipients
-    assert.equal(recipient?.firstHeld?.reason, 'InboundCertificateRestriction', 'the trace still tells of it')
+    assert.equal(
+      recipient?.firstHeld?.reason,
+      'InboundCertificateRestriction',
+      'the trace still has the hold',
+    )
   }
-  await api.settled(await sent('after', renewed), ['Delivered'])
-  for (const subject of ['before', ...subjects, 'after']) assert.equal(received(subject), 1, subject)
+  await api.settled(await sendAccepted('after', renewed), ['Delivered'])
+  for (const subject of ['before', ...subjects, 'after']) assert.equal(countReceived(subject), 1, subject)
   await until(async () => {
-    const known = await accepted.lastAccepted(id, new Date())
-    return known?.fingerprint256 === fingerprintOf(renewed) ? known : null
+    const certificate = await accepted.lastAccepted(id, new Date())
+    return certificate?.fingerprint256 === fingerprintOf(renewed) ? certificate : null
   })
 })

@@ -25,7 +25,7 @@ after(async () => {
   await shared.leave()
 })
 
-/** Sends mail from the bank in the clear. @returns its id when it is deferred */
+/** Sends a message from the bank in the clear. @returns the message's id when it is deferred */
 async function deferred(): Promise<string> {
   const content = 'From: <teller@bank.example>\r\nSubject: held\r\n\r\nDear Ann\r\n'
   const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
@@ -58,7 +58,7 @@ test('validation shows held mail, and a retry delivers it after its connector is
   const mended = await api.call<Validation>('POST', `${path}/validate`)
   assert.deepEqual([mended.messages, mended.passing], [1, 1])
 
-  // The inbound connector no longer holds it; now the own mailbox server has no TLS.
+  // The inbound connector no longer holds the message; now the organisation's mailbox server has no TLS.
   assert.deepEqual(await api.call('POST', `${path}/retry`), { requested: 1, messages: 1, nextCursor: null })
   const [first] = await until(async () => {
     const [recipient] = (await api.settled(id, ['Deferred'])).recipients
@@ -67,8 +67,8 @@ test('validation shows held mail, and a retry delivers it after its connector is
   assert.match(first?.reply ?? '', /^451 4\.7\.321 /)
 
   await api.change(`/outbound-connectors/${mailboxes}`, { tlsSettings: null })
-  const asked = await api.call('POST', `/messages/${id}/retry`)
-  assert.deepEqual(asked, { requested: 1, recipients: ['ann@ours.example'] })
+  const response = await api.call('POST', `/messages/${id}/retry`)
+  assert.deepEqual(response, { requested: 1, recipients: ['ann@ours.example'] })
   const { recipients } = await api.settled(id, ['Delivered'])
   assert.deepEqual([recipients[0]?.attempts.length, mailbox.received.length], [2, 1])
   await assert.rejects(api.call('POST', `/messages/${id}/retry`), /409 .*ann@ours\.example.*is Delivered/)

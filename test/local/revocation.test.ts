@@ -1,5 +1,5 @@
 /**
- * Tests revoked certificates end to end, for a partner that sends and one that receives. Their authority serves CRLs and
+ * Tests revoked certificates end to end, for a partner that sends and a partner that receives. Their authority serves CRLs and
  * OCSP responses. The tests check the gateway's queries, its replies and the trace.
  */
 import 'reflect-metadata'
@@ -31,7 +31,7 @@ const sending: Record<'good' | 'revoked', Identity> = {} as never
 before(
   async () => {
     authority = await startRevocationAuthority()
-    for (const which of ['good', 'revoked'] as const) sending[which] = await authority.issue({ names })
+    for (const status of ['good', 'revoked'] as const) sending[status] = await authority.issue({ names })
     authority.revoke(sending.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
     mailboxes = await startPartner()
     for (const which of ['good', 'revoked'] as const)
@@ -74,7 +74,7 @@ before(
 
 after(async () => {
   await runner?.stop()
-  await Promise.all([mailboxes, ...servers, authority].map((each) => each?.stop()))
+  await Promise.all([mailboxes, ...servers, authority].map((server) => server?.stop()))
 })
 
 function zone() {
@@ -92,27 +92,31 @@ function zone() {
 
 const content = 'Subject: x\r\n\r\nhello\r\n'
 
-async function send(from: string, to: string, shown?: Identity): Promise<{ reply: string; asked: string[] }> {
+async function send(
+  from: string,
+  to: string,
+  identity?: Identity,
+): Promise<{ reply: string; queries: string[] }> {
   authority.requests.length = 0
-  const client = await SmtpClient.open(runner.endpoints, shown ?? {})
+  const client = await SmtpClient.open(runner.endpoints, identity ?? {})
   const reply = await client.send(from, [to], content)
   client.close()
-  return { reply, asked: [...authority.requests] }
+  return { reply, queries: [...authority.requests] }
 }
 
-interface Known {
+interface ReportedStatus {
   status: string
   detail: string
 }
 type Detailed = Trace & {
-  tls: { clientCertificate: { revocation?: Known } | null }
-  recipients: { attempts: { tls: { revocation?: Known } | null }[] }[]
+  tls: { clientCertificate: { revocation?: ReportedStatus } | null }
+  recipients: { attempts: { tls: { revocation?: ReportedStatus } | null }[] }[]
 }
 
 test('a partner whose certificate is revoked is refused in session', async () => {
-  const { reply, asked } = await send('a@bank.example', 'ann@ours.example', sending.revoked)
+  const { reply, queries } = await send('a@bank.example', 'ann@ours.example', sending.revoked)
   assert.equal(reply, '550 5.7.51 Sender domain is restricted to its own servers')
-  assert.ok(asked.includes('POST /issuing/ocsp'), asked.join())
+  assert.ok(queries.includes('POST /issuing/ocsp'), queries.join())
 })
 
 test('a partner whose certificate is good delivers, and the trace shows the check', async () => {
@@ -122,17 +126,17 @@ test('a partner whose certificate is good delivers, and the trace shows the chec
 })
 
 test('the next session uses the cached status without another query', async () => {
-  const { reply, asked } = await send('a@strict.example', 'ann@ours.example', sending.good)
+  const { reply, queries } = await send('a@strict.example', 'ann@ours.example', sending.good)
   assert.match(reply, /^250 /)
-  assert.deepEqual(asked, [])
+  assert.deepEqual(queries, [])
 })
 
 test('undetermined revocation is refused with 451 by HardFail and accepted by SoftFail', async () => {
   authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
-  const unheard = await authority.issue({ names })
-  const strict = await send('a@strict.example', 'ann@ours.example', unheard)
+  const unchecked = await authority.issue({ names })
+  const strict = await send('a@strict.example', 'ann@ours.example', unchecked)
   assert.equal(strict.reply, '451 4.7.51 Cannot determine now whether the client certificate is revoked')
-  const { reply } = await send('a@bank.example', 'ann@ours.example', unheard)
+  const { reply } = await send('a@bank.example', 'ann@ours.example', unchecked)
   const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
   assert.equal(trace.tls.clientCertificate?.revocation?.status, 'Unknown')
   authority.setBehaviour({ ocsp: 'Honest', crl: 'Honest' })

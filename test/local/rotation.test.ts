@@ -57,7 +57,7 @@ const put = (set: object) =>
   secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(set) }))
 
 async function rotate(): Promise<{ notifications: string[]; refused: { reason: string }[] }> {
-  const name = runner.endpoints.functions.find((one) => one.startsWith('RotationFunction'))
+  const name = runner.endpoints.functions.find((candidate) => candidate.startsWith('RotationFunction'))
   const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
   return (await fetch(url, { method: 'POST', body: '{}' })).json() as never
 }
@@ -102,14 +102,14 @@ async function underLoad(isEnough: () => boolean) {
     settled.filter(({ status }) => status === 'rejected'),
     [],
   )
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
 }
 
 const pageOf = async (path: string) => (await fetch(new URL(path, runner.endpoints.pages))).text()
 
-/** Returns the time at which the ingress logged the switch; infinity before. */
+/** Returns the time at which the ingress logged the switch; infinity before the switch. */
 function switchedIn(log: string): number {
-  const line = log.split('\n').findLast((one) => one.includes('"certificates were switched'))
+  const line = log.split('\n').findLast((text) => text.includes('"certificates were switched'))
   return line === undefined ? Number.POSITIVE_INFINITY : Date.parse(JSON.parse(line).timestamp)
 }
 
@@ -122,15 +122,15 @@ test('the ingress switches the certificate at its date under load, and page, API
   const old = (await sendOne()).serial
   assert.deepEqual(await states(), [`Current ${old}`])
   const before = await held()
-  // Issued by the runner's authority, under a name without a stored certificate.
+  // The runner's authority issues a new certificate instead of the stored certificate of the name.
   const renewed = await (await LocalAuthority.open(folder)).issueUncached(hostname)
   const servedFrom = Date.now() + 8_000
   await put({ ...before, next: { ...renewed, servedFrom: new Date(servedFrom).toISOString() } })
   await held()
   assert.deepEqual((await rotate()).notifications, ['Certificate Announced'])
-  const announced = await states()
-  const [, next = ''] = announced.find((one) => one.startsWith('Next'))?.split(' ') ?? []
-  assert.deepEqual(announced, [`Current ${old}`, `Next ${next}`])
+  const announcedStates = await states()
+  const [, next = ''] = announcedStates.find((state) => state.startsWith('Next'))?.split(' ') ?? []
+  assert.deepEqual(announcedStates, [`Current ${old}`, `Next ${next}`])
   const switching = underLoad(() => Date.now() > switchedIn(ingressLog()) + 1000)
   const sessions = await within(60_000, switching, 'the switch')
   const switchedAt = switchedIn(ingressLog())
@@ -140,16 +140,16 @@ test('the ingress switches the certificate at its date under load, and page, API
     if (begun > switchedAt) assert.equal(serial, next)
   }
   assert.ok(sessions.some(({ begun }) => begun > switchedAt))
-  // The ingress switches by the date, before the secret changes.
-  for (const shown of [await states(), await statesOnPage()])
-    assert.deepEqual(shown, [`Current ${next}`, `Deprecated ${old}`])
+  // The ingress switches at the date, before the secret changes.
+  for (const published of [await states(), await statesOnPage()])
+    assert.deepEqual(published, [`Current ${next}`, `Deprecated ${old}`])
   assert.deepEqual((await rotate()).notifications, ['Certificate Switched'])
   assert.deepEqual(await states(), [`Current ${next}`, `Deprecated ${old}`])
   assert.deepEqual([(await held()).certificate, (await held()).next], [renewed.certificate, null])
   await runner.stderrLine(/new TLS certificate is in use/)
 })
 
-test('a next certificate for another name is rejected with a reason, and the old one is still served', {
+test('a next certificate for another name is rejected with a reason, and the old certificate is still served', {
   timeout: 60_000,
 }, async () => {
   const { serial } = await sendOne()
@@ -169,7 +169,7 @@ test('a next certificate for another name is rejected with a reason, and the old
   await until(() => refusal.exec(ingressLog()))
   const servedFrom = Date.parse(next.servedFrom)
   const sessions = await underLoad(() => Date.now() > servedFrom + 1000)
-  assert.deepEqual([...new Set(sessions.map((one) => one.serial))], [serial])
+  assert.deepEqual([...new Set(sessions.map((session) => session.serial))], [serial])
   assert.equal((await states())[0], `Current ${serial}`)
   await put({ ...before, next: null })
 })
@@ -178,15 +178,14 @@ test('no private key is in any log, notice, event or response', async () => {
   const secretWords = [...keys].flatMap((key) =>
     key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-')),
   )
-  const written = [
+  const texts = [
     ...globSync(`${runner.endpoints.logs}/*`).map((file) => readFileSync(file, 'utf8')),
     JSON.stringify(await api.call('GET', '/certificates')),
     ...(await Promise.all(['', 'certificates.json'].map(pageOf))),
     runner.stderrLines.join('\n'),
     runner.output.join('\n'),
   ].join('\n')
-  assert.ok(written.includes('Certificate Announced'))
+  assert.ok(texts.includes('Certificate Announced'))
   assert.equal(keys.size, 3)
-  for (const word of ['PRIVATE KEY', ...secretWords])
-    assert.ok(!written.includes(word), `a key is in the logs`)
+  for (const word of ['PRIVATE KEY', ...secretWords]) assert.ok(!texts.includes(word), `a key is in the logs`)
 })

@@ -32,7 +32,7 @@ writeFileSync(badZone, '{"names":{"a.example":{"MX":"mx"}}}')
 const faults = [
   { args: ['--verbose'], stderr: /^mailflow: Unknown option '--verbose'[^\n]*\n$/ },
   { args: ['--zone', join(folder, 'none.json')], stderr: /^mailflow: --zone [^\n]*ENOENT[^\n]*\n$/ },
-  { args: ['--state', ''], stderr: /^mailflow: --state: the directory is missing\n$/ },
+  { args: ['--state', ''], stderr: /^mailflow: --state needs a directory\n$/ },
   { args: ['--zone', badZone], stderr: /^mailflow: --zone [^\n]*names\.a\.example\.MX[^\n]*\n$/ },
 ]
 for (const { args, stderr } of faults)
@@ -95,8 +95,8 @@ test('the demo prints a line for every decision, and commands to try', { timeout
       ['From the bank', 'Refused', 'not accepted'],
       ['none', 'Delivered', 'in the clear'],
       ['none', 'Delivered', 'TLSv1.3, not verified'],
-      ['none, but DANE', 'Delivered', 'TLSv1.3, verified'],
-      ['none, but DANE', 'Deferred', 'not sent yet'],
+      ['none (DANE)', 'Delivered', 'TLSv1.3, verified'],
+      ['none (DANE)', 'Deferred', 'not sent yet'],
       ['To the bank', 'Delivered', 'TLSv1.3, verified'],
       ['To the clinic', 'Deferred', 'not sent yet'],
       ['To the vault', 'Bounced', 'not sent'],

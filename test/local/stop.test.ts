@@ -36,7 +36,7 @@ test('SIGHUP causes a clean stop, also when several processes forward it', async
   assert.ok(!isAlive(runner.endpoints.pids.ingress ?? assert.fail('the ingress has an id')))
 })
 
-test('a second signal exits at once during a message, and still cleans up', async (t) => {
+test('a second signal exits immediately during a message, and still cleans up', async (t) => {
   const temporary = temporaryFolder(folder, 'impatient')
   const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
   t.after(() => runner.stop())

@@ -1,4 +1,4 @@
-/** Tests a TLS report end to end: counting, signing, sending, receiving, verifying, showing. */
+/** Tests a TLS report end to end: the sessions are counted, and the report is signed, sent, received, verified and listed. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -92,13 +92,13 @@ test('sessions with the smart host are reported to its report address, which is 
   const reply = await sendOne(runner.endpoints, 'a@elsewhere.example', 'ann@ours.example', content)
   await api.settled(idIn(reply), ['Delivered'])
 
-  const name = runner.endpoints.functions.find((one) => one.startsWith('ReportsFunction'))
+  const name = runner.endpoints.functions.find((candidate) => candidate.startsWith('ReportsFunction'))
   const day = new Date().toISOString().slice(0, 10)
   const invoke = async (): Promise<Run> => {
     const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
-    const answer = await fetch(url, { method: 'POST', body: JSON.stringify({ day, unfinished: true }) })
-    assert.equal(answer.headers.get('x-amz-function-error'), null)
-    return (await answer.json()) as Run
+    const response = await fetch(url, { method: 'POST', body: JSON.stringify({ day, unfinished: true }) })
+    assert.equal(response.headers.get('x-amz-function-error'), null)
+    return (await response.json()) as Run
   }
   // Counts are written at the end of the delivery's batch, after the trace. The failure comes last.
   await until(async () => ((await countedFailures()) === 1 ? true : null))

@@ -82,7 +82,7 @@ const outline = ({ steps }: OutboundValidation) =>
 const validate = (id: string, body?: object) =>
   api.call<OutboundValidation>('POST', `/outbound-connectors/${id}/validate`, body)
 
-test('validation by MX tries every MX host, and sends one test mail to the first', async () => {
+test('validation over MX lookup tries every MX host, and sends one test message to the first', async () => {
   const id = await api.create('outbound', connectorFor('partner.example'))
   const validation = await validate(id)
   assert.deepEqual(outline(validation), [
@@ -135,9 +135,9 @@ test('a domain with a null MX fails in the first step', async () => {
   assert.match(validation.steps[0]?.detail ?? '', /^556 5\.1\.10 .*null MX/)
 })
 
-test('SES accepts one test mail', async () => {
+test('SES accepts one test message', async () => {
   const id = await api.create('outbound', {
-    name: 'by SES',
+    name: 'through SES',
     connectorType: 'Partner',
     recipientDomains: ['far.example'],
     route: 'Ses',
@@ -150,7 +150,7 @@ test('SES accepts one test mail', async () => {
   const emails = (store as { emails: { from: string; subject: string }[] }).emails
   assert.deepEqual(
     emails.map(({ from, subject }) => [/<(.*)>/.exec(from)?.[1], subject]),
-    [['mailflow-validation@ours.example', 'Test of the outbound connector by SES']],
+    [['mailflow-validation@ours.example', 'Test of the outbound connector through SES']],
   )
 })
 

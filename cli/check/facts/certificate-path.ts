@@ -1,5 +1,5 @@
 /**
- * Builds the path from a certificate to a root, to show what is missing. Trust is decided by OpenSSL, not here. Pure.
+ * Builds the path from a certificate to a root, to find the missing certificates. OpenSSL decides about trust. Pure.
  */
 import type { X509Certificate } from 'node:crypto'
 import { validFrom, validTo } from '../../../shared/tls/validity.ts'
@@ -9,7 +9,7 @@ export interface Anchor {
   readonly certificate: X509Certificate
   /** The trust store's name, for messages. */
   readonly store: string
-  /** False when only this machine trusts it. */
+  /** False when only this machine trusts the certificate. */
   readonly isTrustedElsewhere: boolean
 }
 
@@ -20,12 +20,12 @@ export interface Step {
 }
 
 export interface Path {
-  /** Leaf first; includes the anchor only if it was presented. */
+  /** The steps from the leaf upwards; the anchor is included only if the server presented it. */
   readonly steps: readonly Step[]
   readonly anchor: Anchor | null
 }
 
-/** No real path is longer. */
+/** Longer than any real path. */
 const maxPathLength = 10
 
 /** Prefers an anchor to a presented certificate, like OpenSSL. */
@@ -49,29 +49,29 @@ export function buildPath(
 }
 
 function anchorOf(certificate: X509Certificate, anchors: readonly Anchor[], at: Date): Anchor | null {
-  const fitting = anchors.filter(
+  const candidates = anchors.filter(
     (anchor) => isSame(anchor.certificate, certificate) || isIssuedBy(certificate, anchor.certificate),
   )
-  return fitting.find((anchor) => isValidAt(anchor.certificate, at)) ?? fitting[0] ?? null
+  return candidates.find((anchor) => isValidAt(anchor.certificate, at)) ?? candidates[0] ?? null
 }
 
 /** Prefers a valid certificate when several have the same name and key. */
 function issuerOf(
   certificate: X509Certificate,
-  among: readonly X509Certificate[],
-  from: Step['origin'],
+  certificates: readonly X509Certificate[],
+  origin: Step['origin'],
   steps: readonly Step[],
   at: Date,
 ): Step | null {
-  const fitting = among.filter(
-    (other) => isIssuedBy(certificate, other) && !steps.some((step) => isSame(step.certificate, other)),
+  const candidates = certificates.filter(
+    (issuer) => isIssuedBy(certificate, issuer) && !steps.some((step) => isSame(step.certificate, issuer)),
   )
-  const found = fitting.find((other) => isValidAt(other, at)) ?? fitting[0]
-  return found ? { certificate: found, origin: from } : null
+  const issuer = candidates.find((candidate) => isValidAt(candidate, at)) ?? candidates[0]
+  return issuer ? { certificate: issuer, origin } : null
 }
 
-export const isSame = (one: X509Certificate, other: X509Certificate): boolean =>
-  one.fingerprint256 === other.fingerprint256
+export const isSame = (a: X509Certificate, b: X509Certificate): boolean =>
+  a.fingerprint256 === b.fingerprint256
 
 /** Returns false for an unreadable key. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
@@ -90,10 +90,10 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   }
 }
 
-/** Whether both certificates are of one authority. The client's trust store decides which one is on the path. */
-export function isOfSameAuthority(one: X509Certificate, other: X509Certificate): boolean {
+/** Whether both certificates are of one authority. The client's trust store decides which of the two is on the path. */
+export function isOfSameAuthority(a: X509Certificate, b: X509Certificate): boolean {
   try {
-    return one.subject === other.subject && one.publicKey.equals(other.publicKey)
+    return a.subject === b.subject && a.publicKey.equals(b.publicKey)
   } catch {
     return false
   }

@@ -1,6 +1,6 @@
 /**
  * Opens a session with a server up to the step before MAIL FROM. It uses the delivery code, with the same TLS offer and
- * trust anchors, so the result is that of a delivery.
+ * trust anchors, so a delivery has the same result.
  */
 import { hostname } from 'node:os'
 import { type Endpoint, establishConnection, type Milestone } from '../../../shared/net/gated-connection.ts'
@@ -8,11 +8,11 @@ import { opportunistic } from '../../../shared/tls/requirement.ts'
 import type { SessionAttempt } from './facts.ts'
 
 export interface SessionOptions {
-  /** SNI; null for none. */
+  /** SNI; null when the client sends no SNI. */
   readonly serverName: string | null
   /** PEM; empty means the public roots alone. */
   readonly roots: readonly string[]
-  /** Milliseconds for each step. */
+  /** Timeout of each step in milliseconds. */
   readonly timeout: number
 }
 
@@ -26,9 +26,9 @@ export async function openDeliverySession(
 ): Promise<SessionAttempt> {
   let reached: Milestone = 'Dialled'
   let greeting: string | null = null
-  let milliseconds: number | null = null
+  let connectMs: number | null = null
   const startedAt = performance.now()
-  const opened = await establishConnection(
+  const result = await establishConnection(
     endpoint,
     {
       ehloName: ehloName(),
@@ -41,22 +41,22 @@ export async function openDeliverySession(
       },
       timeouts: { connect: timeout, greeting: timeout, command: timeout, data: timeout },
       signal: AbortSignal.timeout(stepCount * timeout),
-      onMilestone(milestone, said) {
+      onMilestone(milestone, greetingText) {
         reached = milestone
-        if (milestone === 'Connected') milliseconds = Math.round(performance.now() - startedAt)
-        if (milestone === 'Greeted') greeting ??= said
+        if (milestone === 'Connected') connectMs = Math.round(performance.now() - startedAt)
+        if (milestone === 'Greeted') greeting ??= greetingText
       },
     },
     'Required',
   )
-  if (opened.kind === 'Established') opened.connection.quit()
+  if (result.kind === 'Established') result.connection.quit()
   return {
     ip: endpoint.ip,
     reached,
     greeting,
-    connectMs: milliseconds,
+    connectMs,
     outcome:
-      opened.kind === 'Failed' ? { kind: 'Failed', reply: opened.reply } : { kind: 'Tls', tls: opened.tls },
+      result.kind === 'Failed' ? { kind: 'Failed', reply: result.reply } : { kind: 'Tls', tls: result.tls },
   }
 }
 

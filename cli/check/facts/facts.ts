@@ -12,16 +12,16 @@ export interface Facts {
   readonly at: Date
   /** Null for a file. */
   readonly server: ServerFacts | null
-  /** Null when the server presented none. */
+  /** Null when the server presented no certificate. */
   readonly certificates: CertificateFacts | null
-  /** The name that the certificate must have; null when none is given. */
+  /** The name that the certificate must have; null when no name is given. */
   readonly expected: string | null
 }
 
 export interface ServerFacts {
   readonly target: Target
   readonly addresses: Addresses
-  /** In the order of the attempts. Only the last can be past `Dialled`. */
+  /** In the order of the attempts. Only the last attempt can be past `Dialled`. */
   readonly attempts: readonly SessionAttempt[]
   /** Null when the extra handshakes were not tried. */
   readonly probes: HandshakeProbes | null
@@ -30,16 +30,16 @@ export interface ServerFacts {
 export type Addresses =
   | { readonly kind: 'Given' }
   | { readonly kind: 'Found'; readonly ips: readonly string[] }
-  /** `exchanges`: the MX hosts, if the name is a mail domain. */
+  /** `mxHosts`: the MX hosts, if the name is a mail domain. */
   | { readonly kind: 'Failed'; readonly cause: string; readonly mxHosts: readonly string[] }
 
 /** One session, opened like a delivery. */
 export interface SessionAttempt {
   readonly ip: string
   readonly reached: Milestone
-  /** The greeting; null when none came. */
+  /** Null when the server sent no greeting. */
   readonly greeting: string | null
-  /** Duration of the TCP connect. */
+  /** Duration of the TCP connect in milliseconds. */
   readonly connectMs: number | null
   readonly outcome:
     | { readonly kind: 'Failed'; readonly reply: Reply }
@@ -48,9 +48,9 @@ export interface SessionAttempt {
 
 /** Results of handshakes that a delivery never makes. */
 export interface HandshakeProbes {
-  /** With TLS 1.0 and 1.1 only; after a failure with any version and cipher suite. */
+  /** A handshake with TLS 1.0 and 1.1 only; after a failed session, with any version and cipher suite. */
   readonly legacyTls: Handshake
-  /** The stapled OCSP response (RFC 6066 §8), DER; null for none. */
+  /** The stapled OCSP response (RFC 6066 §8), DER; null when the server staples none. */
   readonly staple: Buffer | null
 }
 
@@ -62,7 +62,7 @@ export type Handshake =
   | { readonly kind: 'NotTested'; readonly cause: string }
 
 export interface CertificateFacts {
-  /** In the server's order, leaf first. Never empty. */
+  /** The certificates in the server's order, leaf first. Never empty. */
   readonly presented: readonly X509Certificate[]
   readonly path: Path
   readonly trust: Trust
@@ -74,7 +74,7 @@ export interface CertificateFacts {
 /** OpenSSL's verdict, which deliveries use. For a file it is computed without a handshake. */
 export interface Trust {
   readonly trusted: boolean
-  /** OpenSSL's reason. */
+  /** OpenSSL's error code. */
   readonly error: string | null
   /** Null for a file. */
   readonly tls: EstablishedTls | null
@@ -90,7 +90,7 @@ export interface IssuerFacts {
     | { readonly kind: 'Failed'; readonly detail: string }
 }
 
-/** What the revocation URLs of one certificate say about it. */
+/** The revocation status of one certificate from each of its URLs. */
 export interface SourceFacts {
   readonly certificate: X509Certificate
   /** The number of URLs. */

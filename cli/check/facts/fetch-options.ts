@@ -17,7 +17,7 @@ export const reachableNetworks = [
 ]
 
 /**
- * @param timeout milliseconds for the whole request
+ * @param timeout timeout of the whole request in milliseconds
  * @param body maximum octets of the response body
  */
 export const fetchOptions = (timeout: number, body: number): UntrustedRequestOptions => ({

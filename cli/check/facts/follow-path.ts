@@ -1,8 +1,8 @@
 /**
  * Fetches issuer certificates from the URLs in certificates (RFC 5280 §4.2.2.1). Attack: an untrusted certificate names
- * an internal address, or a response without end. Defence: one GET, bounded in time and size; a fetched certificate counts
- * only if it verifies the other one. Limit: the request itself is sent, perhaps to an address that only this machine
- * reaches.
+ * an internal address, or a response without end. Defence: one GET, bounded in time and size; a fetched certificate is
+ * used only if it verifies the certificate below. Not covered: the request itself is sent, perhaps to an address that only
+ * this machine reaches.
  */
 import { X509Certificate } from 'node:crypto'
 import { fetchUntrustedUrl } from '../../../shared/net/untrusted-http.ts'
@@ -13,12 +13,12 @@ import { type Anchor, buildPath, isSelfSigned, type Path } from './certificate-p
 import type { IssuerFacts } from './facts.ts'
 import { fetchOptions } from './fetch-options.ts'
 
-/** Octets of one response. */
 const maxResponseOctets = 262_144
-/** URLs of one certificate, and certificates of one response. */
+/** Limit of URLs in one certificate. */
 const maxUrls = 4
+/** Limit of certificates in one response. */
 const maxCertificates = 20
-/** Issuers fetched one after another. */
+/** Limit of issuers that are fetched one after another. */
 const maxRounds = 4
 
 type IssuerResult = IssuerFacts['result']
@@ -49,9 +49,9 @@ export async function followPath(
         .map(async ({ certificate, url }) => ({ certificate, url, result: await fetchOnce(url) })),
     )
     if (isComplete(path)) break
-    const longer = buildPath(presented, certificatesOf(issuers), anchors, at)
-    if (longer.steps.length === path.steps.length) return { path: longer, issuers }
-    path = longer
+    const extended = buildPath(presented, certificatesOf(issuers), anchors, at)
+    if (extended.steps.length === path.steps.length) return { path: extended, issuers }
+    path = extended
   }
   return { path, issuers }
 }
@@ -65,10 +65,10 @@ const certificatesOf = (issuers: readonly IssuerFacts[]): X509Certificate[] =>
   issuers.flatMap(({ result }) => (result.kind === 'Found' ? result.certificates : []))
 
 async function fetchCertificates(url: string, timeout: number): Promise<IssuerResult> {
-  const answer = await fetchUntrustedUrl(fetchOptions(timeout, maxResponseOctets), url, { method: 'GET' })
-  if (answer.kind === 'Failed') return { kind: 'Failed', detail: answer.detail }
-  if (answer.status !== 200) return { kind: 'Failed', detail: `HTTP status ${answer.status}` }
-  const certificates = parseCertificates(answer.body).slice(0, maxCertificates)
+  const response = await fetchUntrustedUrl(fetchOptions(timeout, maxResponseOctets), url, { method: 'GET' })
+  if (response.kind === 'Failed') return { kind: 'Failed', detail: response.detail }
+  if (response.status !== 200) return { kind: 'Failed', detail: `HTTP status ${response.status}` }
+  const certificates = parseCertificates(response.body).slice(0, maxCertificates)
   return certificates.length > 0
     ? { kind: 'Found', certificates }
     : { kind: 'Failed', detail: 'the response is not a certificate' }
@@ -78,10 +78,10 @@ async function fetchCertificates(url: string, timeout: number): Promise<IssuerRe
 function parseCertificates(octets: Buffer): X509Certificate[] {
   for (const read of [readDer, readPem, readBag]) {
     try {
-      const found = read(octets)
-      if (found.length > 0) return found
+      const certificates = read(octets)
+      if (certificates.length > 0) return certificates
     } catch {
-      // Not in this format: try the next one.
+      // The octets have another format: try the next.
     }
   }
   return []

@@ -20,7 +20,7 @@ export interface GatherOptions {
   /** The name that the certificate must have, in comparable form. */
   readonly serverName: string | null
   readonly store: TrustStore
-  /** Milliseconds for each step. */
+  /** Timeout of each step in milliseconds. */
   readonly timeout: number
   readonly at: Date
 }
@@ -30,16 +30,16 @@ export async function gatherServerFacts(target: Target, options: GatherOptions):
   const { at, timeout } = options
   const expected = options.serverName ?? expectedNameOf(target)
   const addresses = await hostAddresses(target.host, timeout)
-  const openings = await openSessions(ipsOf(target, addresses), target, expected, options)
-  const opening = openings.at(-1)
-  const extra = opening ? await probeHandshakes(opening, target, expected, timeout) : null
-  const tls = opening?.outcome.kind === 'Tls' ? opening.outcome.tls : null
+  const attempts = await openSessions(ipsOf(target, addresses), target, expected, options)
+  const lastAttempt = attempts.at(-1)
+  const probes = lastAttempt ? await probeHandshakes(lastAttempt, target, expected, timeout) : null
+  const tls = lastAttempt?.outcome.kind === 'Tls' ? lastAttempt.outcome.tls : null
   return {
     at,
     expected,
-    server: { target, addresses, attempts: openings, probes: extra },
+    server: { target, addresses, attempts, probes },
     certificates:
-      tls?.kind === 'Established' ? await gatherPresented(tls, options, extra?.staple ?? null) : null,
+      tls?.kind === 'Established' ? await gatherPresented(tls, options, probes?.staple ?? null) : null,
   }
 }
 
@@ -54,23 +54,23 @@ function ipsOf({ host }: Target, addresses: ServerFacts['addresses']): readonly 
   return addresses.kind === 'Found' ? addresses.ips.slice(0, maxAddresses) : []
 }
 
-/** Tries addresses like a delivery, until one accepts the connection. */
+/** Tries addresses like a delivery, until a server accepts the connection. */
 async function openSessions(
   ips: readonly string[],
   { host, port }: Target,
   serverName: string | null,
   { store, timeout }: GatherOptions,
 ): Promise<SessionAttempt[]> {
-  const openings: SessionAttempt[] = []
+  const attempts: SessionAttempt[] = []
   for (const ip of ips) {
-    const opening = await openDeliverySession(
+    const attempt = await openDeliverySession(
       { host, ip, port },
       { serverName, roots: store.authorities, timeout },
     )
-    openings.push(opening)
-    if (opening.reached !== 'Dialled') break
+    attempts.push(attempt)
+    if (attempt.reached !== 'Dialled') break
   }
-  return openings
+  return attempts
 }
 
 async function probeHandshakes(
@@ -83,9 +83,9 @@ async function probeHandshakes(
   if (outcome.kind !== 'Tls' || outcome.tls.kind === 'NotOffered') return null
   if (outcome.tls.kind === 'HandshakeFailed')
     return { legacyTls: await connectAnyVersion(endpoint, { serverName, timeout }), staple: null }
-  // Not in parallel: some servers limit concurrent connections from one address.
-  const old = await probeLegacyTls(endpoint, { serverName, timeout })
-  return { legacyTls: old, staple: await requestStaple(endpoint, { serverName, timeout }) }
+  // One after another: some servers limit concurrent connections from one address.
+  const legacyTls = await probeLegacyTls(endpoint, { serverName, timeout })
+  return { legacyTls, staple: await requestStaple(endpoint, { serverName, timeout }) }
 }
 
 async function gatherPresented(
@@ -123,7 +123,7 @@ function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Reported
   const issuer = steps[1]?.certificate ?? anchor?.certificate
   return certificate && issuer
     ? statusInOcsp(staple, { certificate, issuer, at })
-    : undetermined('it cannot be verified because the issuer of the certificate is unknown')
+    : undetermined('the response cannot be verified because the issuer of the certificate is unknown')
 }
 
 /** Predicts OpenSSL's error for a handshake with these certificates. */
@@ -133,12 +133,14 @@ function predictTrust(
   presented: CertificateChain,
 ): Trust {
   const error = (reason: string): Trust => ({ trusted: false, error: reason, tls: null })
-  const used = steps.map(({ certificate }) => certificate)
-  if (!used.every(hasDates)) return error('ERROR_IN_CERT_NOT_BEFORE_FIELD')
+  const certificates = steps.map(({ certificate }) => certificate)
+  if (!certificates.every(hasDates)) return error('ERROR_IN_CERT_NOT_BEFORE_FIELD')
   const roots = store.anchors.map(({ certificate }) => certificate.toString())
   const { trusted, trustError } = certificateFacts(presented, { publicRoots: roots, at })
   if (trusted) return { trusted, error: null, tls: null }
-  if (anchor && used.some((each) => at > validTo(each))) return error('CERT_HAS_EXPIRED')
-  if (anchor && used.some((each) => at < validFrom(each))) return error('CERT_NOT_YET_VALID')
+  if (anchor && certificates.some((certificate) => at > validTo(certificate)))
+    return error('CERT_HAS_EXPIRED')
+  if (anchor && certificates.some((certificate) => at < validFrom(certificate)))
+    return error('CERT_NOT_YET_VALID')
   return error(trustError ?? 'UNSPECIFIED')
 }

@@ -1,19 +1,19 @@
-/** Finds the addresses of a host by this machine's resolver, including its hosts file. */
+/** Finds the addresses of a host with this machine's resolver, including the hosts file. */
 import { lookup, resolveMx } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { Addresses } from './facts.ts'
 
-/** Addresses that are tried, as in a delivery. Others are only shown. */
+/** Limit of addresses that are tried, as in a delivery. Further addresses are only printed. */
 export const maxAddresses = 3
 const maxMxHosts = 5
 
-/** Never throws. Returns IPv4 first, as deliveries use them. @param timeout milliseconds */
+/** Never throws. Returns IPv4 first, as deliveries use them. @param timeout in milliseconds */
 export async function hostAddresses(host: string, timeout: number): Promise<Addresses> {
   if (isIP(host)) return { kind: 'Given' }
   try {
-    const found = await withTimeout(timeout, lookup(host, { all: true, order: 'ipv4first' }))
-    return { kind: 'Found', ips: [...new Set(found.map(({ address }) => address))] }
+    const entries = await withTimeout(timeout, lookup(host, { all: true, order: 'ipv4first' }))
+    return { kind: 'Found', ips: [...new Set(entries.map(({ address }) => address))] }
   } catch (error) {
     return { kind: 'Failed', cause: causeText(error), mxHosts: await mxHostsOf(host, timeout) }
   }
@@ -22,9 +22,9 @@ export async function hostAddresses(host: string, timeout: number): Promise<Addr
 /** Finds the MX hosts for the advice: the given name may be a mail domain. */
 async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
   try {
-    const found = await withTimeout(timeout, resolveMx(domain))
-    return found
-      .sort((one, other) => one.priority - other.priority)
+    const records = await withTimeout(timeout, resolveMx(domain))
+    return records
+      .sort((a, b) => a.priority - b.priority)
       .map(({ exchange }) => exchange)
       .filter((exchange) => exchange !== '')
       .slice(0, maxMxHosts)
@@ -34,11 +34,11 @@ async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
 }
 
 /** Rejects after the timeout. The system's resolver cannot be cancelled. */
-function withTimeout<T>(timeout: number, asked: Promise<T>): Promise<T> {
+function withTimeout<T>(timeout: number, query: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onTimeout = () => reject(Object.assign(new Error('late'), { code: 'ETIMEOUT' }))
+    const onTimeout = () => reject(Object.assign(new Error('timed out'), { code: 'ETIMEOUT' }))
     const timer = setTimeout(onTimeout, timeout)
-    asked.then(resolve, reject).finally(() => clearTimeout(timer))
+    query.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * Tries handshakes that a delivery never makes: with deprecated versions and cipher suites, and with a request for a
  * stapled OCSP response. Attack: a server replies without end, or never. Defence: octets and time are bounded, and only
- * EHLO and STARTTLS are sent. Limit: SSL 3 cannot be tried, because OpenSSL has removed it.
+ * EHLO and STARTTLS are sent. Not covered: SSL 3, which OpenSSL has removed.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -15,7 +15,7 @@ import type { Handshake } from './facts.ts'
 
 interface ProbeOptions {
   readonly serverName: string | null
-  /** Milliseconds for the whole attempt. */
+  /** Timeout of the whole attempt in milliseconds. */
   readonly timeout: number
 }
 
@@ -29,7 +29,7 @@ export const probeLegacyTls = (endpoint: Endpoint, probe: ProbeOptions): Promise
 export const connectAnyVersion = (endpoint: Endpoint, probe: ProbeOptions): Promise<Handshake> =>
   tryHandshake(endpoint, probe, { minVersion: 'TLSv1', ciphers: anyCipher })
 
-/** Returns the stapled OCSP response, DER; null for none. Never throws. */
+/** Returns the stapled OCSP response, DER; null when the server staples none. Never throws. */
 export async function requestStaple(endpoint: Endpoint, probe: ProbeOptions): Promise<Buffer | null> {
   let staple: Buffer | null = null
   const defaultOptions = clientTlsOptions(opportunistic, [], null)
@@ -88,13 +88,13 @@ async function performHandshake(
     tls.on('error', () => {})
     observe(tls)
     await Promise.race([once(tls, 'secureConnect'), rejectOnClose(tls), rejectOnClose(socket)])
-    const done = {
+    const handshake = {
       kind: 'Done',
       protocol: tls.getProtocol() ?? '',
       cipher: tls.getCipher().standardName,
     } as const
     tls.destroy()
-    return done
+    return handshake
   } finally {
     clearTimeout(timer)
     socket.destroy()
@@ -110,10 +110,9 @@ async function startTls(socket: Socket): Promise<void> {
   }
 }
 
-/** Octets of one reply. */
 const maxReplyOctets = 16_384
 
-/** Returns the last line of a reply (RFC 5321 §4.2.1). Ignores what follows. */
+/** Returns the last line of a reply (RFC 5321 §4.2.1). Ignores octets after the reply. */
 async function replyFrom(socket: Socket): Promise<string> {
   let text = ''
   for (;;) {
@@ -128,8 +127,8 @@ async function replyFrom(socket: Socket): Promise<string> {
 /** Rejects when the connection ends, with its error if there is one. */
 function rejectOnClose(socket: Socket): Promise<never> {
   return new Promise((_, reject) => {
-    const end = () => reject(socket.errored ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
-    if (socket.closed) end()
-    else socket.once('close', end)
+    const onClose = () => reject(socket.errored ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+    if (socket.closed) onClose()
+    else socket.once('close', onClose)
   })
 }

@@ -1,4 +1,4 @@
-/** Reads certificates from a file: PEM, or one in DER. */
+/** Reads certificates from a file: PEM, or a single certificate in DER. */
 import { X509Certificate } from 'node:crypto'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import type { Io } from '../../command.ts'
@@ -8,7 +8,7 @@ import { readOctets } from '../../input/read-file.ts'
 /** Certificates in the file's order; never empty. */
 export type CertificateChain = readonly [X509Certificate, ...X509Certificate[]]
 
-/** Octets. No bundle of authorities is that large. */
+/** Larger than any bundle of authorities. */
 const maxFileOctets = 10 * 1024 * 1024
 
 /**
@@ -18,31 +18,33 @@ const maxFileOctets = 10 * 1024 * 1024
  */
 export async function readCertificates(name: string, io: Io): Promise<CertificateChain> {
   const octets = await readOctets(name, io)
-  const shown = name === '-' ? 'standard input' : name
-  if (octets.length > maxFileOctets) throw new CommandError(`${shown} is larger than ${maxFileOctets} octets`)
+  const displayName = name === '-' ? 'standard input' : name
+  if (octets.length > maxFileOctets)
+    throw new CommandError(`${displayName} is larger than ${maxFileOctets} octets`)
   const blocks = certificatesIn(octets.toString('latin1'))
-  const [first, ...others] = blocks.length > 0 ? blocks.map(readPem(shown)) : [readDer(octets, shown)]
-  if (first === undefined) throw noCertificateError(shown)
+  const [first, ...others] =
+    blocks.length > 0 ? blocks.map(readPem(displayName)) : [readDer(octets, displayName)]
+  if (first === undefined) throw noCertificateError(displayName)
   return [first, ...others]
 }
 
-const readPem = (shown: string) => (block: string, index: number) => {
+const readPem = (displayName: string) => (block: string, index: number) => {
   try {
     return new X509Certificate(block)
   } catch {
-    throw new CommandError(`${shown}: cannot read PEM certificate ${index + 1}`)
+    throw new CommandError(`${displayName}: cannot read PEM certificate ${index + 1}`)
   }
 }
 
-function readDer(octets: Buffer, shown: string): X509Certificate {
+function readDer(octets: Buffer, displayName: string): X509Certificate {
   try {
     return new X509Certificate(octets)
   } catch {
-    throw noCertificateError(shown)
+    throw noCertificateError(displayName)
   }
 }
 
-/** No real chain is longer. */
+/** Longer than any real chain. */
 const maxChainLength = 20
 
 /** @throws CommandError like readCertificates, and for a collection instead of a chain */
@@ -55,5 +57,5 @@ export async function readChain(name: string, io: Io): Promise<CertificateChain>
   return chain
 }
 
-const noCertificateError = (shown: string): CommandError =>
-  new CommandError(`${shown} contains no PEM or DER certificate`)
+const noCertificateError = (displayName: string): CommandError =>
+  new CommandError(`${displayName} contains no PEM or DER certificate`)

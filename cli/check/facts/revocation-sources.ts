@@ -10,7 +10,7 @@ import type { SourceFacts } from './facts.ts'
 import { reachableNetworks } from './fetch-options.ts'
 import { systemResolver } from './system-resolver.ts'
 
-/** URLs of one certificate. */
+/** Limit of URLs in one certificate. */
 const maxUrls = 8
 /** Bounds memory: a CRL may have several megabytes. */
 const maxConcurrent = 6
@@ -22,26 +22,26 @@ export async function querySources(
   timeout: number,
 ): Promise<SourceFacts[]> {
   const certificates = steps.map(({ certificate }) => certificate)
-  const asked = certificates.flatMap((certificate, index) => {
+  const queries = certificates.flatMap((certificate, index) => {
     const issuer = certificates[index + 1] ?? anchor?.certificate ?? null
     // A root is never revoked; the trust store decides about it.
     return isTop(certificate, issuer)
       ? []
-      : [{ certificate, issuer, urlCount: sourceLocationsOf(certificate).slice(0, maxUrls) }]
+      : [{ certificate, issuer, locations: sourceLocationsOf(certificate).slice(0, maxUrls) }]
   })
   const limiter = createConcurrencyLimiter(maxConcurrent)
   return Promise.all(
-    asked.map(async ({ certificate, issuer, urlCount }) => ({
+    queries.map(async ({ certificate, issuer, locations }) => ({
       certificate,
-      urlCount: urlCount.length,
+      urlCount: locations.length,
       sources:
         issuer === null
           ? null
           : await Promise.all(
-              urlCount.map((place: SourceLocation) =>
+              locations.map((location: SourceLocation) =>
                 limiter(() =>
                   querySource(
-                    place,
+                    location,
                     { certificate, issuer, at },
                     { resolver: systemResolver, privateNetworks: reachableNetworks, totalMs: timeout },
                   ),
@@ -56,7 +56,7 @@ const isTop = (certificate: X509Certificate, issuer: X509Certificate | null): bo
   issuer?.fingerprint256 === certificate.fingerprint256 ||
   (issuer === null && certificate.checkIssued(certificate))
 
-/** Limits the number of concurrent tasks; others wait. */
+/** Limits the number of concurrent tasks; further tasks wait. */
 function createConcurrencyLimiter(max: number): <T>(task: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []

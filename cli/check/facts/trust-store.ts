@@ -1,4 +1,4 @@
-/** Builds the trust store: the roots of deliveries and those from --ca. */
+/** Builds the trust store: the roots that deliveries trust, and the authorities from --ca. */
 import { X509Certificate } from 'node:crypto'
 import { getCACertificates } from 'node:tls'
 import type { Io } from '../../command.ts'
@@ -32,10 +32,10 @@ export async function loadTrustStore(file: string | undefined, io: Io): Promise<
 /** Returns Node's bundled roots, which a deployment has, then the roots that this process's environment adds. */
 function publicRoots(): Anchor[] {
   const bundled = new Set(getCACertificates('bundled'))
-  const added = getCACertificates().filter((pem) => !bundled.has(pem))
+  const additionalRoots = getCACertificates().filter((pem) => !bundled.has(pem))
   return [
     ...anchorsOf([...bundled], "Node's bundled roots", true),
-    ...anchorsOf(added, 'NODE_EXTRA_CA_CERTS, or the system', false),
+    ...anchorsOf(additionalRoots, 'NODE_EXTRA_CA_CERTS, or the system', false),
   ]
 }
 

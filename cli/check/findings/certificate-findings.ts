@@ -15,35 +15,35 @@ import { type Finding, fail, ok, warn } from './finding.ts'
 const warningDays = [3, 14, 30] as const
 
 export function certificateFindings({ presented, path, trust }: CertificateFacts, at: Date): Finding[] {
-  const used = path.steps.map(({ certificate }) => certificate)
-  const isUsed = new Set(used.map(({ fingerprint256 }) => fingerprint256))
-  const unused = presented.filter(({ fingerprint256 }) => !isUsed.has(fingerprint256))
+  const usedCertificates = path.steps.map(({ certificate }) => certificate)
+  const usedFingerprints = new Set(usedCertificates.map(({ fingerprint256 }) => fingerprint256))
+  const unused = presented.filter(({ fingerprint256 }) => !usedFingerprints.has(fingerprint256))
   return [
-    ...used.flatMap((certificate, index) => [
+    ...usedCertificates.flatMap((certificate, index) => [
       identityFinding(certificate),
       datesFinding(certificate, at),
       keyFinding(certificate),
       signatureFinding(certificate),
       ...(index === 0 ? [purposeFinding(certificate, trust.tls !== null)] : []),
     ]),
-    // Unused certificates may have expired or be weak, so only their identity is shown.
+    // Unused certificates may have expired or be weak, so only their identity is printed.
     ...unique(unused).map(identityFinding),
   ]
 }
 
 const unique = (certificates: readonly X509Certificate[]): X509Certificate[] => [
-  ...new Map(certificates.map((each) => [each.fingerprint256, each])).values(),
+  ...new Map(certificates.map((certificate) => [certificate.fingerprint256, certificate])).values(),
 ]
 
 function identityFinding(certificate: X509Certificate): Finding {
   const { subject, issuer, serialNumber } = certificate
-  const words = [
+  const parts = [
     wholeName(subject),
     `issued by ${wholeName(issuer)}`,
     `serial ${serialNumber.slice(0, 64)}`,
     `SHA-256 ${fingerprintOf(certificate)}`,
   ]
-  return ok('certificate', words.join('; '), subjectOf(certificate))
+  return ok('certificate', parts.join('; '), subjectOf(certificate))
 }
 
 function datesFinding(certificate: X509Certificate, at: Date): Finding {
@@ -52,9 +52,9 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
     return fail('dates', 'the dates cannot be read', 'Have the certificate reissued', subject)
   const [from, to] = [validFrom(certificate), validTo(certificate)]
   const span = `from ${formatTime(from.toISOString())} until ${formatTime(to.toISOString())}`
-  const left = (to.getTime() - at.getTime()) / dayMs
-  if (left < 0)
-    return fail('dates', `expired ${days(-left)} ago: ${span}`, renewalAdvice(certificate), subject)
+  const daysLeft = (to.getTime() - at.getTime()) / dayMs
+  if (daysLeft < 0)
+    return fail('dates', `expired ${days(-daysLeft)} ago: ${span}`, renewalAdvice(certificate), subject)
   if (from > at)
     return fail(
       'dates',
@@ -62,11 +62,11 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
       'Serve the previous certificate until then, and check the clocks of both machines',
       subject,
     )
-  const seen = `${span}, ${days(left)} left`
-  const notice = warningDays.find((maxDays) => left <= maxDays)
+  const validity = `${span}, ${days(daysLeft)} left`
+  const notice = warningDays.find((maxDays) => daysLeft <= maxDays)
   return notice === undefined
-    ? ok('dates', seen, subject)
-    : warn('dates', seen, adviceByDays[notice](certificate), subject)
+    ? ok('dates', validity, subject)
+    : warn('dates', validity, adviceByDays[notice](certificate), subject)
 }
 
 const adviceByDays: Record<(typeof warningDays)[number], (certificate: X509Certificate) => string> = {
@@ -77,7 +77,7 @@ const adviceByDays: Record<(typeof warningDays)[number], (certificate: X509Certi
 }
 
 const renewalAdvice = ({ ca }: X509Certificate): string =>
-  ca ? 'Serve the newer certificate of this authority' : 'Renew it and reload the server'
+  ca ? 'Serve the newer certificate of this authority' : 'Renew the certificate and reload the server'
 
 const days = (number: number): string =>
   number < 1 ? 'less than a day' : `${Math.floor(number)} day${Math.floor(number) === 1 ? '' : 's'}`
@@ -98,7 +98,7 @@ const minCurveBits = 256
 
 function keyFinding(certificate: X509Certificate): Finding {
   const subject = subjectOf(certificate)
-  const advice = 'Have it reissued for an RSA key of 2048 bits or more, or an ECDSA P-256 key'
+  const advice = 'Have the certificate reissued for an RSA key of 2048 bits or more, or an ECDSA P-256 key'
   const key = keyOf(certificate)
   if (!key) return fail('key', 'of a type that OpenSSL does not know', advice, subject)
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = key
@@ -127,16 +127,17 @@ function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | nul
 
 function signatureFinding(certificate: X509Certificate): Finding {
   const subject = subjectOf(certificate)
-  const seen = signatureName(certificate)
-  if (isSelfSigned(certificate)) return ok('signature', `${seen}, self-signed, so it is not checked`, subject)
-  return /sha-?1(?!\d)|md[245]/i.test(seen)
+  const algorithm = signatureName(certificate)
+  if (isSelfSigned(certificate))
+    return ok('signature', `${algorithm}, self-signed, so the signature is not checked`, subject)
+  return /sha-?1(?!\d)|md[245]/i.test(algorithm)
     ? fail(
         'signature',
-        `${seen}: such signatures can be forged`,
-        'Have it reissued with a SHA-256 signature or better',
+        `${algorithm}: such signatures can be forged`,
+        'Have the certificate reissued with a SHA-256 signature or better',
         subject,
       )
-    : ok('signature', seen, subject)
+    : ok('signature', algorithm, subject)
 }
 
 /** RFC 5280 §4.2.1.12. */

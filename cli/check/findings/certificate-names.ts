@@ -9,7 +9,7 @@ export function subjectOf(certificate: X509Certificate): string {
   )
 }
 
-/** Characters. */
+/** Limit in characters. */
 const maxNameLength = 80
 
 /** Returns the common name, else the whole name in one line. */

@@ -16,8 +16,8 @@ export function chainFindings(facts: CertificateFacts, at: Date): Finding[] {
 /** Checks that the presented chain is complete and in order (RFC 8446 §4.4.2). */
 function chainFinding(facts: CertificateFacts): Finding {
   const { presented, path } = facts
-  const sent = `${presented.length} certificate${presented.length === 1 ? '' : 's'}`
-  if (facts.trust.trusted) return orderFinding(facts, sent)
+  const countText = `${presented.length} certificate${presented.length === 1 ? '' : 's'}`
+  if (facts.trust.trusted) return orderFinding(facts, countText)
   // A server need not send the root.
   const missing = path.steps
     .filter(({ origin, certificate }) => origin === 'Fetched' && !isSelfSigned(certificate))
@@ -25,19 +25,19 @@ function chainFinding(facts: CertificateFacts): Finding {
   if (missing.length > 0)
     return fail(
       'chain',
-      `${sent}; ${quoted(missing)} missing${whereFound(missing, facts.issuers)}`,
+      `${countText}; ${quoted(missing)} missing${whereFound(missing, facts.issuers)}`,
       'Append the missing certificates to the certificate file of the server: few clients fetch them',
     )
   const top = path.steps.at(-1)?.certificate
-  if (top && !path.anchor && !isSelfSigned(top)) return incompleteChainFinding(top, facts, sent)
-  return orderFinding(facts, sent)
+  if (top && !path.anchor && !isSelfSigned(top)) return incompleteChainFinding(top, facts, countText)
+  return orderFinding(facts, countText)
 }
 
 /** The chain ends below a root: either an intermediate certificate is missing, or the root is unknown. */
 function incompleteChainFinding(
   top: X509Certificate,
   { presented, path }: CertificateFacts,
-  sent: string,
+  countText: string,
 ): Finding {
   const subject = subjectOf(top)
   const issuer = shortName(top.issuer)
@@ -45,68 +45,75 @@ function incompleteChainFinding(
   if (namesake)
     return fail(
       'chain',
-      `${sent}; "${issuer}" is included, but ${namesake.ca ? `did not sign "${subject}"` : 'is not a certificate authority'}`,
+      `${countText}; "${issuer}" is included, but ${namesake.ca ? `did not sign "${subject}"` : 'is not a certificate authority'}`,
       'The certificates do not belong together: install the chain from the certificate authority again',
     )
-  const seen = `${sent}; "${issuer}", the issuer of "${subject}", is neither included nor in the trust store`
+  const observation = `${countText}; "${issuer}", the issuer of "${subject}", is neither included nor in the trust store`
   return path.steps.length === 1
     ? fail(
         'chain',
-        seen,
+        observation,
         'Append the intermediate certificates of the authority to the certificate file of the server',
       )
     : warn(
         'chain',
-        seen,
-        'If the issuer is an intermediate authority, append its certificate on the server; if it is a root, see the root line',
+        observation,
+        'If the issuer is an intermediate authority, append its certificate on the server; if it is a root, see the line `root` below',
       )
 }
 
 /** Finds a certificate with the issuer's name that did not sign `top`; otherwise the path would continue. */
 const namesakeOf = (top: X509Certificate, presented: readonly X509Certificate[]) =>
-  presented.find((other) => !isSame(other, top) && top.checkIssued(other))
+  presented.find((candidate) => !isSame(candidate, top) && top.checkIssued(candidate))
 
 const maxNames = 4
 
 function quoted(certificates: readonly X509Certificate[]): string {
-  const names = [...new Set(certificates.map((each) => `"${subjectOf(each)}"`))]
-  const more = names.length - maxNames
-  return [...names.slice(0, maxNames), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+  const names = [...new Set(certificates.map((certificate) => `"${subjectOf(certificate)}"`))]
+  const omittedCount = names.length - maxNames
+  return [...names.slice(0, maxNames), ...(omittedCount > 0 ? [`${omittedCount} more`] : [])].join(', ')
 }
 
 function whereFound(fetched: readonly X509Certificate[], issuers: readonly IssuerFacts[]): string {
   const urls = issuers.flatMap(({ url, result }) =>
-    result.kind === 'Found' && result.certificates.some((each) => fetched.some((one) => isSame(one, each)))
+    result.kind === 'Found' &&
+    result.certificates.some((certificate) => fetched.some((missing) => isSame(missing, certificate)))
       ? [url]
       : [],
   )
   return urls.length === 0 ? '' : `; available at ${[...new Set(urls)].join(' and ')}`
 }
 
-function orderFinding({ presented, path }: CertificateFacts, sent: string): Finding {
-  const used = path.steps.filter(({ origin }) => origin === 'Presented').map(({ certificate }) => certificate)
-  const needed = path.anchor ? [...used, path.anchor.certificate] : used
+function orderFinding({ presented, path }: CertificateFacts, countText: string): Finding {
+  const usedCertificates = path.steps
+    .filter(({ origin }) => origin === 'Presented')
+    .map(({ certificate }) => certificate)
+  const neededCertificates = path.anchor ? [...usedCertificates, path.anchor.certificate] : usedCertificates
   // Cross-certificates are fine: they serve clients that know only the older root.
-  const unused = presented.filter((each) => !needed.some((one) => isOfSameAuthority(one, each)))
-  const positions = used.map((each) => presented.findIndex((one) => isSame(one, each)))
+  const unused = presented.filter(
+    (certificate) => !neededCertificates.some((needed) => isOfSameAuthority(needed, certificate)),
+  )
+  const positions = usedCertificates.map((used) =>
+    presented.findIndex((certificate) => isSame(certificate, used)),
+  )
   const inOrder = positions.every((position, index) => index === 0 || position > (positions[index - 1] ?? 0))
   if (!inOrder)
     return warn(
       'chain',
-      `${sent}, complete, but not in order: ${quoted(presented)}`,
+      `${countText}, complete, but not in order: ${quoted(presented)}`,
       'Put each issuer directly after the certificate that it issued (RFC 8446 §4.4.2): old clients rely on the order',
     )
   if (unused.length > 0)
     return warn(
       'chain',
-      `${sent}, complete, but ${quoted(unused)} is not needed`,
+      `${countText}, complete, but ${quoted(unused)} is not needed`,
       'Remove it, unless an old client needs it for another path to a root',
     )
-  return ok('chain', `${sent}, complete and in order`)
+  return ok('chain', `${countText}, complete and in order`)
 }
 
 /** Where private authorities are configured. */
-const privateRootAdvice = 'with --ca here, or certificateAuthorities in the connector'
+const privateRootAdvice = 'with --ca in this command, or certificateAuthorities in the connector'
 
 function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Finding {
   const { anchor, steps } = path
@@ -120,14 +127,14 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
       'the certificate is self-signed',
       `Use a certificate of an authority that both sides trust, or trust this certificate ${privateRootAdvice}`,
     )
-  const broken = top !== undefined && namesakeOf(top, presented) !== undefined
-  if (top && !isSelfSigned(top) && (broken || steps.length === 1))
+  const isBroken = top !== undefined && namesakeOf(top, presented) !== undefined
+  if (top && !isSelfSigned(top) && (isBroken || steps.length === 1))
     return fail(
       'root',
       `no root was reached: the chain ends at "${subjectOf(top)}"`,
-      broken
-        ? 'See the chain line'
-        : `See the chain line; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${privateRootAdvice}`,
+      isBroken
+        ? 'See the line `chain` above'
+        : `See the line \`chain\` above; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${privateRootAdvice}`,
     )
   const name = top && isSelfSigned(top) ? subjectOf(top) : shortName(top?.issuer)
   return fail(
@@ -138,19 +145,19 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
 }
 
 function anchorFinding({ certificate, store, isTrustedElsewhere }: Anchor, at: Date): Finding {
-  const seen = `"${subjectOf(certificate)}" is in the trust store (${store})`
+  const observation = `"${subjectOf(certificate)}" is in the trust store (${store})`
   if (validTo(certificate) < at)
     return fail(
       'root',
-      `${seen}, but expired on ${formatTime(validTo(certificate).toISOString())}`,
+      `${observation}, but expired on ${formatTime(validTo(certificate).toISOString())}`,
       'Ask the authority for its new root, and for a certificate issued under it',
     )
   return isTrustedElsewhere
-    ? ok('root', seen)
+    ? ok('root', observation)
     : warn(
         'root',
-        seen,
-        'Only this machine trusts it: add it to certificateAuthorities of the connector, since deliveries trust only the public roots',
+        observation,
+        'Only this machine trusts the root: add it to certificateAuthorities of the connector, because deliveries trust only the public roots',
       )
 }
 
@@ -161,6 +168,6 @@ function trustFinding(trust: Trust, at: Date): Finding {
       trust.tls ? 'OpenSSL trusts the chain, and so does a delivery' : 'the chain is trusted',
     )
   const { text, advice } = explainOpenSslError(trust.error)
-  const seen = `${text} (${trust.error ?? 'no reason given'})`
-  return fail('trust', `${seen}${deferralByTls('CertificateValidation', [], trust, at)}`, advice)
+  const observation = `${text} (${trust.error ?? 'no reason given'})`
+  return fail('trust', `${observation}${deferralByTls('CertificateValidation', [], trust, at)}`, advice)
 }

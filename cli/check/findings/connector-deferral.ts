@@ -1,4 +1,4 @@
-/** Determines, by the functions of a delivery, whether a connector would defer mail because of a finding. Pure. */
+/** Determines with the functions of a delivery whether a connector would defer mail because of a finding. Pure. */
 import type { Revocation, RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { assessRevocation, assessServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
@@ -18,7 +18,7 @@ export function deferralByTls(
 
 const revocationChecks: readonly RevocationCheck[] = ['SoftFail', 'HardFail']
 
-/** Does the same for revocation. */
+/** Returns the text to append to a finding about revocation; empty if mail would be sent. */
 export function deferralByRevocation(revocation: Revocation): string {
   const deferring = revocationChecks.flatMap((revocationCheck) => {
     const fault = assessRevocation({ revocationCheck }, revocation)
@@ -30,27 +30,27 @@ export function deferralByRevocation(revocation: Revocation): string {
     : ''
 }
 
-/** Combines the results of a chain like a delivery: one source with a result decides about its certificate. */
+/** Combines the results of a chain like a delivery: one source with a result determines the status of its certificate. */
 export function chainRevocation(facts: readonly SourceFacts[]): Revocation {
-  const each = facts.map(ofCertificate)
-  const found =
-    each.find(({ status }) => status === 'Revoked') ?? each.find(({ status }) => status === 'Unknown')
+  const results = facts.map(certificateRevocation)
+  const worst =
+    results.find(({ status }) => status === 'Revoked') ?? results.find(({ status }) => status === 'Unknown')
   return (
-    found ?? {
+    worst ?? {
       status: 'Good',
       detail: 'no certificate of the chain that names a CRL or OCSP responder was revoked',
     }
   )
 }
 
-function ofCertificate({ urlCount, sources }: SourceFacts): Revocation {
-  if (urlCount === 0) return { status: 'Good', detail: 'it names no CRL and no OCSP responder' }
-  const found =
+function certificateRevocation({ urlCount, sources }: SourceFacts): Revocation {
+  if (urlCount === 0) return { status: 'Good', detail: 'the certificate names no CRL and no OCSP responder' }
+  const conclusive =
     sources?.find(({ status }) => status === 'Revoked') ?? sources?.find(({ status }) => status === 'Good')
   return (
-    found ?? {
+    conclusive ?? {
       status: 'Unknown',
-      detail: 'revocation undetermined: no CRL or OCSP responder gave a usable answer for a certificate',
+      detail: 'revocation undetermined: no CRL or OCSP responder gave a usable response for a certificate',
     }
   )
 }

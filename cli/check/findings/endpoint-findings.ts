@@ -21,9 +21,13 @@ export function revocationFindings({ sources, staple, presented, trust }: Certif
 function verdictFinding(sources: readonly SourceFacts[], { tls }: Trust): Finding {
   const revocation = chainRevocation(sources)
   const { status, detail } = revocation
-  const seen = `${detail}${tls ? deferralByRevocation(revocation) : ''}`
-  if (status === 'Good') return ok('revocation', seen)
-  return (status === 'Revoked' ? fail : warn)('revocation', seen, 'See the ocsp and crl lines')
+  const observation = `${detail}${tls ? deferralByRevocation(revocation) : ''}`
+  if (status === 'Good') return ok('revocation', observation)
+  return (status === 'Revoked' ? fail : warn)(
+    'revocation',
+    observation,
+    'See the lines `ocsp` and `crl` above',
+  )
 }
 
 function sourceFindings({ certificate, urlCount, sources }: SourceFacts): Finding[] {
@@ -32,8 +36,8 @@ function sourceFindings({ certificate, urlCount, sources }: SourceFacts): Findin
     return [
       warn(
         'revocation',
-        'it has no HTTP URL of a CRL or OCSP responder',
-        'Clients cannot detect that it was revoked. Ask the authority to include the URL of its CRL in its certificates',
+        'the certificate has no HTTP URL of a CRL or OCSP responder',
+        'Clients cannot detect a revocation. Ask the authority to include the URL of its CRL in its certificates',
         subject,
       ),
     ]
@@ -42,13 +46,13 @@ function sourceFindings({ certificate, urlCount, sources }: SourceFacts): Findin
       warn(
         'revocation',
         `${urlCount} URLs were not fetched because the issuer is unknown`,
-        'See the chain and root lines',
+        'See the lines `chain` and `root`',
         subject,
       ),
     ]
   // A verifier needs only one source that answers.
   const alternative = (source: RevocationSource) =>
-    sources.find((one) => one !== source && one.status === 'Good')
+    sources.find((candidate) => candidate !== source && candidate.status === 'Good')
   return sources.map((source) => sourceFinding(source, subject, alternative(source)))
 }
 
@@ -94,14 +98,14 @@ const goodText = ({ detail, nextUpdate }: ReportedRevocation): string =>
     detail,
   ].join(', ')
 
-/** Details that begin with "The" describe a response that came but is unusable. */
-const isResponseProblem = (detail: string): boolean => /^The /.test(detail)
+/** Details that begin with "The" describe a response that was received but is unusable. */
+const isResponseFault = (detail: string): boolean => /^The /.test(detail)
 
 function adviceFor(detail: string, url: string): string {
-  if (isResponseProblem(detail)) return 'The authority must fix this, unless a proxy sent the response'
+  if (isResponseFault(detail)) return 'The authority must fix this, unless a proxy sent the response'
   const { host = url, protocol = 'http:', port = '' } = URL.parse(url) ?? {}
-  const at = port === '' ? `${host}, port ${protocol === 'https:' ? 443 : 80}` : host
-  return `Allow this machine to reach ${at} (DNS, firewall). Every server that verifies needs this access`
+  const location = port === '' ? `${host}, port ${protocol === 'https:' ? 443 : 80}` : host
+  return `Allow this machine to reach ${location} (DNS, firewall). Every server that verifies needs this access`
 }
 
 function stapleFinding(staple: ReportedRevocation, subject: string): Finding {
@@ -132,8 +136,13 @@ function issuerFinding({ certificate, url, result }: IssuerFacts): Finding {
       'Not needed while the server sends its whole chain. Allow this machine to reach the URL, or inform the authority',
       subject,
     )
-  const issuer = result.certificates.find((each) => isIssuedBy(certificate, each))
+  const issuer = result.certificates.find((candidate) => isIssuedBy(certificate, candidate))
   return issuer
-    ? ok('issuer', `${url}: fetched, it is "${subjectOf(issuer)}"`, subject)
-    : warn('issuer', `${url}: fetched, but it is not the issuer`, 'The authority must fix this', subject)
+    ? ok('issuer', `${url}: fetched; the issuer is "${subjectOf(issuer)}"`, subject)
+    : warn(
+        'issuer',
+        `${url}: fetched, but the certificate is not the issuer`,
+        'The authority must fix this',
+        subject,
+      )
 }

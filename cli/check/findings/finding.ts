@@ -23,7 +23,7 @@ export type Check =
   | 'staple'
   | 'issuer'
 
-/** `FAIL`: a client that verifies the server rejects it. `WARN`: it does not, or not yet. */
+/** `FAIL`: a client that verifies the server rejects it. `WARN`: such a client accepts it, perhaps not for long. */
 export type Result = 'OK' | 'WARN' | 'FAIL'
 
 export interface Finding {
@@ -32,7 +32,7 @@ export interface Finding {
   readonly subject?: string
   readonly result: Result
   readonly seen: string
-  /** What to do; null for OK. */
+  /** What the administrator should do; null for OK. */
   readonly advice: string | null
 }
 

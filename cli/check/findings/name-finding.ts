@@ -19,43 +19,47 @@ export function nameFinding(
     subjectAltNames: dnsNames(leaf?.subjectAltName ?? ''),
     commonName: leaf ? commonNameOf(leaf) : null,
   }
-  const shown = namesText(names)
-  if (expected === null) return uncomparedFinding(leaf, shown, trust)
+  const certificateNames = namesText(names)
+  if (expected === null) return uncomparedFinding(leaf, certificateNames, trust)
   if (!certificateHasName(names, [expected]))
     return fail(
       'name',
-      `for ${shown}, not for ${expected}${deferralByTls('DomainValidation', [expected], trust, at)}`,
+      `for ${certificateNames}, not for ${expected}${deferralByTls('DomainValidation', [expected], trust, at)}`,
       `Get a certificate with the DNS name ${expected}, or set tlsDomain of the connector to the certificate's name`,
     )
   if (names.subjectAltNames.length === 0)
     return warn(
       'name',
-      `for ${expected}, but only as common name`,
-      'MTA-STS and most clients read only subject alternative names: have it reissued with one',
+      `for ${expected}, but only as the common name`,
+      'MTA-STS and most clients read only subject alternative names: have the certificate reissued with a subject alternative name',
     )
-  return ok('name', `for ${expected}${shown === expected ? '' : ` (${shown})`}`)
+  return ok('name', `for ${expected}${certificateNames === expected ? '' : ` (${certificateNames})`}`)
 }
 
-function uncomparedFinding(leaf: X509Certificate | undefined, shown: string, { tls }: Trust): Finding {
+function uncomparedFinding(
+  leaf: X509Certificate | undefined,
+  certificateNames: string,
+  { tls }: Trust,
+): Finding {
   if (!tls)
     return ok(
       'name',
-      `for ${shown}; not compared because --servername was not given`,
+      `for ${certificateNames}; not compared because --servername was not given`,
       leaf && subjectOf(leaf),
     )
   return warn(
     'name',
-    `for ${shown}; not compared because HOST is an IP address`,
+    `for ${certificateNames}; not compared because HOST is an IP address`,
     'Give the host name of the MX record or of the smart host with --servername',
   )
 }
 
 const maxNames = 10
 
-/** Shows names as written, also invalid host names. */
+/** Lists names unchanged, including invalid host names. */
 function namesText({ subjectAltNames, commonName }: CertificateNames): string {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
-  const more = names.length - maxNames
-  const shown = names.slice(0, maxNames).map((name) => replaceInvisible(name.slice(0, 255)))
-  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ') || 'no name'
+  const omittedCount = names.length - maxNames
+  const listedNames = names.slice(0, maxNames).map((name) => replaceInvisible(name.slice(0, 255)))
+  return [...listedNames, ...(omittedCount > 0 ? [`${omittedCount} more`] : [])].join(', ') || 'no name'
 }

@@ -9,12 +9,12 @@ import { type Finding, fail, ok, warn } from './finding.ts'
 
 export function serverFindings({ target, addresses, attempts, probes }: ServerFacts): Finding[] {
   const [last] = attempts.slice(-1)
-  const connected = last !== undefined && last.reached !== 'Dialled'
+  const isConnected = last !== undefined && last.reached !== 'Dialled'
   return [
     ...addressFindings(target.host, addresses),
-    ...attempts.slice(0, -1).map((opening) => unreachable(opening, target.port, warn)),
-    ...(last ? [connected ? reached(last, target.port) : unreachable(last, target.port, fail)] : []),
-    ...(last && connected ? sessionFindings(last, target, probes) : []),
+    ...attempts.slice(0, -1).map((attempt) => unreachable(attempt, target.port, warn)),
+    ...(last ? [isConnected ? reached(last, target.port) : unreachable(last, target.port, fail)] : []),
+    ...(last && isConnected ? sessionFindings(last, target, probes) : []),
   ]
 }
 
@@ -33,32 +33,32 @@ const reached = ({ ip, connectMs }: SessionAttempt, port: number): Finding =>
   ok('connection', `connected to ${ip}, port ${port}, in ${connectMs} ms`)
 
 function unreachable({ ip, outcome }: SessionAttempt, port: number, findingOf: typeof fail): Finding {
-  const why = outcome.kind === 'Failed' ? outcome.reply : null
+  const reply = outcome.kind === 'Failed' ? outcome.reply : null
   const advice =
-    why?.enhanced === '4.4.316'
+    reply?.enhanced === '4.4.316'
       ? `No server accepts connections on port ${port}: check the port, the server and its firewall`
       : `Check the address and the firewalls; many networks block outgoing port 25`
-  return findingOf('connection', `${ip}, port ${port}: ${why?.text ?? 'failed'}`, advice)
+  return findingOf('connection', `${ip}, port ${port}: ${reply?.text ?? 'failed'}`, advice)
 }
 
 function sessionFindings(
-  opening: SessionAttempt,
+  attempt: SessionAttempt,
   target: ServerFacts['target'],
-  extra: HandshakeProbes | null,
+  probes: HandshakeProbes | null,
 ): Finding[] {
-  const { greeting, outcome } = opening
-  if (greeting === null) return [fail('greeting', whyFailed(opening), adviceForSilence(target.port))]
-  const greeted = ok('greeting', greeting)
+  const { greeting, outcome } = attempt
+  if (greeting === null) return [fail('greeting', failureText(attempt), adviceForSilence(target.port))]
+  const greetingFinding = ok('greeting', greeting)
   if (outcome.kind === 'Failed')
     return [
-      greeted,
+      greetingFinding,
       fail(
         'starttls',
-        `${failedSteps[opening.reached] ?? 'failed'}: ${formatReply(outcome.reply)}`,
+        `${failedSteps[attempt.reached] ?? 'failed'}: ${formatReply(outcome.reply)}`,
         'See the log of the server',
       ),
     ]
-  return [greeted, ...tlsFindings(outcome.tls, target, extra)]
+  return [greetingFinding, ...tlsFindings(outcome.tls, target, probes)]
 }
 
 /** The step that failed, by the last milestone reached. */
@@ -68,7 +68,7 @@ const failedSteps: Partial<Record<SessionAttempt['reached'], string>> = {
   Secured: 'EHLO over TLS failed',
 }
 
-const whyFailed = ({ outcome }: SessionAttempt): string =>
+const failureText = ({ outcome }: SessionAttempt): string =>
   outcome.kind === 'Failed' ? outcome.reply.text : 'none'
 
 const adviceForSilence = (port: number): string =>
@@ -79,7 +79,7 @@ const adviceForSilence = (port: number): string =>
 function tlsFindings(
   tls: ServerTls,
   target: ServerFacts['target'],
-  extra: HandshakeProbes | null,
+  probes: HandshakeProbes | null,
 ): Finding[] {
   switch (tls.kind) {
     case 'NotOffered':
@@ -95,7 +95,7 @@ function tlsFindings(
         fail(
           'starttls',
           `offered, but the handshake failed: ${tls.cause}`,
-          adviceForHandshake(tls.cause, extra?.legacyTls),
+          adviceForHandshake(tls.cause, probes?.legacyTls),
         ),
       ]
     case 'Established':
@@ -103,13 +103,13 @@ function tlsFindings(
         ok('starttls', `offered, handshake with ${targetText(target)} succeeded`),
         ok('protocol', tls.protocol),
         cipherFinding(tls),
-        ...(extra ? [legacyTlsFinding(extra.legacyTls)] : []),
+        ...(probes ? [legacyTlsFinding(probes.legacyTls)] : []),
         ...(tls.chain.length > 0 ? [] : [noCertificate]),
       ]
   }
 }
 
-/** A server without a certificate must fail, although there is nothing else to check. */
+/** The finding for a server without a certificate, which has no other findings about certificates. */
 const noCertificate = fail(
   'certificate',
   'the server presented no readable certificate',
@@ -136,30 +136,30 @@ const unknownGroupName = (cipher: string): string =>
   cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group'
 
 function cipherFinding({ protocol, cipher, group }: EstablishedTls): Finding {
-  const seen = `${cipher}, key exchange ${group === null ? unknownGroupName(cipher) : (curveName[group] ?? group)}`
+  const cipherText = `${cipher}, key exchange ${group === null ? unknownGroupName(cipher) : (curveName[group] ?? group)}`
   return protocol === 'TLSv1.3' || hasForwardSecrecy(cipher)
-    ? ok('cipher', `${seen}, forward secrecy`)
+    ? ok('cipher', `${cipherText}, forward secrecy`)
     : fail(
         'cipher',
-        `${seen}, no forward secrecy`,
+        `${cipherText}, no forward secrecy`,
         'A recorded session can be decrypted once the server key is known. Prefer ECDHE',
       )
 }
 
-function legacyTlsFinding(old: Handshake): Finding {
-  switch (old.kind) {
+function legacyTlsFinding(handshake: Handshake): Finding {
+  switch (handshake.kind) {
     case 'Done':
       return warn(
         'older',
-        `${old.protocol} with ${old.cipher} is also accepted`,
+        `${handshake.protocol} with ${handshake.cipher} is also accepted`,
         'TLS 1.0 and 1.1 are deprecated (RFC 8996). Mailflow never uses them; disable them on the server',
       )
     case 'Refused':
-      return ok('older', `TLS 1.0 and 1.1 are refused (${old.cause})`)
+      return ok('older', `TLS 1.0 and 1.1 are refused (${handshake.cause})`)
     case 'NotTested':
       return warn(
         'older',
-        `not tested: ${old.cause}`,
+        `not tested: ${handshake.cause}`,
         'Run the check again later; some servers limit connections',
       )
   }

@@ -1,4 +1,4 @@
-/** Gathers what DNS and the policy host publish for a domain now. */
+/** Gathers the records and the policy that DNS and the policy host publish for a domain. */
 import type { DnsAnswer, MxRecord, Resolver } from '../../../shared/net/dns/answer.ts'
 import { type FetchResult, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
@@ -24,7 +24,7 @@ export interface DomainFacts {
   /** A and AAAA answers for the policy host. */
   policyHost: readonly DnsAnswer<string>[]
   hosts: readonly HostFacts[]
-  /** SPF results of each sender in the plan; empty without exactly one SPF record. */
+  /** SPF results of each sender in the plan; empty unless there is exactly one SPF record. */
   spfResults: readonly SpfResult[]
   /** Whether the resolver sets the AD bit for a zone that is known to be signed. */
   isResolverValidating: boolean
@@ -34,7 +34,8 @@ export interface DomainFacts {
 const signedZone = 'arpa'
 
 /**
- * Allows every address: the administrator's names may lead into the own network, or to a gateway on this machine.
+ * Allows every address: the administrator's names may resolve to the administrator's network, or to a gateway on this
+ * machine.
  */
 const allNetworks = ['0.0.0.0/0', '::/0']
 const limits = { ...fetchLimits, totalMs: 20_000, idleTimeoutMs: 10_000 }

@@ -1,4 +1,4 @@
-/** Gathers from the API what the gateway publishes, and whether it accepts the domain. */
+/** Gathers from the API the gateway's host name and certificates, and whether it accepts the domain. */
 import { z } from 'zod'
 import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { type ApiClient, encodeUrlPart } from '../../api/api-client.ts'
@@ -7,9 +7,9 @@ import { CommandError } from '../../command-error.ts'
 import type { DnsOptions } from '../publication-plan.ts'
 
 export interface GatewayFacts {
-  /** Hosts of the MX records; the gateway's own name when the options name none. */
+  /** Hosts of the MX records; the gateway's name when the options name no host. */
   hosts: readonly string[]
-  /** Null when the gateway has published none. */
+  /** Null when the gateway has published no certificates. */
   certificates: readonly PublishedCertificate[] | null
   /** Whether the domain is an accepted domain. */
   accepted: boolean
@@ -24,12 +24,13 @@ const CertificatesResponse = z.object({
 /** @throws CommandError when neither the gateway nor the options name a host */
 export async function gatherGatewayFacts(
   api: ApiClient,
-  { domain, hosts: named }: Pick<DnsOptions, 'domain' | 'hosts'>,
+  { domain, hosts: hostOptions }: Pick<DnsOptions, 'domain' | 'hosts'>,
 ): Promise<GatewayFacts> {
   const published = await nullIfNotFound(api.get(CertificatesResponse, '/certificates'))
   const accepted =
     (await nullIfNotFound(api.get(z.unknown(), `/accepted-domains/${encodeUrlPart(domain)}`))) !== null
-  const hosts = named.length > 0 ? [...new Set(named)] : published === null ? [] : [published.hostname]
+  const hosts =
+    hostOptions.length > 0 ? [...new Set(hostOptions)] : published === null ? [] : [published.hostname]
   if (hosts.length === 0)
     throw new CommandError(
       'the gateway has not published its certificates yet, so its host name is unknown',
@@ -39,9 +40,9 @@ export async function gatherGatewayFacts(
 }
 
 /** Returns null for a 404. */
-async function nullIfNotFound<T>(answer: Promise<T>): Promise<T | null> {
+async function nullIfNotFound<T>(request: Promise<T>): Promise<T | null> {
   try {
-    return await answer
+    return await request
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null
     throw error

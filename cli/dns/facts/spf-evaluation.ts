@@ -48,7 +48,7 @@ async function evaluateSender(
   ip: string,
   resolver: Resolver,
 ): Promise<SpfResult> {
-  // Loaded here because loading is slow and no other command needs it.
+  // Loaded only by this command, because loading is slow.
   const { spf } = await import('mailauth/lib/spf/index.js')
   try {
     const { status } = await spf({

@@ -1,4 +1,4 @@
-/** DANE (RFC 7672): checks that zones are signed and that TLSA records match the served certificates. Pure. */
+/** Checks for DANE (RFC 7672) that zones are signed and that TLSA records match the served certificates. Pure. */
 import { X509Certificate } from 'node:crypto'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { isUsable, matchesTlsa } from '../../../shared/tls/dane.ts'
@@ -18,20 +18,26 @@ export function assessDnssec(
   const about = { record: 'DNSSEC', name: domain }
   const unsigned = [
     ...(mx.kind !== 'Failed' && !mx.secure ? [domain] : []),
-    ...hosts.filter((each) => !isSigned(each)).map(({ host }) => host),
+    ...hosts.filter((host) => !isSigned(host)).map(({ host }) => host),
   ]
-  const of = (result: Result, ...says: string[]) => ({ ...about, result, published: [], wanted: [], says })
+  const finding = (result: Result, ...says: string[]) => ({
+    ...about,
+    result,
+    published: [],
+    wanted: [],
+    says,
+  })
   if (!isResolverValidating)
-    return of(
+    return finding(
       'WARN',
-      'The resolver does not validate DNSSEC, so it is unknown whether the zones are signed. Use a validating resolver: --dns-server tls://9.9.9.9#dns.quad9.net, or one of your own.',
+      'The resolver does not validate DNSSEC, so it is unknown whether the zones are signed. Use a validating resolver: --dns-server tls://9.9.9.9#dns.quad9.net, or a validating resolver of your network.',
     )
   if (unsigned.length > 0)
-    return of(
+    return finding(
       'WARN',
       `Not signed, according to the resolver: ${listed(unsigned)}. Senders ignore TLSA records in unsigned zones; MTA-STS does not need DNSSEC.`,
     )
-  return of('OK', 'The resolver validated the signed answers for the domain and its hosts.')
+  return finding('OK', 'The resolver validated the signed answers for the domain and its hosts.')
 }
 
 const isSigned = ({ a, aaaa }: HostFacts): boolean => {
@@ -46,7 +52,7 @@ export function assessTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFindi
   if (tlsa.kind === 'Failed') return failedQueryFinding(about, tlsa)
   const records = recordsOf(tlsa)
   const published = records.map(textOf)
-  const of = (result: Result, ...says: string[]): RecordFinding => ({
+  const finding = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
     result,
     published,
@@ -54,29 +60,29 @@ export function assessTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFindi
     says,
   })
   if (plan.certificates === null)
-    return of(
+    return finding(
       'UNKNOWN',
       'The gateway has not published its certificates yet, so there is nothing to compare with.',
     )
   const signed = isSigned(facts) && tlsa.secure
   if (records.length === 0)
     return signed
-      ? of(
+      ? finding(
           'MISSING',
           'The zone is signed. With these records, senders that use DANE accept only the certificates of this gateway.',
         )
-      : of(
+      : finding(
           'WARN',
-          'There is no TLSA record, and senders would ignore one: the zone is not known to be signed.',
+          'There is no TLSA record, and senders would ignore such a record: the zone is not known to be signed.',
         )
   const { faults, notes } = compare(plan.certificates, records, host, now)
   if (!signed)
-    return of(
+    return finding(
       'WARN',
-      'Senders ignore it: the zone is not known to be signed.',
+      'Senders ignore these records: the zone is not known to be signed.',
       ...faults.map((fault) => `If the zone is signed: ${fault}`),
     )
-  return faults.length > 0 ? of('DIFFERENT', ...faults, ...notes) : of('OK', ...notes)
+  return faults.length > 0 ? finding('DIFFERENT', ...faults, ...notes) : finding('OK', ...notes)
 }
 
 const textOf = ({ usage, selector, matchingType, data }: TlsaRecord): string =>
@@ -89,16 +95,21 @@ function compare(
   now: Date,
 ): { faults: string[]; notes: string[] } {
   const usable = records.filter(isUsable)
-  const unmatched = servedOf(certificates).filter((each) => !hasMatchingRecord(each, usable, host, now))
+  const unmatched = servedOf(certificates).filter(
+    (certificate) => !hasMatchingRecord(certificate, usable, host, now),
+  )
   const faults = unmatched.map(faultOf)
   const superfluous = records.filter(
-    (record) => !certificates.some((each) => hasMatchingRecord(each, [record].filter(isUsable), host, now)),
+    (record) =>
+      !certificates.some((certificate) =>
+        hasMatchingRecord(certificate, [record].filter(isUsable), host, now),
+      ),
   )
   const deprecated = certificates.filter(({ state }) => state === 'Deprecated')
   const obsolete = records.filter(
     (record) =>
       !superfluous.includes(record) &&
-      !servedOf(certificates).some((each) => hasMatchingRecord(each, [record], host, now)),
+      !servedOf(certificates).some((certificate) => hasMatchingRecord(certificate, [record], host, now)),
   )
   return {
     faults,
@@ -106,12 +117,12 @@ function compare(
       ...(superfluous.length === 0
         ? []
         : [
-            `It matches no certificate of this gateway and can be removed: ${listed(superfluous.map(textOf))}.`,
+            `These records match no certificate of this gateway and can be removed: ${listed(superfluous.map(textOf))}.`,
           ]),
       ...(deprecated.length === 0 || obsolete.length === 0
         ? []
         : [
-            `It matches a certificate that is no longer served and can be removed: ${listed(obsolete.map(textOf))}.`,
+            `These records match a certificate that is no longer served and can be removed: ${listed(obsolete.map(textOf))}.`,
           ]),
     ],
   }
@@ -131,28 +142,35 @@ function hasMatchingRecord(
 }
 
 function faultOf({ state, keyType, certificateName, servedFrom }: PublishedCertificate): string {
-  const which = `the ${keyType} certificate ${certificateName}`
+  const title = `the ${keyType} certificate ${certificateName}`
   if (state === 'Next')
-    return `No record matches ${which}, which will be served${servedFrom === null ? ' next' : ` from ${servedFrom.slice(0, 10)}`}: publish one some days before.`
-  return `No record matches ${which}, which is served now: senders that use DANE deliver no mail.`
+    return `No record matches ${title}, which will be served${servedFrom === null ? ' next' : ` from ${servedFrom.slice(0, 10)}`}: publish such a record some days before.`
+  return `No record matches ${title}, which is served now: senders that use DANE deliver no mail.`
 }
 
 /** MTA-STS and a partner's DomainValidation require the host's name; DANE with 3 1 1 does not. */
 export function assessNames({ certificates }: Plan, host: string): RecordFinding {
   const about = { record: 'Certificate', name: host }
-  const of = (result: Result, ...says: string[]) => ({ ...about, result, published: [], wanted: [], says })
+  const finding = (result: Result, ...says: string[]) => ({
+    ...about,
+    result,
+    published: [],
+    wanted: [],
+    says,
+  })
   if (certificates === null)
-    return of(
+    return finding(
       'UNKNOWN',
       'The gateway has not published its certificates yet, so there is nothing to compare with.',
     )
-  const others = servedOf(certificates).filter(
+  const mismatched = servedOf(certificates).filter(
     ({ subjectAltNames }) => !certificateHasName({ subjectAltNames, commonName: null }, [host]),
   )
-  if (others.length === 0) return of('OK', 'The certificates of the gateway are valid for this name.')
-  return of(
+  if (mismatched.length === 0)
+    return finding('OK', 'The certificates of the gateway are valid for this name.')
+  return finding(
     'DIFFERENT',
-    ...others.map(
+    ...mismatched.map(
       ({ state, keyType, subjectAltNames }) =>
         `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} is for ${listed(subjectAltNames) || 'no host'}, not for ${host}: senders that use MTA-STS deliver no mail there.`,
     ),

@@ -1,4 +1,4 @@
-/** Checks what is published for a domain, in the order in which a zone is set up. Pure. */
+/** Checks the published records of a domain, in the order in which a zone is set up. Pure. */
 
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
@@ -30,5 +30,5 @@ const acceptanceFinding = (domain: string, accepted: boolean): RecordFinding => 
   result: accepted ? 'OK' : 'WARN',
   published: [],
   wanted: [],
-  says: accepted ? [] : ['It is not an accepted domain: the gateway refuses mail for it until you add it.'],
+  says: accepted ? [] : ['This is not an accepted domain: the gateway refuses mail for it until you add it.'],
 })

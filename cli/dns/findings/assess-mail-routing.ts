@@ -12,12 +12,12 @@ export function assessMx(plan: Plan, { mx }: DomainFacts): RecordFinding {
   const about = { record: 'MX', name: plan.domain }
   if (mx.kind === 'Failed') return failedQueryFinding(about, mx)
   const published = recordsOf(mx)
-    .toSorted((one, other) => one.preference - other.preference)
+    .toSorted((a, b) => a.preference - b.preference)
     .map(({ preference, exchange }) => `${preference} ${exchange === '.' ? '.' : `${exchange}.`}`)
   const faults = mxFaults(plan, mx)
   const says = [...faults, ...(mx.kind === 'Found' ? aliasText(plan.domain, mx.name) : [])]
-  const isThere = mx.kind === 'Found'
-  const result = !isThere ? 'MISSING' : faults.length > 0 ? 'DIFFERENT' : 'OK'
+  const isPublished = mx.kind === 'Found'
+  const result = !isPublished ? 'MISSING' : faults.length > 0 ? 'DIFFERENT' : 'OK'
   return { ...about, result, published, wanted: result === 'OK' ? [] : mxValues(plan), says }
 }
 
@@ -30,23 +30,27 @@ function mxFaults({ hosts, domain }: Plan, mx: DomainFacts['mx']): string[] {
   const mxHosts = [...new Set(mx.records.map(({ exchange }) => exchange))]
   if (mxHosts.includes('.'))
     return mxHosts.length === 1
-      ? ['It is a null MX (RFC 7505): the domain accepts no mail, and senders bounce mail at once.']
+      ? [
+          'The record is a null MX (RFC 7505): the domain accepts no mail, and senders bounce mail immediately.',
+        ]
       : ['There is a null MX (.) and other MX records, which RFC 7505 §3 forbids: senders may bounce mail.']
-  const known = mxHosts.map((exchange) => [exchange, normaliseDomain(exchange)] as const)
-  const otherHosts = known.filter(([, name]) => name === null || !hosts.includes(name)).map(([text]) => text)
-  const missingHosts = hosts.filter((host) => !known.some(([, name]) => name === host))
+  const comparable = mxHosts.map((exchange) => [exchange, normaliseDomain(exchange)] as const)
+  const otherHosts = comparable
+    .filter(([, name]) => name === null || !hosts.includes(name))
+    .map(([text]) => text)
+  const missingHosts = hosts.filter((host) => !comparable.some(([, name]) => name === host))
   return [
     ...(otherHosts.length === 0
       ? []
       : [
-          `Mail ${missingHosts.length === hosts.length ? 'bypasses' : 'can bypass'} this gateway by ${listed(otherHosts)}: no connector applies there.`,
+          `Mail ${missingHosts.length === hosts.length ? 'bypasses' : 'can bypass'} this gateway through ${listed(otherHosts)}: no connector applies there.`,
         ]),
     ...(missingHosts.length === 0 ? [] : [`The MX records do not include ${listed(missingHosts)}.`]),
   ]
 }
 
-const aliasText = (asked: string, found: string): string[] =>
-  asked === found ? [] : [`${asked} is an alias (CNAME); the records belong to ${found}.`]
+const aliasText = (queriedName: string, ownerName: string): string[] =>
+  queriedName === ownerName ? [] : [`${queriedName} is an alias (CNAME); the records belong to ${ownerName}.`]
 
 export function assessAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
   const about = { record: 'Address', name: host }
@@ -71,17 +75,17 @@ function aliasFault(host: string, ...answers: readonly DnsAnswer<string>[]): str
   const alias = answers.find((answer) => answer.kind === 'Found' && answer.name !== host)
   return alias?.kind === 'Found'
     ? [
-        `${host} is an alias (CNAME) of ${alias.name}. The name in an MX record must have address records itself (RFC 2181 §10.3); some senders refuse an alias.`,
+        `${host} is an alias (CNAME) of ${alias.name}. An MX host must have address records of its own (RFC 2181 §10.3); some senders refuse an alias.`,
       ]
     : []
 }
 
 function privateFault(addresses: readonly string[]): string[] {
-  const hidden = addresses.filter((address) => !createAddressFilter([])(address))
-  return hidden.length === 0
+  const privateAddresses = addresses.filter((address) => !createAddressFilter([])(address))
+  return privateAddresses.length === 0
     ? []
     : [
-        `${listed(hidden)} cannot be reached from the internet. Check that partners see other addresses than this resolver.`,
+        `${listed(privateAddresses)} cannot be reached from the internet. Check that partners resolve the name to other addresses than this resolver.`,
       ]
 }
 

@@ -32,17 +32,17 @@ export function assessSpf(plan: Plan, { txt, spfResults }: DomainFacts): RecordF
       ],
     }
   const unknown = spfResults.filter(({ result }) => result === null || result === 'temperror')
-  const wrong = spfResults.filter((each) => each.result !== 'pass' && !unknown.includes(each))
-  if (wrong.length > 0)
+  const rejected = spfResults.filter((result) => result.result !== 'pass' && !unknown.includes(result))
+  if (rejected.length > 0)
     return {
       ...about,
-      result: wrong.every(isHarmless) ? 'WARN' : 'DIFFERENT',
+      result: rejected.every(isHarmless) ? 'WARN' : 'DIFFERENT',
       published,
       wanted: [quotedText(amendRecord(record, plan))],
-      says: wrong.map(faultOf),
+      says: rejected.map(faultOf),
     }
   const permitsAll = /[ ]\+?all(?: |$)/i.test(record)
-    ? ['It ends with +all, which permits any host to send mail for your domain. Use "-all".']
+    ? ['The record ends with +all, which permits any host to send mail for your domain. Use "-all".']
     : []
   return {
     ...about,
@@ -50,7 +50,7 @@ export function assessSpf(plan: Plan, { txt, spfResults }: DomainFacts): RecordF
     published,
     wanted: [],
     says: [
-      ...unknown.map(({ sender, reason }) => `Cannot check whether it permits ${sender}: ${reason}.`),
+      ...unknown.map(({ sender, reason }) => `Cannot check whether the record permits ${sender}: ${reason}.`),
       ...permitsAll,
     ],
   }
@@ -64,8 +64,8 @@ const isHarmless = ({ sender, result }: SpfResult): boolean => sender === sesNam
 
 function faultOf(permission: SpfResult): string {
   const { sender, result, reason } = permission
-  if (result === 'permerror') return `Receivers cannot evaluate it: ${reason}.`
-  const fault = `It does not permit ${sender} (the result is ${result}).`
+  if (result === 'permerror') return `Receivers cannot evaluate the record: ${reason}.`
+  const fault = `The record does not permit ${sender} (the result is ${result}).`
   return isHarmless(permission)
     ? `${fault} Receivers check the envelope's domain, which Amazon SES sets to a domain of Amazon, or to the MAIL FROM domain of your identity: check that domain too.`
     : fault
@@ -74,9 +74,11 @@ function faultOf(permission: SpfResult): string {
 /** Inserts the missing senders before `all` or `redirect`. A record that has them and still fails is replaced. */
 function amendRecord(record: string, plan: Plan): string {
   const terms = record.split(' ').filter((term) => term !== '')
-  const missingTerms = spfTerms(plan).filter((term) => !terms.some((each) => each.toLowerCase() === term))
+  const missingTerms = spfTerms(plan).filter(
+    (term) => !terms.some((existing) => existing.toLowerCase() === term),
+  )
   if (missingTerms.length === 0) return spfValue(plan)
   const end = terms.findIndex((term) => /^(?:[-+~?]?all|redirect=.*)$/i.test(term))
-  const at = end < 0 ? terms.length : end
-  return [...terms.slice(0, at), ...missingTerms, ...terms.slice(at)].join(' ')
+  const position = end < 0 ? terms.length : end
+  return [...terms.slice(0, position), ...missingTerms, ...terms.slice(position)].join(' ')
 }

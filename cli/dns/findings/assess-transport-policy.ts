@@ -27,22 +27,22 @@ import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from '
 export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
   const { policy, mx } = facts
   const about = { record: 'MTA-STS policy', name: policyUrl(plan.domain) }
-  const wanted = linesOf(plan.policy.text)
+  const expected = linesOf(plan.policy.text)
   if (policy.kind === 'Failed') {
-    const silence = dnsFailureOf(facts)
-    if (silence) return failedQueryFinding(about, silence)
+    const dnsFailure = dnsFailureOf(facts)
+    if (dnsFailure) return failedQueryFinding(about, dnsFailure)
     const host = policyHostOf(plan.domain)
     return {
       ...about,
       result: policy.result === 'sts-policy-fetch-error' ? 'MISSING' : 'DIFFERENT',
       published: [],
-      wanted,
+      wanted: expected,
       says: [
         `${policy.detail.replace(/\.$/, '')}.`,
         'Without a policy, senders do not enforce TLS.',
         ...(hasAddress(facts)
           ? []
-          : [`Make ${host} an alias (CNAME) of the host that serves it; see docs/certificates.md.`]),
+          : [`Make ${host} an alias (CNAME) of the host that serves the policy; see docs/certificates.md.`]),
       ],
     }
   }
@@ -54,7 +54,7 @@ export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
     ...about,
     result,
     published: linesOf(textOf(served)),
-    wanted: result === 'DIFFERENT' ? wanted : [],
+    wanted: result === 'DIFFERENT' ? expected : [],
     says: [...differences, ...warnings, ...(result === 'OK' ? modeNotes(served) : [])],
   }
 }
@@ -76,29 +76,31 @@ function differencesOf({ policy, hosts, maxAgeSeconds }: Plan, served: PolicyCon
     ...(served.mode === policy.mode
       ? []
       : [
-          `Its mode is ${served.mode}; it should be ${policy.mode}.${served.mode === 'none' ? ' This policy requires nothing.' : ''}`,
+          `The mode is ${served.mode}; it should be ${policy.mode}.${served.mode === 'none' ? ' This policy requires nothing.' : ''}`,
         ]),
     ...(uncovered.length === 0
       ? []
       : [
-          `It does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders that use MTA-STS deliver no mail there' : ''}.`,
+          `The policy does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders that use MTA-STS deliver no mail there' : ''}.`,
         ]),
     ...(maxAgeSeconds === null || served.maxAge === maxAgeSeconds
       ? []
-      : [`Its max_age is ${served.maxAge} seconds; it should be ${maxAgeSeconds}.`]),
+      : [`The max_age is ${served.maxAge} seconds; it should be ${maxAgeSeconds}.`]),
   ]
 }
 
-/** Returns warnings about content that is allowed and unwanted. */
+/** Returns warnings about content that is allowed but unwanted. */
 function warningsOf({ hosts, maxAgeSeconds }: Plan, served: PolicyContent): string[] {
   if (served.mode === 'none') return []
   const others = served.mx.filter((pattern) => !hosts.some((host) => isListed(host, { mx: [pattern] })))
   return [
-    ...(others.length === 0 ? [] : [`It also lists ${listed(others)}, which is not a host of this gateway.`]),
+    ...(others.length === 0
+      ? []
+      : [`The policy also lists ${listed(others)}, which is not a host of this gateway.`]),
     ...(maxAgeSeconds !== null || served.maxAge >= minMaxAgeSeconds
       ? []
       : [
-          `Its max_age is ${served.maxAge} seconds: an attacker who blocks the policy host for that long disables the policy. Use ${7 * daySeconds} or more.`,
+          `The max_age is ${served.maxAge} seconds: an attacker who blocks the policy host for that long disables the policy. Use ${7 * daySeconds} or more.`,
         ]),
   ]
 }
@@ -131,39 +133,46 @@ export function assessMtaStsRecord(plan: Plan, facts: DomainFacts): RecordFindin
   const published = records.map(quotedText)
   const served = policy.kind === 'Policy' ? policy.policy : null
   const isCorrect = served !== null && differencesOf(plan, served).length === 0
-  const wanted = isCorrect ? idOf(served) : plan.policy.id
-  const of = (result: Result, ...says: string[]): RecordFinding => ({
+  const expectedId = isCorrect ? idOf(served) : plan.policy.id
+  const finding = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
     result,
     published,
     wanted:
-      result === 'MISSING' || result === 'DIFFERENT' ? [quotedText(formatPolicyRecord({ id: wanted }))] : [],
+      result === 'MISSING' || result === 'DIFFERENT'
+        ? [quotedText(formatPolicyRecord({ id: expectedId }))]
+        : [],
     says,
   })
   if (records.length === 0)
-    return of(
+    return finding(
       'MISSING',
       'Without this record, senders do not fetch the policy. Publish the policy first, then this record.',
     )
   if (records.length > 1)
-    return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8461 §3.1).')
+    return finding(
+      'DIFFERENT',
+      'There are several records; senders treat several records as none (RFC 8461 §3.1).',
+    )
   const id = parseRecordId(records)
   if (id === null)
-    return of(
+    return finding(
       'DIFFERENT',
-      'Its syntax is wrong, so senders ignore it: it needs v=STSv1 and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
+      'The syntax of the record is wrong, so senders ignore it: it needs v=STSv1 and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
     )
-  if (dnsFailureOf(facts)) return of('UNKNOWN', 'The policy cannot be fetched, so the id cannot be checked.')
-  if (!isCorrect) return of('DIFFERENT', `The policy must be changed; then the id must become ${wanted}.`)
-  if (id === wanted) return of('OK')
-  if (id.length === wanted.length && /^[0-9a-f]+$/.test(id))
-    return of(
+  if (dnsFailureOf(facts))
+    return finding('UNKNOWN', 'The policy cannot be fetched, so the id cannot be checked.')
+  if (!isCorrect)
+    return finding('DIFFERENT', `The policy must be changed; then the id must become ${expectedId}.`)
+  if (id === expectedId) return finding('OK')
+  if (id.length === expectedId.length && /^[0-9a-f]+$/.test(id))
+    return finding(
       'DIFFERENT',
       `The id ${id} does not match the served policy. Until it changes, senders use the policy that they have cached.`,
     )
-  return of(
+  return finding(
     'WARN',
-    `The id ${id} was not generated by mailflow, so it is unknown whether it changed with the policy. Mailflow would use ${wanted}.`,
+    `The id ${id} was not generated by mailflow, so it is unknown whether it changed with the policy. Mailflow would use ${expectedId}.`,
   )
 }
 
@@ -175,21 +184,31 @@ export function assessTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding
   if (tlsRpt.kind === 'Failed') return failedQueryFinding(about, tlsRpt)
   const records = recordsOf(tlsRpt).filter((record) => /^v=TLSRPTv1/i.test(record))
   const published = records.map(quotedText)
-  const of = (result: Result, ...says: string[]): RecordFinding => ({
+  const finding = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
     result,
     published,
     wanted: result === 'OK' ? [] : [quotedText(tlsRptValue(plan))],
     says,
   })
-  if (records.length === 0) return of('MISSING', 'Senders do not report TLS failures with your mail servers.')
+  if (records.length === 0)
+    return finding('MISSING', 'Senders do not report TLS failures with your mail servers.')
   if (records.length > 1)
-    return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8460 §3).')
+    return finding(
+      'DIFFERENT',
+      'There are several records; senders treat several records as none (RFC 8460 §3).',
+    )
   const destinations = reportDestinations(records).map(destinationText)
   if (destinations.length === 0)
-    return of('DIFFERENT', 'It has no valid report destination: use rua=mailto:ADDRESS or an https URL.')
-  const wanted = `mailto:${reportAddressOf(plan)}`.toLowerCase()
-  if (plan.reportAddress === null || destinations.some((place) => place.toLowerCase() === wanted))
-    return of('OK')
-  return of('DIFFERENT', `Reports go to ${listed(destinations)}, not to ${plan.reportAddress}.`)
+    return finding(
+      'DIFFERENT',
+      'The record has no valid report destination: use rua=mailto:ADDRESS or an https URL.',
+    )
+  const expectedDestination = `mailto:${reportAddressOf(plan)}`.toLowerCase()
+  if (
+    plan.reportAddress === null ||
+    destinations.some((destination) => destination.toLowerCase() === expectedDestination)
+  )
+    return finding('OK')
+  return finding('DIFFERENT', `Reports go to ${listed(destinations)}, not to ${plan.reportAddress}.`)
 }

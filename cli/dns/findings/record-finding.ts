@@ -9,20 +9,20 @@ export type Result = 'OK' | 'WARN' | 'MISSING' | 'DIFFERENT' | 'UNKNOWN'
 export interface RecordFinding {
   /** The kind of record: `MX`, `SPF`. */
   record: string
-  /** Its name in DNS, or its URL. */
+  /** The record's name in DNS, or the policy's URL. */
   name: string
   result: Result
   /** The published values, in zone file syntax. */
   published: readonly string[]
   /** The values to publish; empty when nothing must change. */
   wanted: readonly string[]
-  /** Sentences. */
+  /** Sentences for the administrator. */
   says: readonly string[]
 }
 
 type FailedAnswer = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
 
-/** A failed query. A bogus answer (DNSSEC) is `DIFFERENT`, since every validating resolver rejects it. */
+/** Returns the finding for a failed query. A bogus answer (DNSSEC) is `DIFFERENT`, because every validating resolver rejects it. */
 export function failedQueryFinding(
   about: Pick<RecordFinding, 'record' | 'name'>,
   { code, bogus }: FailedAnswer,

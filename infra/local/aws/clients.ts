@@ -1,4 +1,4 @@
-/** Creates the runner's clients of the emulators, and the environment that points units at them. */
+/** Creates the runner's clients of the emulators, and the environment variables with their endpoints. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SNSClient } from '@aws-sdk/client-sns'
@@ -42,7 +42,7 @@ export function runtimeEnvironment({ endpoints }: Emulators): Record<string, str
   }
 }
 
-/** Passes on Node's variable for a file of additional trusted authorities. */
+/** Copies Node's variable for a file of additional trusted authorities. */
 function extraAuthorities(): Record<string, string> {
   const { NODE_EXTRA_CA_CERTS } = process.env
   return NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS }

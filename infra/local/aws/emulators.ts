@@ -25,14 +25,14 @@ export interface Emulators {
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
-  /** Secrets created on this machine. */
+  /** Secrets that were created in this runner. */
   readonly secrets: CreatedSecrets
   close(): Promise<void>
 }
 
 /**
  * @param stateDirectory stores tables and secrets; null keeps them in memory
- * @param secretsDirectory holds read-only secrets; null for none
+ * @param secretsDirectory contains read-only secrets; null when there are none
  * @param onEvent receives each event that is put on the event bus
  */
 export async function startEmulators(
@@ -75,8 +75,8 @@ export async function startEmulators(
 }
 
 /**
- * Loads stores that the emulator does not export. Its own start function listens on every interface, and names queues
- * by a host that not every machine resolves.
+ * Loads stores that the emulator does not export. The emulator's start function listens on every interface, and its
+ * queue URLs have a host name that not every machine resolves.
  */
 async function createStores(): Promise<Stores> {
   const load = (path: string) => import(new URL(path, import.meta.resolve('fauxqs')).href)
@@ -91,7 +91,7 @@ async function createStores(): Promise<Stores> {
 }
 
 async function startTables(stateDirectory: string | null): Promise<Server> {
-  // The emulator reads these for the ARNs of its tables.
+  // The emulator reads these variables for the ARNs of its tables.
   process.env.AWS_ACCOUNT_ID = accountId
   process.env.AWS_REGION = region
   const path = stateDirectory === null ? {} : { path: join(stateDirectory, 'tables') }

@@ -11,16 +11,16 @@ const Put = z.object({ Entries: z.array(Entry).min(1).max(10) })
 export function eventsServer(onEvent: (entry: EventEntry) => void): Server {
   let count = 0
   return createServer(async (request, response) => {
-    const answer = (status: number, body: object) =>
+    const respond = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
     const put = Put.safeParse(await json(request).catch(() => null))
     if (request.headers['x-amz-target'] !== 'AWSEvents.PutEvents' || !put.success)
-      return answer(400, {
+      return respond(400, {
         __type: 'ValidationException',
         message: 'Only PutEvents is supported by the local runner.',
       })
     for (const entry of put.data.Entries) onEvent(entry)
     const Entries = put.data.Entries.map(() => ({ EventId: `local-${count++}` }))
-    return answer(200, { FailedEntryCount: 0, Entries })
+    return respond(200, { FailedEntryCount: 0, Entries })
   })
 }

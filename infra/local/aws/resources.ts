@@ -22,7 +22,7 @@ export interface Queue {
 
 export interface Resources {
   readonly queues: readonly Queue[]
-  /** ARNs. */
+  /** ARNs of the topics. */
   readonly topics: readonly string[]
   readonly buckets: readonly string[]
   /** Table names by logical id. */
@@ -44,13 +44,13 @@ export async function createResources(
   }
 }
 
-/** The SES emulator accepts any configuration set, so only their names are registered. */
+/** The SES emulator accepts any configuration set, so only the names are registered. */
 function registerConfigurationSets(template: Template, resolver: Resolver): void {
   for (const [id, { Name }] of resourcesOfType(template, 'AWS::SES::ConfigurationSet'))
     resolver.register(id, { Ref: Name === undefined ? id : resolver.string(Name) })
 }
 
-/** Queue properties that are queue attributes of the same name. The others have no effect here. */
+/** Queue properties that are queue attributes of the same name. The emulator ignores the others. */
 const QueueAttributes = z
   .object({
     VisibilityTimeout: z.number(),
@@ -63,14 +63,14 @@ const QueueAttributes = z
   .partial()
 
 async function createQueues(template: Template, resolver: Resolver, sqs: SQSClient): Promise<Queue[]> {
-  const declared = resourcesOfType(template, 'AWS::SQS::Queue')
+  const definitions = resourcesOfType(template, 'AWS::SQS::Queue')
   // A queue names its dead-letter queue by ARN, so all ARNs are registered before any queue is created.
-  for (const [id, { QueueName }] of declared) {
+  for (const [id, { QueueName }] of definitions) {
     const name = QueueName === undefined ? id : resolver.string(QueueName)
     resolver.register(id, { QueueName: name, Arn: `arn:aws:sqs:${region}:${accountId}:${name}` })
   }
   const queues: Queue[] = []
-  for (const [id, properties] of declared) queues.push(await createQueue(id, properties, resolver, sqs))
+  for (const [id, properties] of definitions) queues.push(await createQueue(id, properties, resolver, sqs))
   return queues
 }
 
@@ -82,8 +82,8 @@ async function createQueue(
 ): Promise<Queue> {
   const name = resolver.string({ 'Fn::GetAtt': [logicalId, 'QueueName'] })
   const arn = resolver.string({ 'Fn::GetAtt': [logicalId, 'Arn'] })
-  const known = Object.keys(QueueAttributes.shape).filter((key) => key in properties)
-  const values = Object.fromEntries(known.map((key) => [key, resolver.resolve(properties[key])]))
+  const names = Object.keys(QueueAttributes.shape).filter((key) => key in properties)
+  const values = Object.fromEntries(names.map((key) => [key, resolver.resolve(properties[key])]))
   const attributes = Object.entries(parse(QueueAttributes, values, logicalId)).map(([key, value]) => [
     key,
     typeof value === 'object' ? JSON.stringify(value) : String(value),
@@ -127,7 +127,7 @@ const Index = z.object({
   }),
 })
 
-/** The properties that the emulator needs; encryption, recovery and expiry have no effect here. */
+/** The properties that the emulator needs; the emulator ignores encryption, recovery and expiry. */
 const TableProperties = z.object({
   AttributeDefinitions: z.array(
     z.object({ AttributeName: z.string(), AttributeType: z.enum(['S', 'N', 'B']) }),
@@ -143,12 +143,12 @@ async function createTables(
   resolver: Resolver,
   dynamodb: DynamoDBClient,
 ): Promise<Record<string, string>> {
-  const { TableNames: kept = [] } = await dynamodb.send(new ListTablesCommand({}))
+  const { TableNames: existingTables = [] } = await dynamodb.send(new ListTablesCommand({}))
   const tables: Record<string, string> = {}
   for (const [id, properties] of resourcesOfType(template, 'AWS::DynamoDB::Table')) {
     const name = properties.TableName === undefined ? id : resolver.string(properties.TableName)
     const input = parse(TableProperties, resolver.resolve(properties), id)
-    if (!kept.includes(name))
+    if (!existingTables.includes(name))
       await dynamodb.send(new CreateTableCommand({ TableName: name, ...input } as CreateTableCommandInput))
     resolver.register(id, { Ref: name, Arn: `arn:aws:dynamodb:${region}:${accountId}:table/${name}` })
     tables[id] = name

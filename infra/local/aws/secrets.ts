@@ -1,7 +1,7 @@
 /**
  * Emulates Secrets Manager. Read-only secrets are files, read at each request: `<NAME>.json` for a connector's client
- * certificate, `<whole name>.json` for others. Secrets created here can be written: every version is kept, and staging
- * labels mark the current one.
+ * certificate, `<whole name>.json` for other secrets. Secrets that the runner creates can be written: every version is kept, and
+ * staging labels mark the current version.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -33,7 +33,7 @@ class SecretsError extends Error {
   }
 }
 
-/** Secrets created on this machine, with versions and staging labels. */
+/** Secrets that the runner creates, with versions and staging labels. */
 export class CreatedSecrets {
   readonly #secrets = new Map<string, Versions>()
   readonly #directory: string | null
@@ -43,7 +43,7 @@ export class CreatedSecrets {
     this.#directory = directory
   }
 
-  /** Creates a secret unless the name exists. @param text null creates one without a value */
+  /** Creates a secret unless the name exists. @param text null creates a secret without a value */
   create(id: string, text: string | null): void {
     const name = nameOf(id)
     if (this.has(name)) return
@@ -55,7 +55,7 @@ export class CreatedSecrets {
     return this.#read(name) !== null
   }
 
-  /** @returns null without a secret of this name, or without a version at `stage` */
+  /** @returns null when there is no secret of this name, or no version at `stage` */
   get(name: string, stage = current): { text: string; version: string; stages: string[] } | null {
     const versions = this.#read(name)
     const version = versions?.stages[stage]
@@ -67,12 +67,12 @@ export class CreatedSecrets {
   /** @returns the version's staging labels */
   put(name: string, text: string, version: string, stages: readonly string[] | undefined): string[] {
     const versions = this.#read(name) ?? { texts: {}, stages: {} }
-    const known = versions.texts[version]
-    if (known !== undefined && known !== text)
+    const existingText = versions.texts[version]
+    if (existingText !== undefined && existingText !== text)
       throw new SecretsError('ResourceExistsException', `A version ${version} exists, with another value.`)
-    if (known !== undefined) return labelsOf(versions, version)
+    if (existingText !== undefined) return labelsOf(versions, version)
     versions.texts[version] = text
-    // The first version always becomes the current one.
+    // The first version always becomes the current version.
     const labels = [...(stages ?? [current]), ...(versions.stages[current] === undefined ? [current] : [])]
     for (const stage of labels) moveLabel(versions, stage, version)
     this.#write(name, versions)
@@ -94,8 +94,8 @@ export class CreatedSecrets {
   }
 
   #read(name: string): Versions | null {
-    const known = this.#secrets.get(name)
-    if (known !== undefined || this.#directory === null) return known ?? null
+    const versions = this.#secrets.get(name)
+    if (versions !== undefined || this.#directory === null) return versions ?? null
     try {
       return Versions.parse(JSON.parse(readFileSync(this.#file(this.#directory, name), 'utf8')))
     } catch (error) {
@@ -134,18 +134,18 @@ const Request = z.object({
 })
 type Request = z.output<typeof Request>
 
-/** @param directory holds the files; null for none */
+/** @param directory contains the files; null when there are none */
 export function secretsServer(directory: string | null, created = new CreatedSecrets(null)): Server {
   return createServer(async (request, response) => {
-    const answer = (status: number, body: object) =>
+    const respond = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
     try {
       const [, call = ''] = String(request.headers['x-amz-target']).split('.')
       const input = Request.parse(await json(request).catch(() => ({})))
-      answer(200, await handleCall(call, input, directory, created))
+      respond(200, await handleCall(call, input, directory, created))
     } catch (error) {
       const { name, message } = error as Error
-      answer(400, { __type: name, message })
+      respond(400, { __type: name, message })
     }
   })
 }
@@ -185,7 +185,7 @@ function notFound(name: string): never {
   )
 }
 
-/** Returns the name: an ARN appends a hyphen and six characters. */
+/** Returns the secret's name: an ARN appends a hyphen and six characters to it. */
 const nameOf = (id: string): string =>
   id.startsWith('arn:') ? id.replace(/^arn:.*:secret:/, '').replace(/-[A-Za-z0-9]{6}$/, '') : id
 

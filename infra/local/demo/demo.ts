@@ -1,4 +1,4 @@
-/** Sets the demo up, sends its messages, waits for each decision, and returns the results as text. */
+/** Configures the gateway for the demo, sends the messages, waits for each decision, and returns the results as text. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LocalAuthority } from '../certificates.ts'
 import type { Endpoints } from '../endpoints.ts'
@@ -19,25 +19,25 @@ export async function runDemo(endpoints: Endpoints, authority: LocalAuthority): 
   const startedAt = new Date()
   const deadline = Date.now() + timeoutMs
   const rows: Row[] = []
-  const sent = await Promise.all(steps.map((step) => send(step, endpoints, authority)))
+  const results = await Promise.all(steps.map((step) => send(step, endpoints, authority)))
   for (const [index, step] of steps.entries()) {
-    const answer = sent[index] as SendResult
-    const trace = answer.id === null ? null : await waitUntilSettled(api, answer.id, deadline)
-    rows.push({ step, answer, trace })
+    const result = results[index] as SendResult
+    const trace = result.id === null ? null : await waitUntilSettled(api, result.id, deadline)
+    rows.push({ step, result, trace })
   }
   const notification = await waitForDsn(api, startedAt, deadline)
   const names = await connectorNames(api)
-  return [renderTable(rows, notification, names), nextSteps(endpoints, rows[0]?.answer.id ?? null)].join('\n')
+  return [renderTable(rows, notification, names), nextSteps(endpoints, rows[0]?.result.id ?? null)].join('\n')
 }
 
 async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority): Promise<SendResult> {
   const { from, to, demonstrates } = step
-  const sending: SendOptions = {
+  const options: SendOptions = {
     server: endpoints.smtp,
     tls: step.session === 'Plain' ? 'None' : 'Required',
     ...(step.session === 'OurServer' && { clientCertificate: await authority.issue(mailboxName) }),
   }
-  return sendMail({ from, to, subject: demonstrates, text: `This message shows: ${demonstrates}.` }, sending)
+  return sendMail({ from, to, subject: demonstrates, text: `This message shows: ${demonstrates}.` }, options)
 }
 
 async function waitUntilSettled(api: ApiClient, id: string, deadline: number): Promise<MessageTrace | null> {

@@ -35,7 +35,7 @@ export async function startMailServer(name: string, tls: KeyPair | null): Promis
       }, callback)
     },
   })
-  // A client that aborts a handshake or a connection is no error here.
+  // A client that aborts a handshake or a connection is not an error of this server.
   server.on('error', () => undefined)
   server.listen(0, '127.0.0.1')
   await once(server.server, 'listening')

@@ -1,6 +1,6 @@
 /**
  * Starts the demo's mailbox server and the partners' mail servers, each with different TLS. All listen on loopback; the
- * zone gives each a name and an address.
+ * zone gives each server a name and an address.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { type KeyPair, type LocalAuthority, selfSigned } from '../certificates.ts'
@@ -14,15 +14,15 @@ export const mailboxName = 'mailbox.ours.example'
 const trustedPartners = ['bank.example', 'northwind.example', 'contoso.example']
 
 export async function startDemoPartners(authority: LocalAuthority): Promise<PartnerNetwork> {
-  const named = async (name: string) => startMailServer(name, await authority.issue(name))
-  const mailbox = await named(mailboxName)
+  const startTrusted = async (name: string) => startMailServer(name, await authority.issue(name))
+  const mailbox = await startTrusted(mailboxName)
   const paper = await startMailServer('mx.paper.example', null)
   const workshop = await startMailServer('mx.workshop.example', await selfSigned('mx.workshop.example'))
-  const others = await Promise.all(trustedPartners.map((domain) => named(`mx.${domain}`)))
+  const trustedServers = await Promise.all(trustedPartners.map((domain) => startTrusted(`mx.${domain}`)))
   const archiveCertificate = await selfSigned('mx.archive.example')
   const archive = await startMailServer('mx.archive.example', archiveCertificate)
-  const servers = [mailbox, paper, workshop, ...others, archive]
-  const archiveAddress = 3 + others.length
+  const servers = [mailbox, paper, workshop, ...trustedServers, archive]
+  const archiveAddress = 3 + trustedServers.length
   const address = (index: number) => `127.0.0.${10 + index}`
   return {
     zone: {
@@ -34,7 +34,7 @@ export async function startDemoPartners(authority: LocalAuthority): Promise<Part
         'mx.workshop.example': { A: [address(2)] },
         'workshop.example': { MX: [[10, 'mx.workshop.example']] },
         'vault.example': { MX: [[10, 'mx.workshop.example']] },
-        // Two domains with signed TLSA records; only those of the first match its certificate.
+        // Two domains with signed TLSA records; only the records of the first domain match the certificate of its host.
         'archive.example': { MX: [[10, 'mx.archive.example']], secure: true },
         'mx.archive.example': { A: [address(archiveAddress)], secure: true },
         '_25._tcp.mx.archive.example': { TLSA: [tlsaOf(archiveCertificate)], secure: true },

@@ -8,8 +8,8 @@ import type { MessageTrace, RecipientTrace } from './trace.ts'
 
 export interface Row {
   readonly step: Step
-  readonly answer: SendResult
-  /** Null for a refused message, or one that is not decided in time. */
+  readonly result: SendResult
+  /** Null for a refused message, or a message that is not decided in time. */
   readonly trace: MessageTrace | null
 }
 
@@ -20,10 +20,10 @@ const widths = [3, 42, 13, 16, 11]
 const heading = ['', 'From → To', 'Inbound', 'Connector', 'Decision', 'Outbound']
 
 const legend = wrap(
-  'The own domain is ours.example; the mailbox of ann@ours.example is on the mail server behind the gateway. Bank, clinic and vault ' +
-    'are partners with a connector that forces TLS. Paper and workshop have no connector; neither have archive and museum, which publish TLSA records (DANE). ' +
-    'Only the own mail server, identified by its certificate, may send to other domains. “Connector” is the connector ' +
-    'that determined the decision: the inbound one for mail from a partner, else the outbound one.',
+  'The accepted domain is ours.example; the mailbox of ann@ours.example is on the mail server behind the gateway. Bank, clinic and vault ' +
+    'are partners with a connector that forces TLS. Paper, workshop, archive and museum have no connector; archive and museum publish TLSA records (DANE). ' +
+    'Only the organisation’s mail server, identified by its certificate, may send to other domains. “Connector” is the connector ' +
+    'that determined the decision: the inbound connector for mail from a partner, else the outbound connector.',
   columns,
 )
 
@@ -49,16 +49,22 @@ function line(cells: readonly string[]): string {
     .trimEnd()
 }
 
-function cellsOf({ step, answer, trace }: Row, names: Names): string[] {
-  const cameIn = step.session === 'Plain' ? 'in the clear' : (trace?.tls.protocol ?? 'TLS')
+function cellsOf({ step, result, trace }: Row, names: Names): string[] {
+  const inboundSession = step.session === 'Plain' ? 'in the clear' : (trace?.tls.protocol ?? 'TLS')
   const route = `${step.from} → ${step.to}`
-  if (!answer.accepted) return [route, cameIn, step.refusedBy ?? '', 'Refused', 'not accepted']
+  if (!result.accepted) return [route, inboundSession, step.refusedBy ?? '', 'Refused', 'not accepted']
   const recipient = trace?.recipients[0]
-  if (trace === null || recipient === undefined) return [route, cameIn, '', 'Undecided', '']
-  return [route, cameIn, connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
+  if (trace === null || recipient === undefined) return [route, inboundSession, '', 'Undecided', '']
+  return [
+    route,
+    inboundSession,
+    connectorOf(trace, recipient, names),
+    recipient.state,
+    outboundTextOf(recipient),
+  ]
 }
 
-/** Returns the partner's connector: that of the own mail server is the same on every line. */
+/** Returns the partner's connector: the connector of the organisation's mail server is the same on every line. */
 function connectorOf(
   { direction }: MessageTrace,
   { verdict, attempts }: RecipientTrace,
@@ -67,30 +73,30 @@ function connectorOf(
   const { inbound = null, outbound = null } = verdict?.connectors ?? {}
   const connectorId = direction === 'Incoming' ? (inbound ?? outbound) : outbound
   if (connectorId !== null) return names.get(connectorId) ?? connectorId
-  return attempts.at(-1)?.policySource === 'Dane' ? 'none, but DANE' : 'none'
+  return attempts.at(-1)?.policySource === 'Dane' ? 'none (DANE)' : 'none'
 }
 
-function howItLeft({ state, attempts }: RecipientTrace): string {
+function outboundTextOf({ state, attempts }: RecipientTrace): string {
   const last = attempts.at(-1)
   if (state === 'Deferred') return 'not sent yet'
   if (state === 'Bounced') return 'not sent'
   if (last === undefined) return 'unknown'
-  if (last.tls === null) return last.host === 'Amazon SES' ? 'by Amazon SES' : 'in the clear'
+  if (last.tls === null) return last.host === 'Amazon SES' ? 'Amazon SES' : 'in the clear'
   return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
 }
 
-function explanationOf({ step, answer, trace }: Row): string {
-  if (!answer.accepted) return `${sentence(step.demonstrates)} Reply: ${answer.reply}`
+function explanationOf({ step, result, trace }: Row): string {
+  if (!result.accepted) return `${sentence(step.demonstrates)} Reply: ${result.reply}`
   const recipient = trace?.recipients[0]
   const reply = recipient?.attempts.at(-1)?.reply
   if (recipient?.state === 'Delivered' || reply === undefined) return sentence(step.demonstrates)
-  return `${sentence(step.demonstrates)} Result: ${outcomeOf(reply)}`
+  return `${sentence(step.demonstrates)} Last attempt: ${outcomeOf(reply)}`
 }
 
-/** Puts the reply of the other server, if there is one, after the gateway's own reply. */
+/** Puts the reply of the next hop, if there is one, after mailflow's reply. */
 function outcomeOf(reply: string): string {
-  const [, ownReply, partnerReply] = /^(.+): (\d{3}[ -].*)$/s.exec(reply) ?? []
-  return ownReply === undefined ? reply : `${ownReply}. Reply of the partner: ${partnerReply}`
+  const [, mailflowReply, partnerReply] = /^(.+): (\d{3}[ -].*)$/s.exec(reply) ?? []
+  return mailflowReply === undefined ? reply : `${mailflowReply}. Reply of the partner: ${partnerReply}`
 }
 
 function sentence(text: string): string {
@@ -100,11 +106,15 @@ function sentence(text: string): string {
 function notificationCells(trace: MessageTrace, names: Names): string[] {
   const recipient = trace.recipients[0]
   const route = `<> → ${trace.envelope.rcptTo[0] ?? ''}`
-  if (recipient === undefined) return [route, 'generated', '', 'Undecided', '']
-  return [route, 'generated', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
+  if (recipient === undefined) return [route, noSession, '', 'Undecided', '']
+  return [route, noSession, connectorOf(trace, recipient, names), recipient.state, outboundTextOf(recipient)]
 }
 
-const notificationWhy = 'The DSN (delivery status notification) to Ann: her message to the vault bounced.'
+/** The inbound session of a message that mailflow created. */
+const noSession = 'none (DSN)'
+
+const notificationWhy =
+  'The DSN (delivery status notification) that mailflow created for Ann: her message to the vault bounced.'
 
 function wrap(text: string, width: number): string[] {
   const lines: string[] = []
@@ -127,7 +137,7 @@ export function nextSteps(endpoints: Endpoints, id: string | null): string {
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
   return `${id === null ? existingStateText : ''}Send another message in the clear (the reply contains the message id):
   npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
-Send as the own mail server, which its certificate identifies and which may relay:
+Send as the organisation’s mail server, which its certificate identifies and which may relay:
   npx node infra/local/send.ts --port ${port} --from ann@ours.example --to teller@bank.example \\
     --certificate ${certificate}
 Use other tools:

@@ -8,11 +8,11 @@ export const ourDomain = 'ours.example'
 export interface Step {
   readonly from: string
   readonly to: string
-  /** The client's session: in the clear, over TLS, or over TLS with the mailbox server's certificate. */
+  /** The client's session: in the clear, over TLS, or over TLS with the certificate of the mailbox server. */
   readonly session: 'Plain' | 'Tls' | 'OurServer'
   /** The behaviour that the message demonstrates. */
   readonly demonstrates: string
-  /** The connector that refuses the message in session. A refused message has no trace to read it from. */
+  /** The connector that refuses the message in session. A refused message has no trace that names the connector. */
   readonly refusedBy?: string
 }
 
@@ -64,7 +64,7 @@ export const steps: readonly Step[] = [
     from: 'ann@ours.example',
     to: 'teller@bank.example',
     session: 'OurServer',
-    demonstrates: 'forced TLS: the certificate has the required authority and name',
+    demonstrates: 'forced TLS: the certificate is issued by the required authority for the required name',
   },
   {
     from: 'ann@ours.example',
@@ -78,11 +78,11 @@ export const steps: readonly Step[] = [
     to: 'guard@vault.example',
     session: 'OurServer',
     demonstrates:
-      'forced TLS: the certificate does not have the required name and authority, and this connector bounces',
+      'forced TLS: the certificate is not issued by the required authority, and onTlsFailure of the connector is Bounce',
   },
 ]
 
-/** Configures an empty gateway; leaves any other as it is. @returns whether it was empty */
+/** Configures an empty gateway; does not change another. @returns whether the gateway was empty */
 export async function seed(api: ApiClient, authority: LocalAuthority): Promise<boolean> {
   if (!(await api.isEmpty())) return false
   const certificateAuthorities = [authority.certificate]
@@ -102,7 +102,7 @@ function inboundConnectors(certificateAuthorities: readonly string[]) {
       senderDomains: [ourDomain],
       tlsSenderCertificateNames: [mailboxName],
       certificateAuthorities,
-      comment: 'Identifies our own mail server by its certificate and lets it relay.',
+      comment: 'Identifies the organisation’s mail server by its certificate and lets it relay.',
     },
     {
       name: 'From the bank',

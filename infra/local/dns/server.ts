@@ -11,7 +11,7 @@ export interface DnsServer {
   close(): void
 }
 
-/** Octets. RFC 6891 §6.2.5: the UDP limit without EDNS. */
+/** RFC 6891 §6.2.5: the UDP limit without EDNS. */
 const minUdpOctets = 512
 
 /**
@@ -24,9 +24,9 @@ export async function startDnsServer(zone: Zone, port: number): Promise<DnsServe
     const reply = answerDatagram(zone, query)
     if (reply !== null) udp.send(reply, peer.port, peer.address)
   })
-  const bound = await listenOnBoth(tcp, udp, port)
+  const boundPort = await listenOnBoth(tcp, udp, port)
   return {
-    port: bound,
+    port: boundPort,
     close: () => {
       tcp.close()
       udp.close()
@@ -42,10 +42,10 @@ async function listenOnBoth(
   try {
     tcp.listen(port, '127.0.0.1')
     await once(tcp, 'listening')
-    const bound = (tcp.address() as AddressInfo).port
-    udp.bind(bound, '127.0.0.1')
+    const boundPort = (tcp.address() as AddressInfo).port
+    udp.bind(boundPort, '127.0.0.1')
     await once(udp, 'listening')
-    return bound
+    return boundPort
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new StartError(
@@ -60,7 +60,7 @@ function answerDatagram(zone: Zone, query: Buffer): Buffer | null {
   const reply = answer(zone, decoded)
   const fullReply = packet.encode(reply)
   if (fullReply.length <= udpLimit(decoded)) return fullReply
-  // RFC 1035 §4.2.1: TC tells the resolver to ask again over TCP.
+  // RFC 1035 §4.2.1: TC tells the resolver to repeat the query over TCP.
   return packet.encode({ ...reply, flags: reply.flags | packet.TRUNCATED_RESPONSE, answers: [] })
 }
 
@@ -94,10 +94,10 @@ function udpLimit(query: packet.Packet): number {
   return Math.max(minUdpOctets, ednsOptionsOf(query)?.udpPayloadSize ?? minUdpOctets)
 }
 
-/** Finds the OPT record: only a query with EDNS gets EDNS in its answer (RFC 6891 §6.1.1). */
+/** Finds the OPT record: only a query with EDNS gets a response with EDNS (RFC 6891 §6.1.1). */
 const ednsOptionsOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
 
-/** RFC 8914 §2. */
+/** Encodes an extended error (RFC 8914 §2). */
 function extendedErrors(error: number | undefined): { code: number; data: Buffer }[] {
   return error === undefined ? [] : [{ code: 15, data: Buffer.from([error >> 8, error & 0xff]) }]
 }
@@ -123,7 +123,7 @@ function answer(zone: Zone, query: packet.Packet): packet.Reply {
   }
 }
 
-/** RFC 2308 §3: lets a resolver distinguish an empty answer from a referral. */
+/** RFC 2308 §3: the SOA record lets a resolver distinguish an empty answer from a referral. */
 const startOfAuthority = {
   name: '.',
   type: 'SOA',
@@ -140,7 +140,7 @@ function encodable(record: Answer): packet.Record {
       case 'TLSA':
         return { ...record, certificate: Buffer.from(record.certificate, 'hex') }
       case 'TXT':
-        // RFC 1035 §3.3.14: a string of a TXT record holds at most 255 octets.
+        // RFC 1035 §3.3.14: a string of a TXT record has at most 255 octets.
         return record.value.match(/.{1,255}/gs) ?? ['']
       default:
         return record.value

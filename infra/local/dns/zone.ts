@@ -1,5 +1,5 @@
 /**
- * Holds all DNS names that exist for the local stack. Other names do not exist, so no query leaves the machine.
+ * The DNS names that exist for the local stack. Other names do not exist, so no query leaves the machine.
  */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
@@ -11,19 +11,19 @@ const hexadecimal = z.string().regex(/^([0-9a-f]{2})+$/i, 'not hexadecimal')
 
 /**
  * The records of a name. `"fail"` answers every query for it with that response code; `BOGUS` answers like a resolver
- * that found a wrong DNSSEC signature.
+ * that received a wrong DNSSEC signature.
  */
 const Records = z.strictObject({
   A: z.array(z.ipv4()).optional(),
   AAAA: z.array(z.ipv6()).optional(),
   CNAME: z.string().optional(),
-  /** Preference and exchange; `[[0, ""]]` is the null MX (RFC 7505). */
+  /** Preference and MX host; `[[0, ""]]` is the null MX (RFC 7505). */
   MX: z.array(z.tuple([z.int().min(0).max(65_535), z.string()])).optional(),
   TXT: z.array(z.string()).optional(),
   /** Usage, selector, matching type (RFC 6698 §2.1) and the association data in hexadecimal. */
   TLSA: z.array(z.tuple([z.int(), z.int(), z.int(), hexadecimal])).optional(),
   fail: z.enum(['SERVFAIL', 'REFUSED', 'BOGUS']).optional(),
-  /** Answers have the AD bit, like a validating resolver's for a signed zone. */
+  /** Answers have the AD bit, like answers of a validating resolver for a signed zone. */
   secure: z.boolean().optional(),
 })
 export type Records = z.infer<typeof Records>
@@ -85,7 +85,7 @@ export function parseZone(value: unknown): Zone {
   return { ...parsed.data, names: Object.fromEntries(names) }
 }
 
-/** Answers one query. Follows at most eight CNAMEs inside the zone. */
+/** Returns the answer to one query. Follows at most eight CNAMEs inside the zone. */
 export function lookup(zone: Zone, name: string, type: string, depth = 0): Lookup {
   const owner = normalise(name)
   const records = zone.names[owner]
@@ -107,7 +107,7 @@ function negative(rcode: Rcode): Lookup {
 
 /** RFC 8020: a name with names below it exists, even without records. */
 function existsBelow(zone: Zone, name: string): boolean {
-  return Object.keys(zone.names).some((other) => other.endsWith(`.${name}`))
+  return Object.keys(zone.names).some((candidate) => candidate.endsWith(`.${name}`))
 }
 
 function answersOf(name: string, records: Records, type: string): Answer[] {
@@ -139,10 +139,10 @@ function normalise(name: string): string {
 }
 
 function isAddressOrEndpoint(value: string): boolean {
-  const [, six, four, endpointPort = '25'] = /^(?:\[(.+)\]|([\d.]+)):(\d{1,5})$/.exec(value) ?? []
-  if (six === undefined && four === undefined) return isIP(value) !== 0
+  const [, ipv6, ipv4, endpointPort = '25'] = /^(?:\[(.+)\]|([\d.]+)):(\d{1,5})$/.exec(value) ?? []
+  if (ipv6 === undefined && ipv4 === undefined) return isIP(value) !== 0
   return (
-    isIP(six ?? four ?? '') === (six === undefined ? 4 : 6) && port.safeParse(Number(endpointPort)).success
+    isIP(ipv6 ?? ipv4 ?? '') === (ipv6 === undefined ? 4 : 6) && port.safeParse(Number(endpointPort)).success
   )
 }
 

@@ -6,7 +6,7 @@ import { installTranslation, type Translation } from './nat.ts'
 export interface EnvironmentData {
   /** File URL of the handler's module. */
   readonly module: string
-  /** Its exported name. */
+  /** The name of the handler's export. */
   readonly handler: string
   readonly translation: Translation
 }

@@ -18,22 +18,22 @@ export class FunctionSet {
 
   /** @throws InvocationError for a failed invocation, Error for an unknown function */
   async invoke(arn: string, event: unknown): Promise<unknown> {
-    const found = this.#functions.get(arn)
-    if (found === undefined) throw new Error(`unknown function ${arn}`)
-    return found.invoke(event)
+    const target = this.#functions.get(arn)
+    if (target === undefined) throw new Error(`unknown function ${arn}`)
+    return target.invoke(event)
   }
 
   /** Creates one execution environment of each function before the first event. */
   async warm(): Promise<void> {
-    await Promise.all([...this.#functions.values()].map((one) => one.warm()))
+    await Promise.all([...this.#functions.values()].map((target) => target.warm()))
   }
 
   /** Kills every environment that runs an invocation; returns their number. */
   crash(): number {
-    return [...this.#functions.values()].reduce((sum, one) => sum + one.crash(), 0)
+    return [...this.#functions.values()].reduce((sum, target) => sum + target.crash(), 0)
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#functions.values()].map((one) => one.stop()))
+    await Promise.all([...this.#functions.values()].map((target) => target.stop()))
   }
 }

@@ -1,4 +1,4 @@
-/** A Lambda function: creates execution environments on demand, keeps them warm, replaces those that die. */
+/** A Lambda function: creates execution environments on demand, reuses them, and replaces an environment that dies. */
 import { randomUUID } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
@@ -9,14 +9,14 @@ export interface FunctionDefinition extends EnvironmentData {
   readonly name: string
   readonly environment: Readonly<Record<string, string>>
   readonly timeoutSeconds: number
-  /** Concurrent invocations; others wait. */
+  /** Limit of concurrent invocations; further invocations wait. */
   readonly concurrency: number
 }
 
 /** An invocation failed: the handler threw or timed out, or its environment died. */
 export class InvocationError extends Error {}
 
-/** Milliseconds to create an execution environment. Most invocations take less. */
+/** Typical time to create an execution environment. Most invocations take less. */
 const creationTimeMs = 100
 
 interface Environment {
@@ -71,13 +71,13 @@ export class LambdaFunction {
       const report = await this.#run(environment, event)
       this.#busy.delete(environment)
       this.#release(environment)
-      return this.#answerIn(report)
+      return this.#resultOf(report)
     } finally {
       this.#busy.delete(environment)
     }
   }
 
-  /** Returns an idle environment, one that becomes idle within `timeToMakeMs`, or a new one. */
+  /** Returns an idle environment, an environment that becomes idle within `creationTimeMs`, or a new one. */
   async #environment(): Promise<Environment> {
     const idle = this.#idle.pop()
     if (idle !== undefined) return idle
@@ -103,9 +103,9 @@ export class LambdaFunction {
 
   /** Kills every environment that runs an invocation, like a lost host. Returns their number. */
   crash(): number {
-    const killed = [...this.#busy]
-    for (const { worker } of killed) void worker.terminate()
-    return killed.length
+    const environments = [...this.#busy]
+    for (const { worker } of environments) void worker.terminate()
+    return environments.length
   }
 
   async stop(): Promise<void> {
@@ -150,9 +150,9 @@ export class LambdaFunction {
     const deadline = Date.now() + timeoutSeconds * 1000
     const timer = setTimeout(() => void environment.worker.terminate(), timeoutSeconds * 1000)
     try {
-      const reported = this.#nextReport(environment.worker)
+      const nextReport = this.#nextReport(environment.worker)
       environment.worker.postMessage({ requestId: randomUUID(), event, deadline } satisfies Invocation)
-      return await reported
+      return await nextReport
     } catch (error) {
       if (Date.now() < deadline) throw error
       throw new InvocationError(`${this.name} timed out after ${timeoutSeconds} s`)
@@ -162,7 +162,7 @@ export class LambdaFunction {
   }
 
   /** @throws InvocationError when the handler threw */
-  #answerIn(report: Report): unknown {
+  #resultOf(report: Report): unknown {
     if (report.kind === 'result') return report.value
     throw new InvocationError(`${this.name}: ${report.kind === 'failure' ? report.message : 'started twice'}`)
   }
@@ -182,7 +182,7 @@ export class LambdaFunction {
       }
       const onExit = () => {
         settle()
-        reject(new InvocationError(`${this.name}: its execution environment ended`))
+        reject(new InvocationError(`${this.name}: the execution environment ended`))
       }
       worker.on('message', onMessage).on('error', onError).on('exit', onExit)
     })

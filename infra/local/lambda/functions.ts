@@ -29,7 +29,7 @@ const MappingProperties = z.object({
   ScalingConfig: z.object({ MaximumConcurrency: z.number() }).optional(),
 })
 
-/** Each execution environment is a thread. More threads would only slow the machine down. */
+/** Limit of execution environments, which are threads. More threads would only slow the machine down. */
 const maxThreads = availableParallelism() * 4
 
 export interface DefinedFunction extends FunctionDefinition {
@@ -76,19 +76,20 @@ export function readFunctions(
   })
 }
 
-/** Selects the properties that the runner uses. It has no roles, networks or asset bucket. */
+/** Selects the properties that the runner uses. The runner has no roles, networks or asset bucket. */
 function runnable(properties: Record<string, unknown>): Record<string, unknown> {
-  const kept = Object.keys(FunctionProperties.shape).filter((key) => key in properties)
+  const names = Object.keys(FunctionProperties.shape).filter((key) => key in properties)
   const code = properties.Code as { S3Key?: unknown } | undefined
-  return { ...Object.fromEntries(kept.map((key) => [key, properties[key]])), Code: { S3Key: code?.S3Key } }
+  return { ...Object.fromEntries(names.map((key) => [key, properties[key]])), Code: { S3Key: code?.S3Key } }
 }
 
 function entryOf(specification: string, folder: string | undefined, logicalId: string) {
   const [file = '', handler = ''] = specification.split('.')
   const candidates = ['mjs', 'cjs', 'js'].map((extension) => join(folder ?? '', `${file}.${extension}`))
-  const found = folder === undefined ? undefined : candidates.find((path) => existsSync(path))
-  if (found === undefined) throw new StartError(`template: ${logicalId}: its bundle contains no ${file}.mjs`)
-  return { module: pathToFileURL(found).href, handler }
+  const modulePath = folder === undefined ? undefined : candidates.find((path) => existsSync(path))
+  if (modulePath === undefined)
+    throw new StartError(`template: function ${logicalId}: bundle has no ${file}.mjs`)
+  return { module: pathToFileURL(modulePath).href, handler }
 }
 
 /** Reads which queue invokes which function. */
@@ -103,7 +104,7 @@ export function readEventSources(
     const target = functions.find(({ arn, name }) => [arn, name].includes(mapping.FunctionName))
     const queue = queues.find(({ arn }) => arn === mapping.EventSourceArn)
     if (target === undefined || queue === undefined)
-      throw new StartError(`template: ${id}: unknown function or queue`)
+      throw new StartError(`template: event source ${id}: unknown function or queue`)
     return {
       target,
       source: {

@@ -1,5 +1,5 @@
 /**
- * Serves Lambda's `Invoke` on loopback, for example to run a scheduled function at once:
+ * Serves Lambda's `Invoke` on loopback, for example to run a scheduled function immediately:
  * `aws lambda invoke --endpoint-url URL --function-name NAME …`, or any POST to the same path.
  */
 import { once } from 'node:events'
@@ -16,12 +16,12 @@ export interface InvokeServer {
 
 const path = /^\/2015-03-31\/functions\/([A-Za-z0-9_-]+)\/invocations$/
 
-/** @param invoke takes the function's name; returns null for an unknown one */
+/** @param invoke takes the function's name; returns null for an unknown function */
 export async function startInvokeServer(
   invoke: (name: string, event: unknown) => Promise<unknown> | null,
 ): Promise<InvokeServer> {
   const server = createServer((request, response) => {
-    void answer(request, response, invoke)
+    void respond(request, response, invoke)
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
@@ -34,7 +34,7 @@ export async function startInvokeServer(
   }
 }
 
-async function answer(
+async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   invoke: (name: string, event: unknown) => Promise<unknown> | null,
@@ -45,7 +45,7 @@ async function answer(
       .end(JSON.stringify(body ?? null))
   const name = request.method === 'POST' ? path.exec(request.url ?? '')?.[1] : undefined
   if (name === undefined) return void send(404, { Message: 'Only Invoke is supported by the local runner.' })
-  // Attack: a web page points its own name at 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
+  // Attack: a web page resolves its host name to 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
   if (!/^(127\.0\.0\.1|localhost):\d+$/.test(request.headers.host ?? ''))
     return void send(403, { Message: 'The Host header must be 127.0.0.1 or localhost.' })
   try {

@@ -1,4 +1,4 @@
-/** An event source mapping: receives from a queue, invokes the function, deletes messages not reported as failed. */
+/** An event source mapping: receives from a queue, invokes the function, deletes the messages that are not reported as failed. */
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   DeleteMessageBatchCommand,
@@ -18,7 +18,7 @@ export interface EventSource {
   readonly batchingWindowSeconds: number
   /** Whether the result's `batchItemFailures` lists the records that stay in the queue. */
   readonly reportsBatchItemFailures: boolean
-  /** Concurrent invocations. */
+  /** Limit of concurrent invocations. */
   readonly concurrency: number
 }
 
@@ -30,7 +30,7 @@ export interface Poller {
 /** SQS's maximum for one receive or delete call. */
 const maxMessagesPerCall = 10
 
-/** Milliseconds between a failed receive and the next. */
+/** Wait after a failed receive before the next receive. */
 const retryDelayMs = 1000
 
 type Invoke = (event: SQSEvent) => Promise<unknown>
@@ -79,8 +79,8 @@ async function processBatch(
 ): Promise<void> {
   if (batch.length === 0) return
   const records = batch.map((message) => toRecord(message, source.queueArn))
-  const answer = await invoke({ Records: records })
-  const failed = source.reportsBatchItemFailures ? failuresIn(answer, records) : new Set()
+  const result = await invoke({ Records: records })
+  const failed = source.reportsBatchItemFailures ? failuresIn(result, records) : new Set()
   await deleteMessages(
     sqs,
     source.queueUrl,
@@ -91,9 +91,9 @@ async function processBatch(
 /** Waits for a first message, then collects more until the batching window ends or the batch is full. */
 async function receiveBatch(sqs: SQSClient, source: EventSource, signal: AbortSignal): Promise<Message[]> {
   const batch = await receive(sqs, source.queueUrl, source.batchSize, 20, signal)
-  const until = Date.now() + source.batchingWindowSeconds * 1000
+  const windowEnd = Date.now() + source.batchingWindowSeconds * 1000
   while (batch.length > 0 && batch.length < source.batchSize && !signal.aborted) {
-    const seconds = Math.ceil((until - Date.now()) / 1000)
+    const seconds = Math.ceil((windowEnd - Date.now()) / 1000)
     if (seconds <= 0) break
     batch.push(...(await receive(sqs, source.queueUrl, source.batchSize - batch.length, seconds, signal)))
   }
@@ -131,12 +131,12 @@ async function deleteMessages(sqs: SQSClient, queueUrl: string, messages: readon
  * Returns the ids that stay in the queue. As in Lambda, a result without a list means success, and an unknown id fails
  * the whole batch.
  */
-export function failuresIn(answer: unknown, records: readonly SQSRecord[]): ReadonlySet<string> {
-  const failures = (answer as { batchItemFailures?: { itemIdentifier?: unknown }[] } | null | undefined)
+export function failuresIn(result: unknown, records: readonly SQSRecord[]): ReadonlySet<string> {
+  const failures = (result as { batchItemFailures?: { itemIdentifier?: unknown }[] } | null | undefined)
     ?.batchItemFailures
-  const known = new Set(records.map((record) => record.messageId))
-  const named = (failures ?? []).map((failure) => String(failure.itemIdentifier))
-  return named.every((id) => known.has(id)) ? new Set(named) : known
+  const recordIds = new Set(records.map((record) => record.messageId))
+  const failedIds = (failures ?? []).map((failure) => String(failure.itemIdentifier))
+  return failedIds.every((id) => recordIds.has(id)) ? new Set(failedIds) : recordIds
 }
 
 function toRecord(message: Message, queueArn: string): SQSRecord {

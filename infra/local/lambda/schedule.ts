@@ -8,7 +8,7 @@ import { accountId, type Resolver, region, resourcesOfType, type Template } from
 export interface Schedule {
   readonly logicalId: string
   readonly functionArn: string
-  /** The hours of every day. */
+  /** The hours of a day at which the function runs. */
   readonly hours: readonly number[]
   readonly minute: number
 }
@@ -19,7 +19,7 @@ const RuleProperties = z.object({
   Targets: z.tuple([z.object({ Arn: z.string() })]),
 })
 
-/** The supported expressions: one minute of some or all hours of every day. */
+/** The supported expressions: one minute, in listed hours or in every hour, every day. */
 const daily = /^cron\((\d{1,2}) (\*|\d{1,2}(?:,\d{1,2})*) \* \* \? \*\)$/
 const everyHour = Array.from({ length: 24 }, (_, hour) => hour).join(',')
 
@@ -38,19 +38,19 @@ export function readSchedules(template: Template, resolver: Resolver): Schedule[
       hours: (hours === '*' ? everyHour : hours)
         .split(',')
         .map(Number)
-        .sort((one, other) => one - other),
+        .sort((a, b) => a - b),
       minute: Number(minute),
     }
   })
 }
 
-/** Returns the schedule's next time after the given one. */
+/** Returns the first time of the schedule after `after`. */
 export function nextTime({ hours, minute }: Pick<Schedule, 'hours' | 'minute'>, after: Date): Date {
-  const ofDay = (day: number) =>
+  const timesOfDay = (day: number) =>
     hours.map((hour) =>
       Date.UTC(after.getUTCFullYear(), after.getUTCMonth(), after.getUTCDate() + day, hour, minute),
     )
-  const next = [...ofDay(0), ...ofDay(1)].find((at) => at > after.getTime())
+  const next = [...timesOfDay(0), ...timesOfDay(1)].find((time) => time > after.getTime())
   if (next === undefined) throw new Error('a schedule without hours has no next time')
   return new Date(next)
 }
@@ -64,13 +64,13 @@ export function startSchedule(
   let timer: NodeJS.Timeout | undefined
   // A timer may fire slightly early, and must not fire twice for the same time.
   const wait = (last: Date) => {
-    const at = nextTime(schedule, new Date(Math.max(last.getTime(), Date.now())))
+    const nextAt = nextTime(schedule, new Date(Math.max(last.getTime(), Date.now())))
     timer = setTimeout(() => {
-      invoke(schedule.functionArn, eventAt(schedule, at)).catch((error: unknown) =>
+      invoke(schedule.functionArn, eventAt(schedule, nextAt)).catch((error: unknown) =>
         onError(firstErrorLine(error)),
       )
-      wait(at)
-    }, at.getTime() - Date.now())
+      wait(nextAt)
+    }, nextAt.getTime() - Date.now())
     timer.unref()
   }
   wait(new Date())

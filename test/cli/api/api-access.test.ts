@@ -16,7 +16,7 @@ const credentials = {
 }
 const main = join(import.meta.dirname, '../../../cli/main.ts')
 
-/** Runs a command in a child process, since AWS credentials come from its environment. */
+/** Runs a command in a child process, because AWS credentials come from the environment. */
 async function signing(url: string, ...args: string[]): Promise<void> {
   const env = {
     AWS_ACCESS_KEY_ID: credentials.id,
@@ -33,7 +33,7 @@ const emptyList = JSON.stringify({ items: [], nextCursor: null })
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
 
-/** RFC 3986 §2.3, with hexadecimal digits in upper case. */
+/** Encodes as RFC 3986 §2.3 requires, with hexadecimal digits in upper case. */
 const encoded = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 
@@ -93,9 +93,9 @@ function assertSigned(request: IncomingMessage, body: string, region: string): v
 
 describe('an AWS signature', () => {
   test('is valid for a path and a query with characters that must be escaped', async () => {
-    const seen: IncomingMessage[] = []
+    const requests: IncomingMessage[] = []
     const { url, stop } = await answering((request) => {
-      seen.push(request)
+      requests.push(request)
       return { body: emptyList }
     })
     await signing(
@@ -108,7 +108,7 @@ describe('an AWS signature', () => {
     )
     await signing(url, 'messages', 'a b/ü*', '--sign', '--region', 'eu-west-1', '--json')
     stop()
-    const [list, one] = seen
+    const [list, one] = requests
     assert.ok(list && one)
     assert.match(list.url ?? '', /^\/prod\/messages\?/)
     assert.equal(one.url, '/messages/a%20b%2F%C3%BC%2A')
@@ -159,8 +159,8 @@ describe('a token', () => {
     ],
     ['is not sent when none is given', [], {}, undefined],
   ]
-  for (const [what, options, env, expected] of authorizations)
-    test(what, async () => {
+  for (const [title, options, env, expected] of authorizations)
+    test(title, async () => {
       let authorization: string | undefined = 'not asked'
       const { url, stop } = await answering(({ headers }) => {
         authorization = headers.authorization
@@ -172,14 +172,14 @@ describe('a token', () => {
     })
 
   test('is not sent to the target of a redirect', async () => {
-    let asked = 0
+    let requestCount = 0
     const { url, stop } = await answering(() => {
-      asked++
+      requestCount++
       return { status: 307, headers: { location: '/elsewhere' }, body: '' }
     })
     const { status } = await mailflow(['messages', '--token', 'one', '--api', url])
     stop()
-    assert.deepEqual([status, asked], [1, 1])
+    assert.deepEqual([status, requestCount], [1, 1])
   })
 })
 
@@ -194,8 +194,8 @@ describe('credentials', () => {
     'http://127.0.0.1.example',
     'http://x.execute-api.eu-west-1.amazonaws.com',
   ])
-    for (const [what, options, env] of refused)
-      test(`do not go to ${api} in the clear: ${what}`, async () => {
+    for (const [title, options, env] of refused)
+      test(`do not go to ${api} in the clear: ${title}`, async () => {
         const { status, err } = await mailflow(['messages', '--api', api, ...options], { env })
         assert.equal(status, 1)
         assert.equal(
@@ -206,7 +206,7 @@ describe('credentials', () => {
 })
 
 describe('an error of the API', () => {
-  test('tells what to start when the connection is refused', async () => {
+  test('names the command to start when the connection is refused', async () => {
     const api = `http://127.0.0.1:${await freePort()}`
     const { status, err } = await mailflow(['messages', '--api', api])
     assert.equal(status, 1)
@@ -240,8 +240,8 @@ describe('an error of the API', () => {
       /^mailflow: Internal Server Error: It failed\.\n {2}Search the API's log for urn:request:abc\.\n$/,
     ],
   ]
-  for (const [what, status, body, message] of answers)
-    test(`is shown when ${what}`, async () => {
+  for (const [title, status, body, message] of answers)
+    test(`is shown when ${title}`, async () => {
       const { url, stop } = await answering(() => ({ status, body }))
       const ended = await mailflow(['messages', '--api', url])
       stop()

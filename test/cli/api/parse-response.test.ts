@@ -12,7 +12,7 @@ test('a response of another version causes an error that names the missing field
       assert.ok(error instanceof CommandError)
       assert.equal(
         error.message,
-        'cannot read the explanation from the API: it differs from what this version expects',
+        'cannot read the explanation from the API: it differs from the schema of this version',
       )
       assert.deepEqual(
         [error.lines[0], error.lines.length, error.lines.at(-1)],

@@ -59,14 +59,14 @@ const failures = ({ out }: Checked): string[] =>
   )
 
 describe('a good certificate', () => {
-  let seen: Checked
+  let output: Checked
   before(async () => {
-    seen = await trusting(good)
+    output = await trusting(good)
   })
 
   test('has no line that fails and exits with 0', () => {
-    assert.deepEqual([failures(seen), seen.status, seen.err], [[], 0, ''])
-    assert.match(seen.out, /\n\n\d+ OK, 1 WARN, 0 FAIL\n$/, "the intermediate's dates")
+    assert.deepEqual([failures(output), output.status, output.err], [[], 0, ''])
+    assert.match(output.out, /\n\n\d+ OK, 1 WARN, 0 FAIL\n$/, "the intermediate's dates")
   })
 
   const rows: [string, string, RegExp][] = [
@@ -93,11 +93,11 @@ describe('a good certificate', () => {
     ],
     ['crl', issuing, /^OK .*http:\S+\/root\.crl: fetched, /],
     ['ocsp', issuing, /^OK .*http:\S+\/root\/ocsp: fetched, /],
-    ['issuer', host, /^OK .*http:\S+\/issuing\.cer: fetched, it is "Revocation Issuing"$/],
-    ['issuer', issuing, /^OK .*http:\S+\/root\.cer: fetched, it is "Revocation Root"$/],
+    ['issuer', host, /^OK .*http:\S+\/issuing\.cer: fetched; the issuer is "Revocation Issuing"$/],
+    ['issuer', issuing, /^OK .*http:\S+\/root\.cer: fetched; the issuer is "Revocation Root"$/],
   ]
   for (const [check, subject, expected] of rows)
-    test(`${check} of ${subject}`, () => assert.match(seen.line(check, subject), expected))
+    test(`${check} of ${subject}`, () => assert.match(output.line(check, subject), expected))
 
   const alone: [string, RegExp][] = [
     ['chain', /^OK .*2 certificates, complete and in order$/],
@@ -106,7 +106,7 @@ describe('a good certificate', () => {
     ['name', /^OK .*for mx\.partner\.example$/],
     ['revocation', /^OK .*no certificate of the chain that names a CRL or OCSP responder was revoked$/],
   ]
-  for (const [check, expected] of alone) test(check, () => assert.match(seen.line(check), expected))
+  for (const [check, expected] of alone) test(check, () => assert.match(output.line(check), expected))
 
   test('has the same findings with --json', async () => {
     const { out, status } = await trusting(good, '--json')
@@ -127,13 +127,13 @@ describe('a good certificate', () => {
   })
 
   test('passes with an RSA key and a wildcard name', async () => {
-    const seen = await trusting(
+    const output = await trusting(
       await issue({ names: ['*.partner.example'], rsa: true, purposes: ['serverAuth'] }),
     )
-    assert.deepEqual(failures(seen), [])
-    assert.match(seen.line('key', '*.partner.example'), /^OK .*RSA, 2048 bits$/)
-    assert.match(seen.line('purpose'), /^OK .*for servers only; mailflow also accepts it from clients$/)
-    assert.match(seen.line('name'), /^OK .*for mx\.partner\.example \(\*\.partner\.example\)$/)
+    assert.deepEqual(failures(output), [])
+    assert.match(output.line('key', '*.partner.example'), /^OK .*RSA, 2048 bits$/)
+    assert.match(output.line('purpose'), /^OK .*for servers only; mailflow also accepts it from clients$/)
+    assert.match(output.line('name'), /^OK .*for mx\.partner\.example \(\*\.partner\.example\)$/)
   })
 })
 
@@ -141,21 +141,21 @@ describe('revocation', () => {
   test('is found in the CRL and by OCSP', async () => {
     const identity = await issue({ names })
     authority.revoke(identity.cert, { reason: 1 })
-    const seen = await trusting(identity)
-    assert.deepEqual([failures(seen), seen.status], [[`ocsp ${host}`, `crl ${host}`, 'revocation'], 1])
+    const output = await trusting(identity)
+    assert.deepEqual([failures(output), output.status], [[`ocsp ${host}`, `crl ${host}`, 'revocation'], 1])
     for (const check of ['crl', 'ocsp'])
       assert.match(
-        seen.line(check, host),
+        output.line(check, host),
         /^FAIL .*http:\S+: revoked on \d{4}-\S+Z: keyCompromise → Get a new certificate for a new key/,
       )
-    assert.match(seen.line('trust'), /^OK/, 'OpenSSL does not check revocation')
+    assert.match(output.line('trust'), /^OK/, 'OpenSSL does not check revocation')
     assert.match(
-      seen.line('revocation'),
+      output.line('revocation'),
       /^FAIL .*revoked on \S+Z: keyCompromise; a connector with revocationCheck SoftFail or HardFail defers mail with 4\.7\.320 → /,
     )
   })
 
-  test('fails if one source reports it, whatever the other does', async () => {
+  test('fails if one source reports it, whatever the other source reports', async () => {
     const identity = await issue({ names })
     authority.revoke(identity.cert)
     authority.setBehaviour({ ocsp: 'Unreachable' })
@@ -173,9 +173,9 @@ describe('revocation', () => {
     writeFileSync(file, other.root.ca)
     const identity = await other.issue({ names })
     other.revoke(other.intermediate.ca)
-    const seen = await serving(identity, '--ca', file, '--servername', host)
+    const output = await serving(identity, '--ca', file, '--servername', host)
     await other.stop()
-    assert.deepEqual(failures(seen), [`ocsp ${issuing}`, `crl ${issuing}`, 'revocation'])
+    assert.deepEqual(failures(output), [`ocsp ${issuing}`, `crl ${issuing}`, 'revocation'])
   })
 
   const fix = /→ The authority must fix this, unless a proxy sent the response\. /
@@ -222,46 +222,49 @@ describe('revocation', () => {
         /→ Allow this machine to reach 127\.0\.0\.1:\d+ \(DNS, firewall\)\. /,
       ],
     ]
-  for (const [what, behaviour, check, cause, advice] of rows)
-    test(`is a warning with advice for ${what} while another source answers`, async () => {
+  for (const [title, behaviour, check, cause, advice] of rows)
+    test(`is a warning with advice for ${title} while another source answers`, async () => {
       authority.setBehaviour(behaviour)
       // Only the silent server needs a short timeout.
-      const seen = await trusting(good, '--timeout', behaviour.crl === 'Silent' ? '1' : '30')
-      const line = seen.line(check, host)
+      const output = await trusting(good, '--timeout', behaviour.crl === 'Silent' ? '1' : '30')
+      const line = output.line(check, host)
       assert.match(line, cause)
       assert.match(line, advice)
       assert.match(line, /^WARN .*Until then clients can use http:\S+$/)
-      assert.deepEqual([failures(seen), seen.status], [[], 0])
+      assert.deepEqual([failures(output), output.status], [[], 0])
     })
 
   test('fails when no source answers', async () => {
     authority.setBehaviour({ crl: 'Stale', ocsp: 'Unreachable' })
-    const seen = await trusting(good)
+    const output = await trusting(good)
     for (const check of ['crl', 'ocsp'])
-      assert.match(seen.line(check, host), /^FAIL .*\. Until then no other source is available$/)
+      assert.match(output.line(check, host), /^FAIL .*\. Until then no other source is available$/)
     assert.match(
-      seen.line('revocation'),
+      output.line('revocation'),
       /^WARN .*revocation undetermined: .*; a connector with revocationCheck HardFail defers mail with 4\.7\.320 → /,
     )
-    assert.equal(seen.status, 1)
+    assert.equal(output.status, 1)
   })
 
   test('is a warning when the certificate names no CRL and no OCSP responder', async () => {
     const pki = await createPki()
     const file = join(folder, 'silent.pem')
     writeFileSync(file, pki.ca)
-    const seen = await serving(await pki.issue({ names }), '--ca', file, '--servername', host)
-    assert.match(seen.line('revocation', host), /^WARN .*it has no HTTP URL of a CRL or OCSP responder → /)
-    assert.equal(seen.status, 0)
+    const output = await serving(await pki.issue({ names }), '--ca', file, '--servername', host)
+    assert.match(
+      output.line('revocation', host),
+      /^WARN .*the certificate has no HTTP URL of a CRL or OCSP responder → /,
+    )
+    assert.equal(output.status, 0)
   })
 
   test('fails when the name of the responder does not exist', async () => {
     const { AuthorityInfoAccessExtension } = await import('@peculiar/x509')
     const extensions = [new AuthorityInfoAccessExtension({ ocsp: 'http://ocsp.nowhere.invalid/' })]
     const identity = await authority.intermediate.issue({ names, extensions })
-    const seen = await trusting(identity, '--timeout', '2')
+    const output = await trusting(identity, '--timeout', '2')
     assert.match(
-      seen.line('ocsp', host),
+      output.line('ocsp', host),
       /^FAIL .*ocsp\.nowhere\.invalid.* → Allow this machine to reach ocsp\.nowhere\.invalid, port 80 \(DNS, firewall\)/,
     )
   })
@@ -269,37 +272,41 @@ describe('revocation', () => {
 
 describe('a chain', () => {
   test('to an unknown root fails with advice how to trust it', async () => {
-    const seen = await serving(good, '--servername', host)
-    assert.deepEqual(failures(seen), ['root', 'trust'])
-    assert.match(seen.line('chain'), /^WARN|^OK/)
+    const output = await serving(good, '--servername', host)
+    assert.deepEqual(failures(output), ['root', 'trust'])
+    assert.match(output.line('chain'), /^WARN|^OK/)
     assert.match(
-      seen.line('root'),
-      /^FAIL .*"Revocation Root" is not in the trust store → .*--ca here, or certificateAuthorities/,
+      output.line('root'),
+      /^FAIL .*"Revocation Root" is not in the trust store → .*--ca in this command, or certificateAuthorities/,
     )
     assert.match(
-      seen.line('trust'),
+      output.line('trust'),
       /^FAIL .*\(UNABLE_TO_GET_ISSUER_CERT_LOCALLY\); a connector with CertificateValidation defers mail with 4\.7\.320 → /,
     )
   })
 
   test('that includes the unknown root fails for the same root', async () => {
-    const seen = await serving({ ...good, cert: `${good.cert}\n${authority.root.ca}` }, '--servername', host)
-    assert.deepEqual(failures(seen), ['root', 'trust'])
-    assert.match(seen.line('chain'), /^OK .*3 certificates, complete and in order$/)
-    assert.match(seen.line('root'), /^FAIL .*"Revocation Root" is not in the trust store/)
-    assert.match(seen.line('trust'), /^FAIL .*\(SELF_SIGNED_CERT_IN_CHAIN\)/)
+    const output = await serving(
+      { ...good, cert: `${good.cert}\n${authority.root.ca}` },
+      '--servername',
+      host,
+    )
+    assert.deepEqual(failures(output), ['root', 'trust'])
+    assert.match(output.line('chain'), /^OK .*3 certificates, complete and in order$/)
+    assert.match(output.line('root'), /^FAIL .*"Revocation Root" is not in the trust store/)
+    assert.match(output.line('trust'), /^FAIL .*\(SELF_SIGNED_CERT_IN_CHAIN\)/)
   })
 
   test('without its intermediate certificate fails and names the missing certificate and its URL', async () => {
-    const seen = await trusting({ ...good, cert: firstOf(good.cert) })
-    assert.deepEqual(failures(seen), ['chain', 'trust'])
+    const output = await trusting({ ...good, cert: firstOf(good.cert) })
+    assert.deepEqual(failures(output), ['chain', 'trust'])
     assert.match(
-      seen.line('chain'),
+      output.line('chain'),
       /^FAIL .*1 certificate; "Revocation Issuing" missing; available at http:\S+\/issuing\.cer → Append the missing certificates/,
     )
-    assert.match(seen.line('root'), /^OK .*"Revocation Root" is in the trust store/)
-    assert.match(seen.line('trust'), /^FAIL .*\(UNABLE_TO_\w+\)/)
-    assert.match(seen.line('crl', host), /^OK/, 'by the issuer that was fetched')
+    assert.match(output.line('root'), /^OK .*"Revocation Root" is in the trust store/)
+    assert.match(output.line('trust'), /^FAIL .*\(UNABLE_TO_\w+\)/)
+    assert.match(output.line('crl', host), /^OK/, 'by the issuer that was fetched')
   })
 
   test('without an intermediate certificate and its URL fails and names the issuer', async () => {
@@ -307,9 +314,9 @@ describe('a chain', () => {
     const file = join(folder, 'bare.pem')
     writeFileSync(file, pki.ca)
     const { cert, key } = await (await pki.subordinate('Bare Issuing')).issue({ names })
-    const seen = await serving({ cert: firstOf(cert), key }, '--ca', file, '--servername', host)
+    const output = await serving({ cert: firstOf(cert), key }, '--ca', file, '--servername', host)
     assert.match(
-      seen.line('chain'),
+      output.line('chain'),
       /^FAIL .*"Bare Issuing", the issuer of "mx\.partner\.example", is neither included nor in the trust store → Append/,
     )
   })
@@ -341,9 +348,9 @@ describe('a chain', () => {
   })
 
   test('with a cross-certificate for older clients is in order', async () => {
-    const seen = await trusting({ ...good, cert: `${good.cert}\n${await authority.root.twin()}` })
-    assert.match(seen.line('chain'), /^OK .*3 certificates, complete and in order$/)
-    assert.match(seen.line('root'), /^OK .*root\.pem/)
+    const output = await trusting({ ...good, cert: `${good.cert}\n${await authority.root.twin()}` })
+    assert.match(output.line('chain'), /^OK .*3 certificates, complete and in order$/)
+    assert.match(output.line('root'), /^OK .*root\.pem/)
   })
 
   test('to an expired authority of --ca fails because it has expired', async () => {
@@ -352,12 +359,12 @@ describe('a chain', () => {
     const file = join(folder, 'old-anchor.pem')
     writeFileSync(file, firstOf(middle.ca))
     const { cert, key } = await middle.issue({ names })
-    const seen = await serving({ cert: firstOf(cert), key }, '--ca', file, '--servername', host)
+    const output = await serving({ cert: firstOf(cert), key }, '--ca', file, '--servername', host)
     assert.match(
-      seen.line('root'),
+      output.line('root'),
       /^FAIL .*"Old Anchor" is in the trust store \(\S+\), but expired on \S+ \S+Z → /,
     )
-    assert.match(seen.line('trust'), /^FAIL .*\(CERT_HAS_EXPIRED\)/)
+    assert.match(output.line('trust'), /^FAIL .*\(CERT_HAS_EXPIRED\)/)
   })
 
   test('with an unnecessary expired certificate passes with a warning', async () => {
@@ -366,9 +373,9 @@ describe('a chain', () => {
       notBefore: daysFromNow(-9),
       notAfter: daysFromNow(-2),
     })
-    const seen = await trusting({ ...good, cert: `${good.cert}\n${old.cert}` })
-    assert.deepEqual([failures(seen), seen.status], [[], 0])
-    assert.match(seen.line('chain'), /^WARN .*"old\.example" is not needed/)
+    const output = await trusting({ ...good, cert: `${good.cert}\n${old.cert}` })
+    assert.deepEqual([failures(output), output.status], [[], 0])
+    assert.match(output.line('chain'), /^WARN .*"old\.example" is not needed/)
   })
 
   test('with an expired intermediate certificate fails, from a server and from a file', async () => {
@@ -376,122 +383,124 @@ describe('a chain', () => {
     const identity = await (await authority.root.subordinate('Expired', expired)).issue({ names })
     const file = join(folder, 'expired.pem')
     writeFileSync(file, identity.cert)
-    for (const seen of [await trusting(identity), await checked('--certificate', file, '--ca', rootFile)]) {
+    for (const output of [await trusting(identity), await checked('--certificate', file, '--ca', rootFile)]) {
       assert.match(
-        seen.line('dates', 'Expired'),
+        output.line('dates', 'Expired'),
         /^FAIL .*expired 2 days ago: .*newer certificate of this authority$/,
       )
-      assert.match(seen.line('trust'), /^FAIL .*\(CERT_HAS_EXPIRED\)/)
+      assert.match(output.line('trust'), /^FAIL .*\(CERT_HAS_EXPIRED\)/)
     }
   })
 
   test('of one self-signed certificate fails as self-signed', async () => {
-    const seen = await serving(await selfSigned({ names }), '--servername', host)
-    assert.match(seen.line('root'), /^FAIL .*the certificate is self-signed → /)
-    assert.match(seen.line('trust'), /^FAIL .*\(DEPTH_ZERO_SELF_SIGNED_CERT\)/)
+    const output = await serving(await selfSigned({ names }), '--servername', host)
+    assert.match(output.line('root'), /^FAIL .*the certificate is self-signed → /)
+    assert.match(output.line('trust'), /^FAIL .*\(DEPTH_ZERO_SELF_SIGNED_CERT\)/)
   })
 
   test('of a self-signed certificate passes with --ca', async () => {
     const identity = await selfSigned({ names })
     const file = join(folder, 'own.pem')
     writeFileSync(file, identity.cert)
-    const seen = await serving(identity, '--ca', file, '--servername', host)
-    assert.deepEqual(failures(seen), [])
+    const output = await serving(identity, '--ca', file, '--servername', host)
+    assert.deepEqual(failures(output), [])
   })
 })
 
 describe('a certificate', () => {
   test('with a SHA-1 signature fails', async () => {
-    const seen = await trusting(await issue({ names, hash: 'SHA-1' }))
+    const output = await trusting(await issue({ names, hash: 'SHA-1' }))
     assert.match(
-      seen.line('signature', host),
+      output.line('signature', host),
       /^FAIL .*ecdsa-with-SHA1: such signatures can be forged → .*SHA-256/,
     )
-    assert.match(seen.line('trust'), /^FAIL .*too weak/)
+    assert.match(output.line('trust'), /^FAIL .*too weak/)
   })
 
   test('with an RSA key of 1024 bits fails', async () => {
-    const seen = await trusting(await issue({ names, rsa: 1024 }))
-    assert.match(seen.line('key', host), /^FAIL .*RSA, 1024 bits → .*RSA key of 2048 bits or more/)
-    assert.match(seen.line('trust'), /^FAIL .*too weak/)
+    const output = await trusting(await issue({ names, rsa: 1024 }))
+    assert.match(output.line('key', host), /^FAIL .*RSA, 1024 bits → .*RSA key of 2048 bits or more/)
+    assert.match(output.line('trust'), /^FAIL .*too weak/)
   })
 
   test('that has expired fails', async () => {
-    const seen = await trusting(
+    const output = await trusting(
       await issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2.5) }),
     )
-    assert.deepEqual(failures(seen), [`dates ${host}`, 'trust'])
+    assert.deepEqual(failures(output), [`dates ${host}`, 'trust'])
     assert.match(
-      seen.line('dates', host),
-      /^FAIL .*expired 2 days ago: from \S+ \S+ until \S+ \S+ → Renew it/,
+      output.line('dates', host),
+      /^FAIL .*expired 2 days ago: from \S+ \S+ until \S+ \S+ → Renew the certificate/,
     )
     assert.match(
-      seen.line('trust'),
+      output.line('trust'),
       /^FAIL .*\(CERT_HAS_EXPIRED\); a connector with CertificateValidation defers mail with 4\.7\.322/,
     )
   })
 
   test('that is not valid yet fails', async () => {
-    const seen = await trusting(
+    const output = await trusting(
       await issue({ names, notBefore: daysFromNow(2.5), notAfter: daysFromNow(90) }),
     )
-    assert.deepEqual(failures(seen), [`dates ${host}`, 'trust'])
+    assert.deepEqual(failures(output), [`dates ${host}`, 'trust'])
     assert.match(
-      seen.line('dates', host),
+      output.line('dates', host),
       /^FAIL .*not valid yet, valid in 2 days: .*clocks of both machines/,
     )
-    assert.match(seen.line('trust'), /^FAIL .*\(CERT_NOT_YET_VALID\)/)
+    assert.match(output.line('trust'), /^FAIL .*\(CERT_NOT_YET_VALID\)/)
   })
 
-  for (const [left, words] of [
+  for (const [daysLeft, urgency] of [
     [29.5, 'within two weeks'],
     [13.5, 'now'],
     [2.5, 'today'],
   ] as const)
-    test(`that expires in ${left} days is a warning: ${words}`, async () => {
-      const seen = await trusting(await issue({ names, notAfter: daysFromNow(left) }))
-      const line = seen.line('dates', host)
+    test(`that expires in ${daysLeft} days is a warning: ${urgency}`, async () => {
+      const output = await trusting(await issue({ names, notAfter: daysFromNow(daysLeft) }))
+      const line = output.line('dates', host)
       assert.ok(line.startsWith('WARN'), line)
       assert.ok(
-        line.includes(`, ${Math.floor(left)} days left → Renew it and reload the server ${words}`),
+        line.includes(
+          `, ${Math.floor(daysLeft)} days left → Renew the certificate and reload the server ${urgency}`,
+        ),
         line,
       )
-      assert.equal(seen.status, 0)
+      assert.equal(output.status, 0)
     })
 
   test('that is for clients only fails', async () => {
-    const seen = await trusting(await issue({ names, purposes: ['clientAuth'] }))
-    assert.match(seen.line('purpose', host), /^FAIL .*for clients only → .*serverAuth$/)
-    assert.match(seen.line('trust'), /^FAIL .*\(INVALID_PURPOSE\)/)
+    const output = await trusting(await issue({ names, purposes: ['clientAuth'] }))
+    assert.match(output.line('purpose', host), /^FAIL .*for clients only → .*serverAuth$/)
+    assert.match(output.line('trust'), /^FAIL .*\(INVALID_PURPOSE\)/)
   })
 })
 
 describe('the name in a certificate', () => {
-  test('fails when it is another', async () => {
-    const seen = await trusting(await issue({ names: ['mx.elsewhere.example'] }))
-    assert.deepEqual(failures(seen), ['name'])
+  test('fails when it is another name', async () => {
+    const output = await trusting(await issue({ names: ['mx.elsewhere.example'] }))
+    assert.deepEqual(failures(output), ['name'])
     assert.match(
-      seen.line('name'),
+      output.line('name'),
       /^FAIL .*for mx\.elsewhere\.example, not for mx\.partner\.example; a connector with DomainValidation defers mail with 4\.7\.325 → Get a certificate with the DNS name mx\.partner\.example/,
     )
   })
 
   test('is compared with HOST if that is a name', async () => {
     const partner = await startPartner({ tls: good })
-    const seen = await checked(`localhost:${partner.port}`, '--ca', rootFile)
+    const output = await checked(`localhost:${partner.port}`, '--ca', rootFile)
     await partner.stop()
-    assert.match(seen.line('name'), /^FAIL .*for mx\.partner\.example, not for localhost/)
+    assert.match(output.line('name'), /^FAIL .*for mx\.partner\.example, not for localhost/)
   })
 
   test('is not compared if HOST is an IP address', async () => {
-    const seen = await serving(good, '--ca', rootFile)
-    assert.match(seen.line('name'), /^WARN .*for mx\.partner\.example; not compared.* → .*--servername/)
-    assert.equal(seen.status, 0)
+    const output = await serving(good, '--ca', rootFile)
+    assert.match(output.line('name'), /^WARN .*for mx\.partner\.example; not compared.* → .*--servername/)
+    assert.equal(output.status, 0)
   })
 
   test('is a warning if it is only a common name', async () => {
-    const seen = await trusting(await issue({ names: [], commonName: host }))
-    assert.match(seen.line('name'), /^WARN .*only as common name → /)
+    const output = await trusting(await issue({ names: [], commonName: host }))
+    assert.match(output.line('name'), /^WARN .*only as the common name → /)
   })
 })
 
@@ -504,12 +513,12 @@ describe('a certificate in a file', () => {
 
   test('is checked without a server', async () => {
     const file = written('good.pem', good.cert)
-    const seen = await checked('--certificate', file, '--ca', rootFile, '--servername', host)
-    assert.deepEqual([failures(seen), seen.status], [[], 0])
-    assert.deepEqual(seen.lines('connection'), [])
-    assert.match(seen.line('trust'), /^OK .*the chain is trusted$/)
-    assert.match(seen.line('name'), /^OK .*for mx\.partner\.example$/)
-    assert.match(seen.line('crl', host), /^OK /)
+    const output = await checked('--certificate', file, '--ca', rootFile, '--servername', host)
+    assert.deepEqual([failures(output), output.status], [[], 0])
+    assert.deepEqual(output.lines('connection'), [])
+    assert.match(output.line('trust'), /^OK .*the chain is trusted$/)
+    assert.match(output.line('name'), /^OK .*for mx\.partner\.example$/)
+    assert.match(output.line('crl', host), /^OK /)
   })
 
   test('may be in one file with its private key, which is not shown', async () => {
@@ -522,14 +531,14 @@ describe('a certificate in a file', () => {
   test('may be in DER, or on standard input', async () => {
     const der = join(folder, 'leaf.der')
     writeFileSync(der, Buffer.from(firstOf(good.cert).replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'))
-    const seen = await checked('--certificate', der, '--ca', rootFile)
-    assert.match(seen.line('chain'), /^FAIL .*1 certificate; "Revocation Issuing" missing/)
+    const output = await checked('--certificate', der, '--ca', rootFile)
+    assert.match(output.line('chain'), /^FAIL .*1 certificate; "Revocation Issuing" missing/)
     const piped = await checkedIn({ input: good.cert }, '--certificate', '-', '--ca', rootFile)
     assert.match(piped.line('chain'), /^OK .*2 certificates/)
     assert.match(piped.line('name'), /^OK .*not compared because --servername was not given$/)
   })
 
-  for (const [what, options, check, expected] of [
+  for (const [title, options, check, expected] of [
     [
       'expired',
       { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) },
@@ -544,14 +553,14 @@ describe('a certificate in a file', () => {
     ],
     ['of 1024 bits', { rsa: 1024 }, 'key', /^FAIL .*RSA, 1024 bits/],
   ] as [string, Partial<LeafOptions>, string, RegExp][])
-    test(`that is ${what} fails`, async () => {
+    test(`that is ${title} fails`, async () => {
       const file = written('bad.pem', (await issue({ names, ...options })).cert)
-      const seen = await checked('--certificate', file, '--ca', rootFile)
-      assert.match(seen.line(check, check === 'key' ? host : undefined), expected)
-      assert.equal(seen.status, 1)
+      const output = await checked('--certificate', file, '--ca', rootFile)
+      assert.match(output.line(check, check === 'key' ? host : undefined), expected)
+      assert.equal(output.status, 1)
     })
 
-  test('with unusual content is checked too', async () => {
+  test('with unusual content is also checked', async () => {
     const unknown = await checked('--certificate', written('key.pem', withUnknownKey(firstOf(good.cert))))
     assert.match(unknown.line('key', host), /^FAIL .*of a type that OpenSSL does not know → /)
     const undated = await checked('--certificate', written('undated.pem', withoutDates(firstOf(good.cert))))
@@ -565,11 +574,11 @@ describe('a certificate in a file', () => {
     )
   })
 
-  test('for clients only is a warning, since a client may use it', async () => {
+  test('for clients only is a warning, because a client may use it', async () => {
     const client = await issue({ names, purposes: ['clientAuth'] })
-    const seen = await checked('--certificate', written('client.pem', client.cert), '--ca', rootFile)
-    assert.match(seen.line('purpose', host), /^WARN .*for clients only → /)
-    assert.equal(seen.status, 0)
+    const output = await checked('--certificate', written('client.pem', client.cert), '--ca', rootFile)
+    assert.match(output.line('purpose', host), /^WARN .*for clients only → /)
+    assert.equal(output.status, 0)
   })
 
   test('that contains a collection is rejected', async () => {

@@ -1,4 +1,4 @@
-/** Tests what `check` fetches: issuers in every format, endless responses, stapled OCSP responses. */
+/** Tests the requests of `check`: issuers in every format, endless responses, stapled OCSP responses. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -65,16 +65,16 @@ describe('an issuer', () => {
   for (const [form, body] of forms)
     test(`that the server omits is fetched ${form}`, async () => {
       answers.set('/issuer', (response) => response.end(body()))
-      const seen = await withIssuerAt('/issuer')
-      assert.match(seen.line('issuer'), /^OK .*fetched, it is "Fetched Issuing"$/)
+      const output = await withIssuerAt('/issuer')
+      assert.match(output.line('issuer'), /^OK .*fetched; the issuer is "Fetched Issuing"$/)
       assert.match(
-        seen.line('chain'),
+        output.line('chain'),
         /^FAIL .*1 certificate; "Fetched Issuing" missing; available at http:\S+\/issuer → /,
       )
-      assert.match(seen.line('root'), /^OK .*"Fetched Root"/)
+      assert.match(output.line('root'), /^OK .*"Fetched Root"/)
     })
 
-  test('of a fetched issuer is fetched too', async () => {
+  test('of a fetched issuer is also fetched', async () => {
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/second') })]
     const second = await root.subordinate('Second')
     const first = await second.subordinate('First', { extensions })
@@ -83,30 +83,30 @@ describe('an issuer', () => {
     const access = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/first') })]
     const file = join(folder, 'deep.pem')
     writeFileSync(file, firstOf((await first.issue({ names, extensions: access })).cert))
-    const seen = await checked('--certificate', file, '--ca', rootFile)
+    const output = await checked('--certificate', file, '--ca', rootFile)
     assert.match(
-      seen.line('chain'),
+      output.line('chain'),
       /^FAIL .*"First", "Second" missing; available at \S+\/first and \S+\/second → /,
     )
-    assert.match(seen.line('root'), /^OK .*"Fetched Root"/)
+    assert.match(output.line('root'), /^OK .*"Fetched Root"/)
   })
 
   test('that is fetched and is an unknown root is not reported as missing', async () => {
     const unrelated = await createPki('Stranger Root')
-    answers.set('/stranger', (response) => response.end(derOf(unrelated.ca)))
-    const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/stranger') })]
-    const file = join(folder, 'stranger.pem')
+    answers.set('/unrelated', (response) => response.end(derOf(unrelated.ca)))
+    const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/unrelated') })]
+    const file = join(folder, 'unrelated.pem')
     writeFileSync(file, (await unrelated.issue({ names, extensions })).cert)
-    const seen = await checked('--certificate', file)
-    assert.match(seen.line('chain'), /^OK .*1 certificate, complete and in order$/)
-    assert.match(seen.line('root'), /^FAIL .*"Stranger Root" is not in the trust store/)
+    const output = await checked('--certificate', file)
+    assert.match(output.line('chain'), /^OK .*1 certificate, complete and in order$/)
+    assert.match(output.line('root'), /^FAIL .*"Stranger Root" is not in the trust store/)
   })
 
   const useless: [string, (response: ServerResponse) => void, RegExp, timeout?: string][] = [
     [
       'another certificate',
       (response) => response.end(derOf(root.ca)),
-      /^WARN .*fetched, but it is not the issuer → /,
+      /^WARN .*fetched, but the certificate is not the issuer → /,
     ],
     ['no certificate', (response) => response.end('<html>'), /^WARN .*the response is not a certificate → /],
     ['an HTTP error', (response) => response.writeHead(500).end(), /^WARN .*HTTP status 500 → /],
@@ -118,26 +118,26 @@ describe('an issuer', () => {
     ['too much', (response) => response.end(Buffer.alloc(300_000)), /^WARN .*larger than 262144 octets → /],
     ['nothing, for long', () => {}, /^WARN .*(no answer|not done) within 1 s → /, '1'],
   ]
-  for (const [what, answer, expected, timeout = '30'] of useless)
-    test(`is a separate warning when its URL returns ${what}`, async () => {
+  for (const [title, answer, expected, timeout = '30'] of useless)
+    test(`is a separate warning when its URL returns ${title}`, async () => {
       answers.set('/useless', answer)
-      const seen = await withIssuerAt('/useless', '--timeout', timeout)
-      assert.match(seen.line('issuer'), expected)
-      assert.match(seen.line('chain'), /^FAIL .*"Fetched Issuing", the issuer of/)
+      const output = await withIssuerAt('/useless', '--timeout', timeout)
+      assert.match(output.line('issuer'), expected)
+      assert.match(output.line('chain'), /^FAIL .*"Fetched Issuing", the issuer of/)
     })
 
   test('with the same URL in two certificates is fetched once', async () => {
-    let asked = 0
+    let requestCount = 0
     answers.set('/once', (response) => {
-      asked += 1
+      requestCount += 1
       response.end(derOf(root.ca))
     })
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/once') })]
     const below = await root.subordinate('Below', { extensions })
     const file = join(folder, 'once.pem')
     writeFileSync(file, (await below.issue({ names, extensions })).cert)
-    const seen = await checked('--certificate', file, '--ca', rootFile)
-    assert.deepEqual([seen.lines('issuer').length, asked], [2, 1])
+    const output = await checked('--certificate', file, '--ca', rootFile)
+    assert.deepEqual([output.lines('issuer').length, requestCount], [2, 1])
   })
 })
 
@@ -202,12 +202,18 @@ describe('the finding about a stapled OCSP response', () => {
       /^WARN .*unusable: The OCSP response cannot be read → /,
     ],
   ]
-  for (const [what, make, expected] of rows)
-    test(what, async () => {
+  for (const [title, make, expected] of rows)
+    test(title, async () => {
       const identity = await issuing.issue({ names })
       const server = await stapling(identity, await make(issuing, firstOf(identity.cert)))
-      const seen = await checked(`127.0.0.1:${server.port}`, '--ca', rootFile, '--servername', names[0] ?? '')
+      const output = await checked(
+        `127.0.0.1:${server.port}`,
+        '--ca',
+        rootFile,
+        '--servername',
+        names[0] ?? '',
+      )
       await server.stop()
-      assert.match(seen.line('staple'), expected)
+      assert.match(output.line('staple'), expected)
     })
 })

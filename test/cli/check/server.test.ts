@@ -1,4 +1,4 @@
-/** Tests `check` against local servers with and without TLS, and unreachable ones. */
+/** Tests `check` against local servers with and without TLS, and unreachable servers. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -145,12 +145,12 @@ describe('a line fails for a server that', () => {
       /^FAIL .*the handshake failed: ETIMEDOUT → /,
     ],
   ]
-  for (const [what, options, which, expected] of rows)
-    test(what, async () => {
+  for (const [title, options, check, expected] of rows)
+    test(title, async () => {
       // Only a silent server needs a short timeout.
       const { line, status, lines } = await against(options, '--timeout', options.silentAt ? '1' : '30')
       assert.match(line('connection'), /^OK/)
-      assert.match(line(which), expected)
+      assert.match(line(check), expected)
       assert.deepEqual([status, lines('certificate').length], [1, 0])
     })
 
@@ -220,7 +220,7 @@ test('a root that only this machine trusts is a warning', async () => {
   rmSync(folder, { recursive: true })
   assert.match(
     out,
-    /^WARN {2}root +"Extra Root" is in the trust store \(NODE_EXTRA_CA_CERTS, .* → Only this machine trusts it/m,
+    /^WARN {2}root +"Extra Root" is in the trust store \(NODE_EXTRA_CA_CERTS, .* → Only this machine trusts the root/m,
   )
 })
 

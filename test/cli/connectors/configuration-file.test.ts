@@ -121,9 +121,9 @@ inboundConnectors:
 describe('an error with its line is reported for', () => {
   for (const { shows, file, faults } of rows)
     test(shows, () => {
-      const found = faultsOf(file)
-      assert.equal(found.length, faults.length, found.join('\n'))
-      for (const [index, fault] of faults.entries()) assert.match(found[index] ?? '', fault)
+      const reported = faultsOf(file)
+      assert.equal(reported.length, faults.length, reported.join('\n'))
+      for (const [index, fault] of faults.entries()) assert.match(reported[index] ?? '', fault)
     })
 })
 
@@ -145,7 +145,7 @@ const pattern = fc.oneof(
   domain.map((name) => `*.${name}`),
   fc.constant('*'),
 )
-/** Strings that YAML could read as another type: numbers, dates, no, comments, dashes, line ends. */
+/** Strings that YAML could read as another type: numbers, dates, `no`, comments, dashes, line ends. */
 const text = fc.oneof(
   fc.string({ maxLength: 60, unit: 'grapheme' }),
   fc.constantFrom(
@@ -163,14 +163,14 @@ const text = fc.oneof(
   ),
 )
 const name = text
-  .map((it) =>
-    it
+  .map((words) =>
+    words
       .replace(/\p{Cc}/gu, ' ')
       .trim()
       .slice(0, 40)
       .trim(),
   )
-  .filter((it) => it !== '')
+  .filter((words) => words !== '')
 
 const inbound = fc.record(
   {
@@ -201,11 +201,11 @@ const configuration = fc
   .map(
     ({ inbound, outbound }): Configuration => ({
       acceptedDomains: null,
-      inboundConnectors: inbound.map((one) =>
-        toDesiredEntry(inboundConnectors, inboundConnectors.input.parse(one)),
+      inboundConnectors: inbound.map((connector) =>
+        toDesiredEntry(inboundConnectors, inboundConnectors.input.parse(connector)),
       ),
-      outboundConnectors: outbound.map((one) =>
-        toDesiredEntry(outboundConnectors, outboundConnectors.input.parse(one)),
+      outboundConnectors: outbound.map((connector) =>
+        toDesiredEntry(outboundConnectors, outboundConnectors.input.parse(connector)),
       ),
     }),
   )
@@ -224,7 +224,7 @@ test('an identical configuration has no changes', () => {
       const present = Object.fromEntries(
         Object.entries(file).map(([kind, wanted]) => [
           kind,
-          (wanted ?? []).map((one) => ({ ...one, path: '', version: 1, id: null, answer: {} })),
+          (wanted ?? []).map((entry) => ({ ...entry, path: '', version: 1, id: null, response: {} })),
         ]),
       )
       const changes = planChanges(file, present as unknown as Parameters<typeof planChanges>[1], prune)

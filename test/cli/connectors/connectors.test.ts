@@ -81,8 +81,8 @@ describe('connectors apply', () => {
       /\n {6}certificateAuthorities is weaker than before\n/,
     ],
   ]
-  for (const [what, before, after, says] of narrowed)
-    test(`names the weaker requirement: ${what}`, async () => {
+  for (const [title, before, after, says] of narrowed)
+    test(`names the weaker requirement: ${title}`, async () => {
       const file = (fields: string) => `
 outboundConnectors:
   - name: To the bank
@@ -105,8 +105,8 @@ outboundConnectors:
     ['lowered', 600, 60, false],
     ['set', null, 600, false],
   ]
-  for (const [what, before, after, isLess] of limits)
-    test(`${isLess ? 'reports' : 'does not report'} a weaker requirement for a message rate that is ${what}`, async () => {
+  for (const [title, before, after, isLess] of limits)
+    test(`${isLess ? 'reports' : 'does not report'} a weaker requirement for a message rate that is ${title}`, async () => {
       const file = (limit: number | null) => `
 inboundConnectors:
   - name: From the bank
@@ -120,7 +120,7 @@ inboundConnectors:
       assert.equal(out.includes('messageRateLimit is weaker than before'), isLess)
     })
 
-  test('shows old and new values of changed fields, and the weaker ones', async () => {
+  test('shows old and new values of changed fields, and the weaker requirements', async () => {
     await apply(bank)
     const { status, out } = await apply(changed)
     assert.equal(status, 0)
@@ -171,11 +171,11 @@ inboundConnectors:
     )
     assert.match(dry.out, /It no longer forces TLS\s+\(DomainValidation\): mail may be sent in the clear/)
     assert.match(dry.out, /- ours\.example.*\n {6}Mail from outside for this domain will be refused/)
-    const other = without.replace(
+    const changedFile = without.replace(
       'outboundConnectors: []',
       'outboundConnectors:\n  - {name: New, connectorType: Partner, recipientDomains: [new.example]}',
     )
-    const { status, out } = await apply(other, '--prune')
+    const { status, out } = await apply(changedFile, '--prune')
     assert.equal(status, 0)
     assert.match(out, /Applied: 1 new, 0 changed, 3 removed\.\n$/)
     assert.deepEqual(
@@ -210,7 +210,7 @@ inboundConnectors:
     }
     const { status, err } = await apply(changed)
     assert.equal(status, 1)
-    assert.match(err, /outbound connector "To the bank": changed by someone else in the meantime/)
+    assert.match(err, /outbound connector "To the bank": another client changed it in the meantime/)
     assert.match(err, /0 changes of 1 had been written before/)
     const now = await api.ask(`GET /outbound-connectors/${id}`)
     assert.deepEqual([now.body.comment, now.body.tlsSettings], ['mine', 'DomainValidation'])
@@ -226,7 +226,7 @@ inboundConnectors:
     }
     const { status, err } = await apply(bank)
     assert.equal(status, 1)
-    assert.match(err, /changed by someone else/)
+    assert.match(err, /another client changed it/)
     assert.match(err, /name: is taken; letter case is ignored/)
     assert.match(err, /2 changes of 3 had been written before/)
   })
@@ -307,9 +307,9 @@ outboundConnectors:
         for (const warning of body.warnings)
           saved.push({ of: `${direction} connector`, name: json.name, ...warning })
       }
-    const sorted = (some: object[]) => some.map((one) => JSON.stringify(one)).sort()
+    const sorted = (warnings: object[]) => warnings.map((warning) => JSON.stringify(warning)).sort()
     assert.notEqual(warnings.length, 0)
-    const asMeant = saved.filter((one) => !sorted(warnings).includes(JSON.stringify(one)))
+    const asMeant = saved.filter((warning) => !sorted(warnings).includes(JSON.stringify(warning)))
     assert.equal(asMeant.length, saved.length - warnings.length)
     assert.deepEqual(
       asMeant.filter(({ message }) => !/takes precedence over .* more specific than [^,]*$/.test(message)),
@@ -365,7 +365,7 @@ describe('connectors export', () => {
     await apply(bank)
     const { out } = await api.mailflow('connectors', 'export')
     assert.doesNotMatch(out, /\b(id|version|createdAt|updatedAt|validation|enabled):/)
-    assert.match(out, /requireTls: true/, 'what decides over security stands there, default or not')
+    assert.match(out, /requireTls: true/, 'fields that decide security are written, default or not')
     const { status, out: diff } = await apply(out, '--prune', '--dry-run')
     assert.equal(status, 0)
     assert.match(diff, /No differences\.\n$/)

@@ -18,10 +18,10 @@ before(async () => {
 })
 after(() => api.stop())
 
-let made = 0
+let messageCount = 0
 
-async function came(tls = overTls): Promise<void> {
-  const id = `${encodeTime(now - 3_600_000, 10)}${String(made++).padStart(16, '0')}`
+async function recordReceivedMail(tls = overTls): Promise<void> {
+  const id = `${encodeTime(now - 3_600_000, 10)}${String(messageCount++).padStart(16, '0')}`
   const receivedAt = new Date(now - 3_600_000).toISOString()
   const mail = message({ id, receivedAt, mailFrom: 'teller@bank.example', tls })
   const trace = new Trace(api.database.documents, api.database.messagesTable)
@@ -44,14 +44,14 @@ async function came(tls = overTls): Promise<void> {
 }
 
 test('exits with 0 when all mail of an inbound connector would pass', async () => {
-  await came()
+  await recordReceivedMail()
   const { status, out } = await api.mailflow('connectors', 'validate', 'from the BANK')
   assert.equal(status, 0)
   assert.match(out, /^inbound connector "From the bank"\n {2}Of 1 message in 7 days, 1 would pass\./)
 })
 
 test('counts and names the mail that an inbound connector would refuse', async () => {
-  await came({ ...overTls, negotiated: false, protocol: null })
+  await recordReceivedMail({ ...overTls, negotiated: false, protocol: null })
   const { status, out } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '3')
   assert.equal(status, 1)
   assert.match(out, /Of 2 messages in 3 days, 1 would pass; 1 came without TLS/)
@@ -101,16 +101,16 @@ const validation: OutboundValidation = {
 }
 
 test('shows every step and the certificate of an outbound connector that fails, and exits with 1', async () => {
-  const asked: string[] = []
+  const requests: string[] = []
   const server = await answering(({ method, url }) => {
-    asked.push(`${method} ${url?.split('?')[0]}`)
+    requests.push(`${method} ${url?.split('?')[0]}`)
     if (method === 'POST') return { body: JSON.stringify(validation) }
     const items = url?.startsWith('/outbound') ? [outbound()] : []
     return { body: JSON.stringify({ items, nextCursor: null }) }
   })
   const { status, out } = await mailflow(['connectors', 'validate', 'Northwind', '--api', server.url])
   server.stop()
-  assert.equal(asked.at(-1), 'POST /outbound-connectors/id-northwind/validate')
+  assert.equal(requests.at(-1), 'POST /outbound-connectors/id-northwind/validate')
   assert.equal(status, 1)
   assert.equal(
     out,
@@ -147,6 +147,6 @@ test('names the option --to for an outbound connector without a domain to send t
   assert.equal(status, 1)
   assert.match(
     err,
-    /\n {2}recipients: is required\n {2}Give the recipient of the test mail: --to ADDRESS\.\n$/,
+    /\n {2}recipients: is required\n {2}Give the recipient of the test message: --to ADDRESS\.\n$/,
   )
 })

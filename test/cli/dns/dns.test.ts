@@ -34,7 +34,7 @@ before(async () => {
 })
 after(() => setup.stop())
 
-/** Everything is published correctly. */
+/** The names when everything is published correctly. */
 const good = (): Names => ({
   arpa: {},
   [domain]: { MX: [[10, host]], TXT: ['something=else', 'v=spf1 include:amazonses.com -all'] },
@@ -73,10 +73,10 @@ async function look(...args: string[]): Promise<Found> {
 const resultsOf = ({ checks }: Found): Record<string, string> =>
   Object.fromEntries(checks.map(({ record, result }) => [record, result]))
 
-const named = ({ checks }: Found, record: string): RecordFinding => {
-  const found = checks.find((check) => check.record === record)
-  assert.ok(found, `there is a check of ${record}`)
-  return found
+const findingFor = ({ checks }: Found, record: string): RecordFinding => {
+  const finding = checks.find((check) => check.record === record)
+  assert.ok(finding, `there is a check of ${record}`)
+  return finding
 }
 
 const allGood = {
@@ -93,16 +93,16 @@ const allGood = {
 }
 
 test('reports every record as OK with status 0 when everything is published correctly', async () => {
-  const found = await look()
-  assert.deepEqual(resultsOf(found), allGood)
-  assert.equal(found.status, 0)
+  const report = await look()
+  assert.deepEqual(resultsOf(report), allGood)
+  assert.equal(report.status, 0)
 })
 
-test('reports every record as missing and prints what to publish when nothing is published', async () => {
+test('reports every record as missing and prints the records to publish when nothing is published', async () => {
   setup.around.names = { arpa: {} }
-  const found = await look()
-  assert.equal(found.status, 3)
-  assert.deepEqual(resultsOf(found), {
+  const report = await look()
+  assert.equal(report.status, 3)
+  assert.deepEqual(resultsOf(report), {
     ...allGood,
     MX: 'MISSING',
     Address: 'MISSING',
@@ -114,15 +114,15 @@ test('reports every record as missing and prints what to publish when nothing is
     TLSA: 'WARN',
   })
   const id = idOf('testing')
-  assert.deepEqual(found.json.records, [
+  assert.deepEqual(report.json.records, [
     { name: `${domain}.`, type: 'MX', value: `10 ${host}.` },
     { name: `${domain}.`, type: 'TXT', value: '"v=spf1 include:amazonses.com -all"' },
     { name: `_mta-sts.${domain}.`, type: 'TXT', value: `"v=STSv1; id=${id};"` },
     { name: `_smtp._tls.${domain}.`, type: 'TXT', value: `"v=TLSRPTv1; rua=mailto:tls-reports@${domain}"` },
     ...[current, rsa, next].map(({ tlsa }) => ({ name: `_25._tcp.${host}.`, type: 'TLSA', value: tlsa })),
   ])
-  assert.equal(found.json.policy.id, id)
-  assert.deepEqual(named(found, 'MTA-STS policy').wanted, [
+  assert.equal(report.json.policy.id, id)
+  assert.deepEqual(findingFor(report, 'MTA-STS policy').wanted, [
     'version: STSv1',
     'mode: testing',
     `mx: ${host}`,
@@ -143,7 +143,7 @@ interface Case {
 }
 
 const tlsa =
-  (recordOf: (each: OwnCertificate) => string | null) =>
+  (recordOf: (certificate: OwnCertificate) => string | null) =>
   ({ names }: DnsSetup['around']) => {
     names[`_25._tcp.${host}`] = { TLSA: [current, rsa, next].map(recordOf).filter((text) => text !== null) }
   }
@@ -154,7 +154,7 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'MX',
       names: { [domain]: { MX: [[5, 'mx.other.example']] } },
       result: 'DIFFERENT',
-      says: /^Mail bypasses this gateway by mx\.other\.example: no connector applies there\. The MX records do not include mx\.ours\.example\.$/,
+      says: /^Mail bypasses this gateway through mx\.other\.example: no connector applies there\. The MX records do not include mx\.ours\.example\.$/,
       wanted: ['10 mx.ours.example.'],
     },
     'also names another host': {
@@ -168,7 +168,7 @@ const cases: Record<string, Record<string, Case>> = {
         },
       },
       result: 'DIFFERENT',
-      says: /^Mail can bypass this gateway by mx\.other\.example/,
+      says: /^Mail can bypass this gateway through mx\.other\.example/,
     },
     'is a null MX': {
       of: 'MX',
@@ -250,7 +250,7 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 ip4:192.0.2.1 ~all'] } },
       result: 'WARN',
-      says: /^It does not permit Amazon SES \(the result is softfail\)\. Receivers check the envelope's domain/,
+      says: /^The record does not permit Amazon SES \(the result is softfail\)\. Receivers check the envelope's domain/,
       status: 0,
       wanted: ['"v=spf1 ip4:192.0.2.1 include:amazonses.com ~all"'],
     },
@@ -273,13 +273,13 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 include:nothing.example -all'] } },
       result: 'DIFFERENT',
-      says: /^Receivers cannot evaluate it: .*nothing\.example/,
+      says: /^Receivers cannot evaluate the record: .*nothing\.example/,
     },
     'includes itself': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: [`v=spf1 include:${domain} -all`] } },
       result: 'DIFFERENT',
-      says: /Receivers cannot evaluate it: .*Too many DNS requests/,
+      says: /Receivers cannot evaluate the record: .*Too many DNS requests/,
     },
     'permits any host': {
       of: 'SPF',
@@ -292,14 +292,14 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'SPF',
       args: ['--egress', '198.51.100.7', '--egress', '2001:db8::7'],
       result: 'DIFFERENT',
-      says: /It does not permit 198\.51\.100\.7 \(the result is fail\)\. It does not permit 2001:db8::7/,
+      says: /The record does not permit 198\.51\.100\.7 \(the result is fail\)\. The record does not permit 2001:db8::7/,
       wanted: ['"v=spf1 include:amazonses.com ip4:198.51.100.7 ip6:2001:db8::7 -all"'],
     },
     'lacks one of two senders': {
       of: 'SPF',
       args: ['--egress', 'ses', '--egress', '198.51.100.7'],
       result: 'DIFFERENT',
-      says: /^It does not permit 198\.51\.100\.7 \(the result is fail\)\.$/,
+      says: /^The record does not permit 198\.51\.100\.7 \(the result is fail\)\.$/,
     },
     'has the egress address': {
       of: 'SPF',
@@ -315,7 +315,7 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'SPF',
       names: { 'amazonses.com': { fails: 'SERVFAIL' } },
       result: 'UNKNOWN',
-      says: /^Cannot check whether it permits Amazon SES/,
+      says: /^Cannot check whether the record permits Amazon SES/,
       status: 1,
     },
   },
@@ -324,7 +324,7 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'MTA-STS policy',
       args: ['--mode', 'testing'],
       result: 'DIFFERENT',
-      says: /^Its mode is enforce; it should be testing\.$/,
+      says: /^The mode is enforce; it should be testing\.$/,
     },
     'has mode none': {
       of: 'MTA-STS policy',
@@ -332,7 +332,7 @@ const cases: Record<string, Record<string, Case>> = {
         policy.text = policyText({ mode: 'none', mx: [] })
       },
       result: 'DIFFERENT',
-      says: /Its mode is none; it should be testing\. This policy requires nothing/,
+      says: /The mode is none; it should be testing\. This policy requires nothing/,
     },
     'has mode testing': {
       of: 'MTA-STS policy',
@@ -349,7 +349,7 @@ const cases: Record<string, Record<string, Case>> = {
         policy.text = policyText({ mx: ['mx.other.example'] })
       },
       result: 'DIFFERENT',
-      says: /^It does not list mx\.ours\.example: senders that use MTA-STS deliver no mail there\. It also lists mx\.other\.example/,
+      says: /^The policy does not list mx\.ours\.example: senders that use MTA-STS deliver no mail there\. The policy also lists mx\.other\.example/,
     },
     'lists the host by a pattern': {
       of: 'MTA-STS policy',
@@ -378,7 +378,7 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'MTA-STS policy',
       args: ['--max-age', '30'],
       result: 'DIFFERENT',
-      says: /^Its max_age is 604800 seconds; it should be 2592000\.$/,
+      says: /^The max_age is 604800 seconds; it should be 2592000\.$/,
       wanted: ['version: STSv1', 'mode: enforce', `mx: ${host}`, 'max_age: 2592000'],
     },
     'has a max_age of minutes': {
@@ -387,7 +387,7 @@ const cases: Record<string, Record<string, Case>> = {
         policy.text = policyText({ mx: [host], maxAge: 300 })
       },
       result: 'WARN',
-      says: /Its max_age is 300 seconds: an attacker who blocks/,
+      says: /The max_age is 300 seconds: an attacker who blocks/,
     },
     'does not exist': {
       of: 'MTA-STS policy',
@@ -452,7 +452,7 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: ['v=STSv1;'] } },
       result: 'DIFFERENT',
-      says: /Its syntax is wrong/,
+      says: /The syntax of the record is wrong/,
     },
     'must change with the policy': {
       of: 'MTA-STS',
@@ -523,7 +523,7 @@ const cases: Record<string, Record<string, Case>> = {
         around.signed = ['arpa']
       },
       result: 'WARN',
-      says: /^Senders ignore it: the zone is not known to be signed\.$/,
+      says: /^Senders ignore these records: the zone is not known to be signed\.$/,
       status: 0,
     },
     'of all certificates that are served, in another way': {
@@ -535,15 +535,15 @@ const cases: Record<string, Record<string, Case>> = {
     },
     'without the RSA certificate': {
       of: 'TLSA',
-      change: tlsa((each) => (each === rsa ? null : each.tlsa)),
+      change: tlsa((certificate) => (certificate === rsa ? null : certificate.tlsa)),
       result: 'DIFFERENT',
       says: /^No record matches the RSA certificate mx\.ours\.example, which is served now: senders that use DANE deliver no mail\.$/,
     },
     'without the next certificate': {
       of: 'TLSA',
-      change: tlsa((each) => (each === next ? null : each.tlsa)),
+      change: tlsa((certificate) => (certificate === next ? null : certificate.tlsa)),
       result: 'DIFFERENT',
-      says: /^No record matches the EC certificate mx\.ours\.example, which will be served from 2026-12-20: publish one some days before\.$/,
+      says: /^No record matches the EC certificate mx\.ours\.example, which will be served from 2026-12-20: publish such a record some days before\.$/,
     },
     'match a certificate that is no longer served': {
       of: 'TLSA',
@@ -559,7 +559,7 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'TLSA',
       change: ({ names }) => names[`_25._tcp.${host}`]?.TLSA?.push(`3 1 1 ${'a'.repeat(64)}`, '1 2 3 00'),
       result: 'OK',
-      says: /matches no certificate of this gateway and can be removed: 3 1 1 a{64}, 1 2 3 00\.$/,
+      says: /match no certificate of this gateway and can be removed: 3 1 1 a{64}, 1 2 3 00\.$/,
       status: 0,
     },
     'where the addresses of the host are not signed': {
@@ -569,7 +569,7 @@ const cases: Record<string, Record<string, Case>> = {
         around.names[`_25._tcp.${host}`] = { TLSA: [past.tlsa] }
       },
       result: 'WARN',
-      says: /^Senders ignore it.*If the zone is signed: No record matches the EC certificate/,
+      says: /^Senders ignore these records.*If the zone is signed: No record matches the EC certificate/,
       status: 0,
     },
     'missing in a signed zone': { of: 'TLSA', names: { [`_25._tcp.${host}`]: {} }, result: 'MISSING' },
@@ -582,18 +582,18 @@ const cases: Record<string, Record<string, Case>> = {
   },
 }
 
-for (const [about, some] of Object.entries(cases))
-  describe(about, () => {
-    for (const [name, { of, names, change, args, result, says, wanted, status }] of Object.entries(some))
+for (const [title, rows] of Object.entries(cases))
+  describe(title, () => {
+    for (const [name, { of, names, change, args, result, says, wanted, status }] of Object.entries(rows))
       test(`${name}: ${result}`, async () => {
         Object.assign(setup.around.names, names)
         change?.(setup.around)
-        const found = await look(...(args ?? []))
-        const check = named(found, of)
-        assert.deepEqual([check.result, check.says], [result, check.says])
-        if (says) assert.match(check.says.join(' '), says)
-        if (wanted) assert.deepEqual(check.wanted, wanted)
-        assert.equal(found.status, status ?? 3)
+        const report = await look(...(args ?? []))
+        const finding = findingFor(report, of)
+        assert.deepEqual([finding.result, finding.says], [result, finding.says])
+        if (says) assert.match(finding.says.join(' '), says)
+        if (wanted) assert.deepEqual(finding.wanted, wanted)
+        assert.equal(report.status, status ?? 3)
       })
   })
 
@@ -623,29 +623,29 @@ describe('the text output', () => {
 
 Findings:
 
-  OK         Accepted domain of ours.example
-  DIFFERENT  MX of ours.example
-             is      10 mx.other.example.
-             should  10 mx.ours.example.
-             Mail bypasses this gateway by mx.other.example: no connector applies there.
+  OK         Accepted domain for ours.example
+  DIFFERENT  MX for ours.example
+             published  10 mx.other.example.
+             expected   10 mx.ours.example.
+             Mail bypasses this gateway through mx.other.example: no connector applies there.
              The MX records do not include mx.ours.example.
-  OK         Address of mx.ours.example
-  OK         Certificate of mx.ours.example
+  OK         Address for mx.ours.example
+  OK         Certificate for mx.ours.example
              The certificates of the gateway are valid for this name.
-  MISSING    SPF of ours.example
-             should  "v=spf1 include:amazonses.com -all"
+  MISSING    SPF for ours.example
+             expected   "v=spf1 include:amazonses.com -all"
              Receivers cannot distinguish your mail from forged mail.
-  WARN       MTA-STS policy of https://mta-sts.ours.example/.well-known/mta-sts.txt
-             is      version: STSv1
-                     mode: enforce
-                     mx: mx.ours.example
-                     max_age: 604800
+  WARN       MTA-STS policy for https://mta-sts.ours.example/.well-known/mta-sts.txt
+             published  version: STSv1
+                        mode: enforce
+                        mx: mx.ours.example
+                        max_age: 604800
              The MX records name mx.other.example, which the policy does not list.
-  OK         MTA-STS of _mta-sts.ours.example
-  OK         TLS-RPT of _smtp._tls.ours.example
-  OK         DNSSEC of ours.example
+  OK         MTA-STS for _mta-sts.ours.example
+  OK         TLS-RPT for _smtp._tls.ours.example
+  OK         DNSSEC for ours.example
              The resolver validated the signed answers for the domain and its hosts.
-  OK         TLSA of _25._tcp.mx.ours.example
+  OK         TLSA for _25._tcp.mx.ours.example
 `,
     )
   })
@@ -681,9 +681,9 @@ describe('dns', () => {
 
   test('warns about a domain that is not accepted', async () => {
     setup.around.accepted = []
-    const found = await look()
-    assert.equal(named(found, 'Accepted domain').result, 'WARN')
-    assert.equal(found.status, 0)
+    const report = await look()
+    assert.equal(findingFor(report, 'Accepted domain').result, 'WARN')
+    assert.equal(report.status, 0)
   })
 
   test('requires --host when the gateway has published nothing', async () => {

@@ -53,7 +53,7 @@ interface Row {
   shows: string
   from: object
   fields?: Record<string, unknown> | null
-  said?: string[]
+  expectedNotices?: string[]
 }
 
 const onPremises = { ConnectorType: 'OnPremises', SenderDomains: ['smtp:*;1'] }
@@ -77,19 +77,19 @@ const inboundRows: Row[] = [
     shows: 'adds a notice about a cost',
     from: { SenderDomains: ['smtp:contoso.example;5'] },
     fields: { senderDomains: ['contoso.example'] },
-    said: ['Note: SenderDomains "smtp:contoso.example;5": its cost is ignored'],
+    expectedNotices: ['Note: SenderDomains "smtp:contoso.example;5": its cost is ignored'],
   },
   {
     shows: 'adds a notice about a restriction for every accepted domain',
     from: { SenderDomains: ['smtp:--;1', 'smtp:contoso.example;1'] },
     fields: { senderDomains: ['contoso.example'] },
-    said: ['Weaker than in Exchange: SenderDomains "smtp:--;1" means every accepted domain'],
+    expectedNotices: ['Weaker than in Exchange: SenderDomains "smtp:--;1" means every accepted domain'],
   },
   {
     shows: 'rejects a wildcard in the middle of a domain',
     from: { SenderDomains: ['smtp:a.*.contoso.example;1'] },
     fields: null,
-    said: ['Left out: it has no sender domain'],
+    expectedNotices: ['Left out: it has no sender domain'],
   },
   {
     shows: 'imports a required certificate',
@@ -104,19 +104,19 @@ const inboundRows: Row[] = [
     shows: "adds the domain itself for Exchange's wildcard name",
     from: { RestrictDomainsToCertificate: true, TlsSenderCertificateName: '*.contoso.example' },
     fields: { tlsSenderCertificateNames: ['*.contoso.example', 'contoso.example'] },
-    said: ['Note: TlsSenderCertificateName "*.contoso.example": contoso.example is added'],
+    expectedNotices: ['Note: TlsSenderCertificateName "*.contoso.example": contoso.example is added'],
   },
   {
     shows: 'requires TLS for a required certificate',
     from: { RequireTls: false, RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'a.example' },
     fields: { requireTls: true, restrictDomainsToCertificate: true },
-    said: ['Note: RequireTls is false, but the required certificate'],
+    expectedNotices: ['Note: RequireTls is false, but the required certificate'],
   },
   {
     shows: 'omits a name without RequireTls and without a restriction',
     from: { RequireTls: false, TlsSenderCertificateName: 'a.example' },
     fields: { requireTls: false, tlsSenderCertificateNames: [] },
-    said: ['Note: TlsSenderCertificateName had no effect'],
+    expectedNotices: ['Note: TlsSenderCertificateName had no effect'],
   },
   {
     shows: 'adds a notice about the issuer of a certificate',
@@ -125,13 +125,13 @@ const inboundRows: Row[] = [
       TlsSenderCertificateName: '<I>CN=Some CA, O=Some<S>CN=mail.contoso.example, O=Contoso',
     },
     fields: { tlsSenderCertificateNames: ['mail.contoso.example'] },
-    said: ['Weaker than in Exchange: TlsSenderCertificateName also names the issuer'],
+    expectedNotices: ['Weaker than in Exchange: TlsSenderCertificateName also names the issuer'],
   },
   {
     shows: 'requires TLS and adds a notice for a restriction without a certificate',
     from: { RequireTls: false, RestrictDomainsToCertificate: true, TlsSenderCertificateName: null },
     fields: { requireTls: true, restrictDomainsToCertificate: false },
-    said: ['Weaker than in Exchange: RestrictDomainsToCertificate names no certificate'],
+    expectedNotices: ['Weaker than in Exchange: RestrictDomainsToCertificate names no certificate'],
   },
   {
     shows: 'imports a restriction to addresses',
@@ -148,7 +148,7 @@ const inboundRows: Row[] = [
     shows: 'adds a notice about a restriction to unsupported addresses',
     from: { RestrictDomainsToIPAddresses: true, SenderIPAddresses: ['192.0.2.1-192.0.2.9'] },
     fields: { requireTls: true, restrictDomainsToIpAddresses: false, senderIpAddresses: [] },
-    said: [
+    expectedNotices: [
       'Note: SenderIPAddresses "192.0.2.1-192.0.2.9" is not an IP address',
       'Weaker than in Exchange: RestrictDomainsToIPAddresses lists no address',
     ],
@@ -162,19 +162,19 @@ const inboundRows: Row[] = [
       SenderIPAddresses: ['192.0.2.1'],
     },
     fields: { restrictDomainsToCertificate: true, restrictDomainsToIpAddresses: false },
-    said: ['Weaker than in Exchange: it restricts to a certificate and to IP addresses'],
+    expectedNotices: ['Weaker than in Exchange: it restricts to a certificate and to IP addresses'],
   },
   {
     shows: 'does not narrow a restriction to associated domains',
     from: { AssociatedAcceptedDomains: ['ours.example'] },
     fields: { senderDomains: ['contoso.example'] },
-    said: ['Stricter than in Exchange: AssociatedAcceptedDomains is not imported'],
+    expectedNotices: ['Stricter than in Exchange: AssociatedAcceptedDomains is not imported'],
   },
   {
     shows: 'omits settings that Partner connectors cannot have',
     from: { TreatMessagesAsInternal: true },
     fields: { treatMessagesAsInternal: false },
-    said: ['Note: TreatMessagesAsInternal is only for OnPremises'],
+    expectedNotices: ['Note: TreatMessagesAsInternal is only for OnPremises'],
   },
   {
     shows: 'identifies OnPremises servers by certificate',
@@ -185,13 +185,13 @@ const inboundRows: Row[] = [
       tlsSenderCertificateNames: ['mail.ours.example'],
       treatMessagesAsInternal: true,
     },
-    said: ['Note: TreatMessagesAsInternal is imported, but has no effect'],
+    expectedNotices: ['Note: TreatMessagesAsInternal is imported, but has no effect'],
   },
   {
     shows: 'requires TLS for OnPremises servers that only a certificate identifies',
     from: { ...onPremises, RequireTls: false, TlsSenderCertificateName: 'mail.ours.example' },
     fields: { requireTls: true, tlsSenderCertificateNames: ['mail.ours.example'] },
-    said: ['Note: RequireTls is false, but the certificate that identifies the server'],
+    expectedNotices: ['Note: RequireTls is false, but the certificate that identifies the server'],
   },
   {
     shows: 'identifies OnPremises servers without TLS by address, like Exchange',
@@ -202,7 +202,7 @@ const inboundRows: Row[] = [
       SenderIPAddresses: ['192.0.2.1'],
     },
     fields: { requireTls: false, tlsSenderCertificateNames: [], senderIpAddresses: ['192.0.2.1'] },
-    said: ['Note: TlsSenderCertificateName had no effect'],
+    expectedNotices: ['Note: TlsSenderCertificateName had no effect'],
   },
   {
     shows: 'narrows relay to associated domains',
@@ -212,19 +212,21 @@ const inboundRows: Row[] = [
       AssociatedAcceptedDomains: ['ours.example', 'Branch.example'],
     },
     fields: { senderDomains: ['ours.example', 'branch.example'] },
-    said: ['Note: AssociatedAcceptedDomains narrows its sender domains to ours.example, branch.example'],
+    expectedNotices: [
+      'Note: AssociatedAcceptedDomains narrows its sender domains to ours.example, branch.example',
+    ],
   },
   {
     shows: 'leaves out a connector that would be an open relay',
     from: onPremises,
     fields: null,
-    said: ['Left out: it names neither an IP address nor a certificate'],
+    expectedNotices: ['Left out: it names neither an IP address nor a certificate'],
   },
   {
     shows: 'omits restrictions of OnPremises connectors',
     from: { ...onPremises, SenderIPAddresses: ['192.0.2.1'], RestrictDomainsToIPAddresses: true },
     fields: { restrictDomainsToIpAddresses: false },
-    said: ['Note: RestrictDomainsToIPAddresses has no effect on OnPremises'],
+    expectedNotices: ['Note: RestrictDomainsToIPAddresses has no effect on OnPremises'],
   },
   {
     shows: 'adds a notice about each unsupported setting in use',
@@ -239,7 +241,7 @@ const inboundRows: Row[] = [
       EFTestMode: true,
     },
     fields: {},
-    said: [
+    expectedNotices: [
       'Note: CloudServicesMailEnabled',
       'Note: ScanAndDropRecipients',
       'Note: TrustedOrganizations',
@@ -267,7 +269,7 @@ const inboundRows: Row[] = [
     shows: 'adds a notice about an unknown setting',
     from: { NewThing: 'Always', OtherThing: false },
     fields: {},
-    said: ['Note: NewThing (Always) is an unknown setting'],
+    expectedNotices: ['Note: NewThing (Always) is an unknown setting'],
   },
   {
     shows: 'reads an enumeration as a number',
@@ -287,7 +289,7 @@ const inboundRows: Row[] = [
     shows: 'leaves out a connector of an unknown type',
     from: { ConnectorType: 'Something' },
     fields: null,
-    said: ['Left out: ConnectorType "Something"'],
+    expectedNotices: ['Left out: ConnectorType "Something"'],
   },
   {
     shows: 'reads wrapped, joined and single lists',
@@ -314,19 +316,19 @@ const inboundRows: Row[] = [
     shows: 'cuts a long comment and adds a notice',
     from: { Comment: 'x'.repeat(2000) },
     fields: { comment: 'x'.repeat(1024) },
-    said: ['Note: Comment is cut'],
+    expectedNotices: ['Note: Comment is cut'],
   },
   {
     shows: 'cuts a long name and adds a notice',
     from: { Name: 'n'.repeat(70) },
     fields: { name: 'n'.repeat(64) },
-    said: ['Note: the name is changed'],
+    expectedNotices: ['Note: the name is changed'],
   },
 ]
 
 const outboundRows: Row[] = [
   {
-    shows: 'imports routing by MX with a name to validate',
+    shows: 'imports routing by MX lookup with a name to validate',
     from: { TlsSettings: 'DomainValidation', TlsDomain: 'mx.contoso.example' },
     fields: { route: 'Mx', tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
   },
@@ -346,13 +348,16 @@ const outboundRows: Row[] = [
     shows: 'omits smart hosts beside MX',
     from: { SmartHosts: ['mail.contoso.example'] },
     fields: { route: 'Mx', smartHosts: [] },
-    said: ['Note: SmartHosts had no effect'],
+    expectedNotices: ['Note: SmartHosts had no effect'],
   },
   {
     shows: 'disables a connector whose smart hosts are not supported',
     from: { UseMXRecord: false, SmartHosts: ['192.0.2.0/25'] },
     fields: { enabled: false, route: 'Mx' },
-    said: ['Note: SmartHosts "192.0.2.0/25"', 'Disabled: UseMXRecord is false and mailflow supports none'],
+    expectedNotices: [
+      'Note: SmartHosts "192.0.2.0/25"',
+      'Disabled: UseMXRecord is false and mailflow supports none',
+    ],
   },
   {
     shows: 'imports missing TLS settings as opportunistic TLS',
@@ -379,55 +384,55 @@ const outboundRows: Row[] = [
     shows: 'imports unknown TLS settings as CertificateValidation',
     from: { TlsSettings: 'Quantum' },
     fields: { tlsSettings: 'CertificateValidation' },
-    said: ['Stricter than in Exchange: TlsSettings "Quantum"'],
+    expectedNotices: ['Stricter than in Exchange: TlsSettings "Quantum"'],
   },
   {
     shows: 'omits a name that is not validated',
     from: { TlsDomain: 'mx.contoso.example' },
     fields: { tlsSettings: 'EncryptionOnly', tlsDomain: null },
-    said: ['Note: TlsDomain had no effect'],
+    expectedNotices: ['Note: TlsDomain had no effect'],
   },
   {
     shows: 'adds a notice that a wildcard matches one label',
     from: { TlsSettings: 'DomainValidation', TlsDomain: '*.contoso.example' },
     fields: { tlsDomain: '*.contoso.example' },
-    said: ['Note: TlsDomain "*.contoso.example": "*." matches one label here'],
+    expectedNotices: ['Note: TlsDomain "*.contoso.example": in mailflow "*." matches one label'],
   },
   {
     shows: 'validates the name of the only smart host',
     from: { TlsSettings: 'DomainValidation', UseMXRecord: false, SmartHosts: ['mx.contoso.example'] },
     fields: { tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
-    said: ['Note: TlsDomain is empty; the certificate must have the name'],
+    expectedNotices: ['Note: TlsDomain is empty; the certificate must have the name'],
   },
   {
     shows: 'imports DomainValidation without a name as CertificateValidation',
     from: { TlsSettings: 'DomainValidation' },
     fields: { tlsSettings: 'CertificateValidation', tlsDomain: null, enabled: true },
-    said: ['Weaker than in Exchange: DomainValidation has no name that mailflow supports'],
+    expectedNotices: ['Weaker than in Exchange: DomainValidation has no name that mailflow supports'],
   },
   {
     shows: 'disables a connector for transport rules',
     from: { IsTransportRuleScoped: true },
     fields: { enabled: false, recipientDomains: ['contoso.example'] },
-    said: ['Disabled: IsTransportRuleScoped'],
+    expectedNotices: ['Disabled: IsTransportRuleScoped'],
   },
   {
     shows: 'explains why a disabled connector must stay disabled',
     from: { Enabled: false, IsTransportRuleScoped: true, TestMode: true },
     fields: { enabled: false },
-    said: ['Disabled: IsTransportRuleScoped', 'Disabled: TestMode'],
+    expectedNotices: ['Disabled: IsTransportRuleScoped', 'Disabled: TestMode'],
   },
   {
     shows: 'leaves out a connector for transport rules without domains',
     from: { IsTransportRuleScoped: true, RecipientDomains: [], SenderRewritingEnabled: true },
     fields: null,
-    said: ['Left out: it has no recipient domain; only transport rules sent mail by it'],
+    expectedNotices: ['Left out: it has no recipient domain; only transport rules used it'],
   },
   {
     shows: 'disables a connector in test mode',
     from: { TestMode: true },
     fields: { enabled: false },
-    said: ['Disabled: TestMode'],
+    expectedNotices: ['Disabled: TestMode'],
   },
   {
     shows: 'imports AllAcceptedDomains of OnPremises connectors',
@@ -438,13 +443,13 @@ const outboundRows: Row[] = [
     shows: 'omits AllAcceptedDomains of Partner connectors',
     from: { AllAcceptedDomains: true },
     fields: { allAcceptedDomains: false },
-    said: ['Note: AllAcceptedDomains is only for OnPremises'],
+    expectedNotices: ['Note: AllAcceptedDomains is only for OnPremises'],
   },
   {
     shows: 'adds a notice about RouteAllMessagesViaOnPremises',
     from: { ConnectorType: 'OnPremises', RouteAllMessagesViaOnPremises: true },
     fields: {},
-    said: ['Weaker than in Exchange: RouteAllMessagesViaOnPremises'],
+    expectedNotices: ['Weaker than in Exchange: RouteAllMessagesViaOnPremises'],
   },
   {
     shows: 'adds no notice about RouteAllMessagesViaOnPremises with domain *',
@@ -465,7 +470,9 @@ const outboundRows: Row[] = [
       MtaStsMode: 'Opportunistic',
     },
     fields: { tlsSettings: 'EncryptionOnly' },
-    said: ['Weaker than in Exchange: SmtpDaneMode and MtaStsMode: DANE and MTA-STS of recipient domains'],
+    expectedNotices: [
+      'Weaker than in Exchange: SmtpDaneMode and MtaStsMode: DANE and MTA-STS of recipient domains',
+    ],
   },
   {
     shows: 'adds no notice about DANE and MTA-STS when the connector requires a certificate',
@@ -476,7 +483,7 @@ const outboundRows: Row[] = [
     shows: 'adds a notice about required DANE',
     from: { SmtpDaneMode: 'Mandatory' },
     fields: { smtpDaneMode: 'Opportunistic' },
-    said: ['Weaker than in Exchange: SmtpDaneMode "Mandatory"'],
+    expectedNotices: ['Weaker than in Exchange: SmtpDaneMode "Mandatory"'],
   },
   {
     shows: 'adds a notice about each unsupported setting in use',
@@ -488,7 +495,11 @@ const outboundRows: Row[] = [
       LastValidationTimestamp: '2025-11-03T08:20:00',
     },
     fields: {},
-    said: ['Note: CloudServicesMailEnabled', 'Note: SenderRewritingEnabled', 'Note: ValidationRecipients'],
+    expectedNotices: [
+      'Note: CloudServicesMailEnabled',
+      'Note: SenderRewritingEnabled',
+      'Note: ValidationRecipients',
+    ],
   },
 ]
 
@@ -497,14 +508,14 @@ for (const [direction, make, rows] of [
   ['an outbound connector', outbound, outboundRows],
 ] as const)
   describe(`import of ${direction}`, () => {
-    for (const { shows, from, fields = {}, said = [] } of rows)
+    for (const { shows, from, fields = {}, expectedNotices = [] } of rows)
       test(shows, () => {
-        const { fields: got, notices } = imported(make(from))
-        if (fields === null) assert.equal(got, null)
-        else assert.deepEqual({ ...got, ...fields }, got)
+        const { fields: importedFields, notices } = imported(make(from))
+        if (fields === null) assert.equal(importedFields, null)
+        else assert.deepEqual({ ...importedFields, ...fields }, importedFields)
         assert.deepEqual(
-          notices.map((notice) => said.find((start) => notice.startsWith(start)) ?? notice).sort(),
-          [...said].sort(),
+          notices.map((notice) => expectedNotices.find((start) => notice.startsWith(start)) ?? notice).sort(),
+          [...expectedNotices].sort(),
         )
       })
   })
@@ -572,12 +583,9 @@ describe('import of files', () => {
       SenderDomains: ['a.example'],
       RequireTls: true,
     })
-    assert.match(
-      notices.join(),
-      /^Weaker than in Exchange: the export does not contain RestrictDomainsToCertificate, R/,
-    )
+    assert.match(notices.join(), /^Weaker than in Exchange: the export lacks RestrictDomainsToCertificate, R/)
     const other = imported({ Name: 'A', ConnectorType: 'Partner', RecipientDomains: ['a.example'] })
-    assert.match(other.notices.join(), /^Weaker than in Exchange: the export does not contain TlsSettings;/)
+    assert.match(other.notices.join(), /^Weaker than in Exchange: the export lacks TlsSettings,/)
   })
 
   test('makes names unique without regard to letter case', () => {
@@ -625,8 +633,8 @@ describe('import of files', () => {
       /one\.json is neither UTF-8 nor UTF-16 .*\n {2}Write it with: .* Out-File FILE/,
     ],
   ]
-  for (const [what, content, message] of faulty)
-    test(`names the file with ${what}`, async () => {
+  for (const [title, content, message] of faulty)
+    test(`names the file with ${title}`, async () => {
       const { status, out, err } = await mailflow([
         'connectors',
         'import-exchange',

@@ -23,22 +23,23 @@ let connectors: { from: string; to: string; toBranch: string }
 before(async () => {
   api = await startApi(() => now)
   trace = new Trace(api.database.documents, api.database.messagesTable)
-  const made = async (path: string, json: object) => (await api.ask(`POST ${path}`, { json })).body.id
+  const createConnector = async (path: string, json: object) =>
+    (await api.ask(`POST ${path}`, { json })).body.id
   await api.ask('PUT /accepted-domains/ours.example', { json: {} })
   connectors = {
-    from: await made('/inbound-connectors', {
+    from: await createConnector('/inbound-connectors', {
       name: 'From the bank',
       connectorType: 'Partner',
       senderDomains: ['bank.example'],
     }),
-    to: await made('/outbound-connectors', {
+    to: await createConnector('/outbound-connectors', {
       name: 'To the bank',
       connectorType: 'Partner',
       recipientDomains: ['bank.example'],
       tlsSettings: 'DomainValidation',
       tlsDomain: 'mx.bank.example',
     }),
-    toBranch: await made('/outbound-connectors', {
+    toBranch: await createConnector('/outbound-connectors', {
       name: 'From the BANK',
       connectorType: 'Partner',
       recipientDomains: ['branch.example'],
@@ -50,21 +51,21 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-let made = 0
+let messageCount = 0
 
 /** Records a message in the trace. */
-async function received(
+async function recordReceived(
   hoursAgo: number,
   fields: Parameters<typeof message>[0],
   recipients: Record<string, Partial<Verdict>>,
 ): Promise<Message> {
   const at = now - hoursAgo * 3_600_000
-  const id = `${encodeTime(at, 10)}${String(made++).padStart(16, '0')}`
-  const sent = message({ ...fields, id, receivedAt: new Date(at).toISOString() })
-  await trace.recordMessage(sent, 4_000_000_000)
+  const id = `${encodeTime(at, 10)}${String(messageCount++).padStart(16, '0')}`
+  const mail = message({ ...fields, id, receivedAt: new Date(at).toISOString() })
+  await trace.recordMessage(mail, 4_000_000_000)
   for (const [address, verdict] of Object.entries(recipients))
-    await trace.recordVerdict(sent, verdictOf(address, verdict), circumstances, 4_000_000_000)
-  return sent
+    await trace.recordVerdict(mail, verdictOf(address, verdict), circumstances, 4_000_000_000)
+  return mail
 }
 
 const verdictOf = (address: string, fields: Partial<Verdict>): Verdict =>
@@ -83,7 +84,7 @@ const verdictOf = (address: string, fields: Partial<Verdict>): Verdict =>
     ...fields,
   }) as Verdict
 
-async function attempted(to: Message, address: string, fields: Partial<Attempt>): Promise<void> {
+async function recordAttempt(to: Message, address: string, fields: Partial<Attempt>): Promise<void> {
   const claims = new Claims<Attempt>(api.database.documents, api.database.messagesTable)
   const key = attemptKey(to.id, address, fields.number ?? 1)
   await claims.claim(key, new Date(now), 60_000, 4_000_000_000)
@@ -95,7 +96,7 @@ describe('messages', () => {
   let deferred: Message
 
   before(async () => {
-    delivered = await received(
+    delivered = await recordReceived(
       2,
       {
         mailFrom: 'teller@bank.example',
@@ -110,7 +111,7 @@ describe('messages', () => {
         },
       },
     )
-    await attempted(delivered, 'ann@ours.example', {
+    await recordAttempt(delivered, 'ann@ours.example', {
       outcome: 'Delivered',
       host: 'mailbox.ours.example',
       ip: '192.0.2.25',
@@ -128,12 +129,12 @@ describe('messages', () => {
       durationMs: 84,
     })
     await trace.recordDelivered(delivered.id, 'ann@ours.example')
-    deferred = await received(
+    deferred = await recordReceived(
       30,
       { mailFrom: '', source: null },
       { 'teller@bank.example': { connectors: { inbound: null, outbound: connectors.to } } },
     )
-    await attempted(deferred, 'teller@bank.example', {
+    await recordAttempt(deferred, 'teller@bank.example', {
       outcome: 'TlsNotMet',
       host: 'mx.bank.example',
       ip: null,
@@ -178,8 +179,8 @@ describe('messages', () => {
     ['a connector by name', ['--connector', 'to the bank', '--since', '2d'], () => [deferred.id]],
     ['all', ['--since', '2d', '--all'], () => [delivered.id, deferred.id]],
   ]
-  for (const [what, options, ids] of finds)
-    test(`finds messages by ${what}`, async () => {
+  for (const [title, options, ids] of finds)
+    test(`finds messages by ${title}`, async () => {
       const { status, out, err } = await api.mailflow('messages', ...options, '--json')
       assert.deepEqual([status, err], [0, ''])
       assert.deepEqual(
@@ -190,18 +191,22 @@ describe('messages', () => {
 
   test('shows the reason of a deferred message', async () => {
     const { out } = await api.mailflow('messages', '--state', 'Deferred', '--since', '2d')
-    assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['created here', 'OutboundTlsNotMet', deferred.id])
+    assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['created by mailflow', 'OutboundTlsNotMet', deferred.id])
   })
 
   test('shows the reply of the next hop that deferred a message', async () => {
     const busy = { code: 451, enhanced: '4.3.2', text: `Busy\u001b[2J ${'x'.repeat(99)}` }
-    await received(50, {}, { 'bob@busy.example': { reason: 'RetryLater', reply: busy } as Partial<Verdict> })
+    await recordReceived(
+      50,
+      {},
+      { 'bob@busy.example': { reason: 'RetryLater', reply: busy } as Partial<Verdict> },
+    )
     const { out } = await api.mailflow('messages', '--recipient', 'busy.example', '--since', '3d')
     assert.equal(rowsOf(out)[1]?.at(-2), `451 4.3.2 Busy [2J ${'x'.repeat(41)}`)
   })
 
   test('marks mail that a report-only connector would have refused', async () => {
-    const { id } = await received(
+    const { id } = await recordReceived(
       50,
       {},
       {
@@ -212,7 +217,7 @@ describe('messages', () => {
         } as Partial<Verdict>,
       },
     )
-    await attempted({ id } as Message, 'bob@paper.example', {
+    await recordAttempt({ id } as Message, 'bob@paper.example', {
       outcome: 'Delivered',
       host: 'mx.paper.example',
       tls: null,
@@ -238,15 +243,15 @@ describe('messages', () => {
   })
 
   test('allows the longest period, although the clock of the API is later', async () => {
-    const asked: string[] = []
+    const requests: string[] = []
     const server = await answering(({ url = '' }) => {
-      asked.push(url)
+      requests.push(url)
       return { body: JSON.stringify({ items: [], nextCursor: null }) }
     })
     for (const since of ['31d', '30d'])
       await mailflow(['messages', '--since', since, '--api', server.url], { now: () => now })
     server.stop()
-    const spans = asked.map((url) => {
+    const spans = requests.map((url) => {
       const query = new URL(url, server.url).searchParams
       return [query.get('since'), query.get('until')]
     })
@@ -286,7 +291,7 @@ describe('messages', () => {
 
   test('shows why a message is deferred', async () => {
     const { out } = await api.mailflow('messages', deferred.id)
-    assert.match(out, /created by this gateway, created here\n {2}Sender {5}<>/)
+    assert.match(out, /, created by mailflow\n {2}Sender {5}<>/)
     assert.match(
       out,
       /teller@bank\.example: Deferred, next decision at 2026-02-03 12:10:00Z, bounces at 2026-02-04 12:00:00Z\n/,
@@ -301,12 +306,12 @@ describe('messages', () => {
 
   test('shows the DSNs to the sender and their states', async () => {
     const address = 'c@busy.example'
-    const { id } = await received(30, {}, { [address]: { action: 'Bounce', reason: 'Expired' } })
-    const dsn = await received(30, { mailFrom: '' }, { 'a@elsewhere.example': { action: 'Bounce' } })
-    const sent = new Claims<{ dsn: string }>(api.database.documents, api.database.messagesTable)
+    const { id } = await recordReceived(30, {}, { [address]: { action: 'Bounce', reason: 'Expired' } })
+    const dsn = await recordReceived(30, { mailFrom: '' }, { 'a@elsewhere.example': { action: 'Bounce' } })
+    const dsnClaims = new Claims<{ dsn: string }>(api.database.documents, api.database.messagesTable)
     for (const kind of ['delayed', 'failed', 'relayed'] as const)
-      await sent.claim(dsnKey(id, address, kind), new Date(now), 60_000, 4_000_000_000)
-    await sent.complete(dsnKey(id, address, 'failed'), { dsn: dsn.id })
+      await dsnClaims.claim(dsnKey(id, address, kind), new Date(now), 60_000, 4_000_000_000)
+    await dsnClaims.complete(dsnKey(id, address, 'failed'), { dsn: dsn.id })
     const { out } = await api.mailflow('messages', id)
     const dsns = [...out.matchAll(/^ {2}DSN to the sender (.*)$/gm)].map(([, text]) => text)
     assert.deepEqual(dsns, [
@@ -344,7 +349,7 @@ describe('retry', () => {
   const jobs = () => api.evaluation.take().flatMap(({ job }) => job.recipients.map(({ address }) => address))
 
   test('requests the next attempt for a message', async () => {
-    const { id } = await received(1, {}, { 'a@bank.example': {}, 'b@bank.example': {} })
+    const { id } = await recordReceived(1, {}, { 'a@bank.example': {}, 'b@bank.example': {} })
     const { status, out } = await api.mailflow('retry', id)
     assert.equal(status, 0)
     assert.equal(out, 'Requested the next attempt now for a@bank.example, b@bank.example.\n')
@@ -352,15 +357,15 @@ describe('retry', () => {
   })
 
   test('reports that a message has nothing to retry', async () => {
-    const { id } = await received(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
+    const { id } = await recordReceived(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
     const { status, err } = await api.mailflow('retry', id)
     assert.equal(status, 1)
     assert.match(err, /^mailflow: Conflict: No recipient is deferred.*\n {2}a@bank\.example: is Bounced\n/)
   })
 
   test('requests the next attempt for all mail of a connector', async () => {
-    const of = { connectors: { inbound: null, outbound: connectors.toBranch } }
-    for (let count = 0; count < 3; count++) await received(1, {}, { 'a@branch.example': of })
+    const fields = { connectors: { inbound: null, outbound: connectors.toBranch } }
+    for (let count = 0; count < 3; count++) await recordReceived(1, {}, { 'a@branch.example': fields })
     const { status, out } = await api.mailflow('retry', '--connector', 'FROM THE BANK')
     assert.equal(status, 0)
     assert.equal(
@@ -373,11 +378,11 @@ describe('retry', () => {
 
   test('repeats the request until no cursor is left', async () => {
     const [connector] = (await api.ask('GET /outbound-connectors')).body.items
-    const asked: string[] = []
+    const requests: string[] = []
     const { url, stop } = await answering(({ method, url = '' }) => {
       const list = { items: url.startsWith('/outbound') ? [connector] : [], nextCursor: null }
       if (method === 'GET') return { body: JSON.stringify(list) }
-      const nextCursor = asked.push(url) < 3 ? `c/${asked.length}` : null
+      const nextCursor = requests.push(url) < 3 ? `c/${requests.length}` : null
       return { status: 202, body: JSON.stringify({ requested: 100, messages: 60, nextCursor }) }
     })
     const { out } = await mailflow(['retry', '--connector', connector.name, '--json'], {
@@ -387,7 +392,7 @@ describe('retry', () => {
     const [{ requested, messages }] = JSON.parse(out)
     assert.deepEqual([requested, messages], [300, 180])
     const path = `/outbound-connectors/${connector.id}/retry`
-    assert.deepEqual(asked, [path, `${path}?cursor=c%2F1`, `${path}?cursor=c%2F2`])
+    assert.deepEqual(requests, [path, `${path}?cursor=c%2F1`, `${path}?cursor=c%2F2`])
   })
 
   test('requires either an id or --connector', async () => {
@@ -423,11 +428,11 @@ describe('explain', () => {
     assert.match(out, /\neve@bank\.example: would be refused/)
     assert.match(
       out,
-      /\nInbound connectors, in order of precedence:\n {2}1\. "From the bank" \(Partner, bank\.example\): decides\n/,
+      /\nInbound connectors, in order of precedence:\n {2}1\. "From the bank" \(Partner, bank\.example\): selected\n/,
     )
     assert.match(
       out,
-      /Outbound connectors for eve@bank\.example, .*:\n {2}1\. "To the bank" \(Partner, bank\.example\): decides\n/,
+      /Outbound connectors for eve@bank\.example, .*:\n {2}1\. "To the bank" \(Partner, bank\.example\): selected\n/,
     )
     assert.match(out, /Outbound connectors for ann@ours\.example: none applies\.\n/)
   })
@@ -446,8 +451,8 @@ describe('explain', () => {
     ['over TLS 1.2', ['--tls', 'TLSv1.2'], { negotiated: true, protocol: 'TLSv1.2' }],
     ['over TLS 1.3', ['--tls=TLSv1.3'], { negotiated: true, protocol: 'TLSv1.3' }],
   ]
-  for (const [what, options, tls] of sessions)
-    test(`sends a session ${what}`, async () => {
+  for (const [title, options, tls] of sessions)
+    test(`sends a session ${title}`, async () => {
       const { status, out } = await explain(...options)
       assert.equal(status, 0)
       assert.deepEqual(JSON.parse(api.lastBody()).tls, tls)
@@ -474,8 +479,8 @@ describe('explain', () => {
   })
 
   test('rejects an unsupported TLS version', async () => {
-    for (const written of [['--tls=TLSv1.1'], ['--tls', 'TLSv1.1']]) {
-      const { status, err } = await explain(...written)
+    for (const args of [['--tls=TLSv1.1'], ['--tls', 'TLSv1.1']]) {
+      const { status, err } = await explain(...args)
       assert.deepEqual(
         [status, err],
         [2, 'mailflow: --tls TLSv1.1: not a supported version; use TLSv1.2 or TLSv1.3\n'],

@@ -108,9 +108,9 @@ test('a public API is served under any host name and path', async (t) => {
 })
 
 test('a specific route takes precedence over the default route', () => {
-  const both = [{ key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }, ...routes]
-  assert.equal(matchRoute(both, 'GET', '/messages/01J')?.route.key, 'GET /messages/{id}')
-  assert.equal(matchRoute(both, 'DELETE', '/')?.route.key, '$default')
+  const routesWithDefault = [{ key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }, ...routes]
+  assert.equal(matchRoute(routesWithDefault, 'GET', '/messages/01J')?.route.key, 'GET /messages/{id}')
+  assert.equal(matchRoute(routesWithDefault, 'DELETE', '/')?.route.key, '$default')
 })
 
 test('a port in use is reported with its option', async (t) => {

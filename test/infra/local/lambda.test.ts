@@ -35,7 +35,7 @@ function make(
   overrides: { timeoutSeconds?: number; concurrency?: number; ports?: object } = {},
 ) {
   const log = new PassThrough()
-  const made = new LambdaFunction(
+  const lambda = new LambdaFunction(
     {
       name: 'test',
       module: pathToFileURL(module).href,
@@ -47,14 +47,14 @@ function make(
     },
     log,
   )
-  t.after(() => made.stop())
-  return { made, log }
+  t.after(() => lambda.stop())
+  return { lambda, log }
 }
 
 test('an environment is reused, sees only its own variables, and knows its remaining time', async (t) => {
-  const { made } = make(t)
-  await made.invoke({})
-  const second = (await made.invoke({})) as Record<string, unknown>
+  const { lambda } = make(t)
+  await lambda.invoke({})
+  const second = (await lambda.invoke({})) as Record<string, unknown>
   assert.equal(second.calls, 2)
   assert.equal(second.color, 'blue')
   assert.equal(second.memory, '256')
@@ -62,8 +62,8 @@ test('an environment is reused, sees only its own variables, and knows its remai
 })
 
 test('concurrent invocations get separate environments', async (t) => {
-  const { made } = make(t)
-  const answers = await Promise.all([made.invoke({}), made.invoke({})])
+  const { lambda } = make(t)
+  const answers = await Promise.all([lambda.invoke({}), lambda.invoke({})])
   assert.deepEqual(
     answers.map((answer) => (answer as { calls: number }).calls),
     [1, 1],
@@ -73,23 +73,23 @@ test('concurrent invocations get separate environments', async (t) => {
 test('an event uses the environment that becomes free before a new one is ready', async (t) => {
   // The time to create an environment never passes.
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { made, log } = make(t)
-  const first = made.invoke({ do: 'pause' })
+  const { lambda, log } = make(t)
+  const first = lambda.invoke({ do: 'pause' })
   await once(log, 'data')
-  assert.equal(((await made.invoke({})) as { calls: number }).calls, 2)
+  assert.equal(((await lambda.invoke({})) as { calls: number }).calls, 2)
   await first
 })
 
 test('an event does not wait for a busy environment', async (t) => {
-  const { made, log } = make(t)
-  made.invoke({ do: 'hang', log: 'under way' }).catch(() => undefined)
+  const { lambda, log } = make(t)
+  lambda.invoke({ do: 'hang', log: 'under way' }).catch(() => undefined)
   await once(log, 'data')
-  assert.equal(((await made.invoke({})) as { calls: number }).calls, 1)
+  assert.equal(((await lambda.invoke({})) as { calls: number }).calls, 1)
 })
 
-test('invocations beyond the concurrency wait for an environment', async (t) => {
-  const { made } = make(t, { concurrency: 1 })
-  const answers = await Promise.all([made.invoke({}), made.invoke({}), made.invoke({})])
+test('invocations above the concurrency limit wait for an environment', async (t) => {
+  const { lambda } = make(t, { concurrency: 1 })
+  const answers = await Promise.all([lambda.invoke({}), lambda.invoke({}), lambda.invoke({})])
   assert.deepEqual(
     answers.map((answer) => (answer as { calls: number }).calls),
     [1, 2, 3],
@@ -97,36 +97,36 @@ test('invocations beyond the concurrency wait for an environment', async (t) => 
 })
 
 test('a handler that throws fails its invocation and keeps its environment', async (t) => {
-  const { made } = make(t)
-  await assert.rejects(made.invoke({ do: 'throw' }), new InvocationError('test: no such table'))
-  assert.equal(((await made.invoke({})) as { calls: number }).calls, 2)
+  const { lambda } = make(t)
+  await assert.rejects(lambda.invoke({ do: 'throw' }), new InvocationError('test: no such table'))
+  assert.equal(((await lambda.invoke({})) as { calls: number }).calls, 2)
 })
 
 test('an environment that exits fails its invocation, and the next gets a new one', async (t) => {
-  const { made } = make(t)
-  await assert.rejects(made.invoke({ do: 'exit' }), InvocationError)
-  assert.equal(((await made.invoke({})) as { calls: number }).calls, 1)
+  const { lambda } = make(t)
+  await assert.rejects(lambda.invoke({ do: 'exit' }), InvocationError)
+  assert.equal(((await lambda.invoke({})) as { calls: number }).calls, 1)
 })
 
 test('the function timeout ends the environment', async (t) => {
-  const { made } = make(t, { timeoutSeconds: 0.2 })
-  await assert.rejects(made.invoke({ do: 'hang' }), { message: 'test timed out after 0.2 s' })
+  const { lambda } = make(t, { timeoutSeconds: 0.2 })
+  await assert.rejects(lambda.invoke({ do: 'hang' }), { message: 'test timed out after 0.2 s' })
 })
 
 test('a crash ends the running invocations only', async (t) => {
-  const { made, log } = make(t)
-  await made.warm()
-  assert.equal(made.crash(), 0)
-  const hanging = made.invoke({ do: 'hang', log: 'under way' })
+  const { lambda, log } = make(t)
+  await lambda.warm()
+  assert.equal(lambda.crash(), 0)
+  const hanging = lambda.invoke({ do: 'hang', log: 'under way' })
   hanging.catch(() => undefined)
   await within(30_000, once(log, 'data'), 'the log of the invocation')
-  assert.equal(made.crash(), 1)
-  await assert.rejects(hanging, { message: 'test: its execution environment ended' })
+  assert.equal(lambda.crash(), 1)
+  await assert.rejects(hanging, { message: 'test: the execution environment ended' })
 })
 
 test('a connection to port 25 of an address reaches the port given in the zone', async (t) => {
   const { port, stop } = await listen(createServer((socket) => socket.end('220 here')))
   t.after(stop)
-  const { made } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${port}` } })
-  assert.equal(await made.invoke({ do: 'connect' }), '220 here')
+  const { lambda } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${port}` } })
+  assert.equal(await lambda.invoke({ do: 'connect' }), '220 here')
 })

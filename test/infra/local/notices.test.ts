@@ -1,4 +1,4 @@
-/** The template's topics on this machine, and their subscribers. */
+/** Tests the template's topics on this machine, and their subscribers. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
@@ -48,7 +48,7 @@ test('a topic of the template has the ARN that units publish to', () => {
   assert.equal(resolver.string({ Ref: 'Notices' }), resources.topics[0])
 })
 
-test('a notice is printed at once in one line, and written completely to the file', async () => {
+test('a notice is printed immediately in one line, and written completely to the file', async () => {
   const file = new PassThrough({ encoding: 'utf8' })
   const results: string[] = []
   const reader = await startNoticeReader(clients, resources.topics, file, (line) => results.push(line))

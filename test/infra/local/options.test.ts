@@ -57,7 +57,7 @@ const faults = [
   { args: ['--smtp-port', 'smtp'], message: /^--smtp-port smtp: not a port/ },
   { args: ['--api-port', '65536'], message: /^--api-port 65536: not a port/ },
   { args: ['--dns-port', '-1'], message: /dns-port/ },
-  { args: ['--state', ''], message: /^--state: the directory is missing$/ },
+  { args: ['--state', ''], message: /^--state needs a directory$/ },
   {
     args: ['--smtp-port', '8080'],
     message: /^port 8080 is given twice \(--smtp-port and --api-port\)$/,

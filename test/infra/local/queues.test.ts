@@ -76,7 +76,7 @@ before(async () => {
 after(() => machine.emulators.close())
 
 const urlOf = (logicalId: string, { resources } = machine) =>
-  resources.queues.find((one) => one.logicalId === logicalId)?.url ?? ''
+  resources.queues.find((queue) => queue.logicalId === logicalId)?.url ?? ''
 
 const send = (url: string, bodies: string[], { clients } = machine) =>
   clients.sqs.send(
@@ -112,9 +112,9 @@ test('queues and tables have the properties of the template', async () => {
 })
 
 test('failed records of a batch reappear and then move to the dead-letter queue; the others are deleted', async (t) => {
-  const seen: string[][] = []
+  const batches: string[][] = []
   const handler = async ({ Records }: SQSEvent) => {
-    seen.push(Records.map(({ body }) => body).sort())
+    batches.push(Records.map(({ body }) => body).sort())
     const failed = Records.filter(({ body }) => body === 'bad')
     return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) }
   }
@@ -134,7 +134,7 @@ test('failed records of a batch reappear and then move to the dead-letter queue;
     (await dead).Records.map(({ body }) => body),
     ['bad'],
   )
-  assert.deepEqual(seen, [['bad', 'good'], ['bad']])
+  assert.deepEqual(batches, [['bad', 'good'], ['bad']])
 })
 
 test('a stopped poller has finished its batch, and reports the failed invocation', async () => {
@@ -163,11 +163,13 @@ test('a snapshot restores queues and content, with in-flight messages and receiv
   await send(urlOf('Kept'), ['two'])
   await saveSnapshot(directory, machine.emulators.queues, machine.clients.s3, ['content'])
 
-  const other = await startMachine()
-  t.after(() => other.emulators.close())
-  await restoreSnapshot(directory, other.emulators.queues, other.clients.s3)
-  const restored = other.emulators.queues.getQueueByName('Kept')?.inspectMessages()
-  const { Body } = await other.clients.s3.send(new GetObjectCommand({ Bucket: 'content', Key: 'seg/01J' }))
+  const secondMachine = await startMachine()
+  t.after(() => secondMachine.emulators.close())
+  await restoreSnapshot(directory, secondMachine.emulators.queues, secondMachine.clients.s3)
+  const restored = secondMachine.emulators.queues.getQueueByName('Kept')?.inspectMessages()
+  const { Body } = await secondMachine.clients.s3.send(
+    new GetObjectCommand({ Bucket: 'content', Key: 'seg/01J' }),
+  )
   assert.equal(await Body?.transformToString(), 'a\u0000é')
   assert.deepEqual(
     restored?.ready.map(({ body }) => body),

@@ -24,8 +24,9 @@ test("the stack's schedules are read", () => {
   const resolver = new Resolver(template)
   for (const id of Object.keys(template.Resources)) resolver.register(id, { Ref: id, Arn: `arn:${id}` })
   const schedules = readSchedules(template, resolver)
-  const of = (name: string) => schedules.find(({ functionArn }) => functionArn.startsWith(`arn:${name}`))
-  const [reports, expiryWatch] = [of('ReportsFunction'), of('ExpiryWatchFunction')]
+  const scheduleOf = (name: string) =>
+    schedules.find(({ functionArn }) => functionArn.startsWith(`arn:${name}`))
+  const [reports, expiryWatch] = [scheduleOf('ReportsFunction'), scheduleOf('ExpiryWatchFunction')]
   assert.deepEqual(reports?.hours, [...reportHours])
   assert.ok((reports?.minute ?? -1) >= 0 && (reports?.minute ?? 60) < 60)
   assert.deepEqual([expiryWatch?.hours, expiryWatch?.minute], [[expiryWatchHour], 0])
@@ -98,8 +99,8 @@ after(() => server.close())
 
 async function post(path: string, body: string, host?: string, method = 'POST') {
   const headers = { 'content-length': Buffer.byteLength(body), ...(host && { host }) }
-  const sent = request(`${server.url}${path}`, { method, headers }).end(body)
-  const [response] = await within(10_000, once(sent, 'response'), 'the response')
+  const httpRequest = request(`${server.url}${path}`, { method, headers }).end(body)
+  const [response] = await within(10_000, once(httpRequest, 'response'), 'the response')
   return {
     status: response.statusCode,
     fault: response.headers['x-amz-function-error'],
@@ -125,13 +126,13 @@ test('a failing function responds as in Lambda', async () => {
   })
 })
 
-for (const [what, path, body, host, method, status] of [
+for (const [title, path, body, host, method, status] of [
   ['another name', invocations('other'), '{}', undefined, 'POST', 404],
   ['another path', '/2015-03-31/functions/', '{}', undefined, 'POST', 404],
   ['another method', invocations('echo'), '', undefined, 'GET', 404],
   ['invalid JSON', invocations('echo'), '{', undefined, 'POST', 400],
   ['another host name for this machine', invocations('echo'), '{}', 'evil.example', 'POST', 403],
 ] as const)
-  test(`${what} gets ${status}`, async () => {
+  test(`${title} gets ${status}`, async () => {
     assert.equal((await post(path, body, host, method)).status, status)
   })

@@ -11,10 +11,10 @@ after(() => rmSync(folder, { recursive: true }))
 
 test('a second start uses the stored synthesis with the bundles that the template names', async () => {
   const first = await synthesise({}, folder)
-  const made = readdirSync(folder)
+  const assemblies = readdirSync(folder)
   const second = await synthesise({}, folder)
   assert.deepEqual(second, first)
-  assert.deepEqual(readdirSync(folder), made, 'CDK synthesises once')
+  assert.deepEqual(readdirSync(folder), assemblies, 'CDK synthesises once')
   const bundles = [...second.assets.values()].filter((path) => existsSync(join(path, 'index.mjs')))
   assert.ok(bundles.length >= 5, 'the functions have no bundles')
   for (const path of bundles) assert.equal(dirname(path), cacheFolder(sourcesDigest()))

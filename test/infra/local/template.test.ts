@@ -10,9 +10,9 @@ const template: Template = {
 }
 
 function resolver(): Resolver {
-  const made = new Resolver(template)
-  made.register('Mail', { Ref: 'http://sqs/mail', Arn: 'arn:aws:sqs:us-east-1:000000000000:mail' })
-  return made
+  const resolver = new Resolver(template)
+  resolver.register('Mail', { Ref: 'http://sqs/mail', Arn: 'arn:aws:sqs:us-east-1:000000000000:mail' })
+  return resolver
 }
 
 test('resources are found by type, with their properties', () => {

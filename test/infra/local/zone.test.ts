@@ -57,7 +57,7 @@ for (const { name, type, rcode, answers, why } of rows)
     if (rcode === 'NOERROR') assert.equal(result.answers.length, answers)
   })
 
-test('a response is secure only when every name of the alias chain is', () => {
+test('a response is secure only when every name of the alias chain is secure', () => {
   assert.equal(lookup(zone, 'mx.partner.example', 'A').secure, true)
   assert.equal(lookup(zone, 'alias.example', 'A').secure, false)
 })

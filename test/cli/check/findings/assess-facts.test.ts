@@ -65,7 +65,9 @@ describe('a finding', () => {
   const rows: [string, Partial<ServerFacts>, string[]][] = [
     [
       'warns about one unreachable address of two',
-      { attempts: [unreached('192.0.2.1', '4.4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })] },
+      {
+        attempts: [unreached('192.0.2.1', '4.4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })],
+      },
       [
         'OK    address     mx.bank.example is 192.0.2.1, 2001:db8::1',
         'WARN  connection  192.0.2.1, port 25: Connection timed out → Check the address and the firewalls; many networks block outgoing port 25',
@@ -122,8 +124,8 @@ describe('a finding', () => {
       ],
     ],
   ]
-  for (const [what, server, expected] of rows)
-    test(what, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
+  for (const [title, server, expected] of rows)
+    test(title, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
 
   test('fails without a readable certificate', () => {
     const bare = opening({ outcome: { kind: 'Tls', tls: { ...tls, chain: [] } } })
