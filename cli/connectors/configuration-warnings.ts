@@ -5,7 +5,7 @@
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { selectOutbound } from '../../shared/policy/outbound.ts'
 import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
-import type { OtherConnectors } from '../../shared/policy/warnings/warning.ts'
+import type { ComparedConnectors } from '../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../shared/policy/warnings/warnings.ts'
 import {
   acceptedDomains,
@@ -70,23 +70,23 @@ function stateAfter(changes: readonly Change[], present: CurrentConfiguration): 
   return Object.fromEntries(entries)
 }
 
-const surroundingsOf = (state: ConfigurationState): OtherConnectors => ({
+const surroundingsOf = (state: ConfigurationState): ComparedConnectors => ({
   inbound: state.inboundConnectors.map(toStoredConnector<InboundConnector>),
   outbound: state.outboundConnectors.map(toStoredConnector<OutboundConnector>),
   acceptedDomains: state[acceptedDomains.name].map(({ key }) => ({ domain: key })),
 })
 
-function warningsAbout(kind: EntryKind, entry: DesiredEntry, all: OtherConnectors, now: Date) {
+function warningsAbout(kind: EntryKind, entry: DesiredEntry, all: ComparedConnectors, now: Date) {
   if (kind === acceptedDomains) return unroutedWarnings(entry.key, all)
   if (kind === inboundConnectors)
     return inboundWarnings(toStoredConnector<InboundConnector>(entry), all, now, 'WhatWeakens')
   return outboundWarnings(toStoredConnector<OutboundConnector>(entry), all, now, 'WhatWeakens')
 }
 
-const snapshots = new WeakMap<OtherConnectors, Snapshot>()
+const snapshots = new WeakMap<ComparedConnectors, Snapshot>()
 
 /** Accepted mail without a route is deferred without notice: its senders get a DSN only after 24 hours. */
-function unroutedWarnings(domain: string, all: OtherConnectors) {
+function unroutedWarnings(domain: string, all: ComparedConnectors) {
   const snapshot = snapshots.get(all) ?? compileSnapshot({ ...all, version: 0 })
   snapshots.set(all, snapshot)
   if (selectOutbound(snapshot, domain) !== null) return []

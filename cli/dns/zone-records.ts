@@ -1,7 +1,7 @@
 /** Builds the DNS records of a plan. Pure. */
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
 import { formatPolicyRecord } from '../../shared/net/mta-sts/published.ts'
-import { recordName } from '../../shared/tls-reports/report-destinations.ts'
+import { tlsReportRecordName } from '../../shared/tls-reports/report-destinations.ts'
 import { type DnsOptions, type Plan, sesSender } from './publication-plan.ts'
 
 /** The name of the SPF record of Amazon SES. */
@@ -42,7 +42,7 @@ export const tlsaValues = (certificates: readonly PublishedCertificate[]): strin
 ]
 
 /** Returns the current and the next certificates. */
-export const servedOf = (certificates: readonly PublishedCertificate[]): PublishedCertificate[] =>
+export const servedOrNext = (certificates: readonly PublishedCertificate[]): PublishedCertificate[] =>
   certificates.filter(({ state }) => state !== 'Deprecated')
 
 export function zoneRecords(plan: Plan): ZoneRecord[] {
@@ -50,13 +50,13 @@ export function zoneRecords(plan: Plan): ZoneRecord[] {
   const texts = [
     [domain, spfValue(plan)],
     [mtaStsRecordName(domain), formatPolicyRecord(policy)],
-    [recordName(domain), tlsRptValue(plan)],
+    [tlsReportRecordName(domain), tlsRptValue(plan)],
   ] as const
   return [
     ...mxValues(plan).map((value) => ({ name: domain, type: 'MX', value })),
     ...texts.map(([name, value]) => ({ name, type: 'TXT', value: quotedText(value) })),
     ...hosts.flatMap((host) =>
-      tlsaValues(servedOf(certificates ?? [])).map((value) => ({
+      tlsaValues(servedOrNext(certificates ?? [])).map((value) => ({
         name: tlsaName(host),
         type: 'TLSA',
         value,

@@ -50,9 +50,9 @@ const sources: Readonly<Record<string, string>> = {
 }
 
 /** Describes the TLS requirement of an attempt and its source. */
-export function requirementText({ policy, policySource, onTrial }: Attempt): string {
+export function requirementText({ policy, policySource, reportOnlyLevel }: Attempt): string {
   if (policy === null || policy === 'Opportunistic')
-    return onTrial === null ? 'TLS was not required' : `${onTrial} was report only`
+    return reportOnlyLevel === null ? 'TLS was not required' : `${reportOnlyLevel} was report only`
   const source = sources[policySource ?? '']
   return source === undefined ? `${policy} was required` : `${policy} was required by ${source}`
 }

@@ -24,7 +24,7 @@ const Attempt = z.object({
     .nullable(),
   policy: z.string().nullable(),
   policySource: z.string().nullable().default(null),
-  onTrial: z.string().nullable().default(null),
+  reportOnlyLevel: z.string().nullable().default(null),
   reply: z.string().nullable(),
   reportOnly: z.string().nullable(),
   durationMs: z.int().nullable(),

@@ -1,7 +1,7 @@
 /** Collects the warnings about a connector that was just saved, compared with all other connectors. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
-import type { OtherConnectors, Warning } from '../../shared/policy/warnings/warning.ts'
+import type { ComparedConnectors, Warning } from '../../shared/policy/warnings/warning.ts'
 
 /** The connector is saved already, and the client waits for the response. */
 const timeoutMs = 5_000
@@ -13,7 +13,7 @@ export interface WarningDependencies {
 }
 
 /** Returns the warnings about one connector (shared/policy/warnings/). Pure. */
-type FindWarnings<Stored> = (connector: Stored, all: OtherConnectors | null, now: Date) => Warning[]
+type FindWarnings<Stored> = (connector: Stored, all: ComparedConnectors | null, now: Date) => Warning[]
 
 /** When the other connectors cannot be read, a warning reports it; the connector stays saved. */
 export function createWarningFinder<Stored>(
@@ -21,7 +21,7 @@ export function createWarningFinder<Stored>(
   findWarnings: FindWarnings<Stored>,
   { logger, now }: WarningDependencies,
 ): (connector: Stored) => Promise<Warning[]> {
-  const readAllConnectors = async (): Promise<OtherConnectors | null> => {
+  const readAllConnectors = async (): Promise<ComparedConnectors | null> => {
     try {
       return await withTimeout(repository.readAll())
     } catch (error) {

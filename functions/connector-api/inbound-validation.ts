@@ -66,10 +66,10 @@ export async function validateInbound(
   let next: HistoryPosition | null = null
   do {
     const step = await history.find(span, isFromSenderDomain(connector), next, messagesPerStep)
-    const messages = await history.messages(step.found.map(({ before }) => before))
+    const messages = await history.messages(step.positions.map(({ before }) => before))
     for (const message of messages.filter((message) => isWithinSpan(message, span)).sort(newestFirst))
       if (message.source !== null) tally.add(message, check(message, message.source.ip))
-    next = step.stoppedAt
+    next = step.next
   } while (next !== null && now() - until.getTime() < maxSearchMs)
   const counts = { messages: tally.messages, passing: tally.passing, failing: tally.failing() }
   const searchedBackTo = next === null ? null : new Date(decodeTime(next.before)).toISOString()

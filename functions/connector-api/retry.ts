@@ -77,7 +77,7 @@ export async function retryConnector(
     state === 'Deferred' && connectors.includes(connector)
   const result: ConnectorRetry = { recipients: 0, messages: 0, next: from }
   do {
-    const { found, stoppedAt } = await history.find(
+    const { positions: found, next: stoppedAt } = await history.find(
       span,
       isDeferredByConnector,
       result.next,

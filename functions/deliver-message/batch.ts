@@ -7,7 +7,7 @@
 import { BatchSessions } from '../../shared/net/batch-sessions.ts'
 import { findNextHops, type NextHopsResult } from '../../shared/net/next-hops.ts'
 import type { Slot, Slots } from '../../shared/transport/slots.ts'
-import type { PostponeReason } from './postpone.ts'
+import type { QueueReturnReason } from './return-to-queue.ts'
 import { slowHostsDestination } from './slow-hosts.ts'
 
 export interface BatchOptions {
@@ -23,7 +23,7 @@ export interface BatchOptions {
 
 export interface QueueEntry {
   /** Runs the work after the earlier records of its destination, or returns why it cannot run. */
-  runExclusive<T>(work: () => Promise<T>): Promise<T | PostponeReason>
+  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
   /** Releases the destination's slot after the last record. */
   leave(): void
 }
@@ -96,13 +96,13 @@ export class Batch {
     await Promise.all([this.sessions.close(), ...this.#releases])
   }
 
-  async #reasonNotToRun(queue: DestinationQueue): Promise<PostponeReason | null> {
+  async #reasonNotToRun(queue: DestinationQueue): Promise<QueueReturnReason | null> {
     if (this.#remainingMs < this.#options.minRemainingMs) return 'NoTime'
     queue.slot ??= this.#acquire(queue.destination)
     return (await queue.slot) === null ? 'NoSlot' : null
   }
 
-  async #runAsSlowHost<T>(work: () => Promise<T>): Promise<T | PostponeReason> {
+  async #runAsSlowHost<T>(work: () => Promise<T>): Promise<T | QueueReturnReason> {
     const slot = await this.#acquire(slowHostsDestination)
     if (slot === null) return 'NoSlotForSlowHost'
     try {

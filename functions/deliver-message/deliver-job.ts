@@ -10,10 +10,15 @@ import type { Cancelled, Claim, ClaimKey, Claims } from '../../shared/messages/c
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
-import { type PostponeDependencies, type PostponeReason, postpone, replyWhenGivenUp } from './postpone.ts'
 import { returnStaleDecisions, type StaleDependencies } from './return-stale-decisions.ts'
+import {
+  type QueueReturnDependencies,
+  type QueueReturnReason,
+  replyWhenGivenUp,
+  returnToQueue,
+} from './return-to-queue.ts'
 
-export interface Dependencies extends PostponeDependencies, StaleDependencies {
+export interface Dependencies extends QueueReturnDependencies, StaleDependencies {
   claims: Claims<Attempt | Cancelled>
   trace: Trace
   /** Returns the message's verified octets. */
@@ -21,7 +26,7 @@ export interface Dependencies extends PostponeDependencies, StaleDependencies {
   /** Makes one attempt; never throws because of a next hop. */
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
   /** Runs the work when the destination queue reaches it, or returns why it cannot run now. */
-  runExclusive<T>(work: () => Promise<T>): Promise<T | PostponeReason>
+  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
   /** Current version of the connectors. */
   connectorsVersion: number
   /** Attempts are part of the trace and have its retention time. */
@@ -29,26 +34,26 @@ export interface Dependencies extends PostponeDependencies, StaleDependencies {
 }
 
 /** One recipient's attempt. */
-export interface TriedRecipient {
+export interface RecipientAttempt {
   recipient: Recipient
   attempt: Attempt
 }
 
 export interface Delivery {
   /** Attempts made now. */
-  triedNow: TriedRecipient[]
+  newAttempts: RecipientAttempt[]
   /** Attempts made before, by a worker that may have died before its report; they are reported again. */
-  triedBefore: TriedRecipient[]
+  earlierAttempts: RecipientAttempt[]
   /** Number of attempts made now that an earlier worker had begun and for which it wrote no result. */
   leasesExpired: number
   /** Errors for results that could not be written. The results are reported nevertheless. */
-  unwritten: Error[]
+  writeErrors: Error[]
   /** Recipients returned for a new decision because connectors have changed. */
-  handedBack: number
+  returnedForDecision: number
   /** Why the job returned to its queue before an attempt; null when it did not. */
-  postponed: PostponeReason | null
+  returnedToQueue: QueueReturnReason | null
   /** Recipients that another worker is trying or settling: the job must be retried for them. */
-  busy: Recipient[]
+  busyRecipients: Recipient[]
 }
 
 /** Longer than a function can run, so that a claim always outlives its worker. */
@@ -67,7 +72,7 @@ export const maxPreloadOctets = 1024 * 1024
 export async function deliverJob(receivedJob: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
   const recipients = await returnStaleDecisions(receivedJob, dependencies.connectorsVersion, dependencies)
   const handedBack = receivedJob.recipients.length - recipients.length
-  if (recipients.length === 0) return { ...emptyDelivery, handedBack }
+  if (recipients.length === 0) return { ...emptyDelivery, returnedForDecision: handedBack }
   const job = { ...receivedJob, recipients }
   const { content } = job.message
   const preloaded = content.length <= maxPreloadOctets ? await dependencies.read(content) : null
@@ -77,15 +82,15 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   if (typeof result === 'string') {
     const reply = replyWhenGivenUp(job, result)
     if (reply === null) {
-      await postpone(job, result, dependencies)
-      return { ...emptyDelivery, handedBack, postponed: result }
+      await returnToQueue(job, result, dependencies)
+      return { ...emptyDelivery, returnedForDecision: handedBack, returnedToQueue: result }
     }
     const transmit: Dependencies['transmit'] = async (_, mail) => outcomesWithoutHop(mail, reply)
     result = await attempt(job, Buffer.alloc(0), { ...dependencies, transmit })
   }
   const { claims, tried } = result
   const attemptedBefore = claims.flatMap(({ recipient, claim }) =>
-    claim.kind === 'Done' && claim.result.outcome !== 'Forestalled'
+    claim.kind === 'Done' && claim.result.outcome !== 'Cancelled'
       ? [{ recipient, attempt: claim.result }]
       : [],
   )
@@ -93,25 +98,25 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   await reportResults(job, [...attemptedBefore, ...tried], dependencies)
   return {
     ...emptyDelivery,
-    triedNow: tried,
-    triedBefore: attemptedBefore,
+    newAttempts: tried,
+    earlierAttempts: attemptedBefore,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
-    unwritten,
-    handedBack,
-    busy: claims
+    writeErrors: unwritten,
+    returnedForDecision: handedBack,
+    busyRecipients: claims
       .filter(({ claim }) => claim.kind === 'Busy' || isCancelled(claim))
       .map(({ recipient }) => recipient),
   }
 }
 
 const emptyDelivery: Delivery = {
-  triedNow: [],
-  triedBefore: [],
+  newAttempts: [],
+  earlierAttempts: [],
   leasesExpired: 0,
-  unwritten: [],
-  handedBack: 0,
-  postponed: null,
-  busy: [],
+  writeErrors: [],
+  returnedForDecision: 0,
+  returnedToQueue: null,
+  busyRecipients: [],
 }
 
 /** Claims are made when the destination queue reaches the job. Before that, no worker owns its recipients. */
@@ -119,7 +124,7 @@ async function attempt(
   job: DeliveryJob,
   content: Buffer,
   dependencies: Dependencies,
-): Promise<{ claims: RecipientClaim[]; tried: TriedRecipient[] }> {
+): Promise<{ claims: RecipientClaim[]; tried: RecipientAttempt[] }> {
   const claims = await removeSettled(job, await claimAll(job, dependencies), dependencies)
   const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed').map(({ recipient }) => recipient)
   return { claims, tried: claimed.length === 0 ? [] : await tryOnce(job, claimed, content, dependencies) }
@@ -146,7 +151,7 @@ async function claimAll(
 }
 
 const isCancelled = (claim: RecipientClaim['claim']): boolean =>
-  claim.kind === 'Done' && claim.result.outcome === 'Forestalled'
+  claim.kind === 'Done' && claim.result.outcome === 'Cancelled'
 
 const isOutcomeUnknown = (claim: RecipientClaim['claim']): boolean =>
   isCancelled(claim) || (claim.kind === 'Claimed' && claim.leaseExpired)
@@ -177,7 +182,7 @@ async function tryOnce(
   recipients: Recipient[],
   content: Buffer,
   { transmit, now }: Dependencies,
-): Promise<TriedRecipient[]> {
+): Promise<RecipientAttempt[]> {
   const startedAt = now()
   const { message, tls } = job
   const outcomes = await transmit(job.route, { message, recipients, content, tls })
@@ -197,7 +202,7 @@ async function tryOnce(
 /** A result that cannot be written is still reported, because only the report prevents a retry. */
 async function writeResults(
   job: DeliveryJob,
-  tried: readonly TriedRecipient[],
+  tried: readonly RecipientAttempt[],
   { claims }: Dependencies,
 ): Promise<Error[]> {
   const settled = await Promise.allSettled(
@@ -208,10 +213,10 @@ async function writeResults(
 
 async function reportResults(
   { message }: DeliveryJob,
-  results: readonly TriedRecipient[],
+  results: readonly RecipientAttempt[],
   { trace, evaluation }: Dependencies,
 ): Promise<void> {
-  const isDelivered = ({ attempt }: TriedRecipient) => attempt.outcome === 'Delivered'
+  const isDelivered = ({ attempt }: RecipientAttempt) => attempt.outcome === 'Delivered'
   const recipients = results
     .filter((result) => !isDelivered(result) || requestsSuccessDsn(result.recipient))
     .map(({ recipient, attempt }) => ({

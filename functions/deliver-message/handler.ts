@@ -66,8 +66,10 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     })
     logDelivery(tools.logger, job, delivery)
     countDelivery(tools.metrics, job, delivery)
-    if (delivery.busy.length > 0)
-      throw new Error(`another worker holds ${delivery.busy.length} recipients; the job is retried for them`)
+    if (delivery.busyRecipients.length > 0)
+      throw new Error(
+        `another worker holds ${delivery.busyRecipients.length} recipients; the job is retried for them`,
+      )
   } finally {
     entry.leave()
   }

@@ -11,7 +11,15 @@ import type { StoreReportResult } from './store-report.ts'
 
 /** Logs one line for the attempt. Replies are logged, the message's content is not. */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
-  const { triedNow, triedBefore, leasesExpired, busy, unwritten, handedBack, postponed } = delivery
+  const {
+    newAttempts: triedNow,
+    earlierAttempts: triedBefore,
+    leasesExpired,
+    busyRecipients: busy,
+    writeErrors: unwritten,
+    returnedForDecision: handedBack,
+    returnedToQueue: postponed,
+  } = delivery
   const first = triedNow[0]?.attempt
   logger.info(postponed === null ? 'Delivery attempted' : 'Delivery returned to the queue', {
     messageId: job.message.id,
@@ -42,7 +50,12 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
 export function countDelivery(
   metrics: Metrics,
   job: DeliveryJob,
-  { triedNow, leasesExpired, handedBack, postponed }: Delivery,
+  {
+    newAttempts: triedNow,
+    leasesExpired,
+    returnedForDecision: handedBack,
+    returnedToQueue: postponed,
+  }: Delivery,
 ): void {
   const delivered = triedNow.filter(({ attempt }) => attempt.outcome === 'Delivered')
   const failed = triedNow.length - delivered.length
@@ -53,10 +66,13 @@ export function countDelivery(
   if (reportOnly > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reportOnly)
   const unusable = triedNow.filter(lacksClientCertificate).length
   if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
-  if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
+  if (handedBack > 0) metrics.addMetric(Metric.returnedForDecision, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
   if (postponed !== null)
-    metrics.singleMetric().addDimension('reason', postponed).addMetric(Metric.postponed, MetricUnit.Count, 1)
+    metrics
+      .singleMetric()
+      .addDimension('reason', postponed)
+      .addMetric(Metric.returnedToQueue, MetricUnit.Count, 1)
   if (job.route.kind === 'TlsReports') return
   for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
     const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length
@@ -66,7 +82,7 @@ export function countDelivery(
 }
 
 /** True for an attempt that contacted no host. The administrator must fix the client certificate. */
-const lacksClientCertificate = ({ attempt: { host, reply } }: Delivery['triedNow'][number]): boolean =>
+const lacksClientCertificate = ({ attempt: { host, reply } }: Delivery['newAttempts'][number]): boolean =>
   host === null && reply.enhanced === '4.3.5'
 
 export function countReport(

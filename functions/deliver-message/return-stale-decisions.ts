@@ -36,7 +36,7 @@ export async function returnStaleDecisions(
   const checked = await Promise.all(
     recipients.map(async (recipient) => ({
       recipient,
-      begun: await claims.isBegun(attemptKey(message.id, recipient.address, attempt)),
+      begun: await claims.hasBegun(attemptKey(message.id, recipient.address, attempt)),
     })),
   )
   const stale = checked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)

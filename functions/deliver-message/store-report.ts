@@ -46,12 +46,12 @@ export async function storeReport(
   if (limitFault !== null) return { kind: 'Ignored', why: limitFault, isSenderNotified: false }
   try {
     const signer = await verifySigner(content, resolver, signal)
-    if (signer.kind === 'Unknown') return { kind: 'Failed', why: signer.why }
+    if (signer.kind === 'Unknown') return { kind: 'Failed', why: signer.reason }
     const reading = await readReportMail(content)
     const report =
       reading.kind === 'Report'
         ? toReceivedReport(reading.content, new Date(message.receivedAt), signer)
-        : reading.why
+        : reading.reason
     if (typeof report === 'string')
       return {
         kind: 'Ignored',

@@ -3,7 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { Metric } from '../../shared/contract/metrics.ts'
 import type { OutboundMessage, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
-import { countsOf } from '../../shared/tls-reports/applied-policy.ts'
+import { sessionCountsOf } from '../../shared/tls-reports/applied-policy.ts'
 import type { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 
@@ -20,7 +20,7 @@ export function sessionRecorder(
   return {
     recordSession(session) {
       const at = now()
-      tally.add(countsOf(session, at), at)
+      tally.add(sessionCountsOf(session, at), at)
     },
   }
 }

@@ -7,9 +7,9 @@ import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import type { SmtpRoute } from '../../shared/net/next-hops.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
-import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
+import { deliverThroughSes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import {
-  deliverBySmtp,
+  deliverOverSmtp,
   type OutboundMessage,
   type Outcomes,
   type SmtpDeliveryOptions,
@@ -87,7 +87,7 @@ export class Transmission {
     const { signal } = tools.batch.shared
     switch (route.kind) {
       case 'Ses':
-        return deliverBySes(mail, { ...this.#ses, signal })
+        return deliverThroughSes(mail, { ...this.#ses, signal })
       case 'TlsReports':
         return this.#storeReport(job, mail, tools)
       default:
@@ -122,7 +122,7 @@ export class Transmission {
   ): Promise<Outcomes> {
     const { recordSession } = sessionRecorder(tally, mail, now)
     const watch = certificateWatch(observations, job, now)
-    return deliverBySmtp(route, mail, {
+    return deliverOverSmtp(route, mail, {
       ...this.#smtp,
       readCredentials: watch.credentials(this.#smtp.readCredentials),
       recordSession(session) {

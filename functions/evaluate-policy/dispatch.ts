@@ -86,7 +86,7 @@ const relayedExplanation = ({ lastAttempt }: Recipient): string =>
   `${lastAttempt?.host ?? 'The next mail server'} accepted it and does not confirm delivery.`
 
 /** Delays a job until its `notBefore` time, in steps that SQS allows. Returns null for a job that is due. */
-export function delayUntilDue(job: EvaluationJob, now: Date): DelayedJob | null {
+export function delayIfEarly(job: EvaluationJob, now: Date): DelayedJob | null {
   if (job.notBefore === null) return null
   const remaining = Date.parse(job.notBefore) - now.getTime()
   return remaining > 0 ? { job, delaySeconds: delaySeconds(remaining) } : null

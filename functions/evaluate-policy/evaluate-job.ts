@@ -7,10 +7,10 @@ import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { type DecisionContext, jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { evaluate, isReportAddress, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
-import { explainer } from '../../shared/policy/explain/explain.ts'
+import { createExplainer } from '../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
-import { type Dispatch, delayUntilDue, dispatch, successDsnJobs } from './dispatch.ts'
+import { type Dispatch, delayIfEarly, dispatch, successDsnJobs } from './dispatch.ts'
 
 export interface EvaluateDependencies {
   trace: Trace
@@ -36,7 +36,7 @@ export async function evaluateJob(
   dependencies: EvaluateDependencies,
 ): Promise<Verdict[]> {
   const { trace, queues, settings } = dependencies
-  const delayed = delayUntilDue(job, now)
+  const delayed = delayIfEarly(job, now)
   if (delayed) {
     await queues.evaluation.send([delayed])
     return []
@@ -49,7 +49,7 @@ export async function evaluateJob(
   const context = {
     at: now,
     connectorsVersion: snapshot.version,
-    considered: explainer(snapshot, message),
+    considered: createExplainer(snapshot, message),
   }
   const executed = await record(message, verdicts, context, dependencies)
   const { bounce, ...rest } = dispatch(message, executed, now, snapshot.version)
@@ -150,7 +150,7 @@ function cancelNextAttempt(
   expiresAt: number,
 ): Promise<boolean> {
   const key = attemptKey(message.id, address, attempts + 1)
-  return claims.cancel(key, { outcome: 'Forestalled' }, now, cancellationLeaseMs, expiresAt)
+  return claims.cancel(key, { outcome: 'Cancelled' }, now, cancellationLeaseMs, expiresAt)
 }
 
 async function send(

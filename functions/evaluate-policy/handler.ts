@@ -42,16 +42,16 @@ const dependencies = {
 }
 const noticeJobs = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEUE_URL)
 const watch = {
-  recording: {
+  observationSinks: {
     table: new ObservedTable(documents, environment.TRANSPORT_TABLE),
     publish: createChangePublisher(new EventBridgeClient(clientDefaults)),
   },
   notices: new NoticeQueue(noticeJobs),
 }
 const noticeDependencies: NoticeDependencies = {
-  days: new DailyNoticeLimit(documents, environment.MESSAGES_TABLE),
+  dailyLimit: new DailyNoticeLimit(documents, environment.MESSAGES_TABLE),
   claims: new Claims<PublishedNotice>(documents, environment.MESSAGES_TABLE),
-  accepted: new ObservedList(documents, environment.TRANSPORT_TABLE),
+  observedCertificates: new ObservedList(documents, environment.TRANSPORT_TABLE),
   publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
   evaluation: noticeJobs,
 }

@@ -15,9 +15,9 @@ import type { ObservedList } from '../../shared/transport/observed-list.ts'
 import { formatNotice } from './notice-text.ts'
 
 export interface NoticeDependencies {
-  days: Pick<DailyNoticeLimit, 'allows'>
+  dailyLimit: Pick<DailyNoticeLimit, 'allows'>
   claims: Claims<PublishedNotice>
-  accepted: Pick<ObservedList, 'lastAccepted'>
+  observedCertificates: Pick<ObservedList, 'lastAccepted'>
   /** @returns the SNS message id */
   publish(announcement: Announcement): Promise<string>
   evaluation: JobSender<CertificateNotice>
@@ -52,7 +52,7 @@ const ttlSeconds = 3 * daySeconds
 export async function publishNotice(
   notice: CertificateNotice,
   now: Date,
-  { days, claims, accepted, publish, evaluation }: NoticeDependencies,
+  { dailyLimit: days, claims, observedCertificates: accepted, publish, evaluation }: NoticeDependencies,
 ): Promise<NoticeResult> {
   const connector = notice.connector.id
   const { fingerprint256 } = notice.presented

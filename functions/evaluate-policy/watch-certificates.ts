@@ -11,7 +11,7 @@ import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
 import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import {
-  connectorsKnowing,
+  connectorsAcceptingCertificate,
   type MailOutcome,
   unknownCertificateNotices,
 } from '../../shared/policy/unknown-certificate.ts'
@@ -24,7 +24,7 @@ import {
 import { isFirstJob } from './evaluate-job.ts'
 
 export interface CertificateWatch {
-  recording: ObservationSinks
+  observationSinks: ObservationSinks
   notices: Pick<NoticeQueue, 'send'>
 }
 
@@ -39,7 +39,7 @@ export async function watchCertificates(
   verdicts: readonly Verdict[],
   snapshot: Snapshot,
   now: Date,
-  { recording, notices }: CertificateWatch,
+  { observationSinks: recording, notices }: CertificateWatch,
   { logger, metrics }: Tools,
 ): Promise<void> {
   const { message } = job
@@ -49,7 +49,7 @@ export async function watchCertificates(
   try {
     const evaluation = evaluateInboundForMessage(snapshot, message)
     await Promise.all([
-      ...connectorsKnowing(session, evaluation).map((connector) =>
+      ...connectorsAcceptingCertificate(session, evaluation).map((connector) =>
         recordCertificate(connector, clientCertificate),
       ),
       ...unknownCertificateNotices(snapshot, session, evaluation, consequenceOf(verdicts)).map((notice) =>

@@ -11,7 +11,7 @@ import type { AcceptedDomains } from '../../shared/connectors-table/repository.t
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { publishedAt } from '../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../shared/tls/describe-certificates.ts'
 import { certificatesPage, type Publisher } from './page/certificates-page.ts'
 import { messagePage } from './page/document.ts'
 import { type Content, notModified, toGatewayResult } from './response.ts'
@@ -60,7 +60,7 @@ async function contentFor(
   if (path !== '/' && path !== '/certificates.json' && fingerprint === undefined) return notFoundContent
   const stored = await read()
   if (!stored) return notPublishedYet
-  const published = publishedAt(stored, new Date(now()))
+  const published = descriptionAt(stored, new Date(now()))
   if (fingerprint !== undefined) return chainOf(published, fingerprint)
   const maxAge = secondsToChange(published, now())
   return path === '/'

@@ -19,7 +19,7 @@ import { Claims } from '../../shared/messages/claims.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
-import { dayBefore, dayOf } from '../../shared/tls-reports/days.ts'
+import { dayOf, previousDay } from '../../shared/tls-reports/days.ts'
 import { readDkimKey } from './dkim-secret.ts'
 import { contentReference, type Dependencies as SendDependencies, sendReport } from './send-report.ts'
 import { type ReportedResult, type ReportRun, type SentReport, sendReports } from './send-reports.ts'
@@ -77,7 +77,7 @@ export async function handler(
   event: unknown,
   context?: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<ReportRun> {
-  const { day = dayBefore(now()), unfinished } = ReportEvent.parse(event ?? {})
+  const { day = previousDay(now()), unfinished } = ReportEvent.parse(event ?? {})
   if (day >= dayOf(now()) && !unfinished)
     throw new Error(`${day} has not ended. Pass "unfinished": true to report it now`)
   const hour = now().getUTCHours()
@@ -102,7 +102,7 @@ export async function handler(
       onResult: (result) => logReport(result, isLastRun),
     })
     logger.info('TLS reports sent', { day, ...run })
-    if (run.cutShort && isLastRun) {
+    if (run.ranOutOfTime && isLastRun) {
       logger.error('The run ran out of time before all TLS reports were sent', { day })
       metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
     }

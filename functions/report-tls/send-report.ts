@@ -16,7 +16,7 @@ import type { UntrustedRequestOptions } from '../../shared/net/untrusted-request
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
 import type { ReportDestination } from '../../shared/tls-reports/report-destinations.ts'
-import { compressed, type DkimKey, reportMail } from '../../shared/tls-reports/report-mail.ts'
+import { buildReportMessage, compressReport, type DkimKey } from '../../shared/tls-reports/report-mail.ts'
 import type { SendResult } from './send-reports.ts'
 
 export interface Dependencies {
@@ -49,7 +49,7 @@ async function sendByMail(report: TlsReport, to: string, dependencies: Dependenc
   const { reporter, dkimKey, store, evaluation } = dependencies
   const at = dependencies.now()
   const id = dependencies.id(at)
-  const octets = await reportMail(report, { id, to, at }, reporter, await dkimKey())
+  const octets = await buildReportMessage(report, { id, to, at }, reporter, await dkimKey())
   const content = await store(`reports/${id}`, octets)
   const message = createOwnMessage({ id, madeAt: at, envelope: basicEnvelope(''), content })
   const job = { message, recipients: [newRecipient(to)], notBefore: null }
@@ -60,7 +60,7 @@ async function sendByMail(report: TlsReport, to: string, dependencies: Dependenc
 const limits = { totalMs: 10_000, idleTimeoutMs: 5_000, maxBodyOctets: 65_536 }
 
 async function sendByHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<SendResult> {
-  const body = await compressed(report)
+  const body = await compressReport(report)
   const response = await fetchUntrusted(
     { ...https, limits },
     {

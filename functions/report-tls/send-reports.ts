@@ -13,9 +13,9 @@ import type { DomainCounts, SessionCounters } from '../../shared/tls-reports/cou
 import { buildReport, type Reporter, type TlsReport } from '../../shared/tls-reports/report.ts'
 import {
   destinationText,
+  parseReportDestinations,
   type ReportDestination,
-  recordName,
-  reportDestinations,
+  tlsReportRecordName,
 } from '../../shared/tls-reports/report-destinations.ts'
 import { sentReportKey } from '../../shared/transport/keys.ts'
 
@@ -52,13 +52,13 @@ export interface ReportRun {
   domains: number
   sent: number
   /** Reports that another run sent or is sending. */
-  known: number
+  claimedElsewhere: number
   undeliverable: number
   failed: number
   /** Domains whose TLSRPT record could not be queried. */
-  unasked: number
+  failedQueries: number
   /** True when the run ended before it reached all domains. */
-  cutShort: boolean
+  ranOutOfTime: boolean
 }
 
 /** Longer than the function may run, and shorter than the time between two runs. */
@@ -73,17 +73,17 @@ export async function sendReports(day: string, dependencies: Dependencies): Prom
   const run: ReportRun = {
     domains: 0,
     sent: 0,
-    known: 0,
+    claimedElsewhere: 0,
     undeliverable: 0,
     failed: 0,
-    unasked: 0,
-    cutShort: false,
+    failedQueries: 0,
+    ranOutOfTime: false,
   }
   const running = new Set<Promise<void>>()
   let firstError: unknown
   for await (const counts of dependencies.counters.domains(day)) {
-    run.cutShort = !dependencies.hasTime()
-    if (run.cutShort || firstError !== undefined) break
+    run.ranOutOfTime = !dependencies.hasTime()
+    if (run.ranOutOfTime || firstError !== undefined) break
     run.domains += 1
     const work = reportTo(counts, day, run, dependencies)
       .catch((error: unknown) => {
@@ -105,9 +105,9 @@ async function reportTo(
   dependencies: Dependencies,
 ): Promise<void> {
   const querySignal = AbortSignal.timeout(dnsTimeoutMs)
-  const response = await dependencies.resolver.query(recordName(counts.domain), 'TXT', querySignal)
-  if (response.kind === 'Failed') run.unasked += 1
-  const destinations = response.kind === 'Found' ? reportDestinations(response.records) : []
+  const response = await dependencies.resolver.query(tlsReportRecordName(counts.domain), 'TXT', querySignal)
+  if (response.kind === 'Failed') run.failedQueries += 1
+  const destinations = response.kind === 'Found' ? parseReportDestinations(response.records) : []
   if (destinations.length === 0) return
   const report = buildReport(counts, day, dependencies.reporter)
   await Promise.all(destinations.map((destination) => sendOnce(report, destination, run, dependencies)))
@@ -124,7 +124,7 @@ async function sendOnce(
   const key = sentReportKey(day, domain, digest(destinationText(destination)))
   const claim = await claims.claim(key, at, leaseMs, expiryAfter(at, claimTtlDays * daySeconds))
   if (claim.kind !== 'Claimed') {
-    run.known += 1
+    run.claimedElsewhere += 1
     return
   }
   const result = { domain, destination: destinationText(destination) }

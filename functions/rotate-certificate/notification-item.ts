@@ -20,8 +20,8 @@ const Item = z.object({
 const leaseMs = 120_000
 
 export interface NotificationState {
-  told: NotifiedState | null
-  turn: number
+  notified: NotifiedState | null
+  completedRuns: number
 }
 
 export class NotificationItem {
@@ -38,11 +38,11 @@ export class NotificationItem {
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
     const { told = null, turn } = Item.parse(item)
-    return { told, turn }
+    return { notified: told, completedRuns: turn }
   }
 
   /** @returns false when another run holds the lease, or has completed since */
-  claim({ turn }: NotificationState, now: Date): Promise<boolean> {
+  claim({ completedRuns: turn }: NotificationState, now: Date): Promise<boolean> {
     return unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
@@ -62,7 +62,7 @@ export class NotificationItem {
   }
 
   /** Stores the state and ends the lease. */
-  async write(notified: NotifiedState, { turn }: NotificationState): Promise<void> {
+  async write(notified: NotifiedState, { completedRuns: turn }: NotificationState): Promise<void> {
     await this.#documents.send(
       new PutCommand({ TableName: this.#table, Item: { ...key, told: notified, turn: turn + 1 } }),
     )

@@ -14,11 +14,11 @@ import { dayMs } from '../../shared/contract/durations.ts'
 import {
   type CertificateFault,
   type CertificatesAndKeys,
-  certificateFault,
   earliestExpiry,
+  findCertificateFault,
   nextServedFrom,
 } from '../../shared/tls/certificate-choice.ts'
-import { publishedAt } from '../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../shared/tls/describe-certificates.ts'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { certificatesIn } from '../../shared/tls/pem.ts'
 import { serverIdentities } from '../../shared/tls/server-identity.ts'
@@ -48,7 +48,7 @@ export interface Plan {
   set: IngressCertificates
   refused: Refusal[]
   /** False when a replacement in the secret is refused: tasks keep serving the previous certificate. */
-  isServed: boolean
+  isReplacementAccepted: boolean
 }
 
 /** Limits of the published deprecated certificates. */
@@ -64,18 +64,18 @@ export function planRotation(facts: Facts): Plan {
   const refused: Refusal[] = []
   const filled = facts.set ?? fillEmptySecret(facts)
   const switched = switchWhenDue(filled, facts, refused)
-  const fault = certificateFault(switched, { ...facts, at: now })
+  const fault = findCertificateFault(switched, { ...facts, at: now })
   if (fault) refused.push({ certificates: 'Current', ...fault })
   const isServed = fault === null || replacedCertificates(switched, facts).length === 0
   const replaced = isServed ? deprecateReplaced(switched, facts) : switched
   const offered = announceOffer(replaced, facts, refused)
-  return { set: dropOldDeprecated(offered, now), refused, isServed }
+  return { set: dropOldDeprecated(offered, now), refused, isReplacementAccepted: isServed }
 }
 
 function fillEmptySecret(facts: Facts): IngressCertificates {
   const { offer, now } = facts
   if (offer === null) throw new Error('the secret is empty, and there is no certificate to fill it with')
-  const fault = certificateFault(offer, { ...facts, at: now })
+  const fault = findCertificateFault(offer, { ...facts, at: now })
   if (fault)
     throw new Error(`the secret is empty, and the certificate to fill it with is refused: ${fault.detail}`)
   return { ...offer, servedFrom: now.toISOString(), deprecated: [] }
@@ -88,7 +88,7 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
   if (!next) return set
   const switchTime = nextServedFrom(set, next)
   const isDue = switchTime <= now
-  const fault = certificateFault(next, { ...facts, at: isDue ? now : switchTime })
+  const fault = findCertificateFault(next, { ...facts, at: isDue ? now : switchTime })
   if (fault) refused.push({ certificates: 'Next', ...fault })
   if (fault || !isDue) return set
   const servedFrom = switchTime.toISOString()
@@ -125,7 +125,7 @@ function replacedCertificates(set: IngressCertificates, { now, published }: Fact
   const storedFingerprints = new Set(
     [set.certificate, ...set.deprecated.map(({ certificate }) => certificate)].flatMap(fingerprintsIn),
   )
-  return publishedAt(published, now).certificates.filter(
+  return descriptionAt(published, now).certificates.filter(
     ({ state, fingerprint256 }) => state === 'Current' && !storedFingerprints.has(fingerprint256),
   )
 }
@@ -136,7 +136,7 @@ function announceOffer(set: IngressCertificates, facts: Facts, refused: Refusal[
   const afterNotice = new Date(now.getTime() + noticeMs)
   const end = earliestExpiry(set)
   const from = end !== null && end <= afterNotice ? now : afterNotice
-  const fault = certificateFault(offer, { ...facts, at: from })
+  const fault = findCertificateFault(offer, { ...facts, at: from })
   if (fault) refused.push({ certificates: 'Offered', ...fault })
   return fault ? set : { ...set, next: { ...offer, servedFrom: from.toISOString() } }
 }

@@ -90,7 +90,7 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   const isRefused = plan.refused.some(({ certificates }) => certificates === 'Next')
   const served = servedSet(isFullyReadable ? plan.set : (set ?? plan.set), isRefused)
   const description =
-    revision.published !== null && !plan.isServed
+    revision.published !== null && !plan.isReplacementAccepted
       ? revision.published
       : describeCertificates(served, { hostname, now: facts.now, previous: revision.published })
   if (description !== revision.published && !(await published.write(description, revision)))
@@ -126,9 +126,9 @@ async function notify(
   lastNotified: NotificationState,
   { notifications, putEvent, notifyPartners, now }: Dependencies,
 ): Promise<CertificateChange['detailType'][]> {
-  const changes = changesSince(lastNotified.told, published, refused)
+  const changes = changesSince(lastNotified.notified, published, refused)
   const currentState = notifiedStateOf(published, refused)
-  if (JSON.stringify(currentState) === JSON.stringify(lastNotified.told)) return []
+  if (JSON.stringify(currentState) === JSON.stringify(lastNotified.notified)) return []
   if (!(await notifications.claim(lastNotified, now()))) return []
   for (const change of changes) {
     await putEvent(change)

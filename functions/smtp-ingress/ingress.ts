@@ -78,7 +78,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const health = createHealthServer(() =>
     draining === null ? unhealthyReason(intake, connectors) : 'draining',
   )
-  const stopDaysLeftMetric = publishDaysLeft({ expiresAt: () => tls.expires, write, now })
+  const stopDaysLeftMetric = publishDaysLeft({ expiresAt: () => tls.expiresAt, write, now })
   certificates.begin(tls)
   const smtpPort = await mail.listen(SMTP_PORT, LISTEN_ADDRESS)
   const healthPort = await listen(health, HEALTH_PORT, LISTEN_ADDRESS)

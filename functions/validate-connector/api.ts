@@ -15,12 +15,12 @@ import { Problem, problemJson } from '../../shared/http-api/problem.ts'
 import { requestLog } from '../../shared/http-api/request-log.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { domainMatchesPattern } from '../../shared/mail/domain.ts'
-import type { TestMail } from './test-message.ts'
+import type { TestMessage } from './test-message.ts'
 
 export interface Dependencies {
   outbound: Pick<OutboundConnectors, 'get' | 'saveValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
-  validate(connector: OutboundConnector, testMessage: TestMail): Promise<OutboundValidation>
+  validate(connector: OutboundConnector, testMessage: TestMessage): Promise<OutboundValidation>
   /** Host name of this gateway. */
   hostname: string
   logger: Logger

@@ -25,7 +25,7 @@ import { type Options, validate } from './validate.ts'
  * API Gateway waits 29 seconds. Each timeout is short enough to report the step that hangs, and the test message
  * always has ten seconds left.
  */
-const limits: Options['limits'] = { resolve: 6_000, probe: 15_000, whole: 25_000 }
+const limits: Options['limits'] = { resolveMs: 6_000, probeMs: 15_000, totalMs: 25_000 }
 const timeouts = { connect: 5_000, greeting: 8_000, command: 6_000, data: 8_000 }
 
 const environment = readEnvironment(ValidateEnvironment, process.env)

@@ -55,7 +55,7 @@ const stepByMilestone: Readonly<Record<Milestone, Phase['step']>> = {
   Dialled: 'Connect',
   Connected: 'Ehlo',
   Greeted: 'Ehlo',
-  TlsAsked: 'StartTls',
+  StartTlsSent: 'StartTls',
   Secured: 'StartTls',
 }
 
@@ -63,7 +63,7 @@ const failureTexts: Readonly<Record<Milestone, string>> = {
   Dialled: 'The connection failed',
   Connected: 'The greeting failed',
   Greeted: 'EHLO failed',
-  TlsAsked: 'STARTTLS failed',
+  StartTlsSent: 'STARTTLS failed',
   Secured: 'EHLO over TLS failed',
 }
 
@@ -140,7 +140,7 @@ function inTheClearText(tls: Exclude<ServerTls, EstablishedTls>): string {
   const why =
     tls.kind === 'HandshakeFailed'
       ? `The TLS handshake failed (${tls.cause})`
-      : `STARTTLS is not available${tls.answer === null ? '' : ` (${tls.answer})`}`
+      : `STARTTLS is not available${tls.serverReply === null ? '' : ` (${tls.serverReply})`}`
   return `${why}: mail is sent in the clear, because tlsSettings is null`
 }
 

@@ -12,7 +12,7 @@ import { formatReply } from '../../shared/mail/reply.ts'
 import type { OutboundMessage, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { measureDuration, stepOf } from './steps.ts'
 
-export interface TestMail {
+export interface TestMessage {
   /** An address of an accepted domain. */
   from: string
   recipients: readonly string[]
@@ -21,10 +21,10 @@ export interface TestMail {
   at: Date
 }
 
-export async function composeTestMail(
+export async function composeTestMessage(
   { name, id }: OutboundConnector,
   tls: TlsRequirement,
-  { from, recipients, hostname, at }: TestMail,
+  { from, recipients, hostname, at }: TestMessage,
 ): Promise<OutboundMessage> {
   const node = new MimeNode('text/plain; charset=utf-8', { newline: '\r\n' })
   node.setHeader({
@@ -52,7 +52,7 @@ export async function composeTestMail(
 }
 
 /** Sends the test message. The step succeeds when the message is accepted for every recipient. */
-export async function sendTestMail(
+export async function sendTestMessage(
   mail: OutboundMessage,
   send: (mail: OutboundMessage) => Promise<Outcomes>,
 ): Promise<ValidationStep> {

@@ -12,7 +12,7 @@ import { domainOf } from '../../shared/mail/address.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { NextHop, SmtpRoute } from '../../shared/net/next-hops.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
-import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
+import { deliverThroughSes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import {
   type AttemptPlan,
   deliverToHops,
@@ -27,13 +27,13 @@ import { decideHop } from '../../shared/policy/transport-security.ts'
 import { type Probe, probe } from './probe.ts'
 import { type ResolvedTarget, type ResolveOptions, resolveTargets } from './resolve.ts'
 import { stepOf } from './steps.ts'
-import { composeTestMail, notSentStep, sendTestMail, type TestMail } from './test-message.ts'
+import { composeTestMessage, notSentStep, sendTestMessage, type TestMessage } from './test-message.ts'
 
 /** Milliseconds from the start: for the name resolution, for all probes, for the whole validation. */
 export interface Limits {
-  resolve: number
-  probe: number
-  whole: number
+  resolveMs: number
+  probeMs: number
+  totalMs: number
 }
 
 export interface Options {
@@ -45,13 +45,13 @@ export interface Options {
 /** Never throws for failures of the network or of servers. */
 export async function validate(
   connector: OutboundConnector,
-  testMessage: TestMail,
+  testMessage: TestMessage,
   options: Options,
 ): Promise<OutboundValidation> {
   const startedAt = performance.now()
   // The validation enforces the requirement in every mode.
   const requirement = { ...requirementOf(connector), mode: 'Enforce' as const }
-  const mail = await composeTestMail(connector, requirement, testMessage)
+  const mail = await composeTestMessage(connector, requirement, testMessage)
   const route = routeOf(connector, domainOf(testMessage.recipients[0] ?? '') ?? '')
   const steps =
     route.kind === 'Mx' || route.kind === 'SmartHosts'
@@ -71,10 +71,10 @@ async function validateThroughSes(
   { ses, limits }: Options,
 ): Promise<ValidationStep[]> {
   const detail = 'Amazon SES resolves and connects later, so neither host nor TLS session is known'
-  const signal = AbortSignal.timeout(limits.whole)
+  const signal = AbortSignal.timeout(limits.totalMs)
   return [
     stepOf({ step: 'Resolve', host: 'Amazon SES', succeeded: true, detail }),
-    await sendTestMail(mail, (message) => deliverBySes(message, { ...ses, signal })),
+    await sendTestMessage(mail, (message) => deliverThroughSes(message, { ...ses, signal })),
   ]
 }
 
@@ -84,8 +84,8 @@ async function validateOverSmtp(
   { smtp: smtpOptions, limits }: Options,
 ): Promise<ValidationStep[]> {
   const smtp = withoutMtaStsForSmartHosts(route, smtpOptions)
-  const [resolveSignal, probeSignal, wholeSignal] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
-    AbortSignal.timeout(ms),
+  const [resolveSignal, probeSignal, wholeSignal] = [limits.resolveMs, limits.probeMs, limits.totalMs].map(
+    (ms) => AbortSignal.timeout(ms),
   ) as [AbortSignal, AbortSignal, AbortSignal]
   const plan = await planAttempt(mail, { ...smtp, signal: resolveSignal })
   if ('kind' in plan) return [stepOf({ step: 'Resolve', succeeded: false, detail: formatReply(plan.reply) })]
@@ -106,7 +106,9 @@ async function validateOverSmtp(
   return [
     ...probedTargets.flatMap(({ step, probes }) => [step, ...probes.flatMap(({ steps }) => steps)]),
     hop
-      ? await sendTestMail(mail, (message) => deliverToHops([hop], message, { ...smtp, signal: wholeSignal }))
+      ? await sendTestMessage(mail, (message) =>
+          deliverToHops([hop], message, { ...smtp, signal: wholeSignal }),
+        )
       : notSentStep('Not sent, because no host passed'),
   ]
 }
@@ -117,7 +119,7 @@ async function probeHop(
   plan: AttemptPlan,
   options: SmtpDeliveryOptions,
 ): Promise<Probe> {
-  const decision = decideHop(mail.tls, plan.senderTls, { ...hop, domain: plan.domain }, plan.mtaSts)
+  const decision = decideHop(mail.tls, plan.senderRequest, { ...hop, domain: plan.domain }, plan.mtaSts)
   if (decision.kind === 'Try') return probe(hop, sessionOptionsFor(hop, decision, plan, options))
   const detail = formatReply(decision.fault.reply)
   const step = stepOf({ step: 'Resolve', host: hop.host, ip: hop.ip, succeeded: false, detail })

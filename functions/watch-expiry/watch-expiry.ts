@@ -17,7 +17,7 @@ import {
   findExpiringCertificates,
 } from '../../shared/policy/certificate-expiry.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
-import { publishedAt } from '../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../shared/tls/describe-certificates.ts'
 import type { NewObservation, Observation } from '../../shared/tls/observed/observation.ts'
 import { expiryNoticeKey } from '../../shared/transport/keys.ts'
 import { expiryAnnouncement } from './notice-text.ts'
@@ -65,12 +65,12 @@ const claimTtlSeconds = 400 * daySeconds
 /** @throws when observations, connectors or published certificates cannot be read */
 export async function watchExpiry(now: Date, dependencies: Dependencies): Promise<ExpiryRun> {
   const stored = await dependencies.published()
-  const published = stored && publishedAt(stored, now)
+  const published = stored && descriptionAt(stored, now)
   for (const newObservation of published ? observationsOfServed(published, now) : [])
     await dependencies.recordServed(newObservation)
   const connectorsAndServed = {
     connectors: await dependencies.connectors(),
-    served: published ? servedCertificatesOf(published) : [],
+    servedCertificates: published ? servedCertificatesOf(published) : [],
   }
   const inUse: CertificateInUse[] = []
   let locations = 0
@@ -94,7 +94,11 @@ async function publishOnce(
     run.leftToNextRun += 1
     return
   }
-  const key = expiryNoticeKey(notice.connector?.id ?? null, notice.certificate.fingerprint256, notice.days)
+  const key = expiryNoticeKey(
+    notice.connector?.id ?? null,
+    notice.certificate.fingerprint256,
+    notice.noticeDay,
+  )
   const expiresAt = expiryAfter(now, claimTtlSeconds)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind !== 'Claimed') {

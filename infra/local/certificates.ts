@@ -18,7 +18,7 @@ import {
 } from '@peculiar/x509'
 
 /** A certificate and its private key in PEM. */
-export interface KeyPair {
+export interface CertificateAndKey {
   readonly certificate: string
   readonly privateKey: string
 }
@@ -28,10 +28,10 @@ const isExtractable = true
 
 /** Issues certificates for this machine. With a directory, the next start uses the same authority and certificates. */
 export class LocalAuthority {
-  readonly #authority: KeyPair
+  readonly #authority: CertificateAndKey
   readonly #directory: string | null
 
-  private constructor(authority: KeyPair, directory: string | null) {
+  private constructor(authority: CertificateAndKey, directory: string | null) {
     this.#authority = authority
     this.#directory = directory
   }
@@ -48,17 +48,17 @@ export class LocalAuthority {
   }
 
   /** Issues a certificate for a host name, for TLS servers and clients, valid for a year. */
-  issue(name: string): Promise<KeyPair> {
+  issue(name: string): Promise<CertificateAndKey> {
     return loadOrCreate(this.#directory, name, () => issueFrom(this.#authority, name))
   }
 
   /** Issues another certificate for the name, which is not stored. */
-  issueUncached(name: string): Promise<KeyPair> {
+  issueUncached(name: string): Promise<CertificateAndKey> {
     return issueFrom(this.#authority, name)
   }
 }
 
-export async function selfSigned(name: string, { authority = false } = {}): Promise<KeyPair> {
+export async function selfSigned(name: string, { authority = false } = {}): Promise<CertificateAndKey> {
   const keys = (await webcrypto.subtle.generateKey(algorithm, isExtractable, [
     'sign',
     'verify',
@@ -79,7 +79,7 @@ export async function selfSigned(name: string, { authority = false } = {}): Prom
   return toPem(certificate, keys.privateKey)
 }
 
-async function issueFrom(authority: KeyPair, name: string): Promise<KeyPair> {
+async function issueFrom(authority: CertificateAndKey, name: string): Promise<CertificateAndKey> {
   const keys = (await webcrypto.subtle.generateKey(algorithm, isExtractable, [
     'sign',
     'verify',
@@ -114,7 +114,10 @@ function validity(days: number) {
   return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + days * dayMs) }
 }
 
-async function toPem(certificate: X509Certificate, privateKey: webcrypto.CryptoKey): Promise<KeyPair> {
+async function toPem(
+  certificate: X509Certificate,
+  privateKey: webcrypto.CryptoKey,
+): Promise<CertificateAndKey> {
   const key = await webcrypto.subtle.exportKey('pkcs8', privateKey)
   return { certificate: certificate.toString('pem'), privateKey: PemConverter.encode(key, 'PRIVATE KEY') }
 }
@@ -122,8 +125,8 @@ async function toPem(certificate: X509Certificate, privateKey: webcrypto.CryptoK
 async function loadOrCreate(
   directory: string | null,
   name: string,
-  create: () => Promise<KeyPair>,
-): Promise<KeyPair> {
+  create: () => Promise<CertificateAndKey>,
+): Promise<CertificateAndKey> {
   if (directory === null) return create()
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const [certificateFile, keyFile] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)]

@@ -1,6 +1,6 @@
 /** Sends one message over SMTP. */
 import { createTransport } from 'nodemailer'
-import type { KeyPair } from './certificates.ts'
+import type { CertificateAndKey } from './certificates.ts'
 import { firstErrorLine } from './start-error.ts'
 
 export interface Mail {
@@ -16,7 +16,7 @@ export interface SendOptions {
   /** `Required` fails when the server offers no STARTTLS. */
   readonly tls: 'None' | 'Required'
   /** The certificate for a server that requests a client certificate. */
-  readonly clientCertificate?: KeyPair
+  readonly clientCertificate?: CertificateAndKey
 }
 
 /** The server's last reply, or the error. */

@@ -113,8 +113,15 @@ function deliveryWidgets(): IWidget[] {
       metric(Metric.attemptsFailed, { label: 'Attempts failed' }),
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
       metric(Metric.repliesLost, { label: 'Message sent, no reply' }),
-      metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
-      ...metricsByDimension(metric, Metric.postponed, 'reason', 'NoSlot', 'NoSlotForSlowHost', 'NoTime'),
+      metric(Metric.returnedForDecision, { label: 'Decided again, connectors changed' }),
+      ...metricsByDimension(
+        metric,
+        Metric.returnedToQueue,
+        'reason',
+        'NoSlot',
+        'NoSlotForSlowHost',
+        'NoTime',
+      ),
       functionMetric('evaluate-policy', Metric.ownMailUndelivered, {
         label: 'DSNs and reports not delivered',
       }),

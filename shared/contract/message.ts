@@ -173,7 +173,7 @@ export const Attempt = z.strictObject({
   /** The source of the requirement for that level. */
   policySource: PolicySource.nullable().default(null),
   /** The level that was only reported: a connector in ReportOnly mode, or an MTA-STS policy in mode `testing`. */
-  onTrial: TlsLevel.nullable().default(null),
+  reportOnlyLevel: TlsLevel.nullable().default(null),
   /** Result type of RFC 8460 §4.3; null when no session can be assessed, and with SES. */
   tlsResult: TlsResult.nullable().default(null),
   /** The failure that a connector in ReportOnly mode would have caused. */

@@ -57,12 +57,12 @@ export const Metric = {
   /** Delivery: attempts that sent the whole message and got no reply; the next attempt may create a duplicate. */
   repliesLost: 'RepliesLost',
   /** Delivery: recipients returned for a new decision because connectors had changed. */
-  handedBack: 'HandedBack',
+  returnedForDecision: 'HandedBack',
   /**
    * Delivery: jobs returned to the queue before an attempt, dimension `reason` = `NoSlot` | `NoSlotForSlowHost` |
    * `NoTime`.
    */
-  postponed: 'Postponed',
+  returnedToQueue: 'Postponed',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */
   tlsResults: 'TlsResults',
   /** Delivery: sessions that are missing in the day's TLS reports because their counts could not be stored. */

@@ -18,7 +18,7 @@ export type Claim<Result> =
 
 /** Replaces an attempt when the recipient is settled before the attempt begins. `Forestalled` is the stored value. */
 export interface Cancelled {
-  outcome: 'Forestalled'
+  outcome: 'Cancelled'
 }
 
 export interface ClaimKey {
@@ -89,7 +89,7 @@ export class Claims<Result extends object> {
   }
 
   /** Whether a worker has begun the effect. A cancelled effect has not begun. */
-  async isBegun(key: ClaimKey): Promise<boolean> {
+  async hasBegun(key: ClaimKey): Promise<boolean> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )

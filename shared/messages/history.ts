@@ -44,10 +44,10 @@ export interface HistoryPage {
 }
 
 /** Positions of matching messages. The messages are not loaded. */
-export interface FoundMessages {
-  found: HistoryPosition[]
+export interface MatchingMessages {
+  positions: HistoryPosition[]
   /** Start of the next search; null at the end of the span. */
-  stoppedAt: HistoryPosition | null
+  next: HistoryPosition | null
 }
 
 /** A message and the states of its recipients, for a worker that continues with them. */
@@ -203,7 +203,12 @@ export class History {
 
   /** @param from end of the previous page, null for the first */
   async page(filter: HistoryFilter, from: HistoryPosition | null, limit: number): Promise<HistoryPage> {
-    const { found, stoppedAt } = await this.find(filter, (row) => rowMatches(row, filter), from, limit)
+    const { positions: found, next: stoppedAt } = await this.find(
+      filter,
+      (row) => rowMatches(row, filter),
+      from,
+      limit,
+    )
     const entries: TraceEntry[] = []
     let size = 0
     for (let start = 0; start < found.length; start += maxConcurrentEntries) {
@@ -227,20 +232,20 @@ export class History {
     matches: (row: IndexRow) => boolean,
     from: HistoryPosition | null,
     limit: number,
-  ): Promise<FoundMessages> {
+  ): Promise<MatchingMessages> {
     const found: HistoryPosition[] = []
     let rows = 0
     let current = null as HistoryPosition | null
     for await (const { day, row } of this.#rows(span, from)) {
       if (current?.before !== row.pk) {
         // A page ends only between messages, because all recipients of a message must be checked together.
-        if (found.length === limit || rows >= this.#rowsPerPage) return { found, stoppedAt: current }
+        if (found.length === limit || rows >= this.#rowsPerPage) return { positions: found, next: current }
         current = { day, before: row.pk }
       }
       rows += 1
       if (found.at(-1) !== current && matches(row)) found.push(current)
     }
-    return { found, stoppedAt: null }
+    return { positions: found, next: null }
   }
 
   async *#rows(

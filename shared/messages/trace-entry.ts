@@ -40,14 +40,14 @@ const AttemptEntry = z.strictObject({
   ),
   policy: Attempt.shape.policy.nullable().describe('the level that was enforced'),
   policySource: PolicySource.nullable().describe('the source of that level; Opportunistic: none'),
-  onTrial: Attempt.shape.policy
+  reportOnlyLevel: Attempt.shape.policy
     .nullable()
     .describe(
       'the level that was only reported: of a connector in ReportOnly mode, or of an MTA-STS policy in mode testing',
     ),
   tlsResult: TlsResult.nullable().describe('the result in a TLS report (RFC 8460 §4.3)'),
   reply: z.string().nullable().describe("the next hop's reply, or one that describes why there is none"),
-  reportOnly: z.string().nullable().describe('the reply that enforcing onTrial would have given'),
+  reportOnly: z.string().nullable().describe('the reply that enforcing reportOnlyLevel would have given'),
   durationMs: z.int().nullable(),
   leaseUntil: timestamp.nullable(),
 })
@@ -195,7 +195,7 @@ function groupByAddress<T>(
 
 /** A cancelled attempt was never made. */
 const isNotCancelled = ({ result }: TraceItem): boolean =>
-  !(result && 'outcome' in result && result.outcome === 'Forestalled')
+  !(result && 'outcome' in result && result.outcome === 'Cancelled')
 
 /** `attempt#ADDRESS#00001`; the address may contain a `#`. */
 function attemptOf({ sk, result, leaseUntil }: TraceItem): { address: string; value: AttemptEntry } {
@@ -217,7 +217,7 @@ const inProgressAttempt = {
   tls: null,
   policy: null,
   policySource: null,
-  onTrial: null,
+  reportOnlyLevel: null,
   tlsResult: null,
   reply: null,
   reportOnly: null,
@@ -233,12 +233,12 @@ function endedAttempt({
   unanswered: _unanswered,
   ...attempt
 }: Attempt): AttemptEntry {
-  const { policySource = null, onTrial = null, tlsResult = null } = attempt as Partial<Attempt>
+  const { policySource = null, reportOnlyLevel = null, tlsResult = null } = attempt as Partial<Attempt>
   const session = tls && { ...tls, notVerified: (tls as Partial<AttemptTls>).notVerified ?? null }
   return {
     ...attempt,
     policySource,
-    onTrial,
+    reportOnlyLevel,
     tlsResult,
     tls: session,
     reply: formatReply(reply),

@@ -91,7 +91,7 @@ export type Milestone =
   /** The greeting was read; the reply to EHLO comes next. */
   | 'Greeted'
   /** STARTTLS was sent; its reply and the handshake come next. */
-  | 'TlsAsked'
+  | 'StartTlsSent'
   /** The handshake is done; the reply to EHLO over TLS comes next. */
   | 'Secured'
 
@@ -261,7 +261,7 @@ export class GatedConnection {
     const tls: ServerTls =
       socket instanceof TLSSocket
         ? establishedTls(socket, trustAnchorsFor(this.#options))
-        : { kind: 'NotOffered', answer: null }
+        : { kind: 'NotOffered', serverReply: null }
     return { kind: 'Established', connection: this, tls }
   }
 
@@ -470,7 +470,7 @@ export class GatedConnection {
     // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS, requireTLS is met, and it would make the client
     // refuse HELO.
     if (this.#client.secure) this.#client.options.requireTLS = false
-    if (command === 'STARTTLS') onMilestone?.('TlsAsked', answer)
+    if (command === 'STARTTLS') onMilestone?.('StartTlsSent', answer)
   }
 
   #limitReceived(): void {
@@ -504,7 +504,7 @@ export class GatedConnection {
     const isStartTlsRefused = this.#lastCommand === 'STARTTLS'
     const isEhloRefused = error.command === 'EHLO' && error.response?.startsWith('5')
     return isStartTlsRefused || isEhloRefused
-      ? { kind: 'NotOffered', answer: error.response ?? causeOf(error) }
+      ? { kind: 'NotOffered', serverReply: error.response ?? causeOf(error) }
       : null
   }
 }

@@ -10,7 +10,7 @@ import { type NameServerAddress, parseNameServers } from '../contract/name-serve
 import type { DnsAnswer, RecordData, RecordType, Resolver } from './dns/answer.ts'
 import { type DnsReply, decodeReply, encodeQuery, isValidName, type Question } from './dns/message.ts'
 import { type ChannelOptions, TlsChannel } from './dns/tls-channel.ts'
-import { queryByTcp, queryByUdp, type TransportFailure } from './dns/transport.ts'
+import { queryOverTcp, queryOverUdp, type TransportFailure } from './dns/transport.ts'
 
 export type {
   DnsAnswer,
@@ -246,10 +246,10 @@ async function sendQuery(
   if (channel) return rejectTruncated(await channel.query(createQuery, timeoutMs, signal))
   const { query, read } = createQuery(randomInt(0x10000))
   if (transport === 'Datagram') {
-    const result = await queryByUdp(address, query, read, timeoutMs, signal)
+    const result = await queryOverUdp(address, query, read, timeoutMs, signal)
     if (result.kind === 'Answered' ? !result.truncated : result.code === 'ETIMEOUT') return result
   }
-  return rejectTruncated(await queryByTcp(address, query, read, timeoutMs, signal))
+  return rejectTruncated(await queryOverTcp(address, query, read, timeoutMs, signal))
 }
 
 /** @returns null for a message that does not belong to the query */

@@ -22,7 +22,7 @@ export interface SesOptions {
 const maxDestinations = 50
 
 /** Never throws for an error from SES. */
-export async function deliverBySes(mail: OutboundMessage, options: SesOptions): Promise<Outcomes> {
+export async function deliverThroughSes(mail: OutboundMessage, options: SesOptions): Promise<Outcomes> {
   const refusal = checkSesSupport(mail)
   if (refusal) return outcomesFor(mail.recipients, { ...commonFields(mail.tls), ...refusal })
   const outcomes: Outcomes[] = []

@@ -94,7 +94,7 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
 }
 
 /** Never throws for a failure of the network or of a server. */
-export function deliverBySmtp(
+export function deliverOverSmtp(
   route: SmtpRoute,
   mail: OutboundMessage,
   options: SmtpDeliveryOptions,
@@ -124,7 +124,7 @@ export function deliverToHops(
 
 /** Properties that all hops of an attempt share. */
 export interface AttemptPlan {
-  senderTls: SenderRequest
+  senderRequest: SenderRequest
   /** The recipients' domain. */
   domain: string
   /** Which published policies apply. */
@@ -164,9 +164,9 @@ async function tryHops(
   const outcomesWithReply = (answer: Reply) => outcomesWithoutHop(mail, answer)
   if (!isSafeInCommand(message.envelope.mailFrom))
     return outcomesWithReply(reply(501, '5.1.7', "Sender's address cannot be sent over SMTP"))
-  const senderTls = senderTlsOf(mail)
-  const { dane } = usesPublishedPolicies(tls, senderTls)
-  const [hopsResult, plan] = await Promise.all([findHops(dane), planAttempt(mail, options, senderTls)])
+  const senderRequest = senderRequestOf(mail)
+  const { dane } = usesPublishedPolicies(tls, senderRequest)
+  const [hopsResult, plan] = await Promise.all([findHops(dane), planAttempt(mail, options, senderRequest)])
   if (hopsResult.kind === 'NotFound') return outcomesWithReply(hopsResult.reply)
   if ('kind' in plan) return outcomesWithReply(plan.reply)
   const failures: Outcome[] = []
@@ -183,20 +183,20 @@ async function tryHops(
 export async function planAttempt(
   mail: OutboundMessage,
   options: SmtpDeliveryOptions,
-  senderTls = senderTlsOf(mail),
+  senderRequest = senderRequestOf(mail),
 ): Promise<AttemptPlan | { kind: 'Failed'; reply: Reply }> {
   const { tls, recipients } = mail
-  const publishedPolicies = usesPublishedPolicies(tls, senderTls)
+  const publishedPolicies = usesPublishedPolicies(tls, senderRequest)
   const domain = domainOf(recipients[0]?.address ?? '') ?? ''
   const [mtaSts, credentials] = await Promise.all([
     publishedPolicies.mtaSts ? options.mtaSts(domain, options.signal) : noMtaSts,
     credentialsFor(tls, options),
   ])
   if (credentials instanceof Error) return { kind: 'Failed', reply: credentialsReply(tls, credentials) }
-  return { senderTls, domain, publishedPolicies, mtaSts, credentials }
+  return { senderRequest, domain, publishedPolicies, mtaSts, credentials }
 }
 
-function senderTlsOf({ message, content }: Pick<OutboundMessage, 'message' | 'content'>): SenderRequest {
+function senderRequestOf({ message, content }: Pick<OutboundMessage, 'message' | 'content'>): SenderRequest {
   const { requireTls, mailFrom } = message.envelope
   return { requireTls, tlsRequiredNo: waivesTls(content), isNotification: mailFrom === '' }
 }
@@ -229,7 +229,7 @@ export function selectOutcome(failures: readonly Outcome[]): Outcome {
 
 async function tryHop(hop: NextHop, context: AttemptContext): Promise<Outcomes | Outcome> {
   const { mail, plan } = context
-  const decision = decideHop(mail.tls, plan.senderTls, { ...hop, domain: plan.domain }, plan.mtaSts)
+  const decision = decideHop(mail.tls, plan.senderRequest, { ...hop, domain: plan.domain }, plan.mtaSts)
   const fields = hopFields(hop, decision)
   if (decision.kind === 'Refuse') {
     recordSession(context, hop, decision, { tls: null, result: decision.fault.result, fault: decision.fault })
@@ -283,7 +283,7 @@ const hopFields = (hop: NextHop, decision: HopDecision) => ({
   ip: hop.ip,
   policy: decision.enforced.level,
   policySource: decision.enforced.source,
-  onTrial: (decision.kind === 'Try' && decision.reportOnlyRequirements[0]?.requirement.level) || null,
+  reportOnlyLevel: (decision.kind === 'Try' && decision.reportOnlyRequirements[0]?.requirement.level) || null,
 })
 
 export function sessionOptionsFor(
@@ -410,7 +410,7 @@ export const fieldsWithoutSession = ({
   tls: null,
   policy: level,
   policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
-  onTrial: null,
+  reportOnlyLevel: null,
   tlsResult: null,
   reportOnly: null,
 })

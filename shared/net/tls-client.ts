@@ -4,7 +4,7 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { EstablishedTls } from '../tls/assess-server-tls.ts'
 import { commonNameOf, dnsNames } from '../tls/facts.ts'
 import { fingerprintOf } from '../tls/fingerprint.ts'
-import { encodedChain, presentedChain } from '../tls/presented-chain.ts'
+import { encodePresentedChain, summarisePresentedChain } from '../tls/presented-chain.ts'
 import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
 import { cipherSuites } from '../tls/suites.ts'
 
@@ -62,8 +62,8 @@ export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]):
     trustError: socket.authorized ? null : String(socket.authorizationError ?? 'UNKNOWN'),
     names: certificate ? namesOf(certificate) : { subjectAltNames: [], commonName: null },
     fingerprint256: certificate ? fingerprintOf(certificate) : null,
-    chain: encodedChain(certificate),
-    certificates: presentedChain(certificate),
+    chain: encodePresentedChain(certificate),
+    certificates: summarisePresentedChain(certificate),
   }
 }
 

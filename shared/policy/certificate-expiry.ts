@@ -6,7 +6,7 @@
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'
 import { domainMatchesPattern } from '../mail/domain.ts'
-import { certificateUse, daysLeft, noticeDue } from '../tls/observed/expiry.ts'
+import { assessCertificateUse, daysLeft, dueNoticeDay } from '../tls/observed/expiry.ts'
 import type { Observation, ObservedCertificate, ObservedKind } from '../tls/observed/observation.ts'
 
 /** A certificate of the ingress, and its announced successor. */
@@ -17,7 +17,7 @@ export interface ServedCertificate {
 
 export interface ExpiryContext {
   connectors: { inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }
-  served: readonly ServedCertificate[]
+  servedCertificates: readonly ServedCertificate[]
 }
 
 /** The effect on mail when the certificate expires. */
@@ -50,11 +50,13 @@ export interface ExpiryNotice {
   hosts: string[]
   certificate: ObservedCertificate
   /** The last notice day that has come, in days before expiry. */
-  days: number
+  noticeDay: number
   daysLeft: number
   consequence: Consequence
   /** A certificate observed on the same host or with a common name, and valid for longer. */
-  newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
+  newerCertificate:
+    | (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string })
+    | null
 }
 
 export interface CertificateExpiry {
@@ -93,12 +95,12 @@ export function findCertificatesInUse(
   now: Date,
 ): CertificateInUse[] {
   if (observation.kind === 'Own' && observation.connector === null)
-    return findOwnCertificatesInUse(observation, context.served)
+    return findOwnCertificatesInUse(observation, context.servedCertificates)
   const owner = ownerOf(observation, context.connectors)
   if (owner === null) return []
   const { id, name, connectorType } = owner.connector
   return observation.certificates
-    .filter((certificate) => certificateUse(certificate, observation, now) === 'InUse')
+    .filter((certificate) => assessCertificateUse(certificate, observation, now) === 'InUse')
     .map((certificate) => ({
       observation,
       certificate,
@@ -199,7 +201,7 @@ function noticeOf(
   now: Date,
 ): ExpiryNotice[] {
   const dueDays = uses.flatMap(
-    ({ certificate, observation }) => noticeDue(certificate, observation, now) ?? [],
+    ({ certificate, observation }) => dueNoticeDay(certificate, observation, now) ?? [],
   )
   const [first] = uses
   if (first === undefined || dueDays.length === 0) return []
@@ -210,10 +212,10 @@ function noticeOf(
       connector,
       hosts: uses.map((use) => use.observation.host).sort(),
       certificate,
-      days: Math.min(...dueDays),
+      noticeDay: Math.min(...dueDays),
       daysLeft: daysLeft(certificate, now),
       consequence,
-      newer: findNewer(first, all),
+      newerCertificate: findNewer(first, all),
     },
   ]
 }
@@ -222,7 +224,7 @@ function noticeOf(
 function findNewer(
   { observation, certificate, connector }: CertificateInUse,
   all: readonly CertificateInUse[],
-): ExpiryNotice['newer'] {
+): ExpiryNotice['newerCertificate'] {
   const names = new Set(certificate.subjectAltNames)
   const newer = all.filter(
     (other) =>

@@ -31,11 +31,11 @@ export function identifiesClient(
   connector: InboundConnector,
   presented: PresentedCertificate | null,
 ): boolean {
-  return isKnownCertificate(connector, presented) && !hasRevocationFault(connector, presented.certificate)
+  return isAcceptedCertificate(connector, presented) && !hasRevocationFault(connector, presented.certificate)
 }
 
 /** True for a certificate that the connector would accept if it were not revoked. */
-export function isKnownCertificate(
+export function isAcceptedCertificate(
   connector: InboundConnector,
   presented: PresentedCertificate | null,
 ): presented is PresentedCertificate {
@@ -74,7 +74,7 @@ export const isRevocationUndetermined = (
   connector: InboundConnector,
   presented: PresentedCertificate | null,
 ): boolean =>
-  isKnownCertificate(connector, presented) &&
+  isAcceptedCertificate(connector, presented) &&
   presented.certificate.revocation?.status !== 'Revoked' &&
   hasRevocationFault(connector, presented.certificate)
 

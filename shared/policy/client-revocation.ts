@@ -9,16 +9,17 @@ import type { Revocation } from '../contract/revocation.ts'
 import { toSingleLine } from '../mail/peer-text.ts'
 import { evaluateInbound, type Session } from './inbound.ts'
 import type { Snapshot } from './snapshot.ts'
-import { connectorsKnowing } from './unknown-certificate.ts'
+import { connectorsAcceptingCertificate } from './unknown-certificate.ts'
 
 /** The connectors that would accept the session's certificate if it were not revoked, and that check revocation. */
 export function connectorsCheckingRevocation(snapshot: Snapshot, session: Session): InboundConnector[] {
   const { clientCertificate } = session.tls
   if (clientCertificate === null || clientCertificate.revocation) return []
   const sessionIfNotRevoked = { ...session, tls: withRevocation(session.tls, { status: 'Good', detail: '' }) }
-  return connectorsKnowing(sessionIfNotRevoked, evaluateInbound(snapshot, sessionIfNotRevoked)).filter(
-    ({ revocationCheck }) => revocationCheck !== 'None',
-  )
+  return connectorsAcceptingCertificate(
+    sessionIfNotRevoked,
+    evaluateInbound(snapshot, sessionIfNotRevoked),
+  ).filter(({ revocationCheck }) => revocationCheck !== 'None')
 }
 
 /** In characters. Every job of the session carries the detail. */

@@ -37,7 +37,7 @@ export interface Settings {
   tlsReportAddress?: string | null
 }
 
-interface Decided {
+interface VerdictFields {
   recipient: Recipient
   reason: Reason
   /** A sentence for the administrator. */
@@ -50,7 +50,7 @@ interface Decided {
   reportOnly: Reason | null
 }
 
-export interface Deliver extends Decided {
+export interface Deliver extends VerdictFields {
   action: 'Deliver'
   route: Route
   tls: TlsRequirement
@@ -59,7 +59,7 @@ export interface Deliver extends Decided {
   attempt: number
 }
 
-export interface Defer extends Decided {
+export interface Defer extends VerdictFields {
   action: 'Defer'
   until: Date
   expiresAt: Date
@@ -68,7 +68,7 @@ export interface Defer extends Decided {
   notifyDelay: boolean
 }
 
-export interface Bounce extends Decided {
+export interface Bounce extends VerdictFields {
   action: 'Bounce'
   reply: Reply
   /** Whether the DSN may return the whole message. */
@@ -167,7 +167,7 @@ function decideFor(
   return deliverOrRetry(input, common, outbound, domain)
 }
 
-type CommonFields = Pick<Decided, 'recipient' | 'connectors' | 'reportOnly' | 'decidedBy'>
+type CommonFields = Pick<VerdictFields, 'recipient' | 'connectors' | 'reportOnly' | 'decidedBy'>
 
 function commonFieldsOf(
   { inbound, recipient }: RecipientInput,
@@ -331,7 +331,7 @@ function storeReport({ recipient }: RecipientInput, common: CommonFields, domain
 function defer(
   { message, recipient, now, settings }: RecipientInput,
   common: CommonFields,
-  explainedReason: Pick<Decided, 'reason' | 'explanation'>,
+  explainedReason: Pick<VerdictFields, 'reason' | 'explanation'>,
   deferralReply: Reply,
   dueAt: Date,
   expiresAt: Date,

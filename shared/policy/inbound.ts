@@ -16,11 +16,11 @@ import {
 import { bestPattern, specificity } from './order.ts'
 import {
   compileRule,
-  first,
+  firstOrNull,
   type InboundRule,
   matchesByDomain,
   type OnPremises,
-  parentOf,
+  parentDomainOf,
   type Snapshot,
 } from './snapshot.ts'
 import { findViolation, type Violation } from './violation.ts'
@@ -65,8 +65,8 @@ export function evaluateInbound(snapshot: Snapshot, session: Session): InboundEv
   const client = clientSessionOf(session)
   if (client.domain === null && !validlyLacksDomain(session.mailFrom))
     return { ...noConnector, unreadableSender: true }
-  const enforced = first(matchesByDomain(snapshot.partners.Enforce, client.domain))
-  const reportOnly = first(matchesByDomain(snapshot.partners.ReportOnly, client.domain))
+  const enforced = firstOrNull(matchesByDomain(snapshot.partners.Enforce, client.domain))
+  const reportOnly = firstOrNull(matchesByDomain(snapshot.partners.ReportOnly, client.domain))
   const attributedTo = findOwnConnector(snapshot.onPremises, client)
   const violations = [enforced, reportOnly, attributedTo].flatMap((rule) => {
     const violation = rule && findViolation(rule, client)
@@ -94,17 +94,17 @@ export const noConnector: InboundEvaluation = {
 }
 
 /** Checks one connector, whether or not it is enabled, enforced or selected. */
-export function violationOf(connector: InboundConnector, session: Session): Violation | null {
+export function findConnectorViolation(connector: InboundConnector, session: Session): Violation | null {
   return findViolation(compileRule(connector, 0), clientSessionOf(session))
 }
 
 /** How an OnPremises connector identifies the session's client, or null when it does not. */
-export function identifiedBy(
+export function identificationMethod(
   connector: InboundConnector,
   session: Session,
 ): 'Certificate' | 'Address' | null {
   if (identifiesClient(connector, clientSessionOf(session).presented)) return 'Certificate'
-  return compileRule(connector, 0).ranges.has(session.ip) ? 'Address' : null
+  return compileRule(connector, 0).addressRanges.has(session.ip) ? 'Address' : null
 }
 
 /** The null reverse path and address literals are valid without a domain. */
@@ -169,7 +169,8 @@ function* certificateCandidates(
   for (const name of presented.names) {
     yield* byName.get(name) ?? []
     // A wildcard on either side stands for one label on the other (shared/tls/names.ts).
-    yield* (name.startsWith('*.') ? byParent.get(name.slice(2)) : byName.get(`*.${parentOf(name)}`)) ?? []
+    yield* (name.startsWith('*.') ? byParent.get(name.slice(2)) : byName.get(`*.${parentDomainOf(name)}`)) ??
+      []
   }
 }
 

@@ -1,7 +1,7 @@
 /** Selects the outbound connector for a recipient, and its requirement for the next hop. */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
-import { first, matchesExceptCatchAll, type Snapshot } from './snapshot.ts'
+import { firstOrNull, matchesExceptCatchAll, type Snapshot } from './snapshot.ts'
 
 /**
  * Order: exact domain, the longest wildcard, `allAcceptedDomains`, `*`; then the most requirements; then name. For an
@@ -9,7 +9,7 @@ import { first, matchesExceptCatchAll, type Snapshot } from './snapshot.ts'
  * connector is selected only where no enforced one matches, so that it never weakens an enforced requirement.
  */
 export function selectOutbound(snapshot: Snapshot, domain: string): OutboundConnector | null {
-  return first(outboundByPrecedence(snapshot, domain))
+  return firstOrNull(outboundByPrecedence(snapshot, domain))
 }
 
 /** Every connector that matches the domain, in order of precedence. A connector may occur twice. */

@@ -21,7 +21,7 @@ export type ByMode<T> = Readonly<Record<InboundConnector['mode'], T>>
 
 export interface InboundRule {
   connector: InboundConnector
-  ranges: IpRanges<unknown>
+  addressRanges: IpRanges<unknown>
   /** Order among the enabled connectors: the most restrictions, then the first name. */
   rank: number
 }
@@ -88,7 +88,7 @@ export function compileRule(connector: InboundConnector, rank: number): InboundR
   const { senderIpAddresses } = connector
   const ranges =
     senderIpAddresses.length === 0 ? noRanges : new IpRanges(senderIpAddresses.map((range) => [range, null]))
-  return { connector, ranges, rank }
+  return { connector, addressRanges: ranges, rank }
 }
 
 const noRanges = new IpRanges<unknown>([])
@@ -122,7 +122,7 @@ function compileOnPremises(rules: readonly InboundRule[]): OnPremises {
     for (const fingerprint of certificateFingerprints) append(byFingerprint, fingerprint, rule)
     for (const name of tlsSenderCertificateNames) {
       append(byName, name, rule)
-      if (!name.startsWith('*.')) append(byParent, parentOf(name), rule)
+      if (!name.startsWith('*.')) append(byParent, parentDomainOf(name), rule)
     }
     for (const range of senderIpAddresses) addresses.push([range, rule])
   }
@@ -131,7 +131,7 @@ function compileOnPremises(rules: readonly InboundRule[]): OnPremises {
 }
 
 /** The name without its first label. */
-export const parentOf = (name: string): string => name.slice(name.indexOf('.') + 1)
+export const parentDomainOf = (name: string): string => name.slice(name.indexOf('.') + 1)
 
 /** The connectors for a domain: exact, then the longest wildcard, then `*`. */
 export function* matchesByDomain<T>(index: DomainIndex<T>, domain: string | null): Generator<T> {
@@ -152,7 +152,7 @@ export function* matchesExceptCatchAll<T>({ exact, wildcard }: DomainIndex<T>, d
   }
 }
 
-export const first = <T>(items: Generator<T>): T | null => items.next().value ?? null
+export const firstOrNull = <T>(items: Generator<T>): T | null => items.next().value ?? null
 
 function indexByDomain<T>(
   connectors: readonly T[],

@@ -20,7 +20,10 @@ import type { ConnectorViolation, InboundEvaluation, Session } from './inbound.t
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
 /** The connectors that accepted the session because of its certificate. */
-export function connectorsKnowing(session: Session, evaluation: InboundEvaluation): InboundConnector[] {
+export function connectorsAcceptingCertificate(
+  session: Session,
+  evaluation: InboundEvaluation,
+): InboundConnector[] {
   const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
   const { partner, reportOnlyPartner, attributedTo, violation, reportedViolation } = evaluation
   const restrictingConnectors = [partner, reportOnlyPartner].filter(

@@ -27,7 +27,7 @@ export interface Violation {
 
 /** The first requirement that the session does not meet. */
 export function findViolation(
-  { connector, ranges }: InboundRule,
+  { connector, addressRanges: ranges }: InboundRule,
   peer: { ip: string; tls: TlsFacts; presented: PresentedCertificate | null },
 ): Violation | null {
   const { tls } = peer

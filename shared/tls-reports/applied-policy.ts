@@ -44,7 +44,7 @@ export interface SessionCount {
  * is an IP address, because it has no domain for reports.
  * @param at the time of the handshake
  */
-export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
+export function sessionCountsOf(session: SessionRecord, at: Date): SessionCount[] {
   const { hop, mtaSts } = session
   const reportingName = hop.foundBy === 'SmartHost' ? hop.host : session.domain
   const domain = isIP(reportingName) ? null : normaliseDomain(reportingName)
@@ -121,7 +121,7 @@ function failureOf({ hop }: SessionRecord, { result, reason }: SessionResult): F
 }
 
 function reasonOf(tls: ServerTls): string | null {
-  if (tls.kind === 'NotOffered') return tls.answer
+  if (tls.kind === 'NotOffered') return tls.serverReply
   return tls.kind === 'HandshakeFailed' ? tls.cause : null
 }
 

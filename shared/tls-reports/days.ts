@@ -3,7 +3,7 @@ import { dayMs } from '../contract/durations.ts'
 
 export const dayOf = (at: Date): string => at.toISOString().slice(0, 10)
 
-export const dayBefore = (at: Date): string => dayOf(new Date(at.getTime() - dayMs))
+export const previousDay = (at: Date): string => dayOf(new Date(at.getTime() - dayMs))
 
 /** The first and last second of the day, as seconds since 1970-01-01 UTC. */
 export function dayBounds(day: string): { begin: number; end: number } {

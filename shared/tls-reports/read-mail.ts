@@ -11,7 +11,7 @@ import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { toSingleLine } from '../mail/peer-text.ts'
 import { type ReportContent, readReport } from './received-report.ts'
 
-export type ReadResult = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
+export type ReadResult = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; reason: string }
 
 /**
  * Limit for a message with a report, because parsing delays other deliveries. RFC 8460 §5.2 mentions ten megabytes as a
@@ -82,4 +82,4 @@ async function readPart({ mimeType, content }: Attachment): Promise<ReadResult> 
     : { kind: 'Report', content: report }
 }
 
-const noReport = (why: string): ReadResult => ({ kind: 'NoReport', why: toSingleLine(why, 200) })
+const noReport = (why: string): ReadResult => ({ kind: 'NoReport', reason: toSingleLine(why, 200) })

@@ -13,13 +13,13 @@ export type ReportDestination = { kind: 'Mail'; address: string } | { kind: 'Htt
 const maxDestinations = 5
 const maxUriLength = 1000
 
-export const recordName = (domain: string): string => `_smtp._tls.${domain}`
+export const tlsReportRecordName = (domain: string): string => `_smtp._tls.${domain}`
 
 /**
  * @param records the TXT records, each with its strings joined
  * @returns an empty list unless there is exactly one record with a usable destination
  */
-export function reportDestinations(records: readonly string[]): ReportDestination[] {
+export function parseReportDestinations(records: readonly string[]): ReportDestination[] {
   const tlsrptRecords = records.filter((record) => /^v=TLSRPTv1[ \t]*;/.test(record))
   const [record] = tlsrptRecords
   if (record === undefined || tlsrptRecords.length > 1) return []

@@ -30,14 +30,14 @@ const signedFields = [
 ]
 
 /** The report in gzip form, for mail and HTTPS. */
-export const compressed = (report: TlsReport): Promise<Buffer> => promisify(gzip)(report.json)
+export const compressReport = (report: TlsReport): Promise<Buffer> => promisify(gzip)(report.json)
 
 /**
  * @param id the message id
  * @param to one mailbox
  * @throws Error if the key cannot sign
  */
-export async function reportMail(
+export async function buildReportMessage(
   report: TlsReport,
   { id, to, at }: { id: string; to: string; at: Date },
   reporter: Reporter,
@@ -62,7 +62,7 @@ export async function reportMail(
   mail
     .createChild('application/tlsrpt+gzip', { filename })
     .setHeader('content-transfer-encoding', 'base64')
-    .setContent(await compressed(report))
+    .setContent(await compressReport(report))
   const octets = await mail.build()
   return key === null ? octets : Buffer.concat([await signature(octets, key, at), octets])
 }

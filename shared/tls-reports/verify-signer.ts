@@ -14,7 +14,7 @@ export type SignerVerification =
   /** `signedBy` is null unless `authenticated` is `pass`. */
   | { kind: 'Known'; authenticated: Authentication; signedBy: string | null }
   /** The DNS query for the key failed temporarily. */
-  | { kind: 'Unknown'; why: string }
+  | { kind: 'Unknown'; reason: string }
 
 const maxSignatures = 6
 const maxHeaderOctets = 262_144
@@ -44,7 +44,7 @@ export async function verifySigner(
   if (signedBy !== null) return { kind: 'Known', authenticated: 'pass', signedBy }
   const unverifiedSignature = alignedSignatures.find(({ status }) => status.result === 'temperror')
   return unverifiedSignature
-    ? { kind: 'Unknown', why: `DNS failed for the DKIM key of ${unverifiedSignature.signingDomain}` }
+    ? { kind: 'Unknown', reason: `DNS failed for the DKIM key of ${unverifiedSignature.signingDomain}` }
     : failedVerification
 }
 

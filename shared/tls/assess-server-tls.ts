@@ -16,7 +16,7 @@ import type { HopRequirement, TlsFault } from './requirement.ts'
 
 export type ServerTls =
   /** `answer`: the server's reply to EHLO or STARTTLS; null if there was none. */
-  | { kind: 'NotOffered'; answer: string | null }
+  | { kind: 'NotOffered'; serverReply: string | null }
   /** `cause`: the error code of OpenSSL or the system. */
   | { kind: 'HandshakeFailed'; cause: string }
   | EstablishedTls
@@ -52,7 +52,7 @@ export function assessServerTls(requirement: HopRequirement, facts: ServerTls, a
   if (requirement.level === 'Opportunistic') return null
   switch (facts.kind) {
     case 'NotOffered':
-      return notOffered(facts.answer)
+      return notOffered(facts.serverReply)
     case 'HandshakeFailed':
       return fault('4.7.5', `TLS handshake failed: ${facts.cause}`, 'validation-failure')
     case 'Established':

@@ -42,7 +42,7 @@ export interface ServingContext {
 }
 
 /** @returns the first fault of any certificate: an EC and an RSA certificate are served together or not at all */
-export function certificateFault(
+export function findCertificateFault(
   { certificate, privateKey }: CertificatesAndKeys,
   { hostname, at, checkWithOpenSsl }: ServingContext,
 ): CertificateFault | null {
@@ -69,28 +69,28 @@ export interface CertificateChoice extends CertificatesAndKeys {
   /** The reason why the announced certificate is not served. Null when it has no fault, or none is announced. */
   nextFault: CertificateFault | null
   /** The time at which the choice changes; null if unknown. */
-  until: Date | null
+  changesAt: Date | null
 }
 
 export function chooseCertificates(set: IngressCertificates, context: ServingContext): CertificateChoice {
   const { at } = context
   const { certificate, privateKey, next } = set
   const current = { certificate, privateKey }
-  const fault = certificateFault(current, context)
-  const currentChoice = { ...current, state: 'Current', fault, nextFault: null, until: null } as const
+  const fault = findCertificateFault(current, context)
+  const currentChoice = { ...current, state: 'Current', fault, nextFault: null, changesAt: null } as const
   if (!next) return currentChoice
   const from = nextServedFrom(set, next)
   const isDue = from <= at
-  const nextFault = certificateFault(next, { ...context, at: isDue ? at : from })
+  const nextFault = findCertificateFault(next, { ...context, at: isDue ? at : from })
   if (nextFault !== null) return { ...currentChoice, nextFault }
-  if (!isDue) return { ...currentChoice, until: from }
+  if (!isDue) return { ...currentChoice, changesAt: from }
   return {
     certificate: next.certificate,
     privateKey: next.privateKey,
     state: 'Next',
     fault: null,
     nextFault: null,
-    until: null,
+    changesAt: null,
   }
 }
 

@@ -8,7 +8,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './issued-by.ts'
-import { pathLength } from './path-length.ts'
+import { pathLengthOf } from './path-length.ts'
 import { validFrom, validTo } from './validity.ts'
 
 const serverAuth = '1.3.6.1.5.5.7.3.1'
@@ -83,12 +83,12 @@ function reachesAnchor(
     if (anchors.some((anchor) => isSame(anchor, certificate))) return true
     if (
       anchors.some(
-        (anchor) => anchor.ca && isIssuedBy(certificate, anchor) && pathLength(anchor.raw) >= belowIssuer,
+        (anchor) => anchor.ca && isIssuedBy(certificate, anchor) && pathLengthOf(anchor.raw) >= belowIssuer,
       )
     )
       return true
     for (const issuer of issuersOf(certificate, presented))
-      if (!belowCounts.has(issuer) && isUsable(issuer) && pathLength(issuer.raw) >= belowIssuer)
+      if (!belowCounts.has(issuer) && isUsable(issuer) && pathLengthOf(issuer.raw) >= belowIssuer)
         belowCounts.set(issuer, belowIssuer)
   }
   return false

@@ -7,7 +7,7 @@ export interface Element {
   tag: number
   content: Buffer
   /** The element with its tag and length. */
-  whole: Buffer
+  encoded: Buffer
 }
 
 export const tags = {
@@ -56,7 +56,7 @@ export function readElements(der: Buffer): Element[] {
     if (elements.length === maxElements) throw new RangeError('too many elements')
     const end = endOffset(der, at)
     const content = der.subarray(contentOffset(der, at), end)
-    elements.push({ tag: der.readUInt8(at), content, whole: der.subarray(at, end) })
+    elements.push({ tag: der.readUInt8(at), content, encoded: der.subarray(at, end) })
     at = end
   }
   return elements

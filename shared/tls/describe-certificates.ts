@@ -14,7 +14,7 @@ import { replaceInvisible } from '../mail/peer-text.ts'
 import { commonNameOf, dnsNames } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { certificatesIn } from './pem.ts'
-import { revocationEndpoints } from './revocation/endpoints.ts'
+import { readRevocationEndpoints } from './revocation/endpoints.ts'
 import { issuersOf } from './server-identity.ts'
 import { servedProtocol } from './server-options.ts'
 import { validFrom, validTo } from './validity.ts'
@@ -66,9 +66,9 @@ export function describeCertificates(
       describe(`deprecated[${index}]`, certificate, { state: 'Deprecated', servedFrom: null, servedUntil }),
     )
   const described = buildDescription(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
-  const asOfNow = publishedAt(described, now)
+  const asOfNow = descriptionAt(described, now)
   if (previous === null) return { ...asOfNow, changedAt: now.toISOString() }
-  const previousAsOfNow = publishedAt(previous, now)
+  const previousAsOfNow = descriptionAt(previous, now)
   const certificates = asOfNow.certificates.map((each) => withEarlierDate(each, previousAsOfNow.certificates))
   const description = { ...asOfNow, certificates, changedAt: previousAsOfNow.changedAt }
   if (isSame(description, previousAsOfNow)) return previousAsOfNow
@@ -96,7 +96,7 @@ const earlier = (first: string | null, second: string | null): string | null =>
  * The published description as it applies at `now`. The ingress switches to the next certificate by its own clock, so
  * the description must switch at the same time.
  */
-export function publishedAt(published: PublishedCertificates, now: Date): PublishedCertificates {
+export function descriptionAt(published: PublishedCertificates, now: Date): PublishedCertificates {
   const dueCertificates = published.certificates.filter(
     ({ state, servedFrom }) => state === 'Next' && servedFrom !== null && new Date(servedFrom) <= now,
   )
@@ -195,7 +195,7 @@ function describeChain(
   const top = chain.at(-1) ?? leaf
   const names = dnsNames(leaf.subjectAltName ?? '')
   const subject = distinguishedNameText(leaf.subject)
-  const endpoints = chain.map(revocationEndpoints)
+  const endpoints = chain.map(readRevocationEndpoints)
   return {
     state: dates.state,
     certificateName: bounded(names[0] ?? commonNameOf(leaf) ?? subject),

@@ -30,7 +30,7 @@ export interface TrustContext {
 }
 
 /** Call only once per handshake: Node returns the presented chain only with the first certificate. */
-export function tlsFacts(socket: HandshakeView, trust: TrustContext): TlsFacts {
+export function readTlsFacts(socket: HandshakeView, trust: TrustContext): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()
   return {
@@ -87,7 +87,7 @@ function assessTrust(
  * order; name constraints are not checked.
  * @param chain leaf first
  */
-export function certificateFacts(
+export function predictCertificateFacts(
   chain: readonly [X509Certificate, ...X509Certificate[]],
   { publicRoots, at }: TrustContext,
 ): ClientCertificate {

@@ -11,7 +11,7 @@ const basicConstraints = '551d13'
  * @param certificate DER
  * @returns infinity when there is no constraint; 0, the strictest length, when the constraint cannot be read
  */
-export function pathLength(certificate: Buffer): number {
+export function pathLengthOf(certificate: Buffer): number {
   try {
     const constraints = extensionOf(certificate, basicConstraints)
     const limit =

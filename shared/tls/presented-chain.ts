@@ -11,12 +11,12 @@ const maxCertificates = 6
 const maxVerified = 10
 
 /** The certificates, leaf first. An unreadable certificate ends the list. */
-export function presentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
+export function summarisePresentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
   return walkChain(leaf, maxCertificates, describeCertificate)
 }
 
 /** The certificates in base64 DER, leaf first. */
-export function encodedChain(leaf: X509Certificate | undefined): string[] {
+export function encodePresentedChain(leaf: X509Certificate | undefined): string[] {
   return walkChain(leaf, maxVerified, ({ raw }) => raw.toString('base64'))
 }
 

@@ -11,7 +11,7 @@ import { expiryAfter } from '../dynamodb/expiry-after.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import { type NewObservation, Observation, type ObservedChange } from '../tls/observed/observation.ts'
-import { observe } from '../tls/observed/observe.ts'
+import { addObservation } from '../tls/observed/observe.ts'
 import { newHostCountKey, observedKey } from './keys.ts'
 
 export type RecordResult =
@@ -69,7 +69,7 @@ export class ObservedTable {
   async #write(presented: NewObservation, now: Date, abortSignal: AbortSignal): Promise<RecordResult> {
     for (let tries = 0; tries < maxTries; tries += 1) {
       const stored = await this.#read(presented, abortSignal)
-      const observed = observe(stored?.observation ?? null, presented)
+      const observed = addObservation(stored?.observation ?? null, presented)
       if (observed === null) return { kind: 'Known' }
       if (stored === null && !(await this.#reserveNewHost(presented, now, abortSignal)))
         return { kind: 'LimitReached' }

@@ -11,7 +11,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { listen } from '../support/listen.ts'
-import { Api, type Running, SmtpClient, startRunner, until } from '../support/local/runner.ts'
+import { Api, type RunnerProcess, SmtpClient, startRunner, waitForResult } from '../support/local/runner.ts'
 import { selfSigned } from '../support/pki.ts'
 import { median } from './median.ts'
 import { createSink } from './sink-server.ts'
@@ -54,7 +54,7 @@ interface Times {
 }
 
 interface Setup {
-  runner: Running
+  runner: RunnerProcess
   arrivals: Map<string, number>
   stop(): Promise<void>
 }
@@ -72,7 +72,7 @@ async function startSetup(concurrencyPerDestination: number): Promise<Setup> {
   const sink = createSink({
     tls: await selfSigned({ names: ['mx.example'] }),
     pauseMs,
-    taken: (message) => {
+    onMessage: (message) => {
       const name = /^Subject: (\S+)/m.exec(message.toString('latin1'))?.[1]
       if (name) arrivals.set(name, performance.now())
     },
@@ -147,7 +147,11 @@ async function sendAll(
       await client.command('QUIT')
     }),
   )
-  await until(() => ([...sentAt.keys()].every((name) => arrivals.has(name)) ? true : null), 50, 120_000)
+  await waitForResult(
+    () => ([...sentAt.keys()].every((name) => arrivals.has(name)) ? true : null),
+    50,
+    120_000,
+  )
   const times = [...sentAt].map(([name, at]) => (arrivals.get(name) ?? 0) - at).sort((a, b) => a - b)
   const quantile = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0
   return { p50: quantile(0.5), p99: quantile(0.99) }

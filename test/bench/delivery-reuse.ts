@@ -10,7 +10,7 @@ import { Batch } from '../../functions/deliver-message/batch.ts'
 import { type Dependencies, deliverJob } from '../../functions/deliver-message/deliver-job.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
-import { deliverBySmtp, type SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
+import { deliverOverSmtp, type SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../shared/policy/outbound.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../support/dns.ts'
@@ -116,14 +116,15 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
       const delivery = await deliverJob(job, {
         ...edge,
         runExclusive: position.runExclusive,
-        transmit: (route, mail) => (route.kind === 'SmartHosts' ? deliverBySmtp(route, mail, smtp) : fail()),
+        transmit: (route, mail) =>
+          route.kind === 'SmartHosts' ? deliverOverSmtp(route, mail, smtp) : fail(),
       })
       position.leave()
       return delivery
     }),
   )
   await batch.end()
-  const attempts = deliveries.flatMap(({ triedNow }) => triedNow.map(({ attempt }) => attempt))
+  const attempts = deliveries.flatMap(({ newAttempts: triedNow }) => triedNow.map(({ attempt }) => attempt))
   const verifiedAttempts = attempts.filter(({ outcome, tls }) => outcome === 'Delivered' && tls?.verified)
   if (verifiedAttempts.length !== batchSize) throw new Error(`not delivered: ${JSON.stringify(attempts[0])}`)
   return verifiedAttempts.length

@@ -9,7 +9,7 @@ import { Generators } from './generators.ts'
 import { sampleMessage } from './load.ts'
 import { load, machine } from './machine.ts'
 import { hostname, startBare, startIngress, startStorage } from './mailflow.ts'
-import { type Measured, measure, type Server } from './measure.ts'
+import { type Measurement, measure, type Server } from './measure.ts'
 import { median } from './median.ts'
 import { wholeNumber } from './peers-options.ts'
 
@@ -33,7 +33,7 @@ try {
   const generators = register(new Generators(1))
   const servers = await startServers()
   for (const [, server] of servers) await measureOne(generators, server, 4)
-  const results = new Map<string, Measured[]>()
+  const results = new Map<string, Measurement[]>()
   for (let round = 0; round < rounds; round++)
     for (const kilobytes of sizes)
       for (const [name, server] of servers) {
@@ -60,7 +60,7 @@ function register<T extends { stop(): Promise<void> }>(program: T): T {
   return program
 }
 
-function measureOne(generators: Generators, server: Server, kilobytes: number): Promise<Measured> {
+function measureOne(generators: Generators, server: Server, kilobytes: number): Promise<Measurement> {
   return measure(generators, server, {
     port: server.port,
     connections,
@@ -68,16 +68,16 @@ function measureOne(generators: Generators, server: Server, kilobytes: number): 
     group: 'X25519MLKEM768',
     resume: false,
     message: sampleMessage(kilobytes * 1024),
-    leadIn: 500,
-    duration: seconds * 1000,
+    leadInMs: 500,
+    durationMs: seconds * 1000,
   })
 }
 
-function report(results: ReadonlyMap<string, readonly Measured[]>): string {
+function report(results: ReadonlyMap<string, readonly Measurement[]>): string {
   const rows = [...results].map(([key, rounds]) => {
     const rates = rounds.map(({ perSecond }) => perSecond)
     const range = `${Math.round(Math.min(...rates))}–${Math.round(Math.max(...rates))}`
-    const middle = (figure: (measured: Measured) => number) => median(rounds.map(figure))
+    const middle = (figure: (measured: Measurement) => number) => median(rounds.map(figure))
     const times = `${middle(({ p50 }) => p50).toFixed(1)} ms | ${middle(({ p99 }) => p99).toFixed(1)} ms`
     // Seconds for a thousand messages are milliseconds for one.
     const processor = `${Math.round(middle(({ processor }) => processor) * 1000)} µs`

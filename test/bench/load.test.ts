@@ -7,7 +7,7 @@ import { type Load, LoadRun, sampleMessage } from './load.ts'
 import { createSink } from './sink-server.ts'
 
 const message = sampleMessage(4096)
-const brief = { connections: 3, resume: false, message, leadIn: 40, duration: 300 }
+const brief = { connections: 3, resume: false, message, leadInMs: 40, durationMs: 300 }
 const plain = { ...brief, group: null }
 const secure = { ...brief, group: 'X25519' }
 
@@ -21,7 +21,7 @@ async function startSink(t: TestContext) {
   const taken: Buffer[] = []
   const sinkRecord = { taken, connections: 0 }
   const tls = await selfSigned({ names: ['mx.example'] })
-  const sink = createSink({ tls, taken: (content) => taken.push(content) })
+  const sink = createSink({ tls, onMessage: (content) => taken.push(content) })
   sink.on('connection', () => sinkRecord.connections++)
   return { port: await portOf(t, sink), sinkRecord }
 }
@@ -71,7 +71,7 @@ test('sessions that stay open carry one message after another, each whole and ov
   assert.ok(sinkRecord.taken.every((content) => content.equals(message)))
   assert.equal(result.times.length, result.count)
   assert.ok(result.count > 0 && result.count < result.total, 'the lead-in is not counted')
-  assert.ok(result.times.every((milliseconds) => milliseconds > 0 && milliseconds < brief.duration))
+  assert.ok(result.times.every((milliseconds) => milliseconds > 0 && milliseconds < brief.durationMs))
   assert.equal(result.tls, 'TLSv1.3, TLS_AES_256_GCM_SHA384')
   assert.equal(result.handshakes, 0, 'handshakes before the load are not counted')
   assert.deepEqual([...result.errors], [])

@@ -4,7 +4,7 @@
  */
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { ClientSession } from './client-session.ts'
-import { type Tally, Tallying } from './tally.ts'
+import { type Tally, TallyCounter } from './tally.ts'
 
 export interface Load {
   port: number
@@ -18,9 +18,9 @@ export interface Load {
   /** Includes the final dot. */
   message: Buffer
   /** Milliseconds before the measured time. */
-  leadIn: number
+  leadInMs: number
   /** Milliseconds of the measured time. */
-  duration: number
+  durationMs: number
 }
 
 /**
@@ -59,7 +59,7 @@ export class LoadRun {
   readonly #load: Load
   readonly #context: SecureContext | null
   readonly #slots: Slot[]
-  readonly tallying = new Tallying()
+  readonly tallying = new TallyCounter()
   /** The last ticket received. It is used more than once, as by sending servers. */
   #ticket: Buffer | null = null
   #isRunning = false
@@ -107,7 +107,7 @@ export class LoadRun {
 
   /** Resolves when every message has its reply. Persistent sessions stay open until `close`. */
   async run(): Promise<LoadResult> {
-    const { leadIn, duration } = this.#load
+    const { leadInMs: leadIn, durationMs: duration } = this.#load
     const from = performance.now() + leadIn
     this.tallying.begin(from, from + duration)
     const watch = this.#watch()

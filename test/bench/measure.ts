@@ -13,7 +13,7 @@ export interface Server extends Program {
   storage?: Program
 }
 
-export interface Measured {
+export interface Measurement {
   perSecond: number
   /** Percentiles in milliseconds; `Mode` defines their start and end. */
   p50: number
@@ -48,7 +48,7 @@ export async function measure(
   server: Server,
   load: Load,
   watchMemory = false,
-): Promise<Measured> {
+): Promise<Measurement> {
   await generators.open(load)
   const before = processorTimes(server)
   let memory = 0
@@ -66,7 +66,7 @@ export async function measure(
   const times = result.times.sort()
   const thousands = result.total / 1000
   return {
-    perSecond: result.count / (load.duration / 1000),
+    perSecond: result.count / (load.durationMs / 1000),
     p50: quantile(times, 0.5),
     p99: quantile(times, 0.99),
     processor: (after.server - before.server) / thousands,

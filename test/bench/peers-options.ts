@@ -28,7 +28,7 @@ export interface Options {
   group: string
   profile: string | undefined
   /** Another checkout, whose ingress is measured beside the ingress of this checkout. */
-  before: string | undefined
+  otherCheckout: string | undefined
   /**
    * The smallest acceptable median ratio of this checkout's rate to the rate of the other checkout, over all kinds of
    * load.
@@ -86,7 +86,7 @@ export function parseOptions(args: string[]): Options {
     resume: values.resume,
     group: values.group,
     profile: values.profile,
-    before: values.before,
+    otherCheckout: values.before,
     minRatio: ratioOf(values['min-ratio']),
   }
 }

@@ -1,5 +1,5 @@
 /** The ingress's figures divided by those of other servers. */
-import type { Measured } from './measure.ts'
+import type { Measurement } from './measure.ts'
 import { median } from './median.ts'
 import type { ServerName } from './peers-options.ts'
 import { fixed, kindOf, names, type Results, titleOf, whole } from './peers-results.ts'
@@ -16,10 +16,10 @@ const pairs: [ServerName, ServerName][] = [
 
 interface Row {
   title: string
-  rounds: Map<ServerName, Measured[]>
+  rounds: Map<ServerName, Measurement[]>
 }
 
-const figures: [string, (measured: Measured) => number][] = [
+const figures: [string, (measured: Measurement) => number][] = [
   ['messages/s', ({ perSecond }) => perSecond],
   ['CPU per message', ({ processor }) => processor],
   ['p99', ({ p99 }) => p99],
@@ -34,7 +34,7 @@ export function medianRateRatio(results: readonly Results[], own: ServerName, ot
     const otherRounds = rounds.get(other) ?? []
     return (rounds.get(own) ?? [])
       .slice(0, otherRounds.length)
-      .map((measured, round) => measured.perSecond / (otherRounds[round] as Measured).perSecond)
+      .map((measured, round) => measured.perSecond / (otherRounds[round] as Measurement).perSecond)
   })
   return median(all)
 }
@@ -82,7 +82,7 @@ function bestWith(name: ServerName, resultsOfKind: readonly Results[]) {
   return all.toSorted((a, b) => b.rate - a.rate)[0]
 }
 
-function table(title: string, figure: (measured: Measured) => number, rows: readonly Row[]): string {
+function table(title: string, figure: (measured: Measurement) => number, rows: readonly Row[]): string {
   const presentPairs = pairs.filter((pair) =>
     rows.some(({ rounds }) => pair.every((name) => rounds.has(name))),
   )
@@ -98,10 +98,13 @@ function table(title: string, figure: (measured: Measured) => number, rows: read
 }
 
 function ratio(
-  own: readonly Measured[] | undefined,
-  other: readonly Measured[] | undefined,
-  figure: (measured: Measured) => number,
+  own: readonly Measurement[] | undefined,
+  other: readonly Measurement[] | undefined,
+  figure: (measured: Measurement) => number,
 ): string {
   if (!own || !other) return '–'
-  return fixed(median(own.map((measured, round) => figure(measured) / figure(other[round] as Measured))), 2)
+  return fixed(
+    median(own.map((measured, round) => figure(measured) / figure(other[round] as Measurement))),
+    2,
+  )
 }

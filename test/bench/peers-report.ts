@@ -1,5 +1,5 @@
 /** The Markdown report of `npm run bench:peers`. */
-import type { Measured } from './measure.ts'
+import type { Measurement } from './measure.ts'
 import { median } from './median.ts'
 import { ratios } from './peers-ratios.ts'
 import { fixed, names, type Results, titleOf, whole } from './peers-results.ts'
@@ -17,9 +17,9 @@ function section({ cell, rounds, memory }: Results): string {
   return [`### ${titleOf(cell)}`, '', ...head, ...rows, ...notes.map((note) => `\n${note}`)].join('\n')
 }
 
-function row(name: string, rounds: readonly Measured[], memory = Number.NaN): string {
+function row(name: string, rounds: readonly Measurement[], memory = Number.NaN): string {
   const rates = rounds.map(({ perSecond }) => perSecond)
-  const middle = (figure: (measured: Measured) => number) => median(rounds.map(figure))
+  const middle = (figure: (measured: Measurement) => number) => median(rounds.map(figure))
   const cells = [
     name,
     whole(median(rates)),
@@ -44,7 +44,7 @@ function row(name: string, rounds: readonly Measured[], memory = Number.NaN): st
 }
 
 /** Notes on a row: facts that its figures do not show, and reasons why they are uncertain. */
-function notesOn(name: string, rounds: readonly Measured[]): string[] {
+function notesOn(name: string, rounds: readonly Measurement[]): string[] {
   const errors = [...countErrors(rounds)].map(([cause, times]) => `${times} × ${cause}`)
   const queued = Math.max(...rounds.map(({ queuedAtEnd }) => queuedAtEnd))
   const remaining = Math.max(...rounds.map(({ queuedAfter }) => queuedAfter))
@@ -65,7 +65,7 @@ function notesOn(name: string, rounds: readonly Measured[]): string[] {
   ]
 }
 
-function countErrors(rounds: readonly Measured[]): Map<string, number> {
+function countErrors(rounds: readonly Measurement[]): Map<string, number> {
   const all = new Map<string, number>()
   for (const { errors } of rounds)
     for (const [cause, times] of errors) all.set(cause, (all.get(cause) ?? 0) + times)

@@ -1,11 +1,11 @@
 /** The results of `npm run bench:peers`, and the names of servers and loads. */
-import type { Measured } from './measure.ts'
+import type { Measurement } from './measure.ts'
 import type { Cell, ServerName } from './peers-options.ts'
 
 export interface Results {
   cell: Cell
   /** For each server, the results of its rounds in order. */
-  rounds: Map<ServerName, Measured[]>
+  rounds: Map<ServerName, Measurement[]>
   /** The largest memory of each server, in octets. */
   memory: Map<ServerName, number>
 }

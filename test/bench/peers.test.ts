@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import type { Measured } from './measure.ts'
+import type { Measurement } from './measure.ts'
 import { type Cell, parseOptions } from './peers-options.ts'
 import { medianRateRatio } from './peers-ratios.ts'
 import { report } from './peers-report.ts'
@@ -59,7 +59,7 @@ for (const [args, expected] of invalidArguments)
     )
   })
 
-const measured = (part: Partial<Measured>): Measured => ({
+const measured = (part: Partial<Measurement>): Measurement => ({
   perSecond: 100,
   p50: 10,
   p99: 20,
@@ -108,7 +108,11 @@ test('a row has medians, a range, the largest memory and all errors; a ratio com
 })
 
 test('with --before only the ingress of both checkouts is measured', () => {
-  const { servers, before, minRatio } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
+  const {
+    servers,
+    otherCheckout: before,
+    minRatio,
+  } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
   assert.deepEqual([servers, before, minRatio], [['mailflow', 'mailflow-before'], '/elsewhere', 0.95])
   assert.throws(() => parseOptions(['--before', '/elsewhere', '--min-ratio', 'much']), /--min-ratio: much/)
 })

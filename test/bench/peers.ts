@@ -9,7 +9,7 @@ import { harakaVersion, requireHaraka, startHaraka } from './haraka.ts'
 import { type Load, sampleMessage } from './load.ts'
 import { disk, load as loadAverage, machine } from './machine.ts'
 import { hostname, startBare, startIngress, startStorage } from './mailflow.ts'
-import { type Measured, measure, type Server } from './measure.ts'
+import { type Measurement, measure, type Server } from './measure.ts'
 import { median } from './median.ts'
 import { type Cell, type Options, parseOptions, type ServerName, usage } from './peers-options.ts'
 import { medianRateRatio } from './peers-ratios.ts'
@@ -51,7 +51,7 @@ async function run(options: Options): Promise<void> {
   } finally {
     if (results.length > 0) console.log(`${conditions(options, results, loadBefore)}\n\n${report(results)}`)
   }
-  if (options.before !== undefined) compare(results, options.minRatio)
+  if (options.otherCheckout !== undefined) compare(results, options.minRatio)
 }
 
 function compare(results: readonly Results[], min: number): void {
@@ -66,7 +66,7 @@ async function measureCell(cell: Cell, options: Options, generators: Generators)
   const before = running.length
   const servers = await startServers(cell, options)
   const memory = new Map<ServerName, number>()
-  const rounds = new Map<ServerName, Measured[]>(servers.map(([name]) => [name, []]))
+  const rounds = new Map<ServerName, Measurement[]>(servers.map(([name]) => [name, []]))
   const once = async (name: ServerName, server: Server, watchMemory = false) => {
     const load = loadOn(server, cell, options)
     const measured = await measure(generators, server, load, watchMemory).catch((error: Error) => {
@@ -100,8 +100,8 @@ function loadOn({ port }: Server, cell: Cell, { duration, group, resume }: Optio
     group: cell.isSecure ? group : null,
     resume,
     message: sampleMessage(cell.kilobytes * 1024),
-    leadIn: leadInMs,
-    duration,
+    leadInMs,
+    durationMs: duration,
   }
 }
 
@@ -116,7 +116,7 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   }
   const starts: Record<ServerName, () => Promise<Server>> = {
     mailflow: () => startOwn(),
-    'mailflow-before': () => startOwn(options.before),
+    'mailflow-before': () => startOwn(options.otherCheckout),
     postfix: () => startPostfix(identity, { connections, group, holds: false }),
     'postfix-hold': () => startPostfix(identity, { connections, group, holds: true }),
     haraka: () => startHaraka(identity, 0),

@@ -7,7 +7,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { admitRecipient } from '../../shared/policy/admit-recipient.ts'
 import { evaluate, sessionOf } from '../../shared/policy/evaluate.ts'
-import { explainer } from '../../shared/policy/explain/explain.ts'
+import { createExplainer } from '../../shared/policy/explain/explain.ts'
 import { evaluateInbound } from '../../shared/policy/inbound.ts'
 import { type ConnectorSet, compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
 import { inboundWarnings } from '../../shared/policy/warnings/warnings.ts'
@@ -47,7 +47,7 @@ const work = new Map<string, Decide>([
   [
     'explanation for the trace',
     (snapshot, { message, recipient }) =>
-      explainer(snapshot, message)({ recipient, reason: 'ConnectorMatched' }).length,
+      createExplainer(snapshot, message)({ recipient, reason: 'ConnectorMatched' }).length,
   ],
 ])
 

@@ -9,12 +9,12 @@ export interface SinkOptions {
   /** Milliseconds before each reply, in place of a network's round trip. */
   pauseMs?: number
   /** Called with each message before its reply. */
-  taken?(message: Buffer): void
+  onMessage?(message: Buffer): void
 }
 
 const end = Buffer.from('\r\n.\r\n')
 
-export function createSink({ tls, pauseMs = 0, taken = () => {} }: SinkOptions): Server {
+export function createSink({ tls, pauseMs = 0, onMessage: taken = () => {} }: SinkOptions): Server {
   const secureContext = createSecureContext(tls)
   return createServer({ noDelay: true }, (socket) => {
     serve(socket)

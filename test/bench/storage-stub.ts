@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
+import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../support/aws-answers.ts'
 
 const delayMs = Number(process.argv[2] ?? 10)
 const { TLS_PRIVATE_KEY: key = '', TLS_CERTIFICATE: cert = '' } = process.env
@@ -29,5 +29,5 @@ function responseBodyTo(request: IncomingMessage, body: Buffer): string {
   const parsed = JSON.parse(body.toString())
   if (operation !== 'SendMessageBatch') return JSON.stringify(connectorsAnswer(operation, parsed))
   const entries: SqsEntry[] = parsed.Entries
-  return JSON.stringify({ Successful: entries.map((entry) => takenEntry(entry)), Failed: [] })
+  return JSON.stringify({ Successful: entries.map((entry) => acceptedEntry(entry)), Failed: [] })
 }

@@ -19,7 +19,7 @@ export interface Tally {
 /** Number of kinds of errors that are counted separately: a reply may contain a message id or a time. */
 const errorKinds = 20
 
-export class Tallying {
+export class TallyCounter {
   readonly #times: number[] = []
   readonly #errors = new Map<string, number>()
   #from = Number.POSITIVE_INFINITY

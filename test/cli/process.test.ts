@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
-import { answering } from '../support/cli/mailflow.ts'
+import { startAnsweringServer } from '../support/cli/mailflow.ts'
 import { within } from '../support/within.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -90,7 +90,7 @@ test('the process exits without an error when the reader closes the pipe', async
     version: 1,
   })
   const items = Array.from({ length: 20_000 }, (_, number) => connector(number))
-  const { url, stop } = await answering(({ url = '' }) => ({
+  const { url, stop } = await startAnsweringServer(({ url = '' }) => ({
     body: JSON.stringify({ items: url.startsWith('/outbound') ? items : [], nextCursor: null }),
   }))
   const child = spawn(process.execPath, [launcher, 'connectors', 'list', '--api', url], { cwd: root })

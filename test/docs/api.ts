@@ -1,5 +1,5 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { apiOver } from '../support/api-client.ts'
+import { createTestApi } from '../support/api-client.ts'
 import { code, page, table } from './markdown.ts'
 import { type Field, fieldsOf, type JsonSchema, linkTo, typeOf } from './schema.ts'
 
@@ -16,7 +16,7 @@ interface Document {
 }
 
 const noTable = {} as DynamoDBDocumentClient
-const { paths, components }: Document = (await apiOver(noTable).ask('GET /openapi.json')).body
+const { paths, components }: Document = (await createTestApi(noTable).ask('GET /openapi.json')).body
 const schemas = Object.entries(components.schemas)
 
 const operations = Object.entries(paths).flatMap(([path, methods]) =>

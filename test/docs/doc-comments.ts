@@ -36,7 +36,7 @@ export function docComments(file: string): Map<string, string> {
 const sentence = (lines: readonly string[]): string => lines.join(' ').replaceAll(/\s+/g, ' ').trim()
 
 /** Returns the text of a comment before its first tag, and its `@default`. */
-export function parts(comment = ''): { text: string; default: string | undefined } {
+export function parseComment(comment = ''): { text: string; default: string | undefined } {
   const [text = '', ...tags] = comment.split(/(?:^| )@(?=[a-z]+ )/)
   return { text, default: tags.find((tag) => tag.startsWith('default '))?.slice('default '.length) }
 }

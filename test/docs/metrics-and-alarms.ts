@@ -1,6 +1,6 @@
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
-import { deployments, ofType } from '../support/synthesis.ts'
-import { docComments, parts } from './doc-comments.ts'
+import { deployments, resourcesOfType } from '../support/synthesis.ts'
+import { docComments, parseComment } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 
 const comments = docComments('shared/contract/metrics.ts')
@@ -8,7 +8,7 @@ const comments = docComments('shared/contract/metrics.ts')
 /** Deployments have different alarms; each alarm is listed once. */
 const alarms = new Map(
   Object.values(deployments).flatMap((mailflow) =>
-    ofType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }): [string, string] => [
+    resourcesOfType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }): [string, string] => [
       Properties.AlarmName.replace('Mailflow: ', ''),
       Properties.AlarmDescription.split(' What to do: ')[0],
     ]),
@@ -30,7 +30,10 @@ export const metricsAndAlarmsPage = (): string =>
     `Namespace ${code(metricNamespace)}. Functions add the dimension \`service\`, the function's name. A metric is a sum unless it is a gauge.`,
     table(
       ['Metric', 'Meaning'],
-      Object.entries(Metric).map(([key, name]) => [code(name), parts(comments.get(`Metric.${key}`)).text]),
+      Object.entries(Metric).map(([key, name]) => [
+        code(name),
+        parseComment(comments.get(`Metric.${key}`)).text,
+      ]),
     ),
     '## Alarms',
     "An alarm's name begins with the stack's name.",

@@ -4,7 +4,7 @@ import type { Refusal } from '../../functions/smtp-ingress/replies.ts'
 import * as replies from '../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import { docComments, parts } from './doc-comments.ts'
+import { docComments, parseComment } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 
 const sample = <T>(make: (value: T) => Refusal | Reply, value: T): [string, Refusal | Reply] => [
@@ -44,7 +44,7 @@ const exported: [string, unknown][] = [...Object.entries({ ...replies, ...refusa
 export const documentedReplies: readonly Documented[] = exported
   .flatMap(([name, value]): Documented[] => {
     if (typeof value !== 'object' || value === null || value === replies.clientDisconnected) return []
-    const when = parts(comments.get(name)).text
+    const when = parseComment(comments.get(name)).text
     if (isRefused(value)) return [{ reply: value.reply, reason: value.reason, when }]
     return isReply(value) ? [{ reply: value, reason: null, when }] : []
   })

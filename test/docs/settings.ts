@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Config } from '../../infra/config.ts'
-import { docComments, parts } from './doc-comments.ts'
+import { docComments, parseComment } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 import { type Field, fieldsOf, type JsonSchema, typeOf } from './schema.ts'
 
@@ -19,7 +19,7 @@ function commentOf(path: string): string | undefined {
 }
 
 /** Returns an empty text when the setting has no comment. */
-export const descriptionOf = (path: string): string => parts(commentOf(path)).text
+export const descriptionOf = (path: string): string => parseComment(commentOf(path)).text
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
@@ -33,7 +33,7 @@ function defaultOf({ path, schema, isRequired }: Field): string {
   if (schema.type === 'object' && schema.default !== undefined) return ''
   if (isRequired) return 'required'
   return schema.default === undefined
-    ? (parts(commentOf(path)).default ?? '–')
+    ? (parseComment(commentOf(path)).default ?? '–')
     : code(JSON.stringify(schema.default))
 }
 

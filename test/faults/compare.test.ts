@@ -53,7 +53,7 @@ function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: r
     const recipients = [newRecipient('b@ours.example')]
     storedData.take(JSON.stringify({ message, recipients, notBefore: null })).confirmation = confirmation
   }
-  return compareWithStorage({ messages: 1, ledger, stored: storedData, kills, contentOf: () => sent })
+  return compareWithStorage({ messages: 1, ledger, storedData, kills, contentOf: () => sent })
 }
 
 const accepted: Ending = { kind: 'Accepted', id: ids[0] }

@@ -7,7 +7,7 @@ import type { StoredData, StoredJob } from './stored-data.ts'
 export interface Evidence {
   messages: number
   ledger: Ledger
-  stored: Pick<StoredData, 'objects' | 'jobs' | 'findings'>
+  storedData: Pick<StoredData, 'objects' | 'jobs' | 'invalidRequests'>
   /** Times at which a process of the ingress was killed, in milliseconds of `performance.now`. */
   kills: readonly number[]
   /** Returns the content as it was sent. */
@@ -32,8 +32,8 @@ interface IdentifiedJob extends StoredJob {
 const maxNoticeMs = 2000
 
 export function compareWithStorage(evidence: Evidence): Comparison {
-  const { messages, ledger, stored } = evidence
-  const findings = [...stored.findings]
+  const { messages, ledger, storedData: stored } = evidence
+  const findings = [...stored.invalidRequests]
   const duplicates = new Map<string, number>()
   const endings = new Map<string, number>()
   const jobs = readJobs(evidence, findings)
@@ -59,7 +59,7 @@ export function compareWithStorage(evidence: Evidence): Comparison {
 
 /** Parses jobs as evaluate-policy does. @returns the jobs of each try */
 function readJobs(
-  { stored, messages, contentOf }: Evidence,
+  { storedData: stored, messages, contentOf }: Evidence,
   findings: string[],
 ): Map<string, IdentifiedJob[]> {
   const jobs = new Map<string, IdentifiedJob[]>()

@@ -6,7 +6,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { EvaluationJob } from '../../shared/contract/jobs.ts'
-import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
+import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
 
 /** The octets from here on have a separate digest, because the field that the ingress adds before them varies. */
@@ -21,7 +21,7 @@ export class StoredObject {
   #beginning = Buffer.alloc(0)
   #isAfterMarker = false
   length = 0
-  digests: { whole: string; behind: string } | null = null
+  digests: { whole: string; afterMarker: string } | null = null
 
   constructor(keepsAll: boolean) {
     this.#keepsAll = keepsAll
@@ -41,7 +41,7 @@ export class StoredObject {
   }
 
   finish(): void {
-    this.digests = { whole: this.#complete.digest('hex'), behind: this.#afterMarker.digest('hex') }
+    this.digests = { whole: this.#complete.digest('hex'), afterMarker: this.#afterMarker.digest('hex') }
   }
 
   #search(octets: Buffer): void {
@@ -122,6 +122,6 @@ export class DigestingStorage {
     if (operation !== 'SendMessageBatch') return JSON.stringify(connectorsAnswer(operation, parsed))
     const entries: SqsEntry[] = parsed.Entries
     for (const { MessageBody } of entries) this.jobs.push(EvaluationJob.parse(JSON.parse(MessageBody)))
-    return JSON.stringify({ Successful: entries.map((entry) => takenEntry(entry)), Failed: [] })
+    return JSON.stringify({ Successful: entries.map((entry) => acceptedEntry(entry)), Failed: [] })
   }
 }

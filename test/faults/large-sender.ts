@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls'
 
 export interface Pace {
   /** Wait between blocks, in milliseconds; 0 is full speed. */
-  pace: number
+  blockDelayMs: number
   /** The share of the message that is sent; below 1 there is no end of data. */
   share: number
 }
@@ -40,7 +40,7 @@ export class LargeSender {
   }
 
   /** @param octets without lines that begin with a dot @returns the reply; empty unless the whole message is sent */
-  async send(from: string, octets: Buffer, { pace, share }: Pace): Promise<string> {
+  async send(from: string, octets: Buffer, { blockDelayMs: pace, share }: Pace): Promise<string> {
     for (const command of [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']) {
       const reply = await this.#command(command)
       if (!/^[23]/.test(reply)) return reply

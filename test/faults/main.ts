@@ -77,7 +77,7 @@ await storage.stop()
 const evaluation = compareWithStorage({
   messages,
   ledger,
-  stored: storedData,
+  storedData,
   kills: ingress.kills,
   contentOf: (message) => contentOf(seed, message),
 })

@@ -128,9 +128,9 @@ async function run(pid: number): Promise<void> {
   const stopping = senders.filter(({ number }) => number % 10 === 9)
   const ending = senders.filter(({ number }) => number % 10 !== 9)
   const sendAll = ({ sender, number, mail }: (typeof senders)[number], pace: number) =>
-    sender.send(`m${number}@elsewhere.example`, mail.octets, { pace, share: 1 })
+    sender.send(`m${number}@elsewhere.example`, mail.octets, { blockDelayMs: pace, share: 1 })
   const stopped = stopping.map(({ sender, mail }) =>
-    sender.send('stops@elsewhere.example', mail.octets, { pace: 0, share: 0.5 }),
+    sender.send('stops@elsewhere.example', mail.octets, { blockDelayMs: 0, share: 0.5 }),
   )
   const replies = Promise.all(ending.map((each) => sendAll(each, each.number % 10 <= 6 ? 0 : 50)))
   await Promise.all(stopped)
@@ -152,7 +152,7 @@ async function run(pid: number): Promise<void> {
   await sendSmallMessage('after them')
   const lastSender = await LargeSender.greet(port)
   const reply = await lastSender.send('last@elsewhere.example', mails[0]?.octets ?? Buffer.alloc(0), {
-    pace: 0,
+    blockDelayMs: 0,
     share: 1,
   })
   expect(reply.startsWith('250 '), `a large message after them got the reply ${reply}`)
@@ -169,7 +169,7 @@ async function sendSmallMessage(when: string): Promise<void> {
   const began = performance.now()
   const sender = await LargeSender.greet(port)
   const reply = await sender.send('small@elsewhere.example', Buffer.from('Subject: small\r\n\r\nText\r\n'), {
-    pace: 0,
+    blockDelayMs: 0,
     share: 1,
   })
   sender.destroy()
@@ -185,7 +185,7 @@ function checkStored(sent: readonly { number: number; mail: (typeof mails)[numbe
     const stored = storage.objects.get(content?.key ?? '')
     expect(stored?.digests?.whole === content?.sha256, `message ${number}: its job has another digest`)
     expect(
-      stored?.digests?.behind === mail.digest,
+      stored?.digests?.afterMarker === mail.digest,
       `message ${number} is stored with other octets than were sent`,
     )
   }

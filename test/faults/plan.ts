@@ -2,7 +2,7 @@
 import { Random } from '../support/random.ts'
 
 /** Faults after the execution of a request. The ingress cannot know that the request was executed. */
-export const afterTheFact = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const
+export const faultsAfterExecution = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const
 
 export type Fault =
   | 'None'
@@ -20,12 +20,12 @@ export type Fault =
   | 'EntriesUnnamed'
   /** The response has a digest that differs from that of the sent entry's body. */
   | 'EntryDamaged'
-  | (typeof afterTheFact)[number]
+  | (typeof faultsAfterExecution)[number]
 
-export interface Planned {
+export interface PlannedFault {
   fault: Fault
   /** Delay of the response in milliseconds. */
-  delay: number
+  delayMs: number
   /** Random numbers for other choices. */
   random: Random
 }
@@ -65,7 +65,7 @@ export class FaultPlan {
     this.#seed = seed
   }
 
-  next(service: Service): Planned {
+  next(service: Service): PlannedFault {
     const number = this.#requests[service]++
     const random = new Random(this.#seed, service.length, number, 2)
     const weights = service === 'SQS' ? { ...calmWeights, ...batchWeights } : calmWeights
@@ -75,7 +75,7 @@ export class FaultPlan {
     )
     return {
       fault: service === 'DynamoDB' && fault === 'Late' ? 'Slow' : fault,
-      delay: delayOf(fault, random),
+      delayMs: delayOf(fault, random),
       random,
     }
   }

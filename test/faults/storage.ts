@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { crc32 } from 'node:zlib'
-import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
+import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
-import { afterTheFact, type Fault, type FaultPlan, type Planned, type Service } from './plan.ts'
+import { type Fault, type FaultPlan, faultsAfterExecution, type PlannedFault, type Service } from './plan.ts'
 import type { StoredData, StoredJob } from './stored-data.ts'
 
 interface Answer {
@@ -24,7 +24,7 @@ interface Answer {
 const clientTimeoutMs = 2500
 
 export class FaultyStorage {
-  readonly kept: StoredData
+  readonly storedData: StoredData
   /** Number of occurrences of each fault. */
   readonly faults = new Map<string, number>()
   /** Set it to stop all faults. */
@@ -33,8 +33,8 @@ export class FaultyStorage {
   stop = async () => {}
   readonly #plan: FaultPlan
 
-  private constructor(kept: StoredData, plan: FaultPlan) {
-    this.kept = kept
+  private constructor(storedData: StoredData, plan: FaultPlan) {
+    this.storedData = storedData
     this.#plan = plan
   }
 
@@ -50,7 +50,7 @@ export class FaultyStorage {
     const began = performance.now()
     const service = serviceOf(request)
     const planned = this.#plan.next(service)
-    const { delay } = planned
+    const { delayMs: delay } = planned
     const fault = this.isCalm ? 'None' : planned.fault
     if (fault !== 'None') this.#count(`${service} ${fault}`)
     // The process at the other end may be killed at any time.
@@ -71,7 +71,7 @@ export class FaultyStorage {
     if (fault === 'AnswerLost') return void setTimeout(() => reset(request.socket), delay)
     if (fault === 'AnswerCut') return void setTimeout(() => cut(response, answer), delay)
     setTimeout(() => {
-      if (answer.key !== undefined && !response.destroyed) this.kept.acknowledge(answer.key)
+      if (answer.key !== undefined && !response.destroyed) this.storedData.acknowledge(answer.key)
       send(response, answer, 0)
     }, delay)
   }
@@ -80,7 +80,7 @@ export class FaultyStorage {
     this.faults.set(name, (this.faults.get(name) ?? 0) + 1)
   }
 
-  #answer(service: Service, request: IncomingMessage, body: Buffer, planned: Planned): Answer {
+  #answer(service: Service, request: IncomingMessage, body: Buffer, planned: PlannedFault): Answer {
     if (service === 'S3') return answerOf(this.#s3(request, body))
     const parsed = JSON.parse(body.toString())
     const operation = operationOf(request)
@@ -97,26 +97,26 @@ export class FaultyStorage {
     const method = request.method ?? ''
     if (!isIntact(request, body)) return errorOf('S3', 'BadDigest', 400)
     if (method === 'POST' && url.searchParams.has('uploads'))
-      return `<InitiateMultipartUploadResult><UploadId>${this.kept.begin()}</UploadId></InitiateMultipartUploadResult>`
+      return `<InitiateMultipartUploadResult><UploadId>${this.storedData.begin()}</UploadId></InitiateMultipartUploadResult>`
     if (method === 'POST' && upload !== null) {
-      const isDone = this.kept.complete(key, upload, partsOf(body))
+      const isDone = this.storedData.complete(key, upload, partsOf(body))
       if (!isDone) return errorOf('S3', 'NoSuchUpload', 404)
       const whole = '<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>'
       return { ...answerOf(whole), key }
     }
     if (method === 'PUT' && upload !== null) {
-      const tag = this.kept.part(upload, Number(url.searchParams.get('partNumber')), body)
+      const tag = this.storedData.part(upload, Number(url.searchParams.get('partNumber')), body)
       return tag === null
         ? errorOf('S3', 'NoSuchUpload', 404)
         : { ...answerOf(''), headers: { etag: `"${tag}"` } }
     }
-    if (method === 'DELETE' && upload !== null) this.kept.abort(upload)
+    if (method === 'DELETE' && upload !== null) this.storedData.abort(upload)
     if (method !== 'PUT') return ''
-    this.kept.put(key, body)
+    this.storedData.put(key, body)
     return { ...answerOf(''), key }
   }
 
-  #batch(entries: SqsEntry[], { fault, random }: Planned): Answer {
+  #batch(entries: SqsEntry[], { fault, random }: PlannedFault): Answer {
     const Successful: object[] = []
     const Failed: object[] = []
     const jobs: StoredJob[] = []
@@ -128,12 +128,12 @@ export class FaultyStorage {
         continue
       }
       if (fault === 'EntriesUnnamed' && isAffected && random.happens(0.5)) continue
-      const job = this.kept.take(MessageBody)
+      const job = this.storedData.take(MessageBody)
       const isDamaged = fault === 'EntryDamaged' && isAffected
       if (isAffected && (fault === 'EntriesUnnamed' || isDamaged)) job.confirmation = { fault }
       else jobs.push(job)
       if (isAffected && fault === 'EntriesUnnamed') continue
-      Successful.push(takenEntry(entry, isDamaged ? 'damaged' : MessageBody))
+      Successful.push(acceptedEntry(entry, isDamaged ? 'damaged' : MessageBody))
     }
     return { ...answerOf({ Successful, Failed }), jobs }
   }
@@ -232,7 +232,7 @@ function follow(
   const confirm = (confirmation: StoredJob['confirmation']) => {
     for (const job of jobs) if (job.confirmation === 'Pending') job.confirmation = confirmation
   }
-  if ((afterTheFact as readonly Fault[]).includes(fault)) confirm({ fault })
+  if ((faultsAfterExecution as readonly Fault[]).includes(fault)) confirm({ fault })
   response.once('finish', () =>
     confirm(performance.now() - began > clientTimeoutMs ? { fault: 'response too late' } : 'Taken'),
   )

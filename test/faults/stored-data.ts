@@ -19,7 +19,7 @@ export class StoredData {
   readonly objects = new Map<string, Buffer>()
   readonly jobs: StoredJob[] = []
   /** Requests that no correct client sends. */
-  readonly findings: string[] = []
+  readonly invalidRequests: string[] = []
   /** Keys of objects that the ingress knows to be stored. */
   readonly #acknowledged = new Set<string>()
   readonly #uploads = new Map<string, Map<number, Buffer>>()
@@ -28,7 +28,7 @@ export class StoredData {
   put(key: string, octets: Buffer): void {
     const previous = this.objects.get(key)
     if (previous && !previous.equals(octets) && !key.endsWith('/probe'))
-      this.findings.push(`object ${key} was written twice, with other octets`)
+      this.invalidRequests.push(`object ${key} was written twice, with other octets`)
     this.objects.set(key, octets)
   }
 
@@ -60,7 +60,7 @@ export class StoredData {
       return part && tagOf(part) === tag ? part : null
     })
     if (uploadedParts.length === 0 || uploadedParts.includes(null)) {
-      this.findings.push(`upload of ${key} was completed with missing parts`)
+      this.invalidRequests.push(`upload of ${key} was completed with missing parts`)
       return false
     }
     this.put(key, Buffer.concat(uploadedParts as Buffer[]))
@@ -80,7 +80,7 @@ export class StoredData {
   take(body: string): StoredJob {
     const { bucket, key } = JSON.parse(body).message.content
     if (!this.#acknowledged.has(`${bucket}/${key}`))
-      this.findings.push(`a job came before its content was known to be stored: ${body}`)
+      this.invalidRequests.push(`a job came before its content was known to be stored: ${body}`)
     const job: StoredJob = { body, at: performance.now(), confirmation: 'Pending' }
     this.jobs.push(job)
     return job

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
-import { deployments, type Json, ofType } from '../support/synthesis.ts'
+import { deployments, type Json, resourcesOfType } from '../support/synthesis.ts'
 
 const runbook = readFileSync('docs/runbook.md', 'utf8')
 const sections = new Map(
@@ -19,14 +19,14 @@ const sections = new Map(
 
 for (const [name, mailflow] of Object.entries(deployments))
   test(`each alarm of a deployment ${name} has a heading in the runbook, and each heading an alarm`, () => {
-    const titles = ofType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }) =>
+    const titles = resourcesOfType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }) =>
       Properties.AlarmName.replace('Mailflow: ', ''),
     )
     assert.deepEqual(titles.sort(), [...sections.keys()].sort())
   })
 
 test('each alarm states its effect on mail and names its runbook section', () => {
-  for (const { Properties } of ofType('AWS::CloudWatch::Alarm')) {
+  for (const { Properties } of resourcesOfType('AWS::CloudWatch::Alarm')) {
     const title = Properties.AlarmName.replace('Mailflow: ', '')
     const [impact, pointer] = Properties.AlarmDescription.split(' What to do: ')
     assert.match(impact, /^[A-Z].{20,}\.$/, title)
@@ -40,7 +40,7 @@ test('each section of the runbook has the parts Meaning, See and Do', () => {
       assert.ok(section.includes(`\n${part}`), title)
 })
 
-const mailflowAlarms = ofType('AWS::CloudWatch::Alarm').filter(
+const mailflowAlarms = resourcesOfType('AWS::CloudWatch::Alarm').filter(
   ({ Properties }) => Properties.Namespace === metricNamespace,
 )
 
@@ -80,7 +80,7 @@ test('the ingress counts under the dimensions that alarms and dashboard read', (
 })
 
 test('missing data raises only the alarm on healthy tasks', () => {
-  const alarms = ofType('AWS::CloudWatch::Alarm').map(
+  const alarms = resourcesOfType('AWS::CloudWatch::Alarm').map(
     ({ Properties }) => [Properties.AlarmName, Properties.TreatMissingData] as const,
   )
   const breaching = alarms.filter(([, missing]) => missing === 'breaching').map(([title]) => title)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ofType, only } from '../support/synthesis.ts'
+import { onlyResource, resourcesOfType } from '../support/synthesis.ts'
 
 /** Resources of the API for administrators; the other API is public (public-pages.test.ts). */
 const ofApi = (type: string, mailflow: Record<string, unknown> = {}) =>
-  ofType(type, mailflow).filter(({ id }) => id.startsWith('Api'))
+  resourcesOfType(type, mailflow).filter(({ id }) => id.startsWith('Api'))
 
 const jwt = { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] }
 
@@ -51,7 +51,7 @@ test('every route requires a token with the scope when an issuer is configured',
     assert.equal(Properties.AuthorizationType, 'JWT', Properties.RouteKey)
     assert.deepEqual(Properties.AuthorizationScopes, ['mailflow/admin'], Properties.RouteKey)
   }
-  assert.deepEqual(only('AWS::ApiGatewayV2::Authorizer', { jwt }).Properties.JwtConfiguration, {
+  assert.deepEqual(onlyResource('AWS::ApiGatewayV2::Authorizer', { jwt }).Properties.JwtConfiguration, {
     Issuer: jwt.issuer,
     Audience: jwt.audience,
   })
@@ -64,6 +64,6 @@ test('the API is throttled and logs callers and requests', () => {
 })
 
 test('no other origin may call the API from a browser', () => {
-  for (const { Properties } of ofType('AWS::ApiGatewayV2::Api'))
+  for (const { Properties } of resourcesOfType('AWS::ApiGatewayV2::Api'))
     assert.equal(Properties.CorsConfiguration, undefined)
 })

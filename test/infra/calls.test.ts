@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { build } from 'esbuild'
-import { many, ofType } from '../support/synthesis.ts'
+import { resourcesOfType, toList } from '../support/synthesis.ts'
 
 const units: { unit: string; entry: string; role: string; neverCalled?: string[] }[] = [
   {
@@ -122,8 +122,8 @@ async function calls(entry: string): Promise<string[]> {
 }
 
 function grants(role: string): string[] {
-  return ofType('AWS::IAM::Policy')
+  return resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith(role))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
-    .flatMap(({ Action }) => many<string>(Action))
+    .flatMap(({ Action }) => toList<string>(Action))
 }

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfig } from '../../infra/config.ts'
-import { deployments, type Json, many, ofType, only, resources, text } from '../support/synthesis.ts'
+import {
+  deployments,
+  type Json,
+  onlyResource,
+  resources,
+  resourcesOfType,
+  text,
+  toList,
+} from '../support/synthesis.ts'
 
 const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123'
 const withAdministratorSecret = { tlsSecretArn }
@@ -9,11 +17,11 @@ const withAcmCertificates = deployments['with certificates of ACM'] ?? {}
 
 /** Returns `role action resource` of calls to the secret, its certificates and their items. */
 function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
-  return ofType('AWS::IAM::Policy', mailflow)
+  return resourcesOfType('AWS::IAM::Policy', mailflow)
     .flatMap(({ Properties }) =>
       Properties.PolicyDocument.Statement.flatMap(({ Action, Resource }: Json) =>
-        many<string>(Action).flatMap((action) =>
-          many<Json>(Resource).map((resource) => `${Properties.Roles[0].Ref} ${action} ${text(resource)}`),
+        toList<string>(Action).flatMap((action) =>
+          toList<Json>(Resource).map((resource) => `${Properties.Roles[0].Ref} ${action} ${text(resource)}`),
         ),
       ),
     )
@@ -49,7 +57,7 @@ test('only rotation exports certificates, and only those of the stack', () => {
 })
 
 test('certificates of ACM are for the host name, exportable, one per key type, and validated in the given zone', () => {
-  const certificates = ofType('AWS::CertificateManager::Certificate', withAcmCertificates).map(
+  const certificates = resourcesOfType('AWS::CertificateManager::Certificate', withAcmCertificates).map(
     ({ Properties }) => Properties,
   )
   assert.deepEqual(
@@ -66,17 +74,17 @@ test('certificates of ACM are for the host name, exportable, one per key type, a
       { DomainName: 'mail.example.com', HostedZoneId: 'Z0123456789ABCDEFGHIJ' },
     ])
   const withoutZone = { ...withAcmCertificates, certificate: { acm: { keyAlgorithms: ['RSA'] } } }
-  const { Properties } = only('AWS::CertificateManager::Certificate', withoutZone)
+  const { Properties } = onlyResource('AWS::CertificateManager::Certificate', withoutZone)
   assert.deepEqual([Properties.KeyAlgorithm, Properties.DomainValidationOptions], ['RSA_2048', undefined])
 })
 
 test('the template contains no value of the secret, and the secret outlives the stack', () => {
-  const { Properties, DeletionPolicy } = only('AWS::SecretsManager::Secret', withAcmCertificates)
+  const { Properties, DeletionPolicy } = onlyResource('AWS::SecretsManager::Secret', withAcmCertificates)
   assert.deepEqual(
     [Properties.SecretString, Properties.GenerateSecretString, DeletionPolicy],
     [undefined, undefined, 'Retain'],
   )
-  assert.deepEqual(ofType('AWS::SecretsManager::Secret', withAdministratorSecret), [])
+  assert.deepEqual(resourcesOfType('AWS::SecretsManager::Secret', withAdministratorSecret), [])
 })
 
 test('in a deployment rotation runs after it gets its permissions and before the service starts', () => {
@@ -92,7 +100,7 @@ test('in a deployment rotation runs after it gets its permissions and before the
 
 test('rotation runs each hour, and when ACM has issued or renewed a certificate of the ingress', () => {
   const rules = (mailflow: Record<string, unknown>) =>
-    ofType('AWS::Events::Rule', mailflow)
+    resourcesOfType('AWS::Events::Rule', mailflow)
       .filter(({ id }) => id.startsWith('Rotation'))
       .map(({ Properties }) => Properties)
   const [hourly, ...others] = rules(withAdministratorSecret)
@@ -112,10 +120,10 @@ test('rotation runs each hour, and when ACM has issued or renewed a certificate 
 })
 
 test('rotation writes only published certificates to the connectors table', () => {
-  const statements = ofType('AWS::IAM::Policy')
+  const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('RotationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
-    .filter(({ Action }: Json) => many<string>(Action).some((action) => action.startsWith('dynamodb:')))
+    .filter(({ Action }: Json) => toList<string>(Action).some((action) => action.startsWith('dynamodb:')))
   assert.deepEqual(
     statements.map(({ Condition }: Json) => Condition),
     [{ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['certificates'] } }],

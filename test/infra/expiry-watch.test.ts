@@ -3,14 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expiryWatchHour } from '../../shared/contract/expiry-watch-schedule.ts'
 import { changeEventSource } from '../../shared/transport/change-events.ts'
-import { type Json, many, ofType, text } from '../support/synthesis.ts'
+import { type Json, resourcesOfType, text, toList } from '../support/synthesis.ts'
 
-const rule = () => ofType('AWS::Events::Rule').find(({ id }) => id.startsWith('ExpiryWatch'))?.Properties
+const rule = () =>
+  resourcesOfType('AWS::Events::Rule').find(({ id }) => id.startsWith('ExpiryWatch'))?.Properties
 
 test('only a daily schedule invokes the function', () => {
   assert.equal(rule().ScheduleExpression, `cron(0 ${expiryWatchHour} * * ? *)`)
   assert.match(text(rule().Targets[0].Arn), /^<ExpiryWatchFunction\w+\.Arn>$/)
-  const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
+  const permissions = resourcesOfType('AWS::Lambda::Permission').filter(({ Properties }) =>
     text(Properties.FunctionName).includes('ExpiryWatchFunction'),
   )
   assert.deepEqual(
@@ -26,7 +27,7 @@ test('a failed run is repeated after the claim on a notice has expired', () => {
 })
 
 function statementsOf(role: string): Json[] {
-  return ofType('AWS::IAM::Policy')
+  return resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith(role))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
 }
@@ -34,22 +35,22 @@ function statementsOf(role: string): Json[] {
 for (const role of ['ExpiryWatchFunctionRole', 'PolicyFunctionRole'])
   test(`${role} has access only to observed certificates in the transport table`, () => {
     const reached = statementsOf(role)
-      .filter(({ Resource }) => text(many<Json>(Resource)[0]).includes('TransportTable'))
+      .filter(({ Resource }) => text(toList<Json>(Resource)[0]).includes('TransportTable'))
       .map(({ Condition }) => Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'])
     assert.deepEqual(reached, [['observed#*']])
   })
 
 test('the function reads connectors and changes none', () => {
   const onConnectors = statementsOf('ExpiryWatchFunctionRole')
-    .filter(({ Resource }) => text(many<Json>(Resource)[0]).includes('ConnectorsTable'))
-    .flatMap(({ Action }) => many<string>(Action))
+    .filter(({ Resource }) => text(toList<Json>(Resource)[0]).includes('ConnectorsTable'))
+    .flatMap(({ Action }) => toList<string>(Action))
   assert.deepEqual(onConnectors.sort(), ['dynamodb:GetItem', 'dynamodb:Query'])
 })
 
 test('only units that observe or rotate certificates put events, with the source mailflow only', () => {
-  const eventGrants = ofType('AWS::IAM::Policy').flatMap(({ Properties }) =>
+  const eventGrants = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.filter(({ Action }: Json) =>
-      many(Action).includes('events:PutEvents'),
+      toList(Action).includes('events:PutEvents'),
     ).map(({ Resource, Condition }: Json) => [
       Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''),
       text(Resource).replace(/^.*:(?=event-bus)/, ''),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { IngressEnvironment } from '../../shared/contract/environment.ts'
-import { assemble, only } from '../support/synthesis.ts'
+import { assemble, onlyResource } from '../support/synthesis.ts'
 
 const empty = mkdtempSync(join(tmpdir(), 'mailflow-image-'))
 after(() => rmSync(empty, { recursive: true, force: true }))
@@ -46,7 +46,7 @@ test('the spool is the mounted volume of the task and belongs to the user of the
   const [, volume] = /^VOLUME (\S+)$/m.exec(dockerfile) ?? []
   assert.match(dockerfile, new RegExp(`^COPY .*--chown=node:node \\S+ ${volume}$`, 'm'))
   assert.match(dockerfile, new RegExp(`^ENV .*\\bSPOOL_DIRECTORY=${volume}$`, 'm'))
-  const { ContainerDefinitions, Volumes } = only('AWS::ECS::TaskDefinition').Properties
+  const { ContainerDefinitions, Volumes } = onlyResource('AWS::ECS::TaskDefinition').Properties
   assert.deepEqual(ContainerDefinitions[0].MountPoints, [
     { ContainerPath: volume, ReadOnly: false, SourceVolume: Volumes[0].Name },
   ])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deployments, type Json, many, ofType, text } from '../support/synthesis.ts'
+import { deployments, type Json, resourcesOfType, text, toList } from '../support/synthesis.ts'
 
 /** Resources wider than one resource of the stack, with the reason why they cannot be narrower. */
 const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reason: string }[] = [
@@ -51,7 +51,7 @@ for (const [name, mailflow] of Object.entries(deployments)) {
   })
 
   test(`no role of a deployment ${name} has a managed policy`, () => {
-    const managed = ofType('AWS::IAM::Role', mailflow).filter(
+    const managed = resourcesOfType('AWS::IAM::Role', mailflow).filter(
       ({ Properties }) => Properties.ManagedPolicyArns,
     )
     assert.deepEqual(managed, [])
@@ -77,10 +77,10 @@ test('only delivery and validation may send through SES, and only with the two c
 })
 
 test('validation reads only outbound connectors, accepted domains and cached policies, and writes only results', () => {
-  const statements = ofType('AWS::IAM::Policy')
+  const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ValidationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
-    .filter(({ Action }) => many<string>(Action).some((action) => action.startsWith('dynamodb:')))
+    .filter(({ Action }) => toList<string>(Action).some((action) => action.startsWith('dynamodb:')))
   assert.deepEqual(
     statements.map(({ Action, Condition }) => [
       Action,
@@ -170,10 +170,12 @@ test('the ingress can neither read messages nor change connectors', () => {
 })
 
 test('the ingress writes only message counts and revocation statuses to DynamoDB', () => {
-  const writes = ofType('AWS::IAM::Policy')
+  const writes = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('IngressTaskTaskRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
-    .filter(({ Action }) => many<string>(Action).some((action) => /^dynamodb:(?!GetItem|Query)/.test(action)))
+    .filter(({ Action }) =>
+      toList<string>(Action).some((action) => /^dynamodb:(?!GetItem|Query)/.test(action)),
+    )
   assert.deepEqual(
     writes.map(({ Action, Resource, Condition }) => [
       Action,
@@ -196,7 +198,7 @@ test('the ingress writes only message counts and revocation statuses to DynamoDB
 })
 
 test('only the load balancer reaches the tasks, on their two ports', () => {
-  const rules = ofType('AWS::EC2::SecurityGroupIngress').map(({ Properties }) => Properties)
+  const rules = resourcesOfType('AWS::EC2::SecurityGroupIngress').map(({ Properties }) => Properties)
   assert.deepEqual(rules.map(({ FromPort, ToPort }) => [FromPort, ToPort]).sort(), [
     [2525, 2525],
     [8081, 8081],
@@ -213,10 +215,10 @@ interface Grant {
 
 /** Returns each allowed action on each resource. Other tests cover policies of queues, buckets and keys. */
 function grants(mailflow: Record<string, unknown>): Grant[] {
-  return ofType('AWS::IAM::Policy', mailflow).flatMap(({ Properties }) =>
+  return resourcesOfType('AWS::IAM::Policy', mailflow).flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.flatMap((statement: Json) =>
-      many<string>(statement.Action).flatMap((action) =>
-        many<Json>(statement.Resource).map((resource) => ({
+      toList<string>(statement.Action).flatMap((action) =>
+        toList<Json>(statement.Resource).map((resource) => ({
           role: Properties.Roles[0].Ref,
           action,
           resource: text(resource),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Json, ofType, only, type Resource, text } from '../support/synthesis.ts'
+import { type Json, onlyResource, type Resource, resourcesOfType, text } from '../support/synthesis.ts'
 
 const egress: [
   string,
@@ -23,12 +23,15 @@ const egress: [
 
 for (const [what, mailflow, expected] of egress)
   test(`a deployment that ${what} has only the network parts it needs`, () => {
-    const inside = ofType('AWS::Lambda::Function', mailflow).filter(({ Properties }) => Properties.VpcConfig)
-    const network = only('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration.AwsvpcConfiguration
-    const endpoints = ofType('AWS::EC2::VPCEndpoint', mailflow)
+    const inside = resourcesOfType('AWS::Lambda::Function', mailflow).filter(
+      ({ Properties }) => Properties.VpcConfig,
+    )
+    const network = onlyResource('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration
+      .AwsvpcConfiguration
+    const endpoints = resourcesOfType('AWS::EC2::VPCEndpoint', mailflow)
     assert.deepEqual(
       {
-        nat: ofType('AWS::EC2::NatGateway', mailflow).length,
+        nat: resourcesOfType('AWS::EC2::NatGateway', mailflow).length,
         inVpc: inside.some(({ id }) => id.startsWith('DeliveryFunction')),
         publicTasks: network.AssignPublicIp === 'ENABLED',
         endpoints: endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Interface').length,
@@ -42,7 +45,8 @@ test('a connector is validated from the network of its deliveries', () => {
   for (const mailflow of [{}, { defaultRoute: 'Mx' }, { deliverInVpc: true }]) {
     const [delivery, validation] = ['DeliveryFunction', 'ValidationFunction'].map(
       (name) =>
-        ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties.VpcConfig,
+        resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties
+          .VpcConfig,
     )
     assert.deepEqual(validation, delivery)
     assert.equal(validation === undefined, Object.keys(mailflow).length === 0)
@@ -51,22 +55,22 @@ test('a connector is validated from the network of its deliveries', () => {
 
 test('a change of the route keeps the subnets, so that nothing in them is replaced', () => {
   const subnets = (mailflow: Record<string, unknown>) =>
-    ofType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
+    resourcesOfType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
   assert.deepEqual(subnets({ defaultRoute: 'Mx' }), subnets({}))
 })
 
 test('the MX addresses and the addresses of outgoing mail are fixed', () => {
-  const mappings = only('AWS::ElasticLoadBalancingV2::LoadBalancer').Properties.SubnetMappings
+  const mappings = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer').Properties.SubnetMappings
   assert.deepEqual(
     mappings.map(({ AllocationId }: Json) => /MxAddress/.test(text(AllocationId))),
     [true, true],
   )
-  for (const { Properties } of ofType('AWS::EC2::NatGateway', { defaultRoute: 'Mx' }))
+  for (const { Properties } of resourcesOfType('AWS::EC2::NatGateway', { defaultRoute: 'Mx' }))
     assert.match(text(Properties.AllocationId), /EgressAddress/)
 })
 
 test('the internet reaches only port 25', () => {
-  const open = ofType('AWS::EC2::SecurityGroup').flatMap(
+  const open = resourcesOfType('AWS::EC2::SecurityGroup').flatMap(
     ({ Properties }) => Properties.SecurityGroupIngress ?? [],
   )
   assert.deepEqual(
@@ -77,7 +81,9 @@ test('the internet reaches only port 25', () => {
 
 test('a connection reaches a task in any zone with the address of its client', () => {
   assert.equal(
-    attributes(only('AWS::ElasticLoadBalancingV2::LoadBalancer'))['load_balancing.cross_zone.enabled'],
+    attributes(onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer'))[
+      'load_balancing.cross_zone.enabled'
+    ],
     'true',
   )
   assert.equal(attributes(targetGroup())['preserve_client_ip.enabled'], 'true')
@@ -85,11 +91,11 @@ test('a connection reaches a task in any zone with the address of its client', (
 
 test('with the PROXY protocol a task trusts the addresses of the load balancer', () => {
   const mailflow = { ingress: { proxyProtocol: true } }
-  const groups = attributes(only('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow))
+  const groups = attributes(onlyResource('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow))
   assert.equal(groups['preserve_client_ip.enabled'], 'false')
   assert.equal(groups['proxy_protocol_v2.enabled'], 'true')
-  const subnets = ofType('AWS::EC2::Subnet', mailflow)
-  const ofBalancer = only(
+  const subnets = resourcesOfType('AWS::EC2::Subnet', mailflow)
+  const ofBalancer = onlyResource(
     'AWS::ElasticLoadBalancingV2::LoadBalancer',
     mailflow,
   ).Properties.SubnetMappings.map(
@@ -106,7 +112,7 @@ test('without the PROXY protocol a task trusts no proxy addresses', () => {
 
 test('only the load balancer reaches a task, with and without the PROXY protocol', () => {
   for (const mailflow of [{}, { ingress: { proxyProtocol: true } }]) {
-    const rules = ofType('AWS::EC2::SecurityGroupIngress', mailflow).filter(({ id }) =>
+    const rules = resourcesOfType('AWS::EC2::SecurityGroupIngress', mailflow).filter(({ id }) =>
       id.startsWith('Ingress'),
     )
     assert.deepEqual(rules.map(({ Properties }) => Properties.FromPort).sort(), [2525, 8081])
@@ -116,7 +122,7 @@ test('only the load balancer reaches a task, with and without the PROXY protocol
 })
 
 test('the load balancer drops no session within the timeouts of RFC 5321', () => {
-  const listener = only('AWS::ElasticLoadBalancingV2::Listener')
+  const listener = onlyResource('AWS::ElasticLoadBalancingV2::Listener')
   const [attribute] = listener.Properties.ListenerAttributes
   assert.equal(listener.Properties.Port, 25)
   assert.equal(attribute.Key, 'tcp.idle_timeout.seconds')
@@ -124,7 +130,7 @@ test('the load balancer drops no session within the timeouts of RFC 5321', () =>
 })
 
 test('a stopping task is deregistered while it drains, and killed only after that', () => {
-  const container = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions[0]
+  const container = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions[0]
   const drain = container.Environment.find(({ Name }: Json) => Name === 'DRAIN_SECONDS').Value
   assert.equal(attributes(targetGroup())['deregistration_delay.timeout_seconds'], drain)
   assert.equal(attributes(targetGroup())['deregistration_delay.connection_termination.enabled'], 'false')
@@ -137,14 +143,14 @@ test('the health check requests /health over HTTP', () => {
 })
 
 test('a deployment never has fewer tasks than before, and rolls back when it fails', () => {
-  const { DeploymentConfiguration, DesiredCount } = only('AWS::ECS::Service').Properties
+  const { DeploymentConfiguration, DesiredCount } = onlyResource('AWS::ECS::Service').Properties
   assert.equal(DeploymentConfiguration.MinimumHealthyPercent, 100)
   assert.deepEqual(DeploymentConfiguration.DeploymentCircuitBreaker, { Enable: true, Rollback: true })
   assert.equal(DesiredCount, undefined)
 })
 
 test('the number of tasks follows CPU and SMTP sessions', () => {
-  const metrics = ofType('AWS::ApplicationAutoScaling::ScalingPolicy').map(
+  const metrics = resourcesOfType('AWS::ApplicationAutoScaling::ScalingPolicy').map(
     ({ Properties: { TargetTrackingScalingPolicyConfiguration: tracking } }) =>
       tracking.CustomizedMetricSpecification?.MetricName ??
       tracking.PredefinedMetricSpecification.PredefinedMetricType,
@@ -153,18 +159,18 @@ test('the number of tasks follows CPU and SMTP sessions', () => {
 })
 
 test('the container is not root and cannot write its file system', () => {
-  const [container] = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
+  const [container] = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
   assert.equal(container.User, 'node')
   assert.equal(container.ReadonlyRootFilesystem, true)
 })
 
 function ingressEnvironment(mailflow?: Record<string, unknown>): Record<string, string> {
-  const [container] = only('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
+  const [container] = onlyResource('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
   return Object.fromEntries(container.Environment.map(({ Name, Value }: Json) => [Name, Value]))
 }
 
 function targetGroup(): Resource {
-  return only('AWS::ElasticLoadBalancingV2::TargetGroup')
+  return onlyResource('AWS::ElasticLoadBalancingV2::TargetGroup')
 }
 
 function attributes({ Properties }: Resource): Record<string, string> {

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Json, many, ofType, only, type Resource, text } from '../support/synthesis.ts'
+import {
+  type Json,
+  onlyResource,
+  type Resource,
+  resourcesOfType,
+  text,
+  toList,
+} from '../support/synthesis.ts'
 
 const kms = { contentEncryption: 'Kms' }
 
 test('the content bucket refuses plain HTTP and TLS below 1.2', () => {
-  const denials = denied(only('AWS::S3::BucketPolicy'))
+  const denials = denied(onlyResource('AWS::S3::BucketPolicy'))
   assert.deepEqual(
     denials.map(({ Condition }) => Condition),
     [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
@@ -13,14 +20,14 @@ test('the content bucket refuses plain HTTP and TLS below 1.2', () => {
   for (const { Action, Resource } of denials) {
     assert.equal(Action, 's3:*')
     assert.deepEqual(
-      many<Json>(Resource).map((arn) => text(arn).replace(/^<.*?>/, '')),
+      toList<Json>(Resource).map((arn) => text(arn).replace(/^<.*?>/, '')),
       ['', '/*'],
     )
   }
 })
 
 test('nothing of the content bucket is public', () => {
-  const { Properties } = only('AWS::S3::Bucket')
+  const { Properties } = onlyResource('AWS::S3::Bucket')
   assert.deepEqual(Object.values(Properties.PublicAccessBlockConfiguration), [true, true, true, true])
   assert.deepEqual(Properties.OwnershipControls.Rules, [{ ObjectOwnership: 'BucketOwnerEnforced' }])
 })
@@ -32,19 +39,19 @@ const encryptions: [string, Record<string, unknown>, string][] = [
 
 for (const [how, mailflow, algorithm] of encryptions)
   test(`the content bucket is encrypted with ${how}`, () => {
-    const [rule] = only('AWS::S3::Bucket', mailflow).Properties.BucketEncryption
+    const [rule] = onlyResource('AWS::S3::Bucket', mailflow).Properties.BucketEncryption
       .ServerSideEncryptionConfiguration
     assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
   })
 
 test('the key of the bucket rotates and is retained when the stack is deleted', () => {
-  const { Properties, DeletionPolicy } = only('AWS::KMS::Key', kms)
+  const { Properties, DeletionPolicy } = onlyResource('AWS::KMS::Key', kms)
   assert.equal(Properties.EnableKeyRotation, true)
   assert.equal(DeletionPolicy, 'Retain')
 })
 
 test('content and abandoned uploads expire', () => {
-  const rules = only('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
+  const rules = onlyResource('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
   assert.deepEqual(
     rules.map(({ Status: _, ...rule }: Json) => rule),
     [{ ExpirationInDays: 14 }, { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }],
@@ -52,12 +59,12 @@ test('content and abandoned uploads expire', () => {
 })
 
 test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
-  const queues = ofType('AWS::SQS::Queue')
+  const queues = resourcesOfType('AWS::SQS::Queue')
   assert.equal(queues.length, 6)
   for (const { id, Properties } of queues) {
     assert.equal(Properties.SqsManagedSseEnabled, true, id)
     assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600, id)
-    const policy = ofType('AWS::SQS::QueuePolicy').find(
+    const policy = resourcesOfType('AWS::SQS::QueuePolicy').find(
       (resource) => text(resource.Properties.Queues[0]) === `<${id}>`,
     )
     assert.ok(policy, id)
@@ -66,7 +73,7 @@ test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP'
 })
 
 test('each stage moves a job to its own dead-letter queue after 30 receives', () => {
-  const stages = ofType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
+  const stages = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
   const targets = stages.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
   assert.equal(stages.length, 3)
   assert.equal(new Set(targets).size, 3)
@@ -74,24 +81,24 @@ test('each stage moves a job to its own dead-letter queue after 30 receives', ()
 })
 
 test('a visibility timeout is twice the function timeout, and for deliveries longer than their claim', () => {
-  for (const mapping of ofType('AWS::Lambda::EventSourceMapping')) {
-    const consumer = ofType('AWS::Lambda::Function').find(
+  for (const mapping of resourcesOfType('AWS::Lambda::EventSourceMapping')) {
+    const consumer = resourcesOfType('AWS::Lambda::Function').find(
       ({ id }) => text(mapping.Properties.FunctionName) === `<${id}>`,
     )
-    const queue = ofType('AWS::SQS::Queue').find(
+    const queue = resourcesOfType('AWS::SQS::Queue').find(
       ({ id }) => text(mapping.Properties.EventSourceArn) === `<${id}.Arn>`,
     )
     assert.equal(queue?.Properties.VisibilityTimeout, consumer?.Properties.Timeout * 2)
   }
-  const delivery = ofType('AWS::SQS::Queue').find(({ id }) => id.startsWith('QueuesDeliveryQueue'))
+  const delivery = resourcesOfType('AWS::SQS::Queue').find(({ id }) => id.startsWith('QueuesDeliveryQueue'))
   assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
 })
 
 test('batches may fail in part, and no queue starts more invocations than its function has reserved', () => {
-  const mappings = ofType('AWS::Lambda::EventSourceMapping')
+  const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
   assert.equal(mappings.length, 3)
   for (const { Properties } of mappings) {
-    const consumer = ofType('AWS::Lambda::Function').find(
+    const consumer = resourcesOfType('AWS::Lambda::Function').find(
       ({ id }) => text(Properties.FunctionName) === `<${id}>`,
     )
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures'])
@@ -103,12 +110,12 @@ test('batches may fail in part, and no queue starts more invocations than its fu
 })
 
 test('no concurrency is reserved when reserveConcurrency is false', () => {
-  for (const { Properties } of ofType('AWS::Lambda::Function', { reserveConcurrency: false }))
+  for (const { Properties } of resourcesOfType('AWS::Lambda::Function', { reserveConcurrency: false }))
     assert.equal(Properties.ReservedConcurrentExecutions, undefined)
 })
 
 test('the tables are billed per request, restorable, and outlive the stack', () => {
-  const tables = ofType('AWS::DynamoDB::Table')
+  const tables = resourcesOfType('AWS::DynamoDB::Table')
   assert.equal(tables.length, 3)
   for (const { id, Properties, DeletionPolicy } of tables) {
     assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST', id)
@@ -119,7 +126,7 @@ test('the tables are billed per request, restorable, and outlive the stack', () 
 })
 
 test('items of the transport table expire', () => {
-  const transport = ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Transport'))
+  const transport = resourcesOfType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Transport'))
   assert.deepEqual(transport?.Properties.TimeToLiveSpecification, {
     AttributeName: 'expiresAt',
     Enabled: true,
@@ -127,7 +134,7 @@ test('items of the transport table expire', () => {
 })
 
 test('items of the trace expire and are listed by time', () => {
-  const messages = ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Messages'))
+  const messages = resourcesOfType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Messages'))
   assert.deepEqual(messages?.Properties.TimeToLiveSpecification, {
     AttributeName: 'expiresAt',
     Enabled: true,
@@ -141,14 +148,14 @@ test('items of the trace expire and are listed by time', () => {
 })
 
 test('SES has one set that requires TLS and one that does not', () => {
-  const policies = ofType('AWS::SES::ConfigurationSet').map(
+  const policies = resourcesOfType('AWS::SES::ConfigurationSet').map(
     ({ Properties }) => Properties.DeliveryOptions.TlsPolicy,
   )
   assert.deepEqual(policies.sort(), ['OPTIONAL', 'REQUIRE'])
 })
 
 test('every log group has the configured retention', () => {
-  const groups = ofType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
+  const groups = resourcesOfType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
   assert.equal(groups.length, 13)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
@@ -156,8 +163,8 @@ test('every log group has the configured retention', () => {
 const mailed = { alarmEmail: 'operator@example.net' }
 
 test('the topics of alarms and notices are encrypted and refuse plain HTTP', () => {
-  const topics = ofType('AWS::SNS::Topic', mailed)
-  const policies = ofType('AWS::SNS::TopicPolicy', mailed)
+  const topics = resourcesOfType('AWS::SNS::Topic', mailed)
+  const policies = resourcesOfType('AWS::SNS::TopicPolicy', mailed)
   assert.deepEqual([topics.length, policies.length], [3, 3])
   for (const { id, Properties } of topics) assert.ok(Properties.KmsMasterKeyId, id)
   for (const [denial] of policies.map(denied))
@@ -165,7 +172,7 @@ test('the topics of alarms and notices are encrypted and refuse plain HTTP', () 
 })
 
 test('alarms and notices are mailed to alarmEmail; without it the topic of notices still exists', () => {
-  const subscribed = ofType('AWS::SNS::Subscription', mailed).map(({ Properties }) => Properties)
+  const subscribed = resourcesOfType('AWS::SNS::Subscription', mailed).map(({ Properties }) => Properties)
   assert.deepEqual(
     subscribed.map(({ Protocol, Endpoint, TopicArn }) => [Protocol, Endpoint, text(TopicArn).slice(1, 8)]),
     [
@@ -173,11 +180,14 @@ test('alarms and notices are mailed to alarmEmail; without it the topic of notic
       ['email', mailed.alarmEmail, 'Monitor'],
     ],
   )
-  assert.deepEqual([ofType('AWS::SNS::Topic').length, ofType('AWS::SNS::Subscription').length], [2, 0])
+  assert.deepEqual(
+    [resourcesOfType('AWS::SNS::Topic').length, resourcesOfType('AWS::SNS::Subscription').length],
+    [2, 0],
+  )
 })
 
 test('each alarm is mailed', () => {
-  for (const { id, Properties } of ofType('AWS::CloudWatch::Alarm', mailed))
+  for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailed))
     assert.equal(Properties.AlarmActions.length, 1, id)
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigurationError, readConfig } from '../../infra/config.ts'
-import { type Json, many, ofType, text } from '../support/synthesis.ts'
+import { type Json, resourcesOfType, text, toList } from '../support/synthesis.ts'
 
 const certificateArn = 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000'
 const mtaSts = {
@@ -12,7 +12,7 @@ const mtaSts = {
 }
 
 const ofPages = (type: string, mailflow: Record<string, unknown> = {}) =>
-  ofType(type, mailflow).filter(({ id }) => id.startsWith('Pages'))
+  resourcesOfType(type, mailflow).filter(({ id }) => id.startsWith('Pages'))
 const environmentOf = (mailflow: Record<string, unknown>) =>
   ofPages('AWS::Lambda::Function', mailflow)[0]?.Properties.Environment.Variables
 
@@ -33,10 +33,10 @@ test('all clients together are throttled, and requests are logged', () => {
 })
 
 test('the public function reads only single items of two kinds', () => {
-  const statements = ofType('AWS::IAM::Policy')
+  const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('PagesFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Json[])
-    .filter(({ Action }) => !many<string>(Action).every((action) => action.startsWith('logs:')))
+    .filter(({ Action }) => !toList<string>(Action).every((action) => action.startsWith('logs:')))
   assert.deepEqual(
     statements.map(({ Action, Condition }) => [Action, Condition]),
     [
@@ -114,6 +114,6 @@ for (const [name, value, fault] of [
 
 test('the page names the topic to which partners subscribe', () => {
   const { CERTIFICATE_NOTICES_TOPIC_ARN } = environmentOf({})
-  const [topic] = ofType('AWS::SNS::Topic').filter(({ id }) => id.startsWith('Rotation'))
+  const [topic] = resourcesOfType('AWS::SNS::Topic').filter(({ id }) => id.startsWith('Rotation'))
   assert.equal(text(CERTIFICATE_NOTICES_TOPIC_ARN), `<${topic?.id}>`)
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfig, reporterOf } from '../../infra/config.ts'
 import { reportHours } from '../../shared/contract/report-schedule.ts'
-import { type Json, many, ofType, text } from '../support/synthesis.ts'
+import { type Json, resourcesOfType, text, toList } from '../support/synthesis.ts'
 
 const secretArn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/dkim-AbCdEf'
 const secretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
@@ -11,18 +11,18 @@ const dkim = { domain: 'ours.example', selector: 'reports', secretArn }
 const signing = { hostname: 'mx.ours.example', tlsReporting: { organisation: 'Ours Ltd', dkim } }
 
 const variables = (mailflow: Record<string, unknown> = {}) =>
-  ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith('ReportsFunction'))?.Properties
-    .Environment.Variables
+  resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith('ReportsFunction'))
+    ?.Properties.Environment.Variables
 
 const rule = (mailflow: Record<string, unknown> = {}) =>
-  ofType('AWS::Events::Rule', mailflow).find(({ id }) => id.startsWith('Reports'))?.Properties
+  resourcesOfType('AWS::Events::Rule', mailflow).find(({ id }) => id.startsWith('Reports'))?.Properties
 
 function grantsOf(mailflow: Record<string, unknown>): string[] {
-  return ofType('AWS::IAM::Policy', mailflow)
+  return resourcesOfType('AWS::IAM::Policy', mailflow)
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ReportsFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
     .flatMap(({ Action, Resource }: Json) =>
-      many<string>(Action).map((action) => `${action} ${text(many<Json>(Resource)[0])}`),
+      toList<string>(Action).map((action) => `${action} ${text(toList<Json>(Resource)[0])}`),
     )
 }
 
@@ -39,7 +39,7 @@ test('the schedule has the hours of the code and a fixed minute per host name', 
 test('only the schedule invokes the function', () => {
   const { Targets } = rule()
   assert.match(text(Targets[0].Arn), /^<ReportsFunction\w+\.Arn>$/)
-  const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
+  const permissions = resourcesOfType('AWS::Lambda::Permission').filter(({ Properties }) =>
     text(Properties.FunctionName).includes('ReportsFunction'),
   )
   assert.deepEqual(
@@ -50,7 +50,8 @@ test('only the schedule invokes the function', () => {
 
 test('a claim outlasts a run and expires before the next', () => {
   const { Timeout } =
-    ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith('ReportsFunction'))?.Properties ?? {}
+    resourcesOfType('AWS::Lambda::Function').find(({ id }) => id.startsWith('ReportsFunction'))?.Properties ??
+    {}
   const leaseSeconds = 20 * 60
   assert.ok(Timeout < leaseSeconds)
   const gaps = reportHours.slice(1).map((hour, index) => hour - (reportHours[index] ?? 0))
@@ -89,12 +90,12 @@ test('the function may read only the secret of its key', () => {
 })
 
 test('the function reads counts and claims reports, and nothing else in the table', () => {
-  const conditions = ofType('AWS::IAM::Policy')
+  const conditions = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ReportsFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
-    .filter(({ Action }: Json) => many<string>(Action).some((action) => action.startsWith('dynamodb:')))
+    .filter(({ Action }: Json) => toList<string>(Action).some((action) => action.startsWith('dynamodb:')))
     .map(({ Action, Condition }: Json) => [
-      many(Action),
+      toList(Action),
       Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'],
     ])
   assert.deepEqual(conditions, [

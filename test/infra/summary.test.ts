@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { many, ofType, resources, text } from '../support/synthesis.ts'
+import { resources, resourcesOfType, text, toList } from '../support/synthesis.ts'
 
 /**
  * The resources and permissions on one page, so that a review shows every change. To update the page, run `node
@@ -17,7 +17,7 @@ function counts(): string[] {
 }
 
 function permissions(): string[] {
-  return ofType('AWS::IAM::Policy')
+  return resourcesOfType('AWS::IAM::Policy')
     .map(({ Properties }) =>
       [`  ${name(Properties.Roles[0].Ref)}`, ...lines(Properties.PolicyDocument)].join('\n'),
     )
@@ -26,7 +26,7 @@ function permissions(): string[] {
 
 function lines({ Statement }: { Statement: { Action: string | string[]; Resource: unknown }[] }): string[] {
   return Statement.flatMap(({ Action, Resource }) =>
-    many(Resource).map((resource) => `    ${name(text(resource))}: ${many(Action).join(' ')}`),
+    toList(Resource).map((resource) => `    ${name(text(resource))}: ${toList(Action).join(' ')}`),
   ).sort()
 }
 

@@ -14,7 +14,7 @@ import {
   readEnvironment,
   ValidateEnvironment,
 } from '../../shared/contract/environment.ts'
-import { deployments, type Json, ofType, only, text } from '../support/synthesis.ts'
+import { deployments, type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
 
 const functions: [string, z.ZodObject][] = [
   ['PolicyFunction', EvaluateEnvironment],
@@ -31,14 +31,14 @@ const functions: [string, z.ZodObject][] = [
 for (const [deployment, mailflow] of Object.entries(deployments)) {
   for (const [id, schema] of functions)
     test(`${id} of a deployment ${deployment} has exactly the variables that it reads`, () => {
-      const unit = ofType('AWS::Lambda::Function', mailflow).find((fn) => fn.id.startsWith(id))
+      const unit = resourcesOfType('AWS::Lambda::Function', mailflow).find((fn) => fn.id.startsWith(id))
       const { NODE_OPTIONS, ...environment } = unit?.Properties.Environment.Variables ?? {}
       assert.equal(NODE_OPTIONS, '--enable-source-maps')
       assertAgrees(schema, environment)
     })
 
   test(`the ingress of a deployment ${deployment} has exactly the variables that it reads`, () => {
-    const [container] = only('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
+    const [container] = onlyResource('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
     const environment = Object.fromEntries(
       container.Environment.map(({ Name, Value }: Json) => [Name, Value]),
     )
@@ -47,7 +47,7 @@ for (const [deployment, mailflow] of Object.entries(deployments)) {
 }
 
 test('the environment of the ingress names the secret and contains nothing secret', () => {
-  const [container] = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
+  const [container] = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
   const variableOf = (name: string) => container.Environment.find(({ Name }: Json) => Name === name)?.Value
   assert.match(variableOf('TLS_SECRET_ARN'), /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf$/)
   assert.equal(container.Secrets, undefined)
@@ -60,7 +60,7 @@ test('settings reach the units that need them', () => {
     privateMxNetworks: ['127.0.0.0/8'],
   }
   for (const name of ['DeliveryFunction', 'ValidationFunction']) {
-    const unit = ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))
+    const unit = resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))
     const { MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS } = unit?.Properties.Environment.Variables ?? {}
     assert.deepEqual(
       [MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS],
@@ -73,21 +73,21 @@ test('settings reach the units that need them', () => {
 test('settings of DSNs reach the functions that decide, explain and write them', () => {
   const mailflow = { delayNotificationHours: 0.5, maximumReturnedSize: 5000 }
   const environmentOf = (name: string) =>
-    ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties.Environment
-      .Variables
+    resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties
+      .Environment.Variables
   for (const name of ['PolicyFunction', 'ApiFunction'])
     assert.equal(environmentOf(name)?.DELAY_NOTIFICATION_HOURS, '0.5', name)
   assert.equal(environmentOf('BounceFunction')?.MAX_RETURNED_SIZE, '5000')
 })
 
 test('every function runs on Node 24 and arm64', () => {
-  const all = ofType('AWS::Lambda::Function')
+  const all = resourcesOfType('AWS::Lambda::Function')
   assert.equal(all.length, 9)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)
   }
-  const task = only('AWS::ECS::TaskDefinition').Properties
+  const task = onlyResource('AWS::ECS::TaskDefinition').Properties
   assert.equal(task.RuntimePlatform.CpuArchitecture, 'ARM64')
 })
 
@@ -107,11 +107,11 @@ function sampleValue(name: string, value: Json): string {
 }
 
 test('only functions that consume a queue may invoke themselves recursively', () => {
-  const consumers = ofType('AWS::Lambda::EventSourceMapping').map(
+  const consumers = resourcesOfType('AWS::Lambda::EventSourceMapping').map(
     ({ Properties }) => Properties.FunctionName.Ref,
   )
   assert.equal(consumers.length, 3)
-  const allowed = ofType('AWS::Lambda::Function').filter(
+  const allowed = resourcesOfType('AWS::Lambda::Function').filter(
     ({ Properties }) => Properties.RecursiveLoop === 'Allow',
   )
   assert.deepEqual(allowed.map(({ id }) => id).sort(), consumers.sort())

@@ -9,13 +9,13 @@ import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import {
   Api,
   type ClientTls,
-  idIn,
   launchTrusting,
-  type Running,
+  messageIdIn,
+  type RunnerProcess,
   SmtpClient,
   startRunner,
   type Trace,
-  until,
+  waitForResult,
 } from '../support/local/runner.ts'
 import { createPki, daysFromNow, type Identity, selfSigned } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -119,7 +119,7 @@ const cases: Case[] = [
 
 const versions = ['TLSv1.2', 'TLSv1.3'] as const
 
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let mailboxes: Partner
 /** Receives the DSNs to the partners. */
@@ -221,14 +221,14 @@ test('every partner in the clear gets a reply that requires TLS', async () => {
 async function sendHeld(partnerCase: Case, version: 'TLSv1.2' | 'TLSv1.3'): Promise<string> {
   const client = await SmtpClient.open(runner.endpoints, clientOf(partnerCase, version))
   const content = `From: <a@${domainOf(partnerCase)}>\r\nSubject: ${version}\r\n\r\nhello\r\n`
-  const reply = await until(async () => {
+  const reply = await waitForResult(async () => {
     const answer = await client.send(`a@${domainOf(partnerCase)}`, ['ann@ours.example'], content)
     if (answer.startsWith('250')) return answer
     await client.command('RSET')
     return null
   })
   client.close()
-  return idIn(reply)
+  return messageIdIn(reply)
 }
 
 const verdictOf = (trace: Trace) => {
@@ -280,7 +280,7 @@ test('after the queue the same certificates have the same result: mail is held, 
   await t.test('each DSN contains the same reply', async () => {
     const bounced = messages.filter(({ partnerCase }) => partnerCase.refused !== null)
     for (const { partnerCase } of bounced) {
-      const dsns = await until(() => {
+      const dsns = await waitForResult(() => {
         const received = partners.received.filter(({ recipients }) =>
           recipients.includes(`RCPT TO:<a@${domainOf(partnerCase)}>`),
         )

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Api, idIn, type Running, SmtpClient } from '../support/local/runner.ts'
+import { Api, messageIdIn, type RunnerProcess, SmtpClient } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 
 /** `npm run test:long` sends 1000. */
@@ -13,7 +13,7 @@ const changes = messages / 20
 const connections = 20
 
 const shared = shareRunner()
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 
 before(
@@ -42,7 +42,7 @@ test(`none of ${messages} messages is decided by an older rule during ${changes}
       begun += 1
       const enforcedRule = answeredAt.length - 1
       const reply = await client.send('bob@far.example', ['ann@ours.example'], 'Subject: x\r\n\r\nx\r\n')
-      await check(idIn(reply), enforcedRule)
+      await check(messageIdIn(reply), enforcedRule)
       decided += 1
       await changeWhenDue()
     }

@@ -10,9 +10,17 @@ import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-
 import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type HoldingPartner, startHoldingPartner } from '../support/local/holding-partner.ts'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
-import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, until } from '../support/local/runner.ts'
+import {
+  Api,
+  messageIdIn,
+  type RunnerProcess,
+  SmtpClient,
+  sendMessage,
+  startRunner,
+  waitForResult,
+} from '../support/local/runner.ts'
 
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let mailbox: HoldingPartner
 
@@ -33,7 +41,7 @@ after(async () => {
 
 const subject = (name: string) => `Subject: ${name}.\r\n\r\nbody of ${name}\r\n`
 const send = (name: string) =>
-  sendOne(runner.endpoints, 'bob@plain.example', 'ann@ours.example', subject(name))
+  sendMessage(runner.endpoints, 'bob@plain.example', 'ann@ours.example', subject(name))
 const timesIn = (messages: readonly string[], name: string) =>
   messages.filter((content) => content.includes(`Subject: ${name}.`)).length
 
@@ -48,7 +56,7 @@ test('the ingress that is killed during DATA accepts nothing and restarts', asyn
   const line = await runner.stderrLine(/the ingress \(pid \d+\) ended by SIGKILL; restarted as pid \d+/)
   assert.ok(line.includes(`pid ${runner.endpoints.pids.ingress})`))
 
-  await api.settled(idIn(await send('whole')), ['Delivered'])
+  await api.settled(messageIdIn(await send('whole')), ['Delivered'])
   assert.equal(timesIn(mailbox.answered, 'whole'), 1)
   assert.equal(timesIn(mailbox.received, 'half'), 0)
 })
@@ -70,13 +78,13 @@ test('the ingress that is killed under load loses no message accepted with 250',
     }),
   )
   const unanswered = names.filter((name) => !replies.get(name)?.startsWith('250'))
-  await until(() =>
+  await waitForResult(() =>
     runner.stderrLines.filter((line) => /ended by SIGKILL; restarted/.test(line)).length >= 2 ? true : null,
   )
   assert.ok(unanswered.length > 0, 'the ingress died under load')
   // A client sends a message without a reply again.
   for (const name of unanswered) replies.set(name, await send(name))
-  for (const reply of replies.values()) await api.settled(idIn(reply), ['Delivered'])
+  for (const reply of replies.values()) await api.settled(messageIdIn(reply), ['Delivered'])
   const missing = names.filter((name) => timesIn(mailbox.answered, name) === 0)
   assert.deepEqual(missing, [])
   const duplicated = names.filter((name) => timesIn(mailbox.answered, name) > 1)
@@ -101,18 +109,18 @@ test('a worker that is killed inside SMTP transactions loses nothing and duplica
 }, async (t) => {
   // Fewer messages than workers, so that all transactions run at the same time.
   const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`)
-  mailbox.holding = true
+  mailbox.isHolding = true
   const ids: string[] = []
   // One after another: messages of one batch would wait outside a transaction.
   for (const name of names) {
-    ids.push(idIn(await send(name)))
-    await mailbox.held(ids.length)
+    ids.push(messageIdIn(await send(name)))
+    await mailbox.waitForHeld(ids.length)
   }
   const inFlightMessages = await inFlight()
   process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
   await runner.stderrLine(/SIGUSR2: killed [1-9]\d* running Lambda workers/)
-  await mailbox.abandoned(names.length)
-  mailbox.holding = false
+  await mailbox.waitForAbandoned(names.length)
+  mailbox.isHolding = false
   await skipWait(inFlightMessages)
 
   await untilAllDelivered(ids)
@@ -137,7 +145,7 @@ test('workers that are killed at any moment lose nothing and duplicate only coun
   let answered = 0
   const ids = await Promise.all(
     names.map(async (name) => {
-      const id = idIn(await send(name))
+      const id = messageIdIn(await send(name))
       answered += 1
       if (answered % 6 === 0) process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
       return id
@@ -163,7 +171,7 @@ test('workers that are killed at any moment lose nothing and duplicate only coun
 async function untilAllDelivered(ids: readonly string[]): Promise<void> {
   const open = new Set(ids)
   const skipLongWait = createWaitSkipper()
-  await until(async () => {
+  await waitForResult(async () => {
     for (const id of open) {
       const trace = await api
         .call<{ recipients: { state: string }[] }>('GET', `/messages/${id}`)
@@ -264,7 +272,7 @@ function metric(name: string): number {
 
 async function assertQueuesEmpty(): Promise<void> {
   const skipLongWait = createWaitSkipper()
-  await until(async () => {
+  await waitForResult(async () => {
     await skipLongWait()
     const counts = await Promise.all(Object.entries(runner.endpoints.queues).map(countsOf))
     return counts.flat().every((count) => count === 0) ? true : null

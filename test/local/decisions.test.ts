@@ -7,19 +7,19 @@ import { after, before, test } from 'node:test'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import {
   Api,
-  idIn,
-  type Running,
+  messageIdIn,
+  type RunnerProcess,
   SmtpClient,
-  sendOne,
+  sendMessage,
   startRunner,
   type Trace,
-  until,
+  waitForResult,
 } from '../support/local/runner.ts'
 import { createPki, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 const partners: Record<'mailbox' | 'plain' | 'good' | 'strange' | 'strict', Partner> = {} as never
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let pki: Pki
 let ourServer: Identity
@@ -134,9 +134,9 @@ function message(from: string, to: string): string {
 /** Sends as the organisation's mail server and returns the trace when no recipient is pending. */
 async function sendFromOurServer(to: string): Promise<{ trace: Trace; content: string }> {
   const content = message('ann@ours.example', to)
-  const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)
+  const reply = await sendMessage(runner.endpoints, 'ann@ours.example', to, content, ourServer)
   assert.match(reply, /^250 2\.0\.0 /)
-  return { trace: await api.settled(idIn(reply)), content }
+  return { trace: await api.settled(messageIdIn(reply)), content }
 }
 
 const receivedBy = (partner: Partner, content: string) =>
@@ -151,8 +151,8 @@ const attemptOf = (trace: Trace) => trace.recipients[0]?.attempts.at(-1)
 
 test('mail in the clear is accepted without a connector, and the mailbox server gets the same octets', async () => {
   const content = message('bob@plain.example', 'ann@ours.example')
-  const reply = await sendOne(runner.endpoints, 'bob@plain.example', 'ann@ours.example', content)
-  const trace = await api.settled(idIn(reply))
+  const reply = await sendMessage(runner.endpoints, 'bob@plain.example', 'ann@ours.example', content)
+  const trace = await api.settled(messageIdIn(reply))
   assert.equal(trace.direction, 'Incoming')
   assert.equal(trace.tls.negotiated, false)
   assert.equal(trace.recipients[0]?.state, 'Delivered')
@@ -172,8 +172,8 @@ test('mail in the clear is accepted without a connector, and the mailbox server 
 
 test('the trace and the Received header name the TLS version', async () => {
   const content = message('teller@bank.example', 'ann@ours.example')
-  const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content, {})
-  const trace = await api.settled(idIn(reply))
+  const reply = await sendMessage(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content, {})
+  const trace = await api.settled(messageIdIn(reply))
   assert.deepEqual([trace.tls.negotiated, trace.tls.protocol], [true, 'TLSv1.3'])
   const [received] = receivedBy(partners.mailbox, content)
   assert.match(
@@ -185,7 +185,7 @@ test('the trace and the Received header name the TLS version', async () => {
 test('a partner that does not use the required TLS is refused in session, and nothing is delivered', async () => {
   const before = partners.mailbox.received.length
   const content = message('teller@bank.example', 'ann@ours.example')
-  const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
+  const reply = await sendMessage(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
   assert.equal(reply, '530 5.7.0 Must issue a STARTTLS command first')
   assert.equal(partners.mailbox.received.length, before)
 })
@@ -268,7 +268,7 @@ for (const { to, partner, code, why } of unmet)
 
 /** Returns the DSN to Ann about this address, as her mailbox server received it. */
 async function notificationAbout(address: string): Promise<string> {
-  return until(() => {
+  return waitForResult(() => {
     const dsn = partners.mailbox.received.find(
       ({ mail, content }) => mail.startsWith('MAIL FROM:<>') && content.includes(`rfc822; ${address}`),
     )
@@ -311,7 +311,7 @@ test('DSNs follow the NOTIFY, RET and ENVID parameters of the sender', async () 
   ]
   for (const command of commands) assert.match(await client.command(command), /^[23]/)
   client.write(`${message('ann@ours.example', 'kept@strict.example').replaceAll(/^\./gm, '..')}.\r\n`)
-  const id = idIn(await client.reply())
+  const id = messageIdIn(await client.reply())
   client.close()
   const success = await notificationAbout('kept@strict.example')
   assert.match(success, /Original-Envelope-Id: QQ\+1\r\n/)
@@ -321,7 +321,7 @@ test('DSNs follow the NOTIFY, RET and ENVID parameters of the sender', async () 
   assert.match(failure, /Action: failed\r\nStatus: 5\.1\.1/)
   assert.equal(failure.match(/^Final-Recipient:/gm)?.length, 1)
   assert.doesNotMatch(failure, /quiet@|first line/)
-  const dsns = await until(async () => {
+  const dsns = await waitForResult(async () => {
     const { recipients } = await api.call<NotificationTrace>('GET', `/messages/${id}`)
     const notifications = recipients.flatMap(({ address, notifications: dsns }) =>
       dsns.map(({ kind, state }) => `${address} ${kind} ${state}`),
@@ -357,8 +357,8 @@ for (const { to, state, code, why } of unresolved)
 test('each recipient of a message has its own decision', async () => {
   const content = message('ann@ours.example', 'several')
   const to = ['bob@plain.example', 'dr@forced.example', 'carl@ours.example']
-  const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)
-  const trace = await api.settled(idIn(reply))
+  const reply = await sendMessage(runner.endpoints, 'ann@ours.example', to, content, ourServer)
+  const trace = await api.settled(messageIdIn(reply))
   const states = Object.fromEntries(trace.recipients.map(({ address, state }) => [address, state]))
   assert.deepEqual(states, {
     'bob@plain.example': 'Delivered',

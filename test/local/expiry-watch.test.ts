@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { mailflow } from '../support/cli/mailflow.ts'
-import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
+import { Api, messageIdIn, type RunnerProcess, sendMessage, waitForResult } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 import { createPki, daysFromNow, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -18,7 +18,7 @@ let old: Identity
 let renewed: Identity
 const servers: Partner[] = []
 const shared = shareRunner()
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let connector: string
 
@@ -54,8 +54,8 @@ after(async () => {
 
 async function deliverOne(): Promise<void> {
   const content = 'From: <a@elsewhere.example>\r\nSubject: x\r\n\r\nbody\r\n'
-  const reply = await sendOne(runner.endpoints, 'a@elsewhere.example', 'ann@hosted.example', content)
-  await api.settled(idIn(reply), ['Delivered'])
+  const reply = await sendMessage(runner.endpoints, 'a@elsewhere.example', 'ann@hosted.example', content)
+  await api.settled(messageIdIn(reply), ['Delivered'])
 }
 
 interface ObservedHost {
@@ -75,7 +75,7 @@ const observed = (query = '') =>
 
 /** Observations are written at the end of the delivery's batch, after the trace. */
 const untilObserved = (identity: Identity) =>
-  until(async () => {
+  waitForResult(async () => {
     const [observedHost] = (await observed()).items
     return observedHost?.certificates[0]?.fingerprint256 === fingerprintOf(identity) ? observedHost : null
   })
@@ -153,7 +153,7 @@ test('the expiry watch includes the certificate of the ingress', async () => {
   interface Published {
     certificates: { state: string; fingerprint256: string }[]
   }
-  const published = await until(() => api.call<Published>('GET', '/certificates').catch(() => null))
+  const published = await waitForResult(() => api.call<Published>('GET', '/certificates').catch(() => null))
   await runExpiryWatch()
   const { items } = await api.call<{ items: (ObservedHost & { kind: string })[] }>(
     'GET',

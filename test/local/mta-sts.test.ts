@@ -9,7 +9,14 @@ import { createSecureContext } from 'node:tls'
 import { installTranslation } from '../../infra/local/lambda/nat.ts'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { mailflow } from '../support/cli/mailflow.ts'
-import { Api, idIn, launchTrusting, type Running, sendOne, startRunner } from '../support/local/runner.ts'
+import {
+  Api,
+  launchTrusting,
+  messageIdIn,
+  type RunnerProcess,
+  sendMessage,
+  startRunner,
+} from '../support/local/runner.ts'
 import { createPki, type Identity, selfSigned } from '../support/pki.ts'
 import { policyText, trust } from '../support/policy-host.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -30,7 +37,7 @@ const partners = {} as Record<Name, Partner>
 const contexts: Record<string, SecureContext> = {}
 let web: Server
 let requestedHosts: string[] = []
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let ourServer: Identity
 let authority: string
@@ -100,7 +107,7 @@ async function sendTo(name: Name) {
   const to = `bob@${name}.example`
   const content = `Subject: hello\r\nTo: <${to}>\r\n\r\nThe secret is 4711.\r\n`
   const trace = await api.settled(
-    idIn(await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)),
+    messageIdIn(await sendMessage(runner.endpoints, 'ann@ours.example', to, content, ourServer)),
   )
   const [recipient] = trace.recipients
   const attempt = recipient?.attempts.at(-1)

@@ -5,11 +5,11 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { Api, type Running, SmtpClient, until } from '../support/local/runner.ts'
+import { Api, type RunnerProcess, SmtpClient, waitForResult } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 
 const shared = shareRunner()
-let running: Running
+let running: RunnerProcess
 
 before(async () => {
   running = await shared.enter()
@@ -35,7 +35,7 @@ function ask(path: string, { host, method = 'GET' }: { host?: string; method?: s
 }
 
 test('the page, its JSON and the API show the certificate that the ingress presents', async () => {
-  const results = await until(async () => {
+  const results = await waitForResult(async () => {
     const { status, body } = await ask('/certificates.json')
     return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
   })

@@ -10,14 +10,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
-import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
+import { Api, messageIdIn, type RunnerProcess, sendMessage, waitForResult } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 let mailbox: Partner
 const shared = shareRunner()
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let pki: Pki
 let accepted: ObservedList
@@ -54,7 +54,7 @@ const restricted = (name: string, domain: string, onViolation: 'Bounce' | 'Defer
 
 const send = (domain: string, identity: Identity, subject = 'hello'): Promise<string> => {
   const content = `From: <a@${domain}>\r\nSubject: ${subject}\r\n\r\nHello\r\n`
-  return sendOne(runner.endpoints, `a@${domain}`, 'b@ours.example', content, identity)
+  return sendMessage(runner.endpoints, `a@${domain}`, 'b@ours.example', content, identity)
 }
 
 /** Returns the text of the one notice about this connector, and the JSON at its end. */
@@ -73,7 +73,7 @@ test('the notice about refused mail names the connector and the old and new cert
   const old = await pki.issue({ names: ['mail.contoso.example'] })
   const renewed = await pki.issue({ names: ['mx1.contoso.example'] })
   assert.match(await send('contoso.example', old), /^250 /)
-  await until(() => accepted.lastAccepted(id, new Date()))
+  await waitForResult(() => accepted.lastAccepted(id, new Date()))
 
   assert.equal(
     await send('contoso.example', renewed),
@@ -99,12 +99,12 @@ test('mail held for a new certificate is delivered once when the administrator a
   const old = await pki.issue({ names: ['mail.fabrikam.example'] })
   const renewed = await pki.issue({ names: ['mx1.fabrikam.example'] })
   const sendAccepted = async (subject: string, identity: Identity) =>
-    idIn(await send('fabrikam.example', identity, subject))
+    messageIdIn(await send('fabrikam.example', identity, subject))
   const countReceived = (subject: string) =>
     mailbox.received.filter(({ content }) => content.includes(`Subject: ${subject}\r\n`)).length
 
   await api.settled(await sendAccepted('before', old), ['Delivered'])
-  await until(() => accepted.lastAccepted(id, new Date()))
+  await waitForResult(() => accepted.lastAccepted(id, new Date()))
   const subjects = ['held 1', 'held 2', 'held 3']
   const heldIds = await Promise.all(subjects.map((subject) => sendAccepted(subject, renewed)))
   for (const message of heldIds) {
@@ -142,7 +142,7 @@ test('mail held for a new certificate is delivered once when the administrator a
   }
   await api.settled(await sendAccepted('after', renewed), ['Delivered'])
   for (const subject of ['before', ...subjects, 'after']) assert.equal(countReceived(subject), 1, subject)
-  await until(async () => {
+  await waitForResult(async () => {
     const certificate = await accepted.lastAccepted(id, new Date())
     return certificate?.fingerprint256 === fingerprintOf(renewed) ? certificate : null
   })

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
-import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
+import { Api, messageIdIn, type RunnerProcess, sendMessage, waitForResult } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 let mailbox: Partner
 const shared = shareRunner()
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 
 before(
@@ -28,8 +28,8 @@ after(async () => {
 /** Sends a message from the bank in the clear. @returns the message's id when it is deferred */
 async function deferred(): Promise<string> {
   const content = 'From: <teller@bank.example>\r\nSubject: held\r\n\r\nDear Ann\r\n'
-  const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
-  const { id, recipients } = await api.settled(idIn(reply))
+  const reply = await sendMessage(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
+  const { id, recipients } = await api.settled(messageIdIn(reply))
   assert.equal(recipients[0]?.state, 'Deferred')
   return id
 }
@@ -60,7 +60,7 @@ test('validation shows held mail, and a retry delivers it after its connector is
 
   // The inbound connector no longer holds the message; now the organisation's mailbox server has no TLS.
   assert.deepEqual(await api.call('POST', `${path}/retry`), { requested: 1, messages: 1, nextCursor: null })
-  const [first] = await until(async () => {
+  const [first] = await waitForResult(async () => {
     const [recipient] = (await api.settled(id, ['Deferred'])).recipients
     return recipient?.attempts.length === 1 ? recipient.attempts : null
   })

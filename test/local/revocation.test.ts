@@ -8,12 +8,12 @@ import { after, before, test } from 'node:test'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import {
   Api,
-  idIn,
-  type Running,
+  messageIdIn,
+  type RunnerProcess,
   SmtpClient,
   startRunner,
   type Trace,
-  until,
+  waitForResult,
 } from '../support/local/runner.ts'
 import type { Identity } from '../support/pki.ts'
 import { type RevocationAuthority, startRevocationAuthority } from '../support/revocation-authority.ts'
@@ -22,7 +22,7 @@ import { type Partner, startPartner } from '../support/smtp-partner.ts'
 const names = ['mail.bank.example']
 
 let authority: RevocationAuthority
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let mailboxes: Partner
 const servers: Partner[] = []
@@ -121,7 +121,7 @@ test('a partner whose certificate is revoked is refused in session', async () =>
 
 test('a partner whose certificate is good delivers, and the trace shows the check', async () => {
   const { reply } = await send('a@bank.example', 'ann@ours.example', sending.good)
-  const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
+  const trace = (await api.settled(messageIdIn(reply), ['Delivered'])) as Detailed
   assert.deepEqual(trace.tls.clientCertificate?.revocation, { status: 'Good', detail: 'not revoked' })
 })
 
@@ -137,14 +137,14 @@ test('undetermined revocation is refused with 451 by HardFail and accepted by So
   const strict = await send('a@strict.example', 'ann@ours.example', unchecked)
   assert.equal(strict.reply, '451 4.7.51 Cannot determine now whether the client certificate is revoked')
   const { reply } = await send('a@bank.example', 'ann@ours.example', unchecked)
-  const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
+  const trace = (await api.settled(messageIdIn(reply), ['Delivered'])) as Detailed
   assert.equal(trace.tls.clientCertificate?.revocation?.status, 'Unknown')
   authority.setBehaviour({ ocsp: 'Honest', crl: 'Honest' })
 })
 
 test('mail to a server whose certificate is revoked is deferred, and nothing is sent', async () => {
   const { reply } = await send('ann@ours.example', 'b@revoked.example')
-  const trace = (await api.settled(idIn(reply), ['Deferred'])) as Detailed
+  const trace = (await api.settled(messageIdIn(reply), ['Deferred'])) as Detailed
   const [recipient] = trace.recipients
   assert.equal(recipient?.verdict.reason, 'OutboundTlsNotMet')
   assert.match(
@@ -157,8 +157,8 @@ test('mail to a server whose certificate is revoked is deferred, and nothing is 
 
 test('mail to a server whose certificate is good is delivered', async () => {
   const { reply } = await send('ann@ours.example', 'b@good.example')
-  const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
+  const trace = (await api.settled(messageIdIn(reply), ['Delivered'])) as Detailed
   assert.equal(trace.recipients[0]?.attempts[0]?.tls?.verified, true)
   assert.equal(trace.recipients[0]?.attempts[0]?.tls?.revocation?.status, 'Good')
-  await until(() => (servers[0]?.received.length ? true : null))
+  await waitForResult(() => (servers[0]?.received.length ? true : null))
 })

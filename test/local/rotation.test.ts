@@ -14,14 +14,14 @@ import {
 import { LocalAuthority } from '../../infra/local/certificates.ts'
 import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { Wire } from '../support/ingress/ingress.ts'
-import { Api, type Running, startRunner, until } from '../support/local/runner.ts'
+import { Api, type RunnerProcess, startRunner, waitForResult } from '../support/local/runner.ts'
 import { createPki } from '../support/pki.ts'
 import { within } from '../support/within.ts'
 
 const hostname = 'mail.example.com'
 const SecretId = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/tls-AbCdEf'
 
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let secrets: SecretsManagerClient
 /** Private keys of every certificate that was in the secret. */
@@ -166,7 +166,7 @@ test('a next certificate for another name is rejected with a reason, and the old
   assert.deepEqual([notifications, refused.map(({ reason }) => reason)], [['Certificate Refused'], ['Name']])
   const refusal =
     /certificates are refused.*"reason":"Name".*is for mail\.elsewhere\.example, not for mail\.example\.com/
-  await until(() => refusal.exec(ingressLog()))
+  await waitForResult(() => refusal.exec(ingressLog()))
   const servedFrom = Date.parse(next.servedFrom)
   const sessions = await underLoad(() => Date.now() > servedFrom + 1000)
   assert.deepEqual([...new Set(sessions.map((session) => session.serial))], [serial])

@@ -9,14 +9,14 @@ import { isAlive } from '../../infra/local/is-alive.ts'
 import { mailboxConnector } from '../support/local/mailbox-server.ts'
 import {
   Api,
-  idIn,
   launch,
-  launchByNpm,
+  launchWithNpm,
+  messageIdIn,
   runToEnd,
   SmtpClient,
-  sendOne,
+  sendMessage,
   startRunner,
-  until,
+  waitForResult,
 } from '../support/local/runner.ts'
 import { folderOfTests, remainingIn, temporaryFolder } from '../support/local/temporary-folder.ts'
 import { startPartner } from '../support/smtp-partner.ts'
@@ -46,7 +46,7 @@ test('a second signal exits immediately during a message, and still cleans up', 
   for (const command of ['MAIL FROM:<a@b.example>', 'RCPT TO:<ann@ours.example>', 'DATA'])
     assert.match(await client.command(command), /^[23]/)
   const ended = once(runner.process, 'exit')
-  await until(() => {
+  await waitForResult(() => {
     runner.process.kill('SIGINT')
     return runner.process.exitCode
   })
@@ -56,12 +56,12 @@ test('a second signal exits immediately during a message, and still cleans up', 
 })
 
 test('SIGTERM to npm ends every process of npm start', async (t) => {
-  const runner = await startRunner({ names: {} }, ['--no-demo'], launchByNpm)
+  const runner = await startRunner({ names: {} }, ['--no-demo'], launchWithNpm)
   t.after(() => runner.stop())
   const { runner: pid, ingress = assert.fail('the ingress has an id') } = runner.endpoints.pids
   assert.notEqual(pid, runner.process.pid)
   runner.process.kill('SIGTERM')
-  await until(() => (isAlive(pid) || isAlive(ingress) ? null : 'ended'))
+  await waitForResult(() => (isAlive(pid) || isAlive(ingress) ? null : 'ended'))
 })
 
 test('with --state a clean stop and a new start lose nothing', { timeout: 60_000 }, async (t) => {
@@ -81,7 +81,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   await api.call('PUT', '/accepted-domains/ours.example', {})
   const content = 'Subject: kept\r\n\r\nover the stop\r\n'
   // No connector routes ours.example yet, so the message stays in the queue.
-  const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
+  const id = messageIdIn(await sendMessage(first.endpoints, 'a@b.example', 'ann@ours.example', content))
   assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
   const connector = mailboxConnector(mailbox, { name: 'Our mailboxes' })
   await api.create('outbound', connector)
@@ -102,7 +102,9 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   assert.equal(mailbox.received.length, 1, 'the demo sent nothing')
   assert.ok(mailbox.received[0]?.content.toString().endsWith(content))
   assert.ok(existsSync(join(state, 'certificates', 'authority.pem')))
-  await until(() => (second.output.some((line) => line.startsWith('Press Ctrl-C')) ? 'printed' : null))
+  await waitForResult(() =>
+    second.output.some((line) => line.startsWith('Press Ctrl-C')) ? 'printed' : null,
+  )
   assert.ok(second.output.some((line) => line.startsWith('The state directory already has a configuration')))
 })
 

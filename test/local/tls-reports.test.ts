@@ -9,7 +9,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { testAccount } from '../support/lambda.ts'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
-import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
+import {
+  Api,
+  messageIdIn,
+  type RunnerProcess,
+  sendMessage,
+  startRunner,
+  waitForResult,
+} from '../support/local/runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -47,7 +54,7 @@ const zone = {
 }
 
 let mailbox: Partner
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 
 before(
@@ -89,8 +96,8 @@ async function countedFailures(): Promise<number> {
 
 test('sessions with the smart host are reported to its report address, which is an accepted domain', async () => {
   const content = 'From: <a@elsewhere.example>\r\nSubject: x\r\n\r\nbody\r\n'
-  const reply = await sendOne(runner.endpoints, 'a@elsewhere.example', 'ann@ours.example', content)
-  await api.settled(idIn(reply), ['Delivered'])
+  const reply = await sendMessage(runner.endpoints, 'a@elsewhere.example', 'ann@ours.example', content)
+  await api.settled(messageIdIn(reply), ['Delivered'])
 
   const name = runner.endpoints.functions.find((candidate) => candidate.startsWith('ReportsFunction'))
   const day = new Date().toISOString().slice(0, 10)
@@ -101,11 +108,11 @@ test('sessions with the smart host are reported to its report address, which is 
     return (await response.json()) as Run
   }
   // Counts are written at the end of the delivery's batch, after the trace. The failure comes last.
-  await until(async () => ((await countedFailures()) === 1 ? true : null))
+  await waitForResult(async () => ((await countedFailures()) === 1 ? true : null))
   assert.equal((await invoke()).sent, 1)
   assert.deepEqual([(await invoke()).known, (await invoke()).sent], [1, 0])
 
-  const report = await until(async () => {
+  const report = await waitForResult(async () => {
     const { items } = await api.call<{ items: Listed[] }>('GET', '/tls-reports')
     return items[0] ?? null
   })

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
-import { Api, type Running, startRunner } from '../support/local/runner.ts'
+import { Api, type RunnerProcess, startRunner } from '../support/local/runner.ts'
 import { createPki, daysFromNow, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 const partners: Record<'first' | 'second' | 'expired' | 'plain', Partner> = {} as never
 let pki: Pki
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 
 before(

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
-import { type Checked, checked } from '../support/cli/check.ts'
+import { type CheckResult, runCheck } from '../support/cli/check.ts'
 import { missing, Postfix, type PostfixOptions } from '../support/peers/peers.ts'
 import { daysFromNow, type Identity, selfSigned } from '../support/pki.ts'
 import { type RevocationAuthority, startRevocationAuthority } from '../support/revocation-authority.ts'
@@ -70,8 +70,8 @@ after(async () => {
 
 const portOf = (name: string): number => postfixes.get(name)?.port ?? 0
 
-const check = (name: string): Promise<Checked> =>
-  checked(`127.0.0.1:${portOf(name)}`, '--servername', host, '--ca', root)
+const check = (name: string): Promise<CheckResult> =>
+  runCheck(`127.0.0.1:${portOf(name)}`, '--servername', host, '--ca', root)
 
 /** The whole output of `openssl s_client`, which verifies and continues whatever the result. */
 async function openssl(name: string): Promise<string> {
@@ -90,7 +90,7 @@ async function openssl(name: string): Promise<string> {
   return text(client.stdout)
 }
 
-const failing = ({ out }: Checked): string[] =>
+const failing = ({ out }: CheckResult): string[] =>
   [...out.matchAll(/^FAIL +(\S+)/gm)].map(([, name = '']) => name)
 
 describe('A check of Postfix', { skip, timeout: 120_000 }, () => {

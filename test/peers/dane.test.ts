@@ -10,7 +10,7 @@ import { formatReply } from '../../shared/mail/reply.ts'
 import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
 import { findNextHops } from '../../shared/net/next-hops.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
-import { deliverBySmtp, type Outcome } from '../../shared/net/smtp-delivery.ts'
+import { deliverOverSmtp, type Outcome } from '../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { missing } from '../support/peers/peers.ts'
@@ -140,7 +140,7 @@ async function send(
   const partner = await startPartner(behaviour)
   try {
     const address = `bob@${domain}`
-    const outcomes = await deliverBySmtp(
+    const outcomes = await deliverOverSmtp(
       { kind: 'Mx', domain },
       {
         message: message(),
@@ -317,7 +317,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     ]
     for (const [domain, expected] of rows) {
       it(`decides mail for ${domain} as without TLS to the resolver: ${expected}`, async () => {
-        const delivery = await send(domain, { tls: good }, nameServers.byTls)
+        const delivery = await send(domain, { tls: good }, nameServers.overTls)
         assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
       })
     }
@@ -326,7 +326,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
       const delivery = await send(
         `pinned.${signedZone}`,
         { tls: good },
-        nameServers.byTls.replace('#dns', '#other'),
+        nameServers.overTls.replace('#dns', '#other'),
       )
       assert.equal(summarise(delivery), 'TemporaryFailure Opportunistic Opportunistic clear 4.4.312')
       assert.match(formatReply(delivery.outcome.reply), /ERR_TLS_CERT_ALTNAME_INVALID/)
@@ -334,7 +334,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     })
 
     it('sends concurrent queries over one connection', async () => {
-      const { query } = createResolver([nameServers.byTls], [{ transport: 'Stream', timeoutMs: 20_000 }])
+      const { query } = createResolver([nameServers.overTls], [{ transport: 'Stream', timeoutMs: 20_000 }])
       const domains = ['pinned', 'issuer', 'whole', 'changing', 'many', 'nothing']
       const responses = await Promise.all(domains.map((domain) => query(`${domain}.${signedZone}`, 'MX')))
       assert.deepEqual(

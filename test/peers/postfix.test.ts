@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Api, idIn, type Running, SmtpClient, startRunner } from '../support/local/runner.ts'
+import { Api, messageIdIn, type RunnerProcess, SmtpClient, startRunner } from '../support/local/runner.ts'
 import { missing, Postfix } from '../support/peers/peers.ts'
 import { createPki, daysFromNow } from '../support/pki.ts'
 
@@ -13,7 +13,7 @@ const skip = missing('postfix', 'apt-get install postfix', true)
 const names = ['good', 'plain', 'expired', 'misnamed', 'easy'] as const
 type Name = (typeof names)[number]
 const partners: Partial<Record<Name, Postfix>> = {}
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 const connectors = new Map<Name, string>()
 let relayCertificate: { cert: string; key: string }
@@ -99,7 +99,7 @@ async function send(name: Name) {
   const content = `From: ann@ours.example\r\nTo: bob@${name}.example\r\nSubject: for ${name}\r\n\r\n${body}`
   const reply = await client.send('ann@ours.example', [`bob@${name}.example`], content)
   client.close()
-  return api.settled(idIn(reply))
+  return api.settled(messageIdIn(reply))
 }
 
 interface Validation {

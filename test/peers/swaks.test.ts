@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
-import { Api, idIn, type Running, startRunner } from '../support/local/runner.ts'
+import { Api, messageIdIn, type RunnerProcess, startRunner } from '../support/local/runner.ts'
 import { missing, swaks } from '../support/peers/peers.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 const skip = missing('swaks', 'apt-get install swaks libnet-ssleay-perl')
 
-let runner: Running
+let runner: RunnerProcess
 let api: Api
 let mailbox: Partner
 
@@ -92,7 +92,7 @@ describe('swaks', { skip, timeout: 120_000 }, () => {
   for (const [client, sending, negotiated] of acceptedRows) {
     it(`reads 250 as ${client}, and the message arrives`, async () => {
       const transcript = await send(sending)
-      const trace = await api.settled(idIn(acceptance(transcript)))
+      const trace = await api.settled(messageIdIn(acceptance(transcript)))
       assert.deepEqual([trace.tls.negotiated, trace.recipients[0]?.state], [negotiated, 'Delivered'])
       if (negotiated) assert.match(transcript, /TLS started with cipher TLSv1\.3:TLS_AES_256_GCM_SHA384/)
       assert.ok(mailbox.received.some(({ content }) => content.includes(`id ${trace.id}`)))

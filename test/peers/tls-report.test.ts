@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readReportMail } from '../../shared/tls-reports/read-mail.ts'
 import { buildReport } from '../../shared/tls-reports/report.ts'
-import { reportMail } from '../../shared/tls-reports/report-mail.ts'
+import { buildReportMessage } from '../../shared/tls-reports/report-mail.ts'
 import { verifySigner } from '../../shared/tls-reports/verify-signer.ts'
 import { fakeResolver } from '../support/dns.ts'
 
@@ -71,7 +71,7 @@ const keys = [
 for (const [algorithm, privateKey, record] of keys)
   test(`other programs verify and read a report signed by ${algorithm}`, { skip }, async () => {
     const key = { domain: 'sender.example', selector: 'reports', privateKey: pem(privateKey) }
-    const mail = await reportMail(report, { id, to: 'tls@partner.example', at }, reporter, key)
+    const mail = await buildReportMessage(report, { id, to: 'tls@partner.example', at }, reporter, key)
     assert.deepEqual(JSON.parse(run(['verify', record], mail).toString()), {
       signature: true,
       type: 'multipart/report',
@@ -88,7 +88,7 @@ for (const [algorithm, privateKey, record] of keys)
 test('mailflow verifies and reads a report that another program signed', { skip }, async () => {
   const keyFile = join(folder, 'key.pem')
   writeFileSync(keyFile, rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }))
-  const unsigned = await reportMail(report, { id, to: 'tls@ours.example', at }, reporter, null)
+  const unsigned = await buildReportMessage(report, { id, to: 'tls@ours.example', at }, reporter, null)
   const mail = run(['sign', keyFile], unsigned)
   const resolver = fakeResolver({ txt: { 'reports._domainkey.sender.example': [keys[0][2]] } })
   const signal = new AbortController().signal

@@ -11,7 +11,7 @@ import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { recordingQueue } from './queue.ts'
 
-export interface Asked {
+export interface ApiCall {
   headers?: Record<string, string>
   /** Sent as JSON. */
   json?: unknown
@@ -21,7 +21,7 @@ export interface Asked {
   authorizer?: object
 }
 
-export interface Answered {
+export interface ApiResult {
   status: number
   headers: Record<string, string>
   // biome-ignore lint/suspicious/noExplicitAny: a test reads the fields that it expects, and fails where they are missing
@@ -29,7 +29,7 @@ export interface Answered {
 }
 
 /** Creates the API over a database. Its log stays in memory and is not printed. */
-export function apiOver(
+export function createTestApi(
   documents: DynamoDBDocumentClient,
   now: () => number = Date.now,
   publicRoots: readonly string[] = [],
@@ -55,7 +55,7 @@ export function apiOver(
     logger,
     now,
   })
-  const ask = async (target: string, apiRequest: Asked = {}): Promise<Answered> => {
+  const ask = async (target: string, apiRequest: ApiCall = {}): Promise<ApiResult> => {
     const result = await api(eventOf(target, apiRequest))
     const body = result.body ? JSON.parse(result.body) : undefined
     return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
@@ -64,7 +64,7 @@ export function apiOver(
 }
 
 /** @param target `GET /path?query` */
-function eventOf(target: string, { headers = {}, json, body, base64 = false, authorizer }: Asked) {
+function eventOf(target: string, { headers = {}, json, body, base64 = false, authorizer }: ApiCall) {
   const [method = '', url = ''] = target.split(/ (.*)/s)
   const [path = '', query = ''] = url.split(/\?(.*)/s)
   const text = body ?? (json === undefined ? undefined : JSON.stringify(json))

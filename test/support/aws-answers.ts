@@ -22,7 +22,7 @@ export const md5Of = (text: string): string => createHash('md5').update(text).di
  * The result of an entry that SQS accepted.
  * @param body the body whose digest SQS reports
  */
-export const takenEntry = ({ Id, MessageBody }: SqsEntry, body = MessageBody) => ({
+export const acceptedEntry = ({ Id, MessageBody }: SqsEntry, body = MessageBody) => ({
   Id,
   MessageId: Id,
   MD5OfMessageBody: md5Of(body),
@@ -59,7 +59,7 @@ export const snsPublished = (id: string): string =>
   <PublishResult><MessageId>${id}</MessageId></PublishResult></PublishResponse>`
 
 /** The response of SES to a message that it accepted. */
-export const sesTook = (id: string): string =>
+export const sesAccepted = (id: string): string =>
   `<SendRawEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/">
   <SendRawEmailResult><MessageId>${id}</MessageId></SendRawEmailResult></SendRawEmailResponse>`
 

@@ -35,11 +35,11 @@ export const halfResponse: Behaviour = (socket) =>
 export const notHttp: Behaviour = (socket) => socket.end('220 mail.example ESMTP\r\n')
 
 export class ScriptedServer {
-  readonly seen: ReceivedRequest[] = []
+  readonly requests: ReceivedRequest[] = []
   /** One behaviour for each request in order; the last one also serves all later requests. */
   script: Behaviour[]
   /** Runs once, when the headers of a request have been read and before its body has been read. */
-  early: Behaviour | null = null
+  beforeBody: Behaviour | null = null
   readonly #sockets = new Set<Socket>()
   readonly #server: Server = createServer((socket) => this.#take(socket))
   #connections = 0
@@ -64,7 +64,7 @@ export class ScriptedServer {
   }
 
   /** The number of open connections. */
-  get open(): number {
+  get openConnections(): number {
     return this.#sockets.size
   }
 
@@ -99,14 +99,14 @@ export class ScriptedServer {
       const length = Number(headers['content-length'] ?? 0)
       const body = received.subarray(end + 4, end + 4 + length)
       const request = { method, path, headers, body, connection }
-      if (this.early) {
-        this.early(socket, request)
-        this.early = null
+      if (this.beforeBody) {
+        this.beforeBody(socket, request)
+        this.beforeBody = null
         return
       }
       if (body.length < length) return
       received = received.subarray(end + 4 + length)
-      this.seen.push({ ...request, body: Buffer.from(body) })
+      this.requests.push({ ...request, body: Buffer.from(body) })
       const behaviour = this.script.length > 1 ? this.script.shift() : this.script[0]
       behaviour?.(socket, request)
     })

@@ -1,7 +1,7 @@
 /** S3 and SQS in this process, over HTTP. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer, json } from 'node:stream/consumers'
-import { type SqsEntry, takenEntry } from './aws-answers.ts'
+import { acceptedEntry, type SqsEntry } from './aws-answers.ts'
 import { listen } from './listen.ts'
 
 export interface FakeS3AndSqs {
@@ -28,7 +28,7 @@ export async function startS3AndSqs(): Promise<FakeS3AndSqs> {
     const { Entries, QueueUrl } = batch as { Entries: SqsEntry[]; QueueUrl: string }
     const queue = QueueUrl.split('/').at(-1) ?? ''
     sent.push(...Entries.map((entry) => ({ ...entry, queue })))
-    const answer = { Successful: Entries.map((entry) => takenEntry(entry)), Failed: [] }
+    const answer = { Successful: Entries.map((entry) => acceptedEntry(entry)), Failed: [] }
     response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(answer))
   }
 

@@ -142,7 +142,7 @@ export const outcome = (fields: Partial<Outcome> = {}): Outcome => ({
   tls: null,
   policy: 'Opportunistic',
   policySource: 'Opportunistic',
-  onTrial: null,
+  reportOnlyLevel: null,
   tlsResult: null,
   reportOnly: null,
   reply: { code: 250, enhanced: '2.0.0', text: 'Ok' },

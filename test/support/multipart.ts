@@ -1,7 +1,7 @@
 /** Parses a multipart message strictly. A violation of RFC 2046 fails the test. */
 import assert from 'node:assert/strict'
 
-export interface PartRead {
+export interface MimePart {
   type: string
   encoding: string
   /** The decoded body. */
@@ -9,7 +9,7 @@ export interface PartRead {
   text: string
 }
 
-export function readMultipart(message: Buffer): { headers: Map<string, string>; parts: PartRead[] } {
+export function readMultipart(message: Buffer): { headers: Map<string, string>; parts: MimePart[] } {
   const [head, body] = atEmptyLine(message)
   const headers = readFields(head)
   const boundary = /boundary="([^"]+)"/.exec(headers.get('content-type') ?? '')?.[1]
@@ -20,7 +20,7 @@ export function readMultipart(message: Buffer): { headers: Map<string, string>; 
   return { headers, parts: sections.map((section) => readPart(Buffer.from(section.slice(2), 'latin1'))) }
 }
 
-function readPart(section: Buffer): PartRead {
+function readPart(section: Buffer): MimePart {
   const [head, body] = atEmptyLine(section)
   const fields = readFields(head)
   const encoding = fields.get('content-transfer-encoding') ?? '7bit'

@@ -9,8 +9,8 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import packet from 'dns-packet'
 import { within } from './within.ts'
 
-export interface Asked {
-  by: 'Datagram' | 'Stream' | 'Tls'
+export interface ReceivedQuery {
+  transport: 'Datagram' | 'Stream' | 'Tls'
   name: string
   type: string
   id: number
@@ -36,23 +36,23 @@ export interface Answer {
 }
 
 /** `End` closes the connection after everything was sent; `Close` closes it immediately. */
-export type Part = Answer | Buffer | 'End' | 'Close'
+export type ReplyPart = Answer | Buffer | 'End' | 'Close'
 
 /** Returns the answers to send, each in its own message. A buffer is sent unchanged. */
 export type Script = (
-  asked: Asked,
+  asked: ReceivedQuery,
   /** Sends a datagram to the client from another port than the server's. */
   elsewhere: (answer: Answer) => Promise<void>,
-) => readonly Part[] | Promise<readonly Part[]>
+) => readonly ReplyPart[] | Promise<readonly ReplyPart[]>
 
 export interface NameServer {
   /** The address in the notation of the setting `dnsServers`. */
   address: string
-  asked: Asked[]
+  queries: ReceivedQuery[]
   /** Resolves when no client is connected. */
   idle(): Promise<void>
   /** Closes all connections and resolves when they are closed. */
-  hangUp(): Promise<void>
+  closeConnections(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -69,7 +69,7 @@ export async function startNameServer(
   ip = '127.0.0.1',
   tls?: TlsOptions & { name: string },
 ): Promise<NameServer> {
-  const asked: Asked[] = []
+  const asked: ReceivedQuery[] = []
   const sockets = new Set<Socket>()
   const family = ip.includes(':') ? 'udp6' : 'udp4'
   const [udp, unrelated] = [createSocket(family), createSocket(family)]
@@ -120,9 +120,9 @@ export async function startNameServer(
   const place = family === 'udp6' ? `[${ip}]:${port}` : `${ip}:${port}`
   return {
     address: tls ? `tls://${place}#${tls.name}` : place,
-    asked,
+    queries: asked,
     idle,
-    async hangUp() {
+    async closeConnections() {
       for (const socket of sockets) socket.destroy()
       await idle()
     },
@@ -154,12 +154,12 @@ function listenByTls(tls: TlsOptions, ask: (octets: Buffer, socket: Socket) => v
   }).on('tlsClientError', () => {})
 }
 
-function read(octets: Buffer, by: Asked['by'], port: number): Asked {
+function read(octets: Buffer, by: ReceivedQuery['transport'], port: number): ReceivedQuery {
   const { id, flags, questions, additionals } = packet.decode(octets)
   const [question] = questions
   const edns = additionals.find(({ type }) => type === 'OPT')
   return {
-    by,
+    transport: by,
     name: question?.name ?? '',
     type: question?.type ?? '',
     id,
@@ -170,7 +170,7 @@ function read(octets: Buffer, by: Asked['by'], port: number): Asked {
   }
 }
 
-function replyTo(query: Asked, answer: Answer): packet.Reply {
+function replyTo(query: ReceivedQuery, answer: Answer): packet.Reply {
   const { rcode = 0, flags = packet.RECURSION_AVAILABLE, answers = [], authorities = [], error } = answer
   const data = Buffer.alloc(2)
   data.writeUInt16BE(error ?? 0)

@@ -11,7 +11,7 @@ const dayMs = 86_400_000
 
 export const daysAfter = (days: number, at: Date): Date => new Date(at.getTime() + days * dayMs)
 
-export const place = (fields: Partial<ObservedEndpoint> = {}): ObservedEndpoint => ({
+export const observedEndpoint = (fields: Partial<ObservedEndpoint> = {}): ObservedEndpoint => ({
   kind: 'PartnerServer',
   connector: { id: 'c1', name: 'To the bank' },
   domain: 'bank.example',
@@ -40,13 +40,13 @@ export const newObservation = (
   certificate: CertificateRecord,
   at: Date,
   where: Partial<ObservedEndpoint> = {},
-): NewObservation => ({ endpoint: place(where), certificate, verifiedBy: 'Connector', at })
+): NewObservation => ({ endpoint: observedEndpoint(where), certificate, verifiedBy: 'Connector', at })
 
 export const observation = (
   certificates: readonly (Partial<ObservedCertificate> & Pick<CertificateRecord, 'fingerprint256'>)[],
   fields: Partial<Observation> = {},
 ): Observation => ({
-  ...place(fields),
+  ...observedEndpoint(fields),
   certificates: certificates.map((certificate) => ({
     ...observedCertificate(certificate.fingerprint256.charAt(0)),
     verifiedBy: 'Connector',

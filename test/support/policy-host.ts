@@ -24,13 +24,16 @@ export interface PolicyHost {
   stop(): Promise<void>
 }
 
-export type Answering = (request: IncomingMessage, response: ServerResponse) => void
+export type ResponseHandler = (request: IncomingMessage, response: ServerResponse) => void
 
 const rules: Record<string, string> = {}
 let translating = false
 let hosts = 0
 
-export async function startPolicyHost(tls: SecureContextOptions, answer: Answering): Promise<PolicyHost> {
+export async function startPolicyHost(
+  tls: SecureContextOptions,
+  answer: ResponseHandler,
+): Promise<PolicyHost> {
   const requests: PolicyHost['requests'] = []
   const server = createHttps(tls, (request, response) => {
     const socket = request.socket as TLSSocket & { servername?: string }
@@ -48,7 +51,7 @@ export async function startPolicyHost(tls: SecureContextOptions, answer: Answeri
 }
 
 /** Starts a host without TLS. */
-export function startBareHost(onConnection: (socket: Socket) => void): Promise<PolicyHost> {
+export function startHostWithoutTls(onConnection: (socket: Socket) => void): Promise<PolicyHost> {
   return place(createTcp(onConnection), [])
 }
 
@@ -93,7 +96,7 @@ export function policyText(fields: { mode?: string; mx?: string[]; maxAge?: numb
 }
 
 export const plainText =
-  (text: string): Answering =>
+  (text: string): ResponseHandler =>
   (_, response) => {
     response.setHeader('Content-Type', 'text/plain')
     response.end(text)

@@ -7,7 +7,7 @@ import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
 import {
-  deliverBySmtp,
+  deliverOverSmtp,
   type OutboundMessage,
   type Outcomes,
   type SmtpDeliveryOptions,
@@ -18,9 +18,9 @@ import { message, outcome, receivedAt } from './fixtures.ts'
 import { readMultipart } from './multipart.ts'
 import { type Entry, Queues } from './pipeline/queues.ts'
 import { MemoryTable } from './pipeline/table.ts'
-import { type Ports, work } from './pipeline/units.ts'
+import { type Ports, runUnit } from './pipeline/units.ts'
 
-export interface AttemptMade {
+export interface RecordedAttempt {
   /** Start of the attempt, in milliseconds after the message was received. */
   at: number
   number: number
@@ -37,7 +37,7 @@ export interface ReceivedDsn {
   addresses: string[]
   /** Status fields of the machine-readable part. */
   status: string[]
-  words: string
+  text: string
 }
 
 /** The duration of each attempt in milliseconds. */
@@ -52,7 +52,7 @@ interface Options {
 }
 
 export class Deployment {
-  readonly attempts: AttemptMade[] = []
+  readonly attempts: RecordedAttempt[] = []
   readonly results: ReceivedDsn[] = []
   readonly #queues = new Queues()
   readonly #table = new MemoryTable()
@@ -103,7 +103,7 @@ export class Deployment {
 
   async #work(entry: Entry): Promise<void> {
     const { settings } = this.#options
-    await work(entry.unit, entry.body, { ...this.#ports, ...(settings && { settings }) })
+    await runUnit(entry.unit, entry.body, { ...this.#ports, ...(settings && { settings }) })
     this.#queues.delete(entry)
   }
 
@@ -119,7 +119,7 @@ export class Deployment {
       mail.message.envelope.mailFrom === ''
         ? this.#recordDsn(mail)
         : this.#attempt(mail, job.route, job.attempt),
-    whyNot: () => null,
+    reasonNotToRun: () => null,
     connectors: () => this.#options.connectors,
     now: () => new Date(this.#now),
   }
@@ -132,7 +132,7 @@ export class Deployment {
     if (route.kind !== 'Mx' && route.kind !== 'SmartHosts')
       throw new Error(`this deployment has no route ${route.kind}`)
     const at = this.#elapsed()
-    const outcomes = await deliverBySmtp(route, mail, this.#options.smtp)
+    const outcomes = await deliverOverSmtp(route, mail, this.#options.smtp)
     const byAddress = <T>(select: (outcome: Outcomes extends Map<string, infer O> ? O : never) => T) =>
       Object.fromEntries([...outcomes].map(([address, outcome]) => [address, select(outcome)]))
     this.attempts.push({
@@ -155,7 +155,7 @@ export class Deployment {
       kind: values('Action')[0] as DsnKind,
       addresses: values('Final-Recipient').map((value) => value.replace('rfc822; ', '')),
       status: values('Status'),
-      words: parts[0]?.text ?? '',
+      text: parts[0]?.text ?? '',
     })
     return new Map(recipients.map(({ address }) => [address, acceptedMessage]))
   }

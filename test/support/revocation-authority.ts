@@ -9,10 +9,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { OCSPRequest, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { AuthorityInfoAccessExtension, CRLDistributionPointsExtension, type Extension } from '@peculiar/x509'
-import { certificateParts } from '../../shared/tls/revocation/certificate-parts.ts'
+import { readCertificateParts } from '../../shared/tls/revocation/certificate-parts.ts'
 import { listen } from './listen.ts'
 import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki } from './pki.ts'
-import { crlOf, ocspAnswer, ocspResponse, type Revoked } from './revocation-documents.ts'
+import {
+  createCrl,
+  createOcspResponse,
+  ocspResponse,
+  type RevokedCertificateInput,
+} from './revocation-documents.ts'
 import { within } from './within.ts'
 
 export type Behaviour =
@@ -41,7 +46,7 @@ export interface RevocationAuthority {
    */
   issue(options: LeafOptions): Promise<Identity>
   /** @param pem the first certificate in it */
-  revoke(pem: string, how?: Omit<Revoked, 'certificate'>): void
+  revoke(pem: string, how?: Omit<RevokedCertificateInput, 'certificate'>): void
   /** Removes the revocation. */
   unrevoke(pem: string): void
   /** Sets the behaviour of both authorities' responders. */
@@ -76,7 +81,7 @@ export async function startRevocationAuthority({
   publish = {},
 }: RevocationAuthorityOptions = {}): Promise<RevocationAuthority> {
   const requests: string[] = []
-  const revoked: Revoked[] = []
+  const revoked: RevokedCertificateInput[] = []
   const behaviour: { crl: Behaviour; ocsp: Behaviour } = { crl: 'Honest', ocsp: 'Honest' }
   const issuers = new Map<string, Issuer>()
   let released = Promise.withResolvers<void>()
@@ -104,7 +109,7 @@ export async function startRevocationAuthority({
   }
 
   const listOf = ({ pki, impostor }: Issuer, how: Behaviour): Promise<Buffer> =>
-    crlOf(pki, {
+    createCrl(pki, {
       revoked,
       ...datesOf(how),
       ...(how === 'WrongSignature' ? { signedBy: impostor } : {}),
@@ -118,7 +123,7 @@ export async function startRevocationAuthority({
     const entry = revoked.find((each) => serialOf(each.certificate) === serial)
     const signedBy =
       how === 'WrongSignature' ? impostor : how === 'Delegated' ? await delegateOf(pki) : undefined
-    return ocspAnswer(pki, {
+    return createOcspResponse(pki, {
       certificate,
       status: entry ? 'revoked' : 'good',
       ...(entry?.at ? { revokedAt: entry.at } : {}),
@@ -198,4 +203,5 @@ function serialIn(request: Buffer): string {
   return Buffer.from(requestList[0]?.reqCert.serialNumber ?? new ArrayBuffer(0)).toString('hex')
 }
 
-const serialOf = (pem: string): string => certificateParts(new X509Certificate(pem)).serial.toString('hex')
+const serialOf = (pem: string): string =>
+  readCertificateParts(new X509Certificate(pem)).serial.toString('hex')

@@ -30,7 +30,7 @@ import {
 import { daysFromNow, type Pki } from './pki.ts'
 
 /** A revoked certificate. `reason`: RFC 5280 §5.3.1, such as 1 for keyCompromise. */
-export interface Revoked {
+export interface RevokedCertificateInput {
   /** The certificate, as PEM. */
   certificate: string
   at?: Date
@@ -39,7 +39,7 @@ export interface Revoked {
 }
 
 export interface CrlOptions {
-  revoked?: Revoked[]
+  revoked?: RevokedCertificateInput[]
   thisUpdate?: Date
   /** Null omits the field. */
   nextUpdate?: Date | null
@@ -50,7 +50,7 @@ export interface CrlOptions {
 
 export const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
 
-export async function crlOf(authority: Pki, options: CrlOptions = {}): Promise<Buffer> {
+export async function createCrl(authority: Pki, options: CrlOptions = {}): Promise<Buffer> {
   const { revoked = [], thisUpdate = daysFromNow(-1), extensions, signedBy = authority } = options
   const nextUpdate = options.nextUpdate === undefined ? daysFromNow(7) : options.nextUpdate
   const signature = new AlgorithmIdentifier({ algorithm: ecdsaWithSha256 })
@@ -75,7 +75,7 @@ export async function crlOf(authority: Pki, options: CrlOptions = {}): Promise<B
 export const asPem = (crl: Buffer): Buffer =>
   Buffer.from(`-----BEGIN X509 CRL-----\n${crl.toString('base64')}\n-----END X509 CRL-----\n`)
 
-function entryOf({ certificate, at = daysFromNow(-1), reason, extensions = [] }: Revoked) {
+function entryOf({ certificate, at = daysFromNow(-1), reason, extensions = [] }: RevokedCertificateInput) {
   const own =
     reason === undefined
       ? []
@@ -110,7 +110,7 @@ export interface OcspOptions {
 
 const hashIds = { sha1: '1.3.14.3.2.26', sha256: '2.16.840.1.101.3.4.2.1' }
 
-export async function ocspAnswer(authority: Pki, options: OcspOptions): Promise<Buffer> {
+export async function createOcspResponse(authority: Pki, options: OcspOptions): Promise<Buffer> {
   const { thisUpdate = daysFromNow(-1), extensions, signedBy, byKey = false } = options
   const nextUpdate = options.nextUpdate === undefined ? daysFromNow(7) : options.nextUpdate
   const responder = parsed(signedBy?.certificate ?? authority.ca)

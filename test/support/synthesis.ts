@@ -75,13 +75,13 @@ export function resources(mailflow: Record<string, unknown> = {}): Resource[] {
 }
 
 /** The resources of one type, such as `AWS::SQS::Queue`. */
-export function ofType(type: string, mailflow: Record<string, unknown> = {}): Resource[] {
+export function resourcesOfType(type: string, mailflow: Record<string, unknown> = {}): Resource[] {
   return resources(mailflow).filter((resource) => resource.Type === type)
 }
 
 /** Returns the only resource of a type. */
-export function only(type: string, mailflow: Record<string, unknown> = {}): Resource {
-  const [resource, ...others] = ofType(type, mailflow)
+export function onlyResource(type: string, mailflow: Record<string, unknown> = {}): Resource {
+  const [resource, ...others] = resourcesOfType(type, mailflow)
   if (!resource || others.length > 0)
     throw new Error(`expected one ${type}, found ${others.length + (resource ? 1 : 0)}`)
   return resource
@@ -98,6 +98,6 @@ export function text(value: Json): string {
 }
 
 /** IAM writes one value or a list; this returns a list. */
-export function many<T>(value: T | T[]): T[] {
+export function toList<T>(value: T | T[]): T[] {
   return Array.isArray(value) ? value : [value]
 }

@@ -34,9 +34,9 @@ export const established = (fields: Partial<EstablishedTls> = {}): EstablishedTl
 })
 
 export const wrongName = established({ names: { subjectAltNames: ['other.example'], commonName: null } })
-export const noStartTls: ServerTls = { kind: 'NotOffered', answer: null }
+export const noStartTls: ServerTls = { kind: 'NotOffered', serverReply: null }
 
-export const sts = (mode: 'enforce' | 'testing' | 'none', mx = ['mx.partner.example']) => ({
+export const stsPolicy = (mode: 'enforce' | 'testing' | 'none', mx = ['mx.partner.example']) => ({
   kind: 'Policy' as const,
   policy: { id: '1', mode, mx, maxAge: 604_800 },
 })
@@ -48,7 +48,7 @@ export const connector = (fields: Partial<TlsRequirement> = {}): TlsRequirement 
   ...fields,
 })
 
-export interface Given {
+export interface SessionInput {
   hop?: Partial<SessionRecord['hop']>
   mtaSts?: MtaStsState
   connector?: TlsRequirement
@@ -64,7 +64,7 @@ export function session({
   connector = noConnector,
   senderRequest,
   tls = established(),
-}: Given) {
+}: SessionInput) {
   const nextHop: SessionRecord['hop'] = {
     host: 'mx.partner.example',
     ip: '198.51.100.7',

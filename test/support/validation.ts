@@ -9,7 +9,7 @@ import type { Partner } from './smtp-partner.ts'
 
 export const smartHost = 'mx.partner.example'
 export const at = new Date('2026-02-03T12:00:00.000Z')
-export const testMail = {
+export const testMessage = {
   from: 'mailflow-validation@ours.example',
   recipients: ['postmaster@northwind.example'],
   hostname: 'mail.ours.example',
@@ -39,7 +39,7 @@ export function options(
       ...changes.smtp,
     },
     ses: { ses: undefined as never, configurationSets: { requireTls: 'required', optionalTls: 'optional' } },
-    limits: { resolve: 5_000, probe: 10_000, whole: 15_000, ...changes.limits },
+    limits: { resolveMs: 5_000, probeMs: 10_000, totalMs: 15_000, ...changes.limits },
   }
 }
 
@@ -54,16 +54,16 @@ export const toPartners = (
   })
 
 /** @returns the validation as the API describes it */
-export async function validated(
+export async function runValidation(
   connector: OutboundConnector,
   changes: Parameters<typeof options>[0] = {},
-  mail = testMail,
+  mail = testMessage,
 ): Promise<OutboundValidation> {
   return OutboundValidation.parse(await validate(connector, mail, options(changes)))
 }
 
 /** Lists the steps, each as `Connect` or, if it failed, as `!Connect`. */
-export const outline = ({ steps }: OutboundValidation): string =>
+export const listSteps = ({ steps }: OutboundValidation): string =>
   steps.map(({ step, succeeded }) => (succeeded ? step : `!${step}`)).join(' ')
 
 export const detailOf = ({ steps }: OutboundValidation, stepKind: string): string | undefined =>

@@ -10,7 +10,7 @@ export interface Anchor {
   /** The trust store's name, for messages. */
   readonly store: string
   /** False when only this machine trusts the certificate. */
-  readonly isTrustedElsewhere: boolean
+  readonly isTrustedByDeployment: boolean
 }
 
 export interface Step {

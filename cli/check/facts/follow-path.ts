@@ -8,7 +8,7 @@ import { X509Certificate } from 'node:crypto'
 import { fetchUntrustedUrl } from '../../../shared/net/untrusted-http.ts'
 import { readElements, readOnlyElement } from '../../../shared/tls/der.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
-import { revocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'
+import { readRevocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'
 import { type Anchor, buildPath, isSelfSigned, type Path } from './certificate-path.ts'
 import type { IssuerFacts } from './facts.ts'
 import { fetchOptions } from './fetch-options.ts'
@@ -42,7 +42,7 @@ export async function followPath(
     issuers = await Promise.all(
       path.steps
         .flatMap(({ certificate }) =>
-          revocationEndpoints(certificate)
+          readRevocationEndpoints(certificate)
             .issuers.slice(0, maxUrls)
             .map((url) => ({ certificate, url })),
         )
@@ -97,5 +97,7 @@ function readBag(octets: Buffer): X509Certificate[] {
   const [, content] = readElements(readOnlyElement(octets).content)
   const signed = readElements(readOnlyElement(content?.content ?? Buffer.alloc(0)).content)
   const certificates = signed.find(({ tag }) => tag === 0xa0)
-  return readElements(certificates?.content ?? Buffer.alloc(0)).map(({ whole }) => new X509Certificate(whole))
+  return readElements(certificates?.content ?? Buffer.alloc(0)).map(
+    ({ encoded: whole }) => new X509Certificate(whole),
+  )
 }

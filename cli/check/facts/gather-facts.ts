@@ -1,7 +1,7 @@
 /** Gathers the facts about a server or a file. */
 import { X509Certificate } from 'node:crypto'
 import type { EstablishedTls } from '../../../shared/tls/assess-server-tls.ts'
-import { certificateFacts } from '../../../shared/tls/facts.ts'
+import { predictCertificateFacts } from '../../../shared/tls/facts.ts'
 import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
 import { type ReportedRevocation, undetermined } from '../../../shared/tls/revocation/reported-revocation.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
@@ -136,7 +136,7 @@ function predictTrust(
   const certificates = steps.map(({ certificate }) => certificate)
   if (!certificates.every(hasDates)) return error('ERROR_IN_CERT_NOT_BEFORE_FIELD')
   const roots = store.anchors.map(({ certificate }) => certificate.toString())
-  const { trusted, trustError } = certificateFacts(presented, { publicRoots: roots, at })
+  const { trusted, trustError } = predictCertificateFacts(presented, { publicRoots: roots, at })
   if (trusted) return { trusted, error: null, tls: null }
   if (anchor && certificates.some((certificate) => at > validTo(certificate)))
     return error('CERT_HAS_EXPIRED')

@@ -21,7 +21,7 @@ export async function loadTrustStore(file: string | undefined, io: Io): Promise<
   const additional = (await readCertificates(file, io)).map((certificate) => ({
     certificate,
     store: file,
-    isTrustedElsewhere: true,
+    isTrustedByDeployment: true,
   }))
   return {
     anchors: [...additional, ...roots],
@@ -39,5 +39,5 @@ function publicRoots(): Anchor[] {
   ]
 }
 
-const anchorsOf = (pems: readonly string[], store: string, isTrustedElsewhere: boolean): Anchor[] =>
-  pems.map((pem) => ({ certificate: new X509Certificate(pem), store, isTrustedElsewhere }))
+const anchorsOf = (pems: readonly string[], store: string, isTrustedByDeployment: boolean): Anchor[] =>
+  pems.map((pem) => ({ certificate: new X509Certificate(pem), store, isTrustedByDeployment }))

@@ -144,7 +144,10 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
   )
 }
 
-function anchorFinding({ certificate, store, isTrustedElsewhere }: Anchor, at: Date): Finding {
+function anchorFinding(
+  { certificate, store, isTrustedByDeployment: isTrustedElsewhere }: Anchor,
+  at: Date,
+): Finding {
   const observation = `"${subjectOf(certificate)}" is in the trust store (${store})`
   if (validTo(certificate) < at)
     return fail(

@@ -64,7 +64,7 @@ function sessionFindings(
 /** The step that failed, by the last milestone reached. */
 const failedSteps: Partial<Record<SessionAttempt['reached'], string>> = {
   Greeted: 'EHLO failed',
-  TlsAsked: 'STARTTLS failed',
+  StartTlsSent: 'STARTTLS failed',
   Secured: 'EHLO over TLS failed',
 }
 
@@ -86,7 +86,7 @@ function tlsFindings(
       return [
         fail(
           'starttls',
-          `not offered${tls.answer === null ? '' : `: ${tls.answer}`}`,
+          `not offered${tls.serverReply === null ? '' : `: ${tls.serverReply}`}`,
           'Mail is sent in the clear, or deferred if TLS is forced. Enable STARTTLS on the server; if it is enabled, a firewall on the path may remove it',
         ),
       ]

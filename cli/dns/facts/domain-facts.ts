@@ -2,7 +2,7 @@
 import type { DnsAnswer, MxRecord, Resolver } from '../../../shared/net/dns/answer.ts'
 import { type FetchResult, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
-import { recordName } from '../../../shared/tls-reports/report-destinations.ts'
+import { tlsReportRecordName } from '../../../shared/tls-reports/report-destinations.ts'
 import type { DnsOptions } from '../publication-plan.ts'
 import { mtaStsRecordName, policyHostOf, tlsaName } from '../zone-records.ts'
 import { evaluateSpf, isSpf, type SpfResult } from './spf-evaluation.ts'
@@ -50,7 +50,7 @@ export async function gatherDomainFacts(
     resolver.query(domain, 'MX'),
     resolver.query(domain, 'TXT'),
     resolver.query(mtaStsRecordName(domain), 'TXT'),
-    resolver.query(recordName(domain), 'TXT'),
+    resolver.query(tlsReportRecordName(domain), 'TXT'),
     fetchPolicy(domain, { resolver, privateNetworks: allNetworks, limits }),
     resolver.query(policyHost, 'A'),
     resolver.query(policyHost, 'AAAA'),

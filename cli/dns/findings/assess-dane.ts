@@ -7,8 +7,8 @@ import { certificatesIn } from '../../../shared/tls/pem.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
-import { servedOf, tlsaName, tlsaValues } from '../zone-records.ts'
-import { listed } from './assess-mail-routing.ts'
+import { servedOrNext, tlsaName, tlsaValues } from '../zone-records.ts'
+import { joinNames } from './assess-mail-routing.ts'
 import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
 
 export function assessDnssec(
@@ -35,7 +35,7 @@ export function assessDnssec(
   if (unsigned.length > 0)
     return finding(
       'WARN',
-      `Not signed, according to the resolver: ${listed(unsigned)}. Senders ignore TLSA records in unsigned zones; MTA-STS does not need DNSSEC.`,
+      `Not signed, according to the resolver: ${joinNames(unsigned)}. Senders ignore TLSA records in unsigned zones; MTA-STS does not need DNSSEC.`,
     )
   return finding('OK', 'The resolver validated the signed answers for the domain and its hosts.')
 }
@@ -56,7 +56,7 @@ export function assessTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFindi
     ...about,
     result,
     published,
-    wanted: result === 'OK' || result === 'UNKNOWN' ? [] : tlsaValues(servedOf(plan.certificates ?? [])),
+    wanted: result === 'OK' || result === 'UNKNOWN' ? [] : tlsaValues(servedOrNext(plan.certificates ?? [])),
     says,
   })
   if (plan.certificates === null)
@@ -95,7 +95,7 @@ function compare(
   now: Date,
 ): { faults: string[]; notes: string[] } {
   const usable = records.filter(isUsable)
-  const unmatched = servedOf(certificates).filter(
+  const unmatched = servedOrNext(certificates).filter(
     (certificate) => !hasMatchingRecord(certificate, usable, host, now),
   )
   const faults = unmatched.map(faultOf)
@@ -109,7 +109,7 @@ function compare(
   const obsolete = records.filter(
     (record) =>
       !superfluous.includes(record) &&
-      !servedOf(certificates).some((certificate) => hasMatchingRecord(certificate, [record], host, now)),
+      !servedOrNext(certificates).some((certificate) => hasMatchingRecord(certificate, [record], host, now)),
   )
   return {
     faults,
@@ -117,12 +117,12 @@ function compare(
       ...(superfluous.length === 0
         ? []
         : [
-            `These records match no certificate of this gateway and can be removed: ${listed(superfluous.map(textOf))}.`,
+            `These records match no certificate of this gateway and can be removed: ${joinNames(superfluous.map(textOf))}.`,
           ]),
       ...(deprecated.length === 0 || obsolete.length === 0
         ? []
         : [
-            `These records match a certificate that is no longer served and can be removed: ${listed(obsolete.map(textOf))}.`,
+            `These records match a certificate that is no longer served and can be removed: ${joinNames(obsolete.map(textOf))}.`,
           ]),
     ],
   }
@@ -163,7 +163,7 @@ export function assessNames({ certificates }: Plan, host: string): RecordFinding
       'UNKNOWN',
       'The gateway has not published its certificates yet, so there is nothing to compare with.',
     )
-  const mismatched = servedOf(certificates).filter(
+  const mismatched = servedOrNext(certificates).filter(
     ({ subjectAltNames }) => !certificateHasName({ subjectAltNames, commonName: null }, [host]),
   )
   if (mismatched.length === 0)
@@ -172,7 +172,7 @@ export function assessNames({ certificates }: Plan, host: string): RecordFinding
     'DIFFERENT',
     ...mismatched.map(
       ({ state, keyType, subjectAltNames }) =>
-        `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} is for ${listed(subjectAltNames) || 'no host'}, not for ${host}: senders that use MTA-STS deliver no mail there.`,
+        `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} is for ${joinNames(subjectAltNames) || 'no host'}, not for ${host}: senders that use MTA-STS deliver no mail there.`,
     ),
   )
 }

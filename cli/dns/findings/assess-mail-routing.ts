@@ -43,9 +43,9 @@ function mxFaults({ hosts, domain }: Plan, mx: DomainFacts['mx']): string[] {
     ...(otherHosts.length === 0
       ? []
       : [
-          `Mail ${missingHosts.length === hosts.length ? 'bypasses' : 'can bypass'} this gateway through ${listed(otherHosts)}: no connector applies there.`,
+          `Mail ${missingHosts.length === hosts.length ? 'bypasses' : 'can bypass'} this gateway through ${joinNames(otherHosts)}: no connector applies there.`,
         ]),
-    ...(missingHosts.length === 0 ? [] : [`The MX records do not include ${listed(missingHosts)}.`]),
+    ...(missingHosts.length === 0 ? [] : [`The MX records do not include ${joinNames(missingHosts)}.`]),
   ]
 }
 
@@ -85,8 +85,8 @@ function privateFault(addresses: readonly string[]): string[] {
   return privateAddresses.length === 0
     ? []
     : [
-        `${listed(privateAddresses)} cannot be reached from the internet. Check that partners resolve the name to other addresses than this resolver.`,
+        `${joinNames(privateAddresses)} cannot be reached from the internet. Check that partners resolve the name to other addresses than this resolver.`,
       ]
 }
 
-export const listed = (names: readonly string[]): string => names.join(', ')
+export const joinNames = (names: readonly string[]): string => names.join(', ')

@@ -8,8 +8,8 @@ import { parseRecordId } from '../../../shared/net/mta-sts/record.ts'
 import { isListed } from '../../../shared/policy/transport-security.ts'
 import {
   destinationText,
-  recordName,
-  reportDestinations,
+  parseReportDestinations,
+  tlsReportRecordName,
 } from '../../../shared/tls-reports/report-destinations.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { minMaxAgeSeconds, type Plan } from '../publication-plan.ts'
@@ -21,7 +21,7 @@ import {
   reportAddressOf,
   tlsRptValue,
 } from '../zone-records.ts'
-import { listed } from './assess-mail-routing.ts'
+import { joinNames } from './assess-mail-routing.ts'
 import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
 
 export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
@@ -81,7 +81,7 @@ function differencesOf({ policy, hosts, maxAgeSeconds }: Plan, served: PolicyCon
     ...(uncovered.length === 0
       ? []
       : [
-          `The policy does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders that use MTA-STS deliver no mail there' : ''}.`,
+          `The policy does not list ${joinNames(uncovered)}${served.mode === 'enforce' ? ': senders that use MTA-STS deliver no mail there' : ''}.`,
         ]),
     ...(maxAgeSeconds === null || served.maxAge === maxAgeSeconds
       ? []
@@ -96,7 +96,7 @@ function warningsOf({ hosts, maxAgeSeconds }: Plan, served: PolicyContent): stri
   return [
     ...(others.length === 0
       ? []
-      : [`The policy also lists ${listed(others)}, which is not a host of this gateway.`]),
+      : [`The policy also lists ${joinNames(others)}, which is not a host of this gateway.`]),
     ...(maxAgeSeconds !== null || served.maxAge >= minMaxAgeSeconds
       ? []
       : [
@@ -113,7 +113,7 @@ function uncoveredMxWarnings(served: PolicyContent, mx: DomainFacts['mx']): stri
   const uncovered = served.mode === 'none' ? [] : names.filter((name) => !isListed(name, served))
   return uncovered.length === 0
     ? []
-    : [`The MX records name ${listed(uncovered)}, which the policy does not list.`]
+    : [`The MX records name ${joinNames(uncovered)}, which the policy does not list.`]
 }
 
 const modeNotes = ({ mode }: PolicyContent): string[] =>
@@ -180,7 +180,7 @@ const idOf = ({ mode, mx, maxAge }: PolicyContent): string =>
   formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge }).id
 
 export function assessTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding {
-  const about = { record: 'TLS-RPT', name: recordName(plan.domain) }
+  const about = { record: 'TLS-RPT', name: tlsReportRecordName(plan.domain) }
   if (tlsRpt.kind === 'Failed') return failedQueryFinding(about, tlsRpt)
   const records = recordsOf(tlsRpt).filter((record) => /^v=TLSRPTv1/i.test(record))
   const published = records.map(quotedText)
@@ -198,7 +198,7 @@ export function assessTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding
       'DIFFERENT',
       'There are several records; senders treat several records as none (RFC 8460 §3).',
     )
-  const destinations = reportDestinations(records).map(destinationText)
+  const destinations = parseReportDestinations(records).map(destinationText)
   if (destinations.length === 0)
     return finding(
       'DIFFERENT',
@@ -210,5 +210,5 @@ export function assessTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding
     destinations.some((destination) => destination.toLowerCase() === expectedDestination)
   )
     return finding('OK')
-  return finding('DIFFERENT', `Reports go to ${listed(destinations)}, not to ${plan.reportAddress}.`)
+  return finding('DIFFERENT', `Reports go to ${joinNames(destinations)}, not to ${plan.reportAddress}.`)
 }

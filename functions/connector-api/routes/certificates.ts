@@ -2,7 +2,7 @@
 import type { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { publishedAt } from '../../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../../shared/tls/describe-certificates.ts'
 import { type Route, route } from '../route.ts'
 
 export interface CertificateDependencies {
@@ -27,6 +27,6 @@ export const certificatesRoute = ({ published, now }: CertificateDependencies): 
           404,
           'No certificate is published yet. The first is published within an hour of a deployment.',
         )
-      return { status: 200, body: publishedAt(stored, new Date(now())) }
+      return { status: 200, body: descriptionAt(stored, new Date(now())) }
     },
   )

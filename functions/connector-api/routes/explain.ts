@@ -10,7 +10,7 @@ import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, type RecipientExplanation } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import { certificateFacts, maxCertificates } from '../../../shared/tls/facts.ts'
+import { maxCertificates, predictCertificateFacts } from '../../../shared/tls/facts.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { hasDates } from '../../../shared/tls/validity.ts'
 import { type Route, route } from '../route.ts'
@@ -136,7 +136,10 @@ function recipientResponse({ address, inSession, verdict, route, tls, considered
 /** No revocation check runs for a hypothetical message. */
 const assumedRevocation = { status: 'Good', detail: 'assumed' } as const
 
-function tlsFactsOf(tls: z.output<typeof TlsInput>, trust: Parameters<typeof certificateFacts>[1]): TlsFacts {
+function tlsFactsOf(
+  tls: z.output<typeof TlsInput>,
+  trust: Parameters<typeof predictCertificateFacts>[1],
+): TlsFacts {
   if (!tls.negotiated) return noTls
   const { protocol = 'TLSv1.3', clientCertificate } = tls
   return {
@@ -145,7 +148,7 @@ function tlsFactsOf(tls: z.output<typeof TlsInput>, trust: Parameters<typeof cer
     protocol,
     forwardSecrecy: true,
     clientCertificate: clientCertificate
-      ? { ...certificateFacts(clientCertificate, trust), revocation: assumedRevocation }
+      ? { ...predictCertificateFacts(clientCertificate, trust), revocation: assumedRevocation }
       : null,
   }
 }

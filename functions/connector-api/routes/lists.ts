@@ -37,10 +37,10 @@ export const keyedListHandler =
     query: z.output<typeof KeyedListQuery>
   }): Promise<RouteResponse> => {
     const { items, last } = await list.page(cursor ?? null, limit)
-    return listAnswer(items, last)
+    return listResponse(items, last)
   }
 
-export const listAnswer = (items: readonly unknown[], next: unknown) => ({
+export const listResponse = (items: readonly unknown[], next: unknown) => ({
   status: 200,
   body: { items, nextCursor: next === null ? null : encodeCursor(next) },
 })

@@ -10,7 +10,7 @@ import {
 } from '../../../shared/messages/history.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { type Route, route } from '../route.ts'
-import { historyCursor, isUlid, limitUpTo, listAnswer, listOf } from './lists.ts'
+import { historyCursor, isUlid, limitUpTo, listOf, listResponse } from './lists.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 export const MessageList = listOf(TraceEntry)
@@ -69,7 +69,7 @@ export function messageRoutes(history: History, now: () => number): Route[] {
           query.cursor ?? null,
           query.limit,
         )
-        return listAnswer(entries, next)
+        return listResponse(entries, next)
       },
     ),
     route(

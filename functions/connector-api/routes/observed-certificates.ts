@@ -1,12 +1,12 @@
 /** `/certificates/observed`: the certificates that partners and this gateway present, and their changes. */
 import { z } from 'zod'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { certificateUse, daysLeft } from '../../../shared/tls/observed/expiry.ts'
+import { assessCertificateUse, daysLeft } from '../../../shared/tls/observed/expiry.ts'
 import { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { type ObservedList, ObservedPosition } from '../../../shared/transport/observed-list.ts'
 import { cursorSchema } from '../request.ts'
 import { type Route, route } from '../route.ts'
-import { limitUpTo, listAnswer, listOf } from './lists.ts'
+import { limitUpTo, listOf, listResponse } from './lists.ts'
 
 export const ObservedCertificates = Observation.extend({
   certificates: z
@@ -66,11 +66,11 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
           expiringWithinDays === undefined ||
           observation.certificates.some(
             (certificate) =>
-              certificateUse(certificate, observation, at) === 'InUse' &&
+              assessCertificateUse(certificate, observation, at) === 'InUse' &&
               daysLeft(certificate, at) <= expiringWithinDays,
           )
         const page = await observed.page(connector, expires, { from: cursor, limit, now: at })
-        return listAnswer(
+        return listResponse(
           page.observations.map((observation) => withUse(observation, at)),
           page.next,
         )
@@ -82,7 +82,7 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
 function withUse(observation: Observation, at: Date): z.output<typeof ObservedCertificates> {
   const certificates = observation.certificates.map((certificate) => ({
     ...certificate,
-    use: certificateUse(certificate, observation, at),
+    use: assessCertificateUse(certificate, observation, at),
     daysLeft: daysLeft(certificate, at),
   }))
   return { ...observation, certificates }

@@ -8,7 +8,7 @@ import { ReceivedReport, ReportedPolicy, ReportSummary } from '../../../shared/t
 import type { ReceivedReports, ReportFilter } from '../../../shared/tls-reports/received-reports.ts'
 import { cursorSchema } from '../request.ts'
 import { type Route, route } from '../route.ts'
-import { limitUpTo, listAnswer, listOf } from './lists.ts'
+import { limitUpTo, listOf, listResponse } from './lists.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 const acceptedDomain = z
@@ -71,7 +71,7 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
           ...report,
           acceptedDomain: report.domains.some((name) => isWithinDomains(name, acceptedDomains)),
         }))
-        return listAnswer(items, page.next)
+        return listResponse(items, page.next)
       },
     ),
     route(

@@ -119,11 +119,11 @@ export class Connection implements SessionTransport {
   }
 
   pauseReading(): void {
-    if (!this.#isClosing) this.#flowControl.setHeld(true, this.#socket)
+    if (!this.#isClosing) this.#flowControl.setSessionFull(true, this.#socket)
   }
 
   resumeReading(): void {
-    if (!this.#isClosing) this.#flowControl.setHeld(false, this.#socket)
+    if (!this.#isClosing) this.#flowControl.setSessionFull(false, this.#socket)
   }
 
   /** Later octets of the client are read and dropped: a TCP reset could destroy the last reply. */

@@ -17,7 +17,7 @@ export class FlowControl {
   }
 
   /** @param isHeld true while the session cannot take more octets */
-  setHeld(isHeld: boolean, socket: Socket): void {
+  setSessionFull(isHeld: boolean, socket: Socket): void {
     this.#isHeld = isHeld
     this.#apply(socket)
   }

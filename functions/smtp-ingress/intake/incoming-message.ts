@@ -29,7 +29,7 @@ export interface MessageLimits {
   /** Octets of the header section. */
   maxHeaderOctets: number
   /** Octets of a message in memory. */
-  maxHeldOctets: number
+  maxMemoryOctets: number
 }
 
 export interface MessageResources {
@@ -157,13 +157,13 @@ export class IncomingMessage {
   }
 
   #canGrow(): boolean {
-    return this.#spooledContent === null && this.#buffer.length < this.#limits.maxHeldOctets
+    return this.#spooledContent === null && this.#buffer.length < this.#limits.maxMemoryOctets
   }
 
   #grow(octets: number): void {
     const { buffers } = this.#resources
     const larger = buffers.take(
-      Math.min(this.#limits.maxHeldOctets, bufferSizeFor(this.#filledOctets + octets)),
+      Math.min(this.#limits.maxMemoryOctets, bufferSizeFor(this.#filledOctets + octets)),
     )
     this.#buffer.copy(larger, 0, 0, this.#filledOctets)
     buffers.release(this.#buffer)

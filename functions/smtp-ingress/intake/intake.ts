@@ -59,10 +59,10 @@ export class Intake {
     this.#limits = {
       maxOctets: options.maxMessageOctets,
       maxHeaderOctets: options.maxHeaderOctets,
-      maxHeldOctets: memory.heldOctets,
+      maxMemoryOctets: memory.memoryOctets,
     }
     this.#uploadQueue = new UploadQueue({
-      slots: memory.uploads,
+      slots: memory.maxUploads,
       bufferOctets: partOctets,
       timeoutMs: uploadQueueTimeoutMs,
     })
@@ -93,7 +93,7 @@ export class Intake {
 
   /** Whether a message of this size would fit now. @param octets 0 if unknown */
   hasRoomFor(octets: number): boolean {
-    return octets <= this.#limits.maxHeldOctets || octets <= this.#options.spool.freeOctets
+    return octets <= this.#limits.maxMemoryOctets || octets <= this.#options.spool.freeOctets
   }
 
   /** @param header the fields that this hop prepends */

@@ -21,9 +21,9 @@ const maxUploads = 8
 
 export interface MessageMemory {
   /** Octets of a message beyond which it goes to the spool. */
-  heldOctets: number
+  memoryOctets: number
   /** Concurrent uploads of large messages from the spool. */
-  uploads: number
+  maxUploads: number
 }
 
 /**
@@ -38,8 +38,8 @@ export function messageMemory(taskMebibytes: number | undefined, sessions: numbe
   const octets = mailMemoryOctets({ memoryMebibytes, maxSessions: sessions })
   const octetsPerSession = Math.floor(octets / 2 / sessions)
   return {
-    heldOctets: Math.min(maxHeldOctets, Math.max(minHeldOctets, octetsPerSession)),
-    uploads: Math.min(maxUploads, Math.max(1, Math.floor(octets / 4 / uploadOctets))),
+    memoryOctets: Math.min(maxHeldOctets, Math.max(minHeldOctets, octetsPerSession)),
+    maxUploads: Math.min(maxUploads, Math.max(1, Math.floor(octets / 4 / uploadOctets))),
   }
 }
 

@@ -73,12 +73,13 @@ export function createMessageRateLimiter(options: MessageRateLimiterOptions): Me
     countMessage(ip, connectors, at) {
       const limitedConnector = connectors.find((connector) => {
         const limit = limitOf(connector)
-        return limit !== null && !connectorRates.hasRoom(connector.id, limit, at)
+        return limit !== null && !connectorRates.isBelowLimit(connector.id, limit, at)
       })
       if (limitedConnector) return { ...tooManyForConnector, connector: limitedConnector.id }
       if (addressLimit > 0) {
         const client = clientNetwork(ip)
-        if (!addressRates.hasRoom(client, addressLimit, at)) return { ...tooManyFromAddress, connector: null }
+        if (!addressRates.isBelowLimit(client, addressLimit, at))
+          return { ...tooManyFromAddress, connector: null }
         addressRates.countMessage(client, addressLimit, at)
       }
       for (const connector of connectors) {

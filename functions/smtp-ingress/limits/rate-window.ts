@@ -7,7 +7,7 @@ export interface RateWindow {
   /** Messages of this process that were reported. */
   reportedCount: number
   /** Counts of the other processes at the last report. */
-  others: OtherCounts
+  otherProcesses: OtherCounts
   /** When the last report began, in milliseconds since 1970. */
   reportedAt: number
   /** True when the last report failed. */
@@ -21,7 +21,7 @@ export const reportIntervalMs = 1000
 export const emptyWindow = (counters = 0): RateWindow => ({
   ownCount: 0,
   reportedCount: 0,
-  others: { messages: 0, counters },
+  otherProcesses: { messages: 0, counters },
   reportedAt: Number.NEGATIVE_INFINITY,
   isFailing: false,
 })
@@ -30,7 +30,7 @@ export const emptyWindow = (counters = 0): RateWindow => ({
 export const minuteOf = (at: number): number => Math.floor(at / 60_000)
 
 /** @param limit messages of all processes together */
-export const hasRoom = ({ ownCount, others }: RateWindow, limit: number): boolean =>
+export const isBelowLimit = ({ ownCount, otherProcesses: others }: RateWindow, limit: number): boolean =>
   ownCount + others.messages < limit
 
 /**
@@ -44,7 +44,7 @@ export const applyReport = (
 ): RateWindow => ({
   ...window,
   reportedCount,
-  others: { messages, counters: Math.max(counters, window.others.counters) },
+  otherProcesses: { messages, counters: Math.max(counters, window.otherProcesses.counters) },
   isFailing: false,
 })
 
@@ -58,7 +58,7 @@ export const isReportOverdue = ({ ownCount, reportedCount, reportedAt }: RateWin
  * limit, and fewer near the limit.
  */
 export function isReportUrgent(
-  { ownCount, reportedCount, others, isFailing }: RateWindow,
+  { ownCount, reportedCount, otherProcesses: others, isFailing }: RateWindow,
   limit: number,
 ): boolean {
   if (ownCount === reportedCount || isFailing) return false

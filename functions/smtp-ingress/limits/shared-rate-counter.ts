@@ -11,7 +11,7 @@ import { BoundedMap } from './bounded-map.ts'
 import {
   applyReport,
   emptyWindow,
-  hasRoom,
+  isBelowLimit,
   isReportOverdue,
   isReportUrgent,
   minuteOf,
@@ -58,10 +58,10 @@ export class SharedRateCounter {
   }
 
   /** @param at milliseconds since 1970 */
-  hasRoom(key: string, limit: number, at: number): boolean {
+  isBelowLimit(key: string, limit: number, at: number): boolean {
     this.#startMinute(at)
     const keyCount = this.#current.get(key)
-    return keyCount === undefined || hasRoom(keyCount.window, limit)
+    return keyCount === undefined || isBelowLimit(keyCount.window, limit)
   }
 
   /** Counts a message. */
@@ -83,7 +83,7 @@ export class SharedRateCounter {
 
   /** A process that counted the key in the previous minute is expected to count it now. */
   #startCount(key: string): KeyCount {
-    const counters = this.#previous.get(key)?.window.others.counters ?? 0
+    const counters = this.#previous.get(key)?.window.otherProcesses.counters ?? 0
     return { window: emptyWindow(counters), limit: 0, isReporting: false }
   }
 

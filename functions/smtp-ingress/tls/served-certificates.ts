@@ -9,8 +9,8 @@ import { Metric } from '../../../shared/contract/metrics.ts'
 import {
   type CertificateChoice,
   type CertificatesAndKeys,
-  certificateFault,
   chooseCertificates,
+  findCertificateFault,
 } from '../../../shared/tls/certificate-choice.ts'
 import { type CertificateSecret, parseCertificateSecret } from '../../../shared/tls/certificate-secret.ts'
 import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
@@ -122,7 +122,7 @@ export class ServedCertificates {
   #isAcceptable({ fault }: CertificateChoice): boolean {
     if (fault === null) return true
     const { hostname, now } = this.#options
-    return fault.reason !== 'Unusable' && certificateFault(this.#served, { hostname, at: now() }) !== null
+    return fault.reason !== 'Unusable' && findCertificateFault(this.#served, { hostname, at: now() }) !== null
   }
 
   #switchTo({ certificate, privateKey }: CertificatesAndKeys): void {
@@ -171,7 +171,7 @@ export class ServedCertificates {
 
   #scheduleSwitch(): void {
     clearTimeout(this.#switchTimer)
-    const { until } = this.#choose()
+    const { changesAt: until } = this.#choose()
     if (until === null) return
     const wait = Math.max(0, until.getTime() - this.#options.now().getTime())
     this.#switchTimer = setTimeout(() => this.#apply(), Math.min(wait, maxTimerMs)).unref()

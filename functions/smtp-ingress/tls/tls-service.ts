@@ -12,7 +12,7 @@ import { dayMs } from '../../../shared/contract/durations.ts'
 import type { TlsFacts } from '../../../shared/contract/message.ts'
 import { RecentMap } from '../../../shared/limits/recent-map.ts'
 import type { CertificatesAndKeys } from '../../../shared/tls/certificate-choice.ts'
-import { tlsFacts } from '../../../shared/tls/facts.ts'
+import { readTlsFacts } from '../../../shared/tls/facts.ts'
 import { type ServerIdentity, serverIdentities } from '../../../shared/tls/server-identity.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { validTo } from '../../../shared/tls/validity.ts'
@@ -47,7 +47,7 @@ export interface TlsService {
    */
   facts(socket: TLSSocket): TlsFacts
   /** When the first of the served certificates expires. */
-  readonly expires: Date
+  readonly expiresAt: Date
   /**
    * Uses these certificates for new handshakes; open sessions continue. Earlier tickets become invalid, because their
    * keys derive from the old private key.
@@ -90,7 +90,7 @@ class Service implements TlsService {
     this.#resumption = this.#startPeriod(this.#active, periodOf(options.now()))
   }
 
-  get expires(): Date {
+  get expiresAt(): Date {
     return this.#active.expires
   }
 
@@ -119,7 +119,7 @@ class Service implements TlsService {
   facts(socket: TLSSocket): TlsFacts {
     if (socket.isSessionReused() && socket.getPeerX509Certificate())
       throw new Error('a session with a client certificate was resumed')
-    return tlsFacts(tlsSocketView(socket), { publicRoots: this.#publicRoots, at: this.#options.now() })
+    return readTlsFacts(tlsSocketView(socket), { publicRoots: this.#publicRoots, at: this.#options.now() })
   }
 
   #isRefused(address: string): boolean {

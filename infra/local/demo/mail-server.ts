@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { SMTPServer, type SMTPServerSession } from 'smtp-server'
-import type { KeyPair } from '../certificates.ts'
+import type { CertificateAndKey } from '../certificates.ts'
 
 export interface ReceivedMessage {
   readonly from: string
@@ -20,7 +20,7 @@ export interface MailServer {
 }
 
 /** @param tls null for a server without STARTTLS */
-export async function startMailServer(name: string, tls: KeyPair | null): Promise<MailServer> {
+export async function startMailServer(name: string, tls: CertificateAndKey | null): Promise<MailServer> {
   const received: ReceivedMessage[] = []
   const server = new SMTPServer({
     name,

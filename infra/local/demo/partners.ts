@@ -3,7 +3,7 @@
  * zone gives each server a name and an address.
  */
 import { createHash, X509Certificate } from 'node:crypto'
-import { type KeyPair, type LocalAuthority, selfSigned } from '../certificates.ts'
+import { type CertificateAndKey, type LocalAuthority, selfSigned } from '../certificates.ts'
 import type { PartnerNetwork } from '../runner.ts'
 import { startMailServer } from './mail-server.ts'
 
@@ -57,7 +57,7 @@ export async function startDemoPartners(authority: LocalAuthority): Promise<Part
 }
 
 /** Returns a TLSA record 3 1 1: DANE-EE, public key, SHA-256 (RFC 7672 §3.1). */
-function tlsaOf({ certificate }: KeyPair): [number, number, number, string] {
+function tlsaOf({ certificate }: CertificateAndKey): [number, number, number, string] {
   const key = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
   return [3, 1, 1, createHash('sha256').update(key).digest('hex')]
 }

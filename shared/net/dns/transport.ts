@@ -21,7 +21,7 @@ export type Reader<T> = (octets: Buffer) => T | null
 /** After this number of wrong datagrams, the query is abandoned. */
 const maxWrongReplies = 32
 
-export function queryByUdp<T>(
+export function queryOverUdp<T>(
   { ip, port }: NameServerAddress,
   query: Buffer,
   read: Reader<T>,
@@ -52,7 +52,7 @@ export function queryByUdp<T>(
 }
 
 /** Sends the query over TCP (RFC 7766). */
-export function queryByTcp<T>(
+export function queryOverTcp<T>(
   { ip, port }: NameServerAddress,
   query: Buffer,
   read: Reader<T>,

@@ -2,8 +2,8 @@
 import type { X509Certificate } from 'node:crypto'
 import { toSingleLine } from '../../mail/peer-text.ts'
 import { maxCrlOctets, statusInCrl } from '../../tls/revocation/crl.ts'
-import { revocationEndpoints } from '../../tls/revocation/endpoints.ts'
-import { maxOcspOctets, ocspRequest, statusInOcsp } from '../../tls/revocation/ocsp.ts'
+import { readRevocationEndpoints } from '../../tls/revocation/endpoints.ts'
+import { createOcspRequest, maxOcspOctets, statusInOcsp } from '../../tls/revocation/ocsp.ts'
 import {
   type ReportedRevocation,
   type RevocationQuery,
@@ -27,7 +27,7 @@ const maxOctets = { Crl: maxCrlOctets, Ocsp: maxOcspOctets }
 
 /** Returns the certificate's OCSP responders, then its CRLs: OCSP responses are shorter. */
 export function sourceLocationsOf(certificate: X509Certificate): SourceLocation[] {
-  const { ocsp, crl } = revocationEndpoints(certificate)
+  const { ocsp, crl } = readRevocationEndpoints(certificate)
   return [
     ...ocsp.map((url): SourceLocation => ({ kind: 'Ocsp', url })),
     ...crl.map((url): SourceLocation => ({ kind: 'Crl', url })),
@@ -70,7 +70,7 @@ const ocspPost = { method: 'POST', headers: { 'Content-Type': 'application/ocsp-
 
 function encodeRequest(question: RevocationQuery): Buffer | undefined {
   try {
-    return ocspRequest(question)
+    return createOcspRequest(question)
   } catch {
     return undefined
   }

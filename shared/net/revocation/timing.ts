@@ -1,6 +1,6 @@
 /** When a source's result expires, and when it is requested again. All times in milliseconds since the epoch. */
 import { minuteMs } from '../../contract/durations.ts'
-import { isFinal } from '../../tls/revocation/reported-revocation.ts'
+import { isFinalRevocation } from '../../tls/revocation/reported-revocation.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import type { CachedSource } from './revocation-store.ts'
 
@@ -20,7 +20,7 @@ export function updateCached(
   previous: CachedSource | null,
   now: number,
 ): CachedSource {
-  const isReversal = result.status === 'Good' && previous !== null && isFinal(previous.source)
+  const isReversal = result.status === 'Good' && previous !== null && isFinalRevocation(previous.source)
   if (isDecisive(result) && !(isReversal && now < previous.validUntil)) {
     const renewAt = Math.min(now + renewalIntervalMs, validUntilOf(result, now))
     return { source: result, renewAt, validUntil: Math.max(renewAt, validUntilOf(result, now)) }

@@ -4,12 +4,23 @@
 import type { InboundConnector } from '../../connectors/schema.ts'
 import { domainOf } from '../../mail/address.ts'
 import { listText, subjectText, toPresentedCertificate } from '../client-certificate.ts'
-import { type InboundEvaluation, identifiedBy, type Session, violationOf } from '../inbound.ts'
+import {
+  findConnectorViolation,
+  type InboundEvaluation,
+  identificationMethod,
+  type Session,
+} from '../inbound.ts'
 import { bestPattern } from '../order.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { countText } from '../text-lists.ts'
 import { identificationFault } from '../violation.ts'
-import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
+import {
+  type Considered,
+  disabledFinding,
+  distinctConnectors,
+  type Finding,
+  identityOf,
+} from './considered.ts'
 import { inboundOrder, outrankedFinding } from './precedence.ts'
 
 /** @param maxConnectors length of the list; connectors that take part in the decision are always listed */
@@ -22,7 +33,11 @@ export function consideredInbound(
   if (evaluation.unreadableSender) return []
   const domain = domainOf(session.mailFrom)
   const involved = [evaluation.partner, evaluation.reportOnlyPartner, evaluation.attributedTo]
-  const connectors = distinct(inboundByPrecedence(snapshot, session, domain), maxConnectors, involved)
+  const connectors = distinctConnectors(
+    inboundByPrecedence(snapshot, session, domain),
+    maxConnectors,
+    involved,
+  )
   return connectors.map((connector) => ({
     direction: 'Inbound',
     ...identityOf(connector),
@@ -52,14 +67,14 @@ function inboundFinding(
   evaluation: InboundEvaluation,
   domain: string | null,
 ): Finding {
-  if (!connector.enabled) return disabled
+  if (!connector.enabled) return disabledFinding
   if (connector.connectorType === 'OnPremises')
     return onPremisesFinding(connector, session, evaluation, domain)
   const winner = connector.mode === 'Enforce' ? evaluation.partner : evaluation.reportOnlyPartner
   if (winner !== null && winner.id !== connector.id)
     return outrankedFinding(winner, connector, domain, inboundOrder)
   const why =
-    violationOf(connector, session)?.explanation ??
+    findConnectorViolation(connector, session)?.explanation ??
     `${metRequirementsText(connector, session)}${rateLimitText(connector)}`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
@@ -70,7 +85,7 @@ function onPremisesFinding(
   { attributedTo }: InboundEvaluation,
   domain: string | null,
 ): Finding {
-  const identification = identifiedBy(connector, session)
+  const identification = identificationMethod(connector, session)
   if (identification === null) return { outcome: 'NotIdentified', why: notIdentifiedText(connector, session) }
   if (attributedTo !== null && attributedTo.id !== connector.id) {
     if (attributedTo.mode !== connector.mode)
@@ -78,14 +93,14 @@ function onPremisesFinding(
         outcome: 'Outranked',
         why: `"${attributedTo.name}" is enforced, and this connector only reports.`,
       }
-    if (identification === 'Address' && identifiedBy(attributedTo, session) === 'Certificate')
+    if (identification === 'Address' && identificationMethod(attributedTo, session) === 'Certificate')
       return {
         outcome: 'Outranked',
         why: `"${attributedTo.name}" identifies the certificate, which takes precedence over an address.`,
       }
     return outrankedFinding(attributedTo, connector, domain, inboundOrder)
   }
-  const violation = violationOf(connector, session)
+  const violation = findConnectorViolation(connector, session)
   if (violation)
     return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why: violation.explanation }
   const evidence = identification === 'Certificate' ? 'its certificate' : `its address ${session.ip}`

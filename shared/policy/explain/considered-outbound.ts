@@ -3,14 +3,20 @@ import type { OutboundConnector } from '../../connectors/schema.ts'
 import { outboundByPrecedence, selectOutbound } from '../outbound.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { firstNames } from '../text-lists.ts'
-import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
+import {
+  type Considered,
+  disabledFinding,
+  distinctConnectors,
+  type Finding,
+  identityOf,
+} from './considered.ts'
 import { outboundOrder, outrankedFinding, patternOf } from './precedence.ts'
 
 /** @param maxConnectors length of the list */
 export function consideredOutbound(snapshot: Snapshot, domain: string, maxConnectors: number): Considered[] {
   const accepted = snapshot.acceptedDomains.has(domain)
   const winner = selectOutbound(snapshot, domain)
-  return distinct(outboundCandidates(snapshot, domain), maxConnectors, []).map((connector) => ({
+  return distinctConnectors(outboundCandidates(snapshot, domain), maxConnectors, []).map((connector) => ({
     direction: 'Outbound',
     ...identityOf(connector),
     pattern: patternOf(connector, domain, accepted),
@@ -32,7 +38,7 @@ function outboundFinding(
   domain: string,
   accepted: boolean,
 ): Finding {
-  if (!connector.enabled) return disabled
+  if (!connector.enabled) return disabledFinding
   if (causesLoop(connector, domain, accepted))
     return {
       outcome: 'NotApplicable',

@@ -23,7 +23,7 @@ export type Considered = z.output<typeof Considered>
 
 export type Finding = Pick<Considered, 'outcome' | 'why'>
 
-export const disabled: Finding = { outcome: 'Disabled', why: 'It is disabled.' }
+export const disabledFinding: Finding = { outcome: 'Disabled', why: 'It is disabled.' }
 
 export const identityOf = ({ id, name, connectorType, mode }: InboundConnector | OutboundConnector) => ({
   connector: id,
@@ -33,7 +33,11 @@ export const identityOf = ({ id, name, connectorType, mode }: InboundConnector |
 })
 
 /** Removes duplicates and keeps the order: the first items up to the limit, then the items that are always listed. */
-export function distinct<T>(items: Iterable<T>, maxItems: number, alwaysListed: readonly (T | null)[]): T[] {
+export function distinctConnectors<T>(
+  items: Iterable<T>,
+  maxItems: number,
+  alwaysListed: readonly (T | null)[],
+): T[] {
   const listedItems = new Set<T>()
   for (const item of items) {
     if (listedItems.size === maxItems) break

@@ -83,7 +83,10 @@ export function explain(
 type ExplainedVerdict = Pick<Verdict, 'recipient' | 'reason'>
 
 /** Explains the verdicts of one message: for each recipient the connectors considered, inbound ones first. */
-export function explainer(snapshot: Snapshot, message: Message): (verdict: ExplainedVerdict) => Considered[] {
+export function createExplainer(
+  snapshot: Snapshot,
+  message: Message,
+): (verdict: ExplainedVerdict) => Considered[] {
   const inbound = inboundConsideredFor(
     snapshot,
     message,

@@ -5,13 +5,13 @@
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { selectOutbound } from '../outbound.ts'
-import { compileSnapshot, first, matchesByDomain, type Snapshot } from '../snapshot.ts'
+import { compileSnapshot, firstOrNull, matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { proseList } from '../text-lists.ts'
 import { exampleDomain, narrowerPattern, PatternIndex } from './pattern-index.ts'
-import type { OtherConnectors, Warning } from './warning.ts'
+import type { ComparedConnectors, Warning } from './warning.ts'
 
 /** Warns about domains of the partner for which no outbound connector forces TLS. */
-export function unprotectedOutbound(connector: InboundConnector, all: OtherConnectors): Warning[] {
+export function unprotectedOutbound(connector: InboundConnector, all: ComparedConnectors): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const patternsOf = ({ recipientDomains }: OutboundConnector) => recipientDomains
   const counterpart = counterpartOf(connector.senderDomains, all.outbound, patternsOf)
@@ -25,7 +25,7 @@ export function unprotectedOutbound(connector: InboundConnector, all: OtherConne
 }
 
 /** Warns about domains of the partner for which no inbound connector requires TLS. */
-export function unprotectedInbound(connector: OutboundConnector, all: OtherConnectors): Warning[] {
+export function unprotectedInbound(connector: OutboundConnector, all: ComparedConnectors): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const partners = all.inbound.filter(({ connectorType }) => connectorType === 'Partner')
   const counterpart = counterpartOf(connector.recipientDomains, partners, (it) => it.senderDomains)
@@ -49,12 +49,12 @@ function outboundGap(snapshot: Snapshot, domain: string): ProtectionGap {
 }
 
 function inboundGap({ partners }: Snapshot, domain: string): ProtectionGap {
-  const winner = first(matchesByDomain(partners.Enforce, domain))
+  const winner = firstOrNull(matchesByDomain(partners.Enforce, domain))
   if (winner !== null)
     return winner.connector.requireTls
       ? undefined
       : `inbound connector "${winner.connector.name}" does not require TLS`
-  const reportOnlyRule = first(matchesByDomain(partners.ReportOnly, domain))
+  const reportOnlyRule = firstOrNull(matchesByDomain(partners.ReportOnly, domain))
   return reportOnlyRule && `inbound connector "${reportOnlyRule.connector.name}" only reports`
 }
 

@@ -13,7 +13,7 @@ import { canIdentifySameClient } from './identity.ts'
 import { describeOverlaps, type Selected } from './precedence.ts'
 import { findOverlaps } from './shared-domains.ts'
 import { unverifiedReasonOutbound } from './single-connector.ts'
-import type { OtherConnectors, Warning, WarningScope } from './warning.ts'
+import type { ComparedConnectors, Warning, WarningScope } from './warning.ts'
 
 /**
  * Compares Partner with Partner connectors of the same mode, and OnPremises with OnPremises connectors. Other pairs
@@ -21,7 +21,7 @@ import type { OtherConnectors, Warning, WarningScope } from './warning.ts'
  */
 export function inboundOverlaps(
   connector: InboundConnector,
-  all: OtherConnectors,
+  all: ComparedConnectors,
   now: Date,
   scope: WarningScope,
 ): Warning[] {
@@ -51,7 +51,7 @@ export function inboundOverlaps(
 
 export function outboundOverlaps(
   connector: OutboundConnector,
-  all: OtherConnectors,
+  all: ComparedConnectors,
   scope: WarningScope,
 ): Warning[] {
   const accepted = all.acceptedDomains.map(({ domain }) => domain)

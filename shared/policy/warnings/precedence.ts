@@ -21,7 +21,7 @@ export interface Comparison<C> {
 interface ComparedOverlap<C> extends Overlap<C> {
   winner: C
   loser: C
-  why: string
+  reason: string
   /** Both patterns are equally specific. */
   isEquallySpecific: boolean
   /** The winner requires less than the loser does. */
@@ -60,7 +60,7 @@ function compareOverlap<C extends InboundConnector | OutboundConnector>(
   overlap: Overlap<C>,
   { select, orderOf, strengthOf, requiresAll }: Comparison<C>,
 ): ComparedOverlap<C> | null {
-  const { other, pattern } = overlap
+  const { otherConnector: other, pattern } = overlap
   const domain = exampleDomain(pattern)
   const winner = select(other, domain)
   if (winner === null) return null
@@ -71,7 +71,7 @@ function compareOverlap<C extends InboundConnector | OutboundConnector>(
     ...overlap,
     winner,
     loser,
-    why: sameMode
+    reason: sameMode
       ? precedenceReason(winner, loser, domain, orderOf)
       : 'is enforced, and the other only reports',
     isEquallySpecific,
@@ -85,7 +85,7 @@ function compareOverlap<C extends InboundConnector | OutboundConnector>(
  * specific connectors get a separate sentence.
  */
 function groupKey<C extends InboundConnector | OutboundConnector>(overlap: ComparedOverlap<C>): string {
-  const { path, other, winner, loser, isWeaker, isEquallySpecific } = overlap
+  const { path, otherConnector: other, winner, loser, isWeaker, isEquallySpecific } = overlap
   const field = path.split('[')[0]
   return [field, winner === other, winner.mode, loser.mode, isWeaker, isEquallySpecific && other.id].join(' ')
 }
@@ -93,11 +93,11 @@ function groupKey<C extends InboundConnector | OutboundConnector>(overlap: Compa
 function sentence<C extends InboundConnector | OutboundConnector>(
   group: readonly ComparedOverlap<C>[],
 ): string {
-  const [{ pattern, winner, loser, why, isWeaker }, ...rest] = group as [
+  const [{ pattern, winner, loser, reason: why, isWeaker }, ...rest] = group as [
     ComparedOverlap<C>,
     ...ComparedOverlap<C>[],
   ]
-  const restTexts = rest.map(({ pattern, other }) => `${pattern} ("${other.name}")`)
+  const restTexts = rest.map(({ pattern, otherConnector: other }) => `${pattern} ("${other.name}")`)
   return [
     `for ${domainText(pattern)} "${winner.name}" takes precedence over "${loser.name}": it ${why}`,
     ...(isWeaker ? [`, and requires less than "${loser.name}"`] : []),

@@ -8,7 +8,7 @@ export interface FieldPattern {
 }
 
 export interface Overlap<C> {
-  other: C
+  otherConnector: C
   path: string
   /** The intersection of the two patterns. */
   pattern: string
@@ -36,7 +36,7 @@ export function findOverlaps<C>(
         // Of two overlaps with the same intersection, the one with the identical pattern is more useful.
         if (isIdentical || !overlapsByPattern.has(commonPattern))
           overlapsByPattern.set(commonPattern, {
-            other,
+            otherConnector: other,
             path: paths.get(ownPattern) ?? '',
             pattern: commonPattern,
             isIdentical,

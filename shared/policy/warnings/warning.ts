@@ -8,7 +8,7 @@ export const Warning = z.strictObject({
 export type Warning = z.output<typeof Warning>
 
 /** All connectors and accepted domains, with or without the connector in question. */
-export type OtherConnectors = Omit<ConnectorSet, 'version'>
+export type ComparedConnectors = Omit<ConnectorSet, 'version'>
 
 /**
  * `WhatWeakens` leaves out overlaps where the more specific connector requires all that the other requires, because

@@ -7,12 +7,12 @@ import { countText } from '../text-lists.ts'
 import { unprotectedInbound, unprotectedOutbound } from './counterpart.ts'
 import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
 import { inboundOwnWarnings, notEnforcedWarning, outboundOwnWarnings } from './single-connector.ts'
-import type { OtherConnectors, Warning, WarningScope } from './warning.ts'
+import type { ComparedConnectors, Warning, WarningScope } from './warning.ts'
 
 /** @param all null when the other connectors could not be read: a warning then says that they were not compared */
 export function inboundWarnings(
   connector: InboundConnector,
-  all: OtherConnectors | null,
+  all: ComparedConnectors | null,
   now: Date,
   scope: WarningScope = 'Everything',
 ): Warning[] {
@@ -29,7 +29,7 @@ export function inboundWarnings(
 /** @param all null when the other connectors could not be read, as in inboundWarnings */
 export function outboundWarnings(
   connector: OutboundConnector,
-  all: OtherConnectors | null,
+  all: ComparedConnectors | null,
   now: Date,
   scope: WarningScope = 'Everything',
 ): Warning[] {

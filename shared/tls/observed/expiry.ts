@@ -8,7 +8,7 @@ export type CertificateUse = 'InUse' | 'Superseded' | 'NotSeen'
 /** Days without an observation after which a certificate is unused: the host is gone, or no mail is sent to it. */
 const unusedAfterDays = 30
 
-export function certificateUse(
+export function assessCertificateUse(
   { lastSeen }: Pick<ObservedCertificate, 'lastSeen'>,
   { certificates }: Pick<Observation, 'certificates'>,
   now: Date,
@@ -32,7 +32,7 @@ export const noticeDays = [30, 14, 3] as const
  * renewal, and a certificate of a week would always cause one.
  * @returns null if no notice day was reached
  */
-export function noticeDue(
+export function dueNoticeDay(
   certificate: ObservedCertificate,
   { changes }: Pick<Observation, 'changes'>,
   now: Date,

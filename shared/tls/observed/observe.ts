@@ -16,7 +16,7 @@ export interface ObservationUpdate {
 }
 
 /** @returns null if there is nothing to store: the stored observation is newer, or less than an hour older */
-export function observe(
+export function addObservation(
   stored: Observation | null,
   newObservation: NewObservation,
 ): ObservationUpdate | null {

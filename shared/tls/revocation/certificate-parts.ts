@@ -19,15 +19,15 @@ const keyUsage = '551d0f'
 const signsLists = 0x02
 
 /** @throws RangeError for an invalid certificate */
-export function certificateParts({ raw }: Pick<X509Certificate, 'raw'>): CertificateParts {
+export function readCertificateParts({ raw }: Pick<X509Certificate, 'raw'>): CertificateParts {
   const fields = readElements(readElements(readOnlyElement(raw).content)[0]?.content ?? Buffer.alloc(0))
   const [serial, , issuer, , subject, key] = fields[0]?.tag === version ? fields.slice(1) : fields
   const bits = key && readElements(key.content)[1]
   if (!serial || !issuer || !subject || !bits) throw new RangeError('not a certificate')
   return {
     serial: serial.content,
-    issuer: issuer.whole,
-    subject: subject.whole,
+    issuer: issuer.encoded,
+    subject: subject.encoded,
     // The first octet is the number of unused bits: 0.
     publicKey: bits.content.subarray(1),
   }

@@ -9,8 +9,8 @@ import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Extensions, IssuingDistributionPoint, id_ce_issuingDistributionPoint } from '@peculiar/asn1-x509'
 import { contentOffset, type Element, endOffset, readElements, readOnlyElement, tags } from '../der.ts'
-import { certificateParts, maySignLists } from './certificate-parts.ts'
-import { revocationEndpoints } from './endpoints.ts'
+import { maySignLists, readCertificateParts } from './certificate-parts.ts'
+import { readRevocationEndpoints } from './endpoints.ts'
 import {
   type ReportedRevocation,
   type RevocationQuery,
@@ -66,10 +66,10 @@ function parseCrl(octets: Buffer): ParsedCrl {
   const nextUpdate = optional.find(({ tag }) => tag === tags.utcTime || tag === tags.generalizedTime)
   const extensions = optional.find(({ tag }) => tag === 0xa0)
   return {
-    toBeSigned: toBeSigned.whole,
-    algorithm: algorithm.whole,
+    toBeSigned: toBeSigned.encoded,
+    algorithm: algorithm.encoded,
     signature: signature.content.subarray(1),
-    issuer: issuer.whole,
+    issuer: issuer.encoded,
     thisUpdate: dateOf(thisUpdate),
     nextUpdate: nextUpdate ? dateOf(nextUpdate) : null,
     entries: optional.find(({ tag }) => tag === tags.sequence)?.content ?? Buffer.alloc(0),
@@ -95,8 +95,8 @@ function dateOf({ tag, content }: Pick<Element, 'tag' | 'content'>): Date {
 
 /** The reason why the CRL is unusable, as a clause that follows `The CRL`; null if it is usable. */
 function crlFault(list: ParsedCrl, { certificate, issuer, at }: RevocationQuery): string | null {
-  const { subject } = certificateParts(issuer)
-  if (!list.issuer.equals(subject) && !list.issuer.equals(certificateParts(certificate).issuer))
+  const { subject } = readCertificateParts(issuer)
+  if (!list.issuer.equals(subject) && !list.issuer.equals(readCertificateParts(certificate).issuer))
     return "is not from the certificate's issuer"
   if (!maySignLists(issuer)) return 'is from an issuer that may not sign CRLs'
   if (!isSignedBy(list.toBeSigned, list.algorithm, list.signature, issuer.publicKey))
@@ -126,14 +126,14 @@ function scopeFault(scope: IssuingDistributionPoint, certificate: X509Certificat
   if (scope.onlySomeReasons) return 'covers some reasons only'
   if (scope.distributionPoint === undefined) return null
   const names = scope.distributionPoint.fullName?.map(({ uniformResourceIdentifier: uri }) => uri) ?? []
-  return revocationEndpoints(certificate).crl.some((url) => names.includes(url))
+  return readRevocationEndpoints(certificate).crl.some((url) => names.includes(url))
     ? null
     : 'covers other certificates of the issuer'
 }
 
 /** Allocates objects only for the entry of the certificate, because a CRL may have a hundred thousand entries. */
 function findEntry({ entries, nextUpdate }: ParsedCrl, { certificate }: RevocationQuery): ReportedRevocation {
-  const { serial } = certificateParts(certificate)
+  const { serial } = readCertificateParts(certificate)
   let entryOffset: number | null = null
   for (let at = 0; at < entries.length; ) {
     const end = endOffset(entries, at)

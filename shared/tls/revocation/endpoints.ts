@@ -21,7 +21,7 @@ const maxUrlLength = 2_048
 /** Accepts HTTP without invisible characters. LDAP is rare, and firewalls do not allow it. */
 const isHttpUrl = (url: string): boolean => url.length <= maxUrlLength && /^https?:\/\/[!-~]+$/i.test(url)
 
-export function revocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
+export function readRevocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
   const access = accessOf(certificate)
   const addressesFor = (accessMethod: string) =>
     access.flatMap(([method, url]) => (method === accessMethod ? [url] : []))

@@ -26,7 +26,7 @@ import { dayMs } from '../../contract/durations.ts'
 import { readElements, readOnlyElement } from '../der.ts'
 import { isIssuedBy } from '../issued-by.ts'
 import { validFrom, validTo } from '../validity.ts'
-import { certificateParts } from './certificate-parts.ts'
+import { readCertificateParts } from './certificate-parts.ts'
 import {
   type ReportedRevocation,
   type RevocationQuery,
@@ -59,14 +59,14 @@ const hashes: Readonly<Record<string, string>> = {
  * depend on the hash.
  * @throws RangeError for an invalid certificate
  */
-export function ocspRequest({ certificate, issuer }: Omit<RevocationQuery, 'at'>): Buffer {
-  const { subject, publicKey } = certificateParts(issuer)
+export function createOcspRequest({ certificate, issuer }: Omit<RevocationQuery, 'at'>): Buffer {
+  const { subject, publicKey } = readCertificateParts(issuer)
   const reqCert = new CertID({
     // RFC 5019 §2.1.1 requires NULL parameters.
     hashAlgorithm: new AlgorithmIdentifier({ algorithm: sha1, parameters: null }),
     issuerNameHash: new OctetString(hashOf('sha1', subject)),
     issuerKeyHash: new OctetString(hashOf('sha1', publicKey)),
-    serialNumber: new Uint8Array(certificateParts(certificate).serial).buffer,
+    serialNumber: new Uint8Array(readCertificateParts(certificate).serial).buffer,
   })
   const tbsRequest = new TBSRequest({ requestList: [new Request({ reqCert })] })
   return Buffer.from(AsnConvert.serialize(new OCSPRequest({ tbsRequest })))
@@ -119,9 +119,9 @@ function statusOf({ certStatus, nextUpdate }: SingleResponse): ReportedRevocatio
 function matchesCertId(id: CertID, { certificate, issuer }: RevocationQuery): boolean {
   const hash = hashes[id.hashAlgorithm.algorithm]
   if (hash === undefined) return false
-  const { subject, publicKey } = certificateParts(issuer)
+  const { subject, publicKey } = readCertificateParts(issuer)
   return (
-    certificateParts(certificate).serial.equals(Buffer.from(id.serialNumber)) &&
+    readCertificateParts(certificate).serial.equals(Buffer.from(id.serialNumber)) &&
     hashOf(hash, subject).equals(Buffer.from(id.issuerNameHash.buffer)) &&
     hashOf(hash, publicKey).equals(Buffer.from(id.issuerKeyHash.buffer))
   )
@@ -131,20 +131,20 @@ function matchesCertId(id: CertID, { certificate, issuer }: RevocationQuery): bo
 function isSigned(basic: Buffer, { issuer, at }: RevocationQuery): boolean {
   const [toBeSigned, algorithm, signature, certificates] = readElements(readOnlyElement(basic).content)
   if (!toBeSigned || !algorithm || !signature) return false
-  const { responderID } = AsnConvert.parse(toBeSigned.whole, ResponseData)
+  const { responderID } = AsnConvert.parse(toBeSigned.encoded, ResponseData)
   const isSignedByKeyOf = (signer: X509Certificate) =>
     isResponder(responderID, signer) &&
-    isSignedBy(toBeSigned.whole, algorithm.whole, signature.content.subarray(1), signer.publicKey)
+    isSignedBy(toBeSigned.encoded, algorithm.encoded, signature.content.subarray(1), signer.publicKey)
   if (isSignedByKeyOf(issuer)) return true
   const enclosed = certificates ? readElements(readOnlyElement(certificates.content).content) : []
   return enclosed
     .slice(0, maxSigners)
-    .map(({ whole }) => new X509Certificate(whole))
+    .map(({ encoded: whole }) => new X509Certificate(whole))
     .some((signer) => isDelegate(signer, issuer, at) && isSignedByKeyOf(signer))
 }
 
 function isResponder({ byName, byKey }: ResponderID, signer: X509Certificate): boolean {
-  const { subject, publicKey } = certificateParts(signer)
+  const { subject, publicKey } = readCertificateParts(signer)
   if (byKey) return hashOf('sha1', publicKey).equals(Buffer.from(byKey.buffer))
   return byName !== undefined && subject.equals(Buffer.from(AsnConvert.serialize(byName)))
 }

@@ -47,7 +47,10 @@ export const reportRevoked = (since: Date, reason: string, nextUpdate: Date | nu
 /**
  * RFC 5280 §5.3.1: only a certificate on hold can become good again, so any other statement to the contrary is older.
  */
-export const isFinal = ({ status, detail }: Pick<ReportedRevocation, 'status' | 'detail'>): boolean =>
+export const isFinalRevocation = ({
+  status,
+  detail,
+}: Pick<ReportedRevocation, 'status' | 'detail'>): boolean =>
   status === 'Revoked' && !detail.endsWith(`: ${holdReason}`)
 
 /**

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import { answering, mailflow } from '../../support/cli/mailflow.ts'
+import { mailflow, startAnsweringServer } from '../../support/cli/mailflow.ts'
 import { freePort } from '../../support/process.ts'
 
 const credentials = {
@@ -94,7 +94,7 @@ function assertSigned(request: IncomingMessage, body: string, region: string): v
 describe('an AWS signature', () => {
   test('is valid for a path and a query with characters that must be escaped', async () => {
     const requests: IncomingMessage[] = []
-    const { url, stop } = await answering((request) => {
+    const { url, stop } = await startAnsweringServer((request) => {
       requests.push(request)
       return { body: emptyList }
     })
@@ -118,7 +118,7 @@ describe('an AWS signature', () => {
 
   test('covers the body', async () => {
     const bodies = new Map<IncomingMessage, string>()
-    const { url, stop } = await answering((request) => {
+    const { url, stop } = await startAnsweringServer((request) => {
       bodies.set(request, '')
       request.on('data', (chunk) => bodies.set(request, `${bodies.get(request)}${chunk}`))
       return { body: '{}' }
@@ -162,7 +162,7 @@ describe('a token', () => {
   for (const [title, options, env, expected] of authorizations)
     test(title, async () => {
       let authorization: string | undefined = 'not asked'
-      const { url, stop } = await answering(({ headers }) => {
+      const { url, stop } = await startAnsweringServer(({ headers }) => {
         authorization = headers.authorization
         return { body: emptyList }
       })
@@ -173,7 +173,7 @@ describe('a token', () => {
 
   test('is not sent to the target of a redirect', async () => {
     let requestCount = 0
-    const { url, stop } = await answering(() => {
+    const { url, stop } = await startAnsweringServer(() => {
       requestCount++
       return { status: 307, headers: { location: '/elsewhere' }, body: '' }
     })
@@ -242,7 +242,7 @@ describe('an error of the API', () => {
   ]
   for (const [title, status, body, message] of answers)
     test(`is shown when ${title}`, async () => {
-      const { url, stop } = await answering(() => ({ status, body }))
+      const { url, stop } = await startAnsweringServer(() => ({ status, body }))
       const ended = await mailflow(['messages', '--api', url])
       stop()
       assert.equal(ended.status, 1)

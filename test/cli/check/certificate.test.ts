@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { type Checked, checked, checkedIn } from '../../support/cli/check.ts'
+import { type CheckResult, runCheck, runCheckWith } from '../../support/cli/check.ts'
 import { firstOf, withUnknownKey } from '../../support/hostile-certificates.ts'
 import {
   createPki,
@@ -39,27 +39,27 @@ after(async () => {
 const issue = (options: LeafOptions) => authority.issue(options)
 
 /** Runs the command against a server with this certificate. */
-async function serving(identity: Identity, ...args: string[]): Promise<Checked> {
+async function serving(identity: Identity, ...args: string[]): Promise<CheckResult> {
   // Without SECLEVEL=0, the server would not load weak certificates.
   const partner = await startPartner({ tls: { ...identity, ciphers: 'DEFAULT:@SECLEVEL=0' } })
   try {
-    return await checked(`127.0.0.1:${partner.port}`, ...args)
+    return await runCheck(`127.0.0.1:${partner.port}`, ...args)
   } finally {
     await partner.stop()
   }
 }
 
-const trusting = (identity: Identity, ...args: string[]): Promise<Checked> =>
+const trusting = (identity: Identity, ...args: string[]): Promise<CheckResult> =>
   serving(identity, '--ca', rootFile, '--servername', host, ...args)
 
 /** Returns the lines that fail, each as `check` and the certificate. */
-const failures = ({ out }: Checked): string[] =>
+const failures = ({ out }: CheckResult): string[] =>
   [...out.matchAll(/^FAIL +(\S+) +(?:([^:\n]+): )?/gm)].map(([, check = '', subject]) =>
     [check, subject && [host, issuing].includes(subject) ? subject : ''].join(' ').trim(),
   )
 
 describe('a good certificate', () => {
-  let output: Checked
+  let output: CheckResult
   before(async () => {
     output = await trusting(good)
   })
@@ -383,7 +383,10 @@ describe('a chain', () => {
     const identity = await (await authority.root.subordinate('Expired', expired)).issue({ names })
     const file = join(folder, 'expired.pem')
     writeFileSync(file, identity.cert)
-    for (const output of [await trusting(identity), await checked('--certificate', file, '--ca', rootFile)]) {
+    for (const output of [
+      await trusting(identity),
+      await runCheck('--certificate', file, '--ca', rootFile),
+    ]) {
       assert.match(
         output.line('dates', 'Expired'),
         /^FAIL .*expired 2 days ago: .*newer certificate of this authority$/,
@@ -487,7 +490,7 @@ describe('the name in a certificate', () => {
 
   test('is compared with HOST if that is a name', async () => {
     const partner = await startPartner({ tls: good })
-    const output = await checked(`localhost:${partner.port}`, '--ca', rootFile)
+    const output = await runCheck(`localhost:${partner.port}`, '--ca', rootFile)
     await partner.stop()
     assert.match(output.line('name'), /^FAIL .*for mx\.partner\.example, not for localhost/)
   })
@@ -513,7 +516,7 @@ describe('a certificate in a file', () => {
 
   test('is checked without a server', async () => {
     const file = written('good.pem', good.cert)
-    const output = await checked('--certificate', file, '--ca', rootFile, '--servername', host)
+    const output = await runCheck('--certificate', file, '--ca', rootFile, '--servername', host)
     assert.deepEqual([failures(output), output.status], [[], 0])
     assert.deepEqual(output.lines('connection'), [])
     assert.match(output.line('trust'), /^OK .*the chain is trusted$/)
@@ -523,7 +526,7 @@ describe('a certificate in a file', () => {
 
   test('may be in one file with its private key, which is not shown', async () => {
     const file = written('both.pem', `${good.key}\n${good.cert}`)
-    const { out, status } = await checked('--certificate', file, '--ca', rootFile, '--json')
+    const { out, status } = await runCheck('--certificate', file, '--ca', rootFile, '--json')
     assert.equal(status, 0)
     assert.ok(!out.includes(good.key.split('\n')[1] ?? ''))
   })
@@ -531,9 +534,9 @@ describe('a certificate in a file', () => {
   test('may be in DER, or on standard input', async () => {
     const der = join(folder, 'leaf.der')
     writeFileSync(der, Buffer.from(firstOf(good.cert).replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'))
-    const output = await checked('--certificate', der, '--ca', rootFile)
+    const output = await runCheck('--certificate', der, '--ca', rootFile)
     assert.match(output.line('chain'), /^FAIL .*1 certificate; "Revocation Issuing" missing/)
-    const piped = await checkedIn({ input: good.cert }, '--certificate', '-', '--ca', rootFile)
+    const piped = await runCheckWith({ input: good.cert }, '--certificate', '-', '--ca', rootFile)
     assert.match(piped.line('chain'), /^OK .*2 certificates/)
     assert.match(piped.line('name'), /^OK .*not compared because --servername was not given$/)
   })
@@ -555,19 +558,19 @@ describe('a certificate in a file', () => {
   ] as [string, Partial<LeafOptions>, string, RegExp][])
     test(`that is ${title} fails`, async () => {
       const file = written('bad.pem', (await issue({ names, ...options })).cert)
-      const output = await checked('--certificate', file, '--ca', rootFile)
+      const output = await runCheck('--certificate', file, '--ca', rootFile)
       assert.match(output.line(check, check === 'key' ? host : undefined), expected)
       assert.equal(output.status, 1)
     })
 
   test('with unusual content is also checked', async () => {
-    const unknown = await checked('--certificate', written('key.pem', withUnknownKey(firstOf(good.cert))))
+    const unknown = await runCheck('--certificate', written('key.pem', withUnknownKey(firstOf(good.cert))))
     assert.match(unknown.line('key', host), /^FAIL .*of a type that OpenSSL does not know → /)
-    const undated = await checked('--certificate', written('undated.pem', withoutDates(firstOf(good.cert))))
+    const undated = await runCheck('--certificate', written('undated.pem', withoutDates(firstOf(good.cert))))
     assert.match(undated.line('dates', host), /^FAIL .*the dates cannot be read → /)
     assert.match(undated.line('trust'), /^FAIL .*\(ERROR_IN_CERT_NOT_BEFORE_FIELD\)/)
     const odd = await issue({ names: ['m*.partner.example', 'x\u0000.example'] })
-    const named = await checked('--certificate', written('odd.pem', odd.cert), '--servername', host)
+    const named = await runCheck('--certificate', written('odd.pem', odd.cert), '--servername', host)
     assert.match(
       named.line('name'),
       /^FAIL .*for m\*\.partner\.example, \S+, not for mx\.partner\.example → /,
@@ -576,14 +579,14 @@ describe('a certificate in a file', () => {
 
   test('for clients only is a warning, because a client may use it', async () => {
     const client = await issue({ names, purposes: ['clientAuth'] })
-    const output = await checked('--certificate', written('client.pem', client.cert), '--ca', rootFile)
+    const output = await runCheck('--certificate', written('client.pem', client.cert), '--ca', rootFile)
     assert.match(output.line('purpose', host), /^WARN .*for clients only → /)
     assert.equal(output.status, 0)
   })
 
   test('that contains a collection is rejected', async () => {
     const file = written('bundle.pem', Array(21).fill(authority.root.ca).join('\n'))
-    const { status, err } = await checked('--certificate', file)
+    const { status, err } = await runCheck('--certificate', file)
     assert.deepEqual(
       [status, /contains 21 certificates; give one chain, leaf first, of at most 20/.test(err)],
       [1, true],
@@ -592,12 +595,12 @@ describe('a certificate in a file', () => {
 
   test('that is missing or unreadable causes an error that names the file', async () => {
     const file = written('none.pem', 'no certificate\n')
-    const { status, out, err } = await checked('--certificate', file)
+    const { status, out, err } = await runCheck('--certificate', file)
     assert.deepEqual([status, out, err], [1, '', `mailflow: ${file} contains no PEM or DER certificate\n`])
     const broken = written('broken.pem', good.cert.replace(/MII/, 'AAA'))
-    assert.match((await checked('--certificate', broken)).err, /cannot read PEM certificate 1\n$/)
+    assert.match((await runCheck('--certificate', broken)).err, /cannot read PEM certificate 1\n$/)
     assert.match(
-      (await checked('127.0.0.1', '--ca', '/nowhere.pem')).err,
+      (await runCheck('127.0.0.1', '--ca', '/nowhere.pem')).err,
       /cannot read \/nowhere\.pem: no such file/,
     )
   })

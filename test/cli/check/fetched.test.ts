@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createServer as createTls, type TLSSocket } from 'node:tls'
 import { AuthorityInfoAccessExtension, X509Certificate as Written, X509Certificates } from '@peculiar/x509'
-import { checked } from '../../support/cli/check.ts'
+import { runCheck } from '../../support/cli/check.ts'
 import { firstOf } from '../../support/hostile-certificates.ts'
 import { createPki, type Identity, type Pki } from '../../support/pki.ts'
-import { ocspAnswer } from '../../support/revocation-documents.ts'
+import { createOcspResponse } from '../../support/revocation-documents.ts'
 
 const names = ['mx.partner.example']
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-fetched-'))
@@ -48,7 +48,7 @@ async function withIssuerAt(path: string, ...args: string[]) {
   const { cert } = await issuing.issue({ names, extensions })
   const file = join(folder, 'leaf.pem')
   writeFileSync(file, firstOf(cert))
-  return checked('--certificate', file, '--ca', rootFile, ...args)
+  return runCheck('--certificate', file, '--ca', rootFile, ...args)
 }
 
 const derOf = (pem: string): Buffer => new X509Certificate(pem).raw
@@ -83,7 +83,7 @@ describe('an issuer', () => {
     const access = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/first') })]
     const file = join(folder, 'deep.pem')
     writeFileSync(file, firstOf((await first.issue({ names, extensions: access })).cert))
-    const output = await checked('--certificate', file, '--ca', rootFile)
+    const output = await runCheck('--certificate', file, '--ca', rootFile)
     assert.match(
       output.line('chain'),
       /^FAIL .*"First", "Second" missing; available at \S+\/first and \S+\/second → /,
@@ -97,7 +97,7 @@ describe('an issuer', () => {
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/unrelated') })]
     const file = join(folder, 'unrelated.pem')
     writeFileSync(file, (await unrelated.issue({ names, extensions })).cert)
-    const output = await checked('--certificate', file)
+    const output = await runCheck('--certificate', file)
     assert.match(output.line('chain'), /^OK .*1 certificate, complete and in order$/)
     assert.match(output.line('root'), /^FAIL .*"Stranger Root" is not in the trust store/)
   })
@@ -136,7 +136,7 @@ describe('an issuer', () => {
     const below = await root.subordinate('Below', { extensions })
     const file = join(folder, 'once.pem')
     writeFileSync(file, (await below.issue({ names, extensions })).cert)
-    const output = await checked('--certificate', file, '--ca', rootFile)
+    const output = await runCheck('--certificate', file, '--ca', rootFile)
     assert.deepEqual([output.lines('issuer').length, requestCount], [2, 1])
   })
 })
@@ -176,19 +176,19 @@ describe('the finding about a stapled OCSP response', () => {
   const rows: [string, (issuer: Pki, certificate: string) => Promise<Buffer>, RegExp][] = [
     [
       'is OK for a good certificate',
-      (issuer, certificate) => ocspAnswer(issuer, { certificate, status: 'good' }),
+      (issuer, certificate) => createOcspResponse(issuer, { certificate, status: 'good' }),
       /^OK .*stapled OCSP response: signature valid, .*, not revoked$/,
     ],
     [
       'fails for a revoked certificate',
-      (issuer, certificate) => ocspAnswer(issuer, { certificate, status: 'revoked' }),
+      (issuer, certificate) => createOcspResponse(issuer, { certificate, status: 'revoked' }),
       /^FAIL .*stapled OCSP response: revoked on \S+Z: \w+ → /,
     ],
     [
       'is a warning for a wrong signature',
       async (issuer, certificate) => {
         const impostor = await createPki('Impostor')
-        return ocspAnswer(issuer, {
+        return createOcspResponse(issuer, {
           certificate,
           status: 'good',
           signedBy: { sign: impostor.sign, certificate: impostor.ca },
@@ -206,7 +206,7 @@ describe('the finding about a stapled OCSP response', () => {
     test(title, async () => {
       const identity = await issuing.issue({ names })
       const server = await stapling(identity, await make(issuing, firstOf(identity.cert)))
-      const output = await checked(
+      const output = await runCheck(
         `127.0.0.1:${server.port}`,
         '--ca',
         rootFile,

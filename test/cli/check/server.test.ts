@@ -6,25 +6,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { parseTarget } from '../../../cli/check/target.ts'
-import { checked, identityOf } from '../../support/cli/check.ts'
+import { createIdentity, runCheck } from '../../support/cli/check.ts'
 import { startTestIngress } from '../../support/ingress/ingress.ts'
 import { createPki } from '../../support/pki.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 
 const launcher = join(import.meta.dirname, '../../../cli/mailflow.js')
-const identity = await identityOf()
+const identity = await createIdentity()
 
 async function against(options: PartnerOptions, ...args: string[]) {
   const partner = await startPartner(options)
   try {
-    return { ...(await checked(`127.0.0.1:${partner.port}`, ...args)), port: partner.port, partner }
+    return { ...(await runCheck(`127.0.0.1:${partner.port}`, ...args)), port: partner.port, partner }
   } finally {
     await partner.stop()
   }
 }
 
 const tls = { cert: identity.cert, key: identity.key }
-const rsa = await identityOf({ rsa: true })
+const rsa = await createIdentity({ rsa: true })
 const anything = 'ALL:@SECLEVEL=0'
 
 describe('a server with TLS', () => {
@@ -55,7 +55,7 @@ describe('a server with TLS', () => {
 
   test('is reached by a name in the hosts file, and its addresses are shown', async () => {
     const partner = await startPartner({ tls })
-    const { line } = await checked(`localhost:${partner.port}`)
+    const { line } = await runCheck(`localhost:${partner.port}`)
     await partner.stop()
     assert.match(line('address'), /^OK .*localhost is .*127\.0\.0\.1/)
     assert.match(line('starttls'), /^OK/)
@@ -157,7 +157,7 @@ describe('a line fails for a server that', () => {
   test('refuses the connection', async () => {
     const partner = await startPartner({})
     await partner.stop()
-    const { line, status } = await checked(`127.0.0.1:${partner.port}`)
+    const { line, status } = await runCheck(`127.0.0.1:${partner.port}`)
     assert.match(
       line('connection'),
       /^FAIL .*127\.0\.0\.1, port \d+: Connection refused → No server accepts connections/,
@@ -166,7 +166,7 @@ describe('a line fails for a server that', () => {
   })
 
   test('has no address', async () => {
-    const { line, status } = await checked('mx.nowhere.invalid', '--timeout', '2')
+    const { line, status } = await runCheck('mx.nowhere.invalid', '--timeout', '2')
     assert.match(line('address'), /^FAIL .*no address found for mx\.nowhere\.invalid: .* → Check the name/)
     assert.equal(status, 1)
   })
@@ -180,7 +180,7 @@ describe('a line fails for a server that', () => {
 
 test('the ingress itself passes the check and refuses old TLS versions', async () => {
   const ingress = await startTestIngress()
-  const { line } = await checked(`127.0.0.1:${ingress.smtpPort}`, '--servername', 'mx.ours.example')
+  const { line } = await runCheck(`127.0.0.1:${ingress.smtpPort}`, '--servername', 'mx.ours.example')
   await ingress.drain()
   assert.match(line('greeting'), /^OK .*220 mx\.ours\.example/)
   assert.match(line('protocol'), /^OK .*TLSv1\.3$/)

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { encodeTime } from 'ulid'
 import type { OutboundValidation } from '../../../shared/connectors/validation.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import { answering, type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
+import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
 import { circumstances, message, outbound, overTls, recipient } from '../../support/fixtures.ts'
 
 const now = Date.parse('2026-02-03T12:00:00.000Z')
@@ -102,7 +102,7 @@ const validation: OutboundValidation = {
 
 test('shows every step and the certificate of an outbound connector that fails, and exits with 1', async () => {
   const requests: string[] = []
-  const server = await answering(({ method, url }) => {
+  const server = await startAnsweringServer(({ method, url }) => {
     requests.push(`${method} ${url?.split('?')[0]}`)
     if (method === 'POST') return { body: JSON.stringify(validation) }
     const items = url?.startsWith('/outbound') ? [outbound()] : []
@@ -137,7 +137,7 @@ test('names the option --to for an outbound connector without a domain to send t
     detail: 'The body is not valid.',
     errors: [{ path: 'recipients', message: 'is required' }],
   }
-  const server = await answering(({ method, url }) => {
+  const server = await startAnsweringServer(({ method, url }) => {
     if (method === 'POST') return { status: 422, body: JSON.stringify(problem) }
     const items = url?.startsWith('/outbound') ? [outbound()] : []
     return { body: JSON.stringify({ items, nextCursor: null }) }

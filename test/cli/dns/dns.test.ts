@@ -4,10 +4,10 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import type { RecordFinding } from '../../../cli/dns/findings/record-finding.ts'
 import { formatPolicy } from '../../../shared/net/mta-sts/published.ts'
 import {
+  createGatewayCertificate,
   type DnsSetup,
-  type Names,
-  type OwnCertificate,
-  ownCertificate,
+  type GatewayCertificate,
+  type RecordsByName,
   startDnsSetup,
 } from '../../support/cli/dns-setup.ts'
 import { policyText } from '../../support/policy-host.ts'
@@ -17,25 +17,25 @@ const host = 'mx.ours.example'
 const week = 604_800
 
 let setup: DnsSetup
-let current: OwnCertificate
-let rsa: OwnCertificate
-let next: OwnCertificate
-let past: OwnCertificate
+let current: GatewayCertificate
+let rsa: GatewayCertificate
+let next: GatewayCertificate
+let past: GatewayCertificate
 
 const idOf = (mode: 'testing' | 'enforce' | 'none', mxHosts = [host], maxAgeSeconds = week): string =>
   formatPolicy({ mxHosts, mode, maxAgeSeconds }).id
 
 before(async () => {
   setup = await startDnsSetup(domain)
-  current = await ownCertificate(setup.pki, { names: [host] })
-  rsa = await ownCertificate(setup.pki, { names: [host], rsa: true })
-  next = await ownCertificate(setup.pki, { names: [host] }, 'Next')
-  past = await ownCertificate(setup.pki, { names: [host] }, 'Deprecated')
+  current = await createGatewayCertificate(setup.pki, { names: [host] })
+  rsa = await createGatewayCertificate(setup.pki, { names: [host], rsa: true })
+  next = await createGatewayCertificate(setup.pki, { names: [host] }, 'Next')
+  past = await createGatewayCertificate(setup.pki, { names: [host] }, 'Deprecated')
 })
 after(() => setup.stop())
 
 /** The names when everything is published correctly. */
-const good = (): Names => ({
+const good = (): RecordsByName => ({
   arpa: {},
   [domain]: { MX: [[10, host]], TXT: ['something=else', 'v=spf1 include:amazonses.com -all'] },
   [host]: { A: ['8.8.8.8'] },
@@ -47,7 +47,7 @@ const good = (): Names => ({
 })
 
 beforeEach(() => {
-  setup.around = {
+  setup.state = {
     names: good(),
     signed: '*',
     policy: { text: policyText({ mx: [host], maxAge: week }) },
@@ -99,7 +99,7 @@ test('reports every record as OK with status 0 when everything is published corr
 })
 
 test('reports every record as missing and prints the records to publish when nothing is published', async () => {
-  setup.around.names = { arpa: {} }
+  setup.state.names = { arpa: {} }
   const report = await look()
   assert.equal(report.status, 3)
   assert.deepEqual(resultsOf(report), {
@@ -133,8 +133,8 @@ test('reports every record as missing and prints the records to publish when not
 /** A deviation from the correct setup, and the expected finding about one record. */
 interface Case {
   of: string
-  names?: Names
-  change?: (around: DnsSetup['around']) => void
+  names?: RecordsByName
+  change?: (around: DnsSetup['state']) => void
   args?: string[]
   result: RecordFinding['result']
   says?: RegExp
@@ -143,8 +143,8 @@ interface Case {
 }
 
 const tlsa =
-  (recordOf: (certificate: OwnCertificate) => string | null) =>
-  ({ names }: DnsSetup['around']) => {
+  (recordOf: (certificate: GatewayCertificate) => string | null) =>
+  ({ names }: DnsSetup['state']) => {
     names[`_25._tcp.${host}`] = { TLSA: [current, rsa, next].map(recordOf).filter((text) => text !== null) }
   }
 
@@ -586,8 +586,8 @@ for (const [title, rows] of Object.entries(cases))
   describe(title, () => {
     for (const [name, { of, names, change, args, result, says, wanted, status }] of Object.entries(rows))
       test(`${name}: ${result}`, async () => {
-        Object.assign(setup.around.names, names)
-        change?.(setup.around)
+        Object.assign(setup.state.names, names)
+        change?.(setup.state)
         const report = await look(...(args ?? []))
         const finding = findingFor(report, of)
         assert.deepEqual([finding.result, finding.says], [result, finding.says])
@@ -599,7 +599,7 @@ for (const [title, rows] of Object.entries(cases))
 
 describe('the text output', () => {
   test('shows the records in zone file syntax, then the findings', async () => {
-    Object.assign(setup.around.names, { [domain]: { MX: [[10, 'mx.other.example']], TXT: [] } })
+    Object.assign(setup.state.names, { [domain]: { MX: [[10, 'mx.other.example']], TXT: [] } })
     const { out, status } = await setup.dns(domain, '--report-address', 'tls@ours.example')
     assert.equal(status, 3)
     const id = idOf('enforce')
@@ -652,7 +652,7 @@ Findings:
 
   test('removes control characters from untrusted text', async () => {
     const text = 'v=spf1 \u001b[2J\r\nOK all'
-    Object.assign(setup.around.names, { [domain]: { MX: [[10, 'a\u001b[31m.example']], TXT: [text] } })
+    Object.assign(setup.state.names, { [domain]: { MX: [[10, 'a\u001b[31m.example']], TXT: [text] } })
     const { out } = await setup.dns(domain)
     assert.doesNotMatch(out.replaceAll('\n', ''), /\p{Cc}/u)
     assert.match(out, /v=spf1/)
@@ -680,14 +680,14 @@ describe('dns', () => {
     })
 
   test('warns about a domain that is not accepted', async () => {
-    setup.around.accepted = []
+    setup.state.accepted = []
     const report = await look()
     assert.equal(findingFor(report, 'Accepted domain').result, 'WARN')
     assert.equal(report.status, 0)
   })
 
   test('requires --host when the gateway has published nothing', async () => {
-    setup.around.certificates = null
+    setup.state.certificates = null
     const { status, err, out } = await setup.dns(domain)
     assert.deepEqual([status, out], [1, ''])
     assert.match(err, /has not published its certificates yet[\s\S]*--host HOST/)

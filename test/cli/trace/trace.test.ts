@@ -10,7 +10,7 @@ import { Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey, dsnKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
-import { answering, type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
+import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
 import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 
@@ -222,7 +222,7 @@ describe('messages', () => {
       host: 'mx.paper.example',
       tls: null,
       policy: 'Opportunistic',
-      onTrial: 'EncryptionOnly',
+      reportOnlyLevel: 'EncryptionOnly',
       reportOnly: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
     })
     await trace.recordDelivered(id, 'bob@paper.example')
@@ -244,7 +244,7 @@ describe('messages', () => {
 
   test('allows the longest period, although the clock of the API is later', async () => {
     const requests: string[] = []
-    const server = await answering(({ url = '' }) => {
+    const server = await startAnsweringServer(({ url = '' }) => {
       requests.push(url)
       return { body: JSON.stringify({ items: [], nextCursor: null }) }
     })
@@ -379,7 +379,7 @@ describe('retry', () => {
   test('repeats the request until no cursor is left', async () => {
     const [connector] = (await api.ask('GET /outbound-connectors')).body.items
     const requests: string[] = []
-    const { url, stop } = await answering(({ method, url = '' }) => {
+    const { url, stop } = await startAnsweringServer(({ method, url = '' }) => {
       const list = { items: url.startsWith('/outbound') ? [connector] : [], nextCursor: null }
       if (method === 'GET') return { body: JSON.stringify(list) }
       const nextCursor = requests.push(url) < 3 ? `c/${requests.length}` : null

@@ -12,18 +12,18 @@ import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
-import { type Answered, type Asked, apiOver } from '../../support/api-client.ts'
+import { type ApiCall, type ApiResult, createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
-let ask: (target: string, request?: Asked) => Promise<Answered>
+let ask: (target: string, request?: ApiCall) => Promise<ApiResult>
 let logged: Record<string, unknown>[]
 const now = Date.parse('2026-02-03T12:00:00Z')
 
 before(async () => {
   database = await startDynamoDb()
-  const api = apiOver(database.documents, () => now)
+  const api = createTestApi(database.documents, () => now)
   ask = api.ask
   logged = api.logged
 })
@@ -170,7 +170,7 @@ describe('an invalid request', () => {
   const unknown = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
   const ifMatch = { 'if-match': '"1"' }
   const cursor = Buffer.from('{"day":"yesterday"}').toString('base64url')
-  const rows: { name: string; target: string; request?: Asked; status: number; at?: string[] }[] = [
+  const rows: { name: string; target: string; request?: ApiCall; status: number; at?: string[] }[] = [
     { name: 'an unknown path', target: 'GET /nothing', status: 404 },
     { name: 'a path that is too deep', target: `GET /messages/${unknown}/x`, status: 404 },
     { name: 'a trailing slash', target: 'GET /messages/', status: 404 },
@@ -394,7 +394,7 @@ function tooLarge() {
 
 describe('an internal failure', () => {
   const apiWithFailingStore = (error: Error) =>
-    apiOver({ send: () => Promise.reject(error) } as unknown as DynamoDBDocumentClient)
+    createTestApi({ send: () => Promise.reject(error) } as unknown as DynamoDBDocumentClient)
   const rows = [
     {
       name: 'a store that throttles',
@@ -575,7 +575,7 @@ describe('random input', () => {
     fc.dictionary(fc.constantFrom(...fields), value).map((odd) => ({ ...inbound(), ...odd })),
     fc.dictionary(fc.constantFrom(...fields), value).map((odd) => ({ ...outbound(), ...odd })),
   )
-  const never5xx = ({ status, body }: Answered) => assert(status < 500, `${status} ${JSON.stringify(body)}`)
+  const never5xx = ({ status, body }: ApiResult) => assert(status < 500, `${status} ${JSON.stringify(body)}`)
 
   test('as a body never causes a 5xx response', async () => {
     const target = fc.constantFrom(

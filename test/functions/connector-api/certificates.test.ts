@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki } from '../../support/pki.ts'
 
@@ -10,11 +10,11 @@ const publicationDate = new Date('2026-11-29T12:00:00.000Z')
 const switchDate = new Date('2026-12-06T12:00:00.000Z')
 let now = publicationDate.getTime()
 let database: TestDynamoDb
-let ask: ReturnType<typeof apiOver>['ask']
+let ask: ReturnType<typeof createTestApi>['ask']
 
 before(async () => {
   database = await startDynamoDb()
-  ask = apiOver(database.documents, () => now).ask
+  ask = createTestApi(database.documents, () => now).ask
 })
 after(() => database.stop())
 

@@ -5,7 +5,7 @@ import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb
 import { createWarningFinder } from '../../../functions/connector-api/connector-warnings.ts'
 import type { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { outbound } from '../../support/fixtures.ts'
@@ -28,7 +28,7 @@ const notCompared = (warnings: Warning[]) =>
 
 describe('a write of a connector', () => {
   test('returns warnings that compare the connector with the current others', async () => {
-    const { ask } = apiOver(database.documents)
+    const { ask } = createTestApi(database.documents)
     const { body: alone } = await ask('POST /outbound-connectors', { json: outboundBody })
     assert.deepEqual(alone.warnings, [
       {
@@ -50,7 +50,7 @@ describe('a write of a connector', () => {
       send: (command: object) =>
         command instanceof QueryCommand ? Promise.reject(fault) : database.documents.send(command as never),
     } as unknown as DynamoDBDocumentClient
-    const { ask, logged } = apiOver(unreadable)
+    const { ask, logged } = createTestApi(unreadable)
     const { status, body } = await ask('POST /outbound-connectors', {
       json: { ...outboundBody, name: 'Unread', tlsSettings: null },
     })

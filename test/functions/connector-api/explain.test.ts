@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Answered, apiOver } from '../../support/api-client.ts'
+import { type ApiResult, createTestApi } from '../../support/api-client.ts'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki, daysFromNow, selfSigned, withoutDates } from '../../support/pki.ts'
 
 const pki = await createPki('Public CA')
 let db: TestDynamoDb
-let api: ReturnType<typeof apiOver>
+let api: ReturnType<typeof createTestApi>
 
 before(async () => {
   db = await startDynamoDb()
-  api = apiOver(db.documents, Date.now, [pki.ca])
+  api = createTestApi(db.documents, Date.now, [pki.ca])
   for (const json of [
     inboundInput({ name: 'Everyone', senderDomains: ['*'], requireTls: false }),
     inboundInput({ name: 'Report only', mode: 'ReportOnly', minimumTlsVersion: 'TLSv1.3' }),
@@ -46,7 +46,7 @@ before(async () => {
 
 after(() => db.stop())
 
-const ask = (json: object): Promise<Answered> => api.ask('POST /explain', { json })
+const ask = (json: object): Promise<ApiResult> => api.ask('POST /explain', { json })
 
 const fromContoso = { mailFrom: 'a@contoso.example', rcptTo: ['b@ours.example'], ip: '203.0.113.9' }
 const outcomes = (considered: { name: string; outcome: string }[]) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { daysAfter, newObservation, observedCertificate } from '../../support/observed.ts'
 
@@ -9,11 +9,11 @@ const now = new Date('2026-02-10T12:00:00.000Z')
 const bank = { id: '01KF0CVZT00000000000000001', name: 'To the bank' }
 const clinic = { id: '01KF0CVZT00000000000000002', name: 'To the clinic' }
 let database: TestDynamoDb
-let ask: ReturnType<typeof apiOver>['ask']
+let ask: ReturnType<typeof createTestApi>['ask']
 
 before(async () => {
   database = await startDynamoDb()
-  ask = apiOver(database.documents, () => now.getTime()).ask
+  ask = createTestApi(database.documents, () => now.getTime()).ask
   const table = new ObservedTable(database.documents, database.transportTable)
   const expiring = (letter: string, days: number) =>
     observedCertificate(letter, { notAfter: daysAfter(days, now).toISOString() })

@@ -8,7 +8,7 @@ import {
   OutboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 type Document = {
@@ -24,12 +24,12 @@ interface Operation {
 }
 
 let database: TestDynamoDb
-let api: ReturnType<typeof apiOver>
+let api: ReturnType<typeof createTestApi>
 let document: Document
 
 before(async () => {
   database = await startDynamoDb()
-  api = apiOver(database.documents)
+  api = createTestApi(database.documents)
   document = (await api.ask('GET /openapi.json')).body
 })
 after(() => database.stop())

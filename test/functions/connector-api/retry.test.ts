@@ -8,20 +8,20 @@ import { History, type HistoryPosition } from '../../../shared/messages/history.
 import { Trace } from '../../../shared/messages/trace.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, circumstances, message, recipient } from '../../support/fixtures.ts'
 import { recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
-let api: ReturnType<typeof apiOver>
+let api: ReturnType<typeof createTestApi>
 let trace: Trace
 const now = Date.parse('2026-02-03T12:00:00.000Z')
 const unknown = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
 
 before(async () => {
   database = await startDynamoDb()
-  api = apiOver(database.documents, () => now)
+  api = createTestApi(database.documents, () => now)
   trace = new Trace(database.documents, database.messagesTable)
 })
 after(() => database.stop())
@@ -255,7 +255,7 @@ describe('retrying for a connector', () => {
     })
     await trace.recordDelivered(id, 'settled@ours.example')
     const history = {
-      find: async () => ({ found: [{ day: '2026-02-03', before: id }], stoppedAt: null }),
+      find: async () => ({ positions: [{ day: '2026-02-03', before: id }], next: null }),
       messageWithRecipients: (messageId: string) => stored.messageWithRecipients(messageId),
     }
     const result = await retryConnector(connector, null, { history, evaluation, now: () => now })

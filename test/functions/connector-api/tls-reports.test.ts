@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { readReport, toReceivedReport } from '../../../shared/tls-reports/received-report.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 const now = Date.parse('2026-02-10T12:00:00.000Z')
 let database: TestDynamoDb
-let ask: ReturnType<typeof apiOver>['ask']
+let ask: ReturnType<typeof createTestApi>['ask']
 
 function report(day: string, organisation: string, domain: string) {
   const content = readReport({
@@ -33,7 +33,7 @@ function report(day: string, organisation: string, domain: string) {
 
 before(async () => {
   database = await startDynamoDb()
-  const api = apiOver(database.documents, () => now)
+  const api = createTestApi(database.documents, () => now)
   ask = api.ask
   await ask('PUT /accepted-domains/ours.example', { json: { comment: '' } })
   const reports = new ReceivedReports(database.documents, database.transportTable)

@@ -10,13 +10,13 @@ import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, inbound, message, overTls, overTlsWith, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 
 let database: TestDynamoDb
-let api: ReturnType<typeof apiOver>
+let api: ReturnType<typeof createTestApi>
 let trace: Trace
 /** The current time, because certificates are issued with it. */
 const now = Date.now()
@@ -25,7 +25,7 @@ const daysAgo = (days: number): string => new Date(now - days * dayMs).toISOStri
 
 before(async () => {
   database = await startDynamoDb()
-  api = apiOver(database.documents, () => now)
+  api = createTestApi(database.documents, () => now)
   trace = new Trace(database.documents, database.messagesTable)
 })
 after(() => database.stop())

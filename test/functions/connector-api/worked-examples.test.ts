@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki } from '../../support/pki.ts'
@@ -32,10 +32,10 @@ test('docs/connectors.md has examples', () => assert.ok(examples.length >= 4))
 for (const { title, blocks } of examples)
   describe(title, () => {
     let db: TestDynamoDb
-    let api: ReturnType<typeof apiOver>
+    let api: ReturnType<typeof createTestApi>
     before(async () => {
       db = await startDynamoDb()
-      api = apiOver(db.documents, Date.now, [pki.ca])
+      api = createTestApi(db.documents, Date.now, [pki.ca])
       await api.ask('PUT /accepted-domains/ours.example', { json: {} })
       const mailboxes = outboundInput({
         name: 'Mailboxes',

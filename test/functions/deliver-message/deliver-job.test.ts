@@ -7,7 +7,7 @@ import {
   deliverJob,
   leaseMs,
 } from '../../../functions/deliver-message/deliver-job.ts'
-import { maxWaits } from '../../../functions/deliver-message/postpone.ts'
+import { maxWaits } from '../../../functions/deliver-message/return-to-queue.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
@@ -89,7 +89,7 @@ const state = async (job: DeliveryJob, address: string): Promise<unknown> => {
   return (await db.documents.send(new GetCommand({ TableName: db.messagesTable, Key }))).Item?.state
 }
 
-const addressesOf = (tried: Delivery['triedNow']): string[] =>
+const addressesOf = (tried: Delivery['newAttempts']): string[] =>
   tried.map(({ recipient: { address } }) => address)
 
 class Died extends Error {}
@@ -130,7 +130,7 @@ describe('a delivery job', () => {
         return new Map([['a@partner.example', failed]])
       }
       const testWorker = worker({}, { now: () => new Date(at), transmit })
-      const { triedNow } = await deliverJob(jobFor(['a@partner.example']), testWorker)
+      const { newAttempts: triedNow } = await deliverJob(jobFor(['a@partner.example']), testWorker)
       assert.equal(triedNow[0]?.attempt.durationMs, durationMs)
     }
   })
@@ -187,7 +187,7 @@ describe('a delivery job', () => {
     const delivery = await deliverJob(job, second)
     assert.deepEqual(second.transmitted, [])
     assert.deepEqual(
-      [addressesOf(delivery.triedNow), addressesOf(delivery.triedBefore)],
+      [addressesOf(delivery.newAttempts), addressesOf(delivery.earlierAttempts)],
       [[], ['a@partner.example', 'b@partner.example']],
     )
     assert.deepEqual(second.evaluation.take(), first.evaluation.take())
@@ -222,7 +222,7 @@ describe('a delivery job', () => {
     const delivery = await deliverJob(job, testWorker)
     assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
     assert.deepEqual(
-      delivery.busy.map(({ address }) => address),
+      delivery.busyRecipients.map(({ address }) => address),
       ['a@partner.example'],
     )
   })
@@ -230,7 +230,7 @@ describe('a delivery job', () => {
   it('sends one copy to an address that the job names twice', async () => {
     const testWorker = worker({})
     const delivery = await deliverJob(jobFor(['a@partner.example', 'a@partner.example']), testWorker)
-    assert.deepEqual([testWorker.transmitted, delivery.busy], [[['a@partner.example']], []])
+    assert.deepEqual([testWorker.transmitted, delivery.busyRecipients], [[['a@partner.example']], []])
   })
 
   it('makes no attempt and leaves no claim while its content cannot be read', async () => {
@@ -239,7 +239,7 @@ describe('a delivery job', () => {
     await assert.rejects(deliverJob(job, blind), Died)
     assert.deepEqual(blind.transmitted, [])
     const sound = worker({})
-    assert.deepEqual((await deliverJob(job, sound)).busy, [])
+    assert.deepEqual((await deliverJob(job, sound)).busyRecipients, [])
     assert.deepEqual(sound.transmitted, [['a@partner.example']])
   })
 
@@ -268,14 +268,14 @@ describe('a delivery job', () => {
           },
         },
       )
-      assert.equal((await deliverJob(job, testWorker)).triedNow.length, 1)
+      assert.equal((await deliverJob(job, testWorker)).newAttempts.length, 1)
       assert.deepEqual({ readsAtStart, read }, { readsAtStart: [readsBefore], read: 1 })
     })
 
   it('leaves no claim while the content of a large message cannot be read', async () => {
     const job = ofLength(30_000_000)
     await assert.rejects(deliverJob(job, worker({}, { read: dies })), Died)
-    assert.deepEqual((await deliverJob(job, worker({}))).busy, [])
+    assert.deepEqual((await deliverJob(job, worker({}))).busyRecipients, [])
   })
 })
 
@@ -286,7 +286,7 @@ describe('a job that has waited long for a slot', () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits }
     const first = worker({}, noFreeSlot)
     const delivery = await deliverJob(job, first)
-    assert.deepEqual([first.transmitted, delivery.postponed], [[], null])
+    assert.deepEqual([first.transmitted, delivery.returnedToQueue], [[], null])
     const [reported] = first.evaluation.take()
     const [recipient] = reported?.job.recipients ?? []
     assert.equal(recipient?.attempts, 1)
@@ -301,7 +301,7 @@ describe('a job that has waited long for a slot', () => {
   it('returns to the queue before that and claims nothing', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits - 1 }
     const busy = worker({}, noFreeSlot)
-    assert.equal((await deliverJob(job, busy)).postponed, 'NoSlot')
+    assert.equal((await deliverJob(job, busy)).returnedToQueue, 'NoSlot')
     assert.deepEqual(busy.evaluation.take(), [])
     const free = worker({})
     await deliverJob(job, free)
@@ -324,7 +324,7 @@ describe('a worker that dies', () => {
     )
     await assert.rejects(deliverJob(job, dying), Died)
     const beforeExpiry = worker({}, { now: () => minutesLater(5) })
-    assert.equal((await deliverJob(job, beforeExpiry)).busy.length, 1)
+    assert.equal((await deliverJob(job, beforeExpiry)).busyRecipients.length, 1)
     assert.deepEqual(
       [acceptedBy, beforeExpiry.transmitted, beforeExpiry.evaluation.take()],
       [['first'], [], []],
@@ -372,7 +372,7 @@ describe('a worker that dies', () => {
       { claims: new Forgetful(db.documents, db.messagesTable) },
     )
     const delivery = await deliverJob(job, testWorker)
-    assert.equal(delivery.unwritten.length, 2)
+    assert.equal(delivery.writeErrors.length, 2)
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     assert.equal(testWorker.evaluation.take().length, 1)
   })
@@ -385,7 +385,7 @@ describe('a worker that dies', () => {
     await deliverJob(job, worker({}, { claims: new Forgetful(db.documents, db.messagesTable) }))
     const later = worker({}, { now: () => minutesLater(10) })
     const delivery = await deliverJob(job, later)
-    assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
+    assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busyRecipients], [[], 0, []])
   })
 
   it('does not repeat an attempt whose outcome was decided, even if the result was never written', async () => {
@@ -406,7 +406,7 @@ describe('a worker that dies', () => {
     await decide(jobPosition(2, null))
     const later = worker({}, { now: () => minutesLater(20) })
     const delivery = await deliverJob(job, later)
-    assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
+    assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busyRecipients], [[], 0, []])
   })
 
   describe('before it settled a recipient whose attempt it cancelled', () => {
@@ -414,7 +414,7 @@ describe('a worker that dies', () => {
       const job = jobFor(['a@partner.example', 'b@partner.example'])
       const testWorker = worker({})
       const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
-      await testWorker.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+      await testWorker.claims.cancel(key, { outcome: 'Cancelled' }, receivedAt, leaseMs, 2_000_000_000)
       return { job, testWorker }
     }
     const settle = (job: DeliveryJob) =>
@@ -435,18 +435,21 @@ describe('a worker that dies', () => {
       const delivery = await deliverJob(job, testWorker)
       const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(60) })
       assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
-      assert.deepEqual([delivery.busy, later.busy, testWorker.evaluation.take()], [[], [], []])
+      assert.deepEqual(
+        [delivery.busyRecipients, later.busyRecipients, testWorker.evaluation.take()],
+        [[], [], []],
+      )
     })
 
     it('leaves the recipient busy until the lease expires; then the recipient is tried', async () => {
       const { job, testWorker } = await cancelAttempt()
       const delivery = await deliverJob(job, testWorker)
       assert.deepEqual(
-        delivery.busy.map(({ address }) => address),
+        delivery.busyRecipients.map(({ address }) => address),
         ['a@partner.example'],
       )
       const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(7) })
-      assert.deepEqual(addressesOf(later.triedNow), ['a@partner.example'])
+      assert.deepEqual(addressesOf(later.newAttempts), ['a@partner.example'])
       assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     })
   })
@@ -459,7 +462,7 @@ describe('a delivery job after a change of connectors', () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const testWorker = worker({}, changed)
     const delivery = await deliverJob(job, testWorker)
-    assert.deepEqual([testWorker.transmitted, delivery.handedBack], [[], 2])
+    assert.deepEqual([testWorker.transmitted, delivery.returnedForDecision], [[], 2])
     assert.deepEqual(
       testWorker.evaluation.take().map(({ job: sent }) => sent),
       [
@@ -472,7 +475,7 @@ describe('a delivery job after a change of connectors', () => {
       ],
     )
     assert.deepEqual(
-      (await deliverJob(job, worker({}))).triedNow.map(({ attempt }) => attempt.outcome),
+      (await deliverJob(job, worker({}))).newAttempts.map(({ attempt }) => attempt.outcome),
       ['Delivered', 'Delivered'],
       'no worker had claimed its attempt',
     )
@@ -480,7 +483,7 @@ describe('a delivery job after a change of connectors', () => {
 
   it('returns when it has no version of connectors', async () => {
     const { connectorsVersion: _, ...job } = jobFor(['a@partner.example'])
-    assert.equal((await deliverJob(job, worker({}))).handedBack, 1)
+    assert.equal((await deliverJob(job, worker({}))).returnedForDecision, 1)
   })
 
   it('reports an attempt that was made before the change', async () => {
@@ -489,7 +492,7 @@ describe('a delivery job after a change of connectors', () => {
     await assert.rejects(deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, dying), Died)
     const testWorker = worker({}, changed)
     const delivery = await deliverJob(job, testWorker)
-    assert.deepEqual(addressesOf(delivery.triedBefore), ['a@partner.example'])
+    assert.deepEqual(addressesOf(delivery.earlierAttempts), ['a@partner.example'])
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     assert.deepEqual(
       testWorker.evaluation.take().map(({ job: sent }) => sent.recipients.map(({ address }) => address)),
@@ -502,9 +505,12 @@ describe('a delivery job after a change of connectors', () => {
     const job = jobFor(['a@partner.example'])
     const testWorker = worker({}, { ...changed, now: () => minutesLater(30) })
     const key = attemptKey(job.message.id, 'a@partner.example', 1)
-    await testWorker.claims.cancel(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+    await testWorker.claims.cancel(key, { outcome: 'Cancelled' }, receivedAt, leaseMs, 2_000_000_000)
     const delivery = await deliverJob(job, testWorker)
-    assert.deepEqual([testWorker.transmitted, delivery.busy, delivery.handedBack], [[], [], 1])
+    assert.deepEqual(
+      [testWorker.transmitted, delivery.busyRecipients, delivery.returnedForDecision],
+      [[], [], 1],
+    )
   })
 
   it('is retried when it cannot be sent for a new decision', async () => {

@@ -38,16 +38,16 @@ describe('the protection of a delivery', () => {
 function metricsOf(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
   const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
   const delivery: Delivery = {
-    triedNow: attempts.map((fields) => ({
+    newAttempts: attempts.map((fields) => ({
       recipient: newRecipient('a@partner.example'),
       attempt: attempt(fields),
     })),
-    triedBefore: [],
+    earlierAttempts: [],
     leasesExpired: 0,
-    unwritten: [],
-    handedBack: 0,
-    postponed: null,
-    busy: [],
+    writeErrors: [],
+    returnedForDecision: 0,
+    returnedToQueue: null,
+    busyRecipients: [],
   }
   countDelivery(metrics, { route: mxRoute, tls: opportunistic } as DeliveryJob, delivery)
   const serialized = metrics.serializeMetrics() as Record<string, unknown>

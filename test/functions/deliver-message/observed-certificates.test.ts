@@ -27,7 +27,7 @@ import {
   established,
   noStartTls,
   session,
-  sts,
+  stsPolicy,
   wrongName,
 } from '../../support/tls-sessions.ts'
 
@@ -51,8 +51,13 @@ describe('the certificate of a session', () => {
     ],
     ['under a connector without TLS requirements', connector, {}, 'not verified'],
     ['without a connector', null, {}, 'nothing'],
-    ['without a connector, by its MTA-STS policy', null, { mtaSts: sts('enforce') }, 'verified by MtaSts'],
-    ['without a connector, by a policy in mode testing', null, { mtaSts: sts('testing') }, 'nothing'],
+    [
+      'without a connector, by its MTA-STS policy',
+      null,
+      { mtaSts: stsPolicy('enforce') },
+      'verified by MtaSts',
+    ],
+    ['without a connector, by a policy in mode testing', null, { mtaSts: stsPolicy('testing') }, 'nothing'],
     ['without TLS', connector, { tls: noStartTls }, 'nothing'],
     [
       'with another name than required',

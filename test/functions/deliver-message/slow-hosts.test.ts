@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Batch } from '../../../functions/deliver-message/batch.ts'
-import { maxWaits, replyWhenGivenUp } from '../../../functions/deliver-message/postpone.ts'
+import { maxWaits, replyWhenGivenUp } from '../../../functions/deliver-message/return-to-queue.ts'
 import {
   isForSlowHosts,
   slowHostsDestination,

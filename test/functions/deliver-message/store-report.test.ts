@@ -10,7 +10,7 @@ import { formatReply } from '../../../shared/mail/reply.ts'
 import { successDsnKind } from '../../../shared/policy/notification.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { buildReport } from '../../../shared/tls-reports/report.ts'
-import { type DkimKey, reportMail } from '../../../shared/tls-reports/report-mail.ts'
+import { buildReportMessage, type DkimKey } from '../../../shared/tls-reports/report-mail.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
@@ -50,7 +50,12 @@ const report = buildReport(
 )
 const at = new Date('2026-02-04T02:00:00.000Z')
 const mail = (signing: DkimKey | null = key, about = report) =>
-  reportMail(about, { id: '01KF0CVZT0ABCDEFGHJKMNPQRS', to: 'tlsrpt@ours.example', at }, reporter, signing)
+  buildReportMessage(
+    about,
+    { id: '01KF0CVZT0ABCDEFGHJKMNPQRS', to: 'tlsrpt@ours.example', at },
+    reporter,
+    signing,
+  )
 
 function store(
   content: Buffer,

@@ -6,12 +6,12 @@ import { Metrics } from '@aws-lambda-powertools/metrics'
 import { writeSessionCounts } from '../../../functions/deliver-message/tls-sessions.ts'
 import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
 import type { DeliveryJob, Route } from '../../../shared/contract/jobs.ts'
-import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import { sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { dayOf } from '../../../shared/tls-reports/days.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { buildReport } from '../../../shared/tls-reports/report.ts'
-import { reportMail } from '../../../shared/tls-reports/report-mail.ts'
+import { buildReportMessage } from '../../../shared/tls-reports/report-mail.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
 import { type DeliverMessage, smartHost, startDeliverMessage } from '../../support/deliver-message.ts'
 import type { TestDynamoDb } from '../../support/dynamodb.ts'
@@ -74,7 +74,12 @@ test('a report to this deployment is stored and not relayed', async () => {
   const day = dayOf(new Date())
   const report = buildReport({ domain: 'ours.example', policies: [] }, day, reporter)
   const id = '01KF0CVZT0ABCDEFGHJKMNPQRS'
-  const mail = await reportMail(report, { id, to: 'tls@ours.example', at: new Date() }, reporter, null)
+  const mail = await buildReportMessage(
+    report,
+    { id, to: 'tls@ours.example', at: new Date() },
+    reporter,
+    null,
+  )
   const connections = partner.connections()
   assert.deepEqual(await unit.deliver(job({ kind: 'TlsReports' }, mail)), [])
   const reports = new ReceivedReports(database.documents, database.transportTable)
@@ -88,8 +93,8 @@ test('a report to this deployment is stored and not relayed', async () => {
 
 test('a failed write of the counts is counted and throws nothing', async () => {
   const tally = new Tally()
-  tally.add(countsOf(session({}), at), at)
-  tally.add(countsOf(session({}), at), at)
+  tally.add(sessionCountsOf(session({}), at), at)
+  tally.add(sessionCountsOf(session({}), at), at)
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   const missing = new SessionCounters(database.documents, 'no-such-table')
   await writeSessionCounts(tally, missing, () => 0, { logger: new Logger({ logLevel: 'SILENT' }), metrics })

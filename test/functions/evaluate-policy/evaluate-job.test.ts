@@ -259,7 +259,7 @@ describe('a bounce and a delivery of the same recipient', () => {
     await evaluator.run(unrelated(id), receivedAt, accepting)
     await evaluator.run(unrelated(id), minutesLater(1))
     assert.equal(evaluator.bounce.sent.length, 1)
-    assert.deepEqual(await claimAttempt(id, evaluator), { kind: 'Done', result: { outcome: 'Forestalled' } })
+    assert.deepEqual(await claimAttempt(id, evaluator), { kind: 'Done', result: { outcome: 'Cancelled' } })
   })
 
   test('a bounce does not overtake a delivery that has begun', async () => {

@@ -133,7 +133,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
         verdicts,
         rules,
         now,
-        { recording: observations, notices },
+        { observationSinks: observations, notices },
         { logger, metrics: counting },
       )
       return verdicts.map(({ action, reason }) => `${action} ${reason}`)
@@ -149,9 +149,9 @@ function unit(fields: Partial<InboundConnector> = {}) {
 
   function publishOne(notice: CertificateNotice, now: Date) {
     return publishNotice(notice, now, {
-      days: new DailyNoticeLimit(documents, messagesTable),
+      dailyLimit: new DailyNoticeLimit(documents, messagesTable),
       claims: new Claims<PublishedNotice>(documents, messagesTable),
-      accepted,
+      observedCertificates: accepted,
       async publish(announcement) {
         if (away.topic) throw new Error('the topic is down')
         published.push(announcement)
@@ -327,9 +327,9 @@ describe('notices of one certificate', () => {
     const claims = new Claims<PublishedNotice>(database.documents, database.messagesTable)
     claims.complete = () => Promise.reject(new Error('died'))
     const dying = {
-      days: new DailyNoticeLimit(database.documents, database.messagesTable),
+      dailyLimit: new DailyNoticeLimit(database.documents, database.messagesTable),
       claims,
-      accepted: service.accepted,
+      observedCertificates: service.accepted,
       publish: () => Promise.resolve('lost'),
       evaluation: service.noticeQueue,
     }

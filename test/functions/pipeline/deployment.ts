@@ -12,8 +12,8 @@ import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
 import { outcome } from '../../support/fixtures.ts'
 import { type Entry, Queues, type Unit } from '../../support/pipeline/queues.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
-import { type Ports, work } from '../../support/pipeline/units.ts'
-import { loseRequest, lostResponses, make, Worker } from './invocation.ts'
+import { type Ports, runUnit } from '../../support/pipeline/units.ts'
+import { executeStep, loseRequest, lostResponses, Worker } from './invocation.ts'
 import type { Random } from './random.ts'
 import { Witness } from './witness.ts'
 
@@ -28,7 +28,7 @@ export interface Faults {
   /** A request or its response is lost. */
   failures: number
   /** A delivery job returns to the queue without an attempt. */
-  postponements: number
+  queueReturns: number
   /** An administrator changes the connectors. */
   changes: number
   /** An administrator requests a retry of the message. */
@@ -39,13 +39,13 @@ export interface Faults {
   expiresSoon: boolean
 }
 
-export interface Setting {
+export interface SimulationOptions {
   random: Random
   faults: Faults
   table: { send(command: Command): unknown }
   connectors: Snapshot
   /** The possible connectors after a change. */
-  others: readonly Snapshot[]
+  otherConnectors: readonly Snapshot[]
   now: number
 }
 
@@ -59,7 +59,7 @@ export class SimulatedDeployment {
   readonly queues = new Queues()
   readonly witness = new Witness()
   readonly log: string[] = []
-  readonly #settings: Setting
+  readonly #settings: SimulationOptions
   readonly #random: Random
   readonly #contents = new Map<string, Buffer>()
   #workers: Worker[] = []
@@ -69,7 +69,7 @@ export class SimulatedDeployment {
   #faultsLeft = maxFaults
   #retriesLeft = maxRetries
 
-  constructor(setting: Setting) {
+  constructor(setting: SimulationOptions) {
     this.#settings = setting
     this.#random = setting.random
     this.#now = setting.now
@@ -122,7 +122,7 @@ export class SimulatedDeployment {
     this.#workers.push(worker)
     if (entry.unit === 'evaluate') this.witness.evaluations.push(JSON.parse(entry.body).message.id)
     worker.run(
-      () => work(entry.unit, entry.body, this.#portsOf(worker)),
+      () => runUnit(entry.unit, entry.body, this.#portsOf(worker)),
       (error) => this.#logEvent(`${worker.name} failed: ${error}`),
     )
   }
@@ -136,7 +136,7 @@ export class SimulatedDeployment {
     this.#now += this.#random.integerBelow(isTransmission ? this.#transmissionMs() : 20)
     if (isTransmission || !this.#fault(failures)) {
       this.#logEvent(`${worker.name}: ${step.name}`)
-      return make(step)
+      return executeStep(step)
     }
     const loss = this.#random.oneOf(lostResponses)
     this.#logEvent(`${worker.name}: ${step.name} is ${loss}`)
@@ -161,7 +161,7 @@ export class SimulatedDeployment {
   /** Resolves when every worker waits for a step or has ended. */
   async #waitUntilIdle(): Promise<void> {
     do await new Promise((resolve) => setImmediate(resolve))
-    while (this.#workers.some(({ isThinking }) => isThinking))
+    while (this.#workers.some(({ isRunning: isThinking }) => isThinking))
   }
 
   #retire(): void {
@@ -184,9 +184,9 @@ export class SimulatedDeployment {
   }
 
   #changeConnectors(): void {
-    const changed = this.#random.oneOf(this.#settings.others)
+    const changed = this.#random.oneOf(this.#settings.otherConnectors)
     this.#connectors = { ...changed, version: this.#connectors.version + 1 }
-    this.#logEvent(`the connectors are now set ${this.#settings.others.indexOf(changed)}`)
+    this.#logEvent(`the connectors are now set ${this.#settings.otherConnectors.indexOf(changed)}`)
   }
 
   /** Requests a retry now, with the next timer, or at a random time; sometimes two retries at the same time. */
@@ -213,8 +213,8 @@ export class SimulatedDeployment {
         }),
       transmit: (mail, job, version) =>
         worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
-      whyNot: () =>
-        this.#random.happens(this.#settings.faults.postponements)
+      reasonNotToRun: () =>
+        this.#random.happens(this.#settings.faults.queueReturns)
           ? this.#random.oneOf(['NoSlot', 'NoSlot', 'NoTime'])
           : null,
       connectors: () => this.#connectors,
@@ -234,7 +234,7 @@ export class SimulatedDeployment {
       this.#logEvent(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
       if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
       if (entry.unit === 'retry') this.witness.retries++
-      if (entry.unit === 'deliver' && (job as EvaluationJob).retry) this.witness.handedBack++
+      if (entry.unit === 'deliver' && (job as EvaluationJob).retry) this.witness.returnedForDecision++
     }
   }
 
@@ -269,9 +269,9 @@ export class SimulatedDeployment {
           message: message.id,
           address,
           attempt,
-          delivered,
+          isAccepted: delivered,
           dsnPassedOn,
-          stale,
+          isStale: stale,
           worker: worker.name,
         })
         this.#logEvent(`${address} by attempt ${attempt}: ${outcome}`)

@@ -22,10 +22,10 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
     state !== 'Delivered' || delivered.length > 0,
   // Only a worker's death between the 250 and its record can break this rule.
   'no message is Bounced whose acceptance by a next hop is recorded': ({ state, delivered }) =>
-    state !== 'Bounced' || delivered.every(({ written }) => !written),
+    state !== 'Bounced' || delivered.every(({ isRecorded: written }) => !written),
   'a recipient gets one copy, and one more for each worker that died before it wrote the last result': ({
     delivered,
-  }) => delivered.length <= 1 + delivered.filter(({ written }) => !written).length,
+  }) => delivered.length <= 1 + delivered.filter(({ isRecorded: written }) => !written).length,
   'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
     transmissions.every(({ order }) => failed.every((results) => order < results.order)),
   'the sender gets a failure DSN when it requested one': ({ history, recipient, state, failed }) =>
@@ -64,21 +64,23 @@ const runRules: Record<string, (history: History) => boolean> = {
     witness,
   }) =>
     witness.transmissions
-      .filter(({ stale }) => stale)
+      .filter(({ isStale: stale }) => stale)
       .every((transmission) => hadBegunBefore(transmission, witness)),
   'the octets read are the stored octets': ({ witness }) => witness.mismatches.length === 0,
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
       const attempts = witness.transmissions.filter((transmission) => transmission.message === id).length
       return id === message.id
-        ? length <= maxEvaluations(recipients.length, attempts, witness.retries + witness.handedBack)
-        : length <= maxEvaluations(1, attempts, witness.handedBack)
+        ? length <= maxEvaluations(recipients.length, attempts, witness.retries + witness.returnedForDecision)
+        : length <= maxEvaluations(1, attempts, witness.returnedForDecision)
     }),
   'a DSN is settled like any message, in at most one copy': ({ witness, state }) =>
     witness.notifications.every(({ dsn }) => {
-      const copies = witness.transmissions.filter(({ message, written }) => message === dsn && written)
+      const copies = witness.transmissions.filter(
+        ({ message, isRecorded: written }) => message === dsn && written,
+      )
       const settled = ['Delivered', 'Bounced'].includes(state(dsn, 'a@elsewhere.example') ?? '')
-      return settled && copies.filter(({ delivered }) => delivered).length <= 1
+      return settled && copies.filter(({ isAccepted: delivered }) => delivered).length <= 1
     }),
 }
 
@@ -106,7 +108,7 @@ function caseOf(history: History, recipient: Recipient): RecipientCase {
     recipient,
     state: state(message.id, address),
     transmissions,
-    delivered: transmissions.filter(({ delivered }) => delivered),
+    delivered: transmissions.filter(({ isAccepted: delivered }) => delivered),
     failed: results.filter(({ kind }) => kind === 'failed'),
     delayed: results.filter(({ kind }) => kind === 'delayed'),
     relayed: results.filter(({ kind }) => kind === 'relayed'),
@@ -133,7 +135,7 @@ const hadBegunBefore = (transmission: Transmission, { claims }: Witness): boolea
  * Retries of a DSN reuse its message id. Only when a worker died before it recorded the DSN may a second one be sent.
  */
 function isNotifiedOnce(notifications: readonly Notification[]): boolean {
-  const recorded = notifications.filter(({ written }) => written !== null)
+  const recorded = notifications.filter(({ recordedOrder: written }) => written !== null)
   return new Set(recorded.map(({ dsn }) => dsn)).size <= 1
 }
 
@@ -147,7 +149,9 @@ const repeats = (
   earlier.address === results.address &&
   notifications.some(
     (notification) =>
-      notification.dsn === dsn && notification.written !== null && notification.written < results.order,
+      notification.dsn === dsn &&
+      notification.recordedOrder !== null &&
+      notification.recordedOrder < results.order,
   )
 
 /**

@@ -46,7 +46,7 @@ export class Worker {
   }
 
   /** True when the invocation neither waits for a step nor has ended. */
-  get isThinking(): boolean {
+  get isRunning(): boolean {
     return this.ending === null && this.#steps.length === 0
   }
 
@@ -59,7 +59,7 @@ export class Worker {
 }
 
 /** Executes a step and returns its outcome. */
-export async function make({ execute, resolve, reject }: Step): Promise<void> {
+export async function executeStep({ execute, resolve, reject }: Step): Promise<void> {
   try {
     resolve(await execute())
   } catch (error) {
@@ -77,7 +77,7 @@ export const lostResponses = [
 export async function loseRequest(step: Step, loss: (typeof lostResponses)[number]): Promise<void> {
   try {
     if (loss !== 'refused') await step.execute()
-    if (loss === 'done twice, because its first response was lost') return make(step)
+    if (loss === 'done twice, because its first response was lost') return executeStep(step)
     step.reject(new Error('the request had no response'))
   } catch (error) {
     step.reject(error)

@@ -6,14 +6,19 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { MemoryTable } from '../../support/pipeline/table.ts'
-import type { Setting } from './deployment.ts'
+import type { SimulationOptions } from './deployment.ts'
 import { brokenRules } from './invariants.ts'
 import { type Mode, modes, simulate } from './simulation.ts'
 
 const runs = Number(process.env.PIPELINE_SEEDS ?? 10)
 
 /** Asserts that a run keeps all rules. A failure lists all events; the same mode and seed reproduce it. */
-async function assertRules(name: string, mode: Mode, seed: number, table: Setting['table']): Promise<void> {
+async function assertRules(
+  name: string,
+  mode: Mode,
+  seed: number,
+  table: SimulationOptions['table'],
+): Promise<void> {
   const history = await simulate(mode, seed, table)
   const broken = brokenRules(history)
   assert.deepEqual(broken, [], [`${name}, seed ${seed}:`, ...broken, '', ...history.log].join('\n'))

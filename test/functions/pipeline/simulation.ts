@@ -3,7 +3,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Message, Recipient } from '../../../shared/contract/message.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { inbound, message, outbound, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
-import { type Faults, type Setting, SimulatedDeployment, storedContent } from './deployment.ts'
+import { type Faults, SimulatedDeployment, type SimulationOptions, storedContent } from './deployment.ts'
 import { createRandom, type Random } from './random.ts'
 import type { Witness } from './witness.ts'
 
@@ -50,13 +50,13 @@ export const modes: Record<string, Mode> = {
     duplicates: 0.4,
   },
   'when destinations are busy and workers die': {
-    postponements: 0.9,
+    queueReturns: 0.9,
     deaths: 0.02,
     duplicates: 0.2,
     failures: 0.02,
   },
   'when destinations are busy, connectors change and the message expires': {
-    postponements: 0.8,
+    queueReturns: 0.8,
     expiresSoon: true,
     changes: 0.02,
     duplicates: 0.2,
@@ -95,7 +95,7 @@ const noFaults: Faults = {
   deaths: 0,
   mortalUnits: ['evaluate', 'deliver', 'bounce', 'retry'],
   failures: 0,
-  postponements: 0,
+  queueReturns: 0,
   changes: 0,
   retries: 0,
   skewMs: 0,
@@ -124,7 +124,11 @@ const holding = connectors({
 const refusing = connectors({ inbound: [inbound({ senderDomains: ['elsewhere.example'] })] })
 const bouncingOnTlsFailure = connectors({ outbound: [{ ...toNorthwind, onTlsFailure: 'Bounce' }] })
 
-export async function simulate(mode: Mode, seed: number, table: Setting['table']): Promise<History> {
+export async function simulate(
+  mode: Mode,
+  seed: number,
+  table: SimulationOptions['table'],
+): Promise<History> {
   const { held = false, ...modeFaults } = mode
   const faults = { ...noFaults, ...modeFaults }
   const random = createRandom(seed)
@@ -134,7 +138,7 @@ export async function simulate(mode: Mode, seed: number, table: Setting['table']
     faults,
     table,
     connectors: held ? holding : delivering,
-    others: [delivering, refusing, bouncingOnTlsFailure, holding],
+    otherConnectors: [delivering, refusing, bouncingOnTlsFailure, holding],
     now: receivedAt.getTime() + (held ? 0 : ageMs(faults, random)),
   })
   setup.accept({ message: sent, recipients, notBefore: null }, octets)
@@ -176,7 +180,7 @@ function ageMs({ expiresSoon }: Faults, random: Random): number {
 }
 
 async function readStates(
-  table: Setting['table'],
+  table: SimulationOptions['table'],
   { id }: Message,
   recipients: readonly Recipient[],
   { notifications }: Witness,

@@ -8,14 +8,14 @@ export interface Transmission {
   address: string
   attempt: number
   /** Whether the next hop accepted the message. */
-  delivered: boolean
+  isAccepted: boolean
   /** Whether the next hop got the NOTIFY parameters. */
   dsnPassedOn: boolean
   /** Whether connectors had changed between the decision and the start of the worker. */
-  stale: boolean
+  isStale: boolean
   worker: string
   /** Whether the worker wrote the result before it died. */
-  written: boolean
+  isRecorded: boolean
 }
 
 /** One recipient in a DSN, when the DSN was sent. */
@@ -27,7 +27,7 @@ export interface Notification {
   /** Number of the bounce job. */
   job: number
   /** Order of the first completion of its claim; null when the worker died before. */
-  written: number | null
+  recordedOrder: number | null
 }
 
 type PutItem = { pk: string; sk: string; result?: unknown }
@@ -40,13 +40,13 @@ export class Witness {
   /** Number of jobs with which an administrator requested an attempt. */
   retries = 0
   /** Number of jobs that returned a delivery for a new decision. */
-  handedBack = 0
+  returnedForDecision = 0
   /** Attempts with the workers that claimed them. */
   readonly claims: { message: string; address: string; attempt: number; worker: string }[] = []
   #order = 0
 
-  recordTransmission(transmission: Omit<Transmission, 'order' | 'written'>): void {
-    this.transmissions.push({ ...transmission, order: ++this.#order, written: false })
+  recordTransmission(transmission: Omit<Transmission, 'order' | 'isRecorded'>): void {
+    this.transmissions.push({ ...transmission, order: ++this.#order, isRecorded: false })
   }
 
   /** @param octets the DSN's content, which names its recipients */
@@ -54,7 +54,7 @@ export class Witness {
     const text = octets.toString()
     const kind = /^Action: (failed|delayed|relayed|delivered)/m.exec(text)?.[1] as Notification['kind']
     for (const [, address = ''] of text.matchAll(/^Final-Recipient: rfc822; (\S+)/gm))
-      this.notifications.push({ order: ++this.#order, dsn, kind, address, job, written: null })
+      this.notifications.push({ order: ++this.#order, dsn, kind, address, job, recordedOrder: null })
   }
 
   /** Records a write that claimed an attempt or completed a claim. Call it after the write. */
@@ -83,13 +83,13 @@ export class Witness {
         transmission.address === address &&
         transmission.attempt === Number(attempt)
       )
-        transmission.written ||= transmission.worker === worker
+        transmission.isRecorded ||= transmission.worker === worker
   }
 
   #dsnWritten(dsn: string, [kind, address]: [string, string]): void {
     const order = ++this.#order
     for (const notification of this.notifications)
       if (notification.dsn === dsn && notification.kind === kind && notification.address === address)
-        notification.written ??= order
+        notification.recordedOrder ??= order
   }
 }

@@ -8,7 +8,7 @@ import type { Zone } from '../../../infra/local/dns/zone.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import { createResolver } from '../../../shared/net/resolver.ts'
-import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import { sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
 import { verifySigner } from '../../../shared/tls-reports/verify-signer.ts'
@@ -78,7 +78,7 @@ beforeEach(() => {
 async function count(day: string): Promise<void> {
   const at = new Date(`${day}T10:00:00.000Z`)
   const tally = new Tally()
-  tally.add(countsOf(session({}), at), at)
+  tally.add(sessionCountsOf(session({}), at), at)
   const counters = new SessionCounters(database.documents, database.transportTable)
   assert.equal(await counters.add(tally.drain(), 0, new AbortController().signal), null)
 }
@@ -118,7 +118,7 @@ test('a scheduled run sends the signed report of the previous day once', async (
   const signer = await verifySigner(octets, resolver, new AbortController().signal)
   assert.deepEqual(signer, { kind: 'Known', authenticated: 'pass', signedBy: 'ours.example' })
   assert.deepEqual(metrics(), { [Metric.tlsReportsSent]: 1 })
-  assert.equal((await handler(scheduled)).known, 1)
+  assert.equal((await handler(scheduled)).claimedElsewhere, 1)
   assert.equal(storage.sent.length, 1)
 })
 
@@ -143,7 +143,7 @@ test('a day with many reports does not delay other mail', async () => {
   const domains = Array.from({ length: 45 }, (_, index) => `d${index}.example`)
   for (const domain of domains)
     tally.add(
-      countsOf(session({}), at).map((counts) => ({ ...counts, domain })),
+      sessionCountsOf(session({}), at).map((counts) => ({ ...counts, domain })),
       at,
     )
   const counters = new SessionCounters(database.documents, database.transportTable)
@@ -177,6 +177,6 @@ test('a last run without time counts a failure', async (context) => {
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-26T16:20:00.000Z') })
   const metrics = metricsOf(context)
   const run = await handler(scheduled, { getRemainingTimeInMillis: () => 10_000 })
-  assert.deepEqual([run.cutShort, run.sent], [true, 0])
+  assert.deepEqual([run.ranOutOfTime, run.sent], [true, 0])
   assert.deepEqual(metrics(), { [Metric.tlsReportsFailed]: 1 })
 })

@@ -16,17 +16,17 @@ import { deliverToHops, type SmtpDeliveryOptions } from '../../../shared/net/smt
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { type MtaStsState, noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
-import { dayBefore } from '../../../shared/tls-reports/days.ts'
+import { previousDay } from '../../../shared/tls-reports/days.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
-import { apiOver } from '../../support/api-client.ts'
+import { createTestApi } from '../../support/api-client.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 import { recordingQueue } from '../../support/queue.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
-import { sts } from '../../support/tls-sessions.ts'
+import { stsPolicy } from '../../support/tls-sessions.ts'
 
 let senderDatabase: TestDynamoDb
 let partnerDatabase: TestDynamoDb
@@ -75,7 +75,7 @@ async function send(
   host: string,
   variation: { header?: string; mtaSts?: MtaStsState } = {},
 ): Promise<void> {
-  const { header = '', mtaSts = sts('testing', ['*.partner.example']) } = variation
+  const { header = '', mtaSts = stsPolicy('testing', ['*.partner.example']) } = variation
   const content = Buffer.from(`${header}Subject: x\r\n\r\nbody\r\n`)
   const options: SmtpDeliveryOptions = {
     ehloName: 'mx.ours.example',
@@ -121,7 +121,7 @@ test('the partner receives the counted sessions', async () => {
 
   const evaluation = recordingQueue<EvaluationJob>()
   const stored = new Map<string, Buffer>()
-  const run = await sendReports(dayBefore(runAt), {
+  const run = await sendReports(previousDay(runAt), {
     counters,
     claims: new Claims<SentReport>(senderDatabase.documents, senderDatabase.transportTable),
     resolver: dns,
@@ -161,7 +161,7 @@ test('the partner receives the counted sessions', async () => {
   )
   assert.equal(storedReport.kind, 'Kept')
 
-  const { ask } = apiOver(partnerDatabase.documents, () => runAt.getTime())
+  const { ask } = createTestApi(partnerDatabase.documents, () => runAt.getTime())
   await ask('PUT /accepted-domains/partner.example', { json: { comment: '' } })
   const list = await ask('GET /tls-reports?domain=partner.example')
   const [summary] = list.body.items

@@ -11,14 +11,14 @@ import {
 } from '../../../functions/report-tls/send-reports.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import { sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
 import { type FakeResolver, fakeResolver, type Zone } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki, type Pki } from '../../support/pki.ts'
-import { type Answering, type PolicyHost, startPolicyHost, trust } from '../../support/policy-host.ts'
+import { type PolicyHost, type ResponseHandler, startPolicyHost, trust } from '../../support/policy-host.ts'
 import { recordingQueue } from '../../support/queue.ts'
 import { session } from '../../support/tls-sessions.ts'
 
@@ -48,7 +48,7 @@ async function count(...domains: string[]): Promise<void> {
   const tally = new Tally()
   for (const domain of domains)
     tally.add(
-      countsOf(session({}), at).map((counts) => ({ ...counts, domain })),
+      sessionCountsOf(session({}), at).map((counts) => ({ ...counts, domain })),
       at,
     )
   const counters = new SessionCounters(database.documents, database.transportTable)
@@ -102,11 +102,11 @@ const record = (domain: string, rua: string): Zone => ({
 const none: ReportRun = {
   domains: 0,
   sent: 0,
-  known: 0,
+  claimedElsewhere: 0,
   undeliverable: 0,
   failed: 0,
-  unasked: 0,
-  cutShort: false,
+  failedQueries: 0,
+  ranOutOfTime: false,
 }
 
 test('a report by mail enters the pipeline as a message from <>', async () => {
@@ -213,7 +213,7 @@ test('a failing table ends the run', async () => {
 
 describe('a report over HTTPS', () => {
   let host: PolicyHost
-  let answer: Answering
+  let answer: ResponseHandler
   let bodies: { type: string | undefined; body: Buffer }[]
   before(async () => {
     host = await startPolicyHost(

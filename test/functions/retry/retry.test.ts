@@ -9,7 +9,7 @@ import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { inbound, outbound, recipient, snapshot } from '../../support/fixtures.ts'
 import { freePort } from '../../support/process.ts'
-import { type AttemptMade, attemptMs, Deployment } from '../../support/retry-deployment.ts'
+import { attemptMs, Deployment, type RecordedAttempt } from '../../support/retry-deployment.ts'
 import { smtpOptions } from '../../support/smtp-options.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 
@@ -74,11 +74,11 @@ const forced = { tlsSettings: 'EncryptionOnly' } as const
 const later: PartnerOptions = { answerToMessage: '451 4.3.0 Try again later' }
 
 /** Waits from the end of each attempt to the beginning of the next. */
-const waits = (attempts: AttemptMade[]): number[] =>
+const waits = (attempts: RecordedAttempt[]): number[] =>
   attempts.slice(1).map(({ at }, index) => at - (attempts[index]?.at ?? 0) - attemptMs)
 
 /** Asserts the schedule in whole seconds: 1 minute, 4 minutes, then 15 minutes each, shortened by up to a tenth. */
-function assertFollowsSchedule(attempts: AttemptMade[], expiresAt: number): void {
+function assertFollowsSchedule(attempts: RecordedAttempt[], expiresAt: number): void {
   assert.equal(attempts[0]?.at, 0)
   for (const [index, wait] of waits(attempts).entries()) {
     const base = [minute, 4 * minute][index] ?? 15 * minute
@@ -133,7 +133,7 @@ describe('the schedule of attempts', () => {
       assert.equal(delay?.at, (first?.at ?? 0) + attemptMs, 'with the first decision after four hours')
       assert.equal(failure?.at, 24 * hour)
       assert.match(
-        delay?.words ?? '',
+        delay?.text ?? '',
         /"Northwind"[\s\S]*This system will try until Fri, 16 Jan 2026 12:00:00 \+0000/,
       )
     })
@@ -177,7 +177,7 @@ test('mail that a connector holds is never tried, and its sender still gets DSNs
       [24 * hour, 'failed', ['5.7.10']],
     ],
   )
-  assert.match(results[1]?.words ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
+  assert.match(results[1]?.text ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
 })
 
 describe('a message with three recipients', () => {
@@ -348,7 +348,7 @@ test('docs/dsns.md quotes the day of one message', async () => {
 })
 
 /** The events as a Markdown table. The middle of a long series of attempts is omitted. */
-function timetable(attempts: AttemptMade[], results: Deployment['results']): string {
+function timetable(attempts: RecordedAttempt[], results: Deployment['results']): string {
   const delayedAt = results.find(({ kind }) => kind === 'delayed')?.at ?? 0
   const events = [
     ...attempts.map(({ at, number, codes }) => ({

@@ -14,14 +14,14 @@ import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Wire } from '../../support/ingress/ingress.ts'
 import {
   client,
+  createEnvironment,
   dynamodb,
   endpoint,
   queueUrl as QueueUrl,
   s3,
   secrets,
-  settings,
   sqs,
-  start,
+  startProcess,
   TaskLog,
 } from '../../support/ingress/task.ts'
 import { createPki } from '../../support/pki.ts'
@@ -39,7 +39,7 @@ after(() => {
 })
 
 test('messages arrive over SMTP and are stored in bucket and queue; SIGTERM exits with 0', async () => {
-  const child = start(await settings())
+  const child = startProcess(await createEnvironment())
   const { smtpPort } = JSON.parse(await firstLine(child))
   const wire = await Wire.greet(smtpPort)
   await wire.startTls()
@@ -65,7 +65,7 @@ test('messages arrive over SMTP and are stored in bucket and queue; SIGTERM exit
 })
 
 test('on SIGTERM idle sessions get 421, a message is finished, and metrics are written', async () => {
-  const child = start(await settings())
+  const child = startProcess(await createEnvironment())
   const log = new TaskLog(child)
   const { smtpPort, healthPort } = await log.next('listening')
   const port = Number(smtpPort)
@@ -102,7 +102,7 @@ test('the deployed bundle accepts mail', async () => {
   try {
     const bundle = join(directory, 'smtp-ingress.mjs')
     execFileSync('npm', ['run', 'build:ingress', '--', `--outfile=${bundle}`], { stdio: 'ignore' })
-    const child = start(await settings(), bundle)
+    const child = startProcess(await createEnvironment(), bundle)
     const { smtpPort } = JSON.parse(await firstLine(child))
     assert.match(await (await Wire.greet(smtpPort)).send('Subject: x\r\n'), /^250 /)
     const closed = untilExit(child)
@@ -124,7 +124,7 @@ test('an address has a maximum of messages per minute over all its sessions', as
   }
   /** Sends ten messages to a new process. @returns null when a new minute began meanwhile */
   const replies = async (): Promise<string[] | null> => {
-    const child = start({ ...(await settings()), MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '5' })
+    const child = startProcess({ ...(await createEnvironment()), MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '5' })
     const { smtpPort } = JSON.parse(await firstLine(child))
     const wires = await Promise.all(Array.from({ length: 2 }, () => Wire.greet(smtpPort)))
     const startMinute = minute()
@@ -150,7 +150,7 @@ const arnOf = (name: string) => `arn:aws:secretsmanager:eu-central-1:00000000000
 
 /** The environment of a process that reads its certificates from a secret. */
 async function withSecret(name: string): Promise<Record<string, string>> {
-  const { TLS_CERTIFICATE: _certificate, TLS_PRIVATE_KEY: _key, ...others } = await settings()
+  const { TLS_CERTIFICATE: _certificate, TLS_PRIVATE_KEY: _key, ...others } = await createEnvironment()
   return { ...others, TLS_SECRET_ARN: arnOf(name), TLS_SECRET_SECONDS: '1' }
 }
 
@@ -166,7 +166,7 @@ test('the process reads its secret again and serves the next certificate from it
   assert.ok(old && renewed)
   const current = { certificate: old.cert, privateKey: old.key }
   secrets.create(arnOf('tls'), JSON.stringify(current))
-  const child = start(await withSecret('tls'))
+  const child = startProcess(await withSecret('tls'))
   const smtpPort = Number((await new TaskLog(child).next('listening')).smtpPort)
   assert.equal(await presentedSubject(smtpPort), 'CN=old')
   const servedFrom = new Date(Date.now() + 1000).toISOString()
@@ -271,7 +271,10 @@ describe('a service that accepts requests without responding', { concurrency: tr
   for (const { service, target, environmentFor, use, reason, recoveryMessage } of unresponsiveCases)
     test(`${service}: every client gets 451, the health check fails, and both recover`, async () => {
       const relay = await ServiceRelay.start(target)
-      const child = start({ ...(await settings()), ...(await environmentFor(relay.endpoint)) })
+      const child = startProcess({
+        ...(await createEnvironment()),
+        ...(await environmentFor(relay.endpoint)),
+      })
       relay.isUnresponsive = true
       const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
       const { smtpPort, healthPort } = JSON.parse((await once(log, 'line'))[0])
@@ -296,8 +299,8 @@ describe('a service that accepts requests without responding', { concurrency: tr
 
 test('mail continues when the log has no reader, and after an uncaught exception', async () => {
   const fail = "process.on('SIGUSR2', () => { throw new Error('internal') })"
-  const child = start({
-    ...(await settings()),
+  const child = startProcess({
+    ...(await createEnvironment()),
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fail)}`,
   })
   const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
@@ -326,22 +329,22 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
   ['an empty environment', () => ({}), /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
   [
     'an invalid key',
-    async () => ({ ...(await settings()), TLS_PRIVATE_KEY: 'PRIVATE KEY' }),
+    async () => ({ ...(await createEnvironment()), TLS_PRIVATE_KEY: 'PRIVATE KEY' }),
     /^smtp-ingress cannot start: [^\n]*PEM[^\n]*\n$/,
   ],
   [
     'an SMTP port in use',
-    async () => ({ ...(await settings()), SMTP_PORT: await occupiedPort() }),
+    async () => ({ ...(await createEnvironment()), SMTP_PORT: await occupiedPort() }),
     /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
   ],
   [
     'a health port in use',
-    async () => ({ ...(await settings()), HEALTH_PORT: await occupiedPort() }),
+    async () => ({ ...(await createEnvironment()), HEALTH_PORT: await occupiedPort() }),
     /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
   ],
   [
     'too little memory',
-    async () => ({ ...(await settings()), MEMORY_MIB: '256', MAX_CONNECTIONS: '1000' }),
+    async () => ({ ...(await createEnvironment()), MEMORY_MIB: '256', MAX_CONNECTIONS: '1000' }),
     /^smtp-ingress cannot start: 256 MiB of memory are not enough for 1000 sessions\n$/,
   ],
   [
@@ -374,7 +377,7 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
 describe('a process that cannot start', { concurrency: true }, () => {
   for (const [name, environment, line] of startFailures)
     test(`prints the reason in one line and exits with 1: ${name}`, async () => {
-      const child = start(await environment())
+      const child = startProcess(await environment())
       let errors = ''
       child.stderr?.on('data', (text) => {
         errors += text

@@ -11,7 +11,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
-import { options, outline, smartHost } from '../../support/validation.ts'
+import { listSteps, options, smartHost } from '../../support/validation.ts'
 
 const now = Date.parse('2026-02-03T12:00:00.000Z')
 let database: TestDynamoDb
@@ -112,7 +112,7 @@ describe('the result', () => {
     const connector = await create()
     const { status, headers, body } = await ask(connector.id)
     assert.deepEqual([status, headers?.['content-type']], [200, 'application/json'])
-    assert.equal(outline(body), 'Resolve Connect Ehlo StartTls Certificate TestMail')
+    assert.equal(listSteps(body), 'Resolve Connect Ehlo StartTls Certificate TestMail')
     assert.deepEqual(
       [body.at, body.succeeded, body.connectorVersion],
       [new Date(now).toISOString(), true, connector.version],

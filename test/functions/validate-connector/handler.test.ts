@@ -5,14 +5,14 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import type { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import type { OutboundValidation } from '../../../shared/connectors/validation.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import { queryError, sesTook } from '../../support/aws-answers.ts'
+import { queryError, sesAccepted } from '../../support/aws-answers.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { type FakeQueryService, startQueryService } from '../../support/fake-query-service.ts'
 import { setEnvironment } from '../../support/lambda.ts'
 import { createPki, type Identity, type Pki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
-import { detailOf, outline } from '../../support/validation.ts'
+import { detailOf, listSteps } from '../../support/validation.ts'
 
 let database: TestDynamoDb
 let pki: Pki
@@ -30,7 +30,7 @@ before(async () => {
   pki = await createPki()
   identity = await pki.issue({ names: ['mx.northwind.example'] })
   partner = await startPartner({ tls: identity })
-  ses = await startQueryService(() => ({ status: 200, body: sesTook('0100-abc') }))
+  ses = await startQueryService(() => ({ status: 200, body: sesAccepted('0100-abc') }))
   setEnvironment({
     AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
     AWS_ENDPOINT_URL_SES: ses.url,
@@ -80,7 +80,7 @@ describe('validate-connector', () => {
       tlsSettings: 'CertificateValidation',
       certificateAuthorities: [pki.ca],
     })
-    assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate TestMail')
+    assert.equal(listSteps(validation), 'Resolve Connect Ehlo StartTls Certificate TestMail')
     assert.equal(partner.commands[0], 'EHLO mail.ours.example')
     assert.equal(partner.received.length, 1)
   })
@@ -94,7 +94,7 @@ describe('validate-connector', () => {
     it(`sends through SES with the set "${set}" where tlsSettings is ${tlsSettings} in mode ${mode}`, async () => {
       ses.requests.length = 0
       const validation = await createAndValidate({ route: 'Ses', tlsSettings, mode })
-      assert.equal(outline(validation), 'Resolve TestMail')
+      assert.equal(listSteps(validation), 'Resolve TestMail')
       assert.match(detailOf(validation, 'Resolve') ?? '', /^Amazon SES resolves and connects later/)
       assert.equal(
         detailOf(validation, 'TestMail'),
@@ -116,7 +116,7 @@ describe('validate-connector', () => {
     })
     ses.requests.length = 0
     const validation = await createAndValidate({ route: 'Ses' })
-    assert.equal(outline(validation), 'Resolve !TestMail')
+    assert.equal(listSteps(validation), 'Resolve !TestMail')
     assert.match(detailOf(validation, 'TestMail') ?? '', /MessageRejected: Email address is not verified\.$/)
     assert.equal(ses.requests.length, 1)
   })

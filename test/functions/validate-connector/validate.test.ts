@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import type { SecureContextOptions } from 'node:tls'
-import { composeTestMail } from '../../../functions/validate-connector/test-message.ts'
+import { composeTestMessage } from '../../../functions/validate-connector/test-message.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { deliverBySmtp } from '../../../shared/net/smtp-delivery.ts'
+import { deliverOverSmtp } from '../../../shared/net/smtp-delivery.ts'
 import { requirementOf, routeOf } from '../../../shared/policy/outbound.ts'
 import { startBlackHole } from '../../support/black-hole.ts'
 import { fakeResolver, silentResolver } from '../../support/dns.ts'
@@ -11,14 +11,14 @@ import { createPki, daysFromNow, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 import {
   detailOf,
+  listSteps,
   longTimeouts,
   options,
-  outline,
+  runValidation,
   shortTimeouts,
   smartHost,
-  testMail,
+  testMessage,
   toPartners,
-  validated,
 } from '../../support/validation.ts'
 import { within } from '../../support/within.ts'
 
@@ -60,7 +60,7 @@ const forcedTls = (fields: Partial<OutboundConnector> = {}): Partial<OutboundCon
 
 const validateOne = (behaviour: PartnerOptions, fields: Partial<OutboundConnector>, changes = {}) =>
   withPartners([behaviour], async (partner) => ({
-    validation: await validated(toPartners([partner], fields), changes),
+    validation: await runValidation(toPartners([partner], fields), changes),
     partner,
   }))
 
@@ -69,7 +69,7 @@ const passed = 'Resolve Connect Ehlo StartTls Certificate TestMail'
 describe('a connector whose partner meets the requirement', () => {
   it('passes every step, and reports the TLS session and the certificate', async () => {
     const { validation, partner } = await validateOne({ tls: tls.good }, forcedTls())
-    assert.equal(outline(validation), passed)
+    assert.equal(listSteps(validation), passed)
     assert.equal(validation.succeeded, true)
     const [resolve, connect, , startTls, certificate, mail] = validation.steps
     assert.deepEqual([resolve?.host, resolve?.detail], [smartHost, '127.0.0.1'])
@@ -211,7 +211,7 @@ describe('a validation', () => {
     for (const mode of ['Enforce', 'ReportOnly'] as const)
       it(`fails in that step in mode ${mode} when the partner ${does}`, async () => {
         const { validation, partner } = await validateOne(behaviour(), forcedTls({ ...fields, mode }))
-        assert.equal(outline(validation), expected)
+        assert.equal(listSteps(validation), expected)
         assert.equal(validation.succeeded, false)
         assert.match(validation.steps.find(({ succeeded }) => !succeeded)?.detail ?? '', expectedText)
         assert.equal(partner.received.length, 0)
@@ -229,8 +229,12 @@ describe('a validation', () => {
     const answer = (line: string) => (line.includes('<b@') ? '550 5.1.1 unknown' : undefined)
     const recipients = ['a@northwind.example', 'b@northwind.example']
     await withPartners([{ tls: tls.good, answer }], async (partner) => {
-      const validation = await validated(toPartners([partner], forcedTls()), {}, { ...testMail, recipients })
-      assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
+      const validation = await runValidation(
+        toPartners([partner], forcedTls()),
+        {},
+        { ...testMessage, recipients },
+      )
+      assert.equal(listSteps(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
       assert.equal(
         detailOf(validation, 'TestMail'),
         'b@northwind.example: 550 5.1.1 unknown; a@northwind.example: 250 2.0.0 taken',
@@ -294,7 +298,7 @@ describe('a validation of a partner that stops responding', { concurrency: true 
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
       const validating = validateOne(behaviour, forcedTls(), { smtp: { timeouts: shortTimeouts } })
       const { validation } = await within(30_000, validating, 'the validation')
-      assert.equal(outline(validation), expected)
+      assert.equal(listSteps(validation), expected)
       const failedStep = validation.steps.find(({ succeeded }) => !succeeded)
       assert.match(failedStep?.detail ?? '', expectedText)
       assert.ok((failedStep?.durationMs ?? 0) >= 900, `${failedStep?.durationMs}`)
@@ -303,7 +307,7 @@ describe('a validation of a partner that stops responding', { concurrency: true 
     it(`fails at ${at} when the validation times out`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
       const { validation } = await validateOne(behaviour, forcedTls(), { limits: { probe: 1_500 } })
-      assert.equal(outline(validation), expected)
+      assert.equal(listSteps(validation), expected)
       const failedStep = validation.steps.find(({ succeeded }) => !succeeded)
       assert.match(failedStep?.detail ?? '', /; it timed out$/)
     })
@@ -314,10 +318,13 @@ describe('a validation of a partner that stops responding', { concurrency: true 
     context.after(() => hole.stop())
     await withPartners([{ tls: tls.good }], async (partner) => {
       const connector = toPartners([hole, partner], forcedTls())
-      const validation = await validated(connector, {
+      const validation = await runValidation(connector, {
         smtp: { timeouts: { ...longTimeouts, connect: shortTimeouts.connect } },
       })
-      assert.equal(outline(validation), 'Resolve !Connect Resolve Connect Ehlo StartTls Certificate TestMail')
+      assert.equal(
+        listSteps(validation),
+        'Resolve !Connect Resolve Connect Ehlo StartTls Certificate TestMail',
+      )
       assert.equal(detailOf(validation, 'Connect'), 'The connection failed: 451 4.4.315 Connection timed out')
       assert.equal(partner.received.length, 1)
     })
@@ -326,7 +333,7 @@ describe('a validation of a partner that stops responding', { concurrency: true 
   it('fails in the middle of the test message', async () => {
     const behaviour: PartnerOptions = { tls: tls.good, silentAt: 'MAIL', extensions: [] }
     const { validation } = await validateOne(behaviour, forcedTls(), { smtp: { timeouts: shortTimeouts } })
-    assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
+    assert.equal(listSteps(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
     assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315/)
   })
 })
@@ -337,7 +344,7 @@ describe('a test message without a reply', { concurrency: true }, () => {
       const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
       const validating = validateOne(behaviour, forcedTls(), { limits: { whole: 2_000 } })
       const { validation } = await within(30_000, validating, 'the validation')
-      assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
+      assert.equal(listSteps(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
       assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315 Connection timed out/)
     })
 })
@@ -387,11 +394,11 @@ describe('a validation and a delivery under Enforce', () => {
 
   async function delivery(connector: OutboundConnector): Promise<boolean> {
     const requirement = requirementOf(connector)
-    const mail = await composeTestMail(connector, requirement, testMail)
+    const mail = await composeTestMessage(connector, requirement, testMessage)
     const { smtp } = options()
     const route = routeOf(connector, 'northwind.example')
     assert.equal(route.kind, 'SmartHosts')
-    const outcomes = await deliverBySmtp(route as Exclude<typeof route, { kind: 'Ses' }>, mail, {
+    const outcomes = await deliverOverSmtp(route as Exclude<typeof route, { kind: 'Ses' }>, mail, {
       ...smtp,
       signal: AbortSignal.timeout(10_000),
     })
@@ -402,9 +409,9 @@ describe('a validation and a delivery under Enforce', () => {
 describe('several smart hosts', () => {
   it('are all reported, and one failure fails the validation although another accepted the message', async () => {
     await withPartners([{ tls: tls.untrusted }, { tls: tls.good }], async (bad, good) => {
-      const validation = await validated(toPartners([bad, good], forcedTls()))
+      const validation = await runValidation(toPartners([bad, good], forcedTls()))
       assert.equal(
-        outline(validation),
+        listSteps(validation),
         'Resolve Connect Ehlo StartTls !Certificate Resolve Connect Ehlo StartTls Certificate TestMail',
       )
       assert.equal(validation.succeeded, false)
@@ -414,7 +421,7 @@ describe('several smart hosts', () => {
 
   it('get one test message together', async () => {
     await withPartners([{ tls: tls.good }, { tls: tls.good }], async (...partners) => {
-      const validation = await validated(toPartners(partners, forcedTls()))
+      const validation = await runValidation(toPartners(partners, forcedTls()))
       assert.equal(validation.succeeded, true)
       assert.equal(partners.flatMap(({ received }) => received).length, 1)
     })
@@ -426,8 +433,8 @@ describe('several smart hosts', () => {
         { host: 'gone.partner.example', port },
         { host: smartHost, port },
       ]
-      const validation = await validated(toPartners([], forcedTls({ smartHosts })))
-      assert.equal(outline(validation), `!Resolve ${passed}`)
+      const validation = await runValidation(toPartners([], forcedTls({ smartHosts })))
+      assert.equal(listSteps(validation), `!Resolve ${passed}`)
       assert.match(detailOf(validation, 'Resolve') ?? '', /^451 4\.4\.312 /)
     })
   })
@@ -437,7 +444,7 @@ describe('a connector that does not check certificates', () => {
   it('reports under EncryptionOnly why the certificate would not be trusted', async () => {
     const fields = forcedTls({ tlsSettings: 'EncryptionOnly', tlsDomain: null })
     const { validation } = await validateOne({ tls: tls.untrusted }, fields)
-    assert.equal(outline(validation), passed)
+    assert.equal(listSteps(validation), passed)
     assert.match(
       detailOf(validation, 'Certificate') ?? '',
       /^Any certificate is accepted, because tlsSettings is EncryptionOnly\. It would not be trusted: /,
@@ -472,7 +479,7 @@ describe('a connector that does not check certificates', () => {
   for (const { does, behaviour, expected, expectedText } of opportunistic)
     it(`passes and reports the TLS of the mail when the partner ${does}`, async () => {
       const { validation } = await validateOne(behaviour(), { certificateAuthorities: [pki.ca] })
-      assert.equal(outline(validation), expected)
+      assert.equal(listSteps(validation), expected)
       assert.equal(validation.succeeded, true)
       assert.match(detailOf(validation, 'StartTls') ?? '', expectedText)
     })
@@ -484,17 +491,17 @@ describe('a connector that does not check certificates', () => {
       return ehloCount > 1 ? '421 4.3.2 enough' : undefined
     }
     const { validation } = await validateOne({ tls: tls.good, breakHandshake: true, answer }, {})
-    assert.equal(outline(validation), 'Resolve Connect Ehlo !StartTls Connect !Ehlo !TestMail')
+    assert.equal(listSteps(validation), 'Resolve Connect Ehlo !StartTls Connect !Ehlo !TestMail')
   })
 })
 
 describe('the name resolution', () => {
   it('fails when it times out without a DNS response', async () => {
-    const validation = await validated(toPartners([{ port: 25 }]), {
+    const validation = await runValidation(toPartners([{ port: 25 }]), {
       smtp: { resolver: silentResolver },
-      limits: { resolve: 50 },
+      limits: { resolveMs: 50 },
     })
-    assert.equal(outline(validation), '!Resolve !TestMail')
+    assert.equal(listSteps(validation), '!Resolve !TestMail')
     assert.match(detailOf(validation, 'Resolve') ?? '', /4\.4\.312 DNS failed .*ETIMEOUT/)
     assert.equal(detailOf(validation, 'TestMail'), 'Not sent, because no host passed')
   })
@@ -504,10 +511,10 @@ describe('the name resolution', () => {
       mx: { 'northwind.example': [[10, 'mx.northwind.example']] },
       a: { 'mx.northwind.example': ['127.0.0.1', '169.254.169.254', '10.0.0.1'] },
     })
-    const validation = await validated(toPartners([], { route: 'Mx', smartHosts: [] }), {
+    const validation = await runValidation(toPartners([], { route: 'Mx', smartHosts: [] }), {
       smtp: { resolver },
     })
-    assert.equal(outline(validation), '!Resolve !TestMail')
+    assert.equal(listSteps(validation), '!Resolve !TestMail')
     assert.deepEqual(
       [validation.steps[0]?.host, validation.steps[0]?.detail],
       [
@@ -525,9 +532,9 @@ describe('a client certificate', () => {
     const partner = { tls: { ...tls.good, ca: pki.ca }, requiresClientCertificate: true }
     const fields = forcedTls({ clientCertificate: 'ours' })
     const withCertificate = await validateOne(partner, fields, { smtp: { readCredentials } })
-    assert.equal(outline(withCertificate.validation), passed)
+    assert.equal(listSteps(withCertificate.validation), passed)
     const without = await validateOne(partner, forcedTls())
-    assert.equal(outline(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
+    assert.equal(listSteps(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
   })
 
   it('fails the validation before any connection when it is unusable, with the name of its secret', async () => {

@@ -42,13 +42,13 @@ const decisions: Decisions = {
   mail: () => null,
   recipient: () => null,
   data: () => null,
-  stored: () => null,
-  cut: null,
+  storageReply: () => null,
+  earlyRefusal: null,
 }
 
 export interface IngressCounts {
   handshakes: number
-  stored: number
+  storedMessages: number
 }
 
 export interface Failure {
@@ -57,7 +57,7 @@ export interface Failure {
 }
 
 export class FuzzedIngress {
-  readonly counts: IngressCounts = { handshakes: 0, stored: 0 }
+  readonly counts: IngressCounts = { handshakes: 0, storedMessages: 0 }
   readonly #ingress: TestIngress
 
   readonly #options: SessionOptions
@@ -92,7 +92,7 @@ export class FuzzedIngress {
     const { bucket, queue, lines } = this.#ingress
     if (!failure && queue.jobs.length !== accepted)
       throw new ModelMismatch(`${queue.jobs.length} messages stored, ${accepted} accepted`)
-    this.counts.stored += accepted
+    this.counts.storedMessages += accepted
     queue.jobs.length = 0
     bucket.objects.clear()
     bucket.operations.length = 0

@@ -52,7 +52,9 @@ if (heapAfterWarmUp !== null && finalHeap > heapAfterWarmUp + maxHeapGrowth)
 if (chosenKinds.includes('wire')) await leaveEarly()
 for (const wire of wires) await wire.stop().catch((error) => fail(String(error)))
 const sum = (name: keyof IngressCounts) => wires.reduce((total, { counts }) => total + counts[name], 0)
-console.log(`${sum('handshakes')} sessions over TLS, ${sum('stored')} messages stored by the real ingress`)
+console.log(
+  `${sum('handshakes')} sessions over TLS, ${sum('storedMessages')} messages stored by the real ingress`,
+)
 process.exit(0)
 
 function wholeNumber(name: string, text: string): number {

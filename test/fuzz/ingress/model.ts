@@ -24,9 +24,9 @@ export interface Decisions {
   recipient(recipient: RecipientCommand, mail: Transaction['mail']): Reply | null
   data(transaction: Transaction): Reply | null
   /** Decides a complete message. */
-  stored(transaction: Transaction, reading: Reading): Reply | null
+  storageReply(transaction: Transaction, reading: Reading): Reply | null
   /** Octets after which the message is cut off, and the reply. */
-  cut: { after: number; reply: Reply } | null
+  earlyRefusal: { after: number; reply: Reply } | null
 }
 
 export interface ModelMessage {
@@ -255,7 +255,7 @@ class Model {
     const reading = readByTheRules(this.#options, rest)
     if (this.#isCutOff(reading, reading.end < 0 ? rest.length : reading.end) || reading.end < 0) return false
     this.#at += reading.end
-    const decision = this.#decisions.stored(transaction, reading)
+    const decision = this.#decisions.storageReply(transaction, reading)
     const reply = this.#expectReply(decision ? formatReply(decision) : anyDecision)
     this.#messages.push({ transaction, reading, reply })
     this.#forget()
@@ -265,7 +265,7 @@ class Model {
 
   /** For a message with a fault, or without an end, the number of octets passed on is not exactly known. */
   #isCutOff(reading: Reading, octets: number): boolean {
-    const { cut } = this.#decisions
+    const { earlyRefusal: cut } = this.#decisions
     if (!cut || Math.max(octets, reading.content.length) <= cut.after) return false
     if (reading.fault || reading.end < 0 || reading.content.length <= cut.after)
       return this.#endsWithReply(cut.reply)

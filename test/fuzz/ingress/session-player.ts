@@ -36,11 +36,11 @@ const decisions: Decisions = {
   mail: ({ mail }) => decide(mail.envelope.mailFrom),
   recipient: ({ recipient }) => decide(recipient.address),
   data: ({ mail }) => (mail.envelope.mailFrom.startsWith('nodata') ? reply(451, '4.3.0', 'no data') : null),
-  stored: ({ mail }, { fault }) => {
+  storageReply: ({ mail }, { fault }) => {
     if (fault) return messageHasBareNewlines.reply
     return mail.envelope.mailFrom.startsWith('unstored') ? reply(451, '4.3.0', 'not stored') : acceptedReply
   },
-  cut,
+  earlyRefusal: cut,
 }
 
 function optionsFor(random: Random): SessionOptions {
@@ -280,7 +280,7 @@ class Play implements SessionTransport, SessionPolicy {
         settle('Ended')
         await room
         const expected = { content: '', end: 0, fault }
-        return this.#decideNowOrLater(decisions.stored(transaction, expected) as Reply)
+        return this.#decideNowOrLater(decisions.storageReply(transaction, expected) as Reply)
       },
       abandon: () => settle('Abandoned'),
     }

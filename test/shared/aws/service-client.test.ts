@@ -68,7 +68,7 @@ test('sends the request unchanged and returns its response', async (t) => {
   const { server, service } = await before(t, [answer(200, 'ünd', { 'x-amz-version-id': '7' })])
   const { status, headers, body: said } = await service.send(request)
   assert.deepEqual([status, headers['x-amz-version-id'], said], [200, '7', 'ünd'])
-  const [received] = server.seen
+  const [received] = server.requests
   assert.deepEqual(
     [received?.method, received?.path, received?.body.toString()],
     ['PUT', '/bucket/key', 'onetwo'],
@@ -85,7 +85,7 @@ test('sends successive requests over one connection', async (t) => {
   const { server, service } = await before(t, [fine])
   for (let count = 0; count < 5; count++) await service.send(request)
   assert.deepEqual(
-    server.seen.map(({ connection }) => connection),
+    server.requests.map(({ connection }) => connection),
     [0, 0, 0, 0, 0],
   )
 })
@@ -109,7 +109,7 @@ for (const [name, behaviour] of passing) {
     const { server, service } = await before(t, [behaviour, behaviour, fine])
     assert.equal((await service.send(request)).body, 'fine')
     assert.deepEqual(
-      server.seen.map(({ body }) => body.toString()),
+      server.requests.map(({ body }) => body.toString()),
       ['onetwo', 'onetwo', 'onetwo'],
     )
   })
@@ -120,7 +120,7 @@ for (const [name, behaviour] of passing) {
       service.send(request),
       (error) => error instanceof ServiceError || error instanceof NoResponseError,
     )
-    assert.equal(server.seen.length, 3)
+    assert.equal(server.requests.length, 3)
   })
 }
 
@@ -141,13 +141,13 @@ for (const [name, behaviour, fault] of final)
   test(`does not retry after ${name}, and names the error`, async (t) => {
     const { server, service } = await before(t, [behaviour])
     await assert.rejects(service.send(request), fault)
-    assert.equal(server.seen.length, 1)
+    assert.equal(server.requests.length, 1)
   })
 
 test('stops reading a response that is too large', async (t) => {
   const { server, service } = await before(t, [answer(200, 'x'.repeat(10_000_000))])
   await assert.rejects(service.send(request), /response of more than 65536 octets/)
-  assert.equal(server.seen.length, 1)
+  assert.equal(server.requests.length, 1)
 })
 
 test('throws when the response is not HTTP', async (t) => {
@@ -202,17 +202,17 @@ async function openConnections(service: ServiceClient, server: ScriptedServer, c
     },
   ]
   await Promise.all(Array.from({ length: count }, () => service.send(request)))
-  assert.equal(server.open, count)
+  assert.equal(server.openConnections, count)
 }
 
 test('several broken idle connections cost one try together', async (t) => {
   const { server, service } = await before(t, [fine])
   await openConnections(service, server, 5)
-  const before_ = server.seen.length
+  const before_ = server.requests.length
   server.script = [silence, fine]
   assert.equal((await service.send(request)).body, 'fine')
   assert.equal((await service.send(request)).body, 'fine')
-  const connections = server.seen.slice(before_).map(({ connection }) => connection)
+  const connections = server.requests.slice(before_).map(({ connection }) => connection)
   assert.equal(connections.length, 3)
   assert.deepEqual(
     connections.map((connection) => connection < 5),
@@ -249,7 +249,7 @@ test('sends a thousand concurrent requests over 128 connections and returns to e
   const { server, service } = await before(t, [answer(200, ({ path }) => path)])
   let max = 0
   const watch = setInterval(() => {
-    max = Math.max(max, server.open)
+    max = Math.max(max, server.openConnections)
   }, 1)
   const paths = Array.from({ length: 1000 }, (_, serial) => `key-${serial}`)
   const answers = await Promise.all(paths.map((path) => service.send({ ...request, path })))
@@ -259,17 +259,17 @@ test('sends a thousand concurrent requests over 128 connections and returns to e
     paths.map((path) => `/bucket/${path}`),
   )
   assert.ok(max <= 128, `${max} connections`)
-  assert.equal(new Set(server.seen.map(({ connection }) => connection)).size, 128)
+  assert.equal(new Set(server.requests.map(({ connection }) => connection)).size, 128)
 })
 
 test('accepts a response before the body was read, and does not use the connection again', async (t) => {
   const { server, service } = await before(t, [fine])
-  server.early = answer(403, xml('AccessDenied'))
+  server.beforeBody = answer(403, xml('AccessDenied'))
   const large = Buffer.alloc(16_000_000)
   const upload = { ...request, headers: { 'content-length': String(large.length) }, body: [large] }
   await assert.rejects(service.send(upload), { name: 'AccessDenied' })
   await service.send(request)
-  assert.equal(server.seen[0]?.connection, 1)
+  assert.equal(server.requests[0]?.connection, 1)
 })
 
 test('corrects the clock by the response that refuses the signature', async (t) => {
@@ -282,9 +282,9 @@ test('corrects the clock by the response that refuses the signature', async (t) 
   ])
   // Concurrent refusals must not add up their corrections.
   await Promise.all([1, 2, 3].map(() => service.send(request)))
-  assert.equal(server.seen.length, 6)
+  assert.equal(server.requests.length, 6)
   await service.send(request)
-  assert.equal(server.seen.length, 7)
+  assert.equal(server.requests.length, 7)
 })
 
 test('does not correct the clock by a 5xx response', async (t) => {
@@ -292,7 +292,7 @@ test('does not correct the clock by a 5xx response', async (t) => {
   const { server, service } = await before(t, [answer(503, '', { date }), fine])
   await service.send(request)
   assert.deepEqual(
-    server.seen.map(({ headers }) => headers['x-amz-date']),
+    server.requests.map(({ headers }) => headers['x-amz-date']),
     ['20261125T000000Z', '20261125T000000Z'],
   )
 })

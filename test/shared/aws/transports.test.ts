@@ -109,7 +109,7 @@ test('sends the same path and checksum for an object as the SDK', async (t) => {
   const { server, objects, s3 } = await scripted(t, answer(200))
   await objects.put('segments/key', [Buffer.from('one'), Buffer.from('two')])
   await s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'segments/key', Body: 'onetwo' }))
-  const [own, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
+  const [own, sdks] = server.requests as [ReceivedRequest, ReceivedRequest]
   assert.equal(own.method, sdks.method)
   assert.equal(own.path, sdks.path.replace(/\?.*/, ''))
   for (const header of [
@@ -131,7 +131,7 @@ test('sends a batch like the SDK', async (t) => {
   const Entries = [{ Id: '0', MessageBody: '{"a":"ü"}', DelaySeconds: 3, MessageGroupId: 'g' }]
   await sender.send(Entries)
   await sqs.send(new SendMessageBatchCommand({ QueueUrl: `${server.endpoint}/0/q`, Entries }))
-  const [own, sdks] = server.seen as [ReceivedRequest, ReceivedRequest]
+  const [own, sdks] = server.requests as [ReceivedRequest, ReceivedRequest]
   assert.deepEqual([own.method, own.path], [sdks.method, sdks.path])
   assert.deepEqual(JSON.parse(own.body.toString()), JSON.parse(sdks.body.toString()))
   for (const header of ['host', 'x-amz-target', 'content-type'])

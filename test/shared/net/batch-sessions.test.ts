@@ -7,7 +7,7 @@ import { formatReply } from '../../../shared/mail/reply.ts'
 import { BatchSessions } from '../../../shared/net/batch-sessions.ts'
 import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import {
-  deliverBySmtp,
+  deliverOverSmtp,
   type Outcome,
   type SessionRecord,
   type SmtpDeliveryOptions,
@@ -58,7 +58,7 @@ interface Sending {
 
 async function sendAll(port: number, sending: Sending = {}): Promise<Map<string, Outcome>> {
   const { tls = encrypted(), addresses = ['b@partner.example'], octets = content } = sending
-  return deliverBySmtp(
+  return deliverOverSmtp(
     { kind: 'SmartHosts', hosts: [{ host: smartHost, port }] },
     {
       message: message(),

@@ -6,7 +6,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { ClientCertificates } from '../../../shared/net/client-certificates.ts'
-import { deliverBySmtp, type Outcome } from '../../../shared/net/smtp-delivery.ts'
+import { deliverOverSmtp, type Outcome } from '../../../shared/net/smtp-delivery.ts'
 import type { ClientCredentials } from '../../../shared/net/tls-client.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { type FakeSecrets, secretOf, startSecrets } from '../../support/fake-secrets.ts'
@@ -203,7 +203,7 @@ describe('a next hop that requires a client certificate', () => {
   async function send(partner: Partner, tls: TlsRequirement): Promise<Outcome> {
     const certificates = reader()
     const [outcome] = (
-      await deliverBySmtp(
+      await deliverOverSmtp(
         { kind: 'SmartHosts', hosts: [{ host: smartHost, port: partner.port }] },
         { message: message(), recipients: [recipient()], content: Buffer.from('A: b\r\n\r\nc\r\n'), tls },
         smtpOptions({

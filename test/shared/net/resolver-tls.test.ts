@@ -15,8 +15,8 @@ import { createResolver, type QueryRound } from '../../../shared/net/resolver.ts
 import { listen } from '../../support/listen.ts'
 import {
   type Answer,
-  type Asked,
   type NameServer,
+  type ReceivedQuery,
   type Script,
   startNameServer,
 } from '../../support/name-server.ts'
@@ -62,7 +62,7 @@ async function serve(script: Script, tls: TlsOptions = good, ip?: string): Promi
 }
 
 const a = (owner: string, data = '192.0.2.1'): packet.Record => ({ name: owner, type: 'A', ttl: 60, data })
-const answerTo = ({ name: query }: Asked): Answer => ({ answers: [a(query)], flags: proven })
+const answerTo = ({ name: query }: ReceivedQuery): Answer => ({ answers: [a(query)], flags: proven })
 const answerAll: Script = (query) => [answerTo(query)]
 const foundResult = (owner = name, secure = true) => ({
   kind: 'Found',
@@ -78,8 +78,8 @@ const ask = (
   channel: Partial<ChannelOptions> = {},
 ) => createResolver([address], rounds, channel).query(name, 'A')
 
-const connections = (server: NameServer) => new Set(server.asked.map(({ port }) => port)).size
-const transportsOf = (server: NameServer) => server.asked.map((query) => query.by)
+const connections = (server: NameServer) => new Set(server.queries.map(({ port }) => port)).size
+const transportsOf = (server: NameServer) => server.queries.map((query) => query.transport)
 
 describe('a name server with TLS', () => {
   it('gets queries only over TLS, and its AD bit is trusted', async () => {
@@ -120,9 +120,9 @@ describe('a name server with TLS', () => {
     const resolver = createResolver([server.address], noTimeoutRounds)
     const names = ['a.example', 'somewhat-longer.partner.example', `${'a'.repeat(30)}.partner.example`]
     await Promise.all(names.map((each) => resolver.query(each, 'A')))
-    assert.deepEqual([...new Set(server.asked.map(({ length }) => length))], [128])
+    assert.deepEqual([...new Set(server.queries.map(({ length }) => length))], [128])
     await resolver.query(`${'a'.repeat(63)}.${'b'.repeat(63)}.example`, 'A')
-    assert.equal(server.asked.at(-1)?.length, 256)
+    assert.equal(server.queries.at(-1)?.length, 256)
   })
 
   it('may send a reply of any length', async () => {
@@ -190,7 +190,7 @@ describe('a name server that is not verified', () => {
       )
       // All queries that were sent have arrived.
       await server.idle()
-      assert.deepEqual(server.asked, [])
+      assert.deepEqual(server.queries, [])
       assert.deepEqual(clearSockets, [])
     })
   }
@@ -204,7 +204,7 @@ describe('a name server that is not verified', () => {
     const [wrong, well] = [await serve(answerAll, await selfSigned({ names: [own] })), await serve(answerAll)]
     const resolver = createResolver([wrong.address, well.address], noTimeoutRounds)
     assert.deepEqual(await resolver.query(name, 'A'), foundResult())
-    assert.deepEqual([wrong.asked.length, well.asked.length], [0, 1])
+    assert.deepEqual([wrong.queries.length, well.queries.length], [0, 1])
   })
 })
 
@@ -260,7 +260,7 @@ describe('a handshake', () => {
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds)
     await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.query(`${n}.example`, 'A')))
-    assert.deepEqual([server.asked.length, connections(server)], [20, 1])
+    assert.deepEqual([server.queries.length, connections(server)], [20, 1])
   })
 
   it('ends with the signal', async () => {
@@ -272,8 +272,8 @@ describe('a handshake', () => {
 })
 
 /** Withholds the answers until this number of queries has arrived. */
-function answerTogether(count: number, order: (query: Asked[]) => Asked[]): Script {
-  const queries: Asked[] = []
+function answerTogether(count: number, order: (query: ReceivedQuery[]) => ReceivedQuery[]): Script {
+  const queries: ReceivedQuery[] = []
   return (query) => {
     queries.push(query)
     return queries.length < count
@@ -282,7 +282,7 @@ function answerTogether(count: number, order: (query: Asked[]) => Asked[]): Scri
   }
 }
 
-const questionOf = ({ name: query, type }: Asked) => ({ questions: [{ name: query, type }] })
+const questionOf = ({ name: query, type }: ReceivedQuery) => ({ questions: [{ name: query, type }] })
 
 describe('queries on one connection', () => {
   it('get their own answers in any order', async () => {
@@ -294,7 +294,7 @@ describe('queries on one connection', () => {
       answers,
       names.map((each) => foundResult(each)),
     )
-    assert.equal(new Set(server.asked.map(({ id }) => id)).size, 50)
+    assert.equal(new Set(server.queries.map(({ id }) => id)).size, 50)
     assert.equal(connections(server), 1)
   })
 
@@ -314,7 +314,7 @@ describe('queries on one connection', () => {
   })
 
   it('are not answered by late replies to others', async () => {
-    const late: Asked[] = []
+    const late: ReceivedQuery[] = []
     const server = await serve((query) => {
       if (query.name === 'late.example') {
         late.push(query)
@@ -497,7 +497,7 @@ describe('a connection', () => {
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds)
     await resolver.query(name, 'A')
-    await server.hangUp()
+    await server.closeConnections()
     assert.deepEqual(await resolver.query(name, 'A'), foundResult())
   })
 

@@ -50,9 +50,9 @@ async function ask(script: Script, type: RecordType = 'A', asked = name) {
 }
 
 const describeQueries = (server: NameServer) =>
-  server.asked.map((query) =>
+  server.queries.map((query) =>
     [
-      query.by,
+      query.transport,
       ...(query.flags & CHECKING_DISABLED ? ['unchecked'] : []),
       ...(query.edns ? [] : ['without EDNS']),
     ].join(' '),
@@ -88,12 +88,12 @@ describe('the resolver', () => {
     const server = await serve(() => [good])
     const resolver = createResolver([server.address], rounds)
     for (let times = 0; times < 8; times += 1) await resolver.query(name, 'A')
-    for (const { flags, edns } of server.asked) {
+    for (const { flags, edns } of server.queries) {
       assert.equal(flags, packet.RECURSION_DESIRED | AUTHENTIC_DATA)
       assert.deepEqual(edns, { size: 1232, flags: packet.DNSSEC_OK })
     }
-    assert.ok(new Set(server.asked.map(({ id }) => id)).size > 6)
-    assert.ok(new Set(server.asked.map(({ port }) => port)).size > 6)
+    assert.ok(new Set(server.queries.map(({ id }) => id)).size > 6)
+    assert.ok(new Set(server.queries.map(({ port }) => port)).size > 6)
   })
 
   it('queries a server with an IPv6 address', async () => {
@@ -138,7 +138,7 @@ describe('the resolver', () => {
       'a b.example',
     ])
       assert.deepEqual(await resolver.query(bad, 'A'), failedResult('EBADNAME'), bad)
-    assert.deepEqual(server.asked, [])
+    assert.deepEqual(server.queries, [])
   })
 })
 
@@ -179,7 +179,7 @@ describe('a wrong message', () => {
   })
 
   it('from another address is not received', async () => {
-    const { answer } = await ask(async ({ by }, elsewhere) => {
+    const { answer } = await ask(async ({ transport: by }, elsewhere) => {
       if (by === 'Datagram') await elsewhere({ answers: [a(name, '203.0.113.6')] })
       return [good]
     })
@@ -187,7 +187,7 @@ describe('a wrong message', () => {
   })
 
   it('repeated like guesses makes the query use TCP', async () => {
-    const server = await serve(({ by, id }) =>
+    const server = await serve(({ transport: by, id }) =>
       by === 'Stream'
         ? [good]
         : Array.from({ length: 40 }, (_, n) => ({ answers: [a(name, '203.0.113.6')], id: id ^ (n + 1) })),
@@ -198,7 +198,7 @@ describe('a wrong message', () => {
   })
 
   it('over TCP fails the query', async () => {
-    const { answer } = await ask(({ by, id }) =>
+    const { answer } = await ask(({ transport: by, id }) =>
       by === 'Stream' ? [{ ...good, id: id ^ 1 }, good] : [{ flags: TRUNCATED_RESPONSE }],
     )
     assert.deepEqual(answer, failedResult('EBADRESP'))
@@ -216,7 +216,7 @@ describe('a wrong message', () => {
       })
       return whole.subarray(0, -2)
     }
-    const { answer, server } = await ask(({ by, id }) => (by === 'Stream' ? [good] : [cut(id)]))
+    const { answer, server } = await ask(({ transport: by, id }) => (by === 'Stream' ? [good] : [cut(id)]))
     assert.deepEqual(answer, foundResult())
     assert.deepEqual(describeQueries(server), ['Datagram', 'Stream'])
   })
@@ -227,7 +227,7 @@ describe('an answer too long for a datagram', () => {
   const truncated: Answer = { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] }
 
   it('is requested over TCP', async () => {
-    const { answer, server } = await ask(({ by }) =>
+    const { answer, server } = await ask(({ transport: by }) =>
       by === 'Stream' ? [{ answers: long.map((ip) => a(name, ip)), flags: proven }] : [truncated],
     )
     assert.deepEqual(answer, foundResult(long, true))
@@ -243,7 +243,7 @@ describe('an answer too long for a datagram', () => {
   for (const [title, script, code] of broken) {
     it(title, async () => {
       const { answer } = await ask((query, elsewhere) =>
-        query.by === 'Stream' ? script(query, elsewhere) : [truncated],
+        query.transport === 'Stream' ? script(query, elsewhere) : [truncated],
       )
       assert.deepEqual(answer, failedResult(code))
     })
@@ -303,7 +303,7 @@ describe('aliases', () => {
 
   it("are not queried further when the zone's SOA proves that no records exist", async () => {
     const { server } = await ask(() => [{ answers: [alias(name, 'b.example')], authorities: [soa] }])
-    assert.equal(server.asked.length, 1)
+    assert.equal(server.queries.length, 1)
   })
 
   it('are not followed when CNAME is queried', async () => {
@@ -312,7 +312,7 @@ describe('aliases', () => {
       'CNAME',
     )
     assert.deepEqual(answer, foundResult(['b.example'], true))
-    assert.equal(server.asked.length, 1)
+    assert.equal(server.queries.length, 1)
   })
 
   const further: [string, number, number, boolean][] = [
@@ -329,7 +329,7 @@ describe('aliases', () => {
       )
       assert.deepEqual(answer, foundResult(['192.0.2.1'], secure, 'b.example'))
       assert.deepEqual(
-        server.asked.map((query) => query.name),
+        server.queries.map((query) => query.name),
         [name, 'b.example'],
       )
     })
@@ -342,7 +342,7 @@ describe('aliases', () => {
       return [{ answers: [alias(asked, `a${next}.example`)] }]
     })
     assert.deepEqual(answer, failedResult('EBADRESP'))
-    assert.equal(server.asked.length, 17)
+    assert.equal(server.queries.length, 17)
   })
 })
 
@@ -391,7 +391,7 @@ describe('a server that cannot answer', () => {
   })
 
   it('over UDP is finally queried over TCP', async () => {
-    const { answer } = await ask(({ by }) => (by === 'Stream' ? [good] : []))
+    const { answer } = await ask(({ transport: by }) => (by === 'Stream' ? [good] : []))
     assert.deepEqual(answer, foundResult())
   })
 
@@ -427,14 +427,14 @@ describe('a server that cannot answer', () => {
       [{ transport: 'Datagram', timeoutMs: 60_000 }],
     ).query(name, 'A', abort.signal)
     assert.deepEqual(answer, failedResult('ETIMEOUT'))
-    assert.equal(server.asked.length, 1)
+    assert.equal(server.queries.length, 1)
   })
 
   it('gets no query when the signal has aborted before', async () => {
     const server = await serve(() => [good])
     const answer = await createResolver([server.address], rounds).query(name, 'A', AbortSignal.abort())
     assert.deepEqual(answer, failedResult('ETIMEOUT'))
-    assert.deepEqual(server.asked, [])
+    assert.deepEqual(server.queries, [])
   })
 })
 
@@ -479,7 +479,7 @@ describe('a bogus answer', () => {
     const [strict, careless] = [await serve(() => [{ rcode: 2, error: 6 }]), await serve(() => [good])]
     const resolver = createResolver([strict.address, careless.address], rounds)
     assert.deepEqual(await resolver.query(name, 'A'), failedResult('ESERVFAIL', true))
-    assert.deepEqual(careless.asked, [])
+    assert.deepEqual(careless.queries, [])
   })
 })
 
@@ -489,7 +489,7 @@ describe('with several servers,', () => {
     const resolver = createResolver([broken.address, well.address], rounds)
     for (let times = 0; times < 3; times += 1)
       assert.deepEqual(await resolver.query(name, 'A'), foundResult())
-    assert.deepEqual([broken.asked.length, well.asked.length], [1, 3])
+    assert.deepEqual([broken.queries.length, well.queries.length], [1, 3])
   })
 
   it('the next server is queried when a server is silent', async () => {

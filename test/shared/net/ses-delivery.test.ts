@@ -3,10 +3,10 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { SESClient } from '@aws-sdk/client-ses'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { deliverBySes } from '../../../shared/net/ses-delivery.ts'
+import { deliverThroughSes } from '../../../shared/net/ses-delivery.ts'
 import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
-import { queryError, sesTook } from '../../support/aws-answers.ts'
+import { queryError, sesAccepted } from '../../support/aws-answers.ts'
 import {
   type FakeQueryService,
   type QueryAnswer,
@@ -21,7 +21,7 @@ const content = Buffer.from('From: a@elsewhere.example\r\n\r\n.dots and \xe9\r\n
 let service: FakeQueryService
 let ses: SESClient
 
-const accepted = (): QueryAnswer => ({ status: 200, body: sesTook('0100-abc') })
+const accepted = (): QueryAnswer => ({ status: 200, body: sesAccepted('0100-abc') })
 
 before(async () => {
   service = await startQueryService(accepted)
@@ -40,7 +40,7 @@ const send = (
   fields: Partial<OutboundMessage> = {},
   signal = AbortSignal.timeout(20_000),
 ): Promise<Outcomes> =>
-  deliverBySes(
+  deliverThroughSes(
     {
       message: message(),
       recipients: [recipient({ address: 'b@partner.example' })],

@@ -6,7 +6,7 @@ import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import {
-  deliverBySmtp,
+  deliverOverSmtp,
   type Outcome,
   type SmtpDeliveryOptions,
   selectOutcome,
@@ -50,7 +50,7 @@ interface Sending {
 async function send(hosts: SmartHost[], sending: Sending): Promise<Map<string, Outcome>> {
   const { addresses = ['b@partner.example'], envelope = {}, octets = content } = sending
   const original = message()
-  return deliverBySmtp(
+  return deliverOverSmtp(
     { kind: 'SmartHosts', hosts },
     {
       message: { ...original, envelope: { ...original.envelope, ...envelope } },

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deliverBySmtp } from '../../../shared/net/smtp-delivery.ts'
+import { deliverOverSmtp } from '../../../shared/net/smtp-delivery.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { smtpOptions } from '../../support/smtp-options.ts'
 import { startPartner } from '../../support/smtp-partner.ts'
@@ -50,7 +50,7 @@ async function sent(content: Buffer): Promise<string> {
   const partner = await startPartner()
   const hosts = [{ host: 'mx.partner.example', port: partner.port }]
   try {
-    const outcomes = await deliverBySmtp(
+    const outcomes = await deliverOverSmtp(
       { kind: 'SmartHosts', hosts },
       {
         message: message(),

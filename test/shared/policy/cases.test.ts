@@ -10,7 +10,7 @@ import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient } from '../../../shared/policy/admit-recipient.ts'
 import { evaluateInboundForMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Considered } from '../../../shared/policy/explain/considered.ts'
-import { explain, explainer } from '../../../shared/policy/explain/explain.ts'
+import { createExplainer, explain } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
 import { chapters } from './cases/chapters.ts'
@@ -33,7 +33,7 @@ function check(row: Case): void {
   for (const order of [connectors, connectors.toReversed()]) {
     const snapshot = compile(row, order)
     const verdict = decideCase(row, snapshot)
-    const considered = explainer(snapshot, messageOf(row))(verdict)
+    const considered = createExplainer(snapshot, messageOf(row))(verdict)
     checkVerdict(row, snapshot, verdict)
     checkConsidered(row, verdict, considered)
     checkSession(row, snapshot, verdict)
@@ -86,7 +86,7 @@ function checkExplanation(row: Case, snapshot: Snapshot, verdict: Verdict, consi
 }
 
 /** explain() predicts only the first decision about a message from a client. */
-const isFirst = ({ madeHere, minutes, after, recipient }: Case): boolean =>
+const isFirst = ({ createdByMailflow: madeHere, minutes, lastAttempt: after, recipient }: Case): boolean =>
   !madeHere && minutes === undefined && after === undefined && recipient === undefined
 
 function nameOf(connectors: Snapshot, id: string | null): string | null {

@@ -46,11 +46,13 @@ const findInUse = (
   }: {
     outboundConnectors?: readonly Partial<OutboundConnector>[]
     inboundConnectors?: readonly Partial<InboundConnector>[]
-    served?: ExpiryContext['served']
+    served?: ExpiryContext['servedCertificates']
   } = {},
 ): CertificateInUse[] => {
   const connectors = { inbound: inboundConnectors.map(inbound), outbound: outboundConnectors.map(outbound) }
-  return observations.flatMap((one) => findCertificatesInUse(one, { connectors, served }, now))
+  return observations.flatMap((one) =>
+    findCertificatesInUse(one, { connectors, servedCertificates: served }, now),
+  )
 }
 
 describe("a next hop's certificate", () => {
@@ -82,7 +84,7 @@ describe("a next hop's certificate", () => {
         { observedAs: 'PartnerServer', connector: 'To the bank', daysLeft: 10, stopsMail },
       ])
       assert.deepEqual(
-        notices.map(({ connector, days, daysLeft, consequence: outcome }) => [
+        notices.map(({ connector, noticeDay: days, daysLeft, consequence: outcome }) => [
           connector,
           days,
           daysLeft,
@@ -157,7 +159,7 @@ describe("a next hop's certificate", () => {
     ]
     const { notices } = findExpiringCertificates(findInUse(observed), now)
     assert.deepEqual(
-      notices.map(({ newer }) => newer),
+      notices.map(({ newerCertificate: newer }) => newer),
       [{ fingerprint256: 'b'.repeat(64), notAfter: day(90), firstSeen: day(-100), host: 'mx2.bank.example' }],
     )
   })
@@ -167,7 +169,7 @@ describe("a next hop's certificate", () => {
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
     assert.deepEqual(
-      findExpiringCertificates(findInUse(observed), now).notices.map(({ daysLeft, days }) => [
+      findExpiringCertificates(findInUse(observed), now).notices.map(({ daysLeft, noticeDay: days }) => [
         daysLeft,
         days,
       ]),
@@ -212,7 +214,7 @@ describe("the organisation's certificate", () => {
     domain: null,
     host: 'mx.ours.example',
   })
-  const served = (letter: string, servedFrom?: string): ExpiryContext['served'][number] => ({
+  const served = (letter: string, servedFrom?: string): ExpiryContext['servedCertificates'][number] => ({
     fingerprint256: letter.repeat(64),
     successor:
       servedFrom === undefined ? null : { fingerprint256: 'd'.repeat(64), servedFrom, notAfter: day(400) },

@@ -7,7 +7,7 @@ import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient, isAcceptedRecipient } from '../../../shared/policy/admit-recipient.ts'
 import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
-import { identifiedBy, violationOf } from '../../../shared/policy/inbound.ts'
+import { findConnectorViolation, identificationMethod } from '../../../shared/policy/inbound.ts'
 import { retryDelayMs } from '../../../shared/policy/schedule.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { assessServerTls, type ServerTls } from '../../../shared/tls/assess-server-tls.ts'
@@ -114,7 +114,7 @@ describe('the table of TLS codes', () => {
     names: { subjectAltNames: ['mx.northwind.example'], commonName: null },
   }
   const facts: Record<string, ServerTls[]> = {
-    '4.7.321': [{ kind: 'NotOffered', answer: null }],
+    '4.7.321': [{ kind: 'NotOffered', serverReply: null }],
     '4.7.5': [
       { kind: 'HandshakeFailed', cause: 'alert' },
       { ...established, protocol: 'TLSv1.1' },
@@ -227,14 +227,15 @@ describe('the diagram of requirements', () => {
             tls: () => connector.requireTls && !session.tls.negotiated,
             version: () => connector.minimumTlsVersion === 'TLSv1.3' && session.tls.protocol !== 'TLSv1.3',
             certificate: () =>
-              connector.restrictDomainsToCertificate && identifiedBy(connector, session) !== 'Certificate',
+              connector.restrictDomainsToCertificate &&
+              identificationMethod(connector, session) !== 'Certificate',
             address: () =>
               connector.restrictDomainsToIpAddresses &&
-              identifiedBy(withoutCertificate, session) !== 'Address',
+              identificationMethod(withoutCertificate, session) !== 'Address',
           },
           followedEdges,
         )
-        assert.equal(violationOf(connector, session)?.reason ?? 'met', leaf, row.name)
+        assert.equal(findConnectorViolation(connector, session)?.reason ?? 'met', leaf, row.name)
       }
     }
   })
@@ -282,7 +283,7 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
     heldLong: expired,
     recipient: () => domain !== null,
     accepted: () => isAcceptedRecipient(connectors, addressOf(row)),
-    own: () => row.madeHere === true || evaluation.attributedTo !== null,
+    own: () => row.createdByMailflow === true || evaluation.attributedTo !== null,
     report: () => addressOf(row).toLowerCase() === row.tlsReportAddress,
     routed: () => outbound !== undefined,
     unroutedLong: expired,

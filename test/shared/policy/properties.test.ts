@@ -26,7 +26,7 @@ import {
   type Connectors,
 } from '../../support/policy/arbitrary.ts'
 import { referenceAttribution, referenceOutbound, referencePartner } from '../../support/policy/reference.ts'
-import { failed, noStartTls, receivedAt } from './cases/notation.ts'
+import { failedAttempt, noStartTls, receivedAt } from './cases/notation.ts'
 
 const runs = { numRuns: 500 }
 const settings = { defaultRoute: 'Mx' } as const
@@ -307,7 +307,7 @@ describe('forced TLS cannot be circumvented', () => {
         (connectors, question, minutes, attempt, retry) => {
           const rules = compile(connectors)
           const now = new Date(receivedAt.getTime() + minutes * 60_000)
-          const lastAttempt = failed(Math.max(0, minutes - 10), attempt, noStartTls)
+          const lastAttempt = failedAttempt(Math.max(0, minutes - 10), attempt, noStartTls)
           for (const address of question.rcptTo) {
             const selected = selectOutbound(rules, address.slice(2))
             if (selected === null || selected.tlsSettings === null) continue

@@ -5,7 +5,10 @@ import { CertificateNotice } from '../../../shared/contract/jobs.ts'
 import { type ClientCertificate, noTls } from '../../../shared/contract/message.ts'
 import { identifiesClient, toPresentedCertificate } from '../../../shared/policy/client-certificate.ts'
 import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
-import { connectorsKnowing, unknownCertificateNotices } from '../../../shared/policy/unknown-certificate.ts'
+import {
+  connectorsAcceptingCertificate,
+  unknownCertificateNotices,
+} from '../../../shared/policy/unknown-certificate.ts'
 import {
   clientCertificate,
   inbound,
@@ -295,7 +298,7 @@ describe('a certificate is known', () => {
   for (const [name, connectors, given, expected] of rows)
     test(name, () =>
       assert.deepEqual(
-        connectorsKnowing(given, evaluateInbound(snapshot({ inbound: connectors }), given)).map(
+        connectorsAcceptingCertificate(given, evaluateInbound(snapshot({ inbound: connectors }), given)).map(
           (one) => one.name,
         ),
         expected,
@@ -310,7 +313,7 @@ test('no certificate is both known and unknown to one connector', () => {
     for (const mailFrom of ['a@contoso.example', fromOwnServer, '']) {
       const given = presenting(fields, mailFrom)
       const evaluation = evaluateInbound(rules, given)
-      const acceptingIds = connectorsKnowing(given, evaluation).map(({ id }) => id)
+      const acceptingIds = connectorsAcceptingCertificate(given, evaluation).map(({ id }) => id)
       const notifiedIds = unknownCertificateNotices(rules, given, evaluation, heldOutcome).map(
         ({ connector }) => connector.id,
       )

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { countsOf, failureId, policyId } from '../../../shared/tls-reports/applied-policy.ts'
-import { at, connector, type Given, noStartTls, session, sts, wrongName } from '../../support/tls-sessions.ts'
+import { failureId, policyId, sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import {
+  at,
+  connector,
+  noStartTls,
+  type SessionInput,
+  session,
+  stsPolicy,
+  wrongName,
+} from '../../support/tls-sessions.ts'
 
 const tlsa = { usage: 3, selector: 1, matchingType: 1, data: 'ab'.repeat(32) }
 const dane = (records = [tlsa]) =>
@@ -15,7 +23,7 @@ const unfetchable = {
 const reportOnly = connector({ mode: 'ReportOnly' })
 
 /** The counts as texts `type domain: result`. */
-const cases: [string, Given, string[]][] = [
+const cases: [string, SessionInput, string[]][] = [
   ['TLS without a policy', {}, ['no-policy-found partner.example: success']],
   [
     'no TLS without a policy',
@@ -27,25 +35,25 @@ const cases: [string, Given, string[]][] = [
     { tls: { kind: 'HandshakeFailed', cause: 'ECONNRESET' } },
     ['no-policy-found partner.example: validation-failure'],
   ],
-  ['MTA-STS enforced and met', { mtaSts: sts('enforce') }, ['sts partner.example: success']],
+  ['MTA-STS enforced and met', { mtaSts: stsPolicy('enforce') }, ['sts partner.example: success']],
   [
     'MTA-STS enforced and not met',
-    { mtaSts: sts('enforce'), tls: wrongName },
+    { mtaSts: stsPolicy('enforce'), tls: wrongName },
     ['sts partner.example: certificate-host-mismatch'],
   ],
   [
     'a host that MTA-STS does not list',
-    { mtaSts: sts('enforce', ['other.example']) },
+    { mtaSts: stsPolicy('enforce', ['other.example']) },
     ['sts partner.example: validation-failure'],
   ],
   [
     'MTA-STS in testing',
-    { mtaSts: sts('testing'), tls: noStartTls },
+    { mtaSts: stsPolicy('testing'), tls: noStartTls },
     ['sts partner.example: starttls-not-supported'],
   ],
   [
     'MTA-STS of mode none',
-    { mtaSts: sts('none'), tls: wrongName },
+    { mtaSts: stsPolicy('none'), tls: wrongName },
     ['no-policy-found partner.example: success'],
   ],
   [
@@ -56,7 +64,7 @@ const cases: [string, Given, string[]][] = [
   ['an MTA-STS policy that the cache cannot read', { mtaSts: { kind: 'Unknown' } }, []],
   [
     'MTA-STS that is in force and cannot be renewed',
-    { mtaSts: { ...sts('enforce'), fault: unfetchable.fault } },
+    { mtaSts: { ...stsPolicy('enforce'), fault: unfetchable.fault } },
     ['sts partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
   ['DANE not met', { hop: dane() }, ['tlsa mx.partner.example: tlsa-invalid']],
@@ -65,7 +73,11 @@ const cases: [string, Given, string[]][] = [
     { hop: { dane: { ...dane().dane, baseDomain: 'mx.hub.example' } } },
     ['tlsa mx.hub.example: tlsa-invalid'],
   ],
-  ['DANE before MTA-STS', { hop: dane(), mtaSts: sts('enforce') }, ['tlsa mx.partner.example: tlsa-invalid']],
+  [
+    'DANE before MTA-STS',
+    { hop: dane(), mtaSts: stsPolicy('enforce') },
+    ['tlsa mx.partner.example: tlsa-invalid'],
+  ],
   [
     'TLSA records without a usable one',
     { hop: dane([{ ...tlsa, usage: 1 }]) },
@@ -73,7 +85,7 @@ const cases: [string, Given, string[]][] = [
   ],
   [
     'unusable TLSA records beside MTA-STS',
-    { hop: dane([{ ...tlsa, usage: 1 }]), mtaSts: sts('enforce') },
+    { hop: dane([{ ...tlsa, usage: 1 }]), mtaSts: stsPolicy('enforce') },
     ['sts partner.example: success'],
   ],
   [
@@ -97,13 +109,13 @@ const cases: [string, Given, string[]][] = [
   ],
   [
     'a report-only connector that is not met, beside MTA-STS that is met',
-    { connector: reportOnly, mtaSts: sts('enforce') },
+    { connector: reportOnly, mtaSts: stsPolicy('enforce') },
     ['sts partner.example: success'],
   ],
   ['REQUIRETLS with an unproven host, and so no session,', { senderRequest: { requireTls: true } }, []],
   [
     'TLS-Required: No, with the policy still checked,',
-    { senderRequest: { tlsRequiredNo: true }, mtaSts: sts('enforce'), tls: wrongName },
+    { senderRequest: { tlsRequiredNo: true }, mtaSts: stsPolicy('enforce'), tls: wrongName },
     ['sts partner.example: certificate-host-mismatch'],
   ],
   [
@@ -116,7 +128,7 @@ const cases: [string, Given, string[]][] = [
 
 for (const [what, fields, expected] of cases)
   test(`${what} counts as ${expected.join(' and ') || 'nothing'}`, () => {
-    const counts = countsOf(session(fields), at)
+    const counts = sessionCountsOf(session(fields), at)
     assert.deepEqual(
       counts.map(({ policy, failure }) => `${policy.type} ${policy.domain}: ${failure?.result ?? 'success'}`),
       expected,
@@ -125,14 +137,14 @@ for (const [what, fields, expected] of cases)
 
 test("a report goes to the recipients' domain, even if the policy is that of a mail server", () => {
   assert.deepEqual(
-    countsOf(session({ hop: dane() }), at).map(({ domain }) => domain),
+    sessionCountsOf(session({ hop: dane() }), at).map(({ domain }) => domain),
     ['partner.example'],
   )
 })
 
 test('policies have the format of RFC 8460 §4.5', () => {
-  const [bySts] = countsOf(
-    session({ mtaSts: sts('testing', ['mx.partner.example', '*.backup.example']) }),
+  const [bySts] = sessionCountsOf(
+    session({ mtaSts: stsPolicy('testing', ['mx.partner.example', '*.backup.example']) }),
     at,
   )
   assert.deepEqual(bySts?.policy, {
@@ -147,21 +159,21 @@ test('policies have the format of RFC 8460 §4.5', () => {
     ],
     mxHosts: ['mx.partner.example', '*.backup.example'],
   })
-  const [byDane] = countsOf(session({ hop: dane() }), at)
+  const [byDane] = sessionCountsOf(session({ hop: dane() }), at)
   assert.deepEqual(byDane?.policy.strings, [`3 1 1 ${'ab'.repeat(32)}`])
 })
 
 test('long texts from a domain or a server are cut', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mx${index}.${'a'.repeat(60)}.example`)
-  const [bySts] = countsOf(session({ mtaSts: sts('enforce', many) }), at)
+  const [bySts] = sessionCountsOf(session({ mtaSts: stsPolicy('enforce', many) }), at)
   assert.ok(JSON.stringify(bySts?.policy).length < 20_000)
-  const [byDane] = countsOf(
+  const [byDane] = sessionCountsOf(
     session({ hop: dane([{ ...tlsa, matchingType: 0, data: 'ab'.repeat(9000) }]) }),
     at,
   )
   assert.ok(JSON.stringify(byDane?.policy).length < 1000)
-  const [refused] = countsOf(
-    session({ tls: { kind: 'NotOffered', answer: `454 ${'no '.repeat(500)}\r\nX: y\u202e` } }),
+  const [refused] = sessionCountsOf(
+    session({ tls: { kind: 'NotOffered', serverReply: `454 ${'no '.repeat(500)}\r\nX: y\u202e` } }),
     at,
   )
   assert.ok((refused?.failure?.reason?.length ?? 0) <= 200)
@@ -169,10 +181,10 @@ test('long texts from a domain or a server are cut', () => {
 })
 
 test('ids differ exactly for different policies and failures', () => {
-  const [enforcedCount] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
-  const [same] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
-  const [otherCount] = countsOf(
-    session({ mtaSts: sts('enforce', ['*.partner.example']), tls: noStartTls }),
+  const [enforcedCount] = sessionCountsOf(session({ mtaSts: stsPolicy('enforce'), tls: wrongName }), at)
+  const [same] = sessionCountsOf(session({ mtaSts: stsPolicy('enforce'), tls: wrongName }), at)
+  const [otherCount] = sessionCountsOf(
+    session({ mtaSts: stsPolicy('enforce', ['*.partner.example']), tls: noStartTls }),
     at,
   )
   assert.ok(enforcedCount?.failure && same?.failure && otherCount?.failure)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ScanCommand } from '@aws-sdk/lib-dynamodb'
-import { countsOf, type SessionCount } from '../../../shared/tls-reports/applied-policy.ts'
+import { type SessionCount, sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { type DomainCounts, SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { at, noStartTls, session, sts, wrongName } from '../../support/tls-sessions.ts'
+import { at, noStartTls, session, stsPolicy, wrongName } from '../../support/tls-sessions.ts'
 
 let database: TestDynamoDb
 let counters: SessionCounters
@@ -30,9 +30,9 @@ async function readDomains(day: string): Promise<DomainCounts[]> {
 const countsFor = (domain: string, counts: SessionCount[]): SessionCount[] =>
   counts.map((count) => ({ ...count, domain, policy: { ...count.policy, domain } }))
 
-const success = countsOf(session({ mtaSts: sts('enforce') }), at)
-const mismatch = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
-const inTheClear = countsOf(session({ tls: noStartTls }), at)
+const success = sessionCountsOf(session({ mtaSts: stsPolicy('enforce') }), at)
+const mismatch = sessionCountsOf(session({ mtaSts: stsPolicy('enforce'), tls: wrongName }), at)
+const inTheClear = sessionCountsOf(session({ tls: noStartTls }), at)
 
 test('a tally adds up equal sessions and separates days', () => {
   const tally = new Tally()
@@ -111,9 +111,12 @@ test('a domain whose servers and policies never repeat does not fill the table, 
   const tally = new Tally()
   for (let index = 0; index < 150; index++) {
     const hop = { host: `mx${index}.partner.example`, ip: `198.51.100.${index}` }
-    tally.add(countsOf(session({ hop, tls: noStartTls }), at), day)
+    tally.add(sessionCountsOf(session({ hop, tls: noStartTls }), at), day)
     tally.add(
-      countsOf(session({ mtaSts: sts('enforce', [`${index}.example`, hop.host]), tls: wrongName, hop }), at),
+      sessionCountsOf(
+        session({ mtaSts: stsPolicy('enforce', [`${index}.example`, hop.host]), tls: wrongName, hop }),
+        at,
+      ),
       day,
     )
   }

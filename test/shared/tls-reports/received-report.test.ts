@@ -316,7 +316,7 @@ for (const [what, mail, why] of mails)
   test(`a report ${what} is ${why === null ? 'read' : 'rejected'}`, async () => {
     const reading = await readReportMail(mail)
     if (why === null) assert.equal(reading.kind, 'Report')
-    else assert.match(reading.kind === 'NoReport' ? reading.why : 'was read', why)
+    else assert.match(reading.kind === 'NoReport' ? reading.reason : 'was read', why)
   })
 
 const noReports: [string, Buffer][] = [

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   destinationText,
-  recordName,
-  reportDestinations,
+  parseReportDestinations,
+  tlsReportRecordName,
 } from '../../../shared/tls-reports/report-destinations.ts'
 
 /** The TXT records, and the destinations of reports. */
@@ -52,17 +52,17 @@ const cases: [string, string[], string[]][] = [
 
 for (const [what, records, places] of cases)
   test(`${what} has the destinations ${places.join(' and ') || 'none'}`, () => {
-    assert.deepEqual(reportDestinations(records).map(destinationText), places)
+    assert.deepEqual(parseReportDestinations(records).map(destinationText), places)
   })
 
 test('only the first five of thousands of destinations are read', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mailto:a${index}@b.example`)
   assert.deepEqual(
-    reportDestinations([`v=TLSRPTv1; rua=${many.join(',')}`]).map(destinationText),
+    parseReportDestinations([`v=TLSRPTv1; rua=${many.join(',')}`]).map(destinationText),
     many.slice(0, 5),
   )
 })
 
 test("the record's name is below the domain", () => {
-  assert.equal(recordName('partner.example'), '_smtp._tls.partner.example')
+  assert.equal(tlsReportRecordName('partner.example'), '_smtp._tls.partner.example')
 })

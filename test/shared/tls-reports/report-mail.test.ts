@@ -5,14 +5,14 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { dkimSign } from 'mailauth/lib/dkim/sign.js'
 import { waivesTls } from '../../../shared/mail/waives-tls.ts'
-import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import { sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import type { DomainCounts } from '../../../shared/tls-reports/counters.ts'
 import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
 import { buildReport } from '../../../shared/tls-reports/report.ts'
-import { reportMail } from '../../../shared/tls-reports/report-mail.ts'
+import { buildReportMessage } from '../../../shared/tls-reports/report-mail.ts'
 import { verifySigner } from '../../../shared/tls-reports/verify-signer.ts'
 import { fakeResolver } from '../../support/dns.ts'
-import { at, session, sts, wrongName } from '../../support/tls-sessions.ts'
+import { at, session, stsPolicy, wrongName } from '../../support/tls-sessions.ts'
 
 const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
 const id = '01KF0CVZT0ABCDEFGHJKMNPQRS'
@@ -29,7 +29,7 @@ const keyRecord = (tags: string) =>
 const dns = (record = keyRecord('s=tlsrpt; ')) =>
   fakeResolver({ txt: { 'reports._domainkey.ours.example': [record] } })
 
-const [failedCount] = countsOf(session({ mtaSts: sts('testing'), tls: wrongName }), at)
+const [failedCount] = sessionCountsOf(session({ mtaSts: stsPolicy('testing'), tls: wrongName }), at)
 assert.ok(failedCount?.failure)
 const counts: DomainCounts = {
   domain: 'partner.example',
@@ -91,7 +91,7 @@ test('a report is deterministic, and differs for another day or domain', () => {
 })
 
 describe('the mail', async () => {
-  const mail = await reportMail(report, { id, to: 'reports@partner.example', at }, reporter, key)
+  const mail = await buildReportMessage(report, { id, to: 'reports@partner.example', at }, reporter, key)
   const [head = ''] = mail.toString('latin1').split('\r\n\r\n')
   const header = head.replaceAll(/\r\n[ \t]+/g, ' ')
 
@@ -238,7 +238,7 @@ describe('the mail', async () => {
   })
 
   test('causes no DNS query without a signature', async () => {
-    const unsigned = await reportMail(report, { id, to: 'a@partner.example', at }, reporter, null)
+    const unsigned = await buildReportMessage(report, { id, to: 'a@partner.example', at }, reporter, null)
     const resolver = dns()
     assert.deepEqual(await verifySigner(unsigned, resolver, never), {
       kind: 'Known',
@@ -266,7 +266,7 @@ test('a key that cannot sign is an error, and no unsigned mail is built', async 
     small.export({ type: 'pkcs8', format: 'pem' }).toString(),
   ])
     await assert.rejects(
-      reportMail(report, { id, to: 'a@b.example', at }, reporter, { ...key, privateKey }),
+      buildReportMessage(report, { id, to: 'a@b.example', at }, reporter, { ...key, privateKey }),
       /The DKIM key cannot sign: /,
     )
 })

@@ -31,8 +31,8 @@ const levels: Level[] = ['Opportunistic', 'EncryptionOnly', 'CertificateValidati
 
 /** Codes for EncryptionOnly, CertificateValidation and DomainValidation; null if the requirement is met. */
 const rows: [string, ServerTls, [string | null, string | null, string | null]][] = [
-  ['no STARTTLS', { kind: 'NotOffered', answer: null }, ['4.7.321', '4.7.321', '4.7.321']],
-  ['STARTTLS refused', { kind: 'NotOffered', answer: '454 no' }, ['4.7.321', '4.7.321', '4.7.321']],
+  ['no STARTTLS', { kind: 'NotOffered', serverReply: null }, ['4.7.321', '4.7.321', '4.7.321']],
+  ['STARTTLS refused', { kind: 'NotOffered', serverReply: '454 no' }, ['4.7.321', '4.7.321', '4.7.321']],
   ['a failed handshake', { kind: 'HandshakeFailed', cause: 'ECONNRESET' }, ['4.7.5', '4.7.5', '4.7.5']],
   ['TLS 1.1', established({ protocol: 'TLSv1.1' }), ['4.7.5', '4.7.5', '4.7.5']],
   ['an unknown version', established({ protocol: 'unknown' }), ['4.7.5', '4.7.5', '4.7.5']],
@@ -89,7 +89,7 @@ describe('the assessment of a next hop', () => {
 
   it('gives the result for a TLS report', () => {
     const results: [ServerTls, TlsResult][] = [
-      [{ kind: 'NotOffered', answer: null }, 'starttls-not-supported'],
+      [{ kind: 'NotOffered', serverReply: null }, 'starttls-not-supported'],
       [{ kind: 'HandshakeFailed', cause: 'ECONNRESET' }, 'validation-failure'],
       [established({ protocol: 'TLSv1.1' }), 'validation-failure'],
       [untrusted('DEPTH_ZERO_SELF_SIGNED_CERT'), 'certificate-not-trusted'],
@@ -104,7 +104,10 @@ describe('the assessment of a next hop', () => {
     const tls = requirement('DomainValidation', { source: 'MtaSts' })
     for (const facts of [untrusted('CERT_HAS_EXPIRED'), namesWith([], 'mx.partner.example')])
       assert.equal(assessServerTls(tls, facts, now)?.reply.enhanced, '4.7.5')
-    assert.equal(assessServerTls(tls, { kind: 'NotOffered', answer: null }, now)?.reply.enhanced, '4.7.321')
+    assert.equal(
+      assessServerTls(tls, { kind: 'NotOffered', serverReply: null }, now)?.reply.enhanced,
+      '4.7.321',
+    )
     assert.equal(assessServerTls(tls, established(), now), null)
   })
 

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import type { IngressCertificates } from '../../../shared/contract/certificates.ts'
 import {
   type CertificatesAndKeys,
-  certificateFault,
   chooseCertificates,
+  findCertificateFault,
 } from '../../../shared/tls/certificate-choice.ts'
 import { createPki, daysFromNow, type Identity, withoutDates } from '../../support/pki.ts'
 
@@ -50,7 +50,7 @@ const fitCertificates: [string, () => CertificatesAndKeys | Promise<Certificates
 
 for (const [certificateText, createCertificates] of fitCertificates)
   test(`${certificateText} is fit to be served`, async () => {
-    assert.equal(certificateFault(await createCertificates(), { hostname, at }), null)
+    assert.equal(findCertificateFault(await createCertificates(), { hostname, at }), null)
   })
 
 const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, string, RegExp][] = [
@@ -146,7 +146,7 @@ const inFiveDays = daysFromNow(5)
 for (const [certificateText, createCertificates, reason, detail] of bad)
   test(`${certificateText} is not fit to be served`, async () => {
     const certificates = await createCertificates()
-    const fault = certificateFault(certificates, {
+    const fault = findCertificateFault(certificates, {
       hostname,
       at: certificateText.endsWith('by then') ? inFiveDays : at,
     })
@@ -165,7 +165,13 @@ const secretWith = (
   ...fields,
 })
 const choiceFor = (certificates: IngressCertificates, when = at) => {
-  const { certificate, until, fault, nextFault, state } = chooseCertificates(certificates, {
+  const {
+    certificate,
+    changesAt: until,
+    fault,
+    nextFault,
+    state,
+  } = chooseCertificates(certificates, {
     hostname,
     at: when,
   })

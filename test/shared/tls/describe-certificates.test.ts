@@ -10,7 +10,7 @@ import {
   SubjectAlternativeNameExtension,
 } from '@peculiar/x509'
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
-import { describeCertificates, publishedAt } from '../../../shared/tls/describe-certificates.ts'
+import { describeCertificates, descriptionAt } from '../../../shared/tls/describe-certificates.ts'
 import { certificateWith } from '../../support/odd-certificates.ts'
 import { createPki, selfSigned, withoutDates } from '../../support/pki.ts'
 
@@ -141,7 +141,7 @@ for (const [name, results] of [
   ],
   [
     'when it was described before',
-    publishedAt(
+    descriptionAt(
       describe({ next: nextCertificate, deprecated: deprecatedCertificates() }, beforeSwitch),
       switchTime,
     ),
@@ -165,7 +165,7 @@ function deprecatedCertificates() {
 
 test('a millisecond before its date the next certificate is still the next', () => {
   const results = describe({ next: nextCertificate }, beforeSwitch)
-  assert.equal(publishedAt(results, beforeSwitch), results)
+  assert.equal(descriptionAt(results, beforeSwitch), results)
   assert.deepEqual(
     results.certificates.map(({ state }) => state),
     ['Current', 'Next'],
@@ -181,7 +181,7 @@ test('changedAt changes exactly when something else does', () => {
     { hostname, now: beforeSwitch, previous: before },
   )
   assert.equal(changed.changedAt, beforeSwitch.toISOString())
-  assert.equal(publishedAt(changed, switchTime).changedAt, nextCertificate.servedFrom)
+  assert.equal(descriptionAt(changed, switchTime).changedAt, nextCertificate.servedFrom)
 })
 
 test('an unchanged description is returned itself, even if a store reordered its fields', () => {
@@ -215,7 +215,7 @@ test('a switch changes the description at its date, and not again when the secre
     now: halfAnHourLater,
     previous: before,
   })
-  assert.deepEqual(rewritten, publishedAt(before, switchTime))
+  assert.deepEqual(rewritten, descriptionAt(before, switchTime))
   assert.equal(rewritten.changedAt, nextCertificate.servedFrom)
   assert.deepEqual(
     rewritten.certificates.map((each) => [each.state, each.servedFrom, each.servedUntil]),
@@ -231,7 +231,7 @@ test('a certificate that stays keeps the date from which it was first served, an
   const bothCertificates = `${ec.cert}\n${rsa.cert}`
   const next = { certificate: `${fromOtherRoot.cert}\n${rsa.cert}`, servedFrom: nextCertificate.servedFrom }
   const before = describe({ certificate: bothCertificates, servedFrom, next })
-  const switched = publishedAt(before, switchTime)
+  const switched = descriptionAt(before, switchTime)
   const rewritten = describeCertificates(
     {
       certificate: next.certificate,

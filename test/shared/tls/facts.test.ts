@@ -8,11 +8,11 @@ import { SMTPServer } from 'smtp-server'
 import { TlsFacts } from '../../../shared/contract/message.ts'
 import { chainsTo, chainsToForClients } from '../../../shared/tls/chain.ts'
 import {
-  certificateFacts,
   dnsNames,
   type HandshakeView,
   hasForwardSecrecy,
-  tlsFacts,
+  predictCertificateFacts,
+  readTlsFacts,
 } from '../../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { Wire } from '../../support/ingress/ingress.ts'
@@ -37,7 +37,7 @@ const server = new SMTPServer({
   ...serverTlsOptions(key, cert),
   ca: pki.ca,
   onSecure: (socket, _session, answer) => {
-    handshakes.emit('facts', tlsFacts(socket as TLSSocket, trust))
+    handshakes.emit('facts', readTlsFacts(socket as TLSSocket, trust))
     answer()
   },
 })
@@ -171,7 +171,7 @@ for (const [name, client, fault] of untrustedClients)
     const identity = await client()
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError], [false, fault])
-    const { trusted, trustError } = certificateFacts(chainOf(identity), trust)
+    const { trusted, trustError } = predictCertificateFacts(chainOf(identity), trust)
     assert.deepEqual([trusted, trustError], [false, fault])
   })
 
@@ -338,7 +338,7 @@ for (const { name, client, trusted, clientAuth, constrained = false } of purpose
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
     if (trusted) assert.equal(clientCertificate?.clientAuth, clientAuth)
-    const predicted = certificateFacts(chainOf(identity), trust)
+    const predicted = predictCertificateFacts(chainOf(identity), trust)
     assert.deepEqual(
       [predicted.trusted, predicted.trustError === null],
       [trusted || constrained, trusted || constrained],
@@ -394,7 +394,7 @@ for (const [name, length, octets, expectedLength] of chains)
         ...(certificate ? { issuerCertificate: certificate as X509Certificate } : {}),
       }
     assert.equal(
-      tlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length,
+      readTlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length,
       expectedLength,
     )
   })
@@ -410,7 +410,7 @@ const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
 for (const [name, fields] of unreadable)
   test(`${name} is treated as no certificate`, () => {
     const unreadableCertificate = { ...readableFields, raw: Buffer.alloc(1), ...fields }
-    const { negotiated, clientCertificate } = tlsFacts(socketWith(unreadableCertificate), trust)
+    const { negotiated, clientCertificate } = readTlsFacts(socketWith(unreadableCertificate), trust)
     assert.deepEqual([negotiated, clientCertificate], [true, null])
   })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { pathLength } from '../../../shared/tls/path-length.ts'
+import { pathLengthOf } from '../../../shared/tls/path-length.ts'
 import { createPki } from '../../support/pki.ts'
 
 const pki = await createPki()
@@ -14,21 +14,21 @@ const authority = async (limit?: number): Promise<Buffer> => {
 
 for (const limit of [0, 1, 5, 127, 128, 40_000])
   test(`an authority's path length of ${limit} is read`, async () =>
-    assert.equal(pathLength(await authority(limit)), limit))
+    assert.equal(pathLengthOf(await authority(limit)), limit))
 
 test('an authority without a constraint has an infinite path length', async () =>
-  assert.equal(pathLength(await authority()), Number.POSITIVE_INFINITY))
+  assert.equal(pathLengthOf(await authority()), Number.POSITIVE_INFINITY))
 
 test('a certificate that is no authority has an infinite path length', async () => {
   const { cert } = await pki.issue({ names: ['a.example'] })
-  assert.equal(pathLength(octetsOf(cert)), Number.POSITIVE_INFINITY)
+  assert.equal(pathLengthOf(octetsOf(cert)), Number.POSITIVE_INFINITY)
 })
 
 test('a truncated certificate has the path length 0', async () => {
   const whole = await authority()
   fc.assert(
     fc.property(fc.integer({ min: 1, max: whole.length - 1 }), (length) =>
-      assert.equal(pathLength(whole.subarray(0, length)), 0),
+      assert.equal(pathLengthOf(whole.subarray(0, length)), 0),
     ),
   )
 })
@@ -36,6 +36,6 @@ test('a truncated certificate has the path length 0', async () => {
 test('any octets give a path length', () =>
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (octets) => {
-      assert.ok(pathLength(Buffer.from(octets)) >= 0)
+      assert.ok(pathLengthOf(Buffer.from(octets)) >= 0)
     }),
   ))

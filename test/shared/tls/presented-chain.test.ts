@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
-import { presentedChain } from '../../../shared/tls/presented-chain.ts'
+import { summarisePresentedChain } from '../../../shared/tls/presented-chain.ts'
 import { selfSigned } from '../../support/pki.ts'
 
 const names: [name: string, commonName: string, shown: string][] = [
@@ -13,8 +13,9 @@ const names: [name: string, commonName: string, shown: string][] = [
 for (const [name, commonName, shown] of names)
   test(`the subject of a server's certificate ${name}`, async () => {
     const { cert } = await selfSigned({ names: ['mx.partner.example'], commonName })
-    const [leaf] = presentedChain(new X509Certificate(cert))
+    const [leaf] = summarisePresentedChain(new X509Certificate(cert))
     assert.deepEqual([leaf?.subject, leaf?.issuer], [shown, shown])
   })
 
-test('without a certificate there is no chain', () => assert.deepEqual(presentedChain(undefined), []))
+test('without a certificate there is no chain', () =>
+  assert.deepEqual(summarisePresentedChain(undefined), []))

@@ -7,7 +7,7 @@ import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { minutesLater, receivedAt } from '../../support/fixtures.ts'
-import { newObservation, observedCertificate, place } from '../../support/observed.ts'
+import { newObservation, observedCertificate, observedEndpoint } from '../../support/observed.ts'
 
 let database: TestDynamoDb
 before(async () => {
@@ -25,7 +25,7 @@ const withConnector = (id: string): Partial<ObservedEndpoint> => ({
 })
 
 async function itemOf(where: Partial<ObservedEndpoint>) {
-  const Key = observedKey(place(where))
+  const Key = observedKey(observedEndpoint(where))
   const { Item } = await database.documents.send(new GetCommand({ TableName: database.transportTable, Key }))
   return Item
 }
@@ -110,7 +110,7 @@ test('records 500 new hosts per month for each connector', async () => {
 })
 
 test('names of any length have different keys', () => {
-  const keys = ['x'.repeat(5000), 'y'.repeat(5000)].map((host) => observedKey(place({ host })).sk)
+  const keys = ['x'.repeat(5000), 'y'.repeat(5000)].map((host) => observedKey(observedEndpoint({ host })).sk)
   assert.equal(new Set(keys).size, 2)
   for (const sk of keys) assert.ok(Buffer.byteLength(sk) < 1024)
 })

@@ -9,7 +9,7 @@ import { createChangePublisher } from '../../../shared/transport/change-events.t
 import type { RecordResult } from '../../../shared/transport/observed-table.ts'
 import { recordObservedCertificate } from '../../../shared/transport/record-observed-certificate.ts'
 import { receivedAt } from '../../support/fixtures.ts'
-import { newObservation, observedCertificate, place } from '../../support/observed.ts'
+import { newObservation, observedCertificate, observedEndpoint } from '../../support/observed.ts'
 
 const compared = {
   fingerprint256: 'a'.repeat(64),
@@ -50,7 +50,7 @@ async function recordAndCollect(
   await recordObservedCertificate(
     observation,
     receivedAt,
-    { table: { record: record }, publish: publish },
+    { table: { record }, publish },
     { logger, metrics },
   )
   return effects
@@ -115,7 +115,7 @@ test('publishing rejects when EventBridge refuses the entry', async () => {
     send: async () => ({ FailedEntryCount: 1, Entries: [{ ErrorCode: 'Throttled', ErrorMessage: 'slow' }] }),
   } as unknown as EventBridgeClient
   await assert.rejects(
-    createChangePublisher(events)(place(), changed('Key'), AbortSignal.timeout(1000)),
+    createChangePublisher(events)(observedEndpoint(), changed('Key'), AbortSignal.timeout(1000)),
     /^Error: Throttled: slow$/,
   )
 })

@@ -1,19 +1,19 @@
 /** Runs `check` and finds lines of its output. */
 import assert from 'node:assert/strict'
 import { createPki, type Identity, type LeafOptions } from '../pki.ts'
-import { type Around, type Ended, mailflow } from './mailflow.ts'
+import { type CommandOptions, type CommandResult, mailflow } from './mailflow.ts'
 
-export interface Checked extends Ended {
+export interface CheckResult extends CommandResult {
   /** Returns the only line of a check; with `subject`, of the check of one certificate. */
   line(check: string, subject?: string): string
   lines(check: string, subject?: string): string[]
 }
 
-export async function checked(...args: string[]): Promise<Checked> {
-  return checkedIn({}, ...args)
+export async function runCheck(...args: string[]): Promise<CheckResult> {
+  return runCheckWith({}, ...args)
 }
 
-export async function checkedIn(around: Around, ...args: string[]): Promise<Checked> {
+export async function runCheckWith(around: CommandOptions, ...args: string[]): Promise<CheckResult> {
   const ended = await mailflow(['check', ...args], around)
   const lines = (check: string, subject?: string) =>
     ended.out
@@ -33,5 +33,5 @@ export async function checkedIn(around: Around, ...args: string[]): Promise<Chec
 }
 
 /** Creates a certificate of an authority that is in no trust store. */
-export const identityOf = async (options: Partial<LeafOptions> = {}): Promise<Identity> =>
+export const createIdentity = async (options: Partial<LeafOptions> = {}): Promise<Identity> =>
   (await createPki()).issue({ names: ['mx.partner.example'], ...options })

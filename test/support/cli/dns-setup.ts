@@ -9,10 +9,10 @@ import { describeCertificates } from '../../../shared/tls/describe-certificates.
 import { type Answer, soa, startNameServer } from '../name-server.ts'
 import { createPki, type LeafOptions, type Pki } from '../pki.ts'
 import { type PolicyHost, startPolicyHost, trust } from '../policy-host.ts'
-import { answering, type Ended, mailflow } from './mailflow.ts'
+import { type CommandResult, mailflow, startAnsweringServer } from './mailflow.ts'
 
 /** The records of each name, by type, or the failure of its queries. */
-export interface Names {
+export interface RecordsByName {
   [name: string]: {
     MX?: [number, string][]
     TXT?: string[]
@@ -24,8 +24,8 @@ export interface Names {
   }
 }
 
-export interface Around {
-  names: Names
+export interface DnsState {
+  names: RecordsByName
   /** Names whose answers have the AD bit; `*` stands for all. */
   signed: readonly string[] | '*'
   /** The policy host's status and body. */
@@ -37,10 +37,10 @@ export interface Around {
 }
 
 export interface DnsSetup {
-  around: Around
+  state: DnsState
   policyAddress: string
   pki: Pki
-  dns(...args: string[]): Promise<Ended>
+  dns(...args: string[]): Promise<CommandResult>
   /** Every query that the name server received, as `TYPE name`. */
   queries(): string[]
   stop(): Promise<void>
@@ -54,7 +54,7 @@ export async function startDnsSetup(domain: string): Promise<DnsSetup> {
   const pki = await createPki('Root of tests')
   trust(pki.ca)
   const identity = await pki.issue({ names: [`mta-sts.${domain}`] })
-  let around = null as unknown as Around
+  let around = null as unknown as DnsState
   const policyHost: PolicyHost = await startPolicyHost(identity, (_, response) => {
     const { status = 200, type = 'text/plain', text } = around.policy
     response.writeHead(status, { 'Content-Type': type }).end(text)
@@ -62,19 +62,19 @@ export async function startDnsSetup(domain: string): Promise<DnsSetup> {
   const server = await startNameServer(({ name, type }) => [
     answerOf(around, name.toLowerCase(), type as Type),
   ])
-  const api = await answering(({ url = '' }) => apiAnswer(around, url))
+  const api = await startAnsweringServer(({ url = '' }) => apiAnswer(around, url))
   const setup: DnsSetup = {
-    get around() {
+    get state() {
       return around
     },
-    set around(next) {
+    set state(next) {
       around = next
     },
     policyAddress: policyHost.address,
     pki,
     dns: (...args) =>
       mailflow(['dns', ...args, '--dns-server', server.address], { env: { MAILFLOW_API: api.url } }),
-    queries: () => server.asked.map(({ type, name }) => `${type} ${name}`),
+    queries: () => server.queries.map(({ type, name }) => `${type} ${name}`),
     async stop() {
       api.stop()
       await Promise.all([server.stop(), policyHost.stop()])
@@ -83,7 +83,7 @@ export async function startDnsSetup(domain: string): Promise<DnsSetup> {
   return setup
 }
 
-function answerOf({ names, signed }: Around, name: string, type: Type): Answer {
+function answerOf({ names, signed }: DnsState, name: string, type: Type): Answer {
   const secure = (owner: string) => signed === '*' || signed.includes(owner)
   const flags = (isSecure: boolean) => packet.RECURSION_AVAILABLE | (isSecure ? packet.AUTHENTIC_DATA : 0)
   const answers: packet.Record[] = []
@@ -131,7 +131,7 @@ function recordsOf(name: string, type: Type, values: unknown): packet.Record[] {
   })
 }
 
-function apiAnswer({ certificates, hostname, accepted }: Around, url: string) {
+function apiAnswer({ certificates, hostname, accepted }: DnsState, url: string) {
   if (url === '/certificates' && certificates !== null)
     return {
       body: JSON.stringify({
@@ -146,18 +146,18 @@ function apiAnswer({ certificates, hostname, accepted }: Around, url: string) {
   return { status: 404, body: JSON.stringify({ title: 'Not Found', detail: 'There is no such thing.' }) }
 }
 
-export interface OwnCertificate {
+export interface GatewayCertificate {
   published: PublishedCertificate
   /** The record's data with usage 3, selector 1, matching type 1. */
   tlsa: string
 }
 
 /** One of the gateway's certificates, as the API returns it. */
-export async function ownCertificate(
+export async function createGatewayCertificate(
   pki: Pki,
   options: LeafOptions,
   state: PublishedCertificate['state'] = 'Current',
-): Promise<OwnCertificate> {
+): Promise<GatewayCertificate> {
   const identity = await pki.issue(options)
   const [described] = describeCertificates(
     { certificate: identity.cert, deprecated: [] },

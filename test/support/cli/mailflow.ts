@@ -3,10 +3,10 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { run } from '../../../cli/run.ts'
-import { type Answered, type Asked, apiOver } from '../api-client.ts'
+import { type ApiCall, type ApiResult, createTestApi } from '../api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../dynamodb.ts'
 
-export interface Ended {
+export interface CommandResult {
   status: number
   out: string
   err: string
@@ -22,10 +22,10 @@ export interface HttpApi {
   lastBody(): string
   /** `before` runs before a request is answered, and simulates another client's change. */
   meanwhile: { before: ((request: string) => Promise<void>) | null }
-  ask(target: string, apiRequest?: Asked): Promise<Answered>
+  ask(target: string, apiRequest?: ApiCall): Promise<ApiResult>
   /** Jobs that the API has sent to the evaluation queue. */
-  evaluation: ReturnType<typeof apiOver>['evaluation']
-  mailflow(...args: string[]): Promise<Ended>
+  evaluation: ReturnType<typeof createTestApi>['evaluation']
+  mailflow(...args: string[]): Promise<CommandResult>
   /** Removes all connectors and accepted domains. */
   clear(): Promise<void>
   stop(): Promise<void>
@@ -33,7 +33,7 @@ export interface HttpApi {
 
 export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
   const database = await startDynamoDb()
-  const { ask, evaluation } = apiOver(database.documents, now)
+  const { ask, evaluation } = createTestApi(database.documents, now)
   const requests: string[] = []
   let lastBody = ''
   const meanwhile: HttpApi['meanwhile'] = { before: null }
@@ -66,7 +66,7 @@ export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
   }
 }
 
-async function toApiRequest(request: IncomingMessage): Promise<Asked> {
+async function toApiRequest(request: IncomingMessage): Promise<ApiCall> {
   const body = (await buffer(request)).toString()
   const { 'if-match': ifMatch, 'content-type': contentType } = request.headers
   return {
@@ -76,7 +76,7 @@ async function toApiRequest(request: IncomingMessage): Promise<Asked> {
 }
 
 /** Starts a server with the test's answers. */
-export async function answering(
+export async function startAnsweringServer(
   answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string },
 ): Promise<{ url: string; stop(): void }> {
   const server = createServer((request, response) => {
@@ -93,13 +93,13 @@ export async function answering(
   }
 }
 
-export interface Around {
+export interface CommandOptions {
   env?: Record<string, string>
   input?: string
   now?: () => number
 }
 
-export async function mailflow(args: readonly string[], around: Around = {}): Promise<Ended> {
+export async function mailflow(args: readonly string[], around: CommandOptions = {}): Promise<CommandResult> {
   const output = { out: '', err: '' }
   const status = await run(args, {
     env: around.env ?? {},

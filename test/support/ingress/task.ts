@@ -43,7 +43,7 @@ const inheritedVariables = {
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
 }
 
-export function start(
+export function startProcess(
   environment: Record<string, string>,
   program = 'functions/smtp-ingress/main.ts',
 ): ChildProcess {
@@ -55,7 +55,7 @@ export function start(
   return child
 }
 
-export async function settings(): Promise<Record<string, string>> {
+export async function createEnvironment(): Promise<Record<string, string>> {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   return {
     MAIL_HOSTNAME: 'mx.ours.example',

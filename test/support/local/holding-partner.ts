@@ -10,11 +10,11 @@ export interface HoldingPartner {
   readonly received: string[]
   /** Messages answered 250 on a connection that was still open. */
   readonly answered: string[]
-  holding: boolean
+  isHolding: boolean
   /** Resolves when this number of messages wait for their reply. */
-  held(count: number): Promise<void>
+  waitForHeld(count: number): Promise<void>
   /** Resolves when this number of connections were closed while their message waited. */
-  abandoned(count: number): Promise<void>
+  waitForAbandoned(count: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -31,7 +31,7 @@ export async function startHoldingPartner(): Promise<HoldingPartner> {
   const server = createServer((socket) => {
     serve(socket, (content) => {
       received.push(content)
-      if (!partner.holding) return answer(socket, content)
+      if (!partner.isHolding) return answer(socket, content)
       held += 1
       socket.once('close', () => {
         abandoned += 1
@@ -45,11 +45,11 @@ export async function startHoldingPartner(): Promise<HoldingPartner> {
     port,
     received,
     answered,
-    holding: false,
-    held: async (count) => {
+    isHolding: false,
+    waitForHeld: async (count) => {
       while (held < count) await within(60_000, once(events, 'change'), `message ${held + 1}`)
     },
-    abandoned: async (count) => {
+    waitForAbandoned: async (count) => {
       while (abandoned < count)
         await within(60_000, once(events, 'change'), `abandoned connection ${abandoned + 1}`)
     },

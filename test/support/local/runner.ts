@@ -13,7 +13,7 @@ import type { Endpoints } from '../../../infra/local/endpoints.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
-export interface Running {
+export interface RunnerProcess {
   readonly endpoints: Endpoints
   readonly process: ChildProcess
   /** Lines of stderr so far. */
@@ -26,7 +26,7 @@ export interface Running {
   stop(): Promise<number | null>
 }
 
-export interface Ended {
+export interface RunnerResult {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
@@ -37,7 +37,7 @@ export async function startRunner(
   zone: object,
   args: readonly string[] = ['--no-demo'],
   start: typeof launch = launch,
-): Promise<Running> {
+): Promise<RunnerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-test-'))
   const zoneFile = join(folder, 'zone.json')
   writeFileSync(zoneFile, JSON.stringify(zone))
@@ -85,7 +85,7 @@ export async function startRunner(
 }
 
 /** Runs the runner until it ends by itself. */
-export async function runToEnd(args: readonly string[]): Promise<Ended> {
+export async function runToEnd(args: readonly string[]): Promise<RunnerResult> {
   const child = launch(args)
   let [stdout, stderr] = ['', '']
   child.stdout?.on('data', (chunk) => {
@@ -127,7 +127,7 @@ export function launchTrusting(authority: string): typeof launch {
 }
 
 /** Starts the runner through npm, as a user does. npm's own output is suppressed. */
-export function launchByNpm(args: readonly string[]): ChildProcess {
+export function launchWithNpm(args: readonly string[]): ChildProcess {
   return spawn('npm', ['start', '--silent', '--', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
@@ -181,7 +181,7 @@ export class Api {
     id: string,
     states: readonly string[] = ['Delivered', 'Bounced', 'Deferred'],
   ): Promise<Trace> {
-    return until(async () => {
+    return waitForResult(async () => {
       const trace = await this.call<Trace>('GET', `/messages/${id}`).catch(() => null)
       // The trace has the message a moment before its recipients.
       if (trace === null || trace.recipients.length === 0) return null
@@ -219,7 +219,7 @@ export interface Trace {
 }
 
 /** Repeats a query until it has a result. On a slow machine this takes seconds, never half a minute. */
-export async function until<T>(
+export async function waitForResult<T>(
   ask: () => Promise<T | null> | T | null,
   pauseMs = 100,
   timeoutMs = 30_000,
@@ -348,7 +348,7 @@ class Lines {
 }
 
 /** Sends one message on its own connection and returns the reply. */
-export async function sendOne(
+export async function sendMessage(
   endpoints: Endpoints,
   from: string,
   to: string | readonly string[],
@@ -362,7 +362,7 @@ export async function sendOne(
 }
 
 /** The id in `250 2.0.0 Ok: queued as <id>`. */
-export function idIn(reply: string): string {
+export function messageIdIn(reply: string): string {
   const id = /\b[0-9A-HJKMNP-TV-Z]{26}\b/.exec(reply)?.[0]
   if (id === undefined) throw new Error(`no message id in "${reply}"`)
   return id

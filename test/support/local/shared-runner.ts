@@ -1,13 +1,13 @@
 /** One runner for all files of a process that need no options of their own. The files run one after the other. */
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Api, type Running, startRunner } from './runner.ts'
+import { Api, type RunnerProcess, startRunner } from './runner.ts'
 
 let users = 0
-let started: Promise<Running> | undefined
+let started: Promise<RunnerProcess> | undefined
 
 /** A test file calls this when it is loaded. The runner stops when the last file has called `leave`. */
-export function shareRunner(): { enter(): Promise<Running>; leave(): Promise<void> } {
+export function shareRunner(): { enter(): Promise<RunnerProcess>; leave(): Promise<void> } {
   users += 1
   return {
     enter: () => {

@@ -31,7 +31,7 @@ export interface NameServers {
   /** A resolver that reports only the failure. */
   terse: string
   /** The first resolver, over TLS. */
-  byTls: string
+  overTls: string
   stop(): Promise<void>
 }
 
@@ -62,7 +62,7 @@ export async function startNameServers(zones: Zones, tls: Identity & { name: str
       return `127.0.0.1:${own}`
     }
     const byTls = `tls://127.0.0.1:${tlsPort}#${tls.name}`
-    return { explaining: await resolve(true), terse: await resolve(false), byTls, stop }
+    return { explaining: await resolve(true), terse: await resolve(false), overTls: byTls, stop }
   } catch (error) {
     await stop()
     throw error

@@ -3,7 +3,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
 import { retryMessage } from '../../../functions/connector-api/retry.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
-import type { PostponeReason } from '../../../functions/deliver-message/postpone.ts'
+import type { QueueReturnReason } from '../../../functions/deliver-message/return-to-queue.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
@@ -26,7 +26,7 @@ export interface Ports {
   /** @param connectorsVersion the version when the worker began */
   transmit(mail: OutboundMessage, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
   /** The reason why a delivery cannot begin now. */
-  whyNot(): PostponeReason | null
+  reasonNotToRun(): QueueReturnReason | null
   connectors(): Snapshot
   now(): Date
   settings?: Settings
@@ -35,7 +35,7 @@ export interface Ports {
 const table = 'messages'
 const retentionDays = 90
 
-export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
+export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown> {
   const documents = { send: ports.request } as unknown as DynamoDBDocumentClient
   const shared = { trace: new Trace(documents, table), evaluation: queue(ports, 'evaluate'), retentionDays }
   const job: unknown = JSON.parse(body)
@@ -57,7 +57,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
         claims: new Claims(documents, table),
         delivery: queue(ports, 'deliver'),
         read: ports.read,
-        runExclusive: async (work) => ports.whyNot() ?? work(),
+        runExclusive: async (runUnit) => ports.reasonNotToRun() ?? runUnit(),
         now: ports.now,
         random: () => 0,
         connectorsVersion: ports.connectors().version,
@@ -91,7 +91,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
     const { connectorsVersion } = dependencies
     const transmit = (_: unknown, mail: OutboundMessage) =>
       ports.transmit(mail, deliveryJob, connectorsVersion)
-    const { busy } = await deliverJob(deliveryJob, { ...dependencies, transmit })
+    const { busyRecipients: busy } = await deliverJob(deliveryJob, { ...dependencies, transmit })
     if (busy.length > 0) throw new Error('some recipients are busy')
   }
 }

@@ -45,7 +45,7 @@ async function intakeWith(options: Partial<IntakeOptions> = {}) {
     bucket: 'content',
     maxMessageOctets,
     maxHeaderOctets: 64 * kibibyte,
-    memory: { heldOctets, uploads: 2 },
+    memory: { memoryOctets: heldOctets, maxUploads: 2 },
     spool,
     log: () => {},
     ...options,
@@ -165,7 +165,7 @@ test('a buffer is reused after a successful store, not after a failed one', asyn
     const spool = await Spool.open(directory, spoolOctets)
     const incoming = new IncomingMessage(
       header,
-      { maxOctets: 1000, maxHeaderOctets: 1000, maxHeldOctets: heldOctets },
+      { maxOctets: 1000, maxHeaderOctets: 1000, maxMemoryOctets: heldOctets },
       { buffers, spool, store },
     )
     incoming.write(mail(500))
@@ -422,7 +422,7 @@ test('an abandoned upload is aborted', async () => {
 })
 
 test('a message that waits four minutes for a slot is refused with TooManyLargeMessages', async (context) => {
-  const { bucket, begin } = await intakeWith({ memory: { heldOctets, uploads: 1 } })
+  const { bucket, begin } = await intakeWith({ memory: { memoryOctets: heldOctets, maxUploads: 1 } })
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   bucket.before = async () => {
@@ -458,7 +458,9 @@ test('a large message of random octets is stored unchanged', async () => {
 })
 
 test('during an outage queued messages are refused without an attempt', async () => {
-  const { intake, bucket, spool, begin } = await intakeWith({ memory: { heldOctets, uploads: 1 } })
+  const { intake, bucket, spool, begin } = await intakeWith({
+    memory: { memoryOctets: heldOctets, maxUploads: 1 },
+  })
   const { promise: timeout, reject: failUpload } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   bucket.before = () => {

@@ -17,8 +17,8 @@ const rows: [mebibytes: number, sessions: number, heldKibibytes: number, uploads
 for (const [mebibytes, sessions, heldKibibytes, uploads] of rows)
   test(`${mebibytes} MiB with ${sessions} sessions give ${heldKibibytes} KiB for a message and ${uploads} uploads`, () =>
     assert.deepEqual(messageMemory(mebibytes, sessions), {
-      heldOctets: heldKibibytes * kibibyte,
-      uploads,
+      memoryOctets: heldKibibytes * kibibyte,
+      maxUploads: uploads,
     } satisfies MessageMemory))
 
 test('too little memory for the sessions is an error', () =>
@@ -28,4 +28,4 @@ test('too little memory for the sessions is an error', () =>
   ))
 
 test('without a setting the memory of the system is used', () =>
-  assert.ok(messageMemory(undefined, 10).heldOctets >= 64 * kibibyte))
+  assert.ok(messageMemory(undefined, 10).memoryOctets >= 64 * kibibyte))

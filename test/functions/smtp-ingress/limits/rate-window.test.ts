@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import {
   applyReport,
   emptyWindow,
-  hasRoom,
+  isBelowLimit,
   isReportOverdue,
   isReportUrgent,
   minuteOf,
@@ -17,7 +17,7 @@ const window = ({
 }: Partial<Omit<RateWindow, 'others'>> & { otherMessages?: number; counters?: number }): RateWindow => ({
   ...emptyWindow(),
   ...fields,
-  others: { messages: otherMessages, counters },
+  otherProcesses: { messages: otherMessages, counters },
 })
 
 describe('room for a message', () => {
@@ -51,7 +51,7 @@ describe('room for a message', () => {
     },
   ]
   for (const { name, state, limit, expected } of rows)
-    it(name, () => assert.equal(hasRoom(state, limit), expected))
+    it(name, () => assert.equal(isBelowLimit(state, limit), expected))
 })
 
 describe('a response to a report', () => {
@@ -62,7 +62,7 @@ describe('a response to a report', () => {
       window({ ownCount: 12, reportedCount: 10, otherMessages: 30, counters: 9 }),
     ))
   it('does not reduce the expected number of other processes', () =>
-    assert.equal(applyReport(reportingWindow, 10, { messages: 0, counters: 0 }).others.counters, 5))
+    assert.equal(applyReport(reportingWindow, 10, { messages: 0, counters: 0 }).otherProcesses.counters, 5))
 })
 
 describe('a report is overdue', () => {

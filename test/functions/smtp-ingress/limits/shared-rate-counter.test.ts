@@ -102,7 +102,8 @@ async function simulate({
       const minute = Math.floor(at / 60_000)
       const acceptedCount = outcome.accepted.get(minute) ?? 0
       const counter = rates[process]
-      if (!counter?.hasRoom('contoso', limit, at)) return void outcome.acceptedWhenRefused.push(acceptedCount)
+      if (!counter?.isBelowLimit('contoso', limit, at))
+        return void outcome.acceptedWhenRefused.push(acceptedCount)
       counter.countMessage('contoso', limit, at)
       outcome.accepted.set(minute, acceptedCount + 1)
     })
@@ -263,7 +264,7 @@ describe('a single process', () => {
     })
   const countUntilFull = (rates: SharedRateCounter, key: string, limit: number, at: number): number => {
     let count = 0
-    while (count < 1000 && rates.hasRoom(key, limit, at)) {
+    while (count < 1000 && rates.isBelowLimit(key, limit, at)) {
       rates.countMessage(key, limit, at)
       count++
     }
@@ -294,7 +295,7 @@ describe('a single process', () => {
   it('forgets the least recently counted key when there are too many keys', () => {
     const rates = alone(4)
     for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) countUntilFull(rates, key, 1, 0)
-    const isKnown = (key: string) => !rates.hasRoom(key, 1, 0)
+    const isKnown = (key: string) => !rates.isBelowLimit(key, 1, 0)
     assert.deepEqual(['e', 'd', 'a', 'b', 'c'].filter(isKnown), ['e', 'd', 'a'])
   })
 })

@@ -28,7 +28,7 @@ test('the first of two certificates to expire determines the expiry', async () =
     pki.issue({ names: ['mx.ours.example'], notAfter: daysFromNow(90) }),
     pki.issue({ names: ['mx.ours.example'], notAfter: daysFromNow(20), rsa: true }),
   ])
-  const { expires } = createTlsService({
+  const { expiresAt: expires } = createTlsService({
     privateKey: `${ec.key}\n${rsa.key}`,
     certificate: `${ec.cert}\n${rsa.cert}`,
     now: () => new Date(),

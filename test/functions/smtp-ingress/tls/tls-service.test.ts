@@ -257,7 +257,7 @@ test('new certificates are used for new sessions, and an old ticket leads to a f
   const second = await handshake({ session: ticketOf(first) }, testServer)
   assert.deepEqual([second.presented, resumed(second)], ['CN=renewed', false])
   assert.equal(resumed(await handshake({ session: ticketOf(second) }, testServer)), true)
-  assert.ok(Math.abs(service.expires.getTime() - daysFromNow(9).getTime()) < 5000)
+  assert.ok(Math.abs(service.expiresAt.getTime() - daysFromNow(9).getTime()) < 5000)
 })
 
 test('unusable certificates change nothing, and refused addresses stay refused', async (t) => {
@@ -372,7 +372,7 @@ const bindService = (service: TlsService): TlsService => ({
   contextForHello: service.contextForHello.bind(service),
   refuseResumption: service.refuseResumption.bind(service),
   facts: service.facts.bind(service),
-  expires: service.expires,
+  expiresAt: service.expiresAt,
   use: service.use.bind(service),
 })
 

@@ -4,17 +4,17 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { MtaStsSource } from '../../../../shared/net/mta-sts/source.ts'
 import type { SmtpRoute } from '../../../../shared/net/next-hops.ts'
-import { deliverBySmtp, type Outcome, type SessionRecord } from '../../../../shared/net/smtp-delivery.ts'
+import { deliverOverSmtp, type Outcome, type SessionRecord } from '../../../../shared/net/smtp-delivery.ts'
 import { PolicyTable } from '../../../../shared/transport/policy-table.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../../support/dynamodb.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import { createPki, daysFromNow, type Identity, type Pki, selfSigned } from '../../../support/pki.ts'
 import {
-  type Answering,
   type PolicyHost,
   plainText,
   policyText,
+  type ResponseHandler,
   redirect,
   startPolicyHost,
   trust,
@@ -30,7 +30,7 @@ const [listed, other] = ['mx.partner.example', 'mx.elsewhere.example']
 let pki: Pki
 let database: TestDynamoDb
 let policyHost: PolicyHost
-let answer: Answering
+let answer: ResponseHandler
 let clock: Date
 let domains = 0
 let domain: string
@@ -98,7 +98,7 @@ const attempt = (...exchanges: string[]) => attemptBy({ kind: 'Mx', domain }, ex
 
 async function attemptBy(route: SmtpRoute, exchanges: string[] = []): Promise<Attempted> {
   const sessions: SessionRecord[] = []
-  const outcomes = await deliverBySmtp(
+  const outcomes = await deliverOverSmtp(
     route,
     {
       message: message(),

@@ -7,12 +7,12 @@ import { startBlackHole } from '../../../support/black-hole.ts'
 import { fakeResolver, type Zone } from '../../../support/dns.ts'
 import { createPki, daysFromNow, type Pki, selfSigned } from '../../../support/pki.ts'
 import {
-  type Answering,
   type PolicyHost,
   plainText,
   policyText,
+  type ResponseHandler,
   redirect,
-  startBareHost,
+  startHostWithoutTls,
   startPolicyHost,
   trust,
 } from '../../../support/policy-host.ts'
@@ -53,7 +53,7 @@ async function withHost<T>(starting: Promise<PolicyHost>, use: (host: PolicyHost
   }
 }
 
-const fetchAnswered = (answer: Answering, tls = good, limits = fetchLimits) =>
+const fetchAnswered = (answer: ResponseHandler, tls = good, limits = fetchLimits) =>
   withHost(startPolicyHost(tls, answer), (host) => fetchFrom([host.address], { limits }))
 
 const limitsFor = ({ source }: RegExp) => {
@@ -66,17 +66,17 @@ const describeResult = (fetched: FetchResult): string =>
 
 const text = policyText()
 const typed =
-  (contentType: string | null, body = text): Answering =>
+  (contentType: string | null, body = text): ResponseHandler =>
   (_, response) => {
     if (contentType !== null) response.setHeader('Content-Type', contentType)
     response.end(body)
   }
 const answered =
-  (status: number, headers: Record<string, string> = {}): Answering =>
+  (status: number, headers: Record<string, string> = {}): ResponseHandler =>
   (_, response) =>
     response.writeHead(status, { 'Content-Type': 'text/plain', ...headers }).end(text)
 const raw =
-  (...writes: string[]): Answering =>
+  (...writes: string[]): ResponseHandler =>
   ({ socket }) => {
     for (const octets of writes) socket.write(octets)
   }
@@ -105,7 +105,7 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
     })
   })
 
-  const rows: [condition: string, answer: Answering, expected: RegExp][] = [
+  const rows: [condition: string, answer: ResponseHandler, expected: RegExp][] = [
     ['a media type with parameters', typed('Text/Plain; charset=utf-8; x=y'), /^enforce$/],
     [
       'a body in chunks',
@@ -134,7 +134,7 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
     ['no media type', typed(null), /^sts-policy-fetch-error: The policy host answered no content type/],
     ['two media types', typed('text/plain, text/html'), /^sts-policy-fetch-error: .*text\/plain, text\/html/],
     ...[201, 204, 206, 301, 302, 303, 307, 308, 304, 403, 404, 410, 429, 500, 503].map(
-      (status): [string, Answering, RegExp] => [
+      (status): [string, ResponseHandler, RegExp] => [
         `status ${status}`,
         answered(status, { Location: `https://${name}/elsewhere` }),
         new RegExp(`^sts-policy-fetch-error: The policy host answered ${status}$`),
@@ -352,9 +352,9 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
   })
 
   it('is replaced by the next after a refusal and after silence', async () => {
-    const refusing = await startBareHost(() => {})
+    const refusing = await startHostWithoutTls(() => {})
     await refusing.stop()
-    const silent = await startBareHost(() => {})
+    const silent = await startHostWithoutTls(() => {})
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       assert.equal(describeResult(await fetchFrom([refusing.address, host.address])), 'enforce')
       const limits = { ...fetchLimits, silence: 1_000 }
@@ -416,7 +416,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
       [(socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'), /wrong version|packet length/],
     ]
     for (const [behaviour, expected] of bare)
-      await withHost(startBareHost(behaviour), async (host) =>
+      await withHost(startHostWithoutTls(behaviour), async (host) =>
         assert.match(
           describeResult(await fetchFrom([host.address], { limits: limitsFor(expected) })),
           new RegExp(`^sts-policy-fetch-error: .*(${expected.source})`),

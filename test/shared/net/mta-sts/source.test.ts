@@ -13,10 +13,10 @@ import { type MtaStsState, noMtaSts } from '../../../../shared/policy/transport-
 import { fakeResolver } from '../../../support/dns.ts'
 import { createPki } from '../../../support/pki.ts'
 import {
-  type Answering,
   type PolicyHost,
   plainText,
   policyText,
+  type ResponseHandler,
   startPolicyHost,
   trust,
 } from '../../../support/policy-host.ts'
@@ -55,7 +55,7 @@ class MemoryPolicyStore implements PolicyStore {
 
 /** One domain, its name servers, its policy host, and the time. */
 let clock: number
-let answer: Answering
+let answer: ResponseHandler
 let txt: string[]
 let dnsFails: string | null
 let store: MemoryPolicyStore
@@ -115,7 +115,7 @@ function holdResponses(): { fetchStarted: Promise<unknown>; release(text: string
 /** Creates a worker with its own cache. */
 function worker(): MtaStsSource {
   return new MtaStsSource({
-    store: store,
+    store,
     resolver: {
       query: (name, type, signal) => {
         queries.push(`${type} ${name}`)

@@ -9,7 +9,7 @@ import { BatchSessions } from '../../../../shared/net/batch-sessions.ts'
 import { RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
 import { noStore } from '../../../../shared/net/revocation/revocation-store.ts'
 import {
-  deliverBySmtp,
+  deliverOverSmtp,
   type Outcome,
   type SessionRecord,
   type SmtpDeliveryOptions,
@@ -83,7 +83,7 @@ async function send({
     now: () => new Date(),
   })
   try {
-    const outcomes = await deliverBySmtp(
+    const outcomes = await deliverOverSmtp(
       { kind: 'SmartHosts', hosts: [{ host, port: partner.port }] },
       {
         message: message(),

@@ -7,7 +7,7 @@ import {
   contosoMail,
   defers,
   mustStartTls,
-  ourServer,
+  organisationServer,
   outboundTo,
   partner,
   publicCa,
@@ -206,7 +206,7 @@ export const deferAndHold: Chapter = {
     },
     {
       name: "relayed mail in the clear from the organisation's server is also held",
-      connectors: [ourServer({ ...hold, senderIpAddresses: ['192.0.2.1'] })],
+      connectors: [organisationServer({ ...hold, senderIpAddresses: ['192.0.2.1'] })],
       to: 'b@northwind.example',
       inbound: { 'Our server': 'Decides' },
       expected: defers('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),

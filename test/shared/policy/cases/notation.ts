@@ -13,7 +13,7 @@ import {
   type TlsFacts,
 } from '../../../../shared/contract/message.ts'
 import type { Considered } from '../../../../shared/policy/explain/considered.ts'
-import { certificateFacts } from '../../../../shared/tls/facts.ts'
+import { predictCertificateFacts } from '../../../../shared/tls/facts.ts'
 import { attempt, inbound, outbound, overTls } from '../../../support/fixtures.ts'
 import { createPki, type LeafOptions, type Pki, selfSigned } from '../../../support/pki.ts'
 
@@ -35,14 +35,14 @@ export interface Case {
   tls?: TlsFacts
   to?: string
   /** True for a message that mailflow created, such as a DSN, and that has no client. */
-  madeHere?: boolean
+  createdByMailflow?: boolean
   defaultRoute?: 'Mx' | 'Ses'
   /** The address for reports on TLS. */
   tlsReportAddress?: string | null
   /** Minutes between receipt and the decision. */
   minutes?: number
   /** The result of the last attempt. */
-  after?: Attempt
+  lastAttempt?: Attempt
   recipient?: Partial<Recipient>
   /** An administrator requests the next attempt immediately. */
   retry?: boolean
@@ -78,7 +78,7 @@ export function partner(
 }
 
 /** The connector "Our server": a server of the organisation, for every sender domain. */
-export const ourServer = (fields: Partial<InboundConnector>): InboundConnector =>
+export const organisationServer = (fields: Partial<InboundConnector>): InboundConnector =>
   inbound({ name: 'Our server', connectorType: 'OnPremises', senderDomains: ['*'], ...fields })
 
 /** An outbound connector with the name "To northwind.example", route Mx and opportunistic TLS. */
@@ -164,7 +164,7 @@ function factsOf(pem: string): ClientCertificate {
   const blocks = pem.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []
   const [leaf, ...others] = blocks.map((block) => new X509Certificate(block))
   if (leaf === undefined) throw new Error('no certificate in PEM')
-  return certificateFacts([leaf, ...others], { publicRoots, at: receivedAt })
+  return predictCertificateFacts([leaf, ...others], { publicRoots, at: receivedAt })
 }
 
 export const contosoMail = await certificate(publicCa, 'mail.contoso.example')
@@ -172,7 +172,7 @@ export const contosoMail = await certificate(publicCa, 'mail.contoso.example')
 // Attempts
 
 /** The last attempt, made at the minute, with no duration. */
-export function failed(minute: number, number: number, fields: Partial<Attempt>): Attempt {
+export function failedAttempt(minute: number, number: number, fields: Partial<Attempt>): Attempt {
   const at = new Date(receivedAt.getTime() + minute * 60_000).toISOString()
   return attempt({ number, at, durationMs: 0, ...fields })
 }
@@ -233,7 +233,7 @@ export const notRoutable: Expected = {
 }
 
 /** The message is accepted; the case tests its route and TLS. */
-export const delivers = (verdict: string): Expected => ({
+export const deliversBy = (verdict: string): Expected => ({
   inSession: accepted,
   verdict: `Deliver ${verdict}`,
 })
@@ -245,7 +245,7 @@ export const defers = (verdict: string): Expected => ({ inSession: accepted, ver
 export const afterSession = (verdict: string): Expected => ({ inSession: null, verdict })
 
 /** The message is accepted, and a report-only connector would have refused it. */
-export const reportedOnly = (reason: string): Expected => ({
+export const acceptedAndReported = (reason: string): Expected => ({
   inSession: accepted,
   verdict: `${toMailboxes} (would refuse: ${reason})`,
 })

@@ -5,9 +5,9 @@ import {
   certificate,
   contosoCa,
   contosoMail,
-  delivers,
+  deliversBy,
   mustStartTls,
-  ourServer,
+  organisationServer,
   partner,
   publicCa,
   relayDenied,
@@ -23,7 +23,7 @@ import {
 } from './notation.ts'
 
 const to = 'b@foreign.example'
-const deliveredByDefault = delivers('DefaultRoute by MX of foreign.example with opportunistic TLS')
+const deliveredByDefault = deliversBy('DefaultRoute by MX of foreign.example with opportunistic TLS')
 const ownServer = await certificate(publicCa, 'exchange.ours.example')
 const wildcardCertificate = await certificate(publicCa, '*.ours.example')
 const untrustedCertificate = await certificate(untrustedCa, 'exchange.ours.example')
@@ -31,8 +31,8 @@ const selfSigned = await selfSignedCertificate('exchange.ours.example')
 const contosoCertificate = await certificate(contosoCa, 'exchange.ours.example')
 const forServers = await certificate(publicCa, 'exchange.ours.example', { purposes: ['serverAuth'] })
 
-const byAddress = ourServer({ senderIpAddresses: ['192.0.2.0/24'] })
-const byCertificate = ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'] })
+const byAddress = organisationServer({ senderIpAddresses: ['192.0.2.0/24'] })
+const byCertificate = organisationServer({ tlsSenderCertificateNames: ['exchange.ours.example'] })
 const relayGranted = { inbound: { 'Our server': 'Grants' } } as const
 const notIdentified = { inbound: { 'Our server': 'NotIdentified' }, decidedBy: null } as const
 
@@ -111,14 +111,14 @@ export const onPremises: Chapter = {
     },
     {
       name: "the organisation's server may omit TLS if its connector allows it",
-      connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], requireTls: false })],
+      connectors: [organisationServer({ senderIpAddresses: ['192.0.2.1'], requireTls: false })],
       to,
       expected: deliveredByDefault,
       ...relayGranted,
     },
     {
       name: "the organisation's server must use TLSv1.3 if its connector requires it",
-      connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' })],
+      connectors: [organisationServer({ senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' })],
       tls: tls12,
       to,
       expected: tlsVersionTooOld,
@@ -170,7 +170,7 @@ export const onPremises: Chapter = {
     },
     {
       name: 'a connector for a wildcard may grant relay',
-      connectors: [ourServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
+      connectors: [organisationServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
       tls: tlsWithCertificate(ownServer),
       to,
       expected: deliveredByDefault,
@@ -178,7 +178,7 @@ export const onPremises: Chapter = {
     },
     {
       name: 'a fingerprint may grant relay',
-      connectors: [ourServer({ certificateFingerprints: [selfSigned.fingerprint256] })],
+      connectors: [organisationServer({ certificateFingerprints: [selfSigned.fingerprint256] })],
       tls: tlsWithCertificate(selfSigned),
       to,
       expected: deliveredByDefault,
@@ -187,7 +187,7 @@ export const onPremises: Chapter = {
     {
       name: "the connector's own authority may grant relay",
       connectors: [
-        ourServer({
+        organisationServer({
           tlsSenderCertificateNames: ['exchange.ours.example'],
           certificateAuthorities: [contosoCa.ca],
         }),
@@ -200,7 +200,10 @@ export const onPremises: Chapter = {
     {
       name: 'a certificate for servers may not relay if one for clients is required',
       connectors: [
-        ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], requireClientAuthEku: true }),
+        organisationServer({
+          tlsSenderCertificateNames: ['exchange.ours.example'],
+          requireClientAuthEku: true,
+        }),
       ],
       tls: tlsWithCertificate(forServers),
       to,
@@ -210,7 +213,10 @@ export const onPremises: Chapter = {
     {
       name: 'the address suffices if the certificate does not match',
       connectors: [
-        ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({
+          tlsSenderCertificateNames: ['exchange.ours.example'],
+          senderIpAddresses: ['192.0.2.1'],
+        }),
       ],
       tls: tlsWithCertificate(untrustedCertificate),
       to,
@@ -222,8 +228,11 @@ export const onPremises: Chapter = {
     {
       name: 'the certificate takes precedence over the address',
       connectors: [
-        ourServer({ name: 'A by address', senderIpAddresses: ['192.0.2.1'] }),
-        ourServer({ name: 'B by certificate', tlsSenderCertificateNames: ['exchange.ours.example'] }),
+        organisationServer({ name: 'A by address', senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({
+          name: 'B by certificate',
+          tlsSenderCertificateNames: ['exchange.ours.example'],
+        }),
       ],
       tls: tlsWithCertificate(ownServer),
       to,
@@ -234,12 +243,15 @@ export const onPremises: Chapter = {
     {
       name: "the certificate takes precedence even if the address's connector is for the exact domain",
       connectors: [
-        ourServer({
+        organisationServer({
           name: 'A by address',
           senderDomains: ['ours.example'],
           senderIpAddresses: ['192.0.2.1'],
         }),
-        ourServer({ name: 'B by certificate', tlsSenderCertificateNames: ['exchange.ours.example'] }),
+        organisationServer({
+          name: 'B by certificate',
+          tlsSenderCertificateNames: ['exchange.ours.example'],
+        }),
       ],
       from: 'ann@ours.example',
       tls: tlsWithCertificate(ownServer),
@@ -250,8 +262,12 @@ export const onPremises: Chapter = {
     {
       name: 'the more specific sender domain takes precedence',
       connectors: [
-        ourServer({ name: 'A', senderIpAddresses: ['192.0.2.1'] }),
-        ourServer({ name: 'B', senderDomains: ['*.ours.example'], senderIpAddresses: ['192.0.2.0/24'] }),
+        organisationServer({ name: 'A', senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({
+          name: 'B',
+          senderDomains: ['*.ours.example'],
+          senderIpAddresses: ['192.0.2.0/24'],
+        }),
       ],
       from: 'ann@ours.example',
       tls: tls13,
@@ -262,8 +278,8 @@ export const onPremises: Chapter = {
     {
       name: 'the stricter requirements take precedence',
       connectors: [
-        ourServer({ name: 'A', senderIpAddresses: ['192.0.2.1'], requireTls: false }),
-        ourServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({ name: 'A', senderIpAddresses: ['192.0.2.1'], requireTls: false }),
+        organisationServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
       ],
       to,
       expected: mustStartTls,
@@ -272,8 +288,8 @@ export const onPremises: Chapter = {
     {
       name: 'the first name takes precedence',
       connectors: [
-        ourServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
-        ourServer({ name: 'A', senderIpAddresses: ['192.0.2.0/24'] }),
+        organisationServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({ name: 'A', senderIpAddresses: ['192.0.2.0/24'] }),
       ],
       tls: tls13,
       to,
@@ -283,8 +299,12 @@ export const onPremises: Chapter = {
     {
       name: 'a connector that does not identify the client does not exclude one that does',
       connectors: [
-        ourServer({ name: 'A', senderDomains: ['ours.example'], senderIpAddresses: ['198.51.100.1'] }),
-        ourServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({
+          name: 'A',
+          senderDomains: ['ours.example'],
+          senderIpAddresses: ['198.51.100.1'],
+        }),
+        organisationServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
       ],
       from: 'ann@ours.example',
       tls: tls13,
@@ -295,7 +315,7 @@ export const onPremises: Chapter = {
     // Sender domains.
     {
       name: 'a server may relay only for the sender domains of its connector',
-      connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
+      connectors: [organisationServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: 'ann@elsewhere.example',
       tls: tls13,
       to,
@@ -303,7 +323,7 @@ export const onPremises: Chapter = {
     },
     {
       name: 'a server may relay for the sender domains of its connector',
-      connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
+      connectors: [organisationServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: 'ann@ours.example',
       tls: tls13,
       to,
@@ -312,7 +332,7 @@ export const onPremises: Chapter = {
     },
     {
       name: 'DSNs of an identified server belong to no domain and are accepted',
-      connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
+      connectors: [organisationServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: '',
       tls: tls13,
       to,
@@ -331,7 +351,7 @@ export const onPremises: Chapter = {
     },
     {
       name: 'a disabled connector grants nothing',
-      connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], enabled: false })],
+      connectors: [organisationServer({ senderIpAddresses: ['192.0.2.1'], enabled: false })],
       tls: tls13,
       to,
       expected: relayDenied,
@@ -381,7 +401,7 @@ export const onPremises: Chapter = {
     },
     {
       name: 'a message that mailflow created may go to any domain',
-      madeHere: true,
+      createdByMailflow: true,
       from: '',
       to,
       expected: { inSession: null, verdict: deliveredByDefault.verdict },

@@ -1,16 +1,16 @@
 import {
   type Case,
   type Chapter,
-  delivers,
+  deliversBy,
   mailboxes,
   type Outcomes,
-  ourServer,
+  organisationServer,
   outboundTo,
   tls13,
   viaSmartHosts,
 } from './notation.ts'
 
-const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
+const office = organisationServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
 const forced = { tlsSettings: 'EncryptionOnly' } as const
 const checked = { tlsSettings: 'CertificateValidation' } as const
 
@@ -214,14 +214,14 @@ const toOtherDomain = (row: Row): Case => {
     tls: tls13,
     to,
     inbound: { Office: 'Grants' },
-    expected: delivers(`ConnectorMatched by MX of ${mx} with ${row.leaves}`),
+    expected: deliversBy(`ConnectorMatched by MX of ${mx} with ${row.leaves}`),
   }
 }
 
 const toOwnDomain = (row: Row): Case => ({
   ...common(row),
   connectors: row.connectors,
-  expected: delivers(`ConnectorMatched by ${row.host ?? 'mbx.ours.example'}:25 with ${row.leaves}`),
+  expected: deliversBy(`ConnectorMatched by ${row.host ?? 'mbx.ours.example'}:25 with ${row.leaves}`),
 })
 
 const common = ({ name, outbound, why }: Row) => ({ name, mailboxes: false, outbound, ...(why && { why }) })

@@ -2,9 +2,9 @@ import {
   acceptedAndDelivered,
   type Chapter,
   defers,
-  delivers,
+  deliversBy,
   mailboxes,
-  ourServer,
+  organisationServer,
   outboundTo,
   partner,
   relayDenied,
@@ -12,7 +12,7 @@ import {
   viaSmartHosts,
 } from './notation.ts'
 
-const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
+const office = organisationServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
 const sending = { tls: tls13, inbound: { Office: 'Grants' } } as const
 const northwind = 'b@northwind.example'
 const noRoute =
@@ -63,7 +63,7 @@ export const recipientsAndRoutes: Chapter = {
       connectors: [office],
       ...sending,
       to: northwind,
-      expected: delivers('DefaultRoute by MX of northwind.example with opportunistic TLS'),
+      expected: deliversBy('DefaultRoute by MX of northwind.example with opportunistic TLS'),
       why: 'No outbound connector matches northwind.example: default route Mx, TLS as the domain publishes it (DANE, MTA-STS), otherwise opportunistic.',
     },
     {
@@ -72,7 +72,7 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       defaultRoute: 'Ses',
       to: northwind,
-      expected: delivers('DefaultRoute by SES with opportunistic TLS'),
+      expected: deliversBy('DefaultRoute by SES with opportunistic TLS'),
     },
     {
       name: 'a connector with route Mx takes precedence over the default route Ses',
@@ -81,14 +81,14 @@ export const recipientsAndRoutes: Chapter = {
       defaultRoute: 'Ses',
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
-      expected: delivers('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
+      expected: deliversBy('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
     },
     {
       name: "the MX is that of the recipient's domain, as an A-label",
       connectors: [office],
       ...sending,
       to: 'b@Bücher.Example.',
-      expected: delivers('DefaultRoute by MX of xn--bcher-kva.example with opportunistic TLS'),
+      expected: deliversBy('DefaultRoute by MX of xn--bcher-kva.example with opportunistic TLS'),
     },
     {
       name: 'a subdomain has its own MX',
@@ -96,19 +96,19 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: 'b@sales.northwind.example',
       outbound: { 'To *.northwind.example': 'Decides' },
-      expected: delivers('ConnectorMatched by MX of sales.northwind.example with opportunistic TLS'),
+      expected: deliversBy('ConnectorMatched by MX of sales.northwind.example with opportunistic TLS'),
     },
     {
       name: 'a report on TLS to the report address is stored and not delivered to a mailbox',
       tlsReportAddress: 'tls-reports@ours.example',
       to: 'TLS-Reports@ours.example',
       outbound: {},
-      expected: delivers('TlsReport stored as a report on TLS with opportunistic TLS'),
+      expected: deliversBy('TlsReport stored as a report on TLS with opportunistic TLS'),
     },
     {
       name: 'other recipients are not stored',
       tlsReportAddress: 'tls-reports@ours.example',
-      expected: delivers('ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'),
+      expected: deliversBy('ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'),
     },
     {
       name: 'a report on TLS to a foreign address is not relayed',
@@ -142,7 +142,9 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
-      expected: delivers('ConnectorMatched by a.relay.example:25, b.relay.example:25 with opportunistic TLS'),
+      expected: deliversBy(
+        'ConnectorMatched by a.relay.example:25, b.relay.example:25 with opportunistic TLS',
+      ),
       why: 'It applies to mail for northwind.example: through smart hosts a.relay.example:25, b.relay.example:25',
     },
     {
@@ -151,7 +153,7 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
-      expected: delivers('ConnectorMatched by SES with EncryptionOnly'),
+      expected: deliversBy('ConnectorMatched by SES with EncryptionOnly'),
       why: 'through Amazon SES; EncryptionOnly',
     },
     {
@@ -160,7 +162,7 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
-      expected: delivers('ConnectorMatched by MX of northwind.example with CertificateValidation'),
+      expected: deliversBy('ConnectorMatched by MX of northwind.example with CertificateValidation'),
     },
     {
       name: 'a connector requires a certificate with a name',
@@ -174,7 +176,7 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
-      expected: delivers(
+      expected: deliversBy(
         'ConnectorMatched by MX of northwind.example with DomainValidation of *.northwind.example',
       ),
     },
@@ -187,7 +189,7 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
-      expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly over TLSv1.3'),
+      expected: deliversBy('ConnectorMatched by MX of northwind.example with EncryptionOnly over TLSv1.3'),
     },
     // Accepted domains.
     {
@@ -195,7 +197,7 @@ export const recipientsAndRoutes: Chapter = {
       mailboxes: false,
       connectors: [mailboxes({ tlsSettings: 'EncryptionOnly' })],
       outbound: { Mailboxes: 'Decides' },
-      expected: delivers('ConnectorMatched by mbx.ours.example:25 with EncryptionOnly'),
+      expected: deliversBy('ConnectorMatched by mbx.ours.example:25 with EncryptionOnly'),
     },
     {
       name: 'mail for an accepted domain waits for a connector',
@@ -229,7 +231,7 @@ export const recipientsAndRoutes: Chapter = {
       mailboxes: false,
       connectors: [outboundTo('*', viaSmartHosts('relay.example'))],
       outbound: { 'To *': 'Decides' },
-      expected: delivers('ConnectorMatched by relay.example:25 with opportunistic TLS'),
+      expected: deliversBy('ConnectorMatched by relay.example:25 with opportunistic TLS'),
     },
     {
       name: 'the default route does not apply to accepted domains',
@@ -240,7 +242,7 @@ export const recipientsAndRoutes: Chapter = {
     {
       name: 'a message that mailflow created for an accepted domain also waits',
       mailboxes: false,
-      madeHere: true,
+      createdByMailflow: true,
       from: '',
       expected: { ...defers(noRoute), inSession: null },
     },

@@ -1,17 +1,17 @@
 import {
   acceptedAndDelivered,
+  acceptedAndReported,
   afterSession,
   type Chapter,
   contosoMail,
-  delivers,
-  failed,
+  deliversBy,
+  failedAttempt,
   mustStartTls,
   noStartTls,
-  ourServer,
+  organisationServer,
   outboundTo,
   partner,
   relayDenied,
-  reportedOnly,
   requiringAddresses,
   requiringCertificate,
   tls12,
@@ -23,7 +23,7 @@ import {
 const reportOnlyMode = { mode: 'ReportOnly' } as const
 const from = 'a@contoso.example'
 const abroad = 'b@northwind.example'
-const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
+const office = organisationServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
 const sending = { tls: tls13, inbound: { Office: 'Grants' }, to: abroad } as const
 
 export const reportOnly: Chapter = {
@@ -34,7 +34,7 @@ export const reportOnly: Chapter = {
       name: 'mail in the clear is accepted, and the verdict states the reason for which it would have been refused',
       connectors: [partner('contoso.example', reportOnlyMode)],
       from,
-      expected: reportedOnly('InboundTlsRequired'),
+      expected: acceptedAndReported('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
       why: 'Connector "From contoso.example" requires TLS, and this session has no TLS.',
     },
@@ -51,7 +51,7 @@ export const reportOnly: Chapter = {
       connectors: [partner('contoso.example', { ...reportOnlyMode, minimumTlsVersion: 'TLSv1.3' })],
       from,
       tls: tls12,
-      expected: reportedOnly('InboundTlsVersion'),
+      expected: acceptedAndReported('InboundTlsVersion'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
@@ -61,7 +61,7 @@ export const reportOnly: Chapter = {
       ],
       from,
       tls: tls13,
-      expected: reportedOnly('InboundCertificateRestriction'),
+      expected: acceptedAndReported('InboundCertificateRestriction'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
@@ -71,14 +71,14 @@ export const reportOnly: Chapter = {
       ],
       from,
       tls: tls13,
-      expected: reportedOnly('InboundAddressRestriction'),
+      expected: acceptedAndReported('InboundAddressRestriction'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
       name: 'onViolation Defer does not hold mail',
       connectors: [partner('contoso.example', { ...reportOnlyMode, onViolation: 'Defer' })],
       from,
-      expected: reportedOnly('InboundTlsRequired'),
+      expected: acceptedAndReported('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
@@ -104,7 +104,7 @@ export const reportOnly: Chapter = {
       ],
       from,
       tls: tls13,
-      expected: reportedOnly('InboundCertificateRestriction'),
+      expected: acceptedAndReported('InboundCertificateRestriction'),
       inbound: { Enforced: 'Decides', 'Report only': 'Reports' },
     },
     {
@@ -146,14 +146,14 @@ export const reportOnly: Chapter = {
       name: 'the more specific of two report-only connectors reports',
       connectors: [partner('*.example', reportOnlyMode), partner('contoso.example', reportOnlyMode)],
       from,
-      expected: reportedOnly('InboundTlsRequired'),
+      expected: acceptedAndReported('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports', 'From *.example': 'Outranked' },
     },
     {
       name: "a report-only connector lets the organisation's server relay in the clear",
-      connectors: [ourServer({ ...reportOnlyMode, senderIpAddresses: ['192.0.2.1'] })],
+      connectors: [organisationServer({ ...reportOnlyMode, senderIpAddresses: ['192.0.2.1'] })],
       to: abroad,
-      expected: delivers(
+      expected: deliversBy(
         'DefaultRoute by MX of northwind.example with opportunistic TLS (would refuse: InboundTlsRequired)',
       ),
       inbound: { 'Our server': 'Reports' },
@@ -161,8 +161,8 @@ export const reportOnly: Chapter = {
     {
       name: "a report-only connector for the organisation's server relaxes no enforced requirement",
       connectors: [
-        ourServer({ name: 'B enforced', senderIpAddresses: ['192.0.2.1'] }),
-        ourServer({ name: 'A report only', ...reportOnlyMode, senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({ name: 'B enforced', senderIpAddresses: ['192.0.2.1'] }),
+        organisationServer({ name: 'A report only', ...reportOnlyMode, senderIpAddresses: ['192.0.2.1'] }),
       ],
       to: abroad,
       expected: mustStartTls,
@@ -172,8 +172,12 @@ export const reportOnly: Chapter = {
     {
       name: "a report-only connector for the organisation's server relaxes nothing, although it identifies the certificate",
       connectors: [
-        ourServer({ name: 'Enforced', senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' }),
-        ourServer({
+        organisationServer({
+          name: 'Enforced',
+          senderIpAddresses: ['192.0.2.1'],
+          minimumTlsVersion: 'TLSv1.3',
+        }),
+        organisationServer({
           name: 'Report only',
           ...reportOnlyMode,
           tlsSenderCertificateNames: ['mail.contoso.example'],
@@ -195,7 +199,7 @@ export const reportOnly: Chapter = {
         outboundTo('northwind.example', { ...reportOnlyMode, tlsSettings: 'EncryptionOnly' }),
       ],
       ...sending,
-      expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
+      expected: deliversBy('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
       outbound: { 'To northwind.example': 'Reports' },
       why: 'EncryptionOnly; TLSv1.2 or later; recorded and not enforced',
     },
@@ -207,7 +211,7 @@ export const reportOnly: Chapter = {
         outboundTo('*.example', { tlsSettings: 'EncryptionOnly' }),
       ],
       ...sending,
-      expected: delivers('ConnectorMatched by MX of northwind.example with EncryptionOnly'),
+      expected: deliversBy('ConnectorMatched by MX of northwind.example with EncryptionOnly'),
       outbound: { 'To *.example': 'Decides', 'To northwind.example': 'Outranked' },
       why: '"To *.example" is enforced, and this connector only reports.',
     },
@@ -219,7 +223,7 @@ export const reportOnly: Chapter = {
         outboundTo('*', reportOnlyMode),
       ],
       ...sending,
-      expected: delivers('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
+      expected: deliversBy('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
       outbound: { 'To *': 'Reports', 'To northwind.example': 'Disabled' },
     },
     {
@@ -233,7 +237,7 @@ export const reportOnly: Chapter = {
         }),
       ],
       ...sending,
-      after: failed(0, 1, noStartTls),
+      lastAttempt: failedAttempt(0, 1, noStartTls),
       minutes: 2,
       expected: afterSession(
         'Deliver ConnectorMatched by MX of northwind.example with EncryptionOnly only reported, attempt 2',

@@ -2,15 +2,15 @@ import {
   afterSession,
   type Case,
   type Chapter,
-  failed,
+  failedAttempt,
   noStartTls,
-  ourServer,
+  organisationServer,
   outboundTo,
   temporaryFailure,
   tls13,
 } from './notation.ts'
 
-const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
+const office = organisationServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
 const day = 24 * 60
 const forced = outboundTo('northwind.example', { tlsSettings: 'EncryptionOnly' })
 const forcedOrBounce = outboundTo('northwind.example', {
@@ -41,7 +41,7 @@ const rows: Case[] = [
   {
     name: 'the first attempt is followed by a wait of one minute',
     ...plain,
-    after: failed(0, 1, temporaryFailure),
+    lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 0.1,
     expected: wait('0:58'),
     why: 'Attempt 1 at mx.northwind.example ended with 451 4.3.0 Try again later.',
@@ -49,49 +49,49 @@ const rows: Case[] = [
   {
     name: 'the second attempt is made after a minute',
     ...plain,
-    after: failed(0, 1, temporaryFailure),
+    lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 1,
     expected: afterSession(byDefault(2)),
   },
   {
     name: 'the second attempt is followed by a wait of four minutes',
     ...plain,
-    after: failed(1, 2, temporaryFailure),
+    lastAttempt: failedAttempt(1, 2, temporaryFailure),
     minutes: 4.4,
     expected: wait('4:55'),
   },
   {
     name: 'the third attempt is made after four more minutes',
     ...plain,
-    after: failed(1, 2, temporaryFailure),
+    lastAttempt: failedAttempt(1, 2, temporaryFailure),
     minutes: 5,
     expected: afterSession(byDefault(3)),
   },
   {
     name: 'the third attempt is followed by a wait of a quarter of an hour',
     ...plain,
-    after: failed(5, 3, temporaryFailure),
+    lastAttempt: failedAttempt(5, 3, temporaryFailure),
     minutes: 6,
     expected: wait('19:41'),
   },
   {
     name: 'each later attempt is followed by a quarter of an hour',
     ...plain,
-    after: failed(20, 4, temporaryFailure),
+    lastAttempt: failedAttempt(20, 4, temporaryFailure),
     minutes: 35,
     expected: afterSession(byDefault(5)),
   },
   {
     name: 'the wait starts at the end of a slow attempt',
     ...plain,
-    after: failed(0, 1, { ...temporaryFailure, durationMs: 120_000 }),
+    lastAttempt: failedAttempt(0, 1, { ...temporaryFailure, durationMs: 120_000 }),
     minutes: 2.1,
     expected: wait('2:58'),
   },
   {
     name: "an administrator's request makes the next attempt early",
     ...plain,
-    after: failed(0, 1, temporaryFailure),
+    lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 0.1,
     retry: true,
     expected: afterSession(byDefault(2)),
@@ -99,7 +99,7 @@ const rows: Case[] = [
   {
     name: "an administrator's request keeps TLS forced",
     ...withConnector(forced),
-    after: failed(20, 4, noStartTls),
+    lastAttempt: failedAttempt(20, 4, noStartTls),
     minutes: 21,
     retry: true,
     expected: afterSession(bySelf('EncryptionOnly', 5)),
@@ -107,7 +107,7 @@ const rows: Case[] = [
   {
     name: "an administrator's request has no effect after expiry",
     ...plain,
-    after: failed(day - 1, 97, temporaryFailure),
+    lastAttempt: failedAttempt(day - 1, 97, temporaryFailure),
     minutes: day,
     retry: true,
     expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
@@ -116,42 +116,42 @@ const rows: Case[] = [
   {
     name: 'a message waits if forced TLS was not met',
     ...withConnector(forced),
-    after: failed(0, 1, noStartTls),
+    lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 0.1,
     expected: waitForTls('0:58'),
   },
   {
     name: 'the next attempt forces TLS again',
     ...withConnector(forced),
-    after: failed(0, 1, noStartTls),
+    lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 1,
     expected: afterSession(bySelf('EncryptionOnly', 2)),
   },
   {
     name: 'onTlsFailure Bounce bounces without another attempt',
     ...withConnector(forcedOrBounce),
-    after: failed(0, 1, noStartTls),
+    lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 0.1,
     expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
     name: 'onTlsFailure Bounce does not apply to other failures',
     ...withConnector(forcedOrBounce),
-    after: failed(0, 1, temporaryFailure),
+    lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 0.1,
     expected: wait('0:58'),
   },
   {
     name: 'the next attempt obeys a connector that has become stricter',
     ...withConnector(checked),
-    after: failed(0, 1, noStartTls),
+    lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 1,
     expected: afterSession(bySelf('CertificateValidation', 2)),
   },
   {
     name: 'a permanently refused message is not sent again',
     ...plain,
-    after: failed(0, 1, {
+    lastAttempt: failedAttempt(0, 1, {
       outcome: 'PermanentFailure',
       reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
     }),
@@ -161,7 +161,7 @@ const rows: Case[] = [
   {
     name: "a permanently refused message is not sent again at an administrator's request",
     ...plain,
-    after: failed(0, 1, {
+    lastAttempt: failedAttempt(0, 1, {
       outcome: 'PermanentFailure',
       reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
     }),
@@ -171,7 +171,7 @@ const rows: Case[] = [
   {
     name: 'a domain that announces no mail server bounces',
     ...plain,
-    after: failed(0, 1, {
+    lastAttempt: failedAttempt(0, 1, {
       outcome: 'PermanentFailure',
       host: null,
       reply: { code: 556, enhanced: '5.1.10', text: 'accepts no mail' },
@@ -182,7 +182,7 @@ const rows: Case[] = [
   {
     name: 'a wait never ends after the expiry',
     ...plain,
-    after: failed(day - 5, 97, temporaryFailure),
+    lastAttempt: failedAttempt(day - 5, 97, temporaryFailure),
     minutes: day - 4,
     recipient: { delayNotified: true },
     expected: wait('1440:00'),
@@ -190,28 +190,28 @@ const rows: Case[] = [
   {
     name: 'a message expires after a day',
     ...plain,
-    after: failed(day - 5, 97, temporaryFailure),
+    lastAttempt: failedAttempt(day - 5, 97, temporaryFailure),
     minutes: day,
     expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
     name: 'a connector may set an expiry of twelve hours',
     ...withConnector(outboundTo('northwind.example', { expirationHours: 12 })),
-    after: failed(700, 50, temporaryFailure),
+    lastAttempt: failedAttempt(700, 50, temporaryFailure),
     minutes: 720,
     expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
     name: 'attempts are made until the message expires',
     ...withConnector(outboundTo('northwind.example', { expirationHours: 12 })),
-    after: failed(700, 50, temporaryFailure),
+    lastAttempt: failedAttempt(700, 50, temporaryFailure),
     minutes: 719,
     expected: afterSession(bySelf('opportunistic TLS', 51)),
   },
   {
     name: 'a message bounces with the TLS reason if forced TLS was not met for a day',
     ...withConnector(forced),
-    after: failed(day - 5, 97, noStartTls),
+    lastAttempt: failedAttempt(day - 5, 97, noStartTls),
     minutes: day,
     expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
@@ -225,14 +225,14 @@ const rows: Case[] = [
   {
     name: 'the sender is notified after four hours',
     ...withConnector(forced),
-    after: failed(239, 17, noStartTls),
+    lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
     expected: waitForTls('253:19, the sender is notified'),
   },
   {
     name: 'the sender is notified once',
     ...withConnector(forced),
-    after: failed(239, 17, noStartTls),
+    lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
     recipient: { delayNotified: true },
     expected: waitForTls('253:19'),
@@ -240,7 +240,7 @@ const rows: Case[] = [
   {
     name: 'the sender is not notified with NOTIFY=FAILURE',
     ...withConnector(forced),
-    after: failed(239, 17, noStartTls),
+    lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
     recipient: { notify: ['FAILURE'] },
     expected: waitForTls('253:19'),
@@ -248,7 +248,7 @@ const rows: Case[] = [
   {
     name: 'the sender is notified with NOTIFY=DELAY',
     ...withConnector(forced),
-    after: failed(239, 17, noStartTls),
+    lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
     recipient: { notify: ['DELAY'] },
     expected: waitForTls('253:19, the sender is notified'),
@@ -257,8 +257,8 @@ const rows: Case[] = [
     name: 'the sender <> is not notified',
     ...sending,
     from: '',
-    madeHere: true,
-    after: failed(239, 17, temporaryFailure),
+    createdByMailflow: true,
+    lastAttempt: failedAttempt(239, 17, temporaryFailure),
     minutes: 240,
     expected: wait('253:19'),
   },

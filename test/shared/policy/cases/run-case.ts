@@ -28,7 +28,7 @@ export function messageOf({
   from = 'a@elsewhere.example',
   ip = '192.0.2.1',
   tls = noTls,
-  madeHere,
+  createdByMailflow: madeHere,
 }: Case): Message {
   const source = madeHere ? null : { ip, port: 40_000, helo: 'client.example' }
   return message({ receivedAt: receivedAt.toISOString(), mailFrom: from, source, tls })
@@ -37,7 +37,7 @@ export function messageOf({
 export function recipientOf(row: Case): Recipient {
   return recipient({
     address: addressOf(row),
-    ...(row.after && { lastAttempt: row.after }),
+    ...(row.lastAttempt && { lastAttempt: row.lastAttempt }),
     ...row.recipient,
   })
 }

@@ -144,7 +144,7 @@ export const tls: Chapter = {
     {
       name: 'a DSN that mailflow created has no session, so no requirement applies',
       connectors: [partner('*')],
-      madeHere: true,
+      createdByMailflow: true,
       from: '',
       expected: { ...acceptedAndDelivered, inSession: null },
     },

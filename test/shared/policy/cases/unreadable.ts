@@ -3,7 +3,7 @@ import {
   type Case,
   type Chapter,
   notRoutable,
-  ourServer,
+  organisationServer,
   partner,
   relayDenied,
   requiringCertificate,
@@ -11,7 +11,7 @@ import {
   unreadableSender,
 } from './notation.ts'
 
-const ownServer = ourServer({ senderIpAddresses: ['192.0.2.1'] })
+const ownServer = organisationServer({ senderIpAddresses: ['192.0.2.1'] })
 
 export const unreadable: Chapter = {
   title: 'Unreadable: senders and recipients without a valid domain',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evaluate } from '../../../../shared/policy/evaluate.ts'
-import { explainer } from '../../../../shared/policy/explain/explain.ts'
+import { createExplainer } from '../../../../shared/policy/explain/explain.ts'
 import { inbound, message, overTlsWith, receivedAt, recipient, snapshot } from '../../../support/fixtures.ts'
 
 /** Characters in a certificate that could move or hide the surrounding text. */
@@ -44,7 +44,7 @@ for (const [name, subject] of subjects)
       })
       const explanations = [
         verdict?.explanation ?? '',
-        ...(verdict ? explainer(connectors, mail)(verdict) : []).map(({ why }) => why),
+        ...(verdict ? createExplainer(connectors, mail)(verdict) : []).map(({ why }) => why),
       ]
       assert.match(explanations.join(' '), /CN=/)
       for (const text of explanations) {

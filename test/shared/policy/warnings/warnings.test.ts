@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
-import type { OtherConnectors, Warning } from '../../../../shared/policy/warnings/warning.ts'
+import type { ComparedConnectors, Warning } from '../../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../../shared/policy/warnings/warnings.ts'
 import { inbound, outbound } from '../../../support/fixtures.ts'
 import { createPki, daysFromNow } from '../../../support/pki.ts'
@@ -12,7 +12,7 @@ const among = (others: {
   inbound?: InboundConnector[]
   outbound?: OutboundConnector[]
   accepted?: string[]
-}): OtherConnectors => ({
+}): ComparedConnectors => ({
   inbound: others.inbound ?? [],
   outbound: others.outbound ?? [],
   acceptedDomains: (others.accepted ?? ['ours.example']).map((domain) => ({ domain })),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { certificateUse, daysLeft, noticeDue } from '../../../../shared/tls/observed/expiry.ts'
+import { assessCertificateUse, daysLeft, dueNoticeDay } from '../../../../shared/tls/observed/expiry.ts'
 import type { ObservedCertificate } from '../../../../shared/tls/observed/observation.ts'
 import { daysAfter, observation } from '../../../support/observed.ts'
 
@@ -46,7 +46,7 @@ for (const [certificateText, certificates, expectedUses] of [
       })),
     )
     assert.deepEqual(
-      stored.certificates.map((one) => certificateUse(one, stored, now)),
+      stored.certificates.map((one) => assessCertificateUse(one, stored, now)),
       expectedUses,
     )
   })
@@ -71,7 +71,7 @@ const dueNotice = (
   const compared = { ...certificate, notAfter: replacedExpiry ?? '' }
   const changes =
     replacedExpiry === null ? [] : [{ at: daysAgo(5), what: [], from: compared, to: certificate }]
-  return noticeDue(certificate, { changes }, now)
+  return dueNoticeDay(certificate, { changes }, now)
 }
 
 for (const [remainingDays, expected] of [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NewObservation, Observation } from '../../../../shared/tls/observed/observation.ts'
-import { observe } from '../../../../shared/tls/observed/observe.ts'
+import { addObservation } from '../../../../shared/tls/observed/observe.ts'
 import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
 import { newObservation, observedCertificate } from '../../../support/observed.ts'
 
@@ -10,7 +10,7 @@ function observeAll(...newObservations: NewObservation[]) {
   let observation: Observation | null = null
   const changes: string[] = []
   for (const one of newObservations) {
-    const update = observe(observation, one)
+    const update = addObservation(observation, one)
     if (update === null) changes.push('not stored')
     else {
       observation = update.observation

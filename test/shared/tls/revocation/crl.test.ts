@@ -17,7 +17,7 @@ import {
 import { CRLDistributionPointsExtension, KeyUsageFlags } from '@peculiar/x509'
 import { statusInCrl } from '../../../../shared/tls/revocation/crl.ts'
 import { createPki, type Pki } from '../../../support/pki.ts'
-import { asPem, type CrlOptions, crlOf, extension } from '../../../support/revocation-documents.ts'
+import { asPem, type CrlOptions, createCrl, extension } from '../../../support/revocation-documents.ts'
 
 const distributionPoint = 'http://ca.example/7.crl'
 const now = new Date()
@@ -45,7 +45,7 @@ const statusIn = (octets: Buffer, certificate = leaf, issuer = authority.ca, at 
   })
 
 const listWithLeaf = (options: CrlOptions = {}) =>
-  crlOf(authority, { revoked: [{ certificate: leaf }], ...options })
+  createCrl(authority, { revoked: [{ certificate: leaf }], ...options })
 
 const scope = (fields: Partial<IssuingDistributionPoint>, critical = true): Extension =>
   extension('2.5.29.28', Buffer.from(AsnConvert.serialize(new IssuingDistributionPoint(fields))), critical)
@@ -60,7 +60,9 @@ const integer = Buffer.from([0x02, 1, 5])
 describe('a CRL', () => {
   it('makes a certificate that is not listed good until its next update', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
-    const reported = statusIn(await crlOf(authority, { revoked: [{ certificate: otherLeaf }], nextUpdate }))
+    const reported = statusIn(
+      await createCrl(authority, { revoked: [{ certificate: otherLeaf }], nextUpdate }),
+    )
     assert.deepEqual(reported, {
       status: 'Good',
       detail: 'not on the CRL',
@@ -69,13 +71,13 @@ describe('a CRL', () => {
   })
 
   it('makes a certificate good if it has no entries', async () => {
-    assert.equal(statusIn(await crlOf(authority)).status, 'Good')
+    assert.equal(statusIn(await createCrl(authority)).status, 'Good')
   })
 
   it('provides date and reason of the revocation of a listed certificate', async () => {
     const since = new Date('2026-03-04T05:06:07Z')
     const revoked = [{ certificate: otherLeaf }, { certificate: leaf, at: since, reason: 1 }]
-    const reported = statusIn(await crlOf(authority, { revoked }))
+    const reported = statusIn(await createCrl(authority, { revoked }))
     assert.equal(reported.status, 'Revoked')
     assert.equal(reported.detail, 'revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
   })
@@ -133,7 +135,7 @@ describe('a CRL', () => {
 
   it('does not cover an authority if it is about end certificates', async () => {
     const below = await authority.subordinate('Below')
-    const list = await crlOf(authority, {
+    const list = await createCrl(authority, {
       revoked: [{ certificate: below.ca }],
       extensions: [scope({ onlyContainsUserCerts: true })],
     })
@@ -143,7 +145,7 @@ describe('a CRL', () => {
   const unusable: { what: string; list: () => Promise<Buffer>; detail: RegExp }[] = [
     {
       what: 'of another issuer',
-      list: async () => crlOf(await createPki('Another CA'), { revoked: [] }),
+      list: async () => createCrl(await createPki('Another CA'), { revoked: [] }),
       detail: /is not from the certificate's issuer/,
     },
     {
@@ -154,7 +156,7 @@ describe('a CRL', () => {
     {
       what: 'changed in transit',
       list: async () => {
-        const list = await crlOf(authority, { revoked: [{ certificate: otherLeaf }] })
+        const list = await createCrl(authority, { revoked: [{ certificate: otherLeaf }] })
         const entry = list.indexOf(Buffer.from(new X509Certificate(otherLeaf).serialNumber, 'hex'))
         list[entry + 3] = (list[entry + 3] ?? 0) ^ 1
         return list
@@ -216,7 +218,7 @@ describe('a CRL', () => {
   it('is unusable if its issuer may not sign CRLs', async () => {
     const below = await authority.subordinate('Below', { keyUsage: KeyUsageFlags.keyCertSign })
     const { cert } = await below.issue({ names: ['mx.bank.example'] })
-    assert.match(statusIn(await crlOf(below), cert, below.ca).detail, /may not sign CRLs/)
+    assert.match(statusIn(await createCrl(below), cert, below.ca).detail, /may not sign CRLs/)
   })
 
   it('is usable with uncritical extensions in list and entry', async () => {

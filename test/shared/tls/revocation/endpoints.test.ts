@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { before, it } from 'node:test'
 import { AuthorityInfoAccessExtension, CRLDistributionPointsExtension } from '@peculiar/x509'
-import { revocationEndpoints } from '../../../../shared/tls/revocation/endpoints.ts'
+import { readRevocationEndpoints } from '../../../../shared/tls/revocation/endpoints.ts'
 import { createPki, type Pki } from '../../../support/pki.ts'
 
 let authority: Pki
@@ -17,7 +17,7 @@ async function endpointsOf(urls: string[]) {
     new AuthorityInfoAccessExtension({ ocsp: urls, caIssuers: urls }),
   ]
   const { cert } = await authority.issue({ names: ['mx.bank.example'], extensions })
-  return revocationEndpoints(new X509Certificate(cert))
+  return readRevocationEndpoints(new X509Certificate(cert))
 }
 
 it('the addresses for revocation and issuer are read from a certificate', async () => {

@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { OCSPRequest, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
 import { AsnConvert } from '@peculiar/asn1-schema'
-import { ocspRequest, statusInOcsp } from '../../../../shared/tls/revocation/ocsp.ts'
+import { createOcspRequest, statusInOcsp } from '../../../../shared/tls/revocation/ocsp.ts'
 import { type AuthorityOptions, createPki, daysFromNow, type Pki } from '../../../support/pki.ts'
 import {
+  createOcspResponse,
   extension,
   type OcspOptions,
-  ocspAnswer,
   ocspResponse,
 } from '../../../support/revocation-documents.ts'
 
@@ -34,7 +34,7 @@ const queryAt = (at = now) => ({
 })
 const statusOf = (octets: Buffer, at = now) => statusInOcsp(octets, queryAt(at))
 const createAnswer = (options: Partial<OcspOptions> = {}, by = authority) =>
-  ocspAnswer(by, { certificate: leaf, ...options })
+  createOcspResponse(by, { certificate: leaf, ...options })
 const createSigner = async (pki: Pki, options: AuthorityOptions) => {
   const delegate = await pki.subordinate('Responder', { isAuthority: false, ...options })
   return { sign: delegate.sign, certificate: delegate.ca }
@@ -199,7 +199,7 @@ describe('an OCSP response', () => {
 
 describe('an OCSP request', () => {
   it('concerns one certificate and has no other content', () => {
-    const { tbsRequest, optionalSignature } = AsnConvert.parse(ocspRequest(queryAt()), OCSPRequest)
+    const { tbsRequest, optionalSignature } = AsnConvert.parse(createOcspRequest(queryAt()), OCSPRequest)
     assert.equal(tbsRequest.requestList.length, 1)
     assert.equal(tbsRequest.requestExtensions, undefined)
     assert.equal(optionalSignature, undefined)
@@ -237,7 +237,7 @@ function openSslAnswers(folder: string) {
   )
   writeFileSync(join(folder, 'index.txt'), `${lines.join('\n')}\n`)
   return certificates.map((certificate) => {
-    writeFileSync(join(folder, 'question.der'), ocspRequest({ certificate, issuer }))
+    writeFileSync(join(folder, 'question.der'), createOcspRequest({ certificate, issuer }))
     run(
       ...'ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem -ndays 1'.split(' '),
       ...'-reqin question.der -respout answer.der'.split(' '),

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
   maxWaits,
-  type PostponeReason,
-  postpone,
+  type QueueReturnReason,
   replyWhenGivenUp,
-} from '../../../functions/deliver-message/postpone.ts'
+  returnToQueue,
+} from '../../../functions/deliver-message/return-to-queue.ts'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
@@ -23,9 +23,9 @@ const job = (waits?: number): DeliveryJob => ({
   ...(waits === undefined ? {} : { waits }),
 })
 
-async function returnJob(original: DeliveryJob, reason: PostponeReason, random = 0) {
+async function returnJob(original: DeliveryJob, reason: QueueReturnReason, random = 0) {
   const delivery = recordingQueue<DeliveryJob>()
-  await postpone(original, reason, { delivery, random: () => random })
+  await returnToQueue(original, reason, { delivery, random: () => random })
   return { delivered: delivery.take() }
 }
 
@@ -62,6 +62,6 @@ describe('a job that has not begun', () => {
   it('stays in the queue when it cannot be sent again', async () => {
     const delivery = recordingQueue<DeliveryJob>()
     delivery.failOnce()
-    await assert.rejects(postpone(job(), 'NoSlot', { delivery, random: () => 0 }), /the queue is away/)
+    await assert.rejects(returnToQueue(job(), 'NoSlot', { delivery, random: () => 0 }), /the queue is away/)
   })
 })

@@ -8,7 +8,7 @@ import type { Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 
-export type PostponeReason =
+export type QueueReturnReason =
   /** The batch has too little time left. */
   | 'NoTime'
   /** All slots of the destination are in use. */
@@ -16,7 +16,7 @@ export type PostponeReason =
   /** All slots of the slow hosts are in use. */
   | 'NoSlotForSlowHost'
 
-export interface PostponeDependencies {
+export interface QueueReturnDependencies {
   delivery: JobSender<DeliveryJob>
   /** Returns a number in [0, 1). */
   random(): number
@@ -27,10 +27,10 @@ export const maxWaits = 10
 const maxBackoffSeconds = 60
 
 /** @throws when the queue fails; SQS then retries the job */
-export async function postpone(
+export async function returnToQueue(
   job: DeliveryJob,
-  reason: PostponeReason,
-  dependencies: PostponeDependencies,
+  reason: QueueReturnReason,
+  dependencies: QueueReturnDependencies,
 ): Promise<void> {
   const { delivery, random } = dependencies
   const { waits = 0 } = job
@@ -44,7 +44,7 @@ export async function postpone(
 /** Returns the reply for a job that has waited too long; null for other jobs. RFC 3463 §3.5: X.4.5 is congestion. */
 export function replyWhenGivenUp(
   { waits = 0, destination }: DeliveryJob,
-  reason: PostponeReason,
+  reason: QueueReturnReason,
 ): Reply | null {
   if (reason === 'NoTime' || waits < maxWaits) return null
   if (reason === 'NoSlotForSlowHost')
