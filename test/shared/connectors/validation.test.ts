@@ -44,7 +44,7 @@ const validation = (steps: ValidationStep[]): OutboundValidation => ({
 })
 
 /** Every possible step, each as large as possible. */
-function largest(): OutboundValidation {
+function maximalValidation(): OutboundValidation {
   const detail = '\ud83d\udcec'.repeat(150)
   const host = `${'a'.repeat(60)}.`.repeat(4).slice(0, 253)
   const ip = '2001:db8:1111:2222:3333:4444:5555:6666'
@@ -87,8 +87,8 @@ describe('a validation', () => {
   })
 
   it('keeps every step and its result, whatever its size', () => {
-    const { steps } = largest()
-    const storable = toStorable(largest())
+    const { steps } = maximalValidation()
+    const storable = toStorable(maximalValidation())
     const outline = (some: readonly ValidationStep[]) =>
       some.map(({ step: name, succeeded }) => [name, succeeded])
     assert.deepEqual(outline(storable.steps), outline(steps))
@@ -129,7 +129,7 @@ describe('a validation', () => {
       certificateAuthorities: Array(Math.min(20, Math.floor(32_768 / cert.length))).fill(cert),
       comment: '\ud83d\udcec'.repeat(512),
     })
-    const item = octets({ ...connector, validation: toStorable(largest()) })
+    const item = octets({ ...connector, validation: toStorable(maximalValidation()) })
     assert.ok(item > 300_000 && item <= 400 * 1024, `${item} octets`)
   })
 })

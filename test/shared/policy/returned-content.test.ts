@@ -45,14 +45,14 @@ function mayReturn({ ret = 'FULL', envelope, of, connectors = {}, recipient: fie
 
 const partner = (fields = {}) =>
   inbound({ senderDomains: ['elsewhere.example'], requireTls: false, ...fields })
-const toOwnDomain = (fields = {}) => outbound({ recipientDomains: ['ours.example'], ...fields })
+const toAcceptedDomain = (fields = {}) => outbound({ recipientDomains: ['ours.example'], ...fields })
 
 describe('the whole message may be returned', () => {
   const rows: [when: string, given: Case, may: boolean][] = [
     ['with RET=FULL if nothing protects it', {}, true],
     [
       'if its connectors require no TLS',
-      { connectors: { inbound: [partner()], outbound: [toOwnDomain()] } },
+      { connectors: { inbound: [partner()], outbound: [toAcceptedDomain()] } },
       true,
     ],
     ['not with RET=HDRS', { ret: 'HDRS' }, false],
@@ -89,12 +89,12 @@ describe('the whole message may be returned', () => {
     ['not if it is attributed to a deleted connector', { of: { attributedTo: 'id-gone' } }, false],
     ...(['EncryptionOnly', 'CertificateValidation'] as const).map((tlsSettings): [string, Case, boolean] => [
       `not if an outbound connector requires ${tlsSettings}`,
-      { connectors: { outbound: [toOwnDomain({ tlsSettings })] } },
+      { connectors: { outbound: [toAcceptedDomain({ tlsSettings })] } },
       false,
     ]),
     [
       'not if a report-only outbound connector requires TLS',
-      { connectors: { outbound: [toOwnDomain({ tlsSettings: 'EncryptionOnly', mode: 'ReportOnly' })] } },
+      { connectors: { outbound: [toAcceptedDomain({ tlsSettings: 'EncryptionOnly', mode: 'ReportOnly' })] } },
       false,
     ],
     ...(['EncryptionOnly', 'DomainValidation', 'Dane'] as const).map((policy): [string, Case, boolean] => [

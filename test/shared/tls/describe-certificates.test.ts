@@ -278,7 +278,7 @@ test('the addresses of the whole chain are listed, each once', async () => {
   assert.deepEqual(certificate?.ocspAddresses, ['http://ocsp.ca.example'])
 })
 
-const subjects: [subject: string, told: Record<string, string | null>][] = [
+const subjects: [subject: string, expected: Record<string, string | null>][] = [
   ['CN=mx.ours.example, O="Ours, Inc.", OU=Mail', { organization: 'Ours, Inc.', organizationalUnit: 'Mail' }],
   ['CN=mx.ours.example, O=A<script>alert(1)</script>', { organization: 'A<script>alert(1)</script>' }],
   ['CN=mx.ours.example, O=gnp\u202egpj', { organization: 'gnp?gpj' }],

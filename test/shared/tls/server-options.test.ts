@@ -56,9 +56,9 @@ const supportedClients: [
 for (const [name, options, protocol, cipher, group] of supportedClients)
   test(`${name} gets ${protocol}, ${cipher} and ${group}`, async () => {
     const socket = await handshake(options)
-    const exchange = socket.getEphemeralKeyInfo() as { name?: string }
+    const ephemeralKey = socket.getEphemeralKeyInfo() as { name?: string }
     assert.deepEqual(
-      [socket.getProtocol(), socket.getCipher().standardName, exchange.name],
+      [socket.getProtocol(), socket.getCipher().standardName, ephemeralKey.name],
       [protocol, cipher, group],
     )
   })

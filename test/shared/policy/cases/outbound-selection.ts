@@ -218,7 +218,7 @@ const toOtherDomain = (row: Row): Case => {
   }
 }
 
-const toOwnDomain = (row: Row): Case => ({
+const toAcceptedDomain = (row: Row): Case => ({
   ...common(row),
   connectors: row.connectors,
   expected: deliversBy(`ConnectorMatched by ${row.host ?? 'mbx.ours.example'}:25 with ${row.leaves}`),
@@ -229,5 +229,5 @@ const common = ({ name, outbound, why }: Row) => ({ name, mailboxes: false, outb
 export const outboundSelection: Chapter = {
   title:
     'Which outbound connector applies: the most specific domain, then the strictest requirements, then the name',
-  cases: [...rows.map(toOtherDomain), ...acceptedDomainRows.map(toOwnDomain)],
+  cases: [...rows.map(toOtherDomain), ...acceptedDomainRows.map(toAcceptedDomain)],
 }
