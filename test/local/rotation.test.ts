@@ -109,7 +109,7 @@ const pageOf = async (path: string) => (await fetch(new URL(path, runner.endpoin
 
 /** Returns the time at which the ingress logged the switch; infinity before the switch. */
 function switchedIn(log: string): number {
-  const line = log.split('\n').findLast((text) => text.includes('"certificates were switched'))
+  const line = log.split('\n').findLast((text) => text.includes('"certificates switched'))
   return line === undefined ? Number.POSITIVE_INFINITY : Date.parse(JSON.parse(line).timestamp)
 }
 
