@@ -34,7 +34,7 @@ describe('the length of the Markdown', () => {
     const total = words.reduce((sum, [, count]) => sum + count, 0)
     const longestPage = words.sort(([, a], [, b]) => b - a).slice(0, 5)
     const list = longestPage.map(([page, count]) => `${page} ${count}`).join(', ')
-    assert.ok(total <= maxWords, `${total} words; the longest pages: ${list}`)
+    assert.ok(total <= maxWords, `${total} words; the longestPages pages: ${list}`)
   })
   test(`is at most ${maxReadmeLines} lines in the README`, () => {
     assert.ok(read('README.md').trimEnd().split('\n').length <= maxReadmeLines)

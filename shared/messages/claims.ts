@@ -16,7 +16,7 @@ export type Claim<Result> =
   /** The effect was executed with this result. */
   | { kind: 'Done'; result: Result }
 
-/** Replaces an attempt when the recipient is settled before the attempt begins. `Forestalled` is the stored value. */
+/** Replaces an attempt when the recipient is settled before the attempt begins. */
 export interface Cancelled {
   outcome: 'Cancelled'
 }

@@ -30,7 +30,7 @@ export const noticeKey = (connector: string, fingerprint256: string, day: string
 })
 export const dailyNoticesKey = (connector: string, day: string, vouchedFor: boolean) => ({
   pk: certificatesPartition(connector),
-  sk: `notices#${day}#${vouchedFor ? 'vouchedFor' : 'anybody'}`,
+  sk: `notices#${day}#${vouchedFor ? 'trusted' : 'untrusted'}`,
 })
 
 /** Index keys of a recipient; `order` sorts by time of receipt because message ids are ULIDs. */

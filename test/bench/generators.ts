@@ -50,11 +50,11 @@ export class Generators {
   }
 
   #all(order: (index: number) => Order): Promise<Answer[]> {
-    return Promise.all(this.#children.map((child, index) => ask(child, order(index))))
+    return Promise.all(this.#children.map((child, index) => sendOrder(child, order(index))))
   }
 }
 
-async function ask(child: ChildProcess, order: Order): Promise<Answer> {
+async function sendOrder(child: ChildProcess, order: Order): Promise<Answer> {
   const endController = new AbortController()
   const nextMessage = once(child, 'message', { signal: endController.signal })
   const end = () => endController.abort()

@@ -9,7 +9,7 @@ let api: HttpApi
 
 before(async () => {
   api = await startApi(() => now.getTime())
-  const { body } = await api.ask('POST /outbound-connectors', {
+  const { body } = await api.call('POST /outbound-connectors', {
     json: { name: 'To the bank', connectorType: 'Partner', recipientDomains: ['bank.example'] },
   })
   const bank = { id: body.id, name: 'To the bank' }
@@ -88,7 +88,7 @@ test('an invalid number of days is rejected without a request', async () => {
 })
 
 test('an unknown connector causes an error that names it', async () => {
-  const { status, err } = await api.mailflow('certificates', 'observed', '--connector', 'nobody')
+  const { status, err } = await api.mailflow('certificates', 'observed', '--connector', 'unknown')
   assert.equal(status, 1)
-  assert.match(err, /no connector "nobody"/)
+  assert.match(err, /no connector "unknown"/)
 })

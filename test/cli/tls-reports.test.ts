@@ -10,7 +10,7 @@ let id: string
 
 before(async () => {
   api = await startApi(() => now)
-  await api.ask('PUT /accepted-domains/ours.example', { json: {} })
+  await api.call('PUT /accepted-domains/ours.example', { json: {} })
   const reports = new ReceivedReports(api.database.documents, api.database.transportTable)
   for (const [day, signedBy] of [
     ['2026-02-08', 'sender.example'],

@@ -16,7 +16,7 @@ interface Document {
 }
 
 const noTable = {} as DynamoDBDocumentClient
-const { paths, components }: Document = (await createTestApi(noTable).ask('GET /openapi.json')).body
+const { paths, components }: Document = (await createTestApi(noTable).call('GET /openapi.json')).body
 const schemas = Object.entries(components.schemas)
 
 const operations = Object.entries(paths).flatMap(([path, methods]) =>

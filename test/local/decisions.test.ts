@@ -27,7 +27,7 @@ let ourServer: Identity
 before(
   async () => {
     pki = await createPki()
-    const unrelated = await createPki('Somebody else')
+    const unrelated = await createPki('Another CA')
     ourServer = await pki.issue({ names: ['mailbox.ours.example'] })
     partners.mailbox = await startPartner({ tls: await pki.issue({ names: ['mailbox.ours.example'] }) })
     partners.plain = await startPartner()
@@ -292,10 +292,10 @@ test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector a
 })
 
 test("a partner's refusal bounces, and the DSN contains its reply", async () => {
-  const { trace } = await sendFromOurServer('nobody@strict.example')
+  const { trace } = await sendFromOurServer('unknown@strict.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.match(attemptOf(trace)?.reply ?? '', /^550 5\.1\.1 No such user here/)
-  const notification = await notificationAbout('nobody@strict.example')
+  const notification = await notificationAbout('unknown@strict.example')
   assert.match(notification, /Status: 5\.1\.1/i)
   assert.match(notification, /No such user here/)
 })

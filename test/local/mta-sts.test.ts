@@ -164,17 +164,17 @@ test('the dns command shows published and missing records', async () => {
   trust(authority)
   installTranslation({ '127.0.0.80:443': `127.0.0.1:${(web.address() as AddressInfo).port}` })
   const { api: gateway, dns } = runner.endpoints
-  const ask = (domain: string) =>
+  const findPolicy = (domain: string) =>
     mailflow(['dns', domain, '--host', `mx.${domain}`, '--dns-server', dns], {
       env: { MAILFLOW_API: gateway },
     })
-  const listed = await ask('listed.example')
+  const listed = await findPolicy('listed.example')
   assert.equal(listed.status, 3, listed.err)
   assert.match(listed.out, /^ {2}OK +MX for listed\.example$/m)
   assert.match(listed.out, /^ {2}OK +MTA-STS policy for https:\/\/mta-sts\.listed\.example/m)
   assert.match(listed.out, /^ {2}WARN +Accepted domain for listed\.example$/m)
   assert.match(listed.out, /^ {2}MISSING +TLS-RPT for _smtp\._tls\.listed\.example$/m)
-  const unlisted = await ask('unlisted.example')
+  const unlisted = await findPolicy('unlisted.example')
   assert.match(unlisted.out, /^ {2}DIFFERENT +MTA-STS policy/m)
   assert.match(unlisted.out, /The policy does not list mx\.unlisted\.example/)
 })

@@ -17,7 +17,7 @@ before(async () => {
 after(() => shared.leave())
 
 /** fetch() cannot set the Host header. */
-function ask(path: string, { host, method = 'GET' }: { host?: string; method?: string } = {}) {
+function fetchPage(path: string, { host, method = 'GET' }: { host?: string; method?: string } = {}) {
   return new Promise<{ status: number | undefined; type: string | undefined; body: string }>(
     (resolve, reject) => {
       const url = new URL(path, running.endpoints.pages)
@@ -36,7 +36,7 @@ function ask(path: string, { host, method = 'GET' }: { host?: string; method?: s
 
 test('the page, its JSON and the API show the certificate that the ingress presents', async () => {
   const results = await waitForResult(async () => {
-    const { status, body } = await ask('/certificates.json')
+    const { status, body } = await fetchPage('/certificates.json')
     return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
   })
   const client = await SmtpClient.open(running.endpoints, {})
@@ -48,32 +48,32 @@ test('the page, its JSON and the API show the certificate that the ingress prese
     [['Current', fingerprint]],
   )
   assert.deepEqual(await new Api(running.endpoints).call('GET', '/certificates'), results)
-  const page = await ask('/')
+  const page = await fetchPage('/')
   assert.deepEqual([page.status, page.type], [200, 'text/html; charset=utf-8'])
   assert.ok(page.body.includes(`${fingerprint}`))
   assert.match(page.body, /SNS topic <code>arn:aws:sns:/)
-  const pem = await ask(`/certificates/${fingerprint}.pem`)
+  const pem = await fetchPage(`/certificates/${fingerprint}.pem`)
   assert.equal(new X509Certificate(pem.body).fingerprint256, certificate?.fingerprint256)
 })
 
 test('the MTA-STS policy is served at the policy host of an accepted domain', async () => {
-  const askForPolicy = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
-  assert.equal((await askForPolicy()).status, 404)
+  const fetchPolicy = () => fetchPage('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
+  assert.equal((await fetchPolicy()).status, 404)
   await new Api(running.endpoints).call('PUT', '/accepted-domains/branch.example', {})
-  const { status, type, body } = await askForPolicy()
+  const { status, type, body } = await fetchPolicy()
   assert.deepEqual([status, type], [200, 'text/plain; charset=utf-8'])
   assert.match(body, /^version: STSv1\r\nmode: testing\r\nmx: [a-z.]+\r\nmax_age: 604800\r\n$/)
 })
 
 test('the public pages serve no administrative path and accept no writes', async () => {
   for (const path of ['/accepted-domains', '/inbound-connectors', '/messages', '/openapi.json'])
-    assert.equal((await ask(path)).status, 404, path)
-  assert.equal((await ask('/', { method: 'POST' })).status, 405)
+    assert.equal((await fetchPage(path)).status, 404, path)
+  assert.equal((await fetchPage('/', { method: 'POST' })).status, 405)
   const response = await fetch(`${running.endpoints.api}/.well-known/mta-sts.txt`)
   assert.equal(response.status, 404)
 })
 
 test('HEAD requests are answered', async () => {
-  const { body, type } = await ask('/', { method: 'HEAD' })
+  const { body, type } = await fetchPage('/', { method: 'HEAD' })
   assert.deepEqual([body, type], ['', 'text/html; charset=utf-8'])
 })

@@ -55,8 +55,8 @@ test('validation shows held mail, and a retry delivers it after its connector is
   assert.deepEqual([before.messages, before.passing, before.failing[0]?.messages], [1, 0, [id]])
 
   await api.change(path, { requireTls: false })
-  const mended = await api.call<Validation>('POST', `${path}/validate`)
-  assert.deepEqual([mended.messages, mended.passing], [1, 1])
+  const fixed = await api.call<Validation>('POST', `${path}/validate`)
+  assert.deepEqual([fixed.messages, fixed.passing], [1, 1])
 
   // The inbound connector no longer holds the message; now the organisation's mailbox server has no TLS.
   assert.deepEqual(await api.call('POST', `${path}/retry`), { requested: 1, messages: 1, nextCursor: null })

@@ -81,7 +81,7 @@ interface Listed {
 }
 interface Run {
   sent: number
-  known: number
+  claimedElsewhere: number
 }
 
 /** Returns the stored count of failed sessions, over all domains and days. */
@@ -110,7 +110,7 @@ test('sessions with the smart host are reported to its report address, which is 
   // Counts are written at the end of the delivery's batch, after the trace. The failure comes last.
   await waitForResult(async () => ((await countedFailures()) === 1 ? true : null))
   assert.equal((await invoke()).sent, 1)
-  assert.deepEqual([(await invoke()).known, (await invoke()).sent], [1, 0])
+  assert.deepEqual([(await invoke()).claimedElsewhere, (await invoke()).sent], [1, 0])
 
   const report = await waitForResult(async () => {
     const { items } = await api.call<{ items: Listed[] }>('GET', '/tls-reports')
@@ -144,5 +144,5 @@ test('sessions with the smart host are reported to its report address, which is 
       acceptedDomain: false,
     },
   ])
-  assert.equal(mailbox.received.length, 1, 'the report itself is kept, not handed on')
+  assert.equal(mailbox.received.length, 1, 'the report itself is stored, not relayed')
 })

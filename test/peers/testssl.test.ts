@@ -48,14 +48,14 @@ interface Finding {
 }
 
 /** Findings of testssl.sh that are accepted, each with its reason. */
-const acceptedFindings: readonly { id: RegExp; reason: string; isByChance?: boolean }[] = [
+const acceptedFindings: readonly { id: RegExp; reason: string; isIntermittent?: boolean }[] = [
   { id: /^engine_problem$/, reason: 'about the OpenSSL that testssl.sh itself uses: it has no GOST' },
   { id: /^cert_revocation /, reason: 'the authority of this test revokes nothing' },
   {
     id: /^sessionresumption_ticket$/,
     reason:
       'the client of testssl.sh often disconnects before the tickets arrive, and then has no session to resume',
-    isByChance: true,
+    isIntermittent: true,
   },
 ]
 
@@ -84,7 +84,7 @@ describe('testssl.sh', { skip }, () => {
   it('finds each accepted finding', () => {
     const absentFindings = acceptedFindings.filter(
       (each) =>
-        !each.isByChance &&
+        !each.isIntermittent &&
         !findings.some(({ id, severity }) => each.id.test(id) && !['OK', 'INFO'].includes(severity)),
     )
     assert.deepEqual(absentFindings, [])

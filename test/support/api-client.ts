@@ -55,12 +55,12 @@ export function createTestApi(
     logger,
     now,
   })
-  const ask = async (target: string, apiRequest: ApiCall = {}): Promise<ApiResult> => {
+  const call = async (target: string, apiRequest: ApiCall = {}): Promise<ApiResult> => {
     const result = await api(eventOf(target, apiRequest))
     const body = result.body ? JSON.parse(result.body) : undefined
     return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
   }
-  return { ask, logged: logEntries, evaluation }
+  return { call, logged: logEntries, evaluation }
 }
 
 /** @param target `GET /path?query` */

@@ -35,8 +35,8 @@ export function connectorsAnswer(
 ): object {
   if (operation === 'GetItem') return { Item: { version: { N: '1' } } }
   if (operation !== 'Query') return {}
-  const asksDomains = Object.values(ExpressionAttributeValues).some(({ S }) => S === 'accepted-domain')
-  return { Items: asksDomains ? [acceptedDomain] : [] }
+  const isForDomains = Object.values(ExpressionAttributeValues).some(({ S }) => S === 'accepted-domain')
+  return { Items: isForDomains ? [acceptedDomain] : [] }
 }
 
 const acceptedDomain = {

@@ -139,7 +139,7 @@ export async function startNameServer(
 const handshake = 22
 
 /** Creates a server whose connections a test passes in. */
-function listenByTls(tls: TlsOptions, ask: (octets: Buffer, socket: Socket) => void): Server {
+function listenByTls(tls: TlsOptions, request: (octets: Buffer, socket: Socket) => void): Server {
   return createTlsServer(tls, (socket) => {
     let rest = Buffer.alloc(0)
     socket.on('error', () => {})
@@ -147,7 +147,7 @@ function listenByTls(tls: TlsOptions, ask: (octets: Buffer, socket: Socket) => v
       rest = Buffer.concat([rest, octets])
       while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
         const end = 2 + rest.readUInt16BE(0)
-        ask(rest.subarray(2, end), socket)
+        request(rest.subarray(2, end), socket)
         rest = rest.subarray(end)
       }
     })

@@ -195,7 +195,7 @@ export function withoutDates(pem: string): string {
 
 export const daysFromNow = (days: number): Date => new Date(Date.now() + days * day)
 
-const subjectOf = ({ names, commonName }: LeafOptions): string => `CN=${commonName ?? names[0] ?? 'nobody'}`
+const subjectOf = ({ names, commonName }: LeafOptions): string => `CN=${commonName ?? names[0] ?? 'unnamed'}`
 
 const lifetime = ({ notBefore, notAfter }: Partial<LeafOptions>) => ({
   notBefore: notBefore ?? daysFromNow(-1),

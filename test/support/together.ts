@@ -3,6 +3,8 @@
  * a suite with its own hooks. Usage: `node test/support/together.ts FILE …`.
  */
 import { resolve } from 'node:path'
+// Loaded first: otherwise an import of reflect-metadata before it leaves smtp-server a node:tls without functions.
+import 'node:tls'
 import { describe } from 'node:test'
 
 describe('files', async () => {

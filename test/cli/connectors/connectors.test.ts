@@ -128,7 +128,7 @@ inboundConnectors:
     assert.match(out, /tlsDomain: mx\.bank\.example → null/)
     assert.match(out, /tlsSettings is weaker than before/)
     assert.match(out, /Applied: 0 new, 1 changed \(1 with weaker requirements\), 0 removed\.\n$/)
-    const { body } = await api.ask('GET /outbound-connectors')
+    const { body } = await api.call('GET /outbound-connectors')
     assert.deepEqual(
       body.items.map(({ tlsSettings, version }: Record<string, unknown>) => [tlsSettings, version]),
       [['EncryptionOnly', 2]],
@@ -200,19 +200,19 @@ inboundConnectors:
 
   test('does not overwrite a concurrent change', async () => {
     await apply(bank)
-    const { body } = await api.ask('GET /outbound-connectors')
+    const { body } = await api.call('GET /outbound-connectors')
     const { id, createdAt, updatedAt, version, validation, ...fields } = body.items[0]
     api.meanwhile.before = async (request) => {
       if (!request.startsWith('PUT')) return
       api.meanwhile.before = null
       const json = { ...fields, comment: 'mine' }
-      await api.ask(`PUT /outbound-connectors/${id}`, { json, headers: { 'if-match': '*' } })
+      await api.call(`PUT /outbound-connectors/${id}`, { json, headers: { 'if-match': '*' } })
     }
     const { status, err } = await apply(changed)
     assert.equal(status, 1)
     assert.match(err, /outbound connector "To the bank": another client changed it in the meantime/)
     assert.match(err, /0 changes of 1 had been written before/)
-    const now = await api.ask(`GET /outbound-connectors/${id}`)
+    const now = await api.call(`GET /outbound-connectors/${id}`)
     assert.deepEqual([now.body.comment, now.body.tlsSettings], ['mine', 'DomainValidation'])
   })
 
@@ -220,7 +220,7 @@ inboundConnectors:
     api.meanwhile.before = async (request) => {
       if (!request.startsWith('POST /outbound')) return
       api.meanwhile.before = null
-      await api.ask('POST /outbound-connectors', {
+      await api.call('POST /outbound-connectors', {
         json: { name: 'to the bank', connectorType: 'Partner', recipientDomains: ['other.example'] },
       })
     }
@@ -300,10 +300,10 @@ outboundConnectors:
     const saved: ConfigurationWarning[] = []
     for (const direction of ['inbound', 'outbound'])
       for (const { id, createdAt, updatedAt, version, validation, ...json } of (
-        await api.ask(`GET /${direction}-connectors`)
+        await api.call(`GET /${direction}-connectors`)
       ).body.items) {
         const headers = { 'if-match': '*' }
-        const { body } = await api.ask(`PUT /${direction}-connectors/${id}`, { json, headers })
+        const { body } = await api.call(`PUT /${direction}-connectors/${id}`, { json, headers })
         for (const warning of body.warnings)
           saved.push({ of: `${direction} connector`, name: json.name, ...warning })
       }

@@ -12,7 +12,7 @@ let api: HttpApi
 
 before(async () => {
   api = await startApi(() => now)
-  await api.ask('POST /inbound-connectors', {
+  await api.call('POST /inbound-connectors', {
     json: { name: 'From the bank', connectorType: 'Partner', senderDomains: ['bank.example'] },
   })
 })

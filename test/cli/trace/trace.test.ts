@@ -24,8 +24,8 @@ before(async () => {
   api = await startApi(() => now)
   trace = new Trace(api.database.documents, api.database.messagesTable)
   const createConnector = async (path: string, json: object) =>
-    (await api.ask(`POST ${path}`, { json })).body.id
-  await api.ask('PUT /accepted-domains/ours.example', { json: {} })
+    (await api.call(`POST ${path}`, { json })).body.id
+  await api.call('PUT /accepted-domains/ours.example', { json: {} })
   connectors = {
     from: await createConnector('/inbound-connectors', {
       name: 'From the bank',
@@ -262,7 +262,7 @@ describe('messages', () => {
   })
 
   test('reports an empty list', async () => {
-    assert.equal((await api.mailflow('messages', '--sender', 'nobody.example')).out, 'No messages found.\n')
+    assert.equal((await api.mailflow('messages', '--sender', 'unknown.example')).out, 'No messages found.\n')
   })
 
   test('asks for an id when two connectors have the name', async () => {
@@ -377,7 +377,7 @@ describe('retry', () => {
   })
 
   test('repeats the request until no cursor is left', async () => {
-    const [connector] = (await api.ask('GET /outbound-connectors')).body.items
+    const [connector] = (await api.call('GET /outbound-connectors')).body.items
     const requests: string[] = []
     const { url, stop } = await startAnsweringServer(({ method, url = '' }) => {
       const list = { items: url.startsWith('/outbound') ? [connector] : [], nextCursor: null }
@@ -438,7 +438,7 @@ describe('explain', () => {
   })
 
   test('does not promise delivery of a message that would be sent', async () => {
-    await api.ask('PUT /accepted-domains/branch.example', { json: {} })
+    await api.call('PUT /accepted-domains/branch.example', { json: {} })
     const { out } = await explain('--to', 'eve@branch.example', '--tls')
     assert.match(out, /\neve@branch\.example: would be sent \(ConnectorMatched\)\n/)
     assert.doesNotMatch(out, /deliver/)

@@ -17,14 +17,14 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
-let ask: (target: string, request?: ApiCall) => Promise<ApiResult>
+let call: (target: string, request?: ApiCall) => Promise<ApiResult>
 let logged: Record<string, unknown>[]
 const now = Date.parse('2026-02-03T12:00:00Z')
 
 before(async () => {
   database = await startDynamoDb()
   const api = createTestApi(database.documents, () => now)
-  ask = api.ask
+  call = api.call
   logged = api.logged
 })
 after(() => database.stop())
@@ -54,22 +54,22 @@ for (const { path, input, schema, saved } of kinds)
   describe(path, () => {
     test('creates a connector with every default, and returns its location', async () => {
       const body = input()
-      const { status, headers, body: connector } = await ask(`POST ${path}`, { json: body })
+      const { status, headers, body: connector } = await call(`POST ${path}`, { json: body })
       assert.equal(status, 201)
       assert.equal(headers.location, `${path}/${connector.id}`)
       assert.equal(headers.etag, '"1"')
       assert.deepEqual(saved.parse(connector), connector, 'as the API describes it')
       assert.deepEqual({ ...connector, ...body }, connector, 'what was written is kept')
-      const response = await ask(`GET ${headers.location}`)
+      const response = await call(`GET ${headers.location}`)
       assert.deepEqual([response.status, response.headers.etag], [200, '"1"'])
       assert.deepEqual(schema.parse(response.body), response.body, 'as the API describes it')
       assert.deepEqual({ ...response.body, warnings: connector.warnings }, connector)
     })
 
     test('replaces only the version named in If-Match', async () => {
-      const { headers } = await ask(`POST ${path}`, { json: input() })
+      const { headers } = await call(`POST ${path}`, { json: input() })
       const put = (etag: string, fields: object) =>
-        ask(`PUT ${headers.location}`, { headers: { 'if-match': etag }, json: input(fields) })
+        call(`PUT ${headers.location}`, { headers: { 'if-match': etag }, json: input(fields) })
       const replaced = await put('"1"', { comment: 'second' })
       assert.deepEqual(
         [replaced.status, replaced.headers.etag, replaced.body.comment],
@@ -84,31 +84,31 @@ for (const { path, input, schema, saved } of kinds)
     })
 
     test('accepts only one of two concurrent writes', async () => {
-      const { headers } = await ask(`POST ${path}`, { json: input() })
+      const { headers } = await call(`POST ${path}`, { json: input() })
       const puts = ['one', 'two'].map((comment) =>
-        ask(`PUT ${headers.location}`, { headers: { 'if-match': '"1"' }, json: input({ comment }) }),
+        call(`PUT ${headers.location}`, { headers: { 'if-match': '"1"' }, json: input({ comment }) }),
       )
       assert.deepEqual((await Promise.all(puts)).map(({ status }) => status).sort(), [200, 412])
     })
 
     test('removes only the version named in If-Match', async () => {
-      const { headers } = await ask(`POST ${path}`, { json: input() })
-      const remove = (etag: string) => ask(`DELETE ${headers.location}`, { headers: { 'if-match': etag } })
+      const { headers } = await call(`POST ${path}`, { json: input() })
+      const remove = (etag: string) => call(`DELETE ${headers.location}`, { headers: { 'if-match': etag } })
       assert.equal((await remove('"7"')).status, 412)
       const removed = await remove('"1"')
       assert.deepEqual([removed.status, removed.body], [204, undefined])
-      assert.equal((await ask(`GET ${headers.location}`)).status, 404)
+      assert.equal((await call(`GET ${headers.location}`)).status, 404)
       assert.equal((await remove('"1"')).status, 404)
     })
 
     test('lists in pages, each connector once', async () => {
-      for (let n = 0; n < 3; n++) await ask(`POST ${path}`, { json: input() })
-      const all = await ask(`GET ${path}`)
+      for (let n = 0; n < 3; n++) await call(`POST ${path}`, { json: input() })
+      const all = await call(`GET ${path}`)
       assert.equal(all.body.nextCursor, null)
       const paged: unknown[] = []
       let cursor: string | null = ''
       while (cursor !== null) {
-        const { body } = await ask(`GET ${path}?limit=2${cursor && `&cursor=${cursor}`}`)
+        const { body } = await call(`GET ${path}?limit=2${cursor && `&cursor=${cursor}`}`)
         assert(body.items.length <= 2)
         paged.push(...body.items)
         cursor = body.nextCursor
@@ -119,26 +119,26 @@ for (const { path, input, schema, saved } of kinds)
     test('is visible to policy evaluation as soon as the response is sent', async () => {
       const snapshots = new SnapshotReader(database.documents, 'connectors')
       await snapshots.current()
-      const { body, headers } = await ask(`POST ${path}`, { json: input() })
+      const { body, headers } = await call(`POST ${path}`, { json: input() })
       assert(connectorsIn(await snapshots.current()).has(body.id), 'created')
-      await ask(`DELETE ${headers.location}`, { headers: { 'if-match': '*' } })
+      await call(`DELETE ${headers.location}`, { headers: { 'if-match': '*' } })
       assert(!connectorsIn(await snapshots.current()).has(body.id), 'removed')
     })
   })
 
 describe('/accepted-domains', () => {
   test('stores a domain under its normalised name', async () => {
-    const created = await ask('PUT /accepted-domains/Ours.EXAMPLE', { json: { comment: 'us' } })
+    const created = await call('PUT /accepted-domains/Ours.EXAMPLE', { json: { comment: 'us' } })
     assert.deepEqual([created.status, created.headers.location], [201, '/accepted-domains/ours.example'])
-    const response = await ask('GET /accepted-domains/ours.example')
+    const response = await call('GET /accepted-domains/ours.example')
     assert.deepEqual([response.status, response.body], [200, created.body])
-    assert.deepEqual((await ask('GET /accepted-domains')).body, { items: [created.body], nextCursor: null })
+    assert.deepEqual((await call('GET /accepted-domains')).body, { items: [created.body], nextCursor: null })
   })
 
   test('replaces a domain only with a matching If-Match', async () => {
-    await ask('PUT /accepted-domains/two.example', { json: {} })
+    await call('PUT /accepted-domains/two.example', { json: {} })
     const put = (headers: Record<string, string>) =>
-      ask('PUT /accepted-domains/two.example', { json: { comment: 'new' }, headers })
+      call('PUT /accepted-domains/two.example', { json: { comment: 'new' }, headers })
     assert.equal((await put({})).status, 428)
     assert.equal((await put({ 'if-match': '"9"' })).status, 412)
     const replaced = await put({ 'if-match': '"1"' })
@@ -146,23 +146,23 @@ describe('/accepted-domains', () => {
   })
 
   test('creates no domain when the request has If-Match', async () => {
-    const put = await ask('PUT /accepted-domains/never.example', { json: {}, headers: { 'if-match': '*' } })
+    const put = await call('PUT /accepted-domains/never.example', { json: {}, headers: { 'if-match': '*' } })
     assert.equal(put.status, 412)
-    assert.equal((await ask('GET /accepted-domains/never.example')).status, 404)
+    assert.equal((await call('GET /accepted-domains/never.example')).status, 404)
   })
 
   test('accepts domain names in other scripts', async () => {
-    const { status, body } = await ask(`PUT /accepted-domains/${encodeURIComponent('bücher.example')}`, {
+    const { status, body } = await call(`PUT /accepted-domains/${encodeURIComponent('bücher.example')}`, {
       json: {},
     })
     assert.deepEqual([status, body.domain], [201, 'xn--bcher-kva.example'])
   })
 
   test('removes an accepted domain', async () => {
-    await ask('PUT /accepted-domains/gone.example', { json: {} })
-    const gone = await ask('DELETE /accepted-domains/gone.example', { headers: { 'if-match': '"1"' } })
+    await call('PUT /accepted-domains/gone.example', { json: {} })
+    const gone = await call('DELETE /accepted-domains/gone.example', { headers: { 'if-match': '"1"' } })
     assert.equal(gone.status, 204)
-    assert.equal((await ask('GET /accepted-domains/gone.example')).status, 404)
+    assert.equal((await call('GET /accepted-domains/gone.example')).status, 404)
   })
 })
 
@@ -347,7 +347,7 @@ describe('an invalid request', () => {
   ]
   for (const { name, target, request, status, at = [] } of rows)
     test(`with ${name} gets ${status}`, async () => {
-      const answer = await ask(target, request)
+      const answer = await call(target, request)
       assert.equal(answer.status, status, JSON.stringify(answer.body))
       assert.equal(answer.headers['content-type'], 'application/problem+json')
       assert.equal(answer.body.status, status)
@@ -358,16 +358,16 @@ describe('an invalid request', () => {
     })
 
   test('gets 409 for a name that is taken, in any letter case', async () => {
-    const { body } = await ask('POST /inbound-connectors', { json: inbound({ name: 'Fabrikam' }) })
-    const again = await ask('POST /inbound-connectors', { json: inbound({ name: 'FABRIKAM' }) })
+    const { body } = await call('POST /inbound-connectors', { json: inbound({ name: 'Fabrikam' }) })
+    const again = await call('POST /inbound-connectors', { json: inbound({ name: 'FABRIKAM' }) })
     assert.deepEqual([again.status, again.body.errors[0].path], [409, 'name'])
-    const second = await ask('POST /inbound-connectors', { json: inbound() })
-    const renamed = await ask(`PUT ${second.headers.location}`, {
+    const second = await call('POST /inbound-connectors', { json: inbound() })
+    const renamed = await call(`PUT ${second.headers.location}`, {
       json: inbound({ name: 'fabrikam' }),
       headers: ifMatch,
     })
     assert.equal(renamed.status, 409)
-    const sameName = await ask(`PUT /inbound-connectors/${body.id}`, {
+    const sameName = await call(`PUT /inbound-connectors/${body.id}`, {
       json: inbound({ name: 'fabrikam' }),
       headers: ifMatch,
     })
@@ -375,13 +375,13 @@ describe('an invalid request', () => {
   })
 
   test('gets 412 for a weak entity tag', async () => {
-    const { headers } = await ask('POST /inbound-connectors', { json: inbound() })
-    const answer = await ask(`DELETE ${headers.location}`, { headers: { 'if-match': 'W/"1"' } })
+    const { headers } = await call('POST /inbound-connectors', { json: inbound() })
+    const answer = await call(`DELETE ${headers.location}`, { headers: { 'if-match': 'W/"1"' } })
     assert.equal(answer.status, 412)
   })
 
   test('gets the allowed methods for another method on a known path', async () => {
-    const { headers } = await ask('POST /accepted-domains/ours.example')
+    const { headers } = await call('POST /accepted-domains/ours.example')
     assert.equal(headers.allow, 'GET, PUT, DELETE')
   })
 })
@@ -410,8 +410,8 @@ describe('an internal failure', () => {
   ]
   for (const { name, error, status } of rows)
     test(`(${name}) gets ${status}: the response shows no internals, the log does`, async () => {
-      const { ask, logged } = apiWithFailingStore(error)
-      const answer = await ask('GET /inbound-connectors')
+      const { call, logged } = apiWithFailingStore(error)
+      const answer = await call('GET /inbound-connectors')
       assert.equal(answer.status, status)
       assert.doesNotMatch(JSON.stringify(answer), /secret-7|10\.0\.0\.7/)
       assert.equal(answer.body.instance, 'urn:request:request-1')
@@ -432,7 +432,7 @@ describe('the log', () => {
   for (const { name, authorizer, caller } of rows)
     test(`names ${name}, in one line per request`, async () => {
       logged.length = 0
-      const { headers } = await ask('POST /inbound-connectors', {
+      const { headers } = await call('POST /inbound-connectors', {
         json: inbound({ comment: 'confidential' }),
         ...(authorizer && { authorizer }),
       })
@@ -454,7 +454,7 @@ describe('the log', () => {
 
   test('contains the status of a refused request', async () => {
     logged.length = 0
-    await ask('GET /nothing')
+    await call('GET /nothing')
     assert.deepEqual(
       logged.map(({ status }) => status),
       [404],
@@ -487,7 +487,7 @@ describe('/messages', () => {
   })
 
   test('lists the last 24 hours, newest first', async () => {
-    const { status, body } = await ask('GET /messages')
+    const { status, body } = await call('GET /messages')
     assert.equal(status, 200)
     assert.deepEqual(
       body.items.map((item: TraceEntry) => item.id),
@@ -499,8 +499,8 @@ describe('/messages', () => {
 
   test('returns pages by an opaque cursor', async () => {
     const span = 'since=2026-02-02T00:00:00Z&until=2026-02-04T00:00:00%2B00:00'
-    const first = await ask(`GET /messages?${span}&limit=2`)
-    const second = await ask(`GET /messages?${span}&limit=2&cursor=${first.body.nextCursor}`)
+    const first = await call(`GET /messages?${span}&limit=2`)
+    const second = await call(`GET /messages?${span}&limit=2&cursor=${first.body.nextCursor}`)
     assert.deepEqual(
       [...first.body.items, ...second.body.items].map((item: TraceEntry) => item.id),
       times.map(id),
@@ -519,7 +519,7 @@ describe('/messages', () => {
   ]
   for (const { query, count } of filters)
     test(`finds ${count} messages by ${query}`, async () => {
-      const { body } = await ask(`GET /messages?${query}`)
+      const { body } = await call(`GET /messages?${query}`)
       assert.equal(body.items.length, count)
     })
 
@@ -530,7 +530,7 @@ describe('/messages', () => {
   ]
   for (const { since, message } of unreadable)
     test(`explains why since=${since} is invalid`, async () => {
-      const { status, body } = await ask(`GET /messages?since=${since}`)
+      const { status, body } = await call(`GET /messages?since=${since}`)
       assert.equal(status, 400)
       assert.match(body.errors[0].message, message)
     })
@@ -545,12 +545,12 @@ describe('/messages', () => {
   ]
   for (const query of oddities)
     test(`finds nothing, without an error, by ${query}`, async () => {
-      const { status, body } = await ask(`GET /messages?${query}`)
+      const { status, body } = await call(`GET /messages?${query}`)
       assert.deepEqual([status, body.items.length], [200, 0])
     })
 
   test('reads one message by its id', async () => {
-    const { status, body } = await ask(`GET /messages/${id(times[0] as string)}`)
+    const { status, body } = await call(`GET /messages/${id(times[0] as string)}`)
     assert.deepEqual(
       [status, body.recipients[0].state, body.recipients[0].verdict.reason],
       [200, 'Bounced', 'RelayDenied'],
@@ -585,7 +585,7 @@ describe('random input', () => {
     )
     await fc.assert(
       fc.asyncProperty(target, body, async (to, json) =>
-        never5xx(await ask(to, { body: JSON.stringify(json) })),
+        never5xx(await call(to, { body: JSON.stringify(json) })),
       ),
       { numRuns: 300 },
     )
@@ -595,7 +595,7 @@ describe('random input', () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (octets) =>
         never5xx(
-          await ask('POST /inbound-connectors', {
+          await call('POST /inbound-connectors', {
             body: Buffer.from(octets).toString('base64'),
             base64: true,
           }),
@@ -629,7 +629,7 @@ describe('random input', () => {
         async (verb, route, tail, key, text, from, tag) => {
           const encodedTail = route.endsWith('/') ? encodeURIComponent(tail).replaceAll('%2F', '/') : ''
           const target = `${verb} ${route}${encodedTail}?${key}=${encodeURIComponent(text)}&cursor=${from}`
-          never5xx(await ask(target, { headers: { 'if-match': tag }, json: {} }))
+          never5xx(await call(target, { headers: { 'if-match': tag }, json: {} }))
         },
       ),
       { numRuns: 300 },

@@ -10,16 +10,16 @@ const publicationDate = new Date('2026-11-29T12:00:00.000Z')
 const switchDate = new Date('2026-12-06T12:00:00.000Z')
 let now = publicationDate.getTime()
 let database: TestDynamoDb
-let ask: ReturnType<typeof createTestApi>['ask']
+let call: ReturnType<typeof createTestApi>['call']
 
 before(async () => {
   database = await startDynamoDb()
-  ask = createTestApi(database.documents, () => now).ask
+  call = createTestApi(database.documents, () => now).call
 })
 after(() => database.stop())
 
 test('GET /certificates gets 404 with an explanation before the first publication', async () => {
-  const { status, body } = await ask('GET /certificates')
+  const { status, body } = await call('GET /certificates')
   assert.equal(status, 404)
   assert.match(body.detail, /^No certificate is published yet/)
 })
@@ -41,11 +41,11 @@ test('GET /certificates returns the published certificates in their current stat
   await new PublishedCertificatesItem(database.documents, database.connectorsTable).write(expected, {
     revision: 0,
   })
-  const before = await ask('GET /certificates')
+  const before = await call('GET /certificates')
   assert.equal(before.status, 200)
   assert.deepEqual(before.body, expected)
   now = switchDate.getTime()
-  const { body } = await ask('GET /certificates')
+  const { body } = await call('GET /certificates')
   assert.deepEqual(
     body.certificates.map(({ state, subject }: Record<string, string>) => [state, subject]),
     [

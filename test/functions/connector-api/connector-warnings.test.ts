@@ -28,8 +28,8 @@ const notCompared = (warnings: Warning[]) =>
 
 describe('a write of a connector', () => {
   test('returns warnings that compare the connector with the current others', async () => {
-    const { ask } = createTestApi(database.documents)
-    const { body: alone } = await ask('POST /outbound-connectors', { json: outboundBody })
+    const { call } = createTestApi(database.documents)
+    const { body: alone } = await call('POST /outbound-connectors', { json: outboundBody })
     assert.deepEqual(alone.warnings, [
       {
         path: 'recipientDomains',
@@ -37,10 +37,10 @@ describe('a write of a connector', () => {
           'mail from northwind.example is accepted in the clear: there is no inbound Partner connector for it',
       },
     ])
-    const { body: pair } = await ask('POST /inbound-connectors', { json: inboundBody })
+    const { body: pair } = await call('POST /inbound-connectors', { json: inboundBody })
     assert.deepEqual(pair.warnings, [])
     const headers = { 'if-match': '"1"' }
-    const again = await ask(`PUT /outbound-connectors/${alone.id}`, { json: outboundBody, headers })
+    const again = await call(`PUT /outbound-connectors/${alone.id}`, { json: outboundBody, headers })
     assert.deepEqual([again.status, again.body.version, again.body.warnings], [200, 2, []])
   })
 
@@ -50,8 +50,8 @@ describe('a write of a connector', () => {
       send: (command: object) =>
         command instanceof QueryCommand ? Promise.reject(fault) : database.documents.send(command as never),
     } as unknown as DynamoDBDocumentClient
-    const { ask, logged } = createTestApi(unreadable)
-    const { status, body } = await ask('POST /outbound-connectors', {
+    const { call, logged } = createTestApi(unreadable)
+    const { status, body } = await call('POST /outbound-connectors', {
       json: { ...outboundBody, name: 'Unread', tlsSettings: null },
     })
     assert.equal(status, 201)
@@ -61,7 +61,7 @@ describe('a write of a connector', () => {
       'its own warnings are returned',
     )
     assert.ok(logged.some(({ error }) => error === fault))
-    assert.equal((await ask(`GET /outbound-connectors/${body.id}`)).status, 200, 'it is saved')
+    assert.equal((await call(`GET /outbound-connectors/${body.id}`)).status, 200, 'it is saved')
   })
 })
 

@@ -27,7 +27,7 @@ before(async () => {
       senderIpAddresses: ['192.0.2.0/24'],
     }),
   ])
-    await api.ask('POST /inbound-connectors', { json })
+    await api.call('POST /inbound-connectors', { json })
   for (const json of [
     outboundInput({ tlsSettings: 'DomainValidation', tlsDomain: '*.northwind.example' }),
     outboundInput({ name: 'Weak', recipientDomains: ['*.northwind.example'] }),
@@ -40,13 +40,13 @@ before(async () => {
       smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
     }),
   ])
-    await api.ask('POST /outbound-connectors', { json })
-  await api.ask('PUT /accepted-domains/ours.example', { json: {} })
+    await api.call('POST /outbound-connectors', { json })
+  await api.call('PUT /accepted-domains/ours.example', { json: {} })
 })
 
 after(() => db.stop())
 
-const ask = (json: object): Promise<ApiResult> => api.ask('POST /explain', { json })
+const call = (json: object): Promise<ApiResult> => api.call('POST /explain', { json })
 
 const fromContoso = { mailFrom: 'a@contoso.example', rcptTo: ['b@ours.example'], ip: '203.0.113.9' }
 const outcomes = (considered: { name: string; outcome: string }[]) =>
@@ -54,7 +54,7 @@ const outcomes = (considered: { name: string; outcome: string }[]) =>
 
 describe('POST /explain of a cleartext message from a partner that must use TLS', () => {
   test('shows the reply 530 in session and 5.7.10 afterwards', async () => {
-    const { status, body } = await ask(fromContoso)
+    const { status, body } = await call(fromContoso)
     assert.equal(status, 200)
     const [recipient] = body.recipients
     assert.equal(recipient.inSession, '530 5.7.0 Must issue a STARTTLS command first')
@@ -66,7 +66,7 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
   })
 
   test('lists every considered connector in order, with the reason', async () => {
-    const { body } = await ask(fromContoso)
+    const { body } = await call(fromContoso)
     assert.deepEqual(
       body.considered.map(({ name, pattern, outcome, why }: Record<string, string>) => [
         name,
@@ -96,7 +96,7 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
 
 describe('POST /explain with a certificate', () => {
   const withCertificate = async (pem: string) =>
-    (await ask({ ...fromContoso, tls: { negotiated: true, clientCertificate: pem } })).body
+    (await call({ ...fromContoso, tls: { negotiated: true, clientCertificate: pem } })).body
 
   test('accepts the right name with a chain to a public root', async () => {
     const { cert } = await pki.issue({ names: ['mail.contoso.example'], purposes: ['serverAuth'] })
@@ -125,7 +125,7 @@ describe('POST /explain with a certificate', () => {
 })
 
 test('POST /explain shows the connector that identifies a server of the organisation, and the route of relayed mail', async () => {
-  const { body } = await ask({
+  const { body } = await call({
     mailFrom: 'ann@ours.example',
     rcptTo: ['bob@northwind.example', 'dan@mail.northwind.example', 'eve@ours.example'],
     ip: '192.0.2.7',
@@ -145,11 +145,11 @@ test('POST /explain shows the connector that identifies a server of the organisa
 })
 
 test('POST /explain sends and stores nothing', async () => {
-  const before = (await api.ask('GET /inbound-connectors')).body
-  await ask(fromContoso)
+  const before = (await api.call('GET /inbound-connectors')).body
+  await call(fromContoso)
   assert.deepEqual(api.evaluation.sent, [])
-  assert.deepEqual((await api.ask('GET /inbound-connectors')).body, before)
-  assert.deepEqual((await api.ask('GET /messages')).body.items, [])
+  assert.deepEqual((await api.call('GET /inbound-connectors')).body, before)
+  assert.deepEqual((await api.call('GET /messages')).body.items, [])
 })
 
 const faults: [name: string, change: object, path: string, message: RegExp][] = [
@@ -189,7 +189,7 @@ const faults: [name: string, change: object, path: string, message: RegExp][] = 
 
 for (const [name, change, path, message] of faults)
   test(`POST /explain refuses ${name} and names the field`, async () => {
-    const { status, body } = await ask({ ...fromContoso, ...change })
+    const { status, body } = await call({ ...fromContoso, ...change })
     assert.equal(status, 422)
     const [fault] = body.errors
     assert.equal(fault.path, path)

@@ -9,11 +9,11 @@ const now = new Date('2026-02-10T12:00:00.000Z')
 const bank = { id: '01KF0CVZT00000000000000001', name: 'To the bank' }
 const clinic = { id: '01KF0CVZT00000000000000002', name: 'To the clinic' }
 let database: TestDynamoDb
-let ask: ReturnType<typeof createTestApi>['ask']
+let call: ReturnType<typeof createTestApi>['call']
 
 before(async () => {
   database = await startDynamoDb()
-  ask = createTestApi(database.documents, () => now.getTime()).ask
+  call = createTestApi(database.documents, () => now.getTime()).call
   const table = new ObservedTable(database.documents, database.transportTable)
   const expiring = (letter: string, days: number) =>
     observedCertificate(letter, { notAfter: daysAfter(days, now).toISOString() })
@@ -27,12 +27,12 @@ before(async () => {
 })
 after(() => database.stop())
 
-const hostsIn = ({ body }: Awaited<ReturnType<typeof ask>>): string[] =>
+const hostsIn = ({ body }: Awaited<ReturnType<typeof call>>): string[] =>
   body.items.map(({ host }: Record<string, string>) => host)
 
 describe('GET /certificates/observed', () => {
   test('lists every location with its certificates, their use and their days left', async () => {
-    const { status, body } = await ask('GET /certificates/observed')
+    const { status, body } = await call('GET /certificates/observed')
     assert.equal(status, 200)
     assert.equal(body.nextCursor, null)
     // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
@@ -66,19 +66,19 @@ describe('GET /certificates/observed', () => {
     [`expiringWithinDays=80&connector=${bank.id}`, ['mx1.bank.example', 'mx2.bank.example']],
   ] as const)
     test(`?${query} finds ${hosts.join(', ') || 'none'}`, async () => {
-      assert.deepEqual(hostsIn(await ask(`GET /certificates/observed?${query}`)), hosts)
+      assert.deepEqual(hostsIn(await call(`GET /certificates/observed?${query}`)), hosts)
     })
 
   test('returns pages', async () => {
-    const first = await ask('GET /certificates/observed?limit=2')
-    const second = await ask(`GET /certificates/observed?limit=2&cursor=${first.body.nextCursor}`)
+    const first = await call('GET /certificates/observed?limit=2')
+    const second = await call(`GET /certificates/observed?limit=2&cursor=${first.body.nextCursor}`)
     assert.deepEqual([hostsIn(first).length, hostsIn(second)], [2, ['mx.clinic.example']])
     assert.equal(second.body.nextCursor, null)
   })
 
   test('refuses a cursor of another list and names it', async () => {
-    const { body } = await ask('GET /certificates/observed?limit=2')
-    const response = await ask(`GET /certificates/observed?connector=${clinic.id}&cursor=${body.nextCursor}`)
+    const { body } = await call('GET /certificates/observed?limit=2')
+    const response = await call(`GET /certificates/observed?connector=${clinic.id}&cursor=${body.nextCursor}`)
     assert.deepEqual(
       [response.status, response.body.errors],
       [400, [{ path: 'cursor', message: 'belongs to a list of another connector' }]],
@@ -92,6 +92,6 @@ describe('GET /certificates/observed', () => {
     'domain=bank.example',
   ])
     test(`refuses ?${query}`, async () => {
-      assert.equal((await ask(`GET /certificates/observed?${query}`)).status, 400)
+      assert.equal((await call(`GET /certificates/observed?${query}`)).status, 400)
     })
 })

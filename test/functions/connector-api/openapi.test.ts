@@ -30,7 +30,7 @@ let document: Document
 before(async () => {
   database = await startDynamoDb()
   api = createTestApi(database.documents)
-  document = (await api.ask('GET /openapi.json')).body
+  document = (await api.call('GET /openapi.json')).body
 })
 after(() => database.stop())
 
@@ -83,7 +83,7 @@ describe('the OpenAPI document', () => {
   test('names routes that exist, each responding with a listed status', async () => {
     for (const { path, method, operation } of operations()) {
       const target = `${method} ${path.replace('{id}', '01ARZ3NDEKTSV4RRFFQ69G5FAV').replace('{domain}', 'ours.example')}`
-      const { status } = await api.ask(target, operation.requestBody ? { json: {} } : {})
+      const { status } = await api.call(target, operation.requestBody ? { json: {} } : {})
       assert(String(status) in operation.responses, `${target} answered ${status}`)
       assert(status !== 405 && status < 500, `${target} answered ${status}`)
     }
@@ -215,14 +215,14 @@ describe('docs/api.md', () => {
   test('has connectors that the API creates unchanged', async () => {
     assert.equal(heredocs.length, 3)
     for (const [, path, body = ''] of heredocs) {
-      const { status, body: answer } = await api.ask(`POST ${path}`, { body })
+      const { status, body: answer } = await api.call(`POST ${path}`, { body })
       assert.equal(status, 201, JSON.stringify(answer))
     }
   })
 
   test('shows a problem as it is answered', async () => {
     const problem = JSON.parse(/```json\n(.*?)```/s.exec(text)?.[1] ?? '')
-    const answered = await api.ask('POST /outbound-connectors', { json: {} })
+    const answered = await api.call('POST /outbound-connectors', { json: {} })
     assert.deepEqual(Object.keys(problem), Object.keys(answered.body))
     z.array(z.strictObject({ path: z.string(), message: z.string() })).parse(problem.errors)
   })

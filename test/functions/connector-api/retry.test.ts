@@ -74,7 +74,7 @@ describe('POST /messages/{id}/retry', () => {
       'c@ours.example': { action: 'Bounce' },
       'd@ours.example': {},
     })
-    const { status, body } = await api.ask(`POST /messages/${tracedMessage.id}/retry`)
+    const { status, body } = await api.call(`POST /messages/${tracedMessage.id}/retry`)
     assert.deepEqual(
       [status, body],
       [202, { requested: 2, recipients: ['a@ours.example', 'd@ours.example'] }],
@@ -92,8 +92,8 @@ describe('POST /messages/{id}/retry', () => {
   test('sends a job for each repeated request', async () => {
     const { id } = await recordInTrace(1, { 'a@ours.example': {} })
     const [one, two] = [
-      await api.ask(`POST /messages/${id}/retry`),
-      await api.ask(`POST /messages/${id}/retry`),
+      await api.call(`POST /messages/${id}/retry`),
+      await api.call(`POST /messages/${id}/retry`),
     ]
     assert.deepEqual([one.status, two.body], [202, one.body])
     assert.equal(jobs().length, 2)
@@ -102,7 +102,7 @@ describe('POST /messages/{id}/retry', () => {
   test('splits more recipients than a job may hold', async () => {
     const crowd = Array.from({ length: 150 }, (_, n) => `r${String(n).padStart(3, '0')}@ours.example`)
     const { id } = await recordInTrace(1, Object.fromEntries(crowd.map((address) => [address, {}])))
-    const { body } = await api.ask(`POST /messages/${id}/retry`)
+    const { body } = await api.call(`POST /messages/${id}/retry`)
     assert.deepEqual(body, { requested: 150, recipients: crowd })
     const sentJobs = jobs()
     assert.deepEqual([sentJobs.length, addresses(sentJobs)], [2, crowd])
@@ -115,7 +115,7 @@ describe('POST /messages/{id}/retry', () => {
       'c@ours.example': {},
     })
     await trace.recordDelivered(id, 'c@ours.example')
-    const { status, body } = await api.ask(`POST /messages/${id}/retry`)
+    const { status, body } = await api.call(`POST /messages/${id}/retry`)
     assert.equal(status, 409)
     assert.deepEqual(body.errors, [
       { path: 'a@ours.example', message: 'is Pending' },
@@ -127,20 +127,20 @@ describe('POST /messages/{id}/retry', () => {
 
   test('gets 409 for a message that is not evaluated yet', async () => {
     const { id } = await recordInTrace(0, {})
-    const { status, body } = await api.ask(`POST /messages/${id}/retry`)
+    const { status, body } = await api.call(`POST /messages/${id}/retry`)
     assert.deepEqual([status, body.detail], [409, 'The message is not evaluated yet.'])
   })
 
   for (const id of [unknown, 'x', '%20'])
     test(`gets 404 for ${id}, which is no message`, async () => {
-      const { status } = await api.ask(`POST /messages/${id}/retry`)
+      const { status } = await api.call(`POST /messages/${id}/retry`)
       assert.equal(status, 404)
     })
 
   test('gets 500 when the queue does not accept the job', async () => {
     const { id } = await recordInTrace(1, { 'a@ours.example': {} })
     api.evaluation.failOnce()
-    assert.equal((await api.ask(`POST /messages/${id}/retry`)).status, 500)
+    assert.equal((await api.call(`POST /messages/${id}/retry`)).status, 500)
   })
 })
 
@@ -166,7 +166,7 @@ for (const { kind, other, input } of kinds)
     })
 
     before(async () => {
-      id = (await api.ask(`POST /${kind}-connectors`, { json: input })).body.id
+      id = (await api.call(`POST /${kind}-connectors`, { json: input })).body.id
       path = `/${kind}-connectors/${id}/retry`
       await recordInTrace(0.01, { 'a@ours.example': decidedBy(id), 'b@ours.example': decidedBy(unknown) })
       await recordInTrace(1, {
@@ -179,7 +179,7 @@ for (const { kind, other, input } of kinds)
     })
 
     test('requests the deferred recipients to which the connector applies, of the last two days', async () => {
-      const { status, body } = await api.ask(`POST ${path}`)
+      const { status, body } = await api.call(`POST ${path}`)
       assert.deepEqual([status, body], [202, { requested: 4, messages: 3, nextCursor: null }])
       const sentJobs = jobs()
       assert.deepEqual(addresses(sentJobs), [
@@ -195,7 +195,7 @@ for (const { kind, other, input } of kinds)
       const day = '2026-02-03'
       const before = encodeTime(now - 12 * 3_600_000, 10).padEnd(26, '0')
       const cursor = Buffer.from(JSON.stringify({ day, before })).toString('base64url')
-      const { body } = await api.ask(`POST ${path}?cursor=${cursor}`)
+      const { body } = await api.call(`POST ${path}?cursor=${cursor}`)
       assert.deepEqual(body, { requested: 3, messages: 2, nextCursor: null })
       assert.deepEqual(addresses(jobs()), ['e@ours.example', 'f@ours.example', 'g@ours.example'])
     })
@@ -212,7 +212,7 @@ for (const { kind, other, input } of kinds)
     ]
     for (const { name, target, status } of wrong)
       test(`gets ${status} with ${name}`, async () => {
-        assert.equal((await api.ask(`POST ${target()}`)).status, status)
+        assert.equal((await api.call(`POST ${target()}`)).status, status)
         assert.deepEqual(jobs(), [])
       })
   })

@@ -7,7 +7,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 const now = Date.parse('2026-02-10T12:00:00.000Z')
 let database: TestDynamoDb
-let ask: ReturnType<typeof createTestApi>['ask']
+let call: ReturnType<typeof createTestApi>['call']
 
 function report(day: string, organisation: string, domain: string) {
   const content = readReport({
@@ -34,8 +34,8 @@ function report(day: string, organisation: string, domain: string) {
 before(async () => {
   database = await startDynamoDb()
   const api = createTestApi(database.documents, () => now)
-  ask = api.ask
-  await ask('PUT /accepted-domains/ours.example', { json: { comment: '' } })
+  call = api.call
+  await call('PUT /accepted-domains/ours.example', { json: { comment: '' } })
   const reports = new ReceivedReports(database.documents, database.transportTable)
   for (const day of ['2026-02-01', '2026-02-05', '2026-02-09'])
     for (const [organisation, domain] of [
@@ -48,12 +48,12 @@ before(async () => {
 })
 after(() => database.stop())
 
-const reportNames = ({ body }: Awaited<ReturnType<typeof ask>>) =>
+const reportNames = ({ body }: Awaited<ReturnType<typeof call>>) =>
   body.items.map(({ day, organisation }: Record<string, string>) => `${day} ${organisation}`).sort()
 
 describe('GET /tls-reports', () => {
   test('lists the reports of the last 30 days, latest day first', async () => {
-    const { status, body } = await ask('GET /tls-reports')
+    const { status, body } = await call('GET /tls-reports')
     assert.equal(status, 200)
     assert.equal(body.nextCursor, null)
     const days = body.items.map(({ day }: Record<string, string>) => day)
@@ -62,7 +62,7 @@ describe('GET /tls-reports', () => {
   })
 
   test('marks the reports about accepted domains', async () => {
-    const { body } = await ask('GET /tls-reports?since=2026-02-09')
+    const { body } = await call('GET /tls-reports?since=2026-02-09')
     assert.deepEqual(
       Object.fromEntries(
         body.items.map(({ organisation, acceptedDomain }: Record<string, unknown>) => [
@@ -82,7 +82,7 @@ describe('GET /tls-reports', () => {
     ['since=2025-11-20&until=2025-11-20', ['2025-11-20 old']],
   ] as const)
     test(`filters by ${query}`, async () => {
-      assert.deepEqual(reportNames(await ask(`GET /tls-reports?${query}`)), expected)
+      assert.deepEqual(reportNames(await call(`GET /tls-reports?${query}`)), expected)
     })
 
   test('returns pages that contain each report once', async () => {
@@ -90,7 +90,7 @@ describe('GET /tls-reports', () => {
       const names: string[] = []
       let cursor = ''
       do {
-        const page = await ask(`GET /tls-reports?limit=${limit}${cursor}`)
+        const page = await call(`GET /tls-reports?limit=${limit}${cursor}`)
         assert.ok(page.body.items.length <= limit)
         names.push(...reportNames(page))
         cursor = page.body.nextCursor === null ? '' : `&cursor=${page.body.nextCursor}`
@@ -111,7 +111,7 @@ describe('GET /tls-reports', () => {
     ['domian=ours.example', 'domian'],
   ] as const)
     test(`refuses ${query} and names the parameter`, async () => {
-      const { status, body } = await ask(`GET /tls-reports?${query}`)
+      const { status, body } = await call(`GET /tls-reports?${query}`)
       assert.equal(status, 400)
       assert.deepEqual(
         body.errors.map((error: Record<string, string>) => error.path),
@@ -122,8 +122,8 @@ describe('GET /tls-reports', () => {
 
 describe('GET /tls-reports/{id}', () => {
   test('shows the whole report', async () => {
-    const { body } = await ask('GET /tls-reports?since=2026-02-09&domain=mx.ours.example')
-    const response = await ask(`GET /tls-reports/${body.items[0].id}`)
+    const { body } = await call('GET /tls-reports?since=2026-02-09&domain=mx.ours.example')
+    const response = await call(`GET /tls-reports/${body.items[0].id}`)
     assert.equal(response.status, 200)
     assert.deepEqual(response.body.policies, [
       {
@@ -141,7 +141,7 @@ describe('GET /tls-reports/{id}', () => {
 
   for (const id of ['2026-02-09-00000000000000000000', 'x', '2026-02-09', '..%2Fsessions'])
     test(`gets 404 for ${id}`, async () => {
-      const { status, body } = await ask(`GET /tls-reports/${id}`)
+      const { status, body } = await call(`GET /tls-reports/${id}`)
       assert.deepEqual([status, body.detail], [404, 'There is no such report.'])
     })
 })

@@ -82,11 +82,11 @@ let names = 0
 /** Creates a connector and validates it. */
 async function validate(fields: Partial<InboundConnectorInput> = {}, query = '', json?: object) {
   const input = { connectorType: 'Partner', senderDomains: ['contoso.example'], ...fields }
-  const created = await api.ask('POST /inbound-connectors', {
+  const created = await api.call('POST /inbound-connectors', {
     json: { name: `Connector ${++names}`, enabled: false, ...input },
   })
   assert.equal(created.status, 201, JSON.stringify(created.body))
-  const { status, body } = await api.ask(
+  const { status, body } = await api.call(
     `POST ${created.headers.location}/validate${query}`,
     json && { json },
   )
@@ -301,6 +301,6 @@ describe('validating an inbound connector', () => {
   ]
   for (const { target, json, status } of wrong)
     test(`POST ${target}${json ? ` with ${JSON.stringify(json)}` : ''} gets ${status}`, async () => {
-      assert.equal((await api.ask(`POST ${target}`, json && { json })).status, status)
+      assert.equal((await api.call(`POST ${target}`, json && { json })).status, status)
     })
 })

@@ -36,7 +36,7 @@ for (const { title, blocks } of examples)
     before(async () => {
       db = await startDynamoDb()
       api = createTestApi(db.documents, Date.now, [pki.ca])
-      await api.ask('PUT /accepted-domains/ours.example', { json: {} })
+      await api.call('PUT /accepted-domains/ours.example', { json: {} })
       const mailboxes = outboundInput({
         name: 'Mailboxes',
         connectorType: 'OnPremises',
@@ -45,10 +45,10 @@ for (const { title, blocks } of examples)
         route: 'SmartHosts',
         smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
       })
-      await api.ask('POST /outbound-connectors', { json: mailboxes })
+      await api.call('POST /outbound-connectors', { json: mailboxes })
       for (const { kind, json } of blocks)
         if (kind === 'inbound' || kind === 'outbound') {
-          const { status, body } = await api.ask(`POST /${kind}-connectors`, { json: JSON.parse(json) })
+          const { status, body } = await api.call(`POST /${kind}-connectors`, { json: JSON.parse(json) })
           assert.equal(status, 201, JSON.stringify(body))
         }
     })
@@ -59,7 +59,7 @@ for (const { title, blocks } of examples)
       test(titleOf(JSON.parse(json)), async () => {
         const answerBlock = blocks[index + 1]
         assert.equal(answerBlock?.kind, 'answer', 'the answer follows the question')
-        const { status, body } = await api.ask('POST /explain', {
+        const { status, body } = await api.call('POST /explain', {
           json: JSON.parse(await withCertificates(json)),
         })
         assert.equal(status, 200)

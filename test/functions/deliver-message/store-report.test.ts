@@ -146,7 +146,7 @@ test('the largest report in base64 is below the limit of lines', async () => {
   assert.match(attemptText(result), /cannot be unpacked/)
 })
 
-const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nIs anybody there?\r\n')
+const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nHello?\r\n')
 
 test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for ignored mail', async () => {
   const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })

@@ -65,20 +65,20 @@ function pagesWith({
     logger: { error: (...args: unknown[]) => errors.push(args) } as unknown as Dependencies['logger'],
     now: () => clock.now,
   })
-  const ask = (path: string, { host = 'pages.example', method = 'GET', headers = {} } = {}) =>
+  const request = (path: string, { host = 'pages.example', method = 'GET', headers = {} } = {}) =>
     pages({
       rawPath: path,
       headers: { host, ...headers },
       requestContext: { http: { method }, domainName: host },
     } as unknown as APIGatewayProxyEventV2)
-  return { ask, errors, lookedUp }
+  return { request: request, errors, lookedUp }
 }
 
-const { ask } = pagesWith()
-const headersOf = ({ headers = {} }: Awaited<ReturnType<typeof ask>>): Record<string, unknown> => headers
+const { request } = pagesWith()
+const headersOf = ({ headers = {} }: Awaited<ReturnType<typeof request>>): Record<string, unknown> => headers
 
 test('the page is HTML without scripts, forms and external resources', async () => {
-  const answer = await ask('/')
+  const answer = await request('/')
   assert.equal(answer.statusCode, 200)
   const headers = headersOf(answer)
   assert.equal(headers['content-type'], 'text/html; charset=utf-8')
@@ -95,7 +95,7 @@ test('the page is HTML without scripts, forms and external resources', async () 
 })
 
 test('the page shows the root, name, fingerprints and serial number of each certificate', async () => {
-  const { body = '' } = await ask('/')
+  const { body = '' } = await request('/')
   for (const {
     rootIssuer,
     certificateName,
@@ -115,13 +115,13 @@ test('the page shows the root, name, fingerprints and serial number of each cert
 })
 
 test('the page names the organisation that receives mail', async () => {
-  assert.match((await ask('/')).body ?? '', /<p>Ours, Inc\. receives mail at <strong>mx\.ours\.example</)
-  const { ask: askUnnamed } = pagesWith({ organisation: hostname })
-  assert.match((await askUnnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
+  assert.match((await request('/')).body ?? '', /<p>Ours, Inc\. receives mail at <strong>mx\.ours\.example</)
+  const { request: requestUnnamed } = pagesWith({ organisation: hostname })
+  assert.match((await requestUnnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
 })
 
 test('certificates.json follows the contract and may be read from other origins', async () => {
-  const answer = await ask('/certificates.json')
+  const answer = await request('/certificates.json')
   assert.deepEqual(JSON.parse(answer.body ?? ''), published)
   assert.equal(headersOf(answer)['content-type'], 'application/json')
   assert.equal(headersOf(answer)['access-control-allow-origin'], '*')
@@ -129,7 +129,7 @@ test('certificates.json follows the contract and may be read from other origins'
 
 test('each certificate is served in PEM with its issuers, under its fingerprint', async () => {
   for (const { fingerprint256, chain } of published.certificates) {
-    const answer = await ask(`/certificates/${fingerprint256}.pem`)
+    const answer = await request(`/certificates/${fingerprint256}.pem`)
     assert.equal(answer.statusCode, 200)
     assert.equal(answer.body, chain)
     const { fingerprint256: servedFingerprint } = new X509Certificate(answer.body ?? '')
@@ -139,18 +139,18 @@ test('each certificate is served in PEM with its issuers, under its fingerprint'
 
 for (const path of ['/', '/certificates.json', '/.well-known/mta-sts.txt'])
   test(`${path} may be cached and gets 304 when unchanged`, async () => {
-    const first = await ask(path)
+    const first = await request(path)
     const { etag, 'cache-control': cache } = headersOf(first)
     assert.match(String(cache), /^public, max-age=\d+$/)
-    const again = await ask(path, { headers: { 'if-none-match': `"other", W/${etag}` } })
+    const again = await request(path, { headers: { 'if-none-match': `"other", W/${etag}` } })
     assert.deepEqual([again.statusCode, again.body, headersOf(again).etag], [304, undefined, etag])
-    const changed = await ask(path, { headers: { 'if-none-match': '"other"' } })
+    const changed = await request(path, { headers: { 'if-none-match': '"other"' } })
     assert.equal(changed.statusCode, 200)
   })
 
 test('caches expire when the next certificate is served', async () => {
   const cacheAt = async (at: string) =>
-    headersOf(await pagesWith({ clock: { now: Date.parse(at) } }).ask('/'))['cache-control']
+    headersOf(await pagesWith({ clock: { now: Date.parse(at) } }).request('/'))['cache-control']
   assert.equal(await cacheAt('2026-11-29T11:00:00.000Z'), 'public, max-age=300')
   assert.equal(await cacheAt('2026-11-29T12:00:00.000Z'), 'public, max-age=120')
   assert.equal(await cacheAt('2026-11-29T12:01:59.500Z'), 'no-store')
@@ -158,7 +158,7 @@ test('caches expire when the next certificate is served', async () => {
 })
 
 test('the next certificate is shown as current from its date on, without a new publication', async () => {
-  const { body } = await pagesWith({ clock: { now: Date.parse('2026-11-29T12:02:00.000Z') } }).ask(
+  const { body } = await pagesWith({ clock: { now: Date.parse('2026-11-29T12:02:00.000Z') } }).request(
     '/certificates.json',
   )
   const { certificates } = JSON.parse(body ?? '')
@@ -172,14 +172,14 @@ test('the next certificate is shown as current from its date on, without a new p
 })
 
 test('HEAD returns the headers of GET without content', async () => {
-  const [get, head] = await Promise.all([ask('/'), ask('/', { method: 'HEAD' })])
+  const [get, head] = await Promise.all([request('/'), request('/', { method: 'HEAD' })])
   assert.deepEqual({ ...get, body: undefined }, { ...head, body: undefined })
   assert.equal(head.body, undefined)
 })
 
 for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
   test(`${method} gets 405 with an explanation`, async () => {
-    const answer = await ask('/', { method })
+    const answer = await request('/', { method })
     assert.equal(answer.statusCode, 405)
     assert.equal(headersOf(answer).allow, 'GET, HEAD')
     assert.match(answer.body ?? '', /allow only GET and HEAD/)
@@ -197,16 +197,16 @@ const unknownPaths = [
 ]
 for (const path of unknownPaths)
   test(`${path} gets 404 without any text of the request`, async () => {
-    const answer = await ask(path, { headers: { 'user-agent': '<script>', referer: '<script>' } })
+    const answer = await request(path, { headers: { 'user-agent': '<script>', referer: '<script>' } })
     assert.equal(answer.statusCode, 404)
-    assert.equal(answer.body, (await ask('/nothing')).body)
+    assert.equal(answer.body, (await request('/nothing')).body)
     assert.doesNotMatch(answer.body ?? '', /script/)
   })
 
 test('before the first publication pages get 404, cached for one minute', async () => {
-  const { ask: askEarly } = pagesWith({ read: async () => null })
+  const { request: requestEarly } = pagesWith({ read: async () => null })
   for (const path of ['/', '/certificates.json', `/certificates/${'a'.repeat(64)}.pem`]) {
-    const answer = await askEarly(path)
+    const answer = await requestEarly(path)
     assert.equal(answer.statusCode, 404)
     assert.match(answer.body ?? '', /Nothing is published yet/)
     assert.equal(headersOf(answer)['cache-control'], 'public, max-age=60')
@@ -219,14 +219,14 @@ test('a request gets 503 while the store fails, the cause is logged only, and th
     if (fails) throw new Error('the table is gone')
     return published
   }
-  const { ask: askFailing, errors } = pagesWith({ read })
-  const answer = await askFailing('/')
+  const { request: requestFailing, errors } = pagesWith({ read })
+  const answer = await requestFailing('/')
   assert.equal(answer.statusCode, 503)
   assert.equal(headersOf(answer)['cache-control'], 'no-store')
   assert.doesNotMatch(answer.body ?? '', /table/)
   assert.match(String(errors), /the table is gone/)
   fails = false
-  assert.equal((await askFailing('/')).statusCode, 200)
+  assert.equal((await requestFailing('/')).statusCode, 200)
 })
 
 test('a thousand requests cost one read in fifteen seconds', async () => {
@@ -236,11 +236,11 @@ test('a thousand requests cost one read in fifteen seconds', async () => {
     reads += 1
     return published
   }
-  const { ask: askOften } = pagesWith({ clock, read })
-  await Promise.all(Array.from({ length: 1000 }, () => askOften('/certificates.json')))
+  const { request: requestOften } = pagesWith({ clock, read })
+  await Promise.all(Array.from({ length: 1000 }, () => requestOften('/certificates.json')))
   assert.equal(reads, 1)
   clock.now += 15_000
-  await askOften('/certificates.json')
+  await requestOften('/certificates.json')
   assert.equal(reads, 2)
 })
 
@@ -256,8 +256,8 @@ const hosts: [host: string, status: number, lookedUp: string[]][] = [
 ]
 for (const [host, status, expected] of hosts)
   test(`a policy request at ${host} gets ${status}`, async () => {
-    const { ask: askHost, lookedUp } = pagesWith()
-    const answer = await askHost('/.well-known/mta-sts.txt', { host })
+    const { request: requestHost, lookedUp } = pagesWith()
+    const answer = await requestHost('/.well-known/mta-sts.txt', { host })
     assert.equal(answer.statusCode, status)
     assert.deepEqual(lookedUp, expected)
     if (status !== 200) return
@@ -266,9 +266,9 @@ for (const [host, status, expected] of hosts)
   })
 
 test('without a policy every policy request gets 404', async () => {
-  const { ask: askWithoutPolicy, lookedUp } = pagesWith({ policy: null })
+  const { request: requestWithoutPolicy, lookedUp } = pagesWith({ policy: null })
   assert.equal(
-    (await askWithoutPolicy('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' })).statusCode,
+    (await requestWithoutPolicy('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' })).statusCode,
     404,
   )
   assert.deepEqual(lookedUp, [])
@@ -281,7 +281,7 @@ test('text of a certificate adds no elements to the page', async () => {
   })
   const description = describeCertificates({ certificate, deprecated: [] }, { hostname, now: new Date(now) })
   assert.equal(description.certificates[0]?.organization, odd)
-  const { body = '' } = await pagesWith({ read: async () => description }).ask('/')
+  const { body = '' } = await pagesWith({ read: async () => description }).request('/')
   assert.doesNotMatch(body, /<script|<b>|<\/dd><h1>/)
   assert.ok(body.includes('&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#96;&#38;amp; &#60;b&#62;'))
 })

@@ -161,9 +161,9 @@ test('the partner receives the counted sessions', async () => {
   )
   assert.equal(storedReport.kind, 'Kept')
 
-  const { ask } = createTestApi(partnerDatabase.documents, () => runAt.getTime())
-  await ask('PUT /accepted-domains/partner.example', { json: { comment: '' } })
-  const list = await ask('GET /tls-reports?domain=partner.example')
+  const { call } = createTestApi(partnerDatabase.documents, () => runAt.getTime())
+  await call('PUT /accepted-domains/partner.example', { json: { comment: '' } })
+  const list = await call('GET /tls-reports?domain=partner.example')
   const [summary] = list.body.items
   assert.deepEqual(
     [
@@ -176,7 +176,7 @@ test('the partner receives the counted sessions', async () => {
     [1, 'Ours', 'pass', 'ours.example', true],
   )
   assert.deepEqual([summary.successfulSessions, summary.failedSessions], [3, 9])
-  const { body } = await ask(`GET /tls-reports/${summary.id}`)
+  const { body } = await call(`GET /tls-reports/${summary.id}`)
   assert.deepEqual(
     body.policies
       .map(({ type, domain, mxHosts, successfulSessions, failures }: Record<string, unknown>) => [

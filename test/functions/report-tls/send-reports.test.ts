@@ -148,7 +148,7 @@ test('each destination gets each report once, for any number of runs', async () 
     runs.reduce((sum, { sent }) => sum + sent, 0),
     2,
   )
-  assert.deepEqual(await run(1), { ...none, domains: 1, known: 2 })
+  assert.deepEqual(await run(1), { ...none, domains: 1, claimedElsewhere: 2 })
   assert.equal(evaluation.take().length, 2)
 })
 
@@ -160,8 +160,8 @@ test('the next run sends only the report that the queue did not accept', async (
   evaluation.failOnce()
   assert.deepEqual(await run(), { ...none, domains: 1, sent: 1, failed: 1 })
   assert.deepEqual(results.map(({ kind }) => kind).sort(), ['Failed', 'Sent'])
-  assert.deepEqual(await run(0.1), { ...none, domains: 1, known: 2 }, 'the claim is still valid')
-  assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1, known: 1 })
+  assert.deepEqual(await run(0.1), { ...none, domains: 1, claimedElsewhere: 2 }, 'the claim is still valid')
+  assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1, claimedElsewhere: 1 })
   assert.deepEqual(
     evaluation
       .take()
@@ -174,7 +174,7 @@ test('the next run sends only the report that the queue did not accept', async (
 test('the next run queries again a record whose query failed', async () => {
   await count('partner.example')
   const failing = createReporting({ fail: { '_smtp._tls.partner.example': 'ESERVFAIL' } })
-  assert.deepEqual(await failing.run(), { ...none, domains: 1, unasked: 1 })
+  assert.deepEqual(await failing.run(), { ...none, domains: 1, failedQueries: 1 })
   const fixed = createReporting(record('partner.example', 'mailto:a@partner.example'))
   assert.deepEqual(await fixed.run(1), { ...none, domains: 1, sent: 1 })
 })
@@ -188,8 +188,8 @@ test('a run that runs out of time leaves the rest to the next run', async () => 
   const { run, evaluation } = createReporting(zone)
   let timeChecks = 0
   const first = await run(0, () => ++timeChecks <= 30)
-  assert.deepEqual(first, { ...none, domains: 30, sent: 30, cutShort: true })
-  assert.deepEqual(await run(1), { ...none, domains: 50, sent: 20, known: 30 })
+  assert.deepEqual(first, { ...none, domains: 30, sent: 30, ranOutOfTime: true })
+  assert.deepEqual(await run(1), { ...none, domains: 50, sent: 20, claimedElsewhere: 30 })
   assert.equal(new Set(evaluation.take().map(({ job }) => job.recipients[0]?.address)).size, 50)
 })
 
@@ -247,7 +247,7 @@ describe('a report over HTTPS', () => {
     const report = JSON.parse(gunzipSync(bodies[0]?.body ?? '').toString())
     assert.equal(report['organization-name'], 'Ours')
     assert.equal(report.policies[0].summary['total-successful-session-count'], 1)
-    assert.deepEqual(await run(1), { ...none, domains: 1, known: 1 })
+    assert.deepEqual(await run(1), { ...none, domains: 1, claimedElsewhere: 1 })
     assert.deepEqual(results, [
       {
         domain: 'partner.example',

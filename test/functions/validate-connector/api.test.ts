@@ -40,7 +40,7 @@ interface RequestOptions {
   options?: Options
 }
 
-async function ask(id: string, { json, body, meanwhile, ...rest }: RequestOptions = {}) {
+async function call(id: string, { json, body, meanwhile, ...rest }: RequestOptions = {}) {
   const logger = {
     info: (message: string, fields: object) => logged.push({ message, ...fields }),
     error: (message: string, error: Error) => logged.push({ message, error }),
@@ -96,7 +96,7 @@ const read = async (id: string): Promise<OutboundConnector | null> => repository
 describe('without an accepted domain', () => {
   it('validation gets 409 with an instruction, because the test message has no sender', async () => {
     const { id } = await create()
-    const { status, headers, body } = await ask(id)
+    const { status, headers, body } = await call(id)
     assert.equal(status, 409)
     assert.equal(headers?.['content-type'], 'application/problem+json')
     assert.match(body.detail, /PUT \/accepted-domains\/\{domain\}/)
@@ -110,7 +110,7 @@ describe('the result', () => {
 
   it('is returned and stored on the connector without other changes', async () => {
     const connector = await create()
-    const { status, headers, body } = await ask(connector.id)
+    const { status, headers, body } = await call(connector.id)
     assert.deepEqual([status, headers?.['content-type']], [200, 'application/json'])
     assert.equal(listSteps(body), 'Resolve Connect Ehlo StartTls Certificate TestMail')
     assert.deepEqual(
@@ -124,27 +124,27 @@ describe('the result', () => {
 
   it('is stored when it is a failure', async () => {
     const { id } = await create({ tlsDomain: 'mx.other.example' })
-    const { status, body } = await ask(id)
+    const { status, body } = await call(id)
     assert.deepEqual([status, body.succeeded], [200, false])
     assert.deepEqual((await read(id))?.validation, body)
   })
 
   it('is replaced by the next result, and removed when the connector is written', async () => {
     const { id } = await create()
-    await ask(id)
-    const second = await ask(id)
+    await call(id)
+    const second = await call(id)
     assert.deepEqual((await read(id))?.validation, second.body)
     const written = await repository.outbound.replace(id, toPartner({ comment: 'changed' }), 'any')
     assert.deepEqual(written.kind === 'Saved' && written.value.validation, null)
     assert.equal((await read(id))?.validation, null)
-    assert.equal((await ask(id)).body.connectorVersion, 2)
+    assert.equal((await call(id)).body.connectorVersion, 2)
   })
 
   it('does not make policy evaluation reload connectors, nor is it in the snapshot', async () => {
     const { id } = await create()
     const snapshots = new SnapshotReader(database.documents, database.connectorsTable)
     const before = await snapshots.current()
-    await ask(id)
+    await call(id)
     assert.equal(await snapshots.current(), before)
     const loaded = await new SnapshotReader(database.documents, database.connectorsTable).current()
     const connector = connectorsIn(loaded).get(id)
@@ -156,7 +156,7 @@ describe('the result', () => {
     const { id } = await create()
     const meanwhile = () =>
       repository.outbound.replace(id, toPartner({ tlsDomain: 'mx.other.example' }), 'any')
-    const { status, body } = await ask(id, { meanwhile })
+    const { status, body } = await call(id, { meanwhile })
     assert.equal(status, 409)
     assert.match(body.detail, /changed during its validation/)
     assert.equal((await read(id))?.validation, null)
@@ -164,7 +164,7 @@ describe('the result', () => {
 
   it('does not restore a connector that was removed meanwhile: the response is 404', async () => {
     const { id } = await create()
-    const { status } = await ask(id, { meanwhile: () => repository.outbound.remove(id, 'any') })
+    const { status } = await call(id, { meanwhile: () => repository.outbound.remove(id, 'any') })
     assert.equal(status, 404)
     assert.equal(await read(id), null)
   })
@@ -172,7 +172,7 @@ describe('the result', () => {
   it('is logged with the failed steps', async () => {
     const { id } = await create({ tlsDomain: 'mx.other.example' })
     logged.length = 0
-    await ask(id)
+    await call(id)
     const line = logged.find((entry) => (entry as { connector?: string }).connector === id) as {
       succeeded: boolean
       failed: { step: string }[]
@@ -264,7 +264,7 @@ describe('the recipient of the test message', () => {
     it(title, async () => {
       const { id } = await create(fields)
       const before = partner.received.length
-      const { status, body } = await ask(id, { json })
+      const { status, body } = await call(id, { json })
       const received = partner.received.slice(before)
       if (Array.isArray(expected)) {
         assert.equal(status, 200, JSON.stringify(body))
@@ -294,12 +294,12 @@ describe('an invalid request', () => {
   ]
   for (const { name, id, request, status } of rows)
     it(`with ${name} gets ${status}`, async () => {
-      const response = await ask(id, request)
+      const response = await call(id, request)
       assert.deepEqual([response.status, response.body.status], [status, status])
     })
 
   it('a disabled connector is validated before it is enabled', async () => {
     const { id } = await create({ enabled: false })
-    assert.equal((await ask(id)).body.succeeded, true)
+    assert.equal((await call(id)).body.succeeded, true)
   })
 })

@@ -94,7 +94,7 @@ for (const consequence of ['AsTlsaSays', 'RecordedOnly', 'Nothing'] as Consequen
   })
 
 test('a long connector name with control characters fits the subject and adds no line', () => {
-  const name = `To the bank\u202e\nFrom: nobody ${'x'.repeat(200)}`
+  const name = `To the bank\u202e\nFrom: unknown ${'x'.repeat(200)}`
   const { subject, text } = expiryAnnouncement(
     notice({ connector: { ...partner, name }, hosts: Array(500).fill('h') }),
   )

@@ -302,12 +302,12 @@ describe('a used session', () => {
           answer: (line) =>
             line === 'RSET'
               ? answer
-              : line === 'RCPT TO:<nobody@partner.example>'
+              : line === 'RCPT TO:<unknown@partner.example>'
                 ? '550 5.1.1 no'
                 : undefined,
         },
         async (partner) => {
-          await send(partner.port, { addresses: ['nobody@partner.example'] })
+          await send(partner.port, { addresses: ['unknown@partner.example'] })
           assert.equal((await send(partner.port)).outcome, 'Delivered')
           assert.equal(partner.connections(), 2)
         },

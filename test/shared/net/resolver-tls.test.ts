@@ -72,7 +72,7 @@ const foundResult = (owner = name, secure = true) => ({
 })
 const failedResult = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
 
-const ask = (
+const resolveName = (
   { address }: { address: string },
   rounds = noTimeoutRounds,
   channel: Partial<ChannelOptions> = {},
@@ -84,32 +84,38 @@ const transportsOf = (server: NameServer) => server.queries.map((query) => query
 describe('a name server with TLS', () => {
   it('gets queries only over TLS, and its AD bit is trusted', async () => {
     const server = await serve(answerAll)
-    assert.deepEqual(await ask(server), foundResult())
+    assert.deepEqual(await resolveName(server), foundResult())
     assert.deepEqual(transportsOf(server), ['Tls'])
     assert.deepEqual(clearSockets, [])
   })
 
   it('reports an unproven answer', async () => {
-    assert.deepEqual(await ask(await serve(() => [{ answers: [a(name)] }])), foundResult(name, false))
+    assert.deepEqual(await resolveName(await serve(() => [{ answers: [a(name)] }])), foundResult(name, false))
   })
 
   it('reports a bogus answer', async () => {
-    assert.deepEqual(await ask(await serve(() => [{ rcode: 2, error: 6 }])), failedResult('ESERVFAIL', true))
+    assert.deepEqual(
+      await resolveName(await serve(() => [{ rcode: 2, error: 6 }])),
+      failedResult('ESERVFAIL', true),
+    )
   })
 
   it('may have an IPv6 address', async () => {
-    assert.deepEqual(await ask(await serve(answerAll, good, '::1')), foundResult())
+    assert.deepEqual(await resolveName(await serve(answerAll, good, '::1')), foundResult())
   })
 
   it('may use TLS 1.2', async () => {
-    assert.deepEqual(await ask(await serve(answerAll, { ...good, maxVersion: 'TLSv1.2' })), foundResult())
+    assert.deepEqual(
+      await resolveName(await serve(answerAll, { ...good, maxVersion: 'TLSv1.2' })),
+      foundResult(),
+    )
   })
 
   it('may have a certificate with another letter case, a wildcard or an intermediate CA', async () => {
     const below = await pki.subordinate('Below')
     for (const names of [['DNS.Resolver.Example'], ['other.example', '*.resolver.example']])
       assert.deepEqual(
-        await ask(await serve(answerAll, await below.issue({ names }))),
+        await resolveName(await serve(answerAll, await below.issue({ names }))),
         foundResult(),
         names.join(),
       )
@@ -128,20 +134,20 @@ describe('a name server with TLS', () => {
   it('may send a reply of any length', async () => {
     const long = Array.from({ length: 1_800 }, (_, n) => `192.0.${n >> 8}.${n & 255}`)
     const server = await serve(() => [{ answers: long.map((ip) => a(name, ip)), flags: proven }])
-    assert.deepEqual(await ask(server), { ...foundResult(), records: long })
+    assert.deepEqual(await resolveName(server), { ...foundResult(), records: long })
   })
 
   it('must not truncate its reply', async () => {
     const server = await serve(() => [
       { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] },
     ])
-    assert.deepEqual(await ask(server), failedResult('EBADRESP'))
+    assert.deepEqual(await resolveName(server), failedResult('EBADRESP'))
     assert.deepEqual(clearSockets, [])
   })
 
   it('that does not support EDNS is queried without EDNS', async () => {
     const server = await serve((query) => [query.edns ? { rcode: 1 } : answerTo(query)])
-    assert.deepEqual(await ask(server), foundResult())
+    assert.deepEqual(await resolveName(server), foundResult())
     assert.equal(connections(server), 1)
   })
 })
@@ -185,7 +191,7 @@ describe('a name server that is not verified', () => {
     it(`because it ${title} gets no query by any transport`, async () => {
       const server = await serve(answerAll, await tls())
       assert.deepEqual(
-        await ask(server, [...noTimeoutRounds, { transport: 'Stream', timeoutMs: 10_000 }]),
+        await resolveName(server, [...noTimeoutRounds, { transport: 'Stream', timeoutMs: 10_000 }]),
         failedResult(code),
       )
       // All queries that were sent have arrived.
@@ -223,18 +229,18 @@ describe('a handshake', () => {
   it('with a closed port fails immediately', async () => {
     const server = await serve(answerAll)
     await stops.pop()?.()
-    assert.deepEqual(await ask(server), failedResult('ECONNREFUSED'))
+    assert.deepEqual(await resolveName(server), failedResult('ECONNREFUSED'))
     assert.deepEqual(clearSockets, [])
   })
 
   it('without a route fails', async () => {
     const brief: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 100 }]
-    assert.equal((await ask({ address: `tls://[fe80::1%nowhere]#${own}` }, brief)).kind, 'Failed')
+    assert.equal((await resolveName({ address: `tls://[fe80::1%nowhere]#${own}` }, brief)).kind, 'Failed')
   })
 
   it('with a server without TLS fails', async () => {
     const server = await bare((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
-    const answer = await ask(server)
+    const answer = await resolveName(server)
     assert.deepEqual(answer, failedResult('ERR_SSL_WRONG_VERSION_NUMBER'))
     assert.deepEqual(clearSockets, [])
   })
@@ -245,14 +251,14 @@ describe('a handshake', () => {
       { transport: 'Datagram', timeoutMs: 200 },
       { transport: 'Stream', timeoutMs: 200 },
     ]
-    assert.deepEqual(await ask(server, rounds, { silenceTimeoutMs: 50 }), failedResult('ETIMEOUT'))
+    assert.deepEqual(await resolveName(server, rounds, { silenceTimeoutMs: 50 }), failedResult('ETIMEOUT'))
     assert.equal(server.connections(), 2)
     assert.deepEqual(clearSockets, [])
   })
 
   it('that the server aborts fails without an immediate retry', async () => {
     const server = await bare((socket) => socket.once('data', () => socket.destroy()))
-    assert.deepEqual(await ask(server), failedResult('ECONNRESET'))
+    assert.deepEqual(await resolveName(server), failedResult('ECONNRESET'))
     assert.equal(server.connections(), 1)
   })
 
@@ -335,7 +341,7 @@ describe('queries on one connection', () => {
       { answers: [a('x.example', '203.0.113.6')], questions: [{ name: 'x.example', type: 'A' }] },
       answerTo(query),
     ])
-    assert.deepEqual(await ask(server), failedResult('EBADRESP'))
+    assert.deepEqual(await resolveName(server), failedResult('EBADRESP'))
   })
 
   it('are limited, and fail immediately beyond the limit', async () => {
@@ -355,7 +361,7 @@ describe('queries on one connection', () => {
       Buffer.from([0, 1, 7]),
       answerTo(query),
     ])
-    assert.deepEqual(await ask(server), foundResult())
+    assert.deepEqual(await resolveName(server), foundResult())
   })
 
   it('are answered in fragments', async () => {
@@ -370,7 +376,7 @@ describe('queries on one connection', () => {
       })
       return [...whole].map((octet) => Buffer.from([octet]))
     })
-    assert.deepEqual(await ask(server), foundResult())
+    assert.deepEqual(await resolveName(server), foundResult())
   })
 })
 
@@ -379,13 +385,16 @@ describe('a connection', () => {
     const server = await serve(({ id }) =>
       Array.from({ length: 200 }, (_, n) => ({ id: id ^ (n + 1), answers: [] })),
     )
-    assert.deepEqual(await ask(server), failedResult('EBADRESP'))
+    assert.deepEqual(await resolveName(server), failedResult('EBADRESP'))
     assert.equal(connections(server), 2)
   })
 
   it('with an endless message is closed when the query times out', async () => {
     const server = await serve(() => [Buffer.from([255, 255, 1, 2, 3])])
-    assert.deepEqual(await ask(server, shortRounds, { silenceTimeoutMs: 50 }), failedResult('ETIMEOUT'))
+    assert.deepEqual(
+      await resolveName(server, shortRounds, { silenceTimeoutMs: 50 }),
+      failedResult('ETIMEOUT'),
+    )
   })
 
   it('that is reset is replaced, and the query is sent again', async () => {
@@ -394,13 +403,13 @@ describe('a connection', () => {
       times += 1
       return times === 1 ? [Buffer.from([0, 100, 1, 2, 3]), 'Close'] : [answerTo(query)]
     })
-    assert.deepEqual(await ask(server), foundResult())
+    assert.deepEqual(await resolveName(server), foundResult())
     assert.equal(connections(server), 2)
   })
 
   it('that is reset each time is replaced once', async () => {
     const server = await serve(() => ['Close'])
-    assert.deepEqual(await ask(server), failedResult('ECONNRESET'))
+    assert.deepEqual(await resolveName(server), failedResult('ECONNRESET'))
     assert.equal(connections(server), 2)
     assert.deepEqual(clearSockets, [])
   })

@@ -43,7 +43,7 @@ const foundResult = (data: string[] = ['192.0.2.1'], secure = false, owner = nam
 })
 const failedResult = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
 
-async function ask(script: Script, type: RecordType = 'A', asked = name) {
+async function resolveName(script: Script, type: RecordType = 'A', asked = name) {
   const server = await serve(script)
   const answer: DnsAnswer<unknown> = await createResolver([server.address], rounds).query(asked, type)
   return { answer, server }
@@ -79,7 +79,7 @@ describe('the resolver', () => {
   ]
   for (const [type, data, expected] of rows) {
     it(`reads ${type} ${JSON.stringify(expected)}`, async () => {
-      const { answer } = await ask(() => [{ answers: [{ name, type, ttl: 60, data }] }], type)
+      const { answer } = await resolveName(() => [{ answers: [{ name, type, ttl: 60, data }] }], type)
       assert.deepEqual(answer, { kind: 'Found', records: [expected], secure: false, name })
     })
   }
@@ -102,10 +102,13 @@ describe('the resolver', () => {
   })
 
   it('reports an answer with the AD bit as proven', async () => {
-    assert.deepEqual((await ask(() => [{ ...good, flags: proven }])).answer, foundResult(['192.0.2.1'], true))
-    const nothing = await ask(() => [{ flags: proven, authorities: [soa] }])
+    assert.deepEqual(
+      (await resolveName(() => [{ ...good, flags: proven }])).answer,
+      foundResult(['192.0.2.1'], true),
+    )
+    const nothing = await resolveName(() => [{ flags: proven, authorities: [soa] }])
     assert.deepEqual(nothing.answer, { kind: 'NoData', secure: true })
-    const none = await ask(() => [{ rcode: 3, flags: proven, authorities: [soa] }])
+    const none = await resolveName(() => [{ rcode: 3, flags: proven, authorities: [soa] }])
     assert.deepEqual(none.answer, { kind: 'NoSuchName', secure: true })
   })
 
@@ -122,7 +125,7 @@ describe('the resolver', () => {
       })
       return [octets]
     }
-    assert.deepEqual((await ask(encoded)).answer, foundResult(['192.0.2.1'], true))
+    assert.deepEqual((await resolveName(encoded)).answer, foundResult(['192.0.2.1'], true))
   })
 
   it('sends no query for an invalid name', async () => {
@@ -166,7 +169,7 @@ describe('a wrong message', () => {
         Buffer.isBuffer(answer) || answer.id === undefined ? answer : { ...answer, id: id ^ answer.id },
         good,
       ]
-      const { answer: taken, server } = await ask(script)
+      const { answer: taken, server } = await resolveName(script)
       assert.deepEqual(taken, foundResult())
       assert.deepEqual(describeQueries(server), ['Datagram'])
     })
@@ -175,11 +178,11 @@ describe('a wrong message', () => {
   it('that is a query is ignored', async () => {
     const query = (id: number) =>
       packet.encode({ type: 'query', id, flags: 0, questions: [{ name, type: 'A' }] })
-    assert.deepEqual((await ask(({ id }) => [query(id), good])).answer, foundResult())
+    assert.deepEqual((await resolveName(({ id }) => [query(id), good])).answer, foundResult())
   })
 
   it('from another address is not received', async () => {
-    const { answer } = await ask(async ({ transport: by }, elsewhere) => {
+    const { answer } = await resolveName(async ({ transport: by }, elsewhere) => {
       if (by === 'Datagram') await elsewhere({ answers: [a(name, '203.0.113.6')] })
       return [good]
     })
@@ -198,7 +201,7 @@ describe('a wrong message', () => {
   })
 
   it('over TCP fails the query', async () => {
-    const { answer } = await ask(({ transport: by, id }) =>
+    const { answer } = await resolveName(({ transport: by, id }) =>
       by === 'Stream' ? [{ ...good, id: id ^ 1 }, good] : [{ flags: TRUNCATED_RESPONSE }],
     )
     assert.deepEqual(answer, failedResult('EBADRESP'))
@@ -216,7 +219,9 @@ describe('a wrong message', () => {
       })
       return whole.subarray(0, -2)
     }
-    const { answer, server } = await ask(({ transport: by, id }) => (by === 'Stream' ? [good] : [cut(id)]))
+    const { answer, server } = await resolveName(({ transport: by, id }) =>
+      by === 'Stream' ? [good] : [cut(id)],
+    )
     assert.deepEqual(answer, foundResult())
     assert.deepEqual(describeQueries(server), ['Datagram', 'Stream'])
   })
@@ -227,7 +232,7 @@ describe('an answer too long for a datagram', () => {
   const truncated: Answer = { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] }
 
   it('is requested over TCP', async () => {
-    const { answer, server } = await ask(({ transport: by }) =>
+    const { answer, server } = await resolveName(({ transport: by }) =>
       by === 'Stream' ? [{ answers: long.map((ip) => a(name, ip)), flags: proven }] : [truncated],
     )
     assert.deepEqual(answer, foundResult(long, true))
@@ -242,7 +247,7 @@ describe('an answer too long for a datagram', () => {
   ]
   for (const [title, script, code] of broken) {
     it(title, async () => {
-      const { answer } = await ask((query, elsewhere) =>
+      const { answer } = await resolveName((query, elsewhere) =>
         query.transport === 'Stream' ? script(query, elsewhere) : [truncated],
       )
       assert.deepEqual(answer, failedResult(code))
@@ -298,16 +303,16 @@ describe('aliases', () => {
     ['to an invalid name fail', { answers: [alias(name, 'a b.example')] }, failedResult('EBADNAME')],
   ]
   for (const [title, answer, expected] of rows) {
-    it(title, async () => assert.deepEqual((await ask(() => [answer])).answer, expected))
+    it(title, async () => assert.deepEqual((await resolveName(() => [answer])).answer, expected))
   }
 
   it("are not queried further when the zone's SOA proves that no records exist", async () => {
-    const { server } = await ask(() => [{ answers: [alias(name, 'b.example')], authorities: [soa] }])
+    const { server } = await resolveName(() => [{ answers: [alias(name, 'b.example')], authorities: [soa] }])
     assert.equal(server.queries.length, 1)
   })
 
   it('are not followed when CNAME is queried', async () => {
-    const { answer, server } = await ask(
+    const { answer, server } = await resolveName(
       () => [{ answers: [alias(name, 'b.example')], flags: proven }],
       'CNAME',
     )
@@ -322,7 +327,7 @@ describe('aliases', () => {
   ]
   for (const [title, first, second, secure] of further) {
     it(`without their target in the reply are queried further, and the target ${title}`, async () => {
-      const { answer, server } = await ask(({ name: asked }) =>
+      const { answer, server } = await resolveName(({ name: asked }) =>
         asked === name
           ? [{ answers: [alias(name, 'b.example')], flags: first }]
           : [{ answers: [a('b.example')], flags: second }],
@@ -337,7 +342,7 @@ describe('aliases', () => {
 
   it('that continue without an end over several replies fail', async () => {
     let next = 0
-    const { answer, server } = await ask(({ name: asked }) => {
+    const { answer, server } = await resolveName(({ name: asked }) => {
       next += 1
       return [{ answers: [alias(asked, `a${next}.example`)] }]
     })
@@ -356,42 +361,42 @@ describe('a server that cannot answer', () => {
   ]
   for (const [rcode, code, asked] of refusals) {
     it(`because of ${code} is queried ${asked.length === 1 ? 'once' : asked.at(-1)}`, async () => {
-      const { answer, server } = await ask(() => [{ rcode }])
+      const { answer, server } = await resolveName(() => [{ rcode }])
       assert.deepEqual(answer, failedResult(code))
       assert.deepEqual(describeQueries(server), asked)
     })
   }
 
   it('because it does not support EDNS is queried without EDNS', async () => {
-    const { answer } = await ask(({ edns }) => (edns ? [{ rcode: 1, questions: [] }] : [good]))
+    const { answer } = await resolveName(({ edns }) => (edns ? [{ rcode: 1, questions: [] }] : [good]))
     assert.deepEqual(answer, foundResult())
   })
 
   it('and supports only a newer EDNS is queried without EDNS', async () => {
-    const { answer } = await ask(({ edns }) => (edns ? [{ rcode: 16 }] : [good]))
+    const { answer } = await resolveName(({ edns }) => (edns ? [{ rcode: 16 }] : [good]))
     assert.deepEqual(answer, foundResult())
   })
 
   it('and returns a referral is treated as an error', async () => {
-    const { answer } = await ask(() => [
+    const { answer } = await resolveName(() => [
       { flags: 0, authorities: [{ name: 'example', type: 'NS', ttl: 1, data: 'ns.example' }] },
     ])
     assert.deepEqual(answer, failedResult('EBADRESP'))
   })
 
   it('recursively but is authoritative is treated as an answer', async () => {
-    const { answer } = await ask(() => [{ flags: AUTHORITATIVE_ANSWER }])
+    const { answer } = await resolveName(() => [{ flags: AUTHORITATIVE_ANSWER }])
     assert.deepEqual(answer, { kind: 'NoData', secure: false })
   })
 
   it('times out over UDP and over TCP', async () => {
-    const { answer, server } = await ask(() => [])
+    const { answer, server } = await resolveName(() => [])
     assert.deepEqual(answer, failedResult('ETIMEOUT'))
     assert.deepEqual(describeQueries(server), ['Datagram', 'Stream'])
   })
 
   it('over UDP is finally queried over TCP', async () => {
-    const { answer } = await ask(({ transport: by }) => (by === 'Stream' ? [good] : []))
+    const { answer } = await resolveName(({ transport: by }) => (by === 'Stream' ? [good] : []))
     assert.deepEqual(answer, foundResult())
   })
 
@@ -441,28 +446,28 @@ describe('a server that cannot answer', () => {
 describe('a bogus answer', () => {
   for (const error of [6, 7, 8, 9, 10, 11, 12]) {
     it(`is recognised by the extended error ${error}`, async () => {
-      const { answer, server } = await ask(() => [{ rcode: 2, error }])
+      const { answer, server } = await resolveName(() => [{ rcode: 2, error }])
       assert.deepEqual(answer, failedResult('ESERVFAIL', true))
       assert.deepEqual(describeQueries(server), ['Datagram'])
     })
   }
   for (const error of [0, 5, 13, 22]) {
     it(`is not recognised by the extended error ${error}`, async () => {
-      assert.deepEqual((await ask(() => [{ rcode: 2, error }])).answer, failedResult('ESERVFAIL'))
+      assert.deepEqual((await resolveName(() => [{ rcode: 2, error }])).answer, failedResult('ESERVFAIL'))
     })
   }
 
   const unchecked = ({ flags }: { flags: number }) => (flags & CHECKING_DISABLED) !== 0
 
   it('is recognised when the query succeeds only with checking disabled', async () => {
-    const { answer, server } = await ask((query) => (unchecked(query) ? [good] : [{ rcode: 2 }]))
+    const { answer, server } = await resolveName((query) => (unchecked(query) ? [good] : [{ rcode: 2 }]))
     assert.deepEqual(answer, failedResult('ESERVFAIL', true))
     assert.deepEqual(describeQueries(server), ['Datagram', 'Datagram unchecked', 'Datagram'])
   })
 
   it('is not assumed when the query succeeds a moment later', async () => {
     let asked = 0
-    const { answer } = await ask((query) => {
+    const { answer } = await resolveName((query) => {
       asked += 1
       return unchecked(query) ? [good] : [asked === 1 ? { rcode: 2 } : { ...good, flags: proven }]
     })
@@ -471,7 +476,7 @@ describe('a bogus answer', () => {
 
   it('is never replaced by the answer without checking', async () => {
     const forged: Answer = { answers: [a(name, '203.0.113.6')] }
-    const { answer } = await ask((query) => (unchecked(query) ? [forged] : [{ rcode: 2, error: 0 }]))
+    const { answer } = await resolveName((query) => (unchecked(query) ? [forged] : [{ rcode: 2, error: 0 }]))
     assert.equal(answer.kind, 'Failed')
   })
 

@@ -16,7 +16,7 @@ afterEach(async () => {
 })
 
 /** @param answer called when a request has begun to arrive */
-async function ask(answer: (socket: Socket) => void, path = '/') {
+async function request(answer: (socket: Socket) => void, path = '/') {
   server = await listen(createServer((socket) => socket.once('data', () => answer(socket))))
   const limits = { totalMs: 1_000, idleTimeoutMs: 400, maxBodyOctets: 100_000 }
   const options = { resolver: fakeResolver({}), privateNetworks: ['127.0.0.0/8'], limits }
@@ -118,19 +118,19 @@ const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }
 describe('An untrusted web server', () => {
   for (const [condition, { answer, says }] of Object.entries(hostile))
     it(`that ${condition} is abandoned, with the reason`, async () => {
-      const response = await within(10_000, ask(answer), 'the end')
+      const response = await within(10_000, request(answer), 'the end')
       assert.equal(response.kind, 'Failed')
       assert.match(response.kind === 'Failed' ? response.detail : '', says)
     })
 
   it('that redirects is not followed', async () => {
     const location = 'Location: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n'
-    const response = await ask((socket) => socket.end(`HTTP/1.1 302 Found\r\n${location}`))
+    const response = await request((socket) => socket.end(`HTTP/1.1 302 Found\r\n${location}`))
     assert.equal(response.kind === 'Answered' && response.status, 302)
   })
 
   it('is read to the end of its response, for any chunk sizes', async () => {
-    const response = await ask((socket) => {
+    const response = await request((socket) => {
       socket.write(chunked)
       socket.end(`${'100\r\n'.concat('a'.repeat(256), '\r\n').repeat(300)}0\r\n\r\n`)
     })

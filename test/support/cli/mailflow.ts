@@ -22,7 +22,7 @@ export interface HttpApi {
   lastBody(): string
   /** `before` runs before a request is answered, and simulates another client's change. */
   meanwhile: { before: ((request: string) => Promise<void>) | null }
-  ask(target: string, apiRequest?: ApiCall): Promise<ApiResult>
+  call(target: string, apiRequest?: ApiCall): Promise<ApiResult>
   /** Jobs that the API has sent to the evaluation queue. */
   evaluation: ReturnType<typeof createTestApi>['evaluation']
   mailflow(...args: string[]): Promise<CommandResult>
@@ -33,7 +33,7 @@ export interface HttpApi {
 
 export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
   const database = await startDynamoDb()
-  const { ask, evaluation } = createTestApi(database.documents, now)
+  const { call, evaluation } = createTestApi(database.documents, now)
   const requests: string[] = []
   let lastBody = ''
   const meanwhile: HttpApi['meanwhile'] = { before: null }
@@ -43,7 +43,7 @@ export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
     await meanwhile.before?.(target)
     const apiRequest = await toApiRequest(request)
     lastBody = apiRequest.body ?? lastBody
-    const { status, headers, body } = await ask(target, apiRequest)
+    const { status, headers, body } = await call(target, apiRequest)
     response.writeHead(status, headers).end(body === undefined ? undefined : JSON.stringify(body))
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -54,10 +54,10 @@ export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
     requests,
     lastBody: () => lastBody,
     meanwhile,
-    ask,
+    call,
     evaluation,
     mailflow: (...args) => mailflow(args, { env: { MAILFLOW_API: url }, now }),
-    clear: () => clear(ask),
+    clear: () => clear(call),
     async stop() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -115,10 +115,10 @@ export async function mailflow(args: readonly string[], around: CommandOptions =
   return { status, ...output }
 }
 
-async function clear(ask: HttpApi['ask']): Promise<void> {
+async function clear(call: HttpApi['call']): Promise<void> {
   for (const path of ['/accepted-domains', '/inbound-connectors', '/outbound-connectors']) {
-    const { body } = await ask(`GET ${path}?limit=200`)
+    const { body } = await call(`GET ${path}?limit=200`)
     for (const { id, domain } of body.items)
-      await ask(`DELETE ${path}/${id ?? domain}`, { headers: { 'if-match': '*' } })
+      await call(`DELETE ${path}/${id ?? domain}`, { headers: { 'if-match': '*' } })
   }
 }

@@ -220,17 +220,17 @@ export interface Trace {
 
 /** Repeats a query until it has a result. On a slow machine this takes seconds, never half a minute. */
 export async function waitForResult<T>(
-  ask: () => Promise<T | null> | T | null,
+  request: () => Promise<T | null> | T | null,
   pauseMs = 100,
   timeoutMs = 30_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs
   while (Date.now() < deadline) {
-    const answer = await ask()
+    const answer = await request()
     if (answer !== null) return answer
     await delay(pauseMs)
   }
-  throw new Error(`still no answer after ${timeoutMs / 1000} s: ${ask}`)
+  throw new Error(`still no answer after ${timeoutMs / 1000} s: ${request}`)
 }
 
 export interface ClientTls {

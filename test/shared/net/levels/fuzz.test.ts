@@ -116,7 +116,7 @@ function check(tried: Case, outcome: Outcome, conversations: readonly RecordedCo
   for (const { content } of received) assert.deepEqual(content, contentAt(level))
   if (level.policy === 'Opportunistic') return
   assert.equal(conversations.length, 1)
-  for (const conversation of conversations) assertHarmless(conversation)
+  for (const recorded of conversations) assertHarmless(recorded)
   assert.ok(received.every(({ encrypted }) => encrypted))
   if (!isDeliveryExpected(tried)) {
     assert.equal(received.length, 0, 'sent to a server that was not verified')

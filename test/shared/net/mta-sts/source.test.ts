@@ -133,7 +133,7 @@ function worker(): MtaStsSource {
   })
 }
 
-const ask = (source: MtaStsSource, domainName = domain, signal = AbortSignal.timeout(20_000)) =>
+const findPolicy = (source: MtaStsSource, domainName = domain, signal = AbortSignal.timeout(20_000)) =>
   source.policyFor(domainName, signal)
 
 const faultOf = (mtaSts: MtaStsState): string | null => mtaSts.fault?.result ?? null
@@ -153,13 +153,13 @@ describe('a domain without a policy', () => {
   ] as const)
     it(title, async () => {
       txt = [...records]
-      assert.deepEqual(await ask(worker()), noMtaSts)
+      assert.deepEqual(await findPolicy(worker()), noMtaSts)
       assert.equal(host.requests.length, 0)
       assert.deepEqual(queries, ['TXT _mta-sts.partner.example'])
     })
 
   it('is queried under its own name only', async () => {
-    assert.deepEqual(await ask(worker(), 'sub.partner.example'), noMtaSts)
+    assert.deepEqual(await findPolicy(worker(), 'sub.partner.example'), noMtaSts)
     assert.deepEqual(queries, ['TXT _mta-sts.sub.partner.example'])
   })
 
@@ -167,18 +167,18 @@ describe('a domain without a policy', () => {
     txt = []
     const source = worker()
     for (let n = 0; n < 5; n += 1) {
-      await ask(source)
+      await findPolicy(source)
       clock += minute
     }
     assert.equal(store.reads, 1)
     assert.equal(queries.length, 5)
-    await ask(source)
+    await findPolicy(source)
     assert.equal(store.reads, 2)
   })
 
   for (const name of ['[192.0.2.1]', '', `${'a.'.repeat(122)}example`, 'a b.example', '127.0.0.1'])
     it(`is not queried for "${name.slice(0, 20)}"`, async () => {
-      assert.deepEqual(await ask(worker(), name), noMtaSts)
+      assert.deepEqual(await findPolicy(worker(), name), noMtaSts)
       assert.deepEqual(queries, [])
     })
 })
@@ -193,9 +193,9 @@ describe('an announced policy', () => {
         policy: { id: 'a1', mode, mx: ['mx.partner.example', '*.backup.example'], maxAge: week },
         fault: null,
       }
-      assert.deepEqual(await ask(source), expected)
-      assert.deepEqual(await ask(source, 'Partner.Example.'), expected)
-      assert.deepEqual(await ask(worker()), expected)
+      assert.deepEqual(await findPolicy(source), expected)
+      assert.deepEqual(await findPolicy(source, 'Partner.Example.'), expected)
+      assert.deepEqual(await findPolicy(worker()), expected)
       assert.equal(host.requests.length, 1)
       assert.equal(store.reads, 3, 'before the fetch, at its beginning, and by the other worker')
       assert.deepEqual(store.states.get(domain)?.policy, {
@@ -208,7 +208,7 @@ describe('an announced policy', () => {
 
   it('is fetched once for concurrent calls', async () => {
     const source = worker()
-    const all = await Promise.all(Array.from({ length: 20 }, () => ask(source)))
+    const all = await Promise.all(Array.from({ length: 20 }, () => findPolicy(source)))
     assert.deepEqual([...new Set(all.map(describeState))], ['enforce a1'])
     assert.equal(host.requests.length, 1)
   })
@@ -216,8 +216,8 @@ describe('an announced policy', () => {
   it('with max_age 0 is fetched each time', async () => {
     servePolicy({ maxAge: 0 })
     const source = worker()
-    assert.equal(describeState(await ask(source)), 'enforce a1')
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     assert.equal(host.requests.length, 2)
   })
 
@@ -252,7 +252,7 @@ describe('an announced policy', () => {
   for (const [title, arrange, result, expectedDetail] of faults)
     it(`cannot be fetched: ${title}`, async () => {
       arrange()
-      const mtaSts = await ask(worker())
+      const mtaSts = await findPolicy(worker())
       assert.equal(describeState(mtaSts), result)
       assert.match(mtaSts.kind === 'None' ? (mtaSts.fault?.detail ?? '') : '', expectedDetail)
       assert.equal(policyFaults.length, 1)
@@ -265,26 +265,26 @@ describe('an announced policy', () => {
     failPolicyHost()
     const source = worker()
     for (let n = 0; n < 5; n += 1) {
-      assert.equal(describeState(await ask(source)), 'sts-policy-fetch-error')
-      assert.equal(describeState(await ask(worker())), 'sts-policy-fetch-error')
+      assert.equal(describeState(await findPolicy(source)), 'sts-policy-fetch-error')
+      assert.equal(describeState(await findPolicy(worker())), 'sts-policy-fetch-error')
       clock += minute
     }
     assert.equal(host.requests.length, 1)
     servePolicy({})
-    assert.equal(describeState(await ask(worker())), 'enforce a1')
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(worker())), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     assert.equal(host.requests.length, 2)
   })
 
   it('with another id is fetched a minute after a failure', async () => {
     failPolicyHost()
     const source = worker()
-    await ask(source)
+    await findPolicy(source)
     servePolicy({})
     txt = ['v=STSv1; id=b2']
-    assert.equal(describeState(await ask(source)), 'sts-policy-fetch-error')
+    assert.equal(describeState(await findPolicy(source)), 'sts-policy-fetch-error')
     clock += minute
-    assert.equal(describeState(await ask(source)), 'enforce b2')
+    assert.equal(describeState(await findPolicy(source)), 'enforce b2')
     assert.equal(host.requests.length, 2)
   })
 
@@ -292,20 +292,20 @@ describe('an announced policy', () => {
     const { fetchStarted, release } = holdResponses()
     const source = worker()
     const attempt = new AbortController()
-    const pendingState = ask(source, domain, attempt.signal)
+    const pendingState = findPolicy(source, domain, attempt.signal)
     await fetchStarted
     attempt.abort()
     const mtaSts = await pendingState
     assert.equal(describeState(mtaSts), 'sts-policy-fetch-error')
     release(policyText())
     await source.waitForPending(5_000)
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     assert.equal(host.requests.length, 1)
   })
 
   it('may exist although DNS fails, which matters for REQUIRETLS', async () => {
     dnsFails = 'ESERVFAIL'
-    const mtaSts = await ask(worker())
+    const mtaSts = await findPolicy(worker())
     assert.equal(describeState(mtaSts), 'sts-policy-fetch-error')
     assert.match(
       mtaSts.kind === 'None' ? (mtaSts.fault?.detail ?? '') : '',
@@ -319,7 +319,7 @@ describe('an active policy', () => {
   let source: MtaStsSource
   beforeEach(async () => {
     source = worker()
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     host.requests.length = 0
     policyFaults.length = 0
     clock += minute
@@ -392,7 +392,7 @@ describe('an active policy', () => {
     it(`applies until it expires, although ${title}`, async () => {
       arrange()
       for (const testedSource of [source, worker()]) {
-        const mtaSts = await ask(testedSource)
+        const mtaSts = await findPolicy(testedSource)
         assert.equal(describeState(mtaSts), 'enforce a1')
         assert.equal(faultOf(mtaSts), fault)
         await testedSource.waitForPending(5_000)
@@ -400,25 +400,25 @@ describe('an active policy', () => {
       assert.match(policyFaults[0]?.detail ?? '', expectedDetail)
       assert.equal(policyFaults[0]?.activeMode, 'enforce')
       clock = begin + week * 1000 - 1
-      assert.equal(describeState(await ask(source)), 'enforce a1')
+      assert.equal(describeState(await findPolicy(source)), 'enforce a1')
       await source.waitForPending(5_000)
       clock += 1
-      assert.notEqual(describeState(await ask(source)), 'enforce a1')
+      assert.notEqual(describeState(await findPolicy(source)), 'enforce a1')
       await source.waitForPending(5_000)
     })
 
   it('expires: without a record to none, without its host to a fault', async () => {
     clock = begin + week * 1000
     failPolicyHost()
-    assert.equal(describeState(await ask(source)), 'sts-policy-fetch-error')
+    assert.equal(describeState(await findPolicy(source)), 'sts-policy-fetch-error')
     txt = []
-    assert.deepEqual(await ask(source), noMtaSts)
+    assert.deepEqual(await findPolicy(source), noMtaSts)
   })
 
   it('is replaced within the attempt when another id is announced', async () => {
     txt = ['v=STSv1; id=b2']
     servePolicy({ mx: ['mx.new.example'] })
-    const mtaSts = await ask(source)
+    const mtaSts = await findPolicy(source)
     assert.deepEqual(mtaSts.kind === 'Policy' && mtaSts.policy.mx, ['mx.new.example'])
     assert.equal(describeState(mtaSts), 'enforce b2')
     assert.equal(host.requests.length, 1)
@@ -426,8 +426,8 @@ describe('an active policy', () => {
 
   it('is replaced by the policy that another worker has fetched', async () => {
     txt = ['v=STSv1; id=b2']
-    assert.equal(describeState(await ask(worker())), 'enforce b2')
-    assert.equal(describeState(await ask(source)), 'enforce b2')
+    assert.equal(describeState(await findPolicy(worker())), 'enforce b2')
+    assert.equal(describeState(await findPolicy(source)), 'enforce b2')
     assert.equal(host.requests.length, 1)
   })
 
@@ -435,39 +435,39 @@ describe('an active policy', () => {
     txt = ['v=STSv1; id=b2']
     const { fetchStarted, release } = holdResponses()
     const attempt = new AbortController()
-    const pendingState = ask(source, domain, attempt.signal)
+    const pendingState = findPolicy(source, domain, attempt.signal)
     await fetchStarted
     attempt.abort()
     assert.equal(describeState(await pendingState), 'enforce a1')
     release(policyText({ mode: 'testing' }))
     await source.waitForPending(5_000)
-    assert.equal(describeState(await ask(source)), 'testing b2')
+    assert.equal(describeState(await findPolicy(source)), 'testing b2')
     assert.equal(host.requests.length, 1)
   })
 
   it('ends with mode none', async () => {
     txt = ['v=STSv1; id=b2']
     servePolicy({ mode: 'none', mx: [], maxAge: 86_400 })
-    assert.equal(describeState(await ask(source)), 'none b2')
+    assert.equal(describeState(await findPolicy(source)), 'none b2')
     txt = []
-    assert.equal(describeState(await ask(source)), 'none b2')
+    assert.equal(describeState(await findPolicy(source)), 'none b2')
     clock += day
-    assert.deepEqual(await ask(source), noMtaSts)
+    assert.deepEqual(await findPolicy(source), noMtaSts)
     assert.deepEqual(policyFaults, [], 'the end of a policy in mode none is not a fault')
   })
 
   it('is renewed after a day without delaying the attempt', async () => {
     clock += day
     const { fetchStarted, release } = holdResponses()
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     await fetchStarted
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     servePolicy({})
     release(policyText({ mx: ['mx.new.example'] }))
     await source.waitForPending(5_000)
     assert.equal(host.requests.length, 1)
     assert.equal(store.states.get(domain)?.policy?.validUntil, clock + week * 1000)
-    const mtaSts = await ask(source)
+    const mtaSts = await findPolicy(source)
     assert.deepEqual(mtaSts.kind === 'Policy' && mtaSts.policy.mx, ['mx.new.example'])
     assert.equal(host.requests.length, 1)
   })
@@ -475,10 +475,10 @@ describe('an active policy', () => {
   it('is renewed by one worker for all', async () => {
     clock += day
     const others = [source, worker(), worker()]
-    await ask(source)
+    await findPolicy(source)
     await source.waitForPending(5_000)
     for (const other of others) {
-      await ask(other)
+      await findPolicy(other)
       await other.waitForPending(5_000)
     }
     assert.equal(host.requests.length, 1)
@@ -489,30 +489,30 @@ describe('an active policy', () => {
     txt = ['v=STSv1; id=b2']
     clock = begin
     const [one, other] = [worker(), worker()]
-    await ask(one)
+    await findPolicy(one)
     clock += minute
-    await ask(other)
+    await findPolicy(other)
     clock += minute
-    await ask(one)
+    await findPolicy(one)
     await one.waitForPending(5_000)
     clock = begin + 240_000
     txt = []
-    assert.equal(describeState(await ask(other)), 'enforce b2')
+    assert.equal(describeState(await findPolicy(other)), 'enforce b2')
     clock += 2 * minute
-    assert.deepEqual(await ask(other), noMtaSts)
+    assert.deepEqual(await findPolicy(other), noMtaSts)
     const { reads } = store
-    assert.deepEqual(await ask(other), noMtaSts)
+    assert.deepEqual(await findPolicy(other), noMtaSts)
     assert.equal(store.reads, reads)
   })
 
   it('is renewed by one worker also for workers with an older cache', async () => {
     const other = worker()
     clock = begin + day - minute
-    assert.equal(describeState(await ask(other)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(other)), 'enforce a1')
     clock += minute
-    await ask(source)
+    await findPolicy(source)
     await source.waitForPending(5_000)
-    await ask(other)
+    await findPolicy(other)
     await other.waitForPending(5_000)
     assert.equal(host.requests.length, 1)
   })
@@ -520,11 +520,11 @@ describe('an active policy', () => {
   it('is renewed while DNS fails, but not when no record exists', async () => {
     clock += day
     txt = []
-    await ask(source)
+    await findPolicy(source)
     await source.waitForPending(5_000)
     assert.equal(host.requests.length, 0)
     dnsFails = 'ETIMEOUT'
-    await ask(source)
+    await findPolicy(source)
     await source.waitForPending(5_000)
     assert.equal(host.requests.length, 1)
   })
@@ -533,7 +533,7 @@ describe('an active policy', () => {
     clock += day
     failPolicyHost()
     for (let n = 0; n < 10; n += 1) {
-      const mtaSts = await ask(source)
+      const mtaSts = await findPolicy(source)
       assert.equal(describeState(mtaSts), 'enforce a1')
       assert.equal(faultOf(mtaSts), n === 0 ? null : 'sts-policy-fetch-error')
       await source.waitForPending(5_000)
@@ -541,9 +541,9 @@ describe('an active policy', () => {
     }
     assert.equal(host.requests.length, 2)
     servePolicy({})
-    await ask(source)
+    await findPolicy(source)
     await source.waitForPending(5_000)
-    assert.equal(faultOf(await ask(source)), null)
+    assert.equal(faultOf(await findPolicy(source)), null)
     assert.deepEqual(
       policyFaults.map(({ activeMode }) => activeMode),
       ['enforce', 'enforce'],
@@ -554,7 +554,7 @@ describe('an active policy', () => {
   it('is logged once an hour while it is suppressed', async () => {
     dnsFails = 'ETIMEOUT'
     for (let n = 0; n < 12; n += 1) {
-      await ask(source)
+      await findPolicy(source)
       clock += 10 * minute
     }
     assert.equal(policyFaults.length, 2)
@@ -563,12 +563,12 @@ describe('an active policy', () => {
   it('is cached while the table fails, and fetched by workers that have not cached it', async () => {
     store.broken = true
     clock += hour
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     txt = []
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     txt = ['v=STSv1; id=a1']
     assert.equal(host.requests.length, 0)
-    assert.equal(describeState(await ask(worker())), 'enforce a1')
+    assert.equal(describeState(await findPolicy(worker())), 'enforce a1')
     assert.equal(host.requests.length, 1)
     assert.ok(
       policyFaults.some(({ detail }) => /cannot be written to the table: the table is away/.test(detail)),
@@ -581,14 +581,14 @@ describe('a table that fails', () => {
     store.broken = true
     failPolicyHost()
     const source = worker()
-    for (let n = 0; n < 3; n += 1) assert.equal(describeState(await ask(source)), 'unknown')
+    for (let n = 0; n < 3; n += 1) assert.equal(describeState(await findPolicy(source)), 'unknown')
     assert.equal(host.requests.length, 1)
     assert.ok(
       policyFaults.some(({ detail }) => /cannot be read from the table: the table is away/.test(detail)),
     )
     clock += 5 * minute
     servePolicy({})
-    for (let n = 0; n < 3; n += 1) assert.equal(describeState(await ask(source)), 'enforce a1')
+    for (let n = 0; n < 3; n += 1) assert.equal(describeState(await findPolicy(source)), 'enforce a1')
     assert.equal(host.requests.length, 2)
   })
 })
@@ -596,34 +596,34 @@ describe('a table that fails', () => {
 describe('while the table fails, a worker with an empty cache', () => {
   const storePolicyThenBreak = async () => {
     servePolicy({})
-    assert.equal(describeState(await ask(worker())), 'enforce a1')
+    assert.equal(describeState(await findPolicy(worker())), 'enforce a1')
     store.broken = true
   }
 
   it('does not conclude from a suppressed record that no policy exists', async () => {
     await storePolicyThenBreak()
     txt = []
-    assert.equal(describeState(await ask(worker())), 'unknown')
+    assert.equal(describeState(await findPolicy(worker())), 'unknown')
   })
 
   it('does not conclude from a silent name server that no policy exists', async () => {
     await storePolicyThenBreak()
     dnsFails = 'ETIMEOUT'
-    assert.equal(describeState(await ask(worker())), 'unknown')
+    assert.equal(describeState(await findPolicy(worker())), 'unknown')
   })
 
   it('uses an announced policy that it can fetch', async () => {
     await storePolicyThenBreak()
-    assert.equal(describeState(await ask(worker())), 'enforce a1')
+    assert.equal(describeState(await findPolicy(worker())), 'enforce a1')
   })
 
   it('notices when the table works again', async () => {
     await storePolicyThenBreak()
     txt = []
     const source = worker()
-    assert.equal(describeState(await ask(source)), 'unknown')
+    assert.equal(describeState(await findPolicy(source)), 'unknown')
     store.broken = false
-    assert.equal(describeState(await ask(source)), 'enforce a1')
+    assert.equal(describeState(await findPolicy(source)), 'enforce a1')
   })
 })
 
@@ -631,16 +631,16 @@ describe('two concurrent workers', () => {
   it('store the policy whose fetch began later', async () => {
     const [slow, quick] = [worker(), worker()]
     const { fetchStarted, release } = holdResponses()
-    const older = ask(slow)
+    const older = findPolicy(slow)
     await fetchStarted
     clock += 1_000
     txt = ['v=STSv1; id=b2']
     servePolicy({ mx: ['mx.new.example'] })
-    assert.equal(describeState(await ask(quick)), 'enforce b2')
+    assert.equal(describeState(await findPolicy(quick)), 'enforce b2')
     release(policyText())
     assert.equal(describeState(await older), 'enforce a1')
     assert.equal(store.states.get(domain)?.policy?.id, 'b2')
-    assert.equal(describeState(await ask(slow)), 'enforce b2')
+    assert.equal(describeState(await findPolicy(slow)), 'enforce b2')
     assert.equal(host.requests.length, 2)
   })
 })
@@ -650,7 +650,7 @@ describe('the end of a batch', () => {
     const source = worker()
     await within(5_000, source.waitForPending(60_000), 'the end without a pending fetch')
     const { fetchStarted, release } = holdResponses()
-    const pendingState = ask(source)
+    const pendingState = findPolicy(source)
     await fetchStarted
     await within(5_000, source.waitForPending(50), 'the end with a pending fetch')
     release(policyText())
