@@ -32,9 +32,9 @@ describe('the length of the Markdown', () => {
   test(`is at most ${maxWords} words without the changelog and the generated pages`, () => {
     const words = countedPages.map((page): [page: string, words: number] => [page, wordsOf(page)])
     const total = words.reduce((sum, [, count]) => sum + count, 0)
-    const longestPage = words.sort(([, a], [, b]) => b - a).slice(0, 5)
-    const list = longestPage.map(([page, count]) => `${page} ${count}`).join(', ')
-    assert.ok(total <= maxWords, `${total} words; the longestPages pages: ${list}`)
+    const pagesByLength = words.sort(([, a], [, b]) => b - a).slice(0, 5)
+    const list = pagesByLength.map(([page, count]) => `${page} ${count}`).join(', ')
+    assert.ok(total <= maxWords, `${total} words; the longest pages: ${list}`)
   })
   test(`is at most ${maxReadmeLines} lines in the README`, () => {
     assert.ok(read('README.md').trimEnd().split('\n').length <= maxReadmeLines)

@@ -27,16 +27,11 @@ export function expiryAnnouncement(original: ExpiryNotice): Announcement {
   }
 }
 
-const withVisibleNames = ({
-  connector,
-  hosts,
-  newerCertificate: newer,
-  ...rest
-}: ExpiryNotice): ExpiryNotice => ({
+const withVisibleNames = ({ connector, hosts, newer, ...rest }: ExpiryNotice): ExpiryNotice => ({
   ...rest,
   connector: connector && { ...connector, name: replaceInvisible(connector.name) },
   hosts: hosts.map(replaceInvisible),
-  newerCertificate: newer && { ...newer, host: replaceInvisible(newer.host) },
+  newer: newer && { ...newer, host: replaceInvisible(newer.host) },
 })
 
 const maxSubjectLength = 100
@@ -88,7 +83,7 @@ const consequenceTexts: Readonly<Record<Consequence, string>> = {
   Nothing: 'no mail stops: verification of this certificate is not required',
 }
 
-const newerText = ({ newerCertificate: newer, observedAs, connector }: ExpiryNotice): string =>
+const newerText = ({ newer, observedAs, connector }: ExpiryNotice): string =>
   newer === null
     ? `No newer certificate was observed${observedAs === 'Own' && connector === null ? ', and none is scheduled to be served in time' : ''}.`
     : `A newer certificate was observed, valid until ${newer.notAfter}: ${newer.fingerprint256}, at ${newer.host} since ${newer.firstSeen}. ` +

@@ -94,11 +94,7 @@ async function publishOnce(
     run.leftToNextRun += 1
     return
   }
-  const key = expiryNoticeKey(
-    notice.connector?.id ?? null,
-    notice.certificate.fingerprint256,
-    notice.noticeDay,
-  )
+  const key = expiryNoticeKey(notice.connector?.id ?? null, notice.certificate.fingerprint256, notice.days)
   const expiresAt = expiryAfter(now, claimTtlSeconds)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind !== 'Claimed') {

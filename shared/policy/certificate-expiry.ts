@@ -50,13 +50,11 @@ export interface ExpiryNotice {
   hosts: string[]
   certificate: ObservedCertificate
   /** The last notice day that has come, in days before expiry. */
-  noticeDay: number
+  days: number
   daysLeft: number
   consequence: Consequence
   /** A certificate observed on the same host or with a common name, and valid for longer. */
-  newerCertificate:
-    | (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string })
-    | null
+  newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
 }
 
 export interface CertificateExpiry {
@@ -212,10 +210,10 @@ function noticeOf(
       connector,
       hosts: uses.map((use) => use.observation.host).sort(),
       certificate,
-      noticeDay: Math.min(...dueDays),
+      days: Math.min(...dueDays),
       daysLeft: daysLeft(certificate, now),
       consequence,
-      newerCertificate: findNewer(first, all),
+      newer: findNewer(first, all),
     },
   ]
 }
@@ -224,7 +222,7 @@ function noticeOf(
 function findNewer(
   { observation, certificate, connector }: CertificateInUse,
   all: readonly CertificateInUse[],
-): ExpiryNotice['newerCertificate'] {
+): ExpiryNotice['newer'] {
   const names = new Set(certificate.subjectAltNames)
   const newer = all.filter(
     (other) =>

@@ -466,9 +466,9 @@ outboundConnectors:
   })
 
   test('names an unknown connector', async () => {
-    const { status, err } = await api.mailflow('connectors', 'get', 'Nobody')
+    const { status, err } = await api.mailflow('connectors', 'get', 'Unknown')
     assert.equal(status, 1)
-    assert.match(err, /^mailflow: no connector "Nobody"\n/)
+    assert.match(err, /^mailflow: no connector "Unknown"\n/)
   })
 
   test('lists more than one page', async () => {

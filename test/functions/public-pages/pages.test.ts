@@ -71,7 +71,7 @@ function pagesWith({
       headers: { host, ...headers },
       requestContext: { http: { method }, domainName: host },
     } as unknown as APIGatewayProxyEventV2)
-  return { request: request, errors, lookedUp }
+  return { request, errors, lookedUp }
 }
 
 const { request } = pagesWith()

@@ -13,10 +13,10 @@ const notice = (fields: Partial<ExpiryNotice> = {}): ExpiryNotice => ({
   connector: partner,
   hosts: ['mx1.bank.example', 'mx2.bank.example'],
   certificate,
-  noticeDay: 14,
+  days: 14,
   daysLeft: 10,
   consequence: 'MailWaits',
-  newerCertificate: null,
+  newer: null,
   ...fields,
 })
 
@@ -49,7 +49,7 @@ for (const [what, fields, expected] of [
   [
     'a newer certificate beside it',
     {
-      newerCertificate: {
+      newer: {
         fingerprint256: 'b'.repeat(64),
         notAfter: '2027-01-01T00:00:00.000Z',
         firstSeen: '2026-01-10T00:00:00.000Z',

@@ -84,7 +84,7 @@ describe("a next hop's certificate", () => {
         { observedAs: 'PartnerServer', connector: 'To the bank', daysLeft: 10, stopsMail },
       ])
       assert.deepEqual(
-        notices.map(({ connector, noticeDay: days, daysLeft, consequence: outcome }) => [
+        notices.map(({ connector, days, daysLeft, consequence: outcome }) => [
           connector,
           days,
           daysLeft,
@@ -159,7 +159,7 @@ describe("a next hop's certificate", () => {
     ]
     const { notices } = findExpiringCertificates(findInUse(observed), now)
     assert.deepEqual(
-      notices.map(({ newerCertificate: newer }) => newer),
+      notices.map(({ newer }) => newer),
       [{ fingerprint256: 'b'.repeat(64), notAfter: day(90), firstSeen: day(-100), host: 'mx2.bank.example' }],
     )
   })
@@ -169,7 +169,7 @@ describe("a next hop's certificate", () => {
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
     assert.deepEqual(
-      findExpiringCertificates(findInUse(observed), now).notices.map(({ daysLeft, noticeDay: days }) => [
+      findExpiringCertificates(findInUse(observed), now).notices.map(({ daysLeft, days }) => [
         daysLeft,
         days,
       ]),
