@@ -63,7 +63,7 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
     `${printable(address)}: ${actions[action] ?? action} (${reason})`,
     indentParagraph(printable(explanation), 2),
     `  Reply to RCPT TO: ${printable(inSession)}`,
-    ...(reply === null ? [] : [`  Reply in the DSN: ${printable(reply)}`]),
+    ...(reply === null ? [] : [`  ${dsnReplyLabel(inSession)}: ${printable(reply)}`]),
     ...(reportOnly === null ? [] : [`  Report only, would be refused: ${printable(reportOnly)}`]),
     ...(route === null
       ? []
@@ -72,6 +72,10 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
         ]),
   ]
 }
+
+/** The sender gets no DSN of mailflow for a recipient that is refused in session. */
+const dsnReplyLabel = (inSession: string): string =>
+  inSession.startsWith('2') ? 'Reply in the DSN' : 'If it is accepted first and decided later, the DSN has'
 
 function routeText({ kind, domain, hosts = [] }: z.output<typeof Route>): string {
   if (kind === 'Mx') return `to the MX hosts of ${domain}`

@@ -33,7 +33,10 @@ export const dailyNoticesKey = (connector: string, day: string, vouchedFor: bool
   sk: `notices#${day}#${vouchedFor ? 'trusted' : 'untrusted'}`,
 })
 
-/** Index keys of a recipient; `order` sorts by time of receipt because message ids are ULIDs. */
+/**
+ * Index keys of a recipient. `order` sorts by time of receipt, because message ids are ULIDs. The id of a DSN has the
+ * time of the message that it reports, so within a day `order` puts it there.
+ */
 export function indexKeys(id: string, receivedAt: string, address: string) {
   const shard = id.charCodeAt(id.length - 1) % shardsPerDay
   return { bucket: `${receivedAt.slice(0, 10)}#${shard}`, order: `${id}#${address}` }

@@ -49,17 +49,9 @@ function incompleteChainFinding(
       'The certificates do not belong together: install the chain from the certificate authority again',
     )
   const observation = `${countText}; "${issuer}", the issuer of "${subject}", is neither included nor in the trust store`
-  return path.steps.length === 1
-    ? fail(
-        'chain',
-        observation,
-        'Append the intermediate certificates of the authority to the certificate file of the server',
-      )
-    : warn(
-        'chain',
-        observation,
-        'If the issuer is an intermediate authority, append its certificate on the server; if it is a root, see the line `root` below',
-      )
+  const advice =
+    'If the issuer is an intermediate authority, append its certificate on the server; if it is a root, see the line `root` below'
+  return path.steps.length === 1 ? fail('chain', observation, advice) : warn('chain', observation, advice)
 }
 
 /** Finds a certificate with the issuer's name that did not sign `top`; otherwise the path would continue. */

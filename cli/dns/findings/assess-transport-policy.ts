@@ -39,7 +39,7 @@ export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
       wanted: expected,
       says: [
         `${policy.detail.replace(/\.$/, '')}.`,
-        'Without a policy, senders do not enforce TLS.',
+        'Without a policy in mode enforce, senders do not enforce TLS; mode testing only makes them report.',
         ...(hasAddress(facts)
           ? []
           : [`Make ${host} an alias (CNAME) of the host that serves the policy; see docs/certificates.md.`]),

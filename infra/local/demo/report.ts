@@ -22,8 +22,8 @@ const heading = ['', 'From → To', 'Inbound', 'Connector', 'Decision', 'Outboun
 const legend = wrap(
   'The accepted domain is ours.example; the mailbox of ann@ours.example is on the mail server behind the gateway. Bank, clinic and vault ' +
     'are partners with a connector that forces TLS. Paper, workshop, archive and museum have no connector; archive and museum publish TLSA records (DANE). ' +
-    'Only the organisation’s mail server, identified by its certificate, may send to other domains. “Connector” is the connector ' +
-    'that determined the decision: the inbound connector for mail from a partner, else the outbound connector.',
+    'Only the organisation’s mail server, identified by its certificate, may send to other domains. “Connector” is the inbound ' +
+    'Partner connector that matches the sender; if there is none, the outbound connector of the recipient.',
   columns,
 )
 

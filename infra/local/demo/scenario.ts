@@ -58,7 +58,8 @@ export const steps: readonly Step[] = [
     from: 'ann@ours.example',
     to: 'max@museum.example',
     session: 'OurServer',
-    demonstrates: 'DANE: the certificate does not match the TLSA record, so the message is deferred',
+    demonstrates:
+      'DANE: the server presents archive’s certificate, which does not match museum’s TLSA record, so the message is deferred',
   },
   {
     from: 'ann@ours.example',

@@ -424,7 +424,11 @@ describe('explain', () => {
       out,
       /^ann@ours\.example: would be refused \(InboundTlsRequired\)\n {2}Connector "From the bank" requires TLS/,
     )
-    assert.match(out, /Reply to RCPT TO: 530 5\.7\.0 Must issue a STARTTLS command first\n/)
+    assert.match(
+      out,
+      /Reply to RCPT TO: 530 5\.7\.0 Must issue a STARTTLS command first\n {2}If it is accepted first and decided later, the DSN has: 5/,
+    )
+    assert.doesNotMatch(out, /Reply in the DSN/)
     assert.match(out, /\neve@bank\.example: would be refused/)
     assert.match(
       out,
