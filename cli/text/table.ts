@@ -1,6 +1,9 @@
 /** Formats text in columns and paragraphs. */
 
-/** Pads each column to its longest cell, two spaces apart. No cell is cut, so that users can copy the text. */
+/**
+ * Pads each column to its longest cell, two spaces apart. All rows have the same number of cells. No cell is cut, so
+ * that users can copy the text.
+ */
 export function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (maxWidths, row) => row.map((cell, column) => Math.max(maxWidths[column] ?? 0, cell.length)),

@@ -80,7 +80,10 @@ async function recordDelivered(
   await Promise.all(delivered.map(({ address }) => trace.recordDelivered(id, address)))
 }
 
-/** A message's first job needs no progress check and no mark, because a claim prevents that its attempt is repeated. */
+/**
+ * The first job of a message: it needs no progress check and no mark. If it runs twice, the claim of the attempt
+ * prevents a second delivery.
+ */
 export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 

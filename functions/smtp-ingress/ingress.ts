@@ -159,7 +159,10 @@ async function openCertificates(
 
 const unlimitedRates: MessageRateLimiter = { countMessage: () => null, stop() {} }
 
-/** RFC 5321 sets no limit. A connection that stays open between messages needs few of these commands. */
+/**
+ * RSET, NOOP, VRFY, HELP, HELO and EHLO since the last accepted message (RFC 5321 sets no limit). A connection that
+ * stays open between messages needs few.
+ */
 const maxIdleCommands = 100
 
 function sessionOptions(environment: z.output<typeof IngressEnvironment>): SessionOptions {

@@ -30,7 +30,8 @@ export interface Endpoints {
 }
 
 /**
- * Returns the resources under the names in the units' environment.
+ * Returns the queues' URLs and the tables' names, keyed by the prefix of the environment variable
+ * (`EVALUATION_QUEUE_URL` → `evaluation`), and the content bucket.
  * @param variables the environment variables of all units
  */
 export function namesIn(

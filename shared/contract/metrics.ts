@@ -92,8 +92,8 @@ export const Metric = {
    */
   partnerCertificateDaysLeft: 'PartnerCertificateDaysLeft',
   /**
-   * Expiry watch: days until the first of mailflow's certificates expires (gauge). Dimension `connector`: a client
-   * certificate.
+   * Expiry watch: days until the first of mailflow's certificates expires (gauge). With dimension `connector`: the
+   * client certificate of that connector.
    */
   ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */

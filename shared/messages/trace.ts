@@ -24,7 +24,10 @@ const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Boun
 
 export interface Progress {
   state: RecipientState
-  /** Position of the last job whose results were sent on; empty before the first. */
+  /**
+   * Position (`jobPosition`) of the last job whose follow-up jobs were sent. Empty until a later job than the first,
+   * which is not marked.
+   */
   decided: string
 }
 
@@ -130,7 +133,7 @@ export class Trace {
     })
   }
 
-  /** Records that the results of the job at this position have been sent on. Positions only increase. */
+  /** Records that the follow-up jobs of the job at this position have been sent. Positions only increase. */
   async recordDecided(messageId: string, address: string, position: string): Promise<void> {
     try {
       await this.#documents.send(

@@ -52,7 +52,7 @@ async function send(
   const { mailFrom, requireTls: isTlsRequested } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
   const command = new SendRawEmailCommand({
-    // SES accepts no null reverse path; without Source it uses the From field, which mailflow's DSNs have.
+    // SES accepts no null reverse path; without Source it takes the sender from the From field.
     ...(mailFrom === '' ? {} : { Source: mailFrom }),
     Destinations: recipients.map(({ address }) => address),
     RawMessage: { Data: mail.content },

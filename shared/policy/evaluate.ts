@@ -226,7 +226,10 @@ interface HoldReason {
   finalReply: Reply
 }
 
-/** Defers without an attempt. Every 15 minutes the message is decided again with the connectors of that time. */
+/**
+ * Defers without an attempt, or bounces after expiry. Until then the message is decided again every 15 minutes, with
+ * the connectors of that time.
+ */
 function hold(
   input: RecipientInput,
   common: CommonFields,

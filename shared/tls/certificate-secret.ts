@@ -4,7 +4,10 @@ import type { CertificateFault } from './certificate-choice.ts'
 
 export interface CertificateSecret {
   set: IngressCertificates
-  /** The fault of omitted optional fields. A fault in the next certificate must not disable the current one. */
+  /**
+   * The fault of optional fields that are invalid and therefore ignored; null if there are none. So an invalid next
+   * certificate does not disable the current one.
+   */
   optionalFieldsFault: CertificateFault | null
 }
 

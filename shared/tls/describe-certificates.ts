@@ -38,7 +38,10 @@ export interface DescribeOptions {
   previous?: PublishedCertificates | null
 }
 
-/** Limit for deprecated certificates in the description; partners compare with the last one. */
+/**
+ * Limit for deprecated certificates in the description: the latest are described. Partners compare with the most recent
+ * one, which is first.
+ */
 const maxDeprecated = 4
 const maxNames = 100
 const maxTextLength = 300

@@ -1,8 +1,8 @@
 /**
  * TLS options of the ingress. The attacks: recorded traffic is decrypted later, with a stolen key or a quantum
  * computer; a client is downgraded to weak TLS. The defence: only key exchange with forward secrecy, hybrid
- * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. Not covered: other
- * clients get no TLS, and the connectors decide whether their mail is accepted in the clear.
+ * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. Not covered: clients
+ * that support none of this get no TLS; the connectors decide whether their mail is accepted in the clear.
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'

@@ -114,7 +114,8 @@ async function startSetup(concurrencyPerDestination: number): Promise<Setup> {
 async function run(withHanging: boolean, { perSecond, slots }: HangingOptions): Promise<Times> {
   const setup = await startSetup(slots)
   try {
-    // Sends both kinds of mail: the thread created for the first hanging message delays the other messages once.
+    // Warm-up, not measured: the thread created for the first hanging message would otherwise delay the other messages
+    // in the measurement.
     await sendAll(setup, withHanging, 2 * perSecond, 20)
     return await sendAll(setup, withHanging, perSecond, messagesEach)
   } finally {

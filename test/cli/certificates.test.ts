@@ -15,7 +15,7 @@ before(async () => {
 })
 after(() => api.stop())
 
-test('an error says that nothing has been published yet', async () => {
+test('before the first publication `certificates` fails with an error that says so', async () => {
   const { status, out, err } = await api.mailflow('certificates')
   assert.deepEqual([status, out], [1, ''])
   assert.match(err, /No certificate is published yet/)

@@ -40,7 +40,10 @@ const isRefused = (value: object): value is Refusal => 'reason' in value
 
 const exported: [string, unknown][] = [...Object.entries({ ...replies, ...refusals, ...rates }), ...samples]
 
-/** Every reply that the ingress sends itself, by code; replies that connectors decide are not among them. */
+/**
+ * The ingress's own replies, sorted by code; without the greeting, HELO, EHLO and 354, and without replies that
+ * connectors decide.
+ */
 export const documentedReplies: readonly Documented[] = exported
   .flatMap(([name, value]): Documented[] => {
     if (typeof value !== 'object' || value === null || value === replies.clientDisconnected) return []

@@ -237,7 +237,7 @@ const verdictOf = (trace: Trace) => {
   return { state: recipient.state, ...recipient.verdict }
 }
 
-test('after the queue the same certificates have the same result: mail is held, then bounces', async (t) => {
+test('the decision after the queue agrees with the reply at RCPT TO: mail is held, then bounces', async (t) => {
   for (const id of connectors.values())
     await api.change(`/inbound-connectors/${id}`, { onViolation: 'Defer' })
   const messages = await Promise.all(

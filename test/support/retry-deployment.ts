@@ -1,7 +1,7 @@
 /**
- * A deployment whose clock stands still while a function runs, and jumps to the next job when no function runs. The
- * functions are those that are deployed. The SMTP client talks to a real server. Queues and table are in memory. DSNs
- * arrive immediately.
+ * A deployment whose clock stands still while a function runs, except that each delivery attempt takes 2 seconds. When
+ * no function runs, the clock jumps to the next job. The functions are those that are deployed. The SMTP client talks to
+ * a real server. Queues and table are in memory. DSNs arrive immediately.
  */
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -9,6 +9,7 @@ import type { Attempt, Message, Recipient } from '../../shared/contract/message.
 import {
   deliverOverSmtp,
   type OutboundMessage,
+  type Outcome,
   type Outcomes,
   type SmtpDeliveryOptions,
 } from '../../shared/net/smtp-delivery.ts'
@@ -90,6 +91,10 @@ export class Deployment {
     }
   }
 
+  /**
+   * Moves the clock to the next job or plan and runs the plans that are due. `at` counts from receipt. Returns false if
+   * nothing is left.
+   */
   #leap(): boolean {
     const planned = Math.min(...this.#plans.map(({ at }) => receivedAt.getTime() + at))
     const next = Math.min(this.#queues.nextVisible() ?? Number.POSITIVE_INFINITY, planned)
@@ -133,7 +138,7 @@ export class Deployment {
       throw new Error(`this deployment has no route ${route.kind}`)
     const at = this.#elapsed()
     const outcomes = await deliverOverSmtp(route, mail, this.#options.smtp)
-    const byAddress = <T>(select: (outcome: Outcomes extends Map<string, infer O> ? O : never) => T) =>
+    const byAddress = <T>(select: (outcome: Outcome) => T) =>
       Object.fromEntries([...outcomes].map(([address, outcome]) => [address, select(outcome)]))
     this.attempts.push({
       at,
@@ -157,7 +162,7 @@ export class Deployment {
       status: values('Status'),
       text: parts[0]?.text ?? '',
     })
-    return new Map(recipients.map(({ address }) => [address, acceptedMessage]))
+    return new Map(recipients.map(({ address }) => [address, acceptedOutcome]))
   }
 
   #elapsed(): number {
@@ -165,4 +170,4 @@ export class Deployment {
   }
 }
 
-const acceptedMessage = outcome({ host: 'mx.elsewhere.example' })
+const acceptedOutcome = outcome({ host: 'mx.elsewhere.example' })

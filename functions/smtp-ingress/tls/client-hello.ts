@@ -116,7 +116,7 @@ class VectorReader {
 
   take(length: number): Buffer {
     const end = this.#at + length
-    if (end > this.#octets.length) throw new RangeError('beyond the end')
+    if (end > this.#octets.length) throw new RangeError('ClientHello is shorter than its length fields say')
     const octets = this.#octets.subarray(this.#at, end)
     this.#at = end
     return octets

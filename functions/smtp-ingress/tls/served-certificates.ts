@@ -1,7 +1,7 @@
 /**
  * Rotates the ingress's certificates without a restart. The secret is read again every few minutes. The next
- * certificate is served from its own date, by this process's clock, even if the secret cannot be read then. When
- * reading or checking fails, the served certificates stay.
+ * certificate is served from its date, or earlier when the current one expires. This process's clock decides, even if
+ * the secret cannot be read then. When reading or checking fails, the served certificates stay.
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
@@ -36,6 +36,7 @@ export interface ServedCertificatesOptions {
 }
 
 export interface CertificateConsumer {
+  /** @throws Error if OpenSSL rejects the certificates */
   use(certificates: CertificatesAndKeys): void
 }
 
@@ -46,7 +47,7 @@ export class ServedCertificates {
   #served: CertificatesAndKeys
   #readTimer: NodeJS.Timeout | undefined
   #switchTimer: NodeJS.Timeout | undefined
-  /** Faults logged last; each is logged once. */
+  /** The last logged list of faults, as JSON. */
   #loggedFaults = ''
 
   private constructor(
@@ -74,7 +75,7 @@ export class ServedCertificates {
     return this.#served
   }
 
-  /** Passes later certificates to the consumer. @throws Error: see `use` */
+  /** Passes later certificates to the consumer. @throws Error if `use` throws */
   begin(consumer: CertificateConsumer): void {
     this.#consumer = consumer
     this.#logServed('serving certificates')
@@ -88,7 +89,7 @@ export class ServedCertificates {
     clearTimeout(this.#switchTimer)
   }
 
-  /** Reads the secret now. Never rejects. */
+  /** Reads the secret now. Rejects only if `use` throws, which the OpenSSL check before makes unlikely. */
   async refresh(): Promise<void> {
     const { read, log, metrics } = this.#options
     try {
@@ -116,8 +117,8 @@ export class ServedCertificates {
   }
 
   /**
-   * A faulty certificate may replace another faulty one, as at the start of a process. An unusable certificate never
-   * replaces one.
+   * A faulty certificate is accepted only if the served one is faulty too (`open` also accepts one, because nothing is
+   * served yet). An unusable certificate is never accepted.
    */
   #isAcceptable({ fault }: CertificateChoice): boolean {
     if (fault === null) return true
@@ -135,7 +136,10 @@ export class ServedCertificates {
     return certificate === this.#served.certificate && privateKey === this.#served.privateKey
   }
 
-  /** Counts faults at every read, so that the alarm lasts as long as the fault, and logs each fault once. */
+  /**
+   * Counts the faults at every evaluation, so that the alarm lasts as long as the fault. Logs all of them whenever the
+   * list changes.
+   */
   #reportFaults({ state, fault, nextFault, ...choice }: CertificateChoice): void {
     const { metrics, log } = this.#options
     const faults = [
@@ -171,9 +175,9 @@ export class ServedCertificates {
 
   #scheduleSwitch(): void {
     clearTimeout(this.#switchTimer)
-    const { changesAt: until } = this.#choose()
-    if (until === null) return
-    const wait = Math.max(0, until.getTime() - this.#options.now().getTime())
+    const { changesAt } = this.#choose()
+    if (changesAt === null) return
+    const wait = Math.max(0, changesAt.getTime() - this.#options.now().getTime())
     this.#switchTimer = setTimeout(() => this.#apply(), Math.min(wait, maxTimerMs)).unref()
   }
 

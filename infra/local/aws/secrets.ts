@@ -1,7 +1,7 @@
 /**
- * Emulates Secrets Manager. Read-only secrets are files, read at each request: `<NAME>.json` for a connector's client
- * certificate, `<whole name>.json` for other secrets. Secrets that the runner creates can be written: every version is kept, and
- * staging labels mark the current version.
+ * Emulates Secrets Manager. Read-only secrets are files, read at each request: `X.json` for the secret
+ * `mailflow/client-certificates/X`, `FULL/NAME.json` for any other. Secrets that the runner creates can be written:
+ * every version is kept, and staging labels mark the current version.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -134,15 +134,15 @@ const Request = z.object({
 })
 type Request = z.output<typeof Request>
 
-/** @param directory contains the files; null when there are none */
-export function secretsServer(directory: string | null, created = new CreatedSecrets(null)): Server {
+/** @param readOnlyDirectory directory of the read-only secrets; null if there are none */
+export function secretsServer(readOnlyDirectory: string | null, created = new CreatedSecrets(null)): Server {
   return createServer(async (request, response) => {
     const respond = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
     try {
       const [, call = ''] = String(request.headers['x-amz-target']).split('.')
       const input = Request.parse(await json(request).catch(() => ({})))
-      respond(200, await handleCall(call, input, directory, created))
+      respond(200, await handleCall(call, input, readOnlyDirectory, created))
     } catch (error) {
       const { name, message } = error as Error
       respond(400, { __type: name, message })
@@ -153,7 +153,7 @@ export function secretsServer(directory: string | null, created = new CreatedSec
 async function handleCall(
   call: string,
   input: Request,
-  directory: string | null,
+  readOnlyDirectory: string | null,
   created: CreatedSecrets,
 ): Promise<object> {
   const name = nameOf(input.SecretId)
@@ -164,7 +164,7 @@ async function handleCall(
     return { ...reference, SecretString: text, VersionId: version, VersionStages: stages }
   }
   if (call === 'GetSecretValue') {
-    const text = (await contentOf(name, directory)) ?? notFound(name)
+    const text = (await contentOf(name, readOnlyDirectory)) ?? notFound(name)
     return { ...reference, SecretString: text, VersionStages: [current] }
   }
   if (!isCreated) return notFound(name)
@@ -189,10 +189,10 @@ function notFound(name: string): never {
 const nameOf = (id: string): string =>
   id.startsWith('arn:') ? id.replace(/^arn:.*:secret:/, '').replace(/-[A-Za-z0-9]{6}$/, '') : id
 
-async function contentOf(name: string, directory: string | null): Promise<string | null> {
+async function contentOf(name: string, readOnlyDirectory: string | null): Promise<string | null> {
   const isPath =
     secretNamePattern.test(name) && !name.split('/').some((part) => part === '.' || part === '..')
-  if (directory === null || !isPath) return null
+  if (readOnlyDirectory === null || !isPath) return null
   const file = `${name.replace(clientCertificateSecret(''), '')}.json`
-  return readFile(join(directory, file), 'utf8').catch(() => null)
+  return readFile(join(readOnlyDirectory, file), 'utf8').catch(() => null)
 }

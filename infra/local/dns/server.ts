@@ -11,7 +11,7 @@ export interface DnsServer {
   close(): void
 }
 
-/** RFC 6891 §6.2.5: the UDP limit without EDNS. */
+/** The UDP limit without EDNS (RFC 1035 §4.2.1), and the smallest limit with EDNS (RFC 6891 §6.2.3). */
 const minUdpOctets = 512
 
 /**
@@ -91,11 +91,11 @@ function decode(query: Buffer): packet.Packet | null {
 }
 
 function udpLimit(query: packet.Packet): number {
-  return Math.max(minUdpOctets, ednsOptionsOf(query)?.udpPayloadSize ?? minUdpOctets)
+  return Math.max(minUdpOctets, optRecordOf(query)?.udpPayloadSize ?? minUdpOctets)
 }
 
-/** Finds the OPT record: only a query with EDNS gets a response with EDNS (RFC 6891 §6.1.1). */
-const ednsOptionsOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
+/** Finds the OPT record: only a query with EDNS gets a response with EDNS (RFC 6891 §7). */
+const optRecordOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
 
 /** Encodes an extended error (RFC 8914 §2). */
 function extendedErrors(error: number | undefined): { code: number; data: Buffer }[] {
@@ -119,11 +119,11 @@ function answer(zone: Zone, query: packet.Packet): packet.Reply {
     questions: query.questions,
     answers: answers.map(encodable),
     authorities: answers.length === 0 ? [startOfAuthority] : [],
-    additionals: ednsOptionsOf(query) ? [{ type: 'OPT', name: '.', options: extendedErrors(error) }] : [],
+    additionals: optRecordOf(query) ? [{ type: 'OPT', name: '.', options: extendedErrors(error) }] : [],
   }
 }
 
-/** RFC 2308 §3: the SOA record lets a resolver distinguish an empty answer from a referral. */
+/** RFC 2308 §2.2: the SOA record lets a resolver distinguish an empty answer from a referral. */
 const startOfAuthority = {
   name: '.',
   type: 'SOA',

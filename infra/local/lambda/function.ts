@@ -164,7 +164,9 @@ export class LambdaFunction {
   /** @throws InvocationError when the handler threw */
   #resultOf(report: Report): unknown {
     if (report.kind === 'result') return report.value
-    throw new InvocationError(`${this.name}: ${report.kind === 'failure' ? report.message : 'started twice'}`)
+    throw new InvocationError(
+      `${this.name}: ${report.kind === 'failure' ? report.message : 'the worker reported its start again instead of a result'}`,
+    )
   }
 
   #nextReport(worker: Worker): Promise<Report> {

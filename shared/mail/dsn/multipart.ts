@@ -4,7 +4,7 @@ import { encode, wrap } from 'nodemailer/lib/qp'
 export interface MimePart {
   type: string
   encoding: '7bit' | '8bit' | 'quoted-printable'
-  /** Lines end in CRLF. */
+  /** Lines end in CRLF; a bare CR or LF is data. */
   octets: Buffer
 }
 

@@ -26,7 +26,10 @@ interface ComparedOverlap<C> extends Overlap<C> {
   isEquallySpecific: boolean
   /** The winner requires less than the loser does. */
   isWeaker: boolean
-  /** The winner is more specific and requires all that the loser requires: the intended use of domain patterns. */
+  /**
+   * Both have the same mode, and the winner is more specific and requires all that the loser requires: the intended use
+   * of domain patterns.
+   */
   isIntended: boolean
 }
 

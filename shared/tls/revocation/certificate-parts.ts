@@ -23,7 +23,7 @@ export function readCertificateParts({ raw }: Pick<X509Certificate, 'raw'>): Cer
   const fields = readElements(readElements(readOnlyElement(raw).content)[0]?.content ?? Buffer.alloc(0))
   const [serial, , issuer, , subject, key] = fields[0]?.tag === version ? fields.slice(1) : fields
   const bits = key && readElements(key.content)[1]
-  if (!serial || !issuer || !subject || !bits) throw new RangeError('not a certificate')
+  if (!serial || !issuer || !subject || !bits) throw new RangeError('the DER is not an X.509 certificate')
   return {
     serial: serial.content,
     issuer: issuer.encoded,

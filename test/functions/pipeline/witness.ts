@@ -26,7 +26,7 @@ export interface Notification {
   address: string
   /** Number of the bounce job. */
   job: number
-  /** Order of the first completion of its claim; null when the worker died before. */
+  /** `order` at which the claim of this DSN's job first got its result; null if no worker survived to write it. */
   recordedOrder: number | null
 }
 

@@ -241,7 +241,7 @@ describe('No request is sent', () => {
     wire.destroy()
   })
 
-  it('twice in one session', async () => {
+  it('a second time in one session', async () => {
     const wire = await openSession('good')
     for (const domain of ['softfail', 'hardfail', 'softfail'])
       assert.match(await sendRcpt(wire, domain), /^250 /, domain)

@@ -311,7 +311,7 @@ describe('a domain that is an alias', () => {
     tlsa,
   }
 
-  it('has MX hosts whose certificates may be for either name', async () => {
+  it('has MX hosts whose certificates may be for the MX host, the alias or its target', async () => {
     const { result } = await resolveHops({ ...zone, secure: [...signed, 'real.example'] })
     assert.deepEqual(describeHops(result), [
       'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example, real.example',

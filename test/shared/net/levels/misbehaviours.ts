@@ -1,4 +1,4 @@
-/** The hostile server's conduct for each row of the table. */
+/** The hostile server's conduct for each misbehaviour in expected.ts. A reaction of null is silence. */
 import type { SecureContextOptions } from 'node:tls'
 import type { CertificateName } from '../../../support/hostile-certificates.ts'
 import { ehloReply, type Peer, readyForTls, type ServerScript } from '../../../support/hostile-server.ts'
@@ -21,6 +21,7 @@ const onFirstConnection = (conduct: ServerScript): Misbehaviour => ({
 const refusing = (startTls: string): Misbehaviour => always({ startTls })
 const presenting = (certificate: CertificateName): Misbehaviour => ({ certificate })
 
+/** An alert record (21) of TLS 1.2 with two octets: level fatal (2) and the description (RFC 8446 §6). */
 const alert = (description: number) => Buffer.from([21, 3, 3, 0, 2, 2, description])
 const alerting = (description: number): Misbehaviour =>
   always({
@@ -42,7 +43,7 @@ const afterReady =
 const injecting = (octets: string): Misbehaviour =>
   always({ startTls: (peer) => peer.startTls(`${readyForTls}${octets}`) })
 
-/** OpenSSL's default security level refuses such a server configuration. */
+/** Lets the server use what OpenSSL's default security level refuses: TLS 1.1, 1024-bit keys. */
 const withoutSecurityLevel = { ciphers: 'DEFAULT:@SECLEVEL=0' } as const
 const old = { ...withoutSecurityLevel, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
 const tls12 = { maxVersion: 'TLSv1.2' } as const
@@ -104,6 +105,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'stalls in the handshake': { ...always({ startTls: afterReady(() => {}) }), stalls: true },
   'trickles in the handshake': {
     ...always({
+      // A handshake record (22) of TLS 1.2 that announces 65535 octets, with the start of a ServerHello (2).
       startTls: afterReady((peer) => peer.trickle(Buffer.from([22, 3, 3, 0xff, 0xff, 2, 0, 0xff]))),
     }),
     stalls: true,
