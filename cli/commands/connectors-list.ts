@@ -59,7 +59,10 @@ function inboundRequirements(fields: Fields): string {
     fields.restrictDomainsToIpAddresses === true ? 'address' : '',
   ].filter(Boolean)
   const deferralText = requirements.length > 0 && fields.onViolation === 'Defer' ? ', else deferred' : ''
-  const relay = fields.connectorType === 'OnPremises' ? `; may relay: ${firstThree(identifiers(fields))}` : ''
+  const relay =
+    fields.connectorType === 'OnPremises'
+      ? `; relays if identified by: ${firstThree(identifiers(fields))}`
+      : ''
   return `${requirements.join(', ') || 'nothing'}${deferralText}${relay}`
 }
 

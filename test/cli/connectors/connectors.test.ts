@@ -446,8 +446,8 @@ outboundConnectors:
       .map((line) => line.split(/ {2,}/).at(-1))
     assert.deepEqual(requirements, [
       'TLS, else deferred',
-      'nothing; may relay: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
-      'TLS; may relay: mail.ours.example, 1 pinned certificate',
+      'nothing; relays if identified by: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
+      'TLS; relays if identified by: mail.ours.example, 1 pinned certificate',
       'EncryptionOnly, TLSv1.3',
     ])
   })

@@ -145,7 +145,7 @@ describe('records of usage 2', () => {
     assert.equal(matches([record('2 1 1', authority.root)], [leaf, authority.middle, twin]), true)
     assert.equal(matches([record('2 0 1', authority.root)], [leaf, authority.middle, twin]), false)
   })
-  it('do not reach through a certificate that is no authority', () => {
+  it('match no anchor above an intermediate certificate that is not an authority', () => {
     for (const form of ['2 0 1', '2 1 0', '2 0 0'])
       for (const anchor of [authority.middle, authority.root, firstOf(falseAuthority.ca)])
         assert.equal(
@@ -156,7 +156,7 @@ describe('records of usage 2', () => {
           false,
         )
   })
-  it('do not reach through an authority for other purposes', () => {
+  it('match no anchor above an intermediate authority that is not for TLS servers', () => {
     for (const form of ['2 0 1', '2 1 0', '2 0 0'])
       assert.equal(
         matches([record(form, authority.root)], [belowMailAuthority, firstOf(mailAuthority.ca)]),
