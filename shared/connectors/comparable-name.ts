@@ -1,2 +1,2 @@
-/** The comparable form of a connector's name: no two connectors of a kind share it. */
+/** The comparable form of a connector's name: no two connectors of one direction share it. */
 export const comparableName = (name: string): string => name.normalize('NFC').toLowerCase()

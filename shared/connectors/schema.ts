@@ -13,7 +13,7 @@ import { hasDates } from '../tls/validity.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
 
-/** Logs, traces and DSNs quote connector names. */
+/** Short and without control characters, because logs, traces and DSNs quote connector names. */
 const name = z
   .string()
   .trim()

@@ -13,8 +13,9 @@ export type RcptResult =
   | { action: 'Refuse'; reply: Reply; reason: Reason; connector: string | null; explanation: string }
 
 /**
- * Accepts a violation of a connector with `onViolation: Defer`: evaluate-policy holds the message, and an administrator
- * can release it. Only the organisation's own servers may send to a recipient outside the accepted domains.
+ * A violation of a connector with `onViolation: Defer` is not refused here: evaluate-policy holds the message, and an
+ * administrator can release it. Only the organisation's own servers may send to a recipient outside the accepted
+ * domains.
  * @param evaluation the evaluation of the sender, the same for every recipient
  */
 export function admitRecipient(

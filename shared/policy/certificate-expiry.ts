@@ -1,7 +1,8 @@
 /**
  * Finds certificates in use that will stop mail when they expire: the days that each has left, and the notices that are
- * due. Only certificates of agreed partners are included. Not included: disabled or deleted connectors, servers that
- * only a connector for `*` matched, and certificates that are no longer presented.
+ * due. Only certificates of mailflow and of agreed partners are included. Not included: those of disabled or deleted
+ * connectors, those of servers whose domain a connector matched only by `*` (except smart hosts), and those that are no
+ * longer presented.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'
@@ -49,11 +50,17 @@ export interface ExpiryNotice {
   connector: { id: string; name: string; connectorType: 'Partner' | 'OnPremises' } | null
   hosts: string[]
   certificate: ObservedCertificate
-  /** The last notice day that has come, in days before expiry. */
+  /**
+   * The notice that is due: the number of days before expiry for which it is scheduled. `daysLeft` is the actual
+   * number.
+   */
   days: number
   daysLeft: number
   consequence: Consequence
-  /** A certificate observed on the same host or with a common name, and valid for longer. */
+  /**
+   * A certificate that is valid for longer and was observed on the same host, or shares a name with this one. The one
+   * that is valid for longest; null if there is none.
+   */
   newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
 }
 
@@ -107,7 +114,7 @@ export function findCertificatesInUse(
     }))
 }
 
-/** A certificate whose successor is served in time needs no notice. */
+/** The certificates that the ingress serves, without those whose successor is served before they expire. */
 function findOwnCertificatesInUse(
   observation: Observation,
   served: readonly ServedCertificate[],
@@ -192,7 +199,7 @@ function senderConsequence({
   return onViolation === 'Defer' ? 'MailHeld' : 'MailRefused'
 }
 
-/** @param uses one certificate on its hosts; they share one notice */
+/** @param uses the same certificate on each of its hosts; one notice covers all of them */
 function noticeOf(
   uses: readonly CertificateInUse[],
   all: readonly CertificateInUse[],
@@ -218,7 +225,7 @@ function noticeOf(
   ]
 }
 
-/** Looks at the same host, and at certificates that share a name. */
+/** Compares the certificates of the same host, and those that share a name. */
 function findNewer(
   { observation, certificate, connector }: CertificateInUse,
   all: readonly CertificateInUse[],

@@ -1,8 +1,9 @@
 /**
  * Decides whether the certificate that a client presented is one that an inbound connector names, and lists its faults
  * if it is not. The attack: mail in a partner's name from a client with a certificate that is not the partner's. The
- * defence: names (RFC 9525), dates, and a chain to the public roots or to the connector's own authorities, or a pinned
- * fingerprint; and no revocation. Not covered: a revocation that was not checked in the session is not checked later.
+ * defence: the certificate is within its dates and not revoked. It is pinned, or it has an expected name (RFC 9525) and
+ * a chain to the public roots or to the connector's own authorities. Not covered: a revocation that was not checked in
+ * the session is not checked later.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
@@ -69,7 +70,7 @@ export function certificateFaults(connector: InboundConnector, presented: Presen
   return faults
 }
 
-/** True if only the revocation is undetermined, and the connector requires `HardFail`. */
+/** True if the connector has `HardFail` and refuses the certificate only because its revocation is undetermined. */
 export const isRevocationUndetermined = (
   connector: InboundConnector,
   presented: PresentedCertificate | null,
@@ -115,8 +116,8 @@ function isTrusted(
 }
 
 /**
- * Checks the path by which the certificate is trusted. `clientAuth` is OpenSSL's result for the path to the public
- * roots only.
+ * Checks the purpose along the path by which the certificate is trusted. `clientAuth` is the handshake's result, for
+ * the path to the public roots only.
  */
 function isForPurpose(connector: InboundConnector, { certificate, at }: PresentedCertificate): boolean {
   const { requireClientAuthEku, certificateAuthorities: authorities } = connector
@@ -129,8 +130,8 @@ function isForPurpose(connector: InboundConnector, { certificate, at }: Presente
 const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 /**
- * The reason why the issuer is not trusted, or null when it is. A certificate outside its dates is checked at its
- * nearest valid day, because its dates are a separate fault.
+ * The reason why the issuer is not trusted, or null when the issuer is trusted. A certificate outside its dates is
+ * checked at the nearest time within them, because the dates are a separate fault.
  */
 function trustFaultOf(connector: InboundConnector, presented: PresentedCertificate): string | null {
   const { certificate } = presented

@@ -1,7 +1,7 @@
 /**
  * Decides whether to check the revocation of a client's certificate. The attack: a client presents a certificate whose
  * CRL or OCSP addresses it chose, and makes the ingress connect there. The defence: only a certificate that a connector
- * would accept is checked. Its issuer is trusted, or the certificate is pinned.
+ * would accept is checked. Such a certificate has a trusted issuer, or is pinned.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'

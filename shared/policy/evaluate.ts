@@ -1,6 +1,6 @@
 /**
- * Decides for each recipient to deliver, defer or bounce, before the first attempt and after each. No other code
- * decides this. Pure: the same connectors, facts and time always give the same verdicts.
+ * Decides for each recipient to deliver, defer or bounce, before the first attempt and after each attempt. No other
+ * code decides this. Pure: the same connectors, facts and time always give the same verdicts.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import { hourMs } from '../contract/durations.ts'
@@ -33,7 +33,7 @@ export interface Settings {
   defaultRoute: 'Mx' | 'Ses'
   /** Age of a deferred message at which its sender gets a delay DSN. Default: 4. */
   delayNotificationHours?: number
-  /** The address for reports of other organisations on TLS (RFC 8460), in an accepted domain. mailflow stores them. */
+  /** The address to which other organisations send reports on TLS (RFC 8460). mailflow stores the reports. */
   tlsReportAddress?: string | null
 }
 
@@ -46,7 +46,7 @@ interface VerdictFields {
   connectors: { inbound: string | null; outbound: string | null }
   /** Name of the connector that decided, for the DSN. */
   decidedBy: string | null
-  /** The reason why a connector in ReportOnly mode would have refused the message. */
+  /** The reason why a connector in ReportOnly mode would have refused or held the message. */
   reportOnly: Reason | null
 }
 
@@ -54,6 +54,7 @@ export interface Deliver extends VerdictFields {
   action: 'Deliver'
   route: Route
   tls: TlsRequirement
+  /** The recipient's domain. */
   destination: string
   /** The number of the next attempt. */
   attempt: number

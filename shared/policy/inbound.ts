@@ -1,8 +1,8 @@
 /**
  * Evaluates the inbound connectors for a message. The attack: mail in a partner's name that did not come from the
  * partner, or arrived in the clear. The defence: the partner's connector requires TLS, a certificate or an address, and
- * mail without it is not accepted. Only an OnPremises connector that identifies the client grants relay. The ingress at
- * RCPT TO and evaluate-policy call the same function.
+ * mail that does not meet the requirements is refused or held. Only an OnPremises connector that identifies the client
+ * grants relay. The ingress at RCPT TO and evaluate-policy both call evaluateInbound.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
@@ -46,8 +46,8 @@ export interface InboundEvaluation {
   /** The violation of a report-only connector. */
   reportedViolation: ConnectorViolation | null
   /**
-   * The OnPremises connector that would identify the client if its certificate's revocation were determined. Null when
-   * another connector identifies it.
+   * The OnPremises connector that would identify the client if the revocation of the client's certificate were
+   * determined. Null when another connector identifies the client.
    */
   revocationUndetermined: InboundConnector | null
   /** The reverse path has no valid domain, so no connector can match. */
@@ -57,8 +57,8 @@ export interface InboundEvaluation {
 export type ConnectorViolation = Violation & { connector: InboundConnector }
 
 /**
- * A Partner connector restricts, an OnPremises connector grants relay; a restriction takes precedence. The partner is
- * the connector with the most specific sender domain, then the most restrictions, then the first name. Enforced
+ * A Partner connector restricts, an OnPremises connector grants relay; a restriction takes precedence. `partner` is the
+ * Partner connector with the most specific sender domain, then the most restrictions, then the first name. Enforced
  * and report-only connectors are selected separately, so that a report-only one never replaces an enforced one.
  */
 export function evaluateInbound(snapshot: Snapshot, session: Session): InboundEvaluation {
@@ -110,7 +110,7 @@ export function identificationMethod(
 /** The null reverse path and address literals are valid without a domain. */
 const validlyLacksDomain = (mailFrom: string): boolean => mailFrom === '' || addressLiteral.test(mailFrom)
 
-/** RFC 5321 §4.1.3: an IPv4 address, or a tag such as `IPv6:` and its value. A host name in brackets is not one. */
+/** RFC 5321 §4.1.3: an IPv4 address, or a tag such as `IPv6:` and its value. A host name in brackets is no literal. */
 const addressLiteral = /@\[(?:[\d.]+|[A-Za-z\d-]+:[^[\]\\]+)\]$/
 
 interface ClientSession extends Session {
@@ -174,7 +174,7 @@ function* certificateCandidates(
   }
 }
 
-/** The rule with the most specific domain for the sender, then the lowest rank. */
+/** The rule with the most specific domain for the sender; among equals, the one with the smallest `rank`. */
 function highestRanked(rules: Iterable<InboundRule>, client: ClientSession): InboundRule | null {
   let best: { rule: InboundRule; specific: number } | null = null
   for (const rule of rules) {
@@ -190,7 +190,10 @@ function highestRanked(rules: Iterable<InboundRule>, client: ClientSession): Inb
   return best?.rule ?? null
 }
 
-/** An identified server may send DSNs, whose reverse path belongs to no domain. */
+/**
+ * Null if the connector is for other senders. Every connector allows the null reverse path, because an identified
+ * server may send DSNs.
+ */
 function specificityFor({ connector }: InboundRule, { mailFrom, domain }: ClientSession): number | null {
   if (mailFrom === '') return 0
   const pattern = bestPattern(connector.senderDomains, domain)

@@ -38,7 +38,8 @@ export function successDsnKind(
   isFinalDestination: boolean,
 ): Extract<DsnKind, 'relayed' | 'delivered'> | null {
   if (lastAttempt?.outcome !== 'Delivered') return null
-  // No host: the message to the report address held no report, so nothing was delivered.
+  // Delivered without a host: mail to the TLS report address that contained no report. mailflow discarded it, so no
+  // success is confirmed.
   if (lastAttempt.host === null) return null
   if (isFinalDestination) return 'delivered'
   return lastAttempt.dsnPassedOn === true ? null : 'relayed'

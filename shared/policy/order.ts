@@ -31,13 +31,16 @@ const revocationChecks: readonly RevocationCheck[] = ['None', 'SoftFail', 'HardF
 export const revocationRank = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
   revocationChecks.indexOf(revocationCheck) - 1
 
-/** Less than the weight of any requirement, so that it only decides between connectors with equal requirements. */
+/**
+ * Weight of the revocation check. It is less than that of any requirement, so that the check decides only between
+ * connectors with otherwise equal requirements.
+ */
 const tieBreakWeight = 1 / 4
 
 const requiresCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
   restrictDomainsToCertificate || connectorType === 'OnPremises'
 
-/** The number of requirements for a sender; the connector with more takes precedence. */
+/** The number of requirements for a sender, and a fraction for the revocation check. The larger takes precedence. */
 export function restrictionCount(connector: InboundConnector): number {
   return (
     restrictionFlags(connector) +
@@ -62,8 +65,8 @@ export function byRestrictionsThenName(first: InboundConnector, second: InboundC
 const tlsLevels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
 /**
- * The strength of the requirements for a next hop. The stronger connector takes precedence, so that a second connector
- * never weakens the first.
+ * The strength of the requirements for a next hop. Of two connectors for the same pattern the stronger takes
+ * precedence, so that a second connector never weakens the first.
  */
 export function requirementStrength(connector: OutboundConnector): number {
   const { tlsSettings, minimumTlsVersion } = connector

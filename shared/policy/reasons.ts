@@ -2,7 +2,7 @@
 export type Reason =
   /** An outbound connector matched. */
   | 'ConnectorMatched'
-  /** No connector matched, so the deployment's default route applies. */
+  /** No outbound connector matched, so the deployment's default route applies. */
   | 'DefaultRoute'
   /** The recipient is the address for reports on TLS. */
   | 'TlsReport'

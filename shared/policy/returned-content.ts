@@ -1,8 +1,8 @@
 /**
  * Decides whether a failure DSN may return the whole message, as RET=FULL asks. The risk: forced TLS protected the
  * message, but the DSN may be sent in the clear. So the DSN for a message that was or may have been protected returns
- * only its headers (RFC 8689 §5). Not covered: earlier connectors and attempts; only the current connectors and the
- * last attempt are known. A deleted inbound connector is visible only in the message's attribution.
+ * only its headers (RFC 8689 §5). Not covered: earlier attempts, and connectors as they were then; only the current
+ * connectors and the last attempt are known.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Message, Recipient } from '../contract/message.ts'
@@ -26,7 +26,10 @@ export function mayReturnContent({ message, inbound, outbound, recipient }: Boun
   )
 }
 
-/** Includes report-only connectors: the administrator intends to protect that mail. */
+/**
+ * Includes report-only connectors: the administrator intends to protect that mail. If the message was attributed to
+ * another connector at its receipt, that connector may have required TLS.
+ */
 function wasProtectedInbound(
   { attributedTo }: Pick<Message, 'attributedTo'>,
   inbound: InboundEvaluation,

@@ -19,8 +19,8 @@ export function retryDelayMs(attempts: number, messageId: string): number {
 }
 
 /**
- * The next multiple of 15 minutes after receipt. If it were counted from `now`, a job that SQS delivers twice would
- * start two series of retries.
+ * The next time that is a multiple of 15 minutes after receipt. If the 15 minutes were counted from `now`, a job that
+ * SQS delivers twice would start two series of retries.
  */
 export function nextQuarterHour(receivedAt: Date, now: Date): Date {
   const quartersPassed = Math.floor((now.getTime() - receivedAt.getTime()) / maxDelayMs)

@@ -22,7 +22,7 @@ export type ByMode<T> = Readonly<Record<InboundConnector['mode'], T>>
 export interface InboundRule {
   connector: InboundConnector
   addressRanges: IpRanges<unknown>
-  /** Order among the enabled connectors: the most restrictions, then the first name. */
+  /** Position among the enabled connectors, from 0: the most restrictions, then the first name. */
   rank: number
 }
 

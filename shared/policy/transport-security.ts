@@ -8,8 +8,8 @@
  * 4. Otherwise TLS is opportunistic.
  *
  * A sender's REQUIRETLS (RFC 8689) also requires that the next hop's name is authentic and verified. A sender's
- * `TLS-Required: No` disables 2 and 3, never 1. A requirement that is not enforced is still checked and recorded: a
- * disabled policy, a connector in ReportOnly mode, a policy in mode `testing`.
+ * `TLS-Required: No` disables 2 and 3, never 1. Some requirements are checked and recorded, but not enforced: those
+ * that `TLS-Required: No` disables, those of a connector in ReportOnly mode, and those of a policy in mode `testing`.
  */
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Reply } from '../contract/message.ts'
@@ -64,7 +64,7 @@ export type MtaStsState =
   | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
   /** `fault`: the check for a newer policy failed. */
   | { kind: 'Policy'; policy: MtaStsPolicy; fault?: { result: TlsResult; detail: string } | null }
-  /** The cached policy cannot be read. */
+  /** The cache cannot be read, so a cached policy may apply. */
   | { kind: 'Unknown'; fault?: null }
 
 export const noMtaSts: MtaStsState = { kind: 'None', fault: null }

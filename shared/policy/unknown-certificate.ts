@@ -1,5 +1,5 @@
 /**
- * Finds the connectors that accept a session's certificate, and those that require a certificate and do not accept it.
+ * Finds the connectors that accept a session's certificate, and those that require a certificate but not this one.
  * Only the administrator can distinguish a partner's renewed certificate from an impostor's. The notice lists the facts
  * to compare, and the additions to the connector that make it accept the certificate.
  */
@@ -37,10 +37,16 @@ export function connectorsAcceptingCertificate(
   return [...acceptingConnectors].filter((connector) => identifiesClient(connector, presented))
 }
 
-/** The effect on mail that violates an enforced connector by its certificate. The caller decides it. */
+/**
+ * What happens to mail whose certificate violates an enforced connector. The caller supplies it: the ingress refuses
+ * the mail in the session; evaluate-policy holds or bounces it.
+ */
 export type MailOutcome = Pick<CertificateNotice, 'consequence' | 'heldUntil'>
 
-/** One notice for each connector that requires a certificate and does not accept the one presented. */
+/**
+ * Notices for the connectors whose certificate requirement the session violates, and for the OnPremises connector that
+ * names the certificate but does not accept it; at most three.
+ */
 export function unknownCertificateNotices(
   snapshot: Snapshot,
   session: Session,
@@ -54,7 +60,8 @@ export function unknownCertificateNotices(
   const ownServerConnector = mayBeOwnServer ? connectorNaming(snapshot, session, presented) : null
   const notice = (connector: InboundConnector, outcome: MailOutcome) =>
     noticeOf(connector, presented, session, outcome)
-  // An accepted certificate with undetermined revocation needs no decision by the administrator.
+  // If the connector refuses the certificate only because its revocation is undetermined, the administrator has nothing
+  // to decide.
   const needsNotice = (candidate: ConnectorViolation | null): candidate is ConnectorViolation =>
     isAboutCertificate(candidate) && !isRevocationUndetermined(candidate.connector, presented)
   return [
@@ -111,9 +118,12 @@ function noticeOf(
   }
 }
 
-/** Checks the certificate as if the connector listed its name: dates, issuer and purpose must meet the requirements. */
+/**
+ * Checks the certificate as if the connector listed the certificate's names within the sender domains: dates, issuer,
+ * purpose and revocation must meet the requirements.
+ */
 function isTrustedForDomain(connector: InboundConnector, presented: PresentedCertificate): boolean {
-  // `*` is no domain, and no name ends with it.
+  // For the sender domain `*` the result is always false: it stays `*`, and no name ends with `.*`.
   const isWithin = (name: string) =>
     connector.senderDomains.some((domain) => `.${name}`.endsWith(`.${domain.replace('*.', '')}`))
   const names = presented.names.filter(isWithin)
@@ -122,7 +132,7 @@ function isTrustedForDomain(connector: InboundConnector, presented: PresentedCer
 
 type Remedy = CertificateNotice['remedies'][number]
 
-/** The additions to the connector that would make it accept the certificate. */
+/** Additions to the connector, each of which alone would make it accept the certificate. */
 function remedies(
   connector: InboundConnector,
   { certificate, names, at }: PresentedCertificate,

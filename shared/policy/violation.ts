@@ -20,7 +20,7 @@ export interface Violation {
   reason: Reason
   /** The reply during the session. */
   inSession: Reply
-  /** The reply that a DSN quotes after the session. */
+  /** The reply for a message that was accepted in session; its DSN quotes this reply. */
   postQueue: Reply
   explanation: string
 }

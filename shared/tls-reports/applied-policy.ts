@@ -25,14 +25,14 @@ export interface AppliedPolicy {
 
 export interface Failure {
   result: Exclude<TlsResult, 'success'>
-  /** Null if the fault occurred before the session. */
+  /** Null if the host is known only by its address, or the fault does not concern a host. */
   host: string | null
   ip: string | null
   reason: string | null
 }
 
 export interface SessionCount {
-  /** The recipients' domain, or the smart host's name. The report goes to its operator. */
+  /** The domain that gets the report: the recipients' domain, or the smart host's name. */
   domain: string
   policy: AppliedPolicy
   /** Null for a success. */
@@ -40,8 +40,8 @@ export interface SessionCount {
 }
 
 /**
- * Usually returns one count. A failed fetch of an announced policy is a second one. Returns none for a smart host that
- * is an IP address, because it has no domain for reports.
+ * Usually returns one count, that of the session. A failed fetch of an announced policy adds another one. Returns none
+ * for a smart host that is an IP address, because it has no domain for reports.
  * @param at the time of the handshake
  */
 export function sessionCountsOf(session: SessionRecord, at: Date): SessionCount[] {
@@ -58,7 +58,7 @@ export function sessionCountsOf(session: SessionRecord, at: Date): SessionCount[
 
 interface CheckedRequirement {
   requirement: HopRequirement
-  /** The fault found before the connection. */
+  /** The fault found before the connection, or null. */
   fault: TlsFault | null
 }
 
@@ -94,7 +94,7 @@ interface SessionResult {
   reason: string | null
 }
 
-/** There is no session with a host that the sender's requirement excluded before the connection. */
+/** Empty for a host that the sender's requirement excluded before the connection, because there was no session. */
 function unpublishedCount(session: SessionRecord, domain: string): SessionCount[] {
   const { tls } = session
   if (tls === null) return []

@@ -37,7 +37,7 @@ export interface FailedWrites {
 
 /** Limit for the different policies and faults of a domain in one shard of a day. */
 const maxCounters = 60
-/** Days after the reported day. Reports are retried for a shorter time. */
+/** Counts are kept for this many days after the reported day. Reports are retried for a shorter time. */
 const retentionDays = 10
 const maxConcurrentWrites = 10
 
@@ -52,7 +52,7 @@ export class SessionCounters {
 
   /**
    * Adds the counts to the stored ones. A retry after a lost response counts twice.
-   * @param random in [0, 1)
+   * @param random in [0, 1); selects the shard
    * @returns null if all were stored; never throws
    */
   async add(
@@ -113,7 +113,7 @@ export class SessionCounters {
     ])
   }
 
-  /** Adds to the first counter if it exists or the limit allows it, otherwise to the second. */
+  /** Adds to the preferred counter if it exists or the limit allows a new one, otherwise to the other counter. */
   async #count(
     shard: CounterShard,
     counter: string,
@@ -183,7 +183,7 @@ interface Counter {
   described: { policy: AppliedPolicy } | { failure: Failure }
 }
 
-/** `sk` is `DOMAIN#`, `DOMAIN#POLICY` or `DOMAIN#POLICY#FAILURE`. */
+/** `sk` is `DOMAIN#POLICY`, `DOMAIN#POLICY#FAILURE`, or `DOMAIN#` for the number of the domain's counters. */
 interface SessionItem {
   sk: string
   described?: { policy?: AppliedPolicy; failure?: Failure }

@@ -1,7 +1,7 @@
 /**
  * Finds the report in a message (RFC 8460 §5.3). The attacks: a compression bomb, deep nesting, an endless header, a
  * million lines, for each of which the MIME parser allocates an object, and ten such messages at the same time. The
- * defence: each step has a limit, a message beyond it is no report, and messages are parsed one after another.
+ * defence: each step has a limit, a message beyond a limit is no report, and messages are parsed one after another.
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
@@ -25,11 +25,14 @@ const maxLines = 65_536
 const compressedTypes = new Set(['application/tlsrpt+gzip', 'application/gzip', 'application/x-gzip'])
 const plainTypes = new Set(['application/tlsrpt+json', 'application/json'])
 
-/** @returns why the message must not be parsed; null when it may be */
+const lineFeed = 0x0a
+
+/** @returns why the message must not be parsed; null when it may be parsed */
 export function excessReason(mail: Buffer): string | null {
   if (mail.length > maxMailOctets) return `it is larger than ${maxMailOctets} octets`
   let lines = 0
-  for (let at = mail.indexOf(10); at >= 0 && lines <= maxLines; at = mail.indexOf(10, at + 1)) lines += 1
+  for (let at = mail.indexOf(lineFeed); at >= 0 && lines <= maxLines; at = mail.indexOf(lineFeed, at + 1))
+    lines += 1
   return lines > maxLines ? `it has more than ${maxLines} lines` : null
 }
 

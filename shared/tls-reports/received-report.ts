@@ -10,7 +10,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { replaceInvisible, toSingleLine } from '../mail/peer-text.ts'
 import { dayOf } from './days.ts'
 
-/** `pass`: a valid DKIM signature for the `From` domain. `fail`: only other signatures. `none`: no signature. */
+/** `pass`: a valid DKIM signature for the `From` domain. `fail`: signatures, but no such one. `none`: no signature. */
 export const Authentication = z.enum(['pass', 'fail', 'none'])
 export type Authentication = z.infer<typeof Authentication>
 
@@ -226,7 +226,7 @@ export function toReceivedReport(
   if (begin < at - maxAgeDays * dayMs || begin > at + maxFutureDays * dayMs)
     return `date-range: ${content.begin} is not within ${maxAgeDays} days before its receipt`
   const day = dayOf(new Date(begin))
-  // Includes the signer, so that no other sender can replace the report.
+  // The id includes the signer, so that no other sender can replace the report.
   const identity = [signedBy, content.organisation, content.reportId]
   const digest = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 20)
   return {

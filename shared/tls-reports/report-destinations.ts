@@ -17,7 +17,7 @@ export const tlsReportRecordName = (domain: string): string => `_smtp._tls.${dom
 
 /**
  * @param records the TXT records, each with its strings joined
- * @returns an empty list unless there is exactly one record with a usable destination
+ * @returns an empty list unless exactly one of the records is for reports, and names a usable destination
  */
 export function parseReportDestinations(records: readonly string[]): ReportDestination[] {
   const tlsrptRecords = records.filter((record) => /^v=TLSRPTv1[ \t]*;/.test(record))

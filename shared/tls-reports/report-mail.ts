@@ -1,7 +1,7 @@
 /**
  * Builds the message with a report (RFC 8460 §5.3): multipart/report with the compressed report, signed by DKIM if
- * there is a key. The message requests delivery in spite of TLS faults, because the report may be about them (§3), and
- * no automatic replies.
+ * there is a key. The message requests delivery in spite of TLS faults, because the report may be about them (§3). It
+ * is marked as automatic, so that no automatic reply is sent.
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -33,7 +33,7 @@ const signedFields = [
 export const compressReport = (report: TlsReport): Promise<Buffer> => promisify(gzip)(report.json)
 
 /**
- * @param id the message id
+ * @param id the local part of `Message-ID`, also the MIME boundary
  * @param to one mailbox
  * @throws Error if the key cannot sign
  */

@@ -9,7 +9,7 @@ export interface CountedSessions extends SessionCount {
   sessions: number
 }
 
-/** Limit for different counts in memory. No batch has as many. */
+/** Limit for different counts in memory; further ones are discarded. No batch has as many. */
 const maxEntries = 1000
 
 export class Tally {

@@ -15,7 +15,7 @@ import { type CertificateNames, certificateHasName } from './names.ts'
 import type { HopRequirement, TlsFault } from './requirement.ts'
 
 export type ServerTls =
-  /** `answer`: the server's reply to EHLO or STARTTLS; null if there was none. */
+  /** `serverReply`: the reply to EHLO or STARTTLS; null if there was none. */
   | { kind: 'NotOffered'; serverReply: string | null }
   /** `cause`: the error code of OpenSSL or the system. */
   | { kind: 'HandshakeFailed'; cause: string }
@@ -28,7 +28,7 @@ export interface EstablishedTls {
   /** The IANA name. */
   cipher: string
   group: string | null
-  /** Whether the chain is valid now and ends at a root in `trustedBy`. */
+  /** Whether the chain was valid at the handshake and ends at a root in `trustedBy`. */
   trusted: boolean
   /** The trust anchors of the handshake, PEM; empty means the public roots. */
   trustedBy: readonly string[]
@@ -64,8 +64,8 @@ export function assessServerTls(requirement: HopRequirement, facts: ServerTls, a
 const maxDetailLength = 300
 
 /**
- * Checks the revocation status. The caller verifies the chain first, because revocation needs requests to other
- * servers.
+ * Assesses the result of a revocation check. The caller verifies the chain before that check, because the check needs
+ * requests to other servers.
  * @returns the fault, or null when the requirement is met
  */
 export function assessRevocation(

@@ -22,8 +22,8 @@ export interface CertificatesAndKeys {
 
 export interface CertificateFault {
   /**
-   * `Unusable`: the certificate cannot be read, or its key is missing. A client that verifies nothing accepts a
-   * certificate with another fault.
+   * `Unusable`: the certificates and keys cannot be read or do not match, or OpenSSL refuses them. With any other fault
+   * a client that verifies nothing still accepts the certificate.
    */
   reason: 'Unusable' | 'NotYetValid' | 'Expired' | 'Name' | 'Purpose' | 'Chain'
   /** Human-readable text, which contains no part of a key. */
@@ -41,7 +41,10 @@ export interface ServingContext {
   checkWithOpenSsl?(certificates: CertificatesAndKeys): void
 }
 
-/** @returns the first fault of any certificate: an EC and an RSA certificate are served together or not at all */
+/**
+ * An EC and an RSA certificate are served together or not at all.
+ * @returns the first fault of either, or null when there is none
+ */
 export function findCertificateFault(
   { certificate, privateKey }: CertificatesAndKeys,
   { hostname, at, checkWithOpenSsl }: ServingContext,
@@ -62,13 +65,17 @@ export function findCertificateFault(
 export interface CertificateChoice extends CertificatesAndKeys {
   state: 'Current' | 'Next'
   /**
-   * The fault of the chosen certificate, which is chosen only when there is no other. A faulty certificate may be
-   * better than none, but worse than the certificate that is served now.
+   * The fault of the chosen certificate, or null. The current certificate is chosen in spite of a fault, unless the
+   * announced one is due and has none. A faulty certificate may be better than none, but worse than the certificate
+   * that is served now.
    */
   fault: CertificateFault | null
-  /** The reason why the announced certificate is not served. Null when it has no fault, or none is announced. */
+  /** The fault of the announced certificate, which is then not served. Null when it has none, or none is announced. */
   nextFault: CertificateFault | null
-  /** The time at which the choice changes; null if unknown. */
+  /**
+   * The time from which the announced certificate is chosen. Null if it is chosen already or refused, or none is
+   * announced.
+   */
   changesAt: Date | null
 }
 
@@ -94,7 +101,7 @@ export function chooseCertificates(set: IngressCertificates, context: ServingCon
   }
 }
 
-/** The earliest expiry in a set; null if the set cannot be read. */
+/** The earliest expiry of the leaf certificates; null if the certificates or keys cannot be read. */
 export function earliestExpiry({ certificate, privateKey }: CertificatesAndKeys): Date | null {
   try {
     const expiries = serverIdentities(privateKey, certificate).map(({ cert }) =>
@@ -107,8 +114,8 @@ export function earliestExpiry({ certificate, privateKey }: CertificatesAndKeys)
 }
 
 /**
- * The time at which the next certificate is served: its date, or the earlier expiry of the current one. All clients
- * that verify refuse an expired certificate; few refuse a certificate before its announced date.
+ * The time from which the next certificate is served: its announced date, or the expiry of the current one if that is
+ * earlier. All clients that verify refuse an expired certificate; few refuse a certificate before its announced date.
  */
 export function nextServedFrom(current: CertificatesAndKeys, next: { servedFrom: string }): Date {
   const announced = new Date(next.servedFrom)
@@ -119,7 +126,7 @@ export function nextServedFrom(current: CertificatesAndKeys, next: { servedFrom:
 function dateFault(chain: readonly X509Certificate[], at: Date): CertificateFault | null {
   for (const certificate of chain) {
     const [from, to] = [validFrom(certificate), validTo(certificate)]
-    // An invalid date compares false.
+    // A comparison with an invalid date is false, so the certificate has a fault.
     if (!(from <= at))
       return {
         reason: 'NotYetValid',

@@ -5,7 +5,7 @@ import type { CertificateFault } from './certificate-choice.ts'
 export interface CertificateSecret {
   set: IngressCertificates
   /**
-   * The fault of optional fields that are invalid and therefore ignored; null if there are none. So an invalid next
+   * The fault of optional fields that are invalid and therefore ignored; null if all are valid. So an invalid next
    * certificate does not disable the current one.
    */
   optionalFieldsFault: CertificateFault | null

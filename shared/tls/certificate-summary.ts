@@ -1,4 +1,7 @@
-/** Creates a human-readable summary of a certificate. Its owner chose its texts, so they are cut and made visible. */
+/**
+ * Creates a human-readable summary of a certificate. The certificate's owner chose the texts, so they are cut, and
+ * invisible characters are replaced.
+ */
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
 

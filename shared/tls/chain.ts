@@ -63,15 +63,15 @@ function chainsToForPurposes(
 }
 
 /**
- * Follows every matching issuer: of two issuers with the same name and key, only one may lead to an anchor. The search
- * is breadth first, so each certificate is reached with the fewest authorities below it.
+ * Follows every matching issuer: of two issuers with the same name and key, perhaps only one leads to an anchor. The
+ * search is breadth first, so each certificate is reached with the fewest authorities below it.
  */
 function reachesAnchor(
   presented: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
   isUsable: (certificate: X509Certificate) => boolean,
 ): boolean {
-  /** The number of authorities below each certificate. The loop adds entries. */
+  /** The certificates reached, with the number of authorities below each. The loop adds their issuers. */
   const belowCounts = new Map(
     presented
       .slice(0, 1)

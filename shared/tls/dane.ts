@@ -57,7 +57,7 @@ export function matchesTlsa(
 
 /**
  * RFC 7671 §9: if the stronger digest is published, the weaker one must not suffice, because an attacker might find a
- * collision for it. Full data are not a digest.
+ * collision for the weaker one. Records with full data stay, because full data are no digest.
  */
 function withoutWeakerDigests(records: readonly TlsaRecord[]): readonly TlsaRecord[] {
   const strongest = new Map<string, number>()
@@ -69,11 +69,11 @@ function withoutWeakerDigests(records: readonly TlsaRecord[]): readonly TlsaReco
   )
 }
 
-/** The associations as texts `selector matchingType data`. */
-function associations(records: readonly TlsaRecord[], usageOrSelector: number): ReadonlySet<string> {
+/** The associations of the records with the usage, as texts `selector matchingType data`. */
+function associations(records: readonly TlsaRecord[], ofUsage: number): ReadonlySet<string> {
   return new Set(
     records
-      .filter(({ usage }) => usage === usageOrSelector)
+      .filter(({ usage }) => usage === ofUsage)
       .map(({ selector, matchingType, data }) => `${selector} ${matchingType} ${data}`),
   )
 }
@@ -103,8 +103,9 @@ function associationsOf(certificate: X509Certificate): string[] {
 
 /**
  * The trust anchors that usage 2 allows. First, presented certificates that a record names. Second, certificates that a
- * record holds in full (RFC 7671 §5.2.2). Third, presented certificates signed by a key in a record, whose own
- * certificate is missing (§5.2.3). The leaf is an anchor only if it is self-signed, because an anchor is an issuer.
+ * record holds in full (RFC 7671 §5.2.2). Of these, the leaf is an anchor only if it is self-signed, because an anchor
+ * is an issuer. Third, presented certificates signed by a key in a record, if no presented certificate has that key
+ * (§5.2.3).
  */
 function anchorsFor(
   presented: readonly [X509Certificate, ...X509Certificate[]],
@@ -121,8 +122,9 @@ function anchorsFor(
 }
 
 /**
- * A certificate replaces its issuer only if it may be on a path and the issuer's certificate is absent. An issuer's
- * certificate that is present must be checked, because it may be expired or not be an authority's.
+ * The presented certificates that are anchors in place of their issuer, whose certificate is not presented. They must
+ * be for TLS servers. An issuer's certificate that is presented must be checked itself, because it may be expired or
+ * not be an authority's.
  */
 function signedByKeys(
   presented: readonly X509Certificate[],
@@ -138,12 +140,13 @@ function signedByKeys(
   )
 }
 
-const fullDataOf = (records: readonly TlsaRecord[], usageOrSelector: number): string[] => [
+/** The full data of the records of usage 2 with the selector, each once. */
+const fullDataOf = (records: readonly TlsaRecord[], ofSelector: number): string[] => [
   ...new Set(
     records
       .filter(
         ({ usage, selector, matchingType }) =>
-          usage === taUsage && selector === usageOrSelector && matchingType === fullData,
+          usage === taUsage && selector === ofSelector && matchingType === fullData,
       )
       .map(({ data }) => data),
   ),

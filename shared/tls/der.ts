@@ -1,6 +1,7 @@
 /**
  * Reads DER (X.690 §8.1, §10) as certificates and CRLs use it: tags of one octet, definite lengths. The attack:
- * megabytes of two-octet elements, for which a parser allocates gigabytes. The defence: few objects are allocated.
+ * megabytes of two-octet elements, for which a parser allocates gigabytes. The defence: readElements creates a limited
+ * number of objects; longer lists are read by their offsets, without objects.
  */
 
 export interface Element {

@@ -32,22 +32,22 @@ export interface DescribeOptions {
   hostname: string
   now: Date
   /**
-   * The previous description, from which `changedAt` is copied if nothing else changed, and the date from which each
-   * certificate is served.
+   * The previous description. Its `changedAt` stays if nothing else changed, and a certificate keeps an earlier
+   * `servedFrom`.
    */
   previous?: PublishedCertificates | null
 }
 
 /**
- * Limit for deprecated certificates in the description: the latest are described. Partners compare with the most recent
- * one, which is first.
+ * Limit for the secret's deprecated entries that are described. The secret lists the latest first, and partners compare
+ * with that one.
  */
 const maxDeprecated = 4
 const maxNames = 100
 const maxTextLength = 300
 
 /**
- * @returns the previous description, the same object, if nothing changed
+ * @returns if nothing changed, `previous` as it applies now: the same object, unless its next certificate became due
  * @throws Error in one line that names the unreadable certificate
  */
 export function describeCertificates(
@@ -150,7 +150,7 @@ function buildDescription(
   }
 }
 
-/** Parses both, because stored fields may be in another order than in the schema. */
+/** Parses both descriptions, because stored fields may be in another order than in the schema. */
 const isSame = (first: PublishedCertificates, second: PublishedCertificates): boolean =>
   JSON.stringify(PublishedCertificates.parse(first)) === JSON.stringify(PublishedCertificates.parse(second))
 
@@ -246,7 +246,8 @@ const nameOfIssuer = (top: X509Certificate): string =>
   distinguishedNameText(top.issuer)
 
 /**
- * Returns the last value, which is the most specific. Reads the object, because Node's text form escapes characters.
+ * Returns the last value, which is the most specific. Reads Node's legacy object, because the text form escapes
+ * characters.
  */
 function attribute(certificate: X509Certificate, field: 'subject' | 'issuer', name: string): string | null {
   const values: unknown = (certificate.toLegacyObject()[field] as Record<string, unknown> | undefined)?.[name]

@@ -1,11 +1,12 @@
 /** Reads certificate extensions (RFC 5280 §4.2) that Node does not expose. */
 import { readElements, readOnlyElement, tags } from './der.ts'
 
+/** The tag `[3]` of the extensions in a certificate (RFC 5280 §4.1). */
 const extensions = 0xa3
 
 /**
  * @param certificate DER
- * @param id hexadecimal DER of its object identifier
+ * @param id the content of the extension's object identifier, hexadecimal DER
  * @returns the extension's content; null if the certificate does not have the extension
  * @throws RangeError for an invalid certificate
  */

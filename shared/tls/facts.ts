@@ -29,7 +29,9 @@ export interface TrustContext {
   at: Date
 }
 
-/** Call only once per handshake: Node returns the presented chain only with the first certificate. */
+/**
+ * Call only once per handshake: only the first call of `getPeerX509Certificate` returns a certificate with its issuers.
+ */
 export function readTlsFacts(socket: HandshakeView, trust: TrustContext): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()
@@ -61,12 +63,13 @@ function readCertificate(
 type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth'>
 
 /**
- * OpenSSL requires the client purpose, for which public authorities stop issuing certificates (2025–2027). OpenSSL
- * checks the purpose last, so after this error the signatures, dates and name constraints are good. But the error may
- * hide an issuer that is unknown, is no authority, or exceeds a path length. So the chain is verified again, to a
- * public root, for server use. This is safe only if there is a single path, because OpenSSL may have checked another
- * one. A name-constrained authority can issue itself a certificate with its own name and key and without the
- * constraint.
+ * OpenSSL requires the client purpose, for which public authorities stop issuing certificates (2025–2027). Node lets
+ * OpenSSL continue after an error and reports the last one. The purpose is checked before signatures, dates and name
+ * constraints, so when this is the last error, those are good. It may have replaced an earlier error: an issuer that is
+ * unknown, is no authority, or exceeds a path length. So the chain is verified again, to a public root, for server use.
+ * This second check ignores name constraints, so it must follow the same path as OpenSSL. The attack: a
+ * name-constrained authority issues itself a second certificate with the same name and key, without the constraint;
+ * OpenSSL checks one path and chainsTo accepts the other. So a chain with two possible paths is not trusted.
  */
 function assessTrust(
   certificate: X509Certificate,
@@ -83,8 +86,8 @@ function assessTrust(
 }
 
 /**
- * The facts that a handshake would find about a certificate that is not presented yet. The chain is followed in its
- * order; name constraints are not checked.
+ * The facts that a handshake would find about a certificate that is not presented yet. Name constraints are not
+ * checked.
  * @param chain leaf first
  */
 export function predictCertificateFacts(
@@ -111,7 +114,10 @@ function predictAssessment(
   }
 }
 
-/** Returns OpenSSL's codes, like the trace of a real message. */
+/**
+ * Returns OpenSSL's codes, like the trace of a real message. The chain is followed in its order, from each certificate
+ * to the next one that issued it.
+ */
 function predictTrustError(chain: readonly [X509Certificate, ...X509Certificate[]], at: Date): string {
   const [leaf] = chain
   if (at > validTo(leaf)) return 'CERT_HAS_EXPIRED'
@@ -123,7 +129,10 @@ function predictTrustError(chain: readonly [X509Certificate, ...X509Certificate[
   return selfSigned ? 'SELF_SIGNED_CERT_IN_CHAIN' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 }
 
-/** The names of TLS 1.3 suites contain no key exchange, because all have forward secrecy (RFC 8446 §1.2). */
+/**
+ * The name of a TLS 1.3 suite contains no key exchange. Every public-key exchange of TLS 1.3 has forward secrecy (RFC
+ * 8446 §1.2).
+ */
 export function hasForwardSecrecy(cipher: string): boolean {
   return /^TLS_(?!.*_WITH_)/.test(cipher) || /^TLS_(EC)?DHE_/.test(cipher)
 }
@@ -157,15 +166,15 @@ export function dnsNames(subjectAltName: string): string[] {
   return [...entries].flatMap(([, kind, value]) => (kind === 'DNS' && value ? [value] : []))
 }
 
-/** Repairs the end, because the cut may split a surrogate pair, which no store accepts. */
+/** Repairs the end: the cut may split a surrogate pair, and no store accepts half a pair. */
 function distinguishedName(multiline: string): string {
   return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024).toWellFormed()
 }
 
 /**
- * The subject's common name, which replaces a host name if there are no alternative names. Null if all alternative
- * names are of people or addresses: an S/MIME certificate may bear any common name. The last common name is the most
- * specific.
+ * The subject's common name. It is used as the host name if the certificate has no alternative names. Null if there are
+ * alternative names without a host name among them: an S/MIME certificate may bear any common name. Of several common
+ * names the last is returned, which is the most specific.
  */
 export function commonNameOf(certificate: X509Certificate): string | null {
   const alternatives = certificate.subjectAltName

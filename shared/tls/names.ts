@@ -23,8 +23,9 @@ export function presentedNames({ subjectAltNames, commonName }: CertificateNames
 }
 
 /**
- * Whether a certificate's name matches an expected name. Both may begin with `*.`: `mail.example.com` and
- * `*.example.com` match an expected `*.example.com`; `a.b.example.com` does not.
+ * Whether a certificate's name matches an expected name. Either may begin with `*.`. The presented names
+ * `mail.example.com` and `*.example.com` match an expected `*.example.com`; `a.b.example.com` does not. A presented
+ * `*.example.com` matches an expected `mail.example.com`.
  */
 export function certificateNameMatches(presented: string, expected: string): boolean {
   if (presented === expected) return true

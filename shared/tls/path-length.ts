@@ -5,6 +5,7 @@
 import { readElements, readOnlyElement, tags } from './der.ts'
 import { extensionOf } from './extension.ts'
 
+/** The object identifier 2.5.29.19. */
 const basicConstraints = '551d13'
 
 /**

@@ -6,7 +6,7 @@ export interface Preparation {
   changesAt: string | null
   /** Steps before the change. */
   beforeChange: readonly Step[]
-  /** Steps that apply now. */
+  /** Steps that apply with or without a change, with the values of the current certificates. */
   always: readonly Step[]
 }
 

@@ -6,6 +6,7 @@ import { dnsNames } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
+/** Limit for the certificates to summarise. */
 const maxCertificates = 6
 /** Limit for the certificates to verify: more than any path needs, and few enough to bound a hostile chain's cost. */
 const maxVerified = 10

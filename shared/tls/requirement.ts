@@ -17,7 +17,7 @@ export interface HopRequirement {
   source: PolicySource
   /**
    * The certificate must have one of these names; the first label may be `*`. Used at DomainValidation, and at Dane for
-   * records that check names.
+   * records of usage 2.
    */
   names: readonly string[]
   /** The usable records at level Dane; empty at the other levels. */
@@ -32,7 +32,7 @@ export interface HopRequirement {
 /** A requirement that is checked and recorded, not enforced. */
 export interface ReportOnlyRequirement {
   requirement: HopRequirement
-  /** The fault found before the connection. */
+  /** The fault found before the connection, or null. */
   fault: TlsFault | null
 }
 

@@ -44,7 +44,7 @@ export function servedProtocol(keyTypes: readonly string[]) {
 /** TLS sessions can be resumed within one context, which all tasks share. */
 const sessionIdContext = 'mailflow'
 
-/** Ticket keys rotate at the same interval. */
+/** The time in which a TLS session can be resumed. Ticket keys rotate at the same interval. */
 const sessionTimeoutSeconds = 3600
 
 /**

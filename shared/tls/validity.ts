@@ -6,11 +6,13 @@ import type { X509Certificate } from 'node:crypto'
 
 type Dates = Pick<X509Certificate, 'validFrom' | 'validFromDate' | 'validTo' | 'validToDate'>
 
-/** @returns an invalid Date if the certificate has none: comparisons are false, and toISOString throws RangeError */
+/**
+ * @returns an invalid Date if the certificate's date is invalid: comparisons are false, toISOString throws RangeError
+ */
 export const validFrom = (certificate: Dates): Date =>
   dateOrInvalid(certificate.validFrom, certificate.validFromDate)
 
-/** @returns an invalid Date if the certificate has none, as validFrom does */
+/** @returns an invalid Date if the certificate's date is invalid, as validFrom does */
 export const validTo = (certificate: Dates): Date =>
   dateOrInvalid(certificate.validTo, certificate.validToDate)
 

@@ -23,7 +23,7 @@ import {
 } from './considered.ts'
 import { inboundOrder, outrankedFinding } from './precedence.ts'
 
-/** @param maxConnectors length of the list; connectors that take part in the decision are always listed */
+/** @param maxConnectors length of the list; connectors that take part in the decision are listed beyond it */
 export function consideredInbound(
   snapshot: Snapshot,
   session: Session,

@@ -39,17 +39,21 @@ export interface RecipientExplanation {
   /** The reply to RCPT TO. */
   inSession: Reply
   verdict: Verdict
-  /** Null unless the verdict is `Deliver`. */
+  /** `route` and `tls` are null unless the verdict is `Deliver`. */
   route: Route | null
   tls: TlsRequirement | null
   /** The outbound connectors, in order of precedence. */
   considered: Considered[]
 }
 
-/** Connectors listed for a session or a recipient, and in the trace of each recipient. */
+/** Limit for the connectors listed for a session, and for each recipient. */
 const maxConnectorsInList = 100
+/** Limit for the connectors of each direction in the trace of a recipient. */
 const maxConnectorsInTrace = 10
-/** Connectors in one API response, over all recipients: the response of a Lambda function is at most 6 MB. */
+/**
+ * Limit for the outbound connectors in one API response, over all recipients: the response of a Lambda function is at
+ * most 6 MB.
+ */
 const maxConnectorsInResponse = 1000
 
 export function explain(

@@ -3,7 +3,10 @@ import type { InboundConnector, OutboundConnector } from '../../connectors/schem
 import { bestPattern, requirementStrength, restrictionCount, specificity } from '../order.ts'
 import type { Finding } from './considered.ts'
 
-/** Sort key of a connector for one domain; the higher one takes precedence, compared field by field. */
+/**
+ * Sort key of a connector for one domain. The higher `specificity` takes precedence, then the higher `strength`.
+ * `pattern` is for the text.
+ */
 interface PrecedenceKey {
   pattern: string | null
   specificity: number
@@ -25,7 +28,7 @@ export function outboundOrder(
   accepted: boolean,
 ): PrecedenceKey {
   const pattern = patternOf(connector, domain, accepted)
-  // Less specific than any name, more specific than `*`.
+  // `allAcceptedDomains` is less specific than any name, and more specific than `*`.
   const patternSpecificity =
     pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
   return { pattern, specificity: patternSpecificity, strength: requirementStrength(connector) }
@@ -56,7 +59,7 @@ export function precedenceReason<C>(
   return winnerKey.strength !== loserKey.strength ? 'has stricter requirements' : 'comes first by name'
 }
 
-/** The pattern for which an outbound connector matches a domain. */
+/** The pattern, or `allAcceptedDomains`, by which an outbound connector matches a domain; null if it does not match. */
 export function patternOf(connector: OutboundConnector, domain: string, accepted: boolean): string | null {
   const pattern = bestPattern(connector.recipientDomains, domain)
   if (!connector.allAcceptedDomains || !accepted || (pattern !== null && pattern !== '*')) return pattern

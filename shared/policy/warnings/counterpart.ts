@@ -37,7 +37,8 @@ export function unprotectedInbound(connector: OutboundConnector, all: ComparedCo
 }
 
 /**
- * The reason why a domain is unprotected: a clause, null when no connector matches, undefined when it is protected.
+ * The reason why a domain is unprotected: a clause, or null when no connector matches the domain. Undefined for a
+ * protected domain.
  */
 type ProtectionGap = string | null | undefined
 
@@ -62,8 +63,8 @@ interface Counterpart<C> {
   /** Connectors of the other direction that overlap with the patterns. */
   connectors: C[]
   /**
-   * Each pattern of the connector except `*`, which stands for no particular partner, with the intersections of the
-   * pattern and those of the other connectors.
+   * By pattern of the connector: the pattern itself, and its intersections with the patterns of the other connectors.
+   * The pattern `*` is left out, because it stands for no particular partner.
    */
   overlapsByPattern: ReadonlyMap<string, ReadonlySet<string>>
 }
@@ -93,7 +94,10 @@ interface MessageParts {
   noCounterpart: string
 }
 
-/** A pattern counts as protected when a part of it is: mailflow does not know how a partner divides its domains. */
+/**
+ * A pattern counts as protected when any part of it is protected: mailflow does not know how a partner divides its
+ * domains.
+ */
 function warningsFor<C>(
   path: string,
   { overlapsByPattern }: Counterpart<C>,

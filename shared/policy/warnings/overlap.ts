@@ -78,7 +78,9 @@ export function outboundOverlaps(
   )
 }
 
-/** Compares each requirement, not their number: two connectors may have as many requirements, but different ones. */
+/**
+ * Compares each requirement, not their number: two connectors may have equally many requirements, but different ones.
+ */
 function requiresAllInbound(first: InboundConnector, second: InboundConnector): boolean {
   const flags = ['requireTls', 'restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const
   return (

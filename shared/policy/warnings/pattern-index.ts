@@ -5,7 +5,7 @@ export class PatternIndex {
   readonly #exact = new Set<string>()
   /** `*.example.com` is stored as `example.com`. */
   readonly #wildcard = new Set<string>()
-  /** The patterns at or below a domain. */
+  /** By domain: the patterns for that domain or for domains below it. */
   readonly #below = new Map<string, string[]>()
   readonly #hasCatchAll: boolean
 
@@ -62,7 +62,7 @@ export function narrowerPattern(first: string, second: string): string {
   return !second.startsWith('*.') || second.length > first.length ? second : first
 }
 
-/** A domain that represents all domains that only the pattern matches. No connector names it exactly. */
+/** A domain that the pattern matches. For a wildcard it has a label that no connector names. */
 export function exampleDomain(pattern: string): string {
   if (pattern === '*') return anyLabel
   return pattern.startsWith('*.') ? `${anyLabel}.${pattern.slice(2)}` : pattern

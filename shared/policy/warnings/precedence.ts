@@ -6,7 +6,7 @@ import { exampleDomain } from './pattern-index.ts'
 import type { Overlap } from './shared-domains.ts'
 import type { Warning, WarningScope } from './warning.ts'
 
-/** The selected connector; null unless both match the domain. */
+/** The selected connector; null if no mail matches both connectors. */
 export type Selected<C> = C | null
 
 export interface Comparison<C> {
@@ -57,7 +57,7 @@ export function describeOverlaps<C extends InboundConnector | OutboundConnector>
   return [...warnings, { path: '', message }]
 }
 
-/** @returns null unless both connectors match the domain */
+/** @returns null if no mail matches both connectors */
 function compareOverlap<C extends InboundConnector | OutboundConnector>(
   connector: C,
   overlap: Overlap<C>,

@@ -110,7 +110,7 @@ function familyOf(range: string): { family: 4 | 6; prefix: number } {
 const unverifiedReasonInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
   tlsSenderCertificateNames.length > 0 ? null : 'tlsSenderCertificateNames is empty'
 
-/** @returns why no certificate is checked, or null */
+/** @returns why no certificate is checked; null if certificates are checked */
 function uncheckedReasonInbound(connector: InboundConnector): string | null {
   const { connectorType, restrictDomainsToCertificate } = connector
   if (connectorType === 'Partner')
@@ -120,7 +120,7 @@ function uncheckedReasonInbound(connector: InboundConnector): string | null {
   return certificateCount > 0 ? null : 'the connector identifies its servers by address'
 }
 
-/** @param unusedReason why no certificate is checked, or null */
+/** @param unusedReason why no certificate is checked; null if certificates are checked */
 function revocationWarning(
   { revocationCheck }: InboundConnector | OutboundConnector,
   unusedReason: string | null,
@@ -159,13 +159,13 @@ function rateLimitWarning(connector: InboundConnector): Warning[] {
   )
 }
 
-/** @returns why no certificate is verified, or null */
+/** @returns why no certificate is verified; null if certificates are verified */
 export const unverifiedReasonOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
   tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
     ? null
     : `tlsSettings is ${tlsSettings}`
 
-/** @param unusedReason why no certificate is verified, or null */
+/** @param unusedReason why no certificate is verified; null if certificates are verified */
 function authorityWarnings(
   { certificateAuthorities }: InboundConnector | OutboundConnector,
   unusedReason: string | null,

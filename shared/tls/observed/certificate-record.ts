@@ -1,7 +1,8 @@
 /**
  * Builds the stored form of a presented certificate. The attack: a self-made certificate with invalid names, or a
- * thousand of them, fills the table or makes a notice misleading. The defence: its texts are cut and made visible
- * before they are stored. Not covered: its owner chose the texts, so only the fingerprints identify the certificate.
+ * thousand of them, fills the table or makes a notice misleading. The defence: texts are cut, and invisible characters
+ * replaced, before they are stored. Not covered: the certificate's owner chose the texts, so only the fingerprints
+ * identify the certificate.
  */
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
 import type { ClientCertificate } from '../../contract/message.ts'
@@ -23,8 +24,8 @@ export function recordOfClient(certificate: ClientCertificate): CertificateRecor
 }
 
 /**
- * @param pem a certificate, which any text may follow
- * @returns null if the certificate cannot be read
+ * @param pem any text; its first certificate is used
+ * @returns null if the text contains no certificate, or the first cannot be read
  */
 export function recordOfPem(pem: string): CertificateRecord | null {
   const [first] = certificatesIn(pem)
@@ -37,8 +38,9 @@ export function recordOfPem(pem: string): CertificateRecord | null {
 }
 
 /**
- * A name for a sender's certificate that stays the same after a renewal: of its names, the alphabetically first that
- * the connector expects, or else the alphabetically first. Address and HELO differ between a sender's servers.
+ * A name for a sender's certificate that stays the same after a renewal with the same names: of the certificate's host
+ * names, the alphabetically first that the connector expects, or else the alphabetically first. Without a host name it
+ * is the fingerprint, which a renewal changes. The client's address and HELO differ between a sender's servers.
  */
 export function clientCertificateName(
   { subjectAltNames, commonName, fingerprint256 }: ClientCertificate,

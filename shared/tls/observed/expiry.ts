@@ -2,10 +2,13 @@
 import { dayMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate } from './observation.ts'
 
-/** `Superseded`: a later certificate replaced this one. `NotSeen`: the certificate was not observed for a month. */
+/**
+ * `Superseded`: another certificate of the endpoint was first observed after the last observation of this one.
+ * `NotSeen`: the certificate was not observed for more than 30 days.
+ */
 export type CertificateUse = 'InUse' | 'Superseded' | 'NotSeen'
 
-/** Days without an observation after which a certificate is unused: the host is gone, or no mail is sent to it. */
+/** A certificate not observed for more days is not in use: its host is gone, or no mail is sent to it. */
 const unusedAfterDays = 30
 
 export function assessCertificateUse(
@@ -17,7 +20,7 @@ export function assessCertificateUse(
   return now.getTime() - Date.parse(lastSeen) > unusedAfterDays * dayMs ? 'NotSeen' : 'InUse'
 }
 
-/** Rounded down to whole days; negative after expiry. */
+/** The days until expiry, rounded down to whole days; negative after expiry. */
 export const daysLeft = ({ notAfter }: Pick<ObservedCertificate, 'notAfter'>, now: Date): number =>
   Math.floor((Date.parse(notAfter) - now.getTime()) / dayMs)
 
@@ -25,12 +28,14 @@ export const daysLeft = ({ notAfter }: Pick<ObservedCertificate, 'notAfter'>, no
 export const noticeDays = [30, 14, 3] as const
 
 /**
- * The last notice day that was reached, so that several missed days cause one notice.
+ * The last notice day that was reached, in days before expiry. Only the last one causes a notice, even if several were
+ * missed.
  *
- * For automatic renewal (the certificate replaced one that was still valid) no notice is due before the last third of
- * its lifetime, when renewal is expected. Otherwise a certificate of 90 days would cause a notice 30 days before each
- * renewal, and a certificate of a week would always cause one.
- * @returns null if no notice day was reached
+ * A certificate that replaced one that was still valid is probably renewed automatically. Then no notice is due before
+ * the last third of the certificate's lifetime, when renewal is expected. If no notice day is in that third, the notice
+ * is due at its beginning. Otherwise a certificate of less than 90 days would cause a notice before each renewal, and a
+ * certificate of a week would always cause one.
+ * @returns null before the first notice day
  */
 export function dueNoticeDay(
   certificate: ObservedCertificate,

@@ -1,6 +1,7 @@
 /**
- * Adds one observation to the record of an endpoint. One name may stand for several servers, and only some of them are
- * renewed. So several certificates may be in use, and an observation of a stored certificate is not a change.
+ * Adds one observation to the record of an endpoint. One name may stand for several servers, whose certificates are
+ * renewed at different times. So several certificates may be in use, and an observation of a stored certificate is not
+ * a change.
  */
 import { hourMs } from '../../contract/durations.ts'
 import type { NewObservation, Observation, ObservedCertificate, ObservedChange } from './observation.ts'
@@ -11,11 +12,14 @@ const maxChanges = 5
 
 export interface ObservationUpdate {
   observation: Observation
-  /** Set if a certificate is new at an endpoint that had another one; otherwise null. */
+  /** The change if the certificate is new and replaces an earlier one of the endpoint; otherwise null. */
   change: ObservedChange | null
 }
 
-/** @returns null if there is nothing to store: the stored observation is newer, or less than an hour older */
+/**
+ * @returns null if there is nothing to store: the last observation of the certificate is newer or less than an hour
+ *   older, or the limit of stored certificates is used up by later observations
+ */
 export function addObservation(
   stored: Observation | null,
   newObservation: NewObservation,
@@ -37,7 +41,7 @@ export function addObservation(
   const change =
     storedSame === undefined ? changeTo(observed, predecessor(observed, others, endpoint.kind)) : null
   const certificates = [observed, ...others].sort(latestFirst).slice(0, maxCertificates)
-  // A late observation: all stored certificates were observed after it.
+  // The observation arrived late: all certificates that are kept were observed after it.
   if (!certificates.includes(observed)) return null
   const changes = [...(change ? [change] : []), ...(stored?.changes ?? [])].slice(0, maxChanges)
   return { observation: { ...endpoint, certificates, changes }, change }
@@ -46,7 +50,10 @@ export function addObservation(
 const latestFirst = (first: ObservedCertificate, second: ObservedCertificate): number =>
   second.lastSeen.localeCompare(first.lastSeen)
 
-/** The ingress may serve two certificates, one for each key type; neither replaces the other. */
+/**
+ * The earlier certificate that the observed one replaces, preferably one of the same key type. The ingress may serve
+ * two certificates, one for each key type; neither replaces the other.
+ */
 function predecessor(
   { keyType, lastSeen }: ObservedCertificate,
   others: readonly ObservedCertificate[],

@@ -13,7 +13,9 @@ export interface CertificateParts {
   publicKey: Buffer
 }
 
+/** The tag `[0]` of the version. */
 const version = 0xa0
+/** The object identifier 2.5.29.15. */
 const keyUsage = '551d0f'
 /** The bit cRLSign (RFC 5280 §4.2.1.3). */
 const signsLists = 0x02
@@ -34,7 +36,7 @@ export function readCertificateParts({ raw }: Pick<X509Certificate, 'raw'>): Cer
 }
 
 /**
- * True if the extension keyUsage is absent (RFC 5280 §4.2.1.3).
+ * Whether an authority's certificate may sign CRLs. Without the extension keyUsage it may (RFC 5280 §4.2.1.3).
  * @throws RangeError for an invalid certificate
  */
 export function maySignLists({ raw }: Pick<X509Certificate, 'raw'>): boolean {

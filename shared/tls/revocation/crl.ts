@@ -25,8 +25,15 @@ import { isSignedBy } from './signature.ts'
 export const maxCrlOctets = 20_000_000
 
 const deltaIndicator = '2.5.29.27'
+const crlNumber = '2.5.29.20'
+const authorityKeyIdentifier = '2.5.29.35'
 /** Extensions that may be critical. Scope and delta are evaluated; the others do not affect the result. */
-const knownExtensions = new Set([id_ce_issuingDistributionPoint, deltaIndicator, '2.5.29.20', '2.5.29.35'])
+const knownExtensions = new Set([
+  id_ce_issuingDistributionPoint,
+  deltaIndicator,
+  crlNumber,
+  authorityKeyIdentifier,
+])
 
 /**
  * Never throws.
@@ -64,6 +71,7 @@ function parseCrl(octets: Buffer): ParsedCrl {
   const [, issuer, thisUpdate, ...optional] = fields[0]?.tag === tags.integer ? fields.slice(1) : fields
   if (!issuer || !thisUpdate) throw new RangeError('not a list')
   const nextUpdate = optional.find(({ tag }) => tag === tags.utcTime || tag === tags.generalizedTime)
+  // The tag `[0]` of crlExtensions (RFC 5280 §5.1).
   const extensions = optional.find(({ tag }) => tag === 0xa0)
   return {
     toBeSigned: toBeSigned.encoded,
@@ -167,6 +175,7 @@ function hasUnknownCriticalExtension(entries: Buffer, from: number, end: number)
 const isKnownExtension = (entries: Buffer, id: number): boolean =>
   entries.readUIntBE(id, 4) === 0x0603551d && (entries[id + 4] === 21 || entries[id + 4] === 24)
 
+/** The object identifier 2.5.29.21. */
 const reasonCode = '551d15'
 
 function readEntry(entries: Buffer, at: number): { since: Date; reason: string } {

@@ -32,7 +32,9 @@ export function readRevocationEndpoints(certificate: X509Certificate): Revocatio
   }
 }
 
-/** Node writes one access description on each line, `OCSP - URI:http://…`, and quotes ambiguous ones. */
+/**
+ * Node writes one access description on each line, `OCSP - URI:http://…`. It quotes ambiguous ones, which are ignored.
+ */
 function accessOf({ infoAccess }: X509Certificate): [method: string, url: string][] {
   const lines = (infoAccess ?? '').split('\n')
   return lines.flatMap((line): [string, string][] => {

@@ -1,9 +1,9 @@
 /**
  * Evaluates an OCSP response for a certificate (RFC 6960, RFC 5019). The response arrives over plain HTTP. The attack:
- * a forged response, one about another certificate, or one from before the revocation. The defence: the signature by
- * the issuer's key or by its delegated certificate, the certificate ID and the dates are checked. A responder's error
- * leaves the revocation undetermined. Not covered: public responders use prepared responses, so no nonce is sent, and a
- * response can be replayed within its dates. The revocation of the responder's certificate is not checked.
+ * a forged response, one about another certificate, or one from before the revocation. The defence: the signature of
+ * the issuer or its delegate, the certificate ID and the dates are checked. A responder's error leaves the revocation
+ * undetermined. Not covered: public responders use prepared responses, so no nonce is sent, and a response can be
+ * replayed within its dates. The revocation of the responder's certificate is not checked.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
@@ -39,8 +39,8 @@ import { isSignedBy } from './signature.ts'
 
 export const maxOcspOctets = 65_536
 /**
- * The validity of a response without nextUpdate, which means that newer information is always available (RFC 6960
- * §4.2.2.1).
+ * The validity of a response without nextUpdate. Such a response states that newer information is always available (RFC
+ * 6960 §4.2.2.1).
  */
 const defaultValidityMs = dayMs
 /** Limit for the certificates of one response that are tried. */

@@ -45,7 +45,8 @@ export const reportRevoked = (since: Date, reason: string, nextUpdate: Date | nu
 })
 
 /**
- * RFC 5280 §5.3.1: only a certificate on hold can become good again, so any other statement to the contrary is older.
+ * Whether the revocation is final. Only a certificate on hold can become good again (RFC 5280 §5.3.1). So if another
+ * source states that a finally revoked certificate is good, that statement is older.
  */
 export const isFinalRevocation = ({
   status,

@@ -15,17 +15,22 @@ interface Scheme {
 const rsa = ['rsa']
 /** Schemes by the hexadecimal DER of the object identifier. */
 const schemes: Readonly<Record<string, Scheme>> = {
+  // sha256WithRSAEncryption, sha384WithRSAEncryption, sha512WithRSAEncryption
   '2a864886f70d01010b': { hash: 'sha256', keyType: rsa },
   '2a864886f70d01010c': { hash: 'sha384', keyType: rsa },
   '2a864886f70d01010d': { hash: 'sha512', keyType: rsa },
+  // ecdsa-with-SHA256, ecdsa-with-SHA384, ecdsa-with-SHA512
   '2a8648ce3d040302': { hash: 'sha256', keyType: ['ec'] },
   '2a8648ce3d040303': { hash: 'sha384', keyType: ['ec'] },
   '2a8648ce3d040304': { hash: 'sha512', keyType: ['ec'] },
+  // id-Ed25519, id-Ed448
   '2b6570': { hash: null, keyType: ['ed25519'] },
   '2b6571': { hash: null, keyType: ['ed448'] },
 }
 
+/** id-RSASSA-PSS */
 const rsaPss = '2a864886f70d01010a'
+/** Node's names of hashes by the hexadecimal DER of the object identifier. */
 const hashes: Readonly<Record<string, string>> = {
   '608648016503040201': 'sha256',
   '608648016503040202': 'sha384',
@@ -53,7 +58,10 @@ function schemeOf(algorithm: Buffer): Scheme | null {
   return name === rsaPss ? pssScheme(parameters?.content ?? Buffer.alloc(0)) : (schemes[name] ?? null)
 }
 
-/** RFC 4055 §3.1: the default hash is SHA-1, which is refused. */
+/**
+ * RFC 4055 §3.1: the field `[0]` is the hash, by default SHA-1, which is refused; `[2]` is the salt length, by default
+ * 20.
+ */
 function pssScheme(parameters: Buffer): Scheme | null {
   const fields = readElements(parameters)
   const field = (tag: number) => fields.find((each) => each.tag === tag)?.content

@@ -140,7 +140,7 @@ describe("a next hop's certificate", () => {
     assert.deepEqual(notices, [])
   })
 
-  test('causes one notice with its hosts when several present it', () => {
+  test('causes one notice with all its hosts when several hosts present it', () => {
     const observed = ['mx2', 'mx1'].map((host) =>
       observation([expiring('a', 3)], { host: `${host}.bank.example` }),
     )
@@ -151,7 +151,7 @@ describe("a next hop's certificate", () => {
     )
   })
 
-  test('is reported with the host of its newer certificate if another server of its name has one', () => {
+  test('is reported with the newer certificate of the same name that another server presents', () => {
     const observed = [
       observation([expiring('a', 3)], { host: 'mx1.bank.example' }),
       observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
@@ -164,7 +164,7 @@ describe("a next hop's certificate", () => {
     )
   })
 
-  test('comes first if it expires first', () => {
+  test('is reported first if it expires first', () => {
     const observed = [29, 2, 10].map((days, index) =>
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )

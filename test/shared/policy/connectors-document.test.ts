@@ -161,8 +161,7 @@ describe('the table of TLS codes', () => {
 
 interface Edge {
   from: string
-  /** Null if the question has only one edge. */
-  answer: 'yes' | 'no' | null
+  answer: 'yes' | 'no'
   to: string
 }
 

@@ -57,7 +57,7 @@ const messageFor = ({ mailFrom, ip, tls }: HypotheticalMessage) =>
 
 const idOf = (connector: { id: string } | null) => connector?.id ?? null
 
-/** The connector's own authorities if it has any, otherwise the public ones. */
+/** Whether the chain leads to the connector's own authorities if it has any, otherwise to the public roots. */
 const trusts = ({ certificateAuthorities }: InboundConnector, certificate: ClientCertificate): boolean =>
   certificateAuthorities.length > 0
     ? chainsTo(certificate.chain, certificateAuthorities, receivedAt)
@@ -155,11 +155,11 @@ describe('the same input gives the same result', () => {
     }))
     fc.assert(
       fc.property(anyConnectors, fromOthers, toOthers, anyQuestion, (connectors, one, other, question) => {
-        // With the null reverse path all OnPremises connectors are considered, so no connector is for other senders.
+        // With the null reverse path every OnPremises connector is considered, whatever its sender domains.
         fc.pre(question.mailFrom !== '' || one.connectorType === 'Partner')
-        const withReportOnly = withMore(connectors, one, other)
+        const withOthers = withMore(connectors, one, other)
         assert.deepEqual(
-          explain(compile(withReportOnly), settings, question, receivedAt),
+          explain(compile(withOthers), settings, question, receivedAt),
           explain(compile(connectors), settings, question, receivedAt),
         )
       }),
@@ -170,8 +170,8 @@ describe('the same input gives the same result', () => {
   test('does not change with another disabled connector', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
-        const withReportOnly = withMore(connectors, { ...one, enabled: false }, { ...other, enabled: false })
-        const [before, after] = [connectors, withReportOnly].map((it) =>
+        const withDisabled = withMore(connectors, { ...one, enabled: false }, { ...other, enabled: false })
+        const [before, after] = [connectors, withDisabled].map((it) =>
           explain(compile(it), settings, question, receivedAt),
         )
         const decisionsWith = (it = before) =>
@@ -255,7 +255,7 @@ describe('forced TLS cannot be circumvented', () => {
         for (const { verdict, inSession } of recipients) {
           assert.notEqual(verdict.action, 'Deliver')
           if (violation.connector.onViolation !== 'Bounce') continue
-          // If the revocation is undetermined, the message is deferred instead.
+          // If the revocation is undetermined, the recipient is refused temporarily instead.
           assert.ok(
             inSession.code >= 500 || inSession === revocationUndeterminedReply,
             formatReply(inSession),
@@ -282,7 +282,7 @@ describe('forced TLS cannot be circumvented', () => {
       runs,
     ))
 
-  test("an unneeded certificate never turns a partner's refusal into another's delivery", () =>
+  test('the presented certificate does not change which Partner connector is selected', () =>
     fc.assert(
       fc.property(anyConnectors, anyQuestion, anyCertificate, (connectors, question, clientCertificate) => {
         const rules = compile(connectors)

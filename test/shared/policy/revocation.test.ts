@@ -157,7 +157,12 @@ describe('revocation is checked', () => {
       of: session('not checked', { trusted: false }),
       expected: [],
     },
-    { what: 'not twice', connectors: [restricting()], of: session('Unknown'), expected: [] },
+    {
+      what: 'not again for a certificate that was checked',
+      connectors: [restricting()],
+      of: session('Unknown'),
+      expected: [],
+    },
     {
       what: 'not for mail that is refused for another reason',
       connectors: [restricting({ minimumTlsVersion: 'TLSv1.3' })],

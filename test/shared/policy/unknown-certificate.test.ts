@@ -189,7 +189,7 @@ describe('the certificate is trusted for the domain', () => {
       true,
     ],
     [
-      'for a connector that pins another',
+      'for a connector that pins another certificate',
       { certificateFingerprints: ['ef'.repeat(32)], tlsSenderCertificateNames: [] },
       otherCertificate,
       true,

@@ -69,20 +69,20 @@ describe('the assessment of a next hop', () => {
       assert.equal(assessServerTls(requirement('Opportunistic'), facts, now), null))
   }
 
-  it('requires TLS 1.3 only if the connector does', () => {
+  it('refuses TLS 1.2 if TLS 1.3 is required', () => {
     const tls = requirement('EncryptionOnly', { minimumTlsVersion: 'TLSv1.3' })
     assert.equal(assessServerTls(tls, established(), now), null)
     assert.equal(assessServerTls(tls, established({ protocol: 'TLSv1.2' }), now)?.reply.enhanced, '4.7.5')
   })
 
-  it('refuses every name if DomainValidation has none', () => {
+  it('refuses every certificate if DomainValidation expects no name', () => {
     assert.equal(
       assessServerTls(requirement('DomainValidation', { names: [] }), established(), now)?.reply.enhanced,
       '4.7.325',
     )
   })
 
-  it("names the certificate's host", () => {
+  it("states the certificate's names and the expected name", () => {
     const fault = assessServerTls(requirement('DomainValidation'), namesWith(['a.example', 'b.example']), now)
     assert.equal(fault?.reply.text, 'Certificate is for a.example, b.example, not for mx.partner.example')
   })

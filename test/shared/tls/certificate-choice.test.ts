@@ -219,7 +219,7 @@ test('the next certificate is checked at its date: it may begin by then, and mus
   assert.equal(choiceFor(secretWith({ next: { ...certificatesOf(short), servedFrom } })).refused, 'Expired')
 })
 
-test('an unfit next certificate is refused, and the current one is served beyond its date', () => {
+test('an unfit next certificate is refused, and at its date the current one stays in use', () => {
   const bad = secretWith({ next: { ...certificatesOf(next), privateKey: ec.key, servedFrom } })
   for (const when of [at, new Date(servedFrom)])
     assert.deepEqual(choiceFor(bad, when), {

@@ -28,7 +28,7 @@ interface Issuing {
   ca?: boolean
   from?: Date
   to?: Date
-  /** The parameters of another certificate, for a renewal. */
+  /** The keys of another certificate, for a renewal. */
   keys?: CryptoKeyPair
   purposes?: string[]
   pathLength?: number
@@ -160,7 +160,7 @@ describe('a presented chain', () => {
     assert.equal(chainsTo(ders, [holderOf('otherRoot').pem], now), false)
   })
 
-  test('costs one check of each signature if its certificates are cross-signed', async () => {
+  test('costs at most one check of each signature by each issuer if its certificates are cross-signed', async () => {
     const keys = await newKeys()
     const circle = await issue('Circle', null, { ca: true, keys })
     const ders = [(await issue('Deep', circle)).der]

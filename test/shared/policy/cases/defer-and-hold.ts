@@ -72,13 +72,13 @@ export const deferAndHold: Chapter = {
       why: 'presented names [mx7.contoso.example], expected [mail.contoso.example]',
     },
     {
-      name: 'it is decided again at each multiple of 15 minutes after receipt',
+      name: 'held mail is decided again at each multiple of 15 minutes after receipt',
       ...anotherCertificate,
       minutes: 31,
       expected: afterSession(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
     },
     {
-      name: 'exactly at such a time the next one applies',
+      name: 'exactly at a multiple of 15 minutes, held mail is decided again at the next multiple',
       ...anotherCertificate,
       minutes: 30,
       expected: afterSession(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
@@ -177,14 +177,14 @@ export const deferAndHold: Chapter = {
       expected: afterSession('Defer InboundTlsRequired until +255:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'it is held until it expires',
+      name: 'mail is held until it expires',
       ...inTheClear,
       minutes: day - 1,
       recipient: { delayNotified: true },
       expected: afterSession('Defer InboundTlsRequired until +1440:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'it bounces after a day',
+      name: 'held mail bounces after a day',
       ...inTheClear,
       minutes: day,
       expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
@@ -229,7 +229,7 @@ export const deferAndHold: Chapter = {
       why: 'and its MX host is usually mailflow itself, which would cause a mail loop',
     },
     {
-      name: 'the violation is reported if both reasons apply',
+      name: 'the violation is the reason if the accepted domain also has no route',
       ...inTheClear,
       mailboxes: false,
       expected: {

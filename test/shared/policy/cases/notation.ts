@@ -1,6 +1,6 @@
 /**
- * The notation of the chapters. A case names only the values that it tests. The defaults: mail from an unknown client at
- * 192.0.2.1, in the clear, to b@ours.example, which is an accepted domain. The connector "Mailboxes" reaches its
+ * The notation of the chapters. A case names only the values that it tests. The defaults: mail from an unknown client
+ * at 192.0.2.1, in the clear, to b@ours.example, which is an accepted domain. The connector "Mailboxes" reaches its
  * mailboxes.
  */
 import { X509Certificate } from 'node:crypto'
@@ -171,7 +171,7 @@ export const contosoMail = await certificate(publicCa, 'mail.contoso.example')
 
 // Attempts
 
-/** The last attempt, made at the minute, with no duration. */
+/** A failed attempt of no duration, made this many minutes after receipt. */
 export function failedAttempt(minute: number, number: number, fields: Partial<Attempt>): Attempt {
   const at = new Date(receivedAt.getTime() + minute * 60_000).toISOString()
   return attempt({ number, at, durationMs: 0, ...fields })

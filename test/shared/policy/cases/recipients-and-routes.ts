@@ -106,7 +106,7 @@ export const recipientsAndRoutes: Chapter = {
       expected: deliversBy('TlsReport stored as a report on TLS with opportunistic TLS'),
     },
     {
-      name: 'other recipients are not stored',
+      name: 'mail to other recipients is not stored',
       tlsReportAddress: 'tls-reports@ours.example',
       expected: deliversBy('ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'),
     },

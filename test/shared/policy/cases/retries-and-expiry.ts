@@ -75,7 +75,7 @@ const rows: Case[] = [
     expected: wait('19:41'),
   },
   {
-    name: 'each later attempt is followed by a quarter of an hour',
+    name: 'each later attempt is followed by a wait of a quarter of an hour',
     ...plain,
     lastAttempt: failedAttempt(20, 4, temporaryFailure),
     minutes: 35,

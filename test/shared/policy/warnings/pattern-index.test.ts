@@ -19,7 +19,7 @@ const pattern = fc.oneof(
 )
 
 /** Two patterns overlap if both match one of these domains: the domain of either, or an unnamed one below it. */
-const handle = (one: string, other: string): boolean =>
+const doOverlap = (one: string, other: string): boolean =>
   [one, other]
     .flatMap((it) => [exampleDomain(it), it.replace('*.', '')])
     .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
@@ -29,7 +29,7 @@ describe('the index of patterns', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
         const overlapping = [...new PatternIndex(patterns).overlapping(other)]
-        assert.deepEqual(overlapping.toSorted(), patterns.filter((own) => handle(own, other)).toSorted())
+        assert.deepEqual(overlapping.toSorted(), patterns.filter((own) => doOverlap(own, other)).toSorted())
       }),
       { numRuns: 2000 },
     )
@@ -38,7 +38,7 @@ describe('the index of patterns', () => {
   test('finds the intersection of two overlapping patterns in either order', () => {
     fc.assert(
       fc.property(pattern, pattern, (one, other) => {
-        fc.pre(handle(one, other))
+        fc.pre(doOverlap(one, other))
         const intersection = narrowerPattern(one, other)
         assert.equal(narrowerPattern(other, one), intersection)
         for (const it of [one, other])

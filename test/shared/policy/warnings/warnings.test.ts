@@ -296,7 +296,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'yields for a wildcard within its own to a connector with fewer requirements',
+      name: 'takes precedence over a wider wildcard although it requires less',
       saved: from({ name: 'A', senderDomains: ['*.eu.contoso.example'], requireTls: false }),
       others: {
         inbound: [from({ senderDomains: ['*.contoso.example'] })],
@@ -570,7 +570,7 @@ describe('certificate authorities', () => {
   })
   const names = { tlsSenderCertificateNames: ['mail.contoso.example'], restrictDomainsToCertificate: true }
   const onDay = (date: Date) => date.toISOString().slice(0, 10)
-  /** Valid from yesterday, for thirty-one days. */
+  /** The authority is valid from yesterday, for thirty-one days. `at` is in days from now. */
   const rows: { name: string; at: number; says: () => string[] }[] = [
     { name: 'in their dates cause no warning', at: -0.5, says: () => [] },
     {

@@ -107,6 +107,6 @@ for (const [lifetimeDays, remainingDays, replacedExpiry, expected] of [
   [89, 29, tenDaysAgo, 30],
   [6, 5, tenDaysAgo, 14],
 ] as const)
-  test(`a certificate of ${lifetimeDays} days with ${remainingDays} left, ${replacedExpiry === null ? 'the first' : replacedExpiry === tenDaysAhead ? 'renewed in time' : 'renewed late'}: ${expected}`, () => {
+  test(`a certificate of ${lifetimeDays} days with ${remainingDays} left, ${replacedExpiry === null ? 'the first of its endpoint' : replacedExpiry === tenDaysAhead ? 'renewed in time' : 'renewed late'}: the notice of ${expected ?? 'no'} days is due`, () => {
     assert.equal(dueNotice(remainingDays, lifetimeDays, replacedExpiry), expected)
   })

@@ -33,7 +33,7 @@ test('the first certificate of an endpoint is no change', () => {
   ])
 })
 
-test('a certificate observed again within an hour is not stored, and is updated later', () => {
+test('an observation of a certificate within an hour of its last is not stored, and a later one is', () => {
   const { observation, changes } = observeAll(
     newObservation(a, receivedAt),
     newObservation(a, minutesLater(59)),

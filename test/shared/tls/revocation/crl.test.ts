@@ -229,7 +229,7 @@ describe('a CRL', () => {
     assert.match(statusIn(list).detail, /superseded$/)
   })
 
-  it('is usable until five minutes after its end', async () => {
+  it('is usable until five minutes after its nextUpdate', async () => {
     const nextUpdate = new Date('2026-05-01T00:00:00Z')
     const list = await listWithLeaf({ thisUpdate: new Date('2026-04-24T00:00:00Z'), nextUpdate })
     const reported = (moment: string) => statusIn(list, leaf, authority.ca, new Date(moment)).status

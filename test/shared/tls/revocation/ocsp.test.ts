@@ -181,7 +181,7 @@ describe('an OCSP response', () => {
       assert.match(reported, detail)
     })
 
-  it('with one changed octet has the same status or none', async () => {
+  it('with one changed octet has the same status or is unusable', async () => {
     const octets = await createAnswer({ status: 'revoked' })
     const unchanged = statusOf(octets)
     let undeterminedCount = 0

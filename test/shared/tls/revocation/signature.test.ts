@@ -16,7 +16,7 @@ const rows: { what: string; key: string; digest?: string; options?: string; coun
   { what: 'RSA with SHA-1', key: 'rsa:2048', digest: 'sha1', counts: false },
   { what: 'RSASSA-PSS with SHA-256', key: 'rsa:2048', digest: 'sha256', options: `${pss}32`, counts: true },
   {
-    what: 'RSASSA-PSS, salted briefly',
+    what: 'RSASSA-PSS with a salt shorter than the digest',
     key: 'rsa:2048',
     digest: 'sha384',
     options: `${pss}20`,
