@@ -1,4 +1,7 @@
-/** Handles one job of bounce-message: claims the notifications, builds one DSN and sends it as a new message. */
+/**
+ * Handles one job of bounce-message: claims the notification of each recipient, builds one DSN and sends it as a new
+ * message.
+ */
 import { createHash } from 'node:crypto'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -14,7 +17,7 @@ import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/message-keys.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 
-/** The stored result of a notification. */
+/** The stored result of a recipient's notification. */
 export interface SentDsn {
   /** Message id of the DSN. */
   dsn: string
@@ -27,7 +30,10 @@ export interface BounceDependencies {
   readHeaders(content: ContentReference): Promise<Buffer>
   /** Reads the whole message. */
   read(content: ContentReference): Promise<Buffer>
-  /** A DSN returns only the headers of a larger message, even if the sender requested all of it by RET=FULL. */
+  /**
+   * The size of the largest message that a DSN returns whole. Of a larger message a DSN returns only the headers, even
+   * if the sender requested the whole message by RET=FULL.
+   */
   maxReturnedOctets: number
   /** Stores a message's octets and returns their location. */
   store(id: string, octets: Buffer): Promise<ContentReference>
@@ -39,7 +45,7 @@ export interface BounceDependencies {
 const leaseMs = 90_000
 
 /**
- * @returns the id of the DSN sent; null when all notifications had been sent before, or when the reverse path is null
+ * @returns the id of the DSN sent now; null when earlier DSNs have reported all recipients, or for a null reverse path
  * @throws Error when another worker holds a claim: the job stays in the queue until that worker ends or its lease
  * expires
  */
@@ -88,9 +94,10 @@ async function claimAll(
 }
 
 /**
- * Finds an earlier DSN that already reported these recipients, because a worker may have died between two completions.
- * The DSN's id depends on its recipients: either these and the completed ones, or all recipients of the job, some of
- * which other DSNs may have reported in the meantime.
+ * Returns the id of an earlier DSN that reported the `unreported` recipients although their claims do not say so,
+ * because its worker died between two completions; null when there is none. A DSN's id depends on its recipients. That
+ * DSN was built either for the `unreported` recipients and the recipients whose claims name it, or for all recipients
+ * of the job, some of which other DSNs may have reported in the meantime.
  */
 function findEarlierDsn(
   job: BounceJob,
@@ -110,7 +117,7 @@ async function sendDsn(job: BounceJob, now: Date, dependencies: BounceDependenci
   return dsn.id
 }
 
-/** Returns null when the content has been deleted. A DSN without it still reports the failure. */
+/** Returns null when the content has been deleted; the DSN is then sent without the content. */
 async function readOriginal(
   { message: { content }, returnsContent = false }: BounceJob,
   { read, readHeaders, maxReturnedOctets }: BounceDependencies,
@@ -141,8 +148,8 @@ function evaluationJobOf(dsn: Dsn, content: ContentReference, job: BounceJob, no
 }
 
 /**
- * Returns the location of a DSN. Two workers may build it at different times with different octets under one id, so the
- * key also depends on the octets.
+ * Returns the location of a DSN. Two workers may build the DSN at different times, with different octets under one id,
+ * so the key also depends on the octets.
  */
 export function contentReference(bucket: string, id: string, octets: Buffer): ContentReference {
   const sha256 = createHash('sha256').update(octets).digest('hex')

@@ -1,7 +1,8 @@
 /**
- * The state that the records of a batch share. Records for one destination run one after another over one session and
- * use one slot; other destinations run in parallel. A destination that hangs delays only its own mail. A record that has
- * not begun when the batch's time ends returns to the queue.
+ * The state that the records of a batch share. A destination is what `destinationKey` names: a domain's MX hosts, or
+ * smart hosts. Records for one destination run one after another over one session and use one slot; other destinations
+ * run in parallel. A destination that hangs delays only its own mail. A record whose turn comes when too little of the
+ * batch's time is left returns to the queue.
  */
 
 import { BatchSessions } from '../../shared/net/batch-sessions.ts'
@@ -12,9 +13,9 @@ import { slowHostsDestination } from './slow-hosts.ts'
 
 export interface BatchOptions {
   slots: Pick<Slots, 'acquire'>
-  /** Time until every attempt must have ended. */
+  /** Time from the batch's creation until every attempt must have ended. */
   limitMs: number
-  /** Remaining time that an attempt needs to begin. */
+  /** An attempt begins only when this much of `limitMs` is left. */
   minRemainingMs: number
   sessions?: BatchSessions
   /** Called when a slot cannot be acquired or released because of an error. The delivery continues. */
@@ -24,7 +25,7 @@ export interface BatchOptions {
 export interface QueueEntry {
   /** Runs the work after the earlier records of its destination, or returns why it cannot run. */
   runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
-  /** Releases the destination's slot after the last record. */
+  /** Call this method when the record has ended. The last record of the destination releases the slot. */
   leave(): void
 }
 
@@ -35,7 +36,7 @@ interface DestinationQueue {
   slot: Promise<AcquiredSlot> | null
 }
 
-/** `Unknown`: the table of slots failed. Null: no slot is free. */
+/** `Unknown`: the table of slots failed, and the records run without a slot. Null: no slot is free. */
 type AcquiredSlot = Slot | 'Unknown' | null
 
 export class Batch {
@@ -83,7 +84,7 @@ export class Batch {
     }
   }
 
-  /** Calls `findNextHops` once per route for all records. */
+  /** Calls `findNextHops` once for each route and DANE mode, for all records. */
   find: typeof findNextHops = (route, resolver, options) => {
     const key = JSON.stringify([route, options.dane])
     const nextHops = this.#nextHops.get(key) ?? findNextHops(route, resolver, options)
@@ -91,7 +92,7 @@ export class Batch {
     return nextHops
   }
 
-  /** Closes sessions and releases slots. */
+  /** Closes the sessions and waits until the slots have been released. */
   async end(): Promise<void> {
     await Promise.all([this.sessions.close(), ...this.#releases])
   }

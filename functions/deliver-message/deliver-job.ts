@@ -1,6 +1,7 @@
 /**
- * Handles one delivery job: claims, makes one attempt, records the result, reports it. The result is written
- * immediately after the next hop's reply, because a second attempt after the reply 250 would create a duplicate.
+ * Handles one delivery job: claims its recipients, makes one attempt, records the result and reports it to
+ * evaluate-policy. The result is written immediately after the next hop's reply, because a second attempt after the
+ * reply 250 would create a duplicate.
  */
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
@@ -25,11 +26,11 @@ export interface Dependencies extends QueueReturnDependencies, StaleDependencies
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
-  /** Runs the work when the destination queue reaches it, or returns why it cannot run now. */
+  /** Runs the work when the destination queue reaches the job, or returns why the work cannot run now. */
   runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
   /** Current version of the connectors. */
   connectorsVersion: number
-  /** Attempts are part of the trace and have its retention time. */
+  /** Days for which attempts are kept, like the rest of the trace. */
   retentionDays: number
 }
 
@@ -42,13 +43,13 @@ export interface RecipientAttempt {
 export interface Delivery {
   /** Attempts made now. */
   newAttempts: RecipientAttempt[]
-  /** Attempts made before, by a worker that may have died before its report; they are reported again. */
+  /** Attempts made earlier, by a worker that may have died before its report; they are reported again. */
   earlierAttempts: RecipientAttempt[]
-  /** Number of attempts made now that an earlier worker had begun and for which it wrote no result. */
+  /** Number of attempts made now that an earlier worker had begun without writing a result. */
   leasesExpired: number
-  /** Errors for results that could not be written. The results are reported nevertheless. */
+  /** Errors of failed writes of results. The results are reported nevertheless. */
   writeErrors: Error[]
-  /** Recipients returned for a new decision because connectors have changed. */
+  /** Number of recipients returned for a new decision because connectors have changed. */
   returnedForDecision: number
   /** Why the job returned to its queue before an attempt; null when it did not. */
   returnedToQueue: QueueReturnReason | null
@@ -56,17 +57,18 @@ export interface Delivery {
   busyRecipients: Recipient[]
 }
 
-/** Longer than a function can run, so that a claim always outlives its worker. */
+/** Longer than the function can run, so that no lease expires while its worker runs. */
 export const leaseMs = 6 * minuteMs
 
 /**
- * Only smaller messages are read before the destination queue reaches them. Otherwise ten large messages to a destination
- * that hangs would be in memory at the same time.
+ * Larger messages are read only when the destination queue reaches their job. Otherwise ten large messages to a
+ * destination that hangs would be in memory at the same time.
  */
 export const maxPreloadOctets = 1024 * 1024
 
 /**
- * Reads content before any claim, so that a store that fails leaves no lease.
+ * Makes the attempt, or returns the job to its queue, or its recipients for a new decision. The content is read before
+ * any claim, so that a failed read leaves no lease.
  * @throws when content, claims or the queue fail; the job is then retried
  */
 export async function deliverJob(receivedJob: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
@@ -119,7 +121,10 @@ const emptyDelivery: Delivery = {
   busyRecipients: [],
 }
 
-/** Claims are made when the destination queue reaches the job. Before that, no worker owns its recipients. */
+/**
+ * Claims the recipients and tries the claimed ones. Call this function when the destination queue has reached the job:
+ * until then no worker owns the recipients.
+ */
 async function attempt(
   job: DeliveryJob,
   content: Buffer,
@@ -157,10 +162,11 @@ const isOutcomeUnknown = (claim: RecipientClaim['claim']): boolean =>
   isCancelled(claim) || (claim.kind === 'Claimed' && claim.leaseExpired)
 
 /**
- * An expired lease means that no result was written; the attempt may have been made nevertheless. A cancelled attempt
- * means that a worker was about to settle the recipient; it may have died before that. The trace shows the recipient's
- * state. It also shows whether the outcome was decided: then another job continues with the recipient, and the outcome of
- * a repeated attempt is overtaken.
+ * Removes recipients that need no attempt, where the claim alone does not show that. After an expired lease the attempt
+ * may have been made, although no result was written. After a cancellation the worker that cancelled the attempt was
+ * about to settle the recipient, and may have died before it did so. The trace shows whether the recipient is settled.
+ * The trace also shows whether the attempt's outcome was decided: then another job continues with the recipient, and
+ * the outcome of a repeated attempt would be overtaken.
  */
 async function removeSettled(
   { message, attempt }: DeliveryJob,
@@ -189,7 +195,7 @@ async function tryOnce(
   const timing = {
     number: job.attempt,
     at: startedAt.toISOString(),
-    // A clock that was set back must not lose the outcome.
+    // The schema rejects a negative duration, so a clock that was set back would otherwise lose the outcome.
     durationMs: Math.max(0, now().getTime() - startedAt.getTime()),
   }
   return recipients.map((recipient) => {
@@ -199,7 +205,10 @@ async function tryOnce(
   })
 }
 
-/** A result that cannot be written is still reported, because only the report prevents a retry. */
+/**
+ * Returns the errors instead of throwing them: a result that cannot be written must still be reported, because only the
+ * report prevents another attempt with the same number.
+ */
 async function writeResults(
   job: DeliveryJob,
   tried: readonly RecipientAttempt[],
@@ -227,7 +236,8 @@ async function reportResults(
   await evaluation.send(
     splitForJobs(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
   )
-  // The last step: a worker that finds an expired lease and `Delivered` in the trace treats the whole job as done.
+  // Only after the report: a worker that finds an expired lease and `Delivered` in the trace reports nothing for that
+  // recipient.
   await Promise.all(
     results.filter(isDelivered).map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
   )

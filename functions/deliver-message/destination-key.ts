@@ -1,6 +1,6 @@
 /**
- * Returns the key of a job's destination queue. The key identifies the servers: mail for several domains through the same
- * smart hosts has one destination, because these servers receive all of it.
+ * Returns the key of a job's destination queue. The key identifies the servers, not the recipients' domain: mail for
+ * several domains through the same smart hosts has one destination, because these servers receive all of that mail.
  */
 import { createHash } from 'node:crypto'
 import type { Route } from '../../shared/contract/jobs.ts'
@@ -8,7 +8,9 @@ import type { Route } from '../../shared/contract/jobs.ts'
 /** In characters. A longer key is replaced by its digest, because a DynamoDB key may have at most 2048 octets. */
 const maxKeyLength = 300
 
-/** @returns null for a route without a queue: SES scales by itself, and mailflow stores a TLS report */
+/**
+ * @returns null for a route without a destination queue: SES scales by itself, and TLS reports are stored in mailflow
+ */
 export function destinationKey(route: Route): string | null {
   switch (route.kind) {
     case 'Mx':

@@ -1,4 +1,4 @@
-/** deliver-message: the function of the delivery queue. It makes one attempt and reports the result. */
+/** deliver-message: the function of the delivery queue. It makes one attempt for each job and reports the result. */
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DeliverEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -46,7 +46,7 @@ interface BatchState extends BatchContext {
 async function beforeBatch(): Promise<BatchState> {
   const onError = (error: Error) =>
     logger.warn('The slots of a destination could not be read or released', error)
-  // Created first, because the batch's time begins with its creation.
+  // `Batch` is created first, because the time limit of its attempts begins then.
   const shared = new Batch({ ...limits, slots: stores.slots, onError })
   const connectorsVersion = await stores.readConnectorsVersion()
   return { connectorsVersion, shared, tally: new Tally(), observations: new ObservedCertificates() }

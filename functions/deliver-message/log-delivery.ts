@@ -9,7 +9,10 @@ import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
 import type { StoreReportResult } from './store-report.ts'
 
-/** Logs one line for the attempt. Replies are logged, the message's content is not. */
+/**
+ * Logs one line for the attempt, and one for each result that could not be written. Replies are logged, the message's
+ * content is not.
+ */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
   const {
     newAttempts: triedNow,
@@ -81,7 +84,10 @@ export function countDelivery(
   }
 }
 
-/** True for an attempt that contacted no host. The administrator must fix the client certificate. */
+/**
+ * True for an attempt that contacted no host because the client certificate is unusable. The administrator must fix the
+ * certificate.
+ */
 const lacksClientCertificate = ({ attempt: { host, reply } }: Delivery['newAttempts'][number]): boolean =>
   host === null && reply.enhanced === '4.3.5'
 
@@ -111,7 +117,9 @@ export function countReport(
   }
 }
 
-/** SES does not show its session. The session was encrypted if TLS was required; otherwise the protection is unknown. */
+/**
+ * SES does not show its session. The session was encrypted if TLS was required; otherwise the protection is unknown.
+ */
 export function protectionOf(
   { tls }: Pick<Attempt, 'tls'>,
   job: Pick<DeliveryJob, 'route' | 'tls'>,

@@ -1,8 +1,8 @@
 /**
- * Collects observed certificates during a batch and writes them at its end. No delivery depends on it. It records the
- * certificates of servers under a connector. Of other servers, which belong to no partner, it records only the
- * certificates that DANE or MTA-STS verified. A certificate that failed a requirement may be an impostor's, so only the
- * trace contains it.
+ * Collects observed certificates during a batch and writes them at the batch's end. No delivery depends on these
+ * records. They contain the certificates of servers under a connector, and the client certificates that mailflow uses.
+ * Of other servers, which belong to no partner, they contain only the certificates that DANE or MTA-STS verified. A
+ * certificate that failed a requirement may be an impostor's, so only the trace contains it.
  */
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
 import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
@@ -34,7 +34,7 @@ export class ObservedCertificates {
     )
   }
 
-  /** Returns the certificates added after the last call. */
+  /** Removes and returns all certificates. */
   take(): NewObservation[] {
     const all = [...this.#observations.values()]
     this.#observations.clear()
@@ -42,7 +42,9 @@ export class ObservedCertificates {
   }
 }
 
-/** Observes the sessions of a job, and the client certificate presented in them. */
+/**
+ * Observes the server certificates in the sessions of a job, and the client certificate that mailflow reads for them.
+ */
 export function certificateWatch(
   observations: ObservedCertificates,
   { connector = null }: { connector?: Connector | undefined },

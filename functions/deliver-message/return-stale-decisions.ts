@@ -1,9 +1,10 @@
 /**
  * A delivery may wait for hours: for a slow destination, after a worker died, in a dead-letter queue. If connectors
- * have changed in the meantime, the mail must not be sent under the old requirements, so it returns for a new decision.
- * Only an attempt that a worker has begun continues, because its outcome is unknown and no other job would determine it.
- * A cancelled attempt has not begun. If its bounce was never recorded, the lease of the cancellation expires. A worker
- * that waited for that would send under old connectors, so such a recipient also returns for a new decision.
+ * have changed in the meantime, the mail must not be sent under the old requirements, so its recipients return for a
+ * new decision. Only an attempt that a worker has begun continues, because its outcome is unknown and no other job
+ * would determine that outcome. A cancelled attempt has not begun, so its recipient also returns. The reason: if the
+ * bounce that cancelled the attempt was never recorded, the cancellation ends with its lease, and a worker that waited
+ * for that end would send under the old connectors.
  */
 import { type DeliveryJob, type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../shared/contract/message.ts'
@@ -18,8 +19,8 @@ export interface StaleDependencies {
 }
 
 /**
- * While connectors change constantly, this delay limits how often evaluate-policy and deliver-message return a job to each
- * other.
+ * While connectors change constantly, this delay limits how often evaluate-policy and deliver-message return a job to
+ * each other.
  */
 const redecisionDelaySeconds = 2
 

@@ -1,7 +1,8 @@
 /**
- * Returns a job to its queue without an attempt, as a new SQS message, so that it does not approach the dead-letter queue.
- * When a job has waited too long for a slot, a failed attempt is recorded. So the sender gets a delay DSN, and the message
- * expires as after other failed attempts.
+ * Returns a job to its queue without an attempt, as a new SQS message, whose receive count begins at zero: waiting
+ * moves no job to the dead-letter queue. When a job has waited too long for a slot, a failed attempt is recorded. So
+ * the sender gets a delay DSN, and the message expires as after other failed attempts. In this file, slots belong to
+ * the next hop (`destinationKey`), and the job's `destination` is the recipients' domain.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Reply } from '../../shared/contract/message.ts'
@@ -11,7 +12,7 @@ import type { JobSender } from '../../shared/queues/job-queue.ts'
 export type QueueReturnReason =
   /** The batch has too little time left. */
   | 'NoTime'
-  /** All slots of the destination are in use. */
+  /** All slots of the next hop are in use. */
   | 'NoSlot'
   /** All slots of the slow hosts are in use. */
   | 'NoSlotForSlowHost'
@@ -22,7 +23,7 @@ export interface QueueReturnDependencies {
   random(): number
 }
 
-/** The waits take about five minutes in all. */
+/** Maximum number of waits for a slot. They take about five minutes in all. */
 export const maxWaits = 10
 const maxBackoffSeconds = 60
 
@@ -41,7 +42,11 @@ export async function returnToQueue(
   ])
 }
 
-/** Returns the reply for a job that has waited too long; null for other jobs. RFC 3463 §3.5: X.4.5 is congestion. */
+/**
+ * Returns the reply for a job that has waited too long; null for other jobs. The text names the recipients' domain,
+ * although the slots belong to the next hop, because the sender may not know the next hop. RFC 3463 §3.5: X.4.5 is
+ * congestion.
+ */
 export function replyWhenGivenUp(
   { waits = 0, destination }: DeliveryJob,
   reason: QueueReturnReason,

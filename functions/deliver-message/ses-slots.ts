@@ -1,13 +1,13 @@
 /**
  * Limits concurrent requests to SES. The attack: ten large messages in one batch. During a request a message is in
- * memory raw, in base64, and twice as a form with escapes: four times its size or more. The defence: at most three large
- * messages are read and sent at the same time. Not covered: small messages need no slot.
+ * memory raw, in base64, and twice as a form with escapes: four times its size or more. The defence: at most three
+ * large messages are read and sent at the same time. Not covered: small messages, which need no slot.
  */
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
 import type { QueueEntry } from './batch.ts'
 import { maxPreloadOctets } from './deliver-job.ts'
 
-/** Shared by all batches of a function, which handles one batch at a time. */
+/** Shared by all batches of one instance of the function, which handles one batch at a time. */
 export class SesSlots {
   readonly #large = concurrencyLimiter(3)
 

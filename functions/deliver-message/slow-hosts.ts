@@ -1,13 +1,14 @@
 /**
- * Finds mail whose last attempt took long and failed. The attack: servers that accept connections and never finish, under
- * so many names that no limit per destination applies. A few hundred such messages, each tried every quarter of an hour,
- * keep every worker waiting all day. The defence: all such mail shares one more destination with the default number of
- * slots. Not covered: the first attempt, and the attempt after a wait for a slot timed out, because their slowness is not
- * known. Mail to a partner after an outage may also wait for such a slot once.
+ * Finds mail whose last attempt took long and failed. The attack: servers that accept connections and never finish,
+ * under so many names that no limit per destination applies. A few hundred such messages, each tried every quarter of
+ * an hour, keep every worker waiting all day. The defence: all such mail together has as many slots as one destination,
+ * and each message also needs a slot of its own destination. Not covered: the first attempt, and the attempt after a
+ * job gave up its wait for a slot, because nothing shows that such an attempt will be slow. The cost: after an outage,
+ * mail to a partner may also wait for a slot of the slow hosts once.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 
-/** Cannot be the name of a domain or a smart host. */
+/** The destination under which slow hosts share slots. It cannot be the name of a domain or a smart host. */
 export const slowHostsDestination = 'slow hosts'
 
 const slowAttemptMs = 30_000

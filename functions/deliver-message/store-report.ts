@@ -1,6 +1,7 @@
 /**
- * Handles mail to the address for TLS reports. A report is stored, and its message is not relayed. Other mail is ignored
- * (RFC 8460 §5.3), because its sender is usually forged. Only an authenticated sender gets a DSN.
+ * Handles mail to the address for TLS reports. A report is stored, and its message is not relayed. Other mail is
+ * ignored (RFC 8460 §5.3), because its sender is usually forged. Only an authenticated sender of such other mail gets a
+ * failure DSN.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
@@ -31,7 +32,7 @@ export interface StoreReportDependencies {
 
 export type StoreReportResult =
   | { kind: 'Kept'; report: ReceivedReport }
-  /** `isSenderNotified`: the sender gets a DSN. */
+  /** `isSenderNotified`: the sender gets a failure DSN. */
   | { kind: 'Ignored'; why: string; isSenderNotified: boolean }
   /** The job is retried. */
   | { kind: 'Failed'; why: string }
@@ -65,7 +66,7 @@ export async function storeReport(
   }
 }
 
-/** A DSN goes to the reverse path, so the signature must be for its domain. */
+/** A DSN goes to the reverse path, so the signature must be for the domain of the reverse path or a parent domain. */
 function isAuthenticatedSender(
   { envelope: { mailFrom } }: Pick<Message, 'envelope'>,
   signedBy: string | null,
@@ -75,7 +76,10 @@ function isAuthenticatedSender(
   return domain === signedBy || domain.endsWith(`.${signedBy}`)
 }
 
-/** Returns the attempts for the trace. An ignored message has no host, so that it causes no success DSN. */
+/**
+ * Returns the outcome for each recipient. If a message is ignored and its sender not notified, the outcome has no host,
+ * so that it causes no success DSN.
+ */
 export function outcomesOfReport(
   result: StoreReportResult,
   { recipients }: Pick<OutboundMessage, 'recipients'>,

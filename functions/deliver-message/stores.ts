@@ -24,7 +24,10 @@ import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
-/** The lease is the function's maximum run time. The timeout is short: a slow slots table must not delay mail. */
+/**
+ * The lease of a slot is the function's maximum run time. The timeout is short: a slow table of slots must not delay
+ * mail.
+ */
 const slotOptions = { leaseMs: 300_000, timeoutMs: 2_000 }
 
 export type Stores = ReturnType<typeof connectStores>
@@ -57,7 +60,7 @@ export function connectStores(environment: DeliverEnvironment) {
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
-    // A request repeated after a lost response creates a duplicate, so only the queue retries attempts.
+    // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
     ses: new SESClient(singleAttempt),
   }
 }

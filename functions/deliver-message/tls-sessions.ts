@@ -1,4 +1,4 @@
-/** Counts sessions during a batch and writes the counts at its end. No delivery depends on it. */
+/** Counts sessions during a batch and writes the counts at the batch's end. No delivery depends on the counts. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { Metric } from '../../shared/contract/metrics.ts'
@@ -35,7 +35,7 @@ function carriesReport(content: Buffer): boolean {
   return /^tls-report-domain[ \t]*:/im.test(header)
 }
 
-/** Never throws: sessions that cannot be written are counted in a metric. */
+/** Never throws: sessions whose counts cannot be written are counted in a metric. */
 export async function writeSessionCounts(
   tally: Tally,
   counters: Pick<SessionCounters, 'add'>,

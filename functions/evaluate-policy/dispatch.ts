@@ -54,7 +54,7 @@ export function dispatch(
 }
 
 /**
- * Builds success DSNs for accepted messages if the sender requested them.
+ * Builds the jobs for success DSNs about delivered recipients whose sender requested them.
  * @param isStoredByMailflow whether mail to an address is stored by mailflow instead of relayed
  */
 export function successDsnJobs(
@@ -116,7 +116,7 @@ function deliveryJobs(
   })
 }
 
-/** A domain has one connector, so its recipients share it. */
+/** The recipients of one delivery job have one domain, so they share its connector. */
 const connectorOf = ({ connectors, decidedBy }: Deliver): DeliveryJob['connector'] =>
   connectors.outbound === null || decidedBy === null
     ? undefined
@@ -151,7 +151,7 @@ function bounceJobs(
     connector: verdict.decidedBy,
     willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
   }))
-  // All readers of the DSN see the returned content, so one protected recipient protects all recipients.
+  // One DSN reports all these recipients, so it returns the content only if the verdict of each recipient allows that.
   const returnsContent = verdicts.every((verdict) => verdict.action === 'Bounce' && verdict.mayReturnContent)
   return splitForJobs(reported).map((recipients) => ({
     message,
@@ -163,8 +163,9 @@ function bounceJobs(
 }
 
 /**
- * An attacker may have forged the sender. Text of the attacker's certificate in a DSN would let the attacker send text of
- * their choice to a third party, so only the trace contains it.
+ * Returns the explanation for the DSN. The attack: a message with a forged sender and a certificate whose text the
+ * attacker chose, so that the DSN carries that text to a third party. The defence: only the trace contains text of the
+ * certificate.
  */
 function explanationForSender({ reason, explanation }: Bounce | Defer): string {
   return reason === 'InboundCertificateRestriction'

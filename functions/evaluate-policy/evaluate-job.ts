@@ -25,8 +25,8 @@ export interface EvaluateDependencies {
 }
 
 /**
- * Records verdicts before their jobs are sent, so the trace is never behind the queues. Marks a job as decided after its
- * jobs have been sent, so a crash in between repeats jobs and never loses them.
+ * Records verdicts before their jobs are sent, so the trace is never behind the queues. Marks the evaluated job as
+ * decided after the jobs of its verdicts have been sent, so a crash in between repeats those jobs and never loses them.
  * @returns the executed verdicts; none for a job that is early or overtaken
  */
 export async function evaluateJob(
@@ -69,8 +69,9 @@ function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipien
 }
 
 /**
- * The worker that made the attempt may die before it writes the outcome or the state. Once this job is marked as
- * decided, no other job settles the recipient: the attempt is not repeated, or its second outcome is overtaken.
+ * Records `Delivered` although deliver-message also does so, because the worker that made the attempt may die before it
+ * writes the outcome or the state. Once this job is marked as decided, no other job settles the recipient: the attempt
+ * is not repeated, or the outcome of its repetition is overtaken.
  */
 async function recordDelivered(
   { id }: Message,
@@ -81,16 +82,17 @@ async function recordDelivered(
 }
 
 /**
- * The first job of a message: it needs no progress check and no mark. If it runs twice, the claim of the attempt
- * prevents a second delivery.
+ * True for the first job of a message, which needs no progress check and no mark. If the first job runs twice, the
+ * claim of the attempt prevents a second delivery.
  */
 export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 /**
- * A queue may deliver a job again long after its successors. Only the outcome of an attempt overtakes a retry request,
- * for two reasons: clocks differ, so an earlier timer may have a later time; and after a delivery was returned for a new
- * decision, the request is the only job of its recipients.
+ * Removes the recipients for which a later job was decided, because a queue may deliver a job again long after its
+ * successors. A retry request is overtaken only by the outcome of an attempt, not by a timer, for two reasons: clocks
+ * differ, so an earlier timer may have a later time; and after a delivery job was returned for a new decision, that
+ * request is the only job of its recipients.
  */
 async function filterOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
   if (isFirstJob(job)) return job.recipients
@@ -116,7 +118,8 @@ async function markDecided(
 
 /**
  * Records the verdicts.
- * @returns the verdicts to execute; a recipient that is already settled keeps its state and gets none
+ * @returns the verdicts to execute. A recipient that is already settled keeps its state: a bounced recipient gets its
+ * recorded bounce again, a delivered recipient gets no verdict
  */
 async function record(
   message: Message,
@@ -138,12 +141,16 @@ async function record(
   return executed.filter((verdict) => verdict !== null)
 }
 
-/** Longer than Lambda's maximum run time (15 minutes), so that no worker begins an attempt before the bounce is recorded. */
+/**
+ * Longer than Lambda's maximum run time (15 minutes), so that no worker begins the cancelled attempt before the bounce
+ * is recorded.
+ */
 const cancellationLeaseMs = 16 * minuteMs
 
 /**
- * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other connectors or before the
- * message expired. If a worker has begun that attempt, its outcome is decided instead.
+ * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other connectors or before
+ * the message expired.
+ * @returns false when a worker has begun that attempt: its outcome is then decided instead of the bounce
  */
 function cancelNextAttempt(
   message: Message,

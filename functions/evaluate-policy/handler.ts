@@ -57,7 +57,7 @@ const noticeDependencies: NoticeDependencies = {
 }
 
 // AWS calls this. Each batch reads the connectors again; if that fails, the batch is retried and nothing is decided. The
-// time of the decision is taken before that read, so no verdict is later than its connectors.
+// time of the decision is taken before that read, so the connectors are never older than the time of the verdict.
 export const handler = sqsHandler({
   job: EvaluationQueueJob,
   unit: 'evaluate-policy',

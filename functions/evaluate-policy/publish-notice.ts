@@ -1,7 +1,7 @@
 /**
  * Handles a notice in evaluate-policy: publishes it once for each connector, certificate and day. If publishing fails,
- * the notice is sent to the queue again as a new job. So a topic that is down moves nothing to the dead-letter queue of
- * mail.
+ * the notice is sent to the queue again as a new job. So while the SNS topic is down, no notice goes to the dead-letter
+ * queue, which mail shares.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
@@ -39,16 +39,16 @@ export type NoticeResult =
   /** Publishing failed. The notice is retried (`Later`), or given up after a day. */
   | { kind: 'Later' | 'GivenUp'; cause: unknown }
 
-/** Publishing takes less time. */
+/** Longer than publishing takes. */
 const leaseMs = 30_000
 
 const retryDelaySeconds = 900
-/** The number of retries in one day. */
+/** The number of attempts to publish a notice, one every quarter of an hour: a day. */
 const maxFailures = 96
 
 const ttlSeconds = 3 * daySeconds
 
-/** @throws Error when the claim cannot be read, or the notice cannot be sent to the queue again */
+/** @throws Error when a table fails, or the notice cannot be sent to the queue again */
 export async function publishNotice(
   notice: CertificateNotice,
   now: Date,

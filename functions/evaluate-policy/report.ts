@@ -52,7 +52,11 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   }
 }
 
-/** A domain's published policy may not match the domain's servers. That is no reason to alarm the administrator. */
+/**
+ * True when no connector required the TLS that was not met, but the recipient's domain (by its published policy) or the
+ * sender (by REQUIRETLS). A published policy may not match the domain's servers, which is no reason to alarm the
+ * administrator.
+ */
 function isPublishedRequirement({ reason, recipient: { lastAttempt } }: Verdict): boolean {
   const source = lastAttempt?.policySource ?? null
   return reason === 'OutboundTlsNotMet' && source !== null && source !== 'Connector'

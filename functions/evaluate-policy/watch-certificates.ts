@@ -89,8 +89,8 @@ function consequenceOf(verdicts: readonly Verdict[]): MailOutcome {
 }
 
 /**
- * Counts once without dimensions and once with the connector's name. It omits the function's name, so the ingress's count
- * of refused mail has the same metric.
+ * Counts once without dimensions and once with the connector's name. The dimension with the function's name is omitted,
+ * so that the ingress, which counts refused mail, publishes the same metric.
  */
 function countUnknown(connector: string, metrics: Metrics): void {
   const metric = metrics.singleMetric()

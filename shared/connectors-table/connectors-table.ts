@@ -1,6 +1,6 @@
 /**
- * The connectors table: one partition for each kind, and the version item. Every writer increments the version after
- * its write, and every reader compares it before a decision.
+ * The connectors table: one partition for each kind of item, and the version item. Every write on which a decision
+ * depends is followed by an increment of the version, and every reader compares the version before a decision.
  */
 import {
   type DynamoDBDocumentClient,
@@ -27,7 +27,7 @@ export class ConnectorsTable {
     return readVersion(this.documents, this.name)
   }
 
-  /** Increments the version, so that every reader loads again. */
+  /** Increments the version, so that every reader loads the connectors again. */
   async bumpVersion(): Promise<void> {
     await this.documents.send(
       new UpdateCommand({
@@ -47,7 +47,7 @@ export class ConnectorsTable {
     return Item
   }
 
-  /** Reads all items of a kind consistently. They are not parsed, because only the repository writes them. */
+  /** Reads all items of a kind consistently. The items are not parsed, because only the repository writes them. */
   async all<T>(kind: ItemKind): Promise<T[]> {
     const items = queryItems(this.documents, this.#queryOf(kind))
     return Array.fromAsync(items, (item) => withoutKeys<T>(item))
@@ -56,7 +56,8 @@ export class ConnectorsTable {
   /**
    * Reads one page of a kind, in the order of the sort key.
    * @param after the sort key of the previous page's last item
-   * @returns at most `limit` items, fewer when they are large; `last` is set only when more follow
+   * @returns at most `limit` items, fewer when the items are large; `last` is this page's last sort key, or null when
+   * no item follows
    */
   async page<T>(
     kind: ItemKind,

@@ -21,8 +21,8 @@ export class PublishedCertificatesItem {
   }
 
   /**
-   * Reads the item consistently, as it was written. `publishedAt` (shared/tls/describe-certificates.ts) adapts it to the
-   * present time.
+   * Reads the item consistently, as it was written. `publishedAt` (shared/tls/describe-certificates.ts) adapts the
+   * result to the present time.
    * @returns null before anything was published
    * @throws when the table fails or the item does not match the schema
    */
@@ -38,7 +38,7 @@ export class PublishedCertificatesItem {
     return { published, revision: Number(item?.revision ?? 0) }
   }
 
-  /** @returns false when the item has another revision in the meantime */
+  /** @returns false when another writer has changed the item in the meantime */
   write(published: PublishedCertificates, { revision }: { revision: number }): Promise<boolean> {
     return unlessConditionFails(
       this.#documents.send(

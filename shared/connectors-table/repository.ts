@@ -1,7 +1,7 @@
 /**
- * Stores connectors and accepted domains. A writer puts its item under a condition on that item and then increments
- * the version. A reader reads the version consistently before a decision, and loads again when it has changed. So a
- * decision that begins after a write was confirmed never uses an older connector.
+ * Stores connectors and accepted domains. A writer puts its item under a condition on that item and then increments the
+ * version of the table. A reader reads that version consistently before a decision, and loads the connectors again when
+ * the version has changed. So a decision that begins after a write was confirmed never uses an older connector.
  */
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
@@ -20,7 +20,10 @@ import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/sna
 import { ConnectorsTable, type ItemKind, withoutKeys } from './connectors-table.ts'
 import { NameReservations } from './name-reservations.ts'
 
-/** The result of a write. `version` counts an item's writes and is its entity tag. */
+/**
+ * The result of a write. `value.version` counts the writes of the item and is its entity tag; the version of the table
+ * is another number.
+ */
 export type SaveResult<T> =
   | { kind: 'Saved'; value: T }
   | { kind: 'NotFound' }
@@ -196,8 +199,8 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
   }
 
   /**
-   * Writes the result of a validation. No decision depends on it, so the versions of the connector and of the table stay
-   * the same.
+   * Writes the result of a validation. No decision depends on that result, so the versions of the connector and of the
+   * table stay the same.
    * @returns false when the connector no longer has the version that was validated
    */
   saveValidation(id: string, validation: OutboundValidation): Promise<boolean> {
@@ -287,7 +290,10 @@ async function readAllConnectors(table: ConnectorsTable): Promise<Omit<Connector
   return { inbound, outbound, acceptedDomains }
 }
 
-/** A writer may die between its write and the version's increment, so an older snapshot is loaded again in any case. */
+/**
+ * A writer may die between its write and the version's increment, so a snapshot above this age is loaded again even
+ * when the version is unchanged.
+ */
 const maxSnapshotAgeMs = 60_000
 
 interface SnapshotLoad {
@@ -310,9 +316,11 @@ export class SnapshotReader {
   }
 
   /**
-   * Reads the version consistently and loads only when it has changed; callers with the same version share one load.
-   * @param maxAgeMs maximum age of an earlier read of the version that may be used again. For decisions that are repeated
-   * later (the ingress). A final decision uses 0, which always reads.
+   * Reads the version consistently, and loads the connectors when the version has changed or the snapshot is too old;
+   * callers with the same version share one load.
+   * @param maxAgeMs maximum age of an earlier read of the version that may be used again. A value above 0 is for
+   * decisions that evaluate-policy makes again later (the ingress). A final decision uses 0, which always reads the
+   * version.
    * @throws when the version or the table cannot be read; then nothing may be decided
    */
   async current({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<Snapshot> {

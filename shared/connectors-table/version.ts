@@ -1,4 +1,7 @@
-/** The version item: every writer of connectors increments it after a write, every reader compares it before a decision. */
+/**
+ * The version item: incremented after each write on which a decision depends, and compared by every reader before a
+ * decision.
+ */
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
 
 export const versionKey = { pk: 'version', sk: 'current' }

@@ -4,7 +4,9 @@ import { Readable, Transform } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
 
-/** The octets differ from the stored octets, so they must not be delivered. A retry may succeed, so the job is retried. */
+/**
+ * The octets differ from the stored octets, so they must not be delivered. A retry may succeed, so the job is retried.
+ */
 export class ContentMismatchError extends Error {
   override readonly name = 'ContentMismatchError'
 
@@ -57,7 +59,7 @@ export class ContentReader {
   }
 }
 
-/** Collecting chunks and joining them afterwards would need twice the memory. */
+/** Copies each chunk into one buffer. Collecting the chunks and joining them at the end would need twice the memory. */
 async function readAll(body: Readable, reference: ContentReference): Promise<Buffer> {
   const content = Buffer.allocUnsafe(reference.length)
   let length = 0

@@ -16,7 +16,10 @@ import type { ObjectStore } from './segment-writer.ts'
 /** Size of every part but the last: the minimum of S3, because a part is in memory during its upload. */
 export const partOctets = 5 * 1024 * 1024
 
-/** Digest of a content at receipt. Uploads are compared with it to detect a disk that returns wrong data. */
+/**
+ * Digest of a content as it was received. The octets of the upload are compared with this digest to detect a disk that
+ * returns wrong data.
+ */
 export interface ContentDigest {
   length: number
   sha256: Buffer
@@ -64,8 +67,8 @@ export interface UploadOptions {
 }
 
 /**
- * Stores a content as one object. When it resolves, the content is durable. When it rejects, uploaded parts are being
- * removed; the bucket's lifecycle removes the rest.
+ * Stores a content as one object. When the promise resolves, the content is durable. When it rejects, the removal of
+ * the uploaded parts has begun; parts that cannot be removed are left to the bucket's lifecycle.
  */
 export async function storeLargeContent(
   content: LargeContent,
@@ -99,7 +102,7 @@ async function putInParts(
   options: UploadOptions,
 ): Promise<void> {
   const { s3 } = options
-  // S3 checks part checksums only if the upload was created with them.
+  // S3 checks the checksums of parts only if the upload was created with a checksum algorithm.
   const { UploadId } = await s3.send(
     new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }),
   )

@@ -32,7 +32,10 @@ export class SegmentWriter {
     this.#bucket = bucket
   }
 
-  /** Stores contents as one object. When it resolves, all are durable; when it rejects, none may be used. */
+  /**
+   * Stores contents as one object. When the promise resolves, all contents are durable; when it rejects, none may be
+   * used.
+   */
   async write(contents: readonly Buffer[]): Promise<ContentReference[]> {
     const key = `segments/${newUlid()}`
     const references = segmentReferences(this.#bucket, key, contents)

@@ -5,13 +5,14 @@ const pem = z.string().includes('-----BEGIN CERTIFICATE-----')
 const keyPem = z.string().includes('PRIVATE KEY-----')
 
 /**
- * The ingress's secret (Secrets Manager, `tlsSecretArn`) as JSON. Each certificate field holds PEM with issuers: ECDSA,
- * RSA, or both. The ingress serves `certificate` until `next.servedFrom`.
+ * The ingress's secret (Secrets Manager, `tlsSecretArn`) as JSON. Each field `certificate` holds an ECDSA certificate,
+ * an RSA certificate, or both, in PEM with their issuers. The ingress serves the outer `certificate` until
+ * `next.servedFrom`.
  */
 export const IngressCertificates = z.object({
   certificate: pem,
   privateKey: keyPem,
-  /** Absent when the start was never announced. */
+  /** When the ingress began to serve `certificate`. Absent when that time was never announced. */
   servedFrom: z.iso.datetime().optional(),
   /** Replaces `certificate` and `privateKey` at `servedFrom`. */
   next: z.object({ certificate: pem, privateKey: keyPem, servedFrom: z.iso.datetime() }).nullish(),

@@ -45,7 +45,7 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   LISTEN_ADDRESS: z.string().default('::'),
   /** The secret with the ingress's certificates (shared/contract/certificates.ts). The ingress reads it repeatedly. */
   TLS_SECRET_ARN: z.string().startsWith('arn:').optional(),
-  /** Seconds between two readings of the secret, plus up to half of that at random. */
+  /** Seconds between two readings of the secret. Up to half of this number is added at random. */
   TLS_SECRET_SECONDS: z.coerce.number().int().min(1).max(3600).default(240),
   /** PEM instead of the secret, unchanged while the process runs. Needs `TLS_PRIVATE_KEY`. */
   TLS_CERTIFICATE: z.string().includes('BEGIN CERTIFICATE').optional(),
@@ -78,7 +78,10 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   SPOOL_DIRECTORY: z.string().min(1).optional(),
   /** Maximum size of the spool, in MiB. */
   SPOOL_MIB: z.coerce.number().int().min(64).default(4096),
-  /** Memory of the task in MiB; the default is the system's value. It limits the mail that is in memory at any time. */
+  /**
+   * Memory of the task in MiB; the default is the system's value. This memory limits the mail that is in memory at any
+   * time.
+   */
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
   /** Seconds for which a stopping task waits for its open transactions; less than the task's stop timeout. */
   DRAIN_SECONDS: z.coerce.number().int().min(1).max(115).default(100),
@@ -191,7 +194,10 @@ export const BounceEnvironment = z.object({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
-  /** Octets. A DSN returns only the headers of a larger message, even if the sender requested all of it by RET=FULL. */
+  /**
+   * Octets. The size of the largest message that a DSN returns whole, if the sender requested that by RET=FULL. Of a
+   * larger message a DSN returns only the headers.
+   */
   MAX_RETURNED_SIZE: z.coerce.number().int().min(0).default(100_000),
   TRACE_RETENTION_DAYS: retentionDays,
 })
@@ -212,7 +218,10 @@ export const ReportEnvironment = z.object({
   TLS_REPORTER_ORGANISATION: z.string().min(1),
   /** `From` of reports that are sent by mail, and the contact for questions. */
   TLS_REPORTER_ADDRESS: z.email(),
-  /** All three or none; the secret is JSON with the field `privateKey`, in PEM. */
+  /**
+   * `DKIM_DOMAIN`, `DKIM_SELECTOR` and `DKIM_SECRET_ARN`: all three or none. The secret is JSON with the field
+   * `privateKey`, in PEM.
+   */
   DKIM_DOMAIN: z.string().min(1).optional(),
   DKIM_SELECTOR: z.string().min(1).optional(),
   DKIM_SECRET_ARN: z.string().startsWith('arn:').optional(),

@@ -1,4 +1,7 @@
-/** Computes the memory of an ingress task that is available for mail. The deployment checks its settings with it. */
+/**
+ * Computes the memory of an ingress task that is available for mail. The deployment checks its settings with this
+ * computation.
+ */
 
 const mebibyte = 1024 * 1024
 
@@ -7,11 +10,11 @@ const programOctets = 208 * mebibyte
 
 /**
  * An open TLS session takes 60 KiB. While a message arrives, unread data in OpenSSL and in the socket, and garbage,
- * take 120 KiB more. The message itself is not included.
+ * take 120 KiB more. The sum is rounded up. The message itself is not included.
  */
 const sessionOctets = 192 * 1024
 
-/** With less memory a task could receive too few messages at the same time. */
+/** With less memory for mail, a task could receive too few messages at the same time. */
 const minMailOctets = 80 * mebibyte
 
 export interface IngressTaskSize {
@@ -21,7 +24,7 @@ export interface IngressTaskSize {
 
 /**
  * Returns the octets that remain for mail beside the program and all sessions.
- * @throws Error when they are fewer than a task needs
+ * @throws Error when these octets are fewer than a task needs
  */
 export function mailMemoryOctets({ memoryMebibytes, maxSessions }: IngressTaskSize): number {
   const octets = Math.floor(memoryMebibytes * mebibyte - programOctets - maxSessions * sessionOctets)

@@ -43,7 +43,9 @@ export type TlsRequirement = z.infer<typeof TlsRequirement>
 export const ConnectorName = z.strictObject({ id: z.string(), name: z.string() })
 export type ConnectorName = z.infer<typeof ConnectorName>
 
-/** Requests a decision about these recipients. Sent by the ingress, after a failed delivery, for a DSN, and as a timer. */
+/**
+ * Requests a decision about these recipients. Sent by the ingress, after a failed delivery, for a DSN, and as a timer.
+ */
 export const EvaluationJob = z.strictObject({
   message: Message,
   recipients: z.array(Recipient).min(1),
@@ -58,7 +60,9 @@ export type EvaluationJob = z.infer<typeof EvaluationJob>
 export const DeliveryJob = z.strictObject({
   message: Message,
   recipients: z.array(Recipient).min(1),
-  /** The queue's message group, so that a slow destination does not delay other destinations. */
+  /**
+   * The recipients' domain. It is the queue's message group, so that mail to a slow domain does not delay other mail.
+   */
   destination: z.string(),
   route: Route,
   tls: TlsRequirement,
@@ -66,9 +70,12 @@ export const DeliveryJob = z.strictObject({
   attempt: z.int().positive(),
   /** The connector for the recipients' domain; absent when none matches. */
   connector: ConnectorName.optional(),
-  /** The version of the connectors behind this decision. When it has changed, the recipients get a new decision. */
+  /**
+   * The version of the connectors behind this decision. When the version has changed before the attempt, the recipients
+   * get a new decision.
+   */
   connectorsVersion: z.int().nonnegative().optional(),
-  /** Number of times that the job returned to the queue because its destination had no free slot. */
+  /** Number of times that the job returned to the queue because the next hop, or the slow hosts, had no free slot. */
   waits: z.int().nonnegative().optional(),
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>
@@ -93,7 +100,7 @@ export const BounceJob = z.strictObject({
         explanation: z.string(),
         /** Name of the connector that decided; null when there is none. */
         connector: z.string().nullable(),
-        /** When a delayed recipient bounces. */
+        /** When a delayed recipient will bounce; null for other kinds of DSN. */
         willRetryUntil: z.iso.datetime().nullable(),
       }),
     )
@@ -103,8 +110,8 @@ export type BounceJob = z.infer<typeof BounceJob>
 
 /**
  * Requests a notice to the administrator: an inbound connector expects certificates and does not know the certificate
- * that a client presented. The ingress sends the job for refused mail, evaluate-policy for decided mail. It uses the evaluation
- * queue.
+ * that a client presented. The ingress sends this job for refused mail, evaluate-policy for decided mail. The
+ * evaluation queue carries it.
  */
 export const CertificateNotice = z.strictObject({
   kind: z.literal('UnknownCertificate'),
@@ -147,7 +154,10 @@ export type CertificateNotice = z.infer<typeof CertificateNotice>
 /** The evaluation queue carries mail and notices; only notices have a `kind`. */
 export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
 
-/** Recipients of one job, and octets of their JSON. They leave room for the other fields of the largest job. */
+/**
+ * Maximum number of recipients of one job, and of octets of their JSON. These limits leave room for the other fields of
+ * the largest job.
+ */
 const jobPartLimits = { items: 100, octets: 120_000 }
 
 /** Cuts recipients, in order, into parts that fit a queue message. */

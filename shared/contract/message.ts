@@ -5,7 +5,7 @@ import { TlsResult } from './tls-result.ts'
 
 const timestamp = z.iso.datetime({ offset: false })
 
-/** The certificate that a client presented. Its names are as in the certificate, not yet compared. */
+/** The certificate that a client presented. Its names are spelled as in the certificate, not in comparable form. */
 export const ClientCertificate = z.strictObject({
   subject: z.string(),
   commonName: z.string().nullable(),

@@ -3,7 +3,9 @@ export interface PartLimits {
   octets: number
 }
 
-/** Cuts a list, in order, into parts within both limits. An item above the limit is the only one of its part. */
+/**
+ * Cuts a list, in order, into parts within both limits. An item above the limit of octets is the only item of its part.
+ */
 export function splitIntoParts<T>(
   limits: PartLimits,
   items: readonly T[],

@@ -6,7 +6,10 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 type Internal = { startedAt: number }
 type Log = MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Error, Context, Internal>
 
-/** Attach it before the middleware that converts errors to responses, so that it can log the response. */
+/**
+ * Attach this middleware before the middleware that converts errors to responses, so that the log line has the
+ * response's status.
+ */
 export function requestLog(logger: Logger, now: () => number = Date.now): Log {
   const write = ({ event, response, internal }: Parameters<NonNullable<Log['after']>>[0]) => {
     const { http, requestId } = event.requestContext

@@ -1,6 +1,7 @@
 /**
- * Timeouts of AWS requests, in milliseconds. By default the SDK waits without a limit: `requestTimeout` alone only logs a
- * warning. With three tries a call that hangs fails within half a minute, and the job is retried.
+ * Timeouts of AWS requests, in milliseconds. By default the SDK waits without a limit: without `throwOnRequestTimeout`,
+ * `requestTimeout` only logs a warning. With three tries a call that hangs fails within half a minute, and the job is
+ * retried.
  */
 export const clientDefaults = {
   requestHandler: {
@@ -13,8 +14,8 @@ export const clientDefaults = {
 } as const
 
 /**
- * Options for calls that the client must not repeat, because each may create a duplicate. One try, with a longer timeout, because
- * after a timeout the result is unknown.
+ * Options for calls that the client must not repeat, because a repetition may create a duplicate. The one try has a
+ * longer timeout, because after a timeout the result is unknown.
  */
 export const singleAttempt = {
   maxAttempts: 1,

@@ -20,8 +20,8 @@ export interface JobTools<B = unknown> {
   /** Every line contains the id of the SQS message. */
   logger: Logger
   /**
-   * Shared by the batch and published at its end. A dimension set on it applies to all of its metrics, so a metric with
-   * other dimensions uses `metrics.singleMetric()`.
+   * Shared by the batch and published at the batch's end. A dimension set on `metrics` applies to all metrics of the
+   * batch, so a metric with other dimensions uses `metrics.singleMetric()`.
    */
   metrics: Metrics
   record: SQSRecord
@@ -36,7 +36,7 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
   process(job: z.output<T>, tools: JobTools<B>): Promise<void>
   /** Rejects when nothing can be decided now: the whole batch is retried, and no record is processed. */
   beforeBatch?(): Promise<B>
-  /** Runs after every record has ended. An error is logged and does not affect the records. */
+  /** Runs once, after all records have ended. An error is logged and does not affect the records. */
   afterBatch?(batch: B, tools: Pick<JobTools, 'logger' | 'metrics'>): Promise<void>
 }
 
@@ -44,8 +44,9 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
 const maxConcurrentRecords = 10
 
 /**
- * At its timeout Lambda ends the environment. An early response would keep it, and work in progress would continue in a
- * later invocation, perhaps after another worker has claimed it.
+ * 0: no response before Lambda's timeout. At the timeout Lambda ends the environment with all its work. After an early
+ * response the environment would remain, and work in progress would continue in a later invocation, perhaps after
+ * another worker has claimed that work.
  */
 const timeoutEarlyMs = 0
 
@@ -110,7 +111,7 @@ async function processRecord<T extends z.ZodType, B>(
   }
 }
 
-/** @throws Error that names each fault by its path, without values, because they belong to private mail */
+/** @throws Error that names each fault by its path, without values, because the values may be private mail */
 function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   const parsed = schema.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
@@ -120,7 +121,9 @@ function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
 }
 
-/** Returns the faults; for a queue with several kinds of jobs, the faults against the kind that the body matches best. */
+/**
+ * Returns the faults; for a queue with several kinds of jobs, the faults against the kind that the body matches best.
+ */
 function nearestFaults(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const [fewest] = [...issue.errors].sort((first, second) => first.length - second.length)

@@ -3,7 +3,7 @@ import { normaliseDomain } from './domain.ts'
 
 /**
  * Returns the domain of a mailbox in comparable form. Returns null for the null reverse path, an address literal or a
- * text without a domain. The domain begins after the last `@`, because a quoted local part may contain others.
+ * text without a domain. The domain begins after the last `@`, because a quoted local part may contain another `@`.
  */
 export function domainOf(address: string): string | null {
   const at = address.lastIndexOf('@')

@@ -7,8 +7,8 @@ import { domainToASCII } from 'node:url'
 const labelPattern = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
 /**
- * domainToASCII parses a URL's host: it stops at a slash, decodes a percent sign and skips tabs. So another text could
- * become a partner's name.
+ * Refused before domainToASCII, which parses a URL's host: it stops at a slash, decodes a percent sign and skips tabs.
+ * So without this check a different text could become a partner's name.
  */
 const forbiddenCharacters = /[^\P{Cc}]|[ /\\?#%:@[\]]/u
 

@@ -15,7 +15,7 @@ export interface ReceivedFields {
   esmtp: boolean
   smtpUtf8: boolean
   tls: TlsFacts
-  /** Null when there are several recipients: naming one would disclose it to the others. */
+  /** Null when there are several recipients: the name of one would be disclosed to the others. */
   recipient: string | null
   at: Date
 }

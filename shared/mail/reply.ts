@@ -1,4 +1,4 @@
-/** Builds and parses SMTP replies. One function checks that code and enhanced status code agree (RFC 3463 §2). */
+/** Builds and parses SMTP replies. `reply` checks that code and enhanced status code agree (RFC 3463 §2). */
 import type { Reply } from '../contract/message.ts'
 import { toSingleLine } from './peer-text.ts'
 
@@ -26,7 +26,10 @@ export function formatReply({ code, enhanced, text }: Reply): string {
 
 export const isPermanent = (smtpReply: Reply): boolean => smtpReply.code >= 500
 
-/** Returns the final form of a temporary reply when a message expires: 4.7.321 becomes 5.7.321. */
+/**
+ * Returns the final form of a temporary reply when a message expires: 4.7.321 becomes 5.7.321. A permanent reply is
+ * unchanged.
+ */
 export const asPermanent = (smtpReply: Reply): Reply =>
   isPermanent(smtpReply) ? smtpReply : withCode(550, smtpReply)
 
@@ -39,7 +42,10 @@ const withCode = (code: number, { enhanced, text }: Reply): Reply =>
 
 const enhancedPattern = /^([245])\.(\d{1,3})\.(\d{1,3})\s+/
 
-/** Parses a next hop's reply of one or more lines. */
+/**
+ * Parses a next hop's reply of one or more lines. An enhanced status code of another class than the code is dropped.
+ * @returns null when the text does not begin with a reply code
+ */
 export function parseReply(raw: string): Reply | null {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '')
   const code = Number(/^([2-5]\d\d)(?:[ -]|$)/.exec(lines[0] ?? '')?.[1])

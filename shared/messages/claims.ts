@@ -1,22 +1,22 @@
 /**
- * Claims make one worker execute each side effect. A queue may deliver a job twice, and a worker may die at any time. So
- * a conditional write with a lease precedes every side effect. When a lease expires before a result is written, the
- * effect may or may not have happened. It is repeated, because a duplicate is better than a loss, and the caller counts
- * the repetition.
+ * Claims make one worker execute each side effect. A queue may deliver a job twice, and a worker may die at any time.
+ * So a conditional write with a lease precedes every side effect. When a lease expires before a result is written, the
+ * effect may or may not have happened. The effect is then repeated, because a duplicate is better than a loss, and the
+ * caller counts the repetition.
  */
 import { randomUUID } from 'node:crypto'
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 
 export type Claim<Result> =
-  /** The caller executes the effect. `leaseExpired`: an earlier worker began it and wrote no result. */
+  /** The caller executes the effect. `leaseExpired`: an earlier worker began the effect and wrote no result. */
   | { kind: 'Claimed'; leaseExpired: boolean }
   /** Another worker holds the claim. The caller leaves the job in the queue. */
   | { kind: 'Busy' }
   /** The effect was executed with this result. */
   | { kind: 'Done'; result: Result }
 
-/** Replaces an attempt when the recipient is settled before the attempt begins. */
+/** The result instead of an attempt's, when the recipient is settled before the attempt begins. */
 export interface Cancelled {
   outcome: 'Cancelled'
 }
@@ -62,8 +62,8 @@ export class Claims<Result extends object> {
   }
 
   /**
-   * Writes a result before the effect begins, so that it never begins. The cancellation is valid for one lease only,
-   * because the caller may die before it settles the recipient.
+   * Writes a result before the effect begins, so that no worker begins it during the lease. After the lease the effect
+   * can be claimed again, because the caller may have died before it settled the recipient.
    * @param leaseMs longer than settling can take
    * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
    * @returns false when the effect has begun

@@ -25,7 +25,7 @@ export class DailyNoticeLimit {
   }
 
   /**
-   * Whether a notice of this certificate may be published. Repeated calls have the same result.
+   * Whether a notice of this certificate may be published. Once allowed, a certificate stays allowed for the day.
    * @param day `YYYY-MM-DD`
    * @param expiresAt seconds since the epoch
    */

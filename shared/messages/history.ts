@@ -1,7 +1,7 @@
 /**
  * Reads the trace: one message, or the messages of a time span, newest first. A day's messages are spread over several
  * index partitions, which are read in parallel and merged. The work for one page is limited: a filter with few matches
- * yields short or empty pages, each with the start of the next.
+ * yields short or empty pages, each with the position at which the next page starts.
  */
 import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
@@ -23,7 +23,7 @@ export interface TimeSpan {
 
 export interface HistoryFilter extends TimeSpan {
   sender: AddressFilter | null
-  /** One recipient must match this together with `state` and `connector`. */
+  /** One recipient must match this filter together with `state` and `connector`. */
   recipient: AddressFilter | null
   state: RecipientState | null
   connector: string | null
@@ -31,7 +31,10 @@ export interface HistoryFilter extends TimeSpan {
 
 export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
 
-/** The end of a page. The next page continues with smaller ids of that day, then with earlier days. */
+/**
+ * The position of a message in the list: its day and, as `before`, its id. When it ends a page, the next page continues
+ * with smaller ids of that day, then with earlier days.
+ */
 export interface HistoryPosition {
   /** `YYYY-MM-DD` */
   day: string
@@ -46,7 +49,7 @@ export interface HistoryPage {
 /** Positions of matching messages. The messages are not loaded. */
 export interface MatchingMessages {
   positions: HistoryPosition[]
-  /** Start of the next search; null at the end of the span. */
+  /** The position from which the next search continues; null at the end of the span. */
   next: HistoryPosition | null
 }
 
@@ -73,7 +76,10 @@ const maxBatchGetKeys = 100
 /** Octets of JSON after which a page ends; a Lambda response may have 6 MB. */
 const maxPageOctets = 4_000_000
 const maxConcurrentEntries = 8
-/** An id may be created shortly before or after receipt, so the index is read for a span that is wider by this time. */
+/**
+ * An id may be created shortly before or after receipt, so the index is read for a span that is longer by this time at
+ * each end.
+ */
 const idSkewMs = hourMs
 
 /**
@@ -130,7 +136,7 @@ export class History {
     return entry && this.#addDsnStates(entry)
   }
 
-  /** Adds the state of each DSN, because no other DSN reports its failure. */
+  /** Adds the state of each DSN, because a DSN that fails causes no other DSN. */
   async #addDsnStates(entry: TraceEntry): Promise<TraceEntry> {
     const { envelope, recipients } = entry
     const dsns = new Set(
@@ -263,7 +269,10 @@ export class History {
     }
   }
 
-  /** Reads the rows of one index partition with `low` <= order < `high`. An order is longer than an id. */
+  /**
+   * Reads the rows of one index partition with `low` <= order < `high`. `BETWEEN` includes `high`, but an order is
+   * longer than an id and so never equals it.
+   */
   #shard(bucket: string, low: string, high: string): AsyncGenerator<IndexRow> {
     return this.#query<IndexRow>({
       IndexName: byTime,

@@ -1,8 +1,9 @@
 /**
  * Keys of the messages table. Each message has a partition: the message, an item for each recipient (state and last
- * verdict), for each attempt (its claim, later its result) and for each DSN's claim. The index `byTime` lists
- * recipients by day. A day is spread over several index partitions, so that a high rate of mail does not exceed the
- * limit of one. Each connector that expects certificates has a partition with its notices of unknown certificates.
+ * verdict), for each attempt (its claim, later its result) and for each recipient and kind of DSN (the claim, later the
+ * DSN's id). The index `byTime` lists recipients by day. A day is spread over several index partitions, so that a high
+ * rate of mail does not exceed the limit of one partition. Each connector that expects certificates has a partition
+ * with its notices of unknown certificates.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 
@@ -35,7 +36,7 @@ export const dailyNoticesKey = (connector: string, day: string, vouchedFor: bool
 
 /**
  * Index keys of a recipient. `order` sorts by time of receipt, because message ids are ULIDs. The id of a DSN has the
- * time of the message that it reports, so within a day `order` puts it there.
+ * time of the message that the DSN reports, so within a day a DSN has the position of that time.
  */
 export function indexKeys(id: string, receivedAt: string, address: string) {
   const shard = id.charCodeAt(id.length - 1) % shardsPerDay

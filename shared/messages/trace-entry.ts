@@ -135,7 +135,10 @@ export interface TraceItem {
   result?: Attempt | Cancelled | { dsn: string }
 }
 
-/** Maximum number of attempts in the entry of one message: about 3 MB of JSON, well below the limit of a Lambda response. */
+/**
+ * Maximum number of attempts in the entry of one message: about 3 MB of JSON, well below the limit of a Lambda
+ * response.
+ */
 const maxAttemptsShown = 8000
 
 /** @returns null when the items hold no message */
@@ -178,7 +181,7 @@ function omitChain(tls: TlsFacts): TraceEntry['tls'] {
 
 const addressOf = ({ sk }: TraceItem): string => sk.slice('recipient#'.length)
 
-/** Reads the items whose sort key has the prefix, in the order of the sort key. */
+/** Groups by recipient address the items whose sort key has the prefix, each group in the order of the sort key. */
 function groupByAddress<T>(
   items: readonly TraceItem[],
   prefix: string,

@@ -1,7 +1,8 @@
 /**
  * Writes the message trace: the history of each recipient, with reasons. `evaluate-policy` writes verdicts.
- * `deliver-message` writes `Delivered`, and `evaluate-policy` writes it when a delivery reports it. The record of an attempt is its claim
- * (claims.ts). A final state is never overwritten, so a late or duplicate job cannot reopen a settled recipient.
+ * `deliver-message` writes the state `Delivered`, and so does `evaluate-policy` when a job reports a delivery. The
+ * record of an attempt is its claim (claims.ts). A final state is never overwritten, so a late or duplicate job cannot
+ * reopen a settled recipient.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
@@ -25,15 +26,16 @@ const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Boun
 export interface Progress {
   state: RecipientState
   /**
-   * Position (`jobPosition`) of the last job whose follow-up jobs were sent. Empty until a later job than the first,
-   * which is not marked.
+   * The latest position (`jobPosition`) of a job whose follow-up jobs were sent. Empty until a second job is decided,
+   * because the first job of a message is not marked.
    */
   decided: string
 }
 
 /**
- * Returns the position of a job among those of its recipient, as text that sorts. The outcome of an attempt comes
+ * Returns the position of a job among the jobs of its recipient, as text that sorts. The outcome of an attempt comes
  * before the timers that follow it, and an earlier timer before a later one.
+ * @param attempts number of attempts before the job
  * @param notBefore time of a timer, null for an outcome
  */
 export function jobPosition(attempts: number, notBefore: string | null): string {

@@ -1,6 +1,6 @@
 /**
  * Sends jobs as JSON. JSON.stringify escapes control characters and lone surrogates, but SQS also rejects U+FFFE and
- * U+FFFF, which XML 1.0 excludes. They are also escaped.
+ * U+FFFF, which XML 1.0 excludes. This file escapes these two characters.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -28,9 +28,9 @@ export interface BatchTransport {
 
 export interface OutgoingJob<Job> {
   job: Job
-  /** From 0 to 900. */
+  /** Seconds, from 0 to 900. */
   delaySeconds?: number
-  /** Message group of a fair queue: messages of one group wait for each other, not for other groups. */
+  /** Message group of a fair queue: many jobs of one group delay each other, not the jobs of other groups. */
   group?: string
 }
 

@@ -8,7 +8,7 @@ export interface Announcement {
   attributes: Readonly<Record<string, string>>
 }
 
-/** The time for all retries together. Mail jobs in the same batch wait for it. */
+/** The timeout of one notice, including all retries. Mail jobs in the same batch wait until then. */
 const publishTimeoutMs = 8_000
 
 /** @returns a function that publishes a notice and returns its SNS message id */

@@ -47,7 +47,10 @@ function recipientFields(
   ]
 }
 
-/** RFC 3464 §2.3.5, RFC 3461 §9.3. SES and the store of TLS reports have no host name. */
+/**
+ * RFC 3464 §2.3.5, RFC 3461 §9.3. The `host` of SES and of the store of TLS reports is not a host name, so it gets no
+ * field.
+ */
 function remoteMta(host: string | null): string[] {
   const family = isIP(host ?? '')
   const name = family === 0 ? normaliseDomain(host ?? '') : `[${family === 6 ? 'IPv6:' : ''}${host}]`

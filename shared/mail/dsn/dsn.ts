@@ -1,7 +1,7 @@
 /**
  * Builds delivery status notifications (RFC 3464 in a multipart/report, RFC 6522). The risks: a DSN about a DSN loops,
- * and a quoted message discloses content that forced TLS protected. The defence: a message with a null reverse path gets
- * no DSN, and a DSN returns only headers unless the policy allows more.
+ * and a quoted message discloses content that forced TLS protected. The defence: a message with a null reverse path
+ * gets no DSN, and a DSN returns only headers unless the policy allows the whole message.
  */
 import { createHash } from 'node:crypto'
 import type { BounceJob } from '../../contract/jobs.ts'
@@ -74,8 +74,7 @@ function statusPart(text: string, addressForm: AddressForm): MimePart {
 
 /**
  * Derives the message id from the reported recipients: a DSN built twice is one message, and its delivery is claimed
- * once.
- * The first ten characters are the time of the original ULID.
+ * once. The first ten characters are the time in the ULID of the original message.
  */
 export function dsnId({ message, kind, recipients }: BounceJob): string {
   const addresses = recipients.map(({ recipient }) => recipient.address).sort()

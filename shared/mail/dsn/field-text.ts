@@ -1,6 +1,9 @@
 /** Prepares text from senders and next hops for a field or a line of a DSN. */
 
-/** In characters: no line exceeds the 998 octets of RFC 5322 §2.1.1, even when UTF-8 or escapes lengthen it. */
+/**
+ * In UTF-16 code units, each of which takes at most three octets in UTF-8: no line exceeds the 998 octets of RFC 5322
+ * §2.1.1.
+ */
 const maxUtf8Length = 240
 
 /** Returns one line. A line break in text from outside would forge the lines that follow. */

@@ -43,7 +43,7 @@ const partHeader = ({ type, encoding }: MimePart): string =>
 const encodedBody = ({ encoding, octets }: MimePart): Buffer =>
   encoding === 'quoted-printable' ? Buffer.from(wrap(encodeBareNewlines(encode(octets)))) : octets
 
-/** The encoder does not encode a bare CR or LF. */
+/** `encode` leaves a bare CR or LF unchanged. */
 const encodeBareNewlines = (text: string): string =>
   text.replace(/\r(?!\n)/g, '=0D').replace(/(?<!\r)\n/g, '=0A')
 
@@ -53,11 +53,13 @@ export function identityEncoding(octets: Buffer): '7bit' | '8bit' | null {
   let eightBit = false
   for (let index = 0; index < octets.length; index++) {
     const octet = octets[index]
+    // CRLF
     if (octet === 0x0d && octets[index + 1] === 0x0a) {
       length = 0
       index++
       continue
     }
+    // A bare CR, a bare LF or a NUL, or a line that is too long.
     if (octet === 0x0d || octet === 0x0a || octet === 0 || ++length > maxLineOctets) return null
     if (octet !== undefined && octet > 0x7f) eightBit = true
   }

@@ -38,7 +38,7 @@ export const fromXtext = (text: string): string =>
 
 const escapedCharacter = /\\x\{(10[0-9A-F]{4}|[0-9A-F]{2,5})\}/gi
 
-/** Whether every character that a utf-8-addr-unitext excludes is escaped. */
+/** Whether the text is an address in which every character that a utf-8-addr-unitext excludes is escaped. */
 const isUnitext = (text: string): boolean => {
   const rest = text.replace(escapedCharacter, '')
   return /^[!-*,-<>-[\]-~\u0080-\u{10ffff}]*$/u.test(rest) && fromUnitext(text).includes('@')

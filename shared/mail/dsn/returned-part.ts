@@ -1,8 +1,9 @@
 /**
- * The part that returns the message: its headers, or the whole message if the policy allows that and the DSN can contain
- * it. message/rfc822 must not be encoded (RFC 2046 §5.2.1). A server without 8BITMIME rejects an eight-bit DSN, which is
- * then lost without a notice. So only a seven-bit message is returned whole. The exception is a sender whose address
- * needs SMTPUTF8 and therefore 8BITMIME (RFC 6531 §3.1): it may get an eight-bit message.
+ * The part that returns the message: its headers, or the whole message if the policy allows that and the DSN can
+ * contain the message. message/rfc822 must not be encoded (RFC 2046 §5.2.1). A server without 8BITMIME rejects an
+ * eight-bit DSN, which is then lost without a notice. So only a seven-bit message is returned whole. The exception is a
+ * sender whose address needs SMTPUTF8 and therefore 8BITMIME (RFC 6531 §3.1): an eight-bit message may be returned
+ * whole to such a sender.
  */
 import { isUtf8 } from 'node:buffer'
 import { headerSection } from '../header-section.ts'

@@ -33,10 +33,10 @@ describe('a message', () => {
   for (const [when, job, slow] of rows)
     it(`is ${slow ? '' : 'not '}for slow hosts ${when}`, () => assert.equal(isForSlowHosts(job), slow))
 
-  it('is for slow hosts with the enhanced status code of an attempt that timed out', () =>
+  it('that timed out has the enhanced status code by which slow hosts are found', () =>
     assert.equal(timedOutReply.enhanced, timedOutStatus))
 
-  it('is not for slow hosts when it waited too long for their slots: otherwise it would remain slow', () => {
+  it('does not become one for slow hosts by a long wait for their slots: otherwise it would stay slow', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
     const finalReply = replyWhenGivenUp(job, 'NoSlotForSlowHost')
     assert.equal(finalReply?.enhanced, '4.4.5')

@@ -97,7 +97,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual(pipeline.attempts(), [1, 2])
   })
 
-  test('overtakes the timer that comes after its outcome', async () => {
+  test('overtakes the earlier timer once the outcome of its attempt is decided', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -120,7 +120,7 @@ describe('a retry after a failed attempt', () => {
     assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
-  test('requested before the timer and decided during its attempt is the same attempt', async () => {
+  test('requested before the timer and decided during the attempt of the timer is the same attempt', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -133,8 +133,9 @@ describe('a retry after a failed attempt', () => {
     assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
-  // With a slow clock, the job of a returned delivery has the same form, and no other job continues with its recipient.
-  test('with a time before the timer and decided after it is the same attempt', async () => {
+  // A delivery that returns for a new decision from a worker with a slow clock causes the same job, and no other job
+  // continues with that recipient. So the job must not be overtaken.
+  test('with an earlier time than the timer, decided after the timer, is the same attempt', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -145,7 +146,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[2], []])
   })
 
-  test('requested before the timer and decided after its outcome does nothing', async () => {
+  test('requested before the timer and decided after the outcome of the attempt does nothing', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)

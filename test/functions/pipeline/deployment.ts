@@ -17,7 +17,10 @@ import { executeStep, loseRequest, lostResponses, Worker } from './invocation.ts
 import type { Random } from './random.ts'
 import { Witness } from './witness.ts'
 
-/** Probabilities per step, unless the comment names another unit. */
+/**
+ * The numbers are probabilities: `duplicates` and `queueReturns` for each time that a job is processed, the others for
+ * each step.
+ */
 export interface Faults {
   /** SQS delivers a job again although it was done. */
   duplicates: number
@@ -33,9 +36,12 @@ export interface Faults {
   changes: number
   /** An administrator requests a retry of the message. */
   retries: number
-  /** Maximum difference between a worker's clock and the time, in either direction. */
+  /**
+   * Maximum difference between a worker's clock and the simulated time in milliseconds, in either direction; not a
+   * probability.
+   */
   skewMs: number
-  /** The message expires soon. Next hops are mostly slow, and duplicates are delivered soon. */
+  /** The message expires soon. Next hops are mostly slow, and duplicates are delivered after a short time. */
   expiresSoon: boolean
 }
 
@@ -49,7 +55,9 @@ export interface SimulationOptions {
   now: number
 }
 
-/** Enough faults for combinations of them, and few enough for a run to end. */
+/**
+ * Maximum number of duplicates, deaths and failures in a run: enough for combinations, and few enough for a run to end.
+ */
 export const maxFaults = 6
 const maxRetries = 10
 const maxStepsWithChanges = 3_000
@@ -189,7 +197,10 @@ export class SimulatedDeployment {
     this.#logEvent(`the connectors are now set ${this.#settings.otherConnectors.indexOf(changed)}`)
   }
 
-  /** Requests a retry now, with the next timer, or at a random time; sometimes two retries at the same time. */
+  /**
+   * Requests a retry now, when the next job becomes visible, or at a random time; sometimes two retries at the same
+   * time.
+   */
   #retry(): void {
     const later = this.#now + this.#random.integerBelow(900_000)
     const at = this.#random.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, later])
@@ -285,7 +296,7 @@ export class SimulatedDeployment {
   }
 }
 
-/** Next hops often fail: half of the attempts must be repeated. */
+/** Next hops often fail: half of the attempts fail temporarily. */
 const outcomes: readonly Outcome['outcome'][] = [
   ...Array<'TemporaryFailure'>(5).fill('TemporaryFailure'),
   ...Array<'Delivered'>(3).fill('Delivered'),

@@ -20,17 +20,17 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
   'a recipient ends as Delivered or Bounced': ({ state }) => state === 'Delivered' || state === 'Bounced',
   'no message is Delivered that no next hop accepted': ({ state, delivered }) =>
     state !== 'Delivered' || delivered.length > 0,
-  // Only a worker's death between the 250 and its record can break this rule.
+  // The rule excludes an unrecorded acceptance: a worker may die between the reply 250 and its record.
   'no message is Bounced whose acceptance by a next hop is recorded': ({ state, delivered }) =>
     state !== 'Bounced' || delivered.every(({ isRecorded: written }) => !written),
-  'a recipient gets one copy, and one more for each worker that died before it wrote the last result': ({
+  'a recipient gets one copy, and one more for each acceptance that its worker did not record': ({
     delivered,
   }) => delivered.length <= 1 + delivered.filter(({ isRecorded: written }) => !written).length,
   'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
-    transmissions.every(({ order }) => failed.every((results) => order < results.order)),
+    transmissions.every(({ order }) => failed.every((notification) => order < notification.order)),
   'the sender gets a failure DSN when it requested one': ({ history, recipient, state, failed }) =>
     failed.length > 0 === (state === 'Bounced' && requestsFailureDsn(history, recipient)),
-  // A duplicate sent after an unknown first attempt may have reached a server that supports DSN.
+  // When a recipient got two copies, one next hop may support DSN and the other not. Then both results are right.
   'the sender gets a success DSN when it requested one and no next hop sends it': ({
     history,
     recipient,
@@ -54,12 +54,11 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
 const runRules: Record<string, (history: History) => boolean> = {
   'the queues run empty': ({ ended }) => ended,
   'no job becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
-  'a job does not report a recipient again that its earlier DSN reported, if a result was written': ({
-    witness,
-  }) =>
-    witness.notifications.every(
-      (results) => !witness.notifications.some((earlier) => repeats(results, earlier, witness)),
-    ),
+  'a job does not report a recipient again that an earlier DSN of the job reported, if that DSN was recorded':
+    ({ witness }) =>
+      witness.notifications.every(
+        (later) => !witness.notifications.some((earlier) => repeats(later, earlier, witness)),
+      ),
   'no message is sent under older connectors, except an attempt that a worker began and did not end': ({
     witness,
   }) =>
@@ -132,7 +131,8 @@ const hadBegunBefore = (transmission: Transmission, { claims }: Witness): boolea
   )
 
 /**
- * Retries of a DSN reuse its message id. Only when a worker died before it recorded the DSN may a second one be sent.
+ * Whether at most one DSN was recorded; the same DSN sent again has the same id. A second DSN is allowed only when a
+ * worker died before it recorded the first, so unrecorded DSNs are not counted.
  */
 function isNotifiedOnce(notifications: readonly Notification[]): boolean {
   const recorded = notifications.filter(({ recordedOrder: written }) => written !== null)
@@ -140,24 +140,24 @@ function isNotifiedOnce(notifications: readonly Notification[]): boolean {
 }
 
 const repeats = (
-  results: Notification,
+  later: Notification,
   { dsn, ...earlier }: Notification,
   { notifications }: Witness,
 ): boolean =>
-  dsn !== results.dsn &&
-  earlier.job === results.job &&
-  earlier.address === results.address &&
+  dsn !== later.dsn &&
+  earlier.job === later.job &&
+  earlier.address === later.address &&
   notifications.some(
     (notification) =>
       notification.dsn === dsn &&
       notification.recordedOrder !== null &&
-      notification.recordedOrder < results.order,
+      notification.recordedOrder < later.order,
   )
 
 /**
- * Returns the upper limit of evaluation jobs: the first and the last job of each recipient, and its timers of twelve
- * hours; the outcome and the timer of each attempt; faults; each retry or returned job, and for each recipient one
- * duplicate that it causes: the next timer, or the outcome of the attempt.
+ * Returns the upper limit of evaluation jobs: for each recipient the first and the last job, and four timers an hour
+ * for twelve hours; for each attempt its outcome and its timer; for each fault two jobs; for each retry or returned job
+ * the job itself and, for each recipient, one duplicate that it causes: the next timer, or the outcome of the attempt.
  */
 const maxEvaluations = (recipients: number, attempts: number, retries: number): number =>
   recipients * (2 + 12 * 4) + 2 * attempts + 2 * maxFaults + retries * (1 + recipients)

@@ -1,6 +1,6 @@
 /**
- * One invocation of a function for one job. Each awaited operation is a step that the test executes. So the test can stop
- * the invocation before or after each step.
+ * One invocation of a function for one job. Each awaited operation is a step that the test executes. So the test can
+ * stop the invocation before or after each step.
  */
 import { type Entry, timeoutMs } from '../../support/pipeline/queues.ts'
 
@@ -58,7 +58,7 @@ export class Worker {
   }
 }
 
-/** Executes a step and returns its outcome. */
+/** Executes a step. The product's code gets the result or the error. */
 export async function executeStep({ execute, resolve, reject }: Step): Promise<void> {
   try {
     resolve(await execute())

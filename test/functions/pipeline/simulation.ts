@@ -173,7 +173,10 @@ const notifyValues: readonly Recipient['notify'][] = [
   ['SUCCESS', 'FAILURE', 'DELAY'],
 ]
 
-/** Returns the age of a message. Half of the messages are new; the others are nearly twelve hours old and expire soon. */
+/**
+ * Returns the age of a message at the start: nearly twelve hours, so that the message expires soon; unless the mode
+ * requires that, half of the messages are new.
+ */
 function ageMs({ expiresSoon }: Faults, random: Random): number {
   if (!expiresSoon && random.happens(0.5)) return 0
   return (12 * 60 - random.integerBelow(expiresSoon ? 7 : 40)) * 60_000

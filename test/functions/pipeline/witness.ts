@@ -3,6 +3,7 @@ import type { DsnKind } from '../../../shared/contract/jobs.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 
 export interface Transmission {
+  /** Number of the recorded event: a later event has a larger number. */
   order: number
   message: string
   address: string
@@ -26,7 +27,9 @@ export interface Notification {
   address: string
   /** Number of the bounce job. */
   job: number
-  /** `order` at which the claim of this DSN's job first got its result; null if no worker survived to write it. */
+  /**
+   * The `order` of the write that recorded this DSN in the claim of its job; null if no worker survived to write it.
+   */
   recordedOrder: number | null
 }
 

@@ -1,4 +1,4 @@
-/** One day of mail to a partner that accepts none, in simulated time: attempts and DSNs. */
+/** One day of mail to a partner, in simulated time: attempts and DSNs. Most of the partners here accept no mail. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -321,7 +321,7 @@ describe('the delay DSN', () => {
       )
     })
 
-  test('is not sent when the sender did not request it or the message expired before', async () => {
+  test('is not sent when the sender did not request it, or the message expires before the time of the DSN', async () => {
     const withoutDelayRequest = await simulateDay({
       partner: later,
       recipients: [recipient({ address: addresses[0], notify: ['FAILURE'] })],

@@ -4,6 +4,7 @@ import { mailMemoryOctets } from '../../../shared/contract/ingress-memory.ts'
 
 const mebibyte = 1024 * 1024
 
+// 208 MiB for the program, and 187.5 MiB for a thousand sessions of 192 KiB.
 test('the smallest task has memory for a thousand sessions', () =>
   assert.equal(mailMemoryOctets({ memoryMebibytes: 512, maxSessions: 1000 }), (512 - 208 - 187.5) * mebibyte))
 

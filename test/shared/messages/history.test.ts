@@ -37,7 +37,7 @@ after(() => database.stop())
 const expiresAt = 4_000_000_000
 const now = new Date('2026-01-15T12:00:00Z')
 
-/** A message received at that time, with an id of that time; `n` distinguishes messages of one millisecond. */
+/** A message received at `time`, with an id of that time; `n` distinguishes messages of one millisecond. */
 const receivedAt = (time: string, n = 0, fields: Parameters<typeof message>[0] = {}): Message =>
   message({
     id: `${encodeTime(Date.parse(time), 10)}${String(n).padStart(16, '0')}`,
