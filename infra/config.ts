@@ -54,7 +54,7 @@ const SmtpTimeouts = z.strictObject({
 const Ingress = z.strictObject({
   /**
    * Fargate CPU units; 1024 are one processor. A task is one process, which uses at most one processor. The task has
-   * two MiB of memory per unit. More mail needs more tasks (`maximumTasks`).
+   * two MiB of memory per CPU unit. More mail needs more tasks (`maximumTasks`).
    * @default 512
    */
   cpu: z
@@ -64,7 +64,10 @@ const Ingress = z.strictObject({
     .default(512),
   /** Smallest number of tasks. @default 2 */
   minimumTasks: z.int().min(1).max(100).default(2),
-  /** Largest number of tasks. More start while tasks use half of their CPU or of `maximumConnections`. @default 20 */
+  /**
+   * Largest number of tasks. More start when tasks use over half of their CPU or of `maximumConnections`.
+   * @default 20
+   */
   maximumTasks: z.int().min(1).max(1000).default(20),
   /**
    * Largest message in octets. The default is the limit of Exchange Online, 35 MiB, and fits the memory of the

@@ -1,4 +1,6 @@
-/** Creates the CDK app, for `cdk` and for other programs in this process; both read the same cdk.json. */
+/**
+ * Creates the CDK app for the command `cdk`, and for programs that import this module; each reads the same cdk.json.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { App, Validations } from 'aws-cdk-lib'

@@ -73,7 +73,7 @@ export function createConnectorApi({
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
-/** Routes that validate-connector serves, because only that function may reach port 25. */
+/** Routes of validate-connector, which opens sessions with next hops from the network of deliver-message. */
 const routesOfOtherFunctions = [validateOutboundConnector]
 
 function addOpenApiRoute(routes: readonly Route[]): Route[] {

@@ -3,7 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { ComparedConnectors, Warning } from '../../shared/policy/warnings/warning.ts'
 
-/** The connector is saved already, and the client waits for the response. */
+/** Timeout of reading the other connectors: the connector is saved already, and the client waits for the response. */
 const timeoutMs = 5_000
 
 export interface WarningDependencies {
@@ -12,10 +12,16 @@ export interface WarningDependencies {
   now: () => number
 }
 
-/** Returns the warnings about one connector (shared/policy/warnings/). Pure. */
+/**
+ * Returns the warnings about one connector (shared/policy/warnings/). `all` is null when the connectors could not be
+ * read. Pure.
+ */
 type FindWarnings<Stored> = (connector: Stored, all: ComparedConnectors | null, now: Date) => Warning[]
 
-/** When the other connectors cannot be read, a warning reports it; the connector stays saved. */
+/**
+ * Returns a function that finds the warnings about a saved connector. If the other connectors cannot be read, a warning
+ * reports that, and the connector stays saved.
+ */
 export function createWarningFinder<Stored>(
   repository: Pick<ConnectorRepository, 'readAll'>,
   findWarnings: FindWarnings<Stored>,

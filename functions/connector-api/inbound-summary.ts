@@ -22,7 +22,10 @@ interface ValidationCounts {
   failing: readonly FailingMessages[]
 }
 
-/** @param searchedBackTo time that the search reached before it ran out of time; null when it covered all days */
+/**
+ * @param searchedBackTo oldest time of receipt that the search covered before its time ran out; null when it covered
+ * all days
+ */
 export function summaryOf(
   connector: InboundConnector,
   days: number,
@@ -40,7 +43,7 @@ export function summaryOf(
   return refusesInSession(connector) ? `${resultText} ${refusedNotCounted}` : resultText
 }
 
-/** Without this sentence, a connector that refuses everything would seem to accept everything. */
+/** Without this sentence, a connector that refuses much mail would seem to accept all of it. */
 const refusedNotCounted =
   'Messages that the connector refused in session are not stored, so they are not counted.'
 

@@ -150,7 +150,7 @@ function answers({ answers }: RouteDescription) {
   )
 }
 
-/** Returns the statuses of the route and those that its inputs can cause. */
+/** Returns the problem responses: those that the route lists, and those that its inputs can cause. */
 function problems({ query, body, ifMatch, problems = [] }: RouteDescription) {
   const statuses = new Set<number>([400, ...problems])
   if (!query && !body && !ifMatch) statuses.delete(400)
@@ -177,7 +177,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
     override({ zodSchema, jsonSchema }) {
       // A transformation (of a domain, a fingerprint) returns a string.
       if (zodSchema._zod.def.type === 'transform') jsonSchema.type = 'string'
-      // zod omits a default that a transformation would parse.
+      // zod leaves out the default of a schema with a transformation.
       const { def } = zodSchema._zod
       if (def.type === 'default') jsonSchema.default = (def as z.core.$ZodDefaultDef).defaultValue
     },

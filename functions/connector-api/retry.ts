@@ -23,7 +23,7 @@ export interface Dependencies {
 }
 
 export type MessageRetry =
-  /** Addresses of the recipients. */
+  /** `recipients`: addresses whose next attempt is requested. */
   | { kind: 'Requested'; recipients: string[] }
   /** No recipient is deferred; `states` holds the state of each recipient. */
   | { kind: 'NothingDeferred'; states: { address: string; state: RecipientState }[] }
@@ -52,7 +52,7 @@ export interface ConnectorRetry {
   next: HistoryPosition | null
 }
 
-/** A message expires after a day at most; twice that covers delays. */
+/** How far back to search. A deferred message bounces after a day at most; twice that time covers delays. */
 const maxDeferralMs = 48 * hourMs
 /** Below the function's timeout, so that the batch under way can end. */
 const maxRunMs = 8_000

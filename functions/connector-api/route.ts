@@ -47,7 +47,9 @@ export interface Route extends RouteDescription {
 
 const emptyQuery = z.strictObject({})
 
-/** Validates the input in the order 400 (query), 415, 413, 400 (body), 428, 422, then calls `handle`. */
+/**
+ * Validates the input in the order 400 (query), 415, 413 and 400 (body), 400 (If-Match), 428, 422, then calls `handle`.
+ */
 export function route<Query extends z.ZodType = typeof emptyQuery, Body extends z.ZodType = z.ZodUndefined>(
   description: RouteDescription<Query, Body>,
   handle: (request: RouteRequest<z.output<Query>, z.output<Body>>) => Promise<RouteResponse>,

@@ -1,8 +1,8 @@
 /**
- * Serves the public pages from its stores. Attack: a client sends any number of requests, with its own text in path,
- * query and headers. Defence: API Gateway limits the rate, and no response repeats anything of a request. Only an
- * accepted domain or a published fingerprint is looked up, and reads are cached. Not covered: secrecy, because all
- * content is public.
+ * Builds the function that serves the public pages. Attack: a client sends any number of requests, with its own text in
+ * path, query and headers. Defence: API Gateway limits the rate, and no response repeats anything of a request. The
+ * store is read only for the published certificates, whose read is cached, and for the domain in the Host header of a
+ * policy request. Not covered: secrecy, because all content is public.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
@@ -81,7 +81,7 @@ function chainOf({ certificates }: PublishedCertificates, fingerprint: string): 
   return { status: 200, type, body: certificate.chain, maxAge: daySeconds, allowsAllOrigins: true }
 }
 
-/** A cached page must expire before the next certificate is served. */
+/** Returns for how many seconds a page may be cached: at most until the next certificate is served. */
 function secondsToChange({ certificates }: PublishedCertificates, now: number): number {
   const next = certificates.find(({ state }) => state === 'Next')?.servedFrom
   if (!next) return defaultMaxAgeSeconds
@@ -89,8 +89,9 @@ function secondsToChange({ certificates }: PublishedCertificates, now: number): 
 }
 
 /**
- * RFC 8461 §3.3: a sender fetches the policy from the domain's policy host. The policy is the same for all domains.
- * It is also served under any other name, for a web server that fetches it from this function.
+ * RFC 8461 §3.3: a sender fetches the policy from the domain's policy host, `mta-sts.DOMAIN`. The policy is the same
+ * for all domains. Under a host name that does not begin with `mta-sts.`, no domain is looked up: a web server of any
+ * domain may fetch the policy from this function.
  */
 async function policyFor(
   host: string,
@@ -111,7 +112,10 @@ async function policyFor(
   }
 }
 
-/** Drops the port, which clients send only when it is not 443. */
+/**
+ * Returns the host name in lower case, without a final dot and without the port, which clients send only when it is not
+ * 443.
+ */
 function hostOf({ headers, requestContext }: APIGatewayProxyEventV2): string {
   return (headers.host ?? requestContext.domainName ?? '').toLowerCase().replace(/\.?(:\d+)?$/, '')
 }

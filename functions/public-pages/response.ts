@@ -1,4 +1,4 @@
-/** Builds responses that a browser can only display. */
+/** Builds responses that a browser displays without running a script. */
 import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { contentSecurityPolicy } from './page/style.ts'
@@ -7,9 +7,9 @@ export interface Content {
   status: number
   type: string
   body: string
-  /** Seconds that caches may keep it; 0 forbids caching. */
+  /** Seconds that caches may keep the response; 0 forbids caching. */
   maxAge: number
-  /** Scripts of other origins may read it (CORS). */
+  /** Scripts of other origins may read the response (CORS). */
   allowsAllOrigins?: boolean
   headers?: Record<string, string>
 }

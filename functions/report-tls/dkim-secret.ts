@@ -1,4 +1,4 @@
-/** Reads the DKIM key that signs reports from Secrets Manager, once per run. */
+/** Reads from Secrets Manager the DKIM key with which reports are signed. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { z } from 'zod'
 import { parseJson } from '../../shared/contract/parse-json.ts'

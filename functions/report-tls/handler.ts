@@ -30,7 +30,9 @@ import { type ReportedResult, type ReportRun, type SentReport, sendReports } fro
  */
 const ReportEvent = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
 
-/** Spreads reports by mail: at most `perSecond` reports per second, up to the largest delay of SQS. */
+/**
+ * Spreads reports by mail: at most `perSecond` of them start per second. `maxDelaySeconds` is the largest delay of SQS.
+ */
 const pace = { perSecond: 20, maxDelaySeconds: 900 }
 
 /** With less time left, the run begins no further domain, so that the domains under way can end. */
@@ -112,7 +114,10 @@ export async function handler(
   }
 }
 
-/** Counts failures only in the day's last run, because a later run may still send the report. */
+/**
+ * Logs and counts a result. A failure is counted only in the day's last run: after an earlier run, a later one may
+ * still send the report.
+ */
 function logReport({ domain, destination, ...result }: ReportedResult, isLastRun: boolean): void {
   switch (result.kind) {
     case 'Sent': {

@@ -21,13 +21,13 @@ import type { SendResult } from './send-reports.ts'
 
 export interface Dependencies {
   reporter: Reporter
-  /** Returns null when no key is configured. @throws when it cannot be read */
+  /** Returns null when no key is configured. @throws when the key cannot be read */
   dkimKey(): Promise<DkimKey | null>
   /** Stores octets and returns their location. */
   store(key: string, octets: Buffer): Promise<ContentReference>
   evaluation: JobSender<EvaluationJob>
   https: Pick<UntrustedRequestOptions, 'resolver' | 'privateNetworks'>
-  /** Returns the seconds that a report waits, so that a day's reports do not delay other mail. */
+  /** Returns the seconds that a report by mail waits, so that a day's reports do not delay other mail. */
   delaySeconds(): number
   /** Returns a new message id. */
   id(at: Date): string

@@ -24,7 +24,7 @@ export interface SentReport {
   at: string
 }
 
-/** `Undeliverable`: the destination does not accept the report; its owner must fix that. */
+/** `Undeliverable`: the destination does not accept the report, which only the destination's owner can fix. */
 export type SendResult = { kind: 'Sent' } | { kind: 'Undeliverable'; reason: string }
 
 export interface Dependencies {
@@ -37,7 +37,7 @@ export interface Dependencies {
   now(): Date
   /** Whether there is time to begin another domain. */
   hasTime(): boolean
-  /** Called for each report, sent or not. */
+  /** Called for each report that this run sent or failed to send. */
   onResult(result: ReportedResult): void
 }
 

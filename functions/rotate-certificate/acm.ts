@@ -1,7 +1,7 @@
 /**
  * Exports the certificates that ACM issues and renews. Attack: a private key leaks in transit, in a log or in memory.
- * Defence: a key is exported only when its certificate is new, under a random passphrase that is used once, and is
- * written only to the secret. Not covered: a principal that may call ExportCertificate gets the key.
+ * Defence: keys are exported only when a certificate is new, each under a random passphrase that is used once, and are
+ * written only to the secret. Not covered: a principal that may call ExportCertificate gets the keys.
  */
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { type ACMClient, ExportCertificateCommand, GetCertificateCommand } from '@aws-sdk/client-acm'

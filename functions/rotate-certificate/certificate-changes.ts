@@ -1,4 +1,4 @@
-/** Derives events and notices from the changes since the last notices. Pure; it handles no key. */
+/** Derives events and notices from the changes since the last notices. Pure; it gets no private key. */
 import type { PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import type { Refusal } from './plan.ts'
@@ -165,7 +165,7 @@ const eventFields = (each: PublishedCertificate) => ({
   validUntil: each.validUntil,
 })
 
-/** Two refusals with the same text cause one event. */
+/** A refusal with the text of the last one causes no further event. */
 const refusalText = (refused: readonly Refusal[]): string =>
   refused.map(({ certificates, reason, detail }) => `${certificates} ${reason} ${detail}`).join('; ')
 

@@ -1,8 +1,9 @@
 /**
- * Changes the certificate secret by compare and set. Fault to avoid: two writers read the same value, and the last
- * write silently undoes the other. Defence: a new value becomes a pending version first. It becomes current only if
- * the version that it was made from is still current: Secrets Manager moves the label AWSCURRENT only from the named
- * version. A late writer gets an error and reads again. Not covered: merging; other changes are only detected.
+ * Changes the certificate secret by compare and set. Fault to avoid: two writers read the same value, and the second
+ * write silently undoes the first. Defence: a new value becomes a pending version first. It becomes current only if the
+ * version that it was made from is still current: Secrets Manager moves the label AWSCURRENT only from the named
+ * version. A late writer gets an error and reads again. Not covered: merging; a change by another writer is only
+ * detected.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -50,15 +51,15 @@ export class CertificateSecretStore {
       )
       return { text, version }
     } catch (error) {
-      // A missing secret returns the same error; filling it then fails.
+      // A secret that does not exist causes the same error; filling it then fails.
       if ((error as Error).name === 'ResourceNotFoundException') return null
       throw error
     }
   }
 
   /**
-   * @param previous the version that the text was made from; null for the first
-   * @throws ConcurrentUpdateError when that version is no longer current
+   * @param previous the version that the text was made from; null when the secret has no value yet
+   * @throws ConcurrentUpdateError when `previous` is no longer current
    */
   async replace(previous: SecretVersion | null, text: string): Promise<void> {
     const version = randomUUID()

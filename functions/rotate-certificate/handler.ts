@@ -50,7 +50,10 @@ const dependencies: Dependencies = {
 
 // Called by AWS.
 
-/** Does everything that is due, for any event. @throws when something cannot be read or written */
+/**
+ * Does everything that is due, whichever event invokes it; only the deletion of the stack runs nothing.
+ * @throws when something cannot be read or written; a deployment gets FAILED with the reason instead
+ */
 export const handler = (event?: unknown): Promise<RotationRun | null> => respondToDeployment(event, run)
 
 async function run(): Promise<RotationRun> {
@@ -66,7 +69,7 @@ async function run(): Promise<RotationRun> {
   }
 }
 
-/** @throws when the event bus does not accept it */
+/** @throws when the event bus does not accept the event */
 async function putEvent({ detailType, detail }: CertificateChange): Promise<void> {
   const entry = { Source: 'mailflow', DetailType: detailType, Detail: JSON.stringify(detail) }
   const { Entries = [] } = await events.send(new PutEventsCommand({ Entries: [entry] }))

@@ -1,7 +1,7 @@
 /**
- * Stores the state that the last notices described, with a lease for the run that sends notices. Concurrent runs must
- * not both send them, and a run that dies must not lose them. So the state is written after the notices: a notice may
- * be sent twice, and none is lost.
+ * Stores the state that the last notices described, with a lease for the run that sends notices. The lease lets only
+ * one of concurrent runs send them. The state is written after the notices, so that a run that dies loses none: a
+ * notice may be sent twice.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
@@ -41,7 +41,7 @@ export class NotificationItem {
     return { notified: told, completedRuns: turn }
   }
 
-  /** @returns false when another run holds the lease, or has completed since */
+  /** @returns false when another run holds the lease, or has completed since the state was read */
   claim({ completedRuns: turn }: NotificationState, now: Date): Promise<boolean> {
     return unlessConditionFails(
       this.#documents.send(

@@ -29,12 +29,12 @@ export interface Refusal extends CertificateFault {
 }
 
 export interface Facts {
-  /** Null before the secret is filled. */
+  /** The content of the secret; null before it is filled. */
   set: IngressCertificates | null
-  /** Certificates that the authority has issued since; null when none is new. */
+  /** All certificates of the authority, if they are newer than those in the secret; null otherwise. */
   offer: CertificatesAndKeys | null
   hostname: string
-  /** Checks that OpenSSL accepts them. @throws Error of one line */
+  /** Checks that OpenSSL accepts the certificates. @throws Error with one line, when it does not */
   checkWithOpenSsl?(certificates: CertificatesAndKeys): void
   now: Date
   /** Milliseconds between announcement and use. */
@@ -44,7 +44,7 @@ export interface Facts {
 }
 
 export interface Plan {
-  /** The new content of the secret; the same object when nothing changes. */
+  /** The new content of the secret; `set` of the facts itself when nothing changes. */
   set: IngressCertificates
   refused: Refusal[]
   /** False when a replacement in the secret is refused: tasks keep serving the previous certificate. */
@@ -58,7 +58,7 @@ const maxDeprecated = 4
 /** Secrets Manager allows 65536 octets; the rest is for other fields. */
 const maxSecretOctets = 60_000
 
-/** @throws Error when there is no certificate and no acceptable offer */
+/** @throws Error when the secret is empty, and there is no acceptable offer */
 export function planRotation(facts: Facts): Plan {
   const { now } = facts
   const refused: Refusal[] = []
@@ -81,7 +81,7 @@ function fillEmptySecret(facts: Facts): IngressCertificates {
   return { ...offer, servedFrom: now.toISOString(), deprecated: [] }
 }
 
-/** The ingress switches at the same time, by its own clock. */
+/** Makes the next certificate current when it is due. The ingress switches at the same time, by its own clock. */
 function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[]): IngressCertificates {
   const { now } = facts
   const { next } = set
@@ -102,8 +102,8 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
 }
 
 /**
- * An administrator may overwrite a certificate in the secret. It is still published as current, so it becomes
- * deprecated.
+ * An administrator may overwrite a certificate in the secret. The overwritten certificate is still published as
+ * current, so it becomes deprecated.
  */
 function deprecateReplaced(set: IngressCertificates, facts: Facts): IngressCertificates {
   const formerCertificates = replacedCertificates(set, facts)
@@ -142,8 +142,9 @@ function announceOffer(set: IngressCertificates, facts: Facts, refused: Refusal[
 }
 
 /**
- * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than the current
- * certificate of its key type. So a replacement by an administrator is not undone by the certificate that it replaced.
+ * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than the secret's
+ * latest certificate (next, else current) of its key type. So an administrator's replacement is not undone by the
+ * certificate that it replaced.
  * @param offered PEM, with any issuers among them
  */
 export function isNewer(set: IngressCertificates, offered: readonly string[]): boolean {
@@ -166,7 +167,7 @@ function dropOldDeprecated(set: IngressCertificates, now: Date): IngressCertific
     .filter(({ servedUntil }) => now.getTime() - Date.parse(servedUntil) < deprecatedRetentionMs)
     .filter(({ certificate }) => fingerprintsIn(certificate).length > 0)
     .slice(0, maxDeprecated)
-  // The next certificate must fit; the oldest deprecated ones are dropped for it.
+  // The next certificate must fit into the secret; the oldest deprecated certificates are dropped for it.
   while (recent.length > 0 && octetsOf({ ...set, deprecated: recent }) > maxSecretOctets) recent.pop()
   return recent.length === set.deprecated.length ? set : { ...set, deprecated: recent }
 }

@@ -1,7 +1,7 @@
 /**
- * Answers a custom resource of CloudFormation: a deployment waits until the secret is filled, then starts the task
- * that reads it. The event names the response URL. Only hosts of AWS are accepted, so that no other host receives the
- * response.
+ * Answers a custom resource of CloudFormation: a deployment waits until the secret is filled, then starts the task that
+ * reads the secret. The event names the response URL. Only hosts of AWS are accepted, so that no other host receives
+ * the response.
  */
 import { z } from 'zod'
 
@@ -17,7 +17,8 @@ const responseTimeoutMs = 10_000
 
 /**
  * Runs `work`, and sends its outcome to the response URL of a deployment's event. A deletion runs nothing.
- * @throws the error of `work` when the event is not a deployment's
+ * @throws the error of `work` when the event is not a deployment's; Error when CloudFormation does not accept the
+ * response
  */
 export async function respondToDeployment<T>(
   event: unknown,

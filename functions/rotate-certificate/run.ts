@@ -33,7 +33,7 @@ export interface Dependencies {
   }
   putEvent(changes: CertificateChange): Promise<void>
   notifyPartners(notice: Announcement): Promise<void>
-  /** Checks that OpenSSL accepts them. @throws Error of one line */
+  /** Checks that OpenSSL accepts the certificates. @throws Error with one line, when it does not */
   checkWithOpenSsl(certificates: CertificatesAndKeys): void
   hostname: string
   noticeMs: number
@@ -62,13 +62,14 @@ export async function rotate(dependencies: Dependencies): Promise<RotationRun> {
 
 async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   const { secret, published, notifications, hostname, noticeMs, now } = dependencies
-  // The order matters: a run that read an old secret also read an old revision, so its write below fails.
+  // The order matters: a run that read an old secret also read an old revision, so its `published.write` below fails.
   const notified = await notifications.read()
   const revision = await published.readRevision()
   const before = await secret.read()
   const parsed = before && parseCertificateSecret(before.text)
   const set = parsed?.set ?? null
-  // A secret with an unreadable part is not rewritten, because that would lose the part; its author must fix it.
+  // A secret with an unreadable part is not rewritten, because a rewrite would lose that part; an administrator must
+  // fix it.
   const isFullyReadable = parsed === null || parsed.optionalFieldsFault === null
   const offer = isFullyReadable ? await fetchOffer(dependencies, set) : null
   const facts = {
@@ -98,7 +99,10 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   return { changed, refused, notifications: await notify(description, refused, notified, dependencies) }
 }
 
-/** Returns the certificates of the authority that the secret lacks, with their keys. Exports no other key. */
+/**
+ * Returns all certificates of the authority with their keys, if the secret is empty or they are newer than those in the
+ * secret (`isNewer`). Otherwise returns null, and exports no key.
+ */
 async function fetchOffer(
   { authority }: Dependencies,
   set: IngressCertificates | null,
@@ -108,12 +112,12 @@ async function fetchOffer(
   return authority.export()
 }
 
-/** Keeps fields that other programs have added. */
+/** Returns the secret's new text, with the fields that other programs have added. */
 function secretText(before: SecretVersion | null, set: IngressCertificates): string {
   return JSON.stringify({ ...(before === null ? {} : JSON.parse(before.text)), ...set })
 }
 
-/** Returns the certificates that the ingress serves: it ignores a refused next certificate. */
+/** Returns the certificates that the ingress serves: the ingress ignores a refused next certificate. */
 function servedSet(set: IngressCertificates, isRefused: boolean): IngressCertificates {
   const { next } = set
   if (!next || isRefused) return { ...set, next: null }

@@ -1,7 +1,4 @@
-/**
- * Builds the validation route from its stores. It validates a connector and stores the result, if the connector has
- * not changed meanwhile.
- */
+/** Builds the route that validates a connector. The result is stored if the connector has not changed meanwhile. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'

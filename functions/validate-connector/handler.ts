@@ -1,6 +1,6 @@
 /**
- * validate-connector: validates outbound connectors. Its event is API Gateway's payload format 2.0. It is separate
- * from connector-api because only the network of deliver-message can reach port 25.
+ * validate-connector: validates outbound connectors. Its event is API Gateway's payload format 2.0. It is separate from
+ * connector-api because it must open sessions from the network of deliver-message.
  */
 import { networkInterfaces } from 'node:os'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -85,7 +85,7 @@ export const handler = createValidationApi({
   logger,
 })
 
-/** A link-local address (fe80::/10) reaches no other network. */
+/** Whether this function has an IPv6 address that reaches other networks; a link-local address (fe80::/10) does not. */
 function hasIpv6(): boolean {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
   return addresses.some(

@@ -1,6 +1,6 @@
 /**
- * Opens a session with one next hop and reports each step. It uses the code that delivers, with the connector's
- * requirement enforced, so a delivery accepts every hop that passes.
+ * Opens a session with one next hop and reports each step. The probe uses the code of deliveries and enforces the
+ * connector's requirement, so a delivery accepts every hop that passes.
  */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { PolicySource } from '../../shared/contract/message.ts'

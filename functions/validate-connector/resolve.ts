@@ -22,7 +22,7 @@ export interface ResolvedTarget {
   hops: NextHop[]
 }
 
-/** @returns at most `maxHosts` hops in total, in the order in which a delivery would try those of one target */
+/** @returns at most `maxHosts` hops in total; those of one target are in the order of a delivery */
 export async function resolveTargets(route: SmtpRoute, options: ResolveOptions): Promise<ResolvedTarget[]> {
   const routes: SmtpRoute[] =
     route.kind === 'Mx'
@@ -63,7 +63,7 @@ function describeHops(hops: readonly NextHop[], name: string | null): string {
   return hops.map(({ host, ip }) => (host === name ? ip : `${host} ${ip}`)).join(', ')
 }
 
-/** Reports the hosts that were not tried, because their state is unknown. */
+/** Drops the hops beyond `maxHosts`, and adds a step with the number of hosts and addresses that were not tried. */
 function limitHops(targets: ResolvedTarget[], route: SmtpRoute): ResolvedTarget[] {
   const allHops = targets.flatMap(({ hops }) => hops)
   const unresolved = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - maxHosts)

@@ -75,7 +75,10 @@ function logNotice(notice: ExpiryNotice, failure: Error | null): void {
   logger.error('A notice could not be published', { ...fields, error: failure })
 }
 
-/** Without certificates no metric is published: any value would look healthy. */
+/**
+ * Publishes the days left of the certificate that expires first: of those that stop mail, and by connector of all.
+ * Without certificates no metric is published, because no number of days would be true.
+ */
 function publishGauges(gauges: readonly ExpiryGauge[]): void {
   const sides = Map.groupBy(gauges, ({ observedAs }) =>
     observedAs === 'Own' ? Metric.ownCertificateDaysLeft : Metric.partnerCertificateDaysLeft,

@@ -4,7 +4,7 @@ import type { ServedCertificate } from '../../shared/policy/certificate-expiry.t
 import { recordOfPem } from '../../shared/tls/observed/certificate-record.ts'
 import type { NewObservation } from '../../shared/tls/observed/observation.ts'
 
-/** The argument must describe the state as of now (`publishedAt`). */
+/** The argument must describe the current state (`descriptionAt`). */
 export function servedCertificatesOf({ certificates }: PublishedCertificates): ServedCertificate[] {
   return certificates
     .filter(({ state }) => state === 'Current')
@@ -24,7 +24,7 @@ export function servedCertificatesOf({ certificates }: PublishedCertificates): S
     })
 }
 
-/** The first argument must describe the state as of `at` (`publishedAt`). */
+/** The first argument must describe the state as of `at` (`descriptionAt`). */
 export function observationsOfServed(
   { hostname, certificates }: PublishedCertificates,
   at: Date,

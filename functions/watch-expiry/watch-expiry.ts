@@ -1,8 +1,8 @@
 /**
  * One run: records the certificates that the ingress serves, reads all observed certificates, and publishes a notice
- * for each that expires soon. A certificate of a connector causes one notice at each of its notice days (30, 14 and 3
- * days before expiry). A notice is claimed before it is published, so a second or repeated run does not publish it
- * again. The next run publishes a notice that could not be published.
+ * for each that expires soon. A certificate causes one notice per connector on each notice day (30, 14 and 3 days
+ * before expiry; fewer if it is renewed automatically). A notice is claimed before it is published, so a second or
+ * repeated run does not publish it again. The next run publishes a notice that could not be published.
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
@@ -53,7 +53,7 @@ export interface ExpiryRun {
   leftToNextRun: number
 }
 
-/** Maximum number of notices of one run: an administrator reads at most this many per day. */
+/** Limit of notices of one run, so that an administrator can read them all. */
 const maxNotices = 50
 
 /** Longer than publishing takes, and shorter than the wait before Lambda repeats a failed run. */

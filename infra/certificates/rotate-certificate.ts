@@ -17,7 +17,10 @@ export interface RotateCertificateProps {
   readonly connectors: ConnectorsTable
 }
 
-/** A run does everything that is due, so the next hour's run retries failed steps. */
+/**
+ * Lambda repeats a failed run twice, within an hour. After that the next hourly run retries the failed steps, because a
+ * run does everything that is due.
+ */
 const retryOptions = { retryAttempts: 2, maxEventAge: Duration.hours(1) }
 
 /** Announces the ingress's next certificate, switches to it at its date, and notifies partners. */
@@ -55,8 +58,8 @@ export class RotateCertificate extends Construct {
   }
 
   /**
-   * Runs the function in a deployment, before the reader of the secret starts. It publishes the certificates, and
-   * puts those of ACM into the secret. An unusable secret fails the deployment with its reason.
+   * Runs the function in a deployment, before the reader of the secret starts. The function publishes the certificates,
+   * and puts those of ACM into the secret. An unusable secret fails the deployment, which shows the reason.
    */
   runBefore(reader: Construct): void {
     const run = new CfnCustomResource(this, 'Deployed', {

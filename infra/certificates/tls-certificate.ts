@@ -8,9 +8,9 @@ import type { Unit } from '../unit.ts'
 import { AcmCertificates } from './acm-certificates.ts'
 
 /**
- * The secret with the ingress's certificates and keys (shared/contract/certificates.ts). An administrator created it,
- * or the stack creates it for the certificates of ACM. Its value is written outside the template, so that
- * CloudFormation never stores a key.
+ * The secret with the ingress's certificates and keys (shared/contract/certificates.ts). An administrator created the
+ * secret, or the stack creates it for the certificates of ACM. The secret's value is written outside the template, so
+ * that CloudFormation never stores a key.
  */
 export class TlsCertificate extends Construct {
   /** Certificates of ACM; empty when an administrator fills the secret. */
@@ -33,7 +33,7 @@ export class TlsCertificate extends Construct {
     unit.addEnvironment('TLS_SECRET_ARN', this.secretArn)
   }
 
-  /** Lets the unit replace the certificates, and export those of ACM with their keys. */
+  /** Lets the unit replace the certificates in the secret, and export certificates of ACM with their keys. */
   grantRotation(unit: Unit): void {
     this.grantRead(unit)
     this.allow(
@@ -47,7 +47,7 @@ export class TlsCertificate extends Construct {
     unit.addEnvironment('ACM_CERTIFICATE_ARNS', this.acmArns.join(','))
   }
 
-  /** The secret has no value: rotate-certificate fills it before the first task starts. */
+  /** Creates the secret without a value: rotate-certificate fills it before the first task starts. */
   private createSecret(): string {
     const secret = new CfnSecret(this, 'Secret', {
       description: 'Certificates of the SMTP ingress with their private keys, written by rotate-certificate',

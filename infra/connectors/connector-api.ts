@@ -35,7 +35,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/openapi.json', methods: [GET] },
 ]
 
-/** Served by validate-connector, because only that function can reach port 25. */
+/** The route of validate-connector, which opens sessions with next hops from the network of deliver-message. */
 const validation = { path: '/outbound-connectors/{id}/validate', methods: [POST] }
 
 export interface ConnectorApiProps {

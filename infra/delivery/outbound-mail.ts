@@ -45,7 +45,8 @@ export class OutboundMail extends Construct {
   }
 
   /**
-   * Administrators create these secrets after the deployment, and Secrets Manager adds a random suffix to each ARN.
+   * Lets the function read the secrets of client certificates. Administrators create these secrets after the
+   * deployment, and Secrets Manager adds a random suffix to each ARN, so the permission covers a prefix.
    */
   private grantClientCertificates(sender: UnitFunction): void {
     const secrets = Stack.of(this).formatArn({

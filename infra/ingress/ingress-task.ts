@@ -14,15 +14,18 @@ import { type Unit, UnitLogs } from '../unit.ts'
 import { ingressImage } from './ingress-image.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
-/** The maximum of Fargate. After the drain, the rest is for closing sockets and writing the last log lines. */
+/**
+ * The longest stop timeout of Fargate. The drain takes up to `drainSeconds` of it; the rest is for closing sockets and
+ * writing the last log lines.
+ */
 const stopTimeout = Duration.seconds(120)
 
 /**
- * The spool stores large messages while they arrive, on the task's disk, which Fargate encrypts. The image declares it
- * as a volume of the container's user.
+ * The spool stores large messages while they arrive, on the task's disk, which Fargate encrypts. The image declares the
+ * path as a volume of the container's user.
  */
 const spool = { name: 'spool', path: '/spool' }
-/** A task has 20 GiB, which include the image and system files. */
+/** The limit of the spool. A task has 20 GiB of disk, which include the image and system files. */
 const spoolMebibytes = 15 * 1024
 
 /** The task of the ingress: one container, not root, that can write only to the spool. */
@@ -99,7 +102,10 @@ function environment(config: Config): Record<string, string> {
   }
 }
 
-/** Metrics are also in the log, but mail must not wait for CloudWatch: lines beyond the buffer are dropped. */
+/**
+ * Mail must not wait for CloudWatch: log lines beyond the buffer are dropped, and with them the metrics that they
+ * contain.
+ */
 function logging(logGroup: UnitLogs): LogDriver {
   return LogDriver.awsLogs({
     logGroup,

@@ -14,8 +14,8 @@ import { MailNetwork } from '../mail-network.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
 /**
- * RFC 5321 §4.5.3.2.6: a client waits 10 minutes for the reply to its data. The default of 350 s would silently drop
- * sessions that both sides still use, so the load balancer waits longer than they do.
+ * RFC 5321 §4.5.3.2.6: a client waits 10 minutes for the reply to its data. The load balancer waits longer than client
+ * and task; its default of 350 s would silently drop sessions that both still use.
  */
 const idleTimeout = Duration.minutes(11)
 
@@ -86,7 +86,7 @@ export class MailLoadBalancer extends Construct {
       port: smtpPort,
       protocol: Protocol.TCP,
       targetType: TargetType.IP,
-      // With the header, packets come from the balancer's addresses, and the tasks trust only those.
+      // With the PROXY header, packets come from the balancer's addresses, and the tasks trust headers only from those.
       preserveClientIp: !ingress.proxyProtocol,
       proxyProtocolV2: ingress.proxyProtocol,
       deregistrationDelay: Duration.seconds(ingress.drainSeconds),

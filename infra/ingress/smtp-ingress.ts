@@ -60,7 +60,7 @@ export class SmtpIngress extends Construct {
     return task
   }
 
-  /** Without a desired count, a deployment keeps the number that autoscaling has reached. */
+  /** Sets no desired count, so that a deployment keeps the number of tasks that autoscaling has reached. */
   private createService(network: MailNetwork, taskDefinition: IngressTask): FargateService {
     const { vpc } = network
     const cluster = new Cluster(this, 'Cluster', { vpc, containerInsightsV2: ContainerInsights.ENABLED })

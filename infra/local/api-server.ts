@@ -103,7 +103,7 @@ function decodeSegment(segment: string): string {
 export interface ApiServerOptions {
   /** 0 chooses a free port. */
   readonly port: number
-  /** The option that sets the port, for messages. */
+  /** The option that sets the port, for error messages. */
   readonly option: string
   /** True for public content, for which any Host header is accepted. */
   readonly isPublic?: boolean

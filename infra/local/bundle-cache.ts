@@ -31,7 +31,10 @@ const maxFolders = 3
 /** Returns the digest of the bundled sources: the same digest means the same bundles. */
 export const sourcesDigest = (): string => digestOf(bundledFiles)
 
-/** Returns the digest of infra/ and settings. With the bundles, they determine the template. */
+/**
+ * Returns the digest of infra/ (without infra/local/) and the settings. Together with the bundles, these determine the
+ * template.
+ */
 export const templateDigest = (settings: Readonly<Record<string, unknown>>): string =>
   digestOf(synthesisFiles, settings)
 

@@ -44,7 +44,10 @@ export function readIngressEnvironment(template: Template, resolver: Resolver): 
 const [minPort, maxPort] = [10_240, 32_767]
 const maxAttempts = 100
 
-/** Chooses a free port for a process that needs its port in advance. */
+/**
+ * Returns `port` when it is free; for 0, chooses a free port. For a process that needs its port in advance.
+ * @throws StartError when the port cannot be bound
+ */
 export async function choosePort(port: number, option: string): Promise<number> {
   if (port !== 0) return probePort(port, option)
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -85,7 +88,7 @@ export class Ingress {
   private constructor(options: IngressOptions) {
     this.#options = options
     this.#process = this.#spawn()
-    // Ends the process when the runner exits early.
+    // Ends the ingress when the runner exits early.
     process.once('exit', () => this.#process.kill('SIGKILL'))
   }
 

@@ -59,7 +59,7 @@ interface Context {
 }
 
 /**
- * Stops the parts that have started when the start fails.
+ * Starts all parts. When the start fails, stops the parts that have started.
  * @param notify receives one line for each error at run time
  * @param interrupted cancels the start
  * @throws StartError with one line when a part cannot start; the signal's reason when the start was cancelled
@@ -195,7 +195,10 @@ interface Stack extends Assembly {
   readonly resources: Resources
 }
 
-/** Synthesises the template, creates its resources, and restores their content from the last stop. */
+/**
+ * Synthesises the template, creates its resources, restores their content from the last stop, and begins to read the
+ * notices.
+ */
 async function openStack(
   { options, notify, onStop }: Context,
   { folders, dns, aws: { clients, emulators } }: { folders: Folders; dns: DnsServer; aws: Aws },
@@ -287,7 +290,10 @@ interface Servers {
   readonly urls: Pick<Endpoints, 'api' | 'pages' | 'lambda'>
 }
 
-/** Starts both HTTP APIs and Lambda's Invoke API, and waits for the functions that a deployment invokes. */
+/**
+ * Invokes the functions that a deployment invokes, starts both HTTP APIs and Lambda's Invoke API, and waits until the
+ * invocations have ended.
+ */
 async function startServers(
   { options, notify, onStop }: Context,
   { definitions, invoke }: Functions,

@@ -27,7 +27,7 @@ export function lockState(directory: string): () => void {
   return () => rmSync(file, { force: true })
 }
 
-/** Replaces the last snapshot; an interrupted stop leaves the last snapshot intact. */
+/** Replaces the last snapshot, after the new one is written completely. */
 export async function saveSnapshot(
   directory: string,
   queues: QueueStore,

@@ -250,7 +250,7 @@ export class Alarms extends Construct {
   }
 }
 
-/** Container Insights counts tasks that run; ECS's own metrics do not. */
+/** Container Insights counts running tasks; ECS's own metrics contain no such count. */
 function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['service']): IMetric {
   return new CloudWatchMetric({
     namespace: 'ECS/ContainerInsights',
@@ -261,7 +261,7 @@ function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['servi
   })
 }
 
-/** The ingress checks every few minutes, and rotate-certificate every hour. */
+/** The sum over two hours, because rotate-certificate checks only every hour. The ingress checks every few minutes. */
 function certificatesRefused(): IMetric {
   const period = Duration.hours(2)
   return new MathExpression({

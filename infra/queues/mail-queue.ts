@@ -10,15 +10,16 @@ import type { Unit } from '../unit.ts'
 const retentionPeriod = Duration.days(14)
 
 /**
- * A deferral or a retry is a new message with a delay. So `maxReceives` is reached only after crashes,
- * timeouts and unreachable tables. Thirty receives, one visibility timeout apart, outlast most outages.
+ * A deferral or a retry is a new message with a delay. So `maxReceives` is reached only after crashes, timeouts,
+ * unreachable AWS services and jobs that cannot be read. Thirty receives, one visibility timeout apart, outlast most
+ * outages.
  */
 const maxReceives = 30
 
 /**
  * A message reappears after this many function timeouts when its worker has crashed. AWS advises six, which leave
  * Lambda time to retry a throttled batch. In mailflow, the maximum concurrency of the event source prevents throttling,
- * and a message that reappears early finds its claim taken. Mail must not wait for half an hour.
+ * and a message that reappears early finds its claim taken. For the delivery queue, six would be half an hour.
  */
 const visibilityTimeoutFactor = 2
 
@@ -60,7 +61,7 @@ export class MailQueue extends Construct {
     unit.addEnvironment(this.props.urlVariable, this.queue.queueUrl)
   }
 
-  /** Invokes the function for each batch. Records that it reports as failed reappear. */
+  /** Invokes the function for each batch. Records that the function reports as failed reappear. */
   consume(consumer: IFunction): void {
     consumer.addEventSource(
       new SqsEventSource(this.queue, {

@@ -34,7 +34,7 @@ export class ItemTable extends Table {
         'dynamodb:LeadingKeys': partitions,
         ...(attributes && { 'dynamodb:Attributes': ['pk', 'sk', ...attributes] }),
       },
-      // An update could otherwise return attributes that it may not name.
+      // UpdateItem could otherwise return attributes that are not in `attributes`.
       ...(attributes && {
         StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
       }),

@@ -5,8 +5,9 @@ import { ItemTable } from './item-table.ts'
 const observed = 'observed#'
 
 /**
- * Data about other domains' mail servers: their policies, results of sessions, TLS reports received and sent,
- * delivery slots, message rates, and observed certificates, including mailflow's own. Items expire by `expiresAt`.
+ * Data about other domains' mail servers: their policies, revocation statuses of their certificates, results of
+ * sessions, TLS reports received and sent, delivery slots, message rates, and observed certificates, including
+ * mailflow's own. Also claims on notices. Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
   readonly table: ItemTable
@@ -16,7 +17,10 @@ export class TransportTable extends Construct {
     this.table = new ItemTable(this, 'Table', { timeToLiveAttribute: 'expiresAt' })
   }
 
-  /** Lets the unit cache policies, count sessions, claim slots, and store received reports. */
+  /**
+   * Lets the unit read and write single items of every kind: to cache policies and revocation statuses, count sessions,
+   * claim slots, store received reports, and record observed certificates.
+   */
   grantDelivery(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
     this.setTableEnvironment(unit)

@@ -15,7 +15,7 @@ const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/
 const withAdministratorSecret = { tlsSecretArn }
 const withAcmCertificates = deployments['with certificates of ACM'] ?? {}
 
-/** Returns `role action resource` of calls to the secret, its certificates and their items. */
+/** Returns each grant that matches `actions` as `role action resource`, sorted, without hashes. */
 function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
   return resourcesOfType('AWS::IAM::Policy', mailflow)
     .flatMap(({ Properties }) =>
@@ -30,7 +30,7 @@ function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
     .sort()
 }
 
-/** Drops the digits that the CDK adds to names. */
+/** Drops the eight hexadecimal digits that the CDK adds to names. */
 const withoutHashes = (value: string): string => value.replace(/(?<=[A-Za-z])[0-9A-F]{8}(?=[>. ]|$)/g, '')
 
 test('the task reads the secret, and only rotation writes it', () => {
@@ -133,13 +133,17 @@ test('rotation writes only published certificates to the connectors table', () =
 const common = { hostname: 'mx.ours.example' }
 const wrong: [string, object, RegExp][] = [
   ['neither a secret nor ACM', {}, /mailflow\.tlsSecretArn: set either this or certificate\.acm/],
-  ['both', { ...withAdministratorSecret, certificate: { acm: {} } }, /set either this or certificate\.acm/],
   [
-    'a kind twice',
+    'both a secret and ACM',
+    { ...withAdministratorSecret, certificate: { acm: {} } },
+    /set either this or certificate\.acm/,
+  ],
+  [
+    'a key type twice',
     { certificate: { acm: { keyAlgorithms: ['EC', 'EC'] } } },
     /keyAlgorithms: must name each kind once/,
   ],
-  ['no kind', { certificate: { acm: { keyAlgorithms: [] } } }, /keyAlgorithms/],
+  ['no key type', { certificate: { acm: { keyAlgorithms: [] } } }, /keyAlgorithms/],
   [
     'a zone by name',
     { certificate: { acm: { hostedZoneId: 'ours.example' } } },

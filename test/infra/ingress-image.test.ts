@@ -52,7 +52,7 @@ test('the spool is the mounted volume of the task and belongs to the user of the
   ])
 })
 
-test('the bundle of the image needs no other file: alone in a folder it asks for its environment', () => {
+test('the bundle of the image needs no other file: alone in a folder, it starts and reports the missing environment variables', () => {
   const bundle = join(empty, 'smtp-ingress.mjs')
   const npm = spawnSync(
     'npm',

@@ -79,7 +79,7 @@ test('the internet reaches only port 25', () => {
   )
 })
 
-test('a connection reaches a task in any zone with the address of its client', () => {
+test('a connection reaches a task in any zone, and the task sees the address of the client', () => {
   assert.equal(
     attributes(onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer'))[
       'load_balancing.cross_zone.enabled'

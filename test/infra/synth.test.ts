@@ -60,7 +60,7 @@ function shippedSynth() {
   return synthesised
 }
 
-/** Returns the imports of a bundle beside Node's own modules. */
+/** Returns the imports of a bundle that are not Node's own modules. */
 function externalImports(code: string): string[] {
   const imported = [...code.matchAll(/^import .*? from ["']([^"']+)["']/gm)].map(([, module = '']) => module)
   return imported.filter((module) => !isBuiltin(module))

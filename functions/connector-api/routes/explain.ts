@@ -88,7 +88,7 @@ export interface ExplainDependencies {
   /** Returns the current connectors. */
   snapshot(): Promise<Snapshot>
   settings: Settings
-  /** Root certificates in PEM. Callers pass the same array each time. */
+  /** Root certificates in PEM. Always the same array, because parsed certificates are cached by it. */
   publicRoots: readonly string[]
   /** Milliseconds since the epoch. */
   now(): number
@@ -169,7 +169,7 @@ function parseChain(text: string): Chain | string {
   return invalidIndex < 0 ? (certificates as Chain) : `certificate ${invalidIndex + 1} cannot be read`
 }
 
-/** OpenSSL accepts certificates with invalid dates. */
+/** Returns null for a certificate that cannot be read, or with invalid dates, which OpenSSL accepts. */
 function parseCertificate(block: string): X509Certificate | null {
   try {
     const certificate = new X509Certificate(block)

@@ -110,7 +110,7 @@ function filterOf(query: z.output<typeof ReportQuery>, now: number): ReportFilte
 const invalidSpan = (message: string): Problem =>
   new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })
 
-/** Also matches names below an accepted domain, such as those of MX hosts. */
+/** Whether the name is an accepted domain or below one, as names of MX hosts often are. */
 function isWithinDomains(name: string, acceptedDomains: ReadonlySet<string>): boolean {
   for (let rest = name; rest !== ''; rest = rest.slice(rest.indexOf('.') + 1)) {
     if (acceptedDomains.has(rest)) return true

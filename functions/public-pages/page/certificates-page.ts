@@ -67,7 +67,7 @@ const stepItem = ({ text, items }: Step): Html =>
   html`<li>${text}${codeList(items)}</li>
 `
 
-/** @param previous certificates of the previous section; those are not described again */
+/** @param previous certificates of the section above; a certificate in both sections is not described again */
 function certificateSection(
   state: PublishedCertificate['state'],
   certificates: readonly PublishedCertificate[],

@@ -24,7 +24,7 @@ export function connect({ endpoints }: Emulators): Clients {
   }
 }
 
-/** The environment that Lambda and ECS set. Only the service endpoints differ from AWS. */
+/** The environment variables that Lambda and ECS set, with the endpoints of the emulators. */
 export function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
   return {
     AWS_REGION: region,

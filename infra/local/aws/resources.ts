@@ -50,7 +50,7 @@ function registerConfigurationSets(template: Template, resolver: Resolver): void
     resolver.register(id, { Ref: Name === undefined ? id : resolver.string(Name) })
 }
 
-/** Queue properties that are queue attributes of the same name. The emulator ignores the others. */
+/** Queue properties that are queue attributes of the same name. The others are left out. */
 const QueueAttributes = z
   .object({
     VisibilityTimeout: z.number(),
@@ -127,7 +127,7 @@ const Index = z.object({
   }),
 })
 
-/** The properties that the emulator needs; the emulator ignores encryption, recovery and expiry. */
+/** The properties that the emulator needs. Encryption, recovery and expiry are left out. */
 const TableProperties = z.object({
   AttributeDefinitions: z.array(
     z.object({ AttributeName: z.string(), AttributeType: z.enum(['S', 'N', 'B']) }),

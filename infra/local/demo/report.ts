@@ -64,7 +64,10 @@ function cellsOf({ step, result, trace }: Row, names: Names): string[] {
   ]
 }
 
-/** Returns the partner's connector: the connector of the organisation's mail server is the same on every line. */
+/**
+ * Returns the name of the partner's connector. The connector of the organisation's mail server is left out, because it
+ * is the same on every line.
+ */
 function connectorOf(
   { direction }: MessageTrace,
   { verdict, attempts }: RecipientTrace,

@@ -83,7 +83,7 @@ export const steps: readonly Step[] = [
   },
 ]
 
-/** Configures an empty gateway; does not change another. @returns whether the gateway was empty */
+/** Configures the gateway if it is empty; otherwise changes nothing. @returns whether it was empty */
 export async function seed(api: ApiClient, authority: LocalAuthority): Promise<boolean> {
   if (!(await api.isEmpty())) return false
   const certificateAuthorities = [authority.certificate]

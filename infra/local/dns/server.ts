@@ -97,7 +97,7 @@ function udpLimit(query: packet.Packet): number {
 /** Finds the OPT record: only a query with EDNS gets a response with EDNS (RFC 6891 §7). */
 const optRecordOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
 
-/** Encodes an extended error (RFC 8914 §2). */
+/** Encodes an extended error as the EDNS option with code 15 (RFC 8914 §2). */
 function extendedErrors(error: number | undefined): { code: number; data: Buffer }[] {
   return error === undefined ? [] : [{ code: 15, data: Buffer.from([error >> 8, error & 0xff]) }]
 }

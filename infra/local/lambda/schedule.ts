@@ -62,7 +62,8 @@ export function startSchedule(
   onError: (message: string) => void,
 ): () => void {
   let timer: NodeJS.Timeout | undefined
-  // A timer may fire slightly early, and must not fire twice for the same time.
+  // A timer may fire slightly early. The function must not run twice for the same time, so the search begins after
+  // `last`.
   const wait = (last: Date) => {
     const nextAt = nextTime(schedule, new Date(Math.max(last.getTime(), Date.now())))
     timer = setTimeout(() => {

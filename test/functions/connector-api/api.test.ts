@@ -465,13 +465,15 @@ describe('the log', () => {
 describe('/messages', () => {
   const id = (time: string) => `${encodeTime(Date.parse(time), 10)}0000000000000000`
   const contoso = '01KGH3Z00000000000000000AA'
+  /** Seconds since the epoch, later than all times of the tests. */
+  const expiresAt = 4_000_000_000
   const times = ['2026-02-03T11:00:00.000Z', '2026-02-02T12:00:00.000Z', '2026-02-02T11:59:59.999Z']
 
   before(async () => {
     const trace = new Trace(database.documents, database.messagesTable)
     for (const time of times) {
       const received = message({ id: id(time), receivedAt: time })
-      await trace.recordMessage(received, 4_000_000_000)
+      await trace.recordMessage(received, expiresAt)
       const verdict = {
         action: 'Bounce',
         recipient: recipient(),
@@ -482,7 +484,7 @@ describe('/messages', () => {
         reportOnly: null,
         reply: relayDeniedReply,
       } as const
-      await trace.recordVerdict(received, verdict, circumstances, 4_000_000_000)
+      await trace.recordVerdict(received, verdict, circumstances, expiresAt)
     }
   })
 

@@ -27,7 +27,7 @@ const notCompared = (warnings: Warning[]) =>
   warnings.filter(({ path, message }) => path === '' && message.includes('not compared'))
 
 describe('a write of a connector', () => {
-  test('returns warnings that compare the connector with the current others', async () => {
+  test('returns warnings that compare the connector with the other current connectors', async () => {
     const { call } = createTestApi(database.documents)
     const { body: alone } = await call('POST /outbound-connectors', { json: outboundBody })
     assert.deepEqual(alone.warnings, [
@@ -44,7 +44,7 @@ describe('a write of a connector', () => {
     assert.deepEqual([again.status, again.body.version, again.body.warnings], [200, 2, []])
   })
 
-  test('succeeds with a warning when the others cannot be read', async () => {
+  test('succeeds with a warning when the other connectors cannot be read', async () => {
     const fault = new Error('ProvisionedThroughputExceededException')
     const unreadable = {
       send: (command: object) =>

@@ -27,9 +27,11 @@ before(async () => {
 after(() => database.stop())
 beforeEach(() => api.evaluation.take())
 
+/** Seconds since the epoch, later than all times of the tests. */
+const expiresAt = 4_000_000_000
 let messageCount = 0
 
-/** Writes a message with its recipients to the trace, received so many hours ago. */
+/** Writes a message with its recipients to the trace, received `hoursAgo` hours ago. */
 async function recordInTrace(
   hoursAgo: number,
   recipients: Record<string, Partial<Pick<Verdict, 'action' | 'connectors'>>>,
@@ -37,9 +39,9 @@ async function recordInTrace(
   const at = now - hoursAgo * 3_600_000
   const id = `${encodeTime(at, 10)}${String(messageCount++).padStart(16, '0')}`
   const tracedMessage = message({ id, receivedAt: new Date(at).toISOString() })
-  await trace.recordMessage(tracedMessage, 4_000_000_000)
+  await trace.recordMessage(tracedMessage, expiresAt)
   for (const [address, fields] of Object.entries(recipients))
-    await trace.recordVerdict(tracedMessage, verdict(address, fields), circumstances, 4_000_000_000)
+    await trace.recordVerdict(tracedMessage, verdict(address, fields), circumstances, expiresAt)
   return tracedMessage
 }
 

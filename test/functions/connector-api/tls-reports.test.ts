@@ -6,6 +6,8 @@ import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 const now = Date.parse('2026-02-10T12:00:00.000Z')
+/** Seconds since the epoch, later than all times of the tests. */
+const expiresAt = 2_000_000_000
 let database: TestDynamoDb
 let call: ReturnType<typeof createTestApi>['call']
 
@@ -43,8 +45,8 @@ before(async () => {
       ['b', 'mx.ours.example'],
       ['c', 'notours.example'],
     ] as const)
-      await reports.put(report(day, organisation, domain), 2_000_000_000)
-  await reports.put(report('2025-11-20', 'old', 'ours.example'), 2_000_000_000)
+      await reports.put(report(day, organisation, domain), expiresAt)
+  await reports.put(report('2025-11-20', 'old', 'ours.example'), expiresAt)
 })
 after(() => database.stop())
 

@@ -18,7 +18,7 @@ import { createPki } from '../../support/pki.ts'
 let database: TestDynamoDb
 let api: ReturnType<typeof createTestApi>
 let trace: Trace
-/** The current time, because certificates are issued with it. */
+/** The current time, because the tests issue certificates that are valid now. */
 const now = Date.now()
 const dayMs = 86_400_000
 const daysAgo = (days: number): string => new Date(now - days * dayMs).toISOString()
@@ -36,6 +36,8 @@ beforeEach(async () => {
     await database.documents.send(new DeleteCommand({ TableName: 'messages', Key: { pk, sk } }))
 })
 
+/** Seconds since the epoch, later than all times of the tests. */
+const expiresAt = 4_000_000_000
 let messageCount = 0
 
 interface ReceivedFields {
@@ -57,9 +59,9 @@ async function receiveMessage({
   const { ip = '192.0.2.1', tls = overTls, source = { ip, port: 40_000, helo: 'client.example' } } = fields
   const id = `${encodeTime(now - days * dayMs, 10)}${String(messageCount++).padStart(16, '0')}`
   const receivedMessage: Message = message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from })
-  await trace.recordMessage(receivedMessage, 4_000_000_000)
+  await trace.recordMessage(receivedMessage, expiresAt)
   for (const address of to)
-    await trace.recordVerdict(receivedMessage, delivered(address), circumstances, 4_000_000_000)
+    await trace.recordVerdict(receivedMessage, delivered(address), circumstances, expiresAt)
   return id
 }
 
@@ -140,7 +142,7 @@ describe('validating an inbound connector', () => {
     }
   })
 
-  test('evaluates received mail of its sender domains only, not DSNs of its own', async () => {
+  test("evaluates only received mail of the connector's sender domains, and no DSNs of mailflow", async () => {
     for (const from of [
       'a@contoso.example',
       'a@CONTOSO.example',

@@ -83,7 +83,7 @@ async function count(day: string): Promise<void> {
   assert.equal(await counters.add(tally.drain(), 0, new AbortController().signal), null)
 }
 
-/** Returns the metrics written since, by name. */
+/** Returns a function that returns the metrics written since this call, by name. */
 function metricsOf(context: TestContext): () => Record<string, number> {
   const consoleLog = context.mock.method(console, 'log', () => {})
   return () =>

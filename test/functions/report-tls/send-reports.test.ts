@@ -35,11 +35,11 @@ before(async () => {
 })
 after(() => database.stop())
 
+let dayCount = 0
 /** The day of the current test; each test has its own. */
-let days = 0
 let day: string
 beforeEach(() => {
-  day = new Date(Date.parse('2026-01-01') + days++ * 86_400_000).toISOString().slice(0, 10)
+  day = new Date(Date.parse('2026-01-01') + dayCount++ * 86_400_000).toISOString().slice(0, 10)
 })
 
 /** Counts one session with each domain. */

@@ -120,7 +120,7 @@ test('a next certificate is served at its date; an invalid one is refused and st
   )
 })
 
-test('the successor is served early when the current certificate expires before', () => {
+test('the next certificate is served early when the current one expires before the announced date', () => {
   const early = set(ending, { next: { ...pairOf(b), servedFrom: at(30) } })
   assert.equal(plan({ set: early, now: new Date(at(2)) }).set, early)
   const { servedFrom = '', deprecated } = plan({ set: early, now: new Date(at(4)) }).set

@@ -45,7 +45,7 @@ const server = await listen(secretsServer(null, localSecrets))
 const secrets = new SecretsManagerClient({ endpoint: server.url, ...testAccount })
 after(() => Promise.all([dynamodb.stop(), server.stop()]))
 
-/** A separate deployment with a clock that can be set. */
+/** Creates a deployment with its own secret, no stored items, and a clock that can be set. */
 async function deployment(secret: object | null, more: Partial<Dependencies> = {}) {
   const name = `tls-${randomUUID()}`
   const arn = `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`
@@ -88,7 +88,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
   }
 }
 
-/** A fake ACM with a newest certificate that can be set; counts exports. */
+/** A fake ACM whose current certificate can be set as `state.identity`; counts exports. */
 function acm(identity: Identity) {
   const state = { identity, exports: 0 }
   const authority = new AcmCertificates(
@@ -153,7 +153,7 @@ test('a next certificate in the secret is announced once, and switched with a no
   assert.doesNotMatch(JSON.stringify([notices, types()]), /PRIVATE|MII|MIG/)
 })
 
-test('a certificate that stays causes no notice, neither before the switch nor at it', async () => {
+test('a certificate that stays when another is replaced causes no notice, neither before the switch nor at it', async () => {
   const rsa = await issue('rsa', { rsa: true })
   const withRsa = (ec: Identity) => ({
     certificate: `${rsa.cert}\n${ec.cert}`,

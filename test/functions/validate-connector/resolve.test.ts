@@ -79,7 +79,7 @@ describe('the hosts of a validation', () => {
     )
   })
 
-  it(`are at most ${maxHosts}, and reports the number of the others`, async () => {
+  it(`are at most ${maxHosts}, and a step reports the number of the others`, async () => {
     const many = Array.from({ length: maxHosts + 5 }, (_, n) => `192.0.2.${n + 1}`)
     const targets = await resolveTargets(bySmartHosts(...many), options(zone))
     assert.equal(targets.flatMap(({ hops }) => hops).length, maxHosts)

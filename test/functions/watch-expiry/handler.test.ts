@@ -83,7 +83,7 @@ async function run(work: () => Promise<unknown> = handler) {
   }
 }
 
-/** Values by dimension `connector`; `all` without it. */
+/** Returns the metric's values by the dimension `connector`, and the value without that dimension as `all`. */
 function metricValues(name: string): Record<string, number> {
   const metricLines = lines.filter((line) => line.includes(`"${name}"`)).map((line) => JSON.parse(line))
   return Object.fromEntries(metricLines.map((line) => [line.connector ?? 'all', line[name]]))

@@ -87,7 +87,7 @@ test('a certificate causes one notice each at 30, 14 and 3 days, for any number 
   ])
 })
 
-test('missed days cause one notice', async () => {
+test('several missed notice days cause one notice', async () => {
   const watch = createWatch([40])
   await watch.run(0)
   await watch.run(38)

@@ -71,7 +71,7 @@ test('concurrent invocations get separate environments', async (t) => {
 })
 
 test('an event uses the environment that becomes free before a new one is ready', async (t) => {
-  // The time to create an environment never passes.
+  // With mocked timers, the time after which a new environment is created never passes.
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { lambda, log } = make(t)
   const first = lambda.invoke({ do: 'pause' })
@@ -80,7 +80,7 @@ test('an event uses the environment that becomes free before a new one is ready'
   await first
 })
 
-test('an event does not wait for a busy environment', async (t) => {
+test('an event does not wait until a hanging invocation ends', async (t) => {
   const { lambda, log } = make(t)
   lambda.invoke({ do: 'hang', log: 'under way' }).catch(() => undefined)
   await once(log, 'data')
