@@ -1,14 +1,15 @@
 /**
- * Circuit breaker. While storage fails, the ingress refuses clients at the greeting and reports itself unhealthy to the
- * load balancer. After a delay, a probe checks whether storage responds. If so, one more failure opens the breaker
- * again; one success closes it.
+ * Circuit breaker, for storage and for reads of the connectors. While the breaker is open, the ingress refuses clients
+ * at the greeting and reports itself unhealthy to the load balancer. Probes follow with growing delays. The first probe
+ * that succeeds closes the breaker, but keeps the failure count: the next failure opens the breaker again. A recorded
+ * success resets the count.
  */
 export interface CircuitBreakerOptions {
   /** Consecutive failures that open the breaker. */
   failureThreshold: number
-  /** Resolves when storage responds. */
+  /** Sends a request to the service that failed. Resolves when the service responds. */
   probe(): Promise<void>
-  /** Milliseconds before the first probe; doubles with each probe, up to the maximum. */
+  /** Milliseconds before the first probe; doubles with each probe, up to `maxDelayMs`. */
   initialDelayMs: number
   maxDelayMs: number
   onChange?(isOpen: boolean): void
@@ -36,7 +37,7 @@ export class CircuitBreaker {
     this.#setOpen(false)
   }
 
-  /** @param count failed writes, or messages of one failed write */
+  /** @param count number of failures: the messages of one failed write, or a larger number for a timeout */
   recordFailures(count = 1): void {
     this.#failures += count
     if (this.#failures >= this.#options.failureThreshold && !this.#open) {
@@ -73,7 +74,7 @@ export class CircuitBreaker {
 }
 
 /**
- * True when all retries of a request timed out. One such error opens the breaker: waiting for `failureThreshold` of
- * them would take too long.
+ * True for a request that timed out, retries included. Callers record one such error as `failureThreshold` failures:
+ * waiting for that many timeouts would take too long.
  */
 export const isTimeout = (error: unknown): boolean => (error as Error | null)?.name === 'TimeoutError'

@@ -9,8 +9,8 @@ const maxConnections = 64
 const timeoutMs = 5000
 
 /**
- * A load balancer with the PROXY protocol also sends its header with health checks. The server skips the header from
- * any address, because no decision of the health check depends on the address.
+ * A load balancer with the PROXY protocol also sends a PROXY header before a health check. The server skips that header
+ * from any address, because no decision of the health check depends on the address.
  * @param unhealthyReason returns the reason why the task is unhealthy, or null
  */
 export function createHealthServer(unhealthyReason: () => string | null): Server {
@@ -43,7 +43,7 @@ function skipProxyHeader(socket: Socket, onSkipped: () => void): void {
   }
   const onData = (chunk: Buffer) => {
     octets = Buffer.concat([octets, chunk])
-    // An HTTP request never begins with CR.
+    // A PROXY header begins with CR; the load balancer's HTTP request does not.
     if (octets[0] !== 0x0d) return handOver(octets)
     const header = readProxyHeader(octets)
     if ('fault' in header) socket.destroy()

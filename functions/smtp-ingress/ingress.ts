@@ -28,11 +28,11 @@ export interface IngressParts {
   environment: z.output<typeof IngressEnvironment>
   snapshots: SnapshotSource
   s3: Pick<S3Client, 'send'>
-  /** Stores segments. Default: the SDK's client. */
+  /** Stores segments. Default: the SDK, with `s3`. */
   objects?: IntakeOptions['objects']
   queue: IntakeOptions['queue']
   probeQueue: IntakeOptions['probeQueue']
-  /** Sends notices of refused mail to the same queue. */
+  /** Sends notices of refused mail, to the evaluation queue as well. */
   notices: ConstructorParameters<typeof NoticeQueue>[0]
   /** Takes a line of log or metrics, with its line end. */
   write(line: string): void
@@ -52,7 +52,7 @@ export interface Ingress {
   drain(): Promise<void>
 }
 
-/** @throws Error when a port cannot be opened, or certificate, key or memory are unusable */
+/** @throws Error when a port cannot be opened, or certificate, key, spool or memory are unusable */
 export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const { environment, write, now = () => new Date(), rates = unlimitedRates } = parts
   const { SMTP_PORT, HEALTH_PORT, LISTEN_ADDRESS } = environment
@@ -141,8 +141,8 @@ function unhealthyReason(intake: Intake, connectors: WatchedConnectors): string 
 }
 
 /**
- * Opens the certificates of the secret, or those of the environment, which never change. @throws Error when none can be
- * served
+ * Takes the certificates of the environment, which then never change, or else opens those of the secret.
+ * @throws Error when the secret cannot be read, or nothing in it can be served
  */
 async function openCertificates(
   { environment, readCertificates }: IngressParts,
@@ -160,8 +160,8 @@ async function openCertificates(
 const unlimitedRates: MessageRateLimiter = { countMessage: () => null, stop() {} }
 
 /**
- * RSET, NOOP, VRFY, HELP, HELO and EHLO since the last accepted message (RFC 5321 sets no limit). A connection that
- * stays open between messages needs few.
+ * Maximum of RSET, NOOP, VRFY, HELP, HELO and EHLO since the last accepted message (RFC 5321 sets no limit). A
+ * connection that stays open between messages needs few.
  */
 const maxIdleCommands = 100
 

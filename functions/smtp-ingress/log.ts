@@ -16,12 +16,12 @@ export function causeOf(error: unknown): string {
   return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).trim()
 }
 
-/** Time during which lines are collected. */
+/** Milliseconds during which lines are collected. */
 const collectMs = 10
 
 /**
  * Writes lines together, because each write to a pipe is a blocking system call. The first line after a pause is
- * written in its turn of the event loop; later lines follow within ten milliseconds.
+ * written at the end of the same turn of the event loop; later lines follow within ten milliseconds.
  */
 export function createLineWriter(
   write: (lines: string) => void,

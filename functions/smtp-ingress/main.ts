@@ -1,4 +1,4 @@
-/** Entry point of the ingress. On SIGTERM it finishes messages in flight. */
+/** Entry point of the ingress. On SIGTERM or SIGINT it finishes messages in flight, then exits. */
 import { IngressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { startIngressOnAws } from './ingress-on-aws.ts'
@@ -8,7 +8,7 @@ const write = createLineWriter((lines) => process.stdout.write(lines))
 const log = createLog(write)
 process.on('exit', write.flush)
 
-/** All state belongs to one session, so a bug in one session must not end the others. */
+/** Keeps the process running after a bug in one session: that must not end the other sessions. */
 function logUncaughtErrors(): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (error: unknown) =>

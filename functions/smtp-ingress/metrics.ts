@@ -29,7 +29,7 @@ export class Metrics {
     return counts
   }
 
-  /** Resets the counts. @param gauges current values @returns EMF lines */
+  /** Resets the counts. @param gauges current values @returns lines in embedded metric format */
   flush(gauges: Readonly<Record<string, number>>, timestamp: number): string[] {
     const entries = [
       ...Object.entries(gauges).map(([metric, count]) => ({ metric, dimension: null, count })),
@@ -51,7 +51,7 @@ export interface MetricsWriterOptions {
   now(): Date
 }
 
-/** Writes metrics every ten seconds. @returns a function that stops it and writes the rest */
+/** Writes metrics every ten seconds. @returns a function that stops the timer and writes the remaining counts */
 export function startMetricsWriter({ metrics, gauges, write, now }: MetricsWriterOptions): () => void {
   const flush = () => metrics.flush(gauges(), now().getTime()).forEach(write)
   const timer = setInterval(flush, flushIntervalMs)

@@ -1,6 +1,6 @@
 /**
  * Replies of the ingress itself. Replies that connectors cause come from the policy. The comment of a reply states when
- * it is sent; docs/generated/replies.md shows it.
+ * the reply is sent, and appears in docs/generated/replies.md.
  */
 import type { Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
@@ -18,7 +18,7 @@ export const refusal = (reason: string, code: number, enhanced: string, text: st
 
 const localError = [451, '4.3.0', 'Requested action not taken: local error, try again later'] as const
 
-/** S3 or SQS failed; sent at MAIL while they fail, else at the end of data. */
+/** S3 or SQS failed, at the end of data; at MAIL while storage or connectors keep failing. */
 export const storageUnavailable = refusal('StorageUnavailable', ...localError)
 /** The connectors cannot be read. */
 export const connectorsUnavailable = refusal('ConnectorsUnavailable', ...localError)

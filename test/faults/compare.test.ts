@@ -15,11 +15,13 @@ interface Stored {
   confirmation?: Confirmation
   text?: string
   trace?: string
+  /** The job's content is not stored. */
   isMissing?: boolean
+  /** The job came before the ingress could know that its content is stored. */
   isEarly?: boolean
 }
 
-/** Compares one message, its tries and the jobs from them. */
+/** Compares the tries to send one message with the jobs that were stored from them. */
 function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: readonly number[] = []) {
   const ledger = new Ledger()
   const storedData = new StoredData()

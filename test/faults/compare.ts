@@ -18,7 +18,7 @@ export interface Comparison {
   /** Violations; empty when there are none. */
   findings: string[]
   accepted: number
-  /** Number of jobs beyond one per message, by cause. */
+  /** Number of jobs beyond one per accepted try, by cause. */
   duplicates: Map<string, number>
   /** Number of tries by ending. */
   tries: Map<string, number>
@@ -137,12 +137,14 @@ function compareTry(name: string, attempt: Try, jobs: readonly IdentifiedJob[], 
   }
 }
 
+/** A response that came too late may still have arrived. */
 const isConfirmed = ({ confirmation }: StoredJob) =>
   confirmation === 'Taken' || (typeof confirmation === 'object' && confirmation.fault === 'response too late')
 
+/** Sorts jobs whose response was lost after the others. */
 const rank = ({ confirmation }: StoredJob) => (typeof confirmation === 'object' ? 1 : 0)
 
-/** A session may have been idle, or in its greeting, when its process was killed. */
+/** Also true for a kill shortly before the try: its session may have been idle, or in its greeting, at that time. */
 const wasKilled = ({ began, ended }: Try, kills: readonly number[]) =>
   kills.some((at) => at >= began - maxNoticeMs && at <= ended)
 

@@ -9,11 +9,17 @@ import { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
 
-/** The octets from here on have a separate digest, because the field that the ingress adds before them varies. */
+/**
+ * From this text on, the octets of an object have a separate digest, because the field that the ingress adds before
+ * them varies.
+ */
 const marker = Buffer.from('Subject: ')
 const maxBeginningOctets = 64 * 1024
 
-/** An object: all octets of a segment, whose ranges are messages; only digests of a large message. */
+/**
+ * A stored object. Of a segment all octets are kept, because each message is a range of them; of a large message only
+ * digests.
+ */
 export class StoredObject {
   readonly #complete: Hash = createHash('sha256')
   readonly #afterMarker: Hash = createHash('sha256')

@@ -1,4 +1,4 @@
-/** The ingress as deployed, in a process that the test can kill. */
+/** The ingress's main program, from source, in a process that the test can kill. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'

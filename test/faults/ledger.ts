@@ -16,7 +16,10 @@ export interface Try {
   ending: Ending
 }
 
-/** Every try of every message. The reverse path contains both numbers, so that a job identifies its try. */
+/**
+ * Every try of every message. The reverse path contains the numbers of message and try, so that a job identifies its
+ * try.
+ */
 export class Ledger {
   readonly tries = new Map<number, Try[]>()
 

@@ -1,7 +1,7 @@
 /** The messages of a run. Each is computed from its number and the run's seed, so none is kept. */
 import { Random } from '../support/random.ts'
 
-/** Returns the content as it must be stored, after the field that the ingress adds. */
+/** Returns the content as sent. The ingress must store it unchanged, behind the field that it adds at the top. */
 export function contentOf(seed: number, number: number): Buffer {
   const random = new Random(seed, number, 1)
   const head = `From: a@elsewhere.example\r\nTo: b@ours.example\r\nSubject: message ${number} of ${seed}\r\n\r\n`

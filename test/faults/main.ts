@@ -1,8 +1,8 @@
 /**
- * Tests that no accepted message is lost. The ingress runs as deployed, with a storage that simulates every fault of
- * a network, and is killed repeatedly. A client sends each message until it gets 250. Then the client's view is
- * compared with the stored data: `npm run test:faults [-- --messages N --seed N --kills N --sessions N]`. Exits with 1
- * when anything is missing, wrong, or stored twice without a reason.
+ * Tests that no accepted message is lost. The ingress runs in its own process, with a storage that simulates every
+ * fault of a network, and is killed repeatedly. A client sends each message until it gets 250. Then the client's view
+ * is compared with the stored data: `npm run test:faults [-- --messages N --seed N --kills N --sessions N]`. Exits with
+ * 1 when anything is missing, wrong, or stored twice without a reason.
  */
 import { parseArgs } from 'node:util'
 import { selfSigned } from '../support/pki.ts'

@@ -1,9 +1,10 @@
 /**
- * Tests that the ingress's memory stays below the task's memory. The ingress runs as deployed, with as many TLS sessions as it accepts
- * and a large message in each. Some clients send at full speed, some slowly, some stop in the middle and stay connected. During
- * and after this a small message must be accepted as usual: `npm run test:memory [-- --memory MIB --sessions N
- * --megabytes N]`. Exits with 1 when the process exceeded the task's memory, a message was refused, or stored content
- * differs from the sent content. The spool needs sessions × megabytes of disk in the temporary folder.
+ * Tests that the ingress's memory stays below the task's memory. The ingress runs with the flags of its image, with
+ * nearly as many TLS sessions as it accepts and a large message in each. Some clients send at full speed, some slowly,
+ * some stop in the middle and stay connected. During and after this a small message must be accepted: `npm run
+ * test:memory [-- --memory MIB --sessions N --megabytes N]`. Exits with 1 when the process exceeded the task's memory,
+ * a message was refused, or stored content differs from the sent content. The spool needs sessions × megabytes of disk
+ * in the temporary folder.
  */
 import { spawn } from 'node:child_process'
 import { createHash, hash } from 'node:crypto'
@@ -45,7 +46,7 @@ function expect(holds: boolean, failure: string): void {
   if (!holds) failures.push(failure)
 }
 
-/** Every line is unique, so that misplaced octets are found. */
+/** Every line is unique, so that misplaced octets are found: 128 digits and CRLF. */
 function randomMail(name: string): Buffer {
   const head = `Subject: ${name}\r\n\r\n`
   const lines = [head]

@@ -1,7 +1,10 @@
 /** The fault of each request. It depends only on the run's seed and the request's number. */
 import { Random } from '../support/random.ts'
 
-/** Faults after the execution of a request. The ingress cannot know that the request was executed. */
+/**
+ * Faults after the execution of a request: the connection is reset before the response or within it, the response is an
+ * error, or the response comes after the ingress's timeout. The ingress cannot know that the request was executed.
+ */
 export const faultsAfterExecution = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const
 
 export type Fault =
@@ -10,6 +13,7 @@ export type Fault =
   | 'Refused'
   /** The connection is reset in the middle of the body. */
   | 'RequestCut'
+  /** An error; the request is not executed. */
   | 'ErrorBefore'
   | 'Throttled'
   /** The response comes late, within a second. */
@@ -32,6 +36,7 @@ export interface PlannedFault {
 
 export type Service = 'S3' | 'SQS' | 'DynamoDB'
 
+/** Probability of each fault outside storms. */
 const calmWeights: Partial<Record<Fault, number>> = {
   Refused: 0.01,
   RequestCut: 0.01,
@@ -89,7 +94,7 @@ function isStorm(seed: number, service: Service, number: number): boolean {
   return at >= 0 && at < stormRequests
 }
 
-/** A late response holds a session for seconds, so storms do not increase it. */
+/** A late response holds a session for seconds, so storms do not increase the probability of `Late`. */
 const stormWeights = ({
   Late = 0,
   ...weights

@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress uses them. They store the received data. A plan decides
- * which request fails, and how.
+ * S3, SQS and DynamoDB as far as the ingress uses them, keeping the received data. A plan decides which request fails,
+ * and how.
  */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -20,14 +20,14 @@ interface Answer {
   key?: string
 }
 
-/** Time after which the ingress may no longer wait for a response. */
+/** Milliseconds after which the ingress may no longer wait for a response. */
 const clientTimeoutMs = 2500
 
 export class FaultyStorage {
   readonly storedData: StoredData
   /** Number of occurrences of each fault. */
   readonly faults = new Map<string, number>()
-  /** Set it to stop all faults. */
+  /** True stops all faults. */
   isCalm = false
   endpoint = ''
   stop = async () => {}
@@ -89,7 +89,7 @@ export class FaultyStorage {
     return answerOf(connectorsAnswer(operation, parsed))
   }
 
-  /** @returns the body of the response, or the response when it is an error */
+  /** @returns the response, or only its body when status and headers are those of every success */
   #s3(request: IncomingMessage, body: Buffer): string | Answer {
     const url = new URL(request.url ?? '/', 'http://s3')
     const key = url.pathname.slice(1)
@@ -224,7 +224,7 @@ function cut(response: ServerResponse, { status, headers, body }: Answer): void 
 
 const reset = (socket: Socket | null): void => void socket?.resetAndDestroy()
 
-/** Records for each job whether the ingress got the confirmation that it was accepted. */
+/** Records for each job whether the ingress got the queue's confirmation. */
 function follow(
   jobs: readonly StoredJob[],
   { fault, response, began }: { fault: Fault; response: ServerResponse; began: number },

@@ -1,11 +1,11 @@
 /** The data that a storage received: objects by key, and jobs in order. */
 import { createHash } from 'node:crypto'
 
-/** The confirmation that the ingress got for a job that the queue accepted. */
+/** The confirmation that the ingress got for a job that the queue accepted. `Pending` until the response is sent. */
 export type Confirmation =
   | 'Pending'
   | 'Taken'
-  /** No confirmation, because of the injected fault or because the client had disconnected. */
+  /** The reason why the confirmation was lost or late: the injected fault, or a client that had disconnected. */
   | { fault: string }
 
 export interface StoredJob {

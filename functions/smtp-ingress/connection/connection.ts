@@ -20,7 +20,7 @@ export interface Peer {
   port: number
 }
 
-/** Decisions of a session, with the events of its connection. */
+/** The policy of a session, which also records the errors of its connection. */
 export interface ConnectionPolicy extends SessionPolicy {
   /** @returns null, or the refusal */
   checkGreeting(): Refusal | null
@@ -43,9 +43,15 @@ export interface ConnectionParts {
   onClose(connection: Connection): void
 }
 
-/** RFC 5321 §4.3.1: a client waits for the greeting. A client that sends earlier is not a mail server. */
+/**
+ * Milliseconds before the greeting. A client must wait for the greeting (RFC 5321 §4.3.1); a client that does not is no
+ * mail server.
+ */
 const greetingDelayMs = 100
-/** Octets read from a client under backpressure; OpenSSL passes on the same amount in one read. */
+/**
+ * Maximum of octets that are buffered while reading from a client is paused. OpenSSL passes on the same amount in one
+ * read.
+ */
 export const socketOptions = { highWaterMark: 16 * 1024 }
 /** Seconds for the PROXY protocol header. A load balancer sends it immediately. */
 const proxyHeaderTimeoutSeconds = 10
@@ -100,8 +106,8 @@ export class Connection implements SessionTransport {
   }
 
   /**
-   * Ends the session as soon as no message is in flight. Between STARTTLS and the first octet of TLS no reply can be
-   * sent, so the connection is closed.
+   * Ends the session as soon as no message is in flight. Before the session begins, and between STARTTLS and the end of
+   * the ClientHello, no reply can be sent, so the connection is closed.
    */
   drain(): void {
     const state = this.#state
@@ -126,7 +132,10 @@ export class Connection implements SessionTransport {
     if (!this.#isClosing) this.#flowControl.setSessionFull(false, this.#socket)
   }
 
-  /** Later octets of the client are read and dropped: a TCP reset could destroy the last reply. */
+  /**
+   * Closes the connection after the last reply. Later octets of the client are read and dropped: unread octets would
+   * cause a TCP reset, which could destroy that reply.
+   */
   end(): void {
     if (this.#isClosing) return
     this.#releaseConnection()
@@ -279,7 +288,10 @@ export class Connection implements SessionTransport {
     else session.timeOut()
   }
 
-  /** The same error arrives twice: from the TLS socket and from the TCP socket. */
+  /**
+   * Closes the connection. One error may arrive twice, from the TLS socket and from the TCP socket; the second is
+   * ignored.
+   */
   #handleError(error: Error): void {
     if (this.#isClosing) return
     const client = this.#client

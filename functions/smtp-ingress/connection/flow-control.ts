@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** Seconds without the client reading anything that was written to it. */
+/** Seconds in which a client may read nothing of what was written to it. */
 const stallTimeoutSeconds = 300
 
 /**

@@ -6,12 +6,15 @@ import { listen } from './listen.ts'
 export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
   drainTimeoutMs: number
-  /** Open connections, including those refused or closing. The listener drops connections beyond this number. */
+  /**
+   * Maximum of open connections, including those whose session was refused or has ended. The listener drops further
+   * connections.
+   */
   maxConnections: number
 }
 
 const tickMs = 1000
-/** Connections kept free for new clients. */
+/** Connections that are kept free for new clients, as long as ended sessions can be closed. */
 const spareConnections = 64
 
 export class MailServer {
@@ -48,7 +51,10 @@ export class MailServer {
     return this.#connections.size
   }
 
-  /** Stops listening. Resolves when every session has ended, at the latest after the drain timeout. */
+  /**
+   * Stops listening and ends the sessions. Resolves when every connection is closed; the drain timeout closes the last
+   * ones.
+   */
   async drain(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.drain()

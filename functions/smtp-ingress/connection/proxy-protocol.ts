@@ -18,18 +18,21 @@ export type ProxyHeader =
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 
-/** Signature, version and command, family and transport, length of the rest. */
+/**
+ * Octets of the fixed part: signature (12), version and command (1), family and transport (1), length of the rest (2).
+ */
 const fixedOctets = 16
 
 /** The maximum includes the fixed part. Load balancers add a few dozen octets to the addresses. */
 const maxHeaderOctets = 4096
 
+/** By the octet at 12: version 2 in the upper half, the command in the lower. */
 const commandNames = new Map([
   [0x20, 'LOCAL'],
   [0x21, 'PROXY'],
 ])
 
-/** TCP over IPv4 and IPv6: octets of one address. */
+/** Octets of one address, by the octet at 13: TCP over IPv4, TCP over IPv6. */
 const addressOctetsByFamily = new Map([
   [0x11, 4],
   [0x21, 16],
@@ -38,8 +41,8 @@ const addressOctetsByFamily = new Map([
 const checksumType = 0x03
 
 /**
- * @param octets all octets received since the connection began. After the header's `length`, the client's own octets
- *   begin.
+ * @param octets all octets received since the connection began. In the result, `length` is the position where the
+ *   client's own octets begin
  */
 export function readProxyHeader(octets: Buffer): ProxyHeader {
   const received = octets.subarray(0, signature.length)

@@ -1,25 +1,25 @@
 /**
  * Timeouts of a session. The attack: sessions that never end because an octet arrives now and then. The defence: each
  * phase has a timeout that only a whole step resets (RFC 5321 §4.5.3.2: five minutes for a command, three for the next
- * block of a message). A message needs a minimum rate after its first ten minutes. Not covered: a client at exactly the
- * minimum rate keeps its session, which occupies little more than a connection.
+ * block of a message). A message needs a minimum rate after its first ten minutes. Not covered: a client at the minimum
+ * rate keeps its session, which occupies little more than a connection.
  */
 import type { Phase } from '../protocol/session.ts'
 
-/** No timeout runs while the server decides. */
+/** Seconds without a step of the client. In `Deciding` the client waits for the server, so no timeout runs. */
 const phaseTimeoutSeconds: Record<Phase, number> = {
   Greeting: 60,
   Command: 300,
   Data: 180,
   Handshake: 60,
   Deciding: Number.POSITIVE_INFINITY,
-  /** Time to read the last reply. */
+  /** Time to read the last reply and close. */
   Ended: 10,
 }
 
-/** Time of a data phase without a minimum rate. */
+/** Seconds of a data phase before the minimum rate applies. */
 const dataGraceSeconds = 600
-/** Minimum rate after that, averaged over the whole data phase. */
+/** Minimum rate after those seconds, averaged over the whole data phase. */
 const minOctetsPerSecond = 10 * 1024
 
 export interface SessionProgress {
@@ -46,7 +46,8 @@ export class SessionTimeouts {
     const isMessage = phase === 'Data'
     if (phase === this.#phase && steps === this.#steps) this.#idleSeconds++
     else this.#idleSeconds = 0
-    // The gap between two messages may be shorter than a second, so the phase alone does not show it.
+    // The pause between two messages may be shorter than a second, so a new message is recognised by its number, not by
+    // the phase.
     if (messages !== this.#messages) this.#messageSeconds = 0
     if (isMessage) this.#messageSeconds++
     this.#phase = phase

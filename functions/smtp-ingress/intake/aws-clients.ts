@@ -46,8 +46,8 @@ export function createStorageClients(environment: {
 
 /**
  * Connections to AWS stay open, enough for all concurrent commits. A request without a response is aborted, not only
- * logged as a warning: a client waits ten minutes after its data (RFC 5321 §4.5.3.2.6), but a session that waits for
- * storage blocks another client.
+ * logged as a warning: an SMTP client would wait ten minutes after its data (RFC 5321 §4.5.3.2.6), but a session that
+ * waits for storage blocks another client.
  * @param timeoutMs for one of three attempts, from the first octet of the request to the last of the response
  */
 export function awsClientOptions(timeoutMs: number) {

@@ -8,13 +8,16 @@ export interface GroupCommitOptions<T> {
   sizeOf(item: T): number
   maxBatchOctets: number
   maxBatchItems: number
-  /** Milliseconds an item waits while other batches are being written. */
+  /**
+   * Milliseconds an item waits for further items while other batches are being written; longer while no further write
+   * may start.
+   */
   maxWaitMs: number
   /** Maximum of writes that run at the same time. */
   maxConcurrentWrites: number
   /**
-   * A write of 1 to `groupSize` items has the same cost. While other writes run, items that do not fill a group stay
-   * for the next batch. 1 disables grouping.
+   * A write of 1 to `groupSize` items has the same cost. While other writes run, the items beyond the last full group
+   * stay for the next batch. 1 disables grouping.
    */
   groupSize?: number
 }

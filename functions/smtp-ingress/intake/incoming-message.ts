@@ -70,14 +70,14 @@ export class IncomingMessage {
     this.#filledOctets = header.copy(this.#buffer)
   }
 
-  /** Set once the client has sent far more than allowed. */
+  /** The refusal, once the client has sent far more than allowed; null before. */
   get earlyRefusal(): RefusalWithCause | null {
     return this.#receivedOctets > this.#limits.maxOctets + maxDiscardedOctets ? this.#refusal : null
   }
 
   /**
    * Copies the octets. A reply may only follow the end of data, so the ingress continues to read a refused message.
-   * @returns a promise while the disk is slower than the client; it never rejects
+   * @returns a promise while the disk is slower than the client; the promise never rejects
    */
   write(octets: Buffer): Promise<void> | undefined {
     if (this.#receivedOctets === 0 && startsWithWhiteSpace(octets)) this.#insertEmptyLine()
@@ -170,7 +170,7 @@ export class IncomingMessage {
     this.#buffer = larger
   }
 
-  /** Writes the buffer to the disk. @param nextOctets size in octets of the buffer that replaces it */
+  /** Writes the buffer to the disk. @param nextOctets size of the buffer that replaces the written one; 0 for none */
   async #flushToSpool(nextOctets: number): Promise<void> {
     const { buffers, spool } = this.#resources
     const buffer = this.#buffer

@@ -33,7 +33,9 @@ export interface IntakeOptions {
   log: Log
 }
 
-/** Consecutive messages that could not be stored. One timeout is recorded as this many. */
+/**
+ * Consecutive messages that could not be stored, after which the breaker opens. One timeout is recorded as this many.
+ */
 const outageThreshold = 3
 
 /**
@@ -86,7 +88,7 @@ export class Intake {
     })
   }
 
-  /** Whether messages should be refused before they are sent. */
+  /** Whether messages should be refused at the greeting or at MAIL, because storage fails. */
   get isFailing(): boolean {
     return this.#breaker.isOpen
   }
@@ -139,7 +141,9 @@ export class Intake {
     }, signal)
   }
 
-  /** Messages queued while the breaker opened fail immediately, because another attempt would only wait again. */
+  /**
+   * Messages that were queued when the breaker opened fail immediately, because another attempt would only wait again.
+   */
   async #write(batch: readonly AcceptedMessage[], stores: Stores): Promise<(Error | null)[]> {
     if (this.isFailing) throw new Error('storage fails')
     const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))
@@ -161,7 +165,7 @@ export class Intake {
   }
 }
 
-/** Storage accepted the message, or rejected this message only: both show that it works. */
+/** Storage accepted the message, or rejected this message only: either shows that storage works. */
 const isStorageWorking = (failure: Error | null): boolean =>
   failure === null || (failure instanceof JobRefusedError && failure.isInvalidJob)
 

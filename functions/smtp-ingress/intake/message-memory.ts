@@ -7,11 +7,11 @@ const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
 /**
- * Octets of one message in memory; with 1000 sessions, a quarter of a 1 GiB task. Smaller messages share the cost of a
- * segment; larger ones cost a file and an object each, about a millisecond.
+ * Maximum of octets of one message in memory; with 1000 sessions, a quarter of a 1 GiB task. Smaller messages share the
+ * cost of a segment; larger ones cost a file and an object each, about a millisecond.
  */
 const maxHeldOctets = 256 * kibibyte
-/** A spooled message holds two blocks in any case. */
+/** Minimum of that maximum: a spooled message holds two blocks of 32 KiB in any case. */
 const minHeldOctets = 64 * kibibyte
 
 /** A part of a large message in flight, and its copy in TLS. */

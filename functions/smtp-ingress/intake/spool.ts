@@ -99,7 +99,7 @@ export class SpoolError extends Error {
   }
 }
 
-/** The limit of the spool reports the same error as a full file system. */
+/** The error of a spool that has reached its limit, with the code of a full file system. */
 const fullDiskError = () => Object.assign(new Error('the spool is full'), { code: 'ENOSPC' })
 
 const fullDiskCodes = new Set<unknown>(['ENOSPC', 'EDQUOT'])
@@ -130,7 +130,7 @@ export class SpoolFile {
     return this.#length
   }
 
-  /** @param octets must not change until it resolves @throws SpoolError */
+  /** @param octets must not change until the promise resolves @throws SpoolError */
   async append(octets: Buffer): Promise<void> {
     if (this.#discarded !== null) throw new SpoolError('the file is discarded')
     if (!this.#account.reserve(octets.length)) throw new SpoolError(fullDiskError())
@@ -174,7 +174,7 @@ async function openUnlinked(directory: string): Promise<FileHandle> {
   }
 }
 
-/** The name may already be gone: a process that starts removes all names. */
+/** The name may already be gone: another process removes the names of all spool files when it starts. */
 async function openAndUnlink(directory: string): Promise<FileHandle> {
   const path = join(directory, randomUUID() + fileSuffix)
   const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

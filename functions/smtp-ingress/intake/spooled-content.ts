@@ -35,7 +35,7 @@ export class SpooledContent {
     return this.#discarded.signal
   }
 
-  /** @param octets must not change until it resolves @throws SpoolError */
+  /** @param octets must not change until the promise resolves @throws SpoolError */
   append(octets: Buffer): Promise<void> {
     this.#digester.update(octets)
     return this.#file.append(octets)

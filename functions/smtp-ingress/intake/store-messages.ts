@@ -52,7 +52,7 @@ async function storeContents(
 async function sendWithRetry(queue: Stores['queue'], jobs: readonly EvaluationJob[]): Promise<Failure[]> {
   const failures = await queue.trySend(jobs.map((job) => ({ job })))
   const failedIndexes = [...jobs.keys()].filter((index) => failures[index] !== null)
-  // If all jobs failed, the queue is down, and the SDK has already retried.
+  // If all jobs failed, the queue is down, and the request was already retried.
   if (failedIndexes.length === 0 || failedIndexes.length === jobs.length) return failures
   const retryFailures = await queue.trySend(
     failedIndexes.map((index) => ({ job: jobs[index] as EvaluationJob })),

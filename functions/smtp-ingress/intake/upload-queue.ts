@@ -25,7 +25,7 @@ export class UploadQueue {
   readonly #options: UploadQueueOptions
   #freeSlots: number
   #buffers: Buffer[] = []
-  /** Each call admits one waiting upload; in order of arrival. */
+  /** Functions that each admit one waiting upload; in order of arrival. */
   readonly #waiters = new Set<() => void>()
 
   constructor(options: UploadQueueOptions) {
@@ -34,9 +34,9 @@ export class UploadQueue {
   }
 
   /**
-   * Runs the work when a slot is free. The buffer belongs to the work until it ends. After a failure the buffer may
-   * still be in use, so it is not reused.
-   * @throws after the timeout; the signal's reason when aborted in the queue; errors of the work
+   * Runs the work when a slot is free. The buffer belongs to the work until the work ends. After a failure the buffer
+   * may still be in use, so it is not reused.
+   * @throws UploadQueueTimeout; the signal's reason when aborted in the queue; errors of the work
    */
   async runInSlot<T>(work: (buffer: Buffer) => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#acquireSlot(signal)

@@ -1,7 +1,10 @@
 export interface BoundedMapOptions {
-  /** At least two. */
+  /** Maximum number of keys; at least two. */
   maxKeys: number
-  /** Time without use after which a key may be removed; it is removed after twice this time at the latest. */
+  /**
+   * Milliseconds without use after which a key may be removed. While the map is in use, the key is removed after twice
+   * that time at the latest.
+   */
   maxAgeMs?: number
   /** Milliseconds of a monotonic clock. */
   now?(): number
@@ -9,8 +12,8 @@ export interface BoundedMapOptions {
 
 /**
  * A map with a bounded number of keys. The attack: endless keys, each used once, such as IPv6 addresses. The defence: a
- * full map removes the least recently used half in one step, because finding the oldest keys one by one would cost more
- * than the counting. Not covered: keys beyond the bound are removed too early.
+ * full map removes the least recently used half in one step, because removing the oldest keys one by one would cost
+ * more. Not covered: when there are more keys than the maximum, keys are removed that are still needed.
  */
 export class BoundedMap<Value extends object> {
   readonly #halfSize: number

@@ -2,7 +2,7 @@
  * Connection limiter, for the task and for each address. The attack: one client takes all sessions, or opens
  * connections endlessly to cause handshakes. The defence: an address has a maximum of concurrent sessions and of new
  * sessions per minute; a /64 of IPv6 is one client. Not covered: a client with many addresses has as many shares. Then
- * the task's maximum protects it, and honest clients get 421 and retry.
+ * only the task's maximum limits that client, and honest clients also get 421 and retry.
  */
 import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
 import { BoundedMap } from './bounded-map.ts'
@@ -30,9 +30,9 @@ export function connectionLimits(environment: {
 const minuteMs = 60_000
 
 /**
- * Maximum of addresses without a session whose rate is stored. Beyond it, the half that disconnected first is removed:
- * limits for single addresses cannot stop a flood from that many addresses, and no client is refused because of another
- * client's flood.
+ * Maximum of addresses without a session whose count of new sessions is stored. When there are more, the half that
+ * disconnected first is forgotten. That costs no protection, because limits for single addresses cannot stop a flood
+ * from so many addresses. It also refuses no client because of another client's flood.
  */
 const maxIdleAddresses = 65_536
 

@@ -3,8 +3,8 @@
  * can handle, or uses up the gateway. The defence: a message beyond a limit is refused with 451 at its first recipient,
  * so the sender keeps it; an accepted message is never refused later. A connector's limit applies to all tasks together
  * and is counted in the transport table. An address's limit applies to one task: unknown clients must not cause table
- * writes. Not covered: the shared count lets some excess pass, and a sender that matches a connector can use up its
- * limit. Restricting the connector's domains to a certificate or to addresses prevents that.
+ * writes. Not covered: the shared count lets some excess pass, and any sender that matches a connector can use up that
+ * connector's limit. Restricting the connector's domains to a certificate or to addresses prevents the latter.
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Log } from '../log.ts'
@@ -53,12 +53,12 @@ export interface MessageRateLimiterOptions {
   now(): number
 }
 
-/** Maximum of addresses in memory: about ten megabytes, including the previous minute. */
+/** Maximum of addresses in memory: about ten megabytes. */
 const maxAddresses = 32_768
 /** More connectors than any deployment has. */
 const maxConnectors = 65_536
 
-/** `stop` drops counts that are not reported yet. */
+/** `stop` ends the reports; counts that are not reported yet are lost. */
 export function createMessageRateLimiter(options: MessageRateLimiterOptions): MessageRateLimiter {
   const { connectorCounts, addressLimit, log, now } = options
   const connectorRates = new SharedRateCounter({
@@ -92,6 +92,6 @@ export function createMessageRateLimiter(options: MessageRateLimiterOptions): Me
   }
 }
 
-/** Connectors stored before this setting existed do not have it. */
+/** Messages per minute, or null for no limit. Connectors stored before this setting existed do not have the field. */
 const limitOf = ({ mode, messageRateLimit }: InboundConnector): number | null =>
   mode === 'Enforce' ? (messageRateLimit ?? null) : null

@@ -1,10 +1,10 @@
-/** Arithmetic of one minute of a shared count, as one of several processes sees it. */
+/** Arithmetic of one minute of a shared count, from the view of one of several processes. */
 import type { OtherCounts } from '../../../shared/transport/rate-table.ts'
 
 export interface RateWindow {
   /** Messages of this process. */
   ownCount: number
-  /** Messages of this process that were reported. */
+  /** The part of `ownCount` that was reported. */
   reportedCount: number
   /** Counts of the other processes at the last report. */
   otherProcesses: OtherCounts
@@ -17,7 +17,7 @@ export interface RateWindow {
 /** Milliseconds after which even a single message is reported. */
 export const reportIntervalMs = 1000
 
-/** @param counters other processes expected to count */
+/** @param counters number of other processes that are expected to count in this minute */
 export const emptyWindow = (counters = 0): RateWindow => ({
   ownCount: 0,
   reportedCount: 0,

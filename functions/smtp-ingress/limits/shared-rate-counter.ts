@@ -1,9 +1,9 @@
 /**
  * Counts messages per minute for a key over several processes, without a request for each message. A process decides by
- * its own count and the last known counts of the other processes; no decision waits. Not covered: between two reports a
- * process knows only its own messages. Together they may exceed the limit by an eighth each, plus the messages that
- * arrive during a report. Minutes are the clock's, so the end of one minute and the start of the next may together see
- * twice the limit. While reports fail, each process decides by its own count only.
+ * its own count and the last known counts of the other processes, and no decision waits for a request. Not covered:
+ * between two reports a process knows only its own messages. The processes may exceed the limit by an eighth each, plus
+ * the messages that arrive during a report. Minutes are the clock's, so the end of one minute and the start of the next
+ * may together see twice the limit. While reports fail, each process decides by its own count only.
  */
 import type { OtherCounts } from '../../../shared/transport/rate-table.ts'
 import { causeOf, type Log } from '../log.ts'
@@ -21,8 +21,8 @@ import {
 /** Shares counts between processes. */
 export interface SharedCounts {
   /**
-   * @param minute since 1970
-   * @param messages all messages of this minute that this process accepted
+   * @param minute number of minutes since 1970
+   * @param messages all messages of this minute that this process accepted, those of earlier reports included
    * @throws when the report fails
    */
   report(key: string, minute: number, messages: number): Promise<OtherCounts>
@@ -46,8 +46,9 @@ interface KeyCount {
 export class SharedRateCounter {
   readonly #options: SharedRateCounterOptions
   #minute = Number.NaN
-  /** Counts of this minute and of the previous minute. */
+  /** Counts of this minute. */
   #current: BoundedMap<KeyCount>
+  /** Counts of the previous minute; empty without shared counts. */
   #previous: BoundedMap<KeyCount>
   #isFailing = false
 
@@ -87,7 +88,7 @@ export class SharedRateCounter {
     return { window: emptyWindow(counters), limit: 0, isReporting: false }
   }
 
-  /** Unreported messages of a past minute affect no further decision. */
+  /** Begins new counts when the minute has changed. Unreported messages of a past minute affect no further decision. */
   #startMinute(at: number): void {
     const minute = minuteOf(at)
     if (minute === this.#minute) return
@@ -117,7 +118,7 @@ export class SharedRateCounter {
       this.#report(key, keyCount, this.#options.now())
   }
 
-  /** The next report follows one second later, whatever the number of messages. */
+  /** Until a report succeeds, reports of this key follow about once per second, whatever the number of messages. */
   #handleFailure(keyCount: KeyCount, error: unknown): void {
     keyCount.isReporting = false
     keyCount.window.isFailing = true

@@ -1,7 +1,7 @@
 /**
- * Parses one line as a command of RFC 5321 §4.1.1 and extensions. The attack: arbitrary octets. The defence: a line is
- * ASCII or UTF-8 without controls, read once from front to back, and either a command or refused; nothing is repaired.
- * Not covered: the length of a line, which the caller limits.
+ * Parses one line as a command of RFC 5321 §4.1.1 and extensions. The attack: arbitrary octets. The defence: a line has
+ * no control characters, and is ASCII or UTF-8 wherever it has a meaning. It is read once from front to back, and is
+ * either a command or refused; nothing is repaired. Not covered: the length of a line, which the caller limits.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'

@@ -2,11 +2,12 @@
  * Reads the data phase, up to the end of data (RFC 5321 §4.1.1.4, §4.5.2).
  *
  * The attack: SMTP smuggling (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766). Two servers see different ends of a
- * message, because one of them accepts a bare LF or CR as a line end. Text of the first message becomes commands of a
- * second one, in the first server's name. The defence: only CR LF . CR LF ends a message, and a message with a bare CR,
- * bare LF or NUL is refused. `Normalise` accepts it, turns bare CR and LF into CRLF and drops NUL. That is also safe:
- * the end of data is the same, and mailflow's SMTP client doubles the dot of every line that begins with one. Not
- * covered: normalised octets differ from the signed ones, so DKIM signatures break.
+ * message, because one of them accepts a bare LF or CR as a line end. To the other server, text of the message becomes
+ * commands of another message, sent in the first server's name. The defence: only CR LF . CR LF ends a message, and a
+ * message with a bare CR, bare LF or NUL is refused. With `Normalise` such a message is accepted, its bare CR and LF
+ * become CRLF, and each NUL is dropped. That is also safe: the end of data is the same, and mailflow's SMTP client
+ * doubles the dot of every line that begins with one. Not covered: normalised octets differ from the signed octets, so
+ * DKIM signatures break.
  */
 
 export interface DataReaderOptions {
@@ -198,8 +199,8 @@ function isBareNewline(progress: EndOfDataProgress, octet: number): boolean {
 
 /**
  * Writes the normalised form of `octet`: at most three octets.
- * @param previousProgress the progress before this octet. A CR is already written, except after a dot, where it may
- *   belong to the end of data
+ * @param previousProgress the progress before this octet. The CR of `Return` is already written; the CR of `DotReturn`
+ *   is not, because it may belong to the end of data
  * @returns the new length of the output
  */
 function writeNormalised(

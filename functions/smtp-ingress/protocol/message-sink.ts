@@ -19,8 +19,8 @@ export interface MessageSink {
    */
   end(fault: DataFault | null): Promise<Reply>
   /**
-   * The client disconnected or the session was ended. An incomplete message is dropped. A complete one is not stored if
-   * that can still be prevented, because the client will send it again.
+   * The client disconnected or the session was ended. An incomplete message is dropped. A complete message is not
+   * stored if that can still be prevented, because the client will send it again.
    */
   abandon(): void
 }

@@ -20,7 +20,11 @@ export interface MailParameters {
 
 export type RecipientParameters = Pick<Recipient, 'notify' | 'orcpt'>
 
-/** Stores the value of one parameter, null if it has none, or returns the refusal. */
+/**
+ * Stores the value of one parameter.
+ * @param value null when the parameter has no `=`
+ * @returns null, or the refusal
+ */
 type ParameterReader<Parameters> = (value: string | null, parameters: Parameters) => Refusal | null
 
 /** Limits in characters (RFC 3461 §4.4, §4.2); for an ENVID, after decoding. */
@@ -194,7 +198,10 @@ function readOrcpt(value: string, parameters: RecipientParameters): Refusal | nu
 const escapeNonAscii = (address: string): string =>
   address.replace(/[^ -~]/gu, (character) => `\\x{${character.codePointAt(0)?.toString(16).toUpperCase()}}`)
 
-/** RFC 3461 §4: printable ASCII without `=`, and `+` only before two hexadecimal digits. */
+/**
+ * Characters that are not allowed in xtext. Allowed are printable ASCII without space and `=`, and `+` only before two
+ * hexadecimal digits (RFC 3461 §4).
+ */
 const invalidXtext = /[^!-*,-<>-~]/
 const xtextEscapes = /\+([0-9A-F]{2})/g
 const xtextEscapeLength = 3
@@ -208,7 +215,10 @@ function decodeXtext(value: string): string | null {
   return isPrintable(decoded) ? decoded : null
 }
 
-/** ASCII only: some other letters have ASCII capitals, and `ſize` is not SIZE. */
+/**
+ * Converts ASCII only: some other letters have ASCII capitals, and `ſize` is not SIZE.
+ * @returns an empty string for any other word
+ */
 export function upperCase(word: string): string {
   return isPrintable(word) ? word.toUpperCase() : ''
 }

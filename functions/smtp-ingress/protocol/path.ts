@@ -35,7 +35,7 @@ const atomCharacters = characterTable(`${alphanumeric}!#$%&'*+-/=?^_\`{|}~`)
 /** No RFC allows the underscore, but hostnames of real senders contain it. */
 const labelCharacters = characterTable(`${alphanumeric}_-`)
 
-/** RFC 1035 §2.3.4. A non-ASCII label is only measured as an A-label. */
+/** Octets (RFC 1035 §2.3.4). A non-ASCII label is measured later, as an A-label. */
 const maxLabelLength = 63
 
 /** Octets of `[IPv6:` and the longest address. */

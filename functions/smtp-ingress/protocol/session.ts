@@ -80,15 +80,15 @@ export interface SessionOptions extends DataReaderOptions {
   hostname: string
   maxMessageOctets: number
   maxRecipients: number
-  /** Replies of 4xx and 5xx since the last accepted message. */
+  /** Maximum of replies 4yz and 5yz since the last accepted message. */
   maxErrors: number
-  /** Commands since the last accepted message that do not advance a transaction. */
+  /** Maximum of commands since the last accepted message that do not advance a transaction. */
   maxIdleCommands: number
 }
 
 const lineFeed = 10
 
-/** The event for which the session waits. In `Deciding` the session works itself and does not wait for the client. */
+/** The event for which the session waits. In `Deciding` it waits for the policy or for room, not for the client. */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
 
 interface DataPhase {
@@ -113,7 +113,9 @@ interface OpenTransaction {
   recipients: Map<string, RecipientCommand['recipient']>
 }
 
-/** A reply, the text of a multiline reply, or a refusal. Null when not decided yet. */
+/**
+ * A reply; the text of a reply without an enhanced status code; or a refusal. Null when there is nothing to send now.
+ */
 type CommandOutcome = Reply | Refusal | string | null
 
 export class Session {
@@ -200,7 +202,7 @@ export class Session {
     else if (this.#isDraining) this.#endWithOutcome(shuttingDown)
   }
 
-  /** The client has sent nothing for too long. */
+  /** The client was silent or too slow. */
   timeOut(): void {
     this.#endWithOutcome(timedOut)
   }
@@ -264,7 +266,7 @@ export class Session {
     if (this.#isInputEnded && this.phase !== 'Deciding') this.#closeConnection()
   }
 
-  /** Applies backpressure while there is no room. */
+  /** Pauses reading while the backlog is full or the message needs room, and resumes reading afterwards. */
   #updateBackpressure(): void {
     const isFull = this.#backlog.isFull || (this.#state.phase === 'Deciding' && this.#state.needsRoom)
     if (isFull === this.#isReadingPaused) return
@@ -364,7 +366,10 @@ export class Session {
     })
   }
 
-  /** RFC 2920 §3.1: DATA ends a pipelined group. Octets after it would be a message without a 354. */
+  /**
+   * RFC 2920 §3.1: DATA ends a pipelined group. Octets sent together with DATA would be a message that did not wait for
+   * the 354.
+   */
   #startData(isPipelined: boolean): CommandOutcome {
     if (isPipelined) return dataBefore354
     const greeting = this.#greeting

@@ -72,7 +72,7 @@ export interface SessionPolicyParts {
 
 type RecipientAcceptance = Extract<RecipientDecision, { action: 'Accept' }>
 
-/** How the connectors assess the sender: computed once for each MAIL, not at each RCPT. */
+/** How the connectors assess the sender: computed at the first RCPT of each MAIL, and again if the snapshot changes. */
 interface SenderAssessment {
   snapshot: Snapshot
   session: Session
@@ -86,7 +86,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   #isResumed = false
   #mailFrom: string | null = null
   #assessment: SenderAssessment | null = null
-  /** How the last recipient was accepted. It depends on the sender only, so it applies to all recipients. */
+  /** How the last accepted recipient was accepted. This depends on the sender only, so it applies to all recipients. */
   #acceptance: RecipientAcceptance | null = null
   /** True when a refusal of this MAIL was already passed to the certificate notifier. */
   #isNotified = false
@@ -185,7 +185,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
         return this.#refuse(outcome, {}, outcome.cause)
       },
       abandon: () => {
-        // A client that was cut off has its own log line.
+        // A message that was cut off early is logged as refused.
         if (incoming.earlyRefusal === null)
           this.#parts.log('info', 'client disconnected during a message', { ip: this.#peer.ip })
         incoming.abandon()
@@ -262,8 +262,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /**
-   * Runs once per session, and only when a connector would accept the mail because of its certificate. @returns null
-   * when no check is needed
+   * Runs once per session, and only when a connector would accept the mail because of the client's certificate.
+   * @returns null when no check is needed
    */
   #checkRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
     const { revocation, log } = this.#parts
@@ -331,7 +331,9 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     return this.#refuse(certificateNotRequested, { recipient })
   }
 
-  /** Runs once per MAIL. evaluate-policy never receives mail that the ingress refuses. */
+  /**
+   * Runs once per MAIL. The notice is sent here, because evaluate-policy never receives mail that the ingress refuses.
+   */
   #notifyOnce({ snapshot, session, evaluation }: SenderAssessment): void {
     if (this.#isNotified) return
     this.#isNotified = true
@@ -370,7 +372,7 @@ function uniqueRecipients(
   return [...distinctRecipients.values()]
 }
 
-/** Also true for a violation whose mail would be accepted and held. */
+/** Whether a certificate might change the decision. Also true for a violation whose mail would be accepted and held. */
 const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: RecipientDecision): boolean =>
   violation !== null || (decision.action === 'Refuse' && decision.reason === 'RelayDenied')
 

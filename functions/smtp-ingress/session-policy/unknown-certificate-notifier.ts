@@ -1,6 +1,6 @@
 /**
- * Sends notices of unknown client certificates. The ingress refuses their mail in session, so no other component sees
- * them.
+ * Sends notices of unknown client certificates whose mail the ingress refuses in session: no other component sees that
+ * mail.
  */
 import { dimensionValue, Metric } from '../../../shared/contract/metrics.ts'
 import type { InboundEvaluation, Session } from '../../../shared/policy/inbound.ts'

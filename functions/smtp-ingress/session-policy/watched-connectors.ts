@@ -7,10 +7,10 @@ export interface SnapshotSource {
   current(options: { maxAgeMs: number }): Promise<Snapshot>
 }
 
-/** Fresh enough for RCPT TO, because evaluate-policy decides again with a current snapshot. */
+/** Milliseconds. Fresh enough for RCPT TO, because evaluate-policy decides again with a current snapshot. */
 const maxSnapshotAgeMs = 1000
 
-/** Consecutive failed reads. One timeout is recorded as this many. */
+/** Consecutive failed reads after which the breaker opens. One timeout is recorded as this many. */
 const outageThreshold = 3
 
 export class WatchedConnectors {
@@ -40,7 +40,10 @@ export class WatchedConnectors {
     return this.#breaker.isOpen
   }
 
-  /** Returns synchronously while the last read is fresh. @throws by rejection, when connectors cannot be read */
+  /**
+   * Returns synchronously while the last read is fresh. Concurrent callers share one read and one failure.
+   * @throws by rejection, when connectors cannot be read
+   */
   current(): Snapshot | Promise<Snapshot> {
     const readAt = this.#now()
     if (this.#cached && readAt - this.#cached.readAt < maxSnapshotAgeMs) return this.#cached.snapshot
@@ -54,10 +57,7 @@ export class WatchedConnectors {
     this.#breaker.stop()
   }
 
-  /**
-   * Concurrent callers share one read and one failure.
-   * @param readAt start of the read: the result is at least that fresh
-   */
+  /** @param readAt start of the read: the snapshot is at least that fresh */
   async #read(readAt: number): Promise<Snapshot> {
     try {
       const snapshot = await this.#snapshots.current({ maxAgeMs: 0 })

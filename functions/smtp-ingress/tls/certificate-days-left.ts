@@ -1,5 +1,6 @@
 /**
- * Publishes the remaining lifetime of the served certificate: senders that verify it silently stop when it has expired.
+ * Publishes the remaining lifetime of the served certificate: once it has expired, senders that verify it stop
+ * silently.
  */
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
@@ -15,7 +16,7 @@ export interface DaysLeftOptions {
 
 const intervalMs = 60_000
 
-/** @returns a function that stops it */
+/** @returns a function that stops the metric */
 export function publishDaysLeft({ expiresAt, write, now }: DaysLeftOptions): () => void {
   const publish = () => {
     const at = now().getTime()

@@ -1,7 +1,7 @@
 /**
  * Parses the ClientHello, before the server chooses a TLS context (RFC 8446 §4.1.2). The attack: a huge hello, or one
- * with false lengths. The defence: at most 16 KiB are read, and every length is checked. Not covered: the result is
- * used only for this choice, and OpenSSL parses the same octets again.
+ * with false lengths. The defence: at most 16 KiB are read, and every length is checked. Not covered: OpenSSL parses
+ * the same octets again and might read them differently, so the result is used only for this choice.
  */
 
 export type ClientHello =
@@ -22,6 +22,7 @@ const maxHelloRecords = 16
 
 const handshakeRecordType = 22
 const clientHelloType = 1
+/** Extension types (RFC 8446 §4.2). */
 const supportedVersions = 43
 const preSharedKey = 41
 const tls13 = 0x0304
@@ -67,6 +68,7 @@ function completeMessage(fragments: readonly Buffer[]): Buffer | 'Incomplete' | 
 }
 
 function readBody(hello: VectorReader): ClientHello {
+  // Skips version and random, then session id, cipher suites and compression methods.
   hello.take(2 + 32)
   hello.vector(1)
   hello.vector(2)

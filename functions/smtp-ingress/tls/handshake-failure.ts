@@ -16,7 +16,7 @@ export type HandshakeFailure =
   | 'TimedOut'
   | 'Other'
 
-/** Error codes that Node derives from OpenSSL's reasons, or system error codes. */
+/** Error codes that Node derives from OpenSSL's reasons, or system error codes. The first matching pattern decides. */
 const causePatterns: readonly (readonly [pattern: RegExp, cause: HandshakeFailure])[] = [
   [/^ERR_SSL_(UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|NO_PROTOCOLS_AVAILABLE|LEGACY_.*)$/, 'OldProtocol'],
   [/^ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION$/, 'OldProtocol'],

@@ -1,7 +1,7 @@
 /**
  * Rotates the ingress's certificates without a restart. The secret is read again every few minutes. The next
  * certificate is served from its date, or earlier when the current one expires. This process's clock decides, even if
- * the secret cannot be read then. When reading or checking fails, the served certificates stay.
+ * the secret cannot be read at that time. When reading or checking fails, the served certificates stay.
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'

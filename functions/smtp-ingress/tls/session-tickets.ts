@@ -31,7 +31,7 @@ const ivOctets = 16
 const macOctets = 32
 
 /**
- * @param ticket any octets
+ * @param ticket any octets; a valid ticket is key name, IV, encrypted session and MAC
  * @returns the session inside (DER of OpenSSL's SSL_SESSION), or null when the ticket was made with other keys
  */
 export function openTicket(ticket: Buffer, keys: TicketKeys): Buffer | null {
@@ -67,7 +67,7 @@ interface DerElement {
   content: Buffer
 }
 
-/** @returns null when a length exceeds the octets present */
+/** @returns null when a length exceeds the octets present or has more than three octets */
 function parseElements(der: Buffer): DerElement[] | null {
   const elements: DerElement[] = []
   let at = 0

@@ -37,8 +37,8 @@ export interface TlsService {
    */
   contextForHello(hello: Buffer, address: string): SecureContext | null
   /**
-   * Stops resumption for this address. Used when a connector needs a certificate, but the client resumed a session
-   * without a certificate: the client may have a certificate by now, or another client may share the address.
+   * Stops resumption for this address for a day. Used when a connector needs a certificate, but the client resumed a
+   * session without a certificate: the client may have a certificate by now, or another client may share the address.
    */
   refuseResumption(address: string): void
   /**
@@ -49,8 +49,8 @@ export interface TlsService {
   /** When the first of the served certificates expires. */
   readonly expiresAt: Date
   /**
-   * Uses these certificates for new handshakes; open sessions continue. Earlier tickets become invalid, because their
-   * keys derive from the old private key.
+   * Uses these certificates for new handshakes; open sessions continue. Tickets made under another private key become
+   * invalid, because their keys derive from that key.
    * @throws Error: see `createTlsService`; the previous certificates then stay
    */
   use(certificates: CertificatesAndKeys): void

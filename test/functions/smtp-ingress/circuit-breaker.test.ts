@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CircuitBreaker } from '../../../functions/smtp-ingress/circuit-breaker.ts'
 
-/** Records changes of state. Probes succeed once `works` is set. */
+/** A breaker whose changes of state are recorded. Probes succeed once `works` is set. */
 function observedBreaker() {
   const state = { works: false, probes: 0 }
   const changes: boolean[] = []
@@ -64,7 +64,7 @@ test('the breaker probes with growing pauses until storage works, then closes', 
   assert.equal(breaker.isOpen, false)
 })
 
-test('after a probe one failure opens the breaker again, and one success closes it permanently', async (context) => {
+test('after a successful probe one failure opens the breaker again; after a success one failure does not', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state, changes } = observedBreaker()
   state.works = true
@@ -79,7 +79,7 @@ test('after a probe one failure opens the breaker again, and one success closes 
   assert.deepEqual(changes, [true, false, true, false])
 })
 
-test('a success resets the pause, and a stopped breaker sends no probes', async (context) => {
+test('a success resets the pause before a probe, and a stopped breaker sends no probes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observedBreaker()
   for (let failure = 0; failure < 3; failure++) breaker.recordFailures()

@@ -22,7 +22,7 @@ before(async () => {
 })
 after(() => ingress.drain())
 
-/** @returns everything read, once it includes this text */
+/** @returns everything read, as soon as it includes this text */
 async function readUntil(socket: Socket, text: string): Promise<string> {
   let read = ''
   while (!read.includes(text)) {

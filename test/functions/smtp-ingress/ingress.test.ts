@@ -272,7 +272,7 @@ test('messages that end together share a segment and read back identical', async
   )
 })
 
-test('under load one object holds many messages', async () => {
+test('under load one object in the bucket holds many messages', async () => {
   const ingress = await ingressWith()
   const { opened, open } = gate()
   const first = await Wire.greet(ingress.smtpPort)
@@ -490,7 +490,7 @@ test('refusals of the protocol are counted and logged by reason', async () => {
   )
 })
 
-test('a client that sends no ClientHello is counted, and other clients are served', async () => {
+test('a client that sends no ClientHello is counted as a failed handshake, and other clients are served', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.command('STARTTLS')

@@ -53,7 +53,7 @@ const mailOfSize = (count: number) =>
   Buffer.from(`Subject: x\r\n\r\n${`${'0123456789'.repeat(7)}abcdef\r\n`.repeat(Math.ceil(count / 78))}`)
 const mebibyte = 1024 * 1024
 
-/** @returns the sum of this metric */
+/** Stops the ingress. @returns the sum of this metric over its lines */
 async function sumOf(ingress: TestIngress, metric: string, reason?: string): Promise<number> {
   await ingress.drain()
   running.delete(ingress)
@@ -103,7 +103,7 @@ test('a message whose announced size exceeds the free spool is refused at MAIL',
   assert.match(await announce(), /^250 /)
   const otherSession = await openDataPhase(ingress)
   otherSession.write(mailOfSize(9 * mebibyte))
-  // Octets reach the disk, and are counted, a little later.
+  // Octets reach the disk, and reduce the free spool, a little later.
   let reply = ''
   while (!reply.startsWith('452')) {
     const wire = await Wire.greet(ingress.smtpPort)
@@ -258,10 +258,10 @@ test('a hundred commands without a message get replies, and the next ends the se
   assert.equal(await wire.line(), null)
 })
 
-/** Concurrent commits to storage. */
+/** Maximum of concurrent commits to storage. */
 const concurrentCommits = 16
 
-test('during an outage queued messages are refused without an attempt', async () => {
+test('during an outage messages that wait for a commit are refused without an attempt', async () => {
   const ingress = await ingressWith()
   const events = operations(ingress)
   const { promise: timeout, reject: failStorage } = Promise.withResolvers<void>()
@@ -293,7 +293,7 @@ test('a data phase without octets for three minutes ends the session with 421', 
   assert.equal(ingress.queue.calls, 0)
 })
 
-test('a handshake of one minute closes the connection without a reply, and is counted as TimedOut', async (context) => {
+test('a handshake that is incomplete after one minute closes the connection without a reply, and is counted as TimedOut', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)

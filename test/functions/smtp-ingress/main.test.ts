@@ -1,4 +1,6 @@
-/** The process as deployed, with emulators of SQS, S3 and DynamoDB. */
+/**
+ * The process of the ingress, from source and once from the deployed bundle, with emulators of SQS, S3 and DynamoDB.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -226,7 +228,9 @@ interface UnresponsiveCase {
   environmentFor(endpoint: string): Record<string, string> | Promise<Record<string, string>>
   /** Sends a command that needs the service. @returns the reply */
   use(client: Wire): Promise<string>
+  /** The text of the failing health check. */
   reason: string
+  /** The line in the log when the service responds again. */
   recoveryMessage: string
 }
 

@@ -69,7 +69,7 @@ async function startTask(options: TestIngressOptions & { perAddress?: number }):
 const limitedTo = (messageRateLimit: number, fields: Partial<InboundConnector> = {}) =>
   inbound({ id: `connector-${tasks}`, requireTls: false, messageRateLimit, ...fields })
 
-/** @returns the replies to RCPT, or to the data when all recipients were accepted */
+/** @returns the reply to RCPT if it is a refusal, otherwise the reply to the data */
 async function send(wire: Wire, mailFrom = 'a@contoso.example'): Promise<string> {
   await wire.command(`MAIL FROM:<${mailFrom}>`)
   const accepted = await wire.command('RCPT TO:<b@ours.example>')

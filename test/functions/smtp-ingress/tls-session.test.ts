@@ -27,7 +27,7 @@ const restricted = (name: string, onViolation: 'Bounce' | 'Defer') =>
 
 const start = () =>
   startTestIngress({
-    // Ticket keys change every hour.
+    // The real time: ticket keys depend on its hour.
     at: new Date(),
     acceptedDomains: ['ours.example'],
     inbound: [restricted('Fabrikam', 'Bounce'), restricted('Contoso', 'Defer')],

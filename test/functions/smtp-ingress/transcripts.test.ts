@@ -30,7 +30,7 @@ const folder = new URL('../../transcripts/', import.meta.url)
 const client = await selfSigned({ names: ['mail.contoso.example'] })
 const fingerprint = new X509Certificate(client.cert).fingerprint256
 
-// Most of the time is the delay of the greeting.
+// Concurrent, because most of the time is the delay of the greeting.
 describe('the server replies as in', { concurrency: 8 }, () => {
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp')))
     it(file, async () => {

@@ -37,7 +37,7 @@ const optionsWith = (bareNewlines: SessionOptions['bareNewlines']): SessionOptio
   bareNewlines,
 })
 
-/** Connectors and storage may decide anything. */
+/** Null from a function allows any decision of connectors or storage. */
 const decisions: Decisions = {
   mail: () => null,
   recipient: () => null,
@@ -100,7 +100,9 @@ export class FuzzedIngress {
     return failure
   }
 
-  /** Plays scripts of clients that disconnect early. Messages in flight may be stored, so this must run last. */
+  /**
+   * Plays scripts of clients that disconnect early. Their messages in flight may be stored, so no `play` may follow.
+   */
   leave(scripts: readonly Script[]): Promise<Failure | null> {
     return runConcurrently(scripts, (script) =>
       new Client(this.#ingress.smtpPort, script, this.#options).leaveEarly(),
@@ -164,7 +166,7 @@ export class FuzzedIngress {
   }
 }
 
-/** Limits concurrent sessions. */
+/** Plays with a limit of concurrent sessions, until a script fails. @returns the first failure, or null */
 async function runConcurrently(
   scripts: readonly Script[],
   play: (script: Script) => Promise<void>,
@@ -197,17 +199,21 @@ class Client {
   readonly #options: SessionOptions
   readonly #random: Random
   readonly #chunks: string[]
+  /** Octets sent before the handshake, then those after it. */
   readonly #segments = [{ octets: '' }]
   readonly #reader = new ReplyReader()
   readonly #tcp: Socket
   /** TCP, or TLS on top of it. */
   #socket: Socket
   #isClosed = false
-  /** True when the server has read octets sent in the clear after STARTTLS as the client's handshake. */
+  /**
+   * True when the server has sent a TLS alert, because it read octets after STARTTLS in the clear as the client's
+   * handshake.
+   */
   #hasTlsAlert = false
   #failure: unknown = null
   #wakeUp: () => void = () => {}
-  /** Octets of this segment whose required replies have arrived. */
+  /** Octets of the last segment whose required replies have arrived. */
   #answeredOctets = 0
 
   constructor(port: number, script: Script, options: SessionOptions) {
@@ -256,7 +262,7 @@ class Client {
     }
   }
 
-  /** Waits where another kind of octets may follow; otherwise at random. */
+  /** True after STARTTLS, where TLS follows; mostly true after DATA, where a message follows; otherwise at random. */
   #shouldWait(): boolean {
     const sentText = this.#segments.at(-1)?.octets.slice(this.#answeredOctets) ?? ''
     return /starttls/i.test(sentText) || this.#random.happens(/data *\r\n$/i.test(sentText) ? 0.95 : 0.5)

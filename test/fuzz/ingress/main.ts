@@ -99,7 +99,7 @@ async function playToWire(numRuns: number, round: number): Promise<void> {
   report(await wire.play(scripts), `--round ${round} --kind wire`)
 }
 
-/** A twentieth of the sessions with a real ingress. */
+/** Plays a twentieth as many further sessions with a real ingress, whose clients disconnect early. */
 async function leaveEarly(): Promise<void> {
   const numRuns = Math.max(1, Math.round(sessions / 200 / wires.length))
   const scripts = fc.sample(fc.oneof(grammar, mutations), { seed: seed + rounds, numRuns })

@@ -263,7 +263,10 @@ class Model {
     return this.#countReply(reply)
   }
 
-  /** For a message with a fault, or without an end, the number of octets passed on is not exactly known. */
+  /**
+   * For a message with a fault, or without an end, the number of octets passed on is not exactly known, so the session
+   * may cut off the message or not.
+   */
   #isCutOff(reading: Reading, octets: number): boolean {
     const { earlyRefusal: cut } = this.#decisions
     if (!cut || Math.max(octets, reading.content.length) <= cut.after) return false

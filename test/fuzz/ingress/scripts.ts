@@ -246,7 +246,7 @@ function replaceAt(text: string, position: number, length: number, insertion: st
   return text.slice(0, from) + insertion + text.slice(from + length)
 }
 
-/** One character for each octet. */
+/** The UTF-8 octets of the text, one character for each. */
 function latin1(text: string): string {
   return Buffer.from(text).toString('latin1')
 }
@@ -266,7 +266,7 @@ const scriptsOf = (pieces: fc.Arbitrary<string[]>): fc.Arbitrary<Script> =>
 export const grammar = scriptsOf(commands)
 export const mutations = scriptsOf(mutatedTranscripts)
 
-/** The client's octets between two replies, for each transcript. */
+/** For each transcript, its pieces: the client's octets between two replies. Large transcripts are left out. */
 function readTranscripts(): string[][] {
   const folder = join(import.meta.dirname, '../../transcripts')
   return globSync('*.smtp', { cwd: folder })

@@ -188,7 +188,7 @@ class Play implements SessionTransport, SessionPolicy {
     }
   }
 
-  /** After any end of the session, nothing may remain. */
+  /** Ends the session in one of several ways, after which nothing may remain. */
   async #finish(): Promise<void> {
     const end = this.#random.of(['close', 'drain', 'timeOut', 'welcome', 'finish'] as const)
     if (end === 'drain') this.#session.drain()

@@ -162,7 +162,7 @@ test('a missing PROXY protocol header times out after ten seconds', async () => 
   await ended()
 })
 
-test('a connection without its header closes immediately when the server drains', async () => {
+test('a connection that still lacks its PROXY protocol header closes immediately when the server drains', async () => {
   const { connection, ended } = await serve(new FakeLimiter(), true)
   connection.drain()
   await ended()
@@ -208,7 +208,7 @@ test('the server reads again from a client that reads again', async () => {
   client.destroy()
 })
 
-test('a client that stops reading again gets a new five minutes', async () => {
+test('a client that stops reading for the second time gets five minutes again', async () => {
   const { connection, socket, client, ended } = await serve()
   await read(client)
   for (let times = 0; times < 2; times++) {
@@ -226,7 +226,7 @@ test('a client that stops reading again gets a new five minutes', async () => {
   await ended()
 })
 
-test('the server does not read from a client under backpressure until its session ends', async () => {
+test('while the session is full the server does not read from the client; when the session ends it reads again', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   connection.pauseReading()
@@ -278,7 +278,7 @@ test('an exception while choosing a TLS context closes only that connection', as
   assert.deepEqual([servedConnection.limiter.admitted, servedConnection.limiter.released], [1, 1])
 })
 
-test('a handshake without facts ends the session with 421 under TLS', async () => {
+test('a TLS session whose facts cannot be determined ends with 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const contextForHello = () => createSecureContext({ cert, key })
   const checkTlsSession = () => unknownTlsFacts

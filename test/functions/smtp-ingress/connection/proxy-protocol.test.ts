@@ -24,15 +24,16 @@ function header(command: number, family: number, block: string): Buffer {
 const ipv4Addresses = 'c6336407c0000201c8220019'
 /** [2001:db8::7]:51234 to [2001:db8::1]:25 */
 const ipv6Addresses = '20010db800000000000000000000000720010db8000000000000000000000001c8220019'
+/** The same as `ipv4Addresses`, with an IPv4-mapped client: [::ffff:198.51.100.7]:51234 to [2001:db8::1]:25 */
 const mappedAddresses = '00000000000000000000ffffc633640720010db8000000000000000000000001c8220019'
 const extension = (type: number, value: Buffer) =>
   Buffer.concat([Buffer.from([type, value.length >> 8, value.length & 0xff]), value]).toString('hex')
 
-/** An AWS VPC endpoint, then padding. */
+/** An AWS VPC endpoint (type EA), then padding (type 04). */
 const extensions =
   extension(0xea, Buffer.from('\x01vpce-08d2bf15fac5001c9')) + extension(0x04, Buffer.from([0xff, 0xff]))
 
-/** Adds a correct checksum. */
+/** Adds an extension with a correct checksum: type 03, four octets. */
 function withChecksum(octets: Buffer): Buffer {
   const headerOctets = Buffer.concat([octets, Buffer.from('03000400000000', 'hex')])
   headerOctets.writeUInt16BE(headerOctets.length - 16, 14)
@@ -136,7 +137,7 @@ describe('a PROXY protocol header', () => {
       assert.match(result.fault, fault)
     })
 
-  it('of any octets needs more octets than it has, and never more than 4096', () => {
+  it('from any octets is read, refused, or needs more octets than there are, but never more than 4096', () => {
     const random = fc.uint8Array({ maxLength: 300 })
     const validStart = fc
       .tuple(fc.constantFrom(0x20, 0x21), fc.constantFrom(0x11, 0x21, 0x12), random)
@@ -176,9 +177,9 @@ describe('a PROXY protocol header', () => {
 describe('the checksum', () => {
   const vectors: [description: string, octets: Buffer, checksum: number][] = [
     ['nine digits', Buffer.from('123456789'), 0xe3069283],
-    ['32 zeros', Buffer.alloc(32), 0x8a9136aa],
-    ['32 times all bits', Buffer.alloc(32, 0xff), 0x62a8ab43],
-    ['0 to 31', Buffer.from(Array.from({ length: 32 }, (_, index) => index)), 0x46dd794e],
+    ['32 octets of zero', Buffer.alloc(32), 0x8a9136aa],
+    ['32 octets with all bits set', Buffer.alloc(32, 0xff), 0x62a8ab43],
+    ['the octets 0 to 31', Buffer.from(Array.from({ length: 32 }, (_, index) => index)), 0x46dd794e],
     ['nothing', Buffer.alloc(0), 0],
   ]
   for (const [description, octets, checksum] of vectors)

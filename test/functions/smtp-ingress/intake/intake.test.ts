@@ -71,7 +71,7 @@ async function write(incoming: IncomingMessage, octets: Buffer, piece = 64 * kib
   }
 }
 
-/** @returns the reason of the refusal, or the stored octets */
+/** @returns the reason of the refusal, or the number of stored octets; null for an abandoned message */
 async function outcomeOf(incoming: IncomingMessage): Promise<string | number | null> {
   const outcome = await incoming.end(null)
   if (outcome === null) return null
@@ -80,7 +80,7 @@ async function outcomeOf(incoming: IncomingMessage): Promise<string | number | n
 
 const earlyRefusalOf = (incoming: IncomingMessage): string | null => incoming.earlyRefusal?.reason ?? null
 
-/** Files are discarded in the background until the spool is free again. */
+/** Waits until the spool has this many free octets: files are discarded in the background. */
 async function untilSpoolFree(spool: Spool, octets = spoolOctets): Promise<void> {
   while (spool.freeOctets < octets) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -322,7 +322,7 @@ test('the client gets backpressure while the disk is slower', async () => {
 })
 
 for (const operation of ['append', 'read'] as const)
-  test(`a disk that fails at ${operation} refuses large messages with its cause, and is no storage outage`, async () => {
+  test(`a disk that fails at ${operation} refuses large messages with the error as the cause, and is no storage outage`, async () => {
     const spool = await Spool.open(directory, spoolOctets)
     const controlledSpool = new ControlledSpool(spool)
     const cause = Object.assign(new Error('i/o error'), { code: 'EIO' })
@@ -392,14 +392,14 @@ test('concurrent uploads never exceed the slots, and an abandoned message leaves
   )
   const outcomes = messages.slice(0, 2).map(outcomeOf)
   await reached
-  // The others follow later, because the disk might have finished any message first.
+  // The other two end only now: whichever message the disk finishes first would get a slot.
   outcomes.push(...messages.slice(2).map(outcomeOf))
   const small = begin()
   await write(small, mail(1000))
   const smallOutcome = outcomeOf(small)
   messages[2]?.abandon()
   assert.equal(await outcomes[2], null)
-  // Two large messages, and the segment, which does not need a slot.
+  // Uploads of two large messages, and the segment of the small one, which does not need a slot.
   while (bucket.operations.length < 3) await new Promise((resolve) => setImmediate(resolve))
   open()
   assert.equal(await smallOutcome, header.length + 1000)
@@ -457,7 +457,7 @@ test('a large message of random octets is stored unchanged', async () => {
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, original])))
 })
 
-test('during an outage queued messages are refused without an attempt', async () => {
+test('during an outage messages in the upload queue are refused without an attempt', async () => {
   const { intake, bucket, spool, begin } = await intakeWith({
     memory: { memoryOctets: heldOctets, maxUploads: 1 },
   })
@@ -522,7 +522,7 @@ test('an outage ends when bucket and queue respond to a probe', async (context) 
   assert.equal(await failsAfterProbe({ bucket: true, queue: true }), false)
 })
 
-test('three consecutive unstored messages are an outage, in one batch or several', async () => {
+test('only three consecutive unstored messages are an outage: a stored message in the same batch or a later one resets the count', async () => {
   const { intake, bucket, queue, begin } = await intakeWith()
   const send = async (count: number) => {
     const messages = Array.from({ length: count }, begin)

@@ -123,7 +123,7 @@ describe('a connector with a limit', () => {
       assert.deepEqual(reports, [])
     })
 
-  it('is reported by id at the first message; the rest follows within a second', async (context) => {
+  it('is reported by its id at its first message; its later messages are reported within a second', async (context) => {
     context.mock.timers.enable({ apis: ['setInterval'] })
     const { rates, reports } = rateLimiterFor(context)
     for (let message = 0; message < 5; message++) rates.countMessage(ip, [limitedConnector(1000)], 0)

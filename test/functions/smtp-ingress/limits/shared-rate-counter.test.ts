@@ -45,7 +45,7 @@ class Table {
 interface Flood {
   limit: number
   processes: number
-  /** Milliseconds from a report to its response; the table is written half way. */
+  /** Milliseconds from a report to its response; the table is written at half that time. */
   roundTrip: number
   /** The process that gets a message, and the time. */
   arrivals: readonly { at: number; process: number }[]
@@ -55,7 +55,7 @@ interface Flood {
 interface Outcome {
   /** Accepted messages in each minute. */
   accepted: Map<number, number>
-  /** For each refused message: messages accepted before in its minute. */
+  /** For each refused message: the number of messages accepted before it in its minute. */
   acceptedWhenRefused: number[]
   reports: number[]
   log: string[]
@@ -126,7 +126,7 @@ const flood = fc
     processes: fc.integer({ min: 1, max: 8 }),
     roundTrip: fc.constantFrom(2, 10, 40, 300, 1500),
     start: fc.constantFrom(0, 30_000, 59_000),
-    /** The maximum number of milliseconds between two messages. */
+    /** The maximum number of milliseconds from one message to the next. */
     pause: fc.constantFrom(0, 3, 20, 60, 150),
     steps: fc.array(fc.tuple(fc.nat(1000), fc.nat(7)), { maxLength: 400, size: 'max' }),
   })
@@ -140,7 +140,7 @@ const flood = fc
   })
 
 describe('processes with a shared count', () => {
-  it('exceed the limit at most by an eighth each, plus arrivals during a round trip', async () => {
+  it('exceed the limit at most by an eighth each, plus the arrivals of two round trips', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { accepted } = await simulate(flood)
@@ -225,7 +225,7 @@ describe('processes with a shared count', () => {
       for (const count of outcome.reports) assert.ok(count <= reports, `${count} reports`)
     })
 
-  it('count alone while reports fail, log that once, report once per second, and recover', async () => {
+  it('count alone while reports fail, each log that once, report about once per second, and recover', async () => {
     const { accepted, reports, log } = await simulate({
       limit: 1000,
       processes: 2,

@@ -16,7 +16,7 @@ function cut(octets: Buffer, cuts: readonly number[]): Buffer[] {
   return points.slice(1).map((to, index) => octets.subarray(points[index], to))
 }
 
-/** Each chunk follows octets already read, as after commands in the same segment. */
+/** Before each chunk the reader gets up to two octets that it must skip, as after commands in the same segment. */
 function readThrough(options: DataReaderOptions, chunks: readonly Buffer[]): Reading {
   const reader = new DataReader(options)
   const parts: Buffer[] = []
@@ -98,7 +98,7 @@ const endings: [ending: string, isEnd: boolean][] = [
   ['\0\r\n.\r\n', true],
 ]
 
-/** A lenient server, which accepts any CR or LF as a line end. */
+/** The end of data for a lenient server, which accepts any CR or LF as a line end. */
 const lenientEnd = /(?:\r\n|\r|\n)\.(?:\r\n|\r|\n)/g
 
 describe('a false end of data does not end the message, however octets are split', () => {

@@ -7,7 +7,7 @@ const local = (octets: number) => 'a'.repeat(octets)
 const domain = (octets: number) => `${'d'.repeat(63)}.`.repeat(4).slice(0, octets - 2) + '.e'.slice(-2)
 
 describe('a path', () => {
-  /** Paths for senders and recipients; the expected address has its domain in A-labels. */
+  /** Paths that are valid for senders and recipients, and their addresses with the domain in A-labels. */
   const acceptedPaths: [path: string, address: string, needsSmtpUtf8?: true][] = [
     ['<a@b.example>', 'a@b.example'],
     ['<A.B@B.Example>', 'A.B@B.Example'],

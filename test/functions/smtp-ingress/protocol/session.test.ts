@@ -52,7 +52,7 @@ test('commands after the end of data get their replies after the reply to the me
   )
 })
 
-test('a client that floods during a decision gets backpressure until it ends', async () => {
+test('a client that floods during a decision gets backpressure until the decision is made', async () => {
   const talk = SessionDriver.greeted()
   let decide: (reply: Reply) => void = () => {}
   talk.answers.mail = () => new Promise((resolve) => (decide = resolve))
@@ -175,7 +175,7 @@ for (const [name, commands] of Object.entries({
   sender: 'MAIL FROM:<a@elsewhere.example>\r\n',
   recipient: 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n',
 }))
-  test(`a ${name} before the handshake is discarded by it`, () => {
+  test(`the handshake discards an earlier ${name}`, () => {
     const talk = SessionDriver.greeted()
     talk.send(commands)
     talk.send('STARTTLS\r\n')
@@ -213,7 +213,7 @@ test('too many errors end the session; an accepted message resets the count', as
 
 test('an accepted message resets the count of idle commands', async () => {
   const talk = SessionDriver.greeted({ maxIdleCommands: 3 })
-  // EHLO is the first.
+  // EHLO was the first idle command.
   talk.send('NOOP\r\nRSET\r\n')
   talk.send(pipelinedTransaction)
   talk.send('.\r\n')

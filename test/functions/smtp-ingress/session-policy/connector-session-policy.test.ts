@@ -22,7 +22,7 @@ const cause = new Error('internal')
 const outcomes: [name: string, outcome: Outcome, failureCount: number][] = [
   ['failing storage', { ...storageUnavailable, cause }, 1],
   ['a failing disk', { ...spoolUnavailable, cause }, 1],
-  ['a full disk below the spool limit', { ...insufficientSpool, cause }, 1],
+  ['a disk that is full before the spool has reached its limit', { ...insufficientSpool, cause }, 1],
   ['a full spool', insufficientSpool, 0],
   ['a full upload queue', tooManyLargeMessages, 0],
   ['a stored message', { size: 10 }, 0],

@@ -43,7 +43,7 @@ async function sendRcpt(wire: Wire, from = 'a@contoso.example', to = 'b@ours.exa
   return wire.command(`RCPT TO:<${to}>`)
 }
 
-/** @returns the sum of this metric: without dimensions, or for the connector */
+/** Stops the ingress. @returns the sum of this metric: without dimensions, or for the connector */
 async function countOf(ingress: TestIngress, metric: string, connector?: string): Promise<number> {
   await ingress.drain()
   running.delete(ingress)

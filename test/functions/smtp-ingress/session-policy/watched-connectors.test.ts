@@ -115,7 +115,7 @@ test('one timed out read is an outage', async (t) => {
   assert.equal(connectors.areFailing, true)
 })
 
-test('while reads fail, the last snapshot is not used longer than one second', async (t) => {
+test('while reads fail, the last snapshot is used for no more than one second after its read', async (t) => {
   const { connectors, clock, read, fail } = controlledConnectors(t)
   const request = connectors.current()
   await read()

@@ -14,11 +14,14 @@ const vector = (octets: number, ...content: Buffer[]): Buffer => {
 }
 const extension = (type: number, ...content: Buffer[]) =>
   Buffer.concat([number(type, 2), vector(2, ...content)])
+/** The extension supported_versions. */
 const versions = (...offered: number[]) => extension(43, vector(1, ...offered.map((each) => number(each, 2))))
 const identity = (ticket: Buffer) => Buffer.concat([vector(2, ticket), number(7, 4)])
+/** The extension pre_shared_key: tickets, each with its age, and one binder. */
 const tickets = (...each: Buffer[]) =>
   extension(41, vector(2, ...each.map(identity)), vector(2, vector(1, Buffer.alloc(32))))
 
+/** Version, random, session id, one cipher suite, one compression method, and the extensions if there are any. */
 function hello(...extensions: Buffer[]): Buffer {
   const body = [
     Buffer.from([3, 3]),
@@ -31,6 +34,7 @@ function hello(...extensions: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([1]), vector(3, ...body)])
 }
 
+/** A handshake record (type 22) of version 3.1. */
 const record = (fragment: Buffer) => Buffer.concat([Buffer.from([22, 3, 1]), vector(2, fragment)])
 
 function inRecordsOf(octets: number, message: Buffer): Buffer {
@@ -77,12 +81,14 @@ for (const [name, octets, isModern, expectedTickets] of read)
       assert.equal(readClientHello(octets.subarray(0, length)), 'Incomplete', `${length} octets`)
   })
 
+/** Replaces the octets of the message at a position, and puts the message into a record. */
 const within = (message: Buffer, at: number, octets: number[]): Buffer => {
   const changed = Buffer.from(message)
   changed.set(octets, at)
   return record(changed)
 }
 
+/** Octets of each part: message header 4, version and random 34, session id 33, cipher suites 4, compression 2. */
 const unreadable: [name: string, octets: Buffer][] = [
   ['a command', Buffer.from('EHLO x\r\n')],
   ['a record of another type', Buffer.from([21])],

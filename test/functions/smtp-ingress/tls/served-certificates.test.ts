@@ -130,7 +130,7 @@ test('the next certificate is served from its date, even when the secret cannot 
   assert.equal(usedCertificates.length, 0)
   context.mock.timers.tick(1)
   assert.ok(isUsed(second))
-  // Moving it to the current certificate in the secret changes nothing.
+  // The next certificate becomes the current certificate of the secret; it is already served, so nothing changes.
   secret.text = text(second)
   await served.refresh()
   assert.equal(usedCertificates.length, 1)

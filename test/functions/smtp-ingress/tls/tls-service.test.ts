@@ -226,7 +226,7 @@ test('the number of addresses without resumption is bounded', async () => {
   assert.equal(service.contextForHello(helloWithoutTickets, '2001:db8::0'), fullContext)
 })
 
-test('refusing resumption again starts a new day and makes the address the last to be removed', () => {
+test('refusing an address resumption again starts a new day, and the address is removed after all others', () => {
   const begin = Date.now()
   let at = begin
   const service = createTlsService({ ...options, now: () => new Date(at) })
@@ -283,7 +283,7 @@ test('another process resumes the session of the first', async () => {
   ])
   const unrelated = await startProcess({ TLS_PRIVATE_KEY: ec.key, TLS_CERTIFICATE: ec.cert })
   try {
-    // Tries twice, because a new hour may begin in between.
+    // Tries twice, because a new hour, and with it new ticket keys, may begin during one try.
     const tries = [
       await acrossProcesses(firstProcess.port, secondProcess.port),
       await acrossProcesses(secondProcess.port, firstProcess.port),
@@ -487,7 +487,7 @@ function alert(description: number): Buffer {
   return Buffer.from([21, 3, 3, 0, 2, 2, description])
 }
 
-/** @param length in the record header @param zeros after the first octets */
+/** A TLS record. @param length as stated in its header @param zeros number of zeros after the first octets */
 function record(length: number, first: number[], zeros: number): Buffer {
   return Buffer.concat([Buffer.from([22, 3, 1, length >> 8, length & 255, ...first]), Buffer.alloc(zeros)])
 }
