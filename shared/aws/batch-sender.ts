@@ -1,4 +1,7 @@
-/** SQS's SendMessageBatch. The MD5 in each response proves that the queue stored the body unchanged. */
+/**
+ * SQS's SendMessageBatch. The MD5 of each entry in the response proves that the queue stored that entry's body
+ * unchanged.
+ */
 import { hash } from 'node:crypto'
 import {
   SendMessageBatchCommand,
@@ -28,7 +31,7 @@ export class BatchSender {
   }
 
   /**
-   * Reports an entry whose body arrived damaged as failed.
+   * An entry whose body the queue stored damaged is among the failed entries of the result.
    * @throws ServiceError, NoResponseError, SyntaxError, or the SDK's error when it finds no region or credentials
    */
   async send(entries: readonly SendMessageBatchRequestEntry[]): Promise<SendMessageBatchResult> {

@@ -9,7 +9,10 @@ export interface ProvidedCredentials extends Credentials {
   expiration?: Date | undefined
 }
 
-/** The provider has its own cache, and renews credentials that expire within five minutes. */
+/**
+ * Interval of the calls to the provider, which has its own cache and renews credentials that expire within five
+ * minutes.
+ */
 const refreshIntervalMs = 60_000
 const retryIntervalMs = 1000
 

@@ -5,7 +5,7 @@ export class ServiceError extends Error {
   /** The service's error code, or `Http` and the status when the body has no code. */
   override readonly name: string
   readonly status: number
-  /** The service refused the signature's time. The clock has been corrected, so a retry can succeed. */
+  /** Whether the service refused the signature's time. If so, the clock has been corrected, and a retry can succeed. */
   readonly isClockSkew: boolean
 
   constructor({ status, body }: { status: number; body: string }, isClockSkew = false) {
@@ -17,7 +17,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** Node's codes for a broken connection; the SDK names them `TimeoutError`. */
+/** Node's codes for a broken connection; the SDK names such errors `TimeoutError`. */
 const connectionLostCodes = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT']
 const unreachableCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
 

@@ -30,10 +30,13 @@ const systemClockAndRandom: ClockAndRandom = { random: Math.random, now: Date.no
 
 const maxTries = 3
 
-/** Upper bound of the first backoff; it doubles with each try. */
+/** Upper bound of the first backoff; the bound doubles with each try. */
 const maxBackoffMs = { Transient: 100, Throttled: 500 }
 
-/** AWS refuses a signature whose time differs by five minutes or more from AWS's clock. */
+/**
+ * A larger difference is corrected: AWS refuses a signature whose time differs by five minutes or more from AWS's
+ * clock.
+ */
 const minClockSkewMs = 4 * 60_000
 
 export class ServiceClient {
@@ -105,7 +108,7 @@ export class ServiceClient {
   /**
    * @param now local time when the request was signed, in milliseconds
    * @param at time in the request's signature, in milliseconds
-   * @returns whether the service refused the signature for its time
+   * @returns whether the signature's time explains the refusal; then the clock skew was corrected
    */
   #correctClock({ status, headers: { date } }: HttpResponse, now: number, at: number): boolean {
     const serviceTimeMs = Date.parse(date ?? '')

@@ -64,7 +64,10 @@ export class Signer {
     return signedHeaders
   }
 
-  /** Returns a KeyObject: with a Buffer, createHmac would create a KeyObject for each signature, its largest cost. */
+  /**
+   * Returns a KeyObject: with a Buffer, createHmac would create a KeyObject for each signature, which would be the
+   * largest cost of a signature.
+   */
   #signingKey({ secretAccessKey: secret }: Credentials, day: string): KeyObject {
     if (this.#cachedKey?.day !== day || this.#cachedKey.secret !== secret) {
       const { region, service } = this.#scope
@@ -78,7 +81,7 @@ export class Signer {
   }
 }
 
-/** Every service except S3 signs the path without empty segments and encoded twice. */
+/** For every service except S3, the signed path has no empty segments and is encoded twice. */
 const encodePathAgain = (path: string): string =>
   percentEncode(path.replace(/\/{2,}/g, '/')).replace(/%2F/g, '/')
 

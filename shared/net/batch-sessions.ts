@@ -1,8 +1,8 @@
 /**
  * The sessions of one batch of jobs. Messages for the same host under the same requirement share a session: its TLS was
- * assessed when it was opened, and the result applies to each message. A failure to connect, or an unmet TLS
- * requirement, also applies to the whole batch, so that its timeout elapses only once. All sessions end with the batch,
- * because Lambda may then freeze the function for hours.
+ * assessed when it was opened, and the result applies to each message. An unmet TLS requirement, or a temporary failure
+ * to open a session, also applies to the later ones of these messages, so that a timeout elapses only once. All
+ * sessions end with the batch, because Lambda may then freeze the function for hours.
  */
 import { createHash } from 'node:crypto'
 import type { Reply } from '../contract/message.ts'
@@ -10,7 +10,7 @@ import { isPermanent } from '../mail/reply.ts'
 import type { Endpoint, SessionOptions } from './gated-connection.ts'
 import { openSession, type SessionOpening, type SmtpSession } from './smtp-session.ts'
 
-/** A session lent to one message. `close` may return it for the next one. */
+/** A session lent to one message. `close` ends the session, or keeps it for the next message. */
 export type LentSession = Pick<SmtpSession, 'supportsDsn' | 'findRefusal' | 'send' | 'close'>
 
 export type BatchOpening = SessionOpening<LentSession> & {
@@ -30,7 +30,7 @@ interface CachedFailure {
   foundAtMs: number
 }
 
-/** An idle session occupies a connection of the server. */
+/** Short, because an idle session occupies a connection of the server. */
 const maxIdleMs = 2_000
 
 /** The wait for the replies to QUIT at the end of a batch. */

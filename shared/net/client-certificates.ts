@@ -14,8 +14,8 @@ import { validFrom, validTo } from '../tls/validity.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
 /**
- * A secret that cannot be used. The message continues a sentence that begins with the secret's name, and does not
- * contain the secret.
+ * A secret that cannot be used. The error's text continues a sentence that begins with the secret's name, and does not
+ * contain the secret's content.
  */
 export class CredentialsError extends Error {}
 
@@ -26,7 +26,7 @@ const failureCacheTtlMs = 30_000
 const requestTimeoutMs = 10_000
 
 interface CacheEntry {
-  /** Time since the epoch. */
+  /** Milliseconds since the epoch. */
   expiresAtMs: number
   credentials: Promise<ValidatedCredentials>
 }

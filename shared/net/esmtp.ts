@@ -1,4 +1,6 @@
-/** The extensions that a next hop announces in its EHLO reply, and the commands and limits that follow. Pure. */
+/**
+ * The extensions that a next hop announces in its EHLO reply, and the commands and limits that result from them. Pure.
+ */
 import { isAscii } from 'node:buffer'
 import type { Envelope, Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'

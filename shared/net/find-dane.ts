@@ -44,8 +44,8 @@ export async function findDane(resolvedHost: ResolvedHost, resolver: Resolver): 
 }
 
 /**
- * RFC 7672 §2.2.2, §2.2.3: when all aliases are proven, their target comes first. When only the first alias is proven,
- * only the host's own name is used.
+ * RFC 7672 §2.2.2, §2.2.3: when all aliases are proven, their target comes first, then the host's own name. When only
+ * the first alias is proven, only the host's own name is used; otherwise no name.
  */
 async function findBaseDomains(
   { host, secure, canonicalName }: ResolvedHost,

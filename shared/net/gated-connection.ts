@@ -1,9 +1,10 @@
 /**
- * The connection of one SMTP session. The attack: an active attacker obtains an octet of forced mail in the clear. The
- * defence is a gate on the one function through which the client writes commands. Until the session's TLS has been
- * assessed, it passes only EHLO, HELO, STARTTLS and QUIT, so neither MAIL FROM nor DATA is sent. Where TLS is forced,
- * the client fails unless STARTTLS succeeds. The client discards octets injected after the reply to STARTTLS (RFC 3207
- * §6). A session may carry several messages: the gate opens for each, with its commands, and closes after it.
+ * The connection of one SMTP session. The attack: an active attacker obtains an octet, in the clear, of mail for which
+ * TLS is forced. The defence is a gate on the one function through which the client writes commands. Until the
+ * session's TLS has been assessed, the gate passes only EHLO, HELO, STARTTLS and QUIT, so neither MAIL FROM nor DATA is
+ * sent. Where TLS is forced, the client fails unless STARTTLS succeeds. The client discards octets injected after the
+ * reply to STARTTLS (RFC 3207 §6). A session may carry several messages: the gate opens for the commands of one
+ * message, and closes after that message.
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -37,8 +38,8 @@ export interface Endpoint {
 }
 
 /**
- * In milliseconds. After the message's last octet, only the attempt's own time limit applies: a timeout causes a
- * duplicate.
+ * In milliseconds. After the message's last octet, only the attempt's own time limit applies: a timeout then would
+ * cause a duplicate if the server has accepted the message.
  */
 export interface SmtpTimeouts {
   connect: number
@@ -69,19 +70,19 @@ export interface SessionOptions {
   /** Presented when the next hop requests a client certificate. */
   credentials?: ClientCredentials | null
   /**
-   * Checks the chain's revocation. Never throws, and limits its own time. When it is absent, the status is
+   * Checks the chain's revocation. Never throws, and limits its own time. When this function is absent, the status is
    * undetermined.
    */
   checkRevocation?: (question: EncodedChain, signal: AbortSignal) => Promise<Revocation>
   timeouts: SmtpTimeouts
   /** Ends the session at any point. */
   signal: AbortSignal
-  /** Called at each milestone, with the server's last reply or ''. */
+  /** Called at each milestone. `answer`: the server's latest reply, or '' before its first reply. */
   onMilestone?: (milestone: Milestone, answer: string) => void
 }
 
 /**
- * The progress of opening a session, in this order. When an opportunistic session starts again in the clear, it begins
+ * The progress of opening a session, in this order. An opportunistic session whose TLS fails starts again in the clear,
  * with a second `Dialled`.
  */
 export type Milestone =
@@ -100,15 +101,18 @@ export interface Transaction {
   /** The replies by recipient address; 2yz means accepted. */
   replies: Map<string, Reply>
   /**
-   * MAIL was refused, or the connection ended before the reply to MAIL, so nothing of the message was sent. In a
-   * session that has carried other messages, the cause may be the session and not the message.
+   * MAIL was refused, or the connection ended before the reply to MAIL, so the content was not sent. In a session that
+   * has carried other messages, the cause may be the session and not the message.
    */
   isNotBegun: boolean
-  /** The addresses without a reply to the whole message: the server may have accepted it. */
+  /**
+   * The recipients' addresses for which no reply to the whole message arrived: the server may have accepted the
+   * message.
+   */
   unanswered: readonly string[]
 }
 
-/** `Required`: the session ends without TLS. */
+/** `Required`: the session ends when TLS cannot be established. */
 export type StartTlsMode = 'Required' | 'WhenOffered' | 'Never'
 
 export type EstablishResult =
@@ -149,7 +153,10 @@ function connectSocket(
   })
 }
 
-/** The members of nodemailer's client that this file uses beyond its published interface. Checked on construction. */
+/**
+ * The members of nodemailer's client that this file uses although they are not published. The functions are checked on
+ * construction.
+ */
 interface ClientInternals {
   _sendCommand(command: string, loggedAs?: string): void
   _onData(chunk: Buffer): void
@@ -160,8 +167,9 @@ interface ClientInternals {
 }
 
 /**
- * Received data is limited to some forty lines for each of a hundred recipients. The client limits a reply but not the
- * queue of replies: a server that sends empty lines without end would take memory and time from other deliveries.
+ * Received data is limited to some forty lines for each of a hundred recipients. The client limits the length of one
+ * reply, but not the number of queued replies: a server that sends empty lines without end would take memory and time
+ * from other deliveries.
  */
 const receiveLimits = { octets: 1024 * 1024, lines: 4096 }
 
@@ -175,7 +183,7 @@ interface SendResult {
   reply: Reply
   /** Whether `reply` is the reply to MAIL. */
   isSenderRefused: boolean
-  /** Whether the connection ended before a reply. */
+  /** Whether the reply is missing because the connection ended. False after a timeout. */
   isConnectionLost: boolean
   /** Whether the whole message was sent without a reply to it. */
   isUnanswered: boolean
@@ -194,7 +202,7 @@ export class GatedConnection {
   readonly #received = { octets: 0, lines: 0 }
   #lastCommand = ''
   #extensions: Extensions = new Map()
-  /** Whether a transaction has begun that no 250 to the end of data or to RSET has ended. */
+  /** True from the start of a transaction until a 2yz reply to the end of data, or to RSET, ends the transaction. */
   #hasOpenTransaction = false
   #isQuitting = false
 
@@ -227,7 +235,7 @@ export class GatedConnection {
     return this.#extensions
   }
 
-  /** Connects, up to the reply to the last EHLO. */
+  /** Reads the greeting and negotiates TLS, up to the reply to the last EHLO. */
   greet(): Promise<EstablishResult> {
     const greeted = (resolve: (result: EstablishResult) => void) => {
       const fail = (error: SmtpError) => resolve(this.#classifyFailure(error))
@@ -241,10 +249,13 @@ export class GatedConnection {
     return this.#resolveUnlessEnded(greeted, () => this.#classifyFailure(connectionEnded))
   }
 
-  /** The client emits only `end`, and no error, when its connection is gone before it writes. */
+  /**
+   * The client emits only `end`, and no error, when its connection is gone before the client writes. Then the result is
+   * `otherwise()`.
+   */
   #resolveUnlessEnded<T>(begin: (resolve: (value: T) => void) => void, otherwise: () => T): Promise<T> {
     return new Promise((resolve) => {
-      // The client emits an error, if any, in the same turn of the event loop.
+      // If the client also emits an error, it does so in the same turn of the event loop: the error decides the result.
       const end = () => setImmediate(() => resolve(otherwise()))
       this.#client.once('end', end)
       begin((value) => {
@@ -265,7 +276,11 @@ export class GatedConnection {
     return { kind: 'Established', connection: this, tls }
   }
 
-  /** @returns why no command can be sent, or null: the connection has ended, or the server sent an unexpected reply */
+  /**
+   * Closes the connection after an unexpected reply.
+   * @returns why no command can be sent: the connection has ended, or the server sent an unexpected reply; null when
+   * commands can be sent
+   */
   unusableReason(): Reply | null {
     const socket = this.#client._socket
     if (!socket || socket.destroyed) return replyForError(connectionEnded)
@@ -275,13 +290,13 @@ export class GatedConnection {
     return replyForError(unexpectedReplyError(unexpected))
   }
 
-  /** Data from the server before a command: it would be taken as the reply to the next command. */
+  /** Data that the server sent without a command: the client would take that data as the reply to its next command. */
   get #unexpectedData(): string | null {
     const { _responseQueue, _remainder } = this.#client as unknown as ClientInternals
     return [..._responseQueue, _remainder].find((line) => line.trim() !== '') ?? null
   }
 
-  /** @throws Error for forced mail in the clear, whatever the assessment was */
+  /** @throws Error when TLS is forced and the session is in the clear, whatever the assessment was */
   openGate(mail: MessageTraits, recipients: readonly Recipient[]): void {
     if (forcesTls(this.#options.enforced) && !this.#client.secure)
       throw new Error('forced TLS, but the session is in the clear')
@@ -322,7 +337,7 @@ export class GatedConnection {
     this.#hasOpenTransaction = !source.readableEnded || answer.code >= 300
     // After an early reply the server would read the rest of the message as commands.
     if (!isContentUnread && !source.readableEnded) this.#client.close()
-    // When MAIL is refused, the replies to RCPT only repeat that.
+    // When MAIL is refused, the replies to RCPT only repeat the refusal.
     const rejections = isSenderRefused ? [] : (envelope.rejectedErrors ?? [])
     const rejected = new Map(rejections.map((error) => [error.recipient, replyForError(error)]))
     return {
@@ -338,7 +353,7 @@ export class GatedConnection {
     return !this.#isQuitting && !this.#client.destroyed && this.#client._socket !== false && hasNoPendingReply
   }
 
-  /** RFC 5321 §4.1.1.5. */
+  /** Resets an unfinished transaction with RSET (RFC 5321 §4.1.1.5). @returns whether another transaction may begin */
   async prepareForNext(): Promise<boolean> {
     if (!this.isIdle) return false
     if (!this.#hasOpenTransaction) return true
@@ -356,7 +371,7 @@ export class GatedConnection {
   quit(): void {
     if (this.#client.destroyed || this.#isQuitting) return
     this.#isQuitting = true
-    // A command during the data phase would become part of the message.
+    // While the gate is open, this may be the data phase, where a command would become part of the message.
     if (this.#rewriteCommand !== null) this.#destroy()
     else {
       this.#setIdleTimeout(quitTimeoutMs)
@@ -425,7 +440,8 @@ export class GatedConnection {
       this.#setIdleTimeout(data)
       for (let at = 0; at < content.length; at += chunkOctets) yield content.subarray(at, at + chunkOctets)
       this.#setIdleTimeout(0)
-      // The limit starts again for the final reply: a long reply must not cause a duplicate of an accepted message.
+      // The limits of received data start again for the final reply: a long reply must not cause a duplicate of an
+      // accepted message.
       received.octets = received.lines = 0
     }
     return Readable.from(chunks.call(this), { objectMode: false })
@@ -441,7 +457,7 @@ export class GatedConnection {
       this.#reportMilestone(command)
       if (allowedBeforeTls.test(command)) return write(command)
       if (this.#rewriteCommand === null)
-        throw new Error('a command of a mail transaction before its TLS was assessed')
+        throw new Error("a command of a mail transaction before the session's TLS was assessed")
       write(this.#rewriteCommand(command))
     }
   }
@@ -467,8 +483,8 @@ export class GatedConnection {
     const { onMilestone } = this.#options
     const answer = this.#client.lastServerResponse || ''
     if (command.startsWith('EHLO')) onMilestone?.(this.#client.secure ? 'Secured' : 'Greeted', answer)
-    // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS, requireTLS is met, and it would make the client
-    // refuse HELO.
+    // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS, requireTLS is already met; it would only make
+    // the client refuse HELO.
     if (this.#client.secure) this.#client.options.requireTLS = false
     if (command === 'STARTTLS') onMilestone?.('StartTlsSent', answer)
   }
@@ -511,8 +527,8 @@ export class GatedConnection {
 
 /**
  * The trust anchors of the handshake: those of the enforced requirement, if it needs a chain. Otherwise those of a
- * report-only requirement, preferably one with the public roots: assess-server-tls.ts can verify a chain to other
- * anchors later, but not to the roots.
+ * report-only requirement that needs a chain, preferably one with the public roots: assess-server-tls.ts can verify a
+ * chain to other anchors later, but not to the public roots.
  */
 function trustAnchorsFor({ enforced, reportOnly = [] }: SessionOptions): readonly string[] {
   if (requiresChain(enforced)) return enforced.certificateAuthorities
@@ -525,7 +541,9 @@ function trustAnchorsFor({ enforced, reportOnly = [] }: SessionOptions): readonl
 
 const connectionEnded: SmtpError = Object.assign(new Error('ended'), { code: 'ECONNRESET' })
 
-/** A 4yz or 5yz response is the reply of the attempt, even when it arrived before its command. */
+/**
+ * The error for a reply that arrived before its command. A 4yz or 5yz reply is nevertheless the reply of the attempt.
+ */
 const unexpectedReplyError = (response: string): SmtpError =>
   Object.assign(new Error('out of turn'), { code: 'EPROTOCOL', response })
 

@@ -23,7 +23,7 @@ export interface RoutingOptions {
   privateNetworks: readonly string[]
   /** Whether to look for TLSA records of the hosts (RFC 7672). */
   dane: boolean
-  /** Returns a number in [0, 1). It spreads load among hosts of equal preference. */
+  /** Returns a number in [0, 1), by which hosts of equal preference come in random order, to spread the load. */
   random: () => number
   /** Aborts at the attempt's time limit. */
   signal: AbortSignal
@@ -33,7 +33,7 @@ export type NextHopsResult = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFo
 
 export type SmtpRoute = Extract<Route, { kind: 'Mx' | 'SmartHosts' }>
 
-/** Limits the addresses and the hosts of an attempt (RFC 5321 §5.1 permits a limit). */
+/** Limits the hosts that an attempt resolves, and the addresses that it tries (RFC 5321 §5.1 permits a limit). */
 const maxAddresses = 10
 /** Limits all DNS queries of an attempt: silent name servers must not use up the attempt's time. */
 const lookupTimeoutMs = 30_000
@@ -105,7 +105,7 @@ async function findHopsOfDomain(
 
 /**
  * RFC 5321 §5.1: only a domain without any MX record is its own MX host. An attacker who hides the MX records cannot
- * introduce another name, so their absence needs no proof.
+ * introduce another name, so the absence of MX records needs no proof.
  */
 async function findHopsOfImplicitMx(
   domain: string,
@@ -126,7 +126,7 @@ function isNullMx(records: readonly MxRecord[]): boolean {
 
 const isRootName = (exchange: string): boolean => exchange === '' || exchange === '.'
 
-/** RFC 5321 §5.1: by preference; equal preferences in random order. */
+/** RFC 5321 §5.1: by preference; equal preferences in random order. Drops names that are not host names. */
 function sortMxHosts(records: readonly MxRecord[], random: () => number): string[] {
   const sorted = shuffle(records, random).sort((first, second) => first.preference - second.preference)
   const names = sorted.map(({ exchange }) => (isRootName(exchange) ? null : normaliseDomain(exchange)))
@@ -134,7 +134,9 @@ function sortMxHosts(records: readonly MxRecord[], random: () => number): string
 }
 
 interface HostToResolve extends SmartHost, Pick<HopFacts, 'foundBy' | 'authentic'> {
-  /** The names of the domain whose MX records name the host; its certificate may also be for them. */
+  /**
+   * The names of the domain whose MX records name the host; the host's certificate may also be for one of these names.
+   */
   mxDomains: readonly string[]
 }
 
@@ -161,7 +163,7 @@ async function findHopsOfHosts(
 
 interface LookupResult {
   hops: NextHop[]
-  /** Set when a query failed, even if another succeeded. */
+  /** Set when the query for A or AAAA failed, even if the other query succeeded. */
   failure: Reply | null
   /** Whether the host has any address, permitted or not. */
   isFound: boolean
@@ -188,7 +190,10 @@ interface Addresses {
   proof: { secure: boolean; canonicalName: string }
 }
 
-/** IPv4 first: Lambda reaches IPv6 only in a VPC that has it. One address family suffices. */
+/**
+ * IPv4 first: Lambda reaches IPv6 only in a VPC with IPv6. When one of the two queries fails, the addresses of the
+ * other suffice.
+ */
 async function resolveAddresses(host: string, resolver: Resolver): Promise<Addresses> {
   const answers = await Promise.all([resolver.query(host, 'A'), resolver.query(host, 'AAAA')])
   const foundAnswers = answers.filter((answer) => answer.kind === 'Found')

@@ -64,8 +64,8 @@ export function createResolver(
 type Answer = DnsAnswer<RecordData[RecordType]>
 
 /**
- * RFC 7672 §2.1.3: queries the target of an alias when the reply lacks it; after an insecure alias the whole answer is
- * insecure.
+ * RFC 7672 §2.1.3: queries the target of an alias when the reply lacks the target's records; after an insecure alias
+ * the whole answer is insecure.
  */
 async function resolve(rotation: ServerRotation, question: Question, signal: AbortSignal): Promise<Answer> {
   let { name } = question
@@ -134,7 +134,9 @@ class ServerRotation {
     this.#rounds = rounds
   }
 
-  /** When no server answers, a server's error reply is preferred to a timeout, because it is more specific. */
+  /**
+   * When no server answers, a server's error reply is preferred to a timeout, because the error reply is more specific.
+   */
   async query(question: Question, signal: AbortSignal): Promise<QueryResult> {
     let refusal: QueryResult | null = null
     let lastTimeout = failedAnswer('ETIMEOUT')
@@ -155,7 +157,7 @@ class ServerRotation {
     return refusal ?? lastTimeout
   }
 
-  /** Moves the servers that did not answer to the end. */
+  /** Moves the servers before this one, which did not answer, to the end of the list. */
   #prefer(server: NameServer): void {
     if (this.#servers[0] === server) return
     const at = this.#servers.indexOf(server)
@@ -183,12 +185,12 @@ const isAnswer = ({ rcode, conclusive, records }: DnsReply): boolean =>
 
 const servFailRcode = 2
 
-/** RFC 8914 §4.7–4.13: DNSSEC failures, from bogus to a missing NSEC. */
+/** RFC 8914 §4.7–4.13: DNSSEC failures, from 6 (DNSSEC Bogus) to 12 (NSEC Missing). */
 const isDnssecError = (error: number): boolean => error >= 6 && error <= 12
 
 /**
- * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error, it does if the query succeeds with
- * checking disabled and fails again with checking enabled.
+ * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error, SERVFAIL means one if the query
+ * succeeds with checking disabled, and then returns SERVFAIL again with checking enabled.
  */
 async function diagnoseServFail(
   reply: DnsReply,
@@ -231,7 +233,10 @@ async function queryWithEdnsFallback(
 /** FORMERR, NOTIMP, BADVERS. */
 const rcodesWithoutEdns = new Set([1, 4, 16])
 
-/** Uses TCP when a datagram is too small for the answer, or only wrong datagrams arrive. */
+/**
+ * Uses the server's TLS channel if it has one. Otherwise queries over TCP in a `Stream` round, and in a `Datagram`
+ * round when the answer is truncated or UDP fails, except by a timeout.
+ */
 async function sendQuery(
   { address, channel }: NameServer,
   question: Question,

@@ -18,7 +18,7 @@ export interface SesOptions {
   signal: AbortSignal
 }
 
-/** SES's limit for one request. */
+/** SES's limit of recipients in one request. */
 const maxDestinations = 50
 
 /** Never throws for an error from SES. */
@@ -31,7 +31,10 @@ export async function deliverThroughSes(mail: OutboundMessage, options: SesOptio
   return new Map(outcomes.flatMap((batchOutcomes) => [...batchOutcomes]))
 }
 
-/** Refuses what SES cannot guarantee. The API does not save such a connector either. */
+/**
+ * Refuses what SES cannot guarantee: REQUIRETLS, and levels that verify the next hop's certificate. The API does not
+ * save a connector with such a level and SES.
+ */
 function checkSesSupport({ message, tls }: OutboundMessage): Pick<Outcome, 'outcome' | 'reply'> | null {
   // RFC 8689 §5: a DSN is sent without REQUIRETLS, but not in the clear.
   if (message.envelope.requireTls && message.envelope.mailFrom !== '')

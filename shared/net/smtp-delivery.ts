@@ -1,6 +1,7 @@
 /**
- * One attempt over SMTP. It tries the next hops in order until one begins a mail transaction. A failure before the
- * transaction (no connection, no TLS, a missing extension) leads to the next hop; a reply within it ends the attempt.
+ * One attempt over SMTP. It tries the next hops in order until a mail transaction begins with one of them. A failure
+ * before the transaction (no connection, no TLS, a missing extension) leads to the next hop; the end of the
+ * transaction, also by a failure, ends the attempt.
  */
 import { isIP } from 'node:net'
 import type { TlsRequirement } from '../contract/jobs.ts'
@@ -83,7 +84,7 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   readCredentials(name: string): Promise<ClientCredentials>
   /** The `checkRevocation` of SessionOptions. */
   checkRevocation?: SessionOptions['checkRevocation']
-  /** Called for each session, and for each host that its policy excludes. */
+  /** Called for each new session whose TLS was assessed, and for each host to which policies permit no session. */
   recordSession?(session: SessionRecord): void
   /** `openSession` by default. The last argument: whether the session must not have carried a message. */
   open?(hop: NextHop, options: SessionOptions, mustBeNew?: boolean): Promise<BatchOpening>
@@ -215,9 +216,9 @@ async function credentialsFor(
 }
 
 /**
- * The outcome when no hop began a transaction. An unmet TLS requirement comes first, because an administrator must act
- * on it. A temporary failure comes next, because that hop may still accept the message. Otherwise the last refusal is
- * the outcome.
+ * The outcome when no transaction began. An unmet TLS requirement comes first, because an administrator must act on it.
+ * A temporary failure comes next, because that hop may still accept the message. Otherwise the outcome is a refusal. Of
+ * several outcomes of one kind, that of the last hop is selected.
  */
 export function selectOutcome(failures: readonly Outcome[]): Outcome {
   const order = ['TlsNotMet', 'TemporaryFailure', 'PermanentFailure']
@@ -241,7 +242,7 @@ async function tryHop(hop: NextHop, context: AttemptContext): Promise<Outcomes |
   return result === 'NotBegun' ? ((await trySession(true)) as Outcomes | Outcome) : result
 }
 
-/** `NotBegun`: a session that had carried other messages did not begin this transaction. */
+/** `NotBegun`: the transaction failed at MAIL in a session opened for an earlier message; a new session may succeed. */
 async function tryOverSession(
   hop: NextHop,
   decision: Extract<HopDecision, { kind: 'Try' }>,
@@ -257,7 +258,7 @@ async function tryOverSession(
   }
   const enforcedFault = opening.kind === 'TlsNotMet' ? opening.fault : null
   const reportOnlyFault = opening.kind === 'Admitted' ? opening.reportOnlyFault : null
-  // A report-only fault is the result only when nothing is enforced.
+  // A report-only fault decides the TLS result only when no TLS is enforced.
   const fault = enforcedFault ?? (forcesTls(decision.enforced) ? null : reportOnlyFault)
   const tlsResult = fault?.result ?? unrequiredTlsResult(opening.tls)
   // A TLS report (RFC 8460) counts sessions, not messages.
@@ -347,7 +348,10 @@ async function runTransaction(
   }
 }
 
-/** RFC 3207 §4: 530 in the clear requires TLS. Opportunistic TLS that failed may succeed in a later attempt. */
+/**
+ * RFC 3207 §4: with the reply 530 in the clear, the server requires TLS. Opportunistic TLS that failed may succeed in a
+ * later attempt, so the failure is temporary.
+ */
 function toOutcome(answer: Reply, isEncrypted: boolean): Pick<Outcome, 'outcome' | 'reply'> {
   if (answer.code < 300) return { outcome: 'Delivered', reply: answer }
   const isTlsRequired = !isEncrypted && answer.code === 530

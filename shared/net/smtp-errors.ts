@@ -5,7 +5,7 @@ import { isPermanent, parseReply, reply } from '../mail/reply.ts'
 /** An error of the network or of the SMTP client; `response` is the server's reply that caused it, if any. */
 export interface SmtpError extends Error {
   code?: string
-  /** The code of the system or of OpenSSL that caused the client's code. */
+  /** The code of the system or of OpenSSL, when `code` is the client's own. */
   originalCode?: string
   response?: string
   command?: string
@@ -23,7 +23,10 @@ const unreachableCodes = new Set([
   'EHOSTDOWN',
 ])
 
-/** Returns the server's reply if there is one, else 4.4.315–4.4.318 by the kind of connection failure. */
+/**
+ * Returns the server's 4yz or 5yz reply, 4.5.0 for any other response, and without a response 4.4.315–4.4.318 by the
+ * kind of connection failure.
+ */
 export function replyForError(error: SmtpError): Reply {
   if (error.response) {
     const serverReply = parseReply(error.response)

@@ -16,7 +16,7 @@ import {
 } from './gated-connection.ts'
 
 export type SessionOpening<Session = SmtpSession> =
-  /** `reportOnlyFault`: the fault of the first report-only requirement that is not met. */
+  /** `reportOnlyFault`: the fault of the first report-only requirement that is not met; null when all are met. */
   | { kind: 'Admitted'; session: Session; tls: ServerTls; reportOnlyFault: TlsFault | null }
   /** The enforced requirement is not met. */
   | { kind: 'TlsNotMet'; fault: TlsFault; tls: ServerTls }
@@ -129,7 +129,7 @@ class SmtpSession {
     }
   }
 
-  /** Whether no end of the connection was noticed, and no reply is outstanding. */
+  /** Whether the connection appears open, QUIT was not sent, and no data from the server is unread. */
   get isIdle(): boolean {
     return this.#connection.isIdle
   }
@@ -139,7 +139,7 @@ class SmtpSession {
     return this.#connection.prepareForNext()
   }
 
-  /** Sends QUIT without waiting. */
+  /** Sends QUIT without waiting for the reply. While a message is being sent, destroys the connection instead. */
   close(): void {
     this.#connection.quit()
   }

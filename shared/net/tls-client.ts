@@ -9,8 +9,8 @@ import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
 import { cipherSuites } from '../tls/suites.ts'
 
 /**
- * Unlike the ingress's list, includes finite-field DHE: some partners support nothing else, and the server bears its
- * cost.
+ * Unlike the ingress's list, includes finite-field DHE: some partners support nothing else, and the server bears the
+ * cost of DHE.
  */
 const ciphers = [...cipherSuites, 'DHE-RSA-AES256-GCM-SHA384', 'DHE-RSA-AES128-GCM-SHA256'].join(':')
 
@@ -25,8 +25,8 @@ export interface ClientCredentials {
 
 /**
  * Every certificate passes the handshake, because opportunistic mail accepts any and a deferral must name the fault;
- * assess-server-tls.ts verifies afterwards. Only an enforced requirement raises the minimum version: for opportunistic
- * mail, a higher minimum would only cause more mail to be sent in the clear.
+ * assess-server-tls.ts verifies the certificate afterwards. Only an enforced requirement raises the minimum version:
+ * for opportunistic mail, a higher minimum would only cause more mail to be sent in the clear.
  */
 export function clientTlsOptions(
   enforced: HopRequirement,
@@ -48,7 +48,7 @@ export function clientTlsOptions(
 
 /**
  * The properties of a finished handshake. Must be called once: Node returns the issuers only with the first call.
- * @param trustedBy the certificate authorities of the handshake
+ * @param trustedBy the trust anchors of the handshake
  */
 export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]): EstablishedTls {
   const certificate = socket.getPeerX509Certificate()

@@ -1,9 +1,9 @@
 /**
- * Requests to a URL from an untrusted certificate: CRL and OCSP, in the clear (RFC 5280 §4.2.1.13, RFC 6960 §A.1). The
- * attack: the URL names an address in the deployment's network, a metadata service, a service other than a web server,
- * or a server that never stops sending. The defence: only public addresses and listed networks; no well-known port
- * except HTTP's; no redirects; no secrets; limits on time and size. Not covered: an attacker on the path can read and
- * change the response, so the caller must verify its signature.
+ * Requests to a URL from an untrusted certificate: CRL and OCSP, mostly in the clear (RFC 5280 §4.2.1.13, RFC 6960
+ * §A.1). The attack: the URL names an address in the deployment's network, a metadata service, a service other than a
+ * web server, or a server that never stops sending. The defence: only public addresses and listed networks; no port
+ * below 1024 except the scheme's default; no redirects; no secrets; limits on time and size. Not covered: without TLS,
+ * an attacker on the path can read and change the response, so the caller must verify its signature.
  */
 import { connect, isIP, type Socket } from 'node:net'
 import { normaliseDomain } from '../mail/domain.ts'

@@ -47,7 +47,7 @@ function connectVerified(
       ciphers: cipherSuites.join(':'),
       ALPNProtocols: ['http/1.1'],
       timeout: idleTimeoutMs,
-      // Verified after the handshake, so that a bad certificate differs from a broken connection.
+      // Verified after the handshake, so that a bad certificate can be distinguished from a broken connection.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })

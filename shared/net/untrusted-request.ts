@@ -53,7 +53,7 @@ export interface UntrustedTransport {
   port?: number
 }
 
-/** IPv4 addresses come first. */
+/** Limits the addresses tried: those of IPv4 first, then those of IPv6. */
 const maxAddressesPerFamily = 2
 const maxHeaderOctets = 16_384
 
@@ -186,7 +186,7 @@ function awaitResponse(clientRequest: ClientRequest, body: Buffer | undefined): 
 
 /**
  * Refuses a body that ends with the connection, unless the caller can verify it by a signature: an attacker could cut
- * it short, because Node does not distinguish TLS's close_notify from a broken connection (RFC 9112 §8).
+ * the body short, because Node does not distinguish TLS's close_notify from a broken connection (RFC 9112 §8).
  */
 async function readBody(
   response: IncomingMessage,

@@ -5,7 +5,7 @@ import type { ObservedChange, ObservedEndpoint } from '../tls/observed/observati
 export const changeEventSource = 'mailflow'
 export const changeEventType = 'Partner Certificate Changed'
 
-/** @throws when EventBridge does not accept the event before the signal */
+/** @throws when EventBridge does not accept the event before the signal aborts */
 export type PublishChange = (
   endpoint: ObservedEndpoint,
   change: ObservedChange,

@@ -6,7 +6,7 @@
  * - `sent#`, `report#`: TLS reports sent and received, by day
  * - `rate#`: message counts, by connector
  * - `revocation#`: CRL and OCSP results, by certificate
- * - `observed#`: observed certificates, by kind
+ * - `observed#`: observed certificates, by kind; counts of new hosts; claims on expiry notices
  */
 import { createHash } from 'node:crypto'
 import { minuteMs } from '../contract/durations.ts'
@@ -75,19 +75,22 @@ export const observedKey = ({ kind, connector, domain, host }: ObservedEndpoint)
       : `${connector.id}#${shortenName(host)}`,
 })
 
-/** The number of new hosts per month of a connector, or of all hosts without a connector. @param month `YYYY-MM` */
+/**
+ * The count of new hosts in a month: those of a connector or, when `connector` is null, all hosts without a connector.
+ * @param month `YYYY-MM`
+ */
 export const newHostCountKey = (connector: string | null, month: string) => ({
   pk: 'observed#room',
   sk: `${month}#${connector ?? '~'}`,
 })
 
-/** The claim on an expiry notice. @param days days before the certificate expires */
+/** The claim on an expiry notice. @param days the notice day (such as 30), not the days left */
 export const expiryNoticeKey = (connector: string | null, fingerprint256: string, days: number) => ({
   pk: 'observed#notices',
   sk: `${connector ?? '~'}#${fingerprint256}#${days}`,
 })
 
-/** A sort key has at most 1024 octets. */
+/** Limits a name in a sort key, which has at most 1024 octets. */
 const maxNameOctets = 255
 
 const shortenName = (name: string): string =>

@@ -15,22 +15,27 @@ import { addObservation } from '../tls/observed/observe.ts'
 import { newHostCountKey, observedKey } from './keys.ts'
 
 export type RecordResult =
-  /** `change`: the difference from the certificate that was recorded before. */
+  /** `change`: the difference from the certificate that was recorded before; null when there is none. */
   | { kind: 'Written'; change: ObservedChange | null }
-  /** This or another process wrote the certificate within the last hour. */
+  /** This or another process wrote the certificate within the last hour, or other processes won every try. */
   | { kind: 'Known' }
   | { kind: 'LimitReached' }
 
 /** Starts at the last observation. Longer than a year, for a partner that sends once per year. */
 const retentionSeconds = 400 * daySeconds
-/** Starts at the certificate's expiry, for a host without a connector. */
+/**
+ * Starts at the certificate's expiry, for a host without a connector. The earlier end of the two retentions applies.
+ */
 const unknownHostRetentionSeconds = 30 * daySeconds
 
 const maxNewHostsPerMonth = 500
 /** A month's counter must outlive the month. */
 const counterRetentionSeconds = 62 * daySeconds
 
-/** Limits the tries when several processes write the same item; after that, the next observation tries again. */
+/**
+ * Limits the tries when several processes write the same item; after the last try, this process writes the certificate
+ * at the earliest an hour later.
+ */
 const maxTries = 3
 
 const newItemCondition = 'attribute_not_exists(pk)'
@@ -52,7 +57,7 @@ export class ObservedTable {
     this.#table = table
   }
 
-  /** @throws when the table fails or does not respond before the signal; the next observation tries again */
+  /** @throws when the table fails or does not respond before the signal aborts; the next observation tries again */
   async record(presented: NewObservation, now: Date, signal: AbortSignal): Promise<RecordResult> {
     const { pk, sk } = observedKey(presented.endpoint)
     const key = `${pk} ${sk} ${presented.certificate.fingerprint256}`

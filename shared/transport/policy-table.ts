@@ -1,6 +1,6 @@
 /**
- * Stores the MTA-STS policies of recipient domains until each expires (RFC 8461 §3.3), and the last failed fetch, so
- * that not every worker repeats the fetch. Readers compare the times: DynamoDB deletes expired items late.
+ * Stores the MTA-STS policies of recipient domains until each expires (RFC 8461 §3.3), and each domain's last failed
+ * fetch, so that not every worker repeats the fetch. Readers compare the times: DynamoDB deletes expired items late.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { hourMs } from '../contract/durations.ts'

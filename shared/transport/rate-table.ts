@@ -7,7 +7,10 @@
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { rateKey } from './keys.ts'
 
-/** The sum of the totals that the other processes have written for a connector and minute. */
+/**
+ * The sum of the totals that the other processes have written for a connector and minute, and the number of these
+ * processes.
+ */
 export interface OtherCounts {
   messages: number
   counters: number

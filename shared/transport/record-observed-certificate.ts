@@ -18,7 +18,7 @@ export interface LogAndMetrics {
 
 const timeoutMs = 5_000
 
-/** Never rejects: a failure is logged and counted. */
+/** Never rejects: a failed write is logged and counted, a failed event is logged. */
 export async function recordObservedCertificate(
   presented: NewObservation,
   now: Date,
@@ -54,7 +54,7 @@ export async function recordObservedCertificate(
 
 /**
  * Whether the change needs an event. The organisation changes its own certificates itself; without a connector, no
- * certificate was agreed.
+ * certificate was agreed; a renewal with the same issuer and key is not reported.
  */
 const shouldPublish = ({ kind, connector }: ObservedEndpoint, { what }: ObservedChange): boolean =>
   kind !== 'Own' && connector !== null && !what.includes('Certificate')

@@ -55,7 +55,8 @@ export class Slots {
     return unlessConditionFails(
       this.#update(destination, {
         UpdateExpression: 'ADD leases :added SET expiresAt = :expiresAt',
-        // The SDK repeats a write whose response was lost: the lease that it added must not fail the condition.
+        // The SDK repeats a write whose response was lost: the lease that the first write added must not fail the
+        // condition.
         ConditionExpression:
           'attribute_not_exists(leases) OR size(leases) < :maxSlots OR contains(leases, :lease)',
         ExpressionAttributeValues: {

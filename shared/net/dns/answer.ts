@@ -20,7 +20,7 @@ export interface RecordData {
 
 export type RecordType = keyof RecordData
 
-/** `secure`: the resolver proves the answer and all aliases to it by DNSSEC (the AD bit, RFC 4035 §3.2.3). */
+/** `secure`: DNSSEC proves the answer and all aliases to it, as the name server's AD bit states (RFC 4035 §3.2.3). */
 export type DnsAnswer<T> =
   /** `name`: the owner of the records in lower case, which is the name queried or the end of its alias chain. */
   | { kind: 'Found'; records: T[]; secure: boolean; name: string }

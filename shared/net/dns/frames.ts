@@ -10,7 +10,7 @@ export function encodeFrame(message: Buffer): Buffer {
 export class FrameReader {
   #parts: Buffer[] = []
   #bufferedOctets = 0
-  /** Octets until the next read: the length first, then the message. */
+  /** Octets to buffer before parsing continues: first the length, then the length and the message. */
   #requiredOctets = 2
 
   /** @returns the messages that are complete now */

@@ -26,7 +26,7 @@ export interface QueryOptions {
 /** A datagram of this size is not fragmented. */
 const maxPayloadOctets = 1232
 
-/** A query's length is a multiple (RFC 8467 §4.1). */
+/** The length of a padded query is a multiple of this (RFC 8467 §4.1). */
 const paddingBlockOctets = 128
 const paddingOption = 12
 
@@ -89,14 +89,16 @@ const optType = 41
 const internetClass = 1
 const extendedErrorOption = 15
 
-/** @returns `OtherQuery`: not a reply to this query; `Malformed`: a reply to it that cannot be read */
+/** @returns `OtherQuery`: not a reply to this query; `Malformed`: a reply to this query that cannot be read */
 export function decodeReply(
   octets: Buffer,
   id: number,
   question: Question,
 ): DnsReply | 'OtherQuery' | 'Malformed' {
+  // A header has 12 octets: identifier, flags and four counts of two octets each.
   if (octets.length < 12 || octets.readUInt16BE(0) !== id) return 'OtherQuery'
   const flags = octets.readUInt16BE(2)
+  // The upper five bits: QR must be 1 (a reply), and the opcode 0 (QUERY).
   if ((flags & 0xf800) !== 0x8000) return 'OtherQuery'
   try {
     return decodeSections(octets, flags, question)

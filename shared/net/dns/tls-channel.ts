@@ -1,9 +1,9 @@
 /**
- * DNS queries to one name server over TLS. Several queries are pending on one connection, and the server answers in any
- * order (RFC 7858 §3.3, RFC 7766 §6.2.1.1); an idle connection closes after some seconds. The attack: a server, or a
- * connection that broke while Lambda froze the function, answers nothing, answers other queries, or never stops
- * sending. The defence: a reply is matched to its query by the identifier and compared with it; each query times out; a
- * silent connection is dropped before that, and its queries are sent once more on a new connection.
+ * DNS queries to one name server over TLS. Several queries may be pending on one connection, and the server answers in
+ * any order (RFC 7858 §3.3, RFC 7766 §6.2.1.1); an idle connection closes after some seconds. The attack: a server, or
+ * a connection that broke while Lambda froze the function, answers nothing, answers other queries, or never stops
+ * sending. The defence: a reply must have the identifier of a query, and repeat that query's question; each query times
+ * out; a silent connection is dropped before the queries time out, and they are sent again on a new connection.
  */
 import { randomInt } from 'node:crypto'
 import { TlsConnection, type TlsServer } from './tls-connection.ts'
@@ -13,8 +13,8 @@ export interface ChannelOptions {
   /** An idle connection stays open for this time. */
   idleTimeoutMs: number
   /**
-   * A connection that has answered before is dropped when it is silent for this time. Short, because the first query
-   * after a freeze shorter than the idle time waits this long.
+   * A connection that has answered before is dropped when it is silent for this time. Short: when a connection broke
+   * during a freeze shorter than the idle time, the next query waits this long.
    */
   silenceTimeoutMs: number
   /** The system clock: unlike a monotonic one, it advances while the function is frozen. */
@@ -43,7 +43,7 @@ interface PendingQuery {
   repliesBefore: number
   /** Time of the monotonic clock. */
   sentAtMs: number
-  /** Whether the query was sent again after a connection without any reply. */
+  /** Whether the query was sent again because its connection broke without any reply since the query was sent. */
   isRetry: boolean
   silenceTimer: NodeJS.Timeout | undefined
 }
@@ -52,7 +52,7 @@ interface PendingQuery {
 interface ChannelConnection {
   connection: TlsConnection
   pending: Set<PendingQuery>
-  /** The number of answered queries. */
+  /** The number of replies received. */
   replies: number
   unsolicited: number
   /** Identifiers whose replies may still arrive; not used for other queries. */
@@ -135,7 +135,7 @@ export class TlsChannel {
     }
   }
 
-  /** Returns the current link, unless it was idle so long that it may be broken. */
+  /** Returns the current link, or a new one when the current link was idle so long that it may be broken. */
   #usableLink(): ChannelConnection {
     const link = this.#link
     if (link === null) return this.#connect()
@@ -201,14 +201,17 @@ export class TlsChannel {
     clearTimeout(pendingQuery.silenceTimer)
     this.#pending.delete(id)
     link.pending.delete(pendingQuery)
-    // A broken link has moved its queries already.
+    // The queries of a broken link have already failed or moved to the next link.
     if (this.#link !== link) return
     if (!pendingQuery.isAnswered) link.abandoned.add(id)
     if (this.#isLinkBroken(pendingQuery)) this.#abandon(link, 'ETIMEOUT')
     else if (link.pending.size === 0) this.#startIdle(link)
   }
 
-  /** Whether the link caused the missing reply. */
+  /**
+   * Whether to treat the link as broken: too many queries were abandoned on it, or it was silent for the silence
+   * timeout.
+   */
   #isLinkBroken(pendingQuery: PendingQuery): boolean {
     if (pendingQuery.isAnswered) return false
     const waitedMs = performance.now() - pendingQuery.sentAtMs
@@ -237,8 +240,8 @@ export class TlsChannel {
   }
 
   /**
-   * Sends the pending queries again on a new connection, if this one had verified the server. Without any reply on the
-   * link, a query is sent again only once.
+   * Sends the pending queries again on a new connection, if the server of the broken connection was verified; otherwise
+   * they fail with `code`. A query that was sent twice, each time on a link that then sent no reply, also fails.
    */
   #onBroken(link: ChannelConnection, code: string): void {
     this.#closeLink(link)

@@ -26,7 +26,7 @@ export interface ConnectionEvents {
 
 export class TlsConnection {
   readonly #socket: TLSSocket
-  /** Queries to send after the server is verified; null when it is verified. */
+  /** Queries that wait until the server's certificate is verified; null once it is verified. */
   #unsentQueries: Buffer[] | null = []
   #isClosed = false
 
@@ -56,7 +56,7 @@ export class TlsConnection {
       this.#unsentQueries = null
     })
     socket.on('data', (octets: Buffer) => {
-      // No query was sent yet, and the server is not verified.
+      // No query is sent to a server before it is verified, so its data cannot be a reply.
       if (!this.isVerified) return end('EBADRESP')
       for (const message of frames.read(octets)) {
         // The handler of a message may have closed the connection.

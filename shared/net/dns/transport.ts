@@ -18,7 +18,7 @@ export interface TransportFailure {
 /** Decodes a message; null when it is not the reply. Must not throw. */
 export type Reader<T> = (octets: Buffer) => T | null
 
-/** After this number of wrong datagrams, the query is abandoned. */
+/** After this number of wrong datagrams, the query over UDP is abandoned. */
 const maxWrongReplies = 32
 
 export function queryOverUdp<T>(
@@ -41,7 +41,7 @@ export function queryOverUdp<T>(
         wrongReplies += 1
         if (wrongReplies >= maxWrongReplies) end({ kind: 'Unanswered', code: 'EBADRESP' })
       })
-      // Also called with an error, and after the query has ended.
+      // This callback is also called with an error, and after the query has ended.
       socket.connect(port, ip, (error?: Error | null) => {
         if (error) end(transportFailure(error))
         else if (isOpen()) socket.send(query)
@@ -79,7 +79,7 @@ export function queryOverTcp<T>(
 
 export type Finish<T> = (result: T | TransportFailure) => void
 
-/** Resolves with the first result, then calls `close`. */
+/** Resolves with the first result, timeout or abort. Calls `close` before it resolves. */
 export function settleOnce<T>(
   timeoutMs: number,
   signal: AbortSignal,

@@ -4,7 +4,7 @@ import { type DomainState, emptyDomainState } from './policy-store.ts'
 
 const cacheTtlMs = 300_000
 const maxDomains = 1_000
-/** A policy with more patterns is not cached: the domain's owner must not decide how much memory it takes. */
+/** A policy with more patterns is not cached: the domain's owner must not decide how much memory the cache takes. */
 const maxPatterns = 100
 
 export class PolicyCache {
@@ -16,7 +16,7 @@ export class PolicyCache {
     return entry && now - entry.cachedAtMs < cacheTtlMs ? entry.state : null
   }
 
-  /** Returns the last state, whatever its age. */
+  /** Returns the cached state, whatever its age. */
   getLast(domain: string): DomainState {
     return this.#domains.get(domain)?.state ?? emptyDomainState
   }

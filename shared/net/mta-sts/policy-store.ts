@@ -29,7 +29,7 @@ export type FailedFetch = z.infer<typeof FailedFetch>
 
 export interface DomainState {
   policy: StoredPolicy | null
-  /** The last failed fetch, if it was after the policy's fetch. */
+  /** The latest failed fetch; null when the policy was fetched later. */
   failure: FailedFetch | null
 }
 

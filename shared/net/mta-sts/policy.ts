@@ -18,15 +18,15 @@ export type ParseResult =
 const maxAgeLimitSeconds = 31_557_600
 
 /**
- * Matches up to the value; `trim` removes the spaces around it. A pattern for them needs quadratic time for a line of
- * spaces.
+ * Matches a line up to its value. `trim` removes the spaces around the value: a pattern for these spaces would need
+ * quadratic time for a line of spaces.
  */
 const fieldName = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):/
 /** Labels of letters, digits and hyphens (RFC 5321 §4.1.2), with an optional wildcard. */
 const hostPattern = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/i
 
 /**
- * Parses a policy file (RFC 8461 §3.2). Ignores empty lines, and all but the first of a repeated field.
+ * Parses a policy file (RFC 8461 §3.2). Ignores empty lines, and all but the first of a repeated field other than `mx`.
  * @param octets as received
  */
 export function parsePolicy(octets: Buffer): ParseResult {

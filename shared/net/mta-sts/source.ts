@@ -4,8 +4,8 @@
  * fetched policy applies until it expires, whatever DNS and the host say later, and is renewed daily, long before it
  * expires. A store that cannot be read is not treated as empty. Not covered: the first contact with a domain.
  *
- * Each call queries the TXT record, and fetches a policy with a new id before it returns. So no attempt fails because
- * of a policy that was not confirmed within the same attempt (RFC 8461 §5).
+ * Each call queries the TXT record, and fetches a policy with a new id before it returns. So an attempt fails because
+ * of a policy only after it has looked for a newer policy (RFC 8461 §5).
  */
 import { hourMs } from '../../contract/durations.ts'
 import { errorMessage } from '../../contract/error-message.ts'
@@ -32,13 +32,13 @@ export interface PolicyFault {
   domain: string
   /** Human-readable text. */
   detail: string
-  /** The mode of the policy that still applies. */
+  /** The mode of the policy that still applies; null without a policy. */
   activeMode: MtaStsPolicy['mode'] | null
 }
 
 /** Limits the DNS query. */
 const lookupTimeoutMs = 15_000
-/** An attempt waits this long for a new policy while an earlier policy applies. */
+/** An attempt waits at most this long for a new policy while an earlier policy applies. */
 const newPolicyTimeoutMs = 10_000
 /** The time of a cache entry that is stale from the start: the next call reads the store again. */
 const neverFresh = 0
@@ -122,8 +122,8 @@ export class MtaStsSource {
   }
 
   /**
-   * DNS failed, so it is unknown whether a new policy exists. Uses the cached policy, and renews it from the policy
-   * host when due.
+   * DNS failed, so it is unknown whether a new policy exists. Uses the current policy, and renews it from the policy
+   * host when its renewal is due.
    */
   #useUnconfirmed(domain: string, state: DomainState, current: StoredPolicy, reason: string): MtaStsState {
     this.#reportHourly(domain, reason, current)
@@ -140,7 +140,7 @@ export class MtaStsSource {
     return activePolicy(current)
   }
 
-  /** Renews in the background: the attempt does not wait for it, and does not fail when it fails. */
+  /** Renews in the background: the attempt does not wait for the renewal, and does not fail when the renewal fails. */
   #renewIfDue(domain: string, { failure }: DomainState, current: StoredPolicy): void {
     const now = this.#now()
     if (isRenewalDue(current, now) && !isRetryPaused(failure, current.id, now))
@@ -217,7 +217,7 @@ export class MtaStsSource {
     const now = this.#now()
     const failure = { id, at: now, result, detail }
     const current = state.policy
-    // A policy may exist in the store that could not be read: the next call reads it again.
+    // A store that could not be read may hold a policy: the next call reads the store again.
     this.#cache.set(domain, { ...state, failure }, isCertain ? now : neverFresh)
     this.#report(domain, detail, current)
     await this.#write(domain, current, (store) => store.saveFailure(domain, failure))
@@ -275,7 +275,10 @@ const activePolicy = ({ id, mode, mx, maxAge }: StoredPolicy, fault: Fault | nul
   fault: fault && mode !== 'none' ? { result: fault.result, detail: fault.detail } : null,
 })
 
-/** The stored state of a domain; `isCertain` is false when it could not be read and comes from the cache. */
+/**
+ * The stored state of a domain; `isCertain` is false when the store could not be read and the state comes from the
+ * cache.
+ */
 interface StateReading {
   state: DomainState
   isCertain: boolean

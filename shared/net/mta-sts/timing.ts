@@ -2,14 +2,18 @@
 import { dayMs, minuteMs } from '../../contract/durations.ts'
 import type { DomainState, FailedFetch, StoredPolicy } from './policy-store.ts'
 
-/** RFC 8461 §3.3: at least five minutes for the same id. A new id may fix the fault, so the interval is shorter. */
+/**
+ * The wait after a failed fetch. RFC 8461 §3.3: at least five minutes for the same id. The policy of a new id may have
+ * no fault, so the wait for it is shorter.
+ */
 const retryIntervalMs = { sameId: 5 * minuteMs, otherId: minuteMs }
 
 export const isValid = ({ validUntil }: StoredPolicy, now: number): boolean => now < validUntil
 
 /**
  * RFC 8461 §3.3, §10.2: a policy is renewed long before it expires, so that an attacker must suppress the renewal for
- * all that time. Policies are renewed daily, and those valid for less than two days at half that time.
+ * all that time. Policies are renewed daily; a policy with a max_age of less than two days is renewed after half of its
+ * max_age.
  */
 export function isRenewalDue({ fetchedAt, maxAge }: StoredPolicy, now: number): boolean {
   return now - fetchedAt >= Math.min(dayMs, (maxAge * 1000) / 2)
@@ -20,7 +24,7 @@ export function isRetryPaused(failure: FailedFetch | null, id: string, now: numb
   return now - failure.at < (failure.id === id ? retryIntervalMs.sameId : retryIntervalMs.otherId)
 }
 
-/** Merges two states of a domain: the later policy and the later failure. */
+/** Merges two states of a domain: the later policy, and the later failure unless that policy was fetched after it. */
 export function mergeLater(first: DomainState, second: DomainState): DomainState {
   const policy = latest(first.policy, second.policy, ({ fetchedAt }) => fetchedAt)
   const failure = latest(first.failure, second.failure, ({ at }) => at)

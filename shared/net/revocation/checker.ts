@@ -1,9 +1,10 @@
 /**
  * Checks whether a chain's certificates are revoked. The attack: an attacker uses a stolen key whose certificate was
  * revoked, to receive mail or to send it. The defence: the CRLs and OCSP responders of each certificate are queried. A
- * response signed by the certificate's issuer is cached while it is valid, so blocking the responders later has no
- * effect. Not covered: when an attacker blocks them from the start, the status is `Unknown`, and the connector decides
- * whether mail is accepted; a certificate without CRL and OCSP responder is `Good`.
+ * response signed by the certificate's issuer is cached while it is valid, so blocking the responders during that time
+ * has no effect. Not covered: when an attacker blocks the responders from the start, the status is `Unknown`, and the
+ * connector decides whether mail is accepted or sent; a certificate that names neither CRL nor OCSP responder is
+ * `Good`.
  */
 import type { X509Certificate } from 'node:crypto'
 import { concurrencyLimiter } from '../../limits/concurrency-limiter.ts'
@@ -61,7 +62,7 @@ export interface EncodedChain {
 export const chainTimeoutMs = 3_000
 /** After this time without a result, the next source is also queried. */
 const nextSourceDelayMs = 1_000
-/** Per certificate. */
+/** Limits the OCSP responders, and separately the CRLs, that are queried for one certificate. */
 const maxSourcesPerKind = 2
 const maxCachedResults = 1_000
 const maxPendingRequests = 16
@@ -94,7 +95,7 @@ export class RevocationChecker {
     }
   }
 
-  /** Checks a chain in the encodings of a session. */
+  /** Like `check`, for a chain as base64 DER and trust anchors as PEM. */
   async checkSession(
     { chain, authorities, at }: EncodedChain,
     callerSignal?: AbortSignal,
@@ -127,7 +128,10 @@ export class RevocationChecker {
     }
   }
 
-  /** Queries the sources in order, the next one when a source is slow or has no result, until a result is decisive. */
+  /**
+   * Queries the sources in order until a result is decisive. Queries the next source when the previous source is slow
+   * or has no result.
+   */
   async #queryUntilDecisive(
     locations: readonly SourceLocation[],
     question: RevocationQuery,
@@ -229,7 +233,10 @@ const withoutResult = (location: SourceLocation, detail: string): RevocationSour
   nextUpdate: null,
 })
 
-/** The status is that of any decisive source, `Revoked` before `Good`. */
+/**
+ * The status of a decisive source, `Revoked` before `Good`. Without sources it is `Good`, without a decisive source
+ * `Unknown`.
+ */
 function combineSources(sources: readonly RevocationSource[]): Revocation {
   const decisive =
     sources.find(({ status }) => status === 'Revoked') ?? sources.find(({ status }) => status === 'Good')

@@ -16,7 +16,7 @@ import type { UntrustedRequestOptions, UntrustedResponse } from '../untrusted-re
 export type SourceLocation = Pick<RevocationSource, 'kind' | 'url'>
 
 export type QueryOptions = Omit<UntrustedRequestOptions, 'limits'> & {
-  /** The default permits a large CRL. */
+  /** Limits the whole request. The default permits a large CRL. */
   totalMs?: number
 }
 

@@ -12,8 +12,8 @@ const retryIntervalMs = 5 * minuteMs
 export const isDecisive = ({ status }: RevocationSource): boolean => status !== 'Unknown'
 
 /**
- * The result to cache after a request. A valid previous result is kept when the source has no result now, or has a
- * result from before the revocation.
+ * The result to cache after a request. A valid previous result is kept when the new result is missing, or is `Good`
+ * after a final revocation.
  */
 export function updateCached(
   result: RevocationSource,
@@ -30,7 +30,10 @@ export function updateCached(
   return { source: result, renewAt: now + retryIntervalMs, validUntil: now + retryIntervalMs }
 }
 
-/** Returns the better of two workers' results: a decisive, valid result is better than a missing one. */
+/**
+ * Returns the better of two results of one source: the decisive and valid one; if both or neither are, the one that is
+ * renewed later.
+ */
 export function chooseBetter(
   first: CachedSource | null,
   second: CachedSource | null,
@@ -44,6 +47,8 @@ export function chooseBetter(
   return second.renewAt > first.renewAt ? second : first
 }
 
-/** A result without `nextUpdate` is valid until the next retry. */
+/**
+ * A result is valid until its `nextUpdate`, but at least for a minute; without `nextUpdate`, for the retry interval.
+ */
 const validUntilOf = ({ nextUpdate }: RevocationSource, now: number): number =>
   nextUpdate === null ? now + retryIntervalMs : Math.max(Date.parse(nextUpdate), now + minuteMs)

@@ -4,7 +4,7 @@ import { CredentialsCache, type ProvidedCredentials } from '../../../shared/aws/
 
 const minute = 60_000
 
-/** A provider whose credentials are valid for ten minutes each, and a clock. */
+/** A cache with a clock and a provider whose credentials are valid for `lifetime` each; with 0 they do not expire. */
 function setup({ lifetime = 10 * minute } = {}) {
   const state = { now: 0, asked: 0, fails: false }
   const provide = async (): Promise<ProvidedCredentials> => {

@@ -20,10 +20,13 @@ const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const identity = new CredentialsCache(async () => credentials)
 const started = Date.parse('2026-11-25T00:00:00Z')
 
-/** The short timeouts are for the tests of silent servers; the other tests must pass on a busy machine. */
+/**
+ * The timeout in tests of silent servers. The other tests have longer timeouts, because they must pass on a busy
+ * machine.
+ */
 const soonMs = 50
 
-/** A service connected to the server. Its backoff is recorded and takes no time. */
+/** A service client for a scripted server. Its backoff is recorded and takes no time. */
 async function before(context: TestContext, script: Behaviour[], totalMs = 10_000) {
   const server = await ScriptedServer.start(...script)
   const place = { isSecure: false, hostname: '127.0.0.1', port: server.port }

@@ -129,7 +129,7 @@ describe('messages of a batch for the same host under the same requirement', () 
       assert.ok(!partner.wire().includes(body), 'nothing is readable on the wire')
     }))
 
-  it('use the extensions of EHLO after other replies', () =>
+  it('use the extensions in the reply to EHLO also after other replies', () =>
     withPartner({ extensions: ['SIZE 1000', 'DSN'] }, async (partner) => {
       await send(partner.port)
       const large = await send(partner.port, { octets: Buffer.alloc(2000, 'x') })
@@ -455,7 +455,7 @@ describe('for any conduct between messages', () => {
     await fc.assert(
       fc.asyncProperty(dice, fc.boolean(), async (throws, pipelining) => {
         const pool = new BatchSessions()
-        /** Indexes in `received`. */
+        /** Indexes in `partner.received` of the messages that the server confirmed. */
         const saidYes: number[] = []
         let thrown = 0
         const roll = () => throws[thrown++ % throws.length] ?? 0

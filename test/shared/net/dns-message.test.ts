@@ -58,7 +58,7 @@ describe('a reply', () => {
         assert.equal(typeof decodeReply(octets.subarray(0, end), id, question), 'string', `${end}`)
   })
 
-  it('of random octets never throws', () => {
+  it('with random octets changed never throws', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...replies),
@@ -223,7 +223,7 @@ describe('the address of a name server', () => {
     it(`is parsed from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName }))
   }
 
-  it('is parsed from its own text form', () => {
+  it('is parsed from each example in the documentation and the configuration', () => {
     for (const file of ['docs/deploy.md', 'infra/config.ts']) {
       const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8')
       const exampleAddresses = [...text.matchAll(/tls:\/\/[^`"\s]*/g)].map(([each]) => each)

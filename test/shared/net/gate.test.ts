@@ -1,6 +1,7 @@
 /**
- * The gate of a session, when the client sends a command before TLS was assessed. The client never does this, so the
- * test forces it, in a separate process that the gate ends.
+ * Tests the gate against a client that sends MAIL before TLS was assessed. The real client never does, so the test
+ * patches it. The gate throws an error that nothing catches, which ends the process, so the client runs in its own
+ * process.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -10,7 +11,7 @@ import { test } from 'node:test'
 import { listen } from '../../support/listen.ts'
 import { within } from '../../support/within.ts'
 
-const hasty = (port: number) => `
+const programThatSendsMailTooEarly = (port: number) => `
   import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js'
   import { defaultTimeouts } from './shared/net/gated-connection.ts'
   import { openSession } from './shared/net/smtp-session.ts'
@@ -27,7 +28,7 @@ const hasty = (port: number) => `
   })
 `
 
-test('the gate stops every command of a mail transaction before TLS was assessed', async () => {
+test('the gate stops MAIL before TLS was assessed', async () => {
   const heard: Buffer[] = []
   const server = createServer((socket) => {
     socket.on('data', (chunk) => {
@@ -37,7 +38,11 @@ test('the gate stops every command of a mail transaction before TLS was assessed
     socket.write('220 mx.partner.example\r\n')
   })
   const { port, stop } = await listen(server)
-  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', hasty(port)])
+  const child = spawn(process.execPath, [
+    '--input-type=module-typescript',
+    '-e',
+    programThatSendsMailTooEarly(port),
+  ])
   const said: Buffer[] = []
   child.stderr.on('data', (chunk) => said.push(chunk))
   const [status] = await within(30_000, once(child, 'exit'), 'the end of the client')
@@ -46,5 +51,8 @@ test('the gate stops every command of a mail transaction before TLS was assessed
   assert.match(wire, /^EHLO mail\.ours\.example\r\n/)
   assert.doesNotMatch(wire, /MAIL/)
   assert.notEqual(status, 0)
-  assert.match(Buffer.concat(said).toString(), /a command of a mail transaction before its TLS was assessed/)
+  assert.match(
+    Buffer.concat(said).toString(),
+    /a command of a mail transaction before the session's TLS was assessed/,
+  )
 })

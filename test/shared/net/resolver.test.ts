@@ -360,7 +360,7 @@ describe('a server that cannot answer', () => {
     [2, 'ESERVFAIL', ['Datagram', 'Datagram unchecked']],
   ]
   for (const [rcode, code, asked] of refusals) {
-    it(`because of ${code} is queried ${asked.length === 1 ? 'once' : asked.at(-1)}`, async () => {
+    it(`because of ${code} gets these queries: ${asked.join(', ')}`, async () => {
       const { answer, server } = await resolveName(() => [{ rcode }])
       assert.deepEqual(answer, failedResult(code))
       assert.deepEqual(describeQueries(server), asked)
@@ -384,7 +384,7 @@ describe('a server that cannot answer', () => {
     assert.deepEqual(answer, failedResult('EBADRESP'))
   })
 
-  it('recursively but is authoritative is treated as an answer', async () => {
+  it('recursively but is authoritative gives a conclusive answer', async () => {
     const { answer } = await resolveName(() => [{ flags: AUTHORITATIVE_ANSWER }])
     assert.deepEqual(answer, { kind: 'NoData', secure: false })
   })

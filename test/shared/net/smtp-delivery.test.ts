@@ -782,7 +782,7 @@ describe('a next hop without a session', () => {
     assert.equal(outcome.reply.enhanced, '4.4.315')
   })
 
-  it('is 4.4.315 when the attempt times out at any point', async () => {
+  it('is 4.4.315 when the attempt times out after DATA', async () => {
     const abort = new AbortController()
     const answer = (line: string) => {
       if (line === 'DATA') abort.abort()

@@ -1,4 +1,4 @@
-/** The results of an observed certificate. No failure reaches the caller. */
+/** The effects of recording an observed certificate: logs, metrics and events. No failure reaches the caller. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'

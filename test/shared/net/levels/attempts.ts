@@ -16,7 +16,7 @@ import { certificatesFor, type Level } from './levels.ts'
 import type { Misbehaviour } from './misbehaviours.ts'
 
 const setup = await createHostileCertificates()
-// Affects the whole process; each test file has its own.
+// Affects the whole process; each test file has its own process.
 tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...setup.publicRoots])
 
 const address = 'b@partner.example'

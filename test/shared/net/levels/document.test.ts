@@ -14,7 +14,7 @@ const firstCells = (heading: string): string[] =>
     .filter((line) => line.startsWith('| `') || line.startsWith('| …'))
     .map((line) => line.split('|')[1] ?? '')
 
-/** Codes of the next hop's own refusals. */
+/** Codes that only a next hop's own refusal has: the page need not explain them. */
 const ofServers = new Set(['4.3.2', '4.7.1', '5.3.2', '5.7.1'])
 
 describe('docs/tls-levels.md', () => {

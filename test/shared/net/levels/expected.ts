@@ -15,9 +15,9 @@ export const levelNames = [
   'TLS 1.3',
   'MTA-STS enforce',
   'MTA-STS testing',
-  /** The record matches the key that the server presents. */
+  /** The TLSA record matches the key that the server presents. */
   'DANE 3 1 1',
-  /** The record matches the root of the server's certificate. */
+  /** The TLSA record matches the root of the server's certificate. */
   'DANE 2 0 1',
   'DANE unusable',
   'REQUIRETLS',
@@ -176,7 +176,7 @@ const certificate = chapter('In the certificate', 'The certificate', [
       tls 4.7.323 tls 4.7.325 tls/4.7.325 tls`,
   },
   {
-    // RFC 7672 §3.2.2: the domain itself is also a reference name.
+    // RFC 7672 §3.2.2: with DANE the domain itself, partner.example, is also a reference name.
     misbehaviours: ['is for *.example'],
     result: 'certificate-host-mismatch',
     cells: 'tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.325 tls/4.7.325 tls',

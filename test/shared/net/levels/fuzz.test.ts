@@ -1,6 +1,6 @@
 /**
- * Servers that send random data at any point. The TLS requirement is met, no attempt throws, and each attempt ends in
- * time.
+ * Attempts to servers that send random data at any point. Mail is sent only when the TLS requirement is met, no attempt
+ * throws, and each attempt ends in time.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -39,6 +39,7 @@ const fragments = fc.oneof(
     '\n',
     '2',
     '250',
+    // Two TLS records in the clear: a handshake (22), and an alert (21), fatal (2), handshake_failure (40).
     '\x16\x03\x03\x00\x02\x02\x28',
     '\x15\x03\x03\x00\x02\x02\x28',
   ),
@@ -50,7 +51,7 @@ const endings = fc.constantFrom('stay', 'stay', 'stay', 'close', 'cut', 'reset',
 const speech = fc.record({ said: fc.array(fragments, { maxLength: 4 }), ending: endings })
 type Speech = typeof speech extends fc.Arbitrary<infer T> ? T : never
 
-/** Returns correct conduct with this weight. */
+/** Generates correct conduct, as undefined, with this weight, and random conduct with weight 1. */
 const mostlyCorrect = (weight: number) =>
   fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: speech })
 
@@ -152,7 +153,7 @@ describe(`attempts to random servers (FUZZ_SEED=${seed})`, () => {
       }
     }
     await Promise.all(Array.from({ length: 60 }, worker))
-    // Otherwise the generator covers too little.
+    // With fewer of an outcome, the generator covers too little.
     for (const outcome of ['Delivered', 'TlsNotMet', 'TemporaryFailure'])
       assert.ok((outcomes.get(outcome) ?? 0) > runs / 100, `${outcome}: ${outcomes.get(outcome) ?? 0}`)
   })

@@ -1,6 +1,6 @@
 /**
- * Tests every level against every misbehaviour. The outcome is the table's, and no part of a message is in the clear
- * unless its level permits it.
+ * Tests every level against every misbehaviour. The outcome must be that of the tables in expected.ts, and no part of a
+ * message may be in the clear unless the level permits it.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -44,7 +44,7 @@ function toCellText({ outcome, connections }: Cell): string {
   return outcome.reportOnly ? `${cellText}/${outcome.reportOnly.enhanced}` : cellText
 }
 
-/** RFC 3463: class 2 is success, 4 temporary, 5 permanent. TlsNotMet is separate. */
+/** RFC 3463: class 2 is success, 4 temporary, 5 permanent. TlsNotMet has all codes 4.7.x except 4.7.0 and 4.7.1. */
 function expectedOutcome(cellText: string): Outcome['outcome'] {
   if (cellText === 'tls' || cellText === 'clear') return 'Delivered'
   if (/^4\.7\.(?![01]$)/.test(cellText)) return 'TlsNotMet'
@@ -84,7 +84,7 @@ function checkWire(connection: RecordedConnection, cellText: string): void {
   const { wire, decrypted, received, fault } = connection
   assert.equal(fault, null)
   if (cellText !== 'clear' && cellText !== '4.7.0') assertHarmless(connection)
-  // After a failed handshake the message uses a new connection without TLS.
+  // 0x16 begins a TLS handshake: after a failed handshake the message uses a new connection without TLS.
   if (received.some(({ encrypted }) => !encrypted)) assert.ok(!wire.includes(0x16))
   // A server with an unexpected reply to DATA has received the envelope.
   if (cellText === '4.5.0') assert.doesNotMatch(decrypted.toString('latin1'), /4711/)

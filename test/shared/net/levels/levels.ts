@@ -48,7 +48,10 @@ const records = (...tlsa: TlsaRecord[]): DaneState => ({
   records: tlsa,
 })
 
-/** Pins the presented key, except that of an attacker's certificate for the same name. */
+/**
+ * Pins the key that the server presents. When it presents an attacker's certificate for the same name, pins the good
+ * key.
+ */
 const pinned = ({ underPublic }: HostileCertificates, presented: CertificateName): DaneState => {
   const key = presented === 'otherPublic' ? 'good' : presented
   return records({ usage: 3, selector: 1, matchingType: 1, data: keyDigest(underPublic[key]) })

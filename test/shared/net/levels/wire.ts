@@ -7,13 +7,16 @@ const commands = String.raw`(?:(?:EHLO|HELO) mail\.ours\.example\r\n|STARTTLS\r\
 /** Matches the commands that begin or end a session, and no others. */
 export const opening = new RegExp(`^${commands}$`)
 
-/** Asserts that only those commands and then TLS records were sent. */
+/** Asserts that only commands that begin or end a session, and then TLS records, were sent. */
 export function assertHarmless({ wire }: Pick<RecordedConnection, 'wire'>): void {
   const [before = ''] = new RegExp(`^${commands}`).exec(wire.toString('latin1')) ?? []
   assertRecords(wire.subarray(before.length))
 }
 
-/** RFC 8446 §5.1. */
+/**
+ * RFC 8446 §5.1: a TLS record has a type (20–23), a version (3 and the minor version), a length in two octets, and the
+ * data. The last record may be incomplete.
+ */
 function assertRecords(octets: Buffer): void {
   for (let at = 0; at < octets.length; ) {
     const type = octets[at] ?? 0

@@ -1,4 +1,7 @@
-/** Whole attempts: DNS, policy host, mail servers and certificates are real; the test provides clock and table. */
+/**
+ * Whole attempts: policy host, mail servers, certificates and the table of a local DynamoDB are real; the test provides
+ * DNS and the clock.
+ */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { formatReply } from '../../../../shared/mail/reply.ts'
@@ -266,7 +269,7 @@ describe('a smart host', () => {
 })
 
 describe('a policy that is suppressed', () => {
-  /** An attacker who controls DNS would receive the mail without the policy. */
+  /** How an attacker who controls DNS suppresses the policy, which does not list the attacker's host. */
   const suppressions: [condition: string, arrange: () => Promise<void>][] = [
     [
       'the record is gone',

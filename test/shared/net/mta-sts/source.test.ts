@@ -138,7 +138,7 @@ const findPolicy = (source: MtaStsSource, domainName = domain, signal = AbortSig
 
 const faultOf = (mtaSts: MtaStsState): string | null => mtaSts.fault?.result ?? null
 
-/** Returns `enforce a1`, `none`, or the fault's result. */
+/** Returns mode and id (`enforce a1`), `unknown`, or without a policy the fault's result or `none`. */
 const describeState = (mtaSts: MtaStsState): string => {
   if (mtaSts.kind === 'Policy') return `${mtaSts.policy.mode} ${mtaSts.policy.id}`
   return mtaSts.kind === 'Unknown' ? 'unknown' : (mtaSts.fault?.result ?? 'none')
@@ -407,7 +407,7 @@ describe('an active policy', () => {
       await source.waitForPending(5_000)
     })
 
-  it('expires: without a record to none, without its host to a fault', async () => {
+  it('expires: then the result is a fault while the policy host fails, and no policy without a record', async () => {
     clock = begin + week * 1000
     failPolicyHost()
     assert.equal(describeState(await findPolicy(source)), 'sts-policy-fetch-error')

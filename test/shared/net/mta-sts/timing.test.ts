@@ -129,7 +129,7 @@ describe('the cache', () => {
     assert.equal(cached.getFresh('1000.example', begin), state)
   })
 
-  it('holds no policy of unlimited size', () => {
+  it('holds no policy with more than a hundred patterns', () => {
     const cached = new PolicyCache()
     const mx = Array.from({ length: 101 }, (_, n) => `mx${n}.example`)
     cached.set('a.example', state, begin)

@@ -47,11 +47,11 @@ const resolver = fakeResolver({ a: { [host]: ['127.0.0.1'] } })
 interface Case {
   certificate: 'good' | 'revoked'
   revocationCheck: RevocationCheck
-  /** Requests to responders and CRLs. */
+  /** How the OCSP responders and the CRL server behave. */
   authorities?: Behaviour
   tls?: Partial<TlsRequirement>
   options?: Partial<SmtpDeliveryOptions>
-  /** TLSA records of the partner. */
+  /** Called with the partner before the attempt. */
   onPartnerStart?: (partner: Partner) => void
 }
 
