@@ -20,7 +20,7 @@ export interface Option {
   readonly multiple?: boolean
   /** The name of the value in the help. */
   readonly value?: string
-  /** The value is optional: the next argument is the value only if it matches. */
+  /** When set, the value is optional: the next argument is the value only if that argument matches. */
   readonly optional?: RegExp
   readonly description: string
 }

@@ -80,7 +80,7 @@ function parse(command: Command, args: readonly string[]) {
   }
 }
 
-/** Sets an empty value for an option with an optional value when the next argument does not match. */
+/** Gives an option whose value is optional an empty value, unless the next argument matches as its value. */
 function fillOptionalValues(args: readonly string[], options: Options): string[] {
   return args.flatMap((arg, index) => {
     const optional = arg.startsWith('--') ? options[arg.slice(2)]?.optional : undefined

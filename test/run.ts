@@ -1,6 +1,6 @@
 /**
  * Runs parts of the test suite: `node test/run.ts PART … [FILE or FOLDER …]`. Prints each part's title, duration and
- * counts. Stops at the first part that fails, and prints the complete output of the failed program. The last line is `N
+ * counts. When a program fails, prints its complete output and starts no further program. The last line is `N
  * passed, N failed, N skipped`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -19,11 +19,11 @@ interface Part {
   readonly title: string
   readonly commands: readonly Command[]
   /**
-   * Whether its programs run one after another, and no other part runs at the same time, because they measure or use a
-   * resource that exists once.
+   * Whether the part's programs run one after another, with no other part at the same time, because they measure, or
+   * use a resource that exists once.
    */
   readonly alone?: boolean
-  /** Whether its output is printed while it runs: figures, seeds and totals. */
+  /** Whether the programs' output is printed while they run: figures, seeds and totals. */
   readonly prints?: boolean
 }
 

@@ -26,7 +26,7 @@ export const explain = defineCommand({
     tls: {
       type: 'string',
       value: 'TLSv1.2|TLSv1.3',
-      // The command takes no positional arguments, so the next argument is the version.
+      // The command takes no positional arguments: a next argument without a leading dash is the version.
       optional: /^[^-]/,
       description: 'the client uses TLS of this version (default: TLSv1.3)',
     },

@@ -94,7 +94,10 @@ async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Q
 
 const maxPeriodMs = 31 * dayMs
 
-/** The API reads the clock a moment later. Without an end, the longest period would then exceed the maximum. */
+/**
+ * Returns the end of a period that is the maximum or less than a minute shorter; undefined for any other. Without an
+ * end, the API would end the period when it reads its own clock, a moment later, and the period might be too long.
+ */
 function endOfMaxPeriod(since: string, now: number): string | undefined {
   const marginMs = maxPeriodMs - (now - Date.parse(since))
   return marginMs >= 0 && marginMs < minuteMs ? new Date(now).toISOString() : undefined

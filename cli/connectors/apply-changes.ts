@@ -45,7 +45,10 @@ async function write(api: ApiClient, change: Change): Promise<void> {
 export const labelOf = (change: Change): string =>
   'desired' in change ? change.desired.label : change.current.label
 
-/** Statuses of a concurrent change: 412 (RFC 9110 §13.1.1), a name already taken, a missing entry. */
+/**
+ * Statuses that show a concurrent change: 404, the entry is missing; 409, the name is taken; 412, the entry has another
+ * version (RFC 9110 §13.1.1); 428, the entry to create exists already (RFC 6585 §3).
+ */
 const conflictStatuses = new Set([404, 409, 412, 428])
 
 function applyError(error: unknown, change: Change, writtenCount: number, total: number): unknown {

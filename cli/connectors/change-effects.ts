@@ -75,7 +75,7 @@ export const weakenedRequirements = (changes: readonly FieldChange[]): string[] 
   })
 
 function isWeaker({ field, from, to }: FieldChange): boolean {
-  // An empty list means that the connector trusts the public authorities.
+  // With an empty list the connector trusts all public authorities, which is weaker than named ones.
   if (field === 'certificateAuthorities')
     return (from as unknown[]).length > 0 && (to as unknown[]).length === 0
   if (field === 'messageRateLimit') return limitValue(to) > limitValue(from)

@@ -172,7 +172,7 @@ function keyOf(entry: unknown): string | null {
   return label === undefined ? null : comparableName(label.trim())
 }
 
-/** Returns a connector's name, or a domain in either form. */
+/** Returns a connector's name, or a domain that is written as text or as the field of a map. */
 function labelOf(entry: unknown): string | undefined {
   const { name, domain } = (entry ?? {}) as { name?: unknown; domain?: unknown }
   return [name, domain, entry].find((label) => typeof label === 'string')

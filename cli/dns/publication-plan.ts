@@ -8,7 +8,7 @@ import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
 /** The value of `egress` for Amazon SES. */
 export const sesSender = 'ses'
 
-/** The parsed options. Null means the published value, or the default. */
+/** The parsed options. Null: the option is not given; the published value applies, or else the default. */
 export interface DnsOptions {
   /** In comparable form, like the hosts. */
   domain: string
@@ -28,10 +28,13 @@ export interface Plan extends DnsOptions {
 }
 
 const defaultMaxAgeSeconds = 7 * daySeconds
-/** RFC 8461 §10.2: an attacker who blocks the policy host for that long disables the policy. */
+/** RFC 8461 §10.2: an attacker who blocks the policy host for the whole max_age disables the policy. */
 export const minMaxAgeSeconds = daySeconds
 
-/** @param served the policy that the policy host serves; the plan keeps its values unless an option changes them */
+/**
+ * @param served the policy that the policy host serves. Unless an option changes them, the plan keeps this policy's mode,
+ * and its max_age from `minMaxAgeSeconds` on. A policy with mode `none` is treated as if none were served.
+ */
 export function createPlan(
   options: DnsOptions,
   certificates: readonly PublishedCertificate[] | null,

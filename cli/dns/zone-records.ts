@@ -4,7 +4,7 @@ import { formatPolicyRecord } from '../../shared/net/mta-sts/published.ts'
 import { tlsReportRecordName } from '../../shared/tls-reports/report-destinations.ts'
 import { type DnsOptions, type Plan, sesSender } from './publication-plan.ts'
 
-/** The name of the SPF record of Amazon SES. */
+/** The domain whose SPF record lists the addresses of Amazon SES. */
 export const sesSpfName = 'amazonses.com'
 
 /** A line of a zone file. */

@@ -14,7 +14,7 @@ export interface ImportedObject {
   readonly notices: readonly Notice[]
 }
 
-/** TenantConnectorType */
+/** Names and numbers of Exchange's enumeration TenantConnectorType. */
 const connectorTypes = { OnPremises: 1, Partner: 2 } as const
 
 /** Administrative properties, which mean nothing outside Exchange. */
@@ -92,7 +92,7 @@ function commentOf(settings: ExchangeSettings, collector: NoticeCollector): stri
   return comment.slice(0, maxCommentLength)
 }
 
-/** An export of selected properties omits others, which may contain requirements. */
+/** Adds a notice about decisive settings that the export lacks: it may omit properties that contain requirements. */
 export function noticeMissing(
   settings: ExchangeSettings,
   decisive: readonly string[],
@@ -124,6 +124,7 @@ export function noticeUnsupported(
       (settings.flag(setting) === null && settings.list(setting).length > 0)
     )
       collector.note(`${setting} is not imported: ${text}`)
+  // Marks the administrative properties as read, so that no notice mentions them.
   for (const name of administrative) settings.text(name)
   for (const [name, value] of settings.unread())
     collector.note(`${name} (${value.slice(0, 60)}) is an unknown setting and is not imported.`)

@@ -1,7 +1,7 @@
 /**
- * Reads the settings of one object in the JSON of PowerShell's ConvertTo-Json. The format depends on its version and
- * on -Depth. An enumeration is its name, its number or both; a list is a list, one string, `{value, Count}` or null.
- * Letter case is ignored.
+ * Reads the settings of one object in the JSON of PowerShell's ConvertTo-Json. The format depends on PowerShell's
+ * version and on -Depth. An enumeration is its name, its number or both; a list is a list, one string,
+ * `{value, Count}` or null. Letter case is ignored.
  */
 
 export class ExchangeSettings {

@@ -65,7 +65,7 @@ export function importInbound(settings: ExchangeSettings): ImportedObject {
 function partner(settings: ExchangeSettings, collector: NoticeCollector) {
   if (settings.flag('TreatMessagesAsInternal') === true)
     collector.note('TreatMessagesAsInternal is only for OnPremises connectors and is omitted.')
-  // Narrowing a restriction would weaken it, so the setting is ignored.
+  // With the setting, the connector would restrict less mail, which is weaker, so the setting is not imported.
   if (settings.list('AssociatedAcceptedDomains').length > 0)
     collector.add(
       'Stricter than in Exchange',
@@ -83,7 +83,7 @@ function partner(settings: ExchangeSettings, collector: NoticeCollector) {
   }
 }
 
-/** Exchange checks the certificate's name only if it requires TLS or restricts to that name. */
+/** Exchange checks the certificate's name only if the connector requires TLS or restricts its domains to that name. */
 function partnerCertificate(settings: ExchangeSettings, collector: NoticeCollector) {
   const isRestricted = settings.flag('RestrictDomainsToCertificate') === true
   const requireTls = settings.flag('RequireTls') ?? false
@@ -163,7 +163,10 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
   }
 }
 
-/** Returns the associated domains that the sender domains include: the import must not grant relay to more senders. */
+/**
+ * Returns the associated domains that the sender domains include, because the import must not grant relay to more
+ * senders; all sender domains if no domain is associated.
+ */
 function narrowDomains(
   senderDomains: string[],
   settings: ExchangeSettings,

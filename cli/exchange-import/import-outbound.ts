@@ -15,7 +15,7 @@ import {
 import type { ExchangeSettings } from './exchange-settings.ts'
 import { NoticeCollector } from './import-notices.ts'
 
-/** TlsAuthLevel */
+/** Names and numbers of Exchange's enumeration TlsAuthLevel. */
 const tlsLevels = { EncryptionOnly: 1, CertificateValidation: 2, DomainValidation: 4 } as const
 const modes = { Opportunistic: 0, None: 1 } as const
 
@@ -121,7 +121,7 @@ function smartHost(text: string, collector: NoticeCollector): { host: string; po
 function tlsOf(settings: ExchangeSettings, smartHosts: Route['smartHosts'], collector: NoticeCollector) {
   const level = settings.choice('TlsSettings', tlsLevels)
   const domain = settings.text('TlsDomain')
-  // An unknown level becomes a strict one: it may defer mail, but sends none in the clear.
+  // An unknown level becomes CertificateValidation, which may defer mail, but sends none in the clear.
   if (level === 'Unknown') {
     collector.add(
       'Stricter than in Exchange',
@@ -163,7 +163,10 @@ function singleSmartHost(smartHosts: Route['smartHosts'], collector: NoticeColle
   return namedHost.host
 }
 
-/** With MX lookup, Exchange enforces DANE and MTA-STS in addition to the connector; mailflow enforces only one of them. */
+/**
+ * With MX lookup, Exchange enforces DANE and MTA-STS in addition to the connector's tlsSettings; mailflow enforces them
+ * only when tlsSettings is null. With EncryptionOnly, the imported connector is therefore weaker.
+ */
 function noticePublishedPolicies(
   settings: ExchangeSettings,
   tlsSettings: string | null,

@@ -51,7 +51,7 @@ export function explanationText({ recipients, considered, clientCertificate }: E
 }
 
 const actions: Readonly<Record<string, string>> = {
-  // The next hop may still refuse it, so the text does not promise delivery.
+  // The next hop may still refuse the message, so the text does not promise delivery.
   Deliver: 'would be sent',
   Defer: 'would be deferred',
   Bounce: 'would be refused',
@@ -73,7 +73,7 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
   ]
 }
 
-/** The sender gets no DSN of mailflow for a recipient that is refused in session. */
+/** mailflow sends no DSN about a recipient that it refuses in session, so the label then states a condition. */
 const dsnReplyLabel = (inSession: string): string =>
   inSession.startsWith('2') ? 'Reply in the DSN' : 'If it is accepted first and decided later, the DSN has'
 

@@ -23,7 +23,7 @@ const hangingDomain = 'hanging.example'
 
 /** Timeouts in seconds. */
 const smtpTimeouts = { connect: 3, greeting: 6, command: 6, data: 12 }
-/** Threads that the runner gives a function. A fifth of them may serve one destination: by default 10 of 50. */
+/** Threads that the runner gives a function. A fifth may serve one destination, as in a deployment: 10 of 50. */
 const threads = availableParallelism() * 4
 export const defaultSlots = Math.max(1, Math.round(threads / 5))
 
@@ -35,7 +35,7 @@ export interface HangingOptions {
   slots: number
 }
 
-/** Each run has its own runner, so that no job of the last run waits in its queues. */
+/** Each run has its own runner, so that its queues hold no job of the previous run. */
 export async function measureHanging(options: HangingOptions): Promise<string> {
   const [baseline, withHangingPartner]: [Times[], Times[]] = [[], []]
   for (let round = 0; round < options.rounds; round++) {

@@ -63,7 +63,7 @@ interface Rates {
   with: number[]
 }
 
-/** The targets alternate, after a warm-up of each. */
+/** Runs with one session per message and with one session per batch alternate, after a warm-up of both. */
 async function inRounds(rounds: number, seconds: number, target: Target): Promise<Rates> {
   for (const reuse of [false, true]) await rate(target, reuse, 1)
   const rates: Rates = { without: [], with: [] }

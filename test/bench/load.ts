@@ -13,11 +13,11 @@ export interface Load {
   mode: Mode
   /** The only key exchange offered, with TLSv1.3 and TLS_AES_256_GCM_SHA384; null leaves sessions without TLS. */
   group: string | null
-  /** Whether a session for one message resumes the TLS session of an earlier session. */
+  /** Whether a session resumes the TLS session of an earlier one, if the server has sent a ticket. */
   resume: boolean
   /** Includes the final dot. */
   message: Buffer
-  /** Milliseconds before the measured time. */
+  /** Milliseconds of load before the measured time. */
   leadInMs: number
   /** Milliseconds of the measured time. */
   durationMs: number
@@ -60,7 +60,7 @@ export class LoadRun {
   readonly #context: SecureContext | null
   readonly #slots: Slot[]
   readonly tallying = new TallyCounter()
-  /** The last ticket received. It is used more than once, as by sending servers. */
+  /** The last ticket received. Several sessions may resume it, as sending servers do. */
   #ticket: Buffer | null = null
   #isRunning = false
   #active = 0

@@ -9,6 +9,7 @@ export const machine = (): string =>
 
 export const load = (): string => (loadavg()[0] ?? 0).toFixed(1)
 
+/** Names by the type that Linux returns from statfs. */
 const fileSystems: Record<number, string> = {
   61267: 'ext4',
   16914836: 'tmpfs',

@@ -33,7 +33,7 @@ export const hostname = 'mx.ours.example'
 
 const storageAddress = '127.0.0.1'
 
-/** Removes the limits for one client, because the load comes from one address. */
+/** Sets limits per address that the load does not reach, although it comes from one address. */
 export async function startIngress(options: IngressOptions): Promise<Program> {
   const endpoint = `https://${storageAddress}:${options.storage.port}`
   // Sessions of the previous load may still be closing.
@@ -114,7 +114,7 @@ async function startProgram(
   }
 }
 
-/** Ends the child also when this process is interrupted before it knows the port. */
+/** Ends the child when this process ends, even if this process does not know the child's port yet. */
 export function endWithThisProcess(child: ChildProcess): void {
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)

@@ -18,7 +18,7 @@ export interface Measurement {
   /** Percentiles in milliseconds; `Mode` defines their start and end. */
   p50: number
   p99: number
-  /** Processor time of the server's processes in seconds for a thousand messages, until its queue is empty. */
+  /** Seconds of processor time of the server's processes for a thousand messages, until the wait for its queue ends. */
   processor: number
   /** Processor time of the storage, in the same unit. */
   storageProcessor: number
@@ -27,7 +27,7 @@ export interface Measurement {
   /** Processors that the busiest process of the load generator used. */
   generator: number
   errors: Map<string, number>
-  /** Queue lengths at the end of the load and after `drainLimit`. */
+  /** Queue lengths at the end of the load, and when the queue was empty or `drainLimit` had passed. */
   queuedAtEnd: number
   queuedAfter: number
   tls: string | null
@@ -40,8 +40,8 @@ const drainLimit = 30_000
 const sampleIntervalMs = 250
 
 /**
- * @param watchMemory whether to sample the server's memory all the time, which costs processor time; otherwise one
- * sample is taken at the end
+ * @param watchMemory whether to sample the server's memory during the load too, which costs processor time; one
+ * sample is always taken at the end of the load
  */
 export async function measure(
   generators: Generators,

@@ -43,7 +43,7 @@ function row(name: string, rounds: readonly Measurement[], memory = Number.NaN):
   return `| ${cells.join(' | ')} |`
 }
 
-/** Notes on a row: facts that its figures do not show, and reasons why they are uncertain. */
+/** Notes on a row: facts that its figures do not show, and reasons why the figures are uncertain. */
 function notesOn(name: string, rounds: readonly Measurement[]): string[] {
   const errors = [...countErrors(rounds)].map(([cause, times]) => `${times} × ${cause}`)
   const queued = Math.max(...rounds.map(({ queuedAtEnd }) => queuedAtEnd))

@@ -174,7 +174,10 @@ function generator(seed: number): () => number {
   }
 }
 
-/** Connectors whose warnings are computed on save: for a partner that has no other connector, and for every domain. */
+/**
+ * Connectors whose warnings are computed on save: one for a new domain and a domain that has a connector, and one for
+ * every domain.
+ */
 export const savedConnectors = {
   onePartner: inbound({ id: 'saved', name: 'Saved', senderDomains: ['new.example', '*.partner12.example'] }),
   everyDomain: inbound({ id: 'saved', name: 'Saved', senderDomains: ['*'] }),

@@ -30,12 +30,12 @@ export interface PostfixLoad {
 /** Removes limits on one client, and limits that would delay a load of many sessions. */
 const settings = ({ connections, group, holds }: PostfixLoad): Record<string, string> => ({
   virtual_transport: 'discard:',
-  // With more processes than sessions it does not enter stress mode.
+  // With more processes than sessions, Postfix does not enter stress mode.
   default_process_limit: String(connections + 50),
   smtpd_client_connection_count_limit: '0',
   smtpd_client_connection_rate_limit: '0',
   in_flow_delay: '0',
-  // The default value of Postfix; other tests change it.
+  // Postfix's default, in place of the value 1 that `Postfix.start` sets for tests.
   smtpd_tls_loglevel: '0',
   tls_eecdh_auto_curves: group,
   ...(holds && { smtpd_recipient_restrictions: 'check_client_access static:HOLD' }),
@@ -54,7 +54,7 @@ export async function startPostfix(identity: Identity, load: PostfixLoad): Promi
   }
 }
 
-/** @returns no path for a folder that was removed with its message */
+/** @returns the paths of all files below the folder; none if the folder was removed with its message */
 function filesBelow(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { recursive: true, withFileTypes: true })

@@ -8,7 +8,7 @@ export interface Tally {
   total: number
   /** Milliseconds of each message of `count`. */
   times: Float64Array
-  /** Number of failures of each kind, in all. */
+  /** Number of failures of each kind, including those before and after the measured time. */
   errors: Map<string, number>
   handshakes: number
   resumed: number
@@ -16,7 +16,7 @@ export interface Tally {
   tls: string | null
 }
 
-/** Number of kinds of errors that are counted separately: a reply may contain a message id or a time. */
+/** Further kinds are counted as `others`: a reply with a message id or a time would be a new kind each time. */
 const errorKinds = 20
 
 export class TallyCounter {

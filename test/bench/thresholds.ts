@@ -35,9 +35,11 @@ interface Row {
   readonly bound?: number
 }
 
+/** How many times larger the larger input is. */
 const growth = 4
+/** A bound between 4 for linear work and 16 for quadratic work. */
 const linear = 9
-/** For work that reads only a part of the input. */
+/** The bound for work that reads only a part of the input. */
 const constant = 2.5
 
 const text = (name: string, make: (size: number) => string): Row => ({
@@ -91,17 +93,20 @@ function pointers(records: number): () => unknown {
   const question = Buffer.from('\x02mx\x07partner\x07example\x00\x00\x01\x00\x01', 'latin1')
   const record = (owner: number[], data: Buffer) =>
     Buffer.concat([
+      // Owner, type 99, class IN, time to live of 1 second, length of the data.
       Buffer.from([...owner, 0, 99, 0, 1, 0, 0, 0, 1, data.length >> 8, data.length & 255]),
       data,
     ])
   const chain = Buffer.alloc(0x3000)
   const chainStart = 12 + question.length + 12
+  // A pointer is 0xc000 and an offset in the message (RFC 1035 §4.1.4). The first points to the question's name at 12.
   for (let at = 0; at < chain.length; at += 2)
     chain.writeUInt16BE(0xc000 | (at === 0 ? 12 : chainStart + at - 2), at)
   const lastPointer = chainStart + chain.length - 2
   const laterRecords = Array.from({ length: records }, () =>
     record([0xc0 | (lastPointer >> 8), lastPointer & 255], Buffer.alloc(0)),
   )
+  // The header: id, flags of a reply, one question, number of answers.
   const header = Buffer.alloc(12)
   for (const [at, value] of [0x1234, 0x8180, 1, records + 1].entries()) header.writeUInt16BE(value, at * 2)
   const octets = Buffer.concat([header, question, record([0xc0, 12], chain), ...laterRecords])

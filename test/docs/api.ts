@@ -102,7 +102,7 @@ interface Section {
   rows: string[][]
 }
 
-/** An object that has every field of an earlier object lists only its other fields. */
+/** An object that has every field of an earlier object of three fields or more lists only its other fields. */
 function section({ name, description, rows }: Section, index: number, sections: readonly Section[]): string {
   const has = ([path]: string[]) => rows.some(([own]) => own === path)
   const base = sections

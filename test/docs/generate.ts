@@ -1,6 +1,6 @@
 /**
- * The pages of docs/generated/, each generated from the code that it documents. As a program (`npm run docs`), writes
- * them.
+ * The pages of docs/generated/, each generated from the code that it documents. Run as a program (`npm run docs`), this
+ * file writes the pages.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -22,7 +22,7 @@ export interface JsonSchema {
   maxItems?: number
 }
 
-/** zod sets the bounds of a JavaScript number for every integer. */
+/** Whether the schema sets this bound: for an integer without one, zod writes the bound of a JavaScript number. */
 const isBound = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
 
@@ -75,7 +75,7 @@ export function fieldsOf(schema: JsonSchema, isLeaf: (schema: JsonSchema) => boo
   })
 }
 
-/** Returns the object that a field contains, lists or may be. */
+/** Returns the schema of the object that a field is, lists or may be; and `[]` for a list, to append to its path. */
 function innerOf(schema: JsonSchema): [JsonSchema | undefined, string] {
   if (schema.type === 'array') return [schema.items && innerOf(schema.items)[0], '[]']
   const inner = schema.anyOf?.find(({ type }) => type === 'object' || type === 'array')

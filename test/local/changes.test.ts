@@ -1,6 +1,6 @@
 /**
  * Changes a connector while mail flows. After the API's response, no message is decided by the old rule. Every second
- * rule holds the mail; with the other rules it is deferred because its domain has no route.
+ * rule holds the mail; with the other rules the mail is deferred because its domain has no route.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -65,7 +65,7 @@ test(`none of ${messages} messages is decided by an older rule during ${changes}
   const isDue = (number: number): boolean => decided >= (number * messages) / (changes + 1)
   let changing: Promise<void> | null = null
 
-  /** Keeps mail flowing, unless the changes fall behind. */
+  /** Starts the next change when enough messages are decided. Waits for it only if the change after it is due too. */
   async function changeWhenDue(): Promise<void> {
     const number = answeredAt.length
     if (number > changes || !isDue(number)) return

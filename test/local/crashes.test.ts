@@ -1,6 +1,6 @@
 /**
- * Kills processes at work. No message accepted with 250 is lost. Only a message in an SMTP transaction whose worker died
- * may be delivered twice, and a metric counts it.
+ * Kills processes at work. No message accepted with 250 is lost. A message is delivered twice only if its worker died
+ * in the SMTP transaction, which a metric counts, or if its client got no reply and sent the message again.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -82,7 +82,7 @@ test('the ingress that is killed under load loses no message accepted with 250',
     runner.stderrLines.filter((line) => /ended by SIGKILL; restarted/.test(line)).length >= 2 ? true : null,
   )
   assert.ok(unanswered.length > 0, 'the ingress died under load')
-  // A client sends a message without a reply again.
+  // As clients do, the test repeats each message that got no reply.
   for (const name of unanswered) replies.set(name, await send(name))
   for (const reply of replies.values()) await api.settled(messageIdIn(reply), ['Delivered'])
   const missing = names.filter((name) => timesIn(mailbox.answered, name) === 0)
@@ -187,8 +187,8 @@ async function untilAllDelivered(ids: readonly string[]): Promise<void> {
 const maxHoldSeconds = 6
 
 /**
- * A batch whose worker died stays invisible for up to ten minutes, and its claims are valid for six minutes. This skips
- * the wait for messages that did not change for that many polls.
+ * A batch whose worker died stays invisible for up to ten minutes, and its claims are valid for six minutes. The returned
+ * function is called at each poll. It ends the wait when a job was in flight for more than `maxHoldSeconds` polls.
  */
 function createWaitSkipper(): () => Promise<void> {
   let pollCounts = new Map<string, number>()
@@ -234,7 +234,7 @@ async function skipWait(abandoned: readonly InFlight[]): Promise<void> {
     )
 }
 
-/** Ignores a message that a worker finished between poll and change. */
+/** Ignores the error `name`: a worker finished the message or the claim between the test's read and its change. */
 async function unlessEnded(name: string, touch: Promise<unknown>): Promise<void> {
   await touch.catch((error: Error) => {
     if (error.name !== name) throw error

@@ -1,6 +1,6 @@
 /**
  * Tests a rotation through the local stack. The administrator puts the next certificate into the secret, and it is
- * published. The ingress switches at the announced time under load. No private key is written anywhere.
+ * published. The ingress switches at the announced time under load. No private key is in a log, notice or response.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -122,7 +122,7 @@ test('the ingress switches the certificate at its date under load, and page, API
   const old = (await sendOne()).serial
   assert.deepEqual(await states(), [`Current ${old}`])
   const before = await held()
-  // The runner's authority issues a new certificate instead of the stored certificate of the name.
+  // The runner's authority stores the certificate of each name; this certificate is a new one for the same name.
   const renewed = await (await LocalAuthority.open(folder)).issueUncached(hostname)
   const servedFrom = Date.now() + 8_000
   await put({ ...before, next: { ...renewed, servedFrom: new Date(servedFrom).toISOString() } })

@@ -107,7 +107,8 @@ test('sessions with the smart host are reported to its report address, which is 
     assert.equal(response.headers.get('x-amz-function-error'), null)
     return (await response.json()) as Run
   }
-  // Counts are written at the end of the delivery's batch, after the trace. The failure comes last.
+  // The counts are written at the end of the delivery's batch, after the trace. Of a session's counts, the one for its
+  // kind of failure is written last, so the test waits for that one.
   await waitForResult(async () => ((await countedFailures()) === 1 ? true : null))
   assert.equal((await invoke()).sent, 1)
   assert.deepEqual([(await invoke()).claimedElsewhere, (await invoke()).sent], [1, 0])

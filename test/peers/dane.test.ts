@@ -43,7 +43,7 @@ before(
     ca = pki.ca
     const issue = async (options: Parameters<typeof pki.issue>[0]): Promise<Identity> => {
       const { cert, key } = await pki.issue(options)
-      // A server with records of usage 2 also sends its authority (RFC 7671 §5.2.2).
+      // With TLSA records of usage 2, the server must also send its authority's certificate (RFC 7671 §5.2.2).
       return { cert: `${cert}\n${ca}`, key }
     }
     good = await issue({ names: [`mx.issuer.${signedZone}`] })
@@ -53,7 +53,8 @@ before(
       misnamed: await issue({ names: ['mx.elsewhere.example'] }),
     }
     const resolver = 'dns.resolver.example'
-    // A different authority, so that the partners are trusted only because of the zone.
+    // This process trusts the resolvers' authority. The partners' certificates are from another authority, so only the
+    // zone makes them trusted.
     const resolvers = await createPki('CA of resolvers')
     trust(resolvers.ca)
     nameServers = await startNameServers(
@@ -131,7 +132,7 @@ interface Delivery {
   partner: Partner
 }
 
-/** A partner stands behind port 25 of every host. */
+/** Sends a message to the domain. The same partner answers at port 25 of every host. */
 async function send(
   domain: string,
   behaviour: PartnerOptions = { tls: good },

@@ -65,7 +65,8 @@ describe('testssl.sh', { skip }, () => {
 
   before(
     async () => {
-      // Protocols, cipher preferences; categories of ciphers, forward secrecy, server's defaults; vulnerabilities.
+      // -p, -P: protocols and cipher preferences. -s, -f, -S: categories of ciphers, forward secrecy, server's
+      // defaults. -U: vulnerabilities.
       const runs = await Promise.all([testssl('-p', '-P'), testssl('-s', '-f', '-S'), testssl('-U')])
       findings = runs.flat()
     },
@@ -156,7 +157,7 @@ async function testssl(...tests: string[]): Promise<Finding[]> {
 }
 
 /**
- * The exit code counts findings.
+ * Ignores the exit code, in which testssl.sh returns the number of its findings.
  * @returns the output
  */
 function run(program: string, args: string[]): Promise<string> {

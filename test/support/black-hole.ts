@@ -17,7 +17,7 @@ const sleeper = `
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
   })`
 
-/** Two connections fill the port's queue. The kernel drops all later connections. */
+/** Fills the port's queue: of the four connections, the kernel queues at most two. It drops all others. */
 export async function startBlackHole(): Promise<BlackHole> {
   const worker = new Worker(sleeper, { eval: true })
   const [port] = (await once(worker, 'message')) as [number]

@@ -15,7 +15,7 @@ export interface DeliverMessage {
   store(octets: Buffer): ContentReference
   /** A first attempt for b@partner.example, without TLS if the partner has none. `number` makes the message's id. */
   job(number: number, content: ContentReference, fields?: Partial<DeliveryJob>): DeliveryJob
-  /** @returns the records of the batch that the function returns to the queue */
+  /** @returns the ids of the records that the function returns to the queue, of one batch with these jobs */
   deliver(...jobs: object[]): Promise<string[]>
   stop(): Promise<void>
 }

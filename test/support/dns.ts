@@ -2,7 +2,7 @@
 import type { DnsAnswer, RecordData, RecordType, Resolver } from '../../shared/net/resolver.ts'
 
 export interface Zone {
-  /** Preference and host; an empty host is the root. */
+  /** Preference and host; an empty host is the root (null MX, RFC 7505). */
   mx?: Record<string, [number, string][]>
   a?: Record<string, string[]>
   aaaa?: Record<string, string[]>
@@ -12,12 +12,12 @@ export interface Zone {
   txt?: Record<string, string[]>
   /**
    * An error code, such as `ESERVFAIL` or `ETIMEOUT`, for every query about a name. A key such as `TLSA
-   * _25._tcp.mx.example` limits it to one type. `BOGUS` fails validation by DNSSEC.
+   * _25._tcp.mx.example` limits the failure to one type. `BOGUS`: the answer fails validation by DNSSEC.
    */
   fail?: Record<string, string>
   /**
-   * Names in signed zones: their records and aliases are authentic. A key such as `AAAA mx.example` limits this to
-   * one type.
+   * Names in signed zones: their records and aliases are authentic. A key such as `AAAA mx.example` makes only
+   * the records of one type authentic.
    */
   secure?: readonly string[]
 }

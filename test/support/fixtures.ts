@@ -21,14 +21,14 @@ export const minutesLater = (minutes: number): Date => new Date(receivedAt.getTi
 const stored = { createdAt: '2026-01-01T00:00:00.000Z', updatedAt: '2026-01-01T00:00:00.000Z', version: 1 }
 const idOf = (name: string): string => `id-${name.toLowerCase()}`
 
-/** A Partner connector for contoso.example. Its id is `id-` and its name. */
+/** A Partner connector for contoso.example. Its id is `id-` and its name in lower case. */
 export function inbound(fields: Partial<InboundConnector> = {}): InboundConnector {
   const { id, createdAt, updatedAt, version, ...input } = fields
   const parsed = inboundInput(input)
   return { ...parsed, ...stored, id: id ?? idOf(parsed.name) }
 }
 
-/** A Partner connector for northwind.example, with MX lookup. Its id is `id-` and its name. */
+/** A Partner connector for northwind.example, with MX lookup. Its id is `id-` and its name in lower case. */
 export function outbound(fields: Partial<OutboundConnector> = {}): OutboundConnector {
   const { id, createdAt, updatedAt, version, validation, ...input } = fields
   const parsed = outboundInput(input)

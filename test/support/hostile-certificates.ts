@@ -97,7 +97,7 @@ async function createCertificates(root: Pki, { otherPublic, own, unrelated }: Ot
 /** Returns the certificate with a public key of an unknown algorithm. */
 export function withUnknownKey(pem: string): string {
   const der = Buffer.from(PemConverter.decodeFirst(pem))
-  // id-ecPublicKey (RFC 5480 §2.1.1).
+  // The object identifier id-ecPublicKey in DER (RFC 5480 §2.1.1). Its last octet is replaced.
   const kind = der.indexOf(Buffer.from('06072a8648ce3d0201', 'hex'))
   der[kind + 8] = 0x7f
   return PemConverter.encode(der, 'CERTIFICATE')

@@ -40,7 +40,7 @@ export interface RecordedConnection {
   serverName: string | null
   /** The received messages, with dots unstuffed. */
   received: { content: Buffer; encrypted: boolean }[]
-  /** The error that kept the server from misbehaving as scripted. */
+  /** The error that kept the server from misbehaving as scripted; null if there was none. */
   fault: unknown
 }
 
@@ -92,9 +92,9 @@ export class Peer {
   /** Octets from the client that are not a complete line yet. */
   #pending = Buffer.alloc(0)
   #inData = false
-  /** Octets from the client that TLS has not read yet. */
+  /** Null before TLS; then the octets that TLS has not read yet; then the function that passes octets to TLS. */
   #forTls: Buffer[] | ((octets: Buffer) => void) | null = null
-  /** Waits for octets that are not a command. */
+  /** Called once with the next octets, which are not read as commands. */
   #awaited: ((octets: Buffer) => void) | null = null
 
   constructor(socket: Socket, script: ServerScript, recorded: RecordedConnection, pairs: Pairs) {
@@ -172,13 +172,13 @@ export class Peer {
     })
   }
 
-  /** Accepts STARTTLS and waits for the client's part of the handshake. */
+  /** Replies 220 to STARTTLS and waits for the client's first octets, without starting TLS. */
   async acceptStartTls(said = readyForTls): Promise<void> {
     this.write(said)
     await this.next()
   }
 
-  /** Replies 220 and starts TLS. */
+  /** Sends `said`, by default 220, unless it is empty; then starts TLS. */
   startTls(said = readyForTls): void {
     if (said !== '') this.write(said)
     this.#pending = Buffer.alloc(0)
@@ -325,8 +325,8 @@ function join(plain: Socket, near: Socket): void {
 }
 
 /**
- * Creates the two ends of a connection within this process. TLS takes over one end completely, so its traffic does not
- * reach the event handlers.
+ * Creates the two ends of a connection within this process. TLS takes over the far end completely, so that end's event
+ * handlers get no traffic; the octets are visible at the near end.
  */
 class Pairs {
   readonly #server = createServer({ noDelay: true })

@@ -21,14 +21,17 @@ function checksumOf(octets: Buffer): string {
   return checksum.toString('base64')
 }
 
-/** A bucket: objects by key, and the operations in order. `before` and `after` may wait or throw. */
+/**
+ * A bucket: objects by key, and the operations in order. `before` and then `after` run before an operation takes
+ * effect, and may wait or throw.
+ */
 export class MemoryBucket {
   readonly objects = new Map<string, Buffer>()
   readonly operations: string[] = []
   before: (operation: string) => Promise<void> = async () => {}
   after: (operation: string) => Promise<void> = async () => {}
   readonly #parts = new Map<string, Buffer[]>()
-  /** Octets of the largest request. */
+  /** Octets of the largest request body. */
   maxBodyOctets = 0
 
   readonly client: Pick<S3Client, 'send'> = {

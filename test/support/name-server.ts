@@ -17,7 +17,7 @@ export interface ReceivedQuery {
   flags: number
   /** Null when the query has no EDNS. */
   edns: { size: number; flags: number } | null
-  /** The client's port, which distinguishes its connections. */
+  /** The client's port, which distinguishes the client's connections. */
   port: number
   /** Length of the query in octets. */
   length: number

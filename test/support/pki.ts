@@ -30,7 +30,7 @@ export interface LeafOptions {
   email?: string
   notBefore?: Date
   notAfter?: Date
-  /** Whether the key is RSA and not on P-256. A number is its length in bits; true is 2048. */
+  /** An RSA key in place of a key on P-256: a number is its length in bits; true means 2048. */
   rsa?: boolean | number
   /** The signature's hash. Default: SHA-256. */
   hash?: 'SHA-1'
@@ -53,7 +53,7 @@ const purposeIds = {
 export interface AuthorityOptions {
   purposes?: Purpose[]
   pathLength?: number
-  /** False for a certificate that only claims to be an authority. */
+  /** False: basicConstraints do not permit the certificate to issue others. Its key can sign nevertheless. */
   isAuthority?: boolean
   /** The only domain for which the authority may issue (RFC 5280 §4.2.1.10). */
   permitted?: string
@@ -159,7 +159,10 @@ const authorityExtensions = ({
   ...extensions,
 ]
 
-/** DER of the constraint to one short dNSName. Each length fits in one octet. */
+/**
+ * DER of the constraint to one dNSName (RFC 5280 §4.2.1.10), from the outside: SEQUENCE 0x30, permittedSubtrees 0xa0,
+ * GeneralSubtree 0x30, dNSName 0x82. The name is short, so each length fits in one octet.
+ */
 function nameConstraints(permitted: string): Uint8Array<ArrayBuffer> {
   const within = (tag: number, content: Buffer) =>
     Buffer.concat([Buffer.from([tag, content.length]), content])
@@ -187,7 +190,7 @@ export async function selfSigned(options: LeafOptions): Promise<Identity> {
  */
 export function withoutDates(pem: string): string {
   const der = Buffer.from(PemConverter.decodeFirst(pem))
-  // UTCTime of thirteen octets.
+  // Tag and length of a UTCTime: twelve digits and `Z`.
   const time = der.indexOf(Buffer.from([0x17, 13])) + 2
   der.fill('x', time, time + 12)
   return PemConverter.encode(der, 'CERTIFICATE')

@@ -4,7 +4,7 @@ import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 export interface RecordingQueue<Job> extends JobSender<Job> {
   /** The jobs that were sent and not yet taken, in order. */
   sent: OutgoingJob<Job>[]
-  /** Returns the jobs sent since the last call, and removes them from `sent`. */
+  /** Returns the jobs sent since the last call of `take`, and removes them from `sent`. */
   take(): OutgoingJob<Job>[]
   /** Makes the next send fail. */
   failOnce(): void

@@ -4,7 +4,7 @@
 export class Random {
   #state: number
 
-  /** @param parts the seed */
+  /** @param parts numbers that together are the seed */
   constructor(...parts: readonly number[]) {
     this.#state = parts.reduce(
       (state, part) => Math.imul(state ^ part, 0x9e3779b1) ^ (state >>> 15),

@@ -77,7 +77,7 @@ export class Deployment {
     return acceptedMessage
   }
 
-  /** Requests the next attempt as an administrator does, at milliseconds after the message was received. */
+  /** Requests the next attempt as an administrator does, `at` milliseconds after the message was received. */
   retryAt(at: number, { id }: Message): void {
     this.#plans.push({ at, act: () => this.#queues.send('retry', id, this.#now) })
   }
@@ -92,8 +92,8 @@ export class Deployment {
   }
 
   /**
-   * Moves the clock to the next job or plan and runs the plans that are due. `at` counts from receipt. Returns false if
-   * nothing is left.
+   * Moves the clock to the next job or planned action, and runs the actions that are due. An action's `at` is in
+   * milliseconds after the message was received. Returns false if no job and no action is left.
    */
   #leap(): boolean {
     const planned = Math.min(...this.#plans.map(({ at }) => receivedAt.getTime() + at))

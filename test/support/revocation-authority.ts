@@ -29,7 +29,7 @@ export type Behaviour =
   /** The document is signed by another authority with the same name. */
   | 'WrongSignature'
   | 'Garbage'
-  /** Sends no response until it is released. */
+  /** Sends no response until `release` is called. */
   | 'Silent'
   /** Ends each connection. */
   | 'Unreachable'
@@ -45,11 +45,11 @@ export interface RevocationAuthority {
    * intermediate.
    */
   issue(options: LeafOptions): Promise<Identity>
-  /** @param pem the first certificate in it */
+  /** @param pem its first certificate is revoked */
   revoke(pem: string, how?: Omit<RevokedCertificateInput, 'certificate'>): void
   /** Removes the revocation. */
   unrevoke(pem: string): void
-  /** Sets the behaviour of both authorities' responders. */
+  /** Sets the behaviour of the CRLs and of the OCSP responders, each for both authorities. */
   setBehaviour(how: { crl?: Behaviour; ocsp?: Behaviour }): void
   /** Sends the correct response to every request that waits. */
   release(): void
@@ -65,7 +65,7 @@ export interface RevocationAuthority {
 }
 
 export interface RevocationAuthorityOptions {
-  /** The addresses in certificates; by default the first two. `issuer`: the address of the issuer's certificate. */
+  /** The addresses in certificates; by default `crl` and `ocsp`. `issuer`: the address of the issuer's certificate. */
   publish?: { crl?: boolean; ocsp?: boolean; issuer?: boolean }
 }
 

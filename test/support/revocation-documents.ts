@@ -102,7 +102,7 @@ export interface OcspOptions {
   /** Null omits the field. */
   nextUpdate?: Date | null
   hash?: 'sha1' | 'sha256'
-  /** Signs instead of the authority; its `certificate` is then included. */
+  /** Signs instead of the authority; the response then includes the `certificate`. */
   signedBy?: { sign(octets: Buffer): Promise<Buffer>; certificate: string }
   extensions?: Extension[]
   byKey?: boolean

@@ -1,6 +1,6 @@
 /**
- * A partner's mail server that can be made to misbehave. It records every octet that it receives. `wire` is recorded in
- * front of the server, so its octets over TLS are encrypted.
+ * A partner's mail server that can be made to misbehave. It records every octet that it receives. `wire` returns the
+ * octets as they arrive from the network: those over TLS are encrypted.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -43,6 +43,7 @@ export interface Partner {
   /** Every command, with or without TLS, in order. */
   commands: string[]
   received: Received[]
+  /** The number of connections so far. */
   connections(): number
   /** The number of open connections. */
   open(): number
@@ -140,7 +141,7 @@ class Session {
     }
   }
 
-  /** @returns whether the connection continues unchanged */
+  /** @returns false when the connection was closed, or when TLS or a broken handshake takes it over */
   #command(line: string): boolean {
     this.#commands.push(line)
     if (line.split(' ')[0] === this.#options.silentAt) return true
@@ -210,7 +211,7 @@ class Session {
     return false
   }
 
-  /** `tls.Server` does this itself; the owner of a plain TLSSocket must do it. */
+  /** `tls.Server` refuses such a client itself; a TLSSocket without a `tls.Server` does not, so this method does. */
   #refuseUnknownClient(): void {
     const { _handle } = this.#socket as unknown as { _handle: { verifyError(): Error | null } | null }
     if (_handle?.verifyError()) this.#socket.destroy()

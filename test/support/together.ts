@@ -3,13 +3,13 @@
  * a suite with its own hooks. Usage: `node test/support/together.ts FILE …`.
  */
 import { resolve } from 'node:path'
-// Loaded first: otherwise an import of reflect-metadata before it leaves smtp-server a node:tls without functions.
+// Loaded first: if reflect-metadata were loaded before node:tls, smtp-server would get a node:tls without functions.
 import 'node:tls'
 import { describe } from 'node:test'
 
 describe('files', async () => {
   // One import at a time: Node never ends two imports that wait for the same module at their top levels.
-  // All imports before the first test: a test may stop the clock, and an import needs it.
+  // All imports before the first test: a test may stop the clock, which an import needs.
   for (const file of process.argv.slice(2))
     await new Promise<unknown>((imported, failed) => {
       describe(file, async () => {

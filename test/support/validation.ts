@@ -16,7 +16,7 @@ export const testMessage = {
   at,
 }
 
-/** Short timeouts for silent servers, which other servers do not exceed. */
+/** Timeouts short enough for tests with silent servers. Servers that reply stay within them. */
 export const shortTimeouts = { connect: 1_000, greeting: 1_000, command: 1_000, data: 1_000 }
 export const longTimeouts = { connect: 10_000, greeting: 10_000, command: 10_000, data: 10_000 }
 

@@ -1,6 +1,6 @@
 /**
- * Opens a session with a server up to the step before MAIL FROM. It uses the delivery code, with the same TLS offer and
- * trust anchors, so a delivery has the same result.
+ * Opens a session with a server and ends it before MAIL FROM. The code is that of a delivery, with the same TLS offer
+ * and trust anchors, so a delivery has the same result.
  */
 import { hostname } from 'node:os'
 import { type Endpoint, establishConnection, type Milestone } from '../../../shared/net/gated-connection.ts'

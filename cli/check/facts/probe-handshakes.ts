@@ -25,7 +25,7 @@ const anyCipher = 'ALL:@SECLEVEL=0'
 export const probeLegacyTls = (endpoint: Endpoint, probe: ProbeOptions): Promise<Handshake> =>
   tryHandshake(endpoint, probe, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: anyCipher })
 
-/** Tests whether the server accepts any version and cipher suite. */
+/** Offers TLS 1.0 and later with every cipher suite of OpenSSL, and returns what the server selects. */
 export const connectAnyVersion = (endpoint: Endpoint, probe: ProbeOptions): Promise<Handshake> =>
   tryHandshake(endpoint, probe, { minVersion: 'TLSv1', ciphers: anyCipher })
 

@@ -83,7 +83,7 @@ const days = (number: number): string =>
   number < 1 ? 'less than a day' : `${Math.floor(number)} day${Math.floor(number) === 1 ? '' : 's'}`
 
 const minRsaBits = 2048
-/** Bits of the curves in certificates. */
+/** Key length in bits on each curve that certificates use, by OpenSSL's name of the curve. */
 const curveBits: Readonly<Record<string, number>> = {
   prime192v1: 192,
   secp192k1: 192,

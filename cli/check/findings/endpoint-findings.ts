@@ -124,7 +124,7 @@ function stapleFinding(staple: ReportedRevocation, subject: string): Finding {
   }
 }
 
-/** These URLs matter only when a server omits an intermediate certificate. */
+/** The issuer URLs in certificates matter only when a server omits an intermediate certificate. */
 export const issuerFindings = ({ issuers }: CertificateFacts): Finding[] => issuers.map(issuerFinding)
 
 function issuerFinding({ certificate, url, result }: IssuerFacts): Finding {

@@ -36,7 +36,7 @@ async function evaluateSes(domain: string, resolver: Resolver): Promise<SpfResul
   return { sender, result: null, reason: `its addresses cannot be read from ${sesSpfName}` }
 }
 
-/** Returns any address of Amazon SES. */
+/** Returns the first IPv4 address or network address in the SPF record of Amazon SES; null without one. */
 function firstAddress(answer: DnsAnswer<string>): string | null {
   const record = answer.kind === 'Found' ? answer.records.find(isSpf) : undefined
   return /[ +]ip4:(\d{1,3}(?:\.\d{1,3}){3})/i.exec(record ?? '')?.[1] ?? null
@@ -65,7 +65,10 @@ async function evaluateSender(
   }
 }
 
-/** Answers in the form of node:dns. PTR is not queried, as RFC 7208 §5.5 recommends. */
+/**
+ * Answers in the form of node:dns. PTR queries get no answer, so `ptr` never matches: RFC 7208 §5.5 says not to publish
+ * it.
+ */
 async function nodeDnsAnswers(
   resolver: Resolver,
   name: string,

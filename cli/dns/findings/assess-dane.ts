@@ -136,7 +136,7 @@ function hasMatchingRecord(
 ): boolean {
   if (records.length === 0) return false
   const ders = certificatesIn(chain).map((pem) => new X509Certificate(pem).raw.toString('base64'))
-  // The next certificate may not be valid yet.
+  // A next certificate that is not valid yet is checked as at the start of its validity.
   const at = new Date(Math.max(now.getTime(), Date.parse(validFrom)))
   return matchesTlsa(records, ders, { subjectAltNames, commonName: null }, [host], at)
 }

@@ -57,8 +57,8 @@ export function assessSpf(plan: Plan, { txt, spfResults }: DomainFacts): RecordF
 }
 
 /**
- * Amazon SES uses a domain of Amazon, or the identity's MAIL FROM domain, as the envelope's domain. Receivers check the
- * record of that domain.
+ * A record that does not permit Amazon SES is harmless: SES uses a domain of Amazon, or the identity's MAIL FROM domain,
+ * as the envelope's domain, and receivers check the record of that domain. A permerror is not harmless.
  */
 const isHarmless = ({ sender, result }: SpfResult): boolean => sender === sesName && result !== 'permerror'
 

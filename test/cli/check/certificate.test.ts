@@ -353,7 +353,7 @@ describe('a chain', () => {
     assert.match(output.line('root'), /^OK .*root\.pem/)
   })
 
-  test('to an expired authority of --ca fails because it has expired', async () => {
+  test('to an expired authority of --ca fails because the authority has expired', async () => {
     const expired = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
     const middle = await authority.root.subordinate('Old Anchor', expired)
     const file = join(folder, 'old-anchor.pem')
@@ -488,7 +488,7 @@ describe('the name in a certificate', () => {
     )
   })
 
-  test('is compared with HOST if that is a name', async () => {
+  test('is compared with HOST if HOST is a name', async () => {
     const partner = await startPartner({ tls: good })
     const output = await runCheck(`localhost:${partner.port}`, '--ca', rootFile)
     await partner.stop()
@@ -501,7 +501,7 @@ describe('the name in a certificate', () => {
     assert.equal(output.status, 0)
   })
 
-  test('is a warning if it is only a common name', async () => {
+  test('is a warning if the certificate has it only as common name', async () => {
     const output = await trusting(await issue({ names: [], commonName: host }))
     assert.match(output.line('name'), /^WARN .*only as the common name → /)
   })

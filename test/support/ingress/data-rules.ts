@@ -3,14 +3,14 @@ import type { DataFault, DataReaderOptions } from '../../../functions/smtp-ingre
 
 export interface Reading {
   content: string
-  /** Length of the message with its end, in octets, or -1. */
+  /** Length of the message with the end of data, in octets; -1 without an end of data. */
   end: number
   fault: DataFault | null
 }
 
 /**
  * Applies the rules one after another to the complete message.
- * @param octets with one character per octet
+ * @param octets a text with one character per octet
  */
 export function readByTheRules(options: DataReaderOptions, octets: string): Reading {
   const endIndex = `\r\n${octets}`.indexOf('\r\n.\r\n')

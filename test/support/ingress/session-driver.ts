@@ -37,7 +37,7 @@ export class SessionDriver {
   readonly failures: unknown[] = []
   readonly messages: ReceivedMessage[] = []
   answers: Partial<SessionPolicy> = {}
-  /** What the data of the next messages waits for. */
+  /** Returned by each write of a message's data: the session waits until the promise resolves. */
   room: Promise<void> | undefined
   cut: Refusal | null = null
   stored: (message: ReceivedMessage) => Reply | Promise<Reply> = () => ok
@@ -78,7 +78,7 @@ export class SessionDriver {
     this.session = new Session({ ...defaults, ...options }, wire, policy)
   }
 
-  /** Starts a session and reads its greeting. */
+  /** Starts a session whose greeting and reply to EHLO have been sent. */
   static greeted(options: Partial<SessionOptions> = {}): SessionDriver {
     const driver = new SessionDriver(options)
     driver.session.sendGreeting()

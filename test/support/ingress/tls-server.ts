@@ -1,4 +1,7 @@
-/** TLS sockets as the ingress creates them on STARTTLS, without SMTP. As a program, it serves them. */
+/**
+ * TLS sockets as the ingress creates them on STARTTLS, without SMTP. Run as a program, the file starts the server and
+ * prints its port.
+ */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { TLSSocket } from 'node:tls'

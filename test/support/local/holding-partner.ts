@@ -1,4 +1,4 @@
-/** A partner without TLS that holds its reply to a message for as long as the test sets `holding`. */
+/** A partner without TLS. It never replies to a message that arrives while the test has set `isHolding`. */
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { listen } from '../listen.ts'
@@ -11,7 +11,7 @@ export interface HoldingPartner {
   /** Messages answered 250 on a connection that was still open. */
   readonly answered: string[]
   isHolding: boolean
-  /** Resolves when this number of messages wait for their reply. */
+  /** Resolves when this number of messages has arrived while `isHolding` was set. */
   waitForHeld(count: number): Promise<void>
   /** Resolves when this number of connections were closed while their message waited. */
   waitForAbandoned(count: number): Promise<void>

@@ -218,7 +218,10 @@ export interface Trace {
   }[]
 }
 
-/** Repeats a query until it has a result. On a slow machine this takes seconds, never half a minute. */
+/**
+ * Repeats a request until it has a result.
+ * @throws Error after `timeoutMs`; the default is long enough for a slow machine
+ */
 export async function waitForResult<T>(
   request: () => Promise<T | null> | T | null,
   pauseMs = 100,

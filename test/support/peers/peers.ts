@@ -138,7 +138,7 @@ export class Postfix {
   }
 }
 
-/** The service that stores mail in files refuses to run as a user below 100. */
+/** User and group of the mailbox. Postfix's service that stores mail in files refuses ids below 100. */
 const none = 65_534
 
 function configure({ domain, tls, settings = {} }: PostfixOptions, port: number): string {

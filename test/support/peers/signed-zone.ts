@@ -1,6 +1,6 @@
 /**
- * Name servers by other authors. Knot DNS serves a zone that its own tool has signed and an unsigned one. Unbound
- * resolves names there and validates them by the zone's key.
+ * Name servers by other authors. Knot DNS serves a zone that its own tool has signed, and an unsigned zone. Unbound
+ * resolves names in both zones, and validates the signed zone by its key.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -14,7 +14,7 @@ import type { Identity } from '../pki.ts'
 
 export const signedZone = 'signed.example'
 export const unsignedZone = 'unsigned.example'
-/** A name below the signed zone without a zone file: its server responds SERVFAIL. */
+/** A zone below the signed zone. It has no zone file, so its server responds SERVFAIL. */
 export const brokenZone = `_tcp.mx.broken.${signedZone}`
 
 /** Records in the format of master files (RFC 1035 §5.1), relative to their zone. */

@@ -23,9 +23,9 @@ export interface Ports {
   send(unit: Unit, outgoing: readonly OutgoingJob<unknown>[]): Promise<void>
   read(reference: ContentReference): Promise<Buffer>
   store(octets: Buffer, reference: ContentReference): Promise<void>
-  /** @param connectorsVersion the version when the worker began */
+  /** @param connectorsVersion the connectors' version when the worker began */
   transmit(mail: OutboundMessage, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
-  /** The reason why a delivery cannot begin now. */
+  /** The reason why a delivery cannot begin now; null when it can. */
   reasonNotToRun(): QueueReturnReason | null
   connectors(): Snapshot
   now(): Date

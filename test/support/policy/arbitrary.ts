@@ -136,7 +136,7 @@ export interface Connectors {
   acceptedDomains: string[]
 }
 
-/** No two have the same name, as the store requires. */
+/** Connectors of one direction. No two of them have the same name, as the store requires. */
 const several = <T extends { name: string }>(connector: fc.Arbitrary<T>) =>
   fc.uniqueArray(connector, { selector: (it) => it.name.toLowerCase().trim(), maxLength: 8 })
 
@@ -146,7 +146,7 @@ export const anyConnectors: fc.Arbitrary<Connectors> = fc.record({
   acceptedDomains: some(domains),
 })
 
-/** Certificates of the connector's own authority, besides those that are only described. */
+/** Certificates that the authority in `certificateAuthorities` issued; those of `described` are fields only. */
 const real = await Promise.all(
   [['mx.contoso.example'], ['*.ours.example', 'x.test'], ['mx.ours.example']].map((names) =>
     certificate(contosoCa, names),

@@ -108,8 +108,8 @@ const specificFor = ({ senderDomains }: InboundConnector, sender: Sender): numbe
 }
 
 /**
- * The highest rank is the exact domain, then wildcards by their number of labels, then `*`. 0: the pattern does not
- * match.
+ * Ranks a pattern by how specific it is: 1000 for the exact domain, the number of labels for a wildcard, 0.5 for `*`,
+ * 0 when the pattern does not match the domain.
  */
 const specificOf =
   (domain: string) =>
