@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { filesOf, processesFor, root } from './parts.ts'
+import { alone, filesOf, processesFor, root } from './parts.ts'
 
 const testFiles = globSync('test/**/*.test.ts', { cwd: root }).sort()
 
@@ -39,3 +39,11 @@ for (const [args, message] of invalidArguments)
     assert.deepEqual([status, stdout], [2, ''])
     assert.match(stderr, message)
   })
+
+test('each pattern of a file that runs alone matches a file', () => {
+  const files = Object.values(filesOf).flat()
+  const unmatched = alone.flatMap(([, ...patterns]) =>
+    patterns.filter((pattern) => !files.some((file) => pattern.test(file))),
+  )
+  assert.deepEqual(unmatched, [])
+})

@@ -47,7 +47,7 @@ const sharing: readonly (readonly string[])[] = [
 ]
 
 /** Files that need their own process, the slowest first. */
-const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
+export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
   ['takes as long as several other files', /infra\/nag\.test/, /pipeline\.test/],
   [
     'sets the authorities that every connection of its process trusts',
@@ -61,7 +61,7 @@ const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
   [
     'reads its environment when it is loaded, as in Lambda',
     /\/handler\.test/,
-    /deliver-message\/(tls-sessions|certificates-seen|stores)/,
+    /deliver-message\/(tls-sessions|observed-certificates|stores)/,
     /evaluate-policy\/notices/,
     /aws\/target/,
   ],

@@ -357,7 +357,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
     const silent = await startHostWithoutTls(() => {})
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       assert.equal(describeResult(await fetchFrom([refusing.address, host.address])), 'enforce')
-      const limits = { ...fetchLimits, silence: 1_000 }
+      const limits = { ...fetchLimits, idleTimeoutMs: 1_000 }
       assert.equal(describeResult(await fetchFrom([silent.address, host.address], { limits })), 'enforce')
     })
     await silent.stop()
