@@ -164,8 +164,8 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
 }
 
 /**
- * Returns the associated domains that the sender domains include, because the import must not grant relay to more
- * senders; all sender domains if no domain is associated.
+ * Returns the associated domains that match a sender domain; without associated domains, all sender domains. So the
+ * import grants relay to no more senders than Exchange does.
  */
 function narrowDomains(
   senderDomains: string[],

@@ -1,7 +1,7 @@
 /**
- * The `Received` header field of this hop (RFC 5321 §4.4). The attack: a HELO name, certificate or address that adds
- * header lines, or text that a reader attributes to this system. The defence: text from the client is reduced to
- * characters without a meaning in a header.
+ * The `Received` header field of this hop (RFC 5321 §4.4). The attack: a HELO name, certificate or address adds
+ * header lines, or adds text that a reader attributes to this system. The defence: text from the client is reduced to
+ * printable characters, replaced or left out.
  */
 import { isIPv6 } from 'node:net'
 import type { TlsFacts } from '../contract/message.ts'
@@ -49,7 +49,7 @@ function forClause(fields: ReceivedFields): string[] {
     : []
 }
 
-/** Facts that the tls clause cannot contain, in the format of other mail servers, which tools can parse. */
+/** The session and the client certificate in the format of other mail servers, which tools can parse. */
 function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFacts): string[] {
   if (!negotiated) return []
   const session = `\t(using ${protocol} with cipher ${cipher})`

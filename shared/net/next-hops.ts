@@ -39,7 +39,7 @@ const maxAddresses = 10
 const lookupTimeoutMs = 30_000
 const smtpPort = 25
 
-/** @returns at most ten addresses, best first; otherwise a 4yz reply for a temporary failure, or a 5yz reply */
+/** @returns at most ten addresses in the order to try; otherwise a 4yz reply for a temporary failure, or a 5yz reply */
 export async function findNextHops(
   route: SmtpRoute,
   resolver: Resolver,

@@ -1,4 +1,4 @@
-/** The fault of each request. It depends only on the run's seed and the request's number. */
+/** The fault of each request. It depends on the run's seed, the service, and the request's number for that service. */
 import { Random } from '../support/random.ts'
 
 /**

@@ -201,7 +201,7 @@ function cyclesOf(edges: readonly (readonly [string, string])[]): string[] {
   return cycles
 }
 
-/** Packages that a pure folder may use: they compute, and touch neither network, disk, clock nor environment. */
+/** Packages that a pure folder may use: they compute, and touch neither network, disk, clock nor environment (of node:net, only isIP). */
 const purePackages = [
   'zod',
   'ipaddr.js',

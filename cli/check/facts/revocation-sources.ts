@@ -1,4 +1,4 @@
-/** Fetches every CRL and queries every OCSP responder that the certificates of a path name. */
+/** Fetches the CRLs and queries the OCSP responders that are named in the certificates of a path. */
 import type { X509Certificate } from 'node:crypto'
 import {
   querySource,

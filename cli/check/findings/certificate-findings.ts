@@ -83,7 +83,7 @@ const days = (number: number): string =>
   number < 1 ? 'less than a day' : `${Math.floor(number)} day${Math.floor(number) === 1 ? '' : 's'}`
 
 const minRsaBits = 2048
-/** Key length in bits on each curve that certificates use, by OpenSSL's name of the curve. */
+/** Key length in bits on short and usual curves, by OpenSSL's name. Any other curve counts as strong enough. */
 const curveBits: Readonly<Record<string, number>> = {
   prime192v1: 192,
   secp192k1: 192,
@@ -141,12 +141,12 @@ function signatureFinding(certificate: X509Certificate): Finding {
 }
 
 /** RFC 5280 §4.2.1.12. */
-function purposeFinding(leaf: X509Certificate, served: boolean): Finding {
+function purposeFinding(leaf: X509Certificate, isFromServer: boolean): Finding {
   const subject = subjectOf(leaf)
   const [server, client] = [allowsServerAuth(leaf), allowsClientAuth(leaf)]
   if (server && client) return ok('purpose', 'for servers and for clients', subject)
   if (server) return ok('purpose', 'for servers only; mailflow also accepts it from clients', subject)
   const advice = 'A server certificate needs the extended key usage serverAuth'
   if (!client) return fail('purpose', 'neither for servers nor for clients', advice, subject)
-  return (served ? fail : warn)('purpose', 'for clients only', advice, subject)
+  return (isFromServer ? fail : warn)('purpose', 'for clients only', advice, subject)
 }

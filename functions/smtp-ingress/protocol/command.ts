@@ -78,7 +78,7 @@ const controlCharacter = /[^ -~\u00a0-\uffff]/
 /** RFC 5321 §4.5.3.1.2 */
 const maxHostnameOctets = 255
 
-/** RFC 5321 §4.5.3.1.3: a path has 256 octets including its brackets. */
+/** RFC 5321 §4.5.3.1.3: a path has at most 256 octets including its brackets. */
 const maxAddressOctets = 254
 
 /**

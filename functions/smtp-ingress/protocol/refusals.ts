@@ -44,7 +44,7 @@ export const recipientNotUtf8 = refusal('AddressMalformed', 501, '5.1.3', 'Recip
 /** Parameters of MAIL FROM or RCPT TO. */
 export const parametersNotUtf8 = invalidParameter('Parameters are not UTF-8')
 
-/** The same for each other parameter, with its name. */
+/** A fault of one parameter of MAIL FROM or RCPT TO; the text describes it. */
 export function invalidParameter(text: string): Refusal {
   return refusal('ParameterMalformed', 501, '5.5.4', text)
 }

@@ -64,7 +64,7 @@ interface ChannelConnection {
 
 /**
  * At most one link (a connection with its state) exists, and all pending queries are on it. When a link breaks, its
- * queries move to the next link.
+ * queries move to the next link or fail.
  */
 export class TlsChannel {
   readonly #server: TlsServer

@@ -23,7 +23,7 @@ import {
 } from './considered.ts'
 import { inboundOrder, outrankedFinding } from './precedence.ts'
 
-/** @param maxConnectors length of the list; connectors that take part in the decision are listed beyond it */
+/** @param maxConnectors limit for the list; connectors that take part in the decision are listed even beyond it */
 export function consideredInbound(
   snapshot: Snapshot,
   session: Session,

@@ -10,7 +10,7 @@ import type { Warning, WarningScope } from './warning.ts'
 export type Selected<C> = C | null
 
 export interface Comparison<C> {
-  /** Selects one of the two connectors for a domain. */
+  /** Selects, for a domain, between `other` and the connector that the warnings are about. */
   select(other: C, domain: string): Selected<C>
   orderOf: Parameters<typeof precedenceReason<C>>[3]
   strengthOf(connector: C): number
@@ -53,7 +53,7 @@ export function describeOverlaps<C extends InboundConnector | OutboundConnector>
     .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
   const omittedCount = ordered.length - maxComparisons
   if (omittedCount <= 0) return warnings
-  const message = `overlaps with other connectors in ${omittedCount} more domains, which were not compared`
+  const message = `has ${omittedCount} more overlaps with other connectors, which were not compared`
   return [...warnings, { path: '', message }]
 }
 

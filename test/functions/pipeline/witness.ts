@@ -28,7 +28,8 @@ export interface Notification {
   /** Number of the bounce job. */
   job: number
   /**
-   * The `order` of the write that recorded this DSN in the claim of its job; null if no worker survived to write it.
+   * The `order` of the write that recorded, in its job's claim, that this DSN was sent; null if every worker died
+   * before that write.
    */
   recordedOrder: number | null
 }

@@ -43,7 +43,7 @@ function contentOf({ bucket }: TestIngress, { message }: EvaluationJob): Promise
 
 const body = (octets: Buffer): string => octets.toString().slice(octets.indexOf('\nSubject:') + 1)
 
-test('the Received header names no recipient of several, and all spellings of postmaster are one recipient', async () => {
+test('the Received header of a message with several recipients names none of them, and all spellings of postmaster are one recipient', async () => {
   const ingress = await ingressWith({ acceptedDomains: ['ours.example'] })
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(

@@ -528,7 +528,7 @@ describe('a separate process', () => {
     const resolver = createResolver([${JSON.stringify(address)}], undefined, { idle: 600_000 })
     console.log(JSON.stringify(await resolver.query(${JSON.stringify(name)}, 'A')))`
 
-  it('trusts the CAs in NODE_EXTRA_CA_CERTS, and ends despite an open connection', async () => {
+  it('trusts the CAs in NODE_EXTRA_CA_CERTS, and an open connection does not keep the process alive', async () => {
     const server = await serve(answerAll)
     const file = join(folder, 'ca.pem')
     writeFileSync(file, pki.ca)

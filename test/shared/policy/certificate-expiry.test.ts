@@ -246,7 +246,7 @@ describe("the organisation's certificate", () => {
     host: 'mailflow/client-certificates/ours',
   })
 
-  test('is in use while a connector presents it', () => {
+  test('is in use while an outbound connector names it', () => {
     const { notices } = findExpiringCertificates(
       findInUse([shown], { outboundConnectors: [{ ...bank, clientCertificate: 'ours' }] }),
       now,

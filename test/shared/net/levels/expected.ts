@@ -197,7 +197,7 @@ const certificate = chapter('In the certificate', 'The certificate', [
     cells: 'tls tls 4.7.320 4.7.320 4.7.320 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.320 tls/4.7.320 tls',
   },
   {
-    misbehaviours: ['is of another public CA, for another key'],
+    misbehaviours: ['is of another public CA and has another key'],
     result: 'certificate-not-trusted',
     cells: 'tls tls tls tls 4.7.320 tls tls tls 4.7.323 4.7.323 tls tls tls tls/4.7.323',
   },

@@ -159,7 +159,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'is issued by a certificate that is no CA': presenting('leafAsAuthority'),
   'is for clients only': presenting('clientOnly'),
   'has a key of 1024 bits': { certificate: 'weakKey', tls: withoutSecurityLevel },
-  'is of another public CA, for another key': presenting('otherPublic'),
+  'is of another public CA and has another key': presenting('otherPublic'),
   "is of the partner's own CA": presenting('own'),
 
   'closes after the handshake': always({ secured: (peer) => peer.close() }),

@@ -43,7 +43,7 @@ const testedMisbehaviours: MisbehaviourName[] = [
   'has TLS 1.2 at most',
   'is self-signed',
   'is for another name',
-  'is of another public CA, for another key',
+  'is of another public CA and has another key',
   'announces nothing over TLS',
 ]
 
@@ -57,7 +57,7 @@ describe('one batch', { concurrency: 4 }, () => {
         try {
           for (const level of sequence) {
             const outcome = await send(levels[level], misbehaviour, server, {
-              open: (hop, options, again) => sessions.open(hop, options, again),
+              open: (hop, options, mustBeNew) => sessions.open(hop, options, mustBeNew),
             })
             assert.equal(
               toCellText(outcome),

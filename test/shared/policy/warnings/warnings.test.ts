@@ -648,7 +648,7 @@ describe('the warnings of many connectors', () => {
       warnings[0] ?? '',
       /^recipientDomains\[0\]: for p0\.example "Partner 0" takes precedence over "All": .* and 496 more$/,
     )
-    assert.match(warnings[1] ?? '', /^overlaps with other connectors in 19500 more domains/)
+    assert.match(warnings[1] ?? '', /^has 19500 more overlaps with other connectors/)
   })
 })
 
