@@ -365,7 +365,7 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
       )
       return withSecret('useless')
     },
-    /^smtp-ingress cannot start: (?!.*not to be logged)[^\n]*certificate \([^\n]*\n$/,
+    /^smtp-ingress cannot start: the secret has invalid fields: certificate \((?!.*not to be logged)[^\n]*\n$/,
   ],
   [
     'no certificate',
@@ -373,7 +373,7 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
       const { TLS_SECRET_ARN: _arn, ...others } = await withSecret('none')
       return others
     },
-    /^smtp-ingress cannot start: environment: TLS_SECRET_ARN: [^\n]*\n$/,
+    /^smtp-ingress cannot start: environment: TLS_SECRET_ARN: is required unless TLS_CERTIFICATE and TLS_PRIVATE_KEY are set\n$/,
   ],
 ]
 

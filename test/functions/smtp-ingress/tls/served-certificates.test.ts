@@ -219,9 +219,9 @@ const startFailures: [string, string | Error, RegExp][] = [
   [
     'the key belongs to another certificate',
     text({ cert: second.cert, key: first.key }),
-    /^certificates of the secret cannot be served: .*key 1 \(EC\)/,
+    /^certificates of the secret cannot be served: certificate: no certificate matches key 1 \(EC\) in privateKey$/,
   ],
-  ['the secret is not JSON', 'x', /JSON/],
+  ['the secret is not JSON', 'x', /^the secret is not JSON$/],
 ]
 
 for (const [description, secret, message] of startFailures)

@@ -265,7 +265,10 @@ test('unusable certificates change nothing, and refused addresses stay refused',
   const testServer = await startTlsServer(service)
   t.after(() => testServer.close())
   service.refuseResumption('127.0.0.1')
-  assert.throws(() => service.use({ privateKey: rsa.key, certificate: ec.cert }), /key 1/)
+  assert.throws(
+    () => service.use({ privateKey: rsa.key, certificate: ec.cert }),
+    /no certificate matches key 1/,
+  )
   assert.equal((await handshake({}, testServer)).presented, 'CN=ec')
   service.use(bothCertificates)
   const first = await handshake({}, testServer)

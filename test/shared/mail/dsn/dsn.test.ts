@@ -193,15 +193,15 @@ describe('the human-readable part', () => {
       /within the time allowed\.\r\n {2}The recipient's mail server refused the connection\.\r\n/,
     )
     assert.match(text, /can check that it runs/)
-    assert.doesNotMatch(text, /last obstacle/)
+    assert.doesNotMatch(text, /can find the last obstacle/)
     const untried = textOf(changed({ reported: { lastAttempt: null, reply } }))
-    assert.match(untried, /last obstacle/)
+    assert.match(untried, /Your mail administrator can find the last obstacle in the details below/)
   })
 
   test('says for a relayed message that delivery is not confirmed', () => {
     const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 1' }
     const job = changed({ kind: 'relayed', reported: { reply } })
-    assert.match(textOf(job), /do not confirm delivery/)
+    assert.match(textOf(job), /you will get no further notice/)
     assert.match(textOf(job), /\r\n {2}250 2\.0\.0 queued as 1\r\n/)
     assert.deepEqual([field(job, 'Action'), field(job, 'Status')], [['relayed'], ['2.0.0']])
   })
