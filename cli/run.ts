@@ -98,9 +98,10 @@ const defaultValues = (options: Options): Record<string, boolean | string[] | un
 
 function checkArgumentCount(command: Command, positionals: readonly string[]): void {
   const { minCount, maxCount } = command.positionalUsage ?? { minCount: 0, maxCount: 0 }
-  const unexpected = positionals[maxCount]
-  if (unexpected !== undefined)
-    throw new UsageError(`unexpected argument "${unexpected}" (usage: ${usageOf(command)})`)
+  if (positionals.length > maxCount) {
+    const quoted = positionals.map((text) => `"${text}"`).join(' ')
+    throw new UsageError(`too many arguments: ${quoted} (usage: ${usageOf(command)})`)
+  }
   if (positionals.length < minCount)
     throw new UsageError(`an argument is missing (usage: ${usageOf(command)})`)
 }

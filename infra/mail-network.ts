@@ -30,7 +30,7 @@ const availabilityZones = 2
 /**
  * The VPC. Its four subnets are always the same. Resources with a price per hour exist only if a setting
  * needs them: NAT gateways when deliveries leave from the VPC, interface endpoints when configured.
- * docs/decisions/0002-infrastructure.md lists the figures.
+ * docs/deploy.md, Cost, lists the prices.
  */
 export class MailNetwork extends Construct {
   readonly vpc: IVpc
@@ -53,7 +53,7 @@ export class MailNetwork extends Construct {
       : this.privateSubnets
   }
 
-  /** Creates fixed public addresses, one per zone, and the output `<id>es` with the given description. */
+  /** Creates fixed public addresses, one per zone, and an output with the plural of `id`, such as `EgressAddresses`. */
   static createAddresses(scope: Construct, id: string, description: string): CfnEIP[] {
     const zones = Array.from({ length: availabilityZones }, (_, zone) => zone + 1)
     const addresses = zones.map((zone) => new CfnEIP(scope, `${id}${zone}`, { domain: 'vpc' }))

@@ -18,7 +18,7 @@ const defaultLimit = 50
 
 export const messages = defineCommand({
   name: 'messages',
-  summary: 'List messages, newest first, or show the trace of one message',
+  summary: 'List messages, newest first with each DSN beside its message, or show the trace of one',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {

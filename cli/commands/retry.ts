@@ -65,7 +65,7 @@ async function retryConnector(api: ApiClient, { kind, connector }: FoundConnecto
   const total = {
     connector: connector.id,
     name: connector.label,
-    one: kind.singular,
+    kind: kind.singular,
     requested: 0,
     messages: 0,
   }
@@ -79,8 +79,8 @@ async function retryConnector(api: ApiClient, { kind, connector }: FoundConnecto
   return total
 }
 
-function textOf({ one, name, requested, messages }: Awaited<ReturnType<typeof retryConnector>>): string {
-  const heading = `${one} "${printable(name)}"`
+function textOf({ kind, name, requested, messages }: Awaited<ReturnType<typeof retryConnector>>): string {
+  const heading = `${kind} "${printable(name)}"`
   if (requested === 0) return `${heading}: no deferred mail.`
   const counts = `${countText(requested, 'recipient')} of ${countText(messages, 'message')}`
   return `${heading}: requested the next attempt now for ${counts}.`

@@ -59,7 +59,7 @@ function kindOf(settings: ExchangeSettings, where: string): ObjectKind {
   if (settings.has('UseMXRecord') || settings.has('RecipientDomains')) return 'Outbound'
   if (settings.has('DomainName') && settings.has('DomainType')) return 'AcceptedDomain'
   const isExchangeServer = settings.has('AddressSpaces') || settings.has('Bindings')
-  throw new CommandError(`${where} is neither an inbound nor an outbound connector`, [
+  throw new CommandError(`${where} is neither a connector nor an accepted domain`, [
     isExchangeServer
       ? "It looks like a Send or Receive connector of Exchange Server; only Exchange Online's connectors are supported."
       : 'Use the output of Get-InboundConnector, Get-OutboundConnector or Get-AcceptedDomain.',

@@ -75,7 +75,7 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
 
 /** mailflow sends no DSN about a recipient that it refuses in session, so the label then states a condition. */
 const dsnReplyLabel = (inSession: string): string =>
-  inSession.startsWith('2') ? 'Reply in the DSN' : 'Reply in the DSN, if it is refused only after acceptance'
+  inSession.startsWith('2') ? 'Reply in the DSN' : 'Reply in the DSN, if the message was accepted before'
 
 function routeText({ kind, domain, hosts = [] }: z.output<typeof Route>): string {
   if (kind === 'Mx') return `to the MX hosts of ${domain}`

@@ -26,7 +26,7 @@ export interface Dependencies extends QueueReturnDependencies, StaleDependencies
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
-  /** Runs the work when the destination queue reaches the job, or returns why the work cannot run now. */
+  /** Runs the work after the batch's earlier jobs for the same destination, or returns why it cannot run now. */
   runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
   /** Current version of the connectors. */
   connectorsVersion: number

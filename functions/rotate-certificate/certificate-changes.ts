@@ -22,7 +22,10 @@ export interface CertificateChange {
   notice: Announcement | null
 }
 
-/** When only one of two certificates changes, the other is both Current and Next; it is stored as Current. */
+/**
+ * When only the EC or only the RSA certificate changes, `published` lists the other one twice, as Current and as Next.
+ * The reversed order makes its state Current.
+ */
 export const notifiedStateOf = (
   published: PublishedCertificates,
   refused: readonly Refusal[],

@@ -17,7 +17,7 @@ const responseTimeoutMs = 10_000
 
 /**
  * Runs `work`, and sends its outcome to the response URL of a deployment's event. A deletion runs nothing.
- * @throws the error of `work` when the event is not a deployment's; Error when CloudFormation does not accept the
+ * @throws the error of `work` when no deployment sent the event; Error when CloudFormation does not accept the
  * response
  */
 export async function respondToDeployment<T>(

@@ -58,7 +58,7 @@ export class Alarms extends Construct {
     this.add('CertificateExpires', {
       title: "The ingress's certificate expires soon",
       impact:
-        "Senders that verify the ingress's certificate (DANE, MTA-STS) will defer their mail from the day it expires.",
+        "Senders that verify the dates of the ingress's certificate (MTA-STS) will defer their mail from the day it expires.",
       metric: ingressMetric(Metric.certificateDaysLeft, {
         statistic: Stats.MINIMUM,
         period: Duration.hours(1),

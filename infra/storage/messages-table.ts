@@ -25,14 +25,14 @@ export class MessagesTable extends Construct {
     })
   }
 
-  /** Lets the unit claim side effects and read their results. */
+  /** Lets the unit write claims, each of which makes a side effect happen once, and read their results. */
   grantClaims(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
     unit.addEnvironment('TRACE_RETENTION_DAYS', String(this.retentionDays))
     this.setTableEnvironment(unit)
   }
 
-  /** Lets the unit claim side effects and write the trace. */
+  /** Lets the unit write claims, each of which makes a side effect happen once, and the trace. */
   grantTrace(unit: Unit): void {
     this.table.grantCalls(unit, 'BatchGetItem')
     this.grantClaims(unit)

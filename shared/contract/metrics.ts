@@ -71,11 +71,11 @@ export const Metric = {
   tlsReportsReceived: 'TlsReportsReceived',
   /** Delivery: messages to the report address without a TLS report. */
   tlsReportsIgnored: 'TlsReportsIgnored',
-  /** Report: TLS reports sent, dimension `by` = `mail` | `https`. */
+  /** TLS reporter: TLS reports sent, dimension `by` = `mail` | `https`. */
   tlsReportsSent: 'TlsReportsSent',
-  /** Report: TLS reports given up because of a fault in this deployment. */
+  /** TLS reporter: TLS reports given up because of a fault in this deployment. */
   tlsReportsFailed: 'TlsReportsFailed',
-  /** Report: TLS reports given up because the domain's report address did not accept them. */
+  /** TLS reporter: TLS reports given up because the domain's report address did not accept them. */
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
   /** Evaluation: bounced messages that this deployment sent from `<>` (DSNs, TLS reports). No DSN follows. */
   ownMailUndelivered: 'OwnMailUndelivered',

@@ -40,7 +40,9 @@ export function problemJson(logger: Logger): MiddlewareObj<APIGatewayProxyEventV
 function serverProblem(error: unknown): Problem {
   if (!isTransient(error))
     return new Problem(500, 'The request failed because of an internal error. The log names the cause.')
-  return new Problem(503, 'The database does not respond. Try again.', { headers: { 'retry-after': '1' } })
+  return new Problem(503, 'An AWS service does not respond, or limits requests. Try again.', {
+    headers: { 'retry-after': '1' },
+  })
 }
 
 /** Whether an AWS client's error is temporary: throttling, a server error, the network. */

@@ -7,7 +7,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import type { CertificateNotice } from '../contract/jobs.ts'
-import { dailyNoticesKey } from './message-keys.ts'
+import { dailyNoticeLimitKey } from './message-keys.ts'
 
 const maxNoticesPerDay = 10
 
@@ -38,7 +38,7 @@ export class DailyNoticeLimit {
       await this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
-          Key: dailyNoticesKey(connector.id, day, vouchedFor),
+          Key: dailyNoticeLimitKey(connector.id, day, vouchedFor),
           UpdateExpression: 'ADD certificates :set SET expiresAt = :expiresAt',
           ConditionExpression: `${isFirst} OR ${isIncluded} OR ${isBelowLimit}`,
           ExpressionAttributeValues: {

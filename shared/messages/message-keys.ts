@@ -29,14 +29,14 @@ export const noticeKey = (connector: string, fingerprint256: string, day: string
   pk: certificatesPartition(connector),
   sk: `notice#${day}#${fingerprint256}`,
 })
-export const dailyNoticesKey = (connector: string, day: string, vouchedFor: boolean) => ({
+export const dailyNoticeLimitKey = (connector: string, day: string, isTrusted: boolean) => ({
   pk: certificatesPartition(connector),
-  sk: `notices#${day}#${vouchedFor ? 'trusted' : 'untrusted'}`,
+  sk: `notices#${day}#${isTrusted ? 'trusted' : 'untrusted'}`,
 })
 
 /**
- * Index keys of a recipient. `order` sorts by time of receipt, because message ids are ULIDs. The id of a DSN has the
- * time of the message that the DSN reports, so within a day a DSN has the position of that time.
+ * Index keys of a recipient. `order` sorts by time of receipt, because message ids are ULIDs. The id of a DSN begins
+ * with the time of the reported message, so within its day a DSN is sorted by that earlier time.
  */
 export function indexKeys(id: string, receivedAt: string, address: string) {
   const shard = id.charCodeAt(id.length - 1) % shardsPerDay

@@ -30,8 +30,8 @@ export interface Options {
   /** Another checkout, whose ingress is measured beside the ingress of this checkout. */
   otherCheckout: string | undefined
   /**
-   * The smallest acceptable median ratio of this checkout's rate to the rate of the other checkout, over all kinds of
-   * load.
+   * The comparison fails below this ratio: this checkout's rate divided by the other's, median of all rounds of all
+   * kinds of load.
    */
   minRatio: number
 }

@@ -39,7 +39,7 @@ describe('a wrong call exits with 2 and names the error', () => {
       ['connectors', 'list', '--pretty'],
       /Unknown option '--pretty' \(usage: npx mailflow connectors list \[OPTION …\]\)/,
     ],
-    [['connectors', 'list', 'all'], /unexpected argument "all"/],
+    [['connectors', 'list', 'all'], /too many arguments: "all"/],
     [['connectors', 'get'], /an argument is missing \(usage: npx mailflow connectors get NAME\|ID/],
     [['connectors', 'apply'], /connectors apply requires -f FILE/],
     [['connectors', 'apply', '-f'], /Option '-f, --file <value>' argument missing/],

@@ -49,7 +49,7 @@ export interface RevocationAuthority {
   revoke(pem: string, how?: Omit<RevokedCertificateInput, 'certificate'>): void
   /** Removes the revocation. */
   unrevoke(pem: string): void
-  /** Sets the behaviour of the CRLs and of the OCSP responders, each for both authorities. */
+  /** `crl` sets the behaviour of both authorities' CRLs, `ocsp` that of both OCSP responders. */
   setBehaviour(how: { crl?: Behaviour; ocsp?: Behaviour }): void
   /** Sends the correct response to every request that waits. */
   release(): void
@@ -59,7 +59,7 @@ export interface RevocationAuthority {
   origin: string
   /** The servers' network, for code that otherwise connects only to public addresses. */
   networks: string[]
-  /** Resolves when this number of requests has arrived. Fails before a client's timeout of five seconds. */
+  /** Resolves when this number of requests has arrived. Fails when none arrives for four seconds. */
   requested(count: number): Promise<void>
   stop(): Promise<void>
 }
@@ -96,14 +96,14 @@ export async function startRevocationAuthority({
     const issuer = issuers.get(name)
     if (!issuer) return void response.writeHead(404).end()
     if (what === '.cer') return void response.end(new X509Certificate(issuer.pki.ca).raw)
-    const how = await unlessSilent(what === '.crl' ? behaviour.crl : behaviour.ocsp)
+    const how = await waitIfSilent(what === '.crl' ? behaviour.crl : behaviour.ocsp)
     if (how === 'Unreachable') return void request.socket.destroy()
     if (how === 'Garbage') return void response.end('<html>It works!</html>')
     if (what === '.crl' && how === 'Busy') return void response.writeHead(503).end()
     response.end(await (what === '.crl' ? listOf(issuer, how) : answerOf(issuer, how, request)))
   }
 
-  const unlessSilent = async (how: Behaviour): Promise<Behaviour> => {
+  const waitIfSilent = async (how: Behaviour): Promise<Behaviour> => {
     if (how === 'Silent') await released.promise
     return how === 'Silent' ? 'Honest' : how
   }

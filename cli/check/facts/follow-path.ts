@@ -18,7 +18,7 @@ const maxResponseOctets = 262_144
 const maxUrls = 4
 /** Limit of certificates in one response. */
 const maxCertificates = 20
-/** Limit of issuers that are fetched one after another. */
+/** Limit of rounds; each fetches the issuers of all certificates known so far. */
 const maxRounds = 4
 
 type IssuerResult = IssuerFacts['result']

@@ -1,4 +1,4 @@
-/** Determines with the functions of a delivery whether a connector would defer mail because of a finding. Pure. */
+/** Determines whether a connector would defer mail because of a finding. Pure; calls the same code as a delivery. */
 import type { Revocation, RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { assessRevocation, assessServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'

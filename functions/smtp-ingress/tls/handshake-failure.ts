@@ -10,7 +10,7 @@ export type HandshakeFailure =
   | 'NotTls'
   /** The client rejects the ingress's certificate. */
   | 'CertificateRefused'
-  /** The client sent any other alert. */
+  /** The client sent another alert; alerts 110 to 114 are `Other`, because Node's codes for them lack `ALERT`. */
   | 'Alert'
   | 'Closed'
   | 'TimedOut'

@@ -620,7 +620,7 @@ describe('import of files', () => {
 
   const faulty: [string, string | Buffer, RegExp][] = [
     ['invalid JSON', 'Name : Contoso', /one\.json is not JSON/],
-    ['an object of another kind', '[{"Name":"x"}]', /item 1 is neither an inbound nor an outbound connector/],
+    ['an object of another kind', '[{"Name":"x"}]', /item 1 is neither a connector nor an accepted domain/],
     [
       "Exchange Server's connectors",
       '{"AddressSpaces":["*"]}',

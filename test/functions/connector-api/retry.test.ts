@@ -101,7 +101,7 @@ describe('POST /messages/{id}/retry', () => {
     assert.equal(jobs().length, 2)
   })
 
-  test('splits more recipients than a job may hold', async () => {
+  test('splits recipients into several jobs when one cannot hold them', async () => {
     const crowd = Array.from({ length: 150 }, (_, n) => `r${String(n).padStart(3, '0')}@ours.example`)
     const { id } = await recordInTrace(1, Object.fromEntries(crowd.map((address) => [address, {}])))
     const { body } = await api.call(`POST /messages/${id}/retry`)

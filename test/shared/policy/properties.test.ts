@@ -267,7 +267,7 @@ describe('forced TLS cannot be circumvented', () => {
     assert.ok(violations >= 500)
   })
 
-  test('no missing fact grants relay by a certificate', () =>
+  test('a certificate that grants no relay grants none when a fact is missing', () =>
     fc.assert(
       fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
         const inbound = connectors.inbound.map((it) => ({

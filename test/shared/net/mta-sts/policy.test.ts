@@ -151,7 +151,7 @@ describe('any file of a policy host', () => {
     ['hosts', lines(...defaults, ...Array.from({ length: 9_000 }, (_, n) => `mx:${n}`))],
     ['ends of lines', '\n'.repeat(65_000)],
   ] as const)
-    it(`of 64 KB of ${condition} is parsed fast`, () => {
+    it(`of 64 KB of ${condition} is parsed, or refused, without hanging`, () => {
       assert.doesNotThrow(() => parse(text))
     })
 })
