@@ -58,7 +58,7 @@ export interface Command<O extends Options = Options> {
   run(invocation: CommandInvocation<O>): Promise<ExitStatus>
 }
 
-/** Checks that `run` reads only the described options, then drops the option type. */
+/** Lets the compiler check that `run` reads only the described options. The returned type omits the options. */
 export const defineCommand = <const O extends Options>(spec: Command<O>): Command =>
   spec as unknown as Command
 

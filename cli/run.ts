@@ -75,12 +75,12 @@ function parse(command: Command, args: readonly string[]) {
     })
     return { values: { ...defaultValues(options), ...values } as Values<Options>, positionals }
   } catch (error) {
-    // The rest of Node's message explains how to pass an argument that begins with a dash.
+    // Drops the rest of Node's message, which explains how to pass an argument that begins with a dash.
     throw new UsageError(`${errorMessage(error).split('. To specify')[0]} (usage: ${usageOf(command)})`)
   }
 }
 
-/** Gives an option whose value is optional an empty value, unless the next argument matches as its value. */
+/** Adds an empty value to each option with an optional value, unless the next argument is a value of that option. */
 function fillOptionalValues(args: readonly string[], options: Options): string[] {
   return args.flatMap((arg, index) => {
     const optional = arg.startsWith('--') ? options[arg.slice(2)]?.optional : undefined

@@ -37,7 +37,7 @@ const fixedTimeoutUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
     .prefault({})
     .transform((settings) => ({ ...settings, timeoutSeconds }))
 
-/** Seconds without a reply before the next hop times out. */
+/** A timeout of SMTP sessions with next hops, in seconds. */
 const timeoutSetting = (defaultSeconds: number) => z.number().positive().max(240).default(defaultSeconds)
 
 const SmtpTimeouts = z.strictObject({
@@ -45,7 +45,7 @@ const SmtpTimeouts = z.strictObject({
   connect: timeoutSetting(30),
   /** Seconds for the greeting, and again for the TLS handshake. @default 60 */
   greeting: timeoutSetting(60),
-  /** Seconds for the reply to a command. @default 60 */
+  /** Seconds without data while the reply to a command is expected. @default 60 */
   command: timeoutSetting(60),
   /** Seconds without progress while the message is sent. @default 120 */
   data: timeoutSetting(120),
@@ -92,7 +92,7 @@ const Ingress = z.strictObject({
   maximumMessagesPerMinutePerAddress: z.int().min(0).default(0),
   /**
    * Handling of a message with a bare CR, a bare LF or a NUL: `Refuse` refuses it. `Normalise` makes its line ends
-   * CRLF, which breaks its DKIM signatures.
+   * CRLF and drops each NUL, which breaks its DKIM signatures.
    * @default Refuse
    */
   bareNewlines: z.enum(['Refuse', 'Normalise']).default('Refuse'),
@@ -106,12 +106,12 @@ const Ingress = z.strictObject({
   /** Refused commands in one session since its last accepted message, after which the session ends. @default 20 */
   maximumErrors: z.int().min(1).max(1000).default(20),
   /**
-   * Sends the client address in a header of the PROXY protocol, instead of as the source of each packet. It is needed
-   * where packets must come from the load balancer, such as behind network appliances.
+   * Makes the load balancer send the client's address in a PROXY protocol header, instead of as the source of each
+   * packet. Set it where packets must come from the load balancer, for example behind network appliances.
    * @default false
    */
   proxyProtocol: z.boolean().default(false),
-  /** Seconds that a stopping task waits for messages in flight. @default 100 */
+  /** Seconds that a stopping task waits for open transactions. @default 100 */
   drainSeconds: z.int().min(1).max(115).default(100),
 })
 
@@ -145,8 +145,8 @@ const TlsReporting = z.strictObject({
   /** `From` of reports by mail, and the contact for questions about them. @default `postmaster@` and `hostname` */
   address: z.email().optional(),
   /**
-   * Signs reports by mail; receivers must ignore unsigned ones. SES signs by itself for identities verified with
-   * DKIM.
+   * The key that signs reports sent by mail; receivers must ignore unsigned reports. SES signs by itself for identities
+   * that are verified with DKIM.
    * @default unsigned
    */
   dkim: z
@@ -167,7 +167,7 @@ const TlsReporting = z.strictObject({
 
 /** The certificates of the ingress. */
 const Certificate = z.strictObject({
-  /** Exportable certificates of ACM, which ACM renews, in a secret of the stack. @default none */
+  /** Exportable certificates, which ACM issues and renews, in a secret of the stack. @default none */
   acm: z
     .strictObject({
       /** Route 53 zone of `hostname`, for the validation record. @default none: add the record yourself */
@@ -195,7 +195,10 @@ const Certificate = z.strictObject({
 /** MTA-STS: tells senders that the organisation's domains accept mail only over TLS with a verifiable certificate. */
 const MtaSts = z
   .strictObject({
-    /** `testing`: senders only report failures. `enforce`: they do not deliver. `none`: the policy is withdrawn. */
+    /**
+     * When TLS fails, senders only report the failure (`testing`), or do not deliver (`enforce`). `none` withdraws the
+     * policy.
+     */
     mode: z.enum(['testing', 'enforce', 'none']),
     /** Days that senders cache the policy. RFC 8461 §3.2 allows about a year. @default 7 */
     maxAgeDays: z.int().min(1).max(365).default(7),
@@ -228,18 +231,22 @@ export const Config = z
     /** Route of mail that no connector matches. @default Ses */
     defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
     /**
-     * Delivers from fixed addresses of the VPC's NAT gateways, as `Mx` always does. Set it when a connector routes by
-     * MX lookup or through a smart host on port 25, or when a partner accepts mail only from known addresses.
+     * Delivers from fixed addresses of the VPC's NAT gateways. With `defaultRoute` `Mx` this is always so. Set it when
+     * a connector routes by MX lookup or through a smart host on port 25, or when a partner accepts mail only from
+     * known addresses.
      * @default false
      */
     deliverInVpc: z.boolean().default(false),
-    /** Private addresses for the ingress without NAT, through interface endpoints to AWS. @default false */
+    /**
+     * Gives the ingress private addresses without NAT gateways: it reaches AWS through interface endpoints.
+     * @default false
+     */
     interfaceEndpoints: z.boolean().default(false),
     /** Hours after which the sender of deferred mail gets a DSN. @default 4 */
     delayNotificationHours: z.number().min(0.25).max(23).default(4),
     /**
-     * Largest message in octets that a DSN returns whole, if the sender requests it and no TLS requirement applied to
-     * it.
+     * Largest message in octets that a DSN returns whole, if the sender requests that and no TLS requirement applied to
+     * the message.
      * @default 100000
      */
     maximumReturnedSize: z.int().min(0).max(10_000_000).default(100_000),
@@ -258,7 +265,8 @@ export const Config = z
     /** Days that message content is stored. @default 14 */
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /**
-     * Days that the trace is stored. Claims expire with it, and must outlive every job that uses them. @default 90
+     * Days that the trace is stored. Claims expire with the trace, and must outlive every job that uses them.
+     * @default 90
      */
     traceRetentionDays: days.min(queueRetentionDays + 1).default(90),
     /** Days that logs are stored; CloudWatch Logs allows these numbers only. @default 90 */
@@ -272,13 +280,13 @@ export const Config = z
     /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
     alarmEmail: z.email().optional(),
     /**
-     * Resolvers to use instead of the VPC's or Lambda's. DANE needs one that validates DNSSEC and sets the AD bit,
-     * which is trusted: the path to it must be secure. Amazon's resolver of a VPC sets no AD bit, so that with it
-     * no domain is treated as signed.
+     * Resolvers to use instead of the VPC's or Lambda's. DANE needs a resolver that validates DNSSEC and sets the AD
+     * bit. mailflow trusts that bit, so the path to the resolver must be secure. Amazon's VPC resolver sets no AD bit:
+     * with it, no domain is treated as signed.
      *
-     * `tls://address[:port]#name` is queried over TLS, and its certificate must be for `name`: for a resolver on the
-     * internet, such as `tls://9.9.9.9#dns.quad9.net`. `address[:port]` or `[IPv6 address]:port` is queried in the
-     * clear: for one in the VPC. A list must not mix both kinds.
+     * Name a resolver on the internet as `tls://address[:port]#name`, such as `tls://9.9.9.9#dns.quad9.net`. It is
+     * queried over TLS, and its certificate must be for `name`. Name a resolver in the VPC as `address[:port]` or
+     * `[IPv6 address]:port`. It is queried in the clear. A list must not mix both kinds.
      * @default []
      */
     dnsServers: NameServers.default([]),
@@ -291,8 +299,8 @@ export const Config = z
       .strictObject({
         evaluate: unit(30, 50),
         /**
-         * RFC 5321 §4.5.3.2 allows minutes for one SMTP command. The function limits an attempt to 270 seconds and
-         * claims it for 360.
+         * The function's timeout is 300 seconds, because RFC 5321 §4.5.3.2 allows minutes for one SMTP command. The
+         * attempts of a batch end after 270 seconds, so that results can still be written. A claim lasts 360 seconds.
          */
         deliver: z
           .strictObject({
@@ -304,16 +312,16 @@ export const Config = z
           })
           .prefault({})
           .transform((settings) => ({ ...settings, timeoutSeconds: 300 })),
-        /** The function limits itself to 25 seconds, and API Gateway to 29. */
+        /** A validation ends after 25 seconds by itself; API Gateway waits 30 seconds. */
         validate: fixedTimeoutUnit(29, 5),
         /** The timeout must be less than the 90 seconds of a claim on a DSN. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),
-        /** A reader of a page does not wait longer. */
+        /** A person who opens a page does not wait longer. */
         pages: fixedTimeoutUnit(10, 10),
-        /** The lease for notifying partners lasts two minutes. */
+        /** Less than the lease for notifying partners, which lasts two minutes. */
         rotate: fixedTimeoutUnit(60, 2),
-        /** A claim on a report lasts 20 minutes. */
+        /** Less than a claim on a report, which lasts 20 minutes. */
         report: fixedTimeoutUnit(900, 2),
         expiryWatch: fixedTimeoutUnit(300, 1),
       })
@@ -384,7 +392,7 @@ export function readConfig(settings: unknown): Config {
   throw new ConfigurationError(`cdk.json context: ${issues.join('; ')}`)
 }
 
-/** Sets the environment variables on which decisions depend besides connectors. */
+/** Sets the environment variables on which decisions depend, in addition to the connectors. */
 export function setDecisionEnvironment(
   { defaultRoute, delayNotificationHours, tlsReportAddress }: Config,
   unit: { addEnvironment(name: string, value: string): unknown },
@@ -399,7 +407,7 @@ export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc
 }
 
-/** Settings that still have the example values of cdk.json: they synthesise, but do not work. */
+/** Returns the settings that still have the example values of cdk.json. A stack with these values does not work. */
 export function exampleSettings(config: Config): string[] {
   const examples = {
     hostname: config.hostname.endsWith('.example.com'),

@@ -34,7 +34,7 @@ const availabilityZones = 2
  */
 export class MailNetwork extends Construct {
   readonly vpc: IVpc
-  /** Subnets of the ingress. Without NAT or interface endpoints, the ingress needs a public address to reach AWS. */
+  /** Subnets of the ingress: public ones if there are neither NAT gateways nor interface endpoints to reach AWS. */
   readonly ingressSubnets: SubnetSelection
   readonly privateSubnets: SubnetSelection = { subnetGroupName: 'private' }
   readonly ingressHasPublicAddress: boolean

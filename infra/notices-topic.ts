@@ -8,8 +8,8 @@ import type { Config } from './config.ts'
 import type { Unit } from './unit.ts'
 
 /**
- * Topic of notices to administrators: an alarm has a number, a notice has names and fingerprints. Only units of this
- * account publish, so the AWS managed key suffices.
+ * The SNS topic for notices to administrators. A notice names certificates and connectors, which an alarm cannot. Only
+ * units of this account publish, so the AWS managed key suffices.
  */
 export class NoticesTopic extends Construct {
   private readonly topic: Topic

@@ -1,5 +1,6 @@
 /**
- * Functions and containers that are deployed. Each grant also sets the environment variable that names the resource.
+ * Units: deployed functions and containers. The `grant…` methods of other constructs give a unit permissions, and set
+ * the environment variables that name the resources.
  */
 import { join } from 'node:path'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
@@ -28,8 +29,8 @@ export interface UnitFunctionProps {
   readonly limits: { readonly timeoutSeconds: number; readonly concurrency: number }
   readonly memoryMiB?: number
   /**
-   * Allows the function to send messages that invoke it again, once per attempt. Lambda otherwise stops a loop after
-   * sixteen invocations.
+   * Allows the function to send messages that lead to its own invocation, as each deferral does. Lambda otherwise stops
+   * such a loop after sixteen invocations.
    */
   readonly allowRecursiveInvocation?: boolean
   /** @default the function runs outside any VPC */
@@ -93,7 +94,8 @@ const bundling: BundlingOptions = {
 }
 
 /**
- * The managed policies of Lambda grant every log group and interface of the account; this role grants only its own.
+ * Replaces Lambda's managed policies, which grant every log group of the account. This role grants only the function's
+ * own log group.
  */
 function functionRole(scope: Construct, id: string, logs: LogGroup, inVpc: boolean): Role {
   const role = new Role(scope, id, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
@@ -102,7 +104,7 @@ function functionRole(scope: Construct, id: string, logs: LogGroup, inVpc: boole
   return role
 }
 
-/** An interface has no ARN before it exists. The Lambda service makes these calls, not the code. */
+/** A network interface has no ARN before it exists, so the resource is `*`. Lambda makes these calls, not the code. */
 function grantNetworkInterfaces(role: Role): void {
   const actions = [
     'ec2:CreateNetworkInterface',

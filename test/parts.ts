@@ -68,7 +68,7 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
   ['starts its own runners', /^test\/local\//, /^test\/peers\//],
 ]
 
-/** Files that share a process only to load common imports once. */
+/** Maximum number of files that share a process only to load common imports once. */
 const maxFilesPerProcess = 10
 
 /** The files of each process, in the order in which processes start. */

@@ -1,7 +1,7 @@
 /**
  * Runs parts of the test suite: `node test/run.ts PART … [FILE or FOLDER …]`. Prints each part's title, duration and
- * counts. When a program fails, prints its complete output and starts no further program. The last line is `N
- * passed, N failed, N skipped`.
+ * counts. When a program fails, prints its complete output and starts no further program. The last line is
+ * `N passed, N failed, N skipped`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'

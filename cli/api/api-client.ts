@@ -25,7 +25,7 @@ interface RequestOptions {
   readonly version?: number
 }
 
-/** API Gateway itself times out after 30 seconds. */
+/** Longer than the 30 seconds after which API Gateway itself responds with an error. */
 const timeoutMs = 40_000
 
 const maxPageSize = 200

@@ -8,7 +8,7 @@ import type { ApiRequest } from './api-client.ts'
 
 const credentials = fromNodeProviderChain()
 
-/** @returns the request's headers with the signature's */
+/** @returns the headers of the request, and the headers of the signature */
 export async function signRequest(request: ApiRequest, region: string): Promise<Record<string, string>> {
   const { url, method, headers, body = '' } = request
   const identity = await credentials().catch((error: unknown) => {

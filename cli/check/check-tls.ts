@@ -2,10 +2,10 @@
  * `npx mailflow check HOST`: checks a mail server's TLS and its certificate, or a certificate in a file.
  *
  * Steps, in order:
- * 1. `facts/` gathers. `gather-facts.ts` opens a session like a delivery, tries handshakes that deliveries never make,
- *    follows the certificates to a root, and fetches every URL in them. `facts.ts` describes the facts.
- * 2. `findings/` assesses facts, and is pure. `assess-facts.ts` turns facts into findings; `finding.ts` describes a
- *    finding, and each `…-findings.ts` assesses one part of the facts.
+ * 1. `facts/` gathers the facts. `gather-facts.ts` opens a session like a delivery, tries handshakes that deliveries
+ *    never make, follows the certificates to a root, and fetches every URL in them. `facts.ts` describes the facts.
+ * 2. `findings/` assesses the facts. Its code is pure. `assess-facts.ts` turns facts into findings; `finding.ts`
+ *    describes a finding, and each `…-findings.ts` assesses one part of the facts.
  * 3. `findings-text.ts` formats the findings. `--json` prints them unchanged.
  */
 import type { Io } from '../command.ts'
@@ -25,7 +25,7 @@ export interface CheckOptions {
   readonly timeoutMs: number
 }
 
-/** @throws CommandError for the file of authorities; every fault of the server is a finding */
+/** @throws CommandError when the file of authorities cannot be read; every fault of the server is a finding */
 export async function checkServer(target: Target, options: CheckOptions, io: Io): Promise<Finding[]> {
   return assessFacts(await gatherServerFacts(target, await gatherOptions(options, io)))
 }

@@ -36,8 +36,8 @@ export const check = defineCommand({
   },
   details: `
 HOST is a name, an IPv4 address or an IPv6 address; with a port, an IPv6 address needs brackets ([2001:db8::1]:25). The
-default port is 25. The command opens the same session as a delivery, and ends it before any mail. Then it fetches from
-this machine every URL in the certificates: revocation lists (CRL), OCSP responders and issuer certificates.
+default port is 25. The command opens the same session as a delivery, and ends it before any mail. Then this machine
+fetches every URL in the certificates: revocation lists (CRL), OCSP responders and issuer certificates.
 
 Each line is OK, WARN or FAIL; the text after the arrow is the advice. FAIL means that a client that verifies the
 server rejects it. The exit status is 1 when a line fails. With --json each line is an object: check, subject, result,

@@ -29,26 +29,26 @@ export const applyConnectors = defineCommand({
       type: 'boolean',
       description: 'show the differences and write nothing; exit status 3 if there are any',
     },
-    prune: { type: 'boolean', description: 'remove the entries that the gateway has and the file does not' },
+    prune: { type: 'boolean', description: 'remove the entries of the gateway that are not in the file' },
     ...jsonOption,
   },
   details: `
-Connectors are matched by direction and name; letter case is ignored. Entries that the gateway has and the file does not
-are listed and kept. --prune removes them and shows the effect on mail. A section that is missing from the file
-(acceptedDomains, inboundConnectors, outboundConnectors) stays unchanged, also with --prune.
+Connectors are matched by direction and name; letter case is ignored. Entries of the gateway that are not in the file
+are listed and kept. --prune removes them and shows the effect on mail. When a whole section is missing from the file
+(acceptedDomains, inboundConnectors, outboundConnectors), its entries stay unchanged, also with --prune.
 
 The command prints the gateway's warnings about the resulting configuration, also in a dry run.
 
-The order of writing is accepted domains, inbound, outbound; removals come last. The command stops with an error when
-another client changed a connector after the command read it.
+The command writes accepted domains first, then inbound and then outbound connectors; removals come last. It stops with
+an error when another client changed a connector after the command read it.
 `,
   async run({ values, io, api }) {
     if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')
     const { text, name } = await readText(values.file, io)
     const file = readConfiguration(text, name)
-    const present = await readCurrentConfiguration(api)
-    const changes = planChanges(file, present, values.prune)
-    const warnings = collectWarnings(changes, present, new Date(io.now()))
+    const current = await readCurrentConfiguration(api)
+    const changes = planChanges(file, current, values.prune)
+    const warnings = collectWarnings(changes, current, new Date(io.now()))
     const print = values.json ? () => {} : io.out
     print(`${diffText(changes)}\n\n`)
     for (const warning of warnings) io.err(`${warningText(warning)}\n`)

@@ -10,7 +10,8 @@ export const exportConnectors = defineCommand({
   usesApi: true,
   options: {},
   details: `
-The file goes to standard output. It omits fields that have their default value, except fields that decide security.
+The file goes to standard output. It omits fields that have their default value, except requireTls, tlsSettings and
+route.
 Applying the file immediately afterwards changes nothing.
 `,
   async run({ io, api }) {

@@ -23,9 +23,9 @@ Write the files with PowerShell:
   Get-OutboundConnector | ConvertTo-Json | Out-File outbound.json
   Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json
 
-The connectors go to standard output. Notices about settings that were not imported, and their replacements, go to
-standard error. Before you apply the file, read the notices "Left out", "Disabled" and "Weaker than in Exchange". The
-file repeats them above the connector.
+The connectors go to standard output. Notices go to standard error: they list the settings that were not imported, and
+what replaces these settings. Before you apply the file, read the notices "Left out", "Disabled" and "Weaker than in
+Exchange". The file repeats these notices as comments.
 `,
   async run({ positionals, io }) {
     const files = await Promise.all(

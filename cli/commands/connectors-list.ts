@@ -45,7 +45,7 @@ function row({ kind, connector: { label, fields } }: FoundConnector): string[] {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Lists three domains, which are enough to recognise the partner. */
+/** Lists at most three domains, which are enough to recognise the partner. */
 function domainsOf(domains: unknown, { allAcceptedDomains }: Fields): string {
   return firstThree([...(allAcceptedDomains === true ? ['accepted domains'] : []), ...(domains as string[])])
 }
@@ -66,7 +66,10 @@ function inboundRequirements(fields: Fields): string {
   return `${requirements.join(', ') || 'nothing'}${deferralText}${relay}`
 }
 
-/** Returns the names and addresses that identify the servers that an OnPremises connector allows to relay. */
+/**
+ * Lists the names, pinned certificates and addresses by which an OnPremises connector identifies the servers that may
+ * relay.
+ */
 function identifiers(fields: Fields): string[] {
   const pinned = fields.certificateFingerprints as string[]
   return [

@@ -1,4 +1,4 @@
-/** `connectors validate`: validates an outbound connector with a test message, an inbound connector with received mail. */
+/** `connectors validate`: validates outbound connectors with a test message, and inbound ones with received mail. */
 import { z } from 'zod'
 import { OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
 import type { ApiClient } from '../api/api-client.ts'
@@ -31,7 +31,7 @@ interface Result {
 
 export const validateConnector = defineCommand({
   name: 'connectors validate',
-  summary: 'Validate an outbound connector with a test message, an inbound connector with received mail',
+  summary: 'Validate an outbound connector with a test message, or an inbound one with received mail',
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: {
@@ -50,10 +50,10 @@ export const validateConnector = defineCommand({
     ...jsonOption,
   },
   details: `
-Outbound: the command shows every step: DNS, connection, EHLO, STARTTLS, certificate, test message. The result is stored
-with the connector. Inbound: the current connector is evaluated for the mail of the last days, even if it is disabled or
-report only. When an inbound and an outbound connector have the same name, both are validated. The exit status is 1
-when a step fails, or when the connector would refuse received mail.
+For an outbound connector, the command shows every step: DNS, connection, EHLO, STARTTLS, certificate, test message. The
+result is stored with the connector. An inbound connector is evaluated for the mail of the last days, even if the
+connector is disabled or report only. When an inbound and an outbound connector have the same name, both are validated.
+The exit status is 1 when a step fails, or when the connector would refuse received mail.
 `,
   async run({ values, positionals: [nameOrId = ''], io, api }) {
     const days = parseDays(values.days)

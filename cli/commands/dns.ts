@@ -49,8 +49,9 @@ export const dns = defineCommand({
     ...jsonOption,
   },
   details: `
-The command changes nothing. The exit status is 3 when a record is missing or different, and 1 when DNS did not answer.
-Senders use TLSA records only in a signed zone. Only a validating resolver shows whether a zone is signed: --dns-server.
+The command changes nothing. The exit status is 3 when a record is missing or different. It is 1 when something could
+not be checked, for example because DNS did not answer. Senders use TLSA records only in a signed zone. Only a
+validating resolver shows whether a zone is signed: name one with --dns-server.
 `,
   async run({ values, positionals: [domain = ''], io, api }) {
     const settings = readDnsOptions(domain, values)

@@ -26,9 +26,9 @@ export const explain = defineCommand({
     tls: {
       type: 'string',
       value: 'TLSv1.2|TLSv1.3',
-      // The command takes no positional arguments: a next argument without a leading dash is the version.
+      // The command takes no positional arguments, so a next argument without a leading dash is the version.
       optional: /^[^-]/,
-      description: 'the client uses TLS of this version (default: TLSv1.3)',
+      description: 'the client uses TLS; without a version, TLSv1.3',
     },
     certificate: {
       type: 'string',

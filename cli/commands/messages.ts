@@ -95,8 +95,8 @@ async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Q
 const maxPeriodMs = 31 * dayMs
 
 /**
- * Returns the end of a period that is the maximum or less than a minute shorter; undefined for any other. Without an
- * end, the API would end the period when it reads its own clock, a moment later, and the period might be too long.
+ * Returns `now` as the end of a period that is at most a minute shorter than the maximum; undefined for other periods.
+ * Without an end, the API uses its own clock a moment later as the end, and the period could exceed the maximum.
  */
 function endOfMaxPeriod(since: string, now: number): string | undefined {
   const marginMs = maxPeriodMs - (now - Date.parse(since))

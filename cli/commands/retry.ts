@@ -22,8 +22,8 @@ export const retry = defineCommand({
     ...jsonOption,
   },
   details: `
-Give the id of a message, or --connector. The current connectors decide each message again, and it is sent only if
-their requirements are met. When an inbound and an outbound connector have the same name, both are included.
+Give the id of a message, or --connector. The gateway evaluates the current connectors again for each message, and sends
+it only if their requirements are met. When an inbound and an outbound connector have the same name, both are included.
 `,
   async run({ values, positionals: [id], io, api }) {
     if ((id === undefined) === (values.connector === undefined))

@@ -1,6 +1,7 @@
 /**
- * Warns about the configuration that results from a plan. It uses the functions that the gateway uses when a connector is
- * saved. Intermediate states are not checked: the first connector of a pair is alone for a moment. A dry run also warns.
+ * Warns about the configuration that results from a plan, also in a dry run. The warnings come from the functions that
+ * the gateway calls when a connector is saved. Only overlaps that weaken no requirement are left out (`WhatWeakens`).
+ * Intermediate states are not checked: while a pair of connectors is written, one is missing for a moment.
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { selectOutbound } from '../../shared/policy/outbound.ts'
@@ -32,12 +33,12 @@ type ConfigurationState = Readonly<Record<EntryKindName, readonly DesiredEntry[]
 /** @returns all warnings about written entries, and new warnings about other entries */
 export function collectWarnings(
   changes: readonly Change[],
-  present: CurrentConfiguration,
+  current: CurrentConfiguration,
   now: Date,
 ): ConfigurationWarning[] {
   const writtenEntries = new Set(changes.flatMap((change) => ('desired' in change ? [change.desired] : [])))
-  const after = stateAfter(changes, present)
-  const currentSurroundings = surroundingsOf(present)
+  const after = stateAfter(changes, current)
+  const currentSurroundings = surroundingsOf(current)
   const plannedSurroundings = surroundingsOf(after)
   return entryKinds.flatMap((kind) =>
     after[kind.name].flatMap((entry) => {
@@ -54,7 +55,7 @@ export function collectWarnings(
   )
 }
 
-function stateAfter(changes: readonly Change[], present: CurrentConfiguration): ConfigurationState {
+function stateAfter(changes: readonly Change[], current: CurrentConfiguration): ConfigurationState {
   const entries = entryKinds.map((kind) => {
     const ofKind = changes.filter(({ entryKind }) => entryKind === kind)
     const removed = new Set(
@@ -65,7 +66,7 @@ function stateAfter(changes: readonly Change[], present: CurrentConfiguration): 
       ),
     )
     const writtenOfKind = ofKind.flatMap((change) => ('desired' in change ? [change.desired] : []))
-    return [kind.name, [...present[kind.name].filter((entry) => !removed.has(entry)), ...writtenOfKind]]
+    return [kind.name, [...current[kind.name].filter((entry) => !removed.has(entry)), ...writtenOfKind]]
   })
   return Object.fromEntries(entries)
 }

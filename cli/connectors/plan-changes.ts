@@ -30,8 +30,8 @@ export type Change =
   | { readonly kind: 'NotInFile'; readonly entryKind: EntryKind; readonly current: CurrentEntry }
 
 /**
- * @returns the changes by kind of entry in the order of writing; within a kind in the order of the file, then the entries
- * that are not in the file
+ * @returns the changes, sorted by kind of entry (`entryKinds`). Within a kind, the entries of the file come first in
+ * its order, then the entries that are not in the file
  */
 export function planChanges(file: Configuration, current: CurrentConfiguration, prune: boolean): Change[] {
   return entryKinds.flatMap((kind) => {

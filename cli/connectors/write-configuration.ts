@@ -1,6 +1,6 @@
 /**
- * Writes a configuration as the file that `apply` reads. Fields that decide security are always written, others only
- * when they differ from their defaults. Fields that the server assigns (ids, versions, times) are omitted.
+ * Writes a configuration as the file that `apply` reads. A field that has its default value is omitted, unless the
+ * field is in `alwaysWritten`. Fields that the server assigns (ids, versions, times) are omitted.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { Document, isNode } from 'yaml'
@@ -13,6 +13,7 @@ import {
   entryKinds,
 } from './entry-kinds.ts'
 
+/** A reader of the file must see whether TLS is required, and where mail goes, without knowing the defaults. */
 const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 
 /**

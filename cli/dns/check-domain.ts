@@ -2,11 +2,11 @@
  * `npx mailflow dns DOMAIN`: shows the records to publish for a domain, and checks the published records.
  *
  * Steps, in order:
- * 1. `facts/` gathers. `gateway-facts.ts` requests the gateway's name and certificates; `domain-facts.ts` queries DNS
- *    and the policy host.
+ * 1. `facts/` gathers the facts. `gateway-facts.ts` requests the gateway's name and certificates; `domain-facts.ts`
+ *    queries DNS and the policy host.
  * 2. `publication-plan.ts` plans the records and the policy, and `zone-records.ts` writes the records. Both are pure.
- * 3. `findings/` compares, and is pure. `assess-domain.ts` compares facts with the plan; `record-finding.ts` describes a
- *    finding, and each `assess-….ts` checks one kind of record.
+ * 3. `findings/` compares the facts with the plan. Its code is pure. `assess-domain.ts` returns all findings;
+ *    `record-finding.ts` describes a finding, and each other `assess-….ts` checks one kind of record.
  * 4. `report.ts` prints plan and findings, as text or as JSON.
  */
 import type { Resolver } from '../../shared/net/dns/answer.ts'

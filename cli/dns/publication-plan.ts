@@ -8,7 +8,9 @@ import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
 /** The value of `egress` for Amazon SES. */
 export const sesSender = 'ses'
 
-/** The parsed options. Null: the option is not given; the published value applies, or else the default. */
+/**
+ * The parsed options. Null: the option is not given, so the published value applies, or the default if there is none.
+ */
 export interface DnsOptions {
   /** In comparable form, like the hosts. */
   domain: string
@@ -32,8 +34,8 @@ const defaultMaxAgeSeconds = 7 * daySeconds
 export const minMaxAgeSeconds = daySeconds
 
 /**
- * @param served the policy that the policy host serves. Unless an option changes them, the plan keeps this policy's mode,
- * and its max_age from `minMaxAgeSeconds` on. A policy with mode `none` is treated as if none were served.
+ * @param served the policy that the policy host serves. Without the options, the plan keeps the mode of this policy,
+ * and also its max_age, unless that is less than `minMaxAgeSeconds`. A policy with mode `none` is ignored.
  */
 export function createPlan(
   options: DnsOptions,

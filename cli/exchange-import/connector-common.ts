@@ -81,7 +81,7 @@ function nameOf(settings: ExchangeSettings, collector: NoticeCollector): string 
     .trim()
   if (name !== exportedName)
     collector.note(
-      `the name is changed to "${name}": at most ${maxNameLength} characters, no control characters.`,
+      `the name is changed to "${name}": a name has at most ${maxNameLength} characters, and no control characters.`,
     )
   return name
 }
@@ -92,7 +92,7 @@ function commentOf(settings: ExchangeSettings, collector: NoticeCollector): stri
   return comment.slice(0, maxCommentLength)
 }
 
-/** Adds a notice about decisive settings that the export lacks: it may omit properties that contain requirements. */
+/** Adds a notice about decisive settings that are missing from the export, because each may contain a requirement. */
 export function noticeMissing(
   settings: ExchangeSettings,
   decisive: readonly string[],
@@ -106,7 +106,7 @@ export function noticeMissing(
     )
 }
 
-/** A setting in use in Exchange that mailflow does not have. */
+/** A setting of Exchange that mailflow does not have, and the text of its notice. */
 export interface UnsupportedSetting {
   readonly setting: string
   readonly text: string

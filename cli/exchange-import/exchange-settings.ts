@@ -1,7 +1,7 @@
 /**
  * Reads the settings of one object in the JSON of PowerShell's ConvertTo-Json. The format depends on PowerShell's
- * version and on -Depth. An enumeration is its name, its number or both; a list is a list, one string,
- * `{value, Count}` or null. Letter case is ignored.
+ * version and on -Depth. An enumeration is written as its name, its number or both. A list is written as a list, one
+ * string, `{value, Count}` or null. The letter case of names is ignored.
  */
 
 export class ExchangeSettings {
@@ -34,7 +34,7 @@ export class ExchangeSettings {
   list(name: string): string[] {
     const value = this.#value(name)
     if (Array.isArray(value)) return value.map(textOf).filter((text) => text !== null)
-    // A too small -Depth joins the list by spaces.
+    // If -Depth is too small, PowerShell joins the items of a list with spaces.
     return (
       textOf(value)
         ?.split(/[\s,]+/)
@@ -72,7 +72,7 @@ export class ExchangeSettings {
   }
 }
 
-/** Unwraps a list of Windows PowerShell. `textOf` unwraps enumerations. */
+/** Unwraps `{value, Count}`, in which Windows PowerShell writes some lists. `textOf` unwraps enumerations. */
 function unwrapList(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const entries = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toLowerCase(), inner]))

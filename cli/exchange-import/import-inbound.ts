@@ -65,7 +65,7 @@ export function importInbound(settings: ExchangeSettings): ImportedObject {
 function partner(settings: ExchangeSettings, collector: NoticeCollector) {
   if (settings.flag('TreatMessagesAsInternal') === true)
     collector.note('TreatMessagesAsInternal is only for OnPremises connectors and is omitted.')
-  // With the setting, the connector would restrict less mail, which is weaker, so the setting is not imported.
+  // The setting is not imported: with it, the connector would restrict less mail, which is weaker.
   if (settings.list('AssociatedAcceptedDomains').length > 0)
     collector.add(
       'Stricter than in Exchange',
@@ -91,7 +91,7 @@ function partnerCertificate(settings: ExchangeSettings, collector: NoticeCollect
   if (isRestricted && names.length === 0) {
     collector.add(
       'Weaker than in Exchange',
-      'RestrictDomainsToCertificate names no certificate that mailflow supports, so TLS is required and no certificate is. Set tlsSenderCertificateNames and restrictDomainsToCertificate.',
+      'RestrictDomainsToCertificate names no certificate that mailflow supports, so TLS is required, but no certificate. Set tlsSenderCertificateNames and restrictDomainsToCertificate.',
     )
     return { requireTls: true, tlsSenderCertificateNames: [], restrictDomainsToCertificate: false }
   }
@@ -116,7 +116,7 @@ function restrictByAddress(
   if (restrictDomainsToCertificate) {
     collector.add(
       'Weaker than in Exchange',
-      'it restricts to a certificate and to IP addresses. A mailflow connector can require only one of the two: the certificate is required, the addresses are not.',
+      'it restricts its domains to a certificate and to IP addresses. A mailflow connector can require only one of the two: the certificate is required, the addresses are not.',
     )
     return { restrictDomainsToIpAddresses: false }
   }

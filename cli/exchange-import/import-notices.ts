@@ -1,5 +1,6 @@
 /**
- * Notices of an import. The risk is a requirement that is lost without notice, so weaker settings have a weight of their own.
+ * Notices of an import. The risk is a requirement that is lost without notice, so weaker settings have their own
+ * weight.
  */
 import { printable } from '../text/format.ts'
 

@@ -24,7 +24,9 @@ interface ImportResult {
   readonly noticesByEntry: ReadonlyMap<DesiredEntry, readonly Notice[]>
 }
 
-/** Omits a section without objects, so that applying the file does not change it. */
+/**
+ * Omits a section without objects, so that applying the file leaves the gateway's entries of that section unchanged.
+ */
 export function importObjects(objects: readonly ExchangeObject[]): ImportResult {
   const sections: Record<EntryKindName, DesiredEntry[] | null> = {
     acceptedDomains: null,

@@ -60,7 +60,7 @@ function isExcludedFromRouting(settings: ExchangeSettings, collector: NoticeColl
   if (isRuleScoped)
     collector.add(
       'Disabled',
-      'IsTransportRuleScoped: only transport rules used it. Mailflow has no transport rules, so the domains of the connector would select other mail.',
+      'IsTransportRuleScoped: only transport rules used it. Mailflow has no transport rules, so the connector would apply to all mail to its domains.',
     )
   if (isTest) collector.add('Disabled', 'TestMode: Exchange also sends no mail through it.')
   return isRuleScoped || isTest

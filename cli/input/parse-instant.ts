@@ -6,7 +6,7 @@ const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: da
 
 /**
  * @param option the option's name, for messages
- * @param text ISO 8601 (UTC without an offset), or a duration before `now`: `30m`, `2h`, `3d`
+ * @param text ISO 8601 (in UTC if it has no offset), or a duration before `now`: `30m`, `2h`, `3d`
  * @param now milliseconds since the epoch
  * @returns ISO 8601 in UTC
  */

@@ -1,8 +1,8 @@
 /** Formats text in columns and paragraphs. */
 
 /**
- * Pads each column to its longest cell, two spaces apart. All rows have the same number of cells. No cell is cut, so
- * that users can copy the text.
+ * Pads each column to the length of its longest cell, and separates columns by two spaces. All rows have the same
+ * number of cells. No cell is cut, so that users can copy the text.
  */
 export function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(

@@ -46,7 +46,7 @@ function recipientLines({
 }: Recipient) {
   const nextDecision = until === null ? '' : `, next decision at ${formatTime(until)}`
   const bounceTime = givenUpAt === null ? '' : `, bounces at ${formatTime(givenUpAt)}`
-  // While the recipient is still held, the verdict has the same reason and is printed below.
+  // If the recipient is still held, the verdict below has the same reason, and the hold is not printed twice.
   const earlierHold = firstHeld !== null && firstHeld.reason !== verdict?.reason ? firstHeld : null
   return [
     `${printable(address)}: ${state}${nextDecision}${bounceTime}`,

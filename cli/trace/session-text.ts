@@ -34,7 +34,7 @@ export function presentedCertificateText({ tls }: Attempt): string[] {
   return [[`certificate SHA-256 ${tls.fingerprint256}`, ...reason].join('; '), ...revocationText(tls)]
 }
 
-/** Returns nothing for a good certificate. */
+/** Returns nothing when the status is good, or revocation was not checked. */
 function revocationText({ revocation }: Pick<ClientCertificate, 'revocation'>): string[] {
   if (revocation === null || revocation.status === 'Good') return []
   const status = revocation.status === 'Revoked' ? 'revoked' : 'revocation undetermined'

@@ -94,10 +94,11 @@ async function claimAll(
 }
 
 /**
- * Returns the id of an earlier DSN that reported the `unreported` recipients although their claims do not say so,
- * because its worker died between two completions; null when there is none. A DSN's id depends on its recipients. That
- * DSN was built either for the `unreported` recipients and the recipients whose claims name it, or for all recipients
- * of the job, some of which other DSNs may have reported in the meantime.
+ * Returns the id of an earlier DSN that has already reported the `unreported` recipients; null when there is none. Such
+ * a DSN exists when its worker died after it had completed only some of the claims. The id of a DSN is computed from
+ * its recipients, so it shows which recipients the DSN reported. There are two cases: the `unreported` recipients and
+ * the recipients whose claims name the DSN, or all recipients of the job. In the second case, another DSN may have
+ * reported some of them in the meantime.
  */
 function findEarlierDsn(
   job: BounceJob,

@@ -16,7 +16,7 @@ import { Claims } from '../../shared/messages/claims.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { type BounceDependencies, bounceJob, contentReference, type SentDsn } from './bounce-job.ts'
 
-// Cold start.
+// Runs at cold start.
 
 /** A longer header section is cut to whole lines. */
 const maxHeaderSectionOctets = 65_536

@@ -73,7 +73,7 @@ export function createConnectorApi({
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
-/** Routes of validate-connector, which opens sessions with next hops from the network of deliver-message. */
+/** Routes of validate-connector, a separate function in the same network as deliver-message. */
 const routesOfOtherFunctions = [validateOutboundConnector]
 
 function addOpenApiRoute(routes: readonly Route[]): Route[] {

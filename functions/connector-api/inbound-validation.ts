@@ -104,10 +104,10 @@ function createCheck(connector: InboundConnector): CheckMessage {
     const evaluation = evaluateInbound(snapshot, session)
     if (evaluation.violation) return evaluation.violation
     if (connector.connectorType === 'Partner' || evaluation.attributedTo) return null
-    const [finding] = consideredInbound(snapshot, session, evaluation, 1)
+    const [considered] = consideredInbound(snapshot, session, evaluation, 1)
     return {
       reason: 'NotIdentified',
-      explanation: finding?.why ?? 'The connector does not identify the client.',
+      explanation: considered?.why ?? 'The connector does not identify the client.',
     }
   }
 }

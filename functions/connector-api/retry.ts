@@ -1,8 +1,8 @@
 /**
  * "Retry now": requests the next attempt of deferred recipients immediately. This module decides nothing and writes no
- * state. It sends a job to evaluate-policy, as when the backoff ends, and the next attempt is claimed by its number. So
- * a repeated request or an old trace does no harm: a settled recipient stays settled, and an attempt under way is not
- * repeated. The delayed job that arrives later finds its attempt claimed.
+ * state. It sends a job to evaluate-policy, like the delayed job that arrives when the backoff ends. deliver-message
+ * claims each attempt by its number. So a repeated request or an old trace does no harm: a settled recipient stays
+ * settled, and an attempt under way is not repeated. The delayed job that arrives later finds its attempt claimed.
  */
 import { hourMs, minuteMs } from '../../shared/contract/durations.ts'
 import { type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
@@ -62,7 +62,7 @@ const messagesPerBatch = 20
 /**
  * Requests the next attempt of all deferred recipients that the connector applies to, newest message first. Stops
  * when `maxRunMs` have passed.
- * @param from position where the previous call stopped, null for the first
+ * @param from position where the previous call stopped; null for the first call
  */
 export async function retryConnector(
   connector: string,

@@ -29,7 +29,7 @@ export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body exte
   ifMatch?: 'required' | 'optional'
   /** Schema of each successful response, by status; null when the response has no body. */
   answers: Record<number, z.ZodType | null>
-  /** Problem statuses of this route; those of its inputs are added. */
+  /** Problem statuses of this route. The statuses that its inputs can cause are added. */
   problems?: readonly number[]
 }
 
@@ -48,7 +48,8 @@ export interface Route extends RouteDescription {
 const emptyQuery = z.strictObject({})
 
 /**
- * Validates the input in the order 400 (query), 415, 413 and 400 (body), 400 (If-Match), 428, 422, then calls `handle`.
+ * Validates the input, then calls `handle`. The order of the checks: query (400), format of the body (415, 413, 400),
+ * If-Match (400, 428), content of the body (422).
  */
 export function route<Query extends z.ZodType = typeof emptyQuery, Body extends z.ZodType = z.ZodUndefined>(
   description: RouteDescription<Query, Body>,

@@ -1,8 +1,8 @@
 /**
  * The state that the records of a batch share. A destination is what `destinationKey` names: a domain's MX hosts, or
- * smart hosts. Records for one destination run one after another over one session and use one slot; other destinations
- * run in parallel. A destination that hangs delays only its own mail. A record whose turn comes when too little of the
- * batch's time is left returns to the queue.
+ * smart hosts. Records for one destination run one after another and use one slot. They also share sessions
+ * (`BatchSessions`). Different destinations run in parallel, so a destination that hangs delays only its own mail. When
+ * too little of the batch's time is left, the records that have not begun return to the queue.
  */
 
 import { BatchSessions } from '../../shared/net/batch-sessions.ts'
@@ -25,7 +25,9 @@ export interface BatchOptions {
 export interface QueueEntry {
   /** Runs the work after the earlier records of its destination, or returns why it cannot run. */
   runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
-  /** Call this method when the record has ended. The last record of the destination releases the slot. */
+  /**
+   * Call this method when the record has ended. When the last record of the destination leaves, the slot is released.
+   */
   leave(): void
 }
 

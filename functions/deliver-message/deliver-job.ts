@@ -67,14 +67,14 @@ export const leaseMs = 6 * minuteMs
 export const maxPreloadOctets = 1024 * 1024
 
 /**
- * Makes the attempt, or returns the job to its queue, or its recipients for a new decision. The content is read before
- * any claim, so that a failed read leaves no lease.
+ * Makes the attempt, returns the job to its queue, or returns its recipients for a new decision. The content is read
+ * before any claim, so that a failed read leaves no lease.
  * @throws when content, claims or the queue fail; the job is then retried
  */
 export async function deliverJob(receivedJob: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
   const recipients = await returnStaleDecisions(receivedJob, dependencies.connectorsVersion, dependencies)
-  const handedBack = receivedJob.recipients.length - recipients.length
-  if (recipients.length === 0) return { ...emptyDelivery, returnedForDecision: handedBack }
+  const returnedForDecision = receivedJob.recipients.length - recipients.length
+  if (recipients.length === 0) return { ...emptyDelivery, returnedForDecision }
   const job = { ...receivedJob, recipients }
   const { content } = job.message
   const preloaded = content.length <= maxPreloadOctets ? await dependencies.read(content) : null
@@ -85,7 +85,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     const reply = replyWhenGivenUp(job, result)
     if (reply === null) {
       await returnToQueue(job, result, dependencies)
-      return { ...emptyDelivery, returnedForDecision: handedBack, returnedToQueue: result }
+      return { ...emptyDelivery, returnedForDecision, returnedToQueue: result }
     }
     const transmit: Dependencies['transmit'] = async (_, mail) => outcomesWithoutHop(mail, reply)
     result = await attempt(job, Buffer.alloc(0), { ...dependencies, transmit })
@@ -104,7 +104,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     earlierAttempts: attemptedBefore,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
     writeErrors: unwritten,
-    returnedForDecision: handedBack,
+    returnedForDecision,
     busyRecipients: claims
       .filter(({ claim }) => claim.kind === 'Busy' || isCancelled(claim))
       .map(({ recipient }) => recipient),
@@ -122,8 +122,8 @@ const emptyDelivery: Delivery = {
 }
 
 /**
- * Claims the recipients and tries the claimed ones. Call this function when the destination queue has reached the job:
- * until then no worker owns the recipients.
+ * Claims the recipients and tries the claimed ones. Call this function only when the destination queue has reached the
+ * job: a job that may still return to its queue must hold no claim.
  */
 async function attempt(
   job: DeliveryJob,
@@ -162,11 +162,11 @@ const isOutcomeUnknown = (claim: RecipientClaim['claim']): boolean =>
   isCancelled(claim) || (claim.kind === 'Claimed' && claim.leaseExpired)
 
 /**
- * Removes recipients that need no attempt, where the claim alone does not show that. After an expired lease the attempt
- * may have been made, although no result was written. After a cancellation the worker that cancelled the attempt was
- * about to settle the recipient, and may have died before it did so. The trace shows whether the recipient is settled.
- * The trace also shows whether the attempt's outcome was decided: then another job continues with the recipient, and
- * the outcome of a repeated attempt would be overtaken.
+ * Removes recipients that need no attempt although their claim alone does not show that. There are two such claims.
+ * When a lease has expired, the attempt may have been made although no result was written. When an attempt was
+ * cancelled, the worker that cancelled it either settled the recipient or died before. The trace shows whether the
+ * recipient is settled. The trace also shows whether evaluate-policy has decided about this attempt's outcome. Then
+ * another job continues with the recipient, and the outcome of a repeated attempt would be ignored.
  */
 async function removeSettled(
   { message, attempt }: DeliveryJob,
@@ -236,8 +236,8 @@ async function reportResults(
   await evaluation.send(
     splitForJobs(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
   )
-  // Only after the report: a worker that finds an expired lease and `Delivered` in the trace reports nothing for that
-  // recipient.
+  // `Delivered` is recorded only after the report. A worker that finds an expired lease and `Delivered` in the trace
+  // reports nothing for that recipient, so the opposite order could lose the report.
   await Promise.all(
     results.filter(isDelivered).map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
   )

@@ -25,7 +25,7 @@ export const handler = sqsHandler({
   afterBatch,
 })
 
-// Cold start.
+// Runs at cold start.
 
 /** The function may run longer than `limitMs`, so that results can still be written. */
 const limits = { limitMs: 270_000, minRemainingMs: 90_000 }

@@ -14,17 +14,10 @@ import type { StoreReportResult } from './store-report.ts'
  * content is not.
  */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
-  const {
-    newAttempts: triedNow,
-    earlierAttempts: triedBefore,
-    leasesExpired,
-    busyRecipients: busy,
-    writeErrors: unwritten,
-    returnedForDecision: handedBack,
-    returnedToQueue: postponed,
-  } = delivery
-  const first = triedNow[0]?.attempt
-  logger.info(postponed === null ? 'Delivery attempted' : 'Delivery returned to the queue', {
+  const { newAttempts, earlierAttempts, leasesExpired, busyRecipients, writeErrors } = delivery
+  const { returnedForDecision, returnedToQueue } = delivery
+  const first = newAttempts[0]?.attempt
+  logger.info(returnedToQueue === null ? 'Delivery attempted' : 'Delivery returned to the queue', {
     messageId: job.message.id,
     attempt: job.attempt,
     destination: job.destination,
@@ -36,45 +29,41 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
     tls: first?.tls,
     reportOnly: first?.reportOnly ? formatReply(first.reportOnly) : null,
     durationMs: first?.durationMs,
-    recipients: triedNow.map(({ recipient, attempt }) => ({
+    recipients: newAttempts.map(({ recipient, attempt }) => ({
       address: recipient.address,
       outcome: attempt.outcome,
       reply: formatReply(attempt.reply),
     })),
-    knownBefore: triedBefore.length,
+    earlierAttempts: earlierAttempts.length,
     leasesExpired,
-    busy: busy.length,
-    handedBack,
-    postponed,
+    busy: busyRecipients.length,
+    returnedForDecision,
+    returnedToQueue,
   })
-  for (const error of unwritten) logger.error('The result of an attempt could not be recorded', error)
+  for (const error of writeErrors) logger.error('The result of an attempt could not be recorded', error)
 }
 
 export function countDelivery(
   metrics: Metrics,
   job: DeliveryJob,
-  {
-    newAttempts: triedNow,
-    leasesExpired,
-    returnedForDecision: handedBack,
-    returnedToQueue: postponed,
-  }: Delivery,
+  { newAttempts, leasesExpired, returnedForDecision, returnedToQueue }: Delivery,
 ): void {
-  const delivered = triedNow.filter(({ attempt }) => attempt.outcome === 'Delivered')
-  const failed = triedNow.length - delivered.length
-  const unanswered = triedNow.filter(({ attempt }) => attempt.unanswered).length
-  const reportOnly = triedNow.filter(({ attempt }) => attempt.reportOnly !== null).length
+  const delivered = newAttempts.filter(({ attempt }) => attempt.outcome === 'Delivered')
+  const failed = newAttempts.length - delivered.length
+  const unanswered = newAttempts.filter(({ attempt }) => attempt.unanswered).length
+  const reportOnly = newAttempts.filter(({ attempt }) => attempt.reportOnly !== null).length
   if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
   if (unanswered > 0) metrics.addMetric(Metric.repliesLost, MetricUnit.Count, unanswered)
   if (reportOnly > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reportOnly)
-  const unusable = triedNow.filter(lacksClientCertificate).length
+  const unusable = newAttempts.filter(lacksClientCertificate).length
   if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
-  if (handedBack > 0) metrics.addMetric(Metric.returnedForDecision, MetricUnit.Count, handedBack)
+  if (returnedForDecision > 0)
+    metrics.addMetric(Metric.returnedForDecision, MetricUnit.Count, returnedForDecision)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
-  if (postponed !== null)
+  if (returnedToQueue !== null)
     metrics
       .singleMetric()
-      .addDimension('reason', postponed)
+      .addDimension('reason', returnedToQueue)
       .addMetric(Metric.returnedToQueue, MetricUnit.Count, 1)
   if (job.route.kind === 'TlsReports') return
   for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {

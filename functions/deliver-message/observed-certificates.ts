@@ -1,8 +1,8 @@
 /**
  * Collects observed certificates during a batch and writes them at the batch's end. No delivery depends on these
  * records. They contain the certificates of servers under a connector, and the client certificates that mailflow uses.
- * Of other servers, which belong to no partner, they contain only the certificates that DANE or MTA-STS verified. A
- * certificate that failed a requirement may be an impostor's, so only the trace contains it.
+ * For a server without a connector, they contain only certificates that DANE or MTA-STS verified. A certificate that
+ * failed a requirement may be an impostor's, so only the trace contains it.
  */
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
 import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'

@@ -1,10 +1,10 @@
 /**
  * A delivery may wait for hours: for a slow destination, after a worker died, in a dead-letter queue. If connectors
- * have changed in the meantime, the mail must not be sent under the old requirements, so its recipients return for a
+ * have changed in the meantime, the mail must not be sent under the old requirements. So its recipients return for a
  * new decision. Only an attempt that a worker has begun continues, because its outcome is unknown and no other job
- * would determine that outcome. A cancelled attempt has not begun, so its recipient also returns. The reason: if the
- * bounce that cancelled the attempt was never recorded, the cancellation ends with its lease, and a worker that waited
- * for that end would send under the old connectors.
+ * would determine that outcome. A cancelled attempt has not begun, so its recipient also returns. Otherwise this job
+ * could wait until the lease of the cancellation expires, and then send under the old connectors. That would happen if
+ * the worker that cancelled the attempt died before it recorded the bounce.
  */
 import { type DeliveryJob, type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../shared/contract/message.ts'

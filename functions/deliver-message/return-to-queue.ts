@@ -1,8 +1,8 @@
 /**
- * Returns a job to its queue without an attempt, as a new SQS message, whose receive count begins at zero: waiting
- * moves no job to the dead-letter queue. When a job has waited too long for a slot, a failed attempt is recorded. So
- * the sender gets a delay DSN, and the message expires as after other failed attempts. In this file, slots belong to
- * the next hop (`destinationKey`), and the job's `destination` is the recipients' domain.
+ * Returns a job to its queue without an attempt. The job becomes a new SQS message, whose receive count begins at zero,
+ * so waiting never moves a job to the dead-letter queue. When a job has waited too long for a slot, a failed attempt is
+ * recorded. So the sender gets a delay DSN, and the message expires as after other failed attempts. In this file, slots
+ * belong to the next hop (`destinationKey`), and the job's `destination` is the recipients' domain.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Reply } from '../../shared/contract/message.ts'
@@ -61,7 +61,7 @@ export function replyWhenGivenUp(
   return reply(451, '4.4.5', `All slots for deliveries to ${destination} are in use`)
 }
 
-/** The backoff doubles with each wait. Jitter prevents that jobs return at the same time. */
+/** The backoff doubles with each wait. Jitter prevents many jobs from returning at the same time. */
 function backoffSeconds(waits: number, random: number): number {
   const maxSeconds = Math.min(maxBackoffSeconds, 2 ** (waits + 1))
   return Math.ceil(maxSeconds * (0.5 + random / 2))

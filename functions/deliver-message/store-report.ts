@@ -1,6 +1,6 @@
 /**
  * Handles mail to the address for TLS reports. A report is stored, and its message is not relayed. Other mail is
- * ignored (RFC 8460 §5.3), because its sender is usually forged. Only an authenticated sender of such other mail gets a
+ * ignored (RFC 8460 §5.3), because its sender is usually forged. Of its senders, only an authenticated one gets a
  * failure DSN.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
@@ -77,8 +77,8 @@ function isAuthenticatedSender(
 }
 
 /**
- * Returns the outcome for each recipient. If a message is ignored and its sender not notified, the outcome has no host,
- * so that it causes no success DSN.
+ * Returns the outcome for each recipient. If a message is ignored and its sender is not notified, the outcome names no
+ * host: without a host, no success DSN is sent.
  */
 export function outcomesOfReport(
   result: StoreReportResult,

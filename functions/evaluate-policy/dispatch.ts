@@ -54,7 +54,7 @@ export function dispatch(
 }
 
 /**
- * Builds the jobs for success DSNs about delivered recipients whose sender requested them.
+ * Builds the jobs for the success DSNs that the sender requested about delivered recipients.
  * @param isStoredByMailflow whether mail to an address is stored by mailflow instead of relayed
  */
 export function successDsnJobs(

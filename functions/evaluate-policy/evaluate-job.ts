@@ -60,7 +60,7 @@ export async function evaluateJob(
   return executed
 }
 
-/** Separates recipients to which the message was delivered, which may need a success DSN, from the other recipients. */
+/** Separates delivered recipients, which may need a success DSN, from recipients that need a decision. */
 function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipient[], undecided: Recipient[]] {
   const { delivered = [], undecided = [] } = Object.groupBy(recipients, ({ lastAttempt }) =>
     lastAttempt?.outcome === 'Delivered' ? 'delivered' : 'undecided',
@@ -70,8 +70,8 @@ function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipien
 
 /**
  * Records `Delivered` although deliver-message also does so, because the worker that made the attempt may die before it
- * writes the outcome or the state. Once this job is marked as decided, no other job settles the recipient: the attempt
- * is not repeated, or the outcome of its repetition is overtaken.
+ * writes the outcome or the state. Once this job is marked as decided, no other job settles the recipient: either the
+ * attempt is not repeated, or the outcome of the repeated attempt is ignored.
  */
 async function recordDelivered(
   { id }: Message,
@@ -90,9 +90,9 @@ export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
 
 /**
  * Removes the recipients for which a later job was decided, because a queue may deliver a job again long after its
- * successors. A retry request is overtaken only by the outcome of an attempt, not by a timer, for two reasons: clocks
- * differ, so an earlier timer may have a later time; and after a delivery job was returned for a new decision, that
- * request is the only job of its recipients.
+ * successors. A retry request is overtaken only by the outcome of the next attempt, never by a delayed job. There are
+ * two reasons. Clocks differ, so an earlier delayed job may carry a later time. After a delivery job was returned for a
+ * new decision, the retry request is the only job of its recipients.
  */
 async function filterOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
   if (isFirstJob(job)) return job.recipients
@@ -150,7 +150,8 @@ const cancellationLeaseMs = 16 * minuteMs
 /**
  * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other connectors or before
  * the message expired.
- * @returns false when a worker has begun that attempt: its outcome is then decided instead of the bounce
+ * @returns false when a worker has begun that attempt: then the attempt's outcome decides about the recipient, and the
+ * bounce is not executed
  */
 function cancelNextAttempt(
   message: Message,

@@ -24,7 +24,7 @@ import { type NoticeDependencies, type PublishedNotice, publishNotice } from './
 import { reportNotice, reportVerdict } from './report.ts'
 import { watchCertificates } from './watch-certificates.ts'
 
-// Cold start.
+// Runs at cold start.
 const environment = readEnvironment(EvaluateEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const sqs = new SQSClient(clientDefaults)
@@ -56,8 +56,8 @@ const noticeDependencies: NoticeDependencies = {
   evaluation: noticeJobs,
 }
 
-// AWS calls this. Each batch reads the connectors again; if that fails, the batch is retried and nothing is decided. The
-// time of the decision is taken before that read, so the connectors are never older than the time of the verdict.
+// AWS calls this. Each batch reads the connectors again. If that read fails, nothing is decided, and the batch is
+// retried. The time of the decisions is taken before the read, so the connectors are never older than a verdict's time.
 export const handler = sqsHandler({
   job: EvaluationQueueJob,
   unit: 'evaluate-policy',

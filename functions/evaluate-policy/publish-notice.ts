@@ -43,7 +43,7 @@ export type NoticeResult =
 const leaseMs = 30_000
 
 const retryDelaySeconds = 900
-/** The number of attempts to publish a notice, one every quarter of an hour: a day. */
+/** Limit of attempts to publish a notice. One attempt every quarter of an hour makes 96 attempts a day. */
 const maxFailures = 96
 
 const ttlSeconds = 3 * daySeconds
@@ -52,18 +52,18 @@ const ttlSeconds = 3 * daySeconds
 export async function publishNotice(
   notice: CertificateNotice,
   now: Date,
-  { dailyLimit: days, claims, observedCertificates: accepted, publish, evaluation }: NoticeDependencies,
+  { dailyLimit, claims, observedCertificates, publish, evaluation }: NoticeDependencies,
 ): Promise<NoticeResult> {
   const connector = notice.connector.id
   const { fingerprint256 } = notice.presented
   const day = now.toISOString().slice(0, 10)
   const expiresAt = expiryAfter(now, ttlSeconds)
-  if (!(await days.allows(notice, day, expiresAt))) return { kind: 'TooMany' }
+  if (!(await dailyLimit.allows(notice, day, expiresAt))) return { kind: 'TooMany' }
   const key = noticeKey(connector, fingerprint256, day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }
   if (claim.kind === 'Busy') return { kind: 'Busy' }
-  const lastAccepted = await accepted.lastAccepted(connector, now)
+  const lastAccepted = await observedCertificates.lastAccepted(connector, now)
   const announcement = formatNotice(notice, lastAccepted)
   let id: string
   try {

@@ -53,9 +53,9 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
 }
 
 /**
- * True when no connector required the TLS that was not met, but the recipient's domain (by its published policy) or the
- * sender (by REQUIRETLS). A published policy may not match the domain's servers, which is no reason to alarm the
- * administrator.
+ * True when the TLS requirement that was not met came from the policy that the recipient's domain publishes, or from
+ * the sender (REQUIRETLS), and not from a connector. A domain's published policy may not match its servers: that is no
+ * reason to alarm the administrator.
  */
 function isPublishedRequirement({ reason, recipient: { lastAttempt } }: Verdict): boolean {
   const source = lastAttempt?.policySource ?? null

@@ -1,6 +1,7 @@
 /**
  * Handles the client certificate of a decided message. A certificate that a connector knows is recorded. An unknown
- * certificate at a connector that expects one causes a notice. Mail neither waits for this nor fails because of it.
+ * certificate at a connector that expects a known one causes a notice. Mail does not wait for this work, and does not
+ * fail when this work fails.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
@@ -89,8 +90,8 @@ function consequenceOf(verdicts: readonly Verdict[]): MailOutcome {
 }
 
 /**
- * Counts once without dimensions and once with the connector's name. The dimension with the function's name is omitted,
- * so that the ingress, which counts refused mail, publishes the same metric.
+ * Counts once without dimensions and once with the connector's name. The dimension with the function's name is omitted:
+ * the ingress counts refused mail in the same metric.
  */
 function countUnknown(connector: string, metrics: Metrics): void {
   const metric = metrics.singleMetric()

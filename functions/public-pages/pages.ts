@@ -90,8 +90,8 @@ function secondsToChange({ certificates }: PublishedCertificates, now: number): 
 
 /**
  * RFC 8461 §3.3: a sender fetches the policy from the domain's policy host, `mta-sts.DOMAIN`. The policy is the same
- * for all domains. Under a host name that does not begin with `mta-sts.`, no domain is looked up: a web server of any
- * domain may fetch the policy from this function.
+ * for all domains. For a host name that does not begin with `mta-sts.`, no domain is looked up: a domain's own web
+ * server may fetch the policy under another name of this function, and serve it as the policy host.
  */
 async function policyFor(
   host: string,

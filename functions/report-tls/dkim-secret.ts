@@ -1,4 +1,4 @@
-/** Reads from Secrets Manager the DKIM key with which reports are signed. */
+/** Reads the DKIM key, with which reports are signed, from Secrets Manager. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { z } from 'zod'
 import { parseJson } from '../../shared/contract/parse-json.ts'

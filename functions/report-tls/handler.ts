@@ -31,7 +31,8 @@ import { type ReportedResult, type ReportRun, type SentReport, sendReports } fro
 const ReportEvent = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
 
 /**
- * Spreads reports by mail: at most `perSecond` of them start per second. `maxDelaySeconds` is the largest delay of SQS.
+ * Spreads the reports that are sent by mail: in each second, `perSecond` of them become due. `maxDelaySeconds` is the
+ * longest delay that SQS allows; all further reports get this delay.
  */
 const pace = { perSecond: 20, maxDelaySeconds: 900 }
 

@@ -23,8 +23,8 @@ export interface CertificateChange {
 }
 
 /**
- * When only the EC or only the RSA certificate changes, `published` lists the other one twice, as Current and as Next.
- * The reversed order makes its state Current.
+ * When only the EC or only the RSA certificate changes, `published` lists the other certificate twice, as Current and
+ * as Next. The last state wins, so the order is reversed to make that certificate's state Current.
  */
 export const notifiedStateOf = (
   published: PublishedCertificates,
@@ -168,7 +168,7 @@ const eventFields = (each: PublishedCertificate) => ({
   validUntil: each.validUntil,
 })
 
-/** A refusal with the text of the last one causes no further event. */
+/** A refusal with the same text as the last refusal causes no further event. */
 const refusalText = (refused: readonly Refusal[]): string =>
   refused.map(({ certificates, reason, detail }) => `${certificates} ${reason} ${detail}`).join('; ')
 

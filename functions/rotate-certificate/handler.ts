@@ -62,7 +62,7 @@ async function run(): Promise<RotationRun> {
     for (const refusal of run.refused) logger.error('An ingress certificate is refused', { ...refusal })
     if (run.refused.length > 0)
       metrics.addMetric(Metric.certificatesRefused, MetricUnit.Count, run.refused.length)
-    logger.info('Ingress certificates checked', { changed: run.changed, told: run.notifications })
+    logger.info('Ingress certificates checked', { changed: run.changed, notifications: run.notifications })
     return run
   } finally {
     if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()

@@ -1,7 +1,7 @@
 /**
  * Stores the state that the last notices described, with a lease for the run that sends notices. The lease lets only
- * one of concurrent runs send them. The state is written after the notices, so that a run that dies loses none: a
- * notice may be sent twice.
+ * one of concurrent runs send notices. The state is written after the notices, so a run that dies loses no notice, but
+ * the next run may send a notice again.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'

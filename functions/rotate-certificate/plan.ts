@@ -1,8 +1,8 @@
 /**
- * Plans the rotation at one instant: which certificate follows, which has ended, which is refused. Pure. Attack: a
- * certificate expires unnoticed, or changes before partners that pinned the old one could react. Defence: the next
- * certificate is checked and announced first, and served at its date. The date is moved to an earlier time only
- * when the old certificate expires before it. Not covered: whether partners have read the notice.
+ * Plans the rotation at one instant: which certificate is next, which becomes deprecated, which is refused. Pure.
+ * Attack: a certificate expires unnoticed, or changes before partners that pinned the old one could react. Defence: the
+ * next certificate is checked and announced first, and served at the announced date. It is served earlier only when the
+ * old certificate expires before that date. Not covered: whether partners have read the notice.
  */
 import { X509Certificate } from 'node:crypto'
 import type {
@@ -44,7 +44,7 @@ export interface Facts {
 }
 
 export interface Plan {
-  /** The new content of the secret; `set` of the facts itself when nothing changes. */
+  /** The new content of the secret; the same object as `Facts.set` when nothing changes. */
   set: IngressCertificates
   refused: Refusal[]
   /** False when a replacement in the secret is refused: tasks keep serving the previous certificate. */
@@ -145,7 +145,7 @@ function announceOffer(set: IngressCertificates, facts: Facts, refused: Refusal[
  * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than the secret's
  * latest certificate (next, else current) of its key type. So an administrator's replacement is not undone by the
  * certificate that it replaced.
- * @param offered PEM, with any issuers among them
+ * @param offered PEM; may include issuers
  */
 export function isNewer(set: IngressCertificates, offered: readonly string[]): boolean {
   const storedFingerprints = new Set(

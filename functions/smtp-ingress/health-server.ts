@@ -1,4 +1,4 @@
-/** The load balancer's health check: whether this task should get new connections. */
+/** Serves the load balancer's health check, which decides whether this task gets new connections. */
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { readProxyHeader } from './connection/proxy-protocol.ts'

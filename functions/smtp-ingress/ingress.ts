@@ -32,7 +32,7 @@ export interface IngressParts {
   objects?: IntakeOptions['objects']
   queue: IntakeOptions['queue']
   probeQueue: IntakeOptions['probeQueue']
-  /** Sends notices of refused mail, to the evaluation queue as well. */
+  /** Sends notices of unknown client certificates, also to the evaluation queue. */
   notices: ConstructorParameters<typeof NoticeQueue>[0]
   /** Takes a line of log or metrics, with its line end. */
   write(line: string): void
@@ -52,7 +52,7 @@ export interface Ingress {
   drain(): Promise<void>
 }
 
-/** @throws Error when a port cannot be opened, or certificate, key, spool or memory are unusable */
+/** @throws Error when a port cannot be opened, certificate, key or spool cannot be used, or memory is too small */
 export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const { environment, write, now = () => new Date(), rates = unlimitedRates } = parts
   const { SMTP_PORT, HEALTH_PORT, LISTEN_ADDRESS } = environment
@@ -141,7 +141,8 @@ function unhealthyReason(intake: Intake, connectors: WatchedConnectors): string 
 }
 
 /**
- * Takes the certificates of the environment, which then never change, or else opens those of the secret.
+ * Uses the certificates of the environment, which do not change while the process runs. If there are none, uses those
+ * of the secret.
  * @throws Error when the secret cannot be read, or nothing in it can be served
  */
 async function openCertificates(

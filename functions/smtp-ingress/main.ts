@@ -8,7 +8,7 @@ const write = createLineWriter((lines) => process.stdout.write(lines))
 const log = createLog(write)
 process.on('exit', write.flush)
 
-/** Keeps the process running after a bug in one session: that must not end the other sessions. */
+/** Keeps the process running after a bug in one session, so that the other sessions continue. */
 function logUncaughtErrors(): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (error: unknown) =>

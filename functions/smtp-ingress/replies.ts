@@ -22,7 +22,7 @@ const localError = [451, '4.3.0', 'Requested action not taken: local error, try 
 export const storageUnavailable = refusal('StorageUnavailable', ...localError)
 /** The connectors cannot be read. */
 export const connectorsUnavailable = refusal('ConnectorsUnavailable', ...localError)
-/** A bug; the log has it at level `error`. */
+/** A bug in the ingress, found at DATA. */
 export const internalError = refusal('InternalError', ...localError)
 /** At the greeting, while storage or connectors fail. */
 export const serviceUnavailable = refusal(
@@ -72,14 +72,14 @@ export const tooManySessions = refusal(
 export const internalErrorClosing = refusal('InternalError', 421, '4.3.0', 'Local error, closing connection')
 /** Never sent: the client has disconnected. */
 export const clientDisconnected = reply(...localError)
-/** The facts of a resumed TLS session cannot be read. */
+/** A TLS session with a client certificate was resumed, or the facts of a TLS session cannot be determined. */
 export const unknownTlsFacts = refusal(
   'UncertainTls',
   421,
   '4.7.0',
   'TLS session cannot be used, connect again',
 )
-/** A connector refuses a resumed TLS session, in which no certificate can be requested. */
+/** A certificate might change the decision, but no certificate can be requested in this resumed TLS session. */
 export const certificateNotRequested = refusal(
   'CertificateNotRequested',
   421,
@@ -95,7 +95,7 @@ export const messageHasBareNewlines = refusal(
 )
 /** More than 30 `Received` fields. */
 export const tooManyHops = refusal('HopCountExceeded', 554, '5.4.14', 'Hop count exceeded')
-/** An address has non-ASCII characters without SMTPUTF8 (RFC 6531 §3.5). */
+/** A local part has non-ASCII characters, and MAIL has no SMTPUTF8 (RFC 6531 §3.5). */
 export const needsSmtpUtf8 = refusal('NeedsSmtpUtf8', 550, '5.6.7', 'Address needs SMTPUTF8')
 
 /** The address of MAIL FROM. */

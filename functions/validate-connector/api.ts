@@ -82,7 +82,7 @@ function defaultRecipient({ recipientDomains }: OutboundConnector): string {
   ])
 }
 
-/** With route Mx each domain has its own hosts; a validation covers one domain. */
+/** With route Mx each domain has its own hosts, so a validation covers only one domain. */
 async function assertRecipientsMatch(
   connector: OutboundConnector,
   recipients: readonly string[],

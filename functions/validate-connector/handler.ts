@@ -22,8 +22,8 @@ import { createValidationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
 
 /**
- * API Gateway waits 29 seconds. Each timeout is short enough to report the step that hangs, and the test message
- * always has ten seconds left.
+ * The function may run for 29 seconds, and API Gateway waits for 30. Each timeout is short enough to report the step
+ * that hangs. The test message always has ten seconds left.
  */
 const limits: Options['limits'] = { resolveMs: 6_000, probeMs: 15_000, totalMs: 25_000 }
 const timeouts = { connect: 5_000, greeting: 8_000, command: 6_000, data: 8_000 }

@@ -29,11 +29,11 @@ export async function probe(hop: NextHop, options: SessionOptions): Promise<Prob
   const observe = (milestone: Milestone) => times.push({ milestone, at: performance.now() })
   const opening = await openSession(hop, { ...options, onMilestone: observe })
   if (opening.kind === 'Admitted') opening.session.close()
-  const findings = findingsOf(phasesOf(times, performance.now()), opening, hop, options)
+  const reportedSteps = reportedStepsOf(phasesOf(times, performance.now()), opening, hop, options)
   return {
     hop,
     passed: opening.kind === 'Admitted',
-    steps: findings.map((finding) => stepOf({ ...finding, host: hop.host, ip: hop.ip })),
+    steps: reportedSteps.map((reported) => stepOf({ ...reported, host: hop.host, ip: hop.ip })),
   }
 }
 
@@ -81,13 +81,13 @@ function phasesOf(times: readonly MilestoneTime[], ended: number): Phase[] {
   return phases.length > 0 ? phases : [{ step: 'Connect', durationMs: 0, reached: 'Dialled' }]
 }
 
-function findingsOf(
+function reportedStepsOf(
   phases: Phase[],
   opening: SessionOpening,
   hop: NextHop,
   options: SessionOptions,
 ): ReportedStep[] {
-  const findings = phases.map((phase, index): ReportedStep => {
+  const reportedSteps = phases.map((phase, index): ReportedStep => {
     const { step, durationMs } = phase
     const isLast = index === phases.length - 1
     if (step === 'StartTls' && opening.kind !== 'Failed')
@@ -98,11 +98,12 @@ function findingsOf(
       return { step, durationMs, succeeded: false, detail: 'TLS failed; retried in the clear' }
     return { step, durationMs, succeeded: true, detail: successText(step, hop) }
   })
-  if (opening.kind === 'Failed') return findings
+  if (opening.kind === 'Failed') return reportedSteps
   const offered = phases.some(({ step }) => step === 'StartTls')
-  if (!offered && opening.kind === 'Admitted') findings.push(startTlsStep(opening.tls, options.enforced))
-  if (opening.tls.kind === 'Established') findings.push(...certificateSteps(opening.tls, options.enforced))
-  return findings
+  if (!offered && opening.kind === 'Admitted') reportedSteps.push(startTlsStep(opening.tls, options.enforced))
+  if (opening.tls.kind === 'Established')
+    reportedSteps.push(...certificateSteps(opening.tls, options.enforced))
+  return reportedSteps
 }
 
 const successText = (step: Phase['step'], { ip, port }: NextHop): string =>

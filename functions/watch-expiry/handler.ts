@@ -76,8 +76,9 @@ function logNotice(notice: ExpiryNotice, failure: Error | null): void {
 }
 
 /**
- * Publishes the days left of the certificate that expires first: of those that stop mail, and by connector of all.
- * Without certificates no metric is published, because no number of days would be true.
+ * Publishes the days left of the certificate that expires first. The value without the dimension `connector` considers
+ * only certificates whose expiry stops mail. The value of each connector considers all certificates of that connector.
+ * Without certificates nothing is published, because no number of days would be true.
  */
 function publishGauges(gauges: readonly ExpiryGauge[]): void {
   const sides = Map.groupBy(gauges, ({ observedAs }) =>

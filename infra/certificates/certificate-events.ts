@@ -14,7 +14,7 @@ export function grantCertificateEvents(unit: UnitFunction): void {
     new PolicyStatement({
       actions: ['events:PutEvents'],
       resources: [bus],
-      // One call may contain events of several sources, so the condition key can have several values.
+      // `ForAllValues`, because one call may contain events of several sources.
       conditions: { 'ForAllValues:StringEquals': { 'events:source': 'mailflow' } },
     }),
   )

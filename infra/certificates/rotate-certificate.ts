@@ -66,7 +66,7 @@ export class RotateCertificate extends Construct {
       serviceToken: this.handler.functionArn,
       serviceTimeout: 300,
     })
-    // Different certificates cause another run.
+    // CloudFormation invokes the function again when one of these properties changes.
     run.addPropertyOverride('Secret', this.secretArn)
     run.addPropertyOverride('Certificates', this.acmArns)
     run.node.addDependency(this.handler.permissions)

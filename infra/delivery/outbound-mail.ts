@@ -10,8 +10,8 @@ import type { UnitFunction } from '../unit.ts'
 import { SesConfiguration } from './ses-configuration.ts'
 
 /**
- * The network and permissions for outgoing mail, the same for each unit that sends: partners know one set of
- * addresses.
+ * The network and permissions for outgoing mail. They are the same for each unit that sends, because partners know one
+ * set of addresses.
  */
 export class OutboundMail extends Construct {
   /** Network of the functions that send; empty when they run outside the VPC. */
@@ -37,7 +37,7 @@ export class OutboundMail extends Construct {
     this.grantClientCertificates(sender)
   }
 
-  /** Sets the resolvers, and the private networks that MX records may name. */
+  /** Sets the resolvers, and the private networks in which MX hosts may have addresses. */
   setNetworkEnvironment(unit: UnitFunction): void {
     const { dnsServers, privateMxNetworks } = this.config
     unit.addEnvironment('DNS_SERVERS', dnsServers.join(','))

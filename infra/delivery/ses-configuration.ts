@@ -9,7 +9,7 @@ const anyIdentityReason =
   'The organisation verifies domains without a deployment; sesIdentityArns limits the identities.'
 
 /**
- * SES has two TLS settings, each a property of a configuration set. The sender of a message selects a set by name.
+ * Two configuration sets of SES, one for each of its TLS settings. The unit that sends a message names one of the sets.
  */
 export class SesConfiguration extends Construct {
   private readonly requireTls: ConfigurationSet

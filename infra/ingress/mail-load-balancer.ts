@@ -14,12 +14,12 @@ import { MailNetwork } from '../mail-network.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
 /**
- * RFC 5321 §4.5.3.2.6: a client waits 10 minutes for the reply to its data. The load balancer waits longer than client
- * and task; its default of 350 s would silently drop sessions that both still use.
+ * Longer than a client waits for the reply to its data: 10 minutes (RFC 5321 §4.5.3.2.6). The load balancer's default
+ * of 350 seconds would silently drop sessions that client and task still use.
  */
 const idleTimeout = Duration.minutes(11)
 
-/** The load balancer: port 25, fixed addresses, and connections that show the client's address to a task. */
+/** The load balancer: it has port 25 and fixed addresses, and shows the client's address to the task. */
 export class MailLoadBalancer extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
@@ -86,7 +86,7 @@ export class MailLoadBalancer extends Construct {
       port: smtpPort,
       protocol: Protocol.TCP,
       targetType: TargetType.IP,
-      // With the PROXY header, packets come from the balancer's addresses, and the tasks trust headers only from those.
+      // With the PROXY protocol, packets come from the balancer's addresses. Tasks trust headers only from these.
       preserveClientIp: !ingress.proxyProtocol,
       proxyProtocolV2: ingress.proxyProtocol,
       deregistrationDelay: Duration.seconds(ingress.drainSeconds),

@@ -25,7 +25,7 @@ export interface SmtpIngressProps {
   readonly transport: TransportTable
 }
 
-/** Accepts mail: the load balancer and a scaling number of tasks. */
+/** Accepts mail: the load balancer, and tasks whose number follows the load. */
 export class SmtpIngress extends Construct {
   readonly loadBalancer: MailLoadBalancer
   readonly service: FargateService

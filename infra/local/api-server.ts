@@ -38,7 +38,7 @@ const IntegrationProperties = z.object({
   PayloadFormatVersion: z.literal('2.0'),
 })
 
-/** @throws StartError when the runner does not run a route's function */
+/** @throws StartError when the runner does not support a route or its integration */
 export function readRoutes(template: Template, resolver: Resolver): Route[] {
   for (const [id] of resourcesOfType(template, 'AWS::ApiGatewayV2::Integration'))
     resolver.register(id, { Ref: id })
@@ -150,7 +150,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  // A path may begin with two slashes, which alone would be parsed as a host.
+  // Without the host in front, a path that begins with two slashes would be parsed as a host.
   const url = new URL(`http://127.0.0.1${request.url ?? '/'}`)
   // Attack: a web page resolves its host name to 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
   if (!isPublic && !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))

@@ -1,7 +1,7 @@
 /**
  * Caches bundles and templates in node_modules/.cache/mailflow, because bundling and synthesis take most of a start.
- * Each digest of the bundled sources has a folder with the bundles, a template for each digest of infra/ and settings,
- * and V8's compile cache.
+ * There is one folder for each digest of the bundled sources. It contains the bundles, V8's compile cache, and one
+ * template for each digest of infra/ and the settings.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -25,7 +25,7 @@ import { isAlive } from './is-alive.ts'
 const cache = join(repositoryRoot, 'node_modules', '.cache', 'mailflow')
 const bundledFiles = ['{functions,shared}/**/*.ts', 'infra/unit.ts', 'package-lock.json', 'tsconfig.json']
 const synthesisFiles = ['infra/*.ts', 'infra/!(local)/**/*.ts', 'cdk.json']
-/** Limit of cached folders. */
+/** Limit of cached folders. Folders that a running process uses stay in addition. */
 const maxFolders = 3
 
 /** Returns the digest of the bundled sources: the same digest means the same bundles. */

@@ -1,4 +1,4 @@
-/** A local certificate authority. Its keys and certificates are in memory, or in files of one directory. */
+/** A certificate authority for this machine. Its keys and certificates are in memory or in one directory. */
 import { dayMs } from '../../shared/contract/durations.ts'
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'

@@ -23,8 +23,9 @@ export interface Endpoints {
   readonly queues: Readonly<Record<string, string>>
   readonly tables: Readonly<Record<string, string>>
   readonly bucket: string
-  /** The authority's certificate file, and the directory of the units' logs. */
+  /** The file with the authority's certificate. */
   readonly authority: string
+  /** The directory of the units' logs. */
   readonly logs: string
   readonly pids: { readonly runner: number; readonly ingress: number | undefined }
 }

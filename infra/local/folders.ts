@@ -6,7 +6,7 @@ import { StartError } from './start-error.ts'
 
 export interface Folders {
   readonly temporary: string
-  /** The state directory, else the temporary folder. */
+  /** The state directory; without one, the temporary folder. */
   readonly persistent: string
   readonly logs: Logs
 }

@@ -13,7 +13,7 @@ import { type Resolver, resourcesOfType, type Template } from './template.ts'
 
 const Container = z.object({
   Environment: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]),
-  /** Empty, because the ingress reads its secrets itself and ECS reads none. */
+  /** Must be empty: the ingress reads its secret itself, so ECS passes none. */
   Secrets: z.tuple([]).default([]),
 })
 
@@ -45,7 +45,7 @@ const [minPort, maxPort] = [10_240, 32_767]
 const maxAttempts = 100
 
 /**
- * Returns `port` when it is free; for 0, chooses a free port. For a process that needs its port in advance.
+ * Returns `port` when it is free; for 0, chooses a free port. Used where the port must be known before it is bound.
  * @throws StartError when the port cannot be bound
  */
 export async function choosePort(port: number, option: string): Promise<number> {

@@ -12,7 +12,7 @@ import { firstErrorLine } from './start-error.ts'
 const notify = (message: string) => process.stderr.write(`mailflow: ${message}\n`)
 const interruption = new AbortController()
 const interrupted = interruption.signal
-/** Period in which terminal, shell and npm may forward the same signal. */
+/** In this period, terminal, shell and npm may each forward the same signal: it counts as one. */
 const sameSignalMs = 500
 
 try {

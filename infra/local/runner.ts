@@ -34,7 +34,7 @@ export interface Runner<W extends PartnerNetwork> {
   readonly network: W
   /** Kills every Lambda worker that runs an invocation; returns their number. */
   crashWorkers(): number
-  /** Stops accepting mail, waits for running work, and saves the state if there is a state directory. */
+  /** Stops accepting mail, waits for running invocations, and saves the state if there is a state directory. */
   stop(): Promise<void>
 }
 
@@ -62,7 +62,7 @@ interface Context {
  * Starts all parts. When the start fails, stops the parts that have started.
  * @param notify receives one line for each error at run time
  * @param interrupted cancels the start
- * @throws StartError with one line when a part cannot start; the signal's reason when the start was cancelled
+ * @throws StartError with one line when a part cannot start; the reason of `interrupted` when it cancelled the start
  */
 export async function startRunner<W extends PartnerNetwork>(
   options: Options,
@@ -256,7 +256,7 @@ interface FunctionsOptions {
   readonly base: Readonly<Record<string, string>>
 }
 
-/** Starts the functions, each with one execution environment, then their queues and schedules. */
+/** Starts the functions, each with one execution environment, then the pollers of their queues and the schedules. */
 async function startFunctions(
   { notify, onStop }: Context,
   { logs, zone, aws, stack, base }: FunctionsOptions,
@@ -329,7 +329,7 @@ async function startServers(
   }
 }
 
-/** Starts the ingress in parallel to the functions. Resolves when it is healthy. */
+/** Starts the ingress while the functions start. Resolves when the ingress is healthy. */
 function startIngress(
   { notify }: Context,
   logs: Logs,

@@ -15,7 +15,7 @@ export interface SendOptions {
   readonly server: string
   /** `Required` fails when the server offers no STARTTLS. */
   readonly tls: 'None' | 'Required'
-  /** The certificate for a server that requests a client certificate. */
+  /** The client certificate to present when the server requests one. */
   readonly clientCertificate?: CertificateAndKey
 }
 

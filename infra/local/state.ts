@@ -1,7 +1,7 @@
 /**
  * Implements `--state DIR`. Tables are always on disk. Queues and content are in the emulators' memory: a clean stop
- * saves them, and the next start restores them. An in-flight message is visible again at the end of its visibility
- * timeout.
+ * saves them in a snapshot, and the next start restores them. A message that was in flight becomes visible again at the
+ * end of its visibility timeout.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

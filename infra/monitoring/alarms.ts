@@ -154,7 +154,7 @@ export class Alarms extends Construct {
     )
     this.add('Throttles', {
       title: 'Functions are throttled',
-      impact: 'Mail is decided, delivered or bounced more slowly than it arrives.',
+      impact: 'Mail waits for its decision, delivery or DSN, or requests to the API fail.',
       metric: throttles(functions),
       threshold: 10,
       periods: 3,
@@ -261,7 +261,7 @@ function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['servi
   })
 }
 
-/** The sum over two hours, because rotate-certificate checks only every hour. The ingress checks every few minutes. */
+/** Sums over two hours: rotate-certificate runs only once per hour, and the alarm must not end between two runs. */
 function certificatesRefused(): IMetric {
   const period = Duration.hours(2)
   return new MathExpression({

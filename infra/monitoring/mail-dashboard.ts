@@ -19,7 +19,7 @@ const width = 12
 
 type MailMetric = typeof ingressMetric
 
-/** One page in the order of a message's path; the infrastructure follows. */
+/** The dashboard: first mail, in the order of a message's path, then infrastructure. */
 export class MailDashboard extends Construct {
   constructor(scope: Construct, id: string, parts: MonitoredParts) {
     super(scope, id)

@@ -70,7 +70,7 @@ export class PublicPages extends Construct {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      // Requests per second of all clients together; the limit bounds their cost. Responses may be cached for minutes.
+      // Requests per second of all clients together. The limit bounds the cost of a flood.
       throttle: { rateLimit: 20, burstLimit: 100 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),

@@ -2,7 +2,7 @@ import { Construct } from 'constructs'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
-/** Connectors, accepted domains, published certificates, and the version that tells readers to reload. */
+/** Connectors, accepted domains, published certificates, and the version, by which readers detect a change. */
 export class ConnectorsTable extends Construct {
   readonly table: ItemTable
 

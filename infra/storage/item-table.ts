@@ -18,7 +18,7 @@ export class ItemTable extends Table {
     })
   }
 
-  /** Grants exactly these calls on the table itself. */
+  /** Grants calls on all items of the table, but on no index. */
   grantCalls(unit: Unit, ...calls: readonly DynamoDbCall[]): void {
     this.allow(unit, this.tableArn, calls)
   }

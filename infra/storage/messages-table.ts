@@ -6,7 +6,7 @@ import { ItemTable } from './item-table.ts'
 
 const byTime = 'byTime'
 
-/** The message trace, and the claims that make a side effect happen once. Items expire by `expiresAt`. */
+/** The message trace, and claims: each makes one side effect happen once. Items expire by `expiresAt`. */
 export class MessagesTable extends Construct {
   readonly table: ItemTable
   private readonly retentionDays: number
@@ -25,14 +25,14 @@ export class MessagesTable extends Construct {
     })
   }
 
-  /** Lets the unit write claims, each of which makes a side effect happen once, and read their results. */
+  /** Lets the unit write claims and read their results. */
   grantClaims(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
     unit.addEnvironment('TRACE_RETENTION_DAYS', String(this.retentionDays))
     this.setTableEnvironment(unit)
   }
 
-  /** Lets the unit write claims, each of which makes a side effect happen once, and the trace. */
+  /** Lets the unit write claims, and write and read the trace. */
   grantTrace(unit: Unit): void {
     this.table.grantCalls(unit, 'BatchGetItem')
     this.grantClaims(unit)

@@ -5,9 +5,9 @@ import { ItemTable } from './item-table.ts'
 const observed = 'observed#'
 
 /**
- * Data about other domains' mail servers: their policies, revocation statuses of their certificates, results of
- * sessions, TLS reports received and sent, delivery slots, message rates, and observed certificates, including
- * mailflow's own. Also claims on notices. Items expire by `expiresAt`.
+ * Data whose loss loses no mail: policies of other domains, revocation statuses, session counts, TLS reports received
+ * and sent, delivery slots, message rates, observed certificates (partners' and mailflow's own), and claims on notices.
+ * Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
   readonly table: ItemTable

@@ -31,7 +31,7 @@ export class BatchSender {
   }
 
   /**
-   * An entry whose body the queue stored damaged is among the failed entries of the result.
+   * Returns an entry as failed when the MD5 in the response differs from the MD5 of its body.
    * @throws ServiceError, NoResponseError, SyntaxError, or the SDK's error when it finds no region or credentials
    */
   async send(entries: readonly SendMessageBatchRequestEntry[]): Promise<SendMessageBatchResult> {

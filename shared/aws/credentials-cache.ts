@@ -10,8 +10,8 @@ export interface ProvidedCredentials extends Credentials {
 }
 
 /**
- * Interval of the calls to the provider, which has its own cache and renews credentials that expire within five
- * minutes.
+ * Interval of the calls to the provider. The provider has its own cache, and renews only credentials that expire within
+ * five minutes.
  */
 const refreshIntervalMs = 60_000
 const retryIntervalMs = 1000
@@ -36,7 +36,8 @@ export class CredentialsCache {
     const now = this.#now()
     const current = this.#current
     if (current === null || expiryMsOf(current) < now + minValidityMs) return this.#refresh()
-    // The current credentials are still valid. If the provider keeps failing until they expire, current() throws.
+    // An error is ignored here, because the current credentials are still valid. If the provider fails until they
+    // expire, the call above returns its error.
     if (now >= this.#refreshAtMs) this.#refresh().catch(() => {})
     return current
   }

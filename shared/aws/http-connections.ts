@@ -20,9 +20,9 @@ export interface Origin {
 }
 
 export interface RequestTimeouts {
-  /** Timeout for the connection to be established. */
+  /** Timeout for the TCP connection, without the TLS handshake. */
   connectMs: number
-  /** Timeout from the first octet of the request to the last octet of the response. */
+  /** Timeout from the call of `send` to the last octet of the response, including the connection. */
   totalMs: number
 }
 

@@ -34,8 +34,8 @@ const maxTries = 3
 const maxBackoffMs = { Transient: 100, Throttled: 500 }
 
 /**
- * A larger difference is corrected: AWS refuses a signature whose time differs by five minutes or more from AWS's
- * clock.
+ * Difference between the service's time and the signature's time above which the clock skew is corrected. AWS refuses a
+ * signature whose time differs by five minutes or more.
  */
 const minClockSkewMs = 4 * 60_000
 

@@ -1,6 +1,6 @@
 /**
- * AWS Signature Version 4 in the Authorization header, for the requests that bypass the SDK: S3 PutObject and SQS
- * SendMessageBatch for each message, and those of the command line. A signer derives its key once per day and secret.
+ * AWS Signature Version 4 in the Authorization header, for the requests that bypass the SDK: S3 PutObject, SQS
+ * SendMessageBatch, and the command line's requests to the API. A signer derives its key once per day and secret.
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
@@ -19,7 +19,7 @@ export interface CredentialScope {
 
 export interface UnsignedRequest {
   method: string
-  /** The path as sent, percent-encoded once. Only for S3 may a segment be `.` or `..`. */
+  /** The path as sent, percent-encoded once. A segment may be `.` or `..` for S3 only. */
   path: string
   /** The query as sent, percent-encoded once, without `?`. */
   query?: string
@@ -39,7 +39,7 @@ export class Signer {
     this.#scope = scope
   }
 
-  /** @returns the request's headers and those of the signature */
+  /** @returns the request's headers and the headers of the signature */
   sign(
     { method, path, query, headers, payloadHash }: UnsignedRequest,
     credentials: Credentials,

@@ -1,8 +1,8 @@
 /**
  * Keeps names of connectors unique in each direction, ignoring letter case. An item reserves a name before a connector
- * with that name is written, so only one of two concurrent writers gets the name. A reservation is abandoned when the
- * connector that owns it does not have the name, because the writer died. Another connector may take an abandoned name
- * a minute after its reservation, which is longer than any request.
+ * with that name is written, so only one of two concurrent writers gets the name. If the writer dies, the reservation
+ * stays although its connector does not have the name. Another connector may take such an abandoned name one minute
+ * after the reservation, which is longer than any request.
  */
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { comparableName } from '../connectors/comparable-name.ts'

@@ -1,7 +1,7 @@
 /**
  * Stores connectors and accepted domains. A writer puts its item under a condition on that item and then increments the
  * version of the table. A reader reads that version consistently before a decision, and loads the connectors again when
- * the version has changed. So a decision that begins after a write was confirmed never uses an older connector.
+ * the version has changed. So a final decision that begins after a write was confirmed never uses an older connector.
  */
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
@@ -324,7 +324,7 @@ export class SnapshotReader {
    * @throws when the version or the table cannot be read; then nothing may be decided
    */
   async current({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<Snapshot> {
-    // The version is read before the load: a write in between causes one more load, never a missed one.
+    // The version is read before the load. So a write between the two causes one more load, and is not missed.
     const version = await this.#version(maxAgeMs)
     const load = this.#load
     if (load && load.version >= version && this.#now() - load.startedAt < maxSnapshotAgeMs)

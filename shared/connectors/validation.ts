@@ -1,6 +1,6 @@
 /**
- * The result of validating an outbound connector, in the API and in the stored connector, and the route that starts a
- * validation. One function serves the route, another documents it.
+ * The result of an outbound connector's validation, as the API returns it and as the connector stores it. This file
+ * also defines the API route that starts a validation. One Lambda function serves the route, and another documents it.
  */
 import { z } from 'zod'
 import { CertificateSummary } from '../contract/certificate.ts'
@@ -67,10 +67,10 @@ export const validateOutboundConnector = {
   problems: [404, 409],
 } as const
 
-/** Limit for the JSON. The largest connector leaves more than this in a DynamoDB item (400 KB). */
+/** Limit for a validation as JSON. The largest outbound connector leaves more room in a DynamoDB item (400 KB). */
 const maxValidationOctets = 70_000
 
-/** The steps of this many hosts, cut to the shortest form, fit into a validation. */
+/** After `smallestCut`, the steps of this many hosts fit into `maxValidationOctets`. */
 export const maxHosts = 20
 
 /** Removes the least useful parts until the validation is small enough to store. */

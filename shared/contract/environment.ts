@@ -64,13 +64,13 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** How the ingress treats a message with a bare CR, a bare LF or a NUL. */
   BARE_NEWLINES: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**
-   * Maximum length of a message line with its CRLF, in octets. RFC 5321 §4.5.3.1.6 requires at least 1000; §4.5.3.1
-   * recommends no limit.
+   * Maximum length of a message line with its CRLF, in octets. RFC 5321 §4.5.3.1.6 requires at least 1000, and §4.5.3.1
+   * recommends to impose no limit.
    */
   MAX_LINE_LENGTH: z.coerce.number().int().min(1000).max(1_048_576).default(65_536),
   /** Maximum size of a message's header section, in octets. */
   MAX_HEADER_SIZE: z.coerce.number().int().min(16_384).max(1_048_576).default(262_144),
-  /** Number of refused commands and messages after the session's last accepted message that ends the session. */
+  /** The session ends after this number of refused commands and messages since its last accepted message. */
   MAX_ERRORS: z.coerce.number().int().min(1).max(1000).default(20),
   /** Load balancers that send the PROXY protocol; empty means none. */
   PROXY_TRUSTED_ADDRESSES: cidrList,
@@ -79,8 +79,8 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** Maximum size of the spool, in MiB. */
   SPOOL_MIB: z.coerce.number().int().min(64).default(4096),
   /**
-   * Memory of the task in MiB; the default is the system's value. This memory limits the mail that is in memory at any
-   * time.
+   * Memory of the task in MiB; the default is the memory that the system gives the process. The limits for mail in
+   * memory are computed from this value.
    */
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
   /** Seconds for which a stopping task waits for its open transactions; less than the task's stop timeout. */
@@ -101,7 +101,10 @@ export const RotateEnvironment = ConnectorsEnvironment.extend({
   /** The name that the certificates must contain. */
   MAIL_HOSTNAME: z.string().min(1),
   TLS_SECRET_ARN: z.string().startsWith('arn:'),
-  /** Exportable ACM certificates, comma separated, one per key type. Empty when another program writes the secret. */
+  /**
+   * ARNs of exportable ACM certificates, comma separated, one per key type. Empty when another program writes the
+   * secret.
+   */
   ACM_CERTIFICATE_ARNS: commaSeparated,
   /** Days between the announcement of a certificate and its use. */
   NOTICE_DAYS: z.coerce.number().min(0).max(60).default(7),
@@ -161,7 +164,10 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   PRIVATE_MX_NETWORKS: commaSeparated,
 })
 
-/** Seconds for each phase of RFC 5321 §4.5.3.2. A function's run time is shorter than the RFC's timeouts. */
+/**
+ * Seconds for each phase of RFC 5321 §4.5.3.2. The RFC's timeouts are several minutes for each phase, and
+ * deliver-message runs for at most five minutes.
+ */
 const smtpTimeouts = z
   .string()
   .default('30,60,60,120')
@@ -195,8 +201,8 @@ export const BounceEnvironment = z.object({
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   /**
-   * Octets. The size of the largest message that a DSN returns whole, if the sender requested that by RET=FULL. Of a
-   * larger message a DSN returns only the headers.
+   * Octets. The size of the largest message that a DSN returns whole, if the sender requested that by RET=FULL. A DSN
+   * returns only the headers of a larger message.
    */
   MAX_RETURNED_SIZE: z.coerce.number().int().min(0).default(100_000),
   TRACE_RETENTION_DAYS: retentionDays,
@@ -256,7 +262,7 @@ export const PagesEnvironment = ConnectorsEnvironment.extend({
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),
 })
 
-/** Returns the input of `publishedPolicy` (shared/net/mta-sts/published.ts); null when there is no policy. */
+/** Returns a `PublishedPolicy` (shared/net/mta-sts/published.ts); null when there is no policy. */
 export function mtaStsSettings({
   MAIL_HOSTNAME,
   MTA_STS_MODE: mode,

@@ -13,7 +13,7 @@ export const Route = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('Mx'), domain: z.string() }),
   z.strictObject({ kind: z.literal('SmartHosts'), hosts: z.array(SmartHost).min(1) }),
   z.strictObject({ kind: z.literal('Ses') }),
-  /** Stored in mailflow: another domain's report on its TLS with this deployment (RFC 8460). */
+  /** No next hop: the message is another domain's report on TLS with this deployment (RFC 8460), and is stored. */
   z.strictObject({ kind: z.literal('TlsReports') }),
 ])
 export type Route = z.infer<typeof Route>
@@ -34,7 +34,7 @@ export const TlsRequirement = z.strictObject({
   mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
   /** Which revocation result makes a certificate untrusted. */
   revocationCheck: RevocationCheck.default('SoftFail'),
-  /** The secret with the client certificate, for a next hop that requests one. */
+  /** The last part of the name of the secret with the client certificate, for a next hop that requests one. */
   clientCertificate: z.string().nullable().default(null),
 })
 export type TlsRequirement = z.infer<typeof TlsRequirement>
@@ -44,14 +44,19 @@ export const ConnectorName = z.strictObject({ id: z.string(), name: z.string() }
 export type ConnectorName = z.infer<typeof ConnectorName>
 
 /**
- * Requests a decision about these recipients. Sent by the ingress, after a failed delivery, for a DSN, and as a timer.
+ * Requests a decision about these recipients. Senders: the ingress, bounce-message and report-tls for a new message;
+ * deliver-message for the result of an attempt and for a stale decision; evaluate-policy for a deferred message, as a
+ * timer; the API for an administrator.
  */
 export const EvaluationJob = z.strictObject({
   message: Message,
   recipients: z.array(Recipient).min(1),
-  /** Set on a deferred job: before this time the job returns to the queue. */
+  /** Before this time the job returns to the queue. Null for a new message and for the result of an attempt. */
   notBefore: z.iso.datetime().nullable(),
-  /** True when an administrator requested the decision: it is made as if the time of the next attempt had come. */
+  /**
+   * True for a request of an administrator, and after a stale decision: the decision is made as if the time of the next
+   * attempt had come.
+   */
   retry: z.boolean().optional(),
 })
 export type EvaluationJob = z.infer<typeof EvaluationJob>
@@ -75,7 +80,7 @@ export const DeliveryJob = z.strictObject({
    * get a new decision.
    */
   connectorsVersion: z.int().nonnegative().optional(),
-  /** Number of times that the job returned to the queue because the next hop, or the slow hosts, had no free slot. */
+  /** Number of returns to the queue because all slots of the next hop, or of the slow hosts, were in use. */
   waits: z.int().nonnegative().optional(),
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>
@@ -136,7 +141,7 @@ export const CertificateNotice = z.strictObject({
   consequence: z.enum(['RefusedInSession', 'Held', 'Bounced', 'RecordedOnly', 'RelayDenied']),
   /** When held mail bounces; null for other consequences. */
   heldUntil: z.iso.datetime().nullable(),
-  /** Connector entries, each of which would accept the certificate. Empty when it has expired: no entry would. */
+  /** Additions to the connector. Each alone makes it accept the certificate. Empty if none can, as after expiry. */
   remedies: z.array(
     z.strictObject({
       field: z.enum(['tlsSenderCertificateNames', 'certificateFingerprints']),

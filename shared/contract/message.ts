@@ -32,7 +32,7 @@ export const ClientCertificate = z.strictObject({
 })
 export type ClientCertificate = z.infer<typeof ClientCertificate>
 
-/** The result of a session's TLS handshake. `group` is always null: Node does not show it on the server side. */
+/** The result of a session's TLS handshake. */
 export const TlsFacts = z.strictObject({
   negotiated: z.boolean(),
   /** `TLSv1.2` or `TLSv1.3`. */

@@ -8,7 +8,10 @@ export const Metric = {
   messagesAccepted: 'MessagesAccepted',
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
-  /** Ingress: failed TLS handshakes; once without dimensions, and once with dimension `cause` (tls/handshake-failure.ts). */
+  /**
+   * Ingress: failed TLS handshakes; once without dimensions, and once with dimension `cause`
+   * (functions/smtp-ingress/tls/handshake-failure.ts).
+   */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
   /** Ingress: days until its first certificate expires (gauge); negative after expiry. */
   certificateDaysLeft: 'CertificateDaysLeft',
@@ -52,17 +55,19 @@ export const Metric = {
   clientCertificatesUnusable: 'ClientCertificatesUnusable',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',
-  /** Delivery: attempts repeated because a lease expired in the middle of a transaction; each may create a duplicate. */
+  /**
+   * Delivery: attempts repeated because a lease expired in the middle of a transaction; each may create a duplicate.
+   */
   leasesExpired: 'LeasesExpired',
   /** Delivery: attempts that sent the whole message and got no reply; the next attempt may create a duplicate. */
   repliesLost: 'RepliesLost',
   /** Delivery: recipients returned for a new decision because connectors had changed. */
-  returnedForDecision: 'HandedBack',
+  returnedForDecision: 'ReturnedForDecision',
   /**
    * Delivery: jobs returned to the queue before an attempt, dimension `reason` = `NoSlot` | `NoSlotForSlowHost` |
    * `NoTime`.
    */
-  returnedToQueue: 'Postponed',
+  returnedToQueue: 'ReturnedToQueue',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */
   tlsResults: 'TlsResults',
   /** Delivery: sessions that are missing in the day's TLS reports because their counts could not be stored. */
@@ -73,7 +78,7 @@ export const Metric = {
   tlsReportsIgnored: 'TlsReportsIgnored',
   /** TLS reporter: TLS reports sent, dimension `by` = `mail` | `https`. */
   tlsReportsSent: 'TlsReportsSent',
-  /** TLS reporter: TLS reports given up because of a fault in this deployment. */
+  /** TLS reporter: TLS reports given up because of a fault in this deployment, and last runs that ran out of time. */
   tlsReportsFailed: 'TlsReportsFailed',
   /** TLS reporter: TLS reports given up because the domain's report address did not accept them. */
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
@@ -88,7 +93,8 @@ export const Metric = {
   certificatesUnwritten: 'CertificatesUnwritten',
   /**
    * Expiry watch: days until a partner's first certificate in use expires (gauge); negative after expiry. Without
-   * further dimensions it covers certificates that a connector verifies; with dimension `connector`, one connector.
+   * further dimensions it covers certificates that a connector verifies; with dimension `connector` it covers that
+   * connector's certificates.
    */
   partnerCertificateDaysLeft: 'PartnerCertificateDaysLeft',
   /**

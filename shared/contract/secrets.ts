@@ -2,5 +2,5 @@
 
 const clientCertificatePrefix = 'mailflow/client-certificates/'
 
-/** The secret of the client certificate that an outbound connector names; `*` matches the secrets of all connectors. */
+/** The secret of the client certificate that an outbound connector names; `*` gives the pattern for an IAM policy. */
 export const clientCertificateSecret = (name: string): string => `${clientCertificatePrefix}${name}`

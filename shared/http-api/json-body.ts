@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'
 
-/** The largest connector that the schema allows is much smaller. */
+/** More than twice the size of the largest item that the connectors table accepts. */
 const maxBodyOctets = 1_048_576
 
 /**

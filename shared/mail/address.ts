@@ -11,8 +11,8 @@ export function domainOf(address: string): string | null {
 }
 
 /**
- * Returns the same text for two spellings of one mailbox. Only ASCII letters lose their case: other letters may share a
- * lower-case form with a different letter, as the kelvin sign does with K.
+ * Returns the same text for spellings of a mailbox that differ only in the case of ASCII letters. Other letters keep
+ * their case, because two different letters may have one lower-case form: the kelvin sign becomes `k`, as K does.
  */
 export const comparableMailbox = (address: string): string =>
   address.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())

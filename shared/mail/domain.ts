@@ -13,8 +13,8 @@ const labelPattern = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 const forbiddenCharacters = /[^\P{Cc}]|[ /\\?#%:@[\]]/u
 
 /**
- * Names that domainToASCII only lower-cases: ASCII, no label that could be Punycode, and a last label that cannot end
- * an IPv4 address. Nearly all names match, and this test takes a tenth of the conversion's time.
+ * Names that domainToASCII only lower-cases, unless they contain `--` (Punycode): ASCII, with a last label that cannot
+ * end an IPv4 address. Nearly all names match, and this test takes a tenth of the conversion's time.
  */
 const simpleName = /^(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*[a-z][a-z0-9_-]{0,62}(?<!-)$/i
 
@@ -22,7 +22,7 @@ const simpleName = /^(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*[a-z][a-z0-9_-]{0,62}(?<!
 export function normaliseDomain(name: string): string | null {
   if (name.length <= 253 && simpleName.test(name) && !name.includes('--')) return name.toLowerCase()
   if (forbiddenCharacters.test(name)) return null
-  // The trailing dot is removed last: domainToASCII turns an ideographic full stop into one.
+  // The trailing dot is removed last: domainToASCII turns an ideographic full stop into a dot.
   const ascii = domainToASCII(name).toLowerCase().replace(/\.$/, '')
   if (ascii === '' || ascii.length > 253) return null
   // domainToASCII reads `127.1` or `0x7f000001` as an IPv4 address, which is never a mail domain.

@@ -1,8 +1,8 @@
 const crlf = Buffer.from('\r\n')
 
 /**
- * Returns the header section: the whole lines before a message's first empty line (RFC 5322 §2.1), with the last
- * CRLF. A message may have no body.
+ * Returns the header section: the complete lines before a message's first empty line (RFC 5322 §2.1), each with its
+ * CRLF. A message without an empty line has no body.
  */
 export function headerSection(octets: Buffer): Buffer {
   if (octets.subarray(0, 2).equals(crlf)) return octets.subarray(0, 0)

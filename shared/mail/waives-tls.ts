@@ -1,6 +1,7 @@
 /**
- * Finds the header field that waives the sender's TLS requirements (RFC 8689 §3). The attack: a header of millions of lines
- * that takes the memory and time of other deliveries. The defence: a header above a limit is not searched.
+ * Finds the header field by which the sender waives the TLS policies of the recipient's domain (RFC 8689 §3). The
+ * attack: a header of millions of lines takes the memory and time of other deliveries. The defence: a header above a
+ * limit is not searched.
  */
 
 const maxHeaderOctets = 262_144

@@ -1,8 +1,8 @@
 /**
- * Claims make one worker execute each side effect. A queue may deliver a job twice, and a worker may die at any time.
- * So a conditional write with a lease precedes every side effect. When a lease expires before a result is written, the
- * effect may or may not have happened. The effect is then repeated, because a duplicate is better than a loss, and the
- * caller counts the repetition.
+ * A claim lets only one worker execute a side effect. A queue may deliver a job twice, and a worker may die at any
+ * time. So a conditional write with a lease precedes every side effect. When a lease expires before a result is
+ * written, the effect may or may not have happened. The effect is then repeated, because a duplicate is better than a
+ * loss, and the caller counts the repetition.
  */
 import { randomUUID } from 'node:crypto'
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
@@ -16,7 +16,7 @@ export type Claim<Result> =
   /** The effect was executed with this result. */
   | { kind: 'Done'; result: Result }
 
-/** The result instead of an attempt's, when the recipient is settled before the attempt begins. */
+/** Stored in place of an attempt's result when the recipient is settled before the attempt begins. */
 export interface Cancelled {
   outcome: 'Cancelled'
 }
@@ -64,7 +64,7 @@ export class Claims<Result extends object> {
   /**
    * Writes a result before the effect begins, so that no worker begins it during the lease. After the lease the effect
    * can be claimed again, because the caller may have died before it settled the recipient.
-   * @param leaseMs longer than settling can take
+   * @param leaseMs longer than the caller can take to settle the recipient
    * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
    * @returns false when the effect has begun
    */

@@ -32,8 +32,8 @@ export interface HistoryFilter extends TimeSpan {
 export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
 
 /**
- * The position of a message in the list: its day and, as `before`, its id. When it ends a page, the next page continues
- * with smaller ids of that day, then with earlier days.
+ * The position of a message in the list: its day and, as `before`, its id. After a page that ends with this message,
+ * the next page continues with smaller ids of that day, then with earlier days.
  */
 export interface HistoryPosition {
   /** `YYYY-MM-DD` */
@@ -136,7 +136,7 @@ export class History {
     return entry && this.#addDsnStates(entry)
   }
 
-  /** Adds the state of each DSN, because a DSN that fails causes no other DSN. */
+  /** Adds the state of each DSN. No DSN reports that a DSN failed, so only the trace shows the failure. */
   async #addDsnStates(entry: TraceEntry): Promise<TraceEntry> {
     const { envelope, recipients } = entry
     const dsns = new Set(
@@ -271,7 +271,7 @@ export class History {
 
   /**
    * Reads the rows of one index partition with `low` <= order < `high`. `BETWEEN` includes `high`, but an order is
-   * longer than an id and so never equals it.
+   * longer than an id and so never equals `high`.
    */
   #shard(bucket: string, low: string, high: string): AsyncGenerator<IndexRow> {
     return this.#query<IndexRow>({

@@ -1,6 +1,6 @@
 /**
- * Builds the trace of a message, as the API shows it, from the items of its partition. Pure. It omits the content's
- * location and the raw certificate chain, which are internal.
+ * Builds the trace of a message, as the API shows it, from the items of its partition. The trace omits the content's
+ * location and the raw certificate chain, which are internal. Pure.
  */
 import { z } from 'zod'
 import { DsnKind } from '../contract/jobs.ts'
@@ -24,7 +24,6 @@ export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] a
 
 const timestamp = z.iso.datetime()
 
-/** An attempt without a result is `InProgress`, at the latest until `leaseUntil`. */
 const AttemptEntry = z.strictObject({
   number: z.int().positive(),
   at: timestamp.nullable(),

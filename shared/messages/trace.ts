@@ -204,7 +204,9 @@ export class Trace {
   }
 }
 
-/** True when a connector holds the recipient. A wait after a failed attempt is recorded with the attempt. */
+/**
+ * True when the recipient is deferred without an attempt. A deferral after a failed attempt is in the attempt's result.
+ */
 const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 

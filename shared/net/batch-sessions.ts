@@ -1,8 +1,8 @@
 /**
- * The sessions of one batch of jobs. Messages for the same host under the same requirement share a session: its TLS was
- * assessed when it was opened, and the result applies to each message. An unmet TLS requirement, or a temporary failure
- * to open a session, also applies to the later ones of these messages, so that a timeout elapses only once. All
- * sessions end with the batch, because Lambda may then freeze the function for hours.
+ * The sessions of one batch of jobs. Messages for the same host under the same requirement share a session. The
+ * session's TLS is assessed when the session opens, and the result applies to each of these messages. An unmet TLS
+ * requirement, or a temporary failure to open a session, also applies to the messages that follow, so that a timeout
+ * elapses only once. All sessions end with the batch, because Lambda may then freeze the function for hours.
  */
 import { createHash } from 'node:crypto'
 import type { Reply } from '../contract/message.ts'

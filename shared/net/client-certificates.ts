@@ -21,7 +21,7 @@ export class CredentialsError extends Error {}
 
 /** Time until a usable secret is read again. */
 const cacheTtlMs = 5 * minuteMs
-/** Time until a secret that could not be read or used is read again. */
+/** Time until the secret is read again when the last read gave no usable certificate. */
 const failureCacheTtlMs = 30_000
 const requestTimeoutMs = 10_000
 

@@ -5,7 +5,7 @@ import { isAscii } from 'node:buffer'
 import type { Envelope, Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 
-/** Keyword in upper case to its parameters, or an empty string. */
+/** Maps each keyword, in upper case, to its parameters; to an empty string if there are none. */
 export type Extensions = ReadonlyMap<string, string>
 
 /** The properties of a message that decide which extensions it needs. */
@@ -45,7 +45,7 @@ export function traitsOf(
 /** @returns a 5yz reply when the server lacks an extension that the message needs, else null */
 export function checkExtensions(mail: MessageTraits, extensions: Extensions): Reply | null {
   const limit = Number(extensions.get('SIZE') ?? 0)
-  // RFC 8689 §4.2.1: the message may only be relayed to a server that supports REQUIRETLS; §5 exempts DSNs.
+  // RFC 8689 §4.2.1: the message may only be sent to a server that supports REQUIRETLS; §5 exempts DSNs.
   if (mail.envelope.requireTls && mail.envelope.mailFrom !== '' && !extensions.has('REQUIRETLS'))
     return reply(550, '5.7.30', 'REQUIRETLS is requested but not supported by the next hop')
   // RFC 6531 §3.5.
@@ -82,7 +82,7 @@ export function formatMailCommand(mail: MessageTraits, extensions: Extensions): 
   return [`MAIL FROM:<${mailFrom}>`, ...parameters].join(' ')
 }
 
-/** RFC 3461 §5.2.1: a relay passes NOTIFY and ORCPT on unchanged. */
+/** RFC 3461 §5.2.1: NOTIFY and ORCPT are passed to the next hop unchanged. */
 export function formatRecipientCommand(
   { address, notify, orcpt }: Pick<Recipient, 'address' | 'notify' | 'orcpt'>,
   extensions: Extensions,

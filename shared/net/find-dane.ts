@@ -1,9 +1,9 @@
 /**
  * A host's TLSA records, and the names for which they hold (RFC 7672 §2.2). The attack: an attacker on the path hides
- * the records to disable DANE. The defence: where DNSSEC proves the host's addresses, it must also prove that TLSA
- * records do not exist; without a DNS answer, the host is treated as unreachable. Not covered: a host with unsigned
- * addresses. No query is sent for it, because some name servers of unsigned zones fail on TLSA queries, and the answer
- * would prove nothing.
+ * the records to disable DANE. The defence: where DNSSEC proves the host's addresses, TLSA records are queried. If they
+ * are hidden, the query fails its DNSSEC validation or is not answered, and the host is treated as unreachable. Not
+ * covered: a host with unsigned addresses. No TLSA query is sent for it, because some name servers of unsigned zones
+ * fail on TLSA queries, and the answer would prove nothing.
  */
 import { normaliseDomain } from '../mail/domain.ts'
 import type { DaneState } from '../policy/transport-security.ts'
@@ -13,11 +13,11 @@ import type { Resolver } from './resolver.ts'
 export interface ResolvedHost {
   host: string
   port: number
-  /** Whether DNSSEC proves its addresses and all aliases to them. */
+  /** Whether DNSSEC proves the host's IPv4 or IPv6 addresses, and all aliases to them. */
   secure: boolean
   /** The owner name of the addresses: the host, or the last name of its alias chain. */
   canonicalName: string
-  /** The names of the domains whose MX records name the host; empty for a host from another source. */
+  /** The names of the domain whose MX records name the host; empty for a host from another source. */
   mxDomains: readonly string[]
 }
 

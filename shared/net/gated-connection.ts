@@ -1,10 +1,10 @@
 /**
- * The connection of one SMTP session. The attack: an active attacker obtains an octet, in the clear, of mail for which
- * TLS is forced. The defence is a gate on the one function through which the client writes commands. Until the
- * session's TLS has been assessed, the gate passes only EHLO, HELO, STARTTLS and QUIT, so neither MAIL FROM nor DATA is
- * sent. Where TLS is forced, the client fails unless STARTTLS succeeds. The client discards octets injected after the
- * reply to STARTTLS (RFC 3207 §6). A session may carry several messages: the gate opens for the commands of one
- * message, and closes after that message.
+ * The connection of one SMTP session. In this file, "the client" is nodemailer's SMTP client. The attack: an active
+ * attacker obtains an octet, in the clear, of mail for which TLS is forced. The defence is a gate on the one function
+ * through which the client writes commands. Until the session's TLS has been assessed, the gate passes only EHLO, HELO,
+ * STARTTLS and QUIT, so neither MAIL FROM nor DATA is sent. Where TLS is forced, the client fails unless STARTTLS
+ * succeeds. The client discards octets injected after the reply to STARTTLS (RFC 3207 §6). A session may carry several
+ * messages: the gate opens for the commands of one message, and closes after that message.
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -43,7 +43,10 @@ export interface Endpoint {
  */
 export interface SmtpTimeouts {
   connect: number
-  /** Limits the wait for the greeting, and separately the TLS handshake. */
+  /**
+   * Limits the wait for the greeting, and separately the TLS handshake. The handshake must also end within twice this
+   * time after the connection.
+   */
   greeting: number
   /** Limits the time without data while a reply to a command is expected. */
   command: number
@@ -154,8 +157,8 @@ function connectSocket(
 }
 
 /**
- * The members of nodemailer's client that this file uses although they are not published. The functions are checked on
- * construction.
+ * Members that this file uses although they do not belong to the client's documented API. The constructor checks that
+ * the functions exist.
  */
 interface ClientInternals {
   _sendCommand(command: string, loggedAs?: string): void
@@ -167,9 +170,9 @@ interface ClientInternals {
 }
 
 /**
- * Received data is limited to some forty lines for each of a hundred recipients. The client limits the length of one
- * reply, but not the number of queued replies: a server that sends empty lines without end would take memory and time
- * from other deliveries.
+ * Limits of the data received until the first message, and again for each message. 4096 lines are about forty for each
+ * of a hundred recipients. The client limits the length of one reply, but not the number of queued replies. Without
+ * these limits, a server that sends empty lines without end would take memory and time from other deliveries.
  */
 const receiveLimits = { octets: 1024 * 1024, lines: 4096 }
 
@@ -183,7 +186,7 @@ interface SendResult {
   reply: Reply
   /** Whether `reply` is the reply to MAIL. */
   isSenderRefused: boolean
-  /** Whether the reply is missing because the connection ended. False after a timeout. */
+  /** Whether the reply is missing because the connection ended. False after a timeout or an abort. */
   isConnectionLost: boolean
   /** Whether the whole message was sent without a reply to it. */
   isUnanswered: boolean
@@ -335,9 +338,9 @@ export class GatedConnection {
     } = await this.#sendMessage(envelope, source)
     const isContentUnread = source.readableFlowing === null
     this.#hasOpenTransaction = !source.readableEnded || answer.code >= 300
-    // After an early reply the server would read the rest of the message as commands.
+    // A server that replied before the end of the message would read the rest as commands.
     if (!isContentUnread && !source.readableEnded) this.#client.close()
-    // When MAIL is refused, the replies to RCPT only repeat the refusal.
+    // With PIPELINING, a server that has refused MAIL also replies to RCPT, and only repeats the refusal.
     const rejections = isSenderRefused ? [] : (envelope.rejectedErrors ?? [])
     const rejected = new Map(rejections.map((error) => [error.recipient, replyForError(error)]))
     return {
@@ -483,8 +486,8 @@ export class GatedConnection {
     const { onMilestone } = this.#options
     const answer = this.#client.lastServerResponse || ''
     if (command.startsWith('EHLO')) onMilestone?.(this.#client.secure ? 'Secured' : 'Greeted', answer)
-    // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS, requireTLS is already met; it would only make
-    // the client refuse HELO.
+    // RFC 5321 §3.2: a server without EHLO may support HELO. The client refuses HELO while its option requireTLS is
+    // set. Over TLS, the option has served its purpose.
     if (this.#client.secure) this.#client.options.requireTLS = false
     if (command === 'STARTTLS') onMilestone?.('StartTlsSent', answer)
   }
@@ -542,7 +545,8 @@ function trustAnchorsFor({ enforced, reportOnly = [] }: SessionOptions): readonl
 const connectionEnded: SmtpError = Object.assign(new Error('ended'), { code: 'ECONNRESET' })
 
 /**
- * The error for a reply that arrived before its command. A 4yz or 5yz reply is nevertheless the reply of the attempt.
+ * The error for a reply that arrived before its command, and for a 2yz reply to DATA. If the reply is 4yz or 5yz, it is
+ * also the reply of the attempt.
  */
 const unexpectedReplyError = (response: string): SmtpError =>
   Object.assign(new Error('out of turn'), { code: 'EPROTOCOL', response })

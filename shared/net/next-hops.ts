@@ -23,7 +23,7 @@ export interface RoutingOptions {
   privateNetworks: readonly string[]
   /** Whether to look for TLSA records of the hosts (RFC 7672). */
   dane: boolean
-  /** Returns a number in [0, 1), by which hosts of equal preference come in random order, to spread the load. */
+  /** Returns a random number in [0, 1). Shuffles smart hosts, and MX hosts of equal preference, to spread the load. */
   random: () => number
   /** Aborts at the attempt's time limit. */
   signal: AbortSignal
@@ -151,7 +151,7 @@ async function findHopsOfHosts(
     /** The reply's text when no host has a permitted address. */ noAddressText: string
   },
 ): Promise<NextHopsResult> {
-  // Concurrently: a silent name server of one host must not delay the others.
+  // All hosts are resolved concurrently: a silent name server of one host must not delay the others.
   const results = await Promise.all(
     hosts.slice(0, maxAddresses).map((host) => resolveHost(host, resolver, lookupOptions)),
   )

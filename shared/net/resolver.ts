@@ -34,7 +34,7 @@ const defaultRounds: readonly QueryRound[] = [
   { transport: 'Stream', timeoutMs: 5_000 },
 ]
 
-/** Limit of the alias chain of one query, over all replies. */
+/** Limits the aliases that one query follows, in all its replies together. */
 const maxAliases = 16
 
 /**
@@ -157,7 +157,7 @@ class ServerRotation {
     return refusal ?? lastTimeout
   }
 
-  /** Moves the servers before this one, which did not answer, to the end of the list. */
+  /** Moves the servers before `server` to the end of the list, because they gave no usable answer. */
   #prefer(server: NameServer): void {
     if (this.#servers[0] === server) return
     const at = this.#servers.indexOf(server)
@@ -189,8 +189,9 @@ const servFailRcode = 2
 const isDnssecError = (error: number): boolean => error >= 6 && error <= 12
 
 /**
- * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error, SERVFAIL means one if the query
- * succeeds with checking disabled, and then returns SERVFAIL again with checking enabled.
+ * Finds out whether SERVFAIL means a DNSSEC failure. An extended error may say so. Otherwise the query is sent twice
+ * more, first with checking disabled, then with checking enabled. SERVFAIL means a DNSSEC failure if the first query
+ * succeeds and the second one returns SERVFAIL again.
  */
 async function diagnoseServFail(
   reply: DnsReply,

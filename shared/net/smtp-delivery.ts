@@ -1,7 +1,7 @@
 /**
  * One attempt over SMTP. It tries the next hops in order until a mail transaction begins with one of them. A failure
- * before the transaction (no connection, no TLS, a missing extension) leads to the next hop; the end of the
- * transaction, also by a failure, ends the attempt.
+ * before the transaction (no connection, no TLS, a missing extension) leads to the next hop. After a transaction, even
+ * a failed one, the attempt tries no further hop.
  */
 import { isIP } from 'node:net'
 import type { TlsRequirement } from '../contract/jobs.ts'

@@ -2,10 +2,10 @@
 import type { Attempt, Reply } from '../contract/message.ts'
 import { isPermanent, parseReply, reply } from '../mail/reply.ts'
 
-/** An error of the network or of the SMTP client; `response` is the server's reply that caused it, if any. */
+/** An error of the network or of nodemailer; `response` is the server's reply that caused it, if any. */
 export interface SmtpError extends Error {
   code?: string
-  /** The code of the system or of OpenSSL, when `code` is the client's own. */
+  /** The code of the system or of OpenSSL, when `code` is nodemailer's own. */
   originalCode?: string
   response?: string
   command?: string

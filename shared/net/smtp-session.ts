@@ -29,16 +29,16 @@ export async function openSession(hop: Endpoint, options: SessionOptions): Promi
   const firstResult = await establishConnection(hop, options, isForced ? 'Required' : 'WhenOffered')
   if (firstResult.kind === 'Failed') return firstResult
   if (firstResult.kind === 'Established')
-    return meetsTlsRequirement(firstResult.connection, firstResult.tls, options)
+    return assessSession(firstResult.connection, firstResult.tls, options)
   if (isForced) return tlsNotMet(options.enforced, firstResult.tls)
   const clearResult = await establishConnection(hop, options, 'Never')
   if (clearResult.kind === 'Failed') return clearResult
   return clearResult.kind === 'Established'
-    ? meetsTlsRequirement(clearResult.connection, firstResult.tls, options)
+    ? assessSession(clearResult.connection, firstResult.tls, options)
     : tlsNotMet(options.enforced, firstResult.tls)
 }
 
-async function meetsTlsRequirement(
+async function assessSession(
   connection: GatedConnection,
   observedTls: ServerTls,
   options: SessionOptions,

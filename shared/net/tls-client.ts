@@ -24,9 +24,9 @@ export interface ClientCredentials {
 }
 
 /**
- * Every certificate passes the handshake, because opportunistic mail accepts any and a deferral must name the fault;
- * assess-server-tls.ts verifies the certificate afterwards. Only an enforced requirement raises the minimum version:
- * for opportunistic mail, a higher minimum would only cause more mail to be sent in the clear.
+ * Every certificate passes the handshake: opportunistic mail accepts any certificate, and a deferral must name the
+ * fault. assess-server-tls.ts verifies the certificate afterwards. Only an enforced requirement raises the minimum
+ * version: for opportunistic mail, a higher minimum would only cause more mail to be sent in the clear.
  */
 export function clientTlsOptions(
   enforced: HopRequirement,
@@ -47,7 +47,8 @@ export function clientTlsOptions(
 }
 
 /**
- * The properties of a finished handshake. Must be called once: Node returns the issuers only with the first call.
+ * The properties of a finished handshake. Call only once per handshake: only the first call of `getPeerX509Certificate`
+ * returns the issuers.
  * @param trustedBy the trust anchors of the handshake
  */
 export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]): EstablishedTls {

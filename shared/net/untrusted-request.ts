@@ -53,7 +53,7 @@ export interface UntrustedTransport {
   port?: number
 }
 
-/** Limits the addresses tried: those of IPv4 first, then those of IPv6. */
+/** Limits the addresses tried of each family. IPv4 addresses are tried before IPv6 addresses. */
 const maxAddressesPerFamily = 2
 const maxHeaderOctets = 16_384
 

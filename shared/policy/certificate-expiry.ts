@@ -1,8 +1,8 @@
 /**
- * Finds certificates in use that will stop mail when they expire: the days that each has left, and the notices that are
- * due. Only certificates of mailflow and of agreed partners are included. Not included: those of disabled or deleted
- * connectors, those of servers whose domain a connector matched only by `*` (except smart hosts), and those that are no
- * longer presented.
+ * Finds the certificates in use: the days that each has left, the effect of its expiry on mail, and the notices that
+ * are due. Only certificates of mailflow and of agreed partners are included. Not included: those of disabled or
+ * deleted connectors, those of servers whose domain a connector matched only by `*` (except smart hosts), and those
+ * that are no longer presented.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'
@@ -50,16 +50,13 @@ export interface ExpiryNotice {
   connector: { id: string; name: string; connectorType: 'Partner' | 'OnPremises' } | null
   hosts: string[]
   certificate: ObservedCertificate
-  /**
-   * The notice that is due: the number of days before expiry for which it is scheduled. `daysLeft` is the actual
-   * number.
-   */
+  /** The number of days before expiry for which the due notice is scheduled. `daysLeft` is the actual number. */
   days: number
   daysLeft: number
   consequence: Consequence
   /**
-   * A certificate that is valid for longer and was observed on the same host, or shares a name with this one. The one
-   * that is valid for longest; null if there is none.
+   * The certificate that expires last, among those that expire later than this certificate and either were observed on
+   * the same host or share a name with it. Null if there is none.
    */
   newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
 }

@@ -1,9 +1,9 @@
 /**
- * Decides whether the certificate that a client presented is one that an inbound connector names, and lists its faults
- * if it is not. The attack: mail in a partner's name from a client with a certificate that is not the partner's. The
- * defence: the certificate is within its dates and not revoked. It is pinned, or it has an expected name (RFC 9525) and
- * a chain to the public roots or to the connector's own authorities. Not covered: a revocation that was not checked in
- * the session is not checked later.
+ * Decides whether an inbound connector accepts the certificate that a client presented, and lists the faults of a
+ * certificate that it does not accept. The attack: mail in a partner's name from a client with a certificate that is
+ * not the partner's. The defence: the certificate must be within its dates and not revoked. It must be pinned, or have
+ * an expected name (RFC 9525) and a chain to the public roots or to the connector's own authorities. Not covered: a
+ * revocation that was not checked in the session is not checked later.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
@@ -82,7 +82,7 @@ export const isRevocationUndetermined = (
 const hasRevocationFault = (connector: InboundConnector, certificate: ClientCertificate): boolean =>
   revocationFault(connector, certificate) !== null
 
-/** `HardFail` treats a check that was not made in the session like one without a result. */
+/** `HardFail` treats a check that was not made in the session like a check without a result. */
 function revocationFault(
   { revocationCheck }: InboundConnector,
   { revocation }: ClientCertificate,

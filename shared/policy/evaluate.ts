@@ -84,7 +84,7 @@ export interface EvaluationInput {
   message: Message
   recipients: readonly Recipient[]
   now: Date
-  /** An administrator requests the next attempt immediately. */
+  /** The next attempt is made immediately: an administrator requests it, or the previous decision was stale. */
   retry?: boolean | undefined
 }
 

@@ -57,9 +57,10 @@ export interface InboundEvaluation {
 export type ConnectorViolation = Violation & { connector: InboundConnector }
 
 /**
- * A Partner connector restricts, an OnPremises connector grants relay; a restriction takes precedence. `partner` is the
- * Partner connector with the most specific sender domain, then the most restrictions, then the first name. Enforced
- * and report-only connectors are selected separately, so that a report-only one never replaces an enforced one.
+ * A Partner connector restricts mail, and an OnPremises connector grants relay. A restriction takes precedence over a
+ * grant. `partner` is the Partner connector with the most specific sender domain, then the most restrictions, then the
+ * first name. Enforced and report-only connectors are selected separately, so that a report-only connector never
+ * replaces an enforced connector.
  */
 export function evaluateInbound(snapshot: Snapshot, session: Session): InboundEvaluation {
   const client = clientSessionOf(session)
@@ -125,8 +126,9 @@ const clientSessionOf = (session: Session): ClientSession => ({
 })
 
 /**
- * Certificate first, then address, as Exchange attributes mail of a hybrid organisation. A report-only connector
- * applies only when no enforced one identifies the client, so that it relaxes no enforced requirement.
+ * A connector that identifies the client by certificate takes precedence over one that identifies it by address, as
+ * when Exchange attributes mail of a hybrid organisation. A report-only connector applies only when no enforced
+ * connector identifies the client, so that a report-only connector relaxes no enforced requirement.
  */
 function findOwnConnector(onPremises: OnPremises, client: ClientSession): InboundRule | null {
   const rulesByCertificate = [...findByCertificate(onPremises, client)]

@@ -40,7 +40,7 @@ const tieBreakWeight = 1 / 4
 const requiresCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
   restrictDomainsToCertificate || connectorType === 'OnPremises'
 
-/** The number of requirements for a sender, and a fraction for the revocation check. The larger takes precedence. */
+/** The number of requirements for a sender, plus a fraction for the revocation check. The larger takes precedence. */
 export function restrictionCount(connector: InboundConnector): number {
   return (
     restrictionFlags(connector) +
@@ -81,7 +81,7 @@ export function byStrengthThenName(first: OutboundConnector, second: OutboundCon
 
 type NamedItem = { name: string; id: string }
 
-/** Code point order is the same everywhere, unlike a locale's. */
+/** The order of UTF-16 code units is the same everywhere, unlike a locale's order. */
 export function byName(first: NamedItem, second: NamedItem): number {
   return compare(first.name, second.name) || compare(first.id, second.id)
 }

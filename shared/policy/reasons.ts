@@ -14,7 +14,7 @@ export type Reason =
   | 'RelayDenied'
   /** The reverse path has no valid domain. */
   | 'UnreadableSender'
-  /** The recipient has no domain name, such as an address literal. */
+  /** The recipient has no domain name: it is an address literal, for example. */
   | 'NotRoutable'
   /** No outbound connector routes the recipient's accepted domain. */
   | 'NoRouteForAcceptedDomain'

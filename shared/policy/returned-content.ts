@@ -1,5 +1,5 @@
 /**
- * Decides whether a failure DSN may return the whole message, as RET=FULL asks. The risk: forced TLS protected the
+ * Decides whether a failure DSN may return the whole message, as RET=FULL requests. The risk: forced TLS protected the
  * message, but the DSN may be sent in the clear. So the DSN for a message that was or may have been protected returns
  * only its headers (RFC 8689 §5). Not covered: earlier attempts, and connectors as they were then; only the current
  * connectors and the last attempt are known.

@@ -1,4 +1,4 @@
-/** Retry times: 0, 1 and 5 minutes, then every 15 until the message expires. */
+/** Attempts begin about 0, 1 and 5 minutes after receipt, then every 15 minutes until the message expires. */
 import { minuteMs } from '../contract/durations.ts'
 
 /** The longest delay of an Amazon SQS message. A deferral is a delayed SQS message. */

@@ -36,7 +36,7 @@ export interface DomainIndex<T> {
 export interface OutboundIndex {
   byDomain: DomainIndex<OutboundConnector>
   allAcceptedDomains: readonly OutboundConnector[]
-  /** Connectors for `*` that may deliver an accepted domain, because they do not use its MX. */
+  /** Connectors for `*` that may deliver to an accepted domain, because they do not use its MX records. */
   catchAllBySmartHost: readonly OutboundConnector[]
 }
 

@@ -3,8 +3,8 @@
  *
  * 1. The connector's `tlsSettings`, if enforced. No policy of the recipient's domain weakens or replaces them.
  * 2. The host's TLSA records (DANE, RFC 7672), if DNSSEC proves them.
- * 3. The domain's MTA-STS policy (RFC 8461) in mode `enforce`. It precedes TLSA records of which none is usable,
- *    because those require only encryption (RFC 7672 §2.2).
+ * 3. The domain's MTA-STS policy (RFC 8461) in mode `enforce`. It also takes precedence over TLSA records of which none
+ *    is usable, because such records require only encryption (RFC 7672 §2.2).
  * 4. Otherwise TLS is opportunistic.
  *
  * A sender's REQUIRETLS (RFC 8689) also requires that the next hop's name is authentic and verified. A sender's
@@ -74,7 +74,7 @@ export interface SenderRequest {
   requireTls: boolean
   /** Header field `TLS-Required: No`, ignored with REQUIRETLS (RFC 8689 §4.1). */
   tlsRequiredNo: boolean
-  /** The reverse path is empty. REQUIRETLS alone must not lose a DSN (RFC 8689 §5). */
+  /** The reverse path is empty. REQUIRETLS alone must not cause the loss of a DSN (RFC 8689 §5). */
   isNotification: boolean
 }
 
@@ -138,7 +138,7 @@ function connectorRequirement(tls: TlsRequirement): HopRequirement {
   }
 }
 
-/** The requirement that follows from the policies of the recipient's domain that the connector allows. */
+/** The requirement from the policies of the recipient's domain. Only policies that the connector allows are used. */
 type PublishedRequirement =
   | { kind: 'Nothing'; reportOnlyRequirements: ReportOnlyRequirement[] }
   | { kind: 'Requirement'; requirement: HopRequirement; reportOnlyRequirements: ReportOnlyRequirement[] }
@@ -301,7 +301,7 @@ function applyRequireTls(
   if (!hop.authentic && !isListedByPolicy(hop, mtaSts)) return refuseUnprovenHost(hop, enforced, mtaSts)
   if (enforced.level === 'Dane' || enforced.level === 'DomainValidation')
     return { kind: 'Try', ...requirements }
-  // A connector with EncryptionOnly does not say how to verify the host.
+  // A connector with EncryptionOnly does not say how to verify the host, so usable TLSA records decide.
   const dane = enforced.level === 'EncryptionOnly' ? usableRecords(tls, hop) : null
   const verified: HopRequirement = {
     ...enforced,

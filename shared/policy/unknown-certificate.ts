@@ -38,8 +38,8 @@ export function connectorsAcceptingCertificate(
 }
 
 /**
- * What happens to mail whose certificate violates an enforced connector. The caller supplies it: the ingress refuses
- * the mail in the session; evaluate-policy holds or bounces it.
+ * What happens to mail whose certificate violates an enforced connector. The caller supplies the outcome: the ingress
+ * refuses the mail in the session; evaluate-policy holds or bounces the mail.
  */
 export type MailOutcome = Pick<CertificateNotice, 'consequence' | 'heldUntil'>
 
@@ -123,7 +123,7 @@ function noticeOf(
  * purpose and revocation must meet the requirements.
  */
 function isTrustedForDomain(connector: InboundConnector, presented: PresentedCertificate): boolean {
-  // For the sender domain `*` the result is always false: it stays `*`, and no name ends with `.*`.
+  // For the sender domain `*` the result is always false: `replace` leaves `*` unchanged, and no name ends with `.*`.
   const isWithin = (name: string) =>
     connector.senderDomains.some((domain) => `.${name}`.endsWith(`.${domain.replace('*.', '')}`))
   const names = presented.names.filter(isWithin)

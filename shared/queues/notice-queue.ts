@@ -1,10 +1,10 @@
 /**
  * Sends notices of unknown certificates. The attack: a client presents a new certificate with each message, so that the
  * queue fills or the one important notice is overlooked. The defence: a process sends one notice per hour for each
- * connector and certificate, a limited number per hour for each connector, and a limited number per minute in all.
- * Certificates that a CA trusted by the connector issued for a name in the connector's sender domains have separate
- * limits, which an attacker cannot use up. Not covered: a notice that is lost. That harms no mail, because mail is
- * decided without notices.
+ * connector and certificate, a limited number per hour for each connector, and a limited number per minute for all
+ * connectors together. Certificates that a CA trusted by the connector issued for a name in the connector's sender
+ * domains have separate limits, which an attacker cannot use up. Not covered: a notice that is lost. That harms no
+ * mail, because mail is decided without notices.
  */
 import { hourMs, minuteMs } from '../contract/durations.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'

@@ -1,7 +1,7 @@
 /**
- * Finds the report in a message (RFC 8460 §5.3). The attacks: a compression bomb, deep nesting, an endless header, a
- * million lines, for each of which the MIME parser allocates an object, and ten such messages at the same time. The
- * defence: each step has a limit, a message beyond a limit is no report, and messages are parsed one after another.
+ * Finds the report in a message (RFC 8460 §5.3). The attacks: a compression bomb; deep nesting; an endless header; a
+ * million lines (the MIME parser allocates an object for each); ten such messages at the same time. The defence: each
+ * step has a limit, a message beyond a limit is no report, and messages are parsed one after another.
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'

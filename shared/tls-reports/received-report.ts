@@ -10,7 +10,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { replaceInvisible, toSingleLine } from '../mail/peer-text.ts'
 import { dayOf } from './days.ts'
 
-/** `pass`: a valid DKIM signature for the `From` domain. `fail`: signatures, but no such one. `none`: no signature. */
+/** `pass`: a valid DKIM signature for the `From` domain. `fail`: only other signatures. `none`: no signature. */
 export const Authentication = z.enum(['pass', 'fail', 'none'])
 export type Authentication = z.infer<typeof Authentication>
 

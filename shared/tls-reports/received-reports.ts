@@ -47,7 +47,7 @@ export class ReceivedReports {
     await this.#documents.send(new PutCommand({ TableName: this.#table, Item }))
   }
 
-  /** @returns null when the report does not exist or has expired */
+  /** @returns null when there is no such report, or when it has been deleted */
   async get(id: string): Promise<ReceivedReport | null> {
     const day = reportId.exec(id)?.[1]
     if (day === undefined) return null

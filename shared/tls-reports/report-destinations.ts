@@ -2,8 +2,8 @@
  * Reads the TXT record at `_smtp._tls`, which lists the destinations for reports to a domain (RFC 8460 §3). The attack:
  * a record that makes mailflow send to thousands of destinations, or to invalid addresses. The defence: only a few
  * destinations are read; each is a plain mailbox or an https URL with a host name and the default port. Not covered: a
- * domain may name the mailboxes of another domain, as the RFC allows (§7); they get at most five messages per day from
- * each such domain. Pure.
+ * domain may name the mailboxes of another domain, as the RFC allows (§7). Each such domain causes at most five
+ * messages per day to these mailboxes. Pure.
  */
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -40,7 +40,7 @@ export function parseReportDestinations(records: readonly string[]): ReportDesti
   return [...distinct.values()].slice(0, maxDestinations)
 }
 
-/** A text for logs, which identifies a destination. */
+/** A text that identifies a destination, for logs and keys. */
 export const destinationText = (destination: ReportDestination): string =>
   destination.kind === 'Mail' ? `mailto:${destination.address}` : destination.url
 

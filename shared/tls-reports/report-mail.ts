@@ -1,7 +1,7 @@
 /**
  * Builds the message with a report (RFC 8460 §5.3): multipart/report with the compressed report, signed by DKIM if
- * there is a key. The message requests delivery in spite of TLS faults, because the report may be about them (§3). It
- * is marked as automatic, so that no automatic reply is sent.
+ * there is a key. The message requests delivery in spite of TLS faults, because the report may be about them (§3). A
+ * header field marks the message as automatic, so that no automatic reply is sent.
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'

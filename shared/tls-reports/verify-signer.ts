@@ -1,9 +1,9 @@
 /**
- * Verifies the sender of a report (RFC 8460 §3: DKIM must sign it for the reporting domain). The attacks: a signature
- * that covers part of a report or belongs to another domain; a header with thousands of signatures, each of which
- * causes a DNS query. The defence: a signature is accepted if it covers the whole body and its domain is aligned with
- * the only `From` address. The number of signatures, the header's size and the time are limited. Not covered: the owner
- * of a domain can sign false reports for that domain.
+ * Verifies the sender of a report, which the reporting domain must sign with DKIM (RFC 8460 §3). The attacks: a
+ * signature that covers part of a report or belongs to another domain; a header with thousands of signatures, each of
+ * which causes a DNS query. The defence: a signature is accepted if it covers the whole body and its domain is aligned
+ * with the only `From` address. The number of signatures, the header's size and the time are limited. Not covered: the
+ * owner of a domain can sign false reports for that domain.
  */
 import type { DKIMVerifyResult } from 'mailauth'
 import { normaliseDomain } from '../mail/domain.ts'

@@ -147,7 +147,7 @@ function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: 
 function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (isSame(requirement.certificateAuthorities, facts.trustedBy))
     return facts.trusted ? null : untrustedFault(facts.trustError)
-  // The handshake used the anchors of the enforced requirement. Only a report-only requirement has other anchors.
+  // Only a report-only requirement can have other anchors than the handshake (trustAnchorsFor in gated-connection.ts).
   return requirement.certificateAuthorities.length > 0 &&
     chainsToForServers(facts.chain, requirement.certificateAuthorities, at)
     ? null

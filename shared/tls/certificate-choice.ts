@@ -1,8 +1,8 @@
 /**
  * Chooses the certificate that the ingress serves, and rejects unfit ones. The risk: an administrator installs an unfit
- * certificate, partners refuse it, and mail stops silently. The defence: before a certificate is served, the dates,
- * names and chain that partners check are checked. A fault is reported, and the previous certificate stays in use. Not
- * covered: whether a partner trusts the root, and revocation.
+ * certificate, partners refuse it, and mail stops silently. The defence: before a certificate is served, its dates,
+ * names and chain are checked as partners check them. A fault is reported, and the previous certificate stays in use.
+ * Not covered: whether a partner trusts the root, and revocation.
  */
 import { X509Certificate } from 'node:crypto'
 import type { IngressCertificates } from '../contract/certificates.ts'
@@ -65,9 +65,9 @@ export function findCertificateFault(
 export interface CertificateChoice extends CertificatesAndKeys {
   state: 'Current' | 'Next'
   /**
-   * The fault of the chosen certificate, or null. The current certificate is chosen in spite of a fault, unless the
-   * announced one is due and has none. A faulty certificate may be better than none, but worse than the certificate
-   * that is served now.
+   * The fault of the chosen certificate; null if it has none. The current certificate is chosen in spite of a fault,
+   * unless the announced one is due and has none. The caller decides whether to serve a faulty certificate: it may be
+   * better than none, but worse than the certificate that is served now.
    */
   fault: CertificateFault | null
   /** The fault of the announced certificate, which is then not served. Null when it has none, or none is announced. */

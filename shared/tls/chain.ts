@@ -1,10 +1,9 @@
 /**
- * Checks whether a presented chain leads to one of a connector's own certificate authorities. The attacks: a
- * certificate that names the partner but has another issuer or purpose; a chain in which all certificates are
- * cross-signed, with endless paths.
- * The defence: signatures, issuer names, CA flags, path lengths, dates and purposes along the whole path (RFC 5280
- * §6.1). Each certificate is followed once, and each signature is verified once. Not covered: revocation, and name
- * constraints below a connector's own authority.
+ * Checks whether a presented chain leads to one of the given authorities, such as a connector's own or the public
+ * roots. The attacks: a certificate that names the partner but has another issuer or purpose; a chain in which all
+ * certificates are cross-signed, with endless paths. The defence: signatures, issuer names, CA flags, path lengths,
+ * dates and purposes are checked along the whole path (RFC 5280 §6.1). Each certificate is followed once, and each
+ * signature is verified once. Not covered: revocation, and name constraints.
  */
 import { X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './issued-by.ts'
@@ -15,7 +14,7 @@ const serverAuth = '1.3.6.1.5.5.7.3.1'
 const clientAuth = '1.3.6.1.5.5.7.3.2'
 const anyPurpose = '2.5.29.37.0'
 
-/** A mail server's certificate is for servers or for clients, and its issuers must allow the same. */
+/** A mail server's certificate is for servers or for clients, and its issuers must allow the same purpose. */
 const mailPurposes = [serverAuth, clientAuth]
 
 /**

@@ -122,9 +122,9 @@ function anchorsFor(
 }
 
 /**
- * The presented certificates that are anchors in place of their issuer, whose certificate is not presented. They must
- * be for TLS servers. An issuer's certificate that is presented must be checked itself, because it may be expired or
- * not be an authority's.
+ * The presented certificates that a key in a record has signed. Each is an anchor in place of its issuer, whose
+ * certificate is not presented, and must be for TLS servers. Keys of presented certificates are left out: such an
+ * issuer's certificate must be checked itself, because it may be expired or not be an authority's.
  */
 function signedByKeys(
   presented: readonly X509Certificate[],

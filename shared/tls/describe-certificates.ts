@@ -1,8 +1,8 @@
 /**
- * Builds the description of the ingress's certificates that partners read to prepare. The attacks: a private key leaks
- * with the description; a certificate's text misleads its reader. The defence: only certificates are parsed, never a
- * key in the same text; invisible characters in names are made visible. Not covered: the description states what the
- * secret contains, not what the ingress serves.
+ * Builds the description of the ingress's certificates that partners read to prepare for a change. The attacks: a
+ * private key leaks with the description; a certificate's text misleads its reader. The defence: only certificates are
+ * parsed, never a key in the same text; invisible characters in names are made visible. Not covered: the description
+ * states what the secret contains, not what the ingress serves.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
@@ -39,15 +39,16 @@ export interface DescribeOptions {
 }
 
 /**
- * Limit for the secret's deprecated entries that are described. The secret lists the latest first, and partners compare
- * with that one.
+ * Limit for the secret's deprecated entries that are described. The secret lists the latest first: partners are most
+ * likely to look up that certificate.
  */
 const maxDeprecated = 4
 const maxNames = 100
 const maxTextLength = 300
 
 /**
- * @returns if nothing changed, `previous` as it applies now: the same object, unless its next certificate became due
+ * @returns `previous` as it applies now, if nothing changed. It is the same object unless its next certificate became
+ * due. Otherwise a description whose `changedAt` is `now`
  * @throws Error in one line that names the unreadable certificate
  */
 export function describeCertificates(

@@ -1,6 +1,6 @@
 /**
- * Reads the result of a handshake from the server's socket. The client controls all content of its certificate, so the
- * facts are cut to limits before the jobs of the session carry them.
+ * Reads the result of a handshake from the ingress's socket. The client controls all content of its certificate, so the
+ * facts are cut to limits before they become part of a job.
  */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
@@ -22,7 +22,7 @@ export type HandshakeView = Pick<
   'getProtocol' | 'getCipher' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
 > & { servername?: string | false | null }
 
-/** Trust anchors for certificates that OpenSSL's check does not decide. */
+/** Trust anchors and time, for certificates that OpenSSL's check does not decide. */
 export interface TrustContext {
   /** In PEM. Pass the same array each time, because parsed certificates are cached by array identity. */
   publicRoots: readonly string[]
@@ -64,12 +64,14 @@ type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth
 
 /**
  * OpenSSL requires the client purpose, for which public authorities stop issuing certificates (2025–2027). Node lets
- * OpenSSL continue after an error and reports the last one. The purpose is checked before signatures, dates and name
- * constraints, so when this is the last error, those are good. It may have replaced an earlier error: an issuer that is
- * unknown, is no authority, or exceeds a path length. So the chain is verified again, to a public root, for server use.
+ * OpenSSL continue after an error and reports the last error. OpenSSL checks the purpose before signatures, dates and
+ * name constraints. So when INVALID_PURPOSE is the last error, signatures, dates and name constraints are good. But
+ * INVALID_PURPOSE may have replaced an earlier error: an issuer that is unknown, is no authority, or exceeds a path
+ * length. So the chain is verified again, to a public root, for the server purpose or the client purpose.
+ *
  * This second check ignores name constraints, so it must follow the same path as OpenSSL. The attack: a
- * name-constrained authority issues itself a second certificate with the same name and key, without the constraint;
- * OpenSSL checks one path and chainsTo accepts the other. So a chain with two possible paths is not trusted.
+ * name-constrained authority issues itself a second certificate with the same name and key, without the constraint.
+ * OpenSSL checks one path, and chainsTo accepts the other. So a chain with two possible paths is not trusted.
  */
 function assessTrust(
   certificate: X509Certificate,

@@ -3,7 +3,7 @@ import type { PublishedCertificate } from '../contract/certificates.ts'
 
 export interface Attribute {
   name: string
-  /** Displayed on a line each; empty if there are none. */
+  /** Each value is displayed on its own line; empty if there are none. */
   values: readonly string[]
   /** Set for values that readers compare digit by digit, or copy. */
   isCode?: true

@@ -1,4 +1,4 @@
-/** The TLS requirement for a session with one next hop, of any source. */
+/** The TLS requirement for a session with one next hop: from a connector, a published policy or the message. */
 import type { PolicySource, Reply, TlsLevel } from '../contract/message.ts'
 import type { RevocationCheck } from '../contract/revocation.ts'
 import type { TlsResult } from '../contract/tls-result.ts'

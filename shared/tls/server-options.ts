@@ -1,8 +1,8 @@
 /**
  * TLS options of the ingress. The attacks: recorded traffic is decrypted later, with a stolen key or a quantum
  * computer; a client is downgraded to weak TLS. The defence: only key exchange with forward secrecy, hybrid
- * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. Not covered: clients
- * that support none of this get no TLS; the connectors decide whether their mail is accepted in the clear.
+ * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. Not covered: clients that
+ * support none of this. They get no TLS, and the connectors decide whether their mail is accepted in the clear.
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
@@ -65,7 +65,7 @@ export function serverTlsOptions(
     cert: identities.map(({ cert }) => cert),
     minVersion,
     maxVersion,
-    // No finite-field DHE: an attacker chooses its cost.
+    // No finite-field DHE: a client can make the server compute it with little work of its own (CVE-2002-20001).
     ciphers: cipherSuites.join(':'),
     ecdhCurve: groups,
     honorCipherOrder: true,

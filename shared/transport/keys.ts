@@ -18,8 +18,8 @@ export const policyKey = (domain: string) => ({ pk: `policy#${domain}`, sk: 'mta
 const sessionShardCount = 16
 
 /**
- * The sessions of a day, by domain, policy and result. Writers choose a shard at random, so that no item outgrows
- * DynamoDB's limit; readers add up all shards.
+ * The sessions of a day, by domain, policy and result. Writers choose a shard at random, so that the writes to one
+ * partition stay below DynamoDB's limit; readers add up all shards.
  * @param day `YYYY-MM-DD`
  * @param random in [0, 1)
  */
@@ -30,7 +30,10 @@ export const sessionsPartition = (day: string, random: number): string =>
 export const sessionsPartitions = (day: string): string[] =>
   Array.from({ length: sessionShardCount }, (_, shard) => `sessions#${day}#${shard}`)
 
-/** The claim on sending a day's report to one address. @param addressDigest digest of the address */
+/**
+ * The claim on sending a day's report to one destination.
+ * @param addressDigest digest of the destination
+ */
 export const sentReportKey = (day: string, domain: string, addressDigest: string) => ({
   pk: `sent#${day}`,
   sk: `${domain}#${addressDigest}`,
@@ -52,7 +55,9 @@ export const rateKey = (connector: string, minute: number) => ({
 })
 
 /**
- * The revocation status from one source. @param fingerprint of the certificate @param urlDigest digest of the source's URL
+ * The revocation status from one CRL or OCSP responder.
+ * @param fingerprint fingerprint of the certificate
+ * @param urlDigest digest of the URL of the CRL or responder
  */
 export const revocationKey = (
   cacheOwner: 'ingress' | 'delivery',

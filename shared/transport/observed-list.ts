@@ -41,7 +41,7 @@ export class ObservedList {
   }
 
   /**
-   * Sorted: the organisation's certificates first, then by connector and host.
+   * Reads a page, sorted by kind (the organisation's certificates first), then by connector and host.
    * @param connector id; null for all
    * @param from position at which the previous page ended; null for the first page
    */

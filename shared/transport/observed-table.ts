@@ -2,7 +2,7 @@
  * Stores the observed certificates. The attack: each message presents a new host or certificate, to fill the table and
  * to cause cost. The defence: a process writes a host's certificate once per hour; a connector, or all hosts without a
  * connector together, adds a limited number of hosts per month; only the latest certificates of a host are kept. Not
- * covered: an attacker who redirects a connector's mail can use up the connector's hosts of the month, and later hosts
+ * covered: an attacker who redirects a connector's mail can use up the connector's limit of the month. Then later hosts
  * are not recorded.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
@@ -33,8 +33,8 @@ const maxNewHostsPerMonth = 500
 const counterRetentionSeconds = 62 * daySeconds
 
 /**
- * Limits the tries when several processes write the same item; after the last try, this process writes the certificate
- * at the earliest an hour later.
+ * Limits the tries when several processes write the same item. After the last try, this process writes the certificate
+ * in the next clock hour at the earliest.
  */
 const maxTries = 3
 

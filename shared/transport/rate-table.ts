@@ -17,7 +17,7 @@ export interface OtherCounts {
 }
 
 export interface RateTableOptions {
-  /** Identifies this process, and no later process. Letters, digits, `-` and `_`. */
+  /** Identifies this process; a later process has another identifier. Letters, digits, `-` and `_`. */
   counter: string
   timeoutMs: number
 }

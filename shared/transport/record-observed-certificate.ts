@@ -53,8 +53,8 @@ export async function recordObservedCertificate(
 }
 
 /**
- * Whether the change needs an event. The organisation changes its own certificates itself; without a connector, no
- * certificate was agreed; a renewal with the same issuer and key is not reported.
+ * Whether the change needs an event. Three changes need none: of the organisation's own certificate; at a host without
+ * a connector, for which no certificate was agreed; and a renewal with the same issuer and key.
  */
 const shouldPublish = ({ kind, connector }: ObservedEndpoint, { what }: ObservedChange): boolean =>
   kind !== 'Own' && connector !== null && !what.includes('Certificate')

@@ -1,8 +1,8 @@
 /**
  * Limits the concurrent deliveries to one destination, over all workers. Each destination's item holds a set of leases,
- * `<end in milliseconds>#<id>`. A worker adds a lease under the condition that the set is not full; a worker that finds
- * it full removes the expired leases of crashed workers. The limit only spares the destination, so the caller delivers
- * without a slot when the table fails.
+ * `<end in milliseconds>#<id>`. A worker adds a lease under the condition that the set is not full. If the set is full,
+ * the worker removes the expired leases of crashed workers; after a removal, the worker tries once more. The limit only
+ * protects the destination from overload, so the caller delivers without a slot when the table fails.
  */
 import { randomUUID } from 'node:crypto'
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
@@ -55,8 +55,8 @@ export class Slots {
     return unlessConditionFails(
       this.#update(destination, {
         UpdateExpression: 'ADD leases :added SET expiresAt = :expiresAt',
-        // The SDK repeats a write whose response was lost: the lease that the first write added must not fail the
-        // condition.
+        // The SDK repeats a write whose response was lost. The condition must also hold when the first write has added
+        // the lease.
         ConditionExpression:
           'attribute_not_exists(leases) OR size(leases) < :maxSlots OR contains(leases, :lease)',
         ExpressionAttributeValues: {

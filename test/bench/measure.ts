@@ -15,20 +15,21 @@ export interface Server extends Program {
 
 export interface Measurement {
   perSecond: number
-  /** Percentiles in milliseconds; `Mode` defines their start and end. */
+  /** Percentiles of the messages' times in milliseconds. `Mode` defines from when to when a time runs. */
   p50: number
   p99: number
-  /** Seconds of processor time of the server's processes for a thousand messages, until the wait for its queue ends. */
+  /** Processor time of the server's processes, in seconds for a thousand messages, including the wait for its queue. */
   processor: number
   /** Processor time of the storage, in the same unit. */
   storageProcessor: number
-  /** Octets in all processes of the server: the largest sample. */
+  /** Memory of all processes of the server in octets: the largest sample. */
   memory: number
   /** Processors that the busiest process of the load generator used. */
   generator: number
   errors: Map<string, number>
-  /** Queue lengths at the end of the load, and when the queue was empty or `drainLimit` had passed. */
+  /** Length of the server's queue at the end of the load. */
   queuedAtEnd: number
+  /** Length of the server's queue after the wait: 0, unless `drainLimit` passed first. */
   queuedAfter: number
   tls: string | null
   handshakes: number

@@ -27,7 +27,7 @@ const figures: [string, (measured: Measurement) => number][] = [
 
 /**
  * @returns the median ratio of the first server's rate to the second's, over every round of every kind of load; NaN
- *   when a rate is missing
+ *   when a server has no rounds
  */
 export function medianRateRatio(results: readonly Results[], own: ServerName, other: ServerName): number {
   const all = results.flatMap(({ rounds }) => {

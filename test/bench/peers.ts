@@ -133,7 +133,7 @@ function register<T extends { stop(): Promise<void> }>(program: T): T {
   return program
 }
 
-/** Stops all but the first `count` programs, the last started first, because some need an earlier one. */
+/** Stops all but the first `count` programs, the latest first, because some programs need an earlier program. */
 async function stopDownTo(count: number): Promise<void> {
   for (const program of running.splice(count).reverse())
     await program

@@ -39,8 +39,8 @@ const onPremises = inbound({
 })
 
 /**
- * Of ten connectors, four have exact domains, two wildcards restricted to a certificate, one is report-only, two are
- * for the organisation's own servers, one is disabled.
+ * Of ten connectors, four have exact domains, two have a wildcard and require a certificate, two are for the
+ * organisation's own servers, one is report-only, and one is disabled. The first of all is for `*`.
  */
 function inboundOf(index: number): InboundConnector {
   const domain = domainOf(index)

@@ -16,7 +16,10 @@ export interface Tally {
   tls: string | null
 }
 
-/** Further kinds are counted as `others`: a reply with a message id or a time would be a new kind each time. */
+/**
+ * Maximum number of kinds of errors. Further kinds are counted as `others`, because each reply with a message id or a
+ * time would be a kind of its own.
+ */
 const errorKinds = 20
 
 export class TallyCounter {

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:thresholds`: the cost of untrusted input must not grow faster than the input. Each row measures an
  * input and an input four times as large in the same run, so that the machine and its other load affect both. Four
- * times the processor time is linear, sixteen times is quadratic. A row above its bound ends the command with 1.
+ * times the processor time is linear, sixteen times is quadratic. The command exits with 1 if a row is above its bound.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
@@ -27,7 +27,7 @@ interface Row {
   /** Size of the smaller input. */
   readonly size: number
   /**
-   * Creates the input, which is not measured.
+   * Creates the input. This time is not measured.
    * @returns the work to measure
    */
   readonly createWork: (size: number) => () => unknown
@@ -88,7 +88,10 @@ const mails: Row[] = [
   ),
 ]
 
-/** Pointers to pointers, each one step back, and records whose names follow all of them. */
+/**
+ * Creates a DNS reply whose first record holds a chain of name pointers, each to the pointer before it. The name of
+ * each further record points to the end of the chain.
+ */
 function pointers(records: number): () => unknown {
   const question = Buffer.from('\x02mx\x07partner\x07example\x00\x00\x01\x00\x01', 'latin1')
   const record = (owner: number[], data: Buffer) =>

@@ -102,7 +102,10 @@ interface Section {
   rows: string[][]
 }
 
-/** An object that has every field of an earlier object of three fields or more lists only its other fields. */
+/**
+ * Describes an object. If the object has every field of an earlier object with three fields or more, its section links
+ * to that object and lists only the other fields.
+ */
 function section({ name, description, rows }: Section, index: number, sections: readonly Section[]): string {
   const has = ([path]: string[]) => rows.some(([own]) => own === path)
   const base = sections

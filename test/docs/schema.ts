@@ -22,7 +22,7 @@ export interface JsonSchema {
   maxItems?: number
 }
 
-/** Whether the schema sets this bound: for an integer without one, zod writes the bound of a JavaScript number. */
+/** Whether the schema sets this bound. For an integer without a bound, zod writes JavaScript's largest safe integer. */
 const isBound = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
 
@@ -75,7 +75,10 @@ export function fieldsOf(schema: JsonSchema, isLeaf: (schema: JsonSchema) => boo
   })
 }
 
-/** Returns the schema of the object that a field is, lists or may be; and `[]` for a list, to append to its path. */
+/**
+ * Returns the schema of the object that a field contains: the field itself, one of its alternatives, or each entry of a
+ * list. For a list, also returns `[]`, to append to the field's path.
+ */
 function innerOf(schema: JsonSchema): [JsonSchema | undefined, string] {
   if (schema.type === 'array') return [schema.items && innerOf(schema.items)[0], '[]']
   const inner = schema.anyOf?.find(({ type }) => type === 'object' || type === 'array')

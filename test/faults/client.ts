@@ -7,7 +7,10 @@ export class ClosedError extends Error {}
 /** Thrown when no reply came before the timeout. */
 export class SilentError extends Error {}
 
-/** A real client waits ten minutes. No reply of the ingress should take a tenth of that. */
+/**
+ * A real client waits ten minutes for the reply to its message (RFC 5321 §4.5.3.2.6). The ingress must send each reply
+ * within a tenth of that time.
+ */
 const replyTimeoutMs = 60_000
 
 export class ClientSession {

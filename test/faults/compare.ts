@@ -28,7 +28,7 @@ interface IdentifiedJob extends StoredJob {
   id: string
 }
 
-/** Time from the kill of a process until its client has noticed the closed connection. */
+/** Maximum time from the kill of a process until its client notices the closed connection. */
 const maxNoticeMs = 2000
 
 export function compareWithStorage(evidence: Evidence): Comparison {
@@ -121,7 +121,7 @@ function compareTry(name: string, attempt: Try, jobs: readonly IdentifiedJob[], 
     context.findings.push(`${name} was accepted as ${ending.id}, but there is no such job`)
   if (ending.kind === 'Accepted' && !jobs.some(isConfirmed))
     context.findings.push(`${name} was accepted without a confirmation of the queue`)
-  // One job of an accepted try is no duplicate: if possible, a job whose response arrived.
+  // An accepted try has one job that is no duplicate. If possible, it is a job whose confirmation arrived.
   const surplus = [...jobs]
     .sort((first, second) => rank(first) - rank(second))
     .slice(ending.kind === 'Accepted' ? 1 : 0)
@@ -137,14 +137,17 @@ function compareTry(name: string, attempt: Try, jobs: readonly IdentifiedJob[], 
   }
 }
 
-/** A response that came too late may still have arrived. */
+/** The ingress may have received a response that was sent too late. */
 const isConfirmed = ({ confirmation }: StoredJob) =>
   confirmation === 'Taken' || (typeof confirmation === 'object' && confirmation.fault === 'response too late')
 
-/** Sorts jobs whose response was lost after the others. */
+/** Sorts jobs whose confirmation was lost or late after the others. */
 const rank = ({ confirmation }: StoredJob) => (typeof confirmation === 'object' ? 1 : 0)
 
-/** Also true for a kill shortly before the try: its session may have been idle, or in its greeting, at that time. */
+/**
+ * Whether a kill may have closed the connection of a try. The connection may be older than the try, so a kill shortly
+ * before the try counts too.
+ */
 const wasKilled = ({ began, ended }: Try, kills: readonly number[]) =>
   kills.some((at) => at >= began - maxNoticeMs && at <= ended)
 

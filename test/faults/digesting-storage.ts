@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress uses them, for more mail than fits into memory. Of a large object only the
- * digests are kept, computed while the octets arrive.
+ * Simulates S3, SQS and DynamoDB as far as the ingress uses them, for more mail than fits into memory. It keeps only
+ * the digests of a large object, and computes them while the octets arrive.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -10,15 +10,15 @@ import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../
 import { listen } from '../support/listen.ts'
 
 /**
- * From this text on, the octets of an object have a separate digest, because the field that the ingress adds before
- * them varies.
+ * The text with which the sent content begins. The octets from here on have a separate digest, because the Received
+ * field that the ingress adds before them varies.
  */
 const marker = Buffer.from('Subject: ')
 const maxBeginningOctets = 64 * 1024
 
 /**
- * A stored object. Of a segment all octets are kept, because each message is a range of them; of a large message only
- * digests.
+ * A stored object. It keeps all octets of a segment, because each message is a range of them. It keeps only the digests
+ * of a large message.
  */
 export class StoredObject {
   readonly #complete: Hash = createHash('sha256')

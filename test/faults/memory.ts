@@ -1,10 +1,11 @@
 /**
- * Tests that the ingress's memory stays below the task's memory. The ingress runs with the flags of its image, with
- * nearly as many TLS sessions as it accepts and a large message in each. Some clients send at full speed, some slowly,
- * some stop in the middle and stay connected. During and after this a small message must be accepted: `npm run
- * test:memory [-- --memory MIB --sessions N --megabytes N]`. Exits with 1 when the process exceeded the task's memory,
- * a message was refused, or stored content differs from the sent content. The spool needs sessions × megabytes of disk
- * in the temporary folder.
+ * Tests that the ingress's memory stays below the task's memory:
+ * `npm run test:memory [-- --memory MIB --sessions N --megabytes N]`. The ingress runs with the flags of its image,
+ * with nearly as many TLS sessions as it accepts and a large message in each. Some clients send at full speed, some
+ * slowly, some stop in the middle and stay connected. During and after this, a small message must be accepted. Exits
+ * with 1 when the process reached the task's memory, stored content differs from the sent content, or a message was
+ * refused. Only a refusal after four minutes in the upload queue is permitted. The spool needs sessions × megabytes of
+ * disk in the temporary folder.
  */
 import { spawn } from 'node:child_process'
 import { createHash, hash } from 'node:crypto'

@@ -22,7 +22,7 @@ export type Fault =
   | 'EntriesRefused'
   /** The response omits some entries of a batch, accepted or not. */
   | 'EntriesUnnamed'
-  /** The response has a digest that differs from that of the sent entry's body. */
+  /** The digest in the response differs from the digest of the entry's body. */
   | 'EntryDamaged'
   | (typeof faultsAfterExecution)[number]
 
@@ -56,10 +56,10 @@ const batchWeights: Partial<Record<Fault, number>> = {
   EntryDamaged: 0.01,
 }
 
-/** Requests from the start of one storm to the next, and requests in a storm. */
+/** Each period of this many requests contains one storm of `stormRequests` requests. */
 const stormPeriodRequests = 800
 const stormRequests = 40
-/** Factor of the probability of faults in a storm. */
+/** Factor by which a storm increases the probability of faults. */
 const stormFactor = 8
 
 export class FaultPlan {

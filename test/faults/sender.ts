@@ -134,7 +134,7 @@ function leave(session: ClientSession, reply: string): string {
   return reply
 }
 
-/** Writes the octets, mostly in one piece, else cut at random places. */
+/** Writes the octets: mostly in one piece, sometimes in several pieces that are cut at random. */
 async function writeInPieces(session: ClientSession, octets: Buffer, random: Random): Promise<void> {
   let from = 0
   for (let cuts = random.happens(0.25) ? random.between(1, 5) : 0; cuts > 0; cuts--) {

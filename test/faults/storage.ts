@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress uses them, keeping the received data. A plan decides which request fails,
- * and how.
+ * Simulates S3, SQS and DynamoDB as far as the ingress uses them, and keeps the received data. A plan decides which
+ * request fails, and how.
  */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -20,7 +20,7 @@ interface Answer {
   key?: string
 }
 
-/** Milliseconds after which the ingress may no longer wait for a response. */
+/** The ingress may have stopped waiting for a response this many milliseconds after its request arrived. */
 const clientTimeoutMs = 2500
 
 export class FaultyStorage {
@@ -61,7 +61,7 @@ export class FaultyStorage {
       return void request.once('data', () => reset(request.socket)).once('end', () => reset(request.socket))
     const body = await bodyOf(request)
     if (!body) return
-    // S3 may find that an upload cannot be completed after it has begun to respond.
+    // S3 may begin its response with 200, and find only then that it cannot complete the upload.
     const errorStatus = service === 'S3' && request.method === 'POST' ? 200 : 500
     if (fault === 'ErrorBefore') return send(response, errorOf(service, 'InternalError', errorStatus), delay)
     if (fault === 'Throttled') return send(response, throttled(service), delay)
@@ -89,7 +89,7 @@ export class FaultyStorage {
     return answerOf(connectorsAnswer(operation, parsed))
   }
 
-  /** @returns the response, or only its body when status and headers are those of every success */
+  /** @returns the response, or only its body when it has the default status and headers */
   #s3(request: IncomingMessage, body: Buffer): string | Answer {
     const url = new URL(request.url ?? '/', 'http://s3')
     const key = url.pathname.slice(1)

@@ -20,7 +20,7 @@ export class StoredData {
   readonly jobs: StoredJob[] = []
   /** Requests that no correct client sends. */
   readonly invalidRequests: string[] = []
-  /** Keys of objects that the ingress knows to be stored. */
+  /** Keys of objects that S3 has confirmed to the ingress. */
   readonly #acknowledged = new Set<string>()
   readonly #uploads = new Map<string, Map<number, Buffer>>()
   #nextUpload = 1
@@ -72,7 +72,7 @@ export class StoredData {
     this.#uploads.delete(upload)
   }
 
-  /** Records that the ingress may know from now on that this object is stored. */
+  /** Records that S3 now confirms this object. From now on the ingress may send a job for its content. */
   acknowledge(key: string): void {
     this.#acknowledged.add(key)
   }

@@ -93,7 +93,7 @@ const notOfTheCode =
   /^(logs|ec2):|^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|GetQueueUrl)$/
 
 for (const { unit, entry, role, neverCalled = [] } of units)
-  test(`${unit} is granted every AWS call its code makes, and no other`, async () => {
+  test(`${unit} is granted every AWS call that its code makes, and no other`, async () => {
     const called = await calls(`functions/${unit}/${entry}`)
     const granted = grants(role).filter((action) => called.includes(action) || !notOfTheCode.test(action))
     assert.notEqual(called.length, 0)

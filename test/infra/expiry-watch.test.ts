@@ -22,7 +22,7 @@ test('only a daily schedule invokes the function', () => {
 
 test('a failed run is repeated after the claim on a notice has expired', () => {
   const { RetryPolicy } = rule().Targets[0]
-  // Lambda repeats an asynchronous invocation after one minute and after two more; a claim lasts 30 seconds.
+  // Lambda repeats an asynchronous invocation after one minute, and again two minutes later. A claim lasts 30 seconds.
   assert.deepEqual(RetryPolicy, { MaximumEventAgeInSeconds: 3600, MaximumRetryAttempts: 2 })
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deployments, type Json, resourcesOfType, text, toList } from '../support/synthesis.ts'
 
-/** Resources wider than one resource of the stack, with the reason why they cannot be narrower. */
+/** Grants with a wildcard as resource, each with the reason why it cannot be narrower. */
 const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reason: string }[] = [
   {
     role: /^IngressTaskExecutionRole/,

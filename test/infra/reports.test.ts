@@ -26,7 +26,7 @@ function grantsOf(mailflow: Record<string, unknown>): string[] {
     )
 }
 
-test('the schedule has the hours of the code and a fixed minute per host name', () => {
+test('the schedule has the hours that the code states, and a minute that depends on the host name only', () => {
   const expressions = ['mx.ours.example', 'mx.other.example', 'mx.ours.example'].map(
     (hostname) => rule({ hostname }).ScheduleExpression,
   )
@@ -48,7 +48,7 @@ test('only the schedule invokes the function', () => {
   )
 })
 
-test('a claim outlasts a run and expires before the next', () => {
+test('a claim outlasts its run and expires before the next run', () => {
   const { Timeout } =
     resourcesOfType('AWS::Lambda::Function').find(({ id }) => id.startsWith('ReportsFunction'))?.Properties ??
     {}

@@ -1,6 +1,6 @@
 /**
- * Tests identification by certificate end to end, with real handshakes in TLS 1.2 and 1.3. Compares the reply to RCPT TO,
- * the decision after the queue, the DSN and the prediction of `POST /explain` word for word.
+ * Tests identification by certificate end to end, with real handshakes in TLS 1.2 and 1.3. The reply to RCPT TO, the
+ * decision after the queue, the DSN and the prediction of `POST /explain` must agree word for word.
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'

@@ -65,7 +65,9 @@ test(`none of ${messages} messages is decided by an older rule during ${changes}
   const isDue = (number: number): boolean => decided >= (number * messages) / (changes + 1)
   let changing: Promise<void> | null = null
 
-  /** Starts the next change when enough messages are decided. Waits for it only if the change after it is due too. */
+  /**
+   * Starts the next change when enough messages are decided. Waits for its end only if a further change is already due.
+   */
   async function changeWhenDue(): Promise<void> {
     const number = answeredAt.length
     if (number > changes || !isDue(number)) return

@@ -111,7 +111,7 @@ test('a worker that is killed inside SMTP transactions loses nothing and duplica
   const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`)
   mailbox.isHolding = true
   const ids: string[] = []
-  // One after another: messages of one batch would wait outside a transaction.
+  // Each message is sent after the one before is held: in a batch, all but one would wait outside a transaction.
   for (const name of names) {
     ids.push(messageIdIn(await send(name)))
     await mailbox.waitForHeld(ids.length)
@@ -187,8 +187,9 @@ async function untilAllDelivered(ids: readonly string[]): Promise<void> {
 const maxHoldSeconds = 6
 
 /**
- * A batch whose worker died stays invisible for up to ten minutes, and its claims are valid for six minutes. The returned
- * function is called at each poll. It ends the wait when a job was in flight for more than `maxHoldSeconds` polls.
+ * A batch whose worker died stays invisible for up to ten minutes, and its claims are valid for six minutes. The
+ * returned function is called at each poll. It ends the wait when a job was in flight for more than `maxHoldSeconds`
+ * polls.
  */
 function createWaitSkipper(): () => Promise<void> {
   let pollCounts = new Map<string, number>()

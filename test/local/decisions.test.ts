@@ -1,6 +1,6 @@
 /**
- * Tests every kind of decision end to end through the synthesised stack, by the message trace and by the messages that the
- * next hop received.
+ * Tests every kind of decision end to end through the synthesised stack, by the message trace and by the messages that
+ * the next hop received.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

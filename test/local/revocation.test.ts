@@ -1,6 +1,6 @@
 /**
- * Tests revoked certificates end to end, for a partner that sends and a partner that receives. Their authority serves CRLs and
- * OCSP responses. The tests check the gateway's queries, its replies and the trace.
+ * Tests revoked certificates end to end, for a partner that sends and a partner that receives. Their authority serves
+ * CRLs and OCSP responses. The tests check the gateway's queries, its replies and the trace.
  */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'

@@ -1,4 +1,7 @@
-/** Tests a TLS report end to end: the sessions are counted, and the report is signed, sent, received, verified and listed. */
+/**
+ * Tests a TLS report end to end: the sessions are counted, and the report is signed, sent, received, verified and
+ * listed.
+ */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -107,8 +110,8 @@ test('sessions with the smart host are reported to its report address, which is 
     assert.equal(response.headers.get('x-amz-function-error'), null)
     return (await response.json()) as Run
   }
-  // The counts are written at the end of the delivery's batch, after the trace. Of a session's counts, the one for its
-  // kind of failure is written last, so the test waits for that one.
+  // The counts are written at the end of the delivery's batch, after the trace. The count of the session's kind of
+  // failure is written last, so the test waits for that count.
   await waitForResult(async () => ((await countedFailures()) === 1 ? true : null))
   assert.equal((await invoke()).sent, 1)
   assert.deepEqual([(await invoke()).claimedElsewhere, (await invoke()).sent], [1, 0])

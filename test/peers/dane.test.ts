@@ -76,7 +76,7 @@ const leafOf = ({ cert }: Identity) => new X509Certificate(cert).toString()
 
 const unknownDigest = '0'.repeat(64)
 
-/** Domains with one MX host each. */
+/** Returns the records of domains with one MX host each. */
 function hosts(domains: readonly string[], records: Record<string, string[]> = {}): string[] {
   return domains.flatMap((domain) => [
     `${domain} MX 10 mx.${domain}`,

@@ -201,7 +201,10 @@ function cyclesOf(edges: readonly (readonly [string, string])[]): string[] {
   return cycles
 }
 
-/** Packages that a pure folder may use: they compute, and touch neither network, disk, clock nor environment (of node:net, only isIP). */
+/**
+ * Packages that a pure folder may use: they compute, and use no network, disk, clock or environment. Of node:net, only
+ * isIP may be used.
+ */
 const purePackages = [
   'zod',
   'ipaddr.js',

@@ -149,7 +149,7 @@ export const outcome = (fields: Partial<Outcome> = {}): Outcome => ({
   ...fields,
 })
 
-/** A first attempt at `receivedAt` that took one second. */
+/** A first attempt at `receivedAt` that failed temporarily after one second. */
 export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
   ...outcome({
     outcome: 'TemporaryFailure',

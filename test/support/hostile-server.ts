@@ -231,9 +231,9 @@ export class Peer {
 
   #take(octets: Buffer): void {
     if (this.#awaited) {
-      const print = this.#awaited
+      const resolve = this.#awaited
       this.#awaited = null
-      print(octets)
+      resolve(octets)
       return
     }
     this.#pending = Buffer.concat([this.#pending, octets])
@@ -325,8 +325,8 @@ function join(plain: Socket, near: Socket): void {
 }
 
 /**
- * Creates the two ends of a connection within this process. TLS takes over the far end completely, so that end's event
- * handlers get no traffic; the octets are visible at the near end.
+ * Creates pairs of connected sockets within this process. TLS takes over the far socket completely, so its event
+ * handlers get no octets. The server forwards octets between the client and the near socket.
  */
 class Pairs {
   readonly #server = createServer({ noDelay: true })

@@ -138,7 +138,7 @@ export async function startNameServer(
 /** Content type of a TLS record that carries a handshake (RFC 8446 §5.1). */
 const handshake = 22
 
-/** Creates a server whose connections a test passes in. */
+/** Creates a TLS server that does not listen. Its caller passes in the connections. */
 function listenByTls(tls: TlsOptions, request: (octets: Buffer, socket: Socket) => void): Server {
   return createTlsServer(tls, (socket) => {
     let rest = Buffer.alloc(0)

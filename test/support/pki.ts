@@ -71,7 +71,7 @@ export interface Pki {
   issue(options: LeafOptions): Promise<Identity>
   /** An authority below this one. */
   subordinate(name: string, options?: AuthorityOptions): Promise<Pki>
-  /** A self-signed certificate with the authority's name and key, without constraints, as PEM. */
+  /** A self-signed certificate with the authority's name and key, without name constraints or path length, as PEM. */
   twin(): Promise<string>
   /** Signs with the authority's key: ECDSA with SHA-256, in DER. */
   sign(octets: Buffer): Promise<Buffer>

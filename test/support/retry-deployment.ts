@@ -1,7 +1,7 @@
 /**
  * A deployment whose clock stands still while a function runs, except that each delivery attempt takes 2 seconds. When
- * no function runs, the clock jumps to the next job. The functions are those that are deployed. The SMTP client talks to
- * a real server. Queues and table are in memory. DSNs arrive immediately.
+ * no function runs, the clock jumps to the next job. The functions are those that are deployed. The SMTP client
+ * connects to a real server. Queues and table are in memory. DSNs arrive immediately.
  */
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'

@@ -15,7 +15,7 @@ export interface Resource {
   readonly DeletionPolicy?: string
 }
 
-/** Settings with which the template has every optional resource, and the default settings. */
+/** The default settings, and other settings that together cause every optional resource. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
   'with MX lookup, KMS, JWT and mailed alarms': {

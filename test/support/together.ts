@@ -8,8 +8,8 @@ import 'node:tls'
 import { describe } from 'node:test'
 
 describe('files', async () => {
-  // One import at a time: Node never ends two imports that wait for the same module at their top levels.
-  // All imports before the first test: a test may stop the clock, which an import needs.
+  // One import at a time: Node never completes concurrent imports of two files that wait for the same module.
+  // All imports before the first test: a test may stop the clock, and an import needs the clock.
   for (const file of process.argv.slice(2))
     await new Promise<unknown>((imported, failed) => {
       describe(file, async () => {

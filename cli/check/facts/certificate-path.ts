@@ -90,7 +90,10 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   }
 }
 
-/** Whether both certificates are of one authority. The client's trust store decides which of the two is on the path. */
+/**
+ * Whether both certificates are of one authority: they have the same subject and the same key. The trust store of a
+ * client decides which of the two is on the path.
+ */
 export function isOfSameAuthority(a: X509Certificate, b: X509Certificate): boolean {
   try {
     return a.subject === b.subject && a.publicKey.equals(b.publicKey)

@@ -48,7 +48,10 @@ export interface SessionAttempt {
 
 /** Results of handshakes that a delivery never makes. */
 export interface HandshakeProbes {
-  /** A handshake with TLS 1.0 and 1.1 only; after a failed session, with any version and cipher suite. */
+  /**
+   * The handshake with TLS 1.0 and 1.1 only. If the handshake of the session failed, this handshake allowed every
+   * version and cipher suite instead.
+   */
   readonly legacyTls: Handshake
   /** The stapled OCSP response (RFC 6066 §8), DER; null when the server staples none. */
   readonly staple: Buffer | null
@@ -58,7 +61,7 @@ export type Handshake =
   | { readonly kind: 'Done'; readonly protocol: string; readonly cipher: string }
   /** The server or OpenSSL aborted the handshake. */
   | { readonly kind: 'Refused'; readonly cause: string }
-  /** The connection failed before the handshake. */
+  /** The connection failed before the handshake, or the handshake timed out. */
   | { readonly kind: 'NotTested'; readonly cause: string }
 
 export interface CertificateFacts {
@@ -71,7 +74,7 @@ export interface CertificateFacts {
   readonly staple: ReportedRevocation | null
 }
 
-/** OpenSSL's verdict, which deliveries use. For a file it is computed without a handshake. */
+/** Whether OpenSSL trusts the chain, as in a delivery. For a file the result is predicted without a handshake. */
 export interface Trust {
   readonly trusted: boolean
   /** OpenSSL's error code. */

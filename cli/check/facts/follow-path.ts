@@ -1,8 +1,8 @@
 /**
  * Fetches issuer certificates from the URLs in certificates (RFC 5280 §4.2.2.1). Attack: an untrusted certificate names
- * an internal address, or a response without end. Defence: one GET, bounded in time and size; a fetched certificate is
- * used only if it verifies the certificate below. Not covered: the request itself is sent, perhaps to an address that only
- * this machine reaches.
+ * an internal address, or a server whose response never ends. Defence: one GET for each URL, bounded in time and size;
+ * a fetched certificate is used only if its key verifies the certificate below. Not covered: the request itself. It may
+ * reach an address that only this machine can reach.
  */
 import { X509Certificate } from 'node:crypto'
 import { fetchUntrustedUrl } from '../../../shared/net/untrusted-http.ts'
@@ -18,7 +18,7 @@ const maxResponseOctets = 262_144
 const maxUrls = 4
 /** Limit of certificates in one response. */
 const maxCertificates = 20
-/** Limit of rounds; each fetches the issuers of all certificates known so far. */
+/** Limit of rounds. Each round fetches the issuers of all certificates on the path so far. */
 const maxRounds = 4
 
 type IssuerResult = IssuerFacts['result']

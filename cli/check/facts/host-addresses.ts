@@ -4,11 +4,11 @@ import { isIP } from 'node:net'
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { Addresses } from './facts.ts'
 
-/** Limit of addresses that are tried, as in a delivery. Further addresses are only printed. */
+/** Limit of addresses that are tried; further addresses are only printed. A delivery tries up to ten. */
 export const maxAddresses = 3
 const maxMxHosts = 5
 
-/** Never throws. Returns IPv4 first, as deliveries use them. @param timeout in milliseconds */
+/** Never throws. Returns IPv4 addresses first, because deliveries try them first. @param timeout in milliseconds */
 export async function hostAddresses(host: string, timeout: number): Promise<Addresses> {
   if (isIP(host)) return { kind: 'Given' }
   try {

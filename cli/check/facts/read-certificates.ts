@@ -47,7 +47,7 @@ function readDer(octets: Buffer, displayName: string): X509Certificate {
 /** Longer than any real chain. */
 const maxChainLength = 20
 
-/** @throws CommandError like readCertificates, and for a collection instead of a chain */
+/** @throws CommandError like readCertificates, and for more than `maxChainLength` certificates */
 export async function readChain(name: string, io: Io): Promise<CertificateChain> {
   const chain = await readCertificates(name, io)
   if (chain.length > maxChainLength)

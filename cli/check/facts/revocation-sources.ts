@@ -24,7 +24,7 @@ export async function querySources(
   const certificates = steps.map(({ certificate }) => certificate)
   const queries = certificates.flatMap((certificate, index) => {
     const issuer = certificates[index + 1] ?? anchor?.certificate ?? null
-    // A root is never revoked; the trust store decides about it.
+    // No source can revoke a root: only the trust store decides whether the root is trusted.
     return isTop(certificate, issuer)
       ? []
       : [{ certificate, issuer, locations: sourceLocationsOf(certificate).slice(0, maxUrls) }]

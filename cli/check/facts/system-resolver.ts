@@ -1,4 +1,4 @@
-/** Resolves addresses with the system's resolver, including the hosts file. The result for other record types is NoData. */
+/** Resolves addresses with the system's resolver, including the hosts file. Other record types give NoData. */
 import { lookup } from 'node:dns/promises'
 import type { Resolver } from '../../../shared/net/resolver.ts'
 

@@ -29,7 +29,7 @@ export async function loadTrustStore(file: string | undefined, io: Io): Promise<
   }
 }
 
-/** Returns Node's bundled roots, which a deployment has, then the roots that this process's environment adds. */
+/** Returns Node's bundled roots, which a deployment also trusts, then the roots that only this process trusts. */
 function publicRoots(): Anchor[] {
   const bundled = new Set(getCACertificates('bundled'))
   const additionalRoots = getCACertificates().filter((pem) => !bundled.has(pem))

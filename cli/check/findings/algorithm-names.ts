@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { readElements, readOnlyElement } from '../../../shared/tls/der.ts'
 
-/** RFC 8017 §A.2.3: the default digest, which the parameters omit. */
+/** The digest when the parameters name none (RFC 8017 §A.2.3). */
 const pssDefault = 'SHA-1'
 
 /** Object identifiers in DER (RFC 8017 §B.1). */

@@ -1,4 +1,4 @@
-/** Assesses facts: one finding for each line of the output, in its order. Pure. */
+/** Assesses facts. Each finding is one line of the output, in the same order. Pure. */
 
 import type { Facts } from '../facts/facts.ts'
 import { certificateFindings } from './certificate-findings.ts'

@@ -26,7 +26,7 @@ export function certificateFindings({ presented, path, trust }: CertificateFacts
       signatureFinding(certificate),
       ...(index === 0 ? [purposeFinding(certificate, trust.tls !== null)] : []),
     ]),
-    // Unused certificates may have expired or be weak, so only their identity is printed.
+    // An expired or weak certificate that is not used does no harm, so only its identity is printed.
     ...unique(unused).map(identityFinding),
   ]
 }
@@ -83,7 +83,7 @@ const days = (number: number): string =>
   number < 1 ? 'less than a day' : `${Math.floor(number)} day${Math.floor(number) === 1 ? '' : 's'}`
 
 const minRsaBits = 2048
-/** Key length in bits on short and usual curves, by OpenSSL's name. Any other curve counts as strong enough. */
+/** Key length in bits, by OpenSSL's name of the curve. A curve that is not listed counts as strong enough. */
 const curveBits: Readonly<Record<string, number>> = {
   prime192v1: 192,
   secp192k1: 192,

@@ -54,7 +54,7 @@ function incompleteChainFinding(
   return path.steps.length === 1 ? fail('chain', observation, advice) : warn('chain', observation, advice)
 }
 
-/** Finds a certificate with the issuer's name that did not sign `top`; otherwise the path would continue. */
+/** Finds a certificate with the issuer's name. It did not sign `top`, because the path would then continue with it. */
 const namesakeOf = (top: X509Certificate, presented: readonly X509Certificate[]) =>
   presented.find((candidate) => !isSame(candidate, top) && top.checkIssued(candidate))
 
@@ -136,10 +136,7 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
   )
 }
 
-function anchorFinding(
-  { certificate, store, isTrustedByDeployment: isTrustedElsewhere }: Anchor,
-  at: Date,
-): Finding {
+function anchorFinding({ certificate, store, isTrustedByDeployment }: Anchor, at: Date): Finding {
   const observation = `"${subjectOf(certificate)}" is in the trust store (${store})`
   if (validTo(certificate) < at)
     return fail(
@@ -147,7 +144,7 @@ function anchorFinding(
       `${observation}, but expired on ${formatTime(validTo(certificate).toISOString())}`,
       'Ask the authority for its new root, and for a certificate issued under it',
     )
-  return isTrustedElsewhere
+  return isTrustedByDeployment
     ? ok('root', observation)
     : warn(
         'root',

@@ -30,7 +30,10 @@ export function deferralByRevocation(revocation: Revocation): string {
     : ''
 }
 
-/** Combines the results of a chain like a delivery: one source with a result determines the status of its certificate. */
+/**
+ * Combines the results of a chain as a delivery does. One source that reports `Revoked` or `Good` is enough for its
+ * certificate; `Revoked` has precedence.
+ */
 export function chainRevocation(facts: readonly SourceFacts[]): Revocation {
   const results = facts.map(certificateRevocation)
   const worst =

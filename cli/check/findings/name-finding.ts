@@ -56,7 +56,7 @@ function uncomparedFinding(
 
 const maxNames = 10
 
-/** Lists names unchanged, including invalid host names. */
+/** Lists the names as the certificate has them, including invalid host names; replaces invisible characters. */
 function namesText({ subjectAltNames, commonName }: CertificateNames): string {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
   const omittedCount = names.length - maxNames

@@ -1,4 +1,4 @@
-/** Explains OpenSSL's reasons not to trust a chain (its manual: X509_STORE_CTX_get_error). Pure. */
+/** Explains OpenSSL's reasons not to trust a chain (OpenSSL's manual, X509_STORE_CTX_get_error). Pure. */
 
 interface OpenSslExplanation {
   readonly text: string
@@ -35,7 +35,7 @@ const reasons: Readonly<Record<string, OpenSslExplanation>> = {
     advice: 'Serve the chain from the certificate authority',
   },
   PATH_LENGTH_EXCEEDED: {
-    text: 'an issuing authority is not allowed below its parent (path length)',
+    text: 'the chain has more intermediate authorities than one of its authorities allows (path length)',
     advice: 'The authority must issue the certificate from another intermediate authority',
   },
   INVALID_PURPOSE: {

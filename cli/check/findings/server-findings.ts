@@ -109,7 +109,7 @@ function tlsFindings(
   }
 }
 
-/** The finding for a server without a certificate, which has no other findings about certificates. */
+/** The finding about a server without a readable certificate. No other finding about certificates follows it. */
 const noCertificate = fail(
   'certificate',
   'the server presented no readable certificate',

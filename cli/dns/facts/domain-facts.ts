@@ -26,7 +26,9 @@ export interface DomainFacts {
   hosts: readonly HostFacts[]
   /** SPF results of each sender in the plan; empty unless there is exactly one SPF record. */
   spfResults: readonly SpfResult[]
-  /** Whether the resolver sets the AD bit for a zone that is known to be signed. */
+  /**
+   * Whether the resolver sets the AD bit for a zone that is known to be signed, or for the MX records of the domain.
+   */
   isResolverValidating: boolean
 }
 
@@ -34,7 +36,7 @@ export interface DomainFacts {
 const signedZone = 'arpa'
 
 /**
- * Allows every address: the administrator's names may resolve to the administrator's network, or to a gateway on this
+ * Allows every address: the administrator's own host names may resolve to private addresses, or to a gateway on this
  * machine.
  */
 const allNetworks = ['0.0.0.0/0', '::/0']

@@ -1,4 +1,4 @@
-/** Gathers from the API the gateway's host name and certificates, and whether it accepts the domain. */
+/** Requests the gateway's host name and certificates from its API, and whether the gateway accepts the domain. */
 import { z } from 'zod'
 import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { type ApiClient, encodeUrlPart } from '../../api/api-client.ts'

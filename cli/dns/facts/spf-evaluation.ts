@@ -66,8 +66,8 @@ async function evaluateSender(
 }
 
 /**
- * Answers in the form of node:dns. PTR queries get no answer, so `ptr` never matches: RFC 7208 §5.5 says not to publish
- * it.
+ * Answers in the form of node:dns. PTR queries get no answer, so the mechanism `ptr` never matches. RFC 7208 §5.5 says
+ * that it should not be published.
  */
 async function nodeDnsAnswers(
   resolver: Resolver,

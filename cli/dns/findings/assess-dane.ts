@@ -136,7 +136,7 @@ function hasMatchingRecord(
 ): boolean {
   if (records.length === 0) return false
   const ders = certificatesIn(chain).map((pem) => new X509Certificate(pem).raw.toString('base64'))
-  // A next certificate that is not valid yet is checked as at the start of its validity.
+  // A next certificate that is not valid yet is checked at the time when its validity begins.
   const at = new Date(Math.max(now.getTime(), Date.parse(validFrom)))
   return matchesTlsa(records, ders, { subjectAltNames, commonName: null }, [host], at)
 }

@@ -57,8 +57,8 @@ export function assessSpf(plan: Plan, { txt, spfResults }: DomainFacts): RecordF
 }
 
 /**
- * A record that does not permit Amazon SES is harmless: SES uses a domain of Amazon, or the identity's MAIL FROM domain,
- * as the envelope's domain, and receivers check the record of that domain. A permerror is not harmless.
+ * A record that does not permit Amazon SES is harmless. SES uses a domain of Amazon, or the identity's MAIL FROM
+ * domain, as the envelope's domain, and receivers check the record of that domain. A permerror is not harmless.
  */
 const isHarmless = ({ sender, result }: SpfResult): boolean => sender === sesName && result !== 'permerror'
 
@@ -71,7 +71,9 @@ function faultOf(permission: SpfResult): string {
     : fault
 }
 
-/** Inserts the missing senders before `all` or `redirect`. A record that has them and still fails is replaced. */
+/**
+ * Inserts the missing senders before `all` or `redirect`. A record that has every sender and still fails is replaced.
+ */
 function amendRecord(record: string, plan: Plan): string {
   const terms = record.split(' ').filter((term) => term !== '')
   const missingTerms = spfTerms(plan).filter(

@@ -1,9 +1,7 @@
 /** A finding about one DNS record, or one set of records. */
 import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
 
-/**
- * `WARN`: the record may stay, with a caveat. `UNKNOWN`: the check itself failed.
- */
+/** `WARN`: the record may stay, but the sentences describe a risk. `UNKNOWN`: the check was not possible. */
 export type Result = 'OK' | 'WARN' | 'MISSING' | 'DIFFERENT' | 'UNKNOWN'
 
 export interface RecordFinding {
@@ -22,7 +20,10 @@ export interface RecordFinding {
 
 type FailedAnswer = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
 
-/** Returns the finding for a failed query. A bogus answer (DNSSEC) is `DIFFERENT`, because every validating resolver rejects it. */
+/**
+ * Returns the finding for a failed query. A bogus answer (DNSSEC) is `DIFFERENT`, because every validating resolver
+ * rejects it.
+ */
 export function failedQueryFinding(
   about: Pick<RecordFinding, 'record' | 'name'>,
   { code, bogus }: FailedAnswer,

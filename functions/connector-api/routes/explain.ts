@@ -88,7 +88,7 @@ export interface ExplainDependencies {
   /** Returns the current connectors. */
   snapshot(): Promise<Snapshot>
   settings: Settings
-  /** Root certificates in PEM. Always the same array, because parsed certificates are cached by it. */
+  /** Root certificates in PEM. Always pass the same array: the array is the key of a cache of parsed certificates. */
   publicRoots: readonly string[]
   /** Milliseconds since the epoch. */
   now(): number
@@ -169,7 +169,9 @@ function parseChain(text: string): Chain | string {
   return invalidIndex < 0 ? (certificates as Chain) : `certificate ${invalidIndex + 1} cannot be read`
 }
 
-/** Returns null for a certificate that cannot be read, or with invalid dates, which OpenSSL accepts. */
+/**
+ * Returns null for a certificate that cannot be read, or whose dates are invalid (OpenSSL can read such a certificate).
+ */
 function parseCertificate(block: string): X509Certificate | null {
   try {
     const certificate = new X509Certificate(block)

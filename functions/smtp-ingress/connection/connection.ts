@@ -44,13 +44,13 @@ export interface ConnectionParts {
 }
 
 /**
- * Milliseconds before the greeting. A client must wait for the greeting (RFC 5321 §4.3.1); a client that does not is no
- * mail server.
+ * Milliseconds before the greeting. A client must wait for the greeting (RFC 5321 §4.3.1); a client that does not wait
+ * is no mail server.
  */
 const greetingDelayMs = 100
 /**
- * Maximum of octets that are buffered while reading from a client is paused. OpenSSL passes on the same amount in one
- * read.
+ * Octets of a client that Node buffers while reading is paused. OpenSSL returns at most the same number of octets in
+ * one read.
  */
 export const socketOptions = { highWaterMark: 16 * 1024 }
 /** Seconds for the PROXY protocol header. A load balancer sends it immediately. */
@@ -134,7 +134,7 @@ export class Connection implements SessionTransport {
 
   /**
    * Closes the connection after the last reply. Later octets of the client are read and dropped: unread octets would
-   * cause a TCP reset, which could destroy that reply.
+   * cause a TCP reset, and the client might lose the reply.
    */
   end(): void {
     if (this.#isClosing) return
@@ -192,7 +192,7 @@ export class Connection implements SessionTransport {
     }
   }
 
-  /** Octets not yet read from the socket belong to the handshake. */
+  /** The octets that are still unread in the TCP socket begin the handshake. */
   #startHandshake(secureContext: SecureContext, client: Client): void {
     const tlsSocket = new TLSSocket(this.#tcp, {
       isServer: true,

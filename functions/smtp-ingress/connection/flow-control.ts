@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** Seconds in which a client may read nothing of what was written to it. */
+/** Seconds for which a client may leave replies unread. */
 const stallTimeoutSeconds = 300
 
 /**
@@ -8,7 +8,7 @@ const stallTimeoutSeconds = 300
  * replies.
  */
 export class FlowControl {
-  #isHeld = false
+  #isSessionFull = false
   #isStalled = false
   #stalledSeconds = 0
 
@@ -16,26 +16,26 @@ export class FlowControl {
     return this.#isStalled
   }
 
-  /** @param isHeld true while the session cannot take more octets */
-  setSessionFull(isHeld: boolean, socket: Socket): void {
-    this.#isHeld = isHeld
+  /** @param isFull true while the session cannot take more octets */
+  setSessionFull(isFull: boolean, socket: Socket): void {
+    this.#isSessionFull = isFull
     this.#apply(socket)
   }
 
-  /** @param isStalled true while the client does not read written octets */
+  /** @param isStalled true while the client has not read all replies */
   setStalled(isStalled: boolean, socket: Socket): void {
     this.#isStalled = isStalled
     this.#apply(socket)
   }
 
-  /** Must be called once per second. @returns whether the client has read nothing for too long */
+  /** Must be called once per second. @returns whether the client has left replies unread for too long */
   tick(): boolean {
     this.#stalledSeconds = this.#isStalled ? this.#stalledSeconds + 1 : 0
     return this.#stalledSeconds >= stallTimeoutSeconds
   }
 
   #apply(socket: Socket): void {
-    if (this.#isHeld || this.#isStalled) socket.pause()
+    if (this.#isSessionFull || this.#isStalled) socket.pause()
     else socket.resume()
   }
 }

@@ -14,7 +14,10 @@ export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
 }
 
 const tickMs = 1000
-/** Connections that are kept free for new clients, as long as ended sessions can be closed. */
+/**
+ * Connections that are kept free for new clients. If fewer are free, each new connection closes the oldest connection
+ * whose session has ended.
+ */
 const spareConnections = 64
 
 export class MailServer {
@@ -52,8 +55,8 @@ export class MailServer {
   }
 
   /**
-   * Stops listening and ends the sessions. Resolves when every connection is closed; the drain timeout closes the last
-   * ones.
+   * Stops listening and ends the sessions. Closes the remaining connections after the drain timeout. Resolves when
+   * every connection is closed.
    */
   async drain(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))

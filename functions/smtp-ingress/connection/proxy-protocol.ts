@@ -1,9 +1,9 @@
 /**
  * Reads the header of the PROXY protocol, version 2, in which a load balancer states the client's address. The attack:
  * an unknown client sends a forged header to impersonate a partner's address, or an endless or corrupted header. The
- * defence: the header is read only from the load balancer's configured addresses, where it is mandatory. It is parsed
- * strictly and within bounds, and its checksum is verified if present. Not covered: anything that can connect from
- * those addresses can forge a client; security groups must prevent that.
+ * defence: connections from the load balancer's configured addresses must send a header; other connections' headers are
+ * not read. The header is parsed strictly and within bounds, and its checksum is verified if present. Not covered: a
+ * program that can connect from those addresses can forge a client's address; security groups must prevent that.
  */
 import ipaddr from 'ipaddr.js'
 import { IpRanges } from '../../../shared/policy/ip-ranges.ts'
@@ -26,13 +26,13 @@ const fixedOctets = 16
 /** The maximum includes the fixed part. Load balancers add a few dozen octets to the addresses. */
 const maxHeaderOctets = 4096
 
-/** By the octet at 12: version 2 in the upper half, the command in the lower. */
+/** Commands by the octet at offset 12: its upper half is the version, 2; its lower half is the command. */
 const commandNames = new Map([
   [0x20, 'LOCAL'],
   [0x21, 'PROXY'],
 ])
 
-/** Octets of one address, by the octet at 13: TCP over IPv4, TCP over IPv6. */
+/** Octets of one address, by the octet at offset 13: TCP over IPv4, TCP over IPv6. */
 const addressOctetsByFamily = new Map([
   [0x11, 4],
   [0x21, 16],

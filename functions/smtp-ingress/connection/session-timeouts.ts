@@ -1,8 +1,8 @@
 /**
  * Timeouts of a session. The attack: sessions that never end because an octet arrives now and then. The defence: each
- * phase has a timeout that only a whole step resets (RFC 5321 §4.5.3.2: five minutes for a command, three for the next
- * block of a message). A message needs a minimum rate after its first ten minutes. Not covered: a client at the minimum
- * rate keeps its session, which occupies little more than a connection.
+ * phase has a timeout (RFC 5321 §4.5.3.2: five minutes for a command, three for the next block of a message). A part of
+ * a command does not restart the timeout. A message needs a minimum rate after its first ten minutes. Not covered: a
+ * client at the minimum rate keeps its session, which occupies little more than a connection.
  */
 import type { Phase } from '../protocol/session.ts'
 
@@ -13,7 +13,7 @@ const phaseTimeoutSeconds: Record<Phase, number> = {
   Data: 180,
   Handshake: 60,
   Deciding: Number.POSITIVE_INFINITY,
-  /** Time to read the last reply and close. */
+  /** For the client to read the last reply and close the connection. */
   Ended: 10,
 }
 
@@ -32,7 +32,8 @@ export interface SessionProgress {
 }
 
 /**
- * Counts calls, one per second, instead of reading a clock: a process too busy to call does not time out its clients.
+ * Counts calls, one per second, instead of reading a clock. So a process that is too busy for these calls does not time
+ * out its clients.
  */
 export class SessionTimeouts {
   #phase: Phase | null = null

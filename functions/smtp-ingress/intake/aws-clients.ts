@@ -1,6 +1,7 @@
 /**
- * AWS clients for storing messages. Each message causes a share of two requests, to S3 and SQS; project code signs and
- * sends these two. Everything else uses the SDK, which also provides region, endpoints and credentials.
+ * AWS clients for storing messages. Each message needs a share of two requests, to S3 and SQS. To save processor time,
+ * `shared/aws/` signs and sends these two (docs/decisions/0018-requests-of-the-hot-path.md). All other requests use the
+ * SDK, which also provides region, endpoints and credentials.
  */
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -45,9 +46,9 @@ export function createStorageClients(environment: {
 }
 
 /**
- * Connections to AWS stay open, enough for all concurrent commits. A request without a response is aborted, not only
- * logged as a warning: an SMTP client would wait ten minutes after its data (RFC 5321 §4.5.3.2.6), but a session that
- * waits for storage blocks another client.
+ * Connections to AWS stay open, enough for all concurrent commits. A request without a response is aborted; by default
+ * the SDK only logs a warning. An SMTP client would wait ten minutes after its data (RFC 5321 §4.5.3.2.6), but a
+ * session that waits for storage blocks another client.
  * @param timeoutMs for one of three attempts, from the first octet of the request to the last of the response
  */
 export function awsClientOptions(timeoutMs: number) {

@@ -1,4 +1,4 @@
-/** Reuses buffers between messages: each new allocation costs a page fault for each page. */
+/** Reuses buffers between messages, because a new buffer costs a page fault for each page. */
 export class BufferPool {
   readonly #free = new Map<number, Buffer[]>()
   #remainingOctets: number

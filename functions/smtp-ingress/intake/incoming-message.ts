@@ -1,8 +1,9 @@
 /**
  * A message during the data phase: a small one in memory, a large one in the spool.
  *
- * The attack: every session of the task holds as much of a message as it can. The defence: a session holds at most its
- * share of the task's memory, at any speed; the rest goes to a file. So no message is refused for lack of memory.
+ * The attack: every session of the task fills memory with its message. The defence: a session holds at most its share
+ * of the task's memory, however fast the client sends. The rest of the message goes to a file. So no message is refused
+ * for lack of memory.
  */
 
 import { type Refusal, tooLarge } from '../replies.ts'
@@ -141,8 +142,8 @@ export class IncomingMessage {
   }
 
   /**
-   * Copies octets instead of storing the chunks: a client may send chunks so small that each costs more than its
-   * octets.
+   * Copies the octets and keeps no chunks: a client may send chunks so small that the object of a chunk takes more
+   * memory than its octets.
    */
   #append(octets: Buffer): Promise<void> | undefined {
     let pending: Promise<void> | undefined

@@ -1,4 +1,4 @@
-/** Receives messages and makes them durable. Replies, metrics and logs are the session policy's task. */
+/** Receives messages and makes them durable. The session policy replies to the client, and counts and logs messages. */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { partOctets, storeLargeContent } from '../../../shared/content/large-content.ts'
 import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment-writer.ts'
@@ -34,7 +34,8 @@ export interface IntakeOptions {
 }
 
 /**
- * Consecutive messages that could not be stored, after which the breaker opens. One timeout is recorded as this many.
+ * Consecutive messages that could not be stored, after which the breaker opens. One timeout counts as this many
+ * messages.
  */
 const outageThreshold = 3
 
@@ -88,7 +89,7 @@ export class Intake {
     })
   }
 
-  /** Whether messages should be refused at the greeting or at MAIL, because storage fails. */
+  /** Whether storage fails, so that clients are refused at the greeting or at MAIL. */
   get isFailing(): boolean {
     return this.#breaker.isOpen
   }

@@ -1,4 +1,4 @@
-/** Divides the task's memory for mail into fixed shares, so that no message has to reserve any. */
+/** Divides the task's memory for mail into fixed shares, so that no message has to reserve memory. */
 import { totalmem } from 'node:os'
 import { partOctets } from '../../../shared/content/large-content.ts'
 import { mailMemoryOctets } from '../../../shared/contract/ingress-memory.ts'
@@ -7,14 +7,14 @@ const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
 /**
- * Maximum of octets of one message in memory; with 1000 sessions, a quarter of a 1 GiB task. Smaller messages share the
- * cost of a segment; larger ones cost a file and an object each, about a millisecond.
+ * Maximum of octets of one message in memory; with 1000 sessions, a quarter of a 1 GiB task. Messages up to this size
+ * share the cost of a segment. A larger message needs its own file and object, which cost about a millisecond.
  */
 const maxHeldOctets = 256 * kibibyte
-/** Minimum of that maximum: a spooled message holds two blocks of 32 KiB in any case. */
+/** Lower limit of that maximum in a small task: a spooled message needs two blocks of 32 KiB anyway. */
 const minHeldOctets = 64 * kibibyte
 
-/** A part of a large message in flight, and its copy in TLS. */
+/** Memory of one upload: the part of a large message that is in flight, and its copy in TLS. */
 const uploadOctets = 2 * partOctets
 /** More concurrent uploads would only share the bandwidth. */
 const maxUploads = 8
@@ -27,8 +27,8 @@ export interface MessageMemory {
 }
 
 /**
- * Half of the memory is for messages of all sessions, a quarter for uploads of large ones. The last quarter is for
- * copies in segments and uncollected garbage.
+ * Half of the memory for mail is for the messages of all sessions, a quarter for uploads of large messages. The last
+ * quarter is for copies in segments and uncollected garbage.
  * @param taskMebibytes memory of the whole task; default: the memory that the system gives this process
  * @param sessions the maximum number of sessions
  * @throws Error when so many sessions leave too little for messages

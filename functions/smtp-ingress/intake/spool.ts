@@ -1,8 +1,8 @@
 /**
  * Holds large messages while they arrive, each in a file. The attack: every session sends most of a large message,
- * slowly. The defence: messages occupy disk, which is plentiful and counted; in memory a session holds one or two
- * blocks. Each file is unlinked right after it is opened, so that a crash leaves nothing behind and no other process
- * finds it. Not covered: while the disk is full or fails, large messages are refused; other messages are not affected.
+ * slowly. The defence: large messages occupy disk, up to a limit; in memory a session holds one or two blocks. Each
+ * file is unlinked right after it is opened, so that a crash leaves nothing behind and no other process finds it. Not
+ * covered: while the disk is full or fails, large messages are refused; other messages are not affected.
  */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'

@@ -15,7 +15,7 @@ export interface Stores {
 
 type Failure = Error | null
 
-/** @returns for each message null or its error; rejects when all fail */
+/** @returns for each message null or its error; rejects when the contents cannot be stored */
 export async function storeMessages(
   { segments, queue }: Stores,
   batch: readonly AcceptedMessage[],

@@ -1,8 +1,8 @@
 /**
  * Connection limiter, for the task and for each address. The attack: one client takes all sessions, or opens
  * connections endlessly to cause handshakes. The defence: an address has a maximum of concurrent sessions and of new
- * sessions per minute; a /64 of IPv6 is one client. Not covered: a client with many addresses has as many shares. Then
- * only the task's maximum limits that client, and honest clients also get 421 and retry.
+ * sessions per minute; a /64 of IPv6 is one client. Not covered: a client with many addresses gets these maxima for
+ * each address. Then only the task's maximum limits that client, and honest clients also get 421 and retry.
  */
 import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
 import { BoundedMap } from './bounded-map.ts'
@@ -30,9 +30,9 @@ export function connectionLimits(environment: {
 const minuteMs = 60_000
 
 /**
- * Maximum of addresses without a session whose count of new sessions is stored. When there are more, the half that
- * disconnected first is forgotten. That costs no protection, because limits for single addresses cannot stop a flood
- * from so many addresses. It also refuses no client because of another client's flood.
+ * Maximum of addresses that have no session and whose count of new sessions is stored. When there are more, the counts
+ * of the half that disconnected first are dropped. That costs no protection, because limits for single addresses cannot
+ * stop a flood from so many addresses. A dropped count causes no refusal.
  */
 const maxIdleAddresses = 65_536
 
@@ -102,7 +102,7 @@ export class ConnectionLimiter {
     if (this.#limits.maxNewSessionsPerMinute > 0) this.#idle.set(key, client)
   }
 
-  /** An address's own excess is reported first: it is the more precise reason. */
+  /** Checks the limits of the address first: their refusal gives the client the more precise reason. */
   #checkLimits({ sessions, startedInMinute }: Client): Refusal | null {
     const { maxSessionsPerAddress, maxNewSessionsPerMinute } = this.#limits
     if (sessions >= maxSessionsPerAddress) return tooManyConnections

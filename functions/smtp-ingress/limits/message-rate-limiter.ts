@@ -1,10 +1,11 @@
 /**
- * Rate limiter for messages of a connector and of an address. The attack: a server sends more than the systems behind
- * can handle, or uses up the gateway. The defence: a message beyond a limit is refused with 451 at its first recipient,
- * so the sender keeps it; an accepted message is never refused later. A connector's limit applies to all tasks together
- * and is counted in the transport table. An address's limit applies to one task: unknown clients must not cause table
- * writes. Not covered: the shared count lets some excess pass, and any sender that matches a connector can use up that
- * connector's limit. Restricting the connector's domains to a certificate or to addresses prevents the latter.
+ * Rate limiter for messages of a connector and of an address. The attack: a server sends more messages than the gateway
+ * or the next hops can handle. The defence: a message beyond a limit is refused with 451 at its first recipient, so the
+ * client keeps the message. An accepted message is never refused later. A connector's limit applies to all tasks
+ * together and is counted in the transport table. An address's limit applies to one task: unknown clients must not
+ * cause table writes. Not covered: the shared count lets some excess pass. Any client that uses a partner's domain can
+ * also use up the limit of the partner's connector. To prevent that, the connector must restrict its domains to a
+ * certificate or to addresses, with `onViolation: Bounce`.
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Log } from '../log.ts'
@@ -15,7 +16,7 @@ import { type SharedCounts, SharedRateCounter } from './shared-rate-counter.ts'
 export interface MessageRateLimiter {
   /**
    * Counts a message: once for each transaction, when its first recipient is accepted.
-   * @param connectors that match the sender; report-only connectors have no limit
+   * @param connectors the connectors that match the sender; the limit of a report-only connector is not applied
    * @param at milliseconds since 1970
    * @returns null, and the message is counted; or a temporary refusal, and it is not counted
    */
@@ -44,7 +45,7 @@ export const tooManyFromAddress = refusal(
 )
 
 export interface MessageRateLimiterOptions {
-  /** Counts of connectors over all tasks: RateTable. */
+  /** The connectors' counts over all tasks (`RateTable`). */
   connectorCounts: SharedCounts
   /** Messages per minute from one address; 0 means unlimited. */
   addressLimit: number
@@ -58,7 +59,7 @@ const maxAddresses = 32_768
 /** More connectors than any deployment has. */
 const maxConnectors = 65_536
 
-/** `stop` ends the reports; counts that are not reported yet are lost. */
+/** `stop` ends the reports to `connectorCounts`; counts that are not reported yet are lost. */
 export function createMessageRateLimiter(options: MessageRateLimiterOptions): MessageRateLimiter {
   const { connectorCounts, addressLimit, log, now } = options
   const connectorRates = new SharedRateCounter({

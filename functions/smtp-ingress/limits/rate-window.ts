@@ -1,4 +1,4 @@
-/** Arithmetic of one minute of a shared count, from the view of one of several processes. */
+/** Computes one process's view of a message count that several processes share during one minute. */
 import type { OtherCounts } from '../../../shared/transport/rate-table.ts'
 
 export interface RateWindow {
@@ -34,8 +34,8 @@ export const isBelowLimit = ({ ownCount, otherProcesses: others }: RateWindow, l
   ownCount + others.messages < limit
 
 /**
- * Updates the window after a successful report. Other processes may not have reported yet, so their expected number
- * does not shrink.
+ * Updates the window after a successful report. The number of other processes does not shrink, because some of them may
+ * not have reported in this minute yet.
  */
 export const applyReport = (
   window: RateWindow,
@@ -53,9 +53,9 @@ export const isReportOverdue = ({ ownCount, reportedCount, reportedAt }: RateWin
   ownCount > reportedCount && at - reportedAt >= reportIntervalMs
 
 /**
- * Whether to report now: this process has used half of its share of the remaining messages. A share assumes at least
- * four processes, because a new process knows no other process. So unreported messages are at most an eighth of the
- * limit, and fewer near the limit.
+ * Whether this process has used half of its share of the remaining messages, so that it must report now. The share
+ * assumes at least four processes, because a new process does not know the others yet. So the unreported messages of a
+ * process are at most an eighth of the limit, and fewer near the limit.
  */
 export function isReportUrgent(
   { ownCount, reportedCount, otherProcesses: others, isFailing }: RateWindow,

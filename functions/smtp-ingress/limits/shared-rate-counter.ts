@@ -1,9 +1,10 @@
 /**
  * Counts messages per minute for a key over several processes, without a request for each message. A process decides by
  * its own count and the last known counts of the other processes, and no decision waits for a request. Not covered:
- * between two reports a process knows only its own messages. The processes may exceed the limit by an eighth each, plus
- * the messages that arrive during a report. Minutes are the clock's, so the end of one minute and the start of the next
- * may together see twice the limit. While reports fail, each process decides by its own count only.
+ * between two reports a process does not learn of messages at other processes. So each process may exceed the limit by
+ * an eighth, plus the messages that arrive during a report. Each count begins when the clock's minute begins, so twice
+ * the limit can pass within a few seconds around that time. While reports fail, a process knows only the counts that it
+ * received earlier in the same minute.
  */
 import type { OtherCounts } from '../../../shared/transport/rate-table.ts'
 import { causeOf, type Log } from '../log.ts'
@@ -75,7 +76,7 @@ export class SharedRateCounter {
       this.#report(key, keyCount, at)
   }
 
-  /** Runs once per second, to report messages that no later message reported. */
+  /** Must be called once per second. Reports the messages that `countMessage` has not reported. */
   tick(at: number): void {
     this.#startMinute(at)
     for (const [key, keyCount] of this.#current.entries())
@@ -88,7 +89,7 @@ export class SharedRateCounter {
     return { window: emptyWindow(counters), limit: 0, isReporting: false }
   }
 
-  /** Begins new counts when the minute has changed. Unreported messages of a past minute affect no further decision. */
+  /** Begins new counts when the minute has changed. Drops unreported messages: no later decision depends on them. */
   #startMinute(at: number): void {
     const minute = minuteOf(at)
     if (minute === this.#minute) return

@@ -1,8 +1,8 @@
-/** Limit of the octets that wait while a command or message is decided, with the overhead of each chunk. */
+/** Maximum of waiting octets, including the overhead of each chunk. */
 const maxWeightOctets = 64 * 1024
 const chunkOverheadOctets = 128
 
-/** Octets that the client sent ahead, until the session continues. */
+/** Holds the octets that the client sends while the session is in the phase `Deciding`. */
 export class Backlog {
   #chunks: Buffer[] = []
   #weight = 0

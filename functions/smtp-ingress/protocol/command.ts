@@ -1,7 +1,8 @@
 /**
- * Parses one line as a command of RFC 5321 §4.1.1 and extensions. The attack: arbitrary octets. The defence: a line has
- * no control characters, and is ASCII or UTF-8 wherever it has a meaning. It is read once from front to back, and is
- * either a command or refused; nothing is repaired. Not covered: the length of a line, which the caller limits.
+ * Parses one line as a command of RFC 5321 §4.1.1 and extensions. The attack: a line of arbitrary octets, which this
+ * parser or a later program misreads. The defence: a line with a control character is refused, and an argument that is
+ * used must be UTF-8. Invalid syntax is refused, not repaired. Not covered: the length of a line, which the caller
+ * limits.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
@@ -22,10 +23,10 @@ import {
   syntaxRefusal,
 } from './refusals.ts'
 
-/** RFC 5321 §4.1.1.2; the envelope holds the parameters of RFC 1870, 3461, 6152, 6531 and 8689. */
+/** RFC 5321 §4.1.1.2, with the parameters of RFC 1870, 3461, 6152, 6531 and 8689. */
 export interface MailCommand {
   verb: 'MAIL'
-  /** The domain is in A-labels (RFC 6531 §3.2). */
+  /** The domain of `mailFrom` is in A-labels (RFC 6531 §3.2), or unchanged if it is invalid. */
   envelope: Envelope
   /** Octets that the client announces (RFC 1870), or 0. */
   size: number
@@ -133,7 +134,7 @@ function parseVerb(verb: string, verbEnd: number, line: CommandLine): Command | 
 }
 
 /**
- * RFC 5321 §4.1.1.1, less strict: any name is accepted that can be stored and shown, because clients use many kinds.
+ * RFC 5321 §4.1.1.1, less strict: any word of visible characters is accepted, because clients send names of many kinds.
  */
 function parseGreeting(verb: 'EHLO' | 'HELO', name: string, line: CommandLine): Command | Refusal {
   if (name === '') return syntaxRefusal(`${verb} hostname`)
@@ -172,8 +173,8 @@ function parseRecipient(line: CommandLine): RecipientCommand | Refusal {
 }
 
 /**
- * @returns the position where the path should begin, or -1. Allows spaces: RFC 5321 §3.3 forbids them, but some clients
- *   send them.
+ * @returns the position where the path should begin, or -1. Spaces before the path are allowed: RFC 5321 §3.3 forbids
+ *   them, but some clients send them.
  */
 function findPathStart(text: string, keyword: string): number {
   if (upperCase(text.slice(0, keyword.length)) !== keyword) return -1

@@ -2,12 +2,12 @@
  * Reads the data phase, up to the end of data (RFC 5321 §4.1.1.4, §4.5.2).
  *
  * The attack: SMTP smuggling (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766). Two servers see different ends of a
- * message, because one of them accepts a bare LF or CR as a line end. To the other server, text of the message becomes
- * commands of another message, sent in the first server's name. The defence: only CR LF . CR LF ends a message, and a
- * message with a bare CR, bare LF or NUL is refused. With `Normalise` such a message is accepted, its bare CR and LF
- * become CRLF, and each NUL is dropped. That is also safe: the end of data is the same, and mailflow's SMTP client
- * doubles the dot of every line that begins with one. Not covered: normalised octets differ from the signed octets, so
- * DKIM signatures break.
+ * message, because the second server accepts a bare LF or CR as a line end. The second server reads the rest of the
+ * message as commands, and so as another message from the first server. The defence: only CR LF . CR LF ends a message,
+ * and a message with a bare CR, bare LF or NUL is refused. With `Normalise` such a message is accepted, its bare CR and
+ * LF become CRLF, and each NUL is dropped. That is also safe: the end of data is the same, and mailflow's SMTP client
+ * doubles the dot of every line that begins with a dot. Not covered: normalised octets differ from the signed octets,
+ * so DKIM signatures break.
  */
 
 export interface DataReaderOptions {
@@ -32,12 +32,12 @@ const DOT = 46
 const endOfData = '\r\n.\r\n'
 
 /**
- * Matches, within a line, the octets that need attention: NUL, a CR not before LF, the CR of a line end before a dot,
- * an LF not after CR. One regular expression is four times as fast as a loop over octets.
+ * Matches the octets that need attention: a NUL, a CR without LF, an LF without CR, and the CR of a line end before a
+ * dot. One regular expression is four times as fast as a loop over octets.
  */
 const specialOctets = /\0|\r(?!\n(?!\.))|(?<!\r)\n/g
 
-/** Octets normalised in one step. */
+/** Input octets for which one output buffer has room when each becomes two octets. */
 const normaliseChunkOctets = 8192
 
 /** Reads one message, in linear time for any octets and chunks. */
@@ -45,9 +45,9 @@ export class DataReader {
   readonly #maxLineOctets: number
   readonly #isNormalising: boolean
   #fault: DataFault | null = null
-  /** Starts at a line start: a dot alone in the first line also ends the message. */
+  /** Begins with `LineEnd`: a dot alone in the first line also ends the message. */
   #progress: EndOfDataProgress = 'LineEnd'
-  /** Octets of the current line that were handed over. */
+  /** Octets of the current line that were passed on. */
   #lineOctets = 0
 
   constructor({ maxLineOctets, bareNewlines }: DataReaderOptions) {
@@ -157,8 +157,8 @@ export class DataReader {
   }
 
   /**
-   * Searches backwards from the last allowed position of a line end, and again from each line end that it finds: far
-   * fewer searches than lines.
+   * Finds a line that is too long. Searches backwards from the last position at which the line may end, then does the
+   * same for the line after the line end that it found. That takes far fewer searches than there are lines.
    */
   #checkLineLength(octets: Buffer, from: number, to: number): void {
     if (this.#fault) return

@@ -4,12 +4,12 @@ import type { Refusal } from '../replies.ts'
 import type { DataFault } from './data-reader.ts'
 
 export interface MessageSink {
-  /** Set once the client sends far more than allowed: reading stops, and this reply ends the session. */
+  /** Null until the client has sent far more than allowed. Then reading stops, and this refusal ends the session. */
   readonly earlyRefusal: Refusal | null
   /**
    * Takes content: whole lines or parts, without the dots that SMTP adds. The caller reuses the octets, so they must be
    * copied. More calls may follow while a promise is pending.
-   * @returns a promise while the client needs backpressure; it never rejects
+   * @returns undefined, or a promise that resolves when the client may send more; it never rejects
    */
   write(octets: Buffer): Promise<void> | undefined
   /**

@@ -1,7 +1,7 @@
 /**
  * Parses ESMTP parameters of MAIL and RCPT (RFC 5321 §4.1.1.11). The attack: a value that means something else when
- * written into the next server's command line, a DSN or a log. The defence: each parameter once, with an allowed value;
- * xtext must decode to printable ASCII.
+ * written into the next server's command line, a DSN or a log. The defence: each parameter may occur once and needs an
+ * allowed value; xtext must decode to printable ASCII.
  */
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { parameterTooLong, parameterUnknown, type Refusal } from '../replies.ts'
@@ -199,8 +199,8 @@ const escapeNonAscii = (address: string): string =>
   address.replace(/[^ -~]/gu, (character) => `\\x{${character.codePointAt(0)?.toString(16).toUpperCase()}}`)
 
 /**
- * Characters that are not allowed in xtext. Allowed are printable ASCII without space and `=`, and `+` only before two
- * hexadecimal digits (RFC 3461 §4).
+ * Matches a `+`, and any character that xtext does not allow. Xtext is printable ASCII without space and `=`; a `+`
+ * must begin an escape with two hexadecimal digits (RFC 3461 §4).
  */
 const invalidXtext = /[^!-*,-<>-~]/
 const xtextEscapes = /\+([0-9A-F]{2})/g
@@ -217,7 +217,7 @@ function decodeXtext(value: string): string | null {
 
 /**
  * Converts ASCII only: some other letters have ASCII capitals, and `ſize` is not SIZE.
- * @returns an empty string for any other word
+ * @returns an empty string if the word contains other characters
  */
 export function upperCase(word: string): string {
   return isPrintable(word) ? word.toUpperCase() : ''

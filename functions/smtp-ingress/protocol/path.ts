@@ -1,9 +1,9 @@
 /**
  * Parses mailboxes in angle brackets (RFC 5321 §4.1.2, RFC 6531 §3.3). The attack: an address that the next server
- * reads as another mailbox, that ends a line, hides a part of itself, or takes exponential time. The defence: one pass
- * without backtracking, strictly by the grammar; invisible and text-moving characters are refused. Not covered:
- * look-alike letters are accepted. So are local parts of more than 64 octets, the minimum that every server must
- * support (§4.5.3.1.1), because forwarders create longer ones.
+ * reads as another mailbox, that contains a line end, that is displayed only in part, or that takes exponential time to
+ * parse. The defence: one pass without backtracking, strictly by the grammar. Characters that are invisible or change
+ * the direction of text are refused. Not covered: look-alike letters are accepted. A local part may have more than the
+ * 64 octets that every server must support (§4.5.3.1.1), because forwarders create longer local parts.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 
@@ -38,7 +38,7 @@ const labelCharacters = characterTable(`${alphanumeric}_-`)
 /** Octets (RFC 1035 §2.3.4). A non-ASCII label is measured later, as an A-label. */
 const maxLabelLength = 63
 
-/** Octets of `[IPv6:` and the longest address. */
+/** Octets of `[IPv6:`, the longest IPv6 address and `]`. */
 const maxLiteralLength = 52
 
 /**
@@ -144,7 +144,7 @@ function isLabel(text: string, from: number, end: number, isAscii: boolean): boo
   )
 }
 
-/** RFC 5321 §4.1.3: IPv6 is the only registered tag. A scope (`%eth0`) has a meaning on one machine only. */
+/** RFC 5321 §4.1.3: IPv6 is the only registered tag. A scope (`%eth0`) is refused: only one machine understands it. */
 function readLiteral(text: string, from: number): number {
   const end = text.indexOf(']', from)
   if (end < 0 || end - from > maxLiteralLength) return -1

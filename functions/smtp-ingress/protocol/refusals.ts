@@ -1,4 +1,4 @@
-/** Replies to commands that cannot be parsed. Few reasons, so that metrics stay few. */
+/** Replies to commands that cannot be parsed. Similar replies share a reason, because each reason is a metric. */
 import { type Refusal, refusal } from '../replies.ts'
 
 /** Not a command of SMTP, or an obsolete one. */
@@ -6,7 +6,7 @@ export const commandUnknown = refusal('CommandUnknown', 500, '5.5.2', 'Command n
 /** AUTH and EXPN. */
 export const commandNotOffered = refusal('CommandNotOffered', 502, '5.5.1', 'Command not implemented')
 
-/** RFC 5321 §2.3.8, §4.1.1: commands contain no controls. */
+/** RFC 5321 §2.3.8, §4.1.1: commands contain no control characters. */
 const controls = new Map([
   ['\r', malformedCommand('a bare CR')],
   ['\n', malformedCommand('a bare LF')],
@@ -15,7 +15,7 @@ const controls = new Map([
 ])
 const otherControl = malformedCommand('a control character')
 
-/** The same for a bare LF, a NUL, a TAB and any other control character. */
+/** A command contains a control character; the text names a bare CR, a bare LF, a NUL or a TAB. */
 export const controlRefusal = (character: string): Refusal => controls.get(character) ?? otherControl
 
 function malformedCommand(description: string): Refusal {
@@ -23,13 +23,13 @@ function malformedCommand(description: string): Refusal {
 }
 
 /**
- * The same for each other command.
+ * A required argument is missing, or an argument is not allowed; the text shows the syntax of the command.
  * @param syntax of the command
  */
 export const syntaxRefusal = (syntax: string): Refusal =>
   refusal('ArgumentMalformed', 501, '5.5.4', `Syntax: ${syntax}`)
 
-/** EHLO or HELO with a name that cannot be stored and shown. */
+/** The name in EHLO or HELO is not one word of visible UTF-8 characters, or has more than 255 octets. */
 export const badHostName = refusal('ArgumentMalformed', 501, '5.5.4', 'Bad hostname syntax')
 
 /** The address of MAIL FROM. */

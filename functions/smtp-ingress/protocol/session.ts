@@ -1,8 +1,8 @@
 /**
  * Server side of an SMTP session (RFC 5321), without sockets and clocks: octets in, replies and requests out. The
- * attack: octets with a different meaning to the next or previous server (commands within a message, commands injected
- * before a TLS handshake), and endless sessions. The defence: a command ends at CRLF and a message at CRLF.CRLF only. A
- * handshake discards all earlier octets and state. Errors, idle commands and unread octets are counted.
+ * attacks: octets that another server reads differently, such as commands within a message; commands that are injected
+ * before a TLS handshake; endless sessions. The defence: a command ends at CRLF and a message at CRLF.CRLF only. A
+ * handshake discards all earlier octets and state. Errors, idle commands and waiting octets are limited.
  */
 import type { Reply } from '../../../shared/contract/message.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
@@ -65,14 +65,14 @@ export interface Transaction {
   recipients: readonly RecipientCommand['recipient'][]
 }
 
-/** Decisions beyond the protocol. A reply below 300 accepts; 421 ends the session. */
+/** Decides what the protocol leaves open. A reply code below 300 accepts the command; 421 ends the session. */
 export interface SessionPolicy {
   mail(mail: MailCommand): Reply | Promise<Reply>
   recipient(recipient: RecipientCommand, mail: MailCommand): Reply | Promise<Reply>
   data(transaction: Transaction): MessageSink | Reply
-  /** Reports a refusal by the protocol itself. */
+  /** Records a refusal that the session decided without the policy. */
   recordRefusal(refusal: Refusal): void
-  /** Reports an internal error that ends the session. */
+  /** Records an internal error that ends the session. */
   recordError(error: unknown): void
 }
 
@@ -88,7 +88,7 @@ export interface SessionOptions extends DataReaderOptions {
 
 const lineFeed = 10
 
-/** The event for which the session waits. In `Deciding` it waits for the policy or for room, not for the client. */
+/** What the session waits for. In `Deciding` it waits for the policy or for the message sink, not for the client. */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
 
 interface DataPhase {
@@ -101,9 +101,9 @@ type State =
   | { phase: 'Data'; message: DataPhase }
   | {
       phase: 'Deciding'
-      /** The message being decided, or waiting for room. */
+      /** The message whose reply or sink the session waits for; null while a command is decided. */
       message: DataPhase | null
-      /** Reading stops until there is room; then the message continues. */
+      /** True while the sink has no room. Reading stops until there is room; then the message continues. */
       needsRoom: boolean
     }
 
@@ -257,7 +257,7 @@ export class Session {
     if (at < octets.length && this.phase === 'Deciding') this.#addToBacklog(octets.subarray(at))
   }
 
-  /** Processes the octets that arrived during a decision. */
+  /** Processes the octets that arrived in the phase `Deciding`. */
   #continue(): void {
     this.#process(this.#backlog.take())
     if (this.#isDraining && this.phase === 'Command') this.#endWithReply(shuttingDown)
@@ -367,8 +367,8 @@ export class Session {
   }
 
   /**
-   * RFC 2920 §3.1: DATA ends a pipelined group. Octets sent together with DATA would be a message that did not wait for
-   * the 354.
+   * RFC 2920 §3.1: DATA must be the last command of a pipelined group. Octets after DATA are a message whose client did
+   * not wait for the 354. If DATA were refused, the session would read that message as commands.
    */
   #startData(isPipelined: boolean): CommandOutcome {
     if (isPipelined) return dataBefore354

@@ -6,7 +6,7 @@ import type { RevocationChecker } from '../../../shared/net/revocation/checker.t
 
 /**
  * Never rejects. Takes at most about three seconds.
- * @param authorities PEM, for each connector that requires the check; an empty list means the public roots
+ * @param authorities PEM: one list for each connector that requires the check; an empty list means the public roots
  * @param checker if absent, the status is `Unknown`
  */
 export async function checkClientRevocation(

@@ -1,4 +1,7 @@
-/** Decides on replies by connectors, rate limits and storage, and counts and logs the outcome. */
+/**
+ * Decides replies from connectors, rate limits and the state of storage. Counts and logs accepted messages and
+ * refusals.
+ */
 import type { TLSSocket } from 'node:tls'
 import type { z } from 'zod'
 import type { IngressEnvironment } from '../../../shared/contract/environment.ts'
@@ -62,7 +65,7 @@ export interface SessionPolicyParts {
   intake: Intake
   certificateNotifier: UnknownCertificateNotifier
   rates: MessageRateLimiter
-  /** If absent, revocation is not checked and every status is unknown. */
+  /** If absent, revocation is not checked, and every status is `Unknown`. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
   metrics: Metrics
@@ -185,7 +188,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
         return this.#refuse(outcome, {}, outcome.cause)
       },
       abandon: () => {
-        // A message that was cut off early is logged as refused.
+        // A message with an early refusal is already logged as refused.
         if (incoming.earlyRefusal === null)
           this.#parts.log('info', 'client disconnected during a message', { ip: this.#peer.ip })
         incoming.abandon()
@@ -262,7 +265,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /**
-   * Runs once per session, and only when a connector would accept the mail because of the client's certificate.
+   * Checks revocation at most once per session, and only if a connector that checks revocation would accept the
+   * certificate.
    * @returns null when no check is needed
    */
   #checkRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
@@ -319,8 +323,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /**
-   * In a resumed session the server requests no certificate; a full handshake might bring a certificate and change the
-   * decision.
+   * In a resumed session the server cannot request a certificate. In a full handshake the client might present a
+   * certificate that changes the decision.
    */
   #couldPresentCertificate(): boolean {
     return this.#isResumed && this.#tls.clientCertificate === null

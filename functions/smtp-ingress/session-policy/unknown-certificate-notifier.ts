@@ -1,6 +1,6 @@
 /**
- * Sends notices of unknown client certificates whose mail the ingress refuses in session: no other component sees that
- * mail.
+ * Sends a notice when the ingress refuses mail in session and the client's certificate is unknown to the connector. No
+ * other component sees that mail.
  */
 import { dimensionValue, Metric } from '../../../shared/contract/metrics.ts'
 import type { InboundEvaluation, Session } from '../../../shared/policy/inbound.ts'

@@ -10,7 +10,7 @@ export interface SnapshotSource {
 /** Milliseconds. Fresh enough for RCPT TO, because evaluate-policy decides again with a current snapshot. */
 const maxSnapshotAgeMs = 1000
 
-/** Consecutive failed reads after which the breaker opens. One timeout is recorded as this many. */
+/** Consecutive failed reads after which the breaker opens. One timeout counts as this many failed reads. */
 const outageThreshold = 3
 
 export class WatchedConnectors {

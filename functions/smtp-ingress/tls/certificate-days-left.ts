@@ -1,6 +1,6 @@
 /**
- * Publishes the remaining lifetime of the served certificate: once it has expired, senders that verify it stop
- * silently.
+ * Publishes the number of days until the served certificate expires. Clients that verify certificates then send no more
+ * mail, and the ingress sees only failed handshakes.
  */
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'

@@ -1,7 +1,7 @@
 /**
  * Parses the ClientHello, before the server chooses a TLS context (RFC 8446 §4.1.2). The attack: a huge hello, or one
  * with false lengths. The defence: at most 16 KiB are read, and every length is checked. Not covered: OpenSSL parses
- * the same octets again and might read them differently, so the result is used only for this choice.
+ * the same octets again and might read them differently, so the result is used only to choose the context.
  */
 
 export type ClientHello =

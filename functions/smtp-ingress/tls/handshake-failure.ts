@@ -40,7 +40,7 @@ const causePatterns: readonly (readonly [pattern: RegExp, cause: HandshakeFailur
   [/^(ETIMEDOUT|ERR_TLS_HANDSHAKE_TIMEOUT)$/, 'TimedOut'],
 ]
 
-/** @param error from the socket; without a code the connection was closed */
+/** @param error from the socket; an error without a code means that the connection was closed */
 export function classifyHandshakeFailure(error: Error): HandshakeFailure {
   const { code } = error as NodeJS.ErrnoException
   if (code === undefined) return 'Closed'

@@ -1,7 +1,8 @@
 /**
  * Rotates the ingress's certificates without a restart. The secret is read again every few minutes. The next
- * certificate is served from its date, or earlier when the current one expires. This process's clock decides, even if
- * the secret cannot be read at that time. When reading or checking fails, the served certificates stay.
+ * certificate is served from its announced date, or from the expiry of the current certificate if that is earlier. The
+ * process switches at that time even if the secret cannot be read then. When reading or checking fails, the served
+ * certificates stay.
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
@@ -26,7 +27,7 @@ export interface ServedCertificatesOptions {
   /** Reads the secret's text. Rejects when it cannot be read now. */
   read(): Promise<string>
   hostname: string
-  /** Milliseconds between two reads, plus up to half of it at random, so that tasks do not read together. */
+  /** Milliseconds between two reads. Up to half of this time is added at random, so that tasks do not read together. */
   readIntervalMs: number
   metrics: Metrics
   log: Log
@@ -89,7 +90,7 @@ export class ServedCertificates {
     clearTimeout(this.#switchTimer)
   }
 
-  /** Reads the secret now. Rejects only if `use` throws, which the OpenSSL check before makes unlikely. */
+  /** Reads the secret now. Rejects only if `use` throws, which is unlikely after the check with OpenSSL. */
   async refresh(): Promise<void> {
     const { read, log, metrics } = this.#options
     try {
@@ -117,8 +118,8 @@ export class ServedCertificates {
   }
 
   /**
-   * A faulty certificate is accepted only if the served one is faulty too (`open` also accepts one, because nothing is
-   * served yet). An unusable certificate is never accepted.
+   * A certificate with a fault is accepted only if the served certificate has a fault too. (At the start `open` accepts
+   * it, because nothing is served yet.) An unusable certificate is never accepted.
    */
   #isAcceptable({ fault }: CertificateChoice): boolean {
     if (fault === null) return true

@@ -1,9 +1,10 @@
 /**
- * Keys of session tickets (RFC 8446 §4.6.1), equal in all tasks without communication. The attack: a ticket key reveals
- * the session inside, lets an attacker impersonate this server to that client, and forges sessions with any client
- * certificate. The defence: the key derives from the server's private key, whose holder could impersonate the server
- * anyway. It changes every hour, and sessions with a client certificate are never resumed. Not covered: a stolen
- * private key reveals which certificates clients presented, but no mail: TLS 1.3 negotiates new keys in each session.
+ * Keys of session tickets (RFC 8446 §4.6.1), equal in all tasks without communication. The attack: with a stolen ticket
+ * key an attacker reads the session in a ticket, impersonates this server to the client, and forges sessions with any
+ * client certificate. The defence: the key derives from the server's private key, whose holder could impersonate the
+ * server anyway. The ticket key changes every hour, and sessions with a client certificate are never resumed. Not
+ * covered: a stolen private key reveals which certificates clients presented, but no mail: TLS 1.3 negotiates new keys
+ * in each session.
  */
 import { createDecipheriv, createHmac, createPrivateKey, hkdfSync, timingSafeEqual } from 'node:crypto'
 
@@ -48,13 +49,13 @@ export function openTicket(ticket: Buffer, keys: TicketKeys): Buffer | null {
   ])
 }
 
-/** The peer certificate's field in SSL_SESSION: context-specific, constructed, number 3. */
+/** Tag of the peer certificate in SSL_SESSION: context-specific, constructed, number 3. */
 const peerCertificateTag = 0xa3
 const sequenceTag = 0x30
 
 /**
- * Whether a session contains a client certificate.
- * @param session DER; true if it cannot be parsed
+ * Whether a session contains a client certificate. Also true if the session cannot be parsed.
+ * @param session DER
  */
 export function holdsCertificate(session: Buffer): boolean {
   const [sequenceElement] = parseElements(session) ?? []

@@ -1,10 +1,11 @@
 /**
- * Server side of TLS: contexts for handshakes, and facts about sessions. The attack: a client without the certificate's
- * key resumes another client's session; or a resumed session hides an expired certificate or an unseen chain, because
- * resumption brings neither proof nor chain. The defence: a client proves its certificate in every session. Tickets
- * that contain a certificate are rejected by reading the ClientHello before OpenSSL does. If such a ticket is accepted
- * nevertheless, `facts` throws. Only TLS 1.3 gets tickets: its sessions stay secret when the ticket key leaks, while a
- * TLS 1.2 ticket contains the session's secret (docs/decisions/0015-session-tickets.md).
+ * Server side of TLS: contexts for handshakes, and facts about sessions. A resumption contains neither the proof that
+ * the client holds its certificate's key, nor the chain. The attack: a client without the key resumes another client's
+ * session; or the certificate of a resumed session has expired, or its chain was never checked. The defence: a client
+ * proves in every session that it holds the key. The server reads the ClientHello before OpenSSL does, and does not
+ * resume from a ticket that contains a certificate. If such a session is resumed nevertheless, `facts` throws. Only TLS
+ * 1.3 gets tickets: a TLS 1.2 ticket contains the session's secret, while TLS 1.3 sessions stay secret even if the
+ * ticket key leaks (docs/decisions/0015-session-tickets.md).
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
@@ -28,17 +29,17 @@ import {
 export { classifyHandshakeFailure as handshakeFailure, type HandshakeFailure } from './handshake-failure.ts'
 
 export interface TlsService {
-  /** For a handshake whose ClientHello is not read: full, without tickets. */
+  /** The context for a full handshake without tickets, whatever the ClientHello contains. */
   fullContext(): SecureContext
   /**
-   * For the handshake that a client begins.
-   * @param hello everything the client has sent since the reply to STARTTLS
-   * @returns null when more octets are needed; at most about 16 KiB are
+   * Selects the context for the handshake that a client begins.
+   * @param hello all octets that the client has sent since the reply to STARTTLS
+   * @returns null when more octets are needed; never null after about 16 KiB
    */
   contextForHello(hello: Buffer, address: string): SecureContext | null
   /**
-   * Stops resumption for this address for a day. Used when a connector needs a certificate, but the client resumed a
-   * session without a certificate: the client may have a certificate by now, or another client may share the address.
+   * Stops resumption for this address for a day. Used when a certificate might change a decision, but the client
+   * resumed a session without a certificate: in a full handshake it may present one.
    */
   refuseResumption(address: string): void
   /**
@@ -49,21 +50,21 @@ export interface TlsService {
   /** When the first of the served certificates expires. */
   readonly expiresAt: Date
   /**
-   * Uses these certificates for new handshakes; open sessions continue. Tickets made under another private key become
-   * invalid, because their keys derive from that key.
+   * Uses these certificates for new handshakes; open sessions continue. Tickets from before a change of the private key
+   * become invalid, because ticket keys derive from the private key.
    * @throws Error: see `createTlsService`; the previous certificates then stay
    */
   use(certificates: CertificatesAndKeys): void
 }
 
-/** PEM: one key, or one for each algorithm; their certificates, and issuers. */
+/** `privateKey` and `certificate` are PEM: a key for each algorithm; the certificate of each key, and issuers. */
 export interface TlsServiceOptions extends CertificatesAndKeys {
   now(): Date
-  /** PEM; trust anchors for client certificates. Default: OpenSSL's own. */
+  /** PEM; trust anchors for client certificates. Default: the CA certificates that Node uses by default. */
   publicRoots?: readonly string[]
 }
 
-/** Addresses without resumption, and milliseconds until it is allowed again. */
+/** Maximum of addresses without resumption, and milliseconds until an address may resume again. */
 const maxRefusedAddresses = 10_000
 const resumptionRefusalMs = dayMs
 

@@ -25,7 +25,7 @@ export interface Emulators {
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
-  /** Secrets that were created in this runner. */
+  /** Secrets that the runner creates. */
   readonly secrets: CreatedSecrets
   close(): Promise<void>
 }
@@ -75,8 +75,8 @@ export async function startEmulators(
 }
 
 /**
- * Loads stores that the emulator does not export. The emulator's start function listens on every interface, and its
- * queue URLs have a host name that not every machine resolves.
+ * Creates the stores of fauxqs, which the package does not export. The package's own start function is not used: it
+ * listens on every interface, and its queue URLs have a host name that not every machine resolves.
  */
 async function createStores(): Promise<Stores> {
   const load = (path: string) => import(new URL(path, import.meta.resolve('fauxqs')).href)
@@ -91,7 +91,7 @@ async function createStores(): Promise<Stores> {
 }
 
 async function startTables(stateDirectory: string | null): Promise<Server> {
-  // The emulator reads these variables for the ARNs of its tables.
+  // dynalite reads these variables for the ARNs of its tables.
   process.env.AWS_ACCOUNT_ID = accountId
   process.env.AWS_REGION = region
   const path = stateDirectory === null ? {} : { path: join(stateDirectory, 'tables') }

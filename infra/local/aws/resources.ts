@@ -50,7 +50,7 @@ function registerConfigurationSets(template: Template, resolver: Resolver): void
     resolver.register(id, { Ref: Name === undefined ? id : resolver.string(Name) })
 }
 
-/** Queue properties that are queue attributes of the same name. The others are left out. */
+/** The properties that are also queue attributes, with the same name. Other properties are left out. */
 const QueueAttributes = z
   .object({
     VisibilityTimeout: z.number(),

@@ -1,7 +1,7 @@
 /**
  * Emulates Secrets Manager. Read-only secrets are files, read at each request: `X.json` for the secret
- * `mailflow/client-certificates/X`, `FULL/NAME.json` for any other. Secrets that the runner creates can be written:
- * every version is kept, and staging labels mark the current version.
+ * `mailflow/client-certificates/X`, and `FULL/NAME.json` for a secret with any other name. Secrets that the runner
+ * creates can be written. Each keeps every version, and staging labels name the current and the previous version.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'

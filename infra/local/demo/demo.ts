@@ -1,4 +1,4 @@
-/** Configures the gateway for the demo, sends the messages, waits for each decision, and returns the results as text. */
+/** Configures the gateway for the demo, sends the messages, waits for the decisions, and returns a table as text. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LocalAuthority } from '../certificates.ts'
 import type { Endpoints } from '../endpoints.ts'

@@ -34,7 +34,7 @@ export async function startDemoPartners(authority: LocalAuthority): Promise<Part
         'mx.workshop.example': { A: [address(2)] },
         'workshop.example': { MX: [[10, 'mx.workshop.example']] },
         'vault.example': { MX: [[10, 'mx.workshop.example']] },
-        // Two domains with signed TLSA records; only the records of the first domain match the certificate of its host.
+        // Two domains with signed TLSA records and one server, whose certificate matches only archive.example's record.
         'archive.example': { MX: [[10, 'mx.archive.example']], secure: true },
         'mx.archive.example': { A: [address(archiveAddress)], secure: true },
         '_25._tcp.mx.archive.example': { TLSA: [tlsaOf(archiveCertificate)], secure: true },

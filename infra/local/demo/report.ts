@@ -162,7 +162,7 @@ Press Ctrl-C to stop.
 `
 }
 
-/** The command line's default. */
+/** The API address that `npx mailflow` uses by default. */
 const defaultApi = 'http://127.0.0.1:8080'
 
 const existingStateText = `

@@ -1,6 +1,4 @@
-/**
- * The DNS names that exist for the local stack. Other names do not exist, so no query leaves the machine.
- */
+/** The DNS names that exist for the local stack. Any other name does not exist, so no query leaves the machine. */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { z } from 'zod'
@@ -10,8 +8,8 @@ const port = z.int().min(1).max(65_535)
 const hexadecimal = z.string().regex(/^([0-9a-f]{2})+$/i, 'not hexadecimal')
 
 /**
- * The records of a name. `"fail"` answers every query for it with that response code; `BOGUS` answers like a resolver
- * that received a wrong DNSSEC signature.
+ * The records of a name. With `fail`, every query for the name gets that response code. `BOGUS` is the response of a
+ * resolver that found a wrong DNSSEC signature: SERVFAIL with an extended error.
  */
 const Records = z.strictObject({
   A: z.array(z.ipv4()).optional(),
@@ -31,8 +29,8 @@ export type Records = z.infer<typeof Records>
 export const Zone = z.strictObject({
   names: z.record(z.string(), Records),
   /**
-   * Maps an address (for its port 25), or `127.0.0.1:443` or `[::1]:443`, to the port or `address:port` that really
-   * listens.
+   * Redirects connections. A key is an address, for its port 25, or an endpoint such as `127.0.0.1:443` or `[::1]:443`.
+   * The value is the port of the same address, or the `address:port`, that really listens.
    */
   ports: z
     .record(

@@ -1,6 +1,6 @@
 /**
- * Destination NAT for the sockets of this thread. A user process cannot bind ports 25 and 443, so the zone maps the
- * partners' addresses to the ports that really listen.
+ * Destination NAT for the sockets of this thread. Without root, no process can bind ports 25 and 443, so the zone maps
+ * them, by address, to the ports that really listen.
  */
 import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net'
 

@@ -1,4 +1,7 @@
-/** An event source mapping: receives from a queue, invokes the function, deletes the messages that are not reported as failed. */
+/**
+ * An event source mapping: receives messages from a queue, invokes the function, and deletes the messages that the
+ * function does not report as failed.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   DeleteMessageBatchCommand,

@@ -1,7 +1,7 @@
 /**
  * Explains a status code to people who are not engineers. docs/dsns.md quotes the table. A row is selected by subject
  * and detail of the enhanced status code (RFC 3463). The class is ignored: the same failure defers a message (class 4)
- * and, when the message expires, bounces it (class 5). A comment on each row has the full codes.
+ * and, when the message expires, bounces it (class 5). A row for one code has a comment with the full codes.
  */
 import type { PolicySource } from '../../contract/message.ts'
 
@@ -259,7 +259,7 @@ export function adviceFor(enhanced: string, source: PolicySource | null, isFromN
   return match
 }
 
-/** Subject and detail of the codes for a TLS requirement that was not met, by an attempt or under a rule. */
+/** The codes for TLS requirements that were not met, as `subject.detail`. */
 const tlsCodes = new Set(['7.5', '7.10', '7.30', '7.320', '7.321', '7.322', '7.323', '7.324', '7.325', '4.8'])
 
 export const isTlsCode = (enhanced: string): boolean =>

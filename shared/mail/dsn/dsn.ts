@@ -73,8 +73,8 @@ function statusPart(text: string, addressForm: AddressForm): MimePart {
 }
 
 /**
- * Derives the message id from the reported recipients: a DSN built twice is one message, and its delivery is claimed
- * once. The first ten characters are the time in the ULID of the original message.
+ * Derives the DSN's message id from the original message, the kind and the recipients. So a DSN that is built twice is
+ * one message, and its delivery is claimed once. The first ten characters are the time in the original message's ULID.
  */
 export function dsnId({ message, kind, recipients }: BounceJob): string {
   const addresses = recipients.map(({ recipient }) => recipient.address).sort()

@@ -3,7 +3,7 @@ import type { TlsaRecord } from '../../tls/requirement.ts'
 
 export interface MxRecord {
   preference: number
-  /** `.` is the root. */
+  /** The name of the MX host; `.`, the root, in a null MX (RFC 7505). */
   exchange: string
 }
 
@@ -27,8 +27,8 @@ export type DnsAnswer<T> =
   | { kind: 'NoData'; secure: boolean }
   | { kind: 'NoSuchName'; secure: boolean }
   /**
-   * The result is unknown. `code`: as in c-ares, such as `ESERVFAIL` or `ETIMEOUT`; `bogus`: records exist, but DNSSEC
-   * validation failed.
+   * The result is unknown. `code`: as in c-ares, such as `ESERVFAIL` or `ETIMEOUT`; `bogus`: whether DNSSEC validation
+   * failed.
    */
   | { kind: 'Failed'; code: string; bogus: boolean }
 

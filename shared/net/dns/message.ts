@@ -1,8 +1,9 @@
 /**
  * Encodes DNS queries (RFC 1035 §4.1, RFC 6891) and decodes replies. The attack: a forged reply, or a reply whose
- * counts, lengths and pointers point outside it or in circles. The defence: identifier and question are compared first;
- * each record is read within its own length; records of other types are not read; name pointers only point backwards.
- * Not covered: an attacker who sees the query can answer it, so the path to the resolver must be trustworthy.
+ * counts, lengths and pointers lead the parser outside the reply or in circles. The defence: identifier and question
+ * are compared first; each record is read within its own length; records of other types are not read; name pointers
+ * may only point backwards. Not covered: an attacker who sees the query can answer it, so the path to the resolver must
+ * be trustworthy.
  */
 import packet from 'dns-packet'
 import type { TlsaRecord } from '../../tls/requirement.ts'
@@ -31,8 +32,8 @@ const paddingBlockOctets = 128
 const paddingOption = 12
 
 /**
- * AD requests the result of validation (RFC 6840 §5.7), DO requests DNSSEC (RFC 4035 §4.9.1). The question's name must
- * be valid.
+ * The AD bit requests the result of validation (RFC 6840 §5.7). The DO bit requests DNSSEC records (RFC 4035 §4.9.1).
+ * The question's name must be valid.
  */
 export function encodeQuery(
   { name, type }: Question,

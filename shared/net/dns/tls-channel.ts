@@ -13,8 +13,8 @@ export interface ChannelOptions {
   /** An idle connection stays open for this time. */
   idleTimeoutMs: number
   /**
-   * A connection that has answered before is dropped when it is silent for this time. Short: when a connection broke
-   * during a freeze shorter than the idle time, the next query waits this long.
+   * A connection that has answered before is dropped when it is silent for this time. The time is short: the next query
+   * waits this long when the connection broke while Lambda froze the function for less than the idle time.
    */
   silenceTimeoutMs: number
   /** The system clock: unlike a monotonic one, it advances while the function is frozen. */
@@ -23,9 +23,9 @@ export interface ChannelOptions {
 
 const defaultOptions: ChannelOptions = { idleTimeoutMs: 5_000, silenceTimeoutMs: 1_000, now: Date.now }
 
-/** Unexpected messages before a connection is closed. */
+/** After this number of unexpected messages, the connection is closed. */
 const maxUnsolicited = 32
-/** Abandoned queries on one connection whose replies may still arrive. */
+/** Limits the abandoned queries of one connection whose replies may still arrive. */
 const maxAbandoned = 64
 /** More than the batch of one worker needs, and few enough to find a free identifier soon. */
 const maxPendingQueries = 1_000
@@ -38,7 +38,7 @@ interface PendingQuery {
   fail: (code: string) => void
   isAnswered: boolean
   /** The connection on which the query was last sent. */
-  link: ChannelConnection
+  link: Link
   /** The value of the link's `replies` when this query was sent. */
   repliesBefore: number
   /** Time of the monotonic clock. */
@@ -49,7 +49,7 @@ interface PendingQuery {
 }
 
 /** A connection and its state. */
-interface ChannelConnection {
+interface Link {
   connection: TlsConnection
   pending: Set<PendingQuery>
   /** The number of replies received. */
@@ -63,14 +63,14 @@ interface ChannelConnection {
 }
 
 /**
- * At most one link (a connection with its state) exists, and all pending queries are on it. When a link breaks, its
- * queries move to the next link or fail.
+ * At most one link exists, and all pending queries are on it. When a link breaks, its queries move to the next link or
+ * fail.
  */
 export class TlsChannel {
   readonly #server: TlsServer
   readonly #options: ChannelOptions
   readonly #pending = new Map<number, PendingQuery>()
-  #link: ChannelConnection | null = null
+  #link: Link | null = null
 
   constructor(server: TlsServer, options: Partial<ChannelOptions> = {}) {
     this.#server = server
@@ -101,13 +101,7 @@ export class TlsChannel {
     )
   }
 
-  #start<T>(
-    id: number,
-    query: Buffer,
-    link: ChannelConnection,
-    read: Reader<T>,
-    end: Finish<T>,
-  ): PendingQuery {
+  #start<T>(id: number, query: Buffer, link: Link, read: Reader<T>, end: Finish<T>): PendingQuery {
     const pendingQuery: PendingQuery = {
       id,
       query,
@@ -128,7 +122,7 @@ export class TlsChannel {
     return pendingQuery
   }
 
-  #freeId({ abandoned }: ChannelConnection): number {
+  #freeId({ abandoned }: Link): number {
     for (;;) {
       const id = randomInt(0x10000)
       if (!this.#pending.has(id) && !abandoned.has(id)) return id
@@ -136,7 +130,7 @@ export class TlsChannel {
   }
 
   /** Returns the current link, or a new one when the current link was idle so long that it may be broken. */
-  #usableLink(): ChannelConnection {
+  #usableLink(): Link {
     const link = this.#link
     if (link === null) return this.#connect()
     if (link.idleSinceMs === null) return link
@@ -146,8 +140,8 @@ export class TlsChannel {
     return this.#connect()
   }
 
-  #connect(): ChannelConnection {
-    const link: ChannelConnection = {
+  #connect(): Link {
+    const link: Link = {
       connection: new TlsConnection(this.#server, {
         onMessage: (octets) => this.#onMessage(link, octets),
         onBroken: (code) => this.#onBroken(link, code),
@@ -163,7 +157,7 @@ export class TlsChannel {
     return link
   }
 
-  #send(pendingQuery: PendingQuery, link: ChannelConnection): void {
+  #send(pendingQuery: PendingQuery, link: Link): void {
     pendingQuery.link = link
     pendingQuery.repliesBefore = link.replies
     pendingQuery.sentAtMs = performance.now()
@@ -179,7 +173,7 @@ export class TlsChannel {
       )
   }
 
-  #onMessage(link: ChannelConnection, octets: Buffer): void {
+  #onMessage(link: Link, octets: Buffer): void {
     const id = octets.length < 2 ? -1 : octets.readUInt16BE(0)
     const pendingQuery = this.#pending.get(id)
     if (pendingQuery) {
@@ -222,18 +216,18 @@ export class TlsChannel {
   }
 
   /** An idle link does not keep the process alive. */
-  #startIdle(link: ChannelConnection): void {
+  #startIdle(link: Link): void {
     link.connection.keepProcessAlive(false)
     link.idleSinceMs = this.#options.now()
     link.idleTimer = setTimeout(() => this.#closeLink(link), this.#options.idleTimeoutMs).unref()
   }
 
-  #abandon(link: ChannelConnection, code: string): void {
+  #abandon(link: Link, code: string): void {
     link.connection.close()
     this.#onBroken(link, code)
   }
 
-  #closeLink(link: ChannelConnection): void {
+  #closeLink(link: Link): void {
     clearTimeout(link.idleTimer)
     link.connection.close()
     this.#link = null
@@ -243,7 +237,7 @@ export class TlsChannel {
    * Sends the pending queries again on a new connection, if the server of the broken connection was verified; otherwise
    * they fail with `code`. A query that was sent twice, each time on a link that then sent no reply, also fails.
    */
-  #onBroken(link: ChannelConnection, code: string): void {
+  #onBroken(link: Link, code: string): void {
     this.#closeLink(link)
     for (const pendingQuery of [...link.pending]) {
       clearTimeout(pendingQuery.silenceTimer)

@@ -1,4 +1,4 @@
-/** The interface of the store of MTA-STS policies, and the state that it keeps of a domain. */
+/** The interface of the store of MTA-STS policies, and the stored state of one domain. */
 import { z } from 'zod'
 import { TlsResult } from '../../contract/tls-result.ts'
 
@@ -44,7 +44,7 @@ export interface PolicyStore {
   saveFailure(domain: string, failure: FailedFetch): Promise<void>
 }
 
-/** Discards writes: other workers do not use the caller's results. */
+/** Discards writes, so that other workers do not use the caller's results. */
 export function readOnlyStore(store: Pick<PolicyStore, 'read'>): PolicyStore {
   return { read: (domain) => store.read(domain), savePolicy: async () => {}, saveFailure: async () => {} }
 }

@@ -9,7 +9,7 @@ export interface PublishedPolicy {
   maxAgeSeconds: number
 }
 
-/** Hexadecimal digits; the RFC permits 32 characters. */
+/** In hexadecimal digits; RFC 8461 §3.1 permits 32 characters. */
 const idLength = 20
 
 /** @returns `id`: a digest of the text, so it changes exactly when the policy changes */
@@ -23,5 +23,5 @@ export function formatPolicy({ mode, mxHosts, maxAgeSeconds }: PublishedPolicy):
   return { text, id: createHash('sha256').update(text).digest('hex').slice(0, idLength) }
 }
 
-/** @returns the strings of the TXT record at `_mta-sts.DOMAIN` */
+/** @returns the text of the TXT record at `_mta-sts.DOMAIN` */
 export const formatPolicyRecord = ({ id }: { id: string }): string => `v=STSv1; id=${id};`

@@ -40,7 +40,7 @@ export interface PolicyFault {
 const lookupTimeoutMs = 15_000
 /** An attempt waits at most this long for a new policy while an earlier policy applies. */
 const newPolicyTimeoutMs = 10_000
-/** The time of a cache entry that is stale from the start: the next call reads the store again. */
+/** The time of a cache entry that is too old from the start, so that the next call reads the store again. */
 const neverFresh = 0
 
 type FetchOutcome = { kind: 'Policy'; policy: StoredPolicy } | { kind: 'Failed'; fault: Fault }

@@ -3,7 +3,7 @@
  * revoked, to receive mail or to send it. The defence: the CRLs and OCSP responders of each certificate are queried. A
  * response signed by the certificate's issuer is cached while it is valid, so blocking the responders during that time
  * has no effect. Not covered: when an attacker blocks the responders from the start, the status is `Unknown`, and the
- * connector decides whether mail is accepted or sent; a certificate that names neither CRL nor OCSP responder is
+ * connector decides whether mail is accepted or sent. A certificate that names neither CRL nor OCSP responder is
  * `Good`.
  */
 import type { X509Certificate } from 'node:crypto'

@@ -25,7 +25,7 @@ const defaultTotalMs = { Crl: 20_000, Ocsp: 10_000 }
 const idleTimeoutMs = 5_000
 const maxOctets = { Crl: maxCrlOctets, Ocsp: maxOcspOctets }
 
-/** Returns the certificate's OCSP responders, then its CRLs: OCSP responses are shorter. */
+/** Returns the certificate's OCSP responders, then its CRLs, because OCSP responses are shorter. */
 export function sourceLocationsOf(certificate: X509Certificate): SourceLocation[] {
   const { ocsp, crl } = readRevocationEndpoints(certificate)
   return [

@@ -1,4 +1,4 @@
-/** The interface of the store of revocation results, and the result that it keeps of a source. */
+/** The interface of the store of revocation results, and the stored result of one source. */
 import { z } from 'zod'
 import { RevocationSource } from '../../tls/revocation/status.ts'
 

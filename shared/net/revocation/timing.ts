@@ -31,8 +31,8 @@ export function updateCached(
 }
 
 /**
- * Returns the better of two results of one source: the decisive and valid one; if both or neither are, the one that is
- * renewed later.
+ * Returns the better of two results of one source: the result that is decisive and still valid. If that applies to both
+ * or to neither, returns the result that is renewed later.
  */
 export function chooseBetter(
   first: CachedSource | null,

@@ -12,7 +12,7 @@ import {
 } from './considered.ts'
 import { outboundOrder, outrankedFinding, patternOf } from './precedence.ts'
 
-/** @param maxConnectors length of the list */
+/** @param maxConnectors maximum length of the list */
 export function consideredOutbound(snapshot: Snapshot, domain: string, maxConnectors: number): Considered[] {
   const accepted = snapshot.acceptedDomains.has(domain)
   const winner = selectOutbound(snapshot, domain)
@@ -47,7 +47,9 @@ function outboundFinding(
   if (winner !== null && connector.id !== winner.id) {
     if (connector.mode !== winner.mode)
       return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this connector only reports.` }
-    return outrankedFinding(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
+    return outrankedFinding(winner, connector, domain, (compared) =>
+      outboundOrder(compared, domain, accepted),
+    )
   }
   const why = `It applies to mail for ${domain}: ${routeText(connector)}; ${tlsText(connector)}.`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }

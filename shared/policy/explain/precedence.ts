@@ -5,7 +5,7 @@ import type { Finding } from './considered.ts'
 
 /**
  * Sort key of a connector for one domain. The higher `specificity` takes precedence, then the higher `strength`.
- * `pattern` is for the text.
+ * `pattern` is only for the text of the explanation.
  */
 interface PrecedenceKey {
   pattern: string | null

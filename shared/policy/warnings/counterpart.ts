@@ -28,7 +28,7 @@ export function unprotectedOutbound(connector: InboundConnector, all: ComparedCo
 export function unprotectedInbound(connector: OutboundConnector, all: ComparedConnectors): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const partners = all.inbound.filter(({ connectorType }) => connectorType === 'Partner')
-  const counterpart = counterpartOf(connector.recipientDomains, partners, (it) => it.senderDomains)
+  const counterpart = counterpartOf(connector.recipientDomains, partners, (partner) => partner.senderDomains)
   const snapshot = compileSnapshot({ ...all, version: 0, inbound: counterpart.connectors, outbound: [] })
   return warningsFor('recipientDomains', counterpart, (domain) => inboundGap(snapshot, domain), {
     consequence: (domains) => `mail from ${domains} is accepted in the clear`,
@@ -75,7 +75,7 @@ function counterpartOf<C extends { enabled: boolean }>(
   patternsOf: (other: C) => readonly string[],
 ): Counterpart<C> {
   const overlapsByPattern = new Map(
-    patterns.filter((it) => it !== '*').map((pattern) => [pattern, new Set([pattern])]),
+    patterns.filter((pattern) => pattern !== '*').map((pattern) => [pattern, new Set([pattern])]),
   )
   const index = new PatternIndex([...overlapsByPattern.keys()])
   const overlaps = (otherPattern: string): boolean => {

@@ -14,8 +14,8 @@ export function canIdentifySameClient(first: InboundConnector, second: InboundCo
 }
 
 /**
- * True when a range of the first connector contains the written address of a range of the second. Two ranges are nested
- * or disjoint, so a check in both directions finds every overlap.
+ * True when a range of the first connector contains the address before the `/` of a range of the second. Two ranges are
+ * nested or disjoint, so a check in both directions finds every overlap.
  */
 function containsRangeOf(first: InboundConnector, second: InboundConnector): boolean {
   const ranges = new IpRanges(first.senderIpAddresses.map((range) => [range, null]))

@@ -70,7 +70,7 @@ export function outboundOverlaps(
     findOverlaps(fieldPatterns, others, patternsOf),
     {
       select: (other, domain) => firstOutbound(connector, other, domain, isAccepted.has(domain)),
-      orderOf: (it, domain) => outboundOrder(it, domain ?? '', isAccepted.has(domain ?? '')),
+      orderOf: (compared, domain) => outboundOrder(compared, domain ?? '', isAccepted.has(domain ?? '')),
       strengthOf: requirementStrength,
       requiresAll: requiresAllOutbound,
     },

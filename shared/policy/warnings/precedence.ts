@@ -46,7 +46,7 @@ export function describeOverlaps<C extends InboundConnector | OutboundConnector>
   const comparedOverlaps = ordered
     .slice(0, maxComparisons)
     .map((overlap) => compareOverlap(connector, overlap, comparison))
-    .filter((it) => it !== null)
+    .filter((compared) => compared !== null)
     .filter(({ isIntended }) => scope === 'Everything' || !isIntended)
   const warnings = [...Map.groupBy(comparedOverlaps, groupKey).values()]
     .sort((one, other) => Number(other[0]?.isWeaker) - Number(one[0]?.isWeaker))

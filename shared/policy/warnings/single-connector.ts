@@ -78,7 +78,7 @@ function missedRequirementText(connector: InboundConnector): string {
   return `does not use TLS${connector.minimumTlsVersion === 'TLSv1.3' ? ' 1.3' : ''}`
 }
 
-/** Exchange accepts no IPv4 range wider than /24; one site gets a /48 of IPv6. */
+/** Exchange accepts no IPv4 range wider than /24. In IPv6, one site usually gets a /48. */
 const minPrefixLength = { 4: 24, 6: 48 }
 
 function wideRangeWarning({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
@@ -142,7 +142,7 @@ function purposeWarning(connector: InboundConnector): Warning[] {
     : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unusedReason}` }]
 }
 
-/** The limit is for the partner, but any client that the connector does not exclude uses it up. */
+/** The limit is for the partner, but any client that the connector does not exclude can use it up. */
 function rateLimitWarning(connector: InboundConnector): Warning[] {
   const { connectorType, mode, messageRateLimit, senderDomains, onViolation } = connector
   if (!messageRateLimit || mode !== 'Enforce' || connectorType === 'OnPremises') return []

@@ -1,8 +1,8 @@
 /**
- * Builds the stored form of a presented certificate. The attack: a self-made certificate with invalid names, or a
- * thousand of them, fills the table or makes a notice misleading. The defence: texts are cut, and invisible characters
- * replaced, before they are stored. Not covered: the certificate's owner chose the texts, so only the fingerprints
- * identify the certificate.
+ * Builds the stored form of a presented certificate. The attacks: a self-made certificate with a thousand names fills
+ * the table; invisible characters in a name make a notice misleading. The defence: the number and the length of texts
+ * are limited, and invisible characters are replaced, before texts are stored. Not covered: the certificate's owner
+ * chose the texts, so only the fingerprints identify the certificate.
  */
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
 import type { ClientCertificate } from '../../contract/message.ts'
@@ -40,7 +40,8 @@ export function recordOfPem(pem: string): CertificateRecord | null {
 /**
  * A name for a sender's certificate that stays the same after a renewal with the same names: of the certificate's host
  * names, the alphabetically first that the connector expects, or else the alphabetically first. Without a host name it
- * is the fingerprint, which a renewal changes. The client's address and HELO differ between a sender's servers.
+ * is the fingerprint, which a renewal changes. The client's address and HELO name are not used, because they differ
+ * between a sender's servers.
  */
 export function clientCertificateName(
   { subjectAltNames, commonName, fingerprint256 }: ClientCertificate,

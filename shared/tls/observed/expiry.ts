@@ -8,7 +8,7 @@ import type { Observation, ObservedCertificate } from './observation.ts'
  */
 export type CertificateUse = 'InUse' | 'Superseded' | 'NotSeen'
 
-/** A certificate not observed for more days is not in use: its host is gone, or no mail is sent to it. */
+/** Days without an observation after which a certificate is not in use: its host is gone, or gets no mail. */
 const unusedAfterDays = 30
 
 export function assessCertificateUse(
@@ -33,8 +33,8 @@ export const noticeDays = [30, 14, 3] as const
  *
  * A certificate that replaced one that was still valid is probably renewed automatically. Then no notice is due before
  * the last third of the certificate's lifetime, when renewal is expected. If no notice day is in that third, the notice
- * is due at its beginning. Otherwise a certificate of less than 90 days would cause a notice before each renewal, and a
- * certificate of a week would always cause one.
+ * is due at the beginning of that third. Without this rule, a certificate with a lifetime of less than 90 days would
+ * cause a notice before each renewal. A certificate with a lifetime of a week would cause one from its first day.
  * @returns null before the first notice day
  */
 export function dueNoticeDay(

@@ -17,8 +17,8 @@ export interface ObservationUpdate {
 }
 
 /**
- * @returns null if there is nothing to store: the last observation of the certificate is newer or less than an hour
- *   older, or the limit of stored certificates is used up by later observations
+ * @returns null if there is nothing to store: the certificate was already observed later or less than an hour earlier,
+ * or certificates that were observed later use up the limit
  */
 export function addObservation(
   stored: Observation | null,

@@ -6,8 +6,9 @@ import { extensionOf } from '../extension.ts'
 export interface CertificateParts {
   /** The content of the INTEGER, unchanged, for comparison octet by octet. */
   serial: Buffer
-  /** The DER of the name, like `subject`. */
+  /** The DER of the issuer's name. */
   issuer: Buffer
+  /** The DER of the subject's name. */
   subject: Buffer
   /** The content of the public key's BIT STRING. */
   publicKey: Buffer

@@ -2,8 +2,8 @@
  * Evaluates a CRL for a certificate (RFC 5280 §5, §6.3). The attack: the issuer's CRL is replaced by another issuer's,
  * by one from before the revocation, or by one about other certificates. The defence: the issuer's signature, the dates
  * and the scope are checked. A CRL that cannot be interpreted is unusable, and never proves that a certificate is good.
- * Not covered: delta and indirect CRLs; an attacker that blocks the CRL until it expires leaves the revocation
- * undetermined.
+ * Not covered: delta and indirect CRLs, and an attacker that blocks the CRL until it expires. In these cases the
+ * revocation is undetermined.
  */
 import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'

@@ -18,7 +18,7 @@ const maxAddresses = 8
 /** In characters. Limited because addresses are cached and displayed. */
 const maxUrlLength = 2_048
 
-/** Accepts HTTP without invisible characters. LDAP is rare, and firewalls do not allow it. */
+/** Accepts HTTP and HTTPS URLs without invisible characters. LDAP is rare, and firewalls do not allow it. */
 const isHttpUrl = (url: string): boolean => url.length <= maxUrlLength && /^https?:\/\/[!-~]+$/i.test(url)
 
 export function readRevocationEndpoints(certificate: X509Certificate): RevocationEndpoints {

@@ -2,8 +2,8 @@
  * Evaluates an OCSP response for a certificate (RFC 6960, RFC 5019). The response arrives over plain HTTP. The attack:
  * a forged response, one about another certificate, or one from before the revocation. The defence: the signature of
  * the issuer or its delegate, the certificate ID and the dates are checked. A responder's error leaves the revocation
- * undetermined. Not covered: public responders use prepared responses, so no nonce is sent, and a response can be
- * replayed within its dates. The revocation of the responder's certificate is not checked.
+ * undetermined. Not covered: replay of a response within its dates, because public responders use prepared responses
+ * without a nonce; and the revocation of the responder's certificate.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
@@ -39,10 +39,10 @@ import { isSignedBy } from './signature.ts'
 
 export const maxOcspOctets = 65_536
 /**
- * The validity of a response without nextUpdate. Such a response states that newer information is always available (RFC
- * 6960 §4.2.2.1).
+ * The limit of the age of a response without nextUpdate. Such a response states that newer information is always
+ * available (RFC 6960 §4.2.2.1).
  */
-const defaultValidityMs = dayMs
+const maxAgeMs = dayMs
 /** Limit for the certificates of one response that are tried. */
 const maxSigners = 4
 
@@ -102,9 +102,9 @@ function statusIn(
   if ([...responseExtensions, ...(single.singleExtensions ?? [])].some(({ critical }) => critical))
     return undetermined('The OCSP response has an unknown critical extension')
   const { thisUpdate, nextUpdate } = single
-  const until = nextUpdate ?? new Date(thisUpdate.getTime() + defaultValidityMs)
-  const stale = stalenessFault(thisUpdate, until, query.at)
-  return stale === null ? statusOf(single) : undetermined(`The OCSP response ${stale}`)
+  const until = nextUpdate ?? new Date(thisUpdate.getTime() + maxAgeMs)
+  const dateFault = stalenessFault(thisUpdate, until, query.at)
+  return dateFault === null ? statusOf(single) : undetermined(`The OCSP response ${dateFault}`)
 }
 
 function statusOf({ certStatus, nextUpdate }: SingleResponse): ReportedRevocation {

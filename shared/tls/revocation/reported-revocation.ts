@@ -45,8 +45,8 @@ export const reportRevoked = (since: Date, reason: string, nextUpdate: Date | nu
 })
 
 /**
- * Whether the revocation is final. Only a certificate on hold can become good again (RFC 5280 §5.3.1). So if another
- * source states that a finally revoked certificate is good, that statement is older.
+ * Whether the revocation is final. Only a certificate on hold can become good again (RFC 5280 §5.3.1). So a response
+ * that states `Good` after a final revocation was made before that revocation.
  */
 export const isFinalRevocation = ({
   status,

@@ -1,4 +1,7 @@
-/** Tests `check` with good and bad certificates, against a server that presents them and an authority with CRL and OCSP. */
+/**
+ * Tests `check` with good and bad certificates. A server presents them, and their authority serves CRLs and OCSP
+ * responses.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -353,7 +356,7 @@ describe('a chain', () => {
     assert.match(output.line('root'), /^OK .*root\.pem/)
   })
 
-  test('to an expired authority of --ca fails because the authority has expired', async () => {
+  test('to an expired authority given with --ca fails because that authority has expired', async () => {
     const expired = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
     const middle = await authority.root.subordinate('Old Anchor', expired)
     const file = join(folder, 'old-anchor.pem')

@@ -162,7 +162,9 @@ const inboundRows: Row[] = [
       SenderIPAddresses: ['192.0.2.1'],
     },
     fields: { restrictDomainsToCertificate: true, restrictDomainsToIpAddresses: false },
-    expectedNotices: ['Weaker than in Exchange: it restricts to a certificate and to IP addresses'],
+    expectedNotices: [
+      'Weaker than in Exchange: it restricts its domains to a certificate and to IP addresses',
+    ],
   },
   {
     shows: 'does not narrow a restriction to associated domains',

@@ -98,14 +98,14 @@ describe('the records of one batch', () => {
     assert.deepEqual(slots.requests, ['partner.example'])
   })
 
-  it('do not begin with too little time, and then take no slot', async () => {
+  it('do not begin and take no slot when too little time is left', async () => {
     const slots = countedSlots(1)
     const batch = createBatch({ slots, limitMs: 100, minRemainingMs: 101 })
     assert.equal(await batch.enqueue('partner.example').runExclusive(() => assert.fail('begun')), 'NoTime')
     assert.deepEqual(slots.requests, [])
   })
 
-  it('do not begin behind a record that takes all the time', async () => {
+  it('do not begin after a record that used all the time', async () => {
     const batch = createBatch({ limitMs: 60, minRemainingMs: 30 })
     const waitForAbort = () =>
       new Promise<string>((resolve) => batch.signal.addEventListener('abort', () => resolve('late')))

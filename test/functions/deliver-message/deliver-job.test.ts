@@ -282,7 +282,7 @@ describe('a delivery job', () => {
 describe('a job that has waited long for a slot', () => {
   const noFreeSlot = { runExclusive: async () => 'NoSlot' as const }
 
-  it('is reported as a failed attempt', async () => {
+  it('is reported as a failed attempt after its last wait', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits }
     const first = worker({}, noFreeSlot)
     const delivery = await deliverJob(job, first)
@@ -298,7 +298,7 @@ describe('a job that has waited long for a slot', () => {
     assert.deepEqual(second.transmitted, [])
   })
 
-  it('returns to the queue before that and claims nothing', async () => {
+  it('returns to the queue after each earlier wait, and claims nothing', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits - 1 }
     const busy = worker({}, noFreeSlot)
     assert.equal((await deliverJob(job, busy)).returnedToQueue, 'NoSlot')

@@ -27,7 +27,7 @@ describe('in a batch for SES', () => {
   it('all small messages are sent at the same time', async () =>
     assert.equal(await countConcurrent(maxPreloadOctets), 10))
 
-  it('three large messages are sent at the same time, and in the end all', async () =>
+  it('at most three large messages are sent at the same time, and all are sent', async () =>
     assert.equal(await countConcurrent(maxPreloadOctets + 1), 3))
 
   it('a large message that cannot be read holds no slot', async () => {

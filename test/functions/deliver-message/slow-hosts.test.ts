@@ -36,7 +36,7 @@ describe('a message', () => {
   it('that timed out has the enhanced status code by which slow hosts are found', () =>
     assert.equal(timedOutReply.enhanced, timedOutStatus))
 
-  it('does not become one for slow hosts by a long wait for their slots: otherwise it would stay slow', () => {
+  it('that only waited long for a slot is not for slow hosts: otherwise each wait would cause the next', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
     const finalReply = replyWhenGivenUp(job, 'NoSlotForSlowHost')
     assert.equal(finalReply?.enhanced, '4.4.5')

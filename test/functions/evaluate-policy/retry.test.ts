@@ -108,7 +108,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[], []])
   })
 
-  test('makes one attempt together with the timer that comes during it, because the attempt is claimed', async () => {
+  test('and a timer that comes during its attempt make one attempt, because the attempt is claimed', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -120,7 +120,7 @@ describe('a retry after a failed attempt', () => {
     assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
-  test('requested before the timer and decided during the attempt of the timer is the same attempt', async () => {
+  test("requested before the timer is decided, and decided during the timer's attempt, causes no second attempt", async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -133,9 +133,10 @@ describe('a retry after a failed attempt', () => {
     assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
-  // A delivery that returns for a new decision from a worker with a slow clock causes the same job, and no other job
-  // continues with that recipient. So the job must not be overtaken.
-  test('with an earlier time than the timer, decided after the timer, is the same attempt', async () => {
+  // A delivery job that returns for a new decision becomes such a retry. If the worker's clock is slow, the retry has
+  // an earlier time than the timer. No other job continues with the recipient, so the timer must not overtake the
+  // retry.
+  test('with an earlier time than the timer, but decided after the timer, requests the same attempt again', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -146,7 +147,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[2], []])
   })
 
-  test('requested before the timer and decided after the outcome of the attempt does nothing', async () => {
+  test("requested before the timer is decided, and decided after the outcome of the timer's attempt, does nothing", async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)

@@ -18,8 +18,8 @@ import type { Random } from './random.ts'
 import { Witness } from './witness.ts'
 
 /**
- * The numbers are probabilities: `duplicates` and `queueReturns` for each time that a job is processed, the others for
- * each step.
+ * The numbers are probabilities, except `skewMs`. The probabilities `duplicates` and `queueReturns` apply to each
+ * processing of a job, the others to each step.
  */
 export interface Faults {
   /** SQS delivers a job again although it was done. */
@@ -36,10 +36,7 @@ export interface Faults {
   changes: number
   /** An administrator requests a retry of the message. */
   retries: number
-  /**
-   * Maximum difference between a worker's clock and the simulated time in milliseconds, in either direction; not a
-   * probability.
-   */
+  /** Maximum difference in milliseconds between a worker's clock and the simulated time, in either direction. */
   skewMs: number
   /** The message expires soon. Next hops are mostly slow, and duplicates are delivered after a short time. */
   expiresSoon: boolean
@@ -50,13 +47,14 @@ export interface SimulationOptions {
   faults: Faults
   table: { send(command: Command): unknown }
   connectors: Snapshot
-  /** The possible connectors after a change. */
+  /** The connectors from which each change chooses. */
   otherConnectors: readonly Snapshot[]
   now: number
 }
 
 /**
- * Maximum number of duplicates, deaths and failures in a run: enough for combinations, and few enough for a run to end.
+ * Maximum of duplicates, deaths and failures together in a run: enough for combinations, and few enough for the run to
+ * end.
  */
 export const maxFaults = 6
 const maxRetries = 10
@@ -169,7 +167,7 @@ export class SimulatedDeployment {
   /** Resolves when every worker waits for a step or has ended. */
   async #waitUntilIdle(): Promise<void> {
     do await new Promise((resolve) => setImmediate(resolve))
-    while (this.#workers.some(({ isRunning: isThinking }) => isThinking))
+    while (this.#workers.some(({ isRunning }) => isRunning))
   }
 
   #retire(): void {
@@ -198,8 +196,8 @@ export class SimulatedDeployment {
   }
 
   /**
-   * Requests a retry now, when the next job becomes visible, or at a random time; sometimes two retries at the same
-   * time.
+   * Requests a retry: now, at the time when the next job becomes visible, or at a random time. Sometimes requests two
+   * retries for the same time.
    */
   #retry(): void {
     const later = this.#now + this.#random.integerBelow(900_000)

@@ -18,10 +18,10 @@ interface RecipientCase {
 /** Each rule is about one recipient of the message. */
 const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> = {
   'a recipient ends as Delivered or Bounced': ({ state }) => state === 'Delivered' || state === 'Bounced',
-  'no message is Delivered that no next hop accepted': ({ state, delivered }) =>
+  'a message is Delivered only if a next hop accepted it': ({ state, delivered }) =>
     state !== 'Delivered' || delivered.length > 0,
-  // The rule excludes an unrecorded acceptance: a worker may die between the reply 250 and its record.
-  'no message is Bounced whose acceptance by a next hop is recorded': ({ state, delivered }) =>
+  // The rule permits an unrecorded acceptance: a worker may die between the reply 250 and its record.
+  'a message is not Bounced if the acceptance by a next hop is recorded': ({ state, delivered }) =>
     state !== 'Bounced' || delivered.every(({ isRecorded: written }) => !written),
   'a recipient gets one copy, and one more for each acceptance that its worker did not record': ({
     delivered,
@@ -45,21 +45,22 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
       : !requestsSuccessDsn(history, recipient) ||
         state !== 'Delivered' ||
         delivered.some(({ dsnPassedOn }) => dsnPassedOn),
-  'one DSN reports a success': ({ relayed }) => isNotifiedOnce(relayed),
-  'one DSN reports a failure': ({ failed }) => isNotifiedOnce(failed),
-  'one DSN reports a delay': ({ delayed }) => isNotifiedOnce(delayed),
+  'at most one recorded DSN reports a success': ({ relayed }) => isNotifiedOnce(relayed),
+  'at most one recorded DSN reports a failure': ({ failed }) => isNotifiedOnce(failed),
+  'at most one recorded DSN reports a delay': ({ delayed }) => isNotifiedOnce(delayed),
 }
 
 /** Each rule is about a whole run. */
 const runRules: Record<string, (history: History) => boolean> = {
-  'the queues run empty': ({ ended }) => ended,
+  'all queues are empty at the end': ({ ended }) => ended,
   'no job becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
-  'a job does not report a recipient again that an earlier DSN of the job reported, if that DSN was recorded':
-    ({ witness }) =>
-      witness.notifications.every(
-        (later) => !witness.notifications.some((earlier) => repeats(later, earlier, witness)),
-      ),
-  'no message is sent under older connectors, except an attempt that a worker began and did not end': ({
+  'a bounce job does not report a recipient again if an earlier recorded DSN of that job reported it': ({
+    witness,
+  }) =>
+    witness.notifications.every(
+      (later) => !witness.notifications.some((earlier) => repeats(later, earlier, witness)),
+    ),
+  'no message is sent under older connectors, except in an attempt that another worker had claimed': ({
     witness,
   }) =>
     witness.transmissions
@@ -73,7 +74,7 @@ const runRules: Record<string, (history: History) => boolean> = {
         ? length <= maxEvaluations(recipients.length, attempts, witness.retries + witness.returnedForDecision)
         : length <= maxEvaluations(1, attempts, witness.returnedForDecision)
     }),
-  'a DSN is settled like any message, in at most one copy': ({ witness, state }) =>
+  'a DSN is settled like any message, and at most one accepted copy is recorded': ({ witness, state }) =>
     witness.notifications.every(({ dsn }) => {
       const copies = witness.transmissions.filter(
         ({ message, isRecorded: written }) => message === dsn && written,
@@ -131,8 +132,8 @@ const hadBegunBefore = (transmission: Transmission, { claims }: Witness): boolea
   )
 
 /**
- * Whether at most one DSN was recorded; the same DSN sent again has the same id. A second DSN is allowed only when a
- * worker died before it recorded the first, so unrecorded DSNs are not counted.
+ * Whether at most one DSN was recorded. The same DSN sent again has the same id. Unrecorded DSNs are not counted: when
+ * a worker died before it recorded a DSN, another DSN is allowed.
  */
 function isNotifiedOnce(notifications: readonly Notification[]): boolean {
   const recorded = notifications.filter(({ recordedOrder: written }) => written !== null)
@@ -155,9 +156,11 @@ const repeats = (
   )
 
 /**
- * Returns the upper limit of evaluation jobs: for each recipient the first and the last job, and four timers an hour
- * for twelve hours; for each attempt its outcome and its timer; for each fault two jobs; for each retry or returned job
- * the job itself and, for each recipient, one duplicate that it causes: the next timer, or the outcome of the attempt.
+ * Returns the maximum number of evaluation jobs, which is the sum of:
+ * - for each recipient: the first job, the last job, and four timers an hour for twelve hours;
+ * - for each attempt: its outcome and its timer;
+ * - for each fault: two jobs;
+ * - for each retry or returned job: the job itself and, for each recipient, one duplicate of the next timer or outcome.
  */
 const maxEvaluations = (recipients: number, attempts: number, retries: number): number =>
   recipients * (2 + 12 * 4) + 2 * attempts + 2 * maxFaults + retries * (1 + recipients)

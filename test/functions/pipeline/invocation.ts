@@ -1,5 +1,5 @@
 /**
- * One invocation of a function for one job. Each awaited operation is a step that the test executes. So the test can
+ * One invocation of a function for one job. Each awaited operation is a step that the test executes, so the test can
  * stop the invocation before or after each step.
  */
 import { type Entry, timeoutMs } from '../../support/pipeline/queues.ts'
@@ -50,7 +50,7 @@ export class Worker {
     return this.ending === null && this.#steps.length === 0
   }
 
-  /** Removes one of the waiting steps. There are several when the code awaits them together. */
+  /** Removes one of the waiting steps. Several steps wait when the code awaits them together. */
   takeStep(choose: (steps: readonly Step[]) => Step): Step {
     const chosen = choose(this.#steps)
     this.#steps = this.#steps.filter((step) => step !== chosen)
@@ -73,7 +73,7 @@ export const lostResponses = [
   'done twice, because its first response was lost',
 ] as const
 
-/** Loses the request, its response, or its first response, after which the client repeats the request. */
+/** Loses the request, or its response, or only its first response. In the last case the client repeats the request. */
 export async function loseRequest(step: Step, loss: (typeof lostResponses)[number]): Promise<void> {
   try {
     if (loss !== 'refused') await step.execute()

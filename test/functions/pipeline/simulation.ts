@@ -174,8 +174,8 @@ const notifyValues: readonly Recipient['notify'][] = [
 ]
 
 /**
- * Returns the age of a message at the start: nearly twelve hours, so that the message expires soon; unless the mode
- * requires that, half of the messages are new.
+ * Returns the age of a message at the start: nearly twelve hours, so that the message expires soon. If the mode does
+ * not require that, half of the messages are new.
  */
 function ageMs({ expiresSoon }: Faults, random: Random): number {
   if (!expiresSoon && random.happens(0.5)) return 0

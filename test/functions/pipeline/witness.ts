@@ -19,7 +19,7 @@ export interface Transmission {
   isRecorded: boolean
 }
 
-/** One recipient in a DSN, when the DSN was sent. */
+/** One recipient in a DSN that was sent. */
 export interface Notification {
   order: number
   dsn: string
@@ -27,10 +27,7 @@ export interface Notification {
   address: string
   /** Number of the bounce job. */
   job: number
-  /**
-   * The `order` of the write that recorded, in its job's claim, that this DSN was sent; null if every worker died
-   * before that write.
-   */
+  /** The `order` of the write that recorded this DSN in its job's claim; null if all workers died before that write. */
   recordedOrder: number | null
 }
 

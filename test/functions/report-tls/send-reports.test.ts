@@ -130,7 +130,7 @@ test('a report by mail enters the pipeline as a message from <>', async () => {
   assert.equal(reading.kind === 'Report' && reading.content.begin, `${day}T00:00:00.000Z`)
 })
 
-test('no report goes to a domain without a TLSRPT record, nor about a domain without sessions', async () => {
+test('a domain without a TLSRPT record or without sessions gets no report', async () => {
   await count('silent.example')
   const { run, evaluation, resolver } = createReporting(record('other.example', 'mailto:a@other.example'))
   assert.deepEqual(await run(), { ...none, domains: 1 })

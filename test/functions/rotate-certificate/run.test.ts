@@ -296,7 +296,7 @@ test('a run does not undo a concurrent write of an administrator', async () => {
   assert.deepEqual(localSecrets.get(name)?.stages.includes('AWSCURRENT'), true)
 })
 
-test('a value made from an old version does not replace the current one', async () => {
+test('a secret value made from an old version does not replace the current value', async () => {
   const { arn, put, storedSecret } = await deployment(secretOf(one))
   const store = new CertificateSecretStore(secrets, arn)
   const before = await store.read()
@@ -308,7 +308,7 @@ test('a value made from an old version does not replace the current one', async 
   assert.equal(JSON.parse(SecretString).certificate, three.cert)
 })
 
-test('a later run sends a failed notice when the lease of the failed run has expired', async () => {
+test('a later run sends the notice that a run could not send, once the lease of that run has expired', async () => {
   const sentNotices: Announcement[] = []
   let fails = true
   const { run, put, clock } = await deployment(secretOf(one), {

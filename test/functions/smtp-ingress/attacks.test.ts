@@ -144,8 +144,8 @@ describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
   }
 })
 
-describe('commands after the end of data', () => {
-  test('get their replies in order, after the reply to the message', async () => {
+describe('octets sent without waiting for a reply', () => {
+  test('as commands after the end of data get their replies in order, after the reply to the message', async () => {
     const wire = await openData()
     wire.write(`Subject: x\r\n\r\n.\r\n${inData.join('\r\n')}\r\n`)
     const replies = [await wire.reply(), await wire.reply(), await wire.reply(), await wire.reply()]
@@ -157,7 +157,7 @@ describe('commands after the end of data', () => {
     wire.destroy()
   })
 
-  test('are not reached by a message sent without waiting for 354', async () => {
+  test('as a message before the 354 end the session, and are not read as commands', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     wire.write(`MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@fremd.example>\r\nDATA\r\nRSET\r\n.\r\n`)
     assert.match(await wire.reply(), /^250 /)

@@ -63,7 +63,7 @@ for (const how of ['in the clear', 'under TLS'])
     const closed = untilClosed(socket)
     socket.end('Subject: x\r\n\r\nlast line\r\n.\r\n')
     await within(timeoutMs, jobSent, 'the job in the queue')
-    // Time for the FIN to arrive before the message is stored; nothing else is on this connection.
+    // The FIN must arrive before the message is stored. No event shows its arrival, so the test waits.
     await new Promise((resolve) => setTimeout(resolve, 50))
     store()
     assert.match(await readUntil(socket, '\r\n'), /^250 2\.0\.0 Ok: queued as /)

@@ -15,7 +15,8 @@
  *                               content is this text, with escapes as above
  *     closed                    the server has closed the connection
  *
- * At the end the client closes the connection. The server must send no further octets, and must have stored one message for each 250.
+ * At the end the client closes the connection. The server must send no further octets, and must have stored one message
+ * for each 250.
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'

@@ -37,7 +37,7 @@ const optionsWith = (bareNewlines: SessionOptions['bareNewlines']): SessionOptio
   bareNewlines,
 })
 
-/** Null from a function allows any decision of connectors or storage. */
+/** Each function returns null, which allows any decision of connectors or storage. */
 const decisions: Decisions = {
   mail: () => null,
   recipient: () => null,
@@ -101,7 +101,8 @@ export class FuzzedIngress {
   }
 
   /**
-   * Plays scripts of clients that disconnect early. Their messages in flight may be stored, so no `play` may follow.
+   * Plays scripts of clients that disconnect early. Their messages in flight may be stored later, where a following
+   * `play` would count them. So no `play` may follow.
    */
   leave(scripts: readonly Script[]): Promise<Failure | null> {
     return runConcurrently(scripts, (script) =>
@@ -213,7 +214,7 @@ class Client {
   #hasTlsAlert = false
   #failure: unknown = null
   #wakeUp: () => void = () => {}
-  /** Octets of the last segment whose required replies have arrived. */
+  /** Number of octets of the last segment to which all required replies have arrived. */
   #answeredOctets = 0
 
   constructor(port: number, script: Script, options: SessionOptions) {
@@ -262,7 +263,10 @@ class Client {
     }
   }
 
-  /** True after STARTTLS, where TLS follows; mostly true after DATA, where a message follows; otherwise at random. */
+  /**
+   * Whether to wait for the replies: always after STARTTLS, because TLS follows; mostly after DATA, because a message
+   * follows; otherwise at random.
+   */
   #shouldWait(): boolean {
     const sentText = this.#segments.at(-1)?.octets.slice(this.#answeredOctets) ?? ''
     return /starttls/i.test(sentText) || this.#random.happens(/data *\r\n$/i.test(sentText) ? 0.95 : 0.5)
@@ -294,7 +298,7 @@ class Client {
     }
   }
 
-  /** Counts ticks instead of time: a stopped process causes no timeout. */
+  /** Counts ticks instead of time, so that a pause of the whole process causes no timeout. */
   async #waitForEvent(): Promise<void> {
     let ticks = 0
     let clock: NodeJS.Timeout | undefined
@@ -314,7 +318,7 @@ class Client {
     )
   }
 
-  /** @returns true when TLS is established; octets in the clear may have broken the handshake */
+  /** @returns true when TLS is established, false when octets in the clear have broken the handshake */
   async #startTls({ injectedOctets }: ModelResult): Promise<boolean> {
     const plainSocket = this.#socket
     plainSocket.removeAllListeners('data').removeAllListeners('close')

@@ -1,8 +1,8 @@
 /**
- * Fuzzes the ingress: `npm run fuzz:ingress [-- --seed N]`. FUZZ_SESSIONS sessions, by default 100,000: nine of ten
- * with the session alone, which is fast, the tenth with a real ingress, mostly over TLS. Half of the clients follow a
- * grammar, half play mutated transcripts. Each session is compared with a model, octet for octet. Exits with 1 at the
- * first difference and prints how to reproduce it.
+ * Fuzzes the ingress: `npm run fuzz:ingress [-- --seed N]`. FUZZ_SESSIONS sets the number of sessions, by default
+ * 100,000. Nine of ten sessions run without sockets, which is fast. The tenth runs with a real ingress, mostly over
+ * TLS. Half of the clients follow a grammar, the other half play mutated transcripts. Each session is compared with a
+ * model, octet for octet. Exits with 1 at the first difference and prints how to reproduce it.
  */
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
@@ -99,7 +99,10 @@ async function playToWire(numRuns: number, round: number): Promise<void> {
   report(await wire.play(scripts), `--round ${round} --kind wire`)
 }
 
-/** Plays a twentieth as many further sessions with a real ingress, whose clients disconnect early. */
+/**
+ * Plays further sessions with a real ingress, whose clients disconnect early. Their number is a twentieth of the
+ * sessions with a real ingress before.
+ */
 async function leaveEarly(): Promise<void> {
   const numRuns = Math.max(1, Math.round(sessions / 200 / wires.length))
   const scripts = fc.sample(fc.oneof(grammar, mutations), { seed: seed + rounds, numRuns })

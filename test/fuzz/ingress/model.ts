@@ -124,7 +124,7 @@ class Model {
     return this.#segments[this.#segment]?.octets ?? ''
   }
 
-  /** @returns whether to read on, as the following methods do */
+  /** Reads one line. This and the following methods return whether to read on. */
   #line(): boolean {
     const end = this.#octets.indexOf('\n', this.#at)
     if (end < 0) return this.#unfinished(this.#octets.slice(this.#at))
@@ -142,7 +142,7 @@ class Model {
   #unfinished(rest: string): boolean {
     if (rest.charCodeAt(0) === handshakeRecord) {
       if (rest.length <= maxCommandOctets) return this.#expectExactReply(replies.tlsWithoutStartTls.reply)
-      // A line longer than a command is not examined if it arrived in one chunk.
+      // The session does not examine a line longer than a command if the line arrives in one chunk.
       if (this.#endsWithReply(replies.tlsWithoutStartTls.reply)) return false
     }
     if (rest.length > maxSkippedOctets) this.#expectExactReply(replies.lineWithoutEnd.reply)
@@ -264,8 +264,8 @@ class Model {
   }
 
   /**
-   * For a message with a fault, or without an end, the number of octets passed on is not exactly known, so the session
-   * may cut off the message or not.
+   * Whether the session has cut off the message. If the message has a fault or no end, the model does not know how many
+   * octets were passed on. Then the session may or may not cut it off.
    */
   #isCutOff(reading: Reading, octets: number): boolean {
     const { earlyRefusal: cut } = this.#decisions

@@ -1,5 +1,5 @@
 /**
- * Plays a script to the session alone: without sockets and clocks, and with decisions made immediately or later, at
+ * Plays a script to the session alone, without sockets and clocks. Each decision is made immediately or later, at
  * random.
  */
 
@@ -87,7 +87,7 @@ class Play implements SessionTransport, SessionPolicy {
   readonly #messages: Message[] = []
   readonly #segments: ClientSegment[] = [{ octets: '', borders: new Set() }]
   #pendingDecisions: (() => void)[] = []
-  /** Grows with every input of the session. */
+  /** Increases with each input of the session. */
   #inputCount = 0
   #isReadingPaused = false
   #isEnded = false
@@ -154,7 +154,7 @@ class Play implements SessionTransport, SessionPolicy {
     return true
   }
 
-  /** The session must wait for octets or for a pending decision. */
+  /** Checks that the session waits for octets, a handshake or a pending decision. */
   #check(): void {
     if (this.#isEnded) return
     const isDeciding = this.#session.phase === 'Deciding'
@@ -188,7 +188,7 @@ class Play implements SessionTransport, SessionPolicy {
     }
   }
 
-  /** Ends the session in one of several ways, after which nothing may remain. */
+  /** Ends the session in one of several ways. Afterwards, no message and no reply may be incomplete. */
   async #finish(): Promise<void> {
     const end = this.#random.of(['close', 'drain', 'timeOut', 'welcome', 'finish'] as const)
     if (end === 'drain') this.#session.drain()
@@ -252,7 +252,7 @@ class Play implements SessionTransport, SessionPolicy {
     let room: Promise<unknown> = Promise.resolve()
     let waitsSince: number | null = null
     const settle = (end: 'Ended' | 'Abandoned') => {
-      // A complete message may be abandoned: its reply is no longer needed.
+      // The session may abandon a complete message, because its reply is no longer needed.
       if (message.end === 'Ended' && end === 'Abandoned') return
       if (message.end !== null) throw new ModelMismatch(`${end} and ${message.end}`)
       message.end = end

@@ -208,7 +208,7 @@ async function openConnections(service: ServiceClient, server: ScriptedServer, c
   assert.equal(server.openConnections, count)
 }
 
-test('several broken idle connections cost one try together', async (t) => {
+test('several broken idle connections together cost only one try', async (t) => {
   const { server, service } = await before(t, [fine])
   await openConnections(service, server, 5)
   const before_ = server.requests.length

@@ -19,7 +19,10 @@ function digestOf(octets: Buffer) {
   return digester.finish()
 }
 
-/** Returns a content on the spool. @param octetsOnDisk the octets on the spool, if they differ from the received octets */
+/**
+ * Returns a content on the spool.
+ * @param octetsOnDisk the octets on the spool, if they differ from the received octets
+ */
 const spooledContent = (octets: Buffer, octetsOnDisk = octets): LargeContent => ({
   ...digestOf(octets),
   read: async (into, from) => void octetsOnDisk.copy(into, 0, from),

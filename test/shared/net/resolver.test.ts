@@ -14,7 +14,7 @@ const { AUTHENTIC_DATA, AUTHORITATIVE_ANSWER, CHECKING_DISABLED, RECURSION_AVAIL
   packet
 const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
 
-/** Must be longer than a server needs on a busy machine; each silent server costs this time. */
+/** The timeouts are longer than a server needs on a busy machine. Each silent server costs this time. */
 const rounds: QueryRound[] = [
   { transport: 'Datagram', timeoutMs: 250 },
   { transport: 'Stream', timeoutMs: 250 },

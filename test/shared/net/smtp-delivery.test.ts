@@ -709,7 +709,7 @@ describe('a mail transaction', () => {
 describe('a next hop without a session', () => {
   const tls = () => requirement('Opportunistic')
 
-  it('is 4.4.316 when it refuses the connection', async () => {
+  it('leads to 4.4.316 when it refuses the connection', async () => {
     const port = await withPartner({}, async (partner) => partner.port)
     const outcomes = await send([{ host: smartHost, port }], { tls: tls() })
     const outcome = outcomes.get('b@partner.example')
@@ -740,7 +740,7 @@ describe('a next hop without a session', () => {
     ],
   ]
   for (const [does, behaviour, outcomeName, text] of openings) {
-    it(`is ${outcomeName} when it ${does}`, async () => {
+    it(`leads to ${outcomeName} when it ${does}`, async () => {
       const { outcome } = await sendOne(behaviour, { tls: tls() })
       assert.deepEqual([outcome.outcome, formatReply(outcome.reply)], [outcomeName, text])
     })
@@ -760,7 +760,7 @@ describe('a next hop without a session', () => {
   }
 
   for (const flood of ['\n', '220-x\r\n', 'x']) {
-    it(`is a closed connection when it floods with ${JSON.stringify(flood)}`, async () => {
+    it(`leads to a temporary failure when it floods with ${JSON.stringify(flood)}`, async () => {
       const { outcome } = await sendOne({ greeting: flood.repeat(2_000_000) }, { tls: tls() })
       assert.equal(outcome.outcome, 'TemporaryFailure')
       assert.match(outcome.reply.enhanced, /^4\.4\.318$|^4\.5\.0$/)
@@ -775,14 +775,14 @@ describe('a next hop without a session', () => {
     assert.match(outcome.reply.text, /^[ -~]{100,500}$/)
   })
 
-  it('is 4.4.315 when it never replies', async () => {
+  it('leads to 4.4.315 when it never replies', async () => {
     const timeouts = { ...defaultTimeouts, command: 50 }
     const answer = (line: string) => (line.startsWith('MAIL') ? '' : undefined)
     const { outcome } = await sendOne({ extensions: [], answer }, { tls: tls(), options: { timeouts } })
     assert.equal(outcome.reply.enhanced, '4.4.315')
   })
 
-  it('is 4.4.315 when the attempt times out after DATA', async () => {
+  it('leads to 4.4.315 when the attempt times out after DATA', async () => {
     const abort = new AbortController()
     const answer = (line: string) => {
       if (line === 'DATA') abort.abort()
@@ -792,7 +792,7 @@ describe('a next hop without a session', () => {
     assert.deepEqual([outcome.outcome, outcome.reply.enhanced], ['TemporaryFailure', '4.4.315'])
   })
 
-  it('is the failure of DNS when no address is found', async () => {
+  it('leads to the failure of DNS when no address is found', async () => {
     const fails = fakeResolver({ fail: { [smartHost]: 'ESERVFAIL' } })
     const outcomes = await send([{ host: smartHost, port: 25 }], { tls: tls(), options: { resolver: fails } })
     const outcome = outcomes.get('b@partner.example')

@@ -296,7 +296,7 @@ describe('forced TLS cannot be circumvented', () => {
       runs,
     ))
 
-  test('after an attempt that did not meet the requirement, the next attempt requires as much, at any time and on request', () =>
+  test('after an attempt that did not meet the requirement, the next attempt has the same requirement, at any time and on request', () =>
     fc.assert(
       fc.property(
         anyConnectors,

@@ -357,7 +357,7 @@ const decideWith = (
     fields.mtaSts ?? mtaSts,
   )
 
-/** A level ranks above those that it includes. */
+/** Ranks the levels. Each level ranks above the levels that it includes. */
 const strength = {
   Opportunistic: 0,
   EncryptionOnly: 1,
@@ -385,7 +385,7 @@ const ownOf = ({
   revocationCheck: verifies(level) ? revocationCheck : 'None',
 })
 
-/** @param appliesTo selects the combinations of the property; there must be some */
+/** @param appliesTo selects the combinations that have the property; it must select more than twenty */
 function property(
   name: string,
   appliesTo: (combination: Combination) => boolean,

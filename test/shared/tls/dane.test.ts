@@ -131,7 +131,7 @@ describe('records of usage 2', () => {
     ['2 1 0', [leaf], false],
   ]
   for (const [form, chain, expected] of missingRoots) {
-    it(`${form} ${expected ? 'replaces' : 'does not replace'} a root that is missing from a chain of ${chain.length}`, () =>
+    it(`${expected ? 'replace' : 'do not replace'} by ${form} a root that is missing from a chain of ${chain.length}`, () =>
       assert.equal(matches([record(form, authority.root)], chain), expected))
   }
 

@@ -185,7 +185,7 @@ interface PurposeCase {
   client: () => Promise<Identity>
   trusted: boolean
   clientAuth: boolean
-  /** For name constraints, which the prediction ignores. */
+  /** True where name constraints apply, which the prediction ignores. */
   constrained?: true
 }
 

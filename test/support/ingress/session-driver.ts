@@ -1,5 +1,5 @@
 /**
- * Drives a session without sockets. It records the session's output and its requests to the policy; the test sets the
+ * Drives a session without sockets. It records the session's output, messages, refusals and errors. The test sets the
  * policy's answers.
  */
 
@@ -37,7 +37,7 @@ export class SessionDriver {
   readonly failures: unknown[] = []
   readonly messages: ReceivedMessage[] = []
   answers: Partial<SessionPolicy> = {}
-  /** Returned by each write of a message's data: the session waits until the promise resolves. */
+  /** The promise that each write of a message's octets returns. The session waits until it resolves. */
   room: Promise<void> | undefined
   cut: Refusal | null = null
   stored: (message: ReceivedMessage) => Reply | Promise<Reply> = () => ok

@@ -1,7 +1,7 @@
 /**
  * The three queues with SQS's properties: entries are delivered at least once, after a delay, and hidden during
- * processing. The queues also hold the administrator's requests, because a client without an answer sends its request
- * again.
+ * processing. The queues also hold the administrator's requests, because a client that gets no response repeats its
+ * request.
  */
 
 export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry'

@@ -1,6 +1,6 @@
 /**
- * Random connectors and sessions from few domains, names and addresses, so that they match often. The API would save
- * every connector.
+ * Random connectors and sessions from few domains, names and addresses, so that they match often. Every connector is
+ * valid for the API.
  */
 import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -146,7 +146,7 @@ export const anyConnectors: fc.Arbitrary<Connectors> = fc.record({
   acceptedDomains: some(domains),
 })
 
-/** Certificates that the authority in `certificateAuthorities` issued; those of `described` are fields only. */
+/** Certificates that `contosoCa` issued. The certificates of `described` have fields but no chain. */
 const real = await Promise.all(
   [['mx.contoso.example'], ['*.ours.example', 'x.test'], ['mx.ours.example']].map((names) =>
     certificate(contosoCa, names),

@@ -85,7 +85,7 @@ test('connections never exceed the maximum, whatever the state of their sessions
 })
 
 test('the connection whose session ended first is closed for a new one; connections already closed are not counted', async (context) => {
-  // When only spare connections are free, each new connection closes an old one.
+  // Of the 68 connections, 64 are spare: from the fifth on, each new connection closes one whose session has ended.
   const { open, waitForSize } = await startServer(context, { maxConnections: 64 + 4, isFull: true })
   const clients: Socket[] = []
   for (let count = 0; count < 4; count++) {

@@ -38,7 +38,7 @@ for (const [phase, seconds] of phaseTimeouts)
       seconds,
     ))
 
-test('only a whole step restarts the timeout', () => {
+test('only a new step of the session restarts the timeout', () => {
   assert.equal(
     timeoutSecond(hour, (second) => ({ steps: Math.floor(second / 299) })),
     null,

@@ -392,7 +392,7 @@ test('concurrent uploads never exceed the slots, and an abandoned message leaves
   )
   const outcomes = messages.slice(0, 2).map(outcomeOf)
   await reached
-  // The other two end only now: whichever message the disk finishes first would get a slot.
+  // The other two messages end only now. If all ended together, the disk's timing would decide which get the slots.
   outcomes.push(...messages.slice(2).map(outcomeOf))
   const small = begin()
   await write(small, mail(1000))

@@ -67,7 +67,7 @@ test('work that waits too long times out, and the next work gets the slot', asyn
   const third = start('c')
   await nextTurn()
   context.mock.timers.tick(1)
-  // The slot becomes free in the turn of the timeout: it must not go to the timed out work.
+  // The slot becomes free in the same turn as the timeout. The work that timed out must not get the slot.
   end('a')?.resolve()
   await assert.rejects(second, UploadQueueTimeout)
   await first

@@ -95,26 +95,31 @@ describe('a report is overdue', () => {
 describe('a report is urgent', () => {
   const rows: { name: string; state: RateWindow; limit: number; expected: boolean }[] = [
     {
-      name: 'after an eighth, when no other process is known',
+      name: 'after an eighth of the limit, when no other process is known',
       state: window({ ownCount: 10 }),
       limit: 80,
       expected: true,
     },
-    { name: 'not after less than an eighth', state: window({ ownCount: 9 }), limit: 80, expected: false },
     {
-      name: 'after an eighth of the rest',
+      name: 'not after less than an eighth of the limit',
+      state: window({ ownCount: 9 }),
+      limit: 80,
+      expected: false,
+    },
+    {
+      name: 'after an eighth of the messages that remain',
       state: window({ ownCount: 45, reportedCount: 40 }),
       limit: 80,
       expected: true,
     },
     {
-      name: 'after half a share of more than four processes',
+      name: 'after half of its share, when there are more than four processes',
       state: window({ ownCount: 4, counters: 9 }),
       limit: 80,
       expected: true,
     },
     {
-      name: 'after half a share of the messages that other processes left',
+      name: 'after half of its share of the messages that other processes left',
       state: window({ ownCount: 2, otherMessages: 40, counters: 9 }),
       limit: 80,
       expected: true,

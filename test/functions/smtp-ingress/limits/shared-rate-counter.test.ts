@@ -140,7 +140,7 @@ const flood = fc
   })
 
 describe('processes with a shared count', () => {
-  it('exceed the limit at most by an eighth each, plus the arrivals of two round trips', async () => {
+  it('each exceed the limit by less than an eighth plus the messages that arrive within two round trips', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { accepted } = await simulate(flood)
@@ -199,7 +199,7 @@ describe('processes with a shared count', () => {
       reports: 20,
     },
     {
-      name: 'the same burst, in the minute after',
+      name: 'the same burst, repeated a minute later',
       flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: [...burst, ...aMinuteLater] },
       max: 1060,
       reports: 40,

@@ -64,7 +64,7 @@ test('a client that floods during a decision gets backpressure until the decisio
   assert.equal(talk.isHeld, false)
 })
 
-test('room that becomes free after the session has ended does not revive it', async () => {
+test('a session that has ended stays ended when room becomes free', async () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
   let makeRoom = () => {}
@@ -235,7 +235,7 @@ test('refused messages do not reset the count of errors', async () => {
   assert.ok(talk.read.endsWith('421 4.7.0 Too many errors, closing connection\r\n'), talk.read)
 })
 
-test('octets of a message are a step, a partial command line is not', () => {
+test('any octets of a message count as a step, a partial command line does not', () => {
   const talk = SessionDriver.greeted()
   const before = talk.session.steps
   talk.send('NO')

@@ -88,7 +88,10 @@ const within = (message: Buffer, at: number, octets: number[]): Buffer => {
   return record(changed)
 }
 
-/** Octets of each part: message header 4, version and random 34, session id 33, cipher suites 4, compression 2. */
+/**
+ * The positions are sums of the lengths of a message's parts in octets: message header 4, version and random 34,
+ * session id 33, cipher suites 4, compression methods 2.
+ */
 const unreadable: [name: string, octets: Buffer][] = [
   ['a command', Buffer.from('EHLO x\r\n')],
   ['a record of another type', Buffer.from([21])],
@@ -112,7 +115,7 @@ for (const [name, octets] of unreadable)
     assert.equal(readClientHello(octets), 'Unreadable')
   })
 
-test('at most little more than 16 KiB are read', () => {
+test('a message of 16 KiB is examined, a larger message is unreadable', () => {
   const large = record(Buffer.concat([Buffer.from([1, 0, 0x3f, 0xfc]), Buffer.alloc(16_380)]))
   assert.equal(readClientHello(large.subarray(0, -1)), 'Incomplete')
   assert.notEqual(readClientHello(large), 'Incomplete')

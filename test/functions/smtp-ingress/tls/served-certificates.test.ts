@@ -149,7 +149,7 @@ test('a withdrawn next certificate is not served', async (context) => {
   served.stop()
 })
 
-test('a process starts with an expired certificate, because no mail would be worse, and logs it', async () => {
+test('a process starts with an expired certificate and logs it, because without a certificate no mail would arrive', async () => {
   const { served, logged, counts, begin } = await open({ text: text(expired) })
   begin()
   assert.equal(served.served.certificate, expired.cert)

@@ -122,7 +122,7 @@ test('a session without a certificate is resumed with the facts of its handshake
 test('TLS 1.2 gets no ticket and no resumption', async () => {
   const modern = await handshake()
   const first = await handshake({ maxVersion: 'TLSv1.2' })
-  // Without a ticket, this is Node's serialised session, which the server has already forgotten.
+  // Without a ticket, `first.session` is Node's serialised session, which the server does not know any more.
   const second = await handshake({ maxVersion: 'TLSv1.2', session: first.session ?? ticketOf(modern) })
   assert.deepEqual([resumed(first), resumed(second)], [false, false])
 })

@@ -51,7 +51,7 @@ const endings = fc.constantFrom('stay', 'stay', 'stay', 'close', 'cut', 'reset',
 const speech = fc.record({ said: fc.array(fragments, { maxLength: 4 }), ending: endings })
 type Speech = typeof speech extends fc.Arbitrary<infer T> ? T : never
 
-/** Generates correct conduct, as undefined, with this weight, and random conduct with weight 1. */
+/** Generates random conduct with weight 1, and with the given weight undefined, which means correct conduct. */
 const mostlyCorrect = (weight: number) =>
   fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: speech })
 

@@ -84,7 +84,7 @@ function checkWire(connection: RecordedConnection, cellText: string): void {
   const { wire, decrypted, received, fault } = connection
   assert.equal(fault, null)
   if (cellText !== 'clear' && cellText !== '4.7.0') assertHarmless(connection)
-  // 0x16 begins a TLS handshake: after a failed handshake the message uses a new connection without TLS.
+  // After a failed handshake, the message uses a new connection. There, no octet is 0x16, which begins a handshake.
   if (received.some(({ encrypted }) => !encrypted)) assert.ok(!wire.includes(0x16))
   // A server with an unexpected reply to DATA has received the envelope.
   if (cellText === '4.5.0') assert.doesNotMatch(decrypted.toString('latin1'), /4711/)

@@ -20,7 +20,7 @@ import {
 const domain = 'partner.example'
 const name = `mta-sts.${domain}`
 const privateNetworks = ['127.0.0.0/8', '::1/128']
-/** Each has only one short limit, so that a busy machine does not exceed the other limit. */
+/** Limits of which only one is short, so that a busy machine does not exceed the other. */
 const littleSilence = { ...fetchLimits, idleTimeoutMs: 400 }
 const littleTime = { ...fetchLimits, totalMs: 1_500 }
 

@@ -240,7 +240,7 @@ describe('an announced policy', () => {
       /certificate is for mta-sts.other.example/,
     ],
     [
-      'it is none',
+      'its host serves another text',
       () => {
         answer = plainText('hello')
       },

@@ -212,7 +212,7 @@ export const deferAndHold: Chapter = {
       expected: defers('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'mail for a foreign domain is not held: relay is denied in session',
+      name: 'mail for a domain that is not accepted is not held: relay is denied in session',
       ...inTheClear,
       to: 'b@northwind.example',
       expected: {

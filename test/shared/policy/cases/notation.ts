@@ -51,9 +51,9 @@ export interface Case {
   inbound?: Outcomes
   /** The outbound connectors; default: "Mailboxes" decides for an accepted domain, and none elsewhere. */
   outbound?: Outcomes
-  /** The inbound connector of the verdict, unless it is the first of `inbound` that takes part. */
+  /** The inbound connector of the verdict; default: the one of `inbound` that decides, else reports, else grants. */
   decidedBy?: string | null
-  /** Part of the explanation of the verdict or of a considered connector. */
+  /** A text that the explanation of the verdict or of a considered connector contains. */
   why?: string
 }
 
@@ -62,7 +62,7 @@ export type Outcomes = Record<string, Considered['outcome']>
 export interface Expected {
   /** The reply to RCPT TO; null without a session, or after it. */
   inSession: string | null
-  /** In the format of the runner. */
+  /** In the format of `verdictText` in cases.test.ts. */
   verdict: string
 }
 

@@ -57,7 +57,7 @@ export const onPremises: Chapter = {
       expected: relayDenied,
     },
     {
-      name: 'a subdomain of an accepted domain is foreign',
+      name: 'a subdomain of an accepted domain is not accepted',
       to: 'b@sub.ours.example',
       expected: relayDenied,
     },

@@ -157,7 +157,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a connector for all accepted domains does not match foreign ones',
+    name: 'a connector for all accepted domains does not match other domains',
     connectors: [mailboxes(checked), outboundTo('*', forced)],
     outbound: { 'To *': 'Decides' },
     leaves: 'EncryptionOnly',

@@ -42,16 +42,16 @@ export const recipientsAndRoutes: Chapter = {
       outbound: { Mailboxes: 'Decides' },
       expected: acceptedAndDelivered,
     },
-    { name: 'a foreign recipient is refused', to: northwind, expected: relayDenied },
+    { name: 'a recipient in a domain that is not accepted is refused', to: northwind, expected: relayDenied },
     {
-      name: 'a foreign recipient is refused even if a connector matches its domain',
+      name: 'a recipient in a domain that is not accepted is refused even if a connector matches the domain',
       connectors: [outboundTo('northwind.example')],
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: relayDenied,
     },
     {
-      name: 'every recipient is foreign without accepted domains',
+      name: 'every recipient is refused when there are no accepted domains',
       acceptedDomains: [],
       to: 'b@ours.example',
       outbound: {},
@@ -111,7 +111,7 @@ export const recipientsAndRoutes: Chapter = {
       expected: deliversBy('ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'),
     },
     {
-      name: 'a report on TLS to a foreign address is not relayed',
+      name: 'a report on TLS to a domain that is not accepted is not relayed',
       tlsReportAddress: 'tls-reports@northwind.example',
       to: 'tls-reports@northwind.example',
       outbound: {},

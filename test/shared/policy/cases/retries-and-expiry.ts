@@ -169,7 +169,7 @@ const rows: Case[] = [
     expected: afterSession('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
   },
   {
-    name: 'a domain that announces no mail server bounces',
+    name: 'mail to a domain that announces no mail server bounces',
     ...plain,
     lastAttempt: failedAttempt(0, 1, {
       outcome: 'PermanentFailure',

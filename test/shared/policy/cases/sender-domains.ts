@@ -173,7 +173,7 @@ const rows: Case[] = [
     ...matched('*.bücher.example'),
   },
   {
-    name: 'letters that only look alike are another domain',
+    name: "a domain that only looks like the connector's domain does not match",
     ...requiresTls('contoso.example'),
     from: 'a@c\u043entoso.example',
     ...notMatched,

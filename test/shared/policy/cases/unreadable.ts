@@ -16,7 +16,7 @@ const ownServer = organisationServer({ senderIpAddresses: ['192.0.2.1'] })
 export const unreadable: Chapter = {
   title: 'Unreadable: senders and recipients without a valid domain',
   cases: [
-    // The attack: a sender that resembles the partner's domain but is none evades the partner's connector.
+    // The attack: a sender evades the partner's connector, because its domain looks like the partner's but is invalid.
     ...[
       'a@contoso.example\u3002\u3002',
       'a@contoso.example..',
@@ -110,7 +110,7 @@ export const unreadable: Chapter = {
       expected: acceptedAndDelivered,
     },
     {
-      name: 'letters that only look alike are foreign',
+      name: 'a recipient in a domain that only looks like an accepted domain is refused',
       to: 'b@\u043eurs.example',
       expected: relayDenied,
     },

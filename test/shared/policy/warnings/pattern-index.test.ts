@@ -18,7 +18,10 @@ const pattern = fc.oneof(
   fc.constant('*'),
 )
 
-/** Two patterns overlap if both match one of these domains: the domain of either, or an unnamed one below it. */
+/**
+ * Two patterns overlap if both match the same candidate. The candidates of a pattern are its domain and, for a
+ * wildcard, a domain below it that no pattern names.
+ */
 const doOverlap = (one: string, other: string): boolean =>
   [one, other]
     .flatMap((it) => [exampleDomain(it), it.replace('*.', '')])

@@ -77,7 +77,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a disabled connector',
+      name: 'leaves the other direction unprotected when the outbound connector is disabled',
       saved: from(),
       others: { outbound: [to({ enabled: false })] },
       warnings: [
@@ -85,7 +85,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a connector that only reports',
+      name: 'leaves the other direction unprotected when the outbound connector only reports',
       saved: from(),
       others: { outbound: [to({ mode: 'ReportOnly' })] },
       warnings: [
@@ -93,7 +93,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a connector without forced TLS, even if a general one forces it',
+      name: 'leaves the other direction unprotected when its outbound connector does not force TLS, even if the connector for `*` does',
       saved: from(),
       others: { outbound: [to({ tlsSettings: null }), to({ name: 'All', recipientDomains: ['*'] })] },
       warnings: [
@@ -101,13 +101,13 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is protected by a connector for all domains',
+      name: 'leaves no direction unprotected when an outbound connector is for all domains',
       saved: from(),
       others: { outbound: [to({ recipientDomains: ['*'] })] },
       warnings: [],
     },
     {
-      name: 'is protected for subdomains by a connector for some of them',
+      name: 'for subdomains leaves no direction unprotected when an outbound connector is for one of them',
       saved: from({ senderDomains: ['*.contoso.example'] }),
       others: { outbound: [to({ recipientDomains: ['mail.contoso.example'] })] },
       warnings: [],
@@ -420,7 +420,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a connector that does not require TLS',
+      name: 'leaves the other direction unprotected when the inbound connector does not require TLS',
       saved: to(),
       others: { inbound: [from({ requireTls: false })] },
       warnings: [
@@ -428,7 +428,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a connector that only reports',
+      name: 'leaves the other direction unprotected when the inbound connector only reports',
       saved: to(),
       others: { inbound: [from({ mode: 'ReportOnly' })] },
       warnings: [
@@ -436,7 +436,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a connector that grants relay',
+      name: 'leaves the other direction unprotected when the only inbound connector grants relay',
       saved: to(),
       others: { inbound: [ownServer()] },
       warnings: [

@@ -92,7 +92,7 @@ for (const [remainingDays, expected] of [
 const tenDaysAhead = daysAhead(10)
 const tenDaysAgo = daysAgo(10)
 for (const [lifetimeDays, remainingDays, replacedExpiry, expected] of [
-  // Unknown renewal practice of the endpoint.
+  // No earlier certificate shows when the endpoint renews.
   [90, 29, null, 30],
   [6, 5, null, 14],
   // The endpoint renews in time, in the last third.
