@@ -19,7 +19,10 @@ export const ClientCertificate = z.strictObject({
   notBefore: timestamp,
   notAfter: timestamp,
   trusted: z.boolean().describe('whether the chain ended at a public root at the time of the handshake'),
-  trustError: z.string().nullable().describe("OpenSSL's reason if it did not, such as CERT_HAS_EXPIRED"),
+  trustError: z
+    .string()
+    .nullable()
+    .describe("OpenSSL's reason if `trusted` is false, such as CERT_HAS_EXPIRED"),
   clientAuth: z
     .boolean()
     .default(true)
@@ -139,7 +142,7 @@ export const AttemptTls = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe('why it did not, or that no requirement demanded verification'),
+    .describe('why `verified` is false, or that no requirement demanded verification'),
   fingerprint256: z.string().nullable().describe('SHA-256 of the certificate'),
   revocation: Revocation.optional().describe('of the chain; absent if it was not checked'),
 })

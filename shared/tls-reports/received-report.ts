@@ -224,7 +224,7 @@ export function toReceivedReport(
   const at = receivedAt.getTime()
   if (Date.parse(content.end) < begin) return 'date-range: ends before it begins'
   if (begin < at - maxAgeDays * dayMs || begin > at + maxFutureDays * dayMs)
-    return `date-range: ${content.begin} is not within ${maxAgeDays} days before its receipt`
+    return `date-range: ${content.begin} is not from ${maxAgeDays} days before to ${maxFutureDays} days after its receipt`
   const day = dayOf(new Date(begin))
   // The id includes the signer, so that no other sender can replace the report.
   const identity = [signedBy, content.organisation, content.reportId]

@@ -3,8 +3,8 @@
  * pollers and worker threads carry mail to twenty partners, a hundred messages each at a steady pace, over TLS. Each
  * round has a second run with one more partner, which accepts connections and never sends a greeting. The same number
  * of messages is sent to that partner as to each other partner. Times run from the ingress's 250 to the end of data at
- * the partner. Timeouts are shorter than in a deployment. The slots of one destination are the same share of the
- * workers as in a deployment.
+ * the partner. Timeouts are shorter than in a deployment. One destination may use about a fifth of the
+ * workers, as in a deployment.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -24,7 +24,7 @@ const hangingDomain = 'hanging.example'
 
 /** Timeouts in seconds. */
 const smtpTimeouts = { connect: 3, greeting: 6, command: 6, data: 12 }
-/** Threads that the runner gives each function. One destination may use a fifth, as in a deployment: 10 of 50. */
+/** Threads that the runner gives each function. One destination may use about a fifth, as in a deployment: 10 of 50. */
 const threads = availableParallelism() * 4
 export const defaultSlots = Math.max(1, Math.round(threads / 5))
 

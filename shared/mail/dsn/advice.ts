@@ -1,5 +1,5 @@
 /**
- * Explains a status code to people who are not engineers. docs/dsns.md quotes the table. A row is selected by subject
+ * Explains a status code to people who are not engineers. docs/generated/dsn-advice.md is made from this table. A row is selected by subject
  * and detail of the enhanced status code (RFC 3463). The class is ignored: the same failure defers a message (class 4)
  * and, when the message expires, bounces it (class 5). A row for one code has a comment with the full codes.
  */
@@ -21,7 +21,7 @@ interface AdviceRow extends Advice {
   ownDecisionOnly?: true
 }
 
-/** The first row that matches is used. docs/dsns.md has the same order. */
+/** The first row that matches is used. */
 export const advice: readonly AdviceRow[] = [
   {
     code: '7.320', // 4.7.320, 5.7.320
