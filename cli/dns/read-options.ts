@@ -17,7 +17,7 @@ interface RawOptions {
   readonly egress: readonly string[]
 }
 
-/** @throws UsageError naming the wrong option */
+/** @throws UsageError naming the wrong domain or option */
 export function readDnsOptions(text: string, options: RawOptions): DnsOptions {
   const domain = normaliseDomain(text)
   if (domain === null) throw new UsageError(`"${text}" is not a domain name`)

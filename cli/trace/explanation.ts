@@ -73,9 +73,14 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
   ]
 }
 
-/** mailflow sends no DSN about a recipient that it refuses in session, so the label then states a condition. */
+/**
+ * mailflow sends no DSN about a recipient that it refuses in session. Such a DSN is sent only for a message that was
+ * accepted under earlier connectors.
+ */
 const dsnReplyLabel = (inSession: string): string =>
-  inSession.startsWith('2') ? 'Reply in the DSN' : 'Reply in the DSN, if the message was accepted before'
+  inSession.startsWith('2')
+    ? 'Reply in the DSN'
+    : 'Reply in the DSN, for a message accepted under earlier connectors'
 
 function routeText({ kind, domain, hosts = [] }: z.output<typeof Route>): string {
   if (kind === 'Mx') return `to the MX hosts of ${domain}`

@@ -1,8 +1,8 @@
 /**
  * Finds the certificates in use: the days that each has left, the effect of its expiry on mail, and the notices that
- * are due. Only certificates of mailflow and of agreed partners are included. Not included: those of disabled or
- * deleted connectors, those of servers whose domain a connector matched only by `*` (except smart hosts), and those
- * that are no longer presented.
+ * are due. Includes the certificates of mailflow, and of the clients and servers that connectors name. Does not include
+ * those of disabled or deleted connectors, those of servers whose domain a connector matched only by `*` (except smart
+ * hosts), and those that are no longer presented.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'

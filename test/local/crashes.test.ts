@@ -111,7 +111,8 @@ test('a worker that is killed inside SMTP transactions loses nothing and duplica
   const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`)
   mailbox.isHolding = true
   const ids: string[] = []
-  // Each message is sent after the one before is held: in a batch, all but one would wait outside a transaction.
+  // The next message is sent only when the mailbox withholds its reply to the previous one. Jobs that were sent together
+  // could reach one worker as a batch, which makes one transaction after the other.
   for (const name of names) {
     ids.push(messageIdIn(await send(name)))
     await mailbox.waitForHeld(ids.length)

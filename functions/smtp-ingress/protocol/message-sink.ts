@@ -14,7 +14,7 @@ export interface MessageSink {
   write(octets: Buffer): Promise<void> | undefined
   /**
    * Called after the end of data, possibly while a promise of `write` is pending.
-   * @param fault of the received octets; the message is then dropped
+   * @param fault the fault of the received octets, or null. A message with a fault is dropped
    * @returns the reply, 250 only when the message is durable; never rejects. 421 ends the session
    */
   end(fault: DataFault | null): Promise<Reply>

@@ -1,12 +1,12 @@
 /**
- * Destination NAT for the sockets of this thread. Without root, no process can bind ports 25 and 443, so the zone maps
- * them, by address, to the ports that really listen.
+ * Destination NAT for the sockets of this thread. Without root, no process can bind ports 25 and 443. So the runner's zone
+ * file names, for each address, the port that is connected to instead.
  */
 import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net'
 
 /**
- * Keys are addresses (for port 25) or `address:port`, IPv6 in brackets. Values are a port of the same address, or
- * `address:port`.
+ * Each key is an address, which stands for its port 25, or `address:port`, or `[address]:port` for IPv6. Each value is
+ * a port of the same address, or `address:port`.
  */
 export type Translation = Readonly<Record<string, number | string>>
 

@@ -426,7 +426,7 @@ describe('explain', () => {
     )
     assert.match(
       out,
-      /Reply to RCPT TO: 530 5\.7\.0 Must issue a STARTTLS command first\n {2}Reply in the DSN, if the message was accepted before: 5/,
+      /Reply to RCPT TO: 530 5\.7\.0 Must issue a STARTTLS command first\n {2}Reply in the DSN, for a message accepted under earlier connectors: 5/,
     )
     assert.doesNotMatch(out, /Reply in the DSN: /)
     assert.match(out, /\neve@bank\.example: would be refused/)

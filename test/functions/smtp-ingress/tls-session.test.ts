@@ -1,4 +1,8 @@
-/** TLS of the whole ingress: resumption of sessions, and the faults that close them. */
+/**
+ * TLS of the whole ingress: resumption of sessions, and the faults that close them. A resumed session shows no new
+ * client certificate. Where a certificate could change the decision, the client gets 4yz, and its next session is not
+ * resumed.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'

@@ -287,13 +287,13 @@ describe('a snapshot reader', () => {
     assert(queries() > 3, 'the table answered in several pages')
   })
 
-  for (const fault of ['GetCommand', 'QueryCommand']) {
-    test(`decides nothing when a ${fault} fails, and recovers`, async () => {
+  for (const command of ['GetCommand', 'QueryCommand']) {
+    test(`returns no snapshot while a ${command} fails, and the current one afterwards`, async () => {
       const { snapshots, faults } = reader()
       await snapshots.current()
       await createConnector()
-      faults.add(fault)
-      await assert.rejects(snapshots.current(), new Error(`${fault} failed`))
+      faults.add(command)
+      await assert.rejects(snapshots.current(), new Error(`${command} failed`))
       faults.clear()
       assert.equal(connectorsIn(await snapshots.current()).size, 1)
     })

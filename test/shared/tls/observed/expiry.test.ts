@@ -85,7 +85,7 @@ for (const [remainingDays, expected] of [
   [0, 3],
   [-400, 3],
 ] as const)
-  test(`${remainingDays} days before a certificate of a year expires, the notice of ${expected ?? 'no'} days is due`, () => {
+  test(`${remainingDays} days before a one-year certificate expires, ${expected === null ? 'no notice' : `the ${expected}-day notice`} is due`, () => {
     assert.equal(dueNotice(remainingDays, 365), expected)
   })
 
