@@ -73,7 +73,7 @@ export const apiOptions = {
   token: { type: 'string', value: 'TOKEN', description: 'send this bearer token (default: MAILFLOW_TOKEN)' },
   sign: {
     type: 'boolean',
-    description: 'sign requests with AWS credentials; on by default for *.execute-api.*.amazonaws.com',
+    description: 'sign with AWS credentials (default for *.execute-api.*.amazonaws.com without a token)',
   },
   region: { type: 'string', value: 'REGION', description: 'the AWS region to sign for; implies --sign' },
 } as const satisfies Options

@@ -29,22 +29,23 @@ describe('the source tree', () => {
   const imports = importsOf(sources)
   const assertNone = (violations: string[]) => assert.deepEqual(violations, [])
 
-  test('has each file in a folder of the table', () => assertNone(filesWithoutRow(rows, files)))
+  test('has each file in a folder of the table in ARCHITECTURE.md', () =>
+    assertNone(filesWithoutRow(rows, files)))
   test('has each folder of the table', () => {
     assertNone(rowFaults(rows, [...files, ...globSync(`test/*.${extensions}`, { cwd: root })]))
   })
   test('imports only files that exist', () => assertNone(importsOfNoFile(imports, sources)))
-  test('imports nothing that the table does not name', () => assertNone(forbiddenImports(rows, imports)))
-  test('uses every arrow of the table', () => assertNone(unusedArrows(rows, imports)))
-  test('names in each row only rows above it', () => assertNone(arrowsDownwards(rows)))
+  test('imports from a folder only what its row of the table permits', () => assertNone(forbiddenImports(rows, imports)))
+  test('uses every import that the table permits', () => assertNone(unusedArrows(rows, imports)))
+  test('has no row of the table that permits an import of itself or of a row below it', () => assertNone(arrowsDownwards(rows)))
   test('has no cycle of files', () => assertNone(fileCycles(imports)))
   test('has no cycle of folders', () => assertNone(folderCycles(imports)))
-  test('does no I/O in pure folders', () => assertNone(impureImports(rows, imports)))
+  test('does no I/O in folders that the table marks as pure', () => assertNone(impureImports(rows, imports)))
   test('reads no clock, random numbers, environment or log in pure folders', () =>
     assertNone(impureFiles(rows, sources)))
 })
 
-describe('the check', () => {
+describe('the check of the source tree', () => {
   const table = (...rows: string[]) =>
     readTable(
       [
@@ -72,7 +73,7 @@ describe('the check', () => {
   }
   const importsFrom = (from: string, to: string) => treeOf({ [from]: `import '${to}'\n` }).imports
 
-  test('reads rows', () => {
+  test('reads folder, purity and permitted imports from each row', () => {
     assert.deepEqual(rows.slice(1, 3), [
       { folder: 'shared/mail/', isPure: true, mayImport: ['shared/contract/'] },
       { folder: 'shared/net/', isPure: false, mayImport: ['shared/contract/', 'shared/mail/'] },
@@ -82,17 +83,25 @@ describe('the check', () => {
 
   const invalidRows: [string, string, RegExp][] = [
     [
-      'prose',
+      'prose as permitted import',
       '| `shared/mail/` | addresses | yes | pure modules |',
       /"pure modules" in the column "May import"/,
     ],
-    ['an unknown name', '| `shared/mail/` | addresses | yes | `post` |', /`post`, which has no row/],
-    ['no name', '| `shared/mail/` | addresses | yes | |', /"" in the column "May import"/],
-    ['another word for pure', '| `shared/mail/` | addresses | mostly | `contract` |', /"mostly"/],
-    ['no folder', '| mail | addresses | yes | `contract` |', /"mail" is not a folder/],
+    [
+      'a permitted import without a row',
+      '| `shared/mail/` | addresses | yes | `post` |',
+      /`post`, which has no row/,
+    ],
+    [
+      'an empty list of imports',
+      '| `shared/mail/` | addresses | yes | |',
+      /"" in the column "May import"/,
+    ],
+    ['an unknown purity', '| `shared/mail/` | addresses | mostly | `contract` |', /"mostly"/],
+    ['a name that is not a folder', '| mail | addresses | yes | `contract` |', /"mail" is not a folder/],
   ]
   for (const [name, row, message] of invalidRows)
-    test(`refuses ${name} in a row`, () => assert.throws(() => table(contract, row), message))
+    test(`refuses a row with ${name}`, () => assert.throws(() => table(contract, row), message))
   test('refuses a document without the table', () => {
     assert.throws(() => readTable('# Architecture\n\n## Where things are\n\nHere.\n'), /no table of folders/)
   })
@@ -126,31 +135,31 @@ describe('the check', () => {
   })
 
   const forbiddenRows: [string, string, string][] = [
-    ['an arrow that the table does not have', 'shared/mail/a.ts', '../net/b.ts'],
-    ['an arrow against its direction', 'shared/contract/a.ts', '../mail/b.ts'],
-    ['another function', 'functions/one/a.ts', '../two/b.ts'],
-    ['the local runner', 'infra/a.ts', './local/b.ts'],
-    ['a function, from infra', 'infra/a.ts', '../functions/one/b.ts'],
-    ['a test', 'shared/net/a.ts', '../../test/support/b.ts'],
-    ['a file without a row', 'shared/net/a.ts', '../b.ts'],
+    ['of a folder that its row does not name', 'shared/mail/a.ts', '../net/b.ts'],
+    ['against the permitted direction', 'shared/contract/a.ts', '../mail/b.ts'],
+    ['of one function from another', 'functions/one/a.ts', '../two/b.ts'],
+    ['of the local runner from infra', 'infra/a.ts', './local/b.ts'],
+    ['of a function from infra', 'infra/a.ts', '../functions/one/b.ts'],
+    ['of a test', 'shared/net/a.ts', '../../test/support/b.ts'],
+    ['of a file without a row', 'shared/net/a.ts', '../b.ts'],
   ]
   for (const [name, from, to] of forbiddenRows)
-    test(`finds an import of ${name}`, () => {
+    test(`finds an import ${name}`, () => {
       assert.equal(forbiddenImports(rows, importsFrom(from, to)).length, 1)
     })
-  test('finds a type import that the table does not name', () => {
+  test('finds a type import that the table does not permit', () => {
     const { imports } = treeOf({ 'shared/mail/a.ts': "import type { B } from '../net/b.ts'\n" })
     assert.deepEqual(forbiddenImports(rows, imports), ['shared/mail/a.ts -> shared/net/b.ts'])
   })
   const permittedRows: [string, string, string][] = [
-    ['a row that is named', 'shared/net/a.ts', '../mail/b.ts'],
-    ['the same folder', 'shared/net/dns/a.ts', '../b.ts'],
-    ['the same function', 'functions/one/a.ts', './routes/b.ts'],
-    ['infra, from the local runner', 'infra/local/a.ts', '../b.ts'],
-    ['a package', 'shared/mail/a.ts', 'node:fs'],
+    ['of a folder that its row names', 'shared/net/a.ts', '../mail/b.ts'],
+    ['within a folder', 'shared/net/dns/a.ts', '../b.ts'],
+    ['within a function', 'functions/one/a.ts', './routes/b.ts'],
+    ['of infra from the local runner', 'infra/local/a.ts', '../b.ts'],
+    ['of a package', 'shared/mail/a.ts', 'node:fs'],
   ]
   for (const [name, from, to] of permittedRows)
-    test(`permits an import of ${name}`, () => {
+    test(`permits an import ${name}`, () => {
       assert.deepEqual(forbiddenImports(rows, importsFrom(from, to)), [])
     })
 
@@ -177,19 +186,19 @@ describe('the check', () => {
       ['shared/tls/ is pure and may import shared/net/, which is not'],
     )
   })
-  test('finds an arrow that no file uses', () => {
+  test('finds a permitted import that no file uses', () => {
     const imports = importsFrom('shared/net/a.ts', '../contract/b.ts')
     assert.deepEqual(unusedArrows(table(contract, mail, net), imports), [
       'shared/mail/ -> shared/contract/',
       'shared/net/ -> shared/mail/',
     ])
   })
-  test('finds an import of no file', () => {
+  test('finds an import of a file that does not exist', () => {
     const { imports, sources } = treeOf({ 'shared/mail/a.ts': "import './b.ts'\n" })
     assert.deepEqual(importsOfNoFile(imports, sources), ['shared/mail/a.ts -> shared/mail/b.ts'])
   })
 
-  test('finds a row that names a row below it, or itself', () => {
+  test('finds a row that permits an import of itself or of a row below it', () => {
     const cycle = table('| `shared/contract/` | jobs | | `net` |', mail, net)
     assert.deepEqual(arrowsDownwards(cycle), ['shared/contract/ -> shared/net/'])
     assert.deepEqual(arrowsDownwards(table('| `shared/contract/` | jobs | | `contract` |')), [
@@ -227,7 +236,7 @@ describe('the check', () => {
     assert.deepEqual(folderCycles(imports), ['in the root: cli -> shared -> cli'])
   })
 
-  test('finds I/O in a pure folder, and permits its types', () => {
+  test('finds an import for I/O in a pure folder, and permits an import of its types only', () => {
     const file = (statement: string) => treeOf({ 'shared/mail/a.ts': statement }).imports
     assert.deepEqual(impureImports(rows, file("import { readFile } from 'node:fs/promises'\n")), [
       'shared/mail/a.ts -> node:fs/promises',

@@ -87,7 +87,7 @@ function brokenLinks(page: string, markdown: string): string[] {
 }
 
 describe('links', () => {
-  test('are found on many pages', () => {
+  test('are found by the check on more than ten pages', () => {
     assert.ok(pages.length > 20)
     assert.ok(pages.filter((page) => /\]\([^)]+\.md/.test(prose(read(page)))).length > 10)
   })
@@ -98,21 +98,21 @@ describe('links', () => {
 describe('the check of links', () => {
   const broken = (markdown: string) => brokenLinks('docs/flow.md', markdown)
   const cases: [name: string, markdown: string, broken: string[]][] = [
-    ['accepts a file', '[a](connectors.md)', []],
-    ['accepts a folder', '[a](decisions/)', []],
-    ['accepts a heading of another page', '[a](../README.md#try-it)', []],
-    ['accepts a heading of its own page', '[a](#reception)', []],
+    ['accepts a link to a file', '[a](connectors.md)', []],
+    ['accepts a link to a folder', '[a](decisions/)', []],
+    ['accepts a link to a heading of another page', '[a](../README.md#try-it)', []],
+    ['accepts a link to a heading of the same page', '[a](#reception)', []],
     ['ignores links to the web', '[a](https://example.com/x#y) [b](mailto:a@b.example)', []],
-    ['ignores code', '`[a](x.md)`\n\n```\n[a](y.md)\n```\n', []],
-    ['finds a missing file', '[a](none.md)', ['none.md']],
-    ['finds a missing heading', '[a](../README.md#none)', ['../README.md#none']],
-    ['finds a missing heading of its own page', '[a](#none)', ['#none']],
-    ['finds a link by reference', '[a][b]\n\n[b]: none.md\n', ['none.md']],
-    ['finds a file outside the project', '[a](../../none.md)', ['../../none.md']],
+    ['ignores links in code', '`[a](x.md)`\n\n```\n[a](y.md)\n```\n', []],
+    ['finds a link to a missing file', '[a](none.md)', ['none.md']],
+    ['finds a link to a missing heading of another page', '[a](../README.md#none)', ['../README.md#none']],
+    ['finds a link to a missing heading of the same page', '[a](#none)', ['#none']],
+    ['finds a reference link to a missing file', '[a][b]\n\n[b]: none.md\n', ['none.md']],
+    ['finds a link out of the project', '[a](../../none.md)', ['../../none.md']],
   ]
   for (const [name, markdown, expected] of cases)
     test(name, () => assert.deepEqual(broken(markdown), expected))
-  test('numbers headings that repeat', () => {
+  test('numbers the anchors of headings that repeat', () => {
     assert.deepEqual([...anchorsOf('# A, `b`!\n## A b\n## A b\n')], ['a-b', 'a-b-1', 'a-b-2'])
   })
 })

@@ -16,7 +16,7 @@ for (const part of ['unit', 'local'] as const)
     assert.deepEqual(processesFor(filesOf[part]).flat().sort(), filesOf[part])
   })
 
-test('npm test and npm run test:long together run every part', () => {
+test('npm test and npm run test:long together run every part, and CI runs both', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const words = `${scripts.test} ${scripts['test:long']}`.split(' ')
   for (const part of Object.keys(filesOf)) assert.ok(words.includes(part), part)
@@ -31,7 +31,7 @@ const invalidArguments: [args: string[], message: RegExp][] = [
   [['unit', 'test/local/start.test.ts'], /"test\/local\/start\.test\.ts" is no test file or folder of unit/],
 ]
 for (const [args, message] of invalidArguments)
-  test(`invalid arguments fail before any part runs: ${args.join(' ') || 'nothing'}`, () => {
+  test(`test/run.ts fails before any part runs with the arguments "${args.join(' ')}"`, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['test/run.ts', ...args], {
       cwd: root,
       encoding: 'utf8',
@@ -40,7 +40,7 @@ for (const [args, message] of invalidArguments)
     assert.match(stderr, message)
   })
 
-test('each pattern of a file that runs alone matches a file', () => {
+test('each pattern for files that run alone matches a file', () => {
   const files = Object.values(filesOf).flat()
   const unmatched = alone.flatMap(([, ...patterns]) =>
     patterns.filter((pattern) => !files.some((file) => pattern.test(file))),

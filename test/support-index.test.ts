@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 const folder = join(import.meta.dirname, 'support')
 
-test('the index of test support names each of its files once, and no other file', () => {
+test('test/support/README.md names each file of test/support once, and no other file', () => {
   const index = readFileSync(join(folder, 'README.md'), 'utf8')
   const firstColumn = index.match(/^\| `[^|]+/gm)?.join('') ?? ''
   const indexedFiles = [...firstColumn.matchAll(/`([^`]+)`/g)].map(([, file]) => file)

@@ -43,7 +43,7 @@ test('no name and no text uses a word that the glossary refuses', () => {
   assert.deepEqual(lines, [])
 })
 
-test('every word of three names or more is in the glossary or in the list of standard words', () => {
+test('every word that occurs in three or more names is in the glossary or in the list of standard words', () => {
   const standard = new Set([
     ...read('test/fixtures/standard-words.txt').split('\n'),
     ...readTerms(glossary).flatMap((term) => term.split(/[^a-z]+/)),
@@ -79,27 +79,27 @@ describe('the check of words', () => {
     forbiddenUses(file, text, rulingsOfTest).map(({ word }) => word)
 
   for (const [name, text, expected] of [
-    ['a part of a name', 'const clientPatience = 1', ['patience']],
-    ['a word of a comment', '// Its patience ends.', ['patience']],
-    ['a word of a string', "const text = 'patience'", ['patience']],
-    ['the beginning of a word', 'const foreseen = 1', ['foresee*']],
-    ['a phrase', '// It is put off.', ['put off']],
-    ['a word that is refused in names only', 'const toldOf = 1', ['told']],
-    ['a word in a comment that is refused in names only', '// Bob told Ann.', []],
-    ['a word in a string that is refused in names only', "log('told')", []],
-    ['a name within a template', `log(\`\${told}\`)`, ['told']],
-    ['the text of a template', 'log(`told`)', []],
-    ['a name behind a regular expression', 'const told = /"/', ['told']],
-    ['a longer word', 'const impatience = 1', []],
+    ['a refused word in a name', 'const clientPatience = 1', ['patience']],
+    ['a refused word in a comment', '// Its patience ends.', ['patience']],
+    ['a refused word in a string', "const text = 'patience'", ['patience']],
+    ['a word with a refused beginning', 'const foreseen = 1', ['foresee*']],
+    ['a refused phrase', '// It is put off.', ['put off']],
+    ['a text-only word in a name', 'const toldOf = 1', ['told']],
+    ['a text-only word in a comment', '// Bob told Ann.', []],
+    ['a text-only word in a string', "log('told')", []],
+    ['a text-only word in an expression of a template', `log(\`\${told}\`)`, ['told']],
+    ['a text-only word in the text of a template', 'log(`told`)', []],
+    ['a text-only word in a name before a regular expression', 'const told = /"/', ['told']],
+    ['a longer word that ends with a refused word', 'const impatience = 1', []],
   ] as const)
-    test(`finds or permits ${name}`, () => assert.deepEqual(wordsIn(text), expected))
+    test(`${expected.length > 0 ? 'finds' : 'permits'} ${name}`, () => assert.deepEqual(wordsIn(text), expected))
 
   test('names file, line and the word to use', () =>
     assert.deepEqual(forbiddenUses('a.md', 'one\npatience', rulingsOfTest), [
       { file: 'a.md', line: 2, word: 'patience', use: 'timeout' },
     ]))
 
-  test('an exception names a file or folder that exists', () => {
+  test('has only exceptions that name an existing file or folder', () => {
     for (const { path } of exceptions)
       assert.ok(
         tracked.some((file) => file.startsWith(path)),

@@ -33,7 +33,7 @@ const maxPageSize = 100
 
 export const observedCertificates = defineCommand({
   name: 'certificates observed',
-  summary: 'List observed certificates of partners and this gateway, with the days left',
+  summary: 'List observed certificates of partners and this gateway, with days until expiry',
   usesApi: true,
   options: {
     connector: {

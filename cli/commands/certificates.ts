@@ -29,7 +29,7 @@ export const certificates = defineCommand({
 
 function textOf({ hostname, changedAt, certificates, tlsaRecords, protocol }: PublishedCertificates): string {
   return [
-    `${printable(hostname)}, published since ${utcText(changedAt)}`,
+    `${printable(hostname)}, last changed ${utcText(changedAt)}`,
     ...certificates.flatMap((certificate) => ['', ...linesOf(certificate)]),
     '',
     'TLSA records (the zone must be signed with DNSSEC)',

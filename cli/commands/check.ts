@@ -12,7 +12,7 @@ const maxTimeoutSeconds = 300
 
 export const check = defineCommand({
   name: 'check',
-  summary: "Check a mail server's TLS and certificate, and whether this machine can verify it",
+  summary: "Check a mail server's TLS and certificate, or a certificate in a file",
   positionalUsage: { usage: 'HOST[:PORT]', minCount: 0, maxCount: 1 },
   usesApi: false,
   options: {

@@ -27,20 +27,20 @@ export const applyConnectors = defineCommand({
     },
     'dry-run': {
       type: 'boolean',
-      description: 'show the differences and write nothing; exit status 3 if there are any',
+      description: 'only show the differences, write nothing; exit status 3 if there are differences',
     },
     prune: { type: 'boolean', description: 'remove the entries of the gateway that are not in the file' },
     ...jsonOption,
   },
   details: `
 Connectors are matched by direction and name; letter case is ignored. Entries of the gateway that are not in the file
-are listed and kept. --prune removes them and shows the effect on mail. When a whole section is missing from the file
-(acceptedDomains, inboundConnectors, outboundConnectors), its entries stay unchanged, also with --prune.
+are listed and kept. --prune removes them and shows the effect on mail. When a section (acceptedDomains,
+inboundConnectors, outboundConnectors) is missing from the file, its entries stay unchanged, also with --prune.
 
 The command prints the gateway's warnings about the resulting configuration, also in a dry run.
 
 The command writes accepted domains first, then inbound and then outbound connectors; removals come last. It stops with
-an error when another client changed a connector after the command read it.
+an error when another client changed an entry after the command read it.
 `,
   async run({ values, io, api }) {
     if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')

@@ -53,7 +53,7 @@ export const validateConnector = defineCommand({
 For an outbound connector, the command shows every step: DNS, connection, EHLO, STARTTLS, certificate, test message. The
 result is stored with the connector. An inbound connector is evaluated for the mail of the last days, even if the
 connector is disabled or report only. When an inbound and an outbound connector have the same name, both are validated.
-The exit status is 1 when a step fails, or when the connector would refuse received mail.
+The exit status is 1 when a step fails, or when received mail would not pass.
 `,
   async run({ values, positionals: [nameOrId = ''], io, api }) {
     const days = parseDays(values.days)

@@ -22,7 +22,7 @@ export const dns = defineCommand({
     'report-address': {
       type: 'string',
       value: 'ADDRESS',
-      description: 'the address for TLS reports (TLS-RPT)',
+      description: 'the address for TLS reports (TLS-RPT; default: tls-reports@DOMAIN)',
     },
     mode: {
       type: 'string',
@@ -49,9 +49,9 @@ export const dns = defineCommand({
     ...jsonOption,
   },
   details: `
-The command changes nothing. The exit status is 3 when a record is missing or different. It is 1 when something could
+The command changes nothing. The exit status is 3 when a record is missing or different, else 1 when something could
 not be checked, for example because DNS did not answer. Senders use TLSA records only in a signed zone. Only a
-validating resolver shows whether a zone is signed: name one with --dns-server.
+validating resolver (--dns-server) shows whether a zone is signed.
 `,
   async run({ values, positionals: [domain = ''], io, api }) {
     const settings = readDnsOptions(domain, values)

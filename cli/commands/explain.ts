@@ -12,7 +12,7 @@ const protocols = /^TLSv1\.[23]$/
 
 export const explain = defineCommand({
   name: 'explain',
-  summary: 'Show the decision for a message that is not sent, and the connectors that determine it',
+  summary: 'Show the decision for a hypothetical message, and the connectors considered',
   requiredOptions: '--from ADDRESS --to ADDRESS --ip ADDRESS',
   usesApi: true,
   options: {
@@ -28,7 +28,7 @@ export const explain = defineCommand({
       value: 'TLSv1.2|TLSv1.3',
       // The command takes no positional arguments, so a next argument without a leading dash is the version.
       optional: /^[^-]/,
-      description: 'the client uses TLS; without a version, TLSv1.3',
+      description: 'the client uses this version of TLS (--tls alone: TLSv1.3)',
     },
     certificate: {
       type: 'string',

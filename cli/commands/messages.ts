@@ -18,7 +18,7 @@ const defaultLimit = 50
 
 export const messages = defineCommand({
   name: 'messages',
-  summary: 'List messages, newest first with each DSN beside its message, or show the trace of one',
+  summary: "List messages, newest first and each DSN beside its message, or show a message's trace",
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {
@@ -41,7 +41,7 @@ export const messages = defineCommand({
       description: 'only messages that this connector was applied to',
     },
     limit: { type: 'string', value: 'N', description: `list at most N messages (default: ${defaultLimit})` },
-    all: { type: 'boolean', description: 'list all messages' },
+    all: { type: 'boolean', description: 'list all messages of the period' },
     ...jsonOption,
   },
   details: `
@@ -157,7 +157,7 @@ function outboundText({ state, verdict, attempts }: TraceEntry['recipients'][num
   const last = attempts.at(-1)
   if (state !== 'Delivered' || last === undefined) return ''
   const reportOnlyText =
-    (verdict?.reportOnly ?? last.reportOnly) === null ? '' : ', report only: would be refused'
+    (verdict?.reportOnly ?? last.reportOnly) === null ? '' : ', report only: requirement not met'
   return `${sessionOf(last)}${reportOnlyText}`
 }
 

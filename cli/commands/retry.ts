@@ -45,7 +45,7 @@ const MessageRetryResponse = z.object({ requested: z.int(), recipients: z.array(
 async function retryMessage(api: ApiClient, id: string): Promise<RetryResult> {
   const response = await api.post(MessageRetryResponse, `/messages/${encodeUrlPart(id)}/retry`, {})
   const recipients = response.recipients.map(printable).join(', ')
-  return { json: response, text: `Requested the next attempt now for ${recipients}.` }
+  return { json: response, text: `Requested a retry for ${recipients}.` }
 }
 
 async function retryConnectors(api: ApiClient, nameOrId: string): Promise<RetryResult> {
@@ -83,5 +83,5 @@ function textOf({ kind, name, requested, messages }: Awaited<ReturnType<typeof r
   const heading = `${kind} "${printable(name)}"`
   if (requested === 0) return `${heading}: no deferred mail.`
   const counts = `${countText(requested, 'recipient')} of ${countText(messages, 'message')}`
-  return `${heading}: requested the next attempt now for ${counts}.`
+  return `${heading}: requested a retry for ${counts}.`
 }

@@ -55,7 +55,7 @@ function applyError(error: unknown, change: Change, writtenCount: number, total:
   if (!(error instanceof CommandError)) return error
   const title = `${change.entryKind.singular} "${labelOf(change)}"`
   const isConflict = error instanceof ApiError && conflictStatuses.has(error.status)
-  const progress = `${countText(writtenCount, 'change')} of ${total} had been written before. ${isConflict ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
+  const progress = `Written before this error: ${countText(writtenCount, 'change')} of ${total}. ${isConflict ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
   return new CommandError(
     isConflict ? `${title}: another client changed it in the meantime` : `${title}: ${error.message}`,
     isConflict ? [error.message, ...error.lines, progress] : [...error.lines, progress],

@@ -14,11 +14,11 @@ export function removalEffect(kind: EntryKind, fields: Fields): string {
 }
 
 function inboundRemovalEffect(fields: Fields): string {
-  const noEffect = noEffectReason(fields)
-  if (noEffect !== null) return noEffect
+  if (fields.enabled === false) return disabledText
   const domains = domainList(fields.senderDomains)
   if (fields.connectorType === 'OnPremises')
-    return `The servers that it identifies may no longer relay (${domains}).`
+    return `The servers that it identifies may no longer relay mail from ${domains}.`
+  if (fields.mode === 'ReportOnly') return 'It is report only, so mail is not affected.'
   const requirements = [
     fields.requireTls === true ? 'TLS' : '',
     fields.restrictDomainsToCertificate === true ? 'a listed certificate' : '',
@@ -29,12 +29,11 @@ function inboundRemovalEffect(fields: Fields): string {
 }
 
 function outboundRemovalEffect(fields: Fields): string {
-  const noEffect = noEffectReason(fields)
-  if (noEffect !== null) return noEffect
+  if (fields.enabled === false) return disabledText
   const domains =
     fields.allAcceptedDomains === true ? 'the accepted domains' : domainList(fields.recipientDomains)
   const tlsEffect =
-    fields.tlsSettings === null
+    fields.tlsSettings === null || fields.mode === 'ReportOnly'
       ? ''
       : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear.`
   return `Mail to ${domains} is no longer sent through ${routeText(fields)}.${tlsEffect}`
@@ -45,10 +44,7 @@ const routeText = ({ route, smartHosts }: Fields): string =>
     ? `its smart hosts (${(smartHosts as { host: string }[]).map(({ host }) => host).join(', ')})`
     : `this connector (${route})`
 
-function noEffectReason({ enabled, mode }: Fields): string | null {
-  if (enabled === false) return 'It is disabled, so mail is not affected.'
-  return mode === 'ReportOnly' ? 'It is report only, so mail is not affected.' : null
-}
+const disabledText = 'It is disabled, so mail is not affected.'
 
 const domainList = (domains: unknown): string => (domains as string[]).join(', ')
 

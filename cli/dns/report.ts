@@ -37,7 +37,7 @@ function findingText({ record, name, result, published, wanted, says }: RecordFi
       (value, index) => `${' '.repeat(margin)}${(index === 0 ? label : '').padEnd(11)}${printable(value)}`,
     )
   return [
-    `  ${result.padEnd(margin - 2)}${record} for ${name}`,
+    `  ${result.padEnd(margin - 2)}${record}: ${name}`,
     ...(result === 'OK' ? [] : [...valueLines('published', published), ...valueLines('expected', wanted)]),
     ...says.map((sentence) => indentParagraph(printable(sentence), margin)),
   ].join('\n')

@@ -25,7 +25,7 @@ const addressSpace = /^(?:(?<type>\w+):)?(?<address>.*?)(?:;(?<cost>\d+))?$/
 function patternOf(setting: string, value: string, weight: Weight, collector: NoticeCollector): string[] {
   const { type = 'smtp', address = '', cost = '1' } = addressSpace.exec(value)?.groups ?? {}
   if (type.toLowerCase() !== 'smtp') {
-    collector.note(`${setting} "${value}" is not an SMTP domain and is omitted.`)
+    collector.note(`${setting} "${value}" is omitted: it is not an SMTP domain.`)
     return []
   }
   if (cost !== '1')
@@ -38,7 +38,7 @@ function patternOf(setting: string, value: string, weight: Weight, collector: No
     weight,
     address === '--'
       ? `${setting} "${value}" means every accepted domain, which mailflow does not support; list those domains.`
-      : `${setting} "${value}" is not a domain, "*.domain" or "*" and is omitted.`,
+      : `${setting} "${value}" is omitted: it is not a domain, "*.domain" or "*".`,
   )
   return []
 }

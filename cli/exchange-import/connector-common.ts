@@ -55,7 +55,7 @@ const maxCommentLength = 1024
 export function commonFields(settings: ExchangeSettings, collector: NoticeCollector) {
   const type = settings.choice('ConnectorType', connectorTypes)
   if (type === null)
-    collector.note('ConnectorType is missing; it is imported as Partner, which is the default of Exchange.')
+    collector.note('ConnectorType is missing; the connector is imported as Partner, the default of Exchange.')
   if (type === 'Unknown')
     collector.add(
       'Left out',

@@ -184,7 +184,7 @@ function narrowDomains(
   )
   if (narrowed.length === 0)
     collector.add('Left out', 'AssociatedAcceptedDomains leaves no sender domain that mailflow supports.')
-  else collector.note(`AssociatedAcceptedDomains narrows its sender domains to ${narrowed.join(', ')}.`)
+  else collector.note(`AssociatedAcceptedDomains narrows the sender domains to ${narrowed.join(', ')}.`)
   return narrowed
 }
 
@@ -196,7 +196,7 @@ function parseAddresses(settings: ExchangeSettings, collector: NoticeCollector):
     const isSupported =
       isIP(address) !== 0 && rest.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
     if (!isSupported)
-      collector.note(`SenderIPAddresses "${text}" is not an IP address or a CIDR range and is omitted.`)
+      collector.note(`SenderIPAddresses "${text}" is omitted: it is neither an IP address nor a CIDR range.`)
     return isSupported
   })
 }

@@ -60,9 +60,9 @@ function isExcludedFromRouting(settings: ExchangeSettings, collector: NoticeColl
   if (isRuleScoped)
     collector.add(
       'Disabled',
-      'IsTransportRuleScoped: only transport rules used it. Mailflow has no transport rules, so the connector would apply to all mail to its domains.',
+      'IsTransportRuleScoped: only transport rules used this connector. Mailflow has none, so the connector would apply to all mail to its domains.',
     )
-  if (isTest) collector.add('Disabled', 'TestMode: Exchange also sends no mail through it.')
+  if (isTest) collector.add('Disabled', 'TestMode: Exchange sends no mail through this connector either.')
   return isRuleScoped || isTest
 }
 
@@ -80,7 +80,7 @@ function domainsOf(settings: ExchangeSettings, isOnPremises: boolean, collector:
   if (settings.flag('RouteAllMessagesViaOnPremises') === true && !recipientDomains.includes('*'))
     collector.add(
       'Weaker than in Exchange',
-      'RouteAllMessagesViaOnPremises is not imported: only mail to its recipient domains uses this connector. To send all mail through it, add "*" to its recipient domains.',
+      'RouteAllMessagesViaOnPremises is not imported: this connector is used only for mail to its recipient domains. To use it for all mail, add "*" to them.',
     )
   return { recipientDomains, allAcceptedDomains }
 }
@@ -104,7 +104,7 @@ function routeOf(settings: ExchangeSettings, collector: NoticeCollector): Route 
   if (smartHosts.length > 0) return { route: 'SmartHosts', smartHosts, isUnusable: false }
   collector.add(
     'Disabled',
-    'UseMXRecord is false and mailflow supports none of its smart hosts. Set smartHosts, set route to SmartHosts and enable it; until then its mail is sent on another route, perhaps without forced TLS.',
+    'UseMXRecord is false and mailflow supports none of the smart hosts. Set smartHosts, set route to SmartHosts and enable the connector; until then its mail takes another route, perhaps without forced TLS.',
   )
   return { route: 'Mx', smartHosts: [], isUnusable: true }
 }
@@ -114,7 +114,7 @@ function smartHost(text: string, collector: NoticeCollector): { host: string; po
   const bare = text.replace(/^\[(?:IPv6:)?(.*)\]$/i, '$1')
   const host = isIP(bare) ? bare : normaliseDomain(bare)
   if (host !== null) return [{ host, port: 25 }]
-  collector.note(`SmartHosts "${text}" is not a host name or an IP address and is omitted.`)
+  collector.note(`SmartHosts "${text}" is omitted: it is neither a host name nor an IP address.`)
   return []
 }
 
@@ -158,7 +158,7 @@ function singleSmartHost(smartHosts: Route['smartHosts'], collector: NoticeColle
   const [namedHost, ...others] = smartHosts.filter(({ host }) => isIP(host) === 0)
   if (namedHost === undefined || others.length > 0 || smartHosts.length > 1) return null
   collector.note(
-    `TlsDomain is empty; the certificate must have the name of its only smart host, ${namedHost.host}.`,
+    `TlsDomain is empty; the certificate must have the name of the only smart host, ${namedHost.host}.`,
   )
   return namedHost.host
 }
@@ -191,7 +191,7 @@ function parseMode(
   if (mode === 'Unknown')
     collector.add(
       'Weaker than in Exchange',
-      `${setting} "${settings.text(setting)}" is not supported; it is imported as Opportunistic: TLSA records apply if a host has them.`,
+      `${setting} "${settings.text(setting)}" is not supported; it is imported as Opportunistic: only published policies apply.`,
     )
   return mode === 'None' ? 'None' : 'Opportunistic'
 }

@@ -26,7 +26,7 @@ export function certificateNames(settings: ExchangeSettings, collector: NoticeCo
 function namesOf(name: string, settingValue: string, collector: NoticeCollector): string[] {
   const pattern = normaliseDomainPattern(name.trim())
   if (pattern === null || pattern === '*') {
-    collector.note(`${setting} "${settingValue}" is not a host name or "*.domain" and is omitted.`)
+    collector.note(`${setting} "${settingValue}" is omitted: it is neither a host name nor "*.domain".`)
     return []
   }
   if (!pattern.startsWith('*.')) return [pattern]

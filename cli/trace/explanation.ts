@@ -64,7 +64,7 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
     indentParagraph(printable(explanation), 2),
     `  Reply to RCPT TO: ${printable(inSession)}`,
     ...(reply === null ? [] : [`  ${dsnReplyLabel(inSession)}: ${printable(reply)}`]),
-    ...(reportOnly === null ? [] : [`  Report only, would be refused: ${printable(reportOnly)}`]),
+    ...(reportOnly === null ? [] : [`  Report only, requirement not met: ${printable(reportOnly)}`]),
     ...(route === null
       ? []
       : [
@@ -95,7 +95,8 @@ function requirementText({
   tlsDomain,
   minimumTlsVersion,
 }: z.output<typeof Requirement>): string {
-  if (level === 'Opportunistic') return 'over TLS if offered, else in the clear'
+  if (level === 'Opportunistic')
+    return 'over TLS if offered, else in the clear unless DANE or MTA-STS applies'
   const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
   const requirement = `${level}${name}, ${minimumTlsVersion} or later`
   return mode === 'ReportOnly' ? `with ${requirement} (report only)` : `only with ${requirement}`

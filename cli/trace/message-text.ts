@@ -61,16 +61,16 @@ function recipientLines({
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
       ({ kind, message, state: dsnState }) =>
-        `  DSN to the sender (${dsnKindText.get(kind) ?? kind}): ${message ?? 'not created yet'}${dsnState === null ? '' : `, ${dsnState}`}`,
+        `  ${dsnKindText.get(kind) ?? kind} DSN to the sender: ${message ?? 'not created yet'}${dsnState === null ? '' : `, ${dsnState}`}`,
     ),
   ]
 }
 
 const dsnKindText = new Map([
-  ['failed', 'failed'],
-  ['delayed', 'delayed'],
-  ['relayed', 'relayed'],
-  ['delivered', 'delivered'],
+  ['failed', 'Failure'],
+  ['delayed', 'Delay'],
+  ['relayed', 'Relay'],
+  ['delivered', 'Delivery'],
 ])
 
 function verdictLines({
@@ -89,7 +89,7 @@ function verdictLines({
     `  Decision   ${action} (${reason})${when}${version}`,
     indentParagraph(printable(explanation), 13),
     ...(reply === null ? [] : [`  Reply      ${printable(reply)}`]),
-    ...(reportOnly === null ? [] : [`  ReportOnly would be refused: ${printable(reportOnly)}`]),
+    ...(reportOnly === null ? [] : [`  ReportOnly requirement not met: ${printable(reportOnly)}`]),
     ...(considered.length === 0
       ? []
       : ['  Considered connectors, in order of precedence:', ...consideredConnectorsText(considered, 4)]),
@@ -100,7 +100,7 @@ function attemptLines(attempt: Attempt): string[] {
   const { number, at, outcome, host, ip, reply, reportOnly, durationMs, leaseUntil } = attempt
   if (outcome === 'InProgress')
     return [
-      `  Attempt ${number}  in progress${leaseUntil === null ? '' : `, until ${formatTime(leaseUntil)} at most`}`,
+      `  Attempt ${number}  in progress${leaseUntil === null ? '' : `, at the latest until ${formatTime(leaseUntil)}`}`,
     ]
   const session =
     host === null
@@ -113,6 +113,6 @@ function attemptLines(attempt: Attempt): string[] {
     ...(reply === null ? [] : [indentParagraph(printable(reply), 13)]),
     ...(reportOnly === null
       ? []
-      : [indentParagraph(`report only, would be refused: ${printable(reportOnly)}`, 13)]),
+      : [indentParagraph(`report only, requirement not met: ${printable(reportOnly)}`, 13)]),
   ]
 }

@@ -64,9 +64,7 @@ export function certificateText(certificate: ClientCertificate): string[] {
     `${printable(subject)}, issued by ${printable(issuer)}`,
     ...(subjectAltNames.length > 0 ? [`names ${subjectAltNames.map(printable).join(', ')}`] : []),
     `valid from ${formatTime(notBefore)} to ${formatTime(notAfter)}`,
-    trusted
-      ? 'issued by a trusted authority'
-      : `not issued by a public authority (${trustError ?? 'unknown'})`,
+    trusted ? 'trusted by the public roots' : `not trusted by the public roots (${trustError ?? 'unknown'})`,
     ...revocationText(certificate),
     `SHA-256 ${fingerprint256}`,
   ]

@@ -16,7 +16,7 @@ const help = `Sends one message to a running mailflow on this machine, and print
   --certificate FILE.pem  present this certificate; its key is in FILE.key; implies --tls
   --help                  print this help
 
-Exit status: 0 message accepted, 1 refused, 2 wrong arguments or not sent.
+Exit status: 0 message accepted, 1 not accepted, 2 wrong arguments or unreadable file.
 `
 
 try {

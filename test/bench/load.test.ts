@@ -62,7 +62,7 @@ async function runLoad(load: Load) {
   return result
 }
 
-test('sessions that stay open carry one message after another, each whole and over TLS', async (t) => {
+test('a load in mode Persistent sends all messages of a session over one TLS connection, and counts none of the lead-in', async (t) => {
   const { port, sinkRecord } = await startSink(t)
   const result = await runLoad({ ...secure, port, mode: 'Persistent' })
   assert.equal(sinkRecord.connections, brief.connections)
@@ -78,7 +78,7 @@ test('sessions that stay open carry one message after another, each whole and ov
   assert.ok(result.busy > 0)
 })
 
-test('in mode Connection each message has its own connection, in the clear and over TLS', async (t) => {
+test('a load in mode Connection opens a connection for each message, in the clear and over TLS', async (t) => {
   const { port, sinkRecord } = await startSink(t)
   const inTheClear = await runLoad({ ...plain, port, mode: 'Connection' })
   assert.ok(inTheClear.total >= brief.connections)
@@ -90,7 +90,7 @@ test('in mode Connection each message has its own connection, in the clear and o
   assert.deepEqual([...inTheClear.errors, ...overTls.errors], [])
 })
 
-test('a TLS session is resumed when the load requests it', async (t) => {
+test('a load with resume resumes TLS sessions', async (t) => {
   const { port } = await startSink(t)
   const result = await runLoad({ ...secure, port, mode: 'Connection', resume: true })
   const fullHandshakes = result.handshakes - result.resumed
@@ -100,7 +100,7 @@ test('a TLS session is resumed when the load requests it', async (t) => {
   )
 })
 
-test('refused and lost messages are counted by cause, and other sessions continue', async (t) => {
+test('a load counts refused and lost messages by cause, and continues', async (t) => {
   const replyCounts = { refused: 0, dropped: 0, taken: 0 }
   let messages = 0
   const port = await startScripted(t, (step, socket) => {
@@ -128,7 +128,7 @@ test('refused and lost messages are counted by cause, and other sessions continu
   }
 })
 
-test('a reply that arrives octet by octet is read as a whole', async (t) => {
+test('a load reads a reply that arrives octet by octet', async (t) => {
   const port = await startScripted(t, (step, socket) => {
     const octets = [...`${defaultReply(step)}\r\n`]
     for (const octet of octets) socket.write(octet)
@@ -139,14 +139,14 @@ test('a reply that arrives octet by octet is read as a whole', async (t) => {
   assert.deepEqual([...errors], [])
 })
 
-test('a server that refuses sessions ends the measurement with its reply', async (t) => {
+test('a load rejects with the reply of the server when the server refuses the sessions', async (t) => {
   const port = await startScripted(t, () => '421 4.7.0 too many')
   await assert.rejects(runLoad({ ...plain, port, mode: 'Persistent' }), {
     message: 'cannot open 3 sessions: Greeting: 421 4.7.0 too many',
   })
 })
 
-test('the kinds of errors are bounded, and every error is counted', async (t) => {
+test('a load distinguishes at most 20 kinds of errors, and counts the others together', async (t) => {
   let serial = 0
   const port = await startScripted(t, (step) =>
     step === 'message' ? `451 4.3.0 no ${serial++}` : defaultReply(step),

@@ -9,7 +9,7 @@ import { report } from './peers-report.ts'
 import { processorSeconds, processTree, proportionalSetSize } from './process-tree.ts'
 import { addTallies } from './tally.ts'
 
-test('without a flag every default server runs every kind of load', () => {
+test('parseOptions without a flag selects every default server and every kind of load', () => {
   const { cells, servers, rounds, duration, generators, resume } = parseOptions([])
   assert.deepEqual(servers, ['mailflow', 'postfix', 'haraka', 'haraka-2', 'bare'])
   assert.equal(new Set(cells.map((cell) => JSON.stringify(cell))).size, 16)
@@ -19,7 +19,7 @@ test('without a flag every default server runs every kind of load', () => {
   )
 })
 
-test('--only selects loads and servers by its words', () => {
+test('--only of bench:peers selects by its words the loads and servers', () => {
   const { cells, servers } = parseOptions([
     '--only',
     'postfix-hold,50',
@@ -52,7 +52,7 @@ const invalidArguments: [string[], RegExp][] = [
   [['--concurrency', '4'], /--concurrency/],
 ]
 for (const [args, expected] of invalidArguments)
-  test(`${args.join(' ')} is refused`, () => {
+  test(`parseOptions throws for ${args.join(' ')}`, () => {
     assert.throws(
       () => parseOptions(args),
       ({ message }: Error) => expected.test(message),
@@ -77,7 +77,7 @@ const measured = (part: Partial<Measurement>): Measurement => ({
 })
 const cell: Cell = { kilobytes: 4, mode: 'Connection', isSecure: true, connections: 7 }
 
-test('a row has medians, a range, the largest memory and all errors; a ratio compares the same round', () => {
+test('the report of bench:peers has medians, range, memory and the errors of all rounds, and ratios within each round', () => {
   const refused = new Map([['Content: 451 4.3.1 full', 2]])
   const mailflowRounds = [
     measured({ perSecond: 100, errors: refused }),
@@ -107,7 +107,7 @@ test('a row has medians, a range, the largest memory and all errors; a ratio com
   assert.match(text, /\| messages\/s \| mailflow \/ Postfix \|\n.*\n\| 4 KB,[^|]* \| 3\.00 \|/)
 })
 
-test('with --before only the ingress of both checkouts is measured', () => {
+test('--before of bench:peers selects only mailflow, of both checkouts', () => {
   const {
     servers,
     otherCheckout: before,
@@ -117,7 +117,7 @@ test('with --before only the ingress of both checkouts is measured', () => {
   assert.throws(() => parseOptions(['--before', '/elsewhere', '--min-ratio', 'much']), /--min-ratio: much/)
 })
 
-test('the rate ratio of two checkouts is the median over all rounds of all kinds of load', () => {
+test('medianRateRatio is the median of the ratios in all rounds of all kinds of load', () => {
   const at = (own: number[], other: number[]) => ({
     cell,
     rounds: new Map([
@@ -131,7 +131,7 @@ test('the rate ratio of two checkouts is the median over all rounds of all kinds
   assert.equal(medianRateRatio([], 'mailflow', 'mailflow-before'), Number.NaN)
 })
 
-test('each server is compared by its best number of sessions', () => {
+test('the report of bench:peers also compares the servers, each with the number of sessions at which its rate is highest', () => {
   const at = (connections: number, own: number, other: number) => ({
     cell: { ...cell, connections },
     rounds: new Map([
@@ -147,7 +147,7 @@ test('each server is compared by its best number of sessions', () => {
   assert.doesNotMatch(report([at(50, 100, 60)]), /rate is highest/)
 })
 
-test('a server that accepted nothing has dashes and its errors', () => {
+test('the report of bench:peers has dashes for a server that accepted no message', () => {
   const emptyResult = measured({
     perSecond: 0,
     p50: Number.NaN,
@@ -159,7 +159,7 @@ test('a server that accepted nothing has dashes and its errors', () => {
   assert.match(text, /messages\/s: nothing to compare\./)
 })
 
-test('the counts of several generators are added up', () => {
+test('addTallies adds the counts, times and errors of two generators', () => {
   const tally = (count: number) => ({
     count,
     total: count + 1,
@@ -186,7 +186,7 @@ const busy = (milliseconds: number) => `
   while (process.cpuUsage().user - user < ${milliseconds * 1000});
   console.log(process.cpuUsage().user + process.cpuUsage().system)`
 
-test('processor time includes living and ended children; memory includes living children', async (t) => {
+test('processorSeconds includes running and ended children; proportionalSetSize includes running children', async (t) => {
   const program = `
     const { spawn, spawnSync } = require('node:child_process')
     const ended = spawnSync(process.execPath, ['-e', ${JSON.stringify(busy(150))}])
@@ -207,7 +207,7 @@ test('processor time includes living and ended children; memory includes living 
   assert.ok(proportionalSetSize(parentPid) > 1.3 * proportionalSetSize(alonePid))
 })
 
-test('an ended process has used no processor time and no memory', () => {
+test('processorSeconds and proportionalSetSize return 0 for an ended process', () => {
   const { pid } = spawnSync(process.execPath, ['-e', '0'])
   assert.deepEqual([processorSeconds(pid), proportionalSetSize(pid)], [0, 0])
 })

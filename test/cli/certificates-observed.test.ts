@@ -44,7 +44,7 @@ const columns = (out: string) =>
 const own = `gateway|mx.ours.example|10|2026-02-20|2026-02-10|CN=Issuer One|${'c'.repeat(64)}`
 const bank = `server|To the bank|mx.bank.example|80|2026-05-01|2026-02-09|2026-02-09 Issuer, Key|CN=Two|${'b'.repeat(64)}`
 
-test('certificates in use are listed, those of the gateway first', async () => {
+test('certificates in use are listed, the gateway’s own first', async () => {
   const { status, out } = await api.mailflow('certificates', 'observed')
   assert.equal(status, 0)
   const [heading, ...rows] = columns(out)
@@ -71,7 +71,7 @@ test('--expiring-within lists only certificates that expire soon', async () => {
   assert.equal(none.out, 'No certificates found.\n')
 })
 
-test('--json prints the response of the API', async () => {
+test('--json prints the certificates of the API’s response', async () => {
   const { out } = await api.mailflow('certificates', 'observed', '--json', '--expiring-within', '30')
   assert.deepEqual(
     JSON.parse(out).map(({ host }: { host: string }) => host),
@@ -79,7 +79,7 @@ test('--json prints the response of the API', async () => {
   )
 })
 
-test('an invalid number of days is rejected without a request', async () => {
+test('--expiring-within rejects a value that is not a number of days', async () => {
   const { status, err } = await api.mailflow('certificates', 'observed', '--expiring-within', 'soon')
   assert.deepEqual(
     [status, err],
@@ -87,7 +87,7 @@ test('an invalid number of days is rejected without a request', async () => {
   )
 })
 
-test('an unknown connector causes an error that names it', async () => {
+test('--connector with an unknown connector causes an error that names the connector', async () => {
   const { status, err } = await api.mailflow('certificates', 'observed', '--connector', 'unknown')
   assert.equal(status, 1)
   assert.match(err, /no connector "unknown"/)

@@ -15,13 +15,13 @@ before(async () => {
 })
 after(() => api.stop())
 
-test('before the first publication `certificates` fails with an error that says so', async () => {
+test('`certificates` fails before the gateway has published certificates, and names this cause', async () => {
   const { status, out, err } = await api.mailflow('certificates')
   assert.deepEqual([status, out], [1, ''])
   assert.match(err, /No certificate is published yet/)
 })
 
-test('certificates are shown with their attributes', async () => {
+test('`certificates` prints the attributes, the TLSA record and the TLS parameters of the published certificates', async () => {
   results = describeCertificates(
     {
       certificate: await certificateWith({
@@ -42,7 +42,7 @@ test('certificates are shown with their attributes', async () => {
   assert.equal(status, 0)
   assert.equal(
     out,
-    `mx.ours.example, published since 2026-11-29 12:00 UTC
+    `mx.ours.example, last changed 2026-11-29 12:00 UTC
 
 Current: mx.ours.example
   Certificate authority root issuer  mx.ours.example
@@ -74,6 +74,6 @@ TLS parameters, in order of preference
   )
 })
 
-test('--json prints the response unchanged', async () => {
+test('`certificates --json` prints the API’s response unchanged', async () => {
   assert.deepEqual(JSON.parse((await api.mailflow('certificates', '--json')).out), results)
 })

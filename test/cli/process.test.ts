@@ -42,16 +42,16 @@ async function ended(command: string, args: string[], cwd = root) {
 
 describe('npx mailflow', () => {
   for (const [where, cwd] of [
-    ['in the folder of the project', root],
-    ['in a folder below it', join(root, 'docs')],
+    ['in the project folder', root],
+    ['in a subfolder of the project', join(root, 'docs')],
   ] as const)
-    test(`starts ${where} without the network and with any Node of the machine`, async () => {
+    test(`starts ${where} without network access`, async () => {
       const { status, out } = await ended('npx', ['mailflow', '--help'], cwd)
       assert.equal(status, 0)
       assert.match(out, /^ {2}npx mailflow COMMAND/m)
     })
 
-  test('passes on arguments, working directory and exit status', async () => {
+  test('passes arguments and working directory to the command, and returns its exit status', async () => {
     const file = 'exchange-inbound.json'
     const folder = join(root, 'test/fixtures')
     const imported = await ended('npx', ['mailflow', 'connectors', 'import-exchange', file], folder)
@@ -62,17 +62,17 @@ describe('npx mailflow', () => {
   })
 })
 
-describe('a Node that does not run TypeScript', () => {
+describe('with a Node that does not run TypeScript', () => {
   const old = '--no-experimental-strip-types'
 
-  test('cannot start the command itself', async () => {
+  test('cli/main.ts does not start directly', async () => {
     const main = join(dirname(launcher), 'main.ts')
     const { status, err } = await ended(process.execPath, [old, main, '--help'])
     assert.equal(status, 1)
     assert.match(err, /ERR_UNKNOWN_FILE_EXTENSION|SyntaxError/)
   })
 
-  test("starts the command by the project's Node and returns its exit status", async () => {
+  test('cli/mailflow.js starts the command with the Node of the project, and returns its exit status', async () => {
     const { status, out } = await ended(process.execPath, [old, launcher, '--help'])
     assert.deepEqual([status, /npx mailflow COMMAND/.test(out)], [0, true])
     const wrong = await ended(process.execPath, [old, launcher, 'nothing'])
@@ -81,7 +81,7 @@ describe('a Node that does not run TypeScript', () => {
   })
 })
 
-test('the process exits without an error when the reader closes the pipe', async () => {
+test('mailflow exits with 0 and prints no error when the reader of its output closes the pipe', async () => {
   const connector = (number: number) => ({
     id: `01KGH3Z00000000000${String(number).padStart(8, '0')}`,
     name: `Partner ${number}`,

@@ -52,7 +52,7 @@ before(async () => {
 })
 after(() => api.stop())
 
-test('reports are listed in columns, the latest day first', async () => {
+test('`tls-reports` lists reports in columns, the latest day first', async () => {
   const { status, out } = await api.mailflow('tls-reports')
   assert.equal(status, 0)
   const lines = out.split('\n').map((line) => line.replaceAll(/ {2,}/g, '|'))
@@ -61,7 +61,7 @@ test('reports are listed in columns, the latest day first', async () => {
   assert.match(lines[2] ?? '', /^2026-02-02\|Sender Ltd\|no\|ours\.example\|5326\|3\|2026-02-02-/)
 })
 
-test('reports are found by domain and by day', async () => {
+test('`tls-reports` finds reports by domain and by day', async () => {
   assert.equal((await api.mailflow('tls-reports', '--domain', 'other.example')).out, 'No reports found.\n')
   const result = await api.mailflow('tls-reports', '--since', '3d', '--until', '2026-02-09', '--json')
   assert.deepEqual(
@@ -70,7 +70,7 @@ test('reports are found by domain and by day', async () => {
   )
 })
 
-test('one report is shown with its failures and their reasons', async () => {
+test('`tls-reports ID` shows one report with its failures and their reasons', async () => {
   const { status, out } = await api.mailflow('tls-reports', id)
   assert.equal(status, 0)
   assert.equal(
@@ -93,7 +93,7 @@ ours.example, MTA-STS: 5326 successful sessions, 3 failed
   )
 })
 
-test('wrong arguments are rejected', async () => {
+test('`tls-reports` rejects the id of no report, and --since that is not a time', async () => {
   const unknown = await api.mailflow('tls-reports', '2026-02-08-00000000000000000000')
   assert.deepEqual([unknown.status, unknown.out], [1, ''])
   assert.match(unknown.err, /There is no such report/)

@@ -6,14 +6,14 @@ import { commands } from '../../cli/commands.ts'
 import { readConfiguration } from '../../cli/connectors/read-configuration.ts'
 import { mailflow } from '../support/cli/mailflow.ts'
 
-test('--help names every command', async () => {
+test('mailflow --help names every command', async () => {
   const { status, out } = await mailflow(['--help'])
   assert.equal(status, 0)
   for (const { name, summary } of commands) assert.match(out, new RegExp(`^ {2}${name} +${summary}$`, 'm'))
 })
 
 for (const { name, options, usesApi } of commands)
-  test(`${name} --help names every option and sends no request`, async () => {
+  test(`mailflow ${name} --help names every option and sends no request`, async () => {
     const { status, out, err } = await mailflow([...name.split(' '), '--help'])
     assert.deepEqual([status, err], [0, ''])
     const optionNames = [
@@ -26,7 +26,7 @@ for (const { name, options, usesApi } of commands)
     assert.ok(out.split('\n').every((line) => line.length <= 120))
   })
 
-describe('a wrong call exits with 2 and names the error', () => {
+describe('mailflow with wrong arguments exits with 2 and names the error', () => {
   const rows: [string[], RegExp][] = [
     [
       ['--api', 'http://127.0.0.1:1', 'messages'],
@@ -67,7 +67,7 @@ describe('a wrong call exits with 2 and names the error', () => {
       assert.match(err, message)
     })
 
-  test('the help is shown without arguments', async () => {
+  test('prints the help when there is no argument', async () => {
     const { status, out } = await mailflow([])
     assert.equal(status, 2)
     assert.match(out, /npx mailflow COMMAND/)
@@ -76,12 +76,12 @@ describe('a wrong call exits with 2 and names the error', () => {
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/command-line.md'), 'utf8')
 
-test('the example file of the page is valid', () => {
+test('the example file of docs/command-line.md is valid', () => {
   const [, file = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
   const { inboundConnectors, outboundConnectors } = readConfiguration(file, 'docs/command-line.md')
   assert.deepEqual([inboundConnectors?.length, outboundConnectors?.length], [1, 1])
 })
 
-test('the page names every command', () => {
+test('docs/command-line.md names every command', () => {
   for (const { name } of commands) assert.ok(page.includes(`\`${name}\``), name)
 })

@@ -7,17 +7,17 @@ import { descriptionOf, settings } from './settings.ts'
 
 describe('docs/generated/', () => {
   for (const [file, page] of Object.entries(pages))
-    test(`${file} agrees with the code`, () => {
+    test(`${file} is what "npm run docs" writes`, () => {
       const path = join(folder, file)
       const written = existsSync(path) ? readFileSync(path, 'utf8') : ''
       assert.ok(written === page(), `docs/generated/${file} differs from the code: run "npm run docs"`)
     })
 
-  test('docs/generated has only generated pages', () =>
+  test('has only generated pages', () =>
     assert.deepEqual(readdirSync(folder).sort(), Object.keys(pages).sort()))
 })
 
-test('every setting has a description', () => {
+test('every setting of docs/generated/settings.md has a description', () => {
   const without = settings.filter(({ path }) => !descriptionOf(path))
   assert.deepEqual(
     without.map(({ path }) => path),

@@ -67,51 +67,83 @@ const later: Stored = { id: ids[1], tryNumber: 1 }
 
 const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp | null, kills?: number[]][] =
   [
-    ['accepted and stored once', [accepted], [{}], null],
-    ['a job sent again after a lost response', [accepted], [{ confirmation: lost }, {}], null],
-    ['deferred after a lost response', [deferred, acceptedLater], [{ confirmation: lost }, later], null],
-    ['killed before the reply', [closed, acceptedLater], [{}, later], null, [3000]],
+    ['that is accepted and stored once', [accepted], [{}], null],
     [
-      'killed before the response',
+      'whose job was sent again after a lost response of the queue',
+      [accepted],
+      [{ confirmation: lost }, {}],
+      null,
+    ],
+    [
+      'that was deferred after a lost response of the queue, and accepted at the next try',
+      [deferred, acceptedLater],
+      [{ confirmation: lost }, later],
+      null,
+    ],
+    [
+      'whose ingress was killed after it stored the job, before the reply',
+      [closed, acceptedLater],
+      [{}, later],
+      null,
+      [3000],
+    ],
+    [
+      'whose ingress was killed before the response of the queue',
       [closed, acceptedLater],
       [{ confirmation: 'Pending' }, later],
       null,
       [3000],
     ],
-    ['never accepted', [deferred], [], /accepted 0 times/],
-    ['accepted twice', [accepted, acceptedLater], [{}, later], /accepted 2 times/],
-    ['refused permanently', [{ kind: 'Refused', reply: '550' }, acceptedLater], [later], /550/],
-    ['no reply', [{ kind: 'Silent' }, acceptedLater], [later], /Silent/],
-    ['accepted without a job', [accepted], [], /no such job/],
-    ['accepted under another id', [accepted], [{ id: ids[1] }], /no such job/],
+    ['that is never accepted', [deferred], [], /accepted 0 times/],
+    ['that is accepted twice', [accepted, acceptedLater], [{}, later], /accepted 2 times/],
+    ['that was refused permanently', [{ kind: 'Refused', reply: '550' }, acceptedLater], [later], /550/],
+    ['that got no reply', [{ kind: 'Silent' }, acceptedLater], [later], /Silent/],
+    ['that is accepted and has no job', [accepted], [], /no such job/],
+    ['whose reply has another id than its job', [accepted], [{ id: ids[1] }], /no such job/],
     [
-      'accepted before the queue confirmed the job',
+      'that is accepted before the queue confirmed its job',
       [accepted],
       [{ confirmation: lost }],
       /without a confirmation/,
     ],
-    ['two jobs without a cause', [accepted], [{}, {}], /without a cause/],
-    ['a job of a deferred try', [deferred, acceptedLater], [{}, later], /without a cause/],
+    ['with two jobs and no fault that explains them', [accepted], [{}, {}], /without a cause/],
     [
-      'a job of a session while another was killed',
+      'with a job of a deferred try and no fault that explains it',
+      [deferred, acceptedLater],
+      [{}, later],
+      /without a cause/,
+    ],
+    [
+      'with a job of a deferred try, when the kill was later than that try',
       [deferred, acceptedLater],
       [{}, later],
       /without a cause/,
       [7000],
     ],
-    ['closed without a kill', [closed, acceptedLater], [later], /no process had been killed/, [7000]],
-    ['no object', [accepted], [{ isMissing: true }], /no object/],
-    ['a job before its content', [accepted], [{ isEarly: true }], /before its content was known/],
-    ['an extra octet', [accepted], [{ text: `${sent}x` }], /differs from the sent content/],
     [
-      'a missing octet',
+      'whose connection was closed before the kill',
+      [closed, acceptedLater],
+      [later],
+      /no process had been killed/,
+      [7000],
+    ],
+    ['whose content is not stored', [accepted], [{ isMissing: true }], /no object/],
+    [
+      'whose job came before its content was stored',
+      [accepted],
+      [{ isEarly: true }],
+      /before its content was known/,
+    ],
+    ['whose content has an extra octet', [accepted], [{ text: `${sent}x` }], /differs from the sent content/],
+    [
+      'whose content lacks an octet',
       [accepted],
       [{ text: sent.toString().slice(1) }],
       /differs from the sent content|before its content/,
     ],
-    ['no Received field before it', [accepted], [{ trace: '' }], /before its content/],
+    ['whose content has no Received field before it', [accepted], [{ trace: '' }], /before its content/],
     [
-      'more than the Received field before it',
+      'whose content has more than the Received field before it',
       [accepted],
       [{ trace: `Received: a id ${ids[0]}\r\nX: y\r\n` }],
       /before its content/,
@@ -119,7 +151,7 @@ const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp
   ]
 
 for (const [name, endings, stored, finding, kills = []] of cases)
-  test(`${finding === null ? 'no finding' : 'a finding'}: ${name}`, () => {
+  test(`compareWithStorage has ${finding === null ? 'no finding' : `the finding ${finding}`} for a message ${name}`, () => {
     const { findings, duplicates } = verdict(endings, stored, kills)
     if (finding !== null) return assert.match(findings.join('\n'), finding)
     assert.deepEqual(findings, [])

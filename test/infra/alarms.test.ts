@@ -18,7 +18,7 @@ const sections = new Map(
 )
 
 for (const [name, mailflow] of Object.entries(deployments))
-  test(`each alarm of a deployment ${name} has a heading in the runbook, and each heading an alarm`, () => {
+  test(`the headings of the runbook are exactly the alarms of a deployment ${name}`, () => {
     const titles = resourcesOfType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }) =>
       Properties.AlarmName.replace('Mailflow: ', ''),
     )
@@ -47,13 +47,13 @@ const mailflowAlarms = resourcesOfType('AWS::CloudWatch::Alarm').filter(
 for (const { Properties } of mailflowAlarms) {
   const { MetricName, Dimensions = [] } = Properties
   const unit = Dimensions[0]?.Value ?? 'smtp-ingress'
-  test(`${unit} counts ${MetricName}, which an alarm watches`, () => {
+  test(`${unit} publishes the metric ${MetricName}, which an alarm watches`, () => {
     const key = Object.entries(Metric).find(([, name]) => name === MetricName)?.[0]
     assert.ok(sources(unit).some((source) => source.includes(`Metric.${key}`)))
   })
 }
 
-test('functions count under the dimension that alarms and dashboard read', async (context) => {
+test('functions publish metrics with the namespace and dimension that alarms read', async (context) => {
   const consoleLog = context.mock.method(console, 'log', () => {})
   // The metrics library writes to the given console only in its development mode.
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
@@ -70,7 +70,7 @@ test('functions count under the dimension that alarms and dashboard read', async
   })
 })
 
-test('the ingress counts under the dimensions that alarms and dashboard read', () => {
+test('the ingress publishes metrics with the namespace that alarms read, and without dimensions', () => {
   const metrics = new IngressMetrics()
   metrics.count(Metric.storageFailures)
   const [metric] = metrics.flush({}, 0).flatMap(embeddedMetrics)
@@ -79,7 +79,7 @@ test('the ingress counts under the dimensions that alarms and dashboard read', (
   assert.equal(alarm?.Properties.Dimensions, undefined)
 })
 
-test('missing data raises only the alarm on healthy tasks', () => {
+test('missing data raises only the alarm "No healthy ingress task"', () => {
   const alarms = resourcesOfType('AWS::CloudWatch::Alarm').map(
     ({ Properties }) => [Properties.AlarmName, Properties.TreatMissingData] as const,
   )

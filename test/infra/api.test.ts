@@ -8,7 +8,7 @@ const ofApi = (type: string, mailflow: Record<string, unknown> = {}) =>
 
 const jwt = { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] }
 
-test('the API has the routes of its document', () => {
+test('the API for administrators has exactly the routes of this list', () => {
   const keys = ofApi('AWS::ApiGatewayV2::Route').map(({ Properties }) => Properties.RouteKey)
   assert.deepEqual(keys.sort(), [
     'DELETE /accepted-domains/{domain}',
@@ -46,7 +46,7 @@ test('every route requires an AWS signature by default', () => {
     assert.equal(Properties.AuthorizationType, 'AWS_IAM', Properties.RouteKey)
 })
 
-test('every route requires a token with the scope when an issuer is configured', () => {
+test('every route requires a token with the configured scope when the setting jwt is given', () => {
   for (const { Properties } of ofApi('AWS::ApiGatewayV2::Route', { jwt })) {
     assert.equal(Properties.AuthorizationType, 'JWT', Properties.RouteKey)
     assert.deepEqual(Properties.AuthorizationScopes, ['mailflow/admin'], Properties.RouteKey)
@@ -63,7 +63,7 @@ test('the API is throttled and logs callers and requests', () => {
   assert.match(AccessLogSettings.Format, /\$context\.identity\.userArn/)
 })
 
-test('no other origin may call the API from a browser', () => {
+test('no API has CORS headers, so pages of other origins cannot call it from a browser', () => {
   for (const { Properties } of resourcesOfType('AWS::ApiGatewayV2::Api'))
     assert.equal(Properties.CorsConfiguration, undefined)
 })

@@ -33,7 +33,7 @@ function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
 /** Drops the eight hexadecimal digits that the CDK adds to names. */
 const withoutHashes = (value: string): string => value.replace(/(?<=[A-Za-z])[0-9A-F]{8}(?=[>. ]|$)/g, '')
 
-test('the task reads the secret, and only rotation writes it', () => {
+test('only the ingress and rotation read the TLS secret, and only rotation writes it', () => {
   for (const [mailflow, secret] of [
     [withAdministratorSecret, tlsSecretArn],
     [withAcmCertificates, '<CertificateSecret>'],
@@ -46,7 +46,7 @@ test('the task reads the secret, and only rotation writes it', () => {
     ])
 })
 
-test('only rotation exports certificates, and only those of the stack', () => {
+test('only rotation exports certificates from ACM, and only those of the stack', () => {
   assert.deepEqual(grants(withAdministratorSecret, / acm:/), [])
   assert.deepEqual(grants(withAcmCertificates, / acm:/), [
     'RotationFunctionRole acm:ExportCertificate <CertificateAcmEC>',
@@ -78,7 +78,7 @@ test('certificates of ACM are for the host name, exportable, one per key type, a
   assert.deepEqual([Properties.KeyAlgorithm, Properties.DomainValidationOptions], ['RSA_2048', undefined])
 })
 
-test('the template contains no value of the secret, and the secret outlives the stack', () => {
+test('the template contains no value of the TLS secret, and the secret outlives the stack', () => {
   const { Properties, DeletionPolicy } = onlyResource('AWS::SecretsManager::Secret', withAcmCertificates)
   assert.deepEqual(
     [Properties.SecretString, Properties.GenerateSecretString, DeletionPolicy],
@@ -87,7 +87,7 @@ test('the template contains no value of the secret, and the secret outlives the 
   assert.deepEqual(resourcesOfType('AWS::SecretsManager::Secret', withAdministratorSecret), [])
 })
 
-test('in a deployment rotation runs after it gets its permissions and before the service starts', () => {
+test('a deployment of the stack grants rotation its permissions, then runs rotation, then starts the ingress', () => {
   for (const mailflow of [withAdministratorSecret, withAcmCertificates]) {
     const all: Json[] = resources(mailflow)
     const run = all.find(({ Type }) => Type === 'AWS::CloudFormation::CustomResource')
@@ -132,24 +132,28 @@ test('rotation writes only published certificates to the connectors table', () =
 
 const common = { hostname: 'mx.ours.example' }
 const wrong: [string, object, RegExp][] = [
-  ['neither a secret nor ACM', {}, /mailflow\.tlsSecretArn: set either this or certificate\.acm/],
   [
-    'both a secret and ACM',
+    'neither tlsSecretArn nor certificate.acm',
+    {},
+    /mailflow\.tlsSecretArn: set either this or certificate\.acm/,
+  ],
+  [
+    'both tlsSecretArn and certificate.acm',
     { ...withAdministratorSecret, certificate: { acm: {} } },
     /set either this or certificate\.acm/,
   ],
   [
-    'a key type twice',
+    'a repeated key type',
     { certificate: { acm: { keyAlgorithms: ['EC', 'EC'] } } },
     /keyAlgorithms: must name each kind once/,
   ],
   ['no key type', { certificate: { acm: { keyAlgorithms: [] } } }, /keyAlgorithms/],
   [
-    'a zone by name',
+    'the name of a hosted zone instead of its id',
     { certificate: { acm: { hostedZoneId: 'ours.example' } } },
     /must be the id of a hosted zone/,
   ],
-  ['a notice of a year', { ...withAdministratorSecret, certificate: { noticeDays: 365 } }, /noticeDays/],
+  ['noticeDays above 30', { ...withAdministratorSecret, certificate: { noticeDays: 365 } }, /noticeDays/],
 ]
 
 for (const [what, settings, fault] of wrong)

@@ -15,7 +15,7 @@ test('the shipped cdk.json is valid, and its example values are recognised', () 
   assert.deepEqual(exampleSettings(readConfig(real)), [])
 })
 
-test('two settings suffice; the others have safe defaults', () => {
+test('only hostname and tlsSecretArn are required; the other settings have safe defaults', () => {
   const config = readConfig(real)
   assert.equal(config.defaultRoute, 'Ses')
   assert.equal(config.deliverInVpc, false)
@@ -45,45 +45,49 @@ test('two settings suffice; the others have safe defaults', () => {
   })
 })
 
-test('every task size has memory for the default number of sessions', () => {
+test('every permitted cpu has memory for the default of maximumConnections', () => {
   for (const cpu of [256, 512, 1024]) assert.equal(readConfig({ ...real, ingress: { cpu } }).ingress.cpu, cpu)
 })
 
 const faults: [string, Record<string, unknown>, RegExp][] = [
   ['a missing host name', { hostname: undefined }, /mailflow\.hostname: /],
-  ['a host name without a domain', { hostname: 'mail' }, /mailflow\.hostname: must be a fully qualified/],
-  ['a secret by name', { tlsSecretArn: 'mail/tls' }, /mailflow\.tlsSecretArn: must be the complete ARN/],
-  ['a route that does not exist', { defaultRoute: 'Smtp' }, /mailflow\.defaultRoute: .*"Ses"\|"Mx"/],
+  ['a host name of one label', { hostname: 'mail' }, /mailflow\.hostname: must be a fully qualified/],
+  [
+    "a secret's name instead of its ARN",
+    { tlsSecretArn: 'mail/tls' },
+    /mailflow\.tlsSecretArn: must be the complete ARN/,
+  ],
+  ['an unknown default route', { defaultRoute: 'Smtp' }, /mailflow\.defaultRoute: .*"Ses"\|"Mx"/],
   ['a misspelt setting', { defaultRout: 'Ses' }, /mailflow: .*"defaultRout"/],
   [
-    'a maximum of tasks below the minimum',
+    'a maximumTasks below minimumTasks',
     { ingress: { minimumTasks: 4, maximumTasks: 2 } },
     /mailflow\.ingress\.minimumTasks: must not exceed/,
   ],
   [
-    'a drain longer than the stop timeout',
+    'a drain time longer than the stop timeout',
     { ingress: { drainSeconds: 120 } },
     /mailflow\.ingress\.drainSeconds: /,
   ],
   [
-    'more sessions than a task has memory for',
+    'a maximumConnections above what fits into the memory of a task',
     { ingress: { maximumConnections: 5000 } },
     /mailflow\.ingress\.maximumConnections: 1024 MiB of memory are not enough for 5000 sessions; a larger cpu/,
   ],
   [
-    'more CPU units than one processor',
+    'a cpu of more than one processor',
     { ingress: { cpu: 2048 } },
     /mailflow\.ingress\.cpu: must be 256, 512 or 1024: .* more mail means more tasks \(maximumTasks\)/,
   ],
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
-  ['an unknown handling of bare newlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
+  ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [
     'a content retention below the queue retention',
     { contentRetentionDays: 7 },
     /mailflow\.contentRetentionDays: /,
   ],
   [
-    'a timeout of deliveries',
+    'the unknown setting functions.deliver.timeoutSeconds',
     { functions: { deliver: { timeoutSeconds: 301 } } },
     /mailflow\.functions\.deliver: Unrecognized key: "timeoutSeconds"/,
   ],
@@ -94,12 +98,12 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
   ],
   ['an invalid CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
   [
-    'a name server without an address',
+    'a host name as name server',
     { dnsServers: ['dns.example'] },
     /context: mailflow\.dnsServers\.0: "dns\.example" is not [^"]*$/,
   ],
   [
-    'a name server by TLS without a name',
+    'a name server over TLS without the name in its certificate',
     { dnsServers: ['tls://192.0.2.1'] },
     /mailflow\.dnsServers\.0: "tls:\/\/192\.0\.2\.1" is not .*: the name in its certificate is required/,
   ],
@@ -111,18 +115,18 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
 ]
 
 for (const [what, change, message] of faults)
-  test(`${what} is refused and names the setting`, () => {
+  test(`${what} is refused with an error that names the setting`, () => {
     assert.throws(() => readConfig({ ...real, ...change }), message)
   })
 
-test('several faults are reported together, in one line', () => {
+test('several faults of the settings are reported together, in one line', () => {
   assert.throws(
     () => readConfig({ hostname: 'mail', tlsSecretArn: 'x' }),
     (error: Error) => /hostname.*; .*tlsSecretArn/.test(error.message) && !error.message.includes('\n'),
   )
 })
 
-test('an invalid setting ends the app with one line on stderr and code 1', () => {
+test('an invalid setting ends infra/app.ts with one line on stderr and exit code 1', () => {
   const mailflow = { ...real, defaultRoute: 'Smtp' }
   const run = spawnSync(process.execPath, ['infra/app.ts'], {
     encoding: 'utf8',
@@ -132,6 +136,6 @@ test('an invalid setting ends the app with one line on stderr and code 1', () =>
   assert.match(run.stderr, /^cdk\.json context: mailflow\.defaultRoute: [^\n]+\n$/)
 })
 
-test('settings that are not an object are refused with a reason', () => {
+test('settings that are not an object are refused with an error that says so', () => {
   assert.throws(() => readConfig('hostname=mail'), /cdk\.json context: mailflow: .*expected object/)
 })

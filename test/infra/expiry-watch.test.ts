@@ -8,7 +8,7 @@ import { type Json, resourcesOfType, text, toList } from '../support/synthesis.t
 const rule = () =>
   resourcesOfType('AWS::Events::Rule').find(({ id }) => id.startsWith('ExpiryWatch'))?.Properties
 
-test('only a daily schedule invokes the function', () => {
+test('only a daily schedule invokes the expiry watch', () => {
   assert.equal(rule().ScheduleExpression, `cron(0 ${expiryWatchHour} * * ? *)`)
   assert.match(text(rule().Targets[0].Arn), /^<ExpiryWatchFunction\w+\.Arn>$/)
   const permissions = resourcesOfType('AWS::Lambda::Permission').filter(({ Properties }) =>
@@ -20,7 +20,7 @@ test('only a daily schedule invokes the function', () => {
   )
 })
 
-test('a failed run is repeated after the claim on a notice has expired', () => {
+test("Lambda repeats a failed run of the expiry watch twice, after the run's claims on notices have expired", () => {
   const { RetryPolicy } = rule().Targets[0]
   // Lambda repeats an asynchronous invocation after one minute, and again two minutes later. A claim lasts 30 seconds.
   assert.deepEqual(RetryPolicy, { MaximumEventAgeInSeconds: 3600, MaximumRetryAttempts: 2 })
@@ -33,21 +33,21 @@ function statementsOf(role: string): Json[] {
 }
 
 for (const role of ['ExpiryWatchFunctionRole', 'PolicyFunctionRole'])
-  test(`${role} has access only to observed certificates in the transport table`, () => {
+  test(`${role} has access only to observed certificates within the transport table`, () => {
     const reached = statementsOf(role)
       .filter(({ Resource }) => text(toList<Json>(Resource)[0]).includes('TransportTable'))
       .map(({ Condition }) => Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'])
     assert.deepEqual(reached, [['observed#*']])
   })
 
-test('the function reads connectors and changes none', () => {
+test('the expiry watch may read connectors and change none', () => {
   const onConnectors = statementsOf('ExpiryWatchFunctionRole')
     .filter(({ Resource }) => text(toList<Json>(Resource)[0]).includes('ConnectorsTable'))
     .flatMap(({ Action }) => toList<string>(Action))
   assert.deepEqual(onConnectors.sort(), ['dynamodb:GetItem', 'dynamodb:Query'])
 })
 
-test('only units that observe or rotate certificates put events, with the source mailflow only', () => {
+test('only units that observe or rotate certificates may put events, all with the event source mailflow', () => {
   const eventGrants = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.filter(({ Action }: Json) =>
       toList(Action).includes('events:PutEvents'),

@@ -10,7 +10,7 @@ import { assemble, onlyResource } from '../support/synthesis.ts'
 const empty = mkdtempSync(join(tmpdir(), 'mailflow-image-'))
 after(() => rmSync(empty, { recursive: true, force: true }))
 
-test('the image is built from the ingress and shared code only, so that nothing else changes its hash', () => {
+test('the ingress image is built only from the code of the ingress and shared code, so no other file changes its hash', () => {
   const { directory, artifacts } = assemble()
   const manifest = JSON.parse(readFileSync(join(directory, 'Mailflow.assets.json'), 'utf8'))
   const [image] = Object.values<{ source: { directory: string } }>(manifest.dockerImages)
@@ -27,7 +27,7 @@ test('the image is built from the ingress and shared code only, so that nothing 
   assert.deepEqual(readdirSync(join(context, 'functions')), ['smtp-ingress'])
 })
 
-test('the image runs one file, not as root', () => {
+test('the final stage of the ingress image copies only the bundle and the spool, and does not run as root', () => {
   const stages = readFileSync('functions/smtp-ingress/Dockerfile', 'utf8').split(/^FROM /m)
   const final = (stages.at(-1) ?? '').split('\n')
   assert.match(final[0] ?? '', /^node:24-slim$/)
@@ -41,7 +41,7 @@ test('the image runs one file, not as root', () => {
   )
 })
 
-test('the spool is the mounted volume of the task and belongs to the user of the process', () => {
+test('the spool is the mounted volume of the task and belongs to the user that runs the ingress', () => {
   const dockerfile = readFileSync('functions/smtp-ingress/Dockerfile', 'utf8')
   const [, volume] = /^VOLUME (\S+)$/m.exec(dockerfile) ?? []
   assert.match(dockerfile, new RegExp(`^COPY .*--chown=node:node \\S+ ${volume}$`, 'm'))
@@ -52,7 +52,7 @@ test('the spool is the mounted volume of the task and belongs to the user of the
   ])
 })
 
-test('the bundle of the image needs no other file: alone in a folder, it starts and reports the missing environment variables', () => {
+test('the bundle of the ingress needs no other file: alone in a folder, it runs and reports the missing environment variables', () => {
   const bundle = join(empty, 'smtp-ingress.mjs')
   const npm = spawnSync(
     'npm',

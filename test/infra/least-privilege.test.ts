@@ -43,7 +43,7 @@ for (const [name, mailflow] of Object.entries(deployments)) {
     assert.deepEqual(wild, [])
   })
 
-  test(`no role of a deployment ${name} reaches an unscoped resource without a reason`, () => {
+  test(`no role of a deployment ${name} has a grant with a wildcard resource and without a stated reason`, () => {
     const withoutReason = grants(mailflow)
       .filter(({ resource }) => resource.includes('*'))
       .filter((grant) => !unscoped.some((allowed) => covers(allowed, grant)))
@@ -58,7 +58,7 @@ for (const [name, mailflow] of Object.entries(deployments)) {
   })
 }
 
-test('every reason for an unscoped resource is still needed', () => {
+test('every stated reason for a wildcard resource still belongs to a grant', () => {
   const all = Object.values(deployments).flatMap(grants)
   const idle = unscoped.filter((allowed) => !all.some((grant) => covers(allowed, grant)))
   assert.deepEqual(idle, [])
@@ -76,7 +76,7 @@ test('only delivery and validation may send through SES, and only with the two c
     assert.deepEqual(setsOf(unit).sort(), ['OptionalTls', 'RequireTls'], unit)
 })
 
-test('validation reads only outbound connectors, accepted domains and cached policies, and writes only results', () => {
+test('validation may read only outbound connectors, accepted domains and cached policies, and write only its results', () => {
   const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ValidationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -106,7 +106,7 @@ test('validation reads only outbound connectors, accepted domains and cached pol
   )
 })
 
-test('each publisher of notices may use only its topic', () => {
+test('each unit that publishes notices may publish only to its own topic', () => {
   const sns = Object.values(deployments)
     .flatMap(grants)
     .filter(({ action }) => action.startsWith('sns:'))
@@ -118,7 +118,7 @@ test('each publisher of notices may use only its topic', () => {
   ])
 })
 
-test('sesIdentityArns replaces the wildcard', () => {
+test('the setting sesIdentityArns replaces the wildcard in the grants of SES', () => {
   const identity = 'arn:aws:ses:eu-west-1:123456789012:identity/ours.example'
   const resources = grants({ sesIdentityArns: [identity] })
     .filter(({ action }) => action === 'ses:SendRawEmail')
@@ -127,7 +127,7 @@ test('sesIdentityArns replaces the wildcard', () => {
   assert.ok(!resources.some((resource) => resource.includes('*')))
 })
 
-test('each unit may use the key of the content bucket exactly as it uses the bucket', () => {
+test('each unit has only the permissions for the content key that its use of the content bucket needs', () => {
   const kms = grants({ contentEncryption: 'Kms' }).filter(({ action }) => action.startsWith('kms:'))
   assert.deepEqual(kms.map(({ role, action }) => `${role.replace(/[0-9A-F]{8}$/, '')} ${action}`).sort(), [
     'BounceFunctionRole kms:Decrypt',
@@ -140,7 +140,7 @@ test('each unit may use the key of the content bucket exactly as it uses the buc
   for (const { resource } of kms) assert.match(resource, /^<ContentKey\w+\.Arn>$/)
 })
 
-test('units that read or write the TLS secret may use only its key', () => {
+test('only the ingress and rotation may use the KMS key of the TLS secret', () => {
   const tlsSecretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
   const kms = grants({ tlsSecretKeyArn }).filter(({ action }) => action.startsWith('kms:'))
   assert.deepEqual(
@@ -153,7 +153,7 @@ test('units that read or write the TLS secret may use only its key', () => {
   )
 })
 
-test('the ingress can neither read messages nor change connectors', () => {
+test('the ingress has no permission to read stored content or queued jobs', () => {
   const ingress = grants({}).filter(({ role }) => role.startsWith('IngressTaskTaskRole'))
   assert.deepEqual([...new Set(ingress.map(({ action }) => action))].sort(), [
     'dynamodb:GetItem',
@@ -197,7 +197,7 @@ test('the ingress writes only message counts and revocation statuses to DynamoDB
   )
 })
 
-test('only the load balancer reaches the tasks, on their two ports', () => {
+test('only the load balancer reaches the ingress tasks, on ports 2525 and 8081 only', () => {
   const rules = resourcesOfType('AWS::EC2::SecurityGroupIngress').map(({ Properties }) => Properties)
   assert.deepEqual(rules.map(({ FromPort, ToPort }) => [FromPort, ToPort]).sort(), [
     [2525, 2525],

@@ -12,7 +12,7 @@ for (const [name, mailflow] of Object.entries(deployments)) {
   })
 }
 
-test('the rules report a bucket with neither TLS nor log', () => {
+test('the AwsSolutions rules report a bucket that neither requires TLS nor has an access log', () => {
   const app = build({})
   new CfnBucket(app.node.findChild('Mailflow') as Stack, 'Open')
   assert.deepEqual(findings(app), ['AwsSolutions-S1 at Mailflow/Open', 'AwsSolutions-S10 at Mailflow/Open'])

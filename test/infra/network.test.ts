@@ -22,7 +22,7 @@ const egress: [
 ]
 
 for (const [what, mailflow, expected] of egress)
-  test(`a deployment that ${what} has only the network parts it needs`, () => {
+  test(`a deployment that ${what} has only the NAT gateways, endpoints and addresses that it needs`, () => {
     const inside = resourcesOfType('AWS::Lambda::Function', mailflow).filter(
       ({ Properties }) => Properties.VpcConfig,
     )
@@ -41,7 +41,7 @@ for (const [what, mailflow, expected] of egress)
     assert.equal(endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Gateway').length, 2)
   })
 
-test('a connector is validated from the network of its deliveries', () => {
+test('the validation function runs in the same network as the delivery function', () => {
   for (const mailflow of [{}, { defaultRoute: 'Mx' }, { deliverInVpc: true }]) {
     const [delivery, validation] = ['DeliveryFunction', 'ValidationFunction'].map(
       (name) =>
@@ -53,13 +53,13 @@ test('a connector is validated from the network of its deliveries', () => {
   }
 })
 
-test('a change of the route keeps the subnets, so that nothing in them is replaced', () => {
+test('a change of defaultRoute keeps the subnets, so that no resource in them is replaced', () => {
   const subnets = (mailflow: Record<string, unknown>) =>
     resourcesOfType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
   assert.deepEqual(subnets({ defaultRoute: 'Mx' }), subnets({}))
 })
 
-test('the MX addresses and the addresses of outgoing mail are fixed', () => {
+test('the load balancer and the NAT gateways have elastic addresses, so MX and egress addresses are fixed', () => {
   const mappings = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer').Properties.SubnetMappings
   assert.deepEqual(
     mappings.map(({ AllocationId }: Json) => /MxAddress/.test(text(AllocationId))),
@@ -79,7 +79,7 @@ test('the internet reaches only port 25', () => {
   )
 })
 
-test('a connection reaches a task in any zone, and the task sees the address of the client', () => {
+test('a connection may reach a task in another availability zone, and the task sees the address of the client', () => {
   assert.equal(
     attributes(onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer'))[
       'load_balancing.cross_zone.enabled'
@@ -89,7 +89,7 @@ test('a connection reaches a task in any zone, and the task sees the address of 
   assert.equal(attributes(targetGroup())['preserve_client_ip.enabled'], 'true')
 })
 
-test('with the PROXY protocol a task trusts the addresses of the load balancer', () => {
+test("with the PROXY protocol a task trusts exactly the networks of the load balancer's subnets as proxies", () => {
   const mailflow = { ingress: { proxyProtocol: true } }
   const groups = attributes(onlyResource('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow))
   assert.equal(groups['preserve_client_ip.enabled'], 'false')
@@ -105,7 +105,7 @@ test('with the PROXY protocol a task trusts the addresses of the load balancer',
   assert.equal(ofBalancer.length, 2)
 })
 
-test('without the PROXY protocol a task trusts no proxy addresses', () => {
+test('without the PROXY protocol a task trusts no address as proxy', () => {
   assert.equal(attributes(targetGroup())['proxy_protocol_v2.enabled'] ?? 'false', 'false')
   assert.equal('PROXY_TRUSTED_ADDRESSES' in ingressEnvironment(), false)
 })
@@ -121,7 +121,7 @@ test('only the load balancer reaches a task, with and without the PROXY protocol
   }
 })
 
-test('the load balancer drops no session within the timeouts of RFC 5321', () => {
+test("the load balancer's idle timeout is longer than every timeout of RFC 5321", () => {
   const listener = onlyResource('AWS::ElasticLoadBalancingV2::Listener')
   const [attribute] = listener.Properties.ListenerAttributes
   assert.equal(listener.Properties.Port, 25)
@@ -129,7 +129,7 @@ test('the load balancer drops no session within the timeouts of RFC 5321', () =>
   assert.ok(Number(attribute.Value) > 10 * 60)
 })
 
-test('a stopping task is deregistered while it drains, and killed only after that', () => {
+test('a stopping task is deregistered while it drains, and killed only after the drain', () => {
   const container = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions[0]
   const drain = container.Environment.find(({ Name }: Json) => Name === 'DRAIN_SECONDS').Value
   assert.equal(attributes(targetGroup())['deregistration_delay.timeout_seconds'], drain)
@@ -142,14 +142,14 @@ test('the health check requests /health over HTTP', () => {
   assert.deepEqual([HealthCheckProtocol, HealthCheckPort, HealthCheckPath], ['HTTP', '8081', '/health'])
 })
 
-test('a deployment never has fewer tasks than before, and rolls back when it fails', () => {
+test('an update of the ingress never runs fewer tasks than before, and rolls back when it fails', () => {
   const { DeploymentConfiguration, DesiredCount } = onlyResource('AWS::ECS::Service').Properties
   assert.equal(DeploymentConfiguration.MinimumHealthyPercent, 100)
   assert.deepEqual(DeploymentConfiguration.DeploymentCircuitBreaker, { Enable: true, Rollback: true })
   assert.equal(DesiredCount, undefined)
 })
 
-test('the number of tasks follows CPU and SMTP sessions', () => {
+test('the number of tasks follows CPU utilization and the number of SMTP sessions', () => {
   const metrics = resourcesOfType('AWS::ApplicationAutoScaling::ScalingPolicy').map(
     ({ Properties: { TargetTrackingScalingPolicyConfiguration: tracking } }) =>
       tracking.CustomizedMetricSpecification?.MetricName ??
@@ -158,7 +158,7 @@ test('the number of tasks follows CPU and SMTP sessions', () => {
   assert.deepEqual(metrics.sort(), ['Connections', 'ECSServiceAverageCPUUtilization'])
 })
 
-test('the container is not root and cannot write its file system', () => {
+test('the container of the ingress does not run as root and cannot write to its root file system', () => {
   const [container] = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
   assert.equal(container.User, 'node')
   assert.equal(container.ReadonlyRootFilesystem, true)

@@ -7,7 +7,7 @@ const outputs = (mailflow: Record<string, unknown>): string[] => {
   return Object.keys(template.Outputs).sort()
 }
 
-test('outputs have the names that the README and a script use', () => {
+test('the stack has exactly the outputs of these lists, EgressAddresses only with the default route Mx', () => {
   assert.deepEqual(outputs({}), [
     'ApiUrl',
     'CertificateNoticesTopic',

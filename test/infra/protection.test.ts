@@ -34,7 +34,7 @@ test('nothing of the content bucket is public', () => {
 
 const encryptions: [string, Record<string, unknown>, string][] = [
   ['keys of S3 by default', {}, 'AES256'],
-  ['a separate key when configured', kms, 'aws:kms'],
+  ['a KMS key when contentEncryption is Kms', kms, 'aws:kms'],
 ]
 
 for (const [how, mailflow, algorithm] of encryptions)
@@ -44,13 +44,13 @@ for (const [how, mailflow, algorithm] of encryptions)
     assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
   })
 
-test('the key of the bucket rotates and is retained when the stack is deleted', () => {
+test('the KMS key of the content bucket rotates and is retained when the stack is deleted', () => {
   const { Properties, DeletionPolicy } = onlyResource('AWS::KMS::Key', kms)
   assert.equal(Properties.EnableKeyRotation, true)
   assert.equal(DeletionPolicy, 'Retain')
 })
 
-test('content and abandoned uploads expire', () => {
+test('content expires after 14 days, an unfinished upload after one day', () => {
   const rules = onlyResource('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
   assert.deepEqual(
     rules.map(({ Status: _, ...rule }: Json) => rule),
@@ -72,7 +72,7 @@ test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP'
   }
 })
 
-test('each stage moves a job to its own dead-letter queue after 30 receives', () => {
+test('each of the three job queues moves a job to a dead-letter queue of its own after 30 receives', () => {
   const stages = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
   const targets = stages.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
   assert.equal(stages.length, 3)
@@ -80,7 +80,7 @@ test('each stage moves a job to its own dead-letter queue after 30 receives', ()
   for (const { Properties } of stages) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 30)
 })
 
-test('a visibility timeout is twice the function timeout, and for deliveries longer than their claim', () => {
+test("a queue's visibility timeout is twice its function's timeout; that of deliveries also exceeds the lease of a claim", () => {
   for (const mapping of resourcesOfType('AWS::Lambda::EventSourceMapping')) {
     const consumer = resourcesOfType('AWS::Lambda::Function').find(
       ({ id }) => text(mapping.Properties.FunctionName) === `<${id}>`,
@@ -94,7 +94,7 @@ test('a visibility timeout is twice the function timeout, and for deliveries lon
   assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
 })
 
-test('batches may fail in part, and no queue starts more invocations than its function has reserved', () => {
+test("batches may fail in part, and a queue's concurrency does not exceed the reserved concurrency of its function", () => {
   const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
   assert.equal(mappings.length, 3)
   for (const { Properties } of mappings) {
@@ -114,7 +114,7 @@ test('no concurrency is reserved when reserveConcurrency is false', () => {
     assert.equal(Properties.ReservedConcurrentExecutions, undefined)
 })
 
-test('the tables are billed per request, restorable, and outlive the stack', () => {
+test('the tables are billed per request, restorable to a point in time, and outlive the stack', () => {
   const tables = resourcesOfType('AWS::DynamoDB::Table')
   assert.equal(tables.length, 3)
   for (const { id, Properties, DeletionPolicy } of tables) {
@@ -147,7 +147,7 @@ test('items of the trace expire and are listed by time', () => {
   )
 })
 
-test('SES has one set that requires TLS and one that does not', () => {
+test('SES has one configuration set that requires TLS and one that does not', () => {
   const policies = resourcesOfType('AWS::SES::ConfigurationSet').map(
     ({ Properties }) => Properties.DeliveryOptions.TlsPolicy,
   )
@@ -171,7 +171,7 @@ test('the topics of alarms and notices are encrypted and refuse plain HTTP', () 
     assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
 })
 
-test('alarms and notices are mailed to alarmEmail; without it the topic of notices still exists', () => {
+test('alarms and notices are mailed to alarmEmail; without this setting the topic of notices still exists', () => {
   const subscribed = resourcesOfType('AWS::SNS::Subscription', mailed).map(({ Properties }) => Properties)
   assert.deepEqual(
     subscribed.map(({ Protocol, Endpoint, TopicArn }) => [Protocol, Endpoint, text(TopicArn).slice(1, 8)]),
@@ -186,7 +186,7 @@ test('alarms and notices are mailed to alarmEmail; without it the topic of notic
   )
 })
 
-test('each alarm is mailed', () => {
+test('each alarm has an action when alarmEmail is set', () => {
   for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailed))
     assert.equal(Properties.AlarmActions.length, 1, id)
 })

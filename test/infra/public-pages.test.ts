@@ -16,7 +16,7 @@ const ofPages = (type: string, mailflow: Record<string, unknown> = {}) =>
 const environmentOf = (mailflow: Record<string, unknown>) =>
   ofPages('AWS::Lambda::Function', mailflow)[0]?.Properties.Environment.Variables
 
-test('every path is public', () => {
+test('every path of the public pages needs no authorization', () => {
   assert.deepEqual(
     ofPages('AWS::ApiGatewayV2::Route').map(({ Properties }) => [
       Properties.RouteKey,
@@ -26,13 +26,13 @@ test('every path is public', () => {
   )
 })
 
-test('all clients together are throttled, and requests are logged', () => {
+test('the public pages have one throttle for all clients, and log requests with the source address', () => {
   const { DefaultRouteSettings, AccessLogSettings } = ofPages('AWS::ApiGatewayV2::Stage')[0]?.Properties ?? {}
   assert.ok(DefaultRouteSettings.ThrottlingRateLimit > 0)
   assert.match(AccessLogSettings.Format, /\$context\.identity\.sourceIp/)
 })
 
-test('the public function reads only single items of two kinds', () => {
+test('the function of the public pages may read only single certificates and accepted domains', () => {
   const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('PagesFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Json[])
@@ -48,18 +48,18 @@ test('the public function reads only single items of two kinds', () => {
   )
 })
 
-test('without the setting there is no policy and no policy host', () => {
+test('without the setting mtaSts there is no MTA-STS policy and no policy host', () => {
   const { MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS } = environmentOf({})
   assert.deepEqual([MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS], [undefined, undefined])
   assert.deepEqual(ofPages('AWS::ApiGatewayV2::DomainName'), [])
 })
 
-test('the policy follows the settings, in seconds', () => {
+test('the setting mtaSts sets the mode of the MTA-STS policy and its max_age in seconds', () => {
   const { MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS } = environmentOf({ mtaSts })
   assert.deepEqual([MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS], ['testing', '1209600'])
 })
 
-test('each domain has a policy host with the certificate, TLS 1.2 or later and IPv6', () => {
+test('each domain of mtaSts has a policy host with the configured certificate, TLS 1.2 or later, and IPv6', () => {
   const hosts = ofPages('AWS::ApiGatewayV2::DomainName', { mtaSts }).map(({ Properties }) => [
     Properties.DomainName,
     Properties.DomainNameConfigurations,
@@ -104,15 +104,15 @@ for (const [name, value, fault] of [
     /mtaSts\.certificateArn: must be set/,
   ],
   ['an unknown mode', { mode: 'report' }, /mtaSts\.mode: /],
-  ['more than a year', { mode: 'enforce', maxAgeDays: 400 }, /mtaSts\.maxAgeDays: /],
+  ['a maxAgeDays of more than a year', { mode: 'enforce', maxAgeDays: 400 }, /mtaSts\.maxAgeDays: /],
 ] as const)
-  test(`a policy with ${name} is refused`, () =>
+  test(`a setting mtaSts with ${name} is refused`, () =>
     assert.throws(
       () => readConfig({ ...settings, mtaSts: value }),
       (error) => error instanceof ConfigurationError && fault.test(error.message),
     ))
 
-test('the page names the topic to which partners subscribe', () => {
+test('the function of the public pages gets the ARN of the topic to which partners subscribe', () => {
   const { CERTIFICATE_NOTICES_TOPIC_ARN } = environmentOf({})
   const [topic] = resourcesOfType('AWS::SNS::Topic').filter(({ id }) => id.startsWith('Rotation'))
   assert.equal(text(CERTIFICATE_NOTICES_TOPIC_ARN), `<${topic?.id}>`)

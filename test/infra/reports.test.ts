@@ -26,7 +26,7 @@ function grantsOf(mailflow: Record<string, unknown>): string[] {
     )
 }
 
-test('the schedule has the hours that the code states, and a minute that depends on the host name only', () => {
+test('reports run at the hours of reportHours, at a minute that depends only on the host name', () => {
   const expressions = ['mx.ours.example', 'mx.other.example', 'mx.ours.example'].map(
     (hostname) => rule({ hostname }).ScheduleExpression,
   )
@@ -36,7 +36,7 @@ test('the schedule has the hours that the code states, and a minute that depends
   assert.notEqual(expressions[0], expressions[1])
 })
 
-test('only the schedule invokes the function', () => {
+test('only the schedule invokes the function that sends reports', () => {
   const { Targets } = rule()
   assert.match(text(Targets[0].Arn), /^<ReportsFunction\w+\.Arn>$/)
   const permissions = resourcesOfType('AWS::Lambda::Permission').filter(({ Properties }) =>
@@ -48,7 +48,7 @@ test('only the schedule invokes the function', () => {
   )
 })
 
-test('a claim outlasts its run and expires before the next run', () => {
+test('the claim on a report outlasts the run that made it, and expires before the next run', () => {
   const { Timeout } =
     resourcesOfType('AWS::Lambda::Function').find(({ id }) => id.startsWith('ReportsFunction'))?.Properties ??
     {}
@@ -63,7 +63,7 @@ test('a claim outlasts its run and expires before the next run', () => {
   )
 })
 
-test('reports come from the postmaster of the host name by default', () => {
+test("by default, reports are unsigned and come from the host name's postmaster", () => {
   const { TLS_REPORTER_ORGANISATION, TLS_REPORTER_ADDRESS, DKIM_DOMAIN } = variables({
     hostname: 'mx.ours.example',
   })
@@ -73,7 +73,7 @@ test('reports come from the postmaster of the host name by default', () => {
   )
 })
 
-test('the function may read only the secret of its key', () => {
+test('the function that sends reports may read only the secret of its DKIM key', () => {
   const { DKIM_DOMAIN, DKIM_SELECTOR, DKIM_SECRET_ARN, TLS_REPORTER_ORGANISATION } = variables(signing)
   assert.deepEqual(
     [DKIM_DOMAIN, DKIM_SELECTOR, DKIM_SECRET_ARN, TLS_REPORTER_ORGANISATION],
@@ -89,7 +89,7 @@ test('the function may read only the secret of its key', () => {
   ])
 })
 
-test('the function reads counts and claims reports, and nothing else in the table', () => {
+test('the function that sends reports may read session counts and claim reports, and do nothing else in DynamoDB', () => {
   const conditions = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ReportsFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -111,32 +111,32 @@ const real = {
 
 for (const [what, tlsReporting, message] of [
   [
-    'a key of another domain',
+    "a DKIM key of another domain than the reports' address",
     { dkim: { ...dkim, domain: 'other.example' } },
     /dkim\.domain: must be the domain of the reports' address/,
   ],
   [
-    'a key of a name that is only a textual suffix',
+    "a DKIM key of a name that is only a textual suffix of the address's domain",
     { dkim: { ...dkim, domain: 'rs.example' } },
     /dkim\.domain: must be/,
   ],
   [
-    'a key below the address',
+    "a DKIM key of a subdomain of the address's domain",
     { address: 'a@ours.example', dkim: { ...dkim, domain: 'mx.ours.example' } },
     /dkim\.domain: must be/,
   ],
   [
-    'a secret by name',
+    "a secret's name instead of its ARN",
     { dkim: { ...dkim, secretArn: 'mailflow/dkim' } },
     /dkim\.secretArn: must be the complete ARN/,
   ],
-  ['an invalid address', { address: 'postmaster' }, /tlsReporting\.address: /],
+  ['an invalid address of the reports', { address: 'postmaster' }, /tlsReporting\.address: /],
 ] as const)
-  test(`${what} is refused and names the setting`, () => {
+  test(`${what} is refused with an error that names the setting`, () => {
     assert.throws(() => readConfig({ ...real, tlsReporting }), message)
   })
 
-test('a key of the domain above the address is accepted', () => {
+test("a DKIM key of a parent of the address's domain is accepted", () => {
   const config = readConfig({ ...real, tlsReporting: { dkim } })
   assert.deepEqual(reporterOf(config), {
     organisation: 'mx.ours.example',

@@ -6,7 +6,7 @@ import { resources, resourcesOfType, text, toList } from '../support/synthesis.t
  * The resources and permissions on one page, so that a review shows every change. To update the page, run `node
  * --test --test-update-snapshots test/infra/summary.test.ts`.
  */
-test('the stack is the one that was reviewed', (context) => {
+test('the resources and permissions of the stack are those of the reviewed stack-summary.txt', (context) => {
   const page = ['Resources', ...counts(), '', 'Permissions', ...permissions(), ''].join('\n')
   context.assert.fileSnapshot(page, join(import.meta.dirname, 'stack-summary.txt'), { serializers: [String] })
 })

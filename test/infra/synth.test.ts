@@ -12,7 +12,7 @@ import { assemble, deployments, type Json } from '../support/synthesis.ts'
 const outdir = mkdtempSync(join(tmpdir(), 'mailflow-cdk-'))
 after(() => rmSync(outdir, { recursive: true, force: true }))
 
-test('cdk synth needs neither Docker nor AWS, and bundles each function with all its dependencies', () => {
+test('cdk synth needs neither Docker nor AWS credentials, and bundles each function with all its dependencies', () => {
   const run = shippedSynth()
   assert.equal(run.status, 0, run.stderr)
   const template: Json = JSON.parse(readFileSync(join(outdir, 'shipped/Mailflow.template.json'), 'utf8'))
@@ -27,7 +27,7 @@ test('cdk synth needs neither Docker nor AWS, and bundles each function with all
   }
 })
 
-test('cdk synth warns only of settings that still have example values', () => {
+test('cdk synth warns only of settings that still have the example values of cdk.json', () => {
   const { stdout, stderr } = shippedSynth()
   const warnings = `${stdout}${stderr}`.split('\n').filter((line) => line.startsWith('WARNING'))
   const settings = warnings.map((line) => line.match(/mailflow\.\w+/)?.[0] ?? line)

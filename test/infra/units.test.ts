@@ -30,14 +30,14 @@ const functions: [string, z.ZodObject][] = [
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
   for (const [id, schema] of functions)
-    test(`${id} of a deployment ${deployment} has exactly the variables that it reads`, () => {
+    test(`${id} of a deployment ${deployment} has only environment variables that it reads, and every required one`, () => {
       const unit = resourcesOfType('AWS::Lambda::Function', mailflow).find((fn) => fn.id.startsWith(id))
       const { NODE_OPTIONS, ...environment } = unit?.Properties.Environment.Variables ?? {}
       assert.equal(NODE_OPTIONS, '--enable-source-maps')
       assertAgrees(schema, environment)
     })
 
-  test(`the ingress of a deployment ${deployment} has exactly the variables that it reads`, () => {
+  test(`the ingress of a deployment ${deployment} has only environment variables that it reads, and every required one`, () => {
     const [container] = onlyResource('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
     const environment = Object.fromEntries(
       container.Environment.map(({ Name, Value }: Json) => [Name, Value]),
@@ -46,14 +46,14 @@ for (const [deployment, mailflow] of Object.entries(deployments)) {
   })
 }
 
-test('the environment of the ingress names the secret and contains nothing secret', () => {
+test('the environment of the ingress has the ARN of the TLS secret and no secret value', () => {
   const [container] = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
   const variableOf = (name: string) => container.Environment.find(({ Name }: Json) => Name === name)?.Value
   assert.match(variableOf('TLS_SECRET_ARN'), /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf$/)
   assert.equal(container.Secrets, undefined)
 })
 
-test('settings reach the units that need them', () => {
+test('the host name and the settings of DNS reach the functions that deliver and validate', () => {
   const mailflow = {
     hostname: 'mx.ours.example',
     dnsServers: ['127.0.0.1:5353'],
@@ -70,7 +70,7 @@ test('settings reach the units that need them', () => {
   }
 })
 
-test('settings of DSNs reach the functions that decide, explain and write them', () => {
+test('the settings of DSNs reach the functions that decide on, explain and write DSNs', () => {
   const mailflow = { delayNotificationHours: 0.5, maximumReturnedSize: 5000 }
   const environmentOf = (name: string) =>
     resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties
@@ -80,7 +80,7 @@ test('settings of DSNs reach the functions that decide, explain and write them',
   assert.equal(environmentOf('BounceFunction')?.MAX_RETURNED_SIZE, '5000')
 })
 
-test('every function runs on Node 24 and arm64', () => {
+test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
   assert.equal(all.length, 9)
   for (const { id, Properties } of all) {

@@ -203,13 +203,13 @@ async function predictDecision(partnerCase: Case, version: string) {
 
 for (const partnerCase of cases)
   for (const version of versions)
-    test(`${partnerCase.name} over ${version}: ${partnerCase.refused ? 'refused' : 'accepted'} in session, as POST /explain predicts`, async () => {
+    test(`a client certificate of the case ${partnerCase.name} is ${partnerCase.refused ? 'refused' : 'accepted'} over ${version} at RCPT TO, as POST /explain predicts`, async () => {
       const reply = await replyToRecipient(partnerCase, clientOf(partnerCase, version))
       assert.equal(reply, partnerCase.refused?.inSession ?? accepted)
       assert.equal((await predictDecision(partnerCase, version)).inSession, reply)
     })
 
-test('every partner in the clear gets a reply that requires TLS', async () => {
+test('every partner gets 530 at RCPT TO in the clear', async () => {
   for (const partnerCase of cases)
     assert.equal(
       await replyToRecipient(partnerCase, undefined),
@@ -237,7 +237,7 @@ const verdictOf = (trace: Trace) => {
   return { state: recipient.state, ...recipient.verdict }
 }
 
-test('the decision after the queue agrees with the reply at RCPT TO: mail is held, then bounces', async (t) => {
+test('the decision of evaluate-policy about a client certificate agrees with POST /explain and with the reply at RCPT TO', async (t) => {
   for (const id of connectors.values())
     await api.change(`/inbound-connectors/${id}`, { onViolation: 'Defer' })
   const messages = await Promise.all(
@@ -248,7 +248,7 @@ test('the decision after the queue agrees with the reply at RCPT TO: mail is hel
 
   for (const { partnerCase, version, id } of messages)
     await t.test(
-      `${partnerCase.name} over ${version}: ${partnerCase.refused ? 'held' : 'delivered'}`,
+      `with onViolation Defer, mail of the case ${partnerCase.name} over ${version} is ${partnerCase.refused ? 'held' : 'delivered'}`,
       async () => {
         const verdict = verdictOf(await api.settled(id))
         const prediction = await predictDecision(partnerCase, version)
@@ -268,16 +268,19 @@ test('the decision after the queue agrees with the reply at RCPT TO: mail is hel
   for (const { partnerCase, version, id } of messages.filter(
     ({ partnerCase }) => partnerCase.refused !== null,
   ))
-    await t.test(`${partnerCase.name} over ${version}: bounces when the connector bounces`, async () => {
-      await api.call('POST', `/messages/${id}/retry`)
-      const verdict = verdictOf(await api.settled(id, ['Bounced']))
-      assert.equal(verdict.reply, partnerCase.refused?.inSession)
-      const prediction = await predictDecision(partnerCase, version)
-      assert.equal(prediction.verdict.reply, verdict.reply)
-      assert.equal(prediction.verdict.explanation, verdict.explanation)
-    })
+    await t.test(
+      `with onViolation Bounce, held mail of the case ${partnerCase.name} over ${version} bounces`,
+      async () => {
+        await api.call('POST', `/messages/${id}/retry`)
+        const verdict = verdictOf(await api.settled(id, ['Bounced']))
+        assert.equal(verdict.reply, partnerCase.refused?.inSession)
+        const prediction = await predictDecision(partnerCase, version)
+        assert.equal(prediction.verdict.reply, verdict.reply)
+        assert.equal(prediction.verdict.explanation, verdict.explanation)
+      },
+    )
 
-  await t.test('each DSN contains the same reply', async () => {
+  await t.test('each DSN contains the reply at RCPT TO', async () => {
     const bounced = messages.filter(({ partnerCase }) => partnerCase.refused !== null)
     for (const { partnerCase } of bounced) {
       const dsns = await waitForResult(() => {

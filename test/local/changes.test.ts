@@ -27,7 +27,7 @@ before(
 
 after(() => shared.leave())
 
-test(`none of ${messages} messages is decided by an older rule during ${changes} changes`, {
+test(`none of ${messages} messages is decided by a connector as it was before the last of ${changes} changes that the API confirmed`, {
   timeout: 120_000,
 }, async () => {
   const connector = await api.create('inbound', rule(0))

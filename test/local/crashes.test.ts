@@ -45,7 +45,7 @@ const send = (name: string) =>
 const timesIn = (messages: readonly string[], name: string) =>
   messages.filter((content) => content.includes(`Subject: ${name}.`)).length
 
-test('the ingress that is killed during DATA accepts nothing and restarts', async () => {
+test('an ingress that is killed during a message does not accept that message, restarts and accepts the next one', async () => {
   const client = await SmtpClient.open(runner.endpoints)
   await client.command('MAIL FROM:<bob@plain.example>')
   await client.command('RCPT TO:<ann@ours.example>')
@@ -61,7 +61,7 @@ test('the ingress that is killed during DATA accepts nothing and restarts', asyn
   assert.equal(timesIn(mailbox.received, 'half'), 0)
 })
 
-test('the ingress that is killed under load loses no message accepted with 250', {
+test('an ingress that is killed under load loses no message accepted with 250', {
   timeout: 60_000,
 }, async (t) => {
   const clients = Array.from({ length: 8 }, (_, client) => client)
@@ -104,7 +104,7 @@ function ingressPid(): number {
   return Number(restarts.at(-1) ?? runner.endpoints.pids.ingress)
 }
 
-test('a worker that is killed inside SMTP transactions loses nothing and duplicates only counted messages', {
+test('workers that are killed during SMTP transactions lose no message, and LeasesExpired counts each duplicate', {
   timeout: 90_000,
 }, async (t) => {
   // Fewer messages than workers, so that all transactions run at the same time.
@@ -137,7 +137,7 @@ test('a worker that is killed inside SMTP transactions loses nothing and duplica
   await assertQueuesEmpty()
 })
 
-test('workers that are killed at any moment lose nothing and duplicate only counted messages', {
+test('workers that are killed at any moment lose no message, and LeasesExpired counts each duplicate', {
   timeout: 90_000,
 }, async (t) => {
   const leasesBefore = metric('LeasesExpired')

@@ -149,7 +149,7 @@ function headersAdded(received: { content: Buffer }, content: string): string {
 
 const attemptOf = (trace: Trace) => trace.recipients[0]?.attempts.at(-1)
 
-test('mail in the clear is accepted without a connector, and the mailbox server gets the same octets', async () => {
+test('mail in the clear from a domain without a connector is accepted, and the mailbox server gets the same octets', async () => {
   const content = message('bob@plain.example', 'ann@ours.example')
   const reply = await sendMessage(runner.endpoints, 'bob@plain.example', 'ann@ours.example', content)
   const trace = await api.settled(messageIdIn(reply))
@@ -170,7 +170,7 @@ test('mail in the clear is accepted without a connector, and the mailbox server 
   )
 })
 
-test('the trace and the Received header name the TLS version', async () => {
+test('the trace and the Received header of mail over TLS name the TLS version', async () => {
   const content = message('teller@bank.example', 'ann@ours.example')
   const reply = await sendMessage(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content, {})
   const trace = await api.settled(messageIdIn(reply))
@@ -182,7 +182,7 @@ test('the trace and the Received header name the TLS version', async () => {
   )
 })
 
-test('a partner that does not use the required TLS is refused in session, and nothing is delivered', async () => {
+test('mail in the clear from a partner that must use TLS gets 530, and nothing is delivered', async () => {
   const before = partners.mailbox.received.length
   const content = message('teller@bank.example', 'ann@ours.example')
   const reply = await sendMessage(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
@@ -190,7 +190,7 @@ test('a partner that does not use the required TLS is refused in session, and no
   assert.equal(partners.mailbox.received.length, before)
 })
 
-test("only the organisation's server may relay, and only with its certificate", async () => {
+test("relay is refused to a client without the certificate of the organisation's server, in the clear and over TLS", async () => {
   for (const tls of [undefined, {}]) {
     const client = await SmtpClient.open(runner.endpoints, tls)
     const reply = await client.send('ann@ours.example', ['bob@plain.example'], 'Subject: x\r\n\r\n')
@@ -199,7 +199,7 @@ test("only the organisation's server may relay, and only with its certificate", 
   }
 })
 
-test('opportunistic TLS sends in the clear to a partner without TLS', async () => {
+test('mail to a partner without TLS and without a connector is sent in the clear', async () => {
   const { trace, content } = await sendFromOurServer('bob@plain.example')
   assert.equal(trace.direction, 'Originating')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
@@ -209,7 +209,7 @@ test('opportunistic TLS sends in the clear to a partner without TLS', async () =
   assert.ok(partners.plain.wire().includes('first line'), 'readable on the wire')
 })
 
-test('opportunistic TLS encrypts with an untrusted certificate', async () => {
+test('mail to a partner with an untrusted certificate and without a connector is sent over TLS', async () => {
   const { trace, content } = await sendFromOurServer('eve@strange.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', false])
@@ -217,7 +217,7 @@ test('opportunistic TLS encrypts with an untrusted certificate', async () => {
   assert.ok(!partners.strange.wire().includes('first line'), 'unreadable on the wire')
 })
 
-test('forced TLS verifies the certificate before the message is sent', async () => {
+test('mail under forced TLS to a partner with the right certificate is sent over TLS, and the trace has verified', async () => {
   const { trace, content } = await sendFromOurServer('teller@good.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', true])
@@ -226,7 +226,7 @@ test('forced TLS verifies the certificate before the message is sent', async () 
   assert.deepEqual(received?.tls, { protocol: 'TLSv1.3', serverName: 'mx.good.example' })
 })
 
-test('a connector with route Ses sends the message to SES once', async () => {
+test('mail to the domain of a connector with route Ses is sent to SES once', async () => {
   const { trace, content } = await sendFromOurServer('x@far.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   const store = await (await fetch(`${runner.endpoints.ses}/store`)).json()
@@ -248,7 +248,7 @@ const unmet = [
   },
 ] as const
 for (const { to, partner, code, why } of unmet)
-  test(`forced TLS defers with ${code} and sends no envelope to a partner that ${why}`, async () => {
+  test(`mail under forced TLS to a partner that ${why} is deferred with ${code}, without MAIL FROM`, async () => {
     const commandsBefore = partners[partner].commands.length
     const { trace, content } = await sendFromOurServer(to)
     assert.equal(trace.recipients[0]?.state, 'Deferred')
@@ -276,7 +276,7 @@ async function notificationAbout(address: string): Promise<string> {
   })
 }
 
-test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector and reason', async () => {
+test('mail under forced TLS with onTlsFailure Bounce to a partner with an untrusted certificate bounces, and the DSN names connector and reason', async () => {
   const { trace, content } = await sendFromOurServer('c@impatient.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.deepEqual(receivedBy(partners.strange, content), [])
@@ -291,7 +291,7 @@ test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector a
   )
 })
 
-test("a partner's refusal bounces, and the DSN contains its reply", async () => {
+test('mail that the partner refuses with 550 bounces, and the DSN contains that reply', async () => {
   const { trace } = await sendFromOurServer('unknown@strict.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.match(attemptOf(trace)?.reply ?? '', /^550 5\.1\.1 No such user here/)
@@ -300,7 +300,7 @@ test("a partner's refusal bounces, and the DSN contains its reply", async () => 
   assert.match(notification, /No such user here/)
 })
 
-test('DSNs follow the NOTIFY, RET and ENVID parameters of the sender', async () => {
+test('DSNs follow the parameters NOTIFY, RET, ENVID and ORCPT of the message', async () => {
   const client = await SmtpClient.open(runner.endpoints, ourServer)
   const commands = [
     'MAIL FROM:<ann@ours.example> RET=FULL ENVID=QQ+2B1',
@@ -348,13 +348,13 @@ const unresolved = [
   { to: 'x@broken.example', state: 'Deferred', code: '4.4.312', why: 'has a DNS server that fails' },
 ]
 for (const { to, state, code, why } of unresolved)
-  test(`a domain that ${why} is ${state} with ${code}`, async () => {
+  test(`mail to a domain that ${why} is ${state} with ${code}`, async () => {
     const { trace } = await sendFromOurServer(to)
     assert.equal(trace.recipients[0]?.state, state)
     assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
   })
 
-test('each recipient of a message has its own decision', async () => {
+test('one recipient of a message is deferred while the other two are delivered', async () => {
   const content = message('ann@ours.example', 'several')
   const to = ['bob@plain.example', 'dr@forced.example', 'carl@ours.example']
   const reply = await sendMessage(runner.endpoints, 'ann@ours.example', to, content, ourServer)

@@ -90,7 +90,7 @@ async function runExpiryWatch(): Promise<{ published: number; alreadyPublished: 
 
 const logOf = (name: string): string => readFileSync(join(runner.endpoints.logs, `${name}.log`), 'utf8')
 
-test('a certificate that expires in 10 days is shown, with one notice', async () => {
+test("a partner's certificate that expires in 10 days is in the API, and causes one notice in two runs", async () => {
   await deliverOne()
   const observedHost = await untilObserved(old)
   assert.equal(observedHost.host, '127.0.0.1')
@@ -112,7 +112,7 @@ test('a certificate that expires in 10 days is shown, with one notice', async ()
     assert.ok(notices.includes(expected), expected)
 })
 
-test('a certificate of another authority causes an event and ends the warning', async () => {
+test('a renewed certificate of another authority causes an event, and no further notice of the old one', async () => {
   await api.change(`/outbound-connectors/${connector}`, {
     smartHosts: [{ host: '127.0.0.1', port: servers[1]?.port }],
   })
@@ -149,7 +149,7 @@ test('a certificate of another authority causes an event and ends the warning', 
   )
 })
 
-test('the expiry watch includes the certificate of the ingress', async () => {
+test('a run of the expiry watch records the certificate of the ingress as observed', async () => {
   interface Published {
     certificates: { state: string; fingerprint256: string }[]
   }

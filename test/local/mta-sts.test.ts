@@ -114,7 +114,7 @@ async function sendTo(name: Name) {
   return { state: recipient?.state, attempt, received: partners[name].received.length }
 }
 
-test('mode enforce verifies the name of the host', async () => {
+test('mail to a domain whose MTA-STS policy enforces and lists the MX host is sent over verified TLS', async () => {
   const { state, attempt, received } = await sendTo('listed')
   assert.equal(state, 'Delivered')
   assert.equal(attempt?.tls?.verified, true)
@@ -122,21 +122,21 @@ test('mode enforce verifies the name of the host', async () => {
   assert.ok(!partners.listed.wire().includes('4711'))
 })
 
-test('mode enforce sends nothing to an MX host that is not listed', async () => {
+test('mail to a domain whose MTA-STS policy enforces and does not list the MX host is deferred without a connection', async () => {
   const { state, attempt } = await sendTo('unlisted')
   assert.equal(state, 'Deferred')
   assert.match(attempt?.reply ?? '', /^451 4\.4\.8 mx\.unlisted\.example is not among/)
   assert.equal(partners.unlisted.connections(), 0)
 })
 
-test('mode enforce sends nothing to a host with an untrusted certificate', async () => {
+test('mail to a domain whose MTA-STS policy enforces and whose MX host has an untrusted certificate is deferred', async () => {
   const { state, attempt, received } = await sendTo('untrusted')
   assert.equal(state, 'Deferred')
   assert.match(attempt?.reply ?? '', /^451 4\.7\.5 MTA-STS: /)
   assert.equal(received, 0)
 })
 
-test('mode testing with an unlisted host is opportunistic', async () => {
+test('mail to a domain whose MTA-STS policy in mode testing does not list the MX host, and to a domain without a policy, is delivered', async () => {
   for (const name of ['tested', 'missing'] as const) {
     const { state, received } = await sendTo(name)
     assert.equal(state, 'Delivered', name)
@@ -144,7 +144,7 @@ test('mode testing with an unlisted host is opportunistic', async () => {
   }
 })
 
-test('a validation shows the requirement of the cached policy', async () => {
+test('a validation fails for an MX host that the MTA-STS policy does not list, and uses the cached policy', async () => {
   requestedHosts = []
   const id = await api.create('outbound', {
     name: 'to unlisted',
@@ -160,7 +160,7 @@ test('a validation shows the requirement of the cached policy', async () => {
   assert.deepEqual(requestedHosts, [])
 })
 
-test('the dns command shows published and missing records', async () => {
+test('`mailflow dns` shows for the runner which records of a domain are OK, missing or different', async () => {
   trust(authority)
   installTranslation({ '127.0.0.80:443': `127.0.0.1:${(web.address() as AddressInfo).port}` })
   const { api: gateway, dns } = runner.endpoints

@@ -34,7 +34,7 @@ function fetchPage(path: string, { host, method = 'GET' }: { host?: string; meth
   )
 }
 
-test('the page, its JSON and the API show the certificate that the ingress presents', async () => {
+test('the public page, its JSON, its PEM and the API show the certificate that the ingress presents', async () => {
   const results = await waitForResult(async () => {
     const { status, body } = await fetchPage('/certificates.json')
     return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
@@ -73,7 +73,7 @@ test('the public pages serve no administrative path and accept no writes', async
   assert.equal(response.status, 404)
 })
 
-test('HEAD requests are answered', async () => {
+test('HEAD of the public page gets its content type without content', async () => {
   const { body, type } = await fetchPage('/', { method: 'HEAD' })
   assert.deepEqual([body, type], ['', 'text/html; charset=utf-8'])
 })

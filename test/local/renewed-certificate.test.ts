@@ -68,7 +68,7 @@ async function noticeOf(connector: string) {
   return { text, json: JSON.parse(text.slice(text.indexOf('\n{\n'))) }
 }
 
-test('the notice about refused mail names the connector and the old and new certificates', async () => {
+test("the notice of mail refused for a partner's renewed certificate names the connector and both certificates", async () => {
   const id = await api.create('inbound', restricted('Contoso', 'contoso.example', 'Bounce'))
   const old = await pki.issue({ names: ['mail.contoso.example'] })
   const renewed = await pki.issue({ names: ['mx1.contoso.example'] })
@@ -93,7 +93,7 @@ test('the notice about refused mail names the connector and the old and new cert
   assert.match(text, new RegExp(`SHA-256 {2}${fingerprintOf(renewed)}[^]*SHA-256 {2}${fingerprintOf(old)}`))
 })
 
-test('mail held for a new certificate is delivered once when the administrator adds the fingerprint', async () => {
+test("mail held for a partner's renewed certificate is delivered once after the administrator added the name that the notice proposes", async () => {
   const connector = restricted('Fabrikam', 'fabrikam.example', 'Defer')
   const id = await api.create('inbound', connector)
   const old = await pki.issue({ names: ['mail.fabrikam.example'] })

@@ -40,7 +40,7 @@ interface Validation {
   failing: { reason: string; messages: string[] }[]
 }
 
-test('validation shows held mail, and a retry delivers it after its connector is corrected', async () => {
+test('held mail is counted as failing by a validation, and delivered by retries after its two connectors are corrected', async () => {
   const bank = await api.create('inbound', {
     name: 'from the bank',
     connectorType: 'Partner',

@@ -113,25 +113,25 @@ type Detailed = Trace & {
   recipients: { attempts: { tls: { revocation?: ReportedStatus } | null }[] }[]
 }
 
-test('a partner whose certificate is revoked is refused in session', async () => {
+test('mail from a partner whose certificate is revoked is refused in session', async () => {
   const { reply, queries } = await send('a@bank.example', 'ann@ours.example', sending.revoked)
   assert.equal(reply, '550 5.7.51 Sender domain is restricted to its own servers')
   assert.ok(queries.includes('POST /issuing/ocsp'), queries.join())
 })
 
-test('a partner whose certificate is good delivers, and the trace shows the check', async () => {
+test('mail from a partner whose certificate is good is delivered, and the trace has the status Good', async () => {
   const { reply } = await send('a@bank.example', 'ann@ours.example', sending.good)
   const trace = (await api.settled(messageIdIn(reply), ['Delivered'])) as Detailed
   assert.deepEqual(trace.tls.clientCertificate?.revocation, { status: 'Good', detail: 'not revoked' })
 })
 
-test('the next session uses the cached status without another query', async () => {
+test('the next session of a partner whose certificate is good causes no CRL or OCSP request', async () => {
   const { reply, queries } = await send('a@strict.example', 'ann@ours.example', sending.good)
   assert.match(reply, /^250 /)
   assert.deepEqual(queries, [])
 })
 
-test('undetermined revocation is refused with 451 by HardFail and accepted by SoftFail', async () => {
+test('mail from a partner whose revocation is undetermined gets 451 under HardFail, and is accepted under SoftFail', async () => {
   authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
   const unchecked = await authority.issue({ names })
   const strict = await send('a@strict.example', 'ann@ours.example', unchecked)
@@ -142,7 +142,7 @@ test('undetermined revocation is refused with 451 by HardFail and accepted by So
   authority.setBehaviour({ ocsp: 'Honest', crl: 'Honest' })
 })
 
-test('mail to a server whose certificate is revoked is deferred, and nothing is sent', async () => {
+test('mail to a server whose certificate is revoked is deferred without MAIL FROM', async () => {
   const { reply } = await send('ann@ours.example', 'b@revoked.example')
   const trace = (await api.settled(messageIdIn(reply), ['Deferred'])) as Detailed
   const [recipient] = trace.recipients
@@ -155,7 +155,7 @@ test('mail to a server whose certificate is revoked is deferred, and nothing is 
   assert.ok(!servers[1]?.commands.some((line) => line.startsWith('MAIL')))
 })
 
-test('mail to a server whose certificate is good is delivered', async () => {
+test('mail to a server whose certificate is good is delivered, and the trace has the status Good', async () => {
   const { reply } = await send('ann@ours.example', 'b@good.example')
   const trace = (await api.settled(messageIdIn(reply), ['Delivered'])) as Detailed
   assert.equal(trace.recipients[0]?.attempts[0]?.tls?.verified, true)

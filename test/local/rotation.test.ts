@@ -115,7 +115,7 @@ function switchedIn(log: string): number {
 
 const ingressLog = () => readFileSync(`${runner.endpoints.logs}/ingress.log`, 'utf8')
 
-test('the ingress switches the certificate at its date under load, and page, API and secret follow', {
+test('under load the ingress switches to the next certificate at its date, and page, API and secret then have it as current', {
   timeout: 120_000,
 }, async () => {
   const folder = runner.endpoints.authority.replace(/\/authority\.pem$/, '')
@@ -149,7 +149,7 @@ test('the ingress switches the certificate at its date under load, and page, API
   await runner.stderrLine(/new TLS certificate is in use/)
 })
 
-test('a next certificate for another name is rejected with a reason, and the old certificate is still served', {
+test('a next certificate for another name is refused with the reason Name, and the old certificate is served beyond the date', {
   timeout: 60_000,
 }, async () => {
   const { serial } = await sendOne()
@@ -174,7 +174,7 @@ test('a next certificate for another name is rejected with a reason, and the old
   await put({ ...before, next: null })
 })
 
-test('no private key is in any log, notice, event or response', async () => {
+test('after the rotation, no private key is in any log, notice, event or response', async () => {
   const secretWords = [...keys].flatMap((key) =>
     key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-')),
   )

@@ -18,7 +18,7 @@ async function takenPort(t: { after(fn: () => void): void }): Promise<number> {
 }
 
 for (const option of ['--smtp-port', '--api-port', '--pages-port', '--dns-port'])
-  test(`a port in use ends the start with one line that names ${option}`, async (t) => {
+  test(`npm start with a port in use for ${option} exits with 1 and one line that names port and option`, async (t) => {
     const port = await takenPort(t)
     const ports = { '--smtp-port': '0', '--api-port': '0', '--dns-port': '0', [option]: String(port) }
     const { code, stdout, stderr } = await runToEnd([...Object.entries(ports).flat(), '--no-demo'])
@@ -30,19 +30,35 @@ for (const option of ['--smtp-port', '--api-port', '--pages-port', '--dns-port']
 const badZone = join(folder, 'bad.json')
 writeFileSync(badZone, '{"names":{"a.example":{"MX":"mx"}}}')
 const faults = [
-  { args: ['--verbose'], stderr: /^mailflow: Unknown option '--verbose'[^\n]*\n$/ },
-  { args: ['--zone', join(folder, 'none.json')], stderr: /^mailflow: --zone [^\n]*ENOENT[^\n]*\n$/ },
-  { args: ['--state', ''], stderr: /^mailflow: --state needs a directory\n$/ },
-  { args: ['--zone', badZone], stderr: /^mailflow: --zone [^\n]*names\.a\.example\.MX[^\n]*\n$/ },
+  {
+    name: 'the unknown option --verbose',
+    args: ['--verbose'],
+    stderr: /^mailflow: Unknown option '--verbose'[^\n]*\n$/,
+  },
+  {
+    name: '--zone and a missing file',
+    args: ['--zone', join(folder, 'none.json')],
+    stderr: /^mailflow: --zone [^\n]*ENOENT[^\n]*\n$/,
+  },
+  {
+    name: '--state without a directory',
+    args: ['--state', ''],
+    stderr: /^mailflow: --state needs a directory\n$/,
+  },
+  {
+    name: '--zone and an invalid zone',
+    args: ['--zone', badZone],
+    stderr: /^mailflow: --zone [^\n]*names\.a\.example\.MX[^\n]*\n$/,
+  },
 ]
-for (const { args, stderr } of faults)
-  test(`"${args[0]}" with a fault ends the start with one line`, async () => {
+for (const { name, args, stderr } of faults)
+  test(`npm start with ${name} exits with 1 and one line that names the fault`, async () => {
     const ended = await runToEnd(args)
     assert.equal(ended.code, 1)
     assert.match(ended.stderr, stderr)
   })
 
-test('--help prints every option and starts nothing', async () => {
+test('npm start with --help prints every option, and exits with 0', async () => {
   const { code, stdout, stderr } = await runToEnd(['--help'])
   assert.equal(code, 0)
   assert.equal(stderr, '')
@@ -58,7 +74,7 @@ test('--help prints every option and starts nothing', async () => {
     assert.ok(stdout.includes(`\n  ${option} `), option)
 })
 
-test('an interrupted start leaves no files behind', async () => {
+test('npm start leaves no temporary files when it is interrupted during the start', async () => {
   const temporary = temporaryFolder(folder, 'interrupted')
   const watcher = watch(temporary)
   const runner = launch(['--smtp-port', '0', '--api-port', '0', '--no-demo'], temporary)
@@ -71,7 +87,7 @@ test('an interrupted start leaves no files behind', async () => {
   assert.deepEqual(remainingIn(temporary), [])
 })
 
-test('the demo prints a line for every decision, and commands to try', { timeout: 90_000 }, async (t) => {
+test('the demo of npm start prints a line for each decision', { timeout: 90_000 }, async (t) => {
   const runner = await startRunner({ names: {} }, [])
   t.after(() => runner.stop())
   const text = async () => {

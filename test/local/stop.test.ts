@@ -23,7 +23,7 @@ import { startPartner } from '../support/smtp-partner.ts'
 
 const folder = folderOfTests()
 
-test('SIGHUP causes a clean stop, also when several processes forward it', async (t) => {
+test('npm start stops cleanly on SIGHUP, also when SIGTERM follows', async (t) => {
   const temporary = temporaryFolder(folder, 'hung-up')
   const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
   t.after(() => runner.stop())
@@ -36,7 +36,7 @@ test('SIGHUP causes a clean stop, also when several processes forward it', async
   assert.ok(!isAlive(runner.endpoints.pids.ingress ?? assert.fail('the ingress has an id')))
 })
 
-test('a second signal exits immediately during a message, and still cleans up', async (t) => {
+test('repeated SIGINT during a message ends npm start immediately with 1, and leaves no files and no ingress', async (t) => {
   const temporary = temporaryFolder(folder, 'impatient')
   const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
   t.after(() => runner.stop())
@@ -55,7 +55,7 @@ test('a second signal exits immediately during a message, and still cleans up', 
   assert.equal(await client.reply(), '', 'the connection ended: the ingress is gone')
 })
 
-test('SIGTERM to npm ends every process of npm start', async (t) => {
+test('SIGTERM to the process of npm ends the runner and the ingress', async (t) => {
   const runner = await startRunner({ names: {} }, ['--no-demo'], launchWithNpm)
   t.after(() => runner.stop())
   const { runner: pid, ingress = assert.fail('the ingress has an id') } = runner.endpoints.pids
@@ -64,7 +64,9 @@ test('SIGTERM to npm ends every process of npm start', async (t) => {
   await waitForResult(() => (isAlive(pid) || isAlive(ingress) ? null : 'ended'))
 })
 
-test('with --state a clean stop and a new start lose nothing', { timeout: 60_000 }, async (t) => {
+test('npm start with --state keeps connectors and queued mail over a stop and a new start', {
+  timeout: 60_000,
+}, async (t) => {
   const state = join(folder, 'state')
   const mailbox = await startPartner({ answer: () => undefined })
   t.after(() => mailbox.stop())

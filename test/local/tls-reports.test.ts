@@ -97,7 +97,7 @@ async function countedFailures(): Promise<number> {
   return Items.reduce((sum, { sessions }) => sum + Number(sessions), 0)
 }
 
-test('sessions with the smart host are reported to its report address, which is an accepted domain', async () => {
+test('a failed session with a smart host is reported once, and the report to an accepted domain is stored and listed', async () => {
   const content = 'From: <a@elsewhere.example>\r\nSubject: x\r\n\r\nbody\r\n'
   const reply = await sendMessage(runner.endpoints, 'a@elsewhere.example', 'ann@ours.example', content)
   await api.settled(messageIdIn(reply), ['Delivered'])

@@ -82,7 +82,7 @@ const outline = ({ steps }: OutboundValidation) =>
 const validate = (id: string, body?: object) =>
   api.call<OutboundValidation>('POST', `/outbound-connectors/${id}/validate`, body)
 
-test('validation over MX lookup tries every MX host, and sends one test message to the first', async () => {
+test('validation with route Mx checks every MX host, and sends one test message to the first', async () => {
   const id = await api.create('outbound', connectorFor('partner.example'))
   const validation = await validate(id)
   assert.deepEqual(outline(validation), [
@@ -103,7 +103,7 @@ test('validation over MX lookup tries every MX host, and sends one test message 
   )
 })
 
-test('the connector stores the result until the connector is replaced', async () => {
+test('the result of a failed validation is stored with the connector until the connector is replaced', async () => {
   const input = connectorFor('expired.example')
   const id = await api.create('outbound', input)
   const validation = await validate(id, { recipients: ['ann@expired.example'] })
@@ -128,14 +128,14 @@ test('the connector stores the result until the connector is replaced', async ()
   assert.equal(((await written.json()) as { validation: unknown }).validation, null)
 })
 
-test('a domain with a null MX fails in the first step', async () => {
+test('validation for a domain with a null MX fails in the step Resolve', async () => {
   const id = await api.create('outbound', connectorFor('nomail.example'))
   const validation = await validate(id)
   assert.deepEqual(outline(validation), ['!Resolve nomail.example', '!TestMail null'])
   assert.match(validation.steps[0]?.detail ?? '', /^556 5\.1\.10 .*null MX/)
 })
 
-test('SES accepts one test message', async () => {
+test('validation with route Ses sends one test message to SES', async () => {
   const id = await api.create('outbound', {
     name: 'through SES',
     connectorType: 'Partner',
@@ -154,7 +154,7 @@ test('SES accepts one test message', async () => {
   )
 })
 
-test('an unknown connector causes a problem response', async () => {
+test('validation of an unknown connector gets 404 with a problem', async () => {
   const response = await fetch(
     `${runner.endpoints.api}/outbound-connectors/01ARZ3NDEKTSV4RRFFQ69G5FAV/validate`,
     { method: 'POST' },

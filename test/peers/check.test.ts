@@ -93,8 +93,8 @@ async function openssl(name: string): Promise<string> {
 const failing = ({ out }: CheckResult): string[] =>
   [...out.matchAll(/^FAIL +(\S+)/gm)].map(([, name = '']) => name)
 
-describe('A check of Postfix', { skip, timeout: 120_000 }, () => {
-  it('with a good certificate passes; session and chain agree with OpenSSL', async () => {
+describe('`mailflow check` of Postfix', { skip, timeout: 120_000 }, () => {
+  it('with a good certificate passes, and shows the cipher suite that OpenSSL negotiates', async () => {
     const [result, openSslOutput] = [await check('good'), await openssl('good')]
     assert.deepEqual([failing(result), result.status], [[], 0], result.out)
     assert.match(result.line('greeting'), /^OK .*220 mx\.partner\.example ESMTP Postfix/)
@@ -110,7 +110,7 @@ describe('A check of Postfix', { skip, timeout: 120_000 }, () => {
     assert.doesNotMatch(quit, /mail=|rcpt=|data=/)
   })
 
-  it('with TLS 1.2 and RSA passes', async () => {
+  it('with TLS 1.2 at most and an RSA certificate passes', async () => {
     const result = await check('RSA, TLS 1.2 at most')
     assert.deepEqual(failing(result), [])
     assert.match(result.line('protocol'), /^OK .*TLSv1\.2$/)
@@ -118,26 +118,44 @@ describe('A check of Postfix', { skip, timeout: 120_000 }, () => {
     assert.match(result.line('key', host), /RSA, 2048 bits$/)
   })
 
-  it('with default settings warns of TLS 1.1', async () => {
+  it('with default settings warns that TLS 1.1 is accepted', async () => {
     const result = await check('default settings')
     assert.deepEqual([failing(result), result.status], [[], 0])
     assert.match(result.line('older'), /^WARN .*TLSv1\.1 with TLS_\S+ is also accepted/)
   })
 
-  it('with a revoked certificate fails; OpenSSL without a CRL does not notice', async () => {
+  it('with a revoked certificate fails, although OpenSSL without a CRL accepts the certificate', async () => {
     const [result, openSslOutput] = [await check('revoked'), await openssl('revoked')]
     assert.deepEqual([failing(result), result.status], [['ocsp', 'crl', 'revocation'], 1])
     assert.match(openSslOutput, /Verify return code: 0 \(ok\)/)
   })
 
-  const refused: [string, string[], RegExp, RegExp][] = [
-    ['expired', ['dates', 'trust'], /\(CERT_HAS_EXPIRED\)/, /Verify return code: 10 /],
-    ['self-signed', ['root', 'trust'], /\(DEPTH_ZERO_SELF_SIGNED_CERT\)/, /Verify return code: 18 /],
-    ['no intermediate', ['chain', 'trust'], /\(UNABLE_TO_\w+\)/, /Verify return code: 2[01] /],
+  const refused: [name: string, state: string, checks: string[], reason: RegExp, code: RegExp][] = [
+    [
+      'an expired certificate',
+      'expired',
+      ['dates', 'trust'],
+      /\(CERT_HAS_EXPIRED\)/,
+      /Verify return code: 10 /,
+    ],
+    [
+      'a self-signed certificate',
+      'self-signed',
+      ['root', 'trust'],
+      /\(DEPTH_ZERO_SELF_SIGNED_CERT\)/,
+      /Verify return code: 18 /,
+    ],
+    [
+      'a chain without the intermediate certificate',
+      'no intermediate',
+      ['chain', 'trust'],
+      /\(UNABLE_TO_\w+\)/,
+      /Verify return code: 2[01] /,
+    ],
   ]
-  for (const [name, checks, reason, code] of refused)
-    it(`with ${name} fails for the same reason as in OpenSSL`, async () => {
-      const [result, openSslOutput] = [await check(name), await openssl(name)]
+  for (const [name, state, checks, reason, code] of refused)
+    it(`with ${name} fails, and OpenSSL gives the same reason`, async () => {
+      const [result, openSslOutput] = [await check(state), await openssl(state)]
       assert.deepEqual([failing(result), result.status], [checks, 1], result.out)
       assert.match(result.line('trust'), reason)
       assert.match(openSslOutput, code)

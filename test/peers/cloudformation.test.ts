@@ -41,7 +41,9 @@ const skip = isMotoInstalled || process.env.CI ? false : `moto is missing: apt-g
 const outdir = mkdtempSync(join(tmpdir(), 'mailflow-moto-'))
 after(() => rmSync(outdir, { recursive: true, force: true }))
 
-test('CloudFormation creates the stack with the code of its functions', { skip }, () => {
+test("moto's CloudFormation creates the stack, and its functions have code and the URLs of their queues", {
+  skip,
+}, () => {
   const types = synthesise()
   const stack = create()
   assert.equal(stack.status, 'CREATE_COMPLETE')

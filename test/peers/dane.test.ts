@@ -195,15 +195,22 @@ const summarise = ({ outcome: { outcome, policy, policySource, reply, tls } }: D
     reply.enhanced,
   ].join(' ')
 
-describe('DANE, with a zone that Knot signed and Unbound validates', { skip, timeout: 120_000 }, () => {
+describe('a delivery under DANE, with a zone that Knot signed and Unbound validates,', {
+  skip,
+  timeout: 120_000,
+}, () => {
   const deliveredRows: [string, string, () => Identity][] = [
     ['pinned', 'a key that the zone names', () => good],
     ['pinned', 'a key that the zone names, without its issuer', () => ({ ...good, cert: leafOf(good) })],
     ['changing', 'one of two keys that the zone names, while keys change', () => good],
     ['issuer', 'an issuer that the zone names', () => good],
-    ['whole', 'an issuer whose certificate only the zone holds', () => otherCertificates.rootless],
-    ['elsewhere', 'a key that the zone names behind an alias', () => good],
-    ['many', 'one of more keys than a datagram holds', () => good],
+    [
+      'whole',
+      'an issuer that it does not send, whose certificate is in the TLSA record',
+      () => otherCertificates.rootless,
+    ],
+    ['elsewhere', 'a key whose TLSA record is behind an alias', () => good],
+    ['many', 'one of so many keys that the TLSA records exceed a datagram', () => good],
     ['alias', 'a key named for the host of which the MX host is an alias', () => good],
     ['outside', 'a key named for an alias that leads out of the signed zone', () => good],
     [
@@ -213,7 +220,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     ],
   ]
   for (const [domain, description, tls] of deliveredRows) {
-    it(`delivers to ${description}`, async () => {
+    it(`sends the message to a server with ${description}`, async () => {
       const delivery = await send(`${domain}.${signedZone}`, { tls: tls() })
       assert.equal(
         summarise(delivery),
@@ -224,7 +231,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     })
   }
 
-  it('skips an MX host whose key the zone does not name', async () => {
+  it('sends the message to the second MX host when the zone does not name the key of the first', async () => {
     const { outcome, partner } = await send(`two.${signedZone}`)
     assert.deepEqual([outcome.outcome, outcome.host], ['Delivered', `mx.pinned.${signedZone}`])
     assert.equal(partner.connections(), 2)
@@ -259,7 +266,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     ],
   ]
   for (const [domain, description, behaviour, expected] of refusedRows) {
-    it(`sends nothing to ${description}`, async () => {
+    it(`sends no MAIL FROM to ${description}`, async () => {
       const delivery = await send(`${domain}.${signedZone}`, behaviour())
       assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
       assert.deepEqual(
@@ -269,19 +276,19 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     })
   }
 
-  it('requires only encryption where the zone has no usable TLSA record', async () => {
+  it('requires only encryption when the zone has TLSA records, but none that is usable', async () => {
     const delivery = await send(`unusable.${signedZone}`, { tls: otherCertificates.misnamed })
     assert.equal(summarise(delivery), 'Delivered EncryptionOnly Dane encrypted 2.0.0')
   })
 
-  it('requires nothing where the zone proves that there are no TLSA records', async () => {
+  it('requires no TLS when the zone proves that there are no TLSA records', async () => {
     assert.equal(
       summarise(await send(`nothing.${signedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
     )
   })
 
-  it('ignores unsigned TLSA records', async () => {
+  it('requires no TLS for TLSA records in an unsigned zone', async () => {
     assert.equal(
       summarise(await send(`plain.${unsignedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
@@ -289,17 +296,21 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
   })
 
   const unconnectedRows: [string, string, string][] = [
-    ['forged', 'a record that was changed on the way', 'TlsNotMet Dane Dane clear 4.7.324'],
+    ['forged', 'a TLSA record that was changed after it was signed', 'TlsNotMet Dane Dane clear 4.7.324'],
     [
       'exchanged',
-      'an MX host that was changed on the way',
+      'an MX record that was changed after it was signed',
       'TemporaryFailure Opportunistic Opportunistic clear 4.7.324',
     ],
-    ['broken', 'a host whose records no server can provide', 'TemporaryFailure Dane Dane clear 4.4.312'],
+    [
+      'broken',
+      'a host whose TLSA records no name server provides',
+      'TemporaryFailure Dane Dane clear 4.4.312',
+    ],
   ]
   for (const [domain, description, expected] of unconnectedRows) {
     for (const kind of ['explaining', 'terse'] as const) {
-      it(`does not connect for ${description}, through a resolver that is ${kind}`, async () => {
+      it(`opens no connection for ${description}, through a resolver that is ${kind}`, async () => {
         const delivery = await send(`${domain}.${signedZone}`, { tls: good }, nameServers[kind])
         assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
         assert.equal(delivery.partner.connections(), 0)
@@ -307,7 +318,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     }
   }
 
-  describe('with a resolver over TLS', () => {
+  describe('and with a resolver over TLS,', () => {
     const rows: [string, string][] = [
       [`pinned.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
       [`many.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
@@ -317,13 +328,13 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
       [`plain.${unsignedZone}`, 'Delivered Opportunistic Opportunistic encrypted 2.0.0'],
     ]
     for (const [domain, expected] of rows) {
-      it(`decides mail for ${domain} as without TLS to the resolver: ${expected}`, async () => {
+      it(`has the same result for ${domain} as without TLS to the resolver: ${expected}`, async () => {
         const delivery = await send(domain, { tls: good }, nameServers.overTls)
         assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
       })
     }
 
-    it('sends no query to a resolver without the expected name', async () => {
+    it('fails temporarily when the certificate of the resolver is for another name', async () => {
       const delivery = await send(
         `pinned.${signedZone}`,
         { tls: good },
@@ -350,7 +361,7 @@ describe('DANE, with a zone that Knot signed and Unbound validates', { skip, tim
     })
   })
 
-  it('bounces mail for a domain that does not exist', async () => {
+  it('has the reply 5.1.2 for a domain that does not exist', async () => {
     const { outcome } = await send(`gone.${signedZone}`)
     assert.equal(outcome.reply.enhanced, '5.1.2')
   })

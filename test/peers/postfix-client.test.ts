@@ -63,8 +63,8 @@ async function send(postfix: Postfix): Promise<string> {
   return postfix.log.slice(from).join('\n')
 }
 
-describe("Postfix's client", { skip, timeout: 60_000 }, () => {
-  it('resumes its session, in TLS 1.3', async (t) => {
+describe("Postfix's client, connected to the ingress,", { skip, timeout: 60_000 }, () => {
+  it('without a client certificate resumes its TLS 1.3 session', async (t) => {
     const postfix = await startSender()
     t.after(() => postfix.stop())
     const established =
@@ -77,7 +77,7 @@ describe("Postfix's client", { skip, timeout: 60_000 }, () => {
     assert.match(second, /Reusing old session/)
   })
 
-  it('presents its certificate in each session and is identified by it', async (t) => {
+  it('with a client certificate resumes no session, and each job has the certificate', async (t) => {
     const postfix = await startSender(identity)
     t.after(() => postfix.stop())
     const count = ingress.queue.jobs.length

@@ -160,13 +160,20 @@ async function send(
   return outcome
 }
 
+const resultText = (outcome: Expected['outcome']): string => {
+  if (outcome === 'TLS') return 'is delivered over TLS'
+  return outcome === 'clear' ? 'is delivered in the clear' : `is deferred with ${outcome}`
+}
+
 const partner = (state: string): Postfix => running.get(state) ?? assert.fail(`no Postfix with ${state}`)
 
-describe('Postfix', { skip, timeout: 120_000 }, () => {
+describe('mail to Postfix', { skip, timeout: 120_000 }, () => {
   for (const [state, { expected }] of Object.entries(states))
     for (const [index, level] of levels.entries()) {
       const { outcome: expectedOutcome, logs } = expected[index] as Expected
-      it(`with ${state} at ${level}: ${expectedOutcome}`, { timeout: 15_000 }, async () => {
+      it(`with ${state}, under the requirement ${level}, ${resultText(expectedOutcome)}`, {
+        timeout: 15_000,
+      }, async () => {
         const postfix = partner(state)
         const start = postfix.log.length
         const storedCount = postfix.mailbox().length
@@ -191,7 +198,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
       })
     }
 
-  it('receives the client certificate that it requires', async () => {
+  it('with a requirement of a client certificate is delivered when Postfix trusts the certificate', async () => {
     const postfix = partner('a requirement of a client certificate')
     const start = postfix.log.length
     const presented = await pki.issue({
@@ -212,7 +219,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     await postfix.logged(/disconnect from .*mail=1/, start)
   })
 
-  it('refuses an unknown client certificate and receives no MAIL FROM', async () => {
+  it('with a requirement of a client certificate is deferred, without MAIL FROM, when Postfix does not trust the certificate', async () => {
     const postfix = partner('a requirement of a client certificate')
     const start = postfix.log.length
     const presented = await selfSigned({ names: ['mail.ours.example'] })

@@ -112,8 +112,8 @@ const validate = (name: Name) =>
     recipients: [`bob@${name}.example`],
   })
 
-describe('Postfix', { skip, timeout: 120_000 }, () => {
-  it('receives mail with forced TLS over TLS 1.3 with forward secrecy, according to its log', async () => {
+describe("Postfix as a partner's server", { skip, timeout: 120_000 }, () => {
+  it('receives mail under forced TLS over TLS 1.3 with forward secrecy, according to its log', async () => {
     const trace = await send('good')
     const postfix = partner('good')
     const cipher = /TLS connection established from \S+: TLSv1\.3 with cipher (TLS_\S+) .*key-exchange (\S+)/
@@ -126,7 +126,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     assert.match(recipient?.attempts[0]?.reply ?? '', /^250 2\.0\.0 Ok: queued as/)
   })
 
-  it('stores the message unchanged, including its dots, under a Received field that names the TLS session', () => {
+  it('stores that message unchanged, including its dots, under a Received field with the cipher suite', () => {
     const [message = ''] = partner('good').mailbox()
     assert.match(message, /\(using TLSv1\.3 with cipher TLS_\S+/)
     assert.ok(message.endsWith(`\n\n${body.replaceAll('\r\n', '\n')}`), message)
@@ -138,7 +138,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     ['misnamed', '4.7.325', 'has a certificate for another name'],
   ]
   for (const [name, code, reason] of refusedRows) {
-    it(`receives no MAIL FROM of mail with forced TLS when it ${reason}`, async () => {
+    it(`receives no MAIL FROM of mail under forced TLS when it ${reason}`, async () => {
       const trace = await send(name)
       const [recipient] = trace.recipients
       assert.equal(recipient?.state, 'Deferred')
@@ -149,7 +149,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     })
   }
 
-  it('passes validation step by step and receives the test message', async () => {
+  it('with a good certificate passes the validation of its connector, and receives the test message', async () => {
     const { succeeded, steps } = await validate('good')
     assert.ok(succeeded, JSON.stringify(steps))
     assert.deepEqual(
@@ -164,14 +164,14 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     )
   })
 
-  it('fails validation with an expired certificate and receives no test message', async () => {
+  it('with an expired certificate fails the validation of its connector, and receives no test message', async () => {
     const { succeeded, steps } = await validate('expired')
     assert.equal(succeeded, false)
     assert.match(steps.find(({ step }) => step === 'Certificate')?.detail ?? '', /^451 4\.7\.322 /)
     assert.deepEqual(partner('expired').mailbox(), [])
   })
 
-  it('receives opportunistic mail in the clear when it offers no TLS', async () => {
+  it('receives mail in the clear when it offers no TLS and no connector requires it', async () => {
     const trace = await send('easy')
     await partner('easy').logged(/to=<bob@easy\.example>.*status=sent/)
     const [recipient] = trace.recipients

@@ -172,7 +172,7 @@ const looks: Look[] = [
 
 describe('the certificates page in Chromium', { skip }, () => {
   for (const look of looks)
-    it(`has no horizontal scrolling, and enough size and contrast: ${JSON.stringify(look)}`, async () => {
+    it(`does not scroll horizontally, and has text of at least 13 pixels and a contrast of 4.5, with ${JSON.stringify(look)}`, async () => {
       const { page } = await open(look)
       const width = await page.evaluate(
         () =>
@@ -190,7 +190,7 @@ describe('the certificates page in Chromium', { skip }, () => {
       await page.close()
     })
 
-  it('is dark in dark mode, and black on white in print', async () => {
+  it('has a dark background in dark mode only, and a white one in print', async () => {
     const backs = async (look: Look) => {
       const { page } = await open(look)
       const [{ back } = { back: [] }] = await textsOf(page)
@@ -202,7 +202,7 @@ describe('the certificates page in Chromium', { skip }, () => {
     assert.deepEqual(await backs({ width: 800, colorScheme: 'dark', media: 'print' }), [255, 255, 255])
   })
 
-  it('runs no script, makes no further request, and violates no rule of its content security policy', async () => {
+  it('contains no script and form, makes no further request, and does not violate its content security policy', async () => {
     const { page, browserMessages } = await open({ width: 390 })
     assert.equal(await page.locator('script, link, img, iframe, object, embed, form').count(), 0)
     assert.equal(await page.title(), `TLS certificates of ${hostname}`)
@@ -213,7 +213,7 @@ describe('the certificates page in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('labels each attribute of a certificate', async () => {
+  it('shows each attribute of a certificate under its label', async () => {
     const { page } = await open({ width: 1280 })
     for (const certificate of results.certificates) {
       const card = page.locator('article').filter({ hasText: certificate.fingerprint256 })
@@ -233,7 +233,7 @@ describe('the certificates page in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('has one first-level heading, a language, and no gap in heading levels', async () => {
+  it('has the language en, one first-level heading, and no gap in heading levels', async () => {
     const { page } = await open({ width: 390 })
     assert.equal(await page.locator('html').getAttribute('lang'), 'en')
     const levels = await page
@@ -246,7 +246,7 @@ describe('the certificates page in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('links to the PEM certificate and to the JSON version', async () => {
+  it('has working links to the PEM certificates and to the JSON version', async () => {
     const { page } = await open({ width: 390 })
     const links = await page
       .locator('a[href^=certificates]')

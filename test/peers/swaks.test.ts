@@ -77,7 +77,7 @@ describe('swaks', { skip, timeout: 120_000 }, () => {
     ],
   ]
   for (const [client, sending, expected] of refusedRows) {
-    it(`reads the refusal of ${client}`, async () => assert.equal(refusal(await send(sending)), expected))
+    it(`as ${client}, gets ${expected}`, async () => assert.equal(refusal(await send(sending)), expected))
   }
 
   const acceptedRows: [string, Sending, boolean][] = [
@@ -86,11 +86,19 @@ describe('swaks', { skip, timeout: 120_000 }, () => {
       { from: 'a@bank.example', to: 'b@ours.example', tls: true },
       true,
     ],
-    ['any client, over TLS', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: true }, true],
-    ['any client, in the clear', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: false }, false],
+    [
+      'a client of a domain without a connector, over TLS',
+      { from: 'a@elsewhere.example', to: 'b@ours.example', tls: true },
+      true,
+    ],
+    [
+      'a client of a domain without a connector, in the clear',
+      { from: 'a@elsewhere.example', to: 'b@ours.example', tls: false },
+      false,
+    ],
   ]
   for (const [client, sending, negotiated] of acceptedRows) {
-    it(`reads 250 as ${client}, and the message arrives`, async () => {
+    it(`as ${client}, gets 250, and the message is delivered`, async () => {
       const transcript = await send(sending)
       const trace = await api.settled(messageIdIn(acceptance(transcript)))
       assert.deepEqual([trace.tls.negotiated, trace.recipients[0]?.state], [negotiated, 'Delivered'])
@@ -99,7 +107,7 @@ describe('swaks', { skip, timeout: 120_000 }, () => {
     })
   }
 
-  it('cannot negotiate TLS 1.1', async () => {
+  it('cannot negotiate TLS 1.1 with the ingress', async () => {
     const args = ['--from', 'a@bank.example', '--to', 'b@ours.example', '--tls', '--tls-protocol', 'tlsv1_1']
     const transcript = await swaks(runner.endpoints.smtp, ...args)
     assert.match(transcript, /TLS startup failed/)

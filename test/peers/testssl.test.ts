@@ -59,7 +59,7 @@ const acceptedFindings: readonly { id: RegExp; reason: string; isIntermittent?: 
   },
 ]
 
-describe('testssl.sh', { skip }, () => {
+describe('testssl.sh, run against the ingress,', { skip }, () => {
   let findings: Finding[]
   const findingOf = (id: string) => findings.find((finding) => finding.id === id)?.finding
 
@@ -73,7 +73,7 @@ describe('testssl.sh', { skip }, () => {
     { timeout: 240_000 },
   )
 
-  it('finds nothing, even of low severity, besides the accepted findings', () => {
+  it('has no finding above INFO except the accepted findings', () => {
     assert.ok(findings.length > 100, `${findings.length} findings`)
     const unacceptedFindings = findings.filter(
       ({ id, severity }) =>
@@ -82,7 +82,7 @@ describe('testssl.sh', { skip }, () => {
     assert.deepEqual(unacceptedFindings, [])
   })
 
-  it('finds each accepted finding', () => {
+  it('has each accepted finding that is not intermittent', () => {
     const absentFindings = acceptedFindings.filter(
       (each) =>
         !each.isIntermittent &&
@@ -100,7 +100,7 @@ describe('testssl.sh', { skip }, () => {
     ])
   })
 
-  it("finds only ciphers with forward secrecy and authenticated encryption, in the server's order", () => {
+  it("finds only cipher suites with forward secrecy and authenticated encryption, in the ingress's order", () => {
     assert.deepEqual(
       [findingOf('cipher_order-tls1_2'), findingOf('cipher_order-tls1_3')],
       ['server', 'server'],
@@ -120,7 +120,7 @@ describe('testssl.sh', { skip }, () => {
     assert.equal(findingOf('FS_KEMs'), 'X25519MLKEM768')
   })
 
-  it('trusts both certificates, by name and chain', () => {
+  it('trusts the EC and the RSA certificate, by name and chain', () => {
     const sizes = [1, 2].map((number) => findingOf(`cert_keySize <hostCert#${number}>`) ?? '')
     assert.match(sizes.sort().join('; '), /^EC 256 .*; RSA 2048 /)
     for (const number of [1, 2]) {
@@ -129,7 +129,7 @@ describe('testssl.sh', { skip }, () => {
     }
   })
 
-  it('can neither renegotiate nor inject commands before TLS', () => {
+  it('finds neither renegotiation by the client, nor injection of commands before TLS, nor TLS compression', () => {
     assert.deepEqual(
       ['secure_client_renego', 'starttls_injection', 'CRIME_TLS'].map((id) =>
         findingOf(id)?.replace(/ \(.*/, ''),
@@ -167,10 +167,10 @@ function run(program: string, args: string[]): Promise<string> {
   })
 }
 
-describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
+describe("OpenSSL's client, connected to the ingress,", { skip, timeout: 30_000 }, () => {
   const session = join(folder, 'session.pem')
 
-  it('resumes a session with new keys and without early data', async () => {
+  it('resumes a TLS 1.3 session with a new key exchange, and cannot send early data', async () => {
     const first = await connectWith(['-tls1_3', '-sess_out', session])
     assert.match(first, /^New, TLSv1.3/m)
     assert.match(first, /Max Early Data: 0$/m)
@@ -189,14 +189,14 @@ describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
     assert.match(second, /^Early data was not sent$/m)
   })
 
-  it('gets no ticket in TLS 1.2', async () => {
+  it('gets no session ticket in TLS 1.2', async () => {
     const output = await connectWith(['-tls1_2', '-sess_out', session])
     assert.match(output, /^New, TLSv1.2/m)
     assert.doesNotMatch(output, /TLS session ticket/)
   })
 
   for (const version of ['-tls1_2', '-tls1_3'])
-    it(`is logged as distrusting the ingress's certificate (${version.slice(1)})`, async (t) => {
+    it(`causes the log line CertificateRefused when it does not trust the certificate (${version.slice(1)})`, async (t) => {
       const untrusted = await startTestIngress()
       t.after(() => untrusted.drain())
       const failed = untrusted.logged('TLS handshake failed')

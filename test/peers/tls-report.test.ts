@@ -69,7 +69,9 @@ const keys = [
 ] as const
 
 for (const [algorithm, privateKey, record] of keys)
-  test(`other programs verify and read a report signed by ${algorithm}`, { skip }, async () => {
+  test(`dkimpy and Python read a TLS report that mailflow signed with ${algorithm}, and verify its signature`, {
+    skip,
+  }, async () => {
     const key = { domain: 'sender.example', selector: 'reports', privateKey: pem(privateKey) }
     const mail = await buildReportMessage(report, { id, to: 'tls@partner.example', at }, reporter, key)
     assert.deepEqual(JSON.parse(run(['verify', record], mail).toString()), {
@@ -85,7 +87,7 @@ for (const [algorithm, privateKey, record] of keys)
     assert.equal(JSON.parse(run(['verify', record], forged).toString()).signature, false)
   })
 
-test('mailflow verifies and reads a report that another program signed', { skip }, async () => {
+test('mailflow reads a TLS report that dkimpy signed, and verifies its signature', { skip }, async () => {
   const keyFile = join(folder, 'key.pem')
   writeFileSync(keyFile, rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }))
   const unsigned = await buildReportMessage(report, { id, to: 'tls@ours.example', at }, reporter, null)

@@ -98,14 +98,14 @@ function orderFinding({ presented, path }: CertificateFacts, countText: string):
   if (unused.length > 0)
     return warn(
       'chain',
-      `${countText}, complete, but ${quoted(unused)} is not needed`,
-      'Remove it, unless an old client needs it for another path to a root',
+      `${countText}, complete; not needed: ${quoted(unused)}`,
+      'Remove what is not needed, unless old clients use it for another path to a root',
     )
   return ok('chain', `${countText}, complete and in order`)
 }
 
 /** Where private authorities are configured. */
-const privateRootAdvice = 'with --ca in this command, or certificateAuthorities in the connector'
+const privateRootAdvice = '(--ca in this command, certificateAuthorities in the connector)'
 
 function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Finding {
   const { anchor, steps } = path
@@ -157,7 +157,9 @@ function trustFinding(trust: Trust, at: Date): Finding {
   if (trust.trusted)
     return ok(
       'trust',
-      trust.tls ? 'OpenSSL trusts the chain, and so does a delivery' : 'the chain is trusted',
+      trust.tls
+        ? 'OpenSSL trusts the chain; so does a delivery that trusts this root'
+        : 'the chain is trusted',
     )
   const { text, advice } = explainOpenSslError(trust.error)
   const observation = `${text} (${trust.error ?? 'no reason given'})`

@@ -41,7 +41,7 @@ export function chainRevocation(facts: readonly SourceFacts[]): Revocation {
   return (
     worst ?? {
       status: 'Good',
-      detail: 'no certificate of the chain that names a CRL or OCSP responder was revoked',
+      detail: 'no certificate that names a CRL or OCSP responder is revoked',
     }
   )
 }
@@ -53,7 +53,7 @@ function certificateRevocation({ urlCount, sources }: SourceFacts): Revocation {
   return (
     conclusive ?? {
       status: 'Unknown',
-      detail: 'revocation undetermined: no CRL or OCSP responder gave a usable response for a certificate',
+      detail: 'revocation undetermined: for a certificate, no CRL or OCSP responder gave a usable response',
     }
   )
 }

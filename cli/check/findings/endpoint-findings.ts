@@ -1,5 +1,6 @@
 /** Findings about the URLs in the certificates: revocation sources and issuer certificates. Pure. */
 
+import { countText } from '../../../shared/policy/text-lists.ts'
 import type { ReportedRevocation } from '../../../shared/tls/revocation/reported-revocation.ts'
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
 import { formatTime } from '../../text/format.ts'
@@ -45,7 +46,7 @@ function sourceFindings({ certificate, urlCount, sources }: SourceFacts): Findin
     return [
       warn(
         'revocation',
-        `${urlCount} URLs were not fetched because the issuer is unknown`,
+        `not fetched, because the issuer is unknown: ${countText(urlCount, 'URL')}`,
         'See the lines `chain` and `root`',
         subject,
       ),
@@ -78,12 +79,7 @@ function sourceFinding(
             `${adviceFor(detail, url)}. Until then clients can use ${alternative.url}`,
             subject,
           )
-        : fail(
-            check,
-            `${url}: ${detail}`,
-            `${adviceFor(detail, url)}. Until then no other source is available`,
-            subject,
-          )
+        : fail(check, `${url}: ${detail}`, `${adviceFor(detail, url)}. No other source is available`, subject)
   }
 }
 
@@ -105,7 +101,7 @@ function adviceFor(detail: string, url: string): string {
   if (isResponseFault(detail)) return 'The authority must fix this, unless a proxy sent the response'
   const { host = url, protocol = 'http:', port = '' } = URL.parse(url) ?? {}
   const location = port === '' ? `${host}, port ${protocol === 'https:' ? 443 : 80}` : host
-  return `Allow this machine to reach ${location} (DNS, firewall). Every server that verifies needs this access`
+  return `Allow this machine to reach ${location} (DNS, firewall). Every machine that checks revocation needs this access`
 }
 
 function stapleFinding(staple: ReportedRevocation, subject: string): Finding {
@@ -141,7 +137,7 @@ function issuerFinding({ certificate, url, result }: IssuerFacts): Finding {
     ? ok('issuer', `${url}: fetched; the issuer is "${subjectOf(issuer)}"`, subject)
     : warn(
         'issuer',
-        `${url}: fetched, but the certificate is not the issuer`,
+        `${url}: fetched, but it does not contain the issuer's certificate`,
         'The authority must fix this',
         subject,
       )

@@ -50,7 +50,7 @@ function uncomparedFinding(
   return warn(
     'name',
     `for ${certificateNames}; not compared because HOST is an IP address`,
-    'Give the host name of the MX record or of the smart host with --servername',
+    'With --servername, give the name of the MX host or smart host',
   )
 }
 

@@ -87,7 +87,7 @@ function tlsFindings(
         fail(
           'starttls',
           `not offered${tls.serverReply === null ? '' : `: ${tls.serverReply}`}`,
-          'Mail is sent in the clear, or deferred if TLS is forced. Enable STARTTLS on the server; if it is enabled, a firewall on the path may remove it',
+          'Mail is sent in the clear, or deferred if TLS is forced. Enable STARTTLS on the server; if it is already enabled, a firewall on the path may remove the offer',
         ),
       ]
     case 'HandshakeFailed':
@@ -125,7 +125,7 @@ function adviceForHandshake(cause: string, anyHandshake: Handshake | undefined):
     return 'The server requires a client certificate: set clientCertificate in the connector'
   return anyHandshake?.kind === 'Done' && isWeak(anyHandshake)
     ? `The server accepts ${anyHandshake.protocol} with ${anyHandshake.cipher}, which is too weak for mailflow. Enable ${requiredTls}`
-    : `The server must support ${requiredTls}, with a matching certificate; see its log for the reason, for example a missing client certificate`
+    : `The server must support ${requiredTls}, and have a certificate with a suitable key; see the server's log for the reason, for example a missing client certificate`
 }
 
 const isWeak = ({ protocol, cipher }: { protocol: string; cipher: string }): boolean =>

@@ -117,12 +117,12 @@ function compare(
       ...(superfluous.length === 0
         ? []
         : [
-            `These records match no certificate of this gateway and can be removed: ${joinNames(superfluous.map(textOf))}.`,
+            `These records can be removed, because they match no certificate of this gateway: ${joinNames(superfluous.map(textOf))}.`,
           ]),
       ...(deprecated.length === 0 || obsolete.length === 0
         ? []
         : [
-            `These records match a certificate that is no longer served and can be removed: ${joinNames(obsolete.map(textOf))}.`,
+            `These records can be removed, because their certificate is no longer served: ${joinNames(obsolete.map(textOf))}.`,
           ]),
     ],
   }
@@ -144,7 +144,7 @@ function hasMatchingRecord(
 function faultOf({ state, keyType, certificateName, servedFrom }: PublishedCertificate): string {
   const title = `the ${keyType} certificate ${certificateName}`
   if (state === 'Next')
-    return `No record matches ${title}, which will be served${servedFrom === null ? ' next' : ` from ${servedFrom.slice(0, 10)}`}: publish such a record some days before.`
+    return `No record matches ${title}, which will be served${servedFrom === null ? ' next' : ` from ${servedFrom.slice(0, 10)}`}: publish its record some days earlier.`
   return `No record matches ${title}, which is served now: senders that use DANE deliver no mail.`
 }
 
@@ -172,7 +172,7 @@ export function assessNames({ certificates }: Plan, host: string): RecordFinding
     'DIFFERENT',
     ...mismatched.map(
       ({ state, keyType, subjectAltNames }) =>
-        `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} is for ${joinNames(subjectAltNames) || 'no host'}, not for ${host}: senders that use MTA-STS deliver no mail there.`,
+        `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} is for ${joinNames(subjectAltNames) || 'no host'}, not for ${host}: senders that use MTA-STS deliver no mail to this host.`,
     ),
   )
 }

@@ -64,7 +64,7 @@ export function assessAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
       published,
       wanted: [],
       says: [
-        `${host} has no address, so senders cannot deliver mail. Publish the addresses in the stack's output MxAddresses.`,
+        `${host} has no address, so senders cannot deliver mail. The stack's output MxAddresses lists the addresses to publish.`,
       ],
     }
   const says = [...aliasFault(host, a, aaaa), ...privateFault(published)]
@@ -85,7 +85,7 @@ function privateFault(addresses: readonly string[]): string[] {
   return privateAddresses.length === 0
     ? []
     : [
-        `${joinNames(privateAddresses)} cannot be reached from the internet. Check that partners resolve the name to other addresses than this resolver.`,
+        `${joinNames(privateAddresses)} cannot be reached from the internet. Check that partners resolve the name to public addresses.`,
       ]
 }
 

@@ -140,7 +140,7 @@ export function nextSteps(endpoints: Endpoints, id: string | null): string {
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
   return `${id === null ? existingStateText : ''}Send another message in the clear (the reply contains the message id):
   npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
-Send as the organisation’s mail server, which its certificate identifies and which may relay:
+Send as the organisation’s mail server, which may relay and is identified by its certificate:
   npx node infra/local/send.ts --port ${port} --from ann@ours.example --to teller@bank.example \\
     --certificate ${certificate}
 Use other tools:

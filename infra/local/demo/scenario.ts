@@ -27,13 +27,13 @@ export const steps: readonly Step[] = [
     from: 'teller@bank.example',
     to: 'ann@ours.example',
     session: 'Tls',
-    demonstrates: 'a connector requires TLS from the bank, and the client uses it',
+    demonstrates: 'a connector requires TLS from the bank, and this client uses TLS',
   },
   {
     from: 'teller@bank.example',
     to: 'ann@ours.example',
     session: 'Plain',
-    demonstrates: 'a connector requires TLS from the bank, and this client does not use it',
+    demonstrates: 'a connector requires TLS from the bank, but this client does not use TLS',
     refusedBy: 'From the bank',
   },
   {

@@ -37,12 +37,12 @@ export const advice: readonly AdviceRow[] = [
   {
     code: '7.322', // 4.7.322, 5.7.322
     happened: "The certificate of the recipient's mail server has expired, or is not valid yet.",
-    remedy: "The administrator of the recipient's mail server can renew it.",
+    remedy: "The administrator of the recipient's mail server can renew the certificate.",
   },
   {
     code: '7.323', // 4.7.323, 5.7.323
     happened:
-      "The recipient's mail server presented a certificate that does not match the records of its domain (DANE).",
+      "The certificate of the recipient's mail server does not match the server's DNS records (DANE).",
     remedy:
       "The administrator of the recipient's domain can publish a TLSA record for the certificate in use.",
   },
@@ -60,8 +60,9 @@ export const advice: readonly AdviceRow[] = [
     code: '7.5', // 4.7.5, 5.7.5
     source: 'MtaSts',
     happened:
-      "The certificate of the recipient's mail server does not satisfy the policy of its domain (MTA-STS).",
-    remedy: "The administrator of the recipient's mail server can install a valid certificate with its name.",
+      "The certificate of the recipient's mail server does not satisfy the policy of the recipient's domain (MTA-STS).",
+    remedy:
+      "The administrator of the recipient's mail server can install a valid certificate with the server's name.",
   },
   {
     code: '7.5', // 4.7.5, 5.7.5
@@ -71,7 +72,8 @@ export const advice: readonly AdviceRow[] = [
   {
     code: '4.8', // 4.4.8, 5.4.8
     source: 'MtaSts',
-    happened: "The recipient's mail server is not in the list that its domain publishes (MTA-STS).",
+    happened:
+      "The recipient's mail server is not in the list that the recipient's domain publishes (MTA-STS).",
     remedy: "The administrator of the recipient's domain can make its MX records and its policy agree.",
   },
   {
@@ -87,14 +89,14 @@ export const advice: readonly AdviceRow[] = [
     ownDecisionOnly: true,
     happened:
       'Your message reached this system without the encryption agreed for mail from your organisation.',
-    remedy: 'The administrator of your mail server can configure it to send to this system with TLS only.',
+    remedy: 'The administrator of your mail server can configure it to always use TLS with this system.',
   },
   {
     code: '7.30', // 4.7.30, 5.7.30
     happened:
-      "You asked for encryption all the way (REQUIRETLS), but the recipient's mail server does not support it.",
+      "You asked for encryption all the way (REQUIRETLS), which the recipient's mail server does not support.",
     remedy:
-      "The administrator of the recipient's mail server can enable it; or you can send the message without REQUIRETLS.",
+      "The administrator of the recipient's mail server can enable REQUIRETLS; or you can send the message without it.",
   },
   {
     code: '7.51', // 4.7.51, 5.7.51
@@ -106,13 +108,13 @@ export const advice: readonly AdviceRow[] = [
   {
     code: '7.64', // 4.7.64, 5.7.64
     ownDecisionOnly: true,
-    happened: 'This system does not relay mail to that address from the server that sent it.',
+    happened: 'This system does not relay mail from your server to that address.',
     remedy: 'Your mail administrator can say which server to use instead.',
   },
   {
     code: '7.0', // 4.7.0, 5.7.0
     happened: "The recipient's mail server refused the message for a security reason.",
-    remedy: "The recipient's mail administrator can say which one, if you quote the details below.",
+    remedy: "The recipient's mail administrator can say which reason, if you quote the details below.",
   },
   {
     code: '4.312', // 4.4.312, 5.4.312
@@ -128,18 +130,17 @@ export const advice: readonly AdviceRow[] = [
     code: '4.316', // 4.4.316, 5.4.316
     happened: "The recipient's mail server refused the connection.",
     remedy:
-      "The recipient's mail administrator can check that it runs and accepts connections from this system.",
+      "The recipient's mail administrator can check that the server runs and accepts connections from this system.",
   },
   {
     code: '4.317', // 4.4.317, 5.4.317
     happened: "The recipient's mail server could not be reached over the network.",
-    remedy:
-      "Your mail administrator and the recipient's can check the network and the connectors between them.",
+    remedy: "Your mail administrator and the recipient's can check the network and the connectors.",
   },
   {
     code: '4.318', // 4.4.318, 5.4.318
     happened: "The recipient's mail server closed the connection too early.",
-    remedy: "The recipient's mail administrator can find the reason in its logs.",
+    remedy: "The recipient's mail administrator can find the reason in the server's logs.",
   },
   {
     code: '4.5', // 4.4.5, 5.4.5
@@ -154,7 +155,7 @@ export const advice: readonly AdviceRow[] = [
   {
     code: '1.1', // 4.1.1, 5.1.1
     happened: 'The mailbox does not exist.',
-    remedy: 'You can check the address for typing mistakes, or ask the recipient for it.',
+    remedy: 'You can check the address for typing mistakes, or ask the recipient for the right address.',
   },
   {
     code: '1.2', // 4.1.2, 5.1.2
@@ -200,7 +201,7 @@ export const advice: readonly AdviceRow[] = [
   {
     code: '3.0', // 4.3.0, 5.3.0
     happened: 'A mail system on the way had an internal error.',
-    remedy: 'Your mail administrator can see which one in the details below.',
+    remedy: 'Your mail administrator can see which system in the details below.',
   },
   {
     code: '3.5', // 4.3.5, 5.3.5
@@ -222,7 +223,7 @@ export const advice: readonly AdviceRow[] = [
     code: '6.7', // 4.6.7, 5.6.7
     happened:
       "The recipient's mail server does not accept addresses or subjects with letters outside the English alphabet.",
-    remedy: 'You can use a plain subject, and an address in English letters if there is one.',
+    remedy: 'You can use only English letters in the subject and, if possible, in the addresses.',
   },
   {
     code: '6.*',
@@ -232,7 +233,7 @@ export const advice: readonly AdviceRow[] = [
   {
     code: '7.*',
     happened: "A rule of the recipient's mail system forbids the message.",
-    remedy: "The recipient's mail administrator can say which one, if you quote the details below.",
+    remedy: "The recipient's mail administrator can say which rule, if you quote the details below.",
   },
   {
     code: '*',

@@ -57,7 +57,7 @@ function adviceLines(reported: ReportedRecipient, kind: 'failed' | 'delayed'): s
       index < all.length - 1 ? [happened] : [happened, remedy],
     ),
     ...requirementLines(reported),
-    ...(kind === 'failed' ? ['Then you can send the message again.'] : []),
+    ...(kind === 'failed' ? ['When the problem is solved, you can send the message again.'] : []),
   ]
 }
 
@@ -90,12 +90,12 @@ function requirementLines({ recipient, reply, connector }: ReportedRecipient): s
     reply.enhanced.endsWith('.7.30') ||
     (isTlsCode(reply.enhanced) && hasPolicySource('RequireTls', lastAttempt))
   )
-    return ['You or your mail program required this (REQUIRETLS).']
+    return ['You or your mail program required encryption (REQUIRETLS).']
   if (lastAttempt?.outcome === 'TlsNotMet') {
     if (hasPolicySource('Dane', lastAttempt))
-      return [`The domain ${domain} requires this by its DNS records (DANE).`]
+      return [`By its DNS records (DANE), the domain ${domain} requires verified encryption.`]
     if (hasPolicySource('MtaSts', lastAttempt))
-      return [`The domain ${domain} requires this by its published policy (MTA-STS).`]
+      return [`By its published policy (MTA-STS), the domain ${domain} requires verified encryption.`]
   }
   return connector === null
     ? []

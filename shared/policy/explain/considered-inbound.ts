@@ -113,10 +113,10 @@ function notIdentifiedText(connector: InboundConnector, session: Session): strin
   const reasons: string[] = []
   if (tlsSenderCertificateNames.length + certificateFingerprints.length > 0)
     reasons.push(
-      `it ${identificationFault(connector, toPresentedCertificate(session.tls.clientCertificate, session.at))}`,
+      `the connector ${identificationFault(connector, toPresentedCertificate(session.tls.clientCertificate, session.at))}`,
     )
   if (senderIpAddresses.length > 0) reasons.push(`${session.ip} is not in ${listText(senderIpAddresses)}`)
-  return `It does not identify the client: ${reasons.join('; ')}.`
+  return `The client is not identified: ${reasons.join('; ')}.`
 }
 
 function metRequirementsText(connector: InboundConnector, { tls, ip }: Session): string {
@@ -127,11 +127,11 @@ function metRequirementsText(connector: InboundConnector, { tls, ip }: Session):
   if (connector.restrictDomainsToIpAddresses) requirements.push(`the address (${ip})`)
   return requirements.length === 0
     ? 'The connector has no requirements for a session.'
-    : `The session meets its requirements: ${requirements.join(', ')}.`
+    : `The session meets the requirements: ${requirements.join(', ')}.`
 }
 
 /** The text names the ingress, because only the ingress applies the limit; later decisions ignore it. */
 function rateLimitText({ mode, messageRateLimit }: InboundConnector): string {
   if (mode !== 'Enforce' || !messageRateLimit) return ''
-  return ` The ingress accepts ${countText(messageRateLimit, 'message')} per minute under this connector.`
+  return ` The ingress accepts at most ${countText(messageRateLimit, 'message')} per minute under this connector.`
 }

@@ -69,8 +69,8 @@ function tlsText(connector: OutboundConnector): string {
   const { tlsSettings, tlsDomain, minimumTlsVersion, revocationCheck, mode } = connector
   if (tlsSettings === null) return 'opportunistic TLS'
   const name = tlsDomain === null ? '' : `, the certificate must be for ${tlsDomain}`
-  const reportOnlyText = mode === 'ReportOnly' ? '; recorded and not enforced' : ''
+  const reportOnlyText = mode === 'ReportOnly' ? 'only recorded: ' : ''
   const isDefault = revocationCheck === 'SoftFail' || tlsSettings === 'EncryptionOnly'
   const revocation = isDefault ? '' : `; revocationCheck ${revocationCheck}`
-  return `${tlsSettings}${name}; ${minimumTlsVersion} or later${revocation}${reportOnlyText}`
+  return `${reportOnlyText}${tlsSettings}${name}; ${minimumTlsVersion} or later${revocation}`
 }

@@ -53,7 +53,7 @@ export function describeOverlaps<C extends InboundConnector | OutboundConnector>
     .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
   const omittedCount = ordered.length - maxComparisons
   if (omittedCount <= 0) return warnings
-  const message = `has ${omittedCount} more overlaps with other connectors, which were not compared`
+  const message = `${omittedCount} more overlaps with other connectors were not compared`
   return [...warnings, { path: '', message }]
 }
 

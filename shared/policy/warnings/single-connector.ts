@@ -14,7 +14,7 @@ export function notEnforcedWarning({ enabled, mode }: InboundConnector | Outboun
   return [
     {
       path: 'mode',
-      message: 'nothing is enforced: the connector is only evaluated and recorded',
+      message: 'no requirement is enforced: violations are only recorded',
     },
   ]
 }
@@ -60,10 +60,7 @@ function partnerWarnings(connector: InboundConnector): Warning[] {
   if (!restrictDomainsToCertificate)
     for (const field of ['tlsSenderCertificateNames', 'certificateFingerprints'] as const)
       if (connector[field].length > 0)
-        add(
-          field,
-          'restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
-        )
+        add(field, 'restricts nothing: restrictDomainsToCertificate is false, so clients need no certificate')
   if (!restrictDomainsToIpAddresses && connector.senderIpAddresses.length > 0)
     add(
       'senderIpAddresses',
@@ -84,7 +81,7 @@ const minPrefixLength = { 4: 24, 6: 48 }
 function wideRangeWarning({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
   const { family, prefix } = familyOf(range)
   if (prefix >= minPrefixLength[family]) return []
-  const size = family === 4 ? `${2 ** (32 - prefix)} addresses` : `a /${prefix} of IPv6`
+  const address = family === 4 ? `each of ${2 ** (32 - prefix)} addresses` : 'each address in it'
   const right =
     connectorType === 'OnPremises'
       ? "may relay as the organisation's own server"
@@ -92,7 +89,7 @@ function wideRangeWarning({ connectorType }: InboundConnector, range: string, in
   return [
     {
       path: `senderIpAddresses[${index}]`,
-      message: `${range} is wide: each of ${size} ${right}; /${minPrefixLength[family]} or longer is usual`,
+      message: `${range} is wide: ${address} ${right}; /${minPrefixLength[family]} or longer is usual`,
     },
   ]
 }
@@ -135,7 +132,7 @@ function purposeWarning(connector: InboundConnector): Warning[] {
   if (!requireClientAuthEku) return []
   const unusedReason =
     connectorType === 'Partner' && !restrictDomainsToCertificate
-      ? 'restrictDomainsToCertificate is false, so any certificate or none is accepted'
+      ? 'restrictDomainsToCertificate is false, so clients need no certificate'
       : unverifiedReasonInbound(connector)
   return unusedReason === null
     ? []
@@ -148,14 +145,14 @@ function rateLimitWarning(connector: InboundConnector): Warning[] {
   if (!messageRateLimit || mode !== 'Enforce' || connectorType === 'OnPremises') return []
   const add = (message: string): Warning[] => [{ path: 'messageRateLimit', message }]
   if (senderDomains.includes('*'))
-    return add('all senders share this limit: when one of them uses it up, mail from the others is deferred')
+    return add('all senders share this limit: when one sender uses it up, mail from the others is deferred')
   if (!connector.restrictDomainsToCertificate && !connector.restrictDomainsToIpAddresses)
     return add(
-      'any client that sends in the name of these domains uses it up: the connector requires neither certificate nor addresses',
+      'any client that sends in the name of these domains can use it up: the connector requires neither certificate nor addresses',
     )
   if (onViolation === 'Bounce') return []
   return add(
-    'the limit includes held messages: any client that sends in the name of these domains uses it up',
+    'the limit includes held messages: any client that sends in the name of these domains can use it up',
   )
 }
 
@@ -221,7 +218,7 @@ function catchAllWarning({
   if (index < 0 || tlsSettings === null || mode !== 'Enforce' || route === 'SmartHosts') return []
   const missingRequirement = {
     EncryptionOnly: 'without TLS',
-    CertificateValidation: 'without TLS and a trusted certificate',
+    CertificateValidation: 'without a trusted certificate',
     DomainValidation: `without a trusted certificate for ${tlsDomain}`,
   }[tlsSettings]
   return [

@@ -116,7 +116,7 @@ describe('an AWS signature', () => {
     assertSigned(one, '', 'eu-west-1')
   })
 
-  test('covers the body', async () => {
+  test('covers the request body', async () => {
     const bodies = new Map<IncomingMessage, string>()
     const { url, stop } = await startAnsweringServer((request) => {
       bodies.set(request, '')
@@ -141,23 +141,23 @@ describe('an AWS signature', () => {
     assert.throws(() => assertSigned(request, `${body} `, 'eu-central-1'))
   })
 
-  test('requires a region', async () => {
+  test('is refused without a region, with an error that names --region and AWS_REGION', async () => {
     const { status, err } = await mailflow(['messages', '--sign'])
     assert.deepEqual([status, err], [2, 'mailflow: --sign needs a region: use --region or set AWS_REGION\n'])
   })
 })
 
-describe('a token', () => {
+describe('a bearer token', () => {
   const authorizations: [string, string[], Record<string, string>, string | undefined][] = [
-    ['of the option is sent', ['--token', 'one'], {}, 'Bearer one'],
-    ['of the environment is sent', [], { MAILFLOW_TOKEN: 'two' }, 'Bearer two'],
+    ['of --token is sent', ['--token', 'one'], {}, 'Bearer one'],
+    ['of MAILFLOW_TOKEN is sent', [], { MAILFLOW_TOKEN: 'two' }, 'Bearer two'],
     [
-      'of the option has precedence over that of the environment',
+      'of --token has precedence over the token of MAILFLOW_TOKEN',
       ['--token', 'one'],
       { MAILFLOW_TOKEN: 'two' },
       'Bearer one',
     ],
-    ['is not sent when none is given', [], {}, undefined],
+    ['is not sent when neither --token nor MAILFLOW_TOKEN is set', [], {}, undefined],
   ]
   for (const [title, options, env, expected] of authorizations)
     test(title, async () => {
@@ -171,7 +171,7 @@ describe('a token', () => {
       assert.deepEqual([status, authorization], [0, expected])
     })
 
-  test('is not sent to the target of a redirect', async () => {
+  test('is not sent to the target of a redirect, which is not followed', async () => {
     let requestCount = 0
     const { url, stop } = await startAnsweringServer(() => {
       requestCount++
@@ -185,8 +185,8 @@ describe('a token', () => {
 
 describe('credentials', () => {
   const refused: [string, string[], Record<string, string>][] = [
-    ['a token', ['--token', 'one'], {}],
-    ['a token from the environment', [], { MAILFLOW_TOKEN: 'two' }],
+    ['a token of --token', ['--token', 'one'], {}],
+    ['a token of MAILFLOW_TOKEN', [], { MAILFLOW_TOKEN: 'two' }],
     ['a signature', ['--region', 'eu-central-1'], {}],
   ]
   for (const api of [
@@ -195,7 +195,7 @@ describe('credentials', () => {
     'http://x.execute-api.eu-west-1.amazonaws.com',
   ])
     for (const [title, options, env] of refused)
-      test(`do not go to ${api} in the clear: ${title}`, async () => {
+      test(`are not sent in the clear to ${api}: ${title}`, async () => {
         const { status, err } = await mailflow(['messages', '--api', api, ...options], { env })
         assert.equal(status, 1)
         assert.equal(
@@ -205,8 +205,8 @@ describe('credentials', () => {
       })
 })
 
-describe('an error of the API', () => {
-  test('names the command to start when the connection is refused', async () => {
+describe('an error of a request to the API', () => {
+  test('names the command that starts the gateway when the connection is refused', async () => {
     const api = `http://127.0.0.1:${await freePort()}`
     const { status, err } = await mailflow(['messages', '--api', api])
     assert.equal(status, 1)
@@ -220,18 +220,18 @@ describe('an error of the API', () => {
 
   const answers: [string, number, string, RegExp][] = [
     [
-      'API Gateway refuses the request',
+      'API Gateway refuses an unsigned request',
       403,
       '{"message":"Forbidden"}',
       /^mailflow: GET \/messages: 403 Forbidden\n {2}The API requires a request signed by/,
     ],
     [
-      'a token is missing',
+      'the API requires a token',
       401,
       '{"message":"Unauthorized"}',
       /401 Unauthorized\n {2}The API requires a token/,
     ],
-    ['another server answers', 200, '<html>', /unexpected response to GET \/messages/],
+    ['the server is not the API', 200, '<html>', /unexpected response to GET \/messages/],
     ['the response has no body', 502, '', /^mailflow: GET \/messages: 502 Bad Gateway\n$/],
     [
       'the API has an internal error',
@@ -255,7 +255,7 @@ describe('an error of the API', () => {
     'https://gateway.example/?a=b',
     'https://me@gateway.example',
   ])
-    test(`is shown for the invalid address ${api}`, async () => {
+    test(`is shown for the invalid API address ${api}`, async () => {
       const { status, err } = await mailflow(['messages', '--api', api])
       assert.equal(status, 2)
       assert.match(err, /^mailflow: .*address/)

@@ -4,7 +4,7 @@ import { parseResponse } from '../../../cli/api/parse-response.ts'
 import { CommandError } from '../../../cli/command-error.ts'
 import { Explanation } from '../../../cli/trace/explanation.ts'
 
-test('a response of another version causes an error that names the missing fields', () => {
+test('parsing an API response of another version throws an error that names each field that differs', () => {
   const answer = { connectorsVersion: 1, clientCertificate: null, considered: [{}], recipients: 'none' }
   assert.throws(
     () => parseResponse(Explanation, answer, 'explanation'),

@@ -61,13 +61,15 @@ const failures = ({ out }: CheckResult): string[] =>
     [check, subject && [host, issuing].includes(subject) ? subject : ''].join(' ').trim(),
   )
 
+const resultOf = ({ source }: RegExp) => /[A-Z]+/.exec(source)?.[0]
+
 describe('a good certificate', () => {
   let output: CheckResult
   before(async () => {
     output = await trusting(good)
   })
 
-  test('has no line that fails and exits with 0', () => {
+  test('gets no FAIL, and the process exits with 0', () => {
     assert.deepEqual([failures(output), output.status, output.err], [[], 0, ''])
     assert.match(output.out, /\n\n\d+ OK, 1 WARN, 0 FAIL\n$/, "the intermediate's dates")
   })
@@ -100,18 +102,21 @@ describe('a good certificate', () => {
     ['issuer', issuing, /^OK .*http:\S+\/root\.cer: fetched; the issuer is "Revocation Root"$/],
   ]
   for (const [check, subject, expected] of rows)
-    test(`${check} of ${subject}`, () => assert.match(output.line(check, subject), expected))
+    test(`gets ${resultOf(expected)} in the line "${check}" for ${subject}`, () =>
+      assert.match(output.line(check, subject), expected))
 
   const alone: [string, RegExp][] = [
     ['chain', /^OK .*2 certificates, complete and in order$/],
     ['root', /^OK .*"Revocation Root" is in the trust store \(\S+root\.pem\)$/],
-    ['trust', /^OK .*OpenSSL trusts the chain, and so does a delivery$/],
+    ['trust', /^OK .*OpenSSL trusts the chain; so does a delivery that trusts this root$/],
     ['name', /^OK .*for mx\.partner\.example$/],
-    ['revocation', /^OK .*no certificate of the chain that names a CRL or OCSP responder was revoked$/],
+    ['revocation', /^OK .*no certificate that names a CRL or OCSP responder is revoked$/],
   ]
-  for (const [check, expected] of alone) test(check, () => assert.match(output.line(check), expected))
+  for (const [check, expected] of alone)
+    test(`gets ${resultOf(expected)} in the line "${check}"`, () =>
+      assert.match(output.line(check), expected))
 
-  test('has the same findings with --json', async () => {
+  test('gets the same results with --json', async () => {
     const { out, status } = await trusting(good, '--json')
     const findings = JSON.parse(out)
     assert.equal(status, 0)
@@ -140,8 +145,8 @@ describe('a good certificate', () => {
   })
 })
 
-describe('revocation', () => {
-  test('is found in the CRL and by OCSP', async () => {
+describe('the check of revocation', () => {
+  test('fails when CRL and OCSP report that the certificate is revoked', async () => {
     const identity = await issue({ names })
     authority.revoke(identity.cert, { reason: 1 })
     const output = await trusting(identity)
@@ -158,19 +163,19 @@ describe('revocation', () => {
     )
   })
 
-  test('fails if one source reports it, whatever the other source reports', async () => {
+  test('fails when CRL or OCSP reports that the certificate is revoked and the other source is stale or unreachable', async () => {
     const identity = await issue({ names })
     authority.revoke(identity.cert)
     authority.setBehaviour({ ocsp: 'Unreachable' })
     const byCrl = await trusting(identity)
     assert.match(byCrl.line('crl', host), /^FAIL .*revoked on/)
-    assert.match(byCrl.line('ocsp', host), /^FAIL .*Until then no other source is available/)
+    assert.match(byCrl.line('ocsp', host), /^FAIL .*this access\. No other source is available$/)
     authority.setBehaviour({ ocsp: 'Honest', crl: 'Stale' })
     const byOcsp = await trusting(identity)
     assert.match(byOcsp.line('ocsp', host), /^FAIL .*revoked on/)
   })
 
-  test('of the intermediate certificate is reported for that certificate', async () => {
+  test('fails for the intermediate certificate when that certificate is revoked', async () => {
     const other = await startRevocationAuthority()
     const file = join(folder, 'other-root.pem')
     writeFileSync(file, other.root.ca)
@@ -185,7 +190,7 @@ describe('revocation', () => {
   const rows: [string, Parameters<RevocationAuthority['setBehaviour']>[0], 'crl' | 'ocsp', RegExp, RegExp][] =
     [
       ['a stale CRL', { crl: 'Stale' }, 'crl', /The CRL expired at \d{4}-\S+Z /, fix],
-      ['a stale OCSP answer', { ocsp: 'Stale' }, 'ocsp', /The OCSP response expired at \d{4}-\S+Z /, fix],
+      ['a stale OCSP response', { ocsp: 'Stale' }, 'ocsp', /The OCSP response expired at \d{4}-\S+Z /, fix],
       [
         'a CRL with a wrong signature',
         { crl: 'WrongSignature' },
@@ -194,21 +199,15 @@ describe('revocation', () => {
         fix,
       ],
       [
-        'an OCSP answer with a wrong signature',
+        'an OCSP response with a wrong signature',
         { ocsp: 'WrongSignature' },
         'ocsp',
         /is not signed by the issuer or its delegate/,
         fix,
       ],
-      ['something else than a CRL', { crl: 'Garbage' }, 'crl', /The CRL cannot be read/, fix],
-      [
-        'something else than an OCSP answer',
-        { ocsp: 'Garbage' },
-        'ocsp',
-        /The OCSP response cannot be read/,
-        fix,
-      ],
-      ['an HTTP error', { crl: 'Busy' }, 'crl', /The server answered 503/, fix],
+      ['an unreadable CRL', { crl: 'Garbage' }, 'crl', /The CRL cannot be read/, fix],
+      ['an unreadable OCSP response', { ocsp: 'Garbage' }, 'ocsp', /The OCSP response cannot be read/, fix],
+      ['an HTTP error of the server with the CRL', { crl: 'Busy' }, 'crl', /The server answered 503/, fix],
       ['an OCSP responder that is busy', { ocsp: 'Busy' }, 'ocsp', /The responder answered tryLater/, fix],
       [
         'an OCSP responder that cannot be reached',
@@ -218,7 +217,7 @@ describe('revocation', () => {
         /→ Allow this machine to reach 127\.0\.0\.1:\d+ \(DNS, firewall\)\. /,
       ],
       [
-        'a server that is too slow',
+        'a server that does not send the CRL in time',
         { crl: 'Silent' },
         'crl',
         /no answer within 1 s|not done within 1 s/,
@@ -226,7 +225,7 @@ describe('revocation', () => {
       ],
     ]
   for (const [title, behaviour, check, cause, advice] of rows)
-    test(`is a warning with advice for ${title} while another source answers`, async () => {
+    test(`warns with advice about ${title} while the other source works`, async () => {
       authority.setBehaviour(behaviour)
       // Only the silent server needs a short timeout.
       const output = await trusting(good, '--timeout', behaviour.crl === 'Silent' ? '1' : '30')
@@ -237,11 +236,11 @@ describe('revocation', () => {
       assert.deepEqual([failures(output), output.status], [[], 0])
     })
 
-  test('fails when no source answers', async () => {
+  test('fails in the lines "crl" and "ocsp", and warns in "revocation", when no source works', async () => {
     authority.setBehaviour({ crl: 'Stale', ocsp: 'Unreachable' })
     const output = await trusting(good)
     for (const check of ['crl', 'ocsp'])
-      assert.match(output.line(check, host), /^FAIL .*\. Until then no other source is available$/)
+      assert.match(output.line(check, host), /^FAIL .*\. No other source is available$/)
     assert.match(
       output.line('revocation'),
       /^WARN .*revocation undetermined: .*; a connector with revocationCheck HardFail defers mail with 4\.7\.320 → /,
@@ -249,7 +248,7 @@ describe('revocation', () => {
     assert.equal(output.status, 1)
   })
 
-  test('is a warning when the certificate names no CRL and no OCSP responder', async () => {
+  test('warns when the certificate names no CRL and no OCSP responder', async () => {
     const pki = await createPki()
     const file = join(folder, 'silent.pem')
     writeFileSync(file, pki.ca)
@@ -261,7 +260,7 @@ describe('revocation', () => {
     assert.equal(output.status, 0)
   })
 
-  test('fails when the name of the responder does not exist', async () => {
+  test('fails when DNS does not know the name of the only OCSP responder', async () => {
     const { AuthorityInfoAccessExtension } = await import('@peculiar/x509')
     const extensions = [new AuthorityInfoAccessExtension({ ocsp: 'http://ocsp.nowhere.invalid/' })]
     const identity = await authority.intermediate.issue({ names, extensions })
@@ -273,14 +272,14 @@ describe('revocation', () => {
   })
 })
 
-describe('a chain', () => {
-  test('to an unknown root fails with advice how to trust it', async () => {
+describe('the check of a chain', () => {
+  test('fails with an unknown root, and advises how to trust that root', async () => {
     const output = await serving(good, '--servername', host)
     assert.deepEqual(failures(output), ['root', 'trust'])
     assert.match(output.line('chain'), /^WARN|^OK/)
     assert.match(
       output.line('root'),
-      /^FAIL .*"Revocation Root" is not in the trust store → .*--ca in this command, or certificateAuthorities/,
+      /^FAIL .*"Revocation Root" is not in the trust store → .*\(--ca in this command, certificateAuthorities in the connector\)/,
     )
     assert.match(
       output.line('trust'),
@@ -288,7 +287,7 @@ describe('a chain', () => {
     )
   })
 
-  test('that includes the unknown root fails for the same root', async () => {
+  test('fails with an unknown root that the chain includes', async () => {
     const output = await serving(
       { ...good, cert: `${good.cert}\n${authority.root.ca}` },
       '--servername',
@@ -300,7 +299,7 @@ describe('a chain', () => {
     assert.match(output.line('trust'), /^FAIL .*\(SELF_SIGNED_CERT_IN_CHAIN\)/)
   })
 
-  test('without its intermediate certificate fails and names the missing certificate and its URL', async () => {
+  test('fails without the intermediate certificate, and names that certificate and its URL', async () => {
     const output = await trusting({ ...good, cert: firstOf(good.cert) })
     assert.deepEqual(failures(output), ['chain', 'trust'])
     assert.match(
@@ -312,7 +311,7 @@ describe('a chain', () => {
     assert.match(output.line('crl', host), /^OK/, 'by the issuer that was fetched')
   })
 
-  test('without an intermediate certificate and its URL fails and names the issuer', async () => {
+  test('fails without the intermediate certificate and without its URL, and names the missing issuer', async () => {
     const pki = await createPki()
     const file = join(folder, 'bare.pem')
     writeFileSync(file, pki.ca)
@@ -324,17 +323,17 @@ describe('a chain', () => {
     )
   })
 
-  test('out of order, or with unnecessary certificates, is a warning', async () => {
+  test('passes with certificates out of order, and warns about an unnecessary certificate', async () => {
     const [leaf = '', middle = ''] = good.cert.match(/-----BEGIN[^-]*-----[^-]*-----END[^-]*-----/g) ?? []
     const shuffled = [leaf, authority.root.ca, middle].join('\n')
     const disordered = await trusting({ ...good, cert: shuffled })
     assert.deepEqual(failures(disordered), [])
     const unrelated = await createPki('Stranger')
     const idle = await trusting({ ...good, cert: [leaf, middle, unrelated.ca].join('\n') })
-    assert.match(idle.line('chain'), /^WARN .*3 certificates, complete, but "Stranger" is not needed → /)
+    assert.match(idle.line('chain'), /^WARN .*3 certificates, complete; not needed: "Stranger" → /)
   })
 
-  test('whose certificates do not belong together fails', async () => {
+  test('fails when a certificate of the chain did not sign the previous one, or is no certificate authority', async () => {
     const other = await createPki()
     const [otherIssuer, alike] = await Promise.all([other.subordinate('Alike'), other.subordinate('Alike')])
     const { cert, key } = await otherIssuer.issue({ names })
@@ -350,13 +349,13 @@ describe('a chain', () => {
     assert.match(posing.line('trust'), /^FAIL /)
   })
 
-  test('with a cross-certificate for older clients is in order', async () => {
+  test('passes with a cross-certificate for older clients', async () => {
     const output = await trusting({ ...good, cert: `${good.cert}\n${await authority.root.twin()}` })
     assert.match(output.line('chain'), /^OK .*3 certificates, complete and in order$/)
     assert.match(output.line('root'), /^OK .*root\.pem/)
   })
 
-  test('to an expired authority given with --ca fails because that authority has expired', async () => {
+  test('fails when the authority of --ca has expired, and names that cause', async () => {
     const expired = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
     const middle = await authority.root.subordinate('Old Anchor', expired)
     const file = join(folder, 'old-anchor.pem')
@@ -370,7 +369,7 @@ describe('a chain', () => {
     assert.match(output.line('trust'), /^FAIL .*\(CERT_HAS_EXPIRED\)/)
   })
 
-  test('with an unnecessary expired certificate passes with a warning', async () => {
+  test('warns, but does not fail, when an unnecessary certificate has expired', async () => {
     const old = await selfSigned({
       names: ['old.example'],
       notBefore: daysFromNow(-9),
@@ -378,10 +377,10 @@ describe('a chain', () => {
     })
     const output = await trusting({ ...good, cert: `${good.cert}\n${old.cert}` })
     assert.deepEqual([failures(output), output.status], [[], 0])
-    assert.match(output.line('chain'), /^WARN .*"old\.example" is not needed/)
+    assert.match(output.line('chain'), /^WARN .*not needed: "old\.example"/)
   })
 
-  test('with an expired intermediate certificate fails, from a server and from a file', async () => {
+  test('fails when the intermediate certificate has expired, from a server and from a file', async () => {
     const expired = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
     const identity = await (await authority.root.subordinate('Expired', expired)).issue({ names })
     const file = join(folder, 'expired.pem')
@@ -398,13 +397,13 @@ describe('a chain', () => {
     }
   })
 
-  test('of one self-signed certificate fails as self-signed', async () => {
+  test('fails with a self-signed certificate, and names that cause', async () => {
     const output = await serving(await selfSigned({ names }), '--servername', host)
     assert.match(output.line('root'), /^FAIL .*the certificate is self-signed → /)
     assert.match(output.line('trust'), /^FAIL .*\(DEPTH_ZERO_SELF_SIGNED_CERT\)/)
   })
 
-  test('of a self-signed certificate passes with --ca', async () => {
+  test('passes with a self-signed certificate that --ca names', async () => {
     const identity = await selfSigned({ names })
     const file = join(folder, 'own.pem')
     writeFileSync(file, identity.cert)
@@ -413,8 +412,8 @@ describe('a chain', () => {
   })
 })
 
-describe('a certificate', () => {
-  test('with a SHA-1 signature fails', async () => {
+describe('the check of a certificate', () => {
+  test('fails with a SHA-1 signature', async () => {
     const output = await trusting(await issue({ names, hash: 'SHA-1' }))
     assert.match(
       output.line('signature', host),
@@ -423,13 +422,13 @@ describe('a certificate', () => {
     assert.match(output.line('trust'), /^FAIL .*too weak/)
   })
 
-  test('with an RSA key of 1024 bits fails', async () => {
+  test('fails with an RSA key of 1024 bits', async () => {
     const output = await trusting(await issue({ names, rsa: 1024 }))
     assert.match(output.line('key', host), /^FAIL .*RSA, 1024 bits → .*RSA key of 2048 bits or more/)
     assert.match(output.line('trust'), /^FAIL .*too weak/)
   })
 
-  test('that has expired fails', async () => {
+  test('fails when the certificate has expired', async () => {
     const output = await trusting(
       await issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2.5) }),
     )
@@ -444,7 +443,7 @@ describe('a certificate', () => {
     )
   })
 
-  test('that is not valid yet fails', async () => {
+  test('fails when the certificate is not valid yet', async () => {
     const output = await trusting(
       await issue({ names, notBefore: daysFromNow(2.5), notAfter: daysFromNow(90) }),
     )
@@ -461,7 +460,7 @@ describe('a certificate', () => {
     [13.5, 'now'],
     [2.5, 'today'],
   ] as const)
-    test(`that expires in ${daysLeft} days is a warning: ${urgency}`, async () => {
+    test(`warns ${daysLeft} days before expiry, and advises to renew ${urgency}`, async () => {
       const output = await trusting(await issue({ names, notAfter: daysFromNow(daysLeft) }))
       const line = output.line('dates', host)
       assert.ok(line.startsWith('WARN'), line)
@@ -474,15 +473,15 @@ describe('a certificate', () => {
       assert.equal(output.status, 0)
     })
 
-  test('that is for clients only fails', async () => {
+  test('fails when the certificate is for clients only', async () => {
     const output = await trusting(await issue({ names, purposes: ['clientAuth'] }))
     assert.match(output.line('purpose', host), /^FAIL .*for clients only → .*serverAuth$/)
     assert.match(output.line('trust'), /^FAIL .*\(INVALID_PURPOSE\)/)
   })
 })
 
-describe('the name in a certificate', () => {
-  test('fails when it is another name', async () => {
+describe('the check of the name in a certificate', () => {
+  test('fails when the certificate is for another name', async () => {
     const output = await trusting(await issue({ names: ['mx.elsewhere.example'] }))
     assert.deepEqual(failures(output), ['name'])
     assert.match(
@@ -491,33 +490,33 @@ describe('the name in a certificate', () => {
     )
   })
 
-  test('is compared with HOST if HOST is a name', async () => {
+  test('compares with HOST when HOST is a name', async () => {
     const partner = await startPartner({ tls: good })
     const output = await runCheck(`localhost:${partner.port}`, '--ca', rootFile)
     await partner.stop()
     assert.match(output.line('name'), /^FAIL .*for mx\.partner\.example, not for localhost/)
   })
 
-  test('is not compared if HOST is an IP address', async () => {
+  test('warns that it compared nothing when HOST is an IP address and --servername is not given', async () => {
     const output = await serving(good, '--ca', rootFile)
     assert.match(output.line('name'), /^WARN .*for mx\.partner\.example; not compared.* → .*--servername/)
     assert.equal(output.status, 0)
   })
 
-  test('is a warning if the certificate has it only as common name', async () => {
+  test('warns when the certificate has the name only as its common name', async () => {
     const output = await trusting(await issue({ names: [], commonName: host }))
     assert.match(output.line('name'), /^WARN .*only as the common name → /)
   })
 })
 
-describe('a certificate in a file', () => {
+describe('the check of a certificate in a file', () => {
   const written = (name: string, pem: string): string => {
     const file = join(folder, name)
     writeFileSync(file, pem)
     return file
   }
 
-  test('is checked without a server', async () => {
+  test('works without a server', async () => {
     const file = written('good.pem', good.cert)
     const output = await runCheck('--certificate', file, '--ca', rootFile, '--servername', host)
     assert.deepEqual([failures(output), output.status], [[], 0])
@@ -527,14 +526,14 @@ describe('a certificate in a file', () => {
     assert.match(output.line('crl', host), /^OK /)
   })
 
-  test('may be in one file with its private key, which is not shown', async () => {
+  test('accepts a file that also contains the private key, and does not print that key', async () => {
     const file = written('both.pem', `${good.key}\n${good.cert}`)
     const { out, status } = await runCheck('--certificate', file, '--ca', rootFile, '--json')
     assert.equal(status, 0)
     assert.ok(!out.includes(good.key.split('\n')[1] ?? ''))
   })
 
-  test('may be in DER, or on standard input', async () => {
+  test('accepts DER, and PEM on standard input', async () => {
     const der = join(folder, 'leaf.der')
     writeFileSync(der, Buffer.from(firstOf(good.cert).replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'))
     const output = await runCheck('--certificate', der, '--ca', rootFile)
@@ -557,16 +556,16 @@ describe('a certificate in a file', () => {
       'trust',
       /^FAIL .*\(CERT_NOT_YET_VALID\)/,
     ],
-    ['of 1024 bits', { rsa: 1024 }, 'key', /^FAIL .*RSA, 1024 bits/],
+    ['weak: its RSA key has 1024 bits', { rsa: 1024 }, 'key', /^FAIL .*RSA, 1024 bits/],
   ] as [string, Partial<LeafOptions>, string, RegExp][])
-    test(`that is ${title} fails`, async () => {
+    test(`fails with a certificate that is ${title}`, async () => {
       const file = written('bad.pem', (await issue({ names, ...options })).cert)
       const output = await runCheck('--certificate', file, '--ca', rootFile)
       assert.match(output.line(check, check === 'key' ? host : undefined), expected)
       assert.equal(output.status, 1)
     })
 
-  test('with unusual content is also checked', async () => {
+  test('fails with an unknown key type, with unreadable dates, and with a wildcard in part of a label', async () => {
     const unknown = await runCheck('--certificate', written('key.pem', withUnknownKey(firstOf(good.cert))))
     assert.match(unknown.line('key', host), /^FAIL .*of a type that OpenSSL does not know → /)
     const undated = await runCheck('--certificate', written('undated.pem', withoutDates(firstOf(good.cert))))
@@ -580,14 +579,14 @@ describe('a certificate in a file', () => {
     )
   })
 
-  test('for clients only is a warning, because a client may use it', async () => {
+  test('warns, but does not fail, when the certificate is for clients only', async () => {
     const client = await issue({ names, purposes: ['clientAuth'] })
     const output = await runCheck('--certificate', written('client.pem', client.cert), '--ca', rootFile)
     assert.match(output.line('purpose', host), /^WARN .*for clients only → /)
     assert.equal(output.status, 0)
   })
 
-  test('that contains a collection is rejected', async () => {
+  test('rejects a file with more than 20 certificates', async () => {
     const file = written('bundle.pem', Array(21).fill(authority.root.ca).join('\n'))
     const { status, err } = await runCheck('--certificate', file)
     assert.deepEqual(
@@ -596,7 +595,7 @@ describe('a certificate in a file', () => {
     )
   })
 
-  test('that is missing or unreadable causes an error that names the file', async () => {
+  test('ends with an error that names the file when it is missing or has no readable certificate', async () => {
     const file = written('none.pem', 'no certificate\n')
     const { status, out, err } = await runCheck('--certificate', file)
     assert.deepEqual([status, out, err], [1, '', `mailflow: ${file} contains no PEM or DER certificate\n`])

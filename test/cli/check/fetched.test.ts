@@ -1,4 +1,4 @@
-/** Tests the requests of `check`: issuers in every format, endless responses, stapled OCSP responses. */
+/** Tests what `check` fetches and receives: issuers in every format, useless responses, stapled OCSP responses. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -56,11 +56,11 @@ const derOf = (pem: string): Buffer => new X509Certificate(pem).raw
 const bagOf = (pems: string[]): Buffer =>
   Buffer.from(new X509Certificates(pems.map((pem) => new Written(pem))).export('raw'))
 
-describe('an issuer', () => {
+describe('the certificate of an issuer', () => {
   const forms: [string, () => Buffer | string][] = [
     ['in DER', () => derOf(issuing.ca)],
     ['in PEM', () => issuing.ca],
-    ['in a bag of certificates', () => bagOf([root.ca, issuing.ca])],
+    ['in a PKCS #7 bag of certificates', () => bagOf([root.ca, issuing.ca])],
   ]
   for (const [form, body] of forms)
     test(`that the server omits is fetched ${form}`, async () => {
@@ -74,7 +74,7 @@ describe('an issuer', () => {
       assert.match(output.line('root'), /^OK .*"Fetched Root"/)
     })
 
-  test('of a fetched issuer is also fetched', async () => {
+  test('is also fetched when a fetched certificate names it as its issuer', async () => {
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/second') })]
     const second = await root.subordinate('Second')
     const first = await second.subordinate('First', { extensions })
@@ -91,7 +91,7 @@ describe('an issuer', () => {
     assert.match(output.line('root'), /^OK .*"Fetched Root"/)
   })
 
-  test('that is fetched and is an unknown root is not reported as missing', async () => {
+  test('is not reported as missing when it is fetched and is an unknown root', async () => {
     const unrelated = await createPki('Stranger Root')
     answers.set('/unrelated', (response) => response.end(derOf(unrelated.ca)))
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/unrelated') })]
@@ -106,7 +106,7 @@ describe('an issuer', () => {
     [
       'another certificate',
       (response) => response.end(derOf(root.ca)),
-      /^WARN .*fetched, but the certificate is not the issuer → /,
+      /^WARN .*fetched, but it does not contain the issuer's certificate → /,
     ],
     ['no certificate', (response) => response.end('<html>'), /^WARN .*the response is not a certificate → /],
     ['an HTTP error', (response) => response.writeHead(500).end(), /^WARN .*HTTP status 500 → /],
@@ -115,18 +115,22 @@ describe('an issuer', () => {
       (response) => response.writeHead(302, { Location: urlOf('/issuer') }).end(),
       /^WARN .*HTTP status 302 → /,
     ],
-    ['too much', (response) => response.end(Buffer.alloc(300_000)), /^WARN .*larger than 262144 octets → /],
-    ['nothing, for long', () => {}, /^WARN .*(no answer|not done) within 1 s → /, '1'],
+    [
+      'more than 256 KiB',
+      (response) => response.end(Buffer.alloc(300_000)),
+      /^WARN .*larger than 262144 octets → /,
+    ],
+    ['nothing before the timeout', () => {}, /^WARN .*(no answer|not done) within 1 s → /, '1'],
   ]
   for (const [title, answer, expected, timeout = '30'] of useless)
-    test(`is a separate warning when its URL returns ${title}`, async () => {
+    test(`causes a warning, beside the failed chain, when its URL returns ${title}`, async () => {
       answers.set('/useless', answer)
       const output = await withIssuerAt('/useless', '--timeout', timeout)
       assert.match(output.line('issuer'), expected)
       assert.match(output.line('chain'), /^FAIL .*"Fetched Issuing", the issuer of/)
     })
 
-  test('with the same URL in two certificates is fetched once', async () => {
+  test('is fetched once when two certificates name the same URL', async () => {
     let requestCount = 0
     answers.set('/once', (response) => {
       requestCount += 1
@@ -180,12 +184,12 @@ describe('the finding about a stapled OCSP response', () => {
       /^OK .*stapled OCSP response: signature valid, .*, not revoked$/,
     ],
     [
-      'fails for a revoked certificate',
+      'is FAIL for a revoked certificate',
       (issuer, certificate) => createOcspResponse(issuer, { certificate, status: 'revoked' }),
       /^FAIL .*stapled OCSP response: revoked on \S+Z: \w+ → /,
     ],
     [
-      'is a warning for a wrong signature',
+      'is WARN for a response with a wrong signature',
       async (issuer, certificate) => {
         const impostor = await createPki('Impostor')
         return createOcspResponse(issuer, {
@@ -197,7 +201,7 @@ describe('the finding about a stapled OCSP response', () => {
       /^WARN .*unusable: The OCSP response is not signed by the issuer or its delegate → /,
     ],
     [
-      'is a warning for an unreadable response',
+      'is WARN for an unreadable response',
       async () => Buffer.from('hello'),
       /^WARN .*unusable: The OCSP response cannot be read → /,
     ],

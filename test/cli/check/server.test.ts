@@ -27,8 +27,8 @@ const tls = { cert: identity.cert, key: identity.key }
 const rsa = await createIdentity({ rsa: true })
 const anything = 'ALL:@SECLEVEL=0'
 
-describe('a server with TLS', () => {
-  test('gets findings from the connection to the key exchange', async () => {
+describe('the check of a server with TLS', () => {
+  test('has findings about connection, greeting, STARTTLS, protocol, cipher suite and older versions', async () => {
     const { line, port } = await against({ tls })
     assert.match(
       line('connection'),
@@ -44,7 +44,7 @@ describe('a server with TLS', () => {
     assert.match(line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
   })
 
-  test('receives only EHLO, STARTTLS and QUIT', async () => {
+  test('sends only EHLO, STARTTLS and QUIT', async () => {
     const { partner } = await against({ tls })
     assert.deepEqual(
       partner.commands.filter((each) => !/^(EHLO \S+|STARTTLS|QUIT)$/.test(each)),
@@ -53,7 +53,7 @@ describe('a server with TLS', () => {
     assert.ok(partner.commands.includes('STARTTLS'))
   })
 
-  test('is reached by a name in the hosts file, and its addresses are shown', async () => {
+  test('accepts a name of the hosts file, and shows its addresses', async () => {
     const partner = await startPartner({ tls })
     const { line } = await runCheck(`localhost:${partner.port}`)
     await partner.stop()
@@ -61,7 +61,7 @@ describe('a server with TLS', () => {
     assert.match(line('starttls'), /^OK/)
   })
 
-  test('with TLS 1.2 gets a finding with the IANA name of its cipher suite', async () => {
+  test('shows the IANA name of the cipher suite of TLS 1.2', async () => {
     const { line } = await against({ tls: { ...tls, maxVersion: 'TLSv1.2' } })
     assert.match(line('protocol'), /^OK .*TLSv1\.2$/)
     assert.match(
@@ -70,12 +70,12 @@ describe('a server with TLS', () => {
     )
   })
 
-  test('gets a finding with the NIST name of its curve', async () => {
+  test('shows the NIST name of the curve', async () => {
     const { line } = await against({ tls: { ...tls, ecdhCurve: 'P-384' } })
     assert.match(line('cipher'), /, key exchange P-384, forward secrecy$/)
   })
 
-  test('gets a warning about TLS 1.1 beside TLS 1.3', async () => {
+  test('warns about a server that accepts TLS 1.1 beside TLS 1.3', async () => {
     const { line, status } = await against({ tls: { ...tls, minVersion: 'TLSv1', ciphers: anything } })
     assert.match(line('protocol'), /^OK .*TLSv1\.3$/)
     assert.match(
@@ -86,7 +86,7 @@ describe('a server with TLS', () => {
   })
 })
 
-describe('a line fails for a server that', () => {
+describe('`check` prints FAIL for a server that', () => {
   const rows: [string, PartnerOptions, string, RegExp][] = [
     [
       'offers no STARTTLS',
@@ -154,7 +154,7 @@ describe('a line fails for a server that', () => {
       assert.deepEqual([status, lines('certificate').length], [1, 0])
     })
 
-  test('refuses the connection', async () => {
+  test('refuses the TCP connection', async () => {
     const partner = await startPartner({})
     await partner.stop()
     const { line, status } = await runCheck(`127.0.0.1:${partner.port}`)
@@ -171,14 +171,14 @@ describe('a line fails for a server that', () => {
     assert.equal(status, 1)
   })
 
-  test('sends control characters, which are removed', async () => {
+  test('`check` prints no control character of a greeting', async () => {
     const { out } = await against({ greeting: '220 mx\u001b[2K\u2028OK trust' })
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be in the output
     assert.doesNotMatch(out, /\u001b|\u2028/)
   })
 })
 
-test('the ingress itself passes the check and refuses old TLS versions', async () => {
+test('`check` finds that the ingress refuses old TLS versions and offers forward secrecy', async () => {
   const ingress = await startTestIngress()
   const { line } = await runCheck(`127.0.0.1:${ingress.smtpPort}`, '--servername', 'mx.ours.example')
   await ingress.drain()
@@ -188,7 +188,7 @@ test('the ingress itself passes the check and refuses old TLS versions', async (
   assert.match(line('older'), /^OK /)
 })
 
-test('the process exits with 1 for a line that fails', async () => {
+test('`check` exits with 1 when a line is FAIL', async () => {
   const partner = await startPartner({ tls })
   const { status, out } = await new Promise<{ status: unknown; out: string }>((resolve) => {
     execFile(
@@ -204,7 +204,7 @@ test('the process exits with 1 for a line that fails', async () => {
   assert.match(out, /\n\d+ OK, \d+ WARN, 3 FAIL\n$/)
 })
 
-test('a root that only this machine trusts is a warning', async () => {
+test('`check` warns about a root that only NODE_EXTRA_CA_CERTS of this machine trusts', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-extra-'))
   const pki = await createPki('Extra Root')
   const file = join(folder, 'extra.pem')
@@ -224,7 +224,7 @@ test('a root that only this machine trusts is a warning', async () => {
   )
 })
 
-describe('HOST[:PORT]', () => {
+describe('the argument HOST[:PORT] of `check`', () => {
   const rows: [string, string, number][] = [
     ['mx.Bank.example', 'mx.bank.example', 25],
     ['mx.bank.example.:2525', 'mx.bank.example', 2525],
@@ -235,5 +235,7 @@ describe('HOST[:PORT]', () => {
     ['[2001:db8::1]', '2001:db8::1', 25],
     ['[2001:db8::1]:2525', '2001:db8::1', 2525],
   ]
-  for (const [text, host, port] of rows) test(text, () => assert.deepEqual(parseTarget(text), { host, port }))
+  for (const [text, host, port] of rows)
+    test(`${text} means host ${host} and port ${port}`, () =>
+      assert.deepEqual(parseTarget(text), { host, port }))
 })

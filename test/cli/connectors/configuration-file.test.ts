@@ -34,7 +34,7 @@ const rows: { shows: string; file: string; faults: RegExp[] }[] = [
     file: '',
     faults: [/^c\.yaml:1: the file is not a map with the sections acceptedDomains, inbound/],
   },
-  { shows: 'a list', file: '- a\n', faults: [/is not a map/] },
+  { shows: 'a file that is a list', file: '- a\n', faults: [/is not a map/] },
   { shows: 'broken YAML', file: 'a: [b\nc: d\n', faults: [/^c\.yaml:[12]: /] },
   {
     shows: 'a duplicate key',
@@ -42,12 +42,16 @@ const rows: { shows: string; file: string; faults: RegExp[] }[] = [
     faults: [/^c\.yaml:2: .*unique/],
   },
   {
-    shows: 'two documents',
+    shows: 'two YAML documents',
     file: 'acceptedDomains: []\n---\nacceptedDomains: []\n',
     faults: [/^c\.yaml:\d: .*multiple documents/],
   },
-  { shows: 'an alias of nothing', file: 'acceptedDomains: *none\n', faults: [/none/] },
-  { shows: 'a file that multiplies itself', file: multiplied.join('\n'), faults: [/^Excessive alias count/] },
+  { shows: 'an alias without its anchor', file: 'acceptedDomains: *none\n', faults: [/none/] },
+  {
+    shows: 'aliases that multiply the content',
+    file: multiplied.join('\n'),
+    faults: [/^Excessive alias count/],
+  },
   {
     shows: 'an unknown section',
     file: 'acceptedDomains: []\nconnectors: []\n',
@@ -95,7 +99,7 @@ inboundConnectors:
     ],
   },
   {
-    shows: 'a duplicate name in another letter case, also beside other faults',
+    shows: 'a duplicate name in another letter case beside other faults',
     file: `inboundConnectors:
   - { name: Bank, connectorType: Partner, senderDomains: [] }
   - { connectorType: Partner, senderDomains: [b.example],
@@ -107,18 +111,18 @@ inboundConnectors:
     ],
   },
   {
-    shows: 'a duplicate domain in another form',
+    shows: 'a duplicate domain in another letter case',
     file: 'acceptedDomains:\n  - ours.example\n  - domain: Ours.Example\n',
     faults: [/^c\.yaml:3: accepted domain "Ours\.Example": duplicate of entry 1 of acceptedDomains$/],
   },
   {
-    shows: 'an invalid domain',
+    shows: 'an accepted domain with a wildcard',
     file: 'acceptedDomains: ["*.ours.example"]\n',
     faults: [/"\*\.ours\.example" is not a domain name/],
   },
 ]
 
-describe('an error with its line is reported for', () => {
+describe('reading a configuration file reports each fault, with its line, of', () => {
   for (const { shows, file, faults } of rows)
     test(shows, () => {
       const reported = faultsOf(file)
@@ -127,7 +131,7 @@ describe('an error with its line is reported for', () => {
     })
 })
 
-test('a YAML alias may refer to a connector', () => {
+test('a YAML alias works, and a fault is reported at the line of the connector that uses the alias', () => {
   const file = `inboundConnectors:
   - &bank { name: Bank, connectorType: Partner, senderDomains: [bank.example] }
 outboundConnectors:
@@ -210,7 +214,7 @@ const configuration = fc
     }),
   )
 
-test('a written file is read unchanged, whatever its names and comments contain', () => {
+test('a configuration is the same after writing and reading, whatever its names and comments contain', () => {
   fc.assert(
     fc.property(configuration, text, (file, heading) => {
       assert.deepEqual(readConfiguration(writeConfiguration(file, heading), 'c.yaml'), file)
@@ -218,7 +222,7 @@ test('a written file is read unchanged, whatever its names and comments contain'
   )
 })
 
-test('an identical configuration has no changes', () => {
+test('planning changes finds none when file and gateway have the same configuration', () => {
   fc.assert(
     fc.property(configuration, fc.boolean(), (file, prune) => {
       const present = Object.fromEntries(

@@ -50,7 +50,7 @@ outboundConnectors:
 const changed = bank.replace('DomainValidation', 'EncryptionOnly').replace(/ *tlsDomain.*\n/, '')
 
 describe('connectors apply', () => {
-  test('creates new entries, after which there are no differences', async () => {
+  test('creates new entries, and finds no differences when it runs again', async () => {
     const first = await apply(bank)
     assert.equal(first.status, 0, first.err)
     assert.match(first.out, /\+ ours\.example: new/)
@@ -68,13 +68,13 @@ describe('connectors apply', () => {
 
   const narrowed: [string, (ca: string) => string, string, RegExp][] = [
     [
-      'a removed domain',
+      'the connector no longer covers a domain',
       () => 'recipientDomains: [bank.example, branch.example]',
       'recipientDomains: [bank.example]',
       /\n {6}branch\.example: no longer covered by this connector\n/,
     ],
     [
-      'a removed authority, which leaves the public ones',
+      'without certificateAuthorities the public authorities suffice',
       (ca) => `recipientDomains: [bank.example]
     certificateAuthorities: [${JSON.stringify(ca)}]`,
       'recipientDomains: [bank.example]',
@@ -82,7 +82,7 @@ describe('connectors apply', () => {
     ],
   ]
   for (const [title, before, after, says] of narrowed)
-    test(`names the weaker requirement: ${title}`, async () => {
+    test(`reports a weaker requirement: ${title}`, async () => {
       const file = (fields: string) => `
 outboundConnectors:
   - name: To the bank
@@ -120,7 +120,7 @@ inboundConnectors:
       assert.equal(out.includes('messageRateLimit is weaker than before'), isLess)
     })
 
-  test('shows old and new values of changed fields, and the weaker requirements', async () => {
+  test('shows old and new values of changed fields, and which requirement is weaker', async () => {
     await apply(bank)
     const { status, out } = await apply(changed)
     assert.equal(status, 0)
@@ -135,13 +135,13 @@ inboundConnectors:
     )
   })
 
-  test('matches names without regard to letter case', async () => {
+  test('matches connectors by name without regard to letter case', async () => {
     await apply(bank)
     const { out } = await apply(bank.replace('name: To the bank', 'name: TO THE BANK'))
     assert.match(out, /~ TO THE BANK: changed\n {6}name: To the bank → TO THE BANK\n/)
   })
 
-  test('writes nothing in a dry run, and exits with 3 when there are differences', async () => {
+  test('writes nothing with --dry-run, and exits with 3 when there are differences', async () => {
     const dry = await apply(bank, '--dry-run')
     assert.deepEqual([dry.status, writes()], [3, []])
     assert.match(dry.out, /Dry run, nothing was written: 3 new, 0 changed, 0 removed\.\n$/)
@@ -160,7 +160,7 @@ inboundConnectors:
     assert.match(out, /No differences; 3 not in the file, kept\.\n$/)
   })
 
-  test('removes entries last with --prune, and shows the effect on mail', async () => {
+  test('removes entries with --prune after all other changes, and shows the effect on mail', async () => {
     await apply(bank)
     api.requests.length = 0
     const dry = await apply(without, '--prune', '--dry-run')
@@ -189,6 +189,15 @@ inboundConnectors:
     )
   })
 
+  test('shows that removing a report-only outbound connector changes the route and no requirement', async () => {
+    await apply(bank.replace('name: To the bank', 'name: To the bank\n    mode: ReportOnly'))
+    const { out } = await apply(without, '--prune', '--dry-run')
+    assert.match(
+      out,
+      /- To the bank: not in the file, removed\n {6}Mail to bank\.example is no longer sent through this connector \(Mx\)\.\n/,
+    )
+  })
+
   test('does not change a section that is missing from the file, even with --prune', async () => {
     await apply(bank)
     api.requests.length = 0
@@ -211,12 +220,12 @@ inboundConnectors:
     const { status, err } = await apply(changed)
     assert.equal(status, 1)
     assert.match(err, /outbound connector "To the bank": another client changed it in the meantime/)
-    assert.match(err, /0 changes of 1 had been written before/)
+    assert.match(err, /Written before this error: 0 changes of 1\./)
     const now = await api.call(`GET /outbound-connectors/${id}`)
     assert.deepEqual([now.body.comment, now.body.tlsSettings], ['mine', 'DomainValidation'])
   })
 
-  test('counts the written changes when the gateway refuses one', async () => {
+  test('reports how many changes were written when the gateway refuses one', async () => {
     api.meanwhile.before = async (request) => {
       if (!request.startsWith('POST /outbound')) return
       api.meanwhile.before = null
@@ -228,10 +237,10 @@ inboundConnectors:
     assert.equal(status, 1)
     assert.match(err, /another client changed it/)
     assert.match(err, /name: is taken; letter case is ignored/)
-    assert.match(err, /2 changes of 3 had been written before/)
+    assert.match(err, /Written before this error: 2 changes of 3\./)
   })
 
-  test('reads standard input, and JSON', async () => {
+  test('reads JSON from standard input with -f -', async () => {
     const around = { env: { MAILFLOW_API: api.url }, input: JSON.stringify(parse(bank)) }
     const { status, err } = await mailflow(['connectors', 'apply', '-f', '-'], around)
     assert.equal(status, 0, err)
@@ -244,7 +253,7 @@ inboundConnectors:
     assert.match(err, /connectors\.yaml:5: inbound connector "From the bank": connectorType: /)
   })
 
-  test('prints its report as JSON', async () => {
+  test('prints its report as JSON with --json', async () => {
     await apply(bank)
     const { status, out } = await apply(changed, '--dry-run', '--json')
     const { applied, changes, warnings } = JSON.parse(out)
@@ -260,7 +269,7 @@ inboundConnectors:
     })
   })
 
-  test('shows certificates by their subject, and long lists by their changes', async () => {
+  test('shows certificates by subject and fingerprint, and of a long list only the changed items', async () => {
     const { ca } = await createPki('Bank CA')
     const many = Array.from({ length: 30 }, (_, number) => `partner${number}.example`)
     const content = (domains: string[], authorities: string[]) =>
@@ -293,7 +302,7 @@ outboundConnectors:
   - { name: To ours, connectorType: Partner, recipientDomains: [ours.example], tlsSettings: CertificateValidation }
 `
 
-  test('are those of the gateway about the result, without intended overlaps', async () => {
+  test('are the warnings of the API about the applied connectors, except about overlaps that are intended', async () => {
     const dry = JSON.parse((await apply(odd, '--dry-run', '--json')).out).warnings
     const { warnings } = JSON.parse((await apply(odd, '--json')).out)
     assert.deepEqual(dry, warnings)
@@ -317,7 +326,7 @@ outboundConnectors:
     )
   })
 
-  test('do not mention the state between the connectors of a pair', async () => {
+  test('are absent when the file contains both connectors of a pair, although they are written one after the other', async () => {
     const pair = bank.replace('[ours.example]', '[]')
     assert.equal((await apply(pair)).err, '')
     assert.equal((await apply(pair)).err, '')
@@ -333,18 +342,18 @@ outboundConnectors:
     tlsSettings: EncryptionOnly
 `
 
-  test('name an accepted domain without a route', async () => {
+  test('name an accepted domain to which no outbound connector routes mail', async () => {
     assert.match((await apply(bank, '--dry-run')).err, stranded)
     assert.doesNotMatch((await apply(bank + mailboxes, '--dry-run')).err, stranded)
     assert.match((await apply(`${bank}${mailboxes}    enabled: false\n`, '--dry-run')).err, stranded)
   })
 
-  test('name an accepted domain whose connector is removed', async () => {
+  test('name an accepted domain whose outbound connector is removed', async () => {
     await apply(bank + mailboxes)
     assert.match((await apply('outboundConnectors: []\n', '--prune', '--dry-run')).err, stranded)
   })
 
-  test('name a connector whose counterpart is removed', async () => {
+  test('name an outbound connector whose inbound counterpart is removed', async () => {
     await apply(bank)
     const { err } = await apply('inboundConnectors: []\n', '--prune', '--dry-run')
     assert.match(
@@ -353,7 +362,7 @@ outboundConnectors:
     )
   })
 
-  test('are not repeated for unchanged connectors', async () => {
+  test('are not repeated by the next run for unchanged connectors', async () => {
     const half = bank.replace(/inboundConnectors:.*?(?=outboundConnectors)/s, '')
     assert.notEqual((await apply(half)).err, '')
     assert.equal((await apply(half)).err, '')
@@ -371,14 +380,14 @@ describe('connectors export', () => {
     assert.match(diff, /No differences\.\n$/)
   })
 
-  test('writes a valid file for an empty gateway', async () => {
+  test('writes a valid file for a gateway without connectors and accepted domains', async () => {
     const { out } = await api.mailflow('connectors', 'export')
     assert.deepEqual(parse(out), { acceptedDomains: [], inboundConnectors: [], outboundConnectors: [] })
     assert.equal((await apply(out, '--prune', '--dry-run')).status, 0)
   })
 })
 
-test('an import from Exchange is unchanged after apply, export and apply', async () => {
+test('after `apply` of an import from Exchange, neither the import nor an export has differences', async () => {
   const fixtures = ['inbound', 'outbound'].map((name) =>
     join(import.meta.dirname, `../../fixtures/exchange-${name}.json`),
   )
@@ -399,7 +408,7 @@ test('an import from Exchange is unchanged after apply, export and apply', async
 })
 
 describe('connectors list and get', () => {
-  test('lists both directions, by name', async () => {
+  test('lists inbound and outbound connectors with their requirements', async () => {
     await apply(bank)
     const { out } = await api.mailflow('connectors', 'list')
     assert.deepEqual(
@@ -427,7 +436,7 @@ describe('connectors list and get', () => {
     )
   })
 
-  test('shows relay, deferral and the TLS version', async () => {
+  test('shows in the column Requires relay, deferral and TLS version', async () => {
     await apply(`
 inboundConnectors:
   - { name: Mailboxes, connectorType: OnPremises, senderDomains: ['*'], requireTls: false,
@@ -452,11 +461,11 @@ outboundConnectors:
     ])
   })
 
-  test('reports an empty list', async () => {
+  test('prints "No connectors found." for a gateway without connectors', async () => {
     assert.equal((await api.mailflow('connectors', 'list')).out, 'No connectors found.\n')
   })
 
-  test('finds a connector by its name in any letter case, or by its id', async () => {
+  test('gets a connector by its name in any letter case, or by its id', async () => {
     await apply(bank)
     const byName = await api.mailflow('connectors', 'get', 'to THE bank')
     assert.deepEqual(parse(byName.out).outboundConnectors[0].tlsDomain, 'mx.bank.example')
@@ -465,13 +474,13 @@ outboundConnectors:
     assert.deepEqual(JSON.parse(byId.out)[0].id, id)
   })
 
-  test('names an unknown connector', async () => {
+  test('ends with an error that names an unknown connector', async () => {
     const { status, err } = await api.mailflow('connectors', 'get', 'Unknown')
     assert.equal(status, 1)
     assert.match(err, /^mailflow: no connector "Unknown"\n/)
   })
 
-  test('lists more than one page', async () => {
+  test('lists all connectors when the API returns several pages', async () => {
     const { outbound } = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
     for (let count = 0; count < 205; count++)
       await outbound.create(outboundInput({ name: `Partner ${count}` }))

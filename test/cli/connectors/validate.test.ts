@@ -43,14 +43,14 @@ async function recordReceivedMail(tls = overTls): Promise<void> {
   )
 }
 
-test('exits with 0 when all mail of an inbound connector would pass', async () => {
+test('`connectors validate` exits with 0 when all mail of an inbound connector would pass', async () => {
   await recordReceivedMail()
   const { status, out } = await api.mailflow('connectors', 'validate', 'from the BANK')
   assert.equal(status, 0)
   assert.match(out, /^inbound connector "From the bank"\n {2}Of 1 message in 7 days, 1 would pass\./)
 })
 
-test('counts and names the mail that an inbound connector would refuse', async () => {
+test('`connectors validate` counts the mail that an inbound connector would refuse, and names an example', async () => {
   await recordReceivedMail({ ...overTls, negotiated: false, protocol: null })
   const { status, out } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '3')
   assert.equal(status, 1)
@@ -100,7 +100,7 @@ const validation: OutboundValidation = {
   ],
 }
 
-test('shows every step and the certificate of an outbound connector that fails, and exits with 1', async () => {
+test('`connectors validate` prints every step of an outbound connector that fails, and exits with 1', async () => {
   const requests: string[] = []
   const server = await startAnsweringServer(({ method, url }) => {
     requests.push(`${method} ${url?.split('?')[0]}`)
@@ -125,13 +125,13 @@ test('shows every step and the certificate of an outbound connector that fails, 
   )
 })
 
-test('rejects an invalid number of days', async () => {
+test('`connectors validate` rejects --days above 30', async () => {
   const { status, err } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '31')
   assert.equal(status, 2)
   assert.match(err, /--days 31: not a number from 1 to 30/)
 })
 
-test('names the option --to for an outbound connector without a domain to send to', async () => {
+test('`connectors validate` advises --to when the API requires a recipient for the test message', async () => {
   const problem = {
     title: 'Unprocessable Entity',
     detail: 'The body is not valid.',

@@ -92,13 +92,13 @@ const allGood = {
   TLSA: 'OK',
 }
 
-test('reports every record as OK with status 0 when everything is published correctly', async () => {
+test('`dns` reports every record as OK and exits with 0 when all records are published correctly', async () => {
   const report = await look()
   assert.deepEqual(resultsOf(report), allGood)
   assert.equal(report.status, 0)
 })
 
-test('reports every record as missing and prints the records to publish when nothing is published', async () => {
+test('`dns` reports missing records and prints the records to publish when nothing is published', async () => {
   setup.state.names = { arpa: {} }
   const report = await look()
   assert.equal(report.status, 3)
@@ -149,15 +149,15 @@ const tlsa =
   }
 
 const cases: Record<string, Record<string, Case>> = {
-  'the MX record': {
-    'names only another host': {
+  'the finding of `dns` about the MX record': {
+    'that names only another host': {
       of: 'MX',
       names: { [domain]: { MX: [[5, 'mx.other.example']] } },
       result: 'DIFFERENT',
       says: /^Mail bypasses this gateway through mx\.other\.example: no connector applies there\. The MX records do not include mx\.ours\.example\.$/,
       wanted: ['10 mx.ours.example.'],
     },
-    'also names another host': {
+    'that also names another host': {
       of: 'MX',
       names: {
         [domain]: {
@@ -170,71 +170,71 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'DIFFERENT',
       says: /^Mail can bypass this gateway through mx\.other\.example/,
     },
-    'is a null MX': {
+    'that is a null MX': {
       of: 'MX',
       names: { [domain]: { MX: [[0, '.']] } },
       result: 'DIFFERENT',
       says: /null MX \(RFC 7505\)/,
     },
-    'lacks one of several hosts': {
+    'that lacks one of two hosts of --host': {
       of: 'MX',
       args: ['--host', host, '--host', 'mx2.ours.example'],
       result: 'DIFFERENT',
       says: /^The MX records do not include mx2\.ours\.example/,
       wanted: ['10 mx.ours.example.', '10 mx2.ours.example.'],
     },
-    'differs only in letter case': {
+    'that differs only in letter case': {
       of: 'MX',
       names: { [domain]: { MX: [[10, 'MX.Ours.Example']] } },
       result: 'OK',
       status: 3,
     },
-    'belongs to an alias': {
+    'of a domain that is an alias': {
       of: 'MX',
       names: { [domain]: { CNAME: 'real.example' }, 'real.example': { MX: [[10, host]] } },
       result: 'OK',
       says: /is an alias \(CNAME\); the records belong to real\.example/,
       status: 3,
     },
-    'cannot be queried': {
+    'when the query fails': {
       of: 'MX',
       names: { [domain]: { fails: 'SERVFAIL' } },
       result: 'UNKNOWN',
       says: /ESERVFAIL/,
       status: 1,
     },
-    'fails DNSSEC validation': {
+    'that fails DNSSEC validation': {
       of: 'MX',
       names: { [domain]: { fails: 'BOGUS' } },
       result: 'DIFFERENT',
       says: /DNSSEC validation fails/,
     },
   },
-  'the addresses of the host': {
-    'belong to an alias': {
+  'the finding of `dns` about the addresses of the MX host': {
+    'when the host is an alias': {
       of: 'Address',
       names: { [host]: { CNAME: 'lb.example' }, 'lb.example': { A: ['8.8.4.4'] } },
       result: 'WARN',
       says: /is an alias \(CNAME\) of lb\.example.*RFC 2181 §10\.3/,
       status: 0,
     },
-    'are private': {
+    'that are private': {
       of: 'Address',
       names: { [host]: { A: ['10.0.0.7'] } },
       result: 'WARN',
       says: /10\.0\.0\.7 cannot be reached from the internet/,
       status: 0,
     },
-    'are missing': { of: 'Address', names: { [host]: {} }, result: 'MISSING', says: /MxAddresses/ },
+    'that are missing': { of: 'Address', names: { [host]: {} }, result: 'MISSING', says: /MxAddresses/ },
   },
-  'the certificate': {
-    'is for another host': {
+  'the finding of `dns` about the certificate of the gateway': {
+    'that is for another host': {
       of: 'Certificate',
       args: ['--host', 'mx2.ours.example'],
       result: 'DIFFERENT',
       says: /^The EC certificate that is served now is for mx\.ours\.example, not for mx2\.ours\.example: senders that use MTA-STS/,
     },
-    'is not published': {
+    'that the gateway has not published': {
       of: 'Certificate',
       change: (around) => {
         around.certificates = null
@@ -245,8 +245,8 @@ const cases: Record<string, Record<string, Case>> = {
       status: 1,
     },
   },
-  SPF: {
-    'lacks Amazon SES': {
+  'the finding of `dns` about the SPF record': {
+    'that does not permit Amazon SES': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 ip4:192.0.2.1 ~all'] } },
       result: 'WARN',
@@ -254,7 +254,7 @@ const cases: Record<string, Record<string, Case>> = {
       status: 0,
       wanted: ['"v=spf1 ip4:192.0.2.1 include:amazonses.com ~all"'],
     },
-    'includes Amazon SES indirectly': {
+    'that permits Amazon SES through a redirect': {
       of: 'SPF',
       names: {
         [domain]: { MX: [[10, host]], TXT: ['v=spf1 redirect=spf.example'] },
@@ -263,45 +263,45 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'exists twice': {
+    'that exists twice': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 -all', 'v=spf1 include:amazonses.com -all'] } },
       result: 'DIFFERENT',
       says: /There are 2 SPF records.*RFC 7208 §4\.5/,
     },
-    'cannot be evaluated': {
+    'that includes a domain without SPF': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 include:nothing.example -all'] } },
       result: 'DIFFERENT',
       says: /^Receivers cannot evaluate the record: .*nothing\.example/,
     },
-    'includes itself': {
+    'that includes itself': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: [`v=spf1 include:${domain} -all`] } },
       result: 'DIFFERENT',
       says: /Receivers cannot evaluate the record: .*Too many DNS requests/,
     },
-    'permits any host': {
+    'that permits any host': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 +all'] } },
       result: 'WARN',
       says: /permits any host/,
       status: 0,
     },
-    'lacks the egress addresses': {
+    'that permits no address of --egress': {
       of: 'SPF',
       args: ['--egress', '198.51.100.7', '--egress', '2001:db8::7'],
       result: 'DIFFERENT',
       says: /The record does not permit 198\.51\.100\.7 \(the result is fail\)\. The record does not permit 2001:db8::7/,
       wanted: ['"v=spf1 include:amazonses.com ip4:198.51.100.7 ip6:2001:db8::7 -all"'],
     },
-    'lacks one of two senders': {
+    'that permits SES, but not the address of --egress': {
       of: 'SPF',
       args: ['--egress', 'ses', '--egress', '198.51.100.7'],
       result: 'DIFFERENT',
       says: /^The record does not permit 198\.51\.100\.7 \(the result is fail\)\.$/,
     },
-    'has the egress address': {
+    'that permits the address of --egress': {
       of: 'SPF',
       names: {
         [domain]: { MX: [[10, host]], TXT: ['v=spf1 a:out.ours.example -all'] },
@@ -311,7 +311,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'is not checked without the addresses of Amazon SES': {
+    'when the SPF record of Amazon SES cannot be queried': {
       of: 'SPF',
       names: { 'amazonses.com': { fails: 'SERVFAIL' } },
       result: 'UNKNOWN',
@@ -319,14 +319,14 @@ const cases: Record<string, Record<string, Case>> = {
       status: 1,
     },
   },
-  'the policy': {
-    'has another mode': {
+  'the finding of `dns` about the MTA-STS policy': {
+    'with another mode than --mode': {
       of: 'MTA-STS policy',
       args: ['--mode', 'testing'],
       result: 'DIFFERENT',
       says: /^The mode is enforce; it should be testing\.$/,
     },
-    'has mode none': {
+    'with mode none': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mode: 'none', mx: [] })
@@ -334,7 +334,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'DIFFERENT',
       says: /The mode is none; it should be testing\. This policy requires nothing/,
     },
-    'has mode testing': {
+    'with mode testing': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mode: 'testing', mx: [host] })
@@ -343,7 +343,7 @@ const cases: Record<string, Record<string, Case>> = {
       says: /publish --mode enforce/,
       status: 3,
     },
-    'lists other hosts': {
+    'that lists only another host': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mx: ['mx.other.example'] })
@@ -351,7 +351,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'DIFFERENT',
       says: /^The policy does not list mx\.ours\.example: senders that use MTA-STS deliver no mail there\. The policy also lists mx\.other\.example/,
     },
-    'lists the host by a pattern': {
+    'that lists the host by a pattern': {
       of: 'MTA-STS policy',
       names: { [`_mta-sts.${domain}`]: { TXT: [`v=STSv1; id=${idOf('enforce', ['*.ours.example'])}`] } },
       change: ({ policy }) => {
@@ -360,7 +360,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'does not list every MX host': {
+    'that does not list every MX host': {
       of: 'MTA-STS policy',
       names: {
         [domain]: {
@@ -374,14 +374,14 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'WARN',
       says: /The MX records name mx\.other\.example, which the policy does not list/,
     },
-    'has another max_age': {
+    'with another max_age than --max-age': {
       of: 'MTA-STS policy',
       args: ['--max-age', '30'],
       result: 'DIFFERENT',
       says: /^The max_age is 604800 seconds; it should be 2592000\.$/,
       wanted: ['version: STSv1', 'mode: enforce', `mx: ${host}`, 'max_age: 2592000'],
     },
-    'has a max_age of minutes': {
+    'with a max_age of minutes': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mx: [host], maxAge: 300 })
@@ -389,7 +389,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'WARN',
       says: /The max_age is 300 seconds: an attacker who blocks/,
     },
-    'does not exist': {
+    'that does not exist': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.status = 404
@@ -397,7 +397,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'MISSING',
       says: /The policy host answered 404.*Without a policy in mode enforce, senders do not enforce TLS/,
     },
-    'has the wrong content type': {
+    'with the wrong content type': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.type = 'text/html'
@@ -405,7 +405,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'MISSING',
       says: /text\/html/,
     },
-    'is invalid': {
+    'that is invalid': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = 'version: STSv2\n'
@@ -413,48 +413,48 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'DIFFERENT',
       says: /Its version cannot be "STSv2"/,
     },
-    'is unknown when DNS fails': {
+    'when the query for the policy host fails': {
       of: 'MTA-STS policy',
       names: { [`mta-sts.${domain}`]: { fails: 'SERVFAIL' } },
       result: 'UNKNOWN',
       says: /The DNS query failed \(ESERVFAIL\)/,
       status: 1,
     },
-    'has a policy host without an address': {
+    'when the policy host has no address': {
       of: 'MTA-STS policy',
       names: { [`mta-sts.${domain}`]: {} },
       result: 'MISSING',
       says: /has no address\..*Make mta-sts\.ours\.example an alias \(CNAME\)/,
     },
   },
-  'the MTA-STS record': {
-    'has the id of another policy': {
+  'the finding of `dns` about the MTA-STS record': {
+    'with the id of another policy': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: [`v=STSv1; id=${idOf('testing')}`] } },
       result: 'DIFFERENT',
       says: /does not match the served policy/,
       wanted: [`"v=STSv1; id=${idOf('enforce')};"`],
     },
-    'has an id of another origin': {
+    'with an id that mailflow did not generate': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: ['v=STSv1; id=20260101'] } },
       result: 'WARN',
       says: /The id 20260101 was not generated by mailflow/,
       status: 0,
     },
-    'exists twice': {
+    'that exists twice': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: ['v=STSv1; id=a', 'v=STSv1; id=b'] } },
       result: 'DIFFERENT',
       says: /There are several records/,
     },
-    'has no id': {
+    'without an id': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: ['v=STSv1;'] } },
       result: 'DIFFERENT',
       says: /The syntax of the record is wrong/,
     },
-    'must change with the policy': {
+    'when --mode requires another policy and thus another id': {
       of: 'MTA-STS',
       args: ['--mode', 'testing'],
       result: 'DIFFERENT',
@@ -462,15 +462,15 @@ const cases: Record<string, Record<string, Case>> = {
       wanted: [`"v=STSv1; id=${idOf('testing')};"`],
     },
   },
-  'the TLS-RPT record': {
-    'names another address': {
+  'the finding of `dns` about the TLS-RPT record': {
+    'with another address than --report-address': {
       of: 'TLS-RPT',
       args: ['--report-address', 'reports@ours.example'],
       result: 'DIFFERENT',
       says: /^Reports go to mailto:tls@ours\.example, not to reports@ours\.example\.$/,
       wanted: ['"v=TLSRPTv1; rua=mailto:reports@ours.example"'],
     },
-    'names the address among others': {
+    'with several addresses, one of them that of --report-address': {
       of: 'TLS-RPT',
       names: {
         [`_smtp._tls.${domain}`]: {
@@ -481,13 +481,13 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'has no destination': {
+    'without a valid destination': {
       of: 'TLS-RPT',
       names: { [`_smtp._tls.${domain}`]: { TXT: ['v=TLSRPTv1; rua=ftp://x.example'] } },
       result: 'DIFFERENT',
       says: /no valid report destination/,
     },
-    'exists twice': {
+    'that exists twice': {
       of: 'TLS-RPT',
       names: {
         [`_smtp._tls.${domain}`]: {
@@ -498,8 +498,8 @@ const cases: Record<string, Record<string, Case>> = {
       says: /several/,
     },
   },
-  'DNSSEC and TLSA records': {
-    'are unknown without a validating resolver': {
+  'the finding of `dns` about': {
+    'DNSSEC when the resolver does not validate': {
       of: 'DNSSEC',
       change: (around) => {
         around.signed = []
@@ -508,7 +508,7 @@ const cases: Record<string, Record<string, Case>> = {
       says: /The resolver does not validate DNSSEC.*--dns-server/,
       status: 0,
     },
-    'where the zone is not signed': {
+    'DNSSEC when the zone is not signed': {
       of: 'DNSSEC',
       change: (around) => {
         around.signed = ['arpa']
@@ -517,7 +517,7 @@ const cases: Record<string, Record<string, Case>> = {
       says: /^Not signed, according to the resolver: ours\.example, mx\.ours\.example\./,
       status: 0,
     },
-    'without effect, in a zone that is not signed': {
+    'TLSA records in a zone that is not signed': {
       of: 'TLSA',
       change: (around) => {
         around.signed = ['arpa']
@@ -526,43 +526,43 @@ const cases: Record<string, Record<string, Case>> = {
       says: /^Senders ignore these records: the zone is not known to be signed\.$/,
       status: 0,
     },
-    'of all certificates that are served, in another way': {
+    'TLSA records that match all served certificates by another selector': {
       of: 'TLSA',
       change: tlsa(({ published }) => `3 0 1 ${published.fingerprint256}`),
       result: 'OK',
       says: /^$/,
       status: 0,
     },
-    'without the RSA certificate': {
+    'TLSA records that do not match the RSA certificate': {
       of: 'TLSA',
       change: tlsa((certificate) => (certificate === rsa ? null : certificate.tlsa)),
       result: 'DIFFERENT',
       says: /^No record matches the RSA certificate mx\.ours\.example, which is served now: senders that use DANE deliver no mail\.$/,
     },
-    'without the next certificate': {
+    'TLSA records that do not match the next certificate': {
       of: 'TLSA',
       change: tlsa((certificate) => (certificate === next ? null : certificate.tlsa)),
       result: 'DIFFERENT',
-      says: /^No record matches the EC certificate mx\.ours\.example, which will be served from 2026-12-20: publish such a record some days before\.$/,
+      says: /^No record matches the EC certificate mx\.ours\.example, which will be served from 2026-12-20: publish its record some days earlier\.$/,
     },
-    'match a certificate that is no longer served': {
+    'TLSA records of which one matches a certificate that is no longer served': {
       of: 'TLSA',
       change: (around) => {
         around.certificates = [...(around.certificates ?? []), past.published]
         around.names[`_25._tcp.${host}`]?.TLSA?.push(past.tlsa)
       },
       result: 'OK',
-      says: /no longer served and can be removed: 3 1 1 [0-9a-f]{64}\.$/,
+      says: /^These records can be removed, because their certificate is no longer served: 3 1 1 [0-9a-f]{64}\.$/,
       status: 0,
     },
-    'match no certificate of the gateway': {
+    'TLSA records of which two match no certificate of the gateway': {
       of: 'TLSA',
       change: ({ names }) => names[`_25._tcp.${host}`]?.TLSA?.push(`3 1 1 ${'a'.repeat(64)}`, '1 2 3 00'),
       result: 'OK',
-      says: /match no certificate of this gateway and can be removed: 3 1 1 a{64}, 1 2 3 00\.$/,
+      says: /^These records can be removed, because they match no certificate of this gateway: 3 1 1 a{64}, 1 2 3 00\.$/,
       status: 0,
     },
-    'where the addresses of the host are not signed': {
+    'TLSA records of a host whose addresses are not signed': {
       of: 'TLSA',
       change: (around) => {
         around.signed = [domain, `_25._tcp.${host}`]
@@ -572,8 +572,12 @@ const cases: Record<string, Record<string, Case>> = {
       says: /^Senders ignore these records.*If the zone is signed: No record matches the EC certificate/,
       status: 0,
     },
-    'missing in a signed zone': { of: 'TLSA', names: { [`_25._tcp.${host}`]: {} }, result: 'MISSING' },
-    'fails DNSSEC validation': {
+    'TLSA records that are missing in a signed zone': {
+      of: 'TLSA',
+      names: { [`_25._tcp.${host}`]: {} },
+      result: 'MISSING',
+    },
+    'TLSA records that fail DNSSEC validation': {
       of: 'TLSA',
       names: { [`_25._tcp.${host}`]: { fails: 'BOGUS' } },
       result: 'DIFFERENT',
@@ -597,7 +601,7 @@ for (const [title, rows] of Object.entries(cases))
       })
   })
 
-describe('the text output', () => {
+describe('the text output of `dns`', () => {
   test('shows the records in zone file syntax, then the findings', async () => {
     Object.assign(setup.state.names, { [domain]: { MX: [[10, 'mx.other.example']], TXT: [] } })
     const { out, status } = await setup.dns(domain, '--report-address', 'tls@ours.example')
@@ -623,29 +627,29 @@ describe('the text output', () => {
 
 Findings:
 
-  OK         Accepted domain for ours.example
-  DIFFERENT  MX for ours.example
+  OK         Accepted domain: ours.example
+  DIFFERENT  MX: ours.example
              published  10 mx.other.example.
              expected   10 mx.ours.example.
              Mail bypasses this gateway through mx.other.example: no connector applies there.
              The MX records do not include mx.ours.example.
-  OK         Address for mx.ours.example
-  OK         Certificate for mx.ours.example
+  OK         Address: mx.ours.example
+  OK         Certificate: mx.ours.example
              The certificates of the gateway are valid for this name.
-  MISSING    SPF for ours.example
+  MISSING    SPF: ours.example
              expected   "v=spf1 include:amazonses.com -all"
              Receivers cannot distinguish your mail from forged mail.
-  WARN       MTA-STS policy for https://mta-sts.ours.example/.well-known/mta-sts.txt
+  WARN       MTA-STS policy: https://mta-sts.ours.example/.well-known/mta-sts.txt
              published  version: STSv1
                         mode: enforce
                         mx: mx.ours.example
                         max_age: 604800
              The MX records name mx.other.example, which the policy does not list.
-  OK         MTA-STS for _mta-sts.ours.example
-  OK         TLS-RPT for _smtp._tls.ours.example
-  OK         DNSSEC for ours.example
+  OK         MTA-STS: _mta-sts.ours.example
+  OK         TLS-RPT: _smtp._tls.ours.example
+  OK         DNSSEC: ours.example
              The resolver validated the signed answers for the domain and its hosts.
-  OK         TLSA for _25._tcp.mx.ours.example
+  OK         TLSA: _25._tcp.mx.ours.example
 `,
     )
   })
@@ -659,7 +663,7 @@ Findings:
   })
 })
 
-describe('dns', () => {
+describe('`dns`', () => {
   for (const [args, says] of [
     [['not a domain'], /"not a domain" is not a domain name/],
     [[domain, '--mode', 'none'], /--mode none: not a mode; use testing or enforce/],
@@ -673,7 +677,7 @@ describe('dns', () => {
     ],
     [[], /an argument is missing/],
   ] as const)
-    test(`rejects ${args.slice(-2).join(' ') || 'a missing domain'}`, async () => {
+    test(`rejects ${args.length > 0 ? `"${args.slice(-2).join(' ')}"` : 'a missing domain'}`, async () => {
       const { status, err } = await setup.dns(...args)
       assert.equal(status, 2)
       assert.match(err, says)
@@ -686,7 +690,7 @@ describe('dns', () => {
     assert.equal(report.status, 0)
   })
 
-  test('requires --host when the gateway has published nothing', async () => {
+  test('requires --host when the gateway has not published its certificates', async () => {
     setup.state.certificates = null
     const { status, err, out } = await setup.dns(domain)
     assert.deepEqual([status, out], [1, ''])

@@ -69,30 +69,30 @@ const inboundRows: Row[] = [
     fields: { senderDomains: ['contoso.example'], senderIpAddresses: ['192.0.2.1', '2001:DB8::a'] },
   },
   {
-    shows: 'removes type and cost of a sender domain',
+    shows: 'removes the prefix smtp: and the cost 1 of a sender domain',
     from: { SenderDomains: ['smtp:contoso.example;1', 'SMTP:*.sub.contoso.example;1', 'plain.example'] },
     fields: { senderDomains: ['contoso.example', '*.sub.contoso.example', 'plain.example'] },
   },
   {
-    shows: 'adds a notice about a cost',
+    shows: 'adds a notice about a sender domain with another cost than 1',
     from: { SenderDomains: ['smtp:contoso.example;5'] },
     fields: { senderDomains: ['contoso.example'] },
     expectedNotices: ['Note: SenderDomains "smtp:contoso.example;5": its cost is ignored'],
   },
   {
-    shows: 'adds a notice about a restriction for every accepted domain',
+    shows: 'adds a notice about the sender domain "--", which means every accepted domain',
     from: { SenderDomains: ['smtp:--;1', 'smtp:contoso.example;1'] },
     fields: { senderDomains: ['contoso.example'] },
     expectedNotices: ['Weaker than in Exchange: SenderDomains "smtp:--;1" means every accepted domain'],
   },
   {
-    shows: 'rejects a wildcard in the middle of a domain',
+    shows: 'leaves out a connector whose only sender domain has a wildcard in the middle',
     from: { SenderDomains: ['smtp:a.*.contoso.example;1'] },
     fields: null,
     expectedNotices: ['Left out: it has no sender domain'],
   },
   {
-    shows: 'imports a required certificate',
+    shows: 'imports a restriction to a certificate',
     from: { RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'mail.contoso.example' },
     fields: {
       requireTls: true,
@@ -107,19 +107,19 @@ const inboundRows: Row[] = [
     expectedNotices: ['Note: TlsSenderCertificateName "*.contoso.example": contoso.example is added'],
   },
   {
-    shows: 'requires TLS for a required certificate',
+    shows: 'requires TLS when the domains are restricted to a certificate, although RequireTls is false',
     from: { RequireTls: false, RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'a.example' },
     fields: { requireTls: true, restrictDomainsToCertificate: true },
     expectedNotices: ['Note: RequireTls is false, but the required certificate'],
   },
   {
-    shows: 'omits a name without RequireTls and without a restriction',
+    shows: 'omits TlsSenderCertificateName without RequireTls and without a restriction',
     from: { RequireTls: false, TlsSenderCertificateName: 'a.example' },
     fields: { requireTls: false, tlsSenderCertificateNames: [] },
     expectedNotices: ['Note: TlsSenderCertificateName had no effect'],
   },
   {
-    shows: 'adds a notice about the issuer of a certificate',
+    shows: 'adds a notice when TlsSenderCertificateName also names an issuer',
     from: {
       RestrictDomainsToCertificate: true,
       TlsSenderCertificateName: '<I>CN=Some CA, O=Some<S>CN=mail.contoso.example, O=Contoso',
@@ -128,7 +128,8 @@ const inboundRows: Row[] = [
     expectedNotices: ['Weaker than in Exchange: TlsSenderCertificateName also names the issuer'],
   },
   {
-    shows: 'requires TLS and adds a notice for a restriction without a certificate',
+    shows:
+      'requires TLS and adds a notice when RestrictDomainsToCertificate is set without a certificate name',
     from: { RequireTls: false, RestrictDomainsToCertificate: true, TlsSenderCertificateName: null },
     fields: { requireTls: true, restrictDomainsToCertificate: false },
     expectedNotices: ['Weaker than in Exchange: RestrictDomainsToCertificate names no certificate'],
@@ -145,16 +146,16 @@ const inboundRows: Row[] = [
     },
   },
   {
-    shows: 'adds a notice about a restriction to unsupported addresses',
+    shows: 'requires TLS and adds notices when the restriction lists only an unsupported address range',
     from: { RestrictDomainsToIPAddresses: true, SenderIPAddresses: ['192.0.2.1-192.0.2.9'] },
     fields: { requireTls: true, restrictDomainsToIpAddresses: false, senderIpAddresses: [] },
     expectedNotices: [
-      'Note: SenderIPAddresses "192.0.2.1-192.0.2.9" is not an IP address',
+      'Note: SenderIPAddresses "192.0.2.1-192.0.2.9" is omitted: it is neither an IP address nor a CIDR range',
       'Weaker than in Exchange: RestrictDomainsToIPAddresses lists no address',
     ],
   },
   {
-    shows: 'prefers the certificate when both restrictions are set',
+    shows: 'keeps the restriction to a certificate when addresses are also restricted',
     from: {
       RestrictDomainsToCertificate: true,
       RestrictDomainsToIPAddresses: true,
@@ -167,19 +168,19 @@ const inboundRows: Row[] = [
     ],
   },
   {
-    shows: 'does not narrow a restriction to associated domains',
+    shows: 'applies a Partner connector to all domains, with a notice, despite AssociatedAcceptedDomains',
     from: { AssociatedAcceptedDomains: ['ours.example'] },
     fields: { senderDomains: ['contoso.example'] },
     expectedNotices: ['Stricter than in Exchange: AssociatedAcceptedDomains is not imported'],
   },
   {
-    shows: 'omits settings that Partner connectors cannot have',
+    shows: 'omits TreatMessagesAsInternal of Partner connectors',
     from: { TreatMessagesAsInternal: true },
     fields: { treatMessagesAsInternal: false },
     expectedNotices: ['Note: TreatMessagesAsInternal is only for OnPremises'],
   },
   {
-    shows: 'identifies OnPremises servers by certificate',
+    shows: 'identifies OnPremises servers by TlsSenderCertificateName',
     from: { ...onPremises, TlsSenderCertificateName: 'mail.ours.example', TreatMessagesAsInternal: true },
     fields: {
       connectorType: 'OnPremises',
@@ -196,7 +197,7 @@ const inboundRows: Row[] = [
     expectedNotices: ['Note: RequireTls is false, but the certificate that identifies the server'],
   },
   {
-    shows: 'identifies OnPremises servers without TLS by address, like Exchange',
+    shows: 'identifies OnPremises servers by address only, as Exchange does, when RequireTls is false',
     from: {
       ...onPremises,
       RequireTls: false,
@@ -207,7 +208,7 @@ const inboundRows: Row[] = [
     expectedNotices: ['Note: TlsSenderCertificateName had no effect'],
   },
   {
-    shows: 'narrows relay to associated domains',
+    shows: 'sets the sender domains of an OnPremises connector to AssociatedAcceptedDomains',
     from: {
       ...onPremises,
       SenderIPAddresses: ['192.0.2.1'],
@@ -215,17 +216,17 @@ const inboundRows: Row[] = [
     },
     fields: { senderDomains: ['ours.example', 'branch.example'] },
     expectedNotices: [
-      'Note: AssociatedAcceptedDomains narrows its sender domains to ours.example, branch.example',
+      'Note: AssociatedAcceptedDomains narrows the sender domains to ours.example, branch.example',
     ],
   },
   {
-    shows: 'leaves out a connector that would be an open relay',
+    shows: 'leaves out an OnPremises connector without address and certificate, which would be an open relay',
     from: onPremises,
     fields: null,
     expectedNotices: ['Left out: it names neither an IP address nor a certificate'],
   },
   {
-    shows: 'omits restrictions of OnPremises connectors',
+    shows: 'omits RestrictDomainsToIPAddresses of OnPremises connectors',
     from: { ...onPremises, SenderIPAddresses: ['192.0.2.1'], RestrictDomainsToIPAddresses: true },
     fields: { restrictDomainsToIpAddresses: false },
     expectedNotices: ['Note: RestrictDomainsToIPAddresses has no effect on OnPremises'],
@@ -255,7 +256,7 @@ const inboundRows: Row[] = [
     ],
   },
   {
-    shows: 'ignores unused and administrative settings',
+    shows: 'ignores unsupported settings that are not in use, and administrative settings',
     from: {
       CloudServicesMailEnabled: false,
       ScanAndDropRecipients: [],
@@ -268,18 +269,18 @@ const inboundRows: Row[] = [
     fields: {},
   },
   {
-    shows: 'adds a notice about an unknown setting',
+    shows: 'adds a notice about an unknown setting that is in use',
     from: { NewThing: 'Always', OtherThing: false },
     fields: {},
     expectedNotices: ['Note: NewThing (Always) is an unknown setting'],
   },
   {
-    shows: 'reads an enumeration as a number',
+    shows: 'reads ConnectorType as a number',
     from: { ...onPremises, ConnectorType: 1, SenderIPAddresses: ['192.0.2.1'] },
     fields: { connectorType: 'OnPremises' },
   },
   {
-    shows: 'reads an enumeration as number and name',
+    shows: 'reads ConnectorType as an object with number and name',
     from: {
       ...onPremises,
       ConnectorType: { value: 1, Value: 'OnPremises' },
@@ -288,13 +289,13 @@ const inboundRows: Row[] = [
     fields: { connectorType: 'OnPremises' },
   },
   {
-    shows: 'leaves out a connector of an unknown type',
+    shows: 'leaves out a connector with an unknown ConnectorType',
     from: { ConnectorType: 'Something' },
     fields: null,
     expectedNotices: ['Left out: ConnectorType "Something"'],
   },
   {
-    shows: 'reads wrapped, joined and single lists',
+    shows: 'reads a list that is an object with a value, and a list that is one string with spaces',
     from: {
       SenderDomains: { value: ['smtp:a.example;1', 'smtp:b.example;1'], Count: 2 },
       SenderIPAddresses: '192.0.2.1 192.0.2.2',
@@ -302,7 +303,7 @@ const inboundRows: Row[] = [
     fields: { senderDomains: ['a.example', 'b.example'], senderIpAddresses: ['192.0.2.1', '192.0.2.2'] },
   },
   {
-    shows: 'reads the addresses of objects in lists',
+    shows: 'reads lists whose items are objects',
     from: {
       SenderDomains: [{ Type: 'smtp', Address: 'a.example', Cost: 1 }],
       SenderIPAddresses: [{ Expression: '192.0.2.1' }],
@@ -330,7 +331,7 @@ const inboundRows: Row[] = [
 
 const outboundRows: Row[] = [
   {
-    shows: 'imports routing by MX lookup with a name to validate',
+    shows: 'imports routing by MX lookup, and DomainValidation with its TlsDomain',
     from: { TlsSettings: 'DomainValidation', TlsDomain: 'mx.contoso.example' },
     fields: { route: 'Mx', tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
   },
@@ -347,13 +348,13 @@ const outboundRows: Row[] = [
     },
   },
   {
-    shows: 'omits smart hosts beside MX',
+    shows: 'omits SmartHosts when UseMXRecord is true',
     from: { SmartHosts: ['mail.contoso.example'] },
     fields: { route: 'Mx', smartHosts: [] },
     expectedNotices: ['Note: SmartHosts had no effect'],
   },
   {
-    shows: 'disables a connector whose smart hosts are not supported',
+    shows: 'disables a connector when none of its smart hosts is supported',
     from: { UseMXRecord: false, SmartHosts: ['192.0.2.0/25'] },
     fields: { enabled: false, route: 'Mx' },
     expectedNotices: [
@@ -362,7 +363,7 @@ const outboundRows: Row[] = [
     ],
   },
   {
-    shows: 'imports missing TLS settings as opportunistic TLS',
+    shows: 'imports TlsSettings null as opportunistic TLS',
     from: { TlsSettings: null, TlsDomain: '' },
     fields: { tlsSettings: null, tlsDomain: null },
   },
@@ -372,60 +373,60 @@ const outboundRows: Row[] = [
     ['certificatevalidation', 'CertificateValidation'],
   ].map(
     ([from, to]): Row => ({
-      shows: `imports TLS settings ${from} as ${to}`,
+      shows: `imports TlsSettings ${from} as ${to}`,
       from: { TlsSettings: from },
       fields: { tlsSettings: to },
     }),
   ),
   {
-    shows: 'imports TLS settings 4 as DomainValidation',
+    shows: 'imports TlsSettings 4 as DomainValidation',
     from: { TlsSettings: 4, TlsDomain: 'mx.contoso.example' },
     fields: { tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
   },
   {
-    shows: 'imports unknown TLS settings as CertificateValidation',
+    shows: 'imports unknown TlsSettings as CertificateValidation',
     from: { TlsSettings: 'Quantum' },
     fields: { tlsSettings: 'CertificateValidation' },
     expectedNotices: ['Stricter than in Exchange: TlsSettings "Quantum"'],
   },
   {
-    shows: 'omits a name that is not validated',
+    shows: 'omits TlsDomain when TlsSettings does not validate a name',
     from: { TlsDomain: 'mx.contoso.example' },
     fields: { tlsSettings: 'EncryptionOnly', tlsDomain: null },
     expectedNotices: ['Note: TlsDomain had no effect'],
   },
   {
-    shows: 'adds a notice that a wildcard matches one label',
+    shows: 'adds a notice that a wildcard in TlsDomain matches one label',
     from: { TlsSettings: 'DomainValidation', TlsDomain: '*.contoso.example' },
     fields: { tlsDomain: '*.contoso.example' },
     expectedNotices: ['Note: TlsDomain "*.contoso.example": in mailflow "*." matches one label'],
   },
   {
-    shows: 'validates the name of the only smart host',
+    shows: 'validates the name of the only smart host under DomainValidation without TlsDomain',
     from: { TlsSettings: 'DomainValidation', UseMXRecord: false, SmartHosts: ['mx.contoso.example'] },
     fields: { tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
     expectedNotices: ['Note: TlsDomain is empty; the certificate must have the name'],
   },
   {
-    shows: 'imports DomainValidation without a name as CertificateValidation',
+    shows: 'imports DomainValidation without TlsDomain and smart host as CertificateValidation',
     from: { TlsSettings: 'DomainValidation' },
     fields: { tlsSettings: 'CertificateValidation', tlsDomain: null, enabled: true },
     expectedNotices: ['Weaker than in Exchange: DomainValidation has no name that mailflow supports'],
   },
   {
-    shows: 'disables a connector for transport rules',
+    shows: 'disables a connector that only transport rules use',
     from: { IsTransportRuleScoped: true },
     fields: { enabled: false, recipientDomains: ['contoso.example'] },
     expectedNotices: ['Disabled: IsTransportRuleScoped'],
   },
   {
-    shows: 'explains why a disabled connector must stay disabled',
+    shows: 'adds notices why a disabled connector must stay disabled',
     from: { Enabled: false, IsTransportRuleScoped: true, TestMode: true },
     fields: { enabled: false },
     expectedNotices: ['Disabled: IsTransportRuleScoped', 'Disabled: TestMode'],
   },
   {
-    shows: 'leaves out a connector for transport rules without domains',
+    shows: 'leaves out a connector without recipient domains that only transport rules use',
     from: { IsTransportRuleScoped: true, RecipientDomains: [], SenderRewritingEnabled: true },
     fields: null,
     expectedNotices: ['Left out: it has no recipient domain; only transport rules used it'],
@@ -448,23 +449,23 @@ const outboundRows: Row[] = [
     expectedNotices: ['Note: AllAcceptedDomains is only for OnPremises'],
   },
   {
-    shows: 'adds a notice about RouteAllMessagesViaOnPremises',
+    shows: 'adds a notice about RouteAllMessagesViaOnPremises when the recipient domain is not *',
     from: { ConnectorType: 'OnPremises', RouteAllMessagesViaOnPremises: true },
     fields: {},
     expectedNotices: ['Weaker than in Exchange: RouteAllMessagesViaOnPremises'],
   },
   {
-    shows: 'adds no notice about RouteAllMessagesViaOnPremises with domain *',
+    shows: 'adds no notice about RouteAllMessagesViaOnPremises when the recipient domain is *',
     from: { ConnectorType: 'OnPremises', RouteAllMessagesViaOnPremises: true, RecipientDomains: ['*'] },
     fields: { recipientDomains: ['*'] },
   },
   {
-    shows: 'imports disabled DANE and MTA-STS',
+    shows: 'imports SmtpDaneMode None and MtaStsMode None',
     from: { SmtpDaneMode: 'None', MtaStsMode: 'None' },
     fields: { smtpDaneMode: 'None', mtaStsMode: 'None' },
   },
   {
-    shows: 'adds a notice when Exchange enforced published DANE and MTA-STS',
+    shows: 'adds a notice that EncryptionOnly does not apply the DANE and MTA-STS that Exchange enforced',
     from: {
       TlsSettings: 'EncryptionOnly',
       TlsDomain: null,
@@ -482,7 +483,7 @@ const outboundRows: Row[] = [
     fields: { tlsSettings: 'CertificateValidation' },
   },
   {
-    shows: 'adds a notice about required DANE',
+    shows: 'imports SmtpDaneMode Mandatory as Opportunistic with a notice',
     from: { SmtpDaneMode: 'Mandatory' },
     fields: { smtpDaneMode: 'Opportunistic' },
     expectedNotices: ['Weaker than in Exchange: SmtpDaneMode "Mandatory"'],
@@ -522,7 +523,7 @@ for (const [direction, make, rows] of [
       })
   })
 
-describe('import of files', () => {
+describe('`connectors import-exchange`', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-import-'))
   after(() => rmSync(folder, { recursive: true }))
   const file = (name: string, content: Buffer | string): string => {
@@ -538,7 +539,7 @@ describe('import of files', () => {
     ['big-endian UTF-16 with a byte order mark', Buffer.from(`\ufeff${json}`, 'utf16le').swap16()],
   ]
   for (const [encoding, octets] of encodings)
-    test(`reads ${encoding}`, async () => {
+    test(`reads a file in ${encoding}`, async () => {
       const { status, out } = await mailflow(['connectors', 'import-exchange', file('one.json', octets)])
       assert.equal(status, 0)
       assert.deepEqual(
@@ -547,7 +548,7 @@ describe('import of files', () => {
       )
     })
 
-  test('writes a valid file, and notices to review', async () => {
+  test('writes a valid configuration file, and prints notices to review', async () => {
     const { status, out, err } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     assert.equal(status, 0)
     const { inboundConnectors, outboundConnectors, acceptedDomains } = readConfiguration(out, 'imported.yaml')
@@ -562,7 +563,7 @@ describe('import of files', () => {
     )
   })
 
-  test('repeats the important notices in the file', async () => {
+  test('repeats notices other than "Note" as comments in the configuration file', async () => {
     const { out } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     assert.match(out, /^# Imported from .*\n# Left out: inbound connector "Anyone": /)
     assert.match(out, /\n {2}# Disabled: IsTransportRuleScoped.*\n {2}- name: Encryption gateway\n/)
@@ -578,7 +579,7 @@ describe('import of files', () => {
       assert.ok(out.includes(Name) || err.includes(Name), Name)
   })
 
-  test('names decisive settings that are missing from the export', () => {
+  test('names settings that decide security and are missing from the export', () => {
     const { notices } = imported({
       Name: 'A',
       ConnectorType: 'Partner',
@@ -590,7 +591,7 @@ describe('import of files', () => {
     assert.match(other.notices.join(), /^Weaker than in Exchange: the export lacks TlsSettings,/)
   })
 
-  test('makes names unique without regard to letter case', () => {
+  test('makes connector names unique without regard to letter case', () => {
     const objects = ['One', 'ONE', 'one'].map((Name) => inbound({ Name }))
     const { configuration, notices } = importObjects(readExport(Buffer.from(JSON.stringify(objects)), 'x'))
     assert.deepEqual(
@@ -600,13 +601,13 @@ describe('import of files', () => {
     assert.equal(notices.length, 2)
   })
 
-  test('imports a connector that is in two files once', () => {
+  test('imports two objects with the same Guid once', () => {
     const objects = [inbound({ Guid: 'a' }), inbound({ Guid: 'a' })]
     const { configuration, notices } = importObjects(readExport(Buffer.from(JSON.stringify(objects)), 'x'))
     assert.deepEqual([configuration.inboundConnectors?.length, notices], [1, []])
   })
 
-  test("imports accepted domains except Microsoft's", async () => {
+  test('imports accepted domains except onmicrosoft.com', async () => {
     const domains = ['Ours.example', 'ours.onmicrosoft.com'].map((DomainName) => ({
       Name: DomainName,
       DomainName,
@@ -621,22 +622,22 @@ describe('import of files', () => {
   })
 
   const faulty: [string, string | Buffer, RegExp][] = [
-    ['invalid JSON', 'Name : Contoso', /one\.json is not JSON/],
+    ['a file that is not JSON', 'Name : Contoso', /one\.json is not JSON/],
     ['an object of another kind', '[{"Name":"x"}]', /item 1 is neither a connector nor an accepted domain/],
     [
-      "Exchange Server's connectors",
+      'a connector of Exchange Server',
       '{"AddressSpaces":["*"]}',
       /Send or Receive connector of Exchange Server/,
     ],
     ['an empty list', '[]', /contains no connector/],
     [
-      'Windows encoding, with advice',
+      'a file in a Windows encoding, with advice',
       Buffer.from('{"Name":"München"}', 'latin1'),
       /one\.json is neither UTF-8 nor UTF-16 .*\n {2}Write it with: .* Out-File FILE/,
     ],
   ]
   for (const [title, content, message] of faulty)
-    test(`names the file with ${title}`, async () => {
+    test(`ends with an error about ${title}`, async () => {
       const { status, out, err } = await mailflow([
         'connectors',
         'import-exchange',
@@ -646,7 +647,7 @@ describe('import of files', () => {
       assert.match(err, message)
     })
 
-  test('names a missing file', async () => {
+  test('ends with an error that names a missing file', async () => {
     const { status, err } = await mailflow(['connectors', 'import-exchange', join(folder, 'none.json')])
     assert.equal(status, 1)
     assert.match(err, /cannot read \S+none\.json: no such file/)
@@ -709,7 +710,7 @@ const settingNames = [
 ]
 const object = fc.record(Object.fromEntries(settingNames.map((name) => [name, odd])), { requiredKeys: [] })
 
-test('any export becomes a valid file, and every omission has a notice', () => {
+test('any import becomes a valid configuration file, and has a notice for each connector left out', () => {
   const sides = fc.constantFrom(
     { SenderDomains: ['smtp:a.example;1'] },
     { RecipientDomains: ['a.example'], UseMXRecord: true },

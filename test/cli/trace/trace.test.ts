@@ -91,7 +91,7 @@ async function recordAttempt(to: Message, address: string, fields: Partial<Attem
   await claims.complete(key, attempt(fields))
 }
 
-describe('messages', () => {
+describe('`messages`', () => {
   let delivered: Message
   let deferred: Message
 
@@ -148,7 +148,7 @@ describe('messages', () => {
       .split('\n')
       .map((line) => line.split(/ {2,}/))
 
-  test('lists the last day as a table', async () => {
+  test('lists the messages of the last 24 hours as a table', async () => {
     const { status, out } = await api.mailflow('messages')
     assert.equal(status, 0)
     assert.deepEqual(rowsOf(out), [
@@ -166,9 +166,9 @@ describe('messages', () => {
   })
 
   const finds: [string, string[], () => string[]][] = [
-    ['a period before now', ['--since', '2d', '--until', '3h'], () => [deferred.id]],
+    ['--since and --until as spans before now', ['--since', '2d', '--until', '3h'], () => [deferred.id]],
     [
-      'a period between days',
+      '--since and --until as a day and a time',
       ['--since', '2026-02-02', '--until', '2026-02-03T11:00:00+01:00'],
       () => [deferred.id],
     ],
@@ -177,7 +177,7 @@ describe('messages', () => {
     ['a recipient', ['--recipient', 'ann@ours.example', '--since', '2d'], () => [delivered.id]],
     ['a state, in any letter case', ['--state', 'deferred', '--since', '2d'], () => [deferred.id]],
     ['a connector by name', ['--connector', 'to the bank', '--since', '2d'], () => [deferred.id]],
-    ['all', ['--since', '2d', '--all'], () => [delivered.id, deferred.id]],
+    ['period only, and lists all with --all', ['--since', '2d', '--all'], () => [delivered.id, deferred.id]],
   ]
   for (const [title, options, ids] of finds)
     test(`finds messages by ${title}`, async () => {
@@ -194,7 +194,7 @@ describe('messages', () => {
     assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['created by mailflow', 'OutboundTlsNotMet', deferred.id])
   })
 
-  test('shows the reply of the next hop that deferred a message', async () => {
+  test('shows the beginning of the reply by which the next hop deferred a message', async () => {
     const busy = { code: 451, enhanced: '4.3.2', text: `Busy\u001b[2J ${'x'.repeat(99)}` }
     await recordReceived(
       50,
@@ -227,22 +227,22 @@ describe('messages', () => {
     })
     await trace.recordDelivered(id, 'bob@paper.example')
     const list = await api.mailflow('messages', '--recipient', 'paper.example', '--since', '3d')
-    assert.equal(rowsOf(list.out)[1]?.at(-2), 'in the clear, report only: would be refused')
+    assert.equal(rowsOf(list.out)[1]?.at(-2), 'in the clear, report only: requirement not met')
     const { out } = await api.mailflow('messages', id)
     assert.match(
       out,
       /Delivered at .*, mx\.paper\.example.*, in the clear\n {13}EncryptionOnly was report only;/,
     )
-    assert.match(out, /report only, would be refused: 451 4\.7\.321 STARTTLS is not offered\n/)
+    assert.match(out, /report only, requirement not met: 451 4\.7\.321 STARTTLS is not offered\n/)
   })
 
-  test('lists at most --limit messages and says that there are more', async () => {
+  test('lists at most as many messages as --limit, and reports that there are more', async () => {
     const { out, err } = await api.mailflow('messages', '--since', '2d', '--limit', '1')
     assert.equal(rowsOf(out).length, 2)
     assert.equal(err, 'There are more messages: use --limit N or --all.\n')
   })
 
-  test('allows the longest period, although the clock of the API is later', async () => {
+  test('sends both ends of the longest period, because an open end would exceed it by the clock of the API', async () => {
     const requests: string[] = []
     const server = await startAnsweringServer(({ url = '' }) => {
       requests.push(url)
@@ -261,11 +261,11 @@ describe('messages', () => {
     ])
   })
 
-  test('reports an empty list', async () => {
+  test('prints "No messages found." when no message matches', async () => {
     assert.equal((await api.mailflow('messages', '--sender', 'unknown.example')).out, 'No messages found.\n')
   })
 
-  test('asks for an id when two connectors have the name', async () => {
+  test('requires an id, and lists both ids, when --connector is the name of two connectors', async () => {
     const { status, err } = await api.mailflow('messages', '--connector', 'from the bank')
     assert.equal(status, 1)
     assert.match(
@@ -289,7 +289,7 @@ describe('messages', () => {
     )
   })
 
-  test('shows why a message is deferred', async () => {
+  test('shows in the trace of a deferred message why it is deferred and when it bounces', async () => {
     const { out } = await api.mailflow('messages', deferred.id)
     assert.match(out, /, created by mailflow\n {2}Sender {5}<>/)
     assert.match(
@@ -304,7 +304,7 @@ describe('messages', () => {
     )
   })
 
-  test('shows the DSNs to the sender and their states', async () => {
+  test('shows in the trace of a message its DSNs with their states', async () => {
     const address = 'c@busy.example'
     const { id } = await recordReceived(30, {}, { [address]: { action: 'Bounce', reason: 'Expired' } })
     const dsn = await recordReceived(30, { mailFrom: '' }, { 'a@elsewhere.example': { action: 'Bounce' } })
@@ -313,15 +313,15 @@ describe('messages', () => {
       await dsnClaims.claim(dsnKey(id, address, kind), new Date(now), 60_000, 4_000_000_000)
     await dsnClaims.complete(dsnKey(id, address, 'failed'), { dsn: dsn.id })
     const { out } = await api.mailflow('messages', id)
-    const dsns = [...out.matchAll(/^ {2}DSN to the sender (.*)$/gm)].map(([, text]) => text)
+    const dsns = [...out.matchAll(/^ {2}(.* DSN to the sender.*)$/gm)].map(([, text]) => text)
     assert.deepEqual(dsns, [
-      '(delayed): not created yet',
-      `(failed): ${dsn.id}, Bounced`,
-      '(relayed): not created yet',
+      'Delay DSN to the sender: not created yet',
+      `Failure DSN to the sender: ${dsn.id}, Bounced`,
+      'Relay DSN to the sender: not created yet',
     ])
   })
 
-  test('reports an unknown message', async () => {
+  test('ends with an error for an unknown message id', async () => {
     const { status, err } = await api.mailflow('messages', '01ARZ3NDEKTSV4RRFFQ69G5FAV')
     assert.deepEqual([status, err], [1, 'mailflow: Not Found: There is no such message.\n'])
   })
@@ -338,32 +338,32 @@ describe('messages', () => {
       assert.match(err, message)
     })
 
-  test("prints the API's faults with their paths", async () => {
+  test('prints each fault of the query that the API reports, with its parameter', async () => {
     const { status, err } = await api.mailflow('messages', '--since', '40d')
     assert.equal(status, 1)
     assert.match(err, /^mailflow: Bad Request: The query is not valid\.\n {2}since: must be at most 31 days/)
   })
 })
 
-describe('retry', () => {
+describe('`retry`', () => {
   const jobs = () => api.evaluation.take().flatMap(({ job }) => job.recipients.map(({ address }) => address))
 
-  test('requests the next attempt for a message', async () => {
+  test('requests the next attempt for all deferred recipients of a message', async () => {
     const { id } = await recordReceived(1, {}, { 'a@bank.example': {}, 'b@bank.example': {} })
     const { status, out } = await api.mailflow('retry', id)
     assert.equal(status, 0)
-    assert.equal(out, 'Requested the next attempt now for a@bank.example, b@bank.example.\n')
+    assert.equal(out, 'Requested a retry for a@bank.example, b@bank.example.\n')
     assert.deepEqual(jobs(), ['a@bank.example', 'b@bank.example'])
   })
 
-  test('reports that a message has nothing to retry', async () => {
+  test('ends with an error when no recipient of the message is deferred', async () => {
     const { id } = await recordReceived(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
     const { status, err } = await api.mailflow('retry', id)
     assert.equal(status, 1)
     assert.match(err, /^mailflow: Conflict: No recipient is deferred.*\n {2}a@bank\.example: is Bounced\n/)
   })
 
-  test('requests the next attempt for all mail of a connector', async () => {
+  test('requests the next attempt for all deferred mail of each connector with the name', async () => {
     const fields = { connectors: { inbound: null, outbound: connectors.toBranch } }
     for (let count = 0; count < 3; count++) await recordReceived(1, {}, { 'a@branch.example': fields })
     const { status, out } = await api.mailflow('retry', '--connector', 'FROM THE BANK')
@@ -371,12 +371,12 @@ describe('retry', () => {
     assert.equal(
       out,
       'inbound connector "From the bank": no deferred mail.\n' +
-        'outbound connector "From the BANK": requested the next attempt now for 3 recipients of 3 messages.\n',
+        'outbound connector "From the BANK": requested a retry for 3 recipients of 3 messages.\n',
     )
     assert.equal(jobs().length, 3)
   })
 
-  test('repeats the request until no cursor is left', async () => {
+  test('repeats the request with the cursor of the response until a response has none', async () => {
     const [connector] = (await api.call('GET /outbound-connectors')).body.items
     const requests: string[] = []
     const { url, stop } = await startAnsweringServer(({ method, url = '' }) => {
@@ -395,7 +395,7 @@ describe('retry', () => {
     assert.deepEqual(requests, [path, `${path}?cursor=c%2F1`, `${path}?cursor=c%2F2`])
   })
 
-  test('requires either an id or --connector', async () => {
+  test('rejects arguments with neither id nor --connector, or with both', async () => {
     for (const args of [[], ['01ARZ3NDEKTSV4RRFFQ69G5FAV', '--connector', 'x']]) {
       const { status, err } = await api.mailflow('retry', ...args)
       assert.equal(status, 2)
@@ -404,7 +404,7 @@ describe('retry', () => {
   })
 })
 
-describe('explain', () => {
+describe('`explain`', () => {
   const explain = (...args: string[]) =>
     api.mailflow(
       'explain',
@@ -417,7 +417,7 @@ describe('explain', () => {
       ...args,
     )
 
-  test('shows the verdict first, then the considered connectors', async () => {
+  test('shows the verdict of each recipient, and below the considered connectors', async () => {
     const { status, out } = await explain('--to', 'eve@bank.example')
     assert.equal(status, 0)
     assert.match(
@@ -441,7 +441,7 @@ describe('explain', () => {
     assert.match(out, /Outbound connectors for ann@ours\.example: none applies\.\n/)
   })
 
-  test('does not promise delivery of a message that would be sent', async () => {
+  test('prints "would be sent", and does not promise delivery', async () => {
     await api.call('PUT /accepted-domains/branch.example', { json: {} })
     const { out } = await explain('--to', 'eve@branch.example', '--tls')
     assert.match(out, /\neve@branch\.example: would be sent \(ConnectorMatched\)\n/)
@@ -451,12 +451,12 @@ describe('explain', () => {
   const sessions: [string, string[], object][] = [
     ['in the clear', [], { negotiated: false }],
     ['over TLS', ['--tls'], { negotiated: true }],
-    ['over TLS before other options', ['--tls', '--json'], { negotiated: true }],
+    ['over TLS, when another option follows --tls', ['--tls', '--json'], { negotiated: true }],
     ['over TLS 1.2', ['--tls', 'TLSv1.2'], { negotiated: true, protocol: 'TLSv1.2' }],
     ['over TLS 1.3', ['--tls=TLSv1.3'], { negotiated: true, protocol: 'TLSv1.3' }],
   ]
   for (const [title, options, tls] of sessions)
-    test(`sends a session ${title}`, async () => {
+    test(`requests the verdict for a session ${title}`, async () => {
       const { status, out } = await explain(...options)
       assert.equal(status, 0)
       assert.deepEqual(JSON.parse(api.lastBody()).tls, tls)
@@ -474,7 +474,7 @@ describe('explain', () => {
       out,
       /\nClient certificate:\n {2}CN=mx\.bank\.example, issued by CN=Bank CA\n {2}names mx\.bank\.example\n/,
     )
-    assert.match(out, /not issued by a public authority/)
+    assert.match(out, /not trusted by the public roots/)
   })
 
   test('requires --from, --to and --ip', async () => {
@@ -492,7 +492,7 @@ describe('explain', () => {
     }
   })
 
-  test("prints the API's faults", async () => {
+  test('prints each fault of the body that the API reports', async () => {
     const { status, err } = await api.mailflow(
       'explain',
       '--from',

@@ -67,7 +67,7 @@ const job = (kind: BounceJob['kind'] = 'failed'): BounceJob => ({
   })),
 })
 
-test('one DSN for all recipients enters the pipeline as a new message from <>', async () => {
+test('a bounce job with two recipients sends one DSN, as a new message from <>, to evaluation', async () => {
   const { run, evaluation, objects } = unit()
   const dsnJob = job()
   const dsn = await run(dsnJob, minutesLater(1))
@@ -84,7 +84,7 @@ test('one DSN for all recipients enters the pipeline as a new message from <>', 
   assert.match(octets?.toString() ?? '', /<b@x\.example>.*<c@x\.example>/s)
 })
 
-test('the same job again sends nothing', async () => {
+test('a repeated bounce job sends no second DSN', async () => {
   const { run, evaluation } = unit()
   const dsnJob = job()
   await run(dsnJob, minutesLater(1))
@@ -92,7 +92,7 @@ test('the same job again sends nothing', async () => {
   assert.equal(evaluation.sent.length, 1)
 })
 
-test('a delay DSN does not prevent the failure DSN', async () => {
+test('a delay DSN does not prevent the failure DSN for the same recipients', async () => {
   const { run, evaluation } = unit()
   const dsnJob = job('delayed')
   await run(dsnJob, minutesLater(1))
@@ -100,7 +100,7 @@ test('a delay DSN does not prevent the failure DSN', async () => {
   assert.equal(evaluation.sent.length, 2)
 })
 
-test('the job fails while another worker holds the claim; after the lease the DSN is sent as the same message', async () => {
+test('a bounce job fails while another worker holds the claim, and sends the DSN once after the lease expired', async () => {
   const { run, evaluation } = unit()
   const dsnJob = job()
   evaluation.failOnce()
@@ -111,7 +111,7 @@ test('the job fails while another worker holds the claim; after the lease the DS
   assert.equal(evaluation.sent.length, 1)
 })
 
-test('a worker that dies between two completions causes no second DSN', async () => {
+test('a bounce worker that dies after it completed the claim of one of two recipients causes no second DSN', async () => {
   const { run, evaluation, claims } = unit()
   const dsnJob = job()
   const complete = claims.complete.bind(claims)
@@ -127,7 +127,7 @@ test('a worker that dies between two completions causes no second DSN', async ()
   assert.equal(evaluation.sent.length, 1)
 })
 
-test('a job whose worker died sends no second DSN, even if another job has reported some of its recipients in the meantime', async () => {
+test('a bounce job whose worker died sends no second DSN, even if another job sent a DSN for one of its recipients in the meantime', async () => {
   const { run, evaluation, claims } = unit()
   const dsnJob = job()
   const third = dsnJob.recipients
@@ -148,46 +148,46 @@ test('a job whose worker died sends no second DSN, even if another job has repor
   assert.equal(evaluation.sent.length, 2)
 })
 
-test('the same DSN built at another time has another key, so that neither overwrites the other', () => {
+test('two DSNs with one message id and different octets have different keys, so that neither overwrites the other', () => {
   const [first, second] = ['1', '2'].map((text) => contentReference('content', 'ID', Buffer.from(text)))
   assert.notEqual(first?.key, second?.key)
 })
 
-test('a message from <> gets no DSN, even if a job requests one', async () => {
+test('a bounce job for a message from <> sends no DSN', async () => {
   const { run, evaluation } = unit()
   const dsnJob = job()
   assert.equal(await run({ ...dsnJob, message: message({ mailFrom: '' }) }, minutesLater(1)), null)
   assert.deepEqual(evaluation.sent, [])
 })
 
-describe('the DSN returns', () => {
+describe('a DSN returns', () => {
   const returned = async (dsnJob: Partial<BounceJob>, fields: Partial<BounceDependencies> = {}) => {
     const { run, objects } = unit(fields)
     const dsn = await run({ ...job(), ...dsnJob }, minutesLater(1))
     return readMultipart(objects.get(dsn ?? '') ?? assert.fail('nothing was stored')).parts[2]
   }
 
-  test('the whole message when the job allows that', async () => {
+  test('the whole message when the job has returnsContent', async () => {
     const part = await returned({ returnsContent: true })
     assert.deepEqual([part?.type, part?.text], ['message/rfc822', whole])
   })
 
-  test('the headers when the job does not allow more', async () => {
+  test('only the headers when the job does not have returnsContent', async () => {
     const part = await returned({})
     assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
   })
 
-  test('the headers of a message above the size limit, and only the headers are read', async () => {
+  test('only the headers of a message above the size limit, and reads only the headers', async () => {
     const part = await returned({ returnsContent: true }, { maxReturnedOctets: 999, read: missing })
     assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
   })
 
-  test('nothing of deleted content, and the DSN is sent nevertheless', async () => {
+  test('nothing of a message whose content is deleted, and is sent without it', async () => {
     assert.equal(await returned({}, { readHeaders: missing }), undefined)
     assert.equal(await returned({ returnsContent: true }, { read: missing }), undefined)
   })
 
-  test('nothing while the store fails, and the job is retried', async () => {
+  test('nothing while the store fails: the job fails, so that SQS retries it', async () => {
     const fails = async () => {
       throw new Error('the store is away')
     }
@@ -205,14 +205,14 @@ describe('the envelope of a DSN', () => {
     return { ...sent.message.envelope, to: sent.recipients.map(({ address, notify }) => [address, notify]) }
   }
 
-  test('requests no extension and forwards no extension of the message', async () => {
+  test('requests no SMTP extension, and repeats no DSN or 8BITMIME parameter of the message', async () => {
     assert.deepEqual(await envelopeOf({ dsn: { ret: 'FULL', envid: 'x' }, eightBitMime: true }), {
       ...basicEnvelope(''),
       to: [['a@ours.example', null]],
     })
   })
 
-  test('requests REQUIRETLS when the message did (RFC 8689 §5)', async () => {
+  test('requests REQUIRETLS when the message requested it (RFC 8689 §5)', async () => {
     assert.equal((await envelopeOf({ requireTls: true })).requireTls, true)
   })
 
@@ -228,7 +228,7 @@ describe('the envelope of a DSN', () => {
   })
 })
 
-describe('a DSN can be transmitted', () => {
+describe('a DSN', () => {
   const german = Buffer.from('Subject: Gr\u00fc\u00dfe\r\n')
   const isAcceptedBy = async (mailFrom: string, extensions: string[]) => {
     const { run, evaluation, objects } = unit({ readHeaders: async () => german })
@@ -244,14 +244,19 @@ describe('a DSN can be transmitted', () => {
     return checkExtensions(traits, new Map(extensions.map((name) => [name, '']))) === null
   }
   const rows: [name: string, mailFrom: string, extensions: string[], accepted: boolean][] = [
-    ['from an ASCII sender, to any server', 'a@ours.example', [], true],
+    ['to an ASCII sender can be sent to a server without extensions', 'a@ours.example', [], true],
     [
-      'for another sender, to a server with SMTPUTF8',
+      'to a non-ASCII sender can be sent to a server with SMTPUTF8',
       'j\u00f6rg@ours.example',
       ['SMTPUTF8', '8BITMIME'],
       true,
     ],
-    ['for another sender, to no other server', 'j\u00f6rg@ours.example', ['8BITMIME'], false],
+    [
+      'to a non-ASCII sender cannot be sent to a server without SMTPUTF8',
+      'j\u00f6rg@ours.example',
+      ['8BITMIME'],
+      false,
+    ],
   ]
   for (const [name, mailFrom, extensions, accepted] of rows)
     test(`about internationalised mail ${name}`, async () => {

@@ -52,7 +52,7 @@ const kinds = [
 
 for (const { path, input, schema, saved } of kinds)
   describe(path, () => {
-    test('creates a connector with every default, and returns its location', async () => {
+    test('creates a connector with every default, and returns the location of the connector', async () => {
       const body = input()
       const { status, headers, body: connector } = await call(`POST ${path}`, { json: body })
       assert.equal(status, 201)
@@ -101,7 +101,7 @@ for (const { path, input, schema, saved } of kinds)
       assert.equal((await remove('"1"')).status, 404)
     })
 
-    test('lists in pages, each connector once', async () => {
+    test('lists connectors in pages, each connector once', async () => {
       for (let n = 0; n < 3; n++) await call(`POST ${path}`, { json: input() })
       const all = await call(`GET ${path}`)
       assert.equal(all.body.nextCursor, null)
@@ -116,7 +116,7 @@ for (const { path, input, schema, saved } of kinds)
       assert.deepEqual(paged, all.body.items)
     })
 
-    test('is visible to policy evaluation as soon as the response is sent', async () => {
+    test('creates and removes connectors for policy evaluation before it sends the response', async () => {
       const snapshots = new SnapshotReader(database.documents, 'connectors')
       await snapshots.current()
       const { body, headers } = await call(`POST ${path}`, { json: input() })
@@ -135,7 +135,7 @@ describe('/accepted-domains', () => {
     assert.deepEqual((await call('GET /accepted-domains')).body, { items: [created.body], nextCursor: null })
   })
 
-  test('replaces a domain only with a matching If-Match', async () => {
+  test('replaces an existing domain only with a matching If-Match', async () => {
     await call('PUT /accepted-domains/two.example', { json: {} })
     const put = (headers: Record<string, string>) =>
       call('PUT /accepted-domains/two.example', { json: { comment: 'new' }, headers })
@@ -151,7 +151,7 @@ describe('/accepted-domains', () => {
     assert.equal((await call('GET /accepted-domains/never.example')).status, 404)
   })
 
-  test('accepts domain names in other scripts', async () => {
+  test('stores a domain name in another script as A-label', async () => {
     const { status, body } = await call(`PUT /accepted-domains/${encodeURIComponent('bücher.example')}`, {
       json: {},
     })
@@ -175,9 +175,9 @@ describe('an invalid request', () => {
     { name: 'a path that is too deep', target: `GET /messages/${unknown}/x`, status: 404 },
     { name: 'a trailing slash', target: 'GET /messages/', status: 404 },
     { name: 'broken percent-encoding', target: 'GET /accepted-domains/%E0%A4%A', status: 400 },
-    { name: 'a method that the path does not allow', target: 'PATCH /inbound-connectors', status: 405 },
+    { name: 'a method that the path does not have', target: 'PATCH /inbound-connectors', status: 405 },
     { name: 'an unknown connector', target: `GET /inbound-connectors/${unknown}`, status: 404 },
-    { name: 'an invalid id', target: `GET /inbound-connectors/${'x'.repeat(5000)}`, status: 404 },
+    { name: 'an invalid connector id', target: `GET /inbound-connectors/${'x'.repeat(5000)}`, status: 404 },
     {
       name: 'a replacement of an unknown connector',
       target: `PUT /inbound-connectors/${unknown}`,
@@ -210,7 +210,7 @@ describe('an invalid request', () => {
       request: { headers: { 'if-match': '1' } },
       status: 400,
     },
-    { name: 'no body', target: 'POST /inbound-connectors', status: 400 },
+    { name: 'no body in a POST', target: 'POST /inbound-connectors', status: 400 },
     { name: 'broken JSON', target: 'POST /inbound-connectors', request: { body: '{"name":' }, status: 400 },
     {
       name: 'a body that is not UTF-8',
@@ -219,13 +219,13 @@ describe('an invalid request', () => {
       status: 400,
     },
     {
-      name: 'a form',
+      name: 'the content type of a form',
       target: 'POST /inbound-connectors',
       request: { body: 'name=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
       status: 415,
     },
     {
-      name: 'a body that is too large',
+      name: 'a body over 1 MiB',
       target: 'POST /inbound-connectors',
       request: { body: `"${'x'.repeat(1_048_576)}"` },
       status: 413,
@@ -238,14 +238,14 @@ describe('an invalid request', () => {
       at: [''],
     },
     {
-      name: 'missing fields',
+      name: 'missing fields of a connector',
       target: 'POST /inbound-connectors',
       request: { json: {} },
       status: 422,
       at: ['name', 'connectorType', 'senderDomains'],
     },
     {
-      name: 'unknown fields',
+      name: 'unknown fields of a connector',
       target: 'POST /inbound-connectors',
       request: { json: inbound({ tls: true, colour: 'red' }) },
       status: 422,
@@ -259,7 +259,7 @@ describe('an invalid request', () => {
       at: ['id', 'version'],
     },
     {
-      name: 'several faults together',
+      name: 'several faults in a connector',
       target: 'POST /outbound-connectors',
       request: {
         json: outbound({
@@ -278,14 +278,14 @@ describe('an invalid request', () => {
       at: ['name', 'recipientDomains[0]', 'smartHosts[0].port', 'smartHosts[1].prt', 'bogus', 'tlsDomain'],
     },
     {
-      name: 'a certificate check that SES does not support',
+      name: 'route Ses and CertificateValidation',
       target: 'POST /outbound-connectors',
       request: { json: outbound({ route: 'Ses', tlsSettings: 'CertificateValidation' }) },
       status: 422,
       at: ['tlsSettings'],
     },
     {
-      name: 'more than a table item can hold',
+      name: 'a connector larger than a table item',
       target: 'POST /inbound-connectors',
       request: { json: inbound(tooLarge()) },
       status: 422,
@@ -305,40 +305,40 @@ describe('an invalid request', () => {
       status: 422,
       at: ['comments'],
     },
-    { name: 'an unknown parameter', target: 'GET /messages?form=a', status: 400, at: ['form'] },
+    { name: 'an unknown query parameter', target: 'GET /messages?form=a', status: 400, at: ['form'] },
     {
-      name: 'a parameter for a path without parameters',
+      name: 'a query parameter for a path that has none',
       target: `GET /messages/${unknown}?x=1`,
       status: 400,
       at: ['x'],
     },
     {
-      name: 'a repeated parameter',
+      name: 'a repeated query parameter',
       target: 'GET /messages?state=Bounced&state=Pending',
       status: 400,
       at: ['state'],
     },
     {
-      name: 'several invalid parameters together',
+      name: 'several invalid query parameters',
       target: `GET /messages?since=today&sender=a%20b&state=Lost&connector=Contoso&limit=0&cursor=${cursor}`,
       status: 400,
       at: ['since', 'sender', 'state', 'connector', 'cursor', 'limit'],
     },
     {
-      name: 'a span that ends before it begins',
+      name: 'since later than until',
       target: 'GET /messages?since=2026-02-03T00:00:00Z&until=2026-02-02T00:00:00Z',
       status: 400,
       at: ['since'],
     },
     {
-      name: 'a span that is too long',
+      name: 'more than 31 days between since and until',
       target: 'GET /messages?since=2026-01-01T00:00:00Z&until=2026-02-02T00:00:00Z',
       status: 400,
       at: ['since'],
     },
-    { name: 'a limit that is too high', target: 'GET /messages?limit=201', status: 400, at: ['limit'] },
+    { name: 'a limit above 200', target: 'GET /messages?limit=201', status: 400, at: ['limit'] },
     {
-      name: "another list's cursor",
+      name: 'the cursor of another list',
       target: `GET /inbound-connectors?cursor=${cursor}`,
       status: 400,
       at: ['cursor'],
@@ -357,7 +357,7 @@ describe('an invalid request', () => {
       )
     })
 
-  test('gets 409 for a name that is taken, in any letter case', async () => {
+  test('that gives a connector the name of another connector, in any letter case, gets 409', async () => {
     const { body } = await call('POST /inbound-connectors', { json: inbound({ name: 'Fabrikam' }) })
     const again = await call('POST /inbound-connectors', { json: inbound({ name: 'FABRIKAM' }) })
     assert.deepEqual([again.status, again.body.errors[0].path], [409, 'name'])
@@ -374,13 +374,13 @@ describe('an invalid request', () => {
     assert.equal(sameName.status, 200)
   })
 
-  test('gets 412 for a weak entity tag', async () => {
+  test('with a weak entity tag in If-Match gets 412', async () => {
     const { headers } = await call('POST /inbound-connectors', { json: inbound() })
     const answer = await call(`DELETE ${headers.location}`, { headers: { 'if-match': 'W/"1"' } })
     assert.equal(answer.status, 412)
   })
 
-  test('gets the allowed methods for another method on a known path', async () => {
+  test('with a method that the path does not have gets the allowed methods in the header Allow', async () => {
     const { headers } = await call('POST /accepted-domains/ours.example')
     assert.equal(headers.allow, 'GET, PUT, DELETE')
   })
@@ -392,7 +392,7 @@ function tooLarge() {
   return { senderDomains: domains, tlsSenderCertificateNames: domains }
 }
 
-describe('an internal failure', () => {
+describe('an internal failure of the API', () => {
   const apiWithFailingStore = (error: Error) =>
     createTestApi({ send: () => Promise.reject(error) } as unknown as DynamoDBDocumentClient)
   const rows = [
@@ -409,7 +409,7 @@ describe('an internal failure', () => {
     { name: 'a programming error', error: new TypeError('undefined is not secret-7'), status: 500 },
   ]
   for (const { name, error, status } of rows)
-    test(`(${name}) gets ${status}: the response shows no internals, the log does`, async () => {
+    test(`(${name}) causes ${status}: the response shows no internals, the log does`, async () => {
       const { call, logged } = apiWithFailingStore(error)
       const answer = await call('GET /inbound-connectors')
       assert.equal(answer.status, status)
@@ -419,18 +419,22 @@ describe('an internal failure', () => {
     })
 })
 
-describe('the log', () => {
+describe('the log of the API', () => {
   const rows: { name: string; authorizer?: object; caller: string | null }[] = [
     {
-      name: 'an IAM principal',
+      name: 'an IAM principal as the caller',
       authorizer: { iam: { userArn: 'arn:aws:iam::1:user/ann' } },
       caller: 'arn:aws:iam::1:user/ann',
     },
-    { name: 'the subject of a token', authorizer: { jwt: { claims: { sub: 'ann' } } }, caller: 'ann' },
-    { name: 'no caller in a local run', caller: null },
+    {
+      name: 'the subject of a token as the caller',
+      authorizer: { jwt: { claims: { sub: 'ann' } } },
+      caller: 'ann',
+    },
+    { name: 'no caller without authorizer', caller: null },
   ]
   for (const { name, authorizer, caller } of rows)
-    test(`names ${name}, in one line per request`, async () => {
+    test(`has one line per request, which names ${name}`, async () => {
       logged.length = 0
       const { headers } = await call('POST /inbound-connectors', {
         json: inbound({ comment: 'confidential' }),
@@ -462,7 +466,7 @@ describe('the log', () => {
   })
 })
 
-describe('/messages', () => {
+describe('GET /messages', () => {
   const id = (time: string) => `${encodeTime(Date.parse(time), 10)}0000000000000000`
   const contoso = '01KGH3Z00000000000000000AA'
   /** Seconds since the epoch, later than all times of the tests. */
@@ -488,7 +492,7 @@ describe('/messages', () => {
     }
   })
 
-  test('lists the last 24 hours, newest first', async () => {
+  test('lists the messages of the last 24 hours by default, newest first', async () => {
     const { status, body } = await call('GET /messages')
     assert.equal(status, 200)
     assert.deepEqual(
@@ -499,7 +503,7 @@ describe('/messages', () => {
     assert.equal(body.nextCursor, null)
   })
 
-  test('returns pages by an opaque cursor', async () => {
+  test('returns pages: nextCursor continues after the last message', async () => {
     const span = 'since=2026-02-02T00:00:00Z&until=2026-02-04T00:00:00%2B00:00'
     const first = await call(`GET /messages?${span}&limit=2`)
     const second = await call(`GET /messages?${span}&limit=2&cursor=${first.body.nextCursor}`)
@@ -520,7 +524,7 @@ describe('/messages', () => {
     { query: 'sender=%3C%3E', count: 0 },
   ]
   for (const { query, count } of filters)
-    test(`finds ${count} messages by ${query}`, async () => {
+    test(`finds ${count} of 2 messages with ?${query}`, async () => {
       const { body } = await call(`GET /messages?${query}`)
       assert.equal(body.items.length, count)
     })
@@ -531,7 +535,7 @@ describe('/messages', () => {
     { since: '2026-02-02T00:00:00+01:00', message: /in a query, \+ is written %2B$/ },
   ]
   for (const { since, message } of unreadable)
-    test(`explains why since=${since} is invalid`, async () => {
+    test(`gets 400 with an explanation for since=${since}`, async () => {
       const { status, body } = await call(`GET /messages?since=${since}`)
       assert.equal(status, 400)
       assert.match(body.errors[0].message, message)
@@ -540,18 +544,18 @@ describe('/messages', () => {
   const start = Buffer.from(JSON.stringify({ day: '2026-02-03', before: '0'.repeat(26) })).toString(
     'base64url',
   )
-  const oddities = [
-    'until=1900-01-01T00:00:00Z',
-    'since=9999-12-30T00:00:00Z&until=9999-12-31T00:00:00Z',
-    `cursor=${start}`,
+  const oddities: [name: string, query: string][] = [
+    ['until in 1900', 'until=1900-01-01T00:00:00Z'],
+    ['since and until in 9999', 'since=9999-12-30T00:00:00Z&until=9999-12-31T00:00:00Z'],
+    ['a cursor before the first message', `cursor=${start}`],
   ]
-  for (const query of oddities)
-    test(`finds nothing, without an error, by ${query}`, async () => {
+  for (const [name, query] of oddities)
+    test(`finds nothing, without an error, with ${name}`, async () => {
       const { status, body } = await call(`GET /messages?${query}`)
       assert.deepEqual([status, body.items.length], [200, 0])
     })
 
-  test('reads one message by its id', async () => {
+  test('/{id} returns one message with its recipients', async () => {
     const { status, body } = await call(`GET /messages/${id(times[0] as string)}`)
     assert.deepEqual(
       [status, body.recipients[0].state, body.recipients[0].verdict.reason],
@@ -560,7 +564,7 @@ describe('/messages', () => {
   })
 })
 
-describe('random input', () => {
+describe('random input of the API', () => {
   const fields = Object.keys(InboundConnector.shape).concat(
     Object.keys(OutboundConnector.shape),
     '__proto__',
@@ -579,7 +583,7 @@ describe('random input', () => {
   )
   const never5xx = ({ status, body }: ApiResult) => assert(status < 500, `${status} ${JSON.stringify(body)}`)
 
-  test('as a body never causes a 5xx response', async () => {
+  test('as a JSON body never causes a 5xx response', async () => {
     const target = fc.constantFrom(
       'POST /inbound-connectors',
       'POST /outbound-connectors',
@@ -593,7 +597,7 @@ describe('random input', () => {
     )
   })
 
-  test('as octets never causes a 5xx response', async () => {
+  test('as a body of any octets never causes a 5xx response', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (octets) =>
         never5xx(
@@ -606,7 +610,7 @@ describe('random input', () => {
     )
   })
 
-  test('as a path, query, cursor or condition never causes a 5xx response', async () => {
+  test('as path, query, cursor or If-Match never causes a 5xx response', async () => {
     const path = fc.constantFrom(
       '/messages',
       '/inbound-connectors',

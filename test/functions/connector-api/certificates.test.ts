@@ -24,7 +24,7 @@ test('GET /certificates gets 404 with an explanation before the first publicatio
   assert.match(body.detail, /^No certificate is published yet/)
 })
 
-test('GET /certificates returns the published certificates in their current state', async () => {
+test('GET /certificates returns the published certificates, each with its state at the time of the request', async () => {
   const pki = await createPki()
   const [first, second] = await Promise.all(
     ['One', 'Two'].map((commonName) => pki.issue({ names: ['mx.ours.example'], commonName })),

@@ -27,7 +27,7 @@ const notCompared = (warnings: Warning[]) =>
   warnings.filter(({ path, message }) => path === '' && message.includes('not compared'))
 
 describe('a write of a connector', () => {
-  test('returns warnings that compare the connector with the other current connectors', async () => {
+  test('returns warnings from the comparison with the other current connectors', async () => {
     const { call } = createTestApi(database.documents)
     const { body: alone } = await call('POST /outbound-connectors', { json: outboundBody })
     assert.deepEqual(alone.warnings, [
@@ -65,7 +65,9 @@ describe('a write of a connector', () => {
   })
 })
 
-test('the comparison waits five seconds for a silent store', async ({ mock }) => {
+test('the comparison with other connectors times out after five seconds and becomes a warning', async ({
+  mock,
+}) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   const errors: unknown[] = []
   const logger = { error: (_: string, error: unknown) => errors.push(error) } as unknown as Logger

@@ -53,7 +53,7 @@ const outcomes = (considered: { name: string; outcome: string }[]) =>
   considered.map(({ name, outcome }) => `${name}: ${outcome}`)
 
 describe('POST /explain of a cleartext message from a partner that must use TLS', () => {
-  test('shows the reply 530 in session and 5.7.10 afterwards', async () => {
+  test('shows the reply 530 in session, and the verdict Bounce with 5.7.10 for accepted mail', async () => {
     const { status, body } = await call(fromContoso)
     assert.equal(status, 200)
     const [recipient] = body.recipients
@@ -65,7 +65,7 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
     assert.equal(recipient.route, null)
   })
 
-  test('lists every considered connector in order, with the reason', async () => {
+  test('lists every considered connector in order of precedence, each with its outcome and reason', async () => {
     const { body } = await call(fromContoso)
     assert.deepEqual(
       body.considered.map(({ name, pattern, outcome, why }: Record<string, string>) => [
@@ -94,11 +94,11 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
   })
 })
 
-describe('POST /explain with a certificate', () => {
+describe('POST /explain with a client certificate', () => {
   const withCertificate = async (pem: string) =>
     (await call({ ...fromContoso, tls: { negotiated: true, clientCertificate: pem } })).body
 
-  test('accepts the right name with a chain to a public root', async () => {
+  test('predicts 250 for a certificate with the required name and a chain to a public root', async () => {
     const { cert } = await pki.issue({ names: ['mail.contoso.example'], purposes: ['serverAuth'] })
     const body = await withCertificate(cert)
     assert.equal(body.recipients[0].inSession, '250 2.1.5 Accepted')
@@ -107,11 +107,11 @@ describe('POST /explain with a certificate', () => {
     assert.equal('chain' in body.clientCertificate, false)
     assert.match(
       body.considered[0].why,
-      /^The session meets its requirements: TLS \(TLSv1\.3\), the certificate \(CN=mail\.contoso\.example\)\.$/,
+      /^The session meets the requirements: TLS \(TLSv1\.3\), the certificate \(CN=mail\.contoso\.example\)\.$/,
     )
   })
 
-  test('names each fault of a certificate', async () => {
+  test('names in the explanation each fault of the certificate', async () => {
     const notAfter = daysFromNow(-0.5)
     const { cert } = await selfSigned({ names: ['mail.fabrikam.example'], notAfter })
     const body = await withCertificate(cert)
@@ -124,7 +124,7 @@ describe('POST /explain with a certificate', () => {
   })
 })
 
-test('POST /explain shows the connector that identifies a server of the organisation, and the route of relayed mail', async () => {
+test("POST /explain shows which connector grants relay to the organisation's server, and the route of each recipient", async () => {
   const { body } = await call({
     mailFrom: 'ann@ours.example',
     rcptTo: ['bob@northwind.example', 'dan@mail.northwind.example', 'eve@ours.example'],
@@ -153,22 +153,22 @@ test('POST /explain sends and stores nothing', async () => {
 })
 
 const faults: [name: string, change: object, path: string, message: RegExp][] = [
-  ['an invalid address', { ip: '1.2.3' }, 'ip', /is not an IP address/],
+  ['an invalid IP address', { ip: '1.2.3' }, 'ip', /is not an IP address/],
   ['no recipient', { rcptTo: [] }, 'rcptTo', /./],
   [
-    'a certificate without TLS',
+    'a clientCertificate in a session without TLS',
     { tls: { negotiated: false, clientCertificate: pki.ca } },
     'tls.clientCertificate',
     /must be left out unless tls\.negotiated/,
   ],
   [
-    'a text without a certificate',
+    'a clientCertificate that is not PEM',
     { tls: { negotiated: true, clientCertificate: 'x' } },
     'tls.clientCertificate',
     /holds no certificate in PEM/,
   ],
   [
-    'a broken certificate',
+    'a clientCertificate that cannot be parsed',
     {
       tls: {
         negotiated: true,
@@ -179,7 +179,7 @@ const faults: [name: string, change: object, path: string, message: RegExp][] = 
     /certificate 1 cannot be read/,
   ],
   [
-    'a certificate with invalid dates',
+    'a clientCertificate with invalid dates',
     { tls: { negotiated: true, clientCertificate: withoutDates(pki.ca) } },
     'tls.clientCertificate',
     /certificate 1 cannot be read/,
@@ -188,7 +188,7 @@ const faults: [name: string, change: object, path: string, message: RegExp][] = 
 ]
 
 for (const [name, change, path, message] of faults)
-  test(`POST /explain refuses ${name} and names the field`, async () => {
+  test(`POST /explain gets 422, and an error that names the field, for ${name}`, async () => {
     const { status, body } = await call({ ...fromContoso, ...change })
     assert.equal(status, 422)
     const [fault] = body.errors

@@ -31,7 +31,7 @@ const hostsIn = ({ body }: Awaited<ReturnType<typeof call>>): string[] =>
   body.items.map(({ host }: Record<string, string>) => host)
 
 describe('GET /certificates/observed', () => {
-  test('lists every location with its certificates, their use and their days left', async () => {
+  test('lists every host with its certificates, each with use and days left', async () => {
     const { status, body } = await call('GET /certificates/observed')
     assert.equal(status, 200)
     assert.equal(body.nextCursor, null)
@@ -65,18 +65,18 @@ describe('GET /certificates/observed', () => {
     ['expiringWithinDays=9', ['mx.clinic.example']],
     [`expiringWithinDays=80&connector=${bank.id}`, ['mx1.bank.example', 'mx2.bank.example']],
   ] as const)
-    test(`?${query} finds ${hosts.join(', ') || 'none'}`, async () => {
+    test(`with ?${query} finds ${hosts.join(', ') || 'no host'}`, async () => {
       assert.deepEqual(hostsIn(await call(`GET /certificates/observed?${query}`)), hosts)
     })
 
-  test('returns pages', async () => {
+  test('returns pages: nextCursor continues after the last host', async () => {
     const first = await call('GET /certificates/observed?limit=2')
     const second = await call(`GET /certificates/observed?limit=2&cursor=${first.body.nextCursor}`)
     assert.deepEqual([hostsIn(first).length, hostsIn(second)], [2, ['mx.clinic.example']])
     assert.equal(second.body.nextCursor, null)
   })
 
-  test('refuses a cursor of another list and names it', async () => {
+  test('gets 400 for the cursor of a list with another ?connector', async () => {
     const { body } = await call('GET /certificates/observed?limit=2')
     const response = await call(`GET /certificates/observed?connector=${clinic.id}&cursor=${body.nextCursor}`)
     assert.deepEqual(
@@ -91,7 +91,7 @@ describe('GET /certificates/observed', () => {
     'connector=bank',
     'domain=bank.example',
   ])
-    test(`refuses ?${query}`, async () => {
+    test(`gets 400 for ?${query}`, async () => {
       assert.equal((await call(`GET /certificates/observed?${query}`)).status, 400)
     })
 })

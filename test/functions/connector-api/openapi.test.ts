@@ -70,7 +70,7 @@ const routes = [
 ]
 
 describe('the OpenAPI document', () => {
-  test('is of version 3.1 and has exactly the routes of the API', () => {
+  test('has version 3.1 and exactly the routes of the API', () => {
     assert.match(document.openapi, /^3\.1\./)
     assert.deepEqual(
       operations()
@@ -80,7 +80,7 @@ describe('the OpenAPI document', () => {
     )
   })
 
-  test('names routes that exist, each responding with a listed status', async () => {
+  test('lists for each route the status with which the API responds', async () => {
     for (const { path, method, operation } of operations()) {
       const target = `${method} ${path.replace('{id}', '01ARZ3NDEKTSV4RRFFQ69G5FAV').replace('{domain}', 'ours.example')}`
       const { status } = await api.call(target, operation.requestBody ? { json: {} } : {})
@@ -89,7 +89,7 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  test('has distinct operation ids and resolves its references', () => {
+  test('has distinct operation ids, and contains every schema that it references', () => {
     const ids = operations().map(({ operation }) => operation.operationId)
     assert.equal(new Set(ids).size, ids.length)
     const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(
@@ -99,7 +99,7 @@ describe('the OpenAPI document', () => {
     for (const name of references) assert(name && name in document.components.schemas, `${name} is there`)
   })
 
-  test('declares every path parameter, and If-Match where it is needed', () => {
+  test('declares every path parameter, and If-Match for PUT and DELETE only', () => {
     for (const { path, method, operation } of operations()) {
       const declared = operation.parameters
         .filter((parameter) => parameter.in === 'path')
@@ -127,7 +127,7 @@ describe('the OpenAPI document', () => {
         assert(/"(type|anyOf|\$ref)"/.test(JSON.stringify(description)), `${field} has a type`)
     })
 
-  test('gives a type to every text field of a response', () => {
+  test('gives the items of senderDomains in a response the type string', () => {
     const { properties = {} } = document.components.schemas.InboundConnector ?? {}
     assert.deepEqual((properties.senderDomains as { items: unknown }).items, { type: 'string' })
   })
@@ -181,7 +181,7 @@ const addedSince = {
 }
 
 describe('the examples of the API design', () => {
-  test('are accepted unchanged', () => {
+  test('are accepted unchanged, with defaults for fields added later', () => {
     assert.deepEqual(InboundConnectorInput.parse(agreed.inbound), {
       ...agreed.inbound,
       ...addedSince.inbound,
@@ -193,7 +193,7 @@ describe('the examples of the API design', () => {
     for (const body of [{}, { comment: 'head office' }]) assert(AcceptedDomainInput.safeParse(body).success)
   })
 
-  test('show the defaults', () => {
+  test('agree with the defaults of a connector that has only the required fields', () => {
     const { name, connectorType, senderDomains } = agreed.inbound
     assert.deepEqual(InboundConnectorInput.parse({ name, connectorType, senderDomains }), {
       ...agreed.inbound,
@@ -212,7 +212,7 @@ describe('docs/api.md', () => {
   const text = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8')
   const heredocs = [...text.matchAll(/POST "\$API(\/[\w-]+)"[^\n]*<<'JSON'\n(.*?)\nJSON/gs)]
 
-  test('has connectors that the API creates unchanged', async () => {
+  test('has three example connectors, which the API creates', async () => {
     assert.equal(heredocs.length, 3)
     for (const [, path, body = ''] of heredocs) {
       const { status, body: answer } = await api.call(`POST ${path}`, { body })
@@ -220,7 +220,7 @@ describe('docs/api.md', () => {
     }
   })
 
-  test('shows a problem as it is answered', async () => {
+  test('shows a problem with the fields of a problem response', async () => {
     const problem = JSON.parse(/```json\n(.*?)```/s.exec(text)?.[1] ?? '')
     const answered = await api.call('POST /outbound-connectors', { json: {} })
     assert.deepEqual(Object.keys(problem), Object.keys(answered.body))

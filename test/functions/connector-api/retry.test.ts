@@ -69,7 +69,7 @@ const addresses = (evaluationJobs: EvaluationJob[]) =>
   evaluationJobs.flatMap(({ recipients }) => recipients.map((r) => r.address))
 
 describe('POST /messages/{id}/retry', () => {
-  test('requests the next attempt of the deferred recipients only, with their state from the trace', async () => {
+  test('sends a job for the deferred recipients only, with their state from the trace', async () => {
     const tracedMessage = await recordInTrace(1, {
       'a@ours.example': {},
       'b@ours.example': { action: 'Deliver' },
@@ -91,7 +91,7 @@ describe('POST /messages/{id}/retry', () => {
     ])
   })
 
-  test('sends a job for each repeated request', async () => {
+  test('sends another job when the request is repeated', async () => {
     const { id } = await recordInTrace(1, { 'a@ours.example': {} })
     const [one, two] = [
       await api.call(`POST /messages/${id}/retry`),
@@ -101,7 +101,7 @@ describe('POST /messages/{id}/retry', () => {
     assert.equal(jobs().length, 2)
   })
 
-  test('splits recipients into several jobs when one cannot hold them', async () => {
+  test('splits 150 recipients into two jobs', async () => {
     const crowd = Array.from({ length: 150 }, (_, n) => `r${String(n).padStart(3, '0')}@ours.example`)
     const { id } = await recordInTrace(1, Object.fromEntries(crowd.map((address) => [address, {}])))
     const { body } = await api.call(`POST /messages/${id}/retry`)
@@ -110,7 +110,7 @@ describe('POST /messages/{id}/retry', () => {
     assert.deepEqual([sentJobs.length, addresses(sentJobs)], [2, crowd])
   })
 
-  test('gets 409 with the state of each recipient when none is deferred', async () => {
+  test('gets 409 with the state of each recipient when no recipient is deferred', async () => {
     const { id } = await recordInTrace(1, {
       'a@ours.example': { action: 'Deliver' },
       'b@ours.example': { action: 'Bounce' },
@@ -134,7 +134,7 @@ describe('POST /messages/{id}/retry', () => {
   })
 
   for (const id of [unknown, 'x', '%20'])
-    test(`gets 404 for ${id}, which is no message`, async () => {
+    test(`gets 404 when {id} is ${id}, which is no message`, async () => {
       const { status } = await api.call(`POST /messages/${id}/retry`)
       assert.equal(status, 404)
     })
@@ -180,7 +180,7 @@ for (const { kind, other, input } of kinds)
       await recordInTrace(73, { 'h@ours.example': decidedBy(id) })
     })
 
-    test('requests the deferred recipients to which the connector applies, of the last two days', async () => {
+    test('sends jobs for the deferred recipients of the last two days to which the connector applies', async () => {
       const { status, body } = await api.call(`POST ${path}`)
       assert.deepEqual([status, body], [202, { requested: 4, messages: 3, nextCursor: null }])
       const sentJobs = jobs()
@@ -193,7 +193,7 @@ for (const { kind, other, input } of kinds)
       assert(sentJobs.every(({ retry }) => retry))
     })
 
-    test('continues at the position of a cursor', async () => {
+    test('continues at the position of ?cursor', async () => {
       const day = '2026-02-03'
       const before = encodeTime(now - 12 * 3_600_000, 10).padEnd(26, '0')
       const cursor = Buffer.from(JSON.stringify({ day, before })).toString('base64url')
@@ -206,7 +206,7 @@ for (const { kind, other, input } of kinds)
       { name: 'an unknown connector', target: () => `/${kind}-connectors/${unknown}/retry`, status: 404 },
       { name: 'an invalid id', target: () => `/${kind}-connectors/x/retry`, status: 404 },
       {
-        name: 'a connector of the other kind',
+        name: `the id of this connector under /${other}-connectors`,
         target: () => `/${other}-connectors/${id}/retry`,
         status: 404,
       },
@@ -219,7 +219,7 @@ for (const { kind, other, input } of kinds)
       })
   })
 
-describe('retrying for a connector', () => {
+describe('retryConnector', () => {
   const evaluation = recordingQueue<EvaluationJob>()
   const connector = '01KGH3Z00000000000000000ZZ'
   const byConnector = { connectors: { inbound: connector, outbound: null } }
@@ -229,7 +229,7 @@ describe('retrying for a connector', () => {
     for (const [n, address] of allRecipients.entries()) await recordInTrace(1 + n, { [address]: byConnector })
   })
 
-  test('stops when its time is over, and all calls together request each recipient once', async () => {
+  test('stops when its time is over; repeated calls together request each recipient once', async () => {
     const history = new History(database.documents, database.messagesTable, 10)
     const calls: number[] = []
     let from: HistoryPosition | null = null
@@ -249,7 +249,7 @@ describe('retrying for a connector', () => {
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), allRecipients)
   })
 
-  test('trusts the table, not the index, which may be stale', async () => {
+  test('reads the state of each recipient from the table, because the index may be stale', async () => {
     const stored = new History(database.documents, database.messagesTable)
     const { id } = await recordInTrace(1, {
       'settled@ours.example': byConnector,

@@ -63,7 +63,7 @@ describe('GET /tls-reports', () => {
     assert.equal(days.length, 9)
   })
 
-  test('marks the reports about accepted domains', async () => {
+  test('marks each report with acceptedDomain: whether it is about an accepted domain', async () => {
     const { body } = await call('GET /tls-reports?since=2026-02-09')
     assert.deepEqual(
       Object.fromEntries(
@@ -83,11 +83,11 @@ describe('GET /tls-reports', () => {
     ['since=2026-02-05&until=2026-02-05&domain=ours.example', ['2026-02-05 a']],
     ['since=2025-11-20&until=2025-11-20', ['2025-11-20 old']],
   ] as const)
-    test(`filters by ${query}`, async () => {
+    test(`with ?${query} finds the reports [${expected.join(', ')}]`, async () => {
       assert.deepEqual(reportNames(await call(`GET /tls-reports?${query}`)), expected)
     })
 
-  test('returns pages that contain each report once', async () => {
+  test('returns pages that together contain each report once', async () => {
     for (const limit of [1, 2, 3, 4, 9]) {
       const names: string[] = []
       let cursor = ''
@@ -112,7 +112,7 @@ describe('GET /tls-reports', () => {
     ['cursor=x', 'cursor'],
     ['domian=ours.example', 'domian'],
   ] as const)
-    test(`refuses ${query} and names the parameter`, async () => {
+    test(`gets 400, and an error that names the parameter, for ?${query}`, async () => {
       const { status, body } = await call(`GET /tls-reports?${query}`)
       assert.equal(status, 400)
       assert.deepEqual(
@@ -123,7 +123,7 @@ describe('GET /tls-reports', () => {
 })
 
 describe('GET /tls-reports/{id}', () => {
-  test('shows the whole report', async () => {
+  test('returns the policies of the report', async () => {
     const { body } = await call('GET /tls-reports?since=2026-02-09&domain=mx.ours.example')
     const response = await call(`GET /tls-reports/${body.items[0].id}`)
     assert.equal(response.status, 200)
@@ -142,13 +142,13 @@ describe('GET /tls-reports/{id}', () => {
   })
 
   for (const id of ['2026-02-09-00000000000000000000', 'x', '2026-02-09', '..%2Fsessions'])
-    test(`gets 404 for ${id}`, async () => {
+    test(`gets 404 when {id} is ${id}, which is no report`, async () => {
       const { status, body } = await call(`GET /tls-reports/${id}`)
       assert.deepEqual([status, body.detail], [404, 'There is no such report.'])
     })
 })
 
-test('a page that reads many reports to find one ends early, and the next continues there', async () => {
+test('a page of received reports ends after a limited number of reads, and the next page continues there', async () => {
   const reports = new ReceivedReports(database.documents, database.transportTable, 2)
   const filter = { since: '2026-02-01', until: '2026-02-10', domain: 'notours.example' }
   const days: string[] = []

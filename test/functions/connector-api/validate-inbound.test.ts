@@ -104,7 +104,7 @@ const counts = ({ messages, passing, failing }: InboundValidation) => ({
 })
 
 describe('validating an inbound connector', () => {
-  test('counts the messages that would pass, and gives reasons for the others', async () => {
+  test('counts the messages that would pass, and gives reasons for the messages that would not', async () => {
     const ids: string[] = []
     for (const days of [6, 5, 4, 3, 2, 1.5, 1])
       ids.unshift(await receiveMessage({ days, tls: noTls, ip: `192.0.2.${days * 2}` }))
@@ -142,7 +142,7 @@ describe('validating an inbound connector', () => {
     }
   })
 
-  test("evaluates only received mail of the connector's sender domains, and no DSNs of mailflow", async () => {
+  test("evaluates only mail from the connector's sender domains, and no DSNs that mailflow created", async () => {
     for (const from of [
       'a@contoso.example',
       'a@CONTOSO.example',
@@ -163,17 +163,17 @@ describe('validating an inbound connector', () => {
   })
 
   const spans = [
-    { name: 'seven days by default', messages: 3 },
-    { name: 'the days of the query', query: '?days=2', messages: 1 },
-    { name: 'the days of the body', json: { days: 30 }, messages: 4 },
+    { name: 'the last seven days by default', messages: 3 },
+    { name: 'the last two days with ?days=2', query: '?days=2', messages: 1 },
+    { name: 'the last 30 days with days 30 in the body', json: { days: 30 }, messages: 4 },
   ]
   for (const { name, query, json, messages } of spans)
-    test(`looks back ${name}`, async () => {
+    test(`evaluates mail of ${name}`, async () => {
       for (const days of [1, 3, 6.99, 7.01, 30.01]) await receiveMessage({ days })
       assert.equal((await validate({}, query, json)).messages, messages)
     })
 
-  test('counts each restriction separately, most frequent first', async () => {
+  test('counts messages by the restriction that they violate, most frequent first', async () => {
     const restricted = {
       restrictDomainsToCertificate: true,
       tlsSenderCertificateNames: ['mail.contoso.example'],
@@ -233,7 +233,7 @@ describe('validating an inbound connector', () => {
     assert.deepEqual(counts(validation), { messages: 2, passing: 1, InboundCertificateRestriction: 1 })
   })
 
-  test('reports the clients that an OnPremises connector does not identify, and the faults of their TLS', async () => {
+  test('counts for an OnPremises connector clients that it does not identify, and identified clients without TLS', async () => {
     await receiveMessage({ ip: '192.0.2.1' })
     await receiveMessage({ ip: '192.0.2.2', tls: noTls })
     await receiveMessage({ ip: '198.51.100.7' })
@@ -252,7 +252,7 @@ describe('validating an inbound connector', () => {
     assert.match(explanation ?? '', /198\.51\.100\.7 is not in \[192\.0\.2\.0\/24\]/)
   })
 
-  test('reports that the connector could not be checked without mail', async () => {
+  test('reports that the connector could not be checked when no mail came from its domains', async () => {
     await receiveMessage({ from: 'a@elsewhere.example' })
     const { summary, messages, complete } = await validate(
       { senderDomains: ['*.contoso.example'] },
@@ -265,7 +265,7 @@ describe('validating an inbound connector', () => {
     )
   })
 
-  test('mentions messages refused in session only where the connector refuses', async () => {
+  test('mentions messages refused in session only when the connector is enforced, and not with onViolation Defer', async () => {
     const rows = [
       { state: { enabled: true }, isMentioned: true },
       { state: { enabled: true, onViolation: 'Defer' as const }, isMentioned: false },
@@ -278,7 +278,7 @@ describe('validating an inbound connector', () => {
     }
   })
 
-  test('reports how far back it searched when its time is over', async () => {
+  test('ends when its time is over, and reports how far back it searched', async () => {
     for (const days of [1, 2, 3, 4, 5]) await receiveMessage({ days })
     let clock = now - 5_000
     const history = new History(database.documents, database.messagesTable, 1)

@@ -46,8 +46,8 @@ function task<T>(result: T) {
   }
 }
 
-describe('the records of one batch', () => {
-  it('run one after another for one destination, in one slot, which is released after the last record', async () => {
+describe('the deliveries of one batch', () => {
+  it('to one destination run one after another in one slot, which is released after the last delivery', async () => {
     const slots = countedSlots(1)
     const batch = createBatch({ slots })
     const order: string[] = []
@@ -70,7 +70,7 @@ describe('the records of one batch', () => {
     assert.deepEqual([slots.requests, slots.free()], [['partner.example'], 1])
   })
 
-  it('run in parallel for different destinations', async () => {
+  it('to different destinations run in parallel', async () => {
     const batch = createBatch({ slots: countedSlots(2) })
     const slow = task('slow')
     const hanging = batch.enqueue('slow.example').runExclusive(slow.run)
@@ -80,7 +80,7 @@ describe('the records of one batch', () => {
     assert.equal(await hanging, 'slow')
   })
 
-  it('continue after a failed record', async () => {
+  it('continue after a failed delivery', async () => {
     const batch = createBatch()
     const first = batch.enqueue('partner.example').runExclusive(() => Promise.reject(new Error('lost')))
     const second = batch.enqueue('partner.example').runExclusive(async () => 'done')
@@ -88,7 +88,7 @@ describe('the records of one batch', () => {
     assert.equal(await second, 'done')
   })
 
-  it('do not begin without a slot, which is requested once', async () => {
+  it('do not begin when no slot is free, and request a slot once', async () => {
     const slots = countedSlots(0)
     const batch = createBatch({ slots })
     const results = await Promise.all(
@@ -105,7 +105,7 @@ describe('the records of one batch', () => {
     assert.deepEqual(slots.requests, [])
   })
 
-  it('do not begin after a record that used all the time', async () => {
+  it('do not begin after a delivery that used all the time', async () => {
     const batch = createBatch({ limitMs: 60, minRemainingMs: 30 })
     const waitForAbort = () =>
       new Promise<string>((resolve) => batch.signal.addEventListener('abort', () => resolve('late')))
@@ -116,7 +116,7 @@ describe('the records of one batch', () => {
     assert.deepEqual([first, second], ['late', 'NoTime'])
   })
 
-  it('are delivered when the table of slots fails', async () => {
+  it('run without a slot when the table of slots fails', async () => {
     const faults: string[] = []
     const batch = createBatch({
       slots: { acquire: () => Promise.reject(new Error('throttled')) },
@@ -126,7 +126,7 @@ describe('the records of one batch', () => {
     assert.deepEqual(faults, ['throttled'])
   })
 
-  it('succeed although their slot could not be released', async () => {
+  it('succeed when their slot cannot be released', async () => {
     const faults: string[] = []
     const batch = createBatch({
       slots: { acquire: async () => ({ release: () => Promise.reject(new Error('the table is down')) }) },
@@ -139,7 +139,7 @@ describe('the records of one batch', () => {
     assert.deepEqual(faults, ['the table is down'])
   })
 
-  it('look up the next hops of a route once', async () => {
+  it('look up the next hops of the same route once', async () => {
     const batch = createBatch()
     const queries: string[] = []
     const resolver = {

@@ -98,7 +98,7 @@ const dies = async (): Promise<never> => {
 }
 
 describe('a delivery job', () => {
-  it('transmits its recipients together, records each result and reports it', async () => {
+  it('transmits its recipients together, records a delivery, and reports a failure to evaluation', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const testWorker = worker({ 'b@partner.example': failed })
     const delivery = await deliverJob(job, testWorker)
@@ -119,7 +119,7 @@ describe('a delivery job', () => {
     )
   })
 
-  it('records how long an attempt took, and 0 when the clock was set back', async () => {
+  it('records the duration of an attempt, and 0 when the clock was set back', async () => {
     for (const [took, durationMs] of [
       [1234, 1234],
       [-1234, 0],
@@ -135,7 +135,7 @@ describe('a delivery job', () => {
     }
   })
 
-  it('sends evaluation nothing when every recipient was delivered', async () => {
+  it('sends nothing to evaluation when every recipient was delivered', async () => {
     const testWorker = worker({})
     await deliverJob(jobFor(['a@partner.example']), testWorker)
     assert.deepEqual(testWorker.evaluation.take(), [])
@@ -164,7 +164,7 @@ describe('a delivery job', () => {
     )
   })
 
-  it('records `Delivered` only after its report, when a success DSN was requested', async () => {
+  it('records Delivered only after the report to evaluation, when a success DSN was requested', async () => {
     const job = jobFor(['a@partner.example'])
     const successDsnJob = {
       ...job,
@@ -179,7 +179,7 @@ describe('a delivery job', () => {
     assert.equal(await state(successDsnJob, 'a@partner.example'), undefined)
   })
 
-  it('is tried once although the queue delivers it twice, and its outcome is reported again', async () => {
+  it('that SQS delivers twice is tried once, and its outcome is reported again', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const first = worker({ 'b@partner.example': failed })
     await deliverJob(job, first)
@@ -193,7 +193,7 @@ describe('a delivery job', () => {
     assert.deepEqual(second.evaluation.take(), first.evaluation.take())
   })
 
-  it('is tried once when several workers get it at the same time', async () => {
+  it('that several workers get at the same time is tried once', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example', 'c@partner.example'])
     const workers = [worker({}), worker({}), worker({})]
     await Promise.all(workers.map((each) => deliverJob(job, each)))
@@ -201,7 +201,7 @@ describe('a delivery job', () => {
     assert.deepEqual(all, ['a@partner.example', 'b@partner.example', 'c@partner.example'])
   })
 
-  it('is tried again with the next attempt number', async () => {
+  it('with the next attempt number is tried again', async () => {
     const job = jobFor(['a@partner.example'])
     await deliverJob(job, worker({ 'a@partner.example': failed }))
     const next = worker({})
@@ -209,7 +209,7 @@ describe('a delivery job', () => {
     assert.deepEqual(next.transmitted, [['a@partner.example']])
   })
 
-  it('names a recipient that another worker is trying, and still delivers to the others', async () => {
+  it('reports a recipient that another worker claimed as busy, and delivers to its other recipients', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const claimsOfOtherWorker = new Claims<Attempt | Cancelled>(db.documents, db.messagesTable)
     await claimsOfOtherWorker.claim(
@@ -246,7 +246,7 @@ describe('a delivery job', () => {
   for (const [title, octets, readsBefore] of [
     ['reads a small message before the destination queue reaches the job', 1024 * 1024, 1],
     [
-      'reads a large message when the destination queue reaches the job, because many jobs may wait',
+      'reads a large message only when the destination queue reaches the job, because many jobs may wait',
       1024 * 1024 + 1,
       0,
     ],
@@ -282,7 +282,7 @@ describe('a delivery job', () => {
 describe('a job that has waited long for a slot', () => {
   const noFreeSlot = { runExclusive: async () => 'NoSlot' as const }
 
-  it('is reported as a failed attempt after its last wait', async () => {
+  it('is reported as a failed attempt after its last permitted wait', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits }
     const first = worker({}, noFreeSlot)
     const delivery = await deliverJob(job, first)
@@ -298,7 +298,7 @@ describe('a job that has waited long for a slot', () => {
     assert.deepEqual(second.transmitted, [])
   })
 
-  it('returns to the queue after each earlier wait, and claims nothing', async () => {
+  it('returns to the queue before its last permitted wait, and claims nothing', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits - 1 }
     const busy = worker({}, noFreeSlot)
     assert.equal((await deliverJob(job, busy)).returnedToQueue, 'NoSlot')
@@ -310,7 +310,7 @@ describe('a job that has waited long for a slot', () => {
 })
 
 describe('a worker that dies', () => {
-  it('between the next hop’s 250 and its record causes one unavoidable duplicate, which is sent after the lease and counted', async () => {
+  it('after the 250 of the next hop, before it recorded the 250, causes one duplicate, which is sent after the lease and counted', async () => {
     const job = jobFor(['a@partner.example'])
     const acceptedBy: string[] = []
     const dying = worker(
@@ -336,7 +336,7 @@ describe('a worker that dies', () => {
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 
-  it('after it recorded the next hop’s 250 causes no duplicate, and the delivery is still recorded', async () => {
+  it('after it recorded the 250 of the next hop causes no duplicate, and the next worker records the delivery in the trace', async () => {
     const job = jobFor(['a@partner.example'])
     class DyingTrace extends Trace {
       override recordDelivered = dies
@@ -350,7 +350,7 @@ describe('a worker that dies', () => {
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 
-  it('before it reported a failure causes no lost report: the next worker sends it', async () => {
+  it('before it reported a failed attempt loses no report: the next worker sends the report', async () => {
     const job = jobFor(['a@partner.example'])
     const dying = worker({ 'a@partner.example': failed })
     dying.evaluation.failOnce()
@@ -361,8 +361,10 @@ describe('a worker that dies', () => {
     const [sent] = next.evaluation.take()
     assert.equal(sent?.job.recipients[0]?.lastAttempt?.reply.text, 'later')
   })
+})
 
-  it('does not leave a delivery unrecorded because its result could not be written', async () => {
+describe('a worker that cannot complete its claim after an attempt', () => {
+  it('still records the delivery in the trace, and reports a failed attempt', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
@@ -377,7 +379,7 @@ describe('a worker that dies', () => {
     assert.equal(testWorker.evaluation.take().length, 1)
   })
 
-  it('does not try a delivered recipient again, even if the result was never written', async () => {
+  it('causes no further attempt for a delivered recipient', async () => {
     const job = jobFor(['a@partner.example'])
     class Forgetful extends Claims<Attempt | Cancelled> {
       override complete = dies
@@ -388,7 +390,7 @@ describe('a worker that dies', () => {
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busyRecipients], [[], 0, []])
   })
 
-  it('does not repeat an attempt whose outcome was decided, even if the result was never written', async () => {
+  it('causes no repeated attempt after evaluation has decided the outcome', async () => {
     const address = 'a@partner.example'
     const job = jobFor([address], { attempt: 2 })
     const decide = (decided: string) => {
@@ -408,57 +410,57 @@ describe('a worker that dies', () => {
     const delivery = await deliverJob(job, later)
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busyRecipients], [[], 0, []])
   })
+})
 
-  describe('before it settled a recipient whose attempt it cancelled', () => {
-    const cancelAttempt = async () => {
-      const job = jobFor(['a@partner.example', 'b@partner.example'])
-      const testWorker = worker({})
-      const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
-      await testWorker.claims.cancel(key, { outcome: 'Cancelled' }, receivedAt, leaseMs, 2_000_000_000)
-      return { job, testWorker }
-    }
-    const settle = (job: DeliveryJob) =>
-      db.documents.send(
-        new PutCommand({
-          TableName: db.messagesTable,
-          Item: {
-            ...recipientKey(job.message.id, 'a@partner.example'),
-            address: 'a@partner.example',
-            state: 'Bounced',
-          },
-        }),
-      )
+describe('a worker of evaluation that dies after it cancelled an attempt, before it settled the recipient,', () => {
+  const cancelAttempt = async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const testWorker = worker({})
+    const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
+    await testWorker.claims.cancel(key, { outcome: 'Cancelled' }, receivedAt, leaseMs, 2_000_000_000)
+    return { job, testWorker }
+  }
+  const settle = (job: DeliveryJob) =>
+    db.documents.send(
+      new PutCommand({
+        TableName: db.messagesTable,
+        Item: {
+          ...recipientKey(job.message.id, 'a@partner.example'),
+          address: 'a@partner.example',
+          state: 'Bounced',
+        },
+      }),
+    )
 
-    it('causes no attempt when the recipient is settled in the meantime', async () => {
-      const { job, testWorker } = await cancelAttempt()
-      await settle(job)
-      const delivery = await deliverJob(job, testWorker)
-      const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(60) })
-      assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
-      assert.deepEqual(
-        [delivery.busyRecipients, later.busyRecipients, testWorker.evaluation.take()],
-        [[], [], []],
-      )
-    })
+  it('causes no attempt when another worker settles the recipient', async () => {
+    const { job, testWorker } = await cancelAttempt()
+    await settle(job)
+    const delivery = await deliverJob(job, testWorker)
+    const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(60) })
+    assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
+    assert.deepEqual(
+      [delivery.busyRecipients, later.busyRecipients, testWorker.evaluation.take()],
+      [[], [], []],
+    )
+  })
 
-    it('leaves the recipient busy until the lease expires; then the recipient is tried', async () => {
-      const { job, testWorker } = await cancelAttempt()
-      const delivery = await deliverJob(job, testWorker)
-      assert.deepEqual(
-        delivery.busyRecipients.map(({ address }) => address),
-        ['a@partner.example'],
-      )
-      const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(7) })
-      assert.deepEqual(addressesOf(later.newAttempts), ['a@partner.example'])
-      assert.equal(await state(job, 'a@partner.example'), 'Delivered')
-    })
+  it('leaves the recipient busy until the lease expires; the next delivery tries the recipient', async () => {
+    const { job, testWorker } = await cancelAttempt()
+    const delivery = await deliverJob(job, testWorker)
+    assert.deepEqual(
+      delivery.busyRecipients.map(({ address }) => address),
+      ['a@partner.example'],
+    )
+    const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(7) })
+    assert.deepEqual(addressesOf(later.newAttempts), ['a@partner.example'])
+    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 })
 
 describe('a delivery job after a change of connectors', () => {
   const changed = { connectorsVersion: 2 }
 
-  it('returns for an immediate new decision, and nothing is sent', async () => {
+  it('returns to evaluation for an immediate new decision, and sends no mail', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const testWorker = worker({}, changed)
     const delivery = await deliverJob(job, testWorker)
@@ -481,12 +483,12 @@ describe('a delivery job after a change of connectors', () => {
     )
   })
 
-  it('returns when it has no version of connectors', async () => {
+  it('returns to evaluation when the job has no version of connectors', async () => {
     const { connectorsVersion: _, ...job } = jobFor(['a@partner.example'])
     assert.equal((await deliverJob(job, worker({}))).returnedForDecision, 1)
   })
 
-  it('reports an attempt that was made before the change', async () => {
+  it('still records an attempt that was made before the change', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const dying = worker({}, { trace: { recordDelivered: dies } as unknown as Trace })
     await assert.rejects(deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, dying), Died)
@@ -501,7 +503,7 @@ describe('a delivery job after a change of connectors', () => {
     assert.deepEqual(testWorker.transmitted, [])
   })
 
-  it('returns although its attempt was cancelled, because the worker that cancelled it may never settle the recipient', async () => {
+  it('returns to evaluation although its attempt was cancelled, because the worker that cancelled the attempt may have died', async () => {
     const job = jobFor(['a@partner.example'])
     const testWorker = worker({}, { ...changed, now: () => minutesLater(30) })
     const key = attemptKey(job.message.id, 'a@partner.example', 1)
@@ -513,7 +515,7 @@ describe('a delivery job after a change of connectors', () => {
     )
   })
 
-  it('is retried when it cannot be sent for a new decision', async () => {
+  it('fails, so that SQS retries it, when the queue of evaluation does not accept it', async () => {
     const testWorker = worker({}, changed)
     testWorker.evaluation.failOnce()
     await assert.rejects(deliverJob(jobFor(['a@partner.example']), testWorker), /the queue is away/)

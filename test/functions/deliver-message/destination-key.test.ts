@@ -11,15 +11,19 @@ const many = Array.from({ length: 100 }, (_, index) => ({ host: `mx${index}.part
 
 describe('the destination key of a job', () => {
   const rows: [string, Route, string | null][] = [
-    ['is its domain', { kind: 'Mx', domain: 'partner.example' }, 'partner.example'],
-    ['is its smart host', { kind: 'SmartHosts', hosts: [firstHost] }, 'mx1.partner.example:25'],
+    ['with route Mx is the domain', { kind: 'Mx', domain: 'partner.example' }, 'partner.example'],
     [
-      'is its smart hosts',
+      'with one smart host is host and port',
+      { kind: 'SmartHosts', hosts: [firstHost] },
+      'mx1.partner.example:25',
+    ],
+    [
+      'with two smart hosts is both with their ports',
       { kind: 'SmartHosts', hosts: [firstHost, secondHost] },
       'mx1.partner.example:25 mx2.partner.example:2525',
     ],
     [
-      'is its smart hosts in any order',
+      'is the same for smart hosts in another order',
       { kind: 'SmartHosts', hosts: [secondHost, firstHost] },
       'mx1.partner.example:25 mx2.partner.example:2525',
     ],
@@ -28,7 +32,7 @@ describe('the destination key of a job', () => {
   ]
   for (const [title, route, key] of rows) it(title, () => assert.equal(destinationKey(route), key))
 
-  it('is short for any number of smart hosts', () => {
+  it('is a hash for many smart hosts', () => {
     const key = destinationKey({ kind: 'SmartHosts', hosts: many })
     assert.match(key ?? '', /^[0-9a-f]{64}$/)
     assert.equal(destinationKey({ kind: 'SmartHosts', hosts: many.toReversed() }), key)

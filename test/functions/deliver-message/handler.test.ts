@@ -41,14 +41,14 @@ const job = (number: number, stored = reference): DeliveryJob =>
 const failedIds = (...jobs: object[]): Promise<string[]> => unit.deliver(...jobs)
 
 describe('deliver-message', () => {
-  it('delivers each job once, although the queue delivers it twice', async () => {
+  it('delivers each message once when SQS delivers its job twice', async () => {
     assert.deepEqual(await failedIds(job(1), job(2)), [])
     assert.deepEqual(await failedIds(job(2), job(1)), [])
     assert.equal(partner.received.length, 2)
     assert.ok(partner.received.every((received) => received.content.equals(content)))
   })
 
-  it('delivers a batch to one destination over one connection, which ends with the batch', async () => {
+  it('delivers a batch for one destination over one connection, and closes it at the end of the batch', async () => {
     const [connections, received] = [partner.connections(), partner.received.length]
     const jobs = Array.from({ length: 10 }, (_, index) => job(200 + index))
     assert.deepEqual(await failedIds(...jobs), [])
@@ -59,7 +59,7 @@ describe('deliver-message', () => {
     await eventually(() => partner.open() === 0, 'the end of the connection')
   })
 
-  it('returns a job without a slot to the queue, and delivers it when a slot is free', async () => {
+  it('returns a job to the queue when no slot is free, and delivers it when a slot becomes free', async () => {
     const [connections, busy] = [partner.connections(), job(30)]
     const destination = `127.0.0.1:${partner.port}`
     const slots = new Slots(db.documents, db.transportTable, {
@@ -107,21 +107,21 @@ describe('deliver-message', () => {
     }
   })
 
-  it('reports as failed only the job whose stored content differs from the accepted content, without an attempt', async () => {
+  it('reports a job as failed, without an attempt, when the stored content differs from the accepted content', async () => {
     const before = partner.received.length
     const corrupt = { ...reference, sha256: '0'.repeat(64) }
     assert.deepEqual(await failedIds(job(3, corrupt), job(4)), ['m0'])
     assert.equal(partner.received.length, before + 1)
   })
 
-  it('reports as failed a job that another worker holds', async () => {
+  it('reports a job as failed when another worker has claimed its recipient', async () => {
     const claims = new Claims<Attempt>(db.documents, db.messagesTable)
     const busy = job(5)
     await claims.claim(attemptKey(busy.message.id, 'b@partner.example', 1), new Date(), 60_000, 2 ** 31)
     assert.deepEqual(await failedIds(busy), ['m0'])
   })
 
-  it('sends nothing that was decided by other connectors than the current ones', async () => {
+  it('sends no message that was decided by another version of the connectors', async () => {
     const before = partner.connections()
     const repository = new ConnectorRepository(db.documents, db.connectorsTable)
     await repository.acceptedDomains.create('ours.example', { comment: '' })
@@ -131,7 +131,7 @@ describe('deliver-message', () => {
     assert.equal(partner.connections(), before + 1)
   })
 
-  it('reports as failed a record that is no delivery job', async () => {
+  it('reports a record that is no delivery job as failed', async () => {
     assert.deepEqual(await failedIds({ hello: 'world' }), ['m0'])
   })
 })

@@ -20,7 +20,7 @@ const session = (verified: boolean): Attempt['tls'] => ({
   fingerprint256: null,
 })
 
-describe('the protection of a delivery', () => {
+describe('the protection that a delivery is counted with', () => {
   const rows: [string, DeliveryJob['route'], DeliveryJob['tls'], Attempt['tls']][] = [
     ['verified', mxRoute, forced, session(true)],
     ['encrypted', mxRoute, opportunistic, session(false)],
@@ -30,7 +30,7 @@ describe('the protection of a delivery', () => {
     ['unknown', sesRoute, { ...forced, mode: 'ReportOnly' }, null],
   ]
   for (const [protection, route, tls, attempt] of rows)
-    it(`is ${protection} with route ${route.kind}, ${tls.level} ${tls.mode}, ${attempt ? 'over TLS' : 'no session shown'}`, () =>
+    it(`is ${protection} with route ${route.kind}, ${tls.level} ${tls.mode}, and ${attempt === null ? 'no recorded TLS session' : `a TLS session with${attempt.verified ? '' : 'out'} a verified certificate`}`, () =>
       assert.equal(protectionOf({ tls: attempt }, { route, tls }), protection))
 })
 
@@ -57,27 +57,28 @@ function metricsOf(attempts: Partial<Attempt>[], ...names: string[]): unknown[] 
 
 const failed = { outcome: 'TemporaryFailure' } as const
 
-describe('an attempt that failed without a usable client certificate', () => {
+describe('a failed attempt is', () => {
   const reply = { code: 451, enhanced: '4.3.5', text: 'Client certificate "northwind" cannot be read' }
   const unusable = (fields: Partial<Attempt>) =>
     metricsOf([{ ...failed, ...fields }], 'ClientCertificatesUnusable')
 
-  it('is counted', () => assert.deepEqual(unusable({ host: null, reply }), [1]))
+  it('counted in ClientCertificatesUnusable with 4.3.5 and without a host', () =>
+    assert.deepEqual(unusable({ host: null, reply }), [1]))
 
-  it('is not counted when a host sent the same code', () =>
+  it('not counted in ClientCertificatesUnusable when a host sent 4.3.5', () =>
     assert.deepEqual(unusable({ host: 'mx.partner.example', reply }), [0]))
 
-  it('is not counted when another reason stopped it before any host', () =>
+  it('not counted in ClientCertificatesUnusable with another code and without a host', () =>
     assert.deepEqual(unusable({ host: null, reply: { ...reply, enhanced: '4.4.312' } }), [0]))
 })
 
-describe('a message that was sent whole without a reply', () => {
-  it('is counted, because the next attempt may create a duplicate', () =>
+describe('the metric RepliesLost', () => {
+  it('counts a failed attempt that sent the whole message and got no reply', () =>
     assert.deepEqual(
       metricsOf([{ ...failed, unanswered: true }, failed], 'RepliesLost', 'AttemptsFailed'),
       [1, 2],
     ))
 
-  it('is not counted when the failed attempt got a reply', () =>
+  it('does not count a failed attempt that got a reply', () =>
     assert.deepEqual(metricsOf([failed], 'RepliesLost', 'AttemptsFailed'), [0, 1]))
 })

@@ -33,7 +33,7 @@ import {
 
 const connector = { id: 'c1', name: 'To the partner' }
 
-describe('the certificate of a session', () => {
+describe('the certificate of a delivery session is recorded', () => {
   const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = observedCertificate('a')
   const partnerTls = established({
     names: { subjectAltNames: ['mx.partner.example', 'agreed.example'], commonName: null },
@@ -42,7 +42,12 @@ describe('the certificate of a session', () => {
     fingerprint256: summary.fingerprint256,
   })
   for (const [name, jobConnector, sessionFields, expected] of [
-    ['that a connector verified', connector, { connector: connectorRequirement() }, 'verified by Connector'],
+    [
+      'under a connector that verified it',
+      connector,
+      { connector: connectorRequirement() },
+      'verified by Connector',
+    ],
     [
       'under a connector that requires encryption',
       connector,
@@ -50,24 +55,29 @@ describe('the certificate of a session', () => {
       'not verified',
     ],
     ['under a connector without TLS requirements', connector, {}, 'not verified'],
-    ['without a connector', null, {}, 'nothing'],
+    ['without a connector and policy', null, {}, 'nothing'],
     [
-      'without a connector, by its MTA-STS policy',
+      'without a connector, under an MTA-STS policy in mode enforce',
       null,
       { mtaSts: stsPolicy('enforce') },
       'verified by MtaSts',
     ],
-    ['without a connector, by a policy in mode testing', null, { mtaSts: stsPolicy('testing') }, 'nothing'],
-    ['without TLS', connector, { tls: noStartTls }, 'nothing'],
     [
-      'with another name than required',
+      'without a connector, under an MTA-STS policy in mode testing',
+      null,
+      { mtaSts: stsPolicy('testing') },
+      'nothing',
+    ],
+    ['when the server offers no STARTTLS', connector, { tls: noStartTls }, 'nothing'],
+    [
+      'under a connector that requires another name',
       connector,
       { connector: connectorRequirement(), tls: { ...partnerTls, names: wrongName.names } },
       'nothing',
     ],
-    ['without a certificate that can be parsed', connector, { tls: established() }, 'nothing'],
+    ['when it cannot be parsed', connector, { tls: established() }, 'nothing'],
   ] as const)
-    test(`${name}: ${expected}`, () => {
+    test(`${name}: ${expected === 'nothing' ? 'no, it is not' : `as ${expected}`}`, () => {
       const newObservations = new ObservedCertificates()
       const watch = certificateWatch(newObservations, { connector: jobConnector ?? undefined }, () => at)
       watch.session(session({ tls: partnerTls, ...sessionFields }))
@@ -83,7 +93,7 @@ describe('the certificate of a session', () => {
       assert.deepEqual(results, expected === 'nothing' ? [] : [expected])
     })
 
-  test('without a connector, by its TLSA records: verified', async () => {
+  test('without a connector, when TLSA records match: verified by Dane', async () => {
     const { cert } = await (await createPki()).issue({ names: ['mx.partner.example'] })
     const { raw } = new X509Certificate(cert)
     const data = createHash('sha256').update(raw).digest('hex')
@@ -108,7 +118,7 @@ describe('the certificate of a session', () => {
     )
   })
 
-  test('is one of at most 200 in a batch', () => {
+  test('at most 200 times in a batch', () => {
     const newObservations = new ObservedCertificates()
     const watch = certificateWatch(newObservations, { connector }, () => at)
     for (let index = 0; index < 300; index++)
@@ -163,7 +173,7 @@ describe('deliver-message', () => {
       await Array.fromAsync(new ObservedList(database.documents, database.transportTable).all(new Date()))
     ).filter(({ connector }) => connector?.id === connectorId)
 
-  test("records the server's certificate, and sends an event when issuer and key change", async () => {
+  test("records the partner server's certificate, and sends an event when issuer and key change", async () => {
     const [firstPki, secondPki] = [await createPki(), await createPki()]
     const [first, second] = [
       await firstPki.issue({ names: ['mx.partner.example'] }),
@@ -189,7 +199,7 @@ describe('deliver-message', () => {
     assert.deepEqual(observation?.changes[0]?.to, detail.to)
   })
 
-  test('records the client certificate of the organisation, never its key', async () => {
+  test('records the client certificate that it presents, without the private key', async () => {
     const pki = await createPki()
     const ownCertificate = await pki.issue({ names: ['mail.ours.example'] })
     secrets.keepIdentity('ours', ownCertificate)
@@ -204,7 +214,7 @@ describe('deliver-message', () => {
     assert.doesNotMatch(JSON.stringify(own), /PRIVATE|BEGIN/)
   })
 
-  test('delivers when the event bus is down, and records the change', async () => {
+  test('delivers, and records the change of a certificate, when EventBridge is down', async () => {
     const pki = await createPki()
     const another = { id: 'c2', name: 'Another' }
     await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: another })

@@ -29,13 +29,13 @@ async function returnJob(original: DeliveryJob, reason: QueueReturnReason, rando
   return { delivered: delivery.take() }
 }
 
-describe('a job that has not begun', () => {
-  it('returns unchanged and without a delay when time is short, in the group of its destination', async () => {
+describe('a delivery job that has not begun', () => {
+  it('returns to the queue unchanged, without a delay and in the group of its destination, when time is short', async () => {
     const { delivered } = await returnJob(job(2), 'NoTime')
     assert.deepEqual(delivered, [{ job: job(2), group: 'partner.example' }])
   })
 
-  it('waits longer each time without a slot, counts the waits, and stays the same attempt', async () => {
+  it('returns to the queue with a longer delay each time, with its waits counted, when no slot is free', async () => {
     const [first] = (await returnJob(job(), 'NoSlot')).delivered
     assert.deepEqual(first, { job: job(1), delaySeconds: 1, group: 'partner.example' })
     assert.deepEqual(DeliveryJob.parse(first?.job), job(1))
@@ -49,7 +49,7 @@ describe('a job that has not begun', () => {
     assert.deepEqual(await delays(0.999), [2, 4, 8, 16, 32, 60, 60])
   })
 
-  it('fails temporarily after a long wait, with the code of congestion', () => {
+  it('fails with 451 4.4.5 when no slot is free after the last permitted wait', () => {
     assert.equal(replyWhenGivenUp(job(maxWaits - 1), 'NoSlot'), null)
     assert.equal(replyWhenGivenUp(job(maxWaits), 'NoTime'), null)
     const finalReply = replyWhenGivenUp(job(maxWaits), 'NoSlot')
@@ -59,7 +59,7 @@ describe('a job that has not begun', () => {
     )
   })
 
-  it('stays in the queue when it cannot be sent again', async () => {
+  it('throws, so that SQS keeps it, when the queue does not accept its copy', async () => {
     const delivery = recordingQueue<DeliveryJob>()
     delivery.failOnce()
     await assert.rejects(returnToQueue(job(), 'NoSlot', { delivery, random: () => 0 }), /the queue is away/)

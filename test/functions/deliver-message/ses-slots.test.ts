@@ -23,11 +23,11 @@ async function countConcurrent(octets: number): Promise<number> {
   return concurrent
 }
 
-describe('in a batch for SES', () => {
+describe('in a batch with route Ses', () => {
   it('all small messages are sent at the same time', async () =>
     assert.equal(await countConcurrent(maxPreloadOctets), 10))
 
-  it('at most three large messages are sent at the same time, and all are sent', async () =>
+  it('three of ten large messages are sent at the same time, and at the end all are sent', async () =>
     assert.equal(await countConcurrent(maxPreloadOctets + 1), 3))
 
   it('a large message that cannot be read holds no slot', async () => {

@@ -18,25 +18,26 @@ const after = (...attempts: (Attempt | null)[]) => ({
 const failed = (durationMs: number, enhanced: string) =>
   attempt({ outcome: 'TemporaryFailure', durationMs, reply: { code: 451, enhanced, text: 'later' } })
 
-describe('a message', () => {
+describe('a delivery job', () => {
   const rows: [when: string, job: Pick<DeliveryJob, 'recipients'>, slow: boolean][] = [
-    ['at its first attempt', after(null), false],
-    ['when the last attempt failed soon', after(failed(29_999, '4.2.1')), false],
+    ['before its first attempt', after(null), false],
+    ['when the last attempt failed within half a minute', after(failed(29_999, '4.2.1')), false],
     ['when the last attempt took half a minute, with any reply', after(failed(30_000, '4.2.1')), true],
     [
-      'when the last attempt timed out, even in an attempt for another message',
+      'when the last attempt has the status of a timeout, whatever its duration',
       after(failed(0, timedOutStatus)),
       true,
     ],
-    ['when the last attempt of one of its recipients was slow', after(null, failed(270_000, '4.4.2')), true],
+    ['when the last attempt for one of its recipients was slow', after(null, failed(270_000, '4.4.2')), true],
   ]
   for (const [when, job, slow] of rows)
-    it(`is ${slow ? '' : 'not '}for slow hosts ${when}`, () => assert.equal(isForSlowHosts(job), slow))
+    it(`is ${slow ? '' : 'not '}treated as one for slow hosts ${when}`, () =>
+      assert.equal(isForSlowHosts(job), slow))
 
-  it('that timed out has the enhanced status code by which slow hosts are found', () =>
+  it('that timed out gets the status by which isForSlowHosts recognises a timeout', () =>
     assert.equal(timedOutReply.enhanced, timedOutStatus))
 
-  it('that only waited long for a slot is not for slow hosts: otherwise each wait would cause the next', () => {
+  it('that only waited long for a slot is not treated as one for slow hosts, because each wait would cause the next', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
     const finalReply = replyWhenGivenUp(job, 'NoSlotForSlowHost')
     assert.equal(finalReply?.enhanced, '4.4.5')
@@ -65,8 +66,8 @@ function table() {
 const batchAt = (slots: ReturnType<typeof table>['slots']) =>
   new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onError: assert.fail })
 
-describe('slow hosts', () => {
-  it('have as many slots together as one destination, and block no others', async () => {
+describe('deliveries to slow hosts', () => {
+  it('together have as many slots as one destination, and block no other delivery', async () => {
     const { usedSlots, slots } = table()
     const hang = Promise.withResolvers<void>()
     const batches = Array.from({ length: 5 }, () => batchAt(slots))
@@ -89,7 +90,7 @@ describe('slow hosts', () => {
     assert.equal(usedSlots.get(slowHostsDestination), 0)
   })
 
-  it('release their slot when the work fails', async () => {
+  it('release their slots when they fail', async () => {
     const { usedSlots, slots } = table()
     const batch = batchAt(slots)
     const entry = batch.enqueue('evil.example', true)

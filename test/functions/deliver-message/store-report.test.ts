@@ -78,7 +78,7 @@ function attemptText(result: StoreReportResult): string {
   return outcome ? `${outcome.outcome} ${formatReply(outcome.reply)}` : 'none'
 }
 
-test('a signed report is stored and can be read', async () => {
+test('a signed TLS report is stored and can be read', async () => {
   const result = await store(await mail())
   assert.equal(result.kind, 'Kept')
   const id = result.kind === 'Kept' ? result.report.id : ''
@@ -90,20 +90,20 @@ test('a signed report is stored and can be read', async () => {
   )
 })
 
-test('the same report twice is stored once', async () => {
+test('a TLS report that arrives twice is stored once', async () => {
   const [first, second] = [await store(await mail()), await store(await mail())]
   assert.ok(first.kind === 'Kept' && second.kind === 'Kept')
   assert.equal(first.report.id, second.report.id)
 })
 
-test('an unsigned report is stored separately and never replaces a signed one', async () => {
+test('an unsigned TLS report has another id than a signed report, and does not replace it', async () => {
   const [signed, forged] = [await store(await mail()), await store(await mail(null))]
   assert.ok(signed.kind === 'Kept' && forged.kind === 'Kept')
   assert.deepEqual([forged.report.authenticated, forged.report.signedBy], ['none', null])
   assert.notEqual(forged.report.id, signed.report.id)
 })
 
-test('a report is retried while the DNS or the table fails', async () => {
+test('a TLS report fails temporarily while DNS or the table fails', async () => {
   const noDns = await store(await mail(), { zone: { fail: { 'r._domainkey.sender.example': 'ETIMEOUT' } } })
   assert.equal(attemptText(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be stored now')
   const noTable = new ReceivedReports(database.documents, 'no-such-table')
@@ -118,7 +118,7 @@ for (const [name, content, why] of [
     'has more than 65536 lines',
   ],
 ] as const)
-  test(`a message with too many ${name} is not parsed, even if it is signed`, async () => {
+  test(`a message with too many ${name} is ignored without a DNS query for its signature`, async () => {
     let queryCount = 0
     const result = await storeReport(message({ mailFrom: 'a@sender.example' }), content, {
       reports,
@@ -136,7 +136,7 @@ for (const [name, content, why] of [
     assert.equal(queryCount, 0)
   })
 
-test('the largest report in base64 is below the limit of lines', async () => {
+test('a report of maximum size in base64 does not exceed the limit of lines', async () => {
   const encoded = Buffer.alloc(3_000_000).toString('base64').match(/.{76}/g) ?? []
   const result = await store(
     Buffer.from(
@@ -148,7 +148,7 @@ test('the largest report in base64 is below the limit of lines', async () => {
 
 const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nHello?\r\n')
 
-test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for ignored mail', async () => {
+test('NOTIFY=SUCCESS gets a DSN for a stored report, and no DSN for ignored mail', async () => {
   const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })
   const dsnKindOf = (result: StoreReportResult) => {
     const outcome = outcomesOfReport(result, { recipients: [to] }).get(to.address)
@@ -158,14 +158,14 @@ test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for i
   assert.equal(dsnKindOf(await store(letter)), null)
 })
 
-test('mail without a report is ignored, because its sender is usually forged', async () => {
+test('mail without a report to the report address is ignored, because its sender is usually forged', async () => {
   assert.match(
     attemptText(await store(letter)),
     /^Delivered 250 2\.0\.0 Ignored: not a TLS report: it has no part of type application\/tlsrpt\+gzip/,
   )
 })
 
-test('an authenticated sender gets a DSN', async () => {
+test('an invalid report bounces when its signature is valid and of the sender domain, and is ignored otherwise', async () => {
   const old = await mail(key, buildReport({ domain: 'ours.example', policies: [] }, '2020-02-03', reporter))
   assert.match(
     attemptText(await store(old)),

@@ -5,7 +5,7 @@ import { connectStores } from '../../../functions/deliver-message/stores.ts'
 import { DeliverEnvironment, readEnvironment } from '../../../shared/contract/environment.ts'
 import { startDeliverMessage } from '../../support/deliver-message.ts'
 
-it('the revocations of deliveries are separate from those of the ingress', async (t) => {
+it('deliver-message caches revocation statuses under its own keys, separate from those of the ingress', async (t) => {
   const { database, stop } = await startDeliverMessage()
   t.after(stop)
   const { revocations } = connectStores(readEnvironment(DeliverEnvironment, process.env))

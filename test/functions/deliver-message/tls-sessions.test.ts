@@ -41,7 +41,7 @@ const job = (route: Route, octets: Buffer): DeliveryJob => unit.job(++jobs, unit
 const relay = (): Route => smartHost('relay.partner.example', partner.port)
 const letter = Buffer.from('Subject: x\r\n\r\nbody\r\n')
 
-test("the sessions of a batch are in the day's counts when it has ended", async () => {
+test('the TLS sessions of a batch are counted for the day at the end of the batch', async () => {
   const day = dayOf(new Date())
   assert.deepEqual(await unit.deliver(job(relay(), letter), job(relay(), letter)), [])
   assert.equal(partner.received.length, 2)
@@ -59,7 +59,7 @@ test("the sessions of a batch are in the day's counts when it has ended", async 
   )
 })
 
-test('a session that transmits a report is not counted (RFC 8460 §3)', async () => {
+test('a session that transmits a TLS report is not counted (RFC 8460 §3)', async () => {
   const report = Buffer.from('Subject: x\r\nTLS-Report-Domain: partner.example\r\n\r\nbody\r\n')
   const counters = new SessionCounters(database.documents, database.transportTable)
   const readCounts = () => Array.fromAsync(counters.domains(dayOf(new Date())))
@@ -69,7 +69,7 @@ test('a session that transmits a report is not counted (RFC 8460 §3)', async ()
   assert.deepEqual(await readCounts(), before)
 })
 
-test('a report to this deployment is stored and not relayed', async () => {
+test('a TLS report with route TlsReports is stored and not relayed', async () => {
   const reporter = { organisation: 'Sender', address: 'tls@sender.example', domain: 'sender.example' }
   const day = dayOf(new Date())
   const report = buildReport({ domain: 'ours.example', policies: [] }, day, reporter)
@@ -91,7 +91,7 @@ test('a report to this deployment is stored and not relayed', async () => {
   assert.equal(partner.connections(), connections)
 })
 
-test('a failed write of the counts is counted and throws nothing', async () => {
+test('writeSessionCounts counts the sessions of a failed write in SessionsUncounted, and throws nothing', async () => {
   const tally = new Tally()
   tally.add(sessionCountsOf(session({}), at), at)
   tally.add(sessionCountsOf(session({}), at), at)

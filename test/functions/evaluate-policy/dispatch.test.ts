@@ -25,12 +25,12 @@ const mail = message({
 })
 
 const rows: [name: string, connectors: Snapshot, minutes: number, kind: 'failed' | 'delayed'][] = [
-  ['a bounce', snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Bounce' })] }), 0, 'failed'],
-  ['a delay', snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] }), 245, 'delayed'],
+  ['failure DSN', snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Bounce' })] }), 0, 'failed'],
+  ['delay DSN', snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] }), 245, 'delayed'],
 ]
 
 for (const [name, connectors, minutes, kind] of rows)
-  test(`a forged sender gets no text of the attacker's certificate in ${name}`, () => {
+  test(`a DSN to a forged sender contains no text of the attacker's certificate: ${name}`, () => {
     const now = minutesLater(minutes)
     const verdicts = evaluate({
       snapshot: connectors,
@@ -48,7 +48,7 @@ for (const [name, connectors, minutes, kind] of rows)
     assert.doesNotMatch(JSON.stringify(bounce.map(({ recipients }) => recipients)), /mailbox is full|evil/)
   })
 
-test('a delay DSN is recorded with the recipient, so that it is not sent again', () => {
+test('the next evaluation job records for each recipient whether the delay DSN was sent, so that it is sent once', () => {
   const connectors = snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] })
   const results = (minutes: number) => {
     const now = minutesLater(minutes)
@@ -65,7 +65,7 @@ test('a delay DSN is recorded with the recipient, so that it is not sent again',
   assert.deepEqual([results(0), results(245)], [[false], [true]])
 })
 
-test('a delivery names the connector for its domain, or none', () => {
+test('a delivery job names the outbound connector of its domain, and no connector when none applies', () => {
   const bank = outbound({ id: 'c7', name: 'To the bank', recipientDomains: ['bank.example'] })
   const connectors = snapshot({ outbound: [bank] })
   const plain = message({ mailFrom: 'a@elsewhere.example', source: null })

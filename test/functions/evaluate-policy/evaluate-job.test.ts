@@ -61,7 +61,7 @@ let serial = 0
 const nextId = () => `01KF0CVZT0${String(serial++).padStart(16, '0')}`
 
 describe('a first evaluation', () => {
-  test('sends one delivery for recipients with the same destination and requirement, grouped by destination', async () => {
+  test('sends one delivery job for all recipients with the same destination and requirement, in the group of the destination', async () => {
     const { run, delivery, evaluation, bounce } = unit()
     const id = nextId()
     const elsewhere = recipient({ address: 'c@elsewhere.example' })
@@ -81,7 +81,7 @@ describe('a first evaluation', () => {
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
   })
 
-  test('splits more recipients than one job may have', async () => {
+  test('splits 250 recipients into three delivery jobs of at most 100', async () => {
     const { run, delivery } = unit()
     const many = Array.from({ length: 250 }, (_, index) =>
       northwind({ address: `r${index}@northwind.example` }),
@@ -93,7 +93,7 @@ describe('a first evaluation', () => {
     )
   })
 
-  test('sends the same attempt when it is made twice, and one claim covers both', async () => {
+  test('sends a delivery job with the same attempt number when its job is repeated', async () => {
     const { run, delivery } = unit()
     const first = job(nextId(), [northwind()])
     await run(first, receivedAt)
@@ -104,7 +104,7 @@ describe('a first evaluation', () => {
     )
   })
 
-  test('leaves a delivered recipient delivered when its job is repeated', async () => {
+  test('sends no delivery job for a delivered recipient when its job is repeated', async () => {
     const { run, delivery, trace } = unit()
     const first = job(nextId(), [northwind()])
     await run(first, receivedAt)
@@ -115,7 +115,7 @@ describe('a first evaluation', () => {
     assert.equal((await stored(first.message.id, 'b@northwind.example'))?.state, 'Delivered')
   })
 
-  test('fails when a queue is down, and a retry of the job then sends everything', async () => {
+  test('fails when a queue is down, and sends the delivery job when SQS repeats its job', async () => {
     const { run, delivery } = unit()
     const first = job(nextId(), [northwind()])
     delivery.failOnce()
@@ -125,10 +125,10 @@ describe('a first evaluation', () => {
   })
 })
 
-describe('an outcome', () => {
+describe('the evaluation of an outcome', () => {
   const failed = (fields: Partial<Recipient> = {}) => northwind({ lastAttempt: attempt(), ...fields })
 
-  test('with a temporary failure is delayed according to the schedule', async () => {
+  test('sends a timer with the delay of the schedule after a temporary failure', async () => {
     const { run, evaluation } = unit()
     await run(job(nextId(), [failed()]), minutesLater(0.1))
     const [{ job: timer, delaySeconds } = assert.fail('nothing was returned to the queue')] = evaluation.sent
@@ -137,7 +137,7 @@ describe('an outcome', () => {
     assert.deepEqual(timer.recipients, [failed()])
   })
 
-  test('is delayed once when its job is repeated', async () => {
+  test('sends one timer when its job is repeated', async () => {
     const { run, evaluation } = unit()
     const outcome = job(nextId(), [failed()])
     await run(outcome, minutesLater(0.1))
@@ -145,7 +145,7 @@ describe('an outcome', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('is decided again when its jobs could not be sent', async () => {
+  test('is repeated when its timer could not be sent', async () => {
     const { run, evaluation } = unit()
     const outcome = job(nextId(), [failed()])
     evaluation.failOnce()
@@ -154,7 +154,7 @@ describe('an outcome', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('with a permanent failure causes a DSN, and a second time only if the first could not be sent', async () => {
+  test('sends one bounce job after a permanent failure, also when the first send failed and when its job is repeated', async () => {
     const { run, bounce } = unit()
     const refused = attempt({
       outcome: 'PermanentFailure',
@@ -173,10 +173,10 @@ describe('an outcome', () => {
   })
 })
 
-describe('a timer', () => {
+describe('a timer (an evaluation job with notBefore)', () => {
   const waitingRecipient = northwind({ lastAttempt: attempt() })
 
-  test('returns to the queue for the remaining time when it is early, at most for the maximum delay of SQS', async () => {
+  test('that comes early returns to the queue for the remaining time, at most for 900 s, the maximum delay of SQS', async () => {
     const { run, evaluation } = unit()
     await run(job(nextId(), [waitingRecipient], minutesLater(2)), minutesLater(1.5))
     await run(job(nextId(), [waitingRecipient], minutesLater(60)), minutesLater(0))
@@ -186,7 +186,7 @@ describe('a timer', () => {
     )
   })
 
-  test('sends the next attempt when its time has come', async () => {
+  test('sends a delivery job with the next attempt number when its time has come', async () => {
     const { run, delivery } = unit()
     await run(job(nextId(), [waitingRecipient], minutesLater(1)), minutesLater(1.1))
     assert.deepEqual(
@@ -195,7 +195,7 @@ describe('a timer', () => {
     )
   })
 
-  test('does nothing after the decision of a later outcome', async () => {
+  test('does nothing when the outcome of a later attempt has been decided', async () => {
     const { run, delivery, evaluation } = unit()
     const id = nextId()
     await run(job(id, [northwind({ lastAttempt: attempt({ number: 2 }) })]), minutesLater(3))
@@ -204,7 +204,7 @@ describe('a timer', () => {
     assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
   })
 
-  test('returns to the queue once when its job is repeated', async () => {
+  test('of held mail sends one new timer when it is repeated', async () => {
     const { run, evaluation } = unit()
     const holdTimer = job(nextId(), [recipient({ address: 'b@ours.example' })], minutesLater(15))
     await run(holdTimer, minutesLater(15))
@@ -212,7 +212,7 @@ describe('a timer', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('has the same time when its job is decided twice', async () => {
+  test('of held mail has the same notBefore when the job that sent it is repeated', async () => {
     const { run, evaluation } = unit()
     const first = job(nextId(), [recipient({ address: 'b@ours.example' })])
     await run(first, receivedAt)
@@ -226,7 +226,7 @@ describe('a timer', () => {
     )
   })
 
-  test('delivers nothing after a bounce, although connectors have changed in the meantime', async () => {
+  test('sends no delivery job after a bounce, although changed connectors would deliver', async () => {
     const { run, delivery } = unit()
     const id = nextId()
     const evaluationJob = {
@@ -244,7 +244,7 @@ describe('a timer', () => {
   })
 })
 
-describe('a bounce and a delivery of the same recipient', () => {
+describe('for the same recipient', () => {
   const unrelated = (id: string) => ({
     ...job(id, [northwind()]),
     message: message({ id, mailFrom: 'a@elsewhere.example' }),
@@ -253,7 +253,7 @@ describe('a bounce and a delivery of the same recipient', () => {
   const claimAttempt = (id: string, { claims }: ReturnType<typeof unit>) =>
     claims.claim(attemptKey(id, 'b@northwind.example', 1), receivedAt, 360_000, 2_000_000_000)
 
-  test('a delivery sent before the bounce finds its attempt cancelled', async () => {
+  test('a delivery job sent before the bounce finds its attempt cancelled', async () => {
     const evaluator = unit()
     const id = nextId()
     await evaluator.run(unrelated(id), receivedAt, accepting)
@@ -262,7 +262,7 @@ describe('a bounce and a delivery of the same recipient', () => {
     assert.deepEqual(await claimAttempt(id, evaluator), { kind: 'Done', result: { outcome: 'Cancelled' } })
   })
 
-  test('a bounce does not overtake a delivery that has begun', async () => {
+  test('no bounce is decided while a delivery is running', async () => {
     const evaluator = unit()
     const id = nextId()
     await evaluator.run(unrelated(id), receivedAt, accepting)
@@ -272,7 +272,7 @@ describe('a bounce and a delivery of the same recipient', () => {
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
   })
 
-  test('a bounce whose worker died is sent although connectors have changed in the meantime', async () => {
+  test('a bounce whose worker died before sending it is sent, although changed connectors would deliver', async () => {
     const evaluator = unit()
     const id = nextId()
     evaluator.bounce.failOnce()
@@ -285,7 +285,7 @@ describe('a bounce and a delivery of the same recipient', () => {
     )
   })
 
-  test('a bounce whose worker died is sent although a late delivery has replaced its cancellation in the meantime', async () => {
+  test('a bounce whose worker died before sending it is sent, although a late delivery has claimed the cancelled attempt', async () => {
     const evaluator = unit()
     const id = nextId()
     evaluator.bounce.failOnce()
@@ -301,13 +301,13 @@ describe('a bounce and a delivery of the same recipient', () => {
   })
 })
 
-describe('the sender gets no DSN', () => {
+describe('the sender gets no failure DSN', () => {
   const refused = {
     outcome: 'PermanentFailure',
     reply: { code: 550, enhanced: '5.1.1', text: 'No' },
   } as const
   const rows: [name: string, mailFrom: string, notify: Recipient['notify']][] = [
-    ['for a DSN that failed', '', null],
+    ['for a message from <>, such as a DSN', '', null],
     ['with NOTIFY=NEVER', 'a@ours.example', ['NEVER']],
     ['with NOTIFY=DELAY only', 'a@ours.example', ['DELAY']],
   ]

@@ -104,13 +104,13 @@ describe('evaluate-policy', () => {
   const jobs = [job(), job(), job()]
 
   for (const answer of ['denied', 'broken'] as const)
-    it(`reports every record as failed and sends nothing while reading connectors is ${answer}`, async () => {
+    it(`reports every record as failed and sends nothing while the table of connectors ${answer === 'denied' ? 'denies reads' : 'responds with nonsense'}`, async () => {
       connectorsResponse = answer
       assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), ['m0', 'm1', 'm2'])
       nothingSent()
     })
 
-  it('decides the same batch when connectors can be read again', async () => {
+  it('decides a batch that failed before when connectors can be read again', async () => {
     connectorsResponse = 'as stored'
     await new ConnectorRepository(database.documents, database.connectorsTable).acceptedDomains.create(
       'ours.example',
@@ -126,14 +126,14 @@ describe('evaluate-policy', () => {
     )
   })
 
-  it('sends nothing when reading fails again, and does not use an earlier read', async () => {
+  it('sends nothing when the connectors cannot be read any more: it does not use those of an earlier batch', async () => {
     queues.sent.length = 0
     connectorsResponse = 'denied'
     assert.deepEqual(await failedIds(handler, sqsEvent(job())), ['m0'])
     nothingSent()
   })
 
-  it('reports every record as failed and sends nothing for all kinds of jobs', () =>
+  it('reports every record as failed and sends nothing for any kind of job while connectors cannot be read', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(anyJob, { minLength: 1, maxLength: 10 }),

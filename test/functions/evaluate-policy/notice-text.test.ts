@@ -14,7 +14,7 @@ const accepted: AcceptedCertificate = {
 const text = (fields: Partial<CertificateNotice>, last: AcceptedCertificate | null = accepted): string =>
   formatNotice(certificateNotice({ ...(fields as object) }), last).text
 
-test('a notice is a text for a message, followed by its data as JSON', () => {
+test('a notice of an unknown certificate is a text for administrators, followed by its data as JSON', () => {
   const announcement = formatNotice(certificateNotice(), accepted)
   const [prose, data = ''] = announcement.text.split(/^(?=\{$)/m)
   assert.equal(announcement.subject, 'mailflow: unknown certificate at connector "Contoso"')
@@ -59,64 +59,64 @@ If it is not, or if you cannot tell, do not change the connector. More: docs/run
   assert.deepEqual(JSON.parse(data), { ...fields, accepted })
 })
 
-describe('a notice', () => {
+describe('a notice of an unknown certificate', () => {
   const heldUntil = '2026-01-16T12:00:00.000Z'
   const rows: [string, string, RegExp][] = [
     [
-      'says how long mail is held',
+      'names the time until which mail is held',
       text({ consequence: 'Held', heldUntil }),
       /the mail is held until 2026-01-16T12:00/,
     ],
     [
-      'says how to deliver held mail',
+      'names the command that delivers held mail',
       text({ consequence: 'Held', heldUntil }),
       /Then deliver the held mail:\n {2}npx mailflow retry --connector id-contoso\n/,
     ],
     [
-      'names a single remedy without a choice',
+      'with one possible remedy says "this entry", not "one of these entries"',
       text({ remedies: [{ field: 'certificateFingerprints', add: 'cd'.repeat(32) }] }),
       /add to the connector\n\(id-contoso\) this entry:\n {2}certificateFingerprints: (cd){32}\n/,
     ],
     ['says that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
     [
-      'says how Enforce mode would treat the mail',
+      'says for a ReportOnly connector what Enforce mode would do',
       text({ consequence: 'RecordedOnly' }),
       /none, because the connector is in ReportOnly mode; in Enforce mode it would refuse/,
     ],
     [
-      "says that the organisation's server may not relay",
+      "says that mail of the organisation's server is not relayed",
       text({ consequence: 'RelayDenied' }),
       /and not relayed/,
     ],
     [
-      'says that no certificate was accepted before',
+      'says that no earlier accepted certificate is on record',
       text({}, null),
       /Last accepted certificate: none on record\./,
     ],
     [
-      'says that the certificate was accepted before',
+      'says that the presented certificate was accepted before',
       text({}, { ...accepted, fingerprint256: 'cd'.repeat(32) }),
       /The connector accepted this certificate before, last on 2026-01-14T09:00:00\.000Z\./,
     ],
     [
-      'says that no connector entry accepts a certificate outside its validity period',
+      'without a possible remedy says that the connector cannot accept the certificate',
       text({ remedies: [] }),
       /The connector cannot accept this certificate\./,
     ],
     [
-      'says that anyone can create such a certificate',
+      'says that anyone can create a certificate that no trusted authority issued for the domain',
       text({ vouchedFor: false }),
       /Trusted for the domain {2}no: anyone can create such a certificate/,
     ],
-    ['says that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
+    ['says that the session had no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
   ]
   for (const [name, notice, expected] of rows) test(name, () => assert.match(notice, expected))
 })
 
-test('a notice of mail that is not held names no retry', () =>
+test('a notice of an unknown certificate names no retry when mail is not held', () =>
   assert.doesNotMatch(text({ consequence: 'Bounced' }), /retry/))
 
-test('the subject is valid for SNS with any connector name', () =>
+test('the subject of a notice is valid for SNS with any connector name', () =>
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 }), (name) => {
       const notice = certificateNotice()
@@ -126,5 +126,5 @@ test('the subject is valid for SNS with any connector name', () =>
     }),
   ))
 
-test('the test notice has the time of its message', () =>
+test('the notice of these tests has the time at which its message was received', () =>
   assert.equal(certificateNotice().at, receivedAt.toISOString()))

@@ -170,8 +170,8 @@ const unrelated = (index: number) => ({
 })
 const jsonOf = ({ text }: Announcement) => JSON.parse(text.slice(text.indexOf('\n{\n')))
 
-describe('a message', () => {
-  test('with a known certificate is recorded without a notice', async () => {
+describe('a message whose client presented', () => {
+  test('a certificate that the connector accepts causes a record of the certificate and no notice', async () => {
     const service = unit()
     assert.deepEqual(await service.decide(knownCertificate), ['Deliver ConnectorMatched'])
     assert.equal(
@@ -181,7 +181,7 @@ describe('a message', () => {
     assert.deepEqual(service.noticeQueue.sent, [])
   })
 
-  test('with an unknown certificate causes a notice with the last known certificate', async () => {
+  test('an unknown certificate causes a notice that also names the last accepted certificate', async () => {
     const service = unit()
     await service.decide(knownCertificate)
     assert.deepEqual(await service.decide(renewedCertificate, minutesLater(1)), [
@@ -199,7 +199,7 @@ describe('a message', () => {
     )
   })
 
-  test('with a known certificate of a new issuer causes a change event', async () => {
+  test('an accepted certificate of another issuer causes an event', async () => {
     const service = unit()
     await service.decide(knownCertificate)
     const another = { issuer: 'CN=Another', fingerprint256: 'ef'.repeat(32) }
@@ -213,33 +213,33 @@ describe('a message', () => {
   })
 
   const consequences: [string, Partial<InboundConnector>, consequence: string, heldUntil: string | null][] = [
-    ['that is held', {}, 'Held', minutesLater(24 * 60).toISOString()],
-    ['that is bounced', { onViolation: 'Bounce' }, 'Bounced', null],
-    ['that is only recorded', { mode: 'ReportOnly' }, 'RecordedOnly', null],
+    ['held', {}, 'Held', minutesLater(24 * 60).toISOString()],
+    ['bounced', { onViolation: 'Bounce' }, 'Bounced', null],
+    ['only recorded', { mode: 'ReportOnly' }, 'RecordedOnly', null],
   ]
   for (const [name, fields, consequence, heldUntil] of consequences)
-    test(`${name} causes a notice with that consequence`, async () => {
+    test(`an unknown certificate and that is ${name} causes a notice with the consequence ${consequence}`, async () => {
       const service = unit(fields)
       await service.decide(renewedCertificate)
       const [{ job } = assert.fail('no notice')] = service.noticeQueue.sent
       assert.deepEqual([job.consequence, job.heldUntil], [consequence, heldUntil])
     })
 
-  test('is counted each time and causes one notice', async () => {
+  test('an unknown certificate is counted each time; five such messages cause one notice', async () => {
     const service = unit()
     for (let minute = 0; minute < 5; minute++) await service.decide(renewedCertificate, minutesLater(minute))
     assert.deepEqual(service.countedMetrics, Array(5).fill('UnknownCertificates'))
     assert.equal(service.noticeQueue.sent.length, 1)
   })
 
-  test('is counted once while it is held, although it is decided again', async () => {
+  test('an unknown certificate is counted once, although the held message is decided again', async () => {
     const service = unit()
     await service.decide(renewedCertificate)
     await service.decide(renewedCertificate, minutesLater(15), { notBefore: minutesLater(15).toISOString() })
     assert.deepEqual(service.countedMetrics, ['UnknownCertificates'])
   })
 
-  test('is decided as usual when the queue does not accept the notice, and the next notice is sent', async () => {
+  test('an unknown certificate is decided as usual when the queue does not accept the notice; the next message sends it', async () => {
     const service = unit()
     service.away.queue = true
     assert.deepEqual(await service.decide(renewedCertificate), ['Defer InboundCertificateRestriction'])
@@ -249,21 +249,21 @@ describe('a message', () => {
     assert.equal(service.noticeQueue.sent.length, 1)
   })
 
-  test('is decided as usual when the check of its certificate throws', async () => {
+  test('an unknown certificate is decided as usual when sending the notice throws', async () => {
     const service = unit()
     service.notices.send = () => assert.fail('no such call')
     assert.deepEqual(await service.decide(renewedCertificate), ['Defer InboundCertificateRestriction'])
   })
 
-  test('is decided as usual when its certificate cannot be recorded', async () => {
+  test('an accepted certificate is decided as usual when the certificate cannot be recorded', async () => {
     const service = unit()
     service.table.record = () => Promise.reject(new Error('the table is down'))
     assert.deepEqual(await service.decide(knownCertificate), ['Deliver ConnectorMatched'])
   })
 })
 
-describe('notices of one certificate', () => {
-  test('from many tasks are published once', async () => {
+describe('notices of the same unknown certificate', () => {
+  test('from several workers are published once', async () => {
     const service = unit()
     const notice = certificateNotice({ connector: service.connector.id })
     const results = await Promise.all([1, 2, 3].map(() => service.publishOne(notice, receivedAt)))
@@ -278,7 +278,7 @@ describe('notices of one certificate', () => {
     assert.equal(service.published.length, 1)
   })
 
-  test('are published again on another day', async () => {
+  test('are published again on the next day', async () => {
     const service = unit()
     const notice = certificateNotice({ connector: service.connector.id })
     await service.publishOne(notice, receivedAt)
@@ -286,7 +286,7 @@ describe('notices of one certificate', () => {
     assert.equal(service.published.length, 2)
   })
 
-  test('return to the queue for a quarter of an hour when publishing fails, and are then published once', async () => {
+  test('return to the queue for 15 minutes when SNS fails, and are published once after that', async () => {
     const service = unit()
     const notice = certificateNotice({ connector: service.connector.id })
     service.away.topic = true
@@ -302,7 +302,7 @@ describe('notices of one certificate', () => {
     assert.equal(service.published.length, 1)
   })
 
-  test('are given up when publishing has failed for a day', async () => {
+  test('are given up when SNS has failed for a day', async () => {
     const service = unit()
     service.away.topic = true
     service.noticeQueue.sent.push({ job: certificateNotice({ connector: service.connector.id }) })
@@ -311,7 +311,7 @@ describe('notices of one certificate', () => {
     assert.equal(rounds * 15, 24 * 60)
   })
 
-  test('are retried by SQS when they can neither be published nor sent again', async () => {
+  test('fail, so that SQS retries them, when neither SNS nor the queue accepts them', async () => {
     const service = unit()
     service.away.topic = true
     service.noticeQueue.failOnce()
@@ -321,7 +321,7 @@ describe('notices of one certificate', () => {
     )
   })
 
-  test('are published by the retried job when the worker died', async () => {
+  test('are published by the repeated job when the worker died before it completed its claim', async () => {
     const service = unit()
     const notice = certificateNotice({ connector: service.connector.id })
     const claims = new Claims<PublishedNotice>(database.documents, database.messagesTable)
@@ -338,7 +338,7 @@ describe('notices of one certificate', () => {
   })
 })
 
-test('untrusted certificates cause at most ten notices per connector and day', async () => {
+test('unknown certificates cause at most ten notices per connector and day', async () => {
   const service = unit()
   const outcomes: string[] = []
   for (let index = 0; index < 12; index++) {
@@ -350,7 +350,7 @@ test('untrusted certificates cause at most ten notices per connector and day', a
   assert.equal(service.published.length, 10)
 })
 
-test('unknown certificates have the same metric as those of the ingress: without dimensions, and by connector', async (context) => {
+test('the metric UnknownCertificates has no dimensions and, beside, the dimension connector, as that of the ingress', async (context) => {
   const lines: string[] = []
   context.mock.method(console, 'log', (line: string) => lines.push(line))
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })

@@ -41,17 +41,17 @@ function metricsOf(
   return names
 }
 
-describe('a verdict is counted', () => {
+describe('the metrics of a verdict:', () => {
   const rows: [string, string[], string[]][] = [
-    ['delivered', metricsOf('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
-    ['refused', metricsOf('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
+    ['that is delivered', metricsOf('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
+    ['that bounces', metricsOf('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
     [
-      'a DSN that bounces',
+      'that is a DSN of mailflow and bounces',
       metricsOf('Bounce', 'Expired', null, { mail: message({ source: null, mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts', 'OwnMailUndelivered'],
     ],
     [
-      "another domain's DSN that bounces",
+      'that is a DSN from another server and bounces',
       metricsOf('Bounce', 'Expired', null, { mail: message({ mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts'],
     ],
@@ -64,47 +64,52 @@ describe('a verdict is counted', () => {
         'OutboundTlsNotMet',
       ] as const
     ).map((reason): [string, string[], string[]] => [
-      `held for ${reason}`,
+      `that is held for ${reason}`,
       metricsOf('Defer', reason),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ]),
     ...(['Dane', 'MtaSts', 'RequireTls', 'Opportunistic'] as const).map(
       (policySource): [string, string[], string[]] => [
-        `held by the published policy ${policySource}, without an alarm`,
+        `that is held by the published policy ${policySource}`,
         metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource }),
         ['action=Defer', 'Verdicts', 'PublishedTlsFailures'],
       ],
     ),
     [
-      "held by a connector's requirement",
+      'that is held by the TLS requirement of a connector',
       metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ],
     [
-      'without a route',
+      'that is held without a route',
       metricsOf('Defer', 'NoRouteForAcceptedDomain'),
       ['action=Defer', 'Verdicts', 'UnroutedRecipients'],
     ],
     [
-      'delivered, although a ReportOnly connector would have refused it',
+      'that is delivered, although a ReportOnly connector would have refused it,',
       metricsOf('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
       ['action=Deliver', 'Verdicts', 'ReportOnlyViolations'],
     ],
   ]
-  for (const [name, metrics, expected] of rows) test(`as ${name}`, () => assert.deepEqual(metrics, expected))
+  for (const [name, metrics, expected] of rows)
+    test(`a message ${name} counts [${expected.join(', ')}]`, () => assert.deepEqual(metrics, expected))
 })
 
-describe('a notice', () => {
+describe('a notice of an unknown certificate', () => {
   const failed = { cause: new Error('the topic is down') }
   const rows: [string, Parameters<typeof reportNotice>[1], string[]][] = [
     [
-      'is counted with its connector when it is published',
+      'is not counted in NoticesFailed when it is published',
       { kind: 'Published', id: 'n1', accepted: null },
       [],
     ],
-    ['is not counted when it was published before', { kind: 'Known' }, []],
-    ['is counted as failed when it is retried', { kind: 'Later', ...failed }, ['NoticesFailed']],
-    ['is counted as failed when it is given up', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
+    ['is not counted in NoticesFailed when it was published before', { kind: 'Known' }, []],
+    [
+      'is counted in NoticesFailed when it failed and is retried',
+      { kind: 'Later', ...failed },
+      ['NoticesFailed'],
+    ],
+    ['is counted in NoticesFailed when it is given up', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
   ]
   for (const [name, result, expected] of rows)
     test(name, () => {
@@ -119,7 +124,7 @@ describe('a notice', () => {
     })
 })
 
-test('the metric of a published notice names the connector, the old certificate and the new one', () => {
+test('the metric NoticesPublished names the connector, the last accepted certificate and the presented certificate', () => {
   const records: Record<string, unknown>[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   const single = new Metrics({ namespace: 'test', serviceName: 'test' })

@@ -87,8 +87,8 @@ function only<Job>(queue: { take(): { job: Job }[] }): Job {
   return sent.job
 }
 
-describe('a retry after a failed attempt', () => {
-  test('makes the next attempt early', async () => {
+describe("an administrator's retry after a failed attempt", () => {
+  test('makes the next attempt before the time of the timer', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -97,7 +97,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual(pipeline.attempts(), [1, 2])
   })
 
-  test('overtakes the earlier timer once the outcome of its attempt is decided', async () => {
+  test('makes the timer do nothing when the outcome of the retried attempt is decided', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -108,7 +108,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[], []])
   })
 
-  test('and a timer that comes during its attempt make one attempt, because the attempt is claimed', async () => {
+  test('and a timer that comes during the retried attempt request the same attempt, which only one worker can claim', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -120,7 +120,7 @@ describe('a retry after a failed attempt', () => {
     assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
-  test("requested before the timer is decided, and decided during the timer's attempt, causes no second attempt", async () => {
+  test('that is decided during the attempt of the timer requests the same attempt, which only one worker can claim', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -136,7 +136,7 @@ describe('a retry after a failed attempt', () => {
   // A delivery job that returns for a new decision becomes such a retry. If the worker's clock is slow, the retry has
   // an earlier time than the timer. No other job continues with the recipient, so the timer must not overtake the
   // retry.
-  test('with an earlier time than the timer, but decided after the timer, requests the same attempt again', async () => {
+  test('with an earlier time than the timer, but decided after it, requests the same attempt again', async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -147,7 +147,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent], [[2], []])
   })
 
-  test("requested before the timer is decided, and decided after the outcome of the timer's attempt, does nothing", async () => {
+  test("that is decided after the outcome of the timer's attempt does nothing", async () => {
     const pipeline = deployment()
     await pipeline.first()
     const timer = await pipeline.reportFailure(1, receivedAt)
@@ -159,7 +159,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual([pipeline.attempts(), pipeline.evaluation.sent, pipeline.bounce.sent], [[], [], []])
   })
 
-  test('requested twice at the same time is one attempt', async () => {
+  test('that is requested twice at the same time requests one attempt', async () => {
     const pipeline = deployment()
     await pipeline.first()
     await pipeline.reportFailure(1, receivedAt)
@@ -172,7 +172,7 @@ describe('a retry after a failed attempt', () => {
     assert.deepEqual(new Set(pipeline.attempts()), new Set([2]))
   })
 
-  test('does not extend the time until the message expires', async () => {
+  test('does not change when the message expires', async () => {
     const pipeline = deployment()
     await pipeline.first()
     await pipeline.reportFailure(1, minutesLater(12 * 60 - 1))
@@ -188,8 +188,8 @@ describe('a retry after a failed attempt', () => {
   })
 })
 
-describe('a retry of held mail', () => {
-  test('delivers the message when the current connectors allow that, and its timer then does nothing', async () => {
+describe("an administrator's retry of held mail", () => {
+  test('requests an attempt when the current connectors allow delivery; a later timer causes no second attempt', async () => {
     const pipeline = deployment()
     await pipeline.firstHeld()
     const timer = only(pipeline.evaluation)
@@ -200,7 +200,7 @@ describe('a retry of held mail', () => {
     assert.equal((await pipeline.claim(1)).kind, 'Busy')
   })
 
-  test('does not change the end of the hold when connectors are unchanged', async () => {
+  test('with unchanged connectors sends the same timer again, and the two timers send one', async () => {
     const pipeline = deployment()
     await pipeline.firstHeld()
     const timer = only(pipeline.evaluation)

@@ -61,7 +61,7 @@ const results = ({ sent }: { sent: { job: BounceJob }[] }) =>
   sent.map(({ job: { kind, recipients } }) => [kind, recipients.map(({ recipient: { address } }) => address)])
 
 describe('a success DSN', () => {
-  test('says that the message was relayed when the next hop does not support DSN and the sender requested it', async () => {
+  test('is sent with kind relayed to a sender that requested it when the next hop does not support DSN', async () => {
     const { run, bounce, delivery, evaluation } = unit()
     await run([
       accepted('asked@x.example'),
@@ -78,13 +78,13 @@ describe('a success DSN', () => {
     assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
   })
 
-  test('says that a stored TLS report was delivered', async () => {
+  test('for a stored TLS report has kind delivered', async () => {
     const { run, bounce } = unit()
     await run([accepted(reportAddress, {}, { host: 'TLS reports' })])
     assert.deepEqual(results(bounce), [['delivered', [reportAddress]]])
   })
 
-  test('is not sent for mail to the report address that was ignored', async () => {
+  test('is not sent for ignored mail to the report address', async () => {
     const { run, bounce } = unit()
     await run([accepted(reportAddress, {}, { host: null })])
     assert.deepEqual(results(bounce), [])
@@ -96,7 +96,7 @@ describe('a success DSN', () => {
     assert.deepEqual(results(bounce), [])
   })
 
-  test('is sent once although the job is repeated', async () => {
+  test('is sent once when the job with the outcome is repeated', async () => {
     const { run, bounce } = unit()
     const id = nextId()
     await run([recipient({ address: 'b@x.example', notify: ['SUCCESS'] })], 'a@ours.example', id)
@@ -104,7 +104,7 @@ describe('a success DSN', () => {
     assert.deepEqual(results(bounce), [['relayed', ['b@x.example']]])
   })
 
-  test('settles the recipient, even when a second attempt fails', async () => {
+  test('settles the recipient as Delivered, even when a second attempt fails later', async () => {
     const { run, bounce, evaluation, dependencies } = unit()
     const id = nextId()
     const address = 'b@x.example'
@@ -119,7 +119,7 @@ describe('a success DSN', () => {
     assert.deepEqual([results(bounce), evaluation.sent], [[['relayed', [address]]], []])
   })
 
-  test('is sent again when it could not be sent', async () => {
+  test('is sent by the repeated job when the queue did not accept it', async () => {
     const { run, bounce } = unit()
     const id = nextId()
     bounce.failOnce()
@@ -128,7 +128,7 @@ describe('a success DSN', () => {
     assert.deepEqual(results(bounce), [['relayed', ['b@x.example']]])
   })
 
-  test('does not prevent a decision about the other recipients', async () => {
+  test('for one recipient does not prevent a decision about another recipient', async () => {
     const { run, bounce, evaluation } = unit()
     const failed = recipient({ address: 'later@x.example', lastAttempt: attempt() })
     const verdicts = await run([accepted('b@x.example'), failed])
@@ -143,7 +143,7 @@ describe('a success DSN', () => {
     )
   })
 
-  test('is split into several jobs for many recipients', async () => {
+  test('for 250 recipients is split into three jobs of at most 100', async () => {
     const { run, bounce } = unit()
     await run(Array.from({ length: 250 }, (_, index) => accepted(`r${index}@x.example`)))
     assert.deepEqual(
@@ -153,7 +153,7 @@ describe('a success DSN', () => {
   })
 })
 
-describe('a failure DSN', () => {
+describe('under RET=FULL', () => {
   const refused = attempt({
     outcome: 'PermanentFailure',
     reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
@@ -162,11 +162,15 @@ describe('a failure DSN', () => {
   const full: Message = { ...plain, envelope: { ...plain.envelope, dsn: { ret: 'FULL', envid: null } } }
   const toNorthwind = snapshot({ outbound: [outbound({ tlsSettings: 'EncryptionOnly' })] })
   const rows: [when: string, addresses: string[], returns: boolean][] = [
-    ['when none of its recipients is protected', ['a@x.example', 'b@y.example'], true],
-    ['when one of its recipients is protected', ['a@x.example', 'b@northwind.example'], false],
+    ['when no recipient domain has a connector with TLS requirements', ['a@x.example', 'b@y.example'], true],
+    [
+      'when the domain of one recipient has a connector with TLS requirements',
+      ['a@x.example', 'b@northwind.example'],
+      false,
+    ],
   ]
   for (const [when, addresses, returns] of rows)
-    test(`${returns ? 'returns' : 'does not return'} the whole message ${when}`, () => {
+    test(`a failure DSN ${returns ? 'returns' : 'does not return'} the whole message ${when}`, () => {
       const recipients = addresses.map((address) => recipient({ address, lastAttempt: refused }))
       const verdicts = evaluate({
         snapshot: toNorthwind,
@@ -182,7 +186,7 @@ describe('a failure DSN', () => {
       )
     })
 
-  test('returns the whole message when the worker that decided died before it sent the job', async () => {
+  test('a failure DSN returns the whole message when the first send of its job failed', async () => {
     const { bounce, dependencies } = unit()
     const job = {
       message: { ...full, id: nextId() },
@@ -199,7 +203,7 @@ describe('a failure DSN', () => {
     )
   })
 
-  test('can return the whole message; a delay DSN cannot', () => {
+  test('a delay DSN does not return the whole message', () => {
     const deferredRecipient = recipient({ address: 'a@x.example', lastAttempt: attempt() })
     const verdicts = evaluate({
       snapshot: snapshot({}),

@@ -24,14 +24,14 @@ async function assertRules(
   assert.deepEqual(broken, [], [`${name}, seed ${seed}:`, ...broken, '', ...history.log].join('\n'))
 }
 
-describe('each recipient is settled once and the sender notified once', () => {
+describe('on a table in memory, each recipient is settled once and the sender is notified once', () => {
   for (const [name, mode] of Object.entries(modes))
     test(name, async () => {
       for (let seed = 1; seed <= runs; seed++) await assertRules(name, mode, seed, new MemoryTable())
     })
 })
 
-describe('the simulated table evaluates conditions as DynamoDB does', () => {
+describe('on DynamoDB, each recipient is settled once and the sender is notified once', () => {
   const sample = Math.ceil(runs / 100)
   let database: TestDynamoDb
   before(async () => {

@@ -19,70 +19,85 @@ export const modes: Record<string, Mode> = {
   'when workers die and jobs come twice': { deaths: 0.04, duplicates: 0.2 },
   'when bounce workers die': { deaths: 0.2, mortalUnits: ['bounce'] },
   'when requests or responses are lost': { failures: 0.05 },
-  'when connectors change': { changes: 0.02, deaths: 0.02, duplicates: 0.15, failures: 0.01 },
-  'when connectors change and evaluation workers die': {
+  'when connectors change, workers die, jobs come twice and requests are lost': {
+    changes: 0.02,
+    deaths: 0.02,
+    duplicates: 0.15,
+    failures: 0.01,
+  },
+  'when connectors change, evaluation workers die and jobs come twice': {
     changes: 0.15,
     deaths: 0.15,
     mortalUnits: ['evaluate'],
     duplicates: 0.4,
   },
-  'when connectors change often and all other faults occur': {
+  'when connectors change, workers die, jobs come twice, requests are lost and an administrator retries': {
     changes: 0.1,
     deaths: 0.08,
     failures: 0.05,
     duplicates: 0.3,
     retries: 0.05,
   },
-  'when connectors change and clocks differ': {
+  'when connectors change, clocks differ, workers die, jobs come twice and an administrator retries': {
     changes: 0.1,
     skewMs: 1_000,
     deaths: 0.02,
     duplicates: 0.2,
     retries: 0.05,
   },
-  'while a connector holds the message': { held: true, deaths: 0.04, duplicates: 0.2 },
+  'while a connector holds the message, workers die and jobs come twice': {
+    held: true,
+    deaths: 0.04,
+    duplicates: 0.2,
+  },
   'while the message expires and jobs come twice': { expiresSoon: true, duplicates: 0.5 },
-  'while the message expires and workers die': { expiresSoon: true, deaths: 0.05, duplicates: 0.2 },
-  'while the message expires and connectors change': {
+  'while the message expires, workers die and jobs come twice': {
+    expiresSoon: true,
+    deaths: 0.05,
+    duplicates: 0.2,
+  },
+  'while the message expires, connectors change, workers die and jobs come twice': {
     expiresSoon: true,
     changes: 0.02,
     deaths: 0.02,
     duplicates: 0.4,
   },
-  'when destinations are busy and workers die': {
+  'when destinations are busy, workers die, jobs come twice and requests are lost': {
     queueReturns: 0.9,
     deaths: 0.02,
     duplicates: 0.2,
     failures: 0.02,
   },
-  'when destinations are busy, connectors change and the message expires': {
-    queueReturns: 0.8,
-    expiresSoon: true,
-    changes: 0.02,
-    duplicates: 0.2,
-    retries: 0.02,
-  },
+  'while the message expires, destinations are busy, connectors change, jobs come twice and an administrator retries':
+    {
+      queueReturns: 0.8,
+      expiresSoon: true,
+      changes: 0.02,
+      duplicates: 0.2,
+      retries: 0.02,
+    },
   'when an administrator retries': { retries: 0.05 },
-  'when an administrator retries, workers die and jobs come twice': {
+  'when an administrator retries, workers die, jobs come twice and requests are lost': {
     retries: 0.05,
     deaths: 0.04,
     duplicates: 0.2,
     failures: 0.01,
   },
-  'when an administrator retries and changes connectors': {
+  'when an administrator retries, connectors change, workers die and jobs come twice': {
     retries: 0.1,
     changes: 0.05,
     deaths: 0.02,
     duplicates: 0.2,
   },
-  'while a connector holds the message and an administrator retries': {
-    held: true,
-    retries: 0.05,
-    changes: 0.01,
-    deaths: 0.04,
-    duplicates: 0.2,
-  },
-  'while the message expires and an administrator retries': {
+  'while a connector holds the message, an administrator retries, connectors change, workers die and jobs come twice':
+    {
+      held: true,
+      retries: 0.05,
+      changes: 0.01,
+      deaths: 0.04,
+      duplicates: 0.2,
+    },
+  'while the message expires, an administrator retries, workers die and jobs come twice': {
     expiresSoon: true,
     retries: 0.1,
     deaths: 0.03,

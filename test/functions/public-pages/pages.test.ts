@@ -77,7 +77,7 @@ function pagesWith({
 const { request } = pagesWith()
 const headersOf = ({ headers = {} }: Awaited<ReturnType<typeof request>>): Record<string, unknown> => headers
 
-test('the page is HTML without scripts, forms and external resources', async () => {
+test('the page of certificates is HTML without scripts and external resources', async () => {
   const answer = await request('/')
   assert.equal(answer.statusCode, 200)
   const headers = headersOf(answer)
@@ -94,7 +94,7 @@ test('the page is HTML without scripts, forms and external resources', async () 
   )
 })
 
-test('the page shows the root, name, fingerprints and serial number of each certificate', async () => {
+test('the page of certificates shows their attributes, the TLSA records and the TLS parameters', async () => {
   const { body = '' } = await request('/')
   for (const {
     rootIssuer,
@@ -114,20 +114,20 @@ test('the page shows the root, name, fingerprints and serial number of each cert
   assert.match(body, /2026-11-29 12:02 UTC/)
 })
 
-test('the page names the organisation that receives mail', async () => {
+test('the page of certificates names the organisation of the certificate, or "We" when it has none', async () => {
   assert.match((await request('/')).body ?? '', /<p>Ours, Inc\. receives mail at <strong>mx\.ours\.example</)
   const { request: requestUnnamed } = pagesWith({ organisation: hostname })
   assert.match((await requestUnnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
 })
 
-test('certificates.json follows the contract and may be read from other origins', async () => {
+test('/certificates.json returns the published certificates, and permits other origins to read them', async () => {
   const answer = await request('/certificates.json')
   assert.deepEqual(JSON.parse(answer.body ?? ''), published)
   assert.equal(headersOf(answer)['content-type'], 'application/json')
   assert.equal(headersOf(answer)['access-control-allow-origin'], '*')
 })
 
-test('each certificate is served in PEM with its issuers, under its fingerprint', async () => {
+test('/certificates/FINGERPRINT.pem returns the certificate and its issuers in PEM', async () => {
   for (const { fingerprint256, chain } of published.certificates) {
     const answer = await request(`/certificates/${fingerprint256}.pem`)
     assert.equal(answer.statusCode, 200)
@@ -138,7 +138,7 @@ test('each certificate is served in PEM with its issuers, under its fingerprint'
 })
 
 for (const path of ['/', '/certificates.json', '/.well-known/mta-sts.txt'])
-  test(`${path} may be cached and gets 304 when unchanged`, async () => {
+  test(`GET ${path} may be cached, and gets 304 when its entity tag is unchanged`, async () => {
     const first = await request(path)
     const { etag, 'cache-control': cache } = headersOf(first)
     assert.match(String(cache), /^public, max-age=\d+$/)
@@ -148,7 +148,7 @@ for (const path of ['/', '/certificates.json', '/.well-known/mta-sts.txt'])
     assert.equal(changed.statusCode, 200)
   })
 
-test('caches expire when the next certificate is served', async () => {
+test('max-age ends at the latest when the next certificate is served', async () => {
   const cacheAt = async (at: string) =>
     headersOf(await pagesWith({ clock: { now: Date.parse(at) } }).request('/'))['cache-control']
   assert.equal(await cacheAt('2026-11-29T11:00:00.000Z'), 'public, max-age=300')
@@ -157,7 +157,7 @@ test('caches expire when the next certificate is served', async () => {
   assert.equal(await cacheAt('2026-11-29T12:02:00.000Z'), 'public, max-age=300')
 })
 
-test('the next certificate is shown as current from its date on, without a new publication', async () => {
+test('/certificates.json shows the next certificate as current from its date, without a new publication', async () => {
   const { body } = await pagesWith({ clock: { now: Date.parse('2026-11-29T12:02:00.000Z') } }).request(
     '/certificates.json',
   )
@@ -171,14 +171,14 @@ test('the next certificate is shown as current from its date on, without a new p
   )
 })
 
-test('HEAD returns the headers of GET without content', async () => {
+test('HEAD / returns the headers of GET without content', async () => {
   const [get, head] = await Promise.all([request('/'), request('/', { method: 'HEAD' })])
   assert.deepEqual({ ...get, body: undefined }, { ...head, body: undefined })
   assert.equal(head.body, undefined)
 })
 
 for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
-  test(`${method} gets 405 with an explanation`, async () => {
+  test(`${method} / gets 405 with an explanation`, async () => {
     const answer = await request('/', { method })
     assert.equal(answer.statusCode, 405)
     assert.equal(headersOf(answer).allow, 'GET, HEAD')
@@ -196,14 +196,14 @@ const unknownPaths = [
   '/%3Cscript%3Ealert(1)%3C/script%3E',
 ]
 for (const path of unknownPaths)
-  test(`${path} gets 404 without any text of the request`, async () => {
+  test(`GET ${path} gets 404 without any text of the request`, async () => {
     const answer = await request(path, { headers: { 'user-agent': '<script>', referer: '<script>' } })
     assert.equal(answer.statusCode, 404)
     assert.equal(answer.body, (await request('/nothing')).body)
     assert.doesNotMatch(answer.body ?? '', /script/)
   })
 
-test('before the first publication pages get 404, cached for one minute', async () => {
+test('the pages get 404, cached for one minute, before the first publication', async () => {
   const { request: requestEarly } = pagesWith({ read: async () => null })
   for (const path of ['/', '/certificates.json', `/certificates/${'a'.repeat(64)}.pem`]) {
     const answer = await requestEarly(path)
@@ -213,7 +213,7 @@ test('before the first publication pages get 404, cached for one minute', async 
   }
 })
 
-test('a request gets 503 while the store fails, the cause is logged only, and the next request reads again', async () => {
+test('a request gets 503, and only the log names the cause, while the store fails; the next request reads again', async () => {
   let fails = true
   const read = async () => {
     if (fails) throw new Error('the table is gone')
@@ -229,7 +229,7 @@ test('a request gets 503 while the store fails, the cause is logged only, and th
   assert.equal((await requestFailing('/')).statusCode, 200)
 })
 
-test('a thousand requests cost one read in fifteen seconds', async () => {
+test('a thousand requests within fifteen seconds cause one read of the store', async () => {
   let reads = 0
   const clock = { now }
   const read = async () => {
@@ -255,7 +255,7 @@ const hosts: [host: string, status: number, lookedUp: string[]][] = [
   ['pages.example', 200, []],
 ]
 for (const [host, status, expected] of hosts)
-  test(`a policy request at ${host} gets ${status}`, async () => {
+  test(`a request for the MTA-STS policy at ${host} gets ${status}`, async () => {
     const { request: requestHost, lookedUp } = pagesWith()
     const answer = await requestHost('/.well-known/mta-sts.txt', { host })
     assert.equal(answer.statusCode, status)
@@ -265,7 +265,7 @@ for (const [host, status, expected] of hosts)
     assert.equal(headersOf(answer)['content-type'], 'text/plain; charset=utf-8')
   })
 
-test('without a policy every policy request gets 404', async () => {
+test('a request for the MTA-STS policy gets 404 when the deployment has no policy', async () => {
   const { request: requestWithoutPolicy, lookedUp } = pagesWith({ policy: null })
   assert.equal(
     (await requestWithoutPolicy('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' })).statusCode,
@@ -274,7 +274,7 @@ test('without a policy every policy request gets 404', async () => {
   assert.deepEqual(lookedUp, [])
 })
 
-test('text of a certificate adds no elements to the page', async () => {
+test('HTML in the subject of a certificate adds no elements to the page', async () => {
   const odd = '<script>alert(1)</script>"\'`&amp; <b>'
   const certificate = await certificateWith({
     subject: [{ CN: [hostname] }, { O: [odd] }, { OU: ['</dd><h1>'] }],

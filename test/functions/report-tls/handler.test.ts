@@ -1,4 +1,4 @@
-/** The function as a schedule invokes it, with its environment and clients. */
+/** report-tls as a schedule invokes it, with its environment and clients. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, beforeEach, type TestContext, test } from 'node:test'
@@ -98,7 +98,7 @@ function metricsOf(context: TestContext): () => Record<string, number> {
 
 const scheduled = { source: 'aws.events', 'detail-type': 'Scheduled Event', time: 'whenever' }
 
-test('a scheduled run sends the signed report of the previous day once', async (context) => {
+test('two scheduled runs send the signed report of the previous day once', async (context) => {
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-02T01:20:00.000Z') })
   await count('2026-04-01')
   await count('2026-04-02')
@@ -122,7 +122,7 @@ test('a scheduled run sends the signed report of the previous day once', async (
   assert.equal(storage.sent.length, 1)
 })
 
-test('an event can name the day', async () => {
+test('an event with "day" reports that day; one that is not a day is rejected', async () => {
   await count('2026-04-10')
   assert.equal((await handler({ day: '2026-04-10' })).sent, 1)
   await assert.rejects(handler({ day: 'yesterday' }), /day/)
@@ -137,7 +137,7 @@ test('a day that has not ended is reported only with "unfinished"', async (conte
   assert.equal((await handler({ day: '2026-04-15', unfinished: true })).sent, 1)
 })
 
-test('a day with many reports does not delay other mail', async () => {
+test('45 reports are sent to evaluation in groups of 20 with delays, so that they do not delay other mail', async () => {
   const at = new Date('2026-04-17T10:00:00.000Z')
   const tally = new Tally()
   const domains = Array.from({ length: 45 }, (_, index) => `d${index}.example`)
@@ -159,7 +159,7 @@ test('a day with many reports does not delay other mail', async () => {
   ])
 })
 
-test('without the DKIM key nothing is sent; only the last run of the day counts a failure', async (context) => {
+test('without the DKIM key no report is sent, and only the last run of the day counts TlsReportsFailed', async (context) => {
   await count('2026-04-20')
   secrets.keep('mailflow/dkim', '{"certificate":"x"}')
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-21T01:20:00.000Z') })
@@ -172,7 +172,7 @@ test('without the DKIM key nothing is sent; only the last run of the day counts 
   assert.deepEqual([storage.objects.size, storage.sent.length], [0, 0])
 })
 
-test('a last run without time counts a failure', async (context) => {
+test('the last run of the day counts TlsReportsFailed when it runs out of time', async (context) => {
   await count('2026-04-25')
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-26T16:20:00.000Z') })
   const metrics = metricsOf(context)

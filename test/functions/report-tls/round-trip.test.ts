@@ -106,7 +106,7 @@ async function send(
   assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
 }
 
-test('the partner receives the counted sessions', async () => {
+test('the API of the partner returns the sessions that a delivery counted and report-tls reported', async () => {
   const counters = new SessionCounters(senderDatabase.documents, senderDatabase.transportTable)
   for (let batch = 0; batch < 3; batch++) {
     const tally = new Tally()

@@ -109,7 +109,7 @@ const none: ReportRun = {
   ranOutOfTime: false,
 }
 
-test('a report by mail enters the pipeline as a message from <>', async () => {
+test('a TLS report to a mailto: address is sent to evaluation as a message from <>', async () => {
   await count('partner.example')
   const { run, evaluation, stored } = createReporting(
     record('partner.example', 'mailto:reports@partner.example'),
@@ -130,7 +130,7 @@ test('a report by mail enters the pipeline as a message from <>', async () => {
   assert.equal(reading.kind === 'Report' && reading.content.begin, `${day}T00:00:00.000Z`)
 })
 
-test('a domain without a TLSRPT record or without sessions gets no report', async () => {
+test('a domain without a TLSRPT record, and a domain without sessions, get no TLS report', async () => {
   await count('silent.example')
   const { run, evaluation, resolver } = createReporting(record('other.example', 'mailto:a@other.example'))
   assert.deepEqual(await run(), { ...none, domains: 1 })
@@ -138,7 +138,7 @@ test('a domain without a TLSRPT record or without sessions gets no report', asyn
   assert.deepEqual((resolver as FakeResolver).queries, ['TXT _smtp._tls.silent.example'])
 })
 
-test('each destination gets each report once, for any number of runs', async () => {
+test('each of two destinations gets the TLS report once, although three runs send it', async () => {
   await count('partner.example')
   const { run, evaluation } = createReporting(
     record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
@@ -152,7 +152,7 @@ test('each destination gets each report once, for any number of runs', async () 
   assert.equal(evaluation.take().length, 2)
 })
 
-test('the next run sends only the report that the queue did not accept', async () => {
+test('a later run sends only the TLS report that the queue did not accept, after its claim expired', async () => {
   await count('partner.example')
   const { run, evaluation, results } = createReporting(
     record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
@@ -171,7 +171,7 @@ test('the next run sends only the report that the queue did not accept', async (
   )
 })
 
-test('the next run queries again a record whose query failed', async () => {
+test('the next run repeats the query for a TLSRPT record that failed', async () => {
   await count('partner.example')
   const failing = createReporting({ fail: { '_smtp._tls.partner.example': 'ESERVFAIL' } })
   assert.deepEqual(await failing.run(), { ...none, domains: 1, failedQueries: 1 })
@@ -179,7 +179,7 @@ test('the next run queries again a record whose query failed', async () => {
   assert.deepEqual(await fixed.run(1), { ...none, domains: 1, sent: 1 })
 })
 
-test('a run that runs out of time leaves the rest to the next run', async () => {
+test('the next run sends the TLS reports for which the previous run had no time', async () => {
   const domains = Array.from({ length: 50 }, (_, index) => `d${String(index).padStart(2, '0')}.example`)
   await count(...domains)
   const zone = {
@@ -193,7 +193,7 @@ test('a run that runs out of time leaves the rest to the next run', async () => 
   assert.equal(new Set(evaluation.take().map(({ job }) => job.recipients[0]?.address)).size, 50)
 })
 
-test('a failing table ends the run', async () => {
+test('sendReports rejects when the table of claims fails', async () => {
   await count('partner.example')
   const { resolver } = createReporting(record('partner.example', 'mailto:a@partner.example'))
   await assert.rejects(
@@ -211,7 +211,7 @@ test('a failing table ends the run', async () => {
   )
 })
 
-describe('a report over HTTPS', () => {
+describe('a TLS report over HTTPS', () => {
   let host: PolicyHost
   let answer: ResponseHandler
   let bodies: { type: string | undefined; body: Buffer }[]
@@ -236,7 +236,7 @@ describe('a report over HTTPS', () => {
     a: { [name]: [address] },
   })
 
-  test('is posted once, in the format of the attachment', async () => {
+  test('is posted once, as gzip of JSON', async () => {
     const { run, results } = createReporting(at())
     assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
     assert.deepEqual(
@@ -258,7 +258,7 @@ describe('a report over HTTPS', () => {
     ])
   })
 
-  test('is sent again by a later run when it was not accepted', async () => {
+  test('is posted again by a later run when the server answered 503', async () => {
     const { run, results } = createReporting(at())
     answer = (_, response) => response.writeHead(503).end()
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
@@ -267,7 +267,7 @@ describe('a report over HTTPS', () => {
     assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1 })
   })
 
-  test('follows no redirect', async () => {
+  test('is not posted to the target of a redirect', async () => {
     answer = (_, response) =>
       response.writeHead(307, { location: 'https://reports.partner.example/elsewhere' }).end()
     assert.deepEqual(await createReporting(at()).run(), { ...none, domains: 1, undeliverable: 1 })

@@ -94,7 +94,7 @@ function assertFollowsSchedule(attempts: RecordedAttempt[], expiresAt: number): 
   assert.ok(last >= expiresAt - 15 * minute - attemptMs, `the last attempt was made at ${last}`)
 }
 
-describe('the schedule of attempts', () => {
+describe('the schedule of attempts of a message', () => {
   const rows: [name: string, day: Day, attempt: { outcome: string; code: string }, ends: string][] = [
     [
       'a partner without working TLS',
@@ -116,7 +116,7 @@ describe('the schedule of attempts', () => {
     ],
   ]
   for (const [name, day, { outcome, code }, ends] of rows)
-    test(`is followed for a whole day for ${name}`, async () => {
+    test(`is followed for 24 hours to ${name}, with a delay DSN after four hours and a failure DSN at the end`, async () => {
       const { attempts, results } = await simulateDay(day)
       assertFollowsSchedule(attempts, 24 * hour)
       for (const { outcomes, codes } of attempts)
@@ -138,7 +138,7 @@ describe('the schedule of attempts', () => {
       )
     })
 
-  test('is followed for half a day when the connector requires that', async () => {
+  test('is followed for 12 hours when the connector has expirationHours 12', async () => {
     const { attempts, results } = await simulateDay({ partner: later, connector: { expirationHours: 12 } })
     assertFollowsSchedule(attempts, 12 * hour)
     assert.deepEqual(
@@ -148,7 +148,7 @@ describe('the schedule of attempts', () => {
     assert.equal(results[1]?.at, 12 * hour)
   })
 
-  test('has the same times for the same message, and other times for another message', async () => {
+  test('has the same times in a repeated run, and other times for another message', async () => {
     const times = async (id: string) =>
       (await simulateDay({ partner: 'down', id })).attempts.map(({ at }) => at)
     const firstTimes = await times('01KF0CVZT0ABCDEFGHJKMNPQR1')
@@ -156,7 +156,7 @@ describe('the schedule of attempts', () => {
     assert.notDeepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR2'), firstTimes)
   })
 
-  test('has at most a tenth more attempts because of jitter', async () => {
+  test('has through jitter at most about a tenth more attempts than without', async () => {
     const { attempts } = await simulateDay({ partner: 'down' })
     const countWithoutJitter = 3 + Math.floor((24 * hour - 5 * minute) / (15 * minute))
     assert.ok(attempts.length >= countWithoutJitter * 0.95, `${attempts.length}`)
@@ -164,7 +164,7 @@ describe('the schedule of attempts', () => {
   })
 })
 
-test('mail that a connector holds is never tried, and its sender still gets DSNs', async () => {
+test('mail that a connector holds is never sent, and its sender gets a delay DSN and a failure DSN', async () => {
   const { attempts, results } = await simulateDay({
     partner: {},
     inbound: [inbound({ senderDomains: ['elsewhere.example'], onViolation: 'Defer' })],
@@ -180,12 +180,12 @@ test('mail that a connector holds is never tried, and its sender still gets DSNs
   assert.match(results[1]?.text ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
 })
 
-describe('a message with three recipients', () => {
+describe('a message', () => {
   const some: PartnerOptions = {
     answer: (command) => (/^RCPT TO:<[cd]@/.test(command) ? '452 4.2.2 The mailbox is full' : undefined),
   }
 
-  test('is never sent again to the delivered recipient, and is tried for the other two together until the end', async () => {
+  test('with one delivered and two deferred recipients is sent again only to the deferred two, together, until it expires', async () => {
     const { attempts, results } = await simulateDay({
       partner: some,
       recipients: addresses.map((address) => recipient({ address })),
@@ -213,7 +213,7 @@ describe('a message with three recipients', () => {
     )
   })
 
-  test('causes for each recipient the requested DSNs', async () => {
+  test('with three recipients causes for each recipient only the DSNs that NOTIFY requests', async () => {
     const notify: Recipient['notify'][] = [['SUCCESS'], ['NEVER'], ['FAILURE']]
     const { results } = await simulateDay({
       partner: { ...some, extensions: [] },
@@ -229,7 +229,7 @@ describe('a message with three recipients', () => {
     assert.equal(results[0]?.at, attemptMs)
   })
 
-  test('causes no DSN of mailflow for a success that the next hop reports', async () => {
+  test('causes no success DSN when the next hop supports DSN and will send it', async () => {
     const { results } = await simulateDay({
       partner: {},
       recipients: [recipient({ address: addresses[0], notify: ['SUCCESS'] })],
@@ -238,7 +238,7 @@ describe('a message with three recipients', () => {
   })
 })
 
-test('a permanent refusal bounces immediately, without further attempts', async () => {
+test('mail that the partner refuses permanently bounces after the first attempt', async () => {
   const { attempts, results } = await simulateDay({ partner: { answerToMessage: '550 5.1.1 No such user' } })
   assert.equal(attempts.length, 1)
   assert.deepEqual(
@@ -247,7 +247,7 @@ test('a permanent refusal bounces immediately, without further attempts', async 
   )
 })
 
-test('an unmet TLS requirement bounces immediately when the connector requires that', async () => {
+test('mail whose TLS requirement is not met bounces after the first attempt with onTlsFailure Bounce', async () => {
   const { attempts, results } = await simulateDay({
     partner: {},
     connector: { ...forced, onTlsFailure: 'Bounce' },
@@ -259,7 +259,7 @@ test('an unmet TLS requirement bounces immediately when the connector requires t
   )
 })
 
-test('a partner that recovers gets the message with the next attempt, and the sender gets no further DSN', async () => {
+test('a message that is delivered at attempt 21 causes no DSN after the delay DSN', async () => {
   let messages = 0
   const { attempts, results } = await simulateDay({
     partner: {
@@ -275,7 +275,7 @@ test('a partner that recovers gets the message with the next attempt, and the se
 })
 
 describe("an administrator's request for the next attempt", () => {
-  test('is executed immediately; the schedule continues from then on, and no attempt is repeated', async () => {
+  test('made twice causes one attempt immediately, from which the schedule continues', async () => {
     const at = 2 * hour + 7 * minute
     const { attempts, results } = await simulateDay({ partner: later, retriesAt: [at, at] })
     const defaults = await simulateDay({ partner: later })
@@ -306,7 +306,7 @@ describe("an administrator's request for the next attempt", () => {
 
 describe('the delay DSN', () => {
   for (const hours of [0.25, 1, 23])
-    test(`is sent after ${hours} hours when that is the deployment's setting`, async () => {
+    test(`is sent at the first decision after ${hours} hours when delayNotificationHours is ${hours}`, async () => {
       const { attempts, results } = await simulateDay({
         partner: later,
         settings: { delayNotificationHours: hours },
@@ -321,7 +321,7 @@ describe('the delay DSN', () => {
       )
     })
 
-  test('is not sent when the sender did not request it, or the message expires before the time of the DSN', async () => {
+  test('is not sent when NOTIFY does not request it, nor when the message expires before delayNotificationHours', async () => {
     const withoutDelayRequest = await simulateDay({
       partner: later,
       recipients: [recipient({ address: addresses[0], notify: ['FAILURE'] })],
@@ -339,7 +339,7 @@ describe('the delay DSN', () => {
   })
 })
 
-test('docs/dsns.md quotes the day of one message', async () => {
+test('the timetable in docs/dsns.md is that of a simulated message', async () => {
   const { attempts, results } = await simulateDay({ partner: {}, connector: forced })
   const quotedTable = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
     readFileSync(join(import.meta.dirname, '../../../docs/dsns.md'), 'utf8'),

@@ -43,13 +43,13 @@ const publishedFor = (certificates: IngressCertificates, days = 0) =>
 const plan = (facts: Partial<Facts>) =>
   planRotation({ set: null, offer: null, hostname, now, noticeMs: 7 * day, published: null, ...facts })
 
-test('an empty secret is filled with the certificates of ACM, served from now', () => {
+test('the plan fills an empty secret with the certificates of ACM, served from now', () => {
   const { set: filled, refused } = plan({ offer: pairOf(a, rsaA) })
   assert.deepEqual(filled, { ...pairOf(a, rsaA), servedFrom: at(0), deprecated: [] })
   assert.deepEqual(refused, [])
 })
 
-test('an empty secret without an acceptable certificate is an error', () => {
+test('the plan throws for an empty secret when ACM offers no acceptable certificate', () => {
   assert.throws(() => plan({}), /^Error: the secret is empty, and there is no certificate to fill it with$/)
   assert.throws(
     () => plan({ offer: pairOf(wrong) }),
@@ -57,7 +57,7 @@ test('an empty secret without an acceptable certificate is an error', () => {
   )
 })
 
-test('without changes the secret stays the same object', () => {
+test('the plan returns the same object when nothing changes', () => {
   for (const certificates of [set(a), set(a, { next: { ...pairOf(b), servedFrom: at(1) } })])
     for (const offer of [null, pairOf(a)])
       assert.equal(
@@ -66,7 +66,7 @@ test('without changes the secret stays the same object', () => {
       )
 })
 
-test('a renewed certificate is announced, and served after the notice period', () => {
+test('a renewed certificate of ACM is announced, and served after the notice period', () => {
   const first = plan({ set: set(a), offer: pairOf(b) }).set
   assert.deepEqual(first, set(a, { next: { ...pairOf(b), servedFrom: at(7) } }))
   const before = plan({ set: first, offer: pairOf(b), now: new Date(at(6.99)) }).set
@@ -79,14 +79,14 @@ test('a renewed certificate is announced, and served after the notice period', (
   })
 })
 
-test('a certificate that expires within the notice period is replaced immediately', () => {
+test('a renewed certificate is served immediately when the current one expires within the notice period', () => {
   const announced = plan({ set: set(ending), offer: pairOf(b) }).set
   assert.equal(announced.next?.servedFrom, at(0))
   const switched = plan({ set: announced, offer: pairOf(b) }).set
   assert.deepEqual([switched.certificate, switched.servedFrom], [b.cert, at(0)])
 })
 
-test('both key types are announced together when only one is renewed', () => {
+test('when ACM renews RSA after EC was announced, both are announced again for one later date', () => {
   const first = plan({ set: set([a, rsaA]), offer: pairOf(b, rsaA) }).set
   const second = plan({ set: first, offer: pairOf(b, rsaB), now: new Date(at(1)) }).set
   assert.deepEqual(second, set([a, rsaA], { next: { ...pairOf(b, rsaB), servedFrom: at(8) } }))
@@ -98,7 +98,7 @@ test('an older certificate of ACM does not undo a replacement by an administrato
   assert.equal(plan({ set: certificates, offer: pairOf(old, rsaA) }).set, certificates)
 })
 
-test('an invalid certificate of ACM is refused, and nothing changes', () => {
+test('a certificate of ACM for another name is refused, and the secret is unchanged', () => {
   const certificates = set(old)
   const { set: after, refused } = plan({ set: certificates, offer: pairOf(wrong) })
   assert.equal(after, certificates)
@@ -108,7 +108,7 @@ test('an invalid certificate of ACM is refused, and nothing changes', () => {
   )
 })
 
-test('a next certificate is served at its date; an invalid one is refused and stays in the secret', () => {
+test('a next certificate becomes current at its date; one for another name is refused and stays in the secret', () => {
   const good = plan({ set: set(a, { next: { ...pairOf(b), servedFrom: at(-1) } }) })
   assert.deepEqual([good.set.certificate, good.set.servedFrom, good.set.next], [b.cert, at(-1), null])
   const bad = set(a, { next: { ...pairOf(wrong), servedFrom: at(-1) } })
@@ -120,7 +120,7 @@ test('a next certificate is served at its date; an invalid one is refused and st
   )
 })
 
-test('the next certificate is served early when the current one expires before the announced date', () => {
+test('the next certificate becomes current before its date when the current certificate has expired', () => {
   const early = set(ending, { next: { ...pairOf(b), servedFrom: at(30) } })
   assert.equal(plan({ set: early, now: new Date(at(2)) }).set, early)
   const { servedFrom = '', deprecated } = plan({ set: early, now: new Date(at(4)) }).set
@@ -128,7 +128,7 @@ test('the next certificate is served early when the current one expires before t
   assert.equal(deprecated[0]?.certificate, ending.cert)
 })
 
-test('a published certificate that an administrator replaced becomes deprecated', () => {
+test('a published certificate that an administrator replaced in the secret becomes deprecated', () => {
   const published = publishedFor(set([a, rsaA], { servedFrom: at(-50) }), -1)
   const { set: after } = plan({ set: set([b, rsaA], { servedFrom: at(-50) }), published })
   assert.equal(after.servedFrom, at(0))
@@ -141,13 +141,13 @@ test('a published certificate that an administrator replaced becomes deprecated'
   assert.equal(again.set, after)
 })
 
-test('a switch at its date is not treated as a replacement', () => {
+test('the switch to the next certificate makes the old certificate deprecated once, not also as replaced by an administrator', () => {
   const announced = set(a, { next: { ...pairOf(b), servedFrom: at(1) } })
   const { set: after } = plan({ set: announced, published: publishedFor(announced), now: new Date(at(2)) })
   assert.deepEqual(after.deprecated, [{ certificate: a.cert, servedUntil: at(1) }])
 })
 
-test('deprecated certificates are stored for 90 days, at most four', () => {
+test('deprecated certificates stay in the secret for 90 days, at most four of them, and not if unreadable', () => {
   const deprecated = [1, 2, 3, 4, 5].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
   assert.deepEqual(plan({ set: set(a, { deprecated }) }).set.deprecated, deprecated.slice(0, 4))
   const two = [89.9, 90].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
@@ -156,7 +156,7 @@ test('deprecated certificates are stored for 90 days, at most four', () => {
   assert.deepEqual(plan({ set: set(a, { deprecated: [unreadable] }) }).set.deprecated, [])
 })
 
-test('a next certificate that OpenSSL rejects never replaces the current one', () => {
+test('a next certificate that OpenSSL rejects is refused at its date, and the current one stays', () => {
   const switchable = set(a, { next: { ...pairOf(b), servedFrom: at(-1) } })
   const checkWithOpenSsl = ({ certificate }: { certificate: string }) => {
     if (certificate === b.cert) throw new Error('ee key too small')
@@ -166,7 +166,7 @@ test('a next certificate that OpenSSL rejects never replaces the current one', (
   assert.deepEqual(refused, [{ certificates: 'Next', reason: 'Unusable', detail: 'ee key too small' }])
 })
 
-test('an invalid current certificate is reported', () => {
+test('an expired current certificate is reported as refused', () => {
   const { refused } = plan({ set: set(ending), now: new Date(at(4)) })
   assert.deepEqual(
     refused.map(({ certificates, reason }) => [certificates, reason]),
@@ -174,7 +174,7 @@ test('an invalid current certificate is reported', () => {
   )
 })
 
-test('deprecated certificates with large chains are dropped to fit the secret', () => {
+test('the oldest deprecated certificates are removed until the secret has at most 64 KiB', () => {
   const large = (identity: Identity) => `${identity.cert}\n${'#'.repeat(12_000)}`
   const deprecated = [old, rsaA, rsaB, c].map((identity, index) => ({
     certificate: large(identity),

@@ -26,7 +26,7 @@ function recordingFetch(status = 200) {
   return { requests, send }
 }
 
-test('a deployment gets SUCCESS when the work is done', async () => {
+test('respondToDeployment sends SUCCESS to CloudFormation when the work is done', async () => {
   const { requests, send } = recordingFetch()
   assert.equal(await respondToDeployment(event, async () => 'done', send), 'done')
   assert.deepEqual(requests, [
@@ -34,14 +34,14 @@ test('a deployment gets SUCCESS when the work is done', async () => {
   ])
 })
 
-test('a deployment gets FAILED with the reason', async () => {
+test('respondToDeployment sends FAILED with the reason when the work throws', async () => {
   const { requests, send } = recordingFetch()
   const work = () => Promise.reject(new Error('the secret is not JSON'))
   await respondToDeployment({ ...event, RequestType: 'Update' }, work, send)
   assert.deepEqual(requests[0]?.body, { ...answer, Status: 'FAILED', Reason: 'the secret is not JSON' })
 })
 
-test('the removal of a stack runs nothing and gets SUCCESS', async () => {
+test('respondToDeployment sends SUCCESS without the work when the stack is removed', async () => {
   const { requests, send } = recordingFetch()
   await respondToDeployment(
     { ...event, RequestType: 'Delete' },
@@ -65,7 +65,7 @@ const otherEvents: [string, unknown][] = [
 ]
 
 for (const [name, input] of otherEvents)
-  test(`${name} runs the work and gets no response`, async () => {
+  test(`respondToDeployment runs the work for ${name}, and sends no response`, async () => {
     const { requests, send } = recordingFetch()
     assert.equal(await respondToDeployment(input, async () => 'done', send), 'done')
     await assert.rejects(
@@ -75,7 +75,7 @@ for (const [name, input] of otherEvents)
     assert.deepEqual(requests, [])
   })
 
-test('a response that CloudFormation does not accept is an error, so that it is retried', async () => {
+test('respondToDeployment throws, so that Lambda runs it again, when CloudFormation does not accept the response', async () => {
   const { send } = recordingFetch(403)
   await assert.rejects(
     respondToDeployment(event, async () => null, send),

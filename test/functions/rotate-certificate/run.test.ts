@@ -1,4 +1,4 @@
-/** Runs with emulators of Secrets Manager and DynamoDB; ACM, the event bus and the topic are fakes. */
+/** Runs of rotate-certificate with emulators of Secrets Manager and DynamoDB, and fakes of ACM, event bus and topic. */
 import assert from 'node:assert/strict'
 import { createPrivateKey, randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
@@ -114,7 +114,7 @@ function acm(identity: Identity) {
   return { authority, state }
 }
 
-test('the first run publishes the certificates without a notice', async () => {
+test('the first run publishes the certificates of the secret, and sends no notice', async () => {
   const { run, states, events, notices, storedSecret } = await deployment(secretOf(one))
   assert.deepEqual(await run(), { changed: false, refused: [], notifications: [] })
   assert.deepEqual(await states(), ['Current CN=one'])
@@ -122,7 +122,7 @@ test('the first run publishes the certificates without a notice', async () => {
   assert.deepEqual(storedSecret(), secretOf(one))
 })
 
-test('a next certificate in the secret is announced once, and switched with a notice at its date', async () => {
+test('a next certificate that the administrator put into the secret is announced once, and switched with a notice at its date', async () => {
   const { run, states, types, notices, put, clock, storedSecret } = await deployment({
     ...secretOf(one),
     note: 'ours',
@@ -153,7 +153,7 @@ test('a next certificate in the secret is announced once, and switched with a no
   assert.doesNotMatch(JSON.stringify([notices, types()]), /PRIVATE|MII|MIG/)
 })
 
-test('a certificate that stays when another is replaced causes no notice, neither before the switch nor at it', async () => {
+test('notices of a rotation of the EC certificate do not mention the RSA certificate, which stays', async () => {
   const rsa = await issue('rsa', { rsa: true })
   const withRsa = (ec: Identity) => ({
     certificate: `${rsa.cert}\n${ec.cert}`,
@@ -185,7 +185,7 @@ test('a certificate that stays when another is replaced causes no notice, neithe
   for (const { text } of notices) assert.doesNotMatch(text, /RSA/)
 })
 
-test('an empty secret is filled from ACM; a renewal is announced, and its key exported once', async () => {
+test('an empty secret is filled from ACM; a renewal is announced and switched, and its key is exported once', async () => {
   const { authority, state } = acm(one)
   const { run, states, clock, storedSecret } = await deployment(null, { authority })
   assert.equal((await run()).changed, true)
@@ -202,7 +202,7 @@ test('an empty secret is filled from ACM; a renewal is announced, and its key ex
   assert.equal(state.exports, 2)
 })
 
-test('a refused certificate causes one event and no notice to partners', async () => {
+test('a refused next certificate causes one event in all runs, and no notice to partners', async () => {
   const { run, put, types, notices, states, clock } = await deployment(secretOf(one))
   await run()
   await put({
@@ -220,7 +220,7 @@ test('a refused certificate causes one event and no notice to partners', async (
   assert.deepEqual(await states(), ['Current CN=one'])
 })
 
-test('a refused replacement of the current certificate is not published', async () => {
+test('a current certificate for another name or with another key is refused and not published', async () => {
   const { run, put, states, types, storedSecret } = await deployment(secretOf(one))
   await run()
   const bad = { certificate: two.cert, privateKey: one.key }
@@ -238,7 +238,7 @@ test('a refused replacement of the current certificate is not published', async 
   assert.deepEqual(types(), ['Certificate Refused', 'Certificate Refused', 'Certificate Switched'])
 })
 
-test('an invalid next certificate is refused and stays in the secret', async () => {
+test('a next certificate without a date is refused and stays in the secret, although ACM offers another', async () => {
   const invalidNext = { ...secretOf(one), next: secretOf(two), deprecated: [] }
   const { authority } = acm(three)
   const { run, storedSecret } = await deployment(invalidNext, { authority })
@@ -247,7 +247,7 @@ test('an invalid next certificate is refused and stays in the secret', async () 
   assert.deepEqual(storedSecret(), invalidNext)
 })
 
-test('an announced certificate that disappears is withdrawn; a replacement is announced', async () => {
+test('an announced certificate that the administrator replaces is announced; one that is removed is withdrawn', async () => {
   const { run, put, clock } = await deployment(secretOf(one))
   await run()
   const servedFrom = new Date(clock.now + day).toISOString()
@@ -259,7 +259,7 @@ test('an announced certificate that disappears is withdrawn; a replacement is an
   assert.deepEqual((await run()).notifications, ['Certificate Withdrawn'])
 })
 
-test('concurrent runs write one value and send one notice', async () => {
+test('six concurrent runs write the secret once, and send one notice', async () => {
   const { authority, state } = acm(one)
   const { run, storedSecret, types, notices, states, clock } = await deployment(secretOf(one), { authority })
   await run()
@@ -275,7 +275,7 @@ test('concurrent runs write one value and send one notice', async () => {
   assert.deepEqual([types(), notices.length], [['Certificate Announced', 'Certificate Switched'], 2])
 })
 
-test('a run does not undo a concurrent write of an administrator', async () => {
+test('a run does not overwrite what an administrator wrote to the secret during the run', async () => {
   const { authority } = acm(two)
   const { dependencies, put, storedSecret, name } = await deployment(secretOf(one), { authority })
   const { secret } = dependencies
@@ -296,7 +296,7 @@ test('a run does not undo a concurrent write of an administrator', async () => {
   assert.deepEqual(localSecrets.get(name)?.stages.includes('AWSCURRENT'), true)
 })
 
-test('a secret value made from an old version does not replace the current value', async () => {
+test('CertificateSecretStore.replace rejects when the secret has changed since it was read', async () => {
   const { arn, put, storedSecret } = await deployment(secretOf(one))
   const store = new CertificateSecretStore(secrets, arn)
   const before = await store.read()
@@ -308,7 +308,7 @@ test('a secret value made from an old version does not replace the current value
   assert.equal(JSON.parse(SecretString).certificate, three.cert)
 })
 
-test('a later run sends the notice that a run could not send, once the lease of that run has expired', async () => {
+test('a notice that a run could not send is sent by a run after the lease of the claim', async () => {
   const sentNotices: Announcement[] = []
   let fails = true
   const { run, put, clock } = await deployment(secretOf(one), {
@@ -330,7 +330,7 @@ test('a later run sends the notice that a run could not send, once the lease of 
   assert.equal(sentNotices.length, 1)
 })
 
-test('a certificate of ACM that OpenSSL rejects is refused, and nothing changes', async () => {
+test('a certificate of ACM that OpenSSL rejects is refused, and the secret is unchanged', async () => {
   const { authority } = acm(two)
   const { run, storedSecret } = await deployment(secretOf(one), {
     authority,

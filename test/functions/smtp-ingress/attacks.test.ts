@@ -57,7 +57,7 @@ const falseEnds = [
 
 describe('a false end of data', () => {
   for (const end of falseEnds)
-    for (const segmentation of ['in one segment', 'in segments of an octet'])
+    for (const segmentation of ['in one segment', 'in segments of one octet'])
       test(`${visible(end)} ${segmentation} does not end the message, and the octets after it are no commands`, async () => {
         const jobCount = ingress.queue.jobs.length
         const wire = await openData()
@@ -98,7 +98,7 @@ describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
     'MAIL FROM:<evil@',
   ]
   for (const octets of injected) {
-    test(`${visible(octets)} in the same segment is dropped by the handshake`, async () => {
+    test(`${visible(octets)} in the segment of STARTTLS is dropped before the handshake`, async () => {
       const wire = await Wire.greet(ingress.smtpPort)
       wire.write(`STARTTLS\r\n${octets}`)
       assert.equal(await wire.reply(), '220 2.0.0 Ready to start TLS')
@@ -106,7 +106,7 @@ describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
       await isNew(wire)
     })
 
-    test(`${visible(octets)} in its own segment fails the handshake`, async () => {
+    test(`${visible(octets)} after the reply to STARTTLS makes the handshake fail`, async () => {
       const wire = await Wire.greet(ingress.smtpPort)
       assert.equal(await wire.command('STARTTLS'), '220 2.0.0 Ready to start TLS')
       wire.write(octets)
@@ -114,7 +114,7 @@ describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
     })
   }
 
-  test('the handshake discards earlier commands in the clear', async () => {
+  test('EHLO and MAIL before STARTTLS have no effect after the handshake', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     for (const command of inData.slice(0, 2)) assert.match(await wire.command(command), /^250 /)
     await wire.command('STARTTLS')
@@ -122,7 +122,7 @@ describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
     await isNew(wire)
   })
 
-  test('a partial command before STARTTLS does not continue after the handshake', async () => {
+  test('a partial command before STARTTLS has no effect after the handshake', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     wire.write('MAIL FROM:<evil@elsewhere.example> ')
     assert.match(await wire.command('STARTTLS'), /^5\d\d /, 'it was part of the previous line')
@@ -144,8 +144,8 @@ describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
   }
 })
 
-describe('octets sent without waiting for a reply', () => {
-  test('as commands after the end of data get their replies in order, after the reply to the message', async () => {
+describe('a client that does not wait for replies', () => {
+  test('and sends commands directly after the end of data gets their replies in order, after the reply to the message', async () => {
     const wire = await openData()
     wire.write(`Subject: x\r\n\r\n.\r\n${inData.join('\r\n')}\r\n`)
     const replies = [await wire.reply(), await wire.reply(), await wire.reply(), await wire.reply()]
@@ -157,7 +157,7 @@ describe('octets sent without waiting for a reply', () => {
     wire.destroy()
   })
 
-  test('as a message before the 354 end the session, and are not read as commands', async () => {
+  test('and sends the message directly after DATA gets 421 when DATA is refused, and the message is not read as commands', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     wire.write(`MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@fremd.example>\r\nDATA\r\nRSET\r\n.\r\n`)
     assert.match(await wire.reply(), /^250 /)
@@ -181,7 +181,7 @@ describe('octets that are not SMTP', () => {
     ],
   ]
   for (const [name, octets, reply] of otherProtocols)
-    test(`${name} gets a reply that names the fault, and the session ends`, async () => {
+    test(`${name} gets a 421 that names the fault, and ends the session`, async () => {
       const wire = await Wire.open(ingress.smtpPort)
       await wire.reply()
       wire.write(octets)
@@ -189,7 +189,7 @@ describe('octets that are not SMTP', () => {
       assert.equal(await wire.line(), null)
     })
 
-  test('octets before the greeting end the session', async () => {
+  test('a command before the greeting gets 421 and ends the session', async () => {
     const wire = await Wire.open(ingress.smtpPort)
     wire.write('EHLO client.example\r\n')
     assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
@@ -198,7 +198,7 @@ describe('octets that are not SMTP', () => {
 })
 
 describe('a client that does not read', () => {
-  test('makes the server stop reading, and uses little memory', async () => {
+  test('makes the server stop reading before it has read 200 MiB', async () => {
     const socket = connect(ingress.smtpPort, '127.0.0.1')
     await once(socket, 'data')
     socket.pause()
@@ -229,7 +229,7 @@ describe('the PROXY protocol', () => {
       Buffer.from([...ip, 127, 0, 0, 1, port >> 8, port & 255, 0, 25]),
     ])
 
-  test('states the client\u2019s address when a trusted load balancer sends the header', async () => {
+  test('states the client\u2019s address in the job when a trusted load balancer sends the header', async () => {
     const ingressBehindProxy = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
     const wire = await Wire.open(ingressBehindProxy.smtpPort)
     wire.write(proxyHeader([192, 0, 2, 7], 4711))
@@ -244,14 +244,14 @@ describe('the PROXY protocol', () => {
     wire.destroy()
   })
 
-  test('is mandatory for a trusted load balancer: without a header the connection closes without a reply', async () => {
+  test('is mandatory for a trusted load balancer: without the header the connection closes without a reply', async () => {
     const ingressBehindProxy = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
     const wire = await Wire.open(ingressBehindProxy.smtpPort)
     wire.write('EHLO client.example\r\n')
     assert.equal(await wire.line(), null)
   })
 
-  test('from any other address is treated as octets before the greeting', async () => {
+  test('from another address gets 421, as octets before the greeting do', async () => {
     const wire = await Wire.open(ingress.smtpPort)
     wire.write(proxyHeader([192, 0, 2, 7], 4711))
     assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
@@ -259,7 +259,7 @@ describe('the PROXY protocol', () => {
   })
 })
 
-test('the ingress serves IPv6 as well as IPv4', async () => {
+test('the ingress with LISTEN_ADDRESS ::1 greets an IPv6 client', async () => {
   const ipv6Ingress = await ingressWith({ settings: { LISTEN_ADDRESS: '::1' } })
   const socket = connect(ipv6Ingress.smtpPort, '::1')
   const [greeting] = await once(socket, 'data')
@@ -267,7 +267,7 @@ test('the ingress serves IPv6 as well as IPv4', async () => {
   socket.destroy()
 })
 
-test('a dual-stack socket reports an IPv4 client by its IPv4 address', async () => {
+test('the ingress with LISTEN_ADDRESS :: records an IPv4 client by its IPv4 address', async () => {
   const dualStackIngress = await ingressWith({ settings: { LISTEN_ADDRESS: '::' } })
   const wire = await Wire.greet(dualStackIngress.smtpPort)
   assert.match(await wire.send('Subject: x\r\n'), /^250 /)

@@ -19,7 +19,7 @@ function observedBreaker() {
   return { breaker, state, changes }
 }
 
-test('the breaker opens at the third consecutive failure; a success resets the count', () => {
+test('the circuit breaker opens at the third consecutive failure; a success resets the count', () => {
   const { breaker, changes } = observedBreaker()
   breaker.recordFailures()
   breaker.recordFailures()
@@ -33,7 +33,7 @@ test('the breaker opens at the third consecutive failure; a success resets the c
   breaker.stop()
 })
 
-test('the breaker opens when one write leaves three messages unstored', () => {
+test('the circuit breaker opens when one call records three failures', () => {
   const { breaker } = observedBreaker()
   breaker.recordFailures(2)
   assert.equal(breaker.isOpen, false)
@@ -43,7 +43,7 @@ test('the breaker opens when one write leaves three messages unstored', () => {
   breaker.stop()
 })
 
-test('the breaker probes with growing pauses until storage works, then closes', async (context) => {
+test('the open circuit breaker probes with growing pauses, and closes when a probe succeeds', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observedBreaker()
   for (let failure = 0; failure < 3; failure++) breaker.recordFailures()
@@ -64,7 +64,7 @@ test('the breaker probes with growing pauses until storage works, then closes', 
   assert.equal(breaker.isOpen, false)
 })
 
-test('after a successful probe one failure opens the breaker again; after a success one failure does not', async (context) => {
+test('the circuit breaker opens again at one failure after a successful probe, and not at one failure after a success', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state, changes } = observedBreaker()
   state.works = true
@@ -79,7 +79,7 @@ test('after a successful probe one failure opens the breaker again; after a succ
   assert.deepEqual(changes, [true, false, true, false])
 })
 
-test('a success resets the pause before a probe, and a stopped breaker sends no probes', async (context) => {
+test('a success resets the pause before a probe of the circuit breaker; a stopped circuit breaker sends no probes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observedBreaker()
   for (let failure = 0; failure < 3; failure++) breaker.recordFailures()

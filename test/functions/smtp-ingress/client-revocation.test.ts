@@ -97,9 +97,9 @@ async function job(wire: Wire, domain: string) {
 
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
 
-describe('A client whose certificate is revoked', () => {
+describe('a client whose certificate is revoked', () => {
   for (const domain of ['softfail', 'hardfail'])
-    it(`is refused by ${domain}, and the log gives the reason`, async () => {
+    it(`is refused by a connector with revocationCheck ${domain}, and the log gives the reason`, async () => {
       const wire = await openSession('revoked')
       assert.equal(await sendRcpt(wire, domain), restricted)
       const line = await ingress.logged('refused')
@@ -110,14 +110,14 @@ describe('A client whose certificate is revoked', () => {
       wire.destroy()
     })
 
-  it('is accepted with revocation check None, and no request is sent', async () => {
+  it('is accepted by a connector with revocationCheck None, and no CRL or OCSP request is sent', async () => {
     const wire = await openSession('revoked')
     assert.match(await sendRcpt(wire, 'none'), /^250 /)
     assert.deepEqual(authority.requests, [])
     wire.destroy()
   })
 
-  it('has its mail held if the connector holds mail, and the job leads to the same decision', async () => {
+  it('is accepted by a connector with onViolation Defer, and evaluation of the job finds the violation', async () => {
     const wire = await openSession('revoked')
     const { tls, envelope, source } = await job(wire, 'held')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Revoked')
@@ -131,7 +131,7 @@ describe('A client whose certificate is revoked', () => {
     wire.destroy()
   })
 
-  it('is accepted by a report-only connector, which reports the violation', async () => {
+  it('is accepted by a report-only connector, and evaluation of the job reports the violation', async () => {
     const wire = await openSession('revoked')
     const { tls } = await job(wire, 'reporting')
     const evaluation = evaluateInbound(snapshot({ inbound: connectors }), {
@@ -144,7 +144,7 @@ describe('A client whose certificate is revoked', () => {
     wire.destroy()
   })
 
-  it('causes a notice that proposes no change to the connector', async () => {
+  it('causes a notice without a proposed change of the connector', async () => {
     const wire = await openSession('revoked')
     await sendRcpt(wire, 'softfail')
     const [notice] = ingress.notices.taken
@@ -154,10 +154,10 @@ describe('A client whose certificate is revoked', () => {
   })
 })
 
-describe('A client without a usable CRL or OCSP response', () => {
+describe('a client without a usable CRL or OCSP response', () => {
   beforeEach(() => authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' }))
 
-  it('is accepted by SoftFail, and job and log record the status', async () => {
+  it('is accepted by a connector with revocationCheck SoftFail, and job and log record the status Unknown', async () => {
     const wire = await openSession('good')
     const { tls } = await job(wire, 'softfail')
     assert.equal(tls.clientCertificate?.revocation?.status, 'Unknown')
@@ -167,7 +167,7 @@ describe('A client without a usable CRL or OCSP response', () => {
     wire.destroy()
   })
 
-  it('is refused with 451 by HardFail, without a notice', async () => {
+  it('is refused with 451 by a connector with revocationCheck HardFail, without a notice', async () => {
     const wire = await openSession('good')
     assert.equal(
       await sendRcpt(wire, 'hardfail'),
@@ -177,20 +177,20 @@ describe('A client without a usable CRL or OCSP response', () => {
     wire.destroy()
   })
 
-  it('may not relay while HardFail cannot check', async () => {
+  it('gets 451 when it wants to relay through a connector with revocationCheck HardFail', async () => {
     const wire = await openSession('onPremises')
     assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^451 4\.7\.51 /)
     wire.destroy()
   })
 
-  it('may relay when OCSP responds', async () => {
+  it('may relay through that connector as soon as OCSP responds', async () => {
     authority.setBehaviour({ ocsp: 'Honest' })
     const wire = await openSession('onPremises')
     assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^250 /)
     wire.destroy()
   })
 
-  it('delays one reply of the session by at most three seconds', async (context) => {
+  it('waits once in a session for a silent responder, at most three seconds', async (context) => {
     authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
     const wire = await openSession('good')
     const threeSeconds: AbortController[] = []
@@ -218,7 +218,7 @@ describe('A client without a usable CRL or OCSP response', () => {
   })
 })
 
-describe('No request is sent', () => {
+describe('no CRL or OCSP request is sent', () => {
   it('about an untrusted certificate, whatever its names', async () => {
     const wire = await openSession('unknown')
     assert.equal(await sendRcpt(wire, 'softfail'), restricted)
@@ -228,14 +228,14 @@ describe('No request is sent', () => {
     wire.destroy()
   })
 
-  it('about a partner\u2019s certificate for mail from other domains', async () => {
+  it('about a partner\u2019s certificate when the mail is from a domain without a connector', async () => {
     const wire = await openSession('good')
     await job(wire, 'elsewhere')
     assert.deepEqual(authority.requests, [])
     wire.destroy()
   })
 
-  it('before RCPT', async () => {
+  it('before RCPT TO', async () => {
     const wire = await openSession('good')
     await wire.command('MAIL FROM:<a@softfail.example>')
     assert.deepEqual(authority.requests, [])
@@ -244,7 +244,7 @@ describe('No request is sent', () => {
     wire.destroy()
   })
 
-  it('a second time in one session', async () => {
+  it('a second time in one session, whichever connectors apply', async () => {
     const wire = await openSession('good')
     for (const domain of ['softfail', 'hardfail', 'softfail'])
       assert.match(await sendRcpt(wire, domain), /^250 /, domain)

@@ -71,7 +71,7 @@ for (const how of ['in the clear', 'under TLS'])
     tcp.destroy()
   })
 
-test('invalid TLS records after the handshake close the connection', async () => {
+test('octets in the clear after the handshake make the server close the connection', async () => {
   const relay = createServer()
   relay.listen(0, '127.0.0.1')
   await once(relay, 'listening')
@@ -94,7 +94,7 @@ test('invalid TLS records after the handshake close the connection', async () =>
   relay.close()
 })
 
-test('a client that stays after its session does not block a new client', async () => {
+test('130 connections that stay open after their session do not block a new client when MAX_CONNECTIONS is 4', async () => {
   // The maximum is 2 × 4 + 100 connections.
   const smallIngress = await startTestIngress({
     settings: { MAX_CONNECTIONS: 4, MAX_CONNECTIONS_PER_ADDRESS: 1 },
@@ -120,7 +120,7 @@ test('a client that stays after its session does not block a new client', async 
   await smallIngress.drain()
 })
 
-test('a draining server waits for messages in flight, and disconnects their clients at the end of DRAIN_SECONDS', async (context) => {
+test('a drain waits for messages in flight, and disconnects at the end of DRAIN_SECONDS a client whose message has not ended', async (context) => {
   const draining = await startTestIngress({ settings: { DRAIN_SECONDS: 5 } })
   const openDataPhase = async () => {
     const wire = await Wire.greet(draining.smtpPort)

@@ -43,23 +43,23 @@ async function responseTo(...packets: (string | Buffer)[]): Promise<string> {
 const octetByOctet = (octets: Buffer) => [...octets].map((octet) => Buffer.of(octet))
 
 const requests: [how: string, packets: (string | Buffer)[]][] = [
-  ['without a header', [get]],
-  ['in pieces', ['GET /hea', 'lth HTTP/1.1\r\nHost: task\r\nConnection: close\r\n', '\r\n']],
-  ['after a LOCAL header', [localHeader, get]],
-  ['after a header in the same packet', [Buffer.concat([localHeader, Buffer.from(get)])]],
-  ['after a header sent octet by octet', [...octetByOctet(localHeader), get]],
-  ['after a PROXY header', [Buffer.concat([proxyHeader, Buffer.from(get)])]],
+  ['sent without a PROXY protocol header', [get]],
+  ['sent in three packets', ['GET /hea', 'lth HTTP/1.1\r\nHost: task\r\nConnection: close\r\n', '\r\n']],
+  ['sent after a LOCAL header', [localHeader, get]],
+  ['sent in one packet with a LOCAL header', [Buffer.concat([localHeader, Buffer.from(get)])]],
+  ['sent after a LOCAL header that arrives octet by octet', [...octetByOctet(localHeader), get]],
+  ['sent in one packet with a PROXY header', [Buffer.concat([proxyHeader, Buffer.from(get)])]],
 ]
 
 for (const [how, packets] of requests)
-  test(`the health check works when sent ${how}`, async () => {
+  test(`GET /health ${how} gets 200, and 503 when there is a fault`, async () => {
     fault = null
     assert.match(await responseTo(...packets), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(3\r\n)?ok\n/)
     fault = 'storage is failing'
     assert.match(await responseTo(...packets), /^HTTP\/1\.1 503 [\s\S]*storage is failing\n/)
   })
 
-test('one connection serves several requests', async () => {
+test('GET /health can be sent three times over one connection', async () => {
   fault = null
   const keepAlive = get.replace('Connection: close\r\n', '')
   assert.equal(
@@ -68,15 +68,15 @@ test('one connection serves several requests', async () => {
   )
 })
 
-test('other paths and methods get 404', async () => {
+test('the health server responds with 404 to other paths and methods', async () => {
   assert.match(await responseTo(get.replace('/health', '/')), /^HTTP\/1\.1 404 /)
   assert.match(await responseTo(get.replace('GET', 'POST')), /^HTTP\/1\.1 404 /)
 })
 
-test('a broken header closes the connection without a response', async () =>
+test('the health server closes a connection with a broken PROXY protocol header without a response', async () =>
   assert.equal(await responseTo(Buffer.from('\r\n\r\nGET / HTTP/1.1\r\n\r\n')), ''))
 
-test('a silent client times out after five seconds', async (context) => {
+test('the health server disconnects a silent client after five seconds', async (context) => {
   const connected = once(server, 'connection')
   const client = connect(port, '127.0.0.1').resume()
   context.after(() => client.destroy())
@@ -88,7 +88,7 @@ test('a silent client times out after five seconds', async (context) => {
   await within(10_000, closed, 'the end of the connection')
 })
 
-test('at most sixty-four connections are open', async (context) => {
+test('the health server drops the sixty-fifth connection', async (context) => {
   const dropped = once(server, 'drop')
   const clients = Array.from({ length: 65 }, () => connect(port, '127.0.0.1').on('error', () => {}))
   context.after(() => {

@@ -1,4 +1,4 @@
-/** A message with 250 is durable, and a failure of storage gets 451. */
+/** The ingress with storage in memory: a message with 250 is stored, and a failure of storage gets 451. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -43,7 +43,7 @@ function contentOf({ bucket }: TestIngress, { message }: EvaluationJob): Promise
 
 const body = (octets: Buffer): string => octets.toString().slice(octets.indexOf('\nSubject:') + 1)
 
-test('the Received header of a message with several recipients names none of them, and all spellings of postmaster are one recipient', async () => {
+test('the Received header names no recipient when there are several; two spellings of postmaster become one recipient', async () => {
   const ingress = await ingressWith({ acceptedDomains: ['ours.example'] })
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(
@@ -116,7 +116,7 @@ test('a message is stored as sent, after one Received header, with a job for its
   ])
 })
 
-test('mail from an OnPremises address is attributed to its connector', async () => {
+test('mail from the address of an OnPremises connector is attributed to the connector, with direction Originating', async () => {
   const connector = inbound({
     name: 'Headquarters',
     connectorType: 'OnPremises',
@@ -132,7 +132,7 @@ test('mail from an OnPremises address is attributed to its connector', async () 
   assert.equal(job?.message.attributedTo, connector.id)
 })
 
-test('domains are relayed as A-labels, and postmaster gets a domain', async () => {
+test('recipients in the job have domains as A-labels, and postmaster has the accepted domain of the host name', async () => {
   const ingress = await ingressWith({ acceptedDomains: ['xn--mller-kva.example', 'ours.example'] })
   const wire = await Wire.greet(ingress.smtpPort)
   const recipients = ['b@xn--mller-kva.example', 'b@müller.example', 'postmaster']
@@ -158,7 +158,7 @@ test('a refused MAIL leaves no parameters for the next MAIL', async () => {
 })
 
 for (const first of ['content', 'job'] as const)
-  test(`no 250 is sent before the ${first} is acknowledged`, async () => {
+  test(`no 250 is sent before ${first === 'content' ? 'S3 has stored the content' : 'SQS has accepted the job'}`, async () => {
     const ingress = await ingressWith()
     const { opened, open } = gate()
     const reached = gate()
@@ -195,7 +195,7 @@ test('when the content cannot be stored the client gets 451 and no job is sent',
   assert.equal(refusalLine?.cause, 'Error: secret-bucket-name is away', 'the cause is in the log only')
 })
 
-test('when the queue accepts only some jobs of a batch, exactly the other messages are refused', async () => {
+test('when the queue refuses one of four jobs of a batch, only the message of that job gets 451', async () => {
   const ingress = await ingressWith()
   const { opened, open } = gate()
   ingress.bucket.before = () => opened
@@ -212,7 +212,7 @@ test('when the queue accepts only some jobs of a batch, exactly the other messag
   )
 })
 
-test('more than a hundred recipients need several jobs, and all jobs must be accepted', async () => {
+test('a message with 250 recipients becomes three jobs, and gets 451 when the queue refuses one of them', async () => {
   const ingress = await ingressWith()
   const recipients = Array.from({ length: 250 }, (_, index) => `r${index}@ours.example`)
   const wire = await Wire.greet(ingress.smtpPort)
@@ -231,7 +231,7 @@ test('more than a hundred recipients need several jobs, and all jobs must be acc
   )
 })
 
-test('messages that end together share a segment and read back identical', async () => {
+test('concurrent messages of any lines are stored unchanged and can be read', async () => {
   const ingress = await ingressWith()
   // Lines of any octets except CR, LF and NUL; a line may be empty or begin with a dot.
   const line = fc
@@ -272,7 +272,7 @@ test('messages that end together share a segment and read back identical', async
   )
 })
 
-test('under load one object in the bucket holds many messages', async () => {
+test('messages that arrive during a write share an object in the bucket', async () => {
   const ingress = await ingressWith()
   const { opened, open } = gate()
   const first = await Wire.greet(ingress.smtpPort)
@@ -292,7 +292,7 @@ const large = Buffer.alloc(30_000_000, `${'0123456789'.repeat(7)}abcdef\r\n`)
 large.write('Subject: large\r\n\r\n')
 const largeEnd = large.subarray(0, large.lastIndexOf('\r\n') + 2)
 
-test('a 30 MB message becomes its own object, uploaded in bounded parts, and reads back identical', async () => {
+test('a 30 MB message is stored unchanged as its own object, in a multipart upload', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(await wire.send(largeEnd), /^250 /)
@@ -311,7 +311,7 @@ test('a 30 MB message becomes its own object, uploaded in bounded parts, and rea
   assert.ok(content.subarray(0, 10).equals(Buffer.from('Received: ')))
 })
 
-test('a large message whose part fails gets 451 after its end, and its parts are removed', async () => {
+test('a 30 MB message gets 451 when an UploadPart fails, and the upload is aborted', async () => {
   const ingress = await ingressWith()
   ingress.bucket.before = (operation) =>
     operation === 'UploadPart' ? Promise.reject(new Error('away')) : Promise.resolve()
@@ -334,7 +334,7 @@ test('a client that disconnects during a large message leaves nothing in the buc
   assert.equal(ingress.queue.calls, 0)
 })
 
-test('a drain finishes the message in flight, sends 421 to the others, and accepts no new client', async () => {
+test('a drain waits for the message in flight, sends 421 to an idle client, and accepts no new client', async () => {
   const ingress = await ingressWith()
   const { opened, open } = gate()
   const reached = gate()
@@ -359,7 +359,7 @@ test('a drain finishes the message in flight, sends 421 to the others, and accep
   running.delete(ingress)
 })
 
-test('while storage fails, new clients get 421 and the health check fails; both recover', async () => {
+test('while storage fails, new clients get 421 and GET /health gets 503; clients and health check work when storage works again', async () => {
   const ingress = await ingressWith()
   const health = async () => {
     const response = await fetch(`http://127.0.0.1:${ingress.healthPort}/health`)
@@ -386,7 +386,7 @@ test('while storage fails, new clients get 421 and the health check fails; both 
   assert.equal(await health(), '200 ok\n')
 })
 
-test('the health server answers only GET /health', async () => {
+test('the health server responds with 404 to GET / and POST /health', async () => {
   const ingress = await ingressWith()
   const statuses = await Promise.all(
     [
@@ -400,7 +400,7 @@ test('the health server answers only GET /health', async () => {
   assert.deepEqual(statuses, [404, 404])
 })
 
-test('messages and refusals are counted once and logged in one line each', async () => {
+test('the metrics count accepted messages and refusals; each accepted message has one log line', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.startTls()
@@ -446,7 +446,7 @@ test('metrics are written every ten seconds, the days left of the certificate ev
   assert.equal(linesWith('MessagesAccepted').length, 1)
 })
 
-test('storage failures are errors in the log and counted; messages refused without an attempt are not', async () => {
+test('failed stores are logged as errors and counted; a refusal without an attempt to store is not', async () => {
   const ingress = await ingressWith()
   ingress.bucket.before = () => Promise.reject(new Error('away'))
   const wire = await Wire.greet(ingress.smtpPort)
@@ -472,7 +472,7 @@ test('storage failures are errors in the log and counted; messages refused witho
   )
 })
 
-test('refusals of the protocol are counted and logged by reason', async () => {
+test('refusals for session limits and for the order of commands are counted and logged by reason', async () => {
   const ingress = await ingressWith({ settings: { MAX_CONNECTIONS: 1 } })
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^421 4\.3\.2 /)
@@ -490,7 +490,7 @@ test('refusals of the protocol are counted and logged by reason', async () => {
   )
 })
 
-test('a client that sends no ClientHello is counted as a failed handshake, and other clients are served', async () => {
+test('a client that sends no ClientHello after STARTTLS is counted as a failed handshake; the next client is served', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.command('STARTTLS')
@@ -503,14 +503,14 @@ test('a client that sends no ClientHello is counted as a failed handshake, and o
   assert.ok(ingress.lines.some((line) => line.TlsHandshakesFailed === 1))
 })
 
-test('connections beyond the maximum are refused at the greeting', async () => {
+test('a connection beyond MAX_CONNECTIONS gets 421 in place of the greeting', async () => {
   const ingress = await ingressWith({ settings: { MAX_CONNECTIONS: 1 } })
   await Wire.greet(ingress.smtpPort)
   const second = await Wire.open(ingress.smtpPort)
   assert.equal(await second.reply(), '421 4.3.2 Too many connections, try again later')
 })
 
-test('a port in use is an error at the start', async () => {
+test('the start of the ingress rejects with EADDRINUSE when its SMTP port is in use', async () => {
   const occupiedServer = createServer().listen(0, '127.0.0.1')
   await once(occupiedServer, 'listening')
   const { port } = occupiedServer.address() as { port: number }

@@ -63,7 +63,7 @@ async function sumOf(ingress: TestIngress, metric: string, reason?: string): Pro
   return lines.reduce((sum, line) => sum + Number(line[metric]), 0)
 }
 
-test('postmaster twenty thousand times is one recipient and is counted once', async () => {
+test('twenty thousand RCPT TO:<postmaster> are one recipient, also for MAX_RECIPIENTS', async () => {
   const ingress = await ingressWith({ MAX_RECIPIENTS: 2 })
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.command('MAIL FROM:<a@elsewhere.example>')
@@ -82,7 +82,7 @@ test('postmaster twenty thousand times is one recipient and is counted once', as
   )
 })
 
-test('messages wait on the disk for slow storage, and none is refused for lack of memory', async () => {
+test('24 concurrent messages of 1 MiB with 512 MiB of memory and slow storage are all stored', async () => {
   const ingress = await ingressWith({ MEMORY_MIB: 512, MAX_CONNECTIONS: 1000 })
   const { promise: written, resolve: write } = Promise.withResolvers<void>()
   ingress.bucket.before = () => written
@@ -135,7 +135,7 @@ test('a client that disconnects during a large message frees its room in the spo
   assert.match(await until('250'), /^250 /)
 })
 
-test('a message over the maximum is read to its end; far beyond it, the session ends', async () => {
+test('a message over MAX_MESSAGE_SIZE gets 552 at its end; 8 MiB beyond, it gets 552 earlier and the session ends', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
   const wire = await openDataPhase(ingress)
   wire.write(mailOfSize(2_100_000))
@@ -152,7 +152,7 @@ test('a message over the maximum is read to its end; far beyond it, the session 
   )
 })
 
-test('the reply to a large message that failed does not wait for the removal of its parts', async () => {
+test('the 451 to a large message whose upload failed does not wait for AbortMultipartUpload', async () => {
   const ingress = await ingressWith()
   ingress.bucket.before = async (operation) => {
     if (operation === 'UploadPart') throw new Error('away')
@@ -162,7 +162,7 @@ test('the reply to a large message that failed does not wait for the removal of 
   assert.match(await wire.send(mailOfSize(12 * mebibyte)), /^451 4\.3\.0 /)
 })
 
-test('an address has a maximum of sessions, and gets a new session when one ends', async () => {
+test('a session of an address beyond MAX_CONNECTIONS_PER_ADDRESS gets 421, until another session of the address ends', async () => {
   const ingress = await ingressWith({ MAX_CONNECTIONS_PER_ADDRESS: 2 })
   const first = await Wire.greet(ingress.smtpPort)
   await Wire.greet(ingress.smtpPort)
@@ -173,7 +173,7 @@ test('an address has a maximum of sessions, and gets a new session when one ends
   assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^220 /)
 })
 
-test('new sessions of an address per minute are limited, including sessions already ended', async () => {
+test('a session of an address beyond MAX_CONNECTION_RATE_PER_ADDRESS gets 421, although the earlier sessions have ended', async () => {
   const ingress = await ingressWith({ MAX_CONNECTION_RATE_PER_ADDRESS: 3 })
   for (let session = 0; session < 3; session++) {
     const wire = await Wire.greet(ingress.smtpPort)
@@ -189,7 +189,7 @@ test('new sessions of an address per minute are limited, including sessions alre
 })
 
 for (const size of [1000, 3 * mebibyte])
-  test(`a client that disconnects after ${size} octets of a message is logged, not counted`, async () => {
+  test(`a client that disconnects after ${size} octets of a message is logged, and not counted as a refusal`, async () => {
     const ingress = await ingressWith()
     const wire = await openDataPhase(ingress)
     wire.write(mailOfSize(size))
@@ -199,7 +199,7 @@ for (const size of [1000, 3 * mebibyte])
     assert.equal(await sumOf(ingress, 'Refused'), 0)
   })
 
-test('a reset connection during a message is logged, not counted', async () => {
+test('a connection that is reset during a message is logged, and not counted as a refusal', async () => {
   const ingress = await ingressWith()
   const wire = await openDataPhase(ingress)
   wire.write(mailOfSize(1000))
@@ -208,7 +208,7 @@ test('a reset connection during a message is logged, not counted', async () => {
   assert.equal(await sumOf(ingress, 'Refused'), 0)
 })
 
-test('a reset within an established TLS session is no failed handshake', async () => {
+test('a reset within an established TLS session is logged once, and not counted as a failed handshake', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.startTls()
@@ -238,7 +238,7 @@ for (const [description, end] of endings)
   })
 
 for (const isSendersFault of [true, false])
-  test(`jobs refused by the queue ${isSendersFault ? 'for their content are no outage' : 'for other reasons are an outage'}`, async () => {
+  test(`three jobs that SQS refuses with SenderFault ${isSendersFault} are ${isSendersFault ? 'no' : 'an'} outage`, async () => {
     const ingress = await ingressWith()
     ingress.queue.refuse = () => true
     ingress.queue.refusal = new JobRefusedError({ Id: '0', Code: 'Refused', SenderFault: isSendersFault })
@@ -248,7 +248,7 @@ for (const isSendersFault of [true, false])
     assert.equal(await health.text(), isSendersFault ? 'ok\n' : 'storage is failing\n')
   })
 
-test('a hundred commands without a message get replies, and the next ends the session', async () => {
+test('a session gets 421 for the command after a hundred commands without a message', async () => {
   const ingress = await ingressWith()
   // EHLO is the first of the hundred.
   const wire = await Wire.greet(ingress.smtpPort)
@@ -261,7 +261,7 @@ test('a hundred commands without a message get replies, and the next ends the se
 /** Maximum of concurrent commits to storage. */
 const concurrentCommits = 16
 
-test('during an outage messages that wait for a commit are refused without an attempt', async () => {
+test('messages that wait for a commit are refused without an attempt when an outage begins', async () => {
   const ingress = await ingressWith()
   const events = operations(ingress)
   const { promise: timeout, reject: failStorage } = Promise.withResolvers<void>()
@@ -282,7 +282,7 @@ test('during an outage messages that wait for a commit are refused without an at
   assert.equal(ingress.bucket.operations.length, concurrentCommits)
 })
 
-test('a data phase without octets for three minutes ends the session with 421', async (context) => {
+test('a client that sends no octet of a message for three minutes gets 421', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
   const wire = await openDataPhase(ingress)
@@ -293,7 +293,7 @@ test('a data phase without octets for three minutes ends the session with 421', 
   assert.equal(ingress.queue.calls, 0)
 })
 
-test('a handshake that is incomplete after one minute closes the connection without a reply, and is counted as TimedOut', async (context) => {
+test('a connection whose handshake is incomplete after one minute is closed without a reply and counted as TimedOut', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)

@@ -9,7 +9,7 @@ function writer() {
   return { written, write: createLineWriter((lines) => written.push(lines)) }
 }
 
-test('the first line after a pause is written with all lines of its event loop turn', async () => {
+test('the log writes the first line after a pause together with all lines of its event loop turn', async () => {
   const { written, write } = writer()
   write('a\n')
   write('b\n')
@@ -18,7 +18,7 @@ test('the first line after a pause is written with all lines of its event loop t
   assert.deepEqual(written, ['a\nb\n'])
 })
 
-test('later lines are collected, and the first line after a pause is written immediately again', async (t) => {
+test('the log collects later lines for 10 ms, and writes the first line after a pause immediately', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { written, write } = writer()
   write('a\n')
@@ -36,7 +36,7 @@ test('later lines are collected, and the first line after a pause is written imm
   assert.deepEqual(written, ['a\n', 'b\nc\n', 'd\n'])
 })
 
-test('flush writes waiting lines once', async () => {
+test('flush writes the waiting log lines once', async () => {
   const { written, write } = writer()
   write('a\n')
   write.flush()

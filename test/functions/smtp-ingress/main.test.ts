@@ -40,7 +40,7 @@ after(() => {
   for (const service of services) service.close()
 })
 
-test('messages arrive over SMTP and are stored in bucket and queue; SIGTERM exits with 0', async () => {
+test('the ingress process stores a small and a large message in bucket and queue, and exits with 0 on SIGTERM', async () => {
   const child = startProcess(await createEnvironment())
   const { smtpPort } = JSON.parse(await firstLine(child))
   const wire = await Wire.greet(smtpPort)
@@ -66,7 +66,7 @@ test('messages arrive over SMTP and are stored in bucket and queue; SIGTERM exit
   assert.deepEqual(await exited, [0, null])
 })
 
-test('on SIGTERM idle sessions get 421, a message is finished, and metrics are written', async () => {
+test('on SIGTERM an idle session gets 421, the message in flight is accepted, and metrics are written before the exit', async () => {
   const child = startProcess(await createEnvironment())
   const log = new TaskLog(child)
   const { smtpPort, healthPort } = await log.next('listening')
@@ -99,7 +99,7 @@ test('on SIGTERM idle sessions get 421, a message is finished, and metrics are w
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
-test('the deployed bundle accepts mail', async () => {
+test('the bundle of build:ingress accepts mail', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'mailflow-bundle-'))
   try {
     const bundle = join(directory, 'smtp-ingress.mjs')
@@ -116,7 +116,7 @@ test('the deployed bundle accepts mail', async () => {
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
-test('an address has a maximum of messages per minute over all its sessions', async () => {
+test('MAX_MESSAGES_PER_MINUTE_PER_ADDRESS limits the messages of an address over all its sessions', async () => {
   const minute = () => Math.floor(Date.now() / 60_000)
   const startTransaction = async (wire: Wire): Promise<string> => {
     await wire.command('MAIL FROM:<a@elsewhere.example>')
@@ -164,7 +164,7 @@ async function presentedSubject(port: number): Promise<string> {
   return subject
 }
 
-test('the process reads its secret again and serves the next certificate from its date', async () => {
+test('the ingress process reads its secret again, and serves the next certificate from its date', async () => {
   assert.ok(old && renewed)
   const current = { certificate: old.cert, privateKey: old.key }
   secrets.create(arnOf('tls'), JSON.stringify(current))
@@ -271,9 +271,9 @@ const unresponsiveCases: UnresponsiveCase[] = [
 ]
 
 // Concurrent: each waits for timeouts of the process.
-describe('a service that accepts requests without responding', { concurrency: true }, () => {
+describe('while a service accepts requests and does not respond', { concurrency: true }, () => {
   for (const { service, target, environmentFor, use, reason, recoveryMessage } of unresponsiveCases)
-    test(`${service}: every client gets 451, the health check fails, and both recover`, async () => {
+    test(`(${service}), open sessions get 451, new clients 421, and /health fails; mail is accepted when the service responds`, async () => {
       const relay = await ServiceRelay.start(target)
       const child = startProcess({
         ...(await createEnvironment()),
@@ -301,7 +301,7 @@ describe('a service that accepts requests without responding', { concurrency: tr
     })
 })
 
-test('mail continues when the log has no reader, and after an uncaught exception', async () => {
+test('the ingress process accepts mail after an uncaught exception, and when its log has no reader', async () => {
   const fail = "process.on('SIGUSR2', () => { throw new Error('internal') })"
   const child = startProcess({
     ...(await createEnvironment()),
@@ -332,7 +332,7 @@ type Environment = Record<string, string>
 const startFailures: [name: string, environment: () => Environment | Promise<Environment>, line: RegExp][] = [
   ['an empty environment', () => ({}), /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
   [
-    'an invalid key',
+    'an invalid private key',
     async () => ({ ...(await createEnvironment()), TLS_PRIVATE_KEY: 'PRIVATE KEY' }),
     /^smtp-ingress cannot start: [^\n]*PEM[^\n]*\n$/,
   ],
@@ -357,7 +357,7 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
     /^smtp-ingress cannot start: [^\n]*can't find the specified secret[^\n]*\n$/,
   ],
   [
-    'an invalid secret',
+    'an invalid value of the secret',
     () => {
       secrets.create(
         arnOf('useless'),
@@ -368,7 +368,7 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
     /^smtp-ingress cannot start: the secret has invalid fields: certificate \((?!.*not to be logged)[^\n]*\n$/,
   ],
   [
-    'no certificate',
+    'neither TLS_SECRET_ARN nor TLS_CERTIFICATE',
     async () => {
       const { TLS_SECRET_ARN: _arn, ...others } = await withSecret('none')
       return others
@@ -378,7 +378,7 @@ const startFailures: [name: string, environment: () => Environment | Promise<Env
 ]
 
 // Concurrent: each starts a process.
-describe('a process that cannot start', { concurrency: true }, () => {
+describe('an ingress process that cannot start', { concurrency: true }, () => {
   for (const [name, environment, line] of startFailures)
     test(`prints the reason in one line and exits with 1: ${name}`, async () => {
       const child = startProcess(await environment())

@@ -84,7 +84,7 @@ async function send(wire: Wire, mailFrom = 'a@contoso.example'): Promise<string>
 
 const queued = '250 2.0.0 Ok: queued'
 
-test('messages beyond a limit are refused with 451 at their first recipient in every session; other mail is accepted', async () => {
+test('a message beyond messageRateLimit gets 451 at RCPT TO in every session; mail from other domains is accepted', async () => {
   const connector = limitedTo(2)
   const task = await startTask({ inbound: [connector] })
   const wire = await Wire.greet(task.smtpPort)
@@ -103,7 +103,7 @@ test('messages beyond a limit are refused with 451 at their first recipient in e
   assert.equal(task.queue.jobs.length, 3)
 })
 
-test('a message beyond the limit is refused for each of its recipients', async () => {
+test('a message beyond messageRateLimit gets 451 for each of its recipients', async () => {
   const task = await startTask({ inbound: [limitedTo(1)] })
   const wire = await Wire.greet(task.smtpPort)
   assert.equal(await send(wire), queued)
@@ -113,7 +113,7 @@ test('a message beyond the limit is refused for each of its recipients', async (
   assert.match(await wire.command('DATA'), /^503 /)
 })
 
-test('a message is counted once, whatever its number of recipients', async () => {
+test('messageRateLimit counts a message with three recipients once', async () => {
   const task = await startTask({ inbound: [limitedTo(2)] })
   const wire = await Wire.greet(task.smtpPort)
   await wire.command('MAIL FROM:<a@contoso.example>')
@@ -123,7 +123,7 @@ test('a message is counted once, whatever its number of recipients', async () =>
   assert.deepEqual([await send(wire), await send(wire)], [queued, tooMany])
 })
 
-test('messages that a connector refuses do not use up its limit', async () => {
+test('messageRateLimit does not count messages that are refused for another reason', async () => {
   const connector = limitedTo(1, {
     senderIpAddresses: ['127.0.0.1'],
     restrictDomainsToIpAddresses: true,
@@ -141,7 +141,7 @@ test('messages that a connector refuses do not use up its limit', async () => {
   assert.equal(await send(partner), tooMany)
 })
 
-test('all tasks share one limit', async () => {
+test('two tasks share the messageRateLimit of a connector', async () => {
   const connector = limitedTo(5)
   const [firstTask, secondTask] = [
     await startTask({ inbound: [connector] }),
@@ -159,7 +159,7 @@ test('all tasks share one limit', async () => {
   assert.equal(await send(first), tooMany)
 })
 
-test('an address has a limit over all senders', async () => {
+test('the message rate limit of an address applies to all its senders together', async () => {
   const task = await startTask({ perAddress: 2 })
   const wire = await Wire.greet(task.smtpPort)
   const replies = [

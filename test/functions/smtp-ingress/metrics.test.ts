@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Metrics } from '../../../functions/smtp-ingress/metrics.ts'
 
-test('counts of one dimension are one line of embedded metric format, and start at zero afterwards', () => {
+test('flush writes one line in embedded metric format for each dimension value, and resets the counts', () => {
   const metrics = new Metrics()
   metrics.count('Refused', ['reason', 'RelayDenied'])
   metrics.count('Refused', ['reason', 'RelayDenied'])

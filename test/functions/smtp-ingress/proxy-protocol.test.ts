@@ -45,7 +45,7 @@ async function connectAs(ingress: TestIngress, octets: Buffer): Promise<Wire> {
 }
 
 describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, () => {
-  it('the client\u2019s address is that of the header, in the clear and under TLS', () =>
+  it('job and Received header of a message under TLS have the client\u2019s address of the header', () =>
     withProxies(loadBalancer, {}, async (ingress) => {
       const wire = await connectAs(ingress, header(partner, 51_234))
       assert.equal(await wire.reply(), greeting)
@@ -70,7 +70,7 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       await wire.end()
     }))
 
-  it('connectors match the address in the header only', () =>
+  it('a connector applies to the client\u2019s address of the header', () =>
     withProxies(
       loadBalancer,
       {
@@ -99,7 +99,7 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       },
     ))
 
-  it('sessions are counted for the address in the header', () =>
+  it('MAX_CONNECTIONS_PER_ADDRESS applies to the client\u2019s address of the header', () =>
     withProxies(loadBalancer, { settings: { MAX_CONNECTIONS_PER_ADDRESS: 1 } }, async (ingress) => {
       const first = await connectAs(ingress, header(partner))
       assert.equal(await first.reply(), greeting)
@@ -110,7 +110,7 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       for (const wire of [first, otherClient, second]) await wire.end()
     }))
 
-  it('the load balancer itself is a client with its own address', () =>
+  it('a session with a LOCAL header has the address of the load balancer', () =>
     withProxies(loadBalancer, {}, async (ingress) => {
       const wire = await connectAs(ingress, header(partner, 1, 0x20))
       assert.equal(await wire.reply(), greeting)
@@ -120,7 +120,7 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       await wire.end()
     }))
 
-  it('commands in the segment of the header are treated as octets before the greeting', () =>
+  it('commands in the segment of the header get 421, as octets before the greeting do', () =>
     withProxies(loadBalancer, {}, async (ingress) => {
       const wire = await connectAs(ingress, Buffer.concat([header(partner), Buffer.from('EHLO a\r\n')]))
       assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
@@ -132,7 +132,7 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
     ['a header of version 1', Buffer.from('PROXY TCP4 203.0.113.9 192.0.2.1 40000 25\r\n')],
     ['a header over UDP', Buffer.from(header(partner)).fill(0x12, 13, 14)],
   ] as const)
-    it(`${description} closes the connection without a reply and is logged`, () =>
+    it(`the ingress closes a connection with ${description} without a reply, and logs that`, () =>
       withProxies(loadBalancer, {}, async (ingress) => {
         const wire = await connectAs(ingress, octets)
         assert.equal(await wire.line(), null)
@@ -140,7 +140,7 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
         assert.equal(line.ip, '127.0.0.1')
       }))
 
-  it('a header from any other address is not read', () =>
+  it('a header from another address than the load balancer\u2019s is read as SMTP', () =>
     withProxies(['10.0.0.0/8'], {}, async (ingress) => {
       const early = await connectAs(ingress, header(partner))
       assert.equal(await early.reply(), '421 4.5.1 Client spoke before the greeting')

@@ -78,7 +78,7 @@ async function startMessage(port: number) {
   return () => wire.command('text\r\n.')
 }
 
-test('the next certificate is served at its date: no handshake fails, no session ends, no process restarts', async (t) => {
+test('the ingress serves the next certificate from its date, under load, without a failed handshake or an ended session', async (t) => {
   const servedFrom = Date.now() + 2500
   const next = { ...joinPairs(renewed, renewedRsa), servedFrom: new Date(servedFrom).toISOString() }
   const ingress = await startTestIngress({
@@ -100,7 +100,7 @@ test('the next certificate is served at its date: no handshake fails, no session
   assert.deepEqual(failures, [])
 })
 
-test('a next certificate for another name is refused with its reason, and the old one is served beyond the date', async (t) => {
+test('the ingress refuses a next certificate for another name, logs the reason, and serves the old one beyond the date', async (t) => {
   const servedFrom = new Date(Date.now() + 1500).toISOString()
   const current = { certificate: old.cert, privateKey: old.key }
   const next = { certificate: wrong.cert, privateKey: wrong.key, servedFrom }

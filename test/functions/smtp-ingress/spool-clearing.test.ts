@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Spool } from '../../../functions/smtp-ingress/intake/spool.ts'
 
-test('a process that starts and clears the spool does not affect files of running processes', async () => {
+test('Spool.open of fifty starting processes does not affect the spool files of a running process', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'spool-'))
   try {
     const running = await Spool.open(directory, 1_000_000)

@@ -63,7 +63,7 @@ async function sendRcpt({ wire }: Session, from = 'a@fabrikam.example'): Promise
   return wire.command('RCPT TO:<b@ours.example>')
 }
 
-test('a session without a certificate is resumed, and its message has the TLS facts of the first', async () => {
+test('a TLS session without a client certificate is resumed, and the resumed session has the TLS facts of the first', async () => {
   const first = await begin()
   const session = await first.ticket()
   const second = await begin({ session })
@@ -75,7 +75,7 @@ test('a session without a certificate is resumed, and its message has the TLS fa
   for (const { wire } of [first, second]) wire.destroy()
 })
 
-test('a client with a certificate proves it in every session, because none is resumed', async () => {
+test('a TLS session with a client certificate is not resumed, so that the client proves the certificate again', async () => {
   const first = await begin(partner)
   assert.match(await sendRcpt(first), /^250 /)
   const second = await begin({ ...partner, session: await first.ticket() })
@@ -84,7 +84,7 @@ test('a client with a certificate proves it in every session, because none is re
   for (const { wire } of [first, second]) wire.destroy()
 })
 
-test('a client with a certificate that its last session did not have must connect again; its mail is refused temporarily', async () => {
+test('a client that resumes a session without its certificate gets 451 from a connector that requires it, and a full handshake next time', async () => {
   const session = await (await begin()).ticket()
   const early = await begin({ ...partner, session })
   assert.equal(early.socket.isSessionReused(), true)
@@ -94,7 +94,7 @@ test('a client with a certificate that its last session did not have must connec
   assert.match(await sendRcpt(next), /^250 /)
 })
 
-test('mail that would be held for lack of a certificate is refused temporarily in a resumed session', async (t) => {
+test('in a resumed session, mail that a connector would hold for lack of a certificate gets 451', async (t) => {
   const secondIngress = await start()
   t.after(() => secondIngress.drain())
   const withoutCertificate = await begin({}, secondIngress)
@@ -105,7 +105,7 @@ test('mail that would be held for lack of a certificate is refused temporarily i
   withoutCertificate.wire.destroy()
 })
 
-test('a decision that no certificate would change is made in a resumed session', async (t) => {
+test('in a resumed session, a recipient gets 451 only if a certificate could change the decision', async (t) => {
   const secondIngress = await start()
   t.after(() => secondIngress.drain())
   const resumed = await begin({ session: await (await begin({}, secondIngress)).ticket() }, secondIngress)
@@ -116,7 +116,7 @@ test('a decision that no certificate would change is made in a resumed session',
   assert.match(await resumed.wire.command('RCPT TO:<b@elsewhere.example>'), /^4\d1 4\.7\.0 /)
 })
 
-test('a ClientHello that arrives octet by octet is read', async () => {
+test('a handshake succeeds when the ClientHello arrives octet by octet', async () => {
   const { socket, tcp } = await connectTapped((octets, write) => {
     for (const octet of octets) write(Buffer.of(octet))
   })
@@ -124,9 +124,11 @@ test('a ClientHello that arrives octet by octet is read', async () => {
   tcp.destroy()
 })
 
-describe('invalid TLS closes the connection', { concurrency: true }, () => {
+describe('after the handshake, the ingress closes the connection when the client sends', {
+  concurrency: true,
+}, () => {
   const invalidOctets: [name: string, octets: Buffer][] = [
-    ['an unencrypted record', Buffer.from([23, 3, 3, 0, 32, ...Buffer.alloc(32, 7)])],
+    ['a record that is not encrypted', Buffer.from([23, 3, 3, 0, 32, ...Buffer.alloc(32, 7)])],
     ['a command in the clear', Buffer.from('RSET\r\n')],
     ['a fatal alert in the clear', Buffer.from([21, 3, 3, 0, 2, 2, 80])],
   ]

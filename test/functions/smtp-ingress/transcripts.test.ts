@@ -32,12 +32,12 @@ const client = await selfSigned({ names: ['mail.contoso.example'] })
 const fingerprint = new X509Certificate(client.cert).fingerprint256
 
 // Concurrent, because most of the time is the delay of the greeting.
-describe('the server replies as in', { concurrency: 8 }, () => {
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp')))
-    it(file, async () => {
-      const steps = readFileSync(new URL(file, folder), 'utf8')
-        .split('\n')
-        .filter((line) => line !== '' && !line.startsWith('#'))
+describe('the ingress replies as in the transcript', { concurrency: 8 }, () => {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp'))) {
+    const lines = readFileSync(new URL(file, folder), 'utf8').split('\n')
+    const [comment = ''] = lines.filter((line) => line.startsWith('#'))
+    it(`${file} ${comment}`, async () => {
+      const steps = lines.filter((line) => line !== '' && !line.startsWith('#'))
       const ingress = await prepare(steps)
       const wire = await ingress.connect()
       try {
@@ -49,6 +49,7 @@ describe('the server replies as in', { concurrency: 8 }, () => {
         await ingress.drain()
       }
     })
+  }
 })
 
 async function prepare(steps: readonly string[]): Promise<TestIngress> {

@@ -93,8 +93,8 @@ async function create(fields: Partial<OutboundConnectorInput> = {}): Promise<Out
 
 const read = async (id: string): Promise<OutboundConnector | null> => repository.outbound.get(id)
 
-describe('without an accepted domain', () => {
-  it('validation gets 409 with an instruction, because the test message has no sender', async () => {
+describe('POST /outbound-connectors/{id}/validate without an accepted domain', () => {
+  it('gets 409 with an instruction, because the test message has no sender', async () => {
     const { id } = await create()
     const { status, headers, body } = await call(id)
     assert.equal(status, 409)
@@ -105,7 +105,7 @@ describe('without an accepted domain', () => {
   })
 })
 
-describe('the result', () => {
+describe('the result of a validation', () => {
   before(() => repository.acceptedDomains.create('ours.example', { comment: '' }))
 
   it('is returned and stored on the connector without other changes', async () => {
@@ -122,14 +122,14 @@ describe('the result', () => {
     assert.deepEqual(OutboundConnector.parse(stored), stored, 'as the API describes it')
   })
 
-  it('is stored when it is a failure', async () => {
+  it('is also stored when the validation failed', async () => {
     const { id } = await create({ tlsDomain: 'mx.other.example' })
     const { status, body } = await call(id)
     assert.deepEqual([status, body.succeeded], [200, false])
     assert.deepEqual((await read(id))?.validation, body)
   })
 
-  it('is replaced by the next result, and removed when the connector is written', async () => {
+  it('is replaced by the next result, and removed when the connector is replaced', async () => {
     const { id } = await create()
     await call(id)
     const second = await call(id)
@@ -140,7 +140,7 @@ describe('the result', () => {
     assert.equal((await call(id)).body.connectorVersion, 2)
   })
 
-  it('does not make policy evaluation reload connectors, and is not in the snapshot', async () => {
+  it('does not change the version of the connectors, and is not in the snapshot', async () => {
     const { id } = await create()
     const snapshots = new SnapshotReader(database.documents, database.connectorsTable)
     const before = await snapshots.current()
@@ -152,7 +152,7 @@ describe('the result', () => {
     assert.equal(connector.validation, null)
   })
 
-  it('is not stored when the connector has changed meanwhile: the response is 409', async () => {
+  it('is not stored, and the response is 409, when the connector changed during the validation', async () => {
     const { id } = await create()
     const meanwhile = () =>
       repository.outbound.replace(id, toPartner({ tlsDomain: 'mx.other.example' }), 'any')
@@ -162,7 +162,7 @@ describe('the result', () => {
     assert.equal((await read(id))?.validation, null)
   })
 
-  it('does not restore a connector that was removed meanwhile: the response is 404', async () => {
+  it('is not stored, and the response is 404, when the connector was removed during the validation', async () => {
     const { id } = await create()
     const { status } = await call(id, { meanwhile: () => repository.outbound.remove(id, 'any') })
     assert.equal(status, 404)
@@ -184,7 +184,7 @@ describe('the result', () => {
   })
 })
 
-describe('the recipient of the test message', () => {
+describe('the field recipients of a validation', () => {
   const rows: {
     title: string
     fields?: Partial<OutboundConnectorInput>
@@ -192,50 +192,50 @@ describe('the recipient of the test message', () => {
     expected: string[] | { status: number; errors: [string, RegExp][] }
   }[] = [
     {
-      title: 'is the postmaster of the first domain without a wildcard',
+      title: 'is by default the postmaster of the first domain without a wildcard',
       fields: { recipientDomains: ['*.northwind.example', 'contoso.example', 'fabrikam.example'] },
       expected: ['postmaster@contoso.example'],
     },
     {
-      title: 'is required where every domain has a wildcard',
+      title: 'is required when every domain of the connector has a wildcard',
       fields: { recipientDomains: ['*.northwind.example'] },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      title: 'is required where a connector is for all accepted domains',
+      title: 'is required when the connector has allAcceptedDomains',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      title: 'may be given in the body',
+      title: 'may have two addresses in a domain of the connector',
       json: { recipients: ['ann@NORTHWIND.example', 'bob+test@northwind.example'] },
       expected: ['ann@northwind.example', 'bob+test@northwind.example'],
     },
     {
-      title: 'may be under a wildcard',
+      title: 'may have an address in a domain that a wildcard of the connector matches',
       fields: { recipientDomains: ['*.northwind.example'] },
       json: { recipients: ['ann@mail.northwind.example'] },
       expected: ['ann@mail.northwind.example'],
     },
     {
-      title: 'may be of an accepted domain where the connector is for all of them',
+      title: 'may have an address in an accepted domain when the connector has allAcceptedDomains',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       json: { recipients: ['ann@ours.example'] },
       expected: ['ann@ours.example'],
     },
     {
-      title: 'must be in a domain of the connector',
+      title: 'must have only addresses in domains of the connector',
       json: { recipients: ['ann@northwind.example', 'b@elsewhere.example'] },
       expected: { status: 422, errors: [['recipients[1]', /elsewhere\.example is not a domain of this/]] },
     },
     {
-      title: 'must be in one domain with route Mx',
+      title: 'must have only addresses in one domain with route Mx',
       fields: { route: 'Mx', smartHosts: [], recipientDomains: ['*'] },
       json: { recipients: ['a@one.example', 'b@two.example'] },
       expected: { status: 422, errors: [['recipients[1]', /one domain at a time/]] },
     },
     {
-      title: 'must be a valid address',
+      title: 'must have only valid addresses',
       json: {
         recipients: ['a@b@northwind.example', 'x', '"a b"@northwind.example', 'a\r\nDATA@northwind.example'],
       },
@@ -245,17 +245,17 @@ describe('the recipient of the test message', () => {
       },
     },
     {
-      title: 'must not be an empty list',
+      title: 'must not be empty',
       json: { recipients: [] },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      title: 'must not be a list of more than ten',
+      title: 'must not have eleven addresses',
       json: { recipients: Array.from({ length: 11 }, (_, n) => `u${n}@northwind.example`) },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      title: 'is refused under an unknown field',
+      title: 'is unknown under the name "recipient"',
       json: { recipient: 'ann@northwind.example' },
       expected: { status: 422, errors: [['recipient', /is not a known field/]] },
     },
@@ -285,10 +285,10 @@ describe('the recipient of the test message', () => {
     })
 })
 
-describe('an invalid request', () => {
+describe('a validation request', () => {
   const rows = [
     { name: 'an unknown connector', id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', request: {}, status: 404 },
-    { name: 'an invalid id', id: 'x', request: {}, status: 404 },
+    { name: 'an invalid connector id', id: 'x', request: {}, status: 404 },
     { name: 'a body that is not JSON', id: 'x', request: { body: '{' }, status: 400 },
     { name: 'a body that is not an object', id: 'x', request: { json: [] }, status: 422 },
   ]
@@ -298,7 +298,7 @@ describe('an invalid request', () => {
       assert.deepEqual([response.status, response.body.status], [status, status])
     })
 
-  it('a disabled connector can be validated', async () => {
+  it('for a disabled connector runs the validation', async () => {
     const { id } = await create({ enabled: false })
     assert.equal((await call(id)).body.succeeded, true)
   })

@@ -1,4 +1,4 @@
-/** The function as AWS invokes it, with its environment and clients. */
+/** validate-connector as AWS invokes it, with its environment and clients. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
@@ -73,7 +73,7 @@ async function createAndValidate(input: Partial<OutboundConnectorInput>): Promis
 }
 
 describe('validate-connector', () => {
-  it('validates a smart host by its address', async () => {
+  it('validates a connector whose smart host is an IP address', async () => {
     const validation = await createAndValidate({
       route: 'SmartHosts',
       smartHosts: [{ host: '127.0.0.1', port: partner.port }],
@@ -91,7 +91,7 @@ describe('validate-connector', () => {
     { tlsSettings: null, mode: 'Enforce', set: 'optional' },
   ] as const
   for (const { tlsSettings, mode, set } of sets)
-    it(`sends through SES with the set "${set}" where tlsSettings is ${tlsSettings} in mode ${mode}`, async () => {
+    it(`sends the test message through SES with the configuration set "${set}" when tlsSettings is ${tlsSettings} in mode ${mode}`, async () => {
       ses.requests.length = 0
       const validation = await createAndValidate({ route: 'Ses', tlsSettings, mode })
       assert.equal(listSteps(validation), 'Resolve TestMail')
@@ -109,7 +109,7 @@ describe('validate-connector', () => {
       assert.match(message, /^Auto-Submitted: auto-generated\r$/m)
     })
 
-  it('reports a refusal of SES and sends only one request', async () => {
+  it('reports that SES refused the test message, and sends only one request', async () => {
     ses.answer = () => ({
       status: 400,
       body: queryError('MessageRejected', 'Email address is not verified.'),

@@ -33,8 +33,8 @@ const bySmartHosts = (...hosts: (string | SmartHost)[]) =>
     hosts: hosts.map((host) => (typeof host === 'string' ? { host, port: 25 } : host)),
   }) as const
 
-describe('the hosts of a validation', () => {
-  it('are with route Mx the permitted addresses of the MX hosts, best preference first', async () => {
+describe('the addresses that a validation tries', () => {
+  it('with route Mx are the permitted addresses of the MX hosts, best preference first, in one step', async () => {
     const [target, ...others] = await resolveTargets(byMx, options(zone))
     assert.equal(others.length, 0)
     assert.deepEqual(
@@ -51,7 +51,7 @@ describe('the hosts of a validation', () => {
     )
   })
 
-  it('are each smart host with all its addresses, in separate steps', async () => {
+  it('with smart hosts are all addresses of each smart host, in a step for each', async () => {
     const hosts = bySmartHosts('mx1.partner.example', '10.0.0.1', 'gone.partner.example')
     const targets = await resolveTargets(hosts, options(zone))
     assert.deepEqual(
@@ -65,7 +65,7 @@ describe('the hosts of a validation', () => {
     assert.equal(targets[1]?.step.detail, 'An IP address; no lookup needed')
   })
 
-  it('have no IPv6 address when the function has no IPv6, unless they have no IPv4 address', async () => {
+  it('without IPv6 are IPv4 addresses only, except for a host that has no IPv4 address', async () => {
     const hosts = bySmartHosts('mx1.partner.example', 'six.partner.example')
     const [dualStack, ipv6Only] = await resolveTargets(hosts, options(zone, { ipv6: false }))
     assert.deepEqual(
@@ -79,7 +79,7 @@ describe('the hosts of a validation', () => {
     )
   })
 
-  it(`are at most ${maxHosts}, and a step reports the number of the others`, async () => {
+  it(`are at most ${maxHosts}; a step reports how many smart hosts were not tried`, async () => {
     const many = Array.from({ length: maxHosts + 5 }, (_, n) => `192.0.2.${n + 1}`)
     const targets = await resolveTargets(bySmartHosts(...many), options(zone))
     assert.equal(targets.flatMap(({ hops }) => hops).length, maxHosts)
@@ -90,7 +90,7 @@ describe('the hosts of a validation', () => {
     assert.equal(targets.at(-1)?.step.host, null)
   })
 
-  it(`are at most ${maxHosts} when few names have many addresses`, async () => {
+  it(`are at most ${maxHosts} also when three names have 27; a step reports how many addresses were not tried`, async () => {
     const addresses = (net: number) => Array.from({ length: 9 }, (_, n) => `198.51.100.${net + n}`)
     const a = { 'a.example': addresses(1), 'b.example': addresses(11), 'c.example': addresses(21) }
     const targets = await resolveTargets(bySmartHosts('a.example', 'b.example', 'c.example'), options({ a }))

@@ -58,7 +58,11 @@ const forcedTls = (fields: Partial<OutboundConnector> = {}): Partial<OutboundCon
   ...fields,
 })
 
-const validateOne = (behaviour: PartnerOptions, fields: Partial<OutboundConnector>, changes = {}) =>
+const validateOne = (
+  behaviour: PartnerOptions,
+  fields: Partial<OutboundConnector>,
+  changes: Parameters<typeof runValidation>[1] = {},
+) =>
   withPartners([behaviour], async (partner) => ({
     validation: await runValidation(toPartners([partner], fields), changes),
     partner,
@@ -66,7 +70,7 @@ const validateOne = (behaviour: PartnerOptions, fields: Partial<OutboundConnecto
 
 const passed = 'Resolve Connect Ehlo StartTls Certificate TestMail'
 
-describe('a connector whose partner meets the requirement', () => {
+describe('the validation of a connector whose partner meets the requirement', () => {
   it('passes every step, and reports the TLS session and the certificate', async () => {
     const { validation, partner } = await validateOne({ tls: tls.good }, forcedTls())
     assert.equal(listSteps(validation), passed)
@@ -91,7 +95,7 @@ describe('a connector whose partner meets the requirement', () => {
     assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
   })
 
-  it('passes and reports that revocation is undetermined', async () => {
+  it('passes when revocation is undetermined, and reports that', async () => {
     const checkRevocation = async () => ({ status: 'Unknown' as const, detail: 'no response' })
     const { validation } = await validateOne({ tls: tls.good }, forcedTls(), { smtp: { checkRevocation } })
     const [, , , , certificate] = validation.steps
@@ -111,7 +115,7 @@ describe('a connector whose partner meets the requirement', () => {
     assert.ok(validation.durationMs >= 180, `${validation.durationMs}`)
   })
 
-  it('sends one test message, which explains its purpose', async () => {
+  it('sends one test message, which names the connector and the purpose', async () => {
     const { partner } = await validateOne({ tls: tls.good }, forcedTls({ name: 'Größe "N"' }))
     assert.equal(partner.received.length, 1)
     const [received] = partner.received
@@ -134,7 +138,7 @@ describe('a connector whose partner meets the requirement', () => {
   })
 })
 
-describe('a validation', () => {
+describe('the validation of a connector', () => {
   const faults: {
     does: string
     behaviour: () => PartnerOptions
@@ -161,7 +165,7 @@ describe('a validation', () => {
       expectedText: /^451 4\.7\.5 TLS handshake failed: /,
     },
     {
-      does: 'has only TLS 1.2 where 1.3 is required',
+      does: 'has only TLS 1.2, and minimumTlsVersion is TLSv1.3',
       behaviour: () => ({ tls: tls.old }),
       fields: { minimumTlsVersion: 'TLSv1.3' },
       expected: 'Resolve Connect Ehlo !StartTls !TestMail',
@@ -186,13 +190,13 @@ describe('a validation', () => {
       expectedText: /^451 4\.7\.320 Certificate is not trusted: /,
     },
     {
-      does: 'greets with a refusal',
+      does: 'refuses the session at the greeting',
       behaviour: () => ({ greeting: '554 5.7.1 you are on a list' }),
       expected: 'Resolve Connect !Ehlo !TestMail',
       expectedText: /^The greeting failed: 554 5\.7\.1 you are on a list$/,
     },
     {
-      does: 'knows no EHLO',
+      does: 'refuses EHLO',
       behaviour: () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),
       expected: 'Resolve Connect !Ehlo !TestMail',
       expectedText: /^EHLO failed: 451 4\.7\.321 .*502 5\.5\.1 what\?$/,
@@ -209,7 +213,7 @@ describe('a validation', () => {
   ]
   for (const { does, behaviour, fields, expected, expectedText } of faults)
     for (const mode of ['Enforce', 'ReportOnly'] as const)
-      it(`fails in that step in mode ${mode} when the partner ${does}`, async () => {
+      it(`fails with the steps "${expected}" in mode ${mode} when the partner ${does}`, async () => {
         const { validation, partner } = await validateOne(behaviour(), forcedTls({ ...fields, mode }))
         assert.equal(listSteps(validation), expected)
         assert.equal(validation.succeeded, false)
@@ -219,7 +223,7 @@ describe('a validation', () => {
         assert.doesNotMatch(clear, /MAIL FROM|DATA/, 'nothing of a message in the clear')
       })
 
-  it('shows the certificate that it refuses', async () => {
+  it('shows the certificate of the partner when it is for another name', async () => {
     const { validation } = await validateOne({ tls: tls.wrongName }, forcedTls())
     const certificate = validation.steps.find(({ step }) => step === 'Certificate')
     assert.deepEqual(certificate?.certificates[0]?.subjectAltNames, ['mx.other.example'])
@@ -242,7 +246,7 @@ describe('a validation', () => {
     })
   })
 
-  it('quotes very long replies of the partner in one line of 300 characters', async () => {
+  it('quotes a very long reply of the partner in one line of at most 300 characters', async () => {
     const greeting = `${'554-5.7.1 no mail today\r\n'.repeat(1000)}554 5.7.1 \u{1f4ec}${'x'.repeat(1000)}`
     const { validation } = await validateOne({ greeting }, forcedTls())
     const detail = detailOf(validation, 'Ehlo') ?? ''
@@ -250,13 +254,13 @@ describe('a validation', () => {
   })
 })
 
-describe('a partner whose certificate is revoked', () => {
+describe('the validation of a connector whose partner has a revoked certificate', () => {
   const reportRevoked = async () => ({
     status: 'Revoked' as const,
     detail: 'revoked on 2026-03-04: keyCompromise',
   })
 
-  it('fails at the certificate and gets no test message', async () => {
+  it('fails in the step Certificate, and sends no test message', async () => {
     const { validation, partner } = await validateOne({ tls: tls.good }, forcedTls(), {
       smtp: { checkRevocation: reportRevoked },
     })
@@ -270,15 +274,15 @@ describe('a partner whose certificate is revoked', () => {
     assert.deepEqual(partner.received, [])
   })
 
-  it('passes without a revocation check', async () => {
+  it('passes when revocationCheck is None', async () => {
     const { validation } = await validateOne({ tls: tls.good }, forcedTls({ revocationCheck: 'None' }), {
-      smtp: { revocation: reportRevoked },
+      smtp: { checkRevocation: reportRevoked },
     })
     assert.equal(validation.succeeded, true)
   })
 })
 
-describe('a validation of a partner that stops responding', { concurrency: true }, () => {
+describe('the validation of a connector whose partner stops responding', { concurrency: true }, () => {
   const stalls: { at: PartnerOptions['silentAt']; expected: string; expectedText: RegExp }[] = [
     {
       at: 'greeting',
@@ -294,7 +298,7 @@ describe('a validation of a partner that stops responding', { concurrency: true 
     },
   ]
   for (const { at, expected, expectedText } of stalls) {
-    it(`fails at ${at} after the timeout of the step`, async () => {
+    it(`at ${at} fails after the timeout of the step`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
       const validating = validateOne(behaviour, forcedTls(), { smtp: { timeouts: shortTimeouts } })
       const { validation } = await within(30_000, validating, 'the validation')
@@ -304,16 +308,16 @@ describe('a validation of a partner that stops responding', { concurrency: true 
       assert.ok((failedStep?.durationMs ?? 0) >= 900, `${failedStep?.durationMs}`)
     })
 
-    it(`fails at ${at} when the validation times out`, async () => {
+    it(`at ${at} fails after limits.probeMs, the time for the steps before the test message`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
-      const { validation } = await validateOne(behaviour, forcedTls(), { limits: { probe: 1_500 } })
+      const { validation } = await validateOne(behaviour, forcedTls(), { limits: { probeMs: 1_500 } })
       assert.equal(listSteps(validation), expected)
       const failedStep = validation.steps.find(({ succeeded }) => !succeeded)
       assert.match(failedStep?.detail ?? '', /; it timed out$/)
     })
   }
 
-  it('fails at the connection without delaying the other hosts', async (context) => {
+  it('at the TCP connection fails, and the test message goes to the other host', async (context) => {
     const hole = await startBlackHole()
     context.after(() => hole.stop())
     await withPartners([{ tls: tls.good }], async (partner) => {
@@ -330,7 +334,7 @@ describe('a validation of a partner that stops responding', { concurrency: true 
     })
   })
 
-  it('fails in the middle of the test message', async () => {
+  it('at MAIL of the test message fails in the step TestMail', async () => {
     const behaviour: PartnerOptions = { tls: tls.good, silentAt: 'MAIL', extensions: [] }
     const { validation } = await validateOne(behaviour, forcedTls(), { smtp: { timeouts: shortTimeouts } })
     assert.equal(listSteps(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
@@ -338,32 +342,37 @@ describe('a validation of a partner that stops responding', { concurrency: true 
   })
 })
 
-describe('a test message without a reply', { concurrency: true }, () => {
+describe('the validation of a connector whose partner stops responding during the test message', {
+  concurrency: true,
+}, () => {
   for (const silentAt of ['MAIL', 'message'] as const)
-    it(`ends without a reply to ${silentAt} when the validation times out`, async () => {
+    it(`at ${silentAt === 'message' ? 'the end of data' : silentAt} fails after limits.totalMs, the time for the whole validation`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
-      const validating = validateOne(behaviour, forcedTls(), { limits: { whole: 2_000 } })
+      const validating = validateOne(behaviour, forcedTls(), { limits: { totalMs: 2_000 } })
       const { validation } = await within(30_000, validating, 'the validation')
       assert.equal(listSteps(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
       assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315 Connection timed out/)
     })
 })
 
-describe('a validation and a delivery under Enforce', () => {
+describe('the validation of a connector and a delivery under mode Enforce', () => {
   const behaviours: Record<string, () => PartnerOptions> = {
     'has no TLS': () => ({}),
     'refuses STARTTLS': () => ({ tls: tls.good, refuseStartTls: '454 4.7.0 not now' }),
     'breaks the handshake': () => ({ tls: tls.good, breakHandshake: true }),
-    'hangs up on STARTTLS': () => ({
+    'disconnects at STARTTLS': () => ({
       tls: tls.good,
       answer: (line) => (line === 'STARTTLS' ? null : undefined),
     }),
-    'injects behind the reply to STARTTLS': () => ({ tls: tls.good, injected: '250-x\r\n250 y\r\n' }),
+    'sends further replies with the reply to STARTTLS': () => ({
+      tls: tls.good,
+      injected: '250-x\r\n250 y\r\n',
+    }),
     'has a good certificate': () => ({ tls: tls.good }),
     'has only TLS 1.2': () => ({ tls: tls.old }),
-    'has another name': () => ({ tls: tls.wrongName }),
+    'has a certificate for another name': () => ({ tls: tls.wrongName }),
     'has an expired certificate': () => ({ tls: tls.expired }),
-    'has another authority': () => ({ tls: tls.untrusted }),
+    'has a certificate of another authority': () => ({ tls: tls.untrusted }),
     'requires a client certificate': () => ({
       tls: { ...tls.good, ca: pki.ca },
       requiresClientCertificate: true,
@@ -406,8 +415,8 @@ describe('a validation and a delivery under Enforce', () => {
   }
 })
 
-describe('several smart hosts', () => {
-  it('are all reported, and one failure fails the validation although another accepted the message', async () => {
+describe('the validation of a connector with two smart hosts', () => {
+  it('reports both, and fails when one has an untrusted certificate, although the other accepts the test message', async () => {
     await withPartners([{ tls: tls.untrusted }, { tls: tls.good }], async (bad, good) => {
       const validation = await runValidation(toPartners([bad, good], forcedTls()))
       assert.equal(
@@ -419,7 +428,7 @@ describe('several smart hosts', () => {
     })
   })
 
-  it('get one test message together', async () => {
+  it('sends one test message', async () => {
     await withPartners([{ tls: tls.good }, { tls: tls.good }], async (...partners) => {
       const validation = await runValidation(toPartners(partners, forcedTls()))
       assert.equal(validation.succeeded, true)
@@ -427,7 +436,7 @@ describe('several smart hosts', () => {
     })
   })
 
-  it('fail when one name has no address', async () => {
+  it('fails when the name of one has no address', async () => {
     await withPartners([{ tls: tls.good }], async ({ port }) => {
       const smartHosts = [
         { host: 'gone.partner.example', port },
@@ -440,8 +449,8 @@ describe('several smart hosts', () => {
   })
 })
 
-describe('a connector that does not check certificates', () => {
-  it('reports under EncryptionOnly why the certificate would not be trusted', async () => {
+describe('the validation of a connector that accepts any certificate', () => {
+  it('passes under EncryptionOnly, and reports why the certificate is not trusted', async () => {
     const fields = forcedTls({ tlsSettings: 'EncryptionOnly', tlsDomain: null })
     const { validation } = await validateOne({ tls: tls.untrusted }, fields)
     assert.equal(listSteps(validation), passed)
@@ -470,21 +479,21 @@ describe('a connector that does not check certificates', () => {
       expectedText: /^The TLS handshake failed \(.+\): mail is sent in the clear/,
     },
     {
-      does: 'has TLS',
+      does: 'has TLS with an untrusted certificate',
       behaviour: () => ({ tls: tls.untrusted }),
       expected: passed,
       expectedText: /^TLSv1\.3, /,
     },
   ]
   for (const { does, behaviour, expected, expectedText } of opportunistic)
-    it(`passes and reports the TLS of the mail when the partner ${does}`, async () => {
+    it(`passes under opportunistic TLS when the partner ${does}, and reports how mail is sent`, async () => {
       const { validation } = await validateOne(behaviour(), { certificateAuthorities: [pki.ca] })
       assert.equal(listSteps(validation), expected)
       assert.equal(validation.succeeded, true)
       assert.match(detailOf(validation, 'StartTls') ?? '', expectedText)
     })
 
-  it('fails when the retry in the clear after broken TLS fails', async () => {
+  it('fails under opportunistic TLS when the handshake breaks and the session in the clear fails', async () => {
     let ehloCount = 0
     const answer = (line: string) => {
       if (line.startsWith('EHLO')) ehloCount += 1
@@ -495,8 +504,8 @@ describe('a connector that does not check certificates', () => {
   })
 })
 
-describe('the name resolution', () => {
-  it('fails when it times out without a DNS response', async () => {
+describe('the step Resolve of a validation', () => {
+  it('fails when DNS does not respond in time', async () => {
     const validation = await runValidation(toPartners([{ port: 25 }]), {
       smtp: { resolver: silentResolver },
       limits: { resolveMs: 50 },
@@ -506,7 +515,7 @@ describe('the name resolution', () => {
     assert.equal(detailOf(validation, 'TestMail'), 'Not sent, because no host passed')
   })
 
-  it('looks up the domain of the recipients with route Mx, and skips private addresses', async () => {
+  it('looks up the recipient domain with route Mx, and fails when all its addresses are private', async () => {
     const resolver = fakeResolver({
       mx: { 'northwind.example': [[10, 'mx.northwind.example']] },
       a: { 'mx.northwind.example': ['127.0.0.1', '169.254.169.254', '10.0.0.1'] },
@@ -525,8 +534,8 @@ describe('the name resolution', () => {
   })
 })
 
-describe('a client certificate', () => {
-  it('is presented to a partner that requires one', async () => {
+describe("the connector's client certificate", () => {
+  it('is presented in a validation to a partner that requires one', async () => {
     const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
     const readCredentials = async () => ({ certificate: cert, privateKey: key })
     const partner = { tls: { ...tls.good, ca: pki.ca }, requiresClientCertificate: true }
@@ -537,7 +546,7 @@ describe('a client certificate', () => {
     assert.equal(listSteps(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
   })
 
-  it('fails the validation before any connection when it is unusable, with the name of its secret', async () => {
+  it('fails the validation before any connection when it cannot be read, and the step names its secret', async () => {
     const { validation, partner } = await validateOne(
       { tls: tls.good },
       forcedTls({ clientCertificate: 'ours' }),

@@ -1,4 +1,4 @@
-/** The function as AWS invokes it: its notices about certificates that sessions have recorded. */
+/** watch-expiry as AWS invokes it: its notices about certificates that sessions have recorded. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
@@ -92,7 +92,7 @@ function metricValues(name: string): Record<string, number> {
 const expiringIn = (days: number) =>
   pki.issue({ names: ['mx.example'], notBefore: daysFromNow(-300), notAfter: daysFromNow(days + 0.5) })
 
-test("a partner's certificate that expires in 10 days causes one notice, and a metric in each run", async () => {
+test("a partner's certificate that expires in 10 days causes one notice in two runs, and the metric PartnerCertificateDaysLeft in each", async () => {
   const [bank, clinic] = [await connectorNamed('Bank'), await connectorNamed('Clinic')]
   await recordObservation(bank, await expiringIn(10))
   await recordObservation(clinic, await expiringIn(90))
@@ -111,13 +111,13 @@ test("a partner's certificate that expires in 10 days causes one notice, and a m
   assert.deepEqual(metricValues('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
 })
 
-test('concurrent runs publish one notice per certificate', async () => {
+test('three concurrent runs of watch-expiry publish one notice of a certificate', async () => {
   await recordObservation(await connectorNamed('Shop'), await expiringIn(2))
   const { subjects } = await run(() => Promise.all([handler(), handler(), handler()]))
   assert.deepEqual(subjects, ['mailflow: 2 days left: certificate of connector "Shop"'])
 })
 
-test('a run fails, and is repeated, when the topic does not accept a notice', async () => {
+test('a run of watch-expiry rejects, so that Lambda repeats it, when the topic does not accept a notice', async () => {
   await recordObservation(await connectorNamed('Court'), await expiringIn(20))
   topic.answer = () => ({ status: 403, body: queryError('AuthorizationError') })
   const { outcome, subjects } = await run()
@@ -126,7 +126,7 @@ test('a run fails, and is repeated, when the topic does not accept a notice', as
   assert.deepEqual(metricValues('NoticesFailed'), { all: 1 })
 })
 
-test('a certificate that the ingress serves causes a notice unless its successor is announced', async () => {
+test('a certificate of the ingress that expires in 12 days causes a notice and a metric only when no successor is announced', async () => {
   const item = new PublishedCertificatesItem(database.documents, database.connectorsTable)
   const current = await expiringIn(12)
   const publish = async (next: { certificate: string; servedFrom: string } | null) =>

@@ -20,7 +20,7 @@ const notice = (fields: Partial<ExpiryNotice> = {}): ExpiryNotice => ({
   ...fields,
 })
 
-test('the notice names connector, hosts, expiry, issuer and consequence', () => {
+test('the expiry notice names connector, hosts, expiry, issuer and consequence', () => {
   const { subject, text, attributes } = expiryAnnouncement(notice())
   assert.equal(subject, 'mailflow: 10 days left: certificate of connector "To the bank"')
   assert.deepEqual(attributes, { kind: 'CertificateExpires', connector: 'To the bank' })
@@ -43,11 +43,11 @@ test('the notice names connector, hosts, expiry, issuer and consequence', () => 
 })
 
 for (const [what, fields, expected] of [
-  ['one day left', { daysLeft: 1 }, /1 day left.*expires in 1 day, on/s],
-  ['the last day', { daysLeft: 0 }, /0 days left/],
+  ['a certificate with one day left', { daysLeft: 1 }, /1 day left.*expires in 1 day, on/s],
+  ['a certificate with zero days left', { daysLeft: 0 }, /0 days left/],
   ['an expired certificate', { daysLeft: -1 }, /EXPIRED.*expired on 2026-06-01/s],
   [
-    'a newer certificate beside it',
+    'a newer certificate that was also observed',
     {
       newer: {
         fingerprint256: 'b'.repeat(64),
@@ -69,7 +69,7 @@ for (const [what, fields, expected] of [
     /mailflow's client certificate for connector "To the bank".*into the secret mailflow\/client-certificates\/ours/s,
   ],
   [
-    "a sender's certificate",
+    'the certificate of a sender',
     { observedAs: 'PartnerClient', consequence: 'MailRefused' },
     /by which connector "To the bank" identifies a sender.*mail is refused.*pins its fingerprint/s,
   ],
@@ -83,17 +83,17 @@ for (const [what, fields, expected] of [
     /is not relayed.*your own server: renew it there/s,
   ],
 ] as [string, Partial<ExpiryNotice>, RegExp][])
-  test(`the notice describes ${what}`, () => {
+  test(`the expiry notice describes ${what}`, () => {
     const { subject, text } = expiryAnnouncement(notice(fields))
     assert.match(`${subject}\n${text}`, expected)
   })
 
 for (const consequence of ['AsTlsaSays', 'RecordedOnly', 'Nothing'] as Consequence[])
-  test(`the notice with ${consequence} says whether mail stops`, () => {
+  test(`the expiry notice with the consequence ${consequence} says that no mail stops or that nothing changes`, () => {
     assert.match(expiryAnnouncement(notice({ consequence })).text, /no mail stops|nothing changes/)
   })
 
-test('a long connector name with control characters fits the subject and adds no line', () => {
+test('a long connector name with control characters fits the subject of the expiry notice and adds no line to its text', () => {
   const name = `To the bank\u202e\nFrom: unknown ${'x'.repeat(200)}`
   const { subject, text } = expiryAnnouncement(
     notice({ connector: { ...partner, name }, hosts: Array(500).fill('h') }),

@@ -1,4 +1,4 @@
-/** Runs over many days with a real table: when notices are published, and that each is published once. */
+/** Runs of the expiry watch over many days with a real table: when notices are published, and that each is published once. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import {
@@ -72,7 +72,7 @@ function createWatch(daysToExpiry: readonly number[]) {
   return watch
 }
 
-test('a certificate causes one notice each at 30, 14 and 3 days, for any number of runs', async () => {
+test('a certificate causes one notice each 30, 14 and 3 days before its expiry, although two runs take place each day', async () => {
   const watch = createWatch([40])
   const results: [day: number, daysText: string | undefined][] = []
   for (let day = 0; day <= 45; day++) {
@@ -87,7 +87,7 @@ test('a certificate causes one notice each at 30, 14 and 3 days, for any number 
   ])
 })
 
-test('several missed notice days cause one notice', async () => {
+test('a certificate causes one notice when no run took place 30, 14 and 3 days before its expiry', async () => {
   const watch = createWatch([40])
   await watch.run(0)
   await watch.run(38)
@@ -95,7 +95,7 @@ test('several missed notice days cause one notice', async () => {
   assert.deepEqual(watch.results(), ['2 days'])
 })
 
-test('the repeated run publishes a notice that the topic did not accept', async () => {
+test('a repeated run publishes an expiry notice that the topic did not accept', async () => {
   const watch = createWatch([10.5])
   watch.isTopicUnavailable = true
   assert.equal((await watch.run(0)).failed, 1)
@@ -106,7 +106,7 @@ test('the repeated run publishes a notice that the topic did not accept', async 
   assert.deepEqual([watch.results(), watch.failures], [['10 days'], ['the topic is away', null]])
 })
 
-test('a notice is published again when its run crashed before completing the claim', async () => {
+test('an expiry notice is published again when its run crashed before it completed its claim', async () => {
   const watch = createWatch([10.5])
   const complete = watch.claims.complete
   watch.claims.complete = () => Promise.reject(new Error('died'))
@@ -116,7 +116,7 @@ test('a notice is published again when its run crashed before completing the cla
   assert.deepEqual(watch.results(), ['10 days', '10 days'])
 })
 
-test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next run', async () => {
+test('a run publishes at most 50 expiry notices, the earliest expiry first; the next run publishes the others', async () => {
   const watch = createWatch(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
   const first = await watch.run(0)
   assert.deepEqual([first.published, first.leftToNextRun], [50, 10])

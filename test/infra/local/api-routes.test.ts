@@ -19,7 +19,7 @@ const rows = [
   { method: 'PUT', path: '/domains/b%C3%BCro', key: 'PUT /domains/{domain}', parameters: { domain: 'büro' } },
 ]
 for (const { method, path, key, parameters } of rows)
-  test(`${method} ${path} matches ${key}`, () => {
+  test(`${method} ${path} matches the route "${key}"`, () => {
     const matched = matchRoute(routes, method, path)
     assert.equal(matched?.route.key, key)
     assert.deepEqual(matched?.parameters, parameters)
@@ -30,9 +30,9 @@ for (const [method, path] of [
   ['GET', '/messages/01J/more'],
   ['GET', '/'],
 ] as const)
-  test(`${method} ${path} has no route`, () => assert.equal(matchRoute(routes, method, path), null))
+  test(`${method} ${path} matches no route`, () => assert.equal(matchRoute(routes, method, path), null))
 
-test('the function gets a payload of format 2.0, and its response is returned', async (t) => {
+test("the function of a route gets a payload of format 2.0, and the client gets the function's response", async (t) => {
   const events: ApiEvent[] = []
   const invoke = async (_arn: string, event: ApiEvent) => {
     events.push(event)
@@ -60,7 +60,7 @@ test('the function gets a payload of format 2.0, and its response is returned', 
   assert.ok(event?.requestContext.authorizer, 'the event has the context of an authorizer')
 })
 
-test('a failing function gets 500 without its reason, which the runner reports', async (t) => {
+test('when a function fails, the client gets 500 without the reason, and the runner reports the reason', async (t) => {
   const results: string[] = []
   const fail = () => Promise.reject(new Error('the table is gone'))
   const server = await startApiServer(routes, fail, { port: 0, option: '--api-port' }, (message) =>
@@ -79,7 +79,7 @@ test('a path that begins with two slashes gets 404', async (t) => {
   assert.equal((await fetch(`http://127.0.0.1:${server.port}//`)).status, 404)
 })
 
-test('a request with another host name for this machine gets 403', async (t) => {
+test('a request with an unknown host name gets 403, although it reaches this machine', async (t) => {
   const server = await startApiServer(routes, assert.fail, { port: 0, option: '--api-port' }, assert.fail)
   t.after(() => server.close())
   const { connect } = await import('node:net')
@@ -113,7 +113,7 @@ test('a specific route takes precedence over the default route', () => {
   assert.equal(matchRoute(routesWithDefault, 'DELETE', '/')?.route.key, '$default')
 })
 
-test('a port in use is reported with its option', async (t) => {
+test('a port in use is reported with the option that sets it', async (t) => {
   const { port, stop } = await listenSilently()
   t.after(stop)
   await assert.rejects(startApiServer([], assert.fail, { port, option: '--api-port' }, assert.fail), {

@@ -33,7 +33,7 @@ before(async () => {
 })
 after(() => server.close())
 
-test('a resolver reads MX, A, AAAA, TLSA and the target of an alias', async () => {
+test('a resolver gets MX, A, AAAA and TLSA records, and the address of an alias', async () => {
   assert.deepEqual(await exchangesOf('partner.example'), [
     [10, 'mx1.partner.example'],
     [20, 'mx2.partner.example'],
@@ -49,7 +49,7 @@ test('a null MX is read as a record with an empty host', async () => {
   assert.deepEqual(await exchangesOf('silent.example'), [[0, '']])
 })
 
-test('a response too long for UDP is retried over TCP, with complete long strings', async () => {
+test('a resolver gets a response that is too long for UDP over TCP, with complete long strings', async () => {
   const texts = (await resolver.resolveTxt('partner.example')).map((strings) => strings.join(''))
   assert.deepEqual(texts, ['short', longText])
 })
@@ -60,11 +60,11 @@ const failures = [
   { name: 'broken.example', code: 'ESERVFAIL' },
 ]
 for (const { name, code } of failures)
-  test(`MX of ${name} fails with ${code}`, async () => {
+  test(`a query for the MX of ${name} fails with ${code}`, async () => {
     await assert.rejects(resolver.resolveMx(name), { code })
   })
 
-test('the resolver of mailflow distinguishes secure, bogus and failed responses', async () => {
+test("mailflow's resolver distinguishes secure, bogus and failed responses of the local DNS server", async () => {
   const { query } = createResolver([`127.0.0.1:${server.port}`])
   const proven = { kind: 'Found', records: ['127.0.0.12'], secure: true, name: 'proven.example' }
   assert.deepEqual(await query('proven.example', 'A'), proven)
@@ -73,7 +73,7 @@ test('the resolver of mailflow distinguishes secure, bogus and failed responses'
   assert.deepEqual(await query('broken.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: false })
 })
 
-test('a port in use is reported with its option', async () => {
+test('a port in use is reported with the option that sets it', async () => {
   await assert.rejects(startDnsServer({ names: {}, ports: {} }, server.port), {
     message: `port ${server.port} is already in use (--dns-port)`,
   })

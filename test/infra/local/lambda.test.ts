@@ -51,7 +51,7 @@ function make(
   return { lambda, log }
 }
 
-test('an environment is reused, sees only its own variables, and knows its remaining time', async (t) => {
+test('a second invocation reuses the environment, with the configured variables and the remaining time', async (t) => {
   const { lambda } = make(t)
   await lambda.invoke({})
   const second = (await lambda.invoke({})) as Record<string, unknown>
@@ -70,7 +70,7 @@ test('concurrent invocations get separate environments', async (t) => {
   )
 })
 
-test('an event uses the environment that becomes free before a new one is ready', async (t) => {
+test('an invocation uses an environment that becomes free before a new environment is ready', async (t) => {
   // With mocked timers, the time after which a new environment is created never passes.
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { lambda, log } = make(t)
@@ -80,7 +80,7 @@ test('an event uses the environment that becomes free before a new one is ready'
   await first
 })
 
-test('an event does not wait until a hanging invocation ends', async (t) => {
+test('an invocation does not wait for a hanging one, but gets a new environment', async (t) => {
   const { lambda, log } = make(t)
   lambda.invoke({ do: 'hang', log: 'under way' }).catch(() => undefined)
   await once(log, 'data')
@@ -96,24 +96,24 @@ test('invocations above the concurrency limit wait for an environment', async (t
   )
 })
 
-test('a handler that throws fails its invocation and keeps its environment', async (t) => {
+test('when a handler throws, its invocation fails, and the environment is used again', async (t) => {
   const { lambda } = make(t)
   await assert.rejects(lambda.invoke({ do: 'throw' }), new InvocationError('test: no such table'))
   assert.equal(((await lambda.invoke({})) as { calls: number }).calls, 2)
 })
 
-test('an environment that exits fails its invocation, and the next gets a new one', async (t) => {
+test('when an environment exits, its invocation fails, and the next invocation gets a new environment', async (t) => {
   const { lambda } = make(t)
   await assert.rejects(lambda.invoke({ do: 'exit' }), InvocationError)
   assert.equal(((await lambda.invoke({})) as { calls: number }).calls, 1)
 })
 
-test('the function timeout ends the environment', async (t) => {
+test('an invocation that exceeds the function timeout fails with an error that states the timeout', async (t) => {
   const { lambda } = make(t, { timeoutSeconds: 0.2 })
   await assert.rejects(lambda.invoke({ do: 'hang' }), { message: 'test timed out after 0.2 s' })
 })
 
-test('a crash ends the running invocations only', async (t) => {
+test('crash() ends only environments with a running invocation, whose invocation fails', async (t) => {
   const { lambda, log } = make(t)
   await lambda.warm()
   assert.equal(lambda.crash(), 0)
@@ -124,7 +124,7 @@ test('a crash ends the running invocations only', async (t) => {
   await assert.rejects(hanging, { message: 'test: the execution environment ended' })
 })
 
-test('a connection to port 25 of an address reaches the port given in the zone', async (t) => {
+test('a connection of a function to port 25 reaches the address and port of the translation table', async (t) => {
   const { port, stop } = await listen(createServer((socket) => socket.end('220 here')))
   t.after(stop)
   const { lambda } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${port}` } })

@@ -21,6 +21,6 @@ const rows = [
   { host: '127.0.0.13', port: 25, expected: { host: '127.0.0.13', port: 25 } },
 ]
 for (const { host, port, expected } of rows)
-  test(`${host}:${port} is translated to ${expected.host}:${expected.port}`, () => {
+  test(`a connection to ${host}:${port} goes to ${expected.host}:${expected.port}`, () => {
     assert.deepEqual(translate(rules, host, port), expected)
   })

@@ -43,12 +43,12 @@ before(async () => {
 })
 after(() => emulators.close())
 
-test('a topic of the template has the ARN that units publish to', () => {
+test('a topic of the template is created with the ARN to which Ref of the topic resolves', () => {
   assert.deepEqual(resources.topics, ['arn:aws:sns:us-east-1:000000000000:Notices'])
   assert.equal(resolver.string({ Ref: 'Notices' }), resources.topics[0])
 })
 
-test('a notice is printed immediately in one line, and written completely to the file', async () => {
+test('the subject of a notice is printed in one line, and the whole notice is written to the file', async () => {
   const file = new PassThrough({ encoding: 'utf8' })
   const results: string[] = []
   const reader = await startNoticeReader(clients, resources.topics, file, (line) => results.push(line))

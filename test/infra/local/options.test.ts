@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseOptions } from '../../../infra/local/options.ts'
 
-test('the defaults are fixed ports, a free port for DNS, memory and the demo', () => {
+test('the default options are fixed ports for SMTP and API, free ports for pages and DNS, no state folder, and the demo', () => {
   assert.deepEqual(parseOptions([]), {
     smtpPort: 2525,
     apiPort: 8080,
@@ -19,7 +19,7 @@ test('the defaults are fixed ports, a free port for DNS, memory and the demo', (
   })
 })
 
-test('every option is parsed', () => {
+test('parseOptions reads every option but --settings', () => {
   const args =
     '--smtp-port 1 --api-port 2 --pages-port 4 --dns-port 3 --zone z.json --state s --secrets t --no-demo'.split(
       ' ',
@@ -37,7 +37,7 @@ test('every option is parsed', () => {
   })
 })
 
-test('port 0 may be given more than once', () => {
+test('port 0, which means any free port, may be given for several options', () => {
   assert.deepEqual(parseOptions('--smtp-port 0 --api-port 0 --dns-port 0'.split(' ')), {
     smtpPort: 0,
     apiPort: 0,
@@ -68,14 +68,14 @@ const faults = [
   },
 ]
 for (const { args, message } of faults)
-  test(`"${args.join(' ')}" is refused in one line`, () => {
+  test(`the arguments ${JSON.stringify(args)} are refused with an error of one line that matches ${message}`, () => {
     assert.throws(
       () => parseOptions(args),
       (error: Error) => message.test(error.message) && !error.message.includes('\n'),
     )
   })
 
-test('settings of the deployment are read from a file', () => {
+test('--settings reads settings of the deployment from a JSON file, and names a file that it cannot read', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-settings-'))
   const file = join(folder, 'settings.json')
   try {

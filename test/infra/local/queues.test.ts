@@ -95,7 +95,7 @@ const sourceOf = (logicalId: string): EventSource => ({
   concurrency: 1,
 })
 
-test('queues and tables have the properties of the template', async () => {
+test('created queues and tables have the properties of the template', async () => {
   const { Attributes } = await machine.clients.sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: urlOf('Jobs'), AttributeNames: ['All'] }),
   )
@@ -111,7 +111,7 @@ test('queues and tables have the properties of the template', async () => {
   })
 })
 
-test('failed records of a batch reappear and then move to the dead-letter queue; the others are deleted', async (t) => {
+test('a failed record of a batch is received up to maxReceiveCount, then moved to the dead-letter queue; other records are deleted', async (t) => {
   const batches: string[][] = []
   const handler = async ({ Records }: SQSEvent) => {
     batches.push(Records.map(({ body }) => body).sort())
@@ -137,7 +137,7 @@ test('failed records of a batch reappear and then move to the dead-letter queue;
   assert.deepEqual(batches, [['bad', 'good'], ['bad']])
 })
 
-test('a stopped poller has finished its batch, and reports the failed invocation', async () => {
+test('stop() of a poller waits for its running batch, and a failed invocation is reported', async () => {
   const results: string[] = []
   const started = new EventTarget()
   const poller = startPoller(
@@ -156,7 +156,7 @@ test('a stopped poller has finished its batch, and reports the failed invocation
   assert.deepEqual(results, ['worker died'])
 })
 
-test('a snapshot restores queues and content, with in-flight messages and receive counts', async (t) => {
+test('a snapshot of the state restores content and queues, with in-flight messages and receive counts', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'mailflow-state-'))
   t.after(() => rmSync(directory, { recursive: true }))
   await machine.clients.s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'seg/01J', Body: 'a\u0000é' }))
@@ -190,6 +190,6 @@ const answers = [
   { answer: { batchItemFailures: [{ itemIdentifier: '' }] }, failed: ['a', 'b'] },
 ]
 for (const { answer, failed } of answers)
-  test(`the response ${JSON.stringify(answer)} leaves ${failed.length} of two messages in the queue`, () => {
+  test(`of a batch of the messages a and b, the response ${JSON.stringify(answer)} leaves [${failed}] in the queue`, () => {
     assert.deepEqual([...failuresIn(answer, records)], failed)
   })

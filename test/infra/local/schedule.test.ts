@@ -19,7 +19,7 @@ const rule = (ScheduleExpression: string): Template => ({
 })
 const read = (template: Template) => readSchedules(template, new Resolver(template))
 
-test("the stack's schedules are read", () => {
+test("the stack's schedules of TLS reports and of the expiry watch are read with their hours and minute", () => {
   const template: Template = assemble().getStackByName('Mailflow').template
   const resolver = new Resolver(template)
   for (const id of Object.keys(template.Resources)) resolver.register(id, { Ref: id, Arn: `arn:${id}` })
@@ -38,11 +38,12 @@ for (const expression of [
   'cron(*/5 * * * ? *)',
   'cron(0 8 * * MON *)',
 ])
-  test(`${expression} stops the start with the name of its rule`, () => {
+  test(`the unsupported schedule ${expression} is refused with an error that names its rule`, () => {
     assert.throws(() => read(rule(expression)), /Rule: .* is not implemented by the local runner/)
   })
 
-const [schedule] = read(rule('cron(20 16,1,4 * * ? *)'))
+const dailySchedule = 'cron(20 16,1,4 * * ? *)'
+const [schedule] = read(rule(dailySchedule))
 assert.ok(schedule)
 
 for (const [now, next] of [
@@ -51,11 +52,11 @@ for (const [now, next] of [
   ['2026-02-03T01:20:00.000Z', '2026-02-03T04:20:00.000Z'],
   ['2026-02-28T16:20:01.000Z', '2026-03-01T01:20:00.000Z'],
 ] as const)
-  test(`after ${now} the next time is ${next}`, () => {
+  test(`at ${now} the next time of ${dailySchedule} is ${next}`, () => {
     assert.equal(nextTime(schedule, new Date(now)).toISOString(), next)
   })
 
-test('a schedule invokes its function at each time until it is stopped', (context) => {
+test('a schedule invokes its function at each of its times until the schedule is stopped', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-02-03T00:00:00.000Z') })
   const times: string[] = []
   const invoke = async (arn: string, event: unknown) => {
@@ -74,7 +75,7 @@ test('a schedule invokes its function at each time until it is stopped', (contex
   ])
 })
 
-test('a failed invocation is reported', async (context) => {
+test('a failed invocation by a schedule is reported with its error message', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-02-03T01:00:00.000Z') })
   const faults = new EventEmitter()
   const results = once(faults, 'fault')
@@ -109,7 +110,7 @@ async function post(path: string, body: string, host?: string, method = 'POST') 
 }
 const invocations = (name: string) => `/2015-03-31/functions/${name}/invocations`
 
-test('a function can be invoked by its name', async () => {
+test('a POST to the invoke server invokes the named function and returns its result', async () => {
   assert.deepEqual(await post(invocations('echo'), '{"day":"2026-02-03"}'), {
     status: 200,
     fault: undefined,
@@ -118,7 +119,7 @@ test('a function can be invoked by its name', async () => {
   assert.deepEqual((await post(invocations('echo'), '')).body, {})
 })
 
-test('a failing function responds as in Lambda', async () => {
+test("a POST to the invoke server gets Lambda's response to a failed invocation when the function fails", async () => {
   assert.deepEqual(await post(invocations('broken'), '{}'), {
     status: 200,
     fault: 'Unhandled',
@@ -127,12 +128,12 @@ test('a failing function responds as in Lambda', async () => {
 })
 
 for (const [title, path, body, host, method, status] of [
-  ['another name', invocations('other'), '{}', undefined, 'POST', 404],
-  ['another path', '/2015-03-31/functions/', '{}', undefined, 'POST', 404],
-  ['another method', invocations('echo'), '', undefined, 'GET', 404],
+  ['an unknown function name', invocations('other'), '{}', undefined, 'POST', 404],
+  ['an unknown path', '/2015-03-31/functions/', '{}', undefined, 'POST', 404],
+  ['the method GET', invocations('echo'), '', undefined, 'GET', 404],
   ['invalid JSON', invocations('echo'), '{', undefined, 'POST', 400],
-  ['another host name for this machine', invocations('echo'), '{}', 'evil.example', 'POST', 403],
+  ['an unknown host name', invocations('echo'), '{}', 'evil.example', 'POST', 403],
 ] as const)
-  test(`${title} gets ${status}`, async () => {
+  test(`a request to the invoke server with ${title} gets ${status}`, async () => {
     assert.equal((await post(path, body, host, method)).status, status)
   })

@@ -25,7 +25,7 @@ test('only the owner may read the file of a secret', () => {
   assert.equal(statSync(join(directory, 'mailflow%2Ftls.json')).mode & 0o077, 0)
 })
 
-test('a label moves only from the version that has it', () => {
+test('a stage label of a secret moves only from the version that has it', () => {
   const secrets = new CreatedSecrets(null)
   secrets.create('x', 'one')
   secrets.put('x', 'two', 'v2', ['AWSPENDING'])
@@ -37,7 +37,7 @@ test('a label moves only from the version that has it', () => {
   assert.equal(secrets.get('x')?.text, 'three')
 })
 
-test('a version accepts the same value again and refuses another', () => {
+test('a version of a secret accepts its value a second time and refuses another value', () => {
   const secrets = new CreatedSecrets(null)
   secrets.create('x', null)
   assert.equal(secrets.get('x'), null)

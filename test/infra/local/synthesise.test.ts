@@ -9,7 +9,7 @@ import { synthesise } from '../../../infra/local/synthesise.ts'
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-synthesise-'))
 after(() => rmSync(folder, { recursive: true }))
 
-test('a second start uses the stored synthesis with the bundles that the template names', async () => {
+test('a second start with the same settings uses the stored template and the cached bundles', async () => {
   const first = await synthesise({}, folder)
   const assemblies = readdirSync(folder)
   const second = await synthesise({}, folder)
@@ -20,7 +20,7 @@ test('a second start uses the stored synthesis with the bundles that the templat
   for (const path of bundles) assert.equal(dirname(path), cacheFolder(sourcesDigest()))
 })
 
-test('other settings give another template with the same bundles', async () => {
+test('a start with other settings synthesises another template with the same bundles', async () => {
   const [shipped, other] = [await synthesise({}, folder), await synthesise({ logRetentionDays: 7 }, folder)]
   assert.notDeepEqual(other.template, shipped.template)
   const bundles = ({ assets }: typeof shipped) =>
@@ -28,7 +28,7 @@ test('other settings give another template with the same bundles', async () => {
   assert.deepEqual(bundles(other), bundles(shipped))
 })
 
-test('sources that were never bundled have no bundles', () => {
+test('linkBundles links no bundle for sources that were never bundled', () => {
   linkBundles('0'.repeat(32), folder)
   assert.deepEqual(
     readdirSync(folder).filter((name) => name.startsWith('asset.')),

@@ -15,7 +15,7 @@ function resolver(): Resolver {
   return resolver
 }
 
-test('resources are found by type, with their properties', () => {
+test('resourcesOfType returns the resources of a type in a template, with their properties', () => {
   assert.deepEqual(resourcesOfType(template, 'AWS::SQS::Queue'), [['Mail', { DelaySeconds: 1 }]])
   assert.deepEqual(resourcesOfType(template, 'AWS::IAM::Role'), [['Role', {}]])
 })
@@ -58,7 +58,7 @@ const values = [
   },
 ]
 for (const { name, value, expected } of values)
-  test(`resolves ${name}`, () => assert.deepEqual(resolver().resolve(value), expected))
+  test(`the resolver of a template resolves ${name}`, () => assert.deepEqual(resolver().resolve(value), expected))
 
 const faults = [
   {
@@ -75,6 +75,6 @@ const faults = [
   },
 ]
 for (const { value, message } of faults)
-  test(`reports that ${JSON.stringify(value)} cannot be resolved`, () => {
+  test(`the resolver of a template throws an error that says why ${JSON.stringify(value)} cannot be resolved`, () => {
     assert.throws(() => resolver().resolve(value), { message })
   })

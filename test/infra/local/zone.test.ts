@@ -27,7 +27,7 @@ const rows = [
     type: 'MX',
     rcode: 'NOERROR',
     answers: 1,
-    why: 'names ignore case and a final dot',
+    why: 'a name matches in any case and with a final dot',
   },
   {
     name: 'partner.example',
@@ -44,14 +44,14 @@ const rows = [
     answers: 0,
     why: 'another name is below it (RFC 8020)',
   },
-  { name: '_tcp.mx.partner.example', type: 'A', rcode: 'NOERROR', answers: 0, why: 'an empty non-terminal' },
-  { name: 'alias.example', type: 'A', rcode: 'NOERROR', answers: 2, why: 'the alias and its target' },
+  { name: '_tcp.mx.partner.example', type: 'A', rcode: 'NOERROR', answers: 0, why: 'it is an empty non-terminal' },
+  { name: 'alias.example', type: 'A', rcode: 'NOERROR', answers: 2, why: 'both the alias and its target are returned' },
   { name: 'loop.example', type: 'A', rcode: 'SERVFAIL', answers: 0, why: 'a chain of aliases is limited' },
   { name: 'silent.example', type: 'MX', rcode: 'NOERROR', answers: 1, why: 'a null MX is a record' },
-  { name: 'broken.example', type: 'MX', rcode: 'SERVFAIL', answers: 0, why: 'the zone says so' },
+  { name: 'broken.example', type: 'MX', rcode: 'SERVFAIL', answers: 0, why: 'the zone sets this failure' },
 ]
 for (const { name, type, rcode, answers, why } of rows)
-  test(`${type} ${name} returns ${rcode} with ${answers} records: ${why}`, () => {
+  test(`a lookup of ${type} for ${name} returns ${rcode} with answer count ${answers}, because ${why}`, () => {
     const result = lookup(zone, name, type)
     assert.equal(result.rcode, rcode)
     if (rcode === 'NOERROR') assert.equal(result.answers.length, answers)
@@ -80,6 +80,6 @@ const faults = [
   { value: { names: {}, ports: { '127.0.0.1': 'localhost:25' } }, message: /ports\.127\.0\.0\.1/ },
 ]
 for (const { value, message } of faults)
-  test(`an invalid zone is refused with the path of its fault: ${JSON.stringify(value)}`, () => {
+  test(`a zone file is refused with the path of its fault: ${JSON.stringify(value)}`, () => {
     assert.throws(() => parseZone(value), message)
   })

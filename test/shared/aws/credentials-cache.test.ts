@@ -21,7 +21,7 @@ function setup({ lifetime = 10 * minute } = {}) {
 
 const idOf = async (identity: CredentialsCache) => (await identity.current()).accessKeyId
 
-test('only the first request waits for credentials', async () => {
+test('only the first requests to the cache wait for credentials', async () => {
   const { state, identity } = setup()
   assert.deepEqual(await Promise.all([1, 2, 3].map(() => idOf(identity))), ['id1', 'id1', 'id1'])
   state.now = minute - 1
@@ -29,7 +29,7 @@ test('only the first request waits for credentials', async () => {
   assert.equal(state.asked, 1)
 })
 
-test('calls the provider each minute without making a request wait', async () => {
+test('after a minute the cache returns the old credentials without waiting, and gets new ones for later requests', async () => {
   const { state, identity } = setup()
   await identity.current()
   state.now = minute
@@ -40,7 +40,7 @@ test('calls the provider each minute without making a request wait', async () =>
   assert.equal(await idOf(identity), 'id2')
 })
 
-test('while the provider fails, uses the credentials until they expire and calls it every second', async () => {
+test('while the provider fails, the cache returns its credentials until they expire, and calls the provider at most once a second', async () => {
   const { state, identity } = setup()
   await identity.current()
   state.fails = true
@@ -61,7 +61,7 @@ test('while the provider fails, uses the credentials until they expire and calls
   assert.equal(await idOf(identity), 'id6')
 })
 
-test('calls the provider each minute even when the credentials do not expire', async () => {
+test('the cache also renews credentials that do not expire', async () => {
   const { state, identity } = setup({ lifetime: 0 })
   await identity.current()
   state.now = 60 * minute

@@ -67,7 +67,7 @@ const xml = (code: string) =>
   `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>So it is.</Message></Error>`
 const json = (code: string) => JSON.stringify({ __type: `com.amazonaws.sqs#${code}`, message: 'So it is.' })
 
-test('sends the request unchanged and returns its response', async (t) => {
+test('the client sends a request signed and otherwise unchanged, and returns its response', async (t) => {
   const { server, service } = await before(t, [answer(200, 'ünd', { 'x-amz-version-id': '7' })])
   const { status, headers, body: said } = await service.send(request)
   assert.deepEqual([status, headers['x-amz-version-id'], said], [200, '7', 'ünd'])
@@ -84,7 +84,7 @@ test('sends the request unchanged and returns its response', async (t) => {
   )
 })
 
-test('sends successive requests over one connection', async (t) => {
+test('the client sends successive requests over one connection', async (t) => {
   const { server, service } = await before(t, [fine])
   for (let count = 0; count < 5; count++) await service.send(request)
   assert.deepEqual(
@@ -97,18 +97,18 @@ const passing: [name: string, behaviour: Behaviour][] = [
   ['a reset instead of a response', reset],
   ['a close instead of a response', close],
   ['an incomplete response', halfResponse],
-  ['silence', silence],
-  ['a 500', answer(500, xml('InternalError'))],
-  ['a 503 of S3', answer(503, xml('SlowDown'))],
-  ['a 503 without a body', answer(503)],
+  ['a timeout without a response', silence],
+  ['a response 500', answer(500, xml('InternalError'))],
+  ['a response 503 of S3', answer(503, xml('SlowDown'))],
+  ['a response 503 without a body', answer(503)],
   ['a RequestTimeout of S3', answer(400, xml('RequestTimeout'))],
-  ['a 429', answer(429, json('Anything'))],
+  ['a response 429', answer(429, json('Anything'))],
   ['throttling by SQS', answer(400, json('RequestThrottled'))],
   ["throttling by the queue's KMS key", answer(400, json('KmsThrottled'))],
 ]
 
 for (const [name, behaviour] of passing) {
-  test(`sends the whole request again after ${name}`, async (t) => {
+  test(`the client sends the whole request again after ${name}`, async (t) => {
     const { server, service } = await before(t, [behaviour, behaviour, fine])
     assert.equal((await service.send(request)).body, 'fine')
     assert.deepEqual(
@@ -117,7 +117,7 @@ for (const [name, behaviour] of passing) {
     )
   })
 
-  test(`throws after ${name} three times`, async (t) => {
+  test(`the client throws when three tries of a request end with ${name}`, async (t) => {
     const { server, service } = await before(t, [behaviour])
     await assert.rejects(
       service.send(request),
@@ -141,19 +141,19 @@ const final: [name: string, behaviour: Behaviour, fault: { name: string; message
 ]
 
 for (const [name, behaviour, fault] of final)
-  test(`does not retry after ${name}, and names the error`, async (t) => {
+  test(`the client does not retry after ${name}, and throws an error with the name ${fault.name}`, async (t) => {
     const { server, service } = await before(t, [behaviour])
     await assert.rejects(service.send(request), fault)
     assert.equal(server.requests.length, 1)
   })
 
-test('stops reading a response that is too large', async (t) => {
+test('the client throws without a retry when a response has more than 65536 octets', async (t) => {
   const { server, service } = await before(t, [answer(200, 'x'.repeat(10_000_000))])
   await assert.rejects(service.send(request), /response of more than 65536 octets/)
   assert.equal(server.requests.length, 1)
 })
 
-test('throws when the response is not HTTP', async (t) => {
+test('the client throws a NoResponseError when the response is not HTTP', async (t) => {
   const { service } = await before(t, [notHttp])
   await assert.rejects(service.send(request), NoResponseError)
 })
@@ -162,12 +162,12 @@ for (const [name, behaviour] of [
   ['silence', silence],
   ['resets', reset],
 ] as const)
-  test(`throws a TimeoutError like the SDK after ${name} in all tries`, async (t) => {
+  test(`the client throws a TimeoutError, as the SDK does, after ${name} in all tries`, async (t) => {
     const { service } = await before(t, [behaviour])
     await assert.rejects(service.send(request), { name: 'TimeoutError' })
   })
 
-test('times out when the response arrives too slowly', async (t) => {
+test('the client throws a TimeoutError when a response arrives too slowly', async (t) => {
   const drip: Behaviour = (socket) => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n')
     const timer = setInterval(() => socket.write('x'), 10)
@@ -177,13 +177,13 @@ test('times out when the response arrives too slowly', async (t) => {
   await assert.rejects(service.send(request), { name: 'TimeoutError', message: 'no answer within 60 ms' })
 })
 
-test('closes the connection after a timeout', async (t) => {
+test('the client closes the connection on which a request timed out', async (t) => {
   const { server, service } = await before(t, [silence])
   await assert.rejects(service.send(request), { name: 'TimeoutError' })
   await within(10_000, server.idle(), 'the end of every connection')
 })
 
-test('tries three times when the connection is refused, and names the error', async () => {
+test('the client throws an error with the code ECONNREFUSED when every connection is refused', async () => {
   const port = await freePort()
   const target = { isSecure: false, hostname: '127.0.0.1', port, path: '/', region: 'r', service: 's3' }
   const service = new ServiceClient(target, identity, { connectMs: 10_000, totalMs: 10_000 }, noPause)
@@ -208,7 +208,7 @@ async function openConnections(service: ServiceClient, server: ScriptedServer, c
   assert.equal(server.openConnections, count)
 }
 
-test('several broken idle connections together cost only one try', async (t) => {
+test('when one of several idle connections is broken, the client closes all of them, so only one try fails', async (t) => {
   const { server, service } = await before(t, [fine])
   await openConnections(service, server, 5)
   const before_ = server.requests.length
@@ -223,7 +223,7 @@ test('several broken idle connections together cost only one try', async (t) => 
   )
 })
 
-test('repeats a request without backoff when the service closes the connection during the request', async (t) => {
+test('the client sends a request again when the service resets an idle connection during the request', async (t) => {
   const { server, service } = await before(t, [fine])
   await openConnections(service, server, 1)
   server.script = [(socket, received) => (received.connection === 0 ? reset : fine)(socket, received)]
@@ -231,10 +231,10 @@ test('repeats a request without backoff when the service closes the connection d
 })
 
 const pausesBefore: [name: string, script: Behaviour[], pauses: number[]][] = [
-  ['doubles the backoff after each error of the service', [answer(500), answer(503), fine], [10, 20]],
+  ['doubles its backoff after each error of the service', [answer(500), answer(503), fine], [10, 20]],
   ['starts with a longer backoff after throttling', [answer(429), answer(429), fine], [50, 100]],
   [
-    'opens a new connection immediately after a broken one, and backs off when the new one also breaks',
+    'opens a new connection immediately after a broken one, and backs off when the new connection also breaks',
     [reset, reset, fine],
     [20],
   ],
@@ -242,13 +242,13 @@ const pausesBefore: [name: string, script: Behaviour[], pauses: number[]][] = [
 ]
 
 for (const [name, script, expected] of pausesBefore)
-  test(name, async (t) => {
+  test(`the client ${name}`, async (t) => {
     const { service, pauses } = await before(t, script)
     await service.send(request)
     assert.deepEqual(pauses, expected)
   })
 
-test('sends a thousand concurrent requests over 128 connections and returns to each its own response', async (t) => {
+test('the client sends a thousand concurrent requests over 128 connections and returns to each request its own response', async (t) => {
   const { server, service } = await before(t, [answer(200, ({ path }) => path)])
   let max = 0
   const watch = setInterval(() => {
@@ -265,7 +265,7 @@ test('sends a thousand concurrent requests over 128 connections and returns to e
   assert.equal(new Set(server.requests.map(({ connection }) => connection)).size, 128)
 })
 
-test('accepts a response before the body was read, and does not use the connection again', async (t) => {
+test('the client accepts a response that precedes the end of its request, and does not use the connection again', async (t) => {
   const { server, service } = await before(t, [fine])
   server.beforeBody = answer(403, xml('AccessDenied'))
   const large = Buffer.alloc(16_000_000)
@@ -275,7 +275,7 @@ test('accepts a response before the body was read, and does not use the connecti
   assert.equal(server.requests[0]?.connection, 1)
 })
 
-test('corrects the clock by the response that refuses the signature', async (t) => {
+test("the client corrects its clock once by the date of responses that refuse the signature's time", async (t) => {
   const wrongTime = started + 5 * 3_600_000
   const date = new Date(wrongTime).toUTCString()
   const refuse = answer(403, xml('RequestTimeTooSkewed'), { date })
@@ -290,7 +290,7 @@ test('corrects the clock by the response that refuses the signature', async (t) 
   assert.equal(server.requests.length, 7)
 })
 
-test('does not correct the clock by a 5xx response', async (t) => {
+test('the client does not correct its clock by the date of a 5xx response', async (t) => {
   const date = new Date(started + 3_600_000).toUTCString()
   const { server, service } = await before(t, [answer(503, '', { date }), fine])
   await service.send(request)

@@ -66,7 +66,7 @@ const published = [
 ]
 
 for (const { name, scope, credentials, at, request, signature } of published)
-  test(`signs the published example ${name}`, () => {
+  test(`the signer's signature of AWS's example ${name} is the published one`, () => {
     const { authorization = '' } = new Signer(scope).sign(request, credentials, new Date(at))
     assert.equal(authorization.split('Signature=')[1], signature)
   })
@@ -140,7 +140,7 @@ const hasDots = (path: string) => path.split('/').some((segment) => /^\.\.?$/.te
 const requestsTo = (service: string) => requests.filter(({ path }) => service === 's3' || !hasDots(path))
 
 for (const service of ['s3', 'sqs', 'execute-api'])
-  test(`signs every request to ${service} like the SDK's signer`, async () => {
+  test(`the signer signs every request to ${service} as the SDK's signer does`, async () => {
     const region = 'eu-central-1'
     const signer = new Signer({ region, service })
     await fc.assert(
@@ -171,7 +171,7 @@ for (const service of ['s3', 'sqs', 'execute-api'])
     )
   })
 
-test('derives a new key for a new day and for new credentials', () => {
+test('a signer that has signed before derives the right key for another day and for other credentials', () => {
   const scope = { region: 'us-east-1', service: 's3' }
   const request = { method: 'PUT', path: '/key', headers: { host: 'h' }, payloadHash: nothing }
   const signer = new Signer(scope)

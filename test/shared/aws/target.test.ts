@@ -31,7 +31,7 @@ interface Case<C> {
 
 const ofS3: Case<S3ClientConfig>[] = [
   {
-    name: 'AWS',
+    name: 'AWS by default',
     target: {
       isSecure: true,
       hostname: 'content.s3.eu-central-1.amazonaws.com',
@@ -42,27 +42,27 @@ const ofS3: Case<S3ClientConfig>[] = [
     },
   },
   {
-    name: 'AWS in another partition, its region from the environment',
+    name: 'AWS in the partition of AWS_REGION',
     environment: { AWS_REGION: 'cn-north-1' },
     target: { hostname: 'content.s3.cn-north-1.amazonaws.com.cn', region: 'cn-north-1' },
   },
   {
-    name: 'AWS over IPv4 or IPv6',
+    name: 'the dual-stack host of AWS with useDualstackEndpoint',
     config: { useDualstackEndpoint: true },
     target: { hostname: 'content.s3.dualstack.eu-central-1.amazonaws.com' },
   },
   {
-    name: 'path style',
+    name: 'a path with the bucket with forcePathStyle',
     config: { forcePathStyle: true },
     target: { hostname: 's3.eu-central-1.amazonaws.com', path: '/content/key' },
   },
   {
-    name: 'an endpoint from the environment, by IP address',
+    name: 'the IP address in AWS_ENDPOINT_URL, with the bucket in the path',
     environment: { AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' },
     target: { isSecure: false, hostname: '127.0.0.1', port: 4566, path: '/content/key' },
   },
   {
-    name: "the service's own endpoint of the environment, by name",
+    name: 'the host in AWS_ENDPOINT_URL_S3, which takes precedence over AWS_ENDPOINT_URL',
     environment: {
       AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
       AWS_ENDPOINT_URL_S3: 'https://s3.example:9000/base',
@@ -72,7 +72,7 @@ const ofS3: Case<S3ClientConfig>[] = [
 ]
 
 for (const { name, config = {}, environment = {}, target } of ofS3)
-  test(`an object goes to ${name}`, async () => {
+  test(`PutObject goes to ${name}`, async () => {
     Object.assign(process.env, environment)
     const s3 = new S3Client({ credentials, ...(environment.AWS_REGION ? {} : { region }), ...config })
     const command = new PutObjectCommand({ Bucket: 'content', Key: 'key', Body: Buffer.alloc(0) })
@@ -84,7 +84,7 @@ const url = 'https://sqs.eu-central-1.amazonaws.com/123456789012/evaluation'
 
 const ofSqs: Case<SQSClientConfig>[] = [
   {
-    name: 'AWS',
+    name: 'AWS by default',
     target: {
       isSecure: true,
       hostname: 'sqs.eu-central-1.amazonaws.com',
@@ -95,19 +95,19 @@ const ofSqs: Case<SQSClientConfig>[] = [
     },
   },
   {
-    name: "a configured endpoint instead of the queue URL's host",
+    name: "a configured endpoint instead of the queue URL's host, which is a host of AWS",
     config: { endpoint: 'http://127.0.0.1:4566' },
     target: { isSecure: false, hostname: '127.0.0.1', port: 4566 },
   },
   {
-    name: "the queue URL's host",
+    name: "the queue URL's host, also when it is a VPC endpoint",
     url: 'https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com/123456789012/evaluation',
     target: { hostname: 'vpce-1.sqs.eu-central-1.vpce.amazonaws.com' },
   },
 ]
 
 for (const { name, config = {}, url: QueueUrl = url, target } of ofSqs)
-  test(`a batch goes to ${name}`, async (t) => {
+  test(`SendMessageBatch goes to ${name}`, async (t) => {
     t.mock.method(console, 'warn', () => {})
     const sqs = new SQSClient({ credentials, region, ...config })
     const command = new SendMessageBatchCommand({ QueueUrl, Entries: [{ Id: '0', MessageBody: 'x' }] })
@@ -117,7 +117,7 @@ for (const { name, config = {}, url: QueueUrl = url, target } of ofSqs)
     )
   })
 
-test("throws the SDK's error for missing configuration", async () => {
+test("resolveTarget throws the SDK's error when there are no credentials", async () => {
   const s3 = new S3Client({ region, credentials: async () => Promise.reject(new Error('no credentials')) })
   const command = new PutObjectCommand({ Bucket: 'content', Key: 'key' })
   await assert.rejects(

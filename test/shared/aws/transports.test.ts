@@ -34,7 +34,7 @@ after(() => emulators.close())
 const s3 = new S3Client({ region, credentials, endpoint: emulators.endpoints.s3 })
 const sqs = new SQSClient({ region, credentials, endpoint: emulators.endpoints.sqs })
 
-test('stores any parts as one object, octet by octet', async () => {
+test('ObjectPutter stores any list of parts as one object of exactly their octets', async () => {
   await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
   const objects = new ObjectPutter(s3, 'content', timeout)
   const contents = fc.array(fc.uint8Array({ maxLength: 3000 }).map((octets) => Buffer.from(octets)))
@@ -51,7 +51,7 @@ test('stores any parts as one object, octet by octet', async () => {
   objects.close()
 })
 
-test('delivers any jobs of a batch unchanged', async () => {
+test('JobQueue with BatchSender delivers any jobs unchanged', async () => {
   const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'jobs' }))
   const sender = new BatchSender(sqs, QueueUrl, timeout)
   const queue = new JobQueue<unknown>(sender)
@@ -81,7 +81,7 @@ async function receive(QueueUrl: string, count: number): Promise<{ serial: numbe
   return received
 }
 
-test('names the error of a missing queue like the SDK', async () => {
+test('the error of BatchSender for a missing queue has the same name as the error of the SDK', async () => {
   const url = `${emulators.endpoints.sqs}/000000000000/nowhere`
   const sender = new BatchSender(sqs, url, timeout)
   const entries = [{ Id: '0', MessageBody: 'x' }]
@@ -105,7 +105,7 @@ async function scripted(context: TestContext, behaviour: Behaviour) {
   return { server, objects, sender, s3, sqs }
 }
 
-test('sends the same path and checksum for an object as the SDK', async (t) => {
+test('ObjectPutter sends the same path, checksum and length as the SDK', async (t) => {
   const { server, objects, s3 } = await scripted(t, answer(200))
   await objects.put('segments/key', [Buffer.from('one'), Buffer.from('two')])
   await s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'segments/key', Body: 'onetwo' }))
@@ -126,7 +126,7 @@ test('sends the same path and checksum for an object as the SDK', async (t) => {
   )
 })
 
-test('sends a batch like the SDK', async (t) => {
+test('BatchSender sends the same path, body and headers as the SDK', async (t) => {
   const { server, sender, sqs } = await scripted(t, answer(200, '{}'))
   const Entries = [{ Id: '0', MessageBody: '{"a":"ü"}', DelaySeconds: 3, MessageGroupId: 'g' }]
   await sender.send(Entries)
@@ -143,7 +143,7 @@ const taken = (Id: string, body: string) => ({
   MD5OfMessageBody: createHash('md5').update(body).digest('hex'),
 })
 
-test('reports exactly the refused, damaged and unmentioned jobs as failed', async (t) => {
+test('JobQueue reports as failed exactly the jobs that the response refuses, does not mention, or confirms with a wrong checksum', async (t) => {
   const { sender } = await scripted(
     t,
     answer(200, () =>
@@ -167,25 +167,25 @@ test('reports exactly the refused, damaged and unmentioned jobs as failed', asyn
 })
 
 for (const [name, body] of [
-  ['not JSON', '<html>'],
-  ['JSON of another type', 'null'],
-  ['JSON with invalid lists', '{"Successful":[null],"Failed":{}}'],
-  ['empty', ''],
+  ['is not JSON', '<html>'],
+  ['is JSON but no object', 'null'],
+  ['has invalid lists', '{"Successful":[null],"Failed":{}}'],
+  ['is empty', ''],
 ])
-  test(`treats no job as sent after a 200 that is ${name}`, async (t) => {
+  test(`JobQueue reports a job as failed after a response 200 whose body ${name}`, async (t) => {
     const { sender } = await scripted(t, answer(200, body))
     const [failure] = await new JobQueue<number>(sender).trySend([{ job: 1 }])
     assert.ok(failure instanceof Error)
   })
 
-test('rejects a 200 without an ETag', async (t) => {
+test('ObjectPutter rejects a response 200 without an ETag', async (t) => {
   const { objects } = await scripted(t, (socket) => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
   })
   await assert.rejects(objects.put('key', []), /has no ETag/)
 })
 
-test('does not sign the body over TLS', async (t) => {
+test('ObjectPutter sends an object over TLS with an unsigned payload', async (t) => {
   const { cert, key } = await selfSigned({ names: ['localhost'] })
   setDefaultCACertificates([cert])
   let payload: unknown

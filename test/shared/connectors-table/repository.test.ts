@@ -38,7 +38,7 @@ function tooLargeInput() {
 }
 
 describe('a connector', () => {
-  test("is stored as written, with the server's fields", async () => {
+  test('is stored with the given fields, an id, times and version 1', async () => {
     const connector = await createConnector()
     assert.deepEqual(connector, {
       ...inboundInput(),
@@ -50,7 +50,7 @@ describe('a connector', () => {
     assert.deepEqual(await repository.inbound.get(connector.id), connector)
   })
 
-  test('keeps its id and creation time when it is replaced', async () => {
+  test('keeps its id and creation time and gets version 2 when it is replaced', async () => {
     const { id, createdAt } = await createConnector()
     clock += 1000
     const saved = await repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1])
@@ -68,7 +68,7 @@ describe('a connector', () => {
     )
   })
 
-  test('accepts one of two writers with the same version', async () => {
+  test('is replaced by only one of two concurrent writers that name the same version', async () => {
     const { id } = await createConnector()
     const outcomes = await Promise.all(
       ['one', 'two'].map((comment) => repository.inbound.replace(id, inboundInput({ comment }), [1])),
@@ -78,7 +78,7 @@ describe('a connector', () => {
     assert.deepEqual(await repository.inbound.get(id), winner?.kind === 'Saved' && winner.value)
   })
 
-  test('is either replaced or removed by two writers with the same version', async () => {
+  test('is either replaced or removed, not both, when two concurrent writers name the same version', async () => {
     const { id } = await createConnector()
     const [replaced, removed] = await Promise.all([
       repository.inbound.replace(id, inboundInput(), [1]),
@@ -87,14 +87,14 @@ describe('a connector', () => {
     assert.equal([replaced.kind === 'Saved', removed.kind === 'Removed'].filter(Boolean).length, 1)
   })
 
-  test('is refused when it is larger than an item', async () => {
+  test('is refused when it is larger than a DynamoDB item may be', async () => {
     const saved = await repository.inbound.create(inboundInput(tooLargeInput()))
     assert.equal(saved.kind, 'TooLarge')
   })
 })
 
-describe('a name', () => {
-  test('is refused to a second connector of the kind, in any letter case', async () => {
+describe('the name of a connector', () => {
+  test('is refused to a second connector of the same direction, in any letter case', async () => {
     await createConnector({ name: 'Contoso' })
     assert.equal((await repository.inbound.create(inboundInput({ name: 'CONTOSO' }))).kind, 'NameTaken')
   })
@@ -104,7 +104,7 @@ describe('a name', () => {
     assert.equal((await repository.outbound.create(outboundInput({ name: 'Contoso' }))).kind, 'Saved')
   })
 
-  test('goes to one of many connectors created at the same time', async () => {
+  test('goes to only one of many connectors that are created at the same time', async () => {
     const outcomes = await Promise.all(
       Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
     )
@@ -125,7 +125,7 @@ describe('a name', () => {
     assert.equal((await repository.inbound.create(inboundInput({ name: 'contoso' }))).kind, 'NameTaken')
   })
 
-  test('is free a minute after its writer died, not before', async () => {
+  test('is free a minute after a writer reserved it and died before storing the connector, not earlier', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
@@ -133,7 +133,7 @@ describe('a name', () => {
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'Saved')
   })
 
-  test('goes to one of many connectors that request it after its writer died', async () => {
+  test('goes to only one of many connectors created at the same time after the writer that reserved it died', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     const outcomes = await Promise.all(
@@ -154,7 +154,7 @@ describe('a name', () => {
   })
 })
 
-describe('a page', () => {
+describe('a page of connectors', () => {
   test('has the requested number of connectors and shows whether more follow', async () => {
     for (const name of ['A', 'B', 'C']) await createConnector({ name })
     const first = await repository.inbound.page(null, 2)
@@ -170,7 +170,7 @@ describe('a page', () => {
     assert.deepEqual(names.sort(), ['A', 'B', 'C'])
   })
 
-  test('has no successor when it ends exactly with the last item', async () => {
+  test('shows that none follows when it ends with the last connector', async () => {
     for (const name of ['A', 'B']) await createConnector({ name })
     assert.equal((await repository.inbound.page(null, 2)).last, null)
   })
@@ -206,7 +206,7 @@ describe('a snapshot reader', () => {
     return { ...recording, snapshots: new SnapshotReader(recording.client, 'connectors', () => clock) }
   }
 
-  test('sees a deployment without connectors', async () => {
+  test('returns an empty snapshot of version 0 from an empty table', async () => {
     const { acceptedDomains, version } = await reader().snapshots.current()
     assert.deepEqual({ domains: acceptedDomains.size, version }, { domains: 0, version: 0 })
   })
@@ -225,7 +225,7 @@ describe('a snapshot reader', () => {
     { name: 'removal', write: (id) => repository.inbound.remove(id, 'any'), expectedNames: [] },
   ]
   for (const { name, write, expectedNames } of writes) {
-    test(`sees a ${name} as soon as it was confirmed`, async () => {
+    test(`returns a snapshot with a ${name} as soon as the ${name} was confirmed`, async () => {
       const { id } = await createConnector({ name: 'A' })
       const { snapshots } = reader()
       await snapshots.current()
@@ -235,14 +235,14 @@ describe('a snapshot reader', () => {
     })
   }
 
-  test('reads consistently, the version before anything else', async () => {
+  test('uses consistent reads, and reads the version before the connectors', async () => {
     const { snapshots, commandNames, inputs } = reader()
     await snapshots.current()
     assert.deepEqual(commandNames, ['GetCommand', 'QueryCommand', 'QueryCommand', 'QueryCommand'])
     assert(inputs.every(({ ConsistentRead }) => ConsistentRead === true))
   })
 
-  test('does not keep a failed read of the version for later callers', async () => {
+  test('reads the version again after a failed read, also within maxAgeMs', async () => {
     const { snapshots, faults } = reader()
     faults.add('GetCommand')
     await assert.rejects(snapshots.current({ maxAgeMs: 1000 }))
@@ -250,7 +250,7 @@ describe('a snapshot reader', () => {
     assert.equal((await snapshots.current({ maxAgeMs: 1000 })).version, 0)
   })
 
-  test('reads only the version while nothing has changed', async () => {
+  test('reads only the version, and returns the same snapshot, while nothing has changed', async () => {
     const { snapshots, commandNames } = reader()
     const first = await snapshots.current()
     commandNames.length = 0
@@ -258,14 +258,14 @@ describe('a snapshot reader', () => {
     assert.deepEqual(commandNames, ['GetCommand'])
   })
 
-  test('loads once for concurrent callers', async () => {
+  test('loads the connectors once for concurrent callers', async () => {
     const { snapshots, queries } = reader()
     const results = await Promise.all(Array.from({ length: 5 }, () => snapshots.current()))
     assert.equal(new Set(results).size, 1)
     assert.equal(queries(), 3, 'one query for each kind')
   })
 
-  test('loads again after a minute, for writers that died before they incremented the version', async () => {
+  test('loads the connectors again after a minute, because a writer may have died before it incremented the version', async () => {
     const { snapshots } = reader()
     await snapshots.current()
     const item = { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '' }
@@ -288,7 +288,7 @@ describe('a snapshot reader', () => {
   })
 
   for (const command of ['GetCommand', 'QueryCommand']) {
-    test(`returns no snapshot while a ${command} fails, and the current one afterwards`, async () => {
+    test(`throws while a ${command} fails, and returns the current snapshot afterwards`, async () => {
       const { snapshots, faults } = reader()
       await snapshots.current()
       await createConnector()
@@ -299,7 +299,7 @@ describe('a snapshot reader', () => {
     })
   }
 
-  test('reuses a read of the version within maxAgeMs', async () => {
+  test('reads nothing while its last read of the version is younger than maxAgeMs', async () => {
     const { snapshots, commandNames } = reader()
     await snapshots.current()
     await createConnector()
@@ -311,7 +311,7 @@ describe('a snapshot reader', () => {
     assert.equal(connectorsIn(await snapshots.current({ maxAgeMs: 1000 })).size, 1)
   })
 
-  test('never loads after a version read that is older than maxAgeMs', async () => {
+  test('reads the version again for a caller that arrives while an earlier call is in progress', async () => {
     const { snapshots } = reader()
     const firstSnapshot = snapshots.current()
     await createConnector()

@@ -20,9 +20,9 @@ const faults = (
 
 describe('an inbound connector', () => {
   const rows: { name: string; body: object; at: string[] }[] = [
-    { name: 'is accepted with its defaults', body: inbound, at: [] },
+    { name: 'is accepted with only its required fields', body: inbound, at: [] },
     {
-      name: 'may restrict by certificate',
+      name: 'may restrict its domains to a certificate that it names',
       body: {
         ...inbound,
         restrictDomainsToCertificate: true,
@@ -31,7 +31,7 @@ describe('an inbound connector', () => {
       at: [],
     },
     {
-      name: 'may not restrict by certificate and by address',
+      name: 'cannot restrict its domains both to a certificate and to addresses',
       body: {
         ...inbound,
         restrictDomainsToCertificate: true,
@@ -42,27 +42,27 @@ describe('an inbound connector', () => {
       at: ['restrictDomainsToIpAddresses cannot be set together with restrictDomainsToCertificate'],
     },
     {
-      name: 'needs a certificate to restrict by certificate',
+      name: 'needs a name or fingerprint to restrict its domains to a certificate',
       body: { ...inbound, restrictDomainsToCertificate: true },
       at: ['restrictDomainsToCertificate needs tlsSenderCertificateNames or certificateFingerprints'],
     },
     {
-      name: 'needs addresses to restrict by address',
+      name: 'needs addresses to restrict its domains to addresses',
       body: { ...inbound, restrictDomainsToIpAddresses: true },
       at: ['restrictDomainsToIpAddresses needs senderIpAddresses'],
     },
     {
-      name: 'needs TLS when it names a certificate',
+      name: 'needs requireTls when it has a certificate name',
       body: { ...inbound, requireTls: false, tlsSenderCertificateNames: ['a.example'] },
       at: ['requireTls must be true when the connector names a certificate'],
     },
     {
-      name: 'needs TLS when it requires TLS 1.3',
+      name: 'needs requireTls when its minimum version is TLS 1.3',
       body: { ...inbound, requireTls: false, minimumTlsVersion: 'TLSv1.3' },
       at: ['minimumTlsVersion TLSv1.3 needs requireTls; without it mail in the clear is accepted'],
     },
     {
-      name: 'may require TLS 1.3 when it requires TLS',
+      name: 'may have the minimum version TLS 1.3 with requireTls',
       body: { ...inbound, minimumTlsVersion: 'TLSv1.3' },
       at: [],
     },
@@ -76,32 +76,32 @@ describe('an inbound connector', () => {
       body: { ...onPremises, treatMessagesAsInternal: true },
       at: [],
     },
-    { name: 'may limit the messages per minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
+    { name: 'may have a message rate limit', body: { ...inbound, messageRateLimit: 1 }, at: [] },
     {
-      name: 'needs a limit of at least one message per minute',
+      name: 'needs a message rate limit of at least 1',
       body: { ...inbound, messageRateLimit: 0 },
       at: ['messageRateLimit must be at least 1'],
     },
     {
-      name: 'needs a whole number as message limit',
+      name: 'needs a whole number as message rate limit',
       body: { ...inbound, messageRateLimit: 1.5 },
       at: ['messageRateLimit must be a whole number'],
     },
-    { name: 'may have no message limit', body: { ...onPremises, messageRateLimit: null }, at: [] },
+    { name: 'may have null as message rate limit', body: { ...onPremises, messageRateLimit: null }, at: [] },
     {
-      name: "must identify the organisation's servers",
+      name: 'of the type OnPremises must identify its servers by address or certificate',
       body: { ...onPremises, senderIpAddresses: [] },
       at: [
         'senderIpAddresses an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
       ],
     },
     {
-      name: "does not restrict the organisation's servers by address",
+      name: 'of the type OnPremises cannot restrict its domains to addresses',
       body: { ...onPremises, restrictDomainsToIpAddresses: true },
       at: ['restrictDomainsToIpAddresses is for Partner connectors only'],
     },
     {
-      name: 'refuses an embedded wildcard',
+      name: 'cannot have a wildcard inside a sender domain',
       body: { ...inbound, senderDomains: ['a.*.example', '*', '*.b.example', '*.*.example', '*c.example'] },
       at: [
         'senderDomains[0] "a.*.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
@@ -110,7 +110,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'refuses sender domains that are no domains',
+      name: 'cannot have a sender domain that is no domain',
       body: { ...inbound, senderDomains: ['a@b.example', '192.0.2.1'] },
       at: [
         'senderDomains[0] "a@b.example" is not a domain, "*.domain" or "*"',
@@ -118,32 +118,32 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'needs a domain',
+      name: 'needs a sender domain',
       body: { ...inbound, senderDomains: [] },
       at: ['senderDomains must not be empty'],
     },
     {
-      name: 'refuses a domain that is listed twice in different forms',
+      name: 'cannot list a domain twice, even in two forms',
       body: { ...inbound, senderDomains: ['*.BÜCHER.example.', 'b.example', '*.xn--bcher-kva.example'] },
       at: ['senderDomains[2] "*.xn--bcher-kva.example" is listed twice'],
     },
     {
-      name: 'refuses an address that is listed twice',
+      name: 'cannot list an address twice, even in two forms',
       body: { ...inbound, senderIpAddresses: ['2001:db8::/48', '192.0.2.1', '2001:DB8::/48'] },
       at: ['senderIpAddresses[2] "2001:DB8::/48" is listed twice'],
     },
     {
-      name: 'refuses a certificate name that is listed twice',
+      name: 'cannot list a certificate name twice, even in two forms',
       body: { ...inbound, tlsSenderCertificateNames: ['a.example', 'A.example.'] },
       at: ['tlsSenderCertificateNames[1] "a.example" is listed twice'],
     },
     {
-      name: 'refuses a fingerprint that is listed twice, with colons or without',
+      name: 'cannot list a fingerprint twice, even once with colons and once without',
       body: { ...inbound, certificateFingerprints: ['ab'.repeat(32), Array(32).fill('AB').join(':')] },
       at: [`certificateFingerprints[1] "${'ab'.repeat(32)}" is listed twice`],
     },
     {
-      name: 'refuses certificate names that are no host names',
+      name: 'cannot have a certificate name that is no host name',
       body: { ...inbound, tlsSenderCertificateNames: ['*', 'mail.*.example', '*.contoso.example'] },
       at: [
         'tlsSenderCertificateNames[0] "*" is not a host name or "*.domain"',
@@ -151,17 +151,17 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'refuses fingerprints that are not SHA-256',
+      name: 'cannot have a fingerprint that is not SHA-256',
       body: { ...inbound, certificateFingerprints: ['ab'.repeat(20)] },
       at: ['certificateFingerprints[0] not a SHA-256 fingerprint (64 hexadecimal digits)'],
     },
     {
-      name: 'needs TLS when it pins a certificate',
+      name: 'needs requireTls when it pins a certificate',
       body: { ...inbound, requireTls: false, certificateFingerprints: ['ab'.repeat(32)] },
       at: ['requireTls must be true when the connector names a certificate'],
     },
     {
-      name: "does not restrict the organisation's servers by certificate",
+      name: 'of the type OnPremises cannot restrict its domains to a certificate',
       body: {
         ...onPremises,
         restrictDomainsToCertificate: true,
@@ -170,7 +170,7 @@ describe('an inbound connector', () => {
       at: ['restrictDomainsToCertificate is for Partner connectors only'],
     },
     {
-      name: 'refuses authorities that are not PEM',
+      name: 'cannot have certificate authorities that are not PEM',
       body: { ...inbound, certificateAuthorities: ['MIIB', '-----BEGIN CERTIFICATE-----'] },
       at: [
         'certificateAuthorities[0] not one certificate in PEM',
@@ -178,7 +178,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'refuses invalid addresses and ranges',
+      name: 'cannot have invalid addresses or ranges',
       body: { ...inbound, senderIpAddresses: ['2001:db8::/32', '192.0.2.300', '10.0.0.0/33'] },
       at: [
         'senderIpAddresses[1] "192.0.2.300" is not an IP address or a CIDR range',
@@ -186,12 +186,12 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'refuses a line break in its name',
+      name: 'cannot have a line break in its name',
       body: { ...inbound, name: 'a\r\nb' },
       at: ['name has control characters'],
     },
     {
-      name: 'is refused with all its faults',
+      name: 'is refused with a list of all its faults',
       body: {
         ...inbound,
         name: '',
@@ -209,7 +209,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'skips rules about a field that is invalid itself',
+      name: 'is refused only for the type of a field, without the rules about its value, when the type is wrong',
       body: { ...inbound, senderIpAddresses: 'x', restrictDomainsToIpAddresses: true },
       at: ['senderIpAddresses must be a list, not a string'],
     },
@@ -217,7 +217,7 @@ describe('an inbound connector', () => {
   for (const { name, body, at } of rows)
     test(name, () => assert.deepEqual(faults(InboundConnectorInput, body), at))
 
-  test('stores domains in lower case, as A-labels, without a trailing dot', () => {
+  test('has its sender domains in lower case, as A-labels, without a trailing dot', () => {
     const { senderDomains } = InboundConnectorInput.parse({
       ...inbound,
       senderDomains: ['*.BÜCHER.example.'],
@@ -228,19 +228,19 @@ describe('an inbound connector', () => {
 
 describe('an outbound connector', () => {
   const rows: { name: string; body: object; at: string[] }[] = [
-    { name: 'is accepted with its defaults', body: outbound, at: [] },
+    { name: 'is accepted with only its required fields', body: outbound, at: [] },
     {
-      name: 'needs a domain',
+      name: 'needs a recipient domain or allAcceptedDomains',
       body: { ...outbound, recipientDomains: [] },
       at: ['recipientDomains needs at least one domain, unless allAcceptedDomains is true'],
     },
     {
-      name: 'cannot deliver all accepted domains to a partner',
+      name: 'of the type Partner cannot be for all accepted domains',
       body: { ...outbound, allAcceptedDomains: true },
       at: ['allAcceptedDomains is for OnPremises connectors only'],
     },
     {
-      name: "may deliver all accepted domains to the organisation's servers",
+      name: 'of the type OnPremises may be for all accepted domains',
       body: { ...outbound, connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       at: [],
     },
@@ -250,12 +250,12 @@ describe('an outbound connector', () => {
       at: ['smartHosts needs at least one host when route is SmartHosts'],
     },
     {
-      name: 'accepts a smart host for the route SmartHosts',
+      name: 'may have a smart host for the route SmartHosts',
       body: { ...outbound, route: 'SmartHosts', smartHosts },
       at: [],
     },
     {
-      name: 'refuses a smart host for the route Mx',
+      name: 'cannot have a smart host for the route Mx',
       body: { ...outbound, smartHosts },
       at: ['smartHosts must be empty when route is Mx'],
     },
@@ -265,7 +265,7 @@ describe('an outbound connector', () => {
       at: ['tlsDomain is needed when tlsSettings is DomainValidation'],
     },
     {
-      name: 'refuses tlsDomain without DomainValidation',
+      name: 'cannot have a tlsDomain without DomainValidation',
       body: { ...outbound, tlsSettings: 'EncryptionOnly', tlsDomain: 'a.example' },
       at: ['tlsDomain must be null unless tlsSettings is DomainValidation'],
     },
@@ -287,36 +287,36 @@ describe('an outbound connector', () => {
       at: ['minimumTlsVersion Amazon SES does not let a sender choose TLSv1.3 as the minimum'],
     },
     {
-      name: 'needs tlsSettings when it requires TLS 1.3',
+      name: 'needs tlsSettings when its minimum version is TLS 1.3',
       body: { ...outbound, minimumTlsVersion: 'TLSv1.3' },
       at: [
         'minimumTlsVersion TLSv1.3 needs tlsSettings; without it mail is sent in the clear where TLS fails',
       ],
     },
     {
-      name: 'may require TLS 1.3 with tlsSettings',
+      name: 'may have the minimum version TLS 1.3 with tlsSettings',
       body: { ...outbound, tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' },
       at: [],
     },
     {
-      name: 'expires after 12 hours at the earliest',
+      name: 'cannot have an expiration below 12 hours',
       body: { ...outbound, expirationHours: 11 },
       at: ['expirationHours must be at least 12'],
     },
     {
-      name: 'expires after 24 hours at the latest',
+      name: 'cannot have an expiration above 24 hours',
       body: { ...outbound, expirationHours: 25 },
       at: ['expirationHours must be at most 24'],
     },
     {
-      name: 'refuses an embedded wildcard',
+      name: 'cannot have a wildcard that is not the first label of a recipient domain',
       body: { ...outbound, recipientDomains: ['mail.*', 'northwind.example'] },
       at: [
         'recipientDomains[0] "mail.*" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
       ],
     },
     {
-      name: 'refuses a domain that is listed twice',
+      name: 'cannot list a recipient domain twice',
       body: { ...outbound, recipientDomains: ['northwind.example', 'Northwind.example'] },
       at: ['recipientDomains[1] "northwind.example" is listed twice'],
     },
@@ -326,17 +326,17 @@ describe('an outbound connector', () => {
       at: ['tlsDomain "*" is not a host name or "*.domain"'],
     },
     {
-      name: 'refuses a smart host for the route Ses',
+      name: 'cannot have a smart host for the route Ses',
       body: { ...outbound, route: 'Ses', smartHosts },
       at: ['smartHosts must be empty when route is Ses'],
     },
     {
-      name: 'needs a name or an address for each smart host',
+      name: 'needs a host name or an IP address for each smart host',
       body: { ...outbound, route: 'SmartHosts', smartHosts: [{ host: 'a b' }, { host: '2001:db8::1' }] },
       at: ['smartHosts[0].host "a b" is not a host name or an IP address'],
     },
     {
-      name: 'refuses ports that do not exist',
+      name: 'cannot have a smart host with a port above 65535',
       body: { ...outbound, route: 'SmartHosts', smartHosts: [{ host: 'a.example', port: 65536 }] },
       at: ['smartHosts[0].port must be at most 65535'],
     },
@@ -345,7 +345,7 @@ describe('an outbound connector', () => {
     test(name, () => assert.deepEqual(faults(OutboundConnectorInput, body), at))
 })
 
-describe('certificate authorities', () => {
+describe('the certificateAuthorities of a connector', () => {
   let ca: string
   before(async () => {
     ca = (await createPki()).ca
@@ -357,7 +357,7 @@ describe('certificate authorities', () => {
       at: ['[0] not one certificate in PEM'],
     },
     {
-      name: 'must have dates',
+      name: 'must have readable dates',
       authorities: () => [withoutDates(ca)],
       at: ['[0] not one certificate in PEM'],
     },
@@ -367,7 +367,7 @@ describe('certificate authorities', () => {
       at: [' must have at most 20 entries'],
     },
     {
-      name: 'must fit into a job',
+      name: 'must be at most 32 KiB together',
       authorities: () => [`${ca}${' '.repeat(32_768)}`],
       at: [' more than 32 KiB of certificates'],
     },

@@ -71,13 +71,13 @@ function maximalValidation(): OutboundValidation {
   ])
 }
 
-describe('a validation', () => {
-  it('is stored unchanged if it fits', () => {
+describe('the stored form of a validation', () => {
+  it('is the validation itself if this fits into its share of an item', () => {
     const steps = Array.from({ length: maxHosts }, () => step({ certificates: [certificate(5, 60)] }))
     assert.deepEqual(toStorable(validation(steps)), validation(steps))
   })
 
-  it("keeps the host's certificate rather than those of its authorities", () => {
+  it("keeps a host's certificate and omits those of its issuers when all together are too large", () => {
     const chain = [certificate(3, 100), certificate(20, 255), certificate(20, 255)]
     const storable = toStorable(
       validation(Array.from({ length: maxHosts }, () => step({ certificates: chain }))),
@@ -86,7 +86,7 @@ describe('a validation', () => {
     assert.deepEqual(storable.steps[0]?.certificates[0], chain[0])
   })
 
-  it('keeps every step and its result, whatever its size', () => {
+  it('has every step and its result, even of the largest validation', () => {
     const { steps } = maximalValidation()
     const storable = toStorable(maximalValidation())
     const outline = (some: readonly ValidationStep[]) =>
@@ -95,7 +95,7 @@ describe('a validation', () => {
     assert.deepEqual(OutboundValidation.parse(storable), storable)
   })
 
-  it('never exceeds its share of an item', () => {
+  it('never exceeds its share of an item, 70,000 octets', () => {
     const ofAnySize = fc.record({
       names: fc.integer({ min: 0, max: 20 }),
       length: fc.integer({ min: 0, max: 255 }),

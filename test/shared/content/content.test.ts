@@ -6,7 +6,7 @@ import { ContentMismatchError, ContentReader } from '../../../shared/content/con
 import { SegmentWriter, sdkObjectStore, segmentReferences } from '../../../shared/content/segment-writer.ts'
 import { MemoryBucket } from '../../support/memory-storage.ts'
 
-test('any contents of a segment read back identical: whole, as a stream, and their start', async () => {
+test('any contents of a segment are read identical to what was written: as a whole, as a stream, and their first octets', async () => {
   const contents = fc.array(
     fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets)),
     { minLength: 1 },
@@ -41,7 +41,7 @@ test('two segments never share a key', async () => {
   for (const key of keys) assert.match(key, /^segments\/[0-9A-HJKMNP-TV-Z]{26}$/)
 })
 
-test('a segment returns the location of each content', () => {
+test('the references of a segment have offset and length of each content', () => {
   const references = segmentReferences('b', 'k', [Buffer.from('one'), Buffer.from('three')])
   assert.deepEqual(
     references.map(({ offset, length }) => [offset, length]),
@@ -58,7 +58,7 @@ const damages: [name: string, damage: (object: Buffer) => Buffer, fault: RegExp]
 ]
 
 for (const [name, damage, fault] of damages)
-  test(`content that was ${name} is never delivered as the message`, async () => {
+  test(`reading stored content that was ${name} throws a ContentMismatchError`, async () => {
     const bucket = new MemoryBucket()
     const [reference] = await new SegmentWriter(sdkObjectStore(bucket.client, 'content'), 'content').write([
       Buffer.from('content'),
@@ -71,7 +71,7 @@ for (const [name, damage, fault] of damages)
     await assert.rejects(reader.stream(reference).then(buffer), isMismatch)
   })
 
-test('deleted content is a separate error', async () => {
+test('reading deleted content throws NoSuchKey', async () => {
   const reference = { bucket: 'content', key: 'gone', offset: 0, length: 1, sha256: '0'.repeat(64) }
   await assert.rejects(new ContentReader(new MemoryBucket().client).read(reference), { name: 'NoSuchKey' })
 })

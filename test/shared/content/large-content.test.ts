@@ -44,7 +44,7 @@ const sizes: [octets: number, operations: string[]][] = [
 ]
 
 for (const [octets, operations] of sizes)
-  test(`a content of ${octets} octets is sent in ${operations.length} requests and reads back identical`, async () => {
+  test(`content of ${octets} octets is stored with the request count ${operations.length} and read back identical`, async () => {
     const bucket = new MemoryBucket()
     const content = Buffer.alloc(octets, 'large mail, ')
     const reference = await send(bucket, spooledContent(content))
@@ -53,7 +53,7 @@ for (const [octets, operations] of sizes)
     assert.ok((await new ContentReader(bucket.client).read(reference)).equals(content))
   })
 
-test('the digest does not depend on the cuts of the content', () => {
+test('the digest of content does not depend on the chunks in which it arrives', () => {
   const content = Buffer.alloc(partOctets + 70_000, 'large mail, ')
   const cuts = fc.array(fc.nat(content.length), { maxLength: 8 })
   fc.assert(
@@ -75,7 +75,7 @@ const damages: [octets: number, fault: string][] = [
 ]
 
 for (const [octets, fault] of damages)
-  test(`${octets} octets that changed on the spool are never stored as the message`, async () => {
+  test(`content of ${octets} octets that changed on the spool is not stored, and storeLargeContent throws`, async () => {
     const bucket = new MemoryBucket()
     const content = Buffer.alloc(octets, 'large mail, ')
     const damaged = Buffer.from(content)
@@ -91,7 +91,7 @@ const failures: [operation: string, removed: boolean][] = [
 ]
 
 for (const [operation, removed] of failures)
-  test(`when ${operation} fails the content is not stored${removed ? ', and the removal of its parts is not awaited' : ''}`, async () => {
+  test(`when ${operation} fails, storeLargeContent throws${removed ? ' without waiting for the removal of the parts' : ''}`, async () => {
     const bucket = new MemoryBucket()
     bucket.before = async (name) => {
       if (name === operation) throw new Error('away')
@@ -101,7 +101,7 @@ for (const [operation, removed] of failures)
     assert.equal(bucket.operations.at(-1), removed ? 'AbortMultipartUpload' : operation)
   })
 
-test('a cancelled upload stops between parts', async () => {
+test('an upload that is cancelled during a part sends no further part and removes the parts', async () => {
   const bucket = new MemoryBucket()
   const cancellation = new AbortController()
   bucket.after = async (name) => {

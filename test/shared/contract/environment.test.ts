@@ -12,12 +12,12 @@ const minimalEnvironment = {
 const settings = (more: Record<string, string> = {}) =>
   decisionSettings(readEnvironment(ApiEnvironment, { ...minimalEnvironment, ...more }))
 
-describe('delayNotificationHours', () => {
+describe('the setting delayNotificationHours', () => {
   test('is 4 by default', () => assert.equal(settings().delayNotificationHours, 4))
-  test('is taken from the environment', () =>
+  test('is the value of DELAY_NOTIFICATION_HOURS', () =>
     assert.equal(settings({ DELAY_NOTIFICATION_HOURS: '0.25' }).delayNotificationHours, 0.25))
   for (const value of ['0', '-1', 'soon', ''])
-    test(`cannot be ${value || 'empty'}: the unit does not start, and the error names the variable`, () => {
+    test(`throws an error that names DELAY_NOTIFICATION_HOURS when the variable is "${value}"`, () => {
       assert.throws(() => settings({ DELAY_NOTIFICATION_HOURS: value }), /DELAY_NOTIFICATION_HOURS: /)
     })
 })

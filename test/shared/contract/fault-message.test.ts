@@ -50,7 +50,7 @@ const rows: [z.ZodType, object, string[]][] = [
 ]
 
 for (const [schema, value, faults] of rows)
-  test(`${JSON.stringify(value).slice(0, 80)}: ${faults[0]}`, () => {
+  test(`faultsOf returns "${faults.join('" and "')}" for ${JSON.stringify(value)}`, () => {
     const { error } = schema.safeParse(value)
     assert.ok(error)
     assert.deepEqual(

@@ -6,21 +6,21 @@ import { certificateNotice, message, recipient } from '../../support/fixtures.ts
 const mail = { message: message(), recipients: [recipient()], notBefore: null }
 
 const bodies: [name: string, body: object, isJob: boolean][] = [
-  ['mail', mail, true],
-  ['a notice', certificateNotice(), true],
-  ['mail with the kind of a notice', { ...mail, kind: 'UnknownCertificate' }, false],
-  ['a notice with mail in it', { ...certificateNotice(), ...mail }, false],
-  ['a notice of another kind', { ...certificateNotice(), kind: 'Other' }, false],
+  ['a message', mail, true],
+  ['a notice of an unknown certificate', certificateNotice(), true],
+  ['a message with the kind of a notice', { ...mail, kind: 'UnknownCertificate' }, false],
+  ['a notice with the fields of a message', { ...certificateNotice(), ...mail }, false],
+  ['a notice of an unknown kind', { ...certificateNotice(), kind: 'Other' }, false],
   ['a notice without a certificate', { ...certificateNotice(), presented: null }, false],
 ]
 for (const [name, body, isJob] of bodies)
-  test(`${name} is ${isJob ? 'a job' : 'no job'} of the evaluation queue`, () => {
+  test(`${name} is ${isJob ? 'accepted' : 'refused'} as a job of the evaluation queue`, () => {
     const { success, data } = EvaluationQueueJob.safeParse(JSON.parse(JSON.stringify(body)))
     assert.equal(success, isJob)
     if (isJob) assert.deepEqual(data, body)
   })
 
-test('parts hold at most a hundred items, in their order', () => {
+test('splitForJobs returns parts of at most a hundred items, in order', () => {
   const items = Array.from({ length: 250 }, (_, index) => index)
   const parts = splitForJobs(items)
   assert.deepEqual(
@@ -30,7 +30,7 @@ test('parts hold at most a hundred items, in their order', () => {
   assert.deepEqual(parts.flat(), items)
 })
 
-test('parts hold at most the octets of a job, and a larger item is a part by itself', () => {
+test('splitForJobs returns parts that fit into a job, and a larger item as a part by itself', () => {
   const sizes = [50_000, 50_000, 50_000, 200_000, 10]
   const parts = splitForJobs(sizes.map((size) => '\u00e9'.repeat(size / 2)))
   assert.deepEqual(
@@ -39,6 +39,6 @@ test('parts hold at most the octets of a job, and a larger item is a part by its
   )
 })
 
-test('an empty list has no parts', () => {
+test('splitForJobs returns no parts for an empty list', () => {
   assert.deepEqual(splitForJobs([]), [])
 })

@@ -34,7 +34,7 @@ describe('queryItems', () => {
     assert.deepEqual(queries[3], { ...query, ExclusiveStartKey: { sk: 'd' } })
   })
 
-  test('starts at the given key and reads a page only when its items are needed', async () => {
+  test('starts after ExclusiveStartKey and reads a page only when its items are needed', async () => {
     const { documents, queries } = tableOf(
       { Items: [{ sk: 'b' }], LastEvaluatedKey: { sk: 'b' } },
       { Items: [{ sk: 'c' }] },
@@ -49,11 +49,11 @@ describe('queryItems', () => {
 
 describe('unlessConditionFails', () => {
   const failed = new ConditionalCheckFailedException({ message: 'The condition failed', $metadata: {} })
-  test('returns whether the write was made', async () => {
+  test('returns true when the write succeeds and false when its condition fails', async () => {
     assert.equal(await unlessConditionFails(Promise.resolve({})), true)
     assert.equal(await unlessConditionFails(Promise.reject(failed)), false)
   })
-  test('throws other errors', async () => {
+  test('throws an error of the write that is not a failed condition', async () => {
     const fault = new Error('the table is down')
     await assert.rejects(unlessConditionFails(Promise.reject(fault)), fault)
   })

@@ -13,9 +13,9 @@ function responseTo(error: unknown) {
   return { status: statusCode, retryAfter: Reflect.get(headers, 'retry-after'), logged: logged.length }
 }
 
-describe('an error of a handler', () => {
+describe('a value that an API handler throws', () => {
   const temporary: [name: string, error: object][] = [
-    ['a server fault', { $fault: 'server' }],
+    ['an error of the SDK with the fault "server"', { $fault: 'server' }],
     ['an error that the SDK marks as retryable', { $retryable: { throttling: false } }],
     ['a reset connection', { code: 'ECONNRESET' }],
     ['an unreachable host', { code: 'EHOSTUNREACH' }],
@@ -23,20 +23,20 @@ describe('an error of a handler', () => {
     ['a timeout', { name: 'TimeoutError' }],
   ]
   for (const [name, error] of temporary)
-    it(`gets a response 503 with Retry-After, and is logged: ${name}`, () =>
+    it(`leads to a response 503 with Retry-After and is logged: ${name}`, () =>
       assert.deepEqual(responseTo(error), { status: 503, retryAfter: '1', logged: 1 }))
 
   const permanent: [name: string, error: unknown][] = [
-    ['a client fault', { $fault: 'client', name: 'ValidationException' }],
+    ['an error of the SDK with the fault "client"', { $fault: 'client', name: 'ValidationException' }],
     ['a missing file', { code: 'ENOENT' }],
     ['an error in the code', new TypeError('x is undefined')],
-    ['nothing', undefined],
+    ['undefined', undefined],
   ]
   for (const [name, error] of permanent)
-    it(`gets a response 500, and is logged: ${name}`, () =>
+    it(`leads to a response 500 without Retry-After and is logged: ${name}`, () =>
       assert.deepEqual(responseTo(error), { status: 500, retryAfter: undefined, logged: 1 }))
 
-  it('gets a response with the status of a Problem, which is not logged', () =>
+  it('leads to a response with its own status and is not logged: a Problem', () =>
     assert.deepEqual(responseTo(new Problem(404, 'No such connector.')), {
       status: 404,
       retryAfter: undefined,

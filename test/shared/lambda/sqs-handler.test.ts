@@ -35,11 +35,11 @@ const laterThanAnyTimer = () => new Promise((resolve) => setTimeout(resolve, 20)
 describe('a handler of queue jobs', () => {
   const rows = [
     { name: 'nothing when every job is done', bodies: ['{"n":1}', '{"n":2}'], failed: [] },
-    { name: 'a body that is not JSON', bodies: ['{"n":1}', '{"n":'], failed: ['m1'] },
-    { name: 'a body that is another job', bodies: ['{"n":"one"}', '{"n":2}'], failed: ['m0'] },
-    { name: 'a body with an unknown field', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
-    { name: 'the job that failed, and only it', bodies: ['{"n":1}', '{"n":13}', '{"n":2}'], failed: ['m1'] },
-    { name: 'all of them when all fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },
+    { name: 'only a record that is not JSON', bodies: ['{"n":1}', '{"n":'], failed: ['m1'] },
+    { name: 'only a record with a field of another type', bodies: ['{"n":"one"}', '{"n":2}'], failed: ['m0'] },
+    { name: 'a record with an unknown field', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
+    { name: 'only the record whose job failed', bodies: ['{"n":1}', '{"n":13}', '{"n":2}'], failed: ['m1'] },
+    { name: 'all records when all jobs fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },
   ]
   for (const { name, bodies, failed } of rows) {
     test(`reports as failed: ${name}`, async () => {
@@ -69,7 +69,7 @@ describe('a handler of queue jobs', () => {
     assert.equal(processed, 0)
   })
 
-  test('calls afterBatch after the last record, and its errors do not affect the records', async () => {
+  test('calls afterBatch after the last record, and reports no further record as failed when afterBatch throws', async () => {
     const order: string[] = []
     const handler = handlerWith({
       beforeBatch: async () => 'the batch',
@@ -105,7 +105,7 @@ describe('a handler of queue jobs', () => {
     ])
   })
 
-  test('does not respond before its jobs have ended, even with 1 ms left', async () => {
+  test('does not respond before its jobs have ended, even with 1 ms left of the invocation', async () => {
     let end = () => {}
     const handler = handlerWith({ process: () => new Promise((resolve) => (end = resolve)) })
     const context = { getRemainingTimeInMillis: () => 1 } as Context
@@ -119,7 +119,7 @@ describe('a handler of queue jobs', () => {
     assert.deepEqual(await response, { batchItemFailures: [] })
   })
 
-  test('logs the faults of an invalid record in one line, without its values', async () => {
+  test("logs the faults of an invalid record in one line, without the record's values", async () => {
     const lines = await linesOf(() => handlerWith({})(sqsEvent('{"n":"secret@bank.example"}')))
     assert.equal(lines.length, 1)
     assert.match(
@@ -129,7 +129,7 @@ describe('a handler of queue jobs', () => {
     assert.doesNotMatch(lines.join(''), /secret@bank/)
   })
 
-  test('logs the faults against the nearest kind for a queue with several kinds of jobs', async () => {
+  test('logs the faults of an invalid record against the most similar kind when a queue has several kinds of jobs', async () => {
     const Other = z.strictObject({ kind: z.literal('Other'), of: z.strictObject({ a: z.int() }), b: z.int() })
     const handler = sqsHandler({ job: z.union([Job, Other]), unit: 'test', process: async () => {} })
     const [line = ''] = await linesOf(() => handler(sqsEvent('{"kind":"Other","of":{"a":"x"},"b":1}')))

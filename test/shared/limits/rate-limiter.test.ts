@@ -4,7 +4,7 @@ import { RateLimiter } from '../../../shared/limits/rate-limiter.ts'
 
 const at = (seconds: number): Date => new Date(seconds * 1000)
 
-test('each key has its own limit, and a new window resets it', () => {
+test('a rate limiter limits each key separately, and a key has its whole limit again in a new window', () => {
   const limiter = new RateLimiter(2, 60_000)
   const events: [key: string, second: number, allowed: boolean][] = [
     ['a', 0, true],
@@ -21,14 +21,14 @@ test('each key has its own limit, and a new window resets it', () => {
   }
 })
 
-test('an event that is given back can be taken again', () => {
+test('giveBack() lets a rate limiter allow an event in place of one that was taken', () => {
   const limiter = new RateLimiter(1, 60_000)
   limiter.take('a', at(0))
   limiter.giveBack('a')
   assert.ok(limiter.isAllowed('a', at(1)))
 })
 
-test('isAllowed takes nothing', () => {
+test('isAllowed() of a rate limiter takes no event', () => {
   const limiter = new RateLimiter(1, 60_000)
   assert.ok(limiter.isAllowed('a', at(0)))
   assert.ok(limiter.isAllowed('a', at(0)))

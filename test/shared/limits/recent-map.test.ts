@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RecentMap } from '../../../shared/limits/recent-map.ts'
 
-test('a new entry replaces the entry that was set first', () => {
+test('in a full map, a new entry replaces the entry that was set first', () => {
   const map = new RecentMap<string, number>(2)
   for (const [index, key] of ['a', 'b', 'c'].entries()) map.set(key, index)
   assert.deepEqual(
@@ -11,7 +11,7 @@ test('a new entry replaces the entry that was set first', () => {
   )
 })
 
-test('an entry that is set again is treated as new; an entry that is only read is not', () => {
+test('in a full map, an entry that was set again stays, and an entry that was only read is replaced', () => {
   const map = new RecentMap<string, number>(2)
   map.set('a', 0)
   map.set('b', 1)
@@ -24,7 +24,7 @@ test('an entry that is set again is treated as new; an entry that is only read i
   )
 })
 
-test('a deleted entry frees its space', () => {
+test('a deleted entry makes room for a new entry, so no other entry is replaced', () => {
   const map = new RecentMap<string, number>(2)
   map.set('a', 0)
   map.set('b', 1)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { domainMatchesPattern, normaliseDomain, normaliseDomainPattern } from '../../../shared/mail/domain.ts'
 
-describe('a domain in comparable form', () => {
+describe('the comparable form of a domain', () => {
   const rows: [name: string, comparable: string | null][] = [
     ['Example.COM', 'example.com'],
     ['example.com.', 'example.com'],
@@ -26,7 +26,8 @@ describe('a domain in comparable form', () => {
     [`${'a.'.repeat(130)}example`, null],
   ]
   for (const [name, comparable] of rows)
-    test(JSON.stringify(name), () => assert.equal(normaliseDomain(name), comparable))
+    test(`is ${JSON.stringify(comparable)} for ${JSON.stringify(name)}`, () =>
+      assert.equal(normaliseDomain(name), comparable))
   test('does not change when it is converted again', () => {
     fc.assert(
       fc.property(fc.domain(), (name) => {
@@ -35,7 +36,8 @@ describe('a domain in comparable form', () => {
       }),
     )
   })
-  test('is the same with a trailing dot, which is always converted by domainToASCII', () => {
+  test('is the same for a domain with and without a trailing dot', () => {
+    // A name with a trailing dot is always converted by domainToASCII, the slower of the two ways.
     const label = fc.oneof(
       fc.stringMatching(/^[A-Za-z0-9_-]{1,8}$/),
       fc.constantFrom('xn--bcher-kva', 'xn--', 'a--b', '0x7f', '127', 'a'.repeat(63), 'b'.repeat(64)),
@@ -48,7 +50,7 @@ describe('a domain in comparable form', () => {
   })
 })
 
-describe('a domain pattern', () => {
+describe('the comparable form of a domain pattern', () => {
   const rows: [pattern: string, comparable: string | null][] = [
     ['*', '*'],
     ['*.Example.com', '*.example.com'],
@@ -58,10 +60,11 @@ describe('a domain pattern', () => {
     ['*a.example', null],
   ]
   for (const [pattern, comparable] of rows)
-    test(JSON.stringify(pattern), () => assert.equal(normaliseDomainPattern(pattern), comparable))
+    test(`is ${JSON.stringify(comparable)} for ${JSON.stringify(pattern)}`, () =>
+      assert.equal(normaliseDomainPattern(pattern), comparable))
 })
 
-describe('in a comparison with a pattern', () => {
+describe('a domain compared with a pattern', () => {
   const rows: [domain: string, pattern: string, matches: boolean][] = [
     ['example.com', 'example.com', true],
     ['a.example.com', 'example.com', false],
@@ -71,7 +74,7 @@ describe('in a comparison with a pattern', () => {
     ['anything', '*', true],
   ]
   for (const [domain, pattern, matches] of rows)
-    test(`${domain} ${matches ? 'matches' : 'does not match'} ${pattern}`, () =>
+    test(`${domain} ${matches ? 'matches' : 'does not match'} the pattern ${pattern}`, () =>
       assert.equal(domainMatchesPattern(domain, pattern), matches))
 })
 
@@ -85,5 +88,6 @@ describe('the domain of an address', () => {
     ['', null],
   ]
   for (const [address, domain] of rows)
-    test(JSON.stringify(address), () => assert.equal(domainOf(address), domain))
+    test(`is ${JSON.stringify(domain)} for ${JSON.stringify(address)}`, () =>
+      assert.equal(domainOf(address), domain))
 })

@@ -20,7 +20,7 @@ const hop = (fields: Partial<ReceivedFields> = {}): ReceivedFields => ({
 
 const lines = (fields: Partial<ReceivedFields>) => receivedHeader(hop(fields)).split('\r\n')
 
-test('the header of a TLS session names protocol, cipher and client certificate', () => {
+test('the Received field of a TLS session names protocol, cipher, client certificate and a single recipient', () => {
   assert.deepEqual(lines({ tls: overTlsWith({ trusted: false }), recipient: 'b@ours.example' }), [
     'Received: from client.example ([192.0.2.1])',
     '\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)',
@@ -33,7 +33,7 @@ test('the header of a TLS session names protocol, cipher and client certificate'
   ])
 })
 
-test('the header of a TLS session with several recipients has the tls clause after the id', () => {
+test('the Received field for several recipients has no for clause, and the tls clause follows the id', () => {
   assert.deepEqual(lines({ tls: overTls }).slice(2), [
     '\tby mx.ours.example with ESMTPS id 01KF0CVZT0ABCDEFGHJKMNPQRS',
     '\ttls TLS_AES_256_GCM_SHA384;',
@@ -42,7 +42,7 @@ test('the header of a TLS session with several recipients has the tls clause aft
   ])
 })
 
-test('the header of a session in the clear has no TLS clause', () => {
+test('the Received field of a session in the clear has no tls clause', () => {
   assert.deepEqual(lines({}), [
     'Received: from client.example ([192.0.2.1])',
     '\tby mx.ours.example with ESMTP id 01KF0CVZT0ABCDEFGHJKMNPQRS;',
@@ -51,17 +51,17 @@ test('the header of a session in the clear has no TLS clause', () => {
   ])
 })
 
-const protocols: [fields: Partial<ReceivedFields>, protocol: string][] = [
-  [{ esmtp: false }, 'SMTP'],
-  [{}, 'ESMTP'],
-  [{ tls: overTls }, 'ESMTPS'],
-  [{ esmtp: false, tls: overTls }, 'ESMTPS'],
-  [{ smtpUtf8: true }, 'UTF8SMTP'],
-  [{ smtpUtf8: true, tls: overTls }, 'UTF8SMTPS'],
+const protocols: [name: string, fields: Partial<ReceivedFields>, protocol: string][] = [
+  ['HELO', { esmtp: false }, 'SMTP'],
+  ['EHLO', {}, 'ESMTP'],
+  ['EHLO over TLS', { tls: overTls }, 'ESMTPS'],
+  ['HELO over TLS', { esmtp: false, tls: overTls }, 'ESMTPS'],
+  ['SMTPUTF8', { smtpUtf8: true }, 'UTF8SMTP'],
+  ['SMTPUTF8 over TLS', { smtpUtf8: true, tls: overTls }, 'UTF8SMTPS'],
 ]
 
-for (const [fields, protocol] of protocols)
-  test(`a session with ${JSON.stringify(Object.keys(fields))} is received with ${protocol}`, () =>
+for (const [name, fields, protocol] of protocols)
+  test(`the Received field after ${name} has "with ${protocol}"`, () =>
     assert.match(receivedHeader(hop(fields)), new RegExp(` with ${protocol} id `)))
 
 const helos: [helo: string, expected: string][] = [
@@ -74,13 +74,13 @@ const helos: [helo: string, expected: string][] = [
 ]
 
 for (const [helo, expected] of helos)
-  test(`the HELO name "${helo}" is written as ${expected}`, () =>
+  test(`the Received field has the HELO name "${helo}" as ${expected}`, () =>
     assert.equal(lines({ helo })[0], `Received: from ${expected} ([192.0.2.1])`))
 
-test('an IPv6 address is written as in RFC 5321 §4.1.3', () =>
+test('the Received field has an IPv6 address in the form of RFC 5321 §4.1.3', () =>
   assert.equal(lines({ ip: '2001:db8::1' })[0], 'Received: from client.example ([IPv6:2001:db8::1])'))
 
-test('a non-ASCII address is written only with SMTPUTF8', () => {
+test('the Received field has a non-ASCII recipient only with SMTPUTF8', () => {
   assert.doesNotMatch(receivedHeader(hop({ recipient: 'jörg@ours.example' })), /for </)
   assert.match(
     receivedHeader(hop({ recipient: 'jörg@ours.example', smtpUtf8: true })),
@@ -88,7 +88,7 @@ test('a non-ASCII address is written only with SMTPUTF8', () => {
   )
 })
 
-test('no client text adds a line, a comment or an octet that is not text', () => {
+test('no text from a client adds a line, a comment or a control character to the Received field', () => {
   const evil = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300 }),
     fc.constantFrom('a\r\nX-Injected: yes', 'a) (b', 'a\\', '\0', '"; evil', '\u2028', '<b>'),

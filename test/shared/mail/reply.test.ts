@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { asPermanent, asTemporary, formatReply, parseReply, reply } from '../../../shared/mail/reply.ts'
 
-test('a reply has its enhanced status code between code and text', () => {
+test('formatReply writes the enhanced status code between code and text', () => {
   assert.equal(formatReply(reply(550, '5.7.51', 'Restricted')), '550 5.7.51 Restricted')
   assert.equal(formatReply(reply(451, '4.3.0', 'Later')), '451 4.3.0 Later')
 })
@@ -15,23 +15,23 @@ for (const [code, enhanced] of [
   [550, '7.51'],
   [550, ''],
 ] as const)
-  test(`a reply ${code} with the enhanced status code "${enhanced}" is an error`, () => {
+  test(`reply() throws for the code ${code} with the enhanced status code "${enhanced}"`, () => {
     assert.throws(() => reply(code, enhanced, 'Restricted'), {
       message: `reply ${code} with the enhanced status code ${enhanced} of another class`,
     })
   })
 
-test('asPermanent changes the class of both codes to 5', () => {
+test('asPermanent changes the class of reply code and enhanced status code to 5', () => {
   assert.equal(formatReply(asPermanent(reply(451, '4.7.321', 'No STARTTLS'))), '550 5.7.321 No STARTTLS')
   assert.equal(formatReply(asPermanent(reply(554, '5.7.1', 'No'))), '554 5.7.1 No')
 })
 
-test('asTemporary changes the class of both codes to 4', () => {
+test('asTemporary changes the class of reply code and enhanced status code to 4', () => {
   assert.equal(formatReply(asTemporary(reply(550, '5.7.51', 'Restricted'))), '451 4.7.51 Restricted')
   assert.equal(formatReply(asTemporary(reply(451, '4.3.0', 'Later'))), '451 4.3.0 Later')
 })
 
-test('a change of class adds no enhanced status code to a reply without one', () => {
+test('asPermanent and asTemporary add no enhanced status code to a reply that has none', () => {
   const replyWithoutEnhancedCode = { code: 421, enhanced: '', text: 'Bye' }
   assert.equal(formatReply(asPermanent(replyWithoutEnhancedCode)), '550 Bye')
   assert.equal(formatReply(asTemporary({ ...replyWithoutEnhancedCode, code: 550 })), '451 Bye')
@@ -51,12 +51,12 @@ describe('parseReply', () => {
     ['99 too short', null],
   ]
   for (const [raw, expected] of rows) {
-    test(JSON.stringify(raw), () => {
+    test(`reads ${JSON.stringify(raw)} as ${JSON.stringify(expected)}`, () => {
       const parsed = parseReply(raw)
       assert.equal(parsed && formatReply(parsed), expected)
     })
   }
-  test('returns one line with at most 500 characters of text for any input', () => {
+  test('returns at most 500 characters of text in one line for any reply', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 2000, unit: 'binary', size: 'max' }), (text) => {
         const parsed = parseReply(`550 ${text}`)

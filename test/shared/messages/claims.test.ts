@@ -18,7 +18,7 @@ const expiresAt = 2_000_000_000
 let serial = 0
 const nextKey = () => attemptKey(`message-${serial++}`, 'b@ours.example', 1)
 
-test('a claim is granted once', async () => {
+test('a claim is granted only once during its lease', async () => {
   const key = nextKey()
   assert.deepEqual(await claims.claim(key, receivedAt, leaseMs, expiresAt), {
     kind: 'Claimed',
@@ -27,7 +27,7 @@ test('a claim is granted once', async () => {
   assert.deepEqual(await claims.claim(key, minutesLater(5), leaseMs, expiresAt), { kind: 'Busy' })
 })
 
-test('one of fifty concurrent claims is granted', async () => {
+test('only one of fifty concurrent claims of one effect is granted', async () => {
   const key = nextKey()
   const all = await Promise.all(
     Array.from({ length: 50 }, () => claims.claim(key, receivedAt, leaseMs, expiresAt)),
@@ -35,7 +35,7 @@ test('one of fifty concurrent claims is granted', async () => {
   assert.equal(all.filter(({ kind }) => kind === 'Claimed').length, 1)
 })
 
-test('a claim with an expired lease is granted again and reports that', async () => {
+test('a claim whose lease has expired is granted again, with leaseExpired true', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, leaseMs, expiresAt)
   assert.deepEqual(await claims.claim(key, minutesLater(7), leaseMs, expiresAt), {
@@ -52,7 +52,7 @@ test('a completed claim keeps its result and is never granted again', async () =
   assert.deepEqual(repetition, { kind: 'Done', result: { reply: '250 2.0.0 Ok' } })
 })
 
-test('an effect that has not begun can be cancelled, more than once', async () => {
+test('an unclaimed effect can be cancelled repeatedly, and each cancellation renews the lease', async () => {
   const key = nextKey()
   assert.equal(await claims.cancel(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt), true)
   assert.equal(await claims.cancel(key, { reply: 'never' }, minutesLater(4), leaseMs, expiresAt), true)
@@ -62,7 +62,7 @@ test('an effect that has not begun can be cancelled, more than once', async () =
   })
 })
 
-test('a cancellation without a successor blocks the effect for one lease only', async () => {
+test('a cancelled effect can be claimed again after the lease of its cancellation', async () => {
   const key = nextKey()
   await claims.cancel(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt)
   assert.deepEqual(await claims.claim(key, minutesLater(7), leaseMs, expiresAt), {
@@ -72,7 +72,7 @@ test('a cancellation without a successor blocks the effect for one lease only', 
   assert.deepEqual(await claims.claim(key, minutesLater(8), leaseMs, expiresAt), { kind: 'Busy' })
 })
 
-test('an effect that has begun cannot be cancelled, even after its lease', async () => {
+test('a claimed effect cannot be cancelled, neither after its lease nor after its completion', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, 1, expiresAt)
   const cancel = () => claims.cancel(key, { reply: 'never' }, minutesLater(60), leaseMs, expiresAt)
@@ -81,7 +81,7 @@ test('an effect that has begun cannot be cancelled, even after its lease', async
   assert.equal(await cancel(), false)
 })
 
-test('attempts, recipients and messages have separate claims', async () => {
+test('different attempts, recipients and messages have different claims', async () => {
   const keys = [
     attemptKey('m1', 'b@x.example', 1),
     attemptKey('m1', 'b@x.example', 2),

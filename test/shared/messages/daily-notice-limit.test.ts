@@ -1,4 +1,4 @@
-/** The daily limit of notices. */
+/** The daily limit of notices of unknown certificates. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DailyNoticeLimit } from '../../../shared/messages/daily-notice-limit.ts'
@@ -13,7 +13,7 @@ after(() => database.stop())
 
 const fingerprint = (index: number): string => index.toString(16).padStart(64, '0')
 
-test('the limit allows notices of ten certificates per connector and day, with the same result for repeated calls', async () => {
+test('the limit allows notices of ten certificates per connector and day, and gives a repeated call the same result', async () => {
   const days = new DailyNoticeLimit(database.documents, database.messagesTable)
   const allows = (index: number, day = '2026-01-15', connector = 'c6') =>
     days.allows(certificateNotice({ connector, fingerprint256: fingerprint(index) }), day, 2_000_000_000)
@@ -24,7 +24,7 @@ test('the limit allows notices of ten certificates per connector and day, with t
   assert.deepEqual([await allows(11, '2026-01-16'), await allows(11, '2026-01-15', 'c7')], [true, true])
 })
 
-test('untrusted certificates do not use up the limit of certificates from a trusted CA', async () => {
+test('untrusted certificates have their own limit, and do not use up that of trusted certificates', async () => {
   const days = new DailyNoticeLimit(database.documents, database.messagesTable)
   const allows = (index: number, vouchedFor: boolean) =>
     days.allows(

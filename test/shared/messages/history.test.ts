@@ -71,8 +71,8 @@ async function empty(): Promise<void> {
     await database.documents.send(new DeleteCommand({ TableName: 'messages', Key: { pk, sk } }))
 }
 
-describe('the entry of a message', () => {
-  test('keeps the first hold of a recipient, long after its release', async () => {
+describe('the trace entry of a message', () => {
+  test('keeps the first hold of a recipient after a second hold and after the release', async () => {
     const held = receivedAt('2026-02-03T09:00Z')
     const hold = (explanation: string): Verdict =>
       verdict('a@ours.example', {
@@ -107,7 +107,7 @@ describe('the entry of a message', () => {
     ['RetryLater', false],
     ['OutboundTlsNotMet', false],
   ] as const)
-    test(`shows a recipient that waits after an attempt for ${reason} as ${isHeld ? 'held' : 'not held'}`, async () => {
+    test(`shows ${isHeld ? 'a' : 'no'} hold of a recipient that was deferred after an attempt with the reason ${reason}`, async () => {
       const received = receivedAt('2026-02-03T10:00Z')
       const waitingRecipient = recipient({ address: 'a@ours.example', lastAttempt: attempt() })
       await record(
@@ -124,7 +124,7 @@ describe('the entry of a message', () => {
       await empty()
     })
 
-  test('shows for each recipient what happened and why', async () => {
+  test('has the envelope, and for each recipient its state, attempts and verdict, without chain and location of content', async () => {
     const received = message({ tls: overTlsWith({ chain: ['MIIB'] }), mailFrom: 'a@contoso.example' })
     await record(received, verdict('b@ours.example'), verdict('c@ours.example'))
     const tls = {
@@ -195,7 +195,7 @@ describe('the entry of a message', () => {
     )
   })
 
-  test('names the DSN to the sender', async () => {
+  test("has the kind of a recipient's DSN once claimed, its id once sent, and its state", async () => {
     const received = receivedAt('2026-01-15T12:00:02Z')
     await record(received, verdict('b@ours.example', { action: 'Bounce' }))
     const sent = new Claims<{ dsn: string }>(database.documents, database.messagesTable)
@@ -213,7 +213,7 @@ describe('the entry of a message', () => {
     assert.deepEqual(await notifications(), [{ kind: 'failed', message: dsn.id, state: 'Bounced' }])
   })
 
-  test('does not exist for an unknown message', async () => {
+  test('is null for an unknown message', async () => {
     assert.equal(await history.entry('01ARZ3NDEKTSV4RRFFQ69G5FAV'), null)
   })
 })
@@ -267,7 +267,7 @@ describe('the list of messages', () => {
   })
 
   for (const limit of [1, 2, 3, 5, 50])
-    test(`is newest first in pages of ${limit}, with each message once`, async () => {
+    test(`has each message once, newest first, with the page limit ${limit}`, async () => {
       const found = await pages(everyMessage, limit)
       assert.deepEqual(found.flat(), ids)
       assert(found.every((page) => page.length <= limit))
@@ -275,37 +275,37 @@ describe('the list of messages', () => {
 
   const all = [0, 1, 2, 3, 4, 5]
   const rows: { name: string; filter: Partial<HistoryFilter>; found: number[] }[] = [
-    { name: 'from since, inclusive', filter: { since: new Date(times[3] as string) }, found: [0, 1, 2, 3] },
-    { name: 'to until, exclusive', filter: { until: new Date(times[3] as string) }, found: [4, 5] },
+    { name: 'received at the time `since` or later', filter: { since: new Date(times[3] as string) }, found: [0, 1, 2, 3] },
+    { name: 'received before the time `until`', filter: { until: new Date(times[3] as string) }, found: [4, 5] },
     {
-      name: 'of an hour within a day',
+      name: 'received within an hour of a day',
       filter: { since: new Date('2026-02-03T11:30Z'), until: new Date('2026-02-03T12:30Z') },
       found: [1, 2],
     },
-    { name: 'from a sender', filter: { sender: parseAddressFilter('s1@contoso.EXAMPLE') }, found: [1] },
+    { name: 'from a sender, with its domain in any case', filter: { sender: parseAddressFilter('s1@contoso.EXAMPLE') }, found: [1] },
     {
-      name: 'from a sender whose local part differs in case',
+      name: 'from a sender, with its local part in the given case only',
       filter: { sender: parseAddressFilter('S1@contoso.example') },
       found: [],
     },
-    { name: 'from a domain', filter: { sender: parseAddressFilter('CONTOSO.example') }, found: [1, 3, 5] },
+    { name: 'from senders of a domain', filter: { sender: parseAddressFilter('CONTOSO.example') }, found: [1, 3, 5] },
     { name: 'to a recipient', filter: { recipient: parseAddressFilter('r2@ours.example') }, found: [2] },
-    { name: 'to a domain', filter: { recipient: parseAddressFilter('northwind.example') }, found: all },
-    { name: 'in a state', filter: { state: 'Bounced' }, found: [0, 1] },
-    { name: 'of a connector', filter: { connector: 'id-contoso' }, found: [4] },
+    { name: 'to recipients of a domain', filter: { recipient: parseAddressFilter('northwind.example') }, found: all },
+    { name: 'with a recipient in a state', filter: { state: 'Bounced' }, found: [0, 1] },
+    { name: 'that matched a connector', filter: { connector: 'id-contoso' }, found: [4] },
     {
-      name: 'where one recipient has both the address and the state',
+      name: 'of which one recipient has both the address and the state',
       filter: { recipient: parseAddressFilter('r0@ours.example'), state: 'Bounced' },
       found: [],
     },
     {
-      name: 'in a span without any',
+      name: 'of a span, none when the span has none',
       filter: { since: new Date('2026-01-20'), until: new Date('2026-01-25') },
       found: [],
     },
   ]
   for (const { name, filter, found } of rows)
-    test(`holds the messages ${name}`, async () => {
+    test(`holds exactly the messages ${name}`, async () => {
       const listed = (await pages({ ...everyMessage, ...filter }, 50)).flat()
       assert.deepEqual(
         listed,
@@ -314,8 +314,8 @@ describe('the list of messages', () => {
     })
 })
 
-describe('the work for one page', () => {
-  test('is limited, and no message is skipped at the limit', async () => {
+describe('the number of items that are read for one page of messages', () => {
+  test('is limited: a page may be empty, and the next page continues with the next message', async () => {
     await empty()
     const crowd = Array.from({ length: 10 }, (_, n) => `r${n}@ours.example`)
     const crowded = Array.from({ length: 6 }, (_, n) => receivedAt(`2026-02-02T1${n}:00:00Z`))
@@ -329,7 +329,7 @@ describe('the work for one page', () => {
 })
 
 describe('the state of a message for a retry', () => {
-  test('has the message and each recipient after its last decision', async () => {
+  test('has the message, and each recipient with its state and connectors of the last decision', async () => {
     const received = receivedAt('2026-01-15T12:00:03Z')
     const lastState = recipient({ address: 'b@ours.example', lastAttempt: attempt(), delayNotified: true })
     const connectors = { inbound: 'id-contoso', outbound: 'id-northwind' }
@@ -347,7 +347,7 @@ describe('the state of a message for a retry', () => {
   })
 })
 
-test('messages are read by id when they need more than one request', async () => {
+test('the messages of 120 ids, more than one request can read, are all read', async () => {
   const stored = Array.from({ length: 120 }, (_, n) => receivedAt('2026-01-16T12:00:00Z', n))
   for (const received of stored) await trace.recordMessage(received, expiresAt)
   const ids = stored.map(({ id }) => id)
@@ -375,12 +375,12 @@ describe('an address filter', () => {
       assert.equal(addressMatches(address, parsed), matches)
     })
 
-  test('cannot be a text that is neither an address nor a domain', () => {
+  test('is null for a text that is neither an address nor a domain', () => {
     assert.equal(parseAddressFilter('not a domain'), null)
   })
 })
 
-test('a merge keeps every row and the descending order', async () => {
+test('mergeNewestFirst returns every row of several descending lists in descending order', async () => {
   const shards = fc.array(fc.array(fc.string({ maxLength: 3 }), { maxLength: 8 }), { maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(shards, async (lists) => {

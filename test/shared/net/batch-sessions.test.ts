@@ -106,8 +106,8 @@ function atTheNth(n: number, start: string, answer: string | null) {
   }
 }
 
-describe('messages of a batch for the same host under the same requirement', () => {
-  it('share one session and its TLS facts, counted as one session', () =>
+describe('messages of a batch for one host', () => {
+  it('share one session under the same requirement, which is counted once', () =>
     withPartner({}, async (partner) => {
       const first = await send(partner.port)
       const second = await send(partner.port, { octets: Buffer.from('Subject: other\r\n\r\n.\r\n') })
@@ -129,7 +129,7 @@ describe('messages of a batch for the same host under the same requirement', () 
       assert.ok(!partner.wire().includes(body), 'nothing is readable on the wire')
     }))
 
-  it('use the extensions in the reply to EHLO also after other replies', () =>
+  it('use the extensions of the reply to EHLO in every message of a shared session', () =>
     withPartner({ extensions: ['SIZE 1000', 'DSN'] }, async (partner) => {
       await send(partner.port)
       const large = await send(partner.port, { octets: Buffer.alloc(2000, 'x') })
@@ -139,7 +139,7 @@ describe('messages of a batch for the same host under the same requirement', () 
       assert.equal(partner.connections(), 1)
     }))
 
-  it('have separate sessions while several are sent concurrently', () =>
+  it('have separate sessions while they are sent concurrently', () =>
     withPartner({}, async (partner) => {
       await Promise.all([send(partner.port), send(partner.port), send(partner.port)])
       assert.equal(partner.connections(), 3)
@@ -148,21 +148,21 @@ describe('messages of a batch for the same host under the same requirement', () 
     }))
 
   const otherRequirements: [string, () => Partial<TlsRequirement>][] = [
-    ['level', () => ({ level: 'CertificateValidation', tlsDomain: null })],
-    ['name', () => ({ tlsDomain: '*.partner.example' })],
-    ['authorities', () => ({ certificateAuthorities: [pki.ca, pki.ca] })],
-    ['minimum version', () => ({ minimumTlsVersion: 'TLSv1.3' })],
-    ['mode', () => ({ mode: 'ReportOnly' })],
+    ['TLS level', () => ({ level: 'CertificateValidation', tlsDomain: null })],
+    ['tlsDomain', () => ({ tlsDomain: '*.partner.example' })],
+    ['list of certificateAuthorities', () => ({ certificateAuthorities: [pki.ca, pki.ca] })],
+    ['minimum TLS version', () => ({ minimumTlsVersion: 'TLSv1.3' })],
+    ['mode, Enforce or ReportOnly', () => ({ mode: 'ReportOnly' })],
   ]
   for (const [condition, fields] of otherRequirements)
-    it(`never share a session with messages of another ${condition}`, () =>
+    it(`never share a session with messages under a requirement with another ${condition}`, () =>
       withPartner({}, async (partner) => {
         await send(partner.port)
         await send(partner.port, { tls: encrypted(fields()) })
         assert.equal(partner.connections(), 2)
       }))
 
-  it('never share a session with messages of a connector with another client certificate', () =>
+  it('never share a session with messages under a requirement with another client certificate', () =>
     withPartner({}, async (partner) => {
       const own = await pki.issue({ names: ['mail.ours.example'] })
       const readCredentials = async () => ({ certificate: String(own.cert), privateKey: String(own.key) })
@@ -179,41 +179,41 @@ describe('messages of a batch for the same host under the same requirement', () 
     }))
 })
 
-describe('a used session', () => {
+describe('a session for several messages', () => {
   const rows: [string, PartnerOptions, { connections: number; codes: number[] }][] = [
     [
-      'ends with 421 to MAIL',
+      'gets 421 as second reply to MAIL',
       { answer: atTheNth(2, 'MAIL', '421 4.7.0 enough for now') },
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'closes without a reply to MAIL',
+      'closes without a second reply to MAIL',
       { answer: atTheNth(2, 'MAIL', null) },
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'accepts only one message',
+      'gets 452 as second reply to MAIL',
       { answer: atTheNth(2, 'MAIL', '452 4.5.3 too many messages') },
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'refuses the sender, as a new session does',
+      'gets 550 as second reply to MAIL, as the new session does,',
       { answer: (line) => (line.startsWith('MAIL') ? '550 5.7.1 not you' : undefined) },
       { connections: 2, codes: [550, 550] },
     ],
     [
-      'closes at RCPT',
+      'closes at the second RCPT',
       { extensions: [], answer: atTheNth(2, 'RCPT', null) },
       { connections: 1, codes: [250, 451] },
     ],
     [
-      'closes at DATA',
+      'closes at the second DATA',
       { extensions: [], answer: atTheNth(2, 'DATA', null) },
       { connections: 1, codes: [250, 451] },
     ],
   ]
   for (const [condition, options, { connections, codes }] of rows)
-    it(`that ${condition} leads to ${connections} connections, ${codes.join(' and ')}`, () =>
+    it(`that ${condition} is ${connections === 1 ? 'not ' : ''}replaced by a new one, and its two messages get ${codes.join(' and ')}`, () =>
       withPartner(options, async (partner) => {
         const outcomes = [await send(partner.port), await send(partner.port)]
         assert.deepEqual(
@@ -224,7 +224,7 @@ describe('a used session', () => {
         assert.equal(partner.received.length, codes.filter((code) => code === 250).length)
       }))
 
-  it('is not replaced twice for one message', () =>
+  it('is replaced by a new session only once for one message', () =>
     withPartner(
       { answer: (line) => (line === 'MAIL FROM:<a@elsewhere.example> SIZE=40' ? null : undefined) },
       async (partner) => {
@@ -237,14 +237,14 @@ describe('a used session', () => {
       },
     ))
 
-  it('is replaced by a new session, not by another used session', () =>
+  it('is replaced by a new session, not by another open session', () =>
     withPartner({ answer: atTheNth(3, 'MAIL', '421 4.7.0 enough for now') }, async (partner) => {
       await Promise.all([send(partner.port), send(partner.port)])
       assert.equal((await send(partner.port)).outcome, 'Delivered')
       assert.equal(partner.connections(), 3)
     }))
 
-  it('is not reused after a reply before the end of the message', () =>
+  it('is not used again after a reply that arrived before the end of the message', () =>
     withPartner(
       { extensions: ['PIPELINING'], answer: atTheNth(1, 'DATA', '354 go on\r\n552 5.3.4 that is enough') },
       async (partner) => {
@@ -255,7 +255,7 @@ describe('a used session', () => {
       },
     ))
 
-  it('is never replaced after the message has begun', async () => {
+  it('is not replaced when it ends after the message began, and the outcome warns of a second copy', async () => {
     const answers = ['250 2.0.0 taken', null]
     const partner = await startPartner({
       tls: good,
@@ -273,7 +273,7 @@ describe('a used session', () => {
     }
   })
 
-  it('that the server has closed is replaced within the attempt', async () => {
+  it('is replaced within the attempt when the server has closed it between messages', async () => {
     const partner = await startPartner({ tls: good })
     try {
       await send(partner.port)
@@ -296,7 +296,7 @@ describe('a used session', () => {
     }))
 
   for (const answer of ['500 5.5.1 what?', '421 4.3.2 bye', null])
-    it(`is closed when the reply to RSET is ${answer ?? 'the end of the connection'}`, () =>
+    it(`is not used again when ${answer === null ? 'the server closes at RSET' : `the reply to RSET is ${answer}`}`, () =>
       withPartner(
         {
           answer: (line) =>
@@ -313,7 +313,7 @@ describe('a used session', () => {
         },
       ))
 
-  it('is not reused after an unexpected reply', async () => {
+  it('is not used again after a reply that answers no command', async () => {
     const partner = await startPartner({
       tls: good,
       answerToMessage: '250 2.0.0 taken\r\n250 2.0.0 and again',
@@ -327,7 +327,7 @@ describe('a used session', () => {
     }
   })
 
-  it('is closed with QUIT soon after its last use', () =>
+  it('is closed with QUIT at the end of the batch', () =>
     withPartner({}, async (partner) => {
       await send(partner.port)
       assert.equal(commandsLike(partner, /^QUIT$/), 0)
@@ -335,7 +335,7 @@ describe('a used session', () => {
       assert.equal(commandsLike(partner, /^QUIT$/), 1)
     }))
 
-  it('keeps the replies to the recipients of each message apart', () =>
+  it('gives each recipient of each message its own reply', () =>
     withPartner(
       {
         answer: (line) => (line.startsWith('RCPT TO:<full@') ? '452 4.2.2 mailbox full' : undefined),
@@ -362,7 +362,7 @@ describe('a used session', () => {
     ))
 })
 
-describe('the failure of a host', () => {
+describe('the failure of a host in a batch', () => {
   const rows: [string, PartnerOptions, Partial<SmtpDeliveryOptions>, string][] = [
     ['does not greet', { silentAt: 'greeting' }, {}, '451 4.4.315'],
     ['greets with 421', { greeting: '421 4.3.2 not now' }, {}, '421 4.3.2'],
@@ -370,7 +370,7 @@ describe('the failure of a host', () => {
     ['breaks the handshake', { breakHandshake: true }, {}, '451 4.7.5'],
   ]
   for (const [condition, options, fields, code] of rows)
-    it(`that ${condition} applies to the rest of the batch, and is in each attempt's reply`, () =>
+    it(`that ${condition} is the outcome of the batch's later messages too, without another connection`, () =>
       withPartner(options, async (partner) => {
         const first = await send(partner.port, { options: fields })
         const second = await send(partner.port, { options: fields })
@@ -382,20 +382,20 @@ describe('the failure of a host', () => {
         assert.equal(records.length, first.outcome === 'TlsNotMet' ? 1 : 0)
       }))
 
-  it('that refuses permanently does not apply to other messages', () =>
+  it('that greets with 554 is not the outcome of later messages without another connection', () =>
     withPartner({ greeting: '554 5.7.1 go away' }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal(partner.connections(), 2)
     }))
 
-  it('does not apply to messages under another requirement', () =>
+  it('that offers no TLS is not the outcome of later messages under another requirement', () =>
     withPartner({ refuseStartTls: '454 4.7.0 not now' }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'TlsNotMet')
       assert.equal((await send(partner.port, { tls: opportunistic })).outcome, 'Delivered')
     }))
 
-  it('is not repeated when its cause is the timeout of the batch', () =>
+  it('is not the outcome of later messages when its cause is the timeout of the batch', () =>
     withPartner({ silentAt: 'greeting' }, async (partner) => {
       setTimeout(() => limit.abort(), 20)
       await send(partner.port)
@@ -406,7 +406,7 @@ describe('the failure of a host', () => {
 })
 
 describe('the end of a batch', () => {
-  it('closes also a session in the middle of a message', () =>
+  it('closes a session in the middle of a message, whose outcome is TemporaryFailure', () =>
     withPartner({ silentAt: 'message' }, async (partner) => {
       const sending = send(partner.port)
       await eventually(() => partner.received.length > 0, 'the message')
@@ -416,7 +416,7 @@ describe('the end of a batch', () => {
       await eventually(() => partner.open() === 0, 'the end of the connection')
     }))
 
-  it('sends no command during the data phase', () =>
+  it('sends no QUIT in a session in the data phase', () =>
     withPartner({ silentAt: 'message' }, async (partner) => {
       const sending = send(partner.port)
       await eventually(() => partner.received.length > 0, 'the message')
@@ -440,7 +440,7 @@ describe('the end of a batch', () => {
     }))
 })
 
-describe('for any conduct between messages', () => {
+describe('in a batch to a server with any replies', () => {
   const refusals = ['421 4.3.2 bye', '451 4.3.0 later', '550 5.0.0 no', null]
   const answers: Record<string, readonly (string | null)[]> = {
     MAIL: ['452 4.5.3 too many', ...refusals],

@@ -35,7 +35,7 @@ function reader(now: () => Date = () => new Date()) {
 }
 
 describe('a client certificate', () => {
-  it('is read from its secret every few minutes, and replaced by a new one', async () => {
+  it('is read again after some minutes, so that a new certificate in its secret replaces it', async () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
     secrets.keepIdentity('rotated', own)
@@ -48,7 +48,7 @@ describe('a client certificate', () => {
     assert.equal((await certificates.read('rotated')).certificate, renewed.cert)
   })
 
-  it('is read once for concurrent requests', async () => {
+  it('is read once from its secret for concurrent requests', async () => {
     secrets.keepIdentity('shared', own)
     secrets.requests = 0
     const certificates = reader()
@@ -60,7 +60,7 @@ describe('a client certificate', () => {
     ['does not exist', () => null, /^does not exist$/],
     ['is not JSON', () => '-----BEGIN CERTIFICATE-----', /^is not JSON$/],
     ['is JSON null', () => 'null', /^lacks one of the JSON fields certificate and privateKey$/],
-    ['has no key', () => JSON.stringify({ certificate: own.cert }), /^lacks one of/],
+    ['has no private key', () => JSON.stringify({ certificate: own.cert }), /^lacks one of/],
     [
       'has no PEM certificate',
       () => JSON.stringify({ certificate: 'x', privateKey: own.key }),
@@ -76,12 +76,12 @@ describe('a client certificate', () => {
       /^holds a first certificate that cannot be read$/,
     ],
     [
-      'has an unreadable key',
+      'has an unreadable private key',
       () => JSON.stringify({ certificate: own.cert, privateKey: 'x' }),
       /^holds a private key that cannot be read/,
     ],
     [
-      'has an encrypted key',
+      'has an encrypted private key',
       () => {
         const privateKey = createPrivateKey(own.key).export({
           type: 'pkcs8',
@@ -94,7 +94,7 @@ describe('a client certificate', () => {
       /^holds a private key that cannot be read, or is encrypted$/,
     ],
     [
-      'has the key of another certificate',
+      'has the private key of another certificate',
       async () =>
         JSON.stringify({
           certificate: own.cert,
@@ -103,7 +103,7 @@ describe('a client certificate', () => {
       /^has a private key that is not that of its first certificate$/,
     ],
     [
-      'has expired',
+      'has an expired certificate',
       async () => {
         const expired = await pki.issue({
           names: ['x.example'],
@@ -115,7 +115,7 @@ describe('a client certificate', () => {
       /^holds a certificate that expired at 2\d{3}-/,
     ],
     [
-      'is not yet valid',
+      'has a certificate that is not yet valid',
       async () => {
         const future = await pki.issue({
           names: ['x.example'],
@@ -127,7 +127,7 @@ describe('a client certificate', () => {
       /^holds a certificate that is valid from 2\d{3}-/,
     ],
     [
-      'has a key that is too small for TLS',
+      'has a private key that is too small for TLS',
       async () => {
         const small = await pki.issue({ names: ['x.example'], rsa: 1024 })
         return secretOf(small)
@@ -136,7 +136,7 @@ describe('a client certificate', () => {
     ],
   ]
   for (const [title, text, why] of useless)
-    it(`from a secret that ${title} is rejected, with an error that shows no content`, async () => {
+    it(`whose secret ${title} is rejected, with an error that shows no content of the secret`, async () => {
       const content = await text()
       if (content !== null) secrets.keep('useless', content)
       await assert.rejects(reader().read(content === null ? 'missing' : 'useless'), (error: Error) => {
@@ -146,7 +146,7 @@ describe('a client certificate', () => {
       })
     })
 
-  it('is read again soon when its secret was unusable', async () => {
+  it('whose secret was unusable is read again after 31 seconds', async () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
     await assert.rejects(certificates.read('late'), /does not exist/)
@@ -156,7 +156,7 @@ describe('a client certificate', () => {
     assert.equal((await certificates.read('late')).certificate, own.cert)
   })
 
-  it('stays in use while Secrets Manager does not respond, until it expires', async (t) => {
+  it('stays in use until it expires while Secrets Manager does not respond', async (t) => {
     let at = Date.now()
     secrets.keepIdentity('flaky', own)
     const certificates = reader(() => new Date(at))
@@ -178,7 +178,7 @@ describe('a client certificate', () => {
 
 describe('the local stand-in for Secrets Manager', () => {
   for (const name of ['../secrets', '..', 'a/../../b', '/etc/passwd', ''])
-    it(`has no secret "${name}"`, async () => {
+    it(`reports that the secret "${name}" does not exist`, async () => {
       await assert.rejects(reader().read(name), /does not exist/)
     })
 })
@@ -218,9 +218,9 @@ describe('a next hop that requires a client certificate', () => {
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const rows: [string, string | null, string, number][] = [
-      ['accepts mail of a connector with a certificate that it trusts', 'ours', '250 2.0.0 taken', 1],
-      ['refuses mail of a connector with a certificate that it does not trust', 'unrelated', '451 4.', 0],
-      ['refuses mail of a connector without a certificate', null, '451 4.7.5', 0],
+      ["accepts mail when it trusts the connector's client certificate", 'ours', '250 2.0.0 taken', 1],
+      ["gets no mail when it does not trust the connector's client certificate", 'unrelated', '451 4.', 0],
+      ['gets no mail when the connector has no client certificate', null, '451 4.7.5', 0],
     ]
     for (const [title, name, answer, received] of rows)
       it(`${title}, over ${version}`, async () => {
@@ -237,7 +237,7 @@ describe('a next hop that requires a client certificate', () => {
       })
   }
 
-  it('gets no connection while the secret is unusable, and the attempt names the secret', async () => {
+  it("gets no connection while the connector's secret is missing, and the attempt's reply names the secret", async () => {
     const partner = await startPartner({ tls: partnersOwn })
     try {
       const outcome = await send(partner, requirement('not-made-yet'))

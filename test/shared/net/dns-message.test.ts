@@ -32,8 +32,8 @@ const replies = (['A', 'AAAA', 'MX', 'TLSA', 'TXT', 'CNAME'] as const).map((type
   return { question: { name, type } as Question, octets }
 })
 
-describe('a reply', () => {
-  it('is decoded with its extended error', () => {
+describe('decodeReply for a reply', () => {
+  it('returns its record and its extended error', () => {
     for (const { question, octets } of replies) {
       const reply = decodeReply(octets, id, question)
       assert.ok(typeof reply === 'object')
@@ -41,7 +41,7 @@ describe('a reply', () => {
     }
   })
 
-  it('ignores records of another class', () => {
+  it('omits records of another class', () => {
     for (const { question, octets } of replies) {
       const changed = Buffer.from(octets)
       // Sets the class of the only answer, after header, question, name and type, to Chaosnet.
@@ -52,13 +52,13 @@ describe('a reply', () => {
     }
   })
 
-  it('truncated at any octet is malformed or not a reply', () => {
+  it('that is cut at any octet returns a fault', () => {
     for (const { question, octets } of replies)
       for (let end = 0; end < octets.length; end += 1)
         assert.equal(typeof decodeReply(octets.subarray(0, end), id, question), 'string', `${end}`)
   })
 
-  it('with random octets changed never throws', () => {
+  it('with any changed octets throws no error', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...replies),
@@ -74,7 +74,7 @@ describe('a reply', () => {
     )
   })
 
-  it('decodes any address to its text', () => {
+  it('returns any A or AAAA address as its text', () => {
     const zeros = fc.constantFrom(0, 0, 255, 1)
     const octets = fc.oneof(
       fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -114,14 +114,14 @@ describe('a reply', () => {
     ['whose alias points at itself', record(own, 5, 2, [0xc0, 48])],
     ['with an address of three octets', record(own, 1, 3, [1, 2, 3])],
     ['with an address of five octets', record(own, 1, 5, [1, 2, 3, 4, 5])],
-    ['longer than the message', record(own, 1, 400, [1, 2, 3, 4])],
+    ['that is longer than the message', record(own, 1, 400, [1, 2, 3, 4])],
     ['with TLSA data of two octets', record(own, 52, 2, [3, 1])],
     ['with a string longer than its record', record(own, 16, 3, [9, 65, 65])],
     ['with a name that ends after its record', record(own, 15, 3, [0, 1, 7])],
-    ['that is missing', Buffer.alloc(0)],
+    ['that the header counts but the message lacks', Buffer.alloc(0)],
   ]
   for (const [condition, octets] of hostile) {
-    it(`with a record ${condition} is malformed`, () => {
+    it(`with a record ${condition} returns Malformed`, () => {
       const type = ({ 52: 'TLSA', 16: 'TXT', 15: 'MX' } as const)[octets[3] ?? 0] ?? 'A'
       const questionOctets = Buffer.from(question)
       questionOctets.writeUInt8({ A: 1, TLSA: 52, TXT: 16, MX: 15 }[type], questionOctets.length - 3)
@@ -132,7 +132,7 @@ describe('a reply', () => {
     })
   }
 
-  it('with the maximum of records and long chains of name pointers is decoded', () => {
+  it('with four thousand records, whose names are chains of thousands of pointers, ends without an error', () => {
     // A chain of pointers, each to the pointer before it, up to the largest offset of a pointer.
     const chain = Buffer.alloc(0x3000)
     const begin = 12 + question.length + 12
@@ -148,7 +148,7 @@ describe('a reply', () => {
   })
 })
 
-describe('messages in a stream', () => {
+describe('DNS messages in a stream', () => {
   it('are read unchanged for any chunks of the stream', () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 })
     fc.assert(
@@ -173,7 +173,7 @@ describe('messages in a stream', () => {
     )
   })
 
-  it('of the maximum length are read from single octets', () => {
+  it('of the maximum length are read when each octet arrives alone', () => {
     const frames = new FrameReader()
     const whole = encodeFrame(Buffer.alloc(65_535, 7))
     const received = Array.from(whole, (octet) => frames.read(Buffer.from([octet]))).flat()
@@ -184,7 +184,7 @@ describe('messages in a stream', () => {
   })
 })
 
-describe('the address of a name server', () => {
+describe('parseNameServer', () => {
   const rows: [string, string, number][] = [
     ['192.0.2.1', '192.0.2.1', 53],
     ['192.0.2.1:5353', '192.0.2.1', 5353],
@@ -195,7 +195,8 @@ describe('the address of a name server', () => {
     ['fe80::1%eth0', 'fe80::1%eth0', 53],
   ]
   for (const [text, ip, port] of rows) {
-    it(`is parsed from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName: null }))
+    it(`reads ${text} as port ${port} of ${ip}, in the clear`, () =>
+      assert.deepEqual(parseNameServer(text), { ip, port, tlsName: null }))
   }
   for (const text of [
     '',
@@ -208,7 +209,7 @@ describe('the address of a name server', () => {
     ':53',
     '::1]:53',
   ]) {
-    it(`is not "${text}"`, () =>
+    it(`refuses "${text}"`, () =>
       assert.throws(() => parseNameServer(text), /is not the address of a name server/))
   }
 
@@ -220,10 +221,11 @@ describe('the address of a name server', () => {
     ['tls://192.0.2.1#resolver', '192.0.2.1', 853, 'resolver'],
   ]
   for (const [text, ip, port, tlsName] of byTls) {
-    it(`is parsed from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName }))
+    it(`reads ${text} as port ${port} of ${ip}, over TLS with the name ${tlsName}`, () =>
+      assert.deepEqual(parseNameServer(text), { ip, port, tlsName }))
   }
 
-  it('is parsed from each example in the documentation and the configuration', () => {
+  it('reads each example in docs/deploy.md and infra/config.ts', () => {
     for (const file of ['docs/deploy.md', 'infra/config.ts']) {
       const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8')
       const exampleAddresses = [...text.matchAll(/tls:\/\/[^`"\s]*/g)].map(([each]) => each)
@@ -260,7 +262,7 @@ describe('the address of a name server', () => {
     [`tls://192.0.2.1#${'a.'.repeat(127)}`, noName],
   ]
   for (const [text, why] of wrong) {
-    it(`is not "${text.slice(0, 60)}"`, () =>
+    it(`refuses "${text.length > 60 ? `${text.slice(0, 60)}…` : text}" with the reason`, () =>
       assert.throws(
         () => parseNameServer(text),
         ({ message }: Error) => message.startsWith(`"${text}" is not the address`) && why.test(message),
@@ -268,10 +270,10 @@ describe('the address of a name server', () => {
   }
 })
 
-describe('the addresses of name servers', () => {
+describe('parseNameServers', () => {
   const [tls, changed, clear] = ['tls://192.0.2.1#dns.example', 'tls://192.0.2.2#dns.example', '192.0.2.3']
 
-  it('are all in the clear or all with TLS', () => {
+  it('reads a list of servers that all use TLS, that are all in the clear, or that is empty', () => {
     assert.deepEqual(
       parseNameServers([tls, changed]).map(({ ip }) => ip),
       ['192.0.2.1', '192.0.2.2'],
@@ -285,7 +287,7 @@ describe('the addresses of name servers', () => {
     [clear, changed, tls],
     [tls, changed, clear],
   ]) {
-    it(`are not ${mixed.join(' and ')}`, () =>
+    it(`refuses ${mixed.join(', ')}, because not all use TLS`, () =>
       assert.throws(
         () => parseNameServers(mixed),
         /^Error: "tls:\S+" uses TLS and "192\.0\.2\.3" does not: /,

@@ -14,25 +14,25 @@ const envelopeWith = (envid: string | null) => ({
   dsn: { ret: null, envid },
 })
 
-describe('extensions', () => {
+describe('the extensions in a reply to EHLO', () => {
   const rows: [string, string, [string, string][]][] = [
     [
-      'are the lines after the first',
+      'are the lines after the first, in capitals',
       '250-SIZE.example\n250-SIZE 100\n250 8bitmime',
       [
         ['SIZE', '100'],
         ['8BITMIME', ''],
       ],
     ],
-    ['are empty for a reply to HELO', '250 DSN.example', []],
-    ['keep all their parameters', '250-x\n250 AUTH PLAIN  LOGIN', [['AUTH', 'PLAIN LOGIN']]],
+    ['are none when the reply has one line, as to HELO', '250 DSN.example', []],
+    ['have all their parameters', '250-x\n250 AUTH PLAIN  LOGIN', [['AUTH', 'PLAIN LOGIN']]],
   ]
   for (const [title, reply, expected] of rows) {
     it(title, () => assert.deepEqual([...parseExtensions(reply)], expected))
   }
 })
 
-describe('commands', () => {
+describe('the commands MAIL and RCPT', () => {
   const dsn = parseExtensions('250-x\n250 DSN')
 
   it('are one line of printable ASCII for any ENVID and ORCPT', () => {
@@ -49,7 +49,7 @@ describe('commands', () => {
     )
   })
 
-  it('omit DSN parameters when DSN is not announced', () => {
+  it('have no DSN parameters when the server does not announce DSN', () => {
     const none = parseExtensions('250 x')
     assert.equal(
       formatMailCommand(traitsOf(envelopeWith('id'), [], Buffer.alloc(0)), none),
@@ -65,11 +65,11 @@ describe('the extensions that a message needs', () => {
   const utf8Body = Buffer.from('Subject: x\r\n\r\né\r\n')
   const utf8Header = Buffer.from('Subject: é\r\n\r\nbody\r\n')
   const rows: [string, Buffer, boolean, string, boolean, boolean][] = [
-    ['none when all is ASCII, even if SMTPUTF8 was declared', ascii, true, 'b@ours.example', false, false],
+    ['none when all is ASCII, even if the client declared SMTPUTF8', ascii, true, 'b@ours.example', false, false],
     ['8BITMIME for a body in UTF-8', utf8Body, true, 'b@ours.example', true, false],
-    ['SMTPUTF8 for a header field in UTF-8', utf8Header, true, 'b@ours.example', true, true],
+    ['8BITMIME and SMTPUTF8 for a header field in UTF-8', utf8Header, true, 'b@ours.example', true, true],
     [
-      'only 8BITMIME for raw octets in the header when SMTPUTF8 was not declared',
+      'only 8BITMIME for a header field in UTF-8 when the client did not declare SMTPUTF8',
       utf8Header,
       false,
       'b@ours.example',

@@ -28,7 +28,7 @@ const programThatSendsMailTooEarly = (port: number) => `
   })
 `
 
-test('the gate stops MAIL before TLS was assessed', async () => {
+test('the gate ends the process instead of sending MAIL when TLS was not assessed before', async () => {
   const heard: Buffer[] = []
   const server = createServer((socket) => {
     socket.on('data', (chunk) => {

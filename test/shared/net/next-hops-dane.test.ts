@@ -56,7 +56,7 @@ const signed = [domain, 'mx.partner.example', tlsaName]
 describe('the TLSA records of an MX host', () => {
   const rows: [string, Zone, string | string[], string[]][] = [
     [
-      'are used when every record that leads to them is signed',
+      'are used when they and every record that leads to them are signed',
       { mx, a, tlsa, secure: signed },
       [
         'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
@@ -122,7 +122,7 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName],
     ],
     [
-      'do not make other hosts unreachable',
+      'do not make other hosts unreachable when their query fails',
       {
         mx: {
           [domain]: [
@@ -142,7 +142,7 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName, '_25._tcp.mx2.partner.example'],
     ],
     [
-      'are queried with the addresses of one family when the other fails',
+      'are queried when the address query of one family fails and that of the other succeeds',
       {
         mx,
         aaaa: { 'mx.partner.example': ['2a00:1450::1'] },
@@ -156,7 +156,7 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName],
     ],
     [
-      'are queried when one address family is proven',
+      'are queried when the addresses of only one family are signed',
       {
         mx,
         a,
@@ -180,7 +180,7 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName],
     ],
     [
-      'may be found through an alias, which is not a reference name',
+      'may be found through an alias of their name, whose target is not a name for the certificate',
       {
         mx,
         a,
@@ -194,7 +194,7 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName],
     ],
     [
-      'are not used through an alias into an unsigned zone',
+      'are not used when an alias of their name leads into an unsigned zone',
       {
         mx,
         a,
@@ -206,13 +206,13 @@ describe('the TLSA records of an MX host', () => {
       [tlsaName],
     ],
     [
-      'are not queried when no address is permitted',
+      'are not queried when the host has only private addresses',
       { mx, a: { 'mx.partner.example': ['10.0.0.1'] }, tlsa, secure: signed },
       '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
       [],
     ],
     [
-      'are not queried at a name that is too long',
+      'are not queried when their name is too long for DNS',
       {
         mx: { [domain]: [[10, `${'a.'.repeat(121)}example`]] },
         a: { [`${'a.'.repeat(121)}example`]: ['8.8.8.1'] },
@@ -248,38 +248,43 @@ describe('an MX host that is an alias', () => {
   const allSigned = [...signed, 'real.hoster.example', expandedName]
   const rows: [string, Zone, string, string[]][] = [
     [
-      'has the records of its target first',
+      "has its target's TLSA records when both names have records",
       { tlsa: tlsaOfBothNames, secure: allSigned },
       '2 1 1 cd at real.hoster.example for real.hoster.example, partner.example',
       [expandedName],
     ],
     [
-      'has its own records when its target has none',
+      'has its own TLSA records when its target has none',
       { tlsa, secure: allSigned },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [expandedName, tlsaName],
     ],
     [
-      "has its own records when its target's records are unsigned",
+      "has its own TLSA records when its target's are unsigned",
       { tlsa: tlsaOfBothNames, secure: [...signed, 'real.hoster.example'] },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [expandedName, tlsaName],
     ],
     [
-      "is unreachable when the query for its target's records fails",
+      "is unreachable when the query for its target's TLSA records fails",
       { tlsa, fail: { [expandedName]: 'ESERVFAIL' }, secure: allSigned },
       'failed: 451 4.4.312 DNS failed for the TLSA records of real.hoster.example: ESERVFAIL',
       [expandedName],
     ],
-    ['has no records when neither name has records', { secure: allSigned }, 'none', [expandedName, tlsaName]],
     [
-      'has only its own records when its target is in an unsigned zone',
+      'has no TLSA records when neither name has any',
+      { secure: allSigned },
+      'none',
+      [expandedName, tlsaName],
+    ],
+    [
+      'has its own TLSA records when its target is in an unsigned zone',
       { tlsa: tlsaOfBothNames, secure: [...signed, expandedName] },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [tlsaName],
     ],
     [
-      'has no records when the alias is unsigned',
+      'has no TLSA records when the alias is unsigned',
       { tlsa: tlsaOfBothNames, secure: [domain, tlsaName, 'real.hoster.example', expandedName] },
       'none',
       [],
@@ -318,7 +323,7 @@ describe('a domain that is an alias', () => {
     ])
   })
 
-  it('has unproven MX hosts when its target is in an unsigned zone', async () => {
+  it('has MX hosts that are not authentic when its target is in an unsigned zone', async () => {
     const { result } = await resolveHops({ ...zone, secure: signed })
     assert.deepEqual(describeHops(result), ['mx.partner.example 8.8.8.1, none'])
   })
@@ -326,7 +331,7 @@ describe('a domain that is an alias', () => {
 
 describe('a domain without MX records', () => {
   const own = `_25._tcp.${domain}`
-  it('has its own TLSA records', async () => {
+  it('has the TLSA records under its own name', async () => {
     const { result } = await resolveHops({
       a: { [domain]: ['8.8.8.1'] },
       tlsa: { [own]: [[3, 1, 1, 'ab']] },
@@ -337,7 +342,7 @@ describe('a domain without MX records', () => {
     ])
   })
 
-  it('that is an alias may have a certificate for either name', async () => {
+  it('that is an alias may have a certificate for the alias or its target', async () => {
     const expanded = '_25._tcp.real.example'
     const { result } = await resolveHops({
       cname: { [domain]: 'real.example' },
@@ -350,7 +355,7 @@ describe('a domain without MX records', () => {
     ])
   })
 
-  it('is its own host, without proof', async () => {
+  it('is its own MX host, and authentic even when unsigned', async () => {
     const { result, tlsaQueries } = await resolveHops({ a: { [domain]: ['8.8.8.1'] } })
     assert.deepEqual(describeHops(result), ['partner.example 8.8.8.1 authentic, none'])
     assert.equal(result.kind === 'Found' && result.hops[0]?.foundBy, 'Domain')
@@ -359,7 +364,7 @@ describe('a domain without MX records', () => {
 })
 
 describe('a smart host', () => {
-  it('has the TLSA records of its port, for its own name only', async () => {
+  it('has the TLSA records of its port, and its own name as only name for the certificate', async () => {
     const name = '_587._tcp.mx.partner.example'
     const { result, tlsaQueries } = await resolveHops(
       { a, tlsa: { [name]: [[2, 1, 1, 'ab']] }, secure: ['mx.partner.example', name] },
@@ -372,7 +377,7 @@ describe('a smart host', () => {
     assert.deepEqual(tlsaQueries, [`TLSA ${name}`])
   })
 
-  it('that is an address has no TLSA records, without a query', async () => {
+  it('that is an IP address has no TLSA records, and causes no query', async () => {
     const { result, resolver } = await resolveHops({}, bySmartHost('10.0.0.1'))
     assert.deepEqual(describeHops(result), ['10.0.0.1 10.0.0.1 authentic, none'])
     assert.deepEqual(resolver.queries, [])
@@ -382,12 +387,12 @@ describe('a smart host', () => {
 describe('a bogus answer', () => {
   const rows: [string, Zone, string][] = [
     [
-      'is 4.7.324 for the MX of a domain, without a query for its addresses',
+      "leads to 4.7.324 when it is for the MX of a domain, although the domain's address query succeeds",
       { a: { [domain]: ['8.8.8.1'] }, fail: { [`MX ${domain}`]: 'BOGUS' } },
       '451 4.7.324 DNSSEC validation failed for the MX of partner.example',
     ],
     [
-      'is 4.7.324 for the addresses of the only MX host',
+      'leads to 4.7.324 when it is for the addresses of the only MX host',
       { mx, fail: { 'mx.partner.example': 'BOGUS' } },
       '451 4.7.324 DNSSEC validation failed for the addresses of mx.partner.example',
     ],
@@ -396,7 +401,7 @@ describe('a bogus answer', () => {
     it(title, async () => assert.equal(describeHops((await resolveHops(zone)).result), expected))
   }
 
-  it('does not stop attempts to other MX hosts', async () => {
+  it('for the addresses of an MX host leaves other MX hosts as next hops', async () => {
     const { result } = await resolveHops({
       mx: {
         [domain]: [

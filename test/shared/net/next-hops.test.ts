@@ -44,7 +44,7 @@ describe('name servers that do not answer', () => {
     return { query: (name, type) => (names.includes(name) ? query(name, type) : new Promise(() => {})) }
   }
 
-  it('do not delay the result beyond the time of the attempt', async () => {
+  it('do not delay the result of findNextHops after its signal has aborted', async () => {
     const abort = new AbortController()
     const result = findNextHops({ kind: 'Mx', domain }, answersOnlyFor(domain), {
       ...options,
@@ -57,7 +57,7 @@ describe('name servers that do not answer', () => {
     )
   })
 
-  it('do not hide an MX host with an address', async () => {
+  it('for some MX hosts do not prevent the use of an MX host with an address', async () => {
     const abort = new AbortController()
     const result = findNextHops({ kind: 'Mx', domain }, answersOnlyFor(domain, 'mx9.example'), {
       ...options,
@@ -67,7 +67,7 @@ describe('name servers that do not answer', () => {
     assert.deepEqual(describeHops(await result), ['mx9.example 8.8.8.9 25'])
   })
 
-  it('are queried for ten MX hosts at most', async () => {
+  it('are queried for the addresses of ten MX hosts at most', async () => {
     const resolver = fakeResolver({ mx: { [domain]: exchanges } })
     await findNextHops({ kind: 'Mx', domain }, resolver, options)
     assert.equal(resolver.queries.filter((question) => question.startsWith('A ')).length, 10)
@@ -101,7 +101,7 @@ describe('the next hops of a domain', () => {
       '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
     ],
     [
-      'do not exist with a null MX',
+      'are none with a null MX, and the message bounces with 5.1.10',
       { mx: { [domain]: [[0, '']] }, a: { [domain]: ['8.8.8.1'] } },
       '556 5.1.10 partner.example accepts no mail (null MX)',
     ],
@@ -119,7 +119,7 @@ describe('the next hops of a domain', () => {
       ['a.example 8.8.8.1 25'],
     ],
     [
-      'omit an MX that is an address',
+      'omit an MX record with an IP address as host',
       {
         mx: {
           [domain]: [
@@ -132,32 +132,32 @@ describe('the next hops of a domain', () => {
       ['a.example 8.8.8.1 25'],
     ],
     [
-      'are refused permanently when the domain does not exist',
+      'are none when the domain does not exist, and the message bounces with 5.1.2',
       {},
       '550 5.1.2 partner.example does not exist or has no mail server',
     ],
     [
-      'are refused permanently when the domain has no records for mail',
+      'are none when the domain has neither MX nor addresses, and the message bounces with 5.1.2',
       { aaaa: { [domain]: [] } },
       '550 5.1.2 partner.example does not exist or has no mail server',
     ],
     [
-      'are deferred when the MX query fails',
+      'are none when the MX query fails, and the message is deferred with 4.4.312',
       { fail: { [domain]: 'ESERVFAIL' } },
       '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL',
     ],
     [
-      'are deferred when the MX query times out',
+      'are none when the MX query times out, and the message is deferred with 4.4.312',
       { fail: { [domain]: 'ETIMEOUT' } },
       '451 4.4.312 DNS failed for the MX of partner.example: ETIMEOUT',
     ],
     [
-      'are deferred when the address queries of all MX hosts fail',
+      'are none when the address queries of all MX hosts fail, and the message is deferred with 4.4.312',
       { mx: { [domain]: [[10, 'a.example']] }, fail: { 'a.example': 'ESERVFAIL' } },
       '451 4.4.312 DNS failed for the addresses of a.example: ESERVFAIL',
     ],
     [
-      'are the MX hosts whose addresses are found',
+      'are only the MX hosts whose addresses are found',
       {
         mx: {
           [domain]: [
@@ -183,7 +183,7 @@ describe('the next hops of a domain', () => {
     it(title, async () => assert.deepEqual(describeHops(await byMx(zone)), expected))
   }
 
-  it('share the load among MX hosts of equal preference', async () => {
+  it('are in random order within one preference, so that equal MX hosts share the load', async () => {
     const zone: Zone = {
       mx: {
         [domain]: [
@@ -237,7 +237,7 @@ describe('an address from untrusted DNS', () => {
   ]
   for (const ip of privateAddresses) {
     const table = ip.includes(':') ? 'aaaa' : 'a'
-    it(`is not connected to when it is ${ip}`, async () => {
+    it(`is not used when it is ${ip}`, async () => {
       const viaMx = await byMx({ mx: { [domain]: [[10, 'a.example']] }, [table]: { 'a.example': [ip] } })
       assert.equal(
         describeHops(viaMx),
@@ -257,13 +257,13 @@ describe('an address from untrusted DNS', () => {
     ['10.0.0.1', ['127.0.0.0/8'], false],
   ]
   for (const [ip, privateNetworks, used] of allowed) {
-    it(`is ${used ? '' : 'not '}used when it is ${ip} and the deployment lists ${privateNetworks}`, async () => {
+    it(`is ${used ? '' : 'not '}used when it is ${ip} and privateNetworks has ${privateNetworks.join(' and ')}`, async () => {
       const zone = ip.includes(':') ? { aaaa: { [domain]: [ip] } } : { a: { [domain]: [ip] } }
       assert.equal((await byMx(zone, { privateNetworks })).kind, used ? 'Found' : 'NotFound')
     })
   }
 
-  it('is not connected to in any private IPv4 network', async () => {
+  it('is not used when it is in 10.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 or 192.168.0.0/16', async () => {
     const octet = fc.integer({ min: 0, max: 255 })
     await fc.assert(
       fc.asyncProperty(
@@ -280,13 +280,13 @@ describe('an address from untrusted DNS', () => {
   })
 })
 
-describe('the next hops of smart hosts', () => {
-  it('may be private, because the administrator chose them', async () => {
+describe('the next hops of a route by smart hosts', () => {
+  it('may have private addresses, because the administrator chose them', async () => {
     const result = await bySmartHosts([['192.168.1.5', 2525]])
     assert.deepEqual(describeHops(result), ['192.168.1.5 192.168.1.5 2525'])
   })
 
-  it('are the addresses of their names, without MX', async () => {
+  it("are the addresses of the smart hosts' names, whose MX records are ignored", async () => {
     const zone: Zone = {
       mx: { 'relay.example': [[1, 'other.example']] },
       a: { 'relay.example': ['10.0.0.1'] },
@@ -296,7 +296,7 @@ describe('the next hops of smart hosts', () => {
     ])
   })
 
-  it('share the load', async () => {
+  it('are in random order, so that smart hosts share the load', async () => {
     const draws = [0.9, 0.1]
     const result = await bySmartHosts(
       [
@@ -309,7 +309,7 @@ describe('the next hops of smart hosts', () => {
     assert.deepEqual(describeHops(result), ['10.0.0.2 10.0.0.2 25', '10.0.0.1 10.0.0.1 25'])
   })
 
-  it('are deferred when none has an address', async () => {
+  it('are none when no smart host has an address, and the message is deferred with 4.4.312', async () => {
     assert.equal(
       describeHops(await bySmartHosts([['gone.example', 25]])),
       '451 4.4.312 The smart hosts have no address',
@@ -317,10 +317,10 @@ describe('the next hops of smart hosts', () => {
   })
 })
 
-describe('the next hops from a real name server', () => {
+describe('the next hops of a domain from a real name server', () => {
   const rows: [string, Answer, string | string[]][] = [
     [
-      'do not exist with a null MX',
+      'are none with a null MX, and the message bounces with 5.1.10',
       { answers: [{ ttl: 1, type: 'MX', name: domain, data: { preference: 0, exchange: '.' } }] },
       '556 5.1.10 partner.example accepts no mail (null MX)',
     ],
@@ -330,7 +330,7 @@ describe('the next hops from a real name server', () => {
       ['partner.example 8.8.8.1 25'],
     ],
     [
-      'are found through an alias',
+      "are the addresses of its alias's target when it has no MX",
       {
         answers: [
           { ttl: 1, type: 'CNAME', name: domain, data: 'real.example' },
@@ -340,17 +340,17 @@ describe('the next hops from a real name server', () => {
       ['partner.example 8.8.8.1 25'],
     ],
     [
-      'are refused permanently with NXDOMAIN',
+      'are none after NXDOMAIN, and the message bounces with 5.1.2',
       { rcode: 3 },
       '550 5.1.2 partner.example does not exist or has no mail server',
     ],
     [
-      'are deferred after SERVFAIL',
+      'are none after SERVFAIL, and the message is deferred with 4.4.312',
       { rcode: 2 },
       '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL',
     ],
     [
-      'are deferred when DNSSEC validation fails',
+      'are none when DNSSEC validation fails, and the message is deferred with 4.7.324',
       { rcode: 2, error: 6 },
       '451 4.7.324 DNSSEC validation failed for the MX of partner.example',
     ],

@@ -89,11 +89,11 @@ describe('a name server with TLS', () => {
     assert.deepEqual(clearSockets, [])
   })
 
-  it('reports an unproven answer', async () => {
+  it('may give an answer without the AD bit, which is not secure', async () => {
     assert.deepEqual(await resolveName(await serve(() => [{ answers: [a(name)] }])), foundResult(name, false))
   })
 
-  it('reports a bogus answer', async () => {
+  it('may give a bogus answer, which is reported as bogus', async () => {
     assert.deepEqual(
       await resolveName(await serve(() => [{ rcode: 2, error: 6 }])),
       failedResult('ESERVFAIL', true),
@@ -121,7 +121,7 @@ describe('a name server with TLS', () => {
       )
   })
 
-  it('gets queries of one length for any name', async () => {
+  it('gets queries that are padded to 128 or 256 octets, so that their length hides the name', async () => {
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds)
     const names = ['a.example', 'somewhat-longer.partner.example', `${'a'.repeat(30)}.partner.example`]
@@ -137,7 +137,7 @@ describe('a name server with TLS', () => {
     assert.deepEqual(await resolveName(server), { ...foundResult(), records: long })
   })
 
-  it('must not truncate its reply', async () => {
+  it('that truncates its reply fails the query with EBADRESP', async () => {
     const server = await serve(() => [
       { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] },
     ])
@@ -145,23 +145,23 @@ describe('a name server with TLS', () => {
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that does not support EDNS is queried without EDNS', async () => {
+  it('that does not support EDNS is queried again without EDNS, on the same connection', async () => {
     const server = await serve((query) => [query.edns ? { rcode: 1 } : answerTo(query)])
     assert.deepEqual(await resolveName(server), foundResult())
     assert.equal(connections(server), 1)
   })
 })
 
-describe('a name server that is not verified', () => {
+describe('a name server with TLS that cannot be verified', () => {
   const rows: [string, () => Promise<TlsOptions>, string][] = [
-    ['has another name', () => pki.issue({ names: ['dns.other.example'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['has a certificate for another name', () => pki.issue({ names: ['dns.other.example'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
     [
-      'has the name only as common name',
+      'has a certificate with the name only as common name',
       () => pki.issue({ names: [], commonName: own }),
       'ERR_TLS_CERT_ALTNAME_INVALID',
     ],
     [
-      'has a subdomain of the name',
+      'has a certificate for subdomains of the name',
       () => pki.issue({ names: [`a.${own}`, `*.${own}`] }),
       'ERR_TLS_CERT_ALTNAME_INVALID',
     ],
@@ -177,7 +177,7 @@ describe('a name server that is not verified', () => {
       'CERT_HAS_EXPIRED',
     ],
     [
-      'has a certificate for mail',
+      'has a certificate for signed mail',
       () => pki.issue({ names: [own], purposes: ['emailProtection'] }),
       'INVALID_PURPOSE',
     ],
@@ -201,12 +201,12 @@ describe('a name server that is not verified', () => {
     })
   }
 
-  it('cannot be in one list with a server in the clear', () => {
+  it('cannot be in one list with a name server in the clear', () => {
     const mixed = [`tls://192.0.2.1#${own}`, '192.0.2.2']
     assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" uses TLS and "192\.0\.2\.2" does not/)
   })
 
-  it('does not stop queries to the next server', async () => {
+  it('does not prevent queries to the next name server of the list', async () => {
     const [wrong, well] = [await serve(answerAll, await selfSigned({ names: [own] })), await serve(answerAll)]
     const resolver = createResolver([wrong.address, well.address], noTimeoutRounds)
     assert.deepEqual(await resolver.query(name, 'A'), foundResult())
@@ -225,27 +225,27 @@ async function bare(onConnection: (socket: Socket, nth: number) => void): Promis
   return { address: `tls://127.0.0.1:${port}#${own}`, connections }
 }
 
-describe('a handshake', () => {
-  it('with a closed port fails immediately', async () => {
+describe('a connection to a name server with TLS', () => {
+  it('to a closed port fails with ECONNREFUSED', async () => {
     const server = await serve(answerAll)
     await stops.pop()?.()
     assert.deepEqual(await resolveName(server), failedResult('ECONNREFUSED'))
     assert.deepEqual(clearSockets, [])
   })
 
-  it('without a route fails', async () => {
+  it('to an address without a route fails', async () => {
     const brief: QueryRound[] = [{ transport: 'Datagram', timeoutMs: 100 }]
     assert.equal((await resolveName({ address: `tls://[fe80::1%nowhere]#${own}` }, brief)).kind, 'Failed')
   })
 
-  it('with a server without TLS fails', async () => {
+  it('to a server without TLS fails, and no query is sent in the clear', async () => {
     const server = await bare((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
     const answer = await resolveName(server)
     assert.deepEqual(answer, failedResult('ERR_SSL_WRONG_VERSION_NUMBER'))
     assert.deepEqual(clearSockets, [])
   })
 
-  it('with a silent server lasts until the query times out, each time on a new connection', async () => {
+  it('to a silent server is made again in each round, until the query times out', async () => {
     const server = await bare(() => {})
     const rounds: QueryRound[] = [
       { transport: 'Datagram', timeoutMs: 200 },
@@ -256,20 +256,20 @@ describe('a handshake', () => {
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that the server aborts fails without an immediate retry', async () => {
+  it('that the server resets in the handshake fails without an immediate retry', async () => {
     const server = await bare((socket) => socket.once('data', () => socket.destroy()))
     assert.deepEqual(await resolveName(server), failedResult('ECONNRESET'))
     assert.equal(server.connections(), 1)
   })
 
-  it('is made once for concurrent queries', async () => {
+  it('is made only once for concurrent queries', async () => {
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds)
     await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.query(`${n}.example`, 'A')))
     assert.deepEqual([server.queries.length, connections(server)], [20, 1])
   })
 
-  it('ends with the signal', async () => {
+  it('is abandoned in the handshake when the signal aborts', async () => {
     const abort = new AbortController()
     const server = await bare(() => abort.abort())
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
@@ -290,7 +290,7 @@ function answerTogether(count: number, order: (query: ReceivedQuery[]) => Receiv
 
 const questionOf = ({ name: query, type }: ReceivedQuery) => ({ questions: [{ name: query, type }] })
 
-describe('queries on one connection', () => {
+describe('queries on one connection to a name server with TLS', () => {
   it('get their own answers in any order', async () => {
     const names = Array.from({ length: 50 }, (_, n) => `${n}.example`)
     const server = await serve(answerTogether(50, (all) => all.toReversed()))
@@ -304,7 +304,7 @@ describe('queries on one connection', () => {
     assert.equal(connections(server), 1)
   })
 
-  it('do not wait for an unanswered query', async () => {
+  it('are answered while another query has no answer', async () => {
     const server = await serve((query) => (query.name === 'slow.example' ? [] : [answerTo(query)]))
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 600 }], {
       silenceTimeoutMs: 300,
@@ -319,7 +319,7 @@ describe('queries on one connection', () => {
     assert.equal(connections(server), 1)
   })
 
-  it('are not answered by late replies to others', async () => {
+  it('are not answered by late replies to earlier queries', async () => {
     const late: ReceivedQuery[] = []
     const server = await serve((query) => {
       if (query.name === 'late.example') {
@@ -336,7 +336,7 @@ describe('queries on one connection', () => {
     assert.deepEqual([late.length, connections(server)], [40, 1])
   })
 
-  it('fail on a reply to another question', async () => {
+  it('fail with EBADRESP when their reply has another question', async () => {
     const server = await serve((query) => [
       { answers: [a('x.example', '203.0.113.6')], questions: [{ name: 'x.example', type: 'A' }] },
       answerTo(query),
@@ -344,7 +344,7 @@ describe('queries on one connection', () => {
     assert.deepEqual(await resolveName(server), failedResult('EBADRESP'))
   })
 
-  it('are limited, and fail immediately beyond the limit', async () => {
+  it('are limited to a thousand without an answer; a further query fails immediately with EBUSY', async () => {
     const server = await bare(() => {})
     const resolver = createResolver([server.address], [{ transport: 'Datagram', timeoutMs: 60_000 }])
     const abort = new AbortController()
@@ -354,7 +354,7 @@ describe('queries on one connection', () => {
     assert.deepEqual(await Promise.all(max), Array(1_000).fill(failedResult('ETIMEOUT')))
   })
 
-  it('are answered despite unexpected messages', async () => {
+  it('are answered although unexpected messages precede the reply', async () => {
     const server = await serve((query) => [
       { ...answerTo(query), id: query.id ^ 1 },
       Buffer.from([0, 0]),
@@ -364,7 +364,7 @@ describe('queries on one connection', () => {
     assert.deepEqual(await resolveName(server), foundResult())
   })
 
-  it('are answered in fragments', async () => {
+  it('are answered by a reply whose octets arrive one by one', async () => {
     const server = await serve(async (query) => {
       const whole = packet.streamEncode({
         type: 'response',
@@ -380,8 +380,8 @@ describe('queries on one connection', () => {
   })
 })
 
-describe('a connection', () => {
-  it('with too many unexpected messages is closed, and the query fails after a second one', async () => {
+describe('an open connection to a name server with TLS', () => {
+  it('with too many unexpected messages is closed and replaced once, and the query then fails', async () => {
     const server = await serve(({ id }) =>
       Array.from({ length: 200 }, (_, n) => ({ id: id ^ (n + 1), answers: [] })),
     )
@@ -389,7 +389,7 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('with an endless message is closed when the query times out', async () => {
+  it('with a message that does not end leads to the timeout of the query', async () => {
     const server = await serve(() => [Buffer.from([255, 255, 1, 2, 3])])
     assert.deepEqual(
       await resolveName(server, shortRounds, { silenceTimeoutMs: 50 }),
@@ -397,7 +397,7 @@ describe('a connection', () => {
     )
   })
 
-  it('that is reset is replaced, and the query is sent again', async () => {
+  it('that ends within a reply is replaced, and the query is sent again', async () => {
     let times = 0
     const server = await serve((query) => {
       times += 1
@@ -407,14 +407,14 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('that is reset each time is replaced once', async () => {
+  it('that ends instead of each reply is replaced only once', async () => {
     const server = await serve(() => ['Close'])
     assert.deepEqual(await resolveName(server), failedResult('ECONNRESET'))
     assert.equal(connections(server), 2)
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that ends after each answer, or once before it, is replaced for the pending queries', async () => {
+  it('that ends after one answer is replaced for the other pending queries', async () => {
     const heard: number[] = []
     const server = await serve((query) => {
       if (heard.includes(query.port)) return []
@@ -431,7 +431,7 @@ describe('a connection', () => {
     assert.equal(heard.length, 7)
   })
 
-  it('that is new, or has a pending query, is kept while the server is slow', async () => {
+  it('whose server answers slowly is kept until the answer, beyond the timeouts of silence and idleness', async () => {
     const server = await serve(async (query) => {
       await setTimeout(150)
       return [answerTo(query)]
@@ -450,14 +450,14 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('is used again before its idle time ends', async () => {
+  it('is used again before its idle timeout', async () => {
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds)
     for (let n = 0; n < 5; n += 1) assert.deepEqual(await resolver.query(name, 'A'), foundResult())
     assert.equal(connections(server), 1)
   })
 
-  it('is closed when it is idle', { timeout: 5_000 }, async () => {
+  it('is closed at its idle timeout', { timeout: 5_000 }, async () => {
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds, { idleTimeoutMs: 50 })
     await resolver.query(name, 'A')
@@ -466,7 +466,7 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('that was idle while the process was frozen is not reused', async () => {
+  it('is not used again when the clock has passed its idle timeout or gone back, as after a freeze of the process', async () => {
     let clock = 1_000_000
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds, { now: () => clock })
@@ -482,7 +482,7 @@ describe('a connection', () => {
     assert.equal(connections(server), 3)
   })
 
-  it('that is silently broken is dropped before the query times out', async () => {
+  it('that no longer answers is replaced at the timeout of silence, before the query times out', async () => {
     const first = new Set<number>()
     let dead = false
     const server = await serve((query) => {
@@ -502,7 +502,7 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('that the server has closed is replaced without delay', async () => {
+  it('that the server has closed is replaced for the next query', async () => {
     const server = await serve(answerAll)
     const resolver = createResolver([server.address], noTimeoutRounds)
     await resolver.query(name, 'A')
@@ -510,7 +510,7 @@ describe('a connection', () => {
     assert.deepEqual(await resolver.query(name, 'A'), foundResult())
   })
 
-  it('with many unanswered queries is closed', async () => {
+  it('with 65 queries that timed out is replaced for the next query', async () => {
     const server = await serve((query) => (query.name.startsWith('lost') ? [] : [answerTo(query)]))
     const resolver = createResolver([server.address], shortRounds, { silenceTimeoutMs: 60_000 })
     await resolver.query(name, 'A')
@@ -520,7 +520,7 @@ describe('a connection', () => {
   })
 })
 
-describe('a separate process', () => {
+describe('a separate process with a resolver over TLS', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-dns-'))
   after(() => rmSync(folder, { recursive: true }))
   const script = (address: string) => `
@@ -528,7 +528,7 @@ describe('a separate process', () => {
     const resolver = createResolver([${JSON.stringify(address)}], undefined, { idle: 600_000 })
     console.log(JSON.stringify(await resolver.query(${JSON.stringify(name)}, 'A')))`
 
-  it('trusts the CAs in NODE_EXTRA_CA_CERTS, and an open connection does not keep the process alive', async () => {
+  it('trusts a private CA only if NODE_EXTRA_CA_CERTS has it, and ends although its connection is open', async () => {
     const server = await serve(answerAll)
     const file = join(folder, 'ca.pem')
     writeFileSync(file, pki.ca)

@@ -78,13 +78,13 @@ describe('the resolver', () => {
     ['TXT', [''], ''],
   ]
   for (const [type, data, expected] of rows) {
-    it(`reads ${type} ${JSON.stringify(expected)}`, async () => {
+    it(`reads a ${type} record as ${JSON.stringify(expected)}`, async () => {
       const { answer } = await resolveName(() => [{ answers: [{ name, type, ttl: 60, data }] }], type)
       assert.deepEqual(answer, { kind: 'Found', records: [expected], secure: false, name })
     })
   }
 
-  it('requests recursion and DNSSEC, each time with a new port and identifier', async () => {
+  it('requests recursion and DNSSEC, with a new port and identifier for each query', async () => {
     const server = await serve(() => [good])
     const resolver = createResolver([server.address], rounds)
     for (let times = 0; times < 8; times += 1) await resolver.query(name, 'A')
@@ -101,7 +101,7 @@ describe('the resolver', () => {
     assert.deepEqual(await createResolver([server.address], rounds).query(name, 'A'), foundResult())
   })
 
-  it('reports an answer with the AD bit as proven', async () => {
+  it('reports an answer with the AD bit as secure, also when it has no record', async () => {
     assert.deepEqual(
       (await resolveName(() => [{ ...good, flags: proven }])).answer,
       foundResult(['192.0.2.1'], true),
@@ -112,7 +112,7 @@ describe('the resolver', () => {
     assert.deepEqual(none.answer, { kind: 'NoSuchName', secure: true })
   })
 
-  it('ignores signatures and records of other types', async () => {
+  it('ignores signatures and records of other names in an answer', async () => {
     const signature = { name, type: 'RRSIG', ttl: 60, data: Buffer.alloc(40) }
     const encoded = (query: { id: number }) => {
       const octets = packet.encode({
@@ -128,7 +128,7 @@ describe('the resolver', () => {
     assert.deepEqual((await resolveName(encoded)).answer, foundResult(['192.0.2.1'], true))
   })
 
-  it('sends no query for an invalid name', async () => {
+  it('sends no query for an invalid name and returns EBADNAME', async () => {
     const server = await serve(() => [good])
     const resolver = createResolver([server.address], rounds)
     for (const bad of [
@@ -145,13 +145,13 @@ describe('the resolver', () => {
   })
 })
 
-describe('a wrong message', () => {
+describe('a wrong message instead of a DNS reply', () => {
   const wrong: [string, Answer | Buffer][] = [
     ['with another identifier', { answers: [a(name, '203.0.113.6')], id: 1 }],
-    ['to another name', { answers: [a('x.example')], questions: [{ name: 'x.example', type: 'A' }] }],
-    ['to another type', { answers: [a(name, '203.0.113.6')], questions: [{ name, type: 'MX' }] }],
+    ['about another name', { answers: [a('x.example')], questions: [{ name: 'x.example', type: 'A' }] }],
+    ['about another type', { answers: [a(name, '203.0.113.6')], questions: [{ name, type: 'MX' }] }],
     [
-      'to two questions',
+      'with two questions',
       {
         answers: [a(name, '203.0.113.6')],
         questions: [
@@ -160,7 +160,7 @@ describe('a wrong message', () => {
         ],
       },
     ],
-    ['to no question', { answers: [a(name, '203.0.113.6')], questions: [] }],
+    ['without a question', { answers: [a(name, '203.0.113.6')], questions: [] }],
     ['that is not DNS', Buffer.from('no')],
   ]
   for (const [title, answer] of wrong) {
@@ -181,7 +181,7 @@ describe('a wrong message', () => {
     assert.deepEqual((await resolveName(({ id }) => [query(id), good])).answer, foundResult())
   })
 
-  it('from another address is not received', async () => {
+  it('from another address than the server is not used', async () => {
     const { answer } = await resolveName(async ({ transport: by }, elsewhere) => {
       if (by === 'Datagram') await elsewhere({ answers: [a(name, '203.0.113.6')] })
       return [good]
@@ -189,7 +189,7 @@ describe('a wrong message', () => {
     assert.deepEqual(answer, foundResult())
   })
 
-  it('repeated like guesses makes the query use TCP', async () => {
+  it('with another identifier, forty times as from an attacker that guesses, makes the query use TCP', async () => {
     const server = await serve(({ transport: by, id }) =>
       by === 'Stream'
         ? [good]
@@ -200,14 +200,14 @@ describe('a wrong message', () => {
     assert.deepEqual(describeQueries(server), ['Datagram', 'Stream'])
   })
 
-  it('over TCP fails the query', async () => {
+  it('over TCP fails the query with EBADRESP', async () => {
     const { answer } = await resolveName(({ transport: by, id }) =>
       by === 'Stream' ? [{ ...good, id: id ^ 1 }, good] : [{ flags: TRUNCATED_RESPONSE }],
     )
     assert.deepEqual(answer, failedResult('EBADRESP'))
   })
 
-  it('that is truncated makes the query use TCP', async () => {
+  it('whose last octets are missing, without the flag TC, makes the query use TCP', async () => {
     const cut = (id: number) => {
       const whole = packet.encode({
         type: 'response',
@@ -227,7 +227,7 @@ describe('a wrong message', () => {
   })
 })
 
-describe('an answer too long for a datagram', () => {
+describe('an answer with the flag TC over UDP', () => {
   const long = Array.from({ length: 200 }, (_, n) => `192.0.2.${n}`)
   const truncated: Answer = { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] }
 
@@ -240,13 +240,13 @@ describe('an answer too long for a datagram', () => {
   })
 
   const broken: [string, Script, string][] = [
-    ['fails when TCP is closed', () => ['Close'], 'ECONNRESET'],
-    ['fails when it is also truncated over TCP', () => [truncated], 'EBADRESP'],
-    ['fails when TCP stops in its middle', () => [Buffer.from([0, 100, 1, 2, 3])], 'ETIMEOUT'],
-    ['fails when TCP has no valid message', () => [Buffer.from([0, 2, 1, 2])], 'EBADRESP'],
+    ['the server closes the TCP connection', () => ['Close'], 'ECONNRESET'],
+    ['the answer over TCP has the flag TC too', () => [truncated], 'EBADRESP'],
+    ['the answer over TCP stops in its middle', () => [Buffer.from([0, 100, 1, 2, 3])], 'ETIMEOUT'],
+    ['the answer over TCP is no valid message', () => [Buffer.from([0, 2, 1, 2])], 'EBADRESP'],
   ]
   for (const [title, script, code] of broken) {
-    it(title, async () => {
+    it(`leads to ${code} when ${title}`, async () => {
       const { answer } = await resolveName((query, elsewhere) =>
         query.transport === 'Stream' ? script(query, elsewhere) : [truncated],
       )
@@ -255,7 +255,7 @@ describe('an answer too long for a datagram', () => {
   }
 })
 
-describe('aliases', () => {
+describe('aliases in an answer', () => {
   const rows: [string, Answer, unknown][] = [
     [
       'are followed to the end',
@@ -268,17 +268,17 @@ describe('aliases', () => {
       foundResult(['192.0.2.1'], false, 'c.example'),
     ],
     [
-      'may lead to a missing name',
+      'that lead to a missing name have the result NoSuchName',
       { rcode: 3, answers: [alias(name, 'gone.example')], authorities: [soa] },
       { kind: 'NoSuchName', secure: false },
     ],
     [
-      'that lead to records with NXDOMAIN have the result NXDOMAIN',
+      'in a reply NXDOMAIN have the result NoSuchName, although records of the target are there',
       { rcode: 3, answers: [alias(name, 'b.example'), a('b.example')] },
       { kind: 'NoSuchName', secure: false },
     ],
     [
-      'may lead to a name without such records',
+      'that lead to a name without records of the type have the result NoData',
       { answers: [alias(name, 'b.example')], authorities: [soa] },
       { kind: 'NoData', secure: false },
     ],
@@ -288,25 +288,25 @@ describe('aliases', () => {
       { kind: 'NoData', secure: false },
     ],
     [
-      'in a circle fail',
+      'in a circle have the result EBADRESP',
       { answers: [alias(name, 'b.example'), alias('b.example', name)] },
       failedResult('EBADRESP'),
     ],
-    ['to itself fail', { answers: [alias(name, name)] }, failedResult('EBADRESP')],
+    ['of a name to itself have the result EBADRESP', { answers: [alias(name, name)] }, failedResult('EBADRESP')],
     [
-      'without an end fail',
+      'in a chain of forty have the result EBADRESP',
       {
         answers: Array.from({ length: 40 }, (_, n) => alias(n ? `a${n}.example` : name, `a${n + 1}.example`)),
       },
       failedResult('EBADRESP'),
     ],
-    ['to an invalid name fail', { answers: [alias(name, 'a b.example')] }, failedResult('EBADNAME')],
+    ['to an invalid name have the result EBADNAME', { answers: [alias(name, 'a b.example')] }, failedResult('EBADNAME')],
   ]
   for (const [title, answer, expected] of rows) {
     it(title, async () => assert.deepEqual((await resolveName(() => [answer])).answer, expected))
   }
 
-  it("are not queried further when the zone's SOA proves that no records exist", async () => {
+  it("lead to no further query when the answer has the target zone's SOA", async () => {
     const { server } = await resolveName(() => [{ answers: [alias(name, 'b.example')], authorities: [soa] }])
     assert.equal(server.queries.length, 1)
   })
@@ -321,12 +321,12 @@ describe('aliases', () => {
   })
 
   const further: [string, number, number, boolean][] = [
-    ['is proven when both answers are', proven, proven, true],
-    ['is not proven when the alias is not', RECURSION_AVAILABLE, proven, false],
-    ['is not proven when the target is not', proven, RECURSION_AVAILABLE, false],
+    ['secure when both answers are', proven, proven, true],
+    ["not secure when the alias's answer is not", RECURSION_AVAILABLE, proven, false],
+    ["not secure when the target's answer is not", proven, RECURSION_AVAILABLE, false],
   ]
   for (const [title, first, second, secure] of further) {
-    it(`without their target in the reply are queried further, and the target ${title}`, async () => {
+    it(`without their target lead to a query for the target, and the result is ${title}`, async () => {
       const { answer, server } = await resolveName(({ name: asked }) =>
         asked === name
           ? [{ answers: [alias(name, 'b.example')], flags: first }]
@@ -340,7 +340,7 @@ describe('aliases', () => {
     })
   }
 
-  it('that continue without an end over several replies fail', async () => {
+  it('that continue in each further answer have the result EBADRESP after 17 queries', async () => {
     let next = 0
     const { answer, server } = await resolveName(({ name: asked }) => {
       next += 1
@@ -351,7 +351,7 @@ describe('aliases', () => {
   })
 })
 
-describe('a server that cannot answer', () => {
+describe('a name server', () => {
   const refusals: [number, string, string[]][] = [
     [5, 'EREFUSED', ['Datagram']],
     [1, 'EFORMERR', ['Datagram', 'Datagram without EDNS']],
@@ -360,60 +360,60 @@ describe('a server that cannot answer', () => {
     [2, 'ESERVFAIL', ['Datagram', 'Datagram unchecked']],
   ]
   for (const [rcode, code, asked] of refusals) {
-    it(`because of ${code} gets these queries: ${asked.join(', ')}`, async () => {
+    it(`that answers every query with ${code} gets ${asked.join(', then ')}`, async () => {
       const { answer, server } = await resolveName(() => [{ rcode }])
       assert.deepEqual(answer, failedResult(code))
       assert.deepEqual(describeQueries(server), asked)
     })
   }
 
-  it('because it does not support EDNS is queried without EDNS', async () => {
+  it('that does not support EDNS is queried again without EDNS', async () => {
     const { answer } = await resolveName(({ edns }) => (edns ? [{ rcode: 1, questions: [] }] : [good]))
     assert.deepEqual(answer, foundResult())
   })
 
-  it('and supports only a newer EDNS is queried without EDNS', async () => {
+  it('that supports only another version of EDNS is queried again without EDNS', async () => {
     const { answer } = await resolveName(({ edns }) => (edns ? [{ rcode: 16 }] : [good]))
     assert.deepEqual(answer, foundResult())
   })
 
-  it('and returns a referral is treated as an error', async () => {
+  it('that returns a referral leads to EBADRESP', async () => {
     const { answer } = await resolveName(() => [
       { flags: 0, authorities: [{ name: 'example', type: 'NS', ttl: 1, data: 'ns.example' }] },
     ])
     assert.deepEqual(answer, failedResult('EBADRESP'))
   })
 
-  it('recursively but is authoritative gives a conclusive answer', async () => {
+  it('that does not recurse but is authoritative gives a valid answer', async () => {
     const { answer } = await resolveName(() => [{ flags: AUTHORITATIVE_ANSWER }])
     assert.deepEqual(answer, { kind: 'NoData', secure: false })
   })
 
-  it('times out over UDP and over TCP', async () => {
+  it('that never answers is queried over UDP and over TCP until both time out', async () => {
     const { answer, server } = await resolveName(() => [])
     assert.deepEqual(answer, failedResult('ETIMEOUT'))
     assert.deepEqual(describeQueries(server), ['Datagram', 'Stream'])
   })
 
-  it('over UDP is finally queried over TCP', async () => {
+  it('that does not answer over UDP is queried over TCP', async () => {
     const { answer } = await resolveName(({ transport: by }) => (by === 'Stream' ? [good] : []))
     assert.deepEqual(answer, foundResult())
   })
 
-  it('because its port is closed fails immediately', async () => {
+  it('whose port is closed leads to ECONNREFUSED', async () => {
     const server = await startNameServer(() => [])
     await server.stop()
     assert.deepEqual(await createResolver([server.address]).query(name, 'A'), failedResult('ECONNREFUSED'))
   })
 
   for (const address of ['255.255.255.255', 'fe80::1%nowhere']) {
-    it(`because no route to ${address} exists fails without an exception`, async () => {
+    it(`with the unreachable address ${address} leads to a failed answer, not to an exception`, async () => {
       const answer = await createResolver([address], rounds).query(name, 'A')
       assert.equal(answer.kind, 'Failed')
     })
   }
 
-  it('is abandoned when the signal aborts before the query is sent', async () => {
+  it('leads to ETIMEOUT when the signal aborts immediately after the call', async () => {
     const server = await serve(() => [good])
     const abort = new AbortController()
     const answer = createResolver([server.address], rounds).query(name, 'A', abort.signal)
@@ -421,7 +421,7 @@ describe('a server that cannot answer', () => {
     assert.deepEqual(await answer, failedResult('ETIMEOUT'))
   })
 
-  it('is abandoned when the signal aborts', async () => {
+  it('leads to ETIMEOUT, without a query to the next server, when the signal aborts after the query', async () => {
     const abort = new AbortController()
     const server = await serve(() => {
       abort.abort()
@@ -435,7 +435,7 @@ describe('a server that cannot answer', () => {
     assert.equal(server.queries.length, 1)
   })
 
-  it('gets no query when the signal has aborted before', async () => {
+  it('gets no query when the signal had aborted before the call', async () => {
     const server = await serve(() => [good])
     const answer = await createResolver([server.address], rounds).query(name, 'A', AbortSignal.abort())
     assert.deepEqual(answer, failedResult('ETIMEOUT'))
@@ -465,7 +465,7 @@ describe('a bogus answer', () => {
     assert.deepEqual(describeQueries(server), ['Datagram', 'Datagram unchecked', 'Datagram'])
   })
 
-  it('is not assumed when the query succeeds a moment later', async () => {
+  it('is not assumed when the repeated query with checking succeeds', async () => {
     let asked = 0
     const { answer } = await resolveName((query) => {
       asked += 1
@@ -474,13 +474,13 @@ describe('a bogus answer', () => {
     assert.deepEqual(answer, foundResult(['192.0.2.1'], true))
   })
 
-  it('is never replaced by the answer without checking', async () => {
+  it('is never replaced by the answer with checking disabled', async () => {
     const forged: Answer = { answers: [a(name, '203.0.113.6')] }
     const { answer } = await resolveName((query) => (unchecked(query) ? [forged] : [{ rcode: 2, error: 0 }]))
     assert.equal(answer.kind, 'Failed')
   })
 
-  it('is not queried from another server, which might not validate', async () => {
+  it('causes no query to the next server, which might not validate', async () => {
     const [strict, careless] = [await serve(() => [{ rcode: 2, error: 6 }]), await serve(() => [good])]
     const resolver = createResolver([strict.address, careless.address], rounds)
     assert.deepEqual(await resolver.query(name, 'A'), failedResult('ESERVFAIL', true))
@@ -488,8 +488,8 @@ describe('a bogus answer', () => {
   })
 })
 
-describe('with several servers,', () => {
-  it('the next server is queried when a server fails, and comes first from then on', async () => {
+describe('a resolver with several name servers', () => {
+  it('queries the next server when one refuses, and queries that server first from then on', async () => {
     const [broken, well] = [await serve(() => [{ rcode: 5 }]), await serve(() => [good])]
     const resolver = createResolver([broken.address, well.address], rounds)
     for (let times = 0; times < 3; times += 1)
@@ -497,7 +497,7 @@ describe('with several servers,', () => {
     assert.deepEqual([broken.queries.length, well.queries.length], [1, 3])
   })
 
-  it('the next server is queried when a server is silent', async () => {
+  it('queries the next server when one is silent', async () => {
     const [silent, well] = [await serve(() => []), await serve(() => [good])]
     assert.deepEqual(
       await createResolver([silent.address, well.address], rounds).query(name, 'A'),
@@ -506,13 +506,13 @@ describe('with several servers,', () => {
     assert.deepEqual(describeQueries(silent), ['Datagram'])
   })
 
-  it('a refusal is reported rather than a timeout', async () => {
+  it('returns EREFUSED rather than ETIMEOUT when one server refuses and another is silent', async () => {
     const [broken, silent] = [await serve(() => [{ rcode: 5 }]), await serve(() => [])]
     const answer = await createResolver([broken.address, silent.address], rounds).query(name, 'A')
     assert.deepEqual(answer, failedResult('EREFUSED'))
   })
 
-  it('the invalid address is named', () => {
+  it('cannot be created with an invalid address, and the error names the address', () => {
     assert.throws(
       () => createResolver(['192.0.2.1', 'dns.example']),
       /^Error: "dns\.example" is not the address/,

@@ -58,7 +58,7 @@ const requiring = (level: TlsRequirement['level'], mode: TlsRequirement['mode'] 
 })
 
 describe('a delivery through Amazon SES', () => {
-  it('sends sender, recipients and exactly the stored octets', async () => {
+  it('passes sender, recipients and exactly the stored octets to SES', async () => {
     const recipients = ['b@partner.example', 'c@partner.example'].map((address) => recipient({ address }))
     const outcomes = await send({ recipients })
     const [request] = service.requests
@@ -81,7 +81,7 @@ describe('a delivery through Amazon SES', () => {
     [requiring('EncryptionOnly', 'ReportOnly'), 'tls-optional'],
   ]
   for (const [tls, set] of sets) {
-    it(`names the configuration set ${set} under ${tls.level} in mode ${tls.mode}`, async () => {
+    it(`uses the configuration set ${set} under ${tls.level} in mode ${tls.mode}`, async () => {
       await send({ tls })
       assert.equal(service.requests[0]?.get('ConfigurationSetName'), set)
     })
@@ -109,7 +109,8 @@ describe('a delivery through Amazon SES', () => {
     )
   })
 
-  it('sends a DSN about a REQUIRETLS message with TLS required, because its loss would not be reported', async () => {
+  it('sends a DSN about a REQUIRETLS message with the configuration set that requires TLS', async () => {
+    // A DSN is not refused for lack of REQUIRETLS: nothing would report its loss.
     const notification = message({ mailFrom: '' })
     const outcomes = await send({
       message: { ...notification, envelope: { ...notification.envelope, requireTls: true } },
@@ -118,12 +119,12 @@ describe('a delivery through Amazon SES', () => {
     assert.equal(service.requests[0]?.get('ConfigurationSetName'), configurationSets.requireTls)
   })
 
-  it('omits Source for the null reverse path', async () => {
+  it('omits the parameter Source for the null reverse path', async () => {
     await send({ message: message({ mailFrom: '' }) })
     assert.equal(service.requests[0]?.has('Source'), false)
   })
 
-  it('sends one request per fifty recipients, and applies each outcome to its recipients', async () => {
+  it("makes one request per fifty recipients, and gives them their request's outcome", async () => {
     const recipients = Array.from({ length: 101 }, (_, n) => recipient({ address: `r${n}@partner.example` }))
     service.answer = (request) =>
       request.get('Destinations.member.1') === 'r50@partner.example'
@@ -156,7 +157,7 @@ describe('a delivery through Amazon SES', () => {
     [400, 'InvalidParameterValue', 'PermanentFailure'],
   ]
   for (const [status, code, outcomeName] of errors) {
-    it(`ends in ${outcomeName} with the error of SES when it is ${code}`, async () => {
+    it(`ends in ${outcomeName}, with the error in its reply, when SES returns ${code}`, async () => {
       service.answer = () => ({ status, body: queryError(code) })
       const outcome = (await send()).get('b@partner.example')
       assert.equal(outcome?.outcome, outcomeName)

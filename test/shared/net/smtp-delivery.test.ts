@@ -116,7 +116,7 @@ const requiresClientCertificate = (): PartnerOptions => ({
   requiresClientCertificate: true,
 })
 
-describe('forced TLS', () => {
+describe('an attempt with forced TLS', () => {
   const enforced: Level[] = ['EncryptionOnly', 'CertificateValidation', 'DomainValidation']
   const from = (first: Level): Level[] => enforced.slice(enforced.indexOf(first))
   const rows: [string, () => PartnerOptions, Level[], string][] = [
@@ -130,7 +130,7 @@ describe('forced TLS', () => {
       ],
     ),
     [
-      'knows no EHLO',
+      'does not support EHLO',
       () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),
       enforced,
       '4.7.321',
@@ -195,7 +195,7 @@ describe('forced TLS', () => {
   ]
   for (const [does, behaviour, refusedAt, code] of rows) {
     for (const level of refusedAt) {
-      it(`sends nothing under ${level} when the partner ${does}`, async () => {
+      it(`sends no mail under ${level} when the partner ${does}`, async () => {
         const { outcome, partner, wire } = await sendOne(behaviour(), { tls: requirement(level) })
         assert.equal(outcome.outcome, 'TlsNotMet', formatReply(outcome.reply))
         assert.equal(outcome.reply.code, 451)
@@ -230,9 +230,14 @@ describe('forced TLS', () => {
     ['DomainValidation', 'wildcard', { tlsDomain: '*.partner.example' }, true],
     ['DomainValidation', 'tls12', {}, true],
   ]
+  const partnersWith: Record<string, string> = {
+    good: 'a good certificate',
+    wildcard: 'a certificate for *.partner.example',
+    tls12: 'a good certificate and TLS 1.2 at most',
+  }
   for (const [level, certificate, fields, verified] of good) {
-    const detail = JSON.stringify(fields)
-    it(`delivers encrypted under ${level} ${detail} to a partner with a ${certificate} certificate`, async () => {
+    const detail = Object.entries(fields).map(([field, value]) => ` with ${field} ${value}`)
+    it(`delivers encrypted under ${level}${detail} to a partner with ${partnersWith[certificate]}`, async () => {
       const tls = certificates[certificate] ?? {}
       const { outcome, partner, wire } = await sendOne({ tls }, { tls: requirement(level, fields) })
       assert.equal(outcome.outcome, 'Delivered', formatReply(outcome.reply))
@@ -247,7 +252,7 @@ describe('forced TLS', () => {
     })
   }
 
-  it('requires TLS 1.3 when the connector requires it', async () => {
+  it('ends in TlsNotMet when the connector requires TLS 1.3 and the partner has TLS 1.2 at most', async () => {
     const tls = requirement('EncryptionOnly', { minimumTlsVersion: 'TLSv1.3' })
     const { outcome } = await sendOne({ tls: certificates.tls12 ?? {} }, { tls })
     assert.equal(outcome.outcome, 'TlsNotMet')
@@ -261,27 +266,27 @@ describe('forced TLS', () => {
     ['DHE-RSA-AES128-GCM-SHA256', 'Delivered'],
   ]
   for (const [cipher, outcomeName] of ciphers) {
-    it(`is ${outcomeName} for a partner whose only cipher is ${cipher}`, async () => {
+    it(`ends in ${outcomeName} when the partner's only cipher suite in TLS 1.2 is ${cipher}`, async () => {
       const tls = { ...certificates.rsa, ciphers: cipher, dhparam: 'auto' }
       const { outcome } = await sendOne({ tls }, { tls: requirement('EncryptionOnly') })
       assert.equal(outcome.outcome, outcomeName, formatReply(outcome.reply))
     })
   }
 
-  it('trusts the public roots only when the connector names no CA', async () => {
+  it('does not trust a private CA when the connector names no CA', async () => {
     const tls = requirement('CertificateValidation', { certificateAuthorities: [] })
     const { outcome } = await sendOne({ tls: certificates.good ?? {} }, { tls })
     assert.equal(outcome.reply.enhanced, '4.7.320')
   })
 
-  it('trusts a partner certificate that the connector names itself', async () => {
+  it('trusts a self-signed certificate that the connector names as CA', async () => {
     const certificate = certificates.selfSigned ?? {}
     const tls = requirement('DomainValidation', { certificateAuthorities: [String(certificate.cert)] })
     const { outcome } = await sendOne({ tls: certificate }, { tls })
     assert.equal(outcome.tls?.verified, true)
   })
 
-  it('discards data injected in the clear after the reply to STARTTLS', async () => {
+  it('ignores replies that are injected in the clear after the reply to STARTTLS', async () => {
     const injected = '250-partner.example\r\n250 SIZE 1\r\n250 2.1.0 OK\r\n'
     const { outcome, wire } = await sendOne(
       { tls: certificates.good ?? {}, injected },
@@ -303,21 +308,21 @@ describe('forced TLS', () => {
   })
 })
 
-describe('opportunistic TLS', () => {
+describe('an attempt with opportunistic TLS', () => {
   const rows: [string, () => PartnerOptions, boolean][] = [
     ['offers no STARTTLS', () => ({}), false],
     [
-      'refuses STARTTLS',
+      'answers STARTTLS with 454',
       () => ({ tls: certificates.good ?? {}, refuseStartTls: '454 4.7.0 not now' }),
       false,
     ],
-    ['closes on STARTTLS', () => ({ tls: certificates.good ?? {}, refuseStartTls: '421 4.7.0 bye' }), false],
+    ['answers STARTTLS with 421', () => ({ tls: certificates.good ?? {}, refuseStartTls: '421 4.7.0 bye' }), false],
     ['breaks the handshake', () => ({ tls: certificates.good ?? {}, breakHandshake: true }), false],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), false],
     ['closes at STARTTLS', hangsUpOnStartTls, false],
     ['requires a client certificate', requiresClientCertificate, false],
     [
-      'knows no EHLO',
+      'does not support EHLO',
       () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),
       false,
     ],
@@ -337,7 +342,7 @@ describe('opportunistic TLS', () => {
     })
   }
 
-  it('defers mail that a partner with broken TLS refuses in the clear', async () => {
+  it('ends in TemporaryFailure when the partner breaks the handshake and refuses mail in the clear', async () => {
     const answer = (line: string) => (line.startsWith('MAIL') ? '530 5.7.0 Must issue STARTTLS' : undefined)
     const behaviour = { tls: certificates.good ?? {}, breakHandshake: true, answer }
     const { outcome } = await sendOne(behaviour, { tls: requirement('Opportunistic') })
@@ -346,7 +351,7 @@ describe('opportunistic TLS', () => {
   })
 })
 
-describe('ReportOnly', () => {
+describe('an attempt under a report-only connector', () => {
   const rows: [string, () => PartnerOptions, Level, string | null][] = [
     ['offers no STARTTLS', () => ({}), 'EncryptionOnly', '4.7.321'],
     [
@@ -384,7 +389,7 @@ describe('ReportOnly', () => {
     })
   }
 
-  it('reports a TLS version older than the connector requires', async () => {
+  it('delivers and reports a TLS version older than the connector requires', async () => {
     const tls = requirement('EncryptionOnly', { mode: 'ReportOnly', minimumTlsVersion: 'TLSv1.3' })
     const { outcome } = await sendOne({ tls: certificates.tls12 ?? {} }, { tls })
     assert.equal(outcome.outcome, 'Delivered')
@@ -397,7 +402,7 @@ describe('a mail transaction', () => {
   const three = ['one@partner.example', 'two@partner.example', 'three@partner.example']
 
   for (const extensions of [['PIPELINING'], []]) {
-    it(`applies its own reply to each recipient, with extensions [${extensions}]`, async () => {
+    it(`gives each recipient the outcome of its own reply to RCPT, with extensions [${extensions}]`, async () => {
       const answer = (line: string) => {
         if (line.startsWith('RCPT TO:<one@')) return '550 5.1.1 no such user'
         return line.startsWith('RCPT TO:<two@') ? '450 4.2.1 mailbox is busy' : undefined
@@ -414,7 +419,7 @@ describe('a mail transaction', () => {
       assert.deepEqual(partner.received[0]?.recipients, ['RCPT TO:<three@partner.example>'])
     })
 
-    it(`keeps each recipient's reply when all are refused, with extensions [${extensions}]`, async () => {
+    it(`gives each recipient the outcome of its own reply when all recipients are refused, with extensions [${extensions}]`, async () => {
       const answer = (line: string) => {
         if (line.startsWith('RCPT TO:<one@')) return '550 5.1.1 no such user'
         return line.startsWith('RCPT') ? '450 4.2.1 mailbox is busy' : undefined
@@ -424,7 +429,7 @@ describe('a mail transaction', () => {
       assert.deepEqual(results, ['PermanentFailure', 'TemporaryFailure', 'TemporaryFailure'])
     })
 
-    it(`has the outcome of the reply to MAIL, not to RCPT after it, with extensions [${extensions}]`, async () => {
+    it(`gives all recipients the outcome of a refused MAIL, not that of their RCPT, with extensions [${extensions}]`, async () => {
       const answer = (line: string) => {
         if (line.startsWith('MAIL')) return '451 4.7.1 greylisted'
         return /^(?:RCPT|DATA)/.test(line) ? '503 5.5.1 need MAIL command' : undefined
@@ -436,7 +441,7 @@ describe('a mail transaction', () => {
       assert.deepEqual(results, Array(3).fill(['TemporaryFailure', '4.7.1']))
     })
 
-    it(`keeps a refused recipient apart when the message is refused, with extensions [${extensions}]`, async () => {
+    it(`gives a refused recipient its own outcome when the message is refused too, with extensions [${extensions}]`, async () => {
       const answer = (line: string) =>
         line.startsWith('RCPT TO:<one@') ? '550 5.1.1 no such user' : undefined
       const behaviour = { extensions, answer, answerToMessage: '451 4.3.0 disk full' }
@@ -494,7 +499,7 @@ describe('a mail transaction', () => {
     })
   }
 
-  it('warns that a message may arrive twice when the connection ends before its final reply', async () => {
+  it('warns of a second copy when the connection ends after the message and before its reply', async () => {
     const { outcome, partner } = await sendOne({ answerToMessage: null }, clear())
     assert.equal(outcome.outcome, 'TemporaryFailure')
     assert.match(formatReply(outcome.reply), /^451 4\.4\.318 .*may arrive twice$/)
@@ -506,7 +511,7 @@ describe('a mail transaction', () => {
     ['refused', '550 5.1.1 no'],
     ['deferred', '451 4.2.1 later'],
   ] as const)
-    it(`warns only for recipients that were not ${condition} before`, async () => {
+    it(`does not warn of a second copy for a recipient that was ${condition} at RCPT`, async () => {
       const behaviour: PartnerOptions = {
         answerToMessage: null,
         answer: (line) => (line.startsWith('RCPT TO:<two@') ? answer : undefined),
@@ -520,14 +525,14 @@ describe('a mail transaction', () => {
 
   for (const [condition, behaviour] of [
     ['before the message', { answer: (command: string) => (command === 'DATA' ? null : undefined) }],
-    ['with a reply', { answerToMessage: '451 4.3.0 later' }],
+    ['with a reply to the message', { answerToMessage: '451 4.3.0 later' }],
   ] as const)
-    it(`does not warn when the attempt ends ${condition}`, async () => {
+    it(`does not warn of a second copy when the attempt ends ${condition}`, async () => {
       const { outcome } = await sendOne(behaviour, clear())
       assert.deepEqual([outcome.outcome, outcome.unanswered], ['TemporaryFailure', undefined])
     })
 
-  it('is delivered with a long final reply within limits', async () => {
+  it('is Delivered when replies have 1000 and 2000 lines', async () => {
     const wordy = (lines: number) => `${'250-2.1.0 word\r\n'.repeat(lines)}250 2.1.0 OK`
     const answer = (line: string) => (line.startsWith('RCPT') ? wordy(1000) : undefined)
     const { outcomes } = await sendTo(
@@ -540,7 +545,7 @@ describe('a mail transaction', () => {
     )
   })
 
-  it('does not try another host after the message was sent', async () => {
+  it('does not try another host after the reply to the message, even a temporary refusal', async () => {
     await withPartner({ answerToMessage: '451 4.3.0 later' }, (first) =>
       withPartner({}, async (second) => {
         const hosts = [first, second].map(({ port }) => ({ host: smartHost, port }))
@@ -552,19 +557,19 @@ describe('a mail transaction', () => {
   })
 
   const bodies: [string, Buffer, Buffer?][] = [
-    ['lines that begin with dots', Buffer.from('A: b\r\n\r\n.\r\n..\r\n.hidden\r\n...\r\n')],
-    ['a dot at the very start', Buffer.from('.A: b\r\n\r\nx\r\n')],
+    ['of a message with lines that begin with dots', Buffer.from('A: b\r\n\r\n.\r\n..\r\n.hidden\r\n...\r\n')],
+    ['of a message that begins with a dot', Buffer.from('.A: b\r\n\r\nx\r\n')],
     [
-      'octets above 127',
+      'of a message with octets above 127',
       Buffer.concat([Buffer.from('A: b\r\n\r\n'), Buffer.from([0x80, 0xff, 0xe9, 0x0d, 0x0a])]),
     ],
-    ['no final CRLF', Buffer.from('A: b\r\n\r\nx'), Buffer.from('A: b\r\n\r\nx\r\n')],
-    ['dots on both sides of a 64 KiB boundary', Buffer.from(`${'x'.repeat(65_533)}\r\n..\r\n.\r\n`)],
-    ['CRLF cut by a 64 KiB boundary', Buffer.from(`${'x'.repeat(65_535)}\r\n.y\r\n`)],
-    ['half a megabyte', Buffer.from(`A: b\r\n\r\n${'0123456789.\r\n'.repeat(40_000)}`)],
+    ['and a CRLF of a message without CRLF at its end', Buffer.from('A: b\r\n\r\nx'), Buffer.from('A: b\r\n\r\nx\r\n')],
+    ['of a message with dots on both sides of a 64 KiB boundary', Buffer.from(`${'x'.repeat(65_533)}\r\n..\r\n.\r\n`)],
+    ['of a message with a CRLF across a 64 KiB boundary', Buffer.from(`${'x'.repeat(65_535)}\r\n.y\r\n`)],
+    ['of a message of half a megabyte', Buffer.from(`A: b\r\n\r\n${'0123456789.\r\n'.repeat(40_000)}`)],
   ]
   for (const [condition, octets, expected = octets] of bodies) {
-    it(`sends exactly the stored octets of a message with ${condition}`, async () => {
+    it(`sends exactly the stored octets ${condition}`, async () => {
       const { outcome, partner } = await sendOne(
         { tls: certificates.good ?? {} },
         { tls: requirement('DomainValidation'), octets },
@@ -576,7 +581,7 @@ describe('a mail transaction', () => {
 
   const envelopes: [string, Partial<Envelope>, Partial<Recipient>, Buffer, string, string][] = [
     [
-      'SIZE',
+      'the size',
       {},
       {},
       content,
@@ -617,7 +622,7 @@ describe('a mail transaction', () => {
     ],
   ]
   for (const [condition, envelope, fields, octets, mail, rcpt] of envelopes) {
-    it(`passes on ${condition}`, async () => {
+    it(`passes ${condition} to the next hop`, async () => {
       const recipients = [recipient({ address: 'b@partner.example', ...fields })]
       const { partner } = await sendTo({}, { ...clear(), envelope, recipients, octets })
       assert.deepEqual([partner.received[0]?.mail, partner.received[0]?.recipients], [mail, [rcpt]])
@@ -645,7 +650,7 @@ describe('a mail transaction', () => {
     [['DSN'], true],
     [[], false],
   ] as const)
-    it(`reports that the partner ${passedOn ? 'received' : 'did not receive'} the DSN parameters`, async () => {
+    it(`has dsnPassedOn ${passedOn} in its outcome when the partner announces ${passedOn ? 'DSN' : 'no DSN'}`, async () => {
       const recipients = [recipient({ address: 'b@partner.example', notify: ['SUCCESS'] })]
       const { outcome, partner } = await sendOne({ extensions: [...extensions] }, { ...clear(), recipients })
       assert.equal(outcome.dsnPassedOn, passedOn)
@@ -659,7 +664,7 @@ describe('a mail transaction', () => {
     ['REQUIRETLS', [], { requireTls: true }, ['b@partner.example'], content, '550 5.7.30'],
   ]
   for (const [condition, extensions, envelope, addresses, octets, code] of missing) {
-    it(`refuses with ${code} when the partner lacks ${condition}`, async () => {
+    it(`ends in PermanentFailure with ${code}, before MAIL, when the partner lacks ${condition}`, async () => {
       const behaviour = { extensions, tls: certificates.good ?? {} }
       const { outcome, partner } = await sendOne(behaviour, { ...clear(), envelope, addresses, octets })
       assert.equal(outcome.outcome, 'PermanentFailure')
@@ -668,7 +673,7 @@ describe('a mail transaction', () => {
     })
   }
 
-  it('sends a REQUIRETLS message only over verified TLS, with any connector', async () => {
+  it('sends a REQUIRETLS message only over verified TLS, even under an opportunistic connector', async () => {
     const envelope = { requireTls: true }
     const extensions = ['REQUIRETLS']
     const good = await sendOne({ tls: certificates.good ?? {}, extensions }, { ...clear(), envelope })
@@ -681,7 +686,7 @@ describe('a mail transaction', () => {
     assert.doesNotMatch(none.wire, /MAIL FROM/)
   })
 
-  it('refuses a sender address that could end its command', async () => {
+  it('ends in PermanentFailure, without a connection, for a sender address that could end its command', async () => {
     const { outcome, partner } = await sendOne(
       {},
       { ...clear(), envelope: { mailFrom: 'a@x> BODY=BINARYMIME' } },
@@ -690,7 +695,7 @@ describe('a mail transaction', () => {
     assert.equal(partner.connections(), 0)
   })
 
-  it('refuses a recipient address that could end its command, and sends to the other recipients', async () => {
+  it('ends in PermanentFailure for recipient addresses that could end their command, and delivers to other recipients', async () => {
     const bad = [
       'b>\r\nDATA@partner.example',
       'b@partner.example> NOTIFY=NEVER',
@@ -706,10 +711,10 @@ describe('a mail transaction', () => {
   })
 })
 
-describe('a next hop without a session', () => {
+describe('a next hop that fails', () => {
   const tls = () => requirement('Opportunistic')
 
-  it('leads to 4.4.316 when it refuses the connection', async () => {
+  it('leads to the code 4.4.316 when it refuses the connection', async () => {
     const port = await withPartner({}, async (partner) => partner.port)
     const outcomes = await send([{ host: smartHost, port }], { tls: tls() })
     const outcome = outcomes.get('b@partner.example')
@@ -745,7 +750,7 @@ describe('a next hop without a session', () => {
       assert.deepEqual([outcome.outcome, formatReply(outcome.reply)], [outcomeName, text])
     })
     if (!does.endsWith('MAIL')) {
-      it(`leads to the next host when it ${does}`, async () => {
+      it(`leads to a delivery to the next host when it ${does}`, async () => {
         await withPartner(behaviour, (first) =>
           withPartner({}, async (second) => {
             const outcomes = await send(
@@ -760,14 +765,14 @@ describe('a next hop without a session', () => {
   }
 
   for (const flood of ['\n', '220-x\r\n', 'x']) {
-    it(`leads to a temporary failure when it floods with ${JSON.stringify(flood)}`, async () => {
+    it(`leads to TemporaryFailure when its greeting is two million times ${JSON.stringify(flood)}`, async () => {
       const { outcome } = await sendOne({ greeting: flood.repeat(2_000_000) }, { tls: tls() })
       assert.equal(outcome.outcome, 'TemporaryFailure')
       assert.match(outcome.reply.enhanced, /^4\.4\.318$|^4\.5\.0$/)
     })
   }
 
-  it('gets at most one line of 500 characters into the outcome', async () => {
+  it("leads to at most one line of 500 characters in the outcome's reply when its reply is longer", async () => {
     const refuseStartTls = `${'454-4.7.0 no TLS today\r\n'.repeat(1000)}454 4.7.0 ${'x'.repeat(1000)}`
     const behaviour = { tls: { cert: '', key: '' }, refuseStartTls }
     const { outcome } = await sendOne(behaviour, { tls: requirement('EncryptionOnly') })
@@ -775,14 +780,14 @@ describe('a next hop without a session', () => {
     assert.match(outcome.reply.text, /^[ -~]{100,500}$/)
   })
 
-  it('leads to 4.4.315 when it never replies', async () => {
+  it('leads to the code 4.4.315 when it does not reply to a command', async () => {
     const timeouts = { ...defaultTimeouts, command: 50 }
     const answer = (line: string) => (line.startsWith('MAIL') ? '' : undefined)
     const { outcome } = await sendOne({ extensions: [], answer }, { tls: tls(), options: { timeouts } })
     assert.equal(outcome.reply.enhanced, '4.4.315')
   })
 
-  it('leads to 4.4.315 when the attempt times out after DATA', async () => {
+  it('leads to the code 4.4.315 when the attempt times out after DATA', async () => {
     const abort = new AbortController()
     const answer = (line: string) => {
       if (line === 'DATA') abort.abort()
@@ -792,7 +797,7 @@ describe('a next hop without a session', () => {
     assert.deepEqual([outcome.outcome, outcome.reply.enhanced], ['TemporaryFailure', '4.4.315'])
   })
 
-  it('leads to the failure of DNS when no address is found', async () => {
+  it('leads to the code 4.4.312 when the query for its address fails', async () => {
     const fails = fakeResolver({ fail: { [smartHost]: 'ESERVFAIL' } })
     const outcomes = await send([{ host: smartHost, port: 25 }], { tls: tls(), options: { resolver: fails } })
     const outcome = outcomes.get('b@partner.example')
@@ -803,13 +808,13 @@ describe('a next hop without a session', () => {
   })
 })
 
-describe('the outcome of several failures', () => {
+describe('the outcome of attempts at several hosts', () => {
   const failure = (outcome: Outcome['outcome'], host: string): Outcome => ({ ...attempt({ outcome, host }) })
   const rows: [string, Outcome[], string][] = [
-    ['the unmet TLS requirement', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],
-    ['the temporary failure', [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')], 'a'],
+    ['TlsNotMet when another host has a temporary failure', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],
+    ['the temporary failure when another host has a permanent failure', [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')], 'a'],
     [
-      'the last of several refusals',
+      'the last of several permanent failures',
       [failure('PermanentFailure', 'a'), failure('PermanentFailure', 'b')],
       'b',
     ],

@@ -35,7 +35,7 @@ for (const ending of endings)
     `Subject: x\r\n\r\ntext${ending}${smuggled}${ending}more`,
     `${ending.replace(/^\s+/, '')}${smuggled}`,
   ])
-    test(`no server finds a second message after ${visible(ending)} in ${visible(content.slice(0, 12))}…`, async () => {
+    test(`no server finds a second message after "${visible(ending)}" in a message that begins "${visible(content.slice(0, 12))}…"`, async () => {
       const wire = await sent(Buffer.from(content))
       const data = wire.slice(wire.indexOf('DATA\r\n') + 'DATA\r\n'.length)
       const lines = data.split(/\r\n|\r|\n/)

@@ -1,4 +1,4 @@
-/** Untrusted web servers that misbehave. */
+/** Fetches from untrusted web servers that misbehave, and from URLs that must be refused. */
 import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
@@ -106,7 +106,7 @@ const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }
     says: /another protocol/,
   },
   'is a mail server': { answer: (socket) => socket.write('220 mx.example ESMTP\r\n'), says: /Parse Error/ },
-  'breaks off': {
+  'resets the connection within its response': {
     answer: (socket) => {
       socket.write(`${head}Content-Length: 10\r\n\r\nab`)
       setTimeout(() => socket.resetAndDestroy(), 50)
@@ -117,19 +117,19 @@ const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }
 
 describe('An untrusted web server', () => {
   for (const [condition, { answer, says }] of Object.entries(hostile))
-    it(`that ${condition} is abandoned, with the reason`, async () => {
+    it(`that ${condition} leads to a failed fetch with the reason`, async () => {
       const response = await within(10_000, request(answer), 'the end')
       assert.equal(response.kind, 'Failed')
       assert.match(response.kind === 'Failed' ? response.detail : '', says)
     })
 
-  it('that redirects is not followed', async () => {
+  it('that redirects leads to the redirect as response, which is not followed', async () => {
     const location = 'Location: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n'
     const response = await request((socket) => socket.end(`HTTP/1.1 302 Found\r\n${location}`))
     assert.equal(response.kind === 'Answered' && response.status, 302)
   })
 
-  it('is read to the end of its response, for any chunk sizes', async () => {
+  it('that responds in 300 chunks is read to the end of its response', async () => {
     const response = await request((socket) => {
       socket.write(chunked)
       socket.end(`${'100\r\n'.concat('a'.repeat(256), '\r\n').repeat(300)}0\r\n\r\n`)
@@ -151,7 +151,7 @@ for (const [url, says] of [
   ['https://ca.example:8443/', /port 8443 is refused/],
   [`http://ca.example/${'a'.repeat(3_000)}`, /not a URL/],
 ] as const)
-  it(`${url.slice(0, 60)} is refused`, async () => {
+  it(`a fetch of ${url.length > 60 ? `${url.slice(0, 60)}…` : url} is refused`, async () => {
     const response = await without(url)
     assert.match(response.kind === 'Failed' ? response.detail : '', says)
   })

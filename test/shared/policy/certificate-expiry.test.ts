@@ -55,7 +55,7 @@ const findInUse = (
   )
 }
 
-describe("a next hop's certificate", () => {
+describe("a next hop's certificate that expires soon", () => {
   const shown = (verifiedBy: ObservedCertificate['verifiedBy'] = null) =>
     observation([expiring('a', 10, { verifiedBy })])
 
@@ -72,8 +72,8 @@ describe("a next hop's certificate", () => {
     ['validation in ReportOnly mode', { mode: 'ReportOnly' }, null, 'RecordedOnly', false],
     ['EncryptionOnly', { tlsSettings: 'EncryptionOnly' }, null, 'Nothing', false],
     ['nothing', { tlsSettings: null }, null, 'Nothing', false],
-    ['nothing, with MTA-STS of its domain', { tlsSettings: null }, 'MtaSts', 'MailWaits', true],
-    ['nothing, with DANE of its host', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
+    ['nothing and MTA-STS verified it', { tlsSettings: null }, 'MtaSts', 'MailWaits', true],
+    ['nothing and DANE verified it', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
   ] as const)
     test(`has the consequence ${consequence} when its connector requires ${what}`, () => {
       const { gauges, notices } = findExpiringCertificates(
@@ -97,9 +97,9 @@ describe("a next hop's certificate", () => {
   for (const [what, fields] of [
     ['when its connector was deleted', { id: 'c9' }],
     ['when its connector is disabled', { enabled: false }],
-    ['on an unrelated server that only a connector for `*` matched', { recipientDomains: ['*'] }],
+    ['when its connector is only for `*`, by MX', { recipientDomains: ['*'] }],
     [
-      'on a server of a domain that the connector matches only by `*`',
+      'when its connector matches its domain only by `*`',
       { recipientDomains: ['clinic.example', '*'] },
     ],
   ] as [string, Partial<OutboundConnector>][])
@@ -111,22 +111,22 @@ describe("a next hop's certificate", () => {
   for (const [what, fields] of [
     ['a wildcard', { recipientDomains: ['*.bank.example', '*'] }],
     [
-      '`*` by smart hosts',
+      '`*` with smart hosts',
       { recipientDomains: ['*'], route: 'SmartHosts', smartHosts: [{ host: 'relay.example', port: 25 }] },
     ],
     ['all accepted domains', { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true }],
   ] as [string, Partial<OutboundConnector>][])
-    test(`is in use with a connector for ${what}`, () => {
+    test(`causes a notice with a connector for ${what}`, () => {
       const observed = findInUse([shown()], { outboundConnectors: [{ ...bank, ...fields }] })
       assert.equal(findExpiringCertificates(observed, now).notices.length, 1)
     })
 
-  test('is ignored if it was observed only because of published policies', () => {
+  test('is ignored if it was observed without a connector', () => {
     const unrelatedServer = observation([expiring('a', 3)], { connector: null })
     assert.deepEqual(findExpiringCertificates(findInUse([unrelatedServer]), now), { gauges: [], notices: [] })
   })
 
-  test('is ignored when it is no longer presented', () => {
+  test('is ignored when its host presents another certificate, or has not been observed for 31 days', () => {
     const observed = observation([
       expiring('b', 90, { firstSeen: day(-2) }),
       expiring('a', 3, { lastSeen: day(-3) }),
@@ -140,7 +140,7 @@ describe("a next hop's certificate", () => {
     assert.deepEqual(notices, [])
   })
 
-  test('causes one notice with all its hosts when several hosts present it', () => {
+  test('causes only one notice, with all its hosts, when several hosts present it', () => {
     const observed = ['mx2', 'mx1'].map((host) =>
       observation([expiring('a', 3)], { host: `${host}.bank.example` }),
     )
@@ -151,7 +151,7 @@ describe("a next hop's certificate", () => {
     )
   })
 
-  test('is reported with the newer certificate of the same name that another server presents', () => {
+  test('causes a notice that names the newer certificate of the same name on another host', () => {
     const observed = [
       observation([expiring('a', 3)], { host: 'mx1.bank.example' }),
       observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
@@ -164,7 +164,7 @@ describe("a next hop's certificate", () => {
     )
   })
 
-  test('is reported first if it expires first', () => {
+  test('causes the first of several notices if it expires first', () => {
     const observed = [29, 2, 10].map((days, index) =>
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
@@ -182,7 +182,7 @@ describe("a next hop's certificate", () => {
   })
 })
 
-describe("a sender's certificate", () => {
+describe("a sender's certificate that expires soon", () => {
   for (const [what, fields, consequence] of [
     ['by default', {}, 'MailRefused'],
     ['when its connector holds mail', { onViolation: 'Defer' }, 'MailHeld'],
@@ -207,7 +207,7 @@ describe("a sender's certificate", () => {
     })
 })
 
-describe("the organisation's certificate", () => {
+describe("the organisation's certificate that expires soon", () => {
   const ingress = observation([expiring('a', 10), expiring('b', 5), expiring('c', 2)], {
     kind: 'Own',
     connector: null,
@@ -220,7 +220,7 @@ describe("the organisation's certificate", () => {
       servedFrom === undefined ? null : { fingerprint256: 'd'.repeat(64), servedFrom, notAfter: day(400) },
   })
 
-  test('is in use while the ingress serves it, unless its successor is served in time', () => {
+  test('causes a notice while the ingress serves it, unless its successor is served before it expires', () => {
     const observed = findInUse([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
     const { gauges, notices } = findExpiringCertificates(observed, now)
     assert.deepEqual(
@@ -246,7 +246,7 @@ describe("the organisation's certificate", () => {
     host: 'mailflow/client-certificates/ours',
   })
 
-  test('is in use while an outbound connector names it', () => {
+  test('causes a notice while an outbound connector names it as client certificate', () => {
     const { notices } = findExpiringCertificates(
       findInUse([shown], { outboundConnectors: [{ ...bank, clientCertificate: 'ours' }] }),
       now,
@@ -257,7 +257,7 @@ describe("the organisation's certificate", () => {
     )
   })
 
-  test('is ignored when no connector names it any more', () => {
+  test('is ignored when no outbound connector names it any more', () => {
     for (const clientCertificate of [null, 'other'])
       assert.deepEqual(
         findExpiringCertificates(

@@ -43,7 +43,7 @@ const rowsOf = (columns: number, first: RegExp) =>
   rows.filter((cells) => cells.length === columns && first.test(cells[0] ?? ''))
 const unquoted = (cell = '') => cell.replaceAll('`', '')
 
-describe('the table of replies', () => {
+describe('the table of replies in docs/connectors.md', () => {
   const table = rowsOf(5, /^`[A-Z]/)
 
   test('has exactly the reasons for which a message is not delivered', () => {
@@ -57,7 +57,7 @@ describe('the table of replies', () => {
 
   const repliesFor = collectReplies()
   for (const [reason = '', , inSession = '', bounce = '', waits = ''] of table)
-    test(`has the replies of the code for ${unquoted(reason)}`, () => {
+    test(`has in the row ${unquoted(reason)} the replies that the cases get`, () => {
       const answers = repliesFor(unquoted(reason))
       checkCell(inSession, answers.inSession)
       checkCell(bounce, answers.Bounce)
@@ -99,7 +99,7 @@ function checkCell(cell: string, replies: string[]): void {
     assert.ok(rest === undefined ? answer === reply : answer.startsWith(beginning), `${answer}, not ${reply}`)
 }
 
-describe('the table of TLS codes', () => {
+describe('the table of TLS codes in docs/connectors.md', () => {
   const established: Extract<ServerTls, { kind: 'Established' }> = {
     kind: 'Established',
     protocol: 'TLSv1.3',
@@ -142,7 +142,7 @@ describe('the table of TLS codes', () => {
     tlsa: [{ usage: 3, selector: 1, matchingType: 1, data: 'cd'.repeat(32) }],
   }
 
-  test('lists exactly the codes of the assessment', () => {
+  test('lists exactly the codes of assessServerTls', () => {
     assert.deepEqual(
       rowsOf(2, /^`4\.7\./).map(([code]) => unquoted(code)),
       Object.keys(facts),
@@ -152,7 +152,7 @@ describe('the table of TLS codes', () => {
     assert.deepEqual([...allCodes].toSorted(), Object.keys(facts).toSorted())
   })
   for (const [code, failures] of Object.entries(facts))
-    test(`has the code ${code} for its faults`, () => {
+    test(`has the code ${code}, which assessServerTls returns for the faults of this code`, () => {
       const checkedRequirement = code === '4.7.323' ? dane : requirement
       for (const failure of failures)
         assert.equal(assessServerTls(checkedRequirement, failure, new Date())?.reply.enhanced, code)
@@ -208,9 +208,9 @@ const charts = [...page.matchAll(/```mermaid\nflowchart TD\n([^`]+)```/g)].map((
 const [requirements, verdicts] = charts
 assert.ok(requirements && verdicts)
 
-describe('the diagram of requirements', () => {
+describe('the diagram of requirements in docs/connectors.md', () => {
   const followedEdges = new Set<Edge>()
-  test('leads every case and each of its inbound connectors to the requirement that is not met', () => {
+  test('leads each inbound connector of every case to the requirement that the session does not meet', () => {
     for (const row of cases) {
       const message = messageOf(row)
       const session = sessionOf(message, message.source?.ip ?? '')
@@ -241,7 +241,7 @@ describe('the diagram of requirements', () => {
   test('has no edge that no case follows', () => assert.equal(followedEdges.size, requirements.edges.length))
 })
 
-describe('the diagram of verdicts', () => {
+describe('the diagram of verdicts in docs/connectors.md', () => {
   const followedEdges = new Set<Edge>()
   test('leads every case to its verdict', () => {
     for (const row of cases) {

@@ -31,7 +31,7 @@ const noStartTls = attempt({
   reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS not offered' },
 })
 
-test('tries a message at 0, 1 and 5 minutes, then every 15, and bounces it after 24 hours', () => {
+test('a message is tried at 0, 1 and 5 minutes, then every 15 minutes, and bounces after 24 hours', () => {
   const starts: number[] = []
   let now = receivedAt
   let current = recipient({ address: 'b@northwind.example' })

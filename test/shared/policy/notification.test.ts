@@ -5,7 +5,7 @@ import type { Recipient } from '../../../shared/contract/message.ts'
 import { shouldNotifySender, successDsnKind } from '../../../shared/policy/notification.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
 
-describe('the sender gets a DSN', () => {
+describe('a sender other than <> gets DSNs', () => {
   const rows: [notify: Recipient['notify'], kinds: string][] = [
     [null, 'failed delayed'],
     [['NEVER'], ''],
@@ -22,29 +22,34 @@ describe('the sender gets a DSN', () => {
       .filter((kind) => shouldNotifySender(kind, message({ mailFrom }), recipient({ notify })))
       .join(' ')
   for (const [notify, kinds] of rows)
-    test(`for ${kinds || 'nothing'} with NOTIFY=${notify ?? ''}`, () => {
+    test(`of these kinds ${notify ? `with NOTIFY=${notify}` : 'without NOTIFY'}: ${kinds.replaceAll(' ', ', ') || 'none'}`, () => {
       assert.equal(dsnKinds('a@ours.example', notify), kinds)
       assert.equal(dsnKinds('', notify), '', 'the sender <> gets no DSN')
     })
 })
 
-describe('after delivery', () => {
+describe('after an attempt with a requested success DSN', () => {
   const delivered = (dsnPassedOn?: boolean) =>
     recipient({
       lastAttempt: attempt({ outcome: 'Delivered', ...(dsnPassedOn === undefined ? {} : { dsnPassedOn }) }),
     })
   const rows: [who: string, of: Recipient, kept: boolean, notice: string | null][] = [
-    ['a next hop with the DSN extension sends the DSN itself', delivered(true), false, null],
-    ['a next hop without the extension causes a relayed DSN', delivered(false), false, 'relayed'],
+    ['a delivery to a next hop with the DSN extension causes no DSN', delivered(true), false, null],
     [
-      'a next hop such as SES, which does not report its extensions, causes a relayed DSN',
+      'a delivery to a next hop without the DSN extension causes a relayed DSN',
+      delivered(false),
+      false,
+      'relayed',
+    ],
+    [
+      'a delivery to a next hop such as SES, whose extensions are unknown, causes a relayed DSN',
       delivered(),
       false,
       'relayed',
     ],
-    ['a report that mailflow stores causes a delivered DSN', delivered(), true, 'delivered'],
-    ['a failed attempt causes no success DSN', recipient({ lastAttempt: attempt() }), false, null],
-    ['a recipient without an attempt causes no success DSN', recipient(), true, null],
+    ['a report on TLS that mailflow stores causes a delivered DSN', delivered(), true, 'delivered'],
+    ['a failed attempt causes no DSN', recipient({ lastAttempt: attempt() }), false, null],
+    ['a recipient without an attempt causes no DSN', recipient(), true, null],
   ]
   for (const [title, of, isFinalDestination, dsnKind] of rows)
     test(title, () => assert.equal(successDsnKind(of, isFinalDestination), dsnKind))

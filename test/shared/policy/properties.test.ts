@@ -63,8 +63,8 @@ const trusts = ({ certificateAuthorities }: InboundConnector, certificate: Clien
     ? chainsTo(certificate.chain, certificateAuthorities, receivedAt)
     : certificate.trusted
 
-describe('the selection agrees with the plain reference implementation for any connectors', () => {
-  test('for partners, enforced and report-only', () =>
+describe('the selected connector is that of a plain reference implementation', () => {
+  test('for any partner, enforced and report-only', () =>
     fc.assert(
       fc.property(anyConnectors, anySender, anyIp, anyTls, (connectors, { mailFrom, sender }, ip, tls) => {
         const { partner, reportOnlyPartner } = evaluateInbound(compile(connectors), {
@@ -81,7 +81,7 @@ describe('the selection agrees with the plain reference implementation for any c
       runs,
     ))
 
-  test("for the organisation's servers: certificates, wildcards on either side, fingerprints, addresses of both families", () => {
+  test("for any server of the organisation, by certificate or address", () => {
     const attributionCounts = { byCertificate: 0, byAddress: 0, none: 0 }
     const anyOnPremises = fc.uniqueArray(
       anyInbound.filter(({ connectorType }) => connectorType === 'OnPremises'),
@@ -107,7 +107,7 @@ describe('the selection agrees with the plain reference implementation for any c
     for (const [way, count] of Object.entries(attributionCounts)) assert.ok(count > 20, `${way}: ${count}`)
   })
 
-  test('for recipients in accepted and other domains', () =>
+  test('for any recipient, in an accepted or another domain', () =>
     fc.assert(
       fc.property(anyConnectors, anyRecipientDomain, (connectors, domain) => {
         const expected = referenceOutbound(
@@ -121,8 +121,8 @@ describe('the selection agrees with the plain reference implementation for any c
     ))
 })
 
-describe('the same input gives the same result', () => {
-  test('does not depend on repetition or on the order of the connectors', () => {
+describe('an explanation', () => {
+  test('is the same for a repeated call and for any order of the connectors', () => {
     const shuffled = anyConnectors.chain((connectors) =>
       fc.record({
         connectors: fc.constant(connectors),
@@ -143,7 +143,7 @@ describe('the same input gives the same result', () => {
     )
   })
 
-  test('does not change with another connector for other domains', () => {
+  test('does not change with additional connectors for other domains', () => {
     const fromOthers = anyInbound.map((it) => ({
       ...it,
       senderDomains: ['others.invalid', '*.others.invalid'],
@@ -167,7 +167,7 @@ describe('the same input gives the same result', () => {
     )
   })
 
-  test('does not change with another disabled connector', () =>
+  test('has the same decisions with additional disabled connectors', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
         const withDisabled = withMore(connectors, { ...one, enabled: false }, { ...other, enabled: false })
@@ -190,8 +190,8 @@ function withMore(connectors: Connectors, one: InboundConnector, other: Outbound
   }
 }
 
-describe('the more specific connector is selected', () => {
-  test('for a sender by its exact domain', () =>
+describe('a connector for the exact domain is selected', () => {
+  test('for a sender, whatever other connectors exist', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyQuestion, (connectors, given, question) => {
         const domain = question.mailFrom.split('@')[1]?.toLowerCase().replace(/\.$/, '') ?? ''
@@ -205,7 +205,7 @@ describe('the more specific connector is selected', () => {
       runs,
     ))
 
-  test('for a recipient by its exact domain', () =>
+  test('for a recipient, whatever other connectors exist', () =>
     fc.assert(
       fc.property(anyConnectors, anyOutbound, anyRecipientDomain, (connectors, given, domain) => {
         const outbound = connectors.outbound.filter(
@@ -242,7 +242,7 @@ describe('forced TLS cannot be circumvented', () => {
     )
     .map((steps) => (facts) => steps.reduce((known, step) => step(known), facts))
 
-  test("no missing fact makes a partner's violation accepted", () => {
+  test("mail that violates a partner's connector is not accepted when facts of its session are missing", () => {
     let violations = 0
     fc.assert(
       fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
@@ -267,7 +267,7 @@ describe('forced TLS cannot be circumvented', () => {
     assert.ok(violations >= 500)
   })
 
-  test('a certificate that grants no relay grants none when a fact is missing', () =>
+  test('a session whose certificate grants no relay is granted none when facts of the session are missing', () =>
     fc.assert(
       fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
         const inbound = connectors.inbound.map((it) => ({
@@ -296,7 +296,7 @@ describe('forced TLS cannot be circumvented', () => {
       runs,
     ))
 
-  test('after an attempt that did not meet the requirement, the next attempt has the same requirement, at any time and on request', () =>
+  test("after an attempt that did not meet forced TLS, any further attempt has the connector's whole requirement", () =>
     fc.assert(
       fc.property(
         anyConnectors,
@@ -330,7 +330,7 @@ describe('forced TLS cannot be circumvented', () => {
       runs,
     ))
 
-  test('a report-only partner connector changes no reply and no verdict', () =>
+  test('an additional report-only partner connector changes no reply and no verdict', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyQuestion, (connectors, given, question) => {
         const reportOnlyConnector = { ...given, connectorType: 'Partner', mode: 'ReportOnly' } as const
@@ -345,7 +345,7 @@ describe('forced TLS cannot be circumvented', () => {
       runs,
     ))
 
-  test('no report-only connector changes what enforced connectors refuse', () =>
+  test('additional report-only connectors change neither violations nor selection of enforced connectors', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
         const withReportOnly = withMore(
@@ -381,7 +381,7 @@ function changed(change: (certificate: ClientCertificate) => Partial<ClientCerti
   })
 }
 
-test('an explanation never contradicts the decision', () =>
+test('an explanation never contradicts the verdict or the reply in session', () =>
   fc.assert(
     fc.property(anyConnectors, anyQuestion, (connectors, question) => {
       const rules = compile(connectors)
@@ -419,7 +419,7 @@ test('an explanation never contradicts the decision', () =>
     runs,
   ))
 
-test('the random connectors are of every kind', () => {
+test('random inbound connectors of these tests are of every kind', () => {
   const [sample] = fc.sample(fc.array(anyInbound, { minLength: 300, maxLength: 300 }), 1)
   const kinds = {
     Partner: (it: InboundConnector) => it.connectorType === 'Partner',

@@ -47,11 +47,11 @@ const partner = (fields = {}) =>
   inbound({ senderDomains: ['elsewhere.example'], requireTls: false, ...fields })
 const toAcceptedDomain = (fields = {}) => outbound({ recipientDomains: ['ours.example'], ...fields })
 
-describe('the whole message may be returned', () => {
+describe('a failure DSN may return the whole message', () => {
   const rows: [when: string, given: Case, may: boolean][] = [
-    ['with RET=FULL if nothing protects it', {}, true],
+    ['with RET=FULL if no connector matches it', {}, true],
     [
-      'if its connectors require no TLS',
+      'with RET=FULL if its connectors require no TLS',
       { connectors: { inbound: [partner()], outbound: [toAcceptedDomain()] } },
       true,
     ],
@@ -69,7 +69,7 @@ describe('the whole message may be returned', () => {
       false,
     ],
     [
-      "not if it comes from the organisation's server, which must use TLS",
+      "not if it comes from the organisation's server, whose connector requires TLS",
       {
         of: { attributedTo: 'id-own' },
         connectors: {
@@ -88,17 +88,17 @@ describe('the whole message may be returned', () => {
     ],
     ['not if it is attributed to a deleted connector', { of: { attributedTo: 'id-gone' } }, false],
     ...(['EncryptionOnly', 'CertificateValidation'] as const).map((tlsSettings): [string, Case, boolean] => [
-      `not if an outbound connector requires ${tlsSettings}`,
+      `not if its outbound connector requires ${tlsSettings}`,
       { connectors: { outbound: [toAcceptedDomain({ tlsSettings })] } },
       false,
     ]),
     [
-      'not if a report-only outbound connector requires TLS',
+      'not if its report-only outbound connector requires TLS',
       { connectors: { outbound: [toAcceptedDomain({ tlsSettings: 'EncryptionOnly', mode: 'ReportOnly' })] } },
       false,
     ],
     ...(['EncryptionOnly', 'DomainValidation', 'Dane'] as const).map((policy): [string, Case, boolean] => [
-      `not if the last attempt was under ${policy}, from any source`,
+      `not if its last attempt was under the TLS level ${policy}`,
       { recipient: { lastAttempt: { ...refused, policy } } },
       false,
     ]),

@@ -62,7 +62,7 @@ describe("a partner's certificate", () => {
     ['HardFail', 'not checked', tryAgainLater, 'revocation undetermined (it was not checked in the session)'],
   ]
   for (const [revocationCheck, revocationResult, inSession, why] of rows)
-    it(`with ${revocationCheck} and status ${revocationResult} is answered ${inSession ?? 'with acceptance'}`, () => {
+    it(`with status ${revocationResult} under revocationCheck ${revocationCheck} ${inSession === null ? 'is accepted' : `leads to ${inSession}`}`, () => {
       const connectors = snapshot({ inbound: [restricting({ revocationCheck })] })
       const { violation } = evaluateInbound(connectors, session(revocationResult))
       assert.equal(violation && formatReply(violation.inSession), inSession)
@@ -71,13 +71,13 @@ describe("a partner's certificate", () => {
       assert.equal(formatReply(violation.postQueue), restricted)
     })
 
-  it('is refused permanently when it also has another fault', () => {
+  it('with undetermined revocation under HardFail is refused permanently when it has another fault too', () => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
     const { violation } = evaluateInbound(connectors, session('Unknown', { trusted: false, trustError: 'X' }))
     assert.equal(violation && formatReply(violation.inSession), restricted)
   })
 
-  it('is refused when it is pinned and revoked', () => {
+  it('that is pinned is refused when it is revoked', () => {
     const fingerprint256 = 'cd'.repeat(32)
     const connector = restricting({
       tlsSenderCertificateNames: [],
@@ -98,14 +98,14 @@ describe("the organisation's server", () => {
     ['HardFail', 'Revoked', '550 5.7.64 Relay access denied'],
   ]
   for (const [revocationCheck, revocationResult, expected] of rows)
-    it(`with ${revocationCheck} and status ${revocationResult} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
+    it(`whose certificate has the status ${revocationResult} under revocationCheck ${revocationCheck} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
       const connectors = snapshot({ inbound: [ownServer({ revocationCheck })] })
       const evaluation = evaluateInbound(connectors, session(revocationResult))
       const decision = admitRecipient(connectors, evaluation, 'b@elsewhere.example')
       assert.equal(decision.action === 'Refuse' ? formatReply(decision.reply) : null, expected)
     })
 
-  it('is identified by its address, regardless of the status of its certificate', () => {
+  it('may relay by its address under HardFail although its certificate is revoked', () => {
     const known = ownServer({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
     const { attributedTo, revocationUndetermined } = evaluateInbound(
       snapshot({ inbound: [known] }),
@@ -115,23 +115,23 @@ describe("the organisation's server", () => {
   })
 })
 
-describe('revocation is checked', () => {
+describe('the revocation of a client certificate is checked', () => {
   const connectorsCheckingFor = (connectors: InboundConnector[], of: Session) =>
     connectorsCheckingRevocation(snapshot({ inbound: connectors }), of).map(({ name }) => name)
 
   const rows: { what: string; connectors: InboundConnector[]; of?: Session; expected: string[] }[] = [
     {
-      what: 'for a partner that is restricted to the certificate',
+      what: 'if a partner connector is restricted to the certificate',
       connectors: [restricting()],
       expected: ['Contoso'],
     },
     {
-      what: 'for a report-only partner',
+      what: 'if a report-only partner connector is restricted to the certificate',
       connectors: [restricting({ mode: 'ReportOnly' })],
       expected: ['Contoso'],
     },
     {
-      what: "for the organisation's server, which may relay because of it",
+      what: "if the certificate identifies the organisation's server, which may relay",
       connectors: [ownServer()],
       expected: ['Own'],
     },
@@ -141,12 +141,12 @@ describe('revocation is checked', () => {
       expected: [],
     },
     {
-      what: 'not if the certificate restricts nothing',
+      what: 'not if the connector has no restrictDomainsToCertificate',
       connectors: [restricting({ restrictDomainsToCertificate: false })],
       expected: [],
     },
     {
-      what: 'not for a certificate with another name',
+      what: 'not for a certificate with another name than the connectors expect',
       connectors: [restricting(), ownServer()],
       of: session('not checked', { subjectAltNames: ['mx.unrelated.example'] }),
       expected: [],
@@ -158,13 +158,13 @@ describe('revocation is checked', () => {
       expected: [],
     },
     {
-      what: 'not again for a certificate that was checked',
+      what: 'not for a certificate that was checked before in the session',
       connectors: [restricting()],
       of: session('Unknown'),
       expected: [],
     },
     {
-      what: 'not for mail that is refused for another reason',
+      what: 'not for mail that is refused for its TLS version',
       connectors: [restricting({ minimumTlsVersion: 'TLSv1.3' })],
       of: { ...session('not checked'), tls: { ...session('not checked').tls, protocol: 'TLSv1.2' } },
       expected: [],
@@ -182,12 +182,12 @@ describe('the administrator', () => {
     return unknownCertificateNotices(connectors, of, evaluateInbound(connectors, of), outcome)
   }
 
-  it('gets a notice of a revoked certificate, without remedies', () => {
+  it("gets a notice of a revoked client certificate, without remedies", () => {
     const [notice] = noticesOf('Revoked')
     assert.deepEqual([notice?.why, notice?.remedies], ['revoked (by the CRL)', []])
   })
 
-  it('gets no notice of a certificate with undetermined revocation', () =>
+  it('gets no notice of a client certificate with undetermined revocation', () =>
     assert.deepEqual(noticesOf('Unknown'), []))
 })
 
@@ -202,20 +202,20 @@ describe('a next hop', () => {
     ['HardFail', 'Unknown', '451 4.7.320 Cannot determine whether the certificate is revoked: by the CRL'],
   ]
   for (const [revocationCheck, status, expected] of rows)
-    it(`with ${revocationCheck} and status ${status} gets ${expected ?? 'the message'}`, () => {
+    it(`whose certificate has the status ${status} under revocationCheck ${revocationCheck} ${expected === null ? 'gets the message' : `leads to ${expected}`}`, () => {
       const fault = assessRevocation({ revocationCheck }, { status, detail: 'by the CRL' })
       assert.equal(fault && formatReply(fault.reply), expected)
       if (fault) assert.equal(fault.result, 'certificate-not-trusted')
     })
 })
 
-describe('between equal connectors', () => {
-  it('the inbound connector with the stricter revocation check is selected', () => {
+describe('of two otherwise equal connectors', () => {
+  it('the inbound connector with HardFail is selected', () => {
     const connectors = [restricting({ name: 'A' }), restricting({ name: 'B', revocationCheck: 'HardFail' })]
     assert.equal(evaluateInbound(snapshot({ inbound: connectors }), session('Good')).partner?.name, 'B')
   })
 
-  it('the outbound connector with the stricter revocation check is selected if it verifies certificates', () => {
+  it('the outbound connector with HardFail is selected if both require CertificateValidation, but not with EncryptionOnly', () => {
     const selectedName = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') => {
       const connectors = [
         outbound({ name: 'A', tlsSettings }),
@@ -234,7 +234,7 @@ describe('a warning says that HardFail has no effect', () => {
     warnings.filter(({ path }) => path === 'revocationCheck').map(({ message }) => message)
   const hardFail = { revocationCheck: 'HardFail' } as const
 
-  it('on an inbound connector', () => {
+  it('on an inbound connector that identifies no certificate, and on no other', () => {
     const message = 'has no effect: restrictDomainsToCertificate is false'
     assert.deepEqual(revocationTexts(inboundWarnings(inbound(hardFail), noOthers, receivedAt)), [message])
     assert.deepEqual(revocationTexts(inboundWarnings(restricting(hardFail), noOthers, receivedAt)), [])
@@ -248,7 +248,7 @@ describe('a warning says that HardFail has no effect', () => {
     ])
   })
 
-  it('on an outbound connector', () => {
+  it('on an outbound connector with EncryptionOnly, and not with CertificateValidation', () => {
     const of = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') =>
       revocationTexts(outboundWarnings(outbound({ ...hardFail, tlsSettings }), noOthers, receivedAt))
     assert.deepEqual(of('EncryptionOnly'), ['has no effect: tlsSettings is EncryptionOnly'])

@@ -90,7 +90,7 @@ const requirementText = ({ level, source }: HopRequirement): string => `${level}
 
 function decisionText(decision: HopDecision): string {
   if (decision.kind === 'Refuse')
-    return `${decision.outcome}: ${formatReply(decision.fault.reply).slice(0, 10).trim()}`
+    return `${decision.outcome}: ${formatReply(decision.fault.reply).split(' ', 2).join(' ')}`
   const reportOnlyTexts = decision.reportOnlyRequirements.map(
     ({ requirement, fault }) => `${requirementText(requirement)}${fault ? ` (${fault.reply.enhanced})` : ''}`,
   )
@@ -174,8 +174,8 @@ const table: Row[] = [
     'nothing',
     'EncryptionOnly by Dane, reporting DomainValidation by MtaSts',
   ],
-  [opportunisticConnector, 'records fail', 'enforce', 'nothing', 'TemporaryFailure: 451 4.4.31'],
-  [opportunisticConnector, 'records are bogus', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.32'],
+  [opportunisticConnector, 'records fail', 'enforce', 'nothing', 'TemporaryFailure: 451 4.4.312'],
+  [opportunisticConnector, 'records are bogus', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.324'],
   // The connector ignores the policies that the domain publishes.
   [
     connector('Opportunistic', { smtpDaneMode: 'None' }),
@@ -271,7 +271,7 @@ const table: Row[] = [
   ],
   [opportunisticConnector, 'usable records', 'no policy', 'REQUIRETLS', 'Dane by Dane'],
   [opportunisticConnector, 'unusable records', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
-  [opportunisticConnector, 'records fail', 'no policy', 'REQUIRETLS', 'TemporaryFailure: 451 4.4.31'],
+  [opportunisticConnector, 'records fail', 'no policy', 'REQUIRETLS', 'TemporaryFailure: 451 4.4.312'],
   [connector('EncryptionOnly'), 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
   [connector('EncryptionOnly'), 'usable records', 'no policy', 'REQUIRETLS', 'Dane by RequireTls'],
   [
@@ -295,11 +295,14 @@ const table: Row[] = [
   [opportunisticConnector, 'no DANE', 'no policy', 'a DSN', opportunisticText],
 ]
 
-describe('the enforced requirement', () => {
+describe('decideHop', () => {
   for (const [tls, dane, mtaSts, senderRequest, expected, fields] of table) {
-    const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' in ReportOnly' : ''}`
-    const from = fields ? `, ${Object.entries(fields).flat().join(' ')}` : ''
-    it(`${by}, ${dane}, ${mtaSts}, ${senderRequest}${from}: ${expected}`, () => {
+    const { level, mode, smtpDaneMode, mtaStsMode } = tls
+    const connectorText = Object.entries({ level, mode, smtpDaneMode, mtaStsMode })
+      .filter(([name, value]) => name === 'level' || value !== opportunisticConnector[name as 'mode'])
+      .map(([name, value]) => `${name} ${value}`)
+    const from = fields ? ` and ${Object.entries(fields).flat().join(' ')}` : ''
+    it(`decides on ${expected} for connector ${connectorText.join(' and ')}, DANE "${dane}", MTA-STS "${mtaSts}", sender's request "${senderRequest}"${from}`, () => {
       const decision = decideHop(
         tls,
         senderRequests[senderRequest],
@@ -409,15 +412,15 @@ const waivesTls = ({ senderRequest }: Combination): boolean =>
   senderRequest.tlsRequiredNo && !senderRequest.requireTls
 const usesDane = ({ tls }: Combination): boolean => tls.smtpDaneMode === 'Opportunistic' && !isEnforced(tls)
 
-describe('in every combination', () => {
+describe('in every combination of connector, DANE, MTA-STS and sender’s request', () => {
   property(
-    'without REQUIRETLS an enforced connector requirement is in force unchanged',
+    "without REQUIRETLS an enforced connector's requirement is in force unchanged",
     ({ tls, senderRequest }) => isEnforced(tls) && !senderRequest.requireTls,
     ({ tls, decision }) =>
       assert.deepEqual(decision, { kind: 'Try', enforced: ownOf(tls), reportOnlyRequirements: [] }),
   )
   property(
-    'REQUIRETLS can only raise an enforced connector requirement',
+    "REQUIRETLS never weakens an enforced connector's requirement",
     (each) => isEnforced(each.tls) && each.senderRequest.requireTls && isTry(each),
     ({ tls, decision: { enforced } }) => {
       assert.ok(strength[enforced.level] >= strength[tls.level])
@@ -427,14 +430,14 @@ describe('in every combination', () => {
       if (tls.level === 'DomainValidation') assert.deepEqual(enforced, ownOf(tls))
     },
   )
-  property('TLS-Required: No refuses nothing', waivesTls, (each) => assert.ok(isTry(each)))
+  property('with TLS-Required: No a host is never refused', waivesTls, (each) => assert.ok(isTry(each)))
   property(
-    'TLS-Required: No leaves only an enforced connector requirement in force',
+    'with TLS-Required: No and without an enforced connector, TLS is opportunistic',
     (each) => waivesTls(each) && !isEnforced(each.tls),
     ({ decision }) => assert.equal(decision.enforced.level, 'Opportunistic'),
   )
   property(
-    'REQUIRETLS is never opportunistic, and verifies the next hop unless the message is a notification',
+    'with REQUIRETLS TLS is never opportunistic, and the next hop is verified unless the message is a DSN',
     (each) => each.senderRequest.requireTls && isTry(each),
     ({ senderRequest, decision: { enforced } }) =>
       assert.ok(
@@ -443,13 +446,13 @@ describe('in every combination', () => {
       ),
   )
   property(
-    'REQUIRETLS refuses a host that is not proven to be the domain’s',
+    'with REQUIRETLS a host is refused that neither DNSSEC nor an MTA-STS policy proves, unless the message is a DSN',
     (each) => each.senderRequest.requireTls && !each.senderRequest.isNotification && isTry(each),
     ({ hop, mtaSts }) =>
       assert.ok(hop.authentic || (mtaSts.kind === 'Policy' && isListed(hop.host, mtaSts.policy))),
   )
   property(
-    'a notification with REQUIRETLS is refused only if one without it is refused',
+    'a host is refused for a DSN with REQUIRETLS only if it is refused for the DSN without REQUIRETLS',
     ({ senderRequest }) => senderRequest.isNotification && senderRequest.requireTls,
     (each) =>
       assert.equal(
@@ -460,7 +463,7 @@ describe('in every combination', () => {
       ),
   )
   property(
-    'usable records take precedence over any MTA-STS policy',
+    'usable TLSA records take precedence over any MTA-STS policy, unless an enforced connector or the sender overrides DANE',
     (each) =>
       each.hop.dane === daneStates['usable records'] && usesDane(each) && !waivesTls(each) && isTry(each),
     ({ decision }) => {
@@ -469,11 +472,11 @@ describe('in every combination', () => {
     },
   )
   property(
-    'failed or bogus record lookups refuse the host',
+    'a host whose TLSA query fails or is bogus is refused, unless an enforced connector or the sender overrides DANE',
     (each) => each.hop.dane.kind === 'Failed' && usesDane(each) && !waivesTls(each),
     ({ decision }) => assert.equal(decision.kind, 'Refuse'),
   )
-  property('a published policy never weakens the requirement in force', isTry, (each) => {
+  property('TLSA records and MTA-STS policies never weaken the requirement in force', isTry, (each) => {
     const without = decideWith(each, {
       hop: facts(daneStates['no DANE'], { ...each.hop, dane: daneStates['no DANE'] }),
       mtaSts: noMtaSts,
@@ -498,7 +501,7 @@ describe('in every combination', () => {
     },
   )
   property(
-    'a lookup that is not needed does not affect the decision',
+    'TLSA records and a policy of a kind that usesPublishedPolicies excludes do not affect the decision',
     ({ tls, senderRequest }) => Object.values(usesPublishedPolicies(tls, senderRequest)).includes(false),
     (each) => {
       const uses = usesPublishedPolicies(each.tls, each.senderRequest)
@@ -510,7 +513,7 @@ describe('in every combination', () => {
     },
   )
   property(
-    'a policy in mode testing is recorded and changes nothing else',
+    'without REQUIRETLS, a policy in mode testing changes neither decision nor requirement in force',
     ({ mtaSts, senderRequest }) =>
       mtaSts.kind === 'Policy' && mtaSts.policy.mode === 'testing' && !senderRequest.requireTls,
     (each) => {
@@ -519,7 +522,7 @@ describe('in every combination', () => {
     },
   )
   property(
-    'the reply code of a refusal matches its outcome',
+    'the reply to a refused host is 5yz exactly when the outcome is PermanentFailure',
     ({ decision }) => decision.kind === 'Refuse',
     ({ decision }) => {
       assert.ok(decision.kind === 'Refuse')
@@ -544,11 +547,11 @@ describe('isListed', () => {
     ['mx.partner.example', '', false],
   ]
   for (const [name, pattern, listed] of cases)
-    it(`${name} is ${listed ? '' : 'not '}listed by "${pattern}"`, () =>
+    it(`is ${listed} for the host ${name} and a policy with mx "${pattern}"`, () =>
       assert.equal(isListed(name, { mx: [pattern] }), listed))
 })
 
-test("the server name is the TLSA base domain, or else the host's own name (RFC 7672 §8.1)", () => {
+test('serverNameFor returns the TLSA base domain if there are TLSA records, otherwise the name of the host (RFC 7672 §8.1)', () => {
   const hop: HopFacts = {
     domain: 'partner.example',
     host,

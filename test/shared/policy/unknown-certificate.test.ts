@@ -57,7 +57,7 @@ function notices(connectors: InboundConnector[], given: Session) {
   return unknownCertificateNotices(rules, given, evaluateInbound(rules, given), heldOutcome)
 }
 
-describe('a notice of an unknown certificate is sent', () => {
+describe('a notice of an unknown client certificate is sent', () => {
   const rows: [string, InboundConnector[], Session, [connector: string, consequence: string][]][] = [
     [
       'if a connector is restricted to another certificate',
@@ -65,15 +65,15 @@ describe('a notice of an unknown certificate is sent', () => {
       presenting(otherCertificate),
       [['Contoso', 'Held']],
     ],
-    ['if it is the known certificate, but expired', [contoso()], presenting(expired), [['Contoso', 'Held']]],
+    ['if it has the name of the connector and is expired', [contoso()], presenting(expired), [['Contoso', 'Held']]],
     [
-      'with the consequence RecordedOnly for a report-only connector',
+      'with the consequence RecordedOnly if the connector is report-only',
       [contoso({ mode: 'ReportOnly' })],
       presenting(otherCertificate),
       [['Contoso', 'RecordedOnly']],
     ],
     [
-      'for an enforced and a report-only connector that do not know it',
+      'for each of an enforced and a report-only connector that do not know it',
       [contoso(), contoso({ name: 'Report only', mode: 'ReportOnly' })],
       presenting(otherCertificate),
       [
@@ -82,13 +82,13 @@ describe('a notice of an unknown certificate is sent', () => {
       ],
     ],
     [
-      "if the certificate of the organisation's server has the right name and is expired",
+      "if it has the name of an OnPremises connector and is expired",
       [ownServer()],
       presenting({ ...ownServerCertificate, ...expired }, fromOwnServer),
       [['Ours', 'RelayDenied']],
     ],
     [
-      "if the certificate of the organisation's server has the right name and is not trusted",
+      "if it has the name of an OnPremises connector and is not trusted",
       [ownServer()],
       presenting(
         { ...ownServerCertificate, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' },
@@ -98,7 +98,7 @@ describe('a notice of an unknown certificate is sent', () => {
     ],
     ['not for a session without a certificate', [contoso()], session(overTls), []],
     ['not for a session without TLS', [contoso()], session(noTls), []],
-    ['not for a known certificate', [contoso()], presenting(), []],
+    ['not for a certificate that the connector knows', [contoso()], presenting(), []],
     ['not if no connector requires a certificate', [inbound()], presenting(otherCertificate), []],
     ['not if the connector is disabled', [contoso({ enabled: false })], presenting(otherCertificate), []],
     [
@@ -108,19 +108,19 @@ describe('a notice of an unknown certificate is sent', () => {
       [],
     ],
     [
-      'not if the address is the violation',
+      'not if the violation is that of an address restriction',
       [inbound({ restrictDomainsToIpAddresses: true, senderIpAddresses: ['198.51.100.1'] })],
       presenting(otherCertificate),
       [],
     ],
     [
-      "not for an unrelated name beside the connector of the organisation's server",
+      'not if it has another name than an OnPremises connector',
       [ownServer()],
       presenting(otherCertificate, fromOwnServer),
       [],
     ],
     [
-      "not if the organisation's server is identified by its address",
+      'not if the OnPremises connector identifies the client by its address',
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
       presenting({ ...ownServerCertificate, ...expired }, fromOwnServer),
       [],
@@ -135,7 +135,7 @@ describe('a notice of an unknown certificate is sent', () => {
     )
 })
 
-test('a notice is a job with the connector, the certificate and the reason', () => {
+test('a notice of an unknown certificate has the connector, the certificate, the reason and the remedies', () => {
   const [notice] = notices([contoso({ onViolation: 'Defer' })], presenting(otherCertificate))
   assert.deepEqual(CertificateNotice.parse(notice), {
     kind: 'UnknownCertificate',
@@ -169,7 +169,7 @@ test('a notice is a job with the connector, the certificate and the reason', () 
   })
 })
 
-test('a notice of a certificate with many long names stays small enough for a queue and a mail', () => {
+test('a notice of an unknown certificate with many long names has less than 16 KiB and no direction marks', () => {
   const names = Array.from({ length: 100 }, (_, index) => `${index}.${'ä'.repeat(295)}`)
   const full = { subject: '\u202e'.repeat(1024), issuer: 'x'.repeat(1024), subjectAltNames: names }
   const [notice] = notices([contoso()], presenting({ ...full, trusted: false }))
@@ -177,7 +177,7 @@ test('a notice of a certificate with many long names stays small enough for a qu
   assert.doesNotMatch(JSON.stringify(notice), /\u202e/)
 })
 
-describe('the certificate is trusted for the domain', () => {
+describe("an unknown certificate counts as trusted for the sender's domain", () => {
   const names = (...subjectAltNames: string[]) => ({ ...otherCertificate, subjectAltNames })
   const rows: [string, Partial<InboundConnector>, Partial<ClientCertificate>, boolean][] = [
     ['with a name below the sender domain', {}, otherCertificate, true],
@@ -195,7 +195,7 @@ describe('the certificate is trusted for the domain', () => {
       true,
     ],
     [
-      'below a wildcard sender domain',
+      "with a name below the connector's wildcard sender domain",
       { senderDomains: ['*.contoso.example'] },
       names('a.b.contoso.example'),
       true,
@@ -220,17 +220,17 @@ describe('the certificate is trusted for the domain', () => {
     })
 })
 
-describe('the connector would know the certificate after adding', () => {
+describe('to let the connector know the certificate, a notice names as remedy', () => {
   const fingerprint = 'cd'.repeat(32)
   const rows: [string, InboundConnector, Partial<ClientCertificate>, string[]][] = [
     [
-      'its name or fingerprint, if only the name differs',
+      "the certificate's name or its fingerprint, if only the name differs",
       contoso(),
       otherCertificate,
       ['mx1.contoso.example', fingerprint],
     ],
     [
-      "the sender's name or the fingerprint, if it has several names",
+      "the one of its names below the sender's domain or its fingerprint, if it has several names",
       contoso(),
       { ...otherCertificate, subjectAltNames: ['cdn.elsewhere.example', 'mx1.contoso.example'] },
       ['mx1.contoso.example', fingerprint],
@@ -242,7 +242,7 @@ describe('the connector would know the certificate after adding', () => {
       [fingerprint],
     ],
     [
-      'only its fingerprint, if the connector pins',
+      'only its fingerprint, if the connector has only fingerprints',
       contoso({ tlsSenderCertificateNames: [], certificateFingerprints: ['ef'.repeat(32)] }),
       otherCertificate,
       [fingerprint],
@@ -269,7 +269,7 @@ describe('the connector would know the certificate after adding', () => {
     })
 })
 
-describe('a certificate is known', () => {
+describe('the client certificate of a session is known', () => {
   const rows: [string, InboundConnector[], Session, string[]][] = [
     ['to the partner connector that is restricted to it', [contoso()], presenting(), ['Contoso']],
     ['to a report-only partner connector', [contoso({ mode: 'ReportOnly' })], presenting(), ['Contoso']],
@@ -280,20 +280,20 @@ describe('a certificate is known', () => {
       ['Ours'],
     ],
     [
-      "to no connector if the organisation's server is identified only by its address",
+      "to no connector if the organisation's server is identified by its address only",
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
       presenting(otherCertificate, fromOwnServer),
       [],
     ],
-    ['to no connector if the partner requires none', [inbound()], presenting(), []],
-    ['to no connector if it is another certificate', [contoso()], presenting(otherCertificate), []],
+    ['to no connector if the partner connector requires no certificate', [inbound()], presenting(), []],
+    ['to no connector if it has another name than the connector', [contoso()], presenting(otherCertificate), []],
     [
       'to no connector if the mail is refused for its TLS version',
       [contoso({ minimumTlsVersion: 'TLSv1.3' })],
       session({ ...overTlsWith(), protocol: 'TLSv1.2' }),
       [],
     ],
-    ['to no connector if the session has none', [contoso()], session(overTls), []],
+    ['to no connector if the session has no certificate', [contoso()], session(overTls), []],
   ]
   for (const [name, connectors, given, expected] of rows)
     test(name, () =>
@@ -306,7 +306,7 @@ describe('a certificate is known', () => {
     )
 })
 
-test('no certificate is both known and unknown to one connector', () => {
+test('a connector that knows the client certificate of a session causes no notice of an unknown certificate', () => {
   const connectors = [contoso(), contoso({ name: 'Report only', mode: 'ReportOnly' }), ownServer()]
   const rules = snapshot({ inbound: connectors })
   for (const fields of [{}, otherCertificate, expired, ownServerCertificate, { trusted: false }])
@@ -325,5 +325,5 @@ test('no certificate is both known and unknown to one connector', () => {
     }
 })
 
-test('the fixture is a certificate that its connector knows', () =>
+test('the default certificate of the fixtures is known to the connector of these tests', () =>
   assert.ok(identifiesClient(contoso(), toPresentedCertificate(clientCertificate(), receivedAt))))

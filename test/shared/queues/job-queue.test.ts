@@ -23,7 +23,7 @@ function queue(answer: (ids: string[]) => Answer = () => ({ Failed: [] }), lost:
   }
 }
 
-test('no request holds more than ten jobs or 1 MiB', async () => {
+test('the job queue sends at most ten jobs and 1 MiB in a request', async () => {
   const { requests, jobs } = queue()
   const sizes = [...Array.from({ length: 23 }, () => 10), 800_000, 400_000, 400_000]
   await jobs.send(sizes.map((size) => ({ job: 'x'.repeat(size) })))
@@ -33,13 +33,13 @@ test('no request holds more than ten jobs or 1 MiB', async () => {
   )
 })
 
-test('an empty list sends no request', async () => {
+test('the job queue sends no request for an empty list', async () => {
   const { requests, jobs } = queue()
   await jobs.send([])
   assert.deepEqual(requests, [])
 })
 
-test('only the jobs that the queue refused are reported', async () => {
+test('trySend() reports as failed only the jobs that the queue refused, and send() throws for them', async () => {
   const { jobs } = queue((ids) => ({
     Failed: ids.filter((id) => id === '3').map((Id) => ({ Id, Code: 'InternalError', SenderFault: false })),
   }))
@@ -54,7 +54,7 @@ test('only the jobs that the queue refused are reported', async () => {
   )
 })
 
-test('a failed request fails only its own jobs', async () => {
+test('trySend() reports as failed only the jobs of a request that failed', async () => {
   let first = true
   const { jobs } = queue(() => {
     if (!first) return { Failed: [] }
@@ -68,7 +68,7 @@ test('a failed request fails only its own jobs', async () => {
   )
 })
 
-test('a job that the response does not name was not accepted', async () => {
+test('trySend() reports a job as failed that the response does not name', async () => {
   const { jobs } = queue(undefined, '1')
   const failures = await jobs.trySend([{ job: 1 }, { job: 2 }, { job: 3 }])
   assert.deepEqual(
@@ -77,7 +77,7 @@ test('a job that the response does not name was not accepted', async () => {
   )
 })
 
-test('a group name above the limit of SQS stays one group', async () => {
+test('jobs of a group whose name is above the limit of SQS share one shorter group id', async () => {
   const { requests, jobs } = queue()
   const group = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.example`
   await jobs.send([
@@ -98,7 +98,7 @@ const isXmlCharacter = (character: string): boolean => {
   return !(point >= 0xd800 && point <= 0xdfff) && point !== 0xfffe && point !== 0xffff
 }
 
-test('every body is text that SQS accepts, and parses back to the job', async () => {
+test('the body of any job has only characters that SQS accepts, and parses back to the job', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(0xffff), { maxLength: 40 }), async (units) => {
       const job = { text: String.fromCharCode(...units) }

@@ -21,7 +21,7 @@ const certificate = (index: number): string => index.toString(16).padStart(64, '
 const noticeOf = (connector: string, index: number, vouchedFor = false) =>
   certificateNotice({ connector, fingerprint256: certificate(index), vouchedFor })
 
-test('a notice of one certificate at one connector is sent once per hour', async () => {
+test('the notice of one certificate at one connector is sent once per hour', async () => {
   const { notices, jobs } = queue()
   const results: NoticeSendResult[] = []
   for (const minutes of [0, 1, 59, 60])
@@ -31,7 +31,7 @@ test('a notice of one certificate at one connector is sent once per hour', async
   assert.equal(jobs.length, 3)
 })
 
-test('a connector with many new certificates leaves other connectors their notices', async () => {
+test('a connector with a thousand certificates in an hour gets ten notices, and other connectors still get theirs', async () => {
   const { notices, jobs } = queue()
   for (let index = 0; index < 1000; index++)
     await notices.send(noticeOf('one', index), minutesLater((index * 59) / 1000))
@@ -39,14 +39,14 @@ test('a connector with many new certificates leaves other connectors their notic
   assert.equal(await notices.send(noticeOf('two', 1), minutesLater(59)), 'Sent')
 })
 
-test('untrusted certificates at every connector do not use up the limit of certificates from a trusted CA', async () => {
+test('untrusted certificates at many connectors do not use up the limit of trusted certificates', async () => {
   const { notices } = queue()
   for (let index = 0; index < 100; index++) await notices.send(noticeOf(`${index % 9}`, index), receivedAt)
   assert.equal(await notices.send(noticeOf('1', 1000), receivedAt), 'TooMany')
   assert.equal(await notices.send(noticeOf('1', 1001, true), receivedAt), 'Sent')
 })
 
-test('at most twenty notices per minute are sent for any number of connectors', async () => {
+test('at most twenty notices per minute are sent for all connectors together', async () => {
   const { notices, jobs } = queue()
   const results: NoticeSendResult[] = []
   for (let index = 0; index < 30; index++)
@@ -55,7 +55,7 @@ test('at most twenty notices per minute are sent for any number of connectors', 
   assert.equal(await notices.send(noticeOf('29', 1), minutesLater(1)), 'Sent')
 })
 
-test('a notice that the queue did not accept is sent when the certificate is presented again', async () => {
+test('a notice that the queue did not accept does not count, so the next one of the same certificate is sent', async () => {
   const { notices, fails, jobs } = queue()
   fails.next = true
   assert.equal(await notices.send(noticeOf('one', 1), receivedAt), 'Failed')

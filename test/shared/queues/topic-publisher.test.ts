@@ -23,7 +23,7 @@ after(() => topic.stop())
 
 const client = () => new SNSClient({ endpoint: topic.url, ...testAccount })
 
-test('an announcement is published with its subject, its text and its attributes', async () => {
+test('topicPublisher publishes an announcement with its subject, text and attributes', async () => {
   assert.equal(await topicPublisher(client(), topicArn)(announcement), 'm1')
   const sent = Object.fromEntries(topic.requests.at(-1) ?? [])
   assert.deepEqual(
@@ -38,7 +38,7 @@ test('an announcement is published with its subject, its text and its attributes
   )
 })
 
-test('a topic without a response times out', async () => {
+test('topicPublisher rejects with an AbortError when SNS does not respond in time', async () => {
   topic.answer = () => 'none'
   const publishing = topicPublisher(client(), topicArn, 200)(announcement)
   await assert.rejects(within(5_000, publishing, 'the publisher gives up'), { name: 'AbortError' })

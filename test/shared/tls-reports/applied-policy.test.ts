@@ -42,17 +42,17 @@ const cases: [string, SessionInput, string[]][] = [
     ['sts partner.example: certificate-host-mismatch'],
   ],
   [
-    'a host that MTA-STS does not list',
+    'a host that the MTA-STS policy does not list',
     { mtaSts: stsPolicy('enforce', ['other.example']) },
     ['sts partner.example: validation-failure'],
   ],
   [
-    'MTA-STS in testing',
+    'MTA-STS of mode testing without TLS',
     { mtaSts: stsPolicy('testing'), tls: noStartTls },
     ['sts partner.example: starttls-not-supported'],
   ],
   [
-    'MTA-STS of mode none',
+    'MTA-STS of mode none and a certificate for another name',
     { mtaSts: stsPolicy('none'), tls: wrongName },
     ['no-policy-found partner.example: success'],
   ],
@@ -61,30 +61,30 @@ const cases: [string, SessionInput, string[]][] = [
     { mtaSts: unfetchable },
     ['no-policy-found partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
-  ['an MTA-STS policy that the cache cannot read', { mtaSts: { kind: 'Unknown' } }, []],
+  ['an unknown MTA-STS state, because the table cannot be read,', { mtaSts: { kind: 'Unknown' } }, []],
   [
-    'MTA-STS that is in force and cannot be renewed',
+    'MTA-STS enforced and met, of which the renewal fails,',
     { mtaSts: { ...stsPolicy('enforce'), fault: unfetchable.fault } },
     ['sts partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
   ['DANE not met', { hop: dane() }, ['tlsa mx.partner.example: tlsa-invalid']],
   [
-    'DANE at the target of a CNAME',
+    "DANE of a CNAME's target, not met,",
     { hop: { dane: { ...dane().dane, baseDomain: 'mx.hub.example' } } },
     ['tlsa mx.hub.example: tlsa-invalid'],
   ],
   [
-    'DANE before MTA-STS',
+    'DANE not met beside MTA-STS enforced',
     { hop: dane(), mtaSts: stsPolicy('enforce') },
     ['tlsa mx.partner.example: tlsa-invalid'],
   ],
   [
-    'TLSA records without a usable one',
+    'only unusable TLSA records',
     { hop: dane([{ ...tlsa, usage: 1 }]) },
     ['tlsa mx.partner.example: success'],
   ],
   [
-    'unusable TLSA records beside MTA-STS',
+    'only unusable TLSA records beside MTA-STS enforced and met',
     { hop: dane([{ ...tlsa, usage: 1 }]), mtaSts: stsPolicy('enforce') },
     ['sts partner.example: success'],
   ],
@@ -98,28 +98,28 @@ const cases: [string, SessionInput, string[]][] = [
     ['tlsa mx.partner.example: dnssec-invalid'],
   ],
   [
-    'a requirement of the connector that the certificate does not meet, which is not reported to the domain,',
+    "a certificate that only the connector's requirement does not accept",
     { connector: connector() },
     ['no-policy-found partner.example: success'],
   ],
   [
-    'a requirement of the connector, without TLS,',
+    'no TLS under an enforced connector',
     { connector: connector(), tls: noStartTls },
     ['no-policy-found partner.example: starttls-not-supported'],
   ],
   [
-    'a report-only connector that is not met, beside MTA-STS that is met',
+    'a report-only connector not met beside MTA-STS enforced and met',
     { connector: reportOnly, mtaSts: stsPolicy('enforce') },
     ['sts partner.example: success'],
   ],
-  ['REQUIRETLS with an unproven host, and so no session,', { senderRequest: { requireTls: true } }, []],
+  ['no session, because REQUIRETLS refuses an unproven host,', { senderRequest: { requireTls: true } }, []],
   [
-    'TLS-Required: No, with the policy still checked,',
+    'MTA-STS enforced and not met, with TLS-Required: No,',
     { senderRequest: { tlsRequiredNo: true }, mtaSts: stsPolicy('enforce'), tls: wrongName },
     ['sts partner.example: certificate-host-mismatch'],
   ],
   [
-    'a smart host, with its own name as domain and without MTA-STS,',
+    "a smart host, to which the domain's MTA-STS does not apply,",
     { hop: { foundBy: 'SmartHost', host: 'Relay.Hub.example.' }, mtaSts: unfetchable },
     ['no-policy-found relay.hub.example: success'],
   ],
@@ -127,7 +127,7 @@ const cases: [string, SessionInput, string[]][] = [
 ]
 
 for (const [what, fields, expected] of cases)
-  test(`${what} counts as ${expected.join(' and ') || 'nothing'}`, () => {
+  test(`${what} is counted as ${expected.map((count) => `"${count}"`).join(' and ') || 'nothing'}`, () => {
     const counts = sessionCountsOf(session(fields), at)
     assert.deepEqual(
       counts.map(({ policy, failure }) => `${policy.type} ${policy.domain}: ${failure?.result ?? 'success'}`),
@@ -135,14 +135,14 @@ for (const [what, fields, expected] of cases)
     )
   })
 
-test("a report goes to the recipients' domain, even if the policy is that of a mail server", () => {
+test("a session is counted for the recipients' domain, even if its policy is that of an MX host", () => {
   assert.deepEqual(
     sessionCountsOf(session({ hop: dane() }), at).map(({ domain }) => domain),
     ['partner.example'],
   )
 })
 
-test('policies have the format of RFC 8460 §4.5', () => {
+test('the policy of a count has the format of RFC 8460 §4.5', () => {
   const [bySts] = sessionCountsOf(
     session({ mtaSts: stsPolicy('testing', ['mx.partner.example', '*.backup.example']) }),
     at,
@@ -163,7 +163,7 @@ test('policies have the format of RFC 8460 §4.5', () => {
   assert.deepEqual(byDane?.policy.strings, [`3 1 1 ${'ab'.repeat(32)}`])
 })
 
-test('long texts from a domain or a server are cut', () => {
+test('long texts of a count from a domain or a server are cut, and control characters removed', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mx${index}.${'a'.repeat(60)}.example`)
   const [bySts] = sessionCountsOf(session({ mtaSts: stsPolicy('enforce', many) }), at)
   assert.ok(JSON.stringify(bySts?.policy).length < 20_000)
@@ -180,7 +180,7 @@ test('long texts from a domain or a server are cut', () => {
   assert.doesNotMatch(refused?.failure?.reason ?? '', /[\r\n\u202e]/)
 })
 
-test('ids differ exactly for different policies and failures', () => {
+test('policyId and failureId are the same for equal policies and failures, and differ for different ones', () => {
   const [enforcedCount] = sessionCountsOf(session({ mtaSts: stsPolicy('enforce'), tls: wrongName }), at)
   const [same] = sessionCountsOf(session({ mtaSts: stsPolicy('enforce'), tls: wrongName }), at)
   const [otherCount] = sessionCountsOf(

@@ -47,7 +47,7 @@ test('a tally adds up equal sessions and separates days', () => {
   assert.deepEqual(tally.drain(), [])
 })
 
-test('counts of several writers in several shards are added up for each policy and fault', async () => {
+test('the counts of several writers in several shards are added up for each policy and failure', async () => {
   const day = new Date('2026-03-01T12:00:00.000Z')
   for (const random of [0, 0.3, 0.99]) {
     await add(success, day, random)
@@ -70,7 +70,7 @@ test('counts of several writers in several shards are added up for each policy a
   ])
 })
 
-test('concurrent writes lose no sessions', async () => {
+test('24 concurrent writers lose no session', async () => {
   const day = new Date('2026-03-05T12:00:00.000Z')
   await Promise.all(
     Array.from({ length: 24 }, (_, writer) =>
@@ -90,7 +90,7 @@ test('concurrent writes lose no sessions', async () => {
   ])
 })
 
-test('domains are read one after another from all shards, and are not mixed up', async () => {
+test('each domain is read once, with exactly its own counts from all shards', async () => {
   const day = new Date('2026-03-02T12:00:00.000Z')
   const names = ['b.example', 'a.example', 'a.example.net', 'a-b.example', 'aa.example']
   for (const [index, name] of names.entries()) {
@@ -106,7 +106,7 @@ test('domains are read one after another from all shards, and are not mixed up',
     )
 })
 
-test('a domain whose servers and policies never repeat does not fill the table, and no session is lost', async () => {
+test('a domain whose servers and policies never repeat gets fewer than 200 items, and no session is lost', async () => {
   const day = new Date('2026-03-03T12:00:00.000Z')
   const tally = new Tally()
   for (let index = 0; index < 150; index++) {
@@ -140,11 +140,11 @@ test('a domain whose servers and policies never repeat does not fill the table, 
   assert.deepEqual([...results].sort(), ['certificate-host-mismatch', 'starttls-not-supported'])
 })
 
-test('a day without sessions has no domains', async () => {
+test('a day without sessions has no domains to report', async () => {
   assert.deepEqual(await readDomains('2026-03-30'), [])
 })
 
-test('an error or timeout of the table is returned and not thrown', async () => {
+test('add() returns an error or timeout of the table, with the number of lost sessions, and does not throw', async () => {
   const missing = new SessionCounters(database.documents, 'no-such-table')
   const tally = new Tally()
   tally.add([...success, ...mismatch], at)

@@ -61,7 +61,7 @@ function storedReport(json: unknown): ReceivedReport {
   return ReceivedReport.parse(report)
 }
 
-test("the RFC's example is read with all its fields", () => {
+test('the example of RFC 8460 is read with all its fields', () => {
   const { id, policies, ...rest } = storedReport(example)
   assert.match(id, /^2026-02-03-[0-9a-f]{20}$/)
   assert.deepEqual(rest, {
@@ -114,9 +114,9 @@ test("the RFC's example is read with all its fields", () => {
 
 const faults: [string, unknown, RegExp][] = [
   ['a list instead of an object', [], /^(it|organization-name): /],
-  ['null', null, /^it: /],
-  ['a report without policies', { ...example, policies: undefined }, /^policies: /],
-  ['a policy instead of a list', { ...example, policies: policy }, /^policies: /],
+  ['null instead of an object', null, /^it: /],
+  ['no policies', { ...example, policies: undefined }, /^policies: /],
+  ['a policy instead of a list of policies', { ...example, policies: policy }, /^policies: /],
   [
     'an invalid policy domain',
     withPolicy({ policy: { ...policy.policy, 'policy-domain': 'a b' } }),
@@ -150,7 +150,7 @@ function withSummary(failures: unknown): unknown {
 }
 
 for (const [what, json, message] of faults)
-  test(`${what} is reported with its path`, () => {
+  test(`a report with a fault is not read, and the fault has its path: ${what}`, () => {
     const read = readReport(json)
     assert.match(typeof read === 'string' ? read : 'was read', message)
   })
@@ -160,16 +160,16 @@ const range = (begin: string, end: string) => ({
   'date-range': { 'start-datetime': begin, 'end-datetime': end },
 })
 const days: [string, Example, boolean][] = [
-  ['of a month ago', range('2026-01-05T00:00:00Z', '2026-01-05T23:59:59Z'), true],
-  ['of the year before', range('2025-02-03T00:00:00Z', '2025-02-03T23:59:59Z'), false],
+  ['about a day a month ago', range('2026-01-05T00:00:00Z', '2026-01-05T23:59:59Z'), true],
+  ['about a day a year ago', range('2025-02-03T00:00:00Z', '2025-02-03T23:59:59Z'), false],
   [
-    'of the day after tomorrow, by a wrong clock,',
+    'about the day after tomorrow, as by a wrong clock,',
     range('2026-02-06T00:00:00Z', '2026-02-06T23:59:59Z'),
     true,
   ],
-  ['of another century', range('2126-02-03T00:00:00Z', '2126-02-03T23:59:59Z'), false],
+  ['about a day in another century', range('2126-02-03T00:00:00Z', '2126-02-03T23:59:59Z'), false],
   ['that ends before it begins', range('2026-02-03T00:00:00Z', '2026-02-02T00:00:00Z'), false],
-  ['with an offset', range('2026-02-03T01:00:00+02:00', '2026-02-04T01:00:00+02:00'), true],
+  ['with times that have an offset', range('2026-02-03T01:00:00+02:00', '2026-02-04T01:00:00+02:00'), true],
 ]
 for (const [what, json, isKept] of days)
   test(`a report ${what} is ${isKept ? 'stored' : 'rejected'}`, () => {
@@ -180,7 +180,7 @@ for (const [what, json, isKept] of days)
     if (typeof report === 'string') assert.match(report, /^date-range: /)
   })
 
-test('the same report has the same id, which no other signer can get', () => {
+test('a report has the same id whenever it is received, and another id from another signer', () => {
   const content = readReport(example)
   assert.ok(typeof content !== 'string')
   const idOf = (...given: Parameters<typeof toReceivedReport>) => {
@@ -197,7 +197,7 @@ test('the same report has the same id, which no other signer can get', () => {
     assert.notEqual(idOf(content, receivedAt, other), idOf(content, receivedAt, signer))
 })
 
-test('control characters in names and reasons are removed', () => {
+test('control characters in the names and reasons of a report are removed', () => {
   const hostile = storedReport({
     ...example,
     'organization-name': 'Bank\r\n\u001b[2J\u202eknaB\u0000',
@@ -219,7 +219,7 @@ test('control characters in names and reasons are removed', () => {
   assert.ok(reportText.length < 2500)
 })
 
-test('an endless report is cut to fit an item, with the number of missing entries', () => {
+test('a report that is too large for an item is cut, with the number of omitted policies and failures', () => {
   const detail = {
     'result-type': 'x'.repeat(500),
     'failed-session-count': 1,
@@ -275,22 +275,22 @@ const bomb = gzipSync(Buffer.concat([json, Buffer.alloc(32 * 1024 * 1024, ' ')])
 
 /** A message, and the reason why it holds no report; null if it holds one. */
 const mails: [string, Buffer, RegExp | null][] = [
-  ['compressed', mailWith(gzipSync(json), 'application/tlsrpt+gzip'), null],
-  ['as JSON', mailWith(json, 'application/tlsrpt+json'), null],
+  ['compressed as application/tlsrpt+gzip', mailWith(gzipSync(json), 'application/tlsrpt+gzip'), null],
+  ['as application/tlsrpt+json', mailWith(json, 'application/tlsrpt+json'), null],
   [
-    'of a generic media type in a mail marked as a report',
+    'as application/gzip in a mail with TLS-Report-Domain',
     mailWith(gzipSync(json), 'application/gzip'),
     null,
   ],
   [
-    'of a generic media type in another mail',
+    'as application/gzip in a mail without TLS-Report-Domain',
     mailWith(gzipSync(json), 'application/gzip', ''),
     /no part of type application\/tlsrpt/,
   ],
   ['that is a compression bomb', mailWith(bomb, 'application/tlsrpt+gzip'), /cannot be unpacked/],
   ['that is no gzip', mailWith(json, 'application/tlsrpt+gzip'), /cannot be unpacked/],
   [
-    'cut in the middle',
+    'that is cut in the middle',
     mailWith(gzipSync(json).subarray(0, 200), 'application/tlsrpt+gzip'),
     /cannot be unpacked/,
   ],
@@ -301,29 +301,29 @@ const mails: [string, Buffer, RegExp | null][] = [
     /cannot be unpacked/,
   ],
   [
-    'a hundred thousand lists deep',
+    'that is nested a hundred thousand lists deep',
     mailWith(gzipSync('['.repeat(100_000)), 'application/tlsrpt+gzip'),
     /cannot be unpacked/,
   ],
   [
-    'that is another JSON',
+    'that is JSON without the fields of a report',
     mailWith(gzipSync('{"a":1}'), 'application/tlsrpt+gzip'),
     /not valid: organization-name/,
   ],
   ['that is empty', mailWith(Buffer.alloc(0), 'application/tlsrpt+gzip'), /cannot be unpacked/],
 ]
 for (const [what, mail, why] of mails)
-  test(`a report ${what} is ${why === null ? 'read' : 'rejected'}`, async () => {
+  test(`a mail with a report ${what} is ${why === null ? 'read' : 'rejected with the reason'}`, async () => {
     const reading = await readReportMail(mail)
     if (why === null) assert.equal(reading.kind, 'Report')
     else assert.match(reading.kind === 'NoReport' ? reading.reason : 'was read', why)
   })
 
 const noReports: [string, Buffer][] = [
-  ['plain text', Buffer.from('Subject: hello\r\n\r\nThis is text.\r\n')],
-  ['nothing', Buffer.alloc(0)],
-  ['an endless header', Buffer.from(`X: ${'a'.repeat(3_000_000)}\r\n\r\n`)],
-  ['deeply nested parts', Buffer.from(nested(2000))],
+  ['only plain text', Buffer.from('Subject: hello\r\n\r\nThis is text.\r\n')],
+  ['no octets', Buffer.alloc(0)],
+  ['a header of three million octets', Buffer.from(`X: ${'a'.repeat(3_000_000)}\r\n\r\n`)],
+  ['two thousand nested parts', Buffer.from(nested(2000))],
   ['more than four megabytes', Buffer.alloc(4_200_000, 'a\r\n')],
 ]
 
@@ -335,6 +335,6 @@ function nested(depth: number): string {
 }
 
 for (const [what, mail] of noReports)
-  test(`a mail with ${what} is no report`, async () => {
+  test(`a mail with ${what} has the result NoReport`, async () => {
     assert.equal((await readReportMail(mail)).kind, 'NoReport')
   })

@@ -84,13 +84,13 @@ test('a report has the format of RFC 8460 §4.4', () => {
   assert.match(report.filename, /^mx\.ours\.example!partner\.example!1770076800!1770163199!\w+\.json\.gz$/)
 })
 
-test('a report is deterministic, and differs for another day or domain', () => {
+test('a report of the same counts is identical, and has another id for another day or domain', () => {
   assert.deepEqual(buildReport(counts, '2026-02-03', reporter), report)
   assert.notEqual(buildReport(counts, '2026-02-04', reporter).id, report.id)
   assert.notEqual(buildReport({ ...counts, domain: 'other.example' }, '2026-02-03', reporter).id, report.id)
 })
 
-describe('the mail', async () => {
+describe('the mail with a report', async () => {
   const mail = await buildReportMessage(report, { id, to: 'reports@partner.example', at }, reporter, key)
   const [head = ''] = mail.toString('latin1').split('\r\n\r\n')
   const header = head.replaceAll(/\r\n[ \t]+/g, ' ')
@@ -111,7 +111,7 @@ describe('the mail', async () => {
     for (const line of mail.toString('latin1').split('\r\n')) assert.ok(line.length <= 998)
   })
 
-  test("is signed over the report's fields, without a length limit", () => {
+  test('is signed over From, Subject and the fields of reports, without a length limit', () => {
     const signature = /^DKIM-Signature: (.*)$/m.exec(header)?.[1] ?? ''
     assert.match(signature, /d=ours\.example;/)
     assert.doesNotMatch(signature, /\bl=/)
@@ -135,14 +135,14 @@ describe('the mail', async () => {
 
   /** A change to the mail or the DNS, and the result. */
   const verdicts: [string, Buffer, ReturnType<typeof dns>, string][] = [
-    ['with a key only for reports', mail, dns(), 'pass ours.example'],
+    ['with a key only for TLS reports', mail, dns(), 'pass ours.example'],
     ['with a key for mail', mail, dns(keyRecord('s=email; ')), 'pass ours.example'],
     ['with a key for anything', mail, dns(keyRecord('')), 'pass ours.example'],
-    ['with a key for something else', mail, dns(keyRecord('s=other; ')), 'fail null'],
+    ['with a key for another service', mail, dns(keyRecord('s=other; ')), 'fail null'],
     ['with a withdrawn key', mail, dns('v=DKIM1; k=rsa; p='), 'fail null'],
-    ['without a key', mail, fakeResolver({}), 'fail null'],
+    ['without a key in DNS', mail, fakeResolver({}), 'fail null'],
     [
-      'when the DNS fails',
+      'when the query for the key fails',
       mail,
       fakeResolver({ fail: { 'reports._domainkey.ours.example': 'ESERVFAIL' } }),
       'Unknown',
@@ -177,7 +177,7 @@ describe('the mail', async () => {
     ],
   ]
   for (const [what, octets, resolver, verdict] of verdicts)
-    test(`${what} is ${verdict}`, async () => {
+    test(`${what} has the signature result "${verdict}"`, async () => {
       const verification = await verifySigner(octets, resolver, never)
       assert.equal(
         verification.kind === 'Known'
@@ -198,19 +198,19 @@ describe('the mail', async () => {
   const ownFrom = 'From: postmaster@ours.example'
   const otherResolver = fakeResolver({ txt: { 'reports._domainkey.other.example': [keyRecord('')] } })
   for (const [what, octets, resolver, verdict] of [
-    ['one address', await sign(from(ownFrom)), dns(), 'pass ours.example'],
+    ['one address in From', await sign(from(ownFrom)), dns(), 'pass ours.example'],
     ['a signature of another domain', await sign(from(ownFrom), 'other.example'), otherResolver, 'fail null'],
-    ['two addresses', await sign(from(`${ownFrom}, a@bank.example`)), dns(), 'fail null'],
-    ['two fields', await sign(from(`From: a@bank.example\r\n${ownFrom}`)), dns(), 'fail null'],
+    ['two addresses in From', await sign(from(`${ownFrom}, a@bank.example`)), dns(), 'fail null'],
+    ['two From fields', await sign(from(`From: a@bank.example\r\n${ownFrom}`)), dns(), 'fail null'],
     [
       'a header that is too long',
       await sign(from(`${ownFrom}\r\n${'X: y\r\n'.repeat(50_000)}Y: z`)),
       dns(),
       'fail null',
     ],
-    ['a signature of a part of the body', await sign(from(ownFrom), 'ours.example', 3), dns(), 'fail null'],
+    ['a signature of only a part of the body', await sign(from(ownFrom), 'ours.example', 3), dns(), 'fail null'],
   ] as const)
-    test(`a mail with ${what} is ${verdict}`, async () => {
+    test(`or any signed mail with ${what} has the signature result "${verdict}"`, async () => {
       const verification = await verifySigner(octets, resolver, never)
       assert.equal(
         verification.kind === 'Known'
@@ -220,7 +220,7 @@ describe('the mail', async () => {
       )
     })
 
-  test('never has a valid signature after a change of its content', async () => {
+  test('has no valid signature after a change, unless the report in it is unchanged', async () => {
     const resolver = dns()
     const unchanged = await readReportMail(mail)
     const position = fc.nat(mail.length - 1)
@@ -237,7 +237,7 @@ describe('the mail', async () => {
     )
   })
 
-  test('causes no DNS query without a signature', async () => {
+  test('without a signature has the result "none" and causes no DNS query', async () => {
     const unsigned = await buildReportMessage(report, { id, to: 'a@partner.example', at }, reporter, null)
     const resolver = dns()
     assert.deepEqual(await verifySigner(unsigned, resolver, never), {
@@ -248,7 +248,7 @@ describe('the mail', async () => {
     assert.deepEqual(resolver.queries, [])
   })
 
-  test('causes no DNS query with a thousand signatures', async () => {
+  test('with a thousand signatures causes no DNS query', async () => {
     const resolver = dns()
     const withManySignatures = Buffer.concat([
       Buffer.from('DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=a; b=; bh=; h=from\r\n'.repeat(1000)),
@@ -259,7 +259,7 @@ describe('the mail', async () => {
   })
 })
 
-test('a key that cannot sign is an error, and no unsigned mail is built', async () => {
+test('buildReportMessage throws when the DKIM key cannot sign, instead of building an unsigned mail', async () => {
   const small = generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey
   for (const privateKey of [
     '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----',

@@ -35,7 +35,7 @@ const counts: fc.Arbitrary<DomainCounts> = fc.record({
   policies: fc.array(policy, { maxLength: 50 }),
 })
 
-test('a report that is read contains what was counted', () => {
+test('readReport returns for any built report the counts from which it was built', () => {
   fc.assert(
     fc.property(counts, (counted) => {
       const read = readReport(JSON.parse(buildReport(counted, '2026-02-03', reporter).json))
@@ -60,7 +60,7 @@ test('a report that is read contains what was counted', () => {
   )
 })
 
-test('any JSON is read as a report or as one line with its fault', () => {
+test('readReport returns for any JSON a report or one line with the fault', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (json) => {
       const result = readReport(json)

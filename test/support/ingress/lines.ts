@@ -17,3 +17,10 @@ export function replyTo(line: string | Buffer): string {
   assert.ok('reply' in parsed, `${line} is taken: ${JSON.stringify(parsed)}`)
   return formatReply(parsed.reply)
 }
+
+/** Returns at most 70 characters of a line in JSON, for the title of a test. Invisible characters become escapes. */
+export const printable = (line: string): string =>
+  JSON.stringify(line.slice(0, 70)).replace(
+    /(?! )[\p{Z}\p{C}]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

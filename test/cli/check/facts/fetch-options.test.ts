@@ -4,7 +4,7 @@ import { fetchOptions } from '../../../../cli/check/facts/fetch-options.ts'
 import { fetchUntrustedUrl } from '../../../../shared/net/untrusted-http.ts'
 
 for (const host of ['169.254.169.254', '[fe80::1]', '0.0.0.0', '[::ffff:169.254.169.254]', '0xa9fea9fe'])
-  test(`nothing is fetched from ${host}, even if a certificate names it`, async () => {
+  test(`check fetches nothing from ${host}, even if a certificate names this host`, async () => {
     const answer = await fetchUntrustedUrl(fetchOptions(2_000, 1_000), `http://${host}/latest/meta-data/`, {
       method: 'GET',
     })

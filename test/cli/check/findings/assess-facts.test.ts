@@ -61,10 +61,10 @@ const linesOf = (server: Partial<ServerFacts>): string[] => {
   return findingsText(assessFacts(facts)).trimEnd().split('\n')
 }
 
-describe('a finding', () => {
+describe('the findings of `check`', () => {
   const rows: [string, Partial<ServerFacts>, string[]][] = [
     [
-      'warns about one unreachable address of two',
+      'warn about one unreachable address of two',
       {
         attempts: [unreached('192.0.2.1', '4.4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })],
       },
@@ -75,7 +75,7 @@ describe('a finding', () => {
       ],
     ],
     [
-      'fails when no address is reachable',
+      'fail when no address is reachable',
       {
         attempts: [
           unreached('192.0.2.1', '4.4.316', 'Connection refused'),
@@ -91,7 +91,7 @@ describe('a finding', () => {
       ],
     ],
     [
-      'names the MX hosts when HOST is a mail domain',
+      'name the MX hosts when HOST is a mail domain without an address',
       {
         target: { host: 'bank.example', port: 25 },
         addresses: {
@@ -106,7 +106,7 @@ describe('a finding', () => {
       ],
     ],
     [
-      'explains that port 465 uses implicit TLS',
+      'explain that port 465 uses implicit TLS when the server sends no greeting there',
       {
         target: { host: '192.0.2.1', port: 465 },
         addresses: { kind: 'Given' },
@@ -127,7 +127,7 @@ describe('a finding', () => {
   for (const [title, server, expected] of rows)
     test(title, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
 
-  test('fails without a readable certificate', () => {
+  test('fail when the server presents no readable certificate', () => {
     const bare = opening({ outcome: { kind: 'Tls', tls: { ...tls, chain: [] } } })
     const line = linesOf({ attempts: [bare] }).find((each) => each.includes(' certificate '))
     assert.match(
@@ -136,7 +136,7 @@ describe('a finding', () => {
     )
   })
 
-  test('warns when the old versions could not be tested', () => {
+  test('warn when the check could not test TLS 1.0 and 1.1', () => {
     const extra = { legacyTls: { kind: 'NotTested', cause: '421 too many' }, staple: null } as const
     assert.ok(
       linesOf({ probes: extra }).includes(
@@ -145,7 +145,7 @@ describe('a finding', () => {
     )
   })
 
-  test('fails for a key exchange without forward secrecy', () => {
+  test('fail for a key exchange without forward secrecy', () => {
     const weak = { ...tls, protocol: 'TLSv1.2', cipher: 'TLS_RSA_WITH_AES_256_GCM_SHA384', group: null }
     const line = linesOf({ attempts: [opening({ outcome: { kind: 'Tls', tls: weak } })] }).find((each) =>
       each.includes('cipher'),
@@ -154,7 +154,7 @@ describe('a finding', () => {
   })
 })
 
-describe('the name of an RSASSA-PSS signature includes its digest', () => {
+describe('the name of an RSASSA-PSS signature includes the digest', () => {
   for (const hash of ['SHA-1', 'SHA-256', 'SHA-512'])
     test(hash, async () => {
       const signingAlgorithm = { name: 'RSA-PSS', hash, saltLength: 32 }

@@ -1,4 +1,4 @@
-/** A connection between a real client and a session policy that accepts everything: limiter counts and timeouts. */
+/** A connection between a real client and a session policy that accepts everything: limiter, timeouts, reading, TLS. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -127,7 +127,7 @@ const clientEndings: [description: string, endClient: (client: Socket) => void][
   ['that is reset', (client) => client.resetAndDestroy()],
 ]
 for (const [description, endClient] of clientEndings)
-  test(`a session ${description} is released once`, async () => {
+  test(`a session ${description} is released once from the connection limiter`, async () => {
     const { client, limiter, ended } = await serve()
     assert.match(await read(client), /^220 /)
     endClient(client)
@@ -136,7 +136,7 @@ for (const [description, endClient] of clientEndings)
     assert.deepEqual([limiter.admitted, limiter.released], [1, 1])
   })
 
-test('a refused client is released before it closes', async () => {
+test('a client that gets 421 is released from the connection limiter before it closes the connection', async () => {
   const { client, limiter } = await serve()
   client.write('EHLO client.example\r\n')
   assert.match(await read(client), /^421 4\.5\.1 /)
@@ -144,7 +144,7 @@ test('a refused client is released before it closes', async () => {
   client.destroy()
 })
 
-test('a client that the limiter refused is not released', async () => {
+test('a client that the connection limiter refused is not released from it', async () => {
   const limiter = new FakeLimiter()
   limiter.refusal = tooManySessions
   const { client, ended } = await serve(limiter)
@@ -154,7 +154,7 @@ test('a client that the limiter refused is not released', async () => {
   assert.deepEqual([limiter.admitted, limiter.released], [1, 0])
 })
 
-test('a missing PROXY protocol header times out after ten seconds', async () => {
+test('a connection without its PROXY protocol header is closed after ten seconds', async () => {
   const { connection, socket, ended } = await serve(new FakeLimiter(), true)
   tickSeconds(9, connection)
   assert.equal(socket.destroyed, false)
@@ -179,7 +179,7 @@ test('a client that stays after its session is disconnected after ten seconds', 
   await ended()
 })
 
-test('the server does not read from a client that does not read, and disconnects it after five minutes', async () => {
+test('the server does not read from a client that does not read, and disconnects the client after five minutes', async () => {
   const { connection, socket, client, ended } = await serve()
   await read(client)
   client.pause()
@@ -193,7 +193,7 @@ test('the server does not read from a client that does not read, and disconnects
   await ended()
 })
 
-test('the server reads again from a client that reads again', async () => {
+test('the server reads again from a client when the client reads again', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   client.pause()
@@ -226,7 +226,7 @@ test('a client that stops reading for the second time gets five minutes again', 
   await ended()
 })
 
-test('while the session is full the server does not read from the client; when the session ends it reads again', async () => {
+test('the server does not read from a client while pauseReading is in effect, and reads again when the session ends', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   connection.pauseReading()
@@ -245,14 +245,14 @@ async function startTls(servedConnection: ServedConnection): Promise<void> {
   assert.match(await read(client), /^220 /)
 }
 
-test('a client that has not begun its handshake does not delay a drain', async () => {
+test('a client that sent STARTTLS and no ClientHello is disconnected when the server drains', async () => {
   const servedConnection = await serve()
   await startTls(servedConnection)
   servedConnection.connection.drain()
   await servedConnection.ended()
 })
 
-test('a client in its handshake during a drain gets 421 under TLS', async () => {
+test('a client whose handshake is running when the server drains gets 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const servedConnection = await serve(new FakeLimiter(), false, {
     contextForHello() {
@@ -278,7 +278,7 @@ test('an exception while choosing a TLS context closes only that connection', as
   assert.deepEqual([servedConnection.limiter.admitted, servedConnection.limiter.released], [1, 1])
 })
 
-test('a TLS session whose facts cannot be determined ends with 421 under TLS', async () => {
+test('a session whose policy refuses the TLS session ends with 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const contextForHello = () => createSecureContext({ cert, key })
   const checkTlsSession = () => unknownTlsFacts

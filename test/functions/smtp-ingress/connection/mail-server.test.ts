@@ -1,4 +1,4 @@
-/** Open connections: their maximum, the choice of those to close for new connections, and the drain. */
+/** The open connections of MailServer: their number, their maximum, and which it closes for new connections. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -67,7 +67,7 @@ async function startServer(context: TestContext, { maxConnections = 100, isFull 
   return { server, open, waitForSize }
 }
 
-test('the size counts open connections only', async (context) => {
+test('MailServer.size counts open connections only', async (context) => {
   const { server, open, waitForSize } = await startServer(context)
   const [[first], [second]] = [await open(), await open(), await open()]
   assert.equal(server.size, 3)
@@ -77,14 +77,14 @@ test('the size counts open connections only', async (context) => {
   assert.equal(await waitForSize(1), 1)
 })
 
-test('connections never exceed the maximum, whatever the state of their sessions', async (context) => {
+test('MailServer disconnects a client beyond maxConnections, although no session has ended', async (context) => {
   const { server, open } = await startServer(context, { maxConnections: 3 })
   for (let count = 0; count < 3; count++) assert.match((await open())[1], /^220 /)
   assert.equal((await open())[1], '')
   assert.equal(server.size, 3)
 })
 
-test('the connection whose session ended first is closed for a new one; connections already closed are not counted', async (context) => {
+test('MailServer closes a connection whose session has ended when a new one would leave fewer than 64 spare', async (context) => {
   // Of the 68 connections, 64 are spare: from the fifth on, each new connection closes one whose session has ended.
   const { open, waitForSize } = await startServer(context, { maxConnections: 64 + 4, isFull: true })
   const clients: Socket[] = []

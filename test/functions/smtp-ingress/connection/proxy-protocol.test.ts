@@ -58,18 +58,18 @@ describe('a PROXY protocol header', () => {
       peer6,
     ],
     ['of maximum length', header(0x21, 0x11, `${ipv4Addresses}040fe1${'00'.repeat(0xfe1)}`), peer],
-    ['of the load balancer itself', header(0x20, 0x00, ''), null],
-    ['of the load balancer itself, with addresses', header(0x20, 0x11, ipv4Addresses), null],
-    ['of the load balancer itself, with invalid addresses', header(0x20, 0x31, 'ff'), null],
+    ['LOCAL, of the load balancer itself,', header(0x20, 0x00, ''), null],
+    ['LOCAL with addresses', header(0x20, 0x11, ipv4Addresses), null],
+    ['LOCAL with invalid addresses', header(0x20, 0x31, 'ff'), null],
   ]
   for (const [description, octets, source] of validHeaders) {
-    it(`${description} is read without the octets after it`, () => {
+    it(`${description} is read, and the octets after it are not`, () => {
       assert.deepEqual(readProxyHeader(octets), { source, length: octets.length })
       const more = Buffer.concat([octets, Buffer.from('EHLO a\r\n')])
       assert.deepEqual(readProxyHeader(more), { source, length: octets.length })
     })
 
-    it(`${description} needs more octets until it is complete`, () => {
+    it(`${description} results in a need of more octets while it is incomplete`, () => {
       for (let length = 0; length < octets.length; length++) {
         const result = readProxyHeader(octets.subarray(0, length))
         assert.deepEqual(result, { need: length < 16 ? 16 : octets.length }, `after ${length}`)
@@ -128,7 +128,7 @@ describe('a PROXY protocol header', () => {
     ['whose first of two checksums is wrong', twoChecksums, /checksum/],
     ['that is too long', header(0x21, 0x11, `${ipv4Addresses}040fe2${'00'.repeat(0xfe2)}`), /: 4097 octets/],
     ['that announces 64 KiB', header(0x21, 0x11, '00'.repeat(0xffff)).subarray(0, 16), /65551 octets/],
-    ['of the load balancer itself that is too long', header(0x20, 0, '00'.repeat(0xfff)), /4111 octets/],
+    ['LOCAL that is too long', header(0x20, 0, '00'.repeat(0xfff)), /4111 octets/],
   ]
   for (const [description, octets, fault] of invalidHeaders)
     it(`${description} is refused`, () => {
@@ -137,7 +137,7 @@ describe('a PROXY protocol header', () => {
       assert.match(result.fault, fault)
     })
 
-  it('from any octets is read, refused, or needs more octets than there are, but never more than 4096', () => {
+  it('of any octets is read or refused, or needs at most 4096 octets', () => {
     const random = fc.uint8Array({ maxLength: 300 })
     const validStart = fc
       .tuple(fc.constantFrom(0x20, 0x21), fc.constantFrom(0x11, 0x21, 0x12), random)
@@ -157,7 +157,7 @@ describe('a PROXY protocol header', () => {
     )
   })
 
-  it('with a checksum is refused when any bit is changed', () => {
+  it('with a checksum is refused when one bit is changed, except in the type of the checksum', () => {
     const octets = withChecksum(header(0x21, 0x21, `${ipv6Addresses}${extensions}`))
     for (let at = 0; at < octets.length; at++)
       for (let bit = 0; bit < 8; bit++) {
@@ -174,20 +174,21 @@ describe('a PROXY protocol header', () => {
   })
 })
 
-describe('the checksum', () => {
+describe('the CRC-32C', () => {
   const vectors: [description: string, octets: Buffer, checksum: number][] = [
     ['nine digits', Buffer.from('123456789'), 0xe3069283],
     ['32 octets of zero', Buffer.alloc(32), 0x8a9136aa],
     ['32 octets with all bits set', Buffer.alloc(32, 0xff), 0x62a8ab43],
     ['the octets 0 to 31', Buffer.from(Array.from({ length: 32 }, (_, index) => index)), 0x46dd794e],
-    ['nothing', Buffer.alloc(0), 0],
+    ['no octets', Buffer.alloc(0), 0],
   ]
   for (const [description, octets, checksum] of vectors)
     it(`of ${description} equals the published value`, () => assert.equal(crc32c(octets), checksum))
 })
 
-describe('trusted proxies', () => {
-  const isTrusted = trustedProxyMatcher(['10.0.0.0/24', '10.0.1.7/32', '2001:db8:1::/64'])
+describe('the addresses of trusted proxies', () => {
+  const ranges = ['10.0.0.0/24', '10.0.1.7/32', '2001:db8:1::/64']
+  const isTrusted = trustedProxyMatcher(ranges)
   const rows: [ip: string, trusted: boolean][] = [
     ['10.0.0.1', true],
     ['10.0.0.255', true],
@@ -203,9 +204,10 @@ describe('trusted proxies', () => {
     ['nonsense', false],
   ]
   for (const [ip, trusted] of rows)
-    it(`${trusted ? 'include' : 'do not include'} "${ip}"`, () => assert.equal(isTrusted(ip), trusted))
+    it(`[${ranges.join(', ')}] ${trusted ? 'include' : 'do not include'} "${ip}"`, () =>
+      assert.equal(isTrusted(ip), trusted))
 
-  it('are none by default', () => assert.equal(trustedProxyMatcher([])('10.0.0.1'), false))
+  it('[] include none', () => assert.equal(trustedProxyMatcher([])('10.0.0.1'), false))
 
   for (const range of ['10.0.0.1', '10.0.0.0/33', '2001:db8::/129', 'example.com', '', '10.0.0.0/'])
     it(`cannot be given as "${range}"`, () =>

@@ -32,13 +32,13 @@ const phaseTimeouts: [phase: SessionProgress['phase'], seconds: number | null][]
   ['Ended', 10],
 ]
 for (const [phase, seconds] of phaseTimeouts)
-  test(`a silent client in ${phase} times out ${seconds === null ? 'never' : `after ${seconds} s`}`, () =>
+  test(`a session without progress in the phase ${phase} ${seconds === null ? 'never times out' : `times out after ${seconds} s`}`, () =>
     assert.equal(
       timeoutSecond(hour, () => ({ phase })),
       seconds,
     ))
 
-test('only a new step of the session restarts the timeout', () => {
+test('a new step of the session restarts the timeout', () => {
   assert.equal(
     timeoutSecond(hour, (second) => ({ steps: Math.floor(second / 299) })),
     null,
@@ -49,13 +49,13 @@ test('only a new step of the session restarts the timeout', () => {
   )
 })
 
-test('the time of the server\u2019s decisions is not counted', () =>
+test('the phase Deciding, in which the client waits for the server, restarts the timeout', () =>
   assert.equal(
     timeoutSecond(hour, (second) => ({ phase: second % 200 === 199 ? 'Deciding' : 'Command' })),
     null,
   ))
 
-test('a message may be slow for ten minutes, and must average 10 KiB/s afterwards', () => {
+test('a message times out after ten minutes if its average rate is below 10 KiB/s', () => {
   const timeoutAtRate = (rate: number) =>
     timeoutSecond(2 * hour, (second) => ({ phase: 'Data', steps: second, messageOctets: second * rate }))
   assert.equal(timeoutAtRate(1), 600)
@@ -63,7 +63,7 @@ test('a message may be slow for ten minutes, and must average 10 KiB/s afterward
   assert.equal(timeoutAtRate(10_300), null)
 })
 
-test('each message has its own ten minutes, even directly after another', () =>
+test('the ten minutes of a slow message begin again with the next message', () =>
   assert.equal(
     timeoutSecond(hour, (second) => ({ phase: 'Data', steps: second, messages: Math.floor(second / 500) })),
     null,

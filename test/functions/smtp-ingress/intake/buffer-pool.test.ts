@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BufferPool } from '../../../../functions/smtp-ingress/intake/buffer-pool.ts'
 
-test('a returned buffer is reused for the same size', () => {
+test('BufferPool reuses a released buffer for the same size only', () => {
   const buffers = new BufferPool(100)
   const [first, second] = [buffers.take(10), buffers.take(10)]
   assert.notEqual(first, second)
@@ -12,7 +12,7 @@ test('a returned buffer is reused for the same size', () => {
   assert.notEqual(buffers.take(10), first)
 })
 
-test('unused buffers never exceed the limit', () => {
+test('BufferPool keeps released buffers up to its limit of octets', () => {
   const buffers = new BufferPool(25)
   const firstBuffers = [10, 10, 10].map((octets) => buffers.take(octets))
   firstBuffers.forEach((buffer) => {

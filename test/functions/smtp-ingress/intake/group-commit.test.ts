@@ -37,7 +37,7 @@ test('an idle group commit writes all items of one event loop turn together', as
   assert.deepEqual(batches, [['a', 'b']])
 })
 
-test('items that arrive during a write go together in the next batch', async () => {
+test('a group commit writes the items that arrive during a write together in the next batch', async () => {
   const { commits, batches, finishWrite } = controlledCommits()
   const first = commits.commit('a')
   await nextTurn()
@@ -49,7 +49,7 @@ test('items that arrive during a write go together in the next batch', async () 
   assert.deepEqual(batches, [['a'], ['b', 'c', 'd']])
 })
 
-test('several batches are written concurrently when items have waited long enough', async () => {
+test('a group commit writes a second batch during the first when an item has waited maxWaitMs', async () => {
   const { commits, batches, finishWrite } = controlledCommits({ maxConcurrentWrites: 2, maxWaitMs: 0 })
   const first = commits.commit('a')
   await nextTurn()
@@ -65,14 +65,14 @@ const limits: [name: string, options: Partial<GroupCommitOptions<string>>, batch
   ['items', { maxBatchItems: 2 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
   ['octets', { maxBatchOctets: 7 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
   [
-    'octets, which a single item may exceed',
+    'octets, which an item alone in its batch may exceed',
     { maxBatchOctets: 2 },
     [['aaa'], ['bbb'], ['ccc'], ['ddd'], ['eee']],
   ],
 ]
 
 for (const [name, options, expected] of limits)
-  test(`a batch has a maximum of ${name}`, async () => {
+  test(`a batch of a group commit has a maximum of ${name}`, async () => {
     const { commits, batches, finishWrite } = controlledCommits(options)
     const all = Promise.all(['aaa', 'bbb', 'ccc', 'ddd', 'eee'].map((item) => commits.commit(item)))
     while (batches.flat().length < 5) {
@@ -84,7 +84,7 @@ for (const [name, options, expected] of limits)
     assert.deepEqual(batches, expected)
   })
 
-test('octets of a written batch are not counted for the next batch', async () => {
+test('a group commit does not count the octets of a written batch for the next batch', async () => {
   const { commits, batches, finishWrite } = controlledCommits({ maxBatchOctets: 7 })
   const first = [commits.commit('aaa'), commits.commit('bbb')]
   await nextTurn()
@@ -98,7 +98,7 @@ test('octets of a written batch are not counted for the next batch', async () =>
   ])
 })
 
-test('during other writes, items that do not fill a group go with the next batch', async () => {
+test('during a write, a group commit divides waiting items into batches of groupSize and the remaining items', async () => {
   const { commits, batches, finishWrite } = controlledCommits({
     maxConcurrentWrites: 9,
     maxWaitMs: 0,
@@ -113,14 +113,14 @@ test('during other writes, items that do not fill a group go with the next batch
   await Promise.all(all)
 })
 
-test('without other writes, a batch does not wait for a full group', async () => {
+test('an idle group commit writes one batch of more items than groupSize', async () => {
   const { commits, batches } = controlledCommits({ groupSize: 3 })
   for (const item of ['a', 'b', 'c', 'd']) void commits.commit(item)
   await nextTurn()
   assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
 })
 
-test('the end of a write does not shorten the wait of later items', async () => {
+test('a group commit writes a waiting item only after maxWaitMs or the end of all writes', async () => {
   const { commits, batches, finishWrite } = controlledCommits({
     maxConcurrentWrites: 2,
     maxWaitMs: 60_000,
@@ -138,7 +138,7 @@ test('the end of a write does not shorten the wait of later items', async () => 
   assert.deepEqual(batches.at(-1), ['d'])
 })
 
-test('each item has its own outcome', async () => {
+test('a group commit rejects only the item for which write returns an error', async () => {
   const commits = new GroupCommit<string>({
     write: async (batch) => batch.map((item) => (item === 'bad' ? new Error('not this one') : null)),
     sizeOf: () => 1,
@@ -154,7 +154,7 @@ test('each item has its own outcome', async () => {
   )
 })
 
-test('a failed write fails all its items and none of the next batch', async () => {
+test('a write that throws rejects all items of its batch and no item of the next batch of a group commit', async () => {
   let writes = 0
   const commits = new GroupCommit<string>({
     write: async (batch) => {
@@ -186,7 +186,7 @@ const arrivals = fc.array(fc.tuple(fc.nat(20), fc.nat(2)), { maxLength: 40 })
 /** Turns that each write takes, in rotation; a write may fail. */
 const writes = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), { minLength: 1, maxLength: 5 })
 
-test('each item is written once, in order, within the limits, and gets its outcome', async () => {
+test('a group commit writes each item once, in order and within its limits, and returns the outcome of each item', async () => {
   await fc.assert(
     fc.asyncProperty(bounds, arrivals, writes, async (bounds, arrivals, writes) => {
       const writtenSerials: number[] = []

@@ -21,7 +21,7 @@ const subject = (octets: number) => `Subject: ${'x'.repeat(octets - 11)}\r\n`
 
 const rows: [name: string, message: string, maximum: number, reason: string | null][] = [
   ['an empty message', '', 100, null],
-  ['an empty line', '\r\n', 100, null],
+  ['a message of an empty line', '\r\n', 100, null],
   ['a message without header section', '\r\nReceived: x\r\n'.repeat(40), 100, null],
   ['thirty hops', `${hops(30)}\r\nText\r\n`, 10_000, null],
   ['thirty-one hops', `${hops(31)}\r\nText\r\n`, 10_000, 'HopCountExceeded'],
@@ -31,9 +31,9 @@ const rows: [name: string, message: string, maximum: number, reason: string | nu
     10_000,
     'HopCountExceeded',
   ],
-  ['hops in the text', `Subject: x\r\n\r\n${hops(50)}`, 10_000, null],
+  ['Received: lines in the text', `Subject: x\r\n\r\n${hops(50)}`, 10_000, null],
   [
-    'names that only begin or end with Received',
+    'fields whose names only begin or end with Received',
     `${hops(40, 'Received-SPF')}${hops(40, 'X-Received')}\r\n`,
     10_000,
     null,
@@ -44,15 +44,25 @@ const rows: [name: string, message: string, maximum: number, reason: string | nu
     10_000,
     null,
   ],
-  ['hops without an empty line', hops(31), 10_000, 'HopCountExceeded'],
+  ['thirty-one hops without an empty line after them', hops(31), 10_000, 'HopCountExceeded'],
   ['a header section of maximum size', `${subject(100)}\r\n${'text\r\n'.repeat(100)}`, 100, null],
-  ['a header section of one octet more', `${subject(101)}\r\nText\r\n`, 100, 'HeaderTooLarge'],
+  [
+    'a header section of one octet more than the maximum',
+    `${subject(101)}\r\nText\r\n`,
+    100,
+    'HeaderTooLarge',
+  ],
   ['a header section of maximum size without an empty line', subject(100), 100, null],
-  ['a header section of one octet more without an empty line', subject(101), 100, 'HeaderTooLarge'],
+  [
+    'a header section of one octet more than the maximum without an empty line',
+    subject(101),
+    100,
+    'HeaderTooLarge',
+  ],
 ]
 
 for (const [name, message, maximum, reason] of rows)
-  test(`${name}: ${reason ?? 'accepted'}, whole and octet by octet`, () => {
+  test(`HeaderSectionChecker ${reason === null ? 'accepts' : `refuses with ${reason}`} ${name}, whole and octet by octet`, () => {
     const octets = Buffer.from(message)
     assert.equal(refusalReason([octets], maximum), reason)
     assert.equal(
@@ -76,7 +86,7 @@ function expectedReasons(message: string, maximum: number): Set<string> {
   return reasons
 }
 
-test('the result does not depend on how a message is split', () => {
+test('HeaderSectionChecker finds the same faults however a message is split', () => {
   const line = fc.constantFrom('Received: x', 'received:', 'X: y', ' Received: x', '', '\r', 'x'.repeat(50))
   const message = fc
     .tuple(fc.nat(31), fc.array(line, { maxLength: 12 }))

@@ -100,7 +100,7 @@ const sizes = fc.oneof(
   fc.integer({ min: heldOctets, max: 7 * mebibyte }),
 )
 
-test('a message of any size in any pieces is stored unchanged, and the spool is free afterwards', async () => {
+test('a message of any size in any pieces is stored unchanged, and occupies no spool afterwards', async () => {
   const { bucket, queue, spool, begin } = await intakeWith()
   await fc.assert(
     fc.asyncProperty(sizes, fc.integer({ min: 1000, max: 64 * kibibyte }), async (octets, piece) => {
@@ -154,7 +154,7 @@ test('concurrent messages in pieces are each stored as sent', async () => {
   )
 })
 
-test('a buffer is reused after a successful store, not after a failed one', async () => {
+test('the buffer of a message is reused after a successful store, and not after a failed store', async () => {
   const buffers = new BufferPool(mebibyte)
   const usedBuffers: ArrayBufferLike[] = []
   const storeOne = async (outcome: Outcome) => {
@@ -178,7 +178,7 @@ test('a buffer is reused after a successful store, not after a failed one', asyn
   assert.equal(usedBuffers[1], usedBuffers[2])
 })
 
-test('a message in a hundred thousand pieces takes no more memory than its octets', async () => {
+test('a message in a hundred thousand pieces causes no backpressure, and is stored unchanged', async () => {
   const { bucket, queue, begin } = await intakeWith()
   const original = mail(100_000)
   const incoming = begin()
@@ -187,7 +187,7 @@ test('a message in a hundred thousand pieces takes no more memory than its octet
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, original])))
 })
 
-test('writes and the end of a message do not wait for the disk', async () => {
+test('a session may write and end a message without waiting for the disk', async () => {
   const { bucket, queue, begin } = await intakeWith()
   const original = mail(400 * kibibyte)
   const incoming = begin()
@@ -230,7 +230,7 @@ test('a message of maximum size is accepted', async () => {
 })
 
 for (const octets of [1000, 2 * heldOctets])
-  test(`a message of ${octets} octets with a fault is not stored, and its first fault is returned`, async () => {
+  test(`a message of ${octets} octets in which the session found bare newlines is not stored, and end returns this refusal`, async () => {
     const { queue, bucket, spool, begin } = await intakeWith()
     const incoming = begin()
     await write(incoming, mail(octets))
@@ -239,7 +239,7 @@ for (const octets of [1000, 2 * heldOctets])
     await untilSpoolFree(spool)
   })
 
-test('a message is refused early eight MiB beyond the maximum', async () => {
+test('a message is refused before its end when it is more than eight MiB beyond the maximum', async () => {
   const { begin } = await intakeWith()
   const incoming = begin()
   await write(incoming, mail(maxMessageOctets + 8 * mebibyte))
@@ -249,7 +249,7 @@ test('a message is refused early eight MiB beyond the maximum', async () => {
   assert.equal(await outcomeOf(incoming), 'MessageTooLarge')
 })
 
-test('a full spool refuses exactly the message that does not fit', async () => {
+test('a message that does not fit into the spool is refused; messages that fit are stored', async () => {
   const spool = await Spool.open(directory, 2 * mebibyte)
   const { begin, intake } = await intakeWith({ spool })
   const [first, second, small] = [begin(), begin(), begin()]
@@ -270,7 +270,7 @@ test('a full spool refuses exactly the message that does not fit', async () => {
   assert.equal(typeof (await outcomeOf(third)), 'number')
 })
 
-test('a spool without room for the last octets refuses the message', async () => {
+test('a message is refused when the spool has no room for its last octets', async () => {
   const spool = await Spool.open(directory, heldOctets + 1000)
   const { begin, queue } = await intakeWith({ spool })
   const incoming = begin()
@@ -301,7 +301,7 @@ class ControlledSpool implements MessageSpool {
   }
 }
 
-test('the client gets backpressure while the disk is slower', async () => {
+test('a write waits while the disk has not written the earlier octets', async () => {
   const controlledSpool = new ControlledSpool(await Spool.open(directory, spoolOctets))
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   controlledSpool.before = () => opened
@@ -322,7 +322,7 @@ test('the client gets backpressure while the disk is slower', async () => {
 })
 
 for (const operation of ['append', 'read'] as const)
-  test(`a disk that fails at ${operation} refuses large messages with the error as the cause, and is no storage outage`, async () => {
+  test(`large messages get 451 with the cause when the disk fails at ${operation}, and this is no storage outage`, async () => {
     const spool = await Spool.open(directory, spoolOctets)
     const controlledSpool = new ControlledSpool(spool)
     const cause = Object.assign(new Error('i/o error'), { code: 'EIO' })
@@ -345,7 +345,7 @@ for (const operation of ['append', 'read'] as const)
     await untilSpoolFree(spool)
   })
 
-test('large messages that cannot be stored are refused, their uploads are aborted, and three of them are an outage', async () => {
+test('a large message whose upload fails is refused, and its upload is aborted; three such messages are an outage', async () => {
   const { intake, bucket, queue, spool, begin } = await intakeWith()
   bucket.before = async (operation) => {
     if (operation === 'UploadPart') throw new Error('away')
@@ -375,7 +375,7 @@ for (const octets of [1000, mebibyte])
     assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
   })
 
-test('concurrent uploads never exceed the slots, and an abandoned message leaves the upload queue', async () => {
+test('at most two large messages are uploaded at the same time, and a message abandoned in the upload queue ends immediately', async () => {
   const { bucket, queue, spool, begin } = await intakeWith()
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
@@ -408,7 +408,7 @@ test('concurrent uploads never exceed the slots, and an abandoned message leaves
   await untilSpoolFree(spool)
 })
 
-test('an abandoned upload is aborted', async () => {
+test('the upload of a message that is abandoned is aborted', async () => {
   const { bucket, queue, spool, begin } = await intakeWith()
   const incoming = begin()
   bucket.before = async (operation) => {
@@ -421,7 +421,7 @@ test('an abandoned upload is aborted', async () => {
   await untilSpoolFree(spool)
 })
 
-test('a message that waits four minutes for a slot is refused with TooManyLargeMessages', async (context) => {
+test('a message that waits four minutes for an upload slot is refused with TooManyLargeMessages', async (context) => {
   const { bucket, begin } = await intakeWith({ memory: { memoryOctets: heldOctets, maxUploads: 1 } })
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
@@ -457,7 +457,7 @@ test('a large message of random octets is stored unchanged', async () => {
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, original])))
 })
 
-test('during an outage messages in the upload queue are refused without an attempt', async () => {
+test('messages in the upload queue are refused without an attempt when an outage begins', async () => {
   const { intake, bucket, spool, begin } = await intakeWith({
     memory: { memoryOctets: heldOctets, maxUploads: 1 },
   })
@@ -482,7 +482,7 @@ test('during an outage messages in the upload queue are refused without an attem
   intake.stop()
 })
 
-test('clients that disconnect during uploads are no outage', async () => {
+test('four clients that disconnect during uploads cause no outage', async () => {
   const { intake, bucket, begin } = await intakeWith()
   for (let time = 0; time < 4; time++) {
     const incoming = begin()
@@ -498,7 +498,7 @@ test('clients that disconnect during uploads are no outage', async () => {
   assert.equal(intake.isFailing, false)
 })
 
-test('an outage ends when bucket and queue respond to a probe', async (context) => {
+test('an outage ends when both bucket and queue respond to a probe', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const works = { bucket: false, queue: false }
   const check = async (service: 'bucket' | 'queue') => {
@@ -522,7 +522,7 @@ test('an outage ends when bucket and queue respond to a probe', async (context) 
   assert.equal(await failsAfterProbe({ bucket: true, queue: true }), false)
 })
 
-test('only three consecutive unstored messages are an outage: a stored message in the same batch or a later one resets the count', async () => {
+test('three consecutive unstored messages are an outage; a stored message, also in the same batch, resets the count', async () => {
   const { intake, bucket, queue, begin } = await intakeWith()
   const send = async (count: number) => {
     const messages = Array.from({ length: count }, begin)
@@ -546,7 +546,7 @@ test('only three consecutive unstored messages are an outage: a stored message i
   intake.stop()
 })
 
-test('one timed out batch is an outage', async () => {
+test('one batch whose write times out is an outage', async () => {
   const { intake, bucket, begin } = await intakeWith()
   bucket.before = () => Promise.reject(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   const incoming = begin()

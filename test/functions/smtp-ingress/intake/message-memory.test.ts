@@ -15,17 +15,17 @@ const rows: [mebibytes: number, sessions: number, heldKibibytes: number, uploads
 ]
 
 for (const [mebibytes, sessions, heldKibibytes, uploads] of rows)
-  test(`${mebibytes} MiB with ${sessions} sessions give ${heldKibibytes} KiB for a message and ${uploads} uploads`, () =>
+  test(`${mebibytes} MiB and ${sessions} sessions permit ${heldKibibytes} KiB of memory for a message and ${uploads} concurrent uploads`, () =>
     assert.deepEqual(messageMemory(mebibytes, sessions), {
       memoryOctets: heldKibibytes * kibibyte,
       maxUploads: uploads,
     } satisfies MessageMemory))
 
-test('too little memory for the sessions is an error', () =>
+test('messageMemory throws when the memory is not enough for the sessions', () =>
   assert.throws(
     () => messageMemory(512, 5000),
     /^Error: 512 MiB of memory are not enough for 5000 sessions$/,
   ))
 
-test('without a setting the memory of the system is used', () =>
+test('messageMemory uses the memory of the system when no memory is given', () =>
   assert.ok(messageMemory(undefined, 10).memoryOctets >= 64 * kibibyte))

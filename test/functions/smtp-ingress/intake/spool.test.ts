@@ -14,7 +14,7 @@ const directory = () => join(root, String(++directories))
 const isFull = (error: unknown) => error instanceof SpoolError && error.isFull
 const isFault = (error: unknown) => error instanceof SpoolError && !error.isFull
 
-test('a file has no name, and only its owner can read the directory', async () => {
+test('a spool file has no name, and only the owner of the process can read its directory', async () => {
   const path = directory()
   const file = (await Spool.open(path, 100)).createFile()
   await file.append(Buffer.from('mail'))
@@ -23,7 +23,7 @@ test('a file has no name, and only its owner can read the directory', async () =
   await file.discard()
 })
 
-test('appended octets can be read from any position during further appends', async () => {
+test('octets of a spool file can be read from any position during further appends', async () => {
   const file = (await Spool.open(directory(), 100)).createFile()
   const appends = [file.append(Buffer.from('one, ')), file.append(Buffer.from('two, '))]
   const octets = Buffer.alloc(6)
@@ -35,7 +35,7 @@ test('appended octets can be read from any position during further appends', asy
   await file.discard()
 })
 
-test('all files together have a maximum of octets, and a discarded file frees its own', async () => {
+test('the spool refuses octets beyond its maximum, and a discarded file frees its octets', async () => {
   const spool = await Spool.open(directory(), 100)
   const [first, second] = [spool.createFile(), spool.createFile()]
   await first.append(Buffer.alloc(60))
@@ -48,7 +48,7 @@ test('all files together have a maximum of octets, and a discarded file frees it
   assert.equal(spool.freeOctets, 100)
 })
 
-test('a discarded file rejects reads and appends', async () => {
+test('a discarded spool file rejects reads and appends', async () => {
   const spool = await Spool.open(directory(), 100)
   const file = spool.createFile()
   const first = file.append(Buffer.alloc(60))
@@ -59,7 +59,7 @@ test('a discarded file rejects reads and appends', async () => {
   assert.equal(spool.freeOctets, 100)
 })
 
-test('a discarded file is closed, so that the disk frees its octets', async () => {
+test('a discarded spool file is closed, so that the disk frees its octets', async () => {
   const path = directory()
   const openFileCount = () =>
     readdirSync('/proc/self/fd').filter((descriptor) => {
@@ -76,7 +76,7 @@ test('a discarded file is closed, so that the disk frees its octets', async () =
   assert.equal(openFileCount(), 0)
 })
 
-test('a file that cannot be opened rejects its append and occupies nothing', async () => {
+test('a spool file that cannot be opened rejects its append and occupies no octets', async () => {
   const path = directory()
   const spool = await Spool.open(path, 100)
   await rm(path, { recursive: true })
@@ -87,7 +87,7 @@ test('a file that cannot be opened rejects its append and occupies nothing', asy
   assert.equal(spool.freeOctets, 100)
 })
 
-test('a removed directory is created again', async () => {
+test('the first append creates the spool directory again when it was removed', async () => {
   const path = directory()
   const spool = await Spool.open(path, 100)
   await rm(path, { recursive: true })
@@ -97,7 +97,7 @@ test('a removed directory is created again', async () => {
   await file.discard()
 })
 
-test('errors of a full disk set isFull', async () => {
+test('SpoolError.isFull is true for ENOSPC and EDQUOT only', async () => {
   // The kernel's error for a full disk.
   const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
   assert.ok(isFull(new SpoolError(full)))
@@ -105,7 +105,7 @@ test('errors of a full disk set isFull', async () => {
   assert.ok(isFault(new SpoolError(Object.assign(new Error('fault'), { code: 'EIO' }))))
 })
 
-test('open removes files that a crashed process left, and no other files', async () => {
+test('Spool.open removes files that a crashed process left, and no other files', async () => {
   const path = directory()
   await mkdir(path)
   for (const name of ['left.spool', 'other']) await writeFile(join(path, name), 'x')
@@ -113,7 +113,7 @@ test('open removes files that a crashed process left, and no other files', async
   assert.deepEqual(await readdir(path), ['other'])
 })
 
-test('open fails with the name of a directory that cannot be written', async () => {
+test('Spool.open rejects with the name of a directory that cannot be created', async () => {
   const path = join(root, 'file')
   await writeFile(path, '')
   await assert.rejects(Spool.open(join(path, 'spool'), 100), (error: Error) =>
@@ -123,12 +123,12 @@ test('open fails with the name of a directory that cannot be written', async () 
 
 const environment = { SPOOL_MIB: 64, MAX_MESSAGE_SIZE: 1_000_000 }
 
-test('the spool has the size that the environment sets', async () => {
+test('the spool has the size of SPOOL_MIB', async () => {
   const spool = await openSpool({ ...environment, SPOOL_DIRECTORY: directory() })
   assert.equal(spool.freeOctets, 64 * 1024 * 1024)
 })
 
-test('a spool smaller than the largest message is an error at the start', async () => {
+test('openSpool rejects when SPOOL_MIB is too small for a message of MAX_MESSAGE_SIZE', async () => {
   const opening = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 68_000_000 })
   await assert.rejects(opening, {
     message: 'SPOOL_MIB: 64 MiB are too few for a message of 68000000 octets',

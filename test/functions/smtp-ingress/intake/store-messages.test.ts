@@ -22,7 +22,7 @@ function stores() {
   return { bucket, queue, segments: new SegmentWriter(sdkObjectStore(bucket.client, 'content'), 'content') }
 }
 
-test('only the job that the queue refuses is sent again', async () => {
+test('storeMessages sends a refused job again, and no accepted job', async () => {
   const { queue, segments } = stores()
   queue.refuse = ({ message: { envelope } }, call) => call === 1 && envelope.mailFrom === 'b'
   const failures = await storeMessages(
@@ -36,7 +36,7 @@ test('only the job that the queue refuses is sent again', async () => {
   )
 })
 
-test('jobs are not sent again when the queue refuses all', async () => {
+test('storeMessages sends no job again when the queue refuses all', async () => {
   const { queue, segments } = stores()
   queue.refuse = () => true
   const failures = await storeMessages({ segments, queue }, [acceptedMessage('a'), acceptedMessage('b')])
@@ -47,7 +47,7 @@ test('jobs are not sent again when the queue refuses all', async () => {
   assert.equal(queue.calls, 1)
 })
 
-test('a message with a missing job fails, and its neighbours do not', async () => {
+test('storeMessages fails a message when the queue refuses one of its jobs, and no other message', async () => {
   const { queue, segments } = stores()
   queue.refuse = ({ recipients }) => recipients[0]?.address === 'r100@ours.example'
   const failures = await storeMessages({ segments, queue }, [
@@ -61,7 +61,7 @@ test('a message with a missing job fails, and its neighbours do not', async () =
   )
 })
 
-test('content that is already stored is not written again', async () => {
+test('storeMessages does not write content that is already stored', async () => {
   const { bucket, queue, segments } = stores()
   const content = { bucket: 'content', key: 'messages/1', offset: 0, length: 5, sha256: 'a'.repeat(64) }
   const failures = await storeMessages({ segments, queue }, [

@@ -23,7 +23,7 @@ function controlledWork(queue: UploadQueue) {
   return { startedNames, buffers, start, end: (name: string) => ends.get(name) }
 }
 
-test('concurrent work never exceeds the slots, and starts in order', async () => {
+test('the upload queue runs at most as much work as it has slots, in the order of arrival', async () => {
   const { startedNames, start, end } = controlledWork(uploadQueue(2))
   const results = ['a', 'b', 'c', 'd'].map((name) => start(name))
   await nextTurn()
@@ -38,7 +38,7 @@ test('concurrent work never exceeds the slots, and starts in order', async () =>
   assert.deepEqual(await Promise.all(results), ['a', 'b', 'c', 'd'])
 })
 
-test('a slot is free after failed work, but its buffer is not reused', async () => {
+test('the slot of failed work becomes free, and its buffer is not reused', async () => {
   const { buffers, start, end } = controlledWork(uploadQueue(1))
   const first = start('a')
   await nextTurn()
@@ -56,7 +56,7 @@ test('a slot is free after failed work, but its buffer is not reused', async () 
   assert.equal(buffers.get('b'), buffers.get('c'))
 })
 
-test('work that waits too long times out, and the next work gets the slot', async (context) => {
+test('work that waits too long for an upload slot times out, and the next work gets the slot', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { startedNames, start, end } = controlledWork(uploadQueue(1))
   const first = start('a')
@@ -77,7 +77,7 @@ test('work that waits too long times out, and the next work gets the slot', asyn
   await third
 })
 
-test('aborted work leaves the queue immediately', async () => {
+test('aborted work leaves the upload queue immediately', async () => {
   const { startedNames, start, end } = controlledWork(uploadQueue(1))
   const first = start('a')
   const abortController = new AbortController()

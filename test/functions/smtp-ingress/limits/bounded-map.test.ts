@@ -6,7 +6,7 @@ import { BoundedMap } from '../../../../functions/smtp-ingress/limits/bounded-ma
 describe('a bounded map', () => {
   const key = fc.integer({ min: 0, max: 30 }).map(String)
 
-  it('keeps the most recently used half of its keys, and never more than the maximum', () => {
+  it('keeps the most recently used keys up to half of maxKeys, and never more than maxKeys', () => {
     fc.assert(
       fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (requestedKeys, maxKeys) => {
         const memory = new BoundedMap<{ key: string }>({ maxKeys })
@@ -29,7 +29,7 @@ describe('a bounded map', () => {
     )
   })
 
-  it('forgets a deleted key, recently used or not', () => {
+  it('no longer has a key after delete, whether the key was recently used or not', () => {
     const memory = new BoundedMap<object>({ maxKeys: 4 })
     for (const key of ['a', 'b', 'c']) memory.set(key, {})
     memory.delete('a')
@@ -41,7 +41,7 @@ describe('a bounded map', () => {
     assert.equal(memory.size, 1)
   })
 
-  it('forgets an unused key after one to two maximum ages', () => {
+  it('forgets a key that was not used for maxAgeMs, at the latest after twice maxAgeMs', () => {
     let now = 0
     const memory = new BoundedMap<object>({ maxKeys: 10, maxAgeMs: 60, now: () => now })
     memory.set('early', {})
@@ -59,7 +59,7 @@ describe('a bounded map', () => {
     assert.deepEqual(storedKeys(), ['late'])
   })
 
-  it('creates the value of an unknown key once', () => {
+  it('calls the function of getOrCreate once for a key', () => {
     const memory = new BoundedMap<{ serial: number }>({ maxKeys: 10 })
     let count = 0
     const create = () => ({ serial: ++count })
@@ -68,7 +68,7 @@ describe('a bounded map', () => {
     assert.equal(count, 1)
   })
 
-  it('keeps no more than the maximum of a million keys', () => {
+  it('with maxKeys 1000 keeps at most 1000 of a million keys', () => {
     const memory = new BoundedMap<object>({ maxKeys: 1000 })
     for (let key = 0; key < 1_000_000; key++) memory.getOrCreate(`${key}`, () => ({}))
     assert.ok([...memory.entries()].length <= 1000)

@@ -20,7 +20,7 @@ const addresses: [ip: string, network: string][] = [
 ]
 
 for (const [ip, network] of addresses)
-  test(`the client of "${ip}" is "${network}"`, () => assert.equal(clientNetwork(ip), network))
+  test(`limits for the address "${ip}" apply to "${network}"`, () => assert.equal(clientNetwork(ip), network))
 
 /** A connection limiter with a clock that the test sets. */
 function limiterWith(limits: Partial<ConnectionLimits> = {}, idleAddressLimit?: number) {
@@ -45,8 +45,8 @@ const [addressRefusal, totalRefusal, rateRefusal] = [
   '421 4.7.0 ConnectionRate',
 ]
 
-describe('concurrent sessions', () => {
-  test('of an address have a maximum; other addresses have their own, and an ended session makes room', () => {
+describe('the connection limiter', () => {
+  test('refuses a session of an address beyond its maximum, until a session of the address ends', () => {
     const { limiter } = limiterWith({ maxSessionsPerAddress: 2 })
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
     assert.equal(admitReply(limiter, '::ffff:192.0.2.1'), null)
@@ -57,14 +57,14 @@ describe('concurrent sessions', () => {
     assert.equal(limiter.sessions, 3)
   })
 
-  test('of an IPv6 network are limited together', () => {
+  test('limits the addresses of an IPv6 /64 together', () => {
     const { limiter } = limiterWith({ maxSessionsPerAddress: 1 })
     assert.equal(admitReply(limiter, '2001:db8::1'), null)
     assert.equal(admitReply(limiter, '2001:db8::2:2'), addressRefusal)
     assert.equal(admitReply(limiter, '2001:db8:0:1::1'), null)
   })
 
-  test('of all addresses have a maximum; an address over its own maximum gets that reason', () => {
+  test('refuses a session beyond the maximum of all addresses; the maximum of the address is checked first', () => {
     const { limiter } = limiterWith({ maxSessions: 2, maxSessionsPerAddress: 2 })
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
@@ -74,7 +74,7 @@ describe('concurrent sessions', () => {
     assert.equal(admitReply(limiter, '192.0.2.2'), null)
   })
 
-  test('are not released when they were never admitted', () => {
+  test('ignores the release of an address without a session', () => {
     const { limiter } = limiterWith({ maxSessions: 1 })
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
     limiter.release('192.0.2.9')
@@ -86,8 +86,8 @@ describe('concurrent sessions', () => {
   })
 })
 
-describe('new sessions per minute', () => {
-  test('of an address are limited until its minute is over', () => {
+describe('the connection limiter of new sessions per minute', () => {
+  test('refuses further sessions of an address until the minute of its first session is over', () => {
     const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 3 })
     for (let session = 0; session < 3; session++) {
       assert.equal(admitReply(limiter, '192.0.2.1'), null)
@@ -100,7 +100,7 @@ describe('new sessions per minute', () => {
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
   })
 
-  test('are counted again in the next minute, even if an earlier session stays open', () => {
+  test('counts from zero in the next minute, even if an earlier session stays open', () => {
     const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 1 })
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
     assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
@@ -109,7 +109,7 @@ describe('new sessions per minute', () => {
     assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
   })
 
-  test('cause no entry for closed sessions when there is no limit', () => {
+  test('stores no address without a session when there is no limit', () => {
     const { limiter } = limiterWith()
     for (let session = 0; session < 5000; session++) {
       assert.equal(limiter.admit('192.0.2.1'), null)
@@ -118,7 +118,7 @@ describe('new sessions per minute', () => {
     assert.equal(limiter.addresses, 0)
   })
 
-  test('are forgotten one to two minutes after the last session', () => {
+  test('forgets an address one to two minutes after its last session', () => {
     const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 10 })
     limiter.admit('192.0.2.1')
     limiter.release('192.0.2.1')
@@ -132,7 +132,7 @@ describe('new sessions per minute', () => {
   })
 })
 
-describe('a flood of addresses', () => {
+describe('the connection limiter under a flood of addresses', () => {
   const flood = (limiter: ConnectionLimiter, size: number) => {
     for (let client = 0; client < size; client++) {
       const ip = `10.${client >> 16}.${(client >> 8) & 255}.${client & 255}`
@@ -141,7 +141,7 @@ describe('a flood of addresses', () => {
     }
   }
 
-  test('is stored up to a maximum, and the oldest addresses are forgotten first', () => {
+  test('stores at most its maximum of addresses, and forgets the oldest first', () => {
     const { limiter } = limiterWith({ maxNewSessionsPerMinute: 1 }, 100)
     flood(limiter, 1000)
     assert.ok(limiter.addresses <= 100)
@@ -149,21 +149,21 @@ describe('a flood of addresses', () => {
     assert.equal(admitReply(limiter, '10.0.0.1'), null)
   })
 
-  test('does not displace an address with a session', () => {
+  test('does not forget an address with a session', () => {
     const { limiter } = limiterWith({ maxNewSessionsPerMinute: 1 }, 100)
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
     flood(limiter, 1000)
     assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
   })
 
-  test('of a million takes bounded memory', () => {
+  test('stores at most 65,536 of a million addresses', () => {
     const { limiter } = limiterWith({ maxNewSessionsPerMinute: 1 })
     flood(limiter, 1_000_000)
     assert.ok(limiter.addresses <= 65_536)
   })
 })
 
-test('for any sequence, the counts equal the open sessions', () => {
+test('the connection limiter counts exactly the open sessions, for any sequence of sessions', () => {
   const ips = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2', '2001:db8:1::1']
   const limits: ConnectionLimits = { maxSessions: 5, maxSessionsPerAddress: 3, maxNewSessionsPerMinute: 6 }
   const step = fc.record({ ip: fc.constantFrom(...ips), leaves: fc.boolean(), waits: fc.nat(20_000) })

@@ -40,8 +40,8 @@ function countAccepted(countMessage: () => unknown): number {
   return Array.from({ length: 100 }, countMessage).filter((refusal) => refusal === null).length
 }
 
-describe('a connector with a limit', () => {
-  it('accepts that many messages per minute and refuses the rest with 451', (context) => {
+describe('a connector with messageRateLimit', () => {
+  it('accepts as many messages per minute as its limit, and refuses the others with 451', (context) => {
     const { rates } = rateLimiterFor(context)
     const connectors = [limitedConnector(3)]
     assert.equal(
@@ -68,7 +68,7 @@ describe('a connector with a limit', () => {
     )
   })
 
-  it('accepts the part of its limit that other tasks have not used', async (context) => {
+  it('accepts only the part of its limit that other tasks have not used', async (context) => {
     const { rates } = rateLimiterFor(context, { otherMessages: 7 })
     const connectors = [limitedConnector(10)]
     assert.equal(rates.countMessage(ip, connectors, 0), null)
@@ -91,7 +91,7 @@ describe('a connector with a limit', () => {
     )
   })
 
-  it('does not count a message that another connector refuses', (context) => {
+  it('does not count a message that the limit of another connector refuses', (context) => {
     const { rates } = rateLimiterFor(context)
     const [wide, narrow] = [limitedConnector(10), limitedConnector(2, { name: 'Ours' })]
     assert.equal(
@@ -109,12 +109,12 @@ describe('a connector with a limit', () => {
     { name: 'its messageRateLimit is null', connector: limitedConnector(null) },
     { name: 'it is report only', connector: limitedConnector(1, { mode: 'ReportOnly' }) },
     {
-      name: 'it was stored before limits existed',
+      name: 'it was stored without messageRateLimit',
       connector: { ...limitedConnector(null), messageRateLimit: undefined } as never,
     },
   ]
   for (const { name, connector } of unlimitedConnectors)
-    it(`is not limited and causes no report if ${name}`, (context) => {
+    it(`accepts all messages and reports no count if ${name}`, (context) => {
       const { rates, reports } = rateLimiterFor(context)
       assert.equal(
         countAccepted(() => rates.countMessage(ip, [connector], 0)),
@@ -123,7 +123,7 @@ describe('a connector with a limit', () => {
       assert.deepEqual(reports, [])
     })
 
-  it('is reported by its id at its first message; its later messages are reported within a second', async (context) => {
+  it('reports its count to the other tasks at the first message, and that of later messages within a second', async (context) => {
     context.mock.timers.enable({ apis: ['setInterval'] })
     const { rates, reports } = rateLimiterFor(context)
     for (let message = 0; message < 5; message++) rates.countMessage(ip, [limitedConnector(1000)], 0)
@@ -136,8 +136,8 @@ describe('a connector with a limit', () => {
   })
 })
 
-describe('an address', () => {
-  it('has its own limit, independent of connectors', (context) => {
+describe('an address with a message rate limit', () => {
+  it('is limited whichever connectors apply, and no count is reported to other tasks', (context) => {
     const { rates, reports } = rateLimiterFor(context, { addressLimit: 3 })
     assert.equal(
       countAccepted(() => rates.countMessage(ip, [], 0)),
@@ -155,7 +155,7 @@ describe('an address', () => {
     assert.deepEqual(reports, [])
   })
 
-  it('is a /64 of IPv6, in any spelling', (context) => {
+  it('is limited together with its IPv6 /64, in any spelling', (context) => {
     const { rates } = rateLimiterFor(context, { addressLimit: 2 })
     const reasonFor = (from: string) => rates.countMessage(from, [], 0)?.reason ?? null
     assert.deepEqual(
@@ -169,7 +169,7 @@ describe('an address', () => {
     ])
   })
 
-  it('does not use up a connector\u2019s limit with refused messages', (context) => {
+  it('does not use the limit of a connector with messages that its own limit refuses', (context) => {
     const { rates } = rateLimiterFor(context, { addressLimit: 2 })
     const connectors = [limitedConnector(5)]
     assert.equal(
@@ -183,7 +183,7 @@ describe('an address', () => {
     )
   })
 
-  it('does not count messages that a connector refuses', (context) => {
+  it('does not use its own limit with messages that the limit of a connector refuses', (context) => {
     const { rates } = rateLimiterFor(context, { addressLimit: 5 })
     assert.equal(
       countAccepted(() => rates.countMessage(ip, [limitedConnector(2)], 0)),

@@ -20,31 +20,31 @@ const window = ({
   otherProcesses: { messages: otherMessages, counters },
 })
 
-describe('room for a message', () => {
+describe('isBelowLimit', () => {
   const rows: { name: string; state: RateWindow; limit: number; expected: boolean }[] = [
-    { name: 'exists at first', state: emptyWindow(), limit: 1, expected: true },
-    { name: 'exists below the limit', state: window({ ownCount: 9 }), limit: 10, expected: true },
-    { name: 'ends at the limit', state: window({ ownCount: 10 }), limit: 10, expected: false },
+    { name: 'is true without messages', state: emptyWindow(), limit: 1, expected: true },
+    { name: 'is true below the limit', state: window({ ownCount: 9 }), limit: 10, expected: true },
+    { name: 'is false at the limit', state: window({ ownCount: 10 }), limit: 10, expected: false },
     {
-      name: 'remains when other processes used a part',
+      name: 'is true when own messages and those of other processes are below the limit',
       state: window({ ownCount: 4, otherMessages: 5 }),
       limit: 10,
       expected: true,
     },
     {
-      name: 'ends when other processes used the rest',
+      name: 'is false when own messages and those of other processes reach the limit',
       state: window({ ownCount: 4, otherMessages: 6 }),
       limit: 10,
       expected: false,
     },
     {
-      name: 'does not exist when other processes used the limit',
+      name: 'is false when the messages of other processes reach the limit',
       state: window({ otherMessages: 10 }),
       limit: 10,
       expected: false,
     },
     {
-      name: 'ends when the limit is lowered below the count',
+      name: 'is false when the limit was lowered below the count',
       state: window({ ownCount: 8 }),
       limit: 5,
       expected: false,
@@ -54,20 +54,20 @@ describe('room for a message', () => {
     it(name, () => assert.equal(isBelowLimit(state, limit), expected))
 })
 
-describe('a response to a report', () => {
+describe('applyReport', () => {
   const reportingWindow = window({ ownCount: 12, counters: 5, isFailing: true })
-  it('updates the counts of the other processes and the reported count', () =>
+  it('sets the counts of the other processes and the reported count, and ends a failure', () =>
     assert.deepEqual(
       applyReport(reportingWindow, 10, { messages: 30, counters: 9 }),
       window({ ownCount: 12, reportedCount: 10, otherMessages: 30, counters: 9 }),
     ))
-  it('does not reduce the expected number of other processes', () =>
+  it('does not reduce the number of other processes', () =>
     assert.equal(applyReport(reportingWindow, 10, { messages: 0, counters: 0 }).otherProcesses.counters, 5))
 })
 
-describe('a report is overdue', () => {
+describe('a report of the count to the other processes is overdue', () => {
   const rows: { name: string; state: RateWindow; at: number; expected: boolean }[] = [
-    { name: 'after the first message', state: window({ ownCount: 1 }), at: 5, expected: true },
+    { name: 'at the first message', state: window({ ownCount: 1 }), at: 5, expected: true },
     { name: 'never without messages', state: emptyWindow(), at: 5, expected: false },
     {
       name: 'never when all messages are reported',
@@ -82,7 +82,7 @@ describe('a report is overdue', () => {
       expected: false,
     },
     {
-      name: 'after a second',
+      name: 'a second after the last report',
       state: window({ ownCount: 4, reportedCount: 3, reportedAt: 1 }),
       at: 1001,
       expected: true,
@@ -92,46 +92,46 @@ describe('a report is overdue', () => {
     it(name, () => assert.equal(isReportOverdue(state, at), expected))
 })
 
-describe('a report is urgent', () => {
+describe('a report of the count to the other processes is urgent', () => {
   const rows: { name: string; state: RateWindow; limit: number; expected: boolean }[] = [
     {
-      name: 'after an eighth of the limit, when no other process is known',
+      name: 'when an eighth of the limit is unreported and no other process is known',
       state: window({ ownCount: 10 }),
       limit: 80,
       expected: true,
     },
     {
-      name: 'not after less than an eighth of the limit',
+      name: 'not when less than an eighth of the limit is unreported',
       state: window({ ownCount: 9 }),
       limit: 80,
       expected: false,
     },
     {
-      name: 'after an eighth of the messages that remain',
+      name: 'when an eighth of the messages still permitted is unreported',
       state: window({ ownCount: 45, reportedCount: 40 }),
       limit: 80,
       expected: true,
     },
     {
-      name: 'after half of its share, when there are more than four processes',
+      name: 'when half of its share of the limit is unreported, among ten processes',
       state: window({ ownCount: 4, counters: 9 }),
       limit: 80,
       expected: true,
     },
     {
-      name: 'after half of its share of the messages that other processes left',
+      name: 'when half of its share of the messages still permitted is unreported, among ten processes',
       state: window({ ownCount: 2, otherMessages: 40, counters: 9 }),
       limit: 80,
       expected: true,
     },
     {
-      name: 'after each message near the limit',
+      name: 'at each message near the limit',
       state: window({ ownCount: 1, otherMessages: 78 }),
       limit: 80,
       expected: true,
     },
     {
-      name: 'after each message beyond the limit',
+      name: 'at each message beyond the limit',
       state: window({ ownCount: 1, otherMessages: 99 }),
       limit: 80,
       expected: true,
@@ -153,8 +153,8 @@ describe('a report is urgent', () => {
     it(name, () => assert.equal(isReportUrgent(state, limit), expected))
 })
 
-describe('a minute', () => {
-  it('starts with the clock\u2019s minute', () => {
+describe('minuteOf', () => {
+  it('changes when a minute of the clock begins', () => {
     assert.equal(minuteOf(0), 0)
     assert.equal(minuteOf(59_999), 0)
     assert.equal(minuteOf(60_000), 1)

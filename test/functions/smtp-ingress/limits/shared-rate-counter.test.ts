@@ -139,8 +139,8 @@ const flood = fc
     return { ...rest, arrivals }
   })
 
-describe('processes with a shared count', () => {
-  it('each exceed the limit by less than an eighth plus the messages that arrive within two round trips', async () => {
+describe('processes that share the count of a limit', () => {
+  it('exceed the limit, each by less than an eighth of it plus the messages of two round trips', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { accepted } = await simulate(flood)
@@ -157,7 +157,7 @@ describe('processes with a shared count', () => {
     )
   })
 
-  it('refuse no message below the limit', async () => {
+  it('refuse no message before they have accepted the limit together', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { acceptedWhenRefused } = await simulate(flood)
@@ -167,7 +167,7 @@ describe('processes with a shared count', () => {
     )
   })
 
-  it('accept exactly the limit if there is one process', async () => {
+  it('accept exactly the limit when there is only one process', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const alone = flood.arrivals.map(({ at }) => ({ at, process: 0 }))
@@ -193,39 +193,39 @@ describe('processes with a shared count', () => {
 
   const tasks: { name: string; flood: Omit<Flood, 'fails'>; max: number; reports: number }[] = [
     {
-      name: 'a burst of five times the limit at twenty processes',
+      name: '5,000 messages in two seconds, limit 1,000, 20 processes',
       flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: burst },
       max: 1250,
       reports: 20,
     },
     {
-      name: 'the same burst, repeated a minute later',
+      name: '5,000 messages in two seconds, limit 1,000, 20 processes, repeated a minute later',
       flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: [...burst, ...aMinuteLater] },
       max: 1060,
       reports: 40,
     },
     {
-      name: 'twice the limit, spread over the minute',
+      name: '1,200 messages in a minute, limit 600, 4 processes',
       flood: { limit: 600, processes: 4, roundTrip: 10, arrivals: evenArrivals(20, 60, 4) },
       max: 604,
       reports: 62,
     },
     {
-      name: 'a small limit and a burst at ten processes',
+      name: '1,000 messages in a second, limit 10, 10 processes',
       flood: { limit: 10, processes: 10, roundTrip: 10, arrivals: evenArrivals(1000, 1, 10) },
       max: 30,
       reports: 3,
     },
   ]
   for (const { name, flood, max, reports } of tasks)
-    it(`exceed the limit little with few reports: ${name}`, async () => {
+    it(`accept at most ${max} messages with at most ${reports} reports per process: ${name}`, async () => {
       const outcome = await simulate(flood)
       const count = outcome.accepted.get(Math.max(...outcome.accepted.keys())) ?? 0
       assert.ok(count >= flood.limit && count <= max, `${count} accepted`)
       for (const count of outcome.reports) assert.ok(count <= reports, `${count} reports`)
     })
 
-  it('count alone while reports fail, each log that once, report about once per second, and recover', async () => {
+  it('each count alone and retry about once per second while reports fail; each logs once that reports fail, and once that they succeed', async () => {
     const { accepted, reports, log } = await simulate({
       limit: 1000,
       processes: 2,
@@ -240,7 +240,7 @@ describe('processes with a shared count', () => {
     assert.deepEqual(log, [alone, alone, together, together])
   })
 
-  it('share their counts again when reports succeed', async () => {
+  it('accept the limit together again when reports succeed', async () => {
     const { accepted, log } = await simulate({
       limit: 1000,
       processes: 2,
@@ -254,7 +254,7 @@ describe('processes with a shared count', () => {
   })
 })
 
-describe('a single process', () => {
+describe('SharedRateCounter without other processes', () => {
   const alone = (maxKeys = 10) =>
     new SharedRateCounter({
       counts: null,
@@ -286,7 +286,7 @@ describe('a single process', () => {
     assert.equal(countUntilFull(rates, 'a', 4, 2), 0)
   })
 
-  it('works when the clock is set back', () => {
+  it('begins a new count when the clock is set back', () => {
     const rates = alone()
     assert.equal(countUntilFull(rates, 'a', 3, 120_000), 3)
     assert.equal(countUntilFull(rates, 'a', 3, 0), 3)

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
-import { parseAccepted, replyTo } from '../../../support/ingress/lines.ts'
+import { parseAccepted, printable, replyTo } from '../../../support/ingress/lines.ts'
 
-describe('a command', () => {
+describe('a command line', () => {
   const acceptedLines: [line: string, command: object][] = [
     ['EHLO client.example', { verb: 'EHLO', name: 'client.example' }],
     ['ehlo client.example', { verb: 'EHLO', name: 'client.example' }],
@@ -49,7 +49,8 @@ describe('a command', () => {
     ['\x16\x03', { verb: 'TLS' }],
   ]
   for (const [line, command] of acceptedLines)
-    it(`${JSON.stringify(line)} is accepted`, () => assert.deepEqual(parseAccepted(line), command))
+    it(`${printable(line)} is parsed as ${JSON.stringify(command).slice(0, 60)}`, () =>
+      assert.deepEqual(parseAccepted(line), command))
 
   const unknown = '500 5.5.2 Command not recognized'
   const refusedLines: [line: string, reply: string][] = [
@@ -110,16 +111,20 @@ describe('a command', () => {
     ['X\u0001\r', '500 5.5.2 Command contains a control character'],
   ]
   for (const [line, reply] of refusedLines)
-    it(`${JSON.stringify(line.slice(0, 60))} gets ${reply}`, () => assert.equal(replyTo(line), reply))
+    it(`${printable(line)} gets ${reply}`, () => assert.equal(replyTo(line), reply))
 
   const garbledLines: [description: string, octets: string, reply: string][] = [
     ['a verb', 'QU\xc3T', unknown],
     ['a host name', 'EHLO m\xfcller.example', '501 5.5.4 Bad hostname syntax'],
     ['a sender', 'MAIL FROM:<m\xfcller@b.example>', '501 5.1.7 Sender address is not UTF-8'],
     ['a recipient', 'RCPT TO:<m\xfcller@b.example>', '501 5.1.3 Recipient address is not UTF-8'],
-    ['a sender that ends within a character', 'MAIL FROM:<a\xc3>', '501 5.1.7 Bad sender address syntax'],
     [
-      'a sender in overlong form',
+      'a sender whose last octet begins a character and',
+      'MAIL FROM:<a\xc3>',
+      '501 5.1.7 Bad sender address syntax',
+    ],
+    [
+      'a sender with an overlong sequence',
       'MAIL FROM:<a\xc0\xafb@c.example>',
       '501 5.1.7 Sender address is not UTF-8',
     ],
@@ -141,14 +146,14 @@ describe('a command', () => {
     ],
   ]
   for (const [description, octets, reply] of garbledLines)
-    it(`gets ${reply} when ${description} is not UTF-8`, () =>
+    it(`gets ${reply} when it has ${description} that is not UTF-8`, () =>
       assert.equal(replyTo(Buffer.from(octets, 'latin1')), reply))
 
-  it('without meaning for the session may contain any octets but controls', () => {
+  it('NOOP may contain octets that are not UTF-8', () => {
     assert.deepEqual(parseAccepted(Buffer.from('NOOP \xfc\xff', 'latin1')), { verb: 'NOOP' })
   })
 
-  it('does not share memory with the octets it was parsed from', () => {
+  it('is parsed into a command that does not share memory with the octets of the line', () => {
     const octets = Buffer.from('MAIL FROM:<jörg@b.example> SMTPUTF8')
     const before = Buffer.from(octets)
     const command = parseCommand(octets)
@@ -220,7 +225,7 @@ const pieces = [
   'Postmaster',
 ]
 
-describe('any line', () => {
+describe('any command line', () => {
   const octets = fc.oneof(
     fc.uint8Array({ maxLength: 200 }).map((line) => Buffer.from(line)),
     fc
@@ -235,7 +240,7 @@ describe('any line', () => {
       .map((text) => Buffer.from(`MAIL FROM:<${text}@b.example> SMTPUTF8`)),
   )
 
-  it('is a command, or gets a one-line permanent refusal with matching codes', () => {
+  it('is parsed as a command, or gets a 5yz reply of one line with a 5.y.z code', () => {
     fc.assert(
       fc.property(octets, (line) => {
         const result = parseCommand(line)
@@ -249,7 +254,7 @@ describe('any line', () => {
     )
   })
 
-  it('has an envelope or recipient that parses to the same when written as a command', () => {
+  it('that is parsed as MAIL or RCPT has an address that can be written as a command with the same result', () => {
     let acceptedCount = 0
     fc.assert(
       fc.property(octets, (line) => {
@@ -283,27 +288,27 @@ describe('any line', () => {
     ['quotes', (count) => `MAIL FROM:<${'"'.repeat(count)}`],
     ['labels', (count) => `MAIL FROM:<a@${'b.'.repeat(count / 2)}`],
     ['hyphens', (count) => `MAIL FROM:<a@b${'-'.repeat(count)}>`],
-    ['hops of a source route', (count) => `RCPT TO:<${'@a,'.repeat(count / 3)}`],
-    ['hops of a source route that ends well', (count) => `RCPT TO:<${'@a,'.repeat(count / 3)}@a:b@c>`],
+    ['hops of an incomplete source route', (count) => `RCPT TO:<${'@a,'.repeat(count / 3)}`],
+    ['hops of a complete source route', (count) => `RCPT TO:<${'@a,'.repeat(count / 3)}@a:b@c>`],
     ['at signs', (count) => `RCPT TO:<a${'@'.repeat(count)}`],
     ['dots', (count) => `RCPT TO:<a${'.'.repeat(count)}@b>`],
-    ['letters', (count) => `RCPT TO:<${'a'.repeat(count)}@b>`],
+    ['letters in an address', (count) => `RCPT TO:<${'a'.repeat(count)}@b>`],
     ['non-ASCII letters', (count) => `RCPT TO:<a@${'é'.repeat(count / 2)}.example>`],
     ['open address literals', (count) => `RCPT TO:<a@[IPv6:${':'.repeat(count)}]>`],
-    ['parameters', (count) => `MAIL FROM:<> ${'SIZE=1 '.repeat(count / 7)}`],
+    ['equal parameters', (count) => `MAIL FROM:<> ${'SIZE=1 '.repeat(count / 7)}`],
     [
       'different parameters',
       (count) => `MAIL FROM:<> ${Array.from({ length: count / 8 }, (_, n) => `X${n}=1`).join(' ')}`,
     ],
-    ['spaces', (count) => `MAIL FROM:<>${' '.repeat(count)}SIZE=1`],
+    ['spaces before a parameter', (count) => `MAIL FROM:<>${' '.repeat(count)}SIZE=1`],
     ['spaces before the path', (count) => `MAIL FROM:${' '.repeat(count)}`],
     ['equals signs', (count) => `MAIL FROM:<> ENVID${'='.repeat(count)}`],
     ['plus signs', (count) => `RCPT TO:<a@b> ORCPT=rfc822;${'+2B'.repeat(count / 3)}+`],
     ['commas', (count) => `RCPT TO:<a@b> NOTIFY=${'SUCCESS,'.repeat(count / 8)}X`],
     ['digits', (count) => `MAIL FROM:<> SIZE=${'9'.repeat(count)}`],
-    ['words of a greeting', (count) => `EHLO ${'a '.repeat(count / 2)}`],
-    ['controls', (count) => `NOOP ${'a'.repeat(count)}\0`],
-    ['a verb without end', (count) => 'A'.repeat(count)],
+    ['words in EHLO', (count) => `EHLO ${'a '.repeat(count / 2)}`],
+    ['letters before a control', (count) => `NOOP ${'a'.repeat(count)}\0`],
+    ['letters in the verb', (count) => 'A'.repeat(count)],
   ]
 
   /** @returns milliseconds of processor time of this thread in the fastest of several runs */
@@ -319,7 +324,7 @@ describe('any line', () => {
   }
 
   for (const [description, line] of hostileLines)
-    it(`is parsed in linear time: ${description}`, () => {
+    it(`is parsed in linear time: with many ${description}`, () => {
       const [short, long] = [Buffer.from(line(16_384)), Buffer.from(line(131_072))]
       fastestTime(short)
       // Eight times the length takes eight times as long if linear, 64 times if quadratic.

@@ -38,14 +38,14 @@ const text = (parts: readonly Buffer[]) => Buffer.concat(parts).toString('latin1
 const refuse: DataReaderOptions = { maxLineOctets: 1000, bareNewlines: 'Refuse' }
 const normalise: DataReaderOptions = { maxLineOctets: 1000, bareNewlines: 'Normalise' }
 
-describe('the reader agrees with the reference, however octets are split', () => {
+describe('DataReader agrees with data-rules.ts, however octets are split', () => {
   const part = fc.constantFrom('\r\n', '\r\n.', '\r\n.\r', '\r', '\n', '\0', '.', '..', 'a', 'é', 'bcdefg')
   const message = fc
     .tuple(fc.array(part, { maxLength: 14 }), fc.constantFrom('', '\r\n.\r\n'))
     .map(([parts, ending]) => parts.join('') + ending)
   const cuts = fc.array(fc.nat(40), { maxLength: 10 })
   for (const bareNewlines of ['Refuse', 'Normalise'] as const)
-    test(bareNewlines, () => {
+    test(`with bareNewlines ${bareNewlines}`, () => {
       fc.assert(
         fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maxLineOctets) => {
           const options: DataReaderOptions = { maxLineOctets, bareNewlines }
@@ -61,7 +61,7 @@ describe('the reader agrees with the reference, however octets are split', () =>
       )
     })
 
-  test('for messages longer than one step of normalising', () => {
+  test('with bareNewlines Normalise and messages longer than one step of normalising', () => {
     const everything = '\n.\r\0\r\n..\r\n.\0a\r'.repeat(3000)
     const fullToTheLastOctet = `${'\n'.repeat(8190)}aa\r\n.\rx`
     for (const octets of [everything, fullToTheLastOctet].map((text) => `${text}\r\n.\r\n`))
@@ -101,14 +101,14 @@ const endings: [ending: string, isEnd: boolean][] = [
 /** The end of data for a lenient server, which accepts any CR or LF as a line end. */
 const lenientEnd = /(?:\r\n|\r|\n)\.(?:\r\n|\r|\n)/g
 
-describe('a false end of data does not end the message, however octets are split', () => {
+describe('for DataReader, however octets are split,', () => {
   for (const [ending, isEnd] of endings) {
     const smuggled = 'MAIL FROM:<ceo@ours.example>\r\nDATA\r\nSubject: pay\r\n'
     const octets = bytes(`Subject: x\r\n\r\ntext${ending}${smuggled}\r\n.\r\nQUIT\r\n`)
     const end = isEnd ? 'Subject: x\r\n\r\ntext'.length + ending.length : octets.length - 'QUIT\r\n'.length
     const cuts = Array.from({ length: octets.length }, (_, index) => [index])
     cuts.push(cuts.flat())
-    test(JSON.stringify(ending), () => {
+    test(`${JSON.stringify(ending)} is ${isEnd ? 'an' : 'no'} end of data`, () => {
       for (const points of cuts) {
         const refusedReading = readThrough(refuse, cut(octets, points))
         assert.deepEqual({ ...refusedReading, content: null }, { content: null, end, fault: 'BareNewlines' })
@@ -133,12 +133,12 @@ const messages: [name: string, octets: string, content: string][] = [
 ]
 
 for (const [name, octets, content] of messages)
-  test(`the reader removes the dots that SMTP adds: ${name}`, () => {
+  test(`DataReader removes only the dots that SMTP adds: ${name}`, () => {
     for (const options of [refuse, normalise])
       assert.deepEqual(readThrough(options, [bytes(octets)]), { content, end: octets.length, fault: null })
   })
 
-test('the length of a line includes CRLF and not the dot that SMTP adds; the first fault stays', () => {
+test('DataReader counts CRLF in the length of a line, but not the dot that SMTP adds, and reports the first fault', () => {
   const lines: [line: string, fault: DataFault | null][] = [
     [`${'a'.repeat(998)}\r\n`, null],
     [`${'a'.repeat(999)}\r\n`, 'LineTooLong'],
@@ -154,25 +154,25 @@ test('the length of a line includes CRLF and not the dot that SMTP adds; the fir
     }
 })
 
-test('octets after a fault are still passed on', () => {
+test('DataReader passes on octets after a fault', () => {
   const octets = bytes(`a\n${'text\r\n'.repeat(100)}.\r\n`)
   assert.equal(readThrough(refuse, [octets]).content.length, octets.length)
 })
 
-describe('the cost is linear in octets', () => {
+describe('DataReader takes linear time for', () => {
   const million = 1_000_000
   const costly: [name: string, octets: Buffer, chunk: number][] = [
-    ['a million chunks', bytes('\r\n.a'.repeat(million / 4)), 1],
+    ['a million chunks of one octet', bytes('\r\n.a'.repeat(million / 4)), 1],
     ['a million dots', bytes('\r\n..'.repeat(million)), 65_536],
     ['a million bare LF', bytes('\n'.repeat(million)), 65_536],
     ['a million NUL', bytes('\0'.repeat(million)), 65_536],
     ['a million CR', bytes('\r'.repeat(million)), 65_536],
-    ['a line of a million', bytes('a'.repeat(million)), 1000],
+    ['a line of a million octets', bytes('a'.repeat(million)), 1000],
     ['a million empty lines', bytes('\r\n'.repeat(million)), 65_536],
   ]
   for (const [name, octets, size] of costly)
     for (const options of [refuse, normalise])
-      test(`${name}: ${options.bareNewlines}`, async () => {
+      test(`${name} with bareNewlines ${options.bareNewlines}`, async () => {
         const reader = new DataReader(options)
         let length = 0
         const readAll = async () => {

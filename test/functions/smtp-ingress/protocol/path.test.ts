@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseAccepted, replyTo } from '../../../support/ingress/lines.ts'
+import { parseAccepted, printable, replyTo } from '../../../support/ingress/lines.ts'
 
 const local = (octets: number) => 'a'.repeat(octets)
 /** A domain of this many octets. */
@@ -77,7 +77,7 @@ describe('a path', () => {
     dsn: { ret: null, envid: null },
   }
 
-  it('may be null for a sender', () =>
+  it('of a sender may be <>', () =>
     assert.deepEqual(parseAccepted('MAIL FROM:<>'), {
       verb: 'MAIL',
       envelope: { ...envelope, mailFrom: '' },
@@ -85,7 +85,7 @@ describe('a path', () => {
     }))
 
   for (const name of ['postmaster', 'Postmaster', 'POSTMASTER'])
-    it(`may be ${name} for a recipient`, () => {
+    it(`of a recipient may be <${name}>, without a domain`, () => {
       const command = parseAccepted(`RCPT TO:<${name}>`)
       assert.equal('recipient' in command && command.recipient.address, name)
     })
@@ -96,7 +96,7 @@ describe('a path', () => {
     'mail from:<a@b.example>',
     'Mail From:<a@b.example>  ',
   ])
-    it(`is found in ${JSON.stringify(line)}`, () => {
+    it(`is found in the line ${JSON.stringify(line)}`, () => {
       const command = parseAccepted(line)
       assert.equal('envelope' in command && command.envelope.mailFrom, 'a@b.example')
     })
@@ -190,13 +190,13 @@ describe('a path', () => {
     '<a@b\u3000c.example>',
   ]
   for (const path of refusedPaths)
-    it(`cannot be ${JSON.stringify(path.slice(0, 70))}`, () => {
+    it(`cannot be ${printable(path)}`, () => {
       assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), badSender)
       assert.equal(replyTo(`RCPT TO:${path}`), badRecipient)
     })
 
-  it('cannot be null for a recipient', () => assert.equal(replyTo('RCPT TO:<>'), badRecipient))
-  it('cannot be postmaster for a sender', () => assert.equal(replyTo('MAIL FROM:<postmaster>'), badSender))
+  it('of a recipient cannot be <>', () => assert.equal(replyTo('RCPT TO:<>'), badRecipient))
+  it('of a sender cannot be <postmaster>', () => assert.equal(replyTo('MAIL FROM:<postmaster>'), badSender))
 
   const tooLong: string[] = [
     `<${local(191)}@${domain(63)}>`,
@@ -227,5 +227,5 @@ describe('a path', () => {
     ['RCPT\u00a0TO:<a@b.example>', '500 5.5.2 Command not recognized'],
   ]
   for (const [line, reply] of otherLines)
-    it(`is not found in ${JSON.stringify(line)}`, () => assert.equal(replyTo(line), reply))
+    it(`is not found in the line ${printable(line)}`, () => assert.equal(replyTo(line), reply))
 })

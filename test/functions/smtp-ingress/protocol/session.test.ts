@@ -8,14 +8,14 @@ import { SessionDriver, settled } from '../../../support/ingress/session-driver.
 const pipelinedTransaction = 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n'
 const pipelinedReplies = '250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n'
 
-test('pipelined commands get their replies in one write', () => {
+test('a session writes the replies to pipelined commands in one write', () => {
   const talk = SessionDriver.greeted()
   const before = talk.writes
   assert.equal(talk.send(pipelinedTransaction), pipelinedReplies)
   assert.equal(talk.writes, before + 1)
 })
 
-test('commands octet by octet get the same replies', () => {
+test('commands that arrive octet by octet get the same replies as commands that arrive together', () => {
   const talk = SessionDriver.greeted()
   assert.equal([...pipelinedTransaction].map((octet) => talk.send(octet)).join(''), pipelinedReplies)
 })
@@ -52,7 +52,7 @@ test('commands after the end of data get their replies after the reply to the me
   )
 })
 
-test('a client that floods during a decision gets backpressure until the decision is made', async () => {
+test('a session stops reading from a client that sends many chunks during a decision, until the decision is made', async () => {
   const talk = SessionDriver.greeted()
   let decide: (reply: Reply) => void = () => {}
   talk.answers.mail = () => new Promise((resolve) => (decide = resolve))
@@ -64,7 +64,7 @@ test('a client that floods during a decision gets backpressure until the decisio
   assert.equal(talk.isHeld, false)
 })
 
-test('a session that has ended stays ended when room becomes free', async () => {
+test('a session that was closed while its message waited for room stays ended when room becomes free', async () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
   let makeRoom = () => {}
@@ -78,13 +78,13 @@ test('a session that has ended stays ended when room becomes free', async () => 
   assert.equal(talk.send('second\r\n.\r\n'), '')
 })
 
-test('a line without an end ends the session after 64 KiB', () => {
+test('a command line longer than 64 KiB gets 421 when its end has not arrived', () => {
   const talk = SessionDriver.greeted()
   for (let piece = 0; piece < 16; piece++) assert.equal(talk.send('x'.repeat(4096)), '')
   assert.equal(talk.send('x'), '421 4.5.6 Line too long, closing connection\r\n')
 })
 
-test('a client gets backpressure while there is no room, and no octets are lost', async () => {
+test('a session stops reading while there is no room for the message, and no octets are lost', async () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
   let makeRoom = () => {}
@@ -102,7 +102,7 @@ test('a client gets backpressure while there is no room, and no octets are lost'
   assert.equal(talk.messages[0]?.end, 'Ended')
 })
 
-test('all spellings of a mailbox are one recipient, and different mailboxes stay different', () => {
+test('recipients that differ only in ASCII letter case are one recipient; the Kelvin sign in place of k makes another', () => {
   const talk = SessionDriver.greeted()
   const utf8 = (text: string) => talk.send(Buffer.from(text).toString('latin1'))
   talk.send('MAIL FROM:<a@elsewhere.example> SMTPUTF8\r\n')
@@ -115,7 +115,7 @@ test('all spellings of a mailbox are one recipient, and different mailboxes stay
   )
 })
 
-test('the session counts messages, and octets of the latest message', async () => {
+test('a session counts its messages, and the octets of the latest message', async () => {
   const talk = SessionDriver.greeted()
   for (const content of ['first\r\n', 'second one\r\n']) {
     talk.send('MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n')
@@ -127,7 +127,7 @@ test('the session counts messages, and octets of the latest message', async () =
   assert.equal(talk.session.messages, 2)
 })
 
-test('a message that is cut off ends the session', () => {
+test('a message that is refused before its end gets this refusal, and the session ends', () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
   talk.cut = { reason: 'TooMuch', reply: reply(552, '5.3.4', 'too large') }
@@ -136,7 +136,7 @@ test('a message that is cut off ends the session', () => {
   assert.equal(talk.messages[0]?.end, 'Abandoned')
 })
 
-test('a client that speaks before the greeting gets 421', () => {
+test('a client that speaks before the greeting gets 421 and no greeting', () => {
   const talk = new SessionDriver()
   assert.equal(talk.send('EHLO client.example\r\n'), '421 4.5.1 Client spoke before the greeting\r\n')
   assert.equal(talk.isEnded, true)
@@ -144,7 +144,7 @@ test('a client that speaks before the greeting gets 421', () => {
   assert.equal(talk.read, '421 4.5.1 Client spoke before the greeting\r\n', 'no greeting follows')
 })
 
-test('a refused client gets the reason instead of the greeting, and is counted', () => {
+test('a client that is refused at the greeting gets the refusal in its place, and the refusal is recorded', () => {
   const talk = new SessionDriver()
   talk.session.sendGreeting(tooManySessions)
   assert.ok(talk.read.startsWith('421 4.'))
@@ -163,7 +163,7 @@ test('octets after STARTTLS and before the end of the handshake are dropped', ()
   assert.equal(talk.send('\r\n'), '500 5.5.2 Command not recognized\r\n')
 })
 
-test('a partial line before STARTTLS does not continue after the handshake', () => {
+test('a partial line before the handshake does not continue after it', () => {
   const talk = SessionDriver.greeted()
   talk.send('STARTTLS\r\nMAIL FROM:<evil@elsewhere.example>')
   talk.session.finishHandshake()
@@ -171,11 +171,11 @@ test('a partial line before STARTTLS does not continue after the handshake', () 
 })
 
 for (const [name, commands] of Object.entries({
-  greeting: '',
+  EHLO: '',
   sender: 'MAIL FROM:<a@elsewhere.example>\r\n',
   recipient: 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n',
 }))
-  test(`the handshake discards an earlier ${name}`, () => {
+  test(`the handshake discards the ${name} that the client sent before`, () => {
     const talk = SessionDriver.greeted()
     talk.send(commands)
     talk.send('STARTTLS\r\n')
@@ -187,7 +187,7 @@ for (const [name, commands] of Object.entries({
     assert.match(talk.send('RCPT TO:<b@ours.example>\r\n'), /^503 5\.5\.1 Need MAIL/)
   })
 
-test('a message sent together with DATA ends the session and is not read as commands', () => {
+test('a message sent together with DATA gets 421, ends the session and is not read as commands', () => {
   for (const commands of [pipelinedTransaction, 'DATA\r\n']) {
     const talk = SessionDriver.greeted()
     const output = talk.send(`${commands}Subject: x\r\n\r\n.\r\n`)
@@ -197,7 +197,7 @@ test('a message sent together with DATA ends the session and is not read as comm
   }
 })
 
-test('too many errors end the session; an accepted message resets the count', async () => {
+test('more than maxErrors errors get 421 and end the session; an accepted message resets the count', async () => {
   const talk = SessionDriver.greeted({ maxErrors: 3 })
   talk.send('WHAT\r\nWHAT\r\n')
   talk.send(pipelinedTransaction)
@@ -211,7 +211,7 @@ test('too many errors end the session; an accepted message resets the count', as
   assert.equal(talk.isEnded, true)
 })
 
-test('an accepted message resets the count of idle commands', async () => {
+test('an accepted message resets the count of commands without a message', async () => {
   const talk = SessionDriver.greeted({ maxIdleCommands: 3 })
   // EHLO was the first idle command.
   talk.send('NOOP\r\nRSET\r\n')
@@ -235,7 +235,7 @@ test('refused messages do not reset the count of errors', async () => {
   assert.ok(talk.read.endsWith('421 4.7.0 Too many errors, closing connection\r\n'), talk.read)
 })
 
-test('any octets of a message count as a step, a partial command line does not', () => {
+test('octets of a message count as a step of the session; a partial command line does not', () => {
   const talk = SessionDriver.greeted()
   const before = talk.session.steps
   talk.send('NO')
@@ -248,7 +248,7 @@ test('any octets of a message count as a step, a partial command line does not',
   assert.equal(talk.session.steps, stepsBefore + 1)
 })
 
-test('too many idle commands end the session', () => {
+test('more than maxIdleCommands commands without a message get 421 and end the session', () => {
   const talk = SessionDriver.greeted({ maxIdleCommands: 5 })
   assert.equal(talk.send('NOOP\r\nRSET\r\nVRFY b\r\nHELP\r\n').split('\r\n').length, 5)
   assert.equal(
@@ -257,20 +257,20 @@ test('too many idle commands end the session', () => {
   )
 })
 
-test('a too long line is refused once, and the next line is a command', () => {
+test('a command line that is too long gets one reply, and the next line is read as a command', () => {
   const talk = SessionDriver.greeted()
   for (let count = 0; count < 10; count++) assert.equal(talk.send('x'.repeat(1000)), '')
   assert.equal(talk.send('x\r\nNOOP\r\n'), '500 5.5.6 Line too long\r\n250 2.0.0 OK\r\n')
 })
 
-test('a line without an end ends the session', () => {
+test('a command line without an end gets 421 and ends the session', () => {
   const talk = SessionDriver.greeted()
   let output = ''
   for (let count = 0; count < 100 && output === ''; count++) output = talk.send('x'.repeat(1000))
   assert.equal(output, '421 4.5.6 Line too long, closing connection\r\n')
 })
 
-test('a draining session ends between messages, not within a message', async () => {
+test('a drain ends an idle session with 421 immediately, and a session within a message after the reply to it', async () => {
   const idle = SessionDriver.greeted()
   idle.session.drain()
   assert.ok(idle.read.endsWith('421 4.3.2 Service shutting down, try again later\r\n'))
@@ -289,7 +289,7 @@ test('a draining session ends between messages, not within a message', async () 
   assert.equal(busy.isEnded, true)
 })
 
-test('a session that begins during a drain gets 421, in the clear or after its handshake', () => {
+test('a session gets 421 when a drain began before its greeting, or during its handshake', () => {
   const talk = new SessionDriver()
   talk.session.drain()
   talk.session.sendGreeting()
@@ -303,7 +303,7 @@ test('a session that begins during a drain gets 421, in the clear or after its h
   assert.ok(secure.read.endsWith('421 4.3.2 Service shutting down, try again later\r\n'))
 })
 
-test('a closed connection abandons its message, and a late decision has no effect', async () => {
+test('a closed connection abandons its message, and a decision made after it causes no reply', async () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
   talk.send('half')
@@ -330,7 +330,7 @@ test('a closed connection abandons its message, and a late decision has no effec
 
 const internalErrorReply = '421 4.3.0 Local error, closing connection\r\n'
 
-test('an exception in a command ends the session, thrown or rejected', async () => {
+test('an exception in the decision about a command gets 421 and ends the session, thrown or rejected', async () => {
   for (const recipient of [
     () => {
       throw new Error('internal')
@@ -348,7 +348,7 @@ test('an exception in a command ends the session, thrown or rejected', async () 
   }
 })
 
-test('an exception in a message abandons the message and ends the session', () => {
+test('an exception while reading a message gets 421, abandons the message and ends the session', () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
   talk.send('Subject: x\r\n')
@@ -362,7 +362,7 @@ test('an exception in a message abandons the message and ends the session', () =
   assert.deepEqual([talk.messages[0]?.end, talk.failures.length], ['Abandoned', 1])
 })
 
-test('a client that half-closes gets all its replies, then the session ends', async () => {
+test('a client that half-closes its connection after a message gets all replies before the session ends', async () => {
   const talk = SessionDriver.greeted()
   const stored = Promise.withResolvers<Reply>()
   talk.stored = () => stored.promise
@@ -376,7 +376,7 @@ test('a client that half-closes gets all its replies, then the session ends', as
   assert.equal(talk.isEnded, true)
 })
 
-test('a client that half-closes within a message abandons it', () => {
+test('a client that half-closes its connection within a message abandons the message', () => {
   const talk = SessionDriver.greeted()
   talk.send(pipelinedTransaction)
   talk.send('Subject: x\r\n')
@@ -384,7 +384,7 @@ test('a client that half-closes within a message abandons it', () => {
   assert.deepEqual([talk.messages[0]?.end, talk.isEnded], ['Abandoned', true])
 })
 
-test('a timeout ends the session with one reply', () => {
+test('a timeout ends the session with one 421', () => {
   const talk = SessionDriver.greeted()
   talk.session.timeOut()
   talk.session.timeOut()

@@ -1,4 +1,4 @@
-/** The refusals that are counted as storage failures, for the alarm. */
+/** Which refusals of messages are counted as storage failures, for the alarm. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
@@ -20,15 +20,15 @@ import { receivedAt, snapshot } from '../../../support/fixtures.ts'
 
 const cause = new Error('internal')
 const outcomes: [name: string, outcome: Outcome, failureCount: number][] = [
-  ['failing storage', { ...storageUnavailable, cause }, 1],
-  ['a failing disk', { ...spoolUnavailable, cause }, 1],
-  ['a disk that is full before the spool has reached its limit', { ...insufficientSpool, cause }, 1],
-  ['a full spool', insufficientSpool, 0],
-  ['a full upload queue', tooManyLargeMessages, 0],
-  ['a stored message', { size: 10 }, 0],
+  ['that S3 or SQS did not store', { ...storageUnavailable, cause }, 1],
+  ['that a failing disk did not store', { ...spoolUnavailable, cause }, 1],
+  ['for which the disk is full before the spool has reached its limit', { ...insufficientSpool, cause }, 1],
+  ['for which the spool is full', insufficientSpool, 0],
+  ['that timed out in the upload queue', tooManyLargeMessages, 0],
+  ['that is stored', { size: 10 }, 0],
 ]
 for (const [name, outcome, failureCount] of outcomes)
-  test(`${name} ${failureCount === 0 ? 'is not counted' : 'is counted'} as a storage failure`, async () => {
+  test(`a message ${name} is ${failureCount === 0 ? 'not ' : ''}counted in StorageFailures`, async () => {
     const metrics = new Metrics()
     const policy = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')

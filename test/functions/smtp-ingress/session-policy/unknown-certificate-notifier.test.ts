@@ -51,7 +51,7 @@ async function countOf(ingress: TestIngress, metric: string, connector?: string)
   return lines.reduce((sum, line) => sum + Number(line[metric]), 0)
 }
 
-test('one notice is sent, however many messages and recipients are refused', async () => {
+test('four refusals of messages with the same unknown certificate cause one notice', async () => {
   const ingress = await ingressFor()
   for (let session = 0; session < 2; session++) {
     const wire = await openWith(ingress, unrelated)
@@ -74,7 +74,7 @@ test('one notice is sent, however many messages and recipients are refused', asy
   assert.equal(await countOf(ingress, 'UnknownCertificates'), 4)
 })
 
-test('refusals are also counted for each connector', async () => {
+test('a refusal for an unknown certificate is also counted in UnknownCertificates of the connector', async () => {
   const ingress = await ingressFor()
   const wire = await openWith(ingress, unrelated)
   await sendRcpt(wire)
@@ -98,7 +98,7 @@ const withoutNotice: [string, Partial<InboundConnector>, Identity | undefined, r
   ],
 ]
 for (const [name, fields, identity, reply] of withoutNotice)
-  test(`no notice is sent for a session ${name}`, async () => {
+  test(`no notice of an unknown certificate is sent for a session ${name}`, async () => {
     const ingress = await ingressFor(fields)
     const wire = await openWith(ingress, identity)
     assert.equal(await sendRcpt(wire), reply)
@@ -106,7 +106,7 @@ for (const [name, fields, identity, reply] of withoutNotice)
     assert.deepEqual(ingress.notices.taken, [])
   })
 
-test('a notice is sent when the organisation\u2019s server is refused relay because of an untrusted certificate', async () => {
+test('a notice is sent when relay is refused to the organisation\u2019s server because its certificate is untrusted', async () => {
   const ingress = await ingressFor({
     name: 'Ours',
     connectorType: 'OnPremises',
@@ -127,7 +127,7 @@ test('a notice is sent when the organisation\u2019s server is refused relay beca
   )
 })
 
-test('a flood of new certificates causes ten notices for a connector, and each is refused', async () => {
+test('25 messages, each with another unknown certificate, cause ten notices, and every message is refused', async () => {
   const ingress = await ingressFor()
   const identities = await Promise.all(
     Array.from({ length: 25 }, () => selfSigned({ names: ['flood.example'] })),
@@ -141,7 +141,7 @@ test('a flood of new certificates causes ten notices for a connector, and each i
   assert.equal(await countOf(ingress, 'UnknownCertificates'), 25)
 })
 
-test('a queue without a response does not delay the client', async () => {
+test('the client gets its reply while the queue of notices does not respond', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => new Promise(() => {})
   const wire = await openWith(ingress, unrelated)
@@ -150,7 +150,7 @@ test('a queue without a response does not delay the client', async () => {
   wire.destroy()
 })
 
-test('a failing queue loses one notice, which is counted and logged; the next is sent', async () => {
+test('a notice that the queue refuses is logged and counted in NoticesFailed; the next refusal sends it', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => Promise.reject(new Error('the queue is away'))
   const wire = await openWith(ingress, unrelated)
@@ -164,7 +164,7 @@ test('a failing queue loses one notice, which is counted and logged; the next is
   assert.equal(await countOf(ingress, 'NoticesFailed'), 1)
 })
 
-test('an exception while sending a notice does not reach the session', async () => {
+test('an exception while sending a notice is logged, and not thrown to the session', async () => {
   const logged = Promise.withResolvers<unknown[]>()
   const failingQueue = { send: () => assert.fail('no such thing') }
   const notifier = new UnknownCertificateNotifier(failingQueue, new Metrics(), (...line) =>

@@ -44,7 +44,7 @@ function controlledConnectors(context: TestContext) {
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('a snapshot is valid for one second from the start of its read, then it is read again', async (t) => {
+test('WatchedConnectors returns a snapshot for one second from the start of its read, and then reads again', async (t) => {
   const { connectors, clock, readings, ages, read } = controlledConnectors(t)
   const request = connectors.current()
   clock.now = 900
@@ -62,7 +62,7 @@ test('a snapshot is valid for one second from the start of its read, then it is 
   assert.deepEqual(ages, [0, 0], 'the reader may not use its cache')
 })
 
-test('concurrent callers share one read and one failure', async (t) => {
+test('concurrent callers of WatchedConnectors share one read, whose failure is counted once', async (t) => {
   const { connectors, readings, logLines } = controlledConnectors(t)
   const request = [connectors.current(), connectors.current(), connectors.current(), connectors.current()]
   assert.equal(readings.length, 1)
@@ -72,7 +72,7 @@ test('concurrent callers share one read and one failure', async (t) => {
   assert.deepEqual(logLines, [])
 })
 
-test('three consecutive failed reads are an outage, which a successful probe ends', async (t) => {
+test('three consecutive failed reads of the connectors are an outage, which a successful probe ends', async (t) => {
   const { connectors, readings, logLines, read, fail } = controlledConnectors(t)
   for (let times = 0; times < 3; times++) {
     assert.equal(connectors.areFailing, false)
@@ -89,7 +89,7 @@ test('three consecutive failed reads are an outage, which a successful probe end
   ])
 })
 
-test('a successful read resets the failure count and ends an outage', async (t) => {
+test('a successful read of the connectors resets the count of failures and ends an outage', async (t) => {
   const { connectors, clock, read, fail } = controlledConnectors(t)
   const succeed = async () => {
     const request = connectors.current()
@@ -109,13 +109,13 @@ test('a successful read resets the failure count and ends an outage', async (t) 
   assert.equal(connectors.areFailing, false)
 })
 
-test('one timed out read is an outage', async (t) => {
+test('one read of the connectors that times out is an outage', async (t) => {
   const { connectors, fail } = controlledConnectors(t)
   await fail(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   assert.equal(connectors.areFailing, true)
 })
 
-test('while reads fail, the last snapshot is used for no more than one second after its read', async (t) => {
+test('WatchedConnectors does not return a snapshot older than one second when the next read fails', async (t) => {
   const { connectors, clock, read, fail } = controlledConnectors(t)
   const request = connectors.current()
   await read()

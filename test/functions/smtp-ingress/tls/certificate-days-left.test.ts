@@ -6,7 +6,7 @@ import { createPki, daysFromNow } from '../../../support/pki.ts'
 
 const day = 86_400_000
 
-test('the days left are published every minute until stopped', (t) => {
+test('publishDaysLeft writes CertificateDaysLeft every minute until it is stopped', (t) => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: 0 })
   const published: unknown[] = []
   const expires = new Date(2 * day)
@@ -22,7 +22,7 @@ test('the days left are published every minute until stopped', (t) => {
   assert.equal(published.length, length)
 })
 
-test('the first of two certificates to expire determines the expiry', async () => {
+test('expiresAt of the TLS service is the earlier expiry of its two certificates', async () => {
   const pki = await createPki()
   const [ec, rsa] = await Promise.all([
     pki.issue({ names: ['mx.ours.example'], notAfter: daysFromNow(90) }),

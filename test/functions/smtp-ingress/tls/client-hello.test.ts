@@ -71,7 +71,7 @@ const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]]
 ]
 
 for (const [name, octets, isModern, expectedTickets] of read)
-  test(`a ClientHello ${name} is read when complete, not before`, () => {
+  test(`readClientHello reads a ClientHello ${name}, and reports it as Incomplete before its last octet`, () => {
     assert.deepEqual(readClientHello(octets), {
       supportsTls13: isModern,
       tickets: expectedTickets,
@@ -97,25 +97,31 @@ const unreadable: [name: string, octets: Buffer][] = [
   ['a record of another type', Buffer.from([21])],
   ['a record of another version', Buffer.from([22, 2])],
   ['a message of another type', record(Buffer.concat([Buffer.from([2]), hello().subarray(1)]))],
-  ['a hello of 16 MiB', record(Buffer.from([1, 0xff, 0xff, 0xff]))],
-  ['one octet in each record', inRecordsOf(1, hello())],
+  ['a ClientHello of 16 MiB', record(Buffer.from([1, 0xff, 0xff, 0xff]))],
+  ['a ClientHello with one octet in each record', inRecordsOf(1, hello())],
   ['empty records', Buffer.concat(Array.from({ length: 16 }, () => record(Buffer.alloc(0))))],
-  ['a session id beyond the end', within(hello(), 4 + 34, [0xff])],
-  ['ciphers beyond the end', within(hello(), 4 + 34 + 33, [0xff, 0xff])],
-  ['extensions beyond the end', within(hello(versions(0x0304)), 4 + 34 + 33 + 4 + 2, [0xff, 0xff])],
-  ['an extension beyond the end', record(hello(Buffer.from([0, 43, 0, 9])))],
-  ['versions beyond the end', record(hello(extension(43, Buffer.from([9, 3, 4]))))],
+  ['a session id that ends beyond the message', within(hello(), 4 + 34, [0xff])],
+  ['cipher suites that end beyond the message', within(hello(), 4 + 34 + 33, [0xff, 0xff])],
+  [
+    'extensions that end beyond the message',
+    within(hello(versions(0x0304)), 4 + 34 + 33 + 4 + 2, [0xff, 0xff]),
+  ],
+  ['an extension that ends beyond the extensions', record(hello(Buffer.from([0, 43, 0, 9])))],
+  ['versions that end beyond their extension', record(hello(extension(43, Buffer.from([9, 3, 4]))))],
   ['half a version', record(hello(extension(43, Buffer.from([3, 3, 4, 3]))))],
-  ['a ticket beyond the end', record(hello(extension(41, vector(2, Buffer.from([0, 9, 1])))))],
+  [
+    'a ticket that ends beyond its extension',
+    record(hello(extension(41, vector(2, Buffer.from([0, 9, 1]))))),
+  ],
   ['a ticket without its age', record(hello(extension(41, vector(2, vector(2, firstTicket)))))],
 ]
 
 for (const [name, octets] of unreadable)
-  test(`${name} is unreadable`, () => {
+  test(`readClientHello reports as Unreadable: ${name}`, () => {
     assert.equal(readClientHello(octets), 'Unreadable')
   })
 
-test('a message of 16 KiB is examined, a larger message is unreadable', () => {
+test('readClientHello reads a ClientHello of 16 KiB, and reports a larger one as Unreadable', () => {
   const large = record(Buffer.concat([Buffer.from([1, 0, 0x3f, 0xfc]), Buffer.alloc(16_380)]))
   assert.equal(readClientHello(large.subarray(0, -1)), 'Incomplete')
   assert.notEqual(readClientHello(large), 'Incomplete')
@@ -123,7 +129,7 @@ test('a message of 16 KiB is examined, a larger message is unreadable', () => {
   assert.equal(readClientHello(larger), 'Unreadable')
 })
 
-test('any octets give a result, and further octets do not change it', () => {
+test('readClientHello returns for any octets a result that further octets do not change, unless it is Incomplete', () => {
   const sensible = hello(versions(0x0304), tickets(firstTicket, secondTicket))
   const broken = fc
     .tuple(fc.nat(sensible.length - 1), fc.uint8Array({ maxLength: 6 }), fc.integer({ min: 1, max: 300 }))

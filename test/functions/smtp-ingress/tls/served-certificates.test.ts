@@ -46,7 +46,7 @@ async function open(secret: { text: string | Error }) {
   }
 }
 
-test('the secret\u2019s certificate is served, and a new current one from the next read', async () => {
+test('the certificate of the secret is served; a new current certificate is served from the next read', async () => {
   const secret = { text: text(first) }
   const { served, usedCertificates, isUsed, logged, begin } = await open(secret)
   assert.equal(served.served.certificate, first.cert)
@@ -67,7 +67,7 @@ const readFaults: [string, string | Error][] = [
 ]
 
 for (const [description, fault] of readFaults)
-  test(`when ${description}, the served certificate stays; this is logged and counted, and the next read recovers`, async () => {
+  test(`when ${description}, the served certificate stays, and this is logged and counted; the next read succeeds`, async () => {
     const secret: { text: string | Error } = { text: text(first) }
     const { served, usedCertificates, isUsed, logged, counts, begin } = await open(secret)
     begin()
@@ -95,7 +95,7 @@ const refusals: [string, () => string, string][] = [
 ]
 
 for (const [description, createText, reason] of refusals)
-  test(`${description} is refused: logged once, counted at every read, and the served certificate stays`, async () => {
+  test(`${description} is refused: the served certificate stays, and the refusal is logged once and counted at every read`, async () => {
     const secret = { text: text(first) }
     const { served, usedCertificates, logged, counts, begin } = await open(secret)
     begin()
@@ -119,7 +119,7 @@ function simulatedClock(context: TestContext): (milliseconds: number) => string 
   return (milliseconds) => new Date(Date.now() + milliseconds).toISOString()
 }
 
-test('the next certificate is served from its date, even when the secret cannot be read', async (context) => {
+test('the next certificate is served from its date, even when the secret cannot be read by then', async (context) => {
   const servedFrom = simulatedClock(context)(300)
   const secret: { text: string | Error } = { text: text(first, { next: { ...pairOf(second), servedFrom } }) }
   const { served, usedCertificates, isUsed, begin } = await open(secret)
@@ -137,7 +137,7 @@ test('the next certificate is served from its date, even when the secret cannot 
   served.stop()
 })
 
-test('a withdrawn next certificate is not served', async (context) => {
+test('a next certificate that was removed from the secret is not served', async (context) => {
   const servedFrom = simulatedClock(context)(200)
   const secret = { text: text(first, { next: { ...pairOf(second), servedFrom } }) }
   const { served, usedCertificates, begin } = await open(secret)
@@ -149,7 +149,7 @@ test('a withdrawn next certificate is not served', async (context) => {
   served.stop()
 })
 
-test('a process starts with an expired certificate and logs it, because without a certificate no mail would arrive', async () => {
+test('at the start an expired certificate is served and logged, because without a certificate no mail would arrive', async () => {
   const { served, logged, counts, begin } = await open({ text: text(expired) })
   begin()
   assert.equal(served.served.certificate, expired.cert)
@@ -161,7 +161,7 @@ test('a process starts with an expired certificate and logs it, because without 
   served.stop()
 })
 
-test('the replacement of an expired certificate is served even with a fault', async () => {
+test('in place of an expired certificate, one for another name is served, but not one with another key', async () => {
   const secret = { text: text(expired) }
   const { served, usedCertificates, logged, begin } = await open(secret)
   begin()
@@ -180,7 +180,7 @@ test('the replacement of an expired certificate is served even with a fault', as
   served.stop()
 })
 
-test('a next certificate that becomes due during the start is served from the start', async (context) => {
+test('a next certificate whose date passes between open and begin is served from begin', async (context) => {
   const servedFrom = simulatedClock(context)(100)
   const { served, isUsed, begin } = await open({
     text: text(first, { next: { ...pairOf(second), servedFrom } }),
@@ -192,14 +192,14 @@ test('a next certificate that becomes due during the start is served from the st
   served.stop()
 })
 
-test('a process starts with the next certificate when the current one has expired', async () => {
+test('at the start the next certificate is served when the current one has expired', async () => {
   const { served } = await open({
     text: text(expired, { next: { ...pairOf(second), servedFrom: in7Days } }),
   })
   assert.equal(served.served.certificate, second.cert)
 })
 
-test('a next certificate that OpenSSL rejects is refused, at its date and at a later start', async () => {
+test('a next certificate that OpenSSL rejects is refused at a start after its date, and the current one is served', async () => {
   const servedFrom = new Date(Date.now() - 1000).toISOString()
   const secret = { text: text(first, { next: { ...pairOf(small), servedFrom } }) }
   const { served, usedCertificates, logged, begin } = await open(secret)
@@ -225,6 +225,6 @@ const startFailures: [string, string | Error, RegExp][] = [
 ]
 
 for (const [description, secret, message] of startFailures)
-  test(`no process starts when ${description}`, async () => {
+  test(`ServedCertificates.open rejects when ${description}`, async () => {
     await assert.rejects(open({ text: secret }), { message })
   })

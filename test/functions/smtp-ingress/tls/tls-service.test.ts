@@ -93,24 +93,24 @@ const ticketOf = ({ session }: Outcome): Buffer => {
 }
 
 const clientKinds: [name: string, client: ConnectionOptions, presented: string][] = [
-  ['a client with RSA only', { sigalgs: 'RSA-PSS+SHA256' }, 'CN=rsa'],
+  ['a TLS 1.3 client that supports RSA only', { sigalgs: 'RSA-PSS+SHA256' }, 'CN=rsa'],
   [
-    'a TLS 1.2 client with RSA only',
+    'a TLS 1.2 client that supports RSA only',
     { sigalgs: 'RSA+SHA256:RSA-PSS+SHA256', maxVersion: 'TLSv1.2' },
     'CN=rsa',
   ],
-  ['a client with ECDSA only', { sigalgs: 'ECDSA+SHA256' }, 'CN=ec'],
-  ['a TLS 1.2 client with ECDSA only', { sigalgs: 'ECDSA+SHA256', maxVersion: 'TLSv1.2' }, 'CN=ec'],
-  ['a client with both', {}, 'CN=ec'],
-  ['a TLS 1.2 client with both', { maxVersion: 'TLSv1.2' }, 'CN=ec'],
+  ['a TLS 1.3 client that supports ECDSA only', { sigalgs: 'ECDSA+SHA256' }, 'CN=ec'],
+  ['a TLS 1.2 client that supports ECDSA only', { sigalgs: 'ECDSA+SHA256', maxVersion: 'TLSv1.2' }, 'CN=ec'],
+  ['a TLS 1.3 client that supports RSA and ECDSA', {}, 'CN=ec'],
+  ['a TLS 1.2 client that supports RSA and ECDSA', { maxVersion: 'TLSv1.2' }, 'CN=ec'],
 ]
 
 for (const [name, client, presented] of clientKinds)
-  test(`${name} gets ${presented}`, async () => {
+  test(`${name} is presented the certificate ${presented}`, async () => {
     assert.equal((await handshake(client)).presented, presented)
   })
 
-test('a session without a certificate is resumed with the facts of its handshake', async () => {
+test('a TLS session without a client certificate is resumed, with the facts of its first handshake', async () => {
   const first = await handshake()
   const second = await handshake({ session: ticketOf(first) })
   assert.deepEqual([resumed(first), resumed(second)], [false, true])
@@ -119,7 +119,7 @@ test('a session without a certificate is resumed with the facts of its handshake
   assert.equal(second.group, 'X25519MLKEM768', 'a resumed session has its own key exchange')
 })
 
-test('TLS 1.2 gets no ticket and no resumption', async () => {
+test('a TLS 1.2 session is not resumed', async () => {
   const modern = await handshake()
   const first = await handshake({ maxVersion: 'TLSv1.2' })
   // Without a ticket, `first.session` is Node's serialised session, which the server does not know any more.
@@ -128,10 +128,10 @@ test('TLS 1.2 gets no ticket and no resumption', async () => {
 })
 
 for (const [name, client] of [
-  ['a trusted certificate with its chain', partner],
-  ['an untrusted certificate', unrelated],
+  ['a trusted client certificate', partner],
+  ['an untrusted client certificate', unrelated],
 ] as [string, Identity][])
-  test(`${name} is proven in every session`, async () => {
+  test(`a session with ${name} is never resumed`, async () => {
     const first = await handshake(client)
     let session = ticketOf(first)
     for (let times = 0; times < 4; times++) {
@@ -142,7 +142,7 @@ for (const [name, client] of [
     }
   })
 
-test('OpenSSL verifies the client certificate with the presented chain', async () => {
+test('the facts of a session state whether OpenSSL trusts the client certificate with its presented chain, or why not', async () => {
   const { facts } = factsOf(await handshake(partner))
   assert.deepEqual(
     [
@@ -166,13 +166,13 @@ test('OpenSSL verifies the client certificate with the presented chain', async (
   assert.deepEqual([expiredCertificate?.trusted, expiredCertificate?.trustError], [false, 'CERT_HAS_EXPIRED'])
 })
 
-test('another client\u2019s ticket without its certificate gives a session without a certificate', async () => {
+test('a client without certificate that presents the ticket of a client with one gets a full handshake', async () => {
   const session = ticketOf(await handshake(partner))
   const otherClient = await handshake({ session })
   assert.deepEqual([resumed(otherClient), factsOf(otherClient).facts.clientCertificate], [false, null])
 })
 
-test('a session resumed with a certificate has no facts', async (t) => {
+test('a session with a client certificate that was resumed nevertheless has no facts', async (t) => {
   // A service that does not see the tickets in the ClientHello.
   const service = createTlsService(options)
   const unguardedServer = await startTlsServer({
@@ -199,7 +199,7 @@ test('a ticket of the previous hour leads to a full handshake and a new ticket',
   clock = new Date()
 })
 
-test('an address without resumption gets full handshakes for a day; other addresses do not', async (t) => {
+test('refuseResumption causes full handshakes for one address for a day', async (t) => {
   const service = createTlsService(options)
   const testServer = await startTlsServer(service)
   t.after(() => testServer.close())
@@ -216,7 +216,7 @@ test('an address without resumption gets full handshakes for a day; other addres
   clock = new Date()
 })
 
-test('the number of addresses without resumption is bounded', async () => {
+test('refuseResumption stores at most 10,000 addresses, and forgets the oldest', async () => {
   const service = createTlsService(options)
   service.refuseResumption('127.0.0.1')
   const fullContext = service.fullContext()
@@ -226,7 +226,7 @@ test('the number of addresses without resumption is bounded', async () => {
   assert.equal(service.contextForHello(helloWithoutTickets, '2001:db8::0'), fullContext)
 })
 
-test('refusing an address resumption again starts a new day, and the address is removed after all others', () => {
+test('refuseResumption for the same address again begins a new day, and the address is no longer the oldest', () => {
   const begin = Date.now()
   let at = begin
   const service = createTlsService({ ...options, now: () => new Date(at) })
@@ -242,7 +242,7 @@ test('refusing an address resumption again starts a new day, and the address is 
   assert.equal(isRefused(), false)
 })
 
-test('new certificates are used for new sessions, and an old ticket leads to a full handshake', async (t) => {
+test('after use() new sessions get the new certificate, and an old ticket leads to a full handshake', async (t) => {
   const oldCertificate = { privateKey: ec.key, certificate: ec.cert }
   const service = createTlsService({ ...options, ...oldCertificate })
   const testServer = await startTlsServer(service)
@@ -260,7 +260,7 @@ test('new certificates are used for new sessions, and an old ticket leads to a f
   assert.ok(Math.abs(service.expiresAt.getTime() - daysFromNow(9).getTime()) < 5000)
 })
 
-test('unusable certificates change nothing, and refused addresses stay refused', async (t) => {
+test('use() throws for unusable certificates and keeps the old ones; it does not end refuseResumption', async (t) => {
   const service = createTlsService({ ...options, privateKey: ec.key, certificate: ec.cert })
   const testServer = await startTlsServer(service)
   t.after(() => testServer.close())
@@ -275,7 +275,7 @@ test('unusable certificates change nothing, and refused addresses stay refused',
   assert.equal(resumed(await handshake({ session: ticketOf(first) }, testServer)), false)
 })
 
-test('another process resumes the session of the first', async () => {
+test('a process resumes a session of another process with the same private keys, and of no process with other keys', async () => {
   const environment = {
     TLS_PRIVATE_KEY: bothCertificates.privateKey,
     TLS_CERTIFICATE: bothCertificates.certificate,
@@ -323,7 +323,7 @@ async function acrossProcesses(first: number, second: number): Promise<boolean> 
   return isReused
 }
 
-test('ticket keys depend on private key and hour only', () => {
+test('ticket keys depend on the private keys and the hour only', () => {
   const keys = deriveTicketKeys([ec.key], 1)
   assert.equal(keys.length, 48)
   assert.deepEqual(deriveTicketKeys([ec.key], 1), keys)
@@ -338,7 +338,7 @@ test('ticket keys depend on private key and hour only', () => {
       assert.notDeepEqual(otherKeys.subarray(part, part + 16), keys.subarray(part, part + 16))
 })
 
-test('a ticket is opened with its own keys only, and only if unchanged', async () => {
+test('openTicket opens a ticket, but none that was changed or cut', async () => {
   const keys = deriveTicketKeys([ec.key, rsa.key].sort(), periodOf(clock))
   const ticket = await ticketIn(ticketOf(await handshake(partner)))
   const session = openTicket(ticket, keys)
@@ -355,7 +355,7 @@ test('a ticket is opened with its own keys only, and only if unchanged', async (
   }
 })
 
-test('an unreadable session is treated as a session with a certificate', () => {
+test('holdsCertificate returns true for an unreadable session', () => {
   for (const hex of ['', '30', '3003020101a3', '3080', '3084ffffffff', '020101', '3005a30001'])
     assert.equal(holdsCertificate(Buffer.from(hex, 'hex')), true, hex)
   assert.equal(holdsCertificate(Buffer.from('3003020101', 'hex')), false)
@@ -391,7 +391,7 @@ async function helloOf(client: ConnectionOptions): Promise<Buffer> {
 
 const [helloWithoutTickets, olderHello] = await Promise.all([helloOf({}), helloOf({ maxVersion: 'TLSv1.2' })])
 
-test('the choice needs the whole ClientHello, in any number of pieces', () => {
+test('contextForHello returns null until the ClientHello is complete, and the full context for TLS 1.2', () => {
   const service = createTlsService(options)
   for (let length = 0; length < helloWithoutTickets.length; length++)
     assert.equal(service.contextForHello(helloWithoutTickets.subarray(0, length), ''), null)
@@ -400,7 +400,7 @@ test('the choice needs the whole ClientHello, in any number of pieces', () => {
   assert.equal(service.contextForHello(olderHello, ''), service.fullContext())
 })
 
-test('a corrupted ClientHello never throws', async () => {
+test('contextForHello does not throw for a ClientHello with a changed octet', async () => {
   const service = createTlsService(options)
   const hello = await helloOf({ session: ticketOf(await handshake(partner)), servername: 'mx.ours.example' })
   assert.equal(service.contextForHello(hello, ''), service.fullContext())
@@ -414,23 +414,35 @@ test('a corrupted ClientHello never throws', async () => {
 
 const failures: [name: string, cause: string, runClient: (server: TlsServer) => Promise<unknown>][] = [
   [
-    'TLS 1.1',
+    'a client with TLS 1.1 only',
     'OldProtocol',
     tls({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
   ],
-  ['CBC only', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' })],
-  ['static RSA only', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'AES256-GCM-SHA384' })],
+  [
+    'a client with CBC cipher suites only',
+    'NoSharedCipher',
+    tls({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' }),
+  ],
+  [
+    'a client with static RSA only',
+    'NoSharedCipher',
+    tls({ maxVersion: 'TLSv1.2', ciphers: 'AES256-GCM-SHA384' }),
+  ],
   ['an unsupported TLS 1.3 cipher', 'NoSharedCipher', tls({ ciphers: 'TLS_AES_128_CCM_SHA256' })],
   ['an unsupported group', 'NoSharedCipher', tls({ ecdhCurve: 'P-521' })],
   ['an unsupported signature algorithm', 'NoSharedCipher', tls({ sigalgs: 'ed25519' })],
   ['an HTTP request', 'NotTls', raw((client) => client.write('GET / HTTP/1.1\r\n\r\n'))],
   ['an SMTP command', 'NotTls', raw((client) => client.write('EHLO mail.example\r\n'))],
-  ['zeros', 'NotTls', raw((client) => client.write(Buffer.alloc(600)))],
+  ['600 octets of zero', 'NotTls', raw((client) => client.write(Buffer.alloc(600)))],
   ['a too long record', 'NotTls', raw((client) => client.write(record(0xffff, [1, 0, 0x20, 0], 70_000)))],
   ['an empty ClientHello', 'NotTls', raw((client) => client.write(record(10, [1, 0, 0, 6], 6)))],
-  ['nothing at all', 'Closed', raw((client) => client.end())],
-  ['half a ClientHello', 'Closed', raw((client) => client.end(helloWithoutTickets.subarray(0, 99)))],
-  ['only a ClientHello', 'Closed', raw((client) => client.end(helloWithoutTickets))],
+  ['a client that closes without an octet', 'Closed', raw((client) => client.end())],
+  [
+    'a client that closes within its ClientHello',
+    'Closed',
+    raw((client) => client.end(helloWithoutTickets.subarray(0, 99))),
+  ],
+  ['a client that closes after its ClientHello', 'Closed', raw((client) => client.end(helloWithoutTickets))],
   ['the alert unknown_ca', 'CertificateRefused', afterServerHello(alert(48))],
   ['the alert bad_certificate', 'CertificateRefused', afterServerHello(alert(42))],
   ['the alert certificate_expired', 'CertificateRefused', afterServerHello(alert(45))],
@@ -438,7 +450,7 @@ const failures: [name: string, cause: string, runClient: (server: TlsServer) => 
 ]
 
 for (const [name, cause, runClient] of failures)
-  test(`a handshake that ends with ${name} is counted as ${cause}`, async (t) => {
+  test(`a handshake that fails because of ${name} is counted as ${cause}`, async (t) => {
     const testServer = await startTlsServer(createTlsService(options))
     t.after(() => testServer.close())
     await runClient(testServer)
@@ -450,7 +462,7 @@ for (const [name, cause, runClient] of failures)
     )
   })
 
-test('reset, timeout and unknown error codes are classified', () => {
+test('handshakeFailure returns the cause for the codes of a reset, a timeout, an unknown error and an old version', () => {
   const coded = (code: string) => Object.assign(new Error('x'), { code })
   for (const [code, cause] of [
     ['ECONNRESET', 'Closed'],

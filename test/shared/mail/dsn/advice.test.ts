@@ -17,7 +17,7 @@ const assigned = [
 const exact = new Set(advice.map(({ code }) => code))
 const detailOf = (enhanced: string) => enhanced.slice(2)
 
-test('every code of the design has its own row', () => {
+test('every final code that can occur after a message was accepted has its own row of advice', () => {
   assert.deepEqual(
     assigned.filter((enhanced) => !exact.has(detailOf(enhanced))),
     [],
@@ -25,7 +25,7 @@ test('every code of the design has its own row', () => {
   assert.match(adviceFor('5.4.8', 'MtaSts', false).happened, /MTA-STS/)
 })
 
-test('every code that this system creates has its own row', () => {
+test('every code in the source of net, policy and tls has its own row of advice, but for listed exceptions', () => {
   const sources = globSync('shared/{net,policy,tls}/**/*.ts', { cwd: root }).map(read)
   const codes = sources.flatMap((source) => [
     ...[...source.matchAll(/\breply\(\s*(?:[45]\d\d|\w+ \? \d+ : \d+), '[45]\.(\d\.\d+)'/g)].map(
@@ -62,7 +62,7 @@ describe('an enhanced status code of a next hop', () => {
     ['nonsense', '*'],
   ]
   for (const [enhanced, code] of rows)
-    test(`${enhanced || 'without a value'} has the row ${code}`, () => {
+    test(`${enhanced || '"", which means none,'} selects the row "${code}" of advice`, () => {
       assert.equal(
         adviceFor(enhanced, null, true),
         advice.find((row) => row.code === code && row.source === undefined),
@@ -70,7 +70,7 @@ describe('an enhanced status code of a next hop', () => {
     })
 })
 
-test('a code with rows for one TLS source also has a row for the others', () => {
+test('a code with advice for one source of the TLS requirement has other advice for the source Connector', () => {
   for (const { code, source } of advice.filter((row) => row.source !== undefined && row.code !== '4.8')) {
     const adviceForSource = adviceFor(`5.${code}`, source ?? null, false)
     const adviceForConnector = adviceFor(`5.${code}`, 'Connector', false)
@@ -79,7 +79,7 @@ test('a code with rows for one TLS source also has a row for the others', () => 
   }
 })
 
-test('each row has one sentence about the event and one about the remedy, without a code', () => {
+test('each row of advice has one sentence about the event and one about the remedy, both without a status code', () => {
   for (const { happened, remedy } of advice)
     for (const sentence of [happened, remedy]) assert.match(sentence, /^[A-Z][^.]*[^\d.][^.]*\.$/)
 })

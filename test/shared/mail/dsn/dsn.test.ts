@@ -93,7 +93,7 @@ test('a failure DSN has a text with the event, the remedy and the source of the 
       '(STARTTLS).',
       '  The rule that decided is connector "Northwind"; your mail administrator =',
       'can say more.',
-      '  Then you can send the message again.',
+      '  When the problem is solved, you can send the message again.',
       '  Details:',
       '  Attempt 97 at mx.northwind.example ended with 451 4.7.321 STARTTLS not =',
       'offered.',
@@ -127,10 +127,10 @@ test('a failure DSN has a text with the event, the remedy and the source of the 
   )
 })
 
-describe('the human-readable part', () => {
+describe('the human-readable part of a DSN', () => {
   const textOf = (job: BounceJob) => build(job).parts[0]?.text ?? ''
 
-  test('names for a delay the reason, the connector and the end of the attempts', () => {
+  test('about a delay names the connector and the time until which attempts go on, and asks nothing of the sender', () => {
     const until = minutesLater(1440).toISOString()
     const job = changed({ kind: 'delayed' })
     const text = textOf({
@@ -144,13 +144,16 @@ describe('the human-readable part', () => {
   })
 
   const requirements: [source: Attempt['policySource'], pattern: RegExp][] = [
-    ['Dane', /northwind\.example requires this.*DANE/],
-    ['MtaSts', /northwind\.example requires this.*MTA-STS/],
-    ['RequireTls', /You or your mail program required this \(REQUIRETLS\)/],
+    ['Dane', /By its DNS records \(DANE\), the domain northwind\.example requires verified encryption\./],
+    [
+      'MtaSts',
+      /By its published policy \(MTA-STS\), the domain northwind\.example requires verified encryption\./,
+    ],
+    ['RequireTls', /You or your mail program required encryption \(REQUIRETLS\)/],
     ['Connector', /connector "Northwind"/],
   ]
   for (const [policySource, pattern] of requirements)
-    test(`names the source of the TLS requirement: ${policySource}`, () => {
+    test(`names the source of the TLS requirement, ${policySource}, and no other source`, () => {
       const lastAttempt = attempt({ outcome: 'TlsNotMet', policySource })
       const text = textOf(changed({ reported: { lastAttempt } }))
       assert.match(text, pattern)
@@ -158,15 +161,15 @@ describe('the human-readable part', () => {
         if (otherSource !== policySource) assert.doesNotMatch(text, otherPattern)
     })
 
-  test('names the sender when a next hop does not support REQUIRETLS, under any policy', () => {
+  test('names the sender as source of the requirement when a next hop lacks REQUIRETLS, even if DANE applied', () => {
     const lastAttempt = attempt({ outcome: 'PermanentFailure', policySource: 'Dane' })
     const reply = { code: 550, enhanced: '5.7.30', text: 'REQUIRETLS is not supported' }
     const text = textOf(changed({ reported: { lastAttempt, reply } }))
-    assert.match(text, /You or your mail program required this/)
+    assert.match(text, /You or your mail program required encryption/)
     assert.doesNotMatch(text, /DANE|connector/)
   })
 
-  test('does not treat the reply of a next hop with its own connectors as a rule of this system', () => {
+  test("ascribes 5.7.51 to the recipient's mail system after an attempt, and to this system without an attempt", () => {
     const reply = { code: 550, enhanced: '5.7.51', text: 'RestrictDomainsToCertificate' }
     const lastAttempt = attempt({ outcome: 'PermanentFailure', reply })
     assert.match(
@@ -184,7 +187,7 @@ describe('the human-readable part', () => {
     assert.doesNotMatch(text, /demands|connector/)
   })
 
-  test('names the last obstacle of a message that expired, and its remedy', () => {
+  test('about a message that expired names the failure of the last attempt and its remedy', () => {
     const lastAttempt = attempt({ reply: { code: 451, enhanced: '4.4.316', text: 'Connection refused' } })
     const reply = { code: 451, enhanced: '4.4.7', text: 'Message expired: 451 4.4.316 Connection refused' }
     const text = textOf(changed({ reported: { lastAttempt, reply } }))
@@ -192,13 +195,13 @@ describe('the human-readable part', () => {
       text,
       /within the time allowed\.\r\n {2}The recipient's mail server refused the connection\.\r\n/,
     )
-    assert.match(text, /can check that it runs/)
+    assert.match(text, /can check that the server runs/)
     assert.doesNotMatch(text, /can find the last obstacle/)
     const untried = textOf(changed({ reported: { lastAttempt: null, reply } }))
     assert.match(untried, /Your mail administrator can find the last obstacle in the details below/)
   })
 
-  test('says for a relayed message that delivery is not confirmed', () => {
+  test('about a relayed message says that there will be no further notice', () => {
     const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 1' }
     const job = changed({ kind: 'relayed', reported: { reply } })
     assert.match(textOf(job), /you will get no further notice/)
@@ -207,7 +210,7 @@ describe('the human-readable part', () => {
   })
 })
 
-test('no text from a peer adds a field, a part or a line', () => {
+test('no text from a peer adds a field, a part or a line to a DSN', () => {
   const evil = 'x\r\nAction: delivered\r\n\r\n--boundary\r\n\u2028<victim@x.example>\x85y'
   const job = changed({
     reported: { lastAttempt: attempt({ host: evil }), reply: { code: 550, enhanced: '', text: evil } },
@@ -222,7 +225,7 @@ test('no text from a peer adds a field, a part or a line', () => {
   assert.deepEqual(field(job, 'Status'), ['5.0.0'])
 })
 
-test('long text from a peer is cut, so that no line of the status exceeds its limit', () => {
+test('long text from a peer is cut, so that no line of the delivery status exceeds 998 octets', () => {
   const text = 'é'.repeat(100_000)
   for (const mailFrom of ['a@ours.example', 'jörg@ours.example'])
     for (const line of build(
@@ -236,12 +239,12 @@ test('long text from a peer is cut, so that no line of the status exceeds its li
       assert.ok(line.length <= 998, `${line.length} octets`)
 })
 
-test('a report without an attempt has no attempt date and no remote MTA', () => {
+test('a DSN about a recipient without an attempt has no Last-Attempt-Date and no Remote-MTA', () => {
   const job = changed({ reported: { lastAttempt: null } })
   assert.deepEqual([field(job, 'Last-Attempt-Date'), field(job, 'Remote-MTA')], [[], []])
 })
 
-describe('Remote-MTA', () => {
+describe('the field Remote-MTA', () => {
   const rows: [host: string, field: string[]][] = [
     ['mx.northwind.example', ['dns; mx.northwind.example']],
     ['192.0.2.25', ['dns; [192.0.2.25]']],
@@ -249,7 +252,7 @@ describe('Remote-MTA', () => {
     ['Amazon SES', []],
   ]
   for (const [host, expected] of rows)
-    test(`is written when the host has a name: ${host}`, () => {
+    test(`is ${expected[0] ?? 'absent'} when the next hop is ${host}`, () => {
       assert.deepEqual(
         field(changed({ reported: { lastAttempt: attempt({ host }) } }), 'Remote-MTA'),
         expected,
@@ -257,17 +260,17 @@ describe('Remote-MTA', () => {
     })
 })
 
-describe('the envelope identifier', () => {
-  test('is written as the sender gave it, without xtext', () => {
+describe('the field Original-Envelope-Id', () => {
+  test('has the ENVID of the sender, decoded from xtext', () => {
     const job = changed({ envelope: { dsn: { ret: null, envid: 'QQ+1=2 x' } } })
     assert.deepEqual(field(job, 'Original-Envelope-Id'), ['QQ+1=2 x'])
   })
-  test('is absent when the sender gave none', () => {
+  test('is absent when the sender gave no ENVID', () => {
     assert.deepEqual(field(failed, 'Original-Envelope-Id'), [])
   })
 })
 
-describe('a recipient', () => {
+describe('a recipient in a DSN', () => {
   const mailFroms = { Ascii: 'a@ours.example', Utf8: 'jörg@ours.example' }
   const fieldsOf = (fields: Partial<Recipient>, form: keyof typeof mailFroms, name: string) =>
     field(changed({ reported: fields, envelope: { mailFrom: mailFroms[form], smtpUtf8: true } }), name)
@@ -281,7 +284,7 @@ describe('a recipient', () => {
     ['é\u202e@x.example', 'utf-8; \\x{E9}\\x{202E}@x.example', 'utf-8; é?@x.example'],
   ]
   for (const [address, ascii, utf8] of finals)
-    test(`has the address of RCPT as its final recipient: ${ascii}`, () => {
+    test(`has the address of RCPT TO as Final-Recipient, "${ascii}" in a DSN to an ASCII address`, () => {
       assert.deepEqual(fieldsOf({ address }, 'Ascii', 'Final-Recipient'), [ascii])
       assert.deepEqual(fieldsOf({ address }, 'Utf8', 'Final-Recipient'), [utf8])
     })
@@ -301,16 +304,16 @@ describe('a recipient', () => {
     ['rfc822;a+0D+0AAction: x', 'rfc822;a Action: x', 'rfc822;a Action: x'],
   ]
   for (const [orcpt, ascii, utf8] of originals)
-    test(`has ORCPT as its original recipient: ${orcpt}`, () => {
+    test(`with ORCPT=${orcpt} has the Original-Recipient "${ascii}" in a DSN to an ASCII address`, () => {
       assert.deepEqual(fieldsOf({ orcpt }, 'Ascii', 'Original-Recipient'), [ascii])
       assert.deepEqual(fieldsOf({ orcpt }, 'Utf8', 'Original-Recipient'), [utf8])
     })
-  test('has no original recipient without ORCPT', () => {
+  test('has no Original-Recipient without ORCPT', () => {
     assert.deepEqual(fieldsOf({ orcpt: null }, 'Ascii', 'Original-Recipient'), [])
   })
 })
 
-describe('the returned part', () => {
+describe('the part of a DSN that returns the message', () => {
   const ascii = 'From: a@ours.example\r\nSubject: x\r\n'
   const german = 'From: a@ours.example\r\nSubject: Grüße\r\n'
   const latin1 = Buffer.from('Subject: Gr\xfc\xdfe\r\n', 'latin1')
@@ -327,7 +330,12 @@ describe('the returned part', () => {
   const asHeaders = (octets: Buffer | string) => ({ kind: 'Headers' as const, octets })
   const asMessage = (octets: Buffer | string) => ({ kind: 'Message' as const, octets })
   const rows: Row[] = [
-    ['headers', asHeaders(ascii), plain, { type: 'text/rfc822-headers', encoding: '7bit', octets: ascii }],
+    [
+      'ASCII headers',
+      asHeaders(ascii),
+      plain,
+      { type: 'text/rfc822-headers', encoding: '7bit', octets: ascii },
+    ],
     [
       'headers with bare UTF-8',
       asHeaders(german),
@@ -335,13 +343,13 @@ describe('the returned part', () => {
       { type: 'text/rfc822-headers; charset=utf-8', encoding: 'quoted-printable', octets: german },
     ],
     [
-      'headers with other eight-bit octets',
+      'headers with eight-bit octets that are not UTF-8',
       asHeaders(latin1),
       utf8Sender,
       { type: 'text/rfc822-headers; charset=unknown-8bit', encoding: 'quoted-printable', octets: latin1 },
     ],
     [
-      'a line above the line limit',
+      'headers with a line above the line limit',
       asHeaders(long),
       plain,
       { type: 'text/rfc822-headers; charset=utf-8', encoding: 'quoted-printable', octets: long },
@@ -365,50 +373,50 @@ describe('the returned part', () => {
       { type: 'message/global-headers', encoding: 'quoted-printable', octets: `${german}${long}` },
     ],
     [
-      'a seven-bit message',
+      'a whole seven-bit message',
       asMessage(`${ascii}\r\nHello\r\n`),
       plain,
       { type: 'message/rfc822', encoding: '7bit', octets: `${ascii}\r\nHello\r\n` },
     ],
     [
-      'a message without a body',
+      'a whole message without a body',
       asMessage(ascii),
       plain,
       { type: 'message/rfc822', encoding: '7bit', octets: ascii },
     ],
     [
-      'the headers of an eight-bit message',
+      'only the headers of an eight-bit message',
       asMessage(`${ascii}\r\nGrüße\r\n`),
       plain,
       { type: 'text/rfc822-headers', encoding: '7bit', octets: ascii },
     ],
     [
-      'the headers of a message with a line above the limit',
+      'only the headers of a message with a line above the line limit',
       asMessage(`${ascii}\r\n${'x'.repeat(999)}\r\n`),
       utf8Sender,
       { type: 'text/rfc822-headers', encoding: '7bit', octets: ascii },
     ],
     [
-      'the headers of an internationalised message for an ASCII address',
+      'only the headers of an internationalised message for an ASCII address',
       asMessage(`${german}\r\nGrüße\r\n`),
       asciiSender,
       { type: 'message/global-headers', encoding: 'quoted-printable', octets: german },
     ],
     [
-      'an internationalised message for an internationalised address',
+      'a whole internationalised message for an internationalised address',
       asMessage(`${german}\r\nGrüße\r\n`),
       utf8Sender,
       { type: 'message/global', encoding: '8bit', octets: `${german}\r\nGrüße\r\n` },
     ],
     [
-      'empty for a message without headers',
+      'no headers for an eight-bit message without headers',
       asMessage('\r\nGrüße\r\n'),
       plain,
       { type: 'text/rfc822-headers', encoding: '7bit', octets: '' },
     ],
   ]
   for (const [name, { kind, octets }, { utf8Address, smtpUtf8 }, part] of rows)
-    test(`is ${name}`, () => {
+    test(`has ${name} as ${part.type} in ${part.encoding}`, () => {
       const mailFrom = utf8Address ? 'jörg@ours.example' : 'a@ours.example'
       const job = changed({ envelope: { mailFrom, smtpUtf8 } })
       const returned = build(job, { kind, octets: Buffer.from(octets) }).parts[2]
@@ -418,7 +426,7 @@ describe('the returned part', () => {
       )
     })
 
-  test('is absent when the content is deleted', () => {
+  test('is absent when the content has been deleted', () => {
     assert.equal(build(failed, null).parts.length, 2)
   })
 })
@@ -440,7 +448,7 @@ describe('a DSN to an internationalised address', () => {
     const { smtpUtf8, eightBit } = buildDsn(job, hostname, headers)
     assert.deepEqual([smtpUtf8, eightBit], [true, true])
   })
-  test('keeps the traditional types when everything in it is ASCII', () => {
+  test('has parts of the types for ASCII when its status and headers are ASCII', () => {
     const plain = changed({ envelope: { mailFrom: 'jörg@ours.example', smtpUtf8: true } })
     assert.deepEqual(
       build(plain, { kind: 'Headers', octets: Buffer.from('Subject: x\r\n') }).parts.map(({ type }) => type),
@@ -463,7 +471,7 @@ test('a message from <> gets no DSN', () => {
   assert.throws(() => buildDsn(changed({ envelope: { mailFrom: '' } }), hostname, headers), /from <>/)
 })
 
-test('the same report has the same id; another kind or recipient has another id', () => {
+test('the id of a DSN is the same at another time, and differs for another kind or recipient', () => {
   const id = dsnId(failed)
   assert.match(id, /^01KF0CVZT0[0-9A-HJKMNP-TV-Z]{16}$/)
   assert.equal(dsnId({ ...failed, at: minutesLater(1500).toISOString() }), id)

@@ -61,7 +61,7 @@ const dsnInput = fc.record({
   ),
 })
 
-test('a DSN is well-formed and has exactly one group for each recipient', () => {
+test('any DSN is well-formed, with exactly one group of status fields for each recipient', () => {
   fc.assert(
     fc.property(dsnInput, ({ kind, local, smtpUtf8, envid, helo, recipients, original }) => {
       const plain = message()

@@ -277,3 +277,11 @@ type NameIn<Each> = Each extends Chapter<infer Name> ? Name : never
 export type MisbehaviourName = NameIn<(typeof chapters)[number]>
 
 export const cellsOf = ({ cells }: Pick<Row, 'cells'>): string[] => cells.trim().split(/\s+/)
+
+/** Such as "the server offers no STARTTLS" or "the certificate is self-signed". */
+export function sentenceOf(name: MisbehaviourName): string {
+  const { subject } = (chapters as readonly Chapter[]).find(({ rows }) =>
+    rows.some(({ misbehaviours }) => misbehaviours.includes(name)),
+  ) as Chapter
+  return `${subject.toLowerCase()} ${name}`
+}

@@ -133,7 +133,7 @@ const runs = Number(process.env.FUZZ_RUNS ?? 150)
 const timeouts = { connect: 20_000, greeting: 400, command: 400, data: 2000 }
 
 describe(`attempts to random servers (FUZZ_SEED=${seed})`, () => {
-  it(`keep the TLS requirement in ${runs} runs`, async () => {
+  it(`send mail only when the TLS requirement is met, in ${runs} runs`, async () => {
     const all = fc.sample(cases, { seed, numRuns: runs })
     const queue = all.entries()
     const outcomes = new Map<string, number>()

@@ -1,6 +1,6 @@
 /**
- * Tests every level against every misbehaviour. The outcome must be that of the tables in expected.ts, and no part of a
- * message may be in the clear unless the level permits it.
+ * Tests every level against every misbehaviour of a server. The outcome must be that of the tables in expected.ts, and
+ * no part of a message may be in the clear unless the level permits it.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -12,7 +12,7 @@ import { assessServerTls } from '../../../../shared/tls/assess-server-tls.ts'
 import { host } from '../../../support/hostile-certificates.ts'
 import { ehloReply, type Peer, type RecordedConnection } from '../../../support/hostile-server.ts'
 import { type AttemptOverrides, contentAt, send, serve } from './attempts.ts'
-import { cellsOf, chapters, levelNames, type MisbehaviourName, type Row } from './expected.ts'
+import { cellsOf, chapters, levelNames, type MisbehaviourName, type Row, sentenceOf } from './expected.ts'
 import { type Level, levels } from './levels.ts'
 import { type Misbehaviour, misbehaviours } from './misbehaviours.ts'
 import { assertHarmless, opening } from './wire.ts'
@@ -132,7 +132,9 @@ async function checkRow(name: MisbehaviourName, row: Row): Promise<void> {
 for (const { title, subject, rows } of chapters)
   describe(title, { concurrency: 100 }, () => {
     for (const row of rows as readonly Row<MisbehaviourName>[])
-      for (const name of row.misbehaviours) it(`${subject} ${name}`, () => checkRow(name, row))
+      for (const name of row.misbehaviours)
+        it(`${subject} ${name}: an attempt at each level has its outcome of the table`, () =>
+          checkRow(name, row))
   })
 
 describe('An attempt makes no connection for', () => {
@@ -148,29 +150,35 @@ describe('An attempt makes no connection for', () => {
   const requireTls: Level = { ...levels.REQUIRETLS, authentic: false }
   const refusals: [string, Level, string, Outcome['outcome'], TlsResult][] = [
     [
-      'an MX that the MTA-STS policy does not list',
+      'an MX host that the MTA-STS policy does not list',
       { ...levels['MTA-STS enforce'], mtaSts: unlisted },
       '451 4.4.8',
       'TlsNotMet',
       'validation-failure',
     ],
     [
-      'TLSA records whose query fails',
+      'an MX host whose TLSA query fails',
       { ...levels['DANE 3 1 1'], dane: failing(false, '4.4.312') },
       '451 4.4.312',
       'TemporaryFailure',
       'dnssec-invalid',
     ],
     [
-      'TLSA records that are bogus',
+      'an MX host whose TLSA records are bogus',
       { ...levels['DANE 3 1 1'], dane: failing(true, '4.7.324') },
       '451 4.7.324',
       'TlsNotMet',
       'dnssec-invalid',
     ],
-    ['REQUIRETLS and an unproven MX', requireTls, '550 5.7.10', 'PermanentFailure', 'validation-failure'],
     [
-      'REQUIRETLS and a policy that cannot be fetched',
+      'REQUIRETLS and an unproven MX when no policy exists',
+      requireTls,
+      '550 5.7.10',
+      'PermanentFailure',
+      'validation-failure',
+    ],
+    [
+      'REQUIRETLS and an unproven MX when the MTA-STS policy cannot be fetched',
       { ...requireTls, mtaSts: unsaid },
       '451 4.7.10',
       'TlsNotMet',
@@ -178,7 +186,7 @@ describe('An attempt makes no connection for', () => {
     ],
   ]
   for (const [cellText, level, code, outcomeName, result] of refusals)
-    it(cellText, async () => {
+    it(`${cellText}, and ends with ${code}`, async () => {
       const { outcome, connections } = await attempt(level, {})
       assert.equal(outcome.outcome, outcomeName)
       assert.ok(formatReply(outcome.reply).startsWith(`${code} `), formatReply(outcome.reply))
@@ -201,7 +209,7 @@ describe('Several report-only requirements', () => {
     ['offers no STARTTLS', ['4.7.321', '4.7.321']],
   ]
   for (const [name, failures] of expectedRows)
-    it(`are each assessed with their own trust anchors when a server ${name}`, async () => {
+    it(`are each assessed with their own trust anchors when ${sentenceOf(name)}`, async () => {
       const records: SessionRecord[] = []
       const record = (session: SessionRecord) => void records.push(session)
       const { outcome } = await attempt(level, misbehaviours[name], { recordSession: record })
@@ -218,7 +226,7 @@ describe('Several report-only requirements', () => {
     })
 })
 
-describe('An enforced and a report-only requirement', () => {
+describe('A report-only connector with own CAs', () => {
   const reportOnlyLevel: Pick<Level, 'tls'> = {
     tls: (setup) => ({ ...levels['own CAs'].tls?.(setup), mode: 'ReportOnly' }),
   }
@@ -256,7 +264,7 @@ describe('An enforced and a report-only requirement', () => {
       true,
     ],
     [
-      'nothing',
+      'Opportunistic',
       { ...levels.Opportunistic, ...reportOnlyLevel },
       'does nothing wrong',
       '4.7.320',
@@ -264,7 +272,7 @@ describe('An enforced and a report-only requirement', () => {
       false,
     ],
     [
-      'nothing',
+      'Opportunistic',
       { ...levels.Opportunistic, ...reportOnlyLevel },
       "is of the partner's own CA",
       null,
@@ -273,7 +281,7 @@ describe('An enforced and a report-only requirement', () => {
     ],
   ]
   for (const [cellText, level, name, reportOnly, result, verified] of rows)
-    it(`are reported separately: ${cellText} enforced, own CAs report-only, a server that ${name}`, async () => {
+    it(`is reported as ${reportOnly ?? 'met'} beside the enforced requirement ${cellText} when ${sentenceOf(name)}`, async () => {
       const { outcome } = await attempt(level, misbehaviours[name])
       assert.equal(outcome.outcome, 'Delivered', formatReply(outcome.reply))
       assert.equal(outcome.reportOnly?.enhanced ?? null, reportOnly)
@@ -283,13 +291,13 @@ describe('An enforced and a report-only requirement', () => {
     })
 })
 
-describe('A server that closes after its reply to EHLO', () => {
+describe('An attempt to a server that closes after its reply to EHLO over TLS', () => {
   const replies = {
-    'which is valid': `\n${ehloReply(['8BITMIME'])}\r\n`,
-    'which is invalid': '\r\nnonsense\r\n',
+    'a valid': `\n${ehloReply(['8BITMIME'])}\r\n`,
+    'an invalid': '\r\nnonsense\r\n',
   }
   for (const [cellText, octets] of Object.entries(replies))
-    it(`${cellText}, fails only the attempt`, async () => {
+    it(`ends in TemporaryFailure after ${cellText} reply`, async () => {
       const act = (peer: Peer) => {
         peer.write(octets)
         peer.close()
@@ -303,7 +311,7 @@ describe('A server that closes after its reply to EHLO', () => {
     })
 })
 
-describe('A server that trickles', () => {
+describe('A server that sends its reply to EHLO one octet at a time without end', () => {
   /** An endless reply to EHLO, octet by octet, so that no timeout of silence fires. */
   const trickling: Misbehaviour = { conduct: () => ({ ehlo: (peer) => peer.trickle(Buffer.from('250-A')) }) }
   for (const name of ['Opportunistic', 'DomainValidation'] as const)
@@ -317,8 +325,8 @@ describe('A server that trickles', () => {
     })
 })
 
-describe('the table', () => {
-  it('has a cell for every level', () => {
+describe('the tables in expected.ts', () => {
+  it('have a cell for every level in each row', () => {
     for (const { rows } of chapters)
       for (const row of rows) assert.equal(cellsOf(row).length, levelNames.length, row.misbehaviours[0])
   })

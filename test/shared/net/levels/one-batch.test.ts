@@ -1,6 +1,6 @@
 /**
- * Messages of every level in one batch, one after another to one server. They share a session only under the same
- * requirement, so each outcome is that of a separate attempt.
+ * Messages of all levels with public CAs in one batch, one after another to one server. Messages share a session only
+ * under the same requirement, so each outcome is that of a separate attempt.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -8,7 +8,14 @@ import { formatReply } from '../../../../shared/mail/reply.ts'
 import { BatchSessions } from '../../../../shared/net/batch-sessions.ts'
 import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
 import { send, serve } from './attempts.ts'
-import { cellsOf, chapters, type LevelName, levelNames, type MisbehaviourName } from './expected.ts'
+import {
+  cellsOf,
+  chapters,
+  type LevelName,
+  levelNames,
+  type MisbehaviourName,
+  sentenceOf,
+} from './expected.ts'
 import { levels } from './levels.ts'
 import { misbehaviours } from './misbehaviours.ts'
 
@@ -30,9 +37,9 @@ function toCellText({ outcome, tls, reply, reportOnly }: Outcome): string {
 }
 
 const orders: Record<string, LevelName[]> = {
-  'in order': [...names],
-  'in reverse order': names.toReversed(),
-  'each twice': names.flatMap((name) => [name, name]),
+  'one of each level': [...names],
+  'one of each level in reverse order': names.toReversed(),
+  'two of each level': names.flatMap((name) => [name, name]),
 }
 
 const testedMisbehaviours: MisbehaviourName[] = [
@@ -47,10 +54,10 @@ const testedMisbehaviours: MisbehaviourName[] = [
   'announces nothing over TLS',
 ]
 
-describe('one batch', { concurrency: 4 }, () => {
+describe('the messages of one batch', { concurrency: 4 }, () => {
   for (const name of testedMisbehaviours)
     for (const [order, sequence] of Object.entries(orders))
-      it(`has the outcome of separate attempts for every level, ${order}, to a server that ${name}`, async () => {
+      it(`have the same outcomes as separate attempts when ${sentenceOf(name)}: ${order}`, async () => {
         const misbehaviour = misbehaviours[name]
         const server = await serve(levels.Opportunistic, misbehaviour)
         const sessions = new BatchSessions()

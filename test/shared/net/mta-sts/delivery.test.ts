@@ -139,8 +139,8 @@ async function stopPartners(): Promise<void> {
   await policyHost.stop()
 }
 
-describe('mode enforce', () => {
-  it('verifies the host by name', async (t) => {
+describe('an attempt under an MTA-STS policy of mode enforce', () => {
+  it('delivers over verified TLS to an MX host that the policy lists', async (t) => {
     t.after(stopPartners)
     const partner = await serve(listed, await goodFor(listed))
     const { outcome, sessions } = await attempt(listed)
@@ -153,7 +153,7 @@ describe('mode enforce', () => {
     assert.ok(!partner.wire().includes(secret))
   })
 
-  it('does not connect to an unlisted host', async (t) => {
+  it('does not connect to an MX host that the policy does not list', async (t) => {
     t.after(stopPartners)
     const partner = await serve(other, await goodFor(other))
     const { outcome, sessions } = await attempt(other)
@@ -167,7 +167,7 @@ describe('mode enforce', () => {
     assert.equal(sessions[0]?.result, 'validation-failure')
   })
 
-  it('skips an unlisted host for a listed one', async (t) => {
+  it('skips an unlisted MX host and delivers to a listed one', async (t) => {
     t.after(stopPartners)
     const unrelated = await serve(other, await goodFor(other))
     const partner = await serve(listed, await goodFor(listed))
@@ -178,26 +178,26 @@ describe('mode enforce', () => {
   })
 
   const badCertificates: [condition: string, identity: () => Promise<Identity>, result: string][] = [
-    ['that is self-signed', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
+    ['is self-signed', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
     [
-      'of another CA',
+      'is of an untrusted CA',
       async () => (await createPki('Other CA')).issue({ names: [listed] }),
       'certificate-not-trusted',
     ],
     [
-      'out of date',
+      'has expired',
       () => pki.issue({ names: [listed], notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }),
       'certificate-expired',
     ],
-    ['for another host', () => goodFor(other), 'certificate-host-mismatch'],
+    ['is for another host', () => goodFor(other), 'certificate-host-mismatch'],
     [
-      'for the host only as common name',
+      'has the name of the host only as common name',
       () => pki.issue({ names: [], commonName: listed }),
       'certificate-host-mismatch',
     ],
   ]
   for (const [condition, identity, result] of badCertificates)
-    it(`refuses a certificate ${condition} before the message`, async (t) => {
+    it(`sends no message to an MX host whose certificate ${condition}`, async (t) => {
       t.after(stopPartners)
       const partner = await serve(listed, await identity())
       const { outcome } = await attempt(listed)
@@ -207,7 +207,7 @@ describe('mode enforce', () => {
       assert.ok(!partner.commands.some((command) => command.startsWith('MAIL')))
     })
 
-  it('sends nothing to a host without TLS', async (t) => {
+  it('sends no message to an MX host without TLS', async (t) => {
     t.after(stopPartners)
     const partner = await serve(listed)
     const { outcome } = await attempt(listed)
@@ -216,7 +216,7 @@ describe('mode enforce', () => {
     assert.ok(!partner.commands.some((command) => command.startsWith('MAIL')))
   })
 
-  it('matches a wildcard with one label', async (t) => {
+  it('delivers to an MX host that a wildcard of the policy matches with one label', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mx: ['*.elsewhere.example'] }))
     await serve(other, await goodFor(other))
@@ -224,8 +224,8 @@ describe('mode enforce', () => {
   })
 })
 
-describe('mode', () => {
-  it('testing: delivers, and records what mode enforce would refuse', async (t) => {
+describe('an attempt under an MTA-STS policy', () => {
+  it('of mode testing delivers to an unlisted MX host, and records the fault', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'testing' }))
     const partner = await serve(other, await selfSigned({ names: [other] }))
@@ -237,7 +237,7 @@ describe('mode', () => {
     assert.equal(partner.received.length, 1)
   })
 
-  it('testing: delivers to a host with a bad certificate, and records the fault', async (t) => {
+  it('of mode testing delivers to an MX host with a self-signed certificate, and records the fault', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'testing' }))
     await serve(listed, await selfSigned({ names: [listed] }))
@@ -247,7 +247,7 @@ describe('mode', () => {
     assert.equal(outcome.tlsResult, 'certificate-not-trusted')
   })
 
-  it('none: delivers as without a policy', async (t) => {
+  it('of mode none delivers in the clear and records no fault, as without a policy', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'none', mx: [] }))
     await serve(other)
@@ -257,8 +257,8 @@ describe('mode', () => {
   })
 })
 
-describe('a smart host', () => {
-  it("is not subject to the recipient domain's policy, so none is fetched", async (t) => {
+describe('an attempt to a smart host', () => {
+  it("does not fetch the MTA-STS policy of the recipient's domain", async (t) => {
     t.after(stopPartners)
     const partner = await serve(other)
     redirect(`${addresses[other]}:${partner.port}`, partner.port)
@@ -268,17 +268,17 @@ describe('a smart host', () => {
   })
 })
 
-describe('a policy that is suppressed', () => {
+describe('a stored MTA-STS policy that an attacker suppresses', () => {
   /** How an attacker who controls DNS suppresses the policy, which does not list the attacker's host. */
   const suppressions: [condition: string, arrange: () => Promise<void>][] = [
     [
-      'the record is gone',
+      'its record is missing',
       async () => {
         txt = null
       },
     ],
     [
-      'the policy host is unreachable',
+      'its record has another id and its policy host is unreachable',
       async () => {
         txt = 'v=STSv1; id=b2'
         await policyHost.stop()
@@ -286,7 +286,7 @@ describe('a policy that is suppressed', () => {
     ],
   ]
   for (const [condition, arrange] of suppressions)
-    it(`still protects mail from an attacker: ${condition}`, async (t) => {
+    it(`still prevents connections to unlisted hosts when ${condition}`, async (t) => {
       t.after(stopPartners)
       await serve(listed, await goodFor(listed))
       assert.equal((await attempt(listed)).outcome.outcome, 'Delivered')
@@ -298,7 +298,7 @@ describe('a policy that is suppressed', () => {
       assert.equal(unrelated.connections(), 0)
     })
 
-  it('expires: then mail is sent as without a policy, and the fault is recorded', async (t) => {
+  it('no longer applies when it has expired, and the fault is recorded', async (t) => {
     t.after(stopPartners)
     await serve(listed, await goodFor(listed))
     await attempt(listed)
@@ -313,8 +313,8 @@ describe('a policy that is suppressed', () => {
   })
 })
 
-describe('a policy that has changed', () => {
-  it('applies in the attempt that first finds its id', async (t) => {
+describe('a changed MTA-STS policy', () => {
+  it('applies to the attempt that first finds its new id', async (t) => {
     t.after(stopPartners)
     await serve(listed, await goodFor(listed))
     await attempt(listed)

@@ -87,7 +87,7 @@ const repeatedly = (socket: Socket, everyMs: number, octets: string) => {
 const padded = (octets: number) => `${text}comment: ${'x'.repeat(octets - text.length - 9)}`
 
 describe('a policy host’s response', { concurrency: 8 }, () => {
-  it('is requested with GET, one path, the host’s name, and TLS 1.2 or later', async () => {
+  it('is requested once, with GET for the path of RFC 8461 and the policy host’s name, over TLS 1.3', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       assert.deepEqual(await fetchFrom([host.address]), {
         kind: 'Policy',
@@ -122,7 +122,7 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
       ({ socket }) => socket.end(`HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n${text}`),
       /^sts-policy-fetch-error: .*neither Content-Length nor chunks/,
     ],
-    ['64 KiB', typed('text/plain', padded(65_536)), /^enforce$/],
+    ['a body of 64 KiB', typed('text/plain', padded(65_536)), /^enforce$/],
     [
       'an early hint before the response',
       raw(
@@ -130,7 +130,7 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
       ),
       /^enforce$/,
     ],
-    ['a page of HTML', typed('text/html'), /^sts-policy-fetch-error: The policy host answered text\/html/],
+    ['the media type text/html', typed('text/html'), /^sts-policy-fetch-error: The policy host answered text\/html/],
     ['no media type', typed(null), /^sts-policy-fetch-error: The policy host answered no content type/],
     ['two media types', typed('text/plain, text/html'), /^sts-policy-fetch-error: .*text\/plain, text\/html/],
     ...[201, 204, 206, 301, 302, 303, 307, 308, 304, 403, 404, 410, 429, 500, 503].map(
@@ -141,12 +141,12 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
       ],
     ),
     [
-      'another protocol',
+      'status 101, which switches to another protocol',
       raw('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
       /^sts-policy-fetch-error: .*(another protocol|101)/,
     ],
     [
-      'more than 64 KiB, as announced',
+      'a Content-Length above 64 KiB',
       typed('text/plain', padded(65_537)),
       /^sts-policy-fetch-error: .*larger than 65536/,
     ],
@@ -176,48 +176,48 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
       /^sts-policy-fetch-error: .*not done within 1.5 s/,
     ],
     [
-      'slow octets',
+      'a body that arrives too slowly',
       ({ socket }) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\n')
         repeatedly(socket, 50, 'x')
       },
       /^sts-policy-fetch-error: .*not done within 1.5 s/,
     ],
-    ['silence', () => {}, /^sts-policy-fetch-error: .*no answer within 0.4 s/],
+    ['no octet', () => {}, /^sts-policy-fetch-error: .*no answer within 0.4 s/],
     [
-      'silence within the body',
+      'a body that stops without an end',
       raw(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\n${text}`),
       /^sts-policy-fetch-error: .*no answer within 0.4 s/,
     ],
     [
-      'half a body',
+      'a body shorter than its Content-Length',
       ({ socket }) =>
         socket.end(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\n${text}`),
       /^sts-policy-fetch-error: .*aborted/,
     ],
     [
-      'half a body in chunks',
+      'chunks without the last chunk',
       ({ socket }) =>
         socket.end(
           `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n`,
         ),
       /^sts-policy-fetch-error: .*aborted/,
     ],
-    ['an end without a response', ({ socket }) => socket.end(), /^sts-policy-fetch-error: .*socket hang up/],
-    ['a reset', ({ socket }) => socket.destroy(), /^sts-policy-fetch-error: /],
+    ['no octet before the connection ends', ({ socket }) => socket.end(), /^sts-policy-fetch-error: .*socket hang up/],
+    ['no octet before the connection is reset', ({ socket }) => socket.destroy(), /^sts-policy-fetch-error: /],
     [
-      'another protocol than HTTP',
+      'an SMTP greeting instead of HTTP',
       raw('220 mx.partner.example ESMTP\r\n'),
       /^sts-policy-fetch-error: .*Parse Error/,
     ],
-    ['an empty policy', typed('text/plain', ''), /^sts-policy-invalid: It has no version$/],
+    ['an empty body', typed('text/plain', ''), /^sts-policy-invalid: It has no version$/],
     [
-      'a page instead of a policy',
+      'HTML as text/plain',
       typed('text/plain', '<html>'),
       /^sts-policy-invalid: Line 1 is not a field/,
     ],
     [
-      'a compressed policy',
+      'a compressed body',
       (_, response) =>
         response
           .writeHead(200, { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' })
@@ -226,10 +226,10 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
     ],
   ]
   for (const [condition, answer, expected] of rows)
-    it(`of ${condition}: ${expected.source}`, async () =>
+    it(`with ${condition} has the result ${expected}`, async () =>
       assert.match(describeResult(await fetchAnswered(answer, good, limitsFor(expected))), expected))
 
-  it('is not followed to a redirect, even to itself', async () => {
+  it('that redirects to the same address causes no second request', async () => {
     await withHost(
       startPolicyHost(good, answered(301, { Location: `https://${name}/.well-known/mta-sts.txt` })),
       async (host) => {
@@ -250,13 +250,13 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
   const rows: [condition: string, identity: () => Promise<SecureContextOptions>, expected: RegExp][] = [
     ['with a wildcard for one label', issued(['*.partner.example']), /^enforce$/],
     ['with further names', issued(['partner.example', name]), /^enforce$/],
-    ['of an RSA key', issued([name], { rsa: true }), /^enforce$/],
+    ['with an RSA key', issued([name], { rsa: true }), /^enforce$/],
     [
       'of an intermediate of a public CA',
       async () => (await pki.subordinate('Below')).issue({ names: [name] }),
       /^enforce$/,
     ],
-    ['in TLS 1.2', async () => ({ ...good, maxVersion: 'TLSv1.2' }), /^enforce$/],
+    ['presented over TLS 1.2', async () => ({ ...good, maxVersion: 'TLSv1.2' }), /^enforce$/],
     ['that is self-signed', () => selfSigned({ names: [name] }), untrusted('DEPTH_ZERO_SELF_SIGNED_CERT')],
     [
       'of a private CA',
@@ -273,7 +273,7 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
       issued([name], { notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
       untrusted('CERT_NOT_YET_VALID'),
     ],
-    ['for clients', issued([name], { purposes: ['clientAuth'] }), untrusted('INVALID_PURPOSE')],
+    ['for clients only', issued([name], { purposes: ['clientAuth'] }), untrusted('INVALID_PURPOSE')],
     [
       'for the domain itself',
       issued([domain]),
@@ -294,7 +294,7 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
     ],
   ]
   for (const [condition, identity, expected] of rows)
-    it(`${condition}: ${expected.source}`, async () => {
+    it(`${condition} has the result ${expected}`, async () => {
       await withHost(startPolicyHost(await identity(), plainText(text)), async (host) => {
         const fetched = await fetchFrom([host.address])
         assert.match(describeResult(fetched), expected)
@@ -306,7 +306,7 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
       })
     })
 
-  it('is rejected over a TLS version before 1.2', async () => {
+  it('is not accepted over TLS 1.1', async () => {
     const old = {
       ...good,
       minVersion: 'TLSv1',
@@ -320,19 +320,19 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
   })
 })
 
-describe('the address of a policy host', { concurrency: 8 }, () => {
+describe('an address of a policy host', { concurrency: 8 }, () => {
   for (const address of ['10.0.0.1', '127.0.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.168.1.1'])
-    it(`${address} is refused`, async () => {
+    it(`gets no connection when it is ${address}, an IPv4 address that is not public`, async () => {
       const fetched = await fetchFrom([address], { privateNetworks: [] })
       assert.equal(describeResult(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
     })
   for (const address of ['::1', '::ffff:127.0.0.1', 'fd00::1', 'fe80::1', '64:ff9b::7f00:1', '2002:7f00:1::'])
-    it(`${address} is refused`, async () => {
+    it(`gets no connection when it is ${address}, an IPv6 address that is not public`, async () => {
       const fetched = await fetchFrom([], { privateNetworks: [] }, { a: {}, aaaa: { [name]: [address] } })
       assert.equal(describeResult(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
     })
 
-  it('is skipped when it is private', async () => {
+  it('is skipped when it is private and not in privateNetworks, and the next address is used', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       const elsewhere = await startPolicyHost(good, plainText(policyText({ mode: 'none' })))
       const fetched = await fetchFrom([elsewhere.address, host.address], {
@@ -344,14 +344,14 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
     })
   })
 
-  it('may be IPv6 only', async () => {
+  it('may be an IPv6 address without any IPv4 address', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       redirect('[::1]:443', host.port)
       assert.equal(describeResult(await fetchFrom([], {}, { a: {}, aaaa: { [name]: ['::1'] } })), 'enforce')
     })
   })
 
-  it('is replaced by the next after a refusal and after silence', async () => {
+  it('that refuses the connection or does not respond is replaced by the next address', async () => {
     const refusing = await startHostWithoutTls(() => {})
     await refusing.stop()
     const silent = await startHostWithoutTls(() => {})
@@ -363,7 +363,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
     await silent.stop()
   })
 
-  it('is not replaced after a response', async () => {
+  it('that presents a bad certificate or responds 404 is not replaced by the next address', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       for (const first of [
         await startPolicyHost(await selfSigned({ names: [name] }), plainText(text)),
@@ -376,7 +376,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
     })
   })
 
-  it('may be found through an alias', async () => {
+  it('may be that of an alias, under the name of the policy host', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       const zone = {
         a: { 'pages.hoster.example': [host.address] },
@@ -388,8 +388,8 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
   })
 
   const nowhere: [condition: string, zone: Zone, expected: string][] = [
-    ['no such name', { a: {} }, 'has no address'],
-    ['no address', { a: {}, txt: { [name]: ['x'] } }, 'has no address'],
+    ['the name does not exist', { a: {} }, 'has no address'],
+    ['the name has no address', { a: {}, txt: { [name]: ['x'] } }, 'has no address'],
     [
       'DNS fails',
       { fail: { [name]: 'ESERVFAIL' } },
@@ -397,19 +397,19 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
     ],
   ]
   for (const [condition, zone, expected] of nowhere)
-    it(condition, async () => {
+    it(`cannot be found when ${condition}, and the fetch fails with "${expected}"`, async () => {
       const fetched = describeResult(await fetchFrom([], {}, zone))
       assert.ok(fetched.startsWith('sts-policy-fetch-error: ') && fetched.endsWith(expected), fetched)
     })
 
-  it('may be of one family when the query for the other fails', async () => {
+  it('of one family is used when the query for the other family fails', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       const zone = { a: { [name]: [host.address] }, fail: { [`AAAA ${name}`]: 'ETIMEOUT' } }
       assert.equal(describeResult(await fetchFrom([], {}, zone)), 'enforce')
     })
   })
 
-  it('leads to a failure after refusals, silence, plaintext and resets', async () => {
+  it('that is silent, resets or responds without TLS leads to a failed fetch when it is the only one', async () => {
     const bare: [(socket: Socket) => void, RegExp][] = [
       [() => {}, /no answer within 0.4 s/],
       [(socket) => socket.destroy(), /disconnected|closed|ECONNRESET/],
@@ -424,7 +424,7 @@ describe('the address of a policy host', { concurrency: 8 }, () => {
       )
   })
 
-  it('leads to a failure when it drops packets', async () => {
+  it('that drops packets leads to a failed fetch when it is the only one', async () => {
     const hole = await startBlackHole()
     redirect('127.2.0.1:443', hole.port)
     assert.match(

@@ -8,21 +8,21 @@ const lines = (...some: string[]) => some.join('\n')
 const defaults = ['version: STSv1', 'mode: enforce', 'mx: mx.partner.example', 'max_age: 86400']
 const without = (field: string) => defaults.filter((line) => !line.startsWith(field))
 
-describe('accepts a policy with', () => {
+describe('parsePolicy accepts a policy with', () => {
   const rows: [why: string, text: string, expected: object][] = [
     ['all fields', lines(...defaults), {}],
     ['CRLF after the last line', `${defaults.join('\r\n')}\r\n`, {}],
     ['mixed line endings and empty lines', defaults.join('\r\n\n \n'), {}],
-    ['any order', lines(...defaults.toReversed()), {}],
+    ['its fields in another order', lines(...defaults.toReversed()), {}],
     [
       'spaces before and after values',
       defaults.map((line) => `${line.replace(': ', ':\t  ')} \t`).join('\n'),
       {},
     ],
-    ['no spaces', lines(...defaults).replaceAll(': ', ':'), {}],
+    ['no spaces after colons', lines(...defaults).replaceAll(': ', ':'), {}],
     ['unknown fields', lines(...defaults, 'comment: grüße', 'Mode: none', 'x.y-z_1:'), {}],
     [
-      'repeated fields, of which the first applies',
+      'repeated fields, of which it reads the first',
       lines(...defaults, 'version: STSv2', 'mode: none', 'max_age: 1'),
       {},
     ],
@@ -37,12 +37,12 @@ describe('accepts a policy with', () => {
       lines(...without('mx'), 'mx: mx.xn--bcher-kva.example'),
       { mx: ['mx.xn--bcher-kva.example'] },
     ],
-    ['testing', lines(...without('mode'), 'mode: testing'), { mode: 'testing' }],
-    ['none', lines(...without('mode'), 'mode: none'), { mode: 'none' }],
+    ['mode testing', lines(...without('mode'), 'mode: testing'), { mode: 'testing' }],
+    ['mode none and a host', lines(...without('mode'), 'mode: none'), { mode: 'none' }],
     ['mode none and no hosts', 'version: STSv1\nmode: none\nmax_age: 86400', { mode: 'none', mx: [] }],
-    ['the minimum age', lines(...without('max_age'), 'max_age: 0'), { maxAge: 0 }],
-    ['the maximum age', lines(...without('max_age'), 'max_age: 31557600'), { maxAge: 31_557_600 }],
-    ['leading zeros', lines(...without('max_age'), 'max_age: 0000086400'), {}],
+    ['the minimum max_age', lines(...without('max_age'), 'max_age: 0'), { maxAge: 0 }],
+    ['the maximum max_age', lines(...without('max_age'), 'max_age: 31557600'), { maxAge: 31_557_600 }],
+    ['a max_age with leading zeros', lines(...without('max_age'), 'max_age: 0000086400'), {}],
   ]
   for (const [why, text, expected] of rows)
     it(why, () =>
@@ -53,7 +53,7 @@ describe('accepts a policy with', () => {
     )
 })
 
-describe('refuses a policy, with the fault', () => {
+describe('parsePolicy refuses a policy', () => {
   const rows: [text: string, fault: RegExp][] = [
     ['', /no version/],
     [lines(...without('version')), /no version/],
@@ -98,20 +98,20 @@ describe('refuses a policy, with the fault', () => {
     [lines(...defaults, 'x\u202e: y'), /Line 5 is not a field: "x\?: y"/],
   ]
   for (const [text, fault] of rows)
-    it(`${JSON.stringify(text.slice(-40))}: ${fault.source}`, () => {
+    it(`${JSON.stringify(text)} with the fault ${fault}`, () => {
       const result = parse(text)
       assert.equal(result.kind, 'Invalid')
       assert.match(result.kind === 'Invalid' ? result.fault : '', fault)
     })
 
-  it('for octets that are not UTF-8', () => {
+  it('with octets that are not UTF-8', () => {
     const octets = Buffer.concat([Buffer.from(`${lines(...defaults)}\ncomment: `), Buffer.from([0xff, 0xfe])])
     assert.deepEqual(parsePolicy(octets), { kind: 'Invalid', fault: 'It is not UTF-8' })
   })
 })
 
-describe('any file of a policy host', () => {
-  it('is parsed as a policy within limits, or has a short fault', () => {
+describe('parsePolicy for any file of a policy host', () => {
+  it('returns a policy within limits or a short fault', () => {
     const word = fc.constantFrom(
       ...defaults,
       'mode: none',
@@ -151,7 +151,7 @@ describe('any file of a policy host', () => {
     ['hosts', lines(...defaults, ...Array.from({ length: 9_000 }, (_, n) => `mx:${n}`))],
     ['ends of lines', '\n'.repeat(65_000)],
   ] as const)
-    it(`of 64 KB of ${condition} is parsed, or refused, without hanging`, () => {
+    it(`of 64 KB of ${condition} ends and does not throw`, () => {
       assert.doesNotThrow(() => parse(text))
     })
 })

@@ -11,7 +11,7 @@ import { parseRecordId } from '../../../../shared/net/mta-sts/record.ts'
 
 const policy: PublishedPolicy = { mode: 'enforce', mxHosts: ['mx.ours.example'], maxAgeSeconds: 604_800 }
 
-test('writes the policy in the format of RFC 8461', () => {
+test('formatPolicy writes a policy in the format of RFC 8461', () => {
   assert.equal(
     formatPolicy(policy).text,
     'version: STSv1\r\nmode: enforce\r\nmx: mx.ours.example\r\nmax_age: 604800\r\n',
@@ -26,7 +26,7 @@ const policies: PublishedPolicy[] = [
 ]
 
 for (const each of policies)
-  test(`senders parse ${JSON.stringify(each)} correctly`, () => {
+  test(`parsePolicy and parseRecordId read the published policy and record of ${JSON.stringify(each)}`, () => {
     const { text, id } = formatPolicy(each)
     const { mode, mxHosts: mx, maxAgeSeconds } = each
     assert.deepEqual(parsePolicy(Buffer.from(text)), {
@@ -36,7 +36,7 @@ for (const each of policies)
     assert.equal(parseRecordId([formatPolicyRecord({ id })]), id)
   })
 
-test('has another id for another policy, and the same id for any order of hosts', () => {
+test('a published policy has another id for other settings, and the same id for its hosts in another order', () => {
   const ids = policies.map((each) => formatPolicy(each).id)
   assert.equal(new Set(ids).size, ids.length)
   const hosts = ['b.ours.example', 'a.ours.example', 'b.ours.example']

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseRecordId } from '../../../../shared/net/mta-sts/record.ts'
 
-describe('the TXT record at _mta-sts', () => {
+describe('parseRecordId', () => {
   const rows: [records: string[], id: string | null][] = [
     [['v=STSv1; id=20160831085700Z;'], '20160831085700Z'],
     [['v=STSv1; id=20160831085700Z'], '20160831085700Z'],
@@ -38,9 +38,10 @@ describe('the TXT record at _mta-sts', () => {
     [[`v=STSv1; id=a1; ${'b'.repeat(33)}=c`], null],
   ]
   for (const [records, id] of rows)
-    it(`${JSON.stringify(records)} announces ${id}`, () => assert.equal(parseRecordId(records), id))
+    it(`returns ${id === null ? 'null' : `the id ${id}`} for the TXT records ${JSON.stringify(records)}`, () =>
+      assert.equal(parseRecordId(records), id))
 
-  it('announces only valid ids', () => {
+  it('returns a valid id or null for any TXT records', () => {
     const field = fc.constantFrom('v=STSv1', 'id', '=', ';', ' ', 'a1', '\t', 'ü', 'id=b2')
     const text = fc.array(field, { maxLength: 12 }).map((parts) => parts.join(''))
     fc.assert(
@@ -51,7 +52,7 @@ describe('the TXT record at _mta-sts', () => {
     )
   })
 
-  it('announces nothing when it has the maximum size', () => {
+  it('returns null for TXT records of the maximum size that have no id', () => {
     assert.equal(parseRecordId([`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`]), null)
   })
 })

@@ -144,21 +144,21 @@ const describeState = (mtaSts: MtaStsState): string => {
   return mtaSts.kind === 'Unknown' ? 'unknown' : (mtaSts.fault?.result ?? 'none')
 }
 
-describe('a domain without a policy', () => {
+describe('a domain without an MTA-STS policy', () => {
   for (const [title, records] of [
-    ['has no record', []],
-    ['has two records', ['v=STSv1; id=a1', 'v=STSv1; id=b2']],
-    ['has a broken record', ['v=STSv1; id=a-1']],
-    ['has other records', ['v=spf1 -all']],
+    ['no TXT record', []],
+    ['two records', ['v=STSv1; id=a1', 'v=STSv1; id=b2']],
+    ['an invalid record', ['v=STSv1; id=a-1']],
+    ['only records of other kinds', ['v=spf1 -all']],
   ] as const)
-    it(title, async () => {
+    it(`has ${title}: the result is no policy, without a request to a policy host`, async () => {
       txt = [...records]
       assert.deepEqual(await findPolicy(worker()), noMtaSts)
       assert.equal(host.requests.length, 0)
       assert.deepEqual(queries, ['TXT _mta-sts.partner.example'])
     })
 
-  it('is queried under its own name only', async () => {
+  it("does not get the policy of its parent domain, whose record is not queried", async () => {
     assert.deepEqual(await findPolicy(worker(), 'sub.partner.example'), noMtaSts)
     assert.deepEqual(queries, ['TXT _mta-sts.sub.partner.example'])
   })
@@ -177,15 +177,15 @@ describe('a domain without a policy', () => {
   })
 
   for (const name of ['[192.0.2.1]', '', `${'a.'.repeat(122)}example`, 'a b.example', '127.0.0.1'])
-    it(`is not queried for "${name.slice(0, 20)}"`, async () => {
+    it(`is "${name.slice(0, 20)}", for which no TXT record is queried`, async () => {
       assert.deepEqual(await findPolicy(worker(), name), noMtaSts)
       assert.deepEqual(queries, [])
     })
 })
 
-describe('an announced policy', () => {
+describe('an announced MTA-STS policy', () => {
   for (const mode of ['enforce', 'testing', 'none'] as const)
-    it(`is fetched, stored and used: ${mode}`, async () => {
+    it(`of mode ${mode} is fetched once, stored, and the result of every worker`, async () => {
       servePolicy({ mode, mx: ['mx.partner.example', '*.backup.example'] })
       const source = worker()
       const expected: MtaStsState = {
@@ -213,7 +213,7 @@ describe('an announced policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('with max_age 0 is fetched each time', async () => {
+  it('with max_age 0 is fetched for each call', async () => {
     servePolicy({ maxAge: 0 })
     const source = worker()
     assert.equal(describeState(await findPolicy(source)), 'enforce a1')
@@ -222,9 +222,9 @@ describe('an announced policy', () => {
   })
 
   const faults: [title: string, arrange: () => void, result: string, detail: RegExp][] = [
-    ['its host answers 404', () => failPolicyHost(404), 'sts-policy-fetch-error', /answered 404/],
+    ['the policy host responds 404', () => failPolicyHost(404), 'sts-policy-fetch-error', /answered 404/],
     [
-      'its host is private',
+      'the policy host has a private address',
       () => {
         address = '10.0.0.1'
       },
@@ -232,7 +232,7 @@ describe('an announced policy', () => {
       /no address that may be used/,
     ],
     [
-      'its host has a certificate for another name',
+      'the policy host has a certificate for another name',
       () => {
         address = unrelated.address
       },
@@ -240,17 +240,17 @@ describe('an announced policy', () => {
       /certificate is for mta-sts.other.example/,
     ],
     [
-      'its host serves another text',
+      'the policy host serves another text',
       () => {
         answer = plainText('hello')
       },
       'sts-policy-invalid',
       /Line 1 is not a field/,
     ],
-    ['it has no mx', () => servePolicy({ mx: [] }), 'sts-policy-invalid', /no mx/],
+    ['the policy has no mx', () => servePolicy({ mx: [] }), 'sts-policy-invalid', /no mx/],
   ]
   for (const [title, arrange, result, expectedDetail] of faults)
-    it(`cannot be fetched: ${title}`, async () => {
+    it(`leads to the result ${result}, which is reported, when ${title}`, async () => {
       arrange()
       const mtaSts = await findPolicy(worker())
       assert.equal(describeState(mtaSts), result)
@@ -260,7 +260,7 @@ describe('an announced policy', () => {
       assert.match(policyFaults[0]?.detail ?? '', expectedDetail)
     })
 
-  it('is not fetched again by any worker for five minutes after a failure', async () => {
+  it('is not fetched again by any worker for five minutes after a failed fetch', async () => {
     failPolicyHost()
     const source = worker()
     for (let n = 0; n < 5; n += 1) {
@@ -275,7 +275,7 @@ describe('an announced policy', () => {
     assert.equal(host.requests.length, 2)
   })
 
-  it('with another id is fetched a minute after a failure', async () => {
+  it('with another id than that of a failed fetch is fetched a minute after the failure', async () => {
     failPolicyHost()
     const source = worker()
     await findPolicy(source)
@@ -287,7 +287,7 @@ describe('an announced policy', () => {
     assert.equal(host.requests.length, 2)
   })
 
-  it('does not delay an attempt beyond its limit, and is available for the next', async () => {
+  it('that is late does not delay an attempt beyond its timeout, and is available for the next attempt', async () => {
     const { fetchStarted, release } = holdResponses()
     const source = worker()
     const attempt = new AbortController()
@@ -302,7 +302,7 @@ describe('an announced policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('may exist although DNS fails, which matters for REQUIRETLS', async () => {
+  it('may exist when the TXT query fails, so the result is sts-policy-fetch-error and not "no policy"', async () => {
     dnsFails = 'ESERVFAIL'
     const mtaSts = await findPolicy(worker())
     assert.equal(describeState(mtaSts), 'sts-policy-fetch-error')
@@ -314,7 +314,7 @@ describe('an announced policy', () => {
   })
 })
 
-describe('an active policy', () => {
+describe('an active MTA-STS policy', () => {
   let source: MtaStsSource
   beforeEach(async () => {
     source = worker()
@@ -326,7 +326,7 @@ describe('an active policy', () => {
 
   const suppressed: [title: string, arrange: () => void, detail: RegExp, fault: string | null][] = [
     [
-      'its record is missing',
+      'its TXT record is missing',
       () => {
         txt = []
       },
@@ -334,7 +334,7 @@ describe('an active policy', () => {
       null,
     ],
     [
-      'there are two records',
+      'there are two TXT records',
       () => {
         txt = ['v=STSv1; id=a1', 'v=STSv1; id=a1']
       },
@@ -342,7 +342,7 @@ describe('an active policy', () => {
       null,
     ],
     [
-      'DNS is silent',
+      'the TXT query times out',
       () => {
         dnsFails = 'ETIMEOUT'
         failPolicyHost()
@@ -351,7 +351,7 @@ describe('an active policy', () => {
       'sts-policy-fetch-error',
     ],
     [
-      'the record is bogus',
+      'the TXT record is bogus',
       () => {
         dnsFails = 'BOGUS'
         failPolicyHost()
@@ -360,7 +360,7 @@ describe('an active policy', () => {
       'sts-policy-fetch-error',
     ],
     [
-      'a new policy is announced, and its host is unreachable',
+      'a new id is announced and the policy host responds 503',
       () => {
         txt = ['v=STSv1; id=b2']
         failPolicyHost()
@@ -369,7 +369,7 @@ describe('an active policy', () => {
       'sts-policy-fetch-error',
     ],
     [
-      'a new policy is announced, and its host has a certificate for another name',
+      'a new id is announced and the policy host has a certificate for another name',
       () => {
         txt = ['v=STSv1; id=b2']
         address = unrelated.address
@@ -378,7 +378,7 @@ describe('an active policy', () => {
       'sts-webpki-invalid',
     ],
     [
-      'a new policy is announced, and is invalid',
+      'a new id is announced and the new policy is invalid',
       () => {
         txt = ['v=STSv1; id=b2']
         answer = plainText('<html>')
@@ -406,7 +406,7 @@ describe('an active policy', () => {
       await source.waitForPending(5_000)
     })
 
-  it('expires: then the result is a fault while the policy host fails, and no policy without a record', async () => {
+  it('that has expired leads to a fault while the policy host fails, and to no policy without a TXT record', async () => {
     clock = begin + week * 1000
     failPolicyHost()
     assert.equal(describeState(await findPolicy(source)), 'sts-policy-fetch-error')
@@ -414,7 +414,7 @@ describe('an active policy', () => {
     assert.deepEqual(await findPolicy(source), noMtaSts)
   })
 
-  it('is replaced within the attempt when another id is announced', async () => {
+  it('is replaced within the same attempt when another id is announced', async () => {
     txt = ['v=STSv1; id=b2']
     servePolicy({ mx: ['mx.new.example'] })
     const mtaSts = await findPolicy(source)
@@ -423,14 +423,14 @@ describe('an active policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('is replaced by the policy that another worker has fetched', async () => {
+  it('is replaced without a fetch by a newer policy that another worker has fetched', async () => {
     txt = ['v=STSv1; id=b2']
     assert.equal(describeState(await findPolicy(worker())), 'enforce b2')
     assert.equal(describeState(await findPolicy(source)), 'enforce b2')
     assert.equal(host.requests.length, 1)
   })
 
-  it('is used when the new policy is late, and replaced for the next attempt', async () => {
+  it('is used when a newly announced policy is late, and is replaced for the next attempt', async () => {
     txt = ['v=STSv1; id=b2']
     const { fetchStarted, release } = holdResponses()
     const attempt = new AbortController()
@@ -444,7 +444,7 @@ describe('an active policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('ends with mode none', async () => {
+  it('is replaced by a new policy of mode none, whose expiry is not a fault', async () => {
     txt = ['v=STSv1; id=b2']
     servePolicy({ mode: 'none', mx: [], maxAge: 86_400 })
     assert.equal(describeState(await findPolicy(source)), 'none b2')
@@ -471,7 +471,7 @@ describe('an active policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('is renewed by one worker for all', async () => {
+  it('is renewed by one worker for all workers', async () => {
     clock += day
     const others = [source, worker(), worker()]
     await findPolicy(source)
@@ -483,7 +483,7 @@ describe('an active policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('that another worker renewed does not expire in an older cache', async () => {
+  it("that another worker has renewed does not expire at the older time in this worker's cache", async () => {
     servePolicy({ maxAge: 240 })
     txt = ['v=STSv1; id=b2']
     clock = begin
@@ -504,7 +504,7 @@ describe('an active policy', () => {
     assert.equal(store.reads, reads)
   })
 
-  it('is renewed by one worker also for workers with an older cache', async () => {
+  it('that another worker has renewed is not renewed again by a worker with an older cache', async () => {
     const other = worker()
     clock = begin + day - minute
     assert.equal(describeState(await findPolicy(other)), 'enforce a1')
@@ -516,7 +516,7 @@ describe('an active policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('is renewed while DNS fails, but not when no record exists', async () => {
+  it('is renewed when the TXT query fails, but not when no TXT record exists', async () => {
     clock += day
     txt = []
     await findPolicy(source)
@@ -528,7 +528,7 @@ describe('an active policy', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('applies while its renewal fails, with a retry and a log message every five minutes', async () => {
+  it('applies while its renewal fails, with a retry and a reported fault every five minutes', async () => {
     clock += day
     failPolicyHost()
     for (let n = 0; n < 10; n += 1) {
@@ -550,7 +550,7 @@ describe('an active policy', () => {
     assert.equal(store.states.get(domain)?.policy?.id, 'a1')
   })
 
-  it('is logged once an hour while it is suppressed', async () => {
+  it('whose TXT query fails is reported at most once an hour', async () => {
     dnsFails = 'ETIMEOUT'
     for (let n = 0; n < 12; n += 1) {
       await findPolicy(source)
@@ -559,7 +559,7 @@ describe('an active policy', () => {
     assert.equal(policyFaults.length, 2)
   })
 
-  it('is cached while the table fails, and fetched by workers that have not cached it', async () => {
+  it('is used from the cache while the table fails, and is fetched by a worker that has not cached it', async () => {
     store.broken = true
     clock += hour
     assert.equal(describeState(await findPolicy(source)), 'enforce a1')
@@ -575,8 +575,8 @@ describe('an active policy', () => {
   })
 })
 
-describe('a table that fails', () => {
-  it("does not affect fetched policies or each worker's cache of failures", async () => {
+describe('while the table fails, a worker', () => {
+  it('caches a failed fetch for five minutes, and then fetches and caches the policy', async () => {
     store.broken = true
     failPolicyHost()
     const source = worker()
@@ -592,31 +592,31 @@ describe('a table that fails', () => {
   })
 })
 
-describe('while the table fails, a worker with an empty cache', () => {
+describe('while the table fails with a policy in it, a worker with an empty cache', () => {
   const storePolicyThenBreak = async () => {
     servePolicy({})
     assert.equal(describeState(await findPolicy(worker())), 'enforce a1')
     store.broken = true
   }
 
-  it('does not conclude from a suppressed record that no policy exists', async () => {
+  it('returns Unknown, not "no policy", when the TXT record is missing', async () => {
     await storePolicyThenBreak()
     txt = []
     assert.equal(describeState(await findPolicy(worker())), 'unknown')
   })
 
-  it('does not conclude from a silent name server that no policy exists', async () => {
+  it('returns Unknown, not "no policy", when the TXT query times out', async () => {
     await storePolicyThenBreak()
     dnsFails = 'ETIMEOUT'
     assert.equal(describeState(await findPolicy(worker())), 'unknown')
   })
 
-  it('uses an announced policy that it can fetch', async () => {
+  it('fetches and uses a policy that is announced', async () => {
     await storePolicyThenBreak()
     assert.equal(describeState(await findPolicy(worker())), 'enforce a1')
   })
 
-  it('notices when the table works again', async () => {
+  it('uses the policy in the table as soon as the table works again', async () => {
     await storePolicyThenBreak()
     txt = []
     const source = worker()
@@ -626,8 +626,8 @@ describe('while the table fails, a worker with an empty cache', () => {
   })
 })
 
-describe('two concurrent workers', () => {
-  it('store the policy whose fetch began later', async () => {
+describe('two concurrent fetches of an MTA-STS policy', () => {
+  it('leave in the table the policy whose fetch began later, although it ended earlier', async () => {
     const [slow, quick] = [worker(), worker()]
     const { fetchStarted, release } = holdResponses()
     const older = findPolicy(slow)
@@ -644,8 +644,8 @@ describe('two concurrent workers', () => {
   })
 })
 
-describe('the end of a batch', () => {
-  it('waits for pending fetches only, up to its limit', async () => {
+describe('waitForPending at the end of a batch', () => {
+  it('ends immediately without a pending fetch, and at its limit with one', async () => {
     const source = worker()
     await within(5_000, source.waitForPending(60_000), 'the end without a pending fetch')
     const { fetchStarted, release } = holdResponses()

@@ -42,13 +42,13 @@ describe('a stored policy', () => {
     [0, 0, false, true],
   ]
   for (const [maxAge, age, isActive, isDue] of rows)
-    it(`of ${maxAge} s, ${age} ms old, ${isActive ? 'applies' : 'has expired'}${isDue ? ' and is renewed' : ''}`, () => {
+    it(`with max_age ${maxAge}, ${age} ms old, ${isActive ? 'applies' : 'has expired'} and is ${isDue ? 'due' : 'not due'} for renewal`, () => {
       const policy = storedPolicy({ maxAge })
       assert.deepEqual([isValid(policy, begin + age), isRenewalDue(policy, begin + age)], [isActive, isDue])
     })
 })
 
-describe('after a failed fetch', () => {
+describe('after a failed fetch of an MTA-STS policy', () => {
   const rows: [id: string, age: number, paused: boolean][] = [
     ['a1', 0, true],
     ['a1', 5 * minute - 1, true],
@@ -57,60 +57,75 @@ describe('after a failed fetch', () => {
     ['b2', minute, false],
   ]
   for (const [id, age, paused] of rows)
-    it(`${id === 'a1' ? 'the same' : 'another'} id is ${paused ? 'not fetched' : 'fetched'} ${age} ms later`, () =>
+    it(`the policy with ${id === 'a1' ? 'the same' : 'another'} id may ${paused ? 'not ' : ''}be fetched ${age} ms later`, () =>
       assert.equal(isRetryPaused(failed(), id, begin + age), paused))
 
-  it('an id without a failure is fetched immediately', () =>
+  it('a policy whose fetch has not failed is fetched immediately', () =>
     assert.equal(isRetryPaused(null, 'a1', begin), false))
 })
 
-describe('the states of two workers', () => {
+describe('two states of a domain', () => {
   const older = storedPolicy()
   const newer = storedPolicy({ id: 'b2', fetchedAt: begin + hour })
   const early = failed({ at: begin - hour })
   const between = failed({ at: begin + 1 })
   const late = failed({ at: begin + 2 * hour })
   const rows = [
-    [emptyDomainState, emptyDomainState, emptyDomainState],
-    [{ policy: older, failure: null }, emptyDomainState, { policy: older, failure: null }],
+    ['both empty: empty', emptyDomainState, emptyDomainState, emptyDomainState],
     [
+      'a policy and empty: the policy',
+      { policy: older, failure: null },
+      emptyDomainState,
+      { policy: older, failure: null },
+    ],
+    [
+      'two policies: the newer policy',
       { policy: older, failure: null },
       { policy: newer, failure: null },
       { policy: newer, failure: null },
     ],
-    [{ policy: older, failure: between }, emptyDomainState, { policy: older, failure: between }],
     [
+      'a policy with a failure and empty: the policy with the failure',
+      { policy: older, failure: between },
+      emptyDomainState,
+      { policy: older, failure: between },
+    ],
+    [
+      'an older policy with a failure and a policy newer than both: the newer policy',
       { policy: older, failure: between },
       { policy: newer, failure: null },
       { policy: newer, failure: null },
     ],
     [
+      'a newer policy and an older one with a still later failure: the newer policy with the failure',
       { policy: newer, failure: null },
       { policy: older, failure: late },
       { policy: newer, failure: late },
     ],
     [
+      'two failures: the later failure',
       { policy: null, failure: early },
       { policy: null, failure: late },
       { policy: null, failure: late },
     ],
     [
+      'a failure and a later policy: the policy',
       { policy: null, failure: early },
       { policy: older, failure: null },
       { policy: older, failure: null },
     ],
   ] as const
-  for (const [index, [first, second, expected]] of rows.entries())
-    it(`merge into the later policy and failure (case ${index})`, () => {
+  for (const [name, first, second, expected] of rows)
+    it(`are merged in either order, ${name}`, () => {
       assert.deepEqual(mergeLater(first, second), expected)
       assert.deepEqual(mergeLater(second, first), expected)
     })
 })
 
-describe('the cache', () => {
+describe('the cache of MTA-STS policies', () => {
   const state = { policy: storedPolicy(), failure: null }
 
-  it('is fresh for five minutes, and keeps the state after that', () => {
+  it("returns a domain's state as fresh for five minutes, and as last state after that", () => {
     const cached = new PolicyCache()
     cached.set('a.example', state, begin)
     assert.equal(cached.getFresh('a.example', begin + 5 * minute - 1), state)
@@ -119,7 +134,7 @@ describe('the cache', () => {
     assert.equal(cached.getLast('b.example'), emptyDomainState)
   })
 
-  it('holds the thousand domains used last', () => {
+  it('holds the thousand domains that were set last', () => {
     const cached = new PolicyCache()
     for (let n = 0; n < 1_000; n += 1) cached.set(`${n}.example`, state, begin)
     cached.set('0.example', state, begin)
@@ -129,7 +144,7 @@ describe('the cache', () => {
     assert.equal(cached.getFresh('1000.example', begin), state)
   })
 
-  it('holds no policy with more than a hundred patterns', () => {
+  it('holds no state of a domain whose policy has more than a hundred patterns', () => {
     const cached = new PolicyCache()
     const mx = Array.from({ length: 101 }, (_, n) => `mx${n}.example`)
     cached.set('a.example', state, begin)

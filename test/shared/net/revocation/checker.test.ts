@@ -52,15 +52,15 @@ function memoryStore(): RevocationStore & { results: Map<string, CachedSource> }
 const said = ({ certificates }: CheckedChain): string[] =>
   certificates.map(({ sources }) => sources.map(({ kind, status }) => `${kind} ${status}`).join(', '))
 
-describe('A chain', () => {
-  it('is good when the responder of each certificate below the root confirms it', async () => {
+describe('The revocation status of a chain', () => {
+  it('is Good when the OCSP responder of each certificate below the root says so', async () => {
     const result = await checker().check(questionOf(await issue()))
     assert.equal(result.status, 'Good')
     assert.deepEqual(said(result), ['Ocsp Good', 'Ocsp Good'])
     assert.deepEqual(authority.requests.sort(), ['POST /issuing/ocsp', 'POST /root/ocsp'])
   })
 
-  it('is revoked when its leaf is revoked, with name, time and reason', async () => {
+  it('is Revoked, with name, time and reason, when its leaf is revoked', async () => {
     const cert = await issue()
     authority.revoke(cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
     const { status, detail } = await checker().check(questionOf(cert))
@@ -68,7 +68,7 @@ describe('A chain', () => {
     assert.equal(detail, 'CN=mx.bank.example: revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
   })
 
-  it('is revoked when an intermediate CA is revoked', async () => {
+  it('is Revoked when an intermediate CA is revoked', async () => {
     const cert = await issue()
     authority.revoke(authority.intermediate.ca)
     const { status, detail } = await checker().check(questionOf(cert))
@@ -77,7 +77,7 @@ describe('A chain', () => {
   })
 
   for (const ocsp of ['Stale', 'WrongSignature', 'Garbage', 'Busy', 'Unreachable'] satisfies Behaviour[])
-    it(`is looked up in CRLs when responders are ${ocsp}`, async () => {
+    it(`is that of the CRLs when the OCSP responders are ${ocsp}`, async () => {
       authority.setBehaviour({ ocsp })
       const cert = await issue()
       authority.revoke(cert)
@@ -86,7 +86,7 @@ describe('A chain', () => {
       assert.deepEqual(said(result), ['Ocsp Unknown, Crl Revoked', 'Ocsp Unknown, Crl Good'])
     })
 
-  it('is looked up in CRLs when responders are silent for a second', async (t) => {
+  it('is that of the CRLs, fetched after a second, when the OCSP responders are silent', async (t) => {
     authority.setBehaviour({ ocsp: 'Silent' })
     const question = questionOf(await issue())
     const clock = simulateTimeouts(t)
@@ -100,12 +100,12 @@ describe('A chain', () => {
     assert.deepEqual(said(result), ['Ocsp Unknown, Crl Good', 'Ocsp Unknown, Crl Good'])
   })
 
-  it("is good when the issuer's delegated responder confirms it", async () => {
+  it('is Good when a delegated OCSP responder of the issuer says so', async () => {
     authority.setBehaviour({ ocsp: 'Delegated', crl: 'Busy' })
     assert.equal((await checker().check(questionOf(await issue()))).status, 'Good')
   })
 
-  it('is undetermined when no source has a result, and lists their errors', async () => {
+  it('is Unknown, with the errors of all sources, when no source has a result', async () => {
     authority.setBehaviour({ ocsp: 'Busy', crl: 'Busy' })
     const { status, detail } = await checker().check(questionOf(await issue()))
     assert.equal(status, 'Unknown')
@@ -115,7 +115,7 @@ describe('A chain', () => {
     )
   })
 
-  it('is undetermined after three seconds when every source is silent', async (t) => {
+  it('is Unknown after three seconds when every source is silent', async (t) => {
     authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
     const question = questionOf(await issue())
     const clock = simulateTimeouts(t)
@@ -135,7 +135,7 @@ describe('A chain', () => {
     assert.equal((await within(4_000, checking, 'the end')).status, 'Unknown')
   })
 
-  it("is checked no longer than its caller's signal allows", async (t) => {
+  it("is Unknown when its caller's signal aborts before a source responds", async (t) => {
     authority.setBehaviour({ ocsp: 'Silent', crl: 'Silent' })
     const question = questionOf(await issue())
     simulateTimeouts(t)
@@ -146,7 +146,7 @@ describe('A chain', () => {
     assert.equal((await within(4_000, checking, 'the end')).status, 'Unknown')
   })
 
-  it('is good when its certificates name no source', async () => {
+  it('is Good, without a request, when its certificates name neither CRL nor OCSP responder', async () => {
     const { cert } = await authority.intermediate.issue({ names: ['mx.bank.example'] })
     const [leaf = ''] = certificatesIn(cert)
     const question = { ...questionOf(leaf), anchors: [new X509Certificate(authority.intermediate.ca)] }
@@ -155,7 +155,7 @@ describe('A chain', () => {
     assert.deepEqual(authority.requests, [])
   })
 
-  it('is undetermined when an issuer is missing', async () => {
+  it('is Unknown, without a request, when an issuer is missing', async () => {
     const [leaf = ''] = certificatesIn(await issue())
     const { status, detail } = await checker().check(questionOf(leaf))
     assert.equal(status, 'Unknown')
@@ -163,7 +163,7 @@ describe('A chain', () => {
     assert.deepEqual(authority.requests, [])
   })
 
-  it('is not checked above its trust anchor', async () => {
+  it('does not depend on certificates from the trust anchor upwards', async () => {
     const question = {
       ...questionOf(await issue()),
       anchors: [new X509Certificate(authority.intermediate.ca)],
@@ -171,7 +171,7 @@ describe('A chain', () => {
     assert.deepEqual(said(await checker().check(question)), ['Ocsp Good'])
   })
 
-  it('causes requests only to public and listed addresses', async () => {
+  it('is Unknown, without a request, when its sources have private addresses outside privateNetworks', async () => {
     const strict = new RevocationChecker({
       resolver: fakeResolver({}),
       privateNetworks: [],
@@ -185,7 +185,7 @@ describe('A chain', () => {
   })
 })
 
-describe('A result', () => {
+describe('The result of a source of revocation', () => {
   it('is requested once for concurrent calls', async () => {
     const worker = checker()
     const question = questionOf(await issue())
@@ -204,7 +204,7 @@ describe('A result', () => {
     assert.equal((await worker.check(questionOf(cert))).status, 'Revoked')
   })
 
-  it('is used until it expires when no newer result is available', async () => {
+  it('is used until it expires when the sources are unreachable', async () => {
     const worker = checker(memoryStore())
     const cert = await issue()
     authority.revoke(cert)
@@ -216,7 +216,7 @@ describe('A result', () => {
     assert.equal((await worker.check(questionOf(cert))).status, 'Unknown')
   })
 
-  it('from before a revocation does not replace the revocation', async () => {
+  it('that says Revoked is not replaced by a later result that says Good', async () => {
     const store = memoryStore()
     const cert = await issue()
     const worker = checker(store)
@@ -228,7 +228,7 @@ describe('A result', () => {
       assert.equal((await each.check(questionOf(cert))).status, 'Revoked')
   })
 
-  it('replaces an ended certificateHold', async () => {
+  it('that says Revoked for certificateHold is replaced by a later result that says Good', async () => {
     const worker = checker()
     const cert = await issue()
     authority.revoke(cert, { reason: 6 })
@@ -238,7 +238,7 @@ describe('A result', () => {
     assert.equal((await worker.check(questionOf(cert))).status, 'Good')
   })
 
-  it('is not lost when the table cannot be read and no source responds', async () => {
+  it('stays in the table when a worker cannot read the table and no source responds', async () => {
     const store = memoryStore()
     const cert = await issue()
     authority.revoke(cert)
@@ -250,7 +250,7 @@ describe('A result', () => {
     assert.equal((await checker(store).check(questionOf(cert))).status, 'Revoked')
   })
 
-  it("of one worker is not replaced by another's missing result", async () => {
+  it("in one worker's cache is not replaced by another worker's missing result in the table", async () => {
     const store = memoryStore()
     const cert = await issue()
     authority.revoke(cert)
@@ -263,7 +263,7 @@ describe('A result', () => {
     assert.equal((await worker.check(questionOf(cert))).status, 'Revoked')
   })
 
-  it('is shared through the table', async () => {
+  it('of one worker is used by another through the table, without a request', async () => {
     const store = memoryStore()
     const cert = await issue()
     await checker(store).check(questionOf(cert))
@@ -272,7 +272,7 @@ describe('A result', () => {
     assert.deepEqual(authority.requests, [])
   })
 
-  it('is available when the table fails', async () => {
+  it('is used although the table cannot be read or written', async () => {
     const broken = async () => Promise.reject(new Error('no table'))
     assert.equal(
       (await checker({ read: broken, save: broken }).check(questionOf(await issue()))).status,
@@ -294,7 +294,7 @@ describe('A result', () => {
     assert.equal((await worker.check(questionOf(cert))).status, 'Good')
   })
 
-  it('from many CRLs is fetched a few at a time, to limit memory', async () => {
+  it('that needs one of many CRLs waits, because at most three CRLs are fetched at the same time', async () => {
     authority.setBehaviour({ ocsp: 'Busy', crl: 'Silent' })
     const worker = checker()
     const questions = await Promise.all(Array.from({ length: 8 }, async () => questionOf(await issue())))
@@ -307,7 +307,7 @@ describe('A result', () => {
     for (const question of questions) assert.equal((await worker.check(question)).status, 'Good')
   })
 
-  it('that arrives late is used by the next call', async () => {
+  it('that arrives after the end of a call is used by the next call, without a request', async () => {
     authority.setBehaviour({ ocsp: 'Silent', crl: 'Busy' })
     const worker = checker()
     const cert = await issue()

@@ -144,7 +144,7 @@ describe('A next hop', () => {
     })
   }
 
-  it('with undetermined revocation gets nothing under HardFail, with the reason', async () => {
+  it('with undetermined revocation gets nothing under HardFail, and the reply has the reason', async () => {
     const attemptResult = await send({
       certificate: 'good',
       revocationCheck: 'HardFail',
@@ -158,7 +158,7 @@ describe('A next hop', () => {
     nothingWasSent(attemptResult)
   })
 
-  it('with undetermined revocation gets the message under SoftFail, and the trace shows it', async () => {
+  it('with undetermined revocation gets the message under SoftFail, and the outcome has the status Unknown', async () => {
     const { outcome } = await send({ certificate: 'good', revocationCheck: 'SoftFail', authorities: 'Busy' })
     assert.equal(outcome.outcome, 'Delivered')
     assert.equal(outcome.tls?.verified, true)
@@ -166,7 +166,7 @@ describe('A next hop', () => {
     assert.match(outcome.tls?.revocation?.detail ?? '', /The server answered 503/)
   })
 
-  it('waits at most three seconds for silent sources', async (t) => {
+  it('gets the message under SoftFail after three seconds when the sources of revocation are silent', async (t) => {
     const clock = simulateTimeouts(t)
     let partner: Partner | undefined
     const sending = send({
@@ -191,12 +191,12 @@ describe('A next hop', () => {
   })
 
   const withoutCheck: { condition: string; change: Partial<Case> }[] = [
-    { condition: 'under None', change: { revocationCheck: 'None' } },
+    { condition: 'with revocationCheck None', change: { revocationCheck: 'None' } },
     { condition: 'under EncryptionOnly', change: { tls: { level: 'EncryptionOnly', tlsDomain: null } } },
     { condition: 'under Opportunistic', change: { tls: { level: 'Opportunistic', tlsDomain: null } } },
   ]
   for (const { condition, change } of withoutCheck)
-    it(`${condition} gets the message with a revoked certificate, without a check`, async () => {
+    it(`with a revoked certificate gets the message ${condition}, without a revocation check`, async () => {
       const { outcome, requests } = await send({
         certificate: 'revoked',
         revocationCheck: 'HardFail',
@@ -207,14 +207,14 @@ describe('A next hop', () => {
       assert.deepEqual(requests, [])
     })
 
-  it('with an invalid certificate is not checked for revocation', async () => {
+  it('with a certificate for another name gets nothing, without a revocation check', async () => {
     const tls = { tlsDomain: 'mx.other.example' }
     const attemptResult = await send({ certificate: 'revoked', revocationCheck: 'HardFail', tls })
     assert.equal(attemptResult.outcome.reply.enhanced, '4.7.325')
     assert.deepEqual(attemptResult.requests, [])
   })
 
-  it('with a revoked certificate gets the message in report-only mode, and the fault is reported', async () => {
+  it('with a revoked certificate gets the message under a report-only connector, and the fault is reported', async () => {
     const { outcome } = await send({
       certificate: 'revoked',
       revocationCheck: 'SoftFail',
@@ -245,7 +245,7 @@ describe('A next hop', () => {
     nothingWasSent(attemptResult)
   })
 
-  it('gets nothing under HardFail when revocation is not checked', async () => {
+  it('gets nothing under HardFail when no revocation check is configured', async () => {
     const sessions = new BatchSessions()
     const open: SmtpDeliveryOptions['open'] = (hop, { checkRevocation, ...session }) =>
       sessions.open(hop, session)

@@ -83,7 +83,7 @@ export const addresses: Chapter = {
       inbound: contoso,
     },
     {
-      name: "the explanation contains the client's address",
+      name: "the explanation of a refused address contains the client's address",
       connectors: [partner('contoso.example', requiringAddresses('198.51.100.0/24'))],
       from,
       ip: '203.0.113.9',
@@ -93,14 +93,14 @@ export const addresses: Chapter = {
       why: 'accepts only its listed addresses; this session comes from 203.0.113.9',
     },
     {
-      name: 'an address restriction without TLS is met in the clear',
+      name: 'a session in the clear from a listed address is accepted if TLS is not required',
       connectors: [partner('contoso.example', { ...requiringAddresses('192.0.2.0/24'), requireTls: false })],
       from,
       expected: acceptedAndDelivered,
       inbound: contoso,
     },
     {
-      name: 'an address restriction for all domains also applies to the null reverse path',
+      name: 'a connector for `*` also restricts the addresses for the null reverse path',
       connectors: [partner('*', requiringAddresses('198.51.100.0/24'))],
       from: '',
       tls: tls13,

@@ -75,7 +75,7 @@ const names: [presented: string[], expected: string[], fits: boolean][] = [
 const byNames = await Promise.all(
   names.map(
     async ([presented, expected, fits]): Promise<Case> => ({
-      name: `a certificate for ${presented.join(' and ')} ${fits ? 'matches' : 'does not match'} ${expected.join(' or ')}`,
+      name: `a certificate for ${presented.join(' and ')} ${fits ? 'matches' : 'does not match'} a connector for ${expected.join(' or ')}`,
       connectors: [partner('contoso.example', requiringCertificate(...expected))],
       from,
       tls: tlsWithCertificate(await certificate(publicCa, presented)),
@@ -122,14 +122,14 @@ const forClientsOnly = {
 
 const rows: Case[] = [
   {
-    name: 'a required certificate is missing',
+    name: 'a session without the required certificate is refused',
     ...withName,
     tls: tls13,
     expected: wrongCertificate,
     why: 'accepts only a certificate for [mail.contoso.example]; none was presented',
   },
   {
-    name: 'a name without the restriction restricts nothing',
+    name: 'a connector with a certificate name but without restrictDomainsToCertificate requires no certificate',
     connectors: [partner('contoso.example', { tlsSenderCertificateNames: [mail] })],
     from,
     tls: tls13,
@@ -137,7 +137,7 @@ const rows: Case[] = [
     inbound: contoso,
   },
   {
-    name: 'the explanation states the presented and the expected name',
+    name: 'the explanation of a refused certificate states its names and the expected names',
     ...withName,
     tls: tlsWithCertificate(await certificate(publicCa, 'mail.fabrikam.example')),
     expected: wrongCertificate,
@@ -145,7 +145,7 @@ const rows: Case[] = [
   },
   // The common name is used only if there is no alternative name.
   {
-    name: 'a common name beside another alternative name is ignored',
+    name: 'a common name beside an alternative name is ignored',
     ...withName,
     tls: tlsWithCertificate(await certificate(publicCa, 'other.example', { commonName: mail })),
     expected: wrongCertificate,
@@ -157,7 +157,7 @@ const rows: Case[] = [
     expected: acceptedAndDelivered,
   },
   {
-    name: 'a common name with a wildcard stands for one label',
+    name: 'a wildcard as common name matches one label',
     ...withName,
     tls: tlsWithCertificate(await certificate(publicCa, [], { commonName: '*.contoso.example' })),
     expected: acceptedAndDelivered,
@@ -170,7 +170,7 @@ const rows: Case[] = [
   },
   ...odd.map(
     (commonName): Case => ({
-      name: `a certificate for "${commonName}" matches nothing`,
+      name: `a certificate with only the common name "${commonName}" matches no connector`,
       connectors: [partner('contoso.example', requiringCertificate(mail, '*.contoso.example'))],
       from,
       tls: tlsWithCertificate({ ...contosoMail, commonName, subjectAltNames: [] }),
@@ -194,13 +194,13 @@ const rows: Case[] = [
     why: `not valid before ${early.notBefore}`,
   },
   {
-    name: 'dates are checked even if the handshake accepted the certificate',
+    name: 'an expired certificate is refused even if the handshake accepted it',
     ...withName,
     tls: tlsWithCertificate({ ...old, trusted: true, trustError: null }),
     expected: wrongCertificate,
   },
   {
-    name: 'a renewed certificate with the same name is accepted',
+    name: 'any valid certificate with the expected name is accepted, such as a renewed one',
     ...withName,
     tls: tlsWithCertificate(renewed),
     expected: acceptedAndDelivered,
@@ -220,58 +220,58 @@ const rows: Case[] = [
     expected: wrongCertificate,
   },
   {
-    name: "the partner's own authority is unknown to the connector",
+    name: "a certificate of the partner's own authority is refused if the connector does not list the authority",
     ...withName,
     tls: tlsWithCertificate(contosoCertificate),
     expected: wrongCertificate,
   },
   {
-    name: "the partner's own authority is known to the connector",
+    name: "a certificate of the partner's own authority is accepted if the connector lists the authority",
     ...withOwnAuthority,
     tls: tlsWithCertificate(contosoCertificate),
     expected: acceptedAndDelivered,
   },
   {
-    name: "an intermediate authority below the partner's own is accepted",
+    name: 'a certificate of an intermediate authority below a listed authority is accepted',
     ...withOwnAuthority,
     tls: tlsWithCertificate(byContosoSubordinate),
     expected: acceptedAndDelivered,
   },
   {
-    name: 'a chain without its intermediate certificate is refused',
+    name: 'a certificate below a listed authority is refused if its intermediate certificate is missing',
     ...withOwnAuthority,
     tls: tlsWithCertificate({ ...byContosoSubordinate, chain: byContosoSubordinate.chain.slice(0, 1) }),
     expected: wrongCertificate,
   },
   {
-    name: 'a public authority is not trusted if the connector has its own',
+    name: 'a certificate of a public authority is refused if the connector lists an authority',
     ...withOwnAuthority,
     tls: tlsWithCertificate(contosoMail),
     expected: wrongCertificate,
     why: "which is not trusted (it does not lead to the connector's own authority)",
   },
   {
-    name: 'the right authority with another name is refused',
+    name: 'a certificate of a listed authority for another name is refused',
     ...withOwnAuthority,
     tls: tlsWithCertificate(await certificate(contosoCa, 'www.contoso.example')),
     expected: wrongCertificate,
   },
   {
-    name: "the partner's own authority does not make an expired certificate valid",
+    name: 'an expired certificate of a listed authority is refused',
     ...withOwnAuthority,
     tls: tlsWithCertificate(ownExpired),
     expected: wrongCertificate,
     why: `: expired on ${ownExpired.notAfter}.`,
   },
   {
-    name: 'a certificate of another authority with the same name is refused',
+    name: 'a certificate of another authority with the name of a listed authority is refused',
     ...withOwnAuthority,
     tls: tlsWithCertificate(await certificate(await createPki('Contoso CA'), mail)),
     expected: wrongCertificate,
   },
   // Pinned
   {
-    name: 'the pinned certificate is accepted',
+    name: 'a pinned certificate is accepted',
     ...pinned(contosoMail),
     tls: tlsWithCertificate(contosoMail),
     expected: acceptedAndDelivered,
@@ -283,7 +283,7 @@ const rows: Case[] = [
     expected: acceptedAndDelivered,
   },
   {
-    name: 'another certificate of the same name is refused',
+    name: 'a certificate that is not pinned is refused, although it has the name of the pinned one',
     ...pinned(contosoMail),
     tls: tlsWithCertificate(renewed),
     expected: wrongCertificate,
@@ -302,13 +302,13 @@ const rows: Case[] = [
     expected: wrongCertificate,
   },
   {
-    name: 'a pinned certificate before its dates is refused',
+    name: 'a pinned certificate that is not valid yet is refused',
     ...pinned(early),
     tls: tlsWithCertificate(early),
     expected: wrongCertificate,
   },
   {
-    name: 'a fingerprint in capitals with colons matches',
+    name: 'a certificate is accepted if its fingerprint is pinned in capitals with colons',
     connectors: [
       partner('contoso.example', {
         restrictDomainsToCertificate: true,
@@ -352,32 +352,32 @@ const rows: Case[] = [
   },
   // Purposes (RFC 5280 §4.2.1.12)
   {
-    name: 'a certificate for servers identifies a client',
+    name: 'a certificate for servers only is accepted',
     ...withName,
     tls: tlsWithCertificate(forServers),
     expected: acceptedAndDelivered,
   },
   {
-    name: 'a certificate for clients is accepted',
+    name: 'a certificate for clients only is accepted',
     ...withName,
     tls: tlsWithCertificate(forClients),
     expected: acceptedAndDelivered,
   },
   {
-    name: 'a certificate for signed mail is refused',
+    name: 'a certificate for signed mail only is refused',
     ...withName,
     tls: tlsWithCertificate(forMailSigning),
     expected: wrongCertificate,
   },
   {
-    name: 'with requireClientAuthEku a certificate for servers is refused',
+    name: 'with requireClientAuthEku a certificate for servers only is refused',
     ...forClientsOnly,
     tls: tlsWithCertificate(forServers),
     expected: wrongCertificate,
     why: 'not issued for client authentication',
   },
   {
-    name: 'with requireClientAuthEku a certificate for both is accepted',
+    name: 'with requireClientAuthEku a certificate for servers and clients is accepted',
     ...forClientsOnly,
     tls: tlsWithCertificate(forBoth),
     expected: acceptedAndDelivered,
@@ -389,13 +389,13 @@ const rows: Case[] = [
     expected: acceptedAndDelivered,
   },
   {
-    name: 'with requireClientAuthEku a certificate without a purpose is accepted',
+    name: 'with requireClientAuthEku a certificate that names no purpose is accepted',
     ...forClientsOnly,
     tls: tlsWithCertificate(contosoMail),
     expected: acceptedAndDelivered,
   },
   {
-    name: "requireClientAuthEku also applies to the connector's own authority",
+    name: 'with requireClientAuthEku a certificate of a listed authority for servers only is refused',
     connectors: [
       partner('contoso.example', {
         ...requiringCertificate(mail),
@@ -409,7 +409,7 @@ const rows: Case[] = [
     expected: wrongCertificate,
   },
   {
-    name: 'requireClientAuthEku applies to every authority on the path, regardless of the result of the handshake',
+    name: 'with requireClientAuthEku a certificate of an intermediate authority for servers only is refused, even if the handshake accepted it',
     connectors: [
       partner('contoso.example', {
         ...requiringCertificate(mail),
@@ -424,7 +424,7 @@ const rows: Case[] = [
     why: 'not issued for client authentication',
   },
   {
-    name: 'requireClientAuthEku does not apply to a pinned certificate',
+    name: 'with requireClientAuthEku a pinned certificate for servers only is accepted',
     connectors: [partner('contoso.example', { ...requiringPinned(forServers), requireClientAuthEku: true })],
     from,
     inbound: contoso,

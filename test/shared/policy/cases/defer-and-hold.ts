@@ -125,14 +125,14 @@ export const deferAndHold: Chapter = {
       expected: afterSession(`${acceptedAndDelivered.verdict} (would refuse: InboundTlsRequired)`),
     },
     {
-      name: 'the held mail bounces after the connector is set to Bounce',
+      name: 'the held mail bounces after onViolation of the connector is set to Bounce',
       ...inTheClear,
       connectors: [partner('contoso.example')],
       minutes: 45,
       expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: "an administrator's request for the next attempt does not change a violation",
+      name: "held mail stays held when an administrator requests the next attempt, because the violation remains",
       ...inTheClear,
       minutes: 1,
       retry: true,
@@ -148,7 +148,7 @@ export const deferAndHold: Chapter = {
       expected: afterSession(acceptedAndDelivered.verdict),
     },
     {
-      name: 'the sender is notified after four hours',
+      name: 'the sender of held mail is notified after four hours',
       ...inTheClear,
       minutes: 240,
       expected: afterSession(
@@ -156,20 +156,20 @@ export const deferAndHold: Chapter = {
       ),
     },
     {
-      name: 'the sender is not notified before four hours',
+      name: 'the sender of held mail is not notified before four hours',
       ...inTheClear,
       minutes: 239,
       expected: afterSession('Defer InboundTlsRequired until +240:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'the sender is notified only once',
+      name: 'the sender of held mail is notified only once',
       ...inTheClear,
       minutes: 255,
       recipient: { delayNotified: true },
       expected: afterSession('Defer InboundTlsRequired until +270:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'the sender <> is never notified',
+      name: 'the sender <> of held mail is never notified',
       connectors: [partner('*', hold)],
       from: '',
       inbound: { 'From *': 'Decides' },
@@ -190,7 +190,7 @@ export const deferAndHold: Chapter = {
       expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: "the recipient's outbound connector may set another expiry",
+      name: "held mail bounces after twelve hours if the recipient's outbound connector sets this expiry",
       ...inTheClear,
       connectors: [
         partner('contoso.example', hold),
@@ -212,7 +212,7 @@ export const deferAndHold: Chapter = {
       expected: defers('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'mail for a domain that is not accepted is not held: relay is denied in session',
+      name: 'mail for a domain that is not accepted is refused in session with "Relay access denied", not held',
       ...inTheClear,
       to: 'b@northwind.example',
       expected: {

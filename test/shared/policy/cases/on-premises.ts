@@ -41,7 +41,7 @@ export const onPremises: Chapter = {
   cases: [
     { name: 'an unknown client may not relay', to, expected: relayDenied },
     {
-      name: 'a partner may not relay, whatever it presents',
+      name: 'a partner may not relay, although it meets the requirements of its connector',
       connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example'))],
       from: 'a@contoso.example',
       tls: tlsWithCertificate(contosoMail),
@@ -71,7 +71,7 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: "the organisation's server is identified by the IPv6 form of its address",
+      name: "the organisation's server is identified by the IPv4-mapped IPv6 form of its address",
       connectors: [byAddress],
       ip: '::ffff:192.0.2.1',
       tls: tls13,
@@ -80,14 +80,14 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: 'another address may not relay',
+      name: 'a client at another address may not relay',
       connectors: [byAddress],
       ip: '203.0.113.5',
       tls: tls13,
       to,
       expected: relayDenied,
       ...notIdentified,
-      why: 'It does not identify the client: 203.0.113.5 is not in [192.0.2.0/24].',
+      why: 'The client is not identified: 203.0.113.5 is not in [192.0.2.0/24].',
     },
     {
       name: "mail to the organisation's mailboxes is accepted from an unknown client",
@@ -104,7 +104,7 @@ export const onPremises: Chapter = {
       inbound: { 'Our server': 'Decides' },
     },
     {
-      name: "the organisation's server must also use TLS for the organisation's mailboxes",
+      name: "the organisation's server must also use TLS for mail to the organisation's mailboxes if its connector requires it",
       connectors: [byAddress],
       expected: mustStartTls,
       inbound: { 'Our server': 'Decides' },
@@ -142,10 +142,10 @@ export const onPremises: Chapter = {
       to,
       expected: relayDenied,
       ...notIdentified,
-      why: 'it accepts only a certificate for [exchange.ours.example]; none was presented',
+      why: 'the connector accepts only a certificate for [exchange.ours.example]; none was presented',
     },
     {
-      name: 'a certificate of an untrusted authority may not relay',
+      name: 'a client with a certificate of an untrusted authority may not relay',
       connectors: [byCertificate],
       tls: tlsWithCertificate(untrustedCertificate),
       to,
@@ -153,7 +153,7 @@ export const onPremises: Chapter = {
       ...notIdentified,
     },
     {
-      name: 'a certificate for another name may not relay',
+      name: 'a client with a certificate for another name may not relay',
       connectors: [byCertificate],
       tls: tlsWithCertificate(contosoMail),
       to,
@@ -161,7 +161,7 @@ export const onPremises: Chapter = {
       ...notIdentified,
     },
     {
-      name: 'a wildcard certificate may relay',
+      name: 'a server with a wildcard certificate for its name may relay',
       connectors: [byCertificate],
       tls: tlsWithCertificate(wildcardCertificate),
       to,
@@ -169,7 +169,7 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: 'a connector for a wildcard may grant relay',
+      name: 'a connector with a wildcard as certificate name grants relay to a server that matches it',
       connectors: [organisationServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
       tls: tlsWithCertificate(ownServer),
       to,
@@ -177,7 +177,7 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: 'a fingerprint may grant relay',
+      name: 'a connector with a fingerprint grants relay to the server with the pinned certificate',
       connectors: [organisationServer({ certificateFingerprints: [selfSigned.fingerprint256] })],
       tls: tlsWithCertificate(selfSigned),
       to,
@@ -185,7 +185,7 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: "the connector's own authority may grant relay",
+      name: 'a server with a certificate of an authority that its connector lists may relay',
       connectors: [
         organisationServer({
           tlsSenderCertificateNames: ['exchange.ours.example'],
@@ -198,7 +198,7 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: 'a certificate for servers may not relay if one for clients is required',
+      name: 'with requireClientAuthEku a server with a certificate for servers only may not relay',
       connectors: [
         organisationServer({
           tlsSenderCertificateNames: ['exchange.ours.example'],
@@ -211,7 +211,7 @@ export const onPremises: Chapter = {
       ...notIdentified,
     },
     {
-      name: 'the address suffices if the certificate does not match',
+      name: 'a server is identified by its address if its certificate does not match',
       connectors: [
         organisationServer({
           tlsSenderCertificateNames: ['exchange.ours.example'],
@@ -226,7 +226,7 @@ export const onPremises: Chapter = {
     },
     // Several connectors.
     {
-      name: 'the certificate takes precedence over the address',
+      name: 'a connector that identifies the certificate takes precedence over one that identifies the address',
       connectors: [
         organisationServer({ name: 'A by address', senderIpAddresses: ['192.0.2.1'] }),
         organisationServer({
@@ -241,7 +241,7 @@ export const onPremises: Chapter = {
       why: '"B by certificate" identifies the certificate, which takes precedence over an address.',
     },
     {
-      name: "the certificate takes precedence even if the address's connector is for the exact domain",
+      name: 'a connector that identifies the certificate takes precedence even over one for the exact domain that identifies the address',
       connectors: [
         organisationServer({
           name: 'A by address',
@@ -260,7 +260,7 @@ export const onPremises: Chapter = {
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
     },
     {
-      name: 'the more specific sender domain takes precedence',
+      name: 'of two connectors that identify the address, the one for the more specific sender domain takes precedence',
       connectors: [
         organisationServer({ name: 'A', senderIpAddresses: ['192.0.2.1'] }),
         organisationServer({
@@ -276,7 +276,7 @@ export const onPremises: Chapter = {
       inbound: { B: 'Grants', A: 'Outranked' },
     },
     {
-      name: 'the stricter requirements take precedence',
+      name: 'of two connectors that identify the address, the one with the stricter requirements takes precedence',
       connectors: [
         organisationServer({ name: 'A', senderIpAddresses: ['192.0.2.1'], requireTls: false }),
         organisationServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
@@ -286,7 +286,7 @@ export const onPremises: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'the first name takes precedence',
+      name: 'of two equal connectors that identify the address, the first by name takes precedence',
       connectors: [
         organisationServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
         organisationServer({ name: 'A', senderIpAddresses: ['192.0.2.0/24'] }),
@@ -297,7 +297,7 @@ export const onPremises: Chapter = {
       inbound: { A: 'Grants', B: 'Outranked' },
     },
     {
-      name: 'a connector that does not identify the client does not exclude one that does',
+      name: 'a connector that does not identify the client does not exclude a connector that does',
       connectors: [
         organisationServer({
           name: 'A',
@@ -314,7 +314,7 @@ export const onPremises: Chapter = {
     },
     // Sender domains.
     {
-      name: 'a server may relay only for the sender domains of its connector',
+      name: 'a server may not relay for other sender domains than those of its connector',
       connectors: [organisationServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: 'ann@elsewhere.example',
       tls: tls13,
@@ -331,7 +331,7 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: 'DSNs of an identified server belong to no domain and are accepted',
+      name: 'a server may relay DSNs, whose reverse path <> belongs to no domain',
       connectors: [organisationServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: '',
       tls: tls13,
@@ -340,7 +340,7 @@ export const onPremises: Chapter = {
       ...relayGranted,
     },
     {
-      name: 'a DSN of an unknown client is not accepted',
+      name: 'an unknown client may not relay a DSN',
       connectors: [byAddress],
       ip: '203.0.113.5',
       from: '',
@@ -350,7 +350,7 @@ export const onPremises: Chapter = {
       ...notIdentified,
     },
     {
-      name: 'a disabled connector grants nothing',
+      name: 'a disabled connector grants no relay',
       connectors: [organisationServer({ senderIpAddresses: ['192.0.2.1'], enabled: false })],
       tls: tls13,
       to,
@@ -359,7 +359,7 @@ export const onPremises: Chapter = {
     },
     // Restrictions take precedence over relay.
     {
-      name: "a partner's connector also applies to the organisation's server",
+      name: "a partner's connector also applies to mail that the organisation's server relays",
       connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example')), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
@@ -368,7 +368,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "a partner's connector also applies to mail for the organisation's mailboxes",
+      name: "a partner's connector also applies to mail of the organisation's server for the organisation's mailboxes",
       connectors: [
         partner('contoso.example', {
           senderIpAddresses: ['198.51.100.1'],
@@ -382,7 +382,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "the organisation's server may relay a partner's mail if the partner's requirements are met",
+      name: "the organisation's server may relay a partner's mail if it meets the requirements of both connectors",
       connectors: [partner('contoso.example'), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
@@ -391,7 +391,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: "the organisation's server's requirements apply even if the partner's are met",
+      name: "the requirements of the organisation's connector apply even if those of the partner's connector are met",
       connectors: [partner('contoso.example', { requireTls: false }), byAddress],
       from: 'a@contoso.example',
       to,

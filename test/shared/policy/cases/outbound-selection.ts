@@ -36,7 +36,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'letter case, dots and U-labels make no difference',
+    name: 'letter case, final dots and U-labels of the recipient make no difference',
     connectors: [outboundTo('BÜCHER.example.', forced)],
     to: 'b@xn--BCHER-kva.Example',
     mx: 'xn--bcher-kva.example',
@@ -91,7 +91,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'the stricter requirements take precedence for one domain, so that a second connector weakens nothing',
+    name: 'for one domain, forced TLS takes precedence over opportunistic TLS',
     connectors: [
       outboundTo('northwind.example', { name: 'A' }),
       outboundTo('northwind.example', { name: 'B', ...forced }),
@@ -101,7 +101,7 @@ const rows: Row[] = [
     why: '"B" has stricter requirements.',
   },
   {
-    name: 'certificate validation is stricter than TLS',
+    name: 'for one domain, CertificateValidation takes precedence over EncryptionOnly',
     connectors: [
       outboundTo('northwind.example', { name: 'A', ...forced }),
       outboundTo('northwind.example', { name: 'B', ...checked }),
@@ -110,7 +110,7 @@ const rows: Row[] = [
     leaves: 'CertificateValidation',
   },
   {
-    name: 'name validation is stricter than certificate validation',
+    name: 'for one domain, DomainValidation takes precedence over CertificateValidation, even with TLSv1.3',
     connectors: [
       outboundTo('northwind.example', { name: 'A', ...checked, minimumTlsVersion: 'TLSv1.3' }),
       outboundTo('northwind.example', {
@@ -123,7 +123,7 @@ const rows: Row[] = [
     leaves: 'DomainValidation of mx.northwind.example',
   },
   {
-    name: 'TLSv1.3 is stricter at the same level',
+    name: 'for one domain and level, TLSv1.3 takes precedence over TLSv1.2',
     connectors: [
       outboundTo('northwind.example', { name: 'A', ...forced }),
       outboundTo('northwind.example', { name: 'B', ...forced, minimumTlsVersion: 'TLSv1.3' }),
@@ -132,7 +132,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly over TLSv1.3',
   },
   {
-    name: 'the first name takes precedence among equals',
+    name: 'for one domain and equal requirements, the first name takes precedence',
     connectors: [
       outboundTo('northwind.example', { name: 'B', ...checked }),
       outboundTo('northwind.example', { name: 'A', ...checked }),
@@ -142,7 +142,7 @@ const rows: Row[] = [
     why: '"A" comes first by name.',
   },
   {
-    name: 'the type, Partner or OnPremises, makes no difference',
+    name: 'for one domain and equal requirements, the type Partner does not take precedence over OnPremises',
     connectors: [
       outboundTo('northwind.example', { name: 'A', connectorType: 'OnPremises', ...forced }),
       outboundTo('northwind.example', { name: 'B', ...forced }),
@@ -151,7 +151,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a disabled connector does not exclude another',
+    name: 'a disabled connector does not exclude a less specific one',
     connectors: [outboundTo('northwind.example', { ...checked, enabled: false }), outboundTo('*', forced)],
     outbound: { 'To *': 'Decides', 'To northwind.example': 'Disabled' },
     leaves: 'EncryptionOnly',
@@ -169,28 +169,28 @@ const wayIn = viaSmartHosts('mbx2.ours.example')
 /** Mail for an accepted domain goes through the smart host mbx.ours.example, unless the row states another one. */
 const acceptedDomainRows: Row[] = [
   {
-    name: 'all accepted domains take precedence over `*`',
+    name: 'a connector for all accepted domains takes precedence over one for `*`',
     connectors: [mailboxes(forced), outboundTo('*', { ...viaSmartHosts('relay.example'), ...checked })],
     outbound: { Mailboxes: 'Decides', 'To *': 'Outranked' },
     leaves: 'EncryptionOnly',
     why: '"Mailboxes" is for allAcceptedDomains, which is more specific than *.',
   },
   {
-    name: 'a wildcard takes precedence over all accepted domains',
+    name: 'a connector for a wildcard takes precedence over one for all accepted domains',
     connectors: [mailboxes(checked), outboundTo('*.ours.example', { ...wayIn, ...forced })],
     outbound: { 'To *.ours.example': 'Decides', Mailboxes: 'Outranked' },
     host: 'mbx2.ours.example',
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'the exact domain takes precedence over all accepted domains',
+    name: 'a connector for the exact domain takes precedence over one for all accepted domains',
     connectors: [mailboxes(checked), outboundTo('ours.example', { ...wayIn, ...forced })],
     outbound: { 'To ours.example': 'Decides', Mailboxes: 'Outranked' },
     host: 'mbx2.ours.example',
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a connector for all accepted domains and for one by name is ranked by the name',
+    name: 'a connector for all accepted domains that also names the domain is ranked as one for the exact domain',
     connectors: [
       mailboxes({ recipientDomains: ['ours.example'], ...forced }),
       outboundTo('*.ours.example', { ...wayIn, ...checked }),
@@ -199,7 +199,7 @@ const acceptedDomainRows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'the stricter requirements take precedence among connectors for all accepted domains',
+    name: 'of two connectors for all accepted domains, the one with the stricter requirements takes precedence',
     connectors: [mailboxes({ name: 'A' }), mailboxes({ name: 'B', ...forced })],
     outbound: { B: 'Decides', A: 'Outranked' },
     leaves: 'EncryptionOnly',

@@ -23,20 +23,20 @@ export const recipientsAndRoutes: Chapter = {
   cases: [
     { name: 'a recipient in an accepted domain is accepted', expected: acceptedAndDelivered },
     {
-      name: 'letter case makes no difference',
+      name: "letter case of the recipient's domain makes no difference",
       to: 'B@Ours.Example',
       outbound: { Mailboxes: 'Decides' },
       expected: acceptedAndDelivered,
     },
     {
-      name: 'an international accepted domain is accepted by its U-label',
+      name: 'a recipient with the U-label of an accepted domain is accepted',
       acceptedDomains: ['xn--bcher-kva.example'],
       to: 'b@bücher.example',
       outbound: { Mailboxes: 'Decides' },
       expected: acceptedAndDelivered,
     },
     {
-      name: 'a second accepted domain is accepted',
+      name: 'a recipient in the second of two accepted domains is accepted',
       acceptedDomains: ['ours.example', 'branch.example'],
       to: 'b@branch.example',
       outbound: { Mailboxes: 'Decides' },
@@ -84,14 +84,14 @@ export const recipientsAndRoutes: Chapter = {
       expected: deliversBy('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
     },
     {
-      name: "the MX is that of the recipient's domain, as an A-label",
+      name: "the route Mx uses the MX of the recipient's domain in lower case as an A-label",
       connectors: [office],
       ...sending,
       to: 'b@Bücher.Example.',
       expected: deliversBy('DefaultRoute by MX of xn--bcher-kva.example with opportunistic TLS'),
     },
     {
-      name: 'a subdomain has its own MX',
+      name: "the route Mx of a connector for a wildcard uses the MX of the recipient's subdomain",
       connectors: [office, outboundTo('*.northwind.example')],
       ...sending,
       to: 'b@sales.northwind.example',
@@ -106,12 +106,12 @@ export const recipientsAndRoutes: Chapter = {
       expected: deliversBy('TlsReport stored as a report on TLS with opportunistic TLS'),
     },
     {
-      name: 'mail to other recipients is not stored',
+      name: 'mail to another recipient than the report address is delivered to its mailbox, not stored',
       tlsReportAddress: 'tls-reports@ours.example',
       expected: deliversBy('ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'),
     },
     {
-      name: 'a report on TLS to a domain that is not accepted is not relayed',
+      name: 'mail to the report address is refused if its domain is not accepted',
       tlsReportAddress: 'tls-reports@northwind.example',
       to: 'tls-reports@northwind.example',
       outbound: {},
@@ -121,7 +121,7 @@ export const recipientsAndRoutes: Chapter = {
       },
     },
     {
-      name: "a partner's report must meet the requirements for its mail",
+      name: "a report on TLS from a partner must meet the requirements of the partner's connector",
       connectors: [partner('contoso.example')],
       from: 'reports@contoso.example',
       tlsReportAddress: 'tls-reports@ours.example',
@@ -134,7 +134,7 @@ export const recipientsAndRoutes: Chapter = {
     },
     // Routes of connectors.
     {
-      name: 'a connector routes through smart hosts',
+      name: 'a connector with the route SmartHosts routes to all its smart hosts',
       connectors: [
         office,
         outboundTo('northwind.example', viaSmartHosts('a.relay.example', 'b.relay.example')),
@@ -148,7 +148,7 @@ export const recipientsAndRoutes: Chapter = {
       why: 'It applies to mail for northwind.example: through smart hosts a.relay.example:25, b.relay.example:25',
     },
     {
-      name: 'a connector routes through SES with TLS',
+      name: 'a connector with the route Ses routes through SES with its TLS level EncryptionOnly',
       connectors: [office, outboundTo('northwind.example', { route: 'Ses', tlsSettings: 'EncryptionOnly' })],
       ...sending,
       to: northwind,
@@ -157,7 +157,7 @@ export const recipientsAndRoutes: Chapter = {
       why: 'through Amazon SES; EncryptionOnly',
     },
     {
-      name: 'a connector requires a valid certificate',
+      name: 'a connector with CertificateValidation requires this level of the MX route',
       connectors: [office, outboundTo('northwind.example', { tlsSettings: 'CertificateValidation' })],
       ...sending,
       to: northwind,
@@ -165,7 +165,7 @@ export const recipientsAndRoutes: Chapter = {
       expected: deliversBy('ConnectorMatched by MX of northwind.example with CertificateValidation'),
     },
     {
-      name: 'a connector requires a certificate with a name',
+      name: 'a connector with DomainValidation requires this level with its tlsDomain',
       connectors: [
         office,
         outboundTo('northwind.example', {
@@ -181,7 +181,7 @@ export const recipientsAndRoutes: Chapter = {
       ),
     },
     {
-      name: 'a connector requires TLSv1.3',
+      name: 'a connector with minimumTlsVersion TLSv1.3 requires this version',
       connectors: [
         office,
         outboundTo('northwind.example', { tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' }),
@@ -193,26 +193,26 @@ export const recipientsAndRoutes: Chapter = {
     },
     // Accepted domains.
     {
-      name: "TLS is also forced to the organisation's mailboxes",
+      name: "a connector to the organisation's mailboxes may force TLS",
       mailboxes: false,
       connectors: [mailboxes({ tlsSettings: 'EncryptionOnly' })],
       outbound: { Mailboxes: 'Decides' },
       expected: deliversBy('ConnectorMatched by mbx.ours.example:25 with EncryptionOnly'),
     },
     {
-      name: 'mail for an accepted domain waits for a connector',
+      name: 'mail for an accepted domain without a connector is held',
       mailboxes: false,
       expected: defers(noRoute),
     },
     {
-      name: 'mail for an accepted domain waits if its connector is disabled, and the explanation names the connector',
+      name: 'mail for an accepted domain is held if its connector is disabled, and the explanation names the connector',
       mailboxes: false,
       connectors: [mailboxes({ enabled: false })],
       outbound: { Mailboxes: 'Disabled' },
       expected: defers(noRoute),
     },
     {
-      name: '`*` with route Mx would cause a mail loop for an accepted domain, so it does not apply',
+      name: 'a connector for `*` with route Mx does not apply to an accepted domain, because it would cause a mail loop',
       mailboxes: false,
       connectors: [outboundTo('*')],
       outbound: { 'To *': 'NotApplicable' },
@@ -220,27 +220,27 @@ export const recipientsAndRoutes: Chapter = {
       why: 'this connector would cause a mail loop to mailflow',
     },
     {
-      name: '`*` with route Ses does not apply to an accepted domain',
+      name: 'a connector for `*` with route Ses does not apply to an accepted domain',
       mailboxes: false,
       connectors: [outboundTo('*', { route: 'Ses' })],
       outbound: { 'To *': 'NotApplicable' },
       expected: defers(noRoute),
     },
     {
-      name: '`*` with smart hosts applies to an accepted domain',
+      name: 'a connector for `*` with smart hosts applies to an accepted domain',
       mailboxes: false,
       connectors: [outboundTo('*', viaSmartHosts('relay.example'))],
       outbound: { 'To *': 'Decides' },
       expected: deliversBy('ConnectorMatched by relay.example:25 with opportunistic TLS'),
     },
     {
-      name: 'the default route does not apply to accepted domains',
+      name: 'the default route does not apply to an accepted domain',
       mailboxes: false,
       defaultRoute: 'Ses',
       expected: defers(noRoute),
     },
     {
-      name: 'a message that mailflow created for an accepted domain also waits',
+      name: 'a message that mailflow created for an accepted domain without a connector is held',
       mailboxes: false,
       createdByMailflow: true,
       from: '',

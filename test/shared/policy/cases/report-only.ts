@@ -39,7 +39,7 @@ export const reportOnly: Chapter = {
       why: 'Connector "From contoso.example" requires TLS, and this session has no TLS.',
     },
     {
-      name: 'mail that meets the requirements is reported without a violation',
+      name: 'mail that meets the requirements of the report-only connector is accepted without a reported violation',
       connectors: [partner('contoso.example', reportOnlyMode)],
       from,
       tls: tls13,
@@ -75,14 +75,14 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'onViolation Defer does not hold mail',
+      name: 'onViolation Defer of a report-only connector does not hold mail',
       connectors: [partner('contoso.example', { ...reportOnlyMode, onViolation: 'Defer' })],
       from,
       expected: acceptedAndReported('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'relay is still denied',
+      name: 'a report-only partner connector does not permit relay',
       connectors: [partner('contoso.example', reportOnlyMode)],
       from,
       to: abroad,
@@ -170,7 +170,7 @@ export const reportOnly: Chapter = {
       why: '"B enforced" is enforced, and this connector only reports.',
     },
     {
-      name: "a report-only connector for the organisation's server relaxes nothing, although it identifies the certificate",
+      name: "a report-only connector for the organisation's server relaxes no enforced requirement, although it identifies the certificate and the enforced connector the address",
       connectors: [
         organisationServer({
           name: 'Enforced',
@@ -193,7 +193,7 @@ export const reportOnly: Chapter = {
     },
     // Outbound
     {
-      name: "the next hop's TLS is checked and not enforced",
+      name: "the TLS requirement of a report-only outbound connector is recorded and not enforced",
       connectors: [
         office,
         outboundTo('northwind.example', { ...reportOnlyMode, tlsSettings: 'EncryptionOnly' }),
@@ -201,10 +201,10 @@ export const reportOnly: Chapter = {
       ...sending,
       expected: deliversBy('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
       outbound: { 'To northwind.example': 'Reports' },
-      why: 'EncryptionOnly; TLSv1.2 or later; recorded and not enforced',
+      why: 'only recorded: EncryptionOnly; TLSv1.2 or later',
     },
     {
-      name: 'a more specific report-only connector does not replace the enforced one',
+      name: 'a more specific report-only outbound connector does not replace an enforced one',
       connectors: [
         office,
         outboundTo('northwind.example', { ...reportOnlyMode, tlsSettings: 'CertificateValidation' }),
@@ -216,7 +216,7 @@ export const reportOnly: Chapter = {
       why: '"To *.example" is enforced, and this connector only reports.',
     },
     {
-      name: 'a report-only connector applies if only a disabled connector precedes it',
+      name: 'a report-only outbound connector applies if the only more specific connector is disabled',
       connectors: [
         office,
         outboundTo('northwind.example', { enabled: false, tlsSettings: 'EncryptionOnly' }),
@@ -227,7 +227,7 @@ export const reportOnly: Chapter = {
       outbound: { 'To *': 'Reports', 'To northwind.example': 'Disabled' },
     },
     {
-      name: 'onTlsFailure Bounce does not bounce: the attempt was made before the connector was set to ReportOnly',
+      name: 'onTlsFailure Bounce of a report-only connector does not bounce after an attempt that failed while it was enforced',
       connectors: [
         office,
         outboundTo('northwind.example', {

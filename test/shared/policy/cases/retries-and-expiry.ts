@@ -39,7 +39,7 @@ const waitForTls = (until: string) =>
 const rows: Case[] = [
   // Times. Jitter shortens a wait by up to a tenth.
   {
-    name: 'the first attempt is followed by a wait of one minute',
+    name: 'after the first attempt, the message waits one minute',
     ...plain,
     lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 0.1,
@@ -47,49 +47,49 @@ const rows: Case[] = [
     why: 'Attempt 1 at mx.northwind.example ended with 451 4.3.0 Try again later.',
   },
   {
-    name: 'the second attempt is made after a minute',
+    name: 'the second attempt is made a minute after the first',
     ...plain,
     lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 1,
     expected: afterSession(byDefault(2)),
   },
   {
-    name: 'the second attempt is followed by a wait of four minutes',
+    name: 'after the second attempt, the message waits four minutes',
     ...plain,
     lastAttempt: failedAttempt(1, 2, temporaryFailure),
     minutes: 4.4,
     expected: wait('4:55'),
   },
   {
-    name: 'the third attempt is made after four more minutes',
+    name: 'the third attempt is made four minutes after the second',
     ...plain,
     lastAttempt: failedAttempt(1, 2, temporaryFailure),
     minutes: 5,
     expected: afterSession(byDefault(3)),
   },
   {
-    name: 'the third attempt is followed by a wait of a quarter of an hour',
+    name: 'after the third attempt, the message waits fifteen minutes',
     ...plain,
     lastAttempt: failedAttempt(5, 3, temporaryFailure),
     minutes: 6,
     expected: wait('19:41'),
   },
   {
-    name: 'each later attempt is followed by a wait of a quarter of an hour',
+    name: 'the fifth attempt is made fifteen minutes after the fourth',
     ...plain,
     lastAttempt: failedAttempt(20, 4, temporaryFailure),
     minutes: 35,
     expected: afterSession(byDefault(5)),
   },
   {
-    name: 'the wait starts at the end of a slow attempt',
+    name: 'the wait starts at the end of an attempt, not at its beginning',
     ...plain,
     lastAttempt: failedAttempt(0, 1, { ...temporaryFailure, durationMs: 120_000 }),
     minutes: 2.1,
     expected: wait('2:58'),
   },
   {
-    name: "an administrator's request makes the next attempt early",
+    name: 'the next attempt is made early when an administrator requests it',
     ...plain,
     lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 0.1,
@@ -97,7 +97,7 @@ const rows: Case[] = [
     expected: afterSession(byDefault(2)),
   },
   {
-    name: "an administrator's request keeps TLS forced",
+    name: 'an attempt that an administrator requests forces TLS too',
     ...withConnector(forced),
     lastAttempt: failedAttempt(20, 4, noStartTls),
     minutes: 21,
@@ -105,7 +105,7 @@ const rows: Case[] = [
     expected: afterSession(bySelf('EncryptionOnly', 5)),
   },
   {
-    name: "an administrator's request has no effect after expiry",
+    name: 'a message that has expired bounces even when an administrator requests an attempt',
     ...plain,
     lastAttempt: failedAttempt(day - 1, 97, temporaryFailure),
     minutes: day,
@@ -114,42 +114,42 @@ const rows: Case[] = [
   },
   // Verdicts.
   {
-    name: 'a message waits if forced TLS was not met',
+    name: 'a message waits for the next attempt if the last attempt did not meet forced TLS',
     ...withConnector(forced),
     lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 0.1,
     expected: waitForTls('0:58'),
   },
   {
-    name: 'the next attempt forces TLS again',
+    name: 'the attempt after one that did not meet forced TLS forces TLS again',
     ...withConnector(forced),
     lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 1,
     expected: afterSession(bySelf('EncryptionOnly', 2)),
   },
   {
-    name: 'onTlsFailure Bounce bounces without another attempt',
+    name: 'with onTlsFailure Bounce a message bounces after an attempt that did not meet forced TLS',
     ...withConnector(forcedOrBounce),
     lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 0.1,
     expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
-    name: 'onTlsFailure Bounce does not apply to other failures',
+    name: 'with onTlsFailure Bounce a message waits after a temporary failure that is unrelated to TLS',
     ...withConnector(forcedOrBounce),
     lastAttempt: failedAttempt(0, 1, temporaryFailure),
     minutes: 0.1,
     expected: wait('0:58'),
   },
   {
-    name: 'the next attempt obeys a connector that has become stricter',
+    name: 'the next attempt meets the present requirement of a connector that has become stricter',
     ...withConnector(checked),
     lastAttempt: failedAttempt(0, 1, noStartTls),
     minutes: 1,
     expected: afterSession(bySelf('CertificateValidation', 2)),
   },
   {
-    name: 'a permanently refused message is not sent again',
+    name: 'a message bounces after a permanent refusal',
     ...plain,
     lastAttempt: failedAttempt(0, 1, {
       outcome: 'PermanentFailure',
@@ -159,7 +159,7 @@ const rows: Case[] = [
     why: 'Attempt 1 at mx.northwind.example ended with 550 5.1.1 No such user.',
   },
   {
-    name: "a permanently refused message is not sent again at an administrator's request",
+    name: 'a message bounces after a permanent refusal even when an administrator requests an attempt',
     ...plain,
     lastAttempt: failedAttempt(0, 1, {
       outcome: 'PermanentFailure',
@@ -169,7 +169,7 @@ const rows: Case[] = [
     expected: afterSession('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
   },
   {
-    name: 'mail to a domain that announces no mail server bounces',
+    name: 'a message bounces when the domain announces that it accepts no mail',
     ...plain,
     lastAttempt: failedAttempt(0, 1, {
       outcome: 'PermanentFailure',
@@ -180,7 +180,7 @@ const rows: Case[] = [
   },
   // Expiry
   {
-    name: 'a wait never ends after the expiry',
+    name: 'a wait ends at the expiry at the latest',
     ...plain,
     lastAttempt: failedAttempt(day - 5, 97, temporaryFailure),
     minutes: day - 4,
@@ -188,49 +188,49 @@ const rows: Case[] = [
     expected: wait('1440:00'),
   },
   {
-    name: 'a message expires after a day',
+    name: 'a message bounces after a day',
     ...plain,
     lastAttempt: failedAttempt(day - 5, 97, temporaryFailure),
     minutes: day,
     expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
-    name: 'a connector may set an expiry of twelve hours',
+    name: 'a message bounces after twelve hours if its connector sets this expiry',
     ...withConnector(outboundTo('northwind.example', { expirationHours: 12 })),
     lastAttempt: failedAttempt(700, 50, temporaryFailure),
     minutes: 720,
     expected: afterSession('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
-    name: 'attempts are made until the message expires',
+    name: 'an attempt is made a minute before the expiry',
     ...withConnector(outboundTo('northwind.example', { expirationHours: 12 })),
     lastAttempt: failedAttempt(700, 50, temporaryFailure),
     minutes: 719,
     expected: afterSession(bySelf('opportunistic TLS', 51)),
   },
   {
-    name: 'a message bounces with the TLS reason if forced TLS was not met for a day',
+    name: 'a message bounces after a day with OutboundTlsNotMet if its last attempt did not meet forced TLS',
     ...withConnector(forced),
     lastAttempt: failedAttempt(day - 5, 97, noStartTls),
     minutes: day,
     expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
-    name: 'the first attempt is made even after the expiry',
+    name: 'the first attempt is made even if the message has expired',
     ...plain,
     minutes: day + 60,
     expected: afterSession('Deliver DefaultRoute by MX of northwind.example with opportunistic TLS'),
   },
   // Notification of the sender.
   {
-    name: 'the sender is notified after four hours',
+    name: 'the sender is notified of a delay after four hours',
     ...withConnector(forced),
     lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
     expected: waitForTls('253:19, the sender is notified'),
   },
   {
-    name: 'the sender is notified once',
+    name: 'the sender is not notified of a delay a second time',
     ...withConnector(forced),
     lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
@@ -238,7 +238,7 @@ const rows: Case[] = [
     expected: waitForTls('253:19'),
   },
   {
-    name: 'the sender is not notified with NOTIFY=FAILURE',
+    name: 'the sender is not notified of a delay with NOTIFY=FAILURE',
     ...withConnector(forced),
     lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
@@ -246,7 +246,7 @@ const rows: Case[] = [
     expected: waitForTls('253:19'),
   },
   {
-    name: 'the sender is notified with NOTIFY=DELAY',
+    name: 'the sender is notified of a delay with NOTIFY=DELAY',
     ...withConnector(forced),
     lastAttempt: failedAttempt(239, 17, noStartTls),
     minutes: 240,
@@ -254,7 +254,7 @@ const rows: Case[] = [
     expected: waitForTls('253:19, the sender is notified'),
   },
   {
-    name: 'the sender <> is not notified',
+    name: 'the sender <> is not notified of a delay',
     ...sending,
     from: '',
     createdByMailflow: true,

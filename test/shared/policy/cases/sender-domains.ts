@@ -70,25 +70,25 @@ const rows: Case[] = [
     ...notMatched,
   },
   {
-    name: 'the local part may look like a domain',
+    name: "a connector's domain in a quoted local part does not match",
     ...requiresTls('contoso.example'),
     from: '"x@contoso.example"@elsewhere.example',
     ...notMatched,
   },
   {
-    name: 'the domain begins after the last @',
+    name: 'the domain of a sender with several @ begins after the last @',
     ...requiresTls('contoso.example'),
     from: '"x@elsewhere.example"@contoso.example',
     ...matched('contoso.example'),
   },
   {
-    name: 'the second of several domains matches',
+    name: 'a connector matches by the second of its domains',
     connectors: [partner(['contoso.example', 'fabrikam.example'])],
     from: 'a@fabrikam.example',
     ...matched('contoso.example'),
   },
   {
-    name: 'a connector with two matching patterns is considered once',
+    name: 'a connector with three matching patterns is considered once',
     connectors: [partner(['contoso.example', '*.contoso.example', '*'])],
     from: 'a@contoso.example',
     ...matched('contoso.example'),
@@ -125,19 +125,19 @@ const rows: Case[] = [
     ...matched('contoso.example.'),
   },
   {
-    name: 'a final ideographic full stop is a dot',
+    name: 'a final ideographic full stop of the sender makes no difference',
     ...requiresTls('contoso.example'),
     from: 'a@contoso.example\u3002',
     ...matched('contoso.example'),
   },
   {
-    name: 'an ideographic full stop in the middle is a dot',
+    name: "an ideographic full stop within the sender's domain is read as a dot",
     ...requiresTls('contoso.example'),
     from: 'a@contoso\u3002example',
     ...matched('contoso.example'),
   },
   {
-    name: 'full-width letters are letters',
+    name: "full-width letters in the sender's domain are read as ASCII letters",
     ...requiresTls('contoso.example'),
     from: 'a@ｃｏｎｔｏｓｏ.example',
     ...matched('contoso.example'),
@@ -155,19 +155,19 @@ const rows: Case[] = [
     ...matched('xn--bcher-kva.example'),
   },
   {
-    name: 'a U-label in capitals matches',
+    name: 'a connector with a U-label matches a sender with the U-label in capitals',
     ...requiresTls('bücher.example'),
     from: 'a@BÜCHER.example',
     ...matched('bücher.example'),
   },
   {
-    name: 'a U-label with a combining diaeresis matches',
+    name: 'a connector with a U-label matches a sender with a combining diaeresis in the U-label',
     ...requiresTls('bücher.example'),
     from: 'a@bu\u0308cher.example',
     ...matched('bücher.example'),
   },
   {
-    name: 'a wildcard over a U-label matches',
+    name: 'a wildcard above a U-label matches a subdomain of the A-label',
     ...requiresTls('*.bücher.example'),
     from: 'a@post.xn--bcher-kva.example',
     ...matched('*.bücher.example'),
@@ -187,13 +187,13 @@ export const senderDomains: Chapter = {
     // RFC 5321 §4.1.3
     ...['a@[192.0.2.1]', 'a@[IPv6:2001:db8::1]'].flatMap((from): Case[] => [
       {
-        name: `${from} has an address literal and belongs to no domain`,
+        name: `the sender ${from}, an address literal, matches neither a domain nor a wildcard of a domain`,
         connectors: [partner(['contoso.example', '*.example'])],
         from,
         expected: acceptedAndDelivered,
       },
       {
-        name: `${from} matches only *`,
+        name: `the sender ${from}, an address literal, matches \`*\``,
         connectors: [partner('*')],
         from,
         expected: mustStartTls,

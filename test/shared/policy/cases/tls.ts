@@ -20,10 +20,10 @@ const of13 = { minimumTlsVersion: 'TLSv1.3' } as const
 export const tls: Chapter = {
   title: 'TLS: the requirements for a session',
   cases: [
-    { name: 'an unknown sender needs no TLS', tls: inTheClear, expected: acceptedAndDelivered },
-    { name: 'an unknown sender may use TLS', tls: tls13, expected: acceptedAndDelivered },
+    { name: 'a sender without a connector needs no TLS', tls: inTheClear, expected: acceptedAndDelivered },
+    { name: 'a sender without a connector may use TLS', tls: tls13, expected: acceptedAndDelivered },
     {
-      name: 'an unknown sender may present a certificate',
+      name: 'a sender without a connector may present an untrusted certificate',
       tls: tlsWithCertificate({ ...contosoMail, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }),
       expected: acceptedAndDelivered,
     },
@@ -43,7 +43,7 @@ export const tls: Chapter = {
       tls: tls12,
       expected: acceptedAndDelivered,
       inbound: contoso,
-      why: 'The session meets its requirements: TLS (TLSv1.2).',
+      why: 'The session meets the requirements: TLS (TLSv1.2).',
     },
     {
       name: 'TLSv1.3 meets required TLS',
@@ -88,7 +88,7 @@ export const tls: Chapter = {
       why: 'this session uses an unknown version',
     },
     {
-      name: 'a session without TLS is asked for STARTTLS if TLSv1.3 is required',
+      name: 'a session without TLS gets "Must issue a STARTTLS command first" if TLSv1.3 is required',
       connectors: [partner('contoso.example', of13)],
       from,
       tls: inTheClear,
@@ -96,7 +96,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'a session without TLS is asked for STARTTLS if a certificate is required',
+      name: 'a session without TLS gets "Must issue a STARTTLS command first" if a certificate is required',
       connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example'))],
       from,
       tls: inTheClear,
@@ -104,7 +104,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'a certificate over TLSv1.2 is refused for its version if TLSv1.3 is required',
+      name: 'a session over TLSv1.2 with the right certificate is refused for its version if TLSv1.3 is required',
       connectors: [partner('contoso.example', { ...of13, ...requiringCertificate('mail.contoso.example') })],
       from,
       tls: tlsWithCertificate(contosoMail, tls12),
@@ -112,7 +112,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'a session without TLS from a wrong address is asked for STARTTLS',
+      name: 'a session without TLS from a wrong address gets "Must issue a STARTTLS command first"',
       connectors: [partner('contoso.example', requiringAddresses('198.51.100.0/24'))],
       from,
       tls: inTheClear,
@@ -120,14 +120,14 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'TLS may be required of all senders',
+      name: 'a session without TLS is refused if a connector for `*` requires TLS',
       connectors: [partner('*')],
       tls: inTheClear,
       expected: mustStartTls,
       inbound: { 'From *': 'Decides' },
     },
     {
-      name: 'a DSN in the clear is refused if all senders must use TLS',
+      name: 'a DSN in the clear is refused if a connector for `*` requires TLS',
       connectors: [partner('*')],
       from: '',
       tls: inTheClear,
@@ -135,7 +135,7 @@ export const tls: Chapter = {
       inbound: { 'From *': 'Decides' },
     },
     {
-      name: 'a DSN in the clear is accepted if only a partner must use TLS, because it names no partner',
+      name: "a DSN in the clear is accepted if only a partner's connector requires TLS, because its reverse path <> names no partner",
       connectors: [partner('contoso.example')],
       from: '',
       tls: inTheClear,

@@ -45,13 +45,13 @@ export const unreadable: Chapter = {
       }),
     ),
     {
-      name: 'an unreadable sender is refused over TLS and without a connector',
+      name: 'an unreadable sender is refused even over TLS and without any connector',
       tls: tls13,
       from: 'a@contoso.example/x',
       expected: unreadableSender,
     },
     {
-      name: "an unreadable sender is refused from the organisation's server, because no connector matches",
+      name: "an unreadable sender is refused even from the organisation's server, because no connector matches it",
       connectors: [ownServer],
       tls: tls13,
       from: 'a@contoso.example/x',
@@ -59,7 +59,7 @@ export const unreadable: Chapter = {
       expected: unreadableSender,
     },
     {
-      name: 'an unreadable sender is refused before an unreadable recipient',
+      name: 'the reason is the sender when both sender and recipient are unreadable',
       from: 'a',
       to: 'b',
       expected: unreadableSender,
@@ -76,14 +76,14 @@ export const unreadable: Chapter = {
       'postmaster',
     ].map(
       (to): Case => ({
-        name: `a recipient without a domain is refused: ${to}`,
+        name: `a recipient without a valid domain is refused: ${to}`,
         to,
         expected: notRoutable,
         outbound: {},
       }),
     ),
     {
-      name: "a recipient without a domain is also refused from the organisation's server",
+      name: "a recipient without a valid domain is refused even from the organisation's server",
       connectors: [ownServer],
       tls: tls13,
       to: 'b@[192.0.2.9]',
@@ -91,7 +91,7 @@ export const unreadable: Chapter = {
       inbound: { 'Our server': 'Grants' },
     },
     {
-      name: "the violation of a partner's connector is reported first",
+      name: "the reason is the violation of the partner's connector when the recipient is unreadable too",
       connectors: [partner('contoso.example', requiringCertificate('mail.contoso.example'))],
       from: 'a@contoso.example',
       tls: tls13,

@@ -40,7 +40,7 @@ export const whichConnector: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'From *.contoso.example': 'Outranked' },
     },
     {
-      name: 'the wildcard decides for another host of the domain',
+      name: 'the wildcard decides for a subdomain beside a connector for the exact domain',
       connectors: [partner('*.contoso.example'), partner('contoso.example', lax)],
       from: 'a@mail.contoso.example',
       expected: mustStartTls,
@@ -105,7 +105,7 @@ export const whichConnector: Chapter = {
       inbound: { Both: 'Decides', Wild: 'Outranked' },
     },
     {
-      name: 'a connector is ranked by a matching pattern only',
+      name: 'a connector is not ranked by a pattern that does not match',
       connectors: [
         partner(['*', 'fabrikam.example'], { name: 'Both' }),
         partner('*.contoso.example', { name: 'Wild', ...lax }),
@@ -115,7 +115,7 @@ export const whichConnector: Chapter = {
       inbound: { Wild: 'Decides', Both: 'Outranked' },
     },
     {
-      name: 'required TLS takes precedence',
+      name: 'for one domain, required TLS takes precedence over none',
       connectors: [
         partner('contoso.example', { name: 'A', ...lax }),
         partner('contoso.example', { name: 'B' }),
@@ -126,7 +126,7 @@ export const whichConnector: Chapter = {
       why: '"B" has stricter requirements.',
     },
     {
-      name: 'a certificate restriction takes precedence',
+      name: 'for one domain, a certificate restriction takes precedence over none',
       connectors: [
         partner('contoso.example', { name: 'A' }),
         partner('contoso.example', { name: 'B', ...requiringCertificate('mail.contoso.example') }),
@@ -137,7 +137,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'an address restriction takes precedence',
+      name: 'for one domain, an address restriction takes precedence over none',
       connectors: [
         partner('contoso.example', { name: 'A' }),
         partner('contoso.example', { name: 'B', ...requiringAddresses('198.51.100.0/24') }),
@@ -148,7 +148,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'required TLSv1.3 takes precedence',
+      name: 'for one domain, required TLSv1.3 takes precedence over TLSv1.2',
       connectors: [
         partner('contoso.example', { name: 'A' }),
         partner('contoso.example', { name: 'B', minimumTlsVersion: 'TLSv1.3' }),
@@ -159,7 +159,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'a required client certificate purpose takes precedence',
+      name: 'for one domain, requireClientAuthEku takes precedence over its absence',
       connectors: [
         partner('contoso.example', { name: 'A', ...requiringCertificate('mail.contoso.example') }),
         partner('contoso.example', {
@@ -174,7 +174,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'two restrictions take precedence over one',
+      name: 'for one domain, two requirements take precedence over one',
       connectors: [
         partner('contoso.example', { name: 'A', ...requiringAddresses('198.51.100.0/24'), ...lax }),
         partner('contoso.example', { name: 'B', ...requiringAddresses('192.0.2.0/24') }),
@@ -185,7 +185,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'the first name takes precedence among equals',
+      name: 'for one domain and equal requirements, the first name takes precedence',
       connectors: [
         partner('contoso.example', { name: 'B', ...requiringAddresses('198.51.100.0/24') }),
         partner('contoso.example', { name: 'A', ...requiringAddresses('192.0.2.0/24') }),
@@ -245,7 +245,7 @@ export const whichConnector: Chapter = {
       inbound: { 'From contoso.example': 'Decides' },
     },
     {
-      name: 'a connector that requires nothing still decides',
+      name: 'a connector without requirements decides too',
       connectors: [partner('contoso.example', lax)],
       from,
       expected: acceptedAndDelivered,
@@ -253,12 +253,12 @@ export const whichConnector: Chapter = {
       why: 'The connector has no requirements for a session.',
     },
     {
-      name: 'a message limit is explained and does not change the decision',
+      name: 'a message rate limit is explained and does not change the decision',
       connectors: [partner('contoso.example', { ...lax, messageRateLimit: 600 })],
       from,
       expected: acceptedAndDelivered,
       inbound: { 'From contoso.example': 'Decides' },
-      why: 'The connector has no requirements for a session. The ingress accepts 600 messages per minute under this connector.',
+      why: 'The connector has no requirements for a session. The ingress accepts at most 600 messages per minute under this connector.',
     },
   ],
 }

@@ -23,7 +23,7 @@ const rows: [recipients: number, listed: number][] = [
 ]
 
 for (const [count, listed] of rows)
-  test(`lists ${listed} of 120 connectors for each of ${count} recipients, the deciding one first`, () => {
+  test(`an explanation for ${count} recipients lists ${listed} of 120 connectors for each, the deciding one first`, () => {
     const rcptTo = Array.from({ length: count }, (_, index) => `u${index}@${domain}`)
     const question = { mailFrom: '', rcptTo, ip: '192.0.2.1', tls: overTls }
     const { recipients } = explain(connectors, { defaultRoute: 'Mx' }, question, receivedAt)

@@ -11,11 +11,11 @@ const subjects: [name: string, subject: string][] = [
   ['a change of direction', 'CN=\u202emoc.osotnoc'],
   ['a line separator', 'CN=a\u2028It was delivered.'],
   ['a terminal escape sequence', 'CN=a\u009b2J'],
-  ['a surrogate pair at the cut', `CN=${'a'.repeat(196)}\u{1f600}`],
+  ['half a surrogate pair, where a long name is cut,', `CN=${'a'.repeat(196)}\u{1f600}`],
 ]
 
 for (const [name, subject] of subjects)
-  test(`${name} in a subject or an issuer does not reach explanations`, () => {
+  test(`explanations do not contain ${name} from the subject or issuer of a certificate`, () => {
     const contoso = inbound({
       senderDomains: ['contoso.example'],
       tlsSenderCertificateNames: ['mail.contoso.example'],

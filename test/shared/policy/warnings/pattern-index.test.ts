@@ -28,7 +28,7 @@ const doOverlap = (one: string, other: string): boolean =>
     .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
 
 describe('the index of patterns', () => {
-  test('finds exactly the patterns that overlap with another', () => {
+  test('finds exactly those of its patterns that overlap with a given pattern', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
         const overlapping = [...new PatternIndex(patterns).overlapping(other)]
@@ -38,7 +38,7 @@ describe('the index of patterns', () => {
     )
   })
 
-  test('finds the intersection of two overlapping patterns in either order', () => {
+  test('has a function narrowerPattern that returns the intersection of two overlapping patterns, in either order', () => {
     fc.assert(
       fc.property(pattern, pattern, (one, other) => {
         fc.pre(doOverlap(one, other))

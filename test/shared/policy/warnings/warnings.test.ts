@@ -21,7 +21,7 @@ const among = (others: {
 const warningTexts = (warnings: Warning[]): string[] =>
   warnings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
 
-/** A pair of connectors that cause no warnings. */
+/** `from()` and `to()` are a pair of connectors that cause no warnings. */
 const from = (fields: Partial<InboundConnector> = {}) => inbound({ name: 'In', ...fields })
 const to = (fields: Partial<OutboundConnector> = {}) =>
   outbound({
@@ -47,27 +47,27 @@ describe('an inbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'with its counterpart causes no warning', saved: from(), others: paired, warnings: [] },
+    { name: 'causes no warning with an outbound connector for its domain that forces TLS', saved: from(), others: paired, warnings: [] },
     {
-      name: 'enforces nothing when it is disabled, and has no other warning',
+      name: 'causes only the warning that nothing is enforced when it is disabled',
       saved: from({ enabled: false, senderIpAddresses: ['10.0.0.0/8'] }),
       warnings: ['enabled: nothing is enforced: the connector is disabled'],
     },
     {
-      name: 'enforces nothing when it only reports',
+      name: 'causes a warning when it is report-only',
       saved: from({ mode: 'ReportOnly' }),
       others: paired,
-      warnings: ['mode: nothing is enforced: the connector is only evaluated and recorded'],
+      warnings: ['mode: no requirement is enforced: violations are only recorded'],
     },
     {
-      name: 'leaves the other direction unprotected when there is no outbound connector',
+      name: 'causes a warning when its domain has no outbound connector',
       saved: from(),
       warnings: [
         'senderDomains: mail to contoso.example is not forced to use TLS: there is no outbound connector for it',
       ],
     },
     {
-      name: 'causes a warning with exactly the domains that have no outbound connector',
+      name: 'causes one warning about exactly those of its domains that have no outbound connector',
       saved: from({
         senderDomains: ['a.example', 'contoso.example', '*.b.example', 'c.example', 'd.example'],
       }),
@@ -77,7 +77,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'leaves the other direction unprotected when the outbound connector is disabled',
+      name: 'causes a warning when the outbound connector for its domain is disabled',
       saved: from(),
       others: { outbound: [to({ enabled: false })] },
       warnings: [
@@ -85,7 +85,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'leaves the other direction unprotected when the outbound connector only reports',
+      name: 'causes a warning when the outbound connector for its domain is report-only',
       saved: from(),
       others: { outbound: [to({ mode: 'ReportOnly' })] },
       warnings: [
@@ -93,7 +93,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'leaves the other direction unprotected when its outbound connector does not force TLS, even if the connector for `*` does',
+      name: 'causes a warning when the outbound connector for its domain does not force TLS, although one for `*` does',
       saved: from(),
       others: { outbound: [to({ tlsSettings: null }), to({ name: 'All', recipientDomains: ['*'] })] },
       warnings: [
@@ -101,24 +101,24 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'leaves no direction unprotected when an outbound connector is for all domains',
+      name: 'causes no warning when an outbound connector for `*` forces TLS',
       saved: from(),
       others: { outbound: [to({ recipientDomains: ['*'] })] },
       warnings: [],
     },
     {
-      name: 'for subdomains leaves no direction unprotected when an outbound connector is for one of them',
+      name: 'for subdomains causes no warning when one of them has an outbound connector',
       saved: from({ senderDomains: ['*.contoso.example'] }),
       others: { outbound: [to({ recipientDomains: ['mail.contoso.example'] })] },
       warnings: [],
     },
     {
-      name: 'needs no counterpart for all domains, but refuses all senders',
+      name: 'for `*` causes a warning that every sender without TLS is refused, and none about outbound connectors',
       saved: from({ senderDomains: ['*'] }),
       warnings: ['senderDomains[0]: mail from every sender that does not use TLS is refused'],
     },
     {
-      name: 'may hold the mail of all domains instead, by address',
+      name: 'for `*` causes a warning that mail from addresses that are not listed is held',
       saved: from({
         senderDomains: ['a.example', '*'],
         onViolation: 'Defer',
@@ -131,12 +131,12 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: "needs no counterpart for the organisation's servers",
+      name: "for the organisation's servers causes no warning without an outbound connector",
       saved: ownServer(),
       warnings: [],
     },
     {
-      name: 'causes a warning for each wide range',
+      name: "for the organisation's servers causes a warning for each address range wider than /24 (IPv4) or /48 (IPv6)",
       saved: ownServer({
         senderIpAddresses: [
           '10.0.0.0/23',
@@ -149,12 +149,12 @@ describe('an inbound connector', () => {
       }),
       warnings: [
         "senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as the organisation's own server; /24 or longer is usual",
-        "senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as the organisation's own server; /48 or longer is usual",
+        "senderIpAddresses[2]: 2001:db8::/47 is wide: each address in it may relay as the organisation's own server; /48 or longer is usual",
         "senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as the organisation's own server; /24 or longer is usual",
       ],
     },
     {
-      name: 'has names, fingerprints and addresses that restrict nothing',
+      name: 'causes a warning for each of names, fingerprints and addresses when they restrict nothing',
       saved: from({
         tlsSenderCertificateNames: ['mail.contoso.example'],
         certificateFingerprints: ['ab'.repeat(32)],
@@ -162,21 +162,21 @@ describe('an inbound connector', () => {
       }),
       others: paired,
       warnings: [
-        'tlsSenderCertificateNames: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
-        'certificateFingerprints: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
+        'tlsSenderCertificateNames: restricts nothing: restrictDomainsToCertificate is false, so clients need no certificate',
+        'certificateFingerprints: restricts nothing: restrictDomainsToCertificate is false, so clients need no certificate',
         'senderIpAddresses: restricts nothing: restrictDomainsToIpAddresses is false, so mail from any address is accepted',
       ],
     },
     {
-      name: 'requires a purpose but no certificate',
+      name: 'causes a warning for requireClientAuthEku without restrictDomainsToCertificate',
       saved: from({ requireClientAuthEku: true }),
       others: paired,
       warnings: [
-        'requireClientAuthEku: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
+        'requireClientAuthEku: restricts nothing: restrictDomainsToCertificate is false, so clients need no certificate',
       ],
     },
     {
-      name: 'requires a purpose but knows only pinned certificates, which need none',
+      name: 'causes a warning for requireClientAuthEku with pinned certificates only, to which it does not apply',
       saved: from({
         requireClientAuthEku: true,
         restrictDomainsToCertificate: true,
@@ -186,7 +186,7 @@ describe('an inbound connector', () => {
       warnings: ['requireClientAuthEku: restricts nothing: tlsSenderCertificateNames is empty'],
     },
     {
-      name: 'may require the purpose of a named certificate',
+      name: 'causes no warning for requireClientAuthEku with a certificate name',
       saved: from({
         requireClientAuthEku: true,
         restrictDomainsToCertificate: true,
@@ -196,24 +196,24 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'has one message rate for all senders',
+      name: 'causes a warning when all senders share its messageRateLimit',
       saved: from({ senderDomains: ['contoso.example', '*'], requireTls: false, messageRateLimit: 600 }),
       others: paired,
       warnings: [
         'requireTls: the connector requires nothing: mail in the clear is accepted',
-        'messageRateLimit: all senders share this limit: when one of them uses it up, mail from the others is deferred',
+        'messageRateLimit: all senders share this limit: when one sender uses it up, mail from the others is deferred',
       ],
     },
     {
-      name: 'has a message rate that other clients can use up',
+      name: 'causes a warning when any client can use up its messageRateLimit, because it restricts no client',
       saved: from({ messageRateLimit: 600 }),
       others: paired,
       warnings: [
-        'messageRateLimit: any client that sends in the name of these domains uses it up: the connector requires neither certificate nor addresses',
+        'messageRateLimit: any client that sends in the name of these domains can use it up: the connector requires neither certificate nor addresses',
       ],
     },
     {
-      name: 'has a message rate that other clients can use up although their mail is held',
+      name: 'causes a warning when any client can use up its messageRateLimit, because violating mail is held and counted',
       saved: from({
         messageRateLimit: 600,
         onViolation: 'Defer',
@@ -222,11 +222,11 @@ describe('an inbound connector', () => {
       }),
       others: paired,
       warnings: [
-        'messageRateLimit: the limit includes held messages: any client that sends in the name of these domains uses it up',
+        'messageRateLimit: the limit includes held messages: any client that sends in the name of these domains can use it up',
       ],
     },
     {
-      name: 'may have a message rate that only the partner can use up',
+      name: 'causes no warning when only the partner can use up its messageRateLimit',
       saved: from({
         messageRateLimit: 600,
         restrictDomainsToCertificate: true,
@@ -236,18 +236,18 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: "may have a message rate for the organisation's servers",
+      name: "for the organisation's servers causes no warning for a messageRateLimit",
       saved: ownServer({ messageRateLimit: 600 }),
       warnings: [],
     },
     {
-      name: 'requires nothing',
+      name: 'causes a warning when it requires nothing',
       saved: from({ requireTls: false }),
       others: paired,
       warnings: ['requireTls: the connector requires nothing: mail in the clear is accepted'],
     },
     {
-      name: 'takes precedence over a wildcard and requires as much',
+      name: 'causes a warning when it takes precedence over a connector for a wildcard with the same requirements',
       saved: from({ name: 'Mail', senderDomains: ['mail.contoso.example'] }),
       others: {
         inbound: [from({ senderDomains: ['a.example', '*.contoso.example'] })],
@@ -258,7 +258,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'takes precedence over a wildcard and has another requirement',
+      name: 'causes a warning when it takes precedence over a connector for a wildcard with another requirement',
       saved: from({
         name: 'Mail',
         senderDomains: ['mail.contoso.example'],
@@ -280,7 +280,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'yields to stricter requirements for the same domain',
+      name: 'causes a warning when a connector with stricter requirements for its domain takes precedence over it',
       saved: from({ name: 'A' }),
       others: { inbound: [from({ minimumTlsVersion: 'TLSv1.3' })], ...paired },
       warnings: [
@@ -288,7 +288,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'takes precedence by its name for the same wildcard',
+      name: 'causes a warning when it takes precedence by its name over a connector for the same wildcard',
       saved: from({ name: 'A', senderDomains: ['*.contoso.example'] }),
       others: { inbound: [from({ senderDomains: ['*.contoso.example'] })], ...paired },
       warnings: [
@@ -296,7 +296,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'takes precedence over a wider wildcard although it requires less',
+      name: 'causes a warning when it takes precedence over a connector for a wider wildcard and requires less',
       saved: from({ name: 'A', senderDomains: ['*.eu.contoso.example'], requireTls: false }),
       others: {
         inbound: [from({ senderDomains: ['*.contoso.example'] })],
@@ -308,7 +308,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'does not overlap with a domain that only ends with the same letters',
+      name: 'causes no warning about connectors for domains that only end with the same letters',
       saved: from(),
       others: {
         inbound: [from({ name: 'B', senderDomains: ['*.oso.example', 'notcontoso.example'] })],
@@ -317,7 +317,7 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'yields for all domains to all weaker connectors, in one sentence',
+      name: 'for `*` causes one warning about all weaker connectors that take precedence over it',
       saved: from({ name: 'All', senderDomains: ['*'], minimumTlsVersion: 'TLSv1.3' }),
       others: {
         inbound: ['a', 'b', 'c', 'd', 'e'].map((n) =>
@@ -330,7 +330,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'does not overlap with a report-only one, a disabled one or its own previous version',
+      name: 'causes no warning about a report-only connector, a disabled one or its own previous version for the same domain',
       saved: from(),
       others: {
         inbound: [
@@ -343,19 +343,19 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: "does not overlap with a connector for the organisation's servers",
+      name: "causes no warning about a connector for the organisation's servers with the same domain",
       saved: from(),
       others: { inbound: [ownServer({ senderDomains: ['contoso.example'] })], ...paired },
       warnings: [],
     },
     {
-      name: "does not overlap, for the organisation's servers, with a connector for another server",
+      name: "for the organisation's servers causes no warning about a connector for another address",
       saved: ownServer(),
       others: { inbound: [ownServer({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
       warnings: [],
     },
     {
-      name: "overlaps, for the organisation's servers, with a connector for the same address",
+      name: "for the organisation's servers causes a warning about an overlapping connector for the same address",
       saved: ownServer(),
       others: {
         inbound: [
@@ -372,7 +372,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: "overlaps, for the organisation's servers, with a report-only connector for the same certificate",
+      name: "for the organisation's servers causes a warning about an overlapping report-only connector for the same certificate",
       saved: ownServer({ tlsSenderCertificateNames: ['*.ours.example'] }),
       others: {
         inbound: [
@@ -410,17 +410,17 @@ describe('an outbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'with its counterpart causes no warning', saved: to(), others: paired, warnings: [] },
-    { name: "to the organisation's servers needs no counterpart", saved: mailboxes, warnings: [] },
+    { name: 'causes no warning with an inbound connector for its domain that requires TLS', saved: to(), others: paired, warnings: [] },
+    { name: "to the organisation's servers causes no warning without an inbound connector", saved: mailboxes, warnings: [] },
     {
-      name: 'leaves the other direction unprotected when there is no inbound connector',
+      name: 'causes a warning when its domain has no inbound connector',
       saved: to(),
       warnings: [
         'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
-      name: 'leaves the other direction unprotected when the inbound connector does not require TLS',
+      name: 'causes a warning when the inbound connector for its domain does not require TLS',
       saved: to(),
       others: { inbound: [from({ requireTls: false })] },
       warnings: [
@@ -428,7 +428,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'leaves the other direction unprotected when the inbound connector only reports',
+      name: 'causes a warning when the inbound connector for its domain is report-only',
       saved: to(),
       others: { inbound: [from({ mode: 'ReportOnly' })] },
       warnings: [
@@ -436,7 +436,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'leaves the other direction unprotected when the only inbound connector grants relay',
+      name: 'causes a warning when the only inbound connector for its domain is of the type OnPremises',
       saved: to(),
       others: { inbound: [ownServer()] },
       warnings: [
@@ -444,7 +444,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'does not force TLS',
+      name: 'causes a warning when it does not force TLS',
       saved: to({ tlsSettings: null }),
       others: paired,
       warnings: [
@@ -452,16 +452,16 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'reports nothing through SES',
+      name: 'causes a warning when it is report-only with route Ses, which reports nothing',
       saved: to({ mode: 'ReportOnly', route: 'Ses', tlsSettings: 'EncryptionOnly' }),
       others: paired,
       warnings: [
-        'mode: nothing is enforced: the connector is only evaluated and recorded',
+        'mode: no requirement is enforced: violations are only recorded',
         'mode: reports nothing: Amazon SES does not report the TLS of its deliveries',
       ],
     },
     {
-      name: 'forces TLS on all domains',
+      name: 'causes a warning when it forces TLS on all domains',
       saved: to({
         recipientDomains: ['*'],
         tlsSettings: 'DomainValidation',
@@ -472,7 +472,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'may force TLS on all domains with a smart host',
+      name: 'causes no warning when it forces TLS on all domains with a smart host',
       saved: to({
         recipientDomains: ['*'],
         route: 'SmartHosts',
@@ -482,7 +482,7 @@ describe('an outbound connector', () => {
       warnings: [],
     },
     {
-      name: 'may cause a mail loop with route Mx for an accepted domain',
+      name: 'causes a warning about a mail loop when it has route Mx for accepted domains',
       saved: to({ connectorType: 'OnPremises', recipientDomains: ['*.ours.example'] }),
       others: { accepted: ['ours.example', 'eu.ours.example', 'branch.example'] },
       warnings: [
@@ -490,7 +490,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'yields to a weaker connector, which comes first among the overlaps',
+      name: 'causes warnings about connectors that take precedence over it, the weaker connector first',
       saved: to({ name: 'Wide', recipientDomains: ['*.contoso.example', 'a.example'] }),
       others: {
         inbound: [from({ senderDomains: ['*'] })],
@@ -510,16 +510,16 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'yields to an enforced connector when it only reports, even if it is more specific',
+      name: 'causes a warning when it is report-only and a less specific enforced connector takes precedence over it',
       saved: to({ mode: 'ReportOnly', name: 'Report only' }),
       others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
       warnings: [
-        'mode: nothing is enforced: the connector is only evaluated and recorded',
+        'mode: no requirement is enforced: violations are only recorded',
         'recipientDomains[0]: for contoso.example "Out" takes precedence over "Report only": it is enforced, and the other only reports',
       ],
     },
     {
-      name: 'yields for all accepted domains to a connector for a single domain',
+      name: 'for all accepted domains causes a warning about a connector for one of them, which takes precedence over it',
       saved: mailboxes,
       others: {
         accepted: ['ours.example', 'branch.example'],
@@ -539,7 +539,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'does not overlap in accepted domains when it is for all domains with route Mx',
+      name: 'for `*` with route Mx causes no warning about a connector for accepted domains, to which it does not apply',
       saved: to({ recipientDomains: ['*'], tlsSettings: null }),
       others: { outbound: [mailboxes] },
       warnings: [
@@ -547,7 +547,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'overlaps in accepted domains when it is for all domains with smart hosts',
+      name: 'for `*` with smart hosts causes a warning about a connector for accepted domains, which takes precedence over it',
       saved: to({
         recipientDomains: ['*'],
         route: 'SmartHosts',
@@ -563,7 +563,7 @@ describe('an outbound connector', () => {
     test(name, () => assert.deepEqual(warningTexts(outboundWarnings(saved, among(others), now)), warnings))
 })
 
-describe('certificate authorities', () => {
+describe('the certificate authorities of a connector', () => {
   let ca: string
   before(async () => {
     ca = (await createPki('Contoso Root')).ca
@@ -572,9 +572,9 @@ describe('certificate authorities', () => {
   const onDay = (date: Date) => date.toISOString().slice(0, 10)
   /** The authority is valid from yesterday, for thirty-one days. `at` is in days from now. */
   const rows: { name: string; at: number; says: () => string[] }[] = [
-    { name: 'in their dates cause no warning', at: -0.5, says: () => [] },
+    { name: 'cause no warning if they are valid for more than thirty days', at: -0.5, says: () => [] },
     {
-      name: 'cause a warning if they expire soon',
+      name: 'cause a warning if they expire within thirty days',
       at: 0.5,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}; from then on no certificate that it issued is trusted`,
@@ -604,7 +604,7 @@ describe('certificate authorities', () => {
       )
     })
 
-  test('cause a warning in both directions if no check uses them', () => {
+  test('cause a warning in either direction if no check uses them', () => {
     const others = among({ inbound: [from()], outbound: [to()] })
     assert.deepEqual(
       warningTexts(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
@@ -617,22 +617,22 @@ describe('certificate authorities', () => {
   })
 })
 
-describe('the warnings of many connectors', () => {
-  test('are cut to twenty, with the number of the others', () => {
+describe('the warnings about a connector', () => {
+  test('are at most twenty, followed by the number of further warnings', () => {
     const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
     const warnings = inboundWarnings(ownServer({ senderIpAddresses }), among({}), now)
     assert.equal(warnings.length, 21)
     assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more warnings' })
   })
 
-  test('state that the others could not be read, and still include those of the connector alone', () => {
+  test('say that other connectors could not be read, and include those about the connector alone', () => {
     assert.deepEqual(warningTexts(outboundWarnings(to({ tlsSettings: null }), null, now)), [
       'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
       'tlsSettings: TLS is not forced: mail is sent in the clear to a server that does not offer TLS',
     ])
   })
 
-  test('name only the first of ten thousand connectors', () => {
+  test('name only the first connectors when ten thousand overlap, with the number of the rest', () => {
     const many = Array.from({ length: 10_000 }, (_, n) =>
       to({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
     )
@@ -648,11 +648,11 @@ describe('the warnings of many connectors', () => {
       warnings[0] ?? '',
       /^recipientDomains\[0\]: for p0\.example "Partner 0" takes precedence over "All": .* and 496 more$/,
     )
-    assert.match(warnings[1] ?? '', /^has 19500 more overlaps with other connectors/)
+    assert.match(warnings[1] ?? '', /^19500 more overlaps with other connectors were not compared$/)
   })
 })
 
-describe('the scope WhatWeakens', () => {
+describe('the warnings in the scope WhatWeakens', () => {
   const wide = from({ senderDomains: ['*.contoso.example'] })
   const weakeningWarnings = (saved: InboundConnector) => {
     const allConnectors = among({
@@ -662,11 +662,11 @@ describe('the scope WhatWeakens', () => {
     return warningTexts(inboundWarnings(saved, allConnectors, now, 'WhatWeakens'))
   }
 
-  test('leaves out a more specific connector that requires as much', () => {
+  test('omit a connector that takes precedence over another and requires as much', () => {
     assert.deepEqual(weakeningWarnings(from({ name: 'Mail', senderDomains: ['mail.contoso.example'] })), [])
   })
 
-  test('includes a connector that requires less', () => {
+  test('include a connector that takes precedence over another and requires less', () => {
     const laxer = from({ name: 'Mail', senderDomains: ['mail.contoso.example'], requireTls: false })
     assert.match(
       weakeningWarnings(laxer).join(),
